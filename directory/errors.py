@@ -1,0 +1,30 @@
+"""The errors the directory raises. They know no HTTP: `web.errors` maps them."""
+
+
+class DirectoryError(Exception):
+    """Something the directory was asked for could not be done."""
+
+
+class InvalidIdentifier(DirectoryError):
+    """A text from outside is not the identifier it was taken for."""
+
+    def __init__(self, kind: str, text: object, why: str) -> None:
+        self.kind = kind
+        self.why = why
+        super().__init__(f"not {kind}: {_shown(text)} ({why})")
+
+
+class InvalidQuery(DirectoryError):
+    """A lookup or a list of pairs cannot be understood, or is too long."""
+
+
+class DirectoryUnavailable(DirectoryError):
+    """The database did not answer; nothing was changed."""
+
+
+_SHOWN_CHARS = 60
+
+
+def _shown(text: object) -> str:
+    shown = repr(text)
+    return shown if len(shown) <= _SHOWN_CHARS else shown[:_SHOWN_CHARS] + "…"

@@ -1,0 +1,289 @@
+"""The names of people on the networks, parsed once at the edge into frozen values.
+
+Every parser is total: it returns a value or raises `InvalidIdentifier`. For every value `v`
+of a type `T` here, `T.parse(str(v)) == v`.
+
+Identity words are not synonyms. An `XId`, a `Did` and an `ActorUri` stay with a person; an
+`XHandle`, an `AtHandle` and an `Acct` are labels that can pass to somebody else.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final, Self
+from urllib.parse import SplitResult, urlsplit
+
+from directory.errors import InvalidIdentifier
+
+MAX_X_ID: Final = 2**63 - 1
+MAX_URL_CHARS: Final = 2_048
+MAX_HOST_CHARS: Final = 253
+MAX_ACCT_USER_CHARS: Final = 64
+
+_X_ID = re.compile(r"[1-9][0-9]{0,18}")
+_X_HANDLE = re.compile(r"[A-Za-z0-9_]{1,15}")
+# https://web.plc.directory/spec/v0.1/did-plc and https://atproto.com/specs/did (did:web: a host, no path)
+_DID_PLC = re.compile(r"did:plc:[a-z2-7]{24}")
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
+_TOP_LEVEL = re.compile(r"[a-z][a-z0-9-]*")
+_ACCT_USER = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+_URL_CHARS = re.compile(r"[!-~]+")
+
+_X_HOSTS: Final = frozenset(
+    {
+        "x.com",
+        "www.x.com",
+        "mobile.x.com",
+        "twitter.com",
+        "www.twitter.com",
+        "mobile.twitter.com",
+        "m.twitter.com",
+    }
+)
+# First path segments of x.com that are pages, not people.
+_X_PAGES: Final = frozenset(
+    {"i", "home", "search", "explore", "intent", "share", "hashtag", "settings", "messages", "notifications"}
+    | {"compose", "login", "logout", "signup", "tos", "privacy", "about", "jobs", "download"}
+)
+
+
+def _text(kind: str, text: object, max_chars: int) -> str:
+    if not isinstance(text, str):
+        raise InvalidIdentifier(kind, text, "it is not a text")
+    if len(text) > max_chars:
+        raise InvalidIdentifier(kind, text, f"it is longer than {max_chars} characters")
+    return text
+
+
+def _parse_host(kind: str, text: str) -> str:
+    """A public host name in lower case, without port. Raises InvalidIdentifier."""
+    host = text.lower()
+    if len(host) > MAX_HOST_CHARS or not _HOST.fullmatch(host):
+        raise InvalidIdentifier(kind, text, "the server's name is not a host name")
+    if not _TOP_LEVEL.fullmatch(host.rpartition(".")[2]):
+        raise InvalidIdentifier(kind, text, "the server's name ends in a number")
+    return host
+
+
+def _parse_url(kind: str, text: object) -> SplitResult:
+    """An http(s) URL without user, password or strange characters. Raises InvalidIdentifier."""
+    url = _text(kind, text, MAX_URL_CHARS)
+    if not _URL_CHARS.fullmatch(url):
+        raise InvalidIdentifier(kind, url, "it holds spaces or characters that no address has")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise InvalidIdentifier(kind, url, "it is not an address") from None
+    if parts.scheme.lower() not in {"http", "https"} or not parts.hostname:
+        raise InvalidIdentifier(kind, url, "it is not a web address")
+    if "@" in parts.netloc or port is not None:
+        raise InvalidIdentifier(kind, url, "it holds a user or a port")
+    return parts
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class XId:
+    """The number of an X account: 1 to 2^63 - 1, kept for life."""
+
+    value: int
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """Reads decimal digits without sign, space or leading zero."""
+        digits = _text("an X id", text, 32)
+        if not _X_ID.fullmatch(digits) or int(digits) > MAX_X_ID:
+            raise InvalidIdentifier("an X id", text, "an id is a number of 1 to 19 digits")
+        return cls(int(digits))
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class XHandle:
+    """An X handle without its @, in the case it was written in. Compare by `key`."""
+
+    value: str
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """Reads `name` or `@name`: 1 to 15 ASCII letters, digits and underscores."""
+        handle = _text("an X handle", text, MAX_URL_CHARS).removeprefix("@")
+        if not _X_HANDLE.fullmatch(handle):
+            raise InvalidIdentifier("an X handle", text, "a handle is 1 to 15 letters, digits or _")
+        return cls(handle)
+
+    @property
+    def key(self) -> str:
+        """What handles are compared by: X does not tell upper from lower case."""
+        return self.value.lower()
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Did:
+    """A decentralised identifier of the AT Protocol: `did:plc:…` or `did:web:<host>`."""
+
+    value: str
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """https://atproto.com/specs/did: only the two methods that the network accepts."""
+        did = _text("a DID", text, MAX_HOST_CHARS + 8)
+        if _DID_PLC.fullmatch(did):
+            return cls(did)
+        if did.startswith("did:web:"):
+            return cls("did:web:" + _parse_host("a DID", did.removeprefix("did:web:")))
+        raise InvalidIdentifier("a DID", text, "it is neither did:plc:… nor did:web:…")
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class AtHandle:
+    """A handle of the AT Protocol, which is a host name: `alice.bsky.social`, in lower case."""
+
+    value: str
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """https://atproto.com/specs/handle. A leading @ is dropped."""
+        handle = _text("a Bluesky handle", text, MAX_HOST_CHARS + 1).removeprefix("@")
+        return cls(_parse_host("a Bluesky handle", handle))
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Acct:
+    """The address of an account on a Mastodon-API server: `user@host`; the host in lower case."""
+
+    user: str
+    host: str
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """Reads `user@host`, `@user@host` or `acct:user@host` (RFC 7565)."""
+        kind = "an account address"
+        acct = _text(kind, text, MAX_URL_CHARS).removeprefix("acct:").removeprefix("@")
+        user, at, host = acct.partition("@")
+        if not at:
+            raise InvalidIdentifier(kind, text, "the server is missing: write user@server")
+        if len(user) > MAX_ACCT_USER_CHARS or not _ACCT_USER.fullmatch(user):
+            raise InvalidIdentifier(kind, text, "the part before @ is not an account name")
+        return cls(user, _parse_host(kind, host))
+
+    @property
+    def key(self) -> str:
+        """What addresses are compared by: servers do not tell upper from lower case."""
+        return str(self).lower()
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host}"
+
+
+@dataclass(frozen=True, slots=True)
+class ActorUri:
+    """The ActivityPub id of an account: an https URL, its host in lower case, all else as given."""
+
+    value: str
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        kind = "an actor address"
+        parts = _parse_url(kind, text)
+        if parts.scheme.lower() != "https" or parts.fragment:
+            raise InvalidIdentifier(kind, text, "it must start with https:// and hold no #")
+        if parts.path in {"", "/"}:
+            raise InvalidIdentifier(kind, text, "it names a server, not an account")
+        host = _parse_host(kind, parts.hostname or "")
+        query = f"?{parts.query}" if parts.query else ""
+        return cls(f"https://{host}{parts.path}{query}")
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.value).hostname or ""
+
+    def __str__(self) -> str:
+        return self.value
+
+
+TargetId = Did | ActorUri
+TargetHandle = AtHandle | Acct
+
+
+def parse_x_account(text: object) -> XId | XHandle:
+    """What a person types for an X account: a handle, an id, or any address of a profile.
+
+    `1234`, `@name`, `name`, `x.com/name`, `https://twitter.com/name/status/1?s=20`,
+    `https://x.com/intent/user?user_id=12`, `https://twitter.com/i/user/12`. A bare number is an id;
+    a handle of digits only is written with its @. Raises InvalidIdentifier.
+    """
+    typed = _text("an X account", text, MAX_URL_CHARS).strip()
+    if _X_ID.fullmatch(typed):
+        return XId.parse(typed)
+    if "/" not in typed:
+        return XHandle.parse(typed)
+    return _parse_x_url(typed)
+
+
+def _parse_x_url(typed: str) -> XId | XHandle:
+    kind = "the address of an X profile"
+    parts = _parse_url(kind, typed if "://" in typed else f"https://{typed}")
+    if (parts.hostname or "").lower() not in _X_HOSTS:
+        raise InvalidIdentifier(kind, typed, "it is not on x.com or twitter.com")
+    segments = [segment for segment in parts.path.split("/") if segment]
+    if segments[:2] == ["i", "user"] and len(segments) > 2:
+        return XId.parse(segments[2])
+    if segments[:1] == ["intent"]:
+        return _parse_x_intent(kind, typed, parts.query)
+    if not segments or segments[0].lower() in _X_PAGES:
+        raise InvalidIdentifier(kind, typed, "it names no person")
+    return XHandle.parse(segments[0])
+
+
+def _parse_x_intent(kind: str, typed: str, query: str) -> XId | XHandle:
+    fields = dict(pair.partition("=")[::2] for pair in query.split("&"))
+    if "user_id" in fields:
+        return XId.parse(fields["user_id"])
+    if "screen_name" in fields:
+        return XHandle.parse(fields["screen_name"])
+    raise InvalidIdentifier(kind, typed, "it names no person")
+
+
+def parse_target_account(text: object) -> Did | AtHandle | Acct | ActorUri:
+    """What a person types for an account on the new networks: DID, handle, address or URL.
+
+    Profile pages are read too: `https://bsky.app/profile/<handle or DID>` and
+    `https://<host>/@<user>` (also `/users/<user>` as an actor URI). Raises InvalidIdentifier.
+    """
+    kind = "an account"
+    typed = _text(kind, text, MAX_URL_CHARS).strip()
+    if typed.startswith("did:"):
+        return Did.parse(typed)
+    if "://" in typed:
+        return _parse_target_url(typed)
+    if "@" in typed.removeprefix("@"):
+        return Acct.parse(typed)
+    if typed:
+        return AtHandle.parse(typed)
+    raise InvalidIdentifier(kind, text, "it is empty")
+
+
+def _parse_target_url(typed: str) -> Did | AtHandle | Acct | ActorUri:
+    kind = "the address of an account"
+    parts = _parse_url(kind, typed)
+    segments = [segment for segment in parts.path.split("/") if segment]
+    if (parts.hostname or "").lower() in {"bsky.app", "www.bsky.app"}:
+        if len(segments) < 2 or segments[0] != "profile":
+            raise InvalidIdentifier(kind, typed, "it names no person")
+        return Did.parse(segments[1]) if segments[1].startswith("did:") else AtHandle.parse(segments[1])
+    if len(segments) == 1 and segments[0].startswith("@"):
+        user = segments[0].removeprefix("@")
+        return Acct.parse(user if "@" in user else f"{user}@{parts.hostname}")
+    return ActorUri.parse(typed)
