@@ -1,0 +1,93 @@
+"""A mapping: this X account is now that account, and how we know."""
+
+import enum
+from dataclasses import dataclass
+from datetime import datetime
+
+from directory.identifiers import TargetHandle, TargetId, XHandle, XId
+
+
+class Network(enum.StrEnum):
+    """Where somebody is now."""
+
+    BLUESKY = "bluesky"
+    MASTODON = "mastodon"
+    """Any server that speaks ActivityPub and the Mastodon API."""
+
+
+class Strength(enum.IntEnum):
+    """How well a mapping is proven; more is stronger. The numbers are stored: never change them."""
+
+    IMPORTED = 1
+    LINKED = 2
+    HANDLE = 3
+    BOUND = 4
+
+    @property
+    def label(self) -> str:
+        """The word of the protocol."""
+        return self.name.lower()
+
+    @classmethod
+    def parse(cls, label: str) -> "Strength":
+        """Raises KeyError on a word that the protocol does not know."""
+        return cls[label.upper()]
+
+
+class MappingState(enum.IntEnum):
+    """Where a mapping stands in its life. Only ACTIVE ones answer. The numbers are stored."""
+
+    PENDING = 0
+    ACTIVE = 1
+    WITHDRAWN = 2
+    HIDDEN = 3
+    """By a moderator, or because its origin has not been heard of."""
+
+
+class EvidenceKind(enum.StrEnum):
+    """How one side of a mapping was proven."""
+
+    X_POST_ID = "x-post-id"
+    """A proof post whose author's id the fetcher told."""
+    X_POST_HANDLE = "x-post-handle"
+    """A proof post whose author's handle alone is known."""
+    X_OAUTH = "x-oauth"
+    X_CONFIRMED = "x-confirmed"
+    """A moderator saw the proof post with their own eyes."""
+    PROFILE_LINK = "profile-link"
+    BLUESKY_OAUTH = "bluesky-oauth"
+    MASTODON_OAUTH = "mastodon-oauth"
+    IMPORT = "import"
+    DEMO = "demo"
+    """Synthetic, made by `passerelle demo`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One thing that was seen, when, and where it can be looked at again."""
+
+    kind: EvidenceKind
+    at: datetime
+    ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """One published statement that an X account is now `target_id`.
+
+    `x_id` is missing where only the handle was proven. `origin` is the log that says it;
+    `leaf` its index there, missing while the mapping is in no log.
+    """
+
+    x_id: XId | None
+    x_handle: XHandle
+    network: Network
+    target_id: TargetId
+    target_handle: TargetHandle
+    strength: Strength
+    evidence: tuple[Evidence, ...]
+    origin: str
+    leaf: int | None
+    issued: datetime
+    expires: datetime
+    state: MappingState = MappingState.ACTIVE

@@ -1,0 +1,109 @@
+"""What is asked: one X account, by id, by handle or by both, and the lists it stands on."""
+
+import enum
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Self
+
+from directory.errors import InvalidIdentifier, InvalidQuery
+from directory.identifiers import XHandle, XId, parse_x_account
+
+MAX_MATCH_PAIRS: Final = 100_000
+MAX_LINE_CHARS: Final = 64
+
+
+class Lists(enum.Flag):
+    """The lists of an archive that a person stands on."""
+
+    NONE = 0
+    FOLLOWING = enum.auto()
+    FOLLOWER = enum.auto()
+    BLOCK = enum.auto()
+    MUTE = enum.auto()
+
+    @classmethod
+    def parse(cls, letters: str) -> Self:
+        """Reads letters of `frbm`, each at most once, in any order."""
+        lists = cls.NONE
+        for letter in letters:
+            kind = _LIST_OF_LETTER.get(letter)
+            if kind is None or len(letters) > len(_LIST_OF_LETTER):
+                raise InvalidQuery(f"unknown list {letter!r}")
+            lists |= kind
+        return lists
+
+    def __str__(self) -> str:
+        return _LETTERS_OF_LISTS[self.value]
+
+
+_LIST_OF_LETTER: Final = {"f": Lists.FOLLOWING, "r": Lists.FOLLOWER, "b": Lists.BLOCK, "m": Lists.MUTE}
+_LETTERS_OF_LISTS: Final = [
+    "".join(letter for letter, kind in _LIST_OF_LETTER.items() if kind.value & value) for value in range(16)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One X account that is asked for. At least one of id and handle is known."""
+
+    x_id: XId | None = None
+    x_handle: XHandle | None = None
+    lists: Lists = Lists.NONE
+
+    def __post_init__(self) -> None:
+        if self.x_id is None and self.x_handle is None:
+            raise InvalidQuery("neither an id nor a handle")
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """Reads what a person types: a handle, an id, an address. Raises InvalidIdentifier."""
+        account = parse_x_account(text)
+        return cls(x_id=account) if isinstance(account, XId) else cls(x_handle=account)
+
+    @classmethod
+    def parse_pair(cls, x_id: str | None, x_handle: str | None, lists: str = "") -> Self:
+        """Reads the two halves of a pair; an empty half counts as unknown.
+
+        Raises InvalidQuery or InvalidIdentifier.
+        """
+        return cls(
+            XId.parse(x_id) if x_id else None,
+            XHandle.parse(x_handle) if x_handle else None,
+            Lists.parse(lists),
+        )
+
+    def __str__(self) -> str:
+        """The line form that `parse_lines` reads: `id,handle,lists`."""
+        return f"{self.x_id or ''},{self.x_handle or ''},{self.lists}"
+
+
+def parse_lines(text: str, *, max_pairs: int = MAX_MATCH_PAIRS) -> list[Query]:
+    """Reads one person a line, `id[,handle[,lists]]`; blank lines are passed over.
+
+    Raises InvalidQuery with the number of the first line that cannot be read.
+    """
+    queries: list[Query] = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        stripped = line.strip()
+        if not stripped:
+            continue
+        if len(queries) >= max_pairs:
+            raise InvalidQuery(f"more than {max_pairs} people at once")
+        queries.append(_parse_line(stripped, number))
+    return queries
+
+
+def _parse_line(line: str, number: int) -> Query:
+    x_id, _, rest = line[: MAX_LINE_CHARS + 1].partition(",")
+    x_handle, _, lists = rest.partition(",")
+    if len(line) > MAX_LINE_CHARS:
+        raise InvalidQuery(f"line {number} is too long")
+    try:
+        return Query.parse_pair(x_id, x_handle, lists)
+    except (InvalidIdentifier, InvalidQuery) as error:
+        raise InvalidQuery(f"line {number}: {error}") from error
+
+
+def format_lines(queries: Iterable[Query]) -> Iterator[str]:
+    """The inverse of `parse_lines`, a line at a time, without line ends."""
+    return map(str, queries)
