@@ -8,9 +8,10 @@ Identity words are not synonyms. An `XId`, a `Did` and an `ActorUri` stay with a
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import SplitResult, urlsplit
+
+import msgspec
 
 from directory.errors import InvalidIdentifier
 
@@ -82,8 +83,7 @@ def _parse_url(kind: str, text: object) -> SplitResult:
     return parts
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class XId:
+class XId(msgspec.Struct, frozen=True, order=True, gc=False):
     """The number of an X account: 1 to 2^63 - 1, kept for life."""
 
     value: int
@@ -100,8 +100,7 @@ class XId:
         return str(self.value)
 
 
-@dataclass(frozen=True, slots=True)
-class XHandle:
+class XHandle(msgspec.Struct, frozen=True, order=True, gc=False):
     """An X handle without its @, in the case it was written in. Compare by `key`."""
 
     value: str
@@ -123,8 +122,7 @@ class XHandle:
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Did:
+class Did(msgspec.Struct, frozen=True, order=True, gc=False):
     """A decentralised identifier of the AT Protocol: `did:plc:…` or `did:web:<host>`."""
 
     value: str
@@ -143,8 +141,7 @@ class Did:
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
-class AtHandle:
+class AtHandle(msgspec.Struct, frozen=True, order=True, gc=False):
     """A handle of the AT Protocol, which is a host name: `alice.bsky.social`, in lower case."""
 
     value: str
@@ -159,8 +156,7 @@ class AtHandle:
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Acct:
+class Acct(msgspec.Struct, frozen=True, order=True, gc=False):
     """The address of an account on a Mastodon-API server: `user@host`; the host in lower case."""
 
     user: str
@@ -187,8 +183,7 @@ class Acct:
         return f"{self.user}@{self.host}"
 
 
-@dataclass(frozen=True, slots=True)
-class ActorUri:
+class ActorUri(msgspec.Struct, frozen=True, order=True, gc=False):
     """The ActivityPub id of an account: an https URL, its host in lower case, all else as given."""
 
     value: str

@@ -1,8 +1,9 @@
 """A mapping: this X account is now that account, and how we know."""
 
 import enum
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from directory.identifiers import TargetHandle, TargetId, XHandle, XId
 
@@ -62,8 +63,7 @@ class EvidenceKind(enum.StrEnum):
     """Synthetic, made by `passerelle demo`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing that was seen, when, and where it can be looked at again."""
 
     kind: EvidenceKind
@@ -71,8 +71,7 @@ class Evidence:
     ref: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(msgspec.Struct, frozen=True):
     """One published statement that an X account is now `target_id`.
 
     `x_id` is missing where only the handle was proven. `origin` is the log that says it;

@@ -2,8 +2,9 @@
 
 import enum
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, Self
+
+import msgspec
 
 from directory.errors import InvalidIdentifier, InvalidQuery
 from directory.identifiers import XHandle, XId, parse_x_account
@@ -42,8 +43,7 @@ _LETTERS_OF_LISTS: Final = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """One X account that is asked for. At least one of id and handle is known."""
 
     x_id: XId | None = None

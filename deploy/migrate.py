@@ -1,0 +1,81 @@
+"""Brings the database to the schema of this version; refuses one that is newer than it."""
+
+import contextlib
+import io
+import os
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+
+import migrations
+
+ADVISORY_LOCK: Final = 0x70617373_65726501
+"""`pass` `ere` 01: one migrator at a time, whoever starts first."""
+
+APPS: Final = ("directory",)
+"""In the order of their tables' references."""
+
+
+class SchemaTooNew(Exception):
+    """The database was made by a newer version of Passerelle."""
+
+    def __init__(self, names: set[str]) -> None:
+        super().__init__(f"the database knows {len(names)} changes that this version does not")
+
+
+def known_migrations() -> dict[str, set[str]]:
+    """The ids of all migrations of this version, by app."""
+    folder = Path(migrations.__path__[0])
+    return {app: {_id_in(path) for path in (folder / app).glob(f"{app}_*.py")} for app in APPS}
+
+
+def _id_in(path: Path) -> str:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("ID = "):
+            return line.removeprefix("ID = ").strip('"')
+    raise ValueError(f"{path.name} has no ID")
+
+
+async def pending_migrations(connection: asyncpg.Connection[asyncpg.Record]) -> bool:
+    """Whether the database lacks a migration of this version. Raises SchemaTooNew."""
+    known = known_migrations()
+    done: dict[str, set[str]] = {app: set() for app in APPS}
+    if await connection.fetchval("SELECT to_regclass('migration') IS NOT NULL"):
+        for app, name in await connection.fetch("SELECT app_name, name FROM migration"):
+            done.setdefault(app, set()).add(name)
+    newer = {name for app, names in done.items() for name in names - known.get(app, set())}
+    if newer:
+        raise SchemaTooNew(newer)
+    return any(known[app] - done[app] for app in APPS)
+
+
+async def migrate(dsn: str) -> bool:
+    """Runs what is missing, under a lock; returns whether anything was. Raises SchemaTooNew."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        if not await pending_migrations(connection):
+            return False
+        await connection.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK)
+        if await pending_migrations(connection):
+            await _run_piccolo(dsn)
+        return True
+    finally:
+        await connection.close()
+
+
+async def _run_piccolo(dsn: str) -> None:
+    # Imported here for the start's sake: they take half a second and are seldom needed.
+    os.environ["PICCOLO_CONF"] = "migrations.piccolo_conf"
+    from piccolo.apps.migrations.commands.forwards import run_forwards  # noqa: PLC0415 - see above
+    from piccolo.engine.postgres import PostgresEngine  # noqa: PLC0415 - see above
+
+    from migrations import piccolo_conf  # noqa: PLC0415 - see above
+
+    piccolo_conf.DB = PostgresEngine(config={"dsn": dsn})
+    said = io.StringIO()
+    for app in APPS:
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            result = await run_forwards(app)
+        if not result.success:
+            raise RuntimeError(f"a migration of {app} failed: {said.getvalue().strip()}")

@@ -1,0 +1,43 @@
+"""Logs: a fixed short message and key/values. No address, no query, no token, ever."""
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+
+
+def configure_logs(style: Literal["auto", "json", "text"], level: str) -> None:
+    """Sets up structlog for the process, and sends the library logs the same way."""
+    as_json = style == "json" or (style == "auto" and not sys.stderr.isatty())
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                renderer,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    # The server's own lines name addresses and paths, which hold what was looked up.
+    logging.getLogger("hypercorn").setLevel(logging.WARNING)
+    logging.getLogger("hypercorn.access").disabled = True

@@ -1,0 +1,71 @@
+"""One name, or a whole follow list, and where each of them is now."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from directory.clock import Clock
+from directory.identifiers import Acct, ActorUri, AtHandle, Did
+from directory.mappings import Mapping
+from directory.queries import Query
+from directory.ranking import Answer, Match, rank
+from directory.store.mappings import MappingStore
+
+MATCH_CHUNK_PAIRS: Final = 5_000
+"""How many pairs one statement asks for: memory is bounded by it, whatever the list's length."""
+
+
+class Lookup:
+    """Answers from the directory. It keeps nothing of what it was asked."""
+
+    def __init__(self, mappings: MappingStore, clock: Clock) -> None:
+        self._mappings = mappings
+        self._clock = clock
+
+    async def lookup(self, query: Query) -> Match:
+        """Where one X account is now. Raises DirectoryUnavailable."""
+        return rank(query, await self._mappings.find([query], self._clock.now()))
+
+    async def match(self, queries: Sequence[Query]) -> list[Match]:
+        """Those of the accounts that have an answer, in the order of the queries.
+
+        Raises DirectoryUnavailable.
+        """
+        matches: list[Match] = []
+        for start in range(0, len(queries), MATCH_CHUNK_PAIRS):
+            chunk = queries[start : start + MATCH_CHUNK_PAIRS]
+            matches += match_all(chunk, await self._mappings.find(chunk, self._clock.now()))
+        return matches
+
+    async def reverse(self, account: Did | AtHandle | Acct | ActorUri) -> list[Answer]:
+        """Which X accounts an account belongs to: only where a lookup of them would lead back to it."""
+        mappings = await self._mappings.find_by_target(account, self._clock.now())
+        queries = list(dict.fromkeys(Query(mapping.x_id, mapping.x_handle) for mapping in mappings))
+        targets = {mapping.target_id for mapping in mappings}
+        return [
+            answer
+            for match in await self.match(queries)
+            for answer in match.answers
+            if answer.mapping.target_id in targets
+        ]
+
+
+def match_all(queries: Iterable[Query], mappings: Iterable[Mapping]) -> list[Match]:
+    """Hands each query the mappings that may speak of it, and keeps those with an answer. Pure."""
+    by_id: defaultdict[int, list[Mapping]] = defaultdict(list)
+    by_handle: defaultdict[str, list[Mapping]] = defaultdict(list)
+    for mapping in mappings:
+        if mapping.x_id is not None:
+            by_id[mapping.x_id.value].append(mapping)
+        by_handle[mapping.x_handle.key].append(mapping)
+    matches = []
+    for query in queries:
+        found = by_id.get(query.x_id.value, []) if query.x_id is not None else []
+        if query.x_handle is not None:
+            named = by_handle.get(query.x_handle.key, [])
+            found = found + [mapping for mapping in named if query.x_id is None or mapping.x_id is None]
+        if found:
+            match = rank(query, found)
+            if match.answers:
+                matches.append(match)
+    return matches

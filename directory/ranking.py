@@ -1,0 +1,150 @@
+"""Which of several mappings answers a query, and whether it may be followed unseen.
+
+Pure. Different targets on one network for one X account: the stronger wins, then the newer;
+equal strength from different origins is a dispute, which is shown and never followed.
+"""
+
+import enum
+from collections.abc import Callable, Hashable, Iterable, Sequence
+
+import msgspec
+
+from directory.identifiers import XId
+from directory.mappings import Mapping, Network, Strength
+from directory.queries import Query
+
+
+class MatchedBy(enum.StrEnum):
+    """Which half of the query found the mapping."""
+
+    ID = "id"
+    HANDLE = "handle"
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A mapping that a query found."""
+
+    mapping: Mapping
+    matched_by: MatchedBy
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Where an X account is now, on one network.
+
+    `agreeing` are the other origins that name the same target. Several answers for one network
+    are all `disputed`.
+    """
+
+    mapping: Mapping
+    matched_by: MatchedBy
+    disputed: bool = False
+    agreeing: tuple[str, ...] = ()
+
+    @property
+    def may_follow(self) -> bool:
+        """Whether it may be followed without a tick. What matched is what the query held."""
+        if self.disputed:
+            return False
+        strength = self.mapping.strength
+        return strength is Strength.BOUND or (
+            strength is Strength.HANDLE and self.matched_by is MatchedBy.HANDLE
+        )
+
+
+class Match(msgspec.Struct, frozen=True):
+    """A query and its answers, at most one a network but for disputes; the stronger first."""
+
+    query: Query
+    answers: tuple[Answer, ...]
+
+
+def select_candidates(query: Query, mappings: Iterable[Mapping]) -> list[Candidate]:
+    """The mappings among `mappings` that speak of the account asked for.
+
+    A mapping that knows another id is of another person, whatever its handle: X sells handles again.
+    """
+    found = []
+    for mapping in mappings:
+        if query.x_id is not None and mapping.x_id is not None:
+            if mapping.x_id == query.x_id:
+                found.append(Candidate(mapping, MatchedBy.ID))
+        elif query.x_handle is not None and mapping.x_handle.key == query.x_handle.key:
+            found.append(Candidate(mapping, MatchedBy.HANDLE))
+    return found
+
+
+def rank(query: Query, mappings: Sequence[Mapping]) -> Match:
+    """The answers to a query among all the mappings that a look by its id or handle brought."""
+    candidates = select_candidates(query, mappings)
+    if len(candidates) == 1:
+        only = candidates[0]
+        return Match(query, (Answer(only.mapping, only.matched_by),))
+    whose, disputed = _of_one_person(candidates)
+    answers: list[Answer] = []
+    for network in Network:
+        here = [candidate for candidate in whose if candidate.mapping.network is network]
+        if here:
+            answers += _answers_on_network(here, disputed=disputed)
+    answers.sort(key=lambda answer: _rank_of(answer.mapping), reverse=True)
+    return Match(query, tuple(answers))
+
+
+def _rank_of(mapping: Mapping) -> tuple[int, float]:
+    return mapping.strength, mapping.issued.timestamp()
+
+
+def _of_one_person(candidates: list[Candidate]) -> tuple[list[Candidate], bool]:
+    """Drops those of another person who once held the handle; True where that is unclear.
+
+    Only a query by handle alone can bring several ids.
+    """
+    known = [candidate for candidate in candidates if candidate.mapping.x_id is not None]
+    if len({candidate.mapping.x_id for candidate in known}) < 2:
+        return candidates, False
+    winning: set[XId | None] = {c.mapping.x_id for c in _contest(known, lambda c: c.mapping.x_id)}
+    kept = [c for c in candidates if c.mapping.x_id is None or c.mapping.x_id in winning]
+    return kept, len(winning) > 1
+
+
+def _answers_on_network(candidates: list[Candidate], *, disputed: bool) -> list[Answer]:
+    winners = _contest(candidates, lambda candidate: candidate.mapping.target_id)
+    targets = {winner.mapping.target_id for winner in winners}
+    return [
+        Answer(
+            winner.mapping,
+            winner.matched_by,
+            disputed or len(targets) > 1,
+            _agreeing(winner, candidates),
+        )
+        for winner in _first_of_each_target(winners)
+    ]
+
+
+def _first_of_each_target(winners: list[Candidate]) -> list[Candidate]:
+    first: dict[Hashable, Candidate] = {}
+    for winner in winners:
+        first.setdefault(winner.mapping.target_id, winner)
+    return list(first.values())
+
+
+def _agreeing(winner: Candidate, candidates: list[Candidate]) -> tuple[str, ...]:
+    same = {c.mapping.origin for c in candidates if c.mapping.target_id == winner.mapping.target_id}
+    return tuple(sorted(same - {winner.mapping.origin}))
+
+
+def _contest(candidates: list[Candidate], claim: Callable[[Candidate], Hashable]) -> list[Candidate]:
+    """The strongest candidates, best first: one of each origin, its newest.
+
+    They are in dispute where their claims differ. An origin alone may change its mind, so its
+    newest word counts; between origins the newer word is no better than the older.
+    """
+    best = max(candidate.mapping.strength for candidate in candidates)
+    strongest = [candidate for candidate in candidates if candidate.mapping.strength is best]
+    strongest.sort(key=lambda candidate: _rank_of(candidate.mapping), reverse=True)
+    kept: list[Candidate] = []
+    spoken: dict[str, Hashable] = {}
+    for candidate in strongest:
+        said = claim(candidate)
+        if spoken.setdefault(candidate.mapping.origin, said) == said:
+            kept.append(candidate)
+    return kept

@@ -1,0 +1,173 @@
+"""All that an operator can set: one frozen class, read from a TOML file and the environment.
+
+A field `port` is `port = 8000` in the file and `PASSERELLE_PORT=8000` in the environment, which wins.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from directory.errors import DirectoryError
+
+PREFIX: Final = "PASSERELLE_"
+CONFIG_VARIABLE: Final = "PASSERELLE_CONFIG"
+
+
+class InvalidSettings(DirectoryError):
+    """A setting cannot be what it was set to."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every setting, its default and its effect. Nothing else is read from the environment."""
+
+    data: Annotated[
+        Path | None,
+        Meta(
+            description="The data folder. Default `var/`; as root `/var/lib/passerelle` where a parent of it is private."
+        ),
+    ] = None
+    database_url: Annotated[
+        str | None,
+        Meta(
+            description="A PostgreSQL 15+ server, `postgresql://user:password@host/name`, instead of the embedded one."
+        ),
+    ] = None
+    database_connections: Annotated[
+        int, Meta(description="How many connections to the database a process keeps at most.", ge=1, le=200)
+    ] = 10
+    host: Annotated[
+        str, Meta(description="The address to listen on. Behind a reverse proxy keep it local.")
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(description="The port to listen on.", ge=1, le=65_535)] = 8000
+    public_url: Annotated[
+        str | None,
+        Meta(
+            description="Where people reach this instance, `https://find.example.org`, without a path. Default: host and port."
+        ),
+    ] = None
+    trusted_proxies: Annotated[
+        int,
+        Meta(
+            description="How many reverse proxies stand in front: the caller's address is read behind that many.",
+            ge=0,
+            le=5,
+        ),
+    ] = 0
+    name: Annotated[str, Meta(description="What this instance is called.", min_length=1, max_length=80)] = (
+        "Passerelle"
+    )
+    description: Annotated[
+        str,
+        Meta(description="One sentence about this instance, for its pages.", max_length=500),
+    ] = ""
+    contact: Annotated[
+        str, Meta(description="How to reach the operator: an address or a link.", max_length=200)
+    ] = ""
+    language: Annotated[
+        Literal["en", "fr"], Meta(description="The language for those whose browser asks for none of ours.")
+    ] = "en"
+    upload_max_mb: Annotated[
+        int,
+        Meta(
+            description="The largest archive, in MB, that the form without JavaScript takes.", ge=1, le=4_096
+        ),
+    ] = 64
+    rate_lookups_per_minute: Annotated[
+        int, Meta(description="How many requests one address may make a minute. 0: no limit.", ge=0)
+    ] = 300
+    rate_pairs_per_minute: Annotated[
+        int, Meta(description="How many people one address may match a minute. 0: no limit.", ge=0)
+    ] = 300_000
+    matches_at_once: Annotated[
+        int, Meta(description="How many large lists are matched at the same time; others wait.", ge=1, le=64)
+    ] = 4
+    metrics: Annotated[
+        bool, Meta(description="Whether `/metrics` answers. It tells counts and times, never names.")
+    ] = True
+    log_format: Annotated[
+        Literal["auto", "json", "text"],
+        Meta(
+            description="How log lines look: `text` for people, `json` for programs, `auto`: text on a terminal."
+        ),
+    ] = "auto"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="The least weighty log lines that are written."),
+    ] = "info"
+
+    def __post_init__(self) -> None:
+        if self.public_url is not None:
+            _check_public_url(self.public_url)
+        if self.database_url is not None and not self.database_url.startswith(
+            ("postgresql://", "postgres://")
+        ):
+            raise ValueError("database_url must start with postgresql://")
+
+    @property
+    def base_url(self) -> str:
+        """Where people reach this instance, without a slash at the end."""
+        if self.public_url is not None:
+            return self.public_url.rstrip("/")
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def domain(self) -> str:
+        """The host (and port, if it has one) of `base_url`."""
+        return urlsplit(self.base_url).netloc
+
+    @property
+    def is_https(self) -> bool:
+        return self.base_url.startswith("https://")
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str], config: Path | None = None) -> Self:
+        """Reads the file, then the environment over it.
+
+        Raises InvalidSettings, with a sentence that names the setting.
+        """
+        values = _read_file(config) if config is not None else {}
+        values |= _read_environment(environment, set(cls.__struct_fields__))
+        try:
+            return msgspec.convert(values, cls, strict=False)
+        except (msgspec.ValidationError, ValueError) as error:
+            raise InvalidSettings(f"a setting is wrong: {error}") from error
+
+
+def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of this process: the file that PASSERELLE_CONFIG names, and the environment."""
+    config = environment.get(CONFIG_VARIABLE)
+    return Settings.load(environment, Path(config) if config else None)
+
+
+def _check_public_url(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.rstrip("/") or parts.query:
+        raise ValueError("public_url must look like https://find.example.org, without a path")
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidSettings(f"the settings file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f"the settings file {path} is not TOML: {error}") from error
+
+
+def _read_environment(environment: Mapping[str, str], fields: set[str]) -> dict[str, str]:
+    """An unknown name is an error: a misspelt setting must not be silently without effect."""
+    values = {}
+    for name, value in environment.items():
+        if not name.startswith(PREFIX) or name == CONFIG_VARIABLE or name.startswith(f"{PREFIX}TEST_"):
+            continue
+        field = name.removeprefix(PREFIX).lower()
+        if field not in fields:
+            raise InvalidSettings(f"{name} is not a setting; `passerelle doctor` lists them")
+        values[field] = value
+    return values

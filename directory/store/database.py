@@ -1,0 +1,68 @@
+"""The one way to PostgreSQL: a pool, whose failures come out as errors of the directory."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, Self
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from directory.errors import DirectoryUnavailable
+
+Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+
+CONNECT_TIMEOUT_S: Final = 5.0
+ACQUIRE_TIMEOUT_S: Final = 10.0
+COMMAND_TIMEOUT_S: Final = 60.0
+
+_GONE = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+
+
+class Database:
+    """A pool of connections. Trusted: whoever can write to it can change every answer."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    @classmethod
+    async def connect(cls, dsn: str, *, max_connections: int = 10) -> Self:
+        """Opens the pool. Raises DirectoryUnavailable where the server does not answer."""
+        try:
+            pool = await asyncpg.create_pool(
+                dsn,
+                min_size=1,
+                max_size=max_connections,
+                timeout=CONNECT_TIMEOUT_S,
+                command_timeout=COMMAND_TIMEOUT_S,
+                server_settings={"application_name": "passerelle", "jit": "off"},
+            )
+        except (*_GONE, asyncpg.PostgresError, ValueError) as error:
+            raise DirectoryUnavailable(f"could not connect to the database: {error}") from error
+        return cls(pool)
+
+    async def close(self) -> None:
+        """Waits for running queries, then closes every connection."""
+        await self._pool.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection of the pool. Raises DirectoryUnavailable where there is none."""
+        try:
+            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+                yield connection
+        except _GONE as error:
+            raise DirectoryUnavailable(f"the database did not answer: {error}") from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A connection inside a transaction: committed at the end, rolled back on any error."""
+        async with self.connection() as connection, connection.transaction():
+            yield connection
