@@ -1,0 +1,65 @@
+"""`python -m tests.setup`: makes sure of everything the tests need, and shows it as a table.
+
+What cannot be had is named on stderr, one sentence each, and the tests that need it will fail.
+In continuous integration (CI=true) it ends with 1 then; elsewhere with 0, so that the rest is tested.
+"""
+
+import fcntl
+import os
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from tests.setup.chromium import chromium
+from tests.setup.database import postgres
+from tests.setup.packages import locked_folders, node, packages
+from tests.setup.parts import CannotBeHad, Part
+
+
+def main() -> int:
+    """The exit code."""
+    with (Path(sys.prefix) / ".tests-setup.lock").open("w") as lock:
+        # Two at once in one checkout would take each other's half-made node_modules away.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        parts, missing = gather(needs())
+    for sentence in missing:
+        print(sentence, file=sys.stderr)
+    print(table(parts))
+    return 1 if missing and is_ci() else 0
+
+
+def needs() -> Iterator[Callable[[], Part]]:
+    """Everything the tests need, each as what finds it or gets it."""
+    yield postgres
+    yield node
+    for folder in locked_folders():
+        yield partial(packages, folder)
+    yield chromium
+
+
+def gather(wanted: Iterator[Callable[[], Part]]) -> tuple[list[Part], list[str]]:
+    """What is there, and a sentence for each part that could not be had."""
+    parts, missing = [], []
+    for need in wanted:
+        try:
+            parts.append(need())
+        except CannotBeHad as error:
+            missing.append(str(error))
+    return parts, missing
+
+
+def is_ci() -> bool:
+    """Whether a missing part has to stop everything."""
+    return os.environ.get("CI", "").lower() in {"true", "1"}
+
+
+def table(parts: list[Part]) -> str:
+    """Part, version and place, in columns."""
+    rows = [("part", "version", "where"), *((part.name, part.version, str(part.where)) for part in parts)]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    return "\n".join(f"{name:{widths[0]}}  {version:{widths[1]}}  {where}" for name, version, where in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
