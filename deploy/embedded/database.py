@@ -1,0 +1,103 @@
+"""Open the database of a data folder: the one that runs there, or one that is started now."""
+
+import atexit
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import MappingProxyType
+from typing import Self
+
+from deploy.embedded.binaries import readable_installation
+from deploy.embedded.client import DATABASE, dsn, ensure_database
+from deploy.embedded.cluster import SUPERUSER, make_cluster
+from deploy.embedded.errors import ServerSilent, from_os_error
+from deploy.embedded.folders import Folders, choose_socket_dir, prepare
+from deploy.embedded.locks import Locks
+from deploy.embedded.server import START_TIMEOUT_S, Server
+from deploy.embedded.signals import orderly_end
+from deploy.embedded.tuning import memory_bytes, server_settings
+from deploy.embedded.user import server_user
+
+_NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
+
+
+class EmbeddedDatabase:
+    """A share in the server of one data folder, until `close()`, the end of the `with`, or of the process."""
+
+    def __init__(self, server: Server, socket_dir: Path, held: ExitStack) -> None:
+        self.data_dir = server.folders.data
+        self.log_dir = server.folders.log
+        self.socket_dir = socket_dir
+        self._held = held
+        self._pid = os.getpid()
+        atexit.register(self.close)
+
+    @property
+    def dsn(self) -> str:
+        """The address of our database, as its owner, for asyncpg and libpq."""
+        return dsn(self.socket_dir)
+
+    def superuser_dsn(self, database: str = DATABASE) -> str:
+        """The address of a database as the superuser of the cluster."""
+        return dsn(self.socket_dir, database, SUPERUSER)
+
+    def close(self) -> None:
+        """Give our share back; the last one out stops the server and sees it end. Raises ServerSilent."""
+        atexit.unregister(self.close)
+        if os.getpid() == self._pid:  # the share is not a forked child's to give back
+            self._held.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_database(data_dir: Path, settings: Mapping[str, str] = _NO_SETTINGS) -> EmbeddedDatabase:
+    """Share the server of `data_dir`: adopted if it runs, started if not, made if there is none yet.
+
+    Blocks until it answers. `settings` are PostgreSQL settings on top of ours; a running server keeps those
+    that it has. SIGTERM and SIGHUP, where nobody handles them, become SystemExit until the share is given
+    back, so that the server is stopped. Raises EmbeddedError; nothing that was started is left running then.
+    """
+    folders = Folders(Path(os.path.realpath(data_dir)))
+    try:
+        with ExitStack() as held:
+            held.enter_context(orderly_end())
+            user = server_user()
+            prepare(folders, user)
+            locks = Locks.open(folders.locks)
+            held.callback(locks.close)
+            server = Server(folders, user, locks)
+            held.callback(_leave, server)
+            with locks.start.held(START_TIMEOUT_S):
+                locks.users.try_shared()
+                socket_dir = server.running_socket_dir() or _start(server, settings)
+            return EmbeddedDatabase(server, socket_dir, held.pop_all())
+    except TimeoutError as error:
+        raise ServerSilent(folder=folders.data, seconds=START_TIMEOUT_S) from error
+    except OSError as error:
+        raise from_os_error(error, folders.data) from error
+
+
+def _start(server: Server, settings: Mapping[str, str]) -> Path:
+    folders, user = server.folders, server.user
+    installation = readable_installation(folders.data, user)
+    make_cluster(folders, user, installation, server.locks)
+    socket_dir = choose_socket_dir(folders, user)
+    server.start(installation, socket_dir, server_settings(memory_bytes()) | dict(settings))
+    if not ensure_database(socket_dir):
+        raise server.why_not_started()
+    return socket_dir
+
+
+def _leave(server: Server) -> None:
+    """Stop the server if nobody else shares it."""
+    try:
+        with server.locks.start.held(START_TIMEOUT_S):
+            if server.locks.users.try_alone():
+                server.stop()
+    except TimeoutError as error:
+        raise ServerSilent(folder=server.folders.data, seconds=START_TIMEOUT_S) from error

@@ -1,0 +1,111 @@
+"""File locks that die with the processes that hold them, so that a kill -9 leaves nothing behind.
+
+Three files, made once and never removed (a lock on a removed file locks nothing):
+- *start*: held by whoever starts or stops the server, so that only one does.
+- *users*: held, shared, by every process that uses the server; who can have it alone is the last one.
+- *server*: inherited by PostgreSQL and all its children; free means that none of them lives. This holds
+  across containers that share the folder, where process numbers mean nothing.
+
+Trusted: whoever can write in their folder can make us start a second server on the same data.
+"""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+POLL_S = 0.005
+_START, _USERS, _SERVER = "postgres-start.lock", "postgres-users.lock", "postgres-server.lock"
+
+
+class FileLock:
+    """One open file with at most one lock; closing it, or the end of the process, gives the lock back."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError."""
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def try_shared(self) -> bool:
+        return self._try(fcntl.LOCK_SH)
+
+    def try_alone(self) -> bool:
+        """Whether we now hold it alone. A shared lock that we held is gone either way."""
+        return self._try(fcntl.LOCK_EX)
+
+    def release(self) -> None:
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def is_free(self) -> bool:
+        """Whether nobody holds it. Not for a lock that this object holds itself."""
+        if not self.try_alone():
+            return False
+        self.release()
+        return True
+
+    @contextmanager
+    def held(self, timeout_s: float) -> Iterator[None]:
+        """Hold it alone. Raises TimeoutError."""
+        if not wait_until(self.try_alone, timeout_s):
+            raise TimeoutError
+        try:
+            yield
+        finally:
+            self.release()
+
+    def _try(self, kind: int) -> bool:
+        try:
+            fcntl.flock(self._fd, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Locks:
+    folder: Path
+    start: FileLock
+    users: FileLock
+    server: FileLock
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Raises OSError."""
+        with ExitStack() as undo:
+            locks = [
+                undo.enter_context(closing(FileLock(folder / name))) for name in (_START, _USERS, _SERVER)
+            ]
+            undo.pop_all()
+        return cls(folder, *locks)
+
+    @contextmanager
+    def held_by_server(self) -> Iterator[FileLock]:
+        """The server's lock, for it to inherit: its own copy stays locked when ours is closed here."""
+        with closing(FileLock(self.folder / _SERVER)) as lock:
+            lock.try_alone()
+            yield lock
+
+    def close(self) -> None:
+        for lock in (self.users, self.server, self.start):
+            lock.close()
+
+
+def wait_until(is_true: Callable[[], bool], timeout_s: float) -> bool:
+    """Ask until it is true or the time is over; which of the two."""
+    deadline = time.monotonic() + timeout_s
+    while not is_true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_S)
+    return True

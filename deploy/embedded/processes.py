@@ -1,0 +1,105 @@
+"""Which processes belong to a cluster, told from those that merely got their numbers."""
+
+import os
+import re
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]  # it ships no types
+
+from deploy.embedded.locks import wait_until
+
+PID_FILE = "postmaster.pid"
+_MAX_PID_FILE_BYTES = 4096
+_PID = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class PidFile:
+    """What the server said of itself. Not trusted: after a crash the number may be somebody else's."""
+
+    pid: int
+    socket_dir: Path | None
+    status: str  # "starting", "ready", "stopping", … or empty
+
+
+def read_pid_file(cluster: Path) -> PidFile | None:
+    """None when there is none, or when it is not (or not yet) readable."""
+    lines = read_tail(cluster / PID_FILE, _MAX_PID_FILE_BYTES).split("\n")
+    if not _PID.fullmatch(lines[0].strip()):
+        return None
+    lines += [""] * (8 - len(lines))
+    socket_dir = lines[4].strip()
+    return PidFile(int(lines[0]), Path(socket_dir) if socket_dir else None, lines[7].strip())
+
+
+def read_tail(path: Path, limit: int) -> str:
+    """The last `limit` bytes of a plain file as text; empty when it cannot be read."""
+    # The folder may belong to another user: a link or a pipe put there must not be followed or waited for.
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    with os.fdopen(fd, "rb") as file:
+        try:
+            size = os.fstat(fd).st_size
+            file.seek(max(0, size - limit))
+            return file.read(limit).decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+
+def is_postmaster(pid: int, cluster: Path) -> bool:
+    """Whether this process is the PostgreSQL that works in `cluster`."""
+    try:
+        process = psutil.Process(pid)
+        return process.name() == "postgres" and (_is_named(process, cluster) or _is_in(process, cluster))
+    except psutil.Error:
+        return False
+
+
+def end_orphans(cluster: Path, title: str) -> None:
+    """Quit what a killed server left running: backends busy with a query do not notice its death for long."""
+    for process in psutil.process_iter():
+        try:
+            is_ours = process.name() == "postgres" and (
+                _is_titled(process, title) or _is_in(process, cluster)
+            )
+            if is_ours:
+                process.send_signal(signal.SIGQUIT)
+        except psutil.Error:
+            continue
+
+
+def wait_gone(pid: int, timeout_s: float) -> None:
+    """Wait until this process has ended; collects it when it is a child of ours (we may be number 1)."""
+    wait_until(lambda: _has_ended(pid), timeout_s)
+
+
+def _has_ended(pid: int) -> bool:
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+    except psutil.Error:
+        return True
+
+
+def _is_named(process: psutil.Process, cluster: Path) -> bool:
+    words = process.cmdline()
+    return ("-D", str(cluster)) in pairwise(words)
+
+
+def _is_titled(process: psutil.Process, title: str) -> bool:
+    return bool(process.cmdline()) and process.cmdline()[0].startswith(f"postgres: {title}: ")
+
+
+def _is_in(process: psutil.Process, cluster: Path) -> bool:
+    # Refused to root in a container without CAP_SYS_PTRACE; the name decides there.
+    try:
+        return os.path.samefile(process.cwd(), cluster)
+    except (OSError, psutil.AccessDenied):
+        return False

@@ -1,0 +1,89 @@
+"""The server's settings for a small machine, given on its command line at each start."""
+
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]  # it ships no types
+
+_MIB = 1024 * 1024
+MIN_SHARED_BUFFERS_MIB = 128
+MAX_SHARED_BUFFERS_MIB = 1024
+MIN_MAINTENANCE_MIB = 64
+MAX_MAINTENANCE_MIB = 512
+MAX_CONNECTIONS = 100
+LOG_FILE_PATTERN = "postgres-*.log"
+LOG_FILE_KIB = 10 * 1024
+_CGROUPS = Path("/sys/fs/cgroup")
+_CGROUP_V1_LIMIT = _CGROUPS / "memory/memory.limit_in_bytes"
+
+
+def server_settings(memory_bytes: int) -> dict[str, str]:
+    """For a machine, or a container, with so much memory. Our log says nothing of what was asked.
+
+    An error of a statement is the business of who sent it: the log holds what concerns the server (level
+    `log` and above), without statements, their parameters or the rows that they were about.
+    """
+    memory_mib = memory_bytes // _MIB
+    shared = _between(MIN_SHARED_BUFFERS_MIB, memory_mib // 4, MAX_SHARED_BUFFERS_MIB)
+    maintenance = _between(MIN_MAINTENANCE_MIB, memory_mib // 16, MAX_MAINTENANCE_MIB)
+    return {
+        "shared_buffers": f"{shared}MB",
+        "effective_cache_size": f"{max(shared, memory_mib // 2)}MB",
+        "maintenance_work_mem": f"{maintenance}MB",
+        "work_mem": "16MB",
+        "max_connections": str(MAX_CONNECTIONS),
+        "max_wal_size": "4GB",
+        "checkpoint_timeout": "15min",
+        "random_page_cost": "1.1",
+        "jit": "off",
+        "fsync": "on",
+        "synchronous_commit": "on",
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "lc_messages": "C",
+        "logging_collector": "on",
+        "log_destination": "stderr",
+        "log_filename": "postgres-%Y%m%d-%H%M%S.log",
+        "log_file_mode": "0600",
+        "log_rotation_size": f"{LOG_FILE_KIB}kB",
+        "log_rotation_age": "0",
+        "log_line_prefix": "%m [%p] ",
+        "log_min_messages": "log",
+        "log_min_error_statement": "panic",
+        "log_error_verbosity": "terse",
+        "log_statement": "none",
+        "log_min_duration_statement": "-1",
+        "log_parameter_max_length_on_error": "0",
+        "log_connections": "",
+        "log_checkpoints": "off",
+        "log_autovacuum_min_duration": "-1",
+    }
+
+
+def memory_bytes() -> int:
+    """What this machine has, or what its container may use, whichever is less."""
+    return min([int(psutil.virtual_memory().total), *_cgroup_limits()])
+
+
+def _cgroup_limits() -> list[int]:
+    limits = [_read_limit(_CGROUP_V1_LIMIT)]
+    for line in _read("/proc/self/cgroup").splitlines():
+        if line.startswith("0::/"):
+            ours = _CGROUPS / line[4:]
+            limits += [_read_limit(folder / "memory.max") for folder in (ours, *ours.parents)]
+    return [limit for limit in limits if limit is not None]
+
+
+def _read_limit(path: Path) -> int | None:
+    text = _read(path).strip()
+    return int(text) if text.isascii() and text.isdigit() and int(text) > 0 else None
+
+
+def _read(path: str | Path) -> str:
+    try:
+        return Path(path).read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return ""
+
+
+def _between(least: int, wanted: int, most: int) -> int:
+    return max(least, min(wanted, most))
