@@ -1,0 +1,121 @@
+"""The 33-byte entries of a log: a type byte, and 32 bytes that commit to something or say it.
+
+`0x01 || commitment` publishes a mapping without telling it. `0x02 || target || reason || zeros`
+revokes one. `0x03 || SHA-256(document)` introduces an operations document. Nobody can refuse the
+entry at an index of an append-only log, so one that makes no sense is a no-op for everyone:
+`parse_entry` never raises.
+"""
+
+import enum
+from dataclasses import dataclass
+from typing import Final
+
+from federation.errors import InvalidEntry
+from federation.tlog.merkle import MAX_TREE_SIZE
+
+ENTRY_BYTES: Final = 33
+COMMITMENT_BYTES: Final = 32
+DIGEST_BYTES: Final = 32
+_TARGET_BYTES: Final = 8
+_REVOKE_ZEROS: Final = bytes(23)
+
+
+class EntryType(enum.IntEnum):
+    """The first byte of an entry. 0x04 is reserved, and any other is unknown."""
+
+    MAPPING = 0x01
+    REVOKE = 0x02
+    OPERATIONS = 0x03
+
+
+class RevokeReason(enum.IntEnum):
+    """Why a leaf is revoked. A reason that is not here revokes all the same."""
+
+    UNSPECIFIED = 0
+    WITHDRAWN = 1
+    """The member asked for it."""
+    REPLACED = 2
+    """A later leaf of this log says it instead: a renewal, or a change of handle."""
+    LAPSED = 3
+    """It expired, or its proof could not be renewed."""
+    REFUTED = 4
+    """Its proof was looked at again and does not hold."""
+    MODERATED = 5
+    """The operators took it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class MappingEntry:
+    """0x01: a mapping whose salt and body hash to `commitment` (32 bytes)."""
+
+    commitment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeEntry:
+    """0x02: from here on, leaf `target` of the same log does not hold. `reason` is 0 to 255."""
+
+    target: int
+    reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperationsEntry:
+    """0x03: an operations document, whose text has the SHA-256 `digest`, is in force from here on."""
+
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownEntry:
+    """Anything else: a leaf that says nothing."""
+
+    raw: bytes
+
+
+Entry = MappingEntry | RevokeEntry | OperationsEntry | UnknownEntry
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """Raises InvalidEntry when a field does not fit; `parse_entry` gives back what it was."""
+    encoded = _encode(entry)
+    if len(encoded) != ENTRY_BYTES or parse_entry(encoded) != entry:
+        raise InvalidEntry(f"this cannot be written as an entry: {entry!r}")
+    return encoded
+
+
+def _encode(entry: Entry) -> bytes:
+    match entry:
+        case MappingEntry(commitment):
+            return bytes([EntryType.MAPPING]) + commitment
+        case RevokeEntry(target, reason):
+            if not 0 <= target <= MAX_TREE_SIZE or not 0 <= reason <= 255:
+                raise InvalidEntry(f"leaf {target} cannot be revoked for reason {reason}")
+            place = target.to_bytes(_TARGET_BYTES, "big")
+            return bytes([EntryType.REVOKE]) + place + bytes([reason]) + _REVOKE_ZEROS
+        case OperationsEntry(digest):
+            return bytes([EntryType.OPERATIONS]) + digest
+        case UnknownEntry(raw):
+            return raw
+
+
+def parse_entry(raw: bytes) -> Entry:
+    """What a leaf says, by itself. Whether a revoke finds its target is for `revokes` to tell."""
+    if len(raw) != ENTRY_BYTES:
+        return UnknownEntry(raw)
+    match raw[0]:
+        case EntryType.MAPPING:
+            return MappingEntry(raw[1:])
+        case EntryType.OPERATIONS:
+            return OperationsEntry(raw[1:])
+        case EntryType.REVOKE:
+            return _parse_revoke(raw)
+        case _:
+            return UnknownEntry(raw)
+
+
+def _parse_revoke(raw: bytes) -> RevokeEntry | UnknownEntry:
+    target = int.from_bytes(raw[1 : 1 + _TARGET_BYTES], "big")
+    if target >= MAX_TREE_SIZE or raw[-len(_REVOKE_ZEROS) :] != _REVOKE_ZEROS:
+        return UnknownEntry(raw)
+    return RevokeEntry(target, raw[1 + _TARGET_BYTES])

@@ -1,0 +1,61 @@
+"""The errors the federation raises. They know no HTTP: `web.errors` maps them."""
+
+
+class FederationError(Exception):
+    """Something between instances, or in our own log, could not be done or must not be believed."""
+
+
+class Malformed(FederationError):
+    """Bytes from outside are not what they were taken for; each format has its own subclass."""
+
+
+class InvalidKey(Malformed):
+    """A text is not a verifier key or a private key of a kind that we use."""
+
+
+class InvalidNote(Malformed):
+    """Bytes are not a signed note, or a value cannot be written as one."""
+
+
+class InvalidCheckpoint(Malformed):
+    """A note is not a checkpoint, or it is one of another log."""
+
+
+class InvalidCosignature(Malformed):
+    """A signature is not a timestamped cosignature."""
+
+
+class InvalidTile(Malformed):
+    """A path or some bytes are not a tile of the tree."""
+
+
+class InvalidBundle(Malformed):
+    """Bytes are not an entry bundle of the width that was asked for."""
+
+
+class InvalidTlogProof(Malformed):
+    """Bytes are not a tlog-proof."""
+
+
+class InvalidEntry(Malformed):
+    """A value cannot be written as an entry of the log."""
+
+
+class InvalidStatement(Malformed):
+    """Bytes are not the canonical body of a mapping, or a mapping cannot be said in one."""
+
+
+class InvalidOperations(Malformed):
+    """A text is not an operations document, or a value cannot be written as one."""
+
+
+class UntrustedNote(FederationError):
+    """No key that we trust has signed this note, or a signature under such a key is wrong."""
+
+
+class UntrustedOperations(FederationError):
+    """An operations document does not follow from the one before it."""
+
+
+class InvalidProof(FederationError):
+    """A Merkle proof does not lead from what it starts with to the root."""
