@@ -1,0 +1,113 @@
+"""The JSON inside a file of X's, as a stream of events: whatever the size, a few chunks are held.
+
+`window.YTD.<name>.part<N> = [ … ]`: after a BOM, what follows the first `=`, without a last `;`.
+It is never evaluated. ijson's own object builder is not used: the paths it keeps grow with the
+square of the nesting, so that 16,000 brackets take hundreds of megabytes.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+import ijson  # type: ignore[import-untyped]  # the package ships no types
+
+from directory.archive.limits import CHUNK_BYTES, MAX_PREFIX_BYTES, MAX_TOKEN_BYTES
+from directory.archive.problems import ArchiveError, ArchiveProblem
+
+Event = tuple[str, object]
+
+_BOM: Final = b"\xef\xbb\xbf"
+_END = b" \t\r\n;"
+_LIST_PREFIX = re.compile(rb"\s*window\.YTD\.([a-z_]+)\.part[0-9]{1,6}\s*", re.IGNORECASE)
+_CONFIG_PREFIX = re.compile(rb"\s*window\.__THAR_CONFIG\s*")
+
+
+def json_of_list(chunks: Iterable[bytes], words: Iterable[str], file: str) -> Iterator[bytes]:
+    """The JSON of a file that says it is one of `words`: a block list is not taken for follows.
+
+    Raises ArchiveError(WRONG_PREFIX).
+    """
+    head, rest = _split_prefix(iter(chunks), file)
+    match = _LIST_PREFIX.fullmatch(head)
+    if match is None or match[1].decode("ascii").lower() not in words:
+        raise ArchiveError(ArchiveProblem.WRONG_PREFIX, file)
+    return _without_end(rest)
+
+
+def json_of_config(chunks: Iterable[bytes], file: str) -> Iterator[bytes]:
+    """The JSON of manifest.js. Raises ArchiveError(WRONG_PREFIX)."""
+    head, rest = _split_prefix(iter(chunks), file)
+    if _CONFIG_PREFIX.fullmatch(head) is None:
+        raise ArchiveError(ArchiveProblem.WRONG_PREFIX, file)
+    return _without_end(rest)
+
+
+def json_events(json: Iterable[bytes], file: str) -> Iterator[list[Event]]:
+    """Batches of (event, value) as `ijson.basic_parse` names them; empty batches are left out.
+
+    Raises ArchiveError(NOT_JSON) on the first byte that cannot be JSON, or where it breaks off, and
+    ArchiveError(WRONG_SHAPE) on a text or a run of spaces of more than MAX_TOKEN_BYTES.
+    """
+    events: list[Event] = ijson.sendable_list()
+    parser = ijson.basic_parse_coro(events)
+    silent_bytes = 0
+    for piece in _pieces(json):
+        _feed(parser.send, piece, file)
+        silent_bytes = 0 if events else silent_bytes + len(piece)
+        if silent_bytes > MAX_TOKEN_BYTES:
+            raise ArchiveError(ArchiveProblem.WRONG_SHAPE, file)
+        if events:
+            yield events
+            del events[:]
+    _feed(lambda _: parser.close(), b"", file)
+    if events:
+        yield events
+
+
+def _feed(send: Callable[[bytes], object], piece: bytes, file: str) -> None:
+    try:
+        send(piece)
+    except StopIteration:
+        pass
+    except (ijson.JSONError, ValueError, ArithmeticError) as error:
+        # A number of 5,000 digits is a ValueError of int(), not of the parser.
+        raise ArchiveError(ArchiveProblem.NOT_JSON, file) from error
+
+
+def _pieces(json: Iterable[bytes]) -> Iterator[bytes]:
+    """Chunks of at most CHUNK_BYTES: a chunk's events are held at once."""
+    for chunk in json:
+        for at in range(0, len(chunk), CHUNK_BYTES):
+            yield chunk[at : at + CHUNK_BYTES]
+
+
+def _split_prefix(chunks: Iterator[bytes], file: str) -> tuple[bytes, Iterator[bytes]]:
+    """What stands before the first `=`, without BOM, and all that follows it."""
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if b"=" in head[:MAX_PREFIX_BYTES]:
+            prefix, _, first = head.partition(b"=")
+            return prefix.removeprefix(_BOM), _joined(first, chunks)
+        if len(head) >= MAX_PREFIX_BYTES:
+            break
+    raise ArchiveError(ArchiveProblem.WRONG_PREFIX, file)
+
+
+def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _without_end(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Drops one `;` and the spaces around it at the end, wherever chunks are cut."""
+    held = b""
+    for chunk in chunks:
+        body = chunk.rstrip(_END)
+        if not body and len(held) + len(chunk) <= CHUNK_BYTES:
+            held += chunk
+            continue
+        yield held + body
+        held = chunk[len(body) :]
+    if held.count(b";") > 1:
+        yield held

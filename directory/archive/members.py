@@ -1,0 +1,146 @@
+"""Which files of an archive are read, told by their names alone."""
+
+import enum
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from directory.archive.limits import MAX_MEMBERS
+from directory.archive.problems import ArchiveError, ArchiveProblem
+from directory.queries import Lists
+
+
+class Kind(enum.Enum):
+    """What a file of an archive holds, by the word its name begins with."""
+
+    ACCOUNT = "account"
+    MANIFEST = "manifest"
+    FOLLOWING = "following"
+    FOLLOWER = "follower"
+    BLOCK = "block"
+    MUTE = "mute"
+    TWEETS = "tweets"
+
+
+LIST_OF_KIND: Final = {
+    Kind.FOLLOWING: Lists.FOLLOWING,
+    Kind.FOLLOWER: Lists.FOLLOWER,
+    Kind.BLOCK: Lists.BLOCK,
+    Kind.MUTE: Lists.MUTE,
+}
+
+_KIND_OF_WORD: Final = {kind.value: kind for kind in Kind} | {"tweet": Kind.TWEETS}
+_WANTED = re.compile(
+    r"(following|follower|block|mute|tweets?)(?:-part([0-9]{1,6}))?\.js|(account|manifest)\.js"
+)
+_LOOK_ALIKE = re.compile(
+    r"(?:follower-requests|following-requests|smartblock-following|lists-[a-z-]+)[^/]*\.js"
+)
+# "Grailbird", the CSV archive: tweets.csv beside data/js/tweets/2012_01.js
+_CSV_ERA = re.compile(r"(?:[^/]+/)?(?:tweets\.csv|data/js/(?:tweet_index|payload_details|user_details)\.js)")
+_NESTED_ZIP = re.compile(r"(?:[^/]+/)?[^/]+\.zip", re.IGNORECASE)
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file to read: `open` gives its bytes, decompressed, in chunks.
+
+    `stored_bytes` is what it takes up at its source, and what `open` reports as it goes.
+    """
+
+    kind: Kind
+    part: int
+    name: str
+    stored_bytes: int
+    open: Callable[[Callable[[int], None]], Iterator[bytes]]
+
+
+def classify(name: str) -> tuple[Kind, int] | None:
+    """The kind and the part number of a file name without folder, None for all other files."""
+    match = _WANTED.fullmatch(name)
+    if match is None:
+        return None
+    return _KIND_OF_WORD[match[1] or match[3]], int(match[2] or 0)
+
+
+def is_archive_folder(folder: str) -> bool:
+    """Lists stand in `data/`, loose, or in either after one leading folder."""
+    return folder.count("/") < 2 and (folder.count("/") == 0 or folder.endswith("/data"))
+
+
+def leads_outside(path: str) -> bool:
+    """Whether unpacking `path` could write outside of the folder unpacked to."""
+    return path.startswith("/") or ".." in path.split("/") or _DRIVE.match(path) is not None
+
+
+@dataclass(slots=True)
+class Catalogue:
+    """Goes through the names at a source, keeps the members and remembers what else was there."""
+
+    source: str
+    skipped_files: int = 0
+    _members: dict[str, dict[str, Member]] = field(default_factory=dict)
+    _count: int = 0
+    _look_alike: str | None = None
+    _is_csv_era: bool = False
+    _holds_zip: bool = False
+
+    def wants(self, path: str) -> tuple[Kind, int] | None:
+        """The kind and part of the file at `path` if it is to be added. Notes what hints at a mistake."""
+        folder, _, name = path.rpartition("/")
+        found = classify(name)
+        if found is not None and is_archive_folder(folder):
+            return found
+        if _LOOK_ALIKE.fullmatch(name):
+            self.skipped_files += 1
+            self._look_alike = self._look_alike or path
+        elif _CSV_ERA.fullmatch(path):
+            self._is_csv_era = True
+        elif _NESTED_ZIP.fullmatch(path):
+            self._holds_zip = True
+        return None
+
+    def add(self, path: str, member: Member) -> None:
+        """Of two files of one path the later counts, as it does for every unpacker."""
+        self._count += 1
+        if self._count > MAX_MEMBERS:
+            raise ArchiveError(ArchiveProblem.TOO_LARGE, self.source)
+        folder, _, _ = path.rpartition("/")
+        self._members.setdefault(folder, {})[path] = member
+
+    def members(self) -> list[Member]:
+        """The files of one archive, in the order to read them: names are sought for ids known by then.
+
+        Where several folders hold lists, the one that looks most like X's is taken whole and
+        the others are left. Raises ArchiveError where no list of people is found.
+        """
+        folders = [files for files in self._members.items() if _holds_list(files[1])]
+        if not folders:
+            raise ArchiveError(*self._why_empty())
+        _, files = min(folders, key=lambda found: _distance(found[0]))
+        self.skipped_files += sum(map(len, self._members.values())) - len(files)
+        order = list(Kind)
+        return sorted(files.values(), key=lambda member: (order.index(member.kind), member.part))
+
+    def _why_empty(self) -> tuple[ArchiveProblem, str]:
+        if self._is_csv_era:
+            return ArchiveProblem.CSV_ERA, self.source
+        if self._holds_zip:
+            return ArchiveProblem.ZIP_NESTED, self.source
+        if self._look_alike:
+            return ArchiveProblem.LOOK_ALIKE, self._look_alike
+        return ArchiveProblem.NO_FOLLOW_LIST, self.source
+
+
+def _holds_list(files: dict[str, Member]) -> bool:
+    return any(member.kind in LIST_OF_KIND for member in files.values())
+
+
+def _distance(folder: str) -> int:
+    if folder == "data":
+        return 0
+    if folder.endswith("/data"):
+        return 1
+    return 2 if not folder else 3

@@ -1,0 +1,45 @@
+"""The names of people on the lists, taken from mentions.
+
+X gives a handle to somebody else after a while, so the newest mention of a handle says whose it is:
+a name that has since passed to another account is forgotten, or a stranger would be found by it.
+"""
+
+from collections.abc import Container
+
+from directory.archive.limits import MAX_STRANGERS
+from directory.archive.mentions import Mention
+from directory.identifiers import XHandle
+
+
+class Names:
+    """Remembers the newest handle of each of `people`, and the newest bearer of each handle."""
+
+    def __init__(self, people: Container[int], *, max_strangers: int = MAX_STRANGERS) -> None:
+        self._people = people
+        self._strangers_left = max_strangers
+        self._handle_of: dict[int, tuple[int, str]] = {}
+        self._bearer_of: dict[str, tuple[int, int]] = {}
+
+    def see(self, mention: Mention) -> None:
+        """Takes a mention; the order does not matter, the larger tweet id is the newer."""
+        tweet_id, x_id, handle = mention
+        is_known = x_id in self._people
+        if is_known and tweet_id > self._handle_of.get(x_id, (-1, ""))[0]:
+            self._handle_of[x_id] = (tweet_id, handle)
+        key = handle.lower()
+        bearer = self._bearer_of.get(key)
+        if bearer is None:
+            if not is_known:
+                if self._strangers_left == 0:
+                    return
+                self._strangers_left -= 1
+            self._bearer_of[key] = (tweet_id, x_id)
+        elif tweet_id > bearer[0]:
+            self._bearer_of[key] = (tweet_id, x_id)
+
+    def name_of(self, x_id: int) -> XHandle | None:
+        """The handle that `x_id` was last seen with, unless somebody else was seen with it since."""
+        _, handle = self._handle_of.get(x_id, (0, None))
+        if handle is None or self._bearer_of[handle.lower()][1] != x_id:
+            return None
+        return XHandle(handle)

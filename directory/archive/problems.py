@@ -1,0 +1,119 @@
+"""What can be wrong with an archive, and the one sentence that a person reads about it."""
+
+import enum
+from typing import Final
+
+from directory.errors import DirectoryError
+from directory.texts import N_
+
+MAX_SHOWN_NAME_CHARS: Final = 80
+
+
+class ArchiveProblem(enum.StrEnum):
+    """Stable codes; the reader in the browser uses the same ones."""
+
+    ZIP_TRUNCATED = "zip-truncated"
+    ZIP_ENCRYPTED = "zip-encrypted"
+    ZIP_NESTED = "zip-nested"
+    ZIP_BOMB = "zip-bomb"
+    NOT_A_ZIP = "not-a-zip"
+    UNSAFE_PATH = "unsafe-path"
+    TOO_LARGE = "too-large"
+    TOO_MANY_ROWS = "too-many-rows"
+    WRONG_PREFIX = "wrong-prefix"
+    NOT_JSON = "not-json"
+    WRONG_SHAPE = "wrong-shape"
+    NUMBERS_FOR_STRINGS = "numbers-for-strings"
+    BAD_ID = "bad-id"
+    CSV_ERA = "csv-era"
+    LOOK_ALIKE = "look-alike"
+    NO_FOLLOW_LIST = "no-follow-list"
+    NOT_FOUND = "not-found"
+    UNREADABLE = "unreadable"
+
+
+SENTENCES: Final[dict[ArchiveProblem, str]] = {
+    ArchiveProblem.ZIP_TRUNCATED: N_(
+        "%(file)s is damaged or was not downloaded to its end: please download the archive from X again."
+    ),
+    ArchiveProblem.ZIP_ENCRYPTED: N_(
+        "%(file)s is locked with a password, so we cannot look inside: "
+        "please unpack it first and choose the .js files of its data folder."
+    ),
+    ArchiveProblem.ZIP_NESTED: N_(
+        "%(file)s holds another ZIP instead of an archive: please unpack it and choose the ZIP inside."
+    ),
+    ArchiveProblem.ZIP_BOMB: N_(
+        "%(file)s unpacks to far more than an archive from X ever does, so we stopped: "
+        "please use the ZIP exactly as X sent it."
+    ),
+    ArchiveProblem.NOT_A_ZIP: N_(
+        "%(file)s is not a ZIP file: please choose the archive that X sent you, "
+        "whose name begins with “twitter-”, as it came."
+    ),
+    ArchiveProblem.UNSAFE_PATH: N_(
+        "%(file)s holds file names that point outside of it, which an archive from X never does: "
+        "please use the ZIP exactly as X sent it."
+    ),
+    ArchiveProblem.TOO_LARGE: N_(
+        "%(file)s is larger than we can read: "
+        "please choose only following.js from the data folder of your archive."
+    ),
+    ArchiveProblem.TOO_MANY_ROWS: N_(
+        "%(file)s names more people than we can take at once: please leave that list out and try the others."
+    ),
+    ArchiveProblem.WRONG_PREFIX: N_(
+        "%(file)s does not begin the way X writes it, so it was changed or is another file: "
+        "please take it fresh from your archive."
+    ),
+    ArchiveProblem.NOT_JSON: N_(
+        "%(file)s breaks off or is damaged inside: please take it fresh from your archive."
+    ),
+    ArchiveProblem.WRONG_SHAPE: N_(
+        "%(file)s does not hold what X writes there, so we will not guess who is meant: "
+        "please take it fresh from your archive."
+    ),
+    ArchiveProblem.NUMBERS_FOR_STRINGS: N_(
+        "%(file)s was rewritten by a program that rounds account numbers, so they may mean somebody else: "
+        "please take it fresh from your archive."
+    ),
+    ArchiveProblem.BAD_ID: N_(
+        "%(file)s holds an account number that X never gives, so we will not guess who is meant: "
+        "please take it fresh from your archive."
+    ),
+    ArchiveProblem.CSV_ERA: N_(
+        "%(file)s is an archive from before 2019, which did not hold the people you followed: "
+        "please ask X for a new one."
+    ),
+    ArchiveProblem.LOOK_ALIKE: N_(
+        "%(file)s holds requests or lists, not the people you follow: please choose following.js instead."
+    ),
+    ArchiveProblem.NO_FOLLOW_LIST: N_(
+        "%(file)s holds no list of people: please choose the whole archive from X, "
+        "or following.js from its data folder."
+    ),
+    ArchiveProblem.NOT_FOUND: N_("There is no %(file)s: please check the name and the folder."),
+    ArchiveProblem.UNREADABLE: N_(
+        "%(file)s could not be read: please check that you may open it, or copy it elsewhere and try again."
+    ),
+}
+
+
+class ArchiveError(DirectoryError):
+    """An archive cannot be read; nothing was changed.
+
+    `code` is stable, `file` the name to show (shortened, without control characters).
+    """
+
+    def __init__(self, code: ArchiveProblem, file: str) -> None:
+        self.code = code
+        self.file = shown_name(file)
+        super().__init__(SENTENCES[code] % {"file": self.file})
+
+
+def shown_name(name: str) -> str:
+    """`name` as one printable line of bounded length; long ones keep their end."""
+    printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name[-4096:])
+    if len(printable) > MAX_SHOWN_NAME_CHARS:
+        printable = "…" + printable[1 - MAX_SHOWN_NAME_CHARS :]
+    return printable or "?"

@@ -1,0 +1,178 @@
+"""An X archive, read once as a stream, as the people on its lists."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from directory.archive.about import Owner, read_list_files, read_owner
+from directory.archive.json_stream import json_events, json_of_config, json_of_list
+from directory.archive.limits import ReadLimits
+from directory.archive.members import LIST_OF_KIND, Catalogue, Kind, Member
+from directory.archive.mentions import MentionReader
+from directory.archive.names import Names
+from directory.archive.problems import ArchiveError, ArchiveProblem
+from directory.archive.rows import read_ids
+from directory.archive.sources import Source, catalogue_of, name_of
+from directory.identifiers import XId
+from directory.queries import Lists, Query
+
+Progress = Callable[[int, int], None]
+"""Gets the bytes read so far and those to read, as they lie at the source."""
+
+_ROW_KEY: Final = {
+    Kind.FOLLOWING: "following",
+    Kind.FOLLOWER: "follower",
+    Kind.BLOCK: "blocking",
+    Kind.MUTE: "muting",
+}
+_PREFIX_WORDS: Final = {kind: frozenset({kind.value}) for kind in Kind} | {
+    Kind.TWEETS: frozenset({"tweets", "tweet"})
+}
+_LISTS: Final = [Lists(value) for value in range(16)]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """What was seen and left."""
+
+    files: int = 0
+    """Other lists by similar names: requests to follow, and the like."""
+    repeated_rows: int = 0
+    """People who stand more than once on one list."""
+    mentions: int = 0
+    """Mentions without a readable account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """The people on the lists of an archive, each once, in the order they were found.
+
+    `missing` names the files that the archive says it has, and has not: its lists are not whole.
+    """
+
+    owner: Owner | None
+    people: list[Query]
+    missing: tuple[str, ...]
+    skipped: Skipped
+
+
+def read_archive(
+    source: Source, *, limits: ReadLimits | None = None, on_progress: Progress | None = None
+) -> Archive:
+    """Reads a ZIP, a folder or loose files. Zero people are an answer, not an error.
+
+    Raises ArchiveError, and what `on_progress` raises; nothing else.
+    """
+    limits = limits or ReadLimits()
+    with ExitStack() as stack:
+        try:
+            catalogue = catalogue_of(source, stack, max_zip_entries=limits.zip_entries)
+        except OSError as error:
+            raise ArchiveError(ArchiveProblem.UNREADABLE, name_of(source)) from error
+        return _Reading(catalogue, limits, on_progress).run()
+
+
+class _Reading:
+    """One pass over the members of an archive."""
+
+    def __init__(self, catalogue: Catalogue, limits: ReadLimits, on_progress: Progress | None) -> None:
+        self._catalogue = catalogue
+        self._members = catalogue.members()
+        self._limits = limits
+        self._meter = _Meter(sum(member.stored_bytes for member in self._members), on_progress)
+        self._bytes_left = {kind: _max_bytes(kind, limits) for kind in Kind}
+        self._rows: dict[Kind, int] = {}
+        self._lists_of: dict[int, int] = {}
+        self._names = Names(self._lists_of)
+        self._repeated = 0
+        self._skipped_mentions = 0
+
+    def run(self) -> Archive:
+        owner: Owner | None = None
+        promised: frozenset[str] = frozenset()
+        for member in self._members:
+            if member.kind is Kind.ACCOUNT:
+                owner = read_owner(self._json(member), member.name)
+            elif member.kind is Kind.MANIFEST:
+                promised = read_list_files(json_of_config(self._chunks(member), member.name), member.name)
+            elif member.kind is Kind.TWEETS:
+                self._take_names(member)
+            else:
+                self._take_list(member)
+        self._meter.finish()
+        return Archive(
+            owner,
+            [self._query(x_id, lists) for x_id, lists in self._lists_of.items()],
+            tuple(sorted(promised - {member.name.rpartition("/")[2] for member in self._members})),
+            Skipped(self._catalogue.skipped_files, self._repeated, self._skipped_mentions),
+        )
+
+    def _take_list(self, member: Member) -> None:
+        flag = LIST_OF_KIND[member.kind].value
+        rows = self._rows.get(member.kind, 0)
+        people = self._lists_of
+        for x_id in read_ids(
+            json_events(self._json(member), member.name), _ROW_KEY[member.kind], member.name
+        ):
+            rows += 1
+            lists = people.get(x_id, 0)
+            self._repeated += bool(lists & flag)
+            people[x_id] = lists | flag
+            if rows > self._limits.rows_per_list or len(people) > self._limits.people:
+                raise ArchiveError(ArchiveProblem.TOO_MANY_ROWS, member.name)
+        self._rows[member.kind] = rows
+
+    def _take_names(self, member: Member) -> None:
+        reader = MentionReader(member.name)
+        for mention in reader.read(json_events(self._json(member), member.name)):
+            self._names.see(mention)
+        self._skipped_mentions += reader.skipped
+
+    def _query(self, x_id: int, lists: int) -> Query:
+        return Query(XId(x_id), self._names.name_of(x_id), _LISTS[lists])
+
+    def _json(self, member: Member) -> Iterator[bytes]:
+        return json_of_list(self._chunks(member), _PREFIX_WORDS[member.kind], member.name)
+
+    def _chunks(self, member: Member) -> Iterator[bytes]:
+        """The bytes of a member, counted against the limit of its kind and all its parts."""
+        for chunk in _guarded(member.open(self._meter.count), member.name):
+            self._bytes_left[member.kind] -= len(chunk)
+            if self._bytes_left[member.kind] < 0:
+                raise ArchiveError(ArchiveProblem.TOO_LARGE, member.name)
+            self._meter.tell()
+            yield chunk
+
+
+def _guarded(chunks: Iterator[bytes], file: str) -> Iterator[bytes]:
+    try:
+        yield from chunks
+    except OSError as error:
+        raise ArchiveError(ArchiveProblem.UNREADABLE, file) from error
+
+
+def _max_bytes(kind: Kind, limits: ReadLimits) -> int:
+    if kind is Kind.TWEETS:
+        return limits.tweets_bytes
+    return limits.list_bytes if kind in LIST_OF_KIND else limits.about_bytes
+
+
+class _Meter:
+    """Counts bytes towards a total that is a claim, and so never says more than all of it."""
+
+    def __init__(self, total: int, on_progress: Progress | None) -> None:
+        self._total = total
+        self._done = 0
+        self._on_progress = on_progress
+
+    def count(self, stored_bytes: int) -> None:
+        self._done = min(self._done + stored_bytes, self._total)
+
+    def tell(self) -> None:
+        if self._on_progress is not None:
+            self._on_progress(self._done, self._total)
+
+    def finish(self) -> None:
+        self._done = self._total
+        self.tell()
