@@ -9,6 +9,7 @@ from typing import Final
 import asyncpg
 
 import migrations
+from directory.store.database import Connection
 
 ADVISORY_LOCK: Final = 0x70617373_65726501
 """`pass` `ere` 01: one migrator at a time, whoever starts first."""
@@ -37,7 +38,7 @@ def _id_in(path: Path) -> str:
     raise ValueError(f"{path.name} has no ID")
 
 
-async def pending_migrations(connection: asyncpg.Connection[asyncpg.Record]) -> bool:
+async def pending_migrations(connection: Connection) -> bool:
     """Whether the database lacks a migration of this version. Raises SchemaTooNew."""
     known = known_migrations()
     done: dict[str, set[str]] = {app: set() for app in APPS}

@@ -1,6 +1,6 @@
 """Marks texts for people, so that they are found for translation; the web translates them."""
 
 
-def N_(text: str) -> str:  # noqa: N802 - gettext's own name for "translate later"
+def N_(text: str) -> str:
     """Returns the text as it is."""
     return text

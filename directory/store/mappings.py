@@ -127,6 +127,11 @@ def network_code(network: Network) -> int:
     return _NETWORK_CODE[network]
 
 
+def network_of_code(code: int) -> Network:
+    """The network that a stored number stands for."""
+    return _NETWORK_OF_CODE[code]
+
+
 def target_key(handle: TargetHandle) -> str:
     """What a target's label is compared by."""
     return handle.key if isinstance(handle, Acct) else str(handle)

@@ -1,0 +1,46 @@
+"""Builds everything once, in order, and takes it down again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from deploy.migrate import migrate
+from directory.batching import LookupBatcher
+from directory.clock import SystemClock
+from directory.lookup import Lookup
+from directory.settings import Settings
+from directory.statistics import StatisticsService
+from directory.store.database import Database
+from directory.store.mappings import MappingStore
+from directory.store.statistics import StatisticsStore
+from web.services import Services
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, dsn: str) -> AsyncIterator[Services]:
+    """Migrates the database, and hands out the services over it until the block ends.
+
+    Raises DirectoryUnavailable, SchemaTooNew.
+    """
+    await migrate(dsn)
+    database = await Database.connect(dsn, max_connections=settings.database_connections)
+    try:
+        yield build_services(settings, database)
+    finally:
+        await database.close()
+
+
+def build_services(settings: Settings, database: Database) -> Services:
+    """The services over an open, migrated database."""
+    clock = SystemClock()
+    mappings = MappingStore(database)
+    statistics = StatisticsStore(database)
+    return Services(
+        settings=settings,
+        clock=clock,
+        lookup=Lookup(mappings, clock),
+        single_lookup=LookupBatcher(mappings, clock),
+        statistics=StatisticsService(statistics, clock),
+        health=statistics,
+        large_matches=asyncio.Semaphore(settings.matches_at_once),
+    )

@@ -1,0 +1,74 @@
+"""The public questions: where is this X account now, and whose account is that."""
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, get, post
+from litestar.enums import MediaType
+from litestar.openapi import ResponseSpec
+from litestar.params import Parameter
+
+from directory.identifiers import parse_target_account
+from directory.queries import Query
+from web.api.bodies import MAX_MATCH_BODY_BYTES, read_json
+from web.api.schema import LookupOut, MatchIn, MatchOut, ReverseOut, answer_out, as_json, lookup_out
+from web.middleware.rate_limit import ClientKeys, RateLimiter
+from web.services import Services
+
+
+def _json(value: Any) -> Response[bytes]:
+    return Response(as_json(value), media_type=MediaType.JSON)
+
+
+@get(
+    "/lookup",
+    summary="Where one X account is now",
+    responses={200: ResponseSpec(LookupOut, description="The answers, maybe none.")},
+)
+async def lookup(
+    services: Services,
+    x: Annotated[
+        str,
+        Parameter(
+            description="`@name`, an id, or any x.com or twitter.com profile address.", max_length=2_048
+        ),
+    ],
+) -> Response[bytes]:
+    """An empty `answers` means that nobody has said yet where this account is."""
+    return _json(lookup_out(await services.single_lookup.lookup(Query.parse(x))))
+
+
+@post(
+    "/match",
+    status_code=200,
+    summary="Where up to 10,000 X accounts are now",
+    request_max_body_size=MAX_MATCH_BODY_BYTES,
+    responses={200: ResponseSpec(MatchOut, description="Those who were found.")},
+)
+async def match(
+    request: Request[Any, Any, Any], services: Services, pair_limiter: RateLimiter, client_keys: ClientKeys
+) -> Response[bytes]:
+    """Takes a `MatchIn`. Nothing of it is kept."""
+    asked = await read_json(request, MatchIn)
+    pair_limiter.take(client_keys.key_of(request.scope), len(asked.pairs)).check()
+    queries = [Query.parse_pair(x_id, x_handle) for x_id, x_handle in asked.pairs]
+    async with services.large_matches:
+        matches = await services.lookup.match(queries)
+    return _json(MatchOut(len(queries), len(matches), [lookup_out(each) for each in matches]))
+
+
+@get(
+    "/reverse",
+    summary="Which X account an account belongs to",
+    responses={200: ResponseSpec(ReverseOut, description="The X accounts, mostly one.")},
+)
+async def reverse(
+    services: Services,
+    account: Annotated[
+        str,
+        Parameter(description="A DID, a handle, `user@host`, or the address of a profile.", max_length=2_048),
+    ],
+) -> Response[bytes]:
+    """Only where a lookup of the X account leads back to this account."""
+    target = parse_target_account(account)
+    answers = await services.lookup.reverse(target)
+    return _json(ReverseOut(str(target), [answer_out(answer) for answer in answers]))

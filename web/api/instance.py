@@ -1,0 +1,91 @@
+"""What an instance says about itself: counts, who runs it, NodeInfo, health."""
+
+from typing import Any, Final
+
+import msgspec
+from litestar import Response, get
+from litestar.enums import MediaType
+
+from directory.queries import MAX_MATCH_PAIRS
+from web.api.schema import InstanceOut, StatisticsOut
+from web.language import LANGUAGES
+from web.services import Services
+from web.version import SOFTWARE, VERSION
+
+MAX_API_PAIRS: Final = 10_000
+
+
+@get("/stats", summary="How many people are here")
+async def stats(services: Services) -> StatisticsOut:
+    """Counted at most once in five minutes."""
+    now = await services.statistics.current()
+    return StatisticsOut(
+        now.people, now.mappings, now.by_network, now.by_strength, now.origins, now.counted_at
+    )
+
+
+@get("/instance", summary="Who runs this instance, and its limits")
+async def instance(services: Services) -> InstanceOut:
+    """The instance in its own words."""
+    settings = services.settings
+    return InstanceOut(
+        name=settings.name,
+        description=settings.description,
+        url=settings.base_url,
+        contact=settings.contact,
+        languages=list(LANGUAGES),
+        software=SOFTWARE,
+        version=VERSION,
+        limits={
+            "match_pairs": MAX_API_PAIRS,
+            "archive_people": MAX_MATCH_PAIRS,
+            "requests_per_minute": settings.rate_lookups_per_minute,
+            "pairs_per_minute": settings.rate_pairs_per_minute,
+        },
+    )
+
+
+NODEINFO_SCHEMA: Final = "http://nodeinfo.diaspora.software/ns/schema/2.1"
+
+
+@get("/.well-known/nodeinfo", include_in_schema=False)
+async def nodeinfo_links(services: Services) -> dict[str, list[dict[str, str]]]:
+    """NodeInfo's discovery document."""
+    return {"links": [{"rel": NODEINFO_SCHEMA, "href": f"{services.settings.base_url}/nodeinfo/2.1"}]}
+
+
+@get("/nodeinfo/2.1", include_in_schema=False)
+async def nodeinfo(services: Services) -> Response[bytes]:
+    """NodeInfo 2.1. We speak none of the protocols it knows."""
+    now = await services.statistics.current()
+    document: dict[str, Any] = {
+        "version": "2.1",
+        "software": {"name": SOFTWARE, "version": VERSION},
+        "protocols": [],
+        "services": {"inbound": [], "outbound": []},
+        "openRegistrations": False,
+        "usage": {"users": {}},
+        "metadata": {
+            "nodeName": services.settings.name,
+            "nodeDescription": services.settings.description,
+            "people": now.people,
+            "mappings": now.mappings,
+        },
+    }
+    return Response(
+        msgspec.json.encode(document),
+        media_type=f'application/json; profile="{NODEINFO_SCHEMA}#"',
+    )
+
+
+@get("/healthz", include_in_schema=False, media_type=MediaType.TEXT)
+async def healthz() -> str:
+    """The process runs."""
+    return "ok\n"
+
+
+@get("/readyz", include_in_schema=False, media_type=MediaType.TEXT)
+async def readyz(services: Services) -> str:
+    """The database answers too; 503 where it does not."""
+    await services.health.is_reachable()
+    return "ready\n"

@@ -1,0 +1,161 @@
+"""What the public API says, as msgspec structs: the OpenAPI document is made from them."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from directory.mappings import EvidenceKind, Network, Strength
+from directory.queries import Query
+from directory.ranking import Answer, Match
+from web.targets import profile_url
+
+StrengthLabel = Annotated[
+    str, Meta(description="`bound`, `handle`, `linked` or `imported`; see DESIGN, strength.")
+]
+
+
+class EvidenceOut(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that was seen."""
+
+    kind: EvidenceKind
+    at: datetime
+    ref: str | None = None
+
+
+class XAccountOut(msgspec.Struct, frozen=True):
+    """An X account: the id is missing where only the handle was proven."""
+
+    id: Annotated[str | None, Meta(description="The number of the account, as a string: it exceeds 2^53.")]
+    handle: str | None
+
+
+class AnswerOut(msgspec.Struct, frozen=True):
+    """Where the X account is now, on one network."""
+
+    x: XAccountOut
+    network: Network
+    id: Annotated[str, Meta(description="What stays: a DID on Bluesky, an actor URI on Mastodon.")]
+    handle: Annotated[
+        str, Meta(description="What people type today: `alice.bsky.social`, `alice@example.social`.")
+    ]
+    url: str
+    strength: StrengthLabel
+    matched_by: Annotated[str, Meta(description="`id` or `handle`: which half of the query found it.")]
+    may_follow: Annotated[
+        bool, Meta(description="Whether it is sure enough to be followed without a person's tick.")
+    ]
+    disputed: Annotated[
+        bool, Meta(description="Instances name different accounts with equal strength: never follow.")
+    ]
+    evidence: list[EvidenceOut]
+    origin: Annotated[str, Meta(description="The log that says it.")]
+    agreeing: Annotated[list[str], Meta(description="Other origins that name the same account.")]
+    leaf: Annotated[int | None, Meta(description="Its index in the log of its origin.")]
+    issued: datetime
+    expires: datetime
+
+
+class QueryOut(msgspec.Struct, frozen=True):
+    """What was asked."""
+
+    id: str | None
+    handle: str | None
+
+
+class LookupOut(msgspec.Struct, frozen=True):
+    """One query and its answers; none where nobody said yet where this account is."""
+
+    query: QueryOut
+    answers: list[AnswerOut]
+
+
+class MatchIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Up to 10,000 people, each `[id, handle]`; either may be null."""
+
+    pairs: Annotated[list[tuple[str | None, str | None]], Meta(max_length=10_000)]
+
+
+class MatchOut(msgspec.Struct, frozen=True):
+    """Those of the people asked for who are here, in the order they were asked for."""
+
+    asked: int
+    found: int
+    results: list[LookupOut]
+
+
+class ReverseOut(msgspec.Struct, frozen=True):
+    """The X accounts that an account belongs to."""
+
+    account: str
+    answers: list[AnswerOut]
+
+
+class StatisticsOut(msgspec.Struct, frozen=True):
+    """Counts, at most five minutes old."""
+
+    people: int
+    mappings: int
+    by_network: dict[str, int]
+    by_strength: dict[str, int]
+    origins: int
+    counted_at: datetime
+
+
+class InstanceOut(msgspec.Struct, frozen=True):
+    """Who runs this instance, and its limits."""
+
+    name: str
+    description: str
+    url: str
+    contact: str
+    languages: list[str]
+    software: str
+    version: str
+    limits: dict[str, int]
+
+
+def lookup_out(match: Match) -> LookupOut:
+    """A match in the words of the API."""
+    return LookupOut(_query_out(match.query), [answer_out(answer) for answer in match.answers])
+
+
+def _query_out(query: Query) -> QueryOut:
+    return QueryOut(
+        str(query.x_id) if query.x_id is not None else None,
+        str(query.x_handle) if query.x_handle is not None else None,
+    )
+
+
+_STRENGTH_LABELS = {strength: strength.label for strength in Strength}
+
+
+def answer_out(answer: Answer) -> AnswerOut:
+    """An answer in the words of the API."""
+    mapping = answer.mapping
+    return AnswerOut(
+        XAccountOut(str(mapping.x_id) if mapping.x_id is not None else None, str(mapping.x_handle)),
+        mapping.network,
+        str(mapping.target_id),
+        str(mapping.target_handle),
+        profile_url(mapping.target_id),
+        _STRENGTH_LABELS[mapping.strength],
+        answer.matched_by.value,
+        answer.may_follow,
+        answer.disputed,
+        [EvidenceOut(evidence.kind, evidence.at, evidence.ref) for evidence in mapping.evidence],
+        mapping.origin,
+        list(answer.agreeing),
+        mapping.leaf,
+        mapping.issued,
+        mapping.expires,
+    )
+
+
+def as_json(value: Any) -> bytes:
+    """The bytes of an answer."""
+    return _encoder.encode(value)
+
+
+_encoder = msgspec.json.Encoder()

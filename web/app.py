@@ -1,0 +1,118 @@
+"""The web application: routes, what they need, and what stands before them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from litestar import Litestar, Router
+from litestar.config.response_cache import ResponseCacheConfig
+from litestar.datastructures import CacheControlHeader
+from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import License
+from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+from litestar.static_files import create_static_files_router
+from litestar.types import ControllerRouterHandler
+
+from web.api import directory as directory_api
+from web.api import instance as instance_api
+from web.api.webfinger import webfinger
+from web.errors import exception_handler
+from web.middleware.caching import CachingMiddleware
+from web.middleware.headers import HeadersMiddleware
+from web.middleware.rate_limit import ClientKeys, RateLimiter, RateLimitMiddleware
+from web.pages import about, home, person, results
+from web.rendering import STATIC_FOLDER, Renderer
+from web.services import Services
+from web.version import VERSION
+
+FORM_OVERHEAD_BYTES = 14_000_000
+"""What the results form carries beside uploads: people and ticks."""
+
+T = TypeVar("T")
+
+
+def create_app(services: Services, extra_routes: Sequence[ControllerRouterHandler] = ()) -> Litestar:
+    """The application over services that are already running."""
+    settings = services.settings
+    renderer = Renderer(
+        base_url=settings.base_url, instance_name=settings.name, default_language=settings.language
+    )
+    keys = ClientKeys(settings.trusted_proxies)
+    request_limiter = RateLimiter("requests", settings.rate_lookups_per_minute)
+    pair_limiter = RateLimiter("people", settings.rate_pairs_per_minute)
+    metrics = PrometheusConfig(app_name="passerelle", prefix="passerelle", group_path=True)
+    return Litestar(
+        route_handlers=[*_routes(services), *extra_routes],
+        dependencies={
+            "services": _given(services),
+            "renderer": _given(renderer),
+            "pair_limiter": _given(pair_limiter),
+            "client_keys": _given(keys),
+        },
+        exception_handlers={Exception: exception_handler(renderer)},
+        middleware=[
+            DefineMiddleware(HeadersMiddleware, is_https=settings.is_https),
+            *([metrics.middleware] if settings.metrics else []),
+            DefineMiddleware(RateLimitMiddleware, limiter=request_limiter, keys=keys),
+            CachingMiddleware,
+        ],
+        openapi_config=_openapi(),
+        response_cache_config=ResponseCacheConfig(),
+        logging_config=None,
+    )
+
+
+def _routes(services: Services) -> list[ControllerRouterHandler]:
+    api = Router(
+        "/api/v1",
+        route_handlers=[
+            directory_api.lookup,
+            directory_api.match,
+            directory_api.reverse,
+            instance_api.stats,
+            instance_api.instance,
+        ],
+    )
+    forms = Router(
+        "/",
+        route_handlers=[results.results],
+        request_max_body_size=services.settings.upload_max_mb * 1_000_000 + FORM_OVERHEAD_BYTES,
+    )
+    routes: list[ControllerRouterHandler] = [api, forms, webfinger, _static()]
+    routes += [instance_api.nodeinfo_links, instance_api.nodeinfo, instance_api.healthz, instance_api.readyz]
+    routes += [home.home, home.search, person.person, person.person_by_id, results.results_start]
+    routes += [about.about, about.api_docs]
+    if services.settings.metrics:
+        routes.append(PrometheusController)
+    return routes
+
+
+def _static() -> Router:
+    return create_static_files_router(
+        "/static",
+        directories=[Path(STATIC_FOLDER)],
+        # Addresses carry the content's hash: a changed file has another address.
+        cache_control=CacheControlHeader(public=True, max_age=31_536_000, immutable=True),
+    )
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Passerelle",
+        version=VERSION,
+        description="Where the people you followed on X are now.",
+        license=License(name="AGPL-3.0-or-later", identifier="AGPL-3.0-or-later"),
+        path="/api",
+        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+    )
+
+
+def _given(value: T) -> Provide:
+    def provide() -> Any:
+        return value
+
+    provider: Callable[[], Any] = provide
+    return Provide(provider, sync_to_thread=False, use_cache=True)

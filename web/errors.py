@@ -1,0 +1,117 @@
+"""The one table from errors to answers: problem documents for programs, pages for people."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, TooManyRequestsException, ValidationException
+
+from directory.archive import SENTENCES, ArchiveError
+from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQuery
+from web.language import language_of, translate
+from web.problems import OF_STATUS, PROBLEMS, Failure, Problem
+from web.rendering import Renderer
+
+log = structlog.get_logger(__name__)
+
+PROBLEM_JSON: Final = "application/problem+json"
+PROGRAM_PATHS: Final = ("/api/", "/.well-known/", "/nodeinfo/", "/healthz", "/readyz", "/metrics")
+
+
+class ProblemDocument(msgspec.Struct, frozen=True):
+    """RFC 9457, section 3.1."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+def failure_of(error: Exception) -> Failure:
+    """What an error means at the edge. What is not foreseen here is our own fault: 500."""
+    match error:
+        case InvalidIdentifier():
+            return _of("invalid-account", str(error))
+        case InvalidQuery():
+            return _of("invalid-request", str(error))
+        case ArchiveError():
+            return Failure(PROBLEMS["invalid-archive"], SENTENCES[error.code], values={"file": error.file})
+        case DirectoryUnavailable():
+            return Failure(PROBLEMS["unavailable"], PROBLEMS["unavailable"].advice, {"retry-after": "60"})
+        case TooManyRequestsException():
+            return Failure(PROBLEMS["too-many-requests"], "", error.headers or {})
+        case ValidationException():
+            return _of("invalid-request", _validation_detail(error))
+        case HTTPException():
+            return _of_http(error)
+        case _:
+            return _of("internal", "")
+
+
+def _of(slug: str, detail: str) -> Failure:
+    return Failure(PROBLEMS[slug], detail)
+
+
+def _of_http(error: HTTPException) -> Failure:
+    problem = OF_STATUS.get(error.status_code)
+    if problem is None:
+        problem = PROBLEMS["invalid-request"] if error.status_code < 500 else PROBLEMS["internal"]
+    headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+    detail = error.detail if problem.slug == "invalid-request" else ""
+    return Failure(problem, detail, headers)
+
+
+def _validation_detail(error: ValidationException) -> str:
+    """Names the parameter; Litestar's own text would repeat the whole address."""
+    extra = error.extra if isinstance(error.extra, list) else []
+    parts = [
+        f"{each.get('key', 'body')}: {each.get('message', '')}" for each in extra if isinstance(each, dict)
+    ]
+    return "; ".join(parts) or "a parameter is missing or of the wrong type"
+
+
+def exception_handler(renderer: Renderer) -> Callable[[Request[Any, Any, Any], Exception], Response[Any]]:
+    """Answers every error of every route."""
+
+    def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        failure = failure_of(error)
+        if failure.problem.status >= 500:
+            log.error("request failed", problem=failure.problem.slug, exc_info=error)
+        if request.url.path.startswith(PROGRAM_PATHS):
+            return problem_document(renderer.base_url, failure)
+        return _error_page(renderer, request, failure)
+
+    return handle
+
+
+def problem_document(base_url: str, failure: Failure) -> Response[Any]:
+    """An `application/problem+json` answer, in English."""
+    problem = failure.problem
+    detail = " ".join(part for part in (failure.detail and f"{failure.detail}.", problem.advice) if part)
+    document = ProblemDocument(
+        type=f"{base_url}/api/docs#{problem.slug}", title=problem.title, status=problem.status, detail=detail
+    )
+    return Response(
+        msgspec.json.encode(document),
+        status_code=problem.status,
+        media_type=PROBLEM_JSON,
+        headers={**failure.headers, "cache-control": "no-store"},
+    )
+
+
+def _error_page(renderer: Renderer, request: Request[Any, Any, Any], failure: Failure) -> Response[Any]:
+    problem: Problem = failure.problem
+    language = language_of(request.scope)
+    # Only sentences that were written for people are shown; a program's detail would puzzle them.
+    detail = translate(language, failure.detail) % failure.values if failure.values else ""
+    return renderer.page(
+        request,
+        "error.html",
+        status=problem.status,
+        headers={**failure.headers, "cache-control": "no-store"},
+        problem=problem,
+        title=translate(language, problem.title),
+        detail=detail,
+    )

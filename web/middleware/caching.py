@@ -1,0 +1,64 @@
+"""ETag and conditional requests (RFC 9110, sections 8.8.3 and 13) for the small answers of the API."""
+
+import hashlib
+from typing import Final
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
+
+CACHED_PATHS: Final = ("/api/", "/.well-known/", "/nodeinfo/")
+SHORT: Final = b"public, max-age=60"
+
+
+class CachingMiddleware:
+    """Gives a 200 to GET a validator and a short life, and answers 304 where the reader has it already."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_cached = (
+            scope["type"] == ScopeType.HTTP
+            and scope["method"] in {"GET", "HEAD"}
+            and scope["path"].startswith(CACHED_PATHS)
+        )
+        await self._app(scope, receive, _Validator(scope, send) if is_cached else send)
+
+
+class _Validator:
+    """Holds the start of an answer back until its body tells the validator."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._known = next((value for name, value in scope["headers"] if name == b"if-none-match"), b"")
+        self._send = send
+        self._start: HTTPResponseStartEvent | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and message["status"] == 200:
+            self._start = message
+            return
+        if message["type"] == "http.response.body" and self._start is not None:
+            start, self._start = self._start, None
+            if message.get("more_body"):
+                await self._send(start)
+            elif await self._answer(start, message["body"]):
+                return
+        await self._send(message)
+
+    async def _answer(self, start: HTTPResponseStartEvent, body: bytes) -> bool:
+        """Sends the start with its validator; True where the body is not wanted."""
+        etag = b'W/"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'
+        headers = start["headers"]
+        if not any(name == b"cache-control" for name, _ in headers):
+            headers = [*headers, (b"cache-control", SHORT)]
+        headers = [*headers, (b"etag", etag)]
+        is_known = self._known.strip() == b"*" or etag in {tag.strip() for tag in self._known.split(b",")}
+        if is_known:
+            kept = [pair for pair in headers if pair[0] not in {b"content-length", b"content-type"}]
+            start["status"], start["headers"] = 304, kept
+            await self._send(start)
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+            return True
+        start["headers"] = headers
+        await self._send(start)
+        return False

@@ -1,0 +1,140 @@
+"""How much one address may ask a minute, told by the headers of draft-ietf-httpapi-ratelimit-headers-10.
+
+Counters live in this process and hold keyed hashes, never addresses.
+"""
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+
+import msgspec
+from litestar.enums import ScopeType
+from litestar.exceptions import TooManyRequestsException
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+WINDOW_S: Final = 60
+FREE_PATHS: Final = ("/static/", "/healthz", "/readyz", "/metrics")
+MAX_KEYS: Final = 200_000
+"""Beyond this many addresses in a minute new ones share one counter: memory stays bounded."""
+
+
+class Allowance(msgspec.Struct, frozen=True):
+    """What is left after a request: `remaining` of `limit`, and when the window ends, in seconds."""
+
+    name: str
+    limit: int
+    remaining: int
+    reset_s: int
+    is_exceeded: bool
+
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        policy = f'"{self.name}";q={self.limit};w={WINDOW_S}'
+        state = f'"{self.name}";r={self.remaining};t={self.reset_s}'
+        headers = [(b"ratelimit-policy", policy.encode()), (b"ratelimit", state.encode())]
+        if self.is_exceeded:
+            headers.append((b"retry-after", str(self.reset_s).encode()))
+        return headers
+
+    def check(self) -> None:
+        """Raises TooManyRequestsException where the allowance is used up."""
+        if self.is_exceeded:
+            headers = {name.decode(): value.decode() for name, value in self.headers()}
+            raise TooManyRequestsException(headers=headers)
+
+
+class RateLimiter:
+    """Counts units per key in the current window and, weighted, in the one before it."""
+
+    def __init__(self, name: str, limit: int, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._name = name
+        self._limit = limit
+        self._monotonic = monotonic
+        self._window = 0
+        self._current: dict[bytes, int] = {}
+        self._previous: dict[bytes, int] = {}
+
+    def take(self, key: bytes, units: int = 1) -> Allowance:
+        """Counts `units` where they fit; what is refused is not counted. A limit of 0 is none."""
+        elapsed = self._advance()
+        if len(self._current) >= MAX_KEYS and key not in self._current:
+            key = b"others"
+        before = self._previous.get(key, 0) * (WINDOW_S - elapsed) / WINDOW_S
+        used = self._current.get(key, 0) + before
+        is_exceeded = bool(self._limit) and used + units > self._limit
+        if not is_exceeded:
+            self._current[key] = self._current.get(key, 0) + units
+            used += units
+        remaining = max(0, int(self._limit - used))
+        return Allowance(self._name, self._limit, remaining, max(1, int(WINDOW_S - elapsed)), is_exceeded)
+
+    def _advance(self) -> float:
+        window, elapsed = divmod(self._monotonic(), WINDOW_S)
+        if window != self._window:
+            self._previous = self._current if window == self._window + 1 else {}
+            self._current = {}
+            self._window = int(window)
+        return elapsed
+
+
+class ClientKeys:
+    """Turns a caller's address into a key that tells nothing: hashed with a secret of this process."""
+
+    def __init__(self, trusted_proxies: int) -> None:
+        self._trusted_proxies = trusted_proxies
+        self._secret = secrets.token_bytes(32)
+
+    def key_of(self, scope: Scope) -> bytes:
+        address = _caller(scope, self._trusted_proxies)
+        return hashlib.blake2b(address.encode(), key=self._secret, digest_size=16).digest()
+
+
+def _caller(scope: Scope, trusted_proxies: int) -> str:
+    client = scope.get("client")
+    address = client[0] if client else ""
+    if trusted_proxies:
+        forwarded = [part.strip() for part in _header(scope, b"x-forwarded-for").split(",") if part.strip()]
+        if len(forwarded) >= trusted_proxies:
+            address = forwarded[-trusted_proxies]
+    return _network_of(address)
+
+
+def _network_of(address: str) -> str:
+    """An IPv6 caller has a whole /64 to choose from: they count as one."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address[:64]
+    if isinstance(parsed, IPv6Address):
+        mapped = parsed.ipv4_mapped
+        return str(mapped) if mapped else parsed.exploded[:19]
+    return str(parsed)
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+
+
+class RateLimitMiddleware:
+    """Refuses with 429 what an address asks too much of. Static files and health are free."""
+
+    def __init__(self, app: ASGIApp, limiter: RateLimiter, keys: ClientKeys) -> None:
+        self._app = app
+        self._limiter = limiter
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP or scope["path"].startswith(FREE_PATHS):
+            await self._app(scope, receive, send)
+            return
+        allowance = self._limiter.take(self._keys.key_of(scope))
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *allowance.headers()]
+            await send(message)
+
+        allowance.check()
+        await self._app(scope, receive, send_with_headers)

@@ -1,0 +1,96 @@
+"""What the results form sends: the people, what is shown of them, and what to do."""
+
+import enum
+from typing import Any, Final, TypeVar
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import FormMultiDict, UploadFile
+
+from directory.errors import InvalidQuery
+from directory.mappings import Network
+from directory.queries import Lists, Query, parse_lines
+from web.pages.selection import MAX_SEARCH_CHARS, Order, Sureness, View
+
+E = TypeVar("E", bound=enum.StrEnum)
+
+MAX_PAIRS_BYTES: Final = 6_400_000
+"""100,000 lines of 64 characters."""
+MAX_KEYS_CHARS: Final = 6_400_000
+
+
+class Action(enum.StrEnum):
+    """The buttons of the form."""
+
+    SHOW = "show"
+    TICK_ALL = "all"
+    TICK_NONE = "none"
+    CSV = "csv"
+    JSON = "json"
+
+
+class ResultsForm(msgspec.Struct, frozen=True):
+    """The form, read. `uploads` are archives sent without JavaScript."""
+
+    queries: list[Query]
+    has_list: bool
+    """Whether a list was sent at all: an empty one has an answer too."""
+    uploads: list[UploadFile]
+    view: View
+    action: Action
+    shown: frozenset[str]
+    ticked: frozenset[str]
+
+
+async def read_results_form(request: Request[Any, Any, Any]) -> ResultsForm:
+    """Reads the form. Raises InvalidQuery on what no form of ours sends."""
+    form = await request.form()
+    uploads = [file for file in form.getall("files", []) if isinstance(file, UploadFile) and file.filename]
+    return ResultsForm(
+        queries=parse_lines(await _text(form, "pairs", MAX_PAIRS_BYTES)),
+        has_list="pairs" in form,
+        uploads=uploads,
+        view=View(
+            network=_choice(form, "network", Network),
+            lists=Lists.parse(_value(form, "list")[:1]),
+            sureness=_choice(form, "sureness", Sureness) or Sureness.ALL,
+            search=_value(form, "search")[:MAX_SEARCH_CHARS].strip(),
+            order=_choice(form, "order", Order) or Order.NAME,
+            page=_number(_value(form, "page")),
+            toggled=frozenset((await _text(form, "toggled", MAX_KEYS_CHARS)).split()),
+        ),
+        action=_choice(form, "do", Action) or Action.SHOW,
+        shown=frozenset(_value(form, "shown").split()),
+        ticked=frozenset(str(key) for key in form.getall("tick", [])),
+    )
+
+
+def _value(form: FormMultiDict, name: str) -> str:
+    """The last of that name: a button pressed stands after the field it overrides."""
+    values = form.getall(name, [])
+    return values[-1] if values and isinstance(values[-1], str) else ""
+
+
+async def _text(form: FormMultiDict, name: str, max_bytes: int) -> str:
+    """A long field, which scripts send as a file."""
+    value = form.get(name, "")
+    if isinstance(value, UploadFile):
+        raw = await value.read(max_bytes + 1)
+        try:
+            value = raw.decode()
+        except UnicodeDecodeError:
+            raise InvalidQuery(f"{name} is not text") from None
+    if len(value) > max_bytes:
+        raise InvalidQuery(f"{name} is longer than {max_bytes} bytes")
+    return str(value)
+
+
+def _choice(form: FormMultiDict, name: str, kind: type[E]) -> E | None:
+    try:
+        return kind(_value(form, name))
+    except ValueError:
+        return None
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 6 else 1

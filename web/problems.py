@@ -1,0 +1,91 @@
+"""All that can go wrong at the edge, each with its status and the sentence a person reads."""
+
+from typing import Final
+
+import msgspec
+
+from directory.texts import N_
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """A kind of failure (RFC 9457): `slug` is the end of its type address."""
+
+    slug: str
+    status: int
+    title: str
+    advice: str
+
+
+_ALL: Final = (
+    Problem(
+        "invalid-account",
+        400,
+        N_("That is not an account we can read"),
+        N_("Write @name, the number of the account, or the address of its profile."),
+    ),
+    Problem(
+        "invalid-request",
+        400,
+        N_("The request cannot be understood"),
+        N_("Compare it with the examples on the API page and send it again."),
+    ),
+    Problem(
+        "invalid-archive",
+        400,
+        N_("This archive cannot be read"),
+        N_("Nothing was changed. Choose the file again, or ask X for a new archive."),
+    ),
+    Problem(
+        "not-found", 404, N_("There is nothing here"), N_("Check the address, or start from the first page.")
+    ),
+    Problem(
+        "method-not-allowed",
+        405,
+        N_("This address does not take that method"),
+        N_("The API page tells which method each address takes."),
+    ),
+    Problem(
+        "too-large",
+        413,
+        N_("That is more than this address takes at once"),
+        N_("Send it in smaller parts; the API page tells the limits."),
+    ),
+    Problem(
+        "unsupported-media-type",
+        415,
+        N_("The body is not of a type that is read here"),
+        N_("Send JSON with the header Content-Type: application/json."),
+    ),
+    Problem(
+        "too-many-requests",
+        429,
+        N_("That was a little fast"),
+        N_("Wait a minute and try again; nothing was lost."),
+    ),
+    Problem(
+        "internal",
+        500,
+        N_("Something broke on our side"),
+        N_("Nothing was changed. Try again; if it stays, tell the operator of this instance."),
+    ),
+    Problem(
+        "unavailable",
+        503,
+        N_("The directory cannot be reached right now"),
+        N_("Nothing was lost. Try again in a minute."),
+    ),
+)
+PROBLEMS: Final = {problem.slug: problem for problem in _ALL}
+OF_STATUS: Final = {problem.status: problem for problem in reversed(_ALL)} | {
+    400: PROBLEMS["invalid-request"]
+}
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """One failure of one request: its kind, what happened in particular, and headers to send."""
+
+    problem: Problem
+    detail: str
+    headers: dict[str, str] = {}
+    values: dict[str, str] = {}
+    """What stands in the sentence `detail` where it was written for people and is translated."""

@@ -1,0 +1,88 @@
+"""Templates into pages: one environment a language, static files named by their content."""
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+from babel.dates import format_date
+from babel.numbers import format_decimal
+from litestar import Request, Response
+from litestar.enums import MediaType
+
+from web.language import LANGUAGES, PARAMETER, catalogue, language_of, locale_of
+from web.targets import profile_url
+
+STATIC_FOLDER: Final = Path(str(files("web") / "static"))
+
+
+class Renderer:
+    """Renders templates for one instance."""
+
+    def __init__(self, *, base_url: str, instance_name: str, default_language: str) -> None:
+        self.base_url = base_url
+        self._default_language = default_language
+        self._environments = {
+            language: _environment(language, base_url=base_url, instance_name=instance_name)
+            for language in LANGUAGES
+        }
+
+    def page(
+        self,
+        request: Request[Any, Any, Any],
+        template: str,
+        *,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        **values: Any,
+    ) -> Response[str]:
+        """A page in the language that the request asks for."""
+        language = language_of(request.scope, self._default_language)
+        html = (
+            self._environments[language]
+            .get_template(template)
+            .render(path=request.url.path, request_is_get=request.method == "GET", **values)
+        )
+        answer = Response(html, status_code=status, media_type=MediaType.HTML, headers=headers or {})
+        answer.headers.setdefault("vary", "Accept-Language, Cookie")
+        answer.headers.setdefault("content-language", language)
+        if request.query_params.get(PARAMETER) == language:
+            answer.set_cookie(PARAMETER, language, max_age=365 * 86_400, samesite="lax", httponly=True)
+        return answer
+
+
+def _environment(language: str, *, base_url: str, instance_name: str) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("web"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+        auto_reload=False,
+    )
+    environment.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]
+    locale = locale_of(language)
+    environment.globals |= {
+        "asset": asset_url,
+        "base_url": base_url,
+        "instance_name": instance_name,
+        "language": language,
+        "text_direction": locale.text_direction,
+        "languages": [(tag, locale_of(tag).get_display_name() or tag) for tag in LANGUAGES],
+    }
+    environment.filters |= {
+        "profile": lambda mapping: profile_url(mapping.target_id),
+        "number": lambda value: format_decimal(value, locale=locale),
+        "date": lambda value: format_date(value, format="long", locale=locale),
+    }
+    return environment
+
+
+@cache
+def asset_url(path: str) -> str:
+    """The address of a static file, with its content's hash: it may be cached for ever."""
+    digest = hashlib.sha256((STATIC_FOLDER / path).read_bytes()).hexdigest()[:12]
+    return f"/static/{path}?v={digest}"

@@ -1,0 +1,122 @@
+"""Keeps the catalogues: `python -m web.texts update` gathers the texts, `check` fails on a gap.
+
+Texts are marked `_()`, `ngettext()` or `{% trans %}` in templates, and `N_()` in code that knows no language.
+"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+from web.language import LANGUAGES, SOURCE_LANGUAGE
+
+ROOT: Final = Path(__file__).parent.parent
+PACKAGES: Final = ("directory", "federation", "web", "admin", "deploy")
+TEMPLATE_FOLDERS: Final = ("web/templates", "admin/templates")
+KEYWORDS: Final[dict[str, tuple[int, ...] | None]] = {
+    "_": None,
+    "N_": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "translate": (2,),
+}
+_PATTERN: Final = {"python": "**.py", "jinja2.ext.babel_extract": "**.html"}
+
+
+def po_path(language: str) -> Path:
+    """Where the catalogue of a language lies."""
+    return ROOT / "web" / "locales" / language / "LC_MESSAGES" / "messages.po"
+
+
+def gather() -> Catalog:
+    """All marked texts of code and templates, without the places they stand at."""
+    template = Catalog(project="Passerelle", charset="utf-8")
+    for folder, method in _sources():
+        found = extract_from_dir(
+            str(folder),
+            method_map=[(_PATTERN[method], method)],
+            keywords=KEYWORDS,
+            options_map={"**.html": {"trimmed": "true", "silent": "false"}},
+            comment_tags=("i18n:",),
+        )
+        for _, _, message, comments, context in found:
+            template.add(message, auto_comments=comments, context=context)
+    return template
+
+
+def _sources() -> Iterator[tuple[Path, str]]:
+    for package in PACKAGES:
+        yield ROOT / package, "python"
+    for folder in TEMPLATE_FOLDERS:
+        if (ROOT / folder).is_dir():
+            yield ROOT / folder, "jinja2.ext.babel_extract"
+
+
+def update() -> None:
+    """Brings every catalogue to the texts of today; what is gone is dropped."""
+    template = gather()
+    for language in LANGUAGES:
+        if language == SOURCE_LANGUAGE:
+            continue
+        path = po_path(language)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        catalogue = _read(path, language) if path.exists() else Catalog(locale=language)
+        catalogue.update(template, no_fuzzy_matching=True, update_creation_date=False)
+        catalogue.obsolete.clear()
+        with path.open("wb") as po:
+            write_po(po, catalogue, width=110, no_location=True, omit_header=False, sort_output=True)
+
+
+def problems() -> list[str]:
+    """What is missing or wrong in the catalogues, one line each."""
+    template = gather()
+    found: list[str] = []
+    for language in LANGUAGES:
+        if language != SOURCE_LANGUAGE:
+            found += _problems_of(language, template)
+    return found
+
+
+def _problems_of(language: str, template: Catalog) -> Iterator[str]:
+    catalogue = _read(po_path(language), language)
+    for message in template:
+        if not message.id:
+            continue
+        translated = catalogue.get(message.id, message.context)
+        shown = message.id if isinstance(message.id, str) else message.id[0]
+        if translated is None or not _is_whole(translated.string):
+            yield f"{language}: untranslated: {shown!r}"
+        elif translated.fuzzy:
+            yield f"{language}: not confirmed: {shown!r}"
+        else:
+            yield from (f"{language}: {error}: {shown!r}" for error in translated.check(catalogue))
+
+
+def _is_whole(text: Any) -> bool:
+    return all(text) if isinstance(text, tuple | list) else bool(text)
+
+
+def _read(path: Path, language: str) -> Catalog:
+    with path.open("rb") as po:
+        return read_po(po, locale=language)
+
+
+def main(arguments: list[str]) -> int:
+    """The command. Returns 1 where a text is missing."""
+    if arguments == ["update"]:
+        update()
+    elif arguments != ["check"]:
+        sys.stderr.write("usage: python -m web.texts update|check\n")
+        return 2
+    found = problems()
+    for line in found:
+        sys.stderr.write(line + "\n")
+    return 1 if found and arguments == ["check"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
