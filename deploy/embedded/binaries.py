@@ -45,9 +45,9 @@ class Installation:
         return self.root / _INSTALLATION / "bin/initdb"
 
     def is_usable_by(self, user: ServerUser) -> bool:
-        share = next((self.root / _INSTALLATION / "share").rglob("postgres.bki"), None)
-        parts = (self.postgres, self.initdb, *(self.root / part for part in _PARTS))
-        return share is not None and user.can_read([share, *(part for part in parts if part.exists())])
+        inside = self.root / _INSTALLATION / "share/postgresql/postgres.bki"
+        parts = [path for part in _PARTS if (path := self.root / part).exists()]
+        return user.first_refused("-r", [inside, *parts]) is None
 
 
 def find_installation() -> Installation:
@@ -68,10 +68,17 @@ def readable_installation(data: Path, user: ServerUser) -> Installation:
     installed = find_installation()
     if not user.is_other or installed.is_usable_by(user):
         return installed
-    copied = Installation(data / (_COPY_PREFIX + importlib.metadata.version(_DISTRIBUTION)))
+    copied = Installation(data / (_COPY_PREFIX + _version()))
     if not copied.root.exists():
         _copy(installed.root, copied.root)
     return copied
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version(_DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise BinariesMissing(detail=str(error)) from error
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self
 
+import asyncpg
+
 from deploy.embedded.binaries import readable_installation
 from deploy.embedded.client import DATABASE, dsn, ensure_database
 from deploy.embedded.cluster import SUPERUSER, make_cluster
-from deploy.embedded.errors import ServerSilent, from_os_error
+from deploy.embedded.errors import ServerSilent, from_os_error, from_output
 from deploy.embedded.folders import Folders, choose_socket_dir, prepare
 from deploy.embedded.locks import Locks
 from deploy.embedded.server import START_TIMEOUT_S, Server
@@ -80,6 +82,8 @@ def open_database(data_dir: Path, settings: Mapping[str, str] = _NO_SETTINGS) ->
         raise ServerSilent(folder=folders.data, seconds=START_TIMEOUT_S) from error
     except OSError as error:
         raise from_os_error(error, folders.data) from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise from_output(str(error), folders.data) from error
 
 
 def _start(server: Server, settings: Mapping[str, str]) -> Path:

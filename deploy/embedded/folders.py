@@ -73,9 +73,9 @@ def default_data_dir(checkout: Path) -> Path:
 def prepare(folders: Folders, user: ServerUser) -> None:
     """Make what is missing. Raises OSError and EmbeddedError; a folder that was there keeps its mode."""
     _refuse_another_users(folders.home, user)
-    _make_folders(folders.data, 0o711 if user.is_other else 0o700)
     if user.is_other:
-        _refuse_closed(folders.data, user)
+        _refuse_closed(folders.data, user)  # before anything is made there
+    _make_folders(folders.data, 0o711 if user.is_other else 0o700)
     _make_folders(folders.locks, 0o700)
     if not _make_own(folders.home, user):
         raise NotADatabase(folder=folders.home)
@@ -99,10 +99,10 @@ def choose_socket_dir(folders: Folders, user: ServerUser) -> Path:
 
 
 def _runtime_dir(user: ServerUser) -> Path:
-    given = os.environ.get("XDG_RUNTIME_DIR", "")
-    if given and not user.is_other and Path(given).is_absolute() and Path(given).is_dir():
-        return Path(given)
-    return Path(tempfile.gettempdir())
+    if user.is_other:
+        return Path("/tmp")  # noqa: S108 -- root's own TMPDIR may be private; the folder's owner is checked
+    given = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    return given if given.is_absolute() and given.is_dir() else Path(tempfile.gettempdir())
 
 
 def _can_hold_socket(folder: Path) -> bool:
@@ -160,7 +160,8 @@ def _refuse_another_users(home: Path, user: ServerUser) -> None:
 
 
 def _refuse_closed(folder: Path, user: ServerUser) -> None:
-    closed = user.first_refused("-x", [*reversed(folder.parents), folder])
+    there = [path for path in (*reversed(folder.parents), folder) if path.exists()]
+    closed = user.first_refused("-x", there)
     if closed is not None:
         raise FolderClosed(folder=folder, closed=closed)
 

@@ -89,6 +89,12 @@ class Locks:
             undo.pop_all()
         return cls(folder, *locks)
 
+    def has_no_other_user(self) -> bool:
+        """Whether only we share the server; we share it still. With the start lock held."""
+        alone = self.users.try_alone()
+        self.users.try_shared()
+        return alone
+
     @contextmanager
     def held_by_server(self) -> Iterator[FileLock]:
         """The server's lock, for it to inherit: its own copy stays locked when ours is closed here."""

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # it ships no types
 
-from deploy.embedded.locks import wait_until
-
 PID_FILE = "postmaster.pid"
 _MAX_PID_FILE_BYTES = 4096
 _PID = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
@@ -65,27 +63,24 @@ def end_orphans(cluster: Path, title: str) -> None:
     """Quit what a killed server left running: backends busy with a query do not notice its death for long."""
     for process in psutil.process_iter():
         try:
-            is_ours = process.name() == "postgres" and (
-                _is_titled(process, title) or _is_in(process, cluster)
-            )
-            if is_ours:
+            if process.name() == "postgres" and _is_ours(process, cluster, title):
                 process.send_signal(signal.SIGQUIT)
         except psutil.Error:
             continue
 
 
-def wait_gone(pid: int, timeout_s: float) -> None:
-    """Wait until this process has ended; collects it when it is a child of ours (we may be number 1)."""
-    wait_until(lambda: _has_ended(pid), timeout_s)
-
-
-def _has_ended(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
+    """Whether this process is over; collects it when it is a child of ours (we may be number 1)."""
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     try:
         return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
-    except psutil.Error:
+    except psutil.NoSuchProcess:
         return True
+
+
+def _is_ours(process: psutil.Process, cluster: Path, title: str) -> bool:
+    return _is_titled(process, title) or _is_named(process, cluster) or _is_in(process, cluster)
 
 
 def _is_named(process: psutil.Process, cluster: Path) -> bool:

@@ -11,20 +11,20 @@ from pathlib import Path
 
 from deploy.embedded.binaries import Installation
 from deploy.embedded.client import ensure_database
-from deploy.embedded.errors import BinariesMissing, EmbeddedError, ServerSilent, from_output
+from deploy.embedded.errors import BinariesMissing, DiskFull, EmbeddedError, ServerSilent, from_output
 from deploy.embedded.folders import SOCKET_PORT, Folders
 from deploy.embedded.locks import POLL_S, Locks, wait_until
 from deploy.embedded.output import MAX_OUTPUT_BYTES, Output
-from deploy.embedded.processes import end_orphans, is_postmaster, read_pid_file, read_tail, wait_gone
+from deploy.embedded.processes import PidFile, end_orphans, has_ended, is_postmaster, read_pid_file, read_tail
 from deploy.embedded.tuning import LOG_FILE_PATTERN
 from deploy.embedded.user import ServerUser
 
 START_TIMEOUT_S = 600  # after a crash, the last minutes of changes are replayed first
-ORPHANS_GRACE_S = 3.0
+SILENCE_GRACE_S = 5
 FAST_STOP_TIMEOUT_S = 60
 QUICK_STOP_TIMEOUT_S = 10
 KEPT_LOG_FILES = 5
-_FULL_DISK_BYTES = 1024 * 1024
+FULL_DISK_BYTES = 16 * 1024 * 1024  # one more piece of write-ahead log
 _RUN_IN_BACKGROUND = '"$@" >&2 & echo $!'
 
 
@@ -40,18 +40,17 @@ class Server:
         Raises ServerSilent.
         """
         given_up = time.monotonic() + START_TIMEOUT_S
-        orphaned_since: float | None = None
+        patient_until = time.monotonic() + SILENCE_GRACE_S
         while time.monotonic() < given_up:
-            found = read_pid_file(self.folders.cluster)
-            lives = found is not None and is_postmaster(found.pid, self.folders.cluster)
-            if not lives and self.locks.server.is_free():
+            said = read_pid_file(self.folders.cluster)
+            living = said if said and is_postmaster(said.pid, self.folders.cluster) else None
+            if living is None and self.locks.server.is_free():
                 return None
-            if found and found.socket_dir and ensure_database(found.socket_dir):
-                return found.socket_dir
-            orphaned_since = None if lives else orphaned_since or time.monotonic()
-            if orphaned_since and time.monotonic() - orphaned_since > ORPHANS_GRACE_S:
-                end_orphans(self.folders.cluster, self.folders.title)
-                orphaned_since = None
+            if said and said.socket_dir and ensure_database(said.socket_dir):
+                return said.socket_dir
+            if time.monotonic() > patient_until:
+                self._end_useless(living)
+                patient_until = time.monotonic() + SILENCE_GRACE_S
             time.sleep(POLL_S * 4)
         raise ServerSilent(folder=self.folders.data, seconds=START_TIMEOUT_S)
 
@@ -69,22 +68,32 @@ class Server:
 
     def stop(self) -> None:
         """Stop the server, if one runs, and wait until all of it is gone. Raises ServerSilent."""
-        found = read_pid_file(self.folders.cluster)
-        if found and is_postmaster(found.pid, self.folders.cluster):
-            for how, timeout_s in (
-                (signal.SIGINT, FAST_STOP_TIMEOUT_S),
-                (signal.SIGQUIT, QUICK_STOP_TIMEOUT_S),
-            ):
-                with suppress(ProcessLookupError):
-                    os.kill(found.pid, how)
-                if wait_until(self.locks.server.is_free, timeout_s):
-                    wait_gone(found.pid, QUICK_STOP_TIMEOUT_S)
-                    return
-        elif wait_until(self.locks.server.is_free, ORPHANS_GRACE_S):
+        said = read_pid_file(self.folders.cluster)
+        if said and is_postmaster(said.pid, self.folders.cluster):
+            self._stop_postmaster(said.pid)
+            if said.socket_dir and said.socket_dir != self.folders.home:
+                with suppress(OSError):
+                    said.socket_dir.rmdir()
+        if wait_until(self.locks.server.is_free, SILENCE_GRACE_S):
             return
         end_orphans(self.folders.cluster, self.folders.title)
         if not wait_until(self.locks.server.is_free, QUICK_STOP_TIMEOUT_S):
             raise ServerSilent(folder=self.folders.data, seconds=QUICK_STOP_TIMEOUT_S)
+
+    def _stop_postmaster(self, pid: int) -> None:
+        for how, timeout_s in ((signal.SIGINT, FAST_STOP_TIMEOUT_S), (signal.SIGQUIT, QUICK_STOP_TIMEOUT_S)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, how)
+            if wait_until(lambda: has_ended(pid), timeout_s):
+                return
+
+    def _end_useless(self, living: PidFile | None) -> None:
+        """End what stands in the way and serves nobody: remains of a server, or one that nobody can find."""
+        if living is None:
+            end_orphans(self.folders.cluster, self.folders.title)
+        elif living.status == "ready" and self.locks.has_no_other_user():
+            with suppress(ProcessLookupError):
+                os.kill(living.pid, signal.SIGINT)
 
     def _launch(
         self, installation: Installation, socket_dir: Path, settings: Mapping[str, str], output: Output
@@ -139,11 +148,13 @@ class Server:
     def why_not_started(self, output: str = "") -> EmbeddedError:
         """The named error for a server that gave up, from what it wrote."""
         newest = max(self.folders.log.glob(LOG_FILE_PATTERN), default=None)
-        log = read_tail(newest, MAX_OUTPUT_BYTES).strip() if newest else ""
+        log = read_tail(newest, MAX_OUTPUT_BYTES) if newest else ""
+        detail = f"{output}\n{log}".strip()
+        error = from_output(detail, self.folders.data)
         disk = os.statvfs(self.folders.home)
-        if disk.f_bavail * disk.f_frsize < _FULL_DISK_BYTES:
-            log += "\nNo space left on device"  # its log is on that disk too
-        return from_output(f"{output}\n{log}".strip(), self.folders.data)
+        if type(error) is EmbeddedError and disk.f_bavail * disk.f_frsize < FULL_DISK_BYTES:
+            return DiskFull(folder=self.folders.data, detail=detail)  # its log is on that disk too
+        return error
 
 
 def _prune_logs(folder: Path) -> None:

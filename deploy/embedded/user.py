@@ -56,10 +56,6 @@ class ServerUser:
         except OSError as error:
             raise BinariesMissing(detail=str(error)) from error
 
-    def can_read(self, paths: Sequence[Path]) -> bool:
-        """Whether all of these can be reached and read."""
-        return self.first_refused("-r", paths) is None
-
     def first_refused(self, test: str, paths: Sequence[Path]) -> Path | None:
         """The first path for which the shell's `test` (`-x`, `-r`) says no to this user."""
         script = 't=$1; shift; for p; do test "$t" "$p" || { printf %s "$p"; exit 0; }; done'
