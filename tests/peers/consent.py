@@ -1,13 +1,15 @@
-"""Signs in and consents at the PDS's OAuth pages without a browser.
+"""Signs in and consents at the PDS's OAuth pages: in a browser, or quicker without one.
 
-It speaks the private API of the pages that the pinned PDS ships, so it changes with that pin; one
-test with a real browser on the real page keeps it honest.
+`consent` speaks the private API of the pages that the pinned PDS ships, so it changes with that
+pin; `consent_in_browser` does what a person does.
 """
 
 import json
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
+
+from playwright.async_api import Page
 
 from tests.peers.pds import Account, Pds
 
@@ -42,6 +44,16 @@ def consent(pds: Pds, authorize_url: str, account: Account, scope: str) -> dict[
     if location is None:
         raise ConsentFailed(f"the consent ended with {back.status} and no redirect")
     return dict(parse_qsl(urlsplit(location).query))
+
+
+async def consent_in_browser(page: Page, authorize_url: str, account: Account) -> None:
+    """Goes through the pages; the last click sends the browser back to the client."""
+    await page.goto(authorize_url)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("textbox", name="Username or Email").fill(account.handle)
+    await page.get_by_role("textbox", name="Password").fill(account.password)
+    await page.keyboard.press("Enter")
+    await page.get_by_role("button", name="Authorize").click()
 
 
 class _Visit:

@@ -1,16 +1,18 @@
 """A client gets its code from the PDS when the account's owner agrees."""
 
+import asyncio
 import base64
 import hashlib
 import json
 import secrets
 from dataclasses import replace
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.peers.consent import ConsentFailed, consent
+from tests.harness.browser import launched_chromium
+from tests.peers.consent import ConsentFailed, consent, consent_in_browser
 from tests.peers.pds import Pds
 
 REDIRECT = "http://127.0.0.1:8000/callback"
@@ -49,3 +51,17 @@ def test_a_wrong_password_gets_no_code(pds: Pds) -> None:
     stranger = replace(account, password=f"not {account.password}")
     with pytest.raises(ConsentFailed, match="/sign-in answered 4"):
         consent(pds, pushed(pds, "state"), stranger, SCOPE)
+
+
+async def test_a_person_consents_on_the_real_page(pds: Pds) -> None:
+    account = await asyncio.to_thread(pds.create_account)
+    authorize = await asyncio.to_thread(pushed, pds, "in-a-browser")
+    async with launched_chromium() as browser:
+        page = await browser.new_page()
+        # Nobody listens at the client's address here: that the browser goes there is enough.
+        async with page.expect_request(f"{REDIRECT}**") as back:
+            await consent_in_browser(page, authorize, account)
+        query = parse_qs(urlsplit((await back.value).url).query)
+    assert query["state"] == ["in-a-browser"]
+    assert query["iss"] == [pds.url]
+    assert query["code"]
