@@ -1,0 +1,196 @@
+"""One PostgreSQL for the whole run of the tests, shared by xdist's workers, and a database for each test.
+
+With `pytest_plugins = ["tests.harness.postgres"]` there is the session fixture `postgres`, a SharedPostgres:
+
+    template = await postgres.template("directory", migrate)    # made once a run; migrate(dsn) fills it
+    dsn = await postgres.create_database_from_template("test_x", template)
+    await postgres.drop_database("test_x")
+    async with postgres.database(template) as dsn: ...          # the two above, with a name of its own
+
+The server is the embedded one, in a folder below the system's temporary files, without fsync; or the one that
+PASSERELLE_TEST_DATABASE_URL names, whose user must be allowed to make databases. Names of databases begin with
+the run's own prefix, so that two runs never meet, and what is left at the end of a run is dropped.
+"""
+
+import asyncio
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from deploy.embedded import open_database
+from deploy.embedded.client import ROLE
+from deploy.embedded.locks import FileLock, Locks
+
+EXTERNAL_URL: Final = "PASSERELLE_TEST_DATABASE_URL"
+FOLDER: Final = "PASSERELLE_TEST_POSTGRES_FOLDER"
+RUN: Final = "PASSERELLE_TEST_RUN"
+FOLDER_PREFIX: Final = "passerelle-tests-"
+ALIVE: Final = "run.lock"
+
+FAST_SETTINGS: Final = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",  # it would hold the template just when it is copied
+    "shared_buffers": "128MB",
+    "max_connections": "200",
+}
+_LABEL = re.compile(r"[a-z0-9_]{1,30}", re.ASCII)
+
+
+class SharedPostgres:
+    """A server on which tests make and drop databases."""
+
+    def __init__(self, admin_dsn: str, run: str, owner: tuple[str, str] | None = None) -> None:
+        """`admin_dsn` may make databases; `owner`, if it is another, is a role and its address."""
+        self._admin_dsn = admin_dsn
+        self._owner = owner[0] if owner else None
+        self._owner_dsn = owner[1] if owner else admin_dsn
+        self._prefix = f"passerelle_test_{run}_"
+
+    def dsn(self, label: str) -> str:
+        """The address of the database that was made under this label."""
+        return with_database(self._owner_dsn, self._name(label))
+
+    async def template(self, label: str, fill: Callable[[str], Awaitable[object]]) -> str:
+        """The label of a database that `fill(dsn)` has filled, once a run, whichever worker comes first."""
+        async with self._admin() as admin:
+            if await self._is_template(admin, label):
+                return label
+            await admin.execute("SELECT pg_advisory_lock(hashtext($1))", self._name(label))
+            if not await self._is_template(admin, label):
+                await self._drop(admin, label)
+                await self._create(admin, label, source=None)
+                await fill(self.dsn(label))
+                await admin.execute(f"ALTER DATABASE {self._name(label)} IS_TEMPLATE true")
+        return label
+
+    async def create_database_from_template(self, label: str, template: str | None = None) -> str:
+        """Make a database, a copy of `template` (else empty); its address."""
+        async with self._admin() as admin:
+            await self._create(admin, label, template)
+        return self.dsn(label)
+
+    async def drop_database(self, label: str) -> None:
+        """Drop it, connected or not; nothing if there is none."""
+        async with self._admin() as admin:
+            await self._drop(admin, label)
+
+    @asynccontextmanager
+    async def database(self, template: str | None = None) -> AsyncIterator[str]:
+        """A database with a name of its own, for the length of the block."""
+        label = f"test_{secrets.token_hex(6)}"
+        dsn = await self.create_database_from_template(label, template)
+        try:
+            yield dsn
+        finally:
+            await self.drop_database(label)
+
+    async def drop_all(self) -> None:
+        """Drop every database of this run."""
+        async with self._admin() as admin:
+            for (name,) in await admin.fetch(
+                "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", self._prefix
+            ):
+                await self._drop(admin, name.removeprefix(self._prefix))
+
+    def _name(self, label: str) -> str:
+        if not _LABEL.fullmatch(label):
+            raise ValueError(f"not a label of a test database: {label!r}")
+        return self._prefix + label
+
+    @asynccontextmanager
+    async def _admin(self) -> AsyncIterator[asyncpg.Connection]:
+        connection = await asyncpg.connect(self._admin_dsn)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    async def _create(self, admin: asyncpg.Connection, label: str, source: str | None) -> None:
+        owner = f" OWNER {self._owner}" if self._owner else ""
+        template = f" TEMPLATE {self._name(source)}" if source else ""
+        await admin.execute(f"CREATE DATABASE {self._name(label)}{owner}{template}")
+
+    async def _drop(self, admin: asyncpg.Connection, label: str) -> None:
+        if await self._is_template(admin, label):
+            await admin.execute(f"ALTER DATABASE {self._name(label)} IS_TEMPLATE false")
+        await admin.execute(f"DROP DATABASE IF EXISTS {self._name(label)} WITH (FORCE)")
+
+    async def _is_template(self, admin: asyncpg.Connection, label: str) -> bool:
+        sql = "SELECT datistemplate FROM pg_database WHERE datname = $1"
+        return bool(await admin.fetchval(sql, self._name(label)))
+
+
+def with_database(dsn: str, database: str) -> str:
+    """The same server, another database."""
+    return urlunsplit(urlsplit(dsn)._replace(path=f"/{database}"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[SharedPostgres]:
+    """The server that all tests of this run share; started when the first test asks for it."""
+    external = os.environ.get(EXTERNAL_URL)
+    if external:
+        yield SharedPostgres(external, os.environ[RUN])
+        return
+    with open_database(Path(os.environ[FOLDER]), FAST_SETTINGS) as database:
+        yield SharedPostgres(database.superuser_dsn(), os.environ[RUN], owner=(ROLE, database.dsn))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the run, for this process and the workers it will start; remove what killed runs have left."""
+    if hasattr(config, "workerinput"):
+        return
+    for left in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
+        _remove_if_abandoned(left)
+    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
+    folder.chmod(0o711)  # as root the server has a user of its own, who must get through
+    alive = FileLock(folder / ALIVE)
+    alive.try_alone()
+    os.environ[RUN] = secrets.token_hex(4)
+    os.environ[FOLDER] = str(folder)
+    config.add_cleanup(lambda: _end_run(folder, alive))
+
+
+def _end_run(folder: Path, alive: FileLock) -> None:
+    external = os.environ.get(EXTERNAL_URL)
+    if external:
+        asyncio.run(SharedPostgres(external, os.environ[RUN]).drop_all())
+    alive.close()
+    _remove_if_abandoned(folder)
+    for name in (RUN, FOLDER):
+        os.environ.pop(name, None)
+
+
+def _remove_if_abandoned(folder: Path) -> None:
+    """Remove the folder of a run that has ended, and the server of it that a killed worker left behind."""
+    if folder.stat().st_uid != os.geteuid() or not (folder / ALIVE).exists():
+        return
+    alive = FileLock(folder / ALIVE)
+    try:
+        if alive.try_alone():
+            _stop_left_over(folder)
+            shutil.rmtree(folder)
+    finally:
+        alive.close()
+
+
+def _stop_left_over(folder: Path) -> None:
+    if not (folder / "locks").exists():
+        return
+    locks = Locks.open(folder / "locks")
+    is_running = not locks.server.is_free()
+    locks.close()
+    if is_running:
+        open_database(folder).close()
