@@ -139,10 +139,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise InvalidSettings(f"a setting is wrong: {error}") from error
 
 
-def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of this process: the file that PASSERELLE_CONFIG names, and the environment."""
+def load_settings(
+    environment: Mapping[str, str] = os.environ, overrides: Mapping[str, str] | None = None
+) -> Settings:
+    """The settings of this process: the file that PASSERELLE_CONFIG names, the environment, and
+    `overrides` by field, which win. Raises InvalidSettings."""
     config = environment.get(CONFIG_VARIABLE)
-    return Settings.load(environment, Path(config) if config else None)
+    named = {f"{PREFIX}{field.upper()}": value for field, value in (overrides or {}).items()}
+    return Settings.load({**environment, **named}, Path(config) if config else None)
 
 
 def _check_public_url(url: str) -> None:

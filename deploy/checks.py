@@ -1,0 +1,129 @@
+"""What `passerelle doctor` looks at: each check says what it saw, and how to mend what is wrong."""
+
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import asyncpg
+import msgspec
+
+from deploy.database import data_folder, running_database
+from deploy.embedded import EmbeddedError
+from deploy.migrate import SchemaTooNew, pending_migrations
+from deploy.serve import PortInUse, check_port_free
+from directory.settings import Settings
+from directory.store.database import Connection
+
+MIN_FREE_BYTES: Final = 1_000_000_000
+MIN_POSTGRESQL: Final = 150_000
+LOCAL_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What one check saw. `mend` is what to do, where something is wrong or could be better."""
+
+    name: str
+    is_good: bool
+    seen: str
+    mend: str = ""
+
+
+Check = Callable[[Settings], Iterator[Finding]]
+
+
+def check_machine(_: Settings) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("Python", sys.version_info >= (3, 11), version, "Install Python 3.11 or newer.")
+
+
+def check_data_folder(settings: Settings) -> Iterator[Finding]:
+    folder = data_folder(settings)
+    present = _nearest_present(folder)
+    is_writable = os.access(present, os.W_OK | os.X_OK)
+    mend = f"Make {present} writable for this user, or set PASSERELLE_DATA to another folder."
+    yield Finding("Data folder", is_writable, str(folder), mend)
+    free = shutil.disk_usage(present).free
+    yield Finding(
+        "Free space",
+        free >= MIN_FREE_BYTES,
+        f"{free / 1e9:.1f} GB",
+        "Make room: below 1 GB the database may have to stop.",
+    )
+
+
+def _nearest_present(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def check_address(settings: Settings) -> Iterator[Finding]:
+    where = f"{settings.host}:{settings.port}"
+    try:
+        check_port_free(settings.host, settings.port)
+    except PortInUse:
+        if _answers(settings):
+            yield Finding("Address", True, f"{where}, an instance is running there")
+        else:
+            yield Finding(
+                "Address", False, f"{where} is taken", "Stop the other program, or set PASSERELLE_PORT."
+            )
+    else:
+        yield Finding("Address", True, f"{where} is free")
+    is_local = urlsplit(settings.base_url).hostname in LOCAL_HOSTS
+    if is_local:
+        yield Finding("Public address", True, f"{settings.base_url}, for this machine only")
+    else:
+        mend = (
+            "Set PASSERELLE_PUBLIC_URL to an https:// address, and let a reverse proxy hold the certificate."
+        )
+        yield Finding("Public address", settings.is_https, settings.base_url, mend)
+
+
+def _answers(settings: Settings) -> bool:
+    try:
+        with socket.create_connection((settings.host, settings.port), timeout=2) as connection:
+            connection.sendall(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            return connection.recv(512).rstrip().endswith(b"ok")
+    except OSError:
+        return False
+
+
+async def check_database(settings: Settings) -> list[Finding]:
+    """Starts the embedded server for the look if it does not run."""
+    try:
+        with running_database(settings) as dsn:
+            connection = await asyncpg.connect(dsn, timeout=5)
+            try:
+                return await _look_at(connection)
+            finally:
+                await connection.close()
+    except EmbeddedError as error:
+        return [Finding("Database", False, str(error), error.detail or "See the sentence before.")]
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        mend = "Start the server, or mend the address in PASSERELLE_DATABASE_URL."
+        return [Finding("Database", False, f"it does not answer: {error}", mend)]
+
+
+async def _look_at(connection: Connection) -> list[Finding]:
+    number = int(await connection.fetchval("SHOW server_version_num"))
+    version = str(await connection.fetchval("SHOW server_version"))
+    findings = [
+        Finding("PostgreSQL", number >= MIN_POSTGRESQL, version, "Passerelle needs PostgreSQL 15 or newer.")
+    ]
+    try:
+        is_behind = await pending_migrations(connection)
+    except SchemaTooNew as error:
+        mend = "Install the newer Passerelle again, or restore a backup from before it."
+        findings.append(Finding("Schema", False, str(error), mend))
+    else:
+        findings.append(
+            Finding("Schema", True, "is brought up to date at the next start" if is_behind else "current")
+        )
+    return findings
+
+
+LOCAL_CHECKS: Final[tuple[Check, ...]] = (check_machine, check_data_folder, check_address)

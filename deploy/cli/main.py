@@ -1,0 +1,66 @@
+"""The command and its subcommands; every foreseen failure is one sentence, never a traceback."""
+
+import sys
+from importlib import import_module
+from typing import Any, Final
+
+import click
+
+from deploy.cli.failures import sentence_of
+from deploy.cli.output import errors
+from web.version import VERSION
+
+COMMANDS: Final = {
+    "serve": "Run the instance: the pages, the API and the database.",
+    "lookup": "Where one X account is now.",
+    "match": "Who of an X archive is already here.",
+    "demo": "Fill the directory with synthetic people, and make an archive to try.",
+    "bench": "Measure how fast it is, as ratios to the bare limit.",
+    "doctor": "Say what is wrong here, and how to mend it.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is run, so that `--help` and `lookup` start at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"deploy.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="passerelle")
+def passerelle() -> None:
+    """Find the people you followed on X, wherever they are now.
+
+    Settings are read from PASSERELLE_* variables and from the file that PASSERELLE_CONFIG names;
+    `passerelle doctor` lists them all.
+    """
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Runs the command line and ends the process: 0 all went well, 1 it did not, 2 it was asked wrongly."""
+    try:
+        passerelle.main(arguments, prog_name="passerelle", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except Exception as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        errors.print(f"[bold red]passerelle:[/] {sentence}", highlight=False)
+        sys.exit(1)

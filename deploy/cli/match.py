@@ -1,0 +1,109 @@
+"""`passerelle match`."""
+
+import csv
+import io
+from pathlib import Path
+
+import click
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from deploy.cli.output import console, errors
+from deploy.cli.session import with_services
+from deploy.cli.tables import answers_table
+from directory.archive import Archive, read_archive
+from directory.exports import mastodon_csv
+from directory.ranking import Match
+from web.api.schema import MatchOut, as_json, lookup_out
+
+SHOWN_ROWS = 50
+
+
+@click.command("match")
+@click.argument("archive", type=click.Path(path_type=Path))
+@click.option("--json", "form", flag_value="json", help="Print what the API would answer.")
+@click.option("--csv", "form", flag_value="csv", help="Print all answers as CSV.")
+@click.option(
+    "--mastodon", "form", flag_value="mastodon", help="Print the sure ones as a file for Mastodon's import."
+)
+@click.option(
+    "--all", "show_all", is_flag=True, help=f"Show all rows of the table, not the first {SHOWN_ROWS}."
+)
+def command(archive: Path, form: str | None, show_all: bool) -> None:
+    """Who of an X archive is already here.
+
+    ARCHIVE is the ZIP from X, its folder, or one of its .js files.
+    """
+    read = _read(archive)
+    for name in read.missing:
+        errors.print(f"[yellow]{name} is missing: the lists are not whole.[/]")
+    matches = with_services(lambda services: services.lookup.match(read.people))
+    if form == "json":
+        click.echo(
+            as_json(MatchOut(len(read.people), len(matches), [lookup_out(match) for match in matches]))
+        )
+    elif form == "csv":
+        click.echo(_csv(matches), nl=False)
+    elif form == "mastodon":
+        sure = [answer for match in matches for answer in match.answers if answer.may_follow]
+        click.echo(mastodon_csv(sure), nl=False)
+    else:
+        _show(read, matches, show_all=show_all)
+
+
+def _read(path: Path) -> Archive:
+    columns = (TextColumn("Reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True) as progress:
+        task = progress.add_task("", total=None)
+        return read_archive(
+            path, on_progress=lambda done, total: progress.update(task, completed=done, total=total)
+        )
+
+
+def _show(read: Archive, matches: list[Match], *, show_all: bool) -> None:
+    if not read.people:
+        console.print("The archive is fine, but its lists are empty: there is nobody to look for.")
+        return
+    shown = matches if show_all else matches[:SHOWN_ROWS]
+    if shown:
+        console.print(answers_table(shown))
+    more = len(matches) - len(shown)
+    console.print(f"{len(matches):,} of {len(read.people):,} people are already here.")
+    if more:
+        console.print(f"{more:,} more are not shown: add --all, --json or --csv.")
+
+
+def _csv(matches: list[Match]) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        (
+            "x_id",
+            "x_handle",
+            "network",
+            "id",
+            "handle",
+            "strength",
+            "matched_by",
+            "may_follow",
+            "disputed",
+            "origin",
+        )
+    )
+    for match in matches:
+        for answer in match.answers:
+            mapping = answer.mapping
+            writer.writerow(
+                (
+                    mapping.x_id or match.query.x_id or "",
+                    mapping.x_handle,
+                    mapping.network.value,
+                    mapping.target_id,
+                    mapping.target_handle,
+                    mapping.strength.label,
+                    answer.matched_by.value,
+                    str(answer.may_follow).lower(),
+                    str(answer.disputed).lower(),
+                    mapping.origin,
+                )
+            )
+    return text.getvalue()

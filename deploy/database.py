@@ -1,0 +1,25 @@
+"""Which database this process works with: the embedded one, or the server that the settings name."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.embedded import default_data_dir, open_database
+from directory.settings import Settings
+
+CHECKOUT = Path(__file__).parent.parent
+
+
+def data_folder(settings: Settings) -> Path:
+    """Where the data lies."""
+    return settings.data if settings.data is not None else default_data_dir(CHECKOUT)
+
+
+@contextmanager
+def running_database(settings: Settings) -> Iterator[str]:
+    """The address of a running server, kept running until the block ends. Raises EmbeddedError."""
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    with open_database(data_folder(settings)) as database:
+        yield database.dsn
