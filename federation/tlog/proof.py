@@ -14,7 +14,13 @@ from federation.tlog.checkpoint import (
     open_checkpoint,
     parse_signed_checkpoint,
 )
-from federation.tlog.merkle import HASH_BYTES, MAX_PROOF_HASHES, MAX_TREE_SIZE, leaf_hash, verify_inclusion
+from federation.tlog.merkle import (
+    HASH_BYTES,
+    MAX_INCLUSION_HASHES,
+    MAX_TREE_SIZE,
+    leaf_hash,
+    verify_inclusion,
+)
 from federation.tlog.note import MAX_NOTE_BYTES, Note
 from federation.tlog.text import decode_base64, decode_hash, encode_base64, parse_decimal
 
@@ -39,7 +45,7 @@ class TlogProof:
     def __post_init__(self) -> None:
         if not 0 <= self.index < MAX_TREE_SIZE:
             raise InvalidTlogProof("not a tlog-proof: its index is out of range")
-        if len(self.hashes) > MAX_PROOF_HASHES or any(len(each) != HASH_BYTES for each in self.hashes):
+        if len(self.hashes) > MAX_INCLUSION_HASHES or any(len(each) != HASH_BYTES for each in self.hashes):
             raise InvalidTlogProof("not a tlog-proof: it holds too many hashes, or something else")
         if self.extra is not None and len(self.extra) > MAX_EXTRA_BYTES:
             raise InvalidTlogProof(f"not a tlog-proof: its extra data is over {MAX_EXTRA_BYTES} bytes")
@@ -82,8 +88,8 @@ def _parse_head(lines: list[str]) -> tuple[int, bytes | None, tuple[bytes, ...]]
         extra = decode_base64(lines.pop(0).removeprefix("extra "))
     if not lines or not lines[0].startswith("index "):
         raise ValueError("its index is missing")
-    if len(lines) > MAX_PROOF_HASHES + 1:
-        raise ValueError(f"it holds more than {MAX_PROOF_HASHES} hashes")
+    if len(lines) > MAX_INCLUSION_HASHES + 1:
+        raise ValueError(f"it holds more than {MAX_INCLUSION_HASHES} hashes")
     index = parse_decimal(lines[0].removeprefix("index "))
     return index, extra, tuple(decode_hash(line) for line in lines[1:])
 

@@ -1,0 +1,172 @@
+import json
+from base64 import b64decode
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from federation.errors import InvalidProof
+from federation.tlog.merkle import (
+    EMPTY_ROOT,
+    MAX_TREE_SIZE,
+    CompactRange,
+    leaf_hash,
+    verify_consistency,
+    verify_inclusion,
+)
+from federation.tlog.paths import Node, consistency_spans, inclusion_spans, prove_consistency, prove_inclusion
+from tests.federation.tlog.naive import make_entries, naive_consistency, naive_inclusion, naive_root
+
+SHARED_VECTORS = Path(__file__).resolve().parents[4] / "shared" / "vectors"
+ENTRIES = make_entries(600)
+HASHES = b"".join(map(leaf_hash, ENTRIES))
+
+sizes = st.integers(0, 600)
+
+
+def hash_of(node: Node) -> bytes:
+    start = node.index << node.level
+    return naive_root(ENTRIES[start : start + (1 << node.level)])
+
+
+def test_the_empty_tree_has_the_hash_of_nothing() -> None:
+    assert CompactRange().root() == EMPTY_ROOT == naive_root([])
+
+
+@given(st.lists(st.integers(0, 90), max_size=6))
+def test_any_batches_give_the_root_of_the_naive_tree(batches: list[int]) -> None:
+    grown = CompactRange()
+    for batch in batches:
+        grown = grown.extend(HASHES[grown.size * 32 : (grown.size + batch) * 32]).range
+    assert grown.size == sum(batches)
+    assert grown.root() == naive_root(ENTRIES[: grown.size])
+    assert len(grown.hashes) == grown.size.bit_count()
+    assert grown == CompactRange.of(HASHES[: grown.size * 32])
+
+
+@given(st.data(), st.integers(1, 600))
+def test_inclusion_proofs_are_those_of_the_definition_and_verify(data: st.DataObject, size: int) -> None:
+    index = data.draw(st.integers(0, size - 1))
+    proof = prove_inclusion(index, size, hash_of)
+    assert list(proof) == naive_inclusion(index, ENTRIES[:size])
+    inner = (index ^ (size - 1)).bit_length()
+    assert len(proof) == inner + (index >> inner).bit_count()
+    verify_inclusion(index, size, leaf_hash(ENTRIES[index]), proof, naive_root(ENTRIES[:size]))
+
+
+@given(sizes, sizes)
+def test_consistency_proofs_are_those_of_the_definition_and_verify(one: int, two: int) -> None:
+    old, new = sorted([one, two])
+    proof = prove_consistency(old, new, hash_of)
+    assert list(proof) == naive_consistency(old, ENTRIES[:new])
+    verify_consistency(old, new, naive_root(ENTRIES[:old]), naive_root(ENTRIES[:new]), proof)
+
+
+def flip(data: bytes, bit: int) -> bytes:
+    changed = bytearray(data)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
+
+
+@given(st.data(), st.integers(2, 600))
+def test_an_inclusion_proof_with_any_flipped_bit_fails(data: st.DataObject, size: int) -> None:
+    index = data.draw(st.integers(0, size - 1))
+    proof = list(prove_inclusion(index, size, hash_of))
+    leaf, root = leaf_hash(ENTRIES[index]), naive_root(ENTRIES[:size])
+    parts = [leaf, root, *proof]
+    which = data.draw(st.integers(0, len(parts) - 1))
+    parts[which] = flip(parts[which], data.draw(st.integers(0, 255)))
+    with pytest.raises(InvalidProof):
+        verify_inclusion(index, size, parts[0], parts[2:], parts[1])
+
+
+@given(st.data(), st.integers(2, 600))
+def test_a_consistency_proof_with_any_flipped_bit_fails(data: st.DataObject, size: int) -> None:
+    old = data.draw(st.integers(1, size - 1))
+    parts = [
+        naive_root(ENTRIES[:old]),
+        naive_root(ENTRIES[:size]),
+        *prove_consistency(old, size, hash_of),
+    ]
+    which = data.draw(st.integers(0, len(parts) - 1))
+    parts[which] = flip(parts[which], data.draw(st.integers(0, 255)))
+    with pytest.raises(InvalidProof):
+        verify_consistency(old, size, parts[0], parts[1], parts[2:])
+
+
+@given(st.data(), st.integers(1, 300))
+def test_a_proof_for_another_place_fails(data: st.DataObject, size: int) -> None:
+    """A leaf passed off at another index would let one revoke or claim what is not there."""
+    index, other = (data.draw(st.integers(0, size - 1)) for _ in range(2))
+    if index == other:
+        return
+    proof = prove_inclusion(index, size, hash_of)
+    with pytest.raises(InvalidProof):
+        verify_inclusion(other, size, leaf_hash(ENTRIES[index]), proof, naive_root(ENTRIES[:size]))
+
+
+@given(
+    st.integers(-(2**70), 2**70),
+    st.integers(-(2**70), 2**70),
+    st.lists(st.binary(max_size=40) | st.binary(min_size=32, max_size=32), max_size=80),
+    st.binary(min_size=32, max_size=32),
+)
+def test_proofs_of_anything_only_ever_fail(one: int, two: int, proof: list[bytes], root: bytes) -> None:
+    with pytest.raises(InvalidProof):
+        verify_inclusion(one, two, root, [*proof, b"short"], root)
+    with pytest.raises(InvalidProof):
+        verify_inclusion(one, two, root, proof, EMPTY_ROOT)
+    with pytest.raises(InvalidProof):
+        verify_consistency(one, two, EMPTY_ROOT, root, [*proof, root])
+
+
+@given(st.integers(0, MAX_TREE_SIZE - 1))
+def test_the_longest_proofs_stay_within_the_limit(index: int) -> None:
+    assert len(inclusion_spans(index, MAX_TREE_SIZE)) <= 63
+    assert len(consistency_spans(index, MAX_TREE_SIZE)) <= 64
+
+
+def test_from_the_empty_tree_everything_grows_but_only_from_it() -> None:
+    root = naive_root(ENTRIES[:5])
+    verify_consistency(0, 5, EMPTY_ROOT, root, [])
+    verify_consistency(0, 0, EMPTY_ROOT, EMPTY_ROOT, [])
+    for old, new, one, two, proof in [
+        (0, 5, root, root, []),
+        (0, 5, EMPTY_ROOT, root, [root]),
+        (0, 0, EMPTY_ROOT, root, []),
+        (5, 5, root, EMPTY_ROOT, []),
+        (5, 5, root, root, [root]),
+        (5, 4, root, root, []),
+    ]:
+        with pytest.raises(InvalidProof):
+            verify_consistency(old, new, one, two, proof)
+
+
+def shared_cases(name: str) -> list[dict[str, Any]]:
+    path = SHARED_VECTORS / name
+    return json.loads(path.read_text())["cases"] if path.exists() else []
+
+
+def hashes(texts: list[str] | None) -> list[bytes]:
+    return [b64decode(text) for text in texts or []]
+
+
+def test_the_inclusion_cases_of_others_pass() -> None:
+    for case in shared_cases("merkle-inclusion.json"):
+        leaf, root, *proof = hashes([case["leafHash"], case["root"], *(case["proof"] or [])])
+        with expected(case):
+            verify_inclusion(case["leafIdx"], case["treeSize"], leaf, proof, root)
+
+
+def test_the_consistency_cases_of_others_pass() -> None:
+    for case in shared_cases("merkle-consistency.json"):
+        one, two, *proof = hashes([case["root1"], case["root2"], *(case["proof"] or [])])
+        with expected(case):
+            verify_consistency(case["size1"], case["size2"], one, two, proof)
+
+
+def expected(case: dict[str, Any]) -> AbstractContextManager[Any]:
+    return pytest.raises(InvalidProof) if case["wantErr"] else nullcontext()
