@@ -1,0 +1,40 @@
+"""What all tests share: one PostgreSQL a run, a fresh migrated database a test, a clock that is told the time."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from deploy.migrate import migrate
+from directory.store.database import Database
+from directory.store.mappings import MappingStore
+from tests.harness.clock import FakeClock
+from tests.harness.postgres import SharedPostgres
+
+TEMPLATE = "migrated"
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def dsn(postgres: SharedPostgres) -> AsyncIterator[str]:
+    """The address of a database of this test's own, with all migrations."""
+    template = await postgres.template(TEMPLATE, migrate)
+    async with postgres.database(template) as address:
+        yield address
+
+
+@pytest.fixture
+async def database(dsn: str) -> AsyncIterator[Database]:
+    opened = await Database.connect(dsn, max_connections=4)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+@pytest.fixture
+def mapping_store(database: Database) -> MappingStore:
+    return MappingStore(database)

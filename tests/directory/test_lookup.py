@@ -1,0 +1,109 @@
+"""Lookups over a real database: by id, by handle, by both, in lists, and back."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from directory.batching import LookupBatcher
+from directory.errors import DirectoryUnavailable
+from directory.identifiers import Acct, AtHandle
+from directory.lookup import MATCH_CHUNK_PAIRS, Lookup
+from directory.mappings import MappingState, Strength
+from directory.queries import Query
+from directory.store.database import Database
+from directory.store.mappings import MappingStore
+from tests.harness.clock import START, FakeClock
+from tests.harness.mappings import OTHER_ORIGIN, bluesky, did, mastodon
+
+
+@pytest.fixture
+def lookup(mapping_store: MappingStore, clock: FakeClock) -> Lookup:
+    return Lookup(mapping_store, clock)
+
+
+async def test_a_mapping_comes_back_as_it_was_stored(mapping_store: MappingStore, lookup: Lookup) -> None:
+    stored = [bluesky("Jack", 12), mastodon("Jack_2")]
+    await mapping_store.add(stored)
+    (answer,) = (await lookup.lookup(Query.parse("12"))).answers
+    assert answer.mapping == stored[0]
+    (answer,) = (await lookup.lookup(Query.parse("@jACK_2"))).answers
+    assert answer.mapping == stored[1]
+
+
+async def test_only_active_mappings_within_their_time_answer(
+    mapping_store: MappingStore, lookup: Lookup, clock: FakeClock
+) -> None:
+    states = [MappingState.PENDING, MappingState.WITHDRAWN, MappingState.HIDDEN]
+    await mapping_store.add([bluesky(f"s{state.value}", 100 + state.value, state=state) for state in states])
+    await mapping_store.add([bluesky("jack", 12)])
+    for state in states:
+        assert (await lookup.lookup(Query.parse(str(100 + state.value)))).answers == ()
+    clock.advance(days=181)
+    assert (await lookup.lookup(Query.parse("12"))).answers == ()
+
+
+async def test_a_list_is_answered_in_its_order(mapping_store: MappingStore, lookup: Lookup) -> None:
+    await mapping_store.add([bluesky("a", 1), bluesky("b", 2), mastodon("c"), bluesky("d", 4)])
+    pairs = [("4", None), ("999", None), ("7", "C"), (None, "B"), ("5", "d"), ("1", "renamed")]
+    matches = await lookup.match([Query.parse_pair(x_id, handle) for x_id, handle in pairs])
+    assert [str(match.answers[0].mapping.x_handle) for match in matches] == ["d", "c", "b", "a"]
+
+
+async def test_a_list_longer_than_a_statement(mapping_store: MappingStore, lookup: Lookup) -> None:
+    count = MATCH_CHUNK_PAIRS + 10
+    await mapping_store.add([bluesky(f"n{number}", number) for number in range(1, count + 1)])
+    matches = await lookup.match([Query.parse(str(number)) for number in range(count, 0, -1)])
+    assert [match.query.x_id.value for match in matches if match.query.x_id] == list(range(count, 0, -1))
+
+
+async def test_back_from_the_account(mapping_store: MappingStore, lookup: Lookup) -> None:
+    await mapping_store.add([bluesky("jack", 12), mastodon("jack", 12)])
+    for account in (did("jack"), AtHandle.parse("jack.bsky.example"), Acct.parse("JACK@social.example")):
+        (answer,) = await lookup.reverse(account)
+        assert str(answer.mapping.x_id) == "12"
+
+
+async def test_back_only_where_the_way_there_leads(mapping_store: MappingStore, lookup: Lookup) -> None:
+    """Anybody may claim to be @jack with a weak hint: asking whose account it is must not confirm it."""
+    stranger = bluesky("jack", strength=Strength.IMPORTED, target="stranger", origin=OTHER_ORIGIN)
+    await mapping_store.add([stranger, bluesky("jack", 12)])
+    assert await lookup.reverse(did("stranger")) == []
+
+
+async def test_single_lookups_share_statements(mapping_store: MappingStore, clock: FakeClock) -> None:
+    await mapping_store.add([bluesky(f"n{number}", number) for number in range(1, 500)])
+    asked: list[int] = []
+
+    class CountingStore(MappingStore):
+        async def find(self, queries, now):
+            asked.append(len(queries))
+            return await mapping_store.find(queries, now)
+
+    batcher = LookupBatcher(CountingStore.__new__(CountingStore), clock)
+    matches = await asyncio.gather(*(batcher.lookup(Query.parse(str(number))) for number in range(1, 520)))
+    assert [bool(match.answers) for match in matches] == [number < 500 for number in range(1, 520)]
+    assert sum(asked) == 519
+    assert len(asked) < 12
+
+
+async def test_a_stopped_database_is_one_error(dsn: str, clock: FakeClock) -> None:
+    database = await Database.connect(dsn, max_connections=2)
+    store = MappingStore(database)
+    await database.close()
+    with pytest.raises(DirectoryUnavailable):
+        await Lookup(store, clock).lookup(Query.parse("12"))
+    with pytest.raises(DirectoryUnavailable):
+        await LookupBatcher(store, clock).lookup(Query.parse("12"))
+    with pytest.raises(DirectoryUnavailable):
+        await Database.connect("postgresql://127.0.0.1:1/nothing")
+
+
+async def test_an_older_mapping_of_the_same_origin_is_outdone(
+    mapping_store: MappingStore, lookup: Lookup
+) -> None:
+    await mapping_store.add(
+        [bluesky("jack", 12, target="old"), bluesky("jack", 12, issued=START + timedelta(1))]
+    )
+    (answer,) = (await lookup.lookup(Query.parse("12"))).answers
+    assert answer.mapping.target_id == did("jack")

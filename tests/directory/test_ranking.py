@@ -1,0 +1,148 @@
+"""Never a wrong person: who answers a query, and what may be followed unseen."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from directory.identifiers import XHandle, XId
+from directory.mappings import Mapping, Network, Strength
+from directory.queries import Lists, Query
+from directory.ranking import MatchedBy, rank
+from tests.harness.clock import START
+from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky, mastodon
+
+BY_ID = Query(x_id=XId(12))
+BY_HANDLE = Query(x_handle=XHandle("jack"))
+BY_BOTH = Query(XId(12), XHandle("jack"))
+LATER = START + timedelta(days=3)
+
+
+def test_a_bound_mapping_answers_by_id_and_by_handle() -> None:
+    mapping = bluesky("Jack", 12)
+    for query, how in [(BY_ID, MatchedBy.ID), (BY_HANDLE, MatchedBy.HANDLE), (BY_BOTH, MatchedBy.ID)]:
+        (answer,) = rank(query, [mapping]).answers
+        assert answer.matched_by is how
+        assert answer.may_follow
+
+
+def test_a_handle_mapping_answers_only_who_asks_by_handle() -> None:
+    mapping = bluesky("jack")
+    assert rank(BY_ID, [mapping]).answers == ()
+    (answer,) = rank(BY_BOTH, [mapping]).answers
+    assert answer.matched_by is MatchedBy.HANDLE
+    assert answer.may_follow
+
+
+def test_a_handle_that_was_sold_leads_to_nobody() -> None:
+    """X resells handles: account 12 was @jack once; whoever proved @jack with another id is a stranger."""
+    assert rank(BY_BOTH, [bluesky("jack", 99)]).answers == ()
+
+
+@pytest.mark.parametrize("strength", [Strength.LINKED, Strength.IMPORTED])
+def test_a_weak_mapping_is_shown_and_never_followed_unseen(strength: Strength) -> None:
+    (answer,) = rank(BY_HANDLE, [bluesky("jack", strength=strength)]).answers
+    assert not answer.may_follow
+
+
+def test_the_stronger_wins_whatever_its_age() -> None:
+    strong = bluesky("jack", 12, target="old")
+    weak = bluesky("jack", target="new", issued=LATER, origin=OTHER_ORIGIN)
+    assert [a.mapping for a in rank(BY_BOTH, [weak, strong]).answers] == [strong]
+
+
+def test_an_origin_may_change_its_mind() -> None:
+    old, new = bluesky("jack", 12, target="old"), bluesky("jack", 12, target="new", issued=LATER)
+    (answer,) = rank(BY_ID, [old, new]).answers
+    assert answer.mapping == new
+    assert not answer.disputed
+
+
+def test_two_origins_of_equal_strength_are_a_dispute() -> None:
+    """A hostile instance must not win by being newer: neither is followed."""
+    ours = bluesky("jack", 12, target="ours")
+    theirs = bluesky("jack", 12, target="theirs", issued=LATER, origin=OTHER_ORIGIN)
+    answers = rank(BY_ID, [ours, theirs]).answers
+    assert {answer.mapping for answer in answers} == {ours, theirs}
+    assert all(answer.disputed and not answer.may_follow for answer in answers)
+
+
+def test_origins_that_agree_are_one_answer() -> None:
+    ours, theirs = bluesky("jack", 12), bluesky("jack", 12, issued=LATER, origin=OTHER_ORIGIN)
+    (answer,) = rank(BY_ID, [ours, theirs]).answers
+    assert answer.mapping == theirs
+    assert answer.agreeing == (ORIGIN,)
+    assert answer.may_follow
+
+
+def test_a_dispute_on_one_network_leaves_the_other_alone() -> None:
+    rows = [
+        bluesky("jack", 12, target="a"),
+        bluesky("jack", 12, target="b", origin=OTHER_ORIGIN),
+        mastodon("jack", 12),
+    ]
+    answers = rank(BY_ID, rows).answers
+    assert [a.mapping.network for a in answers if not a.disputed] == [Network.MASTODON]
+    assert len([a for a in answers if a.disputed]) == 2
+
+
+def test_a_handle_held_by_two_people_in_turn_is_the_newer_one_of_one_origin() -> None:
+    """Asked by name alone, two ids are two people: their accounts are never mixed into one answer."""
+    old, new = bluesky("jack", 12), mastodon("jack", 99, issued=LATER)
+    (answer,) = rank(BY_HANDLE, [old, new]).answers
+    assert answer.mapping == new
+
+
+def test_a_handle_that_two_origins_give_to_two_people_is_a_dispute() -> None:
+    old, new = bluesky("jack", 12), mastodon("jack", 99, issued=LATER, origin=OTHER_ORIGIN)
+    answers = rank(BY_HANDLE, [old, new]).answers
+    assert len(answers) == 2
+    assert all(answer.disputed for answer in answers)
+
+
+_mappings = st.builds(
+    lambda make, x_id, target, strength, origin, days: make(
+        "jack",
+        x_id if strength is Strength.BOUND else None,
+        target=target,
+        strength=strength,
+        origin=origin,
+        issued=START + timedelta(days=days),
+    ),
+    st.sampled_from([bluesky, mastodon]),
+    st.sampled_from([12, 99]),
+    st.sampled_from(["a", "b"]),
+    st.sampled_from(list(Strength)),
+    st.sampled_from([ORIGIN, OTHER_ORIGIN]),
+    st.integers(0, 3),
+)
+
+
+@given(st.sampled_from([BY_ID, BY_HANDLE, BY_BOTH]), st.lists(_mappings, max_size=8))
+def test_what_may_be_followed_is_the_only_best_answer(query: Query, mappings: list[Mapping]) -> None:
+    match = rank(query, mappings)
+    assert (
+        match == rank(query, mappings[::-1]) or any(a.disputed for a in match.answers) or _has_ties(mappings)
+    )
+    for network in Network:
+        here = [answer for answer in match.answers if answer.mapping.network is network]
+        assert len(here) <= 1 or all(answer.disputed for answer in here)
+        for answer in here:
+            assert answer.mapping in mappings
+            if query.x_id is not None and answer.mapping.x_id is not None:
+                assert answer.mapping.x_id == query.x_id
+            if answer.may_follow:
+                assert answer.mapping.strength >= Strength.HANDLE
+
+
+def _has_ties(mappings: list[Mapping]) -> bool:
+    """Equal in all that ranks: which of them is shown first is nobody's loss."""
+    keys = [(m.network, m.strength, m.issued) for m in mappings]
+    return len(set(keys)) < len(keys)
+
+
+@given(st.sets(st.sampled_from("frbm")))
+def test_lists_are_read_back(letters: set[str]) -> None:
+    text = "".join(letter for letter in "frbm" if letter in letters)
+    assert str(Lists.parse(text)) == text
