@@ -1,59 +1,82 @@
 """What an archive says of itself: whose it is (account.js) and which files it has (manifest.js).
 
-Both are help, never proof: anyone can write them. Lenient in content, strict in form.
+Both are help, never proof: anyone can write them.
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
-from directory.archive.members import LIST_OF_KIND, Kind, classify
+from directory.archive.members import LIST_OF_KIND, Kind
 from directory.archive.problems import ArchiveError, ArchiveProblem
 from directory.errors import InvalidIdentifier
 from directory.identifiers import XHandle, XId
 
-MAX_PARTS_NAMED: Final = 1_000
+_COUNT: Final = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
     """Whose archive it says it is."""
 
-    x_id: XId | None
+    x_id: XId
     x_handle: XHandle | None
 
 
-def read_owner(json: Iterable[bytes], file: str) -> Owner | None:
-    """The account in `[{"account": {"accountId", "username", …}}]`; the rest of it is not looked at.
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Whose archive it is, and how many rows its lists have, where it says so."""
 
-    Raises ArchiveError(NOT_JSON).
+    owner: Owner | None
+    rows: dict[Kind, int]
+
+
+def read_account(json: Iterable[bytes], file: str) -> Owner | None:
+    """The first account in `[{"account": {"accountId", "username", …}}]`; the rest of it is not looked at.
+
+    Raises ArchiveError: NOT_JSON, WRONG_SHAPE, NUMBERS_FOR_STRINGS, BAD_ID.
     """
     document = _decode(json, file)
-    account = _get(_first(document), "account")
-    x_id, x_handle = _parse_x_id(_get(account, "accountId")), _parse_handle(_get(account, "username"))
-    return Owner(x_id, x_handle) if x_id or x_handle else None
+    if not isinstance(document, list):
+        raise ArchiveError(ArchiveProblem.WRONG_SHAPE, file)
+    if not document:
+        return None
+    account = _get(document[0], "account")
+    x_id = _get(account, "accountId")
+    if isinstance(x_id, int | float):
+        raise ArchiveError(ArchiveProblem.NUMBERS_FOR_STRINGS, file)
+    if not isinstance(x_id, str):
+        raise ArchiveError(ArchiveProblem.WRONG_SHAPE, file)
+    try:
+        return Owner(XId.parse(x_id), _parse_handle(_get(account, "username")))
+    except InvalidIdentifier as error:
+        raise ArchiveError(ArchiveProblem.BAD_ID, file) from error
 
 
-def read_list_files(json: Iterable[bytes], file: str) -> frozenset[str]:
-    """The names of the files with lists of people in
-    `{"dataTypes": {"following": {"files": [{"fileName": "data/following.js"}]}}}`.
+def read_manifest(json: Iterable[bytes], file: str) -> Manifest:
+    """`{"userInfo": {"accountId", "userName"}, "dataTypes": {"following": {"files": [{"count": "7"}]}}}`.
 
-    Raises ArchiveError(NOT_JSON).
+    What is not there, or not as X writes it, is left out. Raises ArchiveError(NOT_JSON, WRONG_SHAPE).
     """
-    data_types = _get(_decode(json, file), "dataTypes")
-    names = (name for kind in LIST_OF_KIND for name in _file_names(_get(data_types, kind.value), kind))
-    return frozenset(names)
+    document = _decode(json, file)
+    if not isinstance(document, dict):
+        raise ArchiveError(ArchiveProblem.WRONG_SHAPE, file)
+    user = _get(document, "userInfo")
+    x_id = _parse_x_id(_get(user, "accountId"))
+    data_types = _get(document, "dataTypes")
+    return Manifest(
+        Owner(x_id, _parse_handle(_get(user, "userName"))) if x_id else None,
+        {kind: _count_rows(_get(data_types, kind.value)) for kind in LIST_OF_KIND},
+    )
 
 
-def _file_names(data_type: object, kind: Kind) -> Iterator[str]:
+def _count_rows(data_type: object) -> int:
     files = _get(data_type, "files")
-    for entry in files[:MAX_PARTS_NAMED] if isinstance(files, list) else ():
-        name = _get(entry, "fileName")
-        base = name.rpartition("/")[2] if isinstance(name, str) else ""
-        if (found := classify(base)) is not None and found[0] is kind:
-            yield base
+    counts = [_get(entry, "count") for entry in files] if isinstance(files, list) else []
+    return sum(int(count) for count in counts if isinstance(count, str) and _COUNT.fullmatch(count))
 
 
 def _decode(json: Iterable[bytes], file: str) -> object:
@@ -62,10 +85,6 @@ def _decode(json: Iterable[bytes], file: str) -> object:
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise ArchiveError(ArchiveProblem.NOT_JSON, file) from error
     return document
-
-
-def _first(document: object) -> object:
-    return document[0] if isinstance(document, list) and document else None
 
 
 def _get(document: object, key: str) -> object:

@@ -18,27 +18,27 @@ Event = tuple[str, object]
 
 _BOM: Final = b"\xef\xbb\xbf"
 _END = b" \t\r\n;"
-_LIST_PREFIX = re.compile(rb"\s*window\.YTD\.([a-z_]+)\.part[0-9]{1,6}\s*", re.IGNORECASE)
+_LIST_PREFIX = re.compile(rb"\s*window\.YTD\.([a-z_]+)\.part[0-9]{1,6}\s*")
 _CONFIG_PREFIX = re.compile(rb"\s*window\.__THAR_CONFIG\s*")
 
 
 def json_of_list(chunks: Iterable[bytes], words: Iterable[str], file: str) -> Iterator[bytes]:
     """The JSON of a file that says it is one of `words`: a block list is not taken for follows.
 
-    Raises ArchiveError(WRONG_PREFIX).
+    Raises ArchiveError: NO_ASSIGNMENT, WRONG_PREFIX.
     """
     head, rest = _split_prefix(iter(chunks), file)
     match = _LIST_PREFIX.fullmatch(head)
-    if match is None or match[1].decode("ascii").lower() not in words:
-        raise ArchiveError(ArchiveProblem.WRONG_PREFIX, file)
+    if match is None or match[1].decode("ascii") not in words:
+        raise _wrong_prefix(head, file)
     return _without_end(rest)
 
 
 def json_of_config(chunks: Iterable[bytes], file: str) -> Iterator[bytes]:
-    """The JSON of manifest.js. Raises ArchiveError(WRONG_PREFIX)."""
+    """The JSON of manifest.js. Raises ArchiveError: NO_ASSIGNMENT, WRONG_PREFIX."""
     head, rest = _split_prefix(iter(chunks), file)
     if _CONFIG_PREFIX.fullmatch(head) is None:
-        raise ArchiveError(ArchiveProblem.WRONG_PREFIX, file)
+        raise _wrong_prefix(head, file)
     return _without_end(rest)
 
 
@@ -46,7 +46,7 @@ def json_events(json: Iterable[bytes], file: str) -> Iterator[list[Event]]:
     """Batches of (event, value) as `ijson.basic_parse` names them; empty batches are left out.
 
     Raises ArchiveError(NOT_JSON) on the first byte that cannot be JSON, or where it breaks off, and
-    ArchiveError(WRONG_SHAPE) on a text or a run of spaces of more than MAX_TOKEN_BYTES.
+    ArchiveError(ROW_TOO_LONG) on a text or a run of spaces of more than MAX_TOKEN_BYTES.
     """
     events: list[Event] = ijson.sendable_list()
     parser = ijson.basic_parse_coro(events)
@@ -55,7 +55,7 @@ def json_events(json: Iterable[bytes], file: str) -> Iterator[list[Event]]:
         _feed(parser.send, piece, file)
         silent_bytes = 0 if events else silent_bytes + len(piece)
         if silent_bytes > MAX_TOKEN_BYTES:
-            raise ArchiveError(ArchiveProblem.WRONG_SHAPE, file)
+            raise ArchiveError(ArchiveProblem.ROW_TOO_LONG, file)
         if events:
             yield events
             del events[:]
@@ -91,7 +91,13 @@ def _split_prefix(chunks: Iterator[bytes], file: str) -> tuple[bytes, Iterator[b
             return prefix.removeprefix(_BOM), _joined(first, chunks)
         if len(head) >= MAX_PREFIX_BYTES:
             break
-    raise ArchiveError(ArchiveProblem.WRONG_PREFIX, file)
+    raise ArchiveError(ArchiveProblem.NO_ASSIGNMENT, file)
+
+
+def _wrong_prefix(head: bytes, file: str) -> ArchiveError:
+    """JSON alone has its first `=` in somebody's address."""
+    is_json = head.lstrip().startswith((b"[", b"{"))
+    return ArchiveError(ArchiveProblem.NO_ASSIGNMENT if is_json else ArchiveProblem.WRONG_PREFIX, file)
 
 
 def _joined(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

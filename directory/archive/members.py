@@ -81,8 +81,8 @@ class Catalogue:
 
     source: str
     skipped_files: int = 0
-    _members: dict[str, dict[str, Member]] = field(default_factory=dict)
-    _count: int = 0
+    _members: list[tuple[str, Member]] = field(default_factory=list)
+    """Each with its folder."""
     _look_alike: str | None = None
     _is_csv_era: bool = False
     _holds_zip: bool = False
@@ -103,26 +103,28 @@ class Catalogue:
         return None
 
     def add(self, path: str, member: Member) -> None:
-        """Of two files of one path the later counts, as it does for every unpacker."""
-        self._count += 1
-        if self._count > MAX_MEMBERS:
-            raise ArchiveError(ArchiveProblem.TOO_LARGE, self.source)
-        folder, _, _ = path.rpartition("/")
-        self._members.setdefault(folder, {})[path] = member
+        """Takes a file that `wants` said yes to."""
+        if len(self._members) == MAX_MEMBERS:
+            raise ArchiveError(ArchiveProblem.ZIP_TOO_MANY_FILES, self.source)
+        self._members.append((path.rpartition("/")[0], member))
 
     def members(self) -> list[Member]:
-        """The files of one archive, in the order to read them: names are sought for ids known by then.
+        """The files of the one archive here, in the order to read them: names are sought for ids known by then.
 
-        Where several folders hold lists, the one that looks most like X's is taken whole and
-        the others are left. Raises ArchiveError where no list of people is found.
+        Folders called `data` come before others. Raises ArchiveError where no list of people is found, and
+        where there are two of one: which of them is meant, we cannot know.
         """
-        folders = [files for files in self._members.items() if _holds_list(files[1])]
+        in_data = [(folder, member) for folder, member in self._members if _is_data(folder)]
+        candidates = in_data or self._members
+        folders = {folder for folder, member in candidates if member.kind in LIST_OF_KIND}
         if not folders:
             raise ArchiveError(*self._why_empty())
-        _, files = min(folders, key=lambda found: _distance(found[0]))
-        self.skipped_files += sum(map(len, self._members.values())) - len(files)
+        chosen = [member for folder, member in candidates if folder in folders]
+        if len(folders) > 1 or len({(member.kind, member.part) for member in chosen}) < len(chosen):
+            raise ArchiveError(ArchiveProblem.SEVERAL_ARCHIVES, self.source)
+        self.skipped_files += len(self._members) - len(chosen)
         order = list(Kind)
-        return sorted(files.values(), key=lambda member: (order.index(member.kind), member.part))
+        return sorted(chosen, key=lambda member: (order.index(member.kind), member.part))
 
     def _why_empty(self) -> tuple[ArchiveProblem, str]:
         if self._is_csv_era:
@@ -134,13 +136,5 @@ class Catalogue:
         return ArchiveProblem.NO_FOLLOW_LIST, self.source
 
 
-def _holds_list(files: dict[str, Member]) -> bool:
-    return any(member.kind in LIST_OF_KIND for member in files.values())
-
-
-def _distance(folder: str) -> int:
-    if folder == "data":
-        return 0
-    if folder.endswith("/data"):
-        return 1
-    return 2 if not folder else 3
+def _is_data(folder: str) -> bool:
+    return folder == "data" or folder.endswith("/data")

@@ -12,7 +12,12 @@ MAX_SHOWN_NAME_CHARS: Final = 80
 class ArchiveProblem(enum.StrEnum):
     """Stable codes; the reader in the browser uses the same ones."""
 
+    FILE_EMPTY = "file-empty"
     ZIP_TRUNCATED = "zip-truncated"
+    ZIP_BROKEN = "zip-broken"
+    ZIP_SPLIT = "zip-split"
+    ZIP_METHOD = "zip-method"
+    ZIP_TOO_MANY_FILES = "zip-too-many-files"
     ZIP_ENCRYPTED = "zip-encrypted"
     ZIP_NESTED = "zip-nested"
     ZIP_BOMB = "zip-bomb"
@@ -20,21 +25,40 @@ class ArchiveProblem(enum.StrEnum):
     UNSAFE_PATH = "unsafe-path"
     TOO_LARGE = "too-large"
     TOO_MANY_ROWS = "too-many-rows"
+    NO_ASSIGNMENT = "no-assignment"
     WRONG_PREFIX = "wrong-prefix"
     NOT_JSON = "not-json"
     WRONG_SHAPE = "wrong-shape"
+    ROW_TOO_LONG = "row-too-long"
     NUMBERS_FOR_STRINGS = "numbers-for-strings"
     BAD_ID = "bad-id"
     CSV_ERA = "csv-era"
     LOOK_ALIKE = "look-alike"
+    SEVERAL_ARCHIVES = "several-archives"
     NO_FOLLOW_LIST = "no-follow-list"
     NOT_FOUND = "not-found"
     UNREADABLE = "unreadable"
 
 
 SENTENCES: Final[dict[ArchiveProblem, str]] = {
+    ArchiveProblem.FILE_EMPTY: N_(
+        "%(file)s is empty, so the download did not work: please download the archive from X again."
+    ),
     ArchiveProblem.ZIP_TRUNCATED: N_(
-        "%(file)s is damaged or was not downloaded to its end: please download the archive from X again."
+        "%(file)s was not downloaded to its end: please download the archive from X again."
+    ),
+    ArchiveProblem.ZIP_BROKEN: N_("%(file)s is damaged: please download the archive from X again."),
+    ArchiveProblem.ZIP_SPLIT: N_(
+        "%(file)s is one piece of a ZIP in several pieces: please join or unpack them, "
+        "and choose the .js files of the data folder."
+    ),
+    ArchiveProblem.ZIP_METHOD: N_(
+        "%(file)s is packed in a way that we cannot open: please unpack it, "
+        "and choose the .js files of its data folder."
+    ),
+    ArchiveProblem.ZIP_TOO_MANY_FILES: N_(
+        "%(file)s holds more files than any archive from X: please unpack it, "
+        "and choose the .js files of its data folder."
     ),
     ArchiveProblem.ZIP_ENCRYPTED: N_(
         "%(file)s is locked with a password, so we cannot look inside: "
@@ -62,6 +86,10 @@ SENTENCES: Final[dict[ArchiveProblem, str]] = {
     ArchiveProblem.TOO_MANY_ROWS: N_(
         "%(file)s names more people than we can take at once: please leave that list out and try the others."
     ),
+    ArchiveProblem.NO_ASSIGNMENT: N_(
+        "%(file)s does not begin the way X writes it, its first line is missing: "
+        "please take it fresh from your archive."
+    ),
     ArchiveProblem.WRONG_PREFIX: N_(
         "%(file)s does not begin the way X writes it, so it was changed or is another file: "
         "please take it fresh from your archive."
@@ -72,6 +100,9 @@ SENTENCES: Final[dict[ArchiveProblem, str]] = {
     ArchiveProblem.WRONG_SHAPE: N_(
         "%(file)s does not hold what X writes there, so we will not guess who is meant: "
         "please take it fresh from your archive."
+    ),
+    ArchiveProblem.ROW_TOO_LONG: N_(
+        "%(file)s holds an entry far longer than X writes: please take it fresh from your archive."
     ),
     ArchiveProblem.NUMBERS_FOR_STRINGS: N_(
         "%(file)s was rewritten by a program that rounds account numbers, so they may mean somebody else: "
@@ -87,6 +118,9 @@ SENTENCES: Final[dict[ArchiveProblem, str]] = {
     ),
     ArchiveProblem.LOOK_ALIKE: N_(
         "%(file)s holds requests or lists, not the people you follow: please choose following.js instead."
+    ),
+    ArchiveProblem.SEVERAL_ARCHIVES: N_(
+        "%(file)s mixes files of more than one archive: please choose those of one, then those of the next."
     ),
     ArchiveProblem.NO_FOLLOW_LIST: N_(
         "%(file)s holds no list of people: please choose the whole archive from X, "

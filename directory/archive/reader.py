@@ -5,12 +5,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
-from directory.archive.about import Owner, read_list_files, read_owner
+from directory.archive.about import Manifest, Owner, read_account, read_manifest
 from directory.archive.json_stream import json_events, json_of_config, json_of_list
 from directory.archive.limits import ReadLimits
 from directory.archive.members import LIST_OF_KIND, Catalogue, Kind, Member
 from directory.archive.mentions import MentionReader
 from directory.archive.names import Names
+from directory.archive.notices import Notice
 from directory.archive.problems import ArchiveError, ArchiveProblem
 from directory.archive.rows import read_ids
 from directory.archive.sources import Source, catalogue_of, name_of
@@ -29,6 +30,16 @@ _ROW_KEY: Final = {
 _PREFIX_WORDS: Final = {kind: frozenset({kind.value}) for kind in Kind} | {
     Kind.TWEETS: frozenset({"tweets", "tweet"})
 }
+_COSTS_NAMES: Final = frozenset(
+    {
+        ArchiveProblem.ZIP_BROKEN,
+        ArchiveProblem.NO_ASSIGNMENT,
+        ArchiveProblem.WRONG_PREFIX,
+        ArchiveProblem.NOT_JSON,
+        ArchiveProblem.WRONG_SHAPE,
+        ArchiveProblem.ROW_TOO_LONG,
+    }
+)
 _LISTS: Final = [Lists(value) for value in range(16)]
 
 
@@ -46,14 +57,11 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """The people on the lists of an archive, each once, in the order they were found.
-
-    `missing` names the files that the archive says it has, and has not: its lists are not whole.
-    """
+    """The people on the lists of an archive, each once, those whom its owner follows first."""
 
     owner: Owner | None
     people: list[Query]
-    missing: tuple[str, ...]
+    notices: frozenset[Notice]
     skipped: Skipped
 
 
@@ -82,31 +90,47 @@ class _Reading:
         self._limits = limits
         self._meter = _Meter(sum(member.stored_bytes for member in self._members), on_progress)
         self._bytes_left = {kind: _max_bytes(kind, limits) for kind in Kind}
+        self._owner: Owner | None = None
+        self._manifest = Manifest(None, {})
         self._rows: dict[Kind, int] = {}
         self._lists_of: dict[int, int] = {}
         self._names = Names(self._lists_of)
+        self._is_unread = False
         self._repeated = 0
         self._skipped_mentions = 0
 
     def run(self) -> Archive:
-        owner: Owner | None = None
-        promised: frozenset[str] = frozenset()
         for member in self._members:
             if member.kind is Kind.ACCOUNT:
-                owner = read_owner(self._json(member), member.name)
+                self._owner = read_account(self._json(member), member.name) or self._owner
             elif member.kind is Kind.MANIFEST:
-                promised = read_list_files(json_of_config(self._chunks(member), member.name), member.name)
-            elif member.kind is Kind.TWEETS:
-                self._take_names(member)
-            else:
+                self._manifest = read_manifest(json_of_config(self._chunks(member), member.name), member.name)
+            elif member.kind is not Kind.TWEETS:
                 self._take_list(member)
+            elif self._lists_of and not self._is_unread:
+                self._is_unread = not self._take_names(member)
         self._meter.finish()
         return Archive(
-            owner,
+            self._owner or self._manifest.owner,
             [self._query(x_id, lists) for x_id, lists in self._lists_of.items()],
-            tuple(sorted(promised - {member.name.rpartition("/")[2] for member in self._members})),
+            frozenset(self._notices()),
             Skipped(self._catalogue.skipped_files, self._repeated, self._skipped_mentions),
         )
+
+    def _notices(self) -> Iterator[Notice]:
+        kinds = {member.kind for member in self._members}
+        if not self._lists_of:
+            yield Notice.NOBODY
+        elif Kind.FOLLOWING not in kinds:
+            yield Notice.FOLLOWING_MISSING
+        elif not self._rows[Kind.FOLLOWING]:
+            yield Notice.ZERO_FOLLOWS
+        if any(promised > self._rows.get(kind, 0) for kind, promised in self._manifest.rows.items()):
+            yield Notice.PARTS_MISSING
+        if self._is_unread:
+            yield Notice.NAMES_UNREAD
+        elif self._lists_of and Kind.TWEETS not in kinds:
+            yield Notice.NAMES_MISSING
 
     def _take_list(self, member: Member) -> None:
         flag = LIST_OF_KIND[member.kind].value
@@ -123,11 +147,19 @@ class _Reading:
                 raise ArchiveError(ArchiveProblem.TOO_MANY_ROWS, member.name)
         self._rows[member.kind] = rows
 
-    def _take_names(self, member: Member) -> None:
+    def _take_names(self, member: Member) -> bool:
+        """False where the file is damaged: that costs names, not people."""
         reader = MentionReader(member.name)
-        for mention in reader.read(json_events(self._json(member), member.name)):
-            self._names.see(mention)
-        self._skipped_mentions += reader.skipped
+        try:
+            for mention in reader.read(json_events(self._json(member), member.name)):
+                self._names.see(mention)
+        except ArchiveError as error:
+            if error.code not in _COSTS_NAMES:
+                raise
+            return False
+        finally:
+            self._skipped_mentions += reader.skipped
+        return True
 
     def _query(self, x_id: int, lists: int) -> Query:
         return Query(XId(x_id), self._names.name_of(x_id), _LISTS[lists])

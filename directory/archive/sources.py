@@ -91,9 +91,9 @@ def _catalogue_loose(files: list[LooseFile], max_zip_entries: int) -> Catalogue:
     if len(files) == 1 and (classify(files[0].name) is None) and _begins_as_zip(files[0].stream):
         return _catalogue_zip(files[0].stream, files[0].name, max_zip_entries)
     if len(files) > MAX_MEMBERS:
-        raise ArchiveError(ArchiveProblem.TOO_LARGE, name_of(files))
+        raise ArchiveError(ArchiveProblem.ZIP_TOO_MANY_FILES, name_of(files))
     catalogue = Catalogue(name_of(files))
-    for number, (given_name, stream) in enumerate(files):
+    for given_name, stream in files:
         name = given_name.replace("\\", "/").rpartition("/")[2]
         if (found := catalogue.wants(name)) is None:
             continue
@@ -101,8 +101,7 @@ def _catalogue_loose(files: list[LooseFile], max_zip_entries: int) -> Catalogue:
         def read(report: Report, stream: BinaryIO = stream) -> Iterator[bytes]:
             return _stream_chunks(stream, report)
 
-        # Numbered: files of one name from two archives are both read.
-        catalogue.add(f"{name}#{number}", Member(*found, name, _size_of(stream), read))
+        catalogue.add(name, Member(*found, name, _size_of(stream), read))
     return catalogue
 
 

@@ -57,17 +57,17 @@ class _End:
 def read_zip_directory(file: BinaryIO, size: int, name: str, *, max_entries: int) -> Iterator[ZipEntry]:
     """The entries of the ZIP `file` of `size` bytes, in their order.
 
-    Raises ArchiveError: not a ZIP, truncated, or more entries than `max_entries`. OSError passes.
+    Raises ArchiveError: not a ZIP, truncated, broken, split, or more entries than `max_entries`. OSError passes.
     """
     end = _find_end(file, size, name)
     if end.length > MAX_ZIP_DIRECTORY_BYTES:
-        raise ArchiveError(ArchiveProblem.TOO_LARGE, name)
+        raise ArchiveError(ArchiveProblem.ZIP_TOO_MANY_FILES, name)
     window = _Window(file, end.start, end.length, name)
     count = 0
     while window.remaining:
         count += 1
         if count > max_entries:
-            raise ArchiveError(ArchiveProblem.TOO_LARGE, name)
+            raise ArchiveError(ArchiveProblem.ZIP_TOO_MANY_FILES, name)
         yield _read_entry(window, end.shift, name)
 
 
@@ -88,7 +88,7 @@ class _Window:
 
     def take(self, count: int) -> bytes:
         if count > self.remaining:
-            raise ArchiveError(ArchiveProblem.ZIP_TRUNCATED, self._name)
+            raise ArchiveError(ArchiveProblem.ZIP_BROKEN, self._name)
         while len(self._buffer) - self._at < count:
             self._fill()
         self._at += count
@@ -98,7 +98,7 @@ class _Window:
         self._file.seek(self._next)
         chunk = self._file.read(min(self._unread, CHUNK_BYTES))
         if not chunk:
-            raise ArchiveError(ArchiveProblem.ZIP_TRUNCATED, self._name)
+            raise ArchiveError(ArchiveProblem.ZIP_BROKEN, self._name)
         self._buffer = self._buffer[self._at :] + chunk
         self._at = 0
         self._next += len(chunk)
@@ -111,22 +111,27 @@ def _find_end(file: BinaryIO, size: int, name: str) -> _End:
     tail = file.read(size - tail_start)
     at = _last_end_record(tail)
     if at is None:
-        file.seek(0)
-        starts_as_zip = size == 0 or file.read(4) in _ANY_MAGIC
-        raise ArchiveError(ArchiveProblem.ZIP_TRUNCATED if starts_as_zip else ArchiveProblem.NOT_A_ZIP, name)
+        raise ArchiveError(_why_no_end(file, size), name)
     _, disk, first_disk, _, _, length, offset, _ = _END.unpack_from(tail, at)
     if not {disk, first_disk} <= {0, _MAX_U16}:
-        raise ArchiveError(ArchiveProblem.UNREADABLE, name)
+        raise ArchiveError(ArchiveProblem.ZIP_SPLIT, name)
     position = tail_start + at
     located = _find_end64(file, tail, at, tail_start, size)
     if located is not None:
         position, length, offset = located
     elif _MAX_U32 in {length, offset}:
-        raise ArchiveError(ArchiveProblem.ZIP_TRUNCATED, name)
+        raise ArchiveError(ArchiveProblem.ZIP_BROKEN, name)
     start = position - length
     if start < 0 or offset > start:
-        raise ArchiveError(ArchiveProblem.ZIP_TRUNCATED, name)
+        raise ArchiveError(ArchiveProblem.ZIP_BROKEN, name)
     return _End(start, length, start - offset)
+
+
+def _why_no_end(file: BinaryIO, size: int) -> ArchiveProblem:
+    if size == 0:
+        return ArchiveProblem.FILE_EMPTY
+    file.seek(0)
+    return ArchiveProblem.ZIP_TRUNCATED if file.read(4) in _ANY_MAGIC else ArchiveProblem.NOT_A_ZIP
 
 
 def _last_end_record(tail: bytes) -> int | None:
@@ -166,7 +171,7 @@ def _read_entry(window: _Window, shift: int, name: str) -> ZipEntry:
     magic, _, _, flags, method, _, _, crc, compressed, decompressed = fields[:10]
     name_length, extra_length, comment_length, _, _, _, offset = fields[10:]
     if magic != _ENTRY_MAGIC:
-        raise ArchiveError(ArchiveProblem.ZIP_TRUNCATED, name)
+        raise ArchiveError(ArchiveProblem.ZIP_BROKEN, name)
     raw_name = window.take(name_length)
     extra = window.take(extra_length)
     window.take(comment_length)

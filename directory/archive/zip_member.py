@@ -24,7 +24,7 @@ def check_entry(entry: ZipEntry) -> None:
     if entry.is_encrypted:
         raise ArchiveError(ArchiveProblem.ZIP_ENCRYPTED, entry.path)
     if entry.method not in {_STORED, _DEFLATED}:
-        raise ArchiveError(ArchiveProblem.UNREADABLE, entry.path)
+        raise ArchiveError(ArchiveProblem.ZIP_METHOD, entry.path)
     if _is_bomb(entry.decompressed_bytes, entry.compressed_bytes):
         raise ArchiveError(ArchiveProblem.ZIP_BOMB, entry.path)
 
@@ -110,4 +110,4 @@ def _is_bomb(decompressed: int, compressed: int) -> bool:
 
 
 def _damaged(entry: ZipEntry) -> ArchiveError:
-    return ArchiveError(ArchiveProblem.ZIP_TRUNCATED, entry.path)
+    return ArchiveError(ArchiveProblem.ZIP_BROKEN, entry.path)

@@ -1,0 +1,37 @@
+"""What a person is told beside an archive that could be read."""
+
+import enum
+from typing import Final
+
+from directory.texts import N_
+
+
+class Notice(enum.StrEnum):
+    """Stable codes; the reader in the browser uses the same ones."""
+
+    NOBODY = "nobody"
+    ZERO_FOLLOWS = "zero-follows"
+    FOLLOWING_MISSING = "following-missing"
+    PARTS_MISSING = "parts-missing"
+    NAMES_MISSING = "names-missing"
+    NAMES_UNREAD = "names-unread"
+
+
+NOTICE_SENTENCES: Final[dict[Notice, str]] = {
+    Notice.NOBODY: N_("The lists in this archive are empty, so there is nobody to look up."),
+    Notice.ZERO_FOLLOWS: N_("You follow nobody in this archive: these are the people in its other lists."),
+    Notice.FOLLOWING_MISSING: N_(
+        "There was no following.js, so these are the people in your other lists. "
+        "Drop it too to see whom you follow."
+    ),
+    Notice.PARTS_MISSING: N_(
+        "Your archive counts more people than these files hold: some parts are missing. "
+        "Drop the whole ZIP to see everybody."
+    ),
+    Notice.NAMES_MISSING: N_(
+        "There was no tweets.js, so people were looked up by number alone. With it, more may be found."
+    ),
+    Notice.NAMES_UNREAD: N_(
+        "tweets.js could not be read to its end, so some people were looked up by number alone."
+    ),
+}
