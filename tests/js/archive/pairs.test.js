@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { ownerLine, pairLines } from "../../../web/static/js/archive/pairs.js";
+import { People } from "../../../web/static/js/archive/people.js";
+
+function peopleOf(count) {
+  const people = new People();
+  for (let id = 1; id <= count; id++) people.add("follower", String(id), "follower.js");
+  return people;
+}
+
+test("a line holds number, name and lists, and nothing else", () => {
+  const people = new People();
+  for (const list of ["following", "follower", "block", "mute"]) people.add(list, "12", `${list}.js`);
+  people.add("mute", "13", "mute.js");
+  people.handles.see("12", "Alice", "1");
+  assert.deepEqual([...pairLines(people.rows(), 10)], [{ text: "12,Alice,frbm\n13,,m\n", people: 2, named: 1 }]);
+});
+
+test("long lists come in pieces that join to the whole", () => {
+  const pieces = [...pairLines(peopleOf(25_001).rows(), 100_000)];
+  assert.deepEqual(pieces.map(({ people }) => people), [10_000, 10_000, 5_001]);
+  assert.equal(pieces.map(({ text }) => text).join("").split("\n").length, 25_002);
+});
+
+test("no more people leave than are asked for", () => {
+  for (const most of [0, 1, 9_999, 10_000, 10_001, 20_000]) {
+    const lines = [...pairLines(peopleOf(20_000).rows(), most)].map(({ text }) => text).join("");
+    assert.equal(lines.split("\n").length - 1, most);
+  }
+  assert.deepEqual([...pairLines([], 10)], []);
+});
+
+test("the owner is one line, or nothing", () => {
+  assert.equal(ownerLine({ id: "7", handle: "alice" }), "7,alice");
+  assert.equal(ownerLine({ id: "7", handle: null }), "7,");
+  assert.equal(ownerLine(null), "");
+});

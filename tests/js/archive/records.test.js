@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { ArchiveError } from "../../../web/static/js/archive/errors.js";
+import { Handles } from "../../../web/static/js/archive/handles.js";
+import { readAccount, readManifest, readMentions, readRow } from "../../../web/static/js/archive/records.js";
+import { encode, post } from "./helpers.js";
+
+const bytesOf = (value) => encode(typeof value === "string" ? value : JSON.stringify(value));
+const codeOf = (run) => {
+  try {
+    run();
+  } catch (error) {
+    assert.ok(error instanceof ArchiveError, String(error));
+    return error.code;
+  }
+  return null;
+};
+
+test("a row is its account number; its link may be on any site", () => {
+  const userLink = "https://x.com/intent/user?user_id=1";
+  assert.equal(readRow("following", bytesOf({ following: { accountId: "9223372036854775807", userLink } }), "f.js"), "9223372036854775807");
+  assert.equal(readRow("block", bytesOf({ blocking: { accountId: "12" } }), "b.js"), "12");
+  assert.equal(readRow("mute", bytesOf({ muting: { accountId: "13" } }), "m.js"), "13");
+});
+
+const ID_CODES = [
+  [12, "numbers-for-strings"],
+  [1.5e18, "numbers-for-strings"],
+  ["", "bad-id"],
+  ["0", "bad-id"],
+  ["012", "bad-id"],
+  ["+12", "bad-id"],
+  [" 12", "bad-id"],
+  ["12\n", "bad-id"],
+  ["1e3", "bad-id"],
+  ["١٢", "bad-id"],
+  ["9223372036854775808", "bad-id"],
+  ["123456789012345678901234567890", "bad-id"],
+  [null, "bad-id"],
+  [["12"], "bad-id"],
+  [undefined, "bad-id"],
+];
+for (const [accountId, code] of ID_CODES) {
+  test(`the account number ${JSON.stringify(accountId)} is refused: ${code}`, () => {
+    assert.equal(codeOf(() => readRow("following", bytesOf({ following: { accountId } }), "f.js")), code);
+  });
+}
+
+test("a list under another's name is refused, not read as that one", () => {
+  const row = bytesOf({ follower: { accountId: "12" } });
+  assert.equal(codeOf(() => readRow("following", row, "following.js")), "wrong-shape");
+  for (const text of ["{}", '{"following":null}', '{"following":"12"}', '{"following":[]}']) {
+    assert.equal(codeOf(() => readRow("following", bytesOf(text), "following.js")), "wrong-shape", text);
+  }
+  assert.equal(codeOf(() => readRow("following", bytesOf('{"following":{"accountId":NaN}}'), "f.js")), "not-json");
+  assert.equal(codeOf(() => readRow("following", Uint8Array.of(0x7b, 0xff, 0x7d), "f.js")), "not-json");
+});
+
+test("of an account nothing is kept but number and name", () => {
+  const account = { email: "somebody@example.org", accountId: "7", username: "alice", createdAt: "2010" };
+  assert.deepEqual(readAccount(bytesOf({ account }), "account.js"), { id: "7", handle: "alice" });
+  assert.deepEqual(readAccount(bytesOf({ account: { accountId: "7", username: "a b" } }), "account.js"), { id: "7", handle: null });
+});
+
+test("a manifest says whose it is and what it counts, as far as it does", () => {
+  const dataTypes = { following: { files: [{ count: "3" }, { count: 4 }] }, follower: {}, mute: { files: "x" }, block: { files: [null] } };
+  const userInfo = { accountId: "7", userName: "alice" };
+  assert.deepEqual(readManifest(bytesOf({ userInfo, dataTypes }), "m.js"), { owner: { id: "7", handle: "alice" }, counts: { following: 7, block: 0 } });
+  assert.deepEqual(readManifest(bytesOf({}), "m.js"), { owner: null, counts: {} });
+  assert.equal(codeOf(() => readManifest(bytesOf("[]"), "m.js")), "wrong-shape");
+});
+
+function handlesAfter(people, ...posts) {
+  const handles = new Handles(new Set(people));
+  for (const each of posts) readMentions(bytesOf(each), handles, "tweets.js");
+  return handles;
+}
+
+test("posts name people, wrapped or bare", () => {
+  assert.equal(handlesAfter(["5"], post("100", { 5: "bob" })).of("5"), "bob");
+  assert.equal(handlesAfter(["5"], post("100", { 5: "bob" }).tweet).of("5"), "bob");
+});
+
+test("the newest mention wins, by digits and not by text", () => {
+  const posts = [post("99", { 5: "old" }), post("1000", { 5: "new" }), post("999", { 5: "middle" })];
+  assert.equal(handlesAfter(["5"], ...posts).of("5"), "new");
+  assert.equal(handlesAfter(["5"], ...posts.reverse()).of("5"), "new");
+});
+
+test("only people on the lists are named", () => {
+  assert.equal(handlesAfter(["5"], post("1", { 6: "stranger" })).of("6"), null);
+});
+
+/**
+ * X gives a handle to somebody else after a while. Whoever took the old handle of somebody on the list would
+ * be found by that name, and followed: a stranger.
+ */
+test("a name that passed to another account is forgotten", () => {
+  const posts = [post("100", { 5: "alice" }), post("200", { 6: "ALICE" })];
+  for (const order of [posts, [...posts].reverse()]) {
+    assert.equal(handlesAfter(["5"], ...order).of("5"), null);
+    assert.equal(handlesAfter(["6"], ...order).of("6"), "ALICE");
+  }
+});
+
+test("strangers are remembered up to a limit, people on the lists always", () => {
+  const handles = new Handles(new Set(["5"]), 1);
+  handles.see("6", "one", "1");
+  handles.see("7", "two", "1");
+  handles.see("5", "three", "1");
+  assert.deepEqual([...handles.bearers.keys()], ["one", "three"]);
+});
+
+test("mentions that name nobody are passed over", () => {
+  const odd = [
+    { screen_name: "a b", id_str: "5" },
+    { screen_name: "sixteen_letters_", id_str: "5" },
+    { screen_name: "🚲", id_str: "5" },
+    { screen_name: 5, id_str: "5" },
+    { screen_name: "numeric", id_str: 5 },
+    { screen_name: "minus", id_str: "-1" },
+    null,
+    "screen_name",
+  ];
+  for (const user_mentions of [odd, {}, null, "x"]) {
+    const handles = handlesAfter(["5"], { tweet: { id_str: "1", entities: { user_mentions }, screen_name: "x" } });
+    assert.equal(handles.of("5"), null);
+  }
+  for (const each of [{ tweet: { screen_name: "x" } }, { tweet: [], screen_name: "x" }, { screen_name: "x", entities: [] }]) handlesAfter([], each);
+});

@@ -1,0 +1,178 @@
+// @ts-check
+import { gatherDropped, gatherFiles } from "./gather.js";
+import { AnswerError, fetchResults, showResults } from "./results.js";
+import { DropView } from "./view.js";
+
+/**
+ * Makes each `[data-archive-drop]` of the page live: the archive is read here, and only numbers and
+ * names are sent. Without this script, or where the browser lacks something, the form sends the files.
+ *
+ * @typedef {import("./loose.js").Chosen} Chosen
+ * @typedef {import("./worker.js").Message} Message
+ * @typedef {import("./worker.js").Summary} Summary
+ */
+
+const WORKER = new URL("./worker.js", import.meta.url);
+
+/** The archive cannot be read: the name of the sentence that says why. */
+class ReadingError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} file
+   */
+  constructor(code, file) {
+    super(code);
+    this.name = "ReadingError";
+    this.file = file;
+  }
+}
+
+/** One archive after the other, from the drop to the results. */
+class ArchiveDrop {
+  /**
+   * @param {DropView} view
+   * @param {HTMLElement} results
+   */
+  constructor(view, results) {
+    this.view = view;
+    this.results = results;
+    /** @type {AbortController | null} */
+    this.run = null;
+  }
+
+  listen() {
+    const { view } = this;
+    view.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const { files } = view.folder.files?.length ? view.folder : view.files;
+      this.start(gatherFiles(files ?? []));
+    });
+    for (const [input, other] of [[view.files, view.folder], [view.folder, view.files]]) {
+      input.addEventListener("change", () => {
+        other.value = "";
+        if (input.files?.length) this.start(gatherFiles(input.files));
+      });
+    }
+    view.cancel.addEventListener("click", () => this.stop());
+    this.listenToDrops();
+  }
+
+  /** The whole page takes a drop: beside the zone, the browser would open the archive instead. */
+  listenToDrops() {
+    const { root } = this.view;
+    document.addEventListener("dragover", (event) => {
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      root.dataset.over = "";
+    });
+    document.addEventListener("dragleave", (event) => {
+      if (!event.relatedTarget) delete root.dataset.over;
+    });
+    document.addEventListener("drop", (event) => {
+      delete root.dataset.over;
+      if (!event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      this.start(gatherDropped(event.dataTransfer));
+    });
+  }
+
+  /** Cancels what runs, and says so. */
+  stop() {
+    if (!this.run) return;
+    this.run.abort();
+    this.run = null;
+    this.view.finish();
+    this.view.tell(["cancelled"]);
+  }
+
+  /** @param {Chosen[] | Promise<Chosen[]>} choosing */
+  async start(choosing) {
+    this.run?.abort();
+    const run = (this.run = new AbortController());
+    this.view.begin();
+    try {
+      await this.readAndAsk(await choosing, run.signal);
+    } catch (error) {
+      if (this.run === run) this.fail(error);
+    }
+    if (this.run !== run) return;
+    this.run = null;
+  }
+
+  /**
+   * @param {Chosen[]} chosen
+   * @param {AbortSignal} signal
+   */
+  async readAndAsk(chosen, signal) {
+    const { view } = this;
+    const summary = await readInWorker({ chosen, maxPeople: view.maxPeople }, signal, ({ stage, done, total }) => {
+      view.advance(stage, total > 0 ? Math.min(1, done / total) : null);
+    });
+    const said = { people: summary.people, asked: summary.asked, named: summary.named };
+    if (summary.people === 0) {
+      view.finish();
+      view.tell(summary.notices, said);
+      return;
+    }
+    view.advance("asking", null);
+    const html = await fetchResults(view.form, summary, signal);
+    signal.throwIfAborted();
+    view.finish();
+    view.tell(["read", ...summary.notices], said);
+    showResults(this.results, html);
+  }
+
+  /** @param {unknown} error */
+  fail(error) {
+    this.view.finish();
+    if (error instanceof ReadingError) this.view.fail(error.message, { file: error.file });
+    else if (error instanceof AnswerError) this.view.fail(error.message, { seconds: error.seconds });
+    else {
+      console.error(error);
+      this.view.fail("reader-failed");
+    }
+  }
+}
+
+/**
+ * @param {import("./worker.js").Task} task
+ * @param {AbortSignal} signal
+ * @param {(progress: import("./read.js").Progress) => void} onProgress
+ * @returns {Promise<Summary>}
+ */
+function readInWorker(task, signal, onProgress) {
+  signal.throwIfAborted();
+  const worker = new Worker(WORKER, { type: "module" });
+  /** @type {Promise<Summary>} */
+  const summary = new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    worker.onerror = (event) => {
+      event.preventDefault();
+      reject(new ReadingError("reader-failed", ""));
+    };
+    worker.onmessage = (/** @type {MessageEvent<Message>} */ { data }) => {
+      if (data.type === "progress") onProgress(data.progress);
+      else if (data.type === "done") resolve(data.summary);
+      else reject(new ReadingError(data.code, data.file));
+    };
+    worker.postMessage(task);
+  });
+  return summary.finally(() => worker.terminate());
+}
+
+/** Whether this browser has all that the reader needs. */
+function canRead() {
+  try {
+    return typeof Worker === "function" && Boolean(new DecompressionStream("deflate-raw"));
+  } catch {
+    return false;
+  }
+}
+
+for (const root of document.querySelectorAll("[data-archive-drop]")) {
+  const results = document.querySelector("#results");
+  if (!(root instanceof HTMLElement) || !(results instanceof HTMLElement) || !canRead()) continue;
+  const view = new DropView(root);
+  view.enable();
+  new ArchiveDrop(view, results).listen();
+}

@@ -1,0 +1,54 @@
+// @ts-check
+/** What the archive reader takes at most. Beyond each, an `ArchiveError` with a code of its own. */
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+
+/** People in one list (following, followers, blocks, mutes), all parts together. */
+export const MAX_ROWS_PER_LIST = 1_000_000;
+
+/** Handles of people on no list, kept to see whether a handle changed hands. */
+export const MAX_STRANGERS = 200_000;
+
+/** Entries in the directory of a ZIP; one picture of an archive is one entry. */
+export const MAX_ZIP_ENTRIES = 500_000;
+
+/** Bytes of one read of a ZIP's directory, which is held in memory whole. */
+export const MAX_ZIP_DIRECTORY_BYTES = 128 * MIB;
+
+/** Files that are opened in one archive, parts included. */
+export const MAX_OPENED_FILES = 1_000;
+
+/** Decompressed bytes of one list with all its parts: a million rows, as X writes them, are 165 MB. */
+export const MAX_LIST_BYTES = 256 * MIB;
+
+/** Decompressed bytes of `account.js` and of `manifest.js`. */
+export const MAX_SMALL_FILE_BYTES = 64 * MIB;
+
+/** Decompressed bytes of all posts. */
+export const MAX_TWEETS_BYTES = 8 * GIB;
+
+/** Decompressed bytes for one compressed byte. JSON as X writes it stays below 30; deflate reaches 1,032. */
+export const MAX_RATIO = 200;
+
+/** Below this size a file may have any ratio: it does no harm. */
+export const RATIO_FREE_BYTES = 16 * MIB;
+
+/** Compressed bytes that are inflated at a time: at the worst ratio this makes 66 MB. */
+export const INFLATE_CHUNK_BYTES = 64 * KIB;
+
+/** Bytes before the `=` of a file. */
+export const MAX_PREFIX_BYTES = 256;
+
+/** Bytes of one person in a list, or of one account. */
+export const MAX_ROW_BYTES = 64 * KIB;
+
+/** Bytes of one post. */
+export const MAX_TWEET_BYTES = 4 * MIB;
+
+/** Bytes of `manifest.js`, which is parsed in one piece. */
+export const MAX_MANIFEST_BYTES = 4 * MIB;
+
+/** Characters of a path inside an archive. */
+export const MAX_PATH_CHARS = 1_024;

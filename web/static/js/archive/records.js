@@ -1,0 +1,153 @@
+// @ts-check
+import { ArchiveError } from "./errors.js";
+
+/**
+ * What is taken out of one record of a file, which comes as bytes. Nothing else of it is kept.
+ * @typedef {import("./names.js").List} List
+ * @typedef {{ id: string, handle: string | null }} Owner
+ */
+
+const MAX_ID = "9223372036854775807";
+const ID = /^[1-9]\d{0,18}$/;
+const HANDLE = /^\w{1,15}$/;
+const KEYS = Object.freeze(
+  /** @type {Record<List, string>} */ ({
+    following: "following",
+    follower: "follower",
+    block: "blocking",
+    mute: "muting",
+  }),
+);
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * The account number in one row of a list. Throws ArchiveError.
+ * @param {List} list
+ * @param {Uint8Array} bytes
+ * @param {string} file
+ */
+export function readRow(list, bytes, file) {
+  const row = child(parse(bytes, file), KEYS[list]);
+  if (!row) throw new ArchiveError("wrong-shape", file);
+  return readId(row["accountId"], file);
+}
+
+/**
+ * The owner in a record of `account.js`; the e-mail beside it is dropped. Throws ArchiveError.
+ * @param {Uint8Array} bytes
+ * @param {string} file
+ * @returns {Owner}
+ */
+export function readAccount(bytes, file) {
+  const account = child(parse(bytes, file), "account");
+  if (!account) throw new ArchiveError("wrong-shape", file);
+  return { id: readId(account["accountId"], file), handle: handleOrNull(account["username"]) };
+}
+
+/**
+ * Whose archive it is, and how many rows each list has by its manifest; what is not there is left out.
+ * @param {Uint8Array} bytes
+ * @param {string} file
+ * @returns {{ owner: Owner | null, counts: Partial<Record<List, number>> }}
+ */
+export function readManifest(bytes, file) {
+  const manifest = parse(bytes, file);
+  const user = child(manifest, "userInfo");
+  const id = user?.["accountId"];
+  const owner = isId(id) ? { id, handle: handleOrNull(user?.["userName"]) } : null;
+  const types = child(manifest, "dataTypes");
+  /** @type {Partial<Record<List, number>>} */
+  const counts = {};
+  for (const list of /** @type {List[]} */ (Object.keys(KEYS))) {
+    const files = child(types, list)?.["files"];
+    if (Array.isArray(files)) counts[list] = files.reduce((sum, each) => sum + (Number(each?.count) || 0), 0);
+  }
+  return { owner, counts };
+}
+
+/**
+ * Shows the handles that one post mentions. Throws ArchiveError if it is not JSON.
+ * @param {Uint8Array} bytes
+ * @param {import("./handles.js").Handles} handles
+ * @param {string} file
+ */
+export function readMentions(bytes, handles, file) {
+  if (!holdsScreenName(bytes)) return;
+  const record = parse(bytes, file);
+  const tweet = child(record, "tweet") ?? record;
+  const mentions = child(tweet, "entities")?.["user_mentions"];
+  const id = isId(tweet["id_str"]) ? tweet["id_str"] : "";
+  if (!Array.isArray(mentions)) return;
+  for (const mention of mentions) {
+    const handle = handleOrNull(mention?.screen_name);
+    if (handle !== null && isId(mention.id_str)) handles.see(mention.id_str, handle, id);
+  }
+}
+
+/**
+ * Whether the bytes hold `"screen_name`: most posts mention nobody, and are not worth parsing.
+ * @param {Uint8Array} bytes
+ */
+function holdsScreenName(bytes) {
+  for (let at = bytes.indexOf(0x5f); at >= 0; at = bytes.indexOf(0x5f, at + 1)) {
+    // "s…n_n: seven bytes before the _, and one after it, leave in_reply_to_screen_name out.
+    if (bytes[at - 7] === 0x22 && bytes[at - 6] === 0x73 && bytes[at - 1] === 0x6e && bytes[at + 1] === 0x6e) return true;
+  }
+  return false;
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @param {string} file
+ * @returns {Record<string, unknown>}
+ */
+function parse(bytes, file) {
+  let value;
+  try {
+    value = JSON.parse(UTF8.decode(bytes));
+  } catch (error) {
+    throw new ArchiveError("not-json", file, error);
+  }
+  if (!isObject(value)) throw new ArchiveError("wrong-shape", file);
+  return value;
+}
+
+/**
+ * @param {unknown} value
+ * @param {string} file
+ */
+function readId(value, file) {
+  if (typeof value === "number") throw new ArchiveError("numbers-for-strings", file);
+  if (!isId(value)) throw new ArchiveError("bad-id", file);
+  return value;
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is string}
+ */
+function isId(value) {
+  return typeof value === "string" && ID.test(value) && (value.length < MAX_ID.length || value <= MAX_ID);
+}
+
+/** @param {unknown} value */
+function handleOrNull(value) {
+  return typeof value === "string" && HANDLE.test(value) ? value : null;
+}
+
+/**
+ * @param {Record<string, unknown> | null} parent
+ * @param {string} key
+ */
+function child(parent, key) {
+  const value = parent && Object.hasOwn(parent, key) ? parent[key] : null;
+  return isObject(value) ? value : null;
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is Record<string, unknown>}
+ */
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

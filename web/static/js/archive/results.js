@@ -1,0 +1,84 @@
+// @ts-check
+
+/** @typedef {import("./worker.js").Summary} Summary */
+
+/** The server did not answer with results; `message` is the name of a sentence, or a sentence of its own. */
+export class AnswerError extends Error {
+  /**
+   * @param {string} message
+   * @param {number} [seconds] - to wait before the next try, if the server said so
+   */
+  constructor(message, seconds = 0) {
+    super(message);
+    this.name = "AnswerError";
+    this.seconds = seconds;
+  }
+}
+
+/** Characters of a sentence of the server's that are shown. */
+const MAX_DETAIL_CHARS = 500;
+const DEFAULT_WAIT_S = 60;
+
+/**
+ * Sends the people of one archive where the form goes, and gives the answer's HTML. Throws AnswerError,
+ * or the signal's reason when it was cancelled.
+ * @param {HTMLFormElement} form - its other fields go along, its files do not
+ * @param {Summary} summary
+ * @param {AbortSignal} signal
+ */
+export async function fetchResults(form, summary, signal) {
+  const body = new FormData(form);
+  for (const [name, value] of [...body]) if (value instanceof File) body.delete(name);
+  body.set("pairs", summary.pairs, "pairs.txt");
+  body.set("owner", summary.owner);
+  const headers = { Accept: "text/html", "X-Passerelle-Fragment": "1" };
+  try {
+    const response = await fetch(form.action, { method: "POST", body, headers, signal });
+    if (!response.ok) throw await refusal(response);
+    if (!mediaType(response).startsWith("text/html")) throw new AnswerError("server-error");
+    return await response.text();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof AnswerError ? error : new AnswerError("server-unreachable");
+  }
+}
+
+/** @param {Response} response */
+async function refusal(response) {
+  if (response.status === 413) return new AnswerError("server-too-large");
+  if (response.status === 429) return new AnswerError("server-busy", waitOf(response));
+  if (response.status === 503) return new AnswerError("server-down", waitOf(response));
+  if (mediaType(response).startsWith("application/problem+json")) {
+    // RFC 9457: `detail` is for people.
+    const { detail } = await response.json().catch(() => ({}));
+    if (typeof detail === "string" && detail) return new AnswerError(detail.slice(0, MAX_DETAIL_CHARS));
+  }
+  return new AnswerError("server-error");
+}
+
+/** @param {Response} response */
+function waitOf(response) {
+  const seconds = Number(response.headers.get("Retry-After"));
+  return Number.isInteger(seconds) && seconds > 0 ? seconds : DEFAULT_WAIT_S;
+}
+
+/** @param {Response} response */
+function mediaType(response) {
+  return (response.headers.get("Content-Type") ?? "").toLowerCase();
+}
+
+/**
+ * Puts the answer into the page, and takes the reader to its heading.
+ * @param {HTMLElement} place
+ * @param {string} html - of our own server
+ */
+export function showResults(place, html) {
+  place.innerHTML = html;
+  /** @type {any} */ (globalThis).htmx?.process(place);
+  const heading = place.querySelector("h1, h2, h3, h4, h5, h6");
+  if (!(heading instanceof HTMLElement)) return;
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+  const isCalm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  heading.scrollIntoView({ behavior: isCalm ? "auto" : "smooth" });
+}

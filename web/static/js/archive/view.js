@@ -1,0 +1,111 @@
+// @ts-check
+
+/** @typedef {Readonly<Record<string, string | number>>} Values */
+
+/** The visible parts of the archive drop. Every sentence comes from the page's `<template data-message>`. */
+export class DropView {
+  /** @param {HTMLElement} root - the element with `data-archive-drop` */
+  constructor(root) {
+    this.root = root;
+    this.form = /** @type {HTMLFormElement} */ (this.part("form"));
+    this.files = /** @type {HTMLInputElement} */ (this.part("files"));
+    this.folder = /** @type {HTMLInputElement} */ (this.part("folder"));
+    this.cancel = /** @type {HTMLButtonElement} */ (this.part("cancel"));
+    this.progress = /** @type {HTMLElement} */ (this.part("progress"));
+    this.bar = /** @type {HTMLProgressElement} */ (this.part("bar"));
+    this.step = /** @type {HTMLElement} */ (this.part("step"));
+    this.status = /** @type {HTMLElement} */ (this.part("status"));
+    this.error = /** @type {HTMLElement} */ (this.part("error"));
+    /** How many people the server looks up at once. */
+    this.maxPeople = Number(root.dataset.maxPeople);
+    const language = document.documentElement.lang || undefined;
+    this.number = new Intl.NumberFormat(language);
+    this.percent = new Intl.NumberFormat(language, { style: "percent" });
+  }
+
+  /** Shows what needs this script, and hides what is said to those without it. */
+  enable() {
+    for (const element of this.all("[data-with-script]")) element.hidden = false;
+    for (const element of this.all("[data-without-script]")) element.hidden = true;
+    this.root.dataset.state = "idle";
+  }
+
+  /** A run begins: what the last one said is taken away. */
+  begin() {
+    this.root.dataset.state = "busy";
+    this.error.replaceChildren();
+    this.status.replaceChildren();
+    this.progress.hidden = false;
+    this.advance("opening", null);
+  }
+
+  /**
+   * @param {string} step - a message's name
+   * @param {number | null} fraction - null where nobody can know
+   */
+  advance(step, fraction) {
+    if (fraction === null) this.bar.removeAttribute("value");
+    else this.bar.value = fraction;
+    const percent = fraction === null ? "" : this.percent.format(fraction);
+    this.step.textContent = this.message(step, { percent });
+  }
+
+  /** The run is over, whatever came of it. */
+  finish() {
+    // A focused control that vanishes would send the focus to the top of the page.
+    if (this.progress.contains(document.activeElement)) this.files.focus({ preventScroll: true });
+    this.root.dataset.state = "idle";
+    this.progress.hidden = true;
+  }
+
+  /**
+   * @param {readonly string[]} messages - names
+   * @param {Values} [values]
+   */
+  tell(messages, values = {}) {
+    this.status.replaceChildren(...messages.map((name) => paragraph(this.message(name, values))));
+  }
+
+  /**
+   * @param {string} message - a name, or a sentence of the server's
+   * @param {Values} [values]
+   */
+  fail(message, values = {}) {
+    this.root.dataset.state = "failed";
+    this.error.replaceChildren(paragraph(this.message(message, values)));
+  }
+
+  /**
+   * @param {string} name
+   * @param {Values} [values]
+   */
+  message(name, values = {}) {
+    const template = this.root.querySelector(`template[data-message="${CSS.escape(name)}"]`);
+    const text = template instanceof HTMLTemplateElement ? (template.content.textContent ?? "").trim() : name;
+    return text.replace(/\{(\w+)\}/g, (whole, key) => this.shown(values[key]) ?? whole);
+  }
+
+  /** @param {string | number | undefined} value */
+  shown(value) {
+    return typeof value === "number" ? this.number.format(value) : value;
+  }
+
+  /** @param {string} name */
+  part(name) {
+    const [element] = this.all(`[data-part="${name}"]`);
+    if (!element) throw new Error(`the archive drop has no part ${name}`);
+    return element;
+  }
+
+  /** @param {string} selector */
+  all(selector) {
+    return /** @type {HTMLElement[]} */ ([...this.root.querySelectorAll(selector)]);
+  }
+}
+
+/** @param {string} text */
+function paragraph(text) {
+  const element = document.createElement("p");
+  element.textContent = text;
+  return element;
+}

@@ -1,0 +1,86 @@
+// @ts-check
+import { asArchiveError } from "./errors.js";
+import { ownerLine, pairLines } from "./pairs.js";
+import { readArchive } from "./read.js";
+
+/**
+ * The reader off the page's thread. It is told once, by a `Task`, and answers with any number of
+ * `progress` and then one `done` or one `failed`. To cancel it, terminate it.
+ *
+ * @typedef {{ chosen: import("./loose.js").Chosen[], maxPeople: number }} Task
+ * @typedef {{
+ *   pairs: Blob,
+ *   owner: string,
+ *   people: number,
+ *   asked: number,
+ *   named: number,
+ *   notices: import("./errors.js").Notice[],
+ * }} Summary - `people` on the lists, `asked` of them in `pairs`, `named` of those by name
+ * @typedef {{ type: "progress", progress: import("./read.js").Progress }
+ *   | { type: "done", summary: Summary }
+ *   | { type: "failed", code: import("./errors.js").Code, file: string }} Message
+ */
+
+/** Milliseconds between two messages of progress. */
+const PROGRESS_INTERVAL_MS = 100;
+
+self.addEventListener("message", async (/** @type {MessageEvent<Task>} */ { data: { chosen, maxPeople } }) => {
+  try {
+    tell({ type: "done", summary: summarise(await readArchive(chosen, throttled(tellProgress)), maxPeople) });
+  } catch (error) {
+    const { code, file, cause } = asArchiveError(error, chosen[0]?.file.name);
+    if (code === "reader-failed") console.error(cause);
+    tell({ type: "failed", code, file });
+  }
+});
+
+/**
+ * @param {import("./read.js").Reading} reading
+ * @param {number} maxPeople
+ * @returns {Summary}
+ */
+function summarise({ people, owner, notices }, maxPeople) {
+  let asked = 0;
+  let named = 0;
+  /** @type {string[]} */
+  const pieces = [];
+  for (const piece of pairLines(people.rows(), maxPeople)) {
+    asked += piece.people;
+    named += piece.named;
+    pieces.push(piece.text);
+  }
+  return {
+    pairs: new Blob(pieces, { type: "text/plain" }),
+    owner: ownerLine(owner),
+    people: people.size,
+    asked,
+    named,
+    notices: asked < people.size ? ["not-everybody", ...notices] : notices,
+  };
+}
+
+/** @param {import("./read.js").Progress} progress */
+function tellProgress(progress) {
+  tell({ type: "progress", progress });
+}
+
+/** @param {Message} message */
+function tell(message) {
+  self.postMessage(message);
+}
+
+/**
+ * Passes a change of stage at once, and else one call each interval.
+ * @param {(progress: import("./read.js").Progress) => void} pass
+ */
+function throttled(pass) {
+  let next = 0;
+  let stage = "";
+  return (/** @type {import("./read.js").Progress} */ progress) => {
+    const now = performance.now();
+    if (progress.stage === stage && now < next) return;
+    stage = progress.stage;
+    next = now + PROGRESS_INTERVAL_MS;
+    pass(progress);
+  };
+}
