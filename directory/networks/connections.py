@@ -1,0 +1,214 @@
+"""Connections to other servers: opened to an address that was checked, kept for a while, counted."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import h11
+
+from directory.networks.addresses import Address, is_loopback, is_public, parse_address
+from directory.networks.errors import Busy, NotSecure, Refused, Unreachable
+from directory.networks.limits import MAX_HEAD_BYTES
+from directory.networks.resolver import Resolve
+from directory.networks.urls import HTTPS_PORT, Target
+
+# A name can have any number of addresses; each costs time when it does not answer.
+MAX_ADDRESSES_TRIED: Final = 4
+# Small enough that a head of MAX_HEAD_BYTES is refused before much more of it was read.
+READ_BYTES: Final = 16 * 1024
+IDLE_S: Final = 15.0
+MAX_IDLE: Final = 16
+MAX_WAITING: Final = 1_000
+
+
+class Connection:
+    """One connection to one origin, and where its HTTP stands."""
+
+    def __init__(
+        self, origin: tuple[str, str, int], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.origin = origin
+        self.http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
+        self.idle_since = 0.0
+        self._reader = reader
+        self._writer = writer
+
+    async def send(self, data: bytes) -> None:
+        """Raises OSError."""
+        try:
+            self._writer.write(data)
+            await self._writer.drain()
+        except RuntimeError as error:  # uvloop's word for a connection that closed meanwhile
+            raise ConnectionResetError(str(error)) from error
+
+    async def receive(self) -> bytes:
+        """The next bytes, none at the end. Raises OSError."""
+        return await self._reader.read(READ_BYTES)
+
+    async def is_quiet(self) -> bool:
+        """Whether the other side has neither closed nor said something that nobody asked for."""
+        # One turn of the loop to hear of what has arrived, one to have it in the reader.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        if self._writer.is_closing() or self._reader.at_eof():
+            return False
+        try:
+            async with asyncio.timeout(0):
+                await self._reader.read(1)
+        except TimeoutError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def close(self) -> None:
+        """At once: a polite end of TLS would wait for the other side."""
+        self._writer.transport.abort()
+
+
+class Dialer:
+    """Opens connections, to addresses that we may connect to and no others."""
+
+    def __init__(self, resolve: Resolve, tls: ssl.SSLContext, *, allow_loopback: bool) -> None:
+        self._resolve = resolve
+        self._tls = tls
+        self._allow_loopback = allow_loopback
+
+    async def open(self, target: Target, seconds: float) -> Connection:
+        """A connection to the target. Raises Refused, NotSecure, Unreachable.
+
+        The name is looked up once. The connection goes to an address from that one answer, as a
+        number, so nothing can lead it elsewhere; certificate and `Host` stay with the name.
+        """
+        addresses = await self._allowed_addresses(target, seconds)
+        tried = addresses[:MAX_ADDRESSES_TRIED]
+        failure: OSError | None = None
+        for address in tried:
+            try:
+                async with asyncio.timeout(seconds / len(tried)):
+                    return await self._connect(target, address)
+            except OSError as error:
+                failure = error
+        if isinstance(failure, ssl.SSLError):
+            raise NotSecure(target.host, "has no certificate for its name that we trust") from failure
+        if isinstance(failure, TimeoutError):
+            raise Unreachable(target.host, "does not take a connection in time") from failure
+        raise Unreachable(target.host, "does not take a connection") from failure
+
+    async def _connect(self, target: Target, address: Address) -> Connection:
+        secure = target.scheme == "https"
+        reader, writer = await asyncio.open_connection(
+            str(address),
+            target.port,
+            ssl=self._tls if secure else None,
+            server_hostname=target.host if secure else None,
+        )
+        return Connection(target.origin, reader, writer)
+
+    async def _allowed_addresses(self, target: Target, seconds: float) -> Sequence[Address]:
+        found = [parse_address(text) for text in await self._look_up(target.host, seconds)]
+        if not found:
+            raise Unreachable(target.host, "has no address")
+        # One that is not allowed refuses the whole name: an honest name has no such address.
+        allowed = [address for address in found if address and self._is_allowed(address, target)]
+        if len(allowed) < len(found):
+            raise Refused(target.host, "the name leads to an address or a port that we do not connect to")
+        return allowed
+
+    async def _look_up(self, host: str, seconds: float) -> Sequence[str]:
+        if parse_address(host):
+            return [host]
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._resolve(host)
+        except TimeoutError:
+            raise Unreachable(host, "the name servers do not answer in time") from None
+        except OSError as error:
+            raise Unreachable(host, "the name has no address, or its name servers do not answer") from error
+
+    def _is_allowed(self, address: Address, target: Target) -> bool:
+        if is_loopback(address):
+            return self._allow_loopback
+        return is_public(address) and target.scheme == "https" and target.port == HTTPS_PORT
+
+
+class IdleConnections:
+    """Connections that can serve the next request to the same origin. Not more than MAX_IDLE."""
+
+    def __init__(self) -> None:
+        self._idle: list[Connection] = []
+
+    async def take(self, origin: tuple[str, str, int]) -> Connection | None:
+        """One that is still of use, if there is one."""
+        self._drop_expired()
+        while found := next((one for one in reversed(self._idle) if one.origin == origin), None):
+            self._idle.remove(found)
+            if await found.is_quiet():
+                return found
+            found.close()
+        return None
+
+    def give(self, connection: Connection) -> None:
+        """Keeps a connection whose exchange has come to its end."""
+        self._drop_expired()
+        while len(self._idle) >= MAX_IDLE:
+            self._idle.pop(0).close()
+        connection.idle_since = asyncio.get_running_loop().time()
+        self._idle.append(connection)
+
+    def close(self) -> None:
+        """Closes them all."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _drop_expired(self) -> None:
+        oldest = asyncio.get_running_loop().time() - IDLE_S
+        while self._idle and self._idle[0].idle_since < oldest:
+            self._idle.pop(0).close()
+
+
+class Slots:
+    """How many requests may be under way: altogether, and to one host."""
+
+    def __init__(self, overall: int, per_host: int) -> None:
+        self._overall = asyncio.Semaphore(overall)
+        self._per_host = per_host
+        self._hosts: dict[str, tuple[asyncio.Semaphore, int]] = {}
+        self._waiting = 0
+
+    @asynccontextmanager
+    async def taken(self, host: str, seconds: float) -> AsyncIterator[None]:
+        """Holds a place, after waiting at most this long for it. Raises Busy."""
+        semaphore, users = self._hosts.get(host, (asyncio.Semaphore(self._per_host), 0))
+        self._hosts[host] = (semaphore, users + 1)
+        try:
+            await self._acquire(semaphore, host, seconds)
+            try:
+                yield
+            finally:
+                self._overall.release()
+                semaphore.release()
+        finally:
+            _, users = self._hosts.pop(host)
+            if users > 1:
+                self._hosts[host] = (semaphore, users - 1)
+
+    async def _acquire(self, semaphore: asyncio.Semaphore, host: str, seconds: float) -> None:
+        if self._waiting >= MAX_WAITING:
+            raise Busy(host, "too many requests of ours are waiting")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(seconds):
+                # The host's own place first: who waits for one host holds no place of the others.
+                await semaphore.acquire()
+                try:
+                    await self._overall.acquire()
+                except asyncio.CancelledError:
+                    semaphore.release()
+                    raise
+        except TimeoutError:
+            raise Busy(host, "all the connections we allow ourselves to it are in use") from None
+        finally:
+            self._waiting -= 1

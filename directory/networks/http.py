@@ -1,0 +1,228 @@
+"""The one client for addresses that a stranger can name.
+
+Whoever can type a server's name into a form, publish a DID document or send a redirect decides
+where we connect. So: https to public addresses only, each name looked up once and the connection
+made to the address that was checked, everything bounded, no cookies, no proxies, no redirects
+unless asked for. Where each rule lives: `urls`, `addresses`, `connections`, `exchange`, `body`.
+"""
+
+import asyncio
+import re
+import ssl
+from collections.abc import Mapping
+from importlib.metadata import version
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import urlencode, urljoin
+
+import msgspec
+
+from directory.networks.answers import Answer
+from directory.networks.connections import Dialer, IdleConnections, Slots
+from directory.networks.errors import BadAnswer, Refused, TooSlow, Unreachable, Unsendable
+from directory.networks.exchange import Exchange, Headers, Received, Request
+from directory.networks.limits import Limits
+from directory.networks.resolver import Resolve, resolve_by_system
+from directory.networks.urls import Target, parse_target
+
+MAX_CONNECTIONS: Final = 64
+MAX_CONNECTIONS_PER_HOST: Final = 4
+MAX_SENT_HEAD_BYTES: Final = 32 * 1024
+DEFAULT_LIMITS: Final = Limits()
+
+_METHOD = re.compile(r"[A-Z]{1,16}")
+_HEADER_NAME = re.compile(r"[a-z0-9-]{1,64}")
+_HEADER_VALUE = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
+# These say how the message is framed and who sends it: ours alone to set.
+_OUR_HEADERS: Final = frozenset(
+    {"host", "user-agent", "accept-encoding", "content-length", "transfer-encoding", "connection"}
+    | {"te", "trailer", "upgrade", "expect", "keep-alive", "proxy-authorization", "cookie"}
+)
+_REPEATABLE: Final = frozenset({"GET", "HEAD"})
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+# All that another server may learn of what the first was sent.
+_HEADERS_FOR_ANYONE: Final = frozenset({"accept", "user-agent", "accept-encoding"})
+
+
+def user_agent(public_url: str) -> str:
+    """How an instance names itself to the servers it asks."""
+    return f"Passerelle/{version('passerelle')} (+{public_url})"
+
+
+def tls_context() -> ssl.SSLContext:
+    """The system's certificate authorities, and TLS 1.2 or newer."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class GuardedClient:
+    """Asks servers that strangers name. Every method raises NetworkError and nothing else.
+
+    `allow_loopback` is for tests and for trying things out on one machine: it also allows http and
+    any port, on 127.0.0.0/8 and ::1 only. One client belongs to one event loop.
+    """
+
+    def __init__(  # noqa: PLR0913 - settings by keyword, each with a default
+        self,
+        user_agent: str,
+        *,
+        allow_loopback: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+        resolve: Resolve = resolve_by_system,
+        tls: ssl.SSLContext | None = None,
+        max_connections: int = MAX_CONNECTIONS,
+        max_connections_per_host: int = MAX_CONNECTIONS_PER_HOST,
+    ) -> None:
+        self._user_agent = user_agent
+        self._allow_loopback = allow_loopback
+        self._limits = limits
+        self._dialer = Dialer(resolve, tls or tls_context(), allow_loopback=allow_loopback)
+        self._slots = Slots(max_connections, max_connections_per_host)
+        self._idle = IdleConnections()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes what is kept open. Requests under way are the caller's to end."""
+        self._idle.close()
+        await asyncio.sleep(0)  # one turn of the loop, in which the sockets are closed
+
+    async def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+        redirects: int = 0,
+    ) -> Answer:
+        """GET. Up to `redirects` redirects are followed, each to an address checked like the first."""
+        return await self.request("GET", url, headers=headers, limits=limits, redirects=redirects)
+
+    async def post(
+        self,
+        url: str,
+        *,
+        json: object = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+    ) -> Answer:
+        """POST of a form, of JSON, or of nothing. Never sent twice, never redirected."""
+        sent = dict(headers or {})
+        content = b""
+        if form is not None:
+            content = urlencode(form).encode()
+            sent["content-type"] = "application/x-www-form-urlencoded"
+        elif json is not None:
+            content = msgspec.json.encode(json)
+            sent["content-type"] = "application/json"
+        return await self.request("POST", url, headers=sent, content=content, limits=limits)
+
+    async def request(  # noqa: PLR0913 - as above
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        limits: Limits | None = None,
+        redirects: int = 0,
+    ) -> Answer:
+        """One request and its whole answer, whatever its status.
+
+        A redirect that is not followed is an answer like any other. Only GET and HEAD without a
+        content follow any.
+        """
+        limits = limits or self._limits
+        target = parse_target(url, allow_loopback=self._allow_loopback)
+        request = Request(method, target, self._checked(method, target, headers or {}), content)
+        hops = redirects if method in _REPEATABLE and content is None else 0
+        try:
+            async with asyncio.timeout(limits.total_s):
+                return await self._follow(request, limits, hops)
+        except TimeoutError:
+            # Whether it was sent is not known here: the careful answer.
+            raise TooSlow(target.host, "the answer takes too long", may_have_arrived=True) from None
+
+    async def _follow(self, request: Request, limits: Limits, redirects: int) -> Answer:
+        for hops_left in range(redirects, -1, -1):
+            received = await self._exchange(request, limits)
+            answer = Answer(received.status, received.headers, received.body, request.target)
+            location = answer.header("location")
+            if redirects == 0 or received.status not in _REDIRECTS or location is None:
+                return answer
+            if hops_left:
+                request = self._redirected(request, location)
+        raise BadAnswer(request.target.host, "redirects too many times", may_have_arrived=True)
+
+    def _redirected(self, request: Request, location: str) -> Request:
+        here = request.target
+        try:
+            url = urljoin(str(here), location)
+        except ValueError:
+            raise BadAnswer(here.host, "redirects to nowhere", may_have_arrived=True) from None
+        there = parse_target(url, allow_loopback=self._allow_loopback)
+        if there.scheme != here.scheme:
+            raise Refused(there.host, "the redirect leaves https", may_have_arrived=True)
+        headers = request.headers
+        if there.origin != here.origin:
+            headers = tuple(pair for pair in headers if pair[0] in _HEADERS_FOR_ANYONE)
+        return Request(request.method, there, headers, None)
+
+    async def _exchange(self, request: Request, limits: Limits) -> Received:
+        async with self._slots.taken(request.target.host, limits.connect_s):
+            # Only what may happen twice goes over a kept connection: the other side may be closing
+            # it just now, and then nobody knows whether the request arrived.
+            if request.method in _REPEATABLE:
+                received = await self._exchange_over_kept(request, limits)
+                if received is not None:
+                    return received
+            connection = await self._dialer.open(request.target, limits.connect_s)
+            return await self._run(Exchange(connection, request, limits))
+
+    async def _exchange_over_kept(self, request: Request, limits: Limits) -> Received | None:
+        """The answer, or None when there is no kept connection or it turned out to be closed."""
+        connection = await self._idle.take(request.target.origin)
+        if connection is None:
+            return None
+        exchange = Exchange(connection, request, limits)
+        try:
+            return await self._run(exchange)
+        except Unreachable as error:
+            if exchange.has_received or isinstance(error, TooSlow):
+                raise
+            return None
+
+    async def _run(self, exchange: Exchange) -> Received:
+        kept = False
+        try:
+            received = await exchange.run()
+            kept = exchange.is_reusable
+        finally:
+            if not kept:
+                exchange.connection.close()
+        if kept:
+            self._idle.give(exchange.connection)
+        return received
+
+    def _checked(self, method: str, target: Target, headers: Mapping[str, str]) -> Headers:
+        """The headers as they are sent. Raises Unsendable, without a word of what they hold."""
+        named = {name.lower(): value for name, value in headers.items()}
+        fits = (
+            _METHOD.fullmatch(method)
+            and not named.keys() & _OUR_HEADERS
+            and all(_HEADER_NAME.fullmatch(name) for name in named)
+            and all(_HEADER_VALUE.fullmatch(value) for value in named.values())
+            and sum(len(name) + len(value) + 4 for name, value in named.items()) <= MAX_SENT_HEAD_BYTES
+        )
+        if not fits:
+            raise Unsendable(target.host, "the method or the headers do not fit into HTTP")
+        ours = (("user-agent", self._user_agent), ("accept-encoding", "gzip, identity"))
+        return (*ours, *named.items())
