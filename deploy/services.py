@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from deploy.migrate import migrate
 from directory.batching import LookupBatcher
-from directory.clock import SystemClock
+from directory.clock import Clock, SystemClock
 from directory.lookup import Lookup
 from directory.settings import Settings
 from directory.statistics import StatisticsService
@@ -30,9 +30,9 @@ async def open_services(settings: Settings, dsn: str) -> AsyncIterator[Services]
         await database.close()
 
 
-def build_services(settings: Settings, database: Database) -> Services:
+def build_services(settings: Settings, database: Database, clock: Clock | None = None) -> Services:
     """The services over an open, migrated database."""
-    clock = SystemClock()
+    clock = clock or SystemClock()
     mappings = MappingStore(database)
     statistics = StatisticsStore(database)
     return Services(

@@ -220,7 +220,7 @@ def parse_x_account(text: object) -> XId | XHandle:
     a handle of digits only is written with its @. Raises InvalidIdentifier.
     """
     typed = _text("an X account", text, MAX_URL_CHARS).strip()
-    if _X_ID.fullmatch(typed):
+    if typed.isascii() and typed.isdigit():
         return XId.parse(typed)
     if "/" not in typed:
         return XHandle.parse(typed)

@@ -16,7 +16,10 @@ def configure_logs(style: Literal["auto", "json", "text"], level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer()
+        if as_json
+        # Plain: the default shows local variables, which hold what people looked up.
+        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -38,6 +41,7 @@ def configure_logs(style: Literal["auto", "json", "text"], level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
+    logging.getLogger("piccolo").setLevel(logging.WARNING)
     # The server's own lines name addresses and paths, which hold what was looked up.
     logging.getLogger("hypercorn").setLevel(logging.WARNING)
     logging.getLogger("hypercorn.access").disabled = True

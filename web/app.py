@@ -14,7 +14,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import License
 from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
 from litestar.static_files import create_static_files_router
-from litestar.types import ControllerRouterHandler
+from litestar.types import ASGIApp, ControllerRouterHandler
 
 from web.api import directory as directory_api
 from web.api import instance as instance_api
@@ -34,8 +34,21 @@ FORM_OVERHEAD_BYTES = 14_000_000
 T = TypeVar("T")
 
 
-def create_app(services: Services, extra_routes: Sequence[ControllerRouterHandler] = ()) -> Litestar:
+class Metrics(PrometheusController):
+    """Counts and times for the operator, in the text format of Prometheus."""
+
+    include_in_schema = False
+
+
+def create_app(services: Services, extra_routes: Sequence[ControllerRouterHandler] = ()) -> ASGIApp:
     """The application over services that are already running."""
+    application = create_litestar(services, extra_routes)
+    # Outside of Litestar, so that what it answers before any middleware (404, 405) is guarded too.
+    return HeadersMiddleware(application, is_https=services.settings.is_https)
+
+
+def create_litestar(services: Services, extra_routes: Sequence[ControllerRouterHandler] = ()) -> Litestar:
+    """The routes and what they need, without the headers that every answer carries."""
     settings = services.settings
     renderer = Renderer(
         base_url=settings.base_url, instance_name=settings.name, default_language=settings.language
@@ -54,7 +67,6 @@ def create_app(services: Services, extra_routes: Sequence[ControllerRouterHandle
         },
         exception_handlers={Exception: exception_handler(renderer)},
         middleware=[
-            DefineMiddleware(HeadersMiddleware, is_https=settings.is_https),
             *([metrics.middleware] if settings.metrics else []),
             DefineMiddleware(RateLimitMiddleware, limiter=request_limiter, keys=keys),
             CachingMiddleware,
@@ -86,7 +98,7 @@ def _routes(services: Services) -> list[ControllerRouterHandler]:
     routes += [home.home, home.search, person.person, person.person_by_id, results.results_start]
     routes += [about.about, about.api_docs]
     if services.settings.metrics:
-        routes.append(PrometheusController)
+        routes.append(Metrics)
     return routes
 
 

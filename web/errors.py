@@ -1,5 +1,6 @@
 """The one table from errors to answers: problem documents for programs, pages for people."""
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -39,7 +40,7 @@ def failure_of(error: Exception) -> Failure:
         case ArchiveError():
             return Failure(PROBLEMS["invalid-archive"], SENTENCES[error.code], values={"file": error.file})
         case DirectoryUnavailable():
-            return Failure(PROBLEMS["unavailable"], PROBLEMS["unavailable"].advice, {"retry-after": "60"})
+            return Failure(PROBLEMS["unavailable"], "", {"retry-after": "60"})
         case TooManyRequestsException():
             return Failure(PROBLEMS["too-many-requests"], "", error.headers or {})
         case ValidationException():
@@ -65,6 +66,8 @@ def _of_http(error: HTTPException) -> Failure:
 
 def _validation_detail(error: ValidationException) -> str:
     """Names the parameter; Litestar's own text would repeat the whole address."""
+    if missing := re.search(r"required (\w+) parameter '(\w+)'", error.detail):
+        return f"the {missing[1]} parameter `{missing[2]}` is missing"
     extra = error.extra if isinstance(error.extra, list) else []
     parts = [
         f"{each.get('key', 'body')}: {each.get('message', '')}" for each in extra if isinstance(each, dict)
@@ -77,8 +80,10 @@ def exception_handler(renderer: Renderer) -> Callable[[Request[Any, Any, Any], E
 
     def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         failure = failure_of(error)
-        if failure.problem.status >= 500:
-            log.error("request failed", problem=failure.problem.slug, exc_info=error)
+        if failure.problem.slug == "internal":
+            log.error("request failed", exc_info=error)
+        elif failure.problem.slug == "unavailable":
+            log.warning("database did not answer")
         if request.url.path.startswith(PROGRAM_PATHS):
             return problem_document(renderer.base_url, failure)
         return _error_page(renderer, request, failure)

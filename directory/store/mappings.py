@@ -1,6 +1,6 @@
 """The mappings in PostgreSQL: found by X account or by target, and stored by COPY."""
 
-from collections.abc import AsyncIterable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -33,7 +33,7 @@ _BY_TARGET_HANDLE: Final = (
     f"{_SELECT} AND expires > $2 AND target_handle_key = $1 ORDER BY mapping.id LIMIT $3"
 )
 
-_COPY_COLUMNS: Final = (
+COPY_COLUMNS: Final = (
     "x_id",
     "x_handle",
     "x_handle_key",
@@ -89,11 +89,6 @@ class MappingStore:
             rows = await connection.fetch(sql, key, now, MAX_REVERSE_ROWS)
         return list(map(_mapping_of, rows))
 
-    async def origin_id(self, name: str, *, is_demo: bool = False) -> int:
-        """The row number of an origin, made where it is new."""
-        async with self._database.transaction() as connection:
-            return await _ensure_origin(connection, name, is_demo=is_demo)
-
     async def add(self, mappings: Iterable[Mapping]) -> int:
         """Stores mappings as they are; returns how many. All or none."""
         async with self._database.transaction() as connection:
@@ -101,20 +96,14 @@ class MappingStore:
             rows: list[MappingRow] = []
             for mapping in mappings:
                 if mapping.origin not in origins:
-                    origins[mapping.origin] = await _ensure_origin(connection, mapping.origin)
+                    origins[mapping.origin] = await ensure_origin(connection, mapping.origin)
                 rows.append(_row_of(mapping, origins[mapping.origin]))
-            await connection.copy_records_to_table("mapping", records=rows, columns=_COPY_COLUMNS)
+            await connection.copy_records_to_table("mapping", records=rows, columns=COPY_COLUMNS)
         return len(rows)
 
-    async def copy(self, rows: Iterable[MappingRow] | AsyncIterable[MappingRow]) -> None:
-        """Stores ready rows by COPY, in one transaction."""
-        async with self._database.transaction() as connection:
-            await connection.copy_records_to_table(
-                "mapping", records=rows, columns=_COPY_COLUMNS, timeout=None
-            )
 
-
-async def _ensure_origin(connection: Connection, name: str, *, is_demo: bool = False) -> int:
+async def ensure_origin(connection: Connection, name: str, *, is_demo: bool = False) -> int:
+    """The row number of an origin, made where it is new."""
     await connection.execute(
         "INSERT INTO origin (name, is_demo) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, is_demo
     )

@@ -2,9 +2,12 @@
 
 from piccolo.columns import (
     JSON,
+    UUID,
+    Array,
     BigInt,
     BigSerial,
     Boolean,
+    Bytea,
     ForeignKey,
     Serial,
     SmallInt,
@@ -42,3 +45,181 @@ class Mapping(Table, tablename="mapping"):
     issued = Timestamptz()
     expires = Timestamptz()
     evidence = JSON()
+
+
+class Member(Table, tablename="member"):
+    """See `directory.members.accounts.Member`. Nothing of a member outlives this row but what is being revoked."""
+
+    id = UUID(primary_key=True)
+    created = Timestamptz()
+
+
+class LinkedAccount(Table, tablename="linked_account"):
+    """See `directory.members.accounts.LinkedAccount`. `recheck_at` is set while something is published of it."""
+
+    id = UUID(primary_key=True)
+    member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    network = SmallInt()
+    account_id = Text()
+    handle = Text()
+    handle_key = Text()
+    evidence = JSON()
+    linked_at = Timestamptz()
+    proven_at = Timestamptz()
+    checked_at = Timestamptz()
+    recheck_at = Timestamptz(null=True, default=None)
+    recheck_attempts = SmallInt(default=0)
+    stale_since = Timestamptz(null=True, default=None)
+    refuted_at = Timestamptz(null=True, default=None)
+    on_page = Boolean(default=False)
+
+
+class ContestedClaim(Table, tablename="contested_claim"):
+    """A second member's proof of an X account that another already holds: for the moderators."""
+
+    id = UUID(primary_key=True)
+    member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    holder = ForeignKey(LinkedAccount, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    account_id = Text()
+    handle = Text()
+    evidence = JSON()
+    claimed_at = Timestamptz()
+    settled_at = Timestamptz(null=True, default=None)
+    is_upheld = Boolean(null=True, default=None)
+
+
+class MemberSession(Table, tablename="member_session"):
+    """See `directory.members.sessions.Session`. The token itself is nowhere, only its SHA-256."""
+
+    id = UUID(primary_key=True)
+    member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    token_hash = Bytea(unique=True)
+    label = Text()
+    created = Timestamptz()
+    used_at = Timestamptz()
+
+
+class SignIn(Table, tablename="sign_in"):
+    """See `directory.members.sign_ins.SignIn`: one way to a network and back, for one browser."""
+
+    id = UUID(primary_key=True)
+    state_hash = Bytea(unique=True)
+    browser_hash = Bytea()
+    purpose = SmallInt()
+    network = SmallInt()
+    member = ForeignKey(
+        Member, null=True, default=None, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict
+    )
+    sealed = Bytea()
+    expires = Timestamptz()
+
+
+class Token(Table, tablename="token"):
+    """See `directory.members.tokens.Token`: what a network lets us do for a member, sealed."""
+
+    id = UUID(primary_key=True)
+    account = ForeignKey(LinkedAccount, null=False, on_delete=OnDelete.restrict, on_update=OnUpdate.restrict)
+    purpose = SmallInt()
+    issuer = Text()
+    scopes = Text()
+    sealed = Bytea()
+    granted_at = Timestamptz()
+    refreshed_at = Timestamptz()
+    access_expires = Timestamptz(null=True, default=None)
+
+
+class Revocation(Table, tablename="revocation"):
+    """A token that its network has still to be told to forget; it names no member any more."""
+
+    id = UUID(primary_key=True)
+    network = SmallInt()
+    issuer = Text()
+    sealed = Bytea()
+    asked_at = Timestamptz()
+    attempts = SmallInt(default=0)
+    next_at = Timestamptz()
+
+
+class MastodonApp(Table, tablename="mastodon_app"):
+    """What a server knows this instance as, for one set of scopes."""
+
+    id = UUID(primary_key=True)
+    host = Text()
+    scopes = Text()
+    redirect_uri = Text()
+    client_id = Text()
+    sealed = Bytea()
+    registered_at = Timestamptz()
+
+
+class Challenge(Table, tablename="challenge"):
+    """See `directory.members.challenges.Challenge`. The nonce is in the member's post, and only its hash here."""
+
+    id = UUID(primary_key=True)
+    member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    nonce_hash = Bytea(unique=True)
+    instance = Text()
+    targets = Array(base_column=Text())
+    state = SmallInt()
+    created = Timestamptz()
+    expires = Timestamptz()
+
+
+class ProofCheck(Table, tablename="proof_check"):
+    """See `directory.members.challenges.ProofCheck`: a post that was handed in, and what became of it."""
+
+    id = UUID(primary_key=True)
+    challenge = ForeignKey(Challenge, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    post_id = BigInt()
+    state = SmallInt()
+    attempts = SmallInt(default=0)
+    created = Timestamptz()
+    next_at = Timestamptz()
+    finished_at = Timestamptz(null=True, default=None)
+    reason = Text(null=True, default=None)
+
+
+class Consent(Table, tablename="consent"):
+    """See `directory.members.consents.Consent`. Rows are ended, never changed: they are the history."""
+
+    id = BigSerial(primary_key=True)
+    member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    kind = SmallInt()
+    version = SmallInt()
+    given_at = Timestamptz()
+    expires = Timestamptz(null=True, default=None)
+    ended_at = Timestamptz(null=True, default=None)
+    ended_by = SmallInt(null=True, default=None)
+
+
+class Publication(Table, tablename="publication"):
+    """That a member means to publish a mapping. `replaces` answers until `mapping` does."""
+
+    id = UUID(primary_key=True)
+    member = ForeignKey(Member, null=False, on_delete=OnDelete.restrict, on_update=OnUpdate.restrict)
+    x_account = ForeignKey(
+        LinkedAccount, null=False, on_delete=OnDelete.restrict, on_update=OnUpdate.restrict
+    )
+    target_account = ForeignKey(
+        LinkedAccount, null=False, on_delete=OnDelete.restrict, on_update=OnUpdate.restrict
+    )
+    network = SmallInt()
+    mapping = ForeignKey(
+        Mapping, null=False, unique=True, on_delete=OnDelete.restrict, on_update=OnUpdate.restrict
+    )
+    replaces = ForeignKey(
+        Mapping, null=True, default=None, unique=True, on_delete=OnDelete.restrict, on_update=OnUpdate.restrict
+    )
+    published_at = Timestamptz()
+
+
+class FollowList(Table, tablename="follow_list"):
+    """A list of an archive that a member lets us keep: an id and a handle a person, 0 and '' where unknown."""
+
+    id = UUID(primary_key=True)
+    member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    kind = SmallInt()
+    x_ids = Array(base_column=BigInt())
+    x_handles = Array(base_column=Text())
+    kept_at = Timestamptz()

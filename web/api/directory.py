@@ -3,10 +3,12 @@
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
 from litestar.enums import MediaType
 from litestar.openapi import ResponseSpec
 from litestar.params import Parameter
 
+from directory.errors import InvalidIdentifier, InvalidQuery
 from directory.identifiers import parse_target_account
 from directory.queries import Query
 from web.api.bodies import MAX_MATCH_BODY_BYTES, read_json
@@ -25,7 +27,7 @@ def _json(value: Any) -> Response[bytes]:
     responses={200: ResponseSpec(LookupOut, description="The answers, maybe none.")},
 )
 async def lookup(
-    services: Services,
+    services: NamedDependency[Services],
     x: Annotated[
         str,
         Parameter(
@@ -45,15 +47,28 @@ async def lookup(
     responses={200: ResponseSpec(MatchOut, description="Those who were found.")},
 )
 async def match(
-    request: Request[Any, Any, Any], services: Services, pair_limiter: RateLimiter, client_keys: ClientKeys
+    request: Request[Any, Any, Any],
+    services: NamedDependency[Services],
+    pair_limiter: NamedDependency[RateLimiter],
+    client_keys: NamedDependency[ClientKeys],
 ) -> Response[bytes]:
     """Takes a `MatchIn`. Nothing of it is kept."""
     asked = await read_json(request, MatchIn)
     pair_limiter.take(client_keys.key_of(request.scope), len(asked.pairs)).check()
-    queries = [Query.parse_pair(x_id, x_handle) for x_id, x_handle in asked.pairs]
+    queries = _queries_of(asked)
     async with services.large_matches:
         matches = await services.lookup.match(queries)
     return _json(MatchOut(len(queries), len(matches), [lookup_out(each) for each in matches]))
+
+
+def _queries_of(asked: MatchIn) -> list[Query]:
+    queries: list[Query] = []
+    try:
+        for x_id, x_handle in asked.pairs:
+            queries.append(Query.parse_pair(x_id, x_handle))  # noqa: PERF401 - the length tells which pair is wrong
+    except (InvalidIdentifier, InvalidQuery) as error:
+        raise InvalidQuery(f"pair {len(queries) + 1}: {error}") from error
+    return queries
 
 
 @get(
@@ -62,7 +77,7 @@ async def match(
     responses={200: ResponseSpec(ReverseOut, description="The X accounts, mostly one.")},
 )
 async def reverse(
-    services: Services,
+    services: NamedDependency[Services],
     account: Annotated[
         str,
         Parameter(description="A DID, a handle, `user@host`, or the address of a profile.", max_length=2_048),

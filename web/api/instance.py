@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Response, get
+from litestar.di import NamedDependency
 from litestar.enums import MediaType
 
 from directory.queries import MAX_MATCH_PAIRS
@@ -16,7 +17,7 @@ MAX_API_PAIRS: Final = 10_000
 
 
 @get("/stats", summary="How many people are here")
-async def stats(services: Services) -> StatisticsOut:
+async def stats(services: NamedDependency[Services]) -> StatisticsOut:
     """Counted at most once in five minutes."""
     now = await services.statistics.current()
     return StatisticsOut(
@@ -25,7 +26,7 @@ async def stats(services: Services) -> StatisticsOut:
 
 
 @get("/instance", summary="Who runs this instance, and its limits")
-async def instance(services: Services) -> InstanceOut:
+async def instance(services: NamedDependency[Services]) -> InstanceOut:
     """The instance in its own words."""
     settings = services.settings
     return InstanceOut(
@@ -49,13 +50,13 @@ NODEINFO_SCHEMA: Final = "http://nodeinfo.diaspora.software/ns/schema/2.1"
 
 
 @get("/.well-known/nodeinfo", include_in_schema=False)
-async def nodeinfo_links(services: Services) -> dict[str, list[dict[str, str]]]:
+async def nodeinfo_links(services: NamedDependency[Services]) -> dict[str, list[dict[str, str]]]:
     """NodeInfo's discovery document."""
     return {"links": [{"rel": NODEINFO_SCHEMA, "href": f"{services.settings.base_url}/nodeinfo/2.1"}]}
 
 
 @get("/nodeinfo/2.1", include_in_schema=False)
-async def nodeinfo(services: Services) -> Response[bytes]:
+async def nodeinfo(services: NamedDependency[Services]) -> Response[bytes]:
     """NodeInfo 2.1. We speak none of the protocols it knows."""
     now = await services.statistics.current()
     document: dict[str, Any] = {
@@ -85,7 +86,7 @@ async def healthz() -> str:
 
 
 @get("/readyz", include_in_schema=False, media_type=MediaType.TEXT)
-async def readyz(services: Services) -> str:
+async def readyz(services: NamedDependency[Services]) -> str:
     """The database answers too; 503 where it does not."""
     await services.health.is_reachable()
     return "ready\n"

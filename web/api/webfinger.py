@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Response, get
+from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import Parameter
 
@@ -20,7 +21,7 @@ STRENGTH: Final = "urn:passerelle:strength"
 
 @get("/.well-known/webfinger", summary="WebFinger for X accounts")
 async def webfinger(
-    services: Services,
+    services: NamedDependency[Services],
     resource: Annotated[
         str, Parameter(description="`https://x.com/<handle>` or a twitter.com address.", max_length=2_048)
     ],

@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Litestar, Request, Response, get
+from litestar.di import NamedDependency
 
 from web.api.reference import operations_of
 from web.problems import PROBLEMS
@@ -12,7 +13,9 @@ from web.version import VERSION
 
 
 @get("/about", include_in_schema=False)
-async def about(request: Request[Any, Any, Any], services: Services, renderer: Renderer) -> Response[str]:
+async def about(
+    request: Request[Any, Any, Any], services: NamedDependency[Services], renderer: NamedDependency[Renderer]
+) -> Response[str]:
     """Who runs it, how many are here, what happens with what people send."""
     return renderer.page(
         request,
@@ -24,7 +27,9 @@ async def about(request: Request[Any, Any, Any], services: Services, renderer: R
 
 
 @get("/api/docs", include_in_schema=False)
-async def api_docs(request: Request[Any, Any, Any], services: Services, renderer: Renderer) -> Response[str]:
+async def api_docs(
+    request: Request[Any, Any, Any], services: NamedDependency[Services], renderer: NamedDependency[Renderer]
+) -> Response[str]:
     """The OpenAPI document as a page, without any script."""
     app: Litestar = request.app
     return renderer.page(

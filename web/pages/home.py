@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
 from litestar.params import Parameter
 from litestar.response import Redirect
 
@@ -13,7 +14,9 @@ from web.services import Services
 
 
 @get("/", include_in_schema=False)
-async def home(request: Request[Any, Any, Any], services: Services, renderer: Renderer) -> Response[str]:
+async def home(
+    request: Request[Any, Any, Any], services: NamedDependency[Services], renderer: NamedDependency[Renderer]
+) -> Response[str]:
     """The search box and the place to drop an archive."""
     return renderer.page(
         request, "home.html", upload_max_mb=services.settings.upload_max_mb, typed="", unread=None
@@ -23,8 +26,8 @@ async def home(request: Request[Any, Any, Any], services: Services, renderer: Re
 @get("/search", include_in_schema=False)
 async def search(
     request: Request[Any, Any, Any],
-    services: Services,
-    renderer: Renderer,
+    services: NamedDependency[Services],
+    renderer: NamedDependency[Renderer],
     x: Annotated[str, Parameter(max_length=2_048)] = "",
 ) -> Response[Any]:
     """Sends to the page of the person; what cannot be read goes back to the box with a sentence."""

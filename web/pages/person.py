@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
 from litestar.params import Parameter
 from litestar.response import Redirect
 
@@ -17,8 +18,8 @@ MAX_SEGMENT_CHARS = 64
 @get("/x/{handle:str}", include_in_schema=False)
 async def person(
     request: Request[Any, Any, Any],
-    services: Services,
-    renderer: Renderer,
+    services: NamedDependency[Services],
+    renderer: NamedDependency[Renderer],
     handle: Annotated[str, Parameter(max_length=MAX_SEGMENT_CHARS)],
 ) -> Response[Any]:
     """By handle. `/x/@name` leads to `/x/name`."""
@@ -31,8 +32,8 @@ async def person(
 @get("/x/i/{number:str}", include_in_schema=False)
 async def person_by_id(
     request: Request[Any, Any, Any],
-    services: Services,
-    renderer: Renderer,
+    services: NamedDependency[Services],
+    renderer: NamedDependency[Renderer],
     number: Annotated[str, Parameter(max_length=MAX_SEGMENT_CHARS)],
 ) -> Response[Any]:
     """By the number of the account."""

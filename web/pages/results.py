@@ -5,6 +5,7 @@ from typing import Any, BinaryIO, Final, cast
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.di import NamedDependency
 from litestar.enums import MediaType
 from litestar.response import Redirect
 
@@ -41,10 +42,10 @@ async def results_start() -> Redirect:
 @post("/results", status_code=200, include_in_schema=False)
 async def results(
     request: Request[Any, Any, Any],
-    services: Services,
-    renderer: Renderer,
-    pair_limiter: RateLimiter,
-    client_keys: ClientKeys,
+    services: NamedDependency[Services],
+    renderer: NamedDependency[Renderer],
+    pair_limiter: NamedDependency[RateLimiter],
+    client_keys: NamedDependency[ClientKeys],
 ) -> Response[Any]:
     """Matches the list that the form holds, and shows a page of it or hands out what was chosen."""
     form = await read_results_form(request)

@@ -1,0 +1,85 @@
+"""Invented rows in bulk: put in by COPY, taken out by their origin."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from directory.store.database import Connection, Database
+from directory.store.mappings import COPY_COLUMNS, MappingRow, ensure_origin
+
+REMOVE_CHUNK_ROWS: Final = 100_000
+REMOVE_TIMEOUT_S: Final = 600.0
+
+
+class DemoStore:
+    """Writes only rows of demo origins, and removes only those."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def filling(self, origins: tuple[str, str]) -> AsyncIterator["DemoFilling"]:
+        """A transaction that puts rows in: all of them stay, or none.
+
+        Where the table is empty its indexes are made after the rows, which is several times faster.
+        """
+        async with self._database.transaction() as connection:
+            numbers = [await ensure_origin(connection, origin, is_demo=True) for origin in origins]
+            is_empty = not await connection.fetchval("SELECT EXISTS (SELECT FROM mapping)")
+            definitions = await _drop_indexes(connection) if is_empty else []
+            yield DemoFilling(connection, (numbers[0], numbers[1]))
+            for definition in definitions:
+                await connection.execute(definition, timeout=None)
+        async with self._database.connection() as connection:
+            await connection.execute("VACUUM (ANALYZE) mapping", timeout=None)
+
+    async def remove(self) -> AsyncIterator[int]:
+        """Removes all demo rows, some at a time; yields how many each time. Can be broken off and begun again."""
+        async with self._database.connection() as connection:
+            while True:
+                done = await connection.execute(
+                    "DELETE FROM mapping WHERE id IN (SELECT mapping.id FROM mapping JOIN origin"
+                    " ON origin.id = mapping.origin WHERE origin.is_demo LIMIT $1)",
+                    REMOVE_CHUNK_ROWS,
+                    timeout=REMOVE_TIMEOUT_S,
+                )
+                removed = int(done.rpartition(" ")[2])
+                if not removed:
+                    break
+                yield removed
+            await connection.execute("DELETE FROM origin WHERE is_demo")
+            await connection.execute("VACUUM (ANALYZE) mapping", timeout=None)
+
+    async def count(self) -> int:
+        """How many demo rows there are."""
+        async with self._database.connection() as connection:
+            count = await connection.fetchval(
+                "SELECT count(*) FROM mapping JOIN origin ON origin.id = mapping.origin WHERE origin.is_demo",
+                timeout=REMOVE_TIMEOUT_S,
+            )
+        return int(count)
+
+
+class DemoFilling:
+    """The open transaction of `DemoStore.filling`; `origins` are the row numbers of the demo's origins."""
+
+    def __init__(self, connection: Connection, origins: tuple[int, int]) -> None:
+        self._connection = connection
+        self.origins = origins
+
+    async def copy(self, rows: Iterable[MappingRow]) -> None:
+        """Adds rows by COPY."""
+        await self._connection.copy_records_to_table(
+            "mapping", records=rows, columns=COPY_COLUMNS, timeout=None
+        )
+
+
+async def _drop_indexes(connection: Connection) -> list[str]:
+    """Drops the indexes that no constraint needs; returns the statements that make them again."""
+    rows = await connection.fetch(
+        "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'mapping' AND schemaname = current_schema()"
+        " AND indexname NOT IN (SELECT conname FROM pg_constraint WHERE conrelid = 'mapping'::regclass)"
+    )
+    for name, _ in rows:
+        await connection.execute(f'DROP INDEX "{name}"')
+    return [definition for _, definition in rows]

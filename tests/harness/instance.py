@@ -1,0 +1,127 @@
+"""A whole instance for tests: the real server on a socket of its own, in a thread, over a database of the test."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from hypercorn.asyncio import serve
+
+from deploy.serve import hypercorn_config
+from deploy.services import build_services
+from directory.clock import Clock
+from directory.settings import Settings
+from directory.store.database import Database
+from directory.store.mappings import MappingStore
+from tests.harness.clock import FakeClock
+from web.app import create_app
+from web.services import Services
+
+T = TypeVar("T")
+START_TIMEOUT_S = 30
+
+
+class RunningInstance:
+    """`url` is where it answers; `call` runs work inside it, on its own loop."""
+
+    def __init__(self, settings: Settings, dsn: str, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.url = f"http://127.0.0.1:{settings.port}"
+        self._dsn = dsn
+        self._loop = asyncio.new_event_loop()
+        self._stopping: asyncio.Event
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="instance", daemon=True)
+        self.database: Database
+        self.services: Services
+
+    def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The result of a coroutine that runs on the instance's loop."""
+        return asyncio.run_coroutine_threadsafe(work(), self._loop).result(timeout=60)
+
+    def mappings(self) -> MappingStore:
+        return MappingStore(self.database)
+
+    def start(self) -> None:
+        self._thread.start()
+        self._ready.wait(START_TIMEOUT_S)
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join(START_TIMEOUT_S)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._serve())
+        except Exception as error:
+            self._failure = error
+        finally:
+            self._ready.set()
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        self._stopping = asyncio.Event()
+        self.database = await Database.connect(self._dsn, max_connections=4)
+        try:
+            self.services = build_services(self.settings, self.database, self.clock)
+            app: Any = create_app(self.services)
+            config = hypercorn_config(self.settings)
+            config.graceful_timeout = 0.2
+            server = asyncio.create_task(serve(app, config, shutdown_trigger=self._stopping.wait))
+            await self._wait_until_listening()
+            self._ready.set()
+            await server
+        finally:
+            await self.database.close()
+
+    async def _wait_until_listening(self) -> None:
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", self.settings.port)
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.01)
+            else:
+                writer.close()
+                return
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_instance(
+    dsn: str,
+    *,
+    clock: Clock | None = None,
+    fill: Callable[[RunningInstance], Awaitable[object]] | None = None,
+    **settings: Any,
+) -> Iterator[RunningInstance]:
+    """An instance over the migrated database at `dsn`, with what `fill` puts into it."""
+    chosen = Settings(
+        **{"port": free_port(), "rate_lookups_per_minute": 0, "rate_pairs_per_minute": 0} | settings
+    )
+    instance = RunningInstance(chosen, dsn, clock or FakeClock())
+    instance.start()
+    try:
+        if fill is not None:
+            work = fill
+
+            async def run() -> None:
+                await work(instance)
+
+            instance.call(run)
+        yield instance
+    finally:
+        instance.stop()

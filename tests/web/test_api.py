@@ -1,0 +1,171 @@
+"""The public API over real sockets: golden scripts, caching, CORS, limits."""
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.harness.golden import WRITE, play, read_script, write_script
+from tests.harness.instance import RunningInstance, running_instance
+
+SCRIPTS = sorted((Path(__file__).parent / "golden").glob("*.txt"))
+JSON = {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_golden_script(client: httpx.Client, script: Path) -> None:
+    played = [(exchange, play(client, exchange)) for exchange in read_script(script)]
+    if WRITE:
+        write_script(script, played)
+    for exchange, answer in played:
+        assert answer == exchange.answer or WRITE, exchange.title
+
+
+def test_a_body_too_large_is_refused_before_it_is_read(client: httpx.Client) -> None:
+    answer = client.post("/api/v1/match", content=b'{"pairs": [' + b" " * 1_100_000 + b"]}", headers=JSON)
+    assert answer.status_code == 413
+    assert answer.json()["type"].endswith("#too-large")
+
+
+def test_a_body_nested_too_deeply(client: httpx.Client) -> None:
+    for body in (b"[" * 200_000, b'{"pairs":' * 50_000, b'{"pairs": [["' + b"9" * 500_000 + b'", null]]}'):
+        answer = client.post("/api/v1/match", content=body, headers=JSON)
+        assert answer.status_code == 400
+        assert len(answer.content) < 1_000
+
+
+def test_more_pairs_than_a_request_takes(client: httpx.Client) -> None:
+    pairs = [[str(number), None] for number in range(1, 10_002)]
+    answer = client.post("/api/v1/match", content=json.dumps({"pairs": pairs}), headers=JSON)
+    assert answer.status_code == 400
+    answer = client.post("/api/v1/match", content=json.dumps({"pairs": pairs[:-1]}), headers=JSON)
+    assert answer.status_code == 200
+    assert answer.json()["asked"] == 10_000
+
+
+def test_an_answer_is_validated_and_not_sent_twice(client: httpx.Client) -> None:
+    first = client.get("/api/v1/lookup?x=jack")
+    assert first.headers["cache-control"] == "public, max-age=60"
+    etag = first.headers["etag"]
+    again = client.get("/api/v1/lookup?x=jack", headers={"if-none-match": f'"other", {etag}'})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == etag
+    assert client.get("/api/v1/lookup?x=nina_3", headers={"if-none-match": etag}).status_code == 200
+    assert "etag" not in client.get("/api/v1/lookup?x=a%20b").headers
+
+
+@pytest.mark.parametrize("path", ["/api/v1/lookup?x=jack", "/api/v1/nothing", "/.well-known/nodeinfo"])
+def test_every_site_may_read(client: httpx.Client, path: str) -> None:
+    answer = client.get(path, headers={"origin": "https://elsewhere.example"})
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-credentials" not in answer.headers
+
+
+def test_a_page_may_ask_before_it_posts(client: httpx.Client) -> None:
+    headers = {"origin": "https://elsewhere.example", "access-control-request-method": "POST"}
+    answer = client.request("OPTIONS", "/api/v1/match", headers=headers)
+    assert answer.status_code == 204
+    assert "POST" in answer.headers["access-control-allow-methods"]
+
+
+def test_pages_are_not_for_other_sites(client: httpx.Client) -> None:
+    assert "access-control-allow-origin" not in client.get("/about").headers
+
+
+def test_every_answer_is_guarded(client: httpx.Client) -> None:
+    for path in ("/", "/x/jack", "/nothing", "/api/v1/lookup?x=jack", "/healthz"):
+        headers = client.get(path).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "http" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "server" not in headers
+
+
+def test_the_openapi_document_names_every_address(client: httpx.Client) -> None:
+    document = client.get("/api/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    assert {path.removeprefix("/api/v1") for path in document["paths"]} == {
+        "/lookup",
+        "/match",
+        "/reverse",
+        "/stats",
+        "/instance",
+        "/.well-known/webfinger",
+    }
+    page = client.get("/api/docs").text
+    assert "<script" not in page
+    assert all(path in page for path in document["paths"])
+
+
+def test_metrics_count_and_tell_no_names(client: httpx.Client) -> None:
+    client.get("/api/v1/lookup?x=somebody_in_particular")
+    client.get("/x/somebody_in_particular")
+    text = client.get("/metrics").text
+    assert "passerelle_requests_total" in text
+    assert "somebody_in_particular" not in text
+
+
+def test_who_asks_too_much_is_told_when_to_come_back(module_dsn: str) -> None:
+    with (
+        running_instance(module_dsn, rate_lookups_per_minute=3, rate_pairs_per_minute=100) as strict,
+        httpx.Client(base_url=strict.url, trust_env=False) as client,
+    ):
+        first = client.get("/api/v1/lookup?x=jack")
+        assert first.headers["ratelimit-policy"] == '"requests";q=3;w=60'
+        assert first.headers["ratelimit"].startswith('"requests";r=2;t=')
+        client.get("/api/v1/lookup?x=jack")
+        pairs = json.dumps({"pairs": [[str(n), None] for n in range(1, 102)]})
+        too_many = client.post("/api/v1/match", content=pairs, headers=JSON)
+        assert too_many.status_code == 429
+        refused = client.get("/api/v1/lookup?x=jack")
+        assert refused.status_code == 429
+        assert 1 <= int(refused.headers["retry-after"]) <= 60
+        assert refused.json()["type"].endswith("#too-many-requests")
+        assert "That was a little fast" in client.get("/x/jack").text
+        assert client.get("/healthz").status_code == 200
+
+
+def test_nothing_that_was_asked_is_logged(
+    client: httpx.Client, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    client.get("/api/v1/lookup?x=secret_name")
+    client.post("/api/v1/match", content='{"pairs": [["4242424242", null]]}', headers=JSON)
+    client.get("/x/secret_name")
+    seen = caplog.text + "".join(capfd.readouterr())
+    assert "secret_name" not in seen
+    assert "4242424242" not in seen
+    assert "127.0.0.1" not in seen
+
+
+def test_a_stopped_database_is_a_clear_503(module_dsn: str) -> None:
+    with running_instance(module_dsn) as lonely, httpx.Client(base_url=lonely.url, trust_env=False) as client:
+
+        async def cut() -> None:
+            await lonely.database.close()
+
+        lonely.call(cut)
+        answer = client.get("/api/v1/lookup?x=jack")
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "60"
+        assert answer.json()["detail"] == "Nothing was lost. Try again in a minute."
+        assert "The directory cannot be reached right now" in client.get("/x/jack").text
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/healthz").status_code == 200
+
+
+def test_the_instance_outlives_its_requests(instance: RunningInstance, client: httpx.Client) -> None:
+    """Strange requests in a row leave it as it was."""
+    for path in (
+        "/%00",
+        "/x/%2e%2e%2fetc",
+        "/static/../app.py",
+        "/static/%2e%2e/app.py",
+        "/x/i/0",
+        "/search?x=" + "a" * 3_000,
+    ):
+        assert client.get(path).status_code in {301, 302, 400, 404}
+    assert client.get("/readyz").status_code == 200
