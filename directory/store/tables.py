@@ -209,7 +209,12 @@ class Publication(Table, tablename="publication"):
         Mapping, null=False, unique=True, on_delete=OnDelete.restrict, on_update=OnUpdate.restrict
     )
     replaces = ForeignKey(
-        Mapping, null=True, default=None, unique=True, on_delete=OnDelete.restrict, on_update=OnUpdate.restrict
+        Mapping,
+        null=True,
+        default=None,
+        unique=True,
+        on_delete=OnDelete.restrict,
+        on_update=OnUpdate.restrict,
     )
     published_at = Timestamptz()
 
