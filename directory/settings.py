@@ -134,9 +134,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         values = _read_file(config) if config is not None else {}
         values |= _read_environment(environment, set(cls.__struct_fields__))
         try:
-            return msgspec.convert(values, cls, strict=False)
+            return msgspec.convert(values, cls, strict=False, dec_hook=_read_path)
         except (msgspec.ValidationError, ValueError) as error:
-            raise InvalidSettings(f"a setting is wrong: {error}") from error
+            raise InvalidSettings(_named(str(error))) from error
 
 
 def load_settings(
@@ -147,6 +147,19 @@ def load_settings(
     config = environment.get(CONFIG_VARIABLE)
     named = {f"{PREFIX}{field.upper()}": value for field, value in (overrides or {}).items()}
     return Settings.load({**environment, **named}, Path(config) if config else None)
+
+
+def _read_path(kind: type, value: object) -> Path:
+    """Paths are the one type here that msgspec does not know."""
+    if kind is not Path or not isinstance(value, str) or not value:
+        raise ValueError("expected the path of a folder")
+    return Path(value).expanduser()
+
+
+def _named(message: str) -> str:
+    """Puts the setting's name in the place of msgspec's path to it."""
+    what, _, path = message.partition(" - at `$.")
+    return f"{PREFIX}{path.rstrip('`').upper()}: {what}" if path else message
 
 
 def _check_public_url(url: str) -> None:

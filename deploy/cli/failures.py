@@ -1,9 +1,11 @@
 """What a failure means to whoever ran the command: what happened, and what to do."""
 
 import errno
+from typing import Final
 
 from rich.markup import escape
 
+from deploy.demo import DemoPresent
 from deploy.embedded import EmbeddedError
 from deploy.migrate import SchemaTooNew
 from deploy.serve import PortInUse
@@ -15,25 +17,27 @@ from directory.settings import InvalidSettings
 
 def sentence_of(error: Exception) -> str | None:
     """The sentence for a foreseen failure; None for what is our own fault."""
-    match error:
-        case EmbeddedError() | ArchiveError() | DemoError() | InvalidQuery():
-            return escape(str(error))
-        case InvalidSettings():
-            return f"{escape(str(error))}. See `passerelle doctor`."
-        case InvalidIdentifier():
-            return f"{escape(str(error))}. Write @name, the number, or the address of the profile."
-        case DirectoryUnavailable():
-            return f"{escape(str(error))}. Nothing was changed; `passerelle doctor` tells more."
-        case SchemaTooNew():
-            return f"{escape(str(error))}: install the newer Passerelle again, or restore a backup from before it."
-        case PortInUse():
-            return (
-                f"another program listens on {escape(str(error))} already: stop it, "
-                "or choose another port with PASSERELLE_PORT=8001."
-            )
-        case OSError() if error.errno == errno.ENOSPC:
-            return "the disk is full; nothing was changed. Make room and try again."
-        case OSError():
-            return f"{escape(str(error.strerror or error))}: {escape(str(error.filename or ''))}"
-        case _:
-            return None
+    if isinstance(error, OSError):
+        return _of_os_error(error)
+    said = escape(str(error))
+    for kinds, sentence in _SENTENCES:
+        if isinstance(error, kinds):
+            return sentence.format(said)
+    return None
+
+
+_SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]] = (
+    ((EmbeddedError, ArchiveError, DemoError, InvalidQuery), "{}"),
+    (InvalidSettings, "{}. `passerelle doctor` lists the settings."),
+    (InvalidIdentifier, "{}. Write @name, the number, or the address of the profile."),
+    (DirectoryUnavailable, "{}. Nothing was changed; `passerelle doctor` tells more."),
+    (DemoPresent, "there are demo people already: run `passerelle demo --remove` first."),
+    (SchemaTooNew, "{}: install the newer Passerelle again, or restore a backup from before it."),
+    (PortInUse, "another program listens on {} already: stop it, or set PASSERELLE_PORT to another."),
+)
+
+
+def _of_os_error(error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return "the disk is full; nothing was changed. Make room and try again."
+    return escape(": ".join(str(part) for part in (error.strerror or error, error.filename) if part))

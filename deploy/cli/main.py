@@ -62,5 +62,5 @@ def main(arguments: list[str] | None = None) -> Any:
         sentence = sentence_of(error)
         if sentence is None:
             raise
-        errors.print(f"[bold red]passerelle:[/] {sentence}", highlight=False)
+        errors.print(f"[bold red]passerelle:[/] {sentence}", highlight=False, soft_wrap=True)
         sys.exit(1)

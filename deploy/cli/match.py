@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from deploy.cli.output import console, errors
 from deploy.cli.session import with_services
 from deploy.cli.tables import answers_table
-from directory.archive import Archive, read_archive
+from directory.archive import NOTICE_SENTENCES, Archive, Notice, read_archive
 from directory.exports import mastodon_csv
 from directory.ranking import Match
 from web.api.schema import MatchOut, as_json, lookup_out
@@ -34,8 +34,8 @@ def command(archive: Path, form: str | None, show_all: bool) -> None:
     ARCHIVE is the ZIP from X, its folder, or one of its .js files.
     """
     read = _read(archive)
-    for name in read.missing:
-        errors.print(f"[yellow]{name} is missing: the lists are not whole.[/]")
+    for notice in read.notices - {Notice.NOBODY}:
+        errors.print(f"[yellow]{NOTICE_SENTENCES[notice]}[/]")
     matches = with_services(lambda services: services.lookup.match(read.people))
     if form == "json":
         click.echo(

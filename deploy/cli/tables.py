@@ -17,7 +17,7 @@ _WORDS = {
 
 def answers_table(matches: Iterable[Match]) -> Table:
     """One row an answer."""
-    table = Table("On X", "Network", "Now", "How sure", "Matched by", "Said by", "On")
+    table = Table("On X", "Network", "Now", "How sure", "By", "On")
     for match in matches:
         for answer in match.answers:
             table.add_row(*_cells(match, answer))
@@ -32,6 +32,5 @@ def _cells(match: Match, answer: Answer) -> tuple[str, ...]:
         str(mapping.target_handle),
         "[red]disputed[/]" if answer.disputed else _WORDS[mapping.strength],
         answer.matched_by.value,
-        mapping.origin,
         mapping.issued.date().isoformat(),
     )

@@ -50,14 +50,14 @@ class DemoStore:
             await connection.execute("DELETE FROM origin WHERE is_demo")
             await connection.execute("VACUUM (ANALYZE) mapping", timeout=None)
 
-    async def count(self) -> int:
-        """How many demo rows there are."""
+    async def is_present(self) -> bool:
+        """Whether there are demo rows."""
         async with self._database.connection() as connection:
-            count = await connection.fetchval(
-                "SELECT count(*) FROM mapping JOIN origin ON origin.id = mapping.origin WHERE origin.is_demo",
-                timeout=REMOVE_TIMEOUT_S,
+            return bool(
+                await connection.fetchval(
+                    "SELECT EXISTS (SELECT FROM mapping JOIN origin ON origin.id = mapping.origin WHERE is_demo)"
+                )
             )
-        return int(count)
 
 
 class DemoFilling:

@@ -9,10 +9,10 @@ from litestar.di import NamedDependency
 from litestar.enums import MediaType
 from litestar.response import Redirect
 
-from directory.archive import LooseFile, read_archive
+from directory.archive import NOTICE_SENTENCES, Archive, LooseFile, Notice, read_archive
 from directory.exports import accounts_json, mastodon_csv
 from directory.mappings import Network
-from directory.queries import Lists, Query, format_lines
+from directory.queries import Lists, format_lines
 from directory.ranking import Match
 from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.pages.results_form import Action, ResultsForm, read_results_form
@@ -51,33 +51,46 @@ async def results(
     form = await read_results_form(request)
     if not form.uploads and not form.has_list:
         return Redirect("/", status_code=303)
-    queries = form.queries or await _read_uploads(form)
+    read = await _read_uploads(form)
+    queries = form.queries + (read.people if read else [])
     pair_limiter.take(client_keys.key_of(request.scope), max(1, len(queries))).check()
     async with services.large_matches:
         matches = await services.lookup.match(queries)
-        return await asyncio.to_thread(_answer, request, renderer, form, len(queries), matches)
+        return await asyncio.to_thread(
+            _answer, request, renderer, form, _Asked(len(queries), _notices(read)), matches
+        )
 
 
-async def _read_uploads(form: ResultsForm) -> list[Query]:
-    """The people on the lists of an uploaded archive. Raises ArchiveError. Nothing of it is kept."""
+async def _read_uploads(form: ResultsForm) -> Archive | None:
+    """An archive that was sent as files. Raises ArchiveError. Nothing of it is kept."""
     if not form.uploads:
-        return []
+        return None
     files = [LooseFile(upload.filename, cast(BinaryIO, upload.file)) for upload in form.uploads]
-    archive = await asyncio.to_thread(read_archive, files)
-    return archive.people
+    return await asyncio.to_thread(read_archive, files)
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """How many were asked for, and what is to be said about the archive they came from."""
+
+    count: int
+    notices: list[str]
 
 
 class _Found(msgspec.Struct, frozen=True):
-    """How many were asked for, who was found, and how it is shown."""
+    """What was asked, who was found, and how it is shown."""
 
-    asked: int
+    asked: _Asked
     matches: list[Match]
     rows: list[Row]
     view: View
 
 
 def _answer(
-    request: Request[Any, Any, Any], renderer: Renderer, form: ResultsForm, asked: int, matches: list[Match]
+    request: Request[Any, Any, Any],
+    renderer: Renderer,
+    form: ResultsForm,
+    asked: _Asked,
+    matches: list[Match],
 ) -> Response[Any]:
     view = _after_ticks(rows_of(matches, form.view.toggled), form)
     rows = rows_of(matches, view.toggled)
@@ -107,7 +120,8 @@ def _results_page(request: Request[Any, Any, Any], renderer: Renderer, found: _F
         headers=NO_STORE,
         view=found.view,
         page=page_of(select_rows(found.rows, found.view), found.view.page),
-        asked=found.asked,
+        asked=found.asked.count,
+        notices=found.asked.notices,
         found=len(found.rows),
         chosen=len(chosen),
         chosen_mastodon=sum(answer.mapping.network is Network.MASTODON for answer in chosen),
@@ -115,6 +129,15 @@ def _results_page(request: Request[Any, Any, Any], renderer: Renderer, found: _F
         pairs="\n".join(format_lines(match.query for match in found.matches)),
         toggled=" ".join(sorted(found.view.toggled)),
     )
+
+
+def _notices(read: Archive | None) -> list[str]:
+    """What a person should know about the archive, beside the results: an empty one has words of its own."""
+    if read is None:
+        return []
+    return [
+        sentence for notice, sentence in NOTICE_SENTENCES.items() if notice in read.notices - {Notice.NOBODY}
+    ]
 
 
 def _lists_in(matches: list[Match]) -> Lists:
