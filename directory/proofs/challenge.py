@@ -1,0 +1,103 @@
+"""What a member is asked to post, once, to prove an X account.
+
+A challenge belongs to one member, to the exact accounts that the proof will point to, and to one
+instance, and is open for a week. Its nonce is in no other challenge, so a post that holds it can
+stand for nothing else: neither for another member, nor for another account, nor elsewhere.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from directory.identifiers import TargetHandle, TargetId
+from directory.proofs.nonce import Nonce
+from directory.proofs.reasons import RefutedReason
+from directory.proofs.sentence import MAX_TARGETS, compose_url, write_sentence
+
+CHALLENGE_LIFE: Final = timedelta(days=7)
+CLOCK_SKEW: Final = timedelta(minutes=2)
+"""How far our clock and X's may be apart."""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """An account that the proof will point to. The id binds; the handle is what people read."""
+
+    id: TargetId
+    handle: TargetHandle
+
+
+class Challenge(msgspec.Struct, frozen=True, kw_only=True):
+    """One asking. `member` is the store's name for the member, `instance` our own domain.
+
+    `used` and `superseded` are set by whoever keeps it, and never taken back.
+    """
+
+    nonce: Nonce
+    member: str
+    targets: tuple[Target, ...]
+    instance: str
+    language: str
+    created: datetime
+    expires: datetime
+    used: datetime | None = None
+    superseded: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.targets) <= MAX_TARGETS:
+            raise ValueError(f"a challenge names 1 to {MAX_TARGETS} accounts, not {len(self.targets)}")
+
+    @property
+    def sentence(self) -> str:
+        """What the member posts."""
+        names = [str(target.handle) for target in self.targets]
+        return write_sentence(self.language, names, self.instance, self.nonce)
+
+    @property
+    def compose_url(self) -> str:
+        """Where X offers it for posting."""
+        return compose_url(self.sentence)
+
+    def refusal(self, now: datetime) -> RefutedReason | None:
+        """Why nothing verifies against this challenge any more, or None while it is open."""
+        if self.used is not None:
+            return RefutedReason.CHALLENGE_USED
+        if self.superseded is not None:
+            return RefutedReason.CHALLENGE_SUPERSEDED
+        if now >= self.expires:
+            return RefutedReason.CHALLENGE_EXPIRED
+        return None
+
+    def refusal_of_time(self, posted: datetime, now: datetime) -> RefutedReason | None:
+        """Why a post of that time is none of this challenge's, or None."""
+        if posted < self.created - CLOCK_SKEW:
+            return RefutedReason.POSTED_BEFORE
+        if posted > now + CLOCK_SKEW:
+            return RefutedReason.POSTED_IN_FUTURE
+        if posted >= self.expires + CLOCK_SKEW:
+            return RefutedReason.CHALLENGE_EXPIRED
+        return None
+
+    def is_for(self, member: str, targets: tuple[TargetId, ...], instance: str) -> bool:
+        """Whether it was made for this member, exactly these accounts (in any order), and this instance."""
+        return (
+            self.member == member
+            and self.instance == instance
+            and len(targets) == len(self.targets)
+            and {target.id for target in self.targets} == set(targets)
+        )
+
+
+def new_challenge(
+    member: str, targets: tuple[Target, ...], instance: str, language: str, now: datetime
+) -> Challenge:
+    """A fresh challenge. Whoever keeps it marks the member's open ones as superseded in the same step."""
+    return Challenge(
+        nonce=Nonce.new(),
+        member=member,
+        targets=targets,
+        instance=instance,
+        language=language,
+        created=now,
+        expires=now + CHALLENGE_LIFE,
+    )

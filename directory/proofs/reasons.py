@@ -1,0 +1,120 @@
+"""Why a proof was not found good, and the one sentence that a person reads about it.
+
+Three answers exist. *Verified*. *Refuted*: the post was seen, or cannot count, and says no.
+*Unreachable*: nobody could show us the post, which says nothing about the person.
+"""
+
+import enum
+from typing import Final
+
+from directory.texts import N_
+
+
+class RefutedReason(enum.StrEnum):
+    """Why a post does not prove what it should. Stable codes."""
+
+    CHALLENGE_EXPIRED = "challenge-expired"
+    CHALLENGE_USED = "challenge-used"
+    CHALLENGE_SUPERSEDED = "challenge-superseded"
+    NO_SENTENCE = "no-sentence"
+    SENTENCE_ALTERED = "sentence-altered"
+    OTHER_CHALLENGE = "other-challenge"
+    """The sentence with the nonce of another challenge: of another time, member, account or instance."""
+    POSTED_BEFORE = "posted-before"
+    POSTED_IN_FUTURE = "posted-in-future"
+    WRONG_AUTHOR = "wrong-author"
+
+
+class UnreachableReason(enum.StrEnum):
+    """Why nothing is known. Stable codes; the more telling stand first."""
+
+    PROTECTED = "protected"
+    """A source said that the author shows posts only to followers."""
+    DELETED = "deleted"
+    """A source that tells said that there is no such post (any more)."""
+    WITHHELD = "withheld"
+    """A source answered without the post: deleted, age-gated, suspended, or just not shown to servers."""
+    SOURCES_DISAGREE = "sources-disagree"
+    EDITED_SINCE = "edited-since"
+    """A later version exists, and its text could not be read."""
+    OTHER_POST = "other-post"
+    """The answer was about another post than was asked for."""
+    UNREADABLE = "unreadable"
+    """The answer was a page for people, too long, or of no known shape."""
+    TURNED_AWAY = "turned-away"
+    """401, 402, 403 and the like: the source does not serve us."""
+    TOO_MANY_REQUESTS = "too-many-requests"
+    SOURCE_BROKEN = "source-broken"
+    """5xx."""
+    NO_ANSWER = "no-answer"
+    """No whole answer came in time."""
+    NO_SOURCE = "no-source"
+    """The operator has turned every source off."""
+
+
+SENTENCES: Final[dict[RefutedReason | UnreachableReason, str]] = {
+    RefutedReason.CHALLENGE_EXPIRED: N_(
+        "This sentence was good for a week and is too old now: please post a new one."
+    ),
+    RefutedReason.CHALLENGE_USED: N_(
+        "This sentence has already proven an account: please ask for a new one."
+    ),
+    RefutedReason.CHALLENGE_SUPERSEDED: N_(
+        "You asked for a newer sentence after this one: please post the newer one."
+    ),
+    RefutedReason.NO_SENTENCE: N_(
+        "That post does not hold our sentence: please check that the link leads to the right post."
+    ),
+    RefutedReason.SENTENCE_ALTERED: N_(
+        "That post holds more or less than our sentence: please post it as it is, with nothing around it."
+    ),
+    RefutedReason.OTHER_CHALLENGE: N_(
+        "That post holds a sentence that was made for something else: please post the one shown here."
+    ),
+    RefutedReason.POSTED_BEFORE: N_(
+        "That post is older than the sentence shown here: please post this one and give us its link."
+    ),
+    RefutedReason.POSTED_IN_FUTURE: N_(
+        "That link leads to a post that cannot exist yet: please copy the link once more."
+    ),
+    RefutedReason.WRONG_AUTHOR: N_(
+        "That post was made by another X account: please sign in at X with the account you want to prove."
+    ),
+    UnreachableReason.PROTECTED: N_(
+        "X shows your posts only to your followers, so we cannot read it: "
+        "please make your posts public for a few minutes."
+    ),
+    UnreachableReason.DELETED: N_(
+        "X says that this post does not exist: please check the link, and that the post is still there."
+    ),
+    UnreachableReason.WITHHELD: N_(
+        "X does not show us that post right now: please check that it is there for everyone; we keep trying for a day."
+    ),
+    UnreachableReason.SOURCES_DISAGREE: N_(
+        "X tells us different things about that post, so we wait until it is clear: there is nothing to do for you."
+    ),
+    UnreachableReason.EDITED_SINCE: N_(
+        "That post was edited and we cannot read its last version yet: we keep trying for a day."
+    ),
+    UnreachableReason.OTHER_POST: N_(
+        "X answered about another post, so we keep trying for a day: there is nothing to do for you."
+    ),
+    UnreachableReason.UNREADABLE: N_(
+        "X answered in a way that we cannot read, so we keep trying for a day: there is nothing to do for you."
+    ),
+    UnreachableReason.TURNED_AWAY: N_(
+        "X does not answer our server right now, so we keep trying for a day: there is nothing to do for you."
+    ),
+    UnreachableReason.TOO_MANY_REQUESTS: N_(
+        "X asks us to come back later, so we keep trying for a day: there is nothing to do for you."
+    ),
+    UnreachableReason.SOURCE_BROKEN: N_(
+        "X has trouble right now, so we keep trying for a day: there is nothing to do for you."
+    ),
+    UnreachableReason.NO_ANSWER: N_(
+        "X did not answer, so we keep trying for a day: there is nothing to do for you."
+    ),
+    UnreachableReason.NO_SOURCE: N_(
+        "This instance does not check posts on X: please prove your account in another way."
+    ),
+}

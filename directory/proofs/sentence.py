@@ -1,0 +1,161 @@
+"""The fixed sentence of a proof post: written for a person, and found again in what X made of it.
+
+One sentence a language, all known here: not texts to be translated elsewhere, but protocol, since a
+post is held against them for as long as its proof lives. The sentence says plainly what posting it
+means, so that nobody posts it without meaning it; and it must be the whole post, so that somebody who
+shows it around ("look what I was asked to post: …") has proven nothing. After it only the links that X
+itself adds for pictures or a quoted post may stand. It has no hashtag: X would make a link of it.
+
+Only the nonce is compared. The names are there for the reader: X turns host names into t.co links, so
+in their places any few words are taken. They are written without a leading @, since X would read
+`@alice@example.social` as a mention of its own user `alice`, a stranger.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+
+from directory.proofs.nonce import NONCE_PATTERN, Nonce
+
+MAX_POST_WEIGHT: Final = 280
+MAX_TEXT_CHARS: Final = 25_000
+"""The longest post that X takes. What is longer is not read."""
+MAX_TARGETS: Final = 4
+LINK_WEIGHT: Final = 23
+"""What X counts for any link, and it links bare host names too."""
+INTENT_URL: Final = "https://x.com/intent/post"
+
+MAX_ADDED_LINKS: Final = 5
+"""Four pictures and a quoted post."""
+MAX_TARGET_WORDS: Final = 2 * MAX_TARGETS + 2
+MAX_INSTANCE_WORDS: Final = 2
+_MIN_SHOWN_CHARS: Final = 8
+_ELLIPSIS: Final = "…"
+
+_ADDED_LINK = re.compile(r"(?:https?://t\.co|pic\.(?:twitter|x)\.com)/[a-z0-9]{1,16}")
+_ANY_NONCE = re.compile(rf"(?<![a-z0-9]){NONCE_PATTERN}(?![a-z0-9])")
+_NONCE = re.compile(rf"({NONCE_PATTERN})\.?")
+
+
+class Wording(msgspec.Struct, frozen=True):
+    """The sentence in one language: «opening» names. «proving» instance «with» nonce."""
+
+    opening: str
+    proving: str
+    with_: str
+    and_: str
+
+
+# A line here is never changed or removed: posts with it are checked again for as long as they stand.
+WORDINGS: Final[dict[str, Wording]] = {
+    "en": Wording("This account is also", "I am proving it to", "with", "and"),
+    "fr": Wording("Ce compte est aussi", "Je le prouve à", "avec", "et"),
+}
+DEFAULT_LANGUAGE: Final = "en"
+
+
+def write_sentence(language: str, targets: Sequence[str], instance: str, nonce: Nonce) -> str:
+    """The sentence to post: `targets` are handles (1 to 4), `instance` our host name.
+
+    The longest names are cut where they would not fit into a post; nothing reads them back.
+    Raises ValueError on no target or too many.
+    """
+    if not 1 <= len(targets) <= MAX_TARGETS:
+        raise ValueError(f"a proof names 1 to {MAX_TARGETS} accounts, not {len(targets)}")
+    wording = WORDINGS.get(language, WORDINGS[DEFAULT_LANGUAGE])
+    room = MAX_POST_WEIGHT - _weigh_plain(_join(wording, [""] * len(targets), "", nonce))
+    *shown, shown_instance = _fit([*targets, instance], room)
+    return _join(wording, shown, shown_instance, nonce)
+
+
+def _join(wording: Wording, targets: Sequence[str], instance: str, nonce: Nonce) -> str:
+    names = f" {wording.and_} ".join(targets)
+    return f"{wording.opening} {names}. {wording.proving} {instance} {wording.with_} {nonce}"
+
+
+def _fit(names: Sequence[str], room: int) -> list[str]:
+    """The names, the longest cut until all together weigh no more than `room`."""
+    shown = list(names)
+    limit = max(map(len, shown))
+    while sum(map(_weigh_name, shown)) > room and limit > _MIN_SHOWN_CHARS:
+        limit -= 1
+        shown = [name if len(name) <= limit else name[: limit - 1] + _ELLIPSIS for name in names]
+    return shown
+
+
+def weigh(text: str) -> int:
+    """At most what X counts for a post: 1 for Latin and its like, 2 for the rest, 23 for what may be a link.
+
+    https://docs.x.com/fundamentals/counting-characters, without its discount for emoji.
+    """
+    return sum(map(_weigh_word, text.split(" "))) + text.count(" ")
+
+
+def _weigh_word(word: str) -> int:
+    core = word.rstrip(".")
+    return (_weigh_name(core) if "." in core else _weigh_plain(core)) + len(word) - len(core)
+
+
+def _weigh_name(name: str) -> int:
+    return max(_weigh_plain(name), LINK_WEIGHT)
+
+
+def _weigh_plain(text: str) -> int:
+    return sum(1 if _is_light(ord(char)) else 2 for char in unicodedata.normalize("NFC", text))
+
+
+def _is_light(code: int) -> bool:
+    return code <= 0x10FF or 0x2000 <= code <= 0x200D or 0x2010 <= code <= 0x201F or 0x2032 <= code <= 0x2037
+
+
+def compose_url(sentence: str) -> str:
+    """The address where X offers the sentence for posting, after sign-in there.
+
+    https://docs.x.com/x-for-websites/post-button/guides/web-intent
+    """
+    return f"{INTENT_URL}?text={quote(sentence, safe='')}"
+
+
+def find_nonce(text: str) -> Nonce | None:
+    """The nonce, if the text is the fixed sentence in any of our languages, whole and alone.
+
+    Letter case, kinds of space and invisible characters do not matter. Total.
+    """
+    if len(text) > MAX_TEXT_CHARS:
+        return None
+    words = _words(text)
+    for _ in range(MAX_ADDED_LINKS):
+        if words and _ADDED_LINK.fullmatch(words[-1]):
+            words.pop()
+    nonce = _NONCE.fullmatch(words.pop()) if words else None
+    if nonce and any(_is_sentence(words, wording) for wording in WORDINGS.values()):
+        return Nonce.parse(nonce[1])
+    return None
+
+
+def holds_a_nonce(text: str) -> bool:
+    """Whether something like a nonce stands anywhere in the text: then the sentence was altered, not forgotten."""
+    return _ANY_NONCE.search(" ".join(_words(text[:MAX_TEXT_CHARS]))) is not None
+
+
+def _is_sentence(words: list[str], wording: Wording) -> bool:
+    """Whether the words before the nonce are those of the sentence, whatever stands in the names' places."""
+    opening, proving, with_ = _words(wording.opening), _words(wording.proving), _words(wording.with_)
+    if words[: len(opening)] != opening or words[-len(with_) :] != with_:
+        return False
+    named = words[len(opening) : -len(with_)]
+    for instance_words in range(1, MAX_INSTANCE_WORDS + 1):
+        targets = len(named) - instance_words - len(proving)
+        if 1 <= targets <= MAX_TARGET_WORDS and named[targets : targets + len(proving)] == proving:
+            return True
+    return False
+
+
+def _words(text: str) -> list[str]:
+    """The words in lower case, without the characters that nobody sees (Unicode category Cf)."""
+    visible = "".join(char for char in text if unicodedata.category(char) != "Cf")
+    return unicodedata.normalize("NFC", visible).lower().split()

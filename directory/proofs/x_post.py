@@ -1,0 +1,188 @@
+"""Looks at a proof post: asks the sources in order, and says what came of it.
+
+- The first source that shows the post and tells the author's id decides.
+- A source that tells only the handle gives a weaker proof; the ones after it that can tell an id are
+  still asked, and raise it if they agree. If they name another author or say no, nothing is decided.
+- A source that knows of a later version is asked for that one, and so are those after it: an edited
+  post counts by its final text.
+- Where nobody shows the post, the most telling reason is given. That is never "refuted".
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final, Protocol
+
+import msgspec
+
+from directory.clock import Clock
+from directory.identifiers import XHandle, XId
+from directory.networks.answers import Answer
+from directory.networks.errors import BadAnswer, NetworkError
+from directory.networks.limits import Limits
+from directory.proofs.challenge import Challenge
+from directory.proofs.judge import judge, judge_again, refusal_unseen
+from directory.proofs.post_url import XPostId
+from directory.proofs.reasons import UnreachableReason
+from directory.proofs.results import CheckResult, PostSeen, Reading, Refuted, Unreachable, Verified
+from directory.proofs.sources.fxtwitter import FxTwitter
+from directory.proofs.sources.oembed import TWITTER_BASE, X_BASE, oembed_of_twitter, oembed_of_x
+from directory.proofs.sources.port import Source
+from directory.proofs.sources.syndication import DEFAULT_BASE as SYNDICATION_BASE
+from directory.proofs.sources.syndication import Syndication
+
+MAX_ANSWER_BYTES: Final = 512 * 1024
+SOURCE_LIMITS: Final = Limits(connect_s=5.0, first_byte_s=8.0, total_s=12.0, max_body_bytes=MAX_ANSWER_BYTES)
+MAX_RETRY_AFTER_S: Final = 24 * 60 * 60
+
+_MOST_TELLING: Final = {reason: place for place, reason in enumerate(UnreachableReason)}
+
+Verdict = Callable[[PostSeen], Verified | Refuted]
+
+
+class Getter(Protocol):
+    """What is needed of the guarded client: `GuardedClient.get`. Raises NetworkError and nothing else."""
+
+    async def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+        redirects: int = 0,
+    ) -> Answer: ...
+
+
+class XSources(msgspec.Struct, frozen=True, kw_only=True):
+    """Which sources are asked, by their base addresses; None turns one off. FxTwitter is off by default."""
+
+    syndication: str | None = SYNDICATION_BASE
+    oembed_x: str | None = X_BASE
+    oembed_twitter: str | None = TWITTER_BASE
+    fxtwitter: str | None = None
+
+    def in_order(self) -> tuple[Source, ...]:
+        """Those that are on, in the order they are asked."""
+        sources: list[Source] = []
+        if self.syndication:
+            sources.append(Syndication(self.syndication))
+        if self.oembed_x:
+            sources.append(oembed_of_x(self.oembed_x))
+        if self.oembed_twitter:
+            sources.append(oembed_of_twitter(self.oembed_twitter))
+        if self.fxtwitter:
+            sources.append(FxTwitter(self.fxtwitter))
+        return tuple(sources)
+
+
+class PostChecker:
+    """Looks at proof posts. Built once; keeps nothing between two looks."""
+
+    def __init__(self, client: Getter, sources: Sequence[Source], clock: Clock) -> None:
+        self._client = client
+        self._sources = tuple(sources)
+        self._clock = clock
+
+    async def check(
+        self, challenge: Challenge, post: XPostId, expected: XId | XHandle | None = None
+    ) -> CheckResult:
+        """Whether the post meets an open challenge. `expected` is the X account that the member named, if any.
+
+        Asks nobody where the post's number or the challenge already say no.
+        """
+        refused = refusal_unseen(challenge, post, self._clock.now())
+        if refused:
+            return Refuted(refused)
+        return await self._look(post, lambda seen: judge(challenge, seen, self._clock.now(), expected))
+
+    async def recheck(self, challenge: Challenge, post: XPostId, proven: XId | None) -> CheckResult:
+        """Whether the post that once met the challenge still does. `proven` is the id that it proved, if it did.
+
+        The handle is told as it is now: the caller compares it with the one that was proven.
+        """
+        return await self._look(post, lambda seen: judge_again(challenge, seen, self._clock.now(), proven))
+
+    async def _look(self, post: XPostId, verdict: Verdict) -> CheckResult:
+        by_handle: Verified | None = None
+        failures: list[Unreachable] = []
+        for source in self._sources:
+            if by_handle is not None and not source.tells_id:
+                continue
+            reading = await self._read_latest(source, post)
+            if isinstance(reading, Unreachable):
+                failures.append(reading)
+                continue
+            if reading.latest != post:  # what was seen of an older version does not count
+                post, by_handle = reading.latest, None
+            if not reading.is_latest:
+                failures.append(Unreachable(UnreachableReason.EDITED_SINCE))
+                continue
+            result = verdict(reading)
+            if by_handle is not None and not _agree(by_handle, result):
+                return Unreachable(UnreachableReason.SOURCES_DISAGREE)
+            if isinstance(result, Refuted) or result.x_id is not None:
+                return result
+            by_handle = by_handle or result
+        return by_handle or _most_telling(failures)
+
+    async def _read_latest(self, source: Source, post: XPostId) -> Reading:
+        """The post as the source shows it; where the source knows of a later version, that one if it shows it."""
+        reading = await self._read(source, post)
+        if isinstance(reading, PostSeen) and not reading.is_latest:
+            latest = await self._read(source, reading.latest)
+            if isinstance(latest, PostSeen):
+                return latest
+        return reading
+
+    async def _read(self, source: Source, post: XPostId) -> Reading:
+        try:
+            answer = await self._client.get(
+                source.url(post),
+                headers={"accept": "application/json"},
+                limits=SOURCE_LIMITS,
+                redirects=source.redirects,
+            )
+        except BadAnswer:
+            return Unreachable(UnreachableReason.UNREADABLE)
+        except NetworkError:
+            return Unreachable(UnreachableReason.NO_ANSWER)
+        reading = source.read(post, answer.status, answer.body)
+        if isinstance(reading, Unreachable):
+            return Unreachable(reading.reason, retry_after_s(answer, self._clock.now()))
+        return reading
+
+
+def _agree(known: Verified, result: Verified | Refuted) -> bool:
+    return isinstance(result, Verified) and result.x_handle.key == known.x_handle.key
+
+
+def _most_telling(failures: Iterable[Unreachable]) -> Unreachable:
+    """The reason that says most, and the longest wait that any source asked for."""
+    known = list(failures)
+    if not known:
+        return Unreachable(UnreachableReason.NO_SOURCE)
+    waits = [failure.retry_after_s for failure in known if failure.retry_after_s is not None]
+    reason = min((failure.reason for failure in known), key=_MOST_TELLING.__getitem__)
+    return Unreachable(reason, max(waits, default=None))
+
+
+def retry_after_s(answer: Answer, now: datetime) -> int | None:
+    """How long the source asks us to stay away, in seconds, a day at most (RFC 9110, 10.2.3; X's own header)."""
+    asked = answer.header("retry-after") or ""
+    reset = answer.header("x-rate-limit-reset") or ""
+    wait: float | None = None
+    if asked.isascii() and asked.isdecimal():
+        wait = int(asked[:9])
+    elif asked:
+        wait = _until_date(asked, now)
+    elif reset.isascii() and reset.isdecimal():
+        wait = int(reset[:12]) - now.timestamp()
+    return None if wait is None else int(min(max(wait, 0), MAX_RETRY_AFTER_S))
+
+
+def _until_date(text: str, now: datetime) -> float | None:
+    try:
+        date = parsedate_to_datetime(text)
+        return ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds()
+    except (ValueError, OverflowError):
+        return None
