@@ -1,6 +1,7 @@
 """The migrations, run on an empty database, make exactly the tables that the code declares."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Final
 
 import asyncpg
@@ -9,7 +10,7 @@ from piccolo.apps.migrations.tables import Migration
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.table import Table
 
-import deploy.migrate
+import migrations
 from deploy.migrate import SchemaTooNew, known_migrations, migrate, pending_migrations
 from directory.store.database import Connection
 from migrations.directory_app import APP_CONFIG
@@ -68,7 +69,7 @@ def _statements(dsn: str) -> list[str]:
     engine = PostgresEngine(config={"dsn": dsn})
     for table in TABLES:
         table._meta.db = engine
-    ordered = sorted(TABLES, key=lambda table: _declared_at(table))
+    ordered = sorted(TABLES, key=_declared_at)
     return [
         f'CREATE TABLE "{table._meta.tablename}" ({", ".join(column.ddl for column in table._meta.columns)})'
         for table in ordered
@@ -128,7 +129,7 @@ async def test_a_second_run_changes_nothing(empty: str) -> None:
 
 async def test_each_migration_has_an_id_of_its_own() -> None:
     for app, names in known_migrations().items():
-        files = list((deploy.migrate.Path(deploy.migrate.migrations.__path__[0]) / app).glob(f"{app}_*.py"))
+        files = list((Path(migrations.__path__[0]) / app).glob(f"{app}_*.py"))
         assert len(names) == len(files)
 
 

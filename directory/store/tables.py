@@ -153,16 +153,20 @@ class MastodonApp(Table, tablename="mastodon_app"):
 
 
 class Challenge(Table, tablename="challenge"):
-    """See `directory.members.challenges.Challenge`. The nonce is in the member's post, and only its hash here."""
+    """See `directory.members.challenges.Challenge`. The nonce is sealed; its hash keeps it single."""
 
     id = UUID(primary_key=True)
     member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
     nonce_hash = Bytea(unique=True)
+    sealed = Bytea()
     instance = Text()
+    language = Text()
     targets = Array(base_column=Text())
+    target_handles = Array(base_column=Text())
     state = SmallInt()
     created = Timestamptz()
     expires = Timestamptz()
+    closed_at = Timestamptz(null=True, default=None)
 
 
 class ProofCheck(Table, tablename="proof_check"):

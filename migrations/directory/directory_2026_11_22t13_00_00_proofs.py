@@ -14,11 +14,15 @@ STATEMENTS = [
         id uuid PRIMARY KEY,
         member uuid NOT NULL REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT,
         nonce_hash bytea NOT NULL UNIQUE,
+        sealed bytea NOT NULL,
         instance text NOT NULL,
+        language text NOT NULL,
         targets text[] NOT NULL,
+        target_handles text[] NOT NULL,
         state smallint NOT NULL,
         created timestamptz NOT NULL,
-        expires timestamptz NOT NULL
+        expires timestamptz NOT NULL,
+        closed_at timestamptz
     )""",
     "CREATE UNIQUE INDEX challenge_open ON challenge (member) WHERE state = 0",
     "CREATE INDEX challenge_member ON challenge (member)",
