@@ -1,0 +1,154 @@
+"""Sealing: what a network entrusts us with is stored so that the database alone gives nothing away.
+
+A sealed message is `0x01 || key id[4] || nonce[24] || SecretBox(SHA-256(context)[32] || secret)`. The
+context names the kind of row and the row that the secret belongs to: a sealed message that was moved into
+another row does not open there.
+"""
+
+import hashlib
+import hmac
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final, NoReturn, Self
+from uuid import UUID
+
+import msgspec
+from nacl.exceptions import CryptoError
+from nacl.secret import SecretBox
+
+from directory.vault_keys import KEY_ID_BYTES, KeyFile, KeyRing, MissingKeyFile, VaultError
+
+VERSION: Final = b"\x01"
+HEADER_BYTES: Final = len(VERSION) + KEY_ID_BYTES
+CONTEXT_BYTES: Final = 32
+MAX_SECRET_BYTES: Final = 65_536
+KEY_FILE_NAME: Final = "vault.keys"
+RETIRE_AFTER: Final = timedelta(days=1)
+"""How long a key is kept after its successor came: what was being sealed under it has been stored by then."""
+
+
+class BrokenSeal(VaultError):
+    """A sealed message was altered, cut, moved to another row, or never was one."""
+
+
+class Secret:
+    """Bytes that show themselves to nobody: not in a repr, a log, an error, a pickle."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: bytes) -> None:
+        """Raises VaultError where it is longer than 64 KiB."""
+        if len(value) > MAX_SECRET_BYTES:
+            raise VaultError(f"a secret is longer than {MAX_SECRET_BYTES} bytes")
+        self._value = value
+
+    def reveal(self) -> bytes:
+        """The bytes themselves: only for the network they belong to."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._value, other._value)
+
+    __hash__ = None  # type: ignore[assignment]  # a secret is no key of anything
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is never pickled")
+
+
+class Context(msgspec.Struct, frozen=True):
+    """Which row of which kind a secret belongs to."""
+
+    kind: str
+    row: UUID
+
+    def digest(self) -> bytes:
+        """32 bytes that no other context has."""
+        return hashlib.sha256(f"passerelle/vault/v1/{self.kind}/{self.row}".encode()).digest()
+
+
+class Vault:
+    """Seals and opens under the keys of one file."""
+
+    def __init__(self, keys: KeyFile) -> None:
+        self._keys = keys
+
+    @classmethod
+    def open(cls, folder: Path, *, now: datetime, may_create: bool) -> Self:
+        """The vault of a data folder; its first key is made where `may_create` and there is none.
+
+        Say `may_create` only where nothing is sealed yet. Raises MissingKeyFile, UnsafeKeyFile.
+        """
+        keys = KeyFile(folder / KEY_FILE_NAME)
+        if not keys.exists():
+            if not may_create:
+                raise MissingKeyFile(
+                    f"the vault's key file {keys.path} is missing, and the database holds things sealed under it: "
+                    "put it back from its backup"
+                )
+            keys.create(now)
+        keys.read()
+        return cls(keys)
+
+    def seal(self, secret: Secret, context: Context) -> bytes:
+        """The secret, for one row, under the newest key."""
+        return _seal(self._keys.read(), secret, context)
+
+    def unseal(self, sealed: bytes, context: Context) -> Secret:
+        """What was sealed for that row. Raises BrokenSeal, UnknownKey."""
+        return _unseal(self._keys.read(), sealed, context)
+
+    def reseal(self, sealed: bytes, context: Context) -> bytes:
+        """The same secret under the newest key. Raises BrokenSeal, UnknownKey."""
+        return self.seal(self.unseal(sealed, context), context)
+
+    @property
+    def header(self) -> bytes:
+        """What every message sealed under the newest key begins with."""
+        return VERSION + self._keys.read().current.id
+
+    def key_ids(self) -> list[str]:
+        """The ids of all keys in hex, the newest first."""
+        return [key.id.hex() for key in self._keys.read().keys]
+
+    def add_key(self, now: datetime) -> None:
+        """From now on a fresh key seals, here and in every process. The older ones still open."""
+        self._keys.change(lambda ring: ring.with_new_key(now))
+
+    def retire_keys(self, used: set[bytes], now: datetime) -> list[str]:
+        """Forgets the keys that no row in `used` (headers) is sealed under and whose successor is a day old.
+
+        Returns their ids in hex.
+        """
+        before = self.key_ids()
+        ids = {header[len(VERSION) :] for header in used}
+        self._keys.change(lambda ring: _without_retired(ring, ids, now))
+        return [key_id for key_id in before if key_id not in self.key_ids()]
+
+
+def _without_retired(ring: KeyRing, used: set[bytes], now: datetime) -> KeyRing:
+    kept = [ring.current]
+    for successor, key in zip(ring.keys, ring.keys[1:], strict=False):
+        if key.id in used or now - successor.created < RETIRE_AFTER:
+            kept.append(key)
+    return KeyRing(tuple(kept))
+
+
+def _seal(ring: KeyRing, secret: Secret, context: Context) -> bytes:
+    box = SecretBox(ring.current.secret)
+    return VERSION + ring.current.id + box.encrypt(context.digest() + secret.reveal())
+
+
+def _unseal(ring: KeyRing, sealed: bytes, context: Context) -> Secret:
+    if sealed[: len(VERSION)] != VERSION or len(sealed) < HEADER_BYTES:
+        raise BrokenSeal(f"what is stored as a secret of a {context.kind} is not sealed")
+    box = SecretBox(ring.find(sealed[len(VERSION) : HEADER_BYTES]).secret)
+    try:
+        opened = box.decrypt(sealed[HEADER_BYTES:])
+    except (CryptoError, ValueError):
+        raise BrokenSeal(f"a secret of a {context.kind} was altered") from None
+    if not hmac.compare_digest(opened[:CONTEXT_BYTES], context.digest()):
+        raise BrokenSeal(f"a secret of a {context.kind} belongs to another row")
+    return Secret(opened[CONTEXT_BYTES:])
