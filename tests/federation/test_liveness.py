@@ -41,13 +41,8 @@ def test_it_follows_the_rule_taken_word_by_word(batches: list[list[Entry]]) -> N
 def test_a_revoke_reaches_neither_itself_nor_a_later_leaf() -> None:
     """Else a log could revoke what it has not said yet, and readers would disagree on what holds."""
     followed = Liveness()
-    entries = [
-        RevokeEntry(0, 1),
-        RevokeEntry(2, 1),
-        MappingEntry(bytes(32)),
-        RevokeEntry(2, 1),
-        RevokeEntry(2, 1),
-    ]
+    again = RevokeEntry(2, 1)
+    entries: list[Entry] = [RevokeEntry(0, 1), again, MappingEntry(bytes(32)), again, again]
     assert followed.extend([encode_entry(entry) for entry in entries]) == [Revoked(2, 3, 1)]
     assert list(followed.live) == []
 

@@ -1,0 +1,174 @@
+"""The vectors are current, and everything here agrees with every one of them."""
+
+import json
+from base64 import b64decode
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from federation.entry import MappingEntry, OperationsEntry, RevokeEntry, UnknownEntry, parse_entry
+from federation.errors import FederationError
+from federation.liveness import Liveness
+from federation.rotation import open_chain
+from federation.statement import commitment, encode_statement, parse_statement
+from federation.tlog.bundles import decode_bundle
+from federation.tlog.checkpoint import Checkpoint, LogTrust, open_checkpoint
+from federation.tlog.cosignature import CosignatureVerifier, parse_time
+from federation.tlog.ed25519 import Seed
+from federation.tlog.growth import Edge, grow
+from federation.tlog.keys import VerifierKey
+from federation.tlog.merkle import leaf_hash, verify_consistency, verify_inclusion
+from federation.tlog.note import NoteVerifier, Signature, open_note, parse_note
+from federation.tlog.proof import TlogProof, verify_tlog_proof
+from federation.tlog.tiles import Tile, parse_path
+from tests.vectors.make import FILES, path_of, render
+
+Case = dict[str, Any]
+
+
+def hashes(texts: list[str]) -> list[bytes]:
+    return [b64decode(text) for text in texts]
+
+
+def trust_of(case: Case) -> LogTrust:
+    return LogTrust(
+        case["origin"],
+        tuple(map(NoteVerifier.parse, case["logKeys"])),
+        tuple(map(CosignatureVerifier.parse, case["witnesses"])),
+        case["quorum"],
+    )
+
+
+def check_vkey(case: Case) -> None:
+    key = VerifierKey.parse(case["vkey"])
+    assert (key.name, key.kind, key.key_id.hex()) == (case["keyName"], case["kind"], case["keyId"])
+    assert key.public_key == b64decode(case["publicKey"])
+    assert key.public_key == Seed(bytes.fromhex(case["seed"])).public_key
+
+
+def check_note(case: Case) -> None:
+    data = b64decode(case["noteBase64"]) if "noteBase64" in case else case["note"].encode()
+    opened = open_note(parse_note(data), map(NoteVerifier.parse, case["vkeys"]))
+    assert opened.text == case["text"]
+
+
+def check_checkpoint(case: Case) -> None:
+    checkpoint = open_checkpoint(case["note"].encode(), trust_of(case)).checkpoint
+    assert (checkpoint.size, checkpoint.root) == (case["size"], b64decode(case["root"]))
+
+
+def check_cosignature(case: Case) -> None:
+    line = Signature.parse(case["line"])
+    note = parse_note(f"{case['checkpoint']}\n{case['line']}\n".encode())
+    open_note(note, [CosignatureVerifier.parse(case["vkey"])])
+    assert parse_time(line.payload) == case["time"]
+    Checkpoint.parse(case["checkpoint"])
+
+
+def check_tile_path(case: Case) -> None:
+    place = parse_path(case["path"])
+    assert (place.index, place.width) == (case["index"], case["width"])
+    assert (place.level if isinstance(place, Tile) else None) == case["level"]
+
+
+def check_tiles(case: Case) -> None:
+    leaves = b"".join(leaf_hash(b"entry %d" % n) for n in range(case["newSize"]))
+    old = grow(Edge.empty(), leaves[: case["oldSize"] * 32]).edge
+    growth = grow(old, leaves[case["oldSize"] * 32 :])
+    tiles = {str(tile): sha256(data).hexdigest() for tile, data in growth.tiles}
+    assert growth.edge.root() == b64decode(case["root"])
+    assert len(tiles) == case["count"]
+    for tile in case["tiles"]:
+        assert tiles[tile["path"]] == tile["sha256"]
+
+
+def check_bundle(case: Case) -> None:
+    entries = decode_bundle(b64decode(case["bundle"]), case["width"])
+    assert [entry.hex() for entry in entries] == case["entries"]
+
+
+def check_inclusion(case: Case) -> None:
+    leaf, root, *proof = hashes([case["leafHash"], case["root"], *case["proof"]])
+    verify_inclusion(case["index"], case["size"], leaf, proof, root)
+
+
+def check_consistency(case: Case) -> None:
+    old, new, *proof = hashes([case["oldRoot"], case["newRoot"], *case["proof"]])
+    verify_consistency(case["oldSize"], case["newSize"], old, new, proof)
+
+
+def check_tlog_proof(case: Case) -> None:
+    proof = TlogProof.parse(case["proof"].encode())
+    verify_tlog_proof(proof, bytes.fromhex(case["entry"]), trust_of(case))
+
+
+def check_entry(case: Case) -> None:
+    match parse_entry(bytes.fromhex(case["raw"])):
+        case MappingEntry(hidden):
+            assert (case["says"], case["commitment"]) == ("mapping", hidden.hex())
+        case RevokeEntry(target, reason):
+            assert (case["says"], case["target"], case["reason"]) == ("revoke", target, reason)
+        case OperationsEntry(digest):
+            assert (case["says"], case["digest"]) == ("operations", digest.hex())
+        case UnknownEntry():
+            assert case["says"] == "nothing"
+
+
+def check_replay(case: Case) -> None:
+    log = Liveness()
+    revoked = log.extend([bytes.fromhex(entry) for entry in case["entries"]])
+    assert list(log.live) == case["live"]
+    assert [{"target": each.target, "by": each.by, "reason": each.reason} for each in revoked] == case[
+        "revoked"
+    ]
+
+
+def check_statement(case: Case) -> None:
+    body = case["body"].encode()
+    hidden = commitment(bytes.fromhex(case["salt"]), body)
+    assert (hidden.hex(), (b"\x01" + hidden).hex()) == (case["commitment"], case["entry"])
+    assert encode_statement(parse_statement(body)) == body
+
+
+def check_operations(case: Case) -> None:
+    chain = open_chain([note.encode() for note in case["notes"]], VerifierKey.parse(case["logKey"]))
+    assert ["03" + document.digest.hex() for document in chain] == case["entries"]
+    assert [str(key) for key in chain[-1].checkpoint_keys] == case["checkpointKeys"]
+
+
+CHECKS: dict[str, Callable[[Case], None]] = {
+    "vkeys": check_vkey,
+    "notes": check_note,
+    "checkpoints": check_checkpoint,
+    "cosignatures": check_cosignature,
+    "tile-paths": check_tile_path,
+    "tiles": check_tiles,
+    "bundles": check_bundle,
+    "inclusion": check_inclusion,
+    "consistency": check_consistency,
+    "tlog-proofs": check_tlog_proof,
+    "entries": check_entry,
+    "replay": check_replay,
+    "statements": check_statement,
+    "operations": check_operations,
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_vectors_are_current(name: str) -> None:
+    """`python -m tests.vectors.make` writes them; a format must not change without anybody seeing it."""
+    assert path_of(name).read_text() == render(name)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_vector_passes(name: str) -> None:
+    cases = json.loads(path_of(name).read_text())["cases"]
+    assert len({case["name"] for case in cases}) == len(cases)
+    for case in cases:
+        if case["wantErr"]:
+            with pytest.raises(FederationError):
+                CHECKS[name](case)
+        else:
+            CHECKS[name](case)

@@ -1,0 +1,46 @@
+"""Writes the vectors: `python -m tests.vectors.make`."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from tests.vectors import of_mappings, of_notes, of_operations, of_trees
+from tests.vectors.fixed import Case
+
+FOLDER: Final = Path(__file__).parent
+
+FILES: Final[dict[str, Callable[[], list[Case]]]] = {
+    "vkeys": of_notes.vkeys,
+    "notes": of_notes.notes,
+    "checkpoints": of_notes.checkpoints,
+    "cosignatures": of_notes.cosignatures,
+    "tile-paths": of_trees.tile_paths,
+    "tiles": of_trees.tiles,
+    "bundles": of_trees.bundles,
+    "inclusion": of_trees.inclusion,
+    "consistency": of_trees.consistency,
+    "tlog-proofs": of_trees.tlog_proofs,
+    "entries": of_mappings.entries,
+    "replay": of_mappings.replay,
+    "statements": of_mappings.statements,
+    "operations": of_operations.operations,
+}
+
+
+def render(name: str) -> str:
+    """What the file of this name should hold."""
+    return json.dumps({"cases": FILES[name]()}, indent=1, ensure_ascii=True) + "\n"
+
+
+def path_of(name: str) -> Path:
+    return FOLDER / f"{name}.json"
+
+
+def main() -> None:
+    for name in FILES:
+        path_of(name).write_text(render(name))
+
+
+if __name__ == "__main__":
+    main()

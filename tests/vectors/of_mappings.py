@@ -1,0 +1,233 @@
+"""Entries, what holds after them, statements and their commitments."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from directory.identifiers import Acct, ActorUri, AtHandle, Did, XHandle, XId
+from directory.mappings import Evidence, EvidenceKind, Network, Strength
+from federation.entry import Entry, MappingEntry, OperationsEntry, RevokeEntry, encode_entry
+from federation.statement import Statement, commitment, encode_statement
+from tests.vectors.fixed import (
+    TIME,
+    Case,
+    bad,
+    good,
+)
+
+SALT = bytes(range(32))
+ISSUED = datetime.fromtimestamp(TIME, UTC)
+
+
+def entries() -> list[Case]:
+    digest = bytes(range(32))
+    says = [
+        good("mapping", "publishes a mapping", raw=b"\x01" + digest, says="mapping", commitment=digest.hex()),
+        good(
+            "revoke",
+            "the member withdrew",
+            raw=encode_entry(RevokeEntry(7, 1)),
+            says="revoke",
+            target=7,
+            reason=1,
+        ),
+        good(
+            "revoke-far",
+            "the last leaf there can be",
+            raw=encode_entry(RevokeEntry(2**63 - 2, 0)),
+            says="revoke",
+            target=2**63 - 2,
+            reason=0,
+        ),
+        good(
+            "revoke-for-any-reason",
+            "a reason that is not known revokes too",
+            raw=encode_entry(RevokeEntry(258, 255)),
+            says="revoke",
+            target=258,
+            reason=255,
+        ),
+        good(
+            "operations",
+            "introduces an operations document",
+            raw=b"\x03" + digest,
+            says="operations",
+            digest=digest.hex(),
+        ),
+    ]
+    nothing = [
+        (
+            "revoke-not-zero",
+            "the last 23 bytes of a revoke are zero",
+            encode_entry(RevokeEntry(7, 1))[:-1] + b"\x01",
+        ),
+        (
+            "revoke-beyond",
+            "no leaf has the number 2^63 - 1",
+            b"\x02" + (2**63 - 1).to_bytes(8, "big") + bytes(24),
+        ),
+        ("reserved", "0x04 is reserved", b"\x04" + digest),
+        ("unknown", "a type that nobody knows", b"\xff" + digest),
+        ("short", "32 bytes", b"\x01" + digest[1:]),
+        ("long", "34 bytes", b"\x01" + digest + b"\x00"),
+        ("empty", "no byte", b""),
+    ]
+    cases = says + [good(label, desc, raw=raw, says="nothing") for label, desc, raw in nothing]
+    return [case | {"raw": case["raw"].hex()} for case in cases]
+
+
+def replay() -> list[Case]:
+    mapping, document = MappingEntry(bytes(32)), OperationsEntry(bytes(32))
+
+    def case(name: str, desc: str, log: list[Entry], live: list[int], revoked: list[dict[str, int]]) -> Case:
+        return good(
+            name, desc, entries=[encode_entry(entry).hex() for entry in log], live=live, revoked=revoked
+        )
+
+    def revoked(target: int, by: int, reason: int = 1) -> dict[str, int]:
+        return {"target": target, "by": by, "reason": reason}
+
+    def revoke(target: int) -> RevokeEntry:
+        return RevokeEntry(target, 1)
+
+    return [
+        case("published", "two mappings hold", [document, mapping, mapping], [1, 2], []),
+        case(
+            "withdrawn",
+            "one of them is revoked",
+            [document, mapping, mapping, revoke(1)],
+            [2],
+            [revoked(1, 3)],
+        ),
+        case(
+            "renewed",
+            "a renewal revokes the old leaf",
+            [document, mapping, mapping, RevokeEntry(1, 2)],
+            [2],
+            [revoked(1, 3, 2)],
+        ),
+        case(
+            "twice",
+            "the second revoke is a no-op",
+            [document, mapping, revoke(1), revoke(1)],
+            [],
+            [revoked(1, 2)],
+        ),
+        case("too-early", "a revoke does not reach a later leaf", [document, revoke(2), mapping], [2], []),
+        case("itself", "a revoke does not reach itself", [document, revoke(1)], [], []),
+        case(
+            "not-a-mapping", "only mappings are revoked", [document, revoke(0), mapping, revoke(1)], [2], []
+        ),
+        case("beyond", "there is no such leaf", [document, mapping, revoke(99)], [1], []),
+    ]
+
+
+def statement_values() -> dict[str, Statement]:
+    until = ISSUED + timedelta(days=180)
+    bound = Statement(
+        XId(783_214),
+        XHandle("Ada_L"),
+        Network.BLUESKY,
+        Did.parse("did:plc:" + "a" * 24),
+        AtHandle.parse("ada.people.example"),
+        Strength.BOUND,
+        (
+            Evidence(EvidenceKind.X_POST_ID, ISSUED - timedelta(hours=1), "https://x.com/Ada_L/status/20"),
+            Evidence(EvidenceKind.BLUESKY_OAUTH, ISSUED),
+        ),
+        ISSUED,
+        until,
+    )
+    mastodon = replace(
+        bound,
+        network=Network.MASTODON,
+        target_id=ActorUri.parse("https://social.example/users/ada"),
+        target_handle=Acct("ada", "social.example"),
+    )
+    oembed = (Evidence(EvidenceKind.X_POST_HANDLE, ISSUED), Evidence(EvidenceKind.MASTODON_OAUTH, ISSUED))
+    handle = replace(mastodon, x_id=None, strength=Strength.HANDLE, evidence=oembed)
+    linked = replace(
+        handle,
+        strength=Strength.LINKED,
+        evidence=(Evidence(EvidenceKind.PROFILE_LINK, ISSUED, "https://instance.example/m/ada"),),
+    )
+    short = replace(handle, expires=ISSUED + timedelta(seconds=1))
+    web = replace(bound, target_id=Did.parse("did:web:ada.example"), x_id=XId(2**63 - 1))
+    return {
+        "bound": bound,
+        "mastodon": mastodon,
+        "handle": handle,
+        "linked": linked,
+        "one-second": short,
+        "did-web": web,
+    }
+
+
+def statements() -> list[Case]:
+    bodies = {name: encode_statement(value) for name, value in statement_values().items()}
+    cases = [good(name, "", **opening(body)) for name, body in bodies.items()]
+    bound = bodies["bound"].decode()
+    day = 86_400
+
+    def changed(*path: str | int, to: Any) -> str:
+        value = json.loads(bound)
+        at = value
+        for step in path[:-1]:
+            at = at[step]
+        at[path[-1]] = to
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    wrong = [
+        ("space", "a space after a colon", bound.replace('"v":1', '"v": 1')),
+        ("newline", "a newline at the end", bound + "\n"),
+        ("order", "keys are not sorted", bound.replace('"v":1,', "").replace("{", '{"v":1,', 1)),
+        ("twice", "a key stands twice", bound.replace('"v":1', '"v":1,"v":1')),
+        ("escape", "an escaped letter", bound.replace("Ada", "\\u0041da")),
+        ("float", "a number with a point", bound.replace('"v":1', '"v":1.0')),
+        ("exponent", "a number with an exponent", bound.replace(str(TIME), "18e8")),
+        (
+            "null",
+            "an optional field is left out, not null",
+            bound.replace('"kind":"bluesky-oauth"', '"kind":"bluesky-oauth","ref":null'),
+        ),
+        ("more", "a field that is not known", changed("more", to=1)),
+        ("version", "another version", changed("v", to=2)),
+        ("imported", "imports never enter a log", changed("strength", to="imported")),
+        ("handle-with-id", "an id that was not proven", changed("strength", to="handle")),
+        ("id-number", "an id is a text", changed("x", "id", to=783_214)),
+        ("id-zero", "an id with a leading zero", changed("x", "id", to="0783214")),
+        ("id-beyond", "an id of 2^63", changed("x", "id", to=str(2**63))),
+        ("at-sign", "a handle without its @", changed("x", "handle", to="@Ada_L")),
+        ("upper-case-host", "host names in lower case", changed("to", "handle", to="Ada.people.example")),
+        ("other-network", "a DID on Mastodon", changed("to", "network", to="mastodon")),
+        ("no-evidence", "no evidence", changed("evidence", to=[])),
+        ("nine", "nine pieces of evidence", changed("evidence", to=[{"at": 1, "kind": "x-oauth"}] * 9)),
+        ("hearsay", "evidence of an unknown kind", changed("evidence", 0, "kind", to="hearsay")),
+        ("ref-empty", "an empty reference", changed("evidence", 0, "ref", to="")),
+        ("ref-long", "a reference of 501 characters", changed("evidence", 0, "ref", to="a" * 501)),
+        ("not-ascii", "a letter that is not ASCII", changed("evidence", 0, "ref", to="é")),
+        ("quote", "a text that needs an escape", changed("evidence", 0, "ref", to='a"b')),
+        ("too-long-held", "180 days and a second", changed("expires", to=TIME + 180 * day + 1)),
+        ("never-held", "expires as it is issued", changed("expires", to=TIME)),
+        (
+            "too-long",
+            "more than 4,000 bytes",
+            changed("evidence", to=[{"at": 1, "kind": "x-oauth", "ref": "a" * 500}] * 8),
+        ),
+        ("not-json", "not JSON", "no"),
+        ("deep", "nested as deep as it goes", "[" * 4_000),
+        ("empty", "nothing", ""),
+    ]
+    return cases + [bad(label, desc, **opening(body.encode())) for label, desc, body in wrong]
+
+
+def opening(body: bytes) -> Case:
+    """The commitment is over the bytes as served, also of a body that says nothing."""
+    hidden = commitment(SALT, body)
+    return {
+        "body": body.decode(),
+        "salt": SALT.hex(),
+        "commitment": hidden.hex(),
+        "entry": "01" + hidden.hex(),
+    }

@@ -1,0 +1,112 @@
+"""Operations documents: a first one, rotation, recovery, and what does not follow."""
+
+from dataclasses import replace
+
+from federation.entry import OperationsEntry, encode_entry
+from federation.operations import Operations, fingerprint_recovery
+from federation.rotation import MIN_OVERLAP_S, announce_key, recover_key, sign_operations, switch_key
+from federation.tlog.keys import PrivateKey
+from tests.vectors.fixed import (
+    LOG,
+    NEXT,
+    ORIGIN,
+    OWN_WITNESS,
+    PEER,
+    RECOVERY,
+    RECOVERY_2,
+    RESCUE,
+    TIME,
+    Case,
+    bad,
+    good,
+)
+
+GENESIS = Operations(
+    ORIGIN,
+    0,
+    None,
+    TIME,
+    LOG.vkey,
+    None,
+    OWN_WITNESS.vkey,
+    PEER.public_key,
+    fingerprint_recovery(RECOVERY.vkey.public_key),
+    policy=(("recheck_s", 5_184_000), ("validity_s", 15_552_000)),
+)
+
+
+def operations() -> list[Case]:
+    announced = announce_key(GENESIS, NEXT.vkey, TIME + 10)
+    switched = switch_key(announced, TIME + 10 + MIN_OVERLAP_S)
+    rescued = recover_key(
+        announced,
+        TIME + 20,
+        recovered_by=RECOVERY.vkey,
+        log_key=RESCUE.vkey,
+        recovery=fingerprint_recovery(RECOVERY_2.vkey.public_key),
+    )
+    first, second = (GENESIS, LOG), (announced, LOG, NEXT)
+    grab = replace(announced, log_key=NEXT.vkey, next_key=None)
+
+    def chain(*signed: tuple[Operations | PrivateKey, ...]) -> Case:
+        notes = [
+            bytes(sign_operations(document, [key for key in keys if isinstance(key, PrivateKey)])).decode()
+            for document, *keys in signed
+            if isinstance(document, Operations)
+        ]
+        documents = [each[0] for each in signed if isinstance(each[0], Operations)]
+        return {
+            "logKey": str(LOG.vkey),
+            "notes": notes,
+            "entries": [encode_entry(OperationsEntry(document.digest)).hex() for document in documents],
+            "checkpointKeys": [str(key) for key in documents[-1].checkpoint_keys],
+        }
+
+    def wrong(*signed: tuple[Operations | PrivateKey, ...]) -> Case:
+        return {name: value for name, value in chain(*signed).items() if name in {"logKey", "notes"}}
+
+    return [
+        good("first", "the first document of a log", **chain(first)),
+        good("announced", "the next key signs too", **chain(first, second)),
+        good("switched", "seven days later it takes over", **chain(first, second, (switched, LOG))),
+        good(
+            "recovered",
+            "the recovery key names another log key at once",
+            **chain(first, second, (rescued, RECOVERY, RESCUE)),
+        ),
+        bad(
+            "other-key",
+            "a first document under another key",
+            **wrong((replace(GENESIS, log_key=NEXT.vkey), NEXT)),
+        ),
+        bad("starts-late", "the first document is missing", **wrong(second)),
+        bad("gap", "a document is missing", **wrong(first, (switched, LOG))),
+        bad("not-possessed", "the next key has not signed", **wrong(first, (announced, LOG))),
+        bad("not-in-power", "the log key has not signed", **wrong(first, (announced, NEXT))),
+        bad("not-announced", "a key takes over that was not announced", **wrong(first, (grab, LOG, NEXT))),
+        bad(
+            "too-early",
+            "a second less than seven days",
+            **wrong(first, second, (replace(switched, issued=switched.issued - 1), LOG)),
+        ),
+        bad(
+            "recovery-changed",
+            "the log key names another recovery key",
+            **wrong(first, (replace(announced, recovery=bytes(32)), LOG, NEXT)),
+        ),
+        bad(
+            "other-recovery",
+            "another recovery key",
+            **wrong(
+                first,
+                second,
+                (replace(rescued, recovered_by=RECOVERY_2.vkey, recovery=bytes(32)), RECOVERY_2, RESCUE),
+            ),
+        ),
+        bad("recovery-missing", "the recovery key has not signed", **wrong(first, second, (rescued, RESCUE))),
+        bad(
+            "older",
+            "older than the one before",
+            **wrong(first, (replace(announced, issued=TIME - 1), LOG, NEXT)),
+        ),
+    ]
