@@ -48,6 +48,8 @@ class ArchiveDrop {
       this.start(gatherFiles(files ?? []));
     });
     for (const [input, other] of [[view.files, view.folder], [view.folder, view.files]]) {
+      // Choosing the same archive once more, after an error or a cancel, has to count as a change.
+      input.addEventListener("click", () => (input.value = ""));
       input.addEventListener("change", () => {
         other.value = "";
         if (input.files?.length) this.start(gatherFiles(input.files));
