@@ -1,0 +1,185 @@
+"""Who we are to an authorization server: https://atproto.com/specs/oauth#clients.
+
+A client's id is the address of a public document about it. An instance that the network can reach
+publishes one, and signs with a key of its own (confidential client). On one machine, for trying
+things out, the id itself holds the document (public client): sessions then end after two weeks.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final, Protocol, Self
+from urllib.parse import urlencode
+
+import msgspec
+
+from directory.networks.bluesky.dpop import SigningKey
+from directory.networks.bluesky.servers import ALGORITHM
+from directory.networks.port import Purpose
+from directory.networks.sign_in_errors import NeedsSignIn
+
+CLIENT_METADATA_PATH: Final = "/oauth/bluesky/client-metadata.json"
+JWKS_PATH: Final = "/oauth/bluesky/jwks.json"
+ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ASSERTION_LIFETIME_S: Final = 60
+MAX_CLIENT_KEYS: Final = 10
+
+SCOPE_PROVE: Final = "atproto"
+SCOPE_FOLLOW: Final = "atproto repo:app.bsky.graph.follow?action=create&action=delete"
+# For servers that do not know the narrow one.
+SCOPE_FOLLOW_BROAD: Final = "atproto transition:generic"
+_ALL_SCOPES: Final = tuple(dict.fromkeys(f"{SCOPE_PROVE} {SCOPE_FOLLOW} {SCOPE_FOLLOW_BROAD}".split()))
+
+# What is asked for, in the order to try it.
+SCOPES: Final[Mapping[Purpose, tuple[str, ...]]] = {
+    Purpose.PROVE: (SCOPE_PROVE,),
+    Purpose.FOLLOW: (SCOPE_FOLLOW, SCOPE_FOLLOW_BROAD),
+}
+
+
+def may_follow(granted: str) -> bool:
+    """Whether a granted scope suffices to follow."""
+    scopes = granted.split()
+    if "transition:generic" in scopes:
+        return True
+    for scope in scopes:
+        name, _, query = scope.partition("?")
+        if name == "repo:app.bsky.graph.follow":
+            return "action" not in query or "action=create" in query.split("&")
+    return False
+
+
+class OAuthClient(Protocol):
+    """Names us to a server and proves it."""
+
+    @property
+    def key_id(self) -> str | None:
+        """The key that a new session is tied to, if there is one."""
+        ...
+
+    def client_id(self, redirect_uri: str) -> str:
+        """Our id in sign-ins that come back to this address."""
+        ...
+
+    def credentials(self, client_id: str, issuer: str, key_id: str | None, now: datetime) -> dict[str, str]:
+        """The form fields that go with every request. Raises NeedsSignIn when the key is gone."""
+        ...
+
+
+class LoopbackClient:
+    """A public client on this machine. The redirect address must be on http://127.0.0.1 or [::1]."""
+
+    key_id: str | None = None
+
+    def client_id(self, redirect_uri: str) -> str:
+        return f"http://localhost?{urlencode({'redirect_uri': redirect_uri, 'scope': ' '.join(_ALL_SCOPES)})}"
+
+    def credentials(self, client_id: str, issuer: str, key_id: str | None, now: datetime) -> dict[str, str]:
+        _ = issuer, now
+        if key_id is not None:
+            raise NeedsSignIn("", "the session is tied to a key that is gone")
+        return {"client_id": client_id}
+
+
+class ClientKeys:
+    """Our private keys, the newest first. Secret, in a file of mode 0600.
+
+    A session stays with the key it was started with, so older keys stay published until no
+    session needs them; a key that leaked is taken out at once, which ends its sessions.
+    """
+
+    def __init__(self, keys: Sequence[SigningKey]) -> None:
+        if not 0 < len(keys) <= MAX_CLIENT_KEYS:
+            raise ValueError(f"there must be 1 to {MAX_CLIENT_KEYS} keys")
+        self._keys = {key.thumbprint: key for key in keys}
+
+    @classmethod
+    def generate(cls) -> Self:
+        return cls([SigningKey.generate()])
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Self:
+        """What `to_json` wrote. Raises ValueError."""
+        try:
+            return cls([SigningKey.from_json(key) for key in msgspec.json.decode(text, type=list[str])])
+        except (msgspec.MsgspecError, NeedsSignIn) as error:
+            raise ValueError("the client keys cannot be read") from error
+
+    def to_json(self) -> bytes:
+        return msgspec.json.encode([key.to_json() for key in self._keys.values()])
+
+    def rotated(self) -> "ClientKeys":
+        """The same with a new key for new sessions. The oldest goes when there are too many."""
+        return ClientKeys([SigningKey.generate(), *self._keys.values()][:MAX_CLIENT_KEYS])
+
+    @property
+    def newest_id(self) -> str:
+        return next(iter(self._keys))
+
+    def get(self, key_id: str) -> SigningKey | None:
+        return self._keys.get(key_id)
+
+    def jwks(self) -> dict[str, object]:
+        """The document at JWKS_PATH (RFC 7517): public halves only."""
+        extra = {"use": "sig", "alg": ALGORITHM}
+        return {"keys": [{**key.public_jwk(), **extra, "kid": kid} for kid, key in self._keys.items()]}
+
+
+class PublishedClient:
+    """A confidential client: its document and its public keys are at our public https address."""
+
+    def __init__(self, base_url: str, name: str, keys: ClientKeys, redirect_uris: Sequence[str]) -> None:
+        """`base_url` begins with https:// and has no path; the redirect addresses are below it."""
+        self._base_url = base_url
+        self._name = name
+        self._keys = keys
+        self._redirect_uris = tuple(redirect_uris)
+
+    @property
+    def key_id(self) -> str | None:
+        return self._keys.newest_id
+
+    def client_id(self, redirect_uri: str) -> str:
+        _ = redirect_uri
+        return f"{self._base_url}{CLIENT_METADATA_PATH}"
+
+    def credentials(self, client_id: str, issuer: str, key_id: str | None, now: datetime) -> dict[str, str]:
+        """A signed assertion (RFC 7523), for one request."""
+        key = self._keys.get(key_id) if key_id is not None else None
+        if key is None:
+            raise NeedsSignIn("", "the session is tied to a key that is gone")
+        issued = int(now.timestamp())
+        claims = {
+            "iss": client_id,
+            "sub": client_id,
+            "aud": issuer,
+            "jti": secrets.token_urlsafe(16),
+            "iat": issued,
+            "exp": issued + ASSERTION_LIFETIME_S,
+        }
+        return {
+            "client_id": client_id,
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": key.sign({"kid": key_id}, claims),
+        }
+
+    def metadata(self) -> dict[str, object]:
+        """The document at CLIENT_METADATA_PATH: served as application/json, status 200, no redirect."""
+        return {
+            "client_id": self.client_id(""),
+            "client_name": self._name,
+            "client_uri": self._base_url,
+            "application_type": "web",
+            "grant_types": ["authorization_code", "refresh_token"],
+            "response_types": ["code"],
+            "scope": " ".join(_ALL_SCOPES),
+            "redirect_uris": list(self._redirect_uris),
+            "token_endpoint_auth_method": "private_key_jwt",
+            "token_endpoint_auth_signing_alg": ALGORITHM,
+            "dpop_bound_access_tokens": True,
+            "jwks_uri": f"{self._base_url}{JWKS_PATH}",
+        }
+
+    def jwks(self) -> dict[str, object]:
+        """The document at JWKS_PATH."""
+        return self._keys.jwks()

@@ -1,0 +1,95 @@
+"""DID documents: https://atproto.com/specs/did. Where an account's data is, and what it calls itself."""
+
+from typing import Final
+from urllib.parse import quote
+
+import msgspec
+
+from directory.errors import InvalidIdentifier
+from directory.identifiers import AtHandle, Did
+from directory.networks.bluesky.origins import parse_origin
+from directory.networks.http import GuardedClient
+from directory.networks.limits import Limits
+from directory.networks.sign_in_errors import AccountNotFound, ServerMisbehaved, network_errors
+
+PLC_DIRECTORY: Final = "https://plc.directory"
+DOCUMENT_LIMITS: Final = Limits(total_s=15.0, max_body_bytes=64 * 1024)
+_HANDLE_PREFIX: Final = "at://"
+_PDS_TYPE: Final = "AtprotoPersonalDataServer"
+# A directory answers 410 for an account that was ended for good.
+_GONE: Final = frozenset({404, 410})
+
+
+class DidDocument(msgspec.Struct, frozen=True):
+    """What we need of one. `handle` is a claim until it was seen to lead back here."""
+
+    did: Did
+    handle: AtHandle | None
+    pds: str
+    """The origin of the account's server."""
+
+
+class _Service(msgspec.Struct):
+    id: str = ""
+    type: object = None
+    serviceEndpoint: object = None
+
+
+class _Document(msgspec.Struct):
+    id: str
+    alsoKnownAs: list[object] = []
+    service: list[_Service] = []
+
+
+class DidResolver:
+    """Fetches documents from the PLC directory and from the hosts of did:web."""
+
+    def __init__(
+        self, http: GuardedClient, *, plc_url: str = PLC_DIRECTORY, allow_loopback: bool = False
+    ) -> None:
+        self._http = http
+        self._plc_url = plc_url.rstrip("/")
+        self._allow_loopback = allow_loopback
+
+    async def resolve(self, did: Did) -> DidDocument:
+        """Raises AccountNotFound, ServerUnreachable, ServerNotAllowed, ServerMisbehaved."""
+        url = self._url(did)
+        with network_errors():
+            answer = await self._http.get(url, limits=DOCUMENT_LIMITS)
+            if answer.status in _GONE:
+                raise AccountNotFound(answer.host, "there is no such account, or no more")
+            document = answer.expect(200).parse(_Document)
+        return parse_document(did, document, answer.host, allow_loopback=self._allow_loopback)
+
+    def _url(self, did: Did) -> str:
+        if did.value.startswith("did:web:"):
+            return f"https://{did.value.removeprefix('did:web:')}/.well-known/did.json"
+        return f"{self._plc_url}/{quote(did.value, safe=':')}"
+
+
+def parse_document(did: Did, document: _Document, host: str, *, allow_loopback: bool) -> DidDocument:
+    """Raises ServerMisbehaved for a document of another DID, or one that names no server."""
+    if document.id != did.value:
+        raise ServerMisbehaved(host, "answered with the document of another account")
+    endpoints = [
+        service.serviceEndpoint
+        for service in document.service
+        if service.id in {"#atproto_pds", f"{did}#atproto_pds"} and service.type == _PDS_TYPE
+    ]
+    if not endpoints:
+        raise AccountNotFound(host, "the account has no server")
+    pds = parse_origin(endpoints[0], allow_loopback=allow_loopback)
+    return DidDocument(did, _claimed_handle(document.alsoKnownAs), pds)
+
+
+def _claimed_handle(names: list[object]) -> AtHandle | None:
+    """The first that is a handle's: the specification looks at no other."""
+    claimed = next(
+        (name for name in names if isinstance(name, str) and name.startswith(_HANDLE_PREFIX)), None
+    )
+    if claimed is None:
+        return None
+    try:
+        return AtHandle.parse(claimed.removeprefix(_HANDLE_PREFIX))
+    except InvalidIdentifier:
+        return None

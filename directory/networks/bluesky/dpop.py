@@ -1,0 +1,77 @@
+"""Proofs that whoever sends a request holds a key: DPoP, RFC 9449."""
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+import msgspec
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from directory.networks.bluesky.servers import ALGORITHM
+from directory.networks.oauth import base64url
+from directory.networks.sign_in_errors import NeedsSignIn
+
+CURVE: Final = "P-256"
+JTI_BYTES: Final = 16
+
+
+class SigningKey:
+    """A private key for ES256. Secret: whoever has it and the tokens can use the tokens."""
+
+    def __init__(self, key: ECKey) -> None:
+        self._key = key
+
+    @classmethod
+    def generate(cls) -> Self:
+        return cls(ECKey.generate_key(CURVE, private=True))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What `to_json` wrote. Raises NeedsSignIn: without its key a session is over."""
+        try:
+            key = ECKey.import_key(msgspec.json.decode(text, type=dict[str, str | list[str]]))
+        except (JoseError, msgspec.MsgspecError, ValueError):
+            raise NeedsSignIn("", "the session's key cannot be read") from None
+        if not key.is_private or key.curve_name != CURVE:
+            raise NeedsSignIn("", "the session's key is of another kind")
+        return cls(key)
+
+    def to_json(self) -> str:
+        """The private key as a JWK."""
+        return msgspec.json.encode(self._key.as_dict(private=True)).decode()
+
+    @property
+    def thumbprint(self) -> str:
+        """RFC 7638: names the key."""
+        return self._key.thumbprint()
+
+    def public_jwk(self) -> dict[str, str]:
+        """Only what everybody may know."""
+        jwk = self._key.as_dict(private=False)
+        return {name: str(jwk[name]) for name in ("kty", "crv", "x", "y")}
+
+    def sign(self, header: Mapping[str, object], claims: Mapping[str, object]) -> str:
+        """A signed JWT in its compact form."""
+        return jwt.encode({"alg": ALGORITHM, **header}, dict(claims), self._key, algorithms=[ALGORITHM])
+
+
+def dpop_proof(  # noqa: PLR0913 - the claims of a proof
+    key: SigningKey, method: str, url: str, now: datetime, *, nonce: str | None, access: str | None = None
+) -> str:
+    """The value of the header `DPoP` for one request (RFC 9449, 4.2)."""
+    claims: dict[str, object] = {
+        "jti": secrets.token_urlsafe(JTI_BYTES),
+        "htm": method,
+        "htu": urlsplit(url)._replace(query="", fragment="").geturl(),
+        "iat": int(now.timestamp()),
+    }
+    if nonce is not None:
+        claims["nonce"] = nonce
+    if access is not None:
+        claims["ath"] = base64url(hashlib.sha256(access.encode()).digest())
+    return key.sign({"typ": "dpop+jwt", "jwk": key.public_jwk()}, claims)

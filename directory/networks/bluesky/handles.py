@@ -1,0 +1,117 @@
+"""From a handle to a DID: https://atproto.com/specs/handle#handle-resolution.
+
+What is found here is half the truth: the DID document has to name the handle too (`identity`).
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Final
+from urllib.parse import urlencode
+
+import msgspec
+
+from directory.errors import InvalidIdentifier
+from directory.identifiers import MAX_HOST_CHARS, AtHandle, Did
+from directory.networks.bluesky.dns import LookUpTxt
+from directory.networks.errors import NetworkError, Unreachable
+from directory.networks.http import GuardedClient
+from directory.networks.limits import Limits
+from directory.networks.sign_in_errors import AccountNotFound, ServerUnreachable, is_temporary
+
+_PREFIX: Final = "did="
+MAX_REDIRECTS: Final = 3
+WELL_KNOWN_LIMITS: Final = Limits(total_s=10.0, max_body_bytes=4_096)
+RESOLVE_LIMITS: Final = Limits(total_s=10.0, max_body_bytes=64 * 1024)
+
+
+class _Resolved(msgspec.Struct):
+    did: str
+
+
+# Gives the DIDs that one source knows for a handle: usually one or none. Raises OSError when the
+# source cannot be asked.
+Source = Callable[[AtHandle], Awaitable[Sequence[Did]]]
+
+
+class HandleResolver:
+    """Asks its sources in turn; the first that knows the handle decides."""
+
+    def __init__(self, *sources: Source) -> None:
+        self._sources = sources
+
+    async def resolve(self, handle: AtHandle) -> Did:
+        """Raises AccountNotFound, and ServerUnreachable when a source that could know did not answer."""
+        silent = False
+        for source in self._sources:
+            try:
+                found = set(await source(handle))
+            except OSError:
+                silent = True
+                continue
+            if len(found) > 1:
+                raise AccountNotFound(str(handle), "the handle leads to several accounts")
+            if found:
+                return found.pop()
+        if silent:
+            raise ServerUnreachable(str(handle), "nobody could say where the handle leads")
+        raise AccountNotFound(str(handle), "the handle leads to no account")
+
+
+def dns_source(look_up_txt: LookUpTxt) -> Source:
+    """The record `_atproto.<handle>` with the text `did=<did>`."""
+
+    async def source(handle: AtHandle) -> Sequence[Did]:
+        name = f"_atproto.{handle}"
+        texts = await look_up_txt(name) if len(name) <= MAX_HOST_CHARS else []
+        return _dids(text.removeprefix(_PREFIX) for text in texts if text.startswith(_PREFIX))
+
+    return source
+
+
+def well_known_source(http: GuardedClient) -> Source:
+    """`https://<handle>/.well-known/atproto-did`, which holds the DID and nothing else."""
+
+    async def source(handle: AtHandle) -> Sequence[Did]:
+        url = f"https://{handle}/.well-known/atproto-did"
+        answer = await _asked(http, url, WELL_KNOWN_LIMITS, MAX_REDIRECTS)
+        return _dids([answer.decode("ascii", "replace").strip()]) if answer is not None else []
+
+    return source
+
+
+def service_source(http: GuardedClient, service_url: str) -> Source:
+    """The method com.atproto.identity.resolveHandle of a server that the operator chose."""
+
+    async def source(handle: AtHandle) -> Sequence[Did]:
+        query = urlencode({"handle": str(handle)})
+        url = f"{service_url.rstrip('/')}/xrpc/com.atproto.identity.resolveHandle?{query}"
+        answer = await _asked(http, url, RESOLVE_LIMITS, 0)
+        if answer is None:
+            return []
+        try:
+            return _dids([msgspec.json.decode(answer, type=_Resolved).did])
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return []
+
+    return source
+
+
+async def _asked(http: GuardedClient, url: str, limits: Limits, redirects: int) -> bytes | None:
+    """The body of a good answer; None when the server says that there is nothing, or may not be asked."""
+    try:
+        answer = await http.get(url, limits=limits, redirects=redirects)
+        if is_temporary(answer.status):
+            raise OSError("the server is busy")
+        return answer.expect(200).body
+    except Unreachable as error:
+        raise OSError(error.why) from error
+    except NetworkError:
+        return None
+
+
+def _dids(texts: Iterable[str]) -> list[Did]:
+    found = []
+    for text in texts:
+        with suppress(InvalidIdentifier):
+            found.append(Did.parse(text))
+    return found

@@ -1,0 +1,43 @@
+"""Who somebody is: the DID document and the handle, each checked against the other."""
+
+from directory.identifiers import AtHandle, Did
+from directory.networks.bluesky.did import DidDocument, DidResolver
+from directory.networks.bluesky.handles import HandleResolver
+from directory.networks.sign_in_errors import AccountNotFound, HandleMismatch
+
+
+class Identities:
+    """Resolves accounts. Nothing is kept: an identity is as fresh as the question."""
+
+    def __init__(self, dids: DidResolver, handles: HandleResolver) -> None:
+        self._dids = dids
+        self._handles = handles
+
+    async def document(self, did: Did) -> DidDocument:
+        """Raises what `DidResolver.resolve` raises."""
+        return await self._dids.resolve(did)
+
+    async def by_handle(self, handle: AtHandle) -> DidDocument:
+        """The account that a handle leads to, if it claims the handle. Raises HandleMismatch otherwise.
+
+        Whoever has a domain can let it lead to any account: the account has to agree.
+        """
+        document = await self._dids.resolve(await self._handles.resolve(handle))
+        if document.handle != handle:
+            raise HandleMismatch(str(handle), "the handle leads to an account of another name")
+        return document
+
+    async def handle_of(self, document: DidDocument) -> AtHandle:
+        """The handle that an account claims, if it leads to the account. Raises HandleMismatch otherwise.
+
+        Anybody can write `at://somebody-else` into a document of their own.
+        """
+        if document.handle is None:
+            raise HandleMismatch("", "the account names no handle")
+        try:
+            found = await self._handles.resolve(document.handle)
+        except AccountNotFound as error:
+            raise HandleMismatch(str(document.handle), "the handle leads nowhere") from error
+        if found != document.did:
+            raise HandleMismatch(str(document.handle), "the handle leads to another account")
+        return document.handle

@@ -1,0 +1,249 @@
+"""Sign in with Bluesky, at any server of the AT Protocol: https://atproto.com/specs/oauth."""
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Self
+
+import msgspec
+
+from directory.errors import InvalidIdentifier
+from directory.identifiers import AtHandle, Did, TargetHandle, TargetId, parse_target_account
+from directory.networks.bluesky.client import SCOPES, OAuthClient, may_follow
+from directory.networks.bluesky.did import DidDocument
+from directory.networks.bluesky.dpop import SigningKey
+from directory.networks.bluesky.identity import Identities
+from directory.networks.bluesky.origins import parse_origin
+from directory.networks.bluesky.pushed import Push, push
+from directory.networks.bluesky.requests import DpopRequests
+from directory.networks.bluesky.servers import AuthorizationServer, Servers
+from directory.networks.bluesky.tokens import TokenAnswer, account_of, read_tokens, token_set
+from directory.networks.oauth import Expected, Returned, new_secret, within_time
+from directory.networks.port import DpopBinding, Purpose, Revocation, SignInDone, SignInStart, TokenSet
+from directory.networks.sign_in_errors import (
+    IdentityMismatch,
+    IssuerMismatch,
+    NeedsSignIn,
+    ServerMisbehaved,
+    SignInError,
+    SignInExpired,
+    StateMismatch,
+)
+
+_NOT_HERE = "it is not an account of Bluesky's network"
+
+
+class _Record(msgspec.Struct, frozen=True, tag="bluesky"):
+    """What is kept while the browser is away. Secret."""
+
+    expected: Expected
+    issuer: str
+    verifier: str
+    key: str
+    key_id: str | None
+    client_id: str
+
+    @classmethod
+    def from_bytes(cls, record: bytes) -> Self:
+        """Raises StateMismatch."""
+        try:
+            return msgspec.json.decode(record, type=cls)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise StateMismatch("", "the record of the sign-in cannot be read") from None
+
+
+class BlueskySignIn:
+    """The port's `SignIn` for Bluesky's network. `allow_loopback` goes with the client's."""
+
+    def __init__(
+        self,
+        identities: Identities,
+        servers: Servers,
+        requests: DpopRequests,
+        client: OAuthClient,
+        *,
+        allow_loopback: bool = False,
+    ) -> None:
+        self._identities = identities
+        self._servers = servers
+        self._requests = requests
+        self._client = client
+        self._allow_loopback = allow_loopback
+
+    async def start_sign_in(
+        self,
+        account: str,
+        *,
+        purpose: Purpose,
+        redirect_uri: str,
+        now: datetime,
+        expected: TargetId | None = None,
+    ) -> SignInStart:
+        """`account` is a handle, a DID, a profile page, or the https address of an account's server."""
+        asked = self._parse(account)
+        async with within_time():
+            document, server = await self._find(asked)
+            if expected is not None and document is not None and document.did != expected:
+                raise IdentityMismatch("", "another account was named than the one that will do")
+            only = document.did if document is not None else expected
+            awaited = Expected.of(redirect_uri, purpose, now, str(only) if only is not None else None)
+            wanted = Push(
+                server=server,
+                client=self._client,
+                client_id=self._client.client_id(redirect_uri),
+                key=SigningKey.generate(),
+                verifier=new_secret(),
+                expected=awaited,
+                # As the person wrote it: they may not know their own DID.
+                login_hint=str(asked) if document is not None else None,
+                now=now,
+            )
+            authorize_url = await push(self._requests, wanted, SCOPES[purpose])
+        record = _Record(
+            awaited,
+            server.issuer,
+            wanted.verifier,
+            wanted.key.to_json(),
+            self._client.key_id,
+            wanted.client_id,
+        )
+        return SignInStart(authorize_url, awaited.state, msgspec.json.encode(record), awaited.expires)
+
+    async def finish_sign_in(self, record: bytes, returned_to: str, now: datetime) -> SignInDone:
+        """Exchanges the code, and believes nobody: the account has to name the server that speaks for it."""
+        kept = _Record.from_bytes(record)
+        returned = Returned.parse(returned_to)
+        returned.check(kept.expected, now)
+        # RFC 9207: the code of one server must not be taken to another.
+        if returned.fields.get("iss") != kept.issuer:
+            raise IssuerMismatch("", "the browser comes from another server than it was sent to")
+        code = returned.code(kept.issuer)
+        async with within_time():
+            server = await self._servers.describe(kept.issuer)
+            tokens = await self._exchange(kept, server, code, now)
+            try:
+                did, handle = await self._check(kept, tokens)
+            except SignInError:
+                # Nobody will use them: the server need not keep them.
+                with suppress(SignInError):
+                    await self.revoke(self._token_set(kept, tokens, now), now)
+                raise
+        return SignInDone(
+            did,
+            handle,
+            kept.expected.purpose,
+            may_follow(tokens.scope),
+            self._token_set(kept, tokens, now),
+        )
+
+    async def refresh(self, tokens: TokenSet, now: datetime) -> TokenSet:
+        """The account may have moved meanwhile: then its old server has no say any more."""
+        binding, did = _dpop(tokens), Did.parse(tokens.account_id)
+        if tokens.refresh is None:
+            raise NeedsSignIn(tokens.server, "the session cannot be renewed")
+        fields = {"grant_type": "refresh_token", "refresh_token": tokens.refresh}
+        async with within_time():
+            document = await self._identities.document(did)
+            if await self._servers.issuer_for(document.pds) != tokens.server:
+                raise NeedsSignIn(tokens.server, "the account has moved to another server")
+            server = await self._servers.describe(tokens.server)
+            answer = await self._requests.post_form(
+                server.token_endpoint,
+                lambda: {**self._credentials(tokens, binding, now), **fields},
+                SigningKey.from_json(binding.key),
+                now,
+            )
+        renewed = read_tokens(answer)
+        if account_of(renewed, tokens.server) != did:
+            raise ServerMisbehaved(tokens.server, "the renewed tokens are for another account")
+        return token_set(renewed, tokens.server, tokens.client_id, binding, now)
+
+    async def revoke(self, tokens: TokenSet, now: datetime) -> Revocation:
+        """RFC 7009: the refresh token's end is the session's."""
+        binding = _dpop(tokens)
+        fields = {"token": tokens.refresh or tokens.access}
+        async with within_time():
+            server = await self._servers.describe(tokens.server)
+            if server.revocation_endpoint is None:
+                return Revocation.NOT_OFFERED
+            answer = await self._requests.post_form(
+                server.revocation_endpoint,
+                lambda: {**self._credentials(tokens, binding, now), **fields},
+                SigningKey.from_json(binding.key),
+                now,
+            )
+        if answer.status not in {200, 204}:
+            raise ServerMisbehaved(answer.host, f"answered a revocation with status {answer.status}")
+        return Revocation.REVOKED
+
+    async def resolve_handle(self, handle: TargetHandle) -> Did:
+        """The account that a handle leads to and that claims the handle."""
+        if not isinstance(handle, AtHandle):
+            raise InvalidIdentifier("a Bluesky handle", str(handle), _NOT_HERE)
+        async with within_time():
+            return (await self._identities.by_handle(handle)).did
+
+    async def current_handle(self, account_id: TargetId, last: TargetHandle | None = None) -> AtHandle:
+        """The handle in the account's DID document, if it leads back. HandleMismatch if it does not."""
+        _ = last
+        if not isinstance(account_id, Did):
+            raise InvalidIdentifier("a DID", str(account_id), _NOT_HERE)
+        async with within_time():
+            return await self._identities.handle_of(await self._identities.document(account_id))
+
+    def _parse(self, account: str) -> Did | AtHandle | str:
+        """A server's origin is a text; the rest are names. Raises InvalidIdentifier."""
+        text = account.strip().removeprefix("at://")
+        with suppress(ServerMisbehaved):
+            return parse_origin(text, allow_loopback=self._allow_loopback)
+        name = parse_target_account(text)
+        if not isinstance(name, Did | AtHandle):
+            raise InvalidIdentifier("a Bluesky account", account, _NOT_HERE)
+        return name
+
+    async def _find(self, asked: Did | AtHandle | str) -> tuple[DidDocument | None, AuthorizationServer]:
+        if isinstance(asked, str):
+            return None, await self._servers.find(asked)
+        if isinstance(asked, AtHandle):
+            document = await self._identities.by_handle(asked)
+        else:
+            document = await self._identities.document(asked)
+        return document, await self._servers.describe(await self._servers.issuer_for(document.pds))
+
+    async def _exchange(
+        self, kept: _Record, server: AuthorizationServer, code: str, now: datetime
+    ) -> TokenAnswer:
+        fields = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": kept.expected.redirect_uri,
+            "code_verifier": kept.verifier,
+        }
+        answer = await self._requests.post_form(
+            server.token_endpoint,
+            lambda: {**self._client.credentials(kept.client_id, kept.issuer, kept.key_id, now), **fields},
+            SigningKey.from_json(kept.key),
+            now,
+        )
+        return read_tokens(answer, spent=SignInExpired)
+
+    async def _check(self, kept: _Record, tokens: TokenAnswer) -> tuple[Did, AtHandle]:
+        """Who signed in. The server's word counts only for accounts that name it as theirs."""
+        did = account_of(tokens, kept.issuer)
+        if kept.expected.account_id not in {None, str(did)}:
+            raise IdentityMismatch(kept.issuer, "somebody else signed in than was expected")
+        document = await self._identities.document(did)
+        if await self._servers.issuer_for(document.pds) != kept.issuer:
+            raise IssuerMismatch(kept.issuer, "the server signed in an account of another server")
+        return did, await self._identities.handle_of(document)
+
+    def _token_set(self, kept: _Record, tokens: TokenAnswer, now: datetime) -> TokenSet:
+        return token_set(tokens, kept.issuer, kept.client_id, DpopBinding(kept.key, kept.key_id), now)
+
+    def _credentials(self, tokens: TokenSet, binding: DpopBinding, now: datetime) -> dict[str, str]:
+        return self._client.credentials(tokens.client_id, tokens.server, binding.client_key_id, now)
+
+
+def _dpop(tokens: TokenSet) -> DpopBinding:
+    if not isinstance(tokens.binding, DpopBinding):
+        raise NeedsSignIn(tokens.server, "the tokens are not of this network")
+    return tokens.binding

@@ -1,0 +1,119 @@
+"""What can come of a sign-in, other than an account. Each has a code that does not change.
+
+Messages are for logs: they name the server and what happened, never a token, a code or a person.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar, Final
+
+from directory.errors import DirectoryError
+from directory.networks.errors import BadStatus, NetworkError, Refused, Unreachable
+
+_TRY_LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class SignInError(DirectoryError):
+    """A sign-in, or something done with its tokens, did not succeed."""
+
+    code: ClassVar[str] = "sign-in-failed"
+
+    def __init__(self, host: str, why: str) -> None:
+        self.host = host
+        self.why = why
+        super().__init__(f"{host or 'sign-in'}: {why}")
+
+
+class AccountNotFound(SignInError):
+    """There is no such account, or no more."""
+
+    code = "not-found"
+
+
+class NotAServer(SignInError):
+    """The named host is not a server of this network."""
+
+    code = "not-a-server"
+
+
+class ServerNotAllowed(SignInError):
+    """The account leads to an address that we do not speak to."""
+
+    code = "not-allowed"
+
+
+class RefusedByPerson(SignInError):
+    """The person said no at their server."""
+
+    code = "refused"
+
+
+class ServerUnreachable(SignInError):
+    """A server did not answer, or is busy: the same may succeed later."""
+
+    code = "unreachable"
+
+
+class ServerMisbehaved(SignInError):
+    """A server answered with something that is no answer to what was asked."""
+
+    code = "bad-answer"
+
+
+class IssuerMismatch(SignInError):
+    """The answer does not come from the server that the person was sent to, or not for its accounts."""
+
+    code = "issuer-mismatch"
+
+
+class StateMismatch(SignInError):
+    """The browser brought back what belongs to another sign-in, or to none."""
+
+    code = "state-mismatch"
+
+
+class SignInExpired(SignInError):
+    """The person came back too late, or the network took the code as used or too old."""
+
+    code = "expired"
+
+
+class IdentityMismatch(SignInError):
+    """Somebody signed in, but not as the account that was expected or claimed."""
+
+    code = "identity-mismatch"
+
+
+class HandleMismatch(IdentityMismatch):
+    """The account's handle does not lead back to the account."""
+
+    code = "handle-mismatch"
+
+
+class NeedsSignIn(SignInError):
+    """The network takes the tokens no longer: the person has to sign in again."""
+
+    code = "needs-sign-in"
+
+
+@contextmanager
+def network_errors(host: str = "") -> Iterator[None]:
+    """Turns what the HTTP client raises into what a sign-in raises."""
+    try:
+        yield
+    except NetworkError as error:
+        raise _sign_in_error(error, host) from error
+
+
+def _sign_in_error(error: NetworkError, host: str) -> SignInError:
+    host = error.host or host
+    if isinstance(error, Refused):
+        return ServerNotAllowed(host, error.why)
+    if isinstance(error, Unreachable) or (isinstance(error, BadStatus) and is_temporary(error.status)):
+        return ServerUnreachable(host, error.why)
+    return ServerMisbehaved(host, error.why)
+
+
+def is_temporary(status: int) -> bool:
+    """Whether the same request may get another answer later."""
+    return status in _TRY_LATER
