@@ -23,3 +23,15 @@ def running_database(settings: Settings) -> Iterator[str]:
         return
     with open_database(data_folder(settings)) as database:
         yield database.dsn
+
+
+@contextmanager
+def bench_server(settings: Settings) -> Iterator[str]:
+    """The address of a server on which databases may be made for measuring, apart from the directory's own."""
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    folder = data_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    with open_database(folder / "bench") as database:
+        yield database.superuser_dsn()

@@ -6,6 +6,7 @@ import socket
 from typing import Any
 
 import structlog
+import uvloop
 from hypercorn.asyncio import serve as serve_hypercorn
 from hypercorn.config import Config
 
@@ -31,15 +32,13 @@ def run_server(settings: Settings, dsn: str) -> None:
     Raises PortInUse, DirectoryUnavailable, SchemaTooNew.
     """
     check_port_free(settings.host, settings.port)
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(_serve(settings, dsn))
 
 
-def _new_loop() -> asyncio.AbstractEventLoop:
-    import uvloop  # noqa: PLC0415 - absent on Windows, where asyncio's own loop serves
-
-    loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
-    return loop
+def new_loop() -> asyncio.AbstractEventLoop:
+    """The event loop that servers run on."""
+    return uvloop.new_event_loop()
 
 
 def check_port_free(host: str, port: int) -> None:
@@ -51,6 +50,14 @@ def check_port_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise PortInUse(f"{host}:{port}") from error
+
+
+def free_port() -> int:
+    """A local port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 async def _serve(settings: Settings, dsn: str) -> None:

@@ -1,7 +1,8 @@
 """One name, or a whole follow list, and where each of them is now."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final
 
 from directory.clock import Clock
@@ -11,8 +12,10 @@ from directory.queries import Query
 from directory.ranking import Answer, Match, rank
 from directory.store.mappings import MappingStore
 
-MATCH_CHUNK_PAIRS: Final = 5_000
+MATCH_CHUNK_PAIRS: Final = 1_000
 """How many pairs one statement asks for: memory is bounded by it, whatever the list's length."""
+CHUNKS_AHEAD: Final = 2
+"""While an answer is ranked here, the database is at work on the next."""
 
 
 class Lookup:
@@ -31,11 +34,30 @@ class Lookup:
 
         Raises DirectoryUnavailable.
         """
-        matches: list[Match] = []
-        for start in range(0, len(queries), MATCH_CHUNK_PAIRS):
-            chunk = queries[start : start + MATCH_CHUNK_PAIRS]
-            matches += match_all(chunk, await self._mappings.find(chunk, self._clock.now()))
-        return matches
+        return [match async for chunk in self.match_chunks(queries) for match in chunk]
+
+    async def match_chunks(self, queries: Sequence[Query]) -> AsyncIterator[list[Match]]:
+        """What `match` gives, some at a time. Raises DirectoryUnavailable."""
+        now = self._clock.now()
+        starts = iter(range(0, len(queries), MATCH_CHUNK_PAIRS))
+        under_way: deque[tuple[Sequence[Query], asyncio.Task[list[Mapping]]]] = deque()
+
+        def ask_next() -> None:
+            if (start := next(starts, None)) is not None:
+                chunk = queries[start : start + MATCH_CHUNK_PAIRS]
+                under_way.append((chunk, asyncio.create_task(self._mappings.find(chunk, now))))
+
+        try:
+            for _ in range(CHUNKS_AHEAD):
+                ask_next()
+            while under_way:
+                chunk, task = under_way.popleft()
+                mappings = await task
+                ask_next()
+                yield match_all(chunk, mappings)
+        finally:
+            for _, task in under_way:
+                task.cancel()
 
     async def reverse(self, account: Did | AtHandle | Acct | ActorUri) -> list[Answer]:
         """Which X accounts an account belongs to: only where a lookup of them would lead back to it."""

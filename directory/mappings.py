@@ -63,7 +63,7 @@ class EvidenceKind(enum.StrEnum):
     """Synthetic, made by `passerelle demo`."""
 
 
-class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
+class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One thing that was seen, when, and where it can be looked at again."""
 
     kind: EvidenceKind
@@ -71,7 +71,7 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True):
     ref: str | None = None
 
 
-class Mapping(msgspec.Struct, frozen=True):
+class Mapping(msgspec.Struct, frozen=True, gc=False):
     """One published statement that an X account is now `target_id`.
 
     `x_id` is missing where only the handle was proven. `origin` is the log that says it;

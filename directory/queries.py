@@ -43,7 +43,7 @@ _LETTERS_OF_LISTS: Final = [
 ]
 
 
-class Query(msgspec.Struct, frozen=True):
+class Query(msgspec.Struct, frozen=True, gc=False):
     """One X account that is asked for. At least one of id and handle is known."""
 
     x_id: XId | None = None

@@ -21,14 +21,14 @@ class MatchedBy(enum.StrEnum):
     HANDLE = "handle"
 
 
-class Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A mapping that a query found."""
 
     mapping: Mapping
     matched_by: MatchedBy
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """Where an X account is now, on one network.
 
     `agreeing` are the other origins that name the same target. Several answers for one network
@@ -51,7 +51,7 @@ class Answer(msgspec.Struct, frozen=True):
         )
 
 
-class Match(msgspec.Struct, frozen=True):
+class Match(msgspec.Struct, frozen=True, gc=False):
     """A query and its answers, at most one a network but for disputes; the stronger first."""
 
     query: Query
@@ -76,7 +76,7 @@ def select_candidates(query: Query, mappings: Iterable[Mapping]) -> list[Candida
 def rank(query: Query, mappings: Sequence[Mapping]) -> Match:
     """The answers to a query among all the mappings that a look by its id or handle brought."""
     candidates = select_candidates(query, mappings)
-    if len(candidates) == 1:
+    if len(candidates) == 1:  # nearly always, and then there is nothing to weigh
         only = candidates[0]
         return Match(query, (Answer(only.mapping, only.matched_by),))
     whose, disputed = _of_one_person(candidates)
@@ -89,8 +89,16 @@ def rank(query: Query, mappings: Sequence[Mapping]) -> Match:
     return Match(query, tuple(answers))
 
 
-def _rank_of(mapping: Mapping) -> tuple[int, float]:
-    return mapping.strength, mapping.issued.timestamp()
+def _rank_of(mapping: Mapping) -> tuple[int, float, int, int, str, str]:
+    """Strength, then time, then place in the log; the rest only makes the order the same everywhere."""
+    return (
+        mapping.strength,
+        mapping.issued.timestamp(),
+        mapping.leaf if mapping.leaf is not None else -1,
+        mapping.x_id.value if mapping.x_id is not None else 0,
+        str(mapping.target_id),
+        mapping.origin,
+    )
 
 
 def _of_one_person(candidates: list[Candidate]) -> tuple[list[Candidate], bool]:

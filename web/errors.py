@@ -59,7 +59,8 @@ def _of_http(error: HTTPException) -> Failure:
     problem = OF_STATUS.get(error.status_code)
     if problem is None:
         problem = PROBLEMS["invalid-request"] if error.status_code < 500 else PROBLEMS["internal"]
-    headers = {name: value for name, value in (error.headers or {}).items() if name.lower() == "allow"}
+    allowed = (error.headers or {}).get("allow")
+    headers = {"allow": ", ".join(sorted(allowed.split(", ")))} if allowed else {}
     detail = error.detail if problem.slug == "invalid-request" else ""
     return Failure(problem, detail, headers)
 

@@ -57,6 +57,10 @@ MappingRow = tuple[
 ]
 """A row of `mapping` in the order of the COPY columns, for those who make millions of them."""
 
+# Looked up, not called: an enum's constructor takes longer than the rest of a row.
+_STRENGTH_OF: Final = {strength.value: strength for strength in Strength}
+_STATE_OF: Final = {state.value: state for state in MappingState}
+
 _evidence_decoder: Final = msgspec.json.Decoder(tuple[Evidence, ...])
 _evidence_encoder: Final = msgspec.json.Encoder()
 
@@ -174,13 +178,13 @@ def _mapping_of(row: asyncpg.Record) -> Mapping:
         network,
         identity,
         label,
-        Strength(strength),
+        _STRENGTH_OF[strength],
         _evidence_decoder.decode(evidence),
         origin,
         leaf,
         issued,
         expires,
-        MappingState(state),
+        _STATE_OF[state],
     )
 
 

@@ -1,7 +1,6 @@
 """A whole instance for tests: the real server on a socket of its own, in a thread, over a database of the test."""
 
 import asyncio
-import socket
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -9,7 +8,7 @@ from typing import Any, TypeVar
 
 from hypercorn.asyncio import serve
 
-from deploy.serve import hypercorn_config
+from deploy.serve import free_port, hypercorn_config
 from deploy.services import build_services
 from directory.clock import Clock
 from directory.settings import Settings
@@ -90,14 +89,6 @@ class RunningInstance:
             else:
                 writer.close()
                 return
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -56,16 +56,18 @@ async def match(
     asked = await read_json(request, MatchIn)
     pair_limiter.take(client_keys.key_of(request.scope), len(asked.pairs)).check()
     queries = _queries_of(asked)
+    results: list[LookupOut] = []
     async with services.large_matches:
-        matches = await services.lookup.match(queries)
-    return _json(MatchOut(len(queries), len(matches), [lookup_out(each) for each in matches]))
+        async for matches in services.lookup.match_chunks(queries):
+            results += map(lookup_out, matches)
+    return _json(MatchOut(len(queries), len(results), results))
 
 
 def _queries_of(asked: MatchIn) -> list[Query]:
     queries: list[Query] = []
     try:
         for x_id, x_handle in asked.pairs:
-            queries.append(Query.parse_pair(x_id, x_handle))  # noqa: PERF401 - the length tells which pair is wrong
+            queries.append(Query.parse_pair(x_id, x_handle))
     except (InvalidIdentifier, InvalidQuery) as error:
         raise InvalidQuery(f"pair {len(queries) + 1}: {error}") from error
     return queries

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from directory.mappings import EvidenceKind, Network, Strength
+from directory.mappings import Evidence, Network, Strength
 from directory.queries import Query
-from directory.ranking import Answer, Match
+from directory.ranking import Answer, Match, MatchedBy
 from web.targets import profile_url
 
 StrengthLabel = Annotated[
@@ -16,22 +16,14 @@ StrengthLabel = Annotated[
 ]
 
 
-class EvidenceOut(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One thing that was seen."""
-
-    kind: EvidenceKind
-    at: datetime
-    ref: str | None = None
-
-
-class XAccountOut(msgspec.Struct, frozen=True):
+class XAccountOut(msgspec.Struct, frozen=True, gc=False):
     """An X account: the id is missing where only the handle was proven."""
 
     id: Annotated[str | None, Meta(description="The number of the account, as a string: it exceeds 2^53.")]
     handle: str | None
 
 
-class AnswerOut(msgspec.Struct, frozen=True):
+class AnswerOut(msgspec.Struct, frozen=True, gc=False):
     """Where the X account is now, on one network."""
 
     x: XAccountOut
@@ -42,29 +34,29 @@ class AnswerOut(msgspec.Struct, frozen=True):
     ]
     url: str
     strength: StrengthLabel
-    matched_by: Annotated[str, Meta(description="`id` or `handle`: which half of the query found it.")]
+    matched_by: Annotated[MatchedBy, Meta(description="`id` or `handle`: which half of the query found it.")]
     may_follow: Annotated[
         bool, Meta(description="Whether it is sure enough to be followed without a person's tick.")
     ]
     disputed: Annotated[
         bool, Meta(description="Instances name different accounts with equal strength: never follow.")
     ]
-    evidence: list[EvidenceOut]
+    evidence: tuple[Evidence, ...]
     origin: Annotated[str, Meta(description="The log that says it.")]
-    agreeing: Annotated[list[str], Meta(description="Other origins that name the same account.")]
+    agreeing: Annotated[tuple[str, ...], Meta(description="Other origins that name the same account.")]
     leaf: Annotated[int | None, Meta(description="Its index in the log of its origin.")]
     issued: datetime
     expires: datetime
 
 
-class QueryOut(msgspec.Struct, frozen=True):
+class QueryOut(msgspec.Struct, frozen=True, gc=False):
     """What was asked."""
 
     id: str | None
     handle: str | None
 
 
-class LookupOut(msgspec.Struct, frozen=True):
+class LookupOut(msgspec.Struct, frozen=True, gc=False):
     """One query and its answers; none where nobody said yet where this account is."""
 
     query: QueryOut
@@ -141,12 +133,12 @@ def answer_out(answer: Answer) -> AnswerOut:
         str(mapping.target_handle),
         profile_url(mapping.target_id),
         _STRENGTH_LABELS[mapping.strength],
-        answer.matched_by.value,
+        answer.matched_by,
         answer.may_follow,
         answer.disputed,
-        [EvidenceOut(evidence.kind, evidence.at, evidence.ref) for evidence in mapping.evidence],
+        mapping.evidence,
         mapping.origin,
-        list(answer.agreeing),
+        answer.agreeing,
         mapping.leaf,
         mapping.issued,
         mapping.expires,

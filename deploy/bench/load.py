@@ -1,0 +1,87 @@
+"""Load over real sockets, from as light a client as Python allows: prepared requests, answers not parsed."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from itertools import cycle, islice
+from typing import Final
+
+import msgspec
+
+WARM_UP_SHARE: Final = 0.2
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What a run of requests took. Times in seconds."""
+
+    requests: int
+    per_second: float
+    p50: float
+    p99: float
+
+
+class UnexpectedAnswer(Exception):
+    """The server answered with something else than 200: the figures would mean nothing."""
+
+
+async def measure_load(port: int, requests: Sequence[bytes], *, connections: int, seconds: float) -> Load:
+    """Keeps `connections` busy for `seconds`, each with one request at a time. Raises UnexpectedAnswer."""
+    warm_until = time.perf_counter() + seconds * WARM_UP_SHARE
+    until = warm_until + seconds
+    times: list[float] = []
+
+    async def keep_busy(first: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            for request in islice(cycle(requests), first, None):
+                started = time.perf_counter()
+                if started >= until:
+                    return
+                writer.write(request)
+                await _read_answer(reader)
+                if started >= warm_until:
+                    times.append(time.perf_counter() - started)
+        finally:
+            writer.close()
+
+    share = max(1, len(requests) // connections)
+    await asyncio.gather(*(keep_busy(number * share) for number in range(connections)))
+    times.sort()
+    return Load(len(times), len(times) / seconds, times[len(times) // 2], times[int(len(times) * 0.99)])
+
+
+async def _read_answer(reader: asyncio.StreamReader) -> int:
+    head = await reader.readuntil(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise UnexpectedAnswer(head.partition(b"\r\n")[0].decode("latin-1"))
+    start = head.lower().index(b"content-length:") + len(b"content-length:")
+    length = int(head[start : head.index(b"\r\n", start)])
+    await reader.readexactly(length)
+    return length
+
+
+def get_request(path: str) -> bytes:
+    """A GET as it goes over the wire."""
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+
+def post_json_request(path: str, body: bytes) -> bytes:
+    """A POST of JSON as it goes over the wire."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def time_request(port: int, request: bytes) -> float:
+    """Seconds that one request takes on a connection of its own."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**26)
+    try:
+        started = time.perf_counter()
+        writer.write(request)
+        await writer.drain()
+        await _read_answer(reader)
+        return time.perf_counter() - started
+    finally:
+        writer.close()

@@ -1,0 +1,47 @@
+"""What was measured, as a table of ratios with their targets."""
+
+from typing import Final
+
+import msgspec
+from rich.table import Table
+
+
+class Result(msgspec.Struct, frozen=True):
+    """One ratio. It is good at most (or at least) at `target`; without a target it only informs."""
+
+    name: str
+    measured: str
+    reference: str
+    ratio: float
+    target: float | None = None
+    at_least: bool = False
+
+    @property
+    def is_good(self) -> bool:
+        if self.target is None:
+            return True
+        return self.ratio >= self.target if self.at_least else self.ratio <= self.target
+
+
+_HEADERS: Final = ("", "What", "Measured", "Against", "Ratio", "Target")
+
+
+def results_table(results: list[Result]) -> Table:
+    """For the terminal."""
+    table = Table(*_HEADERS, box=None)
+    for result in results:
+        table.add_row("[green]✓[/]" if result.is_good else "[red]✗[/]", *_cells(result))
+    return table
+
+
+def results_markdown(results: list[Result]) -> str:
+    """For docs/performance.md."""
+    lines = [f"| {' | '.join(_HEADERS[1:])} |", "|---|---|---|---|---|"]
+    lines += [f"| {' | '.join(_cells(result))} |" for result in results]
+    return "\n".join(lines)
+
+
+def _cells(result: Result) -> tuple[str, ...]:
+    sign = "≥" if result.at_least else "≤"
+    target = "" if result.target is None else f"{sign} {result.target:g}"
+    return result.name, result.measured, result.reference, f"{result.ratio:.2f}", target

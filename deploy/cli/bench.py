@@ -1,0 +1,42 @@
+"""`passerelle bench`."""
+
+import asyncio
+import sys
+
+import click
+
+from deploy.bench.directory import bench_directory
+from deploy.bench.results import results_markdown, results_table
+from deploy.cli.output import console, errors
+from deploy.database import bench_server
+from directory.demo import MAX_PEOPLE
+from directory.settings import load_settings
+
+
+@click.command("bench")
+@click.option("--people", type=click.IntRange(1_000, MAX_PEOPLE), default=1_000_000, show_default=True)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.5, 60),
+    default=3.0,
+    show_default=True,
+    help="Length of one run of load.",
+)
+@click.option("--markdown", is_flag=True, help="Print the table for docs/performance.md.")
+def command(people: int, seconds: float, markdown: bool) -> None:
+    """Measure how fast it is, as ratios to the bare limit. Ends with 1 where a target is missed.
+
+    Works in databases of its own, `passerelle_bench_<people>`, in the folder `bench` of the data folder (or
+    on the server of PASSERELLE_DATABASE_URL), and keeps them for the next time: the first run fills them,
+    which takes about half a minute for a million people.
+    """
+    with (
+        bench_server(load_settings()) as dsn,
+        errors.status("Measuring; other work on this machine disturbs"),
+    ):
+        results = asyncio.run(bench_directory(dsn, people, seconds))
+    if markdown:
+        click.echo(results_markdown(results))
+    else:
+        console.print(results_table(results))
+    sys.exit(0 if all(result.is_good for result in results) else 1)
