@@ -14,6 +14,7 @@ from directory.networks.limits import MAX_HEAD_BYTES, MAX_HEADERS, MAX_INTERIM_A
 from directory.networks.urls import Target
 
 _HEAD_TOO_LARGE: Final = 431
+_VERSIONS: Final = frozenset({b"1.0", b"1.1"})
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -100,14 +101,18 @@ class Exchange:
         for _ in range(MAX_INTERIM_ANSWERS + 1):
             event = await self._next_event()
             if isinstance(event, h11.Response):
-                headers = event.headers.raw_items()
-                size = sum(len(name) + len(value) + 4 for name, value in headers)
-                if len(headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
-                    raise self._too_large_head()
-                return event
+                return self._checked_head(event)
             if not isinstance(event, h11.InformationalResponse):
                 raise self._bad("ended without an answer")
         raise self._bad("announced its answer too many times")
+
+    def _checked_head(self, head: h11.Response) -> h11.Response:
+        size = sum(len(name) + len(value) + 4 for name, value in head.headers)
+        if len(head.headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
+            raise self._too_large_head()
+        if head.http_version not in _VERSIONS:
+            raise self._bad("answered in a version of HTTP that was not asked for")
+        return head
 
     async def _receive_body(self, head: h11.Response) -> bytes:
         values: dict[bytes, bytes] = dict(head.headers)
