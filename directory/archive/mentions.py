@@ -4,6 +4,7 @@ Lenient in content: names are a help, and X wrote these files in many ways over 
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final, NamedTuple
 
 from directory.archive.json_stream import Event
@@ -12,10 +13,10 @@ from directory.archive.problems import ArchiveError, ArchiveProblem
 from directory.errors import InvalidIdentifier
 from directory.identifiers import XHandle, XId
 
-_OPENING: Final = frozenset({"start_map", "start_array"})
-_CLOSING: Final = frozenset({"end_map", "end_array"})
-_MENTION_FIELDS: Final = frozenset({"id_str", "id", "screen_name"})
-_TWEET_FIELDS: Final = frozenset({"id_str", "id"})
+_FIELDS: Final = frozenset({"id_str", "id", "screen_name"})
+_TWEET: Final[list[object]] = ["tweet"]
+_MENTIONS: Final[list[object]] = ["entities", "user_mentions"]
+_ITEM_DEPTH: Final = 2
 _NOWHERE: Final = -1
 
 
@@ -35,63 +36,51 @@ class MentionReader:
 
     def __init__(self, file: str) -> None:
         self._file = file
-        self._depth = 0
         self._keys: list[object] = [None] * (MAX_DEPTH + 1)
+        """At each depth the key that the parser stands behind; None in an array."""
         self._tweet_id: object = None
-        self._mention_depth = _NOWHERE
         self._fields: dict[object, object] = {}
+        self._mention_depth = _NOWHERE
         self._mentions: list[tuple[int, str]] = []
         self.skipped = 0
         """Mentions without a readable id and handle: of deleted accounts, mostly."""
 
     def read(self, batches: Iterable[list[Event]]) -> Iterator[Mention]:
         """Raises ArchiveError(WRONG_SHAPE) where it is no list of objects, or nested too deep."""
-        for events in batches:
-            for event, value in events:
-                if event == "map_key":
-                    self._keys[self._depth] = value
-                elif event in _OPENING:
-                    self._open(event)
-                elif event not in _CLOSING:
-                    self._take_value(value)
-                elif self._depth == 2:
+        depth, keys = 0, self._keys
+        for event, value in chain.from_iterable(batches):
+            if event == "map_key":
+                keys[depth] = value
+            elif event in {"start_map", "start_array"}:
+                if depth < _ITEM_DEPTH or depth == MAX_DEPTH:
+                    self._check_opening(depth, event)
+                depth += 1
+                keys[depth] = None
+            elif event in {"end_map", "end_array"}:
+                if depth == self._mention_depth:
+                    self._finish_mention()
+                depth -= 1
+                if depth == 1:
                     yield from self._finish_tweet()
-                else:
-                    self._close()
+            elif keys[depth] in _FIELDS or depth < _ITEM_DEPTH:
+                self._take_value(depth, value)
 
-    def _open(self, event: str) -> None:
-        depth = self._depth
-        if depth >= MAX_DEPTH or (depth < 2 and event != ("start_array", "start_map")[depth]):
+    def _check_opening(self, depth: int, event: str) -> None:
+        if depth == MAX_DEPTH or event != ("start_array", "start_map")[depth]:
             raise ArchiveError(ArchiveProblem.WRONG_SHAPE, self._file)
-        if event == "start_map" and self._is_mention_list(depth):
-            self._mention_depth = depth + 1
-            self._fields = {}
-        self._depth = depth + 1
-        self._keys[depth + 1] = None
 
-    def _is_mention_list(self, depth: int) -> bool:
-        """Whether `depth` lies in `entities.user_mentions` of the tweet itself, not of one inside it."""
-        if depth not in {4, 5}:
-            return False
-        keys = self._keys
-        is_wrapped = keys[2] == "tweet"
-        return depth == 4 + is_wrapped and keys[depth - 2 : depth] == ["entities", "user_mentions"]
-
-    def _take_value(self, value: object) -> None:
-        key = self._keys[self._depth]
-        if self._depth == self._mention_depth:
-            if key in _MENTION_FIELDS:
-                self._fields[key] = value
-        elif self._depth <= 1:
+    def _take_value(self, depth: int, value: object) -> None:
+        """Only the mentions of the tweet itself count, not those of a tweet inside it."""
+        if depth < _ITEM_DEPTH:
             raise ArchiveError(ArchiveProblem.WRONG_SHAPE, self._file)
-        elif key in _TWEET_FIELDS and self._depth == 2 + (self._keys[2] == "tweet"):
+        path = self._keys[_ITEM_DEPTH:depth]
+        if path[:1] == _TWEET:
+            path = path[1:]
+        if not path:
             self._tweet_id = value
-
-    def _close(self) -> None:
-        if self._depth == self._mention_depth:
-            self._mention_depth = _NOWHERE
-            self._finish_mention()
-        self._depth -= 1
+        elif len(path) == 3 and path[:2] == _MENTIONS:
+            self._mention_depth = depth
+            self._fields[self._keys[depth]] = value
 
     def _finish_mention(self) -> None:
         x_id = _parse_id(self._fields.get("id_str")) or _parse_id(self._fields.get("id"))
@@ -100,6 +89,8 @@ class MentionReader:
             self._mentions.append((x_id, handle))
         else:
             self.skipped += 1
+        self._fields = {}
+        self._mention_depth = _NOWHERE
 
     def _finish_tweet(self) -> Iterator[Mention]:
         tweet_id = _parse_id(self._tweet_id) or 0
@@ -107,7 +98,6 @@ class MentionReader:
             yield Mention(tweet_id, x_id, handle)
         self._tweet_id = None
         self._mentions = []
-        self._depth = 1
 
 
 def _parse_id(text: object) -> int | None:

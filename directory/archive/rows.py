@@ -4,6 +4,7 @@ Strict in every row: a list that was changed may name strangers.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final
 
 from directory.archive.json_stream import Event
@@ -11,10 +12,10 @@ from directory.archive.problems import ArchiveError, ArchiveProblem
 from directory.errors import InvalidIdentifier
 from directory.identifiers import XId
 
+_LIST_DEPTH: Final = 1
 _ROW_DEPTH: Final = 2
 _FIELDS_DEPTH: Final = 3
-_OPENING: Final = frozenset({"start_map", "start_array"})
-_CLOSING: Final = frozenset({"end_map", "end_array"})
+_ID_FIELD: Final = "accountId"
 
 
 def read_ids(batches: Iterable[list[Event]], key: str, file: str) -> Iterator[int]:
@@ -22,65 +23,57 @@ def read_ids(batches: Iterable[list[Event]], key: str, file: str) -> Iterator[in
 
     Raises ArchiveError: WRONG_SHAPE, NUMBERS_FOR_STRINGS, BAD_ID.
     """
-    machine = _RowMachine(key, file)
-    for events in batches:
-        yield from machine.take(events)
+    return _RowReader(key, file).read(batches)
 
 
-class _RowMachine:
-    """Where in a list the parser stands: depth 1 in the list, 2 in a row, 3 among its fields."""
-
+class _RowReader:
     def __init__(self, key: str, file: str) -> None:
         self._key = key
         self._file = file
-        self._depth = 0
         self._row_key: object = None
-        self._field: object = None
         self._found: int | None = None
 
-    def take(self, events: list[Event]) -> Iterator[int]:
-        for event, value in events:
+    def read(self, batches: Iterable[list[Event]]) -> Iterator[int]:
+        depth = 0
+        field: object = None
+        for event, value in chain.from_iterable(batches):
             if event == "map_key":
-                self._enter_key(value)
-            elif event in _OPENING:
-                self._open(event)
-            elif event in _CLOSING:
-                self._depth -= 1
-                if self._depth == 1:
+                field = value
+                if depth == _ROW_DEPTH:
+                    self._take_row_key(value)
+            elif event in {"start_map", "start_array"}:
+                self._check_opening(depth, field, event)
+                depth += 1
+            elif event in {"end_map", "end_array"}:
+                depth -= 1
+                if depth == _LIST_DEPTH:
                     yield self._finish_row()
-            else:
-                self._take_value(event, value)
-
-    def _enter_key(self, key: object) -> None:
-        if self._depth == _ROW_DEPTH:
-            if key != self._key or self._row_key is not None:
+            elif depth < _FIELDS_DEPTH:
                 raise self._error(ArchiveProblem.WRONG_SHAPE)
-            self._row_key = key
-        elif self._depth == _FIELDS_DEPTH:
-            self._field = key
+            elif field == _ID_FIELD and depth == _FIELDS_DEPTH:
+                self._take_id(event, value)
 
-    def _open(self, event: str) -> None:
-        # A list of maps of maps; what X may add inside of them one day, no deeper, is passed over.
-        expected = "start_array" if self._depth == 0 else "start_map"
-        if self._depth > _FIELDS_DEPTH + 1 or (self._depth < _FIELDS_DEPTH and event != expected):
+    def _take_row_key(self, key: object) -> None:
+        if key != self._key or self._row_key is not None:
             raise self._error(ArchiveProblem.WRONG_SHAPE)
-        if self._depth == _FIELDS_DEPTH and self._field == "accountId":
-            raise self._error(ArchiveProblem.WRONG_SHAPE)
-        self._depth += 1
+        self._row_key = key
 
-    def _take_value(self, event: str, value: object) -> None:
-        if self._depth < _FIELDS_DEPTH:
+    def _check_opening(self, depth: int, field: object, event: str) -> None:
+        """A list of maps of maps; what X may add inside of them one day, no deeper, is passed over."""
+        if depth < _FIELDS_DEPTH:
+            is_expected = event == ("start_map" if depth else "start_array")
+        else:
+            is_expected = depth == _FIELDS_DEPTH and field != _ID_FIELD
+        if not is_expected:
             raise self._error(ArchiveProblem.WRONG_SHAPE)
-        if self._depth == _FIELDS_DEPTH and self._field == "accountId":
-            self._found = self._parse_id(event, value)
 
-    def _parse_id(self, event: str, value: object) -> int:
+    def _take_id(self, event: str, value: object) -> None:
         if event == "number":
             raise self._error(ArchiveProblem.NUMBERS_FOR_STRINGS)
         if event != "string" or self._found is not None:
             raise self._error(ArchiveProblem.WRONG_SHAPE)
         try:
-            return XId.parse(value).value
+            self._found = XId.parse(value).value
         except InvalidIdentifier as error:
             raise self._error(ArchiveProblem.BAD_ID) from error
 
@@ -88,7 +81,7 @@ class _RowMachine:
         found = self._found
         if found is None:
             raise self._error(ArchiveProblem.WRONG_SHAPE)
-        self._row_key = self._field = self._found = None
+        self._row_key = self._found = None
         return found
 
     def _error(self, code: ArchiveProblem) -> ArchiveError:

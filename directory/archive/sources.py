@@ -78,12 +78,12 @@ def _catalogue_zip(file: BinaryIO, name: str, max_entries: int) -> Catalogue:
             raise ArchiveError(ArchiveProblem.UNSAFE_PATH, name)
         if (found := catalogue.wants(entry.path)) is None:
             continue
-        check_entry(entry)
+        check_entry(entry, size)
 
         def read(report: Report, entry: ZipEntry = entry) -> Iterator[bytes]:
             return read_entry(file, entry, report)
 
-        catalogue.add(entry.path, Member(*found, entry.path, min(entry.compressed_bytes, size), read))
+        catalogue.add(entry.path, Member(*found, entry.path, entry.compressed_bytes, read))
     return catalogue
 
 

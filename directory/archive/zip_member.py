@@ -19,7 +19,7 @@ _DEFLATED: Final = 8
 _RAW_DEFLATE: Final = -15
 
 
-def check_entry(entry: ZipEntry) -> None:
+def check_entry(entry: ZipEntry, zip_bytes: int) -> None:
     """Refuses what cannot be read, before a byte of it is. Raises ArchiveError."""
     if entry.is_encrypted:
         raise ArchiveError(ArchiveProblem.ZIP_ENCRYPTED, entry.path)
@@ -27,15 +27,16 @@ def check_entry(entry: ZipEntry) -> None:
         raise ArchiveError(ArchiveProblem.ZIP_METHOD, entry.path)
     if _is_bomb(entry.decompressed_bytes, entry.compressed_bytes):
         raise ArchiveError(ArchiveProblem.ZIP_BOMB, entry.path)
+    if entry.header_offset + _LOCAL.size + entry.compressed_bytes > zip_bytes:
+        raise _damaged(entry)
 
 
 def read_entry(file: BinaryIO, entry: ZipEntry, report: Callable[[int], None]) -> Iterator[bytes]:
     """The file's bytes in chunks of at most CHUNK_BYTES; `report` gets the compressed bytes taken.
 
-    Raises ArchiveError where the data breaks off, differs from its checksum, or swells.
-    OSError passes.
+    The entry has passed `check_entry`. Raises ArchiveError where the data breaks off, differs from its
+    checksum, or swells. OSError passes.
     """
-    check_entry(entry)
     compressed = _compressed_chunks(file, entry, report)
     crc = 0
     count = 0
@@ -64,8 +65,6 @@ def _compressed_chunks(file: BinaryIO, entry: ZipEntry, report: Callable[[int], 
 
 
 def _data_offset(file: BinaryIO, entry: ZipEntry) -> int:
-    if entry.header_offset >= 2**63:
-        raise _damaged(entry)
     file.seek(entry.header_offset)
     header = file.read(_LOCAL.size)
     if len(header) < _LOCAL.size or not header.startswith(_LOCAL_MAGIC):
