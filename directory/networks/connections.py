@@ -139,6 +139,7 @@ class IdleConnections:
 
     def __init__(self) -> None:
         self._idle: list[Connection] = []
+        self._is_closed = False
 
     async def take(self, origin: tuple[str, str, int]) -> Connection | None:
         """One that is still of use, if there is one."""
@@ -152,6 +153,9 @@ class IdleConnections:
 
     def give(self, connection: Connection) -> None:
         """Keeps a connection whose exchange has come to its end."""
+        if self._is_closed:
+            connection.close()
+            return
         self._drop_expired()
         while len(self._idle) >= MAX_IDLE:
             self._idle.pop(0).close()
@@ -159,7 +163,8 @@ class IdleConnections:
         self._idle.append(connection)
 
     def close(self) -> None:
-        """Closes them all."""
+        """Closes them all, and those that come later."""
+        self._is_closed = True
         while self._idle:
             self._idle.pop().close()
 
@@ -209,6 +214,6 @@ class Slots:
                     semaphore.release()
                     raise
         except TimeoutError:
-            raise Busy(host, "all the connections we allow ourselves to it are in use") from None
+            raise Busy(host, "all the connections that we allow ourselves are in use") from None
         finally:
             self._waiting -= 1

@@ -20,7 +20,7 @@ import msgspec
 
 from directory.networks.answers import Answer
 from directory.networks.connections import Dialer, IdleConnections, Slots
-from directory.networks.errors import BadAnswer, Refused, TooSlow, Unreachable, Unsendable
+from directory.networks.errors import BadAnswer, NetworkError, Refused, TooSlow, Unreachable, Unsendable
 from directory.networks.exchange import Exchange, Headers, Received, Request
 from directory.networks.limits import Limits
 from directory.networks.resolver import Resolve, resolve_by_system
@@ -154,25 +154,33 @@ class GuardedClient:
             raise TooSlow(target.host, "the answer takes too long", may_have_arrived=True) from None
 
     async def _follow(self, request: Request, limits: Limits, redirects: int) -> Answer:
-        for hops_left in range(redirects, -1, -1):
-            received = await self._exchange(request, limits)
-            answer = Answer(received.status, received.headers, received.body, request.target)
-            location = answer.header("location")
-            if redirects == 0 or received.status not in _REDIRECTS or location is None:
-                return answer
-            if hops_left:
-                request = self._redirected(request, location)
-        raise BadAnswer(request.target.host, "redirects too many times", may_have_arrived=True)
+        answer = await self._ask(request, limits)
+        try:
+            for _ in range(redirects):
+                if not _is_redirect(answer):
+                    return answer
+                request = self._redirected(request, answer.header("location") or "")
+                answer = await self._ask(request, limits)
+        except NetworkError as error:
+            error.may_have_arrived = True  # at the first server
+            raise
+        if redirects and _is_redirect(answer):
+            raise BadAnswer(request.target.host, "redirects too many times", may_have_arrived=True)
+        return answer
+
+    async def _ask(self, request: Request, limits: Limits) -> Answer:
+        received = await self._exchange(request, limits)
+        return Answer(received.status, received.headers, received.body, request.target)
 
     def _redirected(self, request: Request, location: str) -> Request:
         here = request.target
         try:
             url = urljoin(str(here), location)
         except ValueError:
-            raise BadAnswer(here.host, "redirects to nowhere", may_have_arrived=True) from None
+            raise BadAnswer(here.host, "redirects to nowhere") from None
         there = parse_target(url, allow_loopback=self._allow_loopback)
         if there.scheme != here.scheme:
-            raise Refused(there.host, "the redirect leaves https", may_have_arrived=True)
+            raise Refused(there.host, "the redirect leaves https")
         headers = request.headers
         if there.origin != here.origin:
             headers = tuple(pair for pair in headers if pair[0] in _HEADERS_FOR_ANYONE)
@@ -228,3 +236,7 @@ class GuardedClient:
             raise Unsendable(target.host, "the method or the headers do not fit into HTTP")
         ours = (("user-agent", self._user_agent), ("accept-encoding", "gzip, identity"))
         return (*ours, *named.items())
+
+
+def _is_redirect(answer: Answer) -> bool:
+    return answer.status in _REDIRECTS and answer.header("location") is not None

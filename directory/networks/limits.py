@@ -14,7 +14,7 @@ SLOW_START_S: Final = 5.0
 class Limits:
     """The limits of one request. Times are in seconds, sizes in bytes."""
 
-    # To look up the name, or to get a free connection of ours: each. To connect, TLS included: as long again.
+    # Each of: to have one of our own places, to look up the name, to connect with TLS.
     connect_s: float = 5.0
     # From the request being written until the answer begins.
     first_byte_s: float = 10.0

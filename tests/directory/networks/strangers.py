@@ -28,6 +28,8 @@ class Stranger:
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
     names_asked_for: list[str | None] = field(default_factory=list)
+    # One permit for each connection that has ended: a test can wait for the end of one.
+    ended: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
 
     @property
     def url(self) -> str:
@@ -55,6 +57,7 @@ async def stranger(
                 await writer.drain()
         writer.transport.abort()
         at_work.discard(task)
+        them.ended.release()
 
     context = server_tls(them) if tls else None
     server = await asyncio.start_server(serve, host, 0, ssl=context)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from directory.networks.connections import MAX_IDLE
 from directory.networks.errors import BadAnswer, BadStatus, Unreachable
 from directory.networks.http import GuardedClient, user_agent
 from tests.directory.networks.strangers import OK, answer, loopback_client, names, says, stranger
@@ -178,3 +179,27 @@ async def test_an_unknown_name_is_unreachable() -> None:
 async def test_the_systems_resolver_knows_this_machine() -> None:
     async with stranger(says(OK)) as them, loopback_client() as ours:
         assert (await ours.get(f"http://localhost:{them.port}/")).status == 200
+
+
+async def test_only_some_connections_are_kept_and_none_after_the_end() -> None:
+    """Every server a stranger names would otherwise cost us an open connection."""
+    hosts = [f"h{number}.example.net" for number in range(MAX_IDLE + 4)]
+    async with stranger(says(OK)) as them:
+        async with loopback_client(resolve=names({host: ["127.0.0.1"] for host in hosts})) as ours:
+            for host in hosts:
+                await ours.get(f"http://{host}:{them.port}/")
+            for _ in range(4):
+                await them.ended.acquire()
+            assert them.ended.locked()
+        for _ in range(MAX_IDLE):
+            await them.ended.acquire()
+
+
+async def test_a_connection_is_not_kept_for_long(
+    client: GuardedClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("directory.networks.connections.IDLE_S", -1.0)
+    async with stranger(says(OK)) as them:
+        await client.get(them.url)
+        await client.get(them.url)
+    assert them.connections == 2

@@ -133,9 +133,10 @@ async def test_a_redirect_that_leads_inside(
     moved = f"HTTP/1.1 302 Found\r\ncontent-length: 0\r\nlocation: {location}\r\n\r\n".encode("latin-1")
     async with stranger(says(moved), tls=True) as them:
         internet.port = them.port
-        with pytest.raises(Refused):
+        with pytest.raises(Refused) as caught:
             await at_host.get(URL, redirects=5)
     assert len(them.requests) == 1
+    assert caught.value.may_have_arrived, "the first server was asked"
     assert internet.dialled == [(PUBLIC, 443)]
 
 
