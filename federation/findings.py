@@ -1,0 +1,82 @@
+"""What fsck finds wrong in a log, and where."""
+
+import enum
+from dataclasses import dataclass
+
+from federation.tlog.tiles import Bundle, Tile
+
+
+class Fault(enum.StrEnum):
+    """Each kind of damage; the words are stable, for programs."""
+
+    MISSING = "missing"
+    """A tile or an entry bundle is not there."""
+    WRONG_LENGTH = "wrong-length"
+    """A tile or an entry bundle is longer or shorter than its width."""
+    WRONG_PREFIX = "wrong-prefix"
+    """An entry's length is not written as 33."""
+    WRONG_HASH = "wrong-hash"
+    """A tile's hash is not that of what lies below it, which the tree above confirms."""
+    WRONG_ENTRY = "wrong-entry"
+    """An entry does not hash to its leaf, which the tree above confirms."""
+    WRONG_SUBTREE = "wrong-subtree"
+    """A tile agrees with what lies below it, but not with the tree above."""
+    WRONG_ROOT = "wrong-root"
+    """Neither tiles nor entries lead to the root that was signed."""
+    FIRST_ENTRY = "first-entry"
+    """The log does not begin with an operations document."""
+    OPERATIONS_MISSING = "operations-missing"
+    OPERATIONS_MISMATCH = "operations-mismatch"
+    """The operations document does not hash to its entry."""
+    OPERATIONS_UNTRUSTED = "operations-untrusted"
+    """The operations document does not follow from the one before."""
+    BODY_MISSING = "body-missing"
+    """A leaf has no body, and no revoke names it."""
+    BODY_MISMATCH = "body-mismatch"
+    """Salt and body do not hash to the leaf's commitment."""
+    BODY_NOT_ERASED = "body-not-erased"
+    """A leaf is revoked, and its body is still there."""
+    SALT_NOT_ERASED = "salt-not-erased"
+    """A body is gone, and its salt is still there."""
+    STRAY_ROW = "stray-row"
+    """A salt or body belongs to no mapping's leaf, or stands twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fault: in which tile or bundle and from which byte on, or at which leaf."""
+
+    fault: Fault
+    place: Tile | Bundle | None = None
+    byte: int | None = None
+    leaf: int | None = None
+    detail: str = ""
+
+    def __str__(self) -> str:
+        where = [
+            str(self.place or ""),
+            "" if self.byte is None else f"byte {self.byte}",
+            "" if self.leaf is None else f"leaf {self.leaf}",
+        ]
+        told = " ".join(filter(None, where))
+        return ": ".join(filter(None, [told, f"{_SAID[self.fault]}{self.detail and f' ({self.detail})'}"]))
+
+
+_SAID = {
+    Fault.MISSING: "is missing",
+    Fault.WRONG_LENGTH: "has a wrong length",
+    Fault.WRONG_PREFIX: "the length of an entry is not 33",
+    Fault.WRONG_HASH: "the hash is not that of what lies below",
+    Fault.WRONG_ENTRY: "the entry does not hash to its leaf",
+    Fault.WRONG_SUBTREE: "does not hash to the tile above it",
+    Fault.WRONG_ROOT: "neither entries nor tiles lead to the signed root",
+    Fault.FIRST_ENTRY: "the log does not begin with an operations document",
+    Fault.OPERATIONS_MISSING: "the operations document is missing",
+    Fault.OPERATIONS_MISMATCH: "the operations document does not match its entry",
+    Fault.OPERATIONS_UNTRUSTED: "the operations document does not follow from the one before",
+    Fault.BODY_MISSING: "no body and no revoke",
+    Fault.BODY_MISMATCH: "body does not match its commitment",
+    Fault.BODY_NOT_ERASED: "revoked, but the body is still there",
+    Fault.SALT_NOT_ERASED: "the body is gone, but the salt is still there",
+    Fault.STRAY_ROW: "a salt or body that belongs to no mapping here",
+}
