@@ -85,7 +85,7 @@ def rank(query: Query, mappings: Sequence[Mapping]) -> Match:
         here = [candidate for candidate in whose if candidate.mapping.network is network]
         if here:
             answers += _answers_on_network(here, disputed=disputed)
-    answers.sort(key=lambda answer: _rank_of(answer.mapping), reverse=True)
+    answers.sort(key=lambda answer: answer.mapping.strength, reverse=True)
     return Match(query, tuple(answers))
 
 
