@@ -23,6 +23,12 @@ class RefutedReason(enum.StrEnum):
     POSTED_BEFORE = "posted-before"
     POSTED_IN_FUTURE = "posted-in-future"
     WRONG_AUTHOR = "wrong-author"
+    NO_LINK_BACK = "no-link-back"
+    """A profile or page was seen and does not link to the member's page."""
+    LINK_UNVERIFIED = "link-unverified"
+    """A Mastodon profile links to it, and its server has not verified that."""
+    CANNOT_SHOW_LINK = "cannot-show-link"
+    """Pages of X: they hold nothing for whoever is not signed in there, and never a link with rel="me"."""
 
 
 class UnreachableReason(enum.StrEnum):
@@ -80,6 +86,17 @@ SENTENCES: Final[dict[RefutedReason | UnreachableReason, str]] = {
     RefutedReason.WRONG_AUTHOR: N_(
         "That post was made by another X account: please sign in at X with the account you want to prove."
     ),
+    RefutedReason.NO_LINK_BACK: N_(
+        "That profile does not link to your page here yet: please add the link shown here to it, and save it."
+    ),
+    RefutedReason.LINK_UNVERIFIED: N_(
+        "Your profile links to your page here, but your server has not verified the link yet: "
+        "please save your profile there once more."
+    ),
+    RefutedReason.CANNOT_SHOW_LINK: N_(
+        "X shows no profile to other servers, so a link there cannot be checked: "
+        "please prove your X account with a post."
+    ),
     UnreachableReason.PROTECTED: N_(
         "X shows your posts only to your followers, so we cannot read it: "
         "please make your posts public for a few minutes."
@@ -118,3 +135,8 @@ SENTENCES: Final[dict[RefutedReason | UnreachableReason, str]] = {
         "This instance does not check posts on X: please prove your account in another way."
     ),
 }
+
+PROFILE_UNREACHABLE: Final = N_(
+    "We could not read that profile right now, so we keep trying for a day: there is nothing to do for you."
+)
+"""The sentence for any UnreachableReason where a profile or page was looked at, not a post on X."""

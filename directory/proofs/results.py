@@ -53,5 +53,13 @@ class Refuted(msgspec.Struct, frozen=True):
     reason: RefutedReason
 
 
+class Linked(msgspec.Struct, frozen=True):
+    """A profile links to the member's page of ours. The X id is told where the X profile is the one and a source told it."""
+
+    evidence: Evidence
+    x_id: XId | None = None
+
+
 Reading = PostSeen | Unreachable
 CheckResult = Verified | Refuted | Unreachable
+LinkResult = Linked | Refuted | Unreachable

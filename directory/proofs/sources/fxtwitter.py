@@ -5,13 +5,13 @@
 the operator gives its address. It does not tell of edits.
 """
 
-from html import unescape
 from typing import ClassVar, Final
 
 import msgspec
 
 from directory.errors import InvalidIdentifier
 from directory.identifiers import XHandle, XId
+from directory.proofs.html import unescape
 from directory.proofs.post_url import XPostId
 from directory.proofs.reasons import UnreachableReason
 from directory.proofs.results import PostSeen, Reading, Unreachable

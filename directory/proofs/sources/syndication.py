@@ -5,7 +5,6 @@
 (suspended), or as 404: none of these says which, so none of them says that the post is deleted.
 """
 
-from html import unescape
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
@@ -13,6 +12,7 @@ import msgspec
 
 from directory.errors import InvalidIdentifier
 from directory.identifiers import XHandle, XId
+from directory.proofs.html import unescape
 from directory.proofs.post_url import XPostId
 from directory.proofs.reasons import UnreachableReason
 from directory.proofs.results import PostSeen, Reading, Unreachable

@@ -1,0 +1,76 @@
+"""Links in what people write about themselves: whole pages, one field of a profile, a plain text."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from directory.proofs.html import Tag, read_html
+
+MAX_PAGE_CHARS: Final = 512 * 1024
+"""What stands further down is not read."""
+MAX_FIELD_CHARS: Final = 16 * 1024
+MAX_LINKS: Final = 2_000
+MAX_URL_CHARS: Final = 2_048
+
+_LINKING: Final = frozenset({"a", "area", "link"})
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+def links_back(source: str, page: str, base: str) -> bool:
+    """Whether an HTML page at `base` has a link with rel="me" to `page`. Total.
+
+    https://microformats.org/wiki/rel-me
+    """
+    return any(
+        "me" in rel.lower().split() and is_same_page(href, page, base)
+        for href, rel in _links(source[:MAX_PAGE_CHARS])
+    )
+
+
+def field_links_to(source: str, page: str) -> bool:
+    """Whether a piece of HTML has any link to `page`. Total."""
+    return any(is_same_page(href, page) for href, _ in _links(source[:MAX_FIELD_CHARS]))
+
+
+def text_names(text: str, page: str) -> bool:
+    """Whether a line of a plain text is the address of `page`, and nothing else. Total.
+
+    Anywhere in a text it would not do: "beware of <address>" is no link back.
+    """
+    return any(is_same_page(line.strip(), page) for line in re.split(r"[\r\n]+", text[:MAX_FIELD_CHARS]))
+
+
+def is_same_page(href: str, page: str, base: str = "") -> bool:
+    """Whether two addresses are the same but for letter case of the host, a last slash and a fragment. Total."""
+    if len(href) > MAX_URL_CHARS:
+        return False
+    try:
+        there, here = urlsplit(urljoin(base, href.strip())), urlsplit(page)
+        return _key(there) == _key(here)
+    except ValueError:
+        return False
+
+
+def _key(parts: SplitResult) -> tuple[str, str | None, int | None, str, str]:
+    scheme = parts.scheme.lower()
+    port = _DEFAULT_PORTS.get(scheme) if parts.port is None else parts.port
+    if scheme not in _DEFAULT_PORTS or "@" in parts.netloc or not parts.hostname:
+        raise ValueError(scheme)
+    return scheme, parts.hostname, port, parts.path.rstrip("/"), parts.query
+
+
+def _links(source: str) -> Iterator[tuple[str, str]]:
+    """Address and rel of the links, the first MAX_LINKS."""
+    count = 0
+    for piece in read_html(source):
+        if (
+            isinstance(piece, Tag)
+            and not piece.is_end
+            and piece.name in _LINKING
+            and "href" in piece.attributes
+        ):
+            yield piece.attributes["href"], piece.attributes.get("rel", "")
+            count += 1
+            if count == MAX_LINKS:
+                return

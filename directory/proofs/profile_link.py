@@ -1,0 +1,217 @@
+"""Whether a profile or a page links back to a member's page of ours: the `linked` proof.
+
+Our page links to the member's accounts with rel="me"; each account says so too by linking to our page:
+- Mastodon: a field of the profile that its server has verified (`verified_at`: it found our link to it);
+- Bluesky: the `website` of the profile, or a line of its description;
+- a web page: a link with rel="me";
+- X: serves its pages only to those who are signed in there, to programs that run scripts, and without
+  rel="me", so an X page shows nothing and is never asked. The website of an X profile is told by
+  FxTwitter-compatible services alone, where the operator has one.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from directory.clock import Clock
+from directory.errors import InvalidIdentifier
+from directory.identifiers import Acct, Did, XHandle, XId
+from directory.mappings import Evidence, EvidenceKind
+from directory.networks.answers import Answer
+from directory.networks.errors import BadAnswer, NetworkError
+from directory.networks.limits import Limits
+from directory.proofs.page_links import field_links_to, is_same_page, links_back, text_names
+from directory.proofs.reasons import RefutedReason, UnreachableReason
+from directory.proofs.results import Linked, LinkResult, Refuted, Unreachable
+from directory.proofs.sources.port import OK, of_status, read_json
+from directory.proofs.x_post import Getter, retry_after_s
+
+MAX_FIELDS: Final = 64
+"""Mastodon itself has 4, others have more."""
+PROFILE_LIMITS: Final = Limits(max_body_bytes=1024 * 1024)
+MAX_REDIRECTS: Final = 3
+
+_X_HOST = re.compile(r"(?:.+\.)?(?:x|twitter)\.com\.?")
+_UNREADABLE: Final = Unreachable(UnreachableReason.UNREADABLE)
+_NO_LINK: Final = Refuted(RefutedReason.NO_LINK_BACK)
+
+
+class LinkSeen(msgspec.Struct, frozen=True):
+    """The link back is there. `x_id` is the number of the X account, where one was told."""
+
+    x_id: XId | None = None
+
+
+LinkReading = LinkSeen | Refuted | Unreachable
+
+
+class _Field(msgspec.Struct):
+    value: str = ""
+    verified_at: str | None = None
+
+
+class _Account(msgspec.Struct):
+    acct: str
+    fields: list[_Field] = []
+
+
+class _BlueskyProfile(msgspec.Struct):
+    website: str | None = None
+    description: str | None = None
+
+
+class _BlueskyRecord(msgspec.Struct):
+    uri: str
+    value: _BlueskyProfile
+
+
+class _XrpcError(msgspec.Struct):
+    error: str = ""
+
+
+class _Website(msgspec.Struct):
+    url: str = ""
+
+
+class _XUser(msgspec.Struct):
+    screen_name: str
+    id: str | None = None
+    website: _Website | None = None
+
+
+class _XProfile(msgspec.Struct):
+    code: int
+    user: _XUser | None = None
+
+
+def read_mastodon_profile(account: Acct, page: str, status: int, body: bytes) -> LinkReading:
+    """What `GET /api/v1/accounts/lookup` of the home server says. Total.
+
+    https://docs.joinmastodon.org/methods/accounts/#lookup
+    """
+    if status != OK:
+        return of_status(status)
+    profile = read_json(body, _Account)
+    if profile is None or profile.acct.lower() not in {account.user.lower(), account.key}:
+        return _UNREADABLE
+    linking = [field for field in profile.fields[:MAX_FIELDS] if field_links_to(field.value, page)]
+    if any(field.verified_at for field in linking):
+        return LinkSeen()
+    return Refuted(RefutedReason.LINK_UNVERIFIED) if linking else _NO_LINK
+
+
+def read_bluesky_profile(did: Did, page: str, status: int, body: bytes) -> LinkReading:
+    """What `com.atproto.repo.getRecord` of the account's own server says about its profile. Total.
+
+    https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/actor/profile.json
+    """
+    if status == 400:
+        refused = read_json(body, _XrpcError)
+        has_none = refused is not None and refused.error == "RecordNotFound"
+        return _NO_LINK if has_none else of_status(status)
+    if status != OK:
+        return of_status(status)
+    record = read_json(body, _BlueskyRecord)
+    if record is None or not record.uri.startswith(f"at://{did}/"):
+        return _UNREADABLE
+    profile = record.value
+    is_linking = is_same_page(profile.website or "", page) or text_names(profile.description or "", page)
+    return LinkSeen() if is_linking else _NO_LINK
+
+
+def read_x_website(handle: XHandle, page: str, status: int, body: bytes) -> LinkReading:
+    """What `GET <base>/<handle>` of an FxTwitter-compatible service says about an X profile. Total."""
+    profile = read_json(body, _XProfile)
+    if status != OK or profile is None or profile.code != OK or profile.user is None:
+        return of_status(status)
+    user = profile.user
+    try:
+        if XHandle.parse(user.screen_name).key != handle.key:
+            return _UNREADABLE
+        x_id = None if user.id is None else XId.parse(user.id)
+    except InvalidIdentifier:
+        return _UNREADABLE
+    is_linking = user.website is not None and is_same_page(user.website.url, page)
+    return LinkSeen(x_id) if is_linking else _NO_LINK
+
+
+def read_web_page(url: str, page: str, status: int, body: bytes) -> LinkReading:
+    """What a page at `url` says. Total."""
+    if status != OK:
+        return of_status(status)
+    return LinkSeen() if links_back(body.decode("utf-8", "replace"), page, url) else _NO_LINK
+
+
+class LinkChecker:
+    """Looks at profiles and pages. Built once; keeps nothing between two looks."""
+
+    def __init__(self, client: Getter, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+
+    async def check_mastodon(self, account: Acct, api_base: str, page: str) -> LinkResult:
+        """`api_base`: where the account's home server answers, `https://<host>`."""
+        url = f"{api_base.rstrip('/')}/api/v1/accounts/lookup?{urlencode({'acct': account.user})}"
+        ref = f"https://{account.host}/@{account.user}"
+        return await self._check(
+            url, ref, lambda answer: read_mastodon_profile(account, page, answer.status, answer.body)
+        )
+
+    async def check_bluesky(self, did: Did, pds: str, page: str) -> LinkResult:
+        """`pds`: the account's own server, as its DID document names it."""
+        query = {"repo": str(did), "collection": "app.bsky.actor.profile", "rkey": "self"}
+        url = f"{pds.rstrip('/')}/xrpc/com.atproto.repo.getRecord?{urlencode(query)}"
+        ref = f"https://bsky.app/profile/{did}"
+        return await self._check(
+            url, ref, lambda answer: read_bluesky_profile(did, page, answer.status, answer.body)
+        )
+
+    async def check_x(self, handle: XHandle, fxtwitter: str | None, page: str) -> LinkResult:
+        """`fxtwitter`: the address of a compatible service; without one an X profile cannot be looked at."""
+        if fxtwitter is None:
+            return Refuted(RefutedReason.CANNOT_SHOW_LINK)
+        url = f"{fxtwitter.rstrip('/')}/{quote(str(handle))}"
+        ref = f"https://x.com/{handle}"
+        return await self._check(
+            url, ref, lambda answer: read_x_website(handle, page, answer.status, answer.body)
+        )
+
+    async def check_page(self, url: str, page: str) -> LinkResult:
+        """A page that somebody names; one on X is not asked."""
+        if _is_on_x(url):
+            return Refuted(RefutedReason.CANNOT_SHOW_LINK)
+
+        def read(answer: Answer) -> LinkReading:
+            # Where redirects ended: an open redirect of X, or to X, shows X's page and nobody's own.
+            if _is_on_x(answer.url):
+                return Refuted(RefutedReason.CANNOT_SHOW_LINK)
+            return read_web_page(answer.url, page, answer.status, answer.body)
+
+        return await self._check(url, url, read)
+
+    async def _check(self, url: str, ref: str, read: Callable[[Answer], LinkReading]) -> LinkResult:
+        try:
+            answer = await self._client.get(url, limits=PROFILE_LIMITS, redirects=MAX_REDIRECTS)
+        except BadAnswer:
+            return _UNREADABLE
+        except NetworkError:
+            return Unreachable(UnreachableReason.NO_ANSWER)
+        # In a thread: half a megabyte of hostile HTML takes a second.
+        reading = await asyncio.to_thread(read, answer)
+        if isinstance(reading, Unreachable):
+            return Unreachable(reading.reason, retry_after_s(answer, self._clock.now()))
+        if isinstance(reading, Refuted):
+            return reading
+        evidence = Evidence(kind=EvidenceKind.PROFILE_LINK, at=self._clock.now(), ref=ref)
+        return Linked(evidence, reading.x_id)
+
+
+def _is_on_x(url: str) -> bool:
+    try:
+        return _X_HOST.fullmatch(urlsplit(url).hostname or "") is not None
+    except ValueError:
+        return False

@@ -1,0 +1,43 @@
+"""How strong a mapping is, told by its evidence alone (DESIGN, 3)."""
+
+from collections.abc import Collection
+from typing import Final
+
+from directory.errors import InvalidIdentifier
+from directory.identifiers import parse_x_account
+from directory.mappings import Evidence, EvidenceKind, Strength
+
+_BINDS_ID: Final = frozenset({EvidenceKind.X_POST_ID, EvidenceKind.X_OAUTH})
+_BINDS_HANDLE: Final = frozenset({EvidenceKind.X_POST_HANDLE, EvidenceKind.X_CONFIRMED})
+_NEW_ACCOUNT: Final = frozenset({EvidenceKind.BLUESKY_OAUTH, EvidenceKind.MASTODON_OAUTH})
+
+
+def strength_of(evidence: Collection[Evidence]) -> Strength | None:
+    """The strongest that the evidence of one mapping carries; None where it carries nothing.
+
+    Both sides must be proven: the X account, and the new one. A profile link of the new account says
+    nothing about X: whoever puts a stranger's X name on their page of ours links to it from their own
+    account all the same. So `linked` needs the link from the X profile too, whose `ref` is on X.
+    Synthetic evidence carries nothing.
+    """
+    kinds = {piece.kind for piece in evidence}
+    links = [piece for piece in evidence if piece.kind is EvidenceKind.PROFILE_LINK]
+    is_new_account_proven = bool(kinds & _NEW_ACCOUNT)
+    if is_new_account_proven and kinds & _BINDS_ID:
+        return Strength.BOUND
+    if is_new_account_proven and kinds & _BINDS_HANDLE:
+        return Strength.HANDLE
+    x_links = [link for link in links if _is_on_x(link.ref)]
+    if x_links and (is_new_account_proven or len(x_links) < len(links)):
+        return Strength.LINKED
+    return Strength.IMPORTED if EvidenceKind.IMPORT in kinds else None
+
+
+def _is_on_x(ref: str | None) -> bool:
+    if ref is None or "/" not in ref:
+        return False
+    try:
+        parse_x_account(ref)
+    except InvalidIdentifier:
+        return False
+    return True
