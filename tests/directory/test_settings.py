@@ -1,0 +1,58 @@
+"""Settings: read from file and environment, checked at start, documented."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.cli.doctor import setting_descriptions
+from directory.settings import InvalidSettings, Settings, load_settings
+
+OPERATIONS = Path(__file__).parent.parent.parent / "docs" / "operations.md"
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    config = tmp_path / "passerelle.toml"
+    config.write_text('port = 8100\nname = "Footbridge"\nmetrics = false\n')
+    settings = load_settings({"PASSERELLE_CONFIG": str(config), "PASSERELLE_PORT": "8200", "HOME": "/nowhere"})
+    assert (settings.port, settings.name, settings.metrics) == (8200, "Footbridge", False)
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"PASSERELLE_PORT": "high"}, "PASSERELLE_PORT"),
+        ({"PASSERELLE_PORT": "0"}, "PASSERELLE_PORT"),
+        ({"PASSERELLE_PROT": "8000"}, "PASSERELLE_PROT is not a setting"),
+        ({"PASSERELLE_METRICS": "perhaps"}, "PASSERELLE_METRICS"),
+        ({"PASSERELLE_LANGUAGE": "tlh"}, "PASSERELLE_LANGUAGE"),
+        ({"PASSERELLE_PUBLIC_URL": "find.example"}, "public_url"),
+        ({"PASSERELLE_PUBLIC_URL": "https://find.example/path"}, "public_url"),
+        ({"PASSERELLE_DATABASE_URL": "mysql://x"}, "database_url"),
+        ({"PASSERELLE_DATA": ""}, "PASSERELLE_DATA"),
+        ({"PASSERELLE_CONFIG": "/nowhere/at/all.toml"}, "cannot be read"),
+    ],
+)
+def test_what_cannot_be_is_named(environment: dict[str, str], said: str) -> None:
+    with pytest.raises(InvalidSettings, match=said):
+        load_settings(environment)
+
+
+def test_a_file_that_is_not_toml(tmp_path: Path) -> None:
+    config = tmp_path / "passerelle.toml"
+    config.write_bytes(b"port: 8000\xff")
+    with pytest.raises(InvalidSettings, match="not TOML"):
+        load_settings({"PASSERELLE_CONFIG": str(config)})
+
+
+def test_every_setting_is_documented() -> None:
+    text = OPERATIONS.read_text(encoding="utf-8")
+    for name, description in setting_descriptions().items():
+        assert description, name
+        assert f"| `PASSERELLE_{name.upper()}` |" in text, name
+        assert description in text, name
+
+
+def test_addresses() -> None:
+    assert Settings(port=8001).base_url == "http://127.0.0.1:8001"
+    public = Settings(public_url="https://find.example/")
+    assert (public.base_url, public.domain, public.is_https) == ("https://find.example", "find.example", True)
