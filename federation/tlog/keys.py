@@ -15,6 +15,7 @@ MAX_KEY_NAME_BYTES: Final = 255
 MAX_KEY_CHARS: Final = 1_024
 
 _PRIVATE: Final = "PRIVATE+KEY+"
+_NOT_IN_NAME = re.compile(r"[\s+]")
 _HEX_ID = re.compile(r"[0-9a-f]{8}")
 
 
@@ -33,7 +34,7 @@ def check_key_name(name: str) -> None:
     https://c2sp.org/signed-note#format
     """
     check_text(name)
-    if not name or "+" in name or any(char.isspace() for char in name):
+    if not name or _NOT_IN_NAME.search(name):
         raise ValueError("a key's name is empty, or holds a space or a plus sign")
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 MAX_INT: Final = 2**63 - 1
 
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
@@ -38,6 +39,6 @@ def decode_hash(text: str) -> bytes:
 
 def check_text(text: str) -> None:
     """No ASCII control character but newline, and nothing that UTF-8 cannot say."""
-    if any(char < " " and char != "\n" for char in text):
+    if _CONTROL.search(text):
         raise ValueError("it holds a control character")
     text.encode("utf-8")
