@@ -5,7 +5,7 @@ Everybody is computed from their place on a list: nothing is kept, whatever the 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from math import gcd
+from math import gcd, isqrt
 from typing import Final
 
 from directory.demo.world import MAX_PEOPLE, RENAMED_EVERY, World
@@ -86,7 +86,7 @@ class Cast:
         Some changed their name: of those, half are only known by the former one, and of the other half
         both are there, the present one in the newer tweet. After that the names come again, for ever.
         """
-        if self.followed.count + self._admirers.count == 0:
+        if next(self._mentioned(), None) is None:
             return
         yield from map(self._named, self._mentioned())
         for slot in self._mentioned():
@@ -96,9 +96,9 @@ class Cast:
             yield from map(self._named, self._mentioned())
 
     def count_mentions(self) -> int:
-        """How many mentions there are before they come again, at most."""
-        once = -(-self.followed.count // _NAMED_FOLLOWED) - (-self._admirers.count // _NAMED_FOLLOWERS)
-        return once + once // RENAMED_EVERY + 1
+        """How many mentions it takes until everybody was there, with room for chance."""
+        once = self.followed.count // _NAMED_FOLLOWED + self._admirers.count // _NAMED_FOLLOWERS
+        return once + once // RENAMED_EVERY + 4 * isqrt(once) + 8
 
     def _follower(self, number: int) -> int:
         if number % 2 == 0 and number // 2 < self.followed.count:
@@ -106,8 +106,15 @@ class Cast:
         return self._admirers.slot(number)
 
     def _mentioned(self) -> Iterator[int]:
-        yield from map(self.followed.slot, range(0, self.followed.count, _NAMED_FOLLOWED))
-        yield from map(self._follower, range(1, self._admirers.count, _NAMED_FOLLOWERS))
+        for number in range(self.followed.count):
+            if self._is_named(slot := self.followed.slot(number), _NAMED_FOLLOWED):
+                yield slot
+        for number in range(self._admirers.count):
+            if self._is_named(slot := self._follower(number), _NAMED_FOLLOWERS):
+                yield slot
+
+    def _is_named(self, slot: int, one_in: int) -> bool:
+        return not (self._world.shuffled(slot) >> 7) % one_in
 
     def _named(self, slot: int) -> tuple[int, str]:
         is_known_by_former = slot < MAX_PEOPLE and slot // RENAMED_EVERY % 2 == 0

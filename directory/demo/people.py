@@ -44,6 +44,7 @@ _MASTODON_CODE: Final = network_code(Network.MASTODON)
 _BLUESKY_ENDS: Final = [f".{host}" for host in BLUESKY_HOSTS]
 # A quarter of all on the first server, as it goes.
 _HOSTS: Final = [MASTODON_HOSTS[0] if byte < 64 else MASTODON_HOSTS[byte % 32] for byte in range(256)]
+_ANOTHER_HOST: Final = [0 if host != _HOSTS[0] else 65 for host in _HOSTS]
 _ACTOR_STARTS: Final = [f"https://{host}/users/" for host in _HOSTS]
 _ACCT_ENDS: Final = [f"@{host}" for host in _HOSTS]
 
@@ -85,9 +86,9 @@ def _rows(world: World, slots: range, now: datetime, origins: tuple[int, int]) -
         if digest[31] == 0 and digest[29] % _DISPUTED_PART == 0:
             contradiction = said[not origin][strength][day]
             if is_bluesky:
-                yield person + _bluesky(digest, name, _TO_OTHER_DID, digest[29] + 1) + contradiction
+                yield person + _bluesky(digest, name, _TO_OTHER_DID, digest[29] + 2) + contradiction
             else:
-                yield person + _mastodon(name, digest[30] ^ 1) + contradiction
+                yield person + _mastodon(name, _ANOTHER_HOST[digest[30]]) + contradiction
 
 
 def _bluesky(digest: bytes, name: str, to_did: bytes, host: int) -> tuple[int, str, str, str]:
