@@ -1,0 +1,56 @@
+"""What the Mastodon API says about accounts: https://docs.joinmastodon.org/methods/accounts/"""
+
+from typing import Final
+
+import msgspec
+
+from directory.errors import InvalidIdentifier
+from directory.identifiers import Acct, ActorUri
+from directory.networks.http import GuardedClient
+from directory.networks.limits import Limits
+from directory.networks.sign_in_errors import NeedsSignIn, ServerMisbehaved, network_errors
+
+# A profile with its note, fields and custom emoji.
+ACCOUNT_LIMITS: Final = Limits(total_s=20.0, max_body_bytes=512 * 1024)
+_NOT_ALLOWED: Final = frozenset({401, 403})
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """Whose token it is: the CredentialAccount of the API, as far as it matters here."""
+
+    username: str
+    acct: str = ""
+    url: str | None = None
+    uri: str | None = None
+    """The actor URI; told by Mastodon since 4.2."""
+
+    def local_acct(self, host: str) -> Acct:
+        """The address by which their own server knows them. Raises ServerMisbehaved."""
+        name = self.acct if "@" in self.acct else f"{self.username}@{host}"
+        try:
+            return Acct.parse(name)
+        except InvalidIdentifier as error:
+            raise ServerMisbehaved(host, f"signed in nobody we could name: {error.why}") from None
+
+    def is_among(self, actor: ActorUri, urls: frozenset[str]) -> bool:
+        """Whether this is the account that has this URI and these addresses."""
+        if self.uri:
+            return self.uri == str(actor)
+        return bool(self.url) and _bare(self.url or "") in {_bare(url) for url in (*urls, str(actor))}
+
+
+async def verify_credentials(http: GuardedClient, host: str, access: str) -> Credentials:
+    """Whose token it is. Raises NeedsSignIn when the server takes it no longer, and SignInError."""
+    with network_errors(host):
+        answer = await http.get(
+            f"https://{host}/api/v1/accounts/verify_credentials",
+            headers={"authorization": f"Bearer {access}", "accept": "application/json"},
+            limits=ACCOUNT_LIMITS,
+        )
+        if answer.status in _NOT_ALLOWED:
+            raise NeedsSignIn(host, "the server does not take the token")
+        return answer.expect(200).parse(Credentials)
+
+
+def _bare(url: str) -> str:
+    return url.rstrip("/")

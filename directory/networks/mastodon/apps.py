@@ -1,0 +1,151 @@
+"""Our registration at each server: https://docs.joinmastodon.org/methods/apps/#create
+
+An app is registered once for a host, a scope and a way back, and kept. Two things need care:
+- Mastodon forgets apps that nobody signed in with for a day, so one that was not seen alive for a
+  while is tried before a person is sent away with it.
+- Some servers give a token for any code at all, to whoever signed in last with the app (seen in
+  snac). At such a server an app is made for one sign-in and never shared: else anybody could come
+  back as the person before. Which servers those are is found out by trying a code that never was.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+import msgspec
+
+from directory.networks.answers import Answer
+from directory.networks.http import GuardedClient
+from directory.networks.limits import Limits
+from directory.networks.oauth import new_secret
+from directory.networks.sign_in_errors import (
+    NotAServer,
+    ServerMisbehaved,
+    ServerUnreachable,
+    is_temporary,
+    network_errors,
+)
+
+CHECK_AFTER: Final = timedelta(hours=12)
+APP_LIMITS: Final = Limits(total_s=20.0, max_body_bytes=64 * 1024)
+MAX_CREDENTIAL_CHARS: Final = 1_024
+# Of servers that give tokens to people only, known app or not.
+_NO_SUCH_GRANT: Final = frozenset({"unsupported_grant_type", "invalid_grant_type"})
+UNKNOWN_CLIENT: Final = frozenset({"invalid_client", "invalid_client_id"})
+
+
+class App(msgspec.Struct, frozen=True):
+    """A registration. `client_secret` is a secret, though a small one: sealed at rest."""
+
+    host: str
+    scope: str
+    redirect_uri: str
+    client_id: str
+    client_secret: str
+    checked_at: datetime
+
+    def __repr__(self) -> str:
+        return f"App({self.host!r}, {self.scope!r})"
+
+
+class AppStore(Protocol):
+    """Keeps registrations, one for each host, scope and way back."""
+
+    async def get(self, host: str, scope: str, redirect_uri: str) -> App | None: ...
+
+    async def put(self, app: App) -> None:
+        """Replaces the one kept before."""
+        ...
+
+    async def forget(self, app: App) -> None:
+        """Drops it, if it is still the one that is kept."""
+        ...
+
+
+class _Registered(msgspec.Struct):
+    client_id: str
+    client_secret: str
+
+
+class _Error(msgspec.Struct):
+    error: str = ""
+
+
+class Apps:
+    """Our apps at all servers."""
+
+    def __init__(self, http: GuardedClient, store: AppStore, name: str, website: str) -> None:
+        self._http = http
+        self._store = store
+        self._name = name
+        self._website = website
+
+    async def app_for(self, host: str, scope: str, redirect_uri: str, now: datetime) -> App:
+        """One that the server knows. Raises NotAServer and SignInError."""
+        kept = await self._store.get(host, scope, redirect_uri)
+        if kept is not None and now - kept.checked_at < CHECK_AFTER:
+            return kept
+        if kept is not None and await self._is_known(kept):
+            kept = msgspec.structs.replace(kept, checked_at=now)
+            await self._store.put(kept)
+            return kept
+        app = await self._register(host, scope, redirect_uri, now)
+        if await self._refuses_wrong_codes(app):
+            await self._store.put(app)
+        return app
+
+    async def forget(self, app: App) -> None:
+        """The server said that it does not know it."""
+        await self._store.forget(app)
+
+    async def _register(self, host: str, scope: str, redirect_uri: str, now: datetime) -> App:
+        form = {
+            "client_name": self._name,
+            # One text, not a list: all servers read that.
+            "redirect_uris": redirect_uri,
+            "scopes": scope,
+            "website": self._website,
+        }
+        with network_errors(host):
+            answer = await self._http.post(f"https://{host}/api/v1/apps", form=form, limits=APP_LIMITS)
+        if is_temporary(answer.status):
+            raise ServerUnreachable(host, f"answered a registration with status {answer.status}")
+        if answer.status not in {200, 201}:
+            raise NotAServer(host, f"answered a registration with status {answer.status}")
+        try:
+            registered = msgspec.json.decode(answer.body, type=_Registered)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise NotAServer(host, "answered a registration with something else") from None
+        sizes = (len(registered.client_id), len(registered.client_secret))
+        if not all(0 < size <= MAX_CREDENTIAL_CHARS for size in sizes):
+            raise ServerMisbehaved(host, "registered the app without a name or a secret")
+        return App(host, scope, redirect_uri, registered.client_id, registered.client_secret, now)
+
+    async def _is_known(self, app: App) -> bool:
+        """Whether the server still knows the app. One that cannot tell is taken to know it."""
+        answer = await self._try(app, {"grant_type": "client_credentials", "scope": app.scope})
+        has_refused = 400 <= answer.status < 500 and not is_temporary(answer.status)
+        return not has_refused or error_of(answer) in _NO_SUCH_GRANT
+
+    async def _refuses_wrong_codes(self, app: App) -> bool:
+        form = {"grant_type": "authorization_code", "code": new_secret(), "code_verifier": new_secret()}
+        answer = await self._try(app, form)
+        # Too busy to say is no refusal: the app serves this one sign-in, the next has its own.
+        return not (200 <= answer.status < 300 or answer.status == 429)
+
+    async def _try(self, app: App, form: dict[str, str]) -> Answer:
+        sent = {**form, **client_fields(app.client_id, app.client_secret), "redirect_uri": app.redirect_uri}
+        with network_errors(app.host):
+            return await self._http.post(f"https://{app.host}/oauth/token", form=sent, limits=APP_LIMITS)
+
+
+def client_fields(client_id: str, client_secret: str) -> dict[str, str]:
+    """How an app names itself in a form."""
+    return {"client_id": client_id, "client_secret": client_secret}
+
+
+def error_of(answer: Answer) -> str:
+    """The error code of an answer, empty where there is none."""
+    try:
+        return msgspec.json.decode(answer.body, type=_Error).error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""

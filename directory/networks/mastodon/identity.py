@@ -1,0 +1,74 @@
+"""Who an account is: an actor URI and an address that two hosts agree on.
+
+An actor URI is its own host's to give, an address (`user@domain`) is its domain's. Each could name
+what belongs to the other, so both are asked, and an identity is what they say alike. A host that
+has nothing to do with an account is never asked about it.
+"""
+
+import msgspec
+
+from directory.identifiers import Acct, ActorUri
+from directory.networks.http import GuardedClient
+from directory.networks.mastodon.accounts import Credentials
+from directory.networks.mastodon.webfinger import Finger, finger
+from directory.networks.sign_in_errors import AccountNotFound, IdentityMismatch, ServerMisbehaved
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """An account: the URI stays, the address is its label."""
+
+    actor: ActorUri
+    acct: Acct
+
+
+async def resolve_acct(http: GuardedClient, acct: Acct) -> Identity:
+    """The account behind an address. Raises AccountNotFound, IdentityMismatch, and as `finger`.
+
+    An alias is taken for what it stands for: the address in the answer is the canonical one.
+    """
+    found = await finger(http, acct.host, acct)
+    if found.subject.key == acct.key:
+        return await _agreed(http, found, {acct.host})
+    return await _agreed(http, found, set())
+
+
+async def resolve_actor(http: GuardedClient, actor: ActorUri, last: Acct | None = None) -> Identity:
+    """The account behind an actor URI.
+
+    Some servers answer for addresses only: `last` is then asked for, and must lead to the same URI.
+    """
+    try:
+        found = await finger(http, actor.host, actor)
+    except (AccountNotFound, ServerMisbehaved):
+        if last is None:
+            raise
+        found = await finger(http, actor.host, last)
+    if found.actor != actor:
+        raise IdentityMismatch(actor.host, "the server names another actor for its own")
+    return await _agreed(http, found, {actor.host})
+
+
+async def resolve_signed_in(http: GuardedClient, host: str, who: Credentials) -> Identity:
+    """The account that signed in at `host`, as the host itself tells.
+
+    A host signs in its own accounts: the URI must be on it. On one with several domains two people
+    can have the same user name, so the account's own address must be among those WebFinger names.
+    """
+    found = await finger(http, host, who.local_acct(host))
+    if found.actor.host != host:
+        raise IdentityMismatch(host, "the server signed in an account of another server")
+    if not who.is_among(found.actor, found.urls):
+        raise IdentityMismatch(host, "the server signed in an account of another domain of its own")
+    return await _agreed(http, found, {host})
+
+
+async def _agreed(http: GuardedClient, found: Finger, asked: set[str]) -> Identity:
+    """The identity, once the domain of the address and the host of the URI both said it."""
+    for host in (found.subject.host, found.actor.host):
+        if host in asked:
+            continue
+        other = await finger(http, host, found.subject)
+        asked.add(host)
+        if other.actor != found.actor or other.subject.key != found.subject.key:
+            raise IdentityMismatch(host, "the hosts of the account do not agree on who it is")
+    return Identity(found.actor, found.subject)

@@ -1,0 +1,235 @@
+"""Sign in with any server that has the Mastodon API: https://docs.joinmastodon.org/spec/oauth/"""
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Self
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+
+from directory.errors import InvalidIdentifier
+from directory.identifiers import Acct, ActorUri, TargetHandle, TargetId
+from directory.networks.http import GuardedClient
+from directory.networks.mastodon.accounts import verify_credentials
+from directory.networks.mastodon.apps import App, Apps, client_fields
+from directory.networks.mastodon.identity import Identity, resolve_acct, resolve_actor, resolve_signed_in
+from directory.networks.mastodon.moved import moved_to
+from directory.networks.mastodon.names import parse_typed
+from directory.networks.mastodon.servers import Server, find_server, may_follow
+from directory.networks.mastodon.tokens import TokenAnswer, TokenEndpoint, UnknownApp, token_set
+from directory.networks.oauth import Expected, Returned, challenge, new_secret, within_time
+from directory.networks.port import AppBinding, Purpose, Revocation, SignInDone, SignInStart, TokenSet
+from directory.networks.sign_in_errors import (
+    HandleMismatch,
+    IdentityMismatch,
+    IssuerMismatch,
+    NeedsSignIn,
+    ServerMisbehaved,
+    SignInError,
+    SignInExpired,
+    StateMismatch,
+)
+
+_NOT_HERE = "it is not an account on a Mastodon-like server"
+
+
+class _Record(msgspec.Struct, frozen=True, tag="mastodon"):
+    """What is kept while the browser is away. Secret."""
+
+    expected: Expected
+    server: Server
+    app: App
+    verifier: str | None
+
+    @classmethod
+    def from_bytes(cls, record: bytes) -> Self:
+        """Raises StateMismatch."""
+        try:
+            return msgspec.json.decode(record, type=cls)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise StateMismatch("", "the record of the sign-in cannot be read") from None
+
+
+def redirect_uri_for(base: str, host: str) -> str:
+    """Where the browsers of one server's people come back.
+
+    Most servers do not name themselves on the way back, so each has a way of its own: a code that
+    one server gave is not taken for another's (RFC 9700, 4.4.2.2).
+    """
+    return f"{base.rstrip('/')}/{host}"
+
+
+class MastodonSignIn:
+    """The port's `SignIn` for servers with the Mastodon API. The way back is `<redirect_uri>/<host>`."""
+
+    def __init__(self, http: GuardedClient, apps: Apps) -> None:
+        self._http = http
+        self._apps = apps
+        self._tokens = TokenEndpoint(http)
+
+    async def start_sign_in(
+        self,
+        account: str,
+        *,
+        purpose: Purpose,
+        redirect_uri: str,
+        now: datetime,
+        expected: TargetId | None = None,
+    ) -> SignInStart:
+        """`account` is `user@host`, the address of a profile, or a server's name or address."""
+        named = parse_typed(account)
+        async with within_time():
+            server = await find_server(self._http, named)
+            way_back = redirect_uri_for(redirect_uri, server.host)
+            app = await self._apps.app_for(server.host, server.scope(purpose), way_back, now)
+        awaited = Expected.of(way_back, purpose, now, str(expected) if expected is not None else None)
+        record = _Record(awaited, server, app, new_secret() if server.has_pkce else None)
+        url = f"https://{server.host}/oauth/authorize?{urlencode(_authorization(record))}"
+        return SignInStart(url, awaited.state, msgspec.json.encode(record), awaited.expires)
+
+    async def finish_sign_in(self, record: bytes, returned_to: str, now: datetime) -> SignInDone:
+        """Exchanges the code, and asks the home server who that is."""
+        kept = _Record.from_bytes(record)
+        host = kept.server.host
+        returned = Returned.parse(returned_to)
+        returned.check(kept.expected, now)
+        _check_issuer(kept.server, returned)
+        code = returned.code(host)
+        async with within_time():
+            tokens = await self._exchange(kept, code)
+            try:
+                identity = await self._check(kept, tokens)
+            except SignInError:
+                # Nobody will use it: the server need not keep it.
+                with suppress(SignInError):
+                    await self._tokens.revoke(
+                        host, kept.app.client_id, kept.app.client_secret, tokens.access_token
+                    )
+                raise
+        held = token_set(
+            tokens,
+            actor=identity.actor,
+            host=host,
+            client_id=kept.app.client_id,
+            client_secret=kept.app.client_secret,
+            asked_scope=kept.app.scope,
+            now=now,
+        )
+        return SignInDone(identity.actor, identity.acct, kept.expected.purpose, may_follow(held.scope), held)
+
+    async def refresh(self, tokens: TokenSet, now: datetime) -> TokenSet:
+        """Only where tokens end at all. NeedsSignIn for those that cannot be renewed."""
+        binding = _app(tokens)
+        if tokens.refresh is None:
+            raise NeedsSignIn(tokens.server, "the server renews no tokens")
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": tokens.refresh,
+            **client_fields(tokens.client_id, binding.client_secret),
+        }
+        try:
+            async with within_time():
+                renewed = await self._tokens.grant(tokens.server, form)
+        except UnknownApp as error:
+            raise NeedsSignIn(tokens.server, error.why) from error
+        return token_set(
+            renewed,
+            actor=ActorUri.parse(tokens.account_id),
+            host=tokens.server,
+            client_id=tokens.client_id,
+            client_secret=binding.client_secret,
+            asked_scope=tokens.scope,
+            now=now,
+        )
+
+    async def revoke(self, tokens: TokenSet, now: datetime) -> Revocation:
+        """Ends the access that the person gave."""
+        _ = now
+        binding = _app(tokens)
+        async with within_time():
+            return await self._tokens.revoke(
+                tokens.server, tokens.client_id, binding.client_secret, tokens.access
+            )
+
+    async def resolve_handle(self, handle: TargetHandle) -> ActorUri:
+        """The account that an address leads to and that has the address."""
+        if not isinstance(handle, Acct):
+            raise InvalidIdentifier("an account address", str(handle), _NOT_HERE)
+        async with within_time():
+            found = await resolve_acct(self._http, handle)
+        if found.acct.key != handle.key:
+            raise HandleMismatch(handle.host, "the account goes by another address")
+        return found.actor
+
+    async def current_handle(self, account_id: TargetId, last: TargetHandle | None = None) -> Acct:
+        """The address that the account's host gives it today."""
+        if not isinstance(account_id, ActorUri):
+            raise InvalidIdentifier("an actor address", str(account_id), _NOT_HERE)
+        async with within_time():
+            known = last if isinstance(last, Acct) else None
+            return (await resolve_actor(self._http, account_id, known)).acct
+
+    async def moved_to(self, acct: Acct) -> Identity | None:
+        """The account that this one says it moved to, or None. Raises SignInError when nobody can say."""
+        async with within_time():
+            return await moved_to(self._http, acct)
+
+    async def _exchange(self, kept: _Record, code: str) -> TokenAnswer:
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": kept.expected.redirect_uri,
+            "scope": kept.app.scope,
+            **client_fields(kept.app.client_id, kept.app.client_secret),
+        }
+        if kept.verifier is not None:
+            form["code_verifier"] = kept.verifier
+        try:
+            return await self._tokens.grant(kept.server.host, form, spent=SignInExpired)
+        except UnknownApp:
+            # The next sign-in makes a new one.
+            await self._apps.forget(kept.app)
+            raise
+
+    async def _check(self, kept: _Record, tokens: TokenAnswer) -> Identity:
+        host = kept.server.host
+        try:
+            who = await verify_credentials(self._http, host, tokens.access_token)
+        except NeedsSignIn:
+            raise ServerMisbehaved(host, "does not take the token that it gave") from None
+        identity = await resolve_signed_in(self._http, host, who)
+        if kept.expected.account_id not in {None, str(identity.actor)}:
+            raise IdentityMismatch(host, "somebody else signed in than was expected")
+        return identity
+
+
+def _authorization(record: _Record) -> dict[str, str]:
+    query = {
+        "response_type": "code",
+        "client_id": record.app.client_id,
+        "redirect_uri": record.expected.redirect_uri,
+        "scope": record.app.scope,
+        "state": record.expected.state,
+    }
+    if record.verifier is not None:
+        query |= {"code_challenge": challenge(record.verifier), "code_challenge_method": "S256"}
+    return query
+
+
+def _check_issuer(server: Server, returned: Returned) -> None:
+    """RFC 9207, for servers that name themselves. Raises IssuerMismatch."""
+    issuer = returned.fields.get("iss")
+    if issuer is None and not server.names_issuer:
+        return
+    try:
+        host = urlsplit(issuer or "").hostname
+    except ValueError:
+        host = None
+    if host != server.host:
+        raise IssuerMismatch(server.host, "the browser comes from another server than it was sent to")
+
+
+def _app(tokens: TokenSet) -> AppBinding:
+    if not isinstance(tokens.binding, AppBinding):
+        raise NeedsSignIn(tokens.server, "the tokens are not of this network")
+    return tokens.binding

@@ -1,0 +1,131 @@
+"""Tokens of the Mastodon API: https://docs.joinmastodon.org/methods/oauth/"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from directory.identifiers import ActorUri
+from directory.mappings import Network
+from directory.networks.answers import Answer
+from directory.networks.http import GuardedClient
+from directory.networks.limits import Limits
+from directory.networks.mastodon.accounts import verify_credentials
+from directory.networks.mastodon.apps import UNKNOWN_CLIENT, client_fields, error_of
+from directory.networks.port import AppBinding, Revocation, TokenSet
+from directory.networks.sign_in_errors import (
+    NeedsSignIn,
+    ServerMisbehaved,
+    ServerUnreachable,
+    SignInError,
+    SignInExpired,
+    is_temporary,
+    network_errors,
+)
+
+TOKEN_LIMITS: Final = Limits(total_s=20.0, max_body_bytes=64 * 1024)
+MAX_TOKEN_CHARS: Final = 8_192
+MAX_SCOPE_CHARS: Final = 1_024
+MAX_LIFETIME_S: Final = 10 * 366 * 24 * 3_600
+# Servers say "this grant is spent" with any of these.
+_SPENT: Final = frozenset({400, 401, 403})
+_NO_SUCH_THING: Final = frozenset({404, 405, 501})
+
+
+class TokenAnswer(msgspec.Struct, frozen=True):
+    """A successful answer. Mastodon's tokens do not expire and its answer names no end."""
+
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105 - a kind of token
+    scope: str | None = None
+    refresh_token: str | None = None
+    expires_in: float | None = None
+
+    def __repr__(self) -> str:
+        return f"TokenAnswer({self.scope!r})"
+
+
+class UnknownApp(SignInExpired):
+    """The server has forgotten our app, and with it all that was given to it."""
+
+
+class TokenEndpoint:
+    """Asks for tokens, for new ones, and for their end."""
+
+    def __init__(self, http: GuardedClient) -> None:
+        self._http = http
+
+    async def grant(
+        self, host: str, form: dict[str, str], spent: type[SignInError] = NeedsSignIn
+    ) -> TokenAnswer:
+        """Raises `spent` when the server takes the grant no longer, UnknownApp, and SignInError."""
+        answer = await self._post(host, "token", form)
+        if answer.status in _SPENT:
+            if error_of(answer) in UNKNOWN_CLIENT:
+                raise UnknownApp(host, "the server does not know our app any more")
+            raise spent(host, "the server takes the grant no longer")
+        if is_temporary(answer.status):
+            raise ServerUnreachable(host, f"answered with status {answer.status}")
+        with network_errors(host):
+            tokens = answer.expect(200).parse(TokenAnswer)
+        sizes_fit = (
+            0 < len(tokens.access_token) <= MAX_TOKEN_CHARS
+            and len(tokens.refresh_token or "") <= MAX_TOKEN_CHARS
+            and len(tokens.scope or "") <= MAX_SCOPE_CHARS
+        )
+        if tokens.token_type.lower() != "bearer" or not sizes_fit:
+            raise ServerMisbehaved(host, "the tokens are not those of a sign-in")
+        return tokens
+
+    async def revoke(self, host: str, client_id: str, client_secret: str, access: str) -> Revocation:
+        """Ends a token. Servers differ in what they say of one that is gone: then the token is tried."""
+        form = {**client_fields(client_id, client_secret), "token": access}
+        answer = await self._post(host, "revoke", form)
+        if answer.status in {200, 204}:
+            return Revocation.REVOKED
+        if is_temporary(answer.status):
+            raise ServerUnreachable(host, f"answered with status {answer.status}")
+        try:
+            await verify_credentials(self._http, host, access)
+        except NeedsSignIn:
+            return Revocation.REVOKED
+        if answer.status in _NO_SUCH_THING:
+            return Revocation.NOT_OFFERED
+        raise ServerMisbehaved(host, f"does not end a token: status {answer.status}")
+
+    async def _post(self, host: str, endpoint: str, form: dict[str, str]) -> Answer:
+        with network_errors(host):
+            return await self._http.post(
+                f"https://{host}/oauth/{endpoint}",
+                form=form,
+                headers={"accept": "application/json"},
+                limits=TOKEN_LIMITS,
+            )
+
+
+def token_set(  # noqa: PLR0913 - the parts of a token set
+    tokens: TokenAnswer,
+    *,
+    actor: ActorUri,
+    host: str,
+    client_id: str,
+    client_secret: str,
+    asked_scope: str,
+    now: datetime,
+) -> TokenSet:
+    """The tokens as they are kept."""
+    expires = None
+    if tokens.expires_in is not None and tokens.expires_in > 0:
+        expires = now + timedelta(seconds=min(tokens.expires_in, MAX_LIFETIME_S))
+    return TokenSet(
+        network=Network.MASTODON,
+        account_id=str(actor),
+        server=host,
+        access=tokens.access_token,
+        refresh=tokens.refresh_token or None,
+        # A server that does not say granted what was asked (RFC 6749, 5.1).
+        scope=tokens.scope if tokens.scope is not None else asked_scope,
+        expires_at=expires,
+        client_id=client_id,
+        binding=AppBinding(client_secret),
+    )

@@ -1,0 +1,74 @@
+"""An instance's side of a sign-in with the fake servers."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from directory.identifiers import TargetId
+from directory.networks.http import GuardedClient
+from directory.networks.mastodon.apps import App, Apps
+from directory.networks.mastodon.sign_in import MastodonSignIn
+from directory.networks.port import Purpose, SignInDone, SignInStart
+from tests.harness.fake_mastodon.internet import FakeInternet
+from tests.harness.fake_mastodon.visitor import agree
+
+CALLBACK: Final = "https://find.example.org/auth/mastodon/callback"
+MORNING: Final = datetime(2026, 11, 22, 9, tzinfo=UTC)
+
+
+class KeptApps:
+    """An app store in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str, str], App] = {}
+
+    async def get(self, host: str, scope: str, redirect_uri: str) -> App | None:
+        return self.kept.get((host, scope, redirect_uri))
+
+    async def put(self, app: App) -> None:
+        self.kept[app.host, app.scope, app.redirect_uri] = app
+
+    async def forget(self, app: App) -> None:
+        key = (app.host, app.scope, app.redirect_uri)
+        if self.kept.get(key) == app:
+            del self.kept[key]
+
+
+class Instance:
+    """A sign-in service, with a clock that a test moves."""
+
+    def __init__(self, internet: FakeInternet, http: GuardedClient) -> None:
+        self.internet = internet
+        self.http = http
+        self.time = MORNING
+        self.apps = KeptApps()
+        self.sign_in = MastodonSignIn(
+            http, Apps(http, self.apps, "Passerelle of the tests", "https://find.example.org")
+        )
+
+    def now(self) -> datetime:
+        return self.time
+
+    def wait(self, **time: float) -> None:
+        self.time += timedelta(**time)
+
+    async def start(
+        self, account: str, purpose: Purpose = Purpose.PROVE, *, expected: TargetId | None = None
+    ) -> SignInStart:
+        return await self.sign_in.start_sign_in(
+            account, purpose=purpose, redirect_uri=CALLBACK, now=self.time, expected=expected
+        )
+
+    async def visit(self, started: SignInStart, account: str, *, deny: bool = False) -> str:
+        """The address at which the browser comes back."""
+        return await asyncio.to_thread(agree, self.internet, started.authorize_url, account, deny=deny)
+
+    async def finish(self, started: SignInStart, returned_to: str) -> SignInDone:
+        return await self.sign_in.finish_sign_in(started.record, returned_to, self.time)
+
+    async def signed_in(
+        self, typed: str, account: str = "alice", purpose: Purpose = Purpose.PROVE
+    ) -> SignInDone:
+        """The whole way."""
+        started = await self.start(typed, purpose)
+        return await self.finish(started, await self.visit(started, account))

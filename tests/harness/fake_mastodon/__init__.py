@@ -1,0 +1,1 @@
+"""Servers with the Mastodon API, as strict about OAuth as the strictest real one. See `site`."""

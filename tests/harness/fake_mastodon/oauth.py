@@ -1,0 +1,192 @@
+"""The OAuth of such a server: apps, codes and tokens. Codes serve once and for ten minutes."""
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from tests.harness.fake_mastodon.profiles import Profile, Refusal
+
+# Doorkeeper's default, which Mastodon keeps.
+CODE_LIFETIME: Final = timedelta(minutes=10)
+
+
+class Refused(Exception):
+    """The server says no: a status and an error's name."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self.status, self.error = refusal
+        super().__init__(f"{self.status} {self.error}")
+
+
+@dataclass(slots=True)
+class App:
+    client_id: str
+    client_secret: str
+    redirect_uris: tuple[str, ...]
+    scopes: frozenset[str]
+    # Who signed in last: all that some servers go by.
+    last_user: str | None = None
+
+
+@dataclass(slots=True)
+class Code:
+    client_id: str
+    user: str
+    redirect_uri: str
+    scope: str
+    challenge: str | None
+    issued: datetime
+    is_used: bool = False
+
+
+@dataclass(slots=True)
+class Token:
+    access: str
+    client_id: str
+    user: str | None
+    scope: str
+    refresh: str | None
+    is_revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """What a browser asks for, checked."""
+
+    app: App
+    redirect_uri: str
+    scope: str
+    state: str | None
+    challenge: str | None
+
+
+@dataclass
+class OAuth:
+    """One server's."""
+
+    profile: Profile
+    apps: dict[str, App] = field(default_factory=dict)
+    codes: dict[str, Code] = field(default_factory=dict)
+    tokens: list[Token] = field(default_factory=list)
+
+    def register(self, form: Mapping[str, str]) -> App:
+        """https://docs.joinmastodon.org/methods/apps/#create"""
+        if not form.get("client_name") or not form.get("redirect_uris"):
+            raise Refused((422, "Validation failed"))
+        app = App(
+            secrets.token_urlsafe(32),
+            secrets.token_urlsafe(32),
+            tuple(form["redirect_uris"].split()),
+            frozenset(form.get("scopes", "read").split()),
+        )
+        self.apps[app.client_id] = app
+        return app
+
+    def check(self, query: Mapping[str, str]) -> Authorization:
+        """What the authorization page looks at before it shows itself."""
+        app = self.apps.get(query.get("client_id", ""))
+        if app is None:
+            raise Refused((401, "invalid_client"))
+        if query.get("redirect_uri") not in app.redirect_uris:
+            raise Refused((400, "invalid_redirect_uri"))
+        scope = query.get("scope", "read")
+        if query.get("response_type") != "code" or not app.scopes.issuperset(scope.split()):
+            raise Refused((400, "invalid_scope"))
+        challenge = query.get("code_challenge") if self.profile.offers_pkce else None
+        if challenge is not None and query.get("code_challenge_method") != "S256":
+            raise Refused((400, "invalid_code_challenge_method"))
+        return Authorization(app, query["redirect_uri"], scope, query.get("state"), challenge)
+
+    def agree(self, asked: Authorization, user: str, now: datetime) -> str:
+        """The person says yes: a code."""
+        code = secrets.token_urlsafe(32)
+        self.codes[code] = Code(
+            asked.app.client_id, user, asked.redirect_uri, asked.scope, asked.challenge, now
+        )
+        asked.app.last_user = user
+        return code
+
+    def token(self, form: Mapping[str, str], now: datetime) -> Token:
+        """https://docs.joinmastodon.org/methods/oauth/#token"""
+        grant = form.get("grant_type")
+        if grant == "client_credentials" and self.profile.client_credentials is not None:
+            raise Refused(self.profile.client_credentials)
+        app = self._client(form)
+        if grant == "client_credentials":
+            return self._issue(app, None, form.get("scope", "read"))
+        if grant == "authorization_code":
+            return self._exchange(app, form, now)
+        if grant == "refresh_token" and self.profile.expires_in is not None:
+            return self._renew(app, form.get("refresh_token"))
+        raise Refused((400, "unsupported_grant_type"))
+
+    def revoke(self, form: Mapping[str, str]) -> None:
+        """https://docs.joinmastodon.org/methods/oauth/#revoke"""
+        found = next((token for token in self.tokens if token.access == form.get("token")), None)
+        app = self.apps.get(form.get("client_id", ""))
+        is_theirs = (
+            found is not None
+            and app is not None
+            and found.client_id == app.client_id
+            and app.client_secret == form.get("client_secret")
+        )
+        if found is None or app is None or not is_theirs:
+            if self.profile.revokes_unknown is not None:
+                raise Refused(self.profile.revokes_unknown)
+            return
+        found.is_revoked = True
+        if self.profile.revokes_app:
+            del self.apps[app.client_id]
+
+    def user_of(self, access: str) -> Token | None:
+        """The live token with this text."""
+        return next((one for one in self.tokens if one.access == access and not one.is_revoked), None)
+
+    def forget_apps(self) -> None:
+        """What Mastodon does each night with apps that nobody signed in with."""
+        used = {token.client_id for token in self.tokens if token.user is not None}
+        self.apps = {name: app for name, app in self.apps.items() if name in used}
+
+    def _client(self, form: Mapping[str, str]) -> App:
+        app = self.apps.get(form.get("client_id", ""))
+        if app is None or not secrets.compare_digest(app.client_secret, form.get("client_secret", "")):
+            raise Refused(self.profile.wrong_client)
+        return app
+
+    def _exchange(self, app: App, form: Mapping[str, str], now: datetime) -> Token:
+        if not self.profile.checks_code:
+            return self._issue(app, app.last_user, "")
+        code = self.codes.get(form.get("code", ""))
+        is_good = (
+            code is not None
+            and not code.is_used
+            and code.client_id == app.client_id
+            and now - code.issued < CODE_LIFETIME
+            and (not self.profile.checks_redirect or code.redirect_uri == form.get("redirect_uri"))
+            and (code.challenge is None or code.challenge == _s256(form.get("code_verifier", "")))
+        )
+        if code is None or not is_good:
+            raise Refused(self.profile.wrong_grant)
+        code.is_used = True
+        return self._issue(app, code.user, code.scope)
+
+    def _renew(self, app: App, refresh: str | None) -> Token:
+        old = next((one for one in self.tokens if refresh is not None and one.refresh == refresh), None)
+        if old is None or old.is_revoked or old.client_id != app.client_id:
+            raise Refused(self.profile.wrong_grant)
+        old.is_revoked = True
+        return self._issue(app, old.user, old.scope)
+
+    def _issue(self, app: App, user: str | None, scope: str) -> Token:
+        refresh = secrets.token_urlsafe(32) if self.profile.expires_in is not None else None
+        token = Token(secrets.token_urlsafe(32), app.client_id, user, scope, refresh)
+        self.tokens.append(token)
+        return token
+
+
+def _s256(verifier: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()

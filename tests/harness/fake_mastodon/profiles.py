@@ -1,0 +1,111 @@
+"""How the servers of one API differ, each difference with the place where it can be read.
+
+Nothing is claimed here that was not read there. Where a server's habits are not known, the
+profile keeps to Mastodon's documentation.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+# What a code, a token or an app that is not right is answered with: status, error.
+Refusal = tuple[int, str]
+
+_MASTODON_SCOPES: Final = (
+    *("read", "profile", "write"),
+    *("read:accounts", "read:follows", "write:follows"),
+    *("follow", "push"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One family of servers."""
+
+    name: str
+    # Path of an actor: `{user}` and `{domain}` (the account domain) are filled in.
+    actor_path: str = "/users/{user}"
+    profile_path: str = "/@{user}"
+    # RFC 8414 metadata; None where there is none.
+    scopes_supported: tuple[str, ...] | None = None
+    offers_pkce: bool = False
+    # Whether the API gives the actor URI beside the address of the profile.
+    tells_uri: bool = False
+    # Whether WebFinger answers for actor URIs too.
+    fingers_uris: bool = True
+    # Whether the token endpoint looks at the code, and at the redirect address once more.
+    checks_code: bool = True
+    checks_redirect: bool = True
+    # Whether `redirect_uris` may be a list.
+    takes_redirect_list: bool = False
+    wrong_grant: Refusal = (400, "invalid_grant")
+    wrong_client: Refusal = (401, "invalid_client")
+    # None: a token for the app itself can be had.
+    client_credentials: Refusal | None = None
+    tells_scope: bool = True
+    # Seconds; with a refresh token.
+    expires_in: int | None = None
+    # What an app's token, and one of somebody else, are answered with by /oauth/revoke; None: no such endpoint.
+    revokes: bool = True
+    revokes_unknown: Refusal | None = (403, "unauthorized_client")
+    # A revoked token takes its app with it.
+    revokes_app: bool = False
+    # Strangers may ask for accounts.
+    public_lookup: bool = True
+
+
+# https://docs.joinmastodon.org/methods/oauth/ (errors, PKCE and metadata since 4.3)
+# https://docs.joinmastodon.org/methods/apps/ (lists of addresses since 4.3)
+# mastodon/mastodon app/presenters/oauth_metadata_presenter.rb
+# mastodon/mastodon app/lib/webfinger_resource.rb (both domains, and addresses of profiles)
+MASTODON_4_3: Final = Profile(
+    name="mastodon 4.3",
+    scopes_supported=_MASTODON_SCOPES,
+    offers_pkce=True,
+    tells_uri=True,
+    takes_redirect_list=True,
+)
+# https://docs.joinmastodon.org/methods/oauth/ (nothing of the above)
+MASTODON_4_1: Final = Profile(name="mastodon 4.1")
+# superseriousbusiness/gotosocial internal/api/auth/token.go (the redirect address is wanted in every grant),
+# internal/api/auth/revoke_test.go, internal/api/wellknown/webfinger/webfingerget_test.go (both domains).
+# No OAuth metadata in the versions read; lookups are for people with a token.
+GOTOSOCIAL: Final = Profile(name="gotosocial", public_lookup=False)
+# jointakahe/takahe api/views/oauth.py (refusals; no token for apps; 403 without a body at revocation),
+# activities/users: an actor's URI holds its domain, WebFinger takes `acct:` only (400 otherwise).
+TAKAHE: Final = Profile(
+    name="takahe",
+    actor_path="/@{user}@{domain}/",
+    profile_path="/@{user}/",
+    fingers_uris=False,
+    wrong_grant=(401, "access_denied"),
+    wrong_client=(401, "access_denied"),
+    client_credentials=(400, "invalid_grant_type"),
+    revokes_unknown=(403, ""),
+)
+# external-mirrors/pleroma lib/pleroma/web/o_auth/o_auth_controller.ex (one answer for all refusals,
+# {} for every revocation, refresh tokens; the redirect address is not looked at in the exchange)
+PLEROMA: Final = Profile(
+    name="pleroma",
+    profile_path="/users/{user}",
+    checks_redirect=False,
+    wrong_grant=(400, "Invalid credentials"),
+    wrong_client=(400, "Invalid credentials"),
+    expires_in=8_640_000,
+    revokes_unknown=None,
+)
+# wastelandeer/snac mastoapi.c (the app remembers who signed in last, no code is looked at; the scope
+# is not told; a revocation deletes the app), webfinger.c
+SNAC: Final = Profile(
+    name="snac",
+    actor_path="/{user}",
+    profile_path="/{user}",
+    checks_code=False,
+    checks_redirect=False,
+    wrong_client=(401, ""),
+    tells_scope=False,
+    revokes_app=True,
+    revokes_unknown=(403, ""),
+)
+
+ALL: Final = (MASTODON_4_3, MASTODON_4_1, GOTOSOCIAL, TAKAHE, PLEROMA, SNAC)
+STRICT: Final = tuple(profile for profile in ALL if profile.checks_code)
