@@ -34,6 +34,13 @@ _GONE = (
 )
 
 
+async def _leave_as_it_is(_: object) -> None:
+    """Stores change nothing of a session, so nothing is undone: it would be one more round trip each time.
+
+    Who needs a session's own state (a lock, a listener) takes a connection of its own.
+    """
+
+
 class Database:
     """A pool of connections. Trusted: whoever can write to it can change every answer."""
 
@@ -50,6 +57,7 @@ class Database:
                 max_size=max_connections,
                 timeout=CONNECT_TIMEOUT_S,
                 command_timeout=COMMAND_TIMEOUT_S,
+                reset=_leave_as_it_is,
                 server_settings={"application_name": "passerelle", "jit": "off"},
             )
         except (*_GONE, asyncpg.PostgresError, ValueError) as error:
