@@ -38,13 +38,13 @@ check: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/djlint --check --lint web/templates admin/templates --quiet
+	$(BIN)/djlint --check --lint web/templates --quiet
 	$(BIN)/python -m web.texts check
 
 format: install-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-	-$(BIN)/djlint --reformat web/templates admin/templates --quiet
+	-$(BIN)/djlint --reformat web/templates --quiet
 
 # Newer versions of what we depend on, within pyproject.toml, with their hashes.
 lock: install-dev

@@ -1,5 +1,7 @@
 """Every parser is total, and gives back what its value writes."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,10 @@ from directory.identifiers import (
     parse_x_account,
 )
 
-PARSERS = [
+Identifier = XId | XHandle | Did | AtHandle | Acct | ActorUri
+Parser = Callable[[object], Identifier]
+
+PARSERS: list[Parser] = [
     XId.parse,
     XHandle.parse,
     Did.parse,
@@ -29,27 +34,45 @@ PARSERS = [
 
 # Pieces that real identifiers are made of, so that random joins come near to them.
 _PIECES = st.sampled_from(
-    ["@", "did:", "plc:", "web:", "https://", "http://", "x.com", "twitter.com", "/", "i/user/", "?user_id="]
-    + [
+    [
+        "@",
+        "did:",
+        "plc:",
+        "web:",
+        "https://",
+        "http://",
+        "x.com",
+        "twitter.com",
+        "/",
+        "i/user/",
+        "?user_id=",
         "a",
         "B",
         "_",
         "-",
         ".",
         "0",
-        "9" * 19,
-        "9" * 30,
         "é",
-        "‮",
-        "\n",
-        "\0",
-        " ",
+        "\u202e",
+        "\x00",
         "😀",
         "acct:",
         "#",
         "[::1]",
+        "xn--",
+        "users/",
+        ":",
+        ":99999",
+        "bsky.app/profile/",
+        "example.social",
+        "%00",
+        "intent/user",
+        "\\",
+        "\n",
+        " ",
+        "9" * 19,
+        "9" * 30,
     ]
-    + ["xn--", "users/", ":", ":99999", "bsky.app/profile/", "example.social", "%00", "intent/user", "\\"]
 )
 ANYTHING = st.one_of(
     st.text(),
@@ -63,14 +86,13 @@ ANYTHING = st.one_of(
 
 @pytest.mark.parametrize("parse", PARSERS)
 @given(text=ANYTHING)
-def test_a_parser_returns_a_value_or_raises_its_error(parse, text: object) -> None:
+def test_a_parser_returns_a_value_or_raises_its_error(parse: Parser, text: object) -> None:
     try:
         value = parse(text)
-    except InvalidIdentifier as error:
-        assert len(str(error)) < 400
-    else:
-        assert str(value)
-        assert type(value).parse(str(value)) == value
+    except InvalidIdentifier:
+        return
+    assert str(value)
+    assert type(value).parse(str(value)) == value
 
 
 _names = st.from_regex(r"[A-Za-z0-9_]{1,15}", fullmatch=True)

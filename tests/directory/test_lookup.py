@@ -1,7 +1,8 @@
 """Lookups over a real database: by id, by handle, by both, in lists, and back."""
 
 import asyncio
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -9,7 +10,7 @@ from directory.batching import LookupBatcher
 from directory.errors import DirectoryUnavailable
 from directory.identifiers import Acct, AtHandle
 from directory.lookup import MATCH_CHUNK_PAIRS, Lookup
-from directory.mappings import MappingState, Strength
+from directory.mappings import Mapping, MappingState, Strength
 from directory.queries import Query
 from directory.store.database import Database
 from directory.store.mappings import MappingStore
@@ -76,7 +77,7 @@ async def test_single_lookups_share_statements(mapping_store: MappingStore, cloc
     asked: list[int] = []
 
     class CountingStore(MappingStore):
-        async def find(self, queries, now):
+        async def find(self, queries: Sequence[Query], now: datetime) -> list[Mapping]:
             asked.append(len(queries))
             return await mapping_store.find(queries, now)
 

@@ -13,7 +13,9 @@ OPERATIONS = Path(__file__).parent.parent.parent / "docs" / "operations.md"
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     config = tmp_path / "passerelle.toml"
     config.write_text('port = 8100\nname = "Footbridge"\nmetrics = false\n')
-    settings = load_settings({"PASSERELLE_CONFIG": str(config), "PASSERELLE_PORT": "8200", "HOME": "/nowhere"})
+    settings = load_settings(
+        {"PASSERELLE_CONFIG": str(config), "PASSERELLE_PORT": "8200", "HOME": "/nowhere"}
+    )
     assert (settings.port, settings.name, settings.metrics) == (8200, "Footbridge", False)
 
 

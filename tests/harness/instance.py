@@ -59,7 +59,7 @@ class RunningInstance:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_until_complete(self._serve())
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - raised again by whoever started it
             self._failure = error
         finally:
             self._ready.set()
