@@ -89,6 +89,7 @@ async def test_ticks_are_kept_over_pages(context: BrowserContext) -> None:
     await expect(page.locator(".take")).to_contain_text("0 accounts are chosen")
     await expect(page.get_by_role("button", name="Download for Mastodon (CSV)")).to_be_disabled()
     await page.get_by_role("button", name="Choose all of these").click()
+    await expect(page.locator(".take")).to_contain_text("122 accounts are chosen")
     async with page.expect_download() as started:
         await page.get_by_role("button", name="Download all as JSON").click()
     accounts = json.loads((await (await started.value).path()).read_text())
