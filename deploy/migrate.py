@@ -14,7 +14,7 @@ from directory.store.database import Connection
 ADVISORY_LOCK: Final = 0x70617373_65726501
 """`pass` `ere` 01: one migrator at a time, whoever starts first."""
 
-APPS: Final = ("directory",)
+APPS: Final = ("directory", "federation")
 """In the order of their tables' references."""
 
 

@@ -4,4 +4,4 @@ from piccolo.conf.apps import AppRegistry
 from piccolo.engine.postgres import PostgresEngine
 
 DB: PostgresEngine | None = None
-APP_REGISTRY = AppRegistry(apps=["migrations.directory_app"])
+APP_REGISTRY = AppRegistry(apps=["migrations.directory_app", "migrations.federation_app"])

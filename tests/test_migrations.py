@@ -13,10 +13,13 @@ from piccolo.table import Table
 import migrations
 from deploy.migrate import SchemaTooNew, known_migrations, migrate, pending_migrations
 from directory.store.database import Connection
-from migrations.directory_app import APP_CONFIG
+from migrations import directory_app, federation_app
 from tests.harness.postgres import SharedPostgres
 
-TABLES: Final[list[type[Table]]] = list(APP_CONFIG.table_classes)
+TABLES: Final[list[type[Table]]] = [
+    *directory_app.APP_CONFIG.table_classes,
+    *federation_app.APP_CONFIG.table_classes,
+]
 
 # What a Piccolo column of each type falls back to when its declaration says nothing.
 _SILENT_DEFAULTS: Final = frozenset(

@@ -1,0 +1,54 @@
+"""The tables of the log. The migrations make them; a test compares the two."""
+
+from piccolo.columns import BigInt, Bytea, Integer, SmallInt, Text, Timestamptz
+from piccolo.table import Table
+
+
+class LogState(Table, tablename="log_state"):
+    """One row, number 1: how far our own log is staged, signed, published and taken into the answers."""
+
+    id = SmallInt(primary_key=True)
+    origin = Text()
+    staged_size = BigInt()
+    staged_root = Bytea()
+    staged_at = Timestamptz()
+    signed = Bytea(null=True, default=None)
+    published = Bytea(null=True, default=None)
+    published_size = BigInt()
+    ingested_size = BigInt()
+
+
+class LogTile(Table, tablename="log_tile"):
+    """A tile or an entry bundle, as wide as it has become; `place` is `federation.store.places`."""
+
+    place = BigInt(primary_key=True)
+    data = Bytea()
+
+
+class LogStatement(Table, tablename="log_statement"):
+    """Salt and body of a leaf. A row goes when the leaf's revoke `revoked_by` is published.
+
+    `ended` is the reason of a revoke that is still to come, where it is known before.
+    """
+
+    leaf = BigInt(primary_key=True)
+    salt = Bytea()
+    body = Bytea()
+    ended = SmallInt(null=True, default=None)
+    revoked_by = BigInt(null=True, default=None)
+
+
+class LogOperations(Table, tablename="log_operations"):
+    """The signed operations documents; without a leaf while they wait for the next batch."""
+
+    number = Integer(primary_key=True)
+    note = Bytea()
+    leaf = BigInt(null=True, default=None, unique=True)
+
+
+class ProofLink(Table, tablename="proof_link"):
+    """Links by which a proof is fetched once. Not trusted with the token: its hash alone is here."""
+
+    token_hash = Bytea(primary_key=True)
+    leaf = BigInt()
+    expires = Timestamptz()

@@ -1,0 +1,54 @@
+"""Our own signed log: its state, its tiles, what its leaves say, and its operations documents."""
+
+from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+
+from migrations.sql import forward
+
+ID = "2026-11-22T15:00:00:000001"
+VERSION = "1.38.0"
+DESCRIPTION = "the signed log"
+
+# EXTERNAL: hashes do not compress, and trying takes longer than writing them; a part of a tile can be read alone.
+# 2 is MappingState.WITHDRAWN: what the log has still to revoke.
+STATEMENTS = [
+    """CREATE TABLE log_state (
+        id smallint PRIMARY KEY CHECK (id = 1),
+        origin text NOT NULL,
+        staged_size bigint NOT NULL,
+        staged_root bytea NOT NULL,
+        staged_at timestamptz NOT NULL,
+        signed bytea,
+        published bytea,
+        published_size bigint NOT NULL,
+        ingested_size bigint NOT NULL
+    )""",
+    """CREATE TABLE log_tile (
+        place bigint PRIMARY KEY,
+        data bytea NOT NULL
+    )""",
+    "ALTER TABLE log_tile ALTER COLUMN data SET STORAGE EXTERNAL",
+    """CREATE TABLE log_statement (
+        leaf bigint PRIMARY KEY,
+        salt bytea NOT NULL,
+        body bytea NOT NULL,
+        ended smallint,
+        revoked_by bigint
+    )""",
+    "CREATE INDEX log_statement_revoked ON log_statement (revoked_by) WHERE revoked_by IS NOT NULL",
+    """CREATE TABLE log_operations (
+        number integer PRIMARY KEY,
+        note bytea NOT NULL,
+        leaf bigint UNIQUE
+    )""",
+    """CREATE TABLE proof_link (
+        token_hash bytea PRIMARY KEY,
+        leaf bigint NOT NULL,
+        expires timestamptz NOT NULL
+    )""",
+    "CREATE INDEX proof_link_expires ON proof_link (expires)",
+    "CREATE INDEX mapping_withdrawn ON mapping (origin, leaf) WHERE state = 2 AND leaf IS NOT NULL",
+]
+
+
+async def forwards() -> MigrationManager:
+    return forward(ID, "federation", DESCRIPTION, STATEMENTS)
