@@ -138,10 +138,11 @@ class _Writing:
         self._add(
             archive, "data/manifest.js", [manifest_file(x_id, handle, made, self._total, _listed(parts))]
         )
+        # Before the lists: in a large archive these then lie beyond 4 GiB, where a reader must find them too.
+        self._add_media(archive)
         self._add_lists(archive, parts)
         self._add_decoys(archive)
         self._add_tweets(archive)
-        self._add_media(archive)
         self._tell(self._total)
 
     def _parts(self) -> Iterator[_Part]:
@@ -164,7 +165,8 @@ class _Writing:
             self._add(archive, f"data/{name}.js", [decoy_file(name, key, ids)])
 
     def _add_tweets(self, archive: zipfile.ZipFile) -> None:
-        writer = TweetWriter(self.cast.mentions(), self._plan.made, self._tweets_bytes // TWEET_BYTES)
+        count = self._tweets_bytes // TWEET_BYTES
+        writer = TweetWriter(self.cast.mentions(), self._plan.made, count=count, replies=self._min_tweets)
         min_tweets, left, part = self._min_tweets, self._plan.tweets_bytes, 0
         while part == 0 or left > 0:
             size = min(left, TWEETS_PART_BYTES)

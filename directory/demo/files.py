@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -12,11 +13,12 @@ ROW_KEYS: Final = {"following": "following", "follower": "follower", "block": "b
 _ROWS_A_PIECE: Final = 500
 _LINK_HOSTS: Final = ("twitter.com", "x.com")
 
-TWEET_BYTES: Final = 1_300
+TWEET_BYTES: Final = 1_100
 """About what a tweet takes up."""
 _TWEETS_A_PIECE: Final = 64
 _OLDEST_TWEET: Final = timedelta(days=13 * 365)
 _LONGEST_PAUSE_MS: Final = 3_600_000
+_ONE_REPLY_IN: Final = 3
 
 README: Final = (
     "This archive was made by `passerelle demo`.\n"
@@ -99,11 +101,14 @@ def manifest_file(
 
 
 class TweetWriter:
-    """Tweets from the newest to the oldest, two mentions in each while there are new ones."""
+    """Tweets from the newest to the oldest: first `replies`, with two mentions each, then one reply in three."""
 
-    def __init__(self, mentions: Iterator[tuple[int, str]], made: datetime, count: int) -> None:
+    def __init__(
+        self, mentions: Iterator[tuple[int, str]], made: datetime, *, count: int, replies: int
+    ) -> None:
         """`count` is about how many tweets there will be: they are spread over the years before `made`."""
         self._mentions = mentions
+        self._replies = replies
         self._at_ms = int(made.timestamp() * 1000)
         self._pause_ms = max(
             1, min(_LONGEST_PAUSE_MS, int(_OLDEST_TWEET.total_seconds() * 1000) // max(1, count))
@@ -127,7 +132,8 @@ class TweetWriter:
         self._at_ms = max(X_EPOCH_MS + 1, self._at_ms - self._pause_ms)
         tweet_id = snowflake(self._at_ms, self._number * 7919)
         at = datetime.fromtimestamp(self._at_ms / 1000, UTC)
-        pair = [mention for mention in (next(self._mentions, None), next(self._mentions, None)) if mention]
+        is_reply = self._number <= self._replies or self._number % _ONE_REPLY_IN == 0
+        pair = list(islice(self._mentions, 2)) if is_reply else []
         called = "".join(f"@{handle} " for _, handle in pair)
         start = self._number % 71
         text = called + _TALK[start : start + 70]
