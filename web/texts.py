@@ -5,6 +5,7 @@ Texts are marked `_()`, `ngettext()` or `{% trans %}` in templates, and `N_()` i
 
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ KEYWORDS: Final[dict[str, tuple[int, ...] | None]] = {
     "ngettext": (1, 2),
     "translate": (2,),
 }
+HEAD_DATE: Final = datetime(2026, 11, 1, tzinfo=UTC)
 _PATTERN: Final = {"python": "**.py", "jinja2.ext.babel_extract": "**.html"}
 
 
@@ -67,8 +69,18 @@ def update() -> None:
         catalogue = _read(path, language) if path.exists() else Catalog(locale=language)
         catalogue.update(template, no_fuzzy_matching=True, update_creation_date=False)
         catalogue.obsolete.clear()
+        _write_head(catalogue, language)
         with path.open("wb") as po:
             write_po(po, catalogue, width=110, no_location=True, omit_header=False, sort_output=True)
+
+
+def _write_head(catalogue: Catalog, language: str) -> None:
+    """Nothing in it that changes by itself: two runs give the same file."""
+    catalogue.header_comment = f"# Texts of Passerelle in the language `{language}`."
+    catalogue.project, catalogue.version = "Passerelle", "-"
+    catalogue.creation_date = catalogue.revision_date = HEAD_DATE
+    catalogue.last_translator = catalogue.language_team = catalogue.msgid_bugs_address = "Passerelle"
+    catalogue.fuzzy = False
 
 
 def problems() -> list[str]:
