@@ -7,7 +7,8 @@ shows it around ("look what I was asked to post: …") has proven nothing. After
 itself adds for pictures or a quoted post may stand. It has no hashtag: X would make a link of it.
 
 Only the nonce is compared. The names are there for the reader: X turns host names into t.co links, so
-in their places any few words are taken. They are written without a leading @, since X would read
+in their places any few words are taken that have the marks of a name (a dot, an @, a slash): "not" and
+"never" have none. They are written without a leading @, since X would read
 `@alice@example.social` as a mention of its own user `alice`, a stranger.
 """
 
@@ -31,12 +32,13 @@ INTENT_URL: Final = "https://x.com/intent/post"
 
 MAX_ADDED_LINKS: Final = 5
 """Four pictures and a quoted post."""
-MAX_TARGET_WORDS: Final = 2 * MAX_TARGETS + 2
+MAX_TARGET_WORDS: Final = 3 * MAX_TARGETS
 MAX_INSTANCE_WORDS: Final = 2
 _MIN_SHOWN_CHARS: Final = 8
 _ELLIPSIS: Final = "…"
 
 _ADDED_LINK = re.compile(r"(?:https?://t\.co|pic\.(?:twitter|x)\.com)/[a-z0-9]{1,16}")
+_NAME_MARK = re.compile(r"[.@/…]")
 _ANY_NONCE = re.compile(rf"(?<![a-z0-9]){NONCE_PATTERN}(?![a-z0-9])")
 _NONCE = re.compile(rf"({NONCE_PATTERN})\.?")
 
@@ -149,10 +151,17 @@ def _is_sentence(words: list[str], wording: Wording) -> bool:
         return False
     named = words[len(opening) : -len(with_)]
     for instance_words in range(1, MAX_INSTANCE_WORDS + 1):
-        targets = len(named) - instance_words - len(proving)
-        if 1 <= targets <= MAX_TARGET_WORDS and named[targets : targets + len(proving)] == proving:
-            return True
+        count = len(named) - instance_words - len(proving)
+        if count >= 1 and named[count : count + len(proving)] == proving:
+            return _are_names(named[:count], wording.and_)
     return False
+
+
+def _are_names(words: list[str], and_: str) -> bool:
+    *names, last = words
+    return len(words) <= MAX_TARGET_WORDS and all(
+        word == and_ or _NAME_MARK.search(word) for word in (*names, last.removesuffix("."))
+    )
 
 
 def _words(text: str) -> list[str]:

@@ -78,8 +78,11 @@ class XSources(msgspec.Struct, frozen=True, kw_only=True):
 class PostChecker:
     """Looks at proof posts. Built once; keeps nothing between two looks."""
 
-    def __init__(self, client: Getter, sources: Sequence[Source], clock: Clock) -> None:
+    def __init__(
+        self, client: Getter, sources: Sequence[Source], clock: Clock, limits: Limits = SOURCE_LIMITS
+    ) -> None:
         self._client = client
+        self._limits = limits
         self._sources = tuple(sources)
         self._clock = clock
 
@@ -139,7 +142,7 @@ class PostChecker:
             answer = await self._client.get(
                 source.url(post),
                 headers={"accept": "application/json"},
-                limits=SOURCE_LIMITS,
+                limits=self._limits,
                 redirects=source.redirects,
             )
         except BadAnswer:
