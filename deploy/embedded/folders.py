@@ -160,7 +160,7 @@ def _refuse_another_users(home: Path, user: ServerUser) -> None:
 
 
 def _refuse_closed(folder: Path, user: ServerUser) -> None:
-    there = [path for path in (*reversed(folder.parents), folder) if path.exists()]
+    there = [path for path in (*reversed(folder.parents), folder) if path.is_dir()]
     closed = user.first_refused("-x", there)
     if closed is not None:
         raise FolderClosed(folder=folder, closed=closed)

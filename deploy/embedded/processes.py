@@ -3,12 +3,13 @@
 import os
 import re
 import signal
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 
 PID_FILE = "postmaster.pid"
 _MAX_PID_FILE_BYTES = 4096
@@ -41,13 +42,15 @@ def read_tail(path: Path, limit: int) -> str:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return ""
-    with os.fdopen(fd, "rb") as file:
-        try:
-            size = os.fstat(fd).st_size
-            file.seek(max(0, size - limit))
-            return file.read(limit).decode("utf-8", "replace")
-        except OSError:
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
             return ""
+        return os.pread(fd, limit, max(0, found.st_size - limit)).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(fd)
 
 
 def is_postmaster(pid: int, cluster: Path) -> bool:

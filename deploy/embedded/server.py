@@ -11,20 +11,20 @@ from pathlib import Path
 
 from deploy.embedded.binaries import Installation
 from deploy.embedded.client import ensure_database
-from deploy.embedded.errors import BinariesMissing, DiskFull, EmbeddedError, ServerSilent, from_output
+from deploy.embedded.diagnosis import explain_failure
+from deploy.embedded.errors import BinariesMissing, ServerSilent
 from deploy.embedded.folders import SOCKET_PORT, Folders
 from deploy.embedded.locks import POLL_S, Locks, wait_until
-from deploy.embedded.output import MAX_OUTPUT_BYTES, Output
-from deploy.embedded.processes import PidFile, end_orphans, has_ended, is_postmaster, read_pid_file, read_tail
+from deploy.embedded.output import Output
+from deploy.embedded.processes import PidFile, end_orphans, has_ended, is_postmaster, read_pid_file
 from deploy.embedded.tuning import LOG_FILE_PATTERN
 from deploy.embedded.user import ServerUser
 
 START_TIMEOUT_S = 600  # after a crash, the last minutes of changes are replayed first
-SILENCE_GRACE_S = 5
+SILENCE_GRACE_S = 3
 FAST_STOP_TIMEOUT_S = 60
 QUICK_STOP_TIMEOUT_S = 10
 KEPT_LOG_FILES = 5
-FULL_DISK_BYTES = 16 * 1024 * 1024  # one more piece of write-ahead log
 _RUN_IN_BACKGROUND = '"$@" >&2 & echo $!'
 
 
@@ -62,7 +62,7 @@ class Server:
             has_ended = self.locks.server.is_free
             wait_until(lambda: self._is_ready(pid) or has_ended(), START_TIMEOUT_S)
             if has_ended():
-                raise self.why_not_started(output.text())
+                raise explain_failure(self.folders, self.user, installation, output.text())
         if not self._is_ready(pid):
             raise ServerSilent(folder=self.folders.data, seconds=START_TIMEOUT_S)
 
@@ -144,17 +144,6 @@ class Server:
     def _is_ready(self, pid: int) -> bool:
         found = read_pid_file(self.folders.cluster)
         return found is not None and found.pid == pid and found.status == "ready"
-
-    def why_not_started(self, output: str = "") -> EmbeddedError:
-        """The named error for a server that gave up, from what it wrote."""
-        newest = max(self.folders.log.glob(LOG_FILE_PATTERN), default=None)
-        log = read_tail(newest, MAX_OUTPUT_BYTES) if newest else ""
-        detail = f"{output}\n{log}".strip()
-        error = from_output(detail, self.folders.data)
-        disk = os.statvfs(self.folders.home)
-        if type(error) is EmbeddedError and disk.f_bavail * disk.f_frsize < FULL_DISK_BYTES:
-            return DiskFull(folder=self.folders.data, detail=detail)  # its log is on that disk too
-        return error
 
 
 def _prune_logs(folder: Path) -> None:

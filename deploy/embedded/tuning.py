@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # it ships no types
+import psutil
 
 _MIB = 1024 * 1024
 MIN_SHARED_BUFFERS_MIB = 128
@@ -80,7 +80,7 @@ def _read_limit(path: Path) -> int | None:
 
 def _read(path: str | Path) -> str:
     try:
-        return Path(path).read_text(encoding="ascii", errors="replace")
+        return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
 

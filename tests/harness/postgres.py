@@ -7,9 +7,9 @@ With `pytest_plugins = ["tests.harness.postgres"]` there is the session fixture 
     await postgres.drop_database("test_x")
     async with postgres.database(template) as dsn: ...          # the two above, with a name of its own
 
-The server is the embedded one, in a folder below the system's temporary files, without fsync; or the one that
-PASSERELLE_TEST_DATABASE_URL names, whose user must be allowed to make databases. Names of databases begin with
-the run's own prefix, so that two runs never meet, and what is left at the end of a run is dropped.
+The server is the embedded one, in a temporary folder and without fsync, or the one that
+PASSERELLE_TEST_DATABASE_URL names, whose user must be allowed to make databases. Names of databases begin
+with the run's own prefix, so that two runs never meet, and what is left at the end of a run is dropped.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -36,6 +37,8 @@ FOLDER: Final = "PASSERELLE_TEST_POSTGRES_FOLDER"
 RUN: Final = "PASSERELLE_TEST_RUN"
 FOLDER_PREFIX: Final = "passerelle-tests-"
 ALIVE: Final = "run.lock"
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- folders are made by mkdtemp
+MEMORY_FREE_BYTES: Final = 2 * 1024**3
 
 FAST_SETTINGS: Final = {
     "fsync": "off",
@@ -43,6 +46,7 @@ FAST_SETTINGS: Final = {
     "full_page_writes": "off",
     "autovacuum": "off",  # it would hold the template just when it is copied
     "shared_buffers": "128MB",
+    "max_wal_size": "256MB",
     "max_connections": "200",
 }
 _LABEL = re.compile(r"[a-z0-9_]{1,30}", re.ASCII)
@@ -150,17 +154,27 @@ def postgres() -> Iterator[SharedPostgres]:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Name the run, for this process and the workers it will start; remove what killed runs have left."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # the run ends, and its server with it
     if hasattr(config, "workerinput"):
         return
-    for left in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
-        _remove_if_abandoned(left)
-    folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
-    folder.chmod(0o711)  # as root the server has a user of its own, who must get through
+    for place in (MEMORY, Path(tempfile.gettempdir())):
+        for left in place.glob(f"{FOLDER_PREFIX}*"):
+            _remove_if_abandoned(left)
+    folder = make_folder(FOLDER_PREFIX)
     alive = FileLock(folder / ALIVE)
     alive.try_alone()
     os.environ[RUN] = secrets.token_hex(4)
     os.environ[FOLDER] = str(folder)
     config.add_cleanup(lambda: _end_run(folder, alive))
+
+
+def make_folder(prefix: str) -> Path:
+    """An empty folder of ours that every user can pass; in memory where there is plenty, for disks are slow."""
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_FREE_BYTES
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=MEMORY if in_memory else None))
+    folder.chmod(0o755)  # as root the server has a user of its own, who must get through
+    return folder
 
 
 def _end_run(folder: Path, alive: FileLock) -> None:
