@@ -11,23 +11,13 @@ from litestar.exceptions import HTTPException, TooManyRequestsException, Validat
 
 from directory.archive import SENTENCES, ArchiveError
 from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQuery
-from web.language import language_of, translate
-from web.problems import OF_STATUS, PROBLEMS, Failure, Problem
+from web.language import translate
+from web.problems import OF_STATUS, PROBLEM_JSON, PROBLEMS, Failure, Problem, ProblemDocument
 from web.rendering import Renderer
 
 log = structlog.get_logger(__name__)
 
-PROBLEM_JSON: Final = "application/problem+json"
 PROGRAM_PATHS: Final = ("/api/", "/.well-known/", "/nodeinfo/", "/healthz", "/readyz", "/metrics")
-
-
-class ProblemDocument(msgspec.Struct, frozen=True):
-    """RFC 9457, section 3.1."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
 
 
 def failure_of(error: Exception) -> Failure:
@@ -109,7 +99,9 @@ def problem_document(base_url: str, failure: Failure) -> Response[Any]:
 
 def _error_page(renderer: Renderer, request: Request[Any, Any, Any], failure: Failure) -> Response[Any]:
     problem: Problem = failure.problem
-    language = language_of(request.scope)
+    if problem.slug == "too-large":  # of the pages, only the form for archives takes anything large
+        problem = PROBLEMS["archive-too-large"]
+    language = renderer.language_of(request)
     # Only sentences that were written for people are shown; a program's detail would puzzle them.
     detail = translate(language, failure.detail) % failure.values if failure.values else ""
     return renderer.page(

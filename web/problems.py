@@ -51,6 +51,12 @@ _ALL: Final = (
         N_("Send it in smaller parts; the API page tells the limits."),
     ),
     Problem(
+        "archive-too-large",
+        413,
+        N_("This archive is larger than the form takes"),
+        N_("Unpack it and choose only following.js from its data folder, or switch JavaScript on: then any size will do."),
+    ),
+    Problem(
         "unsupported-media-type",
         415,
         N_("The body is not of a type that is read here"),
@@ -89,3 +95,15 @@ class Failure(msgspec.Struct, frozen=True):
     headers: dict[str, str] = {}
     values: dict[str, str] = {}
     """What stands in the sentence `detail` where it was written for people and is translated."""
+
+
+PROBLEM_JSON: Final = "application/problem+json"
+
+
+class ProblemDocument(msgspec.Struct, frozen=True):
+    """RFC 9457, section 3.1."""
+
+    type: str
+    title: str
+    status: int
+    detail: str

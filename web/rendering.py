@@ -29,6 +29,10 @@ class Renderer:
             for language in LANGUAGES
         }
 
+    def language_of(self, request: Request[Any, Any, Any]) -> str:
+        """The language that a page for this request speaks."""
+        return language_of(request.scope, self._default_language)
+
     def page(
         self,
         request: Request[Any, Any, Any],
@@ -39,7 +43,7 @@ class Renderer:
         **values: Any,
     ) -> Response[str]:
         """A page in the language that the request asks for."""
-        language = language_of(request.scope, self._default_language)
+        language = self.language_of(request)
         html = (
             self._environments[language]
             .get_template(template)

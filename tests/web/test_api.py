@@ -169,3 +169,13 @@ def test_the_instance_outlives_its_requests(instance: RunningInstance, client: h
     ):
         assert client.get(path).status_code in {301, 302, 400, 404}
     assert client.get("/readyz").status_code == 200
+
+
+def test_an_archive_too_large_for_the_form(module_dsn: str) -> None:
+    with (
+        running_instance(module_dsn, upload_max_mb=1) as small,
+        httpx.Client(base_url=small.url, trust_env=False) as client,
+    ):
+        answer = client.post("/results", files={"files": ("twitter.zip", b"PK" + b"0" * 16_000_000)})
+        assert answer.status_code == 413
+        assert "following.js" in answer.text

@@ -1,30 +1,27 @@
 """The public questions: where is this X account now, and whose account is that."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.enums import MediaType
-from litestar.openapi import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import Parameter
 
 from directory.errors import InvalidIdentifier, InvalidQuery
 from directory.identifiers import parse_target_account
 from directory.queries import Query
+from web.api.answers import answers, json_answer, problem
 from web.api.bodies import MAX_MATCH_BODY_BYTES, read_json
-from web.api.schema import LookupOut, MatchIn, MatchOut, ReverseOut, answer_out, as_json, lookup_out
+from web.api.schema import MAX_API_PAIRS, LookupOut, MatchIn, MatchOut, ReverseOut, answer_out, lookup_out
 from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.services import Services
-
-
-def _json(value: Any) -> Response[bytes]:
-    return Response(as_json(value), media_type=MediaType.JSON)
 
 
 @get(
     "/lookup",
     summary="Where one X account is now",
-    responses={200: ResponseSpec(LookupOut, description="The answers, maybe none.")},
+    responses=answers(LookupOut, "The answers, maybe none."),
 )
 async def lookup(
     services: NamedDependency[Services],
@@ -36,15 +33,43 @@ async def lookup(
     ],
 ) -> Response[bytes]:
     """An empty `answers` means that nobody has said yet where this account is."""
-    return _json(lookup_out(await services.single_lookup.lookup(Query.parse(x))))
+    return json_answer(lookup_out(await services.single_lookup.lookup(Query.parse(x))))
+
+
+_NAME_OR_NULL = [Schema(type=OpenAPIType.STRING), Schema(type=OpenAPIType.NULL)]
+_PAIRS = Schema(
+    type=OpenAPIType.ARRAY,
+    max_items=MAX_API_PAIRS,
+    description="People, each `[id, handle]`; either may be null, not both.",
+    items=Schema(type=OpenAPIType.ARRAY, min_items=2, max_items=2, items=Schema(one_of=_NAME_OR_NULL)),
+    examples=[[["783214", "name"], [None, "other"]]],
+)
+
+
+@dataclass
+class MatchOperation(Operation):
+    """Tells the body of `match`, which is read by hand to be held to more than a type."""
+
+    def __post_init__(self) -> None:
+        body = Schema(
+            type=OpenAPIType.OBJECT,
+            properties={"pairs": _PAIRS},
+            required=["pairs"],
+            additional_properties=False,
+        )
+        self.request_body = RequestBody(
+            content={"application/json": OpenAPIMediaType(schema=body)}, required=True
+        )
 
 
 @post(
     "/match",
+    operation_class=MatchOperation,
     status_code=200,
     summary="Where up to 10,000 X accounts are now",
     request_max_body_size=MAX_MATCH_BODY_BYTES,
-    responses={200: ResponseSpec(MatchOut, description="Those who were found.")},
+    responses=answers(MatchOut, "Those who were found.")
+    | {413: problem("The body is too large."), 415: problem("The body is not JSON.")},
 )
 async def match(
     request: Request[Any, Any, Any],
@@ -60,7 +85,7 @@ async def match(
     async with services.large_matches:
         async for matches in services.lookup.match_chunks(queries):
             results += map(lookup_out, matches)
-    return _json(MatchOut(len(queries), len(results), results))
+    return json_answer(MatchOut(len(queries), len(results), results))
 
 
 def _queries_of(asked: MatchIn) -> list[Query]:
@@ -76,7 +101,7 @@ def _queries_of(asked: MatchIn) -> list[Query]:
 @get(
     "/reverse",
     summary="Which X account an account belongs to",
-    responses={200: ResponseSpec(ReverseOut, description="The X accounts, mostly one.")},
+    responses=answers(ReverseOut, "The X accounts, mostly one."),
 )
 async def reverse(
     services: NamedDependency[Services],
@@ -87,5 +112,5 @@ async def reverse(
 ) -> Response[bytes]:
     """Only where a lookup of the X account leads back to this account."""
     target = parse_target_account(account)
-    answers = await services.lookup.reverse(target)
-    return _json(ReverseOut(str(target), [answer_out(answer) for answer in answers]))
+    found = await services.lookup.reverse(target)
+    return json_answer(ReverseOut(str(target), [answer_out(answer) for answer in found]))

@@ -8,15 +8,14 @@ from litestar.di import NamedDependency
 from litestar.enums import MediaType
 
 from directory.queries import MAX_MATCH_PAIRS
-from web.api.schema import InstanceOut, StatisticsOut
+from web.api.answers import answers
+from web.api.schema import MAX_API_PAIRS, InstanceOut, StatisticsOut
 from web.language import LANGUAGES
 from web.services import Services
 from web.version import SOFTWARE, VERSION
 
-MAX_API_PAIRS: Final = 10_000
 
-
-@get("/stats", summary="How many people are here")
+@get("/stats", summary="How many people are here", responses=answers(StatisticsOut, "Counts."))
 async def stats(services: NamedDependency[Services]) -> StatisticsOut:
     """Counted at most once in five minutes."""
     now = await services.statistics.current()
@@ -25,7 +24,11 @@ async def stats(services: NamedDependency[Services]) -> StatisticsOut:
     )
 
 
-@get("/instance", summary="Who runs this instance, and its limits")
+@get(
+    "/instance",
+    summary="Who runs this instance, and its limits",
+    responses=answers(InstanceOut, "The instance."),
+)
 async def instance(services: NamedDependency[Services]) -> InstanceOut:
     """The instance in its own words."""
     settings = services.settings

@@ -1,7 +1,7 @@
 """What the public API says, as msgspec structs: the OpenAPI document is made from them."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -10,6 +10,8 @@ from directory.mappings import Evidence, Network, Strength
 from directory.queries import Query
 from directory.ranking import Answer, Match, MatchedBy
 from web.targets import profile_url
+
+MAX_API_PAIRS: Final = 10_000
 
 StrengthLabel = Annotated[
     str, Meta(description="`bound`, `handle`, `linked` or `imported`; see DESIGN, strength.")
@@ -66,7 +68,7 @@ class LookupOut(msgspec.Struct, frozen=True, gc=False):
 class MatchIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Up to 10,000 people, each `[id, handle]`; either may be null."""
 
-    pairs: Annotated[list[tuple[str | None, str | None]], Meta(max_length=10_000)]
+    pairs: Annotated[list[tuple[str | None, str | None]], Meta(max_length=MAX_API_PAIRS)]
 
 
 class MatchOut(msgspec.Struct, frozen=True):

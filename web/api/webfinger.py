@@ -1,6 +1,6 @@
 """WebFinger (RFC 7033): `resource=https://x.com/<handle>` answers where that person is now."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 from litestar import Response, get
@@ -11,6 +11,7 @@ from litestar.params import Parameter
 from directory.mappings import Network
 from directory.queries import Query
 from directory.ranking import Match
+from web.api.answers import answers, problem
 from web.services import Services
 from web.targets import profile_url
 
@@ -19,7 +20,29 @@ PROFILE_PAGE: Final = "http://webfinger.net/rel/profile-page"
 STRENGTH: Final = "urn:passerelle:strength"
 
 
-@get("/.well-known/webfinger", summary="WebFinger for X accounts")
+class Link(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One place where that person is."""
+
+    rel: str
+    type: str
+    href: str
+    properties: dict[str, str] = {}
+
+
+class Descriptor(msgspec.Struct, frozen=True):
+    """A JSON resource descriptor (RFC 7033, section 4.4)."""
+
+    subject: str
+    aliases: list[str]
+    links: list[Link]
+
+
+@get(
+    "/.well-known/webfinger",
+    summary="WebFinger for X accounts",
+    responses=answers(Descriptor, "Where that person is now.", media_type=JRD)
+    | {404: problem("Nobody has said where this account is.")},
+)
 async def webfinger(
     services: NamedDependency[Services],
     resource: Annotated[
@@ -34,19 +57,17 @@ async def webfinger(
     return Response(msgspec.json.encode(document), media_type=JRD)
 
 
-def descriptor(resource: str, match: Match) -> dict[str, Any] | None:
-    """The JSON resource descriptor (RFC 7033, section 4.4), or None where there is nothing to say."""
+def descriptor(resource: str, match: Match) -> Descriptor | None:
+    """What the answers say, or None where that is nothing."""
     sure = [answer.mapping for answer in match.answers if not answer.disputed]
     if not sure:
         return None
     aliases = [str(mapping.target_id) for mapping in sure]
     aliases += [f"acct:{m.target_handle}" for m in sure if m.network is Network.MASTODON]
-    links: list[dict[str, Any]] = []
+    links: list[Link] = []
     for mapping in sure:
         properties = {STRENGTH: mapping.strength.label}
-        url = profile_url(mapping.target_id)
-        links.append({"rel": PROFILE_PAGE, "type": "text/html", "href": url, "properties": properties})
+        links.append(Link(PROFILE_PAGE, "text/html", profile_url(mapping.target_id), properties))
         if mapping.network is Network.MASTODON:
-            actor = {"rel": "self", "type": "application/activity+json", "href": str(mapping.target_id)}
-            links.append(actor)
-    return {"subject": resource, "aliases": aliases, "links": links}
+            links.append(Link("self", "application/activity+json", str(mapping.target_id)))
+    return Descriptor(resource, aliases, links)

@@ -1,59 +1,63 @@
 // @ts-check
+import { Column } from "./column.js";
 import { MAX_STRANGERS } from "./limits.js";
+
+const NOBODY_LISTED = -1;
 
 /**
  * The names that posts call people by. Only those of people on the lists are told.
  *
  * X gives a handle to somebody else after a while. So the newest mention of a handle says whose it is: a
  * name that was seen with another account since is not told, or a stranger would be found by it.
+ *
+ * People are numbers here, their places in the lists; of strangers only the handle is kept. Objects for
+ * each would take four times the memory.
  */
 export class Handles {
-  /**
-   * @param {{ has: (id: string) => boolean }} people - those on the lists
-   * @param {number} [maxStrangers] - handles of others that are remembered
-   */
-  constructor(people, maxStrangers = MAX_STRANGERS) {
-    this.people = people;
+  /** @param {number} [maxStrangers] - handles of people on no list that are remembered */
+  constructor(maxStrangers = MAX_STRANGERS) {
     this.strangersLeft = maxStrangers;
-    /** @type {Map<string, { handle: string, post: string }>} by id */
-    this.newest = new Map();
-    /** @type {Map<string, { id: string, post: string }>} by handle in lower case */
-    this.bearers = new Map();
+    /** @type {string[]} by person */
+    this.handles = [];
+    /** the post that named a person so, plus 1; 0 for no post */
+    this.posts = new Column(BigUint64Array);
+    /** @type {Map<string, number>} a slot in the two columns below, by handle in lower case */
+    this.slots = new Map();
+    this.slotPersons = new Column(Int32Array);
+    this.slotPosts = new Column(BigUint64Array);
   }
 
   /**
    * Takes a mention; the order does not matter.
-   * @param {string} id
+   * @param {number | undefined} person - undefined for somebody on no list
    * @param {string} handle
-   * @param {string} post - its id, which grows with time; "" if it is unknown
+   * @param {bigint} post - its id, which grows with time; 0 if it is unknown
    */
-  see(id, handle, post) {
-    const isOnList = this.people.has(id);
-    if (isOnList) {
-      const known = this.newest.get(id);
-      if (!known || isNewer(post, known.post)) this.newest.set(id, { handle, post });
+  see(person, handle, post) {
+    if (person !== undefined && post + 1n > this.posts.get(person)) {
+      this.posts.set(person, post + 1n);
+      this.handles[person] = handle;
     }
     const key = handle.toLowerCase();
-    const bearer = this.bearers.get(key);
-    if (bearer ? !isNewer(post, bearer.post) : !isOnList && this.strangersLeft-- <= 0) return;
-    this.bearers.set(key, { id, post });
+    const slot = this.slots.get(key) ?? this.slots.size;
+    if (slot < this.slots.size) {
+      if (post <= this.slotPosts.get(slot)) return;
+    } else {
+      if (person === undefined && this.strangersLeft-- <= 0) return;
+      this.slots.set(key, slot);
+    }
+    this.slotPersons.set(slot, person ?? NOBODY_LISTED);
+    this.slotPosts.set(slot, post);
   }
 
   /**
-   * The handle that somebody on the lists was last seen with, unless somebody else was seen with it since.
-   * @param {string} id
+   * The handle that somebody was last seen with, unless somebody else was seen with it since.
+   * @param {number} person
    */
-  of(id) {
-    const handle = this.newest.get(id)?.handle;
-    return handle !== undefined && this.bearers.get(handle.toLowerCase())?.id === id ? handle : null;
+  of(person) {
+    const handle = this.handles[person];
+    if (handle === undefined) return null;
+    const slot = /** @type {number} */ (this.slots.get(handle.toLowerCase()));
+    return this.slotPersons.get(slot) === person ? handle : null;
   }
-}
-
-/**
- * Post ids exceed 2^53: compared as digits.
- * @param {string} post
- * @param {string} other
- */
-export function isNewer(post, other) {
-  return post.length === other.length ? post > other : post.length > other.length;
 }

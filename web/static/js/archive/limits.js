@@ -8,6 +8,9 @@ const GIB = 1024 * MIB;
 /** People in one list (following, followers, blocks, mutes), all parts together. */
 export const MAX_ROWS_PER_LIST = 1_000_000;
 
+/** Different people on all lists together. */
+export const MAX_PEOPLE = 2_000_000;
+
 /** Handles of people on no list, kept to see whether a handle changed hands. */
 export const MAX_STRANGERS = 200_000;
 

@@ -1,7 +1,8 @@
 // @ts-check
+import { Column } from "./column.js";
 import { ArchiveError } from "./errors.js";
 import { Handles } from "./handles.js";
-import { MAX_ROWS_PER_LIST } from "./limits.js";
+import { MAX_PEOPLE, MAX_ROWS_PER_LIST } from "./limits.js";
 import { LISTS } from "./names.js";
 
 /**
@@ -20,15 +21,17 @@ const LETTERS_BY_BITS = Array.from({ length: 1 << LISTS.length }, (_, bits) =>
 /** Everybody in the lists of one archive, once. */
 export class People {
   constructor() {
-    /** @type {Map<string, number>} one bit a list, by id */
-    this.lists = new Map();
+    /** @type {Map<string, number>} the place of a person, by id */
+    this.places = new Map();
+    /** one bit a list, by place */
+    this.lists = new Column(Uint8Array);
     /** @type {Record<List, number>} rows as they stand in the files */
     this.counts = { following: 0, follower: 0, block: 0, mute: 0 };
-    this.handles = new Handles(this.lists);
+    this.handles = new Handles();
   }
 
   get size() {
-    return this.lists.size;
+    return this.places.size;
   }
 
   /**
@@ -37,14 +40,26 @@ export class People {
    * @param {string} file - for the error, when there are too many
    */
   add(list, id, file) {
-    if (++this.counts[list] > MAX_ROWS_PER_LIST) throw new ArchiveError("too-many-rows", file);
-    this.lists.set(id, (this.lists.get(id) ?? 0) | (1 << LISTS.indexOf(list)));
+    const place = this.places.get(id) ?? this.places.size;
+    if (place === this.places.size) this.places.set(id, place);
+    this.lists.set(place, this.lists.get(place) | (1 << LISTS.indexOf(list)));
+    if (++this.counts[list] > MAX_ROWS_PER_LIST || this.size > MAX_PEOPLE) throw new ArchiveError("too-many-rows", file);
+  }
+
+  /**
+   * Takes a mention of anybody, on the lists or not.
+   * @param {string} id
+   * @param {string} handle
+   * @param {bigint} post
+   */
+  see(id, handle, post) {
+    this.handles.see(this.places.get(id), handle, post);
   }
 
   /** @returns {Generator<Row>} in the order of the files: those whom this person follows come first */
   *rows() {
-    for (const [id, bits] of this.lists) {
-      yield { id, handle: this.handles.of(id), lists: LETTERS_BY_BITS[bits] };
+    for (const [id, place] of this.places) {
+      yield { id, handle: this.handles.of(place), lists: LETTERS_BY_BITS[this.lists.get(place)] };
     }
   }
 }

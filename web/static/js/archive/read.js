@@ -156,7 +156,7 @@ class ArchiveReading {
       case "account":
         return new ElementFramer(name, MAX_ROW_BYTES, (bytes) => (this.owner ??= readAccount(bytes, name)));
       case "tweets":
-        return new ElementFramer(name, MAX_TWEET_BYTES, (bytes) => readMentions(bytes, this.people.handles, name));
+        return new ElementFramer(name, MAX_TWEET_BYTES, (bytes) => readMentions(bytes, this.people, name));
       default:
         return new ElementFramer(name, MAX_ROW_BYTES, (bytes) => this.people.add(kind, readRow(kind, bytes, name), name));
     }

@@ -68,19 +68,19 @@ export function readManifest(bytes, file) {
 /**
  * Shows the handles that one post mentions. Throws ArchiveError if it is not JSON.
  * @param {Uint8Array} bytes
- * @param {import("./handles.js").Handles} handles
+ * @param {import("./people.js").People} people
  * @param {string} file
  */
-export function readMentions(bytes, handles, file) {
+export function readMentions(bytes, people, file) {
   if (!holdsScreenName(bytes)) return;
   const record = parse(bytes, file);
   const tweet = child(record, "tweet") ?? record;
   const mentions = child(tweet, "entities")?.["user_mentions"];
-  const id = isId(tweet["id_str"]) ? tweet["id_str"] : "";
+  const post = isId(tweet["id_str"]) ? BigInt(tweet["id_str"]) : 0n;
   if (!Array.isArray(mentions)) return;
   for (const mention of mentions) {
     const handle = handleOrNull(mention?.screen_name);
-    if (handle !== null && isId(mention.id_str)) handles.see(mention.id_str, handle, id);
+    if (handle !== null && isId(mention.id_str)) people.see(mention.id_str, handle, post);
   }
 }
 
