@@ -55,7 +55,7 @@ class FakeX:
     def __init__(self) -> None:
         self.oauth = FakeOAuth()
         self.requests: list[str] = []
-        """Source and path of every request, in order."""
+        """Source, path and query of every request, in order."""
         self._world = FakeWorld()
         self._failures: dict[str, Failure] = {}
         self._lock = threading.RLock()
@@ -122,7 +122,7 @@ class FakeX:
     def answer(self, asked: _Asked) -> _Answered | None:
         """The answer to a request, or None to hang up."""
         source = next((name for start, name in _PREFIXES.items() if asked.path.startswith(start)), "")
-        self.requests.append(f"{source} {asked.path}")
+        self.requests.append(f"{source} {asked.path} {asked.query}")
         failure = self._failures.get(source)
         if failure is None:
             with self._lock:
