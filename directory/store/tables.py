@@ -69,8 +69,8 @@ class LinkedAccount(Table, tablename="linked_account"):
     checked_at = Timestamptz()
     recheck_at = Timestamptz(null=True, default=None)
     recheck_attempts = SmallInt(default=0)
-    stale_since = Timestamptz(null=True, default=None)
-    refuted_at = Timestamptz(null=True, default=None)
+    health = SmallInt(default=0)
+    health_since = Timestamptz(null=True, default=None)
     on_page = Boolean(default=False)
 
 
@@ -79,7 +79,9 @@ class ContestedClaim(Table, tablename="contested_claim"):
 
     id = UUID(primary_key=True)
     member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
-    holder = ForeignKey(LinkedAccount, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    holder = ForeignKey(
+        LinkedAccount, null=True, default=None, on_delete=OnDelete.set_null, on_update=OnUpdate.restrict
+    )
     account_id = Text()
     handle = Text()
     evidence = JSON()
@@ -141,15 +143,15 @@ class Revocation(Table, tablename="revocation"):
 
 
 class MastodonApp(Table, tablename="mastodon_app"):
-    """What a server knows this instance as, for one set of scopes."""
+    """What a server knows this instance as, for one scope."""
 
     id = UUID(primary_key=True)
     host = Text()
-    scopes = Text()
+    scope = Text()
     redirect_uri = Text()
     client_id = Text()
     sealed = Bytea()
-    registered_at = Timestamptz()
+    checked_at = Timestamptz()
 
 
 class Challenge(Table, tablename="challenge"):

@@ -28,8 +28,8 @@ STATEMENTS = [
         checked_at timestamptz NOT NULL,
         recheck_at timestamptz,
         recheck_attempts smallint NOT NULL DEFAULT 0,
-        stale_since timestamptz,
-        refuted_at timestamptz,
+        health smallint NOT NULL DEFAULT 0,
+        health_since timestamptz,
         on_page boolean NOT NULL DEFAULT false
     )""",
     "CREATE UNIQUE INDEX linked_account_identity ON linked_account (network, account_id)",
@@ -39,7 +39,7 @@ STATEMENTS = [
     """CREATE TABLE contested_claim (
         id uuid PRIMARY KEY,
         member uuid NOT NULL REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT,
-        holder uuid NOT NULL REFERENCES linked_account (id) ON DELETE CASCADE ON UPDATE RESTRICT,
+        holder uuid REFERENCES linked_account (id) ON DELETE SET NULL ON UPDATE RESTRICT,
         account_id text COLLATE "C" NOT NULL,
         handle text NOT NULL,
         evidence json NOT NULL,
@@ -98,13 +98,13 @@ STATEMENTS = [
     """CREATE TABLE mastodon_app (
         id uuid PRIMARY KEY,
         host text COLLATE "C" NOT NULL,
-        scopes text NOT NULL,
+        scope text NOT NULL,
         redirect_uri text NOT NULL,
         client_id text NOT NULL,
         sealed bytea NOT NULL,
-        registered_at timestamptz NOT NULL
+        checked_at timestamptz NOT NULL
     )""",
-    "CREATE UNIQUE INDEX mastodon_app_host ON mastodon_app (host, scopes, redirect_uri)",
+    "CREATE UNIQUE INDEX mastodon_app_host ON mastodon_app (host, scope, redirect_uri)",
 ]
 
 

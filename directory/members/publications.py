@@ -1,0 +1,129 @@
+"""What a member publishes: a mapping put together from two proven accounts, and how long it may be said.
+
+Pure. A mapping is said for 180 days counted from when the older of its two proofs was last seen to hold; each
+re-check moves that on. A proof that cannot be reached any more so runs out by itself.
+"""
+
+import enum
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from directory.identifiers import TargetHandle, TargetId, XHandle, XId
+from directory.mappings import Evidence, Mapping, MappingState, Network, Strength
+from directory.members.accounts import LinkedAccount
+from directory.members.errors import NotProven, ProofLapsed, ProofTooOld, UnknownAccount
+from directory.proofs.strength import strength_of
+
+VALIDITY: Final = timedelta(days=180)
+RENEW_FOR: Final = timedelta(days=30)
+"""A mapping is said anew where that makes it hold at least so much longer."""
+KEEP_EXPIRED: Final = timedelta(days=30)
+"""How long an expired publication is still shown to its member, to be renewed."""
+
+
+class PublicationState(enum.StrEnum):
+    """Where a publication stands, as its member sees it."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    HIDDEN = "hidden"
+    EXPIRED = "expired"
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """Which of a member's X accounts is to lead to which of their accounts on a new network.
+
+    `consent` is the version of the text that they agreed to with this click; None relies on an earlier one.
+    """
+
+    x_account: UUID
+    target_account: UUID
+    consent: int | None = None
+
+
+class Publication(msgspec.Struct, frozen=True, kw_only=True):
+    """That a member means one X account to lead to one account on a network, and what is said of it."""
+
+    id: UUID
+    member: UUID
+    x_account: UUID
+    target_account: UUID
+    network: Network
+    published_at: datetime
+    x_id: XId | None
+    x_handle: XHandle
+    target_id: TargetId
+    target_handle: TargetHandle
+    strength: Strength
+    mapping_state: MappingState
+    leaf: int | None
+    issued: datetime
+    expires: datetime
+    is_replacing: bool
+    """Its former wording answers until this one does."""
+    is_logged: bool
+    """The log says it, or its former wording."""
+    is_stale: bool
+    """One of its proofs did not hold, or could not be reached, at the last look."""
+
+    def state(self, now: datetime) -> PublicationState:
+        if self.mapping_state is MappingState.HIDDEN:
+            return PublicationState.HIDDEN
+        if now >= self.expires:
+            return PublicationState.EXPIRED
+        if self.mapping_state is MappingState.PENDING and not self.is_replacing:
+            return PublicationState.PENDING
+        return PublicationState.ACTIVE
+
+
+def compose_mapping(x: LinkedAccount, target: LinkedAccount, origin: str, now: datetime) -> Mapping:
+    """Exactly what the world will see if `x` is published as being `target`, once it is active.
+
+    Raises UnknownAccount (wrong networks), NotProven, ProofLapsed, ProofTooOld.
+    """
+    where, named, network = target.target, x.x_handle, target.network.target
+    if named is None or where is None or network is None:
+        raise UnknownAccount
+    if x.is_lapsed or target.is_lapsed:
+        raise ProofLapsed
+    strength = strength_of((*x.evidence, *target.evidence))
+    if strength is None or (strength is Strength.BOUND and x.x_id is None):
+        raise NotProven
+    issued = _whole(now)
+    expires = _whole(min(x.checked_at, target.checked_at)) + VALIDITY
+    if expires <= issued:
+        raise ProofTooOld
+    return Mapping(
+        x_id=x.x_id if strength is Strength.BOUND else None,
+        x_handle=named,
+        network=network,
+        target_id=where[0],
+        target_handle=where[1],
+        strength=strength,
+        evidence=tuple(Evidence(e.kind, _whole(e.at), e.ref) for e in (*x.evidence, *target.evidence)),
+        origin=origin,
+        leaf=None,
+        issued=issued,
+        expires=min(expires, issued + VALIDITY),
+        state=MappingState.ACTIVE,
+    )
+
+
+def is_worth_restating(said: Publication, meant: Mapping) -> bool:
+    """Whether what is said differs from what holds, has run out, or would run out much sooner."""
+    same = (
+        said.x_id == meant.x_id
+        and said.x_handle == meant.x_handle
+        and said.target_id == meant.target_id
+        and said.target_handle == meant.target_handle
+        and said.strength is meant.strength
+    )
+    return not same or said.expires <= meant.issued or meant.expires - said.expires >= RENEW_FOR
+
+
+def _whole(time: datetime) -> datetime:
+    """The log counts in whole seconds."""
+    return time.astimezone(UTC).replace(microsecond=0)

@@ -1,0 +1,65 @@
+"""Rotating the vault's key: a new key seals, everything sealed is sealed anew, old keys are forgotten."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from directory.store.sealed import SEALED_TABLES, SealedRow, SealedStore
+from directory.vault import Context, Vault
+from directory.vault_keys import VaultError
+
+RESEAL_BATCH: Final = 500
+"""Rows that are sealed anew in one transaction."""
+_LOWEST: Final = UUID(int=0)
+
+ContextOf = Callable[[UUID], Context]
+
+
+class Rotation(msgspec.Struct, frozen=True):
+    """How a rotation went. `broken` rows open under no key of the ring, and were left as they are.
+
+    `retired` keys are gone; the former one goes with a rotation, or a `finish`, a day later.
+    """
+
+    key: str
+    resealed: int
+    broken: int
+    retired: tuple[str, ...]
+
+
+async def rotate(vault: Vault, sealed: SealedStore, now: datetime) -> Rotation:
+    """Makes a new key and seals everything under it. Safe to break off, and to repeat."""
+    vault.add_key(now)
+    return await finish_rotation(vault, sealed, now)
+
+
+async def finish_rotation(vault: Vault, sealed: SealedStore, now: datetime) -> Rotation:
+    """Seals under the newest key whatever is not yet, and forgets the keys that nothing needs any more."""
+    resealed = broken = 0
+    for table, context_of in SEALED_TABLES.items():
+        counter = _Resealer(vault, context_of)
+        after: UUID | None = _LOWEST
+        while after is not None:
+            after, failed = await sealed.reseal(table, vault.header, after, RESEAL_BATCH, counter)
+            broken += failed
+        resealed += counter.count
+    retired = vault.retire_keys(await sealed.headers(), now)
+    return Rotation(vault.key_ids()[0], resealed, broken, tuple(retired))
+
+
+class _Resealer:
+    def __init__(self, vault: Vault, context_of: ContextOf) -> None:
+        self._vault = vault
+        self._context_of = context_of
+        self.count = 0
+
+    def __call__(self, row: SealedRow) -> bytes | None:
+        try:
+            sealed = self._vault.reseal(row.sealed, self._context_of(row.id))
+        except VaultError:
+            return None
+        self.count += 1
+        return sealed

@@ -1,0 +1,75 @@
+"""What a network lets us do for a member, and what it must be told to forget."""
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from directory.members.accounts import AccountNetwork
+from directory.networks.port import Purpose
+from directory.vault import Context
+
+LOCK_TIMEOUT_S: Final = 45.0
+"""How long one holder of a token may talk to its network before the others go on without it."""
+MAX_HELD: Final = 3
+"""Tokens that one process holds at a time: each keeps a connection to the database."""
+
+REVOCATION_LEASE: Final = timedelta(minutes=5)
+GIVE_UP_REVOKING_AFTER: Final = timedelta(days=30)
+MAX_REVOCATION_DELAY: Final = timedelta(days=1)
+
+
+class Token(msgspec.Struct, frozen=True):
+    """A permission, without its secret. `issuer` is who gave it: a PDS's authorization server, or a host."""
+
+    id: UUID
+    account: UUID
+    purpose: Purpose
+    issuer: str
+    scopes: str
+    granted_at: datetime
+    refreshed_at: datetime
+    access_expires: datetime | None
+
+
+class Revocation(msgspec.Struct, frozen=True):
+    """A permission that its issuer has still to be told to forget. `attempt` counts this one in."""
+
+    id: UUID
+    network: AccountNetwork
+    issuer: str
+    sealed: bytes
+    attempt: int
+
+    def __repr__(self) -> str:
+        return f"Revocation(id={self.id}, attempt={self.attempt})"
+
+
+def token_context(row: UUID) -> Context:
+    """A token keeps its id, and so its seal, when it is handed over for revocation."""
+    return Context("token", row)
+
+
+def app_context(row: UUID) -> Context:
+    return Context("mastodon-app", row)
+
+
+def delay_before_revoking(attempt: int) -> timedelta:
+    """One minute, doubled with each failed attempt, at most a day."""
+    return min(timedelta(minutes=2 ** min(attempt - 1, 12)), MAX_REVOCATION_DELAY)
+
+
+class AppRow(msgspec.Struct, frozen=True):
+    """What a server knows this instance as, its secret sealed."""
+
+    id: UUID
+    host: str
+    scope: str
+    redirect_uri: str
+    client_id: str
+    sealed: bytes
+    checked_at: datetime
+
+    def __repr__(self) -> str:
+        return f"AppRow({self.host!r}, {self.scope!r})"

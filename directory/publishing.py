@@ -1,0 +1,66 @@
+"""Publishing: what a member lets the world know, seen before, changed, and taken back at once."""
+
+from typing import Final
+from uuid import UUID
+
+from directory.clock import Clock
+from directory.mappings import Mapping
+from directory.members.errors import UnknownAccount
+from directory.members.publications import Publication, Wish, compose_mapping
+from directory.store.members import MemberStore
+from directory.store.publications import PublicationStore
+
+ACTIVATION_BATCH: Final = 1_000
+"""Mappings that are made active in one transaction."""
+
+
+class Publishing:
+    """Speaks for one instance, whose log is `origin`."""
+
+    def __init__(
+        self, members: MemberStore, publications: PublicationStore, clock: Clock, origin: str
+    ) -> None:
+        self._members = members
+        self._publications = publications
+        self._clock = clock
+        self._origin = origin
+
+    async def preview(self, member: UUID, wish: Wish) -> Mapping:
+        """Exactly what the world will see. Nothing is stored.
+
+        Raises UnknownAccount, NotProven, ProofLapsed, ProofTooOld.
+        """
+        accounts = {account.id: account for account in await self._members.accounts(member)}
+        if wish.x_account not in accounts or wish.target_account not in accounts:
+            raise UnknownAccount
+        x, target = accounts[wish.x_account], accounts[wish.target_account]
+        return compose_mapping(x, target, self._origin, self._clock.now())
+
+    async def publish(self, member: UUID, wish: Wish) -> Publication:
+        """Publishes, or changes, what is said on the network of the target; pending until it is activated.
+
+        Raises MemberGone, UnknownAccount, NotProven, ProofLapsed, ProofTooOld, ConsentMissing,
+        ConsentOutdated, PublicationHidden.
+        """
+        return await self._publications.publish(member, wish, self._origin, self._clock.now())
+
+    async def list_of(self, member: UUID) -> list[Publication]:
+        """What a member publishes."""
+        return await self._publications.list_of(member)
+
+    async def withdraw(self, member: UUID, publication: UUID) -> None:
+        """Stops answering, at once. Raises MemberGone, UnknownPublication."""
+        await self._publications.withdraw(member, publication, self._clock.now())
+
+    async def withdraw_all(self, member: UUID) -> int:
+        """Withdraws everything; returns how much that was. Raises MemberGone."""
+        return await self._publications.withdraw_all(member, self._clock.now())
+
+    async def activate_pending(self) -> int:
+        """Makes all pending mappings answer at once; returns how many. The log's sequencer takes this place."""
+        total = 0
+        while True:
+            count = await self._publications.activate_pending(ACTIVATION_BATCH)
+            total += count
+            if count < ACTIVATION_BATCH:
+                return total

@@ -1,0 +1,202 @@
+"""Linked accounts as rows, and the lock that everything done to a member goes through."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+
+from directory.mappings import Evidence
+from directory.members.accounts import AccountNetwork, LinkedAccount, ProvenAccount
+from directory.members.errors import MemberGone
+from directory.members.rechecks import next_look_at
+from directory.proofs.schedule import ProofState
+from directory.store.database import Connection
+from directory.store.mappings import encode_evidence
+
+_CODE: Final = {AccountNetwork.BLUESKY: 1, AccountNetwork.MASTODON: 2, AccountNetwork.X: 3}
+_NETWORK_OF_CODE: Final = {code: network for network, code in _CODE.items()}
+_HEALTH_CODE: Final = {
+    ProofState.HOLDS: 0,
+    ProofState.STALE: 1,
+    ProofState.IN_DOUBT: 2,
+    ProofState.LAPSED: 3,
+}
+_HEALTH_OF_CODE: Final = {code: state for state, code in _HEALTH_CODE.items()}
+X_CODE: Final = _CODE[AccountNetwork.X]
+
+ACCOUNT_COLUMNS: Final = (
+    "id, member, network, account_id, handle, evidence, linked_at, proven_at, checked_at, recheck_at, "
+    "health, health_since, on_page"
+)
+_evidence_decoder: Final = msgspec.json.Decoder(tuple[Evidence, ...])
+
+
+def account_network_code(network: AccountNetwork) -> int:
+    """The number a network is stored as: the mappings' numbers, and one for X."""
+    return _CODE[network]
+
+
+def account_network_of_code(code: int) -> AccountNetwork:
+    """The network that a stored number stands for."""
+    return _NETWORK_OF_CODE[code]
+
+
+def decode_evidence(stored: str) -> tuple[Evidence, ...]:
+    """The inverse of `encode_evidence`."""
+    return _evidence_decoder.decode(stored)
+
+
+def plain_uuid(value: Any) -> UUID:
+    """The driver's own kind of UUID has no place in values that are compared and written out."""
+    return UUID(int=value.int)
+
+
+def account_of(row: asyncpg.Record) -> LinkedAccount:
+    """A row of ACCOUNT_COLUMNS."""
+    return LinkedAccount(
+        id=plain_uuid(row["id"]),
+        member=plain_uuid(row["member"]),
+        network=_NETWORK_OF_CODE[row["network"]],
+        account_id=row["account_id"],
+        handle=row["handle"],
+        evidence=decode_evidence(row["evidence"]),
+        linked_at=row["linked_at"],
+        proven_at=row["proven_at"],
+        checked_at=row["checked_at"],
+        recheck_at=row["recheck_at"],
+        health=_HEALTH_OF_CODE[row["health"]],
+        health_since=row["health_since"],
+        on_page=row["on_page"],
+    )
+
+
+async def lock_member(connection: Connection, member: UUID, *, to_erase: bool = False) -> None:
+    """Waits until nobody else changes this member, and keeps others out until the transaction ends.
+
+    Always taken first, so that no two of them wait for each other. Raises MemberGone.
+    """
+    strength = "FOR UPDATE" if to_erase else "FOR NO KEY UPDATE"
+    found = await connection.fetchval(f"SELECT id FROM member WHERE id = $1 {strength}", member)
+    if found is None:
+        raise MemberGone
+
+
+async def fetch_accounts(connection: Connection, member: UUID) -> list[LinkedAccount]:
+    """All accounts of a member, the first linked first."""
+    rows = await connection.fetch(
+        f"SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE member = $1 ORDER BY linked_at, id", member
+    )
+    return [account_of(row) for row in rows]
+
+
+async def find_account(connection: Connection, proven: ProvenAccount) -> LinkedAccount | None:
+    """Whoever holds the account that was proven."""
+    row = await connection.fetchrow(
+        f"SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE network = $1 AND account_id = $2",
+        _CODE[proven.network],
+        proven.account_id,
+    )
+    return account_of(row) if row is not None else None
+
+
+async def insert_account(
+    connection: Connection, member: UUID, proven: ProvenAccount, now: datetime
+) -> LinkedAccount:
+    """Raises asyncpg.UniqueViolationError where somebody was faster."""
+    row = await connection.fetchrow(
+        "INSERT INTO linked_account (id, member, network, account_id, handle, handle_key, evidence,"
+        " linked_at, proven_at, checked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)"
+        f" RETURNING {ACCOUNT_COLUMNS}",
+        uuid4(),
+        member,
+        _CODE[proven.network],
+        proven.account_id,
+        proven.handle,
+        proven.handle_key,
+        encode_evidence((proven.evidence,)),
+        now,
+        min(proven.evidence.at, now),
+    )
+    return account_of(_there(row))
+
+
+async def save_account(
+    connection: Connection, before: LinkedAccount, after: LinkedAccount, now: datetime
+) -> None:
+    """Stores an account that was proven or seen again; the next look counts from its first attempt."""
+    await connection.execute(
+        "UPDATE linked_account SET account_id = $2, handle = $3, handle_key = $4, evidence = $5, proven_at = $6,"
+        " checked_at = $7, recheck_at = $8, recheck_attempts = 0, health = $9, health_since = $10"
+        " WHERE id = $1",
+        after.id,
+        after.account_id,
+        after.handle,
+        after.handle_key,
+        encode_evidence(after.evidence),
+        after.proven_at,
+        after.checked_at,
+        next_look_at(after, now) if before.recheck_at is not None else None,
+        _HEALTH_CODE[after.health],
+        after.health_since,
+    )
+    if after.handle_key != before.handle_key:
+        # A changed handle is a reason to look again at what the member has proven beside it.
+        await connection.execute(
+            "UPDATE linked_account SET recheck_at = $3"
+            " WHERE member = $1 AND id <> $2 AND recheck_at IS NOT NULL",
+            after.member,
+            after.id,
+            now,
+        )
+        if after.network is AccountNetwork.X:
+            await recheck_namesakes_now(connection, after.member, after.handle_key, now)
+
+
+async def recheck_namesakes_now(
+    connection: Connection, member: UUID, x_handle_key: str, now: datetime
+) -> None:
+    """Whoever else is known by an X handle that this member now bears has lost it, and is looked at again."""
+    await connection.execute(
+        "UPDATE linked_account SET recheck_at = $3 WHERE network = $4 AND handle_key = $2 AND member <> $1"
+        " AND recheck_at IS NOT NULL",
+        member,
+        x_handle_key,
+        now,
+        X_CODE,
+    )
+
+
+async def save_health(
+    connection: Connection, account: UUID, state: ProofState, since: datetime, next_look: datetime | None
+) -> None:
+    """Stores that a proof is no longer known to hold."""
+    await connection.execute(
+        "UPDATE linked_account SET health = $2, health_since = $3, recheck_at = $4 WHERE id = $1",
+        account,
+        _HEALTH_CODE[state],
+        since,
+        next_look,
+    )
+
+
+async def update_rechecks(connection: Connection, member: UUID, now: datetime) -> None:
+    """Accounts that something is published of are looked at again; the others are left in peace."""
+    rows = await connection.fetch(
+        f"SELECT {ACCOUNT_COLUMNS}, EXISTS (SELECT FROM publication WHERE x_account = linked_account.id"
+        " OR target_account = linked_account.id) AS is_published FROM linked_account WHERE member = $1",
+        member,
+    )
+    changes = [
+        (row["id"], next_look_at(account_of(row), now) if row["is_published"] else None)
+        for row in rows
+        if row["is_published"] is (row["recheck_at"] is None)
+    ]
+    await connection.executemany("UPDATE linked_account SET recheck_at = $2 WHERE id = $1", changes)
+
+
+def _there(row: asyncpg.Record | None) -> asyncpg.Record:
+    if row is None:
+        raise MemberGone
+    return row

@@ -1,0 +1,148 @@
+"""Challenges: at most one open a member. Opening another one ends it, with the check that waits for it."""
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from directory.identifiers import Acct, ActorUri, AtHandle, Did
+from directory.members.challenges import MAX_CHALLENGES_PER_DAY, ChallengeState, CheckState
+from directory.members.errors import TooManyAttempts
+from directory.proofs.challenge import Target
+from directory.store.accounts import lock_member, plain_uuid
+from directory.store.database import Connection, Database
+
+CHALLENGE_COLUMNS: Final = (
+    "challenge.id, challenge.member, sealed, instance, language, targets, target_handles, "
+    "challenge.state, challenge.created, expires, closed_at"
+)
+KEEP_CLOSED: Final = timedelta(days=30)
+PURGE_LIMIT: Final = 10_000
+
+
+class ChallengeRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A challenge as it is stored: its nonce sealed, and hashed, so that no two are alike."""
+
+    id: UUID
+    member: UUID
+    sealed: bytes
+    instance: str
+    language: str
+    targets: tuple[Target, ...]
+    state: ChallengeState
+    created: datetime
+    expires: datetime
+    closed_at: datetime | None
+
+
+class ChallengeStore:
+    """Trusted: whoever can change these rows can have another post taken for a member's."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open(self, row: ChallengeRow, nonce_hash: bytes) -> None:
+        """Opens a challenge in place of the member's open one. Raises MemberGone, TooManyAttempts."""
+        async with self._database.transaction() as connection:
+            await lock_member(connection, row.member)
+            recent = await connection.fetchval(
+                "SELECT count(*) FROM challenge WHERE member = $1 AND created > $2",
+                row.member,
+                row.created - timedelta(days=1),
+            )
+            if recent >= MAX_CHALLENGES_PER_DAY:
+                raise TooManyAttempts
+            await _supersede(connection, row.member, row.created)
+            await connection.execute(
+                "INSERT INTO challenge (id, member, nonce_hash, sealed, instance, language, targets,"
+                " target_handles, state, created, expires) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                row.id,
+                row.member,
+                nonce_hash,
+                row.sealed,
+                row.instance,
+                row.language,
+                [str(target.id) for target in row.targets],
+                [str(target.handle) for target in row.targets],
+                row.state,
+                row.created,
+                row.expires,
+            )
+
+    async def find_open(self, member: UUID, now: datetime) -> ChallengeRow | None:
+        """The member's challenge, if it is open."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(
+                f"SELECT {CHALLENGE_COLUMNS} FROM challenge WHERE member = $1 AND state = 0 AND expires > $2",
+                member,
+                now,
+            )
+        return challenge_row_of(row) if row is not None else None
+
+    async def purge(self, now: datetime) -> int:
+        """Closes what ran out, and deletes what was closed a month ago; at most 10,000 at a time."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                "UPDATE challenge SET state = $3, closed_at = expires WHERE id IN (SELECT id FROM challenge"
+                " WHERE state = 0 AND expires <= $1 AND NOT EXISTS"
+                " (SELECT FROM proof_check WHERE challenge = challenge.id AND state = 0) LIMIT $2"
+                " FOR UPDATE SKIP LOCKED)",
+                now,
+                PURGE_LIMIT,
+                ChallengeState.EXPIRED,
+            )
+            rows = await connection.fetch(
+                "DELETE FROM challenge WHERE id IN (SELECT id FROM challenge WHERE state <> 0 AND expires <= $1"
+                " LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id",
+                now - KEEP_CLOSED,
+                PURGE_LIMIT,
+            )
+        return len(rows)
+
+
+async def _supersede(connection: Connection, member: UUID, now: datetime) -> None:
+    await connection.execute(
+        "UPDATE proof_check SET state = $2, finished_at = $3 WHERE member = $1 AND state = 0",
+        member,
+        CheckState.CLOSED,
+        now,
+    )
+    await connection.execute(
+        "UPDATE challenge SET state = $2, closed_at = $3 WHERE member = $1 AND state = 0",
+        member,
+        ChallengeState.SUPERSEDED,
+        now,
+    )
+
+
+async def fetch_challenges(connection: Connection, member: UUID) -> list[ChallengeRow]:
+    """All challenges of a member, the oldest first."""
+    rows = await connection.fetch(
+        f"SELECT {CHALLENGE_COLUMNS} FROM challenge WHERE member = $1 ORDER BY created, id", member
+    )
+    return [challenge_row_of(row) for row in rows]
+
+
+def challenge_row_of(row: asyncpg.Record) -> ChallengeRow:
+    """A row of CHALLENGE_COLUMNS."""
+    return ChallengeRow(
+        id=plain_uuid(row["id"]),
+        member=plain_uuid(row["member"]),
+        sealed=row["sealed"],
+        instance=row["instance"],
+        language=row["language"],
+        targets=tuple(map(_target_of, row["targets"], row["target_handles"])),
+        state=ChallengeState(row["state"]),
+        created=row["created"],
+        expires=row["expires"],
+        closed_at=row["closed_at"],
+    )
+
+
+def _target_of(target_id: str, handle: str) -> Target:
+    if target_id.startswith("did:"):
+        return Target(Did(target_id), AtHandle(handle))
+    user, _, host = handle.partition("@")
+    return Target(ActorUri(target_id), Acct(user, host))

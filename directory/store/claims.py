@@ -1,0 +1,133 @@
+"""X accounts that two members have proven: the first holds it, the moderators decide."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from directory.mappings import Evidence
+from directory.members.accounts import AccountNetwork, LinkedAccount, ProvenAccount
+from directory.store.accounts import ACCOUNT_COLUMNS, account_of, decode_evidence, plain_uuid
+from directory.store.database import Connection, Database
+from directory.store.links import link_account
+from directory.store.members import remove_account
+
+_SELECT: Final = (
+    "SELECT id, member, holder, account_id, handle, evidence, claimed_at, settled_at, is_upheld"
+    " FROM contested_claim"
+)
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A member's proof of an X account that the account `holder` of another member stands for."""
+
+    id: UUID
+    member: UUID
+    holder: UUID | None
+    """None: they have let go of it."""
+    account_id: str
+    handle: str
+    evidence: tuple[Evidence, ...]
+    claimed_at: datetime
+    settled_at: datetime | None
+    is_upheld: bool | None
+
+
+class ClaimStore:
+    """Trusted: whoever can settle claims can hand over X accounts."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list_open(self, limit: int) -> list[Claim]:
+        """Claims to decide, the oldest first."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                f"{_SELECT} WHERE settled_at IS NULL AND holder IS NOT NULL ORDER BY claimed_at, id LIMIT $1",
+                limit,
+            )
+        return [_claim_of(row) for row in rows]
+
+    async def open_of(self, member: UUID) -> list[Claim]:
+        """What a member is waiting for."""
+        async with self._database.connection() as connection:
+            return await fetch_claims(connection, member, only_open=True)
+
+    async def settle(self, claim: UUID, now: datetime, *, upheld: bool) -> bool:
+        """Decides a claim. Upheld: the account passes to the claimant, and what the holder published of it
+        is withdrawn. False: there is no such open claim (any more)."""
+        async with self._database.transaction() as connection:
+            found = await _lock_both(connection, claim)
+            if found is None:
+                return False
+            claimed, holder = found
+            await connection.execute(
+                "UPDATE contested_claim SET settled_at = $2, is_upheld = $3 WHERE id = $1", claim, now, upheld
+            )
+            if upheld:
+                await _hand_over(connection, claimed, holder, now)
+        return True
+
+    async def settle_unopposed(self, now: datetime, limit: int) -> int:
+        """Upholds claims whose holder has let go of the account; returns how many there were."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT id FROM contested_claim WHERE settled_at IS NULL AND holder IS NULL LIMIT $1", limit
+            )
+        for row in rows:
+            await self.settle(row["id"], now, upheld=True)
+        return len(rows)
+
+
+async def fetch_claims(connection: Connection, member: UUID, *, only_open: bool = False) -> list[Claim]:
+    """A member's claims, the oldest first."""
+    rows = await connection.fetch(
+        f"{_SELECT} WHERE member = $1 AND (settled_at IS NULL OR NOT $2) ORDER BY claimed_at, id",
+        member,
+        only_open,
+    )
+    return [_claim_of(row) for row in rows]
+
+
+async def _lock_both(connection: Connection, claim: UUID) -> tuple[Claim, LinkedAccount | None] | None:
+    """Both members, in the order of their ids, as nobody else holds two."""
+    await connection.execute(
+        "SELECT FROM member WHERE id IN (SELECT c.member FROM contested_claim c WHERE c.id = $1 UNION"
+        " SELECT a.member FROM contested_claim c JOIN linked_account a ON a.id = c.holder WHERE c.id = $1)"
+        " ORDER BY id FOR NO KEY UPDATE",
+        claim,
+    )
+    row = await connection.fetchrow(f"{_SELECT} WHERE id = $1 AND settled_at IS NULL FOR UPDATE", claim)
+    if row is None:
+        return None
+    claimed = _claim_of(row)
+    holder = await connection.fetchrow(
+        f"SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE id = $1", claimed.holder
+    )
+    return claimed, account_of(holder) if holder is not None else None
+
+
+async def _hand_over(
+    connection: Connection, claim: Claim, holder: LinkedAccount | None, now: datetime
+) -> None:
+    if holder is not None:
+        await remove_account(connection, holder, now)
+    proven = ProvenAccount(AccountNetwork.X, claim.account_id, claim.handle, claim.evidence[0])
+    # Where a third member has come to hold it meanwhile, this is a new claim against them.
+    await link_account(connection, claim.member, proven, now)
+
+
+def _claim_of(row: asyncpg.Record) -> Claim:
+    return Claim(
+        plain_uuid(row["id"]),
+        plain_uuid(row["member"]),
+        plain_uuid(row["holder"]) if row["holder"] is not None else None,
+        row["account_id"],
+        row["handle"],
+        decode_evidence(row["evidence"]),
+        row["claimed_at"],
+        row["settled_at"],
+        row["is_upheld"],
+    )

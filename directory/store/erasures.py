@@ -1,0 +1,63 @@
+"""Erasing a member: one transaction, after which nothing here names them."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from directory.members.publications import Publication
+from directory.members.receipts import Elsewhere, Receipt, Withdrawn
+from directory.store.accounts import lock_member
+from directory.store.database import Connection, Database
+from directory.store.publication_rows import fetch_publications, withdraw_where
+from directory.store.tokens import hand_over_tokens
+
+_OF_MEMBER: Final = (
+    "proof_check",
+    "challenge",
+    "contested_claim",
+    "member_session",
+    "sign_in",
+    "consent",
+    "follow_list",
+    "linked_account",
+)
+"""In an order in which nothing refers to what is gone."""
+
+
+class ErasureStore:
+    """Trusted: whoever can call it can make anybody leave."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def erase(self, member: UUID, now: datetime) -> Receipt:
+        """Deletes a member and all that hangs on them. Durable, and complete, once it returns.
+
+        What they published answers no more; what the log said of it, it will revoke; their tokens wait in
+        `revocation`, which names nobody. A job of theirs under way finds nothing any more. Raises MemberGone.
+        """
+        async with self._database.transaction() as connection:
+            await lock_member(connection, member, to_erase=True)
+            published = await fetch_publications(connection, "p.member", member)
+            await withdraw_where(connection, "member = $1", member)
+            revoked = await hand_over_tokens(
+                connection, "account IN (SELECT id FROM linked_account WHERE member = $2)", now, member
+            )
+            deleted = {table: await _delete(connection, table, "member", member) for table in _OF_MEMBER}
+            await _delete(connection, "member", "id", member)
+        withdrawn = tuple(_withdrawn(publication) for publication, _ in published)
+        return Receipt(now, withdrawn, tuple(revoked), deleted)
+
+
+def _withdrawn(publication: Publication) -> Withdrawn:
+    return Withdrawn(
+        str(publication.x_handle),
+        publication.network,
+        str(publication.target_handle),
+        Elsewhere.REVOKED if publication.is_logged else Elsewhere.NEVER_SHARED,
+    )
+
+
+async def _delete(connection: Connection, table: str, column: str, member: UUID) -> int:
+    status = await connection.execute(f"DELETE FROM {table} WHERE {column} = $1", member)
+    return int(status.rpartition(" ")[2])

@@ -1,0 +1,110 @@
+"""Kept follow lists: replaced as a whole, readable only while the consent holds."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from directory.identifiers import XHandle, XId
+from directory.members.consents import ConsentKind
+from directory.members.kept_lists import KeptList, Waiting, query_of
+from directory.queries import Lists
+from directory.store.accounts import lock_member, plain_uuid
+from directory.store.consents import require_consent
+from directory.store.database import Connection, Database
+
+_COLUMNS: Final = "kind, x_ids, x_handles, kept_at"
+# 2 is ConsentKind.KEEP_FOLLOW_LIST.
+_WITH_CONSENT: Final = (
+    "EXISTS (SELECT FROM consent WHERE consent.member = follow_list.member AND consent.kind = 2"
+    " AND ended_at IS NULL AND expires > $1)"
+)
+# 1 is Lists.FOLLOWING, spelled out so that the partial indexes serve.
+_WAITING: Final = f"""
+SELECT member, person.x_id, person.x_handle
+FROM follow_list, unnest(x_ids, x_handles) AS person (x_id, x_handle)
+WHERE kind = 1 AND (x_ids && $2::bigint[] OR x_handles && $3::text[]) AND {_WITH_CONSENT}
+    AND (person.x_id = ANY($2) OR person.x_handle = ANY($3))
+ORDER BY member
+"""
+
+
+class FollowListStore:
+    """Not trusted with more than it takes: ids and handles, and nothing of who is on how many lists."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def keep(self, member: UUID, kept: KeptList, consent: int | None) -> None:
+        """Keeps a list in place of the one before. `consent` is the version that was agreed to with it;
+        None relies on an earlier one. Raises MemberGone, ConsentMissing, ConsentOutdated."""
+        async with self._database.transaction() as connection:
+            await lock_member(connection, member)
+            await require_consent(connection, member, ConsentKind.KEEP_FOLLOW_LIST, consent, kept.kept_at)
+            await connection.execute(
+                "INSERT INTO follow_list (id, member, kind, x_ids, x_handles, kept_at)"
+                " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (member, kind)"
+                " DO UPDATE SET x_ids = $4, x_handles = $5, kept_at = $6",
+                uuid4(),
+                member,
+                kept.kind.value,
+                kept.x_ids,
+                kept.x_handles,
+                kept.kept_at,
+            )
+
+    async def find(self, member: UUID, kind: Lists, now: datetime) -> KeptList | None:
+        """A member's list, while its consent holds."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(
+                f"SELECT {_COLUMNS} FROM follow_list WHERE member = $2 AND kind = $3 AND {_WITH_CONSENT}",
+                now,
+                member,
+                kind.value,
+            )
+        return _list_of(row) if row is not None else None
+
+    async def sizes(self, member: UUID) -> dict[Lists, int]:
+        """How many people stand on each list that is kept."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT kind, cardinality(x_ids) AS people FROM follow_list WHERE member = $1 ORDER BY kind",
+                member,
+            )
+        return {Lists(row["kind"]): row["people"] for row in rows}
+
+    async def drop(self, member: UUID, kind: Lists) -> bool:
+        """Deletes one list; returns whether it was kept."""
+        async with self._database.connection() as connection:
+            dropped = await connection.fetchval(
+                "DELETE FROM follow_list WHERE member = $1 AND kind = $2 RETURNING true", member, kind.value
+            )
+        return bool(dropped)
+
+    async def find_waiting(
+        self, x_ids: Sequence[XId], x_handles: Sequence[XHandle], now: datetime
+    ) -> list[Waiting]:
+        """Whose lists of people they follow hold one of these. A handle found beside another id is of
+        another person: hold each against the mapping with `directory.ranking`."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                _WAITING, now, [x_id.value for x_id in x_ids], [handle.key for handle in x_handles]
+            )
+        return [
+            Waiting(plain_uuid(row["member"]), query_of(row["x_id"], row["x_handle"], Lists.FOLLOWING))
+            for row in rows
+        ]
+
+
+async def fetch_lists(connection: Connection, member: UUID) -> list[KeptList]:
+    """All lists that are kept of a member."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM follow_list WHERE member = $1 ORDER BY kind", member
+    )
+    return [_list_of(row) for row in rows]
+
+
+def _list_of(row: asyncpg.Record) -> KeptList:
+    return KeptList(Lists(row["kind"]), row["x_ids"], row["x_handles"], row["kept_at"])

@@ -1,0 +1,65 @@
+"""What Mastodon-API servers know this instance as: one registration a host, scope and redirect."""
+
+from typing import Final
+
+import asyncpg
+
+from directory.members.tokens import AppRow
+from directory.store.accounts import plain_uuid
+from directory.store.database import Database
+
+_OF_ONE: Final = "host = $1 AND scope = $2 AND redirect_uri = $3"
+
+
+class MastodonAppStore:
+    """Trusted: whoever can change these rows can send sign-ins to an app of their own."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, host: str, scope: str, redirect_uri: str) -> AppRow | None:
+        """The app registered for exactly that; the host in lower case."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(
+                f"SELECT * FROM mastodon_app WHERE {_OF_ONE}", host, scope, redirect_uri
+            )
+        return _app_of(row) if row is not None else None
+
+    async def put(self, app: AppRow) -> None:
+        """Keeps a registration in place of the one before; the row, and so the seal, is a new one."""
+        async with self._database.connection() as connection:
+            await connection.execute(
+                "INSERT INTO mastodon_app (id, host, scope, redirect_uri, client_id, sealed, checked_at)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (host, scope, redirect_uri) DO UPDATE"
+                " SET id = $1, client_id = $5, sealed = $6, checked_at = $7",
+                app.id,
+                app.host,
+                app.scope,
+                app.redirect_uri,
+                app.client_id,
+                app.sealed,
+                app.checked_at,
+            )
+
+    async def forget(self, app: AppRow) -> None:
+        """Drops a registration, if its client is still the one that is kept."""
+        async with self._database.connection() as connection:
+            await connection.execute(
+                f"DELETE FROM mastodon_app WHERE {_OF_ONE} AND client_id = $4",
+                app.host,
+                app.scope,
+                app.redirect_uri,
+                app.client_id,
+            )
+
+
+def _app_of(row: asyncpg.Record) -> AppRow:
+    return AppRow(
+        plain_uuid(row["id"]),
+        row["host"],
+        row["scope"],
+        row["redirect_uri"],
+        row["client_id"],
+        row["sealed"],
+        row["checked_at"],
+    )

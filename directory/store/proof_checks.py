@@ -1,0 +1,269 @@
+"""Checks of proof posts: handed in, claimed for an attempt, and what came of it."""
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+import asyncpg
+import msgspec
+
+from directory.members.accounts import LinkedAccount, ProvenAccount
+from directory.members.challenges import (
+    CHECK_LEASE,
+    MAX_CHECKS_PER_DAY,
+    ChallengeState,
+    CheckState,
+    ProofCheck,
+)
+from directory.members.errors import ChallengeClosed, TooManyAccounts, TooManyAttempts
+from directory.proofs.schedule import next_try
+from directory.store.accounts import lock_member, plain_uuid
+from directory.store.challenges import CHALLENGE_COLUMNS, ChallengeRow, challenge_row_of
+from directory.store.database import Connection, Database
+from directory.store.links import Contested, link_account
+
+_COLUMNS: Final = "id, challenge, member, post_id, state, attempts, created, next_at, finished_at, reason"
+
+
+class CheckRow(msgspec.Struct, frozen=True):
+    """One attempt at a check, with the challenge that the post has to answer."""
+
+    check: ProofCheck
+    challenge: ChallengeRow
+
+
+class ProofCheckStore:
+    """Trusted: whoever can write results can prove anything."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def submit(self, member: UUID, challenge: UUID, post_id: int, now: datetime) -> ProofCheck:
+        """Asks for a check of a post, due now. Another post takes the place of one that still waits;
+        the same one again changes nothing. Raises MemberGone, ChallengeClosed, TooManyAttempts."""
+        async with self._database.transaction() as connection:
+            await lock_member(connection, member)
+            await _require_open(connection, member, challenge, now)
+            waiting = await _fetch_one(connection, "challenge = $1 AND state = 0", challenge)
+            if waiting is not None and waiting.post_id == post_id:
+                return waiting
+            recent = await connection.fetchval(
+                "SELECT count(*) FROM proof_check WHERE member = $1 AND created > $2",
+                member,
+                now - timedelta(days=1),
+            )
+            if recent >= MAX_CHECKS_PER_DAY:
+                raise TooManyAttempts
+            if waiting is not None:
+                await _finish(connection, waiting.id, CheckState.CLOSED, None, now)
+            row = await connection.fetchrow(
+                "INSERT INTO proof_check (id, challenge, member, post_id, state, created, next_at)"
+                f" VALUES ($1, $2, $3, $4, $5, $6, $6) RETURNING {_COLUMNS}",
+                uuid4(),
+                challenge,
+                member,
+                post_id,
+                CheckState.WAITING,
+                now,
+            )
+        if row is None:
+            raise ChallengeClosed
+        return _check_of(row)
+
+    async def latest(self, member: UUID) -> ProofCheck | None:
+        """The member's newest check, in whatever state."""
+        async with self._database.connection() as connection:
+            return await _fetch_one(connection, "member = $1 ORDER BY created DESC, id LIMIT 1", member)
+
+    async def find(self, member: UUID, check: UUID) -> ProofCheck | None:
+        """One of the member's own checks."""
+        async with self._database.connection() as connection:
+            return await _fetch_one(connection, "member = $1 AND id = $2", member, check)
+
+    async def claim_due_proof_checks(self, now: datetime, limit: int) -> list[CheckRow]:
+        """Checks to attempt now, each for five minutes nobody else's."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "WITH due AS (UPDATE proof_check SET attempts = attempts + 1, next_at = $2 WHERE id IN"
+                " (SELECT id FROM proof_check WHERE state = 0 AND next_at <= $1 ORDER BY next_at LIMIT $3"
+                f" FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}) SELECT due.id AS check_id, due.challenge,"
+                " due.post_id, due.state AS check_state, due.attempts, due.created AS check_created, due.next_at,"
+                f" due.finished_at, due.reason, {CHALLENGE_COLUMNS}"
+                " FROM due JOIN challenge ON challenge.id = due.challenge",
+                now,
+                now + CHECK_LEASE,
+                limit,
+            )
+        return [_check_row_of(row) for row in rows]
+
+    async def record_verified(
+        self, check: ProofCheck, proven: ProvenAccount, now: datetime
+    ) -> LinkedAccount | None:
+        """The post holds: the X account is linked and the challenge used, in one step.
+
+        None where another member holds the account (the claim is written down), or nobody waits for this
+        any more: erased, answered by another attempt, or the challenge was used or replaced meanwhile.
+        """
+        async with self._database.transaction() as connection:
+            if not await _lock_attempt(connection, check):
+                return None
+            return await _accept(connection, check, proven, now)
+
+    async def record_refuted(self, check: ProofCheck, reason: str, now: datetime) -> bool:
+        """The post was seen and does not hold; the challenge stays open for another. False: nobody waits."""
+        async with self._database.transaction() as connection:
+            if not await _lock_attempt(connection, check):
+                return False
+            await _finish(connection, check.id, CheckState.REFUTED, reason, now)
+        return True
+
+    async def record_unreachable(
+        self, check: ProofCheck, reason: str, now: datetime, retry_after_s: int | None = None
+    ) -> bool:
+        """Nobody could show the post: it is tried again later, for a day. False: nobody waits, or it was
+        given up and the member is asked."""
+        async with self._database.transaction() as connection:
+            if not await _lock_attempt(connection, check):
+                return False
+            due = next_try(check.created, now, check.attempts, str(check.id), retry_after_s)
+            if due is None:
+                await _finish(connection, check.id, CheckState.GAVE_UP, reason, now)
+                return False
+            await connection.execute(
+                "UPDATE proof_check SET next_at = $2, reason = $3 WHERE id = $1", check.id, due, reason
+            )
+        return True
+
+    async def list_unreachable(self, limit: int) -> list[CheckRow]:
+        """Posts that a moderator may look at: given up, their challenge not yet answered; the oldest first."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT due.id AS check_id, due.challenge, due.post_id, due.state AS check_state, due.attempts,"
+                f" due.created AS check_created, due.next_at, due.finished_at, due.reason, {CHALLENGE_COLUMNS}"
+                " FROM proof_check due JOIN challenge ON challenge.id = due.challenge"
+                " WHERE due.state = $1 AND challenge.state IN (0, $2) ORDER BY due.created, due.id LIMIT $3",
+                CheckState.GAVE_UP,
+                ChallengeState.EXPIRED,
+                limit,
+            )
+        return [_check_row_of(row) for row in rows]
+
+    async def confirm(self, check: UUID, proven: ProvenAccount, now: datetime) -> LinkedAccount | None:
+        """A moderator saw the post with their own eyes, though no source shows it to us.
+
+        None as for `record_verified`; only a check that waits or was given up can be confirmed.
+        """
+        async with self._database.transaction() as connection:
+            member = await connection.fetchval("SELECT member FROM proof_check WHERE id = $1", check)
+            if member is None:
+                return None
+            await connection.execute("SELECT FROM member WHERE id = $1 FOR NO KEY UPDATE", member)
+            found = await _fetch_one(connection, "id = $1 AND state IN (0, 3) FOR UPDATE", check)
+            return await _accept(connection, found, proven, now) if found is not None else None
+
+
+async def fetch_checks(connection: Connection, member: UUID) -> list[ProofCheck]:
+    """All checks of a member, the oldest first."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM proof_check WHERE member = $1 ORDER BY created, id", member
+    )
+    return [_check_of(row) for row in rows]
+
+
+async def _accept(
+    connection: Connection, check: ProofCheck, proven: ProvenAccount, now: datetime
+) -> LinkedAccount | None:
+    # Accounts that the post names must still be theirs: it was posted for those, and for no others.
+    used = await connection.fetchval(
+        "UPDATE challenge SET state = $2, closed_at = $3 WHERE id = $1 AND state IN (0, $4)"
+        " AND targets <@ ARRAY(SELECT account_id FROM linked_account WHERE member = challenge.member)"
+        " RETURNING true",
+        check.challenge,
+        ChallengeState.USED,
+        now,
+        ChallengeState.EXPIRED,  # while the check was under way: the post was handed in before
+    )
+    if not used:
+        await _finish(connection, check.id, CheckState.CLOSED, None, now)
+        return None
+    try:
+        linked = await link_account(connection, check.member, proven, now)
+    except TooManyAccounts as error:
+        await _finish(connection, check.id, CheckState.CLOSED, error.code, now)
+        return None
+    is_contested = isinstance(linked, Contested)
+    await _finish(
+        connection, check.id, CheckState.CONTESTED if is_contested else CheckState.VERIFIED, None, now
+    )
+    return linked if isinstance(linked, LinkedAccount) else None
+
+
+async def _require_open(connection: Connection, member: UUID, challenge: UUID, now: datetime) -> None:
+    if not await connection.fetchval(
+        "SELECT true FROM challenge WHERE id = $1 AND member = $2 AND state = 0 AND expires > $3",
+        challenge,
+        member,
+        now,
+    ):
+        raise ChallengeClosed
+
+
+async def _lock_attempt(connection: Connection, check: ProofCheck) -> bool:
+    """Whether this attempt is still the one that counts; the member is then locked."""
+    if not await connection.fetchval("SELECT true FROM member WHERE id = $1 FOR NO KEY UPDATE", check.member):
+        return False
+    return bool(
+        await connection.fetchval(
+            "SELECT true FROM proof_check WHERE id = $1 AND state = 0 AND attempts = $2 FOR UPDATE",
+            check.id,
+            check.attempts,
+        )
+    )
+
+
+async def _finish(
+    connection: Connection, check: UUID, state: CheckState, reason: str | None, now: datetime
+) -> None:
+    await connection.execute(
+        "UPDATE proof_check SET state = $2, reason = $3, finished_at = $4 WHERE id = $1",
+        check,
+        state,
+        reason,
+        now,
+    )
+
+
+async def _fetch_one(connection: Connection, condition: str, *values: object) -> ProofCheck | None:
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM proof_check WHERE {condition}", *values)
+    return _check_of(row) if row is not None else None
+
+
+def _check_of(row: asyncpg.Record) -> ProofCheck:
+    return ProofCheck(
+        plain_uuid(row["id"]),
+        plain_uuid(row["challenge"]),
+        plain_uuid(row["member"]),
+        row["post_id"],
+        CheckState(row["state"]),
+        row["attempts"],
+        row["created"],
+        row["next_at"],
+        row["finished_at"],
+        row["reason"],
+    )
+
+
+def _check_row_of(row: asyncpg.Record) -> CheckRow:
+    check = ProofCheck(
+        plain_uuid(row["check_id"]),
+        plain_uuid(row["challenge"]),
+        plain_uuid(row["member"]),
+        row["post_id"],
+        CheckState(row["check_state"]),
+        row["attempts"],
+        row["check_created"],
+        row["next_at"],
+        row["finished_at"],
+        row["reason"],
+    )
+    return CheckRow(check, challenge_row_of(row))

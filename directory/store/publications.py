@@ -1,0 +1,159 @@
+"""What members publish. A publication points at the mapping that says it; both change in one transaction."""
+
+from datetime import datetime
+from uuid import UUID
+
+from directory.mappings import Mapping, MappingState, Network
+from directory.members.accounts import LinkedAccount
+from directory.members.consents import ConsentKind
+from directory.members.errors import PublicationHidden, UnknownAccount, UnknownPublication
+from directory.members.publications import (
+    KEEP_EXPIRED,
+    Publication,
+    Wish,
+    compose_mapping,
+    is_worth_restating,
+)
+from directory.store.accounts import fetch_accounts, lock_member, plain_uuid, update_rechecks
+from directory.store.consents import require_consent
+from directory.store.database import Connection, Database
+from directory.store.mappings import network_code
+from directory.store.publication_rows import (
+    end_mappings,
+    fetch_publications,
+    insert_publication,
+    restate,
+    withdraw_where,
+)
+
+
+class PublicationStore:
+    """Trusted: whoever can change these rows can publish in a member's name."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def list_of(self, member: UUID) -> list[Publication]:
+        """What a member publishes now."""
+        async with self._database.connection() as connection:
+            return [
+                publication for publication, _ in await fetch_publications(connection, "p.member", member)
+            ]
+
+    async def publish(self, member: UUID, wish: Wish, origin: str, now: datetime) -> Publication:
+        """Says that an X account is the target, from now on; replaces another target on that network.
+
+        Done twice, it is done once. Raises MemberGone, UnknownAccount, NotProven, ProofRefuted,
+        ProofTooOld, ConsentMissing, ConsentOutdated, PublicationHidden.
+        """
+        async with self._database.transaction() as connection:
+            await lock_member(connection, member)
+            x, target = await _two_accounts(connection, member, wish)
+            mapping = compose_mapping(x, target, origin, now)
+            await require_consent(connection, member, ConsentKind.PUBLISH, wish.consent, now)
+            said = await _find_said(connection, x.id, mapping.network)
+            if said is None:
+                await insert_publication(connection, x, target, mapping, None)
+            else:
+                await _change(connection, said, x, target, mapping)
+            await update_rechecks(connection, member, now)
+            published = await _find_said(connection, x.id, mapping.network)
+        if published is None:
+            raise UnknownPublication
+        return published
+
+    async def withdraw(self, member: UUID, publication: UUID, now: datetime) -> None:
+        """Stops answering, at once. Raises MemberGone, UnknownPublication."""
+        async with self._database.transaction() as connection:
+            await lock_member(connection, member)
+            if not await withdraw_where(connection, "member = $1 AND id = $2", member, publication):
+                raise UnknownPublication
+            await update_rechecks(connection, member, now)
+
+    async def withdraw_all(self, member: UUID, now: datetime) -> int:
+        """Withdraws all that a member publishes; returns how much that was. Raises MemberGone."""
+        async with self._database.transaction() as connection:
+            await lock_member(connection, member)
+            count = await withdraw_where(connection, "member = $1", member)
+            await update_rechecks(connection, member, now)
+        return count
+
+    async def activate_pending(self, limit: int) -> int:
+        """Makes pending mappings answer, and ends what they replace; returns how many.
+
+        Any number of processes may do so at a time. Repeat while it returns `limit`.
+        """
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(
+                "SELECT p.id, p.mapping, p.replaces FROM publication p JOIN mapping m ON m.id = p.mapping"
+                " WHERE m.state = 0 ORDER BY m.id LIMIT $1 FOR UPDATE OF p SKIP LOCKED",
+                limit,
+            )
+            await connection.execute(
+                "UPDATE mapping SET state = 1 WHERE state = 0 AND id = ANY($1::bigint[])",
+                [row["mapping"] for row in rows],
+            )
+            replaced = [row for row in rows if row["replaces"] is not None]
+            await connection.execute(
+                "UPDATE publication SET replaces = NULL WHERE id = ANY($1::uuid[])",
+                [row["id"] for row in replaced],
+            )
+            await end_mappings(connection, [row["replaces"] for row in replaced])
+        return len(rows)
+
+    async def drop_expired(self, now: datetime, limit: int) -> int:
+        """Forgets publications that ran out a while ago; returns how many. Their members are locked one by one."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT p.id, p.member FROM publication p JOIN mapping m ON m.id = p.mapping"
+                " WHERE m.expires <= $1 LIMIT $2",
+                now - KEEP_EXPIRED,
+                limit,
+            )
+        for row in rows:
+            await self._drop_if_expired(plain_uuid(row["member"]), row["id"], now)
+        return len(rows)
+
+    async def _drop_if_expired(self, member: UUID, publication: UUID, now: datetime) -> None:
+        async with self._database.transaction() as connection:
+            await connection.fetchval("SELECT id FROM member WHERE id = $1 FOR NO KEY UPDATE", member)
+            await withdraw_where(
+                connection,
+                "id = $1 AND EXISTS (SELECT FROM mapping WHERE mapping.id = publication.mapping AND expires <= $2)",
+                publication,
+                now - KEEP_EXPIRED,
+            )
+            await update_rechecks(connection, member, now)
+
+
+async def _two_accounts(
+    connection: Connection, member: UUID, wish: Wish
+) -> tuple[LinkedAccount, LinkedAccount]:
+    accounts = {account.id: account for account in await fetch_accounts(connection, member)}
+    if wish.x_account not in accounts or wish.target_account not in accounts:
+        raise UnknownAccount
+    return accounts[wish.x_account], accounts[wish.target_account]
+
+
+async def _find_said(connection: Connection, x_account: UUID, network: Network) -> Publication | None:
+    """What is published of an X account on a network. The row is locked first, so that what is read then stays."""
+    code = network_code(network)
+    await connection.execute(
+        "SELECT FROM publication WHERE x_account = $1 AND network = $2 FOR UPDATE", x_account, code
+    )
+    found = await fetch_publications(connection, "p.x_account", x_account, code)
+    return found[0][0] if found else None
+
+
+async def _change(
+    connection: Connection, said: Publication, x: LinkedAccount, target: LinkedAccount, mapping: Mapping
+) -> None:
+    if said.mapping_state is MappingState.HIDDEN:
+        raise PublicationHidden
+    if said.target_account == target.id:
+        if is_worth_restating(said, mapping):
+            await restate(connection, said.id, mapping)
+        return
+    # Another target: what was said before is no longer meant, and stops now.
+    await withdraw_where(connection, "id = $1", said.id)
+    await insert_publication(connection, x, target, mapping, said)

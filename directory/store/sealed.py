@@ -1,0 +1,75 @@
+"""Every column that holds something sealed, for rotating the vault's keys."""
+
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from directory.members.challenges import challenge_context
+from directory.members.sign_ins import sign_in_context
+from directory.members.tokens import app_context, token_context
+from directory.store.accounts import plain_uuid
+from directory.store.database import Database
+from directory.vault import HEADER_BYTES, Context
+
+SEALED_TABLES: Final[dict[str, Callable[[UUID], Context]]] = {
+    "token": token_context,
+    "revocation": token_context,
+    "mastodon_app": app_context,
+    "challenge": challenge_context,
+    "sign_in": sign_in_context,
+}
+"""Each has a column `sealed`, whose context is made of the row's id."""
+
+
+class SealedRow(msgspec.Struct, frozen=True):
+    """A sealed message and the row that it is in."""
+
+    id: UUID
+    sealed: bytes
+
+
+class SealedStore:
+    """Trusted: whoever can change these columns can destroy what is sealed, and read none of it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def headers(self) -> set[bytes]:
+        """What the sealed messages begin with: a version and the key each was sealed under. Empty: nothing is."""
+        found: set[bytes] = set()
+        async with self._database.connection() as connection:
+            for table in SEALED_TABLES:
+                rows = await connection.fetch(
+                    f"SELECT DISTINCT substring(sealed FROM 1 FOR {HEADER_BYTES}) AS header FROM {table}"
+                )
+                found |= {row["header"] for row in rows}
+        return found
+
+    async def reseal(
+        self, table: str, header: bytes, after: UUID, limit: int, reseal: Callable[[SealedRow], bytes | None]
+    ) -> tuple[UUID | None, int]:
+        """Reseals up to `limit` rows above `after` that do not begin with `header`, in one transaction.
+
+        `reseal` returns None for what cannot be opened. Returns the last row (None: there are no more) and
+        how many could not be opened.
+        """
+        async with self._database.transaction() as connection:
+            rows = [
+                SealedRow(plain_uuid(row["id"]), row["sealed"])
+                for row in await connection.fetch(
+                    f"SELECT id, sealed FROM {table} WHERE id > $1"
+                    f" AND substring(sealed FROM 1 FOR {HEADER_BYTES}) <> $2 ORDER BY id LIMIT $3 FOR UPDATE",
+                    after,
+                    header,
+                    limit,
+                )
+            ]
+            resealed = [(row.id, reseal(row)) for row in rows]
+            await connection.executemany(
+                f"UPDATE {table} SET sealed = $2 WHERE id = $1",
+                [(number, sealed) for number, sealed in resealed if sealed is not None],
+            )
+        broken = sum(sealed is None for _, sealed in resealed)
+        return (rows[-1].id if len(rows) == limit else None), broken

@@ -1,0 +1,126 @@
+"""Sessions, by the hash of their token."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from directory.members.errors import MemberGone
+from directory.members.sessions import (
+    MAX_LABEL_CHARS,
+    MAX_SESSIONS,
+    SESSION_IDLE,
+    SESSION_LIFE,
+    TOUCH_EVERY,
+    Session,
+)
+from directory.store.accounts import plain_uuid
+from directory.store.database import Connection, Database
+
+_COLUMNS: Final = "id, member, label, created, used_at"
+
+
+class SessionStore:
+    """Trusted: whoever can add a row is somebody else. Who only reads them learns no token."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def start(
+        self, member: UUID, token_hash: bytes, label: str, now: datetime, *, former: bytes | None = None
+    ) -> Session:
+        """A new session; the one that the same browser had before (`former`) ends. Raises MemberGone."""
+        try:
+            async with self._database.transaction() as connection:
+                if former is not None:
+                    await connection.execute("DELETE FROM member_session WHERE token_hash = $1", former)
+                row = await connection.fetchrow(
+                    "INSERT INTO member_session (id, member, token_hash, label, created, used_at)"
+                    f" VALUES ($1, $2, $3, $4, $5, $5) RETURNING {_COLUMNS}",
+                    uuid4(),
+                    member,
+                    token_hash,
+                    label[:MAX_LABEL_CHARS],
+                    now,
+                )
+                await connection.execute(
+                    "DELETE FROM member_session WHERE id IN (SELECT id FROM member_session WHERE member = $1"
+                    " ORDER BY used_at DESC, created DESC OFFSET $2)",
+                    member,
+                    MAX_SESSIONS,
+                )
+        except asyncpg.ForeignKeyViolationError:
+            raise MemberGone from None
+        if row is None:
+            raise MemberGone
+        return _session_of(row)
+
+    async def find(self, token_hash: bytes, now: datetime) -> Session | None:
+        """The live session of a token. Its last use is written down at most once an hour."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(
+                f"SELECT {_COLUMNS} FROM member_session WHERE token_hash = $1", token_hash
+            )
+            session = _session_of(row) if row is not None else None
+            if session is None or not session.is_live(now):
+                return None
+            if now - session.used_at >= TOUCH_EVERY:
+                await connection.execute(
+                    "UPDATE member_session SET used_at = $2 WHERE id = $1 AND used_at < $2", session.id, now
+                )
+        return session
+
+    async def list_of(self, member: UUID, now: datetime) -> list[Session]:
+        """Where a member is signed in, the last used first."""
+        async with self._database.connection() as connection:
+            sessions = await fetch_sessions(connection, member)
+        return [session for session in sessions if session.is_live(now)]
+
+    async def end(self, member: UUID, session: UUID) -> bool:
+        """Ends one of a member's own sessions; returns whether there was one."""
+        async with self._database.connection() as connection:
+            ended = await connection.fetchval(
+                "DELETE FROM member_session WHERE id = $1 AND member = $2 RETURNING true", session, member
+            )
+        return bool(ended)
+
+    async def end_token(self, token_hash: bytes) -> None:
+        """Signs out the browser that holds the token."""
+        async with self._database.connection() as connection:
+            await connection.execute("DELETE FROM member_session WHERE token_hash = $1", token_hash)
+
+    async def end_all(self, member: UUID, *, but: UUID | None = None) -> int:
+        """Signs out everywhere, or everywhere else; returns how many sessions that ended."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "DELETE FROM member_session WHERE member = $1 AND id IS DISTINCT FROM $2 RETURNING id",
+                member,
+                but,
+            )
+        return len(rows)
+
+    async def purge(self, now: datetime) -> int:
+        """Deletes what has ended by itself."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "DELETE FROM member_session WHERE used_at <= $1 OR created <= $2 RETURNING id",
+                now - SESSION_IDLE,
+                now - SESSION_LIFE,
+            )
+        return len(rows)
+
+
+async def fetch_sessions(connection: Connection, member: UUID) -> list[Session]:
+    """All sessions of a member, live or not."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM member_session WHERE member = $1 ORDER BY used_at DESC, created DESC, id",
+        member,
+    )
+    return [_session_of(row) for row in rows]
+
+
+def _session_of(row: asyncpg.Record) -> Session:
+    return Session(
+        plain_uuid(row["id"]), plain_uuid(row["member"]), row["label"], row["created"], row["used_at"]
+    )

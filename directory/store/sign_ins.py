@@ -1,0 +1,96 @@
+"""Sign-ins under way: written when a browser leaves for a network, deleted by the first return."""
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from directory.members.accounts import AccountNetwork
+from directory.members.errors import MemberGone
+from directory.members.sign_ins import MAX_SIGN_INS, SIGN_IN_LIFE
+from directory.networks.port import Purpose
+from directory.store.accounts import account_network_code, account_network_of_code, plain_uuid
+from directory.store.database import Database
+from directory.store.purposes import purpose_code, purpose_of_code
+
+PURGE_LIMIT: Final = 10_000
+
+
+class SignInRow(msgspec.Struct, frozen=True):
+    """A sign-in as it is stored: hashes and a sealed message."""
+
+    id: UUID
+    state_hash: bytes
+    browser_hash: bytes
+    purpose: Purpose
+    network: AccountNetwork
+    member: UUID | None
+    sealed: bytes
+
+
+class SignInStore:
+    """Trusted: whoever can add rows can have somebody else's sign-in end in their browser."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, row: SignInRow, now: datetime) -> None:
+        """Writes a sign-in down for ten minutes; a browser's oldest gives way to an eleventh. Raises MemberGone."""
+        try:
+            async with self._database.transaction() as connection:
+                await connection.execute(
+                    "DELETE FROM sign_in WHERE id IN (SELECT id FROM sign_in WHERE browser_hash = $1"
+                    " ORDER BY expires DESC OFFSET $2)",
+                    row.browser_hash,
+                    MAX_SIGN_INS - 1,
+                )
+                await connection.execute(
+                    "INSERT INTO sign_in (id, state_hash, browser_hash, purpose, network, member, sealed, expires)"
+                    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                    row.id,
+                    row.state_hash,
+                    row.browser_hash,
+                    purpose_code(row.purpose),
+                    account_network_code(row.network),
+                    row.member,
+                    row.sealed,
+                    now + SIGN_IN_LIFE,
+                )
+        except asyncpg.ForeignKeyViolationError:
+            raise MemberGone from None
+
+    async def take(self, state_hash: bytes, browser_hash: bytes, now: datetime) -> SignInRow | None:
+        """The sign-in that this browser began with this state. It is gone once it was taken.
+
+        The state in another browser takes nothing, and leaves it to the one that began.
+        """
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(
+                "DELETE FROM sign_in WHERE state_hash = $1 AND browser_hash = $2"
+                " RETURNING id, purpose, network, member, sealed, expires",
+                state_hash,
+                browser_hash,
+            )
+        if row is None or row["expires"] <= now:
+            return None
+        return SignInRow(
+            plain_uuid(row["id"]),
+            state_hash,
+            browser_hash,
+            purpose_of_code(row["purpose"]),
+            account_network_of_code(row["network"]),
+            plain_uuid(row["member"]) if row["member"] is not None else None,
+            row["sealed"],
+        )
+
+    async def purge(self, now: datetime) -> int:
+        """Deletes what nobody came back for; at most 10,000 at a time."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "DELETE FROM sign_in WHERE id IN (SELECT id FROM sign_in WHERE expires <= $1 LIMIT $2) RETURNING id",
+                now,
+                PURGE_LIMIT,
+            )
+        return len(rows)

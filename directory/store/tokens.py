@@ -1,0 +1,186 @@
+"""What networks let us do for members, sealed; and the lock under which a token is renewed."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from directory.members.errors import UnknownAccount
+from directory.members.receipts import HandedOver
+from directory.members.tokens import LOCK_TIMEOUT_S, MAX_HELD, Token
+from directory.networks.port import Purpose
+from directory.networks.sign_in_errors import NeedsSignIn
+from directory.store.accounts import account_network_of_code, plain_uuid
+from directory.store.database import Connection, Database
+from directory.store.purposes import purpose_code, purpose_of_code
+
+_COLUMNS: Final = (
+    "token.id, account, purpose, issuer, scopes, granted_at, refreshed_at, access_expires, sealed"
+)
+
+
+class HeldToken:
+    """A token while nobody else may renew it."""
+
+    def __init__(self, connection: Connection, token: Token, sealed: bytes) -> None:
+        self._connection = connection
+        self.token = token
+        self.sealed = sealed
+
+    async def replace(self, sealed: bytes, now: datetime, access_expires: datetime | None) -> None:
+        """Stores what the network gave for the old one. Durable once the block ends, however it ends."""
+        await self._connection.execute(
+            "UPDATE token SET sealed = $2, refreshed_at = $3, access_expires = $4 WHERE id = $1",
+            self.token.id,
+            sealed,
+            now,
+            access_expires,
+        )
+        self.sealed = sealed
+
+    async def drop(self) -> None:
+        """Forgets a token that its network refused for good: the member has to sign in there again."""
+        await self._connection.execute("DELETE FROM token WHERE id = $1", self.token.id)
+
+
+class TokenStore:
+    """Trusted: whoever can change these rows can break what members asked for; sealed, they tell nothing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._room = asyncio.Semaphore(MAX_HELD)
+
+    async def add(self, token: Token, sealed: bytes, now: datetime, *, revoke_former: bool) -> None:
+        """Keeps a new token in place of the former one of that account and purpose, which is handed over
+        for revocation, or forgotten where its network gave the same permission again.
+
+        Raises UnknownAccount where the account is gone.
+        """
+        purpose = purpose_code(token.purpose)
+        try:
+            async with self._database.transaction() as connection:
+                # The member's lock, as everywhere: an erasure takes it before the tokens.
+                if not await connection.fetchval(
+                    "SELECT true FROM member JOIN linked_account a ON a.member = member.id"
+                    " WHERE a.id = $1 FOR NO KEY UPDATE OF member",
+                    token.account,
+                ):
+                    raise UnknownAccount
+                if revoke_former:
+                    await hand_over_tokens(
+                        connection, "account = $2 AND purpose = $3", now, token.account, purpose
+                    )
+                await connection.execute(
+                    "DELETE FROM token WHERE account = $1 AND purpose = $2", token.account, purpose
+                )
+                await connection.execute(
+                    "INSERT INTO token (id, account, purpose, issuer, scopes, granted_at, refreshed_at,"
+                    " access_expires, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                    token.id,
+                    token.account,
+                    purpose,
+                    token.issuer,
+                    token.scopes,
+                    token.granted_at,
+                    token.refreshed_at,
+                    token.access_expires,
+                    sealed,
+                )
+        except asyncpg.ForeignKeyViolationError:
+            raise UnknownAccount from None
+
+    async def read(self, account: UUID, purpose: Purpose) -> tuple[Token, bytes]:
+        """The token and its sealed secret. Raises NeedsSignIn."""
+        async with self._database.connection() as connection:
+            return await _read(connection, account, purpose, "")
+
+    async def list_of(self, member: UUID) -> list[Token]:
+        """What a member let us do, without any secret."""
+        async with self._database.connection() as connection:
+            return await fetch_tokens(connection, member)
+
+    @asynccontextmanager
+    async def hold(self, account: UUID, purpose: Purpose) -> AsyncIterator[HeldToken]:
+        """The token, for as long as the block lasts the only holder in all processes.
+
+        Who waited for it finds it as the one before left it. What `replace` stored stays stored, even if
+        the block then fails: the network has already forgotten the old one. In the block talk to the
+        network and to nothing else: an erasure waits for it. Raises NeedsSignIn, and TimeoutError after 45 s.
+        """
+        failure: Exception | None = None
+        async with asyncio.timeout(LOCK_TIMEOUT_S), self._room, self._database.connection() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                token, sealed = await _read(connection, account, purpose, "FOR UPDATE OF token")
+                yield HeldToken(connection, token, sealed)
+            except Exception as error:  # noqa: BLE001 - raised below, where it is not taken for the database's
+                failure = error
+            finally:
+                await transaction.commit()
+        if failure is not None:
+            raise failure
+
+    async def hand_over(self, account: UUID, purpose: Purpose, now: datetime) -> bool:
+        """Gives a permission back: forgotten here, and revoked at the network soon. Whether there was one."""
+        async with self._database.transaction() as connection:
+            handed_over = await hand_over_tokens(
+                connection, "account = $2 AND purpose = $3", now, account, purpose_code(purpose)
+            )
+        return bool(handed_over)
+
+
+async def hand_over_tokens(
+    connection: Connection, condition: str, now: datetime, *values: object
+) -> list[HandedOver]:
+    """Moves tokens to the revocations, id and seal as they are; waits for those that are held.
+
+    The condition's values count from $2.
+    """
+    rows = await connection.fetch(
+        f"WITH gone AS (DELETE FROM token WHERE {condition} RETURNING id, account, issuer, sealed)"
+        " INSERT INTO revocation (id, network, issuer, sealed, asked_at, next_at)"
+        " SELECT gone.id, linked_account.network, gone.issuer, gone.sealed, $1, $1"
+        " FROM gone JOIN linked_account ON linked_account.id = gone.account RETURNING network, issuer",
+        now,
+        *values,
+    )
+    return [HandedOver(account_network_of_code(row["network"]), row["issuer"]) for row in rows]
+
+
+async def fetch_tokens(connection: Connection, member: UUID) -> list[Token]:
+    """A member's tokens, without their secrets."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM token JOIN linked_account ON linked_account.id = token.account"
+        " WHERE linked_account.member = $1 ORDER BY granted_at, token.id",
+        member,
+    )
+    return [_token_of(row) for row in rows]
+
+
+async def _read(connection: Connection, account: UUID, purpose: Purpose, lock: str) -> tuple[Token, bytes]:
+    row = await connection.fetchrow(
+        f"SELECT {_COLUMNS} FROM token WHERE account = $1 AND purpose = $2 {lock}",
+        account,
+        purpose_code(purpose),
+    )
+    if row is None:
+        raise NeedsSignIn("", "no permission is kept for this account")
+    return _token_of(row), row["sealed"]
+
+
+def _token_of(row: asyncpg.Record) -> Token:
+    return Token(
+        id=plain_uuid(row["id"]),
+        account=plain_uuid(row["account"]),
+        purpose=purpose_of_code(row["purpose"]),
+        issuer=row["issuer"],
+        scopes=row["scopes"],
+        granted_at=row["granted_at"],
+        refreshed_at=row["refreshed_at"],
+        access_expires=row["access_expires"],
+    )

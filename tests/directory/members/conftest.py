@@ -1,0 +1,111 @@
+"""Members over a real database, with a vault of their own."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from directory.follow_lists import FollowLists
+from directory.lookup import Lookup
+from directory.members.consenting import Consenting
+from directory.members.leaving import Leaving
+from directory.members.membership import Membership
+from directory.members.permissions import Permissions
+from directory.members.proving import Proving
+from directory.members.publications import Wish
+from directory.members.signing_in import SigningIn
+from directory.publishing import Publishing
+from directory.store.challenges import ChallengeStore
+from directory.store.claims import ClaimStore
+from directory.store.consents import ConsentStore
+from directory.store.database import Database
+from directory.store.erasures import ErasureStore
+from directory.store.exports import ExportStore
+from directory.store.follow_lists import FollowListStore
+from directory.store.mappings import MappingStore
+from directory.store.members import MemberStore
+from directory.store.proof_checks import ProofCheckStore
+from directory.store.publications import PublicationStore
+from directory.store.rechecks import RecheckStore
+from directory.store.revocations import RevocationStore
+from directory.store.sessions import SessionStore
+from directory.store.sign_ins import SignInStore
+from directory.store.tokens import TokenStore
+from directory.vault import Vault
+from tests.directory.members.people import INSTANCE, ORIGIN, at_bluesky, on_x
+from tests.harness.clock import FakeClock
+
+Join = Callable[[str, int | None], Awaitable[tuple[UUID, Wish]]]
+
+
+@pytest.fixture
+def vault(tmp_path: Path, clock: FakeClock) -> Vault:
+    return Vault.open(tmp_path, now=clock.now(), may_create=True)
+
+
+@pytest.fixture
+def claims(database: Database) -> ClaimStore:
+    return ClaimStore(database)
+
+
+@pytest.fixture
+def membership(database: Database, claims: ClaimStore, clock: FakeClock) -> Membership:
+    return Membership(MemberStore(database), claims, clock)
+
+
+@pytest.fixture
+def signing_in(database: Database, vault: Vault, clock: FakeClock) -> SigningIn:
+    return SigningIn(SignInStore(database), SessionStore(database), vault, clock)
+
+
+@pytest.fixture
+def publishing(database: Database, clock: FakeClock) -> Publishing:
+    return Publishing(MemberStore(database), PublicationStore(database), clock, ORIGIN)
+
+
+@pytest.fixture
+def consenting(database: Database, clock: FakeClock) -> Consenting:
+    return Consenting(ConsentStore(database), clock)
+
+
+@pytest.fixture
+def follow_lists(database: Database, clock: FakeClock) -> FollowLists:
+    return FollowLists(FollowListStore(database), clock)
+
+
+@pytest.fixture
+def permissions(database: Database, vault: Vault, clock: FakeClock) -> Permissions:
+    return Permissions(TokenStore(database), RevocationStore(database), vault, clock)
+
+
+@pytest.fixture
+def proving(database: Database, vault: Vault, clock: FakeClock) -> Proving:
+    return Proving(MemberStore(database), ChallengeStore(database), ProofCheckStore(database), vault, clock)
+
+
+@pytest.fixture
+def rechecks(database: Database) -> RecheckStore:
+    return RecheckStore(database)
+
+
+@pytest.fixture
+def leaving(database: Database, clock: FakeClock) -> Leaving:
+    return Leaving(ExportStore(database), ErasureStore(database), clock, INSTANCE)
+
+
+@pytest.fixture
+def lookup(database: Database, clock: FakeClock) -> Lookup:
+    return Lookup(MappingStore(database), clock)
+
+
+@pytest.fixture
+def join(membership: Membership, clock: FakeClock) -> Join:
+    """Makes a member with a Bluesky and an X account; who they are, and the wish to publish the one as the other."""
+
+    async def join(name: str, x_id: int | None) -> tuple[UUID, Wish]:
+        signed_in = await membership.sign_in(at_bluesky(name, at=clock.now()))
+        x = await membership.link(signed_in.member, on_x(name, x_id, at=clock.now()))
+        return signed_in.member, Wish(x.id, signed_in.account.id, consent=1)
+
+    return join
