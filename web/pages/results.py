@@ -9,10 +9,10 @@ from litestar.di import NamedDependency
 from litestar.enums import MediaType
 from litestar.response import Redirect
 
-from directory.archive import NOTICE_SENTENCES, Archive, LooseFile, Notice, read_archive
+from directory.archive import NOTICE_SENTENCES, Archive, LooseFile, Notice, ReadLimits, read_archive
 from directory.exports import accounts_json, mastodon_csv
 from directory.mappings import Network
-from directory.queries import Lists, format_lines
+from directory.queries import MAX_MATCH_PAIRS, Lists, format_lines
 from directory.ranking import Match
 from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.pages.results_form import Action, ResultsForm, read_results_form
@@ -30,6 +30,10 @@ from web.rendering import Renderer
 from web.services import Services
 
 FRAGMENT_HEADERS: Final = ("x-passerelle-fragment", "hx-request")
+UPLOAD_LIMITS: Final = ReadLimits(
+    rows_per_list=MAX_MATCH_PAIRS, people=MAX_MATCH_PAIRS, tweets_bytes=512 * 2**20, list_bytes=64 * 2**20
+)
+"""What a form may cost: a ZIP of a few MB can unpack to a thousand times as much."""
 NO_STORE: Final = {"cache-control": "no-store"}
 
 
@@ -66,7 +70,7 @@ async def _read_uploads(form: ResultsForm) -> Archive | None:
     if not form.uploads:
         return None
     files = [LooseFile(upload.filename, cast(BinaryIO, upload.file)) for upload in form.uploads]
-    return await asyncio.to_thread(read_archive, files)
+    return await asyncio.to_thread(read_archive, files, limits=UPLOAD_LIMITS)
 
 
 class _Asked(msgspec.Struct, frozen=True):
