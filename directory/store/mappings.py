@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import msgspec
@@ -82,7 +82,7 @@ class MappingStore:
         alone = [q.x_handle.key for q in queries if q.x_id is None and q.x_handle is not None]
         async with self._database.connection() as connection:
             rows = await connection.fetch(_BY_X_ACCOUNT, x_ids, beside, alone, now)
-        return list(map(_mapping_of, rows))
+        return list(map(mapping_of, rows))
 
     async def find_by_target(self, account: Did | AtHandle | Acct | ActorUri, now: datetime) -> list[Mapping]:
         """The active mappings onto an account, by its lasting id or its present label."""
@@ -91,7 +91,7 @@ class MappingStore:
         key = account.key if isinstance(account, Acct) else str(account)
         async with self._database.connection() as connection:
             rows = await connection.fetch(sql, key, now, MAX_REVERSE_ROWS)
-        return list(map(_mapping_of, rows))
+        return list(map(mapping_of, rows))
 
     async def add(self, mappings: Iterable[Mapping]) -> int:
         """Stores mappings as they are; returns how many. All or none."""
@@ -154,8 +154,11 @@ def _row_of(mapping: Mapping, origin: int) -> MappingRow:
     )
 
 
-def _mapping_of(row: asyncpg.Record) -> Mapping:
-    """What was parsed on the way in is trusted on the way out."""
+def mapping_of(row: asyncpg.Record | tuple[Any, ...]) -> Mapping:
+    """The mapping of a row with the columns of `mapping`, its origin by name, in the order of `Mapping`.
+
+    What was parsed on the way in is trusted on the way out.
+    """
     (
         x_id,
         x_handle,

@@ -1,0 +1,53 @@
+"""How far our own log has come: staged, then signed, then published."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from federation.errors import LogRefused, Malformed
+from federation.tlog.checkpoint import Checkpoint, parse_signed_checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """The one row. `staged` is durable before anybody signs it, so that no size is ever signed with two roots."""
+
+    origin: str
+    staged: Checkpoint
+    staged_at: datetime
+    signed: bytes | None
+    """The last signed checkpoint, a note; None before the first."""
+    published: bytes | None
+    published_size: int
+    ingested_size: int
+    """Leaves below this are in the answers, or have left them again."""
+
+    @property
+    def signed_size(self) -> int:
+        """How many leaves the last signed checkpoint has. Raises LogRefused."""
+        return 0 if self.signed is None else read_own_checkpoint(self.signed).size
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether what is staged is signed. Raises LogRefused where the two contradict each other."""
+        if self.signed is None:
+            return self.staged.size == 0
+        signed = read_own_checkpoint(self.signed)
+        if signed.size > self.staged.size or (signed.size == self.staged.size and signed != self.staged):
+            raise LogRefused(
+                f"the last signed checkpoint has size {signed.size} and is not the tree that is kept, of size"
+                f" {self.staged.size}"
+            )
+        return signed.size == self.staged.size
+
+    @property
+    def is_published(self) -> bool:
+        """Whether all that is signed is published, and in the answers."""
+        return self.published == self.signed and self.ingested_size == self.published_size
+
+
+def read_own_checkpoint(note: bytes) -> Checkpoint:
+    """A checkpoint of our own out of the database, not verified. Raises LogRefused."""
+    try:
+        return parse_signed_checkpoint(note)[0]
+    except Malformed as error:
+        raise LogRefused(f"the checkpoint in the database is not one: {error}") from error

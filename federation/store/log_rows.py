@@ -1,0 +1,187 @@
+"""The writes of the sequencer, one statement each. The caller holds the transaction.
+
+Trusted: whoever can change these rows can stop our log, but cannot make it say anything else: what was
+signed is kept outside the database too.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from directory.store.database import Connection
+from federation.entry import RevokeReason
+from federation.errors import LogRefused, Malformed
+from federation.log_state import LogState
+from federation.store.places import place_of
+from federation.tlog.checkpoint import Checkpoint
+from federation.tlog.tiles import Bundle, Tile
+
+_SELECT_STATE: Final = (
+    "SELECT origin, staged_size, staged_root, staged_at, signed, published, published_size, ingested_size"
+    " FROM log_state WHERE id = 1"
+)
+
+
+async def fetch_state(connection: Connection, *, lock: bool = False) -> LogState | None:
+    """The state of the log; None before it is begun. With `lock`, nobody else changes it meanwhile."""
+    row = await connection.fetchrow(_SELECT_STATE + (" FOR UPDATE" if lock else ""))
+    if row is None:
+        return None
+    try:
+        staged = Checkpoint(row["origin"], row["staged_size"], row["staged_root"])
+    except Malformed as error:
+        raise LogRefused(f"the state of the log cannot be read: {error}") from error
+    return LogState(
+        row["origin"],
+        staged,
+        row["staged_at"],
+        row["signed"],
+        row["published"],
+        row["published_size"],
+        row["ingested_size"],
+    )
+
+
+async def insert_state(connection: Connection, staged: Checkpoint, now: datetime) -> None:
+    """Begins the log; nothing where it is begun already."""
+    await connection.execute(
+        "INSERT INTO log_state (id, origin, staged_size, staged_root, staged_at, published_size, ingested_size)"
+        " VALUES (1, $1, $2, $3, $4, 0, 0) ON CONFLICT (id) DO NOTHING",
+        staged.origin,
+        staged.size,
+        staged.root,
+        now,
+    )
+
+
+async def has_leaves(connection: Connection) -> bool:
+    """Whether anything of a log is kept, state or not."""
+    return bool(
+        await connection.fetchval(
+            "SELECT EXISTS (SELECT FROM log_tile) OR EXISTS (SELECT FROM log_statement)"
+            " OR EXISTS (SELECT FROM log_operations WHERE leaf IS NOT NULL)"
+        )
+    )
+
+
+async def update_staged(
+    connection: Connection, before: Checkpoint, staged: Checkpoint, now: datetime
+) -> None:
+    """The tree that is to be signed next. Raises LogRefused where another has come in between."""
+    done = await connection.execute(
+        "UPDATE log_state SET staged_size = $1, staged_root = $2, staged_at = greatest(staged_at, $3)"
+        " WHERE id = 1 AND staged_size = $4 AND staged_root = $5",
+        staged.size,
+        staged.root,
+        now,
+        before.size,
+        before.root,
+    )
+    if done != "UPDATE 1":
+        raise LogRefused("another sequencer has written at the same time")
+
+
+async def swap_signed(connection: Connection, before: bytes | None, staged: Checkpoint, note: bytes) -> bool:
+    """Compare and swap: `note`, which signs `staged`, takes the place of `before`. False: too late."""
+    done = await connection.execute(
+        "UPDATE log_state SET signed = $1 WHERE id = 1 AND signed IS NOT DISTINCT FROM $2"
+        " AND staged_size = $3 AND staged_root = $4",
+        note,
+        before,
+        staged.size,
+        staged.root,
+    )
+    return done == "UPDATE 1"
+
+
+async def update_published(connection: Connection, note: bytes, size: int) -> None:
+    """From here on, anyone may see it."""
+    await connection.execute(
+        "UPDATE log_state SET published = $1, published_size = $2 WHERE id = 1", note, size
+    )
+
+
+async def update_ingested(connection: Connection, size: int) -> None:
+    await connection.execute("UPDATE log_state SET ingested_size = $1 WHERE id = 1", size)
+
+
+async def upsert_tiles(connection: Connection, tiles: Sequence[tuple[Tile | Bundle, bytes]]) -> None:
+    """New tiles, and wider ones in the place of partial ones."""
+    await connection.execute(
+        "INSERT INTO log_tile (place, data) SELECT * FROM unnest($1::bigint[], $2::bytea[])"
+        " ON CONFLICT (place) DO UPDATE SET data = excluded.data"
+        " WHERE length(log_tile.data) < length(excluded.data)",
+        [place_of(item) for item, _ in tiles],
+        [data for _, data in tiles],
+    )
+
+
+async def fetch_tiles(connection: Connection, items: Sequence[Tile | Bundle]) -> dict[Tile | Bundle, bytes]:
+    """What is kept for each, which may be wider than asked for; what is missing is left out."""
+    rows = await connection.fetch(
+        "SELECT place, data FROM log_tile WHERE place = ANY($1::bigint[])", [place_of(item) for item in items]
+    )
+    kept = {row["place"]: bytes(row["data"]) for row in rows}
+    return {item: kept[place_of(item)] for item in items if place_of(item) in kept}
+
+
+async def copy_statements(connection: Connection, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
+    """Leaf, salt and body of new leaves."""
+    await connection.copy_records_to_table("log_statement", records=rows, columns=("leaf", "salt", "body"))
+
+
+async def highest_leaf(connection: Connection) -> int:
+    """The highest leaf that anything is kept for; -1 without any."""
+    return int(
+        await connection.fetchval(
+            "SELECT greatest((SELECT max(leaf) FROM log_statement), (SELECT max(leaf) FROM log_operations), -1)"
+        )
+    )
+
+
+async def fetch_operation_notes(connection: Connection) -> list[tuple[bytes, int | None]]:
+    """All signed operations documents with their leaves, the first one first."""
+    rows = await connection.fetch("SELECT note, leaf FROM log_operations ORDER BY number")
+    return [(bytes(row["note"]), row["leaf"]) for row in rows]
+
+
+async def insert_operations(connection: Connection, number: int, note: bytes) -> bool:
+    """A document that the next batch brings; False where there is one with this number."""
+    done = await connection.execute(
+        "INSERT INTO log_operations (number, note) VALUES ($1, $2) ON CONFLICT (number) DO NOTHING",
+        number,
+        note,
+    )
+    return done == "INSERT 0 1"
+
+
+async def set_operations_leaf(connection: Connection, number: int, leaf: int) -> None:
+    await connection.execute("UPDATE log_operations SET leaf = $2 WHERE number = $1", number, leaf)
+
+
+async def fetch_revocable(
+    connection: Connection, origin: str, now: datetime, limit: int
+) -> list[tuple[int, int]]:
+    """Leaves of withdrawn mappings that no entry revokes yet, each with its reason."""
+    rows = await connection.fetch(
+        "SELECT s.leaf, coalesce(s.ended, CASE WHEN m.expires <= $2 THEN $4::int ELSE $5::int END) AS reason"
+        " FROM mapping m JOIN origin ON origin.id = m.origin JOIN log_statement s ON s.leaf = m.leaf"
+        " WHERE m.state = 2 AND m.leaf IS NOT NULL AND origin.name = $1 AND s.revoked_by IS NULL"
+        " ORDER BY m.leaf LIMIT $3",
+        origin,
+        now,
+        limit,
+        RevokeReason.LAPSED,
+        RevokeReason.WITHDRAWN,
+    )
+    return [(row["leaf"], row["reason"]) for row in rows]
+
+
+async def set_revoked(connection: Connection, revokes: Sequence[tuple[int, int]]) -> None:
+    """Target and revoking leaf of each."""
+    await connection.execute(
+        "UPDATE log_statement SET revoked_by = r.by FROM unnest($1::bigint[], $2::bigint[]) AS r (leaf, by)"
+        " WHERE log_statement.leaf = r.leaf",
+        [target for target, _ in revokes],
+        [by for _, by in revokes],
+    )

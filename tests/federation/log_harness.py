@@ -1,0 +1,96 @@
+"""A log in a database, its sequencer, and an oracle that checks everything after each step."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from directory.mappings import Mapping, MappingState
+from directory.store.database import Database
+from directory.store.mappings import MappingStore
+from federation.fsck_run import FsckReport, check_database_log
+from federation.keys import KeyFolder
+from federation.log_state import LogState, read_own_checkpoint
+from federation.sequencer import Sequencer
+from federation.store.log_rows import fetch_state
+from tests.harness.clock import FakeClock
+from tests.harness.mappings import bluesky
+
+HOST = "one.example"
+ORIGIN = "one.example/log"
+
+
+class LogHarness:
+    """`sequencer()` makes a new one over the same database and keys, as after a restart."""
+
+    def __init__(self, database: Database, data: Path, clock: FakeClock) -> None:
+        self.database = database
+        self.clock = clock
+        self.keys = KeyFolder(data)
+        self.recovery = self.keys.make(HOST)
+        self.mappings = MappingStore(database)
+        self.made = 0
+        self.signed: dict[int, bytes] = {}
+
+    def sequencer(self, max_batch: int = 10_000) -> Sequencer:
+        return Sequencer(self.keys, ORIGIN, self.clock, max_batch=max_batch)
+
+    async def add_pending(self, count: int) -> list[Mapping]:
+        """New people, as a member's click leaves them: pending, without a leaf."""
+        first, self.made = self.made, self.made + count
+        people = [
+            bluesky(
+                f"person{n}", 1_000 + n, origin=ORIGIN, issued=self.clock.now(), state=MappingState.PENDING
+            )
+            for n in range(first, first + count)
+        ]
+        await self.mappings.add(people)
+        return people
+
+    async def run(self, sequencer: Sequencer | None = None) -> int:
+        """Everything that is pending goes all the way."""
+        sequencer = sequencer or self.sequencer()
+        total = 0
+        async with self.database.connection() as connection:
+            while count := await sequencer.run_once(connection):
+                total += count
+        return total
+
+    async def withdraw(self, leaves: Iterable[int]) -> None:
+        """As a member's withdrawal leaves the rows."""
+        async with self.database.connection() as connection:
+            await connection.execute(
+                "UPDATE mapping SET state = 2, x_id = NULL, x_handle = '', x_handle_key = '', target_id = '',"
+                " target_handle = '', target_handle_key = '', evidence = '[]' WHERE leaf = ANY($1::bigint[])",
+                list(leaves),
+            )
+
+    async def live_leaves(self) -> list[int]:
+        """Leaves whose mappings answer."""
+        return [
+            row["leaf"] for row in await self.fetch("SELECT leaf FROM mapping WHERE state = 1 ORDER BY leaf")
+        ]
+
+    async def state(self) -> LogState:
+        async with self.database.connection() as connection:
+            state = await fetch_state(connection)
+        assert state is not None
+        return state
+
+    async def fetch(self, sql: str) -> list[dict[str, Any]]:
+        async with self.database.connection() as connection:
+            return [dict(row) for row in await connection.fetch(sql)]
+
+    async def check(self) -> FsckReport:
+        """fsck is clean, sizes only grow, and no size was ever signed with two roots."""
+        state = await self.state()
+        for note in filter(None, (state.signed, state.published)):
+            checkpoint = read_own_checkpoint(note)
+            assert self.signed.setdefault(checkpoint.size, checkpoint.root) == checkpoint.root
+        if state.published is not None:
+            assert read_own_checkpoint(state.published).size == state.published_size
+        keys = self.keys.read()
+        report = await check_database_log(
+            self.database, checkpoint_keys=[key.vkey for key in keys.logs], first_key=keys.logs[0].vkey
+        )
+        assert report.is_clean, list(map(str, report.findings))
+        return report
