@@ -17,6 +17,7 @@ SOURCE_LANGUAGE: Final = "en"
 COOKIE: Final = "lang"
 PARAMETER: Final = "lang"
 MAX_ACCEPTED: Final = 20
+_LANGUAGE_OF: Final = {language.lower(): language for language in LANGUAGES}
 
 
 @cache
@@ -56,7 +57,9 @@ def language_of(scope: Scope, default: str = SOURCE_LANGUAGE) -> str:
             chosen = _cookie(value.decode("latin-1"))
     if chosen in LANGUAGES:
         return chosen
-    return negotiate_locale(_preferred(accepted), LANGUAGES, sep="-") or default
+    # Babel answers with the tag as the browser wrote it, `FR` for instance.
+    found = negotiate_locale(_preferred(accepted), LANGUAGES, sep="-") or ""
+    return _LANGUAGE_OF.get(found.lower(), default)
 
 
 def _cookie(header: str) -> str:
