@@ -3,13 +3,14 @@
 Texts are marked `_()`, `ngettext()` or `{% trans %}` in templates, and `N_()` in code that knows no language.
 """
 
+import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
@@ -26,6 +27,7 @@ KEYWORDS: Final[dict[str, tuple[int, ...] | None]] = {
     "translate": (2,),
 }
 HEAD_DATE: Final = datetime(2026, 11, 1, tzinfo=UTC)
+_IN_BRACES: Final = re.compile(r"{\w+}")
 _PATTERN: Final = {"python": "**.py", "jinja2.ext.babel_extract": "**.html"}
 
 
@@ -106,6 +108,18 @@ def _problems_of(language: str, template: Catalog) -> Iterator[str]:
             yield f"{language}: not confirmed: {shown!r}"
         else:
             yield from (f"{language}: {error}: {shown!r}" for error in translated.check(catalogue))
+            yield from (f"{language}: {error}: {shown!r}" for error in _check_braces(translated))
+
+
+def _check_braces(message: Message) -> Iterator[str]:
+    """Babel checks `%(name)s` alone; scripts fill in `{name}`."""
+    for source, translated in zip(_forms(message.id), _forms(message.string), strict=False):
+        if set(_IN_BRACES.findall(source)) != set(_IN_BRACES.findall(translated)):
+            yield "placeholders in braces differ"
+
+
+def _forms(text: Any) -> tuple[str, ...]:
+    return tuple(text) if isinstance(text, tuple | list) else (text,)
 
 
 def _is_whole(text: Any) -> bool:
