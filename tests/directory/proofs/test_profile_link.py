@@ -1,0 +1,290 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from directory.identifiers import Acct, Did, XHandle
+from directory.mappings import EvidenceKind
+from directory.networks.http import GuardedClient
+from directory.proofs.page_links import MAX_LINKS, field_links_to, is_same_page, links_back, text_names
+from directory.proofs.profile_link import (
+    LinkChecker,
+    read_bluesky_profile,
+    read_mastodon_profile,
+    read_web_page,
+    read_x_website,
+)
+from directory.proofs.reasons import RefutedReason, UnreachableReason
+from directory.proofs.results import Linked, LinkResult, Refuted, Unreachable
+from tests.directory.networks.strangers import Stranger, stranger
+from tests.harness.clock import START, FakeClock
+from tests.harness.fake_x import Failure, FakeX
+
+PAGE = "https://find.example.org/m/alice"
+ALICE = Acct.parse("Alice@mastodon.example")
+DID = Did.parse("did:plc:ewvi7nxzyoun6zhxrhs64oiz")
+VERIFIED_AT = "2026-10-31T12:00:00.000+00:00"
+
+# As Mastodon writes the value of a field: https://docs.joinmastodon.org/entities/Account/#fields
+LINK = (
+    f'<a href="{PAGE}" target="_blank" rel="nofollow noopener me" translate="no">'
+    '<span class="invisible">https://</span><span>find.example.org/m/alice</span></a>'
+)
+
+
+@pytest.fixture
+def checker(client: GuardedClient, clock: FakeClock) -> LinkChecker:
+    return LinkChecker(client, clock)
+
+
+@asynccontextmanager
+async def server(body: bytes, status: str = "200 OK", headers: str = "") -> AsyncIterator[Stranger]:
+    """Answers everything with the same."""
+
+    async def answer(request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n{headers}\r\n".encode() + body)
+
+    async with stranger(answer) as them:
+        yield them
+
+
+def mastodon(*fields: dict[str, Any], acct: str = "alice") -> bytes:
+    return json.dumps({"id": "1", "username": "alice", "acct": acct, "fields": fields}).encode()
+
+
+def field(value: str = LINK, verified_at: str | None = VERIFIED_AT) -> dict[str, Any]:
+    return {"name": "Passerelle", "value": value, "verified_at": verified_at}
+
+
+def bluesky(**profile: str) -> bytes:
+    uri = f"at://{DID}/app.bsky.actor.profile/self"
+    return json.dumps(
+        {"uri": uri, "cid": "bafy", "value": {"$type": "app.bsky.actor.profile"} | profile}
+    ).encode()
+
+
+def linked(result: LinkResult) -> Linked:
+    assert isinstance(result, Linked), result
+    return result
+
+
+class TestMastodon:
+    async def test_a_verified_field_links_back(self, checker: LinkChecker) -> None:
+        async with server(mastodon(field("hello", None), field())) as home:
+            result = linked(await checker.check_mastodon(ALICE, home.url, PAGE))
+            assert b"GET /api/v1/accounts/lookup?acct=Alice HTTP/1.1" in home.requests[0]
+        assert result.evidence.kind is EvidenceKind.PROFILE_LINK
+        assert (result.evidence.at, result.evidence.ref) == (START, "https://mastodon.example/@Alice")
+
+    @pytest.mark.parametrize(
+        ("body", "reason"),
+        [
+            (mastodon(), RefutedReason.NO_LINK_BACK),
+            (mastodon(field("plain text", None)), RefutedReason.NO_LINK_BACK),
+            (mastodon(field(LINK.replace("/m/alice", "/m/mallory"))), RefutedReason.NO_LINK_BACK),
+            (mastodon(field(f"no link: {PAGE}")), RefutedReason.NO_LINK_BACK),
+            (mastodon(field(verified_at=None)), RefutedReason.LINK_UNVERIFIED),
+            (mastodon(*[field("x", None)] * 64, field()), RefutedReason.NO_LINK_BACK),
+        ],
+    )
+    def test_what_is_no_link_back(self, body: bytes, reason: RefutedReason) -> None:
+        assert read_mastodon_profile(ALICE, PAGE, 200, body) == Refuted(reason)
+
+    @pytest.mark.parametrize("acct", ["mallory", "alice@evil.example", "", "alice@mastodon.example.evil"])
+    def test_an_answer_about_somebody_else_is_no_answer(self, acct: str) -> None:
+        """A server that knows an `alice` of another server must not answer for its own."""
+        reading = read_mastodon_profile(ALICE, PAGE, 200, mastodon(field(), acct=acct))
+        assert reading == Unreachable(UnreachableReason.UNREADABLE)
+
+    @pytest.mark.parametrize("acct", ["alice", "ALICE", "alice@Mastodon.example"])
+    def test_how_servers_write_their_own_accounts(self, acct: str) -> None:
+        reading = read_mastodon_profile(ALICE, PAGE, 200, mastodon(field(), acct=acct))
+        assert not isinstance(reading, (Refuted, Unreachable))
+
+
+class TestBluesky:
+    async def test_the_website_links_back(self, checker: LinkChecker) -> None:
+        async with server(bluesky(website=PAGE)) as pds:
+            result = linked(await checker.check_bluesky(DID, pds.url, PAGE))
+            assert b"GET /xrpc/com.atproto.repo.getRecord?repo=did%3Aplc%3A" in pds.requests[0]
+        assert result.evidence.ref == f"https://bsky.app/profile/{DID}"
+
+    async def test_no_profile_is_no_link(self, checker: LinkChecker) -> None:
+        body = b'{"error":"RecordNotFound","message":"Could not locate record"}'
+        async with server(body, "400 Bad Request") as pds:
+            result = await checker.check_bluesky(DID, pds.url, PAGE)
+        assert result == Refuted(RefutedReason.NO_LINK_BACK)
+
+    @pytest.mark.parametrize(
+        ("profile", "is_linking"),
+        [
+            ({"description": f"I was on X.\n{PAGE}\nHello"}, True),
+            ({"description": f"  {PAGE}/  "}, True),
+            ({"description": f"beware of {PAGE}"}, False),
+            ({"description": f"{PAGE} is not me"}, False),
+            ({"website": "https://find.example.org/m/mallory"}, False),
+            ({"website": "https://find.example.org/"}, False),
+            ({"displayName": PAGE}, False),
+            ({}, False),
+        ],
+    )
+    def test_where_a_link_counts(self, profile: dict[str, str], *, is_linking: bool) -> None:
+        """A bio that warns of a page names its address too."""
+        reading = read_bluesky_profile(DID, PAGE, 200, bluesky(**profile))
+        assert (reading != Refuted(RefutedReason.NO_LINK_BACK)) is is_linking
+
+    def test_the_record_of_another_repository_is_no_answer(self) -> None:
+        other = Did.parse("did:plc:z72i7hdynmk6r22z27h6tvur")
+        reading = read_bluesky_profile(other, PAGE, 200, bluesky(website=PAGE))
+        assert reading == Unreachable(UnreachableReason.UNREADABLE)
+
+
+class TestX:
+    """X pages show nothing to other servers; only an FxTwitter-compatible service tells a profile's website."""
+
+    @pytest.mark.parametrize(
+        "url", ["https://x.com/alice", "https://mobile.twitter.com/alice", "https://X.com./alice"]
+    )
+    async def test_a_page_on_x_is_never_asked(self, url: str, checker: LinkChecker) -> None:
+        assert await checker.check_page(url, PAGE) == Refuted(RefutedReason.CANNOT_SHOW_LINK)
+
+    async def test_without_a_service_an_x_profile_cannot_be_looked_at(self, checker: LinkChecker) -> None:
+        result = await checker.check_x(XHandle("alice"), None, PAGE)
+        assert result == Refuted(RefutedReason.CANNOT_SHOW_LINK)
+
+    async def test_the_website_of_an_x_profile(self, x: FakeX, checker: LinkChecker) -> None:
+        alice = x.account("Alice")
+        fxtwitter = x.sources().fxtwitter
+        assert await checker.check_x(alice.handle, fxtwitter, PAGE) == Refuted(RefutedReason.NO_LINK_BACK)
+        alice.website = PAGE
+        result = linked(await checker.check_x(XHandle("alice"), fxtwitter, PAGE))
+        assert (result.x_id, result.evidence.ref) == (alice.id, "https://x.com/alice")
+        assert isinstance(await checker.check_x(XHandle("nobody"), fxtwitter, PAGE), Unreachable)
+
+    @pytest.mark.parametrize(
+        "user",
+        [{"screen_name": "mallory"}, {"screen_name": "al ice"}, {"screen_name": "alice", "id": "x"}, None, 5],
+    )
+    def test_an_answer_about_somebody_else_or_nobody(self, user: object) -> None:
+        body = json.dumps({"code": 200, "user": user}).encode()
+        reading = read_x_website(XHandle("alice"), PAGE, 200, body)
+        assert reading == Unreachable(UnreachableReason.UNREADABLE)
+
+
+class TestPages:
+    async def test_a_link_with_rel_me(self, checker: LinkChecker) -> None:
+        async with server(f'<html><a href="{PAGE}" rel="me noopener">me</a>'.encode()) as home:
+            result = linked(await checker.check_page(f"{home.url}about", PAGE))
+            assert result.evidence.ref == f"{home.url}about"
+
+    async def test_a_redirect_is_followed_and_one_to_x_shows_nothing(
+        self, checker: LinkChecker, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with server(f'<link rel=me href="{PAGE}">'.encode()) as home:
+            location = f"location: {home.url}there\r\n"
+            async with server(b"", "302 Found", location) as first:
+                assert linked(await checker.check_page(first.url, PAGE))
+        monkeypatch.setattr("directory.proofs.profile_link._is_on_x", lambda url: url.endswith("/end"))
+        async with server(f'<link rel=me href="{PAGE}">'.encode()) as home:
+            location = f"location: {home.url}end\r\n"
+            async with server(b"", "302 Found", location) as first:
+                result = await checker.check_page(first.url, PAGE)
+        assert result == Refuted(RefutedReason.CANNOT_SHOW_LINK)
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            f'<a href="{PAGE}">no rel</a>',
+            f'<a href="{PAGE}" rel="nofollow">x</a>',
+            f'<a href="{PAGE}" rel="meh">x</a>',
+            f'<!-- <a href="{PAGE}" rel="me"> -->',
+            f'<script>\'<a href="{PAGE}" rel="me">\'</script>',
+            f'<textarea><a href="{PAGE}" rel="me"></textarea>',
+            f'<p title=\'<a href="{PAGE}" rel="me">\'>',
+            f'<img href="{PAGE}" rel="me">',
+            f'<a href="{PAGE}/more" rel="me">',
+            f'<a href="{PAGE}?as=mallory" rel="me">',
+            '<a href="https://find.example.org.evil.example/m/alice" rel="me">',
+            '<a href="http://find.example.org/m/alice" rel="me">',
+            '<a href="https://u@find.example.org/m/alice" rel="me">',
+            f"{'<a href=x rel=me>' * MAX_LINKS}<a href={PAGE} rel=me>",
+            "",
+        ],
+    )
+    def test_what_is_no_link_back(self, source: str) -> None:
+        reading = read_web_page("https://alice.example", PAGE, 200, source.encode())
+        assert reading == Refuted(RefutedReason.NO_LINK_BACK)
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            f'<A HREF="{PAGE}" REL="ME">',
+            f'<link rel="me" href="{PAGE}/">',
+            f'<a rel="nofollow me" href=" {PAGE}#top ">',
+            '<a rel=me href="HTTPS://FIND.example.org:443/m/alice">',
+            f'<a rel=me href="{PAGE.replace("/m/", "/&#109;/")}">',
+            f"\xff<area rel=me href={PAGE}>",
+        ],
+    )
+    def test_what_is_one(self, source: str) -> None:
+        assert links_back(source, PAGE, "https://alice.example")
+
+    def test_addresses_of_the_page_itself_are_relative_to_it(self) -> None:
+        assert links_back('<a rel=me href="/m/alice">', PAGE, "https://find.example.org/about")
+        assert not links_back('<a rel=me href="/m/alice">', PAGE, "https://alice.example/about")
+
+
+class TestUnreachable:
+    """A profile that cannot be read refutes nothing."""
+
+    @pytest.mark.parametrize(
+        ("status", "reason"),
+        [
+            ("404 Not Found", UnreachableReason.TURNED_AWAY),
+            ("429 Too Many Requests", UnreachableReason.TOO_MANY_REQUESTS),
+            ("502 Bad Gateway", UnreachableReason.SOURCE_BROKEN),
+        ],
+    )
+    async def test_statuses(self, status: str, reason: UnreachableReason, checker: LinkChecker) -> None:
+        async with server(b"<html>", status, "retry-after: 60\r\n") as them:
+            for result in (
+                await checker.check_mastodon(ALICE, them.url, PAGE),
+                await checker.check_bluesky(DID, them.url, PAGE),
+                await checker.check_page(them.url, PAGE),
+            ):
+                assert result == Unreachable(reason, 60)
+
+    async def test_no_server_and_too_large_an_answer(self, checker: LinkChecker, x: FakeX) -> None:
+        async with server(b"") as them:
+            gone = them.url
+        assert await checker.check_page(gone, PAGE) == Unreachable(UnreachableReason.NO_ANSWER)
+        x.fail("fxtwitter", Failure.huge())
+        large = await checker.check_page(f"{x.root}/fx/alice", PAGE)
+        assert large == Unreachable(UnreachableReason.UNREADABLE)
+
+    @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b"[" * 100_000, b'{"acct":5}', b"\xff"])
+    def test_nonsense(self, body: bytes) -> None:
+        expected = Unreachable(UnreachableReason.UNREADABLE)
+        assert read_mastodon_profile(ALICE, PAGE, 200, body) == expected
+        assert read_bluesky_profile(DID, PAGE, 200, body) == expected
+        assert read_x_website(XHandle("alice"), PAGE, 200, body) == expected
+
+
+@given(st.integers(100, 599), st.binary())
+def test_no_answer_raises(status: int, body: bytes) -> None:
+    read_mastodon_profile(ALICE, PAGE, status, body)
+    read_bluesky_profile(DID, PAGE, status, body)
+    read_x_website(XHandle("alice"), PAGE, status, body)
+    read_web_page("https://alice.example", PAGE, status, body)
+
+
+@given(st.text(alphabet="htps:/[]@?#.:0123456789 exampl%\n", max_size=60))
+def test_no_address_raises(text: str) -> None:
+    is_same_page(text, PAGE, text)
+    text_names(text, PAGE)
+    field_links_to(f'<a href="{text}">', PAGE)
