@@ -87,6 +87,58 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     matches_at_once: Annotated[
         int, Meta(description="How many large lists are matched at the same time; others wait.", ge=1, le=64)
     ] = 4
+    jobs: Annotated[
+        bool,
+        Meta(
+            description="Whether this process also does what members wait for: checks of proofs, re-checks, revocations."
+        ),
+    ] = True
+    rate_sign_ins_per_minute: Annotated[
+        int, Meta(description="How many sign-ins one address may start a minute. 0: no limit.", ge=0)
+    ] = 20
+    plc_url: Annotated[
+        str, Meta(description="The PLC directory that DIDs of Bluesky's network are looked up in.")
+    ] = "https://plc.directory"
+    bluesky_server: Annotated[
+        str, Meta(description="Where “Sign in with Bluesky” leads somebody who typed no name.")
+    ] = "https://bsky.social"
+    handle_resolver: Annotated[
+        str,
+        Meta(
+            description="A server of Bluesky's network that is asked for handles which neither DNS nor their host tells. Empty: none."
+        ),
+    ] = ""
+    x_syndication: Annotated[
+        str, Meta(description="Where proof posts are read first, with the author's number. Empty: nowhere.")
+    ] = "https://cdn.syndication.twimg.com"
+    x_oembed: Annotated[
+        str, Meta(description="X's documented oEmbed service, which tells the name alone. Empty: not asked.")
+    ] = "https://publish.x.com"
+    x_oembed_twitter: Annotated[
+        str, Meta(description="The same under its former address. Empty: not asked.")
+    ] = "https://publish.twitter.com"
+    x_fxtwitter: Annotated[
+        str,
+        Meta(
+            description="An FxTwitter-compatible service, for posts and for the website of an X profile. Empty: none."
+        ),
+    ] = ""
+    x_client_id: Annotated[
+        str, Meta(description="Your key at X: with it, members can prove an X account by signing in there.")
+    ] = ""
+    x_client_secret: Annotated[
+        str, Meta(description="The secret of that key, where X gave one. Never shown.")
+    ] = ""
+    x_authorize_url: Annotated[str, Meta(description="Where X asks people for their consent.")] = (
+        "https://x.com"
+    )
+    x_api_url: Annotated[str, Meta(description="Where X's API answers.")] = "https://api.x.com"
+    allow_loopback: Annotated[
+        bool,
+        Meta(
+            description="Only for trying out and for tests: servers on this machine may be signed in with, over http."
+        ),
+    ] = False
     metrics: Annotated[
         bool, Meta(description="Whether `/metrics` answers. It tells counts and times, never names.")
     ] = True

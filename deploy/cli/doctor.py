@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from typing import get_type_hints
+from typing import Final, get_type_hints
 
 import click
 from msgspec import Meta
@@ -12,6 +12,8 @@ from rich.table import Table
 from deploy.checks import LOCAL_CHECKS, Finding, check_database
 from deploy.cli.output import console
 from directory.settings import PREFIX, InvalidSettings, Settings, load_settings
+
+SECRETS: Final = ("database_url", "x_client_secret")
 
 
 @click.command("doctor")
@@ -52,7 +54,7 @@ def settings_table(settings: Settings | None) -> Table:
     table = Table("Setting", "Now", "What it does")
     for name, description in setting_descriptions().items():
         value = getattr(settings, name) if settings is not None else ""
-        shown = "(set)" if name == "database_url" and value else str(value if value is not None else "")
+        shown = "(set)" if name in SECRETS and value else str(value if value is not None else "")
         table.add_row(f"{PREFIX}{name.upper()}", escape(shown), escape(description))
     return table
 
