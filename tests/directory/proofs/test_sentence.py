@@ -24,8 +24,11 @@ LONGEST_HOST = ".".join(["a" * 63] * 3 + ["b" * 57, "com"])
 LONGEST_ACCT = "u" * 64 + "@" + LONGEST_HOST
 
 nonces = st.text(NONCE_ALPHABET, min_size=NONCE_CHARS, max_size=NONCE_CHARS).map(Nonce.parse)
-hosts = st.from_regex(r"[a-z][a-z0-9]{0,20}(\.[a-z][a-z0-9]{0,20}){1,4}", fullmatch=True)
-handles = hosts | st.builds("{}@{}".format, st.from_regex(r"[A-Za-z0-9_]{1,30}", fullmatch=True), hosts)
+letters = st.sampled_from("abyz09")
+labels = st.builds("{}{}".format, st.sampled_from("abyz"), st.text(letters, max_size=20))
+hosts = st.lists(labels, min_size=2, max_size=5).map(".".join)
+users = st.text(st.sampled_from("aZ0_"), min_size=1, max_size=30)
+handles = hosts | st.builds("{}@{}".format, users, hosts)
 languages = st.sampled_from(sorted(WORDINGS))
 
 

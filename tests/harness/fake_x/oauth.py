@@ -42,6 +42,9 @@ class FakeOAuth:
     codes: dict[str, _Grant] = field(default_factory=dict)
     tokens: dict[str, FakeAccount] = field(default_factory=dict)
     revoked: list[str] = field(default_factory=list)
+    answers_me: Shaped | None = None
+    """Given instead of who it is: 402 was documented for used-up credits, 429 for too many requests."""
+    answers_revoke: Shaped | None = None
 
     def page(self, query: Fields) -> Shaped:
         """The page that asks the person."""
@@ -107,6 +110,8 @@ class FakeOAuth:
 
     def revoke(self, form: Fields, authorization: str) -> Shaped:
         """POST /2/oauth2/revoke."""
+        if self.answers_revoke is not None:
+            return self.answers_revoke
         if not self._is_client(form, authorization):
             return _error(401, "unauthorized_client", "Missing valid authorization header")
         if self.tokens.pop(form.get("token", ""), None) is not None:
@@ -115,6 +120,8 @@ class FakeOAuth:
 
     def me(self, authorization: str) -> Shaped:
         """GET /2/users/me. https://docs.x.com/x-api/users/get-my-user"""
+        if self.answers_me is not None:
+            return self.answers_me
         account = self.tokens.get(authorization.removeprefix("Bearer "))
         if account is None:
             return 401, b'{"title":"Unauthorized","type":"about:blank","status":401,"detail":"Unauthorized"}'
