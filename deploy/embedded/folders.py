@@ -21,7 +21,7 @@ from deploy.embedded.errors import (
 from deploy.embedded.user import ServerUser
 
 PUBLIC_DATA_DIR = Path("/var/lib/passerelle")
-MAX_SOCKET_PATH_BYTES = 103  # 107 on Linux, 103 on macOS
+MAX_SOCKET_PATH_BYTES = 103  # what macOS takes; Linux takes 107
 SOCKET_PORT = 5432
 _SOCKET_NAME = f".s.PGSQL.{SOCKET_PORT}"
 # PostgreSQL and its clients split lists of socket folders at commas and more: only plain names go there.

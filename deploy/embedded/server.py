@@ -15,16 +15,15 @@ from deploy.embedded.diagnosis import explain_failure
 from deploy.embedded.errors import BinariesMissing, ServerSilent
 from deploy.embedded.folders import SOCKET_PORT, Folders
 from deploy.embedded.locks import POLL_S, Locks, wait_until
+from deploy.embedded.logfiles import prune_and_name_log, read_log
 from deploy.embedded.output import Output
 from deploy.embedded.processes import PidFile, end_orphans, has_ended, is_postmaster, read_pid_file
-from deploy.embedded.tuning import LOG_FILE_PATTERN
 from deploy.embedded.user import ServerUser
 
 START_TIMEOUT_S = 600  # after a crash, the last minutes of changes are replayed first
 SILENCE_GRACE_S = 3
 FAST_STOP_TIMEOUT_S = 60
 QUICK_STOP_TIMEOUT_S = 10
-KEPT_LOG_FILES = 5
 _RUN_IN_BACKGROUND = '"$@" >&2 & echo $!'
 
 
@@ -56,13 +55,15 @@ class Server:
 
     def start(self, installation: Installation, socket_dir: Path, settings: Mapping[str, str]) -> None:
         """Start a server and wait until it is ready; it outlives us. Raises EmbeddedError and OSError."""
-        _prune_logs(self.folders.log)
+        log_name = prune_and_name_log(self.folders.log)
+        all_settings = dict(settings) | self._fixed_settings(socket_dir) | {"log_filename": log_name}
         with Output() as output:
-            pid = self._launch(installation, socket_dir, settings, output)
-            has_ended = self.locks.server.is_free
-            wait_until(lambda: self._is_ready(pid) or has_ended(), START_TIMEOUT_S)
-            if has_ended():
-                raise explain_failure(self.folders, self.user, installation, output.text())
+            pid = self._launch(installation, all_settings, output)
+            is_gone = self.locks.server.is_free
+            wait_until(lambda: self._is_ready(pid) or is_gone(), START_TIMEOUT_S)
+            if is_gone():
+                written = f"{output.text()}\n{read_log(self.folders.log, log_name)}".strip()
+                raise explain_failure(self.folders, self.user, installation, written)
         if not self._is_ready(pid):
             raise ServerSilent(folder=self.folders.data, seconds=START_TIMEOUT_S)
 
@@ -95,17 +96,11 @@ class Server:
             with suppress(ProcessLookupError):
                 os.kill(living.pid, signal.SIGINT)
 
-    def _launch(
-        self, installation: Installation, socket_dir: Path, settings: Mapping[str, str], output: Output
-    ) -> int:
+    def _launch(self, installation: Installation, settings: Mapping[str, str], output: Output) -> int:
+        flags = [f"--{name}={value}" for name, value in settings.items()]
+        server: list[str | Path] = [installation.postgres, "-D", self.folders.cluster, *flags]
         # The shell leaves the server without a parent of ours, and both in a session without our terminal.
-        command = [
-            "/bin/sh",
-            "-c",
-            _RUN_IN_BACKGROUND,
-            "sh",
-            *self._command(installation, socket_dir, settings),
-        ]
+        command = ["/bin/sh", "-c", _RUN_IN_BACKGROUND, "sh", *server]
         with self.locks.held_by_server() as lives:
             launched = self.user.run(
                 command,
@@ -118,10 +113,8 @@ class Server:
             raise BinariesMissing(detail=output.text())
         return int(launched.stdout)
 
-    def _command(
-        self, installation: Installation, socket_dir: Path, settings: Mapping[str, str]
-    ) -> list[str | Path]:
-        fixed = {
+    def _fixed_settings(self, socket_dir: Path) -> dict[str, str]:
+        return {
             "listen_addresses": "",
             "port": str(SOCKET_PORT),
             "unix_socket_directories": str(socket_dir),
@@ -129,8 +122,6 @@ class Server:
             "log_directory": str(self.folders.log),
             "cluster_name": self.folders.title,
         }
-        flags = [f"--{name}={value}" for name, value in (dict(settings) | fixed).items()]
-        return [installation.postgres, "-D", self.folders.cluster, *flags]
 
     def _stale_pid_is_ours(self) -> dict[str, str]:
         """PostgreSQL refuses to start while the number in its old files is alive, whoever has it now.
@@ -144,8 +135,3 @@ class Server:
     def _is_ready(self, pid: int) -> bool:
         found = read_pid_file(self.folders.cluster)
         return found is not None and found.pid == pid and found.status == "ready"
-
-
-def _prune_logs(folder: Path) -> None:
-    for old in sorted(folder.glob(LOG_FILE_PATTERN))[: -(KEPT_LOG_FILES - 1)]:
-        old.unlink(missing_ok=True)

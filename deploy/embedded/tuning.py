@@ -10,7 +10,6 @@ MAX_SHARED_BUFFERS_MIB = 1024
 MIN_MAINTENANCE_MIB = 64
 MAX_MAINTENANCE_MIB = 512
 MAX_CONNECTIONS = 100
-LOG_FILE_PATTERN = "postgres-*.log"
 LOG_FILE_KIB = 10 * 1024
 _CGROUPS = Path("/sys/fs/cgroup")
 _CGROUP_V1_LIMIT = _CGROUPS / "memory/memory.limit_in_bytes"
@@ -42,7 +41,6 @@ def server_settings(memory_bytes: int) -> dict[str, str]:
         "lc_messages": "C",
         "logging_collector": "on",
         "log_destination": "stderr",
-        "log_filename": "postgres-%Y%m%d-%H%M%S.log",
         "log_file_mode": "0600",
         "log_rotation_size": f"{LOG_FILE_KIB}kB",
         "log_rotation_age": "0",

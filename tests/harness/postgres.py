@@ -1,6 +1,6 @@
 """One PostgreSQL for the whole run of the tests, shared by xdist's workers, and a database for each test.
 
-With `pytest_plugins = ["tests.harness.postgres"]` there is the session fixture `postgres`, a SharedPostgres:
+A plugin (`-p tests.harness.postgres`, in pyproject.toml) with the session fixture `postgres`, a SharedPostgres:
 
     template = await postgres.template("directory", migrate)    # made once a run; migrate(dsn) fills it
     dsn = await postgres.create_database_from_template("test_x", template)

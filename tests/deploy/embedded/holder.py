@@ -24,7 +24,8 @@ def main() -> None:
     wishes = read_wishes()
     if wishes.site:
         sys.path.insert(0, wishes.site)
-    if wishes.uid:  # only now: the interpreter may lie where that user could not have started it
+    # Only now: the interpreter may lie where that user could not have started it.
+    if wishes.uid not in (None, os.geteuid()):
         os.setgroups([])
         os.setgid(wishes.uid)
         os.setuid(wishes.uid)

@@ -66,13 +66,16 @@ def test_workers_share_one_server_and_leave_nothing(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text(
         "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"
     )
+    # Only the plugins that matter: three interpreters load them.
+    plugins = [f"-p{name}" for name in ("xdist.plugin", "pytest_asyncio.plugin", "tests.harness.postgres")]
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "PASSERELLE"))
     }
     subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "tests.harness.postgres", tmp_path],
+        [sys.executable, "-m", "pytest", "-q", "-n", "2", *plugins, tmp_path],
         cwd=tmp_path,
-        env=environment | {"PYTHONPATH": str(CHECKOUT)},
+        env=environment
+        | {"PYTHONPATH": os.pathsep.join([str(CHECKOUT), *sys.path]), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         check=True,
     )
     (folder,) = (tmp_path / "notes").read_text().split()

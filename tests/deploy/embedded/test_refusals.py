@@ -91,6 +91,12 @@ def test_a_damaged_cluster_is_told_with_the_end_of_its_log(data_dir: Path) -> No
     assert "pg_control" in error.detail
 
 
+def test_the_log_of_an_earlier_start_explains_nothing(data_dir: Path) -> None:
+    (Folders(data_dir).log / "postgres-20990101-000000-0badcafe.log").write_text("No space left on device\n")
+    (Folders(data_dir).cluster / "global/pg_control").unlink()
+    assert refusal(data_dir).code == "database_failed"
+
+
 def test_the_wheel_is_not_there(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     assert refusal(data_dir).code == "binaries_missing"
