@@ -13,7 +13,7 @@ test("a line holds number, name and lists, and nothing else", () => {
   const people = new People();
   for (const list of ["following", "follower", "block", "mute"]) people.add(list, "12", `${list}.js`);
   people.add("mute", "13", "mute.js");
-  people.handles.see("12", "Alice", "1");
+  people.see("12", "Alice", 1n);
   assert.deepEqual([...pairLines(people.rows(), 10)], [{ text: "12,Alice,frbm\n13,,m\n", people: 2, named: 1 }]);
 });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { ArchiveError } from "../../../web/static/js/archive/errors.js";
 import { Handles } from "../../../web/static/js/archive/handles.js";
+import { People } from "../../../web/static/js/archive/people.js";
 import { readAccount, readManifest, readMentions, readRow } from "../../../web/static/js/archive/records.js";
 import { encode, post } from "./helpers.js";
 
@@ -70,25 +71,27 @@ test("a manifest says whose it is and what it counts, as far as it does", () => 
   assert.equal(codeOf(() => readManifest(bytesOf("[]"), "m.js")), "wrong-shape");
 });
 
-function handlesAfter(people, ...posts) {
-  const handles = new Handles(new Set(people));
-  for (const each of posts) readMentions(bytesOf(each), handles, "tweets.js");
-  return handles;
+/** The name of somebody after these posts, when these people are on the lists. */
+function nameAfter(id, people, ...posts) {
+  const all = new People();
+  for (const each of people) all.add("following", each, "following.js");
+  for (const each of posts) readMentions(bytesOf(each), all, "tweets.js");
+  return [...all.rows()].find((row) => row.id === id)?.handle ?? null;
 }
 
 test("posts name people, wrapped or bare", () => {
-  assert.equal(handlesAfter(["5"], post("100", { 5: "bob" })).of("5"), "bob");
-  assert.equal(handlesAfter(["5"], post("100", { 5: "bob" }).tweet).of("5"), "bob");
+  assert.equal(nameAfter("5", ["5"], post("100", { 5: "bob" })), "bob");
+  assert.equal(nameAfter("5", ["5"], post("100", { 5: "bob" }).tweet), "bob");
 });
 
 test("the newest mention wins, by digits and not by text", () => {
   const posts = [post("99", { 5: "old" }), post("1000", { 5: "new" }), post("999", { 5: "middle" })];
-  assert.equal(handlesAfter(["5"], ...posts).of("5"), "new");
-  assert.equal(handlesAfter(["5"], ...posts.reverse()).of("5"), "new");
+  assert.equal(nameAfter("5", ["5"], ...posts), "new");
+  assert.equal(nameAfter("5", ["5"], ...posts.reverse()), "new");
 });
 
 test("only people on the lists are named", () => {
-  assert.equal(handlesAfter(["5"], post("1", { 6: "stranger" })).of("6"), null);
+  assert.equal(nameAfter("6", ["5"], post("1", { 6: "stranger" })), null);
 });
 
 /**
@@ -98,21 +101,40 @@ test("only people on the lists are named", () => {
 test("a name that passed to another account is forgotten", () => {
   const posts = [post("100", { 5: "alice" }), post("200", { 6: "ALICE" })];
   for (const order of [posts, [...posts].reverse()]) {
-    assert.equal(handlesAfter(["5"], ...order).of("5"), null);
-    assert.equal(handlesAfter(["6"], ...order).of("6"), "ALICE");
+    assert.equal(nameAfter("5", ["5"], ...order), null);
+    assert.equal(nameAfter("6", ["6"], ...order), "ALICE");
   }
 });
 
+test("post ids beyond 2^53 are told apart to the last digit", () => {
+  const posts = [post("1800000000000000001", { 5: "old" }), post("1800000000000000002", { 5: "new" })];
+  assert.equal(nameAfter("5", ["5"], ...posts), "new");
+  assert.equal(nameAfter("5", ["5"], ...posts.reverse()), "new");
+});
+
+test("between two people on the lists, the newer bearer has the name", () => {
+  const posts = [post("100", { 5: "alice" }), post("200", { 6: "alice" }), post("300", { 5: "alice_new" })];
+  assert.equal(nameAfter("5", ["5", "6"], ...posts), "alice_new");
+  assert.equal(nameAfter("6", ["5", "6"], ...posts), "alice");
+});
+
+test("a post without a number names people, until another does", () => {
+  assert.equal(nameAfter("5", ["5"], post(null, { 5: "bob" })), "bob");
+  assert.equal(nameAfter("5", ["5"], post(null, { 5: "bob" }), post("1", { 5: "rob" })), "rob");
+});
+
 test("strangers are remembered up to a limit, people on the lists always", () => {
-  const handles = new Handles(new Set(["5"]), 1);
-  handles.see("6", "one", "1");
-  handles.see("7", "two", "1");
-  handles.see("5", "three", "1");
-  assert.deepEqual([...handles.bearers.keys()], ["one", "three"]);
+  const handles = new Handles(1);
+  handles.see(undefined, "one", 1n);
+  handles.see(undefined, "two", 1n);
+  for (let person = 0; person < 3_000; person++) handles.see(person, `name${person}`, 1n);
+  assert.ok(handles.slots.has("one") && !handles.slots.has("two"));
+  assert.equal(handles.of(2_999), "name2999");
+  assert.equal(handles.of(3_000), null);
 });
 
 test("mentions that name nobody are passed over", () => {
-  const odd = [
+  const mentions = [
     { screen_name: "a b", id_str: "5" },
     { screen_name: "sixteen_letters_", id_str: "5" },
     { screen_name: "🚲", id_str: "5" },
@@ -122,9 +144,9 @@ test("mentions that name nobody are passed over", () => {
     null,
     "screen_name",
   ];
-  for (const user_mentions of [odd, {}, null, "x"]) {
-    const handles = handlesAfter(["5"], { tweet: { id_str: "1", entities: { user_mentions }, screen_name: "x" } });
-    assert.equal(handles.of("5"), null);
+  for (const user_mentions of [mentions, {}, null, "x"]) {
+    const odd = { tweet: { id_str: "1", entities: { user_mentions }, screen_name: "x" } };
+    assert.equal(nameAfter("5", ["5"], odd), null);
   }
-  for (const each of [{ tweet: { screen_name: "x" } }, { tweet: [], screen_name: "x" }, { screen_name: "x", entities: [] }]) handlesAfter([], each);
+  for (const each of [{ tweet: { screen_name: "x" } }, { tweet: [], screen_name: "x" }, { screen_name: "x", entities: [] }]) nameAfter("5", ["5"], each);
 });
