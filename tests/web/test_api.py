@@ -123,7 +123,7 @@ def test_who_asks_too_much_is_told_when_to_come_back(module_dsn: str) -> None:
         assert too_many.status_code == 429
         refused = client.get("/api/v1/lookup?x=jack")
         assert refused.status_code == 429
-        assert 1 <= int(refused.headers["retry-after"]) <= 60
+        assert 1 <= int(refused.headers["retry-after"]) <= 120
         assert refused.json()["type"].endswith("#too-many-requests")
         assert "That was a little fast" in client.get("/x/jack").text
         assert client.get("/healthz").status_code == 200

@@ -4,6 +4,7 @@ Counters live in this process and hold keyed hashes, never addresses.
 """
 
 import hashlib
+import math
 import secrets
 import time
 from collections.abc import Callable
@@ -16,26 +17,37 @@ from litestar.exceptions import TooManyRequestsException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 WINDOW_S: Final = 60
-FREE_PATHS: Final = ("/static/", "/healthz", "/readyz", "/metrics")
+FREE_PATHS: Final = ("/static/", "/log/", "/healthz", "/readyz", "/metrics")
 MAX_KEYS: Final = 200_000
 """Beyond this many addresses in a minute new ones share one counter: memory stays bounded."""
+ROUNDING: Final = 1e-6
 
 
 class Allowance(msgspec.Struct, frozen=True):
-    """What is left after a request: `remaining` of `limit`, and when the window ends, in seconds."""
+    """What is left after a request: `remaining` of `limit`, and when the window ends, in seconds.
+
+    `retry_after_s` is 0, or for a refused request when the same would fit.
+    """
 
     name: str
     limit: int
     remaining: int
     reset_s: int
-    is_exceeded: bool
+    retry_after_s: int = 0
+
+    @property
+    def is_exceeded(self) -> bool:
+        return self.retry_after_s > 0
 
     def headers(self) -> list[tuple[bytes, bytes]]:
+        """None where there is no limit: a quota of 0 would read as nothing left."""
+        if not self.limit:
+            return []
         policy = f'"{self.name}";q={self.limit};w={WINDOW_S}'
         state = f'"{self.name}";r={self.remaining};t={self.reset_s}'
         headers = [(b"ratelimit-policy", policy.encode()), (b"ratelimit", state.encode())]
         if self.is_exceeded:
-            headers.append((b"retry-after", str(self.reset_s).encode()))
+            headers.append((b"retry-after", str(self.retry_after_s).encode()))
         return headers
 
     def check(self) -> None:
@@ -61,14 +73,28 @@ class RateLimiter:
         elapsed = self._advance()
         if len(self._current) >= MAX_KEYS and key not in self._current:
             key = b"others"
-        before = self._previous.get(key, 0) * (WINDOW_S - elapsed) / WINDOW_S
-        used = self._current.get(key, 0) + before
-        is_exceeded = bool(self._limit) and used + units > self._limit
-        if not is_exceeded:
-            self._current[key] = self._current.get(key, 0) + units
+        left_s = WINDOW_S - elapsed
+        current, previous = self._current.get(key, 0), self._previous.get(key, 0)
+        used = current + previous * left_s / WINDOW_S
+        retry_after_s = 0
+        if self._limit and used + units > self._limit + ROUNDING:
+            retry_after_s = self._wait_s(current, previous, units, left_s)
+        else:
+            self._current[key] = current + units
             used += units
         remaining = max(0, int(self._limit - used))
-        return Allowance(self._name, self._limit, remaining, max(1, int(WINDOW_S - elapsed)), is_exceeded)
+        return Allowance(self._name, self._limit, remaining, math.ceil(left_s), retry_after_s)
+
+    def _wait_s(self, current: int, previous: int, units: int, left_s: float) -> int:
+        """Whole seconds until `units` fit, if nothing else is taken; what never fits waits for a window."""
+        room = self._limit - units
+        if room < 0:
+            return WINDOW_S
+        if current <= room:
+            wait_s = left_s - WINDOW_S * (room - current) / previous
+        else:
+            wait_s = left_s + WINDOW_S - WINDOW_S * room / current
+        return max(1, math.ceil(wait_s))
 
     def _advance(self) -> float:
         window, elapsed = divmod(self._monotonic(), WINDOW_S)
@@ -95,7 +121,9 @@ def _caller(scope: Scope, trusted_proxies: int) -> str:
     client = scope.get("client")
     address = client[0] if client else ""
     if trusted_proxies:
-        forwarded = [part.strip() for part in _header(scope, b"x-forwarded-for").split(",") if part.strip()]
+        # All lines of it: a proxy may add one of its own below the one that the caller wrote.
+        lines = ",".join(_headers(scope, b"x-forwarded-for"))
+        forwarded = [part.strip() for part in lines.split(",") if part.strip()]
         if len(forwarded) >= trusted_proxies:
             address = forwarded[-trusted_proxies]
     return _network_of(address)
@@ -104,7 +132,7 @@ def _caller(scope: Scope, trusted_proxies: int) -> str:
 def _network_of(address: str) -> str:
     """An IPv6 caller has a whole /64 to choose from: they count as one."""
     try:
-        parsed = ip_address(address)
+        parsed = ip_address(_without_port(address))
     except ValueError:
         return address[:64]
     if isinstance(parsed, IPv6Address):
@@ -113,8 +141,15 @@ def _network_of(address: str) -> str:
     return str(parsed)
 
 
-def _header(scope: Scope, name: bytes) -> str:
-    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+def _without_port(address: str) -> str:
+    """Some proxies write `192.0.2.1:50123` or `[2001:db8::1]:50123`."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
+
+
+def _headers(scope: Scope, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
 
 
 class RateLimitMiddleware:
