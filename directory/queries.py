@@ -28,8 +28,8 @@ class Lists(enum.Flag):
         lists = cls.NONE
         for letter in letters:
             kind = _LIST_OF_LETTER.get(letter)
-            if kind is None or len(letters) > len(_LIST_OF_LETTER):
-                raise InvalidQuery(f"unknown list {letter!r}")
+            if kind is None or kind in lists:
+                raise InvalidQuery(f"{letter!r} is no list, or named twice")
             lists |= kind
         return lists
 

@@ -1,0 +1,105 @@
+"""What is asked: a list of people, a line each, read whole or refused with the number of the line."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from directory.errors import InvalidIdentifier, InvalidQuery
+from directory.identifiers import MAX_X_ID, XHandle, XId
+from directory.queries import MAX_LINE_CHARS, Lists, Query, format_lines, parse_lines
+
+ids = st.one_of(st.none(), st.builds(XId, st.integers(1, MAX_X_ID)))
+handles = st.one_of(st.none(), st.builds(XHandle, st.from_regex(r"[A-Za-z0-9_]{1,15}", fullmatch=True)))
+lists = st.builds(Lists, st.integers(0, 15))
+queries = st.builds(
+    lambda halves, of: Query(halves[0], halves[1], of),
+    st.tuples(ids, handles).filter(lambda halves: any(half is not None for half in halves)),
+    lists,
+)
+near_lines = st.text(st.sampled_from("0123456789,@frbmJack_ \t\r\n\x00٣é"), max_size=200)
+
+
+@given(st.lists(queries, max_size=30))
+def test_a_list_comes_back_as_it_was_written(asked: list[Query]) -> None:
+    assert parse_lines("\n".join(format_lines(asked))) == asked
+
+
+@given(queries)
+def test_every_query_fits_on_a_line(query: Query) -> None:
+    assert len(str(query)) <= MAX_LINE_CHARS
+
+
+@given(st.one_of(st.text(max_size=300), near_lines))
+def test_a_list_is_read_or_refused(text: str) -> None:
+    try:
+        read = parse_lines(text)
+    except InvalidQuery:
+        return
+    assert len(read) <= text.count("\n") + 1
+    assert parse_lines("\n".join(format_lines(read))) == read
+
+
+@given(
+    st.one_of(st.none(), st.text(max_size=30)),
+    st.one_of(st.none(), st.text(max_size=30)),
+    st.text(max_size=6),
+)
+def test_a_pair_is_read_or_refused(x_id: str | None, handle: str | None, of: str) -> None:
+    try:
+        query = Query.parse_pair(x_id, handle, of)
+    except (InvalidQuery, InvalidIdentifier):
+        return
+    assert query.x_id is not None or query.x_handle is not None
+
+
+@given(lists)
+def test_lists_come_back_from_their_letters(of: Lists) -> None:
+    assert Lists.parse(str(of)) == of
+
+
+@pytest.mark.parametrize("letters", ["x", "F", "ff", "frbmf", "f ", "٣", "frbm" * 1_000])
+def test_letters_of_no_list_are_refused(letters: str) -> None:
+    with pytest.raises(InvalidQuery):
+        Lists.parse(letters)
+
+
+def test_lines_as_people_and_programs_write_them() -> None:
+    read = parse_lines("12\r\n\r\n  ,@Jack  \n13,jack_2,fm\n\t\n14,,\n")
+    assert read == [
+        Query(XId(12)),
+        Query(x_handle=XHandle("Jack")),
+        Query(XId(13), XHandle("jack_2"), Lists.FOLLOWING | Lists.MUTE),
+        Query(XId(14)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("12\n\nx", "line 3:"),
+        (",,f", "line 1:"),
+        ("12,a b", "line 1:"),
+        ("12,jack,f,extra", "line 1:"),
+        ("0", "line 1:"),
+        ("9" * 30, "line 1:"),
+        ("1" * 65, "line 1 is too long"),
+        ("12,sixteen_letters_", "line 1:"),
+        ("12\v13", "line 1:"),
+    ],
+)
+def test_the_first_line_that_cannot_be_read_is_named(text: str, said: str) -> None:
+    with pytest.raises(InvalidQuery, match=said):
+        parse_lines(text)
+
+
+def test_what_is_said_of_a_bad_line_stays_short() -> None:
+    with pytest.raises(InvalidQuery) as refused:
+        parse_lines("x" * 1_000_000)
+    assert len(str(refused.value)) < 200
+
+
+def test_one_person_too_many_is_refused_before_they_are_read() -> None:
+    text = "\n".join(map(str, range(1, 12)))
+    assert len(parse_lines(text, max_pairs=11)) == 11
+    with pytest.raises(InvalidQuery, match="more than 10 people"):
+        parse_lines(text, max_pairs=10)
