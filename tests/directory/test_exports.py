@@ -1,0 +1,95 @@
+"""What somebody takes along: a file that Mastodon imports, and all of it as JSON."""
+
+import csv
+import io
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from directory.exports import MASTODON_CSV_HEADER, accounts_json, mastodon_csv
+from directory.identifiers import XHandle, XId
+from directory.mappings import Mapping, Strength
+from directory.queries import Query
+from directory.ranking import Answer, MatchedBy, rank
+from tests.harness.mappings import OTHER_ORIGIN, bluesky, did, mastodon
+
+
+def answers(*mappings: Mapping) -> list[Answer]:
+    return [
+        answer
+        for handle in dict.fromkeys(str(mapping.x_handle) for mapping in mappings)
+        for answer in rank(
+            Query(x_handle=XHandle(handle)), [m for m in mappings if str(m.x_handle) == handle]
+        ).answers
+    ]
+
+
+def test_the_file_is_what_mastodon_imports() -> None:
+    text = mastodon_csv(answers(mastodon("Jack", 12), mastodon("nina")))
+    assert text == (
+        "Account address,Show boosts,Notify on new posts,Languages\n"
+        "Jack@social.example,true,false,\n"
+        "nina@social.example,true,false,\n"
+    )
+
+
+def test_nobody_chosen_is_a_file_with_its_header_alone() -> None:
+    assert mastodon_csv([]) == ",".join(MASTODON_CSV_HEADER) + "\n"
+    assert json.loads(accounts_json([])) == []
+
+
+def test_an_account_named_twice_is_one_row() -> None:
+    """Two X accounts of one person, or one person on two lists."""
+    twice = answers(mastodon("jack", 12, target="same"), mastodon("jack_work", 13, target="same"))
+    assert len(twice) == 2
+    assert mastodon_csv(twice).count("same@social.example") == 1
+
+
+def test_other_networks_and_disputes_are_left_out_of_the_file() -> None:
+    torn = answers(mastodon("torn", 1, target="a"), mastodon("torn", 1, target="b", origin=OTHER_ORIGIN))
+    assert [answer.disputed for answer in torn] == [True, True]
+    assert mastodon_csv([*torn, *answers(bluesky("jack", 12))]) == mastodon_csv([])
+
+
+def test_json_holds_what_is_known_of_each() -> None:
+    (account,) = json.loads(accounts_json(answers(bluesky("Jack", 12))))
+    assert account == {
+        "x_id": "12",
+        "x_handle": "Jack",
+        "network": "bluesky",
+        "id": str(did("Jack")),
+        "handle": "jack.bsky.example",
+        "strength": "bound",
+        "matched_by": "handle",
+        "origin": "one.example/log",
+    }
+
+
+def test_ids_are_texts_in_json() -> None:
+    """A number over 2^53 would lose its last digits in JavaScript, and mean somebody else."""
+    (account,) = json.loads(accounts_json(answers(bluesky("jack", 2**63 - 1))))
+    assert account["x_id"] == "9223372036854775807"
+    (unknown,) = json.loads(accounts_json(answers(bluesky("jack"))))
+    assert unknown["x_id"] is None
+
+
+users = st.from_regex(r"[A-Za-z0-9]{1,15}", fullmatch=True)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([bluesky, mastodon]), users, st.sampled_from(Strength)), max_size=20)
+)
+def test_both_files_can_be_read_back(people: list[tuple[Any, str, Strength]]) -> None:
+    chosen = [
+        Answer(make(name, number, strength=strength), MatchedBy.ID)
+        for number, (make, name, strength) in enumerate(people, start=1)
+    ]
+    header, *rows = csv.reader(io.StringIO(mastodon_csv(chosen)))
+    assert tuple(header) == MASTODON_CSV_HEADER
+    accts = [str(a.mapping.target_handle) for a in chosen if a.mapping.network == "mastodon"]
+    assert [row[0] for row in rows] == list(dict.fromkeys(accts))
+    assert all(row[1:] == ["true", "false", ""] for row in rows)
+    read = json.loads(accounts_json(chosen))
+    assert [XId.parse(account["x_id"]).value for account in read] == list(range(1, len(people) + 1))
