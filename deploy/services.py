@@ -13,6 +13,8 @@ from directory.statistics import StatisticsService
 from directory.store.database import Database
 from directory.store.mappings import MappingStore
 from directory.store.statistics import StatisticsStore
+from federation.log_service import LogService
+from federation.store.log import LogStore
 from web.services import Services
 
 
@@ -42,5 +44,6 @@ def build_services(settings: Settings, database: Database, clock: Clock | None =
         single_lookup=LookupBatcher(mappings, clock),
         statistics=StatisticsService(statistics, clock),
         health=statistics,
+        log=LogService(LogStore(database), clock),
         large_matches=asyncio.Semaphore(settings.matches_at_once),
     )

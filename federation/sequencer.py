@@ -52,7 +52,7 @@ class Sequencer:
         self._mark = SignedMark(keys.path)
         self._origin = origin
         self._clock = clock
-        self._max_batch = max_batch
+        self.max_batch = max_batch
         self._edge: LogEdge | None = None
 
     async def check(self, connection: Connection) -> None:
@@ -80,6 +80,8 @@ class Sequencer:
         database or the file system raise: then it can simply be called again.
         """
         await self._finish(connection)
+        if not await log_rows.has_work(connection, self._origin, self._clock.now()):
+            return 0
         count = await self._stage(connection)
         if count:
             await self._finish(connection)
@@ -91,6 +93,8 @@ class Sequencer:
             return
         if not state.is_signed:
             await self._sign(connection, state)
+        elif state.is_published:
+            return
         await self._publish(connection)
 
     async def _stage(self, connection: Connection) -> int:
@@ -126,12 +130,12 @@ class Sequencer:
 
     async def _gather(self, connection: Connection, now: datetime) -> Pending:
         documents = [document for document, leaf in await load_documents(connection) if leaf is None]
-        mappings = await own_mappings.fetch_pending(connection, self._origin, now, self._max_batch)
+        mappings = await own_mappings.fetch_pending(connection, self._origin, now, self.max_batch)
         bodies, unsayable = _encode_bodies(mappings)
         if unsayable:
             log.error("mappings cannot be said by the log and were hidden", rows=unsayable)
             await own_mappings.hide(connection, unsayable)
-        revokes = await log_rows.fetch_revocable(connection, self._origin, now, self._max_batch)
+        revokes = await log_rows.fetch_revocable(connection, self._origin, now, self.max_batch)
         return Pending(documents, bodies, revokes)
 
     async def _current_edge(self, connection: Connection, state: LogState) -> LogEdge:

@@ -18,6 +18,8 @@ from litestar.types import ASGIApp, ControllerRouterHandler
 
 from web.api import directory as directory_api
 from web.api import instance as instance_api
+from web.api import log as log_api
+from web.api import proofs as proofs_api
 from web.api.webfinger import webfinger
 from web.errors import exception_handler
 from web.middleware.caching import CachingMiddleware
@@ -95,6 +97,8 @@ def _routes(services: Services) -> list[ControllerRouterHandler]:
     )
     routes: list[ControllerRouterHandler] = [api, forms, webfinger, _static()]
     routes += [instance_api.nodeinfo_links, instance_api.nodeinfo, instance_api.healthz, instance_api.readyz]
+    routes += [log_api.checkpoint, log_api.tile, log_api.operations, log_api.descriptor]
+    routes += [log_api.live, proofs_api.proof]
     routes += [home.home, home.search, person.person, person.person_by_id, results.results_start]
     routes += [about.about, about.api_docs]
     if services.settings.metrics:

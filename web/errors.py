@@ -17,7 +17,7 @@ from web.rendering import Renderer
 
 log = structlog.get_logger(__name__)
 
-PROGRAM_PATHS: Final = ("/api/", "/.well-known/", "/nodeinfo/", "/healthz", "/readyz", "/metrics")
+PROGRAM_PATHS: Final = ("/api/", "/log/", "/.well-known/", "/nodeinfo/", "/healthz", "/readyz", "/metrics")
 
 
 def failure_of(error: Exception) -> Failure:

@@ -9,6 +9,7 @@ from directory.lookup import Lookup
 from directory.settings import Settings
 from directory.statistics import StatisticsService
 from directory.store.statistics import StatisticsStore
+from federation.log_service import LogService
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,5 +22,6 @@ class Services:
     single_lookup: LookupBatcher
     statistics: StatisticsService
     health: StatisticsStore
+    log: LogService
     large_matches: asyncio.Semaphore
     """Large lists that are matched at the same time, so that memory stays bounded."""

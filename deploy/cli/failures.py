@@ -13,6 +13,7 @@ from directory.archive import ArchiveError
 from directory.demo import DemoError
 from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQuery
 from directory.settings import InvalidSettings
+from federation.errors import FederationError, LogRefused, MissingKeys, UnsafeKeys
 
 
 def sentence_of(error: Exception) -> str | None:
@@ -33,6 +34,12 @@ _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str
     (DirectoryUnavailable, "{}. Nothing was changed; `passerelle doctor` tells more."),
     (DemoPresent, "there are demo people already: run `passerelle demo --remove` first."),
     (SchemaTooNew, "{}: install the newer Passerelle again, or restore a backup from before it."),
+    (
+        (MissingKeys, UnsafeKeys),
+        "{}. Nothing was signed; `passerelle keys make` makes the keys of a new instance.",
+    ),
+    (LogRefused, '{}. Nothing was signed. See docs/operations.md, "The signed log".'),
+    (FederationError, "{}."),
     (PortInUse, "another program listens on {} already: stop it, or set PASSERELLE_PORT to another."),
 )
 

@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "lookup": "Where one X account is now.",
     "match": "Who of an X archive is already here.",
     "demo": "Fill the directory with synthetic people, and make an archive to try.",
+    "keys": "Show this instance's keys, or make and rotate them.",
     "bench": "Measure how fast it is, as ratios to the bare limit.",
     "doctor": "Say what is wrong here, and how to mend it.",
 }

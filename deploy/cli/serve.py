@@ -2,6 +2,7 @@
 
 import click
 
+from deploy.cli.recovery import ensure_keys
 from deploy.database import data_folder, running_database
 from deploy.serve import check_port_free, run_server
 from directory.logs import configure_logs
@@ -18,6 +19,7 @@ def command(port: int | None) -> None:
     configure_logs(settings.log_format, settings.log_level)
     check_port_free(settings.host, settings.port)
     with running_database(settings) as dsn:
+        ensure_keys(settings)
         click.echo(
             f"Passerelle: {settings.base_url}  (data in {data_folder(settings)}; Ctrl-C stops it)", err=True
         )

@@ -185,3 +185,20 @@ async def set_revoked(connection: Connection, revokes: Sequence[tuple[int, int]]
         [target for target, _ in revokes],
         [by for _, by in revokes],
     )
+
+
+async def has_work(connection: Connection, origin: str, now: datetime) -> bool:
+    """A look without a lock: whether a batch would have anything in it."""
+    return bool(
+        await connection.fetchval(
+            "SELECT NOT EXISTS (SELECT FROM log_state)"
+            " OR EXISTS (SELECT FROM log_operations WHERE leaf IS NULL)"
+            " OR EXISTS (SELECT FROM mapping m JOIN origin o ON o.id = m.origin WHERE o.name = $1"
+            " AND m.state = 0 AND m.leaf IS NULL AND m.expires > $2)"
+            " OR EXISTS (SELECT FROM mapping m JOIN origin o ON o.id = m.origin"
+            " JOIN log_statement s ON s.leaf = m.leaf WHERE o.name = $1"
+            " AND m.state = 2 AND m.leaf IS NOT NULL AND s.revoked_by IS NULL)",
+            origin,
+            now,
+        )
+    )

@@ -153,3 +153,38 @@ def as_json(value: Any) -> bytes:
 
 
 _encoder = msgspec.json.Encoder()
+
+
+class LiveOut(msgspec.Struct, frozen=True):
+    """Whether what a leaf of a log said still holds, as far as this instance knows."""
+
+    origin: str
+    leaf: int
+    live: bool
+
+
+class KeyOut(msgspec.Struct, frozen=True):
+    """A public key, and its fingerprint in hex and in words to compare aloud."""
+
+    key: str
+    fingerprint: str
+    words: str
+
+
+class DescriptorOut(msgspec.Struct, frozen=True, kw_only=True):
+    """`/.well-known/passerelle`. Not signed: operators compare the fingerprints."""
+
+    v: int
+    origin: str
+    name: str
+    description: str
+    contact: str
+    languages: list[str]
+    software: str
+    version: str
+    url: str
+    log: str
+    rules: str
+    operations: int
+    """How many operations documents there are, below `log` at `operations/<number>`."""
+    keys: dict[str, KeyOut]

@@ -19,7 +19,7 @@ _ALWAYS: Final = [
 ]
 _OVER_HTTPS: Final = (b"strict-transport-security", b"max-age=31536000")
 # Reading is open to every site (Fetch, CORS protocol); nothing under these paths reads a cookie.
-_OPEN_PATHS: Final = ("/api/v1/", "/api/openapi.json", "/.well-known/", "/nodeinfo/")
+_OPEN_PATHS: Final = ("/log/", "/api/v1/", "/api/openapi.json", "/.well-known/", "/nodeinfo/")
 _CORS: Final = [
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", b"ETag, RateLimit, RateLimit-Policy, Retry-After"),

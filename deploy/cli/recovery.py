@@ -1,0 +1,46 @@
+"""The recovery key is shown once, to whoever starts the instance for the first time."""
+
+from pathlib import Path
+from typing import Final
+
+from deploy.cli.output import errors
+from deploy.sequencing import key_folder, make_keys
+from directory.settings import Settings
+from federation.key_files import add_file
+
+RECOVERY_KEY_FILE: Final = "recovery.key"
+
+
+def ensure_keys(settings: Settings) -> bool:
+    """Makes the keys where there are none, and shows the recovery key; False where they were there.
+
+    Where nobody looks at a terminal the key would end in some log: then it waits in a file to be taken away.
+    """
+    recovery = make_keys(settings)
+    if recovery is None:
+        return False
+    folder = key_folder(settings).path
+    if errors.is_terminal:
+        _show(folder, recovery)
+    else:
+        add_file(folder / RECOVERY_KEY_FILE, recovery)
+        errors.print(
+            f"New keys are in {folder}. Move {folder / RECOVERY_KEY_FILE} to a safe place off this machine: it"
+            " alone can give this instance a new key when its own is lost or stolen.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    return True
+
+
+def _show(folder: Path, recovery: str) -> None:
+    errors.rule("The recovery key of this instance")
+    errors.print(recovery, highlight=False, markup=False, soft_wrap=True)
+    errors.print(
+        "Write it down or print it now, and keep it off this machine: it is not shown again. It alone can give"
+        f" this instance a new key when its own is lost or stolen. The other keys are in {folder}; back them up"
+        " apart from the database.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    errors.rule()

@@ -1,0 +1,76 @@
+"""Runs the sequencer for as long as this process leads: one batch a second, when there is something to say."""
+
+import asyncio
+from typing import Final
+
+import asyncpg
+import structlog
+
+from directory.errors import DirectoryUnavailable
+from directory.store.database import Connection, Database
+from federation.errors import LogRefused, MissingKeys, UnsafeKeys
+from federation.sequencer import Sequencer
+
+LEADER_LOCK: Final = 0x70617373_65726502
+"""`pass` `ere` 02: held for as long as the connection of the leader."""
+BATCH_EVERY_S: Final = 1.0
+STAND_BY_S: Final = 5.0
+DOUBT_S: Final = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+class SequencerTask:
+    """`run` until `stop`. Any number of processes may: one leads, the others stand by."""
+
+    def __init__(self, database: Database, sequencer: Sequencer) -> None:
+        self._database = database
+        self._sequencer = sequencer
+        self._stopping = asyncio.Event()
+        self.is_leading = False
+        self.doubt: str | None = None
+        """Why nothing is signed, in a sentence for the operator."""
+
+    def stop(self) -> None:
+        """The batch under way is finished first."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Never raises for what can pass: a database that is gone, a full disk, a log in doubt."""
+        while not self._stopping.is_set():
+            pause = STAND_BY_S
+            try:
+                async with self._database.connection() as connection:
+                    await self._lead(connection)
+            except (LogRefused, MissingKeys, UnsafeKeys) as error:
+                self._tell_doubt(str(error))
+                pause = DOUBT_S
+            except (DirectoryUnavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("the log waits", reason=str(error))
+            finally:
+                self.is_leading = False
+            await self._wait(pause)
+
+    def _tell_doubt(self, reason: str) -> None:
+        if reason != self.doubt:
+            log.error("nothing is signed until this is mended; `passerelle fsck` tells more", reason=reason)
+        self.doubt = reason
+
+    async def _lead(self, connection: Connection) -> None:
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
+            return
+        try:
+            await self._sequencer.check(connection)
+            self.is_leading, self.doubt = True, None
+            while not self._stopping.is_set():
+                if await self._sequencer.run_once(connection) < self._sequencer.max_batch:
+                    await self._wait(BATCH_EVERY_S)
+        finally:
+            if not connection.is_closed():
+                await connection.execute("SELECT pg_advisory_unlock($1)", LEADER_LOCK)
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return

@@ -1,0 +1,86 @@
+"""Our own log as readers see it: what is published, and nothing beyond."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from directory.store.database import Database
+from federation.store.log_rows import fetch_tiles
+from federation.tlog.tiles import Bundle, Tile
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The last published checkpoint, a note, and its size."""
+
+    origin: str
+    note: bytes
+    size: int
+
+
+class LogStore:
+    """Reads of the log, and the links to its proofs. Trusted as far as the checkpoint's signature goes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find_published(self) -> Published | None:
+        """None before the first checkpoint."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow("SELECT origin, published, published_size FROM log_state")
+        if row is None or row["published"] is None:
+            return None
+        return Published(row["origin"], bytes(row["published"]), row["published_size"])
+
+    async def find_tiles(self, items: Sequence[Tile | Bundle]) -> dict[Tile | Bundle, bytes]:
+        """What is kept for each, which may be wider than asked for."""
+        async with self._database.connection() as connection:
+            return await fetch_tiles(connection, items)
+
+    async def find_statement(self, leaf: int) -> tuple[bytes, bytes] | None:
+        """Salt and body of a leaf that is live; None where they are erased, or never were."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow("SELECT salt, body FROM log_statement WHERE leaf = $1", leaf)
+        return None if row is None else (bytes(row["salt"]), bytes(row["body"]))
+
+    async def list_documents(self, size: int) -> list[bytes]:
+        """The signed operations documents of the leaves below `size`, the first one first."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT note FROM log_operations WHERE leaf < $1 ORDER BY number", size
+            )
+        return [bytes(row["note"]) for row in rows]
+
+    async def is_answering(self, origin: str, leaf: int, now: datetime) -> bool | None:
+        """Whether the mapping of a leaf answers here now; None where we know no such origin."""
+        async with self._database.connection() as connection:
+            found = await connection.fetchrow(
+                "SELECT o.id, EXISTS (SELECT FROM mapping m WHERE m.origin = o.id AND m.leaf = $2 AND m.state = 1"
+                " AND m.expires > $3) AS holds FROM origin o WHERE o.name = $1",
+                origin,
+                leaf,
+                now,
+            )
+        return None if found is None else bool(found["holds"])
+
+    async def add_proof_link(self, token_hash: bytes, leaf: int, expires: datetime, now: datetime) -> None:
+        """Keeps a link; forgets those that ran out."""
+        async with self._database.transaction() as connection:
+            await connection.execute("DELETE FROM proof_link WHERE expires <= $1", now)
+            await connection.execute(
+                "INSERT INTO proof_link (token_hash, leaf, expires) VALUES ($1, $2, $3)",
+                token_hash,
+                leaf,
+                expires,
+            )
+
+    async def take_proof_link(self, token_hash: bytes, leaf: int, now: datetime) -> bool:
+        """Uses a link up; False where there is none."""
+        async with self._database.connection() as connection:
+            taken = await connection.fetchval(
+                "DELETE FROM proof_link WHERE token_hash = $1 AND leaf = $2 AND expires > $3 RETURNING true",
+                token_hash,
+                leaf,
+                now,
+            )
+        return bool(taken)

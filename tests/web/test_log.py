@@ -1,0 +1,194 @@
+"""The log over HTTP, read as a stranger would: with the public keys and nothing else."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from directory.mappings import MappingState
+from federation.keys import KeyFolder
+from federation.mapping_proof import open_mapping_proof
+from federation.rotation import open_chain
+from federation.sequencer import Sequencer
+from federation.tlog.bundles import decode_bundle
+from federation.tlog.checkpoint import LogTrust, open_checkpoint
+from federation.tlog.growth import Edge, grow
+from federation.tlog.keys import VerifierKey
+from federation.tlog.merkle import leaf_hash
+from federation.tlog.note import NoteVerifier
+from federation.tlog.proof import TlogProof
+from federation.tlog.tiles import bundles_added, tiles_added
+from tests.harness.instance import RunningInstance, running_instance
+from tests.harness.mappings import bluesky
+
+HOST = "log.example"
+ORIGIN = f"{HOST}/log"
+PEOPLE = 600
+
+
+async def publish(instance: RunningInstance, keys: KeyFolder) -> None:
+    sequencer = Sequencer(keys, ORIGIN, instance.clock)
+    async with instance.database.connection() as connection:
+        while await sequencer.run_once(connection):
+            pass
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> KeyFolder:
+    folder = KeyFolder(tmp_path_factory.mktemp("data") / "data")
+    folder.make(HOST)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def log_instance(module_dsn: str, keys: KeyFolder) -> Iterator[RunningInstance]:
+    async def fill(running: RunningInstance) -> None:
+        people = [
+            bluesky(f"p{n}", 1_000 + n, origin=ORIGIN, state=MappingState.PENDING) for n in range(PEOPLE)
+        ]
+        await running.mappings().add(people)
+        await publish(running, keys)
+
+    with running_instance(
+        module_dsn, fill=fill, public_url=f"https://{HOST}", rate_lookups_per_minute=5
+    ) as running:
+        yield running
+
+
+@pytest.fixture
+def reader(log_instance: RunningInstance) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=log_instance.url, timeout=20, trust_env=False) as opened:
+        yield opened
+
+
+def trust(keys: KeyFolder) -> LogTrust:
+    return LogTrust(ORIGIN, (NoteVerifier(keys.read().logs[0].vkey),))
+
+
+def size(reader: httpx.Client, keys: KeyFolder) -> int:
+    return open_checkpoint(reader.get("/log/checkpoint").content, trust(keys)).checkpoint.size
+
+
+def test_a_stranger_can_check_the_whole_log(reader: httpx.Client, keys: KeyFolder) -> None:
+    """Its tiles and bundles lead to the root that was signed, and asking for all of them is never too much."""
+    answer = reader.get("/log/checkpoint")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    checkpoint = open_checkpoint(answer.content, trust(keys)).checkpoint
+    entries: list[bytes] = []
+    for bundle in bundles_added(0, checkpoint.size):
+        entries += decode_bundle(reader.get(f"/log/{bundle}").content, bundle.width)
+    growth = grow(Edge.empty(), b"".join(map(leaf_hash, entries)))
+    assert growth.edge.root() == checkpoint.root
+    assert len(entries) == checkpoint.size >= PEOPLE + 1
+    for tile, data in growth.tiles:
+        answer = reader.get(f"/log/{tile}")
+        assert answer.content == data
+        assert answer.headers["content-type"] == "application/octet-stream"
+        assert "immutable" in answer.headers["cache-control"]
+
+
+def test_narrower_tiles_of_earlier_checkpoints_stay(reader: httpx.Client) -> None:
+    wide = reader.get("/log/tile/0/001").content
+    for width in (1, 100, 255):
+        assert reader.get(f"/log/tile/0/001.p/{width}").content == wide[: width * 32]
+    assert (
+        reader.get("/log/tile/entries/001.p/3").content == reader.get("/log/tile/entries/001").content[:105]
+    )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "tile/0/999",
+        "tile/0/002",
+        "tile/0/002.p/255",
+        "tile/1/000",
+        "tile/3/000.p/1",
+        "tile/8/000",
+        "tile/0/0",
+        "tile/0/x000/000",
+        "tile/0/000.p/0",
+        "tile/0/000.p/256",
+        "tile/entries/999",
+        "tile/-1/000",
+        "tile/0/٠٠٠",
+        "tile/0/x999/x999/x999/x999/x999/x999/999",
+        "operations/1",
+        "operations/-1",
+        "",
+    ],
+)
+def test_what_is_not_there_is_a_problem_document(reader: httpx.Client, path: str) -> None:
+    answer = reader.get(f"/log/{path}")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("application/problem+json")
+
+
+def test_who_has_it_already_is_told_so(reader: httpx.Client) -> None:
+    for path in ("/log/checkpoint", "/log/tile/0/000", "/log/operations/0"):
+        first = reader.get(path)
+        again = reader.get(path, headers={"if-none-match": f'"other", {first.headers["etag"]}'})
+        assert again.status_code == 304
+        assert again.content == b""
+        assert again.headers["etag"] == first.headers["etag"]
+        assert reader.get(path, headers={"if-none-match": '"other"'}).status_code == 200
+
+
+def test_other_sites_may_read_it(reader: httpx.Client) -> None:
+    assert reader.get("/log/checkpoint").headers["access-control-allow-origin"] == "*"
+
+
+def test_the_descriptor_leads_to_all_else(reader: httpx.Client) -> None:
+    told = reader.get("/.well-known/passerelle").json()
+    assert told["origin"] == ORIGIN
+    assert told["log"] == f"https://{HOST}/log/"
+    documents = [reader.get(f"/log/operations/{n}").content for n in range(told["operations"])]
+    chain = open_chain(documents, VerifierKey.parse(told["keys"]["log"]["key"]))
+    assert str(chain[-1].witness_key) == told["keys"]["witness"]["key"]
+    assert len(told["keys"]["peer"]["words"].split()) == 8
+
+
+def test_a_proof_is_given_once(log_instance: RunningInstance, reader: httpx.Client, keys: KeyFolder) -> None:
+    leaf = 17
+    token = log_instance.call(lambda: log_instance.services.log.create_proof_link(leaf))
+    address = f"/api/v1/proof/{ORIGIN}/{leaf}"
+    assert reader.get(f"/api/v1/proof/{ORIGIN}/18?token={token}").status_code == 404
+    answer = reader.get(f"{address}?token={token}")
+    assert answer.headers["cache-control"] == "no-store"
+    proven = open_mapping_proof(TlogProof.parse(answer.content), trust(keys))
+    assert proven.leaf == leaf
+    assert reader.get(f"{address}?token={token}").status_code == 404
+
+
+def test_a_withdrawn_mapping_is_not_live_at_once_and_has_no_proof_later(
+    log_instance: RunningInstance, reader: httpx.Client, keys: KeyFolder
+) -> None:
+    leaf = 33
+    address = f"/api/v1/live/{ORIGIN}/{leaf}"
+    # One address may ask five times a minute here: each look counts.
+    log_instance.services.log._tiles.clear()
+
+    async def ask() -> bool:
+        return await log_instance.services.log.is_live(ORIGIN, leaf)
+
+    assert reader.get(address).status_code in {200, 429}
+    assert log_instance.call(ask)
+    before = size(reader, keys)
+    token = log_instance.call(lambda: log_instance.services.log.create_proof_link(leaf))
+
+    async def withdraw() -> None:
+        async with log_instance.database.connection() as connection:
+            await connection.execute("UPDATE mapping SET state = 2 WHERE leaf = $1", leaf)
+
+    log_instance.call(withdraw)
+    assert not log_instance.call(ask)
+    assert size(reader, keys) == before
+    log_instance.call(lambda: publish(log_instance, keys))
+    assert size(reader, keys) == before + 1
+    assert not log_instance.call(ask)
+    assert reader.get(f"/api/v1/proof/{ORIGIN}/{leaf}?token={token}").status_code in {404, 429}
+
+
+def test_every_tile_path_of_the_size_is_answered(reader: httpx.Client, keys: KeyFolder) -> None:
+    for tile in tiles_added(0, size(reader, keys)):
+        assert reader.get(f"/log/{tile}").status_code == 200

@@ -1,0 +1,138 @@
+"""Our own log over HTTP (C2SP tlog-tiles), so that anyone can check what this instance says."""
+
+import hashlib
+from typing import Any, Final
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+
+from federation.errors import InvalidTile, LogEmpty, UnknownLeaf
+from federation.fingerprints import to_words
+from federation.operations import Operations
+from federation.rotation import parse_operations_note
+from federation.tlog.text import encode_base64
+from web.api.answers import json_answer
+from web.api.schema import DescriptorOut, KeyOut, LiveOut
+from web.language import LANGUAGES
+from web.services import Services
+from web.version import SOFTWARE, VERSION
+
+CHECKPOINT_CACHE: Final = "public, max-age=1"
+TILE_CACHE: Final = "public, max-age=31536000, immutable"
+NOTE_TYPE: Final = "text/plain"
+TILE_TYPE: Final = "application/octet-stream"
+PROTOCOL_VERSION: Final = 1
+
+
+@get("/log/checkpoint", include_in_schema=False)
+async def checkpoint(
+    request: Request[Any, Any, Any], services: NamedDependency[Services]
+) -> Response[bytes | None]:
+    """The last published checkpoint, a signed note."""
+    try:
+        published = await services.log.published()
+    except LogEmpty as error:
+        raise NotFoundException from error
+    return _validated(request, published.note, NOTE_TYPE, CHECKPOINT_CACHE)
+
+
+@get("/log/tile/{path:path}", include_in_schema=False)
+async def tile(
+    request: Request[Any, Any, Any], services: NamedDependency[Services], path: FromPath[str]
+) -> Response[bytes | None]:
+    """A tile or an entry bundle. What is once published under a path stays so for ever."""
+    try:
+        data = await services.log.read_tile(f"tile/{path.removeprefix('/')}")
+    except (InvalidTile, LogEmpty) as error:
+        raise NotFoundException from error
+    return _validated(request, data, TILE_TYPE, TILE_CACHE)
+
+
+@get("/log/operations/{number:int}", include_in_schema=False)
+async def operations(
+    request: Request[Any, Any, Any], services: NamedDependency[Services], number: FromPath[int]
+) -> Response[bytes | None]:
+    """A signed operations document, counted from 0."""
+    try:
+        documents = await services.log.documents()
+    except LogEmpty as error:
+        raise NotFoundException from error
+    if not 0 <= number < len(documents):
+        raise NotFoundException
+    return _validated(request, documents[number], NOTE_TYPE, TILE_CACHE)
+
+
+@get("/.well-known/passerelle", include_in_schema=False)
+async def descriptor(services: NamedDependency[Services]) -> Response[bytes]:
+    """Who this instance is, for operators who think of taking it up as a peer, and for its peers."""
+    try:
+        documents = await services.log.documents()
+    except LogEmpty as error:
+        raise NotFoundException from error
+    settings = services.settings
+    document = parse_operations_note(documents[-1])[0]
+    return json_answer(
+        DescriptorOut(
+            v=PROTOCOL_VERSION,
+            origin=document.origin,
+            name=settings.name,
+            description=settings.description,
+            contact=settings.contact,
+            languages=list(LANGUAGES),
+            software=SOFTWARE,
+            version=VERSION,
+            url=settings.base_url,
+            log=f"{settings.base_url}/log/",
+            rules=f"{settings.base_url}/about",
+            operations=len(documents),
+            keys=_keys_of(document),
+        )
+    )
+
+
+def _keys_of(document: Operations) -> dict[str, KeyOut]:
+    keys = {"log": document.log_key, "witness": document.witness_key}
+    if document.next_key is not None:
+        keys["next"] = document.next_key
+    told = {
+        name: KeyOut(str(key), key.fingerprint.hex(), to_words(key.fingerprint)) for name, key in keys.items()
+    }
+    peer = hashlib.sha256(document.peer_key).digest()
+    return told | {"peer": KeyOut(encode_base64(document.peer_key), peer.hex(), to_words(peer))}
+
+
+@get("/api/v1/live/{host:str}/log/{leaf:int}", include_in_schema=False)
+async def live(
+    services: NamedDependency[Services], host: FromPath[str], leaf: FromPath[int]
+) -> Response[bytes]:
+    """Whether what a leaf said still holds. It tells nothing else about it."""
+    try:
+        is_live = await services.log.is_live(f"{host}/log", _checked(leaf))
+    except UnknownLeaf as error:
+        raise NotFoundException from error
+    answer = json_answer(LiveOut(f"{host}/log", leaf, is_live))
+    answer.headers["cache-control"] = "no-cache"
+    return answer
+
+
+def _checked(leaf: int) -> int:
+    """A leaf number that a log can have."""
+    if not 0 <= leaf < 2**63 - 1:
+        raise NotFoundException
+    return leaf
+
+
+def _validated(
+    request: Request[Any, Any, Any], data: bytes, media_type: str, cache: str
+) -> Response[bytes | None]:
+    """The data with a strong validator (RFC 9110, section 8.8.3); 304 where the reader has it."""
+    etag = f'"{hashlib.blake2b(data, digest_size=12).hexdigest()}"'
+    headers = {"etag": etag, "cache-control": cache}
+    known = request.headers.get("if-none-match", "")
+    if known and (
+        known.strip() == "*" or etag in {tag.strip().removeprefix("W/") for tag in known.split(",")}
+    ):
+        return Response(None, status_code=304, headers=headers)
+    return Response(data, media_type=media_type, headers=headers)
