@@ -50,7 +50,7 @@ class Sequencer:
     def __init__(self, keys: KeyFolder, origin: str, clock: Clock, *, max_batch: int = MAX_BATCH) -> None:
         self._key_folder = keys
         self._mark = SignedMark(keys.path)
-        self._origin = origin
+        self.origin = origin
         self._clock = clock
         self.max_batch = max_batch
         self._edge: LogEdge | None = None
@@ -58,13 +58,13 @@ class Sequencer:
     async def check(self, connection: Connection) -> None:
         """Looks at everything that must hold. Raises LogRefused, MissingKeys, UnsafeKeys."""
         keys = self._key_folder.read()
-        if keys.origin != self._origin:
-            raise LogRefused(f"the keys are those of {keys.origin}, and this instance is {self._origin}")
+        if keys.origin != self.origin:
+            raise LogRefused(f"the keys are those of {keys.origin}, and this instance is {self.origin}")
         self._edge = None
         async with connection.transaction():
-            state = await load_state(connection, self._origin, lock=True)
+            state = await load_state(connection, self.origin, lock=True)
             if state is None:
-                self._mark.check(Checkpoint(self._origin, 0, EMPTY_ROOT))
+                self._mark.check(Checkpoint(self.origin, 0, EMPTY_ROOT))
                 return
             self._mark.check(state.staged)
             check_clock(state, self._clock.now())
@@ -80,7 +80,7 @@ class Sequencer:
         database or the file system raise: then it can simply be called again.
         """
         await self._finish(connection)
-        if not await log_rows.has_work(connection, self._origin, self._clock.now()):
+        if not await log_rows.has_work(connection, self.origin, self._clock.now()):
             return 0
         count = await self._stage(connection)
         if count:
@@ -88,7 +88,7 @@ class Sequencer:
         return count
 
     async def _finish(self, connection: Connection) -> None:
-        state = await load_state(connection, self._origin)
+        state = await load_state(connection, self.origin)
         if state is None:
             return
         if not state.is_signed:
@@ -115,27 +115,27 @@ class Sequencer:
 
     async def _begun_state(self, connection: Connection, now: datetime) -> LogState:
         """The state, locked. A log begins with its first operations document."""
-        state = await load_state(connection, self._origin, lock=True)
+        state = await load_state(connection, self.origin, lock=True)
         if state is not None:
             return state
-        empty = Checkpoint(self._origin, 0, EMPTY_ROOT)
+        empty = Checkpoint(self.origin, 0, EMPTY_ROOT)
         self._mark.check(empty)
         await log_rows.insert_state(connection, empty, now)
         note = make_genesis(self._key_folder.read(), now)
         await log_rows.insert_operations(connection, 0, bytes(note))
-        begun = await load_state(connection, self._origin, lock=True)
+        begun = await load_state(connection, self.origin, lock=True)
         if begun is None:
             raise LogRefused("the log could not be begun")
         return begun
 
     async def _gather(self, connection: Connection, now: datetime) -> Pending:
         documents = [document for document, leaf in await load_documents(connection) if leaf is None]
-        mappings = await own_mappings.fetch_pending(connection, self._origin, now, self.max_batch)
+        mappings = await own_mappings.fetch_pending(connection, self.origin, now, self.max_batch)
         bodies, unsayable = _encode_bodies(mappings)
         if unsayable:
             log.error("mappings cannot be said by the log and were hidden", rows=unsayable)
             await own_mappings.hide(connection, unsayable)
-        revokes = await log_rows.fetch_revocable(connection, self._origin, now, self.max_batch)
+        revokes = await log_rows.fetch_revocable(connection, self.origin, now, self.max_batch)
         return Pending(documents, bodies, revokes)
 
     async def _current_edge(self, connection: Connection, state: LogState) -> LogEdge:
@@ -151,7 +151,7 @@ class Sequencer:
         note = bytes(sign_checkpoint(state.staged, signers))
         if await log_rows.swap_signed(connection, state.signed, state.staged, note):
             return
-        now = await load_state(connection, self._origin)
+        now = await load_state(connection, self.origin)
         if now is None or now.signed is None or now.signed_size < state.staged.size:
             raise LogRefused("the state of the log changed while it was signed")
 
@@ -168,13 +168,13 @@ class Sequencer:
 
     async def _publish(self, connection: Connection) -> None:
         async with connection.transaction():
-            state = await load_state(connection, self._origin, lock=True)
+            state = await load_state(connection, self.origin, lock=True)
             if state is None or state.signed is None:
                 return
             size = read_own_checkpoint(state.signed).size
             if state.published != state.signed:
                 await log_rows.update_published(connection, state.signed, size)
-            done = await ingest_own_leaves(connection, self._origin, state.ingested_size, size)
+            done = await ingest_own_leaves(connection, self.origin, state.ingested_size, size)
             if done != state.ingested_size:
                 await log_rows.update_ingested(connection, done)
 

@@ -9,12 +9,16 @@ import click
 from rich.progress import Progress
 
 from deploy.cli.output import console, errors
+from deploy.cli.recovery import ensure_keys
 from deploy.cli.sizes import SIZE
 from deploy.database import running_database
 from deploy.demo import fill_demo, remove_demo
+from deploy.demo_log import SignedDemo
 from deploy.migrate import migrate
+from deploy.sequencing import build_sequencer
+from directory.clock import SystemClock
 from directory.demo import MAX_PEOPLE, ArchivePlan, write_archive
-from directory.settings import load_settings
+from directory.settings import Settings, load_settings
 from directory.store.database import Database
 from directory.store.demo import DemoStore
 
@@ -43,6 +47,7 @@ LIST_PARTS = 3
 )
 @click.option("--no-archive", is_flag=True, help="Fill the directory only.")
 @click.option("--no-people", is_flag=True, help="Write the archive only.")
+@click.option("--unsigned", is_flag=True, help="Leave the signed log out: faster, for measuring lookups.")
 @click.option("--remove", is_flag=True, help="Take all demo people out again, and nothing else.")
 def command(
     *,
@@ -54,20 +59,24 @@ def command(
     tweets: int,
     no_archive: bool,
     no_people: bool,
+    unsigned: bool,
     remove: bool,
 ) -> None:
     """Fill the directory with synthetic people, and make an X archive to try it with.
 
-    Demo people are marked; `passerelle demo --remove` takes them out again.
+    Demo people go through the signed log, as members do. They are marked; `passerelle demo --remove` takes
+    them out again.
     """
     if remove:
-        removed = _with_store(_remove)
+        removed = _with_database(_remove)
         console.print(
             f"{removed:,} demo mappings were taken out." if removed else "There were no demo people."
         )
         return
     if not no_people:
-        _with_store(lambda store: _fill(store, people, seed))
+        _with_database(
+            lambda settings, database: _fill(settings, database, people, seed, signed=not unsigned)
+        )
         console.print(
             f"{people:,} demo people are in the directory. `passerelle demo --remove` takes them out."
         )
@@ -88,33 +97,58 @@ def command(
         )
 
 
-def _with_store(work: Callable[[DemoStore], Awaitable[int]]) -> int:
+def _with_database(work: Callable[[Settings, Database], Awaitable[int]]) -> int:
     settings = load_settings()
 
     async def run(dsn: str) -> int:
         await migrate(dsn)
         database = await Database.connect(dsn, max_connections=2)
         try:
-            return await work(DemoStore(database))
+            return await work(settings, database)
         finally:
             await database.close()
 
     with running_database(settings) as dsn:
+        ensure_keys(settings)
         return asyncio.run(run(dsn))
 
 
-async def _fill(store: DemoStore, people: int, seed: int) -> int:
+async def _fill(settings: Settings, database: Database, people: int, seed: int, *, signed: bool) -> int:
     with Progress(console=errors, transient=True) as progress:
         task = progress.add_task("Inventing people", total=people)
-        now = datetime.now(UTC).replace(microsecond=0)
-        await fill_demo(store, people, seed, now, lambda done: progress.update(task, completed=done))
+
+        def on_progress(done: int) -> None:
+            progress.update(task, completed=done)
+
+        if signed:
+            demo = SignedDemo(database, build_sequencer(settings), SystemClock())
+            await demo.publish(people, seed, on_progress, _waiting_bar(progress, "Signing them"))
+        else:
+            now = datetime.now(UTC).replace(microsecond=0)
+            await fill_demo(DemoStore(database), people, seed, now, on_progress)
     return people
 
 
-async def _remove(store: DemoStore) -> int:
+async def _remove(settings: Settings, database: Database) -> int:
     with Progress(console=errors, transient=True) as progress:
+        demo = SignedDemo(database, build_sequencer(settings), SystemClock())
+        withdrawn = await demo.withdraw(_waiting_bar(progress, "Revoking them"))
         task = progress.add_task("Taking demo people out", total=None)
-        return await remove_demo(store, lambda done: progress.update(task, completed=done))
+        removed = await remove_demo(DemoStore(database), lambda done: progress.update(task, completed=done))
+    return withdrawn + removed
+
+
+def _waiting_bar(progress: Progress, title: str) -> Callable[[int], None]:
+    """A bar over what waits, which is known from the first time on."""
+    task = progress.add_task(title, total=None)
+    total = 0
+
+    def on_waiting(waiting: int) -> None:
+        nonlocal total
+        total = max(total, waiting)
+        progress.update(task, total=total, completed=total - waiting)
+
+    return on_waiting
 
 
 def _write(path: Path, plan: ArchivePlan) -> None:

@@ -16,6 +16,8 @@ COMMANDS: Final = {
     "match": "Who of an X archive is already here.",
     "demo": "Fill the directory with synthetic people, and make an archive to try.",
     "keys": "Show this instance's keys, or make and rotate them.",
+    "fsck": "Check the whole signed log against what was signed.",
+    "verify": "Check a proof of one mapping, without any network.",
     "bench": "Measure how fast it is, as ratios to the bare limit.",
     "doctor": "Say what is wrong here, and how to mend it.",
 }

@@ -53,11 +53,7 @@ class DemoStore:
     async def is_present(self) -> bool:
         """Whether there are demo rows."""
         async with self._database.connection() as connection:
-            return bool(
-                await connection.fetchval(
-                    "SELECT EXISTS (SELECT FROM mapping JOIN origin ON origin.id = mapping.origin WHERE is_demo)"
-                )
-            )
+            return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM origin WHERE is_demo)"))
 
 
 class DemoFilling:

@@ -202,3 +202,18 @@ async def has_work(connection: Connection, origin: str, now: datetime) -> bool:
             now,
         )
     )
+
+
+async def count_work(connection: Connection, origin: str, now: datetime) -> int:
+    """How many entries wait to be said."""
+    return int(
+        await connection.fetchval(
+            "SELECT (SELECT count(*) FROM log_operations WHERE leaf IS NULL)"
+            " + (SELECT count(*) FROM mapping m JOIN origin o ON o.id = m.origin WHERE o.name = $1"
+            " AND m.state = 0 AND m.expires > $2)"
+            " + (SELECT count(*) FROM mapping m JOIN origin o ON o.id = m.origin WHERE o.name = $1"
+            " AND m.state = 2 AND m.leaf IS NOT NULL)",
+            origin,
+            now,
+        )
+    )

@@ -1,0 +1,78 @@
+"""`passerelle fsck`."""
+
+import asyncio
+import sys
+
+import click
+from rich.markup import escape
+from rich.progress import Progress
+
+from deploy.cli.output import console, errors
+from deploy.database import running_database
+from deploy.migrate import migrate
+from deploy.sequencing import key_folder
+from directory.settings import load_settings
+from directory.store.database import Database
+from federation.errors import LogRefused
+from federation.fsck_run import FsckReport, check_database_log
+from federation.keys import InstanceKeys, log_origin
+from federation.signed_mark import SignedMark
+from federation.tlog.keys import VerifierKey
+
+SHOWN_FINDINGS = 100
+
+
+@click.command("fsck")
+@click.option("--hashes-only", is_flag=True, help="Leave out salts and bodies.")
+def command(hashes_only: bool) -> None:
+    """Check the whole signed log: every hash, body, revoke and document. Ends with 1 where something is wrong."""
+    report = _check(with_bodies=not hashes_only)
+    for finding in report.findings[:SHOWN_FINDINGS]:
+        console.print(f"[bold red]✗[/] {escape(str(finding))}", highlight=False, soft_wrap=True)
+    for number in report.answers_without_leaf[:SHOWN_FINDINGS]:
+        console.print(f"[bold red]✗[/] row {number} of the mappings answers, and the log does not say it")
+    count = len(report.findings) + len(report.answers_without_leaf)
+    size = report.checkpoint.size
+    if report.is_clean:
+        console.print(f"All is well: {size:,} leaves of {report.checkpoint.origin} lead to the signed root.")
+    else:
+        console.print(
+            f"{count:,} things are wrong in {size:,} leaves. Stop the instance, keep a copy of its data, and"
+            " restore the newest backup."
+        )
+    sys.exit(0 if report.is_clean else 1)
+
+
+def _check(*, with_bodies: bool) -> FsckReport:
+    settings = load_settings()
+    folder = key_folder(settings)
+    keys = folder.read()
+    if keys.origin != log_origin(settings):
+        raise LogRefused(f"the keys are those of {keys.origin}, and this instance is {log_origin(settings)}")
+
+    async def run(dsn: str) -> FsckReport:
+        await migrate(dsn)
+        database = await Database.connect(dsn, max_connections=1)
+        try:
+            with Progress(console=errors, transient=True) as progress:
+                task = progress.add_task("Checking", total=None)
+                report = await check_database_log(
+                    database,
+                    checkpoint_keys=_log_vkeys(keys),
+                    first_key=None,
+                    with_bodies=with_bodies,
+                    progress=lambda leaves: progress.update(task, completed=leaves),
+                )
+        finally:
+            await database.close()
+        mark = SignedMark(folder.path).read()
+        if mark is not None and mark.size == report.checkpoint.size and mark != report.checkpoint:
+            raise LogRefused(f"the published checkpoint of size {mark.size} is not the one that was signed")
+        return report
+
+    with running_database(settings) as dsn:
+        return asyncio.run(run(dsn))
+
+
+def _log_vkeys(keys: InstanceKeys) -> list[VerifierKey]:
+    return [key.vkey for key in keys.logs]

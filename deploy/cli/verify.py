@@ -1,0 +1,107 @@
+"""`passerelle verify`."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.markup import escape
+
+from deploy.cli.output import console, errors
+from directory.mappings import Strength
+from federation.errors import FederationError, InvalidKey
+from federation.fingerprints import to_words
+from federation.mapping_proof import ProvenMapping, open_mapping_proof
+from federation.tlog.checkpoint import LogTrust
+from federation.tlog.cosignature import CosignatureVerifier, parse_time
+from federation.tlog.keys import KeyKind, VerifierKey
+from federation.tlog.note import NoteVerifier
+from federation.tlog.proof import MAX_TLOG_PROOF_BYTES, TlogProof
+
+_HOW_SURE = {
+    Strength.BOUND: "number and name of the X account were both proven",
+    Strength.HANDLE: "the name of the X account was proven",
+    Strength.LINKED: "both profiles link to one page of the instance",
+}
+
+
+class VkeyType(click.ParamType[VerifierKey]):
+    """A verifier key, `name+id+key`."""
+
+    name = "vkey"
+
+    def convert(
+        self, value: VerifierKey | str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> VerifierKey:
+        if isinstance(value, VerifierKey):
+            return value
+        try:
+            return VerifierKey.parse(value)
+        except InvalidKey as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command("verify")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--key",
+    "keys",
+    type=VkeyType(),
+    multiple=True,
+    required=True,
+    help="A key of the log, from its operator or /.well-known/passerelle.",
+)
+@click.option(
+    "--witness", "witnesses", type=VkeyType(), multiple=True, help="A witness that must have seen it."
+)
+def command(file: Path, keys: tuple[VerifierKey, ...], witnesses: tuple[VerifierKey, ...]) -> None:
+    """Check a .tlog-proof without any network: who said what, and by when. Ends with 1 where it proves nothing."""
+    try:
+        with file.open("rb") as opened:
+            proof = TlogProof.parse(opened.read(MAX_TLOG_PROOF_BYTES + 1))
+        proven = open_mapping_proof(proof, _trust(keys, witnesses))
+    except FederationError as error:
+        errors.print(
+            f"[bold red]This proves nothing:[/] {escape(str(error))}.", highlight=False, soft_wrap=True
+        )
+        sys.exit(1)
+    _tell(proven, keys)
+
+
+def _trust(keys: tuple[VerifierKey, ...], witnesses: tuple[VerifierKey, ...]) -> LogTrust:
+    if {key.kind for key in keys} != {KeyKind.NOTE} or len({key.name for key in keys}) != 1:
+        raise click.UsageError("--key takes keys of one log")
+    if any(key.kind is not KeyKind.COSIGNATURE for key in witnesses):
+        raise click.UsageError("--witness takes keys of witnesses")
+    return LogTrust(
+        keys[0].name,
+        tuple(map(NoteVerifier, keys)),
+        tuple(map(CosignatureVerifier, witnesses)),
+        len(witnesses),
+    )
+
+
+def _tell(proven: ProvenMapping, keys: tuple[VerifierKey, ...]) -> None:
+    said, checkpoint = proven.statement, proven.signed.checkpoint
+    number = f" (number {said.x_id})" if said.x_id is not None else ""
+    lines = [
+        f"{checkpoint.origin} has said that @{said.x_handle}{number} on X",
+        f"is now {said.target_handle} on {said.network} ({said.target_id}).",
+        f"How sure: {_HOW_SURE[said.strength]}.",
+        f"It was issued on {said.issued:%Y-%m-%d} and holds until {said.expires:%Y-%m-%d} at the latest.",
+        f"It is leaf {proven.leaf} of the log, under a signed checkpoint of {checkpoint.size:,} leaves.",
+    ]
+    for line in proven.signed.cosignatures:
+        seen = datetime.fromtimestamp(parse_time(line.payload), UTC)
+        lines.append(f"The witness {line.name} saw that checkpoint on {seen:%Y-%m-%d %H:%M} UTC.")
+    if not proven.signed.cosignatures:
+        lines.append("No witness says when: the dates are the instance's own word.")
+    lines += [
+        "",
+        "It does not prove that it still holds: it may have been withdrawn since. Ask",
+        f"https://{checkpoint.origin.removesuffix('/log')}/api/v1/live/{checkpoint.origin}/{proven.leaf}",
+        "Nor does it prove that it is true: it proves who said it. The key that you gave is, in words:",
+        *(to_words(key.fingerprint) for key in keys),
+    ]
+    for text in lines:
+        console.print(escape(text), highlight=False, soft_wrap=True)
