@@ -46,8 +46,8 @@ def read_wishes() -> argparse.Namespace:
 
 def hold(database: EmbeddedDatabase) -> None:
     server_pid = asyncio.run(ask_server_pid(database.superuser_dsn()))
-    say(dsn=database.dsn, superuser_dsn=database.superuser_dsn(), server_pid=server_pid)
     try:
+        say(dsn=database.dsn, superuser_dsn=database.superuser_dsn(), server_pid=server_pid)
         wait_for_input_or_signal()
     except KeyboardInterrupt:
         asyncio.run(ask_server_pid(database.superuser_dsn()))
