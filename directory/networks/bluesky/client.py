@@ -82,20 +82,21 @@ class LoopbackClient:
 
 
 class ClientKeys:
-    """Our private keys, the newest first. Secret, in a file of mode 0600.
+    """Our private keys: the one that signs new sessions, the next one, then older ones. Secret.
 
-    A session stays with the key it was started with, so older keys stay published until no
-    session needs them; a key that leaked is taken out at once, which ends its sessions.
+    Servers keep what we publish for a while, so the next key is published before it signs. A
+    session stays with the key it was started with, so older keys stay published until no session
+    needs them; a key that leaked is taken out at once, which ends its sessions.
     """
 
     def __init__(self, keys: Sequence[SigningKey]) -> None:
-        if not 0 < len(keys) <= MAX_CLIENT_KEYS:
-            raise ValueError(f"there must be 1 to {MAX_CLIENT_KEYS} keys")
+        if not 2 <= len(keys) <= MAX_CLIENT_KEYS:
+            raise ValueError(f"there must be 2 to {MAX_CLIENT_KEYS} keys")
         self._keys = {key.thumbprint: key for key in keys}
 
     @classmethod
     def generate(cls) -> Self:
-        return cls([SigningKey.generate()])
+        return cls([SigningKey.generate(), SigningKey.generate()])
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:
@@ -109,11 +110,18 @@ class ClientKeys:
         return msgspec.json.encode([key.to_json() for key in self._keys.values()])
 
     def rotated(self) -> "ClientKeys":
-        """The same with a new key for new sessions. The oldest goes when there are too many."""
-        return ClientKeys([SigningKey.generate(), *self._keys.values()][:MAX_CLIENT_KEYS])
+        """The next key signs, and there is a new next one. The oldest goes when there are too many."""
+        signing, following, *older = self._keys.values()
+        return ClientKeys([following, SigningKey.generate(), signing, *older][:MAX_CLIENT_KEYS])
+
+    def without(self, key_id: str) -> "ClientKeys":
+        """The same without a key that leaked; a new one fills its place where two are needed."""
+        kept = [key for name, key in self._keys.items() if name != key_id]
+        return ClientKeys([*kept, SigningKey.generate()] if len(kept) < 2 else kept)
 
     @property
-    def newest_id(self) -> str:
+    def signing_id(self) -> str:
+        """The key that signs new sessions."""
         return next(iter(self._keys))
 
     def get(self, key_id: str) -> SigningKey | None:
@@ -137,7 +145,7 @@ class PublishedClient:
 
     @property
     def key_id(self) -> str | None:
-        return self._keys.newest_id
+        return self._keys.signing_id
 
     def client_id(self, redirect_uri: str) -> str:
         _ = redirect_uri

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from directory.identifiers import AtHandle, TargetId
-from directory.networks.bluesky.client import LoopbackClient, OAuthClient
+from directory.networks.bluesky.client import SCOPES, LoopbackClient, OAuthClient
 from directory.networks.bluesky.did import DidResolver
 from directory.networks.bluesky.handles import HandleResolver, dns_source
 from directory.networks.bluesky.identity import Identities
@@ -46,6 +46,9 @@ class Instance:
         # What the name server says instead, for names that a test takes over.
         self.names: dict[AtHandle, str] = {}
 
+    def now(self) -> datetime:
+        return now()
+
     async def look_up_txt(self, name: str) -> Sequence[str]:
         """No name server answers for `.test`."""
         handle = AtHandle.parse(name.removeprefix("_atproto."))
@@ -60,7 +63,7 @@ class Instance:
         self, account: str, purpose: Purpose = Purpose.PROVE, *, expected: TargetId | None = None
     ) -> SignInStart:
         return await self.sign_in.start_sign_in(
-            account, purpose=purpose, redirect_uri=self.redirect_uri, now=now(), expected=expected
+            account, purpose=purpose, redirect_uri=self.redirect_uri, now=self.now(), expected=expected
         )
 
     async def visit(self, started: SignInStart, account: Account, scope: str = "atproto") -> str:
@@ -71,5 +74,5 @@ class Instance:
     async def signed_in(self, account: Account, purpose: Purpose = Purpose.PROVE) -> SignInDone:
         """The whole way."""
         started = await self.start(account.handle, purpose)
-        returned = await self.visit(started, account)
-        return await self.sign_in.finish_sign_in(started.record, returned, now())
+        returned = await self.visit(started, account, SCOPES[purpose][0])
+        return await self.sign_in.finish_sign_in(started.record, returned, self.now())

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,44 +9,19 @@ from msgspec.structs import replace
 
 from directory.networks.bluesky.pds import Pds as OurPds
 from directory.networks.http import GuardedClient
-from directory.networks.port import AppBinding, Revocation, TokenSet
+from directory.networks.port import AppBinding, Revocation
 from directory.networks.sign_in_errors import NeedsSignIn
 from tests.directory.networks.bluesky.signing_in import Instance
 from tests.directory.networks.bluesky.signing_in import now as real_now
+from tests.directory.networks.bluesky.timed import TimedInstance, clock_settings
 from tests.peers.pds import Account, running_pds_async
-
-CLOCK = Path(__file__).with_name("clock.mjs")
-
-
-class TimedInstance(Instance):
-    """An instance and a PDS that agree on what time it is."""
-
-    clock: Path
-    ahead = timedelta()
-
-    def wait(self, **time: float) -> None:
-        self.ahead += timedelta(**time)
-        self.clock.write_text(str(int(self.ahead.total_seconds() * 1000)))
-
-    def now(self) -> datetime:
-        return real_now() + self.ahead
-
-    async def refreshed(self, tokens: TokenSet) -> TokenSet:
-        return await self.sign_in.refresh(tokens, self.now())
-
-    async def works(self, tokens: TokenSet) -> bool:
-        """Whether the account's server takes the access token."""
-        pds = OurPds(self.requests, self.pds.url, tokens)
-        answer = await pds.query("com.atproto.server.getSession", {}, self.now())
-        return answer.status == 200
 
 
 @pytest.fixture
 async def timed(tmp_path: Path, http: GuardedClient) -> AsyncIterator[TimedInstance]:
     clock = tmp_path / "clock"
     clock.write_text("0")
-    settings = {"NODE_OPTIONS": f"--import={CLOCK.as_uri()}", "PDS_CLOCK_FILE": str(clock)}
-    async with running_pds_async(settings=settings) as pds:
+    async with running_pds_async(settings=clock_settings(clock)) as pds:
         instance = TimedInstance(pds, http)
         instance.clock = clock
         yield instance
