@@ -6,10 +6,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-import asyncpg
-
 import migrations
-from directory.store.database import Connection
+from directory.store.database import Connection, connect
 
 ADVISORY_LOCK: Final = 0x70617373_65726501
 """`pass` `ere` 01: one migrator at a time, whoever starts first."""
@@ -52,8 +50,11 @@ async def pending_migrations(connection: Connection) -> bool:
 
 
 async def migrate(dsn: str) -> bool:
-    """Runs what is missing, under a lock; returns whether anything was. Raises SchemaTooNew."""
-    connection = await asyncpg.connect(dsn)
+    """Runs what is missing, under a lock; returns whether anything was.
+
+    Raises SchemaTooNew, DirectoryUnavailable.
+    """
+    connection = await connect(dsn)
     try:
         if not await pending_migrations(connection):
             return False

@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from rich.progress import Progress
-
-from deploy.cli.output import console, errors
+from deploy.cli.output import console, progress
 from deploy.cli.recovery import ensure_keys
 from deploy.cli.sizes import SIZE
 from deploy.database import running_database
@@ -114,11 +112,11 @@ def _with_database(work: Callable[[Settings, Database], Awaitable[int]]) -> int:
 
 
 async def _fill(settings: Settings, database: Database, people: int, seed: int, *, signed: bool) -> int:
-    with Progress(console=errors, transient=True) as progress:
-        task = progress.add_task("Inventing people", total=people)
+    with progress() as bar:
+        task = bar.add_task("Inventing people", total=people)
 
         def on_progress(done: int) -> None:
-            progress.update(task, completed=done)
+            bar.update(task, completed=done)
 
         if signed:
             demo = SignedDemo(database, build_sequencer(settings), SystemClock())
@@ -130,32 +128,32 @@ async def _fill(settings: Settings, database: Database, people: int, seed: int, 
 
 
 async def _remove(settings: Settings, database: Database) -> int:
-    with Progress(console=errors, transient=True) as progress:
+    with progress() as bar:
         demo = SignedDemo(database, build_sequencer(settings), SystemClock())
         withdrawn = await demo.withdraw(_waiting_bar(progress, "Revoking them"))
-        task = progress.add_task("Taking demo people out", total=None)
-        removed = await remove_demo(DemoStore(database), lambda done: progress.update(task, completed=done))
+        task = bar.add_task("Taking demo people out", total=None)
+        removed = await remove_demo(DemoStore(database), lambda done: bar.update(task, completed=done))
     return withdrawn + removed
 
 
 def _waiting_bar(progress: Progress, title: str) -> Callable[[int], None]:
     """A bar over what waits, which is known from the first time on."""
-    task = progress.add_task(title, total=None)
+    task = bar.add_task(title, total=None)
     total = 0
 
     def on_waiting(waiting: int) -> None:
         nonlocal total
         total = max(total, waiting)
-        progress.update(task, total=total, completed=total - waiting)
+        bar.update(task, total=total, completed=total - waiting)
 
     return on_waiting
 
 
 def _write(path: Path, plan: ArchivePlan) -> None:
-    with Progress(console=errors, transient=True) as progress:
-        task = progress.add_task("Writing the archive", total=None)
+    with progress() as bar:
+        task = bar.add_task("Writing the archive", total=None)
         written = write_archive(
-            path, plan, on_progress=lambda done, total: progress.update(task, completed=done, total=total)
+            path, plan, on_progress=lambda done, total: bar.update(task, completed=done, total=total)
         )
     console.print(
         f"{written.path} ({written.size_bytes / 1e6:,.1f} MB) follows {plan.follows:,} people,"

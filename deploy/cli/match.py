@@ -5,9 +5,9 @@ import io
 from pathlib import Path
 
 import click
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
-from deploy.cli.output import console, errors
+from deploy.cli.output import console, errors, progress
 from deploy.cli.session import with_services
 from deploy.cli.tables import answers_table
 from directory.archive import NOTICE_SENTENCES, Archive, Notice, read_archive
@@ -52,10 +52,10 @@ def command(archive: Path, form: str | None, show_all: bool) -> None:
 
 def _read(path: Path) -> Archive:
     columns = (TextColumn("Reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True) as progress:
-        task = progress.add_task("", total=None)
+    with progress(*columns) as bar:
+        task = bar.add_task("", total=None)
         return read_archive(
-            path, on_progress=lambda done, total: progress.update(task, completed=done, total=total)
+            path, on_progress=lambda done, total: bar.update(task, completed=done, total=total)
         )
 
 

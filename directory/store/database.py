@@ -32,6 +32,8 @@ _GONE = (
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
 )
+# Beside a server that is not there: one that refuses us, and an address that is none (its port is 99999).
+_NO_WAY_IN = (*_GONE, asyncpg.PostgresError, ValueError, OverflowError)
 
 
 async def _leave_as_it_is(_: object) -> None:
@@ -39,6 +41,14 @@ async def _leave_as_it_is(_: object) -> None:
 
     Who needs a session's own state (a lock, a listener) takes a connection of its own.
     """
+
+
+async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """A connection of one's own, outside of any pool. Raises DirectoryUnavailable."""
+    try:
+        return await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
+    except _NO_WAY_IN as error:
+        raise DirectoryUnavailable(f"could not connect to the database: {error}") from error
 
 
 class Database:
@@ -60,7 +70,7 @@ class Database:
                 reset=_leave_as_it_is,
                 server_settings={"application_name": "passerelle", "jit": "off"},
             )
-        except (*_GONE, asyncpg.PostgresError, ValueError) as error:
+        except _NO_WAY_IN as error:
             raise DirectoryUnavailable(f"could not connect to the database: {error}") from error
         return cls(pool)
 
