@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from rich.progress import Progress
+
 from deploy.cli.output import console, progress
 from deploy.cli.recovery import ensure_keys
 from deploy.cli.sizes import SIZE
@@ -120,7 +122,7 @@ async def _fill(settings: Settings, database: Database, people: int, seed: int, 
 
         if signed:
             demo = SignedDemo(database, build_sequencer(settings), SystemClock())
-            await demo.publish(people, seed, on_progress, _waiting_bar(progress, "Signing them"))
+            await demo.publish(people, seed, on_progress, _waiting_bar(bar, "Signing them"))
         else:
             now = datetime.now(UTC).replace(microsecond=0)
             await fill_demo(DemoStore(database), people, seed, now, on_progress)
@@ -130,13 +132,13 @@ async def _fill(settings: Settings, database: Database, people: int, seed: int, 
 async def _remove(settings: Settings, database: Database) -> int:
     with progress() as bar:
         demo = SignedDemo(database, build_sequencer(settings), SystemClock())
-        withdrawn = await demo.withdraw(_waiting_bar(progress, "Revoking them"))
+        withdrawn = await demo.withdraw(_waiting_bar(bar, "Revoking them"))
         task = bar.add_task("Taking demo people out", total=None)
         removed = await remove_demo(DemoStore(database), lambda done: bar.update(task, completed=done))
     return withdrawn + removed
 
 
-def _waiting_bar(progress: Progress, title: str) -> Callable[[int], None]:
+def _waiting_bar(bar: Progress, title: str) -> Callable[[int], None]:
     """A bar over what waits, which is known from the first time on."""
     task = bar.add_task(title, total=None)
     total = 0
