@@ -21,9 +21,10 @@ class UnsupportedMediaType(HTTPException):
 async def read_json(request: Request[Any, Any, Any], kind: type[T]) -> T:
     """The body as a `kind`. Raises a 400, 413 or 415 with one sentence that says what is wrong."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    # Read before anything is refused: an answer to a body left unread ends the connection it came by.
+    body = await request.body()
     if content_type != "application/json":
         raise UnsupportedMediaType(detail="the body is not application/json")
-    body = await request.body()
     try:
         value = msgspec.json.decode(body, type=kind)
         json.loads(body, object_pairs_hook=_without_duplicates)
