@@ -1,0 +1,242 @@
+"""Taking everything along, and leaving without a trace."""
+
+import asyncio
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from directory.follow_lists import FollowLists
+from directory.lookup import Lookup
+from directory.mappings import Network
+from directory.members.accounts import AccountNetwork
+from directory.members.consenting import Consenting
+from directory.members.consents import ConsentKind
+from directory.members.errors import MemberGone, XAccountContested
+from directory.members.export import export_name
+from directory.members.leaving import Leaving
+from directory.members.membership import Membership
+from directory.members.permissions import Permissions
+from directory.members.proving import Proving
+from directory.members.receipts import Elsewhere, HandedOver, Withdrawn
+from directory.members.sessions import new_token
+from directory.members.signing_in import Departure, SigningIn
+from directory.networks.port import Purpose
+from directory.publishing import Publishing
+from directory.queries import Lists, parse_lines
+from directory.store.database import Database
+from directory.vault import Secret
+from tests.directory.members.conftest import Join
+from tests.directory.members.people import INSTANCE, at_bluesky, on_x
+from tests.directory.members.test_permissions import tokens
+from tests.directory.members.test_publishing import answers
+from tests.harness.clock import FakeClock
+
+SESAME = "sesame-open"
+MEMBER_TABLES = "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'member'"
+
+
+class Life:
+    """A member who has used everything there is to use."""
+
+    def __init__(self, member: UUID, token: str, nonce: str) -> None:
+        self.member = member
+        self.token = token
+        self.nonce = nonce
+
+
+@pytest.fixture
+async def life(  # noqa: PLR0917 - everything there is to use
+    membership: Membership,
+    signing_in: SigningIn,
+    publishing: Publishing,
+    consenting: Consenting,
+    permissions: Permissions,
+    proving: Proving,
+    follow_lists: FollowLists,
+    join: Join,
+    clock: FakeClock,
+) -> Life:
+    member, wish = await join("ada", 5)
+    stranger, _ = await join("holder", 6)
+    with pytest.raises(XAccountContested):
+        await membership.link(member, on_x("holder", 6))
+    assert stranger != member
+    await publishing.publish(member, wish)
+    await publishing.activate_pending()
+    await consenting.give(member, ConsentKind.ANNOUNCE_NEWCOMERS, 1)
+    await permissions.keep(wish.target_account, Purpose.FOLLOW, tokens(SESAME, clock.now()))
+    token, _ = await signing_in.start_session(member, "Firefox on Linux")
+    await signing_in.begin(
+        token, Departure(new_token(), Purpose.PROVE, AccountNetwork.X, member, Secret(SESAME.encode()))
+    )
+    kept = await proving.challenge(member, INSTANCE, "en")
+    await proving.submit(member, kept.id, "2000000000000000001")
+    await follow_lists.keep(member, Lists.FOLLOWING, parse_lines("77,Friend\n,other"), consent=1)
+    return Life(member, token, str(kept.challenge.nonce))
+
+
+def unzip(content: bytes) -> dict[str, Any]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        return {name: json.loads(archive.read(name)) for name in archive.namelist()}
+
+
+async def test_the_export_holds_all_that_is_stored(
+    leaving: Leaving, life: Life, database: Database, clock: FakeClock
+) -> None:
+    files = unzip(await leaving.export(life.member))
+    assert files["member.json"] == {
+        "format": "passerelle-export/1",
+        "instance": INSTANCE,
+        "exported_at": "2026-11-01T12:00:00Z",
+        "member_since": "2026-11-01T12:00:00Z",
+    }
+    assert {account["network"] for account in files["accounts.json"]} == {"bluesky", "x"}
+    x = next(account for account in files["accounts.json"] if account["network"] == "x")
+    assert (x["id"], x["handle"], x["proof"], x["evidence"][0]["kind"]) == ("5", "ada", "holds", "x-post-id")
+    assert [claim["x_account"] for claim in files["claims.json"]] == ["6"]
+    (publication,) = files["publications.json"]
+    assert publication["x"] == {"id": "5", "handle": "ada"}
+    assert (publication["to"]["handle"], publication["state"]) == ("ada.bsky.example", "active")
+    assert {consent["to"] for consent in files["consents.json"]} == {
+        "publish",
+        "keep_follow_list",
+        "announce_newcomers",
+    }
+    assert [permission["server"] for permission in files["permissions.json"]] == ["https://pds.example"]
+    assert files["proofs.json"][0]["posts"][0]["post"] == "2000000000000000001"
+    assert files["sessions.json"][0]["browser"] == "Firefox on Linux"
+    assert files["follow-lists/following.json"]["people"] == [
+        {"id": None, "handle": "other"},
+        {"id": "77", "handle": "friend"},
+    ]
+    # A table that a later change adds has to be exported, or named here with the reason.
+    not_exported = {"sign_in"}  # holds ten minutes of a sign-in under way: secrets and hashes
+    exported_from = {
+        "linked_account": "accounts.json",
+        "contested_claim": "claims.json",
+        "publication": "publications.json",
+        "consent": "consents.json",
+        "challenge": "proofs.json",
+        "proof_check": "proofs.json",
+        "member_session": "sessions.json",
+        "follow_list": "follow-lists/following.json",
+    }
+    async with database.connection() as connection:
+        tables = {name for (name,) in await connection.fetch(MEMBER_TABLES)}
+    assert tables - not_exported == set(exported_from)
+    assert all(files[name] for name in exported_from.values())
+    assert re.fullmatch(r"passerelle-2026-11-01-[0-9a-f]{8}\.zip", export_name(life.member, clock.now()))
+
+
+async def test_no_secret_is_in_the_export(leaving: Leaving, life: Life) -> None:
+    with zipfile.ZipFile(io.BytesIO(await leaving.export(life.member))) as archive:
+        text = "".join(archive.read(name).decode() for name in archive.namelist())
+    for secret in (SESAME, life.token, life.nonce, "sealed", "hash", "refresh of"):
+        assert secret not in text
+
+
+async def test_the_documented_files_are_those_of_the_export(leaving: Leaving, life: Life) -> None:
+    """docs/export.md names every file and every field."""
+    documented = (Path(__file__).parents[3] / "docs" / "export.md").read_text(encoding="utf-8")
+    for name, content in unzip(await leaving.export(life.member)).items():
+        assert f"`{name.replace('following', '<list>')}`" in documented
+        for field in _fields(content):
+            assert f"`{field}`" in documented, f"{field} of {name}"
+
+
+def _fields(content: Any) -> set[str]:
+    if isinstance(content, list):
+        return {field for each in content for field in _fields(each)}
+    if isinstance(content, dict):
+        return set(content) | {field for each in content.values() for field in _fields(each)}
+    return set()
+
+
+async def test_erasing_leaves_nothing_but_the_revocation(
+    leaving: Leaving, life: Life, lookup: Lookup, permissions: Permissions, database: Database
+) -> None:
+    receipt = await leaving.erase(life.member)
+    assert receipt.withdrawn == (
+        Withdrawn("ada", Network.BLUESKY, "ada.bsky.example", Elsewhere.NEVER_SHARED),
+    )
+    assert receipt.revoked == (HandedOver(AccountNetwork.BLUESKY, "https://pds.example"),)
+    assert receipt.deleted == {
+        "proof_check": 1,
+        "challenge": 1,
+        "contested_claim": 1,
+        "member_session": 1,
+        "sign_in": 1,
+        "consent": 3,
+        "follow_list": 1,
+        "linked_account": 2,
+    }
+    assert await answers(lookup, "5") == []
+    async with database.connection() as connection:
+        for (table,) in await connection.fetch(MEMBER_TABLES):
+            count = await connection.fetchval(f"SELECT count(*) FROM {table} WHERE member = $1", life.member)  # noqa: S608
+            assert count == 0, table
+        everything = ""
+        for (table,) in await connection.fetch(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_name <> 'migration'"
+        ):
+            everything += str(await connection.fetch(f"SELECT t::text FROM {table} t"))  # noqa: S608
+    for trace in (str(life.member), "did:plc:ada", "ada.bsky.example", "friend", "Firefox"):
+        assert trace not in everything
+    ((_, revoked),) = await permissions.claim_revocations(10)
+    assert revoked is not None
+    assert revoked.access == SESAME
+    with pytest.raises(MemberGone):
+        await leaving.erase(life.member)
+    with pytest.raises(MemberGone):
+        await leaving.export(life.member)
+
+
+async def test_who_left_is_signed_out_and_can_come_again(
+    leaving: Leaving, life: Life, signing_in: SigningIn, membership: Membership
+) -> None:
+    await leaving.erase(life.member)
+    assert await signing_in.session_of(life.token) is None
+    back = await membership.sign_in(at_bluesky("ada"))
+    assert back.is_new
+    assert back.member != life.member
+
+
+async def test_what_the_log_said_is_revoked(
+    leaving: Leaving, publishing: Publishing, join: Join, database: Database
+) -> None:
+    member, wish = await join("ada", 5)
+    await publishing.publish(member, wish)
+    await publishing.activate_pending()
+    async with database.connection() as connection:
+        await connection.execute("UPDATE mapping SET leaf = 3")
+    receipt = await leaving.erase(member)
+    assert [each.elsewhere for each in receipt.withdrawn] == [Elsewhere.REVOKED]
+    async with database.connection() as connection:
+        (row,) = await connection.fetch("SELECT leaf, state, x_handle, target_id FROM mapping")
+    assert tuple(row) == (3, 2, "", "")
+
+
+async def test_a_claim_survives_the_holder_leaving(
+    leaving: Leaving, membership: Membership, join: Join
+) -> None:
+    ada, _ = await join("ada", 5)
+    eve = (await membership.sign_in(at_bluesky("eve"))).member
+    with pytest.raises(XAccountContested):
+        await membership.link(eve, on_x("ada", 5))
+    await leaving.erase(ada)
+    (claim,) = await membership.waiting_claims(eve)
+    assert claim.holder is None
+
+
+async def test_nobody_leaves_twice_at_once(leaving: Leaving, life: Life) -> None:
+    results = await asyncio.gather(*(leaving.erase(life.member) for _ in range(3)), return_exceptions=True)
+    assert sum(isinstance(result, MemberGone) for result in results) == 2
+    with pytest.raises(MemberGone):
+        await leaving.export(uuid4())

@@ -1,0 +1,308 @@
+"""Tokens: sealed, renewed by one at a time, and handed over for revocation when they are not wanted any more."""
+
+import asyncio
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from directory.errors import DirectoryUnavailable
+from directory.mappings import Network
+from directory.members.accounts import AccountNetwork
+from directory.members.errors import UnknownAccount
+from directory.members.membership import Membership
+from directory.members.permissions import Permissions
+from directory.members.tokens import GIVE_UP_REVOKING_AFTER, delay_before_revoking
+from directory.networks.port import AppBinding, DpopBinding, Purpose, TokenSet
+from directory.networks.sign_in_errors import NeedsSignIn
+from directory.store.database import Database
+from directory.store.revocations import RevocationStore
+from directory.store.tokens import TokenStore
+from directory.vault import KEY_FILE_NAME, Vault
+from tests.directory.members.people import at_bluesky, at_mastodon
+from tests.harness.clock import FakeClock
+
+
+def tokens(access: str, now: datetime, *, hours: float = 1) -> TokenSet:
+    return TokenSet(
+        Network.BLUESKY,
+        "did:plc:ada",
+        "https://pds.example",
+        access,
+        f"refresh of {access}",
+        "atproto",
+        now + timedelta(hours=hours),
+        "https://one.example/client",
+        DpopBinding("the private key", None),
+    )
+
+
+@pytest.fixture
+async def account(membership: Membership) -> UUID:
+    return (await membership.sign_in(at_bluesky("ada"))).account.id
+
+
+async def never(_tokens: TokenSet, _now: datetime) -> TokenSet:
+    raise AssertionError("not to be renewed")
+
+
+async def test_tokens_come_back_as_they_were_kept(
+    permissions: Permissions, account: UUID, clock: FakeClock, database: Database
+) -> None:
+    kept = tokens("secret-access", clock.now())
+    await permissions.keep(account, Purpose.FOLLOW, kept)
+    assert await permissions.read(account, Purpose.FOLLOW) == kept
+    assert await permissions.fresh(account, Purpose.FOLLOW, never) == kept
+    with pytest.raises(NeedsSignIn):
+        await permissions.read(account, Purpose.PROVE)
+    async with database.connection() as connection:
+        row = await connection.fetchrow("SELECT * FROM token")
+    assert row is not None
+    assert not any(word in str(dict(row)) for word in ("secret-access", "refresh of", "private key"))
+
+
+async def test_a_member_sees_what_they_allowed(
+    permissions: Permissions, membership: Membership, account: UUID, clock: FakeClock
+) -> None:
+    member = (await membership.sign_in(at_bluesky("ada"))).member
+    await permissions.keep(account, Purpose.PROVE, tokens("a", clock.now()))
+    await permissions.keep(account, Purpose.FOLLOW, tokens("b", clock.now()))
+    listed = await permissions.list_of(member)
+    assert {(token.purpose, token.issuer) for token in listed} == {
+        (Purpose.PROVE, "https://pds.example"),
+        (Purpose.FOLLOW, "https://pds.example"),
+    }
+    with pytest.raises(UnknownAccount):
+        await permissions.keep(uuid4(), Purpose.PROVE, tokens("c", clock.now()))
+
+
+async def test_of_many_who_need_it_one_renews(
+    permissions: Permissions, account: UUID, clock: FakeClock
+) -> None:
+    """A refresh token serves once: a second use ends the whole session at the network."""
+    await permissions.keep(account, Purpose.FOLLOW, tokens("old", clock.now()))
+    clock.advance(hours=2)
+    calls = 0
+
+    async def refresh(old: TokenSet, now: datetime) -> TokenSet:
+        nonlocal calls
+        assert old.access == "old"
+        calls += 1
+        await asyncio.sleep(0)
+        return tokens("new", now)
+
+    got = await asyncio.gather(*(permissions.fresh(account, Purpose.FOLLOW, refresh) for _ in range(3)))
+    assert calls == 1
+    assert {each.access for each in got} == {"new"}
+
+
+async def test_two_processes_do_not_renew_at_once(
+    permissions: Permissions, account: UUID, dsn: str, vault: Vault, clock: FakeClock
+) -> None:
+    await permissions.keep(account, Purpose.FOLLOW, tokens("old", clock.now()))
+    clock.advance(hours=2)
+    second = await Database.connect(dsn, max_connections=2)
+    other = Permissions(TokenStore(second), RevocationStore(second), vault, clock)
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def slow(_old: TokenSet, now: datetime) -> TokenSet:
+        entered.set()
+        await leave.wait()
+        return tokens("new", now)
+
+    first_task = asyncio.create_task(permissions.fresh(account, Purpose.FOLLOW, slow))
+    await entered.wait()
+    second_task = asyncio.create_task(other.fresh(account, Purpose.FOLLOW, never))
+    await _until_waiting(second)
+    leave.set()
+    assert (await first_task).access == (await second_task).access == "new"
+    await second.close()
+
+
+async def _until_waiting(database: Database) -> None:
+    """Until some connection waits for a lock."""
+    async with database.connection() as connection:
+        for _ in range(10_000):
+            if await connection.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):
+                return
+    raise AssertionError("nobody waits")
+
+
+async def test_what_the_network_gave_is_kept_though_the_holder_fails_after(
+    permissions: Permissions, account: UUID, clock: FakeClock, database: Database, vault: Vault
+) -> None:
+    """The old refresh token is spent at that moment: losing the new one would cost the member a sign-in."""
+    await permissions.keep(account, Purpose.FOLLOW, tokens("old", clock.now()))
+    store = TokenStore(database)
+
+    async def fails() -> None:
+        async with store.hold(account, Purpose.FOLLOW) as held:
+            await held.replace(b"\x01new", clock.now(), None)
+            raise TimeoutError("the network, later")
+
+    with pytest.raises(TimeoutError, match="later"):
+        await fails()
+    assert (await store.read(account, Purpose.FOLLOW))[1] == b"\x01new"
+
+
+async def test_a_failure_of_the_network_is_not_the_databases(
+    permissions: Permissions, account: UUID, clock: FakeClock
+) -> None:
+    await permissions.keep(account, Purpose.FOLLOW, tokens("old", clock.now()))
+    clock.advance(hours=2)
+
+    async def refused(_old: TokenSet, _now: datetime) -> TokenSet:
+        raise ConnectionRefusedError("the PDS")
+
+    with pytest.raises(ConnectionRefusedError) as caught:
+        await permissions.fresh(account, Purpose.FOLLOW, refused)
+    assert not isinstance(caught.value, DirectoryUnavailable)
+    assert (await permissions.read(account, Purpose.FOLLOW)).access == "old"
+
+
+async def test_a_network_that_wants_a_person_is_remembered(
+    permissions: Permissions, account: UUID, clock: FakeClock
+) -> None:
+    await permissions.keep(account, Purpose.FOLLOW, tokens("old", clock.now()))
+    clock.advance(hours=2)
+
+    async def refused(_old: TokenSet, _now: datetime) -> TokenSet:
+        raise NeedsSignIn("pds.example", "invalid_grant")
+
+    with pytest.raises(NeedsSignIn, match="invalid_grant"):
+        await permissions.fresh(account, Purpose.FOLLOW, refused)
+    with pytest.raises(NeedsSignIn, match="no permission"):
+        await permissions.fresh(account, Purpose.FOLLOW, never)
+
+
+async def test_a_cancelled_renewal_lets_go(permissions: Permissions, account: UUID, clock: FakeClock) -> None:
+    await permissions.keep(account, Purpose.FOLLOW, tokens("old", clock.now()))
+    clock.advance(hours=2)
+    entered = asyncio.Event()
+
+    async def hangs(_old: TokenSet, _now: datetime) -> TokenSet:
+        entered.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    task = asyncio.create_task(permissions.fresh(account, Purpose.FOLLOW, hangs))
+    await entered.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    async def refresh(_old: TokenSet, now: datetime) -> TokenSet:
+        return tokens("new", now)
+
+    assert (await permissions.fresh(account, Purpose.FOLLOW, refresh)).access == "new"
+
+
+async def test_a_new_sign_in_has_the_former_permission_revoked(
+    permissions: Permissions, account: UUID, clock: FakeClock
+) -> None:
+    await permissions.keep(account, Purpose.FOLLOW, tokens("first", clock.now()))
+    await permissions.keep(account, Purpose.FOLLOW, tokens("second", clock.now()))
+    assert (await permissions.read(account, Purpose.FOLLOW)).access == "second"
+    ((revocation, revoked),) = await permissions.claim_revocations(10)
+    assert revoked is not None
+    assert (revoked.access, revocation.issuer, revocation.network) == (
+        "first",
+        "https://pds.example",
+        AccountNetwork.BLUESKY,
+    )
+
+
+async def test_the_same_token_given_again_is_not_revoked(
+    permissions: Permissions, account: UUID, clock: FakeClock
+) -> None:
+    """Some servers give the same token for the same app and person: revoking it would end the new sign-in."""
+    await permissions.keep(account, Purpose.PROVE, tokens("same", clock.now()))
+    await permissions.keep(account, Purpose.PROVE, tokens("same", clock.now(), hours=5))
+    assert await permissions.claim_revocations(10) == []
+
+
+async def test_unlinking_has_the_accounts_permissions_revoked(
+    membership: Membership, permissions: Permissions, account: UUID, clock: FakeClock
+) -> None:
+    member = (await membership.sign_in(at_bluesky("ada"))).member
+    await membership.link(member, at_mastodon("ada"))
+    await permissions.keep(account, Purpose.PROVE, tokens("a", clock.now()))
+    await permissions.keep(account, Purpose.FOLLOW, tokens("b", clock.now()))
+    await membership.unlink(member, account)
+    claimed = await permissions.claim_revocations(10)
+    assert {revoked.access for _, revoked in claimed if revoked} == {"a", "b"}
+
+
+async def test_a_revocation_is_done_again_until_it_is_done(
+    permissions: Permissions, account: UUID, clock: FakeClock
+) -> None:
+    """A crash between the network's answer and ours costs a second call, never a token that lives on."""
+    await permissions.keep(account, Purpose.FOLLOW, tokens("a", clock.now()))
+    assert await permissions.give_back(account, Purpose.FOLLOW)
+    assert not await permissions.give_back(account, Purpose.FOLLOW)
+    assert len(await permissions.claim_revocations(10)) == 1
+    assert await permissions.claim_revocations(10) == [], "somebody has it"
+    clock.advance(minutes=5)
+    ((revocation, _),) = await permissions.claim_revocations(10)
+    assert revocation.attempt == 2
+    assert await permissions.put_off_revocation(revocation)
+    assert await permissions.claim_revocations(10) == []
+    clock.advance(minutes=2)
+    ((revocation, _),) = await permissions.claim_revocations(10)
+    await permissions.finish_revocation(revocation)
+    await permissions.finish_revocation(revocation)
+    clock.advance(days=1)
+    assert await permissions.claim_revocations(10) == []
+
+
+async def test_revoking_is_given_up_after_a_month(
+    permissions: Permissions, account: UUID, clock: FakeClock, database: Database
+) -> None:
+    await permissions.keep(account, Purpose.FOLLOW, tokens("a", clock.now()))
+    await permissions.give_back(account, Purpose.FOLLOW)
+    attempts = 0
+    while claimed := await permissions.claim_revocations(10):
+        attempts += 1
+        if not await permissions.put_off_revocation(claimed[0][0]):
+            break
+        clock.advance(days=1)
+    assert attempts == GIVE_UP_REVOKING_AFTER.days + 1
+    assert await RevocationStore(database).count() == 0
+    delays = [delay_before_revoking(attempt) for attempt in range(1, 100)]
+    assert delays == sorted(delays)
+    assert delays[-1] == timedelta(days=1)
+
+
+async def test_what_cannot_be_opened_any_more_blocks_nobody(
+    permissions: Permissions, account: UUID, clock: FakeClock, database: Database
+) -> None:
+    """With the key file lost, the member is asked to sign in again, and can leave."""
+    await permissions.keep(account, Purpose.FOLLOW, tokens("a", clock.now()))
+    async with database.connection() as connection:
+        await connection.execute("UPDATE token SET sealed = '\\x01deadbeef00'")
+    await permissions.keep(account, Purpose.FOLLOW, tokens("b", clock.now()))
+    assert (await permissions.read(account, Purpose.FOLLOW)).access == "b"
+    ((_, revoked),) = await permissions.claim_revocations(10)
+    assert revoked is None
+
+
+async def test_mastodon_tokens_carry_what_revoking_them_takes(
+    permissions: Permissions, membership: Membership, clock: FakeClock
+) -> None:
+    account = (await membership.sign_in(at_mastodon("ada"))).account.id
+    kept = TokenSet(
+        Network.MASTODON,
+        "https://social.example/users/ada",
+        "social.example",
+        "access",
+        None,
+        "profile",
+        None,
+        "client",
+        AppBinding("app secret"),
+    )
+    await permissions.keep(account, Purpose.PROVE, kept)
+    await permissions.give_back(account, Purpose.PROVE)
+    ((_, revoked),) = await permissions.claim_revocations(10)
+    assert revoked == kept
+    assert KEY_FILE_NAME not in str(revoked)

@@ -1,0 +1,395 @@
+"""Publishing: previewed, answered, changed, withdrawn at once, and run out by itself."""
+
+import asyncio
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from directory.lookup import Lookup
+from directory.mappings import EvidenceKind, MappingState, Network, Strength
+from directory.members.consenting import Consenting
+from directory.members.consents import ConsentKind
+from directory.members.errors import (
+    ConsentMissing,
+    ConsentOutdated,
+    MemberGone,
+    NotProven,
+    ProofTooOld,
+    PublicationHidden,
+    UnknownAccount,
+    UnknownPublication,
+)
+from directory.members.membership import Membership
+from directory.members.publications import KEEP_EXPIRED, VALIDITY, PublicationState, Wish
+from directory.publishing import Publishing
+from directory.queries import Query
+from directory.store.database import Database
+from directory.store.publications import PublicationStore
+from federation.statement import Statement, encode_statement
+from tests.directory.members.conftest import Join
+from tests.directory.members.people import at_bluesky, at_mastodon, on_x
+from tests.harness.clock import FakeClock
+
+
+async def answers(lookup: Lookup, asked: str) -> list[str]:
+    """The handles that an account leads to now."""
+    match = await lookup.lookup(Query.parse(asked))
+    return [str(answer.mapping.target_handle) for answer in match.answers]
+
+
+async def mapping_rows(database: Database) -> int:
+    async with database.connection() as connection:
+        return int(await connection.fetchval("SELECT count(*) FROM mapping"))
+
+
+async def test_what_was_previewed_is_what_the_world_sees(
+    publishing: Publishing, lookup: Lookup, join: Join
+) -> None:
+    member, wish = await join("ada", 5)
+    seen_before = await publishing.preview(member, wish)
+    published = await publishing.publish(member, wish)
+    assert published.state(seen_before.issued) is PublicationState.PENDING
+    assert await answers(lookup, "5") == [], "pending mappings do not answer"
+    assert await publishing.activate_pending() == 1
+    (answer,) = (await lookup.lookup(Query.parse("5"))).answers
+    assert answer.mapping == seen_before
+    assert answer.mapping.strength is Strength.BOUND
+    assert answer.mapping.expires - answer.mapping.issued == VALIDITY
+    assert await publishing.activate_pending() == 0
+
+
+async def test_what_is_published_can_be_said_in_the_log(
+    publishing: Publishing, join: Join, clock: FakeClock
+) -> None:
+    clock.advance(microseconds=123_456)
+    member, wish = await join("ada", 5)
+    mapping = await publishing.preview(member, wish)
+    statement = Statement.of(mapping)
+    assert (statement.evidence, statement.issued) == (mapping.evidence, mapping.issued)
+    assert encode_statement(statement)
+
+
+async def test_an_id_is_told_only_where_it_was_proven(
+    publishing: Publishing, lookup: Lookup, join: Join
+) -> None:
+    member, wish = await join("ada", None)
+    published = await publishing.publish(member, wish)
+    assert (published.x_id, published.strength) == (None, Strength.HANDLE)
+    await publishing.activate_pending()
+    assert await answers(lookup, "@Ada") == ["ada.bsky.example"]
+
+
+async def test_publishing_takes_a_proof(membership: Membership, publishing: Publishing) -> None:
+    signed_in = await membership.sign_in(at_bluesky("ada"))
+    other = await membership.link(signed_in.member, at_mastodon("ada"))
+    for wish in (
+        Wish(signed_in.account.id, other.id, 1),
+        Wish(uuid4(), other.id, 1),
+        Wish(other.id, uuid4(), 1),
+    ):
+        with pytest.raises(UnknownAccount):
+            await publishing.preview(signed_in.member, wish)
+        with pytest.raises(UnknownAccount):
+            await publishing.publish(signed_in.member, wish)
+
+
+async def test_nobody_publishes_with_somebody_elses_account(
+    membership: Membership, publishing: Publishing, join: Join
+) -> None:
+    """A form with a victim's account in it would point the victim's followers at the attacker."""
+    _, victim = await join("ada", 5)
+    eve = await membership.sign_in(at_bluesky("eve"))
+    with pytest.raises(UnknownAccount):
+        await publishing.publish(eve.member, Wish(victim.x_account, eve.account.id, 1))
+    with pytest.raises(UnknownAccount):
+        await publishing.preview(eve.member, Wish(victim.x_account, eve.account.id, 1))
+
+
+async def test_a_profile_link_that_is_not_on_x_proves_nothing(
+    membership: Membership, publishing: Publishing
+) -> None:
+    """A link on one's own page claims any X account that one likes."""
+    signed_in = await membership.sign_in(at_bluesky("ada"))
+    claimed = on_x("star")
+    linked = claimed.evidence.__class__(
+        EvidenceKind.PROFILE_LINK, claimed.evidence.at, "https://blog.example/"
+    )
+    account = await membership.link(
+        signed_in.member, claimed.__class__(claimed.network, claimed.account_id, claimed.handle, linked)
+    )
+    with pytest.raises(NotProven):
+        await publishing.publish(signed_in.member, Wish(account.id, signed_in.account.id, 1))
+
+
+async def test_publishing_takes_a_consent_to_the_present_text(
+    publishing: Publishing, consenting: Consenting, join: Join
+) -> None:
+    member, wish = await join("ada", 5)
+    bare = Wish(wish.x_account, wish.target_account)
+    with pytest.raises(ConsentMissing):
+        await publishing.publish(member, bare)
+    with pytest.raises(ConsentOutdated):
+        await publishing.publish(member, Wish(wish.x_account, wish.target_account, 0))
+    assert await publishing.list_of(member) == []
+    assert await consenting.history(member) == []
+    await publishing.publish(member, wish)
+    assert (await consenting.present(member))[ConsentKind.PUBLISH].version == 1
+    await publishing.publish(member, bare)
+    await publishing.publish(member, wish)
+    assert len(await consenting.history(member)) == 1
+
+
+async def test_taking_the_consent_back_withdraws_everything(
+    publishing: Publishing, consenting: Consenting, lookup: Lookup, join: Join
+) -> None:
+    member, wish = await join("ada", 5)
+    await publishing.publish(member, wish)
+    await publishing.activate_pending()
+    assert await consenting.withdraw(member, ConsentKind.PUBLISH)
+    assert await answers(lookup, "5") == []
+    assert await publishing.list_of(member) == []
+    assert not await consenting.withdraw(member, ConsentKind.PUBLISH)
+
+
+async def test_withdrawing_stops_answering_at_once(
+    publishing: Publishing, lookup: Lookup, database: Database, join: Join, clock: FakeClock
+) -> None:
+    member, wish = await join("ada", 5)
+    published = await publishing.publish(member, wish)
+    await publishing.activate_pending()
+    with pytest.raises(UnknownPublication):
+        await publishing.withdraw((await join("eve", 6))[0], published.id)
+    assert await answers(lookup, "5") == ["ada.bsky.example"]
+    await publishing.withdraw(member, published.id)
+    assert await answers(lookup, "5") == []
+    assert await mapping_rows(database) == 0, "what no log has said leaves nothing behind"
+    with pytest.raises(UnknownPublication):
+        await publishing.withdraw(member, published.id)
+    with pytest.raises(MemberGone):
+        await publishing.withdraw(uuid4(), published.id)
+
+
+async def test_a_withdrawn_pending_mapping_never_answers(
+    publishing: Publishing, lookup: Lookup, join: Join
+) -> None:
+    member, wish = await join("ada", 5)
+    published = await publishing.publish(member, wish)
+    await publishing.withdraw(member, published.id)
+    assert await publishing.activate_pending() == 0
+    assert await answers(lookup, "5") == []
+
+
+async def test_of_a_logged_mapping_only_its_leaf_is_kept(
+    publishing: Publishing, database: Database, join: Join
+) -> None:
+    """The log has still to revoke the leaf; whose it was is nobody's business any more."""
+    member, wish = await join("ada", 5)
+    published = await publishing.publish(member, wish)
+    await publishing.activate_pending()
+    async with database.connection() as connection:
+        await connection.execute("UPDATE mapping SET leaf = 7")
+    await publishing.withdraw(member, published.id)
+    async with database.connection() as connection:
+        row = await connection.fetchrow("SELECT * FROM mapping")
+    assert row is not None
+    assert (row["state"], row["leaf"], row["x_id"]) == (MappingState.WITHDRAWN, 7, None)
+    assert "ada" not in str(dict(row))
+
+
+async def test_publishing_twice_is_publishing_once(
+    publishing: Publishing, database: Database, join: Join
+) -> None:
+    member, wish = await join("ada", 5)
+    first = await publishing.publish(member, wish)
+    assert await publishing.publish(member, wish) == first
+    await publishing.activate_pending()
+    assert (await publishing.publish(member, wish)).id == first.id
+    assert await mapping_rows(database) == 1
+
+
+async def test_two_clicks_at_once_publish_once(
+    publishing: Publishing, database: Database, join: Join
+) -> None:
+    member, wish = await join("ada", 5)
+    published = await asyncio.gather(*(publishing.publish(member, wish) for _ in range(4)))
+    assert len({publication.id for publication in published}) == 1
+    assert await mapping_rows(database) == 1
+
+
+async def test_each_network_has_its_own_publication(
+    membership: Membership, publishing: Publishing, lookup: Lookup, join: Join
+) -> None:
+    member, wish = await join("ada", 5)
+    other = await membership.link(member, at_mastodon("ada"))
+    await publishing.publish(member, wish)
+    await publishing.publish(member, Wish(wish.x_account, other.id))
+    await publishing.activate_pending()
+    assert sorted(await answers(lookup, "5")) == ["ada.bsky.example", "ada@social.example"]
+    bluesky = next(each for each in await publishing.list_of(member) if each.network is Network.BLUESKY)
+    await publishing.withdraw(member, bluesky.id)
+    assert await answers(lookup, "5") == ["ada@social.example"]
+    assert await publishing.withdraw_all(member) == 1
+    assert await answers(lookup, "5") == []
+
+
+async def test_another_target_takes_the_place_of_the_first(
+    membership: Membership, publishing: Publishing, lookup: Lookup, database: Database, join: Join
+) -> None:
+    member, wish = await join("ada", 5)
+    first = await publishing.publish(member, wish)
+    await publishing.activate_pending()
+    other = await membership.link(member, at_bluesky("ada2"))
+    second = await publishing.publish(member, Wish(wish.x_account, other.id))
+    assert (second.id, second.published_at) == (first.id, first.published_at)
+    assert await answers(lookup, "5") == [], "the former target is no longer meant"
+    await publishing.activate_pending()
+    assert await answers(lookup, "5") == ["ada2.bsky.example"]
+    assert await mapping_rows(database) == 1
+
+
+async def test_a_new_label_is_said_without_a_gap(
+    membership: Membership, publishing: Publishing, lookup: Lookup, database: Database, join: Join
+) -> None:
+    member, wish = await join("ada", 5)
+    await publishing.publish(member, wish)
+    await publishing.activate_pending()
+    await membership.sign_in(at_bluesky("ada", handle="ada.example"))
+    (publication,) = await publishing.list_of(member)
+    assert str(publication.target_handle) == "ada.example"
+    assert publication.state(publication.issued) is PublicationState.ACTIVE
+    assert await answers(lookup, "5") == ["ada.bsky.example"], (
+        "the former label answers until the new one does"
+    )
+    await membership.sign_in(at_bluesky("ada", handle="ada.dev.example"))
+    assert await publishing.activate_pending() == 1
+    assert await answers(lookup, "5") == ["ada.dev.example"]
+    assert await mapping_rows(database) == 1
+
+
+async def test_withdrawing_while_a_new_label_is_pending_withdraws_both(
+    membership: Membership, publishing: Publishing, lookup: Lookup, database: Database, join: Join
+) -> None:
+    member, wish = await join("ada", 5)
+    published = await publishing.publish(member, wish)
+    await publishing.activate_pending()
+    await membership.sign_in(at_bluesky("ada", handle="ada.example"))
+    await publishing.withdraw(member, published.id)
+    assert await answers(lookup, "5") == []
+    await publishing.activate_pending()
+    assert await answers(lookup, "5") == []
+    assert await mapping_rows(database) == 0
+
+
+async def test_a_better_proof_makes_a_stronger_mapping(
+    membership: Membership, publishing: Publishing, lookup: Lookup, join: Join
+) -> None:
+    member, wish = await join("ada", None)
+    await publishing.publish(member, wish)
+    await publishing.activate_pending()
+    await membership.link(member, on_x("ada", 5, post=2))
+    await publishing.activate_pending()
+    (publication,) = await publishing.list_of(member)
+    assert publication.strength is Strength.BOUND
+    assert await answers(lookup, "5") == ["ada.bsky.example"]
+
+
+async def test_a_mapping_runs_out_and_can_be_said_again(
+    membership: Membership, publishing: Publishing, lookup: Lookup, join: Join, clock: FakeClock
+) -> None:
+    member, wish = await join("ada", 5)
+    published = await publishing.publish(member, wish)
+    await publishing.activate_pending()
+    clock.advance(days=180)
+    assert await answers(lookup, "5") == []
+    (publication,) = await publishing.list_of(member)
+    assert publication.state(clock.now()) is PublicationState.EXPIRED
+    with pytest.raises(ProofTooOld):
+        await publishing.publish(member, wish)
+    await membership.sign_in(at_bluesky("ada", at=clock.now()))
+    with pytest.raises(ProofTooOld):
+        await publishing.publish(member, wish)
+    await membership.link(member, on_x("ada", 5, at=clock.now()))
+    await publishing.activate_pending()
+    assert await answers(lookup, "5") == ["ada.bsky.example"], (
+        "both proofs are new: it is said again by itself"
+    )
+    assert (await publishing.publish(member, wish)).id == published.id
+
+
+async def test_validity_counts_from_the_older_proof(
+    membership: Membership, publishing: Publishing, join: Join, clock: FakeClock
+) -> None:
+    """Signing in again must not keep a proof alive that was last seen months ago."""
+    member, wish = await join("ada", 5)
+    began = clock.now()
+    clock.advance(days=100)
+    await membership.sign_in(at_bluesky("ada", at=clock.now()))
+    published = await publishing.publish(member, wish)
+    assert published.expires == began + VALIDITY
+    assert published.issued == clock.now()
+
+
+async def test_what_ran_out_long_ago_is_forgotten(
+    publishing: Publishing, database: Database, join: Join, clock: FakeClock
+) -> None:
+    member, wish = await join("ada", 5)
+    await publishing.publish(member, wish)
+    store = PublicationStore(database)
+    clock.advance(days=180)
+    assert await store.drop_expired(clock.now(), 10) == 0
+    clock.advance(seconds=KEEP_EXPIRED / timedelta(seconds=1))
+    assert await store.drop_expired(clock.now(), 10) == 1
+    assert await publishing.list_of(member) == []
+    assert await mapping_rows(database) == 0
+
+
+async def test_what_a_moderator_hid_stays_hidden(
+    membership: Membership, publishing: Publishing, database: Database, lookup: Lookup, join: Join
+) -> None:
+    """Publishing again, or renaming, must not undo a moderator's decision."""
+    member, wish = await join("ada", 5)
+    published = await publishing.publish(member, wish)
+    await publishing.activate_pending()
+    async with database.connection() as connection:
+        await connection.execute("UPDATE mapping SET state = $1", MappingState.HIDDEN)
+    other = await membership.link(member, at_bluesky("ada2"))
+    for target in (wish.target_account, other.id):
+        with pytest.raises(PublicationHidden):
+            await publishing.publish(member, Wish(wish.x_account, target))
+    await membership.sign_in(at_bluesky("ada", handle="ada.example"))
+    await publishing.activate_pending()
+    assert await answers(lookup, "5") == []
+    assert (await publishing.list_of(member))[0].state(published.issued) is PublicationState.HIDDEN
+    await publishing.withdraw(member, published.id)
+
+
+async def test_unlinking_withdraws_what_is_published_of_the_account(
+    membership: Membership, publishing: Publishing, lookup: Lookup, join: Join
+) -> None:
+    member, wish = await join("ada", 5)
+    other = await membership.link(member, at_mastodon("ada"))
+    await publishing.publish(member, wish)
+    await publishing.publish(member, Wish(wish.x_account, other.id))
+    await publishing.activate_pending()
+    await membership.unlink(member, other.id)
+    assert await answers(lookup, "5") == ["ada.bsky.example"]
+    await membership.unlink(member, wish.x_account)
+    assert await answers(lookup, "5") == []
+
+
+async def test_many_pending_are_activated_in_batches(
+    publishing: Publishing, database: Database, join: Join, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("directory.publishing.ACTIVATION_BATCH", 2)
+    for number in range(5):
+        member, wish = await join("abcde"[number] * 3, 10 + number)
+        await publishing.publish(member, wish)
+    assert await publishing.activate_pending() == 5
+
+
+async def test_two_activators_share_the_work(publishing: Publishing, join: Join) -> None:
+    for number in range(6):
+        member, wish = await join("abcdef"[number] * 3, 10 + number)
+        await publishing.publish(member, wish)
+    assert sum(await asyncio.gather(publishing.activate_pending(), publishing.activate_pending())) == 6

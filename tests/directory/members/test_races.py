@@ -1,0 +1,201 @@
+"""Two who act on one member at the same moment, each over a connection of their own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from directory.lookup import Lookup
+from directory.members.consenting import Consenting
+from directory.members.consents import ConsentKind
+from directory.members.errors import MemberError
+from directory.members.leaving import Leaving
+from directory.members.membership import Membership
+from directory.members.permissions import Permissions
+from directory.members.publications import Wish
+from directory.networks.port import Purpose, TokenSet
+from directory.networks.sign_in_errors import NeedsSignIn
+from directory.publishing import Publishing
+from directory.store.database import Database
+from directory.store.members import MemberStore
+from directory.store.publications import PublicationStore
+from tests.directory.members.conftest import Join
+from tests.directory.members.people import ORIGIN, at_bluesky, at_mastodon, on_x
+from tests.directory.members.test_permissions import tokens
+from tests.directory.members.test_publishing import answers
+from tests.harness.clock import FakeClock
+
+ROUNDS = 8
+"""How often each race is run: who wins is up to the scheduler."""
+
+
+@pytest.fixture
+async def elsewhere(dsn: str, clock: FakeClock) -> AsyncIterator[Publishing]:
+    """Publishing in another process."""
+    database = await Database.connect(dsn, max_connections=4)
+    yield Publishing(MemberStore(database), PublicationStore(database), clock, ORIGIN)
+    await database.close()
+
+
+async def stray_mappings(database: Database) -> int:
+    """Mappings that answer, or will, though nobody means to publish them."""
+    async with database.connection() as connection:
+        return int(
+            await connection.fetchval(
+                "SELECT count(*) FROM mapping m WHERE NOT (state = 2 AND leaf IS NOT NULL) AND NOT EXISTS"
+                " (SELECT FROM publication p WHERE p.mapping = m.id OR p.replaces = m.id)"
+            )
+        )
+
+
+async def race(*actions: Coroutine[Any, Any, object]) -> list[BaseException]:
+    """Runs all at once; what a member may be told is fine, anything else is not."""
+    results = await asyncio.gather(*actions, return_exceptions=True)
+    failures = [result for result in results if isinstance(result, BaseException)]
+    for failure in failures:
+        assert isinstance(failure, MemberError | NeedsSignIn), repr(failure)
+    return failures
+
+
+async def test_erasing_and_publishing(
+    leaving: Leaving, publishing: Publishing, elsewhere: Publishing, join: Join, database: Database
+) -> None:
+    """A click on *publish* in one window, and on *erase* in another: nothing of them may answer after."""
+    for number in range(ROUNDS):
+        member, wish = await join("ada", 5)
+        if number % 2:
+            await publishing.publish(member, wish)
+            await publishing.activate_pending()
+        await race(
+            leaving.erase(member),
+            elsewhere.publish(member, wish),
+            elsewhere.activate_pending(),
+            publishing.publish(member, wish),
+            publishing.activate_pending(),
+        )
+        await publishing.activate_pending()
+        async with database.connection() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM mapping") == 0
+            assert await connection.fetchval("SELECT count(*) FROM member") == 0
+
+
+async def test_withdrawing_and_activating(
+    publishing: Publishing, elsewhere: Publishing, join: Join, database: Database, lookup: Lookup
+) -> None:
+    member, wish = await join("ada", 5)
+    for number in range(ROUNDS):
+        published = await publishing.publish(member, wish)
+        if number % 2:
+            await publishing.activate_pending()
+        await race(
+            publishing.withdraw(member, published.id),
+            elsewhere.activate_pending(),
+            elsewhere.activate_pending(),
+        )
+        await publishing.activate_pending()
+        assert await answers(lookup, "5") == []
+        assert await stray_mappings(database) == 0
+
+
+async def test_renaming_changing_and_activating(
+    membership: Membership, publishing: Publishing, elsewhere: Publishing, join: Join, database: Database
+) -> None:
+    member, wish = await join("ada", 5)
+    other = await membership.link(member, at_bluesky("ada2"))
+    await publishing.publish(member, wish)
+    for number in range(ROUNDS):
+        failures = await race(
+            membership.sign_in(at_bluesky("ada", handle=f"ada{number}.example")),
+            elsewhere.activate_pending(),
+            publishing.publish(member, Wish(wish.x_account, [wish.target_account, other.id][number % 2])),
+            elsewhere.activate_pending(),
+        )
+        assert failures == []
+        await publishing.activate_pending()
+        (publication,) = await publishing.list_of(member)
+        assert not publication.is_replacing
+        assert await stray_mappings(database) == 0
+        async with database.connection() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM mapping") == 1
+
+
+async def test_everything_at_once(
+    leaving: Leaving,
+    membership: Membership,
+    consenting: Consenting,
+    elsewhere: Publishing,
+    join: Join,
+) -> None:
+    """No two of them wait for each other: PostgreSQL would break such a tie with an error."""
+    for _ in range(ROUNDS):
+        member, wish = await join("ada", 5)
+        actions: list[Callable[[], Coroutine[Any, Any, object]]] = [
+            lambda: elsewhere.publish(member, wish),  # noqa: B023 - called in this round
+            lambda: consenting.withdraw(member, ConsentKind.PUBLISH),  # noqa: B023
+            lambda: membership.unlink(member, wish.x_account),  # noqa: B023
+            lambda: membership.link(member, on_x("ada", 5, post=2)),  # noqa: B023
+            lambda: membership.link(member, at_mastodon("ada")),  # noqa: B023
+            lambda: membership.sign_in(at_bluesky("ada", handle="ada.example")),
+            elsewhere.activate_pending,
+            lambda: leaving.export(member),  # noqa: B023
+        ]
+        await race(*(action() for action in actions))
+        await race(leaving.erase(member), *(action() for action in actions))
+        for left in await _members(membership):
+            await leaving.erase(left)
+
+
+async def _members(membership: Membership) -> list[UUID]:
+    """Whoever came back by a sign-in that was under way."""
+    back = await membership.sign_in(at_bluesky("ada"))
+    return [back.member]
+
+
+async def test_erasing_while_a_token_is_renewed(
+    leaving: Leaving, permissions: Permissions, join: Join, clock: FakeClock
+) -> None:
+    """The erasure waits, and revokes the new token: the old one is worth nothing by then."""
+    member, wish = await join("ada", 5)
+    account = wish.target_account
+    await permissions.keep(account, Purpose.FOLLOW, tokens("old", clock.now()))
+    clock.advance(hours=2)
+    erasure: asyncio.Task[object] | None = None
+
+    async def refresh(_old: TokenSet, now: Any) -> TokenSet:
+        nonlocal erasure
+        erasure = asyncio.create_task(leaving.erase(member))
+        await asyncio.sleep(0)
+        return tokens("new", now)
+
+    await permissions.fresh(account, Purpose.FOLLOW, refresh)
+    assert erasure is not None
+    await erasure
+    ((_, revoked),) = await permissions.claim_revocations(10)
+    assert revoked is not None
+    assert revoked.access == "new"
+
+
+async def test_erasing_while_a_permission_is_kept(
+    leaving: Leaving, permissions: Permissions, join: Join, clock: FakeClock, database: Database
+) -> None:
+    """A sign-in that comes back while the member leaves: its token is refused, or revoked."""
+    for number in range(ROUNDS):
+        member, wish = await join("ada", 5)
+        failures = await race(
+            permissions.keep(wish.target_account, Purpose.FOLLOW, tokens(f"{number}", clock.now())),
+            leaving.erase(member),
+        )
+        claimed = await permissions.claim_revocations(10)
+        assert len(failures) + len(claimed) == 1
+        async with database.connection() as connection:
+            assert await connection.fetchval("SELECT count(*) FROM token") == 0
+
+
+async def test_claiming_and_leaving(leaving: Leaving, membership: Membership, join: Join) -> None:
+    for _ in range(ROUNDS):
+        ada, _ = await join("ada", 5)
+        eve = (await membership.sign_in(at_bluesky("eve"))).member
+        await race(leaving.erase(ada), membership.link(eve, on_x("ada", 5)), leaving.export(eve))
+        await leaving.erase(eve)
