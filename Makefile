@@ -1,8 +1,8 @@
 # make run      start Passerelle on http://127.0.0.1:8000
 # make test     set up what the tests need, and run them all
 # make check    format, lint, types, import directions, templates, texts
-# Everything lands in .venv, node_modules and var; nothing is changed elsewhere
-# (but as root, `make test` installs the browser from the system's packages).
+# Everything lands in .venv, tests/*/node_modules and var. As root a little lands elsewhere: the database gets a
+# system user, `passerelle`, and the tests' browser comes from the system's packages.
 
 PYTHON ?= python3
 BIN := .venv/bin
