@@ -8,8 +8,10 @@ import { encode, seeded } from "./helpers.js";
 function frame(text, next, maxBytes = 1_000_000) {
   const bytes = typeof text === "string" ? encode(text) : text;
   const found = [];
-  const framer = new ElementFramer("x.js", maxBytes, (element) => found.push(new TextDecoder().decode(element)));
-  for (let at = 0; at < bytes.length; ) {
+  const framer = new ElementFramer("x.js", maxBytes, (element) =>
+    found.push(new TextDecoder().decode(element)),
+  );
+  for (let at = 0; at < bytes.length;) {
     const size = next();
     framer.push(bytes.slice(at, at + size));
     at += size;
@@ -30,7 +32,12 @@ function randomValue(random, depth) {
 }
 
 function randomObject(random, depth = 0) {
-  return Object.fromEntries(Array.from({ length: random(5) }, (_, i) => [WORDS[random(WORDS.length)] + i, randomValue(random, depth)]));
+  return Object.fromEntries(
+    Array.from({ length: random(5) }, (_, i) => [
+      WORDS[random(WORDS.length)] + i,
+      randomValue(random, depth),
+    ]),
+  );
 }
 
 test("any array of objects comes back whole, wherever the chunks are cut", () => {
@@ -39,7 +46,10 @@ test("any array of objects comes back whole, wherever the chunks are cut", () =>
     const objects = Array.from({ length: random(6) }, () => randomObject(random));
     const text = JSON.stringify(objects, null, random(3)) + [";", "", " ;\n", "\n"][random(4)];
     const largest = 1 + random(40);
-    assert.deepEqual(frame(text, () => 1 + random(largest)).map((each) => JSON.parse(each)), objects);
+    assert.deepEqual(
+      frame(text, () => 1 + random(largest)).map((each) => JSON.parse(each)),
+      objects,
+    );
   }
 });
 
@@ -54,13 +64,32 @@ test("every cut into two chunks gives the same objects", () => {
 });
 
 const BAD = {
-  "not-json": ["", "  ", "[", "[{}", '[{"a":"', "[{}]]", "[{}] x", "[{},]", "[,]", "[{} {}]", "]", "x", "[{}];[", "[x]", "[}"],
+  "not-json": [
+    "",
+    "  ",
+    "[",
+    "[{}",
+    '[{"a":"',
+    "[{}]]",
+    "[{}] x",
+    "[{},]",
+    "[,]",
+    "[{} {}]",
+    "]",
+    "x",
+    "[{}];[",
+    "[x]",
+    "[}",
+  ],
   "wrong-shape": ["{}", "[1]", '["a"]', "[[]]", "[null]", "[true]", "[-1]"],
 };
 for (const [code, texts] of Object.entries(BAD)) {
   for (const text of texts) {
     test(`${JSON.stringify(text)} is refused: ${code}`, () => {
-      assert.throws(() => frame(text, () => 1), (error) => error instanceof ArchiveError && error.code === code);
+      assert.throws(
+        () => frame(text, () => 1),
+        (error) => error instanceof ArchiveError && error.code === code,
+      );
     });
   }
 }

@@ -13,15 +13,29 @@ export function part(name, records, number = 0) {
 
 /** The rows of a list, by account numbers. */
 export function rows(key, ids) {
-  return ids.map((id) => ({ [key]: { accountId: id, userLink: `https://twitter.com/intent/user?user_id=${id}` } }));
+  return ids.map((id) => ({
+    [key]: { accountId: id, userLink: `https://twitter.com/intent/user?user_id=${id}` },
+  }));
 }
 
 export const following = (...ids) => part("following", rows("following", ids));
 
 /** A post that mentions people: `{ id: handle }`. */
 export function post(id, mentions) {
-  const user_mentions = Object.entries(mentions).map(([id_str, screen_name]) => ({ screen_name, id_str, id: id_str, name: "…" }));
-  return { tweet: { id_str: id, full_text: 'a "quoted" \\ {brace}', entities: { user_mentions }, in_reply_to_screen_name: "x" } };
+  const user_mentions = Object.entries(mentions).map(([id_str, screen_name]) => ({
+    screen_name,
+    id_str,
+    id: id_str,
+    name: "…",
+  }));
+  return {
+    tweet: {
+      id_str: id,
+      full_text: 'a "quoted" \\ {brace}',
+      entities: { user_mentions },
+      in_reply_to_screen_name: "x",
+    },
+  };
 }
 
 /** A ZIP as a File; `files` maps paths to texts, bytes, or [content, options of the writer]. */
@@ -39,12 +53,16 @@ export async function zipOf(files, name = "twitter-2024-01-01-abc.zip") {
 /** Reads one file, or loose files `{ path: text }`. */
 export function read(source, onProgress) {
   if (source instanceof File) return readArchive([{ path: source.name, file: source }], onProgress);
-  const chosen = Object.entries(source).map(([path, content]) => ({ path, file: new File([content], path.split("/").pop()) }));
+  const chosen = Object.entries(source).map(([path, content]) => ({
+    path,
+    file: new File([content], path.split("/").pop()),
+  }));
   return readArchive(chosen, onProgress);
 }
 
 /** The rows of a reading as the lines that would be sent. */
-export const linesOf = ({ people }) => [...people.rows()].map(({ id, handle, lists }) => `${id},${handle ?? ""},${lists}`);
+export const linesOf = ({ people }) =>
+  [...people.rows()].map(({ id, handle, lists }) => `${id},${handle ?? ""},${lists}`);
 
 /** Expects an ArchiveError of this code, and of this file if one is given. */
 export async function refuses(promise, code, file = undefined) {

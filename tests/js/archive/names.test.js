@@ -61,7 +61,8 @@ for (const path of [...LEFT, ...CLIMBING]) {
 }
 
 const known = (...paths) => paths.map((path) => recognise(path));
-const chosenOf = (...paths) => chooseArchive(known(...paths)).map(({ folder, name }) => (folder ? `${folder}/${name}` : name));
+const chosenOf = (...paths) =>
+  chooseArchive(known(...paths)).map(({ folder, name }) => (folder ? `${folder}/${name}` : name));
 const codeOf = (...paths) => {
   try {
     chooseArchive(known(...paths));
@@ -74,8 +75,22 @@ const codeOf = (...paths) => {
 
 test("lists come first, in the order of their parts, and posts last", () => {
   assert.deepEqual(
-    chosenOf("data/tweets.js", "data/following-part10.js", "data/account.js", "data/following-part2.js", "data/mute.js", "data/following.js"),
-    ["data/following.js", "data/following-part2.js", "data/following-part10.js", "data/mute.js", "data/account.js", "data/tweets.js"],
+    chosenOf(
+      "data/tweets.js",
+      "data/following-part10.js",
+      "data/account.js",
+      "data/following-part2.js",
+      "data/mute.js",
+      "data/following.js",
+    ),
+    [
+      "data/following.js",
+      "data/following-part2.js",
+      "data/following-part10.js",
+      "data/mute.js",
+      "data/account.js",
+      "data/tweets.js",
+    ],
   );
 });
 
@@ -103,12 +118,19 @@ test("a thousand parts are enough", () => {
 });
 
 test("archives from before 2019 are known by their files", () => {
-  for (const path of ["tweets.csv", "x/tweets.csv", "data/js/tweets/2012_01.js", "data/csv/2012_01.csv"]) assert.ok(isCsvEra(path), path);
-  for (const path of ["data/tweets.js", "my-tweets.csv", "data/following.js"]) assert.ok(!isCsvEra(path), path);
+  for (const path of ["tweets.csv", "x/tweets.csv", "data/js/tweets/2012_01.js", "data/csv/2012_01.csv"])
+    assert.ok(isCsvEra(path), path);
+  for (const path of ["data/tweets.js", "my-tweets.csv", "data/following.js"])
+    assert.ok(!isCsvEra(path), path);
 });
 
 test("requests and other lists are known for what they are", () => {
-  for (const path of ["follower-requests.js", "data/following-requests.js", "smartblock-following.js", "lists-member.js"]) {
+  for (const path of [
+    "follower-requests.js",
+    "data/following-requests.js",
+    "smartblock-following.js",
+    "lists-member.js",
+  ]) {
     assert.ok(isLookAlike(path), path);
   }
   for (const path of ["following.js", "follower.js", "lists.js"]) assert.ok(!isLookAlike(path), path);

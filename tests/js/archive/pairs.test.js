@@ -14,13 +14,25 @@ test("a line holds number, name and lists, and nothing else", () => {
   for (const list of ["following", "follower", "block", "mute"]) people.add(list, "12", `${list}.js`);
   people.add("mute", "13", "mute.js");
   people.see("12", "Alice", 1n);
-  assert.deepEqual([...pairLines(people.rows(), 10)], [{ text: "12,Alice,frbm\n13,,m\n", people: 2, named: 1 }]);
+  assert.deepEqual(
+    [...pairLines(people.rows(), 10)],
+    [{ text: "12,Alice,frbm\n13,,m\n", people: 2, named: 1 }],
+  );
 });
 
 test("long lists come in pieces that join to the whole", () => {
   const pieces = [...pairLines(peopleOf(25_001).rows(), 100_000)];
-  assert.deepEqual(pieces.map(({ people }) => people), [10_000, 10_000, 5_001]);
-  assert.equal(pieces.map(({ text }) => text).join("").split("\n").length, 25_002);
+  assert.deepEqual(
+    pieces.map(({ people }) => people),
+    [10_000, 10_000, 5_001],
+  );
+  assert.equal(
+    pieces
+      .map(({ text }) => text)
+      .join("")
+      .split("\n").length,
+    25_002,
+  );
 });
 
 test("no more people leave than are asked for", () => {

@@ -33,7 +33,8 @@ for (const [kind, text] of TAKEN) {
   });
 }
 
-test("only the first = ends it", () => assert.equal(rest("following", 'window.YTD.following.part0 = ["a=b"]'), ' ["a=b"]'));
+test("only the first = ends it", () =>
+  assert.equal(rest("following", 'window.YTD.following.part0 = ["a=b"]'), ' ["a=b"]'));
 
 const REFUSED = [
   ["following", "window.YTD.follower.part0 = []", "wrong-prefix"],
@@ -52,7 +53,10 @@ const REFUSED = [
 for (const [kind, text, code] of REFUSED) {
   test(`${JSON.stringify(text.slice(0, 40))} does not begin as ${kind} does: ${code}`, () => {
     for (const size of [1, 5, 1_000]) {
-      assert.throws(() => rest(kind, text, size), (error) => error instanceof ArchiveError && error.code === code && error.file === `${kind}.js`);
+      assert.throws(
+        () => rest(kind, text, size),
+        (error) => error instanceof ArchiveError && error.code === code && error.file === `${kind}.js`,
+      );
     }
   });
 }

@@ -3,7 +3,9 @@ import test from "node:test";
 import { MAX_ROWS_PER_LIST } from "../../../web/static/js/archive/limits.js";
 import { following, linesOf, part, post, read, refuses, rows, zipOf } from "./helpers.js";
 
-const ACCOUNT = part("account", [{ account: { email: "somebody@example.org", accountId: "7", username: "alice" } }]);
+const ACCOUNT = part("account", [
+  { account: { email: "somebody@example.org", accountId: "7", username: "alice" } },
+]);
 const WHOLE = {
   "data/following.js": following("11", "12"),
   "data/following-part1.js": part("following", rows("following", ["13"]), 1),
@@ -18,7 +20,8 @@ const WHOLE = {
 };
 const WHOLE_LINES = ["11,bob,fm", "12,,fr", "13,,f", "14,carol,r", "15,,bm"];
 
-const loose = (files) => Object.fromEntries(Object.entries(files).map(([path, text]) => [path.replace("data/", ""), text]));
+const loose = (files) =>
+  Object.fromEntries(Object.entries(files).map(([path, text]) => [path.replace("data/", ""), text]));
 
 test("a ZIP gives everybody on its lists once, and names from posts", async () => {
   const reading = await read(await zipOf(WHOLE));
@@ -28,13 +31,18 @@ test("a ZIP gives everybody on its lists once, and names from posts", async () =
 });
 
 test("a leading folder, another name and stored entries change nothing", async () => {
-  const files = Object.entries(WHOLE).map(([path, content]) => [`twitter-x/${path}`, [content, { level: 0 }]]);
+  const files = Object.entries(WHOLE).map(([path, content]) => [
+    `twitter-x/${path}`,
+    [content, { level: 0 }],
+  ]);
   assert.deepEqual(linesOf(await read(await zipOf(Object.fromEntries(files), "archive.bin"))), WHOLE_LINES);
 });
 
 test("loose files and a folder's give the same", async () => {
   assert.deepEqual(linesOf(await read(loose(WHOLE))), WHOLE_LINES);
-  const folder = Object.fromEntries(Object.entries(WHOLE).map(([path, content]) => [`downloads/twitter/${path}`, content]));
+  const folder = Object.fromEntries(
+    Object.entries(WHOLE).map(([path, content]) => [`downloads/twitter/${path}`, content]),
+  );
   assert.deepEqual(linesOf(await read(folder)), WHOLE_LINES);
 });
 
@@ -51,8 +59,14 @@ test("a byte order mark and a last ; are passed over", async () => {
 });
 
 test("the manifest names the owner, and tells of missing parts", async () => {
-  const manifest = { userInfo: { accountId: "7", userName: "alice" }, dataTypes: { following: { files: [{ count: "2" }] } } };
-  const files = { "following.js": following("11"), "manifest.js": `window.__THAR_CONFIG = ${JSON.stringify(manifest)};\n` };
+  const manifest = {
+    userInfo: { accountId: "7", userName: "alice" },
+    dataTypes: { following: { files: [{ count: "2" }] } },
+  };
+  const files = {
+    "following.js": following("11"),
+    "manifest.js": `window.__THAR_CONFIG = ${JSON.stringify(manifest)};\n`,
+  };
   const reading = await read(files);
   assert.deepEqual(reading.owner, { id: "7", handle: "alice" });
   assert.deepEqual(reading.notices, ["parts-missing", "names-missing"]);
@@ -71,7 +85,13 @@ test("without following.js the other lists are read, and it is said", async () =
 });
 
 test("posts that cannot be understood cost names, not people", async () => {
-  for (const tweets of ["window.YTD.tweets.part0 = [{", "<html lang=en>", "", "window.YTD.tweets.part0 = [1]", `window.YTD.tweets.part0 = [{"screen_name"}]`]) {
+  for (const tweets of [
+    "window.YTD.tweets.part0 = [{",
+    "<html lang=en>",
+    "",
+    "window.YTD.tweets.part0 = [1]",
+    `window.YTD.tweets.part0 = [{"screen_name"}]`,
+  ]) {
     const reading = await read({ ...loose(WHOLE), "tweets.js": tweets });
     assert.deepEqual(reading.notices, ["names-unread"], tweets);
     assert.equal(reading.people.size, 5);
@@ -79,11 +99,17 @@ test("posts that cannot be understood cost names, not people", async () => {
 });
 
 test("a million people on one list are read, and not one more", async () => {
-  const lines = Array.from({ length: MAX_ROWS_PER_LIST }, (_, i) => `{"following":{"accountId":"${1_000_000_000_000 + i}"}}`);
+  const lines = Array.from(
+    { length: MAX_ROWS_PER_LIST },
+    (_, i) => `{"following":{"accountId":"${1_000_000_000_000 + i}"}}`,
+  );
   const many = `window.YTD.following.part0 = [${lines.join(",")}]`;
   const { people } = await read({ "following.js": many });
   assert.equal(people.size, MAX_ROWS_PER_LIST);
-  assert.throws(() => people.add("following", "1", "following.js"), { name: "ArchiveError", code: "too-many-rows" });
+  assert.throws(() => people.add("following", "1", "following.js"), {
+    name: "ArchiveError",
+    code: "too-many-rows",
+  });
   people.add("follower", "1", "follower.js");
 });
 
@@ -101,11 +127,23 @@ const LOOSE = {
   "JSON with a comment": [{ "following.js": following("11").replace("[", "[ /* */") }, "not-json"],
   "other rows": [{ "following.js": part("following", rows("follower", ["1"])) }, "wrong-shape"],
   "one object, no list": [{ "following.js": "window.YTD.following.part0 = {}" }, "wrong-shape"],
-  "numbers for strings": [{ "following.js": part("following", rows("following", [1234567890123456789n].map(Number))) }, "numbers-for-strings"],
+  "numbers for strings": [
+    { "following.js": part("following", rows("following", [1234567890123456789n].map(Number))) },
+    "numbers-for-strings",
+  ],
   "30 digits": [{ "following.js": following("1".repeat(30)) }, "bad-id"],
-  "a row of 70 kB": [{ "following.js": part("following", [{ following: { accountId: "1", userLink: "x".repeat(70_000) } }]) }, "row-too-long"],
-  "an account with a number": [{ "following.js": following("1"), "account.js": part("account", [{ account: { accountId: 7 } }]) }, "numbers-for-strings"],
-  "two of one name": [{ "a/following.js": following("1"), "b/following.js": following("2") }, "several-archives"],
+  "a row of 70 kB": [
+    { "following.js": part("following", [{ following: { accountId: "1", userLink: "x".repeat(70_000) } }]) },
+    "row-too-long",
+  ],
+  "an account with a number": [
+    { "following.js": following("1"), "account.js": part("account", [{ account: { accountId: 7 } }]) },
+    "numbers-for-strings",
+  ],
+  "two of one name": [
+    { "a/following.js": following("1"), "b/following.js": following("2") },
+    "several-archives",
+  ],
 };
 for (const [what, [files, code]] of Object.entries(LOOSE)) {
   test(`${what}: ${code}`, () => refuses(read(files), code));
@@ -113,8 +151,21 @@ for (const [what, [files, code]] of Object.entries(LOOSE)) {
 
 const HEADS = {
   "not-a-zip": ["hello", "\x89PNG", "%PDF-1.7", "PK\x09\x09"],
-  "not-a-zip-packed": ["Rar!\x1a\x07", "7z\xbc\xaf\x27\x1c", "\x1f\x8b\x08", "BZh9", "\xfd7zXZ\0", `${"a".repeat(257)}ustar`],
-  "not-a-zip-page": ["<!DOCTYPE html>", "\n<html>", "\xef\xbb\xbf<!doctype html>", "<?xml version=", "<!-- saved from -->"],
+  "not-a-zip-packed": [
+    "Rar!\x1a\x07",
+    "7z\xbc\xaf\x27\x1c",
+    "\x1f\x8b\x08",
+    "BZh9",
+    "\xfd7zXZ\0",
+    `${"a".repeat(257)}ustar`,
+  ],
+  "not-a-zip-page": [
+    "<!DOCTYPE html>",
+    "\n<html>",
+    "\xef\xbb\xbf<!doctype html>",
+    "<?xml version=",
+    "<!-- saved from -->",
+  ],
   "file-empty": [""],
   "zip-truncated": [`PK\x03\x04${"x".repeat(1_000)}`],
 };
@@ -134,7 +185,10 @@ test("two ZIPs, or a ZIP among files, are taken one at a time", async () => {
 
 test("a file that cannot be read any more is named", async () => {
   const file = new File([following("1")], "following.js");
-  file.stream = () => new ReadableStream({ start: (controller) => controller.error(new DOMException("gone", "NotReadableError")) });
+  file.stream = () =>
+    new ReadableStream({
+      start: (controller) => controller.error(new DOMException("gone", "NotReadableError")),
+    });
   const { readArchive } = await import("../../../web/static/js/archive/read.js");
   await refuses(readArchive([{ path: file.name, file }]), "unreadable", "following.js");
 });

@@ -19,7 +19,10 @@ const codeOf = (run) => {
 
 test("a row is its account number; its link may be on any site", () => {
   const userLink = "https://x.com/intent/user?user_id=1";
-  assert.equal(readRow("following", bytesOf({ following: { accountId: "9223372036854775807", userLink } }), "f.js"), "9223372036854775807");
+  assert.equal(
+    readRow("following", bytesOf({ following: { accountId: "9223372036854775807", userLink } }), "f.js"),
+    "9223372036854775807",
+  );
   assert.equal(readRow("block", bytesOf({ blocking: { accountId: "12" } }), "b.js"), "12");
   assert.equal(readRow("mute", bytesOf({ muting: { accountId: "13" } }), "m.js"), "13");
 });
@@ -43,32 +46,62 @@ const ID_CODES = [
 ];
 for (const [accountId, code] of ID_CODES) {
   test(`the account number ${JSON.stringify(accountId)} is refused: ${code}`, () => {
-    assert.equal(codeOf(() => readRow("following", bytesOf({ following: { accountId } }), "f.js")), code);
+    assert.equal(
+      codeOf(() => readRow("following", bytesOf({ following: { accountId } }), "f.js")),
+      code,
+    );
   });
 }
 
 test("a list under another's name is refused, not read as that one", () => {
   const row = bytesOf({ follower: { accountId: "12" } });
-  assert.equal(codeOf(() => readRow("following", row, "following.js")), "wrong-shape");
+  assert.equal(
+    codeOf(() => readRow("following", row, "following.js")),
+    "wrong-shape",
+  );
   for (const text of ["{}", '{"following":null}', '{"following":"12"}', '{"following":[]}']) {
-    assert.equal(codeOf(() => readRow("following", bytesOf(text), "following.js")), "wrong-shape", text);
+    assert.equal(
+      codeOf(() => readRow("following", bytesOf(text), "following.js")),
+      "wrong-shape",
+      text,
+    );
   }
-  assert.equal(codeOf(() => readRow("following", bytesOf('{"following":{"accountId":NaN}}'), "f.js")), "not-json");
-  assert.equal(codeOf(() => readRow("following", Uint8Array.of(0x7b, 0xff, 0x7d), "f.js")), "not-json");
+  assert.equal(
+    codeOf(() => readRow("following", bytesOf('{"following":{"accountId":NaN}}'), "f.js")),
+    "not-json",
+  );
+  assert.equal(
+    codeOf(() => readRow("following", Uint8Array.of(0x7b, 0xff, 0x7d), "f.js")),
+    "not-json",
+  );
 });
 
 test("of an account nothing is kept but number and name", () => {
   const account = { email: "somebody@example.org", accountId: "7", username: "alice", createdAt: "2010" };
   assert.deepEqual(readAccount(bytesOf({ account }), "account.js"), { id: "7", handle: "alice" });
-  assert.deepEqual(readAccount(bytesOf({ account: { accountId: "7", username: "a b" } }), "account.js"), { id: "7", handle: null });
+  assert.deepEqual(readAccount(bytesOf({ account: { accountId: "7", username: "a b" } }), "account.js"), {
+    id: "7",
+    handle: null,
+  });
 });
 
 test("a manifest says whose it is and what it counts, as far as it does", () => {
-  const dataTypes = { following: { files: [{ count: "3" }, { count: 4 }] }, follower: {}, mute: { files: "x" }, block: { files: [null] } };
+  const dataTypes = {
+    following: { files: [{ count: "3" }, { count: 4 }] },
+    follower: {},
+    mute: { files: "x" },
+    block: { files: [null] },
+  };
   const userInfo = { accountId: "7", userName: "alice" };
-  assert.deepEqual(readManifest(bytesOf({ userInfo, dataTypes }), "m.js"), { owner: { id: "7", handle: "alice" }, counts: { following: 7, block: 0 } });
+  assert.deepEqual(readManifest(bytesOf({ userInfo, dataTypes }), "m.js"), {
+    owner: { id: "7", handle: "alice" },
+    counts: { following: 7, block: 0 },
+  });
   assert.deepEqual(readManifest(bytesOf({}), "m.js"), { owner: null, counts: {} });
-  assert.equal(codeOf(() => readManifest(bytesOf("[]"), "m.js")), "wrong-shape");
+  assert.equal(
+    codeOf(() => readManifest(bytesOf("[]"), "m.js")),
+    "wrong-shape",
+  );
 });
 
 /** The name of somebody after these posts, when these people are on the lists. */
@@ -148,5 +181,10 @@ test("mentions that name nobody are passed over", () => {
     const odd = { tweet: { id_str: "1", entities: { user_mentions }, screen_name: "x" } };
     assert.equal(nameAfter("5", ["5"], odd), null);
   }
-  for (const each of [{ tweet: { screen_name: "x" } }, { tweet: [], screen_name: "x" }, { screen_name: "x", entities: [] }]) nameAfter("5", ["5"], each);
+  for (const each of [
+    { tweet: { screen_name: "x" } },
+    { tweet: [], screen_name: "x" },
+    { screen_name: "x", entities: [] },
+  ])
+    nameAfter("5", ["5"], each);
 });

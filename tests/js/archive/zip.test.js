@@ -23,7 +23,11 @@ const END = "PK\x05\x06";
 test("every cut of a ZIP is refused, and nothing else escapes", async () => {
   const bytes = await bytesOf(await zipOf(FOLLOWING));
   for (let length = 4; length < bytes.length; length++) {
-    await assert.rejects(read(fileOf(bytes.subarray(0, length))), { name: "ArchiveError", code: /^zip-(truncated|broken)$/ }, String(length));
+    await assert.rejects(
+      read(fileOf(bytes.subarray(0, length))),
+      { name: "ArchiveError", code: /^zip-(truncated|broken)$/ },
+      String(length),
+    );
   }
 });
 
@@ -42,10 +46,19 @@ test("every changed byte of a ZIP gives the same people, or an ArchiveError", as
 });
 
 test("an entry with a password is refused, with either method", async () => {
-  for (const options of [{ password: "x", zipCrypto: true }, { rawPassword: encode("x"), zipCrypto: true }]) {
-    await refuses(read(await zipOf({ "data/following.js": [following("11"), options] })), "zip-encrypted", "following.js");
+  for (const options of [
+    { password: "x", zipCrypto: true },
+    { rawPassword: encode("x"), zipCrypto: true },
+  ]) {
+    await refuses(
+      read(await zipOf({ "data/following.js": [following("11"), options] })),
+      "zip-encrypted",
+      "following.js",
+    );
   }
-  const aes = await patched(await zipOf(FOLLOWING), CENTRAL, (view, at) => view.setUint16(at + 8, view.getUint16(at + 8, true) | 1, true));
+  const aes = await patched(await zipOf(FOLLOWING), CENTRAL, (view, at) =>
+    view.setUint16(at + 8, view.getUint16(at + 8, true) | 1, true),
+  );
   await refuses(read(aes), "zip-encrypted", "following.js");
 });
 
@@ -55,7 +68,9 @@ test("a password on files that are not opened does not matter", async () => {
 });
 
 test("a method that browsers do not know is refused", async () => {
-  const lzma = await patched(await zipOf(FOLLOWING), CENTRAL, (view, at) => view.setUint16(at + 10, 14, true));
+  const lzma = await patched(await zipOf(FOLLOWING), CENTRAL, (view, at) =>
+    view.setUint16(at + 10, 14, true),
+  );
   await refuses(read(lzma), "zip-method", "following.js");
 });
 
@@ -66,7 +81,10 @@ test("an archive inside a ZIP is pointed out", async () => {
 });
 
 test("an archive from before 2019 is pointed out", async () => {
-  await refuses(read(await zipOf({ "tweets.csv": "x", "index.html": "x", "data/js/tweets/2012_01.js": "x" })), "csv-era");
+  await refuses(
+    read(await zipOf({ "tweets.csv": "x", "index.html": "x", "data/js/tweets/2012_01.js": "x" })),
+    "csv-era",
+  );
 });
 
 test("a ZIP of something else holds no list", async () => {
@@ -78,7 +96,8 @@ test("names that climb are not opened, wherever they would lead", async () => {
   const files = { "../following.js": following("66"), "/data/following.js": following("67"), ...FOLLOWING };
   const renamed = (await bytesOf(await zipOf({ "xx/following.js": following("66"), ...FOLLOWING }))).slice();
   const text = Buffer.from(renamed.buffer);
-  for (let at = text.indexOf("xx/"); at >= 0; at = text.indexOf("xx/", at + 1)) renamed.set(encode("../"), at);
+  for (let at = text.indexOf("xx/"); at >= 0; at = text.indexOf("xx/", at + 1))
+    renamed.set(encode("../"), at);
   for (const archive of [await zipOf(files).catch(() => null), fileOf(renamed)]) {
     if (archive) assert.deepEqual(linesOf(await read(archive)), ["11,,f"]);
   }
@@ -95,15 +114,24 @@ test("what unpacks to far more than it can hold is not opened", async () => {
 
 /** A directory that lies about the size would slip below the limits; the data may not be longer than it says. */
 test("data longer than its directory says is refused", async () => {
-  const archive = await zipOf({ "data/following.js": following(...Array.from({ length: 5_000 }, (_, i) => String(i + 1))) });
+  const archive = await zipOf({
+    "data/following.js": following(...Array.from({ length: 5_000 }, (_, i) => String(i + 1))),
+  });
   const lie = (view, at) => view.setUint32(at, 100, true);
-  const lying = await patched(await patched(archive, CENTRAL, (view, at) => lie(view, at + 24)), LOCAL, (view, at) => lie(view, at + 22));
+  const lying = await patched(
+    await patched(archive, CENTRAL, (view, at) => lie(view, at + 24)),
+    LOCAL,
+    (view, at) => lie(view, at + 22),
+  );
   await refuses(read(lying), "zip-broken", "following.js");
 });
 
 test("posts beyond the limit are refused before they are read", async () => {
   const zip64 = { zip64: true };
-  const archive = await zipOf({ ...FOLLOWING, "data/tweets.js": [part("tweets", [post("1", { 11: "bob" })]), zip64] });
+  const archive = await zipOf({
+    ...FOLLOWING,
+    "data/tweets.js": [part("tweets", [post("1", { 11: "bob" })]), zip64],
+  });
   const huge = await patched(archive, CENTRAL, (view, at) => {
     const extra = at + 46 + view.getUint16(at + 28, true);
     assert.equal(view.getUint16(extra, true), 1);
@@ -122,7 +150,9 @@ test("damaged posts cost names, not people", async () => {
 });
 
 test("a directory that promises more entries than any archive is not held in memory", async () => {
-  const crowded = await patched(await zipOf(FOLLOWING), END, (view, at) => view.setUint32(at + 12, 0xfffffff0, true));
+  const crowded = await patched(await zipOf(FOLLOWING), END, (view, at) =>
+    view.setUint32(at + 12, 0xfffffff0, true),
+  );
   await assert.rejects(read(crowded), { name: "ArchiveError", code: /^zip-(too-many-files|broken)$/ });
 });
 

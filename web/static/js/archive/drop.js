@@ -47,7 +47,10 @@ class ArchiveDrop {
       const { files } = view.folder.files?.length ? view.folder : view.files;
       this.start(gatherFiles(files ?? []));
     });
-    for (const [input, other] of [[view.files, view.folder], [view.folder, view.files]]) {
+    for (const [input, other] of [
+      [view.files, view.folder],
+      [view.folder, view.files],
+    ]) {
       // Choosing the same archive once more, after an error or a cancel, has to count as a change.
       input.addEventListener("click", () => (input.value = ""));
       input.addEventListener("change", () => {
@@ -97,8 +100,7 @@ class ArchiveDrop {
     } catch (error) {
       if (this.run === run) this.fail(error);
     }
-    if (this.run !== run) return;
-    this.run = null;
+    if (this.run === run) this.run = null;
   }
 
   /**
@@ -107,9 +109,13 @@ class ArchiveDrop {
    */
   async readAndAsk(chosen, signal) {
     const { view } = this;
-    const summary = await readInWorker({ chosen, maxPeople: view.maxPeople }, signal, ({ stage, done, total }) => {
-      view.advance(stage, total > 0 ? Math.min(1, done / total) : null);
-    });
+    const summary = await readInWorker(
+      { chosen, maxPeople: view.maxPeople },
+      signal,
+      ({ stage, done, total }) => {
+        view.advance(stage, total > 0 ? Math.min(1, done / total) : null);
+      },
+    );
     const said = { people: summary.people, asked: summary.asked, named: summary.named };
     if (summary.people === 0) {
       view.finish();
@@ -153,6 +159,7 @@ function readInWorker(task, signal, onProgress) {
       reject(new ReadingError("reader-failed", ""));
     };
     worker.onmessage = (/** @type {MessageEvent<Message>} */ { data }) => {
+      if (signal.aborted) return;
       if (data.type === "progress") onProgress(data.progress);
       else if (data.type === "done") resolve(data.summary);
       else reject(new ReadingError(data.code, data.file));

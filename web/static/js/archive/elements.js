@@ -82,7 +82,8 @@ export class ElementFramer {
     if (IS_SPACE[byte]) return i + 1;
     switch (this.at) {
       case At.ARRAY:
-        if (byte !== OPEN_ARRAY) throw new ArchiveError(byte === OPEN_OBJECT ? "wrong-shape" : "not-json", this.name);
+        if (byte !== OPEN_ARRAY)
+          throw new ArchiveError(byte === OPEN_OBJECT ? "wrong-shape" : "not-json", this.name);
         this.at = At.FIRST;
         return i + 1;
       case At.COMMA:
@@ -108,7 +109,10 @@ export class ElementFramer {
       this.at = At.OBJECT;
       this.depth = 1;
     } else {
-      throw new ArchiveError(/["[\d\-tfn]/.test(String.fromCharCode(byte)) ? "wrong-shape" : "not-json", this.name);
+      throw new ArchiveError(
+        /["[\d\-tfn]/.test(String.fromCharCode(byte)) ? "wrong-shape" : "not-json",
+        this.name,
+      );
     }
     return i + 1;
   }

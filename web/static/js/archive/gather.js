@@ -26,7 +26,9 @@ export function gatherFiles(files) {
  * @returns {Promise<Chosen[]>}
  */
 export async function gatherDropped(transfer) {
-  const entries = Array.from(transfer.items, (item) => (item.kind === "file" ? item.webkitGetAsEntry() : null));
+  const entries = Array.from(transfer.items, (item) =>
+    item.kind === "file" ? item.webkitGetAsEntry() : null,
+  );
   if (!entries.some((entry) => entry?.isDirectory)) return gatherFiles(transfer.files);
   const gathered = [];
   for (const entry of entries) if (entry) gathered.push(...(await gatherEntry(entry, entry.name, 0)));
@@ -42,7 +44,9 @@ export async function gatherDropped(transfer) {
 async function gatherEntry(entry, path, depth) {
   if (entry.isFile) {
     if (depth > 0 && !isWanted(path)) return [];
-    const file = await new Promise((resolve, reject) => /** @type {FileSystemFileEntry} */ (entry).file(resolve, reject));
+    const file = await new Promise((resolve, reject) =>
+      /** @type {FileSystemFileEntry} */ (entry).file(resolve, reject),
+    );
     return [{ path, file }];
   }
   // Folders of pictures can hold a hundred thousand files, and none that we open.

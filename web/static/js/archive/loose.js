@@ -4,7 +4,7 @@ import { chooseArchive, isCsvEra, isLookAlike, recognise } from "./names.js";
 
 /**
  * @typedef {import("./zip.js").Source} Source
- * @typedef {{ path: string, file: File }} Chosen - a file a person chose; `path` from the folder they chose, if it was one
+ * @typedef {{ path: string, file: File }} Chosen - what a person chose; `path` starts at the chosen folder
  */
 
 /**

@@ -11,12 +11,23 @@ import { MAX_OPENED_FILES, MAX_PATH_CHARS } from "./limits.js";
 
 /** In the order in which they are read: names are kept only for people that a list has named before. */
 export const KINDS = Object.freeze(
-  /** @type {readonly Kind[]} */ (["following", "follower", "block", "mute", "account", "manifest", "tweets"]),
+  /** @type {readonly Kind[]} */ ([
+    "following",
+    "follower",
+    "block",
+    "mute",
+    "account",
+    "manifest",
+    "tweets",
+  ]),
 );
-export const LISTS = Object.freeze(/** @type {readonly List[]} */ (["following", "follower", "block", "mute"]));
+export const LISTS = Object.freeze(
+  /** @type {readonly List[]} */ (["following", "follower", "block", "mute"]),
+);
 
 const NAME = /^(?:(following|follower|block|mute|tweets?)(?:-part(\d{1,5}))?|(account|manifest))\.js$/;
-const LOOK_ALIKE = /(?:^|\/)(?:(?:follower|following)-requests?|smartblock-following|lists-[a-z-]+)(?:-part\d+)?\.js$/;
+const LOOK_ALIKE =
+  /(?:^|\/)(?:(?:follower|following)-requests?|smartblock-following|lists-[a-z-]+)(?:-part\d+)?\.js$/;
 const CSV_ERA = /(?:^|\/)(?:tweets\.csv|data\/csv\/[^/]+|data\/js\/tweets\/[^/]+)$/;
 
 /**

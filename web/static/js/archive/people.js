@@ -15,7 +15,9 @@ export const LETTERS = Object.freeze(
   /** @type {Record<List, string>} */ ({ following: "f", follower: "r", block: "b", mute: "m" }),
 );
 const LETTERS_BY_BITS = Array.from({ length: 1 << LISTS.length }, (_, bits) =>
-  LISTS.filter((_, index) => bits & (1 << index)).map((list) => LETTERS[list]).join(""),
+  LISTS.filter((_, index) => bits & (1 << index))
+    .map((list) => LETTERS[list])
+    .join(""),
 );
 
 /** Everybody in the lists of one archive, once. */
@@ -43,7 +45,8 @@ export class People {
     const place = this.places.get(id) ?? this.places.size;
     if (place === this.places.size) this.places.set(id, place);
     this.lists.set(place, this.lists.get(place) | (1 << LISTS.indexOf(list)));
-    if (++this.counts[list] > MAX_ROWS_PER_LIST || this.size > MAX_PEOPLE) throw new ArchiveError("too-many-rows", file);
+    if (++this.counts[list] > MAX_ROWS_PER_LIST || this.size > MAX_PEOPLE)
+      throw new ArchiveError("too-many-rows", file);
   }
 
   /**

@@ -30,7 +30,14 @@ import { openZip } from "./zip.js";
  */
 
 /** A fault of these in the posts costs names, not people. */
-const COSTS_NAMES = Object.freeze(["not-json", "wrong-shape", "wrong-prefix", "no-assignment", "row-too-long", "zip-broken"]);
+const COSTS_NAMES = Object.freeze([
+  "not-json",
+  "wrong-shape",
+  "wrong-prefix",
+  "no-assignment",
+  "row-too-long",
+  "zip-broken",
+]);
 
 /** @type {Readonly<Record<Kind, number>>} decompressed bytes, all parts together */
 const MAX_BYTES = Object.freeze({
@@ -158,7 +165,9 @@ class ArchiveReading {
       case "tweets":
         return new ElementFramer(name, MAX_TWEET_BYTES, (bytes) => readMentions(bytes, this.people, name));
       default:
-        return new ElementFramer(name, MAX_ROW_BYTES, (bytes) => this.people.add(kind, readRow(kind, bytes, name), name));
+        return new ElementFramer(name, MAX_ROW_BYTES, (bytes) =>
+          this.people.add(kind, readRow(kind, bytes, name), name),
+        );
     }
   }
 

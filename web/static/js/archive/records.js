@@ -91,7 +91,8 @@ export function readMentions(bytes, people, file) {
 function holdsScreenName(bytes) {
   for (let at = bytes.indexOf(0x5f); at >= 0; at = bytes.indexOf(0x5f, at + 1)) {
     // "s…n_n: seven bytes before the _, and one after it, leave in_reply_to_screen_name out.
-    if (bytes[at - 7] === 0x22 && bytes[at - 6] === 0x73 && bytes[at - 1] === 0x6e && bytes[at + 1] === 0x6e) return true;
+    if (bytes[at - 7] === 0x22 && bytes[at - 6] === 0x73 && bytes[at - 1] === 0x6e && bytes[at + 1] === 0x6e)
+      return true;
   }
   return false;
 }

@@ -24,15 +24,21 @@ import { readArchive } from "./read.js";
 /** Milliseconds between two messages of progress. */
 const PROGRESS_INTERVAL_MS = 100;
 
-self.addEventListener("message", async (/** @type {MessageEvent<Task>} */ { data: { chosen, maxPeople } }) => {
-  try {
-    tell({ type: "done", summary: summarise(await readArchive(chosen, throttled(tellProgress)), maxPeople) });
-  } catch (error) {
-    const { code, file, cause } = asArchiveError(error, chosen[0]?.file.name);
-    if (code === "reader-failed") console.error(cause);
-    tell({ type: "failed", code, file });
-  }
-});
+self.addEventListener(
+  "message",
+  async (/** @type {MessageEvent<Task>} */ { data: { chosen, maxPeople } }) => {
+    try {
+      tell({
+        type: "done",
+        summary: summarise(await readArchive(chosen, throttled(tellProgress)), maxPeople),
+      });
+    } catch (error) {
+      const { code, file, cause } = asArchiveError(error, chosen[0]?.file.name);
+      if (code === "reader-failed") console.error(cause);
+      tell({ type: "failed", code, file });
+    }
+  },
+);
 
 /**
  * @param {import("./read.js").Reading} reading

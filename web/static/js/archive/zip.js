@@ -18,7 +18,13 @@ import { chooseArchive, isCsvEra, recognise } from "./names.js";
  */
 
 // No worker of the library's own (the reader runs in one already), and none of its WebAssembly.
-zip.configure({ useWebWorkers: false, useCompressionStream: true, workerURI: "", wasmURI: "", chunkSize: INFLATE_CHUNK_BYTES });
+zip.configure({
+  useWebWorkers: false,
+  useCompressionStream: true,
+  workerURI: "",
+  wasmURI: "",
+  chunkSize: INFLATE_CHUNK_BYTES,
+});
 
 const STORED = 0;
 const DEFLATED = 8;
@@ -70,7 +76,13 @@ export async function openZip(blob) {
     for await (const entry of /** @type {AsyncIterable<any>} */ (reader.getEntriesGenerator())) {
       if (++others.count > MAX_ZIP_ENTRIES) throw new ArchiveError("zip-too-many-files");
       const known = entry.directory ? null : recognise(entry.filename);
-      if (known) found.push({ ...known, entry, size: entry.uncompressedSize, pipeTo: (sink) => inflate(entry, known.name, sink) });
+      if (known)
+        found.push({
+          ...known,
+          entry,
+          size: entry.uncompressedSize,
+          pipeTo: (sink) => inflate(entry, known.name, sink),
+        });
       else if (/\.zip$/i.test(entry.filename)) others.zips++;
       else if (isCsvEra(entry.filename)) others.csv++;
     }
@@ -105,9 +117,11 @@ function choose(found, others) {
  */
 function checkEntry(entry, name) {
   if (entry.encrypted) throw new ArchiveError("zip-encrypted", name);
-  if (entry.compressionMethod !== STORED && entry.compressionMethod !== DEFLATED) throw new ArchiveError("zip-method", name);
+  if (entry.compressionMethod !== STORED && entry.compressionMethod !== DEFLATED)
+    throw new ArchiveError("zip-method", name);
   const { compressedSize, uncompressedSize } = entry;
-  if (uncompressedSize > RATIO_FREE_BYTES && uncompressedSize > MAX_RATIO * compressedSize) throw new ArchiveError("zip-bomb", name);
+  if (uncompressedSize > RATIO_FREE_BYTES && uncompressedSize > MAX_RATIO * compressedSize)
+    throw new ArchiveError("zip-bomb", name);
 }
 
 /**
@@ -130,5 +144,9 @@ async function inflate(entry, name, sink) {
 function zipError(error, name = "") {
   const known = asArchiveError(error, name);
   if (known.code !== "reader-failed") return known;
-  return new ArchiveError(CODES.get(error instanceof Error ? error.message : "") ?? "zip-broken", name, error);
+  return new ArchiveError(
+    CODES.get(error instanceof Error ? error.message : "") ?? "zip-broken",
+    name,
+    error,
+  );
 }
