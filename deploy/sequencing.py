@@ -4,16 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import structlog
+
 from deploy.database import data_folder
 from directory.clock import Clock, SystemClock
 from directory.settings import Settings
 from directory.store.database import Database
 from federation.keys import KeyFolder, log_host, log_origin
+from federation.maintenance import MaintenanceTask
 from federation.sequencer import Sequencer
 from federation.sequencing import SequencerTask
 
-CONNECTIONS = 1
-"""One, kept: leadership ends with it."""
+log = structlog.get_logger(__name__)
+
+CONNECTIONS = 3
+"""One is kept by the leader, whose leadership ends with it; two serve the daily check."""
 
 
 def key_folder(settings: Settings) -> KeyFolder:
@@ -37,10 +42,19 @@ async def running_sequencer(settings: Settings, dsn: str) -> AsyncIterator[Seque
     """Appends what is pending until the block ends, then finishes its batch. Raises DirectoryUnavailable."""
     database = await Database.connect(dsn, max_connections=CONNECTIONS)
     task = SequencerTask(database, build_sequencer(settings))
-    running = asyncio.create_task(task.run(), name="sequencer")
+    maintenance = MaintenanceTask(database, key_folder(settings))
+    running = asyncio.gather(task.run(), maintenance.run())
+    running.add_done_callback(_tell_failure)
     try:
         yield task
     finally:
         task.stop()
+        maintenance.stop()
         await running
         await database.close()
+
+
+def _tell_failure(running: "asyncio.Future[tuple[None, None]]") -> None:
+    """At once: the web server goes on, and nobody would see before its end that nothing is signed any more."""
+    if not running.cancelled() and (error := running.exception()) is not None:
+        log.error("the sequencer has ended, which is a bug", exc_info=error)

@@ -1,0 +1,70 @@
+"""What is withdrawn is gone from the dump and from the data files, not only from the answers."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from directory.store.database import Database
+from federation.maintenance import scrub_erased
+from tests.federation.log_harness import LogHarness
+from tests.harness.clock import FakeClock
+from tests.harness.postgres import SharedPostgres, with_database
+
+
+@pytest.fixture
+def harness(database: Database, tmp_path: Path, clock: FakeClock) -> LogHarness:
+    return LogHarness(database, tmp_path / "data", clock)
+
+
+async def read_relations(dsn: str) -> AsyncIterator[tuple[str, bytes]]:
+    """Every table and index as its file holds it, free space and dead rows included."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("CHECKPOINT")
+        rows = await connection.fetch(
+            "SELECT oid::regclass::text AS name, pg_relation_filepath(oid) AS path FROM pg_class"
+            " WHERE relkind IN ('r', 'i', 't') AND pg_relation_filepath(oid) IS NOT NULL"
+        )
+        for name, path in rows:
+            yield name, bytes(await connection.fetchval("SELECT pg_read_binary_file($1)", path))
+    finally:
+        await connection.close()
+
+
+async def dump(database: Database) -> bytes:
+    """All rows of all tables, as a backup would hold them."""
+    parts: list[bytes] = []
+    async with database.connection() as connection:
+        for (name,) in await connection.fetch(
+            "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+        ):
+            parts += [repr(tuple(row)).encode() for row in await connection.fetch(f"SELECT * FROM {name}")]  # noqa: S608
+    return b"\n".join(parts)
+
+
+async def test_salt_body_and_names_are_in_no_file(
+    harness: LogHarness, postgres: SharedPostgres, dsn: str
+) -> None:
+    """A withdrawn person must not be found again by who gets the disk."""
+    people = await harness.add_pending(60)
+    await harness.run()
+    gone = people[20]
+    leaf = (await harness.fetch(f"SELECT leaf FROM mapping WHERE x_handle = '{gone.x_handle}'"))[0]["leaf"]  # noqa: S608
+    (statement,) = await harness.fetch(f"SELECT salt, body FROM log_statement WHERE leaf = {leaf}")  # noqa: S608
+    secrets = [statement["salt"], bytes(statement["body"])[-120:], str(gone.target_handle).encode()]
+    admin = with_database(postgres._admin_dsn, urlsplit(dsn).path[1:])
+    found = {name for name, data in [each async for each in read_relations(admin)] if secrets[0] in data}
+    assert found == {"log_statement"}
+    await harness.withdraw([leaf])
+    await harness.run()
+    await harness.check()
+    backup = await dump(harness.database)
+    assert not any(secret in backup or repr(secret)[2:-1].encode() in backup for secret in secrets)
+    assert await scrub_erased(harness.database)
+    for name, data in [each async for each in read_relations(admin)]:
+        for secret in secrets:
+            assert secret not in data, name
+    assert len(await harness.live_leaves()) == 59
