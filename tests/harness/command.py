@@ -1,0 +1,118 @@
+"""The command `passerelle`, run as people run it: a process of its own, with its settings and nothing else."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from deploy.embedded.locks import wait_until
+
+PROGRAM: Final = Path(sys.executable).parent / "passerelle"
+TIMEOUT_S: Final = 180
+"""For a busy machine; a command that takes so long hangs."""
+_KEPT: Final = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a command ended, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def sentence(self) -> str:
+        """The one line on standard error, where it is to be one."""
+        assert "Traceback" not in self.err
+        (line,) = self.err.splitlines()
+        return line
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`settings` are the PASSERELLE_ variables by field; `folder` is where it runs."""
+
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    program: tuple[str | Path, ...] = (PROGRAM,)
+
+    def run(self, *arguments: str | Path, **settings: str) -> Result:
+        """Runs it to its end."""
+        done = subprocess.run(
+            [*self.program, *arguments],
+            cwd=self.folder,
+            env=self._environment(settings),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    @contextlib.contextmanager
+    def started(self, *arguments: str | Path, **settings: str) -> Iterator["Started"]:
+        """Starts it; what still runs at the end of the block is killed."""
+        log = self.folder / "stderr.log"
+        with log.open("ab") as errors:
+            process = subprocess.Popen(
+                [*self.program, *arguments],
+                cwd=self.folder,
+                env=self._environment(settings),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+            )
+        try:
+            yield Started(process, log)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(TIMEOUT_S)
+
+    def _environment(self, settings: dict[str, str]) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        ours = {f"PASSERELLE_{name.upper()}": value for name, value in (self.settings | settings).items()}
+        return {**kept, "COLUMNS": "200", "LC_ALL": "C.UTF-8", **ours}
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A command under way, alone in its process group as it would be in a terminal."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def wait_until_ready(self, url: str) -> None:
+        """Until the instance at `url` answers, or the process has ended, which fails."""
+
+        def settled() -> bool:
+            return self.process.poll() is not None or answers(url)
+
+        assert wait_until(settled, TIMEOUT_S), self.log.read_text()
+        assert self.process.poll() is None, self.log.read_text()
+
+    def send(self, number: signal.Signals) -> None:
+        """A signal to it and to all of its group, as Ctrl-C is."""
+        os.killpg(self.process.pid, number)
+
+    def wait(self) -> int:
+        """Its exit status."""
+        return self.process.wait(TIMEOUT_S)
+
+
+def answers(url: str) -> bool:
+    """Whether the instance there is ready for people."""
+    try:
+        return httpx.get(f"{url}/readyz", trust_env=False, timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
