@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.setup.chromium import chromium
 from tests.setup.database import postgres
+from tests.setup.firefox import firefox
 from tests.setup.packages import locked_folders, node, packages
 from tests.setup.parts import CannotBeHad, Part
 
@@ -36,6 +37,7 @@ def needs() -> Iterator[Callable[[], Part]]:
     for folder in locked_folders():
         yield partial(packages, folder)
     yield chromium
+    yield firefox
 
 
 def gather(wanted: Iterator[Callable[[], Part]]) -> tuple[list[Part], list[str]]:

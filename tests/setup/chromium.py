@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from tests.harness.browser import CHOSEN_BY_HAND, OWN_BROWSERS, BrowserMissing, chromium_path
-from tests.setup.parts import CannotBeHad, CommandFailed, Part, run, version_of
+from tests.setup.parts import CannotBeHad, CommandFailed, Part, install_from_debian, run, version_of
 
 NAME = "Chromium"
 TO_DO = "install Chromium with your system's packages and run this again"
@@ -42,11 +42,7 @@ def _installers() -> Iterator[Callable[[], None]]:
 
 
 def _install_from_debian() -> None:
-    print("Installing Chromium from the system's packages (about 115 MB, once) ...", flush=True)
-    apt = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"]
-    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    run([*apt, "update"], env=env)
-    run([*apt, "install", "-y", "--no-install-recommends", "chromium"], env=env)
+    install_from_debian(NAME, "chromium", "about 115 MB")
 
 
 def _install_from_playwright() -> None:

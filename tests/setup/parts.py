@@ -60,6 +60,15 @@ def run(command: Sequence[str], *, folder: Path | None = None, env: Mapping[str,
         )
 
 
+def install_from_debian(name: str, package: str, size: str) -> None:
+    """Installs one of the system's packages, as root. Raises CommandFailed."""
+    print(f"Installing {name} from the system's packages ({size}, once) ...", flush=True)
+    apt = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"]
+    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    run([*apt, "update"], env=env)
+    run([*apt, "install", "-y", "--no-install-recommends", package], env=env)
+
+
 def version_of(program: Path) -> str:
     """What `program --version` says, as digits and dots. Raises CommandFailed."""
     try:

@@ -85,6 +85,14 @@ def test_every_answer_is_guarded(client: httpx.Client) -> None:
         assert "server" not in headers
 
 
+def test_only_an_address_with_its_content_in_it_is_kept_for_ever(client: httpx.Client) -> None:
+    """Modules import each other without a hash: kept for ever, old ones would outlive an upgrade."""
+    assert "immutable" in client.get("/static/icon.svg?v=0123456789ab").headers["cache-control"]
+    module = client.get("/static/js/archive/names.js")
+    assert module.headers["cache-control"] == "no-cache"
+    assert module.headers.get_list("cache-control") == ["no-cache"]
+
+
 def test_the_openapi_document_names_every_address(client: httpx.Client) -> None:
     document = client.get("/api/openapi.json").json()
     assert document["openapi"].startswith("3.1")

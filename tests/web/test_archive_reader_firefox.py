@@ -1,34 +1,20 @@
 """The reader of X archives in a real Firefox, which inflates and streams with code of its own."""
 
 import json
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
+from tests.harness.firefox import firefox_path
 from tests.harness.node import node_path
 from tests.web import archives
 from tests.web.drop_page import sentence, serve_drop_page
 
 SCRIPT = Path(__file__).parent.parent / "js" / "firefox.js"
-CHOSEN_BY_HAND = "PASSERELLE_TEST_FIREFOX"
-NAMES_ON_PATH = ("firefox-esr", "firefox")
 TIMEOUT_S = 300
 BAD = ("zip-truncated", "zip-broken", "zip-encrypted", "zip-bomb", "not-json", "numbers-for-strings")
 
 
-@pytest.fixture
-def firefox() -> str:
-    chosen = os.environ.get(CHOSEN_BY_HAND)
-    found = chosen or next(filter(None, map(shutil.which, NAMES_ON_PATH)), None)
-    if found is None:
-        pytest.fail(f"No Firefox was found: run `python -m tests.setup`, or name one in {CHOSEN_BY_HAND}.")
-    return found
-
-
-def test_archives_good_and_bad(firefox: str, tmp_path: Path) -> None:
+def test_archives_good_and_bad(tmp_path: Path) -> None:
     files = [archives.write_zip(tmp_path)]
     for code in BAD:
         name, content = archives.BAD[code]
@@ -38,7 +24,7 @@ def test_archives_good_and_bad(firefox: str, tmp_path: Path) -> None:
         files.append(file)
     with serve_drop_page() as page:
         run = subprocess.run(
-            [node_path(), SCRIPT, firefox, page.url, *files],
+            [node_path(), SCRIPT, firefox_path(), page.url, *files],
             capture_output=True,
             text=True,
             timeout=TIMEOUT_S,

@@ -32,6 +32,12 @@ _PREFLIGHT: Final = [
 ]
 
 
+STATIC_PATH: Final = "/static/"
+# An address with its content's hash never changes its content; one without is what modules import each other by.
+_FOREVER: Final = (b"cache-control", b"public, max-age=31536000, immutable")
+_ASK_AGAIN: Final = (b"cache-control", b"no-cache")
+
+
 class HeadersMiddleware:
     """Adds security headers to all answers, and CORS to the public API."""
 
@@ -45,6 +51,8 @@ class HeadersMiddleware:
             return
         is_open = scope["path"].startswith(_OPEN_PATHS)
         added = [*self._always, *_CORS] if is_open else self._always
+        if scope["path"].startswith(STATIC_PATH):
+            added = [*added, _FOREVER if scope["query_string"].startswith(b"v=") else _ASK_AGAIN]
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
