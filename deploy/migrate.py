@@ -70,11 +70,15 @@ async def _run_piccolo(dsn: str) -> None:
     # Imported here for the start's sake: they take half a second and are seldom needed.
     os.environ["PICCOLO_CONF"] = "migrations.piccolo_conf"
     from piccolo.apps.migrations.commands.forwards import run_forwards  # noqa: PLC0415 - see above
+    from piccolo.apps.migrations.tables import Migration  # noqa: PLC0415 - see above
     from piccolo.engine.postgres import PostgresEngine  # noqa: PLC0415 - see above
 
     from migrations import piccolo_conf  # noqa: PLC0415 - see above
 
     piccolo_conf.DB = PostgresEngine(config={"dsn": dsn})
+    # Piccolo keeps the engine of its first run, and would write down there what it did here.
+    Migration._meta._db = None
+    Migration._meta._db = None  # else it stays with the first database that this process migrated
     said = io.StringIO()
     for app in APPS:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):

@@ -6,6 +6,7 @@ import sys
 import click
 
 from deploy.bench.directory import bench_directory
+from deploy.bench.log import bench_log
 from deploy.bench.results import results_markdown, results_table
 from deploy.cli.output import console, errors
 from deploy.database import bench_server
@@ -14,6 +15,7 @@ from directory.settings import load_settings
 
 
 @click.command("bench")
+@click.argument("what", type=click.Choice(["directory", "log"]), default="directory")
 @click.option("--people", type=click.IntRange(1_000, MAX_PEOPLE), default=1_000_000, show_default=True)
 @click.option(
     "--seconds",
@@ -22,9 +24,18 @@ from directory.settings import load_settings
     show_default=True,
     help="Length of one run of load.",
 )
+@click.option(
+    "--leaves",
+    type=click.IntRange(100_000, 100_000_000),
+    default=1_000_000,
+    show_default=True,
+    help="How large the log is (`log`).",
+)
 @click.option("--markdown", is_flag=True, help="Print the table for docs/performance.md.")
-def command(people: int, seconds: float, markdown: bool) -> None:
+def command(what: str, people: int, seconds: float, leaves: int, markdown: bool) -> None:
     """Measure how fast it is, as ratios to the bare limit. Ends with 1 where a target is missed.
+
+    WHAT is `directory` (lookups and matches, the default) or `log` (the signed log).
 
     Works in databases of its own, `passerelle_bench_<people>`, in the folder `bench` of the data folder (or
     on the server of PASSERELLE_DATABASE_URL), and keeps them for the next time: the first run fills them,
@@ -34,7 +45,10 @@ def command(people: int, seconds: float, markdown: bool) -> None:
         bench_server(load_settings()) as dsn,
         errors.status("Measuring; other work on this machine disturbs"),
     ):
-        results = asyncio.run(bench_directory(dsn, people, seconds))
+        if what == "log":
+            results = asyncio.run(bench_log(dsn, leaves, seconds))
+        else:
+            results = asyncio.run(bench_directory(dsn, people, seconds))
     if markdown:
         click.echo(results_markdown(results))
     else:

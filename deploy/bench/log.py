@@ -1,0 +1,312 @@
+"""The signed log: publishing, waiting for a signature, serving tiles, proving, checking."""
+
+import asyncio
+import os
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import psutil
+
+from deploy.bench.load import get_request, measure_load
+from deploy.bench.results import Result
+from deploy.bench.server import EMPTY_PATH, measured_server
+from deploy.demo_log import SignedDemo
+from deploy.migrate import migrate
+from deploy.serve import free_port
+from directory.clock import SystemClock
+from directory.mappings import MappingState
+from directory.store.database import Database
+from directory.store.mappings import COPY_COLUMNS, ensure_origin
+from federation.batch import STRIDE_BYTES
+from federation.entry import ENTRY_BYTES
+from federation.fsck_run import check_database_log
+from federation.genesis import make_genesis
+from federation.keys import KeyFolder
+from federation.log_service import LogService
+from federation.sequencer import Sequencer
+from federation.sequencing import SequencerTask
+from federation.store import log_rows
+from federation.store.log import LogStore
+from federation.store.places import place_of
+from federation.tlog.checkpoint import Checkpoint, sign_checkpoint
+from federation.tlog.growth import Edge, grow
+from federation.tlog.tiles import TILE_WIDTH, Bundle
+
+HOST: Final = "bench.example"
+ORIGIN: Final = f"{HOST}/log"
+PUBLISHED: Final = 50_000
+TARGET_PER_S: Final = 3_000
+TARGET_SIGNED_S: Final = 2.0
+TARGET_PROOF_S: Final = 0.010
+TARGET_FSCK_PER_S: Final = 300_000
+CONNECTIONS: Final = 32
+ROUNDS: Final = 5
+CLICKS: Final = 5
+PROOFS: Final = 500
+SMALL_LEAVES: Final = 100_000
+CHUNK_LEAVES: Final = TILE_WIDTH * 256
+
+
+async def bench_log(admin_dsn: str, leaves: int, seconds: float) -> list[Result]:
+    """All cases. The publishing is durable where the server is."""
+    results = await _publishing(await _new_database(admin_dsn, "passerelle_bench_publishing"))
+    small = await _synthetic_log(admin_dsn, SMALL_LEAVES)
+    large = await _synthetic_log(admin_dsn, leaves)
+    results.append(await _tiles(large, seconds))
+    results.append(await _proofs(large, leaves))
+    return [*results, *await _fsck(small, large, leaves)]
+
+
+async def _publishing(dsn: str) -> list[Result]:
+    database = await Database.connect(dsn, max_connections=3)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            keys = KeyFolder(Path(folder) / "data")
+            keys.make(HOST)
+            sequencer = Sequencer(keys, ORIGIN, SystemClock())
+            rate = await _sustained(database, sequencer)
+            waits = await _clicks(database, sequencer)
+    finally:
+        await database.close()
+    return [
+        Result(
+            f"publishing {PUBLISHED:,} people: mappings a second, signed and durable",
+            f"{rate:,.0f}/s",
+            f"{TARGET_PER_S:,}/s",
+            rate / TARGET_PER_S,
+            1.0,
+            at_least=True,
+        ),
+        Result(
+            "from the click to the signed checkpoint, at rest: the longest",
+            f"{max(waits):.2f} s",
+            f"{TARGET_SIGNED_S:g} s",
+            max(waits) / TARGET_SIGNED_S,
+            1.0,
+        ),
+    ]
+
+
+async def _sustained(database: Database, sequencer: Sequencer) -> float:
+    """Mappings a second, from the first batch to the last."""
+    waiting: list[tuple[int, float]] = []
+    demo = SignedDemo(database, sequencer, SystemClock())
+    await demo.publish(PUBLISHED, 0, lambda _: None, lambda left: waiting.append((left, time.perf_counter())))
+    (first, started), (last, ended) = waiting[0], waiting[-1]
+    return (first - last) / (ended - started)
+
+
+async def _clicks(database: Database, sequencer: Sequencer) -> list[float]:
+    task = SequencerTask(database, sequencer)
+    running = asyncio.create_task(task.run())
+    waits: list[float] = []
+    try:
+        for number in range(CLICKS):
+            await asyncio.sleep(0.37 * number)
+            started = time.perf_counter()
+            await _click(database, 10_000_000_000 + number)
+            async with database.connection() as connection:
+                while await connection.fetchval(  # noqa: ASYNC110 - what it waits for is in the database
+                    "SELECT NOT EXISTS (SELECT FROM mapping WHERE x_id = $1 AND state = 1)",
+                    10_000_000_000 + number,
+                ):
+                    await asyncio.sleep(0.01)
+            waits.append(time.perf_counter() - started)
+    finally:
+        task.stop()
+        await running
+    return waits
+
+
+async def _click(database: Database, x_id: int) -> None:
+    """One more pending mapping: a copy of another, for somebody else."""
+    columns = ", ".join(name for name in COPY_COLUMNS if name not in {"x_id", "state", "leaf"})
+    async with database.connection() as connection:
+        own = await ensure_origin(connection, ORIGIN)
+        await connection.execute(
+            f"INSERT INTO mapping ({columns}, x_id, state, leaf) SELECT {columns}, $1, $2, NULL"  # noqa: S608
+            " FROM mapping WHERE origin = $3 AND x_id IS NOT NULL LIMIT 1",
+            x_id,
+            MappingState.PENDING.value,
+            own,
+        )
+
+
+async def _tiles(dsn: str, seconds: float) -> Result:
+    empty, tile = [get_request(EMPTY_PATH)], [get_request("/log/tile/0/000"), get_request("/log/tile/0/001")]
+    rates: dict[str, list[float]] = {"empty": [], "tile": []}
+    async with measured_server(dsn, free_port()) as server:
+        for _ in range(ROUNDS):
+            for name, requests in (("empty", empty), ("tile", tile)):
+                load = await measure_load(server.port, requests, connections=CONNECTIONS, seconds=seconds)
+                rates[name].append(load.per_second)
+    served, bare = statistics.median(rates["tile"]), statistics.median(rates["empty"])
+    return Result(
+        "one tile over HTTP: requests a second",
+        f"{served:,.0f}/s",
+        f"{bare:,.0f}/s, an empty handler",
+        served / bare,
+        0.7,
+        at_least=True,
+    )
+
+
+async def _proofs(dsn: str, leaves: int) -> Result:
+    database = await Database.connect(dsn, max_connections=2)
+    try:
+        service = LogService(LogStore(database), SystemClock())
+        async with database.connection() as connection:
+            known = [leaf for (leaf,) in await connection.fetch("SELECT leaf FROM log_statement")]
+        times = []
+        for leaf in random.Random(1).choices(known, k=PROOFS):
+            started = time.perf_counter()
+            await service.make_proof(leaf)
+            times.append(time.perf_counter() - started)
+    finally:
+        await database.close()
+    median = statistics.median(times)
+    return Result(
+        f"an inclusion proof among {leaves:,} leaves",
+        f"{median * 1000:.1f} ms",
+        f"{TARGET_PROOF_S * 1000:.0f} ms",
+        median / TARGET_PROOF_S,
+        1.0,
+    )
+
+
+async def _fsck(small: str, large: str, leaves: int) -> list[Result]:
+    _, small_peak = await _check(small)
+    rate, peak = await _check(large)
+    return [
+        Result(
+            f"fsck of the hashes of {leaves:,} leaves: leaves a second",
+            f"{rate:,.0f}/s",
+            f"{TARGET_FSCK_PER_S:,}/s",
+            rate / TARGET_FSCK_PER_S,
+            1.0,
+            at_least=True,
+        ),
+        Result(
+            f"fsck: memory at {leaves:,} leaves",
+            f"{peak / 1e6:.0f} MB",
+            f"{small_peak / 1e6:.0f} MB at {SMALL_LEAVES:,}",
+            peak / small_peak,
+            1.5,
+        ),
+    ]
+
+
+async def _check(dsn: str) -> tuple[float, int]:
+    """Leaves a second, and the most memory that this process held meanwhile."""
+    process = psutil.Process()
+    peak = 0
+
+    def look(_: int) -> None:
+        nonlocal peak
+        peak = max(peak, process.memory_info().rss)
+
+    database = await Database.connect(dsn, max_connections=1)
+    try:
+        started = time.perf_counter()
+        report = await check_database_log(database, with_bodies=False, progress=look)
+        seconds = time.perf_counter() - started
+    finally:
+        await database.close()
+    if not report.is_clean:
+        raise RuntimeError(f"the synthetic log is not well: {report.findings[:3]}")
+    return report.checkpoint.size / seconds, peak
+
+
+async def _new_database(admin_dsn: str, name: str) -> str:
+    admin = await asyncpg.connect(admin_dsn)
+    try:
+        await admin.execute(f"DROP DATABASE IF EXISTS {name}")
+        await admin.execute(f"CREATE DATABASE {name}")
+    finally:
+        await admin.close()
+    dsn = urlunsplit(urlsplit(admin_dsn)._replace(path=f"/{name}"))
+    await migrate(dsn)
+    return dsn
+
+
+async def _synthetic_log(admin_dsn: str, leaves: int) -> str:
+    """A log of so many leaves that nobody has a body for, kept for the next run."""
+    name = f"passerelle_bench_log_{leaves}"
+    admin = await asyncpg.connect(admin_dsn)
+    try:
+        is_there = await admin.fetchval("SELECT true FROM pg_database WHERE datname = $1", name)
+    finally:
+        await admin.close()
+    dsn = urlunsplit(urlsplit(admin_dsn)._replace(path=f"/{name}"))
+    if not is_there:
+        async with _half_made(await _new_database(admin_dsn, name), admin_dsn, name) as connection:
+            await _fill(connection, leaves)
+    return dsn
+
+
+@asynccontextmanager
+async def _half_made(dsn: str, admin_dsn: str, name: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to a database that is dropped if it is not filled to the end."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        yield connection
+    except BaseException:
+        await connection.close()
+        admin = await asyncpg.connect(admin_dsn)
+        await admin.execute(f"DROP DATABASE IF EXISTS {name}")
+        await admin.close()
+        raise
+    await connection.close()
+
+
+async def _fill(connection: asyncpg.Connection, leaves: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        keys = KeyFolder(Path(folder) / "data")
+        keys.make(HOST)
+        first = keys.read()
+    now = datetime.now(UTC)
+    genesis = make_genesis(first, now)
+    await log_rows.insert_state(connection, Checkpoint(ORIGIN, 0, bytes(32)), now)
+    await log_rows.insert_operations(connection, 0, bytes(genesis))
+    await log_rows.set_operations_leaf(connection, 0, 0)
+    edge = Edge.empty()
+    for start in range(0, leaves, CHUNK_LEAVES):
+        count = min(CHUNK_LEAVES, leaves - start)
+        entries = [b"\x01" + os.urandom(ENTRY_BYTES - 1) for _ in range(count)]
+        if start == 0:
+            entries[0] = b"\x03" + sha256(genesis.text.encode()).digest()
+        growth = grow(edge, b"".join([sha256(b"\x00" + entry).digest() for entry in entries]))
+        edge = growth.edge
+        await log_rows.upsert_tiles(connection, growth.tiles)
+        await connection.copy_records_to_table("log_tile", records=_bundles(start, entries), timeout=None)
+    checkpoint = Checkpoint(ORIGIN, leaves, edge.root())
+    note = bytes(sign_checkpoint(checkpoint, [first.logs[0]]))
+    await connection.execute(
+        "UPDATE log_state SET staged_size = $1, staged_root = $2, signed = $3, published = $3,"
+        " published_size = $1, ingested_size = $1",
+        leaves,
+        checkpoint.root,
+        note,
+    )
+    sample = sorted(random.Random(0).sample(range(1, leaves), min(1_000, leaves - 1)))
+    await log_rows.copy_statements(connection, [(leaf, bytes(32), b"{}") for leaf in sample])
+    await connection.execute("VACUUM (ANALYZE)", timeout=None)
+
+
+def _bundles(start: int, entries: list[bytes]) -> list[tuple[int, bytes]]:
+    data = b"".join([ENTRY_BYTES.to_bytes(2, "big") + entry for entry in entries])
+    full = TILE_WIDTH * STRIDE_BYTES
+    return [
+        (place_of(Bundle(start // TILE_WIDTH + number)), data[at : at + full])
+        for number, at in enumerate(range(0, len(data), full))
+    ]
