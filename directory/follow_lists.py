@@ -4,6 +4,7 @@ A list is kept for a year, while the consent to it holds, and deleted in the mom
 never shared, and answers one question only: who was waiting for this X account.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
@@ -54,8 +55,20 @@ class FollowLists:
         x_ids: list[XId] = [mapping.x_id for mapping in mappings if mapping.x_id is not None]
         x_handles: list[XHandle] = [mapping.x_handle for mapping in mappings]
         waiting = await self._follow_lists.find_waiting(x_ids, x_handles, self._clock.now())
+        of: defaultdict[XId | str, list[Mapping]] = defaultdict(list)
+        for mapping in mappings:
+            if mapping.x_id is not None:
+                of[mapping.x_id].append(mapping)
+            of[mapping.x_handle.key].append(mapping)
         return [
             (candidate.mapping, each)
             for each in waiting
-            for candidate in select_candidates(each.query, mappings)
+            for candidate in select_candidates(each.query, _that_may_be(each.query, of))
         ]
+
+
+def _that_may_be(query: Query, of: dict[XId | str, list[Mapping]]) -> list[Mapping]:
+    """The mappings found by either half of a query, each once."""
+    by_id = of.get(query.x_id, []) if query.x_id is not None else []
+    by_handle = of.get(query.x_handle.key, []) if query.x_handle is not None else []
+    return by_id + [mapping for mapping in by_handle if mapping not in by_id]

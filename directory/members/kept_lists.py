@@ -45,6 +45,11 @@ def query_of(x_id: int, handle: str, kind: Lists) -> Query:
     return Query(XId(x_id) if x_id else None, XHandle(handle) if handle else None, kind)
 
 
+def _is_told_better(x_id: int, handle: str, handles: set[str], x_ids: set[int]) -> bool:
+    """Whether another entry of the list says the same of somebody, and more: both their id and their handle."""
+    return (not x_id and handle in handles) or (not handle and x_id in x_ids)
+
+
 def pack_list(kind: Lists, people: Iterable[Query], now: datetime) -> KeptList:
     """The people, each once, in no order that tells anything. Raises InvalidQuery above 100,000 of them, or
     where `kind` is not one single list."""
@@ -56,5 +61,6 @@ def pack_list(kind: Lists, people: Iterable[Query], now: datetime) -> KeptList:
     }
     if len(pairs) > MAX_MATCH_PAIRS:
         raise InvalidQuery(f"more than {MAX_MATCH_PAIRS} people on one list")
-    ordered = sorted(pairs)
+    known = {handle for x_id, handle in pairs if x_id and handle}, {x_id for x_id, handle in pairs if handle}
+    ordered = sorted(pair for pair in pairs if not _is_told_better(*pair, *known))
     return KeptList(kind, [x_id for x_id, _ in ordered], [handle for _, handle in ordered], now)

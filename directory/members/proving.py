@@ -20,7 +20,8 @@ from directory.proofs.post_url import parse_post_url
 from directory.proofs.results import Refuted, Unreachable, Verified
 from directory.store.challenges import ChallengeRow, ChallengeStore
 from directory.store.members import MemberStore
-from directory.store.proof_checks import CheckRow, ProofCheckStore
+from directory.store.proof_check_rows import CheckRow
+from directory.store.proof_checks import ProofCheckStore
 from directory.vault import Secret, Vault
 from directory.vault_keys import VaultError
 

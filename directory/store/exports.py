@@ -18,7 +18,7 @@ from directory.store.claims import Claim, fetch_claims
 from directory.store.consents import fetch_consents
 from directory.store.database import Database
 from directory.store.follow_lists import fetch_lists
-from directory.store.proof_checks import fetch_checks
+from directory.store.proof_check_rows import fetch_checks
 from directory.store.publication_rows import fetch_publications
 from directory.store.sessions import fetch_sessions
 from directory.store.tokens import fetch_tokens

@@ -22,12 +22,20 @@ _WITH_CONSENT: Final = (
     " AND ended_at IS NULL AND expires > $1)"
 )
 # 1 is Lists.FOLLOWING, spelled out so that the partial indexes serve.
+# One look into an index for each account that is asked for: `&&` with many would compare all with all.
 _WAITING: Final = f"""
-SELECT member, person.x_id, person.x_handle
-FROM follow_list, unnest(x_ids, x_handles) AS person (x_id, x_handle)
-WHERE kind = 1 AND (x_ids && $2::bigint[] OR x_handles && $3::text[]) AND {_WITH_CONSENT}
-    AND (person.x_id = ANY($2) OR person.x_handle = ANY($3))
-ORDER BY member
+SELECT member, asked.x_id, x_handles[place] AS x_handle
+FROM unnest($2::bigint[]) AS asked (x_id)
+JOIN follow_list ON kind = 1 AND x_ids @> ARRAY[asked.x_id]
+CROSS JOIN LATERAL unnest(array_positions(x_ids, asked.x_id)) AS place
+WHERE {_WITH_CONSENT}
+UNION
+SELECT member, x_ids[place] AS x_id, asked.x_handle
+FROM unnest($3::text[]) AS asked (x_handle)
+JOIN follow_list ON kind = 1 AND x_handles @> ARRAY[asked.x_handle]
+CROSS JOIN LATERAL unnest(array_positions(x_handles, asked.x_handle)) AS place
+WHERE {_WITH_CONSENT}
+ORDER BY member, x_id, x_handle
 """
 
 

@@ -1,11 +1,7 @@
 """Checks of proof posts: handed in, claimed for an attempt, and what came of it."""
 
 from datetime import datetime, timedelta
-from typing import Final
 from uuid import UUID, uuid4
-
-import asyncpg
-import msgspec
 
 from directory.members.accounts import LinkedAccount, ProvenAccount
 from directory.members.challenges import (
@@ -15,21 +11,21 @@ from directory.members.challenges import (
     CheckState,
     ProofCheck,
 )
-from directory.members.errors import ChallengeClosed, TooManyAccounts, TooManyAttempts
+from directory.members.errors import ChallengeClosed, TooManyAttempts
 from directory.proofs.schedule import next_try
-from directory.store.accounts import lock_member, plain_uuid
-from directory.store.challenges import CHALLENGE_COLUMNS, ChallengeRow, challenge_row_of
+from directory.store.accounts import lock_member
+from directory.store.challenges import CHALLENGE_COLUMNS
 from directory.store.database import Connection, Database
-from directory.store.links import Contested, link_account
-
-_COLUMNS: Final = "id, challenge, member, post_id, state, attempts, created, next_at, finished_at, reason"
-
-
-class CheckRow(msgspec.Struct, frozen=True):
-    """One attempt at a check, with the challenge that the post has to answer."""
-
-    check: ProofCheck
-    challenge: ChallengeRow
+from directory.store.proof_check_rows import (
+    CHECK_COLUMNS,
+    CheckRow,
+    accept_proof,
+    check_of,
+    check_row_of,
+    fetch_check,
+    finish_check,
+    lock_attempt,
+)
 
 
 class ProofCheckStore:
@@ -44,7 +40,7 @@ class ProofCheckStore:
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
             await _require_open(connection, member, challenge, now)
-            waiting = await _fetch_one(connection, "challenge = $1 AND state = 0", challenge)
+            waiting = await fetch_check(connection, "challenge = $1 AND state = 0", challenge)
             if waiting is not None and waiting.post_id == post_id:
                 return waiting
             recent = await connection.fetchval(
@@ -55,10 +51,10 @@ class ProofCheckStore:
             if recent >= MAX_CHECKS_PER_DAY:
                 raise TooManyAttempts
             if waiting is not None:
-                await _finish(connection, waiting.id, CheckState.CLOSED, None, now)
+                await finish_check(connection, waiting.id, CheckState.CLOSED, None, now)
             row = await connection.fetchrow(
                 "INSERT INTO proof_check (id, challenge, member, post_id, state, created, next_at)"
-                f" VALUES ($1, $2, $3, $4, $5, $6, $6) RETURNING {_COLUMNS}",
+                f" VALUES ($1, $2, $3, $4, $5, $6, $6) RETURNING {CHECK_COLUMNS}",
                 uuid4(),
                 challenge,
                 member,
@@ -68,17 +64,17 @@ class ProofCheckStore:
             )
         if row is None:
             raise ChallengeClosed
-        return _check_of(row)
+        return check_of(row)
 
     async def latest(self, member: UUID) -> ProofCheck | None:
         """The member's newest check, in whatever state."""
         async with self._database.connection() as connection:
-            return await _fetch_one(connection, "member = $1 ORDER BY created DESC, id LIMIT 1", member)
+            return await fetch_check(connection, "member = $1 ORDER BY created DESC, id LIMIT 1", member)
 
     async def find(self, member: UUID, check: UUID) -> ProofCheck | None:
         """One of the member's own checks."""
         async with self._database.connection() as connection:
-            return await _fetch_one(connection, "member = $1 AND id = $2", member, check)
+            return await fetch_check(connection, "member = $1 AND id = $2", member, check)
 
     async def claim_due_proof_checks(self, now: datetime, limit: int) -> list[CheckRow]:
         """Checks to attempt now, each for five minutes nobody else's."""
@@ -86,7 +82,7 @@ class ProofCheckStore:
             rows = await connection.fetch(
                 "WITH due AS (UPDATE proof_check SET attempts = attempts + 1, next_at = $2 WHERE id IN"
                 " (SELECT id FROM proof_check WHERE state = 0 AND next_at <= $1 ORDER BY next_at LIMIT $3"
-                f" FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}) SELECT due.id AS check_id, due.challenge,"
+                f" FOR UPDATE SKIP LOCKED) RETURNING {CHECK_COLUMNS}) SELECT due.id AS check_id, due.challenge,"
                 " due.post_id, due.state AS check_state, due.attempts, due.created AS check_created, due.next_at,"
                 f" due.finished_at, due.reason, {CHALLENGE_COLUMNS}"
                 " FROM due JOIN challenge ON challenge.id = due.challenge",
@@ -94,7 +90,7 @@ class ProofCheckStore:
                 now + CHECK_LEASE,
                 limit,
             )
-        return [_check_row_of(row) for row in rows]
+        return [check_row_of(row) for row in rows]
 
     async def record_verified(
         self, check: ProofCheck, proven: ProvenAccount, now: datetime
@@ -105,16 +101,16 @@ class ProofCheckStore:
         any more: erased, answered by another attempt, or the challenge was used or replaced meanwhile.
         """
         async with self._database.transaction() as connection:
-            if not await _lock_attempt(connection, check):
+            if not await lock_attempt(connection, check):
                 return None
-            return await _accept(connection, check, proven, now)
+            return await accept_proof(connection, check, proven, now)
 
     async def record_refuted(self, check: ProofCheck, reason: str, now: datetime) -> bool:
         """The post was seen and does not hold; the challenge stays open for another. False: nobody waits."""
         async with self._database.transaction() as connection:
-            if not await _lock_attempt(connection, check):
+            if not await lock_attempt(connection, check):
                 return False
-            await _finish(connection, check.id, CheckState.REFUTED, reason, now)
+            await finish_check(connection, check.id, CheckState.REFUTED, reason, now)
         return True
 
     async def record_unreachable(
@@ -123,11 +119,11 @@ class ProofCheckStore:
         """Nobody could show the post: it is tried again later, for a day. False: nobody waits, or it was
         given up and the member is asked."""
         async with self._database.transaction() as connection:
-            if not await _lock_attempt(connection, check):
+            if not await lock_attempt(connection, check):
                 return False
             due = next_try(check.created, now, check.attempts, str(check.id), retry_after_s)
             if due is None:
-                await _finish(connection, check.id, CheckState.GAVE_UP, reason, now)
+                await finish_check(connection, check.id, CheckState.GAVE_UP, reason, now)
                 return False
             await connection.execute(
                 "UPDATE proof_check SET next_at = $2, reason = $3 WHERE id = $1", check.id, due, reason
@@ -146,7 +142,7 @@ class ProofCheckStore:
                 ChallengeState.EXPIRED,
                 limit,
             )
-        return [_check_row_of(row) for row in rows]
+        return [check_row_of(row) for row in rows]
 
     async def confirm(self, check: UUID, proven: ProvenAccount, now: datetime) -> LinkedAccount | None:
         """A moderator saw the post with their own eyes, though no source shows it to us.
@@ -158,44 +154,8 @@ class ProofCheckStore:
             if member is None:
                 return None
             await connection.execute("SELECT FROM member WHERE id = $1 FOR NO KEY UPDATE", member)
-            found = await _fetch_one(connection, "id = $1 AND state IN (0, 3) FOR UPDATE", check)
-            return await _accept(connection, found, proven, now) if found is not None else None
-
-
-async def fetch_checks(connection: Connection, member: UUID) -> list[ProofCheck]:
-    """All checks of a member, the oldest first."""
-    rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM proof_check WHERE member = $1 ORDER BY created, id", member
-    )
-    return [_check_of(row) for row in rows]
-
-
-async def _accept(
-    connection: Connection, check: ProofCheck, proven: ProvenAccount, now: datetime
-) -> LinkedAccount | None:
-    # Accounts that the post names must still be theirs: it was posted for those, and for no others.
-    used = await connection.fetchval(
-        "UPDATE challenge SET state = $2, closed_at = $3 WHERE id = $1 AND state IN (0, $4)"
-        " AND targets <@ ARRAY(SELECT account_id FROM linked_account WHERE member = challenge.member)"
-        " RETURNING true",
-        check.challenge,
-        ChallengeState.USED,
-        now,
-        ChallengeState.EXPIRED,  # while the check was under way: the post was handed in before
-    )
-    if not used:
-        await _finish(connection, check.id, CheckState.CLOSED, None, now)
-        return None
-    try:
-        linked = await link_account(connection, check.member, proven, now)
-    except TooManyAccounts as error:
-        await _finish(connection, check.id, CheckState.CLOSED, error.code, now)
-        return None
-    is_contested = isinstance(linked, Contested)
-    await _finish(
-        connection, check.id, CheckState.CONTESTED if is_contested else CheckState.VERIFIED, None, now
-    )
-    return linked if isinstance(linked, LinkedAccount) else None
+            found = await fetch_check(connection, "id = $1 AND state IN (0, 3) FOR UPDATE", check)
+            return await accept_proof(connection, found, proven, now) if found is not None else None
 
 
 async def _require_open(connection: Connection, member: UUID, challenge: UUID, now: datetime) -> None:
@@ -206,64 +166,3 @@ async def _require_open(connection: Connection, member: UUID, challenge: UUID, n
         now,
     ):
         raise ChallengeClosed
-
-
-async def _lock_attempt(connection: Connection, check: ProofCheck) -> bool:
-    """Whether this attempt is still the one that counts; the member is then locked."""
-    if not await connection.fetchval("SELECT true FROM member WHERE id = $1 FOR NO KEY UPDATE", check.member):
-        return False
-    return bool(
-        await connection.fetchval(
-            "SELECT true FROM proof_check WHERE id = $1 AND state = 0 AND attempts = $2 FOR UPDATE",
-            check.id,
-            check.attempts,
-        )
-    )
-
-
-async def _finish(
-    connection: Connection, check: UUID, state: CheckState, reason: str | None, now: datetime
-) -> None:
-    await connection.execute(
-        "UPDATE proof_check SET state = $2, reason = $3, finished_at = $4 WHERE id = $1",
-        check,
-        state,
-        reason,
-        now,
-    )
-
-
-async def _fetch_one(connection: Connection, condition: str, *values: object) -> ProofCheck | None:
-    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM proof_check WHERE {condition}", *values)
-    return _check_of(row) if row is not None else None
-
-
-def _check_of(row: asyncpg.Record) -> ProofCheck:
-    return ProofCheck(
-        plain_uuid(row["id"]),
-        plain_uuid(row["challenge"]),
-        plain_uuid(row["member"]),
-        row["post_id"],
-        CheckState(row["state"]),
-        row["attempts"],
-        row["created"],
-        row["next_at"],
-        row["finished_at"],
-        row["reason"],
-    )
-
-
-def _check_row_of(row: asyncpg.Record) -> CheckRow:
-    check = ProofCheck(
-        plain_uuid(row["check_id"]),
-        plain_uuid(row["challenge"]),
-        plain_uuid(row["member"]),
-        row["post_id"],
-        CheckState(row["check_state"]),
-        row["attempts"],
-        row["check_created"],
-        row["next_at"],
-        row["finished_at"],
-        row["reason"],
-    )
-    return CheckRow(check, challenge_row_of(row))
