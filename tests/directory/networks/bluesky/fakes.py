@@ -114,9 +114,11 @@ class Neighbourhood:
         self.documents[did] = document(did, handle, pds)
         self.txt[f"_atproto.{handle}"] = ["v=spf1 -all", f"did={did}"]
 
-    async def start(self, account: str, *, expected: TargetId | None = None) -> SignInStart:
+    async def start(
+        self, account: str, purpose: Purpose = Purpose.PROVE, *, expected: TargetId | None = None
+    ) -> SignInStart:
         return await self.sign_in.start_sign_in(
-            account, purpose=Purpose.PROVE, redirect_uri=REDIRECT, now=NOON, expected=expected
+            account, purpose=purpose, redirect_uri=REDIRECT, now=NOON, expected=expected
         )
 
     async def finish(self, started: SignInStart, issuer: str, **fields: str) -> SignInDone:

@@ -9,8 +9,9 @@ import pytest
 from directory.errors import InvalidIdentifier
 from directory.identifiers import Did
 from directory.networks import oauth
+from directory.networks.bluesky.client import SCOPE_FOLLOW, SCOPE_FOLLOW_BROAD
 from directory.networks.http import GuardedClient
-from directory.networks.port import SignInStart
+from directory.networks.port import Purpose, SignInStart
 from directory.networks.sign_in_errors import (
     AccountNotFound,
     HandleMismatch,
@@ -412,6 +413,25 @@ async def test_a_text_that_is_no_account(near: Neighbourhood, text: str) -> None
     with pytest.raises(InvalidIdentifier):
         await near.start(text)
     assert not near.internet.requests
+
+
+async def test_a_server_that_does_not_know_the_narrow_scope(near: Neighbourhood) -> None:
+    """Following is then asked for in the broad way; the proof of an account never is."""
+    asked: list[str] = []
+
+    def older(request: Request) -> Response:
+        asked.append(request.form["scope"])
+        if "repo:" in asked[-1]:
+            return Response.json({"error": "invalid_scope"}, 400)
+        return Response.json({"request_uri": "urn:x"}, 201)
+
+    evil(near).broken["/oauth/par"] = older
+    evil(near).scope = SCOPE_FOLLOW_BROAD
+    started = await near.start("mallory.test", Purpose.FOLLOW)
+    assert asked == [SCOPE_FOLLOW, SCOPE_FOLLOW_BROAD]
+    assert (await near.finish(started, "https://evil.test")).may_follow
+    await near.start("mallory.test", Purpose.PROVE)
+    assert asked[2:] == ["atproto"]
 
 
 async def test_a_silent_revocation_does_not_hide_the_reason(near: Neighbourhood) -> None:
