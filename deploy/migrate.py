@@ -76,8 +76,6 @@ async def _run_piccolo(dsn: str) -> None:
     from migrations import piccolo_conf  # noqa: PLC0415 - see above
 
     piccolo_conf.DB = PostgresEngine(config={"dsn": dsn})
-    # Piccolo keeps the engine of its first run, and would write down there what it did here.
-    Migration._meta._db = None
     Migration._meta._db = None  # else it stays with the first database that this process migrated
     said = io.StringIO()
     for app in APPS:

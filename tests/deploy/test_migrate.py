@@ -1,0 +1,70 @@
+"""Migrating as it happens: several processes and several databases at once."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+import pytest
+
+from deploy.migrate import ADVISORY_LOCK, known_migrations, migrate
+from tests.harness.postgres import SharedPostgres
+
+CHECKOUT: Final = Path(__file__).parents[2]
+MIGRATE: Final = "import asyncio, sys; from deploy.migrate import migrate; asyncio.run(migrate(sys.argv[1]))"
+TIMEOUT_S: Final = 180
+
+
+@pytest.fixture
+async def empty(postgres: SharedPostgres) -> AsyncIterator[str]:
+    async with postgres.database() as dsn:
+        yield dsn
+
+
+async def _migrate_apart(dsn: str) -> int:
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", MIGRATE, dsn, cwd=CHECKOUT)
+    async with asyncio.timeout(TIMEOUT_S):
+        return await process.wait()
+
+
+async def _recorded(dsn: str) -> list[tuple[str, str]]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        rows = await connection.fetch("SELECT app_name, name FROM migration ORDER BY 1, 2")
+    finally:
+        await connection.close()
+    return [(app, name) for app, name in rows]
+
+
+async def test_two_that_start_at_once_migrate_once(empty: str) -> None:
+    """A web server and a worker of one instance start together."""
+    assert await asyncio.gather(*(_migrate_apart(empty) for _ in range(3))) == [0, 0, 0]
+    recorded = await _recorded(empty)
+    assert recorded == sorted((app, name) for app, names in known_migrations().items() for name in names)
+
+
+async def test_one_waits_for_who_was_first(empty: str) -> None:
+    first = await asyncpg.connect(empty)
+    await first.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK)
+    second = asyncio.create_task(migrate(empty))
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database ="
+    waiting += " (SELECT oid FROM pg_database WHERE datname = current_database())"
+    async with asyncio.timeout(TIMEOUT_S):
+        while not await first.fetchval(waiting):
+            assert not second.done()
+    assert not await first.fetchval("SELECT to_regclass('mapping') IS NOT NULL")
+    await first.execute("SELECT pg_advisory_unlock($1)", ADVISORY_LOCK)
+    async with asyncio.timeout(TIMEOUT_S):
+        assert await second
+    assert await first.fetchval("SELECT to_regclass('mapping') IS NOT NULL")
+    await first.close()
+
+
+async def test_one_process_migrates_several_databases(postgres: SharedPostgres) -> None:
+    """Piccolo remembers the first: its records of the second would land there."""
+    async with postgres.database() as one, postgres.database() as other:
+        assert await migrate(one)
+        assert await migrate(other)
+        assert await _recorded(one) == await _recorded(other) != []

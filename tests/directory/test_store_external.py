@@ -1,0 +1,85 @@
+"""The store on a server of others: all that holds on the embedded PostgreSQL 18 holds on a 16 with a password."""
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from urllib.parse import quote
+
+import asyncpg
+import pytest
+
+from deploy.checks import check_database
+from deploy.database import running_database
+from deploy.migrate import migrate
+from deploy.services import open_services
+from directory.errors import DirectoryUnavailable
+from directory.lookup import Lookup
+from directory.queries import Query
+from directory.settings import Settings
+from directory.store.database import Database
+from directory.store.mappings import MappingStore
+from tests.conftest import TEMPLATE
+from tests.directory.test_lookup import *  # noqa: F403 - the same tests, collected here over another server
+from tests.harness.clock import FakeClock
+from tests.harness.external_postgres import PASSWORD, ExternalPostgres, external_postgres
+from tests.harness.mappings import bluesky
+from tests.harness.postgres import RUN, SharedPostgres
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ExternalPostgres]:
+    with external_postgres() as running:
+        yield running
+
+
+@pytest.fixture
+async def dsn(server: ExternalPostgres) -> AsyncIterator[str]:
+    """As `Settings.database_url` gives it to those who ask which database to use."""
+    shared = SharedPostgres(server.dsn, os.environ[RUN])
+    template = await shared.template(TEMPLATE, migrate)
+    async with shared.database(template) as address:
+        with running_database(Settings(database_url=address)) as used:
+            yield used
+
+
+async def test_it_is_another_server(dsn: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    assert 160_000 <= int(await connection.fetchval("SHOW server_version_num")) < 170_000
+    assert not await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+    assert await connection.fetchval("SELECT inet_server_port()") is not None
+    await connection.close()
+
+
+async def test_an_instance_works_on_it(server: ExternalPostgres) -> None:
+    shared = SharedPostgres(server.dsn, os.environ[RUN])
+    async with shared.database() as address:
+        settings = Settings(database_url=address)
+        async with open_services(settings, address) as services:
+            assert (await services.lookup.lookup(Query.parse("12"))).answers == ()
+        assert all(finding.is_good for finding in await check_database(settings))
+
+
+async def test_a_wrong_password_is_one_error(server: ExternalPostgres) -> None:
+    address = server.dsn.replace(quote(PASSWORD, safe=""), "wrong")
+    assert address != server.dsn
+    for connect in (Database.connect, migrate):
+        with pytest.raises(DirectoryUnavailable) as refused:
+            await connect(address)
+        assert "password authentication failed" in str(refused.value)
+        assert "wrong" not in str(refused.value)
+
+
+async def test_a_server_that_is_stopped_under_way_is_one_error(clock: FakeClock) -> None:
+    with external_postgres() as running:
+        shared = SharedPostgres(running.dsn, os.environ[RUN])
+        address = await shared.create_database_from_template("stopped")
+        await migrate(address)
+        database = await Database.connect(address, max_connections=2)
+        store = MappingStore(database)
+        await store.add([bluesky("jack", 12)])
+        running.stop()
+        for _ in range(2):
+            with pytest.raises(DirectoryUnavailable):
+                await Lookup(store, clock).lookup(Query.parse("12"))
+        with pytest.raises(DirectoryUnavailable):
+            await store.add([bluesky("nina", 13)])
+        await database.close()
