@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -72,7 +73,10 @@ async def check_database_log(
         source = _DatabaseLog(connection, checkpoint, asyncio.get_running_loop(), with_bodies=with_bodies)
 
         def run() -> tuple[Finding, ...]:
-            return tuple(check_log(checkpoint, source, log_key=first_key, progress=progress))
+            try:
+                return tuple(check_log(checkpoint, source, log_key=first_key, progress=progress))
+            finally:
+                source.settle()
 
         findings = await asyncio.to_thread(run)
         stray = await fetch_answers_without_leaf(connection, state.origin, MAX_ANSWERS_TOLD)
@@ -103,7 +107,9 @@ class _DatabaseLog:
         self._size = checkpoint.size
         self._loop = loop
         self._with_bodies = with_bodies
-        self._chunks: dict[int, tuple[int, dict[int, bytes]]] = {}
+        self._chunks: dict[int, _Chunk] = {}
+        self._ahead: dict[int, tuple[int, Future[_Chunk]]] = {}
+        self._turn = asyncio.Lock()
 
     def find_bundle(self, bundle: Bundle) -> bytes | None:
         return self._find(bundle, -1, bundle.width * (LENGTH_BYTES + ENTRY_BYTES))
@@ -117,6 +123,10 @@ class _DatabaseLog:
     def read_rows(self) -> Iterable[BodyRow] | None:
         return self._rows() if self._with_bodies else None
 
+    def settle(self) -> None:
+        """Waits for what was asked for ahead, so that the connection is free again."""
+        wait([ahead for _, ahead in self._ahead.values()])
+
     def _rows(self) -> Iterator[BodyRow]:
         last = -1
         while rows := self._wait(fetch_statements_after(self._connection, last, self._size, ROWS_AT_ONCE)):
@@ -124,14 +134,43 @@ class _DatabaseLog:
             last = rows[-1][0]
 
     def _find(self, item: Tile | Bundle, level: int, byte_count: int) -> bytes | None:
-        first, chunk = self._chunks.get(level, (0, {}))
         place = place_of(item)
-        if not chunk or not first <= place < first + TILES_AT_ONCE:
-            chunk = self._wait(fetch_tiles_between(self._connection, place, place + TILES_AT_ONCE))
-            self._chunks[level] = (place, chunk)
-        data = chunk.get(place)
+        chunk = self._chunks.get(level)
+        if chunk is None or not chunk.first <= place < chunk.first + TILES_AT_ONCE:
+            chunk = self._next_chunk(level, place)
+            self._chunks[level] = chunk
+        data = chunk.tiles.get(place)
         # What was staged after the checkpoint has made the last tiles wider.
         return None if data is None else data[:byte_count] if item.width < TILE_WIDTH else data
 
+    def _next_chunk(self, level: int, place: int) -> "_Chunk":
+        """The tiles from `place` on. Those after them are asked for at once, and come while these are hashed."""
+        first, ahead = self._ahead.pop(level, (-1, None))
+        if ahead is None or first != place:
+            ahead = self._start(place)
+        chunk = ahead.result()
+        if len(chunk.tiles) == TILES_AT_ONCE:
+            self._ahead[level] = (place + TILES_AT_ONCE, self._start(place + TILES_AT_ONCE))
+        return chunk
+
+    def _start(self, place: int) -> "Future[_Chunk]":
+        return asyncio.run_coroutine_threadsafe(self._fetch(place), self._loop)
+
+    async def _fetch(self, place: int) -> "_Chunk":
+        async with self._turn:
+            return _Chunk(place, await fetch_tiles_between(self._connection, place, place + TILES_AT_ONCE))
+
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        async def run() -> T:
+            async with self._turn:
+                return await work
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Neighbouring tiles or bundles, by their places."""
+
+    first: int
+    tiles: dict[int, bytes]
