@@ -111,10 +111,12 @@ class KeyFolder:
     def read(self) -> InstanceKeys:
         """Raises MissingKeys, UnsafeKeys."""
         check_folder(self.path)
-        first = self._read_key(LOG_FILE, KeyKind.NOTE)
-        more = sorted(path.name for path in self.path.glob(LOG_FILES) if path.name != LOG_FILE)
-        logs = (first, *(self._read_key(name, KeyKind.NOTE) for name in more[:MAX_LOG_KEYS]))
-        if any(key.name != first.name for key in logs):
+        # `log.key` first, if it is there: after a recovery it may be lost.
+        names = sorted(
+            (path.name for path in self.path.glob(LOG_FILES)), key=lambda name: (name != LOG_FILE, name)
+        )
+        logs = tuple(self._read_key(name, KeyKind.NOTE) for name in names[:MAX_LOG_KEYS] or [LOG_FILE])
+        if any(key.name != logs[0].name for key in logs):
             raise UnsafeKeys(f"the log keys in {self.path} are of different logs")
         return InstanceKeys(
             logs, self._read_key(WITNESS_FILE, KeyKind.COSIGNATURE), self._read_peer(), self._read_recovery()
@@ -123,8 +125,12 @@ class KeyFolder:
     def add_log_key(self, name: str) -> PrivateKey:
         """A further log key, for a rotation. Durable once it returns."""
         key = PrivateKey.generate(name, KeyKind.NOTE)
-        add_file(self.path / f"log-{key.vkey.key_id.hex()}.key", key.reveal())
+        self.keep_log_key(key)
         return key
+
+    def keep_log_key(self, key: PrivateKey) -> None:
+        """Puts a further log key beside the others. Durable once it returns; raises FileExistsError."""
+        add_file(self.path / f"log-{key.vkey.key_id.hex()}.key", key.reveal())
 
     def _read_key(self, name: str, kind: KeyKind) -> PrivateKey:
         try:

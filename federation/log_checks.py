@@ -82,15 +82,17 @@ async def load_documents(connection: Connection) -> list[tuple[Operations, int |
     return list(zip(chain, [leaf for _, leaf in rows], strict=True))
 
 
-def check_signed(state: LogState, documents: list[Operations], keys: InstanceKeys) -> None:
+def check_signed(state: LogState, documents: list[tuple[Operations, int | None]], keys: InstanceKeys) -> None:
     """That the keys of this instance are the log's, and have signed the last checkpoint. Raises LogRefused."""
     if keys.origin != state.origin:
         raise LogRefused(f"the keys are those of {keys.origin}, and the log is {state.origin}")
-    if documents and keys.find(documents[-1].log_key) is None:
-        raise LogRefused(f"the key {documents[-1].log_key} of this log is not in the folder of keys")
+    # The newest document, even if it waits: a recovery is what brings a log back whose key is lost.
+    if documents and keys.find(documents[-1][0].log_key) is None:
+        raise LogRefused(f"the key {documents[-1][0].log_key} of this log is not in the folder of keys")
     if state.signed is None:
         return
-    known = {key for document in documents[-2:] for key in document.checkpoint_keys}
+    said = [document for document, leaf in documents if leaf is not None]
+    known = {key for document in said[-2:] for key in document.checkpoint_keys}
     trust = LogTrust(state.origin, tuple(NoteVerifier(key) for key in known))
     try:
         open_checkpoint(state.signed, trust)

@@ -69,8 +69,7 @@ class Sequencer:
             self._mark.check(state.staged)
             check_clock(state, self._clock.now())
             _ = state.is_signed
-            documents = [document for document, leaf in await load_documents(connection) if leaf is not None]
-            check_signed(state, documents, keys)
+            check_signed(state, await load_documents(connection), keys)
             self._edge = await load_edge(connection, state)
 
     async def run_once(self, connection: Connection) -> int:

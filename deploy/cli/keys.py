@@ -1,14 +1,23 @@
 """`passerelle keys`."""
 
+import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
 
 import click
 
 from deploy.cli.output import console
-from deploy.cli.recovery import ensure_keys
-from deploy.sequencing import key_folder
+from deploy.cli.recovery import ensure_keys, show_recovery
+from deploy.database import running_database
+from deploy.migrate import migrate
+from deploy.sequencing import build_sequencer, key_folder
+from directory.clock import SystemClock
 from directory.settings import load_settings
+from directory.store.database import Database
+from federation.draining import drain
 from federation.fingerprints import to_words
+from federation.rotating import KeyRotation, Rotated
+from federation.tlog.keys import PrivateKey
 from federation.tlog.text import encode_base64
 
 
@@ -26,6 +35,51 @@ def make() -> None:
     settings = load_settings()
     if not ensure_keys(settings):
         console.print(f"There are keys already in {key_folder(settings).path}; nothing was changed.")
+
+
+@command.command("rotate")
+def rotate() -> None:
+    """Announce a new log key; seven days later or more, let it take over."""
+    rotated = _with_rotation(lambda rotation: rotation.rotate())
+    if rotated.can_switch is not None:
+        console.print(
+            "A new key is announced, and signs beside the old one from the next batch on. Run `passerelle keys"
+            f" rotate` again after {rotated.can_switch:%Y-%m-%d %H:%M} UTC. Back up the folder of keys now.",
+            soft_wrap=True,
+        )
+    else:
+        console.print(
+            f"{rotated.document.log_key} takes over with the next batch. Keep the old key file: it proves what was"
+            " signed before, and signs nothing more.",
+            soft_wrap=True,
+            markup=False,
+        )
+
+
+@command.command("recover")
+def recover() -> None:
+    """Give the log a new key at once, by the recovery key, when its own is lost or stolen."""
+    text = click.prompt("The recovery key", hide_input=True)
+    rotated = _with_rotation(lambda rotation: rotation.recover(PrivateKey.parse(text.strip())))
+    if rotated.recovery is not None:
+        show_recovery(key_folder(load_settings()).path, rotated.recovery.reveal())
+
+
+def _with_rotation(work: Callable[[KeyRotation], Awaitable[Rotated]]) -> Rotated:
+    settings = load_settings()
+
+    async def run(dsn: str) -> Rotated:
+        await migrate(dsn)
+        database = await Database.connect(dsn, max_connections=2)
+        try:
+            rotated = await work(KeyRotation(database, key_folder(settings), SystemClock()))
+            await drain(database, build_sequencer(settings), SystemClock(), lambda waiting: None)
+        finally:
+            await database.close()
+        return rotated
+
+    with running_database(settings) as dsn:
+        return asyncio.run(run(dsn))
 
 
 def _show() -> None:

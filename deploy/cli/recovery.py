@@ -6,7 +6,7 @@ from typing import Final
 from deploy.cli.output import errors
 from deploy.sequencing import key_folder, make_keys
 from directory.settings import Settings
-from federation.key_files import add_file
+from federation.key_files import replace_file
 
 RECOVERY_KEY_FILE: Final = "recovery.key"
 
@@ -19,18 +19,23 @@ def ensure_keys(settings: Settings) -> bool:
     recovery = make_keys(settings)
     if recovery is None:
         return False
-    folder = key_folder(settings).path
+    show_recovery(key_folder(settings).path, recovery)
+    return True
+
+
+def show_recovery(folder: Path, recovery: str) -> None:
+    """On a terminal; else in a file of the folder of keys."""
     if errors.is_terminal:
         _show(folder, recovery)
-    else:
-        add_file(folder / RECOVERY_KEY_FILE, recovery)
-        errors.print(
-            f"New keys are in {folder}. Move {folder / RECOVERY_KEY_FILE} to a safe place off this machine: it"
-            " alone can give this instance a new key when its own is lost or stolen.",
-            highlight=False,
-            soft_wrap=True,
-        )
-    return True
+        return
+    path = folder / RECOVERY_KEY_FILE
+    replace_file(path, recovery)
+    errors.print(
+        f"New keys are in {folder}. Move {path} to a safe place off this machine: it alone can give this instance a"
+        " new key when its own is lost or stolen.",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _show(folder: Path, recovery: str) -> None:

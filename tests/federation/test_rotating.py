@@ -1,0 +1,101 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from directory.store.database import Database
+from federation.errors import InvalidOperations, LogEmpty, LogRefused
+from federation.rotating import KeyRotation, RotationTooEarly
+from federation.rotation import open_chain
+from federation.store.log_rows import fetch_operation_notes
+from federation.tlog.checkpoint import LogTrust, open_checkpoint
+from federation.tlog.keys import KeyKind, PrivateKey, VerifierKey
+from federation.tlog.note import NoteVerifier
+from tests.federation.log_harness import ORIGIN, LogHarness
+from tests.harness.clock import FakeClock
+
+
+@pytest.fixture
+def harness(database: Database, tmp_path: Path, clock: FakeClock) -> LogHarness:
+    return LogHarness(database, tmp_path / "data", clock)
+
+
+@pytest.fixture
+def rotation(harness: LogHarness) -> KeyRotation:
+    return KeyRotation(harness.database, harness.keys, harness.clock)
+
+
+async def signers(harness: LogHarness) -> set[VerifierKey]:
+    """The log keys that have signed the last checkpoint."""
+    published = (await harness.state()).published or b""
+    keys = [key.vkey for key in harness.keys.read().logs]
+    opened = open_checkpoint(published, LogTrust(ORIGIN, tuple(map(NoteVerifier, keys))))
+    ids = {line.key_id for line in opened.log_signatures}
+    return {key for key in keys if key.key_id in ids}
+
+
+async def test_a_log_must_be_begun_before_its_key_changes(rotation: KeyRotation) -> None:
+    with pytest.raises(LogEmpty):
+        await rotation.rotate()
+
+
+async def test_a_new_key_is_announced_and_takes_over(harness: LogHarness, rotation: KeyRotation) -> None:
+    await harness.run()
+    old = harness.keys.read().logs[0].vkey
+    announced = await rotation.rotate()
+    new = announced.document.next_key
+    assert new is not None
+    assert announced.can_switch == harness.clock.now() + timedelta(days=7)
+    with pytest.raises(LogRefused, match="waits"):
+        await rotation.rotate()
+    await harness.run()
+    await harness.check()
+    assert await signers(harness) == {old, new}
+
+    harness.clock.advance(days=6)
+    with pytest.raises(RotationTooEarly):
+        await rotation.rotate()
+    harness.clock.advance(days=1)
+    await rotation.rotate()
+    await harness.run()
+    assert await signers(harness) == {old, new}
+    await harness.check()
+
+    (harness.keys.path / "log.key").unlink()
+    await harness.add_pending(2)
+    await harness.run()
+    assert await signers(harness) == {new}
+    async with harness.database.connection() as connection:
+        await harness.sequencer().check(connection)
+        notes = [note for note, _ in await fetch_operation_notes(connection)]
+    assert len(open_chain(notes, old)) == 3
+
+
+async def test_a_lost_key_is_replaced_by_the_recovery_key(harness: LogHarness, rotation: KeyRotation) -> None:
+    await harness.add_pending(3)
+    await harness.run()
+    old = harness.keys.read().logs[0].vkey
+    (harness.keys.path / "log.key").unlink()
+    assert harness.recovery is not None
+    rotated = await rotation.recover(harness.recovery)
+    await harness.add_pending(3)
+    async with harness.database.connection() as connection:
+        await harness.sequencer().check(connection)
+    await harness.run()
+    assert await signers(harness) == {rotated.document.log_key}
+    assert old != rotated.document.log_key
+    assert len(await harness.live_leaves()) == 6
+
+    with pytest.raises(InvalidOperations):
+        await rotation.recover(harness.recovery)
+    assert rotated.recovery is not None
+    await rotation.recover(rotated.recovery)
+    await harness.run()
+
+
+async def test_another_key_recovers_nothing(harness: LogHarness, rotation: KeyRotation) -> None:
+    await harness.run()
+    with pytest.raises(InvalidOperations):
+        await rotation.recover(PrivateKey.generate("one.example/recovery", KeyKind.NOTE))
+    assert await harness.run() == 0
+    assert len(harness.keys.read().logs) == 1
