@@ -82,7 +82,10 @@ class ChallengeStore:
         return challenge_row_of(row) if row is not None else None
 
     async def purge(self, now: datetime) -> int:
-        """Closes what ran out, and deletes what was closed a month ago; at most 10,000 at a time."""
+        """Closes what ran out, and deletes what ended in nothing a month ago; at most 10,000 at a time.
+
+        Used ones stay as long as their member: the post is held against them at every later look.
+        """
         async with self._database.transaction() as connection:
             await connection.execute(
                 "UPDATE challenge SET state = $3, closed_at = expires WHERE id IN (SELECT id FROM challenge"
@@ -94,7 +97,7 @@ class ChallengeStore:
                 ChallengeState.EXPIRED,
             )
             rows = await connection.fetch(
-                "DELETE FROM challenge WHERE id IN (SELECT id FROM challenge WHERE state <> 0 AND expires <= $1"
+                "DELETE FROM challenge WHERE id IN (SELECT id FROM challenge WHERE state IN (2, 3) AND expires <= $1"
                 " LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id",
                 now - KEEP_CLOSED,
                 PURGE_LIMIT,

@@ -8,7 +8,7 @@ ID = "2026-11-22T13:00:00:000001"
 VERSION = "1.38.0"
 DESCRIPTION = "challenges and proof checks"
 
-# 0 is ChallengeState.OPEN and CheckState.WAITING.
+# 0 is ChallengeState.OPEN and CheckState.WAITING, 1 ChallengeState.USED.
 STATEMENTS = [
     """CREATE TABLE challenge (
         id uuid PRIMARY KEY,
@@ -26,7 +26,7 @@ STATEMENTS = [
     )""",
     "CREATE UNIQUE INDEX challenge_open ON challenge (member) WHERE state = 0",
     "CREATE INDEX challenge_member ON challenge (member)",
-    "CREATE INDEX challenge_expires ON challenge (expires)",
+    "CREATE INDEX challenge_expires ON challenge (expires) WHERE state <> 1",
     """CREATE TABLE proof_check (
         id uuid PRIMARY KEY,
         challenge uuid NOT NULL REFERENCES challenge (id) ON DELETE CASCADE ON UPDATE RESTRICT,

@@ -323,6 +323,15 @@ async def test_old_sentences_are_put_away(
     assert await store.purge(clock.now()) == 1
 
 
+async def test_a_used_sentence_is_kept_for_later_looks(
+    proving: Proving, member: UUID, database: Database, clock: FakeClock
+) -> None:
+    """Without it, no re-check could tell whether the post still says what it was asked to say."""
+    await proving.record(await submit(proving, member), verified("ada", 5, clock))
+    clock.advance(days=365)
+    assert await ChallengeStore(database).purge(clock.now()) == 0
+
+
 async def test_a_check_that_outlives_its_sentence_still_counts(
     proving: Proving, member: UUID, database: Database, clock: FakeClock
 ) -> None:
