@@ -1,4 +1,4 @@
-"""The command `passerelle`, run as people run it: a process of its own, with its settings and nothing else."""
+"""The command `passerelle`, run as people run it: a process of its own, with the settings it is given alone."""
 
 import contextlib
 import os
@@ -17,7 +17,8 @@ from deploy.embedded.locks import wait_until
 PROGRAM: Final = Path(sys.executable).parent / "passerelle"
 TIMEOUT_S: Final = 180
 """For a busy machine; a command that takes so long hangs."""
-_KEPT: Final = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
+_OF_THE_TESTS: Final = ("PASSERELLE_", "PYTEST_", "PYTHON", "VIRTUAL_ENV", "COLUMNS", "MAKE", "MFLAGS")
+"""Variables that begin so are ours, not those of a person at a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Command:
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
     program: tuple[str | Path, ...] = (PROGRAM,)
+    timeout_s: float = TIMEOUT_S
 
     def run(self, *arguments: str | Path, **settings: str) -> Result:
         """Runs it to its end."""
@@ -53,7 +55,7 @@ class Command:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=TIMEOUT_S,
+            timeout=self.timeout_s,
             check=False,
         )
         return Result(done.returncode, done.stdout, done.stderr)
@@ -80,7 +82,7 @@ class Command:
             process.wait(TIMEOUT_S)
 
     def _environment(self, settings: dict[str, str]) -> dict[str, str]:
-        kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_TESTS)}
         ours = {f"PASSERELLE_{name.upper()}": value for name, value in (self.settings | settings).items()}
         return {**kept, "COLUMNS": "200", "LC_ALL": "C.UTF-8", **ours}
 
