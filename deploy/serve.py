@@ -11,7 +11,7 @@ from hypercorn.asyncio import serve as serve_hypercorn
 from hypercorn.config import Config
 
 from deploy.sequencing import running_sequencer
-from deploy.services import open_services
+from deploy.services import open_instance
 from directory.settings import Settings
 from web.app import create_app
 
@@ -66,7 +66,7 @@ async def _serve(settings: Settings, dsn: str) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
-    async with open_services(settings, dsn) as services, running_sequencer(settings, dsn):
+    async with open_instance(settings, dsn) as services, running_sequencer(settings, dsn):
         app: Any = create_app(services)
         log.info("serving", url=settings.base_url)
         await serve_hypercorn(app, hypercorn_config(settings), shutdown_trigger=stopping.wait)

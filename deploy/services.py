@@ -1,10 +1,13 @@
 """Builds everything once, in order, and takes it down again."""
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from deploy.members import open_members
 from deploy.migrate import migrate
+from deploy.worker import running_worker
 from directory.batching import LookupBatcher
 from directory.clock import Clock, SystemClock
 from directory.lookup import Lookup
@@ -28,6 +31,25 @@ async def open_services(settings: Settings, dsn: str) -> AsyncIterator[Services]
     database = await Database.connect(dsn, max_connections=settings.database_connections)
     try:
         yield build_services(settings, database)
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def open_instance(settings: Settings, dsn: str) -> AsyncIterator[Services]:
+    """The same with all that members need, and with their jobs running.
+
+    Raises DirectoryUnavailable, SchemaTooNew, and VaultError where the keys of what is sealed are missing.
+    """
+    await migrate(dsn)
+    database = await Database.connect(dsn, max_connections=settings.database_connections)
+    try:
+        services = build_services(settings, database)
+        async with (
+            open_members(settings, database, services.clock) as (members, worker),
+            running_worker(worker, is_on=settings.jobs),
+        ):
+            yield dataclasses.replace(services, members=members)
     finally:
         await database.close()
 

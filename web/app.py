@@ -22,6 +22,7 @@ from web.api import log as log_api
 from web.api import proofs as proofs_api
 from web.api.webfinger import webfinger
 from web.errors import exception_handler
+from web.member_routes import member_routes
 from web.middleware.caching import CachingMiddleware
 from web.middleware.headers import HeadersMiddleware
 from web.middleware.rate_limit import ClientKeys, RateLimiter, RateLimitMiddleware
@@ -60,7 +61,7 @@ def create_litestar(services: Services, extra_routes: Sequence[ControllerRouterH
     pair_limiter = RateLimiter("people", settings.rate_pairs_per_minute)
     metrics = PrometheusConfig(app_name="passerelle", prefix="passerelle", group_path=True)
     return Litestar(
-        route_handlers=[*_routes(services), *extra_routes],
+        route_handlers=[*_routes(services), *member_routes(services, renderer), *extra_routes],
         dependencies={
             "services": _given(services),
             "renderer": _given(renderer),

@@ -8,9 +8,13 @@ import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, TooManyRequestsException, ValidationException
+from litestar.response import Redirect
 
 from directory.archive import SENTENCES, ArchiveError
 from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQuery
+from directory.members.errors import MemberError
+from web.auth.errors import ForgedForm, SignInNeeded
+from web.auth.sentences import MEMBER
 from web.language import translate
 from web.problems import OF_STATUS, PROBLEM_JSON, PROBLEMS, Failure, Problem, ProblemDocument
 from web.rendering import Renderer
@@ -29,6 +33,8 @@ def failure_of(error: Exception) -> Failure:
             return _of("invalid-request", str(error))
         case ArchiveError():
             return Failure(PROBLEMS["invalid-archive"], SENTENCES[error.code], values={"file": error.file})
+        case MemberError() | ForgedForm():
+            return _of_members(error)
         case DirectoryUnavailable():
             return Failure(PROBLEMS["unavailable"], "", {"retry-after": "60"})
         case TooManyRequestsException():
@@ -39,6 +45,12 @@ def failure_of(error: Exception) -> Failure:
             return _of_http(error)
         case _:
             return _of("internal", "")
+
+
+def _of_members(error: MemberError | ForgedForm) -> Failure:
+    if isinstance(error, ForgedForm):
+        return _of("not-from-here", "")
+    return Failure(PROBLEMS["not-done"], MEMBER[error.code], is_for_people=True)
 
 
 def _of(slug: str, detail: str) -> Failure:
@@ -70,6 +82,8 @@ def exception_handler(renderer: Renderer) -> Callable[[Request[Any, Any, Any], E
     """Answers every error of every route."""
 
     def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+        if isinstance(error, SignInNeeded):
+            return Redirect("/sign-in", status_code=303, headers={"cache-control": "no-store"})
         failure = failure_of(error)
         if failure.problem.slug == "internal":
             log.error("request failed", exc_info=error)
@@ -103,7 +117,11 @@ def _error_page(renderer: Renderer, request: Request[Any, Any, Any], failure: Fa
         problem = PROBLEMS["archive-too-large"]
     language = renderer.language_of(request)
     # Only sentences that were written for people are shown; a program's detail would puzzle them.
-    detail = translate(language, failure.detail) % failure.values if failure.values else ""
+    detail = (
+        translate(language, failure.detail) % failure.values
+        if failure.values or failure.is_for_people
+        else ""
+    )
     return renderer.page(
         request,
         "error.html",

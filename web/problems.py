@@ -39,6 +39,18 @@ _ALL: Final = (
         "not-found", 404, N_("There is nothing here"), N_("Check the address, or start from the first page.")
     ),
     Problem(
+        "not-done",
+        409,
+        N_("That could not be done"),
+        N_("Nothing was changed. Go back to your account and look how things stand."),
+    ),
+    Problem(
+        "not-from-here",
+        403,
+        N_("That form is not from this page"),
+        N_("Nothing was changed. Open the page again and send the form from there."),
+    ),
+    Problem(
         "method-not-allowed",
         405,
         N_("This address does not take that method"),
@@ -54,7 +66,9 @@ _ALL: Final = (
         "archive-too-large",
         413,
         N_("This archive is larger than the form takes"),
-        N_("Unpack it and choose only following.js from its data folder, or switch JavaScript on: then any size will do."),
+        N_(
+            "Unpack it and choose only following.js from its data folder, or switch JavaScript on: then any size will do."
+        ),
     ),
     Problem(
         "unsupported-media-type",
@@ -95,6 +109,8 @@ class Failure(msgspec.Struct, frozen=True):
     headers: dict[str, str] = {}
     values: dict[str, str] = {}
     """What stands in the sentence `detail` where it was written for people and is translated."""
+    is_for_people: bool = False
+    """Whether `detail` was written for people though nothing stands in it."""
 
 
 PROBLEM_JSON: Final = "application/problem+json"

@@ -10,6 +10,7 @@ from directory.settings import Settings
 from directory.statistics import StatisticsService
 from directory.store.statistics import StatisticsStore
 from federation.log_service import LogService
+from web.member_services import MemberServices
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,5 @@ class Services:
     log: LogService
     large_matches: asyncio.Semaphore
     """Large lists that are matched at the same time, so that memory stays bounded."""
+    members: MemberServices | None = None
+    """None in a process that only answers questions: it has no pages of members."""

@@ -1,0 +1,115 @@
+"""An instance with members: the real server and the real jobs, in a thread, over a database of the test."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from hypercorn.asyncio import serve
+
+from deploy.members import open_members
+from deploy.serve import free_port, hypercorn_config
+from deploy.services import build_services
+from deploy.worker import Worker, running_worker
+from directory.clock import Clock, SystemClock
+from directory.networks.http import GuardedClient
+from directory.publishing import Publishing
+from directory.settings import Settings
+from directory.store.database import Database
+from directory.store.members import MemberStore
+from directory.store.publications import PublicationStore
+from federation.keys import log_origin
+from tests.harness.fake_x import FakeX
+from tests.harness.instance import RunningInstance
+from tests.peers.pds import Pds
+from web.app import create_app
+from web.member_services import MemberServices
+
+OpenClient = Callable[[], AbstractAsyncContextManager[GuardedClient]]
+
+
+@asynccontextmanager
+async def loopback_client() -> AsyncIterator[GuardedClient]:
+    async with GuardedClient("Passerelle/test", allow_loopback=True) as client:
+        yield client
+
+
+class MemberInstance(RunningInstance):
+    """What is published is active at once: no sequencer runs here."""
+
+    members: MemberServices
+    worker: Worker
+
+    def __init__(self, settings: Settings, dsn: str, clock: Clock, open_client: OpenClient) -> None:
+        super().__init__(settings, dsn, clock)
+        self._open_client = open_client
+
+    async def _serve(self) -> None:
+        self._stopping = asyncio.Event()
+        self.database = await Database.connect(self._dsn, max_connections=8)
+        try:
+            await self._serve_over(self.database)
+        finally:
+            await self.database.close()
+
+    async def _serve_over(self, database: Database) -> None:
+        settings, clock = self.settings, self.clock
+        publishing = Publishing(
+            MemberStore(database), PublicationStore(database), clock, log_origin(settings)
+        )
+        async with (
+            self._open_client() as http,
+            open_members(
+                settings, database, clock, http=http, announce=publishing.activate_pending
+            ) as opened,
+            running_worker(opened[1], is_on=settings.jobs),
+        ):
+            self.members, self.worker = opened
+            services = build_services(settings, database, clock)
+            self.services = dataclasses.replace(services, members=self.members)
+            app: Any = create_app(self.services)
+            config = hypercorn_config(settings)
+            config.graceful_timeout = 0.2
+            server = asyncio.create_task(serve(app, config, shutdown_trigger=self._stopping.wait))
+            await self._wait_until_listening()
+            self._ready.set()
+            await server
+
+
+@contextmanager
+def member_instance(
+    dsn: str,
+    data: Path,
+    *,
+    pds: Pds | None = None,
+    x: FakeX | None = None,
+    clock: Clock | None = None,
+    open_client: OpenClient = loopback_client,
+    **settings: Any,
+) -> Iterator[MemberInstance]:
+    """An instance whose Bluesky is the PDS, and whose X is the fake one."""
+    chosen: dict[str, Any] = {
+        "port": free_port(),
+        "data": data,
+        "allow_loopback": True,
+        "rate_lookups_per_minute": 0,
+        "rate_pairs_per_minute": 0,
+        "rate_sign_ins_per_minute": 0,
+    }
+    if pds is not None:
+        chosen |= {"plc_url": pds.plc_url, "handle_resolver": pds.url, "bluesky_server": pds.url}
+    if x is not None:
+        sources = x.sources(fxtwitter=False)
+        chosen |= {
+            "x_syndication": sources.syndication,
+            "x_oembed": sources.oembed_x,
+            "x_oembed_twitter": sources.oembed_twitter,
+        }
+    instance = MemberInstance(Settings(**chosen | settings), dsn, clock or SystemClock(), open_client)
+    instance.start()
+    try:
+        yield instance
+    finally:
+        instance.stop()

@@ -1,0 +1,1 @@
+"""Who is at the browser: cookies, the token in forms, the way to a network and back."""

@@ -1,0 +1,91 @@
+"""What the pages of members have in common: where they are, how they are drawn, who is at the browser."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response
+from litestar.datastructures import FormMultiDict
+
+from web.auth.cookies import Cookies
+from web.auth.errors import SignInNeeded
+from web.auth.forms import form_token, read_form
+from web.auth.labels import browser_label
+from web.language import translate
+from web.member_services import MemberServices
+from web.rendering import Renderer
+from web.services import Services
+
+NO_STORE: Final = {"cache-control": "no-store"}
+
+
+class SignedIn(msgspec.Struct, frozen=True):
+    """A member at a browser. `form_token` goes into every form of theirs."""
+
+    member: UUID
+    session: UUID
+    form_token: str
+
+
+class AtBrowser(msgspec.Struct, frozen=True):
+    """A browser: what it was given before it leaves, the token of its session, its name, and who is signed in."""
+
+    browser: str
+    session: str
+    label: str
+    me: SignedIn | None
+
+    def __repr__(self) -> str:
+        return f"AtBrowser({self.label!r}, {self.me is not None})"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One a process."""
+
+    services: Services
+    members: MemberServices
+    cookies: Cookies
+    renderer: Renderer
+
+    @property
+    def base_url(self) -> str:
+        return self.services.settings.base_url
+
+    async def at_browser(self, request: Request[Any, Any, Any]) -> AtBrowser:
+        """Decided here, once, from the session alone."""
+        token = self.cookies.session(request)
+        session = await self.members.signing_in.session_of(token)
+        me = SignedIn(session.member, session.id, form_token(token)) if session is not None else None
+        label = browser_label(request.headers.get("user-agent", ""))
+        return AtBrowser(self.cookies.browser(request), token, label, me)
+
+    async def me(self, request: Request[Any, Any, Any]) -> SignedIn:
+        """The member. Raises SignInNeeded."""
+        me = (await self.at_browser(request)).me
+        if me is None:
+            raise SignInNeeded(request.url.path)
+        return me
+
+    async def my_form(self, request: Request[Any, Any, Any]) -> FormMultiDict:
+        """The fields of a form that the browser of a session sent from a page of ours. Raises ForgedForm."""
+        return await read_form(request, self.cookies.session(request), self.base_url)
+
+    def page(
+        self,
+        request: Request[Any, Any, Any],
+        template: str,
+        *,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+        **values: Any,
+    ) -> Response[str]:
+        """A page that nobody keeps."""
+        return self.renderer.page(
+            request, template, status=status, headers={**NO_STORE, **(headers or {})}, **values
+        )
+
+    def say(self, request: Request[Any, Any, Any], text: str) -> str:
+        """A marked text in the language of the page."""
+        return translate(self.renderer.language_of(request), text)

@@ -1,0 +1,13 @@
+"""What keeps somebody from a page of members."""
+
+
+class SignInNeeded(Exception):
+    """Nobody is signed in here. `path` is where they wanted to go."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__("nobody is signed in")
+
+
+class ForgedForm(Exception):
+    """The form does not come from a page of ours, or from one that was made for somebody else."""

@@ -1,0 +1,134 @@
+"""The way to a network and back: who goes, what is written down meanwhile, and who comes back."""
+
+from contextlib import suppress
+from typing import Final
+
+import msgspec
+
+from directory.clock import Clock
+from directory.errors import InvalidIdentifier
+from directory.identifiers import Acct, ActorUri, AtHandle, Did
+from directory.mappings import Evidence, EvidenceKind
+from directory.members.accounts import AccountNetwork, LinkedAccount, ProvenAccount
+from directory.members.signing_in import Departure
+from directory.networks.oauth import Returned
+from directory.networks.port import Purpose, SignInDone, SignInStart
+from directory.networks.sign_in_errors import ServerMisbehaved, SignInError, StateMismatch
+from directory.vault import Secret
+from web.auth.desk import AtBrowser
+from web.auth.typed import likely_networks
+from web.member_services import MemberServices
+
+CALLBACKS: Final = {
+    AccountNetwork.BLUESKY: "/oauth/bluesky/callback",
+    AccountNetwork.MASTODON: "/oauth/mastodon/callback",
+    AccountNetwork.X: "/oauth/x/callback",
+}
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """Somebody is back, with an account that is theirs. `token` is that of a new session, where one began."""
+
+    account: LinkedAccount
+    is_new_member: bool
+    token: str | None
+
+
+class Journeys:
+    """Built once. `base_url` is where this instance is reached."""
+
+    def __init__(self, members: MemberServices, clock: Clock, base_url: str) -> None:
+        self._members = members
+        self._clock = clock
+        self._base_url = base_url
+
+    async def depart(self, typed: str, asked: AccountNetwork | None, at: AtBrowser) -> str:
+        """Where to send the browser. Without a network asked for, what was typed decides.
+
+        Raises InvalidIdentifier, SignInError, MemberGone.
+        """
+        network: AccountNetwork
+        if asked is AccountNetwork.X:
+            network, started = asked, self._start_at_x()
+        else:
+            network, started = await self._start(typed, (asked,) if asked else likely_networks(typed))
+        member = at.me.member if at.me is not None else None
+        departure = Departure(started.state, Purpose.PROVE, network, member, Secret(started.record))
+        await self._members.signing_in.begin(at.browser, departure)
+        return started.authorize_url
+
+    async def arrive(self, network: AccountNetwork, returned_to: str, at: AtBrowser) -> Arrival:
+        """`returned_to` is the whole address that the browser came to.
+
+        Raises SignInError, MemberError.
+        """
+        state = Returned.parse(returned_to).fields.get("state", "")
+        member = at.me.member if at.me is not None else None
+        kept = await self._members.signing_in.finish(at.browser, state, member)
+        if kept.network is not network:
+            raise StateMismatch("", "the browser came back to the address of another network")
+        record = kept.secrets.reveal()
+        if network is AccountNetwork.X:
+            return await self._arrive_from_x(record, returned_to, at)
+        done = await self._members.networks[network].finish_sign_in(record, returned_to, self._clock.now())
+        try:
+            arrival = await self._welcome(proven_by(done, self._clock), at)
+            await self._members.permissions.keep(arrival.account.id, done.purpose, done.tokens)
+        except Exception:
+            # Nobody will use them: the network need not keep them.
+            with suppress(SignInError):
+                await self._members.networks[network].revoke(done.tokens, self._clock.now())
+            raise
+        self._members.wake_jobs()  # a permission that this one replaces is to be given back
+        return arrival
+
+    async def _arrive_from_x(self, record: bytes, returned_to: str, at: AtBrowser) -> Arrival:
+        if self._members.x is None:
+            raise StateMismatch("", "this instance has no key at X any more")
+        done = await self._members.x.finish(record, returned_to)
+        return await self._welcome(ProvenAccount.x(done.x_id, done.x_handle, done.evidence), at)
+
+    async def _welcome(self, proven: ProvenAccount, at: AtBrowser) -> Arrival:
+        if at.me is not None:
+            linked = await self._members.membership.link(at.me.member, proven)
+            return Arrival(linked, is_new_member=False, token=None)
+        signed_in = await self._members.membership.sign_in(proven)
+        token, _ = await self._members.signing_in.start_session(
+            signed_in.member, at.label, at.session or None
+        )
+        return Arrival(signed_in.account, signed_in.is_new, token)
+
+    async def _start(
+        self, typed: str, networks: tuple[AccountNetwork, ...]
+    ) -> tuple[AccountNetwork, SignInStart]:
+        """At the first network that knows the account; what the last one says, where none does."""
+        failure: SignInError | InvalidIdentifier | None = None
+        for network in networks:
+            try:
+                return network, await self._members.networks[network].start_sign_in(
+                    typed,
+                    purpose=Purpose.PROVE,
+                    redirect_uri=self._base_url + CALLBACKS[network],
+                    now=self._clock.now(),
+                )
+            except (SignInError, InvalidIdentifier) as error:
+                failure = error if failure is None or isinstance(error, SignInError) else failure
+        raise failure or InvalidIdentifier("an account", typed, "it is of no network")
+
+    def _start_at_x(self) -> SignInStart:
+        if self._members.x is None:
+            raise InvalidIdentifier("an account", "x", "this instance has no key at X")
+        return self._members.x.start(self._base_url + CALLBACKS[AccountNetwork.X])
+
+
+def proven_by(done: SignInDone, clock: Clock) -> ProvenAccount:
+    """What a sign-in proves. Raises ServerMisbehaved on an id of one network with a name of another."""
+    now = clock.now()
+    if isinstance(done.account_id, Did) and isinstance(done.handle, AtHandle):
+        evidence = Evidence(EvidenceKind.BLUESKY_OAUTH, now)
+        return ProvenAccount.bluesky(done.account_id, done.handle, evidence)
+    if isinstance(done.account_id, ActorUri) and isinstance(done.handle, Acct):
+        return ProvenAccount.mastodon(
+            done.account_id, done.handle, Evidence(EvidenceKind.MASTODON_OAUTH, now)
+        )
+    raise ServerMisbehaved("", "the account and its name are of two networks")

@@ -1,0 +1,69 @@
+"""The pages of members as one router: what they depend on, and how large a form may be."""
+
+from typing import Any, Final, TypeVar
+
+from litestar import Router
+from litestar.di import Provide
+
+from web.auth.cookies import Cookies
+from web.auth.desk import Desk
+from web.auth.journey import Journeys
+from web.auth.signed_in import provide_me, provide_my_form
+from web.pages import account, leave, member_page, prove, publish, sign_in
+from web.rendering import Renderer
+from web.services import Services
+
+MAX_FORM_BYTES: Final = 64 * 1024
+
+T = TypeVar("T")
+
+
+def member_routes(services: Services, renderer: Renderer) -> list[Router]:
+    """None where the instance was started without members, as some tests do."""
+    if services.members is None:
+        return []
+    settings = services.settings
+    desk = Desk(services, services.members, Cookies(is_https=settings.is_https), renderer)
+    return [
+        Router(
+            "/",
+            route_handlers=[
+                sign_in.sign_in,
+                sign_in.start_sign_in,
+                sign_in.callback,
+                sign_in.client_metadata,
+                sign_in.client_keys_document,
+                account.account,
+                account.unlink,
+                account.show_on_page,
+                account.withdraw,
+                account.consent,
+                account.end_session,
+                account.sign_out,
+                account.export,
+                prove.prove,
+                prove.submit_post,
+                prove.progress,
+                prove.left_x,
+                publish.publish_page,
+                publish.publish,
+                leave.leave_page,
+                leave.leave,
+                member_page.member_page,
+            ],
+            dependencies={
+                "desk": _given(desk),
+                "journeys": _given(Journeys(services.members, services.clock, settings.base_url)),
+                "me": Provide(provide_me),
+                "my_form": Provide(provide_my_form),
+            },
+            request_max_body_size=MAX_FORM_BYTES,
+        )
+    ]
+
+
+def _given(value: T) -> Provide:
+    def provide() -> Any:
+        return value
+
+    return Provide(provide, sync_to_thread=False, use_cache=True)

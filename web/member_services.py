@@ -1,0 +1,39 @@
+"""What the pages of members work with, built once in `deploy.members` and handed in."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from directory.members.accounts import AccountNetwork
+from directory.members.consenting import Consenting
+from directory.members.leaving import Leaving
+from directory.members.membership import Membership
+from directory.members.permissions import Permissions
+from directory.members.proving import Proving
+from directory.members.signing_in import SigningIn
+from directory.networks.bluesky.client import OAuthClient
+from directory.networks.port import SignIn
+from directory.proofs.x_oauth import XSignIn
+from directory.publishing import Publishing
+from web.middleware.rate_limit import RateLimiter
+
+
+@dataclass(frozen=True, slots=True)
+class MemberServices:
+    """Shared by all requests of a process."""
+
+    membership: Membership
+    signing_in: SigningIn
+    permissions: Permissions
+    proving: Proving
+    publishing: Publishing
+    consenting: Consenting
+    leaving: Leaving
+    networks: Mapping[AccountNetwork, SignIn]
+    x: XSignIn | None
+    """Only where the operator has a key at X."""
+    bluesky_client: OAuthClient
+    sign_in_limiter: RateLimiter
+    wake_jobs: Callable[[], None]
+    """Something is due now: a post to look at, a permission to give back."""
+    announce: Callable[[], Awaitable[object]]
+    """Something was published: it is to answer as soon as it can."""

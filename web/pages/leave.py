@@ -1,0 +1,38 @@
+"""Leaving: one confirmation, and a receipt that tells what happens here and elsewhere."""
+
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.datastructures import FormMultiDict
+from litestar.di import NamedDependency
+from litestar.response import Redirect
+
+from web.auth.desk import NO_STORE, Desk, SignedIn
+from web.auth.forms import text_of
+
+
+@get("/account/leave", include_in_schema=False)
+async def leave_page(
+    request: Request[Any, Any, Any], desk: NamedDependency[Desk], me: NamedDependency[SignedIn]
+) -> Response[Any]:
+    """What will be gone, and the one box to tick."""
+    publications = await desk.members.publishing.list_of(me.member)
+    return desk.page(request, "leave.html", form_token=me.form_token, publications=publications)
+
+
+@post("/account/leave", status_code=200, include_in_schema=False)
+async def leave(
+    request: Request[Any, Any, Any],
+    desk: NamedDependency[Desk],
+    me: NamedDependency[SignedIn],
+    my_form: NamedDependency[FormMultiDict],
+) -> Response[Any]:
+    """Erases everything, and shows the receipt: it is kept nowhere."""
+    if text_of(my_form, "sure") != "yes":
+        return Redirect("/account/leave", status_code=303, headers=dict(NO_STORE))
+    receipt = await desk.members.leaving.erase(me.member)
+    desk.members.wake_jobs()
+    answer = desk.page(request, "left.html", receipt=receipt)
+    desk.cookies.forget_session(answer)
+    desk.cookies.forget_browser(answer)
+    return answer

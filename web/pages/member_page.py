@@ -1,0 +1,43 @@
+"""The page of a member, with links that say "this is me": for people, and for servers that verify links."""
+
+from typing import Annotated, Any
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException
+from litestar.params import PathParameter
+
+from directory.members.accounts import LinkedAccount
+from web.auth.desk import Desk
+
+MAX_HANDLE_CHARS = 512
+
+
+@get("/m/{handle:str}", include_in_schema=False)
+async def member_page(
+    request: Request[Any, Any, Any],
+    desk: NamedDependency[Desk],
+    handle: Annotated[str, PathParameter(max_length=MAX_HANDLE_CHARS)],
+) -> Response[Any]:
+    """By the handle of any account that the member shows there."""
+    accounts = await desk.members.membership.page(handle)
+    if not accounts:
+        raise NotFoundException
+    return desk.renderer.page(
+        request,
+        "member_page.html",
+        headers={"cache-control": "public, max-age=60"},
+        name=handle.removeprefix("@"),
+        links=[(each, profile_address(each)) for each in accounts],
+        canonical=f"{desk.base_url}/m/{handle.removeprefix('@').lower()}",
+    )
+
+
+def profile_address(account: LinkedAccount) -> str:
+    """The profile as people know it: what the account's server links back from, and compares."""
+    if account.target is None:
+        return f"https://x.com/{account.handle}"
+    if account.account_id.startswith("did:"):
+        return f"https://bsky.app/profile/{account.handle}"
+    user, _, host = account.handle.partition("@")
+    return f"https://{host}/@{user}"

@@ -1,0 +1,133 @@
+"""Proving an X account: the sentence to post, the link of the post, and how the check of it is doing."""
+
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.datastructures import FormMultiDict
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
+from litestar.response import Redirect
+
+from directory.errors import InvalidIdentifier
+from directory.members.accounts import AccountNetwork, LinkedAccount
+from directory.members.challenges import CheckState, ProofCheck
+from directory.members.errors import ChallengeClosed
+from directory.proofs.reasons import SENTENCES
+from directory.texts import N_
+from web.auth.desk import NO_STORE, Desk, SignedIn
+from web.auth.forms import text_of
+
+MAX_URL_CHARS: Final = 2_048
+UNREAD_POST: Final = N_("That is not the link of a post on X: open your post, and copy its address.")
+_POST: Final = "https://x.com/i/status/"
+_REASONS: Final = {str(reason): sentence for reason, sentence in SENTENCES.items()}
+_NO_REASON: Final = ""
+_DECIDED: Final = frozenset({CheckState.REFUTED, CheckState.GAVE_UP, CheckState.CONTESTED})
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How a check is doing. `reason` is what came of the last look, as a marked text."""
+
+    state: str
+    attempts: int
+    post_url: str
+    reason: str
+
+    @classmethod
+    def of(cls, check: ProofCheck) -> "Progress":
+        reason = _REASONS.get(check.reason or "", _NO_REASON)
+        return cls(check.state.label, check.attempts, f"{_POST}{check.post_id}", reason)
+
+
+@get("/account/prove", include_in_schema=False)
+async def prove(
+    request: Request[Any, Any, Any],
+    desk: NamedDependency[Desk],
+    me: NamedDependency[SignedIn],
+    new: FromQuery[bool] = False,
+) -> Response[Any]:
+    """The sentence, or the check under way. `new` asks for another sentence, for another X account or post."""
+    check = await desk.members.proving.latest_check(me.member)
+    accounts = await desk.members.membership.accounts(me.member)
+    if check is not None and check.state is CheckState.WAITING and not new:
+        return desk.page(
+            request, "prove_progress.html", progress=Progress.of(check), form_token=me.form_token
+        )
+    if _has_x(accounts) and not new and (check is None or check.state not in _DECIDED):
+        return Redirect("/account/publish", headers=dict(NO_STORE))
+    progress = Progress.of(check) if check is not None and check.state in _DECIDED else None
+    return await _sentence_page(request, desk, me, progress=progress)
+
+
+@post("/account/prove", status_code=303, include_in_schema=False)
+async def submit_post(
+    request: Request[Any, Any, Any],
+    desk: NamedDependency[Desk],
+    me: NamedDependency[SignedIn],
+    my_form: NamedDependency[FormMultiDict],
+) -> Response[Any]:
+    """Has the post checked, and shows how that goes."""
+    typed = text_of(my_form, "post_url", MAX_URL_CHARS)
+    try:
+        await desk.members.proving.submit(me.member, _challenge_in(my_form), typed)
+    except InvalidIdentifier:
+        return await _sentence_page(request, desk, me, unread=typed[:200])
+    desk.members.wake_jobs()
+    return Redirect("/account/prove", status_code=303, headers=dict(NO_STORE))
+
+
+@get("/account/prove/progress", include_in_schema=False)
+async def progress(
+    request: Request[Any, Any, Any], desk: NamedDependency[Desk], me: NamedDependency[SignedIn]
+) -> Response[Any]:
+    """The part of the page that changes, for a page that asks every two seconds; sent on once it is decided."""
+    check = await desk.members.proving.latest_check(me.member)
+    if check is None or check.state is not CheckState.WAITING:
+        is_verified = check is not None and check.state is CheckState.VERIFIED
+        where = "/account/publish" if is_verified else "/account/prove"
+        return Response(b"", media_type="text/html", headers={**NO_STORE, "hx-redirect": where})
+    return desk.page(request, "_prove_progress.html", progress=Progress.of(check))
+
+
+@get("/left-x", include_in_schema=False)
+async def left_x(request: Request[Any, Any, Any], desk: NamedDependency[Desk]) -> Response[Any]:
+    """What still works for somebody whose X account is gone, or who cannot post there any more."""
+    return desk.renderer.page(request, "left_x.html", has_x=desk.members.x is not None)
+
+
+async def _sentence_page(
+    request: Request[Any, Any, Any],
+    desk: Desk,
+    me: SignedIn,
+    progress: Progress | None = None,
+    unread: str | None = None,
+) -> Response[Any]:
+    """`unread`: what was typed for a link and is none."""
+    language = desk.renderer.language_of(request)
+    kept = await desk.members.proving.challenge(me.member, desk.services.settings.domain, language)
+    return desk.page(
+        request,
+        "prove.html",
+        status=200 if unread is None else 400,
+        form_token=me.form_token,
+        challenge_id=kept.id,
+        challenge=kept.challenge,
+        progress=progress,
+        typed=unread or "",
+        error="" if unread is None else desk.say(request, UNREAD_POST),
+        has_x=desk.members.x is not None,
+    )
+
+
+def _challenge_in(form: FormMultiDict) -> UUID:
+    """Which sentence was posted. Raises ChallengeClosed for what names none."""
+    try:
+        return UUID(text_of(form, "challenge", 36))
+    except ValueError:
+        raise ChallengeClosed from None
+
+
+def _has_x(accounts: list[LinkedAccount]) -> bool:
+    return any(account.network is AccountNetwork.X and not account.is_lapsed for account in accounts)

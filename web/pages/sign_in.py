@@ -1,0 +1,172 @@
+"""Signing in: one field, the way to the network and back, and who we are to Bluesky's servers."""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.datastructures import FormMultiDict
+from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException
+from litestar.params import PathParameter
+from litestar.response import Redirect
+
+from directory.errors import InvalidIdentifier
+from directory.members.accounts import AccountNetwork
+from directory.members.sessions import new_token
+from directory.networks.bluesky.client import CLIENT_METADATA_PATH, JWKS_PATH, PublishedClient
+from directory.networks.sign_in_errors import SignInError
+from web.auth.desk import NO_STORE, AtBrowser, Desk
+from web.auth.forms import form_token, read_form, text_of
+from web.auth.journey import CALLBACKS, Journeys
+from web.auth.sentences import SERVER_MISSING, SIGN_IN, UNREAD_ACCOUNT
+from web.member_services import MemberServices
+from web.middleware.rate_limit import ClientKeys
+
+MAX_TYPED_CHARS: Final = 2_048
+_SHOWN_CHARS: Final = 200
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
+
+
+@get("/sign-in", include_in_schema=False)
+async def sign_in(request: Request[Any, Any, Any], desk: NamedDependency[Desk]) -> Response[Any]:
+    """The field, and the buttons."""
+    if _is_other_name_of_here(request, desk.base_url):
+        return Redirect(f"{desk.base_url}/sign-in")
+    at = await desk.at_browser(request)
+    return Redirect("/account") if at.me is not None else _page(request, desk, at)
+
+
+@post("/sign-in", status_code=200, include_in_schema=False)
+async def start_sign_in(
+    request: Request[Any, Any, Any],
+    desk: NamedDependency[Desk],
+    journeys: NamedDependency[Journeys],
+    client_keys: NamedDependency[ClientKeys],
+) -> Response[Any]:
+    """Sends the browser to the network. Whoever is signed in links another account so."""
+    desk.members.sign_in_limiter.take(client_keys.key_of(request.scope)).check()
+    at = await desk.at_browser(request)
+    if at.me is None and not at.browser:
+        # A browser that keeps no cookie, or that waited for more than an hour: a new form helps.
+        return _page(request, desk, at, error=SIGN_IN["expired"])
+    form = await read_form(request, at.session if at.me is not None else at.browser, desk.base_url)
+    if not at.browser:
+        at = msgspec.structs.replace(at, browser=new_token())
+    typed = text_of(form, "account", MAX_TYPED_CHARS)
+    try:
+        url = await _depart(desk, journeys, form, at)
+    except InvalidIdentifier:
+        is_bare = not typed and text_of(form, "network") == AccountNetwork.MASTODON
+        return _page(request, desk, at, typed, SERVER_MISSING if is_bare else UNREAD_ACCOUNT)
+    except SignInError as failure:
+        return _page(request, desk, at, typed, SIGN_IN[failure.code])
+    # Not a redirect: our policy lets a form lead nowhere but here.
+    headers = {"refresh": f"0;url={url}"}
+    leaving = desk.page(request, "leaving_for_network.html", headers=headers, url=url)
+    desk.cookies.keep_browser(leaving, at.browser)
+    return leaving
+
+
+@get(
+    [
+        CALLBACKS[AccountNetwork.BLUESKY],
+        CALLBACKS[AccountNetwork.X],
+        f"{CALLBACKS[AccountNetwork.MASTODON]}/{{host:str}}",
+    ],
+    include_in_schema=False,
+)
+async def callback(
+    request: Request[Any, Any, Any],
+    desk: NamedDependency[Desk],
+    journeys: NamedDependency[Journeys],
+    host: Annotated[str, PathParameter(max_length=255)] = "",
+) -> Response[Any]:
+    """The way back. Who it is comes from the network, and from what this browser was given when it left."""
+    _ = host  # a part of the address that the network was given, and that is compared as a whole
+    at = await desk.at_browser(request)
+    network = next(network for network, path in CALLBACKS.items() if request.url.path.startswith(path))
+    try:
+        arrival = await journeys.arrive(network, _whole_address(request, desk.base_url), at)
+    except SignInError as failure:
+        return _page(request, desk, at, error=SIGN_IN[failure.code])
+    where = "/account/prove" if arrival.is_new_member else "/account"
+    answer = Redirect(where, status_code=303, headers=dict(NO_STORE))
+    if arrival.token is not None:
+        desk.cookies.keep_session(answer, arrival.token)
+    desk.cookies.forget_browser(answer)
+    return answer
+
+
+@get(CLIENT_METADATA_PATH, include_in_schema=False)
+async def client_metadata(desk: NamedDependency[Desk]) -> Response[Any]:
+    """Who we are to an authorization server."""
+    return _document(_published(desk.members).metadata())
+
+
+@get(JWKS_PATH, include_in_schema=False)
+async def client_keys_document(desk: NamedDependency[Desk]) -> Response[Any]:
+    """The public halves of the keys that we sign with there."""
+    return _document(_published(desk.members).jwks())
+
+
+async def _depart(desk: Desk, journeys: Journeys, form: FormMultiDict, at: AtBrowser) -> str:
+    """Where to. With an empty field, Bluesky's button leads to its largest server."""
+    typed, asked = text_of(form, "account", MAX_TYPED_CHARS), _asked_network(text_of(form, "network"))
+    if not typed and asked is AccountNetwork.BLUESKY:
+        typed = desk.services.settings.bluesky_server
+    return await journeys.depart(typed, asked, at)
+
+
+def _published(members: MemberServices) -> PublishedClient:
+    """Raises NotFoundException on an instance without a public address."""
+    if not isinstance(members.bluesky_client, PublishedClient):
+        raise NotFoundException
+    return members.bluesky_client
+
+
+def _document(content: dict[str, object]) -> Response[Any]:
+    return Response(
+        msgspec.json.encode(content),
+        media_type="application/json",
+        headers={"cache-control": "public, max-age=300"},
+    )
+
+
+def _page(
+    request: Request[Any, Any, Any], desk: Desk, at: AtBrowser, typed: str = "", error: str = ""
+) -> Response[Any]:
+    """The page, with a form that only this browser can send."""
+    browser = at.browser or new_token()
+    answer = desk.page(
+        request,
+        "sign_in.html",
+        status=400 if error else 200,
+        typed=typed[:_SHOWN_CHARS],
+        error=desk.say(request, error),
+        is_linking=at.me is not None,
+        has_x=desk.members.x is not None,
+        form_token=at.me.form_token if at.me is not None else form_token(browser),
+    )
+    desk.cookies.keep_browser(answer, browser)
+    return answer
+
+
+def _asked_network(text: str) -> AccountNetwork | None:
+    try:
+        return AccountNetwork(text)
+    except ValueError:
+        return None
+
+
+def _whole_address(request: Request[Any, Any, Any], base_url: str) -> str:
+    """As the network was given it: behind a proxy the request itself does not know."""
+    query = request.scope["query_string"].decode("latin-1")
+    return f"{base_url}{request.url.path}?{query}"
+
+
+def _is_other_name_of_here(request: Request[Any, Any, Any], base_url: str) -> bool:
+    """On one machine `localhost` and `127.0.0.1` are two hosts to a browser, and a cookie is of one."""
+    asked = request.headers.get("host", "")
+    here = base_url.partition("://")[2]
+    is_local_name = asked.rpartition(":")[0] in _LOOPBACK
+    return base_url.startswith("http://127.0.0.1") and is_local_name and asked != here
