@@ -67,7 +67,10 @@ class LogHarness:
     async def live_leaves(self) -> list[int]:
         """Leaves whose mappings answer."""
         return [
-            row["leaf"] for row in await self.fetch("SELECT leaf FROM mapping WHERE state = 1 ORDER BY leaf")
+            row["leaf"]
+            for row in await self.fetch(
+                "SELECT leaf FROM mapping WHERE state = 1 AND leaf IS NOT NULL ORDER BY leaf"
+            )
         ]
 
     async def state(self) -> LogState:
