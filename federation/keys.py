@@ -31,6 +31,7 @@ PEER_FILE: Final = "peer.key"
 RECOVERY_FILE: Final = "recovery.fingerprint"
 LOG_FILES: Final = "log*.key"
 """The first log key, and `log-<id>.key` for each one after it."""
+LOCAL_NAME: Final = "localhost"
 LOCAL_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
 MAX_LOG_KEYS: Final = 100
 
@@ -40,7 +41,7 @@ _PEER_PREFIX: Final = "PASSERELLE+PEER+KEY+"
 def log_host(settings: Settings) -> str:
     """What the log and its keys are named after. An instance for this machine alone is `localhost`,
     whatever port it listens on."""
-    return "localhost" if is_local(settings) else settings.domain
+    return LOCAL_NAME if is_local(settings) else settings.domain
 
 
 def is_local(settings: Settings) -> bool:

@@ -16,6 +16,8 @@ from directory.settings import load_settings
 from directory.store.database import Database
 from federation.draining import drain
 from federation.fingerprints import to_words
+from federation.keys import log_host, log_origin
+from federation.renaming import leave_localhost
 from federation.rotating import KeyRotation, Rotated
 from federation.tlog.keys import PrivateKey
 from federation.tlog.text import encode_base64
@@ -63,6 +65,31 @@ def recover() -> None:
     rotated = _with_rotation(lambda rotation: rotation.recover(PrivateKey.parse(text.strip())))
     if rotated.recovery is not None:
         show_recovery(key_folder(load_settings()).path, rotated.recovery.reveal())
+
+
+@command.command("leave-localhost")
+def leave() -> None:
+    """Begin the log of the public address, after trying out without one. What was published is said anew."""
+    settings = load_settings()
+
+    async def run(dsn: str) -> None:
+        await migrate(dsn)
+        database = await Database.connect(dsn, max_connections=2)
+        try:
+            now = SystemClock().now()
+            count, away = await leave_localhost(database, key_folder(settings), log_host(settings), now)
+        finally:
+            await database.close()
+        console.print(
+            f"{count:,} mappings will be said by {log_origin(settings)} at the next start. The keys of the log that"
+            f" was tried out are in {away}, and may be deleted.",
+            soft_wrap=True,
+            highlight=False,
+        )
+
+    with running_database(settings) as dsn:
+        asyncio.run(run(dsn))
+        ensure_keys(settings)
 
 
 def _with_rotation(work: Callable[[KeyRotation], Awaitable[Rotated]]) -> Rotated:
