@@ -50,7 +50,9 @@ async def consent_in_browser(page: Page, authorize_url: str, account: Account) -
     """Goes through the pages; the last click sends the browser back to the client."""
     await page.goto(authorize_url)
     await page.get_by_role("button", name="Sign in").click()
-    await page.get_by_role("textbox", name="Username or Email").fill(account.handle)
+    name = page.get_by_role("textbox", name="Username or Email")
+    if await name.is_editable():  # a sign-in that names an account has filled it in, and locks it
+        await name.fill(account.handle)
     await page.get_by_role("textbox", name="Password").fill(account.password)
     await page.keyboard.press("Enter")
     await page.get_by_role("button", name="Authorize").click()
