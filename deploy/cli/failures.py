@@ -13,6 +13,7 @@ from directory.archive import ArchiveError
 from directory.demo import DemoError
 from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQuery
 from directory.settings import InvalidSettings
+from directory.vault_keys import VaultError
 from federation.errors import FederationError, LogRefused, MissingKeys, UnsafeKeys
 
 
@@ -29,6 +30,7 @@ def sentence_of(error: Exception) -> str | None:
 
 _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]] = (
     ((EmbeddedError, ArchiveError, DemoError, InvalidQuery), "{}"),
+    (VaultError, "{}."),
     (InvalidSettings, "{}. `passerelle doctor` lists the settings."),
     (InvalidIdentifier, "{}. Write @name, the number, or the address of the profile."),
     (DirectoryUnavailable, "{}. Nothing was changed; `passerelle doctor` tells more."),

@@ -19,6 +19,8 @@ COMMANDS: Final = {
     "fsck": "Check the whole signed log against what was signed.",
     "verify": "Check a proof of one mapping, without any network.",
     "bench": "Measure how fast it is, as ratios to the bare limit.",
+    "proofs": "Confirm proof posts that X does not show us.",
+    "vault": "Rotate the key under which tokens are sealed.",
     "doctor": "Say what is wrong here, and how to mend it.",
 }
 

@@ -1,0 +1,69 @@
+"""A browser without the browser: keeps cookies, reads the token of a form, sends what a form would send."""
+
+import re
+from html import unescape
+from typing import Final, Self
+from urllib.parse import urlencode
+
+import httpx
+
+from tests.harness.fake_x import FakeAccount, FakeX
+from tests.peers.consent import consent
+from tests.peers.pds import Account, Pds
+from tests.web.members.instance import MemberInstance
+
+_TOKEN: Final = re.compile(r'name="form_token" value="([0-9a-f]+)"')
+_CHALLENGE: Final = re.compile(r'name="challenge" value="([0-9a-f-]+)"')
+_SENTENCE: Final = re.compile(r'id="sentence">([^<]+)<')
+SAME_ORIGIN: Final = {"sec-fetch-site": "same-origin"}
+
+
+class Visitor:
+    """Somebody at a browser of their own."""
+
+    def __init__(self, instance: MemberInstance) -> None:
+        self.instance = instance
+        self.client = httpx.Client(base_url=instance.url, timeout=30, trust_env=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+
+    def get(self, path: str) -> httpx.Response:
+        return self.client.get(path)
+
+    def send(self, page: str, path: str, **fields: str) -> httpx.Response:
+        """Opens a page, and sends a form of it."""
+        token = _TOKEN.search(self.get(page).text)
+        given = {"form_token": token[1]} if token else {}
+        return self.client.post(path, data={**given, **fields}, headers=SAME_ORIGIN)
+
+    def leave_for(self, typed: str, page: str = "/sign-in") -> str:
+        """Where the instance sends this browser."""
+        answer = self.send(page, "/sign-in", account=typed)
+        assert answer.status_code == 200, answer.text
+        return answer.headers["refresh"].partition("url=")[2]
+
+    def way_back(self, pds: Pds, account: Account, page: str = "/sign-in") -> str:
+        """The path that the server would send the browser back to, after the person agreed."""
+        url = self.leave_for(account.handle, page)
+        return f"/oauth/bluesky/callback?{urlencode(consent(pds, url, account, 'atproto'))}"
+
+    def sign_in(self, pds: Pds, account: Account) -> None:
+        answer = self.get(self.way_back(pds, account))
+        assert answer.status_code == 303, answer.text
+
+    def prove(self, x: FakeX, author: FakeAccount) -> None:
+        """Posts the sentence, hands it in, and waits for the worker."""
+        page = self.get("/account/prove?new=true").text
+        sentence, challenge = _SENTENCE.search(page), _CHALLENGE.search(page)
+        assert sentence is not None
+        assert challenge is not None
+        post = x.post(author, unescape(sentence[1]))
+        sent = self.send(
+            "/account/prove?new=true", "/account/prove", challenge=challenge[1], post_url=post.url
+        )
+        assert sent.status_code == 303, sent.text
+        self.instance.call(self.instance.worker.drain)
