@@ -72,14 +72,16 @@ class Lookup:
         ]
 
 
-def match_all(queries: Iterable[Query], mappings: Iterable[Mapping]) -> list[Match]:
+def match_all(queries: Sequence[Query], mappings: Iterable[Mapping]) -> list[Match]:
     """Hands each query the mappings that may speak of it, and keeps those with an answer. Pure."""
     by_id: defaultdict[int, list[Mapping]] = defaultdict(list)
     by_handle: defaultdict[str, list[Mapping]] = defaultdict(list)
+    asked_by_handle = any(query.x_handle is not None for query in queries)
     for mapping in mappings:
         if mapping.x_id is not None:
             by_id[mapping.x_id.value].append(mapping)
-        by_handle[mapping.x_handle.key].append(mapping)
+        if asked_by_handle:
+            by_handle[mapping.x_handle.key].append(mapping)
     matches = []
     for query in queries:
         found = by_id.get(query.x_id.value, []) if query.x_id is not None else []

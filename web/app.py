@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 
 from litestar import Litestar, Router
 from litestar.config.response_cache import ResponseCacheConfig
-from litestar.datastructures import CacheControlHeader
 from litestar.di import Provide
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
@@ -108,12 +107,7 @@ def _routes(services: Services) -> list[ControllerRouterHandler]:
 
 
 def _static() -> Router:
-    return create_static_files_router(
-        "/static",
-        directories=[Path(STATIC_FOLDER)],
-        # Addresses carry the content's hash: a changed file has another address.
-        cache_control=CacheControlHeader(public=True, max_age=31_536_000, immutable=True),
-    )
+    return create_static_files_router("/static", directories=[Path(STATIC_FOLDER)])
 
 
 def _openapi() -> OpenAPIConfig:
