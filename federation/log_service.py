@@ -78,9 +78,7 @@ class LogService:
         statement = await self._store.find_statement(leaf) if leaf < published.size else None
         if statement is None:
             raise UnknownLeaf(f"leaf {leaf} says nothing, or it was withdrawn and is erased")
-        needed = inclusion_tiles(leaf, published.size)
-        kept = await self._store.find_tiles(needed)
-        tiles = {tile: kept[tile][: tile.byte_count] for tile in needed}
+        tiles = await self._find_tiles(inclusion_tiles(leaf, published.size))
         hashes = TileHashes.fetched(published.size, tiles).prove_inclusion(leaf)
         return bytes(make_mapping_proof(leaf, hashes, parse_note(published.note), *statement))
 
@@ -96,6 +94,16 @@ class LogService:
         if not await self._store.take_proof_link(_hash(token), leaf, self._clock.now()):
             raise UnknownLeaf("this link was used, has run out, or never was")
         return await self.make_proof(leaf)
+
+    async def _find_tiles(self, needed: list[Tile]) -> dict[Tile, bytes]:
+        """Published tiles, most of which all proofs share."""
+        missing = [tile for tile in needed if tile not in self._tiles]
+        found = await self._store.find_tiles(missing) if missing else {}
+        fresh = {tile: _cut(tile, found[tile]) for tile in missing}
+        tiles = {tile: fresh[tile] if tile in fresh else self._tiles[tile] for tile in needed}
+        for tile, data in fresh.items():
+            self._keep(tile, data)
+        return tiles
 
     def _keep(self, item: Tile | Bundle, data: bytes) -> bytes:
         self._tiles[item] = data
