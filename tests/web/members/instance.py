@@ -46,6 +46,10 @@ class MemberInstance(RunningInstance):
         super().__init__(settings, dsn, clock)
         self._open_client = open_client
 
+    async def announce(self) -> None:
+        """What was restated answers."""
+        await self.members.announce()
+
     async def _serve(self) -> None:
         self._stopping = asyncio.Event()
         self.database = await Database.connect(self._dsn, max_connections=8)
