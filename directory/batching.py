@@ -11,8 +11,8 @@ from directory.ranking import Match
 from directory.store.mappings import MappingStore
 
 MAX_BATCH: Final = 200
-BATCHES_AT_ONCE: Final = 2
-"""One waits for the database while the next is gathered."""
+BATCHES_AT_ONCE: Final = 1
+"""While one waits for the database the next is gathered: the busier it is, the fewer statements a lookup costs."""
 
 
 class LookupBatcher:

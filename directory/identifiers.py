@@ -92,9 +92,9 @@ class XId(msgspec.Struct, frozen=True, order=True, gc=False):
     def parse(cls, text: object) -> Self:
         """Reads decimal digits without sign, space or leading zero."""
         digits = _text("an X id", text, 32)
-        if not _X_ID.fullmatch(digits) or int(digits) > MAX_X_ID:
+        if not _X_ID.fullmatch(digits) or (number := int(digits)) > MAX_X_ID:
             raise InvalidIdentifier("an X id", text, "an id is a number of 1 to 19 digits")
-        return cls(int(digits))
+        return cls(number)
 
     def __str__(self) -> str:
         return str(self.value)

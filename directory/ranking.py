@@ -75,8 +75,11 @@ def select_candidates(query: Query, mappings: Iterable[Mapping]) -> list[Candida
 
 def rank(query: Query, mappings: Sequence[Mapping]) -> Match:
     """The answers to a query among all the mappings that a look by its id or handle brought."""
+    if len(mappings) == 1 and query.x_id is not None and query.x_id == mappings[0].x_id:
+        # Nearly always, and then there is nothing to weigh.
+        return Match(query, (Answer(mappings[0], MatchedBy.ID),))
     candidates = select_candidates(query, mappings)
-    if len(candidates) == 1:  # nearly always, and then there is nothing to weigh
+    if len(candidates) == 1:
         only = candidates[0]
         return Match(query, (Answer(only.mapping, only.matched_by),))
     whose, disputed = _of_one_person(candidates)
@@ -115,6 +118,9 @@ def _of_one_person(candidates: list[Candidate]) -> tuple[list[Candidate], bool]:
 
 
 def _answers_on_network(candidates: list[Candidate], *, disputed: bool) -> list[Answer]:
+    if len(candidates) == 1:
+        only = candidates[0]
+        return [Answer(only.mapping, only.matched_by, disputed)]
     winners = _contest(candidates, lambda candidate: candidate.mapping.target_id)
     targets = {winner.mapping.target_id for winner in winners}
     return [

@@ -10,7 +10,7 @@ import psutil
 from hypercorn.asyncio import serve
 from litestar import get
 
-from deploy.serve import hypercorn_config, new_loop
+from deploy.serve import hypercorn_config, new_loop, spare_the_collector
 from deploy.services import open_services
 from directory.settings import Settings
 from web.app import create_app
@@ -42,6 +42,7 @@ async def _serve(settings: Settings, dsn: str) -> None:
             await stdin_ended
 
         app = create_app(services, [empty])
+        spare_the_collector()
         await serve(app, hypercorn_config(settings), shutdown_trigger=until_stdin_ends)  # type: ignore[arg-type]
 
 
