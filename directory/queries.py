@@ -2,6 +2,7 @@
 
 import enum
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final, Self
 
 import msgspec
@@ -43,6 +44,10 @@ _LETTERS_OF_LISTS: Final = [
 ]
 
 
+# A list of a hundred thousand people names the same few combinations again and again.
+_parse_lists = lru_cache(maxsize=64)(Lists.parse)
+
+
 class Query(msgspec.Struct, frozen=True, gc=False):
     """One X account that is asked for. At least one of id and handle is known."""
 
@@ -69,7 +74,7 @@ class Query(msgspec.Struct, frozen=True, gc=False):
         return cls(
             XId.parse(x_id) if x_id else None,
             XHandle.parse(x_handle) if x_handle else None,
-            Lists.parse(lists),
+            _parse_lists(lists),
         )
 
     def __str__(self) -> str:

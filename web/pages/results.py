@@ -96,8 +96,10 @@ def _answer(
     asked: _Asked,
     matches: list[Match],
 ) -> Response[Any]:
-    view = _after_ticks(rows_of(matches, form.view.toggled), form)
-    rows = rows_of(matches, view.toggled)
+    rows = rows_of(matches, form.view.toggled)
+    view = _after_ticks(rows, form)
+    if view.toggled != form.view.toggled:
+        rows = rows_of(matches, view.toggled)
     if form.action is Action.CSV:
         return _download(mastodon_csv(ticked_answers(rows)).encode(), "text/csv", "passerelle-mastodon.csv")
     if form.action is Action.JSON:
