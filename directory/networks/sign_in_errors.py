@@ -90,6 +90,12 @@ class HandleMismatch(IdentityMismatch):
     code = "handle-mismatch"
 
 
+class CodesUnchecked(SignInError):
+    """The server gives a token for any code: a sign-in there does not show who came back from it."""
+
+    code = "codes-unchecked"
+
+
 class NeedsSignIn(SignInError):
     """The network takes the tokens no longer: the person has to sign in again."""
 

@@ -22,6 +22,10 @@ SIGN_IN: Final[dict[str, str]] = {
     "expired": N_("That sign-in is over, or was not begun in this browser: please start again."),
     "identity-mismatch": N_("Another account signed in than the one you named: please start again with that one."),
     "handle-mismatch": N_("That handle does not lead back to the account: please set it right there, and try again."),
+    "codes-unchecked": N_(
+        "Your server does not check who comes back from signing in there, so anybody could say they were you: "
+        "please use another account, or ask whoever runs it for newer software."
+    ),
     "needs-sign-in": N_("Your server wants you to sign in again."),
 }  # fmt: skip
 

@@ -4,8 +4,8 @@ An app is registered once for a host, a scope and a way back, and kept. Two thin
 - Mastodon forgets apps that nobody signed in with for a day, so one that was not seen alive for a
   while is tried before a person is sent away with it.
 - Some servers give a token for any code at all, to whoever signed in last with the app (seen in
-  snac). At such a server an app is made for one sign-in and never shared: else anybody could come
-  back as the person before. Which servers those are is found out by trying a code that never was.
+  snac). Nobody can sign in there (`docs/security.md`): a code that never was is tried with a new
+  app, so that a person hears of it before they type a password, and once more at each sign-in.
 """
 
 from datetime import datetime, timedelta
@@ -18,6 +18,7 @@ from directory.networks.http import GuardedClient
 from directory.networks.limits import Limits
 from directory.networks.oauth import new_secret
 from directory.networks.sign_in_errors import (
+    CodesUnchecked,
     NotAServer,
     ServerMisbehaved,
     ServerUnreachable,
@@ -80,7 +81,7 @@ class Apps:
         self._website = website
 
     async def app_for(self, host: str, scope: str, redirect_uri: str, now: datetime) -> App:
-        """One that the server knows. Raises NotAServer and SignInError."""
+        """One that the server knows. Raises NotAServer, CodesUnchecked and SignInError."""
         kept = await self._store.get(host, scope, redirect_uri)
         if kept is not None and now - kept.checked_at < CHECK_AFTER:
             return kept
@@ -89,8 +90,8 @@ class Apps:
             await self._store.put(kept)
             return kept
         app = await self._register(host, scope, redirect_uri, now)
-        if await self._refuses_wrong_codes(app):
-            await self._store.put(app)
+        await self._require_checked_codes(app)
+        await self._store.put(app)
         return app
 
     async def forget(self, app: App) -> None:
@@ -126,11 +127,11 @@ class Apps:
         has_refused = 400 <= answer.status < 500 and not is_temporary(answer.status)
         return not has_refused or error_of(answer) in _NO_SUCH_GRANT
 
-    async def _refuses_wrong_codes(self, app: App) -> bool:
+    async def _require_checked_codes(self, app: App) -> None:
+        """A server that cannot say now is asked again when the person is back."""
         form = {"grant_type": "authorization_code", "code": new_secret(), "code_verifier": new_secret()}
-        answer = await self._try(app, form)
-        # Too busy to say is no refusal: the app serves this one sign-in, the next has its own.
-        return not (200 <= answer.status < 300 or answer.status == 429)
+        if 200 <= (await self._try(app, form)).status < 300:
+            raise CodesUnchecked(app.host, "the server gives a token for a code that never was")
 
     async def _try(self, app: App, form: dict[str, str]) -> Answer:
         sent = {**form, **client_fields(app.client_id, app.client_secret), "redirect_uri": app.redirect_uri}

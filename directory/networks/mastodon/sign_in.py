@@ -184,6 +184,8 @@ class MastodonSignIn:
         }
         if kept.verifier is not None:
             form["code_verifier"] = kept.verifier
+        # First: a server that looks at no code, but takes one only, gives itself away so too.
+        await self._tokens.require_checked_codes(kept.server.host, form)
         try:
             return await self._tokens.grant(kept.server.host, form, spent=SignInExpired)
         except UnknownApp:

@@ -1,5 +1,6 @@
 """Tokens of the Mastodon API: https://docs.joinmastodon.org/methods/oauth/"""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -8,12 +9,15 @@ import msgspec
 from directory.identifiers import ActorUri
 from directory.mappings import Network
 from directory.networks.answers import Answer
+from directory.networks.errors import NetworkError
 from directory.networks.http import GuardedClient
 from directory.networks.limits import Limits
 from directory.networks.mastodon.accounts import verify_credentials
 from directory.networks.mastodon.apps import UNKNOWN_CLIENT, client_fields, error_of
+from directory.networks.oauth import new_secret
 from directory.networks.port import AppBinding, Revocation, TokenSet
 from directory.networks.sign_in_errors import (
+    CodesUnchecked,
     NeedsSignIn,
     ServerMisbehaved,
     ServerUnreachable,
@@ -76,6 +80,22 @@ class TokenEndpoint:
         if tokens.token_type.lower() != "bearer" or not sizes_fit:
             raise ServerMisbehaved(host, "the tokens are not those of a sign-in")
         return tokens
+
+    async def require_checked_codes(self, host: str, form: dict[str, str]) -> None:
+        """Tries the exchange of a code with one that never was, at the very moment when a person has agreed.
+
+        Where that brings a token, whoever holds the state could have come back without having been there.
+        Raises CodesUnchecked, and ServerUnreachable where the server cannot say.
+        """
+        answer = await self._post(host, "token", {**form, "code": new_secret()})
+        if is_temporary(answer.status):
+            raise ServerUnreachable(host, f"answered a wrong code with status {answer.status}")
+        if not 200 <= answer.status < 300:
+            return
+        with suppress(SignInError, NetworkError):
+            token = answer.parse(TokenAnswer).access_token
+            await self.revoke(host, form["client_id"], form["client_secret"], token)
+        raise CodesUnchecked(host, "the server gives a token for a code that never was")
 
     async def revoke(self, host: str, client_id: str, client_secret: str, access: str) -> Revocation:
         """Ends a token. Servers differ in what they say of one that is gone: then the token is tried."""

@@ -6,10 +6,10 @@ import pytest
 
 from directory.identifiers import Acct
 from directory.networks.port import Purpose
-from directory.networks.sign_in_errors import SignInExpired
+from directory.networks.sign_in_errors import ServerUnreachable, SignInExpired
 from tests.directory.networks.mastodon.signing_in import Instance
 from tests.harness.fake_mastodon.internet import FakeInternet, Response
-from tests.harness.fake_mastodon.profiles import MASTODON_4_1, SNAC, STRICT, TAKAHE, Profile
+from tests.harness.fake_mastodon.profiles import MASTODON_4_1, STRICT, TAKAHE, Profile
 from tests.harness.fake_mastodon.site import FakeServer
 
 strict = pytest.mark.parametrize("profile", STRICT, ids=lambda profile: profile.name)
@@ -80,22 +80,18 @@ async def test_an_app_that_is_forgotten_meanwhile(internet: FakeInternet, instan
     assert registrations(internet) == 2
 
 
-async def test_a_server_that_takes_any_code_gets_a_new_app_each_time(
+async def test_a_server_too_busy_to_refuse_a_wrong_code_is_asked_again(
     internet: FakeInternet, instance: Instance
 ) -> None:
-    FakeServer.at(internet, "social.test", SNAC, accounts=["alice", "bob"], now=instance.now)
-    for account in ("alice", "bob"):
-        assert (await instance.signed_in("social.test", account)).handle == Acct(account, "social.test")
-    assert registrations(internet) == 2
-    assert not instance.apps.kept
-
-
-async def test_an_app_is_not_shared_while_nobody_can_say(internet: FakeInternet, instance: Instance) -> None:
-    """A server too busy to refuse a wrong code was not seen to refuse it."""
+    """It was not seen to refuse it: until it was, nobody signs in there."""
     server = FakeServer.at(internet, "social.test", now=instance.now)
     server.broken["/oauth/token"] = lambda _: Response(429)
-    await instance.start("social.test")
-    assert not instance.apps.kept
+    started = await instance.start("social.test")
+    returned = await instance.visit(started, "alice")
+    with pytest.raises(ServerUnreachable):
+        await instance.finish(started, returned)
+    del server.broken["/oauth/token"]
+    assert (await instance.finish(started, returned)).handle == Acct("alice", "social.test")
 
 
 async def test_the_app_says_who_we_are(internet: FakeInternet, instance: Instance) -> None:

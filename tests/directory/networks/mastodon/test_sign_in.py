@@ -11,12 +11,12 @@ from directory.networks.sign_in_errors import AccountNotFound, NotAServer, Refus
 from tests.directory.networks.mastodon.signing_in import CALLBACK, Instance
 from tests.harness.fake_mastodon.internet import FakeInternet, Response
 from tests.harness.fake_mastodon.profiles import (
-    ALL,
     GOTOSOCIAL,
     MASTODON_4_1,
     MASTODON_4_3,
     PLEROMA,
-    SNAC,
+    STRICT,
+    TAKAHE,
     Profile,
 )
 from tests.harness.fake_mastodon.site import FakeServer
@@ -24,7 +24,7 @@ from tests.harness.fake_mastodon.site import FakeServer
 ALICE = Acct("alice", "social.test")
 
 
-@pytest.fixture(params=ALL, ids=lambda profile: profile.name)
+@pytest.fixture(params=STRICT, ids=lambda profile: profile.name)
 def profile(request: pytest.FixtureRequest) -> Profile:
     chosen: Profile = request.param
     return chosen
@@ -95,7 +95,7 @@ async def test_the_instance_endpoint_is_not_needed(
 
 @pytest.mark.parametrize(
     ("profile", "scope"),
-    [(MASTODON_4_3, "profile"), (MASTODON_4_1, "read:accounts"), (SNAC, "read:accounts")],
+    [(MASTODON_4_3, "profile"), (MASTODON_4_1, "read:accounts"), (TAKAHE, "read:accounts")],
 )
 async def test_the_least_scope_is_asked_for(
     internet: FakeInternet, instance: Instance, profile: Profile, scope: str
