@@ -5,33 +5,25 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import asyncpg
-import msgspec
 
 from deploy.database import data_folder, running_database
 from deploy.embedded import EmbeddedError
+from deploy.findings import Finding
+from deploy.log_check import look_at_log
 from deploy.migrate import SchemaTooNew, pending_migrations
+from deploy.sequencing import key_folder
 from deploy.serve import PortInUse, check_port_free
 from directory.settings import Settings
 from directory.store.database import Connection
+from federation.keys import RECOVERY_KEY_FILE, is_local
 
 MIN_FREE_BYTES: Final = 1_000_000_000
 MIN_POSTGRESQL: Final = 150_000
-LOCAL_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """What one check saw. `mend` is what to do, where something is wrong or could be better."""
-
-    name: str
-    is_good: bool
-    seen: str
-    mend: str = ""
-
 
 Check = Callable[[Settings], Iterator[Finding]]
 
@@ -73,14 +65,22 @@ def check_address(settings: Settings) -> Iterator[Finding]:
             )
     else:
         yield Finding("Address", True, f"{where} is free")
-    is_local = urlsplit(settings.base_url).hostname in LOCAL_HOSTS
-    if is_local:
+    if is_local(settings):
         yield Finding("Public address", True, f"{settings.base_url}, for this machine only")
     else:
         mend = (
             "Set PASSERELLE_PUBLIC_URL to an https:// address, and let a reverse proxy hold the certificate."
         )
         yield Finding("Public address", settings.is_https, settings.base_url, mend)
+
+
+def check_recovery_key(settings: Settings) -> Iterator[Finding]:
+    """Whoever finds it beside the other keys can take over the log: on a public instance it must not lie there."""
+    path = key_folder(settings).path / RECOVERY_KEY_FILE
+    with suppress(PermissionError):
+        if path.exists():
+            mend = f"Move {path} to a safe place off this machine."
+            yield Finding("Recovery key", is_local(settings), "still on this machine", mend)
 
 
 def _answers(settings: Settings) -> bool:
@@ -98,7 +98,7 @@ async def check_database(settings: Settings) -> list[Finding]:
         with running_database(settings) as dsn:
             connection = await asyncpg.connect(dsn, timeout=5)
             try:
-                return await _look_at(connection)
+                return await _look_at(settings, connection)
             finally:
                 await connection.close()
     except EmbeddedError as error:
@@ -108,7 +108,7 @@ async def check_database(settings: Settings) -> list[Finding]:
         return [Finding("Database", False, f"it does not answer: {error}", mend)]
 
 
-async def _look_at(connection: Connection) -> list[Finding]:
+async def _look_at(settings: Settings, connection: Connection) -> list[Finding]:
     number = int(await connection.fetchval("SHOW server_version_num"))
     version = str(await connection.fetchval("SHOW server_version"))
     findings = [
@@ -123,7 +123,9 @@ async def _look_at(connection: Connection) -> list[Finding]:
         findings.append(
             Finding("Schema", True, "is brought up to date at the next start" if is_behind else "current")
         )
+        if not is_behind:
+            findings.append(await look_at_log(settings, connection))
     return findings
 
 
-LOCAL_CHECKS: Final[tuple[Check, ...]] = (check_machine, check_data_folder, check_address)
+LOCAL_CHECKS: Final[tuple[Check, ...]] = (check_machine, check_data_folder, check_address, check_recovery_key)

@@ -9,8 +9,9 @@ from msgspec import Meta
 from rich.markup import escape
 from rich.table import Table
 
-from deploy.checks import LOCAL_CHECKS, Finding, check_database
+from deploy.checks import LOCAL_CHECKS, check_database
 from deploy.cli.output import console
+from deploy.findings import Finding
 from directory.settings import PREFIX, InvalidSettings, Settings, load_settings
 
 SECRETS: Final = ("database_url", "x_client_secret")

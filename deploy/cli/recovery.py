@@ -1,14 +1,12 @@
 """The recovery key is shown once, to whoever starts the instance for the first time."""
 
 from pathlib import Path
-from typing import Final
 
 from deploy.cli.output import errors
 from deploy.sequencing import key_folder, make_keys
 from directory.settings import Settings
 from federation.key_files import replace_file
-
-RECOVERY_KEY_FILE: Final = "recovery.key"
+from federation.keys import RECOVERY_KEY_FILE
 
 
 def ensure_keys(settings: Settings) -> bool:

@@ -242,6 +242,19 @@ def test_the_doctor_marks_what_is_wrong_and_how_to_mend_it(command: Command) -> 
     assert "Mend what is marked" in shown.out
 
 
+def test_the_doctor_wants_the_recovery_key_away_from_a_public_instance(command: Command) -> None:
+    """Attack: whoever copies the folder of keys could give the log a new key at once."""
+    public = {"public_url": "https://find.example"}
+    assert command.run("keys", "make", **public).code == 0
+    kept = command.folder / "data" / "keys" / "recovery.key"
+    shown = command.run("doctor", **public)
+    assert shown.code == 1
+    assert "✗  Recovery key" in shown.out
+    assert "to a safe place off this machine." in shown.out
+    kept.unlink()
+    assert "Recovery key" not in command.run("doctor", **public).out
+
+
 def test_the_doctor_helps_with_a_wrong_setting(command: Command) -> None:
     shown = command.run("doctor", port="high")
     assert shown.code == 1
