@@ -24,27 +24,44 @@ _NOT_FOR_STRANGERS: Final = frozenset({400, 401, 403, 405, 422})
 _ACTIVITY: Final = "application/activity+json"
 
 
+class NotForStrangers(ServerUnreachable):
+    """The server tells nobody but other servers whether an account moved: asking again does not help."""
+
+
 class _Moved(msgspec.Struct):
     acct: str
 
 
 class _Account(msgspec.Struct):
     moved: _Moved | None = None
+    uri: str | None = None
+    """The actor URI; told by Mastodon since 4.2."""
 
 
 class _Actor(msgspec.Struct):
     id: str
     movedTo: str | None = None
+    alsoKnownAs: list[str] | str = []
 
 
-async def moved_to(http: GuardedClient, acct: Acct) -> Identity | None:
-    """Where an account moved, None if it did not.
+async def moved_to(http: GuardedClient, here: Identity) -> Identity | None:
+    """Where an account says that it moved, None if it did not; `here` is who it is today.
 
-    Raises AccountNotFound when it is gone, ServerUnreachable when nobody can say.
+    By its URI, never by its address alone: an address can have passed to somebody else, who then moves.
+    Raises AccountNotFound when it is gone, NotForStrangers, ServerUnreachable when nobody can say.
     """
-    here = await resolve_acct(http, acct)
     there = await _told_by_api(http, here)
     return None if there is None or there.actor == here.actor else there
+
+
+async def names_back(http: GuardedClient, there: Identity, former: str) -> bool:
+    """Whether an account names `former` as its own too: nobody can be made the home of a stranger.
+
+    Raises NotForStrangers (the member can still sign in there), and SignInError.
+    """
+    actor = await _actor(http, there.actor)
+    aliases = [actor.alsoKnownAs] if isinstance(actor.alsoKnownAs, str) else actor.alsoKnownAs
+    return former in aliases
 
 
 async def _told_by_api(http: GuardedClient, here: Identity) -> Identity | None:
@@ -59,31 +76,40 @@ async def _told_by_api(http: GuardedClient, here: Identity) -> Identity | None:
             raise AccountNotFound(host, "the server knows no such account")
         if answer.status in _NOT_FOR_STRANGERS:
             return await _told_by_actor(http, here)
-        moved = answer.expect(200).parse(_Account).moved
+        account = answer.expect(200).parse(_Account)
+    moved = account.moved
     if moved is None:
         return None
+    if account.uri != str(here.actor):
+        # On a server of several domains the name alone may be that of another account.
+        return await _told_by_actor(http, here)
     name = moved.acct if "@" in moved.acct else f"{moved.acct}@{here.acct.host}"
     try:
         return await resolve_acct(http, Acct.parse(name))
     except InvalidIdentifier as error:
-        raise ServerMisbehaved(host, f"names a new account that is none: {error.why}") from None
+        raise ServerMisbehaved(here.actor.host, f"names a new account that is none: {error.why}") from None
 
 
 async def _told_by_actor(http: GuardedClient, here: Identity) -> Identity | None:
-    """The actor's own document. Servers that want a signature on each request do not give it."""
-    host = here.actor.host
-    with network_errors(host):
-        answer = await http.get(str(here.actor), headers={"accept": _ACTIVITY}, limits=ACCOUNT_LIMITS)
-        if answer.status in _GONE:
-            raise AccountNotFound(host, "the server knows no such account")
-        if answer.status in _NOT_FOR_STRANGERS:
-            raise ServerUnreachable(host, "the server does not tell strangers whether an account moved")
-        actor = answer.expect(200).parse(_Actor)
-    if actor.id != str(here.actor):
-        raise ServerMisbehaved(host, "answered with another actor")
+    actor = await _actor(http, here.actor)
     if actor.movedTo is None:
         return None
     try:
         return await resolve_actor(http, ActorUri.parse(actor.movedTo))
     except InvalidIdentifier as error:
-        raise ServerMisbehaved(host, f"names a new account that is none: {error.why}") from None
+        raise ServerMisbehaved(here.actor.host, f"names a new account that is none: {error.why}") from None
+
+
+async def _actor(http: GuardedClient, actor: ActorUri) -> _Actor:
+    """The actor's own document. Servers that want a signature on each request do not give it."""
+    host = actor.host
+    with network_errors(host):
+        answer = await http.get(str(actor), headers={"accept": _ACTIVITY}, limits=ACCOUNT_LIMITS)
+        if answer.status in _GONE:
+            raise AccountNotFound(host, "the server knows no such account")
+        if answer.status in _NOT_FOR_STRANGERS:
+            raise NotForStrangers(host, "the server does not tell strangers whether an account moved")
+        found = answer.expect(200).parse(_Actor)
+    if found.id != str(actor):
+        raise ServerMisbehaved(host, "answered with another actor")
+    return found

@@ -13,7 +13,7 @@ from directory.networks.http import GuardedClient
 from directory.networks.mastodon.accounts import verify_credentials
 from directory.networks.mastodon.apps import App, Apps, client_fields
 from directory.networks.mastodon.identity import Identity, resolve_acct, resolve_actor, resolve_signed_in
-from directory.networks.mastodon.moved import moved_to
+from directory.networks.mastodon.moved import moved_to, names_back
 from directory.networks.mastodon.names import parse_typed
 from directory.networks.mastodon.servers import Server, find_server, may_follow
 from directory.networks.mastodon.tokens import TokenAnswer, TokenEndpoint, UnknownApp, token_set
@@ -169,10 +169,16 @@ class MastodonSignIn:
             known = last if isinstance(last, Acct) else None
             return (await resolve_actor(self._http, account_id, known)).acct
 
-    async def moved_to(self, acct: Acct) -> Identity | None:
-        """The account that this one says it moved to, or None. Raises SignInError when nobody can say."""
+    async def moved_to(self, here: Identity) -> Identity | None:
+        """Where an account moved, said by both: the old one names the new, the new one the old. None: nowhere.
+
+        Raises NotForStrangers, and SignInError when nobody can say now.
+        """
         async with within_time():
-            return await moved_to(self._http, acct)
+            there = await moved_to(self._http, here)
+            if there is None or not await names_back(self._http, there, str(here.actor)):
+                return None
+            return there
 
     async def _exchange(self, kept: _Record, code: str) -> TokenAnswer:
         form = {

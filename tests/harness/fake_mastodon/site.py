@@ -28,11 +28,18 @@ _NOT_FOUND: Final = Response.json({"error": "Record not found"}, 404)
 
 @dataclass
 class Account:
-    """Someone here. `domain` is the domain of their address, `moved` the address of a later account."""
+    """Someone here. `domain` is the domain of their address.
+
+    `moved` is the address of a later account and `moved_actor` its URI, `aliases` the URIs of former ones;
+    `page_links` are the links of the profile that the server has found to link back, as it shows them.
+    """
 
     user: str
     domain: str
     moved: str | None = None
+    moved_actor: str | None = None
+    aliases: list[str] = field(default_factory=list)
+    page_links: list[str] = field(default_factory=list)
     is_gone: bool = False
 
 
@@ -83,6 +90,18 @@ class FakeServer:
         return self._host_of(account) + self.profile.profile_path.format(
             user=account.user, domain=account.domain
         )
+
+    def move(self, user: str, there: "FakeServer", name: str, *, is_confirmed: bool = True) -> None:
+        """Redirects an account to one of another server, as people do it there and here.
+
+        `is_confirmed`: the new account names the old one, without which Mastodon refuses the move.
+        """
+        old, new = self.account(user), there.account(name)
+        assert old is not None
+        assert new is not None
+        old.moved, old.moved_actor = f"{new.user}@{new.domain}", there.actor(new)
+        if is_confirmed:
+            new.aliases.append(self.actor(old))
 
     def account_domain(self, request: Request) -> Response:
         """https://docs.joinmastodon.org/admin/config/#web_domain: the domain sends WebFinger on."""
@@ -254,7 +273,12 @@ class FakeServer:
             return Response(404)
         if not self.profile.public_lookup:
             return Response(401)
-        return Response.json({"id": uri, "type": "Person"}, type_=ACTIVITY)
+        document: dict[str, object] = {"id": uri, "type": "Person"}
+        if account.moved_actor is not None:
+            document["movedTo"] = account.moved_actor
+        if account.aliases:
+            document["alsoKnownAs"] = account.aliases
+        return Response.json(document, type_=ACTIVITY)
 
     def _api_account(self, account: Account) -> dict[str, object]:
         """https://docs.joinmastodon.org/entities/Account/, the fields that matter here."""
@@ -266,6 +290,15 @@ class FakeServer:
         }
         if self.profile.tells_uri:
             answer["uri"] = self.actor(account)
+        if account.page_links:
+            answer["fields"] = [
+                {
+                    "name": "Page",
+                    "value": f'<a href="{link}" rel="me nofollow noopener">{link}</a>',
+                    "verified_at": self.now().isoformat(),
+                }
+                for link in account.page_links
+            ]
         if account.moved is not None:
             answer["moved"] = {"id": "2", "username": account.moved.partition("@")[0], "acct": account.moved}
         return answer

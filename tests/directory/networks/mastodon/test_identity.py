@@ -1,4 +1,4 @@
-"""An account is what both of its hosts say it is, today and after it moved."""
+"""An account is what both of its hosts say it is, today."""
 
 import pytest
 
@@ -10,12 +10,11 @@ from directory.networks.sign_in_errors import (
     IdentityMismatch,
     ServerMisbehaved,
     ServerUnreachable,
-    SignInError,
 )
 from tests.directory.networks.mastodon.signing_in import Instance
 from tests.harness.fake_mastodon.internet import FakeInternet, Response
-from tests.harness.fake_mastodon.profiles import ALL, GOTOSOCIAL, MASTODON_4_3, TAKAHE, Profile
-from tests.harness.fake_mastodon.site import ACTIVITY, JRD, FakeServer
+from tests.harness.fake_mastodon.profiles import ALL, TAKAHE, Profile
+from tests.harness.fake_mastodon.site import JRD, FakeServer
 
 everywhere = pytest.mark.parametrize("profile", ALL, ids=lambda profile: profile.name)
 
@@ -145,59 +144,3 @@ async def test_the_other_type_of_an_actor(internet: FakeInternet, instance: Inst
         {"subject": "acct:alice@social.test", "links": links}, type_=JRD
     )
     assert await instance.sign_in.resolve_handle(Acct("alice", "social.test")) == ActorUri.parse(here)
-
-
-async def test_nobody_moved(internet: FakeInternet, instance: Instance) -> None:
-    FakeServer.at(internet, "social.test")
-    assert await instance.sign_in.moved_to(Acct("alice", "social.test")) is None
-
-
-@pytest.mark.parametrize("there", ["alice2@new.test", "alice2"])
-async def test_somebody_moved(internet: FakeInternet, instance: Instance, there: str) -> None:
-    """To another server, or to another name on the same one."""
-    old = FakeServer.at(internet, "social.test", accounts=["alice", "alice2"])
-    new = FakeServer.at(internet, "new.test", accounts=["alice2"])
-    old.accounts[0].moved = there
-    moved = await instance.sign_in.moved_to(Acct("alice", "social.test"))
-    assert moved is not None
-    home = new if "@" in there else old
-    assert (moved.acct, moved.actor) == (Acct("alice2", home.host), actor(home, "alice2"))
-
-
-async def test_moved_to_nobody(internet: FakeInternet, instance: Instance) -> None:
-    """The old server names an account that its own server does not know."""
-    old = FakeServer.at(internet, "social.test")
-    FakeServer.at(internet, "new.test", accounts=[])
-    old.accounts[0].moved = "alice2@new.test"
-    with pytest.raises(AccountNotFound):
-        await instance.sign_in.moved_to(Acct("alice", "social.test"))
-
-
-@pytest.mark.parametrize("moved", ["@", "a b@c", "alice@localhost", "x" * 5_000])
-async def test_moved_to_what_is_no_account(internet: FakeInternet, instance: Instance, moved: str) -> None:
-    server = FakeServer.at(internet, "social.test", MASTODON_4_3)
-    server.accounts[0].moved = moved
-    with pytest.raises(SignInError):
-        await instance.sign_in.moved_to(Acct("alice", "social.test"))
-
-
-async def test_moved_is_told_by_the_actor_where_the_api_is_closed(
-    internet: FakeInternet, instance: Instance
-) -> None:
-    server = FakeServer.at(internet, "social.test", GOTOSOCIAL)
-    new = FakeServer.at(internet, "new.test")
-    acct = Acct("alice", "social.test")
-    with pytest.raises(ServerUnreachable):
-        await instance.sign_in.moved_to(acct)
-    here = str(actor(server))
-    server.broken["/users/alice"] = lambda _: Response.json({"id": here}, type_=ACTIVITY)
-    assert await instance.sign_in.moved_to(acct) is None
-    server.broken["/users/alice"] = lambda _: Response.json(
-        {"id": here, "movedTo": str(actor(new))}, type_=ACTIVITY
-    )
-    moved = await instance.sign_in.moved_to(acct)
-    assert moved is not None
-    assert moved.acct == Acct("alice", "new.test")
-    server.broken["/users/alice"] = lambda _: Response.json({"id": str(actor(new))}, type_=ACTIVITY)
-    with pytest.raises(ServerMisbehaved):
-        await instance.sign_in.moved_to(acct)
