@@ -85,7 +85,12 @@ class Jobs:
         return total
 
     async def _check_post(self, job: ProofJob) -> None:
-        result = await self._parts.checker.check(job.challenge.challenge, XPostId(job.check.post_id))
+        """Somebody waits for it: broken off, it is due again at once, and not when its lease runs out."""
+        try:
+            result = await self._parts.checker.check(job.challenge.challenge, XPostId(job.check.post_id))
+        except asyncio.CancelledError:
+            await self._parts.proving.release(job)
+            raise
         await self._parts.proving.record(job, result)
 
     async def _look_again(self, job: RecheckJob) -> None:

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from deploy.database import data_folder
 from deploy.jobs import JobParts, Jobs
 from deploy.worker import Worker
@@ -60,6 +62,7 @@ from directory.store.used_challenges import UsedChallengeStore
 from directory.vault import Vault
 from federation.keys import log_origin
 from web.auth.journey import CALLBACKS
+from web.errors import MEND_VAULT
 from web.member_services import MemberServices
 from web.middleware.rate_limit import RateLimiter
 
@@ -69,6 +72,7 @@ CLIENT_KEYS_FILE: Final = "bluesky-client.keys"
 SECRET_FOLDER_MODE: Final = 0o700
 SECRET_FILE_MODE: Final = 0o600
 
+log = structlog.get_logger(__name__)
 Announce = Callable[[], Awaitable[object]]
 
 
@@ -105,8 +109,11 @@ async def open_members(
 
 async def open_vault(settings: Settings, database: Database, clock: Clock) -> Vault:
     """The vault of the data folder; its key is made where nothing is sealed yet."""
-    is_empty = not await SealedStore(database).headers()
-    return Vault.open(secret_folder(settings), now=clock.now(), may_create=is_empty)
+    headers = await SealedStore(database).headers()
+    vault = Vault.open(secret_folder(settings), now=clock.now(), may_create=not headers)
+    if lost := vault.missing_keys(headers):
+        log.error("things are sealed under keys that the vault does not hold", keys=lost, mend=MEND_VAULT)
+    return vault
 
 
 def secret_folder(settings: Settings) -> Path:

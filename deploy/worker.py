@@ -15,6 +15,9 @@ EVERY_S: Final = 2.0
 SELDOM_EVERY_S: Final = 30.0
 TIDY_EVERY_S: Final = 300.0
 AFTER_FAILURE_S: Final = 10.0
+FINISH_WITHIN_S: Final = 3.0
+"""What is under way may take so long once the process is told to end: ten seconds in all is what most who
+start processes grant. What takes longer is broken off, and is due again."""
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +72,7 @@ class Worker:
             log.warning("the jobs wait for the database", reason=str(error))
             return AFTER_FAILURE_S
         except Exception:
-            # One fault must not end all jobs for good.
+            # A bug in one job, of whatever kind, must not end all jobs for good: no checks, no revocations.
             log.exception("the jobs pause after a fault")
             return AFTER_FAILURE_S
         return 0.0 if took else EVERY_S
@@ -82,7 +85,7 @@ class Worker:
 
 @asynccontextmanager
 async def running_worker(worker: Worker, *, is_on: bool = True) -> AsyncIterator[None]:
-    """Runs it beside the block; at the end it finishes what is under way."""
+    """Runs it beside the block; at the end it finishes what is under way, or gives it back."""
     if not is_on:
         yield
         return
@@ -91,4 +94,10 @@ async def running_worker(worker: Worker, *, is_on: bool = True) -> AsyncIterator
         yield
     finally:
         worker.stop()
-        await task
+        _, late = await asyncio.wait({task}, timeout=FINISH_WITHIN_S)
+        if late:
+            log.info("jobs are broken off, and go on at the next start")
+            task.cancel()
+            await asyncio.wait(late)
+        if not task.cancelled():
+            task.result()

@@ -113,6 +113,10 @@ class Vault:
         """The ids of all keys in hex, the newest first."""
         return [key.id.hex() for key in self._keys.read().keys]
 
+    def missing_keys(self, used: set[bytes]) -> list[str]:
+        """The ids in hex of the keys that rows in `used` (headers) are sealed under and that the ring lacks."""
+        return sorted({header[len(VERSION) :].hex() for header in used} - set(self.key_ids()))
+
     def add_key(self, now: datetime) -> None:
         """From now on a fresh key seals, here and in every process. The older ones still open."""
         self._keys.change(lambda ring: ring.with_new_key(now))

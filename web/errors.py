@@ -13,6 +13,7 @@ from litestar.response import Redirect
 from directory.archive import SENTENCES, ArchiveError
 from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQuery
 from directory.members.errors import MemberError
+from directory.vault_keys import VaultError
 from web.auth.errors import ForgedForm, SignInNeeded
 from web.auth.sentences import MEMBER
 from web.language import translate
@@ -22,6 +23,7 @@ from web.rendering import Renderer
 log = structlog.get_logger(__name__)
 
 PROGRAM_PATHS: Final = ("/api/", "/log/", "/.well-known/", "/nodeinfo/", "/healthz", "/readyz", "/metrics")
+MEND_VAULT: Final = "put the folder `vault` of the data back from its backup"
 
 
 def failure_of(error: Exception) -> Failure:
@@ -35,8 +37,8 @@ def failure_of(error: Exception) -> Failure:
             return Failure(PROBLEMS["invalid-archive"], SENTENCES[error.code], values={"file": error.file})
         case MemberError() | ForgedForm():
             return _of_members(error)
-        case DirectoryUnavailable():
-            return Failure(PROBLEMS["unavailable"], "", {"retry-after": "60"})
+        case DirectoryUnavailable() | VaultError():
+            return _of_keeping(error)
         case TooManyRequestsException():
             return Failure(PROBLEMS["too-many-requests"], "", error.headers or {})
         case ValidationException():
@@ -45,6 +47,12 @@ def failure_of(error: Exception) -> Failure:
             return _of_http(error)
         case _:
             return _of("internal", "")
+
+
+def _of_keeping(error: DirectoryUnavailable | VaultError) -> Failure:
+    if isinstance(error, VaultError):
+        return _of("sealed", "")
+    return Failure(PROBLEMS["unavailable"], "", {"retry-after": "60"})
 
 
 def _of_members(error: MemberError | ForgedForm) -> Failure:
@@ -83,10 +91,16 @@ def exception_handler(renderer: Renderer) -> Callable[[Request[Any, Any, Any], E
 
     def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         if isinstance(error, SignInNeeded):
+            if "hx-request" in request.headers:
+                # A part of a page asks: a redirect would put the whole page of signing in there.
+                return Response(b"", headers={"cache-control": "no-store", "hx-redirect": "/sign-in"})
             return Redirect("/sign-in", status_code=303, headers={"cache-control": "no-store"})
         failure = failure_of(error)
         if failure.problem.slug == "internal":
             log.error("request failed", exc_info=error)
+        elif failure.problem.slug == "sealed":
+            # Its text names the key file, or the id of a key, and never holds a key or a secret.
+            log.error("the vault cannot open what it sealed", reason=str(error), mend=MEND_VAULT)
         elif failure.problem.slug == "unavailable":
             log.warning("database did not answer")
         if request.url.path.startswith(PROGRAM_PATHS):

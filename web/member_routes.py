@@ -8,7 +8,7 @@ from litestar.di import Provide
 from web.auth.cookies import Cookies
 from web.auth.desk import Desk
 from web.auth.journey import Journeys
-from web.auth.signed_in import provide_me, provide_my_form
+from web.auth.signed_in import provide_asked, provide_me, provide_my_form
 from web.pages import account, leave, member_page, prove, publish, sign_in
 from web.rendering import Renderer
 from web.services import Services
@@ -56,6 +56,7 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
                 "journeys": _given(Journeys(services.members, services.clock, settings.base_url)),
                 "me": Provide(provide_me),
                 "my_form": Provide(provide_my_form),
+                "asked": Provide(provide_asked),
             },
             request_max_body_size=MAX_FORM_BYTES,
         )

@@ -42,7 +42,7 @@ _ALL: Final = (
         "not-done",
         409,
         N_("That could not be done"),
-        N_("Nothing was changed. Go back to your account and look how things stand."),
+        N_("Go back to your account and look how things stand."),
     ),
     Problem(
         "not-from-here",
@@ -93,6 +93,14 @@ _ALL: Final = (
         503,
         N_("The directory cannot be reached right now"),
         N_("Nothing was lost. Try again in a minute."),
+    ),
+    Problem(
+        "sealed",
+        503,
+        N_("A key of this instance is missing"),
+        N_(
+            "Nothing of yours was changed. The operator was told and has to put it back: please try again later."
+        ),
     ),
 )
 PROBLEMS: Final = {problem.slug: problem for problem in _ALL}

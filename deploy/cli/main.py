@@ -19,7 +19,7 @@ COMMANDS: Final = {
     "fsck": "Check the whole signed log against what was signed.",
     "verify": "Check a proof of one mapping, without any network.",
     "bench": "Measure how fast it is, as ratios to the bare limit.",
-    "proofs": "Confirm proof posts that X does not show us.",
+    "proofs": "Decide what only a person can: posts X hides, contested accounts.",
     "vault": "Rotate the key under which tokens are sealed.",
     "doctor": "Say what is wrong here, and how to mend it.",
 }
@@ -64,6 +64,7 @@ def main(arguments: list[str] | None = None) -> Any:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except Exception as error:
+        # Any package may have failed; `sentence_of` knows the foreseen ones, and what is a bug is raised again.
         sentence = sentence_of(error)
         if sentence is None:
             raise

@@ -1,10 +1,9 @@
-"""`passerelle proofs`: posts that nobody could show us, confirmed by a moderator's eyes."""
+"""`passerelle proofs`: what needs a moderator's eyes: posts that nobody could show us, and contested X accounts."""
 
 import sys
 from uuid import UUID
 
 import click
-from rich.table import Table
 
 from deploy.cli.members import with_members
 from deploy.cli.output import console
@@ -12,29 +11,31 @@ from directory.clock import SystemClock
 from directory.identifiers import XHandle
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.accounts import LinkedAccount
+from directory.members.challenges import CheckState
 from directory.proofs.post_url import XPostId
 from directory.proofs.results import Verified
 from directory.proofs.snowflake import post_time
+from directory.store.claims import Claim
 from web.member_services import MemberServices
 
 MAX_SHOWN = 100
+_TIME = "%Y-%m-%d %H:%M"
 
 
 @click.group("proofs")
 def command() -> None:
-    """Proof posts that X did not show us for a day."""
+    """What only a person can decide about proofs."""
 
 
 @command.command("list")
 def list_command() -> None:
-    """Those that wait for somebody's eyes, the oldest first: the post, and the sentence it must hold."""
+    """Posts that X did not show us for a day, the oldest first: the check, the post, and the sentence it must hold."""
     jobs = with_members(lambda members: members.proving.list_unreachable(MAX_SHOWN))
-    table = Table("Check", "Handed in", "Post", "Sentence")
     for job in jobs:
-        post = XPostId(job.check.post_id)
         sentence = job.challenge.challenge.sentence
-        table.add_row(str(job.check.id), f"{job.check.created:%Y-%m-%d %H:%M}", post.url, sentence)
-    console.print(table if jobs else "No post waits for anybody's eyes.")
+        _say(str(job.check.id), f"{job.check.created:{_TIME}}  {XPostId(job.check.post_id).url}", sentence)
+    if not jobs:
+        _say("No post waits for anybody's eyes.")
 
 
 @command.command("confirm")
@@ -46,20 +47,69 @@ def confirm_command(check: UUID, handle: str) -> None:
     Confirm only what you saw on x.com yourself: people will follow whom this names.
     """
     author = XHandle.parse(handle)
-    linked = with_members(lambda members: _confirm(members, check, author))
-    if linked is None:
-        console.print("Nothing was confirmed: no such check waits, or another member holds this X account.")
+    said, is_proven = with_members(lambda members: _confirm(members, check, author))
+    _say(said)
+    sys.exit(0 if is_proven else 1)
+
+
+@command.command("claims")
+def claims_command() -> None:
+    """X accounts that two members have proven, the oldest claim first: the claim, and what speaks for it."""
+    claims = with_members(lambda members: members.membership.contested(MAX_SHOWN))
+    for claim in claims:
+        _say(str(claim.id), f"{claim.claimed_at:{_TIME}}  {_account_of(claim)}", *_seen(claim))
+    if not claims:
+        _say("No X account is contested.")
+
+
+@command.command("settle")
+@click.argument("claim", type=click.UUID)
+@click.option(
+    "--uphold/--reject",
+    default=None,
+    required=True,
+    help="Give the X account to who claims it, or leave it where it is.",
+)
+def settle_command(claim: UUID, uphold: bool) -> None:
+    """Decide CLAIM. Upheld, the X account passes to who claims it, and what its holder publishes of it ends."""
+    if not with_members(lambda members: members.membership.settle_claim(claim, upheld=uphold)):
+        _say("Nothing was changed: no such claim waits.")
         sys.exit(1)
-    console.print(f"@{linked.handle} is proven.")
+    _say("The X account is theirs now." if uphold else "The X account stays where it is.")
 
 
-async def _confirm(members: MemberServices, check: UUID, author: XHandle) -> LinkedAccount | None:
-    """The evidence says that a person looked, and tells the name alone: nobody sees the number on a page."""
+async def _confirm(members: MemberServices, check: UUID, author: XHandle) -> tuple[str, bool]:
+    """What to say, and whether it is proven. The evidence says that a person looked, and tells the name alone:
+    nobody sees the number on a page."""
     waiting = await members.proving.list_unreachable(MAX_SHOWN)
     job = next((job for job in waiting if job.check.id == check), None)
     if job is None:
-        return None
+        return "Nothing was confirmed: no such check waits.", False
     post = XPostId(job.check.post_id)
     seen = Evidence(EvidenceKind.X_CONFIRMED, SystemClock().now(), post.url)
     verified = Verified(x_id=None, x_handle=author, post=post, posted=post_time(post), evidence=seen)
-    return await members.proving.confirm(check, verified)
+    linked: LinkedAccount | None = await members.proving.confirm(check, verified)
+    if linked is not None:
+        return f"@{linked.handle} is proven.", True
+    then = await members.proving.find_check(job.check.member, check)
+    if then is not None and then.state is CheckState.CONTESTED:
+        return (
+            f"Another member holds @{author}: `passerelle proofs claims` shows the claim that this became.",
+            False,
+        )
+    return "Nothing was confirmed: the sentence is not theirs to answer any more.", False
+
+
+def _account_of(claim: Claim) -> str:
+    """With its number, where the proof told one."""
+    return f"@{claim.handle}" if claim.account_id.startswith("@") else f"@{claim.handle} ({claim.account_id})"
+
+
+def _seen(claim: Claim) -> list[str]:
+    return [f"{item.kind}, {item.at:{_TIME}}  {item.ref or ''}".rstrip() for item in claim.evidence]
+
+
+def _say(head: str, *lines: str) -> None:
+    """Plain and unbroken: numbers, addresses and sentences are to be copied."""
+    for line in (head, *(f"  {line}" for line in lines)):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -8,7 +8,6 @@ import io
 import zipfile
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 
@@ -176,6 +175,6 @@ def _zip_time(now: datetime) -> tuple[int, int, int, int, int, int]:
     return (max(now.year, _EARLIEST_ZIP_YEAR), now.month, now.day, now.hour, now.minute, now.second)
 
 
-def export_name(member: UUID, now: datetime) -> str:
+def export_name(now: datetime) -> str:
     """What the file is called: nothing in it names anybody."""
-    return f"passerelle-{now:%Y-%m-%d}-{member.hex[:8]}.zip"
+    return f"passerelle-{now:%Y-%m-%d}.zip"

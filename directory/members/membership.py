@@ -40,6 +40,15 @@ class Membership:
         """X accounts that the moderators have still to decide on."""
         return await self._claims.open_of(member)
 
+    async def contested(self, limit: int) -> list[Claim]:
+        """For the moderators: X accounts that two members have proven, the longest waiting first."""
+        return await self._claims.list_open(limit)
+
+    async def settle_claim(self, claim: UUID, *, upheld: bool) -> bool:
+        """The moderators decide. Upheld: the account passes to who claims it, and what the holder publishes
+        of it is withdrawn. False: there is no such claim (any more)."""
+        return await self._claims.settle(claim, self._clock.now(), upheld=upheld)
+
     async def show_on_page(self, member: UUID, account: UUID, *, shown: bool) -> None:
         """Puts an account on the member's page, or takes it off. Raises UnknownAccount."""
         await self._members.show_on_page(member, account, shown=shown)

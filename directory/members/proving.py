@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
+import structlog
+
 from directory.clock import Clock
 from directory.members.accounts import AccountNetwork, LinkedAccount, ProvenAccount
 from directory.members.challenges import (
@@ -17,6 +19,7 @@ from directory.members.errors import UnknownAccount
 from directory.proofs.challenge import Challenge, Target, new_challenge
 from directory.proofs.nonce import Nonce
 from directory.proofs.post_url import parse_post_url
+from directory.proofs.reasons import UnreachableReason
 from directory.proofs.results import Refuted, Unreachable, Verified
 from directory.store.challenges import ChallengeRow, ChallengeStore
 from directory.store.members import MemberStore
@@ -24,6 +27,8 @@ from directory.store.proof_check_rows import CheckRow
 from directory.store.proof_checks import ProofCheckStore
 from directory.vault import Secret, Vault
 from directory.vault_keys import VaultError
+
+log = structlog.get_logger(__name__)
 
 
 class Proving:
@@ -68,9 +73,18 @@ class Proving:
         return await self._checks.find(member, check)
 
     async def claim_due(self, limit: int) -> list[ProofJob]:
-        """Posts to look at now, each for five minutes nobody else's."""
+        """Posts to look at now, each for five minutes nobody else's. One whose sentence cannot be opened is put
+        off, as if nobody showed its post: the key may come back, and the others need not wait for it."""
         rows = await self._checks.claim_due_proof_checks(self._clock.now(), limit)
-        return [self._job(row) for row in rows]
+        jobs = [(row, self._try_job(row)) for row in rows]
+        for row, job in jobs:
+            if job is None:
+                await self._checks.record_unreachable(row.check, UnreachableReason.SEALED, self._clock.now())
+        return [job for _, job in jobs if job is not None]
+
+    async def release(self, job: ProofJob) -> None:
+        """Gives an attempt back that was broken off: it is due again now, as if it had not begun."""
+        await self._checks.release(job.check, self._clock.now())
 
     async def record(self, job: ProofJob, result: Verified | Refuted | Unreachable) -> ProofCheck | None:
         """Writes down what a look at the post came to; the check as it then is, None where it is gone.
@@ -88,8 +102,9 @@ class Proving:
         return await self._checks.find(job.check.member, job.check.id)
 
     async def list_unreachable(self, limit: int) -> list[ProofJob]:
-        """Posts that nobody could show us for a day, for a moderator's eyes."""
-        return [self._job(row) for row in await self._checks.list_unreachable(limit)]
+        """Posts that nobody could show us for a day, for a moderator's eyes: those whose sentence can be opened."""
+        rows = await self._checks.list_unreachable(limit)
+        return [job for job in map(self._try_job, rows) if job is not None]
 
     async def confirm(self, check: UUID, verified: Verified) -> LinkedAccount | None:
         """A moderator saw the post; the evidence says so. None: it waits for nobody, or is contested."""
@@ -121,8 +136,12 @@ class Proving:
         await self._challenges.open(row, hashlib.sha256(nonce).digest())
         return KeptChallenge(number, ChallengeState.OPEN, challenge)
 
-    def _job(self, row: CheckRow) -> ProofJob:
-        return ProofJob(row.check, self._kept(row.challenge))
+    def _try_job(self, row: CheckRow) -> ProofJob | None:
+        try:
+            return ProofJob(row.check, self._kept(row.challenge))
+        except VaultError as error:
+            log.warning("a sentence cannot be opened", check=str(row.check.id), reason=str(error))
+            return None
 
     def _kept(self, row: ChallengeRow) -> KeptChallenge:
         nonce = self._vault.unseal(row.sealed, challenge_context(row.id)).reveal().decode()

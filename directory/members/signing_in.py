@@ -12,7 +12,8 @@ from directory.networks.port import Purpose
 from directory.networks.sign_in_errors import SignInExpired
 from directory.store.sessions import SessionStore
 from directory.store.sign_ins import SignInRow, SignInStore
-from directory.vault import Secret, Vault
+from directory.vault import BrokenSeal, Secret, Vault
+from directory.vault_keys import UnknownKey
 
 
 class Departure(msgspec.Struct, frozen=True):
@@ -64,7 +65,7 @@ class SigningIn:
         """What was written down when this browser left with this state; it is gone with that.
 
         `member` is who is signed in now, from their session: somebody else than at the start finishes
-        nothing. Raises SignInExpired: also for what was never begun, or in another browser.
+        nothing. Raises SignInExpired: also for what was never begun, in another browser, or under a lost key.
         """
         if not browser or len(browser) > MAX_TOKEN_CHARS or len(state) > MAX_STATE_CHARS:
             raise SignInExpired("", "no such sign-in is under way")
@@ -73,7 +74,10 @@ class SigningIn:
             raise SignInExpired("", "no such sign-in is under way in this browser")
         if row.member != member:
             raise SignInExpired("", "somebody else is signed in than when it began")
-        secrets = self._vault.unseal(row.sealed, sign_in_context(row.id))
+        try:
+            secrets = self._vault.unseal(row.sealed, sign_in_context(row.id))
+        except (BrokenSeal, UnknownKey):
+            raise SignInExpired("", "what was written down cannot be opened any more") from None
         return SignIn(row.purpose, row.network, row.member, secrets)
 
     async def start_session(self, member: UUID, label: str, former: str | None = None) -> tuple[str, Session]:

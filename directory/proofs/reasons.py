@@ -56,6 +56,8 @@ class UnreachableReason(enum.StrEnum):
     """No whole answer came in time."""
     NO_SOURCE = "no-source"
     """The operator has turned every source off."""
+    SEALED = "sealed"
+    """Nobody was asked: the key is missing under which the sentence is kept."""
 
 
 SENTENCES: Final[dict[RefutedReason | UnreachableReason, str]] = {
@@ -133,6 +135,9 @@ SENTENCES: Final[dict[RefutedReason | UnreachableReason, str]] = {
     ),
     UnreachableReason.NO_SOURCE: N_(
         "This instance does not check posts on X: please prove your account in another way."
+    ),
+    UnreachableReason.SEALED: N_(
+        "This instance cannot open the sentence it gave you, so we keep trying for a day: a new sentence helps sooner."
     ),
 }
 

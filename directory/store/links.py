@@ -76,12 +76,13 @@ async def _link_x(
     # By id and by handle: a claim with an id and one without meet on the handle.
     for key in sorted({proven.account_id, proven.handle_key}):
         await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", _X_CLAIM_LOCK, key)
-    same = [
-        account for account in await _find_alike(connection, proven) if is_same_x_account(account, proven)
-    ]
-    others = [account for account in same if account.member != member]
-    if others:
-        return Contested(await _write_claim(connection, member, others[0], proven, now))
+    same = await _find_same(connection, proven)
+    while others := [account for account in same if account.member != member]:
+        try:
+            async with connection.transaction():
+                return Contested(await _write_claim(connection, member, others[0], proven, now))
+        except asyncpg.ForeignKeyViolationError:
+            same = await _find_same(connection, proven)  # the holder has let go of it, or left, a moment ago
     await recheck_namesakes_now(connection, member, proven.handle_key, now)
     if not same:
         return await _insert(connection, member, proven, now)
@@ -90,7 +91,8 @@ async def _link_x(
     return await _renew(connection, same[0], proven, now)
 
 
-async def _find_alike(connection: Connection, proven: ProvenAccount) -> list[LinkedAccount]:
+async def _find_same(connection: Connection, proven: ProvenAccount) -> list[LinkedAccount]:
+    """Whoever holds the X account, by its id or by its handle."""
     rows = await connection.fetch(
         f"SELECT {ACCOUNT_COLUMNS} FROM linked_account"
         " WHERE network = $1 AND (account_id = $2 OR handle_key = $3) ORDER BY linked_at, id",
@@ -98,7 +100,7 @@ async def _find_alike(connection: Connection, proven: ProvenAccount) -> list[Lin
         proven.account_id,
         proven.handle_key,
     )
-    return [account_of(row) for row in rows]
+    return [account for account in map(account_of, rows) if is_same_x_account(account, proven)]
 
 
 async def _renew(

@@ -130,6 +130,17 @@ class ProofCheckStore:
             )
         return True
 
+    async def release(self, check: ProofCheck, now: datetime) -> None:
+        """An attempt that was broken off counts for nothing: the check is due again now."""
+        async with self._database.connection() as connection:
+            await connection.execute(
+                "UPDATE proof_check SET next_at = $3, attempts = attempts - 1"
+                " WHERE id = $1 AND state = 0 AND attempts = $2",
+                check.id,
+                check.attempts,
+                now,
+            )
+
     async def list_unreachable(self, limit: int) -> list[CheckRow]:
         """Posts that a moderator may look at: given up, their challenge not yet answered; the oldest first."""
         async with self._database.connection() as connection:

@@ -75,7 +75,7 @@ class Journeys:
             arrival = await self._welcome(proven_by(done, self._clock), at)
             await self._members.permissions.keep(arrival.account.id, done.purpose, done.tokens)
         except Exception:
-            # Nobody will use them: the network need not keep them.
+            # Whatever went wrong, and it is raised again: nobody will use these tokens, so nobody need keep them.
             with suppress(SignInError):
                 await self._members.networks[network].revoke(done.tokens, self._clock.now())
             raise

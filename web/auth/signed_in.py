@@ -1,12 +1,29 @@
 """The dependencies of every page of members: who it is, and the form that they sent."""
 
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from litestar import Request
 from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
 
 from web.auth.desk import Desk, SignedIn
+from web.auth.forms import text_of
+from web.member_services import MemberServices
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a member asks for with a form of theirs. Who asks comes from the session alone."""
+
+    member: UUID
+    members: MemberServices
+    form: FormMultiDict
+
+    def text(self, name: str) -> str:
+        """A field of the form; empty where there is none."""
+        return text_of(self.form, name)
 
 
 async def provide_me(request: Request[Any, Any, Any], desk: NamedDependency[Desk]) -> SignedIn:
@@ -20,3 +37,10 @@ async def provide_my_form(
     """What the member sent from a page of ours. Raises SignInNeeded, ForgedForm."""
     _ = me
     return await desk.my_form(request)
+
+
+async def provide_asked(
+    desk: NamedDependency[Desk], me: NamedDependency[SignedIn], my_form: NamedDependency[FormMultiDict]
+) -> Asked:
+    """The same as one thing, for a form that does one thing. Raises SignInNeeded, ForgedForm."""
+    return Asked(me.member, desk.members, my_form)

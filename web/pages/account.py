@@ -1,23 +1,31 @@
 """A member's own page: accounts, what is published, consents, browsers; and taking everything along."""
 
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, get, post
-from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from directory.clock import Clock
 from directory.members.accounts import AccountNetwork, LinkedAccount
 from directory.members.consents import PRESENT_VERSION, Consent, ConsentKind
 from directory.members.errors import ConsentOutdated
+from directory.members.export import export_name
 from web.auth.desk import NO_STORE, Desk, SignedIn
-from web.auth.forms import text_of
+from web.auth.signed_in import Asked
 
 ASKED_CONSENTS: Final = (ConsentKind.PUBLISH, ConsentKind.KEEP_FOLLOW_LIST, ConsentKind.ANNOUNCE_NEWCOMERS)
+
+_act = partial(
+    post,
+    status_code=303,
+    response_headers={**NO_STORE, "location": "/account"},
+    include_in_schema=False,
+)
+"""A form of the account page: it does one thing, and leads back to the page."""
 
 
 class ConsentRow(msgspec.Struct, frozen=True):
@@ -26,6 +34,16 @@ class ConsentRow(msgspec.Struct, frozen=True):
     kind: ConsentKind
     version: int
     held: Consent | None
+
+    @property
+    def is_held_as_is(self) -> bool:
+        """Whether the present text is agreed to, not an older one."""
+        return self.held is not None and self.held.version == self.version
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether there is something to agree to: the present text, or for another year."""
+        return not self.is_held_as_is or (self.held is not None and self.held.expires is not None)
 
 
 @get("/account", include_in_schema=False)
@@ -48,99 +66,63 @@ async def account(
         consents=[ConsentRow(kind, PRESENT_VERSION[kind], held.get(kind)) for kind in ASKED_CONSENTS],
         sessions=await members.signing_in.sessions(me.member),
         this_session=me.session,
-        page_handles=on_page[:1],
-        my_page_address=f"{desk.base_url}/m/{on_page[0].handle.lower()}" if on_page else "",
+        my_page=f"{desk.base_url}/m/{on_page[0].handle.lower()}" if on_page else "",
         has_x_account=any(each.network is AccountNetwork.X for each in accounts),
         can_unlink=_can_unlink(accounts),
-        has_x=members.x is not None,
     )
 
 
-@post("/account/accounts/{account_id:uuid}/unlink", status_code=303, include_in_schema=False)
-async def unlink(
-    account_id: FromPath[UUID],
-    desk: NamedDependency[Desk],
-    me: NamedDependency[SignedIn],
-    my_form: NamedDependency[FormMultiDict],
-) -> Redirect:
+@_act("/account/accounts/{account_id:uuid}/unlink")
+async def unlink(account_id: FromPath[UUID], asked: NamedDependency[Asked]) -> None:
     """Takes an account away, with what is published of it."""
-    _ = my_form
-    await desk.members.membership.unlink(me.member, account_id)
-    desk.members.wake_jobs()
-    return _back()
+    await asked.members.membership.unlink(asked.member, account_id)
+    asked.members.wake_jobs()
 
 
-@post("/account/accounts/{account_id:uuid}/page", status_code=303, include_in_schema=False)
-async def show_on_page(
-    account_id: FromPath[UUID],
-    desk: NamedDependency[Desk],
-    me: NamedDependency[SignedIn],
-    my_form: NamedDependency[FormMultiDict],
-) -> Redirect:
+@_act("/account/accounts/{account_id:uuid}/page")
+async def show_on_page(account_id: FromPath[UUID], asked: NamedDependency[Asked]) -> None:
     """Puts an account on the member's page, or takes it off."""
-    shown = text_of(my_form, "shown") == "yes"
-    await desk.members.membership.show_on_page(me.member, account_id, shown=shown)
-    return _back()
+    shown = asked.text("shown") == "yes"
+    await asked.members.membership.show_on_page(asked.member, account_id, shown=shown)
 
 
-@post("/account/publications/{publication_id:uuid}/withdraw", status_code=303, include_in_schema=False)
-async def withdraw(
-    publication_id: FromPath[UUID],
-    desk: NamedDependency[Desk],
-    me: NamedDependency[SignedIn],
-    my_form: NamedDependency[FormMultiDict],
-) -> Redirect:
+@_act("/account/publications/{publication_id:uuid}/withdraw")
+async def withdraw(publication_id: FromPath[UUID], asked: NamedDependency[Asked]) -> None:
     """Stops answering, at once."""
-    _ = my_form
-    await desk.members.publishing.withdraw(me.member, publication_id)
-    return _back()
+    await asked.members.publishing.withdraw(asked.member, publication_id)
 
 
-@post("/account/consents/{kind:int}", status_code=303, include_in_schema=False)
-async def consent(
-    kind: FromPath[int],
-    desk: NamedDependency[Desk],
-    me: NamedDependency[SignedIn],
-    my_form: NamedDependency[FormMultiDict],
-) -> Redirect:
+@_act("/account/consents/{kind:int}")
+async def consent(kind: FromPath[int], asked: NamedDependency[Asked]) -> None:
     """Agrees to one thing, in the version that was shown, or no longer agrees to it."""
     try:
-        asked = ConsentKind(kind)
-        version = int(text_of(my_form, "version", 9) or 0)
+        thing, version = ConsentKind(kind), int(asked.text("version") or 0)
     except ValueError:
         raise ConsentOutdated from None
-    if text_of(my_form, "answer") == "yes":
-        await desk.members.consenting.give(me.member, asked, version)
-    else:
-        await desk.members.consenting.withdraw(me.member, asked)
-    return _back()
+    answer = asked.text("answer")
+    if answer == "yes":
+        await asked.members.consenting.give(asked.member, thing, version)
+    elif answer == "no":  # said in so many words: it deletes and withdraws
+        await asked.members.consenting.withdraw(asked.member, thing)
 
 
-@post("/account/sessions/{session_id:uuid}/end", status_code=303, include_in_schema=False)
-async def end_session(
-    session_id: FromPath[UUID],
-    desk: NamedDependency[Desk],
-    me: NamedDependency[SignedIn],
-    my_form: NamedDependency[FormMultiDict],
-) -> Redirect:
+@_act("/account/sessions/{session_id:uuid}/end")
+async def end_session(session_id: FromPath[UUID], asked: NamedDependency[Asked]) -> None:
     """Signs another browser out."""
-    _ = my_form
-    await desk.members.signing_in.end_session(me.member, session_id)
-    return _back()
+    await asked.members.signing_in.end_session(asked.member, session_id)
 
 
 @post("/account/sign-out", status_code=303, include_in_schema=False)
 async def sign_out(
     request: Request[Any, Any, Any],
     desk: NamedDependency[Desk],
-    me: NamedDependency[SignedIn],
-    my_form: NamedDependency[FormMultiDict],
+    asked: NamedDependency[Asked],
 ) -> Redirect:
     """Signs this browser out, or all of them."""
-    if text_of(my_form, "where") == "everywhere":
-        await desk.members.signing_in.sign_out_everywhere(me.member)
+    if asked.text("where") == "everywhere":
+        await asked.members.signing_in.sign_out_everywhere(asked.member)
     else:
-        await desk.members.signing_in.sign_out(desk.cookies.session(request))
+        await asked.members.signing_in.sign_out(desk.cookies.session(request))
     answer = Redirect("/", status_code=303)
     desk.cookies.forget_session(answer)
     return answer
@@ -149,24 +131,14 @@ async def sign_out(
 @get("/account/export", include_in_schema=False)
 async def export(desk: NamedDependency[Desk], me: NamedDependency[SignedIn]) -> Response[bytes]:
     """Everything that a member gave, as a ZIP of JSON files: docs/export.md."""
+    name = export_name(desk.services.clock.now())
     return Response(
         await desk.members.leaving.export(me.member),
         media_type="application/zip",
-        headers={
-            **NO_STORE,
-            "content-disposition": f'attachment; filename="{_file_name(desk.services.clock)}"',
-        },
+        headers={**NO_STORE, "content-disposition": f'attachment; filename="{name}"'},
     )
-
-
-def _file_name(clock: Clock) -> str:
-    return f"passerelle-{clock.now():%Y-%m-%d}.zip"
 
 
 def _can_unlink(accounts: list[LinkedAccount]) -> bool:
     """Whether more than one account is left to sign in with."""
     return sum(each.network is not AccountNetwork.X for each in accounts) > 1
-
-
-def _back() -> Redirect:
-    return Redirect("/account", status_code=303, headers=dict(NO_STORE))

@@ -17,7 +17,7 @@ from directory.networks.bluesky.client import CLIENT_METADATA_PATH, JWKS_PATH, P
 from directory.networks.sign_in_errors import SignInError
 from web.auth.desk import NO_STORE, AtBrowser, Desk
 from web.auth.forms import form_token, read_form, text_of
-from web.auth.journey import CALLBACKS, Journeys
+from web.auth.journey import CALLBACKS, Arrival, Journeys
 from web.auth.sentences import SERVER_MISSING, SIGN_IN, UNREAD_ACCOUNT
 from web.member_services import MemberServices
 from web.middleware.rate_limit import ClientKeys
@@ -89,8 +89,7 @@ async def callback(
         arrival = await journeys.arrive(network, _whole_address(request, desk.base_url), at)
     except SignInError as failure:
         return _page(request, desk, at, error=SIGN_IN[failure.code])
-    where = "/account/prove" if arrival.is_new_member else "/account"
-    answer = Redirect(where, status_code=303, headers=dict(NO_STORE))
+    answer = Redirect(_next_page(arrival), status_code=303, headers=dict(NO_STORE))
     if arrival.token is not None:
         desk.cookies.keep_session(answer, arrival.token)
     desk.cookies.forget_browser(answer)
@@ -107,6 +106,14 @@ async def client_metadata(desk: NamedDependency[Desk]) -> Response[Any]:
 async def client_keys_document(desk: NamedDependency[Desk]) -> Response[Any]:
     """The public halves of the keys that we sign with there."""
     return _document(_published(desk.members).jwks())
+
+
+def _next_page(arrival: Arrival) -> str:
+    """What somebody who is back wants to do next: who has just proven an X account has all there is to publish."""
+    if arrival.is_new_member:
+        return "/account/prove"
+    has_proven_x = arrival.token is None and arrival.account.network is AccountNetwork.X
+    return "/account/publish" if has_proven_x else "/account"
 
 
 async def _depart(desk: Desk, journeys: Journeys, form: FormMultiDict, at: AtBrowser) -> str:
