@@ -1,7 +1,7 @@
 """Who of a follow list is already here: from an archive, or from the lists read in the browser."""
 
 import asyncio
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -9,10 +9,10 @@ from litestar.di import NamedDependency
 from litestar.enums import MediaType
 from litestar.response import Redirect
 
-from directory.archive import NOTICE_SENTENCES, Archive, LooseFile, Notice, ReadLimits, read_archive
+from directory.archive import NOTICE_SENTENCES, Archive, Notice
 from directory.exports import accounts_json, mastodon_csv
 from directory.mappings import Network
-from directory.queries import MAX_MATCH_PAIRS, Lists, format_lines
+from directory.queries import Lists, format_lines
 from directory.ranking import Match
 from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.pages.results_form import Action, ResultsForm, read_results_form
@@ -26,14 +26,11 @@ from web.pages.selection import (
     toggled_after,
     toggled_for_all,
 )
+from web.pages.uploads import read_uploads
 from web.rendering import Renderer
 from web.services import Services
 
 FRAGMENT_HEADERS: Final = ("x-passerelle-fragment", "hx-request")
-UPLOAD_LIMITS: Final = ReadLimits(
-    rows_per_list=MAX_MATCH_PAIRS, people=MAX_MATCH_PAIRS, tweets_bytes=512 * 2**20, list_bytes=64 * 2**20
-)
-"""What a form may cost: a ZIP of a few MB can unpack to a thousand times as much."""
 NO_STORE: Final = {"cache-control": "no-store"}
 
 
@@ -55,7 +52,7 @@ async def results(
     form = await read_results_form(request)
     if not form.uploads and not form.has_list:
         return Redirect("/", status_code=303)
-    read = await _read_uploads(form)
+    read = await read_uploads(form.uploads)
     queries = form.queries + (read.people if read else [])
     pair_limiter.take(client_keys.key_of(request.scope), max(1, len(queries))).check()
     async with services.large_matches:
@@ -63,14 +60,6 @@ async def results(
         return await asyncio.to_thread(
             _answer, request, renderer, form, _Asked(len(queries), _notices(read)), matches
         )
-
-
-async def _read_uploads(form: ResultsForm) -> Archive | None:
-    """An archive that was sent as files. Raises ArchiveError. Nothing of it is kept."""
-    if not form.uploads:
-        return None
-    files = [LooseFile(upload.filename, cast(BinaryIO, upload.file)) for upload in form.uploads]
-    return await asyncio.to_thread(read_archive, files, limits=UPLOAD_LIMITS)
 
 
 class _Asked(msgspec.Struct, frozen=True):

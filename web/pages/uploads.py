@@ -1,0 +1,23 @@
+"""Archives that are sent as files, by browsers without our script."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import BinaryIO, Final, cast
+
+from litestar.datastructures import UploadFile
+
+from directory.archive import Archive, LooseFile, ReadLimits, read_archive
+from directory.queries import MAX_MATCH_PAIRS
+
+UPLOAD_LIMITS: Final = ReadLimits(
+    rows_per_list=MAX_MATCH_PAIRS, people=MAX_MATCH_PAIRS, tweets_bytes=512 * 2**20, list_bytes=64 * 2**20
+)
+"""What a form may cost: a ZIP of a few MB can unpack to a thousand times as much."""
+
+
+async def read_uploads(uploads: Sequence[UploadFile]) -> Archive | None:
+    """An archive that was sent as files, if one was. Raises ArchiveError. Nothing of it is kept."""
+    if not uploads:
+        return None
+    files = [LooseFile(upload.filename, cast(BinaryIO, upload.file)) for upload in uploads]
+    return await asyncio.to_thread(read_archive, files, limits=UPLOAD_LIMITS)
