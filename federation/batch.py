@@ -7,6 +7,7 @@ from typing import Final
 
 from federation.entry import (
     ENTRY_BYTES,
+    STRIDE_BYTES,
     MappingEntry,
     OperationsEntry,
     RevokeEntry,
@@ -16,11 +17,8 @@ from federation.operations import Operations
 from federation.statement import commitment, make_salt
 from federation.tlog.bundles import encode_bundle
 from federation.tlog.growth import Edge, grow
-from federation.tlog.merkle import leaf_hash
+from federation.tlog.merkle import hash_leaves
 from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile
-
-STRIDE_BYTES: Final = 2 + ENTRY_BYTES
-"""From one entry to the next in a bundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ def compose_batch(edge: LogEdge, pending: Pending) -> Batch:
         else:
             entries.append(_take_revoke(batch, *pending.revokes[at - first_revoke], leaf))
     batch.statements.sort()
-    growth = grow(edge.tree, b"".join([leaf_hash(entry) for entry in entries]))
+    growth = grow(edge.tree, hash_leaves(entries))
     bundles = edge.bundle + b"".join([_PREFIX + entry for entry in entries])
     batch.tiles += growth.tiles
     batch.tiles += _cut_bundles(edge.size, bundles)

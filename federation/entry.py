@@ -14,6 +14,8 @@ from federation.errors import InvalidEntry
 from federation.tlog.merkle import MAX_TREE_SIZE
 
 ENTRY_BYTES: Final = 33
+STRIDE_BYTES: Final = 2 + ENTRY_BYTES
+"""From one entry to the next in a bundle: its length stands before each."""
 COMMITMENT_BYTES: Final = 32
 DIGEST_BYTES: Final = 32
 _TARGET_BYTES: Final = 8

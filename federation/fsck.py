@@ -4,11 +4,11 @@ Pure: what is kept comes through `LogSource`. Flat memory: a few tiles, and two 
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from hashlib import sha256
 from typing import Final, Protocol
 
 from federation.body_check import BodyCheck, BodyRow
-from federation.entry import ENTRY_BYTES, EntryType
+from federation.bundle_hashing import FULL_BUNDLE_BYTES, HashedBundle, hash_bundle
+from federation.entry import ENTRY_BYTES, STRIDE_BYTES, EntryType
 from federation.errors import InvalidOperations, UntrustedOperations
 from federation.findings import Fault, Finding
 from federation.operations import Operations
@@ -16,10 +16,9 @@ from federation.rotation import open_first_operations, open_next_operations, par
 from federation.tlog.bundles import LENGTH_BYTES
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.keys import VerifierKey
-from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile, bundles_added
-from federation.tree_check import ENTRY_STRIDE_BYTES, TreeCheck
+from federation.tlog.tiles import Bundle, Tile, bundles_added
+from federation.tree_check import TreeCheck
 
-_FULL_BUNDLE_BYTES: Final = TILE_WIDTH * ENTRY_STRIDE_BYTES
 _PREFIX: Final = ENTRY_BYTES.to_bytes(LENGTH_BYTES, "big")
 
 
@@ -44,12 +43,14 @@ def check_log(
     source: LogSource,
     *,
     log_key: VerifierKey | None = None,
+    hashed: Callable[[Bundle, bytes], HashedBundle] = lambda _, data: hash_bundle(data),
     progress: Callable[[int], None] = lambda leaves: None,
 ) -> Iterator[Finding]:
     """Everything that is wrong, as it is found; nothing when all is well.
 
     `checkpoint` is one whose signature has been verified; `log_key` the log's first key, where it is known
     from elsewhere. One fault may show in several findings: a changed entry also fails its body.
+    `hashed` gives the hashes over a bundle as it was read, where they are made elsewhere.
     `progress` is told how many leaves are done, after each bundle.
     """
     tree = TreeCheck(checkpoint, source.find_tile)
@@ -59,11 +60,10 @@ def check_log(
     for bundle in bundles_added(0, checkpoint.size):
         data, findings = _read_bundle(bundle, source.find_bundle(bundle))
         yield from findings
-        entries = [data[at : at + ENTRY_BYTES] for at in range(LENGTH_BYTES, len(data), ENTRY_STRIDE_BYTES)]
-        yield from tree.add_leaves(_hash_entries(entries) if entries else None)
-        yield from operations.take(bundle.start, entries, data[LENGTH_BYTES::ENTRY_STRIDE_BYTES])
+        yield from tree.add_bundle(hashed(bundle, data) if data else None)
+        yield from operations.take(bundle.start, data)
         if bodies:
-            yield from bodies.take(entries or [b""] * bundle.width)
+            yield from bodies.take(_divide(data) or [b""] * bundle.width)
         progress(bundle.start + bundle.width)
     yield from tree.finish()
     if bodies:
@@ -74,24 +74,24 @@ def _read_bundle(bundle: Bundle, data: bytes | None) -> tuple[bytes, list[Findin
     """The bundle's bytes, or none when it cannot be divided into entries."""
     if data is None:
         return b"", [Finding(Fault.MISSING, bundle)]
-    expected = bundle.width * ENTRY_STRIDE_BYTES
-    if len(data) not in {expected, _FULL_BUNDLE_BYTES}:
+    expected = bundle.width * STRIDE_BYTES
+    if len(data) not in {expected, FULL_BUNDLE_BYTES}:
         detail = f"{len(data)} bytes, not {expected}"
         return b"", [Finding(Fault.WRONG_LENGTH, bundle, detail=detail)]
     data = data[:expected]
-    if all(data[at::ENTRY_STRIDE_BYTES] == _PREFIX[at : at + 1] * bundle.width for at in range(LENGTH_BYTES)):
+    if all(data[at::STRIDE_BYTES] == _PREFIX[at : at + 1] * bundle.width for at in range(LENGTH_BYTES)):
         return data, []
-    wrong = (at for at in range(expected) if at % ENTRY_STRIDE_BYTES < LENGTH_BYTES)
+    wrong = (at for at in range(expected) if at % STRIDE_BYTES < LENGTH_BYTES)
     findings = [
-        Finding(Fault.WRONG_PREFIX, bundle, at, bundle.start + at // ENTRY_STRIDE_BYTES)
+        Finding(Fault.WRONG_PREFIX, bundle, at, bundle.start + at // STRIDE_BYTES)
         for at in wrong
-        if data[at] != _PREFIX[at % ENTRY_STRIDE_BYTES]
+        if data[at] != _PREFIX[at % STRIDE_BYTES]
     ]
     return data, findings
 
 
-def _hash_entries(entries: list[bytes]) -> bytes:
-    return b"".join([sha256(b"\x00" + entry).digest() for entry in entries])
+def _divide(data: bytes) -> list[bytes]:
+    return [data[at : at + ENTRY_BYTES] for at in range(LENGTH_BYTES, len(data), STRIDE_BYTES)]
 
 
 class _OperationsCheck:
@@ -102,12 +102,14 @@ class _OperationsCheck:
         self._log_key = log_key
         self._previous: Operations | None = None
 
-    def take(self, start: int, entries: list[bytes], kinds: bytes) -> Iterator[Finding]:
+    def take(self, start: int, data: bytes) -> Iterator[Finding]:
+        kinds = data[LENGTH_BYTES::STRIDE_BYTES]
         if start == 0 and kinds and kinds[0] != EntryType.OPERATIONS:
             yield Finding(Fault.FIRST_ENTRY, leaf=0)
         at = kinds.find(EntryType.OPERATIONS)
         while at >= 0:
-            finding = self._check(start + at, entries[at][1:])
+            entry = data[at * STRIDE_BYTES + LENGTH_BYTES : (at + 1) * STRIDE_BYTES]
+            finding = self._check(start + at, entry[1:])
             if finding:
                 yield finding
             at = kinds.find(EntryType.OPERATIONS, at + 1)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from directory.clock import Clock
-from federation.batch import STRIDE_BYTES
+from federation.entry import STRIDE_BYTES
 from federation.errors import InvalidTile, LogEmpty, UnknownLeaf
 from federation.mapping_proof import make_mapping_proof
 from federation.store.log import LogStore, Published

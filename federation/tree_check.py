@@ -4,6 +4,8 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from federation.bundle_hashing import HashedBundle
+from federation.entry import STRIDE_BYTES
 from federation.findings import Fault, Finding
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.merkle import HASH_BYTES, hash_perfect
@@ -12,9 +14,6 @@ from federation.tlog.tiles import MAX_TILE_LEVEL, TILE_BYTES, TILE_WIDTH, Bundle
 
 FindTile = Callable[[Tile], bytes | None]
 """Gives what is kept for a tile, None when nothing is."""
-
-ENTRY_STRIDE_BYTES = 35
-"""From one entry to the next in a bundle: two bytes of length, 33 of entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +44,12 @@ class TreeCheck:
         self._kept: dict[int, tuple[Tile, bytes | None, Finding | None]] = {}
         self._edges: list[_Edge] = []
 
-    def add_leaves(self, leaf_hashes: bytes | None) -> Iterator[Finding]:
+    def add_bundle(self, hashed: HashedBundle | None) -> Iterator[Finding]:
         """Takes the hashes of the next bundle; None when its entries could not be read."""
-        yield from self._close(0, leaf_hashes)
+        if hashed is None:
+            yield from self._close(0, None)
+        else:
+            yield from self._close(0, hashed.leaves, hashed.root)
 
     def finish(self) -> Iterator[Finding]:
         """To be called after the last bundle: the right edge, and the root."""
@@ -56,7 +58,8 @@ class TreeCheck:
                 yield from self._close(level, bytes(self._rows[level]))
         yield from self._check_root()
 
-    def _close(self, level: int, derived: bytes | None) -> Iterator[Finding]:
+    def _close(self, level: int, derived: bytes | None, root: bytes | None = None) -> Iterator[Finding]:
+        """`root` is that of `derived`, where somebody has hashed it already."""
         tile = tile_at(self._checkpoint.size, level, self._counts[level])
         self._counts[level] += 1
         stored, finding = self._read(tile)
@@ -65,8 +68,11 @@ class TreeCheck:
         if tile.width < TILE_WIDTH:
             self._edges.append(_Edge(tile, derived, stored))
             return
-        node, findings = self._settle(tile, derived, stored)
-        yield from findings
+        if derived is not None and derived == stored:
+            node = root or hash_perfect(derived)
+        else:
+            node, findings = self._settle(tile, derived, stored)
+            yield from findings
         row = self._rows[level + 1]
         row += node
         if len(row) == TILE_BYTES:
@@ -76,14 +82,12 @@ class TreeCheck:
     def _settle(
         self, tile: Tile, derived: bytes | None, stored: bytes | None
     ) -> tuple[bytes, Iterator[Finding]]:
-        """The hash to go on with for a full tile, and what is wrong below or in it."""
+        """The hash to go on with for a full tile that differs from what lies below it, and what is wrong."""
         nothing: Iterator[Finding] = iter(())
         if derived is None or stored is None:
             known = stored if derived is None else derived
             # Of neither tile nor entries: what is above stands in, as the loss itself has been told.
             return (hash_perfect(known) if known else self._hash_above(tile) or bytes(HASH_BYTES)), nothing
-        if derived == stored:
-            return hash_perfect(derived), nothing
         from_derived, from_stored = hash_perfect(derived), hash_perfect(stored)
         if self._hash_above(tile) == from_stored:
             return from_stored, _blame_below(self._checkpoint.size, tile, derived, stored)
@@ -152,6 +156,6 @@ def _blame_below(size: int, tile: Tile, derived: bytes, stored: bytes) -> Iterat
         below = tile.index * TILE_WIDTH + place
         if tile.level == 0:
             bundle: Bundle = bundle_at(size, tile.index)
-            yield Finding(Fault.WRONG_ENTRY, bundle, place * ENTRY_STRIDE_BYTES, below)
+            yield Finding(Fault.WRONG_ENTRY, bundle, place * STRIDE_BYTES, below)
         else:
             yield Finding(Fault.WRONG_SUBTREE, tile_at(size, tile.level - 1, below))

@@ -4,7 +4,7 @@ Hashes are 32 bytes. A run of hashes is one `bytes`, 32 bytes each, as in a tile
 and sliced without making an object for each.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Self
@@ -26,10 +26,29 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
+def hash_leaves(entries: Iterable[bytes]) -> bytes:
+    """The run of the leaf hashes of many entries."""
+    digests: list[bytes] = []
+    for entry in entries:
+        state = _begin_leaf()
+        state.update(entry)
+        digests.append(state.digest())
+    return b"".join(digests)
+
+
 def hash_pairs(hashes: bytes) -> bytes:
     """The run of parents of an even run of hashes."""
-    digests = [sha256(b"\x01" + hashes[i : i + 64]).digest() for i in range(0, len(hashes), 64)]
+    digests: list[bytes] = []
+    for at in range(0, len(hashes), 2 * HASH_BYTES):
+        state = _begin_node()
+        state.update(hashes[at : at + 2 * HASH_BYTES])
+        digests.append(state.digest())
     return b"".join(digests)
+
+
+# To copy a state that has taken the prefix costs less than to begin a new one.
+_begin_leaf: Final = sha256(b"\x00").copy
+_begin_node: Final = sha256(b"\x01").copy
 
 
 def hash_perfect(hashes: bytes) -> bytes:
