@@ -7,7 +7,7 @@ from typing import Final
 from directory.clock import Clock
 from directory.store.database import Connection, Database
 from federation.sequencer import Sequencer
-from federation.sequencing import LEADER_LOCK
+from federation.sequencing import LEADER_LOCK, give_up_leading
 from federation.store.log_rows import count_work
 
 LOOK_EVERY_S: Final = 0.5
@@ -16,7 +16,10 @@ LOOK_EVERY_S: Final = 0.5
 async def drain(
     database: Database, sequencer: Sequencer, clock: Clock, on_progress: Callable[[int], None]
 ) -> None:
-    """Tells how many wait still, until none does. Raises LogRefused, MissingKeys, UnsafeKeys, DirectoryUnavailable."""
+    """Tells how many wait still, until none does.
+
+    Raises LogRefused, LogWaits, MissingKeys, UnsafeKeys, DirectoryUnavailable.
+    """
     async with database.connection() as connection:
         while waiting := await count_work(connection, sequencer.origin, clock.now()):
             on_progress(waiting)
@@ -36,5 +39,4 @@ async def _lead(
             waiting -= count
             on_progress(max(0, waiting))
     finally:
-        if not connection.is_closed():
-            await connection.execute("SELECT pg_advisory_unlock($1)", LEADER_LOCK)
+        await give_up_leading(connection)

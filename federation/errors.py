@@ -72,6 +72,15 @@ class UnsafeKeys(FederationError):
 class LogRefused(FederationError):
     """What is kept of our own log is in doubt: nothing is signed before a person has looked at it."""
 
+    def __init__(self, why: str, *, mend: str = "") -> None:
+        """`mend` is a sentence for the operator: what to do."""
+        super().__init__(why)
+        self.mend = mend
+
+
+class LogWaits(FederationError):
+    """Our own log cannot be written just now, and nothing is in doubt: it is tried again by itself."""
+
 
 class LogEmpty(FederationError):
     """Our own log has published nothing yet."""

@@ -4,12 +4,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from directory.store.database import Connection
-from federation.batch import STRIDE_BYTES, LogEdge
+from federation.batch import LogEdge
+from federation.entry import STRIDE_BYTES
 from federation.errors import LogRefused, Malformed, UntrustedNote, UntrustedOperations
 from federation.keys import InstanceKeys
-from federation.log_state import LogState
+from federation.log_state import LogState, read_own_checkpoint
 from federation.operations import Operations
 from federation.rotation import open_chain
+from federation.signed_mark import RESTORE, check_size
 from federation.store.log_rows import (
     fetch_operation_notes,
     fetch_state,
@@ -17,11 +19,15 @@ from federation.store.log_rows import (
     has_leaves,
     highest_leaf,
 )
-from federation.tlog.checkpoint import LogTrust, open_checkpoint
+from federation.tlog.checkpoint import Checkpoint, LogTrust, open_checkpoint
 from federation.tlog.growth import Edge
 from federation.tlog.note import NoteVerifier
 from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile, right_edge
 
+FSCK: Final = "`passerelle fsck` tells where; stop the instance and restore the newest copy of its database."
+RECOVER: Final = (
+    "Bring the folder of keys back from its backup, or run `passerelle keys recover` with the recovery key."
+)
 MAX_CLOCK_STEP: Final = timedelta(seconds=60)
 """How far the clock may be behind the last batch: machines correct theirs in small steps."""
 
@@ -45,8 +51,32 @@ def check_clock(state: LogState, now: datetime) -> None:
     if now < state.staged_at - MAX_CLOCK_STEP:
         raise LogRefused(
             f"the clock says {now:%Y-%m-%d %H:%M:%S} UTC, and the log was written at"
-            f" {state.staged_at:%Y-%m-%d %H:%M:%S}"
+            f" {state.staged_at:%Y-%m-%d %H:%M:%S}",
+            mend="Set the clock of this machine; the log then goes on by itself.",
         )
+
+
+async def check_mark(connection: Connection, mark: Checkpoint | None, state: LogState) -> None:
+    """That the tree which is kept has grown out of the one that this instance signed last. Raises LogRefused."""
+    check_size(mark, state.origin, state.staged.size)
+    if mark is None or mark == state.staged:
+        return
+    is_grown = mark.size < state.staged.size
+    if is_grown and state.signed and mark == read_own_checkpoint(state.signed):
+        return
+    if not is_grown or mark.root != await _former_root(connection, mark.size):
+        raise LogRefused(
+            f"the database holds another tree of size {mark.size} than the one that was signed", mend=RESTORE
+        )
+
+
+async def _former_root(connection: Connection, size: int) -> bytes:
+    """The root of the tree when it had `size` leaves."""
+    kept = await fetch_tiles(connection, right_edge(size))
+    try:
+        return Edge.load(size, lambda tile: kept[tile][: tile.byte_count]).root()
+    except (KeyError, Malformed) as error:
+        raise LogRefused(f"a tile of the tree of size {size} is missing: {error}", mend=FSCK) from error
 
 
 async def load_edge(connection: Connection, state: LogState) -> LogEdge:
@@ -58,12 +88,18 @@ async def load_edge(connection: Connection, state: LogState) -> LogEdge:
     try:
         edge = Edge.load(size, lambda tile: kept[tile])
     except (KeyError, Malformed) as error:
-        raise LogRefused(f"a tile at the right edge of the tree is missing or too short: {error}") from error
+        raise LogRefused(
+            f"a tile at the right edge of the tree is missing or too short: {error}", mend=FSCK
+        ) from error
     if edge.root() != state.staged.root:
-        raise LogRefused(f"the tiles of the tree of size {size} do not lead to the root that was signed")
+        raise LogRefused(
+            f"the tiles of the tree of size {size} do not lead to the root that was signed", mend=FSCK
+        )
     bundle = kept.get(last, b"") if last else b""
     if len(bundle) != size % TILE_WIDTH * STRIDE_BYTES:
-        raise LogRefused(f"the last entry bundle of the tree of size {size} is missing or has a wrong length")
+        raise LogRefused(
+            f"the last entry bundle of the tree of size {size} is missing or has a wrong length", mend=FSCK
+        )
     if await highest_leaf(connection) >= size:
         raise LogRefused(f"something is kept of leaves beyond the size of the log, {size}")
     return LogEdge(edge, bundle)
@@ -88,10 +124,12 @@ def check_signed(state: LogState, documents: list[tuple[Operations, int | None]]
         raise LogRefused(f"the keys are those of {keys.origin}, and the log is {state.origin}")
     # The newest document, even if it waits: a recovery is what brings a log back whose key is lost.
     if documents and keys.find(documents[-1][0].log_key) is None:
-        raise LogRefused(f"the key {documents[-1][0].log_key} of this log is not in the folder of keys")
+        raise LogRefused(
+            f"the key {documents[-1][0].log_key} of this log is not in the folder of keys", mend=RECOVER
+        )
     if state.signed is None:
         return
-    said = [document for document, leaf in documents if leaf is not None]
+    said = [each for each, leaf in documents if leaf is not None and leaf < state.signed_size]
     known = {key for document in said[-2:] for key in document.checkpoint_keys}
     trust = LogTrust(state.origin, tuple(NoteVerifier(key) for key in known))
     try:

@@ -21,7 +21,7 @@ from federation.rotation import (
     sign_operations,
     switch_key,
 )
-from federation.store.log_rows import insert_operations
+from federation.store.log_rows import fetch_state, insert_operations, replace_pending_operations
 from federation.tlog.keys import KeyKind, PrivateKey
 
 _OVERLAP: Final = timedelta(seconds=MIN_OVERLAP_S)
@@ -72,11 +72,12 @@ class KeyRotation:
         return await self._propose(current, switch_key(current, int(now.timestamp())), None)
 
     async def recover(self, recovery: PrivateKey) -> Rotated:
-        """Gives the log a new key at once, by the recovery key; each serves once, so a next one is made.
+        """Gives the log a new key at once, by the recovery key; each serves once, so a next one is made. A document
+        that waits still, for a signature of the key that is lost, gives way.
 
         Raises LogEmpty, LogRefused, InvalidOperations where it is not the recovery key of this log.
         """
-        current = await self._current()
+        current = await self._current(is_recovery=True)
         host = current.host
         next_recovery = PrivateKey.generate(host + RECOVERY_SUFFIX, KeyKind.NOTE)
         new = PrivateKey.generate(current.origin, KeyKind.NOTE)
@@ -91,14 +92,15 @@ class KeyRotation:
         rotated = await self._propose(current, document, None, recovery)
         return Rotated(rotated.document, None, next_recovery)
 
-    async def _current(self) -> Operations:
+    async def _current(self, *, is_recovery: bool = False) -> Operations:
         async with self._database.connection() as connection:
             documents = await load_documents(connection)
-        if not documents:
+        said = [document for document, leaf in documents if leaf is not None]
+        if not said:
             raise LogEmpty("the log is not begun yet: start the instance first")
-        if documents[-1][1] is None:
+        if len(said) < len(documents) and not is_recovery:
             raise LogRefused("a document waits to be published already: start the instance and try again")
-        return documents[-1][0]
+        return said[-1]
 
     async def _propose(
         self,
@@ -113,7 +115,9 @@ class KeyRotation:
             for vkey in required_keys(document, current)
         ]
         note = bytes(sign_operations(document, signers))
-        async with self._database.connection() as connection:
-            if not await insert_operations(connection, document.number, note):
+        insert = insert_operations if recovery is None else replace_pending_operations
+        async with self._database.transaction() as connection:
+            await fetch_state(connection, lock=True)
+            if not await insert(connection, document.number, note):
                 raise LogRefused("somebody else has changed the keys at the same time")
         return Rotated(document, can_switch)

@@ -3,8 +3,8 @@
 1. *Stage*: entries, tiles, salts, bodies and the new tree go into the database in one transaction; each mapping
    gets its leaf. Nobody can see any of it.
 2. *Sign*: the mark beside the keys goes up to the staged tree, then the checkpoint is signed and put in the place
-   of the last one by compare-and-swap. What is signed was durable before, and signatures are deterministic: a
-   crash in between, or a second process, can only sign the same tree again.
+   of the last one by compare-and-swap. What is signed was durable before, and has grown out of what the mark
+   remembers: a crash in between, a second process or a second database can only sign the same tree again.
 3. *Publish*: readers see the checkpoint, its mappings answer, and what it revokes is erased, in one transaction.
 
 Each step finishes what an earlier run of it began, so that recovery is the same function.
@@ -20,14 +20,22 @@ from directory.clock import Clock
 from directory.mappings import Mapping
 from directory.store.database import Connection
 from federation.batch import Batch, LogEdge, Pending, compose_batch
-from federation.errors import InvalidStatement, LogRefused, MissingKeys
+from federation.errors import InvalidStatement, LogRefused, LogWaits, MissingKeys
 from federation.genesis import make_genesis
 from federation.ingest import ingest_own_leaves
 from federation.keys import InstanceKeys, KeyFolder
-from federation.log_checks import check_clock, check_signed, load_documents, load_edge, load_state
+from federation.log_checks import (
+    RECOVER,
+    check_clock,
+    check_mark,
+    check_signed,
+    load_documents,
+    load_edge,
+    load_state,
+)
 from federation.log_state import LogState, read_own_checkpoint
 from federation.operations import Operations
-from federation.signed_mark import SignedMark
+from federation.signed_mark import SignedMark, check_size
 from federation.statement import Statement, encode_statement
 from federation.store import log_rows, own_mappings
 from federation.tlog.checkpoint import Checkpoint, sign_checkpoint
@@ -64,9 +72,9 @@ class Sequencer:
         async with connection.transaction():
             state = await load_state(connection, self.origin, lock=True)
             if state is None:
-                self._mark.check(Checkpoint(self.origin, 0, EMPTY_ROOT))
+                check_size(self._mark.read(), self.origin, 0)
                 return
-            self._mark.check(state.staged)
+            await check_mark(connection, self._mark.read(), state)
             check_clock(state, self._clock.now())
             _ = state.is_signed
             check_signed(state, await load_documents(connection), keys)
@@ -75,8 +83,8 @@ class Sequencer:
     async def run_once(self, connection: Connection) -> int:
         """Finishes what was begun, then brings one batch all the way; returns how many entries it has.
 
-        Durable, signed and published once it returns. Raises LogRefused, MissingKeys, UnsafeKeys, and what the
-        database or the file system raise: then it can simply be called again.
+        Durable, signed and published once it returns. Raises LogRefused, LogWaits, MissingKeys, UnsafeKeys, and
+        what the database raises: then it can simply be called again.
         """
         await self._finish(connection)
         if not await log_rows.has_work(connection, self.origin, self._clock.now()):
@@ -91,19 +99,28 @@ class Sequencer:
         if state is None:
             return
         if not state.is_signed:
-            await self._sign(connection, state)
+            await self._sign(connection, await self._with_recovery(connection, state))
         elif state.is_published:
             return
         await self._publish(connection)
 
-    async def _stage(self, connection: Connection) -> int:
+    async def _with_recovery(self, connection: Connection, state: LogState) -> LogState:
+        """A key that is lost before it has signed what is staged is replaced by a document on top of that: the
+        tree only grows, and the new key signs all of it."""
+        documents = await load_documents(connection)
+        if not any(leaf is None and document.recovered_by for document, leaf in documents):
+            return state
+        await self._stage(connection, on_top=True)
+        return await load_state(connection, self.origin) or state
+
+    async def _stage(self, connection: Connection, *, on_top: bool = False) -> int:
         now = self._clock.now()
         async with connection.transaction():
             state = await self._begun_state(connection, now)
-            if not state.is_signed:
+            if not state.is_signed and not on_top:
                 return 0  # another process has staged; it, or our next run, goes on from there
             check_clock(state, now)
-            self._mark.check(state.staged)
+            await check_mark(connection, self._mark.read(), state)
             pending = await self._gather(connection, now)
             if not pending:
                 return 0
@@ -118,7 +135,7 @@ class Sequencer:
         if state is not None:
             return state
         empty = Checkpoint(self.origin, 0, EMPTY_ROOT)
-        self._mark.check(empty)
+        check_size(self._mark.read(), self.origin, 0)
         await log_rows.insert_state(connection, empty, now)
         note = make_genesis(self._key_folder.read(), now)
         await log_rows.insert_operations(connection, 0, bytes(note))
@@ -146,13 +163,20 @@ class Sequencer:
     async def _sign(self, connection: Connection, state: LogState) -> None:
         keys = self._key_folder.read()
         signers = await self._signers(connection, state, keys)
-        self._mark.advance(state.staged)
+        mark = self._mark.read()
+        try:
+            await check_mark(connection, mark, state)
+        except LogRefused as error:
+            if await load_state(connection, self.origin) != state:
+                raise LogWaits("another process has gone on meanwhile") from error
+            raise
+        self._mark.swap(mark, state.staged)
         note = bytes(sign_checkpoint(state.staged, signers))
         if await log_rows.swap_signed(connection, state.signed, state.staged, note):
             return
         now = await load_state(connection, self.origin)
         if now is None or now.signed is None or now.signed_size < state.staged.size:
-            raise LogRefused("the state of the log changed while it was signed")
+            raise LogWaits("the state of the log changed while it was signed")
 
     async def _signers(self, connection: Connection, state: LogState, keys: InstanceKeys) -> list[PrivateKey]:
         """The keys of the document in force, and of the one before it where this checkpoint brings the new one."""
@@ -197,7 +221,7 @@ def _keys_that_go(before: Operations, after: Operations, keys: InstanceKeys) -> 
     try:
         return keys.require(going)
     except MissingKeys as error:
-        raise LogRefused(f"the key that goes must sign once more: {error}") from error
+        raise LogRefused(f"the key that goes must sign once more: {error}", mend=RECOVER) from error
 
 
 async def _write(connection: Connection, state: LogState, batch: Batch, now: datetime) -> None:

@@ -8,7 +8,7 @@ import structlog
 
 from directory.errors import DirectoryUnavailable
 from directory.store.database import Connection, Database
-from federation.errors import LogRefused, MissingKeys, UnsafeKeys
+from federation.errors import LogRefused, LogWaits, MissingKeys, UnsafeKeys
 from federation.sequencer import Sequencer
 
 LEADER_LOCK: Final = 0x70617373_65726502
@@ -16,8 +16,18 @@ LEADER_LOCK: Final = 0x70617373_65726502
 BATCH_EVERY_S: Final = 1.0
 STAND_BY_S: Final = 5.0
 DOUBT_S: Final = 60.0
+DATABASE_TROUBLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = structlog.get_logger(__name__)
+
+
+async def give_up_leading(connection: Connection) -> None:
+    """Leaves the lock to others, and if need be the connection with it: a pool would keep both."""
+    try:
+        if not connection.is_closed():
+            await connection.execute("SELECT pg_advisory_unlock($1)", LEADER_LOCK)
+    except DATABASE_TROUBLE:
+        connection.terminate()
 
 
 class SequencerTask:
@@ -30,6 +40,8 @@ class SequencerTask:
         self.is_leading = False
         self.doubt: str | None = None
         """Why nothing is signed, in a sentence for the operator."""
+        self.waits_for: str | None = None
+        """What keeps it from going on and will pass, in a sentence for the operator."""
 
     def stop(self) -> None:
         """The batch under way is finished first."""
@@ -38,23 +50,44 @@ class SequencerTask:
     async def run(self) -> None:
         """Never raises for what can pass: a database that is gone, a full disk, a log in doubt."""
         while not self._stopping.is_set():
-            pause = STAND_BY_S
-            try:
-                async with self._database.connection() as connection:
-                    await self._lead(connection)
-            except (LogRefused, MissingKeys, UnsafeKeys) as error:
-                self._tell_doubt(str(error))
-                pause = DOUBT_S
-            except (DirectoryUnavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("the log waits", reason=str(error))
-            finally:
-                self.is_leading = False
-            await self._wait(pause)
+            await self._wait(await self._try())
 
-    def _tell_doubt(self, reason: str) -> None:
+    async def _try(self) -> float:
+        """Leads for as long as it can; returns how long to pause after that."""
+        try:
+            async with self._database.connection() as connection:
+                await self._lead(connection)
+        except (LogRefused, MissingKeys, UnsafeKeys) as error:
+            self._tell_doubt(str(error), error.mend if isinstance(error, LogRefused) else "")
+            return DOUBT_S
+        except (LogWaits, DirectoryUnavailable, *DATABASE_TROUBLE) as error:
+            self._tell_waiting(str(error))
+        except Exception:
+            # One fault must not end the log for good.
+            log.exception("the log pauses after a fault")
+            return DOUBT_S
+        finally:
+            self.is_leading = False
+        return STAND_BY_S
+
+    def _tell_doubt(self, reason: str, mend: str) -> None:
         if reason != self.doubt:
-            log.error("nothing is signed until this is mended; `passerelle fsck` tells more", reason=reason)
+            log.error(
+                "nothing is signed until this is mended; `passerelle doctor` tells more",
+                reason=reason,
+                mend=mend,
+            )
         self.doubt = reason
+
+    def _tell_waiting(self, reason: str) -> None:
+        if reason != self.waits_for:
+            log.warning("the log waits, and goes on by itself", reason=reason)
+        self.waits_for = reason
+
+    def _tell_well(self) -> None:
+        if self.waits_for:
+            log.info("the log goes on")
+        self.waits_for = None
 
     async def _lead(self, connection: Connection) -> None:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
@@ -63,11 +96,12 @@ class SequencerTask:
             await self._sequencer.check(connection)
             self.is_leading, self.doubt = True, None
             while not self._stopping.is_set():
-                if await self._sequencer.run_once(connection) < self._sequencer.max_batch:
+                count = await self._sequencer.run_once(connection)
+                self._tell_well()
+                if count < self._sequencer.max_batch:
                     await self._wait(BATCH_EVERY_S)
         finally:
-            if not connection.is_closed():
-                await connection.execute("SELECT pg_advisory_unlock($1)", LEADER_LOCK)
+            await give_up_leading(connection)
 
     async def _wait(self, seconds: float) -> None:
         try:

@@ -14,7 +14,7 @@ from directory.demo import DemoError
 from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQuery
 from directory.settings import InvalidSettings
 from directory.vault_keys import VaultError
-from federation.errors import FederationError, LogRefused, MissingKeys, UnsafeKeys
+from federation.errors import FederationError, LogRefused, LogWaits, MissingKeys, UnsafeKeys
 
 
 def sentence_of(error: Exception) -> str | None:
@@ -22,6 +22,8 @@ def sentence_of(error: Exception) -> str | None:
     if isinstance(error, OSError):
         return _of_os_error(error)
     said = escape(str(error))
+    if isinstance(error, LogRefused) and error.mend:
+        return f"{said}. Nothing was signed. {escape(error.mend)}"
     for kinds, sentence in _SENTENCES:
         if isinstance(error, kinds):
             return sentence.format(said)
@@ -40,6 +42,7 @@ _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str
         (MissingKeys, UnsafeKeys),
         "{}. Nothing was signed; `passerelle keys make` makes the keys of a new instance.",
     ),
+    (LogWaits, "{}. Nothing is lost; try again."),
     (LogRefused, '{}. Nothing was signed. See docs/operations.md, "The signed log".'),
     (FederationError, "{}."),
     (PortInUse, "another program listens on {} already: stop it, or set PASSERELLE_PORT to another."),

@@ -84,6 +84,8 @@ class Database:
         try:
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 yield connection
+        except asyncpg.DiskFullError as error:
+            raise DirectoryUnavailable(f"the disk of the database is full: {error}") from error
         except _GONE as error:
             raise DirectoryUnavailable(f"the database did not answer: {error}") from error
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from directory.store.database import Connection
 from federation.entry import RevokeReason
-from federation.errors import LogRefused, Malformed
+from federation.errors import LogRefused, LogWaits, Malformed
 from federation.log_state import LogState
 from federation.store.places import place_of
 from federation.tlog.checkpoint import Checkpoint
@@ -67,7 +67,7 @@ async def has_leaves(connection: Connection) -> bool:
 async def update_staged(
     connection: Connection, before: Checkpoint, staged: Checkpoint, now: datetime
 ) -> None:
-    """The tree that is to be signed next. Raises LogRefused where another has come in between."""
+    """The tree that is to be signed next. Raises LogWaits where another has come in between."""
     done = await connection.execute(
         "UPDATE log_state SET staged_size = $1, staged_root = $2, staged_at = greatest(staged_at, $3)"
         " WHERE id = 1 AND staged_size = $4 AND staged_root = $5",
@@ -78,7 +78,7 @@ async def update_staged(
         before.root,
     )
     if done != "UPDATE 1":
-        raise LogRefused("another sequencer has written at the same time")
+        raise LogWaits("another sequencer has written at the same time")
 
 
 async def swap_signed(connection: Connection, before: bytes | None, staged: Checkpoint, note: bytes) -> bool:
@@ -153,6 +153,12 @@ async def insert_operations(connection: Connection, number: int, note: bytes) ->
         note,
     )
     return done == "INSERT 0 1"
+
+
+async def replace_pending_operations(connection: Connection, number: int, note: bytes) -> bool:
+    """The same in the place of documents that no batch has taken up yet. The caller holds the state's row."""
+    await connection.execute("DELETE FROM log_operations WHERE leaf IS NULL AND number >= $1", number)
+    return await insert_operations(connection, number, note)
 
 
 async def set_operations_leaf(connection: Connection, number: int, leaf: int) -> None:

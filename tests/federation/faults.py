@@ -1,26 +1,73 @@
 """A connection that breaks at one of its calls, before the server did what was asked or after it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final, Literal
 
 from directory.store.database import Connection
 
-CALLS = ("execute", "fetch", "fetchrow", "fetchval", "copy_records_to_table")
+CALLS: Final = ("execute", "fetch", "fetchrow", "fetchval", "copy_records_to_table")
+COMMIT: Final = "COMMIT"
+READ: Final = "SELECT"
+LABEL_WORDS: Final = 4
+
+When = Literal["before", "during", "after"]
+"""*before*: the server was not asked. *during*: it has been asked to commit, and nobody waits for its answer.
+*after*: it did what it was asked, and nobody was told."""
 
 
 class Crash(BaseException):
     """The process is gone: nothing may catch this and go on."""
 
 
-class FaultyConnection:
-    """Counts the calls that change something or could; crashes at call `at`, counted from 0."""
+def crash() -> None:
+    """Ends the work of a process, not the process."""
+    raise Crash
 
-    def __init__(self, connection: Connection, at: int = -1, *, persisted: bool = False) -> None:
+
+class Faults:
+    """Counts the points at which a process may end, and ends it at number `at`, counted from 0."""
+
+    def __init__(self, at: int = -1, when: When = "before", end: Callable[[], None] = crash) -> None:
+        self.at = at
+        self.when = when
+        self.points: list[str] = []
+        self._end = end
+
+    def arrive(self, label: str) -> bool:
+        """One point is reached; whether this is the one."""
+        if self.when == "during" and label != COMMIT:
+            return False
+        self.points.append(label)
+        is_here = len(self.points) - 1 == self.at
+        if is_here and self.when == "before":
+            self._end()
+        return is_here
+
+    def leave(self, *, is_here: bool) -> None:
+        """The point is passed."""
+        if is_here:
+            self._end()
+
+    def around(self, label: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The same call, as a point."""
+
+        def struck(*args: Any, **options: Any) -> Any:
+            is_here = self.arrive(label)
+            result = call(*args, **options)
+            self.leave(is_here=is_here)
+            return result
+
+        return struck
+
+
+class FaultyConnection:
+    """Every write is a point, and so is every commit. Between two of them nothing is different on the disk."""
+
+    def __init__(self, connection: Connection, faults: Faults) -> None:
         self._connection = connection
-        self._at = at
-        self._persisted = persisted
-        self.calls = 0
+        self._faults = faults
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._connection, name)
@@ -28,9 +75,12 @@ class FaultyConnection:
             return found
 
         async def call(*args: Any, **options: Any) -> Any:
-            self.strike(before=True)
+            label = _label(name, str(args[0]))
+            if label.startswith(READ):
+                return await found(*args, **options)
+            is_here = self._faults.arrive(label)
             result = await found(*args, **options)
-            self.strike(before=False)
+            self._faults.leave(is_here=is_here)
             return result
 
         return call
@@ -42,16 +92,17 @@ class FaultyConnection:
         await transaction.start()
         try:
             yield
-            self.strike(before=True)
+            is_here = self._faults.arrive(COMMIT)
         except BaseException:
             await transaction.rollback()
             raise
-        await transaction.commit()
-        self.strike(before=False)
+        commit = asyncio.ensure_future(transaction.commit())
+        if is_here and self._faults.when == "during":
+            await asyncio.sleep(0)  # it is sent at the task's first step
+            self._faults.leave(is_here=True)
+        await commit
+        self._faults.leave(is_here=is_here)
 
-    def strike(self, *, before: bool) -> None:
-        """One point at which the process may end."""
-        if before:
-            self.calls += 1
-        if self.calls - 1 == self._at and before is not self._persisted:
-            raise Crash
+
+def _label(name: str, first: str) -> str:
+    return f"COPY {first}" if name.startswith("copy") else " ".join(first.split()[:LABEL_WORDS])

@@ -7,11 +7,16 @@ from typing import Any
 from directory.mappings import Mapping, MappingState
 from directory.store.database import Database
 from directory.store.mappings import MappingStore
+from federation.entry import STRIDE_BYTES, MappingEntry, parse_entry
 from federation.fsck_run import FsckReport, check_database_log
 from federation.keys import KeyFolder
 from federation.log_state import LogState, read_own_checkpoint
 from federation.sequencer import Sequencer
 from federation.store.log_rows import fetch_state
+from federation.store.places import place_of
+from federation.tlog.bundles import decode_bundle
+from federation.tlog.tiles import bundles_added
+from tests.federation.tlog.naive import naive_root
 from tests.harness.clock import FakeClock
 from tests.harness.mappings import bluesky
 
@@ -83,12 +88,33 @@ class LogHarness:
         async with self.database.connection() as connection:
             return [dict(row) for row in await connection.fetch(sql)]
 
+    def note_signed(self, size: int, root: bytes) -> None:
+        """No size is ever signed with two roots, whoever signed it and whether or not anybody saw it."""
+        assert self.signed.setdefault(size, root) == root
+
+    async def entries(self) -> list[bytes]:
+        """Every entry that is published, out of the bundles."""
+        kept = {row["place"]: row["data"] for row in await self.fetch("SELECT place, data FROM log_tile")}
+        entries: list[bytes] = []
+        for bundle in bundles_added(0, (await self.state()).published_size):
+            data = kept[place_of(bundle)]
+            entries += decode_bundle(data[: bundle.width * STRIDE_BYTES], bundle.width)
+        return entries
+
+    async def check_history(self) -> None:
+        """Everything that was ever signed is of one tree, and every mapping that was ever made is said once."""
+        entries = await self.entries()
+        for size, root in self.signed.items():
+            assert size <= len(entries)
+            assert naive_root(entries[:size]) == root
+        assert sum(isinstance(parse_entry(entry), MappingEntry) for entry in entries) == self.made
+
     async def check(self) -> FsckReport:
         """fsck is clean, sizes only grow, and no size was ever signed with two roots."""
         state = await self.state()
         for note in filter(None, (state.signed, state.published)):
             checkpoint = read_own_checkpoint(note)
-            assert self.signed.setdefault(checkpoint.size, checkpoint.root) == checkpoint.root
+            self.note_signed(checkpoint.size, checkpoint.root)
         if state.published is not None:
             assert read_own_checkpoint(state.published).size == state.published_size
         keys = self.keys.read()

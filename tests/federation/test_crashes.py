@@ -1,17 +1,21 @@
-"""The process ends at every single point of a batch, once each; then another one goes on."""
+"""What a batch is built on fails in the middle: the database, the disk of the keys, a machine that slept."""
 
+import resource
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
+from urllib.parse import urlsplit
 
 import pytest
 
 from directory.store.database import Connection, Database
+from federation.errors import LogRefused, LogWaits
 from federation.sequencer import Sequencer
 from federation.signed_mark import SignedMark
 from federation.tlog.checkpoint import Checkpoint
-from tests.federation.faults import Crash, FaultyConnection
+from tests.federation.faults import Crash, Faults, FaultyConnection
 from tests.federation.log_harness import LogHarness
 from tests.harness.clock import FakeClock
+from tests.harness.postgres import SharedPostgres
 
 
 @pytest.fixture
@@ -26,40 +30,48 @@ async def one_batch(harness: LogHarness) -> None:
     await harness.withdraw(live[:2])
 
 
-async def run_until_crash(harness: LogHarness, at: int, *, persisted: bool) -> bool:
+async def run_until_crash(
+    harness: LogHarness, at: int, *, persisted: bool, sequencer: Sequencer | None = None
+) -> bool:
     """Whether it came to the crash."""
     async with harness.database.connection() as connection:
-        faulty = cast("Connection", FaultyConnection(connection, at, persisted=persisted))
+        faults = Faults(at, "after" if persisted else "before")
+        faulty = cast("Connection", FaultyConnection(connection, faults))
         try:
-            await harness.sequencer().run_once(faulty)
+            await (sequencer or harness.sequencer()).run_once(faulty)
         except Crash:
             return True
     return False
 
 
 @pytest.mark.parametrize("persisted", [False, True], ids=["not-done", "done-but-not-told"])
-async def test_a_crash_at_any_call_of_a_batch(harness: LogHarness, *, persisted: bool) -> None:
-    """No fork, nothing lost, nothing twice, nothing erased that no published entry revokes."""
-    await harness.run()
+async def test_a_database_that_fails_at_any_write_of_a_batch(harness: LogHarness, *, persisted: bool) -> None:
+    """The same process goes on, with what it remembers: no fork, nothing lost, nothing twice, nothing erased that
+    no published entry revokes. Processes that are killed are in `test_killed`."""
+    sequencer = harness.sequencer()
+    await harness.run(sequencer)
     at = 0
     while True:
         await one_batch(harness)
         before = len(await harness.live_leaves())
-        crashed = await run_until_crash(harness, at, persisted=persisted)
+        crashed = await run_until_crash(harness, at, persisted=persisted, sequencer=sequencer)
         await harness.check()
-        await harness.run()
+        await harness.run(sequencer)
         await harness.check()
         assert len(await harness.live_leaves()) == before + 7
         assert await harness.fetch("SELECT FROM mapping WHERE state IN (0, 2)") == []
         if not crashed:
             break
         at += 1
-    assert at > 20
+    assert at > 10
+    await harness.check_history()
     assert len(await harness.live_leaves()) == 7 * (at + 1) - 2 * at
 
 
 @pytest.mark.parametrize("persisted", [False, True], ids=["not-done", "done-but-not-told"])
-async def test_a_crash_at_any_call_of_the_first_batch(harness: LogHarness, *, persisted: bool) -> None:
+async def test_a_database_that_fails_at_any_write_of_the_first_batch(
+    harness: LogHarness, *, persisted: bool
+) -> None:
     """A log that was begun half is gone on with, never begun again."""
     await harness.add_pending(3)
     for at in range(40):
@@ -75,15 +87,10 @@ class _CrashingMark(SignedMark):
         super().__init__(folder)
         self._persisted = persisted
 
-    def advance(self, staged: Checkpoint) -> None:
+    def swap(self, before: Checkpoint | None, staged: Checkpoint) -> None:
         if self._persisted:
-            super().advance(staged)
+            super().swap(before, staged)
         raise Crash
-
-
-class _FullDisk(SignedMark):
-    def advance(self, staged: Checkpoint) -> None:
-        raise OSError(28, "No space left on device")
 
 
 def with_mark(sequencer: Sequencer, mark: SignedMark) -> Sequencer:
@@ -105,13 +112,20 @@ async def test_a_crash_around_the_mark(harness: LogHarness, *, persisted: bool) 
 
 
 async def test_a_full_disk_loses_nothing(harness: LogHarness) -> None:
+    """The disk of the keys: what the system says when a file is written there."""
     await harness.run()
     await one_batch(harness)
     signed = (await harness.state()).signed
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     async with harness.database.connection() as connection:
-        with pytest.raises(OSError, match="space"):
-            await with_mark(harness.sequencer(), _FullDisk(harness.keys.path)).run_once(connection)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            with pytest.raises(LogWaits, match=r"signed\.checkpoint cannot be written: File too large"):
+                await harness.sequencer().run_once(connection)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert (await harness.state()).signed == signed
+    assert [path.name for path in harness.keys.path.glob(".*")] == []
     await harness.run()
     await harness.check()
     assert len(await harness.live_leaves()) == 7
@@ -127,7 +141,7 @@ async def test_two_sequencers_where_one_was_only_asleep(harness: LogHarness) -> 
         await harness.sequencer().run_once(second)
         await harness.add_pending(5)
         await harness.sequencer().run_once(second)
-        with pytest.raises(Exception, match="older than what this instance has signed"):
+        with pytest.raises(LogWaits, match="gone on meanwhile"):
             await sleeper._sign(first, asleep)
         await harness.add_pending(5)
         await sleeper.run_once(first)
@@ -135,9 +149,34 @@ async def test_two_sequencers_where_one_was_only_asleep(harness: LogHarness) -> 
     assert len(await harness.live_leaves()) == 15
 
 
-def test_the_faults_count_every_call() -> None:
-    counted: Any = FaultyConnection(cast("Connection", None), 1)
-    counted.strike(before=True)
-    counted.strike(before=False)
-    with pytest.raises(Crash):
-        counted.strike(before=True)
+async def test_two_copies_of_a_database_are_not_both_signed(
+    harness: LogHarness, postgres: SharedPostgres, dsn: str
+) -> None:
+    """A copy that was made while nothing went on is as new as the mark; only one of the two may go on from there."""
+    await harness.add_pending(5)
+    await harness.run()
+    await harness.database.close()
+    label = "test_" + urlsplit(dsn).path.rpartition("_")[2]
+    async with postgres.database(label) as copied:
+        opened = [await Database.connect(each, max_connections=2) for each in (dsn, copied)]
+        one, two = (_over(harness, database) for database in opened)
+        await two.add_pending(9)
+        async with two.database.connection() as connection:
+            assert await two.sequencer()._stage(connection) == 9
+        await one.add_pending(3)
+        await one.run()
+        await one.check()
+        for _ in range(2):
+            with pytest.raises(LogRefused, match="another tree of size 9") as refused:
+                await two.run()
+            assert "newer copy" in refused.value.mend
+        assert (await two.state()).signed_size == 6
+        for database in opened:
+            await database.close()
+
+
+def _over(harness: LogHarness, database: Database) -> LogHarness:
+    """The same keys over another database."""
+    other = LogHarness(database, harness.keys.path.parent, harness.clock)
+    other.made = harness.made
+    return other

@@ -1,106 +1,238 @@
 """Any sequence of publishing, withdrawing, renewing, crashing and restarting keeps the invariants of the log."""
 
 import asyncio
-import tempfile
+import shutil
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import cast
+from typing import Any, Final, TypeVar, cast
+from uuid import UUID
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-
-from deploy.migrate import migrate
-from directory.store.database import Connection, Database
-from federation.entry import MappingEntry, RevokeEntry, parse_entry
-from federation.liveness import Liveness
-from federation.store.places import place_of
-from federation.tlog.bundles import decode_bundle
-from federation.tlog.tiles import bundles_added
-from tests.conftest import TEMPLATE
-from tests.federation.faults import Crash, FaultyConnection
-from tests.federation.log_harness import LogHarness
-from tests.federation.tlog.naive import naive_root
-from tests.harness.clock import FakeClock
-from tests.harness.postgres import SharedPostgres
-
-Step = tuple[str, int]
-
-STEPS: st.SearchStrategy[Step] = st.one_of(
-    st.tuples(st.just("publish"), st.integers(1, 300)),
-    st.tuples(st.just("withdraw"), st.integers(0, 1_000)),
-    st.tuples(st.just("renew"), st.integers(0, 1_000)),
-    st.tuples(st.just("crash"), st.integers(0, 40)),
-    st.tuples(st.just("crash-after"), st.integers(0, 40)),
-    st.tuples(st.just("run"), st.just(0)),
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
 )
 
+from directory.members.membership import Membership
+from directory.members.publications import Wish
+from directory.members.rechecks import Held
+from directory.publishing import Publishing
+from directory.store.claims import ClaimStore
+from directory.store.database import Connection, Database
+from directory.store.members import MemberStore
+from directory.store.publications import PublicationStore
+from directory.store.rechecks import RecheckStore
+from federation.entry import MappingEntry, RevokeEntry, parse_entry
+from federation.errors import UnknownLeaf
+from federation.liveness import Liveness
+from federation.log_service import LogService
+from federation.rotating import KeyRotation
+from federation.store.log import LogStore
+from tests.directory.members.people import at_bluesky, on_x
+from tests.federation.faults import Crash, Faults, FaultyConnection, When
+from tests.federation.log_harness import ORIGIN, LogHarness
+from tests.federation.tlog.naive import naive_root
+from tests.harness.clock import FakeClock
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow])
-@given(steps=st.lists(STEPS, min_size=3, max_size=12))
-def test_the_log_of_any_life_is_well(postgres: SharedPostgres, steps: list[Step]) -> None:
-    asyncio.run(live(postgres, steps))
+NAMES: Final = ("ada", "bob")
+TABLES: Final = "log_state, log_tile, log_statement, log_operations, mapping, publication, member, origin"
+MOST_WRITES: Final = 25
+MAX_EXAMPLES: Final = 10
+MAX_STEPS: Final = 16
+
+T = TypeVar("T")
+
+names = st.sampled_from(NAMES)
+points = st.integers(0, MOST_WRITES)
+ways: st.SearchStrategy[When] = st.sampled_from(["before", "after"])
 
 
-async def live(postgres: SharedPostgres, steps: list[Step]) -> None:
-    template = await postgres.template(TEMPLATE, migrate)
-    async with postgres.database(template) as dsn:
-        database = await Database.connect(dsn, max_connections=2)
+class LifeOfALog(RuleBasedStateMachine):
+    """Two members, and many people beside them; one process at a time, which crashes and starts again."""
+
+    dsn: str
+    folder: Path
+
+    @initialize()
+    def begin(self) -> None:
+        self.runner = asyncio.Runner()
+        self.clock = FakeClock()
+        self.size = 0
+        self.members: dict[str, tuple[UUID, Wish]] = {}
+        self.run(self._open())
+
+    async def _open(self) -> None:
+        database = self.database = await Database.connect(self.dsn, max_connections=2)
+        async with database.connection() as connection:
+            await connection.execute(f"TRUNCATE {TABLES} CASCADE")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.harness = LogHarness(database, self.folder, self.clock)
+        self.sequencer = self.harness.sequencer()
+        people = MemberStore(database)
+        self.membership = Membership(people, ClaimStore(database), self.clock)
+        self.publishing = Publishing(people, PublicationStore(database), self.clock, ORIGIN)
+        self.rechecks = RecheckStore(database)
+        self.rotation = KeyRotation(database, self.harness.keys, self.clock)
+        self.service = LogService(LogStore(database), self.clock)
+        await self.harness.run(self.sequencer)
+
+    def teardown(self) -> None:
+        if hasattr(self, "harness"):
+            self.run(self._end())
+        if hasattr(self, "runner"):
+            self.runner.close()
+
+    async def _end(self) -> None:
+        """Whatever happened before: in the end all is said that was to be said, and nothing else answers."""
         try:
-            with tempfile.TemporaryDirectory() as folder:
-                harness = LogHarness(database, Path(folder) / "data", FakeClock())
-                await harness.run()
-                size = 1
-                for step in steps:
-                    await take(harness, step)
-                    grown = (await harness.check()).checkpoint.size
-                    assert grown >= size
-                    size = grown
-                    harness.clock.advance(seconds=1)
-                await harness.run()
-                await check_invariants(harness)
+            await self.harness.run(self.sequencer)
+            await self._check()
+            assert await self.harness.fetch("SELECT FROM mapping WHERE state IN (0, 2)") == []
+            rows = await self.harness.fetch("SELECT leaf FROM log_statement ORDER BY leaf")
+            assert await self.harness.live_leaves() == [row["leaf"] for row in rows]
+            for name, (member, _) in self.members.items():
+                said = await self.publishing.list_of(member)
+                assert all(each.leaf is not None and not each.is_replacing for each in said), name
         finally:
-            await database.close()
+            await self.database.close()
+
+    def run(self, action: Coroutine[Any, Any, T]) -> T:
+        return self.runner.run(action)
+
+    @rule(count=st.sampled_from([1, 3, 100, 255, 256, 300]))
+    def many_publish(self, count: int) -> None:
+        self.run(self.harness.add_pending(count))
+
+    @rule(which=st.lists(st.integers(0, 2_000), min_size=1, max_size=5))
+    def some_withdraw(self, which: list[int]) -> None:
+        rows = self.run(
+            self.harness.fetch("SELECT leaf FROM mapping WHERE state = 1 AND x_handle LIKE 'person%'")
+        )
+        if rows:
+            self.run(self.harness.withdraw({rows[at % len(rows)]["leaf"] for at in which}))
+
+    @rule(name=names)
+    def publish(self, name: str) -> None:
+        self.run(self._publish(name))
+
+    async def _publish(self, name: str) -> None:
+        now = self.clock.now()
+        signed_in = await self.membership.sign_in(at_bluesky(name, at=now))
+        x = await self.membership.link(signed_in.member, on_x(name, NAMES.index(name) + 1, at=now))
+        self.members[name] = signed_in.member, Wish(x.id, signed_in.account.id, consent=1)
+        await self.publishing.publish(*self.members[name])
+
+    @rule(name=names)
+    def withdraw(self, name: str) -> None:
+        if name in self.members:
+            self.run(self.publishing.withdraw_all(self.members[name][0]))
+
+    @rule(name=names, label=st.sampled_from(["one", "two"]))
+    def rename(self, name: str, label: str) -> None:
+        """A new handle: what is said is said anew."""
+        proven = at_bluesky(name, handle=f"{name}.{label}.example", at=self.clock.now())
+        if name in self.members:
+            self.run(self.membership.sign_in(proven))
+
+    @precondition(lambda self: self.members)
+    @rule()
+    def renew(self) -> None:
+        """Sixty days on, the proofs are looked at, and hold: what is said is said for longer."""
+        self.clock.advance(days=60)
+        self.run(self._look_again())
+
+    async def _look_again(self) -> None:
+        for job in await self.rechecks.claim_due_rechecks(self.clock.now(), 10):
+            await self.rechecks.record(job, Held(job.account.handle), self.clock.now())
+
+    @rule()
+    def rotate(self) -> None:
+        self.clock.advance(days=7)
+        rows = self.run(self.harness.fetch("SELECT FROM log_operations WHERE leaf IS NULL"))
+        if not rows:
+            self.run(self.rotation.rotate())
+
+    @rule()
+    def one_batch(self) -> None:
+        self.run(self._run_once(Faults()))
+
+    @rule(at=points, when=ways)
+    def fail(self, at: int, when: When) -> None:
+        """The database fails at one write; the same process goes on."""
+        self.run(self._run_once(Faults(at, when)))
+
+    @rule(at=points, when=ways)
+    def crash(self, at: int, when: When) -> None:
+        """The process ends at one write; another is started."""
+        self.run(self._run_once(Faults(at, when)))
+        self.restart()
+
+    @rule()
+    def restart(self) -> None:
+        self.sequencer = self.harness.sequencer()
+        self.run(self._start())
+
+    async def _start(self) -> None:
+        async with self.database.connection() as connection:
+            await self.sequencer.check(connection)
+
+    async def _run_once(self, faults: Faults) -> None:
+        async with self.database.connection() as connection:
+            try:
+                await self.sequencer.run_once(cast("Connection", FaultyConnection(connection, faults)))
+            except Crash:
+                return
+
+    @invariant()
+    def all_is_well(self) -> None:
+        if hasattr(self, "service"):
+            self.clock.advance(seconds=1)
+            self.run(self._check())
+
+    async def _check(self) -> None:
+        """The tree is the naive one and only grows; a live leaf is served, an absent body has its revoke."""
+        checkpoint = (await self.harness.check()).checkpoint
+        assert checkpoint.size >= self.size
+        self.size = checkpoint.size
+        entries = await self.harness.entries()
+        assert naive_root(entries) == checkpoint.root
+        liveness = Liveness()
+        liveness.extend(entries)
+        live = set(liveness.live)
+        rows = await self.harness.fetch("SELECT leaf FROM log_statement")
+        assert {row["leaf"] for row in rows if row["leaf"] < checkpoint.size} == live
+        parsed = [parse_entry(entry) for entry in entries]
+        said = {leaf for leaf, entry in enumerate(parsed) if isinstance(entry, MappingEntry)}
+        assert said - live == {entry.target for entry in parsed if isinstance(entry, RevokeEntry)}
+        assert set(await self.harness.live_leaves()) <= live, "nothing answers that the log does not say"
+        await self._check_served(said, live)
+
+    async def _check_served(self, said: set[int], live: set[int]) -> None:
+        """By the door that the world uses, at both ends of what was said."""
+        for leaf in {*sorted(live)[:1], *sorted(live)[-1:]}:
+            assert await self.service.make_proof(leaf)
+        for leaf in {*sorted(said - live)[:1], *sorted(said - live)[-1:], self.size}:
+            with pytest.raises(UnknownLeaf):
+                await self.service.make_proof(leaf)
 
 
-async def take(harness: LogHarness, step: Step) -> None:
-    what, number = step
-    match what:
-        case "publish":
-            await harness.add_pending(number)
-        case "withdraw":
-            await harness.withdraw(await some_leaf(harness, number))
-        case "renew":
-            await harness.withdraw(await some_leaf(harness, number))
-            await harness.add_pending(1)
-        case "run":
-            await harness.run()
-        case _:
-            async with harness.database.connection() as connection:
-                faulty = FaultyConnection(connection, number, persisted=what == "crash-after")
-                try:
-                    await harness.sequencer().run_once(cast("Connection", faulty))
-                except Crash:
-                    return
+def test_the_log_of_any_life_is_well(dsn: str, folder: Path) -> None:
+    class Machine(LifeOfALog):
+        pass
 
-
-async def some_leaf(harness: LogHarness, number: int) -> list[int]:
-    leaves = await harness.live_leaves()
-    return [leaves[number % len(leaves)]] if leaves else []
-
-
-async def check_invariants(harness: LogHarness) -> None:
-    """The tree is the naive one; a live leaf has its body; an absent body has a revoke; only live leaves answer."""
-    checkpoint = (await harness.check()).checkpoint
-    kept = {row["place"]: row["data"] for row in await harness.fetch("SELECT place, data FROM log_tile")}
-    entries: list[bytes] = []
-    for bundle in bundles_added(0, checkpoint.size):
-        entries += decode_bundle(kept[place_of(bundle)], bundle.width)
-    assert naive_root(entries) == checkpoint.root
-    liveness = Liveness()
-    liveness.extend(entries)
-    bodies = {row["leaf"] for row in await harness.fetch("SELECT leaf FROM log_statement")}
-    assert bodies == set(liveness.live)
-    assert await harness.live_leaves() == sorted(bodies)
-    parsed = [parse_entry(entry) for entry in entries]
-    revoked = {entry.target for entry in parsed if isinstance(entry, RevokeEntry)}
-    published = {at for at, entry in enumerate(parsed) if isinstance(entry, MappingEntry)}
-    assert published - bodies == revoked
+    Machine.dsn, Machine.folder = dsn, folder / "data"
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=MAX_EXAMPLES,
+            stateful_step_count=MAX_STEPS,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        ),
+    )
