@@ -1,10 +1,11 @@
 """Which database this process works with: the embedded one, or the server that the settings name."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from deploy.embedded import default_data_dir, open_database
+from deploy.embedded.keeper import kept_running
 from directory.settings import Settings
 
 CHECKOUT = Path(__file__).parent.parent
@@ -16,12 +17,18 @@ def data_folder(settings: Settings) -> Path:
 
 
 @contextmanager
-def running_database(settings: Settings) -> Iterator[str]:
-    """The address of a running server, kept running until the block ends. Raises EmbeddedError."""
+def running_database(settings: Settings, *, is_kept: bool = False) -> Iterator[str]:
+    """The address of a running server, which is not stopped until the block ends. Raises EmbeddedError.
+
+    `is_kept`: an embedded one that ends by itself meanwhile is started again.
+    """
     if settings.database_url is not None:
         yield settings.database_url
         return
-    with open_database(data_folder(settings)) as database:
+    with (
+        open_database(data_folder(settings)) as database,
+        kept_running(database) if is_kept else nullcontext(),
+    ):
         yield database.dsn
 
 

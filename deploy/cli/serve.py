@@ -18,7 +18,7 @@ def command(port: int | None) -> None:
     settings = load_settings(overrides={"port": str(port)} if port else {})
     configure_logs(settings.log_format, settings.log_level)
     check_port_free(settings.host, settings.port)
-    with running_database(settings) as dsn:
+    with running_database(settings, is_kept=True) as dsn:
         ensure_keys(settings)
         click.echo(
             f"Passerelle: {settings.base_url}  (data in {data_folder(settings)}; Ctrl-C stops it)", err=True

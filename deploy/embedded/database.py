@@ -2,8 +2,8 @@
 
 import atexit
 import os
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Self
@@ -28,7 +28,11 @@ _NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 class EmbeddedDatabase:
     """A share in the server of one data folder, until `close()`, the end of the `with`, or of the process."""
 
-    def __init__(self, server: Server, socket_dir: Path, held: ExitStack) -> None:
+    def __init__(
+        self, server: Server, socket_dir: Path, settings: Mapping[str, str], held: ExitStack
+    ) -> None:
+        self._server = server
+        self._settings = settings
         self.data_dir = server.folders.data
         self.log_dir = server.folders.log
         self.socket_dir = socket_dir
@@ -44,6 +48,13 @@ class EmbeddedDatabase:
     def superuser_dsn(self, database: str = DATABASE) -> str:
         """The address of a database as the superuser of the cluster."""
         return dsn(self.socket_dir, database, SUPERUSER)
+
+    def revive(self) -> bool:
+        """Start the server again where it has ended by itself; whether it had. Raises EmbeddedError.
+
+        It answers where it did before. Blocks while it starts. Nothing is done while another process starts or stops it.
+        """
+        return _revive(self._server, self.socket_dir, self._settings)
 
     def close(self) -> None:
         """Give our share back; the last one out stops the server and sees it end. Raises ServerSilent."""
@@ -66,25 +77,40 @@ def open_database(data_dir: Path, settings: Mapping[str, str] = _NO_SETTINGS) ->
     back, so that the server is stopped. Raises EmbeddedError; nothing that was started is left running then.
     """
     folders = Folders(Path(os.path.realpath(data_dir)))
+    with _errors_in_sentences(folders.data), ExitStack() as held:
+        held.enter_context(orderly_end())
+        user = server_user()
+        prepare(folders, user)
+        locks = Locks.open(folders.locks)
+        held.callback(locks.close)
+        server = Server(folders, user, locks)
+        held.callback(_leave, server)
+        with locks.start.held(START_TIMEOUT_S):
+            locks.users.try_shared()
+            socket_dir = server.running_socket_dir() or _start(server, settings)
+        return EmbeddedDatabase(server, socket_dir, settings, held.pop_all())
+
+
+@contextmanager
+def _errors_in_sentences(folder: Path) -> Iterator[None]:
     try:
-        with ExitStack() as held:
-            held.enter_context(orderly_end())
-            user = server_user()
-            prepare(folders, user)
-            locks = Locks.open(folders.locks)
-            held.callback(locks.close)
-            server = Server(folders, user, locks)
-            held.callback(_leave, server)
-            with locks.start.held(START_TIMEOUT_S):
-                locks.users.try_shared()
-                socket_dir = server.running_socket_dir() or _start(server, settings)
-            return EmbeddedDatabase(server, socket_dir, held.pop_all())
+        yield
     except TimeoutError as error:
-        raise ServerSilent(folder=folders.data, seconds=START_TIMEOUT_S) from error
+        raise ServerSilent(folder=folder, seconds=START_TIMEOUT_S) from error
     except OSError as error:
-        raise from_os_error(error, folders.data) from error
+        raise from_os_error(error, folder) from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise from_output(str(error), folders.data) from error
+        raise from_output(str(error), folder) from error
+
+
+def _revive(server: Server, socket_dir: Path, settings: Mapping[str, str]) -> bool:
+    if server.is_alive() or not server.locks.start.try_alone():
+        return False
+    with _errors_in_sentences(server.folders.data), ExitStack() as held:
+        held.callback(server.locks.start.release)
+        if server.running_socket_dir() == socket_dir:
+            return False  # another process was faster
+        return _start(server, settings) == socket_dir
 
 
 def _start(server: Server, settings: Mapping[str, str]) -> Path:

@@ -33,6 +33,11 @@ class Server:
     user: ServerUser
     locks: Locks
 
+    def is_alive(self) -> bool:
+        """A quick look, without a lock: whether the process that said that it serves this folder lives."""
+        said = read_pid_file(self.folders.cluster)
+        return said is not None and is_postmaster(said.pid, self.folders.cluster)
+
     def running_socket_dir(self) -> Path | None:
         """Where the running server listens, or None when none runs; waits while one starts or stops.
 

@@ -1,0 +1,51 @@
+"""Starts the embedded server again where it ends under an instance that goes on: killed for memory, a full disk."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+
+from deploy.embedded.database import EmbeddedDatabase
+from deploy.embedded.errors import EmbeddedError
+
+LOOK_EVERY_S: Final = 1.0
+AFTER_FAILURE_S: Final = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+@contextmanager
+def kept_running(database: EmbeddedDatabase) -> Iterator[None]:
+    """Looks after the server beside the block, from a thread of its own."""
+    ending = threading.Event()
+    keeper = threading.Thread(target=_keep, args=(database, ending), name="database keeper", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        keeper.join()
+
+
+def _keep(database: EmbeddedDatabase, ending: threading.Event) -> None:
+    told = ""
+    pause = LOOK_EVERY_S
+    while not ending.wait(pause):
+        trouble = _revive(database)
+        pause = LOOK_EVERY_S if trouble is None else AFTER_FAILURE_S
+        if trouble is not None and str(trouble) != told:
+            log.error(
+                "the database has ended, and is tried again", reason=str(trouble), detail=trouble.detail
+            )
+        told = "" if trouble is None else str(trouble)
+
+
+def _revive(database: EmbeddedDatabase) -> EmbeddedError | None:
+    try:
+        if database.revive():
+            log.warning("the database had ended, and was started again")
+    except EmbeddedError as error:
+        return error
+    return None
