@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page
 
+from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_x import FakeX
 from tests.peers.pds import Pds, shared_pds
 from tests.web.members.instance import MemberInstance, member_instance
@@ -21,6 +22,13 @@ def pds() -> Pds:
 @pytest.fixture(scope="module")
 def x() -> Iterator[FakeX]:
     with FakeX() as fake:
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def internet() -> Iterator[FakeInternet]:
+    """With nobody in it: `worlds.enrol` opens accounts."""
+    with FakeInternet() as fake:
         yield fake
 
 

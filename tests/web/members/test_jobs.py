@@ -28,14 +28,6 @@ def alice(pds: Pds) -> Account:
     return pds.create_account()
 
 
-def publish(visitor: Visitor) -> None:
-    page = visitor.get("/account/publish").text
-    field = page.partition('type="radio"')[2].partition('name="')[2].partition('"')[0]
-    value = page.partition('type="radio"')[2].partition('value="')[2].partition('"')[0]
-    sent = visitor.send("/account/publish", "/account/publish", **{field: value, "consent": "1"})
-    assert sent.status_code == 303, sent.text
-
-
 def make_due(instance: MemberInstance) -> None:
     async def run() -> None:
         async with instance.database.connection() as connection:
@@ -50,7 +42,7 @@ def test_a_new_handle_is_noticed_and_said(visitor: Visitor, pds: Pds, x: FakeX, 
     """The DID stays the key: what is public names the handle of today."""
     visitor.sign_in(pds, alice)
     visitor.prove(x, x.account("renamer"))
-    publish(visitor)
+    visitor.publish()
     renamed = f"new{alice.handle}"
     pds.change_handle(alice, renamed)
     make_due(visitor.instance)
@@ -65,7 +57,7 @@ def test_a_post_that_is_seen_again_holds(visitor: Visitor, pds: Pds, x: FakeX, a
     visitor.sign_in(pds, alice)
     author = x.account("stayer")
     visitor.prove(x, author)
-    publish(visitor)
+    visitor.publish()
     make_due(visitor.instance)
     visitor.instance.call(visitor.instance.worker.drain)
     assert "Proven" in visitor.get("/account").text

@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 
 import httpx
 
+from tests.harness.fake_mastodon.internet import FakeInternet
+from tests.harness.fake_mastodon.visitor import agree
 from tests.harness.fake_x import FakeAccount, FakeX
 from tests.peers.consent import consent
 from tests.peers.pds import Account, Pds
@@ -14,6 +16,7 @@ from tests.web.members.instance import MemberInstance
 
 _TOKEN: Final = re.compile(r'name="form_token" value="([0-9a-f]+)"')
 _CHALLENGE: Final = re.compile(r'name="challenge" value="([0-9a-f-]+)"')
+_CHOICE: Final = re.compile(r'type="radio"[^>]*?name="([^"]+)"[^>]*?value="([0-9a-f-]{36})"', re.DOTALL)
 _SENTENCE: Final = re.compile(r'id="sentence">([^<]+)<')
 SAME_ORIGIN: Final = {"sec-fetch-site": "same-origin"}
 
@@ -36,9 +39,13 @@ class Visitor:
 
     def send(self, page: str, path: str, **fields: str) -> httpx.Response:
         """Opens a page, and sends a form of it."""
+        given = {"form_token": self.form_token(page), **fields}
+        return self.client.post(path, data=given, headers=SAME_ORIGIN)
+
+    def form_token(self, page: str) -> str:
+        """What the forms of a page carry; empty where it has none."""
         token = _TOKEN.search(self.get(page).text)
-        given = {"form_token": token[1]} if token else {}
-        return self.client.post(path, data={**given, **fields}, headers=SAME_ORIGIN)
+        return token[1] if token else ""
 
     def leave_for(self, typed: str, page: str = "/sign-in") -> str:
         """Where the instance sends this browser."""
@@ -54,6 +61,21 @@ class Visitor:
     def sign_in(self, pds: Pds, account: Account) -> None:
         answer = self.get(self.way_back(pds, account))
         assert answer.status_code == 303, answer.text
+
+    def sign_in_at_mastodon(
+        self, internet: FakeInternet, acct: str, page: str = "/sign-in"
+    ) -> httpx.Response:
+        """Agrees at the fake server, and comes back: signed in, or with another account linked."""
+        back = agree(internet, self.leave_for(acct, page), acct)
+        return self.get(back.removeprefix(self.instance.settings.base_url))
+
+    def publish(self) -> None:
+        """Agrees, and publishes the first choice of the page."""
+        page = self.get("/account/publish").text
+        choice = _CHOICE.search(page)
+        assert choice is not None, page
+        sent = self.send("/account/publish", "/account/publish", **{choice[1]: choice[2], "consent": "1"})
+        assert sent.status_code == 303, sent.text
 
     def prove(self, x: FakeX, author: FakeAccount) -> None:
         """Posts the sentence, hands it in, and waits for the worker."""
