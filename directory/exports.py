@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterable
+import zipfile
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -13,6 +14,14 @@ from directory.ranking import Answer
 MASTODON_CSV_HEADER: Final = ("Account address", "Show boosts", "Notify on new posts", "Languages")
 MASTODON_CSV_MAX_ROWS: Final = 20_000
 """More rows Mastodon's import refuses."""
+
+
+class ExportedFile(msgspec.Struct, frozen=True):
+    """A file to be downloaded."""
+
+    name: str
+    media_type: str
+    content: bytes
 
 
 class ExportedAccount(msgspec.Struct, frozen=True):
@@ -28,18 +37,45 @@ class ExportedAccount(msgspec.Struct, frozen=True):
     origin: str
 
 
-def mastodon_csv(answers: Iterable[Answer]) -> str:
+def mastodon_accounts(answers: Iterable[Answer]) -> list[str]:
+    """The addresses that Mastodon's import can follow, each once."""
+    return list(
+        dict.fromkeys(
+            str(answer.mapping.target_handle)
+            for answer in answers
+            if answer.mapping.network is Network.MASTODON and not answer.disputed
+        )
+    )
+
+
+def mastodon_csv(accounts: Iterable[str]) -> str:
     """The follows file of Mastodon's "Import and export": one row an account, boosts shown."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(MASTODON_CSV_HEADER)
-    accts = {
-        str(answer.mapping.target_handle): None
-        for answer in answers
-        if answer.mapping.network is Network.MASTODON and not answer.disputed
-    }
-    writer.writerows((acct, "true", "false", "") for acct in accts)
+    writer.writerows((account, "true", "false", "") for account in accounts)
     return text.getvalue()
+
+
+def number_of_files(accounts: Sequence[str]) -> int:
+    """How many of Mastodon's files so many accounts take."""
+    return -(-len(accounts) // MASTODON_CSV_MAX_ROWS)
+
+
+def mastodon_file(accounts: Sequence[str]) -> ExportedFile:
+    """One CSV, or where Mastodon would refuse it for its length, several in a ZIP, numbered.
+
+    In one download, since what is found can change between two: nobody falls between the files.
+    """
+    files = number_of_files(accounts)
+    if files <= 1:
+        return ExportedFile("passerelle-mastodon.csv", "text/csv", mastodon_csv(accounts).encode())
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(1, files + 1):
+            rows = accounts[(number - 1) * MASTODON_CSV_MAX_ROWS : number * MASTODON_CSV_MAX_ROWS]
+            archive.writestr(f"passerelle-mastodon-{number}-of-{files}.csv", mastodon_csv(rows))
+    return ExportedFile("passerelle-mastodon.zip", "application/zip", packed.getvalue())
 
 
 def accounts_json(answers: Iterable[Answer]) -> bytes:

@@ -14,8 +14,11 @@ from directory.store.mappings import MappingStore
 
 MATCH_CHUNK_PAIRS: Final = 1_000
 """How many pairs one statement asks for: memory is bounded by it, whatever the list's length."""
-CHUNKS_AHEAD: Final = 2
-"""While an answer is ranked here, the database is at work on the next."""
+CHUNKS_AHEAD: Final = 4
+"""Statements under way: while an answer is ranked here, the database reads the next from several places of its disk.
+
+With two lists at a time they leave connections of the pool to single lookups.
+"""
 
 
 class Lookup:
@@ -29,14 +32,18 @@ class Lookup:
         """Where one X account is now. Raises DirectoryUnavailable."""
         return rank(query, await self._mappings.find([query], self._clock.now()))
 
-    async def match(self, queries: Sequence[Query]) -> list[Match]:
+    async def match(self, queries: Sequence[Query], *, with_evidence: bool = True) -> list[Match]:
         """Those of the accounts that have an answer, in the order of the queries.
 
-        Raises DirectoryUnavailable.
+        `with_evidence` is for those who show it: a long list is read faster without, and each
+        mapping's evidence is empty then. Raises DirectoryUnavailable.
         """
-        return [match async for chunk in self.match_chunks(queries) for match in chunk]
+        chunks = self.match_chunks(queries, with_evidence=with_evidence)
+        return [match async for chunk in chunks for match in chunk]
 
-    async def match_chunks(self, queries: Sequence[Query]) -> AsyncIterator[list[Match]]:
+    async def match_chunks(
+        self, queries: Sequence[Query], *, with_evidence: bool = True
+    ) -> AsyncIterator[list[Match]]:
         """What `match` gives, some at a time. Raises DirectoryUnavailable."""
         now = self._clock.now()
         starts = iter(range(0, len(queries), MATCH_CHUNK_PAIRS))
@@ -45,7 +52,8 @@ class Lookup:
         def ask_next() -> None:
             if (start := next(starts, None)) is not None:
                 chunk = queries[start : start + MATCH_CHUNK_PAIRS]
-                under_way.append((chunk, asyncio.create_task(self._mappings.find(chunk, now))))
+                finding = self._mappings.find(chunk, now, with_evidence=with_evidence)
+                under_way.append((chunk, asyncio.create_task(finding)))
 
         try:
             for _ in range(CHUNKS_AHEAD):
@@ -82,9 +90,10 @@ def match_all(queries: Sequence[Query], mappings: Iterable[Mapping]) -> list[Mat
             by_id[mapping.x_id.value].append(mapping)
         if asked_by_handle:
             by_handle[mapping.x_handle.key].append(mapping)
+    nothing: list[Mapping] = []
     matches = []
     for query in queries:
-        found = by_id.get(query.x_id.value, []) if query.x_id is not None else []
+        found = by_id.get(query.x_id.value, nothing) if query.x_id is not None else nothing
         if query.x_handle is not None:
             named = by_handle.get(query.x_handle.key, [])
             found = found + [mapping for mapping in named if query.x_id is None or mapping.x_id is None]

@@ -86,7 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = 300_000
     matches_at_once: Annotated[
         int, Meta(description="How many large lists are matched at the same time; others wait.", ge=1, le=64)
-    ] = 4
+    ] = 2
     jobs: Annotated[
         bool,
         Meta(

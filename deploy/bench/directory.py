@@ -27,6 +27,8 @@ CONNECTIONS: Final = 32
 ROUNDS: Final = 5
 MATCH_PAIRS: Final = 5_000
 LARGE_PAIRS: Final = 100_000
+LARGE_ROUNDS: Final = 4
+LARGE_MATCH_S: Final = 3.0
 API_PAIRS: Final = 10_000
 PROBES: Final = 20_000
 BARE_SELECT: Final = (
@@ -67,7 +69,7 @@ async def bench_directory(admin_dsn: str, people: int, seconds: float) -> list[R
     ):
         results += await _lookups(small_server, server, people, seconds)
         results.append(await _match(server, large, people))
-        results.append(await _large_match(server, people))
+        results += await _large_match(server, people)
     return results
 
 
@@ -144,19 +146,32 @@ async def _match(server: MeasuredServer, dsn: str, people: int) -> Result:
     )
 
 
-async def _large_match(server: MeasuredServer, people: int) -> Result:
-    """The memory that a list of 100,000 adds to that of one of 10,000, as a ratio."""
+async def _large_match(server: MeasuredServer, people: int) -> list[Result]:
+    """How long a list of 100,000 takes, and the memory that it adds to that of one of 10,000, as a ratio."""
     await _post_list(server, people, API_PAIRS)
     small_peak = await _peak_during(server, _post_list(server, people, API_PAIRS))
-    started = time.perf_counter()
-    large_peak = await _peak_during(server, _post_list(server, people, LARGE_PAIRS))
-    seconds = time.perf_counter() - started
-    return Result(
-        f"results page for {LARGE_PAIRS:,} pairs: memory of the server",
-        f"{large_peak / 1e6:.0f} MB, {seconds:.1f} s",
-        f"{small_peak / 1e6:.0f} MB for {API_PAIRS:,}",
-        large_peak / small_peak,
-    )
+    seconds: list[float] = []
+    peaks: list[int] = []
+    for _ in range(LARGE_ROUNDS):
+        started = time.perf_counter()
+        peaks.append(await _peak_during(server, _post_list(server, people, LARGE_PAIRS)))
+        seconds.append(time.perf_counter() - started)
+    in_memory = statistics.median(seconds[1:])
+    return [
+        Result(
+            f"results page for {LARGE_PAIRS:,} pairs, {people:,} people, asked again",
+            f"{in_memory:.1f} s",
+            f"{LARGE_MATCH_S:.0f} s; the first time {seconds[0]:.1f} s, as much of it as the disk takes",
+            in_memory / LARGE_MATCH_S,
+            1.0,
+        ),
+        Result(
+            f"results page for {LARGE_PAIRS:,} pairs: memory of the server",
+            f"{max(peaks) / 1e6:.0f} MB",
+            f"{small_peak / 1e6:.0f} MB for {API_PAIRS:,}",
+            max(peaks) / small_peak,
+        ),
+    ]
 
 
 async def _peak_during(server: MeasuredServer, work: Coroutine[Any, Any, None]) -> int:

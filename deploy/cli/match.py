@@ -11,7 +11,7 @@ from deploy.cli.output import console, errors, progress
 from deploy.cli.session import with_services
 from deploy.cli.tables import answers_table
 from directory.archive import NOTICE_SENTENCES, Archive, Notice, read_archive
-from directory.exports import mastodon_csv
+from directory.exports import MASTODON_CSV_MAX_ROWS, mastodon_accounts, mastodon_csv
 from directory.ranking import Match
 from web.api.schema import MatchOut, as_json, lookup_out
 
@@ -36,7 +36,7 @@ def command(archive: Path, form: str | None, show_all: bool) -> None:
     read = _read(archive)
     for notice in read.notices - {Notice.NOBODY}:
         errors.print(f"[yellow]{NOTICE_SENTENCES[notice]}[/]")
-    matches = with_services(lambda services: services.lookup.match(read.people))
+    matches = with_services(lambda services: services.lookup.match(read.people, with_evidence=form == "json"))
     if form == "json":
         click.echo(
             as_json(MatchOut(len(read.people), len(matches), [lookup_out(match) for match in matches]))
@@ -45,7 +45,13 @@ def command(archive: Path, form: str | None, show_all: bool) -> None:
         click.echo(_csv(matches), nl=False)
     elif form == "mastodon":
         sure = [answer for match in matches for answer in match.answers if answer.may_follow]
-        click.echo(mastodon_csv(sure), nl=False)
+        accounts = mastodon_accounts(sure)
+        if len(accounts) > MASTODON_CSV_MAX_ROWS:
+            errors.print(
+                f"[yellow]Mastodon takes at most {MASTODON_CSV_MAX_ROWS:,} accounts a file and these are"
+                f" {len(accounts):,}: cut the file into parts that each begin with its first line.[/]"
+            )
+        click.echo(mastodon_csv(accounts), nl=False)
     else:
         _show(read, matches, show_all=show_all)
 

@@ -21,13 +21,21 @@ _SELECT: Final = (
     "origin.name AS origin, leaf, issued, expires, state "
     "FROM mapping JOIN origin ON origin.id = mapping.origin WHERE state = 1"
 )
-_BY_X_ACCOUNT: Final = f"""
-{_SELECT} AND expires > $4 AND x_id = ANY($1::bigint[])
+_SELECT_WITHOUT_EVIDENCE: Final = _SELECT.replace(" evidence,", " '[]' AS evidence,")
+
+
+def _by_x_account(select: str) -> str:
+    return f"""
+{select} AND expires > $4 AND x_id = ANY($1::bigint[])
 UNION ALL
-{_SELECT} AND expires > $4 AND x_id IS NULL AND x_handle_key = ANY($2::text[])
+{select} AND expires > $4 AND x_id IS NULL AND x_handle_key = ANY($2::text[])
 UNION ALL
-{_SELECT} AND expires > $4 AND x_handle_key = ANY($3::text[])
+{select} AND expires > $4 AND x_handle_key = ANY($3::text[])
 """
+
+
+_BY_X_ACCOUNT: Final = _by_x_account(_SELECT)
+_BY_X_ACCOUNT_WITHOUT_EVIDENCE: Final = _by_x_account(_SELECT_WITHOUT_EVIDENCE)
 _BY_TARGET_ID: Final = f"{_SELECT} AND expires > $2 AND target_id = $1 ORDER BY mapping.id LIMIT $3"
 _BY_TARGET_HANDLE: Final = (
     f"{_SELECT} AND expires > $2 AND target_handle_key = $1 ORDER BY mapping.id LIMIT $3"
@@ -71,17 +79,20 @@ class MappingStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def find(self, queries: Sequence[Query], now: datetime) -> list[Mapping]:
+    async def find(
+        self, queries: Sequence[Query], now: datetime, *, with_evidence: bool = True
+    ) -> list[Mapping]:
         """All active mappings that speak of any of the accounts asked for: one statement.
 
         Beside a known id, a handle finds only mappings without an id: one with another id is of
-        somebody else, one with the same id is found by it.
+        somebody else, one with the same id is found by it. Without evidence, it is empty in each.
         """
+        statement = _BY_X_ACCOUNT if with_evidence else _BY_X_ACCOUNT_WITHOUT_EVIDENCE
         x_ids = [query.x_id.value for query in queries if query.x_id is not None]
         beside = [q.x_handle.key for q in queries if q.x_id is not None and q.x_handle is not None]
         alone = [q.x_handle.key for q in queries if q.x_id is None and q.x_handle is not None]
         async with self._database.connection() as connection:
-            rows = await connection.fetch(_BY_X_ACCOUNT, x_ids, beside, alone, now)
+            rows = await connection.fetch(statement, x_ids, beside, alone, now)
         return list(map(mapping_of, rows))
 
     async def find_by_target(self, account: Did | AtHandle | Acct | ActorUri, now: datetime) -> list[Mapping]:

@@ -3,12 +3,22 @@
 import csv
 import io
 import json
+import zipfile
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.exports import MASTODON_CSV_HEADER, accounts_json, mastodon_csv
+from directory.exports import (
+    MASTODON_CSV_HEADER,
+    MASTODON_CSV_MAX_ROWS,
+    accounts_json,
+    mastodon_accounts,
+    mastodon_csv,
+    mastodon_file,
+    number_of_files,
+)
 from directory.identifiers import XHandle, XId
 from directory.mappings import Mapping, Strength
 from directory.queries import Query
@@ -27,7 +37,7 @@ def answers(*mappings: Mapping) -> list[Answer]:
 
 
 def test_the_file_is_what_mastodon_imports() -> None:
-    text = mastodon_csv(answers(mastodon("Jack", 12), mastodon("nina")))
+    text = mastodon_csv(mastodon_accounts(answers(mastodon("Jack", 12), mastodon("nina"))))
     assert text == (
         "Account address,Show boosts,Notify on new posts,Languages\n"
         "Jack@social.example,true,false,\n"
@@ -44,13 +54,36 @@ def test_an_account_named_twice_is_one_row() -> None:
     """Two X accounts of one person, or one person on two lists."""
     twice = answers(mastodon("jack", 12, target="same"), mastodon("jack_work", 13, target="same"))
     assert len(twice) == 2
-    assert mastodon_csv(twice).count("same@social.example") == 1
+    assert mastodon_accounts(twice) == ["same@social.example"]
 
 
 def test_other_networks_and_disputes_are_left_out_of_the_file() -> None:
     torn = answers(mastodon("torn", 1, target="a"), mastodon("torn", 1, target="b", origin=OTHER_ORIGIN))
     assert [answer.disputed for answer in torn] == [True, True]
-    assert mastodon_csv([*torn, *answers(bluesky("jack", 12))]) == mastodon_csv([])
+    assert mastodon_accounts([*torn, *answers(bluesky("jack", 12))]) == []
+
+
+@pytest.mark.parametrize("count", [1, MASTODON_CSV_MAX_ROWS])
+def test_what_mastodon_takes_at_once_is_one_csv(count: int) -> None:
+    accounts = [f"p{number}@social.example" for number in range(count)]
+    assert number_of_files(accounts) == 1
+    file = mastodon_file(accounts)
+    assert (file.name, file.media_type) == ("passerelle-mastodon.csv", "text/csv")
+    assert file.content.decode() == mastodon_csv(accounts)
+
+
+def test_more_than_mastodon_takes_are_several_files_in_a_zip() -> None:
+    """A longer file is refused there as a whole, so nobody in it would be followed."""
+    accounts = [f"p{number}@social.example" for number in range(2 * MASTODON_CSV_MAX_ROWS + 1)]
+    assert number_of_files(accounts) == 3
+    file = mastodon_file(accounts)
+    assert (file.name, file.media_type) == ("passerelle-mastodon.zip", "application/zip")
+    with zipfile.ZipFile(io.BytesIO(file.content)) as packed:
+        assert packed.namelist() == [f"passerelle-mastodon-{number}-of-3.csv" for number in (1, 2, 3)]
+        parts = [list(csv.reader(io.StringIO(packed.read(name).decode()))) for name in packed.namelist()]
+    assert all(tuple(part[0]) == MASTODON_CSV_HEADER for part in parts)
+    assert all(len(part) - 1 <= MASTODON_CSV_MAX_ROWS for part in parts)
+    assert [row[0] for part in parts for row in part[1:]] == accounts
 
 
 def test_json_holds_what_is_known_of_each() -> None:
@@ -86,7 +119,7 @@ def test_both_files_can_be_read_back(people: list[tuple[Any, str, Strength]]) ->
         Answer(make(name, number, strength=strength), MatchedBy.ID)
         for number, (make, name, strength) in enumerate(people, start=1)
     ]
-    header, *rows = csv.reader(io.StringIO(mastodon_csv(chosen)))
+    header, *rows = csv.reader(io.StringIO(mastodon_csv(mastodon_accounts(chosen))))
     assert tuple(header) == MASTODON_CSV_HEADER
     accts = [str(a.mapping.target_handle) for a in chosen if a.mapping.network == "mastodon"]
     assert [row[0] for row in rows] == list(dict.fromkeys(accts))

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 
 from directory.batching import LookupBatcher
@@ -58,6 +59,29 @@ async def test_a_list_longer_than_a_statement(mapping_store: MappingStore, looku
     assert [match.query.x_id.value for match in matches if match.query.x_id] == list(range(count, 0, -1))
 
 
+async def test_a_list_without_evidence_is_the_same_list(mapping_store: MappingStore, lookup: Lookup) -> None:
+    """Long lists show none, so none is read; who is found, and how sure it is, must not depend on it."""
+    await mapping_store.add(
+        [bluesky("a", 1), mastodon("A", 1), bluesky("b"), bluesky("b", origin=OTHER_ORIGIN, target="c")]
+    )
+    queries = [Query.parse("1"), Query.parse("@b"), Query.parse_pair("7", "B")]
+    full = await lookup.match(queries)
+    assert all(answer.mapping.evidence for match in full for answer in match.answers)
+    brief = await lookup.match(queries, with_evidence=False)
+    assert [match.query for match in brief] == queries
+    assert [
+        [
+            msgspec.structs.replace(answer, mapping=without_evidence(answer.mapping))
+            for answer in match.answers
+        ]
+        for match in full
+    ] == [list(match.answers) for match in brief]
+
+
+def without_evidence(mapping: Mapping) -> Mapping:
+    return msgspec.structs.replace(mapping, evidence=())
+
+
 async def test_back_from_the_account(mapping_store: MappingStore, lookup: Lookup) -> None:
     await mapping_store.add([bluesky("jack", 12), mastodon("jack", 12)])
     for account in (did("jack"), AtHandle.parse("jack.bsky.example"), Acct.parse("JACK@social.example")):
@@ -77,9 +101,11 @@ async def test_single_lookups_share_statements(mapping_store: MappingStore, cloc
     asked: list[int] = []
 
     class CountingStore(MappingStore):
-        async def find(self, queries: Sequence[Query], now: datetime) -> list[Mapping]:
+        async def find(
+            self, queries: Sequence[Query], now: datetime, *, with_evidence: bool = True
+        ) -> list[Mapping]:
             asked.append(len(queries))
-            return await mapping_store.find(queries, now)
+            return await mapping_store.find(queries, now, with_evidence=with_evidence)
 
     batcher = LookupBatcher(CountingStore.__new__(CountingStore), clock)
     matches = await asyncio.gather(*(batcher.lookup(Query.parse(str(number))) for number in range(1, 520)))

@@ -24,6 +24,20 @@ def test_a_list_comes_back_as_it_was_written(asked: list[Query]) -> None:
     assert parse_lines("\n".join(format_lines(asked))) == asked
 
 
+@given(st.one_of(st.from_regex(r"\A[0-9]{0,20},@?\w{0,16},[frbm]{0,5}\Z"), near_lines))
+def test_a_line_is_read_as_its_parts_are(line: str) -> None:
+    """Plain lines go a shorter way, which must neither let through nor change what the parsers would not."""
+    halves = [*line.strip().split(",", 2), "", ""]
+    try:
+        expected = [Query.parse_pair(halves[0], halves[1], halves[2])] if line.strip() else []
+    except (InvalidQuery, InvalidIdentifier):
+        expected = None
+    try:
+        assert parse_lines(line) == expected
+    except InvalidQuery:
+        assert expected is None or len(line.strip()) > MAX_LINE_CHARS or "\n" in line
+
+
 @given(queries)
 def test_every_query_fits_on_a_line(query: Query) -> None:
     assert len(str(query)) <= MAX_LINE_CHARS

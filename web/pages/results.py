@@ -10,28 +10,27 @@ from litestar.enums import MediaType
 from litestar.response import Redirect
 
 from directory.archive import NOTICE_SENTENCES, Archive, Notice
-from directory.exports import accounts_json, mastodon_csv
+from directory.exports import (
+    MASTODON_CSV_MAX_ROWS,
+    accounts_json,
+    mastodon_accounts,
+    mastodon_file,
+    number_of_files,
+)
 from directory.mappings import Network
 from directory.queries import Lists, format_lines
 from directory.ranking import Match
+from directory.texts import N_
 from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.pages.results_form import Action, ResultsForm, read_results_form
-from web.pages.selection import (
-    Row,
-    View,
-    page_of,
-    rows_of,
-    select_rows,
-    ticked_answers,
-    toggled_after,
-    toggled_for_all,
-)
+from web.pages.selection import View, page_of, select_matches
+from web.pages.ticks import ticked_answers, toggled_after, toggled_for_all
 from web.pages.uploads import read_uploads
-from web.rendering import Renderer
+from web.rendering import Renderer, is_fragment
 from web.services import Services
 
-FRAGMENT_HEADERS: Final = ("x-passerelle-fragment", "hx-request")
 NO_STORE: Final = {"cache-control": "no-store"}
+NOBODY_CHOSEN: Final = N_("Nobody is chosen for this file yet, so there is none: tick somebody first.")
 
 
 @get("/results", include_in_schema=False)
@@ -56,7 +55,7 @@ async def results(
     queries = form.queries + (read.people if read else [])
     pair_limiter.take(client_keys.key_of(request.scope), max(1, len(queries))).check()
     async with services.large_matches:
-        matches = await services.lookup.match(queries)
+        matches = await services.lookup.match(queries, with_evidence=False)
         return await asyncio.to_thread(
             _answer, request, renderer, form, _Asked(len(queries), _notices(read)), matches
         )
@@ -74,7 +73,6 @@ class _Found(msgspec.Struct, frozen=True):
 
     asked: _Asked
     matches: list[Match]
-    rows: list[Row]
     view: View
 
 
@@ -85,41 +83,42 @@ def _answer(
     asked: _Asked,
     matches: list[Match],
 ) -> Response[Any]:
-    rows = rows_of(matches, form.view.toggled)
-    view = _after_ticks(rows, form)
-    if view.toggled != form.view.toggled:
-        rows = rows_of(matches, view.toggled)
-    if form.action is Action.CSV:
-        return _download(mastodon_csv(ticked_answers(rows)).encode(), "text/csv", "passerelle-mastodon.csv")
-    if form.action is Action.JSON:
-        return _download(accounts_json(ticked_answers(rows)), MediaType.JSON, "passerelle.json")
-    return _results_page(request, renderer, _Found(asked, matches, rows, view))
+    view = msgspec.structs.replace(form.view, toggled=_toggled(matches, form))
+    chosen = ticked_answers(matches, view.toggled)
+    if form.action is Action.JSON and chosen:
+        return _download(accounts_json(chosen), MediaType.JSON, "passerelle.json")
+    if form.action is Action.CSV and (accounts := mastodon_accounts(chosen)):
+        file = mastodon_file(accounts)
+        return _download(file.content, file.media_type, file.name)
+    if form.action in {Action.JSON, Action.CSV}:
+        asked = msgspec.structs.replace(asked, notices=[NOBODY_CHOSEN])
+    return _results_page(request, renderer, _Found(asked, matches, view))
 
 
-def _after_ticks(rows: list[Row], form: ResultsForm) -> View:
+def _toggled(matches: list[Match], form: ResultsForm) -> frozenset[str]:
+    """The ticks that differ from ours once the form has done what it asks."""
     view = form.view
     if form.action in {Action.TICK_ALL, Action.TICK_NONE}:
         tick = form.action is Action.TICK_ALL
-        toggled = toggled_for_all(select_rows(rows, view), view, tick=tick)
-    else:
-        toggled = toggled_after(rows, view, form.shown, form.ticked)
-    return msgspec.structs.replace(view, toggled=toggled)
+        return toggled_for_all(select_matches(matches, view), view.toggled, tick=tick)
+    return toggled_after(matches, view.toggled, form.shown, form.ticked)
 
 
 def _results_page(request: Request[Any, Any, Any], renderer: Renderer, found: _Found) -> Response[Any]:
-    is_fragment = any(request.headers.get(name) for name in FRAGMENT_HEADERS)
-    chosen = ticked_answers(found.rows)
+    chosen = ticked_answers(found.matches, found.view.toggled)
     return renderer.page(
         request,
-        "_results.html" if is_fragment else "results.html",
+        "_results.html" if is_fragment(request) else "results.html",
         headers=NO_STORE,
         view=found.view,
-        page=page_of(select_rows(found.rows, found.view), found.view.page),
+        page=page_of(select_matches(found.matches, found.view), found.view),
         asked=found.asked.count,
         notices=found.asked.notices,
-        found=len(found.rows),
+        found=len(found.matches),
         chosen=len(chosen),
-        chosen_mastodon=sum(answer.mapping.network is Network.MASTODON for answer in chosen),
+        mastodon_files=number_of_files(mastodon_accounts(chosen)),
+        mastodon_max_rows=MASTODON_CSV_MAX_ROWS,
+        has_mastodon=_has_mastodon(found.matches),
         lists=_lists_in(found.matches),
         pairs="\n".join(format_lines(match.query for match in found.matches)),
         toggled=" ".join(sorted(found.view.toggled)),
@@ -138,9 +137,18 @@ def _notices(read: Archive | None) -> list[str]:
 def _lists_in(matches: list[Match]) -> Lists:
     """The lists that anybody found stands on: a filter for one list alone would be no choice."""
     found = Lists.NONE
-    for match in matches:
-        found |= match.query.lists
+    for lists in {match.query.lists for match in matches}:
+        found |= lists
     return found
+
+
+def _has_mastodon(matches: list[Match]) -> bool:
+    """Whether anybody could be chosen for Mastodon's file."""
+    return any(
+        answer.mapping.network is Network.MASTODON and not answer.disputed
+        for match in matches
+        for answer in match.answers
+    )
 
 
 def _download(content: bytes, media_type: str, name: str) -> Response[Any]:

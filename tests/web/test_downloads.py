@@ -1,0 +1,88 @@
+"""What the results page hands out: exactly what is chosen, in files that Mastodon takes."""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import httpx
+import pytest
+
+from directory.exports import MASTODON_CSV_MAX_ROWS
+from tests.harness.instance import RunningInstance, running_instance
+from tests.harness.mappings import bluesky, mastodon
+
+CROWD: Final = MASTODON_CSV_MAX_ROWS + 1
+
+
+async def fill(instance: RunningInstance) -> None:
+    """Two people on both networks, one on Bluesky alone, and more on Mastodon than one file takes."""
+    pairs = [make(f"both{number}", number) for number in (1, 2) for make in (bluesky, mastodon)]
+    crowd = [mastodon(f"m{number}", 100_000 + number) for number in range(CROWD)]
+    await instance.mappings().add([*pairs, bluesky("blue", 3), *crowd])
+
+
+@pytest.fixture(scope="module")
+def instance(module_dsn: str) -> Iterator[RunningInstance]:
+    with running_instance(module_dsn, fill=fill) as running:
+        yield running
+
+
+def ask(client: httpx.Client, x_ids: Iterable[int], **fields: str) -> httpx.Response:
+    """The results form, sent as the page without JavaScript sends it."""
+    pairs = "\n".join(f"{x_id},,f" for x_id in x_ids)
+    parts = {name: (None, value) for name, value in ({"pairs": pairs} | fields).items()}
+    answer = client.post("/results", files=parts, headers={"accept-language": "en"})
+    assert answer.status_code == 200
+    return answer
+
+
+def test_json_is_what_is_chosen_and_nothing_more(client: httpx.Client) -> None:
+    """It was called "Download all" and left out whoever was not ticked."""
+    page = ask(client, [1, 2, 3]).text
+    assert "Download the chosen accounts as JSON" in page
+    unticked = {"shown": "1.b 1.m 2.b 2.m 3.b", "tick": "2.m", "do": "json"}
+    (account,) = ask(client, [1, 2, 3], **unticked).json()
+    assert account["handle"] == "both2@social.example"
+    assert len(ask(client, [1, 2, 3], do="json").json()) == 5
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_nobody_chosen_is_a_sentence_and_no_empty_file(client: httpx.Client, form: str) -> None:
+    answer = ask(client, [1, 2], shown="1.b 1.m 2.b 2.m", do=form)
+    assert "Nobody is chosen for this file yet" in answer.text
+    assert "content-disposition" not in answer.headers
+
+
+def test_a_hint_ticked_by_hand_can_be_downloaded_at_once(client: httpx.Client) -> None:
+    """The button was off until the page was asked for again."""
+    page = ask(client, [1], shown="1.b 1.m").text
+    assert "0 accounts are chosen" in page
+    assert "disabled>" not in page.split('value="csv"')[1].split("</button>")[0]
+    assert "disabled" in ask(client, [3]).text.split('value="csv"')[1].split("</button>")[0]
+
+
+def test_a_list_too_long_for_mastodon_comes_in_files_it_takes(client: httpx.Client) -> None:
+    """One file of more than 20,000 rows was offered, and Mastodon refuses that as a whole."""
+    x_ids = range(100_000, 100_000 + CROWD)
+    page = ask(client, x_ids).text
+    assert "Download for Mastodon (2 CSV files)" in page
+    assert page.count("Mastodon takes at most 20,000 accounts a file") == 1
+    assert "a file, so you get a ZIP" not in ask(client, [1, 2]).text
+    answer = ask(client, x_ids, do="csv")
+    assert answer.headers["content-type"] == "application/zip"
+    assert answer.headers["content-disposition"] == 'attachment; filename="passerelle-mastodon.zip"'
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as packed:
+        rows = [
+            row
+            for name in packed.namelist()
+            for row in csv.DictReader(io.StringIO(packed.read(name).decode()))
+        ]
+    assert len({row["Account address"] for row in rows}) == len(rows) == CROWD
+
+
+def test_the_chosen_of_all_pages_are_in_the_file(client: httpx.Client) -> None:
+    asked = ask(client, range(100_000, 100_120), do="json", page="2")
+    assert len(json.loads(asked.content)) == 120
