@@ -26,12 +26,10 @@ from web.middleware.caching import CachingMiddleware
 from web.middleware.headers import HeadersMiddleware
 from web.middleware.rate_limit import ClientKeys, RateLimiter, RateLimitMiddleware
 from web.pages import about, home, person, results
+from web.pages.uploads import max_form_bytes
 from web.rendering import STATIC_FOLDER, Renderer
 from web.services import Services
 from web.version import VERSION
-
-FORM_OVERHEAD_BYTES = 14_000_000
-"""What the results form carries beside uploads: people and ticks."""
 
 T = TypeVar("T")
 
@@ -93,7 +91,7 @@ def _routes(services: Services) -> list[ControllerRouterHandler]:
     forms = Router(
         "/",
         route_handlers=[results.results],
-        request_max_body_size=services.settings.upload_max_mb * 1_000_000 + FORM_OVERHEAD_BYTES,
+        request_max_body_size=max_form_bytes(services.settings),
     )
     routes: list[ControllerRouterHandler] = [api, forms, webfinger, _static()]
     routes += [instance_api.nodeinfo_links, instance_api.nodeinfo, instance_api.healthz, instance_api.readyz]

@@ -16,6 +16,12 @@ from web.language import LANGUAGES, PARAMETER, catalogue, language_of, locale_of
 from web.targets import profile_url
 
 STATIC_FOLDER: Final = Path(str(files("web") / "static"))
+FRAGMENT_HEADERS: Final = ("x-passerelle-fragment", "hx-request")
+
+
+def is_fragment(request: Request[Any, Any, Any]) -> bool:
+    """Whether a script asks for a part to put into the page that is there."""
+    return any(request.headers.get(name) for name in FRAGMENT_HEADERS)
 
 
 class Renderer:

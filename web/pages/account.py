@@ -14,6 +14,7 @@ from directory.members.accounts import AccountNetwork, LinkedAccount
 from directory.members.consents import PRESENT_VERSION, Consent, ConsentKind
 from directory.members.errors import ConsentOutdated
 from directory.members.export import export_name
+from directory.queries import Lists
 from web.auth.desk import NO_STORE, Desk, SignedIn
 from web.auth.signed_in import Asked
 
@@ -64,6 +65,7 @@ async def account(
         publications=await members.publishing.list_of(me.member),
         now=desk.services.clock.now(),
         consents=[ConsentRow(kind, PRESENT_VERSION[kind], held.get(kind)) for kind in ASKED_CONSENTS],
+        people_kept=(await members.follow_lists.sizes(me.member)).get(Lists.FOLLOWING, 0),
         sessions=await members.signing_in.sessions(me.member),
         this_session=me.session,
         my_page=f"{desk.base_url}/m/{on_page[0].handle.lower()}" if on_page else "",

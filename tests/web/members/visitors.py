@@ -9,7 +9,7 @@ import httpx
 
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_mastodon.visitor import agree
-from tests.harness.fake_x import FakeAccount, FakeX
+from tests.harness.fake_x import FakeAccount, FakePost, FakeX
 from tests.peers.consent import consent
 from tests.peers.pds import Account, Pds
 from tests.web.members.instance import MemberInstance
@@ -77,13 +77,22 @@ class Visitor:
         sent = self.send("/account/publish", "/account/publish", **{choice[1]: choice[2], "consent": "1"})
         assert sent.status_code == 303, sent.text
 
-    def prove(self, x: FakeX, author: FakeAccount) -> None:
-        """Posts the sentence, hands it in, and waits for the worker."""
-        page = self.get("/account/prove?new=true").text
-        sentence, challenge = _SENTENCE.search(page), _CHALLENGE.search(page)
-        assert sentence is not None
+    def prove(self, x: FakeX, author: FakeAccount) -> str:
+        """Posts the sentence, hands it in, and waits for the worker; the sentence."""
+        sentence = self.sentence()
+        self.hand_in(x.post(author, sentence))
+        return sentence
+
+    def sentence(self) -> str:
+        """What is to be posted now."""
+        found = _SENTENCE.search(self.get("/account/prove?new=true").text)
+        assert found is not None
+        return unescape(found[1])
+
+    def hand_in(self, post: FakePost) -> None:
+        """Has a post held against the sentence of now, by the worker."""
+        challenge = _CHALLENGE.search(self.get("/account/prove?new=true").text)
         assert challenge is not None
-        post = x.post(author, unescape(sentence[1]))
         sent = self.send(
             "/account/prove?new=true", "/account/prove", challenge=challenge[1], post_url=post.url
         )

@@ -1,0 +1,128 @@
+"""The list that a member lets us keep: agreed to first, read from an archive, replaced, deleted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.harness.browser import chromium_fixture
+from tests.harness.fake_mastodon.internet import FakeInternet
+from tests.harness.fake_x import FakeX
+from tests.web.archives import FILES, following, write_zip, zip_bytes
+from tests.web.members.instance import MemberInstance, member_instance
+from tests.web.members.visitors import SAME_ORIGIN, Visitor
+from tests.web.members.worlds import client_of, enrol, fetch
+
+PATH = "/account/list"
+
+chromium = chromium_fixture()
+
+
+@pytest.fixture(scope="module")
+def instance(module_dsn: str, data: Path, internet: FakeInternet, x: FakeX) -> Iterator[MemberInstance]:
+    with member_instance(module_dsn, data, x=x, open_client=client_of(internet)) as running:
+        yield running
+
+
+@pytest.fixture
+def member(
+    instance: MemberInstance, internet: FakeInternet, request: pytest.FixtureRequest
+) -> Iterator[Visitor]:
+    with Visitor(instance) as visitor:
+        visitor.sign_in_at_mastodon(internet, enrol(internet, request.node.name[5:35]))
+        yield visitor
+    fetch(instance, "DELETE FROM follow_list")
+
+
+def bring(visitor: Visitor, name: str, content: str | bytes, **headers: str) -> httpx.Response:
+    """Sends a file as a browser without script does."""
+    return visitor.client.post(
+        PATH,
+        data={"form_token": visitor.form_token(PATH)},
+        files={"files": (name, content)},
+        headers=SAME_ORIGIN | headers,
+    )
+
+
+def kept(instance: MemberInstance) -> list[list[tuple[int, str]]]:
+    rows = fetch(instance, "SELECT x_ids, x_handles FROM follow_list ORDER BY kept_at")
+    return [list(zip(row["x_ids"], row["x_handles"], strict=True)) for row in rows]
+
+
+def test_only_whom_they_followed_is_kept_and_gone_when_they_no_longer_agree(
+    instance: MemberInstance, member: Visitor
+) -> None:
+    assert "drop" not in member.get(PATH).text  # nothing to bring before they agree
+    assert member.send(PATH, f"{PATH}/consent", version="1").status_code == 303
+    answer = bring(member, "twitter.zip", zip_bytes(FILES))
+    assert (answer.status_code, answer.headers["location"]) == (303, PATH)
+    assert kept(instance) == [[(11, "bob"), (12, ""), (13, "")]]
+    assert "3 people are kept" in member.get(PATH).text
+    assert "3 people are kept." in member.get("/account").text
+
+    bring(member, "following.js", following("21"))
+    assert kept(instance) == [[(21, "")]]
+    member.send("/account", "/account/consents/2", version="1", answer="no")
+    assert kept(instance) == []
+
+
+def test_the_list_is_deleted_and_another_may_be_brought(instance: MemberInstance, member: Visitor) -> None:
+    member.send(PATH, f"{PATH}/consent", version="1")
+    bring(member, "following.js", following("21"))
+    member.send(PATH, f"{PATH}/delete")
+    assert kept(instance) == []
+    assert "No list is kept yet" in member.get(PATH).text
+    bring(member, "following.js", following("22"))
+    assert kept(instance) == [[(22, "")]]
+
+
+def test_an_archive_that_names_nobody_they_followed_takes_no_list_away(
+    instance: MemberInstance, member: Visitor
+) -> None:
+    member.send(PATH, f"{PATH}/consent", version="1")
+    bring(member, "following.js", following("21"))
+    answer = bring(member, "block.js", FILES["data/block.js"])
+    assert answer.status_code == 200
+    assert "so nothing was changed" in answer.text
+    answer = bring(member, "following.js", "window.YTD.following.part0 = [{")
+    assert answer.status_code == 400
+    assert kept(instance) == [[(21, "")]]
+
+
+def test_nothing_is_kept_without_consent(instance: MemberInstance, member: Visitor) -> None:
+    """Attack: a form sent past the page would keep a list that nobody agreed to."""
+    token = member.form_token(PATH)
+    answer = member.client.post(PATH, data={"form_token": token, "pairs": "11,bob,f\n"}, headers=SAME_ORIGIN)
+    assert answer.status_code == 409
+    assert kept(instance) == []
+
+
+def test_another_site_keeps_nothing(instance: MemberInstance, member: Visitor) -> None:
+    """Attack: a page elsewhere sends a list of its own from the browser of a member."""
+    member.send(PATH, f"{PATH}/consent", version="1")
+    pairs = {"pairs": "11,bob,f\n"}
+    assert member.client.post(PATH, data=pairs, headers=SAME_ORIGIN).status_code == 403
+    signed = pairs | {"form_token": member.form_token(PATH)}
+    assert member.client.post(PATH, data=signed, headers={"sec-fetch-site": "cross-site"}).status_code == 403
+    assert kept(instance) == []
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_archive_is_read_in_the_browser(
+    instance: MemberInstance, member: Visitor, chromium: Browser, tmp_path: Path
+) -> None:
+    member.send(PATH, f"{PATH}/consent", version="1")
+    context = await chromium.new_context(base_url=instance.url)
+    await context.add_cookies(
+        [{"name": name, "value": value, "url": instance.url} for name, value in member.client.cookies.items()]
+    )
+    page = await context.new_page()
+    await page.goto(PATH)
+    await page.get_by_label("The ZIP from X, or files of it").set_input_files(write_zip(tmp_path))
+    await expect(page.locator("#results h2")).to_have_text("3 people are kept")
+    assert kept(instance) == [[(11, "bob"), (12, ""), (13, "")]]
+    await page.get_by_role("button", name="Delete the list").click()
+    await expect(page.locator("#results h2")).to_have_text("No list is kept yet")
+    await context.close()
