@@ -11,15 +11,17 @@ from typing import Final, TypeVar
 
 import structlog
 
+from deploy.links import LinkLooks
 from deploy.looks import Looks
 from directory.clock import Clock
 from directory.members.accounts import AccountNetwork
 from directory.members.challenges import ProofJob
 from directory.members.housekeeping import STEP, Housekeeping
+from directory.members.linking import Linking
+from directory.members.links import LinkJob
 from directory.members.permissions import Permissions
 from directory.members.proving import Proving
 from directory.members.tokens import Revocation
-from directory.networks.http import GuardedClient
 from directory.networks.mastodon.sign_in import MastodonSignIn
 from directory.networks.port import SignIn, TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn, SignInError
@@ -48,7 +50,8 @@ class JobParts:
     permissions: Permissions
     networks: Mapping[AccountNetwork, SignIn]
     mastodon: MastodonSignIn
-    http: GuardedClient
+    linking: Linking
+    links: LinkLooks
     housekeeping: Housekeeping
 
 
@@ -57,11 +60,15 @@ class Jobs:
 
     def __init__(self, parts: JobParts) -> None:
         self._parts = parts
-        self._looks = Looks(parts.checker, parts.used, parts.networks, parts.mastodon, parts.http)
+        self._looks = Looks(parts.checker, parts.used, parts.networks, parts.mastodon, parts.links)
 
     async def check_posts(self) -> int:
         """Posts that members handed in."""
         return await _each(await self._parts.proving.claim_due(CLAIMED_AT_ONCE), self._check_post)
+
+    async def check_links(self) -> int:
+        """Profiles that are to link to their member's page."""
+        return await _each(await self._parts.linking.claim_due(CLAIMED_AT_ONCE), self._check_links)
 
     async def look_again(self) -> int:
         """Published accounts whose proof is to be seen again."""
@@ -92,6 +99,15 @@ class Jobs:
             await self._parts.proving.release(job)
             raise
         await self._parts.proving.record(job, result)
+
+    async def _check_links(self, job: LinkJob) -> None:
+        """The same for links."""
+        try:
+            seen = await self._parts.links.look(job)
+        except asyncio.CancelledError:
+            await self._parts.linking.release(job)
+            raise
+        await self._parts.linking.record(job, seen)
 
     async def _look_again(self, job: RecheckJob) -> None:
         outcome = await self._looks.look(job, self._parts.clock)

@@ -1,45 +1,43 @@
-"""Looking again at what was proven: a post on X, a handle of today, a Mastodon account that moved."""
+"""Looking again at what was proven: a post on X, a link, a handle of today, a Mastodon account that moved."""
 
 from collections.abc import Mapping
 
-import msgspec
-
+from deploy.links import LinkLooks
 from directory.clock import Clock
 from directory.errors import InvalidIdentifier
-from directory.identifiers import Acct
-from directory.mappings import EvidenceKind
+from directory.identifiers import Acct, ActorUri, TargetHandle, TargetId
 from directory.members.accounts import ID_EVIDENCE, AccountNetwork, LinkedAccount
 from directory.members.rechecks import (
-    Doubtful,
+    POST_EVIDENCE,
     Held,
     Lapsed,
     Moved,
     Outcome,
+    Unlinked,
+    doubted,
     health_of,
+    is_by_link_alone,
     outcome_of,
+    rests_on_link,
     unreachable,
 )
-from directory.networks.errors import NetworkError
-from directory.networks.http import GuardedClient
 from directory.networks.mastodon.identity import Identity
+from directory.networks.mastodon.moved import NotForStrangers
 from directory.networks.mastodon.sign_in import MastodonSignIn
 from directory.networks.port import SignIn
-from directory.networks.sign_in_errors import AccountNotFound, IdentityMismatch, SignInError
+from directory.networks.sign_in_errors import (
+    AccountNotFound,
+    IdentityMismatch,
+    ServerUnreachable,
+    SignInError,
+)
 from directory.proofs.post_url import XPostId, parse_post_url
 from directory.proofs.reasons import UnreachableReason
-from directory.proofs.results import CheckResult, Unreachable, Verified
-from directory.proofs.schedule import CONFIRM_AFTER, DELETED_LAPSES_AFTER, ProofState, after_recheck
+from directory.proofs.results import CheckResult, Linked, LinkResult, Refuted, Unreachable, Verified
+from directory.proofs.schedule import CONFIRM_AFTER, DELETED_LAPSES_AFTER, after_recheck
 from directory.proofs.x_post import PostChecker
 from directory.store.rechecks import RecheckJob
 from directory.store.used_challenges import UsedChallengeStore
-
-_ACTIVITY = "application/activity+json"
-_POST_EVIDENCE = frozenset({EvidenceKind.X_POST_ID, EvidenceKind.X_POST_HANDLE})
-
-
-class _Aliases(msgspec.Struct):
-    id: str
-    alsoKnownAs: list[str] | str = []
 
 
 class Looks:
@@ -51,13 +49,13 @@ class Looks:
         used: UsedChallengeStore,
         networks: Mapping[AccountNetwork, SignIn],
         mastodon: MastodonSignIn,
-        http: GuardedClient,
+        links: LinkLooks,
     ) -> None:
         self._checker = checker
         self._used = used
         self._networks = networks
         self._mastodon = mastodon
-        self._http = http
+        self._links = links
 
     async def look(self, job: RecheckJob, clock: Clock) -> Outcome:
         """What became of an account since it was last seen."""
@@ -66,11 +64,13 @@ class Looks:
         return await self._look_at_target(job, clock)
 
     async def _look_at_x(self, account: LinkedAccount, clock: Clock) -> Outcome:
-        result = await self._recheck_post(account)
+        result = await self._recheck_x(account)
         health = after_recheck(health_of(account), result, clock.now(), str(account.id))
-        return outcome_of(health, result.evidence if isinstance(result, Verified) else None)
+        return outcome_of(health, result.evidence if isinstance(result, Verified | Linked) else None)
 
-    async def _recheck_post(self, account: LinkedAccount) -> CheckResult:
+    async def _recheck_x(self, account: LinkedAccount) -> CheckResult | LinkResult:
+        if is_by_link_alone(account):
+            return await self._links.look_again(account)
         post = _post_of(account)
         challenge = await self._used.find(account.member, post.value) if post is not None else None
         if post is None or challenge is None:
@@ -82,47 +82,51 @@ class Looks:
         account, now = job.account, clock.now()
         if account.target is None:
             return unreachable(account, job.attempt, now)
-        account_id, handle = account.target
+        account_id, last = account.target
         try:
-            if isinstance(handle, Acct):
-                moved = await self._moved(account, handle)
-                if moved is not None:
-                    return moved
-            return Held(str(await self._networks[account.network].current_handle(account_id, handle)))
+            handle = await self._networks[account.network].current_handle(account_id, last)
         except (AccountNotFound, IdentityMismatch):
-            # Nothing is taken back on one look: a server may be misconfigured for a day.
-            since = account.health_since if account.health is ProofState.IN_DOUBT else None
-            if since is not None and now - since >= DELETED_LAPSES_AFTER:
-                return Lapsed()
-            return Doubtful(ProofState.IN_DOUBT, since or now, now + CONFIRM_AFTER)
+            return doubted(account, now, DELETED_LAPSES_AFTER) or Lapsed()
         except SignInError:
             return unreachable(account, job.attempt, now)
-
-    async def _moved(self, account: LinkedAccount, acct: Acct) -> Moved | None:
-        """Where to, if both accounts say so. Raises SignInError."""
-        there: Identity | None = await self._mastodon.moved_to(acct)
-        if there is None or not await self._names_back(there, account.account_id):
-            return None
-        return Moved(there.actor, there.acct)
-
-    async def _names_back(self, there: Identity, former: str) -> bool:
-        """Whether the new account names the old one as its own too: nobody can be made the home of strangers.
-
-        A server that shows actors to none but other servers leaves that open: the member signs in there.
-        """
         try:
-            answer = await self._http.get(str(there.actor), headers={"accept": _ACTIVITY})
-            document = answer.expect(200).parse(_Aliases)
-        except NetworkError:
-            return False
-        aliases = [document.alsoKnownAs] if isinstance(document.alsoKnownAs, str) else document.alsoKnownAs
-        return document.id == str(there.actor) and former in aliases
+            moved = await self._moved(account_id, handle)
+        except ServerUnreachable:
+            return unreachable(account, job.attempt, now)
+        return moved or await self._look_at_link(job, str(handle), clock)
+
+    async def _moved(self, account_id: TargetId, handle: TargetHandle) -> Moved | None:
+        """Where to, if both accounts say so. A move to what cannot be believed is none: the account is there
+        still. Raises ServerUnreachable, where asking again may help."""
+        if not isinstance(account_id, ActorUri) or not isinstance(handle, Acct):
+            return None
+        try:
+            there = await self._mastodon.moved_to(Identity(account_id, handle))
+        except NotForStrangers:
+            return None
+        except ServerUnreachable:
+            raise
+        except SignInError:
+            return None
+        return Moved(there.actor, there.acct) if there is not None else None
+
+    async def _look_at_link(self, job: RecheckJob, handle: str, clock: Clock) -> Outcome:
+        """An account that is there as it was. Where its link was seen once, it is looked at as well."""
+        account = job.account
+        if not rests_on_link(account):
+            return Held(handle)
+        seen = await self._links.look_again(account)
+        if isinstance(seen, Linked):
+            return Held(handle, seen.evidence)
+        if isinstance(seen, Refuted):
+            return doubted(account, clock.now(), CONFIRM_AFTER) or Unlinked(handle)
+        return unreachable(account, job.attempt, clock.now())
 
 
 def _post_of(account: LinkedAccount) -> XPostId | None:
     """The post that proves an X account, the newest first."""
     for item in account.evidence:
-        if item.kind in _POST_EVIDENCE and item.ref is not None:
+        if item.kind in POST_EVIDENCE and item.ref is not None:
             try:
                 return parse_post_url(item.ref)
             except InvalidIdentifier:

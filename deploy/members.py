@@ -10,6 +10,7 @@ import structlog
 
 from deploy.database import data_folder
 from deploy.jobs import JobParts, Jobs
+from deploy.links import LinkLooks
 from deploy.worker import Worker
 from directory.clock import Clock
 from directory.members.accounts import AccountNetwork
@@ -17,6 +18,7 @@ from directory.members.consenting import Consenting
 from directory.members.housekeeping import Housekeeping, Stores
 from directory.members.kept_apps import KeptApps
 from directory.members.leaving import Leaving
+from directory.members.linking import Linking
 from directory.members.membership import Membership
 from directory.members.permissions import Permissions
 from directory.members.proving import Proving
@@ -38,6 +40,7 @@ from directory.networks.http import GuardedClient, user_agent
 from directory.networks.mastodon.apps import Apps
 from directory.networks.mastodon.sign_in import MastodonSignIn
 from directory.networks.port import SignIn
+from directory.proofs.profile_link import LinkChecker
 from directory.proofs.x_oauth import XKey, XSignIn
 from directory.proofs.x_post import PostChecker, XSources
 from directory.publishing import Publishing
@@ -48,7 +51,9 @@ from directory.store.consents import ConsentStore
 from directory.store.database import Database
 from directory.store.erasures import ErasureStore
 from directory.store.exports import ExportStore
+from directory.store.link_checks import LinkCheckStore
 from directory.store.mastodon_apps import MastodonAppStore
+from directory.store.member_pages import MemberPageStore
 from directory.store.members import MemberStore
 from directory.store.proof_checks import ProofCheckStore
 from directory.store.publications import PublicationStore
@@ -141,7 +146,17 @@ def _build(  # noqa: PLR0913 - the parts that everything is made of
     mastodon = MastodonSignIn(http, apps)
     permissions = Permissions(TokenStore(database), RevocationStore(database), vault, clock)
     proving = Proving(people, challenges, checks, vault, clock)
-    stores = Stores(sign_ins, sessions, challenges, claims, consents, publications)
+    link_checks = LinkCheckStore(database)
+    stores = Stores(sign_ins, sessions, challenges, claims, consents, publications, link_checks)
+    fxtwitter = settings.x_fxtwitter or None
+    linking = Linking(
+        MemberPageStore(database),
+        link_checks,
+        clock,
+        base_url=settings.base_url,
+        is_offered=fxtwitter is not None,
+    )
+    dids = DidResolver(http, plc_url=settings.plc_url, allow_loopback=settings.allow_loopback)
     networks: dict[AccountNetwork, SignIn] = {
         AccountNetwork.BLUESKY: bluesky,
         AccountNetwork.MASTODON: mastodon,
@@ -157,7 +172,8 @@ def _build(  # noqa: PLR0913 - the parts that everything is made of
                 permissions=permissions,
                 networks=networks,
                 mastodon=mastodon,
-                http=http,
+                linking=linking,
+                links=LinkLooks(LinkChecker(http, clock), linking, dids, fxtwitter),
                 housekeeping=Housekeeping(stores, clock),
             )
         )
@@ -167,6 +183,7 @@ def _build(  # noqa: PLR0913 - the parts that everything is made of
         signing_in=SigningIn(sign_ins, sessions, vault, clock),
         permissions=permissions,
         proving=proving,
+        linking=linking,
         publishing=Publishing(people, publications, clock, log_origin(settings)),
         consenting=Consenting(consents, clock),
         leaving=Leaving(ExportStore(database), ErasureStore(database), clock, settings.domain),

@@ -45,7 +45,11 @@ class Worker:
         seldom = tidy = 0.0
         while not self._stopping:
             self._due.clear()
-            jobs: list[Callable[[], Awaitable[int]]] = [self._jobs.check_posts, self._jobs.revoke]
+            jobs: list[Callable[[], Awaitable[int]]] = [
+                self._jobs.check_posts,
+                self._jobs.check_links,
+                self._jobs.revoke,
+            ]
             if loop.time() >= seldom:
                 jobs.append(self._jobs.look_again)
                 seldom = loop.time() + SELDOM_EVERY_S
@@ -56,7 +60,8 @@ class Worker:
 
     async def drain(self) -> None:
         """Does all that is due now, once: for commands and tests."""
-        for job in (self._jobs.check_posts, self._jobs.revoke, self._jobs.look_again):
+        jobs = self._jobs
+        for job in (jobs.check_posts, jobs.check_links, jobs.revoke, jobs.look_again):
             while await job():
                 pass
         await self._jobs.tidy()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from directory.members.accounts import AccountNetwork
 from directory.members.consenting import Consenting
 from directory.members.leaving import Leaving
+from directory.members.linking import Linking
 from directory.members.membership import Membership
 from directory.members.permissions import Permissions
 from directory.members.proving import Proving
@@ -25,6 +26,7 @@ class MemberServices:
     signing_in: SigningIn
     permissions: Permissions
     proving: Proving
+    linking: Linking
     publishing: Publishing
     consenting: Consenting
     leaving: Leaving

@@ -104,6 +104,12 @@ class ChallengeClosed(MemberError):
     code = "challenge-closed"
 
 
+class NoPage(MemberError):
+    """The member's page shows no account that could link back to it."""
+
+    code = "no-page"
+
+
 class TooManyAttempts(MemberError):
     """Too many posts or sentences in one day: it can go on tomorrow."""
 

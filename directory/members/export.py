@@ -16,6 +16,7 @@ from directory.members.accounts import LinkedAccount
 from directory.members.challenges import ProofCheck
 from directory.members.consents import Consent
 from directory.members.kept_lists import LIST_NAMES, KeptList
+from directory.members.links import LinkCheck
 from directory.members.publications import Publication
 from directory.members.tokens import Token
 from directory.store.challenges import ChallengeRow
@@ -55,6 +56,7 @@ def documents(data: MemberData, instance: str, now: datetime) -> dict[str, Docum
         "consents.json": [_consent(consent) for consent in data.consents],
         "permissions.json": [_permission(token, data.accounts) for token in data.permissions],
         "proofs.json": [_proof(challenge, data.checks) for challenge in data.challenges],
+        "links.json": [_page(data.page_code, data.link_checks)] if data.page_code is not None else [],
         "sessions.json": [
             {"browser": session.label, "began_at": session.created, "last_used_at": session.used_at}
             for session in data.sessions
@@ -152,6 +154,21 @@ def _check(check: ProofCheck) -> dict[str, Any]:
     return {
         "post": str(check.post_id),
         "handed_in_at": check.created,
+        "state": check.state.label,
+        "attempts": check.attempts,
+        "finished_at": check.finished_at,
+        "reason": check.reason,
+    }
+
+
+def _page(code: str, checks: list[LinkCheck]) -> dict[str, Any]:
+    return {"page": f"/m/{code}", "checks": [_link_check(check) for check in checks]}
+
+
+def _link_check(check: LinkCheck) -> dict[str, Any]:
+    return {
+        "x_handle": str(check.x_handle),
+        "asked_at": check.created,
         "state": check.state.label,
         "attempts": check.attempts,
         "finished_at": check.finished_at,

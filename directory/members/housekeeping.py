@@ -8,6 +8,7 @@ from directory.clock import Clock
 from directory.store.challenges import ChallengeStore
 from directory.store.claims import ClaimStore
 from directory.store.consents import ConsentStore
+from directory.store.link_checks import LinkCheckStore
 from directory.store.publications import PublicationStore
 from directory.store.sessions import SessionStore
 from directory.store.sign_ins import SignInStore
@@ -25,6 +26,7 @@ class Stores(msgspec.Struct, frozen=True):
     claims: ClaimStore
     consents: ConsentStore
     publications: PublicationStore
+    link_checks: LinkCheckStore
 
 
 class Housekeeping:
@@ -43,5 +45,6 @@ class Housekeeping:
             "challenges": await stores.challenges.purge(now),
             "consents": await stores.consents.end_expired(now, STEP),
             "publications": await stores.publications.drop_expired(now, STEP),
+            "link_checks": await stores.link_checks.purge(now, STEP),
             "claims": await stores.claims.settle_unopposed(now, STEP),
         }

@@ -10,14 +10,22 @@ from typing import Final
 import msgspec
 
 from directory.identifiers import Acct, ActorUri, XHandle
-from directory.mappings import Evidence
+from directory.mappings import Evidence, EvidenceKind
 from directory.members.accounts import ID_EVIDENCE, AccountNetwork, LinkedAccount
-from directory.proofs.schedule import RECHECK_EVERY, RECHECK_SPREAD, RECHECKABLE, ProofHealth, ProofState
+from directory.proofs.schedule import (
+    CONFIRM_AFTER,
+    RECHECK_EVERY,
+    RECHECK_SPREAD,
+    ProofHealth,
+    ProofState,
+)
 
 RECHECK_LEASE: Final = timedelta(minutes=10)
 """How long a worker has for one look; after that another may take it."""
 FIRST_DELAY: Final = timedelta(hours=1)
 MAX_DELAY: Final = timedelta(days=7)
+POST_EVIDENCE: Final = frozenset({EvidenceKind.X_POST_ID, EvidenceKind.X_POST_HANDLE})
+"""What can be seen again as a post on X."""
 _SPREAD_STEPS: Final = 1_000
 
 
@@ -40,6 +48,13 @@ class Lapsed(msgspec.Struct, frozen=True):
     """It was seen, and confirmed, not to be so any more: what was published of it is withdrawn."""
 
 
+class Unlinked(msgspec.Struct, frozen=True):
+    """The account is still theirs, under this handle, and its profile was seen, and seen again, not to link to
+    their page any more: what rests on that link is withdrawn."""
+
+    handle: str
+
+
 class Moved(msgspec.Struct, frozen=True):
     """A Mastodon account names another as its new home, and that one names the old: both were seen."""
 
@@ -47,7 +62,7 @@ class Moved(msgspec.Struct, frozen=True):
     acct: Acct
 
 
-Outcome = Held | Doubtful | Lapsed | Moved
+Outcome = Held | Doubtful | Lapsed | Unlinked | Moved
 
 
 def next_look_at(account: LinkedAccount, now: datetime) -> datetime | None:
@@ -56,11 +71,34 @@ def next_look_at(account: LinkedAccount, now: datetime) -> datetime | None:
 
     None where we cannot look by ourselves: the proof then runs out, unless the member renews it.
     """
-    kinds = {item.kind for item in account.evidence}
-    if account.is_lapsed or (account.network is AccountNetwork.X and not kinds & RECHECKABLE):
+    if account.is_lapsed or (account.network is AccountNetwork.X and not _can_look_at_x(account)):
         return None
     early = RECHECK_SPREAD * (account.id.int % _SPREAD_STEPS / _SPREAD_STEPS)
     return max(account.checked_at + RECHECK_EVERY - early, now)
+
+
+def is_by_link_alone(account: LinkedAccount) -> bool:
+    """Whether an X account rests on the link of its profile: beside anything stronger that renews nothing."""
+    return {item.kind for item in account.evidence} == {EvidenceKind.PROFILE_LINK}
+
+
+def rests_on_link(account: LinkedAccount) -> bool:
+    """Whether the link of a new account's profile was seen, and may carry what is published of it."""
+    return any(item.kind is EvidenceKind.PROFILE_LINK for item in account.evidence)
+
+
+def doubted(account: LinkedAccount, now: datetime, lapses_after: timedelta) -> Doubtful | None:
+    """What was seen of an account on a new network speaks against it: again in a day; None once it was confirmed
+    for so long. Nothing is taken back on one look: a server may be misconfigured for a day."""
+    since = account.health_since if account.health is ProofState.IN_DOUBT else None
+    if since is not None and now - since >= lapses_after:
+        return None
+    return Doubtful(ProofState.IN_DOUBT, since or now, now + CONFIRM_AFTER)
+
+
+def _can_look_at_x(account: LinkedAccount) -> bool:
+    kinds = {item.kind for item in account.evidence}
+    return bool(kinds & POST_EVIDENCE) or is_by_link_alone(account)
 
 
 def unreachable(account: LinkedAccount, attempt: int, now: datetime) -> Doubtful:

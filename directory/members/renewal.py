@@ -5,8 +5,9 @@ from typing import Final
 
 import msgspec
 
-from directory.mappings import Evidence
+from directory.mappings import Evidence, EvidenceKind
 from directory.members.accounts import ID_EVIDENCE, AccountNetwork, LinkedAccount, ProvenAccount
+from directory.members.publications import VALIDITY
 from directory.proofs.schedule import ProofState
 
 MAX_EVIDENCE: Final = 4
@@ -39,14 +40,21 @@ def merge_evidence(account: LinkedAccount, handle: str, new: Evidence | None) ->
 def prove_again(account: LinkedAccount, proven: ProvenAccount, now: datetime) -> LinkedAccount:
     """The account after a new proof of it.
 
-    A proof that tells the X handle alone takes no known id away, nor makes it look checked.
+    A proof that tells the X handle alone takes no known id away, nor makes it look checked. Neither does a link
+    that comes beside a stronger proof; one that has run out makes room for it.
     """
-    tells_less = account.x_id is not None and proven.x_id is None
+    is_link = proven.evidence.kind is EvidenceKind.PROFILE_LINK and proven.network is AccountNetwork.X
+    if is_link and now - account.checked_at >= VALIDITY:
+        account = msgspec.structs.replace(account, evidence=())
+    is_beside_stronger = is_link and any(not is_link_evidence(item) for item in account.evidence)
+    tells_less = is_beside_stronger or (account.x_id is not None and proven.x_id is None)
     seen_at = max(account.checked_at, min(proven.evidence.at, now))
     checked_at = account.checked_at if tells_less and not account.is_lapsed else seen_at
     return msgspec.structs.replace(
         account,
-        account_id=account.account_id if tells_less else proven.account_id,
+        account_id=account.account_id
+        if account.x_id is not None and proven.x_id is None
+        else proven.account_id,
         handle=proven.handle,
         evidence=merge_evidence(account, proven.handle, proven.evidence),
         proven_at=now,
@@ -54,6 +62,22 @@ def prove_again(account: LinkedAccount, proven: ProvenAccount, now: datetime) ->
         health=ProofState.HOLDS,
         health_since=None,
     )
+
+
+def is_link_evidence(item: Evidence) -> bool:
+    """Whether it says that a profile links to the member's page."""
+    return item.kind is EvidenceKind.PROFILE_LINK
+
+
+def add_link(account: LinkedAccount, evidence: Evidence) -> LinkedAccount:
+    """A new account whose profile was seen to link to the member's page: beside its own proof, and no newer for it."""
+    return msgspec.structs.replace(account, evidence=merge_evidence(account, account.handle, evidence))
+
+
+def drop_link(account: LinkedAccount) -> LinkedAccount:
+    """The account without what was seen of links."""
+    kept = tuple(item for item in account.evidence if not is_link_evidence(item))
+    return msgspec.structs.replace(account, evidence=kept)
 
 
 def see_again(

@@ -35,6 +35,8 @@ MAX_FIELDS: Final = 64
 PROFILE_LIMITS: Final = Limits(max_body_bytes=1024 * 1024)
 MAX_REDIRECTS: Final = 3
 
+_NOBODY: Final = 404
+"""In the service's own words too: a page of 404 may come from anything on the way."""
 _X_HOST = re.compile(r"(?:.+\.)?(?:x|twitter)\.com\.?")
 _UNREADABLE: Final = Unreachable(UnreachableReason.UNREADABLE)
 _NO_LINK: Final = Refuted(RefutedReason.NO_LINK_BACK)
@@ -126,6 +128,8 @@ def read_bluesky_profile(did: Did, page: str, status: int, body: bytes) -> LinkR
 def read_x_website(handle: XHandle, page: str, status: int, body: bytes) -> LinkReading:
     """What `GET <base>/<handle>` of an FxTwitter-compatible service says about an X profile. Total."""
     profile = read_json(body, _XProfile)
+    if status == _NOBODY and profile is not None and profile.code == _NOBODY:
+        return Unreachable(UnreachableReason.DELETED)
     if status != OK or profile is None or profile.code != OK or profile.user is None:
         return of_status(status)
     user = profile.user

@@ -15,9 +15,9 @@ _NEW_ACCOUNT: Final = frozenset({EvidenceKind.BLUESKY_OAUTH, EvidenceKind.MASTOD
 def strength_of(evidence: Collection[Evidence]) -> Strength | None:
     """The strongest that the evidence of one mapping carries; None where it carries nothing.
 
-    Both sides must be proven: the X account, and the new one. A profile link of the new account says
-    nothing about X: whoever puts a stranger's X name on their page of ours links to it from their own
-    account all the same. So `linked` needs the link from the X profile too, whose `ref` is on X.
+    Both sides must be proven: the X account, and the new one. `linked` needs a link from each to the page:
+    from the X profile, whose `ref` is on X, and from the new one. That of the new account alone says nothing
+    about X: whoever puts a stranger's X name on their page links to it from their own account all the same.
     Synthetic evidence carries nothing.
     """
     kinds = {piece.kind for piece in evidence}
@@ -28,7 +28,7 @@ def strength_of(evidence: Collection[Evidence]) -> Strength | None:
     if is_new_account_proven and kinds & _BINDS_HANDLE:
         return Strength.HANDLE
     x_links = [link for link in links if _is_on_x(link.ref)]
-    if x_links and (is_new_account_proven or len(x_links) < len(links)):
+    if x_links and len(x_links) < len(links):
         return Strength.LINKED
     return Strength.IMPORTED if EvidenceKind.IMPORT in kinds else None
 

@@ -14,6 +14,8 @@ from directory.store.tokens import hand_over_tokens
 _OF_MEMBER: Final = (
     "proof_check",
     "challenge",
+    "link_check",
+    "member_page",
     "contested_claim",
     "member_session",
     "sign_in",

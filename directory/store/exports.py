@@ -9,6 +9,7 @@ from directory.members.challenges import ProofCheck
 from directory.members.consents import Consent
 from directory.members.errors import MemberGone
 from directory.members.kept_lists import KeptList
+from directory.members.links import LinkCheck
 from directory.members.publications import Publication
 from directory.members.sessions import Session
 from directory.members.tokens import Token
@@ -18,6 +19,8 @@ from directory.store.claims import Claim, fetch_claims
 from directory.store.consents import fetch_consents
 from directory.store.database import Database
 from directory.store.follow_lists import fetch_lists
+from directory.store.link_checks import fetch_link_checks
+from directory.store.member_pages import fetch_page_code
 from directory.store.proof_check_rows import fetch_checks
 from directory.store.publication_rows import fetch_publications
 from directory.store.sessions import fetch_sessions
@@ -37,6 +40,8 @@ class MemberData(msgspec.Struct, frozen=True, kw_only=True):
     challenges: list[ChallengeRow]
     checks: list[ProofCheck]
     follow_lists: list[KeptList]
+    page_code: str | None
+    link_checks: list[LinkCheck]
 
 
 class ExportStore:
@@ -65,4 +70,6 @@ class ExportStore:
                 challenges=await fetch_challenges(connection, member),
                 checks=await fetch_checks(connection, member),
                 follow_lists=await fetch_lists(connection, member),
+                page_code=await fetch_page_code(connection, member),
+                link_checks=await fetch_link_checks(connection, member),
             )

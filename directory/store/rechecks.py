@@ -7,8 +7,16 @@ import msgspec
 
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.accounts import AccountNetwork, LinkedAccount, ProvenAccount
-from directory.members.rechecks import RECHECK_LEASE, Doubtful, Held, Moved, Outcome
-from directory.members.renewal import prove_again, see_again
+from directory.members.rechecks import (
+    RECHECK_LEASE,
+    Doubtful,
+    Held,
+    Moved,
+    Outcome,
+    Unlinked,
+    rests_on_link,
+)
+from directory.members.renewal import drop_link, prove_again, see_again
 from directory.proofs.schedule import ProofState
 from directory.store.accounts import (
     ACCOUNT_COLUMNS,
@@ -58,7 +66,7 @@ class RecheckStore:
         or seen by a later attempt), and nothing was changed.
 
         *Held* counts on and takes over a new label; *doubtful* comes back; *lapsed* withdraws what was
-        published of it; *moved* carries it to the account that it names.
+        published of it; *unlinked* only what rests on the link; *moved* carries it to the account that it names.
         """
         async with self._database.transaction() as connection:
             if not await connection.fetchval(
@@ -71,6 +79,8 @@ class RecheckStore:
             account = account_of(row)
             if isinstance(outcome, Held):
                 await _record_held(connection, account, outcome, now)
+            elif isinstance(outcome, Unlinked) and account.network is not AccountNetwork.X:
+                await _record_held(connection, drop_link(account), Held(outcome.handle), now)
             elif isinstance(outcome, Moved) and account.network is AccountNetwork.MASTODON:
                 await _record_moved(connection, account, outcome, now)
             elif isinstance(outcome, Doubtful):
@@ -86,11 +96,24 @@ async def _record_held(connection: Connection, account: LinkedAccount, held: Hel
         await _record_lapsed(connection, account, now)
         return
     await save_account(connection, account, seen, now)
+    await _withdraw_unlinked(connection, seen, now)
     await restate_account(connection, seen, now)
 
 
+async def _withdraw_unlinked(connection: Connection, account: LinkedAccount, now: datetime) -> None:
+    """Ends what rested on a link of the account that is not known (any more). 2 is Strength.LINKED."""
+    if account.network is AccountNetwork.X or rests_on_link(account):
+        return
+    if await withdraw_where(
+        connection,
+        "target_account = $1 AND EXISTS (SELECT FROM mapping m WHERE m.id = publication.mapping AND m.strength = 2)",
+        account.id,
+    ):
+        await update_rechecks(connection, account.member, now)
+
+
 async def _record_moved(connection: Connection, account: LinkedAccount, moved: Moved, now: datetime) -> None:
-    """The permissions were the old account's, and go with it."""
+    """The permissions were the old account's, and go with it; so does a link of its profile."""
     evidence = Evidence(EvidenceKind.MASTODON_OAUTH, now, account.account_id)
     new = ProvenAccount.mastodon(moved.actor_uri, moved.acct, evidence)
     held = await find_account(connection, new)
@@ -98,13 +121,14 @@ async def _record_moved(connection: Connection, account: LinkedAccount, moved: M
         await _record_lapsed(connection, account, now)
         return
     await hand_over_tokens(connection, "account = $2", now, account.id)
-    renewed = prove_again(held or account, new, now)
+    renewed = prove_again(held or drop_link(account), new, now)
     if held is not None:
         await connection.execute(
             "UPDATE publication SET target_account = $2 WHERE target_account = $1", account.id, held.id
         )
         await _record_lapsed(connection, account, now)
     await save_account(connection, held or account, renewed, now)
+    await _withdraw_unlinked(connection, renewed, now)
     await update_rechecks(connection, account.member, now)
     await restate_account(connection, renewed, now)
 

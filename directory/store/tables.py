@@ -186,6 +186,29 @@ class ProofCheck(Table, tablename="proof_check"):
     reason = Text(null=True, default=None)
 
 
+class MemberPage(Table, tablename="member_page"):
+    """The lasting address of a member's page, `/m/<code>`: nobody else's, ever."""
+
+    code = Text(primary_key=True)
+    member = ForeignKey(
+        Member, null=False, unique=True, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict
+    )
+
+
+class LinkCheck(Table, tablename="link_check"):
+    """See `directory.members.links.LinkCheck`: profiles that are to link to a member's page."""
+
+    id = UUID(primary_key=True)
+    member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    x_handle = Text()
+    state = SmallInt()
+    attempts = SmallInt(default=0)
+    created = Timestamptz()
+    next_at = Timestamptz()
+    finished_at = Timestamptz(null=True, default=None)
+    reason = Text(null=True, default=None)
+
+
 class Consent(Table, tablename="consent"):
     """See `directory.members.consents.Consent`. Rows are ended, never changed: they are the history."""
 

@@ -54,5 +54,6 @@ MEMBER: Final[dict[str, str]] = {
     "unknown-publication": N_("You do not publish that (any more)."),
     "publication-hidden": N_("A moderator has hidden this: you can withdraw it, and only they can bring it back."),
     "challenge-closed": N_("That sentence is used, replaced or too old: please take the one shown now."),
+    "no-page": N_("Your page does not show any account that could link to it: please make it public first."),
     "too-many-attempts": N_("That was a lot for one day: please go on tomorrow."),
 }  # fmt: skip

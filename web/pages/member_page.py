@@ -19,15 +19,17 @@ async def member_page(
     desk: NamedDependency[Desk],
     handle: Annotated[str, PathParameter(max_length=MAX_HANDLE_CHARS)],
 ) -> Response[Any]:
-    """By the handle of any account that the member shows there."""
-    accounts = await desk.members.membership.page(handle)
+    """By the handle of any account that the member shows there, or by the page's own lasting code."""
+    accounts = await desk.members.linking.find_page(handle)
+    name = accounts[0].handle if accounts else handle.removeprefix("@")
+    accounts = accounts or await desk.members.membership.page(handle)
     if not accounts:
         raise NotFoundException
     return desk.renderer.page(
         request,
         "member_page.html",
         headers={"cache-control": "public, max-age=60"},
-        name=handle.removeprefix("@"),
+        name=name,
         links=[(each, profile_address(each)) for each in accounts],
         canonical=f"{desk.base_url}/m/{handle.removeprefix('@').lower()}",
     )

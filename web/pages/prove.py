@@ -14,31 +14,40 @@ from directory.errors import InvalidIdentifier
 from directory.members.accounts import AccountNetwork, LinkedAccount
 from directory.members.challenges import CheckState, ProofCheck
 from directory.members.errors import ChallengeClosed
+from directory.members.links import LinkCheck
+from directory.proofs.link_verdict import LINK_SENTENCES
 from directory.proofs.reasons import SENTENCES
 from directory.texts import N_
 from web.auth.desk import NO_STORE, Desk, SignedIn
 from web.auth.forms import text_of
+from web.auth.sentences import MEMBER
 
 MAX_URL_CHARS: Final = 2_048
 UNREAD_POST: Final = N_("That is not the link of a post on X: open your post, and copy its address.")
 _POST: Final = "https://x.com/i/status/"
 _REASONS: Final = {str(reason): sentence for reason, sentence in SENTENCES.items()}
 _NO_REASON: Final = ""
-_DECIDED: Final = frozenset({CheckState.REFUTED, CheckState.GAVE_UP, CheckState.CONTESTED})
+_LINK_REASONS: Final = {str(reason): sentence for reason, sentence in LINK_SENTENCES.items()}
+DECIDED: Final = frozenset({CheckState.REFUTED, CheckState.GAVE_UP, CheckState.CONTESTED})
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How a check is doing. `reason` is what came of the last look, as a marked text."""
+    """How a check is doing, of a post or of links. `url` is the post, or the X profile; `reason` what came of the
+    last look, as a marked text."""
 
     state: str
     attempts: int
-    post_url: str
+    url: str
     reason: str
+    is_of_links: bool
 
     @classmethod
-    def of(cls, check: ProofCheck) -> "Progress":
+    def of(cls, check: ProofCheck | LinkCheck) -> "Progress":
+        if isinstance(check, LinkCheck):
+            reason = _LINK_REASONS.get(check.reason or "") or MEMBER.get(check.reason or "", _NO_REASON)
+            return cls(check.state.label, check.attempts, f"https://x.com/{check.x_handle}", reason, True)
         reason = _REASONS.get(check.reason or "", _NO_REASON)
-        return cls(check.state.label, check.attempts, f"{_POST}{check.post_id}", reason)
+        return cls(check.state.label, check.attempts, f"{_POST}{check.post_id}", reason, False)
 
 
 @get("/account/prove", include_in_schema=False)
@@ -49,15 +58,17 @@ async def prove(
     new: FromQuery[bool] = False,
 ) -> Response[Any]:
     """The sentence, or the check under way. `new` asks for another sentence, for another X account or post."""
-    check = await desk.members.proving.latest_check(me.member)
+    newest = await _newest_check(desk, me)
+    if newest is not None and newest.state is CheckState.WAITING and not new:
+        return desk.page(request, "prove_progress.html", progress=Progress.of(newest))
+    has_news = newest is not None and newest.state in DECIDED
+    if has_news and isinstance(newest, LinkCheck) and not new:
+        return Redirect("/account/prove/links", headers=dict(NO_STORE))
     accounts = await desk.members.membership.accounts(me.member)
-    if check is not None and check.state is CheckState.WAITING and not new:
-        return desk.page(
-            request, "prove_progress.html", progress=Progress.of(check), form_token=me.form_token
-        )
-    if _has_x(accounts) and not new and (check is None or check.state not in _DECIDED):
+    if _has_x(accounts) and not has_news and not new:
         return Redirect("/account/publish", headers=dict(NO_STORE))
-    progress = Progress.of(check) if check is not None and check.state in _DECIDED else None
+    check = await desk.members.proving.latest_check(me.member)
+    progress = Progress.of(check) if check is not None and check.state in DECIDED else None
     return await _sentence_page(request, desk, me, progress=progress)
 
 
@@ -83,10 +94,11 @@ async def progress(
     request: Request[Any, Any, Any], desk: NamedDependency[Desk], me: NamedDependency[SignedIn]
 ) -> Response[Any]:
     """The part of the page that changes, for a page that asks every two seconds; sent on once it is decided."""
-    check = await desk.members.proving.latest_check(me.member)
+    check = await _newest_check(desk, me)
     if check is None or check.state is not CheckState.WAITING:
         is_verified = check is not None and check.state is CheckState.VERIFIED
-        where = "/account/publish" if is_verified else "/account/prove"
+        again = "/account/prove/links" if isinstance(check, LinkCheck) else "/account/prove"
+        where = "/account/publish" if is_verified else again
         return Response(b"", media_type="text/html", headers={**NO_STORE, "hx-redirect": where})
     return desk.page(request, "_prove_progress.html", progress=Progress.of(check))
 
@@ -118,7 +130,17 @@ async def _sentence_page(
         typed=unread or "",
         error="" if unread is None else desk.say(request, UNREAD_POST),
         has_x=desk.members.x is not None,
+        has_links=desk.members.linking.is_offered,
     )
+
+
+async def _newest_check(desk: Desk, me: SignedIn) -> ProofCheck | LinkCheck | None:
+    """Of a post or of links: the one that the member asked for last."""
+    post = await desk.members.proving.latest_check(me.member)
+    links = await desk.members.linking.latest_check(me.member)
+    if post is None or links is None:
+        return post or links
+    return links if links.created > post.created else post
 
 
 def _challenge_in(form: FormMultiDict) -> UUID:

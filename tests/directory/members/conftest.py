@@ -10,6 +10,7 @@ from directory.follow_lists import FollowLists
 from directory.lookup import Lookup
 from directory.members.consenting import Consenting
 from directory.members.leaving import Leaving
+from directory.members.linking import Linking
 from directory.members.membership import Membership
 from directory.members.permissions import Permissions
 from directory.members.proving import Proving
@@ -23,7 +24,9 @@ from directory.store.database import Database
 from directory.store.erasures import ErasureStore
 from directory.store.exports import ExportStore
 from directory.store.follow_lists import FollowListStore
+from directory.store.link_checks import LinkCheckStore
 from directory.store.mappings import MappingStore
+from directory.store.member_pages import MemberPageStore
 from directory.store.members import MemberStore
 from directory.store.proof_checks import ProofCheckStore
 from directory.store.publications import PublicationStore
@@ -82,6 +85,12 @@ def permissions(database: Database, vault: Vault, clock: FakeClock) -> Permissio
 @pytest.fixture
 def proving(database: Database, vault: Vault, clock: FakeClock) -> Proving:
     return Proving(MemberStore(database), ChallengeStore(database), ProofCheckStore(database), vault, clock)
+
+
+@pytest.fixture
+def linking(database: Database, clock: FakeClock) -> Linking:
+    checks = LinkCheckStore(database)
+    return Linking(MemberPageStore(database), checks, clock, base_url=f"https://{INSTANCE}", is_offered=True)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from directory.follow_lists import FollowLists
+from directory.identifiers import XHandle
 from directory.lookup import Lookup
 from directory.mappings import Network
 from directory.members.accounts import AccountNetwork
@@ -19,6 +20,7 @@ from directory.members.consents import ConsentKind
 from directory.members.errors import MemberGone, XAccountContested
 from directory.members.export import export_name
 from directory.members.leaving import Leaving
+from directory.members.linking import Linking
 from directory.members.membership import Membership
 from directory.members.permissions import Permissions
 from directory.members.proving import Proving
@@ -58,6 +60,7 @@ async def life(  # noqa: PLR0917 - everything there is to use
     permissions: Permissions,
     proving: Proving,
     follow_lists: FollowLists,
+    linking: Linking,
     join: Join,
     clock: FakeClock,
 ) -> Life:
@@ -76,6 +79,8 @@ async def life(  # noqa: PLR0917 - everything there is to use
     )
     kept = await proving.challenge(member, INSTANCE, "en")
     await proving.submit(member, kept.id, "2000000000000000001")
+    await linking.make_page(member)
+    await linking.submit(member, XHandle("ada"))
     await follow_lists.keep(member, Lists.FOLLOWING, parse_lines("77,Friend\n,other"), consent=1)
     return Life(member, token, str(kept.challenge.nonce))
 
@@ -124,6 +129,8 @@ async def test_the_export_holds_all_that_is_stored(
         "consent": "consents.json",
         "challenge": "proofs.json",
         "proof_check": "proofs.json",
+        "member_page": "links.json",
+        "link_check": "links.json",
         "member_session": "sessions.json",
         "follow_list": "follow-lists/following.json",
     }
@@ -169,6 +176,8 @@ async def test_erasing_leaves_nothing_but_the_revocation(
     assert receipt.deleted == {
         "proof_check": 1,
         "challenge": 1,
+        "link_check": 1,
+        "member_page": 1,
         "contested_claim": 1,
         "member_session": 1,
         "sign_in": 1,

@@ -166,6 +166,15 @@ class TestX:
         assert (result.x_id, result.evidence.ref) == (alice.id, "https://x.com/alice")
         assert isinstance(await checker.check_x(XHandle("nobody"), fxtwitter, PAGE), Unreachable)
 
+    def test_nobody_of_that_name(self) -> None:
+        """Said by the service itself; a page of 404 may come from anything on the way."""
+        said = b'{"code":404,"message":"User not found"}'
+        nobody = read_x_website(XHandle("alice"), PAGE, 404, said)
+        assert nobody == Unreachable(UnreachableReason.DELETED)
+        for status, body in ((404, b"<html>"), (404, b'{"code":500}'), (200, said)):
+            reading = read_x_website(XHandle("alice"), PAGE, status, body)
+            assert reading not in {nobody, Refuted(RefutedReason.NO_LINK_BACK)}
+
     @pytest.mark.parametrize(
         "user",
         [{"screen_name": "mallory"}, {"screen_name": "al ice"}, {"screen_name": "alice", "id": "x"}, None, 5],

@@ -38,7 +38,13 @@ def test_both_sides_proven(on_x: EvidenceKind, new: EvidenceKind, strength: Stre
 
 def test_links_of_both_profiles() -> None:
     assert strength_of([link(X_PROFILE), link(BLUESKY_PROFILE)]) is Strength.LINKED
-    assert strength_of([link(X_PROFILE), *evidence(K.BLUESKY_OAUTH)]) is Strength.LINKED
+    both = [link(X_PROFILE), link(BLUESKY_PROFILE), *evidence(K.BLUESKY_OAUTH)]
+    assert strength_of(both) is Strength.LINKED
+
+
+def test_a_link_of_the_x_account_alone_is_half_of_it() -> None:
+    """The new account was signed in with; that it is meant by who holds the X account, its profile has to say."""
+    assert strength_of([link(X_PROFILE), *evidence(K.BLUESKY_OAUTH)]) is None
 
 
 @pytest.mark.parametrize("ref", [None, "", "alice", "https://evil.example/x.com/alice", BLUESKY_PROFILE])

@@ -1,0 +1,116 @@
+"""What the links of a member's profiles come to: both sides must link to one page of ours. Pure.
+
+The page's address is a code of its own, for one member and for ever. It is not the address by handle: a handle
+can pass to somebody else, and a profile that still links to `/m/<handle>` would then speak for a stranger.
+"""
+
+import enum
+from collections.abc import Mapping
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from directory.identifiers import XId
+from directory.mappings import Evidence
+from directory.proofs.reasons import RefutedReason, UnreachableReason
+from directory.proofs.results import Linked, LinkResult, Refuted, Unreachable
+from directory.texts import N_
+
+
+class LinkReason(enum.StrEnum):
+    """Why links do not prove an X account (yet). Stable codes."""
+
+    X_NOT_LINKING = "x-not-linking"
+    NEW_NOT_LINKING = "new-not-linking"
+    NEW_UNVERIFIED = "new-unverified"
+    """A Mastodon profile links to the page, and its server has not verified that."""
+    X_UNKNOWN = "x-unknown"
+    """Nobody of that name was found on X: it may be misspelt."""
+    X_UNREADABLE = "x-unreadable"
+    NEW_UNREADABLE = "new-unreadable"
+    NO_SOURCE = "no-source"
+    """The operator has turned off what shows X profiles."""
+
+
+LINK_SENTENCES: Final[dict[LinkReason, str]] = {
+    LinkReason.X_NOT_LINKING: N_(
+        "Your X profile does not name your page as its website yet: please put the address there as it is, "
+        "save it, and check again."
+    ),
+    LinkReason.NEW_NOT_LINKING: N_(
+        "None of your new profiles links to your page yet: please put its address there, save it, and check again."
+    ),
+    LinkReason.NEW_UNVERIFIED: N_(
+        "Your new profile links to your page, but your server has not verified the link yet: "
+        "please save your profile there once more, and check again."
+    ),
+    LinkReason.X_UNKNOWN: N_(
+        "We find nobody of that name on X right now: please check the spelling; we keep trying for a day."
+    ),
+    LinkReason.X_UNREADABLE: N_(
+        "We could not read your X profile right now, so we keep trying for a day: there is nothing to do for you."
+    ),
+    LinkReason.NEW_UNREADABLE: N_(
+        "We could not read your new profile right now, so we keep trying for a day: there is nothing to do for you."
+    ),
+    LinkReason.NO_SOURCE: N_(
+        "This instance cannot look at X profiles any more: please prove your X account with a post."
+    ),
+}
+
+
+class LinksSeen(msgspec.Struct, frozen=True):
+    """One look at all of a member's profiles: the one on X, and each new account on the page, by its number."""
+
+    x: LinkResult
+    new: Mapping[UUID, LinkResult]
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """Both sides link to the page. `new` holds only those accounts that do."""
+
+    x: Evidence
+    x_id: XId | None
+    new: Mapping[UUID, Evidence]
+
+
+class NotShown(msgspec.Struct, frozen=True):
+    """A side was seen, and does not link to the page."""
+
+    reason: LinkReason
+
+
+class Unseen(msgspec.Struct, frozen=True):
+    """A side could not be seen, which refutes nothing."""
+
+    reason: LinkReason
+    retry_after_s: int | None
+
+
+def judge_links(seen: LinksSeen) -> Shown | NotShown | Unseen:
+    """The verdict. A side that says no decides, whatever the other one would have said."""
+    linked = {account: result for account, result in seen.new.items() if isinstance(result, Linked)}
+    unseen = [result for result in seen.new.values() if isinstance(result, Unreachable)]
+    if isinstance(seen.x, Refuted):
+        return NotShown(LinkReason.X_NOT_LINKING)
+    if not linked and not unseen:
+        return NotShown(_why_none_links(seen.new))
+    if isinstance(seen.x, Unreachable):
+        return Unseen(_why_unseen(seen.x.reason), seen.x.retry_after_s)
+    if not linked:
+        waits = [result.retry_after_s for result in unseen if result.retry_after_s is not None]
+        return Unseen(LinkReason.NEW_UNREADABLE, max(waits, default=None))
+    new = {account: result.evidence for account, result in linked.items()}
+    return Shown(seen.x.evidence, seen.x.x_id, new)
+
+
+def _why_none_links(results: Mapping[UUID, LinkResult]) -> LinkReason:
+    is_unverified = Refuted(RefutedReason.LINK_UNVERIFIED) in results.values()
+    return LinkReason.NEW_UNVERIFIED if is_unverified else LinkReason.NEW_NOT_LINKING
+
+
+def _why_unseen(reason: UnreachableReason) -> LinkReason:
+    if reason is UnreachableReason.DELETED:
+        return LinkReason.X_UNKNOWN
+    return LinkReason.NO_SOURCE if reason is UnreachableReason.NO_SOURCE else LinkReason.X_UNREADABLE

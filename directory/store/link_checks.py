@@ -1,0 +1,229 @@
+"""Checks of links: asked for, claimed for an attempt, and what came of it."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+import asyncpg
+
+from directory.identifiers import XHandle
+from directory.mappings import Evidence
+from directory.members.accounts import LinkedAccount, ProvenAccount
+from directory.members.challenges import CHECK_LEASE, MAX_CHECKS_PER_DAY, CheckState
+from directory.members.errors import NoPage, TooManyAccounts, TooManyAttempts
+from directory.members.links import LinkCheck, LinkJob
+from directory.members.renewal import add_link
+from directory.proofs.schedule import next_try
+from directory.store.accounts import fetch_accounts, lock_member, plain_uuid, save_account
+from directory.store.database import Connection, Database
+from directory.store.links import Contested, link_account
+from directory.store.member_pages import fetch_page
+from directory.store.publication_rows import restate_account
+
+KEEP_FINISHED: Final = timedelta(days=30)
+_COLUMNS: Final = "id, member, x_handle, state, attempts, created, next_at, finished_at, reason"
+
+
+class LinkCheckStore:
+    """Trusted: whoever can write results can prove anything."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def submit(self, member: UUID, x_handle: XHandle, now: datetime) -> LinkCheck:
+        """Asks for a look, due now. Another X account takes the place of one that still waits; the same one
+        again changes nothing. Raises MemberGone, NoPage, TooManyAttempts."""
+        async with self._database.transaction() as connection:
+            await lock_member(connection, member)
+            page = await fetch_page(connection, member)
+            if page is None or not page.new_accounts:
+                raise NoPage
+            waiting = await _fetch(connection, "member = $1 AND state = 0", member)
+            if waiting is not None and waiting.x_handle.key == x_handle.key:
+                return waiting
+            recent = await connection.fetchval(
+                "SELECT count(*) FROM link_check WHERE member = $1 AND created > $2",
+                member,
+                now - timedelta(days=1),
+            )
+            if recent >= MAX_CHECKS_PER_DAY:
+                raise TooManyAttempts
+            if waiting is not None:
+                await _finish(connection, waiting.id, CheckState.CLOSED, None, now)
+            check = LinkCheck(
+                id=uuid4(),
+                member=member,
+                x_handle=x_handle,
+                state=CheckState.WAITING,
+                attempts=0,
+                created=now,
+                next_at=now,
+                finished_at=None,
+                reason=None,
+            )
+            await connection.execute(
+                "INSERT INTO link_check (id, member, x_handle, state, created, next_at)"
+                " VALUES ($1, $2, $3, $4, $5, $5)",
+                check.id,
+                member,
+                str(x_handle),
+                check.state,
+                now,
+            )
+        return check
+
+    async def latest(self, member: UUID) -> LinkCheck | None:
+        """The member's newest check, in whatever state."""
+        async with self._database.connection() as connection:
+            return await _fetch(connection, "member = $1 ORDER BY created DESC, id LIMIT 1", member)
+
+    async def claim_due(self, now: datetime, limit: int) -> list[LinkJob]:
+        """Checks to attempt now, each for five minutes nobody else's."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "UPDATE link_check SET attempts = attempts + 1, next_at = $2 WHERE id IN"
+                " (SELECT id FROM link_check WHERE state = 0 AND next_at <= $1 ORDER BY next_at LIMIT $3"
+                f" FOR UPDATE SKIP LOCKED) RETURNING {_COLUMNS}",
+                now,
+                now + CHECK_LEASE,
+                limit,
+            )
+            checks = [_check_of(row) for row in rows]
+            pages = [await fetch_page(connection, check.member) for check in checks]
+        return [LinkJob(check, page) for check, page in zip(checks, pages, strict=True) if page is not None]
+
+    async def release(self, check: LinkCheck, now: datetime) -> None:
+        """An attempt that was broken off counts for nothing: the check is due again now."""
+        async with self._database.connection() as connection:
+            await connection.execute(
+                "UPDATE link_check SET next_at = $3, attempts = attempts - 1"
+                " WHERE id = $1 AND state = 0 AND attempts = $2",
+                check.id,
+                check.attempts,
+                now,
+            )
+
+    async def record_shown(
+        self, check: LinkCheck, proven: ProvenAccount, new: Mapping[UUID, Evidence], now: datetime
+    ) -> LinkedAccount | None:
+        """Both sides link to the page: the X account is linked, and the new accounts keep what was seen of them.
+
+        None where another member holds the X account (the claim is written down), or nobody waits for this
+        any more: erased, answered by another attempt, or all accounts that linked were unlinked meanwhile.
+        """
+        async with self._database.transaction() as connection:
+            if not await _lock_attempt(connection, check):
+                return None
+            if not await _add_links(connection, check.member, new, now):
+                await _finish(connection, check.id, CheckState.CLOSED, None, now)
+                return None
+            try:
+                linked = await link_account(connection, check.member, proven, now)
+            except TooManyAccounts as error:
+                await _finish(connection, check.id, CheckState.CLOSED, error.code, now)
+                return None
+            state = CheckState.CONTESTED if isinstance(linked, Contested) else CheckState.VERIFIED
+            await _finish(connection, check.id, state, None, now)
+        return linked if isinstance(linked, LinkedAccount) else None
+
+    async def record_not_shown(self, check: LinkCheck, reason: str, now: datetime) -> bool:
+        """A profile was seen and does not link to the page. False: nobody waits."""
+        async with self._database.transaction() as connection:
+            if not await _lock_attempt(connection, check):
+                return False
+            await _finish(connection, check.id, CheckState.REFUTED, reason, now)
+        return True
+
+    async def record_unseen(
+        self, check: LinkCheck, reason: str, now: datetime, retry_after_s: int | None
+    ) -> bool:
+        """A profile could not be seen: it is tried again later, for a day. False: nobody waits, or it was
+        given up and the member is asked."""
+        async with self._database.transaction() as connection:
+            if not await _lock_attempt(connection, check):
+                return False
+            due = next_try(check.created, now, check.attempts, str(check.id), retry_after_s)
+            if due is None:
+                await _finish(connection, check.id, CheckState.GAVE_UP, reason, now)
+                return False
+            await connection.execute(
+                "UPDATE link_check SET next_at = $2, reason = $3 WHERE id = $1", check.id, due, reason
+            )
+        return True
+
+    async def purge(self, now: datetime, limit: int) -> int:
+        """Deletes checks that ended a month ago; returns how many."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "DELETE FROM link_check WHERE id IN (SELECT id FROM link_check WHERE state <> 0"
+                " AND finished_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id",
+                now - KEEP_FINISHED,
+                limit,
+            )
+        return len(rows)
+
+
+async def fetch_link_checks(connection: Connection, member: UUID) -> list[LinkCheck]:
+    """All checks of a member, the oldest first."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM link_check WHERE member = $1 ORDER BY created, id", member
+    )
+    return [_check_of(row) for row in rows]
+
+
+async def _add_links(
+    connection: Connection, member: UUID, new: Mapping[UUID, Evidence], now: datetime
+) -> bool:
+    """Writes down what was seen of the new accounts; False where none of them is the member's any more."""
+    accounts = [each for each in await fetch_accounts(connection, member) if each.id in new]
+    linking = [each for each in accounts if each.target is not None and not each.is_lapsed]
+    for account in linking:
+        renewed = add_link(account, new[account.id])
+        await save_account(connection, account, renewed, now)
+        await restate_account(connection, renewed, now)
+    return bool(linking)
+
+
+async def _lock_attempt(connection: Connection, check: LinkCheck) -> bool:
+    """Whether this attempt is still the one that counts; the member is then locked."""
+    if not await connection.fetchval("SELECT true FROM member WHERE id = $1 FOR NO KEY UPDATE", check.member):
+        return False
+    return bool(
+        await connection.fetchval(
+            "SELECT true FROM link_check WHERE id = $1 AND state = 0 AND attempts = $2 FOR UPDATE",
+            check.id,
+            check.attempts,
+        )
+    )
+
+
+async def _finish(
+    connection: Connection, check: UUID, state: CheckState, reason: str | None, now: datetime
+) -> None:
+    await connection.execute(
+        "UPDATE link_check SET state = $2, reason = $3, finished_at = $4 WHERE id = $1",
+        check,
+        state,
+        reason,
+        now,
+    )
+
+
+async def _fetch(connection: Connection, condition: str, *values: object) -> LinkCheck | None:
+    row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM link_check WHERE {condition}", *values)
+    return _check_of(row) if row is not None else None
+
+
+def _check_of(row: asyncpg.Record) -> LinkCheck:
+    return LinkCheck(
+        id=plain_uuid(row["id"]),
+        member=plain_uuid(row["member"]),
+        x_handle=XHandle(row["x_handle"]),
+        state=CheckState(row["state"]),
+        attempts=row["attempts"],
+        created=row["created"],
+        next_at=row["next_at"],
+        finished_at=row["finished_at"],
+        reason=row["reason"],
+    )

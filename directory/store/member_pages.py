@@ -1,0 +1,66 @@
+"""The lasting addresses of members' pages."""
+
+from typing import Final
+from uuid import UUID
+
+from directory.members.accounts import LinkedAccount
+from directory.members.links import MemberPage, new_page_code
+from directory.store.accounts import ACCOUNT_COLUMNS, X_CODE, account_of, lock_member
+from directory.store.database import Connection, Database
+
+# 3 is ProofState.LAPSED.
+_SHOWN: Final = (
+    f"SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE member = $1 AND on_page AND health <> 3"
+    " ORDER BY linked_at, id"
+)
+
+
+class MemberPageStore:
+    """Trusted: whoever can change a code can have one member's links speak for another."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def make(self, member: UUID) -> str:
+        """The code of the member's page, which from now on shows all their new accounts. Raises MemberGone."""
+        async with self._database.transaction() as connection:
+            await lock_member(connection, member)
+            code = await fetch_page_code(connection, member)
+            if code is None:
+                code = new_page_code()
+                await connection.execute(
+                    "INSERT INTO member_page (code, member) VALUES ($1, $2)", code, member
+                )
+            await connection.execute(
+                "UPDATE linked_account SET on_page = true WHERE member = $1 AND network <> $2 AND health <> 3",
+                member,
+                X_CODE,
+            )
+        return code
+
+    async def find_of(self, member: UUID) -> MemberPage | None:
+        """The member's page, if they have made one; it may show nothing (any more)."""
+        async with self._database.connection() as connection:
+            return await fetch_page(connection, member)
+
+    async def find(self, code: str) -> list[LinkedAccount]:
+        """What stands on a page; empty: there is no such page."""
+        async with self._database.connection() as connection:
+            member = await connection.fetchval("SELECT member FROM member_page WHERE code = $1", code)
+            return list(await _fetch_shown(connection, member)) if member is not None else []
+
+
+async def fetch_page(connection: Connection, member: UUID) -> MemberPage | None:
+    """The member's page, if they have made one."""
+    code = await fetch_page_code(connection, member)
+    return MemberPage(code, await _fetch_shown(connection, member)) if code is not None else None
+
+
+async def fetch_page_code(connection: Connection, member: UUID) -> str | None:
+    """The code of the member's page."""
+    code: str | None = await connection.fetchval("SELECT code FROM member_page WHERE member = $1", member)
+    return code
+
+
+async def _fetch_shown(connection: Connection, member: UUID) -> tuple[LinkedAccount, ...]:
+    return tuple(account_of(row) for row in await connection.fetch(_SHOWN, member))

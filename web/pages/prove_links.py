@@ -1,0 +1,96 @@
+"""Proving an X account by links, where no post can be made: the address to link to, and the check of it."""
+
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.datastructures import FormMultiDict
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
+from litestar.response import Redirect
+
+from directory.errors import InvalidIdentifier
+from directory.identifiers import XHandle
+from directory.members.accounts import AccountNetwork
+from directory.members.challenges import CheckState
+from directory.texts import N_
+from web.auth.desk import NO_STORE, Desk, SignedIn
+from web.auth.forms import text_of
+from web.auth.signed_in import Asked
+from web.pages.prove import DECIDED, Progress
+
+MAX_HANDLE_CHARS: Final = 64
+UNREAD_HANDLE: Final = N_("That is not a name on X: write it as it stands on your profile there, like @name.")
+_HERE: Final = "/account/prove/links"
+
+
+class Filled(msgspec.Struct, frozen=True):
+    """What stands in the form, and above it."""
+
+    typed: str = ""
+    error: str = ""
+    progress: Progress | None = None
+
+
+@get(_HERE, include_in_schema=False)
+async def links_page(
+    request: Request[Any, Any, Any],
+    desk: NamedDependency[Desk],
+    me: NamedDependency[SignedIn],
+    new: FromQuery[bool] = False,
+) -> Response[Any]:
+    """The way, step by step; or that there is none here. `new` asks for another X account."""
+    check = await desk.members.linking.latest_check(me.member)
+    if check is not None and check.state is CheckState.WAITING and not new:
+        return Redirect("/account/prove", headers=dict(NO_STORE))
+    progress = Progress.of(check) if check is not None and check.state in DECIDED and not new else None
+    filled = Filled(typed=str(check.x_handle) if check is not None else "", progress=progress)
+    return await _page(request, desk, me, filled)
+
+
+@post(f"{_HERE}/page", status_code=303, include_in_schema=False)
+async def make_page(asked: NamedDependency[Asked]) -> Redirect:
+    """Makes the member's page public, with all their new accounts."""
+    if asked.members.linking.is_offered:
+        await asked.members.linking.make_page(asked.member)
+    return Redirect(_HERE, status_code=303, headers=dict(NO_STORE))
+
+
+@post(_HERE, status_code=303, include_in_schema=False)
+async def check_links(
+    request: Request[Any, Any, Any],
+    desk: NamedDependency[Desk],
+    me: NamedDependency[SignedIn],
+    my_form: NamedDependency[FormMultiDict],
+) -> Response[Any]:
+    """Has the profiles looked at, and shows how that goes."""
+    if not desk.members.linking.is_offered:
+        return Redirect(_HERE, status_code=303, headers=dict(NO_STORE))
+    typed = text_of(my_form, "x_handle", MAX_HANDLE_CHARS)
+    try:
+        handle = XHandle.parse(typed)
+    except InvalidIdentifier:
+        return await _page(request, desk, me, Filled(typed, desk.say(request, UNREAD_HANDLE)))
+    await desk.members.linking.submit(me.member, handle)
+    desk.members.wake_jobs()
+    return Redirect("/account/prove", status_code=303, headers=dict(NO_STORE))
+
+
+async def _page(request: Request[Any, Any, Any], desk: Desk, me: SignedIn, filled: Filled) -> Response[Any]:
+    linking = desk.members.linking
+    own = await linking.page_of(me.member)
+    accounts = await desk.members.membership.accounts(me.member)
+    new_accounts = own.new_accounts if own is not None else ()
+    return desk.page(
+        request,
+        "prove_links.html",
+        status=400 if filled.error else 200,
+        form_token=me.form_token,
+        is_offered=linking.is_offered,
+        address=linking.address(own.code) if own is not None and new_accounts else "",
+        networks={each.network for each in new_accounts},
+        hidden=[each for each in accounts if each.network is not AccountNetwork.X and not each.is_lapsed],
+        progress=filled.progress,
+        typed=filled.typed,
+        error=filled.error,
+    )
