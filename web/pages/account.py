@@ -5,7 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import MediaType, Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
@@ -23,6 +23,7 @@ ASKED_CONSENTS: Final = (ConsentKind.PUBLISH, ConsentKind.KEEP_FOLLOW_LIST, Cons
 _act = partial(
     post,
     status_code=303,
+    media_type=MediaType.HTML,
     response_headers={**NO_STORE, "location": "/account"},
     include_in_schema=False,
 )
