@@ -30,6 +30,8 @@ class Fault(enum.StrEnum):
     """The operations document does not hash to its entry."""
     OPERATIONS_UNTRUSTED = "operations-untrusted"
     """The operations document does not follow from the one before."""
+    OPERATIONS_STRAY = "operations-stray"
+    """An operations document stands under another number than its own, or at a leaf that does not name it."""
     BODY_MISSING = "body-missing"
     """A leaf has no body, and no revoke names it."""
     BODY_MISMATCH = "body-mismatch"
@@ -40,6 +42,12 @@ class Fault(enum.StrEnum):
     """A body is gone, and its salt is still there."""
     STRAY_ROW = "stray-row"
     """A salt or body belongs to no mapping's leaf, or stands twice."""
+    WRONG_REVOKE = "wrong-revoke"
+    """A leaf is marked as revoked by an entry that does not revoke it, or for a reason that there is not."""
+    STRAY_TILE = "stray-tile"
+    """Something is kept where a log of this size has neither tile nor entry bundle."""
+    WRONG_STATE = "wrong-state"
+    """The row that tells how far the log has come contradicts what was signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +82,13 @@ _SAID = {
     Fault.OPERATIONS_MISSING: "the operations document is missing",
     Fault.OPERATIONS_MISMATCH: "the operations document does not match its entry",
     Fault.OPERATIONS_UNTRUSTED: "the operations document does not follow from the one before",
+    Fault.OPERATIONS_STRAY: "an operations document does not belong there",
     Fault.BODY_MISSING: "no body and no revoke",
     Fault.BODY_MISMATCH: "body does not match its commitment",
     Fault.BODY_NOT_ERASED: "revoked, but the body is still there",
     Fault.SALT_NOT_ERASED: "the body is gone, but the salt is still there",
     Fault.STRAY_ROW: "a salt or body that belongs to no mapping here",
+    Fault.WRONG_REVOKE: "marked as revoked, by no entry that says so or for no reason that there is",
+    Fault.STRAY_TILE: "something is kept where the log has nothing",
+    Fault.WRONG_STATE: "the state of the log is wrong",
 }

@@ -3,16 +3,14 @@
 Pure: what is kept comes through `LogSource`. Flat memory: a few tiles, and two bits a leaf.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Protocol
 
 from federation.body_check import BodyCheck, BodyRow
-from federation.bundle_hashing import FULL_BUNDLE_BYTES, HashedBundle, hash_bundle
-from federation.entry import ENTRY_BYTES, STRIDE_BYTES, EntryType
-from federation.errors import InvalidOperations, UntrustedOperations
+from federation.bundle_hashing import FULL_BUNDLE_BYTES, HashedBundle
+from federation.entry import ENTRY_BYTES, STRIDE_BYTES
 from federation.findings import Fault, Finding
-from federation.operations import Operations
-from federation.rotation import open_first_operations, open_next_operations, parse_operations_note
+from federation.operations_check import DocumentRow, OperationsCheck
 from federation.tlog.bundles import LENGTH_BYTES
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.keys import VerifierKey
@@ -27,10 +25,14 @@ class LogSource(Protocol):
 
     def find_bundle(self, bundle: Bundle) -> bytes | None: ...
 
+    def hash_bundle(self, bundle: Bundle, data: bytes) -> HashedBundle:
+        """The hashes over what was read for a bundle, wherever they were made."""
+        ...
+
     def find_tile(self, tile: Tile) -> bytes | None: ...
 
-    def find_operations(self, leaf: int) -> bytes | None:
-        """The signed note of the document that leaf `leaf` introduces."""
+    def read_operations(self) -> Sequence[DocumentRow]:
+        """All operations documents, in the order of their numbers."""
         ...
 
     def read_rows(self) -> Iterable[BodyRow] | None:
@@ -42,30 +44,30 @@ def check_log(
     checkpoint: Checkpoint,
     source: LogSource,
     *,
+    published: int | None = None,
     log_key: VerifierKey | None = None,
-    hashed: Callable[[Bundle, bytes], HashedBundle] = lambda _, data: hash_bundle(data),
     progress: Callable[[int], None] = lambda leaves: None,
 ) -> Iterator[Finding]:
     """Everything that is wrong, as it is found; nothing when all is well.
 
-    `checkpoint` is one whose signature has been verified; `log_key` the log's first key, where it is known
-    from elsewhere. One fault may show in several findings: a changed entry also fails its body.
-    `hashed` gives the hashes over a bundle as it was read, where they are made elsewhere.
+    `checkpoint` is one whose signature has been verified, of which `published` leaves are published: without,
+    all. `log_key` is the log's first key, where it is known from elsewhere. One fault may show in several findings: a changed entry also fails its body.
     `progress` is told how many leaves are done, after each bundle.
     """
     tree = TreeCheck(checkpoint, source.find_tile)
-    operations = _OperationsCheck(source, log_key)
+    operations = OperationsCheck(source.read_operations(), log_key)
     rows = source.read_rows()
-    bodies = None if rows is None else BodyCheck(rows)
+    bodies = None if rows is None else BodyCheck(rows, checkpoint.size if published is None else published)
     for bundle in bundles_added(0, checkpoint.size):
         data, findings = _read_bundle(bundle, source.find_bundle(bundle))
         yield from findings
-        yield from tree.add_bundle(hashed(bundle, data) if data else None)
-        yield from operations.take(bundle.start, data)
+        yield from tree.add_bundle(source.hash_bundle(bundle, data) if data else None)
+        yield from operations.take(bundle, data)
         if bodies:
             yield from bodies.take(_divide(data) or [b""] * bundle.width)
         progress(bundle.start + bundle.width)
     yield from tree.finish()
+    yield from operations.finish()
     if bodies:
         yield from bodies.finish()
 
@@ -92,43 +94,3 @@ def _read_bundle(bundle: Bundle, data: bytes | None) -> tuple[bytes, list[Findin
 
 def _divide(data: bytes) -> list[bytes]:
     return [data[at : at + ENTRY_BYTES] for at in range(LENGTH_BYTES, len(data), STRIDE_BYTES)]
-
-
-class _OperationsCheck:
-    """Follows the operations documents from the first."""
-
-    def __init__(self, source: LogSource, log_key: VerifierKey | None) -> None:
-        self._source = source
-        self._log_key = log_key
-        self._previous: Operations | None = None
-
-    def take(self, start: int, data: bytes) -> Iterator[Finding]:
-        kinds = data[LENGTH_BYTES::STRIDE_BYTES]
-        if start == 0 and kinds and kinds[0] != EntryType.OPERATIONS:
-            yield Finding(Fault.FIRST_ENTRY, leaf=0)
-        at = kinds.find(EntryType.OPERATIONS)
-        while at >= 0:
-            entry = data[at * STRIDE_BYTES + LENGTH_BYTES : (at + 1) * STRIDE_BYTES]
-            finding = self._check(start + at, entry[1:])
-            if finding:
-                yield finding
-            at = kinds.find(EntryType.OPERATIONS, at + 1)
-
-    def _check(self, leaf: int, digest: bytes) -> Finding | None:
-        note = self._source.find_operations(leaf)
-        if note is None:
-            return Finding(Fault.OPERATIONS_MISSING, leaf=leaf)
-        try:
-            document, _ = parse_operations_note(note)
-        except InvalidOperations as e:
-            return Finding(Fault.OPERATIONS_MISMATCH, leaf=leaf, detail=str(e))
-        if document.digest != digest:
-            return Finding(Fault.OPERATIONS_MISMATCH, leaf=leaf)
-        try:
-            if self._previous is None:
-                self._previous = open_first_operations(note, self._log_key or document.log_key)
-            else:
-                self._previous = open_next_operations(note, self._previous)
-        except UntrustedOperations as e:
-            return Finding(Fault.OPERATIONS_UNTRUSTED, leaf=leaf, detail=str(e))
-        return None

@@ -2,26 +2,37 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
-from directory.store.database import Database
-from federation.errors import LogEmpty, LogRefused, Malformed, UntrustedNote
-from federation.findings import Finding
+from directory.store.database import Connection, Database
+from federation.entry import STRIDE_BYTES
+from federation.errors import InvalidOperations, InvalidProof, InvalidTile, LogEmpty
+from federation.findings import Fault, Finding
 from federation.fsck import check_log
 from federation.hashing_process import HashingProcesses
 from federation.log_source import DatabaseLog, HashElsewhere
-from federation.log_state import read_own_checkpoint
-from federation.store.log_rows import fetch_state
-from federation.store.log_scan import fetch_answers_without_leaf
-from federation.tlog.checkpoint import Checkpoint, LogTrust, open_checkpoint
+from federation.rotation import MAX_DOCUMENTS, parse_operations_note
+from federation.state_check import ExaminedState, examine_state
+from federation.store.log_rows import fetch_state, fetch_tiles
+from federation.store.log_scan import (
+    fetch_documents,
+    fetch_last_tile,
+    fetch_places_within,
+    fetch_unsaid_answers,
+)
+from federation.store.places import name_of, place_of, places_beyond
+from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.keys import VerifierKey
-from federation.tlog.note import NoteVerifier
+from federation.tlog.reading import TileHashes, root_tiles
+from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile
 
-MAX_ANSWERS_TOLD: Final = 100
+MAX_TOLD: Final = 100
 LARGE_LOG_LEAVES: Final = 65_536
 """From here on it pays to start processes for the hashing."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +40,14 @@ class FsckReport:
     """What was checked, and everything that is wrong with it."""
 
     checkpoint: Checkpoint
+    """The published one."""
     findings: tuple[Finding, ...]
-    answers_without_leaf: tuple[int, ...] = ()
-    """Row numbers of mappings of this instance that answer though its log does not say them."""
+    unsaid_answers: tuple[int, ...] = ()
+    """Row numbers of mappings of this instance that answer something that its log does not say."""
 
     @property
     def is_clean(self) -> bool:
-        return not self.findings and not self.answers_without_leaf
+        return not self.findings and not self.unsaid_answers
 
 
 async def check_database_log(
@@ -46,9 +58,9 @@ async def check_database_log(
     with_bodies: bool = True,
     progress: Callable[[int], None] = lambda leaves: None,
 ) -> FsckReport:
-    """Checks the published log. `checkpoint_keys` are those of which one must have signed its checkpoint.
+    """Checks all that is kept of our log. `checkpoint_keys` are those of which one must have signed its checkpoints.
 
-    Raises LogEmpty, LogRefused where the checkpoint itself cannot be believed, DirectoryUnavailable.
+    Raises LogEmpty, LogRefused where the state of the log cannot even be read, DirectoryUnavailable.
     """
     async with (
         database.connection() as connection,
@@ -57,35 +69,50 @@ async def check_database_log(
         state = await fetch_state(connection)
         if state is None or state.published is None:
             raise LogEmpty("this instance has published nothing yet")
-        checkpoint = read_own_checkpoint(state.published)
-        _verify(state.published, state.origin, checkpoint_keys)
-        with ExitStack() as stack:
-            hash_elsewhere: HashElsewhere | None = None
-            if checkpoint.size >= LARGE_LOG_LEAVES:
-                hash_elsewhere = stack.enter_context(HashingProcesses()).submit
-            source = DatabaseLog(
-                connection,
-                checkpoint.size,
-                asyncio.get_running_loop(),
-                with_bodies=with_bodies,
-                hash_elsewhere=hash_elsewhere,
-            )
-            findings = await _check_in_thread(checkpoint, source, first_key, progress)
-        stray = await fetch_answers_without_leaf(connection, state.origin, MAX_ANSWERS_TOLD)
-    return FsckReport(checkpoint, findings, tuple(stray))
+        former = await _former_keys(connection)
+        examined = examine_state(state, checkpoint_keys, former, await _count_kept(connection))
+        findings = list(examined.findings)
+        findings += await _check_tree(connection, examined, first_key, progress, with_bodies=with_bodies)
+        findings += await _check_places(connection, examined.tree.size)
+        for earlier in examined.earlier:
+            findings += await _check_earlier(connection, earlier)
+        unsaid = await fetch_unsaid_answers(connection, state.origin, MAX_TOLD) if with_bodies else []
+    return FsckReport(examined.published, tuple(findings), tuple(unsaid))
 
 
-async def _check_in_thread(
-    checkpoint: Checkpoint,
-    source: DatabaseLog,
+async def _check_tree(
+    connection: Connection,
+    examined: ExaminedState,
     first_key: VerifierKey | None,
     progress: Callable[[int], None],
+    *,
+    with_bodies: bool,
 ) -> tuple[Finding, ...]:
-    def run() -> tuple[Finding, ...]:
+    with ExitStack() as stack:
+        hash_elsewhere: HashElsewhere | None = None
+        if examined.tree.size >= LARGE_LOG_LEAVES:
+            hash_elsewhere = stack.enter_context(HashingProcesses()).submit
+        source = DatabaseLog(
+            connection,
+            examined.tree.size,
+            asyncio.get_running_loop(),
+            with_bodies=with_bodies,
+            hash_elsewhere=hash_elsewhere,
+        )
+        findings = check_log(
+            examined.tree,
+            source,
+            published=examined.published.size,
+            log_key=first_key,
+            progress=progress,
+        )
+        return await _run_in_thread(source, lambda: tuple(findings))
+
+
+async def _run_in_thread(source: DatabaseLog, check: Callable[[], T]) -> T:
+    def run() -> T:
         try:
-            return tuple(
-                check_log(checkpoint, source, log_key=first_key, hashed=source.hash_bundle, progress=progress)
-            )
+            return check()
         finally:
             source.settle()
 
@@ -99,10 +126,34 @@ async def _check_in_thread(
         raise
 
 
-def _verify(note: bytes, origin: str, keys: Sequence[VerifierKey]) -> None:
-    if not keys:
-        return
+async def _former_keys(connection: Connection) -> set[VerifierKey]:
+    """All log keys that the operations documents name, whether or not they are in order."""
+    keys: set[VerifierKey] = set()
+    for _, note, _ in await fetch_documents(connection, MAX_DOCUMENTS):
+        with suppress(InvalidOperations):
+            keys.update(parse_operations_note(note)[0].checkpoint_keys)
+    return keys
+
+
+async def _count_kept(connection: Connection) -> int:
+    """How many entries there are, if the last bundle is where it should be."""
+    last = await fetch_last_tile(connection, place_of(Bundle(0)), place_of(Tile(0, 0)))
+    return 0 if last is None else last[0] * TILE_WIDTH + last[1] // STRIDE_BYTES
+
+
+async def _check_places(connection: Connection, size: int) -> list[Finding]:
+    strays = await fetch_places_within(connection, places_beyond(size), MAX_TOLD)
+    return [Finding(Fault.STRAY_TILE, detail=f"{name_of(place)}, place {place}") for place in strays]
+
+
+async def _check_earlier(connection: Connection, checkpoint: Checkpoint) -> list[Finding]:
+    """That a smaller tree, which was signed, is the beginning of the one that is kept."""
+    tiles = root_tiles(checkpoint.size)
+    kept = await fetch_tiles(connection, tiles)
     try:
-        open_checkpoint(note, LogTrust(origin, tuple(map(NoteVerifier, keys))))
-    except (Malformed, UntrustedNote) as error:
-        raise LogRefused(f"the published checkpoint is not by a key of this log: {error}") from error
+        TileHashes.fetched(
+            checkpoint.size, {tile: kept[tile][: tile.byte_count] for tile in tiles}
+        ).check_root(checkpoint.root)
+    except (KeyError, InvalidTile, InvalidProof):
+        return [Finding(Fault.WRONG_ROOT, detail=f"size {checkpoint.size}, which was signed")]
+    return []

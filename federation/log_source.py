@@ -11,10 +11,12 @@ from typing import Any, Final, TypeVar
 from directory.store.database import Connection
 from federation.body_check import BodyRow
 from federation.bundle_hashing import FULL_BUNDLE_BYTES, HashedBundle, hash_bundle
-from federation.entry import STRIDE_BYTES
 from federation.errors import FederationError
-from federation.store.log_scan import fetch_document, fetch_statements_after, fetch_tiles_between
+from federation.operations_check import DocumentRow
+from federation.rotation import MAX_DOCUMENTS
+from federation.store.log_scan import fetch_documents, fetch_statements_after, fetch_tiles_between
 from federation.store.places import place_of
+from federation.tlog.text import MAX_INT
 from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile, count_hashes
 
 TILES_AT_ONCE: Final = 64
@@ -66,7 +68,7 @@ class DatabaseLog:
         self._is_stopped = False
 
     def find_bundle(self, bundle: Bundle) -> bytes | None:
-        return self._find(bundle, bundle.width * STRIDE_BYTES)
+        return self._chunk_of(bundle).tiles.get(place_of(bundle))
 
     def hash_bundle(self, bundle: Bundle, data: bytes) -> HashedBundle:
         """The hashes over what `find_bundle` gave."""
@@ -74,10 +76,10 @@ class DatabaseLog:
         return hash_bundle(data) if known is None or bundle.width < TILE_WIDTH else known
 
     def find_tile(self, tile: Tile) -> bytes | None:
-        return self._find(tile, tile.byte_count)
+        return self._chunk_of(tile).tiles.get(place_of(tile))
 
-    def find_operations(self, leaf: int) -> bytes | None:
-        return self._wait(fetch_document(self._connection, leaf))
+    def read_operations(self) -> Sequence[DocumentRow]:
+        return [DocumentRow(*row) for row in self._wait(fetch_documents(self._connection, MAX_DOCUMENTS))]
 
     def read_rows(self) -> Iterable[BodyRow] | None:
         return self._rows() if self._with_bodies else None
@@ -91,15 +93,10 @@ class DatabaseLog:
         wait(itertools.chain.from_iterable(self._ahead.values()))
 
     def _rows(self) -> Iterator[BodyRow]:
-        last = -1
-        while rows := self._wait(fetch_statements_after(self._connection, last, self._size, ROWS_AT_ONCE)):
+        last = -MAX_INT
+        while rows := self._wait(fetch_statements_after(self._connection, last, ROWS_AT_ONCE)):
             yield from (BodyRow(*row) for row in rows)
             last = rows[-1][0]
-
-    def _find(self, item: Tile | Bundle, byte_count: int) -> bytes | None:
-        data = self._chunk_of(item).tiles.get(place_of(item))
-        # What was staged after the checkpoint has made the last tiles wider.
-        return None if data is None else data[:byte_count] if item.width < TILE_WIDTH else data
 
     def _chunk_of(self, item: Tile | Bundle) -> _Chunk:
         level, place = _level_of(item), place_of(item)

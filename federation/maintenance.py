@@ -75,6 +75,6 @@ class MaintenanceTask:
             log.error(
                 "the log is damaged; `passerelle fsck` tells where",
                 findings=[str(finding) for finding in report.findings[:10]],
-                answers_without_leaf=len(report.answers_without_leaf),
+                unsaid_answers=len(report.unsaid_answers),
             )
         return report.is_clean

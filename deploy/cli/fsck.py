@@ -29,9 +29,11 @@ def command(hashes_only: bool) -> None:
     report = _check(with_bodies=not hashes_only)
     for finding in report.findings[:SHOWN_FINDINGS]:
         console.print(f"[bold red]✗[/] {escape(str(finding))}", highlight=False, soft_wrap=True)
-    for number in report.answers_without_leaf[:SHOWN_FINDINGS]:
-        console.print(f"[bold red]✗[/] row {number} of the mappings answers, and the log does not say it")
-    count = len(report.findings) + len(report.answers_without_leaf)
+    for number in report.unsaid_answers[:SHOWN_FINDINGS]:
+        console.print(
+            f"[bold red]✗[/] row {number} of the mappings answers something that the log does not say"
+        )
+    count = len(report.findings) + len(report.unsaid_answers)
     size = report.checkpoint.size
     if report.is_clean:
         console.print(f"All is well: {size:,} leaves of {report.checkpoint.origin} lead to the signed root.")

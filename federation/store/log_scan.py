@@ -1,5 +1,8 @@
 """Reads of the log in pieces, in its own order."""
 
+from collections.abc import Sequence
+from typing import Final
+
 from directory.store.database import Connection
 
 
@@ -12,31 +15,72 @@ async def fetch_tiles_between(connection: Connection, first: int, end: int) -> d
 
 
 async def fetch_statements_after(
-    connection: Connection, leaf: int, end: int, limit: int
-) -> list[tuple[int, bytes, bytes]]:
-    """Leaf, salt and body of the next leaves after `leaf` and below `end`."""
+    connection: Connection, leaf: int, limit: int
+) -> list[tuple[int, bytes, bytes, int | None, int | None]]:
+    """Leaf, salt, body, reason and revoking entry of the next rows after `leaf`."""
     rows = await connection.fetch(
-        "SELECT leaf, salt, body FROM log_statement WHERE leaf > $1 AND leaf < $2 ORDER BY leaf LIMIT $3",
+        "SELECT leaf, salt, body, ended, revoked_by FROM log_statement WHERE leaf > $1 ORDER BY leaf LIMIT $2",
         leaf,
-        end,
         limit,
     )
-    return [(row["leaf"], row["salt"], row["body"]) for row in rows]
+    return list(map(tuple, rows))
 
 
-async def fetch_document(connection: Connection, leaf: int) -> bytes | None:
-    """The signed operations document that a leaf introduces."""
-    note = await connection.fetchval("SELECT note FROM log_operations WHERE leaf = $1", leaf)
-    return None if note is None else bytes(note)
-
-
-async def fetch_answers_without_leaf(connection: Connection, origin: str, limit: int) -> list[int]:
-    """Rows of active mappings of `origin` that no statement of the log stands behind; strength 1 is IMPORTED."""
+async def fetch_documents(connection: Connection, limit: int) -> list[tuple[int, bytes, int | None]]:
+    """Number, signed note and leaf of the operations documents, the first one first."""
     rows = await connection.fetch(
-        "SELECT m.id FROM mapping m WHERE m.state = 1 AND m.strength > 1"
-        " AND m.origin = (SELECT id FROM origin WHERE name = $1)"
-        " AND NOT EXISTS (SELECT FROM log_statement s WHERE s.leaf = m.leaf) LIMIT $2",
-        origin,
+        "SELECT number, note, leaf FROM log_operations ORDER BY number LIMIT $1", limit
+    )
+    return list(map(tuple, rows))
+
+
+async def fetch_last_tile(connection: Connection, first: int, end: int) -> tuple[int, int] | None:
+    """The highest place from `first` up to `end` at which anything is kept, and how many bytes that is."""
+    row = await connection.fetchrow(
+        "SELECT place, length(data) FROM log_tile WHERE place >= $1 AND place < $2 ORDER BY place DESC LIMIT 1",
+        first,
+        end,
+    )
+    return None if row is None else (row[0], row[1])
+
+
+async def fetch_places_within(
+    connection: Connection, ranges: Sequence[tuple[int, int]], limit: int
+) -> list[int]:
+    """Places at which something is kept, in ranges whose first and last number are given."""
+    rows = await connection.fetch(
+        "SELECT t.place FROM unnest($1::bigint[], $2::bigint[]) AS r (first, last)"
+        " JOIN log_tile t ON t.place BETWEEN r.first AND r.last ORDER BY t.place LIMIT $3",
+        [first for first, _ in ranges],
+        [last for _, last in ranges],
         limit,
     )
+    return [row["place"] for row in rows]
+
+
+async def fetch_unsaid_answers(connection: Connection, origin: str, limit: int) -> list[int]:
+    """Rows of active mappings of `origin` that are not what their leaf says; the evidence is not looked at.
+
+    Strength 1 is IMPORTED. The end of a body is put together here as the protocol writes it, which is far quicker
+    than to read each; bodies themselves may be damaged, so they are only compared.
+    """
+    rows = await connection.fetch(_UNSAID_ANSWERS, origin, limit, timeout=SCAN_TIMEOUT_S)
     return [row["id"] for row in rows]
+
+
+SCAN_TIMEOUT_S: Final = 3_600.0
+
+_UNSAID_ANSWERS: Final = r"""
+SELECT m.id FROM mapping m
+LEFT JOIN log_statement s ON s.leaf = m.leaf
+CROSS JOIN LATERAL (SELECT format(
+    ',"expires":%s,"issued":%s,"strength":"%s","to":{"handle":"%s","id":"%s","network":"%s"},"v":1,"x":{"handle":"%s"%s}}',
+    floor(extract(epoch FROM m.expires))::bigint, floor(extract(epoch FROM m.issued))::bigint,
+    (ARRAY['imported', 'linked', 'handle', 'bound'])[m.strength], m.target_handle, m.target_id,
+    (ARRAY['bluesky', 'mastodon'])[m.network], m.x_handle, coalesce(format(',"id":"%s"', m.x_id), '')
+) AS said) AS body
+WHERE m.state = 1 AND NOT (m.strength = 1 AND m.leaf IS NULL) AND m.origin = (SELECT id FROM origin WHERE name = $1)
+    AND (s.leaf IS NULL OR right(encode(s.body, 'escape'), length(body.said)) <> body.said
+        OR m.x_handle_key <> lower(m.x_handle) OR m.target_handle_key <> lower(m.target_handle))
+LIMIT $2
+"""

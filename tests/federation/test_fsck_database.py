@@ -1,0 +1,259 @@
+"""One flipped bit in any column of the log's tables, or of what answers, is found, and where it is."""
+# ruff: noqa: S608 - the names of tables and columns are those below
+
+import random
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from directory.store.database import Connection, Database
+from federation.findings import Fault
+from federation.fsck_run import FsckReport, check_database_log
+from federation.log_state import LogState
+from federation.rotating import KeyRotation
+from federation.sequencer import Sequencer
+from federation.store.places import name_of, places_beyond
+from tests.federation.log_harness import ORIGIN, LogHarness
+from tests.harness.clock import FakeClock
+
+BITS_OF_EACH = 5
+PEOPLE = 300
+
+
+@pytest.fixture
+async def harness(database: Database, tmp_path: Path, clock: FakeClock) -> LogHarness:
+    """People, one who has left, a key that was announced, and the document that waits to let it take over."""
+    made = LogHarness(database, tmp_path / "data", clock)
+    rotation = KeyRotation(database, made.keys, clock)
+    await made.add_pending(PEOPLE)
+    await made.run()
+    await made.withdraw([20])
+    await rotation.rotate()
+    await made.run()
+    clock.advance(days=7)
+    await rotation.rotate()
+    await made.check()
+    return made
+
+
+class OnlyStages(Sequencer):
+    """Ends as a crash would end it: what it has staged is not signed."""
+
+    async def _sign(self, connection: Connection, state: LogState) -> None:
+        """Not any more."""
+
+    async def _publish(self, connection: Connection) -> None:
+        """Not any more."""
+
+
+class OnlySigns(Sequencer):
+    """What it has signed is not published."""
+
+    async def _publish(self, connection: Connection) -> None:
+        """Not any more."""
+
+
+async def go_on(harness: LogHarness, steps: type[Sequencer]) -> None:
+    """One more withdrawal and three more people, as far as these steps go."""
+    await harness.withdraw([30])
+    await harness.add_pending(3)
+    async with harness.database.connection() as connection:
+        await steps(harness.keys, ORIGIN, harness.clock).run_once(connection)
+
+
+async def check(harness: LogHarness) -> FsckReport:
+    keys = [key.vkey for key in harness.keys.read().logs]
+    return await check_database_log(harness.database, checkpoint_keys=keys, first_key=keys[0])
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of one row, and what is told when a bit of it flips."""
+
+    table: str
+    name: str
+    row: str
+    told: str
+    bits: tuple[int, ...] = ()
+    """Of a number, from the lowest; without, some are drawn."""
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.name} {self.row}"
+
+
+AT_REST = [
+    Column("log_state", "origin", "id = 1", "`origin`"),
+    Column("log_state", "staged_size", "id = 1", "`staged_size`", (0, 3, 8, 40, 62)),
+    Column("log_state", "staged_root", "id = 1", "`staged_root`"),
+    Column("log_state", "signed", "id = 1", "`signed`"),
+    Column("log_state", "published", "id = 1", "`published`"),
+    Column("log_state", "published_size", "id = 1", "`published_size`", (0, 3, 8, 40, 62)),
+    Column("log_state", "ingested_size", "id = 1", "`ingested_size`", (4, 40, 62, 63)),
+    Column("log_tile", "place", "place = 1", "tile/entries/001"),
+    Column("log_tile", "place", "place = 1::bigint << 48", "tile/0/000"),
+    Column("log_tile", "data", "place = 0", "tile/entries/000 byte"),
+    Column("log_tile", "data", "place = 1", "tile/entries/001.p/47 byte"),
+    Column("log_tile", "data", "place = 1::bigint << 48", "tile/0/000 byte"),
+    Column("log_tile", "data", "place = (1::bigint << 48) + 1", "tile/0/001.p/47 byte"),
+    Column("log_tile", "data", "place = 2::bigint << 48", "tile/1/000.p/1 byte"),
+    Column("log_statement", "leaf", "leaf = 7", "leaf 7: no body and no revoke", (9, 30, 62, 63)),
+    Column("log_statement", "salt", "leaf = 7", "leaf 7: body does not match"),
+    Column("log_statement", "body", "leaf = 290", "leaf 290: body does not match"),
+    Column("log_operations", "number", "number = 1", "leaf 30[12]: an operations document does not belong", (3,)),
+    Column("log_operations", "note", "number = 0", "leaf 0: the operations document"),
+    Column("log_operations", "note", "number = 1", "leaf 30[12]: the operations document"),
+    Column("log_operations", "note", "number = 2", "the operations document"),
+    Column("log_operations", "leaf", "number = 0", "leaf 0: the operations document is missing", (4, 62, 63)),
+]  # fmt: skip
+STAGED = [
+    Column("log_state", "staged_size", "id = 1", "`staged_size`", (0, 1, 2, 3, 8, 40, 62)),
+    Column("log_state", "staged_root", "id = 1", "signed root"),
+    Column("log_statement", "revoked_by", "leaf = 30", "leaf 30: marked as revoked", (0, 1, 4, 8, 40, 62)),
+    Column("log_statement", "ended", "leaf = 7", "leaf 7: marked as revoked", (3, 4, 8, 14)),
+]
+ANSWER = [
+    "x_id", "x_handle", "x_handle_key", "network", "target_id", "target_handle", "target_handle_key", "strength",
+    "leaf", "issued", "expires",
+]  # fmt: skip
+NOTHING_TELLS = {("log_state", "id"), ("log_state", "staged_at")}
+"""That the one row is the one row, and when it was written."""
+
+
+def flip(value: Any, bit: int) -> Any:
+    """The value with one bit of it changed, counted from its lowest where it is a number."""
+    if isinstance(value, int):
+        return int.from_bytes((value ^ 1 << bit).to_bytes(9, "big", signed=True)[-8:], "big", signed=True)
+    data = bytearray(value.encode() if isinstance(value, str) else value)
+    data[bit // 8] ^= 1 << bit % 8
+    return data.decode() if isinstance(value, str) else bytes(data)
+
+
+def bits_of(column: Column, value: Any) -> list[int]:
+    draw = random.Random(str(column))  # noqa: S311 - the same each time
+    if isinstance(value, int):
+        return list(column.bits) or [draw.randrange(48) for _ in range(BITS_OF_EACH)]
+    count = len(value) * 8
+    drawn = [0, count - 2, *(draw.randrange(count) for _ in range(BITS_OF_EACH))]
+    # A text stays one: its letters change within ASCII.
+    return [bit // 8 * 8 + bit % 3 for bit in drawn] if isinstance(value, str) else drawn
+
+
+async def look(harness: LogHarness, column: Column, bit: int) -> FsckReport:
+    """What is found with this bit flipped; it is flipped back."""
+    where = f"FROM {column.table} WHERE {column.row}"
+    async with harness.database.connection() as connection:
+        place, value = await connection.fetchrow(f"SELECT ctid, {column.name} {where}")
+        update = f"UPDATE {column.table} SET {column.name} = $1 WHERE ctid = $2 RETURNING ctid"
+        place = await connection.fetchval(update, flip(value, bit), place)
+    try:
+        return await check(harness)
+    finally:
+        async with harness.database.connection() as connection:
+            await connection.execute(update, value, place)
+
+
+async def find(harness: LogHarness, columns: list[Column]) -> None:
+    for column in columns:
+        async with harness.database.connection() as connection:
+            value = await connection.fetchval(f"SELECT {column.name} FROM {column.table} WHERE {column.row}")
+        for bit in bits_of(column, value):
+            report = await look(harness, column, bit)
+            told = " | ".join(map(str, report.findings))
+            assert re.search(column.told, told), f"{column}, bit {bit}: {told}"
+            assert len(report.findings) <= 4, f"{column}, bit {bit}: {told}"
+    await harness.check()
+
+
+async def test_a_bit_of_any_column_at_rest(harness: LogHarness) -> None:
+    await find(harness, AT_REST)
+
+
+@pytest.mark.parametrize("steps", [OnlyStages, OnlySigns])
+async def test_a_bit_of_any_column_between_writing_and_publishing(
+    harness: LogHarness, steps: type[Sequencer]
+) -> None:
+    """After a crash, what is staged is not to be signed on trust, and what it revokes is still there."""
+    await go_on(harness, steps)
+    async with harness.database.connection() as connection:
+        await connection.execute("UPDATE log_statement SET ended = 2 WHERE leaf = 7")
+    await harness.check()
+    signed = [Column("log_state", "signed", "id = 1", "`signed`")]
+    staged = STAGED if steps is OnlyStages else [*signed, *STAGED[2:]]
+    await find(harness, staged + [each for each in AT_REST if each.name in {"published", "published_size"}])
+    await harness.run()
+    await harness.check()
+
+
+async def test_a_bit_of_what_answers(harness: LogHarness) -> None:
+    """Who can write to the table of answers changes whom people follow, and touches nothing of the log."""
+    async with harness.database.connection() as connection:
+        row = await connection.fetchval("SELECT id FROM mapping WHERE leaf = 9")
+    for name in ANSWER:
+        async with harness.database.connection() as connection:
+            before = await connection.fetchval(f"SELECT {name} FROM mapping WHERE id = {row}")
+        # That of another leaf: two rows cannot have one.
+        changes = [before ^ 512, before ^ 1 << 40] if name == "leaf" else changes_of(before)
+        for change in changes:
+            async with harness.database.connection() as connection:
+                await connection.execute(f"UPDATE mapping SET {name} = $1 WHERE id = {row}", change)
+            report = await check(harness)
+            assert report.unsaid_answers == (row,), (name, change)
+        async with harness.database.connection() as connection:
+            await connection.execute(f"UPDATE mapping SET {name} = $1 WHERE id = {row}", before)
+    await harness.check()
+
+
+def changes_of(value: Any) -> list[Any]:
+    if isinstance(value, int):
+        return [value ^ 1, value ^ 2, value ^ 8, *([None] if value > 100 else [])]
+    if isinstance(value, str):
+        return [flip(value, 0), flip(value, len(value) * 8 - 7)]
+    return [value.replace(second=value.second ^ 1)]
+
+
+async def test_every_column_is_looked_at(database: Database) -> None:
+    async with database.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT table_name, column_name FROM information_schema.columns"
+            " WHERE table_name LIKE 'log\\_%' AND table_schema = 'public'"
+        )
+    tried = {(each.table, each.name) for each in AT_REST + STAGED}
+    assert {(table, column) for table, column in rows} == tried | NOTHING_TELLS
+
+
+async def test_ingested_too_small_mends_itself(harness: LogHarness) -> None:
+    async with harness.database.connection() as connection:
+        await connection.execute("UPDATE log_state SET ingested_size = ingested_size - 256")
+    await harness.run()
+    assert (await harness.state()).is_published
+    await harness.check()
+
+
+@pytest.mark.parametrize("table", ["log_tile", "log_statement", "log_operations"])
+async def test_a_row_too_many_is_told(harness: LogHarness, table: str) -> None:
+    rows = {
+        "log_tile": "(5, 'stray')",
+        "log_statement": "(100000, 'salt', 'body')",
+        "log_operations": "(9, 'note', 33)",
+    }
+    async with harness.database.connection() as connection:
+        await connection.execute(f"INSERT INTO {table} VALUES {rows[table]}")
+    expected = {
+        "log_tile": (Fault.STRAY_TILE, "tile/entries/005"),
+        "log_statement": (Fault.STRAY_ROW, "leaf 100000"),
+        "log_operations": (Fault.OPERATIONS_STRAY, "leaf 33"),
+    }
+    [finding] = (await check(harness)).findings
+    fault, where = expected[table]
+    assert finding.fault is fault
+    assert where in str(finding)
+
+
+def test_where_a_log_has_nothing() -> None:
+    beyond = places_beyond(70_000)
+    assert [name_of(first) for first, _ in beyond[1:4]] == ["tile/entries/274", "tile/0/274", "tile/1/002"]
+    assert name_of(beyond[-1][0]) == "nothing that a log can have"
+    assert places_beyond(0)[:2] == [(-(2**63), -1), (0, 2**48 - 1)]
