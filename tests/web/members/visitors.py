@@ -80,7 +80,7 @@ class Visitor:
     def prove(self, x: FakeX, author: FakeAccount) -> str:
         """Posts the sentence, hands it in, and waits for the worker; the sentence."""
         sentence = self.sentence()
-        self.hand_in(x.post(author, sentence))
+        self.hand_in(x.post(author, sentence, at=self.instance.clock.now()))
         return sentence
 
     def sentence(self) -> str:
