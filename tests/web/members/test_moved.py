@@ -1,0 +1,242 @@
+"""What becomes of a published mapping when its Mastodon account moves, or gets another address."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.harness.fake_mastodon.internet import FakeInternet, Response
+from tests.harness.fake_mastodon.profiles import GOTOSOCIAL
+from tests.harness.fake_mastodon.site import Account, FakeServer
+from tests.harness.fake_x import FakeX
+from tests.web.members.instance import MemberInstance, member_instance
+from tests.web.members.visitors import Visitor
+from tests.web.members.worlds import client_of, fetch
+
+NUMBERS: Final = itertools.count()
+"""Each test has servers of its own: the instance stays registered at those it knows."""
+
+
+@pytest.fixture(scope="module")
+def instance(module_dsn: str, data: Path, internet: FakeInternet, x: FakeX) -> Iterator[MemberInstance]:
+    client = client_of(internet)
+    with member_instance(module_dsn, data, x=x, open_client=client, jobs=False) as running:
+        yield running
+
+
+@pytest.fixture
+def old(internet: FakeInternet) -> FakeServer:
+    """The server that people move away from, with nobody there."""
+    return FakeServer.at(internet, f"old{next(NUMBERS)}.test", accounts=[])
+
+
+@pytest.fixture
+def new(internet: FakeInternet) -> FakeServer:
+    return FakeServer.at(internet, f"new{next(NUMBERS)}.test", accounts=[])
+
+
+@pytest.fixture
+def visitor(instance: MemberInstance) -> Iterator[Visitor]:
+    with Visitor(instance) as opened:
+        yield opened
+
+
+def publish_from(
+    visitor: Visitor, internet: FakeInternet, x: FakeX, server: FakeServer, user: str
+) -> Account:
+    """A member of that server, found by their name on X."""
+    account = Account(user, server.domain)
+    server.accounts.append(account)
+    signed_in = visitor.sign_in_at_mastodon(internet, f"{user}@{server.domain}")
+    assert signed_in.status_code == 303, signed_in.text
+    visitor.prove(x, x.account(user))
+    visitor.publish()
+    assert found(visitor, user) == [(server.actor(account), f"{user}@{server.domain}")]
+    return account
+
+
+def found(visitor: Visitor, x_handle: str) -> list[tuple[str, str]]:
+    answers = visitor.get(f"/api/v1/lookup?x={x_handle}").json()["answers"]
+    return [(answer["id"], answer["handle"]) for answer in answers]
+
+
+def look_again(instance: MemberInstance) -> None:
+    """Sixty days on: the jobs look at all that is published, and what they say anew answers."""
+    fetch(instance, "UPDATE linked_account SET recheck_at = now() WHERE recheck_at IS NOT NULL")
+    instance.call(instance.worker.drain)
+    instance.call(instance.announce)
+
+
+def health(instance: MemberInstance, handle: str) -> tuple[int, int]:
+    """How the account of a handle is known to be, and of how many attempts at the present look."""
+    (row,) = fetch(
+        instance,
+        "SELECT health, recheck_attempts FROM linked_account WHERE handle = $1 AND network = 2",
+        handle,
+    )
+    return row["health"], row["recheck_attempts"]
+
+
+def test_a_move_that_both_say_is_followed(
+    visitor: Visitor, internet: FakeInternet, x: FakeX, old: FakeServer, new: FakeServer
+) -> None:
+    """Nobody has to do anything here: the answer names the new account, under the same proof of the X account."""
+    publish_from(visitor, internet, x, old, "alice")
+    new.accounts.append(Account("alice2", new.host))
+    old.move("alice", new, "alice2")
+    look_again(visitor.instance)
+    assert found(visitor, "alice") == [(f"https://{new.host}/users/alice2", f"alice2@{new.host}")]
+    page = visitor.get("/account").text
+    assert f"alice2@{new.host}" in page
+    assert f"alice@{old.host}" not in page
+    evidence = visitor.get("/api/v1/lookup?x=alice").json()["answers"][0]["evidence"]
+    assert f"https://{old.host}/users/alice" in [item.get("ref") for item in evidence]
+
+
+def test_the_rights_at_the_old_account_are_given_back(
+    visitor: Visitor, internet: FakeInternet, x: FakeX, old: FakeServer, new: FakeServer
+) -> None:
+    publish_from(visitor, internet, x, old, "anna")
+    assert not old.oauth.tokens[-1].is_revoked
+    new.accounts.append(Account("anna", new.host))
+    old.move("anna", new, "anna")
+    look_again(visitor.instance)
+    visitor.instance.call(visitor.instance.worker.drain)
+    assert all(token.is_revoked for token in old.oauth.tokens if token.user == f"anna@{old.host}")
+
+
+def test_a_move_that_only_the_old_one_says(
+    visitor: Visitor, internet: FakeInternet, x: FakeX, old: FakeServer, new: FakeServer
+) -> None:
+    """Whoever gets at the old account for a minute could make a stranger the member."""
+    account = publish_from(visitor, internet, x, old, "bea")
+    new.accounts.append(Account("stranger", new.host))
+    old.move("bea", new, "stranger", is_confirmed=False)
+    look_again(visitor.instance)
+    assert found(visitor, "bea") == [(old.actor(account), f"bea@{old.host}")]
+    assert health(visitor.instance, f"bea@{old.host}") == (0, 0)
+
+
+def test_a_move_that_only_the_new_one_says(
+    visitor: Visitor, internet: FakeInternet, x: FakeX, old: FakeServer, new: FakeServer
+) -> None:
+    """Mallory writes the victim's account among her former ones."""
+    account = publish_from(visitor, internet, x, old, "cleo")
+    new.accounts.append(Account("mallory", new.host, aliases=[old.actor(account)]))
+    look_again(visitor.instance)
+    assert found(visitor, "cleo") == [(old.actor(account), f"cleo@{old.host}")]
+
+
+def test_an_address_that_passed_to_somebody_else(
+    visitor: Visitor, internet: FakeInternet, x: FakeX, old: FakeServer, new: FakeServer
+) -> None:
+    """The member left their server, and the name was given to Mallory, with an actor of her own. She says that
+    she moved, to an account whose list of former ones names the member's actor: anybody can write it there."""
+    account = publish_from(visitor, internet, x, old, "dora")
+    former = old.actor(account)
+    new.accounts.append(Account("mallory", new.host, aliases=[former]))
+    hers = f"https://{old.host}/users/0002"
+    link = {"rel": "self", "type": "application/activity+json", "href": hers}
+
+    def finger(_: object) -> Response:
+        return Response.json({"subject": f"acct:dora@{old.host}", "aliases": [hers], "links": [link]})
+
+    old.broken["/.well-known/webfinger"] = finger
+    old.broken["/api/v1/accounts/lookup"] = lambda _: Response.json(
+        {"acct": "dora", "uri": hers, "moved": {"acct": f"mallory@{new.host}"}}
+    )
+    look_again(visitor.instance)
+    assert found(visitor, "dora") == [(former, f"dora@{old.host}")], "one look takes nothing back"
+    assert health(visitor.instance, f"dora@{old.host}")[0] == 2, "in doubt"
+    fetch(
+        visitor.instance,
+        "UPDATE linked_account SET health_since = now() - interval '31 days' WHERE health = 2",
+    )
+    look_again(visitor.instance)
+    assert found(visitor, "dora") == []
+
+
+def test_a_new_server_that_is_gone_takes_nothing_from_the_old_one(
+    visitor: Visitor, internet: FakeInternet, x: FakeX, old: FakeServer
+) -> None:
+    """The account is where it was; that it names a home that nobody finds is no doubt of it."""
+    account = publish_from(visitor, internet, x, old, "emma")
+    account.moved = "emma@nowhere.test"
+    internet.sites["nowhere.test"] = lambda _: Response(404)
+    look_again(visitor.instance)
+    assert found(visitor, "emma") == [(old.actor(account), f"emma@{old.host}")]
+    assert health(visitor.instance, f"emma@{old.host}") == (0, 0)
+
+
+def test_a_new_server_that_does_not_answer_now(
+    visitor: Visitor, internet: FakeInternet, x: FakeX, old: FakeServer, new: FakeServer
+) -> None:
+    """It is asked again within the hour, and not in sixty days."""
+    publish_from(visitor, internet, x, old, "fay")
+    new.accounts.append(Account("fay", new.host))
+    old.move("fay", new, "fay")
+    new.broken["/users/fay"] = lambda _: Response(503)
+    look_again(visitor.instance)
+    assert found(visitor, "fay")[0][1] == f"fay@{old.host}"
+    (row,) = fetch(
+        visitor.instance,
+        "SELECT recheck_at - now() < interval '2 hours' AS is_soon FROM linked_account WHERE handle = $1",
+        f"fay@{old.host}",
+    )
+    assert row["is_soon"]
+    del new.broken["/users/fay"]
+    look_again(visitor.instance)
+    assert found(visitor, "fay")[0][1] == f"fay@{new.host}"
+
+
+def test_a_server_that_tells_strangers_nothing(visitor: Visitor, internet: FakeInternet, x: FakeX) -> None:
+    """Its API and its actors are for other servers alone: the proof holds as long as the account is there."""
+    server = FakeServer.at(internet, "closed.test", GOTOSOCIAL, accounts=[])
+    publish_from(visitor, internet, x, server, "gina")
+    look_again(visitor.instance)
+    assert found(visitor, "gina")[0][1] == "gina@closed.test"
+    assert health(visitor.instance, "gina@closed.test") == (0, 0)
+
+
+def test_another_address_of_the_same_account(
+    visitor: Visitor, internet: FakeInternet, x: FakeX, old: FakeServer
+) -> None:
+    """The server's people go by another domain now. The URI stays the key: no move, nobody has to agree."""
+    account = publish_from(visitor, internet, x, old, "hana")
+    actor = old.actor(account)
+    old.domain = account.domain = "later.test"
+    internet.sites["later.test"] = old.account_domain
+    look_again(visitor.instance)
+    assert found(visitor, "hana") == [(actor, "hana@later.test")]
+    assert health(visitor.instance, "hana@later.test") == (0, 0)
+
+
+def test_a_new_address_whose_domain_does_not_agree(
+    visitor: Visitor, internet: FakeInternet, x: FakeX, old: FakeServer
+) -> None:
+    """The member's server says that they go by an address of somebody else's domain: that domain has to say so too."""
+    account = publish_from(visitor, internet, x, old, "iris")
+    actor = old.actor(account)
+    FakeServer.at(internet, "bank.test", accounts=[])
+    link = {"rel": "self", "type": "application/activity+json", "href": actor}
+    old.broken["/.well-known/webfinger"] = lambda _: Response.json(
+        {"subject": "acct:president@bank.test", "aliases": [], "links": [link]}
+    )
+    look_again(visitor.instance)
+    assert found(visitor, "iris") == [(actor, f"iris@{old.host}")]
+
+
+def test_a_new_account_that_is_another_members(
+    visitor: Visitor, internet: FakeInternet, x: FakeX, old: FakeServer, new: FakeServer
+) -> None:
+    """Two memberships and one home: neither may speak for the other, so what pointed there ends."""
+    publish_from(visitor, internet, x, old, "jana")
+    new.accounts.append(Account("jana", new.host))
+    with Visitor(visitor.instance) as other:
+        assert other.sign_in_at_mastodon(internet, f"jana@{new.host}").status_code == 303
+    old.move("jana", new, "jana")
+    look_again(visitor.instance)
+    assert found(visitor, "jana") == []
+    assert "Prove it again" in visitor.get("/account").text
