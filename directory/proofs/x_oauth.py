@@ -15,6 +15,7 @@ from typing import Final, Protocol, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
+import structlog
 
 from directory.clock import Clock
 from directory.errors import InvalidIdentifier
@@ -43,6 +44,8 @@ OAUTH_LIMITS: Final = Limits(max_body_bytes=64 * 1024)
 
 _PAYMENT_REQUIRED: Final = 402
 """What X answers once the operator's credits are used up."""
+
+log = structlog.get_logger(__name__)
 
 
 class XKey(msgspec.Struct, frozen=True):
@@ -201,6 +204,8 @@ class XSignIn:
                 headers={"authorization": f"Bearer {token}", "accept": "application/json"},
                 limits=OAUTH_LIMITS,
             )
+        if answer.status == _PAYMENT_REQUIRED:
+            log.warning("the key at X has no credits left: nobody can sign in with X until you buy some")
         if answer.status != OK:
             is_later = is_temporary(answer.status) or answer.status == _PAYMENT_REQUIRED
             error = ServerUnreachable if is_later else ServerMisbehaved

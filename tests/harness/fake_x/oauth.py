@@ -1,6 +1,8 @@
 """X's OAuth 2, strict: what X refuses is refused here.
 
-https://docs.x.com/fundamentals/authentication/oauth-2-0/user-access-token
+https://docs.x.com/fundamentals/authentication/oauth-2-0/user-access-token; the errors as people met them:
+https://github.com/plhery/node-twitter-api-v2/issues/496 (a code that is used or too old),
+https://github.com/xdevplatform/twitter-api-typescript-sdk/issues/26 (another code verifier).
 A code lives 30 seconds and serves once; PKCE is asked of everyone; a confidential client says who it
 is by HTTP Basic; a token without offline.access lives two hours and has no refresh token.
 """
@@ -18,6 +20,7 @@ from urllib.parse import quote, urlencode
 from tests.harness.fake_x.shapes import Shaped
 from tests.harness.fake_x.world import FakeAccount
 
+_OTHER_VERIFIER: Final = "Value passed for the code verifier did not match the code challenge."
 CODE_LIFE_S: Final = 30.0
 TOKEN_LIFE_S: Final = 7_200
 Fields = dict[str, str]
@@ -100,7 +103,7 @@ class FakeOAuth:
             return _error(400, "invalid_request", "Value passed for the authorization code was invalid.")
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != grant.fields["code_challenge"]:
-            return _error(400, "invalid_request", "Value passed for the code verifier did not match.")
+            return _error(400, "invalid_request", _OTHER_VERIFIER)
         if form.get("redirect_uri") != grant.fields["redirect_uri"]:
             return _error(400, "invalid_request", "Value passed for the redirect uri did not match.")
         token = secrets.token_urlsafe(48)
