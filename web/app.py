@@ -81,7 +81,7 @@ def _routes(services: Services) -> list[ControllerRouterHandler]:
     api = Router(
         "/api/v1",
         route_handlers=[
-            directory_api.lookup,
+            directory_api.lookup_route(services),
             directory_api.match,
             directory_api.reverse,
             instance_api.stats,

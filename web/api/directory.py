@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import Parameter
 
@@ -18,22 +19,26 @@ from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.services import Services
 
 
-@get(
-    "/lookup",
-    summary="Where one X account is now",
-    responses=answers(LookupOut, "The answers, maybe none."),
-)
-async def lookup(
-    services: NamedDependency[Services],
-    x: Annotated[
-        str,
-        Parameter(
-            description="`@name`, an id, or any x.com or twitter.com profile address.", max_length=2_048
-        ),
-    ],
-) -> Response[bytes]:
-    """An empty `answers` means that nobody has said yet where this account is."""
-    return json_answer(lookup_out(await services.single_lookup.lookup(Query.parse(x))))
+def lookup_route(services: Services) -> HTTPRouteHandler:
+    """`GET /lookup`. It holds the services: to be given them at each request would cost as much as the lookup."""
+
+    @get(
+        "/lookup",
+        summary="Where one X account is now",
+        responses=answers(LookupOut, "The answers, maybe none."),
+    )
+    async def lookup(
+        x: Annotated[
+            str,
+            Parameter(
+                description="`@name`, an id, or any x.com or twitter.com profile address.", max_length=2_048
+            ),
+        ],
+    ) -> Response[bytes]:
+        """An empty `answers` means that nobody has said yet where this account is."""
+        return json_answer(lookup_out(await services.single_lookup.lookup(Query.parse(x))))
+
+    return lookup
 
 
 _NAME_OR_NULL = [Schema(type=OpenAPIType.STRING), Schema(type=OpenAPIType.NULL)]
