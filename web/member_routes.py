@@ -9,7 +9,7 @@ from web.auth.cookies import Cookies
 from web.auth.desk import Desk
 from web.auth.journey import Journeys
 from web.auth.signed_in import provide_asked, provide_me, provide_my_form
-from web.pages import account, leave, member_page, prove, prove_links, publish, sign_in
+from web.pages import account, leave, member_page, prove, prove_links, publish, published, sign_in
 from web.rendering import Renderer
 from web.services import Services
 
@@ -50,6 +50,8 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
                 prove_links.check_links,
                 publish.publish_page,
                 publish.publish,
+                published.published_page,
+                published.published_state,
                 leave.leave_page,
                 leave.leave,
                 member_page.member_page,

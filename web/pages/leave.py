@@ -7,6 +7,7 @@ from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
 from litestar.response import Redirect
 
+from directory.members.receipts import Elsewhere
 from web.auth.desk import NO_STORE, Desk, SignedIn
 from web.auth.forms import text_of
 
@@ -32,7 +33,8 @@ async def leave(
         return Redirect("/account/leave", status_code=303, headers=dict(NO_STORE))
     receipt = await desk.members.leaving.erase(me.member)
     desk.members.wake_jobs()
-    answer = desk.page(request, "left.html", receipt=receipt)
+    was_shared = any(each.elsewhere is Elsewhere.REVOKED for each in receipt.withdrawn)
+    answer = desk.page(request, "left.html", receipt=receipt, was_shared=was_shared)
     desk.cookies.forget_session(answer)
     desk.cookies.forget_browser(answer)
     return answer

@@ -106,7 +106,8 @@ async def progress(
 @get("/left-x", include_in_schema=False)
 async def left_x(request: Request[Any, Any, Any], desk: NamedDependency[Desk]) -> Response[Any]:
     """What still works for somebody whose X account is gone, or who cannot post there any more."""
-    return desk.renderer.page(request, "left_x.html", has_x=desk.members.x is not None)
+    at = await desk.at_browser(request)
+    return desk.page(request, "left_x.html", has_x=desk.members.x is not None, is_member=at.me is not None)
 
 
 async def _sentence_page(

@@ -79,7 +79,7 @@ async def publish(
         elif wanted == NOWHERE and question.said is not None:
             await desk.members.publishing.withdraw(me.member, question.said.id)
     await desk.members.announce()
-    return Redirect("/account", status_code=303, headers=dict(NO_STORE))
+    return Redirect("/account/published", status_code=303, headers=dict(NO_STORE))
 
 
 async def _questions(desk: Desk, me: SignedIn) -> list[Question]:

@@ -10,7 +10,7 @@ It claims only what the real services document or were seen to answer; the sourc
 """
 
 from tests.harness.fake_x.failures import SOURCES, Failure
-from tests.harness.fake_x.server import FakeX
+from tests.harness.fake_x.server import FakeX, Held
 from tests.harness.fake_x.world import FakeAccount, FakePost
 
-__all__ = ["SOURCES", "Failure", "FakeAccount", "FakePost", "FakeX"]
+__all__ = ["SOURCES", "Failure", "FakeAccount", "FakePost", "FakeX", "Held"]

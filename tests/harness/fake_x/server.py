@@ -29,6 +29,7 @@ _PREFIXES: Final = {
     "/api/": "oauth",
 }
 MAX_FORM_BYTES: Final = 64 * 1024
+MAX_HELD_S: Final = 20.0
 
 
 @dataclass
@@ -49,6 +50,21 @@ class _Answered:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+class Held:
+    """Questions that wait for their answers: `reached` is set by the first one, `release` lets all of them go on."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self._released = threading.Event()
+
+    def release(self) -> None:
+        self._released.set()
+
+    def wait(self) -> None:
+        self.reached.set()
+        self._released.wait(MAX_HELD_S)
+
+
 class FakeX:
     """Start it with `with`. What it is given can change at any time, from any thread."""
 
@@ -58,6 +74,7 @@ class FakeX:
         """Source, path and query of every request, in order."""
         self._world = FakeWorld()
         self._failures: dict[str, Failure] = {}
+        self._held: dict[str, Held] = {}
         self._lock = threading.RLock()
         self._closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
@@ -119,10 +136,17 @@ class FakeX:
     def heal(self, source: str) -> None:
         self._failures.pop(source, None)
 
+    def hold(self, source: str) -> Held:
+        """Keeps that source from answering what it is asked from now on, until it is released."""
+        self._held[source] = Held()
+        return self._held[source]
+
     def answer(self, asked: _Asked) -> _Answered | None:
         """The answer to a request, or None to hang up."""
         source = next((name for start, name in _PREFIXES.items() if asked.path.startswith(start)), "")
         self.requests.append(f"{source} {asked.path} {asked.query}")
+        if source in self._held:
+            self._held[source].wait()
         failure = self._failures.get(source)
         if failure is None:
             with self._lock:

@@ -5,11 +5,12 @@ import dataclasses
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from hypercorn.asyncio import serve
 
 from deploy.members import open_members
+from deploy.sequencing import build_sequencer, make_keys, running_sequencer
 from deploy.serve import free_port, hypercorn_config
 from deploy.services import build_services
 from deploy.worker import Worker, running_worker
@@ -28,6 +29,7 @@ from web.app import create_app
 from web.member_services import MemberServices
 
 OpenClient = Callable[[], AbstractAsyncContextManager[GuardedClient]]
+Log = Literal["none", "by hand", "running"]
 
 
 @asynccontextmanager
@@ -37,14 +39,17 @@ async def loopback_client() -> AsyncIterator[GuardedClient]:
 
 
 class MemberInstance(RunningInstance):
-    """What is published is active at once: no sequencer runs here."""
+    """What is published is active at once, unless a log is written, as `passerelle serve` does."""
 
     members: MemberServices
     worker: Worker
 
-    def __init__(self, settings: Settings, dsn: str, clock: Clock, open_client: OpenClient) -> None:
+    def __init__(
+        self, settings: Settings, dsn: str, clock: Clock, open_client: OpenClient, *, log: Log
+    ) -> None:
         super().__init__(settings, dsn, clock)
         self._open_client = open_client
+        self._log = log
 
     async def announce(self) -> None:
         """What was restated answers."""
@@ -66,8 +71,13 @@ class MemberInstance(RunningInstance):
         async with (
             self._open_client() as http,
             open_members(
-                settings, database, clock, http=http, announce=publishing.activate_pending
+                settings,
+                database,
+                clock,
+                http=http,
+                announce=publishing.activate_pending if self._log == "none" else None,
             ) as opened,
+            self._running_log(),
             running_worker(opened[1], is_on=settings.jobs),
         ):
             self.members, self.worker = opened
@@ -81,6 +91,23 @@ class MemberInstance(RunningInstance):
             self._ready.set()
             await server
 
+    async def write_log(self) -> None:
+        """Brings all that is pending into the log, where it is written by hand."""
+        sequencer = build_sequencer(self.settings, self.clock)
+        async with self.database.connection() as connection:
+            while await sequencer.run_once(connection):
+                pass
+
+    @asynccontextmanager
+    async def _running_log(self) -> AsyncIterator[None]:
+        if self._log != "none":
+            make_keys(self.settings)
+        if self._log != "running":
+            yield
+            return
+        async with running_sequencer(self.settings, self._dsn):
+            yield
+
 
 @contextmanager
 def member_instance(
@@ -91,9 +118,11 @@ def member_instance(
     x: FakeX | None = None,
     clock: Clock | None = None,
     open_client: OpenClient = loopback_client,
+    log: Log = "none",
     **settings: Any,
 ) -> Iterator[MemberInstance]:
-    """An instance whose Bluesky is the PDS, and whose X is the fake one."""
+    """An instance whose Bluesky is the PDS, and whose X is the fake one. Its log is written by its sequencer
+    ("running", each second by the real clock), by `write_log` ("by hand"), or not at all."""
     chosen: dict[str, Any] = {
         "port": free_port(),
         "data": data,
@@ -111,7 +140,9 @@ def member_instance(
             "x_oembed": sources.oembed_x,
             "x_oembed_twitter": sources.oembed_twitter,
         }
-    instance = MemberInstance(Settings(**chosen | settings), dsn, clock or SystemClock(), open_client)
+    instance = MemberInstance(
+        Settings(**chosen | settings), dsn, clock or SystemClock(), open_client, log=log
+    )
     instance.start()
     try:
         yield instance

@@ -50,4 +50,4 @@ async def publish_first(page: Page) -> None:
     await expect(page.locator("h1")).to_have_text("What shall be public?")
     await page.get_by_label("I agree that this is published").check()
     await page.get_by_role("button", name="Publish").click()
-    await expect(page.locator("h1")).to_have_text("My account")
+    await expect(page.locator("h1")).to_have_text("You can be found now")

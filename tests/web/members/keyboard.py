@@ -1,0 +1,47 @@
+"""A person without a mouse: Tab until it is there, then a key."""
+
+from typing import Final
+
+from playwright.async_api import Locator, Page
+
+MAX_STOPS: Final = 80
+
+
+class Keyboard:
+    """Acts on a page with keys alone. Whatever cannot be reached by Tab, or shows no focus, fails the test."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+
+    async def reach(self, wanted: Locator) -> None:
+        """Tabs to an element."""
+        await self._tab_until(wanted, "element === document.activeElement")
+        outline = await wanted.evaluate("element => getComputedStyle(element).outlineStyle")
+        assert outline != "none", "the focus cannot be seen"
+
+    async def press(self, wanted: Locator, key: str = "Enter") -> None:
+        await self.reach(wanted)
+        await self._page.keyboard.press(key)
+
+    async def write(self, wanted: Locator, text: str) -> None:
+        """Fills a field, and sends its form."""
+        await self.reach(wanted)
+        await self._page.keyboard.insert_text(text)
+        await self._page.keyboard.press("Enter")
+
+    async def choose(self, wanted: Locator) -> None:
+        """Marks a checkbox; or a radio button, of whose group Tab reaches one, and the arrows the others."""
+        await self._tab_until(wanted, "element.name === document.activeElement.name")
+        for _ in range(MAX_STOPS):
+            if await wanted.evaluate("element => element === document.activeElement"):
+                await self._page.keyboard.press("Space")
+                return
+            await self._page.keyboard.press("ArrowDown")
+        raise AssertionError(f"no arrow leads to {wanted}")
+
+    async def _tab_until(self, wanted: Locator, condition: str) -> None:
+        for _ in range(MAX_STOPS):
+            await self._page.keyboard.press("Tab")
+            if await wanted.evaluate(f"element => {condition}"):
+                return
+        raise AssertionError(f"Tab does not lead to {wanted}")

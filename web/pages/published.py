@@ -1,0 +1,72 @@
+"""After publishing: "in a moment", until the log has said it and it answers; then, what it is and what comes next.
+
+With JavaScript an empty element asks again, and nothing on the page moves until it is done; without, the page
+loads itself again. Both ask less and less often, and stop.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromQuery
+from litestar.response import Redirect
+
+from directory.members.publications import Publication, PublicationState
+from directory.proofs.schedule import RECHECKABLE
+from web.auth.desk import NO_STORE, Desk, SignedIn
+
+PAUSES_S: Final = (1, 1, 2, 2, 3, 3, 5, 5, 10, 10, 20, 30)
+"""Before each look. The log takes a second; who waits for longer than all of them is told so."""
+_INTO_THE_PAGE: Final = {"hx-retarget": "#published", "hx-reswap": "innerHTML"}
+
+
+def pause_before(look: int) -> int | None:
+    """How many seconds before the look of that number, from 0; None: no more looks."""
+    return PAUSES_S[look] if 0 <= look < len(PAUSES_S) else None
+
+
+@get("/account/published", include_in_schema=False)
+async def published_page(
+    request: Request[Any, Any, Any],
+    desk: NamedDependency[Desk],
+    me: NamedDependency[SignedIn],
+    look: FromQuery[int] = 0,
+) -> Response[Any]:
+    """What was just published, and whether it answers yet."""
+    publications = await desk.members.publishing.list_of(me.member)
+    if not publications:
+        return Redirect("/account", headers=dict(NO_STORE))
+    return desk.page(request, "published.html", **await _values(desk, me, publications, look))
+
+
+@get("/account/published/state", include_in_schema=False)
+async def published_state(
+    request: Request[Any, Any, Any],
+    desk: NamedDependency[Desk],
+    me: NamedDependency[SignedIn],
+    look: FromQuery[int] = 0,
+) -> Response[Any]:
+    """For a page that asks: the next question, or the page's new content once there is nothing to wait for."""
+    publications = await desk.members.publishing.list_of(me.member)
+    if not publications:
+        return Response(b"", media_type="text/html", headers={**NO_STORE, "hx-redirect": "/account"})
+    values = await _values(desk, me, publications, look)
+    if values["pause_s"] is not None:
+        return desk.page(request, "_published_wait.html", **values)
+    return desk.page(request, "_published_news.html", headers=_INTO_THE_PAGE, **values)
+
+
+async def _values(desk: Desk, me: SignedIn, publications: Sequence[Publication], look: int) -> dict[str, Any]:
+    now = desk.services.clock.now()
+    accounts = await desk.members.membership.accounts(me.member)
+    is_waiting = any(each.state(now) is PublicationState.PENDING for each in publications)
+    return {
+        "form_token": me.form_token,
+        "publications": publications,
+        "now": now,
+        "look": look,
+        "is_waiting": is_waiting,
+        "pause_s": pause_before(look) if is_waiting else None,
+        "has_post": any(item.kind in RECHECKABLE for each in accounts for item in each.evidence),
+    }
