@@ -8,9 +8,11 @@ from directory.settings import Settings
 from directory.store.database import Connection
 from federation.errors import LogRefused, MissingKeys, UnsafeKeys
 from federation.keys import log_origin
+from federation.store.daily_check import fetch_daily_check
 from federation.store.log_rows import fetch_state
 
 NAME: Final = "Signed log"
+CHECK_NAME: Final = "Daily check"
 READ_MORE: Final = 'See docs/operations.md, "The signed log".'
 
 
@@ -27,3 +29,15 @@ async def look_at_log(settings: Settings, connection: Connection) -> Finding:
     state = await fetch_state(connection)
     size = 0 if state is None else state.published_size
     return Finding(NAME, True, f"{log_origin(settings)}, {size:,} leaves are published")
+
+
+async def look_at_daily_check(connection: Connection) -> Finding:
+    """What the daily check of the log has found."""
+    last = await fetch_daily_check(connection)
+    if last is None:
+        return Finding(CHECK_NAME, True, "not made yet; a running instance makes it once a day")
+    when = f"{last.made_at:%Y-%m-%d %H:%M} UTC"
+    if last.faults:
+        mend = "Run `passerelle fsck`, and read docs/operations.md before anything is changed."
+        return Finding(CHECK_NAME, False, f"{when}: {last.faults:,} wrong: {last.first_fault}", mend)
+    return Finding(CHECK_NAME, True, f"{when}: all is well in {last.leaves:,} leaves")

@@ -42,7 +42,7 @@ async def running_sequencer(settings: Settings, dsn: str) -> AsyncIterator[Seque
     """Appends what is pending until the block ends, then finishes its batch. Raises DirectoryUnavailable."""
     database = await Database.connect(dsn, max_connections=CONNECTIONS)
     task = SequencerTask(database, build_sequencer(settings))
-    maintenance = MaintenanceTask(database, key_folder(settings))
+    maintenance = MaintenanceTask(database, key_folder(settings), SystemClock())
     running = asyncio.gather(task.run(), maintenance.run())
     running.add_done_callback(_tell_failure)
     try:

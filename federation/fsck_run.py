@@ -49,6 +49,15 @@ class FsckReport:
     def is_clean(self) -> bool:
         return not self.findings and not self.unsaid_answers
 
+    @property
+    def sentences(self) -> list[str]:
+        """All of it in words, each with its place."""
+        answers = (
+            f"row {number} of the mappings answers something that the log does not say"
+            for number in self.unsaid_answers
+        )
+        return [*map(str, self.findings), *answers]
+
 
 async def check_database_log(
     database: Database,

@@ -11,12 +11,15 @@ from deploy.cli.output import console, errors
 from deploy.database import running_database
 from deploy.migrate import migrate
 from deploy.sequencing import key_folder
+from directory.clock import SystemClock
 from directory.settings import load_settings
 from directory.store.database import Database
 from federation.errors import LogRefused
 from federation.fsck_run import FsckReport, check_database_log
 from federation.keys import InstanceKeys, log_origin
+from federation.maintenance import summary_of
 from federation.signed_mark import SignedMark
+from federation.store.daily_check import replace_daily_check
 from federation.tlog.keys import VerifierKey
 
 SHOWN_FINDINGS = 100
@@ -27,19 +30,15 @@ SHOWN_FINDINGS = 100
 def command(hashes_only: bool) -> None:
     """Check the whole signed log: every hash, body, revoke and document. Ends with 1 where something is wrong."""
     report = _check(with_bodies=not hashes_only)
-    for finding in report.findings[:SHOWN_FINDINGS]:
-        console.print(f"[bold red]✗[/] {escape(str(finding))}", highlight=False, soft_wrap=True)
-    for number in report.unsaid_answers[:SHOWN_FINDINGS]:
-        console.print(
-            f"[bold red]✗[/] row {number} of the mappings answers something that the log does not say"
-        )
-    count = len(report.findings) + len(report.unsaid_answers)
+    faults = report.sentences
+    for fault in faults[:SHOWN_FINDINGS]:
+        console.print(f"[bold red]✗[/] {escape(fault)}", highlight=False, soft_wrap=True)
     size = report.checkpoint.size
     if report.is_clean:
         console.print(f"All is well: {size:,} leaves of {report.checkpoint.origin} lead to the signed root.")
     else:
         console.print(
-            f"{count:,} things are wrong in {size:,} leaves. Stop the instance, keep a copy of its data, and"
+            f"{len(faults):,} things are wrong in {size:,} leaves. Stop the instance, keep a copy of its data, and"
             " restore the newest backup."
         )
     sys.exit(0 if report.is_clean else 1)
@@ -65,6 +64,9 @@ def _check(*, with_bodies: bool) -> FsckReport:
                     with_bodies=with_bodies,
                     progress=lambda leaves: progress.update(task, completed=leaves),
                 )
+            if with_bodies:
+                async with database.connection() as connection:
+                    await replace_daily_check(connection, summary_of(report, SystemClock().now()))
         finally:
             await database.close()
         mark = SignedMark(folder.path).read()

@@ -77,7 +77,7 @@ CROSS JOIN LATERAL (SELECT format(
     ',"expires":%s,"issued":%s,"strength":"%s","to":{"handle":"%s","id":"%s","network":"%s"},"v":1,"x":{"handle":"%s"%s}}',
     floor(extract(epoch FROM m.expires))::bigint, floor(extract(epoch FROM m.issued))::bigint,
     (ARRAY['imported', 'linked', 'handle', 'bound'])[m.strength], m.target_handle, m.target_id,
-    (ARRAY['bluesky', 'mastodon'])[m.network], m.x_handle, coalesce(format(',"id":"%s"', m.x_id), '')
+    (ARRAY['bluesky', 'mastodon'])[m.network], m.x_handle, coalesce(',"id":"' || m.x_id || '"', '')
 ) AS said) AS body
 WHERE m.state = 1 AND NOT (m.strength = 1 AND m.leaf IS NULL) AND m.origin = (SELECT id FROM origin WHERE name = $1)
     AND (s.leaf IS NULL OR right(encode(s.body, 'escape'), length(body.said)) <> body.said

@@ -52,3 +52,13 @@ class ProofLink(Table, tablename="proof_link"):
     token_hash = Bytea(primary_key=True)
     leaf = BigInt()
     expires = Timestamptz()
+
+
+class DailyCheck(Table, tablename="daily_check"):
+    """One row, number 1: what the last daily check of the log has found."""
+
+    id = SmallInt(primary_key=True)
+    made_at = Timestamptz()
+    leaves = BigInt()
+    faults = Integer()
+    first_fault = Text()

@@ -145,7 +145,8 @@ async def look(harness: LogHarness, column: Column, bit: int) -> FsckReport:
     """What is found with this bit flipped; it is flipped back."""
     where = f"FROM {column.table} WHERE {column.row}"
     async with harness.database.connection() as connection:
-        place, value = await connection.fetchrow(f"SELECT ctid, {column.name} {where}")
+        place = await connection.fetchval(f"SELECT ctid {where}")
+        value = await connection.fetchval(f"SELECT {column.name} {where}")
         update = f"UPDATE {column.table} SET {column.name} = $1 WHERE ctid = $2 RETURNING ctid"
         place = await connection.fetchval(update, flip(value, bit), place)
     try:

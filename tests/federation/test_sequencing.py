@@ -9,7 +9,6 @@ import pytest
 from directory.store.database import Database
 from federation import sequencing
 from federation.draining import drain
-from federation.maintenance import MaintenanceTask
 from federation.sequencing import SequencerTask
 from tests.federation.log_harness import LogHarness
 from tests.harness.clock import FakeClock
@@ -124,25 +123,3 @@ async def test_draining_waits_for_who_leads_and_else_does_it(harness: LogHarness
         await drain(harness.database, harness.sequencer(), harness.clock, told.append)
     assert await all_answer(harness)
     assert told[-1] == 0
-
-
-async def test_the_daily_check_finds_damage(harness: LogHarness) -> None:
-    task = MaintenanceTask(harness.database, harness.keys)
-    assert await task.run_once()
-    await harness.add_pending(300)
-    await harness.run()
-    assert await task.run_once()
-    async with harness.database.connection() as connection:
-        await connection.execute(
-            "UPDATE log_statement SET body = set_bit(body, 7, 1 - get_bit(body, 7)) WHERE leaf = 9"
-        )
-    assert not await task.run_once()
-
-
-async def test_what_answers_without_a_leaf_is_found(harness: LogHarness) -> None:
-    """Who can write to the database can add an answer, but not one that the log says."""
-    await harness.add_pending(3)
-    await harness.run()
-    async with harness.database.connection() as connection:
-        await connection.execute("UPDATE mapping SET leaf = NULL WHERE leaf = 2")
-    assert not await MaintenanceTask(harness.database, harness.keys).run_once()
