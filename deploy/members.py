@@ -13,6 +13,7 @@ from deploy.jobs import JobParts, Jobs
 from deploy.links import LinkLooks
 from deploy.worker import Worker
 from directory.clock import Clock
+from directory.follow_lists import FollowLists
 from directory.members.accounts import AccountNetwork
 from directory.members.consenting import Consenting
 from directory.members.housekeeping import Housekeeping, Stores
@@ -51,6 +52,7 @@ from directory.store.consents import ConsentStore
 from directory.store.database import Database
 from directory.store.erasures import ErasureStore
 from directory.store.exports import ExportStore
+from directory.store.follow_lists import FollowListStore
 from directory.store.link_checks import LinkCheckStore
 from directory.store.mastodon_apps import MastodonAppStore
 from directory.store.member_pages import MemberPageStore
@@ -186,6 +188,7 @@ def _build(  # noqa: PLR0913 - the parts that everything is made of
         linking=linking,
         publishing=Publishing(people, publications, clock, log_origin(settings)),
         consenting=Consenting(consents, clock),
+        follow_lists=FollowLists(FollowListStore(database), clock),
         leaving=Leaving(ExportStore(database), ErasureStore(database), clock, settings.domain),
         networks=networks,
         x=_x_sign_in(settings, http, clock),

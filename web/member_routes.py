@@ -9,7 +9,8 @@ from web.auth.cookies import Cookies
 from web.auth.desk import Desk
 from web.auth.journey import Journeys
 from web.auth.signed_in import provide_asked, provide_me, provide_my_form
-from web.pages import account, leave, member_page, prove, prove_links, publish, published, sign_in
+from web.pages import account, kept_list, leave, member_page, prove, prove_links, publish, published, sign_in
+from web.pages.uploads import max_form_bytes
 from web.rendering import Renderer
 from web.services import Services
 
@@ -24,7 +25,20 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
         return []
     settings = services.settings
     desk = Desk(services, services.members, Cookies(is_https=settings.is_https), renderer)
+    dependencies = {
+        "desk": _given(desk),
+        "journeys": _given(Journeys(services.members, services.clock, settings.base_url)),
+        "me": Provide(provide_me),
+        "my_form": Provide(provide_my_form),
+        "asked": Provide(provide_asked),
+    }
     return [
+        Router(
+            "/",
+            route_handlers=[kept_list.kept_list_page, kept_list.keep_list],
+            dependencies=dependencies,
+            request_max_body_size=max_form_bytes(settings),
+        ),
         Router(
             "/",
             route_handlers=[
@@ -41,6 +55,8 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
                 account.end_session,
                 account.sign_out,
                 account.export,
+                kept_list.agree_to_keep,
+                kept_list.delete_list,
                 prove.prove,
                 prove.submit_post,
                 prove.progress,
@@ -56,15 +72,9 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
                 leave.leave,
                 member_page.member_page,
             ],
-            dependencies={
-                "desk": _given(desk),
-                "journeys": _given(Journeys(services.members, services.clock, settings.base_url)),
-                "me": Provide(provide_me),
-                "my_form": Provide(provide_my_form),
-                "asked": Provide(provide_asked),
-            },
+            dependencies=dependencies,
             request_max_body_size=MAX_FORM_BYTES,
-        )
+        ),
     ]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from directory.follow_lists import FollowLists
 from directory.members.accounts import AccountNetwork
 from directory.members.consenting import Consenting
 from directory.members.leaving import Leaving
@@ -29,6 +30,7 @@ class MemberServices:
     linking: Linking
     publishing: Publishing
     consenting: Consenting
+    follow_lists: FollowLists
     leaving: Leaving
     networks: Mapping[AccountNetwork, SignIn]
     x: XSignIn | None
