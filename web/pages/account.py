@@ -69,7 +69,7 @@ async def account(
         people_kept=(await members.follow_lists.sizes(me.member)).get(Lists.FOLLOWING, 0),
         sessions=await members.signing_in.sessions(me.member),
         this_session=me.session,
-        my_page=f"{desk.base_url}/m/{on_page[0].handle.lower()}" if on_page else "",
+        my_page=await _my_page(desk, me, on_page),
         has_x_account=any(each.network is AccountNetwork.X for each in accounts),
         can_unlink=_can_unlink(accounts),
     )
@@ -140,6 +140,14 @@ async def export(desk: NamedDependency[Desk], me: NamedDependency[SignedIn]) -> 
         media_type="application/zip",
         headers={**NO_STORE, "content-disposition": f'attachment; filename="{name}"'},
     )
+
+
+async def _my_page(desk: Desk, me: SignedIn, on_page: list[LinkedAccount]) -> str:
+    """The address of the member's page: the lasting one, where they link to it as a proof. Empty: it shows nothing."""
+    if not on_page:
+        return ""
+    own = await desk.members.linking.page_of(me.member)
+    return desk.members.linking.address(own.code if own is not None else on_page[0].handle.lower())
 
 
 def _can_unlink(accounts: list[LinkedAccount]) -> bool:

@@ -112,6 +112,8 @@ class TestAtMastodon:
         check(visitor, f"@{name.upper()}")
         assert visitor.get("/account/prove").headers["location"] == "/account/publish"
         visitor.publish()
+        assert "Please leave the links to your page in your profiles" in visitor.get("/account/published").text
+        assert ada.address in visitor.get("/account").text
         assert found(visitor, f"@{name}") == [(f"{name}@{HOST}", "linked")]
         assert found(visitor, str(ada.on_x.id)) == [], "who is only linked answers by name"
         answer = visitor.get(f"/api/v1/lookup?x={name}").json()["answers"][0]
