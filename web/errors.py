@@ -18,11 +18,17 @@ from web.auth.errors import ForgedForm, SignInNeeded
 from web.auth.sentences import MEMBER
 from web.language import translate
 from web.problems import OF_STATUS, PROBLEM_JSON, PROBLEMS, Failure, Problem, ProblemDocument
-from web.rendering import Renderer
+from web.rendering import Renderer, is_fragment
 
 log = structlog.get_logger(__name__)
 
 PROGRAM_PATHS: Final = ("/api/", "/log/", "/.well-known/", "/nodeinfo/", "/healthz", "/readyz", "/metrics")
+# Of the pages, only the forms for archives and lists take anything large, and nobody reads examples of the API.
+OF_PAGE: Final = {
+    "too-large": PROBLEMS["archive-too-large"],
+    "invalid-request": PROBLEMS["invalid-form"],
+}
+OF_PART: Final = {**OF_PAGE, "too-large": PROBLEMS["list-too-large"]}
 MEND_VAULT: Final = "put the folder `vault` of the data back from its backup"
 
 
@@ -91,31 +97,49 @@ def exception_handler(renderer: Renderer) -> Callable[[Request[Any, Any, Any], E
 
     def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         if isinstance(error, SignInNeeded):
-            if "hx-request" in request.headers:
-                # A part of a page asks: a redirect would put the whole page of signing in there.
-                return Response(b"", headers={"cache-control": "no-store", "hx-redirect": "/sign-in"})
-            return Redirect("/sign-in", status_code=303, headers={"cache-control": "no-store"})
+            return _way_to_sign_in(renderer, request)
         failure = failure_of(error)
-        if failure.problem.slug == "internal":
-            log.error("request failed", exc_info=error)
-        elif failure.problem.slug == "sealed":
-            # Its text names the key file, or the id of a key, and never holds a key or a secret.
-            log.error("the vault cannot open what it sealed", reason=str(error), mend=MEND_VAULT)
-        elif failure.problem.slug == "unavailable":
-            log.warning("database did not answer")
+        _log(failure, error)
         if request.url.path.startswith(PROGRAM_PATHS):
             return problem_document(renderer.base_url, failure)
+        if is_fragment(request):
+            return _part_problem(renderer, request, failure)
         return _error_page(renderer, request, failure)
 
     return handle
+
+
+def _way_to_sign_in(renderer: Renderer, request: Request[Any, Any, Any]) -> Response[Any]:
+    """A part of a page that is asked for cannot follow a redirect: the whole page of signing in would be put there."""
+    headers = {"cache-control": "no-store"}
+    if "hx-request" in request.headers:
+        return Response(b"", headers={**headers, "hx-redirect": "/sign-in"})
+    if is_fragment(request):
+        return _part_problem(renderer, request, _of("signed-out", ""))
+    return Redirect("/sign-in", status_code=303, headers=headers)
+
+
+def _log(failure: Failure, error: Exception) -> None:
+    if failure.problem.slug == "internal":
+        log.error("request failed", exc_info=error)
+    elif failure.problem.slug == "sealed":
+        # Its text names the key file, or the id of a key, and never holds a key or a secret.
+        log.error("the vault cannot open what it sealed", reason=str(error), mend=MEND_VAULT)
+    elif failure.problem.slug == "unavailable":
+        log.warning("database did not answer")
 
 
 def problem_document(base_url: str, failure: Failure) -> Response[Any]:
     """An `application/problem+json` answer, in English."""
     problem = failure.problem
     detail = " ".join(part for part in (failure.detail and f"{failure.detail}.", problem.advice) if part)
+    return _document(base_url, failure, problem.title, detail)
+
+
+def _document(base_url: str, failure: Failure, title: str, detail: str) -> Response[Any]:
+    problem = failure.problem
     document = ProblemDocument(
-        type=f"{base_url}/api/docs#{problem.slug}", title=problem.title, status=problem.status, detail=detail
+        type=f"{base_url}/api/docs#{problem.slug}", title=title, status=problem.status, detail=detail
     )
     return Response(
         msgspec.json.encode(document),
@@ -125,17 +149,27 @@ def problem_document(base_url: str, failure: Failure) -> Response[Any]:
     )
 
 
-def _error_page(renderer: Renderer, request: Request[Any, Any, Any], failure: Failure) -> Response[Any]:
-    problem: Problem = failure.problem
-    if problem.slug == "too-large":  # of the pages, only the form for archives takes anything large
-        problem = PROBLEMS["archive-too-large"]
+def _part_problem(renderer: Renderer, request: Request[Any, Any, Any], failure: Failure) -> Response[Any]:
+    """For a script that asked for a part of a page: what it shows is `detail`, in the language of the page."""
+    problem = OF_PART.get(failure.problem.slug, failure.problem)
     language = renderer.language_of(request)
-    # Only sentences that were written for people are shown; a program's detail would puzzle them.
-    detail = (
-        translate(language, failure.detail) % failure.values
-        if failure.values or failure.is_for_people
-        else ""
-    )
+    title, advice = translate(language, problem.title), translate(language, problem.advice)
+    said = _for_people(language, failure) or f"{title}. {advice}"
+    answer = _document(renderer.base_url, msgspec.structs.replace(failure, problem=problem), title, said)
+    answer.headers.setdefault("content-language", language)
+    return answer
+
+
+def _for_people(language: str, failure: Failure) -> str:
+    """What happened in particular. A detail that was written for programs would puzzle people."""
+    if failure.values or failure.is_for_people:
+        return translate(language, failure.detail) % failure.values
+    return ""
+
+
+def _error_page(renderer: Renderer, request: Request[Any, Any, Any], failure: Failure) -> Response[Any]:
+    problem: Problem = OF_PAGE.get(failure.problem.slug, failure.problem)
+    language = renderer.language_of(request)
     return renderer.page(
         request,
         "error.html",
@@ -143,5 +177,5 @@ def _error_page(renderer: Renderer, request: Request[Any, Any, Any], failure: Fa
         headers={**failure.headers, "cache-control": "no-store"},
         problem=problem,
         title=translate(language, problem.title),
-        detail=detail,
+        detail=_for_people(language, failure),
     )

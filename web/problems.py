@@ -30,6 +30,18 @@ _ALL: Final = (
         N_("Compare it with the examples on the API page and send it again."),
     ),
     Problem(
+        "invalid-form",
+        400,
+        N_("That form cannot be read"),
+        N_("Nothing was changed. Reload the page and send it again."),
+    ),
+    Problem(
+        "signed-out",
+        401,
+        N_("You are not signed in any more"),
+        N_("Nothing was changed. Reload the page, sign in, and do it again."),
+    ),
+    Problem(
         "invalid-archive",
         400,
         N_("This archive cannot be read"),
@@ -69,6 +81,12 @@ _ALL: Final = (
         N_(
             "Unpack it and choose only following.js from its data folder, or switch JavaScript on: then any size will do."
         ),
+    ),
+    Problem(
+        "list-too-large",
+        413,
+        N_("That is more people than this server takes at once"),
+        N_("Drop following.js alone."),
     ),
     Problem(
         "unsupported-media-type",

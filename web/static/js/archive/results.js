@@ -1,4 +1,5 @@
 // @ts-check
+import { sentenceOf } from "../problem.js";
 
 /** @typedef {import("./worker.js").Summary} Summary */
 
@@ -15,8 +16,6 @@ export class AnswerError extends Error {
   }
 }
 
-/** Characters of a sentence of the server's that are shown. */
-const MAX_DETAIL_CHARS = 500;
 const DEFAULT_WAIT_S = 60;
 
 /**
@@ -43,16 +42,16 @@ export async function fetchResults(form, summary, signal) {
   }
 }
 
-/** @param {Response} response */
+/**
+ * What our server says of itself comes first; a proxy before it has only its status.
+ * @param {Response} response
+ */
 async function refusal(response) {
+  const said = sentenceOf(mediaType(response), await response.text().catch(() => ""));
+  if (said) return new AnswerError(said);
   if (response.status === 413) return new AnswerError("server-too-large");
   if (response.status === 429) return new AnswerError("server-busy", waitOf(response));
   if (response.status === 503) return new AnswerError("server-down", waitOf(response));
-  if (mediaType(response).startsWith("application/problem+json")) {
-    // RFC 9457: `detail` is for people.
-    const { detail } = await response.json().catch(() => ({}));
-    if (typeof detail === "string" && detail) return new AnswerError(detail.slice(0, MAX_DETAIL_CHARS));
-  }
   return new AnswerError("server-error");
 }
 
