@@ -146,15 +146,11 @@ class Gallery:
     ) -> None:
         self._browser = browser
         self._instance = instance
-        self._people = People(instance, names)
-
-    @property
-    def names(self) -> list[str]:
-        return list(self._rooms())
+        self.people = People(instance, names)
 
     async def enter(self, name: str, **context: object) -> tuple[BrowserContext, Page]:
         """The page of that name, open in a new context, which the caller closes."""
-        person, show = self._rooms()[name]()
+        person, show = ROOMS[name](self)
         opened = await self._browser.new_context(base_url=self._instance.url, **context)  # type: ignore[arg-type]
         if person is not None:
             await opened.add_cookies(
@@ -164,45 +160,12 @@ class Gallery:
         await show(page)
         return opened, page
 
-    def _rooms(self) -> dict[str, Callable[[], tuple[Person | None, Show]]]:
-        return {
-            "sign-in": lambda: (None, _at("/sign-in")),
-            "sign-in-wrong": lambda: (None, _sign_in_wrongly),
-            "prove": lambda: (self._people.join("prover"), _at("/account/prove")),
-            "prove-again": self._refused,
-            "checking": self._checking,
-            "publish": lambda: (self._people.settle("chooser"), _at("/account/publish")),
-            "in-a-moment": lambda: (self._published(is_logged=False), _at("/account/published")),
-            "later": lambda: (self._published(is_logged=False), _at("/account/published?look=99")),
-            "published": lambda: (self._published(), _at("/account/published")),
-            "account-new": lambda: (self._people.join("newcomer"), _at("/account")),
-            "account": lambda: (self._published(), _at("/account")),
-            "member-page": self._member_page,
-            "left-x": lambda: (None, _at("/left-x")),
-            "left-x-member": lambda: (self._people.join("gone"), _at("/left-x")),
-            "leave": lambda: (self._published(), _at("/account/leave")),
-            "left": lambda: (self._published(), _leave),
-        }
-
-    def _published(self, *, is_logged: bool = True) -> Person:
-        person = self._people.settle("author")
-        self._people.publish(person)
+    def author(self, *, is_logged: bool = True) -> Person:
+        person = self.people.settle("author")
+        self.people.publish(person)
         if is_logged:
             self._instance.call(self._instance.write_log)
         return person
-
-    def _refused(self) -> tuple[Person, Show]:
-        person = self._people.join("hasty")
-        self._people.hand_in(person, refused=RefutedReason.SENTENCE_ALTERED)
-        return person, _at("/account/prove")
-
-    def _checking(self) -> tuple[Person, Show]:
-        person = self._people.join("waiter")
-        self._people.hand_in(person)
-        return person, _at("/account/prove")
-
-    def _member_page(self) -> tuple[None, Show]:
-        return None, _at(f"/m/{self._published().names.bluesky}")
 
 
 def _at(path: str) -> Show:
@@ -226,3 +189,36 @@ async def _leave(page: Page) -> None:
     await page.locator("#sure").check()
     await page.locator("form.card button").click()
     await expect(page.locator("#sure")).to_have_count(0)
+
+
+def _refused(gallery: Gallery) -> tuple[Person, Show]:
+    person = gallery.people.join("hasty")
+    gallery.people.hand_in(person, refused=RefutedReason.SENTENCE_ALTERED)
+    return person, _at("/account/prove")
+
+
+def _checking(gallery: Gallery) -> tuple[Person, Show]:
+    person = gallery.people.join("waiter")
+    gallery.people.hand_in(person)
+    return person, _at("/account/prove")
+
+
+ROOMS: Final[dict[str, Callable[[Gallery], tuple[Person | None, Show]]]] = {
+    "sign-in": lambda _: (None, _at("/sign-in")),
+    "sign-in-wrong": lambda _: (None, _sign_in_wrongly),
+    "prove": lambda gallery: (gallery.people.join("prover"), _at("/account/prove")),
+    "prove-again": _refused,
+    "checking": _checking,
+    "publish": lambda gallery: (gallery.people.settle("chooser"), _at("/account/publish")),
+    "in-a-moment": lambda gallery: (gallery.author(is_logged=False), _at("/account/published")),
+    "later": lambda gallery: (gallery.author(is_logged=False), _at("/account/published?look=99")),
+    "published": lambda gallery: (gallery.author(), _at("/account/published")),
+    "account-new": lambda gallery: (gallery.people.join("newcomer"), _at("/account")),
+    "account": lambda gallery: (gallery.author(), _at("/account")),
+    "member-page": lambda gallery: (None, _at(f"/m/{gallery.author().names.bluesky}")),
+    "left-x": lambda _: (None, _at("/left-x")),
+    "left-x-member": lambda gallery: (gallery.people.join("gone"), _at("/left-x")),
+    "leave": lambda gallery: (gallery.author(), _at("/account/leave")),
+    "left": lambda gallery: (gallery.author(), _leave),
+}
+"""The pages, each with who sees it and how they come there."""

@@ -1,0 +1,67 @@
+"""Every page of members in every state: nothing serious for axe, in the light and in the dark, on a phone and a
+desktop; and no page wider than a small phone, whichever way the language runs and however long a name is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.async_api import Browser, Page
+
+from tests.harness.accessibility import serious_violations
+from tests.harness.browser import chromium_fixture
+from tests.web.members.gallery import ROOMS, Gallery, Names
+from tests.web.members.instance import MemberInstance, member_instance
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+chromium = chromium_fixture()
+
+SMALL_PHONE: Final = {"width": 320, "height": 640}
+PHONE: Final = {"width": 390, "height": 844}
+DESKTOP: Final = {"width": 1280, "height": 900}
+
+
+@pytest.fixture(scope="module")
+def instance(module_dsn: str, data: Path) -> Iterator[MemberInstance]:
+    with member_instance(module_dsn, data, jobs=False, log="by hand") as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", ROOMS)
+async def test_nothing_serious_for_axe(chromium: Browser, instance: MemberInstance, name: str) -> None:
+    context, page = await Gallery(chromium, instance).enter(name, viewport=PHONE)
+    assert await serious_violations(page) == []
+    await page.emulate_media(color_scheme="dark")
+    await page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    assert await serious_violations(page) == []
+    await context.close()
+
+
+@pytest.mark.parametrize("name", ROOMS)
+async def test_the_longest_names_fit_a_small_phone(
+    chromium: Browser, instance: MemberInstance, name: str
+) -> None:
+    """In French, whose words are longer, and from right to left, as a language to come may run."""
+    gallery = Gallery(chromium, instance, Names.long)
+    context, page = await gallery.enter(name, viewport=SMALL_PHONE, locale="fr-FR")
+    assert await sticking_out(page) == []
+    await page.evaluate("document.documentElement.dir = 'rtl'")
+    assert await sticking_out(page) == []
+    await context.close()
+
+
+async def sticking_out(page: Page) -> list[str]:
+    """What can be seen and begins or ends outside of the page."""
+    found: list[str] = await page.evaluate(
+        """() => [...document.querySelectorAll('main *')]
+            .filter((element) => element.checkVisibility() && !element.closest('.hidden'))
+            .filter((element) => {
+              const box = element.getBoundingClientRect()
+              return box.left < -1 || box.right > document.documentElement.clientWidth + 1
+            })
+            .map((element) => element.outerHTML.slice(0, 120))"""
+    )
+    is_wide = await page.evaluate(
+        "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    )
+    return [*found, "the page scrolls sideways"] if is_wide else found
