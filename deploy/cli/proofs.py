@@ -64,18 +64,14 @@ def claims_command() -> None:
 
 @command.command("settle")
 @click.argument("claim", type=click.UUID)
-@click.option(
-    "--uphold/--reject",
-    default=None,
-    required=True,
-    help="Give the X account to who claims it, or leave it where it is.",
-)
-def settle_command(claim: UUID, uphold: bool) -> None:
-    """Decide CLAIM. Upheld, the X account passes to who claims it, and what its holder publishes of it ends."""
-    if not with_members(lambda members: members.membership.settle_claim(claim, upheld=uphold)):
+@click.argument("decision", type=click.Choice(["uphold", "reject"]))
+def settle_command(claim: UUID, decision: str) -> None:
+    """Uphold or reject CLAIM. Upheld, the X account passes to who claims it, and what its holder publishes ends."""
+    is_upheld = decision == "uphold"
+    if not with_members(lambda members: members.membership.settle_claim(claim, upheld=is_upheld)):
         _say("Nothing was changed: no such claim waits.")
         sys.exit(1)
-    _say("The X account is theirs now." if uphold else "The X account stays where it is.")
+    _say("The X account is theirs now." if is_upheld else "The X account stays where it is.")
 
 
 async def _confirm(members: MemberServices, check: UUID, author: XHandle) -> tuple[str, bool]:

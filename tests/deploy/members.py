@@ -1,0 +1,73 @@
+"""Members in the data folder of real processes: put there, and looked at, with the same services from outside."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+import asyncpg
+
+from deploy.members import open_members
+from deploy.migrate import migrate
+from directory.clock import Clock, SystemClock
+from directory.members.accounts import LinkedAccount, ProvenAccount
+from directory.settings import Settings
+from directory.store.database import Database
+from tests.directory.members.people import at_bluesky
+from web.member_services import MemberServices
+
+T = TypeVar("T")
+
+
+class Members:
+    """`data` is the folder of the processes, `dsn` their database; `clock` is for what is put there."""
+
+    def __init__(self, data: Path, dsn: str, clock: Clock | None = None) -> None:
+        self._settings = Settings(data=data, allow_loopback=True)
+        self.dsn = dsn
+        self.clock = clock or SystemClock()
+        asyncio.run(migrate(dsn))
+
+    def call(self, work: Callable[[MemberServices], Awaitable[T]]) -> T:
+        """What the services of members do with it."""
+
+        async def run() -> T:
+            database = await Database.connect(self.dsn, max_connections=4)
+            try:
+                async with open_members(self._settings, database, self.clock) as (members, _):
+                    return await work(members)
+            finally:
+                await database.close()
+
+        return asyncio.run(run())
+
+    def fetch(self, sql: str, *values: object) -> list[asyncpg.Record]:
+        """What the database holds, asked past the services."""
+
+        async def run() -> list[asyncpg.Record]:
+            connection = await asyncpg.connect(self.dsn)
+            try:
+                return list(await connection.fetch(sql, *values))
+            finally:
+                await connection.close()
+
+        return asyncio.run(run())
+
+    def join(self, name: str) -> UUID:
+        """A new member, signed in at Bluesky as `name`."""
+        proven = at_bluesky(name, at=self.clock.now())
+        return self.call(lambda members: members.membership.sign_in(proven)).member
+
+    def link(self, member: UUID, proven: ProvenAccount) -> LinkedAccount:
+        return self.call(lambda members: members.membership.link(member, proven))
+
+    def hand_in(self, member: UUID, post: Callable[[str], str]) -> UUID:
+        """Has `post(sentence)`, which gives an address, checked; the check's number."""
+
+        async def run(members: MemberServices) -> UUID:
+            kept = await members.proving.challenge(member, "one.example", "en")
+            url = await asyncio.to_thread(post, kept.challenge.sentence)
+            return (await members.proving.submit(member, kept.id, url)).id
+
+        return self.call(run)

@@ -1,0 +1,158 @@
+"""`passerelle proofs` as a moderator runs it: posts that X hides, and accounts that two members claim."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+
+from deploy.embedded import open_database
+from deploy.serve import free_port
+from directory.mappings import EvidenceKind, Strength
+from directory.members.accounts import LinkedAccount
+from directory.members.errors import XAccountContested
+from directory.members.publications import Publication, Wish
+from directory.proofs.reasons import UnreachableReason
+from directory.proofs.results import Unreachable
+from directory.proofs.snowflake import first_post_id_at
+from tests.deploy.members import Members
+from tests.directory.members.people import on_x
+from tests.harness.clock import FakeClock
+from tests.harness.command import Command
+from tests.harness.postgres import FAST_SETTINGS
+from web.member_services import MemberServices
+
+LONG_AGO = timedelta(days=2)
+
+
+@pytest.fixture(scope="module")
+def members(folder: Path) -> Iterator[Members]:
+    """What is put there happens two days ago, and moves on from there."""
+    with open_database(folder / "data", FAST_SETTINGS) as database:
+        yield Members(folder / "data", database.dsn, FakeClock(datetime.now(UTC) - LONG_AGO))
+
+
+@pytest.fixture(scope="module")
+def command(folder: Path) -> Command:
+    return Command(folder, {"data": str(folder / "data"), "port": str(free_port())})
+
+
+def hidden_post(members: Members, name: str) -> tuple[UUID, UUID, str, str]:
+    """A member whose post nobody showed for a day: the member, the check, the post's address, the sentence."""
+    member, sentences, url = members.join(name), [], ""
+    clock = members.clock
+    assert isinstance(clock, FakeClock)
+
+    def post(sentence: str) -> str:
+        nonlocal url
+        sentences.append(sentence)
+        url = f"https://x.com/i/status/{first_post_id_at(clock.now()).value + 1}"
+        return url
+
+    check = members.hand_in(member, post)
+    clock.advance(days=1)
+
+    async def give_up(services: MemberServices) -> None:
+        for job in await services.proving.claim_due(10):
+            await services.proving.record(job, Unreachable(UnreachableReason.WITHHELD))
+
+    members.call(give_up)
+    clock.advance(days=-1)
+    return member, check, url, sentences[0]
+
+
+def x_accounts(members: Members, member: UUID) -> list[LinkedAccount]:
+    accounts = members.call(lambda services: services.membership.accounts(member))
+    return [each for each in accounts if each.network == "x"]
+
+
+def publish(members: Members, member: UUID, x_account: UUID) -> Publication:
+    async def run(services: MemberServices) -> Publication:
+        target = next(each for each in await services.membership.accounts(member) if each.target is not None)
+        return await services.publishing.publish(member, Wish(x_account, target.id, consent=1))
+
+    return members.call(run)
+
+
+def test_a_hidden_post_is_listed_seen_and_confirmed(members: Members, command: Command) -> None:
+    """The evidence says that a person looked, and proves the name alone."""
+    member, check, url, sentence = hidden_post(members, "hidden")
+    listed = command.run("proofs", "list")
+    assert (listed.code, listed.err) == (0, "")
+    lines = [line.strip() for line in listed.out.splitlines()]
+    assert str(check) in lines, "each part can be copied whole, however narrow the terminal"
+    assert sentence in lines
+    assert any(line.endswith(f"  {url}") for line in lines)
+    done = command.run("proofs", "confirm", str(check), "@Hidden_1")
+    assert (done.code, done.out, done.err) == (0, "@Hidden_1 is proven.\n", "")
+    (account,) = x_accounts(members, member)
+    assert (account.handle, account.x_id) == ("Hidden_1", None)
+    assert [(item.kind, item.ref) for item in account.evidence] == [(EvidenceKind.X_CONFIRMED, url)]
+    assert publish(members, member, account.id).strength is Strength.HANDLE
+    again = command.run("proofs", "confirm", str(check), "@Hidden_1")
+    assert (again.code, again.out) == (1, "Nothing was confirmed: no such check waits.\n")
+
+
+def test_a_contested_account_is_the_moderators_to_decide(members: Members, command: Command) -> None:
+    """The first stays until then. Upheld, the account passes on, and what the first published of it ends."""
+    holder = members.join("holder")
+    held = members.link(holder, on_x("Wanted", 77, at=members.clock.now()))
+    publish(members, holder, held.id)
+    claimant, check, url, _ = hidden_post(members, "claimant")
+    done = command.run("proofs", "confirm", str(check), "wanted")
+    assert done.code == 1
+    assert "Another member holds @wanted" in done.out
+    assert [each.id for each in x_accounts(members, holder)] == [held.id]
+    assert x_accounts(members, claimant) == []
+    listed = command.run("proofs", "claims")
+    assert (listed.code, listed.err) == (0, "")
+    assert "@wanted" in listed.out
+    assert f"x-confirmed, {datetime.now(UTC):%Y-%m-%d}" in listed.out
+    assert url in listed.out
+    claim = listed.out.splitlines()[0]
+    settled = command.run("proofs", "settle", claim, "uphold")
+    assert (settled.code, settled.out) == (0, "The X account is theirs now.\n")
+    assert [each.handle for each in x_accounts(members, claimant)] == ["wanted"]
+    assert x_accounts(members, holder) == []
+    assert members.call(lambda services: services.publishing.list_of(holder)) == []
+    again = command.run("proofs", "settle", claim, "uphold")
+    assert (again.code, again.out) == (1, "Nothing was changed: no such claim waits.\n")
+
+
+def test_a_claim_can_be_turned_down(members: Members, command: Command) -> None:
+    holder, claimant = members.join("keeper"), members.join("hopeful")
+    held = members.link(holder, on_x("Kept", 78, at=members.clock.now()))
+    claim = claim_of(members, claimant, "Kept", 78)
+    listed = command.run("proofs", "claims").out
+    assert f"{claim}\n" in listed
+    assert "@Kept (78)" in listed
+    settled = command.run("proofs", "settle", str(claim), "reject")
+    assert (settled.code, settled.out) == (0, "The X account stays where it is.\n")
+    assert [each.id for each in x_accounts(members, holder)] == [held.id]
+    assert x_accounts(members, claimant) == []
+    assert members.call(lambda services: services.membership.waiting_claims(claimant)) == []
+
+
+def claim_of(members: Members, member: UUID, handle: str, x_id: int) -> UUID:
+    with pytest.raises(XAccountContested):
+        members.link(member, on_x(handle, x_id, at=members.clock.now(), post=2))
+    (claim,) = members.call(lambda services: services.membership.waiting_claims(member))
+    return claim.id
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    {
+        "no name": (("confirm", str(uuid4()), "not a name"), 1, "not an X handle"),
+        "undecided": (("settle", str(uuid4())), 2, "Missing argument"),
+    }.values(),
+)
+def test_what_cannot_be_done_is_one_sentence(
+    command: Command, members: Members, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    assert members
+    done = command.run("proofs", *arguments)
+    assert done.code == code
+    assert said in done.out + done.err
+    assert "Traceback" not in done.err

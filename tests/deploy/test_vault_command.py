@@ -1,0 +1,212 @@
+"""`passerelle vault rotate` over rows of every sealed kind: before, after, killed half way, and a day later."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from deploy.embedded import open_database
+from deploy.embedded.locks import wait_until
+from deploy.members import VAULT_FOLDER
+from deploy.serve import free_port
+from directory.members.accounts import AccountNetwork
+from directory.members.kept_apps import KeptApps
+from directory.members.sessions import new_token
+from directory.members.signing_in import Departure
+from directory.networks.mastodon.apps import App
+from directory.networks.port import Purpose
+from directory.store.database import Database
+from directory.store.mastodon_apps import MastodonAppStore
+from directory.store.sealed import SEALED_TABLES
+from directory.vault import KEY_FILE_NAME, Secret, Vault
+from tests.deploy.members import Members
+from tests.directory.members.test_permissions import tokens
+from tests.harness.command import Command
+from tests.harness.postgres import FAST_SETTINGS
+from web.member_services import MemberServices
+
+APP = App("social.example", "profile", "https://one.example/back", "client", "app secret", datetime.now(UTC))
+
+
+@pytest.fixture(scope="module")
+def members(folder: Path) -> Iterator[Members]:
+    with open_database(folder / "data", FAST_SETTINGS) as database:
+        yield Members(folder / "data", database.dsn)
+
+
+@pytest.fixture(scope="module")
+def command(folder: Path) -> Command:
+    return Command(folder, {"data": str(folder / "data"), "port": str(free_port())})
+
+
+@pytest.fixture
+def key_file(folder: Path) -> Path:
+    return folder / "data" / VAULT_FOLDER / KEY_FILE_NAME
+
+
+class Sealed:
+    """One row of each sealed table, put there by an instance that goes on running meanwhile."""
+
+    def __init__(self, members: Members, key_file: Path) -> None:
+        self._members = members
+        self._vault = Vault.open(key_file.parent, now=datetime.now(UTC), may_create=False)
+        self.browser, self.state = new_token(), new_token()
+        now = datetime.now(UTC)
+        name = f"m{new_token()[:8].lower().replace('_', 'x').replace('-', 'x')}"
+        self.member = members.join(name)
+
+        async def put(services: MemberServices) -> None:
+            (account,) = await services.membership.accounts(self.member)
+            await services.permissions.keep(account.id, Purpose.PROVE, tokens("handed over", now))
+            await services.permissions.give_back(account.id, Purpose.PROVE)
+            await services.permissions.keep(account.id, Purpose.FOLLOW, tokens("kept", now))
+            self.account = account.id
+            self.challenge = await services.proving.challenge(self.member, "one.example", "en")
+            departure = Departure(self.state, Purpose.PROVE, AccountNetwork.X, None, Secret(b"record"))
+            await services.signing_in.begin(self.browser, departure)
+
+        members.call(put)
+        asyncio.run(self._put_app())
+
+    async def _put_app(self) -> None:
+        database = await Database.connect(self._members.dsn, max_connections=1)
+        try:
+            await KeptApps(MastodonAppStore(database), self._vault).put(APP)
+        finally:
+            await database.close()
+
+    def check(self) -> None:
+        """Each opens, and says what it said."""
+
+        async def read(services: MemberServices) -> None:
+            assert (await services.permissions.read(self.account, Purpose.FOLLOW)).access == "kept"
+            assert await services.proving.challenge(self.member, "one.example", "en") == self.challenge
+            back = await services.signing_in.finish(self.browser, self.state, None)
+            assert back.secrets.reveal() == b"record"
+            departure = Departure(self.state, Purpose.PROVE, AccountNetwork.X, None, Secret(b"record"))
+            await services.signing_in.begin(self.browser, departure)
+
+        self._members.call(read)
+        for table, context_of in SEALED_TABLES.items():
+            for row in self._members.fetch(f"SELECT id, sealed FROM {table}"):
+                assert self._vault.unseal(row["sealed"], context_of(row["id"])).reveal()
+
+    def keys(self) -> dict[str, set[str]]:
+        """Under which keys each table is sealed."""
+        return {
+            table: {row["sealed"][1:5].hex() for row in self._members.fetch(f"SELECT sealed FROM {table}")}
+            for table in SEALED_TABLES
+        }
+
+
+@pytest.fixture
+def sealed(members: Members, key_file: Path) -> Sealed:
+    members.call(_nothing)  # makes the vault, as the first start of an instance does
+    return Sealed(members, key_file)
+
+
+async def _nothing(_: MemberServices) -> None:
+    """Opening the services is all."""
+
+
+def key_ids(key_file: Path) -> list[str]:
+    """The newest first."""
+    return [key["id"] for key in json.loads(key_file.read_bytes())["keys"]]
+
+
+def let_a_day_pass(key_file: Path) -> None:
+    """All keys were made a day before they were."""
+    ring = json.loads(key_file.read_bytes())
+    for key in ring["keys"]:
+        made = datetime.fromisoformat(key["created"]) - timedelta(days=1, minutes=1)
+        key["created"] = made.isoformat()
+    key_file.write_text(json.dumps(ring))
+
+
+def test_everything_is_sealed_anew_and_opens(
+    sealed: Sealed, members: Members, command: Command, key_file: Path
+) -> None:
+    """The former key stays for a day, for what was being sealed meanwhile, and goes with `--finish`."""
+    before = key_ids(key_file)
+    count = sum(len(members.fetch(f"SELECT 1 FROM {table}")) for table in SEALED_TABLES)
+    assert count >= len(SEALED_TABLES)
+    done = command.run("vault", "rotate")
+    newest, *former = key_ids(key_file)
+    assert former == before
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"Key {newest} seals from now on; {count} sealed anew.\n"
+    assert all(keys == {newest} for keys in sealed.keys().values())
+    assert key_file.stat().st_mode & 0o777 == 0o600
+    sealed.check()
+    let_a_day_pass(key_file)
+    finished = command.run("vault", "rotate", "--finish")
+    assert (finished.code, finished.err) == (0, "")
+    assert "; 0 sealed anew." in finished.out
+    assert all(key in finished.out.partition("Forgotten: ")[2] for key in before)
+    assert key_ids(key_file) == [newest]
+    sealed.check()
+
+
+def test_killed_half_way_it_is_finished_later(
+    sealed: Sealed, members: Members, command: Command, key_file: Path
+) -> None:
+    """kill -9 between two tables: both keys are in the file, every row opens under one of them, and the next
+    run seals what is left."""
+    (old,) = set().union(*sealed.keys().values())
+
+    async def kill_while_a_row_is_held() -> None:
+        connection = await asyncpg.connect(members.dsn)
+        try:
+            async with connection.transaction():
+                await connection.execute("SELECT 1 FROM challenge FOR UPDATE")
+                with command.started("vault", "rotate") as running:
+                    blocked = await asyncio.to_thread(wait_until, lambda: is_waiting(members), 60)
+                    assert blocked, running.log.read_text()
+                    running.process.kill()
+                    running.wait()
+        finally:
+            await connection.close()
+
+    asyncio.run(kill_while_a_row_is_held())
+    new, *kept = key_ids(key_file)
+    assert kept == [old]
+    assert sealed.keys() == {
+        "token": {new},
+        "revocation": {new},
+        "mastodon_app": {new},
+        "challenge": {old},
+        "sign_in": {old},
+    }
+    sealed.check()
+    finished = command.run("vault", "rotate", "--finish")
+    assert (finished.code, finished.err) == (0, "")
+    assert finished.out.startswith(f"Key {new} seals from now on; ")
+    assert all(keys == {new} for keys in sealed.keys().values())
+    sealed.check()
+
+
+def is_waiting(members: Members) -> bool:
+    """Whether some process waits for a row that is held."""
+    sql = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%challenge%'"
+    return bool(members.fetch(sql))
+
+
+def test_without_its_key_file_nothing_is_touched(sealed: Sealed, command: Command, key_file: Path) -> None:
+    """A new key would not open what is there, so none is made."""
+    before, content = sealed.keys(), key_file.read_bytes()
+    key_file.unlink()
+    try:
+        refused = command.run("vault", "rotate")
+        assert not key_file.exists()
+    finally:
+        key_file.write_bytes(content)
+        key_file.chmod(0o600)
+    assert refused.code == 1
+    assert refused.sentence.startswith("passerelle: the vault's key file ")
+    assert refused.sentence.endswith("put it back from its backup.")
+    assert sealed.keys() == before
+    sealed.check()
