@@ -6,6 +6,8 @@ from typing import Literal
 
 import structlog
 
+from directory.store.quiet_errors import hide_values
+
 
 def configure_logs(style: Literal["auto", "json", "text"], level: str) -> None:
     """Sets up structlog for the process, and sends the library logs the same way."""
@@ -33,6 +35,7 @@ def configure_logs(style: Literal["auto", "json", "text"], level: str) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _hide_values_of_exception,
                 structlog.processors.format_exc_info,
                 renderer,
             ],
@@ -42,6 +45,22 @@ def configure_logs(style: Literal["auto", "json", "text"], level: str) -> None:
     root.handlers = [handler]
     root.setLevel(level.upper())
     logging.getLogger("piccolo").setLevel(logging.WARNING)
+    # While the database is gone, each pool would say so with a traceback; whoever asks it says so in a sentence.
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
     # The server's own lines name addresses and paths, which hold what was looked up.
     logging.getLogger("hypercorn").setLevel(logging.WARNING)
     logging.getLogger("hypercorn.access").disabled = True
+
+
+def _hide_values_of_exception(
+    _logger: object, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """An error of the database quotes values, among them the names that people looked up."""
+    error = event.get("exc_info")
+    if isinstance(error, tuple):
+        error = error[1]
+    elif error is True:
+        error = sys.exc_info()[1]
+    if isinstance(error, BaseException):
+        hide_values(error)
+    return event

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
 from directory.errors import DirectoryUnavailable
+from directory.store.quiet_errors import hide_values
 
 # asyncpg's classes are generic for the type checker only.
 if TYPE_CHECKING:
@@ -84,10 +85,13 @@ class Database:
         try:
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 yield connection
-        except asyncpg.DiskFullError as error:
-            raise DirectoryUnavailable(f"the disk of the database is full: {error}") from error
-        except _GONE as error:
-            raise DirectoryUnavailable(f"the database did not answer: {error}") from error
+        except Exception as error:
+            hide_values(error)
+            if isinstance(error, asyncpg.DiskFullError):
+                raise DirectoryUnavailable(f"the disk of the database is full: {error}") from error
+            if isinstance(error, _GONE):
+                raise DirectoryUnavailable(f"the database did not answer: {error}") from error
+            raise
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
