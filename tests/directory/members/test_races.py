@@ -199,3 +199,20 @@ async def test_claiming_and_leaving(leaving: Leaving, membership: Membership, jo
         eve = (await membership.sign_in(at_bluesky("eve"))).member
         await race(leaving.erase(ada), membership.link(eve, on_x("ada", 5)), leaving.export(eve))
         await leaving.erase(eve)
+
+
+async def test_claiming_what_is_let_go_in_that_moment(database: Database, membership: Membership) -> None:
+    """The holder's row is found, and gone before the claim against it is written: who proved the account has it."""
+    holder = (await membership.sign_in(at_bluesky("holder"))).member
+    held = await membership.link(holder, on_x("wanted", 5))
+    claimant = (await membership.sign_in(at_bluesky("claimant"))).member
+    async with database.transaction() as connection:
+        await connection.execute("DELETE FROM linked_account WHERE id = $1", held.id)
+        claiming = asyncio.create_task(membership.link(claimant, on_x("wanted", 5)))
+        while not await connection.fetchval(
+            "SELECT true FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ):
+            pass
+    linked = await claiming
+    assert (linked.member, linked.account_id) == (claimant, "5")
+    assert await membership.waiting_claims(claimant) == []
