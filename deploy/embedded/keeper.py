@@ -1,6 +1,10 @@
-"""Starts the embedded server again where it ends under an instance that goes on: killed for memory, a full disk."""
+"""Looks after the embedded server under an instance that goes on for years.
+
+Where it ends (killed for memory, a full disk) it is started again; of its log, no more than a start leaves is kept.
+"""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -9,9 +13,11 @@ import structlog
 
 from deploy.embedded.database import EmbeddedDatabase
 from deploy.embedded.errors import EmbeddedError
+from deploy.embedded.logfiles import prune_logs
 
 LOOK_EVERY_S: Final = 1.0
 AFTER_FAILURE_S: Final = 5.0
+PRUNE_EVERY_S: Final = 60.0
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +38,11 @@ def kept_running(database: EmbeddedDatabase) -> Iterator[None]:
 def _keep(database: EmbeddedDatabase, ending: threading.Event) -> None:
     told = ""
     pause = LOOK_EVERY_S
+    prune_at = 0.0
     while not ending.wait(pause):
+        if time.monotonic() >= prune_at:
+            prune_at = time.monotonic() + PRUNE_EVERY_S
+            _prune(database)
         trouble = _revive(database)
         pause = LOOK_EVERY_S if trouble is None else AFTER_FAILURE_S
         if trouble is not None and str(trouble) != told:
@@ -40,6 +50,13 @@ def _keep(database: EmbeddedDatabase, ending: threading.Event) -> None:
                 "the database has ended, and is tried again", reason=str(trouble), detail=trouble.detail
             )
         told = "" if trouble is None else str(trouble)
+
+
+def _prune(database: EmbeddedDatabase) -> None:
+    try:
+        prune_logs(database.log_dir)
+    except OSError as error:
+        log.warning("old files of the database's log cannot be removed", reason=str(error))
 
 
 def _revive(database: EmbeddedDatabase) -> EmbeddedError | None:

@@ -123,14 +123,6 @@ async def test_nothing_that_was_asked_is_logged(data_dir: Path) -> None:
     assert "secret_handle" not in log
 
 
-def test_old_logs_are_removed(data_dir: Path) -> None:
-    log = Folders(data_dir).log
-    for day in range(10, 30):
-        (log / f"postgres-200001{day}-000000.log").write_text("old\n")
-    open_database(data_dir).close()
-    assert len(list(log.iterdir())) == 5
-
-
 def test_an_ordinary_user_needs_nobody_elses_rights(
     new_data_dir: Path, public_folder: Path, public_wheel: Path, hold: Hold
 ) -> None:
