@@ -10,6 +10,7 @@ from playwright.async_api import Browser, Page
 
 from tests.harness.accessibility import serious_violations
 from tests.harness.browser import chromium_fixture
+from tests.harness.fake_x import FakeX
 from tests.web.members.gallery import ROOMS, Gallery, Names
 from tests.web.members.instance import MemberInstance, member_instance
 
@@ -22,8 +23,10 @@ DESKTOP: Final = {"width": 1280, "height": 900}
 
 
 @pytest.fixture(scope="module")
-def instance(module_dsn: str, data: Path) -> Iterator[MemberInstance]:
-    with member_instance(module_dsn, data, jobs=False, log="by hand") as running:
+def instance(module_dsn: str, data: Path, x: FakeX) -> Iterator[MemberInstance]:
+    """One that offers every way there is."""
+    fxtwitter = x.sources().fxtwitter
+    with member_instance(module_dsn, data, x=x, jobs=False, log="by hand", x_fxtwitter=fxtwitter) as running:
         yield running
 
 
