@@ -5,7 +5,7 @@ from uuid import UUID
 
 from directory.clock import Clock
 from directory.mappings import Mapping
-from directory.members.errors import UnknownAccount
+from directory.members.errors import UnknownAccount, UnknownPublication
 from directory.members.publications import Publication, Wish, compose_mapping
 from directory.store.members import MemberStore
 from directory.store.publications import PublicationStore
@@ -47,6 +47,13 @@ class Publishing:
     async def list_of(self, member: UUID) -> list[Publication]:
         """What a member publishes."""
         return await self._publications.list_of(member)
+
+    async def leaf_of(self, member: UUID, publication: UUID) -> int:
+        """Where the log says a publication of this member. Raises UnknownPublication: it is not theirs, or not said."""
+        for each in await self._publications.list_of(member):
+            if each.id == publication and each.leaf is not None:
+                return each.leaf
+        raise UnknownPublication
 
     async def withdraw(self, member: UUID, publication: UUID) -> None:
         """Stops answering, at once. Raises MemberGone, UnknownPublication."""

@@ -86,6 +86,8 @@ def _routes(services: Services) -> list[ControllerRouterHandler]:
             directory_api.reverse,
             instance_api.stats,
             instance_api.instance,
+            proofs_api.live,
+            proofs_api.proof,
         ],
     )
     forms = Router(
@@ -96,7 +98,6 @@ def _routes(services: Services) -> list[ControllerRouterHandler]:
     routes: list[ControllerRouterHandler] = [api, forms, webfinger, _static()]
     routes += [instance_api.nodeinfo_links, instance_api.nodeinfo, instance_api.healthz, instance_api.readyz]
     routes += [log_api.checkpoint, log_api.tile, log_api.operations, log_api.descriptor]
-    routes += [log_api.live, proofs_api.proof]
     routes += [home.home, home.search, person.person, person.person_by_id, results.results_start]
     routes += [about.about, about.api_docs]
     if services.settings.metrics:

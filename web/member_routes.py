@@ -9,7 +9,18 @@ from web.auth.cookies import Cookies
 from web.auth.desk import Desk
 from web.auth.journey import Journeys
 from web.auth.signed_in import provide_asked, provide_me, provide_my_form
-from web.pages import account, kept_list, leave, member_page, prove, prove_links, publish, published, sign_in
+from web.pages import (
+    account,
+    kept_list,
+    leave,
+    member_page,
+    proof_file,
+    prove,
+    prove_links,
+    publish,
+    published,
+    sign_in,
+)
 from web.pages.uploads import max_form_bytes
 from web.rendering import Renderer
 from web.services import Services
@@ -68,6 +79,7 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
                 publish.publish,
                 published.published_page,
                 published.published_state,
+                proof_file.proof_file,
                 leave.leave_page,
                 leave.leave,
                 member_page.member_page,

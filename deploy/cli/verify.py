@@ -1,6 +1,8 @@
 """`passerelle verify`."""
 
+import re
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,15 +10,20 @@ import click
 from rich.markup import escape
 
 from deploy.cli.output import console, errors
+from deploy.sequencing import key_folder
 from directory.mappings import Strength
+from directory.settings import load_settings
 from federation.errors import FederationError, InvalidKey
 from federation.fingerprints import to_words
 from federation.mapping_proof import ProvenMapping, open_mapping_proof
+from federation.operations import LOG_SUFFIX
 from federation.tlog.checkpoint import LogTrust
 from federation.tlog.cosignature import CosignatureVerifier, parse_time
 from federation.tlog.keys import KeyKind, VerifierKey
 from federation.tlog.note import NoteVerifier
 from federation.tlog.proof import MAX_TLOG_PROOF_BYTES, TlogProof
+
+HOST_NAME = re.compile(r"[a-z0-9.:-]{1,255}")
 
 _HOW_SURE = {
     Strength.BOUND: "number and name of the X account were both proven",
@@ -48,8 +55,7 @@ class VkeyType(click.ParamType[VerifierKey]):
     "keys",
     type=VkeyType(),
     multiple=True,
-    required=True,
-    help="A key of the log, from its operator or /.well-known/passerelle.",
+    help="A key of the log, from its operator or /.well-known/passerelle. Not needed for the log of this machine.",
 )
 @click.option(
     "--witness", "witnesses", type=VkeyType(), multiple=True, help="A witness that must have seen it."
@@ -59,6 +65,7 @@ def command(file: Path, keys: tuple[VerifierKey, ...], witnesses: tuple[Verifier
     try:
         with file.open("rb") as opened:
             proof = TlogProof.parse(opened.read(MAX_TLOG_PROOF_BYTES + 1))
+        keys = keys or _keys_here(proof.checkpoint.origin)
         proven = open_mapping_proof(proof, _trust(keys, witnesses))
     except FederationError as error:
         errors.print(
@@ -66,6 +73,22 @@ def command(file: Path, keys: tuple[VerifierKey, ...], witnesses: tuple[Verifier
         )
         sys.exit(1)
     _tell(proven, keys)
+
+
+def _keys_here(origin: str) -> tuple[VerifierKey, ...]:
+    """The log keys of this machine's own instance, where that is whose log it is."""
+    with suppress(FederationError):
+        own = key_folder(load_settings()).read()
+        if own.origin == origin:
+            return tuple(key.vkey for key in own.logs)
+    # Nothing is proven of the name yet: it only tells where to ask.
+    host = (
+        origin.removesuffix(LOG_SUFFIX) if HOST_NAME.fullmatch(origin.removesuffix(LOG_SUFFIX)) else "<host>"
+    )
+    raise click.UsageError(
+        "the key of the log is needed: --key. Its operator tells it, and"
+        f" https://{host}/.well-known/passerelle shows it under keys, log, key."
+    )
 
 
 def _trust(keys: tuple[VerifierKey, ...], witnesses: tuple[VerifierKey, ...]) -> LogTrust:
@@ -100,7 +123,7 @@ def _tell(proven: ProvenMapping, keys: tuple[VerifierKey, ...]) -> None:
         "",
         "It does not prove that it still holds: it may have been withdrawn since. Ask",
         f"https://{checkpoint.origin.removesuffix('/log')}/api/v1/live/{checkpoint.origin}/{proven.leaf}",
-        "Nor does it prove that it is true: it proves who said it. The key that you gave is, in words:",
+        "Nor does it prove that it is true: it proves who said it. The key of the log is, in words:",
         *(to_words(key.fingerprint) for key in keys),
     ]
     for text in lines:

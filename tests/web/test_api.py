@@ -102,6 +102,8 @@ def test_the_openapi_document_names_every_address(client: httpx.Client) -> None:
         "/reverse",
         "/stats",
         "/instance",
+        "/live/{host}/log/{leaf}",
+        "/proof/{host}/log/{leaf}",
         "/.well-known/webfinger",
     }
     page = client.get("/api/docs").text

@@ -24,7 +24,7 @@ from tests.harness.mappings import bluesky
 HOST = "log.example"
 ORIGIN = f"{HOST}/log"
 PEOPLE = 600
-RATE = 30
+RATE = 60
 
 
 async def publish(instance: RunningInstance, keys: KeyFolder) -> None:
@@ -114,6 +114,17 @@ def test_narrower_tiles_of_earlier_checkpoints_stay(reader: httpx.Client) -> Non
         "tile/-1/000",
         "tile/0/٠٠٠",
         "tile/0/x999/x999/x999/x999/x999/x999/999",
+        "/tile/0/000",
+        "tile/0/000/",
+        "tile/0/%2e%2e/0/000",
+        "tile/0/000%00",
+        "tile/0/%ff",
+        "checkpoint/",
+        "Checkpoint",
+        "operations/00",
+        "operations/%201",
+        "operations/" + "9" * 40,
+        "operations/" + "9" * 5_000,
         "operations/1",
         "operations/-1",
         "",
@@ -123,6 +134,43 @@ def test_what_is_not_there_is_a_problem_document(reader: httpx.Client, path: str
     answer = reader.get(f"/log/{path}")
     assert answer.status_code == 404
     assert answer.headers["content-type"].startswith("application/problem+json")
+    assert answer.headers["cache-control"] == "no-store", "tomorrow it may be there"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "log/checkpoint",
+        "log/tile/0/000",
+        "log/tile/entries/000",
+        "log/operations/0",
+        ".well-known/passerelle",
+    ],
+)
+def test_heads_and_other_methods(reader: httpx.Client, path: str) -> None:
+    whole, head = reader.get(f"/{path}"), reader.head(f"/{path}")
+    assert head.status_code == 200
+    assert head.content == b""
+    for name in ("content-type", "content-length", "etag", "cache-control"):
+        assert head.headers[name] == whole.headers[name]
+    answer = reader.post(f"/{path}", content=b"more")
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
+
+
+@pytest.mark.parametrize("path", ["checkpoint", "tile/0/000", "tile/entries/000"])
+def test_nothing_is_encoded_that_does_not_shrink(reader: httpx.Client, path: str) -> None:
+    """Hashes do not compress; what a mirror keeps is what was hashed."""
+    answer = reader.get(f"/log/{path}", headers={"accept-encoding": "gzip, br, zstd"})
+    assert "content-encoding" not in answer.headers
+    assert "vary" not in answer.headers
+    assert int(answer.headers["content-length"]) == len(answer.content)
+
+
+def test_a_checkpoint_is_kept_for_a_second_and_a_tile_for_ever(reader: httpx.Client) -> None:
+    assert reader.get("/log/checkpoint").headers["cache-control"] == "public, max-age=1"
+    for path in ("tile/0/000", "tile/0/002.p/7", "tile/entries/002.p/7", "operations/0"):
+        assert reader.get(f"/log/{path}").headers["cache-control"] == "public, max-age=31536000, immutable"
 
 
 def test_who_has_it_already_is_told_so(reader: httpx.Client) -> None:
@@ -132,7 +180,10 @@ def test_who_has_it_already_is_told_so(reader: httpx.Client) -> None:
         assert again.status_code == 304
         assert again.content == b""
         assert again.headers["etag"] == first.headers["etag"]
-        assert reader.get(path, headers={"if-none-match": '"other"'}).status_code == 200
+        for known in (f"W/{first.headers['etag']}", "*"):
+            assert reader.get(path, headers={"if-none-match": known}).status_code == 304
+        for other in ('"other"', "", "broken", first.headers["etag"].strip('"')):
+            assert reader.get(path, headers={"if-none-match": other}).status_code == 200
 
 
 def test_other_sites_may_read_it(reader: httpx.Client) -> None:
@@ -159,6 +210,54 @@ def test_a_proof_is_given_once(log_instance: RunningInstance, reader: httpx.Clie
     proven = open_mapping_proof(TlogProof.parse(answer.content), trust(keys))
     assert proven.leaf == leaf
     assert reader.get(f"{address}?token={token}").status_code == 404
+
+
+def test_a_link_is_not_used_up_by_looking_at_it(log_instance: RunningInstance, reader: httpx.Client) -> None:
+    """Programs that show previews of links ask for heads, and guess at neighbours."""
+    token = log_instance.call(lambda: log_instance.services.log.create_proof_link(40))
+    address = f"/api/v1/proof/{ORIGIN}/40?token={token}"
+    assert reader.head(address).status_code == 405
+    assert reader.get(address.replace(HOST, "other.example")).status_code == 404
+    assert reader.get(address).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("live/other.example/log/1", 404),
+        (f"live/{ORIGIN}/100000", 404),
+        (f"live/{ORIGIN}/01", 404),
+        (f"live/{ORIGIN}/+1", 404),
+        (f"live/{ORIGIN}/1_0", 404),
+        (f"live/{ORIGIN}/-1", 404),
+        (f"live/{ORIGIN}/٣", 404),
+        (f"live/{ORIGIN}/{2**63 - 1}", 404),
+        (f"live/{ORIGIN}/" + "9" * 5_000, 404),
+        ("live/%00/log/1", 404),
+        ("live/%ff/log/1", 404),
+        ("live/" + "a" * 300 + "/log/1", 400),
+        (f"proof/{ORIGIN}/1", 400),
+        (f"proof/{ORIGIN}/1?token=", 404),
+        (f"proof/{ORIGIN}/1?token=%00", 404),
+        (f"proof/{ORIGIN}/1?token=" + "a" * 101, 400),
+        (f"proof/{ORIGIN}/100000?token=a", 404),
+        ("proof/other.example/log/1?token=a", 404),
+    ],
+)
+def test_what_nobody_can_answer_is_a_problem_document(reader: httpx.Client, path: str, status: int) -> None:
+    answer = reader.get(f"/api/v1/{path}")
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("application/problem+json")
+
+
+def test_what_is_asked_of_a_leaf_is_counted_and_documented(reader: httpx.Client) -> None:
+    paths = reader.get("/api/openapi.json").json()["paths"]
+    for what in ("live", "proof"):
+        answer = reader.get(f"/api/v1/{what}/{ORIGIN}/3?token=none")
+        assert answer.headers["ratelimit-policy"].startswith('"requests"')
+        told = paths[f"/api/v1/{what}/{{host}}/log/{{leaf}}"]["get"]
+        assert set(told["responses"]) == {"200", "400", "404", "429", "503"}
+        assert all("description" in each for each in told["parameters"])
 
 
 def test_a_withdrawn_mapping_is_not_live_at_once_and_has_no_proof_later(

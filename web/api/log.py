@@ -1,20 +1,21 @@
 """Our own log over HTTP (C2SP tlog-tiles), so that anyone can check what this instance says."""
 
 import hashlib
+from functools import partial
 from typing import Any, Final
 
-from litestar import Request, Response, get
+from litestar import HttpMethod, Request, Response, route
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
-from federation.errors import InvalidTile, LogEmpty, UnknownLeaf
+from federation.errors import InvalidTile, LogEmpty
 from federation.fingerprints import to_words
 from federation.operations import Operations
 from federation.rotation import parse_operations_note
 from federation.tlog.text import encode_base64
-from web.api.answers import json_answer
-from web.api.schema import DescriptorOut, KeyOut, LiveOut
+from web.api.answers import check_spelling, json_answer
+from web.api.schema import DescriptorOut, KeyOut
 from web.language import LANGUAGES
 from web.services import Services
 from web.version import SOFTWARE, VERSION
@@ -25,12 +26,15 @@ NOTE_TYPE: Final = "text/plain"
 TILE_TYPE: Final = "application/octet-stream"
 PROTOCOL_VERSION: Final = 1
 
+_read = partial(route, http_method=[HttpMethod.GET, HttpMethod.HEAD], include_in_schema=False)
 
-@get("/log/checkpoint", include_in_schema=False)
+
+@_read("/log/checkpoint")
 async def checkpoint(
     request: Request[Any, Any, Any], services: NamedDependency[Services]
 ) -> Response[bytes | None]:
     """The last published checkpoint, a signed note."""
+    check_spelling(request, "/log/checkpoint")
     try:
         published = await services.log.published()
     except LogEmpty as error:
@@ -38,23 +42,26 @@ async def checkpoint(
     return _validated(request, published.note, NOTE_TYPE, CHECKPOINT_CACHE)
 
 
-@get("/log/tile/{path:path}", include_in_schema=False)
+@_read("/log/tile/{path:path}")
 async def tile(
     request: Request[Any, Any, Any], services: NamedDependency[Services], path: FromPath[str]
 ) -> Response[bytes | None]:
     """A tile or an entry bundle. What is once published under a path stays so for ever."""
+    name = f"tile/{path.removeprefix('/')}"
+    check_spelling(request, f"/log/{name}")
     try:
-        data = await services.log.read_tile(f"tile/{path.removeprefix('/')}")
+        data = await services.log.read_tile(name)
     except (InvalidTile, LogEmpty) as error:
         raise NotFoundException from error
     return _validated(request, data, TILE_TYPE, TILE_CACHE)
 
 
-@get("/log/operations/{number:int}", include_in_schema=False)
+@_read("/log/operations/{number:int}")
 async def operations(
     request: Request[Any, Any, Any], services: NamedDependency[Services], number: FromPath[int]
 ) -> Response[bytes | None]:
     """A signed operations document, counted from 0."""
+    check_spelling(request, f"/log/operations/{number}")
     try:
         documents = await services.log.documents()
     except LogEmpty as error:
@@ -64,7 +71,7 @@ async def operations(
     return _validated(request, documents[number], NOTE_TYPE, TILE_CACHE)
 
 
-@get("/.well-known/passerelle", include_in_schema=False)
+@_read("/.well-known/passerelle")
 async def descriptor(services: NamedDependency[Services]) -> Response[bytes]:
     """Who this instance is, for operators who think of taking it up as a peer, and for its peers."""
     try:
@@ -101,27 +108,6 @@ def _keys_of(document: Operations) -> dict[str, KeyOut]:
     }
     peer = hashlib.sha256(document.peer_key).digest()
     return told | {"peer": KeyOut(encode_base64(document.peer_key), peer.hex(), to_words(peer))}
-
-
-@get("/api/v1/live/{host:str}/log/{leaf:int}", include_in_schema=False)
-async def live(
-    services: NamedDependency[Services], host: FromPath[str], leaf: FromPath[int]
-) -> Response[bytes]:
-    """Whether what a leaf said still holds. It tells nothing else about it."""
-    try:
-        is_live = await services.log.is_live(f"{host}/log", _checked(leaf))
-    except UnknownLeaf as error:
-        raise NotFoundException from error
-    answer = json_answer(LiveOut(f"{host}/log", leaf, is_live))
-    answer.headers["cache-control"] = "no-cache"
-    return answer
-
-
-def _checked(leaf: int) -> int:
-    """A leaf number that a log can have."""
-    if not 0 <= leaf < 2**63 - 1:
-        raise NotFoundException
-    return leaf
 
 
 def _validated(

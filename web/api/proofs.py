@@ -1,28 +1,81 @@
-"""A proof of one mapping to keep: for its subject, by a link that serves once."""
+"""What a third party asks of one leaf of a log: what it says, with a link of its subject, and whether it still holds."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Any, Final
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
-from litestar.params import FromPath, Parameter
+from litestar.params import Parameter, PathParameter
 
 from federation.errors import LogEmpty, UnknownLeaf
+from federation.operations import LOG_SUFFIX
+from federation.tlog.merkle import MAX_TREE_SIZE
 from federation.tlog.proof import MEDIA_SUFFIX
+from web.api.answers import answers, check_spelling, json_answer, problem
+from web.api.schema import LiveOut
 from web.services import Services
 
+MAX_TOKEN_CHARS: Final = 100
+PROOF_TYPE: Final = "text/plain"
 
-@get("/api/v1/proof/{host:str}/log/{leaf:int}", include_in_schema=False)
-async def proof(
-    services: NamedDependency[Services],
-    host: FromPath[str],
-    leaf: FromPath[int],
-    token: Annotated[str, Parameter(max_length=100)],
+_HOST: Final = re.compile(r"[a-z0-9.:-]{1,255}")
+
+Host = Annotated[str, PathParameter(description="The log's origin is `<host>/log`.", max_length=255)]
+Leaf = Annotated[int, PathParameter(description="The place of the entry in that log, from 0.")]
+Token = Annotated[
+    str,
+    Parameter(
+        description="Out of a link that the subject has made on their own pages. It serves once, within an hour.",
+        max_length=MAX_TOKEN_CHARS,
+    ),
+]
+
+
+@get(
+    "/live/{host:str}/log/{leaf:int}",
+    summary="Whether what a leaf of a log said still holds",
+    responses={
+        **answers(LiveOut, "Whether it holds."),
+        404: problem("A log that nothing is known of here, or a leaf that is not published."),
+    },
+)
+async def live(
+    request: Request[Any, Any, Any], services: NamedDependency[Services], host: Host, leaf: Leaf
 ) -> Response[bytes]:
-    """A `.tlog-proof` with salt and body. The token is made on the member's own pages, for one hour and one use."""
+    """False from the moment of a withdrawal on, and after it has expired. It tells nothing else about the leaf."""
+    check_spelling(request, f"/api/v1/live/{host}/log/{leaf}")
+    origin = _origin_of(host, leaf)
+    try:
+        is_live = await services.log.is_live(origin, leaf)
+    except UnknownLeaf as error:
+        raise NotFoundException from error
+    answer = json_answer(LiveOut(origin, leaf, is_live))
+    answer.headers["cache-control"] = "no-cache"
+    return answer
+
+
+@get(
+    "/proof/{host:str}/log/{leaf:int}",
+    summary="A proof of what a leaf of this instance's log says",
+    responses={
+        **answers(str, "A `.tlog-proof` with salt and body.", media_type=PROOF_TYPE),
+        404: problem("No such leaf, it was withdrawn, or the token is wrong, used or too old."),
+    },
+)
+async def proof(
+    request: Request[Any, Any, Any],
+    services: NamedDependency[Services],
+    host: Host,
+    leaf: Leaf,
+    token: Token,
+) -> Response[bytes]:
+    """For who was given a link by its subject. `passerelle verify` checks the file without any network."""
+    check_spelling(request, f"/api/v1/proof/{host}/log/{leaf}")
+    origin = _origin_of(host, leaf)
     try:
         published = await services.log.published()
-        if published.origin != f"{host}/log" or not 0 <= leaf < published.size:
+        if published.origin != origin:
             raise NotFoundException
         content = await services.log.redeem_proof_link(leaf, token)
     except (UnknownLeaf, LogEmpty) as error:
@@ -31,4 +84,11 @@ async def proof(
         "cache-control": "no-store",
         "content-disposition": f'attachment; filename="passerelle-{leaf}{MEDIA_SUFFIX}"',
     }
-    return Response(content, media_type="text/plain", headers=headers)
+    return Response(content, media_type=PROOF_TYPE, headers=headers)
+
+
+def _origin_of(host: str, leaf: int) -> str:
+    """The origin of a log that can be, with a leaf that it can have."""
+    if not _HOST.fullmatch(host) or not 0 <= leaf < MAX_TREE_SIZE:
+        raise NotFoundException
+    return host + LOG_SUFFIX

@@ -1,0 +1,28 @@
+"""The proof of what a member publishes, as a file to keep or to show to somebody."""
+
+from uuid import UUID
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from directory.members.errors import UnknownPublication
+from federation.errors import LogEmpty
+from web.auth.desk import NO_STORE, Desk, SignedIn
+
+
+@get("/account/publications/{publication_id:uuid}/proof", include_in_schema=False)
+async def proof_file(
+    publication_id: FromPath[UUID], desk: NamedDependency[Desk], me: NamedDependency[SignedIn]
+) -> Redirect:
+    """Leads to the file by a link that serves once. What is not the member's own is not there."""
+    log = desk.services.log
+    try:
+        leaf = await desk.members.publishing.leaf_of(me.member, publication_id)
+        token = await log.create_proof_link(leaf)
+        origin = (await log.published()).origin
+    except (UnknownPublication, LogEmpty) as error:
+        raise NotFoundException from error
+    return Redirect(f"/api/v1/proof/{origin}/{leaf}?token={token}", status_code=303, headers=dict(NO_STORE))
