@@ -1,6 +1,7 @@
 """Runs the sequencer for as long as this process leads: one batch a second, when there is something to say."""
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 import asyncpg
@@ -14,7 +15,7 @@ from federation.sequencer import Sequencer
 LEADER_LOCK: Final = 0x70617373_65726502
 """`pass` `ere` 02: held for as long as the connection of the leader."""
 BATCH_EVERY_S: Final = 1.0
-STAND_BY_S: Final = 5.0
+STAND_BY_S: Final = 2.0
 DOUBT_S: Final = 60.0
 DATABASE_TROUBLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -27,7 +28,8 @@ async def give_up_leading(connection: Connection) -> None:
         if not connection.is_closed():
             await connection.execute("SELECT pg_advisory_unlock($1)", LEADER_LOCK)
     except DATABASE_TROUBLE:
-        connection.terminate()
+        with suppress(asyncpg.InterfaceError):  # the pool may have noticed, and taken it back
+            connection.terminate()
 
 
 class SequencerTask:
