@@ -1,0 +1,35 @@
+"""People who wait to be said by an instance that runs, put in as their clicks would have."""
+
+import asyncio
+from datetime import UTC, datetime
+
+from directory.mappings import MappingState
+from directory.store.database import Database
+from directory.store.mappings import MappingStore
+from tests.harness.mappings import bluesky
+
+
+def add_pending(dsn: str, origin: str, count: int) -> None:
+    """Puts in `count` new people."""
+    asyncio.run(_add(dsn, origin, count))
+
+
+async def _add(dsn: str, origin: str, count: int) -> None:
+    database = await Database.connect(dsn, max_connections=1)
+    try:
+        async with database.connection() as connection:
+            made = int(await connection.fetchval("SELECT count(*) FROM mapping"))
+        await MappingStore(database).add(
+            [
+                bluesky(
+                    f"person{n}",
+                    1_000 + n,
+                    origin=origin,
+                    issued=datetime.now(UTC).replace(microsecond=0),
+                    state=MappingState.PENDING,
+                )
+                for n in range(made, made + count)
+            ]
+        )
+    finally:
+        await database.close()
