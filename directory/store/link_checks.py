@@ -10,17 +10,18 @@ import asyncpg
 from directory.identifiers import XHandle
 from directory.mappings import Evidence
 from directory.members.accounts import LinkedAccount, ProvenAccount
-from directory.members.challenges import CHECK_LEASE, MAX_CHECKS_PER_DAY, CheckState
-from directory.members.errors import NoPage, TooManyAccounts, TooManyAttempts
+from directory.members.challenges import CHECK_LEASE, CheckState
+from directory.members.errors import NoPage, TooManyAccounts
 from directory.members.links import LinkCheck, LinkJob
 from directory.members.renewal import add_link
-from directory.proofs.schedule import next_try
 from directory.store.accounts import fetch_accounts, lock_member, plain_uuid, save_account
+from directory.store.check_table import CheckTable
 from directory.store.database import Connection, Database
 from directory.store.links import Contested, link_account
 from directory.store.member_pages import fetch_page
 from directory.store.publication_rows import restate_account
 
+LINK_CHECKS: Final = CheckTable("link_check")
 KEEP_FINISHED: Final = timedelta(days=30)
 _COLUMNS: Final = "id, member, x_handle, state, attempts, created, next_at, finished_at, reason"
 
@@ -42,15 +43,9 @@ class LinkCheckStore:
             waiting = await _fetch(connection, "member = $1 AND state = 0", member)
             if waiting is not None and waiting.x_handle.key == x_handle.key:
                 return waiting
-            recent = await connection.fetchval(
-                "SELECT count(*) FROM link_check WHERE member = $1 AND created > $2",
-                member,
-                now - timedelta(days=1),
-            )
-            if recent >= MAX_CHECKS_PER_DAY:
-                raise TooManyAttempts
+            await LINK_CHECKS.require_room(connection, member, now)
             if waiting is not None:
-                await _finish(connection, waiting.id, CheckState.CLOSED, None, now)
+                await LINK_CHECKS.finish(connection, waiting.id, CheckState.CLOSED, None, now)
             check = LinkCheck(
                 id=uuid4(),
                 member=member,
@@ -96,13 +91,7 @@ class LinkCheckStore:
     async def release(self, check: LinkCheck, now: datetime) -> None:
         """An attempt that was broken off counts for nothing: the check is due again now."""
         async with self._database.connection() as connection:
-            await connection.execute(
-                "UPDATE link_check SET next_at = $3, attempts = attempts - 1"
-                " WHERE id = $1 AND state = 0 AND attempts = $2",
-                check.id,
-                check.attempts,
-                now,
-            )
+            await LINK_CHECKS.release(connection, check, now)
 
     async def record_shown(
         self, check: LinkCheck, proven: ProvenAccount, new: Mapping[UUID, Evidence], now: datetime
@@ -113,27 +102,24 @@ class LinkCheckStore:
         any more: erased, answered by another attempt, or all accounts that linked were unlinked meanwhile.
         """
         async with self._database.transaction() as connection:
-            if not await _lock_attempt(connection, check):
+            if not await LINK_CHECKS.lock(connection, check):
                 return None
             if not await _add_links(connection, check.member, new, now):
-                await _finish(connection, check.id, CheckState.CLOSED, None, now)
+                await LINK_CHECKS.finish(connection, check.id, CheckState.CLOSED, None, now)
                 return None
             try:
                 linked = await link_account(connection, check.member, proven, now)
             except TooManyAccounts as error:
-                await _finish(connection, check.id, CheckState.CLOSED, error.code, now)
+                await LINK_CHECKS.finish(connection, check.id, CheckState.CLOSED, error.code, now)
                 return None
             state = CheckState.CONTESTED if isinstance(linked, Contested) else CheckState.VERIFIED
-            await _finish(connection, check.id, state, None, now)
+            await LINK_CHECKS.finish(connection, check.id, state, None, now)
         return linked if isinstance(linked, LinkedAccount) else None
 
     async def record_not_shown(self, check: LinkCheck, reason: str, now: datetime) -> bool:
         """A profile was seen and does not link to the page. False: nobody waits."""
         async with self._database.transaction() as connection:
-            if not await _lock_attempt(connection, check):
-                return False
-            await _finish(connection, check.id, CheckState.REFUTED, reason, now)
-        return True
+            return await LINK_CHECKS.refute(connection, check, reason, now)
 
     async def record_unseen(
         self, check: LinkCheck, reason: str, now: datetime, retry_after_s: int | None
@@ -141,16 +127,7 @@ class LinkCheckStore:
         """A profile could not be seen: it is tried again later, for a day. False: nobody waits, or it was
         given up and the member is asked."""
         async with self._database.transaction() as connection:
-            if not await _lock_attempt(connection, check):
-                return False
-            due = next_try(check.created, now, check.attempts, str(check.id), retry_after_s)
-            if due is None:
-                await _finish(connection, check.id, CheckState.GAVE_UP, reason, now)
-                return False
-            await connection.execute(
-                "UPDATE link_check SET next_at = $2, reason = $3 WHERE id = $1", check.id, due, reason
-            )
-        return True
+            return await LINK_CHECKS.put_off(connection, check, reason, now, retry_after_s)
 
     async def purge(self, now: datetime, limit: int) -> int:
         """Deletes checks that ended a month ago; returns how many."""
@@ -183,31 +160,6 @@ async def _add_links(
         await save_account(connection, account, renewed, now)
         await restate_account(connection, renewed, now)
     return bool(linking)
-
-
-async def _lock_attempt(connection: Connection, check: LinkCheck) -> bool:
-    """Whether this attempt is still the one that counts; the member is then locked."""
-    if not await connection.fetchval("SELECT true FROM member WHERE id = $1 FOR NO KEY UPDATE", check.member):
-        return False
-    return bool(
-        await connection.fetchval(
-            "SELECT true FROM link_check WHERE id = $1 AND state = 0 AND attempts = $2 FOR UPDATE",
-            check.id,
-            check.attempts,
-        )
-    )
-
-
-async def _finish(
-    connection: Connection, check: UUID, state: CheckState, reason: str | None, now: datetime
-) -> None:
-    await connection.execute(
-        "UPDATE link_check SET state = $2, reason = $3, finished_at = $4 WHERE id = $1",
-        check,
-        state,
-        reason,
-        now,
-    )
 
 
 async def _fetch(connection: Connection, condition: str, *values: object) -> LinkCheck | None:

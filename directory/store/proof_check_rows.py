@@ -1,4 +1,4 @@
-"""Checks of proof posts as rows: locked for one attempt, accepted, finished. The caller holds a transaction."""
+"""Checks of proof posts as rows: read, and accepted. The caller holds a transaction."""
 
 from datetime import datetime
 from typing import Final
@@ -12,9 +12,11 @@ from directory.members.challenges import ChallengeState, CheckState, ProofCheck
 from directory.members.errors import TooManyAccounts
 from directory.store.accounts import plain_uuid
 from directory.store.challenges import ChallengeRow, challenge_row_of
+from directory.store.check_table import CheckTable
 from directory.store.database import Connection
 from directory.store.links import Contested, link_account
 
+PROOF_CHECKS: Final = CheckTable("proof_check")
 CHECK_COLUMNS: Final = (
     "id, challenge, member, post_id, state, attempts, created, next_at, finished_at, reason"
 )
@@ -50,44 +52,18 @@ async def accept_proof(
         ChallengeState.EXPIRED,  # while the check was under way: the post was handed in before
     )
     if not used:
-        await finish_check(connection, check.id, CheckState.CLOSED, None, now)
+        await PROOF_CHECKS.finish(connection, check.id, CheckState.CLOSED, None, now)
         return None
     try:
         linked = await link_account(connection, check.member, proven, now)
     except TooManyAccounts as error:
-        await finish_check(connection, check.id, CheckState.CLOSED, error.code, now)
+        await PROOF_CHECKS.finish(connection, check.id, CheckState.CLOSED, error.code, now)
         return None
     is_contested = isinstance(linked, Contested)
-    await finish_check(
+    await PROOF_CHECKS.finish(
         connection, check.id, CheckState.CONTESTED if is_contested else CheckState.VERIFIED, None, now
     )
     return linked if isinstance(linked, LinkedAccount) else None
-
-
-async def lock_attempt(connection: Connection, check: ProofCheck) -> bool:
-    """Whether this attempt is still the one that counts; the member is then locked."""
-    if not await connection.fetchval("SELECT true FROM member WHERE id = $1 FOR NO KEY UPDATE", check.member):
-        return False
-    return bool(
-        await connection.fetchval(
-            "SELECT true FROM proof_check WHERE id = $1 AND state = 0 AND attempts = $2 FOR UPDATE",
-            check.id,
-            check.attempts,
-        )
-    )
-
-
-async def finish_check(
-    connection: Connection, check: UUID, state: CheckState, reason: str | None, now: datetime
-) -> None:
-    """Ends a check: nothing but a moderator changes it after."""
-    await connection.execute(
-        "UPDATE proof_check SET state = $2, reason = $3, finished_at = $4 WHERE id = $1",
-        check,
-        state,
-        reason,
-        now,
-    )
 
 
 async def fetch_check(connection: Connection, condition: str, *values: object) -> ProofCheck | None:

@@ -1,30 +1,27 @@
 """Checks of proof posts: handed in, claimed for an attempt, and what came of it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from directory.members.accounts import LinkedAccount, ProvenAccount
 from directory.members.challenges import (
     CHECK_LEASE,
-    MAX_CHECKS_PER_DAY,
     ChallengeState,
     CheckState,
     ProofCheck,
 )
-from directory.members.errors import ChallengeClosed, TooManyAttempts
-from directory.proofs.schedule import next_try
+from directory.members.errors import ChallengeClosed
 from directory.store.accounts import lock_member
 from directory.store.challenges import CHALLENGE_COLUMNS
 from directory.store.database import Connection, Database
 from directory.store.proof_check_rows import (
     CHECK_COLUMNS,
+    PROOF_CHECKS,
     CheckRow,
     accept_proof,
     check_of,
     check_row_of,
     fetch_check,
-    finish_check,
-    lock_attempt,
 )
 
 
@@ -36,22 +33,16 @@ class ProofCheckStore:
 
     async def submit(self, member: UUID, challenge: UUID, post_id: int, now: datetime) -> ProofCheck:
         """Asks for a check of a post, due now. Another post takes the place of one that still waits;
-        the same one again changes nothing. Raises MemberGone, ChallengeClosed, TooManyAttempts."""
+        the same one again changes nothing. Raises MemberGone, ChallengeClosed."""
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
             await _require_open(connection, member, challenge, now)
             waiting = await fetch_check(connection, "challenge = $1 AND state = 0", challenge)
             if waiting is not None and waiting.post_id == post_id:
                 return waiting
-            recent = await connection.fetchval(
-                "SELECT count(*) FROM proof_check WHERE member = $1 AND created > $2",
-                member,
-                now - timedelta(days=1),
-            )
-            if recent >= MAX_CHECKS_PER_DAY:
-                raise TooManyAttempts
+            await PROOF_CHECKS.require_room(connection, member, now)
             if waiting is not None:
-                await finish_check(connection, waiting.id, CheckState.CLOSED, None, now)
+                await PROOF_CHECKS.finish(connection, waiting.id, CheckState.CLOSED, None, now)
             row = await connection.fetchrow(
                 "INSERT INTO proof_check (id, challenge, member, post_id, state, created, next_at)"
                 f" VALUES ($1, $2, $3, $4, $5, $6, $6) RETURNING {CHECK_COLUMNS}",
@@ -101,17 +92,14 @@ class ProofCheckStore:
         any more: erased, answered by another attempt, or the challenge was used or replaced meanwhile.
         """
         async with self._database.transaction() as connection:
-            if not await lock_attempt(connection, check):
+            if not await PROOF_CHECKS.lock(connection, check):
                 return None
             return await accept_proof(connection, check, proven, now)
 
     async def record_refuted(self, check: ProofCheck, reason: str, now: datetime) -> bool:
         """The post was seen and does not hold; the challenge stays open for another. False: nobody waits."""
         async with self._database.transaction() as connection:
-            if not await lock_attempt(connection, check):
-                return False
-            await finish_check(connection, check.id, CheckState.REFUTED, reason, now)
-        return True
+            return await PROOF_CHECKS.refute(connection, check, reason, now)
 
     async def record_unreachable(
         self, check: ProofCheck, reason: str, now: datetime, retry_after_s: int | None = None
@@ -119,27 +107,12 @@ class ProofCheckStore:
         """Nobody could show the post: it is tried again later, for a day. False: nobody waits, or it was
         given up and the member is asked."""
         async with self._database.transaction() as connection:
-            if not await lock_attempt(connection, check):
-                return False
-            due = next_try(check.created, now, check.attempts, str(check.id), retry_after_s)
-            if due is None:
-                await finish_check(connection, check.id, CheckState.GAVE_UP, reason, now)
-                return False
-            await connection.execute(
-                "UPDATE proof_check SET next_at = $2, reason = $3 WHERE id = $1", check.id, due, reason
-            )
-        return True
+            return await PROOF_CHECKS.put_off(connection, check, reason, now, retry_after_s)
 
     async def release(self, check: ProofCheck, now: datetime) -> None:
         """An attempt that was broken off counts for nothing: the check is due again now."""
         async with self._database.connection() as connection:
-            await connection.execute(
-                "UPDATE proof_check SET next_at = $3, attempts = attempts - 1"
-                " WHERE id = $1 AND state = 0 AND attempts = $2",
-                check.id,
-                check.attempts,
-                now,
-            )
+            await PROOF_CHECKS.release(connection, check, now)
 
     async def list_unreachable(self, limit: int) -> list[CheckRow]:
         """Posts that a moderator may look at: given up, their challenge not yet answered; the oldest first."""
