@@ -1,0 +1,89 @@
+"""The page that waits: what it asks, how long, and what ends it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.web.members.gallery import People, Person
+from tests.web.members.instance import MemberInstance, member_instance
+from web.pages.published import PAUSES_S, pause_before
+
+PAGE = "/account/published"
+ASK = f"{PAGE}/state"
+
+
+@pytest.fixture(scope="module")
+def instance(module_dsn: str, data: Path) -> Iterator[MemberInstance]:
+    with member_instance(module_dsn, data, jobs=False, log="by hand") as running:
+        yield running
+
+
+@pytest.fixture
+def author(instance: MemberInstance) -> Person:
+    """Somebody who has just published, while the log says nothing."""
+    people = People(instance)
+    person = people.settle("writer")
+    people.publish(person)
+    return person
+
+
+@pytest.fixture
+def client(instance: MemberInstance, author: Person) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=instance.url, cookies={"passerelle": author.token}, trust_env=False) as opened:
+        yield opened
+
+
+def ask(client: httpx.Client, look: int) -> httpx.Response:
+    return client.get(ASK, params={"look": look}, headers={"hx-request": "true"})
+
+
+def test_it_asks_less_and_less_often_and_stops() -> None:
+    assert list(PAUSES_S) == sorted(PAUSES_S)
+    assert PAUSES_S[0] == 1
+    assert sum(PAUSES_S) < 120
+    assert [pause_before(look) for look in (-1, len(PAUSES_S), 10**9)] == [None] * 3
+
+
+def test_with_javascript(client: httpx.Client, instance: MemberInstance) -> None:
+    """Each answer asks the next question and says nothing, until there is something to say."""
+    assert f"{ASK}?look=1" in client.get(PAGE).text
+    for look, pause in enumerate(PAUSES_S):
+        answer = ask(client, look)
+        assert f'hx-get="{ASK}?look={look + 1}"' in answer.text
+        assert f"delay:{pause}s" in answer.text
+        assert "hx-retarget" not in answer.headers
+        assert "role=" not in answer.text
+    late = ask(client, len(PAUSES_S))
+    assert late.headers["hx-retarget"] == "#published"
+    assert "This takes longer than usual" in late.text
+    assert ASK not in late.text
+    instance.call(instance.write_log)
+    done = ask(client, 1)
+    assert done.headers["hx-retarget"] == "#published"
+    assert "You can be found now" in done.text
+    assert ASK not in done.text
+
+
+def test_without_javascript(client: httpx.Client, instance: MemberInstance) -> None:
+    for look, pause in enumerate(PAUSES_S):
+        page = client.get(PAGE, params={"look": look}).text
+        assert f'content="{pause}; url={PAGE}?look={look + 1}"' in page
+    late = client.get(PAGE, params={"look": len(PAUSES_S)}).text
+    assert "http-equiv" not in late
+    assert f'href="{PAGE}"' in late
+    instance.call(instance.write_log)
+    assert "http-equiv" not in client.get(PAGE).text
+
+
+def test_what_ends_it(client: httpx.Client, instance: MemberInstance, author: Person) -> None:
+    """In another window everything is taken back, then the person signs out: the page goes where it should, and no
+    page of signing in is put into the middle of it."""
+    instance.call(lambda: instance.members.publishing.withdraw_all(author.member))
+    assert ask(client, 1).headers["hx-redirect"] == "/account"
+    assert client.get(PAGE).headers["location"] == "/account"
+    instance.call(lambda: instance.members.signing_in.sign_out_everywhere(author.member))
+    ended = ask(client, 1)
+    assert (ended.headers["hx-redirect"], ended.content) == ("/sign-in", b"")
+    assert client.get(PAGE).headers["location"] == "/sign-in"
