@@ -76,6 +76,10 @@ class Operations:
     @staticmethod
     def parse(text: str) -> "Operations":
         """Reads the text of a note. Raises InvalidOperations."""
+        if len(text) > MAX_OPERATIONS_BYTES:
+            raise InvalidOperations(
+                f"not an operations document: it is longer than {MAX_OPERATIONS_BYTES} bytes"
+            )
         if not text.endswith("\n"):
             raise InvalidOperations("not an operations document: it does not end in a newline")
         try:

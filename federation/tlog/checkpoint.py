@@ -7,7 +7,7 @@ from typing import Final, Self
 from federation.errors import InvalidCheckpoint, InvalidNote, UntrustedNote
 from federation.tlog.keys import PrivateKey
 from federation.tlog.merkle import HASH_BYTES, MAX_TREE_SIZE
-from federation.tlog.note import Note, Signature, Verifier, open_note, parse_note, sign_note
+from federation.tlog.note import MAX_NOTE_BYTES, Note, Signature, Verifier, open_note, parse_note, sign_note
 from federation.tlog.text import check_text, decode_hash, encode_base64, parse_decimal
 
 MAX_EXTENSION_LINES: Final = 16
@@ -38,6 +38,8 @@ class Checkpoint:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Reads the text of a note. Raises InvalidCheckpoint."""
+        if len(text) > MAX_NOTE_BYTES:
+            raise InvalidCheckpoint(f"not a checkpoint: it is longer than {MAX_NOTE_BYTES} bytes")
         lines = text.split("\n", MAX_EXTENSION_LINES + 4)
         if len(lines) < 4 or lines[-1]:
             raise InvalidCheckpoint("not a checkpoint: it is not three lines or some more")

@@ -106,6 +106,8 @@ class PrivateKey:
 
         Raises InvalidKey, which never quotes the text.
         """
+        if len(text) > MAX_KEY_CHARS:
+            raise InvalidKey(f"not a private key: it is longer than {MAX_KEY_CHARS} characters")
         if not text.startswith(_PRIVATE):
             raise InvalidKey("not a private key: it does not start as one")
         try:

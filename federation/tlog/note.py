@@ -38,6 +38,8 @@ class Signature:
     @classmethod
     def parse(cls, line: str) -> Self:
         """Reads one line without its newline. Raises InvalidNote."""
+        if len(line) > MAX_NOTE_BYTES:
+            raise InvalidNote(f"not a signature line: it is longer than {MAX_NOTE_BYTES} bytes")
         if not line.startswith(_DASH):
             raise InvalidNote("not a signature line: it does not start with a dash and a space")
         name, _, encoded = line.removeprefix(_DASH).partition(" ")

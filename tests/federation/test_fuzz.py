@@ -1,0 +1,250 @@
+"""Everything that comes from outside is refused with its one error, in bounded time and memory.
+
+Work is counted in calls, memory in bytes that Python gave out, and what a single call to C may cost in the CPU time
+of this thread; nothing depends on how busy the machine is.
+"""
+
+import json
+import sys
+import time
+import tracemalloc
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from types import FrameType
+from typing import Any, Final
+
+import pytest
+
+from federation.entry import ENTRY_BYTES, parse_entry
+from federation.errors import (
+    FederationError,
+    InvalidBundle,
+    InvalidCheckpoint,
+    InvalidCosignature,
+    InvalidEntry,
+    InvalidKey,
+    InvalidNote,
+    InvalidOperations,
+    InvalidProof,
+    InvalidStatement,
+    InvalidTile,
+    InvalidTlogProof,
+    Malformed,
+    UntrustedNote,
+    UntrustedOperations,
+)
+from federation.mapping_proof import open_mapping_proof
+from federation.operations import MAX_OPERATIONS_BYTES, Operations
+from federation.rotation import open_first_operations, parse_operations_note
+from federation.statement import MAX_BODY_BYTES, parse_statement
+from federation.tlog.bundles import MAX_BUNDLE_BYTES, decode_bundle
+from federation.tlog.checkpoint import Checkpoint, LogTrust, open_checkpoint, parse_signed_checkpoint
+from federation.tlog.cosignature import PAYLOAD_BYTES, CosignatureVerifier, parse_time
+from federation.tlog.keys import MAX_KEY_CHARS, PrivateKey, VerifierKey
+from federation.tlog.merkle import verify_consistency, verify_inclusion
+from federation.tlog.note import (
+    MAX_NOTE_BYTES,
+    NoteVerifier,
+    Signature,
+    open_note,
+    parse_note,
+    parse_signatures,
+)
+from federation.tlog.proof import MAX_TLOG_PROOF_BYTES, TlogProof
+from federation.tlog.tiles import MAX_PATH_CHARS, TILE_BYTES, Tile, parse_path
+from tests.federation.mutations import mutations
+from tests.vectors.fixed import LOG, ORIGIN, WITNESS
+from tests.vectors.make import path_of
+
+MAX_SEEDS: Final = 3
+MAX_CPU_S: Final = 0.25
+"""Of one parse: what is linear in 64 KiB takes a hundredth of it, what is quadratic ten times as much."""
+TRUST: Final = LogTrust(ORIGIN, (NoteVerifier(LOG.vkey),), (CosignatureVerifier(WITNESS.vkey),), 1)
+
+
+@dataclass(frozen=True)
+class Parser:
+    """A function that takes what others wrote, and the only errors that may come out of it."""
+
+    name: str
+    seeds: Callable[[], list[bytes]]
+    parse: Callable[[Any], object]
+    refuses: tuple[type[Exception], ...]
+    limit: int
+    """The most bytes that it reads."""
+    max_calls: int
+    max_memory: int
+    """Bytes in use at most, beside what it is given."""
+    given: Callable[[bytes], Any] = bytes
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def cases(file: str) -> list[dict[str, Any]]:
+    """Good ones first: what is nearly right comes furthest."""
+    found: list[dict[str, Any]] = json.loads(path_of(file).read_text())["cases"]
+    return sorted(found, key=lambda case: bool(case["wantErr"]))
+
+
+def texts(file: str, field: str) -> Callable[[], list[bytes]]:
+    return lambda: [str(case[field]).encode() for case in cases(file) if field in case]
+
+
+def text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogateescape")
+
+
+def notes_of_operations() -> list[bytes]:
+    return [note.encode() for case in cases("operations") for note in case["notes"]]
+
+
+def texts_of_operations() -> list[bytes]:
+    return [note.partition(b"\n\n")[0] + b"\n" for note in notes_of_operations()]
+
+
+def own_key() -> list[bytes]:
+    return [LOG.reveal().encode()]
+
+
+def entries() -> list[bytes]:
+    return [bytes.fromhex(case["raw"]) for case in cases("entries")]
+
+
+def bundles() -> list[bytes]:
+    return [b64decode(case["bundle"]) for case in cases("bundles")]
+
+
+def payloads() -> list[bytes]:
+    return [Signature.parse(case["line"]).payload for case in cases("cosignatures") if not case["wantErr"]]
+
+
+def proofs() -> list[bytes]:
+    return [json.dumps([case["index"], case["size"], *case["proof"]]).encode() for case in cases("inclusion")]
+
+
+def parts_of(data: bytes) -> tuple[int, int, list[bytes]]:
+    """Sizes and hashes out of the bytes, whatever they are: a proof whose parts are all an attacker's."""
+    old, new = (int.from_bytes(data[at : at + 8], "big", signed=True) for at in (0, 8))
+    return old, new, [data[at : at + 32] for at in range(0, min(len(data), 8 * K), 32)]
+
+
+def verify_parts(parts: tuple[int, int, list[bytes]]) -> None:
+    """Both kinds of proofs."""
+    old, new, hashes = parts
+    with suppress(InvalidProof):
+        verify_consistency(old, new, bytes(32), bytes(32), hashes)
+    verify_inclusion(old, new, bytes(32), hashes, bytes(32))
+
+
+K: Final = 1_024
+NOTE: Final = MAX_NOTE_BYTES
+SOME_NOTE: Final = 16 * NOTE
+"""A text that holds one letter beyond Latin takes twice its bytes, and parts of it are copied a few times."""
+READ_CHECKPOINT: Final = (InvalidCheckpoint, UntrustedNote)
+READ_PROOF: Final = (InvalidTlogProof, InvalidCheckpoint, InvalidProof, InvalidStatement, UntrustedNote)
+
+
+def open_as_stranger(data: bytes) -> object:
+    return open_note(parse_note(data), [NoteVerifier(LOG.vkey)])
+
+
+def open_proof(data: bytes) -> object:
+    return open_mapping_proof(TlogProof.parse(data), TRUST)
+
+
+def open_operations(data: bytes) -> object:
+    return open_first_operations(data, LOG.vkey)
+
+
+PARSERS: Final = [
+    Parser("vkey", texts("vkeys", "vkey"), VerifierKey.parse, (InvalidKey,), MAX_KEY_CHARS, 100, 16 * K, text),
+    Parser("private key", own_key, PrivateKey.parse, (InvalidKey,), MAX_KEY_CHARS, 200, 16 * K, text),
+    Parser("note", texts("notes", "note"), parse_note, (InvalidNote,), NOTE, 4_000, SOME_NOTE),
+    Parser("opened note", texts("notes", "note"), open_as_stranger, (InvalidNote, UntrustedNote), NOTE, 4_000, SOME_NOTE),
+    Parser("signature lines", texts("cosignatures", "line"), parse_signatures, (InvalidNote,), NOTE, 4_000, SOME_NOTE),
+    Parser("signature line", texts("cosignatures", "line"), Signature.parse, (InvalidNote,), NOTE, 100, SOME_NOTE, text),
+    Parser("cosignature", payloads, parse_time, (InvalidCosignature,), PAYLOAD_BYTES, 20, 4 * K),
+    Parser("checkpoint text", texts("cosignatures", "checkpoint"), Checkpoint.parse, (InvalidCheckpoint,), NOTE, 300, SOME_NOTE, text),
+    Parser("checkpoint", texts("checkpoints", "note"), parse_signed_checkpoint, (InvalidCheckpoint,), NOTE, 4_000, SOME_NOTE),
+    Parser("opened checkpoint", texts("checkpoints", "note"), partial(open_checkpoint, trust=TRUST), READ_CHECKPOINT, NOTE, 8_000, SOME_NOTE),
+    Parser("tile path", texts("tile-paths", "path"), parse_path, (InvalidTile,), MAX_PATH_CHARS, 100, 16 * K, text),
+    Parser("tile", lambda: [bytes(32), bytes(TILE_BYTES)], Tile(0, 3, 1).read, (InvalidTile,), TILE_BYTES, 40, 16 * K),
+    Parser("bundle", bundles, partial(decode_bundle, width=2), (InvalidBundle,), MAX_BUNDLE_BYTES, 3_000, 2 * MAX_BUNDLE_BYTES),
+    Parser("tlog-proof", texts("tlog-proofs", "proof"), TlogProof.parse, (InvalidTlogProof,), MAX_TLOG_PROOF_BYTES, 5_000, SOME_NOTE),
+    Parser("mapping proof", texts("tlog-proofs", "proof"), open_proof, READ_PROOF, MAX_TLOG_PROOF_BYTES, 12_000, SOME_NOTE),
+    Parser("statement", texts("statements", "body"), parse_statement, (InvalidStatement,), MAX_BODY_BYTES, 1_000, 100 * K),
+    Parser("operations text", texts_of_operations, Operations.parse, (InvalidOperations,), MAX_OPERATIONS_BYTES, 2_000, 200 * K, text),
+    Parser("operations note", notes_of_operations, parse_operations_note, (InvalidOperations,), NOTE, 5_000, SOME_NOTE),
+    Parser("opened operations", notes_of_operations, open_operations, (InvalidOperations, UntrustedOperations), NOTE, 8_000, SOME_NOTE),
+    Parser("entry", entries, parse_entry, (), ENTRY_BYTES, 20, 4 * K),
+    Parser("Merkle proof", proofs, verify_parts, (InvalidProof,), 64 * 32, 700, 16 * K, parts_of),
+]  # fmt: skip
+
+
+class Counting:
+    """Counts calls, of Python and of C."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
+        self.calls += event in {"call", "c_call"}
+
+
+def cost_of(parser: Parser, data: bytes) -> tuple[int, int, float]:
+    """Calls, the most bytes in use, and CPU seconds. What else than a refusal comes out of it fails the test."""
+    given, counting = parser.given(data), Counting()
+    tracemalloc.reset_peak()
+    before, _ = tracemalloc.get_traced_memory()
+    started = time.thread_time()
+    try:
+        sys.setprofile(counting)
+        parser.parse(given)
+    except FederationError as error:
+        refusal = error
+    else:
+        refusal = None
+    finally:
+        sys.setprofile(None)
+    seconds = time.thread_time() - started
+    assert refusal is None or type(refusal) in parser.refuses, repr(refusal)
+    return counting.calls, tracemalloc.get_traced_memory()[1] - before, seconds
+
+
+@pytest.fixture(autouse=True)
+def _traced() -> Iterator[None]:
+    tracemalloc.start(1)
+    yield
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("parser", PARSERS, ids=str)
+def test_whatever_comes_is_refused_with_one_error_and_bounded_work(parser: Parser) -> None:
+    for seed in parser.seeds()[:MAX_SEEDS]:
+        cost_of(parser, seed)  # what is made once, at the first use, is not of the input
+        for data in mutations(seed):
+            calls, peak, seconds = cost_of(parser, data)
+            what = f"{data[:80]!r}… of {len(data)} bytes"
+            assert calls <= parser.max_calls, what
+            assert peak <= parser.max_memory, what
+            if seconds > MAX_CPU_S:  # once may be chance: a collection of garbage
+                assert min(cost_of(parser, data)[2] for _ in range(3)) <= MAX_CPU_S, what
+
+
+@pytest.mark.parametrize("parser", PARSERS, ids=str)
+def test_what_is_too_long_is_refused_before_it_is_read(parser: Parser) -> None:
+    """Twice as much costs not one call more, and next to no memory."""
+    for seed in parser.seeds()[:2]:
+        costs = [cost_of(parser, seed + b"\n" * size) for size in (parser.limit + 1, 2 * parser.limit)]
+        assert costs[0][0] == costs[1][0] <= 60
+        assert max(peak for _, peak, _ in costs) <= 8 * K
+
+
+def test_every_format_is_tried() -> None:
+    """An entry is never refused: its error is for values that cannot be written as one."""
+    tried = {error for parser in PARSERS for error in parser.refuses if issubclass(error, Malformed)}
+    assert tried == set(Malformed.__subclasses__()) - {InvalidEntry}
