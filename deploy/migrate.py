@@ -4,10 +4,14 @@ import contextlib
 import io
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import migrations
 from directory.store.database import Connection, connect
+from directory.store.quiet_errors import hide_values
+
+if TYPE_CHECKING:  # it takes half a second, and is seldom needed
+    from piccolo.apps.migrations.commands.base import MigrationResult
 
 ADVISORY_LOCK: Final = 0x70617373_65726501
 """`pass` `ere` 01: one migrator at a time, whoever starts first."""
@@ -21,6 +25,13 @@ class SchemaTooNew(Exception):
 
     def __init__(self, names: set[str]) -> None:
         super().__init__(f"the database knows {len(names)} changes that this version does not")
+
+
+class MigrationFailed(Exception):
+    """The database could not be brought to the schema of this version; it is as it was before."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the database could not be brought up to date ({reason}), and is as it was before")
 
 
 def known_migrations() -> dict[str, set[str]]:
@@ -52,7 +63,7 @@ async def pending_migrations(connection: Connection) -> bool:
 async def migrate(dsn: str) -> bool:
     """Runs what is missing, under a lock; returns whether anything was.
 
-    Raises SchemaTooNew, DirectoryUnavailable.
+    Raises SchemaTooNew, MigrationFailed, DirectoryUnavailable.
     """
     connection = await connect(dsn)
     try:
@@ -75,11 +86,20 @@ async def _run_piccolo(dsn: str) -> None:
 
     from migrations import piccolo_conf  # noqa: PLC0415 - see above
 
-    piccolo_conf.DB = PostgresEngine(config={"dsn": dsn})
+    piccolo_conf.DB = engine = PostgresEngine(config={"dsn": dsn})
     Migration._meta._db = None  # else it stays with the first database that this process migrated
-    said = io.StringIO()
-    for app in APPS:
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            result = await run_forwards(app)
-        if not result.success:
-            raise RuntimeError(f"a migration of {app} failed: {said.getvalue().strip()}")
+    silence = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
+            # All of them and their records, or nothing: one that was made and not recorded would fail for ever.
+            async with engine.transaction():
+                for app in APPS:
+                    _check(await run_forwards(app))
+    except Exception as error:
+        hide_values(error)
+        raise MigrationFailed(str(error) or type(error).__name__) from error
+
+
+def _check(result: "MigrationResult") -> None:
+    if not result.success:
+        raise RuntimeError(result.message)

@@ -17,7 +17,7 @@ from deploy.demo_log import SignedDemo
 from deploy.migrate import migrate
 from deploy.sequencing import build_sequencer
 from directory.clock import SystemClock
-from directory.demo import MAX_PEOPLE, ArchivePlan, write_archive
+from directory.demo import MAX_PEOPLE, ArchivePlan, check_archive, write_archive
 from directory.settings import Settings, load_settings
 from directory.store.database import Database
 from directory.store.demo import DemoStore
@@ -73,6 +73,19 @@ def command(
             f"{removed:,} demo mappings were taken out." if removed else "There were no demo people."
         )
         return
+    plan = ArchivePlan(
+        follows=follows,
+        followers=follows // 2,
+        blocks=follows // 40,
+        mutes=follows // 100,
+        tweets_bytes=tweets,
+        media_bytes=max(0, size - tweets),
+        parts=LIST_PARTS if follows >= LIST_PARTS else 1,
+        people_total=people,
+        seed=seed,
+    )
+    if not no_archive:
+        check_archive(archive, plan)
     if not no_people:
         _with_database(
             lambda settings, database: _fill(settings, database, people, seed, signed=not unsigned)
@@ -81,20 +94,7 @@ def command(
             f"{people:,} demo people are in the directory. `passerelle demo --remove` takes them out."
         )
     if not no_archive:
-        _write(
-            archive,
-            ArchivePlan(
-                follows=follows,
-                followers=follows // 2,
-                blocks=follows // 40,
-                mutes=follows // 100,
-                tweets_bytes=tweets,
-                media_bytes=max(0, size - tweets),
-                parts=LIST_PARTS if follows >= LIST_PARTS else 1,
-                people_total=people,
-                seed=seed,
-            ),
-        )
+        _write(archive, plan)
 
 
 def _with_database(work: Callable[[Settings, Database], Awaitable[int]]) -> int:

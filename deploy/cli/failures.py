@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from deploy.demo import DemoPresent
 from deploy.embedded import EmbeddedError
-from deploy.migrate import SchemaTooNew
+from deploy.migrate import MigrationFailed, SchemaTooNew
 from deploy.serve import PortInUse
 from directory.archive import ArchiveError
 from directory.demo import DemoError
@@ -37,6 +37,7 @@ _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str
     (InvalidIdentifier, "{}. Write @name, the number, or the address of the profile."),
     (DirectoryUnavailable, "{}. Nothing was changed; `passerelle doctor` tells more."),
     (DemoPresent, "there are demo people already: run `passerelle demo --remove` first."),
+    (MigrationFailed, "{}: mend that and start again, or start the version of before."),
     (SchemaTooNew, "{}: install the newer Passerelle again, or restore a backup from before it."),
     (
         (MissingKeys, UnsafeKeys),

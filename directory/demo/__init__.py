@@ -1,6 +1,6 @@
 """Synthetic people and archives for `passerelle demo`: the same from the same seed, marked, and nobody's."""
 
-from directory.demo.archive import WrittenArchive, write_archive
+from directory.demo.archive import WrittenArchive, check_archive, write_archive
 from directory.demo.people import DEMO_ORIGINS, demo_rows
 from directory.demo.plan import ArchivePlan
 from directory.demo.problems import SENTENCES, DemoError, DemoProblem
@@ -15,6 +15,7 @@ __all__ = [
     "DemoProblem",
     "World",
     "WrittenArchive",
+    "check_archive",
     "demo_rows",
     "write_archive",
 ]

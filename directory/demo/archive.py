@@ -10,7 +10,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -70,9 +70,7 @@ def write_archive(
     plan = plan or ArchivePlan()
     plan.check()
     writing = _Writing(plan, on_progress)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        _check_room(path, writing.stored_bytes)
+    with _draft_of(path, writing.stored_bytes) as draft:
         with draft.open("wb") as file:
             with zipfile.ZipFile(file, "w") as archive:
                 writing.write(archive)
@@ -80,18 +78,30 @@ def write_archive(
             os.fsync(file.fileno())
         draft.replace(path)
         size = path.stat().st_size
+    return WrittenArchive(path, size, writing.cast.followed.known)
+
+
+def check_archive(path: Path, plan: ArchivePlan) -> None:
+    """Tells before anything else is done whether `write_archive` can begin. Raises DemoError."""
+    plan.check()
+    with _draft_of(path, _Writing(plan, None).stored_bytes) as draft:
+        draft.touch()
+
+
+@contextmanager
+def _draft_of(path: Path, needed_bytes: int) -> Iterator[Path]:
+    """Where to write until all is well; removed at the end. Raises DemoError for what the disk says."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if shutil.disk_usage(path.parent).free < needed_bytes:
+            raise DemoError(DemoProblem.NO_ROOM, str(path))
+        yield draft
     except OSError as error:
         no_room = error.errno in _NO_ROOM
         raise DemoError(DemoProblem.NO_ROOM if no_room else DemoProblem.CANNOT_WRITE, str(path)) from error
     finally:
         with suppress(OSError):
             draft.unlink()
-    return WrittenArchive(path, size, writing.cast.followed.known)
-
-
-def _check_room(path: Path, needed: int) -> None:
-    if shutil.disk_usage(path.parent).free < needed:
-        raise DemoError(DemoProblem.NO_ROOM, str(path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,24 @@ def test_nobody_found_is_a_sentence_and_ends_with_1(demo: Demo) -> None:
     assert shown.out == "Nobody has said yet where @nobody_of_them is now.\n"
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--archive", "nowhere/demo.zip"), "nowhere/demo.zip could not be written"),
+        (("--size", "999999GB"), "demo-archive.zip does not fit on the disk"),
+    ],
+)
+def test_a_place_for_no_archive_is_told_before_anybody_is_invented(
+    folder: Path, command: Command, options: tuple[str, str], said: str
+) -> None:
+    """Millions were made and signed first, and the second try was refused since they were there."""
+    other = Command(folder, {**command.settings, "data": str(folder / "third")})
+    refused = other.run("demo", *SMALL, *options)
+    assert refused.code == 1
+    assert said in refused.sentence
+    assert not (folder / "third").exists()
+
+
 def test_a_second_demo_is_refused(demo: Demo) -> None:
     """Two worlds would contradict each other."""
     shown = demo.command.run("demo", *SMALL, "--no-archive")
@@ -230,6 +248,7 @@ def test_the_doctor_marks_what_is_wrong_and_how_to_mend_it(command: Command) -> 
         taken.listen()
         shown = command.run(
             "doctor",
+            data=str(command.folder / "unused"),
             port=str(taken.getsockname()[1]),
             public_url="http://find.example",
             database_url="postgresql://127.0.0.1:1/x",
@@ -242,17 +261,21 @@ def test_the_doctor_marks_what_is_wrong_and_how_to_mend_it(command: Command) -> 
     assert "Mend what is marked" in shown.out
 
 
-def test_the_doctor_wants_the_recovery_key_away_from_a_public_instance(command: Command) -> None:
+def test_the_doctor_wants_the_recovery_key_away_from_a_public_instance(
+    folder: Path, command: Command
+) -> None:
     """Attack: whoever copies the folder of keys could give the log a new key at once."""
-    public = {"public_url": "https://find.example"}
-    assert command.run("keys", "make", **public).code == 0
-    kept = command.folder / "data" / "keys" / "recovery.key"
-    shown = command.run("doctor", **public)
-    assert shown.code == 1
-    assert "✗  Recovery key" in shown.out
-    assert "to a safe place off this machine." in shown.out
-    kept.unlink()
-    assert "Recovery key" not in command.run("doctor", **public).out
+    public = Command(
+        folder, {**command.settings, "data": str(folder / "public"), "public_url": "https://find.example"}
+    )
+    with open_database(folder / "public", FAST_SETTINGS):
+        assert public.run("keys", "make").code == 0
+        shown = public.run("doctor")
+        assert shown.code == 1
+        assert "✗  Recovery key" in shown.out
+        assert "to a safe place off this machine." in shown.out
+        (folder / "public" / "keys" / "recovery.key").unlink()
+        assert "Recovery key" not in public.run("doctor").out
 
 
 def test_the_doctor_helps_with_a_wrong_setting(command: Command) -> None:

@@ -9,7 +9,8 @@ from typing import Final
 import asyncpg
 import pytest
 
-from deploy.migrate import ADVISORY_LOCK, known_migrations, migrate
+from deploy.migrate import ADVISORY_LOCK, MigrationFailed, known_migrations, migrate
+from tests.harness.command import Command
 from tests.harness.postgres import SharedPostgres
 
 CHECKOUT: Final = Path(__file__).parents[2]
@@ -68,3 +69,58 @@ async def test_one_process_migrates_several_databases(postgres: SharedPostgres) 
         assert await migrate(one)
         assert await migrate(other)
         assert await _recorded(one) == await _recorded(other) != []
+
+
+LAST_TABLE: Final = "daily_check"
+"""Made by the last change of the last app: all others go well before it."""
+
+
+async def _run(dsn: str, sql: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+async def _tables(dsn: str) -> set[str]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    finally:
+        await connection.close()
+    return {row[0] for row in rows}
+
+
+async def test_a_change_that_fails_leaves_all_as_it_was(empty: str) -> None:
+    """What was changed and not recorded would be tried again at each start, and never go through."""
+    await _run(empty, f"CREATE TABLE {LAST_TABLE} (stranger text)")
+    with pytest.raises(MigrationFailed, match=f'relation "{LAST_TABLE}" already exists'):
+        await migrate(empty)
+    assert await _tables(empty) == {LAST_TABLE}
+    await _run(empty, f"DROP TABLE {LAST_TABLE}")
+    assert await migrate(empty)
+    assert {LAST_TABLE, "mapping", "migration"} <= await _tables(empty)
+
+
+async def test_a_change_that_fails_is_one_sentence(empty: str, tmp_path: Path) -> None:
+    """It ended in a traceback."""
+    await _run(empty, f"CREATE TABLE {LAST_TABLE} (stranger text)")
+    command = Command(tmp_path, {"database_url": empty, "data": str(tmp_path / "data")})
+    refused = await asyncio.to_thread(command.run, "lookup", "@jack")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.sentence == (
+        "passerelle: the database could not be brought up to date"
+        f' (relation "{LAST_TABLE}" already exists), and is as it was before:'
+        " mend that and start again, or start the version of before."
+    )
+
+
+async def test_a_server_that_takes_no_changes_is_told_so(empty: str) -> None:
+    """A standby, or a database whose owner is somebody else."""
+    await _run(
+        empty,
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$",
+    )
+    with pytest.raises(MigrationFailed, match="read-only transaction"):
+        await migrate(empty)
