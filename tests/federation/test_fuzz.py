@@ -200,14 +200,13 @@ def cost_of(parser: Parser, data: bytes) -> tuple[int, int, float]:
     given, counting = parser.given(data), Counting()
     tracemalloc.reset_peak()
     before, _ = tracemalloc.get_traced_memory()
+    refusal: FederationError | None = None
     started = time.thread_time()
     try:
         sys.setprofile(counting)
         parser.parse(given)
     except FederationError as error:
         refusal = error
-    else:
-        refusal = None
     finally:
         sys.setprofile(None)
     seconds = time.thread_time() - started

@@ -1,9 +1,13 @@
 """The vectors are current, and everything here agrees with every one of them."""
 
 import json
+import re
+import subprocess
+import sys
 from base64 import b64decode
 from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,9 +27,12 @@ from federation.tlog.merkle import leaf_hash, verify_consistency, verify_inclusi
 from federation.tlog.note import NoteVerifier, Signature, open_note, parse_note
 from federation.tlog.proof import TlogProof, verify_tlog_proof
 from federation.tlog.tiles import Tile, parse_path
-from tests.vectors.make import FILES, path_of, render
+from tests.vectors.make import FILES, path_of
 
 Case = dict[str, Any]
+CHECKOUT = Path(__file__).parents[2]
+SAID_OF_ENTRIES = {"commitment", "target", "reason", "digest"}
+"""Fields of what an entry says: the document tells them together."""
 
 
 def hashes(texts: list[str]) -> list[bytes]:
@@ -156,10 +163,23 @@ CHECKS: dict[str, Callable[[Case], None]] = {
 }
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_the_vectors_are_current(name: str) -> None:
-    """`python -m tests.vectors.make` writes them; a format must not change without anybody seeing it."""
-    assert path_of(name).read_text() == render(name)
+def test_the_command_writes_the_vectors(tmp_path: Path) -> None:
+    """A format must not change without anybody seeing it; the same bytes on any machine."""
+    command = [sys.executable, "-m", "tests.vectors.make", str(tmp_path)]
+    subprocess.run(command, check=True, cwd=CHECKOUT)
+    assert {path.name for path in tmp_path.iterdir()} == {path_of(name).name for name in FILES}
+    for name in FILES:
+        assert (tmp_path / path_of(name).name).read_bytes() == path_of(name).read_bytes(), name
+
+
+def test_the_document_tells_the_command_and_every_file() -> None:
+    told = (CHECKOUT / "docs/protocol.md").read_text()
+    assert "`python -m tests.vectors.make`" in told
+    for name in FILES:
+        [row] = re.findall(rf"^\| `{name}` \|(.*)$", told, re.MULTILINE)
+        fields = {field for case in json.loads(path_of(name).read_text())["cases"] for field in case}
+        for field in fields - {"name", "desc", "wantErr"}:
+            assert f"`{field}`" in row or field in SAID_OF_ENTRIES, (name, field)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -1,6 +1,7 @@
-"""Writes the vectors: `python -m tests.vectors.make`."""
+"""Writes the vectors: `python -m tests.vectors.make`, into another folder with its path."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -37,10 +38,10 @@ def path_of(name: str) -> Path:
     return FOLDER / f"{name}.json"
 
 
-def main() -> None:
+def main(folder: Path = FOLDER) -> None:
     for name in FILES:
-        path_of(name).write_text(render(name))
+        (folder / path_of(name).name).write_text(render(name))
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(Path, sys.argv[1:]))

@@ -178,6 +178,11 @@ def statements() -> list[Case]:
         at[path[-1]] = to
         return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
+    def on_mastodon(field: str, to: str) -> str:
+        value = json.loads(bodies["mastodon"])
+        value["to"][field] = to
+        return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
     wrong = [
         ("space", "a space after a colon", bound.replace('"v":1', '"v": 1')),
         ("newline", "a newline at the end", bound + "\n"),
@@ -201,6 +206,16 @@ def statements() -> list[Case]:
         ("at-sign", "a handle without its @", changed("x", "handle", to="@Ada_L")),
         ("upper-case-host", "host names in lower case", changed("to", "handle", to="Ada.people.example")),
         ("other-network", "a DID on Mastodon", changed("to", "network", to="mastodon")),
+        ("hyphen", "a label of a host ends with a hyphen", changed("to", "handle", to="ada-.example")),
+        ("one-label", "a host of one label", changed("to", "handle", to="localhost")),
+        ("number", "the last label of a host is a number", changed("to", "handle", to="192.0.2.1")),
+        ("uri-space", "an actor with a space", on_mastodon("id", "https://social.example/users/a b")),
+        ("uri-port", "an actor with a port", on_mastodon("id", "https://social.example:443/users/ada")),
+        ("uri-fragment", "an actor with an empty fragment", on_mastodon("id", "https://social.example/ada#")),
+        ("uri-server", "a server, not an actor", on_mastodon("id", "https://social.example/")),
+        ("user-dot", "a user name that ends with a dot", on_mastodon("handle", "ada.@social.example")),
+        ("year", "evidence after the year 9999", changed("evidence", 0, "at", to=253_402_300_800)),
+        ("beyond-json", "a number of 2^53", changed("evidence", 0, "at", to=2**53)),
         ("no-evidence", "no evidence", changed("evidence", to=[])),
         ("nine", "nine pieces of evidence", changed("evidence", to=[{"at": 1, "kind": "x-oauth"}] * 9)),
         ("hearsay", "evidence of an unknown kind", changed("evidence", 0, "kind", to="hearsay")),

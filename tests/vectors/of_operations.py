@@ -1,11 +1,14 @@
 """Operations documents: a first one, rotation, recovery, and what does not follow."""
 
+import json
 from dataclasses import replace
 
 from federation.entry import OperationsEntry, encode_entry
 from federation.operations import Operations, fingerprint_recovery
 from federation.rotation import MIN_OVERLAP_S, announce_key, recover_key, sign_operations, switch_key
 from federation.tlog.keys import PrivateKey
+from federation.tlog.note import sign_note
+from federation.tlog.text import encode_base64
 from tests.vectors.fixed import (
     LOG,
     NEXT,
@@ -16,6 +19,7 @@ from tests.vectors.fixed import (
     RECOVERY_2,
     RESCUE,
     TIME,
+    WITNESS,
     Case,
     bad,
     good,
@@ -65,6 +69,14 @@ def operations() -> list[Case]:
     def wrong(*signed: tuple[Operations | PrivateKey, ...]) -> Case:
         return {name: value for name, value in chain(*signed).items() if name in {"logKey", "notes"}}
 
+    def spelled(text: str) -> Case:
+        """A text that no document has, signed all the same."""
+        return {"logKey": str(LOG.vkey), "notes": [bytes(sign_note(text, [LOG])).decode()]}
+
+    def changed(**fields: object) -> Case:
+        value = json.loads(GENESIS.text) | fields
+        return spelled(json.dumps(value, sort_keys=True, separators=(",", ":")) + "\n")
+
     return [
         good("first", "the first document of a log", **chain(first)),
         good("announced", "the next key signs too", **chain(first, second)),
@@ -109,4 +121,19 @@ def operations() -> list[Case]:
             "older than the one before",
             **wrong(first, (replace(announced, issued=TIME - 1), LOG, NEXT)),
         ),
+        bad("space", "not in canonical form", **spelled(GENESIS.text.replace('"v":1', '"v": 1'))),
+        bad("two-lines", "a second line", **spelled(GENESIS.text + "more\n")),
+        bad("more", "a field that is not known", **changed(more=1)),
+        bad("version", "another version", **changed(v=2)),
+        bad("previous", "the first document follows none", **changed(previous="00" * 32)),
+        bad("policy-beyond", "a number of 2^53", **changed(policy={"validity_s": 2**53})),
+        bad("policy-name", "a name in upper case", **changed(policy={"Validity": 1})),
+        bad("year", "issued after the year 9999", **changed(issued=253_402_300_800)),
+        bad("witness-name", "a witness key of another host", **changed(witness=str(WITNESS.vkey))),
+        bad("kinds", "a witness key in the place of the log key", **changed(log=str(OWN_WITNESS.vkey))),
+        bad("same-key", "the peer key is the log key", **changed(peer=encode_base64(LOG.vkey.public_key))),
+        bad(
+            "recovery-same", "the recovery key is the log key", **changed(recovery=LOG.vkey.fingerprint.hex())
+        ),
+        bad("peer-short", "a peer key of 31 bytes", **changed(peer=encode_base64(bytes(31)))),
     ]
