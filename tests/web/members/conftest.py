@@ -9,8 +9,9 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_x import FakeX
-from tests.peers.pds import Pds, shared_pds
+from tests.peers.pds import Account, Pds, shared_pds
 from tests.web.members.instance import MemberInstance, member_instance
+from tests.web.members.visitors import Visitor
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +54,30 @@ async def context(chromium: Browser, instance: MemberInstance) -> AsyncIterator[
 @pytest_asyncio.fixture(loop_scope="module")
 async def page(context: BrowserContext) -> Page:
     return await context.new_page()
+
+
+@pytest.fixture
+def visitor(instance: MemberInstance) -> Iterator[Visitor]:
+    """Somebody who has not signed in."""
+    with Visitor(instance) as opened:
+        yield opened
+
+
+@pytest.fixture
+def ada(instance: MemberInstance) -> Iterator[Visitor]:
+    """One of two people at browsers of their own."""
+    with Visitor(instance) as opened:
+        yield opened
+
+
+@pytest.fixture
+def eve(instance: MemberInstance) -> Iterator[Visitor]:
+    """The other one."""
+    with Visitor(instance) as opened:
+        yield opened
+
+
+@pytest.fixture
+def alice(pds: Pds) -> Account:
+    """A new account at the PDS."""
+    return pds.create_account()

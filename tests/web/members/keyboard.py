@@ -40,6 +40,7 @@ class Keyboard:
         raise AssertionError(f"no arrow leads to {wanted}")
 
     async def _tab_until(self, wanted: Locator, condition: str) -> None:
+        await wanted.wait_for()  # the page it is on may be on its way
         for _ in range(MAX_STOPS):
             await self._page.keyboard.press("Tab")
             if await wanted.evaluate(f"element => {condition}"):

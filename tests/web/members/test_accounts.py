@@ -32,18 +32,6 @@ def instance(
 
 
 @pytest.fixture
-def ada(instance: MemberInstance) -> Iterator[Visitor]:
-    with Visitor(instance) as visitor:
-        yield visitor
-
-
-@pytest.fixture
-def eve(instance: MemberInstance) -> Iterator[Visitor]:
-    with Visitor(instance) as visitor:
-        yield visitor
-
-
-@pytest.fixture
 def bluesky(pds: Pds) -> Account:
     return pds.create_account()
 

@@ -36,11 +36,6 @@ def attacker(instance: MemberInstance) -> Iterator[Visitor]:
         yield visitor
 
 
-@pytest.fixture
-def alice(pds: Pds) -> Account:
-    return pds.create_account()
-
-
 def test_login_csrf(victim: Visitor, attacker: Visitor, pds: Pds, alice: Account) -> None:
     """The attacker agrees at their own server and has the victim's browser open the way back: the victim
     would act in the attacker's membership. The state belongs to another browser."""

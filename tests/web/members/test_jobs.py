@@ -17,17 +17,6 @@ def instance(module_dsn: str, data: Path, pds: Pds, x: FakeX) -> Iterator[Member
         yield running
 
 
-@pytest.fixture
-def visitor(instance: MemberInstance) -> Iterator[Visitor]:
-    with Visitor(instance) as opened:
-        yield opened
-
-
-@pytest.fixture
-def alice(pds: Pds) -> Account:
-    return pds.create_account()
-
-
 def make_due(instance: MemberInstance) -> None:
     async def run() -> None:
         async with instance.database.connection() as connection:

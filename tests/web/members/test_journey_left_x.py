@@ -20,12 +20,6 @@ def instance(module_dsn: str, data: Path, pds: Pds, x: FakeX) -> Iterator[Member
         yield running
 
 
-@pytest.fixture
-def visitor(instance: MemberInstance) -> Iterator[Visitor]:
-    with Visitor(instance) as opened:
-        yield opened
-
-
 def main_of(visitor: Visitor, path: str) -> str:
     answer = visitor.get(path)
     assert answer.status_code == 200

@@ -53,12 +53,6 @@ def instance(module_dsn: str, data: Path, pds: Pds, x: FakeX, clock: AheadClock)
         yield running
 
 
-@pytest.fixture
-def visitor(instance: MemberInstance) -> Iterator[Visitor]:
-    with Visitor(instance) as opened:
-        yield opened
-
-
 def fresh_tokens(instance: MemberInstance, account: Account) -> TokenSet:
     """What an instance does before it acts for a member: renews what has run out, and keeps what it got."""
     (row,) = fetch(instance, "SELECT id FROM linked_account WHERE account_id = $1", account.did)

@@ -39,12 +39,6 @@ def instance(
         yield running
 
 
-@pytest.fixture
-def visitor(instance: MemberInstance) -> Iterator[Visitor]:
-    with Visitor(instance) as opened:
-        yield opened
-
-
 def finish(instance: MemberInstance) -> None:
     """All jobs that are due, and all that the log has to say."""
     instance.call(instance.worker.drain)

@@ -31,17 +31,6 @@ def instance(
         yield running
 
 
-@pytest.fixture
-def visitor(instance: MemberInstance) -> Iterator[Visitor]:
-    with Visitor(instance) as opened:
-        yield opened
-
-
-@pytest.fixture
-def alice(pds: Pds) -> Account:
-    return pds.create_account()
-
-
 @contextmanager
 def job_under_way(held: Held, work: Callable[[], object]) -> Iterator[None]:
     """A job that waits for somebody else's answer for as long as the block lasts, and then ends, without a word."""

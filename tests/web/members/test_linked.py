@@ -42,12 +42,6 @@ def instance(
         yield running
 
 
-@pytest.fixture
-def visitor(instance: MemberInstance) -> Iterator[Visitor]:
-    with Visitor(instance) as opened:
-        yield opened
-
-
 class AtMastodon:
     """Somebody who signed in with a new account, whose page is public, and whose X account has the same name."""
 
@@ -112,7 +106,9 @@ class TestAtMastodon:
         check(visitor, f"@{name.upper()}")
         assert visitor.get("/account/prove").headers["location"] == "/account/publish"
         visitor.publish()
-        assert "Please leave the links to your page in your profiles" in visitor.get("/account/published").text
+        assert (
+            "Please leave the links to your page in your profiles" in visitor.get("/account/published").text
+        )
         assert ada.address in visitor.get("/account").text
         assert found(visitor, f"@{name}") == [(f"{name}@{HOST}", "linked")]
         assert found(visitor, str(ada.on_x.id)) == [], "who is only linked answers by name"

@@ -29,18 +29,6 @@ def instance(module_dsn: str, data: Path, x: FakeX, internet: FakeInternet) -> I
 
 
 @pytest.fixture
-def ada(instance: MemberInstance) -> Iterator[Visitor]:
-    with Visitor(instance) as visitor:
-        yield visitor
-
-
-@pytest.fixture
-def eve(instance: MemberInstance) -> Iterator[Visitor]:
-    with Visitor(instance) as visitor:
-        yield visitor
-
-
-@pytest.fixture
 def key_file(data: Path) -> Iterator[Path]:
     """As it was before, after the test."""
     path = data / VAULT_FOLDER / KEY_FILE_NAME

@@ -37,12 +37,6 @@ def new(internet: FakeInternet) -> FakeServer:
     return FakeServer.at(internet, f"new{next(NUMBERS)}.test", accounts=[])
 
 
-@pytest.fixture
-def visitor(instance: MemberInstance) -> Iterator[Visitor]:
-    with Visitor(instance) as opened:
-        yield opened
-
-
 def publish_from(
     visitor: Visitor, internet: FakeInternet, x: FakeX, server: FakeServer, user: str
 ) -> Account:

@@ -24,18 +24,6 @@ def instance(module_dsn: str, data: Path, x: FakeX, internet: FakeInternet) -> I
         yield running
 
 
-@pytest.fixture
-def ada(instance: MemberInstance) -> Iterator[Visitor]:
-    with Visitor(instance) as visitor:
-        yield visitor
-
-
-@pytest.fixture
-def eve(instance: MemberInstance) -> Iterator[Visitor]:
-    with Visitor(instance) as visitor:
-        yield visitor
-
-
 def publish(visitor: Visitor, internet: FakeInternet, x: FakeX, name: str) -> str:
     """A new member whose mapping the log has said; the address of its proof."""
     visitor.sign_in_at_mastodon(internet, enrol(internet, name))

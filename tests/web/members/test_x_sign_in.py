@@ -47,18 +47,6 @@ def instance(module_dsn: str, data: Path, x: FakeX, internet: FakeInternet) -> I
         yield running
 
 
-@pytest.fixture
-def ada(instance: MemberInstance) -> Iterator[Visitor]:
-    with Visitor(instance) as visitor:
-        yield visitor
-
-
-@pytest.fixture
-def eve(instance: MemberInstance) -> Iterator[Visitor]:
-    with Visitor(instance) as visitor:
-        yield visitor
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def context(chromium: Browser, instance: MemberInstance) -> AsyncIterator[BrowserContext]:
     """Without JavaScript: the way to X and back is forms, links and a header."""
