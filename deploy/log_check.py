@@ -8,6 +8,7 @@ from directory.settings import Settings
 from directory.store.database import Connection
 from federation.errors import LogRefused, MissingKeys, UnsafeKeys
 from federation.keys import log_origin
+from federation.log_checks import RECOVER
 from federation.store.daily_check import fetch_daily_check
 from federation.store.log_rows import fetch_state
 
@@ -24,7 +25,9 @@ async def look_at_log(settings: Settings, connection: Connection) -> Finding:
         await build_sequencer(settings).check(connection)
     except LogRefused as error:
         return Finding(NAME, False, f"nothing is signed: {error}", error.mend or READ_MORE)
-    except (MissingKeys, UnsafeKeys) as error:
+    except MissingKeys as error:
+        return Finding(NAME, False, f"nothing is signed: {error}", RECOVER)
+    except UnsafeKeys as error:
         return Finding(NAME, False, f"nothing is signed: {error}", READ_MORE)
     state = await fetch_state(connection)
     size = 0 if state is None else state.published_size

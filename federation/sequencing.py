@@ -10,6 +10,7 @@ import structlog
 from directory.errors import DirectoryUnavailable
 from directory.store.database import Connection, Database
 from federation.errors import LogRefused, LogWaits, MissingKeys, UnsafeKeys
+from federation.log_checks import RECOVER
 from federation.sequencer import Sequencer
 
 LEADER_LOCK: Final = 0x70617373_65726502
@@ -59,8 +60,11 @@ class SequencerTask:
         try:
             async with self._database.connection() as connection:
                 await self._lead(connection)
-        except (LogRefused, MissingKeys, UnsafeKeys) as error:
-            self._tell_doubt(str(error), error.mend if isinstance(error, LogRefused) else "")
+        except LogRefused as error:
+            self._tell_doubt(str(error), error.mend)
+            return DOUBT_S
+        except (MissingKeys, UnsafeKeys) as error:
+            self._tell_doubt(str(error), RECOVER if isinstance(error, MissingKeys) else "")
             return DOUBT_S
         except (LogWaits, DirectoryUnavailable, *DATABASE_TROUBLE) as error:
             self._tell_waiting(str(error))

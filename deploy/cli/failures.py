@@ -15,6 +15,7 @@ from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQue
 from directory.settings import InvalidSettings
 from directory.vault_keys import VaultError
 from federation.errors import FederationError, LogRefused, LogWaits, MissingKeys, UnsafeKeys
+from federation.log_checks import RECOVER
 
 
 def sentence_of(error: Exception) -> str | None:
@@ -40,8 +41,12 @@ _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str
     (MigrationFailed, "{}: mend that and start again, or start the version of before."),
     (SchemaTooNew, "{}: install the newer Passerelle again, or restore a backup from before it."),
     (
-        (MissingKeys, UnsafeKeys),
-        "{}. Nothing was signed; `passerelle keys make` makes the keys of a new instance.",
+        MissingKeys,
+        f"{{}}. Nothing was signed. {RECOVER} `passerelle keys make` is for a new instance.",
+    ),
+    (
+        UnsafeKeys,
+        "{}. Nothing was signed.",
     ),
     (LogWaits, "{}. Nothing is lost; try again."),
     (LogRefused, '{}. Nothing was signed. See docs/operations.md, "The signed log".'),

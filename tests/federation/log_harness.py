@@ -32,6 +32,7 @@ class LogHarness:
         self.clock = clock
         self.keys = KeyFolder(data)
         self.recovery = self.keys.make(HOST)
+        self.first_key = self.keys.read().logs[0].vkey
         self.mappings = MappingStore(database)
         self.made = 0
         self.signed: dict[int, bytes] = {}
@@ -119,7 +120,7 @@ class LogHarness:
             assert read_own_checkpoint(state.published).size == state.published_size
         keys = self.keys.read()
         report = await check_database_log(
-            self.database, checkpoint_keys=[key.vkey for key in keys.logs], first_key=keys.logs[0].vkey
+            self.database, checkpoint_keys=[key.vkey for key in keys.logs], first_key=self.first_key
         )
         assert report.is_clean, list(map(str, report.findings))
         return report

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from directory.store.database import Database
-from federation.errors import InvalidOperations, LogEmpty, LogRefused
+from federation.errors import InvalidOperations, LogEmpty, LogRefused, MissingKeys
 from federation.rotating import KeyRotation, RotationTooEarly
 from federation.rotation import open_chain
 from federation.store.log_rows import fetch_operation_notes
@@ -99,3 +99,79 @@ async def test_another_key_recovers_nothing(harness: LogHarness, rotation: KeyRo
         await rotation.recover(PrivateKey.generate("one.example/recovery", KeyKind.NOTE))
     assert await harness.run() == 0
     assert len(harness.keys.read().logs) == 1
+
+
+async def stage(harness: LogHarness) -> None:
+    """A batch that is durable, and not signed."""
+    async with harness.database.connection() as connection:
+        assert await harness.sequencer()._stage(connection)
+
+
+async def test_a_key_that_is_lost_between_staging_and_signing(
+    harness: LogHarness, rotation: KeyRotation
+) -> None:
+    """What is staged cannot be signed by the old key any more, and the document that names the new one comes after
+    it: both are signed together."""
+    await harness.add_pending(3)
+    await harness.run()
+    await harness.add_pending(4)
+    await stage(harness)
+    (harness.keys.path / "log.key").unlink()
+    await harness.add_pending(2)
+    with pytest.raises(MissingKeys):
+        await harness.run()
+    async with harness.database.connection() as connection:
+        with pytest.raises(MissingKeys, match="missing"):
+            await harness.sequencer().check(connection)
+    assert harness.recovery is not None
+    rotated = await rotation.recover(harness.recovery)
+    async with harness.database.connection() as connection:
+        await harness.sequencer().check(connection)
+    await harness.run()
+    assert (await harness.check()).checkpoint.size == 1 + 3 + 4 + 1 + 2
+    await harness.check_history()
+    assert await signers(harness) == {rotated.document.log_key}
+    async with harness.database.connection() as connection:
+        await harness.sequencer().check(connection)
+
+
+async def test_a_key_that_is_lost_while_its_rotation_waits(
+    harness: LogHarness, rotation: KeyRotation
+) -> None:
+    """The announcement waits for a checkpoint that nobody can sign: the recovery takes its place."""
+    await harness.run()
+    await rotation.rotate()
+    for path in harness.keys.path.glob("log*.key"):
+        path.unlink()
+    assert harness.recovery is not None
+    await rotation.recover(harness.recovery)
+    rotated = await rotation.recover(harness.recovery)
+    await harness.add_pending(2)
+    await harness.run()
+    await harness.check()
+    assert await signers(harness) == {rotated.document.log_key}
+    assert len(await harness.fetch("SELECT FROM log_operations")) == 2
+
+
+async def test_a_key_that_is_lost_before_its_switch_is_signed(
+    harness: LogHarness, rotation: KeyRotation
+) -> None:
+    """A switch needs the key that goes once more; a recovery on top of it does not."""
+    await harness.run()
+    await rotation.rotate()
+    await harness.run()
+    harness.clock.advance(days=7)
+    await rotation.rotate()
+    await stage(harness)
+    (harness.keys.path / "log.key").unlink()
+    with pytest.raises(LogRefused, match="must sign once more") as refused:
+        await harness.run()
+    assert "passerelle keys recover" in refused.value.mend
+    assert harness.recovery is not None
+    rotated = await rotation.recover(harness.recovery)
+    await harness.add_pending(2)
+    await harness.run()
+    await harness.check()
+    assert await signers(harness) == {rotated.document.log_key}
+    async with harness.database.connection() as connection:
+        await harness.sequencer().check(connection)
