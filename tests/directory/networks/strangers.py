@@ -15,6 +15,7 @@ from directory.networks.resolver import Resolve
 TLS: Final = Path(__file__).parent / "tls"
 # For what is expected to run into a limit; what is expected to end well keeps the real ones.
 HASTY: Final = Limits(connect_s=0.3, first_byte_s=0.3, total_s=1.0, slow_start_s=0.2)
+CHUNKED: Final = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
 OK: Final = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
 Handler = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]

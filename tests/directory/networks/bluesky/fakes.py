@@ -146,3 +146,15 @@ def document(did: str, handle: str, pds: str) -> dict[str, Any]:
             {"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": pds},
         ],
     }
+
+
+def evil(near: Neighbourhood) -> FakePds:
+    server = near.internet.sites["evil.test"]
+    assert isinstance(server, FakePds)
+    return server
+
+
+async def both(near: Neighbourhood, started: SignInStart) -> None:
+    """A start of its own, and the end of one started before."""
+    await near.start("alice.test")
+    await near.finish(started, "https://pds.test")

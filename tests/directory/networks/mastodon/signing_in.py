@@ -1,6 +1,7 @@
 """An instance's side of a sign-in with the fake servers."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -9,7 +10,8 @@ from directory.networks.http import GuardedClient
 from directory.networks.mastodon.apps import App, Apps
 from directory.networks.mastodon.sign_in import MastodonSignIn
 from directory.networks.port import Purpose, SignInDone, SignInStart
-from tests.harness.fake_mastodon.internet import FakeInternet
+from tests.harness.fake_mastodon.internet import FakeInternet, Request, Response
+from tests.harness.fake_mastodon.site import JRD
 from tests.harness.fake_mastodon.visitor import agree
 
 CALLBACK: Final = "https://find.example.org/auth/mastodon/callback"
@@ -72,3 +74,9 @@ class Instance:
         """The whole way."""
         started = await self.start(typed, purpose)
         return await self.finish(started, await self.visit(started, account))
+
+
+def jrd(subject: str, actor: str) -> Callable[[Request], Response]:
+    """A WebFinger that says this to every question."""
+    link = {"rel": "self", "type": "application/activity+json", "href": actor}
+    return lambda _: Response.json({"subject": subject, "links": [link], "aliases": [actor]}, type_=JRD)
