@@ -1,13 +1,17 @@
 """Mappings for tests, in one line each."""
 
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
 
-from directory.identifiers import Acct, ActorUri, AtHandle, Did, XHandle, XId
+from directory.identifiers import Acct, ActorUri, AtHandle, Did, TargetHandle, TargetId, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind, Mapping, MappingState, Network, Strength
 from tests.harness.clock import START
 
 ORIGIN = "one.example/log"
 OTHER_ORIGIN = "two.example/log"
+
+Target = tuple[TargetId, TargetHandle, EvidenceKind]
 
 
 def did(name: str) -> Did:
@@ -16,7 +20,8 @@ def did(name: str) -> Did:
     return Did.parse("did:plc:" + (letters + "a" * 24)[:24])
 
 
-def bluesky(
+def _mapping_on(
+    network: Network,
     x_handle: str,
     x_id: int | None = None,
     *,
@@ -26,16 +31,16 @@ def bluesky(
     issued: datetime = START,
     state: MappingState = MappingState.ACTIVE,
 ) -> Mapping:
-    """A mapping to Bluesky: `bound` with an id, `handle` without, unless it is said otherwise."""
-    name = target or x_handle
+    """`bound` with an id, `handle` without, unless it is said otherwise."""
+    identity, label, kind = _TARGETS[network](target or x_handle)
     return Mapping(
         x_id=XId(x_id) if x_id is not None else None,
         x_handle=XHandle.parse(x_handle),
-        network=Network.BLUESKY,
-        target_id=did(name),
-        target_handle=AtHandle.parse(f"{name.lower().replace('_', '-')}.bsky.example"),
+        network=network,
+        target_id=identity,
+        target_handle=label,
         strength=strength or (Strength.BOUND if x_id is not None else Strength.HANDLE),
-        evidence=(Evidence(EvidenceKind.BLUESKY_OAUTH, issued),),
+        evidence=(Evidence(kind, issued),),
         origin=origin,
         leaf=None,
         issued=issued,
@@ -44,29 +49,19 @@ def bluesky(
     )
 
 
-def mastodon(
-    x_handle: str,
-    x_id: int | None = None,
-    *,
-    target: str | None = None,
-    strength: Strength | None = None,
-    origin: str = ORIGIN,
-    issued: datetime = START,
-    state: MappingState = MappingState.ACTIVE,
-) -> Mapping:
-    """A mapping to a Mastodon server, in the same way."""
-    name = target or x_handle
-    return Mapping(
-        x_id=XId(x_id) if x_id is not None else None,
-        x_handle=XHandle.parse(x_handle),
-        network=Network.MASTODON,
-        target_id=ActorUri.parse(f"https://social.example/users/{name}"),
-        target_handle=Acct.parse(f"{name}@social.example"),
-        strength=strength or (Strength.BOUND if x_id is not None else Strength.HANDLE),
-        evidence=(Evidence(EvidenceKind.MASTODON_OAUTH, issued),),
-        origin=origin,
-        leaf=None,
-        issued=issued,
-        expires=issued + timedelta(days=180),
-        state=state,
-    )
+def _at_bluesky(name: str) -> Target:
+    label = AtHandle.parse(f"{name.lower().replace('_', '-')}.bsky.example")
+    return did(name), label, EvidenceKind.BLUESKY_OAUTH
+
+
+def _at_mastodon(name: str) -> Target:
+    identity = ActorUri.parse(f"https://social.example/users/{name}")
+    return identity, Acct.parse(f"{name}@social.example"), EvidenceKind.MASTODON_OAUTH
+
+
+_TARGETS: Final = {Network.BLUESKY: _at_bluesky, Network.MASTODON: _at_mastodon}
+
+bluesky: Final = partial(_mapping_on, Network.BLUESKY)
+"""A mapping to Bluesky."""
+mastodon: Final = partial(_mapping_on, Network.MASTODON)
+"""A mapping to a Mastodon server."""
