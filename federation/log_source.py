@@ -14,7 +14,12 @@ from federation.bundle_hashing import FULL_BUNDLE_BYTES, HashedBundle, hash_bund
 from federation.errors import FederationError
 from federation.operations_check import DocumentRow
 from federation.rotation import MAX_DOCUMENTS
-from federation.store.log_scan import fetch_documents, fetch_statements_after, fetch_tiles_between
+from federation.store.log_scan import (
+    StatementRow,
+    fetch_documents,
+    fetch_statements_after,
+    fetch_tiles_between,
+)
 from federation.store.places import place_of
 from federation.tlog.text import MAX_INT
 from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile, count_hashes
@@ -64,6 +69,7 @@ class DatabaseLog:
         self._hash_elsewhere = hash_elsewhere
         self._chunks: dict[int, _Chunk] = {}
         self._ahead: dict[int, deque[Future[_Chunk]]] = {}
+        self._next_rows: Future[list[StatementRow]] | None = None
         self._turn = asyncio.Lock()
         self._is_stopped = False
 
@@ -79,7 +85,10 @@ class DatabaseLog:
         return self._chunk_of(tile).tiles.get(place_of(tile))
 
     def read_operations(self) -> Sequence[DocumentRow]:
-        return [DocumentRow(*row) for row in self._wait(fetch_documents(self._connection, MAX_DOCUMENTS))]
+        return [
+            DocumentRow(*row)
+            for row in self._start(fetch_documents(self._connection, MAX_DOCUMENTS)).result()
+        ]
 
     def read_rows(self) -> Iterable[BodyRow] | None:
         return self._rows() if self._with_bodies else None
@@ -90,13 +99,20 @@ class DatabaseLog:
 
     def settle(self) -> None:
         """Waits for what was asked for ahead, so that the connection is free again."""
-        wait(itertools.chain.from_iterable(self._ahead.values()))
+        asked: list[Future[Any]] = list(itertools.chain.from_iterable(self._ahead.values()))
+        wait(asked if self._next_rows is None else [*asked, self._next_rows])
 
     def _rows(self) -> Iterator[BodyRow]:
-        last = -MAX_INT
-        while rows := self._wait(fetch_statements_after(self._connection, last, ROWS_AT_ONCE)):
-            yield from (BodyRow(*row) for row in rows)
-            last = rows[-1][0]
+        """While some are read, the next ones come."""
+        self._next_rows = self._ask_rows(-MAX_INT)
+        while rows := self._next_rows.result():
+            if self._is_stopped:
+                raise CheckStopped
+            self._next_rows = self._ask_rows(rows[-1][0])
+            yield from map(BodyRow._make, rows)
+
+    def _ask_rows(self, after: int) -> "Future[list[StatementRow]]":
+        return self._start(fetch_statements_after(self._connection, after, ROWS_AT_ONCE))
 
     def _chunk_of(self, item: Tile | Bundle) -> _Chunk:
         level, place = _level_of(item), place_of(item)
@@ -129,12 +145,12 @@ class DatabaseLog:
         hashed = await asyncio.wrap_future(self._hash_elsewhere(list(full.values())))
         return _Chunk(first, tiles, dict(zip(full, hashed, strict=True)))
 
-    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+    def _start(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
         async def run() -> T:
             async with self._turn:
                 return await work
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(run(), self._loop)
 
 
 def _level_of(item: Tile | Bundle) -> int:

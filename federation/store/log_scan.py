@@ -5,6 +5,9 @@ from typing import Final
 
 from directory.store.database import Connection
 
+StatementRow = tuple[int, bytes, bytes, int | None, int | None]
+"""Leaf, salt, body, the reason for which it is to be revoked, and the entry that does."""
+
 
 async def fetch_tiles_between(connection: Connection, first: int, end: int) -> dict[int, bytes]:
     """What is kept at the places from `first` up to `end`."""
@@ -14,10 +17,8 @@ async def fetch_tiles_between(connection: Connection, first: int, end: int) -> d
     return {row["place"]: bytes(row["data"]) for row in rows}
 
 
-async def fetch_statements_after(
-    connection: Connection, leaf: int, limit: int
-) -> list[tuple[int, bytes, bytes, int | None, int | None]]:
-    """Leaf, salt, body, reason and revoking entry of the next rows after `leaf`."""
+async def fetch_statements_after(connection: Connection, leaf: int, limit: int) -> list[StatementRow]:
+    """The next rows after `leaf`."""
     rows = await connection.fetch(
         "SELECT leaf, salt, body, ended, revoked_by FROM log_statement WHERE leaf > $1 ORDER BY leaf LIMIT $2",
         leaf,
