@@ -7,16 +7,15 @@ import time
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import msgspec
 
+from deploy.bench.databases import kept_database
 from deploy.bench.load import Load, get_request, measure_load, post_json_request, time_request
 from deploy.bench.results import Result
 from deploy.bench.server import EMPTY_PATH, MeasuredServer, measured_server
 from deploy.demo import fill_demo
-from deploy.migrate import migrate
 from deploy.serve import free_port
 from directory.demo import World
 from directory.store.database import Database
@@ -38,25 +37,17 @@ BARE_SELECT: Final = (
 
 
 async def demo_database(admin_dsn: str, people: int) -> str:
-    """The address of a database of its own with so many demo people; kept for the next run, as making it takes minutes."""
-    name = f"passerelle_bench_{people}"
-    admin = await asyncpg.connect(admin_dsn)
-    try:
-        if not await admin.fetchval("SELECT true FROM pg_database WHERE datname = $1", name):
-            await admin.execute(f"CREATE DATABASE {name}")
-    finally:
-        await admin.close()
-    dsn = urlunsplit(urlsplit(admin_dsn)._replace(path=f"/{name}"))
-    await migrate(dsn)
-    database = await Database.connect(dsn, max_connections=2)
-    try:
-        store = DemoStore(database)
-        if not await store.is_present():
+    """The address of a database of its own with so many demo people; making it takes minutes."""
+
+    async def fill(dsn: str) -> None:
+        database = await Database.connect(dsn, max_connections=2)
+        try:
             now = datetime.now(UTC).replace(microsecond=0)
-            await fill_demo(store, people, 0, now, lambda _: None)
-    finally:
-        await database.close()
-    return dsn
+            await fill_demo(DemoStore(database), people, 0, now, lambda _: None)
+        finally:
+            await database.close()
+
+    return await kept_database(admin_dsn, f"passerelle_bench_{people}", fill)
 
 
 async def bench_directory(admin_dsn: str, people: int, seconds: float) -> list[Result]:

@@ -1,49 +1,33 @@
 """The signed log: publishing, waiting for a signature, serving tiles, proving, checking."""
 
 import asyncio
-import os
 import random
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import psutil
 
+from deploy.bench.databases import new_database
 from deploy.bench.load import get_request, measure_load
 from deploy.bench.results import Result
 from deploy.bench.server import EMPTY_PATH, measured_server
+from deploy.bench.synthetic_log import HOST, ORIGIN, synthetic_log
 from deploy.demo_log import SignedDemo
-from deploy.migrate import migrate
 from deploy.serve import free_port
 from directory.clock import SystemClock
 from directory.mappings import MappingState
 from directory.store.database import Database
 from directory.store.mappings import COPY_COLUMNS, ensure_origin
-from federation.entry import ENTRY_BYTES, STRIDE_BYTES
 from federation.fsck_run import check_database_log
-from federation.genesis import make_genesis
 from federation.keys import KeyFolder
 from federation.log_service import LogService
 from federation.sequencer import Sequencer
 from federation.sequencing import SequencerTask
-from federation.store import log_rows
 from federation.store.log import LogStore
-from federation.store.places import place_of
-from federation.tlog.checkpoint import Checkpoint, sign_checkpoint
-from federation.tlog.growth import Edge, grow
-from federation.tlog.merkle import hash_leaves
-from federation.tlog.tiles import TILE_WIDTH, Bundle
 
-HOST: Final = "bench.example"
-ORIGIN: Final = f"{HOST}/log"
 PUBLISHED: Final = 50_000
 TARGET_PER_S: Final = 3_000
 TARGET_SIGNED_S: Final = 2.0
@@ -54,15 +38,14 @@ ROUNDS: Final = 5
 CLICKS: Final = 5
 PROOFS: Final = 500
 SMALL_LEAVES: Final = 100_000
-CHUNK_LEAVES: Final = TILE_WIDTH * 256
 LOOK_EVERY_LEAVES: Final = 32_768
 
 
 async def bench_log(admin_dsn: str, leaves: int, seconds: float) -> list[Result]:
     """All cases. The publishing is durable where the server is."""
-    results = await _publishing(await _new_database(admin_dsn, "passerelle_bench_publishing"))
-    small = await _synthetic_log(admin_dsn, SMALL_LEAVES)
-    large = await _synthetic_log(admin_dsn, leaves)
+    results = await _publishing(await new_database(admin_dsn, "passerelle_bench_publishing"))
+    small = await synthetic_log(admin_dsn, SMALL_LEAVES)
+    large = await synthetic_log(admin_dsn, leaves)
     results.append(await _tiles(large, seconds))
     results.append(await _proofs(large, leaves))
     return [*results, *await _fsck(small, large, leaves)]
@@ -233,88 +216,3 @@ def _memory() -> int:
     # The database's own processes are not the check's.
     others = [each for each in this.children() if each.name().startswith("python")]
     return sum(each.memory_info().rss for each in [this, *others])
-
-
-async def _new_database(admin_dsn: str, name: str) -> str:
-    admin = await asyncpg.connect(admin_dsn)
-    try:
-        await admin.execute(f"DROP DATABASE IF EXISTS {name}")
-        await admin.execute(f"CREATE DATABASE {name}")
-    finally:
-        await admin.close()
-    dsn = urlunsplit(urlsplit(admin_dsn)._replace(path=f"/{name}"))
-    await migrate(dsn)
-    return dsn
-
-
-async def _synthetic_log(admin_dsn: str, leaves: int) -> str:
-    """A log of so many leaves that nobody has a body for, kept for the next run."""
-    name = f"passerelle_bench_log_{leaves}"
-    admin = await asyncpg.connect(admin_dsn)
-    try:
-        is_there = await admin.fetchval("SELECT true FROM pg_database WHERE datname = $1", name)
-    finally:
-        await admin.close()
-    dsn = urlunsplit(urlsplit(admin_dsn)._replace(path=f"/{name}"))
-    if not is_there:
-        async with _half_made(await _new_database(admin_dsn, name), admin_dsn, name) as connection:
-            await _fill(connection, leaves)
-    return dsn
-
-
-@asynccontextmanager
-async def _half_made(dsn: str, admin_dsn: str, name: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection to a database that is dropped if it is not filled to the end."""
-    connection = await asyncpg.connect(dsn)
-    try:
-        yield connection
-    except BaseException:
-        await connection.close()
-        admin = await asyncpg.connect(admin_dsn)
-        await admin.execute(f"DROP DATABASE IF EXISTS {name}")
-        await admin.close()
-        raise
-    await connection.close()
-
-
-async def _fill(connection: asyncpg.Connection, leaves: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        keys = KeyFolder(Path(folder) / "data")
-        keys.make(HOST)
-        first = keys.read()
-    now = datetime.now(UTC)
-    genesis = make_genesis(first, now)
-    await log_rows.insert_state(connection, Checkpoint(ORIGIN, 0, bytes(32)), now)
-    await log_rows.insert_operations(connection, 0, bytes(genesis))
-    await log_rows.set_operations_leaf(connection, 0, 0)
-    edge = Edge.empty()
-    for start in range(0, leaves, CHUNK_LEAVES):
-        count = min(CHUNK_LEAVES, leaves - start)
-        entries = [b"\x01" + os.urandom(ENTRY_BYTES - 1) for _ in range(count)]
-        if start == 0:
-            entries[0] = b"\x03" + sha256(genesis.text.encode()).digest()
-        growth = grow(edge, hash_leaves(entries))
-        edge = growth.edge
-        await log_rows.upsert_tiles(connection, growth.tiles)
-        await connection.copy_records_to_table("log_tile", records=_bundles(start, entries), timeout=None)
-    checkpoint = Checkpoint(ORIGIN, leaves, edge.root())
-    note = bytes(sign_checkpoint(checkpoint, [first.logs[0]]))
-    await connection.execute(
-        "UPDATE log_state SET staged_size = $1, staged_root = $2, signed = $3, published = $3,"
-        " published_size = $1, ingested_size = $1",
-        leaves,
-        checkpoint.root,
-        note,
-    )
-    sample = sorted(random.Random(0).sample(range(1, leaves), min(1_000, leaves - 1)))
-    await log_rows.copy_statements(connection, [(leaf, bytes(32), b"{}") for leaf in sample])
-    await connection.execute("VACUUM (ANALYZE)", timeout=None)
-
-
-def _bundles(start: int, entries: list[bytes]) -> list[tuple[int, bytes]]:
-    data = b"".join([ENTRY_BYTES.to_bytes(2, "big") + entry for entry in entries])
-    full = TILE_WIDTH * STRIDE_BYTES
-    return [
-        (place_of(Bundle(start // TILE_WIDTH + number)), data[at : at + full])
-        for number, at in enumerate(range(0, len(data), full))
-    ]
