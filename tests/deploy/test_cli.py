@@ -9,11 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from deploy.cli import match
 from deploy.cli.main import COMMANDS
 from deploy.embedded import open_database
 from deploy.serve import free_port
+from directory.identifiers import XId
+from directory.queries import Query
+from directory.ranking import Answer, Match, MatchedBy
 from tests.harness.command import Command, Result
+from tests.harness.mappings import mastodon
 from tests.harness.postgres import FAST_SETTINGS
 
 FOLLOWS = 250
@@ -102,6 +108,22 @@ def test_an_archive_becomes_a_file_for_mastodon(demo: Demo) -> None:
     assert header == ["Account address", "Show boosts", "Notify on new posts", "Languages"]
     assert rows
     assert all(row[0].count("@") == 1 and row[1:] == ["true", "false", ""] for row in rows)
+
+
+def test_a_file_too_long_for_mastodon_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mastodon refuses it as a whole, and says so only to whoever uploads it."""
+    found = [
+        Match(Query(XId(number)), (Answer(mastodon(f"p{number}", number), MatchedBy.ID),))
+        for number in (1, 2)
+    ]
+    monkeypatch.setattr(match, "MASTODON_CSV_MAX_ROWS", 1)
+    monkeypatch.setattr(match, "with_services", lambda _work: found)
+    archive = tmp_path / "following.js"
+    archive.write_text('window.YTD.following.part0 = [{"following": {"accountId": "1"}}]')
+    shown = CliRunner().invoke(match.command, [str(archive), "--mastodon"])
+    assert shown.exit_code == 0
+    assert len(shown.stdout.splitlines()) == 3
+    assert "Mastodon takes at most 1 accounts a file and these are 2" in " ".join(shown.stderr.split())
 
 
 def test_one_account_is_looked_up(demo: Demo) -> None:
