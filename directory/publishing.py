@@ -1,6 +1,5 @@
 """Publishing: what a member lets the world know, seen before, changed, and taken back at once."""
 
-from typing import Final
 from uuid import UUID
 
 from directory.clock import Clock
@@ -9,9 +8,6 @@ from directory.members.errors import UnknownAccount, UnknownPublication
 from directory.members.publications import Publication, Wish, compose_mapping
 from directory.store.members import MemberStore
 from directory.store.publications import PublicationStore
-
-ACTIVATION_BATCH: Final = 1_000
-"""Mappings that are made active in one transaction."""
 
 
 class Publishing:
@@ -37,7 +33,7 @@ class Publishing:
         return compose_mapping(x, target, self._origin, self._clock.now())
 
     async def publish(self, member: UUID, wish: Wish) -> Publication:
-        """Publishes, or changes, what is said on the network of the target; pending until it is activated.
+        """Publishes, or changes, what is said on the network of the target; pending until the log says it.
 
         Raises MemberGone, UnknownAccount, NotProven, ProofLapsed, ProofTooOld, ConsentMissing,
         ConsentOutdated, PublicationHidden.
@@ -62,12 +58,3 @@ class Publishing:
     async def withdraw_all(self, member: UUID) -> int:
         """Withdraws everything; returns how much that was. Raises MemberGone."""
         return await self._publications.withdraw_all(member, self._clock.now())
-
-    async def activate_pending(self) -> int:
-        """Makes all pending mappings answer at once; returns how many. The log's sequencer takes this place."""
-        total = 0
-        while True:
-            count = await self._publications.activate_pending(ACTIVATION_BATCH)
-            total += count
-            if count < ACTIVATION_BATCH:
-                return total

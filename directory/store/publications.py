@@ -19,7 +19,6 @@ from directory.store.consents import require_consent
 from directory.store.database import Connection, Database
 from directory.store.mappings import network_code
 from directory.store.publication_rows import (
-    end_mappings,
     fetch_publications,
     insert_publication,
     restate,
@@ -77,29 +76,6 @@ class PublicationStore:
             count = await withdraw_where(connection, "member = $1", member)
             await update_rechecks(connection, member, now)
         return count
-
-    async def activate_pending(self, limit: int) -> int:
-        """Makes pending mappings answer, and ends what they replace; returns how many.
-
-        Any number of processes may do so at a time. Repeat while it returns `limit`.
-        """
-        async with self._database.transaction() as connection:
-            rows = await connection.fetch(
-                "SELECT p.id, p.mapping, p.replaces FROM publication p JOIN mapping m ON m.id = p.mapping"
-                " WHERE m.state = 0 ORDER BY m.id LIMIT $1 FOR UPDATE OF p SKIP LOCKED",
-                limit,
-            )
-            await connection.execute(
-                "UPDATE mapping SET state = 1 WHERE state = 0 AND id = ANY($1::bigint[])",
-                [row["mapping"] for row in rows],
-            )
-            replaced = [row for row in rows if row["replaces"] is not None]
-            await connection.execute(
-                "UPDATE publication SET replaces = NULL WHERE id = ANY($1::uuid[])",
-                [row["id"] for row in replaced],
-            )
-            await end_mappings(connection, [row["replaces"] for row in replaced])
-        return len(rows)
 
     async def drop_expired(self, now: datetime, limit: int) -> int:
         """Forgets publications that ran out a while ago; returns how many. Their members are locked one by one."""

@@ -16,7 +16,6 @@ from directory.members.permissions import Permissions
 from directory.members.proving import Proving
 from directory.members.publications import Wish
 from directory.members.signing_in import SigningIn
-from directory.publishing import Publishing
 from directory.store.challenges import ChallengeStore
 from directory.store.claims import ClaimStore
 from directory.store.consents import ConsentStore
@@ -29,14 +28,14 @@ from directory.store.mappings import MappingStore
 from directory.store.member_pages import MemberPageStore
 from directory.store.members import MemberStore
 from directory.store.proof_checks import ProofCheckStore
-from directory.store.publications import PublicationStore
 from directory.store.rechecks import RecheckStore
 from directory.store.revocations import RevocationStore
 from directory.store.sessions import SessionStore
 from directory.store.sign_ins import SignInStore
 from directory.store.tokens import TokenStore
 from directory.vault import Vault
-from tests.directory.members.people import INSTANCE, ORIGIN, at_bluesky, on_x
+from tests.directory.members.logged import LoggedPublishing
+from tests.directory.members.people import INSTANCE, at_bluesky, on_x
 from tests.harness.clock import FakeClock
 
 Join = Callable[[str, int | None], Awaitable[tuple[UUID, Wish]]]
@@ -63,8 +62,8 @@ def signing_in(database: Database, vault: Vault, clock: FakeClock) -> SigningIn:
 
 
 @pytest.fixture
-def publishing(database: Database, clock: FakeClock) -> Publishing:
-    return Publishing(MemberStore(database), PublicationStore(database), clock, ORIGIN)
+def publishing(database: Database, clock: FakeClock, tmp_path: Path) -> LoggedPublishing:
+    return LoggedPublishing(database, clock, tmp_path / "instance")
 
 
 @pytest.fixture

@@ -28,11 +28,11 @@ from directory.members.receipts import Elsewhere, HandedOver, Withdrawn
 from directory.members.sessions import new_token
 from directory.members.signing_in import Departure, SigningIn
 from directory.networks.port import Purpose
-from directory.publishing import Publishing
 from directory.queries import Lists, parse_lines
 from directory.store.database import Database
 from directory.vault import Secret
 from tests.directory.members.conftest import Join
+from tests.directory.members.logged import LoggedPublishing
 from tests.directory.members.people import INSTANCE, at_bluesky, on_x
 from tests.directory.members.test_permissions import tokens
 from tests.directory.members.test_publishing import answers
@@ -45,17 +45,18 @@ MEMBER_TABLES = "SELECT table_name FROM information_schema.columns WHERE table_s
 class Life:
     """A member who has used everything there is to use."""
 
-    def __init__(self, member: UUID, token: str, nonce: str) -> None:
+    def __init__(self, member: UUID, token: str, nonce: str, publishing: LoggedPublishing) -> None:
         self.member = member
         self.token = token
         self.nonce = nonce
+        self.publishing = publishing
 
 
 @pytest.fixture
 async def life(  # noqa: PLR0917 - everything there is to use
     membership: Membership,
     signing_in: SigningIn,
-    publishing: Publishing,
+    publishing: LoggedPublishing,
     consenting: Consenting,
     permissions: Permissions,
     proving: Proving,
@@ -70,7 +71,7 @@ async def life(  # noqa: PLR0917 - everything there is to use
         await membership.link(member, on_x("holder", 6))
     assert stranger != member
     await publishing.publish(member, wish)
-    await publishing.activate_pending()
+    await publishing.say()
     await consenting.give(member, ConsentKind.ANNOUNCE_NEWCOMERS, 1)
     await permissions.keep(wish.target_account, Purpose.FOLLOW, tokens(SESAME, clock.now()))
     token, _ = await signing_in.start_session(member, "Firefox on Linux")
@@ -82,7 +83,7 @@ async def life(  # noqa: PLR0917 - everything there is to use
     await linking.make_page(member)
     await linking.submit(member, XHandle("ada"))
     await follow_lists.keep(member, Lists.FOLLOWING, parse_lines("77,Friend\n,other"), consent=1)
-    return Life(member, token, str(kept.challenge.nonce))
+    return Life(member, token, str(kept.challenge.nonce), publishing)
 
 
 def unzip(content: bytes) -> dict[str, Any]:
@@ -169,9 +170,7 @@ async def test_erasing_leaves_nothing_but_the_revocation(
     leaving: Leaving, life: Life, lookup: Lookup, permissions: Permissions, database: Database
 ) -> None:
     receipt = await leaving.erase(life.member)
-    assert receipt.withdrawn == (
-        Withdrawn("ada", Network.BLUESKY, "ada.bsky.example", Elsewhere.NEVER_SHARED),
-    )
+    assert receipt.withdrawn == (Withdrawn("ada", Network.BLUESKY, "ada.bsky.example", Elsewhere.REVOKED),)
     assert receipt.revoked == (HandedOver(AccountNetwork.BLUESKY, "https://pds.example"),)
     assert receipt.deleted == {
         "proof_check": 1,
@@ -186,6 +185,7 @@ async def test_erasing_leaves_nothing_but_the_revocation(
         "linked_account": 2,
     }
     assert await answers(lookup, "5") == []
+    await life.publishing.say()
     async with database.connection() as connection:
         for (table,) in await connection.fetch(MEMBER_TABLES):
             count = await connection.fetchval(f"SELECT count(*) FROM {table} WHERE member = $1", life.member)  # noqa: S608
@@ -197,6 +197,7 @@ async def test_erasing_leaves_nothing_but_the_revocation(
             everything += str(await connection.fetch(f"SELECT t::text FROM {table} t"))  # noqa: S608
     for trace in (str(life.member), "did:plc:ada", "ada.bsky.example", "friend", "Firefox"):
         assert trace not in everything
+        assert trace.encode().hex() not in everything, "in a body of the log"
     ((_, revoked),) = await permissions.claim_revocations(10)
     assert revoked is not None
     assert revoked.access == SESAME
@@ -217,18 +218,16 @@ async def test_who_left_is_signed_out_and_can_come_again(
 
 
 async def test_what_the_log_said_is_revoked(
-    leaving: Leaving, publishing: Publishing, join: Join, database: Database
+    leaving: Leaving, publishing: LoggedPublishing, join: Join, database: Database
 ) -> None:
     member, wish = await join("ada", 5)
     await publishing.publish(member, wish)
-    await publishing.activate_pending()
-    async with database.connection() as connection:
-        await connection.execute("UPDATE mapping SET leaf = 3")
+    await publishing.say()
     receipt = await leaving.erase(member)
     assert [each.elsewhere for each in receipt.withdrawn] == [Elsewhere.REVOKED]
     async with database.connection() as connection:
         (row,) = await connection.fetch("SELECT leaf, state, x_handle, target_id FROM mapping")
-    assert tuple(row) == (3, 2, "", "")
+    assert tuple(row) == (1, 2, "", "")
 
 
 async def test_a_claim_survives_the_holder_leaving(

@@ -1,9 +1,11 @@
 """Whatever members do, in whatever order: only what they mean to publish answers, and nothing is left behind."""
 
 import asyncio
+import shutil
 from collections.abc import Coroutine
 from datetime import timedelta
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import pytest
@@ -26,7 +28,6 @@ from directory.members.membership import Membership
 from directory.members.publications import Publication, Wish
 from directory.members.rechecks import Doubtful, Held, Lapsed, Outcome
 from directory.proofs.schedule import ProofState
-from directory.publishing import Publishing
 from directory.queries import Query
 from directory.store.claims import ClaimStore
 from directory.store.database import Database
@@ -36,11 +37,13 @@ from directory.store.mappings import MappingStore
 from directory.store.members import MemberStore
 from directory.store.publications import PublicationStore
 from directory.store.rechecks import RecheckStore
-from tests.directory.members.people import INSTANCE, ORIGIN, at_bluesky, at_mastodon, on_x
+from tests.directory.members.logged import LoggedPublishing
+from tests.directory.members.people import INSTANCE, at_bluesky, at_mastodon, on_x
 from tests.harness.clock import FakeClock
 
 NAMES = ["ada", "bob"]
 TABLES = "member, linked_account, contested_claim, consent, publication, mapping, origin"
+LOG: Final = "log_state, log_tile, log_statement, log_operations"
 
 T = TypeVar("T")
 
@@ -49,6 +52,7 @@ class LifeOfAPublication(RuleBasedStateMachine):
     """Two people, each with an X account and one on each network. `meant` is what the last word of each was."""
 
     dsn: str
+    folder: Path
 
     @initialize()
     def begin(self) -> None:
@@ -61,10 +65,11 @@ class LifeOfAPublication(RuleBasedStateMachine):
     async def _open(self) -> None:
         database = self.database = await Database.connect(self.dsn, max_connections=2)
         async with database.connection() as connection:
-            await connection.execute(f"TRUNCATE {TABLES} RESTART IDENTITY CASCADE")
+            await connection.execute(f"TRUNCATE {TABLES}, {LOG} RESTART IDENTITY CASCADE")
         self.membership = Membership(MemberStore(database), ClaimStore(database), self.clock)
         self.publications = PublicationStore(database)
-        self.publishing = Publishing(MemberStore(database), self.publications, self.clock, ORIGIN)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.publishing = LoggedPublishing(database, self.clock, self.folder)
         self.leaving = Leaving(ExportStore(database), ErasureStore(database), self.clock, INSTANCE)
         self.rechecks = RecheckStore(database)
         self.lookup = Lookup(MappingStore(database), self.clock)
@@ -129,8 +134,8 @@ class LifeOfAPublication(RuleBasedStateMachine):
                 self.run(self.publishing.withdraw(self.members[name], publication.id))
 
     @rule()
-    def activate(self) -> None:
-        self.run(self.publishing.activate_pending())
+    def the_log_says_it(self) -> None:
+        self.run(self.publishing.say())
 
     @rule(name=st.sampled_from(NAMES), label=st.sampled_from(["one", "two"]))
     def rename(self, name: str, label: str) -> None:
@@ -171,14 +176,6 @@ class LifeOfAPublication(RuleBasedStateMachine):
             for network in ["bluesky", "mastodon"]:
                 self.meant.pop((name, network), None)
 
-    @rule()
-    def the_log_says_it(self) -> None:
-        self.run(self._give_leaves())
-
-    async def _give_leaves(self) -> None:
-        async with self.database.connection() as connection:
-            await connection.execute("UPDATE mapping SET leaf = id WHERE state = 1")
-
     @invariant()
     def only_what_is_meant_answers(self) -> None:
         if not hasattr(self, "lookup"):
@@ -217,11 +214,11 @@ class LifeOfAPublication(RuleBasedStateMachine):
         assert unwatched == 0, "all that is published, and nothing else, is looked at again"
 
 
-def test_any_life_of_a_publication(dsn: str) -> None:
+def test_any_life_of_a_publication(dsn: str, tmp_path: Path) -> None:
     class Machine(LifeOfAPublication):
         pass
 
-    Machine.dsn = dsn
+    Machine.dsn, Machine.folder = dsn, tmp_path / "instance"
     run_state_machine_as_test(
         Machine,
         settings=settings(

@@ -22,11 +22,11 @@ from directory.proofs.link_verdict import LinkReason, LinksSeen
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import Linked, LinkResult, Refuted, Unreachable
 from directory.proofs.schedule import ProofState
-from directory.publishing import Publishing
 from directory.store.claims import ClaimStore
 from directory.store.database import Database
 from directory.store.link_checks import LinkCheckStore
 from directory.store.rechecks import RecheckJob, RecheckStore
+from tests.directory.members.logged import LoggedPublishing
 from tests.directory.members.people import at_bluesky, at_mastodon, on_x
 from tests.directory.members.test_publishing import answers
 from tests.harness.clock import FakeClock
@@ -41,7 +41,7 @@ class Site(NamedTuple):
 
     membership: Membership
     linking: Linking
-    publishing: Publishing
+    publishing: LoggedPublishing
     rechecks: RecheckStore
     lookup: Lookup
     clock: FakeClock
@@ -88,7 +88,7 @@ class Site(NamedTuple):
 
     async def publish(self, member: UUID) -> None:
         await self.publishing.publish(member, await self.wish(member))
-        await self.publishing.activate_pending()
+        await self.publishing.say()
 
     async def due(self) -> dict[AccountNetwork, RecheckJob]:
         """What is to be looked at again 60 days on."""
@@ -104,7 +104,7 @@ class Site(NamedTuple):
 def site(  # noqa: PLR0917 - what these tests work with
     membership: Membership,
     linking: Linking,
-    publishing: Publishing,
+    publishing: LoggedPublishing,
     rechecks: RecheckStore,
     lookup: Lookup,
     clock: FakeClock,
@@ -289,7 +289,7 @@ class TestStrength:
         await site.proven(member)
         await site.publish(member)
         await site.membership.link(member, on_x("ada", 5, at=site.clock.now()))
-        await site.publishing.activate_pending()
+        await site.publishing.say()
         (publication,) = await site.publishing.list_of(member)
         assert (publication.strength, publication.x_id) == (Strength.BOUND, XId(5))
 
@@ -333,7 +333,7 @@ class TestRechecks:
         await site.rechecks.record(
             jobs[AccountNetwork.BLUESKY], Held(account.handle, site.link_on(account)), now
         )
-        assert await site.publishing.activate_pending() == 1
+        assert await site.publishing.say() == 1
         (publication,) = await site.publishing.list_of(member)
         assert (publication.expires, publication.strength) == (now + VALIDITY, Strength.LINKED)
 
@@ -373,7 +373,7 @@ class TestRechecks:
         await site.publish(member)
         job = (await site.due())[AccountNetwork.BLUESKY]
         await site.rechecks.record(job, Unlinked(job.account.handle), site.clock.now())
-        await site.publishing.activate_pending()
+        await site.publishing.say()
         assert await answers(site.lookup, "5") == ["ada.bsky.example"]
 
     async def test_a_link_does_not_move_along(self, site: Site) -> None:
@@ -382,7 +382,7 @@ class TestRechecks:
         await site.linking.make_page(member)
         await site.proven(member)
         await site.publishing.publish(member, await site.wish(member, AccountNetwork.MASTODON))
-        await site.publishing.activate_pending()
+        await site.publishing.say()
         job = (await site.due())[AccountNetwork.MASTODON]
         there = Moved(ActorUri.parse(at_mastodon("ada2").account_id), Acct("ada2", "social.example"))
         await site.rechecks.record(job, there, site.clock.now())

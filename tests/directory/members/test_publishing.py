@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from directory.lookup import Lookup
@@ -22,12 +23,12 @@ from directory.members.errors import (
 )
 from directory.members.membership import Membership
 from directory.members.publications import KEEP_EXPIRED, VALIDITY, PublicationState, Wish
-from directory.publishing import Publishing
 from directory.queries import Query
 from directory.store.database import Database
 from directory.store.publications import PublicationStore
 from federation.statement import Statement, encode_statement
 from tests.directory.members.conftest import Join
+from tests.directory.members.logged import LoggedPublishing
 from tests.directory.members.people import at_bluesky, at_mastodon, on_x
 from tests.harness.clock import FakeClock
 
@@ -44,23 +45,23 @@ async def mapping_rows(database: Database) -> int:
 
 
 async def test_what_was_previewed_is_what_the_world_sees(
-    publishing: Publishing, lookup: Lookup, join: Join
+    publishing: LoggedPublishing, lookup: Lookup, join: Join
 ) -> None:
     member, wish = await join("ada", 5)
     seen_before = await publishing.preview(member, wish)
     published = await publishing.publish(member, wish)
     assert published.state(seen_before.issued) is PublicationState.PENDING
     assert await answers(lookup, "5") == [], "pending mappings do not answer"
-    assert await publishing.activate_pending() == 1
+    assert await publishing.say() == 1
     (answer,) = (await lookup.lookup(Query.parse("5"))).answers
-    assert answer.mapping == seen_before
+    assert answer.mapping == msgspec.structs.replace(seen_before, leaf=1)
     assert answer.mapping.strength is Strength.BOUND
     assert answer.mapping.expires - answer.mapping.issued == VALIDITY
-    assert await publishing.activate_pending() == 0
+    assert await publishing.say() == 0
 
 
 async def test_what_is_published_can_be_said_in_the_log(
-    publishing: Publishing, join: Join, clock: FakeClock
+    publishing: LoggedPublishing, join: Join, clock: FakeClock
 ) -> None:
     clock.advance(microseconds=123_456)
     member, wish = await join("ada", 5)
@@ -71,16 +72,16 @@ async def test_what_is_published_can_be_said_in_the_log(
 
 
 async def test_an_id_is_told_only_where_it_was_proven(
-    publishing: Publishing, lookup: Lookup, join: Join
+    publishing: LoggedPublishing, lookup: Lookup, join: Join
 ) -> None:
     member, wish = await join("ada", None)
     published = await publishing.publish(member, wish)
     assert (published.x_id, published.strength) == (None, Strength.HANDLE)
-    await publishing.activate_pending()
+    await publishing.say()
     assert await answers(lookup, "@Ada") == ["ada.bsky.example"]
 
 
-async def test_publishing_takes_a_proof(membership: Membership, publishing: Publishing) -> None:
+async def test_publishing_takes_a_proof(membership: Membership, publishing: LoggedPublishing) -> None:
     signed_in = await membership.sign_in(at_bluesky("ada"))
     other = await membership.link(signed_in.member, at_mastodon("ada"))
     for wish in (
@@ -95,7 +96,7 @@ async def test_publishing_takes_a_proof(membership: Membership, publishing: Publ
 
 
 async def test_nobody_publishes_with_somebody_elses_account(
-    membership: Membership, publishing: Publishing, join: Join
+    membership: Membership, publishing: LoggedPublishing, join: Join
 ) -> None:
     """A form with a victim's account in it would point the victim's followers at the attacker."""
     _, victim = await join("ada", 5)
@@ -107,7 +108,7 @@ async def test_nobody_publishes_with_somebody_elses_account(
 
 
 async def test_a_profile_link_that_is_not_on_x_proves_nothing(
-    membership: Membership, publishing: Publishing
+    membership: Membership, publishing: LoggedPublishing
 ) -> None:
     """A link on one's own page claims any X account that one likes."""
     signed_in = await membership.sign_in(at_bluesky("ada"))
@@ -123,7 +124,7 @@ async def test_a_profile_link_that_is_not_on_x_proves_nothing(
 
 
 async def test_publishing_takes_a_consent_to_the_present_text(
-    publishing: Publishing, consenting: Consenting, join: Join
+    publishing: LoggedPublishing, consenting: Consenting, join: Join
 ) -> None:
     member, wish = await join("ada", 5)
     bare = Wish(wish.x_account, wish.target_account)
@@ -141,11 +142,11 @@ async def test_publishing_takes_a_consent_to_the_present_text(
 
 
 async def test_taking_the_consent_back_withdraws_everything(
-    publishing: Publishing, consenting: Consenting, lookup: Lookup, join: Join
+    publishing: LoggedPublishing, consenting: Consenting, lookup: Lookup, join: Join
 ) -> None:
     member, wish = await join("ada", 5)
     await publishing.publish(member, wish)
-    await publishing.activate_pending()
+    await publishing.say()
     assert await consenting.withdraw(member, ConsentKind.PUBLISH)
     assert await answers(lookup, "5") == []
     assert await publishing.list_of(member) == []
@@ -153,17 +154,19 @@ async def test_taking_the_consent_back_withdraws_everything(
 
 
 async def test_withdrawing_stops_answering_at_once(
-    publishing: Publishing, lookup: Lookup, database: Database, join: Join, clock: FakeClock
+    publishing: LoggedPublishing, lookup: Lookup, database: Database, join: Join, clock: FakeClock
 ) -> None:
     member, wish = await join("ada", 5)
     published = await publishing.publish(member, wish)
-    await publishing.activate_pending()
+    await publishing.say()
     with pytest.raises(UnknownPublication):
         await publishing.withdraw((await join("eve", 6))[0], published.id)
     assert await answers(lookup, "5") == ["ada.bsky.example"]
     await publishing.withdraw(member, published.id)
     assert await answers(lookup, "5") == []
-    assert await mapping_rows(database) == 0, "what no log has said leaves nothing behind"
+    assert await mapping_rows(database) == 1, "the log has still to revoke it"
+    await publishing.say()
+    assert await mapping_rows(database) == 0, "and then nothing is left behind"
     with pytest.raises(UnknownPublication):
         await publishing.withdraw(member, published.id)
     with pytest.raises(MemberGone):
@@ -171,45 +174,43 @@ async def test_withdrawing_stops_answering_at_once(
 
 
 async def test_a_withdrawn_pending_mapping_never_answers(
-    publishing: Publishing, lookup: Lookup, join: Join
+    publishing: LoggedPublishing, lookup: Lookup, join: Join
 ) -> None:
     member, wish = await join("ada", 5)
     published = await publishing.publish(member, wish)
     await publishing.withdraw(member, published.id)
-    assert await publishing.activate_pending() == 0
+    assert await publishing.say() == 0
     assert await answers(lookup, "5") == []
 
 
 async def test_of_a_logged_mapping_only_its_leaf_is_kept(
-    publishing: Publishing, database: Database, join: Join
+    publishing: LoggedPublishing, database: Database, join: Join
 ) -> None:
     """The log has still to revoke the leaf; whose it was is nobody's business any more."""
     member, wish = await join("ada", 5)
     published = await publishing.publish(member, wish)
-    await publishing.activate_pending()
-    async with database.connection() as connection:
-        await connection.execute("UPDATE mapping SET leaf = 7")
+    await publishing.say()
     await publishing.withdraw(member, published.id)
     async with database.connection() as connection:
         row = await connection.fetchrow("SELECT * FROM mapping")
     assert row is not None
-    assert (row["state"], row["leaf"], row["x_id"]) == (MappingState.WITHDRAWN, 7, None)
+    assert (row["state"], row["leaf"], row["x_id"]) == (MappingState.WITHDRAWN, 1, None)
     assert "ada" not in str(dict(row))
 
 
 async def test_publishing_twice_is_publishing_once(
-    publishing: Publishing, database: Database, join: Join
+    publishing: LoggedPublishing, database: Database, join: Join
 ) -> None:
     member, wish = await join("ada", 5)
     first = await publishing.publish(member, wish)
     assert await publishing.publish(member, wish) == first
-    await publishing.activate_pending()
+    await publishing.say()
     assert (await publishing.publish(member, wish)).id == first.id
     assert await mapping_rows(database) == 1
 
 
 async def test_two_clicks_at_once_publish_once(
-    publishing: Publishing, database: Database, join: Join
+    publishing: LoggedPublishing, database: Database, join: Join
 ) -> None:
     member, wish = await join("ada", 5)
     published = await asyncio.gather(*(publishing.publish(member, wish) for _ in range(4)))
@@ -218,13 +219,13 @@ async def test_two_clicks_at_once_publish_once(
 
 
 async def test_each_network_has_its_own_publication(
-    membership: Membership, publishing: Publishing, lookup: Lookup, join: Join
+    membership: Membership, publishing: LoggedPublishing, lookup: Lookup, join: Join
 ) -> None:
     member, wish = await join("ada", 5)
     other = await membership.link(member, at_mastodon("ada"))
     await publishing.publish(member, wish)
     await publishing.publish(member, Wish(wish.x_account, other.id))
-    await publishing.activate_pending()
+    await publishing.say()
     assert sorted(await answers(lookup, "5")) == ["ada.bsky.example", "ada@social.example"]
     bluesky = next(each for each in await publishing.list_of(member) if each.network is Network.BLUESKY)
     await publishing.withdraw(member, bluesky.id)
@@ -234,26 +235,26 @@ async def test_each_network_has_its_own_publication(
 
 
 async def test_another_target_takes_the_place_of_the_first(
-    membership: Membership, publishing: Publishing, lookup: Lookup, database: Database, join: Join
+    membership: Membership, publishing: LoggedPublishing, lookup: Lookup, database: Database, join: Join
 ) -> None:
     member, wish = await join("ada", 5)
     first = await publishing.publish(member, wish)
-    await publishing.activate_pending()
+    await publishing.say()
     other = await membership.link(member, at_bluesky("ada2"))
     second = await publishing.publish(member, Wish(wish.x_account, other.id))
     assert (second.id, second.published_at) == (first.id, first.published_at)
     assert await answers(lookup, "5") == [], "the former target is no longer meant"
-    await publishing.activate_pending()
+    await publishing.say()
     assert await answers(lookup, "5") == ["ada2.bsky.example"]
     assert await mapping_rows(database) == 1
 
 
 async def test_a_new_label_is_said_without_a_gap(
-    membership: Membership, publishing: Publishing, lookup: Lookup, database: Database, join: Join
+    membership: Membership, publishing: LoggedPublishing, lookup: Lookup, database: Database, join: Join
 ) -> None:
     member, wish = await join("ada", 5)
     await publishing.publish(member, wish)
-    await publishing.activate_pending()
+    await publishing.say()
     await membership.sign_in(at_bluesky("ada", handle="ada.example"))
     (publication,) = await publishing.list_of(member)
     assert str(publication.target_handle) == "ada.example"
@@ -262,44 +263,44 @@ async def test_a_new_label_is_said_without_a_gap(
         "the former label answers until the new one does"
     )
     await membership.sign_in(at_bluesky("ada", handle="ada.dev.example"))
-    assert await publishing.activate_pending() == 1
+    assert await publishing.say() == 1
     assert await answers(lookup, "5") == ["ada.dev.example"]
     assert await mapping_rows(database) == 1
 
 
 async def test_withdrawing_while_a_new_label_is_pending_withdraws_both(
-    membership: Membership, publishing: Publishing, lookup: Lookup, database: Database, join: Join
+    membership: Membership, publishing: LoggedPublishing, lookup: Lookup, database: Database, join: Join
 ) -> None:
     member, wish = await join("ada", 5)
     published = await publishing.publish(member, wish)
-    await publishing.activate_pending()
+    await publishing.say()
     await membership.sign_in(at_bluesky("ada", handle="ada.example"))
     await publishing.withdraw(member, published.id)
     assert await answers(lookup, "5") == []
-    await publishing.activate_pending()
+    await publishing.say()
     assert await answers(lookup, "5") == []
     assert await mapping_rows(database) == 0
 
 
 async def test_a_better_proof_makes_a_stronger_mapping(
-    membership: Membership, publishing: Publishing, lookup: Lookup, join: Join
+    membership: Membership, publishing: LoggedPublishing, lookup: Lookup, join: Join
 ) -> None:
     member, wish = await join("ada", None)
     await publishing.publish(member, wish)
-    await publishing.activate_pending()
+    await publishing.say()
     await membership.link(member, on_x("ada", 5, post=2))
-    await publishing.activate_pending()
+    await publishing.say()
     (publication,) = await publishing.list_of(member)
     assert publication.strength is Strength.BOUND
     assert await answers(lookup, "5") == ["ada.bsky.example"]
 
 
 async def test_a_mapping_runs_out_and_can_be_said_again(
-    membership: Membership, publishing: Publishing, lookup: Lookup, join: Join, clock: FakeClock
+    membership: Membership, publishing: LoggedPublishing, lookup: Lookup, join: Join, clock: FakeClock
 ) -> None:
     member, wish = await join("ada", 5)
     published = await publishing.publish(member, wish)
-    await publishing.activate_pending()
+    await publishing.say()
     clock.advance(days=180)
     assert await answers(lookup, "5") == []
     (publication,) = await publishing.list_of(member)
@@ -310,7 +311,7 @@ async def test_a_mapping_runs_out_and_can_be_said_again(
     with pytest.raises(ProofTooOld):
         await publishing.publish(member, wish)
     await membership.link(member, on_x("ada", 5, at=clock.now()))
-    await publishing.activate_pending()
+    await publishing.say()
     assert await answers(lookup, "5") == ["ada.bsky.example"], (
         "both proofs are new: it is said again by itself"
     )
@@ -318,7 +319,7 @@ async def test_a_mapping_runs_out_and_can_be_said_again(
 
 
 async def test_validity_counts_from_the_older_proof(
-    membership: Membership, publishing: Publishing, join: Join, clock: FakeClock
+    membership: Membership, publishing: LoggedPublishing, join: Join, clock: FakeClock
 ) -> None:
     """Signing in again must not keep a proof alive that was last seen months ago."""
     member, wish = await join("ada", 5)
@@ -331,7 +332,7 @@ async def test_validity_counts_from_the_older_proof(
 
 
 async def test_what_ran_out_long_ago_is_forgotten(
-    publishing: Publishing, database: Database, join: Join, clock: FakeClock
+    publishing: LoggedPublishing, database: Database, join: Join, clock: FakeClock
 ) -> None:
     member, wish = await join("ada", 5)
     await publishing.publish(member, wish)
@@ -345,12 +346,12 @@ async def test_what_ran_out_long_ago_is_forgotten(
 
 
 async def test_what_a_moderator_hid_stays_hidden(
-    membership: Membership, publishing: Publishing, database: Database, lookup: Lookup, join: Join
+    membership: Membership, publishing: LoggedPublishing, database: Database, lookup: Lookup, join: Join
 ) -> None:
     """Publishing again, or renaming, must not undo a moderator's decision."""
     member, wish = await join("ada", 5)
     published = await publishing.publish(member, wish)
-    await publishing.activate_pending()
+    await publishing.say()
     async with database.connection() as connection:
         await connection.execute("UPDATE mapping SET state = $1", MappingState.HIDDEN)
     other = await membership.link(member, at_bluesky("ada2"))
@@ -358,38 +359,29 @@ async def test_what_a_moderator_hid_stays_hidden(
         with pytest.raises(PublicationHidden):
             await publishing.publish(member, Wish(wish.x_account, target))
     await membership.sign_in(at_bluesky("ada", handle="ada.example"))
-    await publishing.activate_pending()
+    await publishing.say()
     assert await answers(lookup, "5") == []
     assert (await publishing.list_of(member))[0].state(published.issued) is PublicationState.HIDDEN
     await publishing.withdraw(member, published.id)
 
 
 async def test_unlinking_withdraws_what_is_published_of_the_account(
-    membership: Membership, publishing: Publishing, lookup: Lookup, join: Join
+    membership: Membership, publishing: LoggedPublishing, lookup: Lookup, join: Join
 ) -> None:
     member, wish = await join("ada", 5)
     other = await membership.link(member, at_mastodon("ada"))
     await publishing.publish(member, wish)
     await publishing.publish(member, Wish(wish.x_account, other.id))
-    await publishing.activate_pending()
+    await publishing.say()
     await membership.unlink(member, other.id)
     assert await answers(lookup, "5") == ["ada.bsky.example"]
     await membership.unlink(member, wish.x_account)
     assert await answers(lookup, "5") == []
 
 
-async def test_many_pending_are_activated_in_batches(
-    publishing: Publishing, database: Database, join: Join, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("directory.publishing.ACTIVATION_BATCH", 2)
-    for number in range(5):
-        member, wish = await join("abcde"[number] * 3, 10 + number)
-        await publishing.publish(member, wish)
-    assert await publishing.activate_pending() == 5
-
-
-async def test_two_activators_share_the_work(publishing: Publishing, join: Join) -> None:
+async def test_two_who_write_the_log_share_the_work(publishing: LoggedPublishing, join: Join) -> None:
     for number in range(6):
         member, wish = await join("abcdef"[number] * 3, 10 + number)
         await publishing.publish(member, wish)
-    assert sum(await asyncio.gather(publishing.activate_pending(), publishing.activate_pending())) == 6
+    assert max(await asyncio.gather(publishing.say(), publishing.say())) == 6
+    assert await publishing.say() == 0

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +18,10 @@ from directory.members.permissions import Permissions
 from directory.members.publications import Wish
 from directory.networks.port import Purpose, TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn
-from directory.publishing import Publishing
 from directory.store.database import Database
-from directory.store.members import MemberStore
-from directory.store.publications import PublicationStore
 from tests.directory.members.conftest import Join
-from tests.directory.members.people import ORIGIN, at_bluesky, at_mastodon, on_x
+from tests.directory.members.logged import LoggedPublishing
+from tests.directory.members.people import at_bluesky, at_mastodon, on_x
 from tests.directory.members.test_permissions import tokens
 from tests.directory.members.test_publishing import answers
 from tests.harness.clock import FakeClock
@@ -32,10 +31,10 @@ ROUNDS = 8
 
 
 @pytest.fixture
-async def elsewhere(dsn: str, clock: FakeClock) -> AsyncIterator[Publishing]:
+async def elsewhere(dsn: str, clock: FakeClock, tmp_path: Path) -> AsyncIterator[LoggedPublishing]:
     """Publishing in another process."""
     database = await Database.connect(dsn, max_connections=4)
-    yield Publishing(MemberStore(database), PublicationStore(database), clock, ORIGIN)
+    yield LoggedPublishing(database, clock, tmp_path / "instance")
     await database.close()
 
 
@@ -60,47 +59,55 @@ async def race(*actions: Coroutine[Any, Any, object]) -> list[BaseException]:
 
 
 async def test_erasing_and_publishing(
-    leaving: Leaving, publishing: Publishing, elsewhere: Publishing, join: Join, database: Database
+    leaving: Leaving,
+    publishing: LoggedPublishing,
+    elsewhere: LoggedPublishing,
+    join: Join,
+    database: Database,
 ) -> None:
     """A click on *publish* in one window, and on *erase* in another: nothing of them may answer after."""
     for number in range(ROUNDS):
         member, wish = await join("ada", 5)
         if number % 2:
             await publishing.publish(member, wish)
-            await publishing.activate_pending()
+            await publishing.say()
         await race(
             leaving.erase(member),
             elsewhere.publish(member, wish),
-            elsewhere.activate_pending(),
+            elsewhere.say(),
             publishing.publish(member, wish),
-            publishing.activate_pending(),
+            publishing.say(),
         )
-        await publishing.activate_pending()
+        await publishing.say()
         async with database.connection() as connection:
             assert await connection.fetchval("SELECT count(*) FROM mapping") == 0
             assert await connection.fetchval("SELECT count(*) FROM member") == 0
 
 
 async def test_withdrawing_and_activating(
-    publishing: Publishing, elsewhere: Publishing, join: Join, database: Database, lookup: Lookup
+    publishing: LoggedPublishing, elsewhere: LoggedPublishing, join: Join, database: Database, lookup: Lookup
 ) -> None:
     member, wish = await join("ada", 5)
     for number in range(ROUNDS):
         published = await publishing.publish(member, wish)
         if number % 2:
-            await publishing.activate_pending()
+            await publishing.say()
         await race(
             publishing.withdraw(member, published.id),
-            elsewhere.activate_pending(),
-            elsewhere.activate_pending(),
+            elsewhere.say(),
+            elsewhere.say(),
         )
-        await publishing.activate_pending()
+        await publishing.say()
         assert await answers(lookup, "5") == []
         assert await stray_mappings(database) == 0
 
 
 async def test_renaming_changing_and_activating(
-    membership: Membership, publishing: Publishing, elsewhere: Publishing, join: Join, database: Database
+    membership: Membership,
+    publishing: LoggedPublishing,
+    elsewhere: LoggedPublishing,
+    join: Join,
+    database: Database,
 ) -> None:
     member, wish = await join("ada", 5)
     other = await membership.link(member, at_bluesky("ada2"))
@@ -108,12 +115,12 @@ async def test_renaming_changing_and_activating(
     for number in range(ROUNDS):
         failures = await race(
             membership.sign_in(at_bluesky("ada", handle=f"ada{number}.example")),
-            elsewhere.activate_pending(),
+            elsewhere.say(),
             publishing.publish(member, Wish(wish.x_account, [wish.target_account, other.id][number % 2])),
-            elsewhere.activate_pending(),
+            elsewhere.say(),
         )
         assert failures == []
-        await publishing.activate_pending()
+        await publishing.say()
         (publication,) = await publishing.list_of(member)
         assert not publication.is_replacing
         assert await stray_mappings(database) == 0
@@ -125,7 +132,7 @@ async def test_everything_at_once(
     leaving: Leaving,
     membership: Membership,
     consenting: Consenting,
-    elsewhere: Publishing,
+    elsewhere: LoggedPublishing,
     join: Join,
 ) -> None:
     """No two of them wait for each other: PostgreSQL would break such a tie with an error."""
@@ -138,7 +145,7 @@ async def test_everything_at_once(
             lambda: membership.link(member, on_x("ada", 5, post=2)),  # noqa: B023
             lambda: membership.link(member, at_mastodon("ada")),  # noqa: B023
             lambda: membership.sign_in(at_bluesky("ada", handle="ada.example")),
-            elsewhere.activate_pending,
+            elsewhere.say,
             lambda: leaving.export(member),  # noqa: B023
         ]
         await race(*(action() for action in actions))

@@ -31,9 +31,9 @@ from directory.members.rechecks import (
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import Refuted, Unreachable
 from directory.proofs.schedule import RECHECK_EVERY, RECHECK_SPREAD, ProofState, after_recheck
-from directory.publishing import Publishing
 from directory.store.rechecks import RecheckJob, RecheckStore
 from tests.directory.members.conftest import Join
+from tests.directory.members.logged import LoggedPublishing
 from tests.directory.members.people import at_bluesky, at_mastodon, on_x
 from tests.directory.members.test_publishing import answers
 from tests.harness.clock import START, FakeClock
@@ -43,22 +43,24 @@ class Site(NamedTuple):
     """What these tests work with."""
 
     membership: Membership
-    publishing: Publishing
+    publishing: LoggedPublishing
     rechecks: RecheckStore
     lookup: Lookup
 
 
 @pytest.fixture
-def site(membership: Membership, publishing: Publishing, rechecks: RecheckStore, lookup: Lookup) -> Site:
+def site(
+    membership: Membership, publishing: LoggedPublishing, rechecks: RecheckStore, lookup: Lookup
+) -> Site:
     return Site(membership, publishing, rechecks, lookup)
 
 
 @pytest.fixture
-async def published(publishing: Publishing, join: Join) -> tuple[UUID, Wish]:
+async def published(publishing: LoggedPublishing, join: Join) -> tuple[UUID, Wish]:
     """A member with an active mapping."""
     member, wish = await join("ada", 5)
     await publishing.publish(member, wish)
-    await publishing.activate_pending()
+    await publishing.say()
     return member, wish
 
 
@@ -73,7 +75,7 @@ async def find(membership: Membership, member: UUID, account: UUID) -> LinkedAcc
 
 
 async def test_only_what_is_published_is_looked_at(
-    publishing: Publishing, rechecks: RecheckStore, join: Join, clock: FakeClock
+    publishing: LoggedPublishing, rechecks: RecheckStore, join: Join, clock: FakeClock
 ) -> None:
     member, wish = await join("ada", 5)
     clock.advance(days=100)
@@ -100,16 +102,16 @@ async def test_it_is_due_after_sixty_days_or_a_little_before(
 
 async def test_a_proof_that_holds_prolongs_the_mapping(
     published: tuple[UUID, Wish],
-    publishing: Publishing,
+    publishing: LoggedPublishing,
     rechecks: RecheckStore,
     lookup: Lookup,
     clock: FakeClock,
 ) -> None:
     jobs = await due(rechecks, clock)
     assert await rechecks.record(jobs["x"], Held("ada"), clock.now())
-    assert await publishing.activate_pending() == 0, "the other proof is as old as before"
+    assert await publishing.say() == 0, "the other proof is as old as before"
     assert await rechecks.record(jobs["bluesky"], Held("ada.bsky.example"), clock.now())
-    assert await publishing.activate_pending() == 1
+    assert await publishing.say() == 1
     (publication,) = await publishing.list_of(published[0])
     assert publication.expires == clock.now() + VALIDITY
     assert await answers(lookup, "5") == ["ada.bsky.example"]
@@ -123,7 +125,7 @@ async def test_a_changed_handle_is_said_anew(
     evidence = Evidence(EvidenceKind.X_POST_ID, clock.now(), "https://x.com/i/status/1")
     await site.rechecks.record(jobs["x"], Held("Countess", evidence), clock.now())
     await site.rechecks.record(jobs["bluesky"], Held("ada.example"), clock.now())
-    await site.publishing.activate_pending()
+    await site.publishing.say()
     assert await answers(site.lookup, "5") == ["ada.example"]
     assert await answers(site.lookup, "@ada") == [], "somebody else may bear it tomorrow"
     assert await answers(site.lookup, "@countess") == ["ada.example"]
@@ -136,7 +138,7 @@ async def test_an_x_account_known_by_its_handle_alone_does_not_survive_a_new_one
 ) -> None:
     member, wish = await join("ada", None)
     await site.publishing.publish(member, wish)
-    await site.publishing.activate_pending()
+    await site.publishing.say()
     jobs = await due(site.rechecks, clock)
     await site.rechecks.record(jobs["x"], Held("countess"), clock.now())
     assert await answers(site.lookup, "@ada") == []
@@ -205,7 +207,7 @@ async def test_a_doubt_has_to_be_confirmed(
 
 
 async def test_what_we_cannot_look_at_ourselves_runs_out(
-    membership: Membership, publishing: Publishing, rechecks: RecheckStore, clock: FakeClock
+    membership: Membership, publishing: LoggedPublishing, rechecks: RecheckStore, clock: FakeClock
 ) -> None:
     signed_in = await membership.sign_in(at_bluesky("ada"))
     proven = ProvenAccount.x(None, XHandle("ada"), Evidence(EvidenceKind.X_CONFIRMED, clock.now()))
@@ -219,11 +221,11 @@ async def test_a_moved_account_carries_its_mapping_along(site: Site, join: Join,
     member, wish = await join("ada", 5)
     home = await site.membership.link(member, at_mastodon("ada"))
     await site.publishing.publish(member, Wish(wish.x_account, home.id, 1))
-    await site.publishing.activate_pending()
+    await site.publishing.say()
     job = (await due(site.rechecks, clock))["mastodon"]
     moved = Moved(ActorUri.parse("https://new.example/users/ada"), Acct.parse("ada@new.example"))
     assert await site.rechecks.record(job, moved, clock.now())
-    await site.publishing.activate_pending()
+    await site.publishing.say()
     assert await answers(site.lookup, "5") == ["ada@new.example"]
     account = await find(site.membership, member, home.id)
     assert account.account_id == "https://new.example/users/ada"
@@ -235,12 +237,12 @@ async def test_a_move_to_an_account_that_is_linked_already(site: Site, join: Joi
     old = await site.membership.link(member, at_mastodon("old"))
     new = await site.membership.link(member, at_mastodon("new"))
     await site.publishing.publish(member, Wish(wish.x_account, old.id, 1))
-    await site.publishing.activate_pending()
+    await site.publishing.say()
     job = (await due(site.rechecks, clock))["mastodon"]
     moved = Moved(ActorUri.parse("https://social.example/users/new"), Acct.parse("new@social.example"))
     assert await site.rechecks.record(job, moved, clock.now())
     assert await answers(site.lookup, "5") == ["old@social.example"]
-    await site.publishing.activate_pending()
+    await site.publishing.say()
     assert await answers(site.lookup, "5") == ["new@social.example"]
     assert (await find(site.membership, member, new.id)).recheck_at is not None
     assert (await find(site.membership, member, old.id)).is_lapsed
@@ -254,11 +256,11 @@ async def test_a_move_to_somebody_elses_account_moves_nothing(
     member, wish = await join("ada", 5)
     old = await site.membership.link(member, at_mastodon("old"))
     await site.publishing.publish(member, Wish(wish.x_account, old.id, 1))
-    await site.publishing.activate_pending()
+    await site.publishing.say()
     job = (await due(site.rechecks, clock))["mastodon"]
     moved = Moved(ActorUri.parse("https://social.example/users/victim"), Acct.parse("victim@social.example"))
     assert await site.rechecks.record(job, moved, clock.now())
-    await site.publishing.activate_pending()
+    await site.publishing.say()
     assert await answers(site.lookup, "5") == []
     assert len(await site.membership.accounts(victim.member)) == 1
 
@@ -275,7 +277,7 @@ async def test_erasing_during_a_recheck(
 
 async def test_withdrawing_during_a_recheck(
     published: tuple[UUID, Wish],
-    publishing: Publishing,
+    publishing: LoggedPublishing,
     rechecks: RecheckStore,
     lookup: Lookup,
     clock: FakeClock,
@@ -283,7 +285,7 @@ async def test_withdrawing_during_a_recheck(
     jobs = await due(rechecks, clock)
     await publishing.withdraw_all(published[0])
     assert not await rechecks.record(jobs["x"], Held("renamed"), clock.now())
-    await publishing.activate_pending()
+    await publishing.say()
     assert await answers(lookup, "5") == []
 
 

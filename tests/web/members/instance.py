@@ -16,12 +16,8 @@ from deploy.services import build_services
 from deploy.worker import Worker, running_worker
 from directory.clock import Clock, SystemClock
 from directory.networks.http import GuardedClient
-from directory.publishing import Publishing
 from directory.settings import Settings
 from directory.store.database import Database
-from directory.store.members import MemberStore
-from directory.store.publications import PublicationStore
-from federation.keys import log_origin
 from tests.harness.fake_x import FakeX
 from tests.harness.instance import RunningInstance
 from tests.peers.pds import Pds
@@ -29,7 +25,7 @@ from web.app import create_app
 from web.member_services import MemberServices
 
 OpenClient = Callable[[], AbstractAsyncContextManager[GuardedClient]]
-Log = Literal["none", "by hand", "running"]
+Log = Literal["at once", "by hand", "running"]
 
 
 @asynccontextmanager
@@ -39,7 +35,7 @@ async def loopback_client() -> AsyncIterator[GuardedClient]:
 
 
 class MemberInstance(RunningInstance):
-    """What is published is active at once, unless a log is written, as `passerelle serve` does."""
+    """What is published answers once the log has said it: at once, unless it is to wait for that."""
 
     members: MemberServices
     worker: Worker
@@ -65,9 +61,6 @@ class MemberInstance(RunningInstance):
 
     async def _serve_over(self, database: Database) -> None:
         settings, clock = self.settings, self.clock
-        publishing = Publishing(
-            MemberStore(database), PublicationStore(database), clock, log_origin(settings)
-        )
         async with (
             self._open_client() as http,
             open_members(
@@ -75,7 +68,7 @@ class MemberInstance(RunningInstance):
                 database,
                 clock,
                 http=http,
-                announce=publishing.activate_pending if self._log == "none" else None,
+                announce=self.write_log if self._log == "at once" else None,
             ) as opened,
             self._running_log(),
             running_worker(opened[1], is_on=settings.jobs),
@@ -92,7 +85,7 @@ class MemberInstance(RunningInstance):
             await server
 
     async def write_log(self) -> None:
-        """Brings all that is pending into the log, where it is written by hand."""
+        """Brings all that is pending into the log."""
         sequencer = build_sequencer(self.settings, self.clock)
         async with self.database.connection() as connection:
             while await sequencer.run_once(connection):
@@ -100,8 +93,7 @@ class MemberInstance(RunningInstance):
 
     @asynccontextmanager
     async def _running_log(self) -> AsyncIterator[None]:
-        if self._log != "none":
-            make_keys(self.settings)
+        make_keys(self.settings)
         if self._log != "running":
             yield
             return
@@ -118,11 +110,11 @@ def member_instance(
     x: FakeX | None = None,
     clock: Clock | None = None,
     open_client: OpenClient = loopback_client,
-    log: Log = "none",
+    log: Log = "at once",
     **settings: Any,
 ) -> Iterator[MemberInstance]:
     """An instance whose Bluesky is the PDS, and whose X is the fake one. Its log is written by its sequencer
-    ("running", each second by the real clock), by `write_log` ("by hand"), or not at all."""
+    ("running", each second by the real clock), by `write_log` ("by hand"), or at each click ("at once")."""
     chosen: dict[str, Any] = {
         "port": free_port(),
         "data": data,

@@ -1,0 +1,46 @@
+"""Publishing as in an instance: what is pending answers once our own log has said it."""
+
+from pathlib import Path
+
+from directory.clock import Clock
+from directory.publishing import Publishing
+from directory.store.database import Database
+from directory.store.members import MemberStore
+from directory.store.publications import PublicationStore
+from federation.keys import KeyFolder
+from federation.sequencer import Sequencer
+from federation.sequencing import LEADER_LOCK, give_up_leading
+from tests.directory.members.people import INSTANCE, ORIGIN
+
+
+class LoggedPublishing(Publishing):
+    """With a sequencer of its own, over the keys in `folder`. Several may share a database and a folder."""
+
+    def __init__(self, database: Database, clock: Clock, folder: Path) -> None:
+        super().__init__(MemberStore(database), PublicationStore(database), clock, ORIGIN)
+        keys = KeyFolder(folder)
+        keys.make(INSTANCE)
+        self._database = database
+        self._sequencer = Sequencer(keys, ORIGIN, clock)
+
+    async def say(self) -> int:
+        """Everything that waits goes into the log, and what it says into the answers; returns how much came to
+        answer. What was withdrawn is revoked, and forgotten."""
+        before = await self._published_size()
+        async with self._database.connection() as connection:
+            # Led by one at a time, as in an instance.
+            await connection.execute("SELECT pg_advisory_lock($1)", LEADER_LOCK)
+            try:
+                while await self._sequencer.run_once(connection):
+                    pass
+            finally:
+                await give_up_leading(connection)
+            return int(
+                await connection.fetchval(
+                    "SELECT count(*) FROM mapping WHERE state = 1 AND leaf >= $1", before
+                )
+            )
+
+    async def _published_size(self) -> int:
+        async with self._database.connection() as connection:
+            return await connection.fetchval("SELECT published_size FROM log_state") or 0
