@@ -101,8 +101,7 @@ def test_a_start_that_is_killed_in_the_middle_of_initdb_is_done_again(new_data_d
     home = Folders(new_data_dir).home
     killed = hold()
     assert wait_until(lambda: any(home.glob("unfinished-*/base")), END_TIMEOUT_S)
-    killed.kill()
-    assert server_processes(new_data_dir) != []
+    killed.kill()  # initdb is under way now, or between two steps, or just done
 
     with open_database(new_data_dir):
         assert list(home.glob("unfinished-*")) == []
