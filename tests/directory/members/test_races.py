@@ -219,7 +219,9 @@ async def test_claiming_what_is_let_go_in_that_moment(database: Database, member
         while not await connection.fetchval(
             "SELECT true FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         ):
-            await connection.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees the same for ever
+            await connection.execute(
+                "SELECT pg_stat_clear_snapshot()"
+            )  # else a transaction sees the same for ever
     linked = await claiming
     assert (linked.member, linked.account_id) == (claimant, "5")
     assert await membership.waiting_claims(claimant) == []
