@@ -16,11 +16,11 @@ from deploy.embedded import EmbeddedError
 from deploy.findings import Finding
 from deploy.log_check import look_at_daily_check, look_at_log
 from deploy.migrate import SchemaTooNew, pending_migrations
-from deploy.sequencing import key_folder
 from deploy.serve import PortInUse, check_port_free
+from deploy.wiring.log import key_folder
 from directory.settings import Settings
 from directory.store.database import Connection
-from federation.keys import RECOVERY_KEY_FILE, is_local
+from federation.keys.instance import RECOVERY_KEY_FILE, is_local
 
 MIN_FREE_BYTES: Final = 1_000_000_000
 MIN_POSTGRESQL: Final = 150_000

@@ -10,8 +10,8 @@ from directory.mappings import MappingState, Strength
 from directory.store.database import Database
 from directory.store.demo import DemoStore
 from directory.store.mappings import COPY_COLUMNS, MappingRow, ensure_origin
-from federation.draining import drain
-from federation.sequencer import Sequencer
+from federation.own_log.draining import drain
+from federation.own_log.sequencer import Sequencer
 from federation.store.invented import withdraw_invented
 
 _STRENGTH: Final = COPY_COLUMNS.index("strength")

@@ -3,12 +3,13 @@
 from typing import Final
 
 from deploy.findings import Finding
-from deploy.sequencing import build_sequencer, key_folder
+from deploy.wiring.log import build_sequencer, key_folder
+from directory.secret_files import MissingKeys, UnsafeKeys
 from directory.settings import Settings
 from directory.store.database import Connection
-from federation.errors import LogRefused, MissingKeys, UnsafeKeys
-from federation.keys import log_origin
-from federation.log_checks import RECOVER
+from federation.errors import LogRefused
+from federation.keys.instance import log_origin
+from federation.own_log.preconditions import RECOVER
 from federation.store.daily_check import fetch_daily_check
 from federation.store.log_rows import fetch_state
 

@@ -11,8 +11,8 @@ import uvloop
 from hypercorn.asyncio import serve as serve_hypercorn
 from hypercorn.config import Config
 
-from deploy.sequencing import running_sequencer
-from deploy.services import open_instance
+from deploy.wiring.instance import open_instance
+from deploy.wiring.log import running_sequencer
 from directory.settings import Settings
 from web.app import create_app
 

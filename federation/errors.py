@@ -61,14 +61,6 @@ class InvalidProof(FederationError):
     """A Merkle proof does not lead from what it starts with to the root."""
 
 
-class MissingKeys(FederationError):
-    """A key of this instance is not where it should be."""
-
-
-class UnsafeKeys(FederationError):
-    """A key file could be read or replaced by others, or is no key file; nothing was signed with it."""
-
-
 class LogRefused(FederationError):
     """What is kept of our own log is in doubt: nothing is signed before a person has looked at it."""
 

@@ -1,21 +1,21 @@
-"""What the pages of members work with, built once in `deploy.members` and handed in."""
+"""What the pages of members work with, built once in `deploy.wiring.members` and handed in."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from directory.follow_lists import FollowLists
-from directory.members.accounts import AccountNetwork
-from directory.members.consenting import Consenting
-from directory.members.leaving import Leaving
-from directory.members.linking import Linking
-from directory.members.membership import Membership
-from directory.members.permissions import Permissions
-from directory.members.proving import Proving
-from directory.members.signing_in import SigningIn
+from directory.accounts import AccountNetwork
 from directory.networks.bluesky.client import OAuthClient
 from directory.networks.port import SignIn
 from directory.proofs.x_oauth import XSignIn
-from directory.publishing import Publishing
+from directory.services.consenting import Consenting
+from directory.services.follow_lists import FollowLists
+from directory.services.leaving import Leaving
+from directory.services.linking import Linking
+from directory.services.membership import Membership
+from directory.services.permissions import Permissions
+from directory.services.proving import Proving
+from directory.services.publishing import Publishing
+from directory.services.signing_in import SigningIn
 from web.middleware.rate_limit import RateLimiter
 
 

@@ -1,15 +1,15 @@
-"""What the pages and the API work with, built once in `deploy.services` and handed in."""
+"""What the pages and the API work with, built once in `deploy.wiring.instance` and handed in."""
 
 import asyncio
 from dataclasses import dataclass
 
-from directory.batching import LookupBatcher
 from directory.clock import Clock
-from directory.lookup import Lookup
+from directory.services.batching import LookupBatcher
+from directory.services.lookup import Lookup
+from directory.services.statistics import StatisticsService
 from directory.settings import Settings
-from directory.statistics import StatisticsService
 from directory.store.statistics import StatisticsStore
-from federation.log_service import LogService
+from federation.own_log.reader import LogService
 from web.member_services import MemberServices
 
 

@@ -21,11 +21,11 @@ from directory.clock import SystemClock
 from directory.mappings import MappingState
 from directory.store.database import Database
 from directory.store.mappings import COPY_COLUMNS, ensure_origin
-from federation.fsck_run import check_database_log
-from federation.keys import KeyFolder
-from federation.log_service import LogService
-from federation.sequencer import Sequencer
-from federation.sequencing import SequencerTask
+from federation.fsck.run import check_database_log
+from federation.keys.instance import KeyFolder
+from federation.own_log.reader import LogService
+from federation.own_log.sequencer import Sequencer
+from federation.own_log.sequencer_task import SequencerTask
 from federation.store.log import LogStore
 
 PUBLISHED: Final = 50_000

@@ -11,7 +11,7 @@ from hypercorn.asyncio import serve
 from litestar import get
 
 from deploy.serve import hypercorn_config, new_loop, spare_the_collector
-from deploy.services import open_services
+from deploy.wiring.instance import open_services
 from directory.settings import Settings
 from web.app import create_app
 

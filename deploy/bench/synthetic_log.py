@@ -11,11 +11,11 @@ from typing import Final
 import asyncpg
 
 from deploy.bench.databases import kept_database
-from federation.entry import ENTRY_BYTES, STRIDE_BYTES
-from federation.genesis import make_genesis
-from federation.keys import KeyFolder
+from federation.keys.instance import KeyFolder
+from federation.own_log.genesis import make_genesis
+from federation.protocol.entry import ENTRY_BYTES, STRIDE_BYTES
+from federation.protocol.places import place_of
 from federation.store import log_rows
-from federation.store.places import place_of
 from federation.tlog.checkpoint import Checkpoint, sign_checkpoint
 from federation.tlog.growth import Edge, grow
 from federation.tlog.merkle import hash_leaves

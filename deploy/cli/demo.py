@@ -15,7 +15,7 @@ from deploy.database import running_database
 from deploy.demo import fill_demo, remove_demo
 from deploy.demo_log import SignedDemo
 from deploy.migrate import migrate
-from deploy.sequencing import build_sequencer
+from deploy.wiring.log import build_sequencer
 from directory.clock import SystemClock
 from directory.demo import MAX_PEOPLE, ArchivePlan, check_archive, write_archive
 from directory.settings import Settings, load_settings

@@ -12,10 +12,11 @@ from deploy.serve import PortInUse
 from directory.archive import ArchiveError
 from directory.demo import DemoError
 from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQuery
+from directory.secret_files import MissingKeys, UnsafeKeys
 from directory.settings import InvalidSettings
 from directory.vault_keys import VaultError
-from federation.errors import FederationError, LogRefused, LogWaits, MissingKeys, UnsafeKeys
-from federation.log_checks import RECOVER
+from federation.errors import FederationError, LogRefused, LogWaits
+from federation.own_log.preconditions import RECOVER
 
 
 def sentence_of(error: Exception) -> str | None:

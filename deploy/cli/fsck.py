@@ -10,15 +10,15 @@ from rich.progress import Progress
 from deploy.cli.output import console, errors
 from deploy.database import running_database
 from deploy.migrate import migrate
-from deploy.sequencing import key_folder
+from deploy.wiring.log import key_folder
 from directory.clock import SystemClock
 from directory.settings import load_settings
 from directory.store.database import Database
 from federation.errors import LogRefused
-from federation.fsck_run import FsckReport, check_database_log
-from federation.keys import InstanceKeys, log_origin
-from federation.maintenance import summary_of
-from federation.signed_mark import SignedMark
+from federation.fsck.run import FsckReport, check_database_log
+from federation.keys.instance import InstanceKeys, log_origin
+from federation.own_log.daily import summary_of
+from federation.own_log.high_water import SignedMark
 from federation.store.daily_check import replace_daily_check
 from federation.tlog.keys import VerifierKey
 

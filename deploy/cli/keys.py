@@ -10,15 +10,15 @@ from deploy.cli.output import console
 from deploy.cli.recovery import ensure_keys, show_recovery
 from deploy.database import running_database
 from deploy.migrate import migrate
-from deploy.sequencing import build_sequencer, key_folder
+from deploy.wiring.log import build_sequencer, key_folder
 from directory.clock import SystemClock
 from directory.settings import load_settings
 from directory.store.database import Database
-from federation.draining import drain
-from federation.fingerprints import to_words
-from federation.keys import log_host, log_origin
-from federation.renaming import leave_localhost
-from federation.rotating import KeyRotation, Rotated
+from federation.keys.fingerprints import to_words
+from federation.keys.instance import log_host, log_origin
+from federation.keys.rotate import KeyRotation, Rotated
+from federation.own_log.draining import drain
+from federation.own_log.rename import leave_localhost
 from federation.tlog.keys import PrivateKey
 from federation.tlog.text import encode_base64
 

@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from deploy.database import running_database
-from deploy.members import open_members, open_vault
 from deploy.migrate import migrate
+from deploy.wiring.members import open_members, open_vault
 from directory.clock import SystemClock
 from directory.settings import load_settings
 from directory.store.database import Database

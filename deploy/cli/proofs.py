@@ -7,10 +7,10 @@ import click
 
 from deploy.cli.members import with_members
 from deploy.cli.output import console
+from directory.accounts import LinkedAccount
 from directory.clock import SystemClock
 from directory.identifiers import XHandle
 from directory.mappings import Evidence, EvidenceKind
-from directory.members.accounts import LinkedAccount
 from directory.members.challenges import CheckState
 from directory.proofs.post_url import XPostId
 from directory.proofs.results import Verified

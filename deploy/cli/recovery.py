@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from deploy.cli.output import errors
-from deploy.sequencing import key_folder, make_keys
+from deploy.wiring.log import key_folder, make_keys
+from directory.secret_files import replace_file
 from directory.settings import Settings
-from federation.key_files import replace_file
-from federation.keys import RECOVERY_KEY_FILE
+from federation.keys.instance import RECOVERY_KEY_FILE
 
 
 def ensure_keys(settings: Settings) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from deploy.database import running_database
-from deploy.services import open_services
+from deploy.wiring.instance import open_services
 from directory.settings import load_settings
 from web.services import Services
 

@@ -5,7 +5,7 @@ import click
 from deploy.cli.members import with_vault
 from deploy.cli.output import console
 from directory.clock import SystemClock
-from directory.members.resealing import Rotation, finish_rotation, rotate
+from directory.services.resealing import Rotation, finish_rotation, rotate
 from directory.store.database import Database
 from directory.store.sealed import SealedStore
 from directory.vault import Vault

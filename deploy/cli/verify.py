@@ -10,13 +10,13 @@ import click
 from rich.markup import escape
 
 from deploy.cli.output import console, errors
-from deploy.sequencing import key_folder
+from deploy.wiring.log import key_folder
 from directory.mappings import Strength
 from directory.settings import load_settings
 from federation.errors import FederationError, InvalidKey
-from federation.fingerprints import to_words
-from federation.mapping_proof import ProvenMapping, open_mapping_proof
-from federation.operations import LOG_SUFFIX
+from federation.keys.fingerprints import to_words
+from federation.keys.operations import LOG_SUFFIX
+from federation.own_log.mapping_proof import ProvenMapping, open_mapping_proof
 from federation.tlog.checkpoint import LogTrust
 from federation.tlog.cosignature import CosignatureVerifier, parse_time
 from federation.tlog.keys import KeyKind, VerifierKey

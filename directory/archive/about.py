@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from directory.archive.members import LIST_OF_KIND, Kind
+from directory.archive.files import LIST_OF_KIND, Kind
 from directory.archive.problems import ArchiveError, ArchiveProblem
 from directory.errors import InvalidIdentifier
 from directory.identifiers import XHandle, XId

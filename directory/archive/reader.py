@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from directory.archive.about import Manifest, Owner, read_account, read_manifest
+from directory.archive.files import LIST_OF_KIND, Catalogue, Kind, Member
 from directory.archive.json_stream import json_events, json_of_config, json_of_list
 from directory.archive.limits import ReadLimits
-from directory.archive.members import LIST_OF_KIND, Catalogue, Kind, Member
 from directory.archive.mentions import MentionReader
 from directory.archive.names import Names
 from directory.archive.notices import Notice

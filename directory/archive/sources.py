@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
+from directory.archive.files import Catalogue, Member, classify, leads_outside
 from directory.archive.limits import CHUNK_BYTES, MAX_FOLDER_ENTRIES, MAX_MEMBERS
-from directory.archive.members import Catalogue, Member, classify, leads_outside
 from directory.archive.problems import ArchiveError, ArchiveProblem
 from directory.archive.zip_directory import ZipEntry, read_zip_directory
 from directory.archive.zip_member import check_entry, read_entry

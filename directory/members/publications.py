@@ -11,9 +11,9 @@ from uuid import UUID
 
 import msgspec
 
+from directory.accounts import LinkedAccount
 from directory.identifiers import TargetHandle, TargetId, XHandle, XId
 from directory.mappings import Evidence, Mapping, MappingState, Network, Strength
-from directory.members.accounts import LinkedAccount
 from directory.members.errors import NotProven, ProofLapsed, ProofTooOld, UnknownAccount
 from directory.proofs.strength import strength_of
 

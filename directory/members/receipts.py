@@ -5,8 +5,8 @@ from datetime import datetime
 
 import msgspec
 
+from directory.accounts import AccountNetwork
 from directory.mappings import Network
-from directory.members.accounts import AccountNetwork
 
 
 class Elsewhere(enum.StrEnum):

@@ -9,9 +9,9 @@ from typing import Final
 
 import msgspec
 
+from directory.accounts import ID_EVIDENCE, AccountNetwork, LinkedAccount
 from directory.identifiers import Acct, ActorUri, XHandle
 from directory.mappings import Evidence, EvidenceKind
-from directory.members.accounts import ID_EVIDENCE, AccountNetwork, LinkedAccount
 from directory.proofs.schedule import (
     CONFIRM_AFTER,
     RECHECK_EVERY,

@@ -5,8 +5,8 @@ from typing import Final
 
 import msgspec
 
+from directory.accounts import ID_EVIDENCE, AccountNetwork, LinkedAccount, ProvenAccount
 from directory.mappings import Evidence, EvidenceKind
-from directory.members.accounts import ID_EVIDENCE, AccountNetwork, LinkedAccount, ProvenAccount
 from directory.members.publications import VALIDITY
 from directory.proofs.schedule import ProofState
 

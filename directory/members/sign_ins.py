@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from directory.members.accounts import AccountNetwork
+from directory.accounts import AccountNetwork
 from directory.networks.port import Purpose
 from directory.vault import Context, Secret
 

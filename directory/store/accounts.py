@@ -7,8 +7,8 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 
+from directory.accounts import AccountNetwork, LinkedAccount, ProvenAccount
 from directory.mappings import Evidence
-from directory.members.accounts import AccountNetwork, LinkedAccount, ProvenAccount
 from directory.members.errors import MemberGone
 from directory.members.rechecks import next_look_at
 from directory.proofs.schedule import ProofState

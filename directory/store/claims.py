@@ -7,11 +7,11 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from directory.accounts import AccountNetwork, LinkedAccount, ProvenAccount
 from directory.mappings import Evidence
-from directory.members.accounts import AccountNetwork, LinkedAccount, ProvenAccount
+from directory.store.account_linking import link_account
 from directory.store.accounts import ACCOUNT_COLUMNS, account_of, decode_evidence, plain_uuid
 from directory.store.database import Connection, Database
-from directory.store.links import link_account
 from directory.store.members import remove_account
 
 _SELECT: Final = (

@@ -4,12 +4,12 @@ from uuid import UUID
 
 import msgspec
 
-from directory.members.accounts import LinkedAccount, Member
+from directory.accounts import LinkedAccount, Member
 from directory.members.challenges import ProofCheck
 from directory.members.consents import Consent
 from directory.members.errors import MemberGone
 from directory.members.kept_lists import KeptList
-from directory.members.links import LinkCheck
+from directory.members.page_links import LinkCheck
 from directory.members.publications import Publication
 from directory.members.sessions import Session
 from directory.members.tokens import Token

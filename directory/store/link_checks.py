@@ -7,17 +7,17 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from directory.accounts import LinkedAccount, ProvenAccount
 from directory.identifiers import XHandle
 from directory.mappings import Evidence
-from directory.members.accounts import LinkedAccount, ProvenAccount
 from directory.members.challenges import CHECK_LEASE, CheckState
 from directory.members.errors import NoPage, TooManyAccounts
-from directory.members.links import LinkCheck, LinkJob
+from directory.members.page_links import LinkCheck, LinkJob
 from directory.members.renewal import add_link
+from directory.store.account_linking import Contested, link_account
 from directory.store.accounts import fetch_accounts, lock_member, plain_uuid, save_account
 from directory.store.check_table import CheckTable
 from directory.store.database import Connection, Database
-from directory.store.links import Contested, link_account
 from directory.store.member_pages import fetch_page
 from directory.store.publication_rows import restate_account
 

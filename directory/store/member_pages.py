@@ -3,8 +3,8 @@
 from typing import Final
 from uuid import UUID
 
-from directory.members.accounts import LinkedAccount
-from directory.members.links import MemberPage, new_page_code
+from directory.accounts import LinkedAccount
+from directory.members.page_links import MemberPage, new_page_code
 from directory.store.accounts import ACCOUNT_COLUMNS, X_CODE, account_of, lock_member
 from directory.store.database import Connection, Database
 

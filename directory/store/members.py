@@ -6,8 +6,9 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 
-from directory.members.accounts import AccountNetwork, LinkedAccount, Member, ProvenAccount
+from directory.accounts import AccountNetwork, LinkedAccount, Member, ProvenAccount
 from directory.members.errors import LastAccount, NewAccountFirst, UnknownAccount, XAccountContested
+from directory.store.account_linking import Contested, link_account
 from directory.store.accounts import (
     ACCOUNT_COLUMNS,
     account_of,
@@ -19,7 +20,6 @@ from directory.store.accounts import (
     update_rechecks,
 )
 from directory.store.database import Connection, Database
-from directory.store.links import Contested, link_account
 from directory.store.publication_rows import withdraw_where
 from directory.store.tokens import hand_over_tokens
 

@@ -7,14 +7,14 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from directory.members.accounts import LinkedAccount, ProvenAccount
+from directory.accounts import LinkedAccount, ProvenAccount
 from directory.members.challenges import ChallengeState, CheckState, ProofCheck
 from directory.members.errors import TooManyAccounts
+from directory.store.account_linking import Contested, link_account
 from directory.store.accounts import plain_uuid
 from directory.store.challenges import ChallengeRow, challenge_row_of
 from directory.store.check_table import CheckTable
 from directory.store.database import Connection
-from directory.store.links import Contested, link_account
 
 PROOF_CHECKS: Final = CheckTable("proof_check")
 CHECK_COLUMNS: Final = (

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from directory.members.accounts import LinkedAccount, ProvenAccount
+from directory.accounts import LinkedAccount, ProvenAccount
 from directory.members.challenges import (
     CHECK_LEASE,
     ChallengeState,

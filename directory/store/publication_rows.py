@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from directory.accounts import LinkedAccount
 from directory.identifiers import Acct, ActorUri, AtHandle, Did, TargetHandle, TargetId, XHandle, XId
 from directory.mappings import Mapping, MappingState, Network, Strength
-from directory.members.accounts import LinkedAccount
 from directory.members.errors import MemberError, UnknownPublication
 from directory.members.publications import Publication, compose_mapping, is_worth_restating
 from directory.store.accounts import fetch_accounts, plain_uuid

@@ -3,8 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
+from directory.accounts import LinkedAccount
 from directory.mappings import Mapping, MappingState, Network
-from directory.members.accounts import LinkedAccount
 from directory.members.consents import ConsentKind
 from directory.members.errors import PublicationHidden, UnknownAccount, UnknownPublication
 from directory.members.publications import (

@@ -5,8 +5,8 @@ from typing import Final
 
 import msgspec
 
+from directory.accounts import AccountNetwork, LinkedAccount, ProvenAccount
 from directory.mappings import Evidence, EvidenceKind
-from directory.members.accounts import AccountNetwork, LinkedAccount, ProvenAccount
 from directory.members.rechecks import (
     RECHECK_LEASE,
     Doubtful,

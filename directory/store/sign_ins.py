@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from directory.members.accounts import AccountNetwork
+from directory.accounts import AccountNetwork
 from directory.members.errors import MemberGone
 from directory.members.sign_ins import MAX_SIGN_INS, SIGN_IN_LIFE
 from directory.networks.port import Purpose

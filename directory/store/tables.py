@@ -48,14 +48,14 @@ class Mapping(Table, tablename="mapping"):
 
 
 class Member(Table, tablename="member"):
-    """See `directory.members.accounts.Member`. Nothing of a member outlives this row but what is being revoked."""
+    """See `directory.accounts.Member`. Nothing of a member outlives this row but what is being revoked."""
 
     id = UUID(primary_key=True)
     created = Timestamptz()
 
 
 class LinkedAccount(Table, tablename="linked_account"):
-    """See `directory.members.accounts.LinkedAccount`. `recheck_at` is set while something is published of it."""
+    """See `directory.accounts.LinkedAccount`. `recheck_at` is set while something is published of it."""
 
     id = UUID(primary_key=True)
     member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
@@ -196,7 +196,7 @@ class MemberPage(Table, tablename="member_page"):
 
 
 class LinkCheck(Table, tablename="link_check"):
-    """See `directory.members.links.LinkCheck`: profiles that are to link to a member's page."""
+    """See `directory.members.page_links.LinkCheck`: profiles that are to link to a member's page."""
 
     id = UUID(primary_key=True)
     member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)

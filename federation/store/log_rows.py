@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Final
 
 from directory.store.database import Connection
-from federation.entry import RevokeReason
 from federation.errors import LogRefused, LogWaits, Malformed
-from federation.log_state import LogState
-from federation.store.places import place_of
+from federation.protocol.entry import RevokeReason
+from federation.protocol.log_state import LogState
+from federation.protocol.places import place_of
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.tiles import Bundle, Tile
 

@@ -12,7 +12,7 @@ from directory.mappings import Mapping
 from directory.store.database import Connection
 from directory.store.mappings import mapping_of
 from directory.store.publication_rows import end_mappings
-from federation.entry import RevokeReason
+from federation.protocol.entry import RevokeReason
 
 # 0 is MappingState.PENDING, 1 ACTIVE, 2 WITHDRAWN, 3 HIDDEN.
 _PENDING: Final = """

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import asyncpg
 
-from deploy.members import open_members
 from deploy.migrate import migrate
+from deploy.wiring.members import open_members
+from directory.accounts import LinkedAccount, ProvenAccount
 from directory.clock import Clock, SystemClock
-from directory.members.accounts import LinkedAccount, ProvenAccount
 from directory.settings import Settings
 from directory.store.database import Database
 from tests.directory.members.people import at_bluesky

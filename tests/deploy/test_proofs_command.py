@@ -9,8 +9,8 @@ import pytest
 
 from deploy.embedded import open_database
 from deploy.serve import free_port
+from directory.accounts import LinkedAccount
 from directory.mappings import EvidenceKind, Strength
-from directory.members.accounts import LinkedAccount
 from directory.members.errors import XAccountContested
 from directory.members.publications import Publication, Wish
 from directory.proofs.reasons import UnreachableReason

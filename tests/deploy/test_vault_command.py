@@ -11,14 +11,14 @@ import pytest
 
 from deploy.embedded import open_database
 from deploy.embedded.locks import wait_until
-from deploy.members import VAULT_FOLDER
 from deploy.serve import free_port
-from directory.members.accounts import AccountNetwork
-from directory.members.kept_apps import KeptApps
+from deploy.wiring.members import VAULT_FOLDER
+from directory.accounts import AccountNetwork
 from directory.members.sessions import new_token
-from directory.members.signing_in import Departure
 from directory.networks.mastodon.apps import App
 from directory.networks.port import Purpose
+from directory.services.kept_apps import KeptApps
+from directory.services.signing_in import Departure
 from directory.store.database import Database
 from directory.store.mastodon_apps import MastodonAppStore
 from directory.store.sealed import SEALED_TABLES

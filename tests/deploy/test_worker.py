@@ -13,7 +13,7 @@ import pytest
 from deploy.embedded import open_database
 from deploy.embedded.locks import wait_until
 from deploy.serve import free_port
-from deploy.worker import FINISH_WITHIN_S
+from directory.jobs.worker import FINISH_WITHIN_S
 from directory.members.challenges import ChallengeState, CheckState
 from tests.deploy.members import Members
 from tests.harness.command import Command

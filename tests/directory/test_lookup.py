@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
-from directory.batching import LookupBatcher
 from directory.errors import DirectoryUnavailable
 from directory.identifiers import Acct, AtHandle
-from directory.lookup import MATCH_CHUNK_PAIRS, Lookup
 from directory.mappings import Mapping, MappingState, Strength
 from directory.queries import Query
+from directory.services.batching import LookupBatcher
+from directory.services.lookup import MATCH_CHUNK_PAIRS, Lookup
 from directory.store.database import Database
 from directory.store.mappings import MappingStore
 from tests.harness.clock import START, FakeClock

@@ -10,10 +10,10 @@ import pytest
 from deploy.checks import check_database
 from deploy.database import running_database
 from deploy.migrate import migrate
-from deploy.services import open_services
+from deploy.wiring.instance import open_services
 from directory.errors import DirectoryUnavailable
-from directory.lookup import Lookup
 from directory.queries import Query
+from directory.services.lookup import Lookup
 from directory.settings import Settings
 from directory.store.database import Database
 from directory.store.mappings import MappingStore

@@ -20,13 +20,14 @@ from typing import Any, Final, cast
 import asyncpg
 import msgspec
 
-import federation.sequencer as sequencer_module
+import federation.own_log.sequencer as sequencer_module
+from directory import secret_files as key_files
 from directory.clock import SystemClock
 from directory.store.database import Connection, Database
-from federation import key_files, sequencing
-from federation.keys import KeyFolder
-from federation.sequencer import Sequencer
-from federation.sequencing import SequencerTask
+from federation.keys.instance import KeyFolder
+from federation.own_log import sequencer_task as sequencing
+from federation.own_log.sequencer import Sequencer
+from federation.own_log.sequencer_task import SequencerTask
 from tests.federation.faults import Faults, FaultyConnection, When
 from tests.harness.clock import FakeClock
 

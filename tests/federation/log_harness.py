@@ -7,13 +7,13 @@ from typing import Any
 from directory.mappings import Mapping, MappingState
 from directory.store.database import Database
 from directory.store.mappings import MappingStore
-from federation.entry import STRIDE_BYTES, MappingEntry, parse_entry
-from federation.fsck_run import FsckReport, check_database_log
-from federation.keys import KeyFolder
-from federation.log_state import LogState, read_own_checkpoint
-from federation.sequencer import Sequencer
+from federation.fsck.run import FsckReport, check_database_log
+from federation.keys.instance import KeyFolder
+from federation.own_log.sequencer import Sequencer
+from federation.protocol.entry import STRIDE_BYTES, MappingEntry, parse_entry
+from federation.protocol.log_state import LogState, read_own_checkpoint
+from federation.protocol.places import place_of
 from federation.store.log_rows import fetch_state
-from federation.store.places import place_of
 from federation.tlog.bundles import decode_bundle
 from federation.tlog.tiles import bundles_added
 from tests.federation.tlog.naive import naive_root

@@ -9,9 +9,16 @@ from hypothesis import strategies as st
 
 from directory.identifiers import Acct, ActorUri, AtHandle, Did, XHandle, XId
 from directory.mappings import Evidence, Network, Strength
-from federation.entry import Entry, MappingEntry, OperationsEntry, RevokeEntry, UnknownEntry, parse_entry
 from federation.errors import Malformed
-from federation.statement import LOGGED_EVIDENCE, MAX_VALIDITY, Statement
+from federation.protocol.entry import (
+    Entry,
+    MappingEntry,
+    OperationsEntry,
+    RevokeEntry,
+    UnknownEntry,
+    parse_entry,
+)
+from federation.protocol.statement import LOGGED_EVIDENCE, MAX_VALIDITY, Statement
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.ed25519 import Seed
 from federation.tlog.keys import KeyKind, PrivateKey

@@ -11,7 +11,7 @@ from deploy.demo import DemoPresent, remove_demo
 from deploy.demo_log import SignedDemo
 from directory.store.database import Database
 from directory.store.demo import DemoStore
-from federation.log_service import LogService
+from federation.own_log.reader import LogService
 from federation.store.log import LogStore
 from tests.federation.log_harness import LogHarness
 from tests.harness.clock import FakeClock

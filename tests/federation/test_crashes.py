@@ -9,8 +9,8 @@ import pytest
 
 from directory.store.database import Connection, Database
 from federation.errors import LogRefused, LogWaits
-from federation.sequencer import Sequencer
-from federation.signed_mark import SignedMark
+from federation.own_log.high_water import SignedMark
+from federation.own_log.sequencer import Sequencer
 from federation.tlog.checkpoint import Checkpoint
 from tests.federation.faults import Crash, Faults, FaultyConnection
 from tests.federation.log_harness import LogHarness

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from federation.entry import (
+from federation.errors import InvalidEntry
+from federation.protocol.entry import (
     ENTRY_BYTES,
     Entry,
     MappingEntry,
@@ -13,7 +14,6 @@ from federation.entry import (
     encode_entry,
     parse_entry,
 )
-from federation.errors import InvalidEntry
 from tests.federation.strategies import entries
 
 

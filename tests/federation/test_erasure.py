@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from directory.store.database import Database
-from federation.maintenance import scrub_erased
+from federation.own_log.daily import scrub_erased
 from tests.federation.log_harness import LogHarness
 from tests.harness.clock import FakeClock
 from tests.harness.postgres import SharedPostgres, with_database

@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.body_check import BodyRow
-from federation.bundle_hashing import HashedBundle, hash_bundle
-from federation.entry import MappingEntry, OperationsEntry, RevokeEntry, encode_entry
-from federation.findings import Fault, Finding
-from federation.fsck import check_log
-from federation.operations_check import DocumentRow
-from federation.rotation import announce_key, sign_operations
-from federation.statement import commitment
+from federation.fsck.bodies import BodyRow
+from federation.fsck.bundle_hashing import HashedBundle, hash_bundle
+from federation.fsck.check import check_log
+from federation.fsck.findings import Fault, Finding
+from federation.fsck.operations import DocumentRow
+from federation.keys.chain import announce_key, sign_operations
+from federation.protocol.entry import MappingEntry, OperationsEntry, RevokeEntry, encode_entry
+from federation.protocol.statement import commitment
 from federation.tlog.bundles import encode_bundle
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.growth import Edge, grow

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from directory.store.database import Connection, Database
-from federation.findings import Fault
-from federation.fsck_run import FsckReport, check_database_log
-from federation.log_state import LogState
-from federation.rotating import KeyRotation
-from federation.sequencer import Sequencer
-from federation.store.places import name_of, places_beyond
+from federation.fsck.findings import Fault
+from federation.fsck.run import FsckReport, check_database_log
+from federation.keys.rotate import KeyRotation
+from federation.own_log.sequencer import Sequencer
+from federation.protocol.log_state import LogState
+from federation.protocol.places import name_of, places_beyond
 from tests.federation.log_harness import ORIGIN, LogHarness
 from tests.harness.clock import FakeClock
 

@@ -19,7 +19,6 @@ from typing import Any, Final
 
 import pytest
 
-from federation.entry import ENTRY_BYTES, parse_entry
 from federation.errors import (
     FederationError,
     InvalidBundle,
@@ -37,10 +36,11 @@ from federation.errors import (
     UntrustedNote,
     UntrustedOperations,
 )
-from federation.mapping_proof import open_mapping_proof
-from federation.operations import MAX_OPERATIONS_BYTES, Operations
-from federation.rotation import open_first_operations, parse_operations_note
-from federation.statement import MAX_BODY_BYTES, parse_statement
+from federation.keys.chain import open_first_operations, parse_operations_note
+from federation.keys.operations import MAX_OPERATIONS_BYTES, Operations
+from federation.own_log.mapping_proof import open_mapping_proof
+from federation.protocol.entry import ENTRY_BYTES, parse_entry
+from federation.protocol.statement import MAX_BODY_BYTES, parse_statement
 from federation.tlog.bundles import MAX_BUNDLE_BYTES, decode_bundle
 from federation.tlog.checkpoint import Checkpoint, LogTrust, open_checkpoint, parse_signed_checkpoint
 from federation.tlog.cosignature import PAYLOAD_BYTES, CosignatureVerifier, parse_time

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from directory.store.database import Database
-from federation import fsck_run
-from federation.bundle_hashing import FULL_BUNDLE_BYTES, hash_bundle
-from federation.findings import Fault
-from federation.fsck_run import check_database_log
-from federation.hashing_process import HashingProcesses
+from federation.fsck import run as fsck_run
+from federation.fsck.bundle_hashing import FULL_BUNDLE_BYTES, hash_bundle
+from federation.fsck.findings import Fault
+from federation.fsck.hashing_process import HashingProcesses
+from federation.fsck.run import check_database_log
 from federation.tlog.merkle import hash_perfect, leaf_hash
 from tests.federation.log_harness import LogHarness
 from tests.harness.clock import FakeClock

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from directory.secret_files import MissingKeys, UnsafeKeys
 from directory.settings import Settings
-from federation.errors import MissingKeys, UnsafeKeys
-from federation.fingerprints import to_words
-from federation.keys import KeyFolder, log_origin
-from federation.operations import fingerprint_recovery
+from federation.keys.fingerprints import to_words
+from federation.keys.instance import KeyFolder, log_origin
+from federation.keys.operations import fingerprint_recovery
 
 HOST = "one.example"
 

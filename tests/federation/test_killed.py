@@ -6,15 +6,15 @@ from typing import Any, Final
 
 import pytest
 
-from directory.members.membership import Membership
 from directory.members.publications import Wish
-from directory.publishing import Publishing
+from directory.services.membership import Membership
+from directory.services.publishing import Publishing
 from directory.store.claims import ClaimStore
 from directory.store.database import Database
 from directory.store.members import MemberStore
 from directory.store.publications import PublicationStore
-from federation.rotating import KeyRotation
-from federation.signed_mark import MARK_FILE
+from federation.keys.rotate import KeyRotation
+from federation.own_log.high_water import MARK_FILE
 from tests.directory.members.people import at_bluesky, on_x
 from tests.federation.faults import When
 from tests.federation.killing import Killing

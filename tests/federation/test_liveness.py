@@ -1,8 +1,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.entry import Entry, MappingEntry, RevokeEntry, UnknownEntry, encode_entry, parse_entry
-from federation.liveness import LeafSet, Liveness, Revoked
+from federation.fsck.liveness import LeafSet, Liveness, Revoked
+from federation.protocol.entry import (
+    Entry,
+    MappingEntry,
+    RevokeEntry,
+    UnknownEntry,
+    encode_entry,
+    parse_entry,
+)
 
 some_entries = st.lists(
     st.one_of(

@@ -19,20 +19,20 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from directory.members.membership import Membership
 from directory.members.publications import Wish
 from directory.members.rechecks import Held
-from directory.publishing import Publishing
+from directory.services.membership import Membership
+from directory.services.publishing import Publishing
 from directory.store.claims import ClaimStore
 from directory.store.database import Connection, Database
 from directory.store.members import MemberStore
 from directory.store.publications import PublicationStore
 from directory.store.rechecks import RecheckStore
-from federation.entry import MappingEntry, RevokeEntry, parse_entry
 from federation.errors import UnknownLeaf
-from federation.liveness import Liveness
-from federation.log_service import LogService
-from federation.rotating import KeyRotation
+from federation.fsck.liveness import Liveness
+from federation.keys.rotate import KeyRotation
+from federation.own_log.reader import LogService
+from federation.protocol.entry import MappingEntry, RevokeEntry, parse_entry
 from federation.store.log import LogStore
 from tests.directory.members.people import at_bluesky, on_x
 from tests.federation.faults import Crash, Faults, FaultyConnection, When

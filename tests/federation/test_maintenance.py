@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 
 from deploy.log_check import look_at_daily_check
 from directory.store.database import Database
-from federation import maintenance
-from federation.maintenance import MaintenanceTask
+from federation.own_log import daily as maintenance
+from federation.own_log.daily import MaintenanceTask
 from federation.store.daily_check import DailyCheck, fetch_daily_check
 from tests.federation.log_harness import LogHarness
 from tests.harness.clock import START, FakeClock

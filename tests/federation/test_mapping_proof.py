@@ -1,9 +1,9 @@
 import pytest
 
-from federation.entry import MappingEntry, encode_entry
 from federation.errors import InvalidProof, InvalidStatement, InvalidTlogProof, UntrustedNote
-from federation.mapping_proof import make_mapping_proof, open_mapping_proof
-from federation.statement import commitment, encode_statement
+from federation.own_log.mapping_proof import make_mapping_proof, open_mapping_proof
+from federation.protocol.entry import MappingEntry, encode_entry
+from federation.protocol.statement import commitment, encode_statement
 from federation.tlog.checkpoint import Checkpoint, LogTrust, sign_checkpoint
 from federation.tlog.growth import Edge, grow
 from federation.tlog.merkle import leaf_hash

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from directory.lookup import Lookup
-from directory.members.membership import Membership
 from directory.members.publications import Wish
-from directory.publishing import Publishing
 from directory.queries import Query
+from directory.services.lookup import Lookup
+from directory.services.membership import Membership
+from directory.services.publishing import Publishing
 from directory.store.claims import ClaimStore
 from directory.store.database import Database
 from directory.store.mappings import MappingStore
 from directory.store.members import MemberStore
 from directory.store.publications import PublicationStore
-from federation.entry import RevokeEntry, RevokeReason, parse_entry
-from federation.log_service import LogService
+from federation.own_log.reader import LogService
+from federation.protocol.entry import RevokeEntry, RevokeReason, parse_entry
 from federation.store.log import LogStore
 from federation.tlog.bundles import decode_bundle
 from federation.tlog.tiles import bundle_at

@@ -7,16 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.entry import OperationsEntry, encode_entry
 from federation.errors import InvalidOperations, UntrustedOperations
-from federation.operations import (
-    MAX_OPERATIONS_BYTES,
-    POLICY_RECHECK_S,
-    POLICY_VALIDITY_S,
-    Operations,
-    fingerprint_recovery,
-)
-from federation.rotation import (
+from federation.keys.chain import (
     MIN_OVERLAP_S,
     announce_key,
     open_chain,
@@ -28,6 +20,14 @@ from federation.rotation import (
     sign_operations,
     switch_key,
 )
+from federation.keys.operations import (
+    MAX_OPERATIONS_BYTES,
+    POLICY_RECHECK_S,
+    POLICY_VALIDITY_S,
+    Operations,
+    fingerprint_recovery,
+)
+from federation.protocol.entry import OperationsEntry, encode_entry
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.ed25519 import Seed
 from federation.tlog.keys import KeyKind, PrivateKey

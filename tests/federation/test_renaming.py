@@ -4,9 +4,9 @@ import pytest
 
 from directory.store.database import Database
 from federation.errors import LogRefused
-from federation.keys import KeyFolder
-from federation.renaming import leave_localhost
-from federation.sequencer import Sequencer
+from federation.keys.instance import KeyFolder
+from federation.own_log.rename import leave_localhost
+from federation.own_log.sequencer import Sequencer
 from tests.federation.log_harness import LogHarness
 from tests.harness.clock import FakeClock
 

@@ -3,10 +3,11 @@ from pathlib import Path
 import pytest
 
 from directory.queries import Query
+from directory.secret_files import MissingKeys
 from directory.store.database import Database
-from federation.errors import LogRefused, MissingKeys
-from federation.log_state import read_own_checkpoint
-from federation.signed_mark import MARK_FILE
+from federation.errors import LogRefused
+from federation.own_log.high_water import MARK_FILE
+from federation.protocol.log_state import read_own_checkpoint
 from tests.federation.log_harness import ORIGIN, LogHarness
 from tests.harness.clock import FakeClock
 

@@ -7,9 +7,9 @@ import asyncpg
 import pytest
 
 from directory.store.database import Database
-from federation import sequencing
-from federation.draining import drain
-from federation.sequencing import SequencerTask
+from federation.own_log import sequencer_task as sequencing
+from federation.own_log.draining import drain
+from federation.own_log.sequencer_task import SequencerTask
 from tests.federation.log_harness import LogHarness
 from tests.harness.clock import FakeClock
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from directory.identifiers import Acct, ActorUri, AtHandle, Did, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind, Mapping, Network, Strength
 from federation.errors import InvalidStatement
-from federation.statement import (
+from federation.protocol.statement import (
     MAX_BODY_BYTES,
     Statement,
     commitment,

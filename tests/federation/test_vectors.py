@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from federation.entry import MappingEntry, OperationsEntry, RevokeEntry, UnknownEntry, parse_entry
 from federation.errors import FederationError
-from federation.liveness import Liveness
-from federation.rotation import open_chain
-from federation.statement import commitment, encode_statement, parse_statement
+from federation.fsck.liveness import Liveness
+from federation.keys.chain import open_chain
+from federation.protocol.entry import MappingEntry, OperationsEntry, RevokeEntry, UnknownEntry, parse_entry
+from federation.protocol.statement import commitment, encode_statement, parse_statement
 from federation.tlog.bundles import decode_bundle
 from federation.tlog.checkpoint import Checkpoint, LogTrust, open_checkpoint
 from federation.tlog.cosignature import CosignatureVerifier, parse_time

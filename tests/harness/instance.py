@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from hypercorn.asyncio import serve
 
 from deploy.serve import free_port, hypercorn_config
-from deploy.services import build_services
+from deploy.wiring.instance import build_services
 from directory.clock import Clock
 from directory.settings import Settings
 from directory.store.database import Database

@@ -7,8 +7,8 @@ from typing import Any
 
 from directory.identifiers import Acct, ActorUri, AtHandle, Did, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind, Network, Strength
-from federation.entry import Entry, MappingEntry, OperationsEntry, RevokeEntry, encode_entry
-from federation.statement import Statement, commitment, encode_statement
+from federation.protocol.entry import Entry, MappingEntry, OperationsEntry, RevokeEntry, encode_entry
+from federation.protocol.statement import Statement, commitment, encode_statement
 from tests.vectors.fixed import (
     TIME,
     Case,

@@ -3,9 +3,9 @@
 import json
 from dataclasses import replace
 
-from federation.entry import OperationsEntry, encode_entry
-from federation.operations import Operations, fingerprint_recovery
-from federation.rotation import MIN_OVERLAP_S, announce_key, recover_key, sign_operations, switch_key
+from federation.keys.chain import MIN_OVERLAP_S, announce_key, recover_key, sign_operations, switch_key
+from federation.keys.operations import Operations, fingerprint_recovery
+from federation.protocol.entry import OperationsEntry, encode_entry
 from federation.tlog.keys import PrivateKey
 from federation.tlog.note import sign_note
 from federation.tlog.text import encode_base64

@@ -6,10 +6,10 @@ import httpx
 import pytest
 
 from directory.mappings import MappingState
-from federation.keys import KeyFolder
-from federation.mapping_proof import open_mapping_proof
-from federation.rotation import open_chain
-from federation.sequencer import Sequencer
+from federation.keys.chain import open_chain
+from federation.keys.instance import KeyFolder
+from federation.own_log.mapping_proof import open_mapping_proof
+from federation.own_log.sequencer import Sequencer
 from federation.tlog.bundles import decode_bundle
 from federation.tlog.checkpoint import LogTrust, open_checkpoint
 from federation.tlog.growth import Edge, grow

@@ -10,9 +10,9 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from federation.errors import InvalidTile, LogEmpty
-from federation.fingerprints import to_words
-from federation.operations import Operations
-from federation.rotation import parse_operations_note
+from federation.keys.chain import parse_operations_note
+from federation.keys.fingerprints import to_words
+from federation.keys.operations import Operations
 from federation.tlog.text import encode_base64
 from web.api.answers import check_spelling, json_answer
 from web.api.schema import DescriptorOut, KeyOut

@@ -9,7 +9,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import Parameter, PathParameter
 
 from federation.errors import LogEmpty, UnknownLeaf
-from federation.operations import LOG_SUFFIX
+from federation.keys.operations import LOG_SUFFIX
 from federation.tlog.merkle import MAX_TREE_SIZE
 from federation.tlog.proof import MEDIA_SUFFIX
 from web.api.answers import answers, check_spelling, json_answer, problem

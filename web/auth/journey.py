@@ -5,15 +5,15 @@ from typing import Final
 
 import msgspec
 
+from directory.accounts import AccountNetwork, LinkedAccount, ProvenAccount
 from directory.clock import Clock
 from directory.errors import InvalidIdentifier
 from directory.identifiers import Acct, ActorUri, AtHandle, Did
 from directory.mappings import Evidence, EvidenceKind
-from directory.members.accounts import AccountNetwork, LinkedAccount, ProvenAccount
-from directory.members.signing_in import Departure
 from directory.networks.oauth import Returned
 from directory.networks.port import Purpose, SignInDone, SignInStart
 from directory.networks.sign_in_errors import ServerMisbehaved, SignInError, StateMismatch
+from directory.services.signing_in import Departure
 from directory.vault import Secret
 from web.auth.desk import AtBrowser
 from web.auth.typed import likely_networks

@@ -3,7 +3,7 @@
 from typing import Final
 from urllib.parse import urlsplit
 
-from directory.members.accounts import AccountNetwork
+from directory.accounts import AccountNetwork
 
 _BLUESKY_PAGES: Final = ("bsky.app", "www.bsky.app")
 

@@ -10,11 +10,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from litestar.response import Redirect
 
-from directory.members.accounts import AccountNetwork, LinkedAccount
+from directory.accounts import AccountNetwork, LinkedAccount
 from directory.members.consents import PRESENT_VERSION, Consent, ConsentKind
 from directory.members.errors import ConsentOutdated
-from directory.members.export import export_name
 from directory.queries import Lists
+from directory.services.export import export_name
 from web.auth.desk import NO_STORE, Desk, SignedIn
 from web.auth.signed_in import Asked
 

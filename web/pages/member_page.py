@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import PathParameter
 
-from directory.members.accounts import LinkedAccount
+from directory.accounts import LinkedAccount
 from web.auth.desk import Desk
 
 MAX_HANDLE_CHARS = 512

@@ -10,11 +10,11 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from litestar.response import Redirect
 
+from directory.accounts import AccountNetwork, LinkedAccount
 from directory.errors import InvalidIdentifier
-from directory.members.accounts import AccountNetwork, LinkedAccount
 from directory.members.challenges import CheckState, ProofCheck
 from directory.members.errors import ChallengeClosed
-from directory.members.links import LinkCheck
+from directory.members.page_links import LinkCheck
 from directory.proofs.link_verdict import LINK_SENTENCES
 from directory.proofs.reasons import SENTENCES
 from directory.texts import N_

@@ -9,9 +9,9 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from litestar.response import Redirect
 
+from directory.accounts import AccountNetwork
 from directory.errors import InvalidIdentifier
 from directory.identifiers import XHandle
-from directory.members.accounts import AccountNetwork
 from directory.members.challenges import CheckState
 from directory.texts import N_
 from web.auth.desk import NO_STORE, Desk, SignedIn

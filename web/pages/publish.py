@@ -9,8 +9,8 @@ from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
 from litestar.response import Redirect
 
+from directory.accounts import AccountNetwork, LinkedAccount
 from directory.mappings import Mapping, Network
-from directory.members.accounts import AccountNetwork, LinkedAccount
 from directory.members.consents import PRESENT_VERSION, ConsentKind
 from directory.members.errors import MemberError
 from directory.members.publications import Publication, Wish

@@ -12,7 +12,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 from litestar.response import Redirect
 
-from directory.members.accounts import AccountNetwork
+from directory.accounts import AccountNetwork
 from directory.members.publications import Publication, PublicationState
 from directory.members.rechecks import POST_EVIDENCE, is_by_link_alone
 from web.auth.desk import NO_STORE, Desk, SignedIn

@@ -10,8 +10,8 @@ from litestar.exceptions import NotFoundException
 from litestar.params import PathParameter
 from litestar.response import Redirect
 
+from directory.accounts import AccountNetwork
 from directory.errors import InvalidIdentifier
-from directory.members.accounts import AccountNetwork
 from directory.members.sessions import new_token
 from directory.networks.bluesky.client import CLIENT_METADATA_PATH, JWKS_PATH, PublishedClient
 from directory.networks.sign_in_errors import SignInError

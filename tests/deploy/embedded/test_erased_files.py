@@ -9,17 +9,17 @@ from typing import Final
 from deploy.embedded import EmbeddedDatabase, open_database
 from deploy.embedded.binaries import find_installation
 from deploy.migrate import migrate
-from directory.members.leaving import Leaving
-from directory.members.membership import Membership
 from directory.members.publications import Wish
-from directory.publishing import Publishing
+from directory.services.leaving import Leaving
+from directory.services.membership import Membership
+from directory.services.publishing import Publishing
 from directory.store.claims import ClaimStore
 from directory.store.database import Database
 from directory.store.erasures import ErasureStore
 from directory.store.exports import ExportStore
 from directory.store.members import MemberStore
 from directory.store.publications import PublicationStore
-from federation.maintenance import scrub_erased
+from federation.own_log.daily import scrub_erased
 from tests.directory.members.people import at_bluesky, on_x
 from tests.federation.log_harness import HOST, ORIGIN, LogHarness
 from tests.harness.clock import FakeClock

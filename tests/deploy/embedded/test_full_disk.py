@@ -21,8 +21,8 @@ from deploy.embedded.processes import read_pid_file
 from deploy.migrate import migrate
 from directory.errors import DirectoryUnavailable
 from directory.store.database import Database
-from federation import sequencing
-from federation.sequencing import SequencerTask
+from federation.own_log import sequencer_task as sequencing
+from federation.own_log.sequencer_task import SequencerTask
 from tests.deploy.embedded.programs import copy_cluster, execute
 from tests.federation.log_harness import LogHarness
 from tests.harness.clock import FakeClock

@@ -10,8 +10,8 @@ import pytest
 from directory.archive import read_archive
 from directory.demo import DEMO_ORIGINS, MAX_PEOPLE, ArchivePlan, DemoError, World, demo_rows, write_archive
 from directory.identifiers import Acct, ActorUri, AtHandle, Did, XHandle
-from directory.lookup import Lookup
 from directory.mappings import MappingState, Network, Strength
+from directory.services.lookup import Lookup
 from directory.store.database import Database
 from directory.store.demo import DemoStore
 from directory.store.mappings import MappingRow, MappingStore, network_of_code

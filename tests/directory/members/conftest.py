@@ -6,16 +6,16 @@ from uuid import UUID
 
 import pytest
 
-from directory.follow_lists import FollowLists
-from directory.lookup import Lookup
-from directory.members.consenting import Consenting
-from directory.members.leaving import Leaving
-from directory.members.linking import Linking
-from directory.members.membership import Membership
-from directory.members.permissions import Permissions
-from directory.members.proving import Proving
 from directory.members.publications import Wish
-from directory.members.signing_in import SigningIn
+from directory.services.consenting import Consenting
+from directory.services.follow_lists import FollowLists
+from directory.services.leaving import Leaving
+from directory.services.linking import Linking
+from directory.services.lookup import Lookup
+from directory.services.membership import Membership
+from directory.services.permissions import Permissions
+from directory.services.proving import Proving
+from directory.services.signing_in import SigningIn
 from directory.store.challenges import ChallengeStore
 from directory.store.claims import ClaimStore
 from directory.store.consents import ConsentStore

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from directory.clock import Clock
-from directory.publishing import Publishing
+from directory.services.publishing import Publishing
 from directory.store.database import Database
 from directory.store.members import MemberStore
 from directory.store.publications import PublicationStore
-from federation.keys import KeyFolder
-from federation.sequencer import Sequencer
-from federation.sequencing import LEADER_LOCK, give_up_leading
+from federation.keys.instance import KeyFolder
+from federation.own_log.sequencer import Sequencer
+from federation.own_log.sequencer_task import LEADER_LOCK, give_up_leading
 from tests.directory.members.people import INSTANCE, ORIGIN
 
 

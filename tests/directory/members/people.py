@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
+from directory.accounts import ProvenAccount
 from directory.identifiers import Acct, ActorUri, AtHandle, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
-from directory.members.accounts import ProvenAccount
 from tests.harness.clock import START
 from tests.harness.mappings import did
 

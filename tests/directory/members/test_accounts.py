@@ -5,9 +5,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from directory.accounts import MAX_ACCOUNTS, AccountNetwork, ProvenAccount
 from directory.identifiers import XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
-from directory.members.accounts import MAX_ACCOUNTS, AccountNetwork, ProvenAccount
 from directory.members.errors import (
     AccountLinkedElsewhere,
     LastAccount,
@@ -17,9 +17,9 @@ from directory.members.errors import (
     UnknownAccount,
     XAccountContested,
 )
-from directory.members.membership import Membership
 from directory.members.publications import Wish
-from directory.publishing import Publishing
+from directory.services.membership import Membership
+from directory.services.publishing import Publishing
 from directory.store.claims import ClaimStore
 from tests.directory.members.conftest import Join
 from tests.directory.members.people import at_bluesky, at_mastodon, on_x

@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.errors import InvalidQuery
-from directory.follow_lists import FollowLists
 from directory.identifiers import XHandle, XId
-from directory.members.consenting import Consenting
 from directory.members.consents import ConsentEnd, ConsentKind
 from directory.members.errors import ConsentMissing, ConsentOutdated, MemberGone
 from directory.members.kept_lists import pack_list
-from directory.members.membership import Membership
 from directory.queries import MAX_MATCH_PAIRS, Lists, Query, parse_lines
+from directory.services.consenting import Consenting
+from directory.services.follow_lists import FollowLists
+from directory.services.membership import Membership
 from directory.store.consents import ConsentStore
 from directory.store.database import Database
 from tests.directory.members.people import at_bluesky

@@ -10,25 +10,25 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from directory.follow_lists import FollowLists
+from directory.accounts import AccountNetwork
 from directory.identifiers import XHandle
-from directory.lookup import Lookup
 from directory.mappings import Network
-from directory.members.accounts import AccountNetwork
-from directory.members.consenting import Consenting
 from directory.members.consents import ConsentKind
 from directory.members.errors import MemberGone, XAccountContested
-from directory.members.export import export_name
-from directory.members.leaving import Leaving
-from directory.members.linking import Linking
-from directory.members.membership import Membership
-from directory.members.permissions import Permissions
-from directory.members.proving import Proving
 from directory.members.receipts import Elsewhere, HandedOver, Withdrawn
 from directory.members.sessions import new_token
-from directory.members.signing_in import Departure, SigningIn
 from directory.networks.port import Purpose
 from directory.queries import Lists, parse_lines
+from directory.services.consenting import Consenting
+from directory.services.export import export_name
+from directory.services.follow_lists import FollowLists
+from directory.services.leaving import Leaving
+from directory.services.linking import Linking
+from directory.services.lookup import Lookup
+from directory.services.membership import Membership
+from directory.services.permissions import Permissions
+from directory.services.proving import Proving
+from directory.services.signing_in import Departure, SigningIn
 from directory.store.database import Database
 from directory.vault import Secret
 from tests.directory.members.conftest import Join

@@ -20,15 +20,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from directory.lookup import Lookup
-from directory.members.accounts import LinkedAccount
+from directory.accounts import LinkedAccount
 from directory.members.errors import MemberError, UnknownPublication
-from directory.members.leaving import Leaving
-from directory.members.membership import Membership
 from directory.members.publications import Publication, Wish
 from directory.members.rechecks import Doubtful, Held, Lapsed, Outcome
 from directory.proofs.schedule import ProofState
 from directory.queries import Query
+from directory.services.leaving import Leaving
+from directory.services.lookup import Lookup
+from directory.services.membership import Membership
 from directory.store.claims import ClaimStore
 from directory.store.database import Database
 from directory.store.erasures import ErasureStore

@@ -6,22 +6,22 @@ from uuid import UUID
 
 import pytest
 
+from directory.accounts import AccountNetwork, LinkedAccount
 from directory.identifiers import Acct, ActorUri, XHandle, XId
-from directory.lookup import Lookup
 from directory.mappings import Evidence, EvidenceKind, Strength
-from directory.members.accounts import AccountNetwork, LinkedAccount
 from directory.members.challenges import MAX_CHECKS_PER_DAY, CheckState
 from directory.members.errors import MemberGone, NoPage, NotProven, TooManyAttempts, XAccountContested
-from directory.members.leaving import Leaving
-from directory.members.linking import Linking
-from directory.members.links import LinkJob
-from directory.members.membership import Membership
+from directory.members.page_links import LinkJob
 from directory.members.publications import VALIDITY, Wish
 from directory.members.rechecks import Doubtful, Held, Lapsed, Moved, Unlinked, next_look_at
 from directory.proofs.link_verdict import LinkReason, LinksSeen
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import Linked, LinkResult, Refuted, Unreachable
 from directory.proofs.schedule import ProofState
+from directory.services.leaving import Leaving
+from directory.services.linking import Linking
+from directory.services.lookup import Lookup
+from directory.services.membership import Membership
 from directory.store.claims import ClaimStore
 from directory.store.database import Database
 from directory.store.link_checks import LinkCheckStore

@@ -6,15 +6,15 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from directory.accounts import AccountNetwork
 from directory.errors import DirectoryUnavailable
 from directory.mappings import Network
-from directory.members.accounts import AccountNetwork
 from directory.members.errors import UnknownAccount
-from directory.members.membership import Membership
-from directory.members.permissions import Permissions
 from directory.members.tokens import GIVE_UP_REVOKING_AFTER, delay_before_revoking
 from directory.networks.port import AppBinding, DpopBinding, Purpose, TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn
+from directory.services.membership import Membership
+from directory.services.permissions import Permissions
 from directory.store.database import Database
 from directory.store.revocations import RevocationStore
 from directory.store.tokens import TokenStore

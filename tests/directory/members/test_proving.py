@@ -17,12 +17,12 @@ from directory.members.challenges import (
     ProofJob,
 )
 from directory.members.errors import ChallengeClosed, MemberGone, TooManyAttempts, UnknownAccount
-from directory.members.leaving import Leaving
-from directory.members.membership import Membership
-from directory.members.proving import Proving
 from directory.proofs.post_url import XPostId
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import Refuted, Unreachable, Verified
+from directory.services.leaving import Leaving
+from directory.services.membership import Membership
+from directory.services.proving import Proving
 from directory.store.challenges import ChallengeStore
 from directory.store.claims import ClaimStore
 from directory.store.database import Database

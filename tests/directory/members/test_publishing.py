@@ -7,9 +7,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from directory.lookup import Lookup
 from directory.mappings import EvidenceKind, MappingState, Network, Strength
-from directory.members.consenting import Consenting
 from directory.members.consents import ConsentKind
 from directory.members.errors import (
     ConsentMissing,
@@ -21,12 +19,14 @@ from directory.members.errors import (
     UnknownAccount,
     UnknownPublication,
 )
-from directory.members.membership import Membership
 from directory.members.publications import KEEP_EXPIRED, VALIDITY, PublicationState, Wish
 from directory.queries import Query
+from directory.services.consenting import Consenting
+from directory.services.lookup import Lookup
+from directory.services.membership import Membership
 from directory.store.database import Database
 from directory.store.publications import PublicationStore
-from federation.statement import Statement, encode_statement
+from federation.protocol.statement import Statement, encode_statement
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing
 from tests.directory.members.people import at_bluesky, at_mastodon, on_x

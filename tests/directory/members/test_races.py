@@ -8,16 +8,16 @@ from uuid import UUID
 
 import pytest
 
-from directory.lookup import Lookup
-from directory.members.consenting import Consenting
 from directory.members.consents import ConsentKind
 from directory.members.errors import MemberError
-from directory.members.leaving import Leaving
-from directory.members.membership import Membership
-from directory.members.permissions import Permissions
 from directory.members.publications import Wish
 from directory.networks.port import Purpose, TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn
+from directory.services.consenting import Consenting
+from directory.services.leaving import Leaving
+from directory.services.lookup import Lookup
+from directory.services.membership import Membership
+from directory.services.permissions import Permissions
 from directory.store.database import Database
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing

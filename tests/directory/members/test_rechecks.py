@@ -9,13 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from directory.accounts import LinkedAccount, ProvenAccount
 from directory.identifiers import Acct, ActorUri, XHandle
-from directory.lookup import Lookup
 from directory.mappings import Evidence, EvidenceKind
-from directory.members.accounts import LinkedAccount, ProvenAccount
 from directory.members.errors import ProofLapsed
-from directory.members.leaving import Leaving
-from directory.members.membership import Membership
 from directory.members.publications import VALIDITY, PublicationState, Wish
 from directory.members.rechecks import (
     MAX_DELAY,
@@ -31,6 +28,9 @@ from directory.members.rechecks import (
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import Refuted, Unreachable
 from directory.proofs.schedule import RECHECK_EVERY, RECHECK_SPREAD, ProofState, after_recheck
+from directory.services.leaving import Leaving
+from directory.services.lookup import Lookup
+from directory.services.membership import Membership
 from directory.store.rechecks import RecheckJob, RecheckStore
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing

@@ -8,16 +8,16 @@ from uuid import UUID
 
 import pytest
 
-from directory.members.accounts import AccountNetwork
-from directory.members.kept_apps import KeptApps
-from directory.members.membership import Membership
-from directory.members.permissions import Permissions
-from directory.members.proving import Proving
-from directory.members.resealing import finish_rotation, rotate
+from directory.accounts import AccountNetwork
 from directory.members.sessions import new_token
-from directory.members.signing_in import Departure, SigningIn
 from directory.networks.mastodon.apps import App
 from directory.networks.port import Purpose, TokenSet
+from directory.services.kept_apps import KeptApps
+from directory.services.membership import Membership
+from directory.services.permissions import Permissions
+from directory.services.proving import Proving
+from directory.services.resealing import finish_rotation, rotate
+from directory.services.signing_in import Departure, SigningIn
 from directory.store.database import Database
 from directory.store.mastodon_apps import MastodonAppStore
 from directory.store.sealed import SEALED_TABLES, SealedStore
@@ -115,7 +115,7 @@ async def test_rotation_goes_in_batches_and_over_what_is_broken(
     sealed: SealedStore,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("directory.members.resealing.RESEAL_BATCH", 2)
+    monkeypatch.setattr("directory.services.resealing.RESEAL_BATCH", 2)
     for name in ("ada", "bob", "cyd", "dan", "eve"):
         account = (await membership.sign_in(at_bluesky(name))).account.id
         await keepers.permissions.keep(account, Purpose.FOLLOW, tokens(name, START))

@@ -5,15 +5,15 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from directory.members.accounts import AccountNetwork
+from directory.accounts import AccountNetwork
 from directory.members.errors import MemberGone
-from directory.members.housekeeping import STEP, Housekeeping, Stores
-from directory.members.membership import Membership
 from directory.members.sessions import MAX_SESSIONS, hash_token, new_token
 from directory.members.sign_ins import MAX_SIGN_INS
-from directory.members.signing_in import Departure, SigningIn
 from directory.networks.port import Purpose
 from directory.networks.sign_in_errors import SignInExpired
+from directory.services.housekeeping import STEP, Housekeeping, Stores
+from directory.services.membership import Membership
+from directory.services.signing_in import Departure, SigningIn
 from directory.store.challenges import ChallengeStore
 from directory.store.claims import ClaimStore
 from directory.store.consents import ConsentStore

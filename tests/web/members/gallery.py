@@ -9,9 +9,9 @@ from uuid import UUID
 
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
+from directory.accounts import ProvenAccount
 from directory.identifiers import Acct, ActorUri, AtHandle, Did, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
-from directory.members.accounts import ProvenAccount
 from directory.members.publications import Wish
 from directory.proofs.reasons import RefutedReason
 from directory.proofs.results import Refuted

@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 from hypercorn.asyncio import serve
 
-from deploy.members import open_members
-from deploy.sequencing import build_sequencer, make_keys, running_sequencer
 from deploy.serve import free_port, hypercorn_config
-from deploy.services import build_services
-from deploy.worker import Worker, running_worker
+from deploy.wiring.instance import build_services
+from deploy.wiring.log import build_sequencer, make_keys, running_sequencer
+from deploy.wiring.members import open_members
 from directory.clock import Clock, SystemClock
+from directory.jobs.worker import Worker, running_worker
 from directory.networks.http import GuardedClient
 from directory.settings import Settings
 from directory.store.database import Database

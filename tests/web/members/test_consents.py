@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from directory.follow_lists import FollowLists
 from directory.identifiers import XHandle, XId
 from directory.members.consents import KEEP_FOR, PRESENT_VERSION, ConsentKind
 from directory.queries import Lists, Query
+from directory.services.follow_lists import FollowLists
 from directory.store.follow_lists import FollowListStore
 from tests.harness.clock import FakeClock
 from tests.harness.fake_mastodon.internet import FakeInternet

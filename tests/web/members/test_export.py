@@ -15,12 +15,12 @@ from uuid import UUID
 import httpx
 import pytest
 
-from directory.follow_lists import FollowLists
+from directory.accounts import AccountNetwork
 from directory.identifiers import XHandle, XId
-from directory.members.accounts import AccountNetwork
 from directory.members.sessions import hash_token
 from directory.networks.port import TokenSet
 from directory.queries import Lists, Query
+from directory.services.follow_lists import FollowLists
 from directory.store.follow_lists import FollowListStore
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_x import FakeX

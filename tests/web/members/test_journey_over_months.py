@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from directory.accounts import AccountNetwork
 from directory.clock import SystemClock
-from directory.members.accounts import AccountNetwork
 from directory.networks.bluesky.pds import Pds as OurPds
 from directory.networks.bluesky.requests import DpopRequests
 from directory.networks.port import Purpose, TokenSet

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from directory.members.accounts import AccountNetwork
+from directory.accounts import AccountNetwork
 from directory.networks.bluesky.pds import Pds as OurPds
 from directory.networks.bluesky.requests import DpopRequests
 from directory.networks.port import Purpose, TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn
-from federation.entry import ENTRY_BYTES
+from federation.protocol.entry import ENTRY_BYTES
 from federation.tlog.bundles import decode_bundle
 from federation.tlog.tiles import bundle_at
 from tests.harness.fake_mastodon.internet import FakeInternet

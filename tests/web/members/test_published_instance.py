@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.members import CLIENT_KEYS_FILE, secret_folder
 from deploy.serve import free_port
+from deploy.wiring.members import CLIENT_KEYS_FILE, secret_folder
 from directory.networks.bluesky.client import CLIENT_METADATA_PATH, JWKS_PATH
 from tests.peers.pds import Pds, running_pds
 from tests.web.members.instance import MemberInstance, member_instance

@@ -1,0 +1,60 @@
+"""The sequencer of this instance's log, beside the web server in the same process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from deploy.database import data_folder
+from directory.clock import Clock, SystemClock
+from directory.settings import Settings
+from directory.store.database import Database
+from federation.keys.instance import KeyFolder, log_host, log_origin
+from federation.own_log.daily import MaintenanceTask
+from federation.own_log.sequencer import Sequencer
+from federation.own_log.sequencer_task import SequencerTask
+
+log = structlog.get_logger(__name__)
+
+CONNECTIONS = 3
+"""One is kept by the leader, whose leadership ends with it; two serve the daily check."""
+
+
+def key_folder(settings: Settings) -> KeyFolder:
+    """Where the keys of the instance lie."""
+    return KeyFolder(data_folder(settings))
+
+
+def make_keys(settings: Settings) -> str | None:
+    """Makes the keys of a new instance; gives the recovery key as text, which is kept nowhere. None: there are keys."""
+    recovery = key_folder(settings).make(log_host(settings))
+    return None if recovery is None else recovery.reveal()
+
+
+def build_sequencer(settings: Settings, clock: Clock | None = None) -> Sequencer:
+    """The sequencer over the keys of the settings."""
+    return Sequencer(key_folder(settings), log_origin(settings), clock or SystemClock())
+
+
+@asynccontextmanager
+async def running_sequencer(settings: Settings, dsn: str) -> AsyncIterator[SequencerTask]:
+    """Appends what is pending until the block ends, then finishes its batch. Raises DirectoryUnavailable."""
+    database = await Database.connect(dsn, max_connections=CONNECTIONS)
+    task = SequencerTask(database, build_sequencer(settings))
+    maintenance = MaintenanceTask(database, key_folder(settings), SystemClock())
+    running = asyncio.gather(task.run(), maintenance.run())
+    running.add_done_callback(_tell_failure)
+    try:
+        yield task
+    finally:
+        task.stop()
+        maintenance.stop()
+        await running
+        await database.close()
+
+
+def _tell_failure(running: "asyncio.Future[tuple[None, None]]") -> None:
+    """At once: the web server goes on, and nobody would see before its end that nothing is signed any more."""
+    if not running.cancelled() and (error := running.exception()) is not None:
+        log.error("the sequencer has ended, which is a bug", exc_info=error)

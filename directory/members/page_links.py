@@ -1,0 +1,62 @@
+"""Proving an X account by links instead of a post: the lasting page of a member, and the checks of links to it."""
+
+import re
+import secrets
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from directory.accounts import LinkedAccount
+from directory.identifiers import XHandle
+from directory.members.challenges import CheckState
+
+PAGE_CODE_CHARS: Final = 20
+"""100 bits. Longer than any X handle and without a dot or an @: no account anywhere has such a name."""
+_ALPHABET: Final = "abcdefghijkmnpqrstuvwxyz23456789"
+_PAGE_CODE = re.compile(f"[{_ALPHABET}]{{{PAGE_CODE_CHARS}}}")
+
+
+class MemberPage(msgspec.Struct, frozen=True):
+    """A member's page: the code in its address, and the accounts that it shows."""
+
+    code: str
+    accounts: tuple[LinkedAccount, ...]
+
+    @property
+    def new_accounts(self) -> tuple[LinkedAccount, ...]:
+        """Those that can link back: not the one on X."""
+        return tuple(each for each in self.accounts if each.target is not None)
+
+
+class LinkCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """A look at a member's profiles. `reason` is a code of `directory.proofs.link_verdict`, of the last attempt,
+    or of what stood in the way."""
+
+    id: UUID
+    member: UUID
+    x_handle: XHandle
+    state: CheckState
+    attempts: int
+    created: datetime
+    next_at: datetime
+    finished_at: datetime | None
+    reason: str | None
+
+
+class LinkJob(msgspec.Struct, frozen=True):
+    """One attempt at a check, and the page that the profiles have to link to."""
+
+    check: LinkCheck
+    page: MemberPage
+
+
+def new_page_code() -> str:
+    """One that nobody can guess or be given again."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(PAGE_CODE_CHARS))
+
+
+def is_page_code(text: str) -> bool:
+    """Whether a text has the form of one. Handles never have."""
+    return _PAGE_CODE.fullmatch(text) is not None

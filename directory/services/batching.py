@@ -1,0 +1,71 @@
+"""Many single lookups at once become one query: sets, not loops."""
+
+import asyncio
+from typing import Final
+
+from directory.clock import Clock
+from directory.errors import DirectoryError
+from directory.queries import Query
+from directory.ranking import Match
+from directory.services.lookup import match_all
+from directory.store.mappings import MappingStore
+
+MAX_BATCH: Final = 200
+BATCHES_AT_ONCE: Final = 1
+"""While one waits for the database the next is gathered: the busier it is, the fewer statements a lookup costs."""
+
+
+class LookupBatcher:
+    """Answers single lookups. Those that come while others are asked wait and go together.
+
+    A lone lookup is asked at once, so gathering costs nobody time; a crowd shares round trips.
+    """
+
+    def __init__(self, mappings: MappingStore, clock: Clock) -> None:
+        self._mappings = mappings
+        self._clock = clock
+        self._waiting: list[tuple[Query, asyncio.Future[Match]]] = []
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def lookup(self, query: Query) -> Match:
+        """Where one X account is now. Raises DirectoryUnavailable."""
+        future: asyncio.Future[Match] = asyncio.get_running_loop().create_future()
+        self._waiting.append((query, future))
+        self._start_batch()
+        return await future
+
+    def _start_batch(self) -> None:
+        if self._waiting and len(self._running) < BATCHES_AT_ONCE:
+            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            task = asyncio.create_task(self._ask(batch))
+            self._running.add(task)
+            task.add_done_callback(self._batch_done)
+
+    def _batch_done(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._start_batch()
+
+    async def _ask(self, batch: list[tuple[Query, asyncio.Future[Match]]]) -> None:
+        queries = list(dict.fromkeys(query for query, _ in batch))
+        try:
+            found = match_all(queries, await self._mappings.find(queries, self._clock.now()))
+        except DirectoryError as error:
+            _settle(batch, error)
+        except asyncio.CancelledError:
+            for _, future in batch:
+                future.cancel()
+            raise
+        else:
+            _settle(batch, {match.query: match for match in found})
+
+
+def _settle(
+    batch: list[tuple[Query, asyncio.Future[Match]]], result: dict[Query, Match] | DirectoryError
+) -> None:
+    for query, future in batch:
+        if future.done():
+            continue  # whoever asked has gone
+        if isinstance(result, DirectoryError):
+            future.set_exception(result)
+        else:
+            future.set_result(result.get(query, Match(query, ())))

@@ -1,0 +1,32 @@
+"""Taking everything along, and leaving without a trace."""
+
+import asyncio
+from uuid import UUID
+
+from directory.clock import Clock
+from directory.members.receipts import Receipt
+from directory.services.export import write_export
+from directory.store.erasures import ErasureStore
+from directory.store.exports import ExportStore
+
+
+class Leaving:
+    """Export and erasure."""
+
+    def __init__(self, exports: ExportStore, erasures: ErasureStore, clock: Clock, instance: str) -> None:
+        self._exports = exports
+        self._erasures = erasures
+        self._clock = clock
+        self._instance = instance
+
+    async def export(self, member: UUID) -> bytes:
+        """All that is stored of a member, as a ZIP file. Raises MemberGone."""
+        data = await self._exports.read(member)
+        return await asyncio.to_thread(write_export, data, self._instance, self._clock.now())
+
+    async def erase(self, member: UUID) -> Receipt:
+        """Deletes a member and all that hangs on them, durably; their tokens are revoked soon after.
+
+        Raises MemberGone.
+        """
+        return await self._erasures.erase(member, self._clock.now())

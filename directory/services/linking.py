@@ -1,0 +1,67 @@
+"""Proving an X account by links: the page to link to, the check, and what the worker does with it."""
+
+from uuid import UUID
+
+from directory.accounts import LinkedAccount, ProvenAccount
+from directory.clock import Clock
+from directory.identifiers import XHandle
+from directory.members.page_links import LinkCheck, LinkJob, MemberPage, is_page_code
+from directory.proofs.link_verdict import LinksSeen, NotShown, Shown, judge_links
+from directory.store.link_checks import LinkCheckStore
+from directory.store.member_pages import MemberPageStore
+
+
+class Linking:
+    """Pages of this instance's members as proof. `is_offered`: whether anything here shows X profiles."""
+
+    def __init__(
+        self, pages: MemberPageStore, checks: LinkCheckStore, clock: Clock, *, base_url: str, is_offered: bool
+    ) -> None:
+        self._pages = pages
+        self._checks = checks
+        self._clock = clock
+        self._base_url = base_url
+        self.is_offered = is_offered
+
+    def address(self, code: str) -> str:
+        """What profiles have to link to."""
+        return f"{self._base_url}/m/{code}"
+
+    async def make_page(self, member: UUID) -> None:
+        """Gives the member a lasting page that shows all their new accounts. Raises MemberGone."""
+        await self._pages.make(member)
+
+    async def page_of(self, member: UUID) -> MemberPage | None:
+        """The member's page, if they have made one."""
+        return await self._pages.find_of(member)
+
+    async def find_page(self, code: str) -> list[LinkedAccount]:
+        """What stands on a page; empty for anything that is the address of none."""
+        return await self._pages.find(code) if is_page_code(code) else []
+
+    async def submit(self, member: UUID, x_handle: XHandle) -> LinkCheck:
+        """Has the profiles looked at. Raises MemberGone, NoPage, TooManyAttempts."""
+        return await self._checks.submit(member, x_handle, self._clock.now())
+
+    async def latest_check(self, member: UUID) -> LinkCheck | None:
+        """How the member's newest look is doing."""
+        return await self._checks.latest(member)
+
+    async def claim_due(self, limit: int) -> list[LinkJob]:
+        """Profiles to look at now, each for five minutes nobody else's."""
+        return await self._checks.claim_due(self._clock.now(), limit)
+
+    async def release(self, job: LinkJob) -> None:
+        """Gives an attempt back that was broken off: it is due again now, as if it had not begun."""
+        await self._checks.release(job.check, self._clock.now())
+
+    async def record(self, job: LinkJob, seen: LinksSeen) -> None:
+        """Writes down what a look came to. Doing it twice, too late, or for somebody who left, changes nothing."""
+        now, verdict = self._clock.now(), judge_links(seen)
+        if isinstance(verdict, Shown):
+            proven = ProvenAccount.x(verdict.x_id, job.check.x_handle, verdict.x)
+            await self._checks.record_shown(job.check, proven, verdict.new, now)
+        elif isinstance(verdict, NotShown):
+            await self._checks.record_not_shown(job.check, verdict.reason, now)
+        else:
+            await self._checks.record_unseen(job.check, verdict.reason, now, verdict.retry_after_s)

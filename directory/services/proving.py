@@ -1,0 +1,170 @@
+"""Proving an X account by a post: the sentence, the check, and what the worker does with it."""
+
+import hashlib
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+import structlog
+
+from directory.accounts import AccountNetwork, LinkedAccount, ProvenAccount
+from directory.clock import Clock
+from directory.members.challenges import (
+    ChallengeState,
+    KeptChallenge,
+    ProofCheck,
+    ProofJob,
+    challenge_context,
+)
+from directory.members.errors import UnknownAccount
+from directory.proofs.challenge import Challenge, Target, new_challenge
+from directory.proofs.nonce import Nonce
+from directory.proofs.post_url import parse_post_url
+from directory.proofs.reasons import UnreachableReason
+from directory.proofs.results import Refuted, Unreachable, Verified
+from directory.store.challenges import ChallengeRow, ChallengeStore
+from directory.store.members import MemberStore
+from directory.store.proof_check_rows import CheckRow
+from directory.store.proof_checks import ProofCheckStore
+from directory.vault import Secret, Vault
+from directory.vault_keys import VaultError
+
+log = structlog.get_logger(__name__)
+
+
+class Proving:
+    """Challenges of this instance's members."""
+
+    def __init__(
+        self,
+        members: MemberStore,
+        challenges: ChallengeStore,
+        checks: ProofCheckStore,
+        vault: Vault,
+        clock: Clock,
+    ) -> None:
+        self._members = members
+        self._challenges = challenges
+        self._checks = checks
+        self._vault = vault
+        self._clock = clock
+
+    async def challenge(self, member: UUID, instance: str, language: str) -> KeptChallenge:
+        """The sentence that a member is to post: the open one, if it still names exactly their accounts,
+        else a new one in its place. Raises MemberGone, UnknownAccount (no account to point to),
+        TooManyAttempts."""
+        now = self._clock.now()
+        targets = _targets_of(await self._members.accounts(member))
+        kept = await self._find_open(member)
+        ids = tuple(target.id for target in targets)
+        is_same = kept is not None and kept.challenge.is_for(str(member), ids, instance)
+        if kept is not None and is_same and kept.challenge.language == language:
+            return kept
+        return await self._open(member, new_challenge(str(member), targets, instance, language, now))
+
+    async def submit(self, member: UUID, challenge: UUID, post_url: str) -> ProofCheck:
+        """Has a post checked. Raises InvalidIdentifier, MemberGone, ChallengeClosed, TooManyAttempts."""
+        return await self._checks.submit(member, challenge, parse_post_url(post_url).value, self._clock.now())
+
+    async def latest_check(self, member: UUID) -> ProofCheck | None:
+        """How the member's newest post is doing."""
+        return await self._checks.latest(member)
+
+    async def find_check(self, member: UUID, check: UUID) -> ProofCheck | None:
+        return await self._checks.find(member, check)
+
+    async def claim_due(self, limit: int) -> list[ProofJob]:
+        """Posts to look at now, each for five minutes nobody else's. One whose sentence cannot be opened is put
+        off, as if nobody showed its post: the key may come back, and the others need not wait for it."""
+        rows = await self._checks.claim_due_proof_checks(self._clock.now(), limit)
+        jobs = [(row, self._try_job(row)) for row in rows]
+        for row, job in jobs:
+            if job is None:
+                await self._checks.record_unreachable(row.check, UnreachableReason.SEALED, self._clock.now())
+        return [job for _, job in jobs if job is not None]
+
+    async def release(self, job: ProofJob) -> None:
+        """Gives an attempt back that was broken off: it is due again now, as if it had not begun."""
+        await self._checks.release(job.check, self._clock.now())
+
+    async def record(self, job: ProofJob, result: Verified | Refuted | Unreachable) -> ProofCheck | None:
+        """Writes down what a look at the post came to; the check as it then is, None where it is gone.
+
+        Doing it twice, too late, or for somebody who left, changes nothing.
+        """
+        now = self._clock.now()
+        if isinstance(result, Verified):
+            proven = ProvenAccount.x(result.x_id, result.x_handle, result.evidence)
+            await self._checks.record_verified(job.check, proven, now)
+        elif isinstance(result, Refuted):
+            await self._checks.record_refuted(job.check, result.reason, now)
+        else:
+            await self._checks.record_unreachable(job.check, result.reason, now, result.retry_after_s)
+        return await self._checks.find(job.check.member, job.check.id)
+
+    async def list_unreachable(self, limit: int) -> list[ProofJob]:
+        """Posts that nobody could show us for a day, for a moderator's eyes: those whose sentence can be opened."""
+        rows = await self._checks.list_unreachable(limit)
+        return [job for job in map(self._try_job, rows) if job is not None]
+
+    async def confirm(self, check: UUID, verified: Verified) -> LinkedAccount | None:
+        """A moderator saw the post; the evidence says so. None: it waits for nobody, or is contested."""
+        proven = ProvenAccount.x(verified.x_id, verified.x_handle, verified.evidence)
+        return await self._checks.confirm(check, proven, self._clock.now())
+
+    async def _find_open(self, member: UUID) -> KeptChallenge | None:
+        row = await self._challenges.find_open(member, self._clock.now())
+        try:
+            return self._kept(row) if row is not None else None
+        except VaultError:
+            return None  # sealed under a key that was lost: a new sentence helps
+
+    async def _open(self, member: UUID, challenge: Challenge) -> KeptChallenge:
+        number = uuid4()
+        nonce = str(challenge.nonce).encode()
+        row = ChallengeRow(
+            id=number,
+            member=member,
+            sealed=self._vault.seal(Secret(nonce), challenge_context(number)),
+            instance=challenge.instance,
+            language=challenge.language,
+            targets=challenge.targets,
+            state=ChallengeState.OPEN,
+            created=challenge.created,
+            expires=challenge.expires,
+            closed_at=None,
+        )
+        await self._challenges.open(row, hashlib.sha256(nonce).digest())
+        return KeptChallenge(number, ChallengeState.OPEN, challenge)
+
+    def _try_job(self, row: CheckRow) -> ProofJob | None:
+        try:
+            return ProofJob(row.check, self._kept(row.challenge))
+        except VaultError as error:
+            log.warning("a sentence cannot be opened", check=str(row.check.id), reason=str(error))
+            return None
+
+    def _kept(self, row: ChallengeRow) -> KeptChallenge:
+        nonce = self._vault.unseal(row.sealed, challenge_context(row.id)).reveal().decode()
+        challenge = Challenge(
+            nonce=Nonce.parse(nonce),
+            member=str(row.member),
+            targets=row.targets,
+            instance=row.instance,
+            language=row.language,
+            created=row.created,
+            expires=row.expires,
+            used=row.closed_at if row.state is ChallengeState.USED else None,
+            superseded=row.closed_at if row.state is ChallengeState.SUPERSEDED else None,
+        )
+        return KeptChallenge(row.id, row.state, challenge)
+
+
+def _targets_of(accounts: Sequence[LinkedAccount]) -> tuple[Target, ...]:
+    """The accounts that the proof will point to: the first of each network."""
+    found: dict[AccountNetwork, Target] = {}
+    for account in accounts:
+        if account.target is not None and not account.is_lapsed:
+            found.setdefault(account.network, Target(*account.target))
+    if not found:
+        raise UnknownAccount("there is no account that the proof could point to")
+    return tuple(found.values())

@@ -1,0 +1,164 @@
+"""The keys of this instance: the folder `keys` below the data, one file each, never in the database.
+
+Back it up apart from the database. Without it nothing more can be said under this name, except with the
+recovery key, which is not here: it is shown once, and only its fingerprint is kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from directory.secret_files import MissingKeys, UnsafeKeys, add_file, check_folder, make_folder, read_file
+from directory.settings import Settings
+from federation.errors import InvalidKey
+from federation.keys.operations import (
+    DIGEST_BYTES,
+    LOG_SUFFIX,
+    RECOVERY_SUFFIX,
+    WITNESS_SUFFIX,
+    fingerprint_recovery,
+)
+from federation.tlog.ed25519 import SEED_BYTES, Seed
+from federation.tlog.keys import KeyKind, PrivateKey, VerifierKey
+from federation.tlog.text import decode_base64, encode_base64
+
+FOLDER: Final = "keys"
+LOG_FILE: Final = "log.key"
+WITNESS_FILE: Final = "witness.key"
+PEER_FILE: Final = "peer.key"
+RECOVERY_FILE: Final = "recovery.fingerprint"
+RECOVERY_KEY_FILE: Final = "recovery.key"
+"""Where the recovery key waits to be taken off this machine, if no terminal could show it."""
+LOG_FILES: Final = "log*.key"
+"""The first log key, and `log-<id>.key` for each one after it."""
+LOCAL_NAME: Final = "localhost"
+LOCAL_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
+MAX_LOG_KEYS: Final = 100
+
+_PEER_PREFIX: Final = "PASSERELLE+PEER+KEY+"
+
+
+def log_host(settings: Settings) -> str:
+    """What the log and its keys are named after. An instance for this machine alone is `localhost`,
+    whatever port it listens on."""
+    return LOCAL_NAME if is_local(settings) else settings.domain
+
+
+def is_local(settings: Settings) -> bool:
+    """Whether the instance has no public address."""
+    return urlsplit(settings.base_url).hostname in LOCAL_HOSTS
+
+
+def log_origin(settings: Settings) -> str:
+    """The origin of this instance's own log, `<host>/log`: what its mappings name as theirs."""
+    return log_host(settings) + LOG_SUFFIX
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceKeys:
+    """All keys of an instance but the one for recovery. Trusted: whoever holds them is the instance."""
+
+    logs: tuple[PrivateKey, ...]
+    """Log keys, of which the operations document in force says which ones sign."""
+    witness: PrivateKey
+    peer: Seed
+    recovery: bytes
+    """The fingerprint of the recovery key that the first operations document names."""
+
+    @property
+    def origin(self) -> str:
+        return self.logs[0].name
+
+    def find(self, vkey: VerifierKey) -> PrivateKey | None:
+        """The log key of this verifier key."""
+        return next((key for key in self.logs if key.vkey == vkey), None)
+
+    def require(self, vkeys: Sequence[VerifierKey]) -> list[PrivateKey]:
+        """The private keys of all of these. Raises MissingKeys."""
+        found = [self.find(vkey) for vkey in vkeys]
+        missing = [str(vkey) for vkey, key in zip(vkeys, found, strict=True) if key is None]
+        if missing:
+            raise MissingKeys(
+                f"the log is signed by {missing[0]}, and its private key is not in the folder of keys"
+            )
+        return [key for key in found if key is not None]
+
+
+class KeyFolder:
+    """Where the keys lie. Read at each use, so that a rotation by another process is seen."""
+
+    def __init__(self, data: Path) -> None:
+        self.path = data / FOLDER
+
+    def exists(self) -> bool:
+        return self.path.is_dir() and any(self.path.iterdir())
+
+    def make(self, host: str) -> PrivateKey | None:
+        """Makes all keys of a new instance; gives the recovery key, which is nowhere kept. None: there are keys."""
+        log = PrivateKey.generate(host + LOG_SUFFIX, KeyKind.NOTE)
+        witness = PrivateKey.generate(host + WITNESS_SUFFIX, KeyKind.COSIGNATURE)
+        recovery = PrivateKey.generate(host + RECOVERY_SUFFIX, KeyKind.NOTE)
+        made = make_folder(
+            self.path,
+            {
+                LOG_FILE: log.reveal(),
+                WITNESS_FILE: witness.reveal(),
+                PEER_FILE: _PEER_PREFIX + encode_base64(bytes(Seed.generate())),
+                RECOVERY_FILE: fingerprint_recovery(recovery.vkey.public_key).hex(),
+            },
+        )
+        return recovery if made else None
+
+    def read(self) -> InstanceKeys:
+        """Raises MissingKeys, UnsafeKeys."""
+        check_folder(self.path)
+        # `log.key` first, if it is there: after a recovery it may be lost.
+        names = sorted(
+            (path.name for path in self.path.glob(LOG_FILES)), key=lambda name: (name != LOG_FILE, name)
+        )
+        logs = tuple(self._read_key(name, KeyKind.NOTE) for name in names[:MAX_LOG_KEYS] or [LOG_FILE])
+        if any(key.name != logs[0].name for key in logs):
+            raise UnsafeKeys(f"the log keys in {self.path} are of different logs")
+        return InstanceKeys(
+            logs, self._read_key(WITNESS_FILE, KeyKind.COSIGNATURE), self._read_peer(), self._read_recovery()
+        )
+
+    def add_log_key(self, name: str) -> PrivateKey:
+        """A further log key, for a rotation. Durable once it returns."""
+        key = PrivateKey.generate(name, KeyKind.NOTE)
+        self.keep_log_key(key)
+        return key
+
+    def keep_log_key(self, key: PrivateKey) -> None:
+        """Puts a further log key beside the others. Durable once it returns; raises FileExistsError."""
+        add_file(self.path / f"log-{key.vkey.key_id.hex()}.key", key.reveal())
+
+    def _read_key(self, name: str, kind: KeyKind) -> PrivateKey:
+        try:
+            key = PrivateKey.parse(read_file(self.path / name))
+        except InvalidKey as error:
+            raise UnsafeKeys(f"{self.path / name} is no key file: {error}") from None
+        if key.kind is not kind:
+            raise UnsafeKeys(f"{self.path / name} holds a key for another use")
+        return key
+
+    def _read_peer(self) -> Seed:
+        text = read_file(self.path / PEER_FILE)
+        try:
+            seed = decode_base64(text.removeprefix(_PEER_PREFIX))
+        except ValueError:
+            seed = b""
+        if not text.startswith(_PEER_PREFIX) or len(seed) != SEED_BYTES:
+            raise UnsafeKeys(f"{self.path / PEER_FILE} is no key file")
+        return Seed(seed)
+
+    def _read_recovery(self) -> bytes:
+        try:
+            fingerprint = bytes.fromhex(read_file(self.path / RECOVERY_FILE))
+        except ValueError:
+            fingerprint = b""
+        if len(fingerprint) != DIGEST_BYTES:
+            raise UnsafeKeys(f"{self.path / RECOVERY_FILE} is no fingerprint")
+        return fingerprint

@@ -1,0 +1,123 @@
+"""Changes of the log's key, as the operator asks for them: the next document is put before the sequencer.
+
+The steps are those of `rotation`: announce, and seven days later switch. Recovery is for a key that is lost.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from directory.clock import Clock
+from directory.store.database import Database
+from federation.errors import LogEmpty, LogRefused
+from federation.keys.chain import (
+    MIN_OVERLAP_S,
+    announce_key,
+    recover_key,
+    required_keys,
+    sign_operations,
+    switch_key,
+)
+from federation.keys.instance import KeyFolder
+from federation.keys.operations import RECOVERY_SUFFIX, Operations, fingerprint_recovery
+from federation.own_log.preconditions import load_documents
+from federation.store.log_rows import fetch_state, insert_operations, replace_pending_operations
+from federation.tlog.keys import KeyKind, PrivateKey
+
+_OVERLAP: Final = timedelta(seconds=MIN_OVERLAP_S)
+
+
+class RotationTooEarly(LogRefused):
+    """The next key is announced, and its time has not come."""
+
+    def __init__(self, when: datetime) -> None:
+        super().__init__(f"the next key can take over from {when:%Y-%m-%d %H:%M} UTC on")
+        self.when = when
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """What was done: `document` waits for the next batch. `can_switch` is when an announced key may take over."""
+
+    document: Operations
+    can_switch: datetime | None
+    recovery: PrivateKey | None = None
+    """The recovery key that serves next, made by a recovery; kept nowhere."""
+
+
+class KeyRotation:
+    """Trusted with the private keys."""
+
+    def __init__(self, database: Database, keys: KeyFolder, clock: Clock) -> None:
+        self._database = database
+        self._keys = keys
+        self._clock = clock
+
+    async def rotate(self) -> Rotated:
+        """Announces a new key, or lets the announced one take over.
+
+        Raises LogEmpty, RotationTooEarly, LogRefused, MissingKeys, UnsafeKeys.
+        """
+        current = await self._current()
+        now = self._clock.now()
+        if current.next_key is None:
+            new = self._keys.add_log_key(current.origin)
+            document = announce_key(current, new.vkey, int(now.timestamp()))
+            return await self._propose(
+                current, document, datetime.fromtimestamp(document.issued, UTC) + _OVERLAP
+            )
+        when = datetime.fromtimestamp(current.issued, UTC) + _OVERLAP
+        if now < when:
+            raise RotationTooEarly(when)
+        return await self._propose(current, switch_key(current, int(now.timestamp())), None)
+
+    async def recover(self, recovery: PrivateKey) -> Rotated:
+        """Gives the log a new key at once, by the recovery key; each serves once, so a next one is made. A document
+        that waits still, for a signature of the key that is lost, gives way.
+
+        Raises LogEmpty, LogRefused, InvalidOperations where it is not the recovery key of this log.
+        """
+        current = await self._current(is_recovery=True)
+        host = current.host
+        next_recovery = PrivateKey.generate(host + RECOVERY_SUFFIX, KeyKind.NOTE)
+        new = PrivateKey.generate(current.origin, KeyKind.NOTE)
+        document = recover_key(
+            current,
+            int(self._clock.now().timestamp()),
+            recovered_by=recovery.vkey,
+            log_key=new.vkey,
+            recovery=fingerprint_recovery(next_recovery.vkey.public_key),
+        )
+        self._keys.keep_log_key(new)
+        rotated = await self._propose(current, document, None, recovery)
+        return Rotated(rotated.document, None, next_recovery)
+
+    async def _current(self, *, is_recovery: bool = False) -> Operations:
+        async with self._database.connection() as connection:
+            documents = await load_documents(connection)
+        said = [document for document, leaf in documents if leaf is not None]
+        if not said:
+            raise LogEmpty("the log is not begun yet: start the instance first")
+        if len(said) < len(documents) and not is_recovery:
+            raise LogRefused("a document waits to be published already: start the instance and try again")
+        return said[-1]
+
+    async def _propose(
+        self,
+        current: Operations,
+        document: Operations,
+        can_switch: datetime | None,
+        recovery: PrivateKey | None = None,
+    ) -> Rotated:
+        keys = self._keys.read()
+        signers = [
+            recovery if recovery is not None and vkey == recovery.vkey else keys.require([vkey])[0]
+            for vkey in required_keys(document, current)
+        ]
+        note = bytes(sign_operations(document, signers))
+        insert = insert_operations if recovery is None else replace_pending_operations
+        async with self._database.transaction() as connection:
+            await fetch_state(connection, lock=True)
+            if not await insert(connection, document.number, note):
+                raise LogRefused("somebody else has changed the keys at the same time")
+        return Rotated(document, can_switch)

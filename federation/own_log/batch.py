@@ -1,0 +1,117 @@
+"""One batch of the log, put together: entries in a random order, the tiles to write, the tree to sign. Pure."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from federation.keys.operations import Operations
+from federation.protocol.entry import (
+    ENTRY_BYTES,
+    STRIDE_BYTES,
+    MappingEntry,
+    OperationsEntry,
+    RevokeEntry,
+    encode_entry,
+)
+from federation.protocol.statement import commitment, make_salt
+from federation.tlog.bundles import encode_bundle
+from federation.tlog.growth import Edge, grow
+from federation.tlog.merkle import hash_leaves
+from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile
+
+
+@dataclass(frozen=True, slots=True)
+class LogEdge:
+    """All that must be known to append: the right edge of the tree, and the entries of its last bundle."""
+
+    tree: Edge
+    bundle: bytes
+    """Empty where the last bundle is full."""
+
+    @property
+    def size(self) -> int:
+        return self.tree.size
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What waits to be said. Bodies come with the row numbers of their mappings."""
+
+    operations: Sequence[Operations] = ()
+    bodies: Sequence[tuple[int, bytes]] = ()
+    revokes: Sequence[tuple[int, int]] = ()
+    """Leaf and reason."""
+
+    def __len__(self) -> int:
+        return len(self.operations) + len(self.bodies) + len(self.revokes)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is written, and where each thing has got its leaf."""
+
+    edge: LogEdge
+    tiles: list[tuple[Tile | Bundle, bytes]] = field(default_factory=list)
+    statements: list[tuple[int, bytes, bytes]] = field(default_factory=list)
+    """Leaf, salt, body."""
+    mappings: list[tuple[int, int]] = field(default_factory=list)
+    """Row number and leaf."""
+    revokes: list[tuple[int, int]] = field(default_factory=list)
+    """Target and revoking leaf."""
+    operations: list[tuple[int, int]] = field(default_factory=list)
+    """Number of the document and leaf."""
+
+
+def compose_batch(edge: LogEdge, pending: Pending) -> Batch:
+    """Appends everything that is pending. Documents come first, in their order; the rest is shuffled, so that the
+    place in a batch tells nothing about who came when."""
+    batch = Batch(edge)
+    entries = [
+        _take_operations(batch, document, edge.size + at) for at, document in enumerate(pending.operations)
+    ]
+    rest = [*pending.bodies, *pending.revokes]
+    order = list(range(len(rest)))
+    secrets.SystemRandom().shuffle(order)
+    first_revoke = len(pending.bodies)
+    for at in order:
+        leaf = edge.size + len(entries)
+        if at < first_revoke:
+            entries.append(_take_body(batch, *pending.bodies[at], leaf))
+        else:
+            entries.append(_take_revoke(batch, *pending.revokes[at - first_revoke], leaf))
+    batch.statements.sort()
+    growth = grow(edge.tree, hash_leaves(entries))
+    bundles = edge.bundle + b"".join([_PREFIX + entry for entry in entries])
+    batch.tiles += growth.tiles
+    batch.tiles += _cut_bundles(edge.size, bundles)
+    last = growth.edge.size % TILE_WIDTH * STRIDE_BYTES
+    batch.edge = LogEdge(growth.edge, bundles[len(bundles) - last :])
+    return batch
+
+
+_PREFIX: Final = encode_bundle([bytes(ENTRY_BYTES)])[:2]
+
+
+def _take_operations(batch: Batch, document: Operations, leaf: int) -> bytes:
+    batch.operations.append((document.number, leaf))
+    return encode_entry(OperationsEntry(document.digest))
+
+
+def _take_body(batch: Batch, number: int, body: bytes, leaf: int) -> bytes:
+    salt = make_salt()
+    batch.mappings.append((number, leaf))
+    batch.statements.append((leaf, salt, body))
+    return encode_entry(MappingEntry(commitment(salt, body)))
+
+
+def _take_revoke(batch: Batch, target: int, reason: int, leaf: int) -> bytes:
+    batch.revokes.append((target, leaf))
+    return encode_entry(RevokeEntry(target, reason))
+
+
+def _cut_bundles(old_size: int, data: bytes) -> list[tuple[Tile | Bundle, bytes]]:
+    full = TILE_WIDTH * STRIDE_BYTES
+    first = old_size // TILE_WIDTH
+    parts = [data[at : at + full] for at in range(0, len(data), full)]
+    return [(Bundle(first + number, len(part) // STRIDE_BYTES), part) for number, part in enumerate(parts)]

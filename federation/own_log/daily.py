@@ -1,0 +1,131 @@
+"""Once a day: what was erased is scrubbed from the files, and the whole log is checked."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Final
+
+import asyncpg
+import structlog
+
+from directory.clock import Clock
+from directory.errors import DirectoryUnavailable
+from directory.secret_files import SecretFileError
+from directory.store.database import Connection, Database
+from federation.errors import FederationError, LogEmpty
+from federation.fsck.run import FsckReport, check_database_log
+from federation.keys.instance import KeyFolder
+from federation.store.daily_check import DailyCheck, fetch_daily_check, replace_daily_check
+from federation.store.scrub import MAX_REWRITE_BYTES, end_write_ahead_log, rewrite_tables
+
+EVERY: Final = timedelta(days=1)
+FIRST_AFTER: Final = timedelta(hours=1)
+"""Of an instance that has never checked: not while it starts."""
+LOOK_EVERY_S: Final = 60.0
+TOLD_FINDINGS: Final = 10
+MAINTENANCE_LOCK: Final = 0x70617373_65726503
+"""`pass` `ere` 03: one process at a time."""
+
+log = structlog.get_logger(__name__)
+
+
+def summary_of(report: FsckReport, now: datetime) -> DailyCheck:
+    """What is kept of a check, for the doctor."""
+    faults = report.sentences
+    return DailyCheck(now, report.checkpoint.size, len(faults), "".join(faults[:1]))
+
+
+async def scrub_erased(database: Database, max_bytes: int = MAX_REWRITE_BYTES) -> bool:
+    """Removes what deleted rows have left in the files and in the write-ahead log. False: a table is too large to be
+    rewritten meanwhile, or the log is not ours to end."""
+    left = await rewrite_tables(database, max_bytes)
+    if left:
+        log.info("what was erased may stay in free space of large tables for a while", tables=left)
+    is_ended = await end_write_ahead_log(database)
+    if not is_ended:
+        log.info("what was erased stays in the write-ahead log until the server recycles that")
+    return is_ended and not left
+
+
+class MaintenanceTask:
+    """`run` until `stop`; a day after the last time, whoever made it and however often the instance was started."""
+
+    def __init__(self, database: Database, keys: KeyFolder, clock: Clock) -> None:
+        self._database = database
+        self._keys = keys
+        self._clock = clock
+        self._stopping = asyncio.Event()
+        self._first_due = clock.now() + FIRST_AFTER
+
+    def stop(self) -> None:
+        """A check under way is broken off; it is made again at the next start."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Never raises for what can pass."""
+        while not self._stopping.is_set():
+            work = asyncio.create_task(self.run_if_due())
+            stop = asyncio.create_task(self._stopping.wait())
+            await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+            work.cancel()
+            stop.cancel()
+            await asyncio.gather(work, stop, return_exceptions=True)
+            await self._wait()
+
+    async def run_if_due(self) -> bool:
+        """Scrubs and checks, unless it was done within a day or another process does; whether the log is well."""
+        try:
+            async with self._database.connection() as connection:
+                if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", MAINTENANCE_LOCK):
+                    return True
+                try:
+                    return await self._run_once(connection) if await self._is_due(connection) else True
+                finally:
+                    await connection.execute("SELECT pg_advisory_unlock($1)", MAINTENANCE_LOCK)
+        except (DirectoryUnavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("the daily check of the log could not be made", reason=str(error))
+        except Exception:
+            # One fault must not end the checks for good.
+            log.exception("the daily check has failed")
+        return False
+
+    async def _is_due(self, connection: Connection) -> bool:
+        last = await fetch_daily_check(connection)
+        now = self._clock.now()
+        # A check in what is now the future was made while the clock was wrong.
+        return now >= self._first_due if last is None else not last.made_at <= now < last.made_at + EVERY
+
+    async def _run_once(self, connection: Connection) -> bool:
+        await scrub_erased(self._database)
+        try:
+            keys = self._keys.read()
+            report = await check_database_log(self._database, checkpoint_keys=[key.vkey for key in keys.logs])
+        except LogEmpty:
+            found = DailyCheck(self._clock.now(), 0, 0)
+        except (FederationError, SecretFileError, OSError) as error:
+            found = DailyCheck(self._clock.now(), 0, 1, str(error))
+            log.error(  # noqa: TRY400 - foreseen, and told in a sentence
+                "the log could not be checked; `passerelle fsck` tells why", reason=found.first_fault
+            )
+        else:
+            found = _tell(report, self._clock.now())
+        await replace_daily_check(connection, found)
+        return not found.faults
+
+    async def _wait(self) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), LOOK_EVERY_S)
+        except TimeoutError:
+            return
+
+
+def _tell(report: FsckReport, now: datetime) -> DailyCheck:
+    faults = report.sentences
+    if faults:
+        log.error(
+            "the log is damaged; `passerelle fsck` tells where",
+            faults=len(faults),
+            findings=faults[:TOLD_FINDINGS],
+        )
+    else:
+        log.info("the log was checked", leaves=report.checkpoint.size)
+    return summary_of(report, now)

@@ -1,0 +1,42 @@
+"""Waits until everything that is pending is published, doing it here where nobody else leads."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from directory.clock import Clock
+from directory.store.database import Connection, Database
+from federation.own_log.sequencer import Sequencer
+from federation.own_log.sequencer_task import LEADER_LOCK, give_up_leading
+from federation.store.log_rows import count_work
+
+LOOK_EVERY_S: Final = 0.5
+
+
+async def drain(
+    database: Database, sequencer: Sequencer, clock: Clock, on_progress: Callable[[int], None]
+) -> None:
+    """Tells how many wait still, until none does.
+
+    Raises LogRefused, LogWaits, MissingKeys, UnsafeKeys, DirectoryUnavailable.
+    """
+    async with database.connection() as connection:
+        while waiting := await count_work(connection, sequencer.origin, clock.now()):
+            on_progress(waiting)
+            if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
+                await _lead(connection, sequencer, waiting, on_progress)
+            else:
+                await asyncio.sleep(LOOK_EVERY_S)
+        on_progress(0)
+
+
+async def _lead(
+    connection: Connection, sequencer: Sequencer, waiting: int, on_progress: Callable[[int], None]
+) -> None:
+    try:
+        await sequencer.check(connection)
+        while count := await sequencer.run_once(connection):
+            waiting -= count
+            on_progress(max(0, waiting))
+    finally:
+        await give_up_leading(connection)

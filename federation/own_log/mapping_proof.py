@@ -1,0 +1,43 @@
+"""A mapping that anyone can check offline: a tlog-proof whose extra data is salt and body.
+
+It proves that the log said it by the time of the checkpoint; not that it still holds, nor that it is true.
+"""
+
+from dataclasses import dataclass
+
+from federation.errors import InvalidTlogProof
+from federation.protocol.entry import MappingEntry, encode_entry
+from federation.protocol.statement import SALT_BYTES, Statement, commitment, parse_statement
+from federation.tlog.checkpoint import LogTrust, SignedCheckpoint
+from federation.tlog.note import Note
+from federation.tlog.proof import TlogProof, verify_tlog_proof
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenMapping:
+    """What leaf `leaf` of a log says, and the checkpoint that shows it."""
+
+    statement: Statement
+    leaf: int
+    signed: SignedCheckpoint
+
+
+def make_mapping_proof(
+    leaf: int, hashes: tuple[bytes, ...], note: Note, salt: bytes, body: bytes
+) -> TlogProof:
+    """Puts together a proof; `bytes()` of it is the file. Raises InvalidTlogProof."""
+    return TlogProof(leaf, hashes, note, salt + body)
+
+
+def open_mapping_proof(proof: TlogProof, trust: LogTrust) -> ProvenMapping:
+    """Verifies such a proof. Nothing in it is to be shown before.
+
+    Raises InvalidTlogProof when it holds no salt and body; what `verify_tlog_proof` raises, above all
+    InvalidProof when the log has not said this; InvalidStatement when what it said makes no sense.
+    """
+    if proof.extra is None or len(proof.extra) <= SALT_BYTES:
+        raise InvalidTlogProof("this tlog-proof holds no salt and body of a mapping")
+    salt, body = proof.extra[:SALT_BYTES], proof.extra[SALT_BYTES:]
+    entry = encode_entry(MappingEntry(commitment(salt, body)))
+    signed = verify_tlog_proof(proof, entry, trust)
+    return ProvenMapping(parse_statement(body), proof.index, signed)

@@ -1,0 +1,138 @@
+"""What must hold before our own log is appended to. Nothing is signed on doubt."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from directory.store.database import Connection
+from federation.errors import LogRefused, Malformed, UntrustedNote, UntrustedOperations
+from federation.keys.chain import open_chain
+from federation.keys.instance import InstanceKeys
+from federation.keys.operations import Operations
+from federation.own_log.batch import LogEdge
+from federation.own_log.high_water import RESTORE, check_size
+from federation.protocol.entry import STRIDE_BYTES
+from federation.protocol.log_state import LogState, read_own_checkpoint
+from federation.store.log_rows import (
+    fetch_operation_notes,
+    fetch_state,
+    fetch_tiles,
+    has_leaves,
+    highest_leaf,
+)
+from federation.tlog.checkpoint import Checkpoint, LogTrust, open_checkpoint
+from federation.tlog.growth import Edge
+from federation.tlog.note import NoteVerifier
+from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile, right_edge
+
+FSCK: Final = "`passerelle fsck` tells where; stop the instance and restore the newest copy of its database."
+RECOVER: Final = (
+    "Bring the folder of keys back from its backup, or run `passerelle keys recover` with the recovery key."
+)
+MAX_CLOCK_STEP: Final = timedelta(seconds=60)
+"""How far the clock may be behind the last batch: machines correct theirs in small steps."""
+
+
+async def load_state(connection: Connection, origin: str, *, lock: bool = False) -> LogState | None:
+    """The state of the log, None before it is begun. Raises LogRefused where it cannot be this instance's."""
+    state = await fetch_state(connection, lock=lock)
+    if state is None:
+        if await has_leaves(connection):
+            raise LogRefused("the last checkpoint is missing from the database, and its leaves are there")
+        return None
+    if state.origin != origin:
+        raise LogRefused(f"the log in the database is {state.origin}, and this instance is {origin}")
+    if max(state.published_size, state.ingested_size) > state.signed_size:
+        raise LogRefused("more of the log is published than was signed")
+    return state
+
+
+def check_clock(state: LogState, now: datetime) -> None:
+    """Raises LogRefused."""
+    if now < state.staged_at - MAX_CLOCK_STEP:
+        raise LogRefused(
+            f"the clock says {now:%Y-%m-%d %H:%M:%S} UTC, and the log was written at"
+            f" {state.staged_at:%Y-%m-%d %H:%M:%S}",
+            mend="Set the clock of this machine; the log then goes on by itself.",
+        )
+
+
+async def check_mark(connection: Connection, mark: Checkpoint | None, state: LogState) -> None:
+    """That the tree which is kept has grown out of the one that this instance signed last. Raises LogRefused."""
+    check_size(mark, state.origin, state.staged.size)
+    if mark is None or mark == state.staged:
+        return
+    is_grown = mark.size < state.staged.size
+    if is_grown and state.signed and mark == read_own_checkpoint(state.signed):
+        return
+    if not is_grown or mark.root != await _former_root(connection, mark.size):
+        raise LogRefused(
+            f"the database holds another tree of size {mark.size} than the one that was signed", mend=RESTORE
+        )
+
+
+async def _former_root(connection: Connection, size: int) -> bytes:
+    """The root of the tree when it had `size` leaves."""
+    kept = await fetch_tiles(connection, right_edge(size))
+    try:
+        return Edge.load(size, lambda tile: kept[tile][: tile.byte_count]).root()
+    except (KeyError, Malformed) as error:
+        raise LogRefused(f"a tile of the tree of size {size} is missing: {error}", mend=FSCK) from error
+
+
+async def load_edge(connection: Connection, state: LogState) -> LogEdge:
+    """The right edge out of the tiles. Raises LogRefused where it does not lead to the staged root."""
+    size = state.staged.size
+    last = Bundle(size // TILE_WIDTH, size % TILE_WIDTH) if size % TILE_WIDTH else None
+    wanted: list[Tile | Bundle] = [*right_edge(size), *([last] if last else [])]
+    kept = await fetch_tiles(connection, wanted)
+    try:
+        edge = Edge.load(size, lambda tile: kept[tile])
+    except (KeyError, Malformed) as error:
+        raise LogRefused(
+            f"a tile at the right edge of the tree is missing or too short: {error}", mend=FSCK
+        ) from error
+    if edge.root() != state.staged.root:
+        raise LogRefused(
+            f"the tiles of the tree of size {size} do not lead to the root that was signed", mend=FSCK
+        )
+    bundle = kept.get(last, b"") if last else b""
+    if len(bundle) != size % TILE_WIDTH * STRIDE_BYTES:
+        raise LogRefused(
+            f"the last entry bundle of the tree of size {size} is missing or has a wrong length", mend=FSCK
+        )
+    if await highest_leaf(connection) >= size:
+        raise LogRefused(f"something is kept of leaves beyond the size of the log, {size}")
+    return LogEdge(edge, bundle)
+
+
+async def load_documents(connection: Connection) -> list[tuple[Operations, int | None]]:
+    """All operations documents, verified as a chain, with their leaves; pending ones have none. Raises LogRefused."""
+    rows = await fetch_operation_notes(connection)
+    try:
+        if not rows:
+            return []
+        first = Operations.parse(rows[0][0].partition(b"\n\n")[0].decode("ascii", "replace") + "\n")
+        chain = open_chain([note for note, _ in rows], first.log_key)
+    except (Malformed, UntrustedOperations) as error:
+        raise LogRefused(f"the operations documents in the database are not in order: {error}") from error
+    return list(zip(chain, [leaf for _, leaf in rows], strict=True))
+
+
+def check_signed(state: LogState, documents: list[tuple[Operations, int | None]], keys: InstanceKeys) -> None:
+    """That the keys of this instance are the log's, and have signed the last checkpoint. Raises LogRefused."""
+    if keys.origin != state.origin:
+        raise LogRefused(f"the keys are those of {keys.origin}, and the log is {state.origin}")
+    # The newest document, even if it waits: a recovery is what brings a log back whose key is lost.
+    if documents and keys.find(documents[-1][0].log_key) is None:
+        raise LogRefused(
+            f"the key {documents[-1][0].log_key} of this log is not in the folder of keys", mend=RECOVER
+        )
+    if state.signed is None:
+        return
+    said = [each for each, leaf in documents if leaf is not None and leaf < state.signed_size]
+    known = {key for document in said[-2:] for key in document.checkpoint_keys}
+    trust = LogTrust(state.origin, tuple(NoteVerifier(key) for key in known))
+    try:
+        open_checkpoint(state.signed, trust)
+    except (Malformed, UntrustedNote) as error:
+        raise LogRefused(f"the last signed checkpoint is not by a key of this log: {error}") from error

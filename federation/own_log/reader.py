@@ -1,0 +1,126 @@
+"""What anyone may ask of our own log, and what its subjects may: checkpoint, tiles, documents, proofs."""
+
+import hashlib
+import secrets
+from collections import OrderedDict
+from datetime import timedelta
+from typing import Final
+
+from directory.clock import Clock
+from federation.errors import InvalidTile, LogEmpty, UnknownLeaf
+from federation.own_log.mapping_proof import make_mapping_proof
+from federation.protocol.entry import STRIDE_BYTES
+from federation.store.log import LogStore, Published
+from federation.tlog.note import parse_note
+from federation.tlog.reading import TileHashes, inclusion_tiles
+from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile, count_hashes, parse_path
+
+MAX_CACHED_TILES: Final = 2_048
+"""At most 18 MB a process. What is published under a path never changes."""
+PROOF_LINK_LIFE: Final = timedelta(hours=1)
+
+
+class LogService:
+    """Shared by all requests of a process."""
+
+    def __init__(self, store: LogStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._seen_size = 0
+        self._tiles: OrderedDict[Tile | Bundle, bytes] = OrderedDict()
+
+    async def published(self) -> Published:
+        """The checkpoint in force. Raises LogEmpty before the first one."""
+        published = await self._store.find_published()
+        if published is None:
+            raise LogEmpty("this instance has published nothing yet")
+        self._seen_size = max(self._seen_size, published.size)
+        return published
+
+    async def read_tile(self, path: str) -> bytes:
+        """A tile or an entry bundle by its path below the log. Raises InvalidTile where none is published there."""
+        item = parse_path(path)
+        kept = self._tiles.get(item)
+        if kept is not None:
+            self._tiles.move_to_end(item)
+            return kept
+        if not _is_within(item, self._seen_size) and not _is_within(item, (await self.published()).size):
+            raise InvalidTile("no such tile is published yet")
+        found = (await self._store.find_tiles([item])).get(item)
+        if found is None:
+            raise InvalidTile("this tile is not here")
+        return self._keep(item, _cut(item, found))
+
+    async def documents(self) -> list[bytes]:
+        """All signed operations documents. Raises LogEmpty."""
+        return await self._store.list_documents((await self.published()).size)
+
+    async def is_live(self, origin: str, leaf: int) -> bool:
+        """Whether what a leaf said still holds, as far as is known here now.
+
+        Raises UnknownLeaf: this instance does not follow that log, or the leaf is not published.
+        """
+        answer = await self._store.is_answering(origin, leaf, self._clock.now())
+        if answer is None:
+            raise UnknownLeaf(f"nothing is known here of the log {origin}")
+        if not answer:
+            published = await self._store.find_published()
+            if published is not None and published.origin == origin and leaf >= published.size:
+                raise UnknownLeaf(f"the log {origin} has no leaf {leaf} yet")
+        return answer
+
+    async def make_proof(self, leaf: int) -> bytes:
+        """A `.tlog-proof` of what a leaf says. It tells the mapping: for its subject, or with their consent.
+
+        Raises UnknownLeaf, LogEmpty.
+        """
+        published = await self.published()
+        statement = await self._store.find_statement(leaf) if leaf < published.size else None
+        if statement is None:
+            raise UnknownLeaf(f"leaf {leaf} says nothing, or it was withdrawn and is erased")
+        tiles = await self._find_tiles(inclusion_tiles(leaf, published.size))
+        hashes = TileHashes.fetched(published.size, tiles).prove_inclusion(leaf)
+        return bytes(make_mapping_proof(leaf, hashes, parse_note(published.note), *statement))
+
+    async def create_proof_link(self, leaf: int) -> str:
+        """A token with which the proof of a leaf can be fetched once, within an hour."""
+        token = secrets.token_urlsafe(24)
+        now = self._clock.now()
+        await self._store.add_proof_link(_hash(token), leaf, now + PROOF_LINK_LIFE, now)
+        return token
+
+    async def redeem_proof_link(self, leaf: int, token: str) -> bytes:
+        """The proof, for who has the token. Raises UnknownLeaf, also where the token is wrong, used or too old."""
+        if not await self._store.take_proof_link(_hash(token), leaf, self._clock.now()):
+            raise UnknownLeaf("this link was used, has run out, or never was")
+        return await self.make_proof(leaf)
+
+    async def _find_tiles(self, needed: list[Tile]) -> dict[Tile, bytes]:
+        """Published tiles, most of which all proofs share."""
+        missing = [tile for tile in needed if tile not in self._tiles]
+        found = await self._store.find_tiles(missing) if missing else {}
+        fresh = {tile: _cut(tile, found[tile]) for tile in missing}
+        tiles = {tile: fresh[tile] if tile in fresh else self._tiles[tile] for tile in needed}
+        for tile, data in fresh.items():
+            self._keep(tile, data)
+        return tiles
+
+    def _keep(self, item: Tile | Bundle, data: bytes) -> bytes:
+        self._tiles[item] = data
+        if len(self._tiles) > MAX_CACHED_TILES:
+            self._tiles.popitem(last=False)
+        return data
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+
+
+def _is_within(item: Tile | Bundle, size: int) -> bool:
+    level = item.level if isinstance(item, Tile) else 0
+    return item.index * TILE_WIDTH + item.width <= count_hashes(size, level)
+
+
+def _cut(item: Tile | Bundle, data: bytes) -> bytes:
+    """What is kept may have grown meanwhile: the first hashes or entries of it are what was asked for."""
+    return data[: item.byte_count if isinstance(item, Tile) else item.width * STRIDE_BYTES]

@@ -1,0 +1,237 @@
+"""The single writer of our own log, in three steps (the order of Sunlight, with one database for all).
+
+1. *Stage*: entries, tiles, salts, bodies and the new tree go into the database in one transaction; each mapping
+   gets its leaf. Nobody can see any of it.
+2. *Sign*: the mark beside the keys goes up to the staged tree, then the checkpoint is signed and put in the place
+   of the last one by compare-and-swap. What is signed was durable before, and has grown out of what the mark
+   remembers: a crash in between, a second process or a second database can only sign the same tree again.
+3. *Publish*: readers see the checkpoint, its mappings answer, and what it revokes is erased, in one transaction.
+
+Each step finishes what an earlier run of it began, so that recovery is the same function.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from directory.clock import Clock
+from directory.mappings import Mapping
+from directory.secret_files import MissingKeys
+from directory.store.database import Connection
+from federation.errors import InvalidStatement, LogRefused, LogWaits
+from federation.ingest import ingest_own_leaves
+from federation.keys.instance import InstanceKeys, KeyFolder
+from federation.keys.operations import Operations
+from federation.own_log.batch import Batch, LogEdge, Pending, compose_batch
+from federation.own_log.genesis import make_genesis
+from federation.own_log.high_water import SignedMark, check_size
+from federation.own_log.preconditions import (
+    RECOVER,
+    check_clock,
+    check_mark,
+    check_signed,
+    load_documents,
+    load_edge,
+    load_state,
+)
+from federation.protocol.log_state import LogState, read_own_checkpoint
+from federation.protocol.statement import Statement, encode_statement
+from federation.store import log_rows, own_mappings
+from federation.tlog.checkpoint import Checkpoint, sign_checkpoint
+from federation.tlog.keys import PrivateKey
+from federation.tlog.merkle import EMPTY_ROOT
+
+MAX_BATCH: Final = 10_000
+"""Mappings, and as many revokes, in a batch: bounds its memory to some 50 MB and its time to about a second."""
+
+log = structlog.get_logger(__name__)
+
+
+class Sequencer:
+    """Appends what is pending to the log `origin`. Give it one connection at a time.
+
+    It needs no lock for safety: the state's row, the staged tree and the mark beside the keys already keep two of
+    them from signing different things. Leadership only spares them the waiting.
+    """
+
+    def __init__(self, keys: KeyFolder, origin: str, clock: Clock, *, max_batch: int = MAX_BATCH) -> None:
+        self._key_folder = keys
+        self._mark = SignedMark(keys.path)
+        self.origin = origin
+        self._clock = clock
+        self.max_batch = max_batch
+        self._edge: LogEdge | None = None
+
+    async def check(self, connection: Connection) -> None:
+        """Looks at everything that must hold. Raises LogRefused, MissingKeys, UnsafeKeys."""
+        keys = self._key_folder.read()
+        if keys.origin != self.origin:
+            raise LogRefused(f"the keys are those of {keys.origin}, and this instance is {self.origin}")
+        self._edge = None
+        async with connection.transaction():
+            state = await load_state(connection, self.origin, lock=True)
+            if state is None:
+                check_size(self._mark.read(), self.origin, 0)
+                return
+            await check_mark(connection, self._mark.read(), state)
+            check_clock(state, self._clock.now())
+            _ = state.is_signed
+            check_signed(state, await load_documents(connection), keys)
+            self._edge = await load_edge(connection, state)
+
+    async def run_once(self, connection: Connection) -> int:
+        """Finishes what was begun, then brings one batch all the way; returns how many entries it has.
+
+        Durable, signed and published once it returns. Raises LogRefused, LogWaits, MissingKeys, UnsafeKeys, and
+        what the database raises: then it can simply be called again.
+        """
+        await self._finish(connection)
+        if not await log_rows.has_work(connection, self.origin, self._clock.now()):
+            return 0
+        count = await self._stage(connection)
+        if count:
+            await self._finish(connection)
+        return count
+
+    async def _finish(self, connection: Connection) -> None:
+        state = await load_state(connection, self.origin)
+        if state is None:
+            return
+        if not state.is_signed:
+            await self._sign(connection, await self._with_recovery(connection, state))
+        elif state.is_published:
+            return
+        await self._publish(connection)
+
+    async def _with_recovery(self, connection: Connection, state: LogState) -> LogState:
+        """A key that is lost before it has signed what is staged is replaced by a document on top of that: the
+        tree only grows, and the new key signs all of it."""
+        documents = await load_documents(connection)
+        if not any(leaf is None and document.recovered_by for document, leaf in documents):
+            return state
+        await self._stage(connection, on_top=True)
+        return await load_state(connection, self.origin) or state
+
+    async def _stage(self, connection: Connection, *, on_top: bool = False) -> int:
+        now = self._clock.now()
+        async with connection.transaction():
+            state = await self._begun_state(connection, now)
+            if not state.is_signed and not on_top:
+                return 0  # another process has staged; it, or our next run, goes on from there
+            check_clock(state, now)
+            await check_mark(connection, self._mark.read(), state)
+            pending = await self._gather(connection, now)
+            if not pending:
+                return 0
+            batch = compose_batch(await self._current_edge(connection, state), pending)
+            await _write(connection, state, batch, now)
+        self._edge = batch.edge
+        return len(pending)
+
+    async def _begun_state(self, connection: Connection, now: datetime) -> LogState:
+        """The state, locked. A log begins with its first operations document."""
+        state = await load_state(connection, self.origin, lock=True)
+        if state is not None:
+            return state
+        empty = Checkpoint(self.origin, 0, EMPTY_ROOT)
+        check_size(self._mark.read(), self.origin, 0)
+        await log_rows.insert_state(connection, empty, now)
+        note = make_genesis(self._key_folder.read(), now)
+        await log_rows.insert_operations(connection, 0, bytes(note))
+        begun = await load_state(connection, self.origin, lock=True)
+        if begun is None:
+            raise LogRefused("the log could not be begun")
+        return begun
+
+    async def _gather(self, connection: Connection, now: datetime) -> Pending:
+        documents = [document for document, leaf in await load_documents(connection) if leaf is None]
+        mappings = await own_mappings.fetch_pending(connection, self.origin, now, self.max_batch)
+        bodies, unsayable = _encode_bodies(mappings)
+        if unsayable:
+            log.error("mappings cannot be said by the log and were hidden", rows=unsayable)
+            await own_mappings.hide(connection, unsayable)
+        revokes = await log_rows.fetch_revocable(connection, self.origin, now, self.max_batch)
+        return Pending(documents, bodies, revokes)
+
+    async def _current_edge(self, connection: Connection, state: LogState) -> LogEdge:
+        edge = self._edge
+        if edge is None or edge.size != state.staged.size or edge.tree.root() != state.staged.root:
+            edge = await load_edge(connection, state)
+        return edge
+
+    async def _sign(self, connection: Connection, state: LogState) -> None:
+        keys = self._key_folder.read()
+        signers = await self._signers(connection, state, keys)
+        mark = self._mark.read()
+        try:
+            await check_mark(connection, mark, state)
+        except LogRefused as error:
+            if await load_state(connection, self.origin) != state:
+                raise LogWaits("another process has gone on meanwhile") from error
+            raise
+        self._mark.swap(mark, state.staged)
+        note = bytes(sign_checkpoint(state.staged, signers))
+        if await log_rows.swap_signed(connection, state.signed, state.staged, note):
+            return
+        now = await load_state(connection, self.origin)
+        if now is None or now.signed is None or now.signed_size < state.staged.size:
+            raise LogWaits("the state of the log changed while it was signed")
+
+    async def _signers(self, connection: Connection, state: LogState, keys: InstanceKeys) -> list[PrivateKey]:
+        """The keys of the document in force, and of the one before it where this checkpoint brings the new one."""
+        documents = [each for each in await load_documents(connection) if each[1] is not None]
+        if not documents:
+            raise LogRefused("the log has no operations document")
+        signers = keys.require(documents[-1][0].checkpoint_keys)
+        leaf = documents[-1][1]
+        if len(documents) > 1 and leaf is not None and leaf >= state.signed_size:
+            signers += _keys_that_go(documents[-2][0], documents[-1][0], keys)
+        return signers
+
+    async def _publish(self, connection: Connection) -> None:
+        async with connection.transaction():
+            state = await load_state(connection, self.origin, lock=True)
+            if state is None or state.signed is None:
+                return
+            size = read_own_checkpoint(state.signed).size
+            if state.published != state.signed:
+                await log_rows.update_published(connection, state.signed, size)
+            done = await ingest_own_leaves(connection, self.origin, state.ingested_size, size)
+            if done != state.ingested_size:
+                await log_rows.update_ingested(connection, done)
+
+
+def _encode_bodies(mappings: Sequence[tuple[int, Mapping]]) -> tuple[list[tuple[int, bytes]], list[int]]:
+    bodies: list[tuple[int, bytes]] = []
+    unsayable: list[int] = []
+    for number, mapping in mappings:
+        try:
+            bodies.append((number, encode_statement(Statement.of(mapping))))
+        except InvalidStatement:
+            unsayable.append(number)
+    return bodies, unsayable
+
+
+def _keys_that_go(before: Operations, after: Operations, keys: InstanceKeys) -> list[PrivateKey]:
+    """A switch is signed by both keys; after a recovery the former one is lost or in other hands."""
+    if after.recovered_by is not None:
+        return []
+    going = [vkey for vkey in before.checkpoint_keys if vkey not in after.checkpoint_keys]
+    try:
+        return keys.require(going)
+    except MissingKeys as error:
+        raise LogRefused(f"the key that goes must sign once more: {error}", mend=RECOVER) from error
+
+
+async def _write(connection: Connection, state: LogState, batch: Batch, now: datetime) -> None:
+    tree = batch.edge.tree
+    staged = Checkpoint(state.origin, tree.size, tree.root())
+    await log_rows.update_staged(connection, state.staged, staged, now)
+    await log_rows.upsert_tiles(connection, batch.tiles)
+    await log_rows.copy_statements(connection, batch.statements)
+    await own_mappings.set_leaves(connection, batch.mappings)
+    await log_rows.set_revoked(connection, batch.revokes)
+    for number, leaf in batch.operations:
+        await log_rows.set_operations_leaf(connection, number, leaf)

@@ -1,0 +1,117 @@
+"""Runs the sequencer for as long as this process leads: one batch a second, when there is something to say."""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+import asyncpg
+import structlog
+
+from directory.errors import DirectoryUnavailable
+from directory.secret_files import MissingKeys, UnsafeKeys
+from directory.store.database import Connection, Database
+from federation.errors import LogRefused, LogWaits
+from federation.own_log.preconditions import RECOVER
+from federation.own_log.sequencer import Sequencer
+
+LEADER_LOCK: Final = 0x70617373_65726502
+"""`pass` `ere` 02: held for as long as the connection of the leader."""
+BATCH_EVERY_S: Final = 1.0
+STAND_BY_S: Final = 2.0
+DOUBT_S: Final = 60.0
+DATABASE_TROUBLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+log = structlog.get_logger(__name__)
+
+
+async def give_up_leading(connection: Connection) -> None:
+    """Leaves the lock to others, and if need be the connection with it: a pool would keep both."""
+    try:
+        if not connection.is_closed():
+            await connection.execute("SELECT pg_advisory_unlock($1)", LEADER_LOCK)
+    except DATABASE_TROUBLE:
+        with suppress(asyncpg.InterfaceError):  # the pool may have noticed, and taken it back
+            connection.terminate()
+
+
+class SequencerTask:
+    """`run` until `stop`. Any number of processes may: one leads, the others stand by."""
+
+    def __init__(self, database: Database, sequencer: Sequencer) -> None:
+        self._database = database
+        self._sequencer = sequencer
+        self._stopping = asyncio.Event()
+        self.is_leading = False
+        self.doubt: str | None = None
+        """Why nothing is signed, in a sentence for the operator."""
+        self.waits_for: str | None = None
+        """What keeps it from going on and will pass, in a sentence for the operator."""
+
+    def stop(self) -> None:
+        """The batch under way is finished first."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Never raises for what can pass: a database that is gone, a full disk, a log in doubt."""
+        while not self._stopping.is_set():
+            await self._wait(await self._try())
+
+    async def _try(self) -> float:
+        """Leads for as long as it can; returns how long to pause after that."""
+        try:
+            async with self._database.connection() as connection:
+                await self._lead(connection)
+        except LogRefused as error:
+            self._tell_doubt(str(error), error.mend)
+            return DOUBT_S
+        except (MissingKeys, UnsafeKeys) as error:
+            self._tell_doubt(str(error), RECOVER if isinstance(error, MissingKeys) else "")
+            return DOUBT_S
+        except (LogWaits, DirectoryUnavailable, *DATABASE_TROUBLE) as error:
+            self._tell_waiting(str(error))
+        except Exception:
+            # One fault must not end the log for good.
+            log.exception("the log pauses after a fault")
+            return DOUBT_S
+        finally:
+            self.is_leading = False
+        return STAND_BY_S
+
+    def _tell_doubt(self, reason: str, mend: str) -> None:
+        if reason != self.doubt:
+            log.error(
+                "nothing is signed until this is mended; `passerelle doctor` tells more",
+                reason=reason,
+                mend=mend,
+            )
+        self.doubt = reason
+
+    def _tell_waiting(self, reason: str) -> None:
+        if reason != self.waits_for:
+            log.warning("the log waits, and goes on by itself", reason=reason)
+        self.waits_for = reason
+
+    def _tell_well(self) -> None:
+        if self.waits_for:
+            log.info("the log goes on")
+        self.waits_for = None
+
+    async def _lead(self, connection: Connection) -> None:
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
+            return
+        try:
+            await self._sequencer.check(connection)
+            self.is_leading, self.doubt = True, None
+            while not self._stopping.is_set():
+                count = await self._sequencer.run_once(connection)
+                self._tell_well()
+                if count < self._sequencer.max_batch:
+                    await self._wait(BATCH_EVERY_S)
+        finally:
+            await give_up_leading(connection)
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return

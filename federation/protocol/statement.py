@@ -1,0 +1,250 @@
+"""What a mapping's leaf commits to: a body in canonical JSON, and the salt that hides it.
+
+A body without its leaf says nothing, and a leaf without salt and body tells nothing: whoever
+erases both has erased the mapping, though the log keeps every byte.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from directory.errors import InvalidIdentifier
+from directory.identifiers import Acct, ActorUri, AtHandle, Did, TargetHandle, TargetId, XHandle, XId
+from directory.mappings import Evidence, EvidenceKind, Mapping, Network, Strength
+from federation.errors import InvalidStatement
+from federation.protocol import canonical
+
+MAX_BODY_BYTES: Final = 4_000
+SALT_BYTES: Final = 32
+MAX_VALIDITY: Final = timedelta(days=180)
+MAX_EVIDENCE: Final = 8
+MAX_REF_CHARS: Final = 500
+MAX_TIME_S: Final = 253_402_300_799
+"""The last second of the year 9999."""
+LOGGED_EVIDENCE: Final = frozenset(EvidenceKind) - {EvidenceKind.IMPORT}
+
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_COMMITMENT_PREFIX: Final = b"passerelle/mapping/v1\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One mapping as a log says it. Times are in UTC and whole seconds.
+
+    `x_id` is there exactly when the strength is BOUND: nobody else has proven an id.
+    """
+
+    x_id: XId | None
+    x_handle: XHandle
+    network: Network
+    target_id: TargetId
+    target_handle: TargetHandle
+    strength: Strength
+    evidence: tuple[Evidence, ...]
+    issued: datetime
+    expires: datetime
+
+    def __post_init__(self) -> None:
+        fault = _find_fault(self)
+        if fault:
+            raise InvalidStatement(f"this mapping cannot be said: {fault}")
+
+    @classmethod
+    def of(cls, mapping: Mapping) -> "Statement":
+        """What a log says of a mapping; fractions of a second are dropped. Raises InvalidStatement."""
+        return cls(
+            mapping.x_id,
+            mapping.x_handle,
+            mapping.network,
+            mapping.target_id,
+            mapping.target_handle,
+            mapping.strength,
+            tuple(Evidence(item.kind, _whole(item.at), item.ref) for item in mapping.evidence),
+            _whole(mapping.issued),
+            _whole(mapping.expires),
+        )
+
+    def to_mapping(self, origin: str, leaf: int) -> Mapping:
+        """The mapping that leaf `leaf` of the log `origin` says."""
+        return Mapping(
+            self.x_id,
+            self.x_handle,
+            self.network,
+            self.target_id,
+            self.target_handle,
+            self.strength,
+            self.evidence,
+            origin,
+            leaf,
+            self.issued,
+            self.expires,
+        )
+
+
+def _whole(time: datetime) -> datetime:
+    if time.tzinfo is None:
+        raise InvalidStatement("this mapping cannot be said: a time has no zone")
+    return time.astimezone(UTC).replace(microsecond=0)
+
+
+def _is_whole(time: datetime) -> bool:
+    return time.tzinfo is UTC and time.microsecond == 0 and time >= _EPOCH
+
+
+def _find_fault(statement: Statement) -> str | None:
+    times = (statement.issued, statement.expires, *(item.at for item in statement.evidence))
+    if not all(map(_is_whole, times)):
+        return "a time is not in UTC and whole seconds since 1970"
+    if statement.strength not in _LABELS:
+        return f"strength {statement.strength.label} never enters a log"
+    if (statement.x_id is not None) != (statement.strength is Strength.BOUND):
+        return "an X id is told when it is proven, and only then"
+    if (type(statement.target_id), type(statement.target_handle)) != _ACCOUNT_TYPES[statement.network]:
+        return f"the account is not one of {statement.network}"
+    if not timedelta(0) < statement.expires - statement.issued <= MAX_VALIDITY:
+        return f"it holds for more than {MAX_VALIDITY.days} days, or for none"
+    return _find_evidence_fault(statement.evidence)
+
+
+def _find_evidence_fault(evidence: tuple[Evidence, ...]) -> str | None:
+    if not 1 <= len(evidence) <= MAX_EVIDENCE:
+        return f"there is no evidence, or more than {MAX_EVIDENCE} pieces"
+    if any(item.kind not in LOGGED_EVIDENCE for item in evidence):
+        return "an import is no evidence"
+    if any(item.ref is not None and not 1 <= len(item.ref) <= MAX_REF_CHARS for item in evidence):
+        return f"a reference is empty, or longer than {MAX_REF_CHARS} characters"
+    return None
+
+
+_ACCOUNT_TYPES: Final[dict[Network, tuple[type, type]]] = {
+    Network.BLUESKY: (Did, AtHandle),
+    Network.MASTODON: (ActorUri, Acct),
+}
+
+_ACCOUNT_PARSERS: Final[dict[Network, tuple[Callable[[str], TargetId], Callable[[str], TargetHandle]]]] = {
+    Network.BLUESKY: (Did.parse, AtHandle.parse),
+    Network.MASTODON: (ActorUri.parse, Acct.parse),
+}
+_LABELS: Final[dict[Strength, Literal["linked", "handle", "bound"]]] = {
+    Strength.LINKED: "linked",
+    Strength.HANDLE: "handle",
+    Strength.BOUND: "bound",
+}
+_STRENGTHS: Final = {label: strength for strength, label in _LABELS.items()}
+
+
+class _XWire(canonical.Wire, frozen=True):
+    handle: str
+    id: str | None = None
+
+
+class _ToWire(canonical.Wire, frozen=True):
+    handle: str
+    id: str
+    network: Network
+
+
+_Time = Annotated[int, msgspec.Meta(ge=0, le=MAX_TIME_S)]
+
+
+class _EvidenceWire(canonical.Wire, frozen=True):
+    at: _Time
+    kind: EvidenceKind
+    ref: str | None = None
+
+
+class _BodyWire(canonical.Wire, frozen=True):
+    evidence: list[_EvidenceWire]
+    expires: _Time
+    issued: _Time
+    strength: Literal["linked", "handle", "bound"]
+    to: _ToWire
+    v: Literal[1]
+    x: _XWire
+
+
+_decoder: Final = msgspec.json.Decoder(_BodyWire)
+
+
+def encode_statement(statement: Statement) -> bytes:
+    """The body, at most 4,000 bytes. Raises InvalidStatement when the mapping cannot be said in one."""
+    try:
+        body = canonical.encode(_to_wire(statement))
+    except ValueError as e:
+        raise InvalidStatement(f"this mapping cannot be said: {e}") from None
+    if len(body) > MAX_BODY_BYTES:
+        raise InvalidStatement(f"this mapping needs more than {MAX_BODY_BYTES} bytes")
+    return body
+
+
+def parse_statement(body: bytes) -> Statement:
+    """Reads a body, which must be canonical. Raises InvalidStatement.
+
+    Check the commitment first, over the bytes as they were served: a body that is refused here
+    may still be what its leaf commits to; it then says nothing, as an unknown entry does.
+    """
+    try:
+        wire = canonical.decode(body, _decoder, MAX_BODY_BYTES)
+        return _from_wire(wire)
+    except (ValueError, InvalidIdentifier) as e:
+        raise InvalidStatement(f"not the body of a mapping: {e}") from None
+
+
+def make_salt() -> bytes:
+    """32 random bytes, new for each leaf."""
+    return secrets.token_bytes(SALT_BYTES)
+
+
+def commitment(salt: bytes, body: bytes) -> bytes:
+    """What a leaf says of a body: SHA-256 over a fixed prefix, the salt (32 bytes), and the bytes as served.
+
+    Raises InvalidStatement when the salt is not 32 bytes long: the hash would not be binding.
+    """
+    if len(salt) != SALT_BYTES:
+        raise InvalidStatement(f"a salt is {SALT_BYTES} bytes long, not {len(salt)}")
+    return sha256(_COMMITMENT_PREFIX + salt + body).digest()
+
+
+def _to_wire(statement: Statement) -> _BodyWire:
+    return _BodyWire(
+        evidence=[_EvidenceWire(_to_seconds(item.at), item.kind, item.ref) for item in statement.evidence],
+        expires=_to_seconds(statement.expires),
+        issued=_to_seconds(statement.issued),
+        strength=_LABELS[statement.strength],
+        to=_ToWire(str(statement.target_handle), str(statement.target_id), statement.network),
+        v=1,
+        x=_XWire(str(statement.x_handle), None if statement.x_id is None else str(statement.x_id)),
+    )
+
+
+def _from_wire(wire: _BodyWire) -> Statement:
+    parse_id, parse_handle = _ACCOUNT_PARSERS[wire.to.network]
+    statement = Statement(
+        None if wire.x.id is None else XId.parse(wire.x.id),
+        XHandle.parse(wire.x.handle),
+        wire.to.network,
+        parse_id(wire.to.id),
+        parse_handle(wire.to.handle),
+        _STRENGTHS[wire.strength],
+        tuple(Evidence(item.kind, _from_seconds(item.at), item.ref) for item in wire.evidence),
+        _from_seconds(wire.issued),
+        _from_seconds(wire.expires),
+    )
+    # An identifier may be read in several spellings; only the one that it is written in is canonical.
+    spelled = (str(statement.x_handle), str(statement.target_id), str(statement.target_handle))
+    if spelled != (wire.x.handle, wire.to.id, wire.to.handle):
+        raise ValueError("an identifier is not in its canonical form")
+    return statement
+
+
+def _to_seconds(time: datetime) -> int:
+    return int(time.timestamp())
+
+
+def _from_seconds(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
