@@ -1,15 +1,14 @@
-"""Our own signed log: its state, its tiles, what its leaves say, and its operations documents."""
+"""The first schema of the federation: our own signed log, and its daily check."""
 
 from piccolo.apps.migrations.auto.migration_manager import MigrationManager
 
 from migrations.sql import forward
 
-ID = "2026-11-22T15:00:00:000001"
+ID = "2026-11-28T12:00:00:000001"
 VERSION = "1.38.0"
-DESCRIPTION = "the signed log"
+DESCRIPTION = "the first schema"
 
 # EXTERNAL: hashes do not compress, and trying takes longer than writing them; a part of a tile can be read alone.
-# 2 is MappingState.WITHDRAWN: what the log has still to revoke.
 STATEMENTS = [
     """CREATE TABLE log_state (
         id smallint PRIMARY KEY CHECK (id = 1),
@@ -49,6 +48,13 @@ STATEMENTS = [
     )""",
     "CREATE INDEX proof_link_expires ON proof_link (expires)",
     "CREATE INDEX mapping_withdrawn ON mapping (origin, leaf) WHERE state = 2 AND leaf IS NOT NULL",
+    """CREATE TABLE daily_check (
+        id smallint PRIMARY KEY CHECK (id = 1),
+        made_at timestamptz NOT NULL,
+        leaves bigint NOT NULL,
+        faults integer NOT NULL,
+        first_fault text NOT NULL
+    )""",
 ]
 
 

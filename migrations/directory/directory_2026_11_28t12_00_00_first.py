@@ -1,0 +1,235 @@
+"""The first schema of the directory: mappings, members, proofs, consents, publications."""
+
+from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+
+from migrations.sql import forward
+
+ID = "2026-11-28T12:00:00:000001"
+VERSION = "1.38.0"
+DESCRIPTION = "the first schema"
+
+# COLLATE "C": the keys are compared byte by byte, which is faster and the same everywhere.
+# The numbers are those of the enums in `directory`: only an active mapping answers (1), so only it is in the
+# indexes of lookups; 0 is a pending mapping, an open challenge and a waiting check; list 1 is who is followed.
+# What belongs to a member goes with the member. A token does not: its account cannot go before the token was
+# handed to `revocation`, so that none is forgotten while a network still honours it. RESTRICT around
+# `publication`: no member and no account goes before what they publish was withdrawn, and no mapping is deleted
+# while somebody still means to publish it.
+STATEMENTS = [
+    """CREATE TABLE origin (
+        id serial PRIMARY KEY,
+        name text NOT NULL UNIQUE,
+        is_demo boolean NOT NULL DEFAULT false
+    )""",
+    """CREATE TABLE mapping (
+        id bigserial PRIMARY KEY,
+        x_id bigint,
+        x_handle varchar(15) NOT NULL,
+        x_handle_key varchar(15) COLLATE "C" NOT NULL,
+        network smallint NOT NULL,
+        target_id text COLLATE "C" NOT NULL,
+        target_handle text NOT NULL,
+        target_handle_key text COLLATE "C" NOT NULL,
+        strength smallint NOT NULL,
+        state smallint NOT NULL,
+        origin integer NOT NULL REFERENCES origin (id) ON DELETE RESTRICT ON UPDATE RESTRICT,
+        leaf bigint,
+        issued timestamptz NOT NULL,
+        expires timestamptz NOT NULL,
+        evidence json NOT NULL
+    )""",
+    "CREATE INDEX mapping_x_id ON mapping (x_id) WHERE state = 1 AND x_id IS NOT NULL",
+    "CREATE INDEX mapping_x_handle ON mapping (x_handle_key) WHERE state = 1",
+    "CREATE INDEX mapping_x_handle_without_id ON mapping (x_handle_key) WHERE state = 1 AND x_id IS NULL",
+    "CREATE INDEX mapping_target_id ON mapping (target_id) WHERE state = 1",
+    "CREATE INDEX mapping_target_handle ON mapping (target_handle_key) WHERE state = 1",
+    "CREATE UNIQUE INDEX mapping_origin_leaf ON mapping (origin, leaf) WHERE leaf IS NOT NULL",
+    """CREATE TABLE member (
+        id uuid PRIMARY KEY,
+        created timestamptz NOT NULL
+    )""",
+    """CREATE TABLE linked_account (
+        id uuid PRIMARY KEY,
+        member uuid NOT NULL REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT,
+        network smallint NOT NULL,
+        account_id text COLLATE "C" NOT NULL,
+        handle text NOT NULL,
+        handle_key text COLLATE "C" NOT NULL,
+        evidence json NOT NULL,
+        linked_at timestamptz NOT NULL,
+        proven_at timestamptz NOT NULL,
+        checked_at timestamptz NOT NULL,
+        recheck_at timestamptz,
+        recheck_attempts smallint NOT NULL DEFAULT 0,
+        health smallint NOT NULL DEFAULT 0,
+        health_since timestamptz,
+        on_page boolean NOT NULL DEFAULT false
+    )""",
+    "CREATE UNIQUE INDEX linked_account_identity ON linked_account (network, account_id)",
+    "CREATE INDEX linked_account_handle ON linked_account (handle_key)",
+    "CREATE INDEX linked_account_member ON linked_account (member)",
+    "CREATE INDEX linked_account_recheck ON linked_account (recheck_at) WHERE recheck_at IS NOT NULL",
+    """CREATE TABLE contested_claim (
+        id uuid PRIMARY KEY,
+        member uuid NOT NULL REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT,
+        holder uuid REFERENCES linked_account (id) ON DELETE SET NULL ON UPDATE RESTRICT,
+        account_id text COLLATE "C" NOT NULL,
+        handle text NOT NULL,
+        evidence json NOT NULL,
+        claimed_at timestamptz NOT NULL,
+        settled_at timestamptz,
+        is_upheld boolean
+    )""",
+    "CREATE UNIQUE INDEX contested_claim_open ON contested_claim (member, holder) WHERE settled_at IS NULL",
+    "CREATE INDEX contested_claim_member ON contested_claim (member)",
+    "CREATE INDEX contested_claim_holder ON contested_claim (holder)",
+    """CREATE TABLE member_session (
+        id uuid PRIMARY KEY,
+        member uuid NOT NULL REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT,
+        token_hash bytea NOT NULL UNIQUE,
+        label text NOT NULL,
+        created timestamptz NOT NULL,
+        used_at timestamptz NOT NULL
+    )""",
+    "CREATE INDEX member_session_member ON member_session (member)",
+    "CREATE INDEX member_session_used ON member_session (used_at)",
+    """CREATE TABLE sign_in (
+        id uuid PRIMARY KEY,
+        state_hash bytea NOT NULL UNIQUE,
+        browser_hash bytea NOT NULL,
+        purpose smallint NOT NULL,
+        network smallint NOT NULL,
+        member uuid REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT,
+        sealed bytea NOT NULL,
+        expires timestamptz NOT NULL
+    )""",
+    "CREATE INDEX sign_in_browser ON sign_in (browser_hash)",
+    "CREATE INDEX sign_in_member ON sign_in (member)",
+    "CREATE INDEX sign_in_expires ON sign_in (expires)",
+    """CREATE TABLE token (
+        id uuid PRIMARY KEY,
+        account uuid NOT NULL REFERENCES linked_account (id) ON DELETE RESTRICT ON UPDATE RESTRICT,
+        purpose smallint NOT NULL,
+        issuer text NOT NULL,
+        scopes text NOT NULL,
+        sealed bytea NOT NULL,
+        granted_at timestamptz NOT NULL,
+        refreshed_at timestamptz NOT NULL,
+        access_expires timestamptz
+    )""",
+    "CREATE UNIQUE INDEX token_account_purpose ON token (account, purpose)",
+    """CREATE TABLE revocation (
+        id uuid PRIMARY KEY,
+        network smallint NOT NULL,
+        issuer text NOT NULL,
+        sealed bytea NOT NULL,
+        asked_at timestamptz NOT NULL,
+        attempts smallint NOT NULL DEFAULT 0,
+        next_at timestamptz NOT NULL
+    )""",
+    "CREATE INDEX revocation_next ON revocation (next_at)",
+    """CREATE TABLE mastodon_app (
+        id uuid PRIMARY KEY,
+        host text COLLATE "C" NOT NULL,
+        scope text NOT NULL,
+        redirect_uri text NOT NULL,
+        client_id text NOT NULL,
+        sealed bytea NOT NULL,
+        checked_at timestamptz NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX mastodon_app_host ON mastodon_app (host, scope, redirect_uri)",
+    """CREATE TABLE challenge (
+        id uuid PRIMARY KEY,
+        member uuid NOT NULL REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT,
+        nonce_hash bytea NOT NULL UNIQUE,
+        sealed bytea NOT NULL,
+        instance text NOT NULL,
+        language text NOT NULL,
+        targets text[] NOT NULL,
+        target_handles text[] NOT NULL,
+        state smallint NOT NULL,
+        created timestamptz NOT NULL,
+        expires timestamptz NOT NULL,
+        closed_at timestamptz
+    )""",
+    "CREATE UNIQUE INDEX challenge_open ON challenge (member) WHERE state = 0",
+    "CREATE INDEX challenge_member ON challenge (member)",
+    "CREATE INDEX challenge_expires ON challenge (expires) WHERE state <> 1",
+    """CREATE TABLE proof_check (
+        id uuid PRIMARY KEY,
+        challenge uuid NOT NULL REFERENCES challenge (id) ON DELETE CASCADE ON UPDATE RESTRICT,
+        member uuid NOT NULL REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT,
+        post_id bigint NOT NULL,
+        state smallint NOT NULL,
+        attempts smallint NOT NULL DEFAULT 0,
+        created timestamptz NOT NULL,
+        next_at timestamptz NOT NULL,
+        finished_at timestamptz,
+        reason text
+    )""",
+    "CREATE UNIQUE INDEX proof_check_waiting ON proof_check (challenge) WHERE state = 0",
+    "CREATE INDEX proof_check_next ON proof_check (next_at) WHERE state = 0",
+    "CREATE INDEX proof_check_challenge ON proof_check (challenge)",
+    "CREATE INDEX proof_check_member ON proof_check (member)",
+    """CREATE TABLE consent (
+        id bigserial PRIMARY KEY,
+        member uuid NOT NULL REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT,
+        kind smallint NOT NULL,
+        version smallint NOT NULL,
+        given_at timestamptz NOT NULL,
+        expires timestamptz,
+        ended_at timestamptz,
+        ended_by smallint
+    )""",
+    "CREATE UNIQUE INDEX consent_current ON consent (member, kind) WHERE ended_at IS NULL",
+    "CREATE INDEX consent_member ON consent (member)",
+    "CREATE INDEX consent_expires ON consent (expires) WHERE ended_at IS NULL AND expires IS NOT NULL",
+    """CREATE TABLE publication (
+        id uuid PRIMARY KEY,
+        member uuid NOT NULL REFERENCES member (id) ON DELETE RESTRICT ON UPDATE RESTRICT,
+        x_account uuid NOT NULL REFERENCES linked_account (id) ON DELETE RESTRICT ON UPDATE RESTRICT,
+        target_account uuid NOT NULL REFERENCES linked_account (id) ON DELETE RESTRICT ON UPDATE RESTRICT,
+        network smallint NOT NULL,
+        mapping bigint NOT NULL UNIQUE REFERENCES mapping (id) ON DELETE RESTRICT ON UPDATE RESTRICT,
+        replaces bigint UNIQUE REFERENCES mapping (id) ON DELETE RESTRICT ON UPDATE RESTRICT,
+        published_at timestamptz NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX publication_network ON publication (x_account, network)",
+    "CREATE INDEX publication_target ON publication (target_account)",
+    "CREATE INDEX publication_member ON publication (member)",
+    "CREATE INDEX mapping_pending ON mapping (id) WHERE state = 0",
+    """CREATE TABLE follow_list (
+        id uuid PRIMARY KEY,
+        member uuid NOT NULL REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT,
+        kind smallint NOT NULL,
+        x_ids bigint[] NOT NULL,
+        x_handles text[] NOT NULL,
+        kept_at timestamptz NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX follow_list_kind ON follow_list (member, kind)",
+    "CREATE INDEX follow_list_x_ids ON follow_list USING gin (x_ids) WHERE kind = 1",
+    "CREATE INDEX follow_list_x_handles ON follow_list USING gin (x_handles) WHERE kind = 1",
+    """CREATE TABLE member_page (
+        code text PRIMARY KEY,
+        member uuid NOT NULL UNIQUE REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT
+    )""",
+    """CREATE TABLE link_check (
+        id uuid PRIMARY KEY,
+        member uuid NOT NULL REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT,
+        x_handle text NOT NULL,
+        state smallint NOT NULL,
+        attempts smallint NOT NULL DEFAULT 0,
+        created timestamptz NOT NULL,
+        next_at timestamptz NOT NULL,
+        finished_at timestamptz,
+        reason text
+    )""",
+    "CREATE UNIQUE INDEX link_check_waiting ON link_check (member) WHERE state = 0",
+    "CREATE INDEX link_check_next ON link_check (next_at) WHERE state = 0",
+    "CREATE INDEX link_check_member ON link_check (member)",
+    "CREATE INDEX link_check_finished ON link_check (finished_at) WHERE state <> 0",
+]
+
+
+async def forwards() -> MigrationManager:
+    return forward(ID, "directory", DESCRIPTION, STATEMENTS)
