@@ -9,7 +9,6 @@ import msgspec
 
 from directory.identifiers import Acct, ActorUri, AtHandle, Did, TargetHandle, TargetId, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind, Network
-from directory.proofs.schedule import ProofState
 
 MAX_ACCOUNTS: Final = 20
 
@@ -29,6 +28,15 @@ class AccountNetwork(enum.StrEnum):
     def target(self) -> Network | None:
         """The network that a mapping onto such an account names; none for X."""
         return None if self is AccountNetwork.X else Network(self.value)
+
+
+class ProofState(enum.StrEnum):
+    """What a proof that was good once is worth now. Stable codes."""
+
+    HOLDS = "holds"
+    STALE = "stale"
+    IN_DOUBT = "in-doubt"
+    LAPSED = "lapsed"
 
 
 class Member(msgspec.Struct, frozen=True):

@@ -9,16 +9,10 @@ from typing import Final
 
 import msgspec
 
-from directory.accounts import ID_EVIDENCE, AccountNetwork, LinkedAccount
+from directory.accounts import ID_EVIDENCE, AccountNetwork, LinkedAccount, ProofState
 from directory.identifiers import Acct, ActorUri, XHandle
 from directory.mappings import Evidence, EvidenceKind
-from directory.proofs.schedule import (
-    CONFIRM_AFTER,
-    RECHECK_EVERY,
-    RECHECK_SPREAD,
-    ProofHealth,
-    ProofState,
-)
+from directory.proofs.schedule import CONFIRM_AFTER, RECHECK_EVERY, RECHECK_SPREAD, ProofHealth
 
 RECHECK_LEASE: Final = timedelta(minutes=10)
 """How long a worker has for one look; after that another may take it."""

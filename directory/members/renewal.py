@@ -5,10 +5,9 @@ from typing import Final
 
 import msgspec
 
-from directory.accounts import ID_EVIDENCE, AccountNetwork, LinkedAccount, ProvenAccount
+from directory.accounts import ID_EVIDENCE, AccountNetwork, LinkedAccount, ProofState, ProvenAccount
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.publications import VALIDITY
-from directory.proofs.schedule import ProofState
 
 MAX_EVIDENCE: Final = 4
 """Pieces kept an account: two accounts make a mapping, and a mapping holds eight."""

@@ -11,13 +11,13 @@ Later, every 60 days:
 - *lapsed*: the doubt was confirmed. The mapping is withdrawn. The end: only a new proof leads out.
 """
 
-import enum
 import hashlib
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
+from directory.accounts import ProofState
 from directory.identifiers import XHandle
 from directory.mappings import EvidenceKind
 from directory.proofs.reasons import UnreachableReason
@@ -40,15 +40,6 @@ _BINDS_ID: Final = frozenset({EvidenceKind.X_POST_ID, EvidenceKind.X_OAUTH})
 # Of a first check, from one try to the next.
 _WAITS_S: Final = (15, 60, 300, 900, 1_800, 3_600, 7_200, 14_400)
 _JITTER: Final = 0.2
-
-
-class ProofState(enum.StrEnum):
-    """What a proof that was good once is worth now. Stable codes."""
-
-    HOLDS = "holds"
-    STALE = "stale"
-    IN_DOUBT = "in-doubt"
-    LAPSED = "lapsed"
 
 
 class ProofHealth(msgspec.Struct, frozen=True, kw_only=True):

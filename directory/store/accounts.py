@@ -7,11 +7,10 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 
-from directory.accounts import AccountNetwork, LinkedAccount, ProvenAccount
+from directory.accounts import AccountNetwork, LinkedAccount, ProofState, ProvenAccount
 from directory.mappings import Evidence
 from directory.members.errors import MemberGone
 from directory.members.rechecks import next_look_at
-from directory.proofs.schedule import ProofState
 from directory.store.database import Connection
 from directory.store.mappings import encode_evidence
 

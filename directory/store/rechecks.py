@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from directory.accounts import AccountNetwork, LinkedAccount, ProvenAccount
+from directory.accounts import AccountNetwork, LinkedAccount, ProofState, ProvenAccount
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.rechecks import (
     RECHECK_LEASE,
@@ -17,7 +17,6 @@ from directory.members.rechecks import (
     rests_on_link,
 )
 from directory.members.renewal import drop_link, prove_again, see_again
-from directory.proofs.schedule import ProofState
 from directory.store.accounts import (
     ACCOUNT_COLUMNS,
     account_of,

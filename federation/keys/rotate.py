@@ -18,9 +18,9 @@ from federation.keys.chain import (
     sign_operations,
     switch_key,
 )
+from federation.keys.documents import load_documents
 from federation.keys.instance import KeyFolder
 from federation.keys.operations import RECOVERY_SUFFIX, Operations, fingerprint_recovery
-from federation.own_log.preconditions import load_documents
 from federation.store.log_rows import fetch_state, insert_operations, replace_pending_operations
 from federation.tlog.keys import KeyKind, PrivateKey
 

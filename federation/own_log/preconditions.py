@@ -4,8 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from directory.store.database import Connection
-from federation.errors import LogRefused, Malformed, UntrustedNote, UntrustedOperations
-from federation.keys.chain import open_chain
+from federation.errors import LogRefused, Malformed, UntrustedNote
 from federation.keys.instance import InstanceKeys
 from federation.keys.operations import Operations
 from federation.own_log.batch import LogEdge
@@ -13,7 +12,6 @@ from federation.own_log.high_water import RESTORE, check_size
 from federation.protocol.entry import STRIDE_BYTES
 from federation.protocol.log_state import LogState, read_own_checkpoint
 from federation.store.log_rows import (
-    fetch_operation_notes,
     fetch_state,
     fetch_tiles,
     has_leaves,
@@ -103,19 +101,6 @@ async def load_edge(connection: Connection, state: LogState) -> LogEdge:
     if await highest_leaf(connection) >= size:
         raise LogRefused(f"something is kept of leaves beyond the size of the log, {size}")
     return LogEdge(edge, bundle)
-
-
-async def load_documents(connection: Connection) -> list[tuple[Operations, int | None]]:
-    """All operations documents, verified as a chain, with their leaves; pending ones have none. Raises LogRefused."""
-    rows = await fetch_operation_notes(connection)
-    try:
-        if not rows:
-            return []
-        first = Operations.parse(rows[0][0].partition(b"\n\n")[0].decode("ascii", "replace") + "\n")
-        chain = open_chain([note for note, _ in rows], first.log_key)
-    except (Malformed, UntrustedOperations) as error:
-        raise LogRefused(f"the operations documents in the database are not in order: {error}") from error
-    return list(zip(chain, [leaf for _, leaf in rows], strict=True))
 
 
 def check_signed(state: LogState, documents: list[tuple[Operations, int | None]], keys: InstanceKeys) -> None:

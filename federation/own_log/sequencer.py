@@ -22,6 +22,7 @@ from directory.secret_files import MissingKeys
 from directory.store.database import Connection
 from federation.errors import InvalidStatement, LogRefused, LogWaits
 from federation.ingest import ingest_own_leaves
+from federation.keys.documents import load_documents
 from federation.keys.instance import InstanceKeys, KeyFolder
 from federation.keys.operations import Operations
 from federation.own_log.batch import Batch, LogEdge, Pending, compose_batch
@@ -32,7 +33,6 @@ from federation.own_log.preconditions import (
     check_clock,
     check_mark,
     check_signed,
-    load_documents,
     load_edge,
     load_state,
 )

@@ -20,11 +20,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from directory.accounts import LinkedAccount
+from directory.accounts import LinkedAccount, ProofState
 from directory.members.errors import MemberError, UnknownPublication
 from directory.members.publications import Publication, Wish
 from directory.members.rechecks import Doubtful, Held, Lapsed, Outcome
-from directory.proofs.schedule import ProofState
 from directory.queries import Query
 from directory.services.leaving import Leaving
 from directory.services.lookup import Lookup

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from directory.accounts import AccountNetwork, LinkedAccount
+from directory.accounts import AccountNetwork, LinkedAccount, ProofState
 from directory.identifiers import Acct, ActorUri, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind, Strength
 from directory.members.challenges import MAX_CHECKS_PER_DAY, CheckState
@@ -17,7 +17,6 @@ from directory.members.rechecks import Doubtful, Held, Lapsed, Moved, Unlinked, 
 from directory.proofs.link_verdict import LinkReason, LinksSeen
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import Linked, LinkResult, Refuted, Unreachable
-from directory.proofs.schedule import ProofState
 from directory.services.leaving import Leaving
 from directory.services.linking import Linking
 from directory.services.lookup import Lookup

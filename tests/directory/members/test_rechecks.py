@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.accounts import LinkedAccount, ProvenAccount
+from directory.accounts import LinkedAccount, ProofState, ProvenAccount
 from directory.identifiers import Acct, ActorUri, XHandle
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.errors import ProofLapsed
@@ -27,7 +27,7 @@ from directory.members.rechecks import (
 )
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import Refuted, Unreachable
-from directory.proofs.schedule import RECHECK_EVERY, RECHECK_SPREAD, ProofState, after_recheck
+from directory.proofs.schedule import RECHECK_EVERY, RECHECK_SPREAD, after_recheck
 from directory.services.leaving import Leaving
 from directory.services.lookup import Lookup
 from directory.services.membership import Membership

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from directory.accounts import ProofState
 from directory.identifiers import XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.proofs.post_url import XPostId
@@ -17,7 +18,6 @@ from directory.proofs.schedule import (
     RECHECK_SPREAD,
     RECHECKABLE,
     ProofHealth,
-    ProofState,
     after_recheck,
     fresh,
     next_try,

@@ -1,0 +1,20 @@
+"""The operations documents of our own log, as they are kept."""
+
+from directory.store.database import Connection
+from federation.errors import LogRefused, Malformed, UntrustedOperations
+from federation.keys.chain import open_chain
+from federation.keys.operations import Operations
+from federation.store.log_rows import fetch_operation_notes
+
+
+async def load_documents(connection: Connection) -> list[tuple[Operations, int | None]]:
+    """All operations documents, verified as a chain, with their leaves; pending ones have none. Raises LogRefused."""
+    rows = await fetch_operation_notes(connection)
+    try:
+        if not rows:
+            return []
+        first = Operations.parse(rows[0][0].partition(b"\n\n")[0].decode("ascii", "replace") + "\n")
+        chain = open_chain([note for note, _ in rows], first.log_key)
+    except (Malformed, UntrustedOperations) as error:
+        raise LogRefused(f"the operations documents in the database are not in order: {error}") from error
+    return list(zip(chain, [leaf for _, leaf in rows], strict=True))
