@@ -6,10 +6,12 @@ from typing import Any, Final
 from deploy.demo import CHUNK_PEOPLE, DemoPresent, Progress
 from directory.clock import Clock
 from directory.demo import DEMO_ORIGINS, demo_rows
-from directory.mappings import MappingState, Strength
+from directory.mapping_life import MappingState
+from directory.mappings import Strength
 from directory.store.database import Database
 from directory.store.demo import DemoStore
-from directory.store.mappings import COPY_COLUMNS, MappingRow, ensure_origin
+from directory.store.mapping_rows import ensure_origin
+from directory.store.mappings import COPY_COLUMNS, MappingRow
 from federation.own_log.draining import drain
 from federation.own_log.sequencer import Sequencer
 from federation.store.invented import withdraw_invented

@@ -6,6 +6,7 @@ from datetime import datetime
 import msgspec
 
 from directory.identifiers import TargetHandle, TargetId, XHandle, XId
+from directory.origins import Standing
 
 
 class Network(enum.StrEnum):
@@ -33,16 +34,6 @@ class Strength(enum.IntEnum):
     def parse(cls, label: str) -> "Strength":
         """Raises KeyError on a word that the protocol does not know."""
         return cls[label.upper()]
-
-
-class MappingState(enum.IntEnum):
-    """Where a mapping stands in its life. Only ACTIVE ones answer. The numbers are stored."""
-
-    PENDING = 0
-    ACTIVE = 1
-    WITHDRAWN = 2
-    HIDDEN = 3
-    """By a moderator, or because its origin has not been heard of."""
 
 
 class EvidenceKind(enum.StrEnum):
@@ -75,7 +66,7 @@ class Mapping(msgspec.Struct, frozen=True, gc=False):
     """One published statement that an X account is now `target_id`.
 
     `x_id` is missing where only the handle was proven. `origin` is the log that says it;
-    `leaf` its index there, missing while the mapping is in no log.
+    `leaf` its index there, missing while the mapping is in no log. `standing` is the origin's.
     """
 
     x_id: XId | None
@@ -89,4 +80,4 @@ class Mapping(msgspec.Struct, frozen=True, gc=False):
     leaf: int | None
     issued: datetime
     expires: datetime
-    state: MappingState = MappingState.ACTIVE
+    standing: Standing = Standing.FOLLOWING

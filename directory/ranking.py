@@ -1,7 +1,8 @@
 """Which of several mappings answers a query, and whether it may be followed unseen.
 
 Pure. Different targets on one network for one X account: the stronger wins, then the newer;
-equal strength from different origins is a dispute, which is shown and never followed.
+equal strength from different origins is a dispute, which is shown and never followed. What a limited
+origin says is shown where no followed one speaks, and never followed unseen.
 """
 
 import enum
@@ -11,6 +12,7 @@ import msgspec
 
 from directory.identifiers import XId
 from directory.mappings import Mapping, Network, Strength
+from directory.origins import Standing
 from directory.queries import Query
 
 
@@ -43,7 +45,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     @property
     def may_follow(self) -> bool:
         """Whether it may be followed without a tick. What matched is what the query held."""
-        if self.disputed:
+        if self.disputed or self.mapping.standing is not Standing.FOLLOWING:
             return False
         strength = self.mapping.strength
         return strength is Strength.BOUND or (
@@ -82,7 +84,7 @@ def rank(query: Query, mappings: Sequence[Mapping]) -> Match:
     if len(candidates) == 1:
         only = candidates[0]
         return Match(query, (Answer(only.mapping, only.matched_by),))
-    whose, disputed = _of_one_person(candidates)
+    whose, disputed = _of_one_person(_most_trusted(candidates))
     answers: list[Answer] = []
     for network in Network:
         here = [candidate for candidate in whose if candidate.mapping.network is network]
@@ -102,6 +104,18 @@ def _rank_of(mapping: Mapping) -> tuple[int, float, int, int, str, str]:
         str(mapping.target_id),
         mapping.origin,
     )
+
+
+def _most_trusted(candidates: list[Candidate]) -> list[Candidate]:
+    """Leaves out what limited origins say where a followed one speaks of the account: they neither outrank nor
+    dispute it."""
+    followed = [each for each in candidates if each.mapping.standing is Standing.FOLLOWING]
+    networks = {each.mapping.network for each in followed}
+    return followed + [
+        each
+        for each in candidates
+        if each.mapping.standing is not Standing.FOLLOWING and each.mapping.network not in networks
+    ]
 
 
 def _of_one_person(candidates: list[Candidate]) -> tuple[list[Candidate], bool]:

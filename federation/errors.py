@@ -80,3 +80,11 @@ class LogEmpty(FederationError):
 
 class UnknownLeaf(FederationError):
     """A log has no such leaf, or what it said there has been withdrawn and erased."""
+
+
+class UnknownPeer(FederationError):
+    """An origin is not a peer of this instance."""
+
+
+class StandingRefused(FederationError):
+    """The standing of a peer cannot be changed so."""

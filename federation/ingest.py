@@ -1,16 +1,52 @@
-"""The one door into the answers: what a signed, published checkpoint covers comes in, what it revokes goes.
+"""Brings what our own log has published into the answers, and lets go of what it has revoked.
 
-A mapping answers only from here on. For our own log nothing has to be fetched: its rows wait in the directory.
+It reads the bodies that the log holds, as a peer does: what members meant when they clicked counts for nothing here.
 """
 
+from typing import Final
+
+import structlog
+
+from directory.answers import let_go_leaves, take_in_leaves
+from directory.mappings import Mapping
 from directory.store.database import Connection
-from federation.store.own_mappings import activate, erase_revoked
+from federation.errors import InvalidStatement
+from federation.protocol.statement import parse_statement
+from federation.store.log_rows import delete_revoked, fetch_bodies
+from federation.store.own_mappings import end_replaced
+
+MAX_TAKEN_IN: Final = 10_000
+"""Bodies that are parsed and taken in at a time: bounds the memory, however much there is to catch up with."""
+
+log = structlog.get_logger(__name__)
 
 
 async def ingest_own_leaves(connection: Connection, origin: str, first: int, size: int) -> int:
     """Takes in the leaves of our own log from `first` up to `size`, which is published; then erases what the log
-    has revoked. Can be repeated. Returns up to which leaf nothing is left to do. The caller holds a transaction.
+    has revoked. Can be repeated. The caller holds a transaction.
+
+    Returns up to which leaf nothing is left to do, which may be less than `size`.
     """
-    done = await activate(connection, origin, first, size) if size > first else True
-    await erase_revoked(connection, origin, size)
-    return size if done else first
+    done = await _take_in(connection, origin, first, size) if size > first else size
+    erased = await delete_revoked(connection, size)
+    await let_go_leaves(connection, origin, erased)
+    return done
+
+
+async def _take_in(connection: Connection, origin: str, first: int, size: int) -> int:
+    bodies = await fetch_bodies(connection, first, size, MAX_TAKEN_IN)
+    end = bodies[-1][0] + 1 if len(bodies) == MAX_TAKEN_IN else size
+    postponed = await take_in_leaves(connection, origin, _parse(origin, bodies))
+    is_ended = await end_replaced(connection, origin, first, end)
+    return end if is_ended and not postponed else first
+
+
+def _parse(origin: str, bodies: list[tuple[int, bytes]]) -> list[tuple[int, Mapping]]:
+    said: list[tuple[int, Mapping]] = []
+    for leaf, body in bodies:
+        try:
+            said.append((leaf, parse_statement(body).to_mapping(origin, leaf)))
+        except InvalidStatement as error:
+            # It says nothing, as for every reader of the log; `passerelle fsck` tells of it.
+            log.error("a body of our own log cannot be read", leaf=leaf, reason=str(error))  # noqa: TRY400 - foreseen
+    return said

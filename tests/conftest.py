@@ -6,9 +6,9 @@ import pytest
 
 from deploy.migrate import migrate
 from directory.store.database import Database
-from directory.store.mappings import MappingStore
 from tests.harness.clock import FakeClock
 from tests.harness.postgres import SharedPostgres
+from tests.harness.stored import StoredMappings
 
 TEMPLATE = "migrated"
 
@@ -36,5 +36,5 @@ async def database(dsn: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def mapping_store(database: Database) -> MappingStore:
-    return MappingStore(database)
+def mapping_store(database: Database) -> StoredMappings:
+    return StoredMappings(database)

@@ -20,6 +20,7 @@ from deploy.serve import free_port
 from directory.demo import World
 from directory.store.database import Database
 from directory.store.demo import DemoStore
+from directory.store.mapping_conditions import IS_ACTIVE
 
 SMALL_PEOPLE: Final = 100_000
 CONNECTIONS: Final = 32
@@ -30,10 +31,8 @@ LARGE_ROUNDS: Final = 4
 LARGE_MATCH_S: Final = 3.0
 API_PAIRS: Final = 10_000
 PROBES: Final = 20_000
-BARE_SELECT: Final = (
-    "SELECT x_id, x_handle, network, target_id, target_handle, strength, evidence, origin, leaf, issued,"
-    " expires, state FROM mapping WHERE state = 1 AND x_id = ANY($1::bigint[])"
-)
+_COLUMNS: Final = "x_id, x_handle, network, target_id, target_handle, strength, evidence, origin, leaf, issued, expires, state"
+BARE_SELECT: Final = f"SELECT {_COLUMNS} FROM mapping m WHERE {IS_ACTIVE} AND x_id = ANY($1::bigint[])"  # noqa: S608 - constants
 
 
 async def demo_database(admin_dsn: str, people: int) -> str:

@@ -18,9 +18,10 @@ from deploy.bench.synthetic_log import HOST, ORIGIN, synthetic_log
 from deploy.demo_log import SignedDemo
 from deploy.serve import free_port
 from directory.clock import SystemClock
-from directory.mappings import MappingState
+from directory.mapping_life import MappingState
 from directory.store.database import Database
-from directory.store.mappings import COPY_COLUMNS, ensure_origin
+from directory.store.mapping_rows import ensure_origin
+from directory.store.mappings import COPY_COLUMNS
 from federation.fsck.run import check_database_log
 from federation.keys.instance import KeyFolder
 from federation.own_log.reader import LogService
@@ -101,8 +102,9 @@ async def _clicks(database: Database, sequencer: Sequencer) -> list[float]:
             await _click(database, 10_000_000_000 + number)
             async with database.connection() as connection:
                 while await connection.fetchval(  # noqa: ASYNC110 - what it waits for is in the database
-                    "SELECT NOT EXISTS (SELECT FROM mapping WHERE x_id = $1 AND state = 1)",
+                    "SELECT NOT EXISTS (SELECT FROM mapping WHERE x_id = $1 AND state = $2)",
                     10_000_000_000 + number,
+                    MappingState.ACTIVE,
                 ):
                     await asyncio.sleep(0.01)
             waits.append(time.perf_counter() - started)

@@ -8,7 +8,8 @@ from typing import Final
 from directory.demo.names import BLUESKY_HOSTS, MASTODON_HOSTS
 from directory.demo.problems import DemoError, DemoProblem
 from directory.demo.world import MAX_PEOPLE, World
-from directory.mappings import Evidence, EvidenceKind, MappingState, Network, Strength
+from directory.mapping_life import MappingState
+from directory.mappings import Evidence, EvidenceKind, Network, Strength
 from directory.store.mappings import MappingRow, encode_evidence, network_code
 
 DEMO_ORIGINS: Final = ("demo.passerelle.example/log", "echo.passerelle.example/log")

@@ -93,7 +93,7 @@ class UnknownPublication(MemberError):
 
 
 class PublicationHidden(MemberError):
-    """A moderator has hidden it: it can be withdrawn, and comes back only through them."""
+    """The moderators hide it: it can be withdrawn, and comes back only through them."""
 
     code = "publication-hidden"
 

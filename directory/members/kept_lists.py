@@ -37,6 +37,7 @@ class Waiting(msgspec.Struct, frozen=True):
     """A member whose kept list of people they follow holds somebody who was asked for, as they know them."""
 
     member: UUID
+    follow_list: UUID
     query: Query
 
 

@@ -13,8 +13,10 @@ import msgspec
 
 from directory.accounts import LinkedAccount
 from directory.identifiers import TargetHandle, TargetId, XHandle, XId
-from directory.mappings import Evidence, Mapping, MappingState, Network, Strength
+from directory.mapping_life import MappingState
+from directory.mappings import Evidence, Mapping, Network, Strength
 from directory.members.errors import NotProven, ProofLapsed, ProofTooOld, UnknownAccount
+from directory.moderation.hides import HideReason
 from directory.proofs.strength import strength_of
 
 VALIDITY: Final = timedelta(days=180)
@@ -59,6 +61,8 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     target_handle: TargetHandle
     strength: Strength
     mapping_state: MappingState
+    hidden: HideReason | None
+    """Why the moderators hide it, where they do."""
     leaf: int | None
     issued: datetime
     expires: datetime
@@ -70,7 +74,7 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     """One of its proofs did not hold, or could not be reached, at the last look."""
 
     def state(self, now: datetime) -> PublicationState:
-        if self.mapping_state is MappingState.HIDDEN:
+        if self.hidden is not None:
             return PublicationState.HIDDEN
         if now >= self.expires:
             return PublicationState.EXPIRED
@@ -108,7 +112,6 @@ def compose_mapping(x: LinkedAccount, target: LinkedAccount, origin: str, now: d
         leaf=None,
         issued=issued,
         expires=min(expires, issued + VALIDITY),
-        state=MappingState.ACTIVE,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from directory.accounts import LinkedAccount
+from directory.follows.newcomers import Newcomer
 from directory.mappings import Evidence
 from directory.members.challenges import ProofCheck
 from directory.members.consents import Consent
@@ -19,6 +20,7 @@ from directory.members.kept_lists import LIST_NAMES, KeptList
 from directory.members.page_links import LinkCheck
 from directory.members.publications import Publication
 from directory.members.tokens import Token
+from directory.moderation.hides import Hide
 from directory.store.challenges import ChallengeRow
 from directory.store.claims import Claim
 from directory.store.exports import MemberData
@@ -57,6 +59,8 @@ def documents(data: MemberData, instance: str, now: datetime) -> dict[str, Docum
         "permissions.json": [_permission(token, data.accounts) for token in data.permissions],
         "proofs.json": [_proof(challenge, data.checks) for challenge in data.challenges],
         "links.json": [_page(data.page_code, data.link_checks)] if data.page_code is not None else [],
+        "newcomers.json": [_newcomer(each) for each in data.newcomers],
+        "hidden.json": [_hide(hide) for hide in data.hides],
         "sessions.json": [
             {"browser": session.label, "began_at": session.created, "last_used_at": session.used_at}
             for session in data.sessions
@@ -181,6 +185,32 @@ def _follow_list(kept: KeptList) -> dict[str, Any]:
     return {
         "kept_at": kept.kept_at,
         "people": [{"id": str(x_id) if x_id else None, "handle": handle or None} for x_id, handle in people],
+    }
+
+
+def _newcomer(newcomer: Newcomer) -> dict[str, Any]:
+    mapping = newcomer.mapping
+    return {
+        "x": {
+            "id": str(mapping.x_id) if mapping.x_id is not None else None,
+            "handle": str(mapping.x_handle),
+        },
+        "to": {
+            "network": mapping.network,
+            "id": str(mapping.target_id),
+            "handle": str(mapping.target_handle),
+        },
+        "found_at": newcomer.found_at,
+    }
+
+
+def _hide(hide: Hide) -> dict[str, Any]:
+    return {
+        "x_account": str(hide.x_id) if hide.x_id is not None else None,
+        "x_handle": str(hide.x_handle),
+        "network": hide.network,
+        "reason": hide.reason,
+        "hidden_at": hide.hidden_at,
     }
 
 

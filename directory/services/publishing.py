@@ -4,7 +4,7 @@ from uuid import UUID
 
 from directory.clock import Clock
 from directory.mappings import Mapping
-from directory.members.errors import UnknownAccount, UnknownPublication
+from directory.members.errors import PublicationHidden, UnknownAccount, UnknownPublication
 from directory.members.publications import Publication, Wish, compose_mapping
 from directory.store.members import MemberStore
 from directory.store.publications import PublicationStore
@@ -24,13 +24,16 @@ class Publishing:
     async def preview(self, member: UUID, wish: Wish) -> Mapping:
         """Exactly what the world will see. Nothing is stored.
 
-        Raises UnknownAccount, NotProven, ProofLapsed, ProofTooOld.
+        Raises UnknownAccount, NotProven, ProofLapsed, ProofTooOld, PublicationHidden.
         """
         accounts = {account.id: account for account in await self._members.accounts(member)}
         if wish.x_account not in accounts or wish.target_account not in accounts:
             raise UnknownAccount
         x, target = accounts[wish.x_account], accounts[wish.target_account]
-        return compose_mapping(x, target, self._origin, self._clock.now())
+        mapping = compose_mapping(x, target, self._origin, self._clock.now())
+        if await self._publications.find_hide_reason(mapping) is not None:
+            raise PublicationHidden
+        return mapping
 
     async def publish(self, member: UUID, wish: Wish) -> Publication:
         """Publishes, or changes, what is said on the network of the target; pending until the log says it.

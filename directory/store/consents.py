@@ -17,7 +17,7 @@ from directory.members.consents import (
 from directory.members.errors import ConsentMissing
 from directory.store.accounts import lock_member, plain_uuid, update_rechecks
 from directory.store.database import Connection, Database
-from directory.store.publication_rows import withdraw_where
+from directory.store.publication_rows import withdraw_all_of_member
 
 _COLUMNS: Final = "member, kind, version, given_at, expires, ended_at, ended_by"
 
@@ -44,7 +44,7 @@ class ConsentStore:
             await lock_member(connection, member)
             was_given = await _end(connection, member, kind, ConsentEnd.WITHDRAWN, now)
             if kind is ConsentKind.PUBLISH:
-                await withdraw_where(connection, "member = $1", member)
+                await withdraw_all_of_member(connection, member)
                 await update_rechecks(connection, member, now)
             if kind is ConsentKind.KEEP_FOLLOW_LIST:
                 await connection.execute("DELETE FROM follow_list WHERE member = $1", member)

@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from directory.store.database import Connection, Database
-from directory.store.mappings import COPY_COLUMNS, MappingRow, ensure_origin
+from directory.store.mapping_rows import ensure_origin
+from directory.store.mappings import COPY_COLUMNS, MappingRow
 
 REMOVE_CHUNK_ROWS: Final = 100_000
 REMOVE_TIMEOUT_S: Final = 600.0

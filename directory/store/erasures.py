@@ -8,7 +8,7 @@ from directory.members.publications import Publication
 from directory.members.receipts import Elsewhere, Receipt, Withdrawn
 from directory.store.accounts import lock_member
 from directory.store.database import Connection, Database
-from directory.store.publication_rows import fetch_publications, withdraw_where
+from directory.store.publication_rows import fetch_publications_of_member, withdraw_all_of_member
 from directory.store.tokens import hand_over_tokens
 
 _OF_MEMBER: Final = (
@@ -40,8 +40,8 @@ class ErasureStore:
         """
         async with self._database.transaction() as connection:
             await lock_member(connection, member, to_erase=True)
-            published = await fetch_publications(connection, "p.member", member)
-            await withdraw_where(connection, "member = $1", member)
+            published = await fetch_publications_of_member(connection, member)
+            await withdraw_all_of_member(connection, member)
             revoked = await hand_over_tokens(
                 connection, "account IN (SELECT id FROM linked_account WHERE member = $2)", now, member
             )

@@ -5,6 +5,7 @@ from uuid import UUID
 import msgspec
 
 from directory.accounts import LinkedAccount, Member
+from directory.follows.newcomers import Newcomer
 from directory.members.challenges import ProofCheck
 from directory.members.consents import Consent
 from directory.members.errors import MemberGone
@@ -13,16 +14,19 @@ from directory.members.page_links import LinkCheck
 from directory.members.publications import Publication
 from directory.members.sessions import Session
 from directory.members.tokens import Token
+from directory.moderation.hides import Hide
 from directory.store.accounts import fetch_accounts, plain_uuid
+from directory.store.arrivals import fetch_newcomers
 from directory.store.challenges import ChallengeRow, fetch_challenges
 from directory.store.claims import Claim, fetch_claims
 from directory.store.consents import fetch_consents
 from directory.store.database import Database
 from directory.store.follow_lists import fetch_lists
+from directory.store.hides import fetch_hides_of_member
 from directory.store.link_checks import fetch_link_checks
 from directory.store.member_pages import fetch_page_code
 from directory.store.proof_check_rows import fetch_checks
-from directory.store.publication_rows import fetch_publications
+from directory.store.publication_rows import fetch_publications_of_member
 from directory.store.sessions import fetch_sessions
 from directory.store.tokens import fetch_tokens
 
@@ -42,6 +46,8 @@ class MemberData(msgspec.Struct, frozen=True, kw_only=True):
     follow_lists: list[KeptList]
     page_code: str | None
     link_checks: list[LinkCheck]
+    newcomers: list[Newcomer]
+    hides: list[Hide]
 
 
 class ExportStore:
@@ -63,7 +69,7 @@ class ExportStore:
                 member=Member(plain_uuid(row["id"]), row["created"]),
                 accounts=await fetch_accounts(connection, member),
                 claims=await fetch_claims(connection, member),
-                publications=await fetch_publications(connection, "p.member", member),
+                publications=await fetch_publications_of_member(connection, member),
                 consents=await fetch_consents(connection, member),
                 sessions=await fetch_sessions(connection, member),
                 permissions=await fetch_tokens(connection, member),
@@ -72,4 +78,6 @@ class ExportStore:
                 follow_lists=await fetch_lists(connection, member),
                 page_code=await fetch_page_code(connection, member),
                 link_checks=await fetch_link_checks(connection, member),
+                newcomers=await fetch_newcomers(connection, member),
+                hides=await fetch_hides_of_member(connection, member),
             )

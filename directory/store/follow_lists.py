@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from directory.identifiers import XHandle, XId
+from directory.mappings import Mapping
 from directory.members.consents import ConsentKind
 from directory.members.kept_lists import KeptList, Waiting, query_of
 from directory.queries import Lists
@@ -24,13 +24,13 @@ _WITH_CONSENT: Final = (
 # 1 is Lists.FOLLOWING, spelled out so that the partial indexes serve.
 # One look into an index for each account that is asked for: `&&` with many would compare all with all.
 _WAITING: Final = f"""
-SELECT member, asked.x_id, x_handles[place] AS x_handle
+SELECT member, follow_list.id, asked.x_id, x_handles[place] AS x_handle
 FROM unnest($2::bigint[]) AS asked (x_id)
 JOIN follow_list ON kind = 1 AND x_ids @> ARRAY[asked.x_id]
 CROSS JOIN LATERAL unnest(array_positions(x_ids, asked.x_id)) AS place
 WHERE {_WITH_CONSENT}
 UNION
-SELECT member, x_ids[place] AS x_id, asked.x_handle
+SELECT member, follow_list.id, x_ids[place] AS x_id, asked.x_handle
 FROM unnest($3::text[]) AS asked (x_handle)
 JOIN follow_list ON kind = 1 AND x_handles @> ARRAY[asked.x_handle]
 CROSS JOIN LATERAL unnest(array_positions(x_handles, asked.x_handle)) AS place
@@ -51,6 +51,13 @@ class FollowListStore:
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
             await require_consent(connection, member, ConsentKind.KEEP_FOLLOW_LIST, consent, kept.kept_at)
+            # Who was found for the list before is no newcomer to this one.
+            await connection.execute(
+                "DELETE FROM newcomer WHERE follow_list ="
+                " (SELECT id FROM follow_list WHERE member = $1 AND kind = $2)",
+                member,
+                kept.kind.value,
+            )
             await connection.execute(
                 "INSERT INTO follow_list (id, member, kind, x_ids, x_handles, kept_at)"
                 " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (member, kind)"
@@ -91,19 +98,31 @@ class FollowListStore:
             )
         return bool(dropped)
 
-    async def find_waiting(
-        self, x_ids: Sequence[XId], x_handles: Sequence[XHandle], now: datetime
-    ) -> list[Waiting]:
-        """Whose lists of people they follow hold one of these. A handle found beside another id is of
-        another person: hold each against the mapping with `directory.ranking`."""
+    async def find_waiting(self, mappings: Sequence[Mapping], now: datetime) -> list[Waiting]:
+        """Finds the lists of people followed that may hold the X account of one of these mappings."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(
-                _WAITING, now, [x_id.value for x_id in x_ids], [handle.key for handle in x_handles]
-            )
-        return [
-            Waiting(plain_uuid(row["member"]), query_of(row["x_id"], row["x_handle"], Lists.FOLLOWING))
-            for row in rows
-        ]
+            return await fetch_waiting(connection, mappings, now)
+
+
+async def fetch_waiting(connection: Connection, mappings: Sequence[Mapping], now: datetime) -> list[Waiting]:
+    """Finds the lists of people followed that may hold the X account of one of these mappings.
+
+    A handle found beside another id is of another person: `directory.follows.newcomers` tells them apart.
+    """
+    rows = await connection.fetch(
+        _WAITING,
+        now,
+        [mapping.x_id.value for mapping in mappings if mapping.x_id is not None],
+        [mapping.x_handle.key for mapping in mappings],
+    )
+    return [
+        Waiting(
+            plain_uuid(row["member"]),
+            plain_uuid(row["id"]),
+            query_of(row["x_id"], row["x_handle"], Lists.FOLLOWING),
+        )
+        for row in rows
+    ]
 
 
 async def fetch_lists(connection: Connection, member: UUID) -> list[KeptList]:

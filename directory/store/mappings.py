@@ -1,6 +1,6 @@
-"""The mappings in PostgreSQL: found by X account or by target, and stored by COPY."""
+"""Reads the mappings that answer: by X account, or by target."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -8,38 +8,39 @@ import asyncpg
 import msgspec
 
 from directory.identifiers import Acct, ActorUri, AtHandle, Did, TargetHandle, TargetId, XHandle, XId
-from directory.mappings import Evidence, Mapping, MappingState, Network, Strength
+from directory.mapping_life import MappingState
+from directory.mappings import Evidence, Mapping, Network, Strength
+from directory.origins import HIDDEN_AFTER, Standing
 from directory.queries import Query
-from directory.store.database import Connection, Database
+from directory.store.database import Database
+from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, origin_answers
 
 _NETWORK_CODE: Final = {Network.BLUESKY: 1, Network.MASTODON: 2}
 _NETWORK_OF_CODE: Final = {code: network for network, code in _NETWORK_CODE.items()}
 
-# `state = 1` is MappingState.ACTIVE, spelled out so that the partial indexes serve.
+_ANSWERING: Final = f"{IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {origin_answers('$2')} AND m.expires > $1"
 _SELECT: Final = (
-    "SELECT x_id, x_handle, network, target_id, target_handle, strength, evidence, "
-    "origin.name AS origin, leaf, issued, expires, state "
-    "FROM mapping JOIN origin ON origin.id = mapping.origin WHERE state = 1"
+    "SELECT m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence,"
+    " origin.name AS origin, m.leaf, m.issued, m.expires, origin.standing"
+    f" FROM mapping m JOIN origin ON origin.id = m.origin WHERE {_ANSWERING}"
 )
-_SELECT_WITHOUT_EVIDENCE: Final = _SELECT.replace(" evidence,", " '[]' AS evidence,")
+_SELECT_WITHOUT_EVIDENCE: Final = _SELECT.replace(" m.evidence,", " '[]' AS evidence,")
 
 
 def _by_x_account(select: str) -> str:
     return f"""
-{select} AND expires > $4 AND x_id = ANY($1::bigint[])
+{select} AND m.x_id = ANY($3::bigint[])
 UNION ALL
-{select} AND expires > $4 AND x_id IS NULL AND x_handle_key = ANY($2::text[])
+{select} AND m.x_id IS NULL AND m.x_handle_key = ANY($4::text[])
 UNION ALL
-{select} AND expires > $4 AND x_handle_key = ANY($3::text[])
+{select} AND m.x_handle_key = ANY($5::text[])
 """
 
 
 _BY_X_ACCOUNT: Final = _by_x_account(_SELECT)
 _BY_X_ACCOUNT_WITHOUT_EVIDENCE: Final = _by_x_account(_SELECT_WITHOUT_EVIDENCE)
-_BY_TARGET_ID: Final = f"{_SELECT} AND expires > $2 AND target_id = $1 ORDER BY mapping.id LIMIT $3"
-_BY_TARGET_HANDLE: Final = (
-    f"{_SELECT} AND expires > $2 AND target_handle_key = $1 ORDER BY mapping.id LIMIT $3"
-)
+_BY_TARGET_ID: Final = f"{_SELECT} AND m.target_id = $3 ORDER BY m.id LIMIT $4"
+_BY_TARGET_HANDLE: Final = f"{_SELECT} AND m.target_handle_key = $3 ORDER BY m.id LIMIT $4"
 
 COPY_COLUMNS: Final = (
     "x_id",
@@ -67,7 +68,7 @@ MappingRow = tuple[
 
 # Looked up, not called: an enum's constructor takes longer than the rest of a row.
 _STRENGTH_OF: Final = {strength.value: strength for strength in Strength}
-_STATE_OF: Final = {state.value: state for state in MappingState}
+_STANDING_OF: Final = {standing.value: standing for standing in Standing}
 
 _evidence_decoder: Final = msgspec.json.Decoder(tuple[Evidence, ...])
 _evidence_encoder: Final = msgspec.json.Encoder()
@@ -82,7 +83,7 @@ class MappingStore:
     async def find(
         self, queries: Sequence[Query], now: datetime, *, with_evidence: bool = True
     ) -> list[Mapping]:
-        """All active mappings that speak of any of the accounts asked for: one statement.
+        """Finds all mappings that answer and speak of any of the accounts asked for: one statement.
 
         Beside a known id, a handle finds only mappings without an id: one with another id is of
         somebody else, one with the same id is found by it. Without evidence, it is empty in each.
@@ -92,38 +93,17 @@ class MappingStore:
         beside = [q.x_handle.key for q in queries if q.x_id is not None and q.x_handle is not None]
         alone = [q.x_handle.key for q in queries if q.x_id is None and q.x_handle is not None]
         async with self._database.connection() as connection:
-            rows = await connection.fetch(statement, x_ids, beside, alone, now)
+            rows = await connection.fetch(statement, now, now - HIDDEN_AFTER, x_ids, beside, alone)
         return list(map(mapping_of, rows))
 
     async def find_by_target(self, account: Did | AtHandle | Acct | ActorUri, now: datetime) -> list[Mapping]:
-        """The active mappings onto an account, by its lasting id or its present label."""
+        """Finds the mappings that answer onto an account, by its lasting id or its present label."""
         by_id = isinstance(account, Did | ActorUri)
         sql = _BY_TARGET_ID if by_id else _BY_TARGET_HANDLE
         key = account.key if isinstance(account, Acct) else str(account)
         async with self._database.connection() as connection:
-            rows = await connection.fetch(sql, key, now, MAX_REVERSE_ROWS)
+            rows = await connection.fetch(sql, now, now - HIDDEN_AFTER, key, MAX_REVERSE_ROWS)
         return list(map(mapping_of, rows))
-
-    async def add(self, mappings: Iterable[Mapping]) -> int:
-        """Stores mappings as they are; returns how many. All or none."""
-        async with self._database.transaction() as connection:
-            origins: dict[str, int] = {}
-            rows: list[MappingRow] = []
-            for mapping in mappings:
-                if mapping.origin not in origins:
-                    origins[mapping.origin] = await ensure_origin(connection, mapping.origin)
-                rows.append(_row_of(mapping, origins[mapping.origin]))
-            await connection.copy_records_to_table("mapping", records=rows, columns=COPY_COLUMNS)
-        return len(rows)
-
-
-async def ensure_origin(connection: Connection, name: str, *, is_demo: bool = False) -> int:
-    """The row number of an origin, made where it is new."""
-    await connection.execute(
-        "INSERT INTO origin (name, is_demo) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, is_demo
-    )
-    number = await connection.fetchval("SELECT id FROM origin WHERE name = $1", name)
-    return int(number)
 
 
 def network_code(network: Network) -> int:
@@ -146,7 +126,8 @@ def encode_evidence(evidence: tuple[Evidence, ...]) -> str:
     return _evidence_encoder.encode(evidence).decode()
 
 
-def _row_of(mapping: Mapping, origin: int) -> MappingRow:
+def row_of(mapping: Mapping, origin: int, state: MappingState, leaf: int | None = None) -> MappingRow:
+    """The row of a mapping in the order of COPY_COLUMNS; `origin` by its number."""
     return (
         mapping.x_id.value if mapping.x_id is not None else None,
         str(mapping.x_handle),
@@ -156,9 +137,9 @@ def _row_of(mapping: Mapping, origin: int) -> MappingRow:
         str(mapping.target_handle),
         target_key(mapping.target_handle),
         mapping.strength.value,
-        mapping.state.value,
+        state.value,
         origin,
-        mapping.leaf,
+        leaf,
         mapping.issued,
         mapping.expires,
         encode_evidence(mapping.evidence),
@@ -182,10 +163,10 @@ def mapping_of(row: asyncpg.Record | tuple[Any, ...]) -> Mapping:
         leaf,
         issued,
         expires,
-        state,
+        standing,
     ) = row
     network = _NETWORK_OF_CODE[code]
-    identity, label = _target_of(network, target_id, target_handle)
+    identity, label = target_of(network, target_id, target_handle)
     return Mapping(
         XId(x_id) if x_id is not None else None,
         XHandle(x_handle),
@@ -198,11 +179,12 @@ def mapping_of(row: asyncpg.Record | tuple[Any, ...]) -> Mapping:
         leaf,
         issued,
         expires,
-        _STATE_OF[state],
+        _STANDING_OF[standing],
     )
 
 
-def _target_of(network: Network, target_id: str, target_handle: str) -> tuple[TargetId, TargetHandle]:
+def target_of(network: Network, target_id: str, target_handle: str) -> tuple[TargetId, TargetHandle]:
+    """The account of a stored id and label. What was parsed on the way in is trusted on the way out."""
     if network is Network.BLUESKY:
         return Did(target_id), AtHandle(target_handle)
     user, _, host = target_handle.partition("@")

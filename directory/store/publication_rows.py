@@ -8,59 +8,84 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from directory.accounts import LinkedAccount
-from directory.identifiers import Acct, ActorUri, AtHandle, Did, TargetHandle, TargetId, XHandle, XId
-from directory.mappings import Mapping, MappingState, Network, Strength
+from directory.identifiers import XHandle, XId
+from directory.mapping_life import MappingState
+from directory.mappings import Mapping, Network, Strength
 from directory.members.errors import MemberError, UnknownPublication
 from directory.members.publications import Publication, compose_mapping, is_worth_restating
+from directory.moderation.hides import HideReason
 from directory.store.accounts import fetch_accounts, plain_uuid
 from directory.store.database import Connection
-from directory.store.mappings import encode_evidence, network_code, network_of_code, target_key
+from directory.store.mapping_conditions import SAME_ACCOUNT
+from directory.store.mapping_rows import store_pending, withdraw
+from directory.store.mappings import network_code, network_of_code, target_of
 
-_SELECT: Final = """
+_SELECT: Final = f"""
 SELECT p.id, p.member, p.x_account, p.target_account, p.network, p.published_at, p.mapping, p.replaces,
     m.x_id, m.x_handle, m.target_id, m.target_handle, m.strength, m.state, m.leaf, m.issued, m.expires,
     origin.name AS origin, (m.leaf IS NOT NULL OR former.leaf IS NOT NULL) AS is_logged,
-    (x.health <> 0 OR t.health <> 0) AS is_stale
+    (x.health <> 0 OR t.health <> 0) AS is_stale,
+    (SELECT h.reason FROM hide h WHERE {SAME_ACCOUNT} ORDER BY h.hidden_at, h.id LIMIT 1) AS hidden
 FROM publication p JOIN mapping m ON m.id = p.mapping LEFT JOIN mapping former ON former.id = p.replaces
     JOIN origin ON origin.id = m.origin
     JOIN linked_account x ON x.id = p.x_account JOIN linked_account t ON t.id = p.target_account
 """
-# What a row keeps of a withdrawn mapping is its leaf: the log has still to revoke that. 2 is WITHDRAWN.
-_WITHDRAW: Final = """
-UPDATE mapping SET state = 2, x_id = NULL, x_handle = '', x_handle_key = '', target_id = '',
-    target_handle = '', target_handle_key = '', evidence = '[]'
-WHERE id = ANY($1::bigint[])
+_ORDER: Final = "ORDER BY p.published_at, p.id"
+_FIND_HIDE: Final = f"""
+SELECT h.reason FROM hide h
+JOIN (SELECT id AS origin, $2::smallint AS network, $3::bigint AS x_id, $4::text AS x_handle_key
+      FROM origin WHERE name = $1) m ON {SAME_ACCOUNT}
+ORDER BY h.hidden_at, h.id LIMIT 1
 """
 
 
-async def withdraw_where(connection: Connection, condition: str, *values: object) -> int:
-    """Withdraws all publications that meet a condition; the member is locked. Returns how many."""
+async def withdraw_all_of_member(connection: Connection, member: UUID) -> int:
+    """Withdraws all that a member publishes. Returns how much that was."""
+    rows = await connection.fetch("SELECT id FROM publication WHERE member = $1", member)
+    return await withdraw_publications(connection, [row["id"] for row in rows])
+
+
+async def withdraw_all_of_account(connection: Connection, account: UUID) -> int:
+    """Withdraws all that is published of an account, on either side. Returns how much that was."""
     rows = await connection.fetch(
-        f"SELECT id, mapping, replaces FROM publication WHERE {condition} FOR UPDATE", *values
+        "SELECT id FROM publication WHERE x_account = $1 OR target_account = $1", account
+    )
+    return await withdraw_publications(connection, [row["id"] for row in rows])
+
+
+async def withdraw_by_target_and_strength(connection: Connection, account: UUID, strength: Strength) -> int:
+    """Withdraws what is published onto an account with exactly this strength. Returns how much that was."""
+    rows = await connection.fetch(
+        "SELECT p.id FROM publication p JOIN mapping m ON m.id = p.mapping"
+        " WHERE p.target_account = $1 AND m.strength = $2",
+        account,
+        strength.value,
+    )
+    return await withdraw_publications(connection, [row["id"] for row in rows])
+
+
+async def withdraw_publications(connection: Connection, publications: Sequence[UUID]) -> int:
+    """Withdraws publications; their answers end at once. Returns how many there were."""
+    rows = await connection.fetch(
+        "SELECT id, mapping, replaces FROM publication WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE",
+        publications,
     )
     said = [number for row in rows for number in (row["mapping"], row["replaces"]) if number is not None]
-    await connection.execute(_WITHDRAW, said)
     await connection.execute(
         "DELETE FROM publication WHERE id = ANY($1::uuid[])", [row["id"] for row in rows]
     )
-    await _delete_unlogged(connection, said)
+    await withdraw(connection, said)
     return len(rows)
 
 
-async def end_mappings(connection: Connection, numbers: Sequence[int]) -> None:
-    """Withdraws mappings that no publication points at any more."""
-    await connection.execute(_WITHDRAW, numbers)
-    await _delete_unlogged(connection, numbers)
-
-
 async def restate_account(connection: Connection, account: LinkedAccount, now: datetime) -> int:
-    """Says anew what is published of an account whose label, proof or time has changed; the member is locked.
+    """Publishes anew what names an account whose label, proof or time has changed; the member is locked.
 
-    The former wording answers until the new one does. Returns how many were said anew.
+    The former wording answers until the new one does. Returns how many were published anew.
     """
     accounts = {each.id: each for each in await fetch_accounts(connection, account.member)}
     count = 0
-    for publication, origin in await fetch_publications(connection, "p.member", account.member):
+    for publication, origin in await fetch_publications_of_member(connection, account.member):
         if account.id not in {publication.x_account, publication.target_account}:
             continue
         x, target = accounts[publication.x_account], accounts[publication.target_account]
@@ -68,7 +93,7 @@ async def restate_account(connection: Connection, account: LinkedAccount, now: d
             mapping = compose_mapping(x, target, origin, now)
         except MemberError:
             continue  # what cannot be said anew runs out, or is withdrawn by who found out why
-        if publication.mapping_state is not MappingState.HIDDEN and is_worth_restating(publication, mapping):
+        if is_worth_restating(publication, mapping):
             await restate(connection, publication.id, mapping)
             count += 1
     return count
@@ -83,19 +108,19 @@ async def restate(connection: Connection, publication: UUID, mapping: Mapping) -
     )
     if before is None:
         raise UnknownPublication
-    number = await _insert_mapping(connection, mapping)
+    number = await store_pending(connection, mapping)
     if before["state"] == MappingState.PENDING:
         await connection.execute("UPDATE publication SET mapping = $2 WHERE id = $1", publication, number)
-        await end_mappings(connection, [before["mapping"]])
-    else:
-        await connection.execute(
-            "UPDATE publication SET mapping = $2, replaces = $3 WHERE id = $1",
-            publication,
-            number,
-            before["mapping"],
-        )
-        if before["replaces"] is not None:
-            await end_mappings(connection, [before["replaces"]])
+        await withdraw(connection, [before["mapping"]])
+        return
+    await connection.execute(
+        "UPDATE publication SET mapping = $2, replaces = $3 WHERE id = $1",
+        publication,
+        number,
+        before["mapping"],
+    )
+    if before["replaces"] is not None:
+        await withdraw(connection, [before["replaces"]])
 
 
 async def insert_publication(
@@ -106,7 +131,7 @@ async def insert_publication(
     before: Publication | None,
 ) -> None:
     """Writes a publication with its mapping; it takes over the name and the date of the one before it."""
-    number = await _insert_mapping(connection, mapping)
+    number = await store_pending(connection, mapping)
     await connection.execute(
         "INSERT INTO publication (id, member, x_account, target_account, network, mapping, published_at)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -120,52 +145,40 @@ async def insert_publication(
     )
 
 
-async def _insert_mapping(connection: Connection, mapping: Mapping) -> int:
-    """Pending, and without a leaf: whoever makes it answer is somebody else."""
-    await connection.execute(
-        "INSERT INTO origin (name) VALUES ($1) ON CONFLICT (name) DO NOTHING", mapping.origin
-    )
-    number = await connection.fetchval(
-        "INSERT INTO mapping (x_id, x_handle, x_handle_key, network, target_id, target_handle,"
-        " target_handle_key, strength, state, origin, issued, expires, evidence)"
-        " SELECT $1, $2, $3, $4, $5, $6, $7, $8, 0, origin.id, $10, $11, $12 FROM origin WHERE name = $9"
-        " RETURNING id",
-        mapping.x_id.value if mapping.x_id is not None else None,
-        str(mapping.x_handle),
-        mapping.x_handle.key,
-        network_code(mapping.network),
-        str(mapping.target_id),
-        str(mapping.target_handle),
-        target_key(mapping.target_handle),
-        mapping.strength.value,
+async def find_hide_reason(connection: Connection, mapping: Mapping) -> HideReason | None:
+    """Finds why what `mapping` would say is hidden. Returns None where it is not."""
+    reason = await connection.fetchval(
+        _FIND_HIDE,
         mapping.origin,
-        mapping.issued,
-        mapping.expires,
-        encode_evidence(mapping.evidence),
+        network_code(mapping.network),
+        mapping.x_id.value if mapping.x_id is not None else None,
+        mapping.x_handle.key,
     )
-    return int(number)
+    return HideReason(reason) if reason is not None else None
 
 
-async def _delete_unlogged(connection: Connection, numbers: Sequence[int]) -> None:
-    """No log has to revoke what no log ever said."""
-    await connection.execute("DELETE FROM mapping WHERE id = ANY($1::bigint[]) AND leaf IS NULL", numbers)
-
-
-async def fetch_publications(
-    connection: Connection, column: str, value: UUID, network: int | None = None
-) -> list[tuple[Publication, str]]:
-    """The publications whose `column` is `value`, each with its mapping's origin."""
-    rows = await connection.fetch(
-        f"{_SELECT} WHERE {column} = $1 AND ($2::int IS NULL OR p.network = $2) ORDER BY p.published_at, p.id",
-        value,
-        network,
-    )
+async def fetch_publications_of_member(connection: Connection, member: UUID) -> list[tuple[Publication, str]]:
+    """Reads what a member publishes, each with its mapping's origin, the first published first."""
+    rows = await connection.fetch(f"{_SELECT} WHERE p.member = $1 {_ORDER}", member)
     return [(_publication_of(row), row["origin"]) for row in rows]
+
+
+async def fetch_publication_on(
+    connection: Connection, x_account: UUID, network: Network
+) -> Publication | None:
+    """Reads what is published of an X account on a network. Its row is locked until the transaction ends."""
+    code = network_code(network)
+    # Locked before it is read, so that what is read then stays.
+    await connection.execute(
+        "SELECT FROM publication WHERE x_account = $1 AND network = $2 FOR UPDATE", x_account, code
+    )
+    row = await connection.fetchrow(f"{_SELECT} WHERE p.x_account = $1 AND p.network = $2", x_account, code)
+    return _publication_of(row) if row is not None else None
 
 
 def _publication_of(row: asyncpg.Record) -> Publication:
     network = network_of_code(row["network"])
-    target_id, target_handle = _target_of(network, row["target_id"], row["target_handle"])
+    target_id, target_handle = target_of(network, row["target_id"], row["target_handle"])
     return Publication(
         id=plain_uuid(row["id"]),
         member=plain_uuid(row["member"]),
@@ -179,6 +192,7 @@ def _publication_of(row: asyncpg.Record) -> Publication:
         target_handle=target_handle,
         strength=Strength(row["strength"]),
         mapping_state=MappingState(row["state"]),
+        hidden=HideReason(row["hidden"]) if row["hidden"] is not None else None,
         leaf=row["leaf"],
         issued=row["issued"],
         expires=row["expires"],
@@ -186,10 +200,3 @@ def _publication_of(row: asyncpg.Record) -> Publication:
         is_logged=row["is_logged"],
         is_stale=row["is_stale"],
     )
-
-
-def _target_of(network: Network, target_id: str, target_handle: str) -> tuple[TargetId, TargetHandle]:
-    if network is Network.BLUESKY:
-        return Did(target_id), AtHandle(target_handle)
-    user, _, host = target_handle.partition("@")
-    return ActorUri(target_id), Acct(user, host)

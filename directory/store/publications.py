@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from directory.accounts import LinkedAccount
-from directory.mappings import Mapping, MappingState, Network
+from directory.mappings import Mapping
 from directory.members.consents import ConsentKind
 from directory.members.errors import PublicationHidden, UnknownAccount, UnknownPublication
 from directory.members.publications import (
@@ -14,15 +14,18 @@ from directory.members.publications import (
     compose_mapping,
     is_worth_restating,
 )
+from directory.moderation.hides import HideReason
 from directory.store.accounts import fetch_accounts, lock_member, plain_uuid, update_rechecks
 from directory.store.consents import require_consent
 from directory.store.database import Connection, Database
-from directory.store.mappings import network_code
 from directory.store.publication_rows import (
-    fetch_publications,
+    fetch_publication_on,
+    fetch_publications_of_member,
+    find_hide_reason,
     insert_publication,
     restate,
-    withdraw_where,
+    withdraw_all_of_member,
+    withdraw_publications,
 )
 
 
@@ -35,9 +38,12 @@ class PublicationStore:
     async def list_of(self, member: UUID) -> list[Publication]:
         """What a member publishes now."""
         async with self._database.connection() as connection:
-            return [
-                publication for publication, _ in await fetch_publications(connection, "p.member", member)
-            ]
+            return [publication for publication, _ in await fetch_publications_of_member(connection, member)]
+
+    async def find_hide_reason(self, mapping: Mapping) -> HideReason | None:
+        """Finds why what `mapping` would say is hidden. Returns None where it is not."""
+        async with self._database.connection() as connection:
+            return await find_hide_reason(connection, mapping)
 
     async def publish(self, member: UUID, wish: Wish, origin: str, now: datetime) -> Publication:
         """Says that an X account is the target, from now on; replaces another target on that network.
@@ -50,13 +56,15 @@ class PublicationStore:
             x, target = await _two_accounts(connection, member, wish)
             mapping = compose_mapping(x, target, origin, now)
             await require_consent(connection, member, ConsentKind.PUBLISH, wish.consent, now)
-            said = await _find_said(connection, x.id, mapping.network)
+            if await find_hide_reason(connection, mapping) is not None:
+                raise PublicationHidden
+            said = await fetch_publication_on(connection, x.id, mapping.network)
             if said is None:
                 await insert_publication(connection, x, target, mapping, None)
             else:
                 await _change(connection, said, x, target, mapping)
             await update_rechecks(connection, member, now)
-            published = await _find_said(connection, x.id, mapping.network)
+            published = await fetch_publication_on(connection, x.id, mapping.network)
         if published is None:
             raise UnknownPublication
         return published
@@ -65,15 +73,18 @@ class PublicationStore:
         """Stops answering, at once. Raises MemberGone, UnknownPublication."""
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
-            if not await withdraw_where(connection, "member = $1 AND id = $2", member, publication):
+            if not await connection.fetchval(
+                "SELECT true FROM publication WHERE id = $1 AND member = $2", publication, member
+            ):
                 raise UnknownPublication
+            await withdraw_publications(connection, [publication])
             await update_rechecks(connection, member, now)
 
     async def withdraw_all(self, member: UUID, now: datetime) -> int:
         """Withdraws all that a member publishes; returns how much that was. Raises MemberGone."""
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
-            count = await withdraw_where(connection, "member = $1", member)
+            count = await withdraw_all_of_member(connection, member)
             await update_rechecks(connection, member, now)
         return count
 
@@ -93,12 +104,12 @@ class PublicationStore:
     async def _drop_if_expired(self, member: UUID, publication: UUID, now: datetime) -> None:
         async with self._database.transaction() as connection:
             await connection.fetchval("SELECT id FROM member WHERE id = $1 FOR NO KEY UPDATE", member)
-            await withdraw_where(
-                connection,
-                "id = $1 AND EXISTS (SELECT FROM mapping WHERE mapping.id = publication.mapping AND expires <= $2)",
+            still = await connection.fetch(
+                "SELECT p.id FROM publication p JOIN mapping m ON m.id = p.mapping WHERE p.id = $1 AND m.expires <= $2",
                 publication,
                 now - KEEP_EXPIRED,
             )
+            await withdraw_publications(connection, [row["id"] for row in still])
             await update_rechecks(connection, member, now)
 
 
@@ -111,25 +122,13 @@ async def _two_accounts(
     return accounts[wish.x_account], accounts[wish.target_account]
 
 
-async def _find_said(connection: Connection, x_account: UUID, network: Network) -> Publication | None:
-    """What is published of an X account on a network. The row is locked first, so that what is read then stays."""
-    code = network_code(network)
-    await connection.execute(
-        "SELECT FROM publication WHERE x_account = $1 AND network = $2 FOR UPDATE", x_account, code
-    )
-    found = await fetch_publications(connection, "p.x_account", x_account, code)
-    return found[0][0] if found else None
-
-
 async def _change(
     connection: Connection, said: Publication, x: LinkedAccount, target: LinkedAccount, mapping: Mapping
 ) -> None:
-    if said.mapping_state is MappingState.HIDDEN:
-        raise PublicationHidden
     if said.target_account == target.id:
         if is_worth_restating(said, mapping):
             await restate(connection, said.id, mapping)
         return
     # Another target: what was said before is no longer meant, and stops now.
-    await withdraw_where(connection, "id = $1", said.id)
+    await withdraw_publications(connection, [said.id])
     await insert_publication(connection, x, target, mapping, said)

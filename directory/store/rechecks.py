@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from directory.accounts import AccountNetwork, LinkedAccount, ProofState, ProvenAccount
-from directory.mappings import Evidence, EvidenceKind
+from directory.mappings import Evidence, EvidenceKind, Strength
 from directory.members.rechecks import (
     RECHECK_LEASE,
     Doubtful,
@@ -26,7 +26,11 @@ from directory.store.accounts import (
     update_rechecks,
 )
 from directory.store.database import Connection, Database
-from directory.store.publication_rows import restate_account, withdraw_where
+from directory.store.publication_rows import (
+    restate_account,
+    withdraw_all_of_account,
+    withdraw_by_target_and_strength,
+)
 from directory.store.tokens import hand_over_tokens
 
 _MINE: Final = f"""
@@ -100,14 +104,10 @@ async def _record_held(connection: Connection, account: LinkedAccount, held: Hel
 
 
 async def _withdraw_unlinked(connection: Connection, account: LinkedAccount, now: datetime) -> None:
-    """Ends what rested on a link of the account that is not known (any more). 2 is Strength.LINKED."""
+    """Ends what rested on a link of the account that is not known (any more)."""
     if account.network is AccountNetwork.X or rests_on_link(account):
         return
-    if await withdraw_where(
-        connection,
-        "target_account = $1 AND EXISTS (SELECT FROM mapping m WHERE m.id = publication.mapping AND m.strength = 2)",
-        account.id,
-    ):
+    if await withdraw_by_target_and_strength(connection, account.id, Strength.LINKED):
         await update_rechecks(connection, account.member, now)
 
 
@@ -133,6 +133,6 @@ async def _record_moved(connection: Connection, account: LinkedAccount, moved: M
 
 
 async def _record_lapsed(connection: Connection, account: LinkedAccount, now: datetime) -> None:
-    await withdraw_where(connection, "x_account = $1 OR target_account = $1", account.id)
+    await withdraw_all_of_account(connection, account.id)
     await save_health(connection, account.id, ProofState.LAPSED, now, None)
     await update_rechecks(connection, account.member, now)

@@ -1,12 +1,26 @@
 """Counts over all mappings."""
 
 from datetime import datetime
+from typing import Final
 
 from directory.mappings import Network, Strength
+from directory.origins import HIDDEN_AFTER
 from directory.store.database import Database
+from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, origin_answers
 from directory.store.mappings import network_of_code
 
-COUNT_TIMEOUT_S = 300.0
+COUNT_TIMEOUT_S: Final = 300.0
+
+_ANSWERING: Final = f"{IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {origin_answers('$2')} AND m.expires > $1"
+_FROM: Final = "FROM mapping m JOIN origin ON origin.id = m.origin"
+_GROUPS: Final = f"SELECT m.network, m.strength, count(*) {_FROM} WHERE {_ANSWERING} GROUP BY 1, 2"
+_PEOPLE: Final = f"""
+SELECT (SELECT count(DISTINCT m.x_id) {_FROM} WHERE {_ANSWERING} AND m.x_id IS NOT NULL)
+    + (SELECT count(DISTINCT m.x_handle_key) {_FROM} WHERE {_ANSWERING} AND m.x_id IS NULL)
+"""
+_ORIGINS: Final = f"""
+SELECT count(*) FROM origin WHERE {origin_answers("$1")} AND EXISTS (SELECT FROM mapping WHERE origin = origin.id)
+"""
 
 
 class StatisticsStore:
@@ -18,22 +32,9 @@ class StatisticsStore:
     async def count(self, now: datetime) -> tuple[list[tuple[Network, Strength, int]], int, int]:
         """Active mappings by network and strength, the X accounts among them, and their origins."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(
-                "SELECT network, strength, count(*) FROM mapping WHERE state = 1 AND expires > $1 GROUP BY 1, 2",
-                now,
-                timeout=COUNT_TIMEOUT_S,
-            )
-            people = await connection.fetchval(
-                "SELECT (SELECT count(DISTINCT x_id) FROM mapping"
-                " WHERE state = 1 AND x_id IS NOT NULL AND expires > $1)"
-                " + (SELECT count(DISTINCT x_handle_key) FROM mapping"
-                " WHERE state = 1 AND x_id IS NULL AND expires > $1)",
-                now,
-                timeout=COUNT_TIMEOUT_S,
-            )
-            origins = await connection.fetchval(
-                "SELECT count(*) FROM origin WHERE EXISTS (SELECT FROM mapping WHERE origin = origin.id)",
-            )
+            rows = await connection.fetch(_GROUPS, now, now - HIDDEN_AFTER, timeout=COUNT_TIMEOUT_S)
+            people = await connection.fetchval(_PEOPLE, now, now - HIDDEN_AFTER, timeout=COUNT_TIMEOUT_S)
+            origins = await connection.fetchval(_ORIGINS, now - HIDDEN_AFTER)
         groups = [(network_of_code(code), Strength(strength), int(count)) for code, strength, count in rows]
         return groups, int(people), int(origins)
 

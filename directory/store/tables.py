@@ -20,11 +20,13 @@ from piccolo.table import Table
 
 
 class Origin(Table, tablename="origin"):
-    """The logs that mappings come from; `is_demo` marks those that `passerelle demo` invented."""
+    """See `directory.origins.Origin`; `is_demo` marks those that `passerelle demo` invented."""
 
     id = Serial(primary_key=True)
     name = Text(unique=True)
     is_demo = Boolean(default=False)
+    standing = SmallInt(default=0)
+    heard_at = Timestamptz(null=True, default=None)
 
 
 class Mapping(Table, tablename="mapping"):
@@ -45,6 +47,17 @@ class Mapping(Table, tablename="mapping"):
     issued = Timestamptz()
     expires = Timestamptz()
     evidence = JSON()
+
+
+class Arrival(Table, tablename="arrival"):
+    """Leaves of an origin that were taken in and are still to be held against kept follow lists."""
+
+    id = BigSerial(primary_key=True)
+    origin = ForeignKey(Origin, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    next_leaf = BigInt()
+    end_leaf = BigInt()
+    next_at = Timestamptz()
+    attempts = SmallInt(default=0)
 
 
 class Member(Table, tablename="member"):
@@ -257,3 +270,30 @@ class FollowList(Table, tablename="follow_list"):
     x_ids = Array(base_column=BigInt())
     x_handles = Array(base_column=Text())
     kept_at = Timestamptz()
+
+
+class Newcomer(Table, tablename="newcomer"):
+    """A mapping of somebody whom a member follows on X, and who arrived after the list was kept."""
+
+    id = BigSerial(primary_key=True)
+    follow_list = ForeignKey(FollowList, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    mapping = ForeignKey(Mapping, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    found_at = Timestamptz()
+
+
+class Hide(Table, tablename="hide"):
+    """See `directory.moderation.hides.Hide`."""
+
+    id = UUID(primary_key=True)
+    origin = ForeignKey(Origin, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    network = SmallInt()
+    x_id = BigInt(null=True, default=None)
+    x_handle = Varchar(length=15)
+    x_handle_key = Varchar(length=15)
+    leaf = BigInt(null=True, default=None)
+    member = ForeignKey(
+        Member, null=True, default=None, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict
+    )
+    reason = Text()
+    hidden_by = Text()
+    hidden_at = Timestamptz()

@@ -8,7 +8,7 @@ from directory.clock import Clock
 from directory.store.database import Connection, Database
 from federation.own_log.sequencer import Sequencer
 from federation.own_log.sequencer_task import LEADER_LOCK, give_up_leading
-from federation.store.log_rows import count_work
+from federation.store.own_mappings import count_work
 
 LOOK_EVERY_S: Final = 0.5
 

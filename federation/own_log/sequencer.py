@@ -20,6 +20,7 @@ from directory.clock import Clock
 from directory.mappings import Mapping
 from directory.secret_files import MissingKeys
 from directory.store.database import Connection
+from directory.store.mapping_rows import set_leaves
 from federation.errors import InvalidStatement, LogRefused, LogWaits
 from federation.ingest import ingest_own_leaves
 from federation.keys.documents import load_documents
@@ -88,7 +89,7 @@ class Sequencer:
         what the database raises: then it can simply be called again.
         """
         await self._finish(connection)
-        if not await log_rows.has_work(connection, self.origin, self._clock.now()):
+        if not await own_mappings.has_work(connection, self.origin, self._clock.now()):
             return 0
         count = await self._stage(connection)
         if count:
@@ -150,9 +151,9 @@ class Sequencer:
         mappings = await own_mappings.fetch_pending(connection, self.origin, now, self.max_batch)
         bodies, unsayable = _encode_bodies(mappings)
         if unsayable:
-            log.error("mappings cannot be said by the log and were hidden", rows=unsayable)
-            await own_mappings.hide(connection, unsayable)
-        revokes = await log_rows.fetch_revocable(connection, self.origin, now, self.max_batch)
+            log.error("mappings cannot be encoded as statements, and were withdrawn", rows=unsayable)
+            await own_mappings.drop_unpublishable(connection, unsayable)
+        revokes = await own_mappings.fetch_revocable(connection, self.origin, now, self.max_batch)
         return Pending(documents, bodies, revokes)
 
     async def _current_edge(self, connection: Connection, state: LogState) -> LogEdge:
@@ -231,7 +232,7 @@ async def _write(connection: Connection, state: LogState, batch: Batch, now: dat
     await log_rows.update_staged(connection, state.staged, staged, now)
     await log_rows.upsert_tiles(connection, batch.tiles)
     await log_rows.copy_statements(connection, batch.statements)
-    await own_mappings.set_leaves(connection, batch.mappings)
+    await set_leaves(connection, batch.mappings)
     await log_rows.set_revoked(connection, batch.revokes)
     for number, leaf in batch.operations:
         await log_rows.set_operations_leaf(connection, number, leaf)

@@ -3,10 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
+from directory.origins import HIDDEN_AFTER
 from directory.store.database import Database
+from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, origin_answers
 from federation.store.log_rows import fetch_tiles
 from federation.tlog.tiles import Bundle, Tile
+
+_IS_ANSWERING: Final = f"""
+SELECT origin.id, {origin_answers("$4")} AND EXISTS (SELECT FROM mapping m WHERE m.origin = origin.id AND m.leaf = $2
+    AND {IS_ACTIVE} AND {IS_NOT_HIDDEN} AND m.expires > $3) AS holds
+FROM origin WHERE origin.name = $1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +64,11 @@ class LogStore:
         """Whether the mapping of a leaf answers here now; None where we know no such origin."""
         async with self._database.connection() as connection:
             found = await connection.fetchrow(
-                "SELECT o.id, EXISTS (SELECT FROM mapping m WHERE m.origin = o.id AND m.leaf = $2 AND m.state = 1"
-                " AND m.expires > $3) AS holds FROM origin o WHERE o.name = $1",
+                _IS_ANSWERING,
                 origin,
                 leaf,
                 now,
+                now - HIDDEN_AFTER,
             )
         return None if found is None else bool(found["holds"])
 

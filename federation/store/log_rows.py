@@ -10,7 +10,6 @@ from typing import Final
 
 from directory.store.database import Connection
 from federation.errors import LogRefused, LogWaits, Malformed
-from federation.protocol.entry import RevokeReason
 from federation.protocol.log_state import LogState
 from federation.protocol.places import place_of
 from federation.tlog.checkpoint import Checkpoint
@@ -165,24 +164,6 @@ async def set_operations_leaf(connection: Connection, number: int, leaf: int) ->
     await connection.execute("UPDATE log_operations SET leaf = $2 WHERE number = $1", number, leaf)
 
 
-async def fetch_revocable(
-    connection: Connection, origin: str, now: datetime, limit: int
-) -> list[tuple[int, int]]:
-    """Leaves of withdrawn mappings that no entry revokes yet, each with its reason."""
-    rows = await connection.fetch(
-        "SELECT s.leaf, coalesce(s.ended, CASE WHEN m.expires <= $2 THEN $4::int ELSE $5::int END) AS reason"
-        " FROM mapping m JOIN origin ON origin.id = m.origin JOIN log_statement s ON s.leaf = m.leaf"
-        " WHERE m.state = 2 AND m.leaf IS NOT NULL AND origin.name = $1 AND s.revoked_by IS NULL"
-        " ORDER BY m.leaf LIMIT $3",
-        origin,
-        now,
-        limit,
-        RevokeReason.LAPSED,
-        RevokeReason.WITHDRAWN,
-    )
-    return [(row["leaf"], row["reason"]) for row in rows]
-
-
 async def set_revoked(connection: Connection, revokes: Sequence[tuple[int, int]]) -> None:
     """Target and revoking leaf of each."""
     await connection.execute(
@@ -193,33 +174,18 @@ async def set_revoked(connection: Connection, revokes: Sequence[tuple[int, int]]
     )
 
 
-async def has_work(connection: Connection, origin: str, now: datetime) -> bool:
-    """A look without a lock: whether a batch would have anything in it."""
-    return bool(
-        await connection.fetchval(
-            "SELECT NOT EXISTS (SELECT FROM log_state)"
-            " OR EXISTS (SELECT FROM log_operations WHERE leaf IS NULL)"
-            " OR EXISTS (SELECT FROM mapping m JOIN origin o ON o.id = m.origin WHERE o.name = $1"
-            " AND m.state = 0 AND m.leaf IS NULL AND m.expires > $2)"
-            " OR EXISTS (SELECT FROM mapping m JOIN origin o ON o.id = m.origin"
-            " JOIN log_statement s ON s.leaf = m.leaf WHERE o.name = $1"
-            " AND m.state = 2 AND m.leaf IS NOT NULL AND s.revoked_by IS NULL)",
-            origin,
-            now,
-        )
+async def fetch_bodies(connection: Connection, first: int, end: int, limit: int) -> list[tuple[int, bytes]]:
+    """The bodies of leaves from `first` up to `end`, in order, at most `limit`."""
+    rows = await connection.fetch(
+        "SELECT leaf, body FROM log_statement WHERE leaf >= $1 AND leaf < $2 ORDER BY leaf LIMIT $3",
+        first,
+        end,
+        limit,
     )
+    return [(row["leaf"], row["body"]) for row in rows]
 
 
-async def count_work(connection: Connection, origin: str, now: datetime) -> int:
-    """How many entries wait to be said."""
-    return int(
-        await connection.fetchval(
-            "SELECT (SELECT count(*) FROM log_operations WHERE leaf IS NULL)"
-            " + (SELECT count(*) FROM mapping m JOIN origin o ON o.id = m.origin WHERE o.name = $1"
-            " AND m.state = 0 AND m.expires > $2)"
-            " + (SELECT count(*) FROM mapping m JOIN origin o ON o.id = m.origin WHERE o.name = $1"
-            " AND m.state = 2 AND m.leaf IS NOT NULL)",
-            origin,
-            now,
-        )
-    )
+async def delete_revoked(connection: Connection, size: int) -> list[int]:
+    """Erases salt and body of the leaves that an entry below `size` revokes. Returns these leaves."""
+    rows = await connection.fetch("DELETE FROM log_statement WHERE revoked_by < $1 RETURNING leaf", size)
+    return [row["leaf"] for row in rows]

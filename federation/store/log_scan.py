@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
+from directory.mappings import Strength
 from directory.store.database import Connection
+from directory.store.mapping_conditions import IS_ACTIVE
 
 StatementRow = tuple[int, bytes, bytes, int | None, int | None]
 """Leaf, salt, body, the reason for which it is to be revoked, and the entry that does."""
@@ -62,7 +64,7 @@ async def fetch_places_within(
 async def fetch_unsaid_answers(connection: Connection, origin: str, limit: int) -> list[int]:
     """Rows of active mappings of `origin` that are not what their leaf says; the evidence is not looked at.
 
-    Strength 1 is IMPORTED. The end of a body is put together here as the protocol writes it, which is far quicker
+    The end of a body is put together here as the protocol writes it, which is far quicker
     than to read each; bodies themselves may be damaged, so they are only compared.
     """
     rows = await connection.fetch(_UNSAID_ANSWERS, origin, limit, timeout=SCAN_TIMEOUT_S)
@@ -71,7 +73,7 @@ async def fetch_unsaid_answers(connection: Connection, origin: str, limit: int) 
 
 SCAN_TIMEOUT_S: Final = 3_600.0
 
-_UNSAID_ANSWERS: Final = r"""
+_SAID: Final = r"""
 SELECT m.id FROM mapping m
 LEFT JOIN log_statement s ON s.leaf = m.leaf
 CROSS JOIN LATERAL (SELECT format(
@@ -80,7 +82,10 @@ CROSS JOIN LATERAL (SELECT format(
     (ARRAY['imported', 'linked', 'handle', 'bound'])[m.strength], m.target_handle, m.target_id,
     (ARRAY['bluesky', 'mastodon'])[m.network], m.x_handle, coalesce(',"id":"' || m.x_id || '"', '')
 ) AS said) AS body
-WHERE m.state = 1 AND NOT (m.strength = 1 AND m.leaf IS NULL) AND m.origin = (SELECT id FROM origin WHERE name = $1)
+"""
+_UNSAID_ANSWERS: Final = f"""
+{_SAID} WHERE {IS_ACTIVE} AND NOT (m.strength = {Strength.IMPORTED.value} AND m.leaf IS NULL)
+    AND m.origin = (SELECT id FROM origin WHERE name = $1)
     AND (s.leaf IS NULL OR right(encode(s.body, 'escape'), length(body.said)) <> body.said
         OR m.x_handle_key <> lower(m.x_handle) OR m.target_handle_key <> lower(m.target_handle))
 LIMIT $2

@@ -1,4 +1,4 @@
-"""The rows of `mapping` that our own log says: taken up pending, given a leaf, made to answer, forgotten.
+"""Our own mappings and the log: what waits for a leaf, what the log says, and what a new wording replaces.
 
 Members hold the lock of their publication before that of its mapping. Nothing here waits for either: what is
 locked is being changed by its member right now, and its turn comes at the next batch.
@@ -10,19 +10,48 @@ from typing import Final
 
 from directory.mappings import Mapping
 from directory.store.database import Connection
+from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, IS_PENDING, IS_WITHDRAWN
+from directory.store.mapping_rows import withdraw
 from directory.store.mappings import mapping_of
-from directory.store.publication_rows import end_mappings
 from federation.protocol.entry import RevokeReason
 
-# 0 is MappingState.PENDING, 1 ACTIVE, 2 WITHDRAWN, 3 HIDDEN.
-_PENDING: Final = """
+_OF_ORIGIN: Final = "m.origin = (SELECT id FROM origin WHERE name = $1)"
+# What is hidden is not published, or published anew, until the hide is lifted.
+_WAITS: Final = f"{IS_PENDING} AND {_OF_ORIGIN} AND m.expires > $2 AND {IS_NOT_HIDDEN}"
+_PENDING: Final = f"""
 SELECT m.id, m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence,
-    $1::text AS origin, m.leaf, m.issued, m.expires, m.state
-FROM mapping m WHERE m.state = 0 AND m.leaf IS NULL AND m.expires > $2
-    AND m.origin = (SELECT id FROM origin WHERE name = $1)
+    $1::text AS origin, m.leaf, m.issued, m.expires, 0 AS standing
+FROM mapping m WHERE {_WAITS} AND m.leaf IS NULL
 ORDER BY m.id LIMIT $3 FOR UPDATE OF m SKIP LOCKED
 """
-_WITH_LEAVES: Final = "m.origin = (SELECT id FROM origin WHERE name = $1) AND m.leaf >= $2 AND m.leaf < $3"
+_IS_UNREVOKED: Final = f"{IS_WITHDRAWN} AND m.leaf IS NOT NULL AND {_OF_ORIGIN}"
+_REVOCABLE: Final = f"""
+SELECT s.leaf, coalesce(s.ended, CASE WHEN m.expires <= $2 THEN $4::int ELSE $5::int END) AS reason
+FROM mapping m JOIN log_statement s ON s.leaf = m.leaf
+WHERE {_IS_UNREVOKED} AND s.revoked_by IS NULL ORDER BY m.leaf LIMIT $3
+"""
+_HAS_WORK: Final = f"""
+SELECT NOT EXISTS (SELECT FROM log_state)
+    OR EXISTS (SELECT FROM log_operations WHERE leaf IS NULL)
+    OR EXISTS (SELECT FROM mapping m WHERE {_WAITS} AND m.leaf IS NULL)
+    OR EXISTS (SELECT FROM mapping m JOIN log_statement s ON s.leaf = m.leaf
+               WHERE {_IS_UNREVOKED} AND s.revoked_by IS NULL)
+"""
+_COUNT_WORK: Final = f"""
+SELECT (SELECT count(*) FROM log_operations WHERE leaf IS NULL)
+    + (SELECT count(*) FROM mapping m WHERE {_WAITS})
+    + (SELECT count(*) FROM mapping m WHERE {_IS_UNREVOKED})
+"""
+
+
+async def has_work(connection: Connection, origin: str, now: datetime) -> bool:
+    """Looks, without a lock, whether a batch would have anything in it."""
+    return bool(await connection.fetchval(_HAS_WORK, origin, now))
+
+
+async def count_work(connection: Connection, origin: str, now: datetime) -> int:
+    """Counts the entries that wait to be appended, or to be taken in."""
+    return int(await connection.fetchval(_COUNT_WORK, origin, now))
 
 
 async def fetch_pending(
@@ -33,78 +62,61 @@ async def fetch_pending(
     return [(row[0], mapping_of(row[1:])) for row in map(tuple, rows)]
 
 
-async def set_leaves(connection: Connection, leaves: Sequence[tuple[int, int]]) -> None:
-    """Row number and leaf of each."""
+async def fetch_revocable(
+    connection: Connection, origin: str, now: datetime, limit: int
+) -> list[tuple[int, int]]:
+    """Leaves of withdrawn mappings that no entry revokes yet, each with its reason."""
+    rows = await connection.fetch(_REVOCABLE, origin, now, limit, RevokeReason.LAPSED, RevokeReason.WITHDRAWN)
+    return [(row["leaf"], row["reason"]) for row in rows]
+
+
+async def drop_unpublishable(connection: Connection, numbers: Sequence[int]) -> None:
+    """Withdraws mappings that cannot be encoded as a statement, so that others are not kept waiting. A publication
+    goes back to its former wording, or ends where it has none."""
     await connection.execute(
-        "UPDATE mapping SET leaf = l.leaf FROM unnest($1::bigint[], $2::bigint[]) AS l (id, leaf)"
-        " WHERE mapping.id = l.id",
-        [number for number, _ in leaves],
-        [leaf for _, leaf in leaves],
+        "UPDATE publication SET mapping = replaces, replaces = NULL"
+        " WHERE mapping = ANY($1::bigint[]) AND replaces IS NOT NULL",
+        numbers,
     )
+    await connection.execute("DELETE FROM publication WHERE mapping = ANY($1::bigint[])", numbers)
+    await withdraw(connection, numbers)
 
 
-async def hide(connection: Connection, numbers: Sequence[int]) -> None:
-    """Takes out mappings that no log can say, so that others are not kept waiting."""
-    await connection.execute(
-        "UPDATE mapping SET state = 3 WHERE state = 0 AND id = ANY($1::bigint[])", numbers
-    )
+async def end_replaced(connection: Connection, origin: str, first: int, end: int) -> bool:
+    """Ends the former wordings of what answers with leaves from `first` up to `end`.
 
-
-async def activate(connection: Connection, origin: str, first: int, end: int) -> bool:
-    """Makes the mappings with leaves from `first` up to `end` answer, and ends what they replace.
-
-    False: some were being changed, and want another try.
+    Returns whether nothing is left to end: False where a member is changing it right now.
     """
     rows = await connection.fetch(
-        f"SELECT m.id FROM mapping m WHERE {_WITH_LEAVES} AND m.state = 0 FOR UPDATE OF m SKIP LOCKED",
-        origin,
-        first,
-        end,
-    )
-    await connection.execute(
-        "UPDATE mapping SET state = 1 WHERE id = ANY($1::bigint[])", [row["id"] for row in rows]
-    )
-    await _end_replaced(connection, origin, first, end)
-    return not await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM mapping m LEFT JOIN publication p ON p.mapping = m.id"
-        f" WHERE {_WITH_LEAVES} AND (m.state = 0 OR p.replaces IS NOT NULL))",
-        origin,
-        first,
-        end,
-    )
-
-
-async def _end_replaced(connection: Connection, origin: str, first: int, end: int) -> None:
-    rows = await connection.fetch(
         "SELECT p.id, p.replaces FROM mapping m JOIN publication p ON p.mapping = m.id"
-        f" WHERE {_WITH_LEAVES} AND m.state = 1 AND p.replaces IS NOT NULL FOR UPDATE OF p SKIP LOCKED",
+        f" WHERE {_OF_ORIGIN} AND m.leaf >= $2 AND m.leaf < $3 AND {IS_ACTIVE} AND p.replaces IS NOT NULL"
+        " FOR UPDATE OF p SKIP LOCKED",
         origin,
         first,
         end,
     )
-    if not rows:
-        return
-    replaced = [row["replaces"] for row in rows]
+    if rows:
+        await _end_wordings(connection, origin, [(row["id"], row["replaces"]) for row in rows])
+    return not await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM mapping m JOIN publication p ON p.mapping = m.id"
+        f" WHERE {_OF_ORIGIN} AND m.leaf >= $2 AND m.leaf < $3 AND {IS_ACTIVE} AND p.replaces IS NOT NULL)",
+        origin,
+        first,
+        end,
+    )
+
+
+async def _end_wordings(connection: Connection, origin: str, replaced: Sequence[tuple[object, int]]) -> None:
+    numbers = [number for _, number in replaced]
     await connection.execute(
-        "UPDATE log_statement SET ended = $2 WHERE leaf IN (SELECT leaf FROM mapping WHERE id = ANY($1::bigint[])"
-        " AND origin = (SELECT id FROM origin WHERE name = $3))",
-        replaced,
+        "UPDATE log_statement SET ended = $3 WHERE leaf IN"
+        f" (SELECT m.leaf FROM mapping m WHERE {_OF_ORIGIN} AND m.id = ANY($2::bigint[]))",
+        origin,
+        numbers,
         RevokeReason.REPLACED,
-        origin,
     )
     await connection.execute(
-        "UPDATE publication SET replaces = NULL WHERE id = ANY($1::uuid[])", [row["id"] for row in rows]
+        "UPDATE publication SET replaces = NULL WHERE id = ANY($1::uuid[])",
+        [publication for publication, _ in replaced],
     )
-    await end_mappings(connection, replaced)
-
-
-async def erase_revoked(connection: Connection, origin: str, size: int) -> int:
-    """Deletes salt, body and mapping of the leaves that an entry below `size` revokes; returns how many."""
-    rows = await connection.fetch("DELETE FROM log_statement WHERE revoked_by < $1 RETURNING leaf", size)
-    await connection.execute(
-        "DELETE FROM mapping WHERE state = 2 AND leaf = ANY($2::bigint[])"
-        " AND origin = (SELECT id FROM origin WHERE name = $1)",
-        origin,
-        [row["leaf"] for row in rows],
-    )
-    return len(rows)
+    await withdraw(connection, numbers)

@@ -19,7 +19,9 @@ STATEMENTS = [
     """CREATE TABLE origin (
         id serial PRIMARY KEY,
         name text NOT NULL UNIQUE,
-        is_demo boolean NOT NULL DEFAULT false
+        is_demo boolean NOT NULL DEFAULT false,
+        standing smallint NOT NULL DEFAULT 0,
+        heard_at timestamptz
     )""",
     """CREATE TABLE mapping (
         id bigserial PRIMARY KEY,
@@ -44,6 +46,16 @@ STATEMENTS = [
     "CREATE INDEX mapping_target_id ON mapping (target_id) WHERE state = 1",
     "CREATE INDEX mapping_target_handle ON mapping (target_handle_key) WHERE state = 1",
     "CREATE UNIQUE INDEX mapping_origin_leaf ON mapping (origin, leaf) WHERE leaf IS NOT NULL",
+    """CREATE TABLE arrival (
+        id bigserial PRIMARY KEY,
+        origin integer NOT NULL REFERENCES origin (id) ON DELETE CASCADE ON UPDATE RESTRICT,
+        next_leaf bigint NOT NULL,
+        end_leaf bigint NOT NULL,
+        next_at timestamptz NOT NULL,
+        attempts smallint NOT NULL DEFAULT 0
+    )""",
+    "CREATE INDEX arrival_next ON arrival (next_at)",
+    "CREATE INDEX arrival_origin ON arrival (origin)",
     """CREATE TABLE member (
         id uuid PRIMARY KEY,
         created timestamptz NOT NULL
@@ -209,6 +221,30 @@ STATEMENTS = [
     "CREATE UNIQUE INDEX follow_list_kind ON follow_list (member, kind)",
     "CREATE INDEX follow_list_x_ids ON follow_list USING gin (x_ids) WHERE kind = 1",
     "CREATE INDEX follow_list_x_handles ON follow_list USING gin (x_handles) WHERE kind = 1",
+    """CREATE TABLE newcomer (
+        id bigserial PRIMARY KEY,
+        follow_list uuid NOT NULL REFERENCES follow_list (id) ON DELETE CASCADE ON UPDATE RESTRICT,
+        mapping bigint NOT NULL REFERENCES mapping (id) ON DELETE CASCADE ON UPDATE RESTRICT,
+        found_at timestamptz NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX newcomer_list ON newcomer (follow_list, mapping)",
+    "CREATE INDEX newcomer_mapping ON newcomer (mapping)",
+    """CREATE TABLE hide (
+        id uuid PRIMARY KEY,
+        origin integer NOT NULL REFERENCES origin (id) ON DELETE CASCADE ON UPDATE RESTRICT,
+        network smallint NOT NULL,
+        x_id bigint,
+        x_handle varchar(15) NOT NULL,
+        x_handle_key varchar(15) COLLATE "C" NOT NULL,
+        leaf bigint,
+        member uuid REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT,
+        reason text NOT NULL,
+        hidden_by text NOT NULL,
+        hidden_at timestamptz NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX hide_account ON hide (origin, network, x_handle_key, coalesce(x_id, 0))",
+    "CREATE INDEX hide_x_id ON hide (origin, network, x_id) WHERE x_id IS NOT NULL",
+    "CREATE INDEX hide_member ON hide (member)",
     """CREATE TABLE member_page (
         code text PRIMARY KEY,
         member uuid NOT NULL UNIQUE REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT

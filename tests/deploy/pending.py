@@ -3,10 +3,10 @@
 import asyncio
 from datetime import UTC, datetime
 
-from directory.mappings import MappingState
+from directory.mapping_life import MappingState
 from directory.store.database import Database
-from directory.store.mappings import MappingStore
 from tests.harness.mappings import bluesky
+from tests.harness.stored import StoredMappings
 
 
 def add_pending(dsn: str, origin: str, count: int) -> None:
@@ -19,17 +19,17 @@ async def _add(dsn: str, origin: str, count: int) -> None:
     try:
         async with database.connection() as connection:
             made = int(await connection.fetchval("SELECT count(*) FROM mapping"))
-        await MappingStore(database).add(
+        await StoredMappings(database).add(
             [
                 bluesky(
                     f"person{n}",
                     1_000 + n,
                     origin=origin,
                     issued=datetime.now(UTC).replace(microsecond=0),
-                    state=MappingState.PENDING,
                 )
                 for n in range(made, made + count)
-            ]
+            ],
+            MappingState.PENDING,
         )
     finally:
         await database.close()

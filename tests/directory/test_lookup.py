@@ -9,22 +9,23 @@ import pytest
 
 from directory.errors import DirectoryUnavailable
 from directory.identifiers import Acct, AtHandle
-from directory.mappings import Mapping, MappingState, Strength
+from directory.mapping_life import MappingState
+from directory.mappings import Mapping, Strength
 from directory.queries import Query
 from directory.services.batching import LookupBatcher
 from directory.services.lookup import MATCH_CHUNK_PAIRS, Lookup
 from directory.store.database import Database
-from directory.store.mappings import MappingStore
 from tests.harness.clock import START, FakeClock
 from tests.harness.mappings import OTHER_ORIGIN, bluesky, did, mastodon
+from tests.harness.stored import StoredMappings
 
 
 @pytest.fixture
-def lookup(mapping_store: MappingStore, clock: FakeClock) -> Lookup:
+def lookup(mapping_store: StoredMappings, clock: FakeClock) -> Lookup:
     return Lookup(mapping_store, clock)
 
 
-async def test_a_mapping_comes_back_as_it_was_stored(mapping_store: MappingStore, lookup: Lookup) -> None:
+async def test_a_mapping_comes_back_as_it_was_stored(mapping_store: StoredMappings, lookup: Lookup) -> None:
     stored = [bluesky("Jack", 12), mastodon("Jack_2")]
     await mapping_store.add(stored)
     (answer,) = (await lookup.lookup(Query.parse("12"))).answers
@@ -34,10 +35,11 @@ async def test_a_mapping_comes_back_as_it_was_stored(mapping_store: MappingStore
 
 
 async def test_only_active_mappings_within_their_time_answer(
-    mapping_store: MappingStore, lookup: Lookup, clock: FakeClock
+    mapping_store: StoredMappings, lookup: Lookup, clock: FakeClock
 ) -> None:
-    states = [MappingState.PENDING, MappingState.WITHDRAWN, MappingState.HIDDEN]
-    await mapping_store.add([bluesky(f"s{state.value}", 100 + state.value, state=state) for state in states])
+    states = [state for state in MappingState if state is not MappingState.ACTIVE]
+    for state in states:
+        await mapping_store.add([bluesky(f"s{state.value}", 100 + state.value)], state)
     await mapping_store.add([bluesky("jack", 12)])
     for state in states:
         assert (await lookup.lookup(Query.parse(str(100 + state.value)))).answers == ()
@@ -45,21 +47,23 @@ async def test_only_active_mappings_within_their_time_answer(
     assert (await lookup.lookup(Query.parse("12"))).answers == ()
 
 
-async def test_a_list_is_answered_in_its_order(mapping_store: MappingStore, lookup: Lookup) -> None:
+async def test_a_list_is_answered_in_its_order(mapping_store: StoredMappings, lookup: Lookup) -> None:
     await mapping_store.add([bluesky("a", 1), bluesky("b", 2), mastodon("c"), bluesky("d", 4)])
     pairs = [("4", None), ("999", None), ("7", "C"), (None, "B"), ("5", "d"), ("1", "renamed")]
     matches = await lookup.match([Query.parse_pair(x_id, handle) for x_id, handle in pairs])
     assert [str(match.answers[0].mapping.x_handle) for match in matches] == ["d", "c", "b", "a"]
 
 
-async def test_a_list_longer_than_a_statement(mapping_store: MappingStore, lookup: Lookup) -> None:
+async def test_a_list_longer_than_a_statement(mapping_store: StoredMappings, lookup: Lookup) -> None:
     count = MATCH_CHUNK_PAIRS + 10
     await mapping_store.add([bluesky(f"n{number}", number) for number in range(1, count + 1)])
     matches = await lookup.match([Query.parse(str(number)) for number in range(count, 0, -1)])
     assert [match.query.x_id.value for match in matches if match.query.x_id] == list(range(count, 0, -1))
 
 
-async def test_a_list_without_evidence_is_the_same_list(mapping_store: MappingStore, lookup: Lookup) -> None:
+async def test_a_list_without_evidence_is_the_same_list(
+    mapping_store: StoredMappings, lookup: Lookup
+) -> None:
     """Long lists show none, so none is read; who is found, and how sure it is, must not depend on it."""
     await mapping_store.add(
         [bluesky("a", 1), mastodon("A", 1), bluesky("b"), bluesky("b", origin=OTHER_ORIGIN, target="c")]
@@ -82,25 +86,25 @@ def without_evidence(mapping: Mapping) -> Mapping:
     return msgspec.structs.replace(mapping, evidence=())
 
 
-async def test_back_from_the_account(mapping_store: MappingStore, lookup: Lookup) -> None:
+async def test_back_from_the_account(mapping_store: StoredMappings, lookup: Lookup) -> None:
     await mapping_store.add([bluesky("jack", 12), mastodon("jack", 12)])
     for account in (did("jack"), AtHandle.parse("jack.bsky.example"), Acct.parse("JACK@social.example")):
         (answer,) = await lookup.reverse(account)
         assert str(answer.mapping.x_id) == "12"
 
 
-async def test_back_only_where_the_way_there_leads(mapping_store: MappingStore, lookup: Lookup) -> None:
+async def test_back_only_where_the_way_there_leads(mapping_store: StoredMappings, lookup: Lookup) -> None:
     """Anybody may claim to be @jack with a weak hint: asking whose account it is must not confirm it."""
     stranger = bluesky("jack", strength=Strength.IMPORTED, target="stranger", origin=OTHER_ORIGIN)
     await mapping_store.add([stranger, bluesky("jack", 12)])
     assert await lookup.reverse(did("stranger")) == []
 
 
-async def test_single_lookups_share_statements(mapping_store: MappingStore, clock: FakeClock) -> None:
+async def test_single_lookups_share_statements(mapping_store: StoredMappings, clock: FakeClock) -> None:
     await mapping_store.add([bluesky(f"n{number}", number) for number in range(1, 500)])
     asked: list[int] = []
 
-    class CountingStore(MappingStore):
+    class CountingStore(StoredMappings):
         async def find(
             self, queries: Sequence[Query], now: datetime, *, with_evidence: bool = True
         ) -> list[Mapping]:
@@ -116,7 +120,7 @@ async def test_single_lookups_share_statements(mapping_store: MappingStore, cloc
 
 async def test_a_stopped_database_is_one_error(dsn: str, clock: FakeClock) -> None:
     database = await Database.connect(dsn, max_connections=2)
-    store = MappingStore(database)
+    store = StoredMappings(database)
     await database.close()
     with pytest.raises(DirectoryUnavailable):
         await Lookup(store, clock).lookup(Query.parse("12"))
@@ -127,7 +131,7 @@ async def test_a_stopped_database_is_one_error(dsn: str, clock: FakeClock) -> No
 
 
 async def test_an_older_mapping_of_the_same_origin_is_outdone(
-    mapping_store: MappingStore, lookup: Lookup
+    mapping_store: StoredMappings, lookup: Lookup
 ) -> None:
     await mapping_store.add(
         [bluesky("jack", 12, target="old"), bluesky("jack", 12, issued=START + timedelta(1))]

@@ -16,13 +16,13 @@ from directory.queries import Query
 from directory.services.lookup import Lookup
 from directory.settings import Settings
 from directory.store.database import Database
-from directory.store.mappings import MappingStore
 from tests.conftest import TEMPLATE
 from tests.directory.test_lookup import *  # noqa: F403 - the same tests, collected here over another server
 from tests.harness.clock import FakeClock
 from tests.harness.external_postgres import PASSWORD, ExternalPostgres, external_postgres
 from tests.harness.mappings import bluesky
 from tests.harness.postgres import RUN, SharedPostgres
+from tests.harness.stored import StoredMappings
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ async def test_a_server_that_is_stopped_under_way_is_one_error(clock: FakeClock)
         address = await shared.create_database_from_template("stopped")
         await migrate(address)
         database = await Database.connect(address, max_connections=2)
-        store = MappingStore(database)
+        store = StoredMappings(database)
         await store.add([bluesky("jack", 12)])
         running.stop()
         for _ in range(2):

@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from directory.mappings import Mapping, MappingState
+from directory.mapping_life import MappingState
+from directory.mappings import Mapping
 from directory.store.database import Database
-from directory.store.mappings import MappingStore
+from directory.store.mapping_rows import withdraw
 from federation.fsck.run import FsckReport, check_database_log
 from federation.keys.instance import KeyFolder
 from federation.own_log.sequencer import Sequencer
@@ -19,6 +20,7 @@ from federation.tlog.tiles import bundles_added
 from tests.federation.tlog.naive import naive_root
 from tests.harness.clock import FakeClock
 from tests.harness.mappings import bluesky
+from tests.harness.stored import StoredMappings
 
 HOST = "one.example"
 ORIGIN = "one.example/log"
@@ -33,7 +35,7 @@ class LogHarness:
         self.keys = KeyFolder(data)
         self.recovery = self.keys.make(HOST)
         self.first_key = self.keys.read().logs[0].vkey
-        self.mappings = MappingStore(database)
+        self.mappings = StoredMappings(database)
         self.made = 0
         self.signed: dict[int, bytes] = {}
 
@@ -44,12 +46,10 @@ class LogHarness:
         """New people, as a member's click leaves them: pending, without a leaf."""
         first, self.made = self.made, self.made + count
         people = [
-            bluesky(
-                f"person{n}", 1_000 + n, origin=ORIGIN, issued=self.clock.now(), state=MappingState.PENDING
-            )
+            bluesky(f"person{n}", 1_000 + n, origin=ORIGIN, issued=self.clock.now())
             for n in range(first, first + count)
         ]
-        await self.mappings.add(people)
+        await self.mappings.add(people, MappingState.PENDING)
         return people
 
     async def run(self, sequencer: Sequencer | None = None) -> int:
@@ -63,12 +63,11 @@ class LogHarness:
 
     async def withdraw(self, leaves: Iterable[int]) -> None:
         """As a member's withdrawal leaves the rows."""
-        async with self.database.connection() as connection:
-            await connection.execute(
-                "UPDATE mapping SET state = 2, x_id = NULL, x_handle = '', x_handle_key = '', target_id = '',"
-                " target_handle = '', target_handle_key = '', evidence = '[]' WHERE leaf = ANY($1::bigint[])",
-                list(leaves),
+        async with self.database.transaction() as connection:
+            rows = await connection.fetch(
+                "SELECT id FROM mapping WHERE leaf = ANY($1::bigint[])", list(leaves)
             )
+            await withdraw(connection, [row["id"] for row in rows])
 
     async def live_leaves(self) -> list[int]:
         """Leaves whose mappings answer."""

@@ -33,10 +33,11 @@ WRITES: Final = {
     "UPDATE log_statement SET revoked_by",
     "UPDATE log_state SET signed",
     "UPDATE log_state SET published",
-    "UPDATE mapping SET state",
+    "INSERT INTO mapping AS",
+    "INSERT INTO arrival (origin,",
     "UPDATE log_state SET ingested_size",
     "DELETE FROM log_statement WHERE",
-    "DELETE FROM mapping WHERE",
+    "DELETE FROM mapping m",
     "COMMIT",
 } | MARK
 BEGINNING: Final = {"INSERT INTO log_state (id,", "INSERT INTO log_operations (number,"}

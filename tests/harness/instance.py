@@ -13,8 +13,8 @@ from deploy.wiring.instance import build_services
 from directory.clock import Clock
 from directory.settings import Settings
 from directory.store.database import Database
-from directory.store.mappings import MappingStore
 from tests.harness.clock import FakeClock
+from tests.harness.stored import StoredMappings
 from web.app import create_app
 from web.services import Services
 
@@ -42,8 +42,8 @@ class RunningInstance:
         """The result of a coroutine that runs on the instance's loop."""
         return asyncio.run_coroutine_threadsafe(work(), self._loop).result(timeout=60)
 
-    def mappings(self) -> MappingStore:
-        return MappingStore(self.database)
+    def mappings(self) -> StoredMappings:
+        return StoredMappings(self.database)
 
     def start(self) -> None:
         self._thread.start()

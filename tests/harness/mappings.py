@@ -5,7 +5,7 @@ from functools import partial
 from typing import Final
 
 from directory.identifiers import Acct, ActorUri, AtHandle, Did, TargetHandle, TargetId, XHandle, XId
-from directory.mappings import Evidence, EvidenceKind, Mapping, MappingState, Network, Strength
+from directory.mappings import Evidence, EvidenceKind, Mapping, Network, Strength
 from tests.harness.clock import START
 
 ORIGIN = "one.example/log"
@@ -29,7 +29,6 @@ def _mapping_on(
     strength: Strength | None = None,
     origin: str = ORIGIN,
     issued: datetime = START,
-    state: MappingState = MappingState.ACTIVE,
 ) -> Mapping:
     """`bound` with an id, `handle` without, unless it is said otherwise."""
     identity, label, kind = _TARGETS[network](target or x_handle)
@@ -45,7 +44,6 @@ def _mapping_on(
         leaf=None,
         issued=issued,
         expires=issued + timedelta(days=180),
-        state=state,
     )
 
 

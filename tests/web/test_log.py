@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from directory.mappings import MappingState
+from directory.mapping_life import MappingState
 from federation.keys.chain import open_chain
 from federation.keys.instance import KeyFolder
 from federation.own_log.mapping_proof import open_mapping_proof
@@ -44,10 +44,8 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> KeyFolder:
 @pytest.fixture(scope="module")
 def log_instance(module_dsn: str, keys: KeyFolder) -> Iterator[RunningInstance]:
     async def fill(running: RunningInstance) -> None:
-        people = [
-            bluesky(f"p{n}", 1_000 + n, origin=ORIGIN, state=MappingState.PENDING) for n in range(PEOPLE)
-        ]
-        await running.mappings().add(people)
+        people = [bluesky(f"p{n}", 1_000 + n, origin=ORIGIN) for n in range(PEOPLE)]
+        await running.mappings().add(people, MappingState.PENDING)
         await publish(running, keys)
 
     with running_instance(

@@ -10,7 +10,8 @@ import pytest
 from directory.archive import read_archive
 from directory.demo import DEMO_ORIGINS, MAX_PEOPLE, ArchivePlan, DemoError, World, demo_rows, write_archive
 from directory.identifiers import Acct, ActorUri, AtHandle, Did, XHandle
-from directory.mappings import MappingState, Network, Strength
+from directory.mapping_life import MappingState
+from directory.mappings import Network, Strength
 from directory.services.lookup import Lookup
 from directory.store.database import Database
 from directory.store.demo import DemoStore

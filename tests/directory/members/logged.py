@@ -41,6 +41,11 @@ class LoggedPublishing(Publishing):
                 )
             )
 
+    async def stage(self) -> None:
+        """What waits gets its leaves, and nothing of it is signed yet: as when the process ends there."""
+        async with self._database.connection() as connection:
+            await self._sequencer._stage(connection)
+
     async def _published_size(self) -> int:
         async with self._database.connection() as connection:
             return await connection.fetchval("SELECT published_size FROM log_state") or 0

@@ -11,14 +11,17 @@ from uuid import UUID, uuid4
 import pytest
 
 from directory.accounts import AccountNetwork
+from directory.answers import take_in_leaves
 from directory.identifiers import XHandle
 from directory.mappings import Network
 from directory.members.consents import ConsentKind
 from directory.members.errors import MemberGone, XAccountContested
+from directory.members.publications import Wish
 from directory.members.receipts import Elsewhere, HandedOver, Withdrawn
 from directory.members.sessions import new_token
+from directory.moderation.hides import HideReason
 from directory.networks.port import Purpose
-from directory.queries import Lists, parse_lines
+from directory.queries import Lists, Query, parse_lines
 from directory.services.consenting import Consenting
 from directory.services.export import export_name
 from directory.services.follow_lists import FollowLists
@@ -26,17 +29,22 @@ from directory.services.leaving import Leaving
 from directory.services.linking import Linking
 from directory.services.lookup import Lookup
 from directory.services.membership import Membership
+from directory.services.moderation import Moderation
 from directory.services.permissions import Permissions
 from directory.services.proving import Proving
 from directory.services.signing_in import Departure, SigningIn
+from directory.store.arrivals import Arrival, ArrivalStore
 from directory.store.database import Database
+from directory.store.hides import HideStore
 from directory.vault import Secret
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing
-from tests.directory.members.people import INSTANCE, at_bluesky, on_x
+from tests.directory.members.people import INSTANCE, ORIGIN, at_bluesky, at_mastodon, on_x
 from tests.directory.members.test_permissions import tokens
 from tests.directory.members.test_publishing import answers
+from tests.directory.test_answers import said
 from tests.harness.clock import FakeClock
+from tests.harness.mappings import OTHER_ORIGIN, bluesky
 
 SESAME = "sesame-open"
 MEMBER_TABLES = "SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'member'"
@@ -63,6 +71,7 @@ async def life(  # noqa: PLR0917 - everything there is to use
     follow_lists: FollowLists,
     linking: Linking,
     join: Join,
+    database: Database,
     clock: FakeClock,
 ) -> Life:
     member, wish = await join("ada", 5)
@@ -83,7 +92,35 @@ async def life(  # noqa: PLR0917 - everything there is to use
     await linking.make_page(member)
     await linking.submit(member, XHandle("ada"))
     await follow_lists.keep(member, Lists.FOLLOWING, parse_lines("77,Friend\n,other"), consent=1)
+    await find_newcomer(database, clock)
+    await hide_on_mastodon(membership, publishing, database, member, wish, clock)
     return Life(member, token, str(kept.challenge.nonce), publishing)
+
+
+async def find_newcomer(database: Database, clock: FakeClock) -> None:
+    """Somebody from the kept list arrives, at a peer."""
+    arrivals = ArrivalStore(database)
+    async with database.transaction() as connection:
+        await take_in_leaves(connection, OTHER_ORIGIN, said(bluesky("arrived", 77, origin=OTHER_ORIGIN)))
+        rows = await connection.fetch("SELECT id, attempts, origin, next_leaf, end_leaf FROM arrival")
+    assert sum([await arrivals.meet_arrival(Arrival(*row), clock.now()) for row in rows]) == 1
+
+
+async def hide_on_mastodon(  # noqa: PLR0917 - everything there is to use
+    membership: Membership,
+    publishing: LoggedPublishing,
+    database: Database,
+    member: UUID,
+    wish: Wish,
+    clock: FakeClock,
+) -> None:
+    """The moderators hide something that the member then takes back."""
+    other = await membership.link(member, at_mastodon("ada"))
+    published = await publishing.publish(member, Wish(wish.x_account, other.id))
+    moderation = Moderation(HideStore(database), clock)
+    assert await moderation.hide(Query.parse("5"), Network.MASTODON, ORIGIN, HideReason.REVIEW, "mo")
+    await publishing.withdraw(member, published.id)
+    await membership.unlink(member, other.id)
 
 
 def unzip(content: bytes) -> dict[str, Any]:
@@ -134,11 +171,12 @@ async def test_the_export_holds_all_that_is_stored(
         "link_check": "links.json",
         "member_session": "sessions.json",
         "follow_list": "follow-lists/following.json",
+        "hide": "hidden.json",
     }
     async with database.connection() as connection:
         tables = {name for (name,) in await connection.fetch(MEMBER_TABLES)}
     assert tables - not_exported == set(exported_from)
-    assert all(files[name] for name in exported_from.values())
+    assert all(files[name] for name in [*exported_from.values(), "newcomers.json"])
     assert export_name(clock.now()) == "passerelle-2026-11-01.zip"
 
 

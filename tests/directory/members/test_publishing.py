@@ -7,7 +7,8 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from directory.mappings import EvidenceKind, MappingState, Network, Strength
+from directory.mapping_life import MappingState
+from directory.mappings import EvidenceKind, Network, Strength
 from directory.members.consents import ConsentKind
 from directory.members.errors import (
     ConsentMissing,
@@ -15,7 +16,6 @@ from directory.members.errors import (
     MemberGone,
     NotProven,
     ProofTooOld,
-    PublicationHidden,
     UnknownAccount,
     UnknownPublication,
 )
@@ -343,26 +343,6 @@ async def test_what_ran_out_long_ago_is_forgotten(
     assert await store.drop_expired(clock.now(), 10) == 1
     assert await publishing.list_of(member) == []
     assert await mapping_rows(database) == 0
-
-
-async def test_what_a_moderator_hid_stays_hidden(
-    membership: Membership, publishing: LoggedPublishing, database: Database, lookup: Lookup, join: Join
-) -> None:
-    """Publishing again, or renaming, must not undo a moderator's decision."""
-    member, wish = await join("ada", 5)
-    published = await publishing.publish(member, wish)
-    await publishing.say()
-    async with database.connection() as connection:
-        await connection.execute("UPDATE mapping SET state = $1", MappingState.HIDDEN)
-    other = await membership.link(member, at_bluesky("ada2"))
-    for target in (wish.target_account, other.id):
-        with pytest.raises(PublicationHidden):
-            await publishing.publish(member, Wish(wish.x_account, target))
-    await membership.sign_in(at_bluesky("ada", handle="ada.example"))
-    await publishing.say()
-    assert await answers(lookup, "5") == []
-    assert (await publishing.list_of(member))[0].state(published.issued) is PublicationState.HIDDEN
-    await publishing.withdraw(member, published.id)
 
 
 async def test_unlinking_withdraws_what_is_published_of_the_account(

@@ -1,0 +1,36 @@
+"""Moderation: what this instance keeps from being answered."""
+
+from uuid import UUID, uuid4
+
+from directory.clock import Clock
+from directory.mappings import Network
+from directory.moderation.hides import MAX_BY_CHARS, Hide, HideNote, HideReason
+from directory.queries import Query
+from directory.store.hides import HideStore
+
+
+class Moderation:
+    """What moderators do. The caller has made sure that one asks."""
+
+    def __init__(self, hides: HideStore, clock: Clock) -> None:
+        self._hides = hides
+        self._clock = clock
+
+    async def hide(
+        self, account: Query, network: Network, origin: str, reason: HideReason, by: str
+    ) -> Hide | None:
+        """Hides what `origin` says of an X account on a network, until it is lifted, whatever it says later.
+
+        Returns the hide; the one before where it was hidden already; None where nothing is said.
+        """
+        return await self._hides.place(
+            account, network, origin, HideNote(uuid4(), reason, by[:MAX_BY_CHARS], self._clock.now())
+        )
+
+    async def hides(self) -> list[Hide]:
+        """Lists what is hidden, the newest first."""
+        return await self._hides.list_hides()
+
+    async def lift(self, hide: UUID) -> bool:
+        """Ends a hide; returns whether there was one."""
+        return await self._hides.lift(hide)

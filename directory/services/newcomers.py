@@ -1,0 +1,16 @@
+"""Holds newcomers against the follow lists that members let us keep."""
+
+from directory.clock import Clock
+from directory.store.arrivals import Arrival, ArrivalStore
+
+
+class Newcomers:
+    """Arrivals of this instance, one range of leaves at a time."""
+
+    def __init__(self, arrivals: ArrivalStore, clock: Clock) -> None:
+        self._arrivals = arrivals
+        self._clock = clock
+
+    async def meet(self, arrival: Arrival) -> int:
+        """Finds for whom the next people of an arrival are newcomers. Returns how many were found."""
+        return await self._arrivals.meet_arrival(arrival, self._clock.now())

@@ -1,0 +1,127 @@
+"""Arrivals: leaves that were taken into the answers, and are still to be held against kept follow lists.
+
+An arrival is a range of leaves of one origin, not a row a person: the first sync of a large peer writes a few.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from directory.follows.newcomers import Newcomer, match_waiting
+from directory.mappings import Mapping
+from directory.origins import HIDDEN_AFTER
+from directory.store.database import Connection, Database
+from directory.store.follow_lists import fetch_waiting
+from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, origin_answers
+from directory.store.mappings import mapping_of
+
+LEAVES_AT_ONCE: Final = 1_000
+"""Leaves that are held against the kept lists in one transaction."""
+
+_ANSWERING: Final = f"{IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {origin_answers('$2')} AND m.expires > $1"
+_COLUMNS: Final = (
+    "m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, '[]' AS evidence,"
+    " origin.name AS origin, m.leaf, m.issued, m.expires, origin.standing"
+)
+_ARRIVED: Final = f"""
+SELECT m.id, {_COLUMNS} FROM mapping m JOIN origin ON origin.id = m.origin
+WHERE {_ANSWERING} AND m.origin = $3 AND m.leaf >= $4 AND m.leaf < $5 ORDER BY m.leaf LIMIT $6
+"""
+_OF_MEMBER: Final = f"""
+SELECT n.found_at, {_COLUMNS} FROM newcomer n JOIN follow_list f ON f.id = n.follow_list
+JOIN mapping m ON m.id = n.mapping JOIN origin ON origin.id = m.origin
+WHERE f.member = $1 AND {IS_ACTIVE} ORDER BY n.found_at, n.id
+"""
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """One attempt at a range of leaves of an origin, from `next_leaf` up to `end_leaf`."""
+
+    id: int
+    attempt: int
+    origin: int
+    next_leaf: int
+    end_leaf: int
+
+
+class ArrivalStore:
+    """Trusted: whoever can change these rows can have people found for members who did not wait for them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def meet_arrival(self, arrival: Arrival, now: datetime) -> int:
+        """Holds the next leaves of an arrival against all kept lists, in one transaction; the arrival then begins
+        behind them, and is gone after the last. Returns how many newcomers were found.
+
+        Repeated, or too late, it changes nothing.
+        """
+        async with self._database.transaction() as connection:
+            if not await connection.fetchval(
+                "SELECT true FROM arrival WHERE id = $1 AND attempts = $2 AND next_leaf = $3 FOR UPDATE",
+                arrival.id,
+                arrival.attempt,
+                arrival.next_leaf,
+            ):
+                return 0
+            rows = await connection.fetch(
+                _ARRIVED,
+                now,
+                now - HIDDEN_AFTER,
+                arrival.origin,
+                arrival.next_leaf,
+                arrival.end_leaf,
+                LEAVES_AT_ONCE,
+            )
+            arrived = [(row[0], mapping_of(row[1:])) for row in map(tuple, rows)]
+            found = await _find_newcomers(connection, arrived, now)
+            await _advance(connection, arrival, arrived)
+        return found
+
+
+async def record_arrival(connection: Connection, origin: int, first: int, end: int) -> None:
+    """Records that leaves from `first` up to `end` of an origin were taken in; due at once."""
+    await connection.execute(
+        "INSERT INTO arrival (origin, next_leaf, end_leaf, next_at) VALUES ($1, $2, $3, '-infinity')",
+        origin,
+        first,
+        end,
+    )
+
+
+async def fetch_newcomers(connection: Connection, member: UUID) -> list[Newcomer]:
+    """Reads who was found for a member and still answers, the first found first; without evidence."""
+    rows = await connection.fetch(_OF_MEMBER, member)
+    return [Newcomer(mapping_of(row[1:]), row[0]) for row in map(tuple, rows)]
+
+
+async def _find_newcomers(
+    connection: Connection, arrived: Sequence[tuple[int, Mapping]], now: datetime
+) -> int:
+    mappings = [mapping for _, mapping in arrived]
+    waiting = await fetch_waiting(connection, mappings, now)
+    number_of = {mapping: number for number, mapping in arrived}
+    matched = match_waiting(waiting, mappings)
+    found = sorted({(each.follow_list, number_of[mapping]) for mapping, each in matched})
+    rows = await connection.fetch(
+        "INSERT INTO newcomer (follow_list, mapping, found_at)"
+        " SELECT f.id, n.mapping, $3 FROM unnest($1::uuid[], $2::bigint[]) AS n (follow_list, mapping)"
+        " JOIN follow_list f ON f.id = n.follow_list ON CONFLICT (follow_list, mapping) DO NOTHING RETURNING id",
+        [follow_list for follow_list, _ in found],
+        [number for _, number in found],
+        now,
+    )
+    return len(rows)
+
+
+async def _advance(connection: Connection, arrival: Arrival, arrived: Sequence[tuple[int, Mapping]]) -> None:
+    last = arrived[-1][1].leaf if arrived else None
+    if last is None or len(arrived) < LEAVES_AT_ONCE or last + 1 >= arrival.end_leaf:
+        await connection.execute("DELETE FROM arrival WHERE id = $1", arrival.id)
+    else:
+        await connection.execute(
+            "UPDATE arrival SET next_leaf = $2, next_at = '-infinity' WHERE id = $1", arrival.id, last + 1
+        )

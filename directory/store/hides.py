@@ -1,0 +1,106 @@
+"""Hides as rows: placed, listed, lifted, and the condition by which every reader of mappings leaves them out."""
+
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from directory.identifiers import XHandle, XId
+from directory.mappings import Network
+from directory.moderation.hides import Hide, HideNote, HideReason
+from directory.queries import Query
+from directory.store.accounts import plain_uuid
+from directory.store.database import Connection, Database
+from directory.store.mapping_conditions import IS_ACTIVE, IS_PENDING
+from directory.store.mappings import network_code, network_of_code
+
+MAX_LISTED: Final = 1_000
+
+_COLUMNS: Final = (
+    "hide.id, origin.name AS origin, hide.network, hide.x_id, hide.x_handle, hide.leaf, hide.member, hide.reason,"
+    " hide.hidden_by, hide.hidden_at"
+)
+_FIND_SAID: Final = f"""
+SELECT m.origin, m.network, m.x_id, m.x_handle_key, m.x_handle, m.leaf, p.member
+FROM mapping m JOIN origin ON origin.id = m.origin LEFT JOIN publication p ON p.mapping = m.id
+WHERE origin.name = $1 AND m.network = $2 AND ({IS_ACTIVE} OR {IS_PENDING})
+    AND (m.x_id = $3 OR ($3::bigint IS NULL AND m.x_handle_key = $4))
+ORDER BY m.id DESC LIMIT 1
+"""
+
+
+_PLACE: Final = """
+INSERT INTO hide (origin, network, x_id, x_handle_key, x_handle, leaf, member, id, reason, hidden_by, hidden_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+ON CONFLICT (origin, network, x_handle_key, coalesce(x_id, 0)) DO NOTHING
+"""
+_FIND: Final = f"""
+SELECT {_COLUMNS} FROM hide JOIN origin ON origin.id = hide.origin
+WHERE hide.origin = $1 AND hide.network = $2 AND hide.x_id IS NOT DISTINCT FROM $3 AND hide.x_handle_key = $4
+"""
+
+
+class HideStore:
+    """Trusted: whoever can change these rows decides what this instance does not answer."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def place(self, account: Query, network: Network, origin: str, note: HideNote) -> Hide | None:
+        """Hides what `origin` says of an X account on a network, from now on.
+
+        Returns the hide as it is kept: the one before, where it was hidden already; None where nothing is said.
+        """
+        async with self._database.transaction() as connection:
+            said = await connection.fetchrow(
+                _FIND_SAID,
+                origin,
+                network_code(network),
+                account.x_id.value if account.x_id is not None else None,
+                account.x_handle.key if account.x_handle is not None else None,
+            )
+            if said is None:
+                return None
+            await connection.execute(_PLACE, *said, note.id, note.reason, note.by, note.at)
+            row = await connection.fetchrow(_FIND, *said[:4])
+        return _hide_of(row) if row is not None else None
+
+    async def list_hides(self) -> list[Hide]:
+        """The newest hides first, at most 1,000."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                f"SELECT {_COLUMNS} FROM hide JOIN origin ON origin.id = hide.origin"
+                " ORDER BY hide.hidden_at DESC, hide.id LIMIT $1",
+                MAX_LISTED,
+            )
+        return [_hide_of(row) for row in rows]
+
+    async def lift(self, hide: UUID) -> bool:
+        """Ends a hide: what is said answers again. Returns whether there was one."""
+        async with self._database.connection() as connection:
+            return bool(await connection.fetchval("DELETE FROM hide WHERE id = $1 RETURNING true", hide))
+
+
+async def fetch_hides_of_member(connection: Connection, member: UUID) -> list[Hide]:
+    """Reads what is hidden of a member's publications, the first hidden first."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM hide JOIN origin ON origin.id = hide.origin WHERE hide.member = $1"
+        " ORDER BY hide.hidden_at, hide.id",
+        member,
+    )
+    return [_hide_of(row) for row in rows]
+
+
+def _hide_of(row: asyncpg.Record) -> Hide:
+    return Hide(
+        id=plain_uuid(row["id"]),
+        origin=row["origin"],
+        network=network_of_code(row["network"]),
+        x_id=XId(row["x_id"]) if row["x_id"] is not None else None,
+        x_handle=XHandle(row["x_handle"]),
+        leaf=row["leaf"],
+        member=plain_uuid(row["member"]) if row["member"] is not None else None,
+        reason=HideReason(row["reason"]),
+        by=row["hidden_by"],
+        hidden_at=row["hidden_at"],
+    )

@@ -1,0 +1,133 @@
+"""Every write to the table `mapping`, one function a move of `directory.mapping_life`. The caller holds a transaction.
+
+Trusted: whoever can change these rows can send follows astray. A test holds each function against the table of
+moves, and that no other module writes here, but for invented rows in bulk (`directory.store.demo`).
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from directory.mapping_life import Move, target
+from directory.mappings import Mapping
+from directory.store.database import Connection
+from directory.store.mapping_conditions import IS_PENDING, in_states_before
+from directory.store.mappings import COPY_COLUMNS, row_of
+
+_TYPES: Final = [
+    "bigint",
+    "text",
+    "text",
+    "smallint",
+    "text",
+    "text",
+    "text",
+    "smallint",
+    "smallint",
+    "integer",
+    "bigint",
+    "timestamptz",
+    "timestamptz",
+    "json",
+]
+_COLUMNS: Final = ", ".join(COPY_COLUMNS)
+_ARRAYS: Final = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_TYPES, 1))
+_SAID: Final = ", ".join(
+    f"{name} = excluded.{name}" for name in COPY_COLUMNS if name not in {"origin", "leaf"}
+)
+
+_STORE: Final = (
+    f"INSERT INTO mapping ({_COLUMNS}) VALUES ({', '.join(f'${n}' for n in range(1, len(COPY_COLUMNS) + 1))})"
+    " RETURNING id"
+)
+_LOCK: Final = f"""
+SELECT m.leaf FROM mapping m
+WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[]) AND {IS_PENDING} FOR UPDATE OF m SKIP LOCKED
+"""
+_WAITING: Final = (
+    f"SELECT m.leaf FROM mapping m WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[]) AND {IS_PENDING}"
+)
+_TAKE_IN: Final = f"""
+INSERT INTO mapping AS m ({_COLUMNS}) SELECT * FROM unnest({_ARRAYS})
+ON CONFLICT (origin, leaf) WHERE leaf IS NOT NULL DO UPDATE SET {_SAID} WHERE {in_states_before(Move.TAKE_IN)}
+"""
+# What a row keeps of a withdrawn mapping is its leaf, which the log has still to revoke.
+_WITHDRAW: Final = f"""
+UPDATE mapping m SET state = $2, x_id = NULL, x_handle = '', x_handle_key = '', target_id = '',
+    target_handle = '', target_handle_key = '', evidence = '[]'
+WHERE m.id = ANY($1::bigint[]) AND {in_states_before(Move.WITHDRAW)}
+"""
+_DISCARD: Final = f"""
+DELETE FROM mapping m WHERE m.id = ANY($1::bigint[]) AND m.leaf IS NULL AND {in_states_before(Move.DISCARD)}
+"""
+_LET_GO: Final = f"""
+DELETE FROM mapping m WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[]) AND {in_states_before(Move.LET_GO)}
+    AND NOT EXISTS (SELECT FROM publication p WHERE p.mapping = m.id OR p.replaces = m.id)
+"""
+
+
+async def ensure_origin(connection: Connection, name: str, *, is_demo: bool = False) -> int:
+    """The row number of an origin, made where it is new."""
+    await connection.execute(
+        "INSERT INTO origin (name, is_demo) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, is_demo
+    )
+    number = await connection.fetchval("SELECT id FROM origin WHERE name = $1", name)
+    return int(number)
+
+
+async def store_pending(connection: Connection, mapping: Mapping) -> int:
+    """Stores what a member publishes, without a leaf. Returns the number of its row."""
+    origin = await ensure_origin(connection, mapping.origin)
+    row = row_of(mapping, origin, target(Move.STORE))
+    return int(await connection.fetchval(_STORE, *row))
+
+
+async def set_leaves(connection: Connection, leaves: Sequence[tuple[int, int]]) -> None:
+    """Gives pending mappings their leaves: row number and leaf of each. No state changes."""
+    await connection.execute(
+        "UPDATE mapping SET leaf = l.leaf FROM unnest($1::bigint[], $2::bigint[]) AS l (id, leaf)"
+        " WHERE mapping.id = l.id",
+        [number for number, _ in leaves],
+        [leaf for _, leaf in leaves],
+    )
+
+
+async def take_in(connection: Connection, origin: int, said: Sequence[tuple[int, Mapping]]) -> set[int]:
+    """Makes mappings answer as their leaves say them. Returns the leaves whose rows are being changed by their
+    members right now, and want another try: waiting for them could end in a deadlock.
+
+    What answers already, or was withdrawn meanwhile, stays as it is.
+    """
+    leaves = [leaf for leaf, _ in said]
+    locked = {row[0] for row in await connection.fetch(_LOCK, origin, leaves)}
+    waiting = {row[0] for row in await connection.fetch(_WAITING, origin, leaves)} - locked
+    rows = [
+        row_of(mapping, origin, target(Move.TAKE_IN), leaf) for leaf, mapping in said if leaf not in waiting
+    ]
+    if rows:
+        await connection.execute(_TAKE_IN, *map(list, zip(*rows, strict=True)))
+    return waiting
+
+
+async def withdraw(connection: Connection, numbers: Sequence[int]) -> None:
+    """Ends mappings by the numbers of their rows, at once; what no log has said is gone with it."""
+    await connection.execute(_WITHDRAW, numbers, target(Move.WITHDRAW))
+    await connection.execute(_DISCARD, numbers)
+
+
+async def let_go(connection: Connection, origin: int, leaves: Sequence[int]) -> None:
+    """Deletes mappings by their leaves. A publication keeps its own until its member, or a later wording, ends it."""
+    await connection.execute(_LET_GO, origin, leaves)
+
+
+async def say_anew(connection: Connection, before: int, after: int) -> int:
+    """Hands what the log `before` said to the log `after`, which has still to say it. Returns how much that is."""
+    await connection.execute(
+        f"DELETE FROM mapping m WHERE m.origin = $1 AND NOT {in_states_before(Move.SAY_ANEW)}", before
+    )
+    done = await connection.execute(
+        "UPDATE mapping m SET origin = $2, leaf = NULL, state = $3 WHERE m.origin = $1",
+        before,
+        after,
+        target(Move.SAY_ANEW),
+    )
+    return int(done.rpartition(" ")[2])

@@ -1,0 +1,212 @@
+"""What a moderator hides stays hidden, whatever is said of it later; and its member is told why."""
+
+import pytest
+
+from directory.mappings import Network
+from directory.members.errors import PublicationHidden
+from directory.members.publications import PublicationState, Wish
+from directory.members.rechecks import Held
+from directory.moderation.hides import HIDE_SENTENCES, Hide, HideReason
+from directory.queries import Query
+from directory.services.leaving import Leaving
+from directory.services.lookup import Lookup
+from directory.services.membership import Membership
+from directory.services.moderation import Moderation
+from directory.store.database import Database
+from directory.store.hides import HideStore
+from directory.store.rechecks import RecheckStore
+from tests.directory.members.conftest import Join
+from tests.directory.members.logged import LoggedPublishing
+from tests.directory.members.people import ORIGIN, at_bluesky, at_mastodon, on_x
+from tests.harness.clock import FakeClock
+from tests.harness.mappings import OTHER_ORIGIN, bluesky, mastodon
+from tests.harness.stored import StoredMappings
+
+ADA = Query.parse("5")
+
+
+@pytest.fixture
+def moderation(database: Database, clock: FakeClock) -> Moderation:
+    return Moderation(HideStore(database), clock)
+
+
+async def hide(moderation: Moderation, account: Query = ADA, origin: str = ORIGIN) -> Hide:
+    placed = await moderation.hide(account, Network.BLUESKY, origin, HideReason.IMPERSONATION, "mo")
+    assert placed is not None
+    return placed
+
+
+async def answers(lookup: Lookup, query: Query = ADA) -> list[str]:
+    return [str(answer.mapping.target_handle) for answer in (await lookup.lookup(query)).answers]
+
+
+async def test_a_hide_holds_when_a_waiting_wording_is_published(
+    membership: Membership, publishing: LoggedPublishing, moderation: Moderation, lookup: Lookup, join: Join
+) -> None:
+    """Once a hide was a state of a row, and undid itself: publish, sign in under a new handle (a new wording waits
+    while the old one answers), have the old one hidden, let the log say the new one: it answered again."""
+    member, wish = await join("ada", 5)
+    await publishing.publish(member, wish)
+    await publishing.say()
+    await membership.sign_in(at_bluesky("ada", handle="ada.example"))
+    await hide(moderation)
+    await publishing.say()
+    assert await answers(lookup) == []
+    (published,) = await publishing.list_of(member)
+    assert published.state(published.issued) is PublicationState.HIDDEN
+    assert published.hidden is HideReason.IMPERSONATION
+
+
+async def test_a_wording_that_was_staged_before_the_hide_does_not_answer(
+    membership: Membership, publishing: LoggedPublishing, moderation: Moderation, lookup: Lookup, join: Join
+) -> None:
+    """The hide comes between the leaf and the answer: the log has said it, and still it is not shown."""
+    member, wish = await join("ada", 5)
+    await publishing.publish(member, wish)
+    await publishing.stage()
+    await hide(moderation)
+    await publishing.say()
+    assert await answers(lookup) == []
+
+
+async def test_a_hide_outlives_renewal_and_recheck(  # noqa: PLR0917 - fixtures
+    publishing: LoggedPublishing,
+    moderation: Moderation,
+    rechecks: RecheckStore,
+    lookup: Lookup,
+    join: Join,
+    clock: FakeClock,
+) -> None:
+    member, wish = await join("ada", 5)
+    await publishing.publish(member, wish)
+    await publishing.say()
+    placed = await hide(moderation)
+    clock.advance(days=61)
+    for job in await rechecks.claim_due_rechecks(clock.now(), 10):
+        assert await rechecks.record(job, Held(job.account.handle), clock.now())
+    await publishing.say()
+    assert await answers(lookup) == []
+    assert await moderation.lift(placed.id)
+    await publishing.say()
+    assert await answers(lookup) == ["ada.bsky.example"]
+
+
+async def test_a_hide_outlives_a_new_handle_on_x(
+    membership: Membership, publishing: LoggedPublishing, moderation: Moderation, lookup: Lookup, join: Join
+) -> None:
+    member, wish = await join("ada", 5)
+    await publishing.publish(member, wish)
+    await publishing.say()
+    await hide(moderation)
+    await membership.link(member, on_x("ada_again", 5))
+    await publishing.say()
+    for query in (ADA, Query.parse("@ada"), Query.parse("@ada_again")):
+        assert await answers(lookup, query) == []
+
+
+async def test_no_new_publication_takes_the_place_of_a_hidden_one(
+    membership: Membership, publishing: LoggedPublishing, moderation: Moderation, lookup: Lookup, join: Join
+) -> None:
+    """Another target, withdrawing and publishing again, unlinking and proving again: each of them evaded a hide
+    that hung on one row."""
+    member, wish = await join("ada", 5)
+    published = await publishing.publish(member, wish)
+    await publishing.say()
+    await hide(moderation)
+    other = await membership.link(member, at_bluesky("ada2"))
+    for target in (wish.target_account, other.id):
+        with pytest.raises(PublicationHidden):
+            await publishing.publish(member, Wish(wish.x_account, target))
+    await publishing.withdraw(member, published.id)
+    with pytest.raises(PublicationHidden):
+        await publishing.publish(member, wish)
+    await membership.unlink(member, wish.x_account)
+    again = await membership.link(member, on_x("ada", 5))
+    with pytest.raises(PublicationHidden):
+        await publishing.publish(member, Wish(again.id, other.id))
+    await publishing.say()
+    assert await answers(lookup) == []
+
+
+async def test_what_is_hidden_on_one_network_is_published_on_another(
+    membership: Membership, publishing: LoggedPublishing, moderation: Moderation, lookup: Lookup, join: Join
+) -> None:
+    member, wish = await join("ada", 5)
+    await publishing.publish(member, wish)
+    await publishing.say()
+    await hide(moderation)
+    other = await membership.link(member, at_mastodon("ada"))
+    await publishing.publish(member, Wish(wish.x_account, other.id))
+    await publishing.say()
+    assert len(await answers(lookup)) == 1
+
+
+async def test_a_lifted_hide_lets_the_newest_wording_answer(
+    membership: Membership, publishing: LoggedPublishing, moderation: Moderation, lookup: Lookup, join: Join
+) -> None:
+    member, wish = await join("ada", 5)
+    await publishing.publish(member, wish)
+    await publishing.say()
+    placed = await hide(moderation)
+    await membership.sign_in(at_bluesky("ada", handle="ada.example"))
+    await publishing.say()
+    assert await moderation.lift(placed.id)
+    assert not await moderation.lift(placed.id)
+    await publishing.say()
+    assert await answers(lookup) == ["ada.example"]
+    (published,) = await publishing.list_of(member)
+    assert published.state(published.issued) is PublicationState.ACTIVE
+
+
+async def test_what_a_peer_says_anew_stays_hidden(
+    mapping_store: StoredMappings, moderation: Moderation, lookup: Lookup
+) -> None:
+    """A peer renews by a new leaf, under a new handle, onto another account: all of it is of the X account that was
+    hidden. Another origin, another network and another holder of the handle are not."""
+    await mapping_store.add([bluesky("ada", 5, origin=OTHER_ORIGIN)])
+    await hide(moderation, origin=OTHER_ORIGIN)
+    await mapping_store.add(
+        [
+            bluesky("ada", 5, origin=OTHER_ORIGIN),
+            bluesky("renamed", 5, origin=OTHER_ORIGIN, target="else"),
+            bluesky("ada", origin=OTHER_ORIGIN, target="byname"),
+        ]
+    )
+    assert await answers(lookup) == []
+    assert await answers(lookup, Query.parse("@ada")) == []
+    await mapping_store.add(
+        [
+            bluesky("ada", 6, origin=OTHER_ORIGIN, target="heir"),
+            mastodon("ada", 5, origin=OTHER_ORIGIN),
+            bluesky("ada", 5, target="mine"),
+        ]
+    )
+    assert await answers(lookup, Query.parse("6")) == ["heir.bsky.example"]
+    assert set(await answers(lookup)) == {"ada@social.example", "mine.bsky.example"}
+
+
+async def test_what_is_hidden_twice_keeps_its_first_reason(
+    mapping_store: StoredMappings, moderation: Moderation
+) -> None:
+    await mapping_store.add([bluesky("ada", 5)])
+    placed = await hide(moderation)
+    again = await moderation.hide(ADA, Network.BLUESKY, ORIGIN, HideReason.RULES, "somebody else")
+    assert again == placed
+    assert await moderation.hides() == [placed]
+    assert await moderation.hide(Query.parse("99"), Network.BLUESKY, ORIGIN, HideReason.RULES, "mo") is None
+
+
+async def test_a_hide_goes_with_its_member(
+    publishing: LoggedPublishing, moderation: Moderation, leaving: Leaving, join: Join
+) -> None:
+    """Nothing names somebody who left, not even why they were hidden."""
+    member, wish = await join("ada", 5)
+    await publishing.publish(member, wish)
+    await publishing.say()
+    await hide(moderation)
+    await leaving.erase(member)
+    assert await moderation.hides() == []
+
+
+def test_each_reason_has_a_sentence() -> None:
+    assert set(HIDE_SENTENCES) == set(HideReason)

@@ -1,0 +1,161 @@
+"""The one door into the answers: what comes in, what goes, and how an origin stands."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from directory.answers import AnswersError, let_go_leaves, take_in_leaves
+from directory.mappings import Mapping
+from directory.origins import HIDDEN_AFTER, Standing
+from directory.queries import Query
+from directory.services.lookup import Lookup
+from directory.services.statistics import StatisticsService
+from directory.store.database import Database
+from directory.store.origins import OriginStore
+from directory.store.statistics import StatisticsStore
+from tests.harness.clock import FakeClock
+from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky
+from tests.harness.stored import StoredMappings
+
+JACK = Query.parse("12")
+
+
+@pytest.fixture
+def lookup(mapping_store: StoredMappings, clock: FakeClock) -> Lookup:
+    return Lookup(mapping_store, clock)
+
+
+def said(*mappings: Mapping, first: int = 0) -> list[tuple[int, Mapping]]:
+    """Each mapping with the next leaf."""
+    return [
+        (leaf, msgspec.structs.replace(mapping, leaf=leaf)) for leaf, mapping in enumerate(mappings, first)
+    ]
+
+
+async def take_in(
+    database: Database, leaves: Sequence[tuple[int, Mapping]], origin: str = ORIGIN
+) -> set[int]:
+    async with database.transaction() as connection:
+        return await take_in_leaves(connection, origin, leaves)
+
+
+async def targets(lookup: Lookup, query: Query = JACK) -> list[str]:
+    return [str(answer.mapping.target_handle) for answer in (await lookup.lookup(query)).answers]
+
+
+async def mapping_versions(database: Database) -> list[tuple[str, str]]:
+    """Each row with the transaction that wrote it last: the same list means that no row was rewritten."""
+    async with database.connection() as connection:
+        return [
+            tuple(row)
+            for row in await connection.fetch("SELECT ctid::text, xmin::text FROM mapping ORDER BY id")
+        ]
+
+
+async def test_what_is_taken_in_answers_until_it_is_let_go(database: Database, lookup: Lookup) -> None:
+    leaves = said(bluesky("jack", 12), bluesky("ann", 13))
+    assert await take_in(database, leaves) == set()
+    (answer,) = (await lookup.lookup(JACK)).answers
+    assert answer.mapping == leaves[0][1]
+    async with database.transaction() as connection:
+        await let_go_leaves(connection, ORIGIN, [0, 5])
+    assert await targets(lookup) == []
+    assert await targets(lookup, Query.parse("13")) == ["ann.bsky.example"]
+
+
+async def test_taking_in_twice_rewrites_nothing(database: Database) -> None:
+    leaves = said(bluesky("jack", 12), bluesky("ann", 13))
+    await take_in(database, leaves)
+    before = await mapping_versions(database)
+    await take_in(database, leaves)
+    assert await mapping_versions(database) == before
+
+
+async def test_a_mapping_of_another_origin_or_leaf_does_not_come_in(
+    database: Database, lookup: Lookup
+) -> None:
+    """A peer that could have its mapping taken in as another's would speak for that one."""
+    theirs = said(bluesky("jack", 12, origin=OTHER_ORIGIN))
+    with pytest.raises(AnswersError):
+        await take_in(database, theirs)
+    with pytest.raises(AnswersError):
+        await take_in(database, [(3, said(bluesky("jack", 12))[0][1])])
+    assert await targets(lookup) == []
+
+
+async def test_one_origin_lets_go_of_its_own_leaves_alone(database: Database, lookup: Lookup) -> None:
+    await take_in(database, said(bluesky("jack", 12)))
+    async with database.transaction() as connection:
+        await let_go_leaves(connection, OTHER_ORIGIN, [0])
+    assert await targets(lookup) == ["jack.bsky.example"]
+
+
+async def test_an_arrival_is_written_with_what_arrives_or_not_at_all(database: Database) -> None:
+    class Broken(Exception):
+        pass
+
+    async def ranges() -> list[tuple[int, int]]:
+        async with database.connection() as connection:
+            return [tuple(row) for row in await connection.fetch("SELECT next_leaf, end_leaf FROM arrival")]
+
+    async def die_after_it() -> None:
+        async with database.transaction() as connection:
+            await take_in_leaves(connection, ORIGIN, said(bluesky("jack", 12)))
+            raise Broken
+
+    with pytest.raises(Broken):
+        await die_after_it()
+    assert await ranges() == []
+    await take_in(database, said(bluesky("jack", 12), bluesky("ann", 13), first=4))
+    assert await ranges() == [(4, 6)]
+
+
+@pytest.mark.parametrize("standing", Standing)
+async def test_a_standing_is_joined_and_rewrites_no_mapping(
+    database: Database, lookup: Lookup, clock: FakeClock, standing: Standing
+) -> None:
+    """Suspending a peer of a million people is one row, and so is taking it back."""
+    await take_in(database, said(bluesky("jack", 12, origin=OTHER_ORIGIN)), OTHER_ORIGIN)
+    before, origins = await mapping_versions(database), OriginStore(database)
+    await origins.change_standing(OTHER_ORIGIN, Standing.FOLLOWING, standing)
+    shown = standing in {Standing.FOLLOWING, Standing.LIMITED}
+    answers = (await lookup.lookup(JACK)).answers
+    assert len(answers) == (1 if shown else 0)
+    assert [answer.may_follow for answer in answers] == ([standing is Standing.FOLLOWING] if shown else [])
+    counted = await StatisticsService(StatisticsStore(database), clock).current()
+    assert (counted.people, counted.origins) == ((1, 1) if shown else (0, 0))
+    await origins.change_standing(OTHER_ORIGIN, standing, Standing.FOLLOWING)
+    assert await targets(lookup) == ["jack.bsky.example"]
+    assert await mapping_versions(database) == before
+
+
+async def test_an_origin_that_fell_silent_is_hidden_until_it_is_heard(
+    database: Database, lookup: Lookup, clock: FakeClock
+) -> None:
+    await take_in(database, said(bluesky("jack", 12, origin=OTHER_ORIGIN)), OTHER_ORIGIN)
+    origins = OriginStore(database)
+    await origins.record_heard(OTHER_ORIGIN, clock.now())
+    await origins.record_heard(OTHER_ORIGIN, clock.now() - timedelta(days=30))
+    clock.advance(seconds=HIDDEN_AFTER / timedelta(seconds=1) - 1)
+    assert await targets(lookup) == ["jack.bsky.example"]
+    clock.advance(seconds=1)
+    assert await targets(lookup) == []
+    await origins.record_heard(OTHER_ORIGIN, clock.now())
+    assert await targets(lookup) == ["jack.bsky.example"]
+
+
+async def test_a_limited_origin_neither_outranks_nor_disputes_a_followed_one(
+    database: Database, lookup: Lookup
+) -> None:
+    """A peer on probation could else stop the follows of anybody by naming another account for them."""
+    await take_in(database, said(bluesky("jack", 12)))
+    theirs = bluesky("jack", 12, target="mallory", origin=OTHER_ORIGIN)
+    await take_in(database, said(theirs), OTHER_ORIGIN)
+    (one, other) = (await lookup.lookup(JACK)).answers
+    assert one.disputed
+    assert other.disputed
+    await OriginStore(database).change_standing(OTHER_ORIGIN, Standing.FOLLOWING, Standing.LIMITED)
+    (answer,) = (await lookup.lookup(JACK)).answers
+    assert (answer.mapping.origin, answer.may_follow) == (ORIGIN, True)
