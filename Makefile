@@ -8,6 +8,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
 
+# A person's own settings of pip and Python hold for where packages come from, never for which or where to.
+# (A pip.conf that names a target, a prefix or a root stops the install with pip's own sentence.)
+unexport PYTHONHOME PYTHONPATH PIP_PREFIX PIP_ROOT PIP_TARGET
+export PIP_CONSTRAINT := /dev/null
+export PIP_DRY_RUN := 0
+export PIP_REQUIRE_HASHES := 0
+export PIP_USER := 0
+
 .PHONY: run install install-dev test check format lock vendor texts clean
 .DEFAULT_GOAL := run
 
@@ -18,16 +26,27 @@ install: .venv/.installed
 
 install-dev: .venv/.installed-dev
 
-# --without-pip: Debian splits ensurepip from Python; the pip outside serves as well.
-.venv/.installed: requirements.lock pyproject.toml
-	$(PYTHON) -m venv --without-pip .venv
-	$(PIP) install --quiet --require-hashes -r requirements.lock
-	$(PIP) install --quiet --no-deps --no-build-isolation -e .
-	@touch $@
+# Installs the packages of the lock that the target depends on, and nothing else. The environment is made anew, so
+# that nothing of an older lock or of an install that was broken off stays in it (a browser of the tests does).
+# --without-pip: Debian splits ensurepip from Python; the pip outside serves as well. --no-deps: pip below 23.3 does
+# not apply a lock's hash to `pydantic[email]`, which a dependency asks for, once there is a newer release.
+# PYTHONWARNINGS: setuptools warns of each editable install. The stamp comes last: what failed is begun again.
+define install_lock
+@rm -rf $(addprefix .venv/,.installed .installed-dev bin include lib lib64)
+$(PYTHON) -m venv --without-pip .venv
+$(PIP) install --quiet --no-deps --require-hashes -r $<
+PYTHONWARNINGS=ignore $(PIP) install --quiet --no-deps --no-build-isolation -e .
+@missing=$$($(PIP) check) || { echo "$< does not hold all that is needed (\`make lock\` renews it):"; echo "$$missing"; exit 1; } >&2
+@touch $@
+endef
 
-.venv/.installed-dev: .venv/.installed requirements-dev.lock
-	$(PIP) install --quiet --require-hashes -r requirements-dev.lock
-	@touch $@
+.venv/.installed: requirements.lock pyproject.toml
+	$(install_lock)
+
+# The development lock holds all of the other.
+.venv/.installed-dev: requirements-dev.lock pyproject.toml
+	$(install_lock)
+	@touch .venv/.installed
 
 test: install-dev
 	@$(BIN)/python -m tests.setup
@@ -47,9 +66,13 @@ format: install-dev
 	-$(BIN)/djlint --reformat web/templates --quiet
 
 # Newer versions of what we depend on, within pyproject.toml, with their hashes.
-lock: install-dev
+lock: $(BIN)/uv
 	$(BIN)/uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q $(LOCK_ARGS) -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra build --extra dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q $(LOCK_ARGS) -c requirements.lock -o requirements-dev.lock
+
+# Not install-dev: there a lock that lacks something fails, and here it is mended.
+$(BIN)/uv:
+	-@$(MAKE) install-dev
 
 # The scripts of others that the pages use: fetched, checked, and kept in web/static/vendor.
 vendor: install-dev
