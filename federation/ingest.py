@@ -34,9 +34,9 @@ async def ingest_own_leaves(connection: Connection, origin: str, first: int, siz
 
 
 async def _take_in(connection: Connection, origin: str, first: int, size: int) -> int:
-    bodies = await fetch_bodies(connection, first, size, MAX_TAKEN_IN)
-    end = bodies[-1][0] + 1 if len(bodies) == MAX_TAKEN_IN else size
-    postponed = await take_in_leaves(connection, origin, _parse(origin, bodies))
+    bodies = await fetch_bodies(connection, first, size, MAX_TAKEN_IN + 1)
+    end = bodies[MAX_TAKEN_IN][0] if len(bodies) > MAX_TAKEN_IN else size
+    postponed = await take_in_leaves(connection, origin, _parse(origin, bodies[:MAX_TAKEN_IN]))
     is_ended = await end_replaced(connection, origin, first, end)
     return end if is_ended and not postponed else first
 

@@ -12,6 +12,7 @@ from rich.markup import escape
 from deploy.cli.output import console, errors
 from deploy.wiring.log import key_folder
 from directory.mappings import Strength
+from directory.secret_files import SecretFileError
 from directory.settings import load_settings
 from federation.errors import FederationError, InvalidKey
 from federation.keys.fingerprints import to_words
@@ -77,7 +78,7 @@ def command(file: Path, keys: tuple[VerifierKey, ...], witnesses: tuple[Verifier
 
 def _keys_here(origin: str) -> tuple[VerifierKey, ...]:
     """The log keys of this machine's own instance, where that is whose log it is."""
-    with suppress(FederationError):
+    with suppress(FederationError, SecretFileError):
         own = key_folder(load_settings()).read()
         if own.origin == origin:
             return tuple(key.vkey for key in own.logs)

@@ -67,10 +67,13 @@ DELETE FROM mapping m WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[]) AND {in
 
 async def ensure_origin(connection: Connection, name: str, *, is_demo: bool = False) -> int:
     """The row number of an origin, made where it is new."""
-    await connection.execute(
-        "INSERT INTO origin (name, is_demo) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, is_demo
-    )
     number = await connection.fetchval("SELECT id FROM origin WHERE name = $1", name)
+    if number is None:
+        # Only where it is missing: an insert that finds a conflict uses up a number of the sequence.
+        await connection.execute(
+            "INSERT INTO origin (name, is_demo) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, is_demo
+        )
+        number = await connection.fetchval("SELECT id FROM origin WHERE name = $1", name)
     return int(number)
 
 

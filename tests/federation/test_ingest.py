@@ -1,0 +1,55 @@
+"""What the log has published comes into the answers from its bodies, in bounded steps."""
+
+from pathlib import Path
+
+import pytest
+
+from directory.store.database import Database
+from federation.ingest import ingest_own_leaves
+from tests.federation.log_harness import ORIGIN, LogHarness
+from tests.harness.clock import FakeClock
+
+
+@pytest.fixture
+def harness(database: Database, tmp_path: Path, clock: FakeClock) -> LogHarness:
+    return LogHarness(database, tmp_path / "data", clock)
+
+
+async def test_much_to_catch_up_with_is_taken_in_step_by_step(
+    harness: LogHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log of millions whose answers are to be made anew must not be read into memory at once."""
+    monkeypatch.setattr("federation.ingest.MAX_TAKEN_IN", 2)
+    await harness.add_pending(5)
+    sequencer = harness.sequencer()
+    async with harness.database.connection() as connection:
+        assert await sequencer.run_once(connection) == 6
+        assert (await harness.live_leaves(), (await harness.state()).ingested_size) == ([1, 2], 3)
+        assert await sequencer.run_once(connection) == 0
+        assert (await harness.live_leaves(), (await harness.state()).ingested_size) == ([1, 2, 3, 4], 5)
+    await harness.run()
+    assert (await harness.live_leaves(), (await harness.state()).ingested_size) == ([1, 2, 3, 4, 5], 6)
+    await harness.check()
+
+
+async def test_a_body_that_cannot_be_read_says_nothing_and_holds_nobody_up(harness: LogHarness) -> None:
+    await harness.add_pending(3)
+    sequencer = harness.sequencer()
+    async with harness.database.connection() as connection:
+        await sequencer._stage(connection)
+        await connection.execute("UPDATE log_statement SET body = '{}' WHERE leaf = 2")
+    await harness.run()
+    assert await harness.live_leaves() == [1, 3]
+
+
+async def test_taking_in_again_from_the_first_leaf_changes_nothing(harness: LogHarness) -> None:
+    await harness.add_pending(3)
+    await harness.run()
+    await harness.withdraw([2])
+    await harness.run()
+    before = await harness.fetch("SELECT ctid::text, leaf, state FROM mapping ORDER BY leaf")
+    size = (await harness.state()).published_size
+    async with harness.database.transaction() as connection:
+        assert await ingest_own_leaves(connection, ORIGIN, 0, size) == size
+    assert await harness.fetch("SELECT ctid::text, leaf, state FROM mapping ORDER BY leaf") == before
+    await harness.check()
