@@ -24,7 +24,7 @@ from directory.mappings import Evidence, EvidenceKind
 from directory.networks.answers import Answer
 from directory.networks.errors import BadAnswer, NetworkError
 from directory.networks.limits import Limits
-from directory.proofs.page_links import field_links_to, is_same_page, links_back, text_names
+from directory.proofs.links_in_text import field_links_to, is_same_page, links_back, text_names
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import Linked, LinkResult, Refuted, Unreachable
 from directory.proofs.sources.port import OK, of_status, read_json

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from directory.identifiers import Acct, Did, XHandle
 from directory.mappings import EvidenceKind
 from directory.networks.http import GuardedClient
-from directory.proofs.page_links import MAX_LINKS, field_links_to, is_same_page, links_back, text_names
+from directory.proofs.links_in_text import MAX_LINKS, field_links_to, is_same_page, links_back, text_names
 from directory.proofs.profile_link import (
     LinkChecker,
     read_bluesky_profile,
