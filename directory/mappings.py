@@ -53,6 +53,26 @@ class EvidenceKind(enum.StrEnum):
     DEMO = "demo"
     """Synthetic, made by `passerelle demo`."""
 
+    @property
+    def binds_x_id(self) -> bool:
+        """Whether it proves an X id, and so outlives the handle."""
+        return self is EvidenceKind.X_POST_ID or self is EvidenceKind.X_OAUTH
+
+    @property
+    def binds_x_handle(self) -> bool:
+        """Whether it proves an X handle, and nothing of the id."""
+        return self is EvidenceKind.X_POST_HANDLE or self is EvidenceKind.X_CONFIRMED
+
+    @property
+    def proves_new_account(self) -> bool:
+        """Whether it proves the account that a mapping leads to."""
+        return self is EvidenceKind.BLUESKY_OAUTH or self is EvidenceKind.MASTODON_OAUTH
+
+    @property
+    def is_x_post(self) -> bool:
+        """Whether it is a post on X that a source showed us, and can show again."""
+        return self is EvidenceKind.X_POST_ID or self is EvidenceKind.X_POST_HANDLE
+
 
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One thing that was seen, when, and where it can be looked at again."""

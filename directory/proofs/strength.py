@@ -1,15 +1,10 @@
 """How strong a mapping is, told by its evidence alone (DESIGN, 3)."""
 
 from collections.abc import Collection
-from typing import Final
 
 from directory.errors import InvalidIdentifier
 from directory.identifiers import parse_x_account
 from directory.mappings import Evidence, EvidenceKind, Strength
-
-_BINDS_ID: Final = frozenset({EvidenceKind.X_POST_ID, EvidenceKind.X_OAUTH})
-_BINDS_HANDLE: Final = frozenset({EvidenceKind.X_POST_HANDLE, EvidenceKind.X_CONFIRMED})
-_NEW_ACCOUNT: Final = frozenset({EvidenceKind.BLUESKY_OAUTH, EvidenceKind.MASTODON_OAUTH})
 
 
 def strength_of(evidence: Collection[Evidence]) -> Strength | None:
@@ -20,12 +15,12 @@ def strength_of(evidence: Collection[Evidence]) -> Strength | None:
     about X: whoever puts a stranger's X name on their page links to it from their own account all the same.
     Synthetic evidence carries nothing.
     """
-    kinds = {piece.kind for piece in evidence}
+    kinds = [piece.kind for piece in evidence]
     links = [piece for piece in evidence if piece.kind is EvidenceKind.PROFILE_LINK]
-    is_new_account_proven = bool(kinds & _NEW_ACCOUNT)
-    if is_new_account_proven and kinds & _BINDS_ID:
+    is_new_account_proven = any(kind.proves_new_account for kind in kinds)
+    if is_new_account_proven and any(kind.binds_x_id for kind in kinds):
         return Strength.BOUND
-    if is_new_account_proven and kinds & _BINDS_HANDLE:
+    if is_new_account_proven and any(kind.binds_x_handle for kind in kinds):
         return Strength.HANDLE
     x_links = [link for link in links if _is_on_x(link.ref)]
     if x_links and len(x_links) < len(links):
