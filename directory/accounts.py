@@ -2,19 +2,15 @@
 
 import enum
 from datetime import datetime
-from typing import Final, Self
+from typing import ClassVar, Final
 from uuid import UUID
 
 import msgspec
 
-from directory.identifiers import Acct, ActorUri, AtHandle, Did, TargetHandle, TargetId, XHandle, XId
-from directory.mappings import Evidence, EvidenceKind, Network
+from directory.identifiers import Acct, ActorUri, AtHandle, Did, TargetHandle, XHandle, XId
+from directory.mappings import Evidence, Network
 
 MAX_ACCOUNTS: Final = 20
-
-ID_EVIDENCE: Final = frozenset({EvidenceKind.X_POST_ID, EvidenceKind.X_OAUTH})
-"""What speaks for an X id, and so outlives its handle."""
-_HANDLE_MARK: Final = "@"
 
 
 class AccountNetwork(enum.StrEnum):
@@ -46,51 +42,95 @@ class Member(msgspec.Struct, frozen=True):
     created: datetime
 
 
-class ProvenAccount(msgspec.Struct, frozen=True):
-    """An account that somebody has just shown to be theirs. Make it with `bluesky`, `mastodon` or `x`."""
+class XAccount(msgspec.Struct, frozen=True, gc=False):
+    """An account on X. `id` is None where no proof told one: the handle then stands for the account."""
 
-    network: AccountNetwork
-    account_id: str
-    handle: str
+    network: ClassVar[AccountNetwork] = AccountNetwork.X
+    id: XId | None
+    handle: XHandle
+
+    def is_same(self, other: "Account") -> bool:
+        """Whether both may be one account: the same id or, where one is unknown, the same handle.
+
+        Two known ids that differ are two accounts, whatever the handle: X sells handles again.
+        """
+        if not isinstance(other, XAccount):
+            return False
+        if self.id is not None and other.id is not None:
+            return self.id == other.id
+        return self.handle.key == other.handle.key
+
+    def with_id_of(self, known: "XAccount") -> "XAccount":
+        """The same account, with the id that was known before where this tells none."""
+        return XAccount(known.id, self.handle) if self.id is None else self
+
+
+class BlueskyAccount(msgspec.Struct, frozen=True, gc=False):
+    """An account on Bluesky. The DID is who it is, the handle its label of today."""
+
+    network: ClassVar[AccountNetwork] = AccountNetwork.BLUESKY
+    did: Did
+    handle: AtHandle
+
+    @property
+    def id(self) -> Did:
+        return self.did
+
+    def is_same(self, other: "Account") -> bool:
+        """Whether both are one account, under whatever handle."""
+        return isinstance(other, BlueskyAccount) and self.did == other.did
+
+
+class MastodonAccount(msgspec.Struct, frozen=True, gc=False):
+    """An account on a Mastodon-API server. The actor URI is who it is, the address its label of today."""
+
+    network: ClassVar[AccountNetwork] = AccountNetwork.MASTODON
+    actor: ActorUri
+    acct: Acct
+
+    @property
+    def id(self) -> ActorUri:
+        return self.actor
+
+    @property
+    def handle(self) -> Acct:
+        return self.acct
+
+    def is_same(self, other: "Account") -> bool:
+        """Whether both are one account, under whatever address."""
+        return isinstance(other, MastodonAccount) and self.actor == other.actor
+
+
+TargetAccount = BlueskyAccount | MastodonAccount
+"""An account that a mapping can lead to."""
+Account = XAccount | TargetAccount
+
+
+class ProvenAccount(msgspec.Struct, frozen=True):
+    """An account that somebody has just shown to be theirs."""
+
+    account: Account
     evidence: Evidence
 
-    @classmethod
-    def bluesky(cls, did: Did, handle: AtHandle, evidence: Evidence) -> Self:
-        return cls(AccountNetwork.BLUESKY, str(did), str(handle), evidence)
-
-    @classmethod
-    def mastodon(cls, actor_uri: ActorUri, acct: Acct, evidence: Evidence) -> Self:
-        return cls(AccountNetwork.MASTODON, str(actor_uri), str(acct), evidence)
-
-    @classmethod
-    def x(cls, x_id: XId | None, handle: XHandle, evidence: Evidence) -> Self:
-        """Without an id, the handle has to stand for the account."""
-        account_id = str(x_id) if x_id is not None else f"{_HANDLE_MARK}{handle.key}"
-        return cls(AccountNetwork.X, account_id, str(handle), evidence)
+    @property
+    def network(self) -> AccountNetwork:
+        return self.account.network
 
     @property
-    def handle_key(self) -> str:
-        """What handles are compared by."""
-        return self.handle.lower()
-
-    @property
-    def x_id(self) -> XId | None:
-        return x_id_in(self.network, self.account_id)
+    def x(self) -> XAccount | None:
+        return self.account if isinstance(self.account, XAccount) else None
 
 
 class LinkedAccount(msgspec.Struct, frozen=True, kw_only=True):
     """An account of a member.
 
-    `account_id` stays with the person: a DID, an actor URI, an X id; or `@handle` of an X account whose id
-    nobody told. `checked_at` is when the proof was last seen to hold, `health` what it is worth now, since
-    `health_since` if that is not HOLDS. `recheck_at` is when to look again, while something is published.
+    `checked_at` is when the proof was last seen to hold, `health` what it is worth now, since `health_since` if
+    that is not HOLDS. `recheck_at` is when it is re-checked, while something is published of it.
     """
 
     id: UUID
     member: UUID
-    network: AccountNetwork
-    account_id: str
-    handle: str
+    account: Account
     evidence: tuple[Evidence, ...]
     linked_at: datetime
     proven_at: datetime
@@ -101,35 +141,24 @@ class LinkedAccount(msgspec.Struct, frozen=True, kw_only=True):
     on_page: bool
 
     @property
-    def handle_key(self) -> str:
-        return self.handle.lower()
+    def network(self) -> AccountNetwork:
+        return self.account.network
 
     @property
-    def x_id(self) -> XId | None:
-        return x_id_in(self.network, self.account_id)
+    def handle(self) -> XHandle | TargetHandle:
+        """The label of today; it can pass to somebody else."""
+        return self.account.handle
 
     @property
-    def x_handle(self) -> XHandle | None:
-        return XHandle(self.handle) if self.network is AccountNetwork.X else None
+    def x(self) -> XAccount | None:
+        return self.account if isinstance(self.account, XAccount) else None
 
     @property
-    def target(self) -> tuple[TargetId, TargetHandle] | None:
-        """The lasting id and the label on a new network. What was parsed on the way in is trusted here."""
-        if self.network is AccountNetwork.BLUESKY:
-            return Did(self.account_id), AtHandle(self.handle)
-        if self.network is AccountNetwork.MASTODON:
-            user, _, host = self.handle.partition("@")
-            return ActorUri(self.account_id), Acct(user, host)
-        return None
+    def target(self) -> TargetAccount | None:
+        """The account, where a mapping can lead to it."""
+        return None if isinstance(self.account, XAccount) else self.account
 
     @property
     def is_lapsed(self) -> bool:
         """Whether only a new proof helps."""
         return self.health is ProofState.LAPSED
-
-
-def x_id_in(network: AccountNetwork, account_id: str) -> XId | None:
-    """The X id that an account is known by, if it is."""
-    if network is not AccountNetwork.X or account_id.startswith(_HANDLE_MARK):
-        return None
-    return XId(int(account_id))

@@ -152,6 +152,11 @@ class AtHandle(msgspec.Struct, frozen=True, order=True, gc=False):
         handle = _text("a Bluesky handle", text, MAX_HOST_CHARS + 1).removeprefix("@")
         return cls(_parse_host("a Bluesky handle", handle))
 
+    @property
+    def key(self) -> str:
+        """What handles are compared by: a host name is in lower case already."""
+        return self.value
+
     def __str__(self) -> str:
         return self.value
 

@@ -7,7 +7,7 @@ import click
 
 from deploy.cli.members import with_members
 from deploy.cli.output import console
-from directory.accounts import LinkedAccount
+from directory.accounts import LinkedAccount, XAccount
 from directory.clock import SystemClock
 from directory.identifiers import XHandle
 from directory.mappings import Evidence, EvidenceKind
@@ -83,7 +83,7 @@ async def _confirm(members: MemberServices, check: UUID, author: XHandle) -> tup
         return "Nothing was confirmed: no such check waits.", False
     post = XPostId(job.check.post_id)
     seen = Evidence(EvidenceKind.X_CONFIRMED, SystemClock().now(), post.url)
-    verified = Verified(x_id=None, x_handle=author, post=post, posted=post_time(post), evidence=seen)
+    verified = Verified(account=XAccount(None, author), post=post, posted=post_time(post), evidence=seen)
     linked: LinkedAccount | None = await members.proving.confirm(check, verified)
     if linked is not None:
         return f"@{linked.handle} is proven.", True
@@ -98,7 +98,8 @@ async def _confirm(members: MemberServices, check: UUID, author: XHandle) -> tup
 
 def _account_of(claim: Claim) -> str:
     """With its number, where the proof told one."""
-    return f"@{claim.handle}" if claim.account_id.startswith("@") else f"@{claim.handle} ({claim.account_id})"
+    name = f"@{claim.account.handle}"
+    return name if claim.account.id is None else f"{name} ({claim.account.id})"
 
 
 def _seen(claim: Claim) -> list[str]:

@@ -41,7 +41,7 @@ from directory.services.leaving import Leaving
 from directory.services.linking import Linking
 from directory.services.membership import Membership
 from directory.services.permissions import Permissions
-from directory.services.profile_looks import LinkLooks
+from directory.services.profile_checking import ProfileChecking
 from directory.services.proving import Proving
 from directory.services.publishing import Publishing
 from directory.services.signing_in import SigningIn
@@ -175,7 +175,7 @@ def _build(  # noqa: PLR0913 - the parts that everything is made of
                 networks=networks,
                 mastodon=mastodon,
                 linking=linking,
-                links=LinkLooks(LinkChecker(http, clock), linking, dids, fxtwitter),
+                links=ProfileChecking(LinkChecker(http, clock), linking, dids, fxtwitter),
                 housekeeping=Housekeeping(stores, clock),
             )
         )

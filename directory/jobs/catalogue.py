@@ -24,9 +24,9 @@ from directory.proofs.x_post import PostChecker
 from directory.services.housekeeping import STEP, Housekeeping
 from directory.services.linking import Linking
 from directory.services.permissions import Permissions
-from directory.services.profile_looks import LinkLooks
+from directory.services.profile_checking import ProfileChecking
 from directory.services.proving import Proving
-from directory.services.rechecking import Looks
+from directory.services.rechecking import Rechecking
 from directory.store.rechecks import RecheckJob, RecheckStore
 from directory.store.used_challenges import UsedChallengeStore
 
@@ -51,7 +51,7 @@ class JobParts:
     networks: Mapping[AccountNetwork, SignIn]
     mastodon: MastodonSignIn
     linking: Linking
-    links: LinkLooks
+    links: ProfileChecking
     housekeeping: Housekeeping
 
 
@@ -60,7 +60,7 @@ class Jobs:
 
     def __init__(self, parts: JobParts) -> None:
         self._parts = parts
-        self._looks = Looks(parts.checker, parts.used, parts.networks, parts.mastodon, parts.links)
+        self._rechecking = Rechecking(parts.checker, parts.used, parts.networks, parts.mastodon, parts.links)
 
     async def check_posts(self) -> int:
         """Posts that members handed in."""
@@ -103,14 +103,14 @@ class Jobs:
     async def _check_links(self, job: LinkJob) -> None:
         """The same for links."""
         try:
-            seen = await self._parts.links.look(job)
+            seen = await self._parts.links.check(job)
         except asyncio.CancelledError:
             await self._parts.linking.release(job)
             raise
         await self._parts.linking.record(job, seen)
 
     async def _look_again(self, job: RecheckJob) -> None:
-        outcome = await self._looks.look(job, self._parts.clock)
+        outcome = await self._rechecking.recheck(job, self._parts.clock)
         await self._parts.rechecks.record(job, outcome, self._parts.clock.now())
 
     async def _revoke(self, claimed: tuple[Revocation, TokenSet | None]) -> None:

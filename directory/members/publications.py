@@ -88,24 +88,24 @@ def compose_mapping(x: LinkedAccount, target: LinkedAccount, origin: str, now: d
 
     Raises UnknownAccount (wrong networks), NotProven, ProofLapsed, ProofTooOld.
     """
-    where, named, network = target.target, x.x_handle, target.network.target
+    named, where, network = x.x, target.target, target.network.target
     if named is None or where is None or network is None:
         raise UnknownAccount
     if x.is_lapsed or target.is_lapsed:
         raise ProofLapsed
     strength = strength_of((*x.evidence, *target.evidence))
-    if strength is None or (strength is Strength.BOUND and x.x_id is None):
+    if strength is None or (strength is Strength.BOUND and named.id is None):
         raise NotProven
     issued = _whole(now)
     expires = _whole(min(x.checked_at, target.checked_at)) + VALIDITY
     if expires <= issued:
         raise ProofTooOld
     return Mapping(
-        x_id=x.x_id if strength is Strength.BOUND else None,
-        x_handle=named,
+        x_id=named.id if strength is Strength.BOUND else None,
+        x_handle=named.handle,
         network=network,
-        target_id=where[0],
-        target_handle=where[1],
+        target_id=where.id,
+        target_handle=where.handle,
         strength=strength,
         evidence=tuple(Evidence(e.kind, _whole(e.at), e.ref) for e in (*x.evidence, *target.evidence)),
         origin=origin,

@@ -1,7 +1,14 @@
-"""When a proven account is looked at again, and what that can bring. Pure.
+"""The rules of a re-check: when a published account is checked again, and what the answers come to. Pure.
 
-What a look at an X proof is worth is told by `directory.proofs.schedule`: `health_of` gives it the account's
-health, and `outcome_of` takes its answer. An account on a new network is asked for its handle of today.
+`directory.services.rechecking` asks the networks, and the store writes what `account_after` says. The proof of a
+published account is re-checked every 60 days, and then
+- *holds*: it was seen as it was. What is published may be renewed, under the handle of today;
+- is *stale*: nobody could show it, which refutes nothing: people delete posts and leave X, an X id passes to nobody
+  else, a server may be away. What is published stands until it expires, and is not renewed;
+- is *in doubt*: what was seen speaks against it, or the post of a handle alone is deleted: X gives handles away after
+  30 days. Silence neither lifts a doubt nor confirms it. What is published stands: a server may be misconfigured
+  for a day, so nothing is taken back on one answer;
+- has *lapsed*: the doubt was confirmed. What is published is withdrawn, and only a new proof leads out.
 """
 
 from datetime import datetime, timedelta
@@ -9,63 +16,89 @@ from typing import Final
 
 import msgspec
 
-from directory.accounts import ID_EVIDENCE, AccountNetwork, LinkedAccount, ProofState
-from directory.identifiers import Acct, ActorUri, XHandle
+from directory.accounts import (
+    Account,
+    LinkedAccount,
+    MastodonAccount,
+    ProofState,
+    ProvenAccount,
+    TargetAccount,
+)
+from directory.identifiers import XId
 from directory.mappings import Evidence, EvidenceKind
-from directory.proofs.schedule import CONFIRM_AFTER, RECHECK_EVERY, RECHECK_SPREAD, ProofHealth
+from directory.members.renewal import drop_link, is_link_evidence, prove_again, see_again
+from directory.proofs.reasons import UnreachableReason
+from directory.proofs.results import CheckResult, Linked, LinkResult, Refuted, Unreachable, Verified
 
+RECHECK_EVERY: Final = timedelta(days=60)
+RECHECK_SPREAD: Final = timedelta(days=5)
+"""Re-checks come up to this much early, so that those of one day do not come on one day again."""
 RECHECK_LEASE: Final = timedelta(minutes=10)
-"""How long a worker has for one look; after that another may take it."""
+"""How long a worker has for one re-check; after that another may take it."""
+CONFIRM_AFTER: Final = timedelta(days=1)
+"""A doubt is confirmed, or lifted, by an answer so much later."""
+DELETED_LAPSES_AFTER: Final = timedelta(days=30)
+"""What is gone may come back for so long: X keeps a handle that was given up, servers lose a database."""
 FIRST_DELAY: Final = timedelta(hours=1)
 MAX_DELAY: Final = timedelta(days=7)
-POST_EVIDENCE: Final = frozenset({EvidenceKind.X_POST_ID, EvidenceKind.X_POST_HANDLE})
-"""What can be seen again as a post on X."""
 _SPREAD_STEPS: Final = 1_000
+_MAX_DOUBLINGS: Final = 10
+
+
+class Present(msgspec.Struct, frozen=True):
+    """An account on a new network is there. `link`: whether its profile links to the member's page, where that was
+    asked (`rests_on_link`)."""
+
+    account: TargetAccount
+    link: LinkResult | None = None
+
+
+class Gone(msgspec.Struct, frozen=True):
+    """The network knows no such account, or names another for it."""
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """A Mastodon account names `account` as its new home, and that one names the old: both were seen."""
+
+    account: MastodonAccount
 
 
 class Held(msgspec.Struct, frozen=True):
-    """It is still so, under this handle. `evidence` is what was seen now, where that is more than before."""
+    """It is still so, under the handle of `account`. `evidence` is what was seen now, where that is more than before."""
 
-    handle: str
+    account: Account
     evidence: Evidence | None = None
 
 
 class Doubtful(msgspec.Struct, frozen=True):
-    """Nobody could tell (STALE), or what was seen has still to be confirmed (IN_DOUBT). What is published stands."""
+    """It could not be seen (STALE), or what was seen has to be confirmed (IN_DOUBT). What is published stands."""
 
     state: ProofState
     since: datetime
-    next_look: datetime
+    next_recheck: datetime
 
 
 class Lapsed(msgspec.Struct, frozen=True):
-    """It was seen, and confirmed, not to be so any more: what was published of it is withdrawn."""
+    """It was seen, and confirmed, not to be so any more: what is published of it is withdrawn."""
 
 
 class Unlinked(msgspec.Struct, frozen=True):
-    """The account is still theirs, under this handle, and its profile was seen, and seen again, not to link to
-    their page any more: what rests on that link is withdrawn."""
+    """The account is still theirs; that its profile links to their page no more was seen, and confirmed: what rests on
+    that link is withdrawn."""
 
-    handle: str
-
-
-class Moved(msgspec.Struct, frozen=True):
-    """A Mastodon account names another as its new home, and that one names the old: both were seen."""
-
-    actor_uri: ActorUri
-    acct: Acct
+    account: TargetAccount
 
 
+TargetSeen = Present | Gone | Moved | Unreachable
 Outcome = Held | Doubtful | Lapsed | Unlinked | Moved
 
 
-def next_look_at(account: LinkedAccount, now: datetime) -> datetime | None:
-    """When a published account that was last seen at `checked_at` is looked at again: every 60 days, some a
-    little earlier, so that those of one day do not come on one day again.
+def next_recheck_at(account: LinkedAccount, now: datetime) -> datetime | None:
+    """When a published account is re-checked that was last seen at `checked_at`.
 
-    None where we cannot look by ourselves: the proof then runs out, unless the member renews it.
+    None where we cannot do it by ourselves: the proof then runs out, unless the member renews it.
     """
-    if account.is_lapsed or (account.network is AccountNetwork.X and not _can_look_at_x(account)):
+    if account.is_lapsed or (account.x is not None and not _can_recheck_x(account)):
         return None
     early = RECHECK_SPREAD * (account.id.int % _SPREAD_STEPS / _SPREAD_STEPS)
     return max(account.checked_at + RECHECK_EVERY - early, now)
@@ -73,51 +106,110 @@ def next_look_at(account: LinkedAccount, now: datetime) -> datetime | None:
 
 def is_by_link_alone(account: LinkedAccount) -> bool:
     """Whether an X account rests on the link of its profile: beside anything stronger that renews nothing."""
-    return {item.kind for item in account.evidence} == {EvidenceKind.PROFILE_LINK}
+    return bool(account.evidence) and all(map(is_link_evidence, account.evidence))
 
 
 def rests_on_link(account: LinkedAccount) -> bool:
     """Whether the link of a new account's profile was seen, and may carry what is published of it."""
-    return any(item.kind is EvidenceKind.PROFILE_LINK for item in account.evidence)
+    return any(map(is_link_evidence, account.evidence))
 
 
-def doubted(account: LinkedAccount, now: datetime, lapses_after: timedelta) -> Doubtful | None:
-    """What was seen of an account on a new network speaks against it: again in a day; None once it was confirmed
-    for so long. Nothing is taken back on one look: a server may be misconfigured for a day."""
+def judge_x(account: LinkedAccount, seen: CheckResult | LinkResult, attempt: int, now: datetime) -> Outcome:
+    """What the re-check of an X account comes to. `attempt` counts the re-checks since the proof last held."""
+    match seen:
+        case Verified(account=x) if not _is_another(account, x.id):
+            return Held(x, seen.evidence)
+        case Linked(x_id=x_id) if not _is_another(account, x_id):
+            return Held(account.account, seen.evidence)
+        case Unreachable(reason=UnreachableReason.DELETED) if not _is_id_proven(account):
+            return _doubt(account, now, DELETED_LAPSES_AFTER) or Lapsed()
+        case Unreachable(retry_after_s=retry_after_s):
+            return _reschedule(account, attempt, now, retry_after_s)
+        case Verified() | Linked() | Refuted():
+            return _doubt(account, now, CONFIRM_AFTER) or Lapsed()
+
+
+def judge_target(account: LinkedAccount, seen: TargetSeen, attempt: int, now: datetime) -> Outcome:
+    """What the re-check of an account on a new network comes to."""
+    match seen:
+        case Moved():
+            return seen
+        case Gone():
+            return _doubt(account, now, DELETED_LAPSES_AFTER) or Lapsed()
+        case Unreachable(retry_after_s=retry_after_s):
+            return _reschedule(account, attempt, now, retry_after_s)
+        case Present():
+            return _judge_link(account, seen, attempt, now)
+
+
+def account_after(account: LinkedAccount, outcome: Outcome, now: datetime) -> LinkedAccount:
+    """The account after a re-check, with its next re-check where the proof did not hold. Lapsed, it stays so."""
+    if account.is_lapsed:
+        return account
+    match outcome:
+        case Held(account=seen, evidence=evidence):
+            after = see_again(account, seen, evidence, now)
+        case Unlinked(account=seen):
+            after = see_again(drop_link(account), seen, None, now)
+        case Moved():
+            after = _move(account, outcome, now)
+        case Doubtful(state=state, since=since, next_recheck=next_recheck):
+            return msgspec.structs.replace(account, health=state, health_since=since, recheck_at=next_recheck)
+        case Lapsed():
+            after = None
+    if after is None:
+        return msgspec.structs.replace(account, health=ProofState.LAPSED, health_since=now, recheck_at=None)
+    return after
+
+
+def proof_by_move(account: LinkedAccount, moved: Moved, now: datetime) -> ProvenAccount:
+    """What proves the new home of a Mastodon account: the old one."""
+    return ProvenAccount(moved.account, Evidence(EvidenceKind.MASTODON_OAUTH, now, str(account.account.id)))
+
+
+def _move(account: LinkedAccount, moved: Moved, now: datetime) -> LinkedAccount | None:
+    """The link of the old profile does not move along: nobody saw the new one link to the page."""
+    if not isinstance(account.account, MastodonAccount):
+        return None
+    return prove_again(drop_link(account), proof_by_move(account, moved, now), now)
+
+
+def _judge_link(account: LinkedAccount, seen: Present, attempt: int, now: datetime) -> Outcome:
+    match seen.link:
+        case None:
+            return Held(seen.account)
+        case Linked(evidence=evidence):
+            return Held(seen.account, evidence)
+        case Refuted():
+            return _doubt(account, now, CONFIRM_AFTER) or Unlinked(seen.account)
+        case Unreachable(retry_after_s=retry_after_s):
+            return _reschedule(account, attempt, now, retry_after_s)
+
+
+def _can_recheck_x(account: LinkedAccount) -> bool:
+    return is_by_link_alone(account) or any(item.kind.is_x_post for item in account.evidence)
+
+
+def _is_id_proven(account: LinkedAccount) -> bool:
+    return any(item.kind.binds_x_id for item in account.evidence)
+
+
+def _is_another(account: LinkedAccount, x_id: XId | None) -> bool:
+    """Whether an X id was told that is not the account's: its name may have passed to somebody else."""
+    return None not in {account.account.id, x_id} and account.account.id != x_id
+
+
+def _doubt(account: LinkedAccount, now: datetime, lapses_after: timedelta) -> Doubtful | None:
+    """Again in a day; None once the doubt was confirmed for so long."""
     since = account.health_since if account.health is ProofState.IN_DOUBT else None
     if since is not None and now - since >= lapses_after:
         return None
     return Doubtful(ProofState.IN_DOUBT, since or now, now + CONFIRM_AFTER)
 
 
-def _can_look_at_x(account: LinkedAccount) -> bool:
-    kinds = {item.kind for item in account.evidence}
-    return bool(kinds & POST_EVIDENCE) or is_by_link_alone(account)
-
-
-def unreachable(account: LinkedAccount, attempt: int, now: datetime) -> Doubtful:
-    """Nobody answered for an account on a new network: again in an hour, each time later, at most a week."""
-    doublings = max(0, min(attempt - 1, 10))
-    wait = min(FIRST_DELAY * (1 << doublings), MAX_DELAY)
-    return Doubtful(ProofState.STALE, account.health_since or now, now + wait)
-
-
-def health_of(account: LinkedAccount) -> ProofHealth:
-    """An X account's health, as the schedule of proofs takes it."""
-    return ProofHealth(
-        state=account.health,
-        handle=XHandle(account.handle),
-        since=account.health_since or account.checked_at,
-        last_held=account.checked_at,
-        next_look=account.recheck_at,
-        is_by_handle=not any(item.kind in ID_EVIDENCE for item in account.evidence),
-    )
-
-
-def outcome_of(health: ProofHealth, evidence: Evidence | None = None) -> Outcome:
-    """What to record of an X account after another look; `evidence` is that of a Verified or Linked."""
-    if health.state is ProofState.HOLDS:
-        return Held(str(health.handle), evidence)
-    if health.state is ProofState.LAPSED or health.next_look is None:
-        return Lapsed()
-    return Doubtful(health.state, health.since, health.next_look)
+def _reschedule(account: LinkedAccount, attempt: int, now: datetime, retry_after_s: int | None) -> Doubtful:
+    """Again in an hour, each time twice as late, at most in a week; a wait that was asked for is kept."""
+    doublings = max(0, min(attempt - 1, _MAX_DOUBLINGS))
+    wait = max(min(FIRST_DELAY * (1 << doublings), MAX_DELAY), timedelta(seconds=retry_after_s or 0))
+    state = ProofState.IN_DOUBT if account.health is ProofState.IN_DOUBT else ProofState.STALE
+    return Doubtful(state, account.health_since or now, now + wait)

@@ -19,7 +19,8 @@ from typing import Final, Protocol, Self
 
 import msgspec
 
-from directory.identifiers import AtHandle, TargetHandle, TargetId
+from directory.accounts import TargetAccount
+from directory.identifiers import TargetHandle, TargetId
 from directory.mappings import Network
 from directory.networks.sign_in_errors import NeedsSignIn
 
@@ -113,21 +114,13 @@ class TokenSet(msgspec.Struct, frozen=True):
 
 
 class SignInDone(msgspec.Struct, frozen=True):
-    """Somebody proved that they hold an account.
+    """Somebody proved that they hold an account, whose handle of today was checked in both directions."""
 
-    `account_id` is the identity and stays; `handle` is today's label, checked in both directions.
-    """
-
-    account_id: TargetId
-    handle: TargetHandle
+    account: TargetAccount
     purpose: Purpose
     may_follow: bool
     """Whether the network granted what following takes."""
     tokens: TokenSet
-
-    @property
-    def network(self) -> Network:
-        return network_of(self.handle)
 
     @property
     def granted_scope(self) -> str:
@@ -177,12 +170,6 @@ class SignIn(Protocol):
         """The account that a handle leads to and that claims the handle."""
         ...
 
-    async def current_handle(self, account_id: TargetId, last: TargetHandle | None = None) -> TargetHandle:
-        """The account's handle of today. `last` is the one known before, for servers that need it."""
+    async def current_account(self, account: TargetAccount) -> TargetAccount:
+        """The account under its handle of today; the one known before is for servers that need it."""
         ...
-
-
-def network_of(name: TargetHandle | TargetId) -> Network:
-    """Which network a handle or an identity belongs to."""
-    is_bluesky = isinstance(name, AtHandle) or str(name).startswith("did:")
-    return Network.BLUESKY if is_bluesky else Network.MASTODON

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from directory.identifiers import TargetHandle, TargetId
+from directory.accounts import TargetAccount
 from directory.proofs.nonce import Nonce
 from directory.proofs.reasons import RefutedReason
 from directory.proofs.sentence import MAX_TARGETS, compose_url, write_sentence
@@ -20,22 +20,16 @@ CLOCK_SKEW: Final = timedelta(minutes=2)
 """How far our clock and X's may be apart."""
 
 
-class Target(msgspec.Struct, frozen=True):
-    """An account that the proof will point to. The id binds; the handle is what people read."""
-
-    id: TargetId
-    handle: TargetHandle
-
-
 class Challenge(msgspec.Struct, frozen=True, kw_only=True):
     """One asking. `member` is the store's name for the member, `instance` our own domain.
 
+    `targets` are the accounts that the proof will point to: their ids bind, their handles are what people read.
     `used` and `superseded` are set by whoever keeps it, and never taken back.
     """
 
     nonce: Nonce
     member: str
-    targets: tuple[Target, ...]
+    targets: tuple[TargetAccount, ...]
     instance: str
     language: str
     created: datetime
@@ -78,18 +72,21 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
             return RefutedReason.CHALLENGE_EXPIRED
         return None
 
-    def is_for(self, member: str, targets: tuple[TargetId, ...], instance: str) -> bool:
-        """Whether it was made for this member, exactly these accounts (in any order), and this instance."""
+    def is_for(self, member: str, targets: tuple[TargetAccount, ...], instance: str) -> bool:
+        """Whether it was made for this member, exactly these accounts (in any order), and this instance.
+
+        The account counts, whatever its handle is now.
+        """
         return (
             self.member == member
             and self.instance == instance
             and len(targets) == len(self.targets)
-            and {target.id for target in self.targets} == set(targets)
+            and {target.id for target in self.targets} == {target.id for target in targets}
         )
 
 
 def new_challenge(
-    member: str, targets: tuple[Target, ...], instance: str, language: str, now: datetime
+    member: str, targets: tuple[TargetAccount, ...], instance: str, language: str, now: datetime
 ) -> Challenge:
     """A fresh challenge. Whoever keeps it marks the member's open ones as superseded in the same step."""
     return Challenge(

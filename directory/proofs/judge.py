@@ -5,6 +5,7 @@ The author is what the source said, the text is the post's own and final one, th
 
 from datetime import datetime
 
+from directory.accounts import XAccount
 from directory.identifiers import XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.proofs.challenge import Challenge
@@ -64,8 +65,7 @@ def _refusal_of_author(post: PostSeen, expected: XId | XHandle | None) -> Refute
 def _verified(post: PostSeen, now: datetime) -> Verified:
     kind = EvidenceKind.X_POST_HANDLE if post.author_id is None else EvidenceKind.X_POST_ID
     return Verified(
-        x_id=post.author_id,
-        x_handle=post.author_handle,
+        account=XAccount(post.author_id, post.author_handle),
         post=post.id,
         posted=post_time(post.id),
         evidence=Evidence(kind=kind, at=now, ref=post.id.url),

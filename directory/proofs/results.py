@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from directory.accounts import XAccount
 from directory.identifiers import XHandle, XId
 from directory.mappings import Evidence
 from directory.proofs.post_url import XPostId
@@ -38,10 +39,9 @@ class Unreachable(msgspec.Struct, frozen=True):
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """The X account that made the post is the member's. `x_id` is missing where only the handle is known."""
+    """The X account that made the post is the member's."""
 
-    x_id: XId | None
-    x_handle: XHandle
+    account: XAccount
     post: XPostId
     posted: datetime
     evidence: Evidence

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 import structlog
 
+from directory.accounts import XAccount
 from directory.clock import Clock
 from directory.errors import InvalidIdentifier
 from directory.identifiers import XHandle, XId
@@ -63,8 +64,7 @@ class XKey(msgspec.Struct, frozen=True):
 class XSignedIn(msgspec.Struct, frozen=True):
     """Somebody proved that they hold an X account. `is_revoked`: whether X said that it forgot the token."""
 
-    x_id: XId
-    x_handle: XHandle
+    account: XAccount
     evidence: Evidence
     is_revoked: bool
 
@@ -249,4 +249,4 @@ def _signed_in(host: str, user: _User, expected: Expected, now: datetime, *, is_
     if expected.account_id is not None and str(x_id) != expected.account_id:
         raise IdentityMismatch(host, "another account signed in than was expected")
     evidence = Evidence(kind=EvidenceKind.X_OAUTH, at=now, ref=f"https://x.com/i/user/{x_id}")
-    return XSignedIn(x_id, handle, evidence, is_revoked)
+    return XSignedIn(XAccount(x_id, handle), evidence, is_revoked)

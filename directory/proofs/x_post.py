@@ -98,12 +98,12 @@ class PostChecker:
             return Refuted(refused)
         return await self._look(post, lambda seen: judge(challenge, seen, self._clock.now(), expected))
 
-    async def recheck(self, challenge: Challenge, post: XPostId, proven: XId | None) -> CheckResult:
-        """Whether the post that once met the challenge still does. `proven` is the id that it proved, if it did.
+    async def recheck(self, challenge: Challenge, post: XPostId, known: XId | None) -> CheckResult:
+        """Whether the post that once met the challenge still does. `known` is the account's id, where one is known.
 
         The handle is told as it is now: the caller compares it with the one that was proven.
         """
-        return await self._look(post, lambda seen: judge_again(challenge, seen, self._clock.now(), proven))
+        return await self._look(post, lambda seen: judge_again(challenge, seen, self._clock.now(), known))
 
     async def _look(self, post: XPostId, verdict: Verdict) -> CheckResult:
         by_handle: Verified | None = None
@@ -123,7 +123,7 @@ class PostChecker:
             result = verdict(reading)
             if by_handle is not None and not _agree(by_handle, result):
                 return Unreachable(UnreachableReason.SOURCES_DISAGREE)
-            if isinstance(result, Refuted) or result.x_id is not None:
+            if isinstance(result, Refuted) or result.account.id is not None:
                 return result
             by_handle = by_handle or result
         return by_handle or _most_telling(failures)
@@ -156,7 +156,7 @@ class PostChecker:
 
 
 def _agree(known: Verified, result: Verified | Refuted) -> bool:
-    return isinstance(result, Verified) and result.x_handle.key == known.x_handle.key
+    return isinstance(result, Verified) and result.account.handle.key == known.account.handle.key
 
 
 def _most_telling(failures: Iterable[Unreachable]) -> Unreachable:

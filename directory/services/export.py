@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from directory.accounts import LinkedAccount
+from directory.accounts import Account, LinkedAccount
 from directory.follows.newcomers import Newcomer
 from directory.mappings import Evidence
 from directory.members.challenges import ProofCheck
@@ -74,8 +74,8 @@ def documents(data: MemberData, instance: str, now: datetime) -> dict[str, Docum
 def _account(account: LinkedAccount) -> dict[str, Any]:
     return {
         "network": account.network,
-        "id": account.account_id,
-        "handle": account.handle,
+        "id": _id(account.account),
+        "handle": str(account.handle),
         "linked_at": account.linked_at,
         "proven_at": account.proven_at,
         "last_seen_to_hold_at": account.checked_at,
@@ -89,8 +89,8 @@ def _account(account: LinkedAccount) -> dict[str, Any]:
 
 def _claim(claim: Claim) -> dict[str, Any]:
     return {
-        "x_account": claim.account_id,
-        "x_handle": claim.handle,
+        "x_account": _id(claim.account),
+        "x_handle": str(claim.account.handle),
         "claimed_at": claim.claimed_at,
         "settled_at": claim.settled_at,
         "upheld": claim.is_upheld,
@@ -134,7 +134,7 @@ def _permission(token: Token, accounts: list[LinkedAccount]) -> dict[str, Any]:
     account = next(account for account in accounts if account.id == token.account)
     return {
         "network": account.network,
-        "account": account.account_id,
+        "account": _id(account.account),
         "purpose": token.purpose,
         "server": token.issuer,
         "scope": token.scopes,
@@ -212,6 +212,11 @@ def _hide(hide: Hide) -> dict[str, Any]:
         "reason": hide.reason,
         "hidden_at": hide.hidden_at,
     }
+
+
+def _id(account: Account) -> str | None:
+    """What stays with the person; None for an X account whose id nobody told."""
+    return str(account.id) if account.id is not None else None
 
 
 def _evidence(evidence: tuple[Evidence, ...]) -> list[dict[str, Any]]:

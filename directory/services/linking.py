@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from directory.accounts import LinkedAccount, ProvenAccount
+from directory.accounts import LinkedAccount, ProvenAccount, XAccount
 from directory.clock import Clock
 from directory.identifiers import XHandle
 from directory.members.page_links import LinkCheck, LinkJob, MemberPage, is_page_code
@@ -59,7 +59,7 @@ class Linking:
         """Writes down what a look came to. Doing it twice, too late, or for somebody who left, changes nothing."""
         now, verdict = self._clock.now(), judge_links(seen)
         if isinstance(verdict, Shown):
-            proven = ProvenAccount.x(verdict.x_id, job.check.x_handle, verdict.x)
+            proven = ProvenAccount(XAccount(verdict.x_id, job.check.x_handle), verdict.x)
             await self._checks.record_shown(job.check, proven, verdict.new, now)
         elif isinstance(verdict, NotShown):
             await self._checks.record_not_shown(job.check, verdict.reason, now)

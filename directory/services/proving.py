@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from directory.accounts import AccountNetwork, LinkedAccount, ProvenAccount
+from directory.accounts import AccountNetwork, LinkedAccount, ProvenAccount, TargetAccount
 from directory.clock import Clock
 from directory.members.challenges import (
     ChallengeState,
@@ -16,7 +16,7 @@ from directory.members.challenges import (
     challenge_context,
 )
 from directory.members.errors import UnknownAccount
-from directory.proofs.challenge import Challenge, Target, new_challenge
+from directory.proofs.challenge import Challenge, new_challenge
 from directory.proofs.nonce import Nonce
 from directory.proofs.post_url import parse_post_url
 from directory.proofs.reasons import UnreachableReason
@@ -55,8 +55,7 @@ class Proving:
         now = self._clock.now()
         targets = _targets_of(await self._members.accounts(member))
         kept = await self._find_open(member)
-        ids = tuple(target.id for target in targets)
-        is_same = kept is not None and kept.challenge.is_for(str(member), ids, instance)
+        is_same = kept is not None and kept.challenge.is_for(str(member), targets, instance)
         if kept is not None and is_same and kept.challenge.language == language:
             return kept
         return await self._open(member, new_challenge(str(member), targets, instance, language, now))
@@ -93,7 +92,7 @@ class Proving:
         """
         now = self._clock.now()
         if isinstance(result, Verified):
-            proven = ProvenAccount.x(result.x_id, result.x_handle, result.evidence)
+            proven = ProvenAccount(result.account, result.evidence)
             await self._checks.record_verified(job.check, proven, now)
         elif isinstance(result, Refuted):
             await self._checks.record_refuted(job.check, result.reason, now)
@@ -108,7 +107,7 @@ class Proving:
 
     async def confirm(self, check: UUID, verified: Verified) -> LinkedAccount | None:
         """A moderator saw the post; the evidence says so. None: it waits for nobody, or is contested."""
-        proven = ProvenAccount.x(verified.x_id, verified.x_handle, verified.evidence)
+        proven = ProvenAccount(verified.account, verified.evidence)
         return await self._checks.confirm(check, proven, self._clock.now())
 
     async def _find_open(self, member: UUID) -> KeptChallenge | None:
@@ -159,12 +158,12 @@ class Proving:
         return KeptChallenge(row.id, row.state, challenge)
 
 
-def _targets_of(accounts: Sequence[LinkedAccount]) -> tuple[Target, ...]:
+def _targets_of(accounts: Sequence[LinkedAccount]) -> tuple[TargetAccount, ...]:
     """The accounts that the proof will point to: the first of each network."""
-    found: dict[AccountNetwork, Target] = {}
+    found: dict[AccountNetwork, TargetAccount] = {}
     for account in accounts:
         if account.target is not None and not account.is_lapsed:
-            found.setdefault(account.network, Target(*account.target))
+            found.setdefault(account.network, account.target)
     if not found:
         raise UnknownAccount("there is no account that the proof could point to")
     return tuple(found.values())

@@ -7,20 +7,15 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 
-from directory.accounts import (
-    MAX_ACCOUNTS,
-    AccountNetwork,
-    LinkedAccount,
-    ProvenAccount,
-)
+from directory.accounts import MAX_ACCOUNTS, LinkedAccount, ProvenAccount, XAccount
+from directory.mappings import Evidence
 from directory.members.errors import AccountLinkedElsewhere, TooManyAccounts
-from directory.members.renewal import is_same_x_account, prove_again
+from directory.members.renewal import prove_again
+from directory.store.account_columns import columns_of
 from directory.store.accounts import (
-    ACCOUNT_COLUMNS,
-    X_CODE,
-    account_of,
     fetch_accounts,
     find_account,
+    find_same_x_accounts,
     insert_account,
     recheck_namesakes_now,
     save_account,
@@ -46,8 +41,8 @@ async def link_account(
 
     Raises AccountLinkedElsewhere (not for X), TooManyAccounts.
     """
-    if proven.network is AccountNetwork.X:
-        linked = await _link_x(connection, member, proven, now)
+    if isinstance(proven.account, XAccount):
+        linked = await _link_x(connection, member, proven.account, proven.evidence, now)
     else:
         linked = await _link_new(connection, member, proven, now)
     if isinstance(linked, LinkedAccount):
@@ -58,49 +53,61 @@ async def link_account(
 async def _link_new(
     connection: Connection, member: UUID, proven: ProvenAccount, now: datetime
 ) -> LinkedAccount:
-    held = await find_account(connection, proven)
+    held = await find_account(connection, proven.account)
     if held is None:
         try:
             async with connection.transaction():
                 return await _insert(connection, member, proven, now)
         except asyncpg.UniqueViolationError:
-            held = await find_account(connection, proven)
+            held = await find_account(connection, proven.account)
     if held is None or held.member != member:
         raise AccountLinkedElsewhere
     return await _renew(connection, held, proven, now)
 
 
 async def _link_x(
-    connection: Connection, member: UUID, proven: ProvenAccount, now: datetime
+    connection: Connection, member: UUID, x: XAccount, evidence: Evidence, now: datetime
 ) -> LinkedAccount | Contested:
-    # By id and by handle: a claim with an id and one without meet on the handle.
-    for key in sorted({proven.account_id, proven.handle_key}):
-        await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", _X_CLAIM_LOCK, key)
-    same = await _find_same(connection, proven)
-    while others := [account for account in same if account.member != member]:
-        try:
-            async with connection.transaction():
-                return Contested(await _write_claim(connection, member, others[0], proven, now))
-        except asyncpg.ForeignKeyViolationError:
-            same = await _find_same(connection, proven)  # the holder has let go of it, or left, a moment ago
-    await recheck_namesakes_now(connection, member, proven.handle_key, now)
+    same = await claim_x_account(connection, member, x, evidence, now)
+    if isinstance(same, Contested):
+        return same
+    await recheck_namesakes_now(connection, member, x.handle, now)
+    proven = ProvenAccount(x, evidence)
     if not same:
         return await _insert(connection, member, proven, now)
-    # With an id before without one; a second of the member's own is the same account before its id was known.
-    same.sort(key=lambda account: (account.account_id != proven.account_id, account.x_id is None))
+    # The same id first: a second of the member's own is the same account before its id was known.
+    same.sort(key=lambda held: held.x is None or held.x.id != x.id)
     return await _renew(connection, same[0], proven, now)
 
 
-async def _find_same(connection: Connection, proven: ProvenAccount) -> list[LinkedAccount]:
-    """Whoever holds the X account, by its id or by its handle."""
-    rows = await connection.fetch(
-        f"SELECT {ACCOUNT_COLUMNS} FROM linked_account"
-        " WHERE network = $1 AND (account_id = $2 OR handle_key = $3) ORDER BY linked_at, id",
-        X_CODE,
-        proven.account_id,
-        proven.handle_key,
-    )
-    return [account for account in map(account_of, rows) if is_same_x_account(account, proven)]
+async def claim_x_account(
+    connection: Connection, member: UUID, x: XAccount, evidence: Evidence, now: datetime
+) -> list[LinkedAccount] | Contested:
+    """The member's own accounts that may be this X account; until the transaction ends nobody else can take it.
+
+    Contested where another member holds it: the claim is written down.
+    """
+    await _take_turn(connection, x)
+    same = await find_same_x_accounts(connection, x)
+    while others := [account for account in same if account.member != member]:
+        try:
+            async with connection.transaction():
+                proven = ProvenAccount(x, evidence)
+                return Contested(await _write_claim(connection, member, others[0], proven, now))
+        except asyncpg.ForeignKeyViolationError:
+            # The holder has let go of it, or left, a moment ago.
+            same = await find_same_x_accounts(connection, x)
+    return same
+
+
+async def _take_turn(connection: Connection, x: XAccount) -> None:
+    """Keeps others from proving the same X account until the transaction ends.
+
+    By id and by handle: a claim with an id and one without meet on the handle.
+    """
+    keys = {x.handle.key} if x.id is None else {x.handle.key, str(x.id)}
+    for key in sorted(keys):
+        await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", _X_CLAIM_LOCK, key)
 
 
 async def _renew(
@@ -123,6 +130,7 @@ async def _write_claim(
     connection: Connection, member: UUID, holder: LinkedAccount, proven: ProvenAccount, now: datetime
 ) -> UUID:
     """A claim made twice is one claim, with its newest evidence."""
+    columns = columns_of(proven.account)
     claim = await connection.fetchval(
         "INSERT INTO contested_claim (id, member, holder, account_id, handle, evidence, claimed_at)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7)"
@@ -131,8 +139,8 @@ async def _write_claim(
         uuid4(),
         member,
         holder.id,
-        proven.account_id,
-        proven.handle,
+        columns.account_id,
+        columns.handle,
         encode_evidence((proven.evidence,)),
         now,
     )

@@ -7,15 +7,15 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 
-from directory.accounts import AccountNetwork, LinkedAccount, ProofState, ProvenAccount
+from directory.accounts import Account, LinkedAccount, ProofState, ProvenAccount, XAccount
+from directory.identifiers import XHandle
 from directory.mappings import Evidence
 from directory.members.errors import MemberGone
-from directory.members.rechecks import next_look_at
+from directory.members.rechecks import next_recheck_at
+from directory.store.account_columns import X_CODE, columns_of, read_account
 from directory.store.database import Connection
 from directory.store.mappings import encode_evidence
 
-_CODE: Final = {AccountNetwork.BLUESKY: 1, AccountNetwork.MASTODON: 2, AccountNetwork.X: 3}
-_NETWORK_OF_CODE: Final = {code: network for network, code in _CODE.items()}
 _HEALTH_CODE: Final = {
     ProofState.HOLDS: 0,
     ProofState.STALE: 1,
@@ -23,23 +23,12 @@ _HEALTH_CODE: Final = {
     ProofState.LAPSED: 3,
 }
 _HEALTH_OF_CODE: Final = {code: state for state, code in _HEALTH_CODE.items()}
-X_CODE: Final = _CODE[AccountNetwork.X]
 
 ACCOUNT_COLUMNS: Final = (
     "id, member, network, account_id, handle, evidence, linked_at, proven_at, checked_at, recheck_at, "
     "health, health_since, on_page"
 )
 _evidence_decoder: Final = msgspec.json.Decoder(tuple[Evidence, ...])
-
-
-def account_network_code(network: AccountNetwork) -> int:
-    """The number a network is stored as: the mappings' numbers, and one for X."""
-    return _CODE[network]
-
-
-def account_network_of_code(code: int) -> AccountNetwork:
-    """The network that a stored number stands for."""
-    return _NETWORK_OF_CODE[code]
 
 
 def decode_evidence(stored: str) -> tuple[Evidence, ...]:
@@ -57,9 +46,7 @@ def account_of(row: asyncpg.Record) -> LinkedAccount:
     return LinkedAccount(
         id=plain_uuid(row["id"]),
         member=plain_uuid(row["member"]),
-        network=_NETWORK_OF_CODE[row["network"]],
-        account_id=row["account_id"],
-        handle=row["handle"],
+        account=read_account(row["network"], row["account_id"], row["handle"]),
         evidence=decode_evidence(row["evidence"]),
         linked_at=row["linked_at"],
         proven_at=row["proven_at"],
@@ -90,14 +77,30 @@ async def fetch_accounts(connection: Connection, member: UUID) -> list[LinkedAcc
     return [account_of(row) for row in rows]
 
 
-async def find_account(connection: Connection, proven: ProvenAccount) -> LinkedAccount | None:
-    """Whoever holds the account that was proven."""
+async def find_account(connection: Connection, account: Account) -> LinkedAccount | None:
+    """Whoever holds exactly this account: by its id or, for an X account without one, by its handle."""
+    columns = columns_of(account)
+    has_id = columns.account_id is not None
     row = await connection.fetchrow(
-        f"SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE network = $1 AND account_id = $2",
-        _CODE[proven.network],
-        proven.account_id,
+        f"SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE network = $1 AND"
+        f" {'account_id = $2' if has_id else 'account_id IS NULL AND handle_key = $2'}",
+        columns.network,
+        columns.account_id if has_id else columns.handle_key,
     )
     return account_of(row) if row is not None else None
+
+
+async def find_same_x_accounts(connection: Connection, x: XAccount) -> list[LinkedAccount]:
+    """Whoever holds what may be this X account, the first linked first."""
+    columns = columns_of(x)
+    rows = await connection.fetch(
+        f"SELECT {ACCOUNT_COLUMNS} FROM linked_account"
+        " WHERE network = $1 AND (account_id = $2 OR handle_key = $3) ORDER BY linked_at, id",
+        columns.network,
+        columns.account_id,
+        columns.handle_key,
+    )
+    return [held for held in map(account_of, rows) if held.x is not None and held.x.is_same(x)]
 
 
 async def insert_account(
@@ -110,10 +113,7 @@ async def insert_account(
         f" RETURNING {ACCOUNT_COLUMNS}",
         uuid4(),
         member,
-        _CODE[proven.network],
-        proven.account_id,
-        proven.handle,
-        proven.handle_key,
+        *columns_of(proven.account),
         encode_evidence((proven.evidence,)),
         now,
         min(proven.evidence.at, now),
@@ -124,24 +124,25 @@ async def insert_account(
 async def save_account(
     connection: Connection, before: LinkedAccount, after: LinkedAccount, now: datetime
 ) -> None:
-    """Stores an account that was proven or seen again; the next look counts from its first attempt."""
+    """Stores an account that was proven again or re-checked; the next re-check counts from its first attempt."""
+    columns = columns_of(after.account)
     await connection.execute(
         "UPDATE linked_account SET account_id = $2, handle = $3, handle_key = $4, evidence = $5, proven_at = $6,"
         " checked_at = $7, recheck_at = $8, recheck_attempts = 0, health = $9, health_since = $10"
         " WHERE id = $1",
         after.id,
-        after.account_id,
-        after.handle,
-        after.handle_key,
+        columns.account_id,
+        columns.handle,
+        columns.handle_key,
         encode_evidence(after.evidence),
         after.proven_at,
         after.checked_at,
-        next_look_at(after, now) if before.recheck_at is not None else None,
+        next_recheck_at(after, now) if before.recheck_at is not None else None,
         _HEALTH_CODE[after.health],
         after.health_since,
     )
-    if after.handle_key != before.handle_key:
-        # A changed handle is a reason to look again at what the member has proven beside it.
+    if after.handle.key != before.handle.key:
+        # A changed handle is a reason to re-check what the member has proven beside it.
         await connection.execute(
             "UPDATE linked_account SET recheck_at = $3"
             " WHERE member = $1 AND id <> $2 AND recheck_at IS NOT NULL",
@@ -149,46 +150,42 @@ async def save_account(
             after.id,
             now,
         )
-        if after.network is AccountNetwork.X:
-            await recheck_namesakes_now(connection, after.member, after.handle_key, now)
+        if after.x is not None:
+            await recheck_namesakes_now(connection, after.member, after.x.handle, now)
 
 
-async def recheck_namesakes_now(
-    connection: Connection, member: UUID, x_handle_key: str, now: datetime
-) -> None:
-    """Whoever else is known by an X handle that this member now bears has lost it, and is looked at again."""
+async def recheck_namesakes_now(connection: Connection, member: UUID, handle: XHandle, now: datetime) -> None:
+    """Makes accounts due that other members hold under an X handle that this member bears now."""
     await connection.execute(
         "UPDATE linked_account SET recheck_at = $3 WHERE network = $4 AND handle_key = $2 AND member <> $1"
         " AND recheck_at IS NOT NULL",
         member,
-        x_handle_key,
+        handle.key,
         now,
         X_CODE,
     )
 
 
-async def save_health(
-    connection: Connection, account: UUID, state: ProofState, since: datetime, next_look: datetime | None
-) -> None:
-    """Stores that a proof is no longer known to hold."""
+async def save_health(connection: Connection, after: LinkedAccount) -> None:
+    """Stores that a proof is no longer known to hold, and when it is re-checked."""
     await connection.execute(
         "UPDATE linked_account SET health = $2, health_since = $3, recheck_at = $4 WHERE id = $1",
-        account,
-        _HEALTH_CODE[state],
-        since,
-        next_look,
+        after.id,
+        _HEALTH_CODE[after.health],
+        after.health_since,
+        after.recheck_at,
     )
 
 
 async def update_rechecks(connection: Connection, member: UUID, now: datetime) -> None:
-    """Accounts that something is published of are looked at again; the others are left in peace."""
+    """Plans re-checks of the accounts that something is published of, and drops those of the others."""
     rows = await connection.fetch(
         f"SELECT {ACCOUNT_COLUMNS}, EXISTS (SELECT FROM publication WHERE x_account = linked_account.id"
         " OR target_account = linked_account.id) AS is_published FROM linked_account WHERE member = $1",
         member,
     )
     changes = [
-        (row["id"], next_look_at(account_of(row), now) if row["is_published"] else None)
+        (row["id"], next_recheck_at(account_of(row), now) if row["is_published"] else None)
         for row in rows
         if row["is_published"] is (row["recheck_at"] is None)
     ]

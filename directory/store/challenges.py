@@ -7,10 +7,10 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from directory.identifiers import Acct, ActorUri, AtHandle, Did
+from directory.accounts import TargetAccount
 from directory.members.challenges import MAX_CHALLENGES_PER_DAY, ChallengeState, CheckState
 from directory.members.errors import TooManyAttempts
-from directory.proofs.challenge import Target
+from directory.store.account_columns import read_targets, target_columns
 from directory.store.accounts import lock_member, plain_uuid
 from directory.store.database import Connection, Database
 
@@ -30,7 +30,7 @@ class ChallengeRow(msgspec.Struct, frozen=True, kw_only=True):
     sealed: bytes
     instance: str
     language: str
-    targets: tuple[Target, ...]
+    targets: tuple[TargetAccount, ...]
     state: ChallengeState
     created: datetime
     expires: datetime
@@ -45,6 +45,7 @@ class ChallengeStore:
 
     async def open(self, row: ChallengeRow, nonce_hash: bytes) -> None:
         """Opens a challenge in place of the member's open one. Raises MemberGone, TooManyAttempts."""
+        ids, handles = target_columns(row.targets)
         async with self._database.transaction() as connection:
             await lock_member(connection, row.member)
             recent = await connection.fetchval(
@@ -64,8 +65,8 @@ class ChallengeStore:
                 row.sealed,
                 row.instance,
                 row.language,
-                [str(target.id) for target in row.targets],
-                [str(target.handle) for target in row.targets],
+                ids,
+                handles,
                 row.state,
                 row.created,
                 row.expires,
@@ -136,16 +137,9 @@ def challenge_row_of(row: asyncpg.Record) -> ChallengeRow:
         sealed=row["sealed"],
         instance=row["instance"],
         language=row["language"],
-        targets=tuple(map(_target_of, row["targets"], row["target_handles"])),
+        targets=read_targets(row["targets"], row["target_handles"]),
         state=ChallengeState(row["state"]),
         created=row["created"],
         expires=row["expires"],
         closed_at=row["closed_at"],
     )
-
-
-def _target_of(target_id: str, handle: str) -> Target:
-    if target_id.startswith("did:"):
-        return Target(Did(target_id), AtHandle(handle))
-    user, _, host = handle.partition("@")
-    return Target(ActorUri(target_id), Acct(user, host))

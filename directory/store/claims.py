@@ -7,8 +7,9 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from directory.accounts import AccountNetwork, LinkedAccount, ProvenAccount
+from directory.accounts import LinkedAccount, ProvenAccount, XAccount
 from directory.mappings import Evidence
+from directory.store.account_columns import read_x_account
 from directory.store.account_linking import link_account
 from directory.store.accounts import ACCOUNT_COLUMNS, account_of, decode_evidence, plain_uuid
 from directory.store.database import Connection, Database
@@ -27,8 +28,7 @@ class Claim(msgspec.Struct, frozen=True):
     member: UUID
     holder: UUID | None
     """None: they have let go of it."""
-    account_id: str
-    handle: str
+    account: XAccount
     evidence: tuple[Evidence, ...]
     claimed_at: datetime
     settled_at: datetime | None
@@ -114,9 +114,8 @@ async def _hand_over(
 ) -> None:
     if holder is not None:
         await remove_account(connection, holder, now)
-    proven = ProvenAccount(AccountNetwork.X, claim.account_id, claim.handle, claim.evidence[0])
     # Where a third member has come to hold it meanwhile, this is a new claim against them.
-    await link_account(connection, claim.member, proven, now)
+    await link_account(connection, claim.member, ProvenAccount(claim.account, claim.evidence[0]), now)
 
 
 def _claim_of(row: asyncpg.Record) -> Claim:
@@ -124,8 +123,7 @@ def _claim_of(row: asyncpg.Record) -> Claim:
         plain_uuid(row["id"]),
         plain_uuid(row["member"]),
         plain_uuid(row["holder"]) if row["holder"] is not None else None,
-        row["account_id"],
-        row["handle"],
+        read_x_account(row["account_id"], row["handle"]),
         decode_evidence(row["evidence"]),
         row["claimed_at"],
         row["settled_at"],

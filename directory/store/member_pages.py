@@ -5,7 +5,8 @@ from uuid import UUID
 
 from directory.accounts import LinkedAccount
 from directory.members.page_links import MemberPage, new_page_code
-from directory.store.accounts import ACCOUNT_COLUMNS, X_CODE, account_of, lock_member
+from directory.store.account_columns import X_CODE
+from directory.store.accounts import ACCOUNT_COLUMNS, account_of, lock_member
 from directory.store.database import Connection, Database
 
 # 3 is ProofState.LAPSED.

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import msgspec
 
-from directory.accounts import AccountNetwork, LinkedAccount, Member, ProvenAccount
+from directory.accounts import LinkedAccount, Member, ProvenAccount
 from directory.members.errors import LastAccount, NewAccountFirst, UnknownAccount, XAccountContested
 from directory.store.account_linking import Contested, link_account
 from directory.store.accounts import (
@@ -43,16 +43,16 @@ class MemberStore:
 
     async def sign_in(self, proven: ProvenAccount, now: datetime) -> SignedIn:
         """The member who holds the account, or a new one. Raises NewAccountFirst for an unknown X account."""
-        if proven.network is AccountNetwork.X and proven.x_id is None:
+        if proven.x is not None and proven.x.id is None:
             raise NewAccountFirst("an X handle alone lets nobody in: it can pass to somebody else")
         while True:
             async with self._database.connection() as connection:
-                held = await find_account(connection, proven)
+                held = await find_account(connection, proven.account)
             if held is not None:
                 account = await self._renew(held.member, proven, now)
                 if account is not None:
                     return SignedIn(account, is_new=False)
-            elif proven.network is AccountNetwork.X:
+            elif proven.x is not None:
                 raise NewAccountFirst
             else:
                 account = await self._join(proven, now)
@@ -66,7 +66,7 @@ class MemberStore:
                 "SELECT true FROM member WHERE id = $1 FOR NO KEY UPDATE", member
             ):
                 return None
-            held = await find_account(connection, proven)
+            held = await find_account(connection, proven.account)
             if held is None or held.member != member:
                 return None
             linked = await link_account(connection, member, proven, now)

@@ -10,6 +10,7 @@ import msgspec
 from directory.accounts import LinkedAccount, ProvenAccount
 from directory.members.challenges import ChallengeState, CheckState, ProofCheck
 from directory.members.errors import TooManyAccounts
+from directory.store.account_columns import TARGETS_ARE_LINKED
 from directory.store.account_linking import Contested, link_account
 from directory.store.accounts import plain_uuid
 from directory.store.challenges import ChallengeRow, challenge_row_of
@@ -44,8 +45,7 @@ async def accept_proof(
     # Accounts that the post names must still be theirs: it was posted for those, and for no others.
     used = await connection.fetchval(
         "UPDATE challenge SET state = $2, closed_at = $3 WHERE id = $1 AND state IN (0, $4)"
-        " AND targets <@ ARRAY(SELECT account_id FROM linked_account WHERE member = challenge.member)"
-        " RETURNING true",
+        f" AND {TARGETS_ARE_LINKED} RETURNING true",
         check.challenge,
         ChallengeState.USED,
         now,

@@ -5,18 +5,21 @@ from typing import Final
 
 import msgspec
 
-from directory.accounts import AccountNetwork, LinkedAccount, ProofState, ProvenAccount
-from directory.mappings import Evidence, EvidenceKind, Strength
+from directory.accounts import LinkedAccount, XAccount
+from directory.mappings import Strength
 from directory.members.rechecks import (
     RECHECK_LEASE,
     Doubtful,
     Held,
+    Lapsed,
     Moved,
     Outcome,
-    Unlinked,
+    account_after,
+    proof_by_move,
     rests_on_link,
 )
-from directory.members.renewal import drop_link, prove_again, see_again
+from directory.members.renewal import prove_again
+from directory.store.account_linking import Contested, claim_x_account
 from directory.store.accounts import (
     ACCOUNT_COLUMNS,
     account_of,
@@ -39,7 +42,7 @@ SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE id = $1 AND recheck_attempts 
 
 
 class RecheckJob(msgspec.Struct, frozen=True):
-    """One attempt at looking again. `attempt` tells a late result from a present one."""
+    """One attempt at a re-check. `attempt` tells a late result from a present one."""
 
     account: LinkedAccount
     attempt: int
@@ -65,11 +68,11 @@ class RecheckStore:
         return [RecheckJob(account_of(row), row["recheck_attempts"]) for row in rows]
 
     async def record(self, job: RecheckJob, outcome: Outcome, now: datetime) -> bool:
-        """Writes down what was seen. False: nobody waits for it any more (erased, unlinked, withdrawn,
-        or seen by a later attempt), and nothing was changed.
+        """Records the outcome of a re-check.
 
-        *Held* counts on and takes over a new label; *doubtful* comes back; *lapsed* withdraws what was
-        published of it; *unlinked* only what rests on the link; *moved* carries it to the account that it names.
+        *Held* renews what is published, under a new handle too; *doubtful* plans the next re-check; *lapsed* withdraws
+        what is published of the account; *unlinked* only what rests on its link; *moved* carries it to the new home.
+        Returns False if nothing was changed: the account was erased, unlinked or withdrawn, or a later attempt has it.
         """
         async with self._database.transaction() as connection:
             if not await connection.fetchval(
@@ -79,60 +82,75 @@ class RecheckStore:
             row = await connection.fetchrow(_MINE, job.account.id, job.attempt)
             if row is None:
                 return False
-            account = account_of(row)
-            if isinstance(outcome, Held):
-                await _record_held(connection, account, outcome, now)
-            elif isinstance(outcome, Unlinked) and account.network is not AccountNetwork.X:
-                await _record_held(connection, drop_link(account), Held(outcome.handle), now)
-            elif isinstance(outcome, Moved) and account.network is AccountNetwork.MASTODON:
-                await _record_moved(connection, account, outcome, now)
-            elif isinstance(outcome, Doubtful):
-                await save_health(connection, account.id, outcome.state, outcome.since, outcome.next_look)
-            else:
-                await _record_lapsed(connection, account, now)
+            await _write(connection, account_of(row), outcome, now)
         return True
 
 
-async def _record_held(connection: Connection, account: LinkedAccount, held: Held, now: datetime) -> None:
-    seen = see_again(account, held.handle, held.evidence, now)
-    if seen is None:
-        await _record_lapsed(connection, account, now)
-        return
-    await save_account(connection, account, seen, now)
-    await _withdraw_unlinked(connection, seen, now)
-    await restate_account(connection, seen, now)
+async def _write(connection: Connection, account: LinkedAccount, outcome: Outcome, now: datetime) -> None:
+    if isinstance(outcome, Held):
+        outcome = await _without_taken_id(connection, account, outcome, now)
+    after = account_after(account, outcome, now)
+    if after.is_lapsed:
+        await _lapse(connection, after, now)
+    elif isinstance(outcome, Moved):
+        await _move(connection, account, after, outcome, now)
+    elif isinstance(outcome, Doubtful):
+        await save_health(connection, after)
+    else:
+        await save_account(connection, account, after, now)
+        await _withdraw_unlinked(connection, after, now)
+        await restate_account(connection, after, now)
+
+
+async def _without_taken_id(
+    connection: Connection, account: LinkedAccount, held: Held, now: datetime
+) -> Held:
+    """What was seen, without an X id that is news where another account has it; another member's is contested."""
+    x, seen = account.x, held.account
+    if x is None or x.id is not None or not isinstance(seen, XAccount) or seen.id is None:
+        return held
+    if held.evidence is None or not x.is_same(seen):
+        return held
+    same = await claim_x_account(connection, account.member, seen, held.evidence, now)
+    is_free = not isinstance(same, Contested) and {each.id for each in same} == {account.id}
+    return held if is_free else Held(x)
 
 
 async def _withdraw_unlinked(connection: Connection, account: LinkedAccount, now: datetime) -> None:
     """Ends what rested on a link of the account that is not known (any more)."""
-    if account.network is AccountNetwork.X or rests_on_link(account):
+    if account.target is None or rests_on_link(account):
         return
     if await withdraw_by_target_and_strength(connection, account.id, Strength.LINKED):
         await update_rechecks(connection, account.member, now)
 
 
-async def _record_moved(connection: Connection, account: LinkedAccount, moved: Moved, now: datetime) -> None:
-    """The permissions were the old account's, and go with it; so does a link of its profile."""
-    evidence = Evidence(EvidenceKind.MASTODON_OAUTH, now, account.account_id)
-    new = ProvenAccount.mastodon(moved.actor_uri, moved.acct, evidence)
-    held = await find_account(connection, new)
-    if held is not None and held.member != account.member:
-        await _record_lapsed(connection, account, now)
+async def _move(
+    connection: Connection, account: LinkedAccount, after: LinkedAccount, moved: Moved, now: datetime
+) -> None:
+    """Carries what is published of an account to its new home, which may be linked already.
+
+    Where that is another member's, it ends: neither may speak for the other. The permissions were the old account's,
+    and go with it.
+    """
+    lapsed = account_after(account, Lapsed(), now)
+    home = await find_account(connection, moved.account)
+    if home is not None and home.member != account.member:
+        await _lapse(connection, lapsed, now)
         return
     await hand_over_tokens(connection, "account = $2", now, account.id)
-    renewed = prove_again(held or drop_link(account), new, now)
-    if held is not None:
+    if home is not None:
         await connection.execute(
-            "UPDATE publication SET target_account = $2 WHERE target_account = $1", account.id, held.id
+            "UPDATE publication SET target_account = $2 WHERE target_account = $1", account.id, home.id
         )
-        await _record_lapsed(connection, account, now)
-    await save_account(connection, held or account, renewed, now)
-    await _withdraw_unlinked(connection, renewed, now)
+        await _lapse(connection, lapsed, now)
+        after = prove_again(home, proof_by_move(account, moved, now), now)
+    await save_account(connection, home or account, after, now)
+    await _withdraw_unlinked(connection, after, now)
     await update_rechecks(connection, account.member, now)
-    await restate_account(connection, renewed, now)
+    await restate_account(connection, after, now)
 
 
-async def _record_lapsed(connection: Connection, account: LinkedAccount, now: datetime) -> None:
-    await withdraw_all_of_account(connection, account.id)
-    await save_health(connection, account.id, ProofState.LAPSED, now, None)
-    await update_rechecks(connection, account.member, now)
+async def _lapse(connection: Connection, lapsed: LinkedAccount, now: datetime) -> None:
+    await withdraw_all_of_account(connection, lapsed.id)
+    await save_health(connection, lapsed)
+    await update_rechecks(connection, lapsed.member, now)

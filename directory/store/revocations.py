@@ -8,7 +8,8 @@ from directory.members.tokens import (
     Revocation,
     delay_before_revoking,
 )
-from directory.store.accounts import account_network_of_code, plain_uuid
+from directory.store.account_columns import account_network_of_code
+from directory.store.accounts import plain_uuid
 from directory.store.database import Database
 
 

@@ -11,7 +11,8 @@ from directory.accounts import AccountNetwork
 from directory.members.errors import MemberGone
 from directory.members.sign_ins import MAX_SIGN_INS, SIGN_IN_LIFE
 from directory.networks.port import Purpose
-from directory.store.accounts import account_network_code, account_network_of_code, plain_uuid
+from directory.store.account_columns import account_network_code, account_network_of_code
+from directory.store.accounts import plain_uuid
 from directory.store.database import Database
 from directory.store.purposes import purpose_code, purpose_of_code
 

@@ -68,12 +68,15 @@ class Member(Table, tablename="member"):
 
 
 class LinkedAccount(Table, tablename="linked_account"):
-    """See `directory.accounts.LinkedAccount`. `recheck_at` is set while something is published of it."""
+    """See `directory.accounts.LinkedAccount`, and `directory.store.account_columns` for who the account is.
+
+    `recheck_at` is set while something is published of it.
+    """
 
     id = UUID(primary_key=True)
     member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
     network = SmallInt()
-    account_id = Text()
+    account_id = Text(null=True, default=None)
     handle = Text()
     handle_key = Text()
     evidence = JSON()
@@ -95,7 +98,7 @@ class ContestedClaim(Table, tablename="contested_claim"):
     holder = ForeignKey(
         LinkedAccount, null=True, default=None, on_delete=OnDelete.set_null, on_update=OnUpdate.restrict
     )
-    account_id = Text()
+    account_id = Text(null=True, default=None)
     handle = Text()
     evidence = JSON()
     claimed_at = Timestamptz()

@@ -14,7 +14,8 @@ from directory.members.receipts import HandedOver
 from directory.members.tokens import LOCK_TIMEOUT_S, MAX_HELD, Token
 from directory.networks.port import Purpose
 from directory.networks.sign_in_errors import NeedsSignIn
-from directory.store.accounts import account_network_of_code, plain_uuid
+from directory.store.account_columns import account_network_of_code
+from directory.store.accounts import plain_uuid
 from directory.store.database import Connection, Database
 from directory.store.purposes import purpose_code, purpose_of_code
 

@@ -15,6 +15,7 @@ DESCRIPTION = "the first schema"
 # handed to `revocation`, so that none is forgotten while a network still honours it. RESTRICT around
 # `publication`: no member and no account goes before what they publish was withdrawn, and no mapping is deleted
 # while somebody still means to publish it.
+# An account is its id; only an X account (network 3) may have none, and is its handle then.
 STATEMENTS = [
     """CREATE TABLE origin (
         id serial PRIMARY KEY,
@@ -64,7 +65,7 @@ STATEMENTS = [
         id uuid PRIMARY KEY,
         member uuid NOT NULL REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT,
         network smallint NOT NULL,
-        account_id text COLLATE "C" NOT NULL,
+        account_id text COLLATE "C",
         handle text NOT NULL,
         handle_key text COLLATE "C" NOT NULL,
         evidence json NOT NULL,
@@ -75,9 +76,11 @@ STATEMENTS = [
         recheck_attempts smallint NOT NULL DEFAULT 0,
         health smallint NOT NULL DEFAULT 0,
         health_since timestamptz,
-        on_page boolean NOT NULL DEFAULT false
+        on_page boolean NOT NULL DEFAULT false,
+        CONSTRAINT linked_account_has_id CHECK (account_id IS NOT NULL OR network = 3)
     )""",
-    "CREATE UNIQUE INDEX linked_account_identity ON linked_account (network, account_id)",
+    "CREATE UNIQUE INDEX linked_account_identity ON linked_account (network, account_id) WHERE account_id IS NOT NULL",
+    "CREATE UNIQUE INDEX linked_account_x_handle ON linked_account (handle_key) WHERE account_id IS NULL",
     "CREATE INDEX linked_account_handle ON linked_account (handle_key)",
     "CREATE INDEX linked_account_member ON linked_account (member)",
     "CREATE INDEX linked_account_recheck ON linked_account (recheck_at) WHERE recheck_at IS NOT NULL",
@@ -85,7 +88,7 @@ STATEMENTS = [
         id uuid PRIMARY KEY,
         member uuid NOT NULL REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT,
         holder uuid REFERENCES linked_account (id) ON DELETE SET NULL ON UPDATE RESTRICT,
-        account_id text COLLATE "C" NOT NULL,
+        account_id text COLLATE "C",
         handle text NOT NULL,
         evidence json NOT NULL,
         claimed_at timestamptz NOT NULL,

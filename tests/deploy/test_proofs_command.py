@@ -17,7 +17,7 @@ from directory.proofs.reasons import UnreachableReason
 from directory.proofs.results import Unreachable
 from directory.proofs.snowflake import first_post_id_at
 from tests.deploy.members import Members
-from tests.directory.members.people import on_x
+from tests.directory.members.people import on_x, x_account
 from tests.harness.clock import FakeClock
 from tests.harness.command import Command
 from tests.harness.postgres import FAST_SETTINGS
@@ -87,7 +87,7 @@ def test_a_hidden_post_is_listed_seen_and_confirmed(members: Members, command: C
     done = command.run("proofs", "confirm", str(check), "@Hidden_1")
     assert (done.code, done.out, done.err) == (0, "@Hidden_1 is proven.\n", "")
     (account,) = x_accounts(members, member)
-    assert (account.handle, account.x_id) == ("Hidden_1", None)
+    assert account.account == x_account("Hidden_1")
     assert [(item.kind, item.ref) for item in account.evidence] == [(EvidenceKind.X_CONFIRMED, url)]
     assert publish(members, member, account.id).strength is Strength.HANDLE
     again = command.run("proofs", "confirm", str(check), "@Hidden_1")
@@ -113,7 +113,7 @@ def test_a_contested_account_is_the_moderators_to_decide(members: Members, comma
     claim = listed.out.splitlines()[0]
     settled = command.run("proofs", "settle", claim, "uphold")
     assert (settled.code, settled.out) == (0, "The X account is theirs now.\n")
-    assert [each.handle for each in x_accounts(members, claimant)] == ["wanted"]
+    assert [each.account for each in x_accounts(members, claimant)] == [x_account("wanted")]
     assert x_accounts(members, holder) == []
     assert members.call(lambda services: services.publishing.list_of(holder)) == []
     again = command.run("proofs", "settle", claim, "uphold")

@@ -6,11 +6,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from directory.accounts import MastodonAccount
 from directory.identifiers import Acct, ActorUri
 from directory.networks.http import GuardedClient
 from directory.networks.mastodon.accounts import verify_credentials
 from directory.networks.mastodon.apps import Apps
-from directory.networks.mastodon.identity import Identity
 from directory.networks.mastodon.servers import describe
 from directory.networks.mastodon.sign_in import MastodonSignIn
 from directory.networks.mastodon.tokens import TokenEndpoint
@@ -147,13 +147,13 @@ async def test_a_token_is_revoked(http: GuardedClient, apps: Apps) -> None:
 async def test_there_and_back(sign_in: MastodonSignIn) -> None:
     """An address leads to an actor, and the actor to its address. The server fingers addresses only."""
     assert await sign_in.resolve_handle(USER) == ACTOR
-    assert await sign_in.current_handle(ACTOR, USER) == USER
+    assert await sign_in.current_account(MastodonAccount(ACTOR, USER)) == MastodonAccount(ACTOR, USER)
     with pytest.raises(AccountNotFound):
         await sign_in.resolve_handle(Acct("nobody", HOST))
 
 
 async def test_nobody_moved(sign_in: MastodonSignIn) -> None:
-    assert await sign_in.moved_to(Identity(ACTOR, USER)) is None
+    assert await sign_in.moved_to(MastodonAccount(ACTOR, USER)) is None
 
 
 async def test_a_whole_sign_in_ends_where_the_server_contradicts_itself(
@@ -228,4 +228,4 @@ async def test_a_webfinger_that_fails_refutes_nothing(
 ) -> None:
     await fail(http, "/.well-known/webfinger", **effect)
     with pytest.raises(expected):
-        await sign_in.current_handle(ACTOR, USER)
+        await sign_in.current_account(MastodonAccount(ACTOR, USER))

@@ -5,14 +5,13 @@ from typing import Final
 
 import msgspec
 
-from directory.accounts import AccountNetwork, LinkedAccount, ProvenAccount
+from directory.accounts import AccountNetwork, BlueskyAccount, LinkedAccount, ProvenAccount
 from directory.clock import Clock
 from directory.errors import InvalidIdentifier
-from directory.identifiers import Acct, ActorUri, AtHandle, Did
 from directory.mappings import Evidence, EvidenceKind
 from directory.networks.oauth import Returned
 from directory.networks.port import Purpose, SignInDone, SignInStart
-from directory.networks.sign_in_errors import ServerMisbehaved, SignInError, StateMismatch
+from directory.networks.sign_in_errors import SignInError, StateMismatch
 from directory.services.signing_in import Departure
 from directory.vault import Secret
 from web.auth.desk import AtBrowser
@@ -86,7 +85,7 @@ class Journeys:
         if self._members.x is None:
             raise StateMismatch("", "this instance has no key at X any more")
         done = await self._members.x.finish(record, returned_to)
-        return await self._welcome(ProvenAccount.x(done.x_id, done.x_handle, done.evidence), at)
+        return await self._welcome(ProvenAccount(done.account, done.evidence), at)
 
     async def _welcome(self, proven: ProvenAccount, at: AtBrowser) -> Arrival:
         if at.me is not None:
@@ -122,13 +121,7 @@ class Journeys:
 
 
 def proven_by(done: SignInDone, clock: Clock) -> ProvenAccount:
-    """What a sign-in proves. Raises ServerMisbehaved on an id of one network with a name of another."""
-    now = clock.now()
-    if isinstance(done.account_id, Did) and isinstance(done.handle, AtHandle):
-        evidence = Evidence(EvidenceKind.BLUESKY_OAUTH, now)
-        return ProvenAccount.bluesky(done.account_id, done.handle, evidence)
-    if isinstance(done.account_id, ActorUri) and isinstance(done.handle, Acct):
-        return ProvenAccount.mastodon(
-            done.account_id, done.handle, Evidence(EvidenceKind.MASTODON_OAUTH, now)
-        )
-    raise ServerMisbehaved("", "the account and its name are of two networks")
+    """What a sign-in proves."""
+    is_bluesky = isinstance(done.account, BlueskyAccount)
+    kind = EvidenceKind.BLUESKY_OAUTH if is_bluesky else EvidenceKind.MASTODON_OAUTH
+    return ProvenAccount(done.account, Evidence(kind, clock.now()))

@@ -147,7 +147,7 @@ async def _my_page(desk: Desk, me: SignedIn, on_page: list[LinkedAccount]) -> st
     if not on_page:
         return ""
     own = await desk.members.linking.page_of(me.member)
-    return desk.members.linking.address(own.code if own is not None else on_page[0].handle.lower())
+    return desk.members.linking.address(own.code if own is not None else on_page[0].handle.key)
 
 
 def _can_unlink(accounts: list[LinkedAccount]) -> bool:

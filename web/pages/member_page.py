@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import PathParameter
 
-from directory.accounts import LinkedAccount
+from directory.accounts import BlueskyAccount, LinkedAccount, MastodonAccount, XAccount
 from web.auth.desk import Desk
 
 MAX_HANDLE_CHARS = 512
@@ -21,7 +21,7 @@ async def member_page(
 ) -> Response[Any]:
     """By the handle of any account that the member shows there, or by the page's own lasting code."""
     accounts = await desk.members.linking.find_page(handle)
-    name = accounts[0].handle if accounts else handle.removeprefix("@")
+    name = str(accounts[0].handle) if accounts else handle.removeprefix("@")
     accounts = accounts or await desk.members.membership.page(handle)
     if not accounts:
         raise NotFoundException
@@ -37,9 +37,10 @@ async def member_page(
 
 def profile_address(account: LinkedAccount) -> str:
     """The profile as people know it: what the account's server links back from, and compares."""
-    if account.target is None:
-        return f"https://x.com/{account.handle}"
-    if account.account_id.startswith("did:"):
-        return f"https://bsky.app/profile/{account.handle}"
-    user, _, host = account.handle.partition("@")
-    return f"https://{host}/@{user}"
+    match account.account:
+        case XAccount(handle=x_handle):
+            return f"https://x.com/{x_handle}"
+        case BlueskyAccount(handle=handle):
+            return f"https://bsky.app/profile/{handle}"
+        case MastodonAccount(acct=acct):
+            return f"https://{acct.host}/@{acct.user}"

@@ -14,7 +14,7 @@ from litestar.response import Redirect
 
 from directory.accounts import AccountNetwork
 from directory.members.publications import Publication, PublicationState
-from directory.members.rechecks import POST_EVIDENCE, is_by_link_alone
+from directory.members.rechecks import is_by_link_alone
 from web.auth.desk import NO_STORE, Desk, SignedIn
 
 PAUSES_S: Final = (1, 1, 2, 2, 3, 3, 5, 5, 10, 10, 20, 30)
@@ -69,6 +69,6 @@ async def _values(desk: Desk, me: SignedIn, publications: Sequence[Publication],
         "look": look,
         "is_waiting": is_waiting,
         "pause_s": pause_before(look) if is_waiting else None,
-        "has_post": any(item.kind in POST_EVIDENCE for each in accounts for item in each.evidence),
+        "has_post": any(item.kind.is_x_post for each in accounts for item in each.evidence),
         "has_links": any(is_by_link_alone(each) for each in accounts if each.network is AccountNetwork.X),
     }

@@ -6,6 +6,7 @@ from typing import Self
 
 import msgspec
 
+from directory.accounts import BlueskyAccount, TargetAccount
 from directory.errors import InvalidIdentifier
 from directory.identifiers import AtHandle, Did, TargetHandle, TargetId, parse_target_account
 from directory.networks.bluesky.client import SCOPES, OAuthClient, may_follow
@@ -121,15 +122,14 @@ class BlueskySignIn:
             server = await self._servers.describe(kept.issuer)
             tokens = await self._exchange(kept, server, code, now)
             try:
-                did, handle = await self._check(kept, tokens)
+                account = await self._check(kept, tokens)
             except SignInError:
                 # Nobody will use them: the server need not keep them.
                 with suppress(SignInError):
                     await self.revoke(self._token_set(kept, tokens, now), now)
                 raise
         return SignInDone(
-            did,
-            handle,
+            account,
             kept.expected.purpose,
             may_follow(tokens.scope),
             self._token_set(kept, tokens, now),
@@ -182,13 +182,13 @@ class BlueskySignIn:
         async with within_time():
             return (await self._identities.by_handle(handle)).did
 
-    async def current_handle(self, account_id: TargetId, last: TargetHandle | None = None) -> AtHandle:
+    async def current_account(self, account: TargetAccount) -> BlueskyAccount:
         """The handle in the account's DID document, if it leads back. HandleMismatch if it does not."""
-        _ = last
-        if not isinstance(account_id, Did):
-            raise InvalidIdentifier("a DID", str(account_id), _NOT_HERE)
+        if not isinstance(account, BlueskyAccount):
+            raise InvalidIdentifier("a DID", str(account.id), _NOT_HERE)
         async with within_time():
-            return await self._identities.handle_of(await self._identities.document(account_id))
+            document = await self._identities.document(account.did)
+            return BlueskyAccount(account.did, await self._identities.handle_of(document))
 
     def _parse(self, account: str) -> Did | AtHandle | str:
         """A server's origin is a text; the rest are names. Raises InvalidIdentifier."""
@@ -226,7 +226,7 @@ class BlueskySignIn:
         )
         return read_tokens(answer, spent=SignInExpired)
 
-    async def _check(self, kept: _Record, tokens: TokenAnswer) -> tuple[Did, AtHandle]:
+    async def _check(self, kept: _Record, tokens: TokenAnswer) -> BlueskyAccount:
         """Who signed in. The server's word counts only for accounts that name it as theirs."""
         did = account_of(tokens, kept.issuer)
         if kept.expected.account_id not in {None, str(did)}:
@@ -234,7 +234,7 @@ class BlueskySignIn:
         document = await self._identities.document(did)
         if await self._servers.issuer_for(document.pds) != kept.issuer:
             raise IssuerMismatch(kept.issuer, "the server signed in an account of another server")
-        return did, await self._identities.handle_of(document)
+        return BlueskyAccount(did, await self._identities.handle_of(document))
 
     def _token_set(self, kept: _Record, tokens: TokenAnswer, now: datetime) -> TokenSet:
         return token_set(tokens, kept.issuer, kept.client_id, DpopBinding(kept.key, kept.key_id), now)

@@ -5,8 +5,7 @@ what belongs to the other, so both are asked, and an identity is what they say a
 has nothing to do with an account is never asked about it.
 """
 
-import msgspec
-
+from directory.accounts import MastodonAccount
 from directory.identifiers import Acct, ActorUri
 from directory.networks.http import GuardedClient
 from directory.networks.mastodon.accounts import Credentials
@@ -14,14 +13,7 @@ from directory.networks.mastodon.webfinger import Finger, finger
 from directory.networks.sign_in_errors import AccountNotFound, IdentityMismatch, ServerMisbehaved
 
 
-class Identity(msgspec.Struct, frozen=True):
-    """An account: the URI stays, the address is its label."""
-
-    actor: ActorUri
-    acct: Acct
-
-
-async def resolve_acct(http: GuardedClient, acct: Acct) -> Identity:
+async def resolve_acct(http: GuardedClient, acct: Acct) -> MastodonAccount:
     """The account behind an address. Raises AccountNotFound, IdentityMismatch, and as `finger`.
 
     An alias is taken for what it stands for: the address in the answer is the canonical one.
@@ -32,7 +24,7 @@ async def resolve_acct(http: GuardedClient, acct: Acct) -> Identity:
     return await _agreed(http, found, set())
 
 
-async def resolve_actor(http: GuardedClient, actor: ActorUri, last: Acct | None = None) -> Identity:
+async def resolve_actor(http: GuardedClient, actor: ActorUri, last: Acct | None = None) -> MastodonAccount:
     """The account behind an actor URI.
 
     Some servers answer for addresses only: `last` is then asked for, and must lead to the same URI.
@@ -48,7 +40,7 @@ async def resolve_actor(http: GuardedClient, actor: ActorUri, last: Acct | None 
     return await _agreed(http, found, {actor.host})
 
 
-async def resolve_signed_in(http: GuardedClient, host: str, who: Credentials) -> Identity:
+async def resolve_signed_in(http: GuardedClient, host: str, who: Credentials) -> MastodonAccount:
     """The account that signed in at `host`, as the host itself tells.
 
     A host signs in its own accounts: the URI must be on it. On one with several domains two people
@@ -62,7 +54,7 @@ async def resolve_signed_in(http: GuardedClient, host: str, who: Credentials) ->
     return await _agreed(http, found, {host})
 
 
-async def _agreed(http: GuardedClient, found: Finger, asked: set[str]) -> Identity:
+async def _agreed(http: GuardedClient, found: Finger, asked: set[str]) -> MastodonAccount:
     """The identity, once the domain of the address and the host of the URI both said it."""
     for host in (found.subject.host, found.actor.host):
         if host in asked:
@@ -71,4 +63,4 @@ async def _agreed(http: GuardedClient, found: Finger, asked: set[str]) -> Identi
         asked.add(host)
         if other.actor != found.actor or other.subject.key != found.subject.key:
             raise IdentityMismatch(host, "the hosts of the account do not agree on who it is")
-    return Identity(found.actor, found.subject)
+    return MastodonAccount(found.actor, found.subject)

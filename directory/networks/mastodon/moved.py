@@ -7,11 +7,12 @@ from typing import Final
 
 import msgspec
 
+from directory.accounts import MastodonAccount
 from directory.errors import InvalidIdentifier
 from directory.identifiers import Acct, ActorUri
 from directory.networks.http import GuardedClient
 from directory.networks.mastodon.accounts import ACCOUNT_LIMITS
-from directory.networks.mastodon.identity import Identity, resolve_acct, resolve_actor
+from directory.networks.mastodon.identity import resolve_acct, resolve_actor
 from directory.networks.sign_in_errors import (
     AccountNotFound,
     ServerMisbehaved,
@@ -44,7 +45,7 @@ class _Actor(msgspec.Struct):
     alsoKnownAs: list[str] | str = []
 
 
-async def moved_to(http: GuardedClient, here: Identity) -> Identity | None:
+async def moved_to(http: GuardedClient, here: MastodonAccount) -> MastodonAccount | None:
     """Where an account says that it moved, None if it did not; `here` is who it is today.
 
     By its URI, never by its address alone: an address can have passed to somebody else, who then moves.
@@ -54,7 +55,7 @@ async def moved_to(http: GuardedClient, here: Identity) -> Identity | None:
     return None if there is None or there.actor == here.actor else there
 
 
-async def names_back(http: GuardedClient, there: Identity, former: str) -> bool:
+async def names_back(http: GuardedClient, there: MastodonAccount, former: str) -> bool:
     """Whether an account names `former` as its own too: nobody can be made the home of a stranger.
 
     Raises NotForStrangers (the member can still sign in there), and SignInError.
@@ -64,7 +65,7 @@ async def names_back(http: GuardedClient, there: Identity, former: str) -> bool:
     return former in aliases
 
 
-async def _told_by_api(http: GuardedClient, here: Identity) -> Identity | None:
+async def _told_by_api(http: GuardedClient, here: MastodonAccount) -> MastodonAccount | None:
     host = here.actor.host
     with network_errors(host):
         answer = await http.get(
@@ -90,7 +91,7 @@ async def _told_by_api(http: GuardedClient, here: Identity) -> Identity | None:
         raise ServerMisbehaved(here.actor.host, f"names a new account that is none: {error.why}") from None
 
 
-async def _told_by_actor(http: GuardedClient, here: Identity) -> Identity | None:
+async def _told_by_actor(http: GuardedClient, here: MastodonAccount) -> MastodonAccount | None:
     actor = await _actor(http, here.actor)
     if actor.movedTo is None:
         return None

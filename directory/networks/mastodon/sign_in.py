@@ -7,12 +7,13 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
+from directory.accounts import MastodonAccount, TargetAccount
 from directory.errors import InvalidIdentifier
 from directory.identifiers import Acct, ActorUri, TargetHandle, TargetId
 from directory.networks.http import GuardedClient
 from directory.networks.mastodon.accounts import verify_credentials
 from directory.networks.mastodon.apps import App, Apps, client_fields
-from directory.networks.mastodon.identity import Identity, resolve_acct, resolve_actor, resolve_signed_in
+from directory.networks.mastodon.identity import resolve_acct, resolve_actor, resolve_signed_in
 from directory.networks.mastodon.moved import moved_to, names_back
 from directory.networks.mastodon.names import parse_typed
 from directory.networks.mastodon.servers import Server, find_server, may_follow
@@ -98,7 +99,7 @@ class MastodonSignIn:
         async with within_time():
             tokens = await self._exchange(kept, code)
             try:
-                identity = await self._check(kept, tokens)
+                account = await self._check(kept, tokens)
             except SignInError:
                 # Nobody will use it: the server need not keep it.
                 with suppress(SignInError):
@@ -108,14 +109,14 @@ class MastodonSignIn:
                 raise
         held = token_set(
             tokens,
-            actor=identity.actor,
+            actor=account.actor,
             host=host,
             client_id=kept.app.client_id,
             client_secret=kept.app.client_secret,
             asked_scope=kept.app.scope,
             now=now,
         )
-        return SignInDone(identity.actor, identity.acct, kept.expected.purpose, may_follow(held.scope), held)
+        return SignInDone(account, kept.expected.purpose, may_follow(held.scope), held)
 
     async def refresh(self, tokens: TokenSet, now: datetime) -> TokenSet:
         """Only where tokens end at all. NeedsSignIn for those that cannot be renewed."""
@@ -161,15 +162,14 @@ class MastodonSignIn:
             raise HandleMismatch(handle.host, "the account goes by another address")
         return found.actor
 
-    async def current_handle(self, account_id: TargetId, last: TargetHandle | None = None) -> Acct:
-        """The address that the account's host gives it today."""
-        if not isinstance(account_id, ActorUri):
-            raise InvalidIdentifier("an actor address", str(account_id), _NOT_HERE)
+    async def current_account(self, account: TargetAccount) -> MastodonAccount:
+        """The account under the address that its host gives it today."""
+        if not isinstance(account, MastodonAccount):
+            raise InvalidIdentifier("an actor address", str(account.id), _NOT_HERE)
         async with within_time():
-            known = last if isinstance(last, Acct) else None
-            return (await resolve_actor(self._http, account_id, known)).acct
+            return await resolve_actor(self._http, account.actor, account.acct)
 
-    async def moved_to(self, here: Identity) -> Identity | None:
+    async def moved_to(self, here: MastodonAccount) -> MastodonAccount | None:
         """Where an account moved, said by both: the old one names the new, the new one the old. None: nowhere.
 
         Raises NotForStrangers, and SignInError when nobody can say now.
@@ -199,16 +199,16 @@ class MastodonSignIn:
             await self._apps.forget(kept.app)
             raise
 
-    async def _check(self, kept: _Record, tokens: TokenAnswer) -> Identity:
+    async def _check(self, kept: _Record, tokens: TokenAnswer) -> MastodonAccount:
         host = kept.server.host
         try:
             who = await verify_credentials(self._http, host, tokens.access_token)
         except NeedsSignIn:
             raise ServerMisbehaved(host, "does not take the token that it gave") from None
-        identity = await resolve_signed_in(self._http, host, who)
-        if kept.expected.account_id not in {None, str(identity.actor)}:
+        account = await resolve_signed_in(self._http, host, who)
+        if kept.expected.account_id not in {None, str(account.actor)}:
             raise IdentityMismatch(host, "somebody else signed in than was expected")
-        return identity
+        return account
 
 
 def _authorization(record: _Record) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """People for tests: what they have proven, in one line each."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from directory.accounts import ProvenAccount
+from directory.accounts import BlueskyAccount, LinkedAccount, MastodonAccount, ProvenAccount, XAccount
 from directory.identifiers import Acct, ActorUri, AtHandle, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
 from tests.harness.clock import START
@@ -14,19 +15,38 @@ ORIGIN = "one.example/log"
 
 def at_bluesky(name: str, *, handle: str | None = None, at: datetime = START) -> ProvenAccount:
     """Signed in at Bluesky as `name`, whose handle may have changed."""
-    evidence = Evidence(EvidenceKind.BLUESKY_OAUTH, at)
-    return ProvenAccount.bluesky(did(name), AtHandle.parse(handle or f"{name}.bsky.example"), evidence)
+    return ProvenAccount(bluesky(name, handle), Evidence(EvidenceKind.BLUESKY_OAUTH, at))
+
+
+def bluesky(name: str, handle: str | None = None) -> BlueskyAccount:
+    """An account at Bluesky."""
+    return BlueskyAccount(did(name), AtHandle.parse(handle or f"{name}.bsky.example"))
 
 
 def at_mastodon(name: str, *, acct: str | None = None, at: datetime = START) -> ProvenAccount:
     """Signed in at a Mastodon server as `name`."""
-    evidence = Evidence(EvidenceKind.MASTODON_OAUTH, at)
-    actor = ActorUri.parse(f"https://social.example/users/{name}")
-    return ProvenAccount.mastodon(actor, Acct.parse(acct or f"{name}@social.example"), evidence)
+    return ProvenAccount(mastodon(name, acct=acct), Evidence(EvidenceKind.MASTODON_OAUTH, at))
+
+
+def mastodon(name: str, *, host: str = "social.example", acct: str | None = None) -> MastodonAccount:
+    """An account of a Mastodon server."""
+    return MastodonAccount(
+        ActorUri.parse(f"https://{host}/users/{name}"), Acct.parse(acct or f"{name}@{host}")
+    )
 
 
 def on_x(handle: str, x_id: int | None = None, *, at: datetime = START, post: int = 1) -> ProvenAccount:
     """Proved an X account by a post: with an id where one is given, else by the handle alone."""
     kind = EvidenceKind.X_POST_HANDLE if x_id is None else EvidenceKind.X_POST_ID
     evidence = Evidence(kind, at, f"https://x.com/i/status/{post}")
-    return ProvenAccount.x(XId(x_id) if x_id is not None else None, XHandle.parse(handle), evidence)
+    return ProvenAccount(x_account(handle, x_id), evidence)
+
+
+def x_account(handle: str, x_id: int | None = None) -> XAccount:
+    """An X account, with an id where one is given."""
+    return XAccount(XId(x_id) if x_id is not None else None, XHandle.parse(handle))
+
+
+def x_ids(accounts: Iterable[LinkedAccount]) -> list[XId]:
+    """The ids of those that are X accounts and known by one."""
+    return [each.x.id for each in accounts if each.x is not None and each.x.id is not None]

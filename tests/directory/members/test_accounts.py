@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from directory.accounts import MAX_ACCOUNTS, AccountNetwork, ProvenAccount
-from directory.identifiers import XHandle, XId
+from directory.accounts import MAX_ACCOUNTS, AccountNetwork, LinkedAccount, ProvenAccount
+from directory.identifiers import XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.errors import (
     AccountLinkedElsewhere,
@@ -22,7 +22,7 @@ from directory.services.membership import Membership
 from directory.services.publishing import Publishing
 from directory.store.claims import ClaimStore
 from tests.directory.members.conftest import Join
-from tests.directory.members.people import at_bluesky, at_mastodon, on_x
+from tests.directory.members.people import at_bluesky, at_mastodon, on_x, x_account, x_ids
 from tests.harness.clock import FakeClock
 
 
@@ -42,7 +42,7 @@ async def test_a_handle_is_a_label_and_the_did_the_account(membership: Membershi
     first = await membership.sign_in(at_bluesky("ada"))
     renamed = await membership.sign_in(at_bluesky("ada", handle="ada.example"))
     assert renamed.member == first.member
-    assert renamed.account.handle == "ada.example"
+    assert str(renamed.account.handle) == "ada.example"
     taken_over = await membership.sign_in(at_bluesky("bob", handle="ada.bsky.example"))
     assert taken_over.member != first.member
 
@@ -147,14 +147,14 @@ async def test_x_signs_in_only_whoever_proved_its_id(membership: Membership) -> 
 async def test_an_id_joins_what_was_known_by_handle(membership: Membership, clock: FakeClock) -> None:
     member = (await membership.sign_in(at_bluesky("ada"))).member
     by_handle = await membership.link(member, on_x("Ada"))
-    assert (by_handle.account_id, by_handle.x_id) == ("@ada", None)
+    assert by_handle.account == x_account("Ada")
     clock.advance(days=1)
     by_id = await membership.link(member, on_x("ada", 5, at=clock.now()))
-    assert (by_id.id, by_id.x_id) == (by_handle.id, XId(5))
+    assert (by_id.id, by_id.account) == (by_handle.id, x_account("ada", 5))
     assert [item.kind for item in by_id.evidence] == [EvidenceKind.X_POST_ID, EvidenceKind.X_POST_HANDLE]
     clock.advance(days=1)
     handle_again = await membership.link(member, on_x("ada", at=clock.now()))
-    assert handle_again.x_id == XId(5)
+    assert handle_again.account == x_account("ada", 5)
     assert handle_again.checked_at == by_id.checked_at, "a handle alone says nothing about the id"
 
 
@@ -164,7 +164,7 @@ async def test_what_spoke_for_a_handle_goes_with_it(membership: Membership) -> N
     await membership.link(member, on_x("ada", 5))
     renamed = await membership.link(member, on_x("countess", 5, post=2))
     assert [item.kind for item in renamed.evidence] == [EvidenceKind.X_POST_ID]
-    assert renamed.handle == "countess"
+    assert renamed.account == x_account("countess", 5)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ async def test_of_two_who_claim_an_x_account_the_first_stays(
         with pytest.raises(XAccountContested):
             await membership.link(eve, second)
     (claim,) = await claims.list_open(10)
-    assert (claim.member, claim.holder, claim.account_id) == (eve, held.id, second.account_id)
+    assert (claim.member, claim.holder, claim.account) == (eve, held.id, second.account)
     assert claim.evidence == (second.evidence,)
     assert await membership.waiting_claims(eve) == [claim]
     assert await membership.waiting_claims(ada) == []
@@ -213,12 +213,13 @@ async def test_two_members_proving_one_x_account_at_once(membership: Membership,
     members = [(await membership.sign_in(at_bluesky(name))).member for name in names]
     proofs = [on_x("star"), on_x("star", 5), on_x("Star"), on_x("other", 5)]
     results = await asyncio.gather(*map(membership.link, members, proofs), return_exceptions=True)
-    holders = [result for result in results if not isinstance(result, XAccountContested)]
+    holders = [result for result in results if isinstance(result, LinkedAccount)]
+    assert all(isinstance(result, LinkedAccount | XAccountContested) for result in results)
     claimed = await claims.list_open(10)
     # `star` without an id and `other` with id 5 do not meet; all others do.
     assert len(holders) + len(claimed) == 4
     assert 1 <= len(holders) <= 2
-    assert len({(holder.account_id, holder.handle_key) for holder in holders}) == len(holders)  # type: ignore[union-attr]
+    assert len({(holder.account.id, holder.handle.key) for holder in holders}) == len(holders)
 
 
 async def _contested(membership: Membership, claims: ClaimStore, join: Join) -> tuple[UUID, Wish, UUID, UUID]:
@@ -239,8 +240,7 @@ async def test_moderators_hand_an_x_account_over(
     assert not await claims.settle(claim, clock.now(), upheld=False)
     assert await publishing.list_of(ada) == []
     assert [account.network for account in await membership.accounts(ada)] == ["bluesky"]
-    (theirs,) = [account for account in await membership.accounts(eve) if account.x_id]
-    assert theirs.x_id == XId(5)
+    assert x_ids(await membership.accounts(eve)) == [XId(5)]
     assert await claims.list_open(10) == []
 
 
@@ -261,7 +261,7 @@ async def test_a_claim_is_upheld_when_the_holder_lets_go(
     await membership.unlink(ada, wish.x_account)
     assert await claims.list_open(10) == []
     assert await claims.settle_unopposed(clock.now(), 10) == 1
-    assert [account.x_id for account in await membership.accounts(eve) if account.x_id] == [XId(5)]
+    assert x_ids(await membership.accounts(eve)) == [XId(5)]
     assert await claims.settle_unopposed(clock.now(), 10) == 0
 
 
@@ -293,5 +293,5 @@ async def test_a_page_belongs_to_the_newest_bearer_of_a_handle(
 async def test_oauth_at_x_is_stronger_than_a_post(membership: Membership, clock: FakeClock) -> None:
     member = (await membership.sign_in(at_bluesky("ada"))).member
     evidence = Evidence(EvidenceKind.X_OAUTH, clock.now())
-    account = await membership.link(member, ProvenAccount.x(XId(5), XHandle("ada"), evidence))
+    account = await membership.link(member, ProvenAccount(x_account("ada", 5), evidence))
     assert account.evidence == (evidence,)

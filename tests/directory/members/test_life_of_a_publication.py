@@ -121,7 +121,7 @@ class LifeOfAPublication(RuleBasedStateMachine):
                 self.run(self.publishing.publish(self.members[name], wish))
             except MemberError:
                 return
-            self.meant[name, network] = {accounts[network].account_id}
+            self.meant[name, network] = {str(accounts[network].account.id)}
 
     @rule(name=st.sampled_from(NAMES), network=st.sampled_from(["bluesky", "mastodon"]))
     def withdraw(self, name: str, network: str) -> None:
@@ -155,7 +155,7 @@ class LifeOfAPublication(RuleBasedStateMachine):
         now = self.clock.now()
         for job in self.run(self.rechecks.claim_due_rechecks(now, 10)):
             outcomes: dict[str, Outcome] = {
-                "held": Held(job.account.handle),
+                "held": Held(job.account.account),
                 "stale": Doubtful(ProofState.STALE, now, now + timedelta(days=1)),
                 "lapsed": Lapsed(),
             }

@@ -6,14 +6,14 @@ from uuid import UUID
 
 import pytest
 
-from directory.accounts import AccountNetwork, LinkedAccount, ProofState
-from directory.identifiers import Acct, ActorUri, XHandle, XId
+from directory.accounts import AccountNetwork, LinkedAccount, ProofState, ProvenAccount, TargetAccount
+from directory.identifiers import XHandle, XId
 from directory.mappings import Evidence, EvidenceKind, Strength
 from directory.members.challenges import MAX_CHECKS_PER_DAY, CheckState
 from directory.members.errors import MemberGone, NoPage, NotProven, TooManyAttempts, XAccountContested
 from directory.members.page_links import LinkJob
 from directory.members.publications import VALIDITY, Wish
-from directory.members.rechecks import Doubtful, Held, Lapsed, Moved, Unlinked, next_look_at
+from directory.members.rechecks import Doubtful, Held, Lapsed, Moved, Unlinked, next_recheck_at
 from directory.proofs.link_verdict import LinkReason, LinksSeen
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import Linked, LinkResult, Refuted, Unreachable
@@ -26,7 +26,7 @@ from directory.store.database import Database
 from directory.store.link_checks import LinkCheckStore
 from directory.store.rechecks import RecheckJob, RecheckStore
 from tests.directory.members.logged import LoggedPublishing
-from tests.directory.members.people import at_bluesky, at_mastodon, on_x
+from tests.directory.members.people import at_bluesky, at_mastodon, mastodon, on_x, x_account
 from tests.directory.members.test_publishing import answers
 from tests.harness.clock import FakeClock
 
@@ -57,7 +57,7 @@ class Site(NamedTuple):
         return Evidence(EvidenceKind.PROFILE_LINK, self.clock.now(), "https://x.com/ada")
 
     def link_on(self, account: LinkedAccount) -> Evidence:
-        ref = f"https://bsky.app/profile/{account.account_id}"
+        ref = f"https://bsky.app/profile/{account.account.id}"
         return Evidence(EvidenceKind.PROFILE_LINK, self.clock.now(), ref)
 
     async def join(self, name: str) -> UUID:
@@ -111,6 +111,11 @@ def site(  # noqa: PLR0917 - what these tests work with
     return Site(membership, linking, publishing, rechecks, lookup, clock)
 
 
+def target_of(job: RecheckJob) -> TargetAccount:
+    assert job.account.target is not None
+    return job.account.target
+
+
 async def state(site: Site, member: UUID) -> tuple[CheckState, str | None]:
     check = await site.linking.latest_check(member)
     assert check is not None
@@ -124,7 +129,7 @@ class TestPage:
         await asyncio.gather(*(site.linking.make_page(member) for _ in range(3)))
         page = await site.linking.page_of(member)
         assert page is not None
-        assert [each.handle for each in page.accounts] == ["ada.bsky.example"]
+        assert [str(each.handle) for each in page.accounts] == ["ada.bsky.example"]
         await site.linking.make_page(member)
         assert await site.linking.page_of(member) == page
         assert await site.linking.find_page(page.code) == list(page.accounts)
@@ -163,7 +168,7 @@ class TestCheck:
         assert await answers(site.lookup, "@ada") == ["ada.bsky.example"]
         assert await answers(site.lookup, "5") == [], "who is only linked answers by handle"
         x = await site.account(member, AccountNetwork.X)
-        assert (x.account_id, x.handle) == ("5", "ada")
+        assert x.account == x_account("ada", 5)
 
     @pytest.mark.parametrize(
         ("x", "new", "reason"),
@@ -312,11 +317,9 @@ class TestStrength:
         member = await site.join("ada")
         seen = on_x("ada", at=site.clock.now())
         confirmed = Evidence(EvidenceKind.X_CONFIRMED, site.clock.now(), seen.evidence.ref)
-        await site.membership.link(
-            member, seen.__class__(seen.network, seen.account_id, seen.handle, confirmed)
-        )
+        await site.membership.link(member, ProvenAccount(seen.account, confirmed))
         await site.proven(member)
-        assert next_look_at(await site.account(member, AccountNetwork.X), site.clock.now()) is None
+        assert next_recheck_at(await site.account(member, AccountNetwork.X), site.clock.now()) is None
 
 
 class TestRechecks:
@@ -327,10 +330,10 @@ class TestRechecks:
         jobs = await site.due()
         now = site.clock.now()
         assert set(jobs) == {AccountNetwork.X, AccountNetwork.BLUESKY}
-        await site.rechecks.record(jobs[AccountNetwork.X], Held("ada", site.link_on_x()), now)
+        await site.rechecks.record(jobs[AccountNetwork.X], Held(x_account("ada"), site.link_on_x()), now)
         account = jobs[AccountNetwork.BLUESKY].account
         await site.rechecks.record(
-            jobs[AccountNetwork.BLUESKY], Held(account.handle, site.link_on(account)), now
+            jobs[AccountNetwork.BLUESKY], Held(account.account, site.link_on(account)), now
         )
         assert await site.publishing.say() == 1
         (publication,) = await site.publishing.list_of(member)
@@ -355,7 +358,7 @@ class TestRechecks:
         await site.rechecks.record(job, doubt, site.clock.now())
         assert await answers(site.lookup, "@ada") == ["ada.bsky.example"], "one look takes nothing back"
         again = (await site.due_now())[AccountNetwork.BLUESKY]
-        await site.rechecks.record(again, Unlinked(job.account.handle), site.clock.now())
+        await site.rechecks.record(again, Unlinked(target_of(job)), site.clock.now())
         assert await answers(site.lookup, "@ada") == []
         account = await site.account(member, AccountNetwork.BLUESKY)
         assert account.health is ProofState.HOLDS
@@ -371,7 +374,7 @@ class TestRechecks:
         await site.membership.link(member, on_x("ada", 5, at=site.clock.now()))
         await site.publish(member)
         job = (await site.due())[AccountNetwork.BLUESKY]
-        await site.rechecks.record(job, Unlinked(job.account.handle), site.clock.now())
+        await site.rechecks.record(job, Unlinked(target_of(job)), site.clock.now())
         await site.publishing.say()
         assert await answers(site.lookup, "5") == ["ada.bsky.example"]
 
@@ -383,8 +386,8 @@ class TestRechecks:
         await site.publishing.publish(member, await site.wish(member, AccountNetwork.MASTODON))
         await site.publishing.say()
         job = (await site.due())[AccountNetwork.MASTODON]
-        there = Moved(ActorUri.parse(at_mastodon("ada2").account_id), Acct("ada2", "social.example"))
+        there = Moved(mastodon("ada2"))
         await site.rechecks.record(job, there, site.clock.now())
         assert await answers(site.lookup, "@ada") == []
         account = await site.account(member, AccountNetwork.MASTODON)
-        assert account.handle == "ada2@social.example"
+        assert account.account == mastodon("ada2")

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from directory.errors import InvalidIdentifier
-from directory.identifiers import XHandle, XId
+from directory.identifiers import XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.challenges import (
     MAX_CHALLENGES_PER_DAY,
@@ -26,7 +26,7 @@ from directory.services.proving import Proving
 from directory.store.challenges import ChallengeStore
 from directory.store.claims import ClaimStore
 from directory.store.database import Database
-from tests.directory.members.people import INSTANCE, at_bluesky, at_mastodon, on_x
+from tests.directory.members.people import INSTANCE, at_bluesky, at_mastodon, on_x, x_account, x_ids
 from tests.harness.clock import FakeClock
 
 POST = "https://x.com/ada/status/2000000000000000001"
@@ -35,8 +35,7 @@ POST = "https://x.com/ada/status/2000000000000000001"
 def verified(handle: str, x_id: int | None, clock: FakeClock) -> Verified:
     kind = EvidenceKind.X_POST_HANDLE if x_id is None else EvidenceKind.X_POST_ID
     return Verified(
-        x_id=XId(x_id) if x_id is not None else None,
-        x_handle=XHandle(handle),
+        account=x_account(handle, x_id),
         post=XPostId(1),
         posted=clock.now(),
         evidence=Evidence(kind, clock.now(), "https://x.com/i/status/1"),
@@ -99,7 +98,7 @@ async def test_a_good_post_links_the_x_account(
     check = await proving.record(job, verified("ada", 5, clock))
     assert check is not None
     assert check.state is CheckState.VERIFIED
-    assert [account.x_id for account in await membership.accounts(member) if account.x_id] == [XId(5)]
+    assert x_ids(await membership.accounts(member)) == [XId(5)]
     assert await proving.latest_check(member) == check
     assert await proving.claim_due(10) == []
 
@@ -112,7 +111,10 @@ async def test_a_result_counts_once(
     again = await proving.record(job, verified("eve", 6, clock))
     assert again is not None
     assert again.state is CheckState.VERIFIED
-    assert {account.handle for account in await membership.accounts(member)} == {"ada.bsky.example", "ada"}
+    assert {str(account.handle) for account in await membership.accounts(member)} == {
+        "ada.bsky.example",
+        "ada",
+    }
     with pytest.raises(ChallengeClosed):
         await proving.submit(member, job.challenge.id, POST)
 
@@ -125,7 +127,7 @@ async def test_an_old_nonce(proving: Proving, membership: Membership, member: UU
     check = await proving.record(job, verified("ada", 5, clock))
     assert check is not None
     assert check.state is CheckState.CLOSED
-    assert not any(account.x_id for account in await membership.accounts(member))
+    assert x_ids(await membership.accounts(member)) == []
     with pytest.raises(ChallengeClosed):
         await proving.submit(member, job.challenge.id, POST)
 
@@ -142,7 +144,7 @@ async def test_a_nonce_for_another_target(
     check = await proving.record(job, verified("ada", 5, clock))
     assert check is not None
     assert check.state is CheckState.CLOSED
-    assert not any(account.x_id for account in await membership.accounts(member))
+    assert x_ids(await membership.accounts(member)) == []
 
 
 async def test_nobody_hands_in_for_somebody_else(
@@ -280,8 +282,7 @@ async def test_a_moderator_confirms_what_no_source_shows(
     (waiting,) = await proving.list_unreachable(10)
     assert (waiting.check.id, waiting.check.state) == (job.check.id, CheckState.GAVE_UP)
     seen = Verified(
-        x_id=None,
-        x_handle=XHandle("ada"),
+        account=x_account("ada"),
         post=XPostId(1),
         posted=clock.now(),
         evidence=Evidence(EvidenceKind.X_CONFIRMED, clock.now()),

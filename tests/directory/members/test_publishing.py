@@ -7,6 +7,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from directory.accounts import ProvenAccount
 from directory.mapping_life import MappingState
 from directory.mappings import EvidenceKind, Network, Strength
 from directory.members.consents import ConsentKind
@@ -116,9 +117,7 @@ async def test_a_profile_link_that_is_not_on_x_proves_nothing(
     linked = claimed.evidence.__class__(
         EvidenceKind.PROFILE_LINK, claimed.evidence.at, "https://blog.example/"
     )
-    account = await membership.link(
-        signed_in.member, claimed.__class__(claimed.network, claimed.account_id, claimed.handle, linked)
-    )
+    account = await membership.link(signed_in.member, ProvenAccount(claimed.account, linked))
     with pytest.raises(NotProven):
         await publishing.publish(signed_in.member, Wish(account.id, signed_in.account.id, 1))
 

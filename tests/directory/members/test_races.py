@@ -21,7 +21,7 @@ from directory.services.permissions import Permissions
 from directory.store.database import Database
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing
-from tests.directory.members.people import at_bluesky, at_mastodon, on_x
+from tests.directory.members.people import at_bluesky, at_mastodon, on_x, x_account
 from tests.directory.members.test_permissions import tokens
 from tests.directory.members.test_publishing import answers
 from tests.harness.clock import FakeClock
@@ -223,5 +223,5 @@ async def test_claiming_what_is_let_go_in_that_moment(database: Database, member
                 "SELECT pg_stat_clear_snapshot()"
             )  # else a transaction sees the same for ever
     linked = await claiming
-    assert (linked.member, linked.account_id) == (claimant, "5")
+    assert (linked.member, linked.account) == (claimant, x_account("wanted", 5))
     assert await membership.waiting_claims(claimant) == []

@@ -6,37 +6,37 @@ from typing import NamedTuple
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from directory.accounts import LinkedAccount, ProofState, ProvenAccount
-from directory.identifiers import Acct, ActorUri, XHandle
-from directory.mappings import Evidence, EvidenceKind
+from directory.identifiers import XId
+from directory.mappings import Evidence, EvidenceKind, Strength
 from directory.members.errors import ProofLapsed
 from directory.members.publications import VALIDITY, PublicationState, Wish
 from directory.members.rechecks import (
-    MAX_DELAY,
+    RECHECK_EVERY,
+    RECHECK_SPREAD,
     Doubtful,
     Held,
     Lapsed,
     Moved,
-    health_of,
-    next_look_at,
-    outcome_of,
-    unreachable,
+    Unlinked,
+    judge_target,
+    judge_x,
 )
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import Refuted, Unreachable
-from directory.proofs.schedule import RECHECK_EVERY, RECHECK_SPREAD, after_recheck
 from directory.services.leaving import Leaving
 from directory.services.lookup import Lookup
 from directory.services.membership import Membership
+from directory.store.claims import ClaimStore
 from directory.store.rechecks import RecheckJob, RecheckStore
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing
-from tests.directory.members.people import at_bluesky, at_mastodon, on_x
+from tests.directory.members.people import at_bluesky, at_mastodon, bluesky, mastodon, on_x, x_account, x_ids
 from tests.directory.members.test_publishing import answers
-from tests.harness.clock import START, FakeClock
+from tests.harness.clock import FakeClock
+
+SILENT = Unreachable(UnreachableReason.NO_ANSWER)
 
 
 class Site(NamedTuple):
@@ -108,9 +108,9 @@ async def test_a_proof_that_holds_prolongs_the_mapping(
     clock: FakeClock,
 ) -> None:
     jobs = await due(rechecks, clock)
-    assert await rechecks.record(jobs["x"], Held("ada"), clock.now())
+    assert await rechecks.record(jobs["x"], Held(x_account("ada", 5)), clock.now())
     assert await publishing.say() == 0, "the other proof is as old as before"
-    assert await rechecks.record(jobs["bluesky"], Held("ada.bsky.example"), clock.now())
+    assert await rechecks.record(jobs["bluesky"], Held(bluesky("ada")), clock.now())
     assert await publishing.say() == 1
     (publication,) = await publishing.list_of(published[0])
     assert publication.expires == clock.now() + VALIDITY
@@ -123,8 +123,8 @@ async def test_a_changed_handle_is_said_anew(
 ) -> None:
     jobs = await due(site.rechecks, clock)
     evidence = Evidence(EvidenceKind.X_POST_ID, clock.now(), "https://x.com/i/status/1")
-    await site.rechecks.record(jobs["x"], Held("Countess", evidence), clock.now())
-    await site.rechecks.record(jobs["bluesky"], Held("ada.example"), clock.now())
+    await site.rechecks.record(jobs["x"], Held(x_account("Countess", 5), evidence), clock.now())
+    await site.rechecks.record(jobs["bluesky"], Held(bluesky("ada", "ada.example")), clock.now())
     await site.publishing.say()
     assert await answers(site.lookup, "5") == ["ada.example"]
     assert await answers(site.lookup, "@ada") == [], "somebody else may bear it tomorrow"
@@ -140,7 +140,7 @@ async def test_an_x_account_known_by_its_handle_alone_does_not_survive_a_new_one
     await site.publishing.publish(member, wish)
     await site.publishing.say()
     jobs = await due(site.rechecks, clock)
-    await site.rechecks.record(jobs["x"], Held("countess"), clock.now())
+    await site.rechecks.record(jobs["x"], Held(x_account("countess")), clock.now())
     assert await answers(site.lookup, "@ada") == []
     assert (await find(site.membership, member, wish.x_account)).is_lapsed
 
@@ -154,18 +154,9 @@ async def test_silence_makes_stale_and_the_mapping_runs_out(
     while clock.now() < began + timedelta(days=119):
         clock.advance(days=8)
         for job in await site.rechecks.claim_due_rechecks(clock.now(), 10):
-            if job.account.network == "x":
-                health = after_recheck(
-                    health_of(job.account),
-                    Unreachable(UnreachableReason.NO_ANSWER),
-                    clock.now(),
-                    str(job.account.id),
-                )
-                assert await site.rechecks.record(job, outcome_of(health), clock.now())
-            else:
-                assert await site.rechecks.record(
-                    job, unreachable(job.account, job.attempt, clock.now()), clock.now()
-                )
+            judge = judge_x if job.account.network == "x" else judge_target
+            outcome = judge(job.account, SILENT, job.attempt, clock.now())
+            assert await site.rechecks.record(job, outcome, clock.now())
         publications = await site.publishing.list_of(published[0])
         assert publications[0].is_stale
         if clock.now() < publications[0].expires:
@@ -182,9 +173,7 @@ async def test_a_doubt_has_to_be_confirmed(
     member, wish = published
     job = (await due(site.rechecks, clock))["x"]
     refuted = Refuted(RefutedReason.NO_SENTENCE)
-    await site.rechecks.record(
-        job, outcome_of(after_recheck(health_of(job.account), refuted, clock.now(), "")), clock.now()
-    )
+    await site.rechecks.record(job, judge_x(job.account, refuted, job.attempt, clock.now()), clock.now())
     assert (await find(site.membership, member, wish.x_account)).health is ProofState.IN_DOUBT
     assert await answers(site.lookup, "5") == ["ada.bsky.example"]
     clock.advance(days=1)
@@ -193,9 +182,7 @@ async def test_a_doubt_has_to_be_confirmed(
         for each in await site.rechecks.claim_due_rechecks(clock.now(), 10)
         if each.account.network == "x"
     ]
-    await site.rechecks.record(
-        job, outcome_of(after_recheck(health_of(job.account), refuted, clock.now(), "")), clock.now()
-    )
+    await site.rechecks.record(job, judge_x(job.account, refuted, job.attempt, clock.now()), clock.now())
     assert await answers(site.lookup, "5") == []
     assert await site.publishing.list_of(member) == []
     with pytest.raises(ProofLapsed):
@@ -210,7 +197,7 @@ async def test_what_we_cannot_look_at_ourselves_runs_out(
     membership: Membership, publishing: LoggedPublishing, rechecks: RecheckStore, clock: FakeClock
 ) -> None:
     signed_in = await membership.sign_in(at_bluesky("ada"))
-    proven = ProvenAccount.x(None, XHandle("ada"), Evidence(EvidenceKind.X_CONFIRMED, clock.now()))
+    proven = ProvenAccount(x_account("ada"), Evidence(EvidenceKind.X_CONFIRMED, clock.now()))
     x = await membership.link(signed_in.member, proven)
     await publishing.publish(signed_in.member, Wish(x.id, signed_in.account.id, 1))
     jobs = await due(rechecks, clock)
@@ -223,12 +210,12 @@ async def test_a_moved_account_carries_its_mapping_along(site: Site, join: Join,
     await site.publishing.publish(member, Wish(wish.x_account, home.id, 1))
     await site.publishing.say()
     job = (await due(site.rechecks, clock))["mastodon"]
-    moved = Moved(ActorUri.parse("https://new.example/users/ada"), Acct.parse("ada@new.example"))
+    moved = Moved(mastodon("ada", host="new.example"))
     assert await site.rechecks.record(job, moved, clock.now())
     await site.publishing.say()
     assert await answers(site.lookup, "5") == ["ada@new.example"]
     account = await find(site.membership, member, home.id)
-    assert account.account_id == "https://new.example/users/ada"
+    assert account.account == moved.account
     assert account.recheck_at is not None
 
 
@@ -239,7 +226,7 @@ async def test_a_move_to_an_account_that_is_linked_already(site: Site, join: Joi
     await site.publishing.publish(member, Wish(wish.x_account, old.id, 1))
     await site.publishing.say()
     job = (await due(site.rechecks, clock))["mastodon"]
-    moved = Moved(ActorUri.parse("https://social.example/users/new"), Acct.parse("new@social.example"))
+    moved = Moved(mastodon("new"))
     assert await site.rechecks.record(job, moved, clock.now())
     assert await answers(site.lookup, "5") == ["old@social.example"]
     await site.publishing.say()
@@ -258,7 +245,7 @@ async def test_a_move_to_somebody_elses_account_moves_nothing(
     await site.publishing.publish(member, Wish(wish.x_account, old.id, 1))
     await site.publishing.say()
     job = (await due(site.rechecks, clock))["mastodon"]
-    moved = Moved(ActorUri.parse("https://social.example/users/victim"), Acct.parse("victim@social.example"))
+    moved = Moved(mastodon("victim"))
     assert await site.rechecks.record(job, moved, clock.now())
     await site.publishing.say()
     assert await answers(site.lookup, "5") == []
@@ -270,7 +257,11 @@ async def test_erasing_during_a_recheck(
 ) -> None:
     jobs = await due(rechecks, clock)
     await leaving.erase(published[0])
-    for outcome in (Held("ada"), Lapsed(), Doubtful(ProofState.STALE, clock.now(), clock.now())):
+    for outcome in (
+        Held(x_account("ada", 5)),
+        Lapsed(),
+        Doubtful(ProofState.STALE, clock.now(), clock.now()),
+    ):
         assert not await rechecks.record(jobs["x"], outcome, clock.now())
     assert await answers(lookup, "5") == []
 
@@ -284,37 +275,81 @@ async def test_withdrawing_during_a_recheck(
 ) -> None:
     jobs = await due(rechecks, clock)
     await publishing.withdraw_all(published[0])
-    assert not await rechecks.record(jobs["x"], Held("renamed"), clock.now())
+    assert not await rechecks.record(jobs["x"], Held(x_account("renamed", 5)), clock.now())
     await publishing.say()
     assert await answers(lookup, "5") == []
 
 
-@given(attempt=st.integers(-5, 1_000))
-def test_waits_grow_and_end(attempt: int) -> None:
-    account = _account()
-    wait = unreachable(account, attempt, START).next_look - START
-    later = unreachable(account, attempt + 1, START).next_look - START
-    assert timedelta(hours=1) <= wait <= later <= MAX_DELAY
+async def test_an_id_that_is_told_later_is_taken_over(site: Site, join: Join, clock: FakeClock) -> None:
+    """At first the one source that tells ids was away. The mapping then holds for the id too, and can be renewed."""
+    member, wish = await join("ada", None)
+    await site.publishing.publish(member, wish)
+    await site.publishing.say()
+    jobs = await due(site.rechecks, clock)
+    await site.rechecks.record(jobs["bluesky"], Held(bluesky("ada")), clock.now())
+    seen = Held(x_account("ada", 5), on_x("ada", 5, at=clock.now()).evidence)
+    assert await site.rechecks.record(jobs["x"], seen, clock.now())
+    await site.publishing.say()
+    assert (await find(site.membership, member, wish.x_account)).account == x_account("ada", 5)
+    assert await answers(site.lookup, "5") == ["ada.bsky.example"]
+    assert await answers(site.lookup, "@ada") == ["ada.bsky.example"]
+    (publication,) = await site.publishing.list_of(member)
+    assert (publication.strength, publication.expires) == (Strength.BOUND, clock.now() + VALIDITY)
 
 
-def test_a_lapsed_account_is_never_looked_at() -> None:
-    assert next_look_at(_account(), START) is not None
-    assert next_look_at(_account(ProofState.LAPSED), START) is None
+async def test_an_id_that_another_member_holds_is_not_taken_over(
+    site: Site, join: Join, claims: ClaimStore, clock: FakeClock
+) -> None:
+    """The X account was proven here under its former name, by somebody else: the moderators decide."""
+    holder = (await site.membership.sign_in(at_mastodon("holder"))).member
+    held = await site.membership.link(holder, on_x("former", 5))
+    member, wish = await join("ada", None)
+    await site.publishing.publish(member, wish)
+    await site.publishing.say()
+    job = (await due(site.rechecks, clock))["x"]
+    seen = Held(x_account("ada", 5), on_x("ada", 5, at=clock.now()).evidence)
+    assert await site.rechecks.record(job, seen, clock.now())
+    account = await find(site.membership, member, wish.x_account)
+    assert (account.account, account.checked_at) == (x_account("ada"), clock.now())
+    assert [item.kind for item in account.evidence] == [EvidenceKind.X_POST_HANDLE]
+    (claim,) = await claims.list_open(10)
+    assert (claim.member, claim.holder, claim.account) == (member, held.id, x_account("ada", 5))
+    assert await answers(site.lookup, "@ada") == ["ada.bsky.example"]
 
 
-def _account(health: ProofState = ProofState.HOLDS) -> LinkedAccount:
-    return LinkedAccount(
-        id=UUID(int=1),
-        member=UUID(int=2),
-        network=at_bluesky("ada").network,
-        account_id=at_bluesky("ada").account_id,
-        handle="ada.bsky.example",
-        evidence=(at_bluesky("ada").evidence,),
-        linked_at=START,
-        proven_at=START,
-        checked_at=START,
-        recheck_at=None,
-        health=health,
-        health_since=None,
-        on_page=False,
-    )
+async def test_an_id_that_stands_beside_it_is_not_taken_over(
+    site: Site, join: Join, claims: ClaimStore, clock: FakeClock
+) -> None:
+    """The member has linked the same X account twice, under two names: one row keeps its id."""
+    member, wish = await join("ada", None)
+    other = await site.membership.link(member, on_x("former", 5))
+    await site.publishing.publish(member, wish)
+    job = (await due(site.rechecks, clock))["x"]
+    seen = Held(x_account("ada", 5), on_x("ada", 5, at=clock.now()).evidence)
+    assert await site.rechecks.record(job, seen, clock.now())
+    assert (await find(site.membership, member, wish.x_account)).account == x_account("ada")
+    assert (await find(site.membership, member, other.id)).account == x_account("former", 5)
+    assert x_ids(await site.membership.accounts(member)) == [XId(5)]
+    assert await claims.list_open(10) == []
+
+
+async def test_another_account_in_its_place_is_not_the_one(
+    published: tuple[UUID, Wish], site: Site, clock: FakeClock
+) -> None:
+    """Whatever a result says: nobody's mapping comes to lead to another account, or to be of another X account."""
+    jobs = await due(site.rechecks, clock)
+    assert await site.rechecks.record(jobs["x"], Held(x_account("ada", 6)), clock.now())
+    assert await answers(site.lookup, "5") == []
+    x = await find(site.membership, published[0], published[1].x_account)
+    assert (x.account, x.is_lapsed) == (x_account("ada", 5), True)
+
+
+@pytest.mark.parametrize("seen", [Held(bluesky("eve")), Held(mastodon("ada")), Unlinked(mastodon("ada"))])
+async def test_another_account_in_the_place_of_the_new_one(
+    published: tuple[UUID, Wish], site: Site, clock: FakeClock, seen: Held | Unlinked
+) -> None:
+    jobs = await due(site.rechecks, clock)
+    assert await site.rechecks.record(jobs["bluesky"], seen, clock.now())
+    assert await answers(site.lookup, "5") == []
+    target = await find(site.membership, published[0], published[1].target_account)
+    assert (target.account, target.is_lapsed) == (bluesky("ada"), True)

@@ -5,16 +5,17 @@ from datetime import timedelta
 
 import pytest
 
+from directory.accounts import BlueskyAccount, MastodonAccount
 from directory.identifiers import Acct, ActorUri, AtHandle, Did
 from directory.networks.http import GuardedClient
 from directory.networks.limits import Limits
-from directory.proofs.challenge import Challenge, Target, new_challenge
+from directory.proofs.challenge import Challenge, new_challenge
 from directory.proofs.x_post import MAX_ANSWER_BYTES, PostChecker
 from tests.harness.clock import START, FakeClock
 from tests.harness.fake_x import FakeX
 
-BLUESKY = Target(Did.parse("did:plc:ewvi7nxzyoun6zhxrhs64oiz"), AtHandle.parse("alice.bsky.social"))
-MASTODON = Target(
+BLUESKY = BlueskyAccount(Did.parse("did:plc:ewvi7nxzyoun6zhxrhs64oiz"), AtHandle.parse("alice.bsky.social"))
+MASTODON = MastodonAccount(
     ActorUri.parse("https://mastodon.example/users/alice"), Acct.parse("alice@mastodon.example")
 )
 

@@ -3,14 +3,15 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from directory.accounts import BlueskyAccount
 from directory.identifiers import AtHandle, Did
-from directory.proofs.challenge import CHALLENGE_LIFE, CLOCK_SKEW, Challenge, Target, new_challenge
+from directory.proofs.challenge import CHALLENGE_LIFE, CLOCK_SKEW, Challenge, new_challenge
 from directory.proofs.reasons import SENTENCES, RefutedReason, UnreachableReason
 from directory.proofs.sentence import find_nonce
 from tests.directory.proofs.conftest import BLUESKY, MASTODON
 from tests.harness.clock import START
 
-OTHER = Target(Did.parse("did:plc:z72i7hdynmk6r22z27h6tvur"), AtHandle.parse("mallory.bsky.social"))
+OTHER = BlueskyAccount(Did.parse("did:plc:z72i7hdynmk6r22z27h6tvur"), AtHandle.parse("mallory.bsky.social"))
 
 
 def test_a_challenge_shows_its_accounts_and_its_instance(challenge: Challenge) -> None:
@@ -49,14 +50,16 @@ def test_a_post_must_be_younger_than_the_challenge_and_not_of_the_future(challen
 
 
 def test_a_challenge_is_for_one_member_its_accounts_and_one_instance(challenge: Challenge) -> None:
-    ids = (MASTODON.id, BLUESKY.id)
-    assert challenge.is_for("member-1", ids, "find.example.org")
-    assert not challenge.is_for("member-2", ids, "find.example.org")
-    assert not challenge.is_for("member-1", ids, "other.example.org")
-    assert not challenge.is_for("member-1", (BLUESKY.id,), "find.example.org")
-    assert not challenge.is_for("member-1", (BLUESKY.id, BLUESKY.id), "find.example.org")
-    assert not challenge.is_for("member-1", (BLUESKY.id, OTHER.id), "find.example.org")
-    assert not challenge.is_for("member-1", (*ids, OTHER.id), "find.example.org")
+    accounts = (MASTODON, BLUESKY)
+    assert challenge.is_for("member-1", accounts, "find.example.org")
+    renamed = BlueskyAccount(BLUESKY.did, AtHandle.parse("alice.example"))
+    assert challenge.is_for("member-1", (MASTODON, renamed), "find.example.org"), "the account counts"
+    assert not challenge.is_for("member-2", accounts, "find.example.org")
+    assert not challenge.is_for("member-1", accounts, "other.example.org")
+    assert not challenge.is_for("member-1", (BLUESKY,), "find.example.org")
+    assert not challenge.is_for("member-1", (BLUESKY, BLUESKY), "find.example.org")
+    assert not challenge.is_for("member-1", (BLUESKY, OTHER), "find.example.org")
+    assert not challenge.is_for("member-1", (*accounts, OTHER), "find.example.org")
 
 
 def test_every_challenge_has_a_nonce_of_its_own() -> None:

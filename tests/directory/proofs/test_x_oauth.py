@@ -4,6 +4,7 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 import pytest
 
+from directory.accounts import XAccount
 from directory.identifiers import XHandle, XId
 from directory.mappings import EvidenceKind
 from directory.networks.http import GuardedClient
@@ -50,7 +51,7 @@ async def test_who_signs_in_is_told_and_the_token_is_gone(
 ) -> None:
     start = sign_in.start(CALLBACK)
     done = await sign_in.finish(start.record, browse(x, start))
-    assert (done.x_id, done.x_handle, done.is_revoked) == (alice.id, XHandle("Alice"), True)
+    assert (done.account, done.is_revoked) == (XAccount(alice.id, XHandle("Alice")), True)
     assert (done.evidence.kind, done.evidence.at) == (EvidenceKind.X_OAUTH, START)
     assert done.evidence.ref == f"https://x.com/i/user/{alice.id}"
     assert x.oauth.tokens == {}
@@ -63,7 +64,7 @@ async def test_a_public_client_has_no_secret(
     x.oauth.client_secret = None
     sign_in = XSignIn(client, x.key(), clock)
     start = sign_in.start(CALLBACK)
-    assert (await sign_in.finish(start.record, browse(x, start))).x_id == alice.id
+    assert (await sign_in.finish(start.record, browse(x, start))).account.id == alice.id
 
 
 def test_the_least_is_asked_for(sign_in: XSignIn) -> None:
@@ -146,7 +147,7 @@ async def test_another_account_than_the_expected_one(x: FakeX, alice: FakeAccoun
         await sign_in.finish(start.record, browse(x, start))
     assert x.oauth.tokens == {}
     again = sign_in.start(CALLBACK, alice.id)
-    assert (await sign_in.finish(again.record, browse(x, again))).x_id == alice.id
+    assert (await sign_in.finish(again.record, browse(x, again))).account.id == alice.id
 
 
 async def test_a_wrong_secret(x: FakeX, alice: FakeAccount, client: GuardedClient, clock: FakeClock) -> None:
@@ -210,7 +211,7 @@ async def test_a_revocation_that_fails_is_told(x: FakeX, alice: FakeAccount, sig
     start = sign_in.start(CALLBACK)
     x.oauth.answers_revoke = (503, b"")
     done = await sign_in.finish(start.record, browse(x, start))
-    assert (done.x_id, done.is_revoked) == (alice.id, False)
+    assert (done.account.id, done.is_revoked) == (alice.id, False)
 
 
 def test_the_addresses_of_x() -> None:

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from directory.accounts import XAccount
 from directory.identifiers import XHandle, XId
 from directory.mappings import EvidenceKind
 from directory.networks.http import GuardedClient
@@ -33,7 +34,7 @@ async def test_a_source_that_tells_the_id_binds_it(
     post = proof(x, challenge)
     only(x, source)
     result = verified(await checker.check(challenge, post.id))
-    assert (result.x_id, result.x_handle) == (post.author.id, XHandle("alice"))
+    assert result.account == XAccount(post.author.id, XHandle("alice"))
     assert result.posted == START - MINUTE
     assert result.evidence.kind is EvidenceKind.X_POST_ID
     assert result.evidence.ref == f"https://x.com/i/status/{post.id}"
@@ -47,7 +48,7 @@ async def test_a_source_that_tells_the_handle_proves_the_handle_only(
     post = proof(x, challenge)
     only(x, source)
     result = verified(await checker.check(challenge, post.id))
-    assert (result.x_id, result.x_handle) == (None, XHandle("alice"))
+    assert result.account == XAccount(None, XHandle("alice"))
     assert result.evidence.kind is EvidenceKind.X_POST_HANDLE
 
 
@@ -63,7 +64,7 @@ async def test_a_proven_handle_is_raised_by_a_later_source_that_tells_the_id(
 ) -> None:
     x.fail("syndication", Failure(402))
     post = proof(x, challenge)
-    assert verified(await checker.check(challenge, post.id)).x_id == post.author.id
+    assert verified(await checker.check(challenge, post.id)).account.id == post.author.id
     assert [request.split()[0] for request in x.requests] == ["syndication", "oembed-x", "fxtwitter"]
 
 
@@ -85,7 +86,7 @@ async def test_the_author_is_what_the_answer_says_not_the_address(
     pasted = parse_post_url(f"https://x.com/victim/status/{post.id}")
     for source in POST_SOURCES:
         only(x, source)
-        assert verified(await checker.check(challenge, pasted)).x_handle == XHandle("mallory")
+        assert verified(await checker.check(challenge, pasted)).account.handle == XHandle("mallory")
         named = await checker.check(challenge, pasted, XHandle("victim"))
         assert refuted(named) is RefutedReason.WRONG_AUTHOR
 
@@ -94,7 +95,9 @@ async def test_handles_are_compared_without_case(
     x: FakeX, checker: PostChecker, challenge: Challenge
 ) -> None:
     post = proof(x, challenge, "Alice")
-    assert verified(await checker.check(challenge, post.id, XHandle("aLICE"))).x_handle == XHandle("Alice")
+    assert verified(await checker.check(challenge, post.id, XHandle("aLICE"))).account.handle == XHandle(
+        "Alice"
+    )
     assert verified(await checker.check(challenge, post.id, post.author.id))
     assert refuted(await checker.check(challenge, post.id, XId(12))) is RefutedReason.WRONG_AUTHOR
 
@@ -190,7 +193,7 @@ async def test_pictures_and_a_quoted_post_may_follow_the_sentence(
     post = proof(x, challenge)
     post.has_picture, post.quoted = True, x.post(post.author, "an older post", START - 2 * MINUTE)
     only(x, source)
-    assert verified(await checker.check(challenge, post.id)).x_handle == XHandle("alice")
+    assert verified(await checker.check(challenge, post.id)).account.handle == XHandle("alice")
 
 
 async def test_a_longer_post_that_begins_with_the_sentence_proves_nothing(

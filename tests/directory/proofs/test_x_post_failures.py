@@ -118,7 +118,7 @@ class TestFailures:
         self, x: FakeX, checker: PostChecker, challenge: Challenge
     ) -> None:
         only(x, "oembed-twitter")
-        assert verified(await checker.check(challenge, proof(x, challenge).id)).x_id is None
+        assert verified(await checker.check(challenge, proof(x, challenge).id)).account.id is None
 
     async def test_the_newer_oembed_host_may_redirect_to_the_older_one(
         self, x: FakeX, checker: PostChecker, challenge: Challenge

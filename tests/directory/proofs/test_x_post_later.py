@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from directory.accounts import XAccount
 from directory.identifiers import XHandle, XId
 from directory.networks.http import GuardedClient
 from directory.proofs.challenge import Challenge
@@ -94,7 +95,7 @@ class TestRecheck:
         post = proof(x, met)
         post.author.handle = XHandle("alice_left")
         result = verified(await checker.recheck(met, post.id, post.author.id))
-        assert (result.x_id, result.x_handle) == (post.author.id, XHandle("alice_left"))
+        assert result.account == XAccount(post.author.id, XHandle("alice_left"))
 
     async def test_another_author_id_refutes(self, x: FakeX, checker: PostChecker, met: Challenge) -> None:
         result = await checker.recheck(met, proof(x, met).id, XId(12))

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from directory.accounts import ProvenAccount
+from directory.accounts import BlueskyAccount, MastodonAccount, ProvenAccount, XAccount
 from directory.identifiers import Acct, ActorUri, AtHandle, Did, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.publications import Wish
@@ -72,8 +72,9 @@ class People:
         async def run() -> Person:
             members = self._instance.members
             signed_in = await members.membership.sign_in(
-                ProvenAccount.bluesky(
-                    Did.parse(names.did), AtHandle.parse(names.bluesky), _seen(EvidenceKind.BLUESKY_OAUTH)
+                ProvenAccount(
+                    BlueskyAccount(Did.parse(names.did), AtHandle.parse(names.bluesky)),
+                    _seen(EvidenceKind.BLUESKY_OAUTH),
                 )
             )
             token, _ = await members.signing_in.start_session(signed_in.member, "Firefox · Linux")
@@ -92,12 +93,12 @@ class People:
             link = self._instance.members.membership.link
             await link(
                 person.member,
-                ProvenAccount.mastodon(
-                    actor, Acct.parse(person.names.acct), _seen(EvidenceKind.MASTODON_OAUTH)
+                ProvenAccount(
+                    MastodonAccount(actor, Acct.parse(person.names.acct)), _seen(EvidenceKind.MASTODON_OAUTH)
                 ),
             )
             x_id = XId(1_500_000_000_000_000_000 + next(_NUMBERS))
-            await link(person.member, ProvenAccount.x(x_id, XHandle.parse(person.names.x), post))
+            await link(person.member, ProvenAccount(XAccount(x_id, XHandle.parse(person.names.x)), post))
 
         self._instance.call(run)
         return person

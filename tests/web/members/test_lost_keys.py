@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from deploy.wiring.members import VAULT_FOLDER, open_vault
 from directory.members.challenges import CheckState
-from directory.store.accounts import X_CODE
+from directory.store.account_columns import X_CODE
 from directory.vault import KEY_FILE_NAME
 from directory.vault_keys import KeyFile
 from tests.harness.fake_mastodon.internet import FakeInternet

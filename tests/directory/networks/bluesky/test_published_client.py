@@ -81,7 +81,7 @@ async def test_a_session_outlives_weeks_and_keys(published: Published) -> None:
     instance = published.instance
     account = await asyncio.to_thread(instance.pds.create_account)
     done = await instance.signed_in(account, Purpose.FOLLOW)
-    assert done.account_id == Did.parse(account.did)
+    assert done.account.id == Did.parse(account.did)
     tokens = done.tokens
     for _ in range(3):
         instance.wait(days=30)

@@ -5,9 +5,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from directory.accounts import BlueskyAccount, MastodonAccount
 from directory.errors import InvalidIdentifier
 from directory.identifiers import Acct, ActorUri, AtHandle, Did
-from directory.mappings import Network
 from directory.networks.bluesky.client import SCOPE_FOLLOW
 from directory.networks.bluesky.pds import Pds as OurPds
 from directory.networks.port import Purpose, TokenSet
@@ -33,9 +33,7 @@ async def test_an_account_signs_in_however_it_is_named(
     started = await instance.start(typed.format(handle=alice.handle.upper(), did=alice.did))
     returned = await instance.visit(started, alice)
     done = await instance.sign_in.finish_sign_in(started.record, returned, now())
-    assert done.account_id == Did.parse(alice.did)
-    assert done.handle == AtHandle.parse(alice.handle)
-    assert done.network is Network.BLUESKY
+    assert done.account == BlueskyAccount(Did.parse(alice.did), AtHandle.parse(alice.handle))
     assert done.purpose is Purpose.PROVE
     assert done.granted_scope == "atproto"
     assert not done.may_follow
@@ -47,7 +45,7 @@ async def test_a_server_is_named_instead_of_an_account(instance: Instance, alice
     started = await instance.start(instance.pds.url)
     returned = await instance.visit(started, alice)
     done = await instance.sign_in.finish_sign_in(started.record, returned, now())
-    assert done.account_id == Did.parse(alice.did)
+    assert done.account.id == Did.parse(alice.did)
 
 
 async def test_a_person_signs_in_with_a_browser(instance: Instance, alice: Account) -> None:
@@ -65,7 +63,7 @@ async def test_a_person_signs_in_with_a_browser(instance: Instance, alice: Accou
             await page.get_by_role("button", name="Authorize").click()
         returned = (await back.value).url
     done = await instance.sign_in.finish_sign_in(started.record, returned, now())
-    assert done.account_id == Did.parse(alice.did)
+    assert done.account.id == Did.parse(alice.did)
 
 
 async def test_the_browser_carries_nothing_but_a_name(instance: Instance, alice: Account) -> None:
@@ -108,22 +106,25 @@ async def test_a_person_grants_less_than_was_asked_for(instance: Instance, alice
 
 async def test_a_changed_handle_is_noticed(instance: Instance, alice: Account) -> None:
     """The DID stays the person; the old name is nobody's."""
-    before = await instance.signed_in(alice)
+    before = (await instance.signed_in(alice)).account
     newer = AtHandle.parse(f"n{alice.handle}")
     await asyncio.to_thread(instance.pds.change_handle, alice, str(newer))
-    assert await instance.sign_in.current_handle(before.account_id, before.handle) == newer
-    assert await instance.sign_in.resolve_handle(newer) == before.account_id
+    renamed = await instance.sign_in.current_account(before)
+    assert (renamed.did, renamed.handle) == (before.id, newer)
+    assert await instance.sign_in.resolve_handle(newer) == before.id
     with pytest.raises(AccountNotFound):
         await instance.sign_in.resolve_handle(before.handle)
     again = await instance.signed_in(replace_handle(alice, str(newer)))
-    assert (again.account_id, again.handle) == (before.account_id, newer)
+    assert again.account == renamed
 
 
 async def test_a_handle_that_somebody_else_has_now(instance: Instance, alice: Account, bob: Account) -> None:
     """The name server leads the account's name to another account."""
     instance.names[AtHandle.parse(alice.handle)] = bob.did
     with pytest.raises(HandleMismatch):
-        await instance.sign_in.current_handle(Did.parse(alice.did))
+        await instance.sign_in.current_account(
+            BlueskyAccount(Did.parse(alice.did), AtHandle.parse(alice.handle))
+        )
     with pytest.raises(HandleMismatch):
         await instance.start(alice.handle)
 
@@ -179,7 +180,9 @@ async def test_names_of_the_other_network(instance: Instance) -> None:
     with pytest.raises(InvalidIdentifier):
         await instance.sign_in.resolve_handle(Acct("alice", "social.test"))
     with pytest.raises(InvalidIdentifier):
-        await instance.sign_in.current_handle(ActorUri("https://social.test/users/alice"))
+        await instance.sign_in.current_account(
+            MastodonAccount(ActorUri("https://social.test/users/alice"), Acct("alice", "social.test"))
+        )
 
 
 async def test_nothing_secret_is_shown(instance: Instance, alice: Account) -> None:

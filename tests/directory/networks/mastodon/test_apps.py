@@ -91,7 +91,7 @@ async def test_a_server_too_busy_to_refuse_a_wrong_code_is_asked_again(
     with pytest.raises(ServerUnreachable):
         await instance.finish(started, returned)
     del server.broken["/oauth/token"]
-    assert (await instance.finish(started, returned)).handle == Acct("alice", "social.test")
+    assert (await instance.finish(started, returned)).account.handle == Acct("alice", "social.test")
 
 
 async def test_the_app_says_who_we_are(internet: FakeInternet, instance: Instance) -> None:

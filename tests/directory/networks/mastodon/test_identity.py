@@ -2,8 +2,10 @@
 
 import pytest
 
+from directory.accounts import BlueskyAccount, MastodonAccount
 from directory.errors import InvalidIdentifier
 from directory.identifiers import Acct, ActorUri, AtHandle, Did
+from directory.networks.mastodon.identity import resolve_actor
 from directory.networks.sign_in_errors import (
     AccountNotFound,
     HandleMismatch,
@@ -34,7 +36,9 @@ async def test_there_and_back(
     acct = Acct("alice", domain)
     found = await instance.sign_in.resolve_handle(acct)
     assert found == actor(server)
-    assert await instance.sign_in.current_handle(found, acct) == acct
+    assert await instance.sign_in.current_account(MastodonAccount(found, acct)) == MastodonAccount(
+        found, acct
+    )
 
 
 async def test_letters_of_any_case(internet: FakeInternet, instance: Instance) -> None:
@@ -70,15 +74,17 @@ async def test_an_actor_that_takes_somebody_elses_address(internet: FakeInternet
         {"subject": "acct:alice@social.test", "links": [link]}, type_=JRD
     )
     with pytest.raises(IdentityMismatch):
-        await instance.sign_in.current_handle(ActorUri.parse("https://evil.test/users/x"))
+        await instance.sign_in.current_account(
+            MastodonAccount(ActorUri.parse("https://evil.test/users/x"), Acct("x", "evil.test"))
+        )
 
 
 async def test_a_server_that_answers_for_addresses_only(internet: FakeInternet, instance: Instance) -> None:
     server = FakeServer.at(internet, "social.test", TAKAHE, accounts=["alice", "bob"])
     with pytest.raises(ServerMisbehaved):
-        await instance.sign_in.current_handle(actor(server))
+        await resolve_actor(instance.http, actor(server))
     with pytest.raises(IdentityMismatch):
-        await instance.sign_in.current_handle(actor(server), Acct("bob", "social.test"))
+        await instance.sign_in.current_account(MastodonAccount(actor(server), Acct("bob", "social.test")))
 
 
 async def test_an_account_that_is_gone(internet: FakeInternet, instance: Instance) -> None:
@@ -86,7 +92,7 @@ async def test_an_account_that_is_gone(internet: FakeInternet, instance: Instanc
     found = actor(server)
     server.accounts[0].is_gone = True
     with pytest.raises(AccountNotFound):
-        await instance.sign_in.current_handle(found)
+        await instance.sign_in.current_account(MastodonAccount(found, Acct("alice", "social.test")))
 
 
 async def test_a_server_that_is_away_has_not_lost_the_account(
@@ -97,14 +103,16 @@ async def test_a_server_that_is_away_has_not_lost_the_account(
     found = actor(server)
     server.broken["/.well-known/webfinger"] = lambda _: Response(502)
     with pytest.raises(ServerUnreachable):
-        await instance.sign_in.current_handle(found)
+        await instance.sign_in.current_account(MastodonAccount(found, Acct("alice", "social.test")))
 
 
 async def test_names_of_the_other_network(instance: Instance) -> None:
     with pytest.raises(InvalidIdentifier):
         await instance.sign_in.resolve_handle(AtHandle("alice.bsky.social"))
     with pytest.raises(InvalidIdentifier):
-        await instance.sign_in.current_handle(Did("did:web:alice.example.org"))
+        await instance.sign_in.current_account(
+            BlueskyAccount(Did("did:web:alice.example.org"), AtHandle("alice.example.org"))
+        )
 
 
 LINKS = [

@@ -2,8 +2,8 @@
 
 import pytest
 
+from directory.accounts import MastodonAccount
 from directory.identifiers import Acct, ActorUri
-from directory.networks.mastodon.identity import Identity
 from directory.networks.mastodon.moved import NotForStrangers
 from directory.networks.sign_in_errors import (
     AccountNotFound,
@@ -19,10 +19,10 @@ from tests.harness.fake_mastodon.site import ACTIVITY, FakeServer
 OPEN = [profile for profile in ALL if profile.public_lookup]
 
 
-def identity(server: FakeServer, user: str = "alice") -> Identity:
+def identity(server: FakeServer, user: str = "alice") -> MastodonAccount:
     account = server.account(user)
     assert account is not None
-    return Identity(ActorUri.parse(server.actor(account)), Acct(account.user, account.domain))
+    return MastodonAccount(ActorUri.parse(server.actor(account)), Acct(account.user, account.domain))
 
 
 async def test_nobody_moved(internet: FakeInternet, instance: Instance) -> None:
@@ -69,7 +69,7 @@ async def test_an_address_that_passed_to_somebody_else(internet: FakeInternet, i
     server.move("alice", evil, "mallory")
     formerly = "https://social.test/users/0001"
     evil.accounts[0].aliases.append(formerly)
-    former = Identity(ActorUri.parse(formerly), Acct("alice", "social.test"))
+    former = MastodonAccount(ActorUri.parse(formerly), Acct("alice", "social.test"))
     with pytest.raises(AccountNotFound):
         await instance.sign_in.moved_to(former)
 

@@ -4,8 +4,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from directory.accounts import MastodonAccount
 from directory.identifiers import Acct, ActorUri
-from directory.mappings import Network
 from directory.networks.port import Purpose, TokenSet
 from directory.networks.sign_in_errors import AccountNotFound, NotAServer, RefusedByPerson, ServerUnreachable
 from tests.directory.networks.mastodon.signing_in import CALLBACK, Instance
@@ -35,9 +35,7 @@ async def test_a_person_signs_in(internet: FakeInternet, instance: Instance, pro
     done = await instance.signed_in("@alice@social.test")
     account = server.account("alice")
     assert account is not None
-    assert done.account_id == ActorUri.parse(server.actor(account))
-    assert done.handle == ALICE
-    assert done.network is Network.MASTODON
+    assert done.account == MastodonAccount(ActorUri.parse(server.actor(account)), ALICE)
     assert done.purpose is Purpose.PROVE
     assert not done.may_follow
 
@@ -60,7 +58,7 @@ async def test_a_server_is_found_however_it_is_named(
     internet: FakeInternet, instance: Instance, typed: str
 ) -> None:
     FakeServer.at(internet, "social.test", now=instance.now)
-    assert (await instance.signed_in(typed)).handle == ALICE
+    assert (await instance.signed_in(typed)).account.handle == ALICE
 
 
 @pytest.mark.parametrize("typed", ["@alice@pasture.test", "pasture.test", "alice@social.pasture.test"])
@@ -71,15 +69,17 @@ async def test_the_address_may_be_on_another_domain_than_the_server(
     done = await instance.signed_in(typed)
     account = server.account("alice")
     assert account is not None
-    assert done.handle == Acct("alice", "pasture.test")
-    assert done.account_id == ActorUri.parse(server.actor(account))
-    assert urlsplit(str(done.account_id)).hostname == "social.pasture.test"
+    assert done.account.handle == Acct("alice", "pasture.test")
+    assert done.account.id == ActorUri.parse(server.actor(account))
+    assert urlsplit(str(done.account.id)).hostname == "social.pasture.test"
     assert done.tokens.server == "social.pasture.test"
 
 
 async def test_who_signed_in_counts_not_who_was_named(internet: FakeInternet, instance: Instance) -> None:
     FakeServer.at(internet, "social.test", accounts=["alice", "bob"], now=instance.now)
-    assert (await instance.signed_in("@alice@social.test", "bob")).handle == Acct("bob", "social.test")
+    assert (await instance.signed_in("@alice@social.test", "bob")).account.handle == Acct(
+        "bob", "social.test"
+    )
 
 
 @pytest.mark.parametrize("status", [404, 500])
@@ -89,7 +89,7 @@ async def test_the_instance_endpoint_is_not_needed(
     """A host that fails there made a well-known client ask 2,000 times, until its stack ended."""
     server = FakeServer.at(internet, "social.test", profile, now=instance.now)
     server.broken["/api/v1/instance"] = server.broken["/api/v2/instance"] = lambda _: Response(status)
-    assert (await instance.signed_in("social.test")).handle == ALICE
+    assert (await instance.signed_in("social.test")).account.handle == ALICE
     assert len(internet.requests) < 20
 
 

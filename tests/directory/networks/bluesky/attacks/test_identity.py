@@ -29,8 +29,8 @@ from tests.directory.networks.bluesky.fakes import (
 async def test_the_fakes_sign_in(near: Neighbourhood) -> None:
     started = await near.start("alice.test")
     done = await near.finish(started, "https://pds.test")
-    assert done.account_id == Did(ALICE)
-    assert str(done.handle) == "alice.test"
+    assert done.account.id == Did(ALICE)
+    assert str(done.account.handle) == "alice.test"
 
 
 async def test_a_server_that_signs_in_accounts_of_another(near: Neighbourhood) -> None:

@@ -61,7 +61,7 @@ async def test_an_answer_that_is_none(
         with suppress(SignInError):
             await instance.start(typed)
     with suppress(SignInError):
-        assert (await instance.finish(started, returned)).handle == Acct("alice", "social.test")
+        assert (await instance.finish(started, returned)).account.handle == Acct("alice", "social.test")
 
 
 @pytest.mark.parametrize("path", STEPS)

@@ -81,7 +81,7 @@ async def test_a_shared_server_of_several_domains(internet: FakeInternet, instan
     with pytest.raises(IdentityMismatch):
         await instance.finish(started, await instance.visit(started, "alice@mallory.test"))
     done = await instance.signed_in("@alice@mallory.test", "alice@mallory.test")
-    assert done.account_id == ActorUri.parse("https://mallory.test/@alice@mallory.test/")
+    assert done.account.id == ActorUri.parse("https://mallory.test/@alice@mallory.test/")
 
 
 async def test_somebody_else_than_expected(internet: FakeInternet, instance: Instance) -> None:

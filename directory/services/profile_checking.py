@@ -1,0 +1,63 @@
+"""Checks the profiles that are to link to a member's page: where each account shows its profile, and what it says."""
+
+import asyncio
+
+from directory.accounts import BlueskyAccount, LinkedAccount, TargetAccount
+from directory.identifiers import XHandle
+from directory.members.page_links import LinkJob
+from directory.networks.bluesky.did import DidResolver
+from directory.networks.sign_in_errors import SignInError
+from directory.proofs.link_verdict import LinksSeen
+from directory.proofs.profile_link import LinkChecker
+from directory.proofs.reasons import RefutedReason, UnreachableReason
+from directory.proofs.results import LinkResult, Refuted, Unreachable
+from directory.services.linking import Linking
+
+
+class ProfileChecking:
+    """Asks, and says what it saw. `fxtwitter` is the service that tells the website of an X profile, if there is one."""
+
+    def __init__(
+        self, checker: LinkChecker, linking: Linking, dids: DidResolver, fxtwitter: str | None
+    ) -> None:
+        self._checker = checker
+        self._linking = linking
+        self._dids = dids
+        self._fxtwitter = fxtwitter
+
+    async def check(self, job: LinkJob) -> LinksSeen:
+        """All profiles side by side."""
+        page = self._linking.address(job.page.code)
+        targets = {each.id: each.target for each in job.page.new_accounts if each.target is not None}
+        x, *new = await asyncio.gather(
+            self._check_x(job.check.x_handle, page),
+            *(self._check_target(target, page) for target in targets.values()),
+        )
+        return LinksSeen(x, dict(zip(targets, new, strict=True)))
+
+    async def recheck(self, account: LinkedAccount) -> LinkResult:
+        """Whether one account, of any network, still links to its member's page."""
+        own = await self._linking.page_of(account.member)
+        if own is None:
+            return Unreachable(UnreachableReason.NO_SOURCE)
+        page = self._linking.address(own.code)
+        if account.x is not None:
+            return await self._check_x(account.x.handle, page)
+        if account.target is None or not account.on_page:
+            # What the page does not show, it does not link to.
+            return Refuted(RefutedReason.NO_LINK_BACK)
+        return await self._check_target(account.target, page)
+
+    async def _check_x(self, handle: XHandle, page: str) -> LinkResult:
+        if self._fxtwitter is None:
+            return Unreachable(UnreachableReason.NO_SOURCE)
+        return await self._checker.check_x(handle, self._fxtwitter, page)
+
+    async def _check_target(self, target: TargetAccount, page: str) -> LinkResult:
+        if not isinstance(target, BlueskyAccount):
+            return await self._checker.check_mastodon(target.acct, f"https://{target.actor.host}", page)
+        try:
+            pds = (await self._dids.resolve(target.did)).pds
+        except SignInError:
+            return Unreachable(UnreachableReason.NO_ANSWER)
+        return await self._checker.check_bluesky(target.did, pds, page)

@@ -1,0 +1,395 @@
+"""The rules of a re-check: when, what an answer comes to, and that no path leads to a wrong end."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID, uuid5
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from directory.accounts import Account, LinkedAccount, ProofState
+from directory.identifiers import XHandle, XId
+from directory.mappings import Evidence, EvidenceKind
+from directory.members.rechecks import (
+    CONFIRM_AFTER,
+    DELETED_LAPSES_AFTER,
+    MAX_DELAY,
+    RECHECK_EVERY,
+    RECHECK_SPREAD,
+    Doubtful,
+    Gone,
+    Held,
+    Lapsed,
+    Moved,
+    Outcome,
+    Present,
+    TargetSeen,
+    Unlinked,
+    account_after,
+    is_by_link_alone,
+    judge_target,
+    judge_x,
+    next_recheck_at,
+)
+from directory.proofs.post_url import XPostId
+from directory.proofs.reasons import RefutedReason, UnreachableReason
+from directory.proofs.results import CheckResult, Linked, LinkResult, Refuted, Unreachable, Verified
+from tests.directory.members.people import at_bluesky, at_mastodon, bluesky, mastodon, x_account
+from tests.harness.clock import START
+
+K = EvidenceKind
+DAY: Final = timedelta(days=1)
+X_KINDS: Final = (K.X_POST_ID, K.X_POST_HANDLE, K.X_OAUTH, K.X_CONFIRMED, K.PROFILE_LINK)
+RECHECKABLE: Final = {K.X_POST_ID, K.X_POST_HANDLE, K.PROFILE_LINK}
+
+
+def linked(account: Account, *evidence: Evidence, number: int = 1) -> LinkedAccount:
+    """An account that was proven at START, and is published."""
+    return LinkedAccount(
+        id=UUID(int=number),
+        member=UUID(int=2),
+        account=account,
+        evidence=evidence,
+        linked_at=START,
+        proven_at=START,
+        checked_at=START,
+        recheck_at=START,
+        health=ProofState.HOLDS,
+        health_since=None,
+        on_page=True,
+    )
+
+
+def on_x(kind: EvidenceKind, *, number: int = 1) -> LinkedAccount:
+    """`alice` on X, with an id where the evidence binds one."""
+    account = x_account("alice", 12 if kind.binds_x_id else None)
+    return linked(account, Evidence(kind, START, "https://x.com/i/status/20"), number=number)
+
+
+def at_home(*evidence: Evidence) -> LinkedAccount:
+    """`alice` at a Mastodon server."""
+    return linked(mastodon("alice"), at_mastodon("alice").evidence, *evidence)
+
+
+def verified(handle: str = "alice", x_id: int | None = None) -> Verified:
+    return Verified(
+        account=x_account(handle, x_id),
+        post=XPostId(20),
+        posted=START,
+        evidence=Evidence(K.X_POST_ID if x_id else K.X_POST_HANDLE, START),
+    )
+
+
+LINK: Final = Evidence(K.PROFILE_LINK, START, "https://social.example/@alice")
+LINKED: Final = Linked(LINK)
+GONE: Final = Unreachable(UnreachableReason.DELETED)
+SILENT: Final = Unreachable(UnreachableReason.NO_ANSWER)
+DENIED: Final = Refuted(RefutedReason.NO_SENTENCE)
+NO_LINK: Final = Refuted(RefutedReason.NO_LINK_BACK)
+
+results: st.SearchStrategy[CheckResult | LinkResult] = st.one_of(
+    st.builds(verified, x_id=st.sampled_from([None, 12])),
+    st.builds(Unreachable, st.sampled_from(UnreachableReason), st.none() | st.integers(0, 86_400)),
+    st.builds(Refuted, st.sampled_from(RefutedReason)),
+    st.just(LINKED),
+)
+links = st.none() | st.sampled_from([LINKED, NO_LINK, SILENT])
+sightings: st.SearchStrategy[TargetSeen] = st.one_of(
+    st.builds(Present, st.sampled_from([mastodon("alice"), mastodon("alice", acct="a@new.example")]), links),
+    st.just(Gone()),
+    st.builds(Unreachable, st.just(UnreachableReason.NO_ANSWER), st.none() | st.integers(0, 86_400)),
+)
+
+
+def recheck_x(
+    account: LinkedAccount, seen: CheckResult | LinkResult, now: datetime, attempt: int = 1
+) -> LinkedAccount:
+    return account_after(account, judge_x(account, seen, attempt, now), now)
+
+
+def recheck(account: LinkedAccount, seen: TargetSeen, now: datetime, attempt: int = 1) -> LinkedAccount:
+    return account_after(account, judge_target(account, seen, attempt, now), now)
+
+
+class TestWhen:
+    @given(st.uuids())
+    def test_a_good_proof_is_rechecked_within_60_days(self, number: UUID) -> None:
+        for account in (on_x(K.X_POST_ID), at_home()):
+            planned = next_recheck_at(msgspec.structs.replace(account, id=number), START)
+            assert planned is not None
+            assert RECHECK_EVERY - RECHECK_SPREAD <= planned - START <= RECHECK_EVERY
+
+    @pytest.mark.parametrize("kind", X_KINDS)
+    def test_what_only_people_can_see_is_not_planned(self, kind: EvidenceKind) -> None:
+        assert (next_recheck_at(on_x(kind), START) is not None) is (kind in RECHECKABLE)
+
+    def test_a_link_beside_what_only_people_can_see_renews_nothing(self) -> None:
+        confirmed = on_x(K.X_CONFIRMED)
+        both = msgspec.structs.replace(confirmed, evidence=(*confirmed.evidence, LINK))
+        assert not is_by_link_alone(both)
+        assert next_recheck_at(both, START) is None
+
+    def test_rechecks_of_one_day_spread(self) -> None:
+        ids = [uuid5(UUID(int=0), str(number)) for number in range(100)]
+        times = {next_recheck_at(msgspec.structs.replace(at_home(), id=each), START) for each in ids}
+        assert len(times) > 80
+
+    def test_one_that_is_late_is_due_now(self) -> None:
+        assert next_recheck_at(at_home(), START + 100 * DAY) == START + 100 * DAY
+
+    def test_a_lapsed_account_is_never_rechecked(self) -> None:
+        for account in (on_x(K.X_POST_ID), at_home()):
+            lapsed = account_after(account, Lapsed(), START)
+            assert next_recheck_at(account, START) is not None
+            assert (next_recheck_at(lapsed, START), lapsed.recheck_at) == (None, None)
+
+
+class TestWaits:
+    """One back-off for everything that nobody could show."""
+
+    @given(attempt=st.integers(-5, 1_000))
+    def test_they_grow_and_end(self, attempt: int) -> None:
+        for wait, later in (
+            (self.wait_x(attempt), self.wait_x(attempt + 1)),
+            (self.wait(attempt), self.wait(attempt + 1)),
+        ):
+            assert timedelta(hours=1) <= wait <= later <= MAX_DELAY
+
+    def test_they_are_the_same_on_both_sides(self) -> None:
+        assert [self.wait_x(attempt) for attempt in range(12)] == [
+            self.wait(attempt) for attempt in range(12)
+        ]
+
+    def test_the_wait_that_a_source_asks_for_is_kept(self) -> None:
+        asked = Unreachable(UnreachableReason.TOO_MANY_REQUESTS, 7_200)
+        assert recheck_x(on_x(K.X_POST_ID), asked, START).recheck_at == START + timedelta(hours=2)
+        assert recheck_x(on_x(K.X_POST_ID), asked, START, 3).recheck_at == START + timedelta(hours=4)
+
+    @staticmethod
+    def wait_x(attempt: int) -> timedelta:
+        return _planned(recheck_x(on_x(K.X_POST_ID), SILENT, START, attempt))
+
+    @staticmethod
+    def wait(attempt: int) -> timedelta:
+        return _planned(recheck(at_home(), SILENT, START, attempt))
+
+
+def _planned(account: LinkedAccount) -> timedelta:
+    assert account.recheck_at is not None
+    return account.recheck_at - START
+
+
+class TestX:
+    def test_silence_makes_stale(self) -> None:
+        first = recheck_x(on_x(K.X_POST_ID), SILENT, START + 60 * DAY)
+        assert (first.health, first.health_since) == (ProofState.STALE, START + 60 * DAY)
+        assert first.checked_at == START
+        second = recheck_x(first, SILENT, START + 61 * DAY, 2)
+        assert (second.health, second.health_since) == (ProofState.STALE, first.health_since)
+
+    def test_a_stale_proof_that_is_seen_again_holds(self) -> None:
+        stale = recheck_x(on_x(K.X_POST_ID), SILENT, START + DAY)
+        held = recheck_x(stale, verified(), START + 2 * DAY)
+        assert (held.health, held.health_since, held.checked_at) == (ProofState.HOLDS, None, START + 2 * DAY)
+
+    def test_a_deleted_post_never_ends_the_proof_of_an_id(self) -> None:
+        """People delete posts and leave X; the number of their account passes to nobody."""
+        account, now = on_x(K.X_POST_ID), START
+        for attempt in range(50):
+            now += 7 * DAY
+            account = recheck_x(account, GONE, now, attempt)
+            assert account.health is ProofState.STALE
+
+    def test_a_deleted_post_ends_the_proof_of_a_handle_after_30_days(self) -> None:
+        """X gives the handle away then: the mapping would lead to whoever had it before."""
+        doubt = recheck_x(on_x(K.X_POST_HANDLE), GONE, START)
+        assert (doubt.health, doubt.recheck_at) == (ProofState.IN_DOUBT, START + CONFIRM_AFTER)
+        almost = recheck_x(doubt, GONE, START + DELETED_LAPSES_AFTER - DAY)
+        assert (almost.health, almost.health_since) == (ProofState.IN_DOUBT, START)
+        assert almost.recheck_at == START + DELETED_LAPSES_AFTER, "on the day, and not a week after"
+        lapsed = recheck_x(almost, GONE, START + DELETED_LAPSES_AFTER)
+        assert (lapsed.health, lapsed.recheck_at) == (ProofState.LAPSED, None)
+
+    @pytest.mark.parametrize("kind", [K.X_POST_ID, K.X_POST_HANDLE])
+    def test_a_post_that_says_it_no_more_is_seen_twice(self, kind: EvidenceKind) -> None:
+        doubt = recheck_x(on_x(kind), DENIED, START)
+        assert (doubt.health, doubt.recheck_at) == (ProofState.IN_DOUBT, START + CONFIRM_AFTER)
+        early = recheck_x(doubt, DENIED, START + CONFIRM_AFTER / 2)
+        assert early.health is ProofState.IN_DOUBT
+        assert recheck_x(early, DENIED, START + CONFIRM_AFTER).is_lapsed
+
+    def test_a_doubt_is_lifted_by_the_post_and_not_by_silence(self) -> None:
+        doubt = recheck_x(on_x(K.X_POST_ID), DENIED, START)
+        silent = recheck_x(doubt, SILENT, START + DAY)
+        assert (silent.health, silent.health_since) == (ProofState.IN_DOUBT, START)
+        assert recheck_x(silent, verified(), START + 2 * DAY).health is ProofState.HOLDS
+
+    def test_a_renamed_account_shows(self) -> None:
+        renamed = recheck_x(on_x(K.X_POST_ID), verified("alice_left"), START + DAY)
+        assert (renamed.health, renamed.account) == (ProofState.HOLDS, x_account("alice_left", 12))
+
+    def test_a_renamed_account_that_is_known_by_its_handle_alone_has_lapsed(self) -> None:
+        for seen in (verified("alice_left"), verified("alice_left", 12)):
+            assert recheck_x(on_x(K.X_POST_HANDLE), seen, START + DAY).is_lapsed
+
+    def test_an_id_that_is_told_later_raises_the_proof_and_stays(self) -> None:
+        raised = recheck_x(on_x(K.X_POST_HANDLE), verified(x_id=12), START + DAY)
+        assert raised.account == x_account("alice", 12)
+        later = recheck_x(raised, verified(), START + 2 * DAY)
+        assert later.account == x_account("alice", 12)
+        assert recheck_x(later, GONE, START + 3 * DAY).health is ProofState.STALE
+
+    def test_a_link_that_stands_holds(self) -> None:
+        held = recheck_x(on_x(K.PROFILE_LINK), LINKED, START + DAY)
+        assert (held.health, held.account, held.checked_at) == (
+            ProofState.HOLDS,
+            x_account("alice"),
+            START + DAY,
+        )
+
+    @pytest.mark.parametrize("seen", [verified(x_id=13), Linked(LINK, XId(13))])
+    def test_the_name_passed_to_another_account(self, seen: Verified | Linked) -> None:
+        """X sold the handle: what its new bearer shows must not keep the mapping of the former one alive."""
+        account = linked(x_account("alice", 12), Evidence(K.X_POST_HANDLE, START), LINK)
+        doubt = recheck_x(account, seen, START + DAY)
+        assert (doubt.health, doubt.account, doubt.checked_at) == (
+            ProofState.IN_DOUBT,
+            account.account,
+            START,
+        )
+        assert recheck_x(doubt, seen, START + 2 * DAY).is_lapsed
+
+    @given(st.sampled_from(sorted(RECHECKABLE)), st.lists(st.tuples(st.integers(1, 90), results)))
+    def test_no_path_leads_out_of_lapsed_and_silence_never_there(
+        self, kind: EvidenceKind, path: list[tuple[int, CheckResult | LinkResult]]
+    ) -> None:
+        account, now = on_x(kind), START
+        for days, result in path:
+            now += days * DAY
+            before, account = account, recheck_x(account, result, now)
+            self.check_step(before, result, account, now)
+
+    @staticmethod
+    def check_step(
+        before: LinkedAccount, result: CheckResult | LinkResult, after: LinkedAccount, now: datetime
+    ) -> None:
+        if before.is_lapsed:
+            assert after == before
+            return
+        _check_times(after, now)
+        if after.is_lapsed:
+            is_by_handle = not any(item.kind.binds_x_id for item in before.evidence)
+            is_deleted = isinstance(result, Unreachable) and result.reason is UnreachableReason.DELETED
+            assert before.health is ProofState.IN_DOUBT
+            assert isinstance(result, Refuted) or (is_by_handle and is_deleted)
+
+
+class TestTarget:
+    def test_a_new_handle_is_taken_over(self) -> None:
+        renamed = mastodon("alice", acct="a@new.example")
+        held = recheck(at_home(), Present(renamed), START + DAY)
+        assert (held.account, held.health, held.checked_at) == (renamed, ProofState.HOLDS, START + DAY)
+
+    def test_what_is_gone_lapses_after_30_days_of_that(self) -> None:
+        doubt = recheck(at_home(), Gone(), START)
+        assert (doubt.health, doubt.recheck_at) == (ProofState.IN_DOUBT, START + CONFIRM_AFTER)
+        almost = recheck(doubt, Gone(), START + DELETED_LAPSES_AFTER - DAY)
+        assert almost.health is ProofState.IN_DOUBT
+        assert recheck(almost, Gone(), START + DELETED_LAPSES_AFTER).is_lapsed
+        assert recheck(almost, Present(mastodon("alice")), START + DELETED_LAPSES_AFTER).health is (
+            ProofState.HOLDS
+        )
+
+    def test_a_server_that_is_away_now_and_then_does_not_put_a_doubt_off_for_ever(self) -> None:
+        """The account is gone, and its server answers on some days only: what it says counts from the first day."""
+        doubt = recheck(at_home(), Gone(), START)
+        away = recheck(doubt, SILENT, START + 15 * DAY)
+        assert (away.health, away.health_since) == (ProofState.IN_DOUBT, START)
+        assert recheck(away, Gone(), START + DELETED_LAPSES_AFTER).is_lapsed
+
+    def test_a_link_that_is_gone_ends_what_rests_on_it(self) -> None:
+        account, here = at_home(LINK), Present(mastodon("alice"), NO_LINK)
+        doubt = recheck(account, here, START)
+        assert (doubt.health, doubt.evidence) == (ProofState.IN_DOUBT, account.evidence)
+        outcome = judge_target(doubt, here, 1, START + CONFIRM_AFTER)
+        assert outcome == Unlinked(mastodon("alice"))
+        unlinked = account_after(doubt, outcome, START + CONFIRM_AFTER)
+        assert (unlinked.health, unlinked.evidence) == (ProofState.HOLDS, at_home().evidence)
+
+    def test_a_link_that_cannot_be_seen_is_asked_for_again(self) -> None:
+        stale = recheck(at_home(LINK), Present(mastodon("alice"), SILENT), START)
+        assert (stale.health, stale.recheck_at) == (ProofState.STALE, START + timedelta(hours=1))
+
+    def test_a_link_that_stands_is_seen_anew(self) -> None:
+        seen = Evidence(K.PROFILE_LINK, START + DAY, LINK.ref)
+        held = recheck(at_home(LINK), Present(mastodon("alice"), Linked(seen)), START + DAY)
+        assert set(held.evidence) == {at_mastodon("alice").evidence, seen}
+
+    def test_a_move_takes_the_proof_along_and_no_link(self) -> None:
+        moved = recheck(at_home(LINK), Moved(mastodon("alice2")), START + DAY)
+        assert moved.account == mastodon("alice2")
+        (evidence,) = moved.evidence
+        assert (evidence.kind, evidence.ref) == (K.MASTODON_OAUTH, "https://social.example/users/alice")
+
+    @pytest.mark.parametrize(
+        ("account", "outcome"),
+        [
+            (at_home(), Held(mastodon("eve"))),
+            (at_home(), Held(bluesky("alice"))),
+            (at_home(), Unlinked(mastodon("eve"))),
+            (linked(bluesky("alice"), at_bluesky("alice").evidence), Moved(mastodon("alice"))),
+            (on_x(K.X_POST_ID), Held(x_account("alice", 13))),
+            (on_x(K.X_POST_ID), Unlinked(mastodon("alice"))),
+            (on_x(K.X_POST_HANDLE), Held(mastodon("alice"))),
+        ],
+    )
+    def test_another_account_is_never_taken_for_this_one(
+        self, account: LinkedAccount, outcome: Outcome
+    ) -> None:
+        after = account_after(account, outcome, START)
+        assert (after.account, after.is_lapsed) == (account.account, True)
+
+    @given(st.lists(st.tuples(st.integers(1, 40), sightings)))
+    def test_nothing_is_taken_back_on_one_answer(self, path: list[tuple[int, TargetSeen]]) -> None:
+        account, now = at_home(LINK), START
+        for days, seen in path:
+            now += days * DAY
+            before, account = account, recheck(account, seen, now)
+            if before.is_lapsed:
+                assert account == before
+                continue
+            _check_times(account, now)
+            assert account.account.is_same(before.account)
+            if account.is_lapsed or len(account.evidence) < len(before.evidence):
+                assert before.health is ProofState.IN_DOUBT
+                assert not isinstance(seen, Unreachable)
+
+
+def _check_times(after: LinkedAccount, now: datetime) -> None:
+    if after.health is ProofState.HOLDS:
+        assert (after.health_since, after.checked_at) == (None, now)
+        return
+    assert after.health_since is not None
+    assert after.health_since <= now
+    assert (after.recheck_at is None) is after.is_lapsed
+    assert after.recheck_at is None or after.recheck_at > now
+
+
+def test_a_doubt_is_planned_the_same_on_both_sides() -> None:
+    """Daily: at X as at home."""
+    doubts: list[Callable[[], Outcome]] = [
+        lambda: judge_x(on_x(K.X_POST_ID), DENIED, 1, START),
+        lambda: judge_x(on_x(K.X_POST_HANDLE), GONE, 1, START),
+        lambda: judge_target(at_home(), Gone(), 1, START),
+        lambda: judge_target(at_home(LINK), Present(mastodon("alice"), NO_LINK), 1, START),
+    ]
+    for doubt in doubts:
+        assert doubt() == Doubtful(ProofState.IN_DOUBT, START, START + CONFIRM_AFTER)
+
+
+def test_handles_are_compared_without_regard_to_case() -> None:
+    seen = recheck_x(on_x(K.X_POST_HANDLE), verified("ALICE"), START + DAY)
+    assert (seen.account.handle, seen.health) == (XHandle("ALICE"), ProofState.HOLDS)
