@@ -1,4 +1,4 @@
-"""Accounts as columns. Nothing else knows what the columns hold.
+"""Accounts as columns. Only this file, and the look-ups of `directory.store.accounts`, know what the columns hold.
 
 `network` is a number. `account_id` stays with the person: a DID, an actor URI or an X id; NULL is an X account whose
 id no proof told. `handle` is the label as it is written, `handle_key` what labels are compared by. A challenge keeps

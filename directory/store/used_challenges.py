@@ -1,4 +1,4 @@
-"""The challenges that proofs were made with: what a post is held against when it is looked at again."""
+"""The challenges that proofs were made with: what a post is held against when it is re-checked."""
 
 from uuid import UUID
 
