@@ -11,7 +11,7 @@ from directory.mapping_life import Move, target
 from directory.mappings import Mapping
 from directory.store.database import Connection
 from directory.store.mapping_conditions import IS_PENDING, in_states_before
-from directory.store.mappings import COPY_COLUMNS, row_of
+from directory.store.mappings import COPY_COLUMNS, MappingRow, row_of
 
 _TYPES: Final = [
     "bigint",
@@ -34,6 +34,8 @@ _ARRAYS: Final = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(
 _SAID: Final = ", ".join(
     f"{name} = excluded.{name}" for name in COPY_COLUMNS if name not in {"origin", "leaf"}
 )
+
+_X_ID, _X_HANDLE_KEY, _NETWORK = map(COPY_COLUMNS.index, ("x_id", "x_handle_key", "network"))
 
 _STORE: Final = (
     f"INSERT INTO mapping ({_COLUMNS}) VALUES ({', '.join(f'${n}' for n in range(1, len(COPY_COLUMNS) + 1))})"
@@ -59,6 +61,15 @@ WHERE m.id = ANY($1::bigint[]) AND {in_states_before(Move.WITHDRAW)}
 _DISCARD: Final = f"""
 DELETE FROM mapping m WHERE m.id = ANY($1::bigint[]) AND m.leaf IS NULL AND {in_states_before(Move.DISCARD)}
 """
+# An X account that was hidden by its handle alone is from now on hidden by its id too: handles change.
+_TELL_HIDES: Final = """
+UPDATE hide h SET x_id = said.x_id
+FROM unnest($2::smallint[], $3::bigint[], $4::text[]) AS said (network, x_id, x_handle_key)
+WHERE h.origin = $1 AND h.x_id IS NULL AND h.network = said.network AND h.x_handle_key = said.x_handle_key
+    AND said.x_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM hide other WHERE other.origin = h.origin AND other.network = h.network
+        AND other.x_handle_key = h.x_handle_key AND other.x_id = said.x_id)
+"""
 _LET_GO: Final = f"""
 DELETE FROM mapping m WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[]) AND {in_states_before(Move.LET_GO)}
     AND NOT EXISTS (SELECT FROM publication p WHERE p.mapping = m.id OR p.replaces = m.id)
@@ -81,6 +92,7 @@ async def store_pending(connection: Connection, mapping: Mapping) -> int:
     """Stores what a member publishes, without a leaf. Returns the number of its row."""
     origin = await ensure_origin(connection, mapping.origin)
     row = row_of(mapping, origin, target(Move.STORE))
+    await _tell_hides(connection, origin, [row])
     return int(await connection.fetchval(_STORE, *row))
 
 
@@ -107,6 +119,7 @@ async def take_in(connection: Connection, origin: int, said: Sequence[tuple[int,
         row_of(mapping, origin, target(Move.TAKE_IN), leaf) for leaf, mapping in said if leaf not in waiting
     ]
     if rows:
+        await _tell_hides(connection, origin, rows)
         await connection.execute(_TAKE_IN, *map(list, zip(*rows, strict=True)))
     return waiting
 
@@ -134,3 +147,13 @@ async def say_anew(connection: Connection, before: int, after: int) -> int:
         target(Move.SAY_ANEW),
     )
     return int(done.rpartition(" ")[2])
+
+
+async def _tell_hides(connection: Connection, origin: int, rows: Sequence[MappingRow]) -> None:
+    await connection.execute(
+        _TELL_HIDES,
+        origin,
+        [row[_NETWORK] for row in rows],
+        [row[_X_ID] for row in rows],
+        [row[_X_HANDLE_KEY] for row in rows],
+    )

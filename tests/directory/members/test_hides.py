@@ -2,6 +2,7 @@
 
 import pytest
 
+from directory.answers import take_in_leaves
 from directory.mappings import Network
 from directory.members.errors import PublicationHidden
 from directory.members.publications import PublicationState, Wish
@@ -18,6 +19,7 @@ from directory.store.rechecks import RecheckStore
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing
 from tests.directory.members.people import ORIGIN, at_bluesky, at_mastodon, on_x
+from tests.directory.test_answers import said
 from tests.harness.clock import FakeClock
 from tests.harness.mappings import OTHER_ORIGIN, bluesky, mastodon
 from tests.harness.stored import StoredMappings
@@ -194,6 +196,40 @@ async def test_what_is_hidden_twice_keeps_its_first_reason(
     assert again == placed
     assert await moderation.hides() == [placed]
     assert await moderation.hide(Query.parse("99"), Network.BLUESKY, ORIGIN, HideReason.RULES, "mo") is None
+
+
+async def test_a_hide_by_handle_learns_the_id(
+    membership: Membership, publishing: LoggedPublishing, moderation: Moderation, lookup: Lookup, join: Join
+) -> None:
+    """Hidden while only the handle is known; then the id is proven, and then X shows another handle: the third step
+    led out of a hide that knew the handle alone."""
+    member, wish = await join("ada", None)
+    await publishing.publish(member, wish)
+    await publishing.say()
+    await hide(moderation, Query.parse("@ada"))
+    for handle in ("ada", "countess"):
+        await membership.link(member, on_x(handle, 5))
+        await publishing.say()
+        assert await answers(lookup) == await answers(lookup, Query.parse(f"@{handle}")) == []
+    (published,) = await publishing.list_of(member)
+    assert published.state(published.issued) is PublicationState.HIDDEN
+    with pytest.raises(PublicationHidden):
+        await publishing.publish(member, wish)
+
+
+async def test_a_hide_of_what_a_peer_says_by_handle_learns_the_id(
+    database: Database, moderation: Moderation, lookup: Lookup
+) -> None:
+    """The same at a peer, which names the id in a later leaf and another handle in the one after."""
+    later = [bluesky("ada", origin=OTHER_ORIGIN), bluesky("ada", 5, origin=OTHER_ORIGIN)]
+    later.append(bluesky("countess", 5, origin=OTHER_ORIGIN))
+    for leaf, mapping in enumerate(later):
+        async with database.transaction() as connection:
+            await take_in_leaves(connection, OTHER_ORIGIN, said(mapping, first=leaf))
+        if leaf == 0:
+            await hide(moderation, Query.parse("@ada"), OTHER_ORIGIN)
+        for query in (ADA, Query.parse("@ada"), Query.parse("@countess")):
+            assert await answers(lookup, query) == []
 
 
 async def test_a_hide_goes_with_its_member(
