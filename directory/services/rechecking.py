@@ -72,7 +72,9 @@ class Looks:
         if is_by_link_alone(account):
             return await self._links.look_again(account)
         post = _post_of(account)
-        challenge = await self._used.find(account.member, post.value) if post is not None else None
+        challenge = (
+            await self._used.find_used_challenge(account.member, post.value) if post is not None else None
+        )
         if post is None or challenge is None:
             return Unreachable(UnreachableReason.NO_SOURCE)
         is_by_id = any(item.kind in ID_EVIDENCE for item in account.evidence)

@@ -1,5 +1,6 @@
 """Re-checks of proven accounts: which are due, and what came of them."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
@@ -17,6 +18,7 @@ from directory.members.rechecks import (
     rests_on_link,
 )
 from directory.members.renewal import drop_link, prove_again, see_again
+from directory.store.account_hosts import HOST_OF_ACCOUNT
 from directory.store.accounts import (
     ACCOUNT_COLUMNS,
     account_of,
@@ -26,6 +28,7 @@ from directory.store.accounts import (
     update_rechecks,
 )
 from directory.store.database import Connection, Database
+from directory.store.leases import Lease, LeasedTable
 from directory.store.publication_rows import (
     restate_account,
     withdraw_all_of_account,
@@ -33,16 +36,28 @@ from directory.store.publication_rows import (
 )
 from directory.store.tokens import hand_over_tokens
 
-_MINE: Final = f"""
-SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE id = $1 AND recheck_attempts = $2 AND recheck_at IS NOT NULL
-"""
+RECHECKS: Final = LeasedTable(
+    name="linked_account",
+    lease=RECHECK_LEASE,
+    waits="recheck_at IS NOT NULL",
+    ending="recheck_at = NULL",
+    due="recheck_at",
+    attempts="recheck_attempts",
+    hosts=f"ARRAY[{HOST_OF_ACCOUNT}]",
+    heeds_backoff=True,
+)
 
 
 class RecheckJob(msgspec.Struct, frozen=True):
-    """One attempt at looking again. `attempt` tells a late result from a present one."""
+    """One attempt at a re-check. `attempt` tells a late result from a present one."""
 
     account: LinkedAccount
     attempt: int
+    hosts: tuple[str, ...] = ()
+
+    @property
+    def lease(self) -> Lease:
+        return Lease(self.account.id, self.attempt)
 
 
 class RecheckStore:
@@ -51,22 +66,22 @@ class RecheckStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim_due_rechecks(self, now: datetime, limit: int) -> list[RecheckJob]:
-        """Accounts to look at again, each for ten minutes nobody else's: only those that are published."""
+    async def claim_due_rechecks(
+        self, now: datetime, limit: int, busy: Collection[str] = ()
+    ) -> list[RecheckJob]:
+        """Claims published accounts to re-check now, each for ten minutes; none at a `busy` host."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(
-                "UPDATE linked_account SET recheck_at = $2, recheck_attempts = recheck_attempts + 1 WHERE id IN"
-                " (SELECT id FROM linked_account WHERE recheck_at <= $1 ORDER BY recheck_at LIMIT $3"
-                f" FOR UPDATE SKIP LOCKED) RETURNING {ACCOUNT_COLUMNS}, recheck_attempts",
-                now,
-                now + RECHECK_LEASE,
-                limit,
-            )
-        return [RecheckJob(account_of(row), row["recheck_attempts"]) for row in rows]
+            rows = await RECHECKS.claim(connection, now, limit, f"{ACCOUNT_COLUMNS}, recheck_attempts", busy)
+        return [RecheckJob(account_of(row), row["recheck_attempts"], tuple(row["hosts"])) for row in rows]
+
+    async def release_recheck(self, job: RecheckJob, now: datetime) -> None:
+        """Gives a re-check back that was broken off: it is due again now."""
+        async with self._database.connection() as connection:
+            await RECHECKS.release(connection, job.lease, now)
 
     async def record(self, job: RecheckJob, outcome: Outcome, now: datetime) -> bool:
-        """Writes down what was seen. False: nobody waits for it any more (erased, unlinked, withdrawn,
-        or seen by a later attempt), and nothing was changed.
+        """Records what a re-check came to. Returns False where nobody waits for it any more (erased, unlinked,
+        withdrawn, or seen by a later attempt), and nothing was changed.
 
         *Held* counts on and takes over a new label; *doubtful* comes back; *lapsed* withdraws what was
         published of it; *unlinked* only what rests on the link; *moved* carries it to the account that it names.
@@ -76,10 +91,9 @@ class RecheckStore:
                 "SELECT true FROM member WHERE id = $1 FOR NO KEY UPDATE", job.account.member
             ):
                 return False
-            row = await connection.fetchrow(_MINE, job.account.id, job.attempt)
-            if row is None:
+            account = await _lock_account(connection, job)
+            if account is None:
                 return False
-            account = account_of(row)
             if isinstance(outcome, Held):
                 await _record_held(connection, account, outcome, now)
             elif isinstance(outcome, Unlinked) and account.network is not AccountNetwork.X:
@@ -91,6 +105,16 @@ class RecheckStore:
             else:
                 await _record_lapsed(connection, account, now)
         return True
+
+
+async def _lock_account(connection: Connection, job: RecheckJob) -> LinkedAccount | None:
+    """The account as it is now. Returns None where another attempt counts, or none."""
+    if not await RECHECKS.lock(connection, job.lease):
+        return None
+    row = await connection.fetchrow(
+        f"SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE id = $1", job.account.id
+    )
+    return account_of(row) if row is not None else None
 
 
 async def _record_held(connection: Connection, account: LinkedAccount, held: Held, now: datetime) -> None:
