@@ -106,4 +106,7 @@ class LeasedTable:
         """The condition under which a due row is left where it is, since its host is left alone. $1 is now."""
         if self.hosts is None or not self.heeds_backoff:
             return "false"
-        return f"EXISTS (SELECT FROM host_backoff b WHERE b.host = ANY({self.hosts}) AND b.until > $1)"
+        return (
+            f"EXISTS (SELECT FROM unnest({self.hosts}) AS asked (name)"
+            " JOIN host_backoff b ON b.host = asked.name WHERE b.until > $1)"
+        )
