@@ -63,11 +63,6 @@ class RevocationStore:
             await REVOCATIONS.reschedule(connection, _lease_of(revocation), due)
         return True
 
-    async def count_revocations(self) -> int:
-        """How many are outstanding."""
-        async with self._database.connection() as connection:
-            return int(await connection.fetchval("SELECT count(*) FROM revocation"))
-
 
 def _lease_of(revocation: Revocation) -> Lease:
     return Lease(revocation.id, revocation.attempt)

@@ -6,20 +6,25 @@ from datetime import datetime
 
 import pytest
 
+from directory.accounts import AccountNetwork
 from directory.jobs.catalogue import SLOTS
 from directory.jobs.loop import MAX_RUNNING_A_HOST
 from directory.members.challenges import CHECK_LEASE, CheckState
 from directory.members.job_kinds import JobKind
-from directory.members.rechecks import RECHECK_LEASE
+from directory.members.publications import Wish
+from directory.members.rechecks import RECHECK_LEASE, Lapsed
+from directory.members.rechecks import Held as StillHeld
 from directory.members.tokens import REVOCATION_LEASE
 from directory.networks.port import Revocation, TokenSet
 from directory.networks.sign_in_errors import ServerUnreachable, network_errors
 from directory.proofs.x_post import XSources
 from directory.store.database import Database
+from directory.store.rechecks import RecheckStore
 from directory.store.revocations import RevocationStore
 from tests.directory.jobs.site import JobSite, SlowNetwork, soon
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing
+from tests.directory.members.people import at_mastodon, on_x
 from tests.directory.networks.strangers import Stranger, answer, says, stranger
 from tests.harness.clock import FakeClock
 from tests.harness.fake_x import Held
@@ -200,6 +205,54 @@ async def states(site: JobSite) -> dict[str, tuple[int, bool]]:
         site.clock.now(),
     )
     return {str(kind): (int(str(attempts)), bool(is_due)) for kind, attempts, is_due in rows}
+
+
+@pytest.mark.usefixtures("published")
+async def test_a_recheck_that_comes_late_does_not_speak_for_another(site: JobSite, clock: FakeClock) -> None:
+    """A process that was paused for an hour: what it saw is old."""
+    store = RecheckStore(site.database)
+    late = await store.claim_due_rechecks(clock.now(), 10)
+    clock.advance(seconds=RECHECK_LEASE.total_seconds())
+    present = await store.claim_due_rechecks(clock.now(), 10)
+    before = await site.fetch("SELECT * FROM linked_account ORDER BY id")
+    for job in late:
+        assert not await store.record(job, Lapsed(), clock.now())
+        await store.release_recheck(job, clock.now())
+    assert await site.fetch("SELECT * FROM linked_account ORDER BY id") == before
+    for job in present:
+        assert await store.record(job, StillHeld(job.account.handle), clock.now())
+
+
+async def test_rows_know_whom_they_ask(site: JobSite, publishing: LoggedPublishing, clock: FakeClock) -> None:
+    """By that one server takes no more than its share, and is left alone when it fails."""
+    member = await site.join("ada")
+    for proven in (at_mastodon("ada"), on_x("ada", 5)):
+        await site.membership.link(member, proven)
+    accounts = {each.network: each for each in await site.membership.accounts(member)}
+    x = accounts[AccountNetwork.X]
+    bluesky, mastodon = accounts[AccountNetwork.BLUESKY], accounts[AccountNetwork.MASTODON]
+    for target in (bluesky, mastodon):
+        await publishing.publish(member, Wish(x.id, target.id, 1))
+    await site.make_due()
+    rechecks = RecheckStore(site.database)
+    by_mastodon = await rechecks.claim_due_rechecks(clock.now(), 10, ["x.com", "plc.directory"])
+    assert [(job.account.id, job.hosts) for job in by_mastodon] == [(mastodon.id, ("social.example",))]
+    others = await rechecks.claim_due_rechecks(clock.now(), 10)
+    assert {job.account.id: job.hosts for job in others} == {x.id: ("x.com",), bluesky.id: ("plc.directory",)}
+    await site.ask_for_links(member, "ada")
+    assert await site.linking.claim_due(10, ["social.example"]) == []
+    (link_job,) = await site.linking.claim_due(10, ["other.example"])
+    assert link_job.hosts == ("social.example",)
+
+
+async def test_a_revocation_knows_its_server(site: JobSite) -> None:
+    """Bluesky's issuers are addresses, Mastodon's are hosts."""
+    issuers = ["https://pds.example", "social.example", "http://127.0.0.1:8443"]
+    await site.give_back(await site.join("ada"), *issuers)
+    (left,) = await site.permissions.claim_revocations(10, ["pds.example", "127.0.0.1:8443"])
+    assert left[0].hosts == ("social.example",)
+    claimed = await site.permissions.claim_revocations(10)
+    assert {revocation.hosts for revocation, _ in claimed} == {("pds.example",), ("127.0.0.1:8443",)}
 
 
 async def test_a_revocation_that_comes_late_does_not_speak_for_another(
