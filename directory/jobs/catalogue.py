@@ -35,13 +35,14 @@ from directory.store.rechecks import RecheckJob, RecheckStore
 from directory.store.used_challenges import UsedChallengeStore
 
 SLOTS: Final = {
-    JobKind.POSTS: 8,
+    JobKind.POSTS: 4,
     JobKind.LINKS: 4,
     JobKind.RECHECKS: 8,
     JobKind.REVOCATIONS: 4,
     JobKind.HOUSEKEEPING: 1,
 }
-"""Rows of a kind that one process works on at a time."""
+"""Rows of a kind that one process works on at a time. Of posts as many as the guarded client keeps connections to
+one host: one more would take our own limit for the silence of X, and a weaker source for the only one."""
 EVERY_S: Final = 2.0
 """Between two looks for what somebody waits for. Whoever hands something in wakes the worker."""
 RECHECKS_EVERY_S: Final = 30.0

@@ -29,7 +29,7 @@ class KindGauges(msgspec.Struct, frozen=True):
 
 
 class JobGauges:
-    """Trusted little: it reads."""
+    """Reads only. Counts, no names."""
 
     def __init__(self, counts: JobCountStore, worker: Worker, clock: Clock) -> None:
         self._counts = counts
