@@ -14,6 +14,7 @@ import asyncpg
 from deploy.database import data_folder, running_database
 from deploy.embedded import EmbeddedError
 from deploy.findings import Finding
+from deploy.job_check import look_at_jobs
 from deploy.log_check import look_at_daily_check, look_at_log
 from deploy.migrate import SchemaTooNew, pending_migrations
 from deploy.serve import PortInUse, check_port_free
@@ -126,6 +127,7 @@ async def _look_at(settings: Settings, connection: Connection) -> list[Finding]:
         if not is_behind:
             findings.append(await look_at_log(settings, connection))
             findings.append(await look_at_daily_check(connection))
+            findings.append(await look_at_jobs(connection))
     return findings
 
 

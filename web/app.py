@@ -11,7 +11,7 @@ from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import License
-from litestar.plugins.prometheus import PrometheusConfig, PrometheusController
+from litestar.plugins.prometheus import PrometheusConfig
 from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, ControllerRouterHandler
 
@@ -19,6 +19,7 @@ from web.api import directory as directory_api
 from web.api import instance as instance_api
 from web.api import log as log_api
 from web.api import proofs as proofs_api
+from web.api.metrics import Metrics
 from web.api.webfinger import webfinger
 from web.errors import exception_handler
 from web.member_routes import member_routes
@@ -32,12 +33,6 @@ from web.services import Services
 from web.version import VERSION
 
 T = TypeVar("T")
-
-
-class Metrics(PrometheusController):
-    """Counts and times for the operator, in the text format of Prometheus."""
-
-    include_in_schema = False
 
 
 def create_app(services: Services, extra_routes: Sequence[ControllerRouterHandler] = ()) -> ASGIApp:

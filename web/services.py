@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from directory.clock import Clock
+from directory.jobs.gauges import JobGauges
 from directory.services.batching import LookupBatcher
 from directory.services.lookup import Lookup
 from directory.services.statistics import StatisticsService
@@ -28,3 +29,5 @@ class Services:
     """Large lists that are matched at the same time, so that memory stays bounded."""
     members: MemberServices | None = None
     """None in a process that only answers questions: it has no pages of members."""
+    jobs: JobGauges | None = None
+    """How the jobs of members are doing; None likewise."""

@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from deploy.migrate import migrate
 from deploy.wiring.members import open_members
 from directory.clock import Clock, SystemClock
+from directory.jobs.gauges import JobGauges
 from directory.jobs.worker import running_worker
 from directory.services.batching import LookupBatcher
 from directory.services.lookup import Lookup
 from directory.services.statistics import StatisticsService
 from directory.settings import Settings
 from directory.store.database import Database
+from directory.store.job_counts import JobCountStore
 from directory.store.mappings import MappingStore
 from directory.store.statistics import StatisticsStore
 from federation.own_log.reader import LogService
@@ -49,7 +51,8 @@ async def open_instance(settings: Settings, dsn: str) -> AsyncIterator[Services]
             open_members(settings, database, services.clock) as (members, worker),
             running_worker(worker, is_on=settings.jobs),
         ):
-            yield dataclasses.replace(services, members=members)
+            gauges = JobGauges(JobCountStore(database), worker, services.clock)
+            yield dataclasses.replace(services, members=members, jobs=gauges)
     finally:
         await database.close()
 

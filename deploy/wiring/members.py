@@ -3,8 +3,10 @@
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -12,6 +14,7 @@ from deploy.database import data_folder
 from directory.accounts import AccountNetwork
 from directory.clock import Clock
 from directory.jobs.catalogue import JobParts, Jobs
+from directory.jobs.host_watch import HostWatch
 from directory.jobs.worker import Worker
 from directory.networks.bluesky.client import ClientKeys, LoopbackClient, OAuthClient, PublishedClient
 from directory.networks.bluesky.did import DidResolver
@@ -53,6 +56,7 @@ from directory.store.database import Database
 from directory.store.erasures import ErasureStore
 from directory.store.exports import ExportStore
 from directory.store.follow_lists import FollowListStore
+from directory.store.host_backoff import HostBackoffStore
 from directory.store.link_checks import LinkCheckStore
 from directory.store.mastodon_apps import MastodonAppStore
 from directory.store.member_pages import MemberPageStore
@@ -149,7 +153,10 @@ def _build(  # noqa: PLR0913 - the parts that everything is made of
     permissions = Permissions(TokenStore(database), RevocationStore(database), vault, clock)
     proving = Proving(people, challenges, checks, vault, clock)
     link_checks = LinkCheckStore(database)
-    stores = Stores(sign_ins, sessions, challenges, claims, consents, publications, link_checks)
+    host_backoffs = HostBackoffStore(database)
+    stores = Stores(
+        sign_ins, sessions, challenges, claims, consents, publications, link_checks, host_backoffs
+    )
     fxtwitter = settings.x_fxtwitter or None
     linking = Linking(
         MemberPageStore(database),
@@ -178,7 +185,8 @@ def _build(  # noqa: PLR0913 - the parts that everything is made of
                 links=ProfileChecking(LinkChecker(http, clock), linking, dids, fxtwitter),
                 housekeeping=Housekeeping(stores, clock),
             )
-        )
+        ).kinds(),
+        partial(HostWatch, host_backoffs, clock, _shared_hosts(settings)),
     )
     members = MemberServices(
         membership=Membership(people, claims, clock),
@@ -249,6 +257,19 @@ def _sources(settings: Settings) -> XSources:
         oembed_twitter=settings.x_oembed_twitter or None,
         fxtwitter=settings.x_fxtwitter or None,
     )
+
+
+def _shared_hosts(settings: Settings) -> frozenset[str]:
+    """Those that jobs of all members ask."""
+    urls = (
+        settings.x_syndication,
+        settings.x_oembed,
+        settings.x_oembed_twitter,
+        settings.x_fxtwitter,
+        settings.plc_url,
+        settings.handle_resolver,
+    )
+    return frozenset(urlsplit(url).netloc.lower() for url in urls if url)
 
 
 def _x_sign_in(settings: Settings, http: GuardedClient, clock: Clock) -> XSignIn | None:

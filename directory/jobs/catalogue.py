@@ -1,21 +1,25 @@
-"""What is done for members when it is due: each job claims a few rows, makes them so, and writes down what came of it.
+"""What is done for members when it is due: each kind claims a row, does it, and records what came of it.
 
 Every step can be repeated: a process that ends in the middle leaves a row whose lease runs out, and whose
 result, where it comes too late, changes nothing.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from datetime import timedelta
+from functools import partial
+from typing import Final
 
 import structlog
 
 from directory.accounts import AccountNetwork
 from directory.clock import Clock
-from directory.members.challenges import ProofJob
+from directory.jobs.kinds import Kind, Work
+from directory.members.challenges import CHECK_LEASE, ProofJob
+from directory.members.job_kinds import JobKind
 from directory.members.page_links import LinkJob
-from directory.members.tokens import Revocation
+from directory.members.rechecks import RECHECK_LEASE
+from directory.members.tokens import REVOCATION_LEASE, Revocation
 from directory.networks.mastodon.sign_in import MastodonSignIn
 from directory.networks.port import SignIn, TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn, SignInError
@@ -30,12 +34,23 @@ from directory.services.rechecking import Rechecking
 from directory.store.rechecks import RecheckJob, RecheckStore
 from directory.store.used_challenges import UsedChallengeStore
 
-CLAIMED_AT_ONCE: Final = 8
-"""Rows of one job that one process works on; their network requests run side by side."""
+SLOTS: Final = {
+    JobKind.POSTS: 4,
+    JobKind.LINKS: 4,
+    JobKind.RECHECKS: 8,
+    JobKind.REVOCATIONS: 4,
+    JobKind.HOUSEKEEPING: 1,
+}
+"""Rows of a kind that one process works on at a time. Of posts as many as the guarded client keeps connections to
+one host: one more would take our own limit for the silence of X, and a weaker source for the only one."""
+EVERY_S: Final = 2.0
+"""Between two looks for what somebody waits for. Whoever hands something in wakes the worker."""
+RECHECKS_EVERY_S: Final = 30.0
+TIDY_EVERY_S: Final = 300.0
+TIDY_LIMIT_S: Final = 600.0
 MAX_HOUSEKEEPING_STEPS: Final = 100
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,65 +71,81 @@ class JobParts:
 
 
 class Jobs:
-    """Each method does what is due now, a few rows of it, and returns how many it took up."""
+    """Each `claim_` method takes one due row, which is then to be run or released; None: there is none."""
 
     def __init__(self, parts: JobParts) -> None:
         self._parts = parts
         self._rechecking = Rechecking(parts.checker, parts.used, parts.networks, parts.mastodon, parts.links)
 
-    async def check_posts(self) -> int:
-        """Posts that members handed in."""
-        return await _each(await self._parts.proving.claim_due(CLAIMED_AT_ONCE), self._check_post)
-
-    async def check_links(self) -> int:
-        """Profiles that are to link to their member's page."""
-        return await _each(await self._parts.linking.claim_due(CLAIMED_AT_ONCE), self._check_links)
-
-    async def look_again(self) -> int:
-        """Published accounts whose proof is to be seen again."""
-        now = self._parts.clock.now()
-        return await _each(
-            await self._parts.rechecks.claim_due_rechecks(now, CLAIMED_AT_ONCE), self._look_again
+    def kinds(self) -> tuple[Kind, ...]:
+        """All kinds, those first that somebody waits for."""
+        return (
+            _kind(JobKind.POSTS, self.claim_post, CHECK_LEASE, is_awaited=True),
+            _kind(JobKind.LINKS, self.claim_links, CHECK_LEASE, is_awaited=True),
+            _kind(JobKind.REVOCATIONS, self.claim_revocation, REVOCATION_LEASE, is_awaited=True),
+            _kind(JobKind.RECHECKS, self.claim_recheck, RECHECK_LEASE, every_s=RECHECKS_EVERY_S),
+            Kind(
+                name=JobKind.HOUSEKEEPING,
+                claim=self.claim_housekeeping,
+                slots=SLOTS[JobKind.HOUSEKEEPING],
+                limit_s=TIDY_LIMIT_S,
+                every_s=TIDY_EVERY_S,
+                is_refilled=False,
+            ),
         )
 
-    async def revoke(self) -> int:
-        """Permissions that their networks are to be told to forget."""
-        return await _each(await self._parts.permissions.claim_revocations(CLAIMED_AT_ONCE), self._revoke)
+    async def claim_post(self, _busy: Collection[str]) -> Work | None:
+        """A post that a member handed in. X's sources are asked for all of them alike."""
+        jobs = await self._parts.proving.claim_due(1)
+        if not jobs:
+            return None
+        release = partial(self._parts.proving.release, jobs[0])
+        return Work(run=partial(self._check_post, jobs[0]), release=release)
 
-    async def tidy(self) -> int:
-        """Puts away all that has run out."""
-        total = 0
-        for _ in range(MAX_HOUSEKEEPING_STEPS):
-            done = await self._parts.housekeeping.run()
-            total += sum(done.values())
-            if max(done.values()) < STEP:
-                break
-        return total
+    async def claim_links(self, busy: Collection[str]) -> Work | None:
+        """Profiles that are to link to their member's page."""
+        jobs = await self._parts.linking.claim_due(1, busy)
+        if not jobs:
+            return None
+        release = partial(self._parts.linking.release, jobs[0])
+        return Work(run=partial(self._check_links, jobs[0]), release=release, hosts=jobs[0].hosts)
+
+    async def claim_recheck(self, busy: Collection[str]) -> Work | None:
+        """A published account whose proof is to be seen again."""
+        jobs = await self._parts.rechecks.claim_due_rechecks(self._parts.clock.now(), 1, busy)
+        if not jobs:
+            return None
+        release = partial(self._release_recheck, jobs[0])
+        return Work(run=partial(self._recheck, jobs[0]), release=release, hosts=jobs[0].hosts)
+
+    async def claim_revocation(self, busy: Collection[str]) -> Work | None:
+        """A permission that its network is to be told to forget."""
+        claimed = await self._parts.permissions.claim_revocations(1, busy)
+        if not claimed:
+            return None
+        revocation, tokens = claimed[0]
+        release = partial(self._parts.permissions.release_revocation, revocation)
+        return Work(run=partial(self._revoke, revocation, tokens), release=release, hosts=revocation.hosts)
+
+    async def claim_housekeeping(self, _busy: Collection[str]) -> Work | None:
+        """All that has run out. Nothing is claimed: each step can be made by any number of processes."""
+        return Work(run=self._tidy, release=_nothing)
 
     async def _check_post(self, job: ProofJob) -> None:
-        """Somebody waits for it: broken off, it is due again at once, and not when its lease runs out."""
-        try:
-            result = await self._parts.checker.check(job.challenge.challenge, XPostId(job.check.post_id))
-        except asyncio.CancelledError:
-            await self._parts.proving.release(job)
-            raise
+        result = await self._parts.checker.check(job.challenge.challenge, XPostId(job.check.post_id))
         await self._parts.proving.record(job, result)
 
     async def _check_links(self, job: LinkJob) -> None:
-        """The same for links."""
-        try:
-            seen = await self._parts.links.check(job)
-        except asyncio.CancelledError:
-            await self._parts.linking.release(job)
-            raise
-        await self._parts.linking.record(job, seen)
+        await self._parts.linking.record(job, await self._parts.links.check(job))
 
-    async def _look_again(self, job: RecheckJob) -> None:
+    async def _recheck(self, job: RecheckJob) -> None:
         outcome = await self._rechecking.recheck(job, self._parts.clock)
         await self._parts.rechecks.record(job, outcome, self._parts.clock.now())
 
-    async def _revoke(self, claimed: tuple[Revocation, TokenSet | None]) -> None:
-        revocation, tokens = claimed
+    async def _release_recheck(self, job: RecheckJob) -> None:
+        await self._parts.rechecks.release_recheck(job, self._parts.clock.now())
+
+    async def _revoke(self, revocation: Revocation, tokens: TokenSet | None) -> None:
         network = self._parts.networks.get(revocation.network)
         if tokens is None or network is None:
             await self._parts.permissions.finish_revocation(revocation)
@@ -124,18 +155,36 @@ class Jobs:
         except NeedsSignIn:
             await self._parts.permissions.finish_revocation(revocation)  # the network knows it no more
         except SignInError:
-            if not await self._parts.permissions.put_off_revocation(revocation):
+            if not await self._parts.permissions.reschedule_revocation(revocation):
                 log.warning("a permission could not be given back in 30 days", issuer=revocation.issuer)
         else:
             await self._parts.permissions.finish_revocation(revocation)
 
+    async def _tidy(self) -> None:
+        for _ in range(MAX_HOUSEKEEPING_STEPS):
+            done = await self._parts.housekeeping.run()
+            if max(done.values()) < STEP:
+                break
 
-async def _each(rows: list[T], work: Callable[[T], Awaitable[None]]) -> int:
-    """All rows side by side. One that fails says nothing about the others: its lease brings it back."""
-    results = await asyncio.gather(*(work(row) for row in rows), return_exceptions=True)
-    for result in results:
-        if isinstance(result, Exception):
-            log.error("a job failed and will be tried again", exc_info=result)
-        elif isinstance(result, BaseException):
-            raise result
-    return len(rows)
+
+def _kind(
+    name: JobKind,
+    claim: Callable[[Collection[str]], Awaitable[Work | None]],
+    lease: timedelta,
+    *,
+    every_s: float = EVERY_S,
+    is_awaited: bool = False,
+) -> Kind:
+    """Half of the lease for the job, so that it has ended for certain before another may take the row."""
+    return Kind(
+        name=name,
+        claim=claim,
+        slots=SLOTS[name],
+        limit_s=lease.total_seconds() / 2,
+        every_s=every_s,
+        is_awaited=is_awaited,
+    )
+
+
+async def _nothing() -> None:
+    """What was not claimed needs no release."""

@@ -46,10 +46,11 @@ class LinkCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LinkJob(msgspec.Struct, frozen=True):
-    """One attempt at a check, and the page that the profiles have to link to."""
+    """One attempt at a check, the page that the profiles have to link to, and the hosts of some of them."""
 
     check: LinkCheck
     page: MemberPage
+    hosts: tuple[str, ...] = ()
 
 
 def new_page_code() -> str:

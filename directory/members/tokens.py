@@ -41,6 +41,8 @@ class Revocation(msgspec.Struct, frozen=True):
     issuer: str
     sealed: bytes
     attempt: int
+    asked_at: datetime
+    hosts: tuple[str, ...]
 
     def __repr__(self) -> str:
         return f"Revocation(id={self.id}, attempt={self.attempt})"

@@ -40,6 +40,17 @@ class Busy(Unreachable):
     """All the connections we allow ourselves are in use; the other server was not asked."""
 
 
+class HeldBack(Unreachable):
+    """The other server failed a moment ago, and is left alone for a while; it was not asked.
+
+    `retry_after_s` is when to come again, in seconds.
+    """
+
+    def __init__(self, host: str, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(host, "failed a moment ago, and is left alone for a while")
+
+
 class NotSecure(Unreachable):
     """The server could not prove with a certificate that it is the one that was named."""
 

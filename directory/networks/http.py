@@ -20,6 +20,7 @@ import msgspec
 
 from directory.networks.answers import Answer
 from directory.networks.connections import Dialer, IdleConnections, Slots
+from directory.networks.contacts import current_contacts
 from directory.networks.errors import BadAnswer, NetworkError, Refused, TooSlow, Unreachable, Unsendable
 from directory.networks.exchange import Exchange, Headers, Received, Request
 from directory.networks.limits import Limits
@@ -142,16 +143,33 @@ class GuardedClient:
         A redirect that is not followed is an answer like any other. Only GET and HEAD without a
         content follow any.
         """
-        limits = limits or self._limits
         target = parse_target(url, allow_loopback=self._allow_loopback)
         request = Request(method, target, self._checked(method, target, headers or {}), content)
         hops = redirects if method in _REPEATABLE and content is None else 0
+        return await self._ask_and_tell(request, limits or self._limits, hops)
+
+    async def _ask_and_tell(self, request: Request, limits: Limits, redirects: int) -> Answer:
+        """Tells whoever listens to this job how it went. Raises HeldBack where the host is left alone."""
+        contacts, host = current_contacts(), request.target.authority
+        if contacts is None:
+            return await self._within_time(request, limits, redirects)
+        await contacts.require_free(host)
+        try:
+            answer = await self._within_time(request, limits, redirects)
+        except NetworkError as error:
+            contacts.note_failure(host, error)
+            raise
+        contacts.note_answer(host, answer)
+        return answer
+
+    async def _within_time(self, request: Request, limits: Limits, redirects: int) -> Answer:
         try:
             async with asyncio.timeout(limits.total_s):
-                return await self._follow(request, limits, hops)
+                return await self._follow(request, limits, redirects)
         except TimeoutError:
             # Whether it was sent is not known here: the careful answer.
-            raise TooSlow(target.host, "the answer takes too long", may_have_arrived=True) from None
+            host = request.target.host
+            raise TooSlow(host, "the answer takes too long", may_have_arrived=True) from None
 
     async def _follow(self, request: Request, limits: Limits, redirects: int) -> Answer:
         answer = await self._ask(request, limits)

@@ -22,13 +22,14 @@ from directory.errors import InvalidIdentifier
 from directory.identifiers import Acct, Did, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.networks.answers import Answer
-from directory.networks.errors import BadAnswer, NetworkError
+from directory.networks.errors import BadAnswer, HeldBack, NetworkError
 from directory.networks.limits import Limits
+from directory.networks.retry_after import retry_after_s
 from directory.proofs.links_in_text import field_links_to, is_same_page, links_back, text_names
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import Linked, LinkResult, Refuted, Unreachable
 from directory.proofs.sources.port import OK, of_status, read_json
-from directory.proofs.x_post import Getter, retry_after_s
+from directory.proofs.x_post import Getter
 
 MAX_FIELDS: Final = 64
 """Mastodon itself has 4, others have more."""
@@ -202,6 +203,8 @@ class LinkChecker:
             answer = await self._client.get(url, limits=PROFILE_LIMITS, redirects=MAX_REDIRECTS)
         except BadAnswer:
             return _UNREADABLE
+        except HeldBack as error:
+            return Unreachable(UnreachableReason.NO_ANSWER, error.retry_after_s)
         except NetworkError:
             return Unreachable(UnreachableReason.NO_ANSWER)
         # In a thread: half a megabyte of hostile HTML takes a second.

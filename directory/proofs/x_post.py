@@ -9,8 +9,6 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final, Protocol
 
 import msgspec
@@ -18,8 +16,9 @@ import msgspec
 from directory.clock import Clock
 from directory.identifiers import XHandle, XId
 from directory.networks.answers import Answer
-from directory.networks.errors import BadAnswer, NetworkError
+from directory.networks.errors import BadAnswer, HeldBack, NetworkError
 from directory.networks.limits import Limits
+from directory.networks.retry_after import retry_after_s
 from directory.proofs.challenge import Challenge
 from directory.proofs.judge import judge, judge_again, refusal_unseen
 from directory.proofs.post_url import XPostId
@@ -33,7 +32,6 @@ from directory.proofs.sources.syndication import Syndication
 
 MAX_ANSWER_BYTES: Final = 512 * 1024
 SOURCE_LIMITS: Final = Limits(connect_s=5.0, first_byte_s=8.0, total_s=12.0, max_body_bytes=MAX_ANSWER_BYTES)
-MAX_RETRY_AFTER_S: Final = 24 * 60 * 60
 
 _MOST_TELLING: Final = {reason: place for place, reason in enumerate(UnreachableReason)}
 
@@ -147,6 +145,8 @@ class PostChecker:
             )
         except BadAnswer:
             return Unreachable(UnreachableReason.UNREADABLE)
+        except HeldBack as error:
+            return Unreachable(UnreachableReason.TOO_MANY_REQUESTS, error.retry_after_s)
         except NetworkError:
             return Unreachable(UnreachableReason.NO_ANSWER)
         reading = source.read(post, answer.status, answer.body)
@@ -167,25 +167,3 @@ def _most_telling(failures: Iterable[Unreachable]) -> Unreachable:
     waits = [failure.retry_after_s for failure in known if failure.retry_after_s is not None]
     reason = min((failure.reason for failure in known), key=_MOST_TELLING.__getitem__)
     return Unreachable(reason, max(waits, default=None))
-
-
-def retry_after_s(answer: Answer, now: datetime) -> int | None:
-    """How long the source asks us to stay away, in seconds, a day at most (RFC 9110, 10.2.3; X's own header)."""
-    asked = answer.header("retry-after") or ""
-    reset = answer.header("x-rate-limit-reset") or ""
-    wait: float | None = None
-    if asked.isascii() and asked.isdecimal():
-        wait = int(asked[:9])
-    elif asked:
-        wait = _until_date(asked, now)
-    elif reset.isascii() and reset.isdecimal():
-        wait = int(reset[:12]) - now.timestamp()
-    return None if wait is None else int(min(max(wait, 0), MAX_RETRY_AFTER_S))
-
-
-def _until_date(text: str, now: datetime) -> float | None:
-    try:
-        date = parsedate_to_datetime(text)
-        return ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds()
-    except (ValueError, OverflowError):
-        return None

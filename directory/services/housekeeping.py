@@ -8,6 +8,7 @@ from directory.clock import Clock
 from directory.store.challenges import ChallengeStore
 from directory.store.claims import ClaimStore
 from directory.store.consents import ConsentStore
+from directory.store.host_backoff import HostBackoffStore
 from directory.store.link_checks import LinkCheckStore
 from directory.store.publications import PublicationStore
 from directory.store.sessions import SessionStore
@@ -27,6 +28,7 @@ class Stores(msgspec.Struct, frozen=True):
     consents: ConsentStore
     publications: PublicationStore
     link_checks: LinkCheckStore
+    host_backoffs: HostBackoffStore
 
 
 class Housekeeping:
@@ -42,9 +44,10 @@ class Housekeeping:
         return {
             "sign_ins": await stores.sign_ins.purge(now),
             "sessions": await stores.sessions.purge(now),
-            "challenges": await stores.challenges.purge(now),
+            "challenges": await stores.challenges.purge_challenges(now),
             "consents": await stores.consents.end_expired(now, STEP),
             "publications": await stores.publications.drop_expired(now, STEP),
-            "link_checks": await stores.link_checks.purge(now, STEP),
+            "link_checks": await stores.link_checks.purge_link_checks(now, STEP),
+            "host_backoffs": await stores.host_backoffs.purge_backoffs(now, STEP),
             "claims": await stores.claims.settle_unopposed(now, STEP),
         }

@@ -1,5 +1,6 @@
 """Proving an X account by links: the page to link to, the check, and what the worker does with it."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from directory.accounts import LinkedAccount, ProvenAccount, XAccount
@@ -41,22 +42,22 @@ class Linking:
 
     async def submit(self, member: UUID, x_handle: XHandle) -> LinkCheck:
         """Has the profiles looked at. Raises MemberGone, NoPage, TooManyAttempts."""
-        return await self._checks.submit(member, x_handle, self._clock.now())
+        return await self._checks.submit_link_check(member, x_handle, self._clock.now())
 
     async def latest_check(self, member: UUID) -> LinkCheck | None:
         """How the member's newest look is doing."""
-        return await self._checks.latest(member)
+        return await self._checks.find_latest_link_check(member)
 
-    async def claim_due(self, limit: int) -> list[LinkJob]:
-        """Profiles to look at now, each for five minutes nobody else's."""
-        return await self._checks.claim_due(self._clock.now(), limit)
+    async def claim_due(self, limit: int, busy: Collection[str] = ()) -> list[LinkJob]:
+        """Claims checks of profiles to attempt now, each for five minutes; none that asks a `busy` host."""
+        return await self._checks.claim_due_link_checks(self._clock.now(), limit, busy)
 
     async def release(self, job: LinkJob) -> None:
-        """Gives an attempt back that was broken off: it is due again now, as if it had not begun."""
-        await self._checks.release(job.check, self._clock.now())
+        """Gives a check back whose attempt was broken off: it is due again now, as if it had not begun."""
+        await self._checks.release_link_check(job.check, self._clock.now())
 
     async def record(self, job: LinkJob, seen: LinksSeen) -> None:
-        """Writes down what a look came to. Doing it twice, too late, or for somebody who left, changes nothing."""
+        """Records what a check came to. Doing it twice, too late, or for somebody who left, changes nothing."""
         now, verdict = self._clock.now(), judge_links(seen)
         if isinstance(verdict, Shown):
             proven = ProvenAccount(XAccount(verdict.x_id, job.check.x_handle), verdict.x)

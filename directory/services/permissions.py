@@ -1,6 +1,6 @@
 """Permissions that networks gave us: kept sealed, renewed by one at a time, handed back."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -71,18 +71,26 @@ class Permissions:
         """Forgets a permission and has it revoked at the network; returns whether there was one."""
         return await self._tokens.hand_over(account, purpose, self._clock.now())
 
-    async def claim_revocations(self, limit: int) -> list[tuple[Revocation, TokenSet | None]]:
-        """Tokens to revoke now; None for one that cannot be opened any more, which is to be finished."""
-        claimed = await self._revocations.claim_revocations(self._clock.now(), limit)
+    async def claim_revocations(
+        self, limit: int, busy: Collection[str] = ()
+    ) -> list[tuple[Revocation, TokenSet | None]]:
+        """Claims tokens to revoke now, none at a `busy` host. With None instead of one that cannot be opened any
+        more: that is to be finished."""
+        claimed = await self._revocations.claim_due_revocations(self._clock.now(), limit, busy)
         return [(revocation, self._try_open(revocation)) for revocation in claimed]
 
-    async def finish_revocation(self, revocation: Revocation) -> None:
-        """It is revoked, or nothing can be done about it: the last copy goes."""
-        await self._revocations.finish(revocation)
+    async def release_revocation(self, revocation: Revocation) -> None:
+        """Gives a revocation back whose attempt was broken off: it is due again now."""
+        await self._revocations.release_revocation(revocation, self._clock.now())
 
-    async def put_off_revocation(self, revocation: Revocation) -> bool:
-        """The network did not answer. False: it never did in 30 days, and the last copy is gone."""
-        return await self._revocations.put_off(revocation, self._clock.now())
+    async def finish_revocation(self, revocation: Revocation) -> None:
+        """Deletes a token that is revoked, or for which nothing can be done: the last copy goes."""
+        await self._revocations.finish_revocation(revocation)
+
+    async def reschedule_revocation(self, revocation: Revocation) -> bool:
+        """Reschedules a revocation whose network did not answer. Returns False where it never did in 30 days, and
+        the last copy is gone."""
+        return await self._revocations.reschedule_revocation(revocation, self._clock.now())
 
     async def _is_kept(self, account: UUID, purpose: Purpose, tokens: TokenSet) -> bool:
         """Some servers give the same token for the same app and person: revoking it would end the new one."""

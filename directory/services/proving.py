@@ -62,31 +62,36 @@ class Proving:
 
     async def submit(self, member: UUID, challenge: UUID, post_url: str) -> ProofCheck:
         """Has a post checked. Raises InvalidIdentifier, MemberGone, ChallengeClosed, TooManyAttempts."""
-        return await self._checks.submit(member, challenge, parse_post_url(post_url).value, self._clock.now())
+        return await self._checks.submit_check(
+            member, challenge, parse_post_url(post_url).value, self._clock.now()
+        )
 
     async def latest_check(self, member: UUID) -> ProofCheck | None:
         """How the member's newest post is doing."""
-        return await self._checks.latest(member)
+        return await self._checks.find_latest_check(member)
 
     async def find_check(self, member: UUID, check: UUID) -> ProofCheck | None:
-        return await self._checks.find(member, check)
+        return await self._checks.find_check(member, check)
 
     async def claim_due(self, limit: int) -> list[ProofJob]:
-        """Posts to look at now, each for five minutes nobody else's. One whose sentence cannot be opened is put
-        off, as if nobody showed its post: the key may come back, and the others need not wait for it."""
-        rows = await self._checks.claim_due_proof_checks(self._clock.now(), limit)
-        jobs = [(row, self._try_job(row)) for row in rows]
-        for row, job in jobs:
-            if job is None:
-                await self._checks.record_unreachable(row.check, UnreachableReason.SEALED, self._clock.now())
-        return [job for _, job in jobs if job is not None]
+        """Claims posts to check now, each for five minutes. One whose sentence cannot be opened is rescheduled,
+        as if nobody showed its post: the key may come back, and the others need not wait for it."""
+        while rows := await self._checks.claim_due_checks(self._clock.now(), limit):
+            jobs = [(row, self._try_job(row)) for row in rows]
+            for row, job in jobs:
+                if job is None:
+                    reason = UnreachableReason.SEALED
+                    await self._checks.record_unreachable(row.check, reason, self._clock.now())
+            if openable := [job for _, job in jobs if job is not None]:
+                return openable
+        return []
 
     async def release(self, job: ProofJob) -> None:
-        """Gives an attempt back that was broken off: it is due again now, as if it had not begun."""
-        await self._checks.release(job.check, self._clock.now())
+        """Gives a check back whose attempt was broken off: it is due again now, as if it had not begun."""
+        await self._checks.release_check(job.check, self._clock.now())
 
     async def record(self, job: ProofJob, result: Verified | Refuted | Unreachable) -> ProofCheck | None:
-        """Writes down what a look at the post came to; the check as it then is, None where it is gone.
+        """Records what a check came to. Returns the check as it then is, None where it is gone.
 
         Doing it twice, too late, or for somebody who left, changes nothing.
         """
@@ -98,20 +103,20 @@ class Proving:
             await self._checks.record_refuted(job.check, result.reason, now)
         else:
             await self._checks.record_unreachable(job.check, result.reason, now, result.retry_after_s)
-        return await self._checks.find(job.check.member, job.check.id)
+        return await self._checks.find_check(job.check.member, job.check.id)
 
     async def list_unreachable(self, limit: int) -> list[ProofJob]:
         """Posts that nobody could show us for a day, for a moderator's eyes: those whose sentence can be opened."""
-        rows = await self._checks.list_unreachable(limit)
+        rows = await self._checks.list_unreachable_checks(limit)
         return [job for job in map(self._try_job, rows) if job is not None]
 
     async def confirm(self, check: UUID, verified: Verified) -> LinkedAccount | None:
         """A moderator saw the post; the evidence says so. None: it waits for nobody, or is contested."""
         proven = ProvenAccount(verified.account, verified.evidence)
-        return await self._checks.confirm(check, proven, self._clock.now())
+        return await self._checks.confirm_check(check, proven, self._clock.now())
 
     async def _find_open(self, member: UUID) -> KeptChallenge | None:
-        row = await self._challenges.find_open(member, self._clock.now())
+        row = await self._challenges.find_open_challenge(member, self._clock.now())
         try:
             return self._kept(row) if row is not None else None
         except VaultError:
@@ -132,7 +137,7 @@ class Proving:
             expires=challenge.expires,
             closed_at=None,
         )
-        await self._challenges.open(row, hashlib.sha256(nonce).digest())
+        await self._challenges.open_challenge(row, hashlib.sha256(nonce).digest())
         return KeptChallenge(number, ChallengeState.OPEN, challenge)
 
     def _try_job(self, row: CheckRow) -> ProofJob | None:

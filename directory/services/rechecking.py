@@ -68,7 +68,9 @@ class Rechecking:
         if is_by_link_alone(account):
             return await self._profiles.recheck(account)
         post = _post_of(account)
-        challenge = await self._used.find(account.member, post.value) if post is not None else None
+        challenge = (
+            await self._used.find_used_challenge(account.member, post.value) if post is not None else None
+        )
         if post is None or challenge is None:
             return Unreachable(UnreachableReason.NO_SOURCE)
         return await self._checker.recheck(challenge, post, account.x.id if account.x is not None else None)

@@ -1,5 +1,6 @@
 """Challenges: at most one open a member. Opening another one ends it, with the check that waits for it."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -12,14 +13,23 @@ from directory.members.challenges import MAX_CHALLENGES_PER_DAY, ChallengeState,
 from directory.members.errors import TooManyAttempts
 from directory.store.account_columns import read_targets, target_columns
 from directory.store.accounts import lock_member, plain_uuid
+from directory.store.check_table import IS_WAITING
 from directory.store.database import Connection, Database
 
 CHALLENGE_COLUMNS: Final = (
-    "challenge.id, challenge.member, sealed, instance, language, targets, target_handles, "
-    "challenge.state, challenge.created, expires, closed_at"
+    "id, member, sealed, instance, language, targets, target_handles, state, created, expires, closed_at"
 )
+IS_OPEN: Final = f"state = {ChallengeState.OPEN:d}"
+_ENDED_IN_NOTHING: Final = f"state IN ({ChallengeState.SUPERSEDED:d}, {ChallengeState.EXPIRED:d})"
 KEEP_CLOSED: Final = timedelta(days=30)
 PURGE_LIMIT: Final = 10_000
+# One whose post is being checked stays open until that has ended.
+_EXPIRE: Final = f"""
+UPDATE challenge SET state = $3, closed_at = expires WHERE id IN (SELECT id FROM challenge c
+    WHERE {IS_OPEN} AND expires <= $1
+    AND NOT EXISTS (SELECT FROM proof_check p WHERE p.challenge = c.id AND p.state = {CheckState.WAITING:d})
+    LIMIT $2 FOR UPDATE SKIP LOCKED)
+"""
 
 
 class ChallengeRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +53,7 @@ class ChallengeStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def open(self, row: ChallengeRow, nonce_hash: bytes) -> None:
+    async def open_challenge(self, row: ChallengeRow, nonce_hash: bytes) -> None:
         """Opens a challenge in place of the member's open one. Raises MemberGone, TooManyAttempts."""
         ids, handles = target_columns(row.targets)
         async with self._database.transaction() as connection:
@@ -72,34 +82,26 @@ class ChallengeStore:
                 row.expires,
             )
 
-    async def find_open(self, member: UUID, now: datetime) -> ChallengeRow | None:
-        """The member's challenge, if it is open."""
+    async def find_open_challenge(self, member: UUID, now: datetime) -> ChallengeRow | None:
+        """The member's open challenge. Returns None where it has run out too."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
-                f"SELECT {CHALLENGE_COLUMNS} FROM challenge WHERE member = $1 AND state = 0 AND expires > $2",
+                f"SELECT {CHALLENGE_COLUMNS} FROM challenge WHERE member = $1 AND {IS_OPEN} AND expires > $2",
                 member,
                 now,
             )
         return challenge_row_of(row) if row is not None else None
 
-    async def purge(self, now: datetime) -> int:
+    async def purge_challenges(self, now: datetime) -> int:
         """Closes what ran out, and deletes what ended in nothing a month ago; at most 10,000 at a time.
 
         Used ones stay as long as their member: the post is held against them at every later look.
         """
         async with self._database.transaction() as connection:
-            await connection.execute(
-                "UPDATE challenge SET state = $3, closed_at = expires WHERE id IN (SELECT id FROM challenge"
-                " WHERE state = 0 AND expires <= $1 AND NOT EXISTS"
-                " (SELECT FROM proof_check WHERE challenge = challenge.id AND state = 0) LIMIT $2"
-                " FOR UPDATE SKIP LOCKED)",
-                now,
-                PURGE_LIMIT,
-                ChallengeState.EXPIRED,
-            )
+            await connection.execute(_EXPIRE, now, PURGE_LIMIT, ChallengeState.EXPIRED)
             rows = await connection.fetch(
-                "DELETE FROM challenge WHERE id IN (SELECT id FROM challenge WHERE state IN (2, 3) AND expires <= $1"
-                " LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id",
+                f"DELETE FROM challenge WHERE id IN (SELECT id FROM challenge WHERE {_ENDED_IN_NOTHING}"
+                " AND expires <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id",
                 now - KEEP_CLOSED,
                 PURGE_LIMIT,
             )
@@ -108,13 +110,13 @@ class ChallengeStore:
 
 async def _supersede(connection: Connection, member: UUID, now: datetime) -> None:
     await connection.execute(
-        "UPDATE proof_check SET state = $2, finished_at = $3 WHERE member = $1 AND state = 0",
+        f"UPDATE proof_check SET state = $2, finished_at = $3 WHERE member = $1 AND {IS_WAITING}",
         member,
         CheckState.CLOSED,
         now,
     )
     await connection.execute(
-        "UPDATE challenge SET state = $2, closed_at = $3 WHERE member = $1 AND state = 0",
+        f"UPDATE challenge SET state = $2, closed_at = $3 WHERE member = $1 AND {IS_OPEN}",
         member,
         ChallengeState.SUPERSEDED,
         now,
@@ -127,6 +129,16 @@ async def fetch_challenges(connection: Connection, member: UUID) -> list[Challen
         f"SELECT {CHALLENGE_COLUMNS} FROM challenge WHERE member = $1 ORDER BY created, id", member
     )
     return [challenge_row_of(row) for row in rows]
+
+
+async def fetch_challenges_by_id(
+    connection: Connection, challenges: Collection[UUID]
+) -> dict[UUID, ChallengeRow]:
+    """Those of the challenges that are there, by their ids."""
+    rows = await connection.fetch(
+        f"SELECT {CHALLENGE_COLUMNS} FROM challenge WHERE id = ANY($1::uuid[])", list(challenges)
+    )
+    return {row.id: row for row in map(challenge_row_of, rows)}
 
 
 def challenge_row_of(row: asyncpg.Record) -> ChallengeRow:

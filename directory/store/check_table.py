@@ -1,13 +1,16 @@
-"""What checks of posts and checks of links have in common: an attempt is claimed, put off, given back or finished."""
+"""What checks of posts and checks of links share beyond their leases: somebody waits for them, for a day at most."""
 
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
-from directory.members.challenges import MAX_CHECKS_PER_DAY, CheckState
+from directory.members.challenges import CHECK_LEASE, MAX_CHECKS_PER_DAY, CheckState
 from directory.members.errors import TooManyAttempts
 from directory.proofs.schedule import next_try
 from directory.store.database import Connection
+from directory.store.leases import Lease, LeasedTable
+
+IS_WAITING: Final = f"state = {CheckState.WAITING:d}"
 
 
 class Attempt(Protocol):
@@ -24,10 +27,18 @@ class Attempt(Protocol):
 
 
 class CheckTable:
-    """One of the tables of checks. The caller holds the connection, and a transaction where two steps are one."""
+    """A table of checks. The caller holds the connection, and a transaction where two steps are one."""
 
-    def __init__(self, name: Literal["proof_check", "link_check"]) -> None:
+    def __init__(self, name: str, hosts: str | None = None) -> None:
+        """Constants of the code, both."""
         self._name = name
+        self.rows: Final = LeasedTable(
+            name=name,
+            lease=CHECK_LEASE,
+            waits=IS_WAITING,
+            ending="state = $3, reason = $4, finished_at = $5",
+            hosts=hosts,
+        )
 
     async def require_room(self, connection: Connection, member: UUID, now: datetime) -> None:
         """Raises TooManyAttempts where the member has asked for too many since yesterday."""
@@ -40,60 +51,45 @@ class CheckTable:
             raise TooManyAttempts
 
     async def lock(self, connection: Connection, check: Attempt) -> bool:
-        """Whether this attempt is still the one that counts; the member is then locked."""
+        """Returns whether this attempt is still the one that counts; the member is then locked."""
         if not await connection.fetchval(
             "SELECT true FROM member WHERE id = $1 FOR NO KEY UPDATE", check.member
         ):
             return False
-        return bool(
-            await connection.fetchval(
-                f"SELECT true FROM {self._name} WHERE id = $1 AND state = 0 AND attempts = $2 FOR UPDATE",
-                check.id,
-                check.attempts,
-            )
-        )
+        return await self.rows.lock(connection, _lease_of(check))
 
     async def finish(
-        self, connection: Connection, check: UUID, state: CheckState, reason: str | None, now: datetime
+        self, connection: Connection, check: Attempt, state: CheckState, reason: str | None, now: datetime
     ) -> None:
-        """Ends a check: nothing but a moderator changes it after."""
-        await connection.execute(
-            f"UPDATE {self._name} SET state = $2, reason = $3, finished_at = $4 WHERE id = $1",
-            check,
-            state,
-            reason,
-            now,
-        )
+        """Ends a waiting check: nothing but a moderator changes it after."""
+        await self.rows.finish(connection, _lease_of(check), state, reason, now)
 
     async def refute(self, connection: Connection, check: Attempt, reason: str, now: datetime) -> bool:
-        """What was to be seen was seen, and does not hold. False: nobody waits."""
+        """Ends a check whose proof was seen and does not hold. Returns False where nobody waits."""
         if not await self.lock(connection, check):
             return False
-        await self.finish(connection, check.id, CheckState.REFUTED, reason, now)
+        await self.finish(connection, check, CheckState.REFUTED, reason, now)
         return True
 
-    async def put_off(
+    async def reschedule(
         self, connection: Connection, check: Attempt, reason: str, now: datetime, retry_after_s: int | None
     ) -> bool:
-        """Nobody could show it: it is tried again later, for a day. False: nobody waits, or it was given up
-        and the member is asked."""
+        """Reschedules a check whose source was unreachable; gives up after 24 h. Returns False if the check is
+        gone or was given up."""
         if not await self.lock(connection, check):
             return False
         due = next_try(check.created, now, check.attempts, str(check.id), retry_after_s)
         if due is None:
-            await self.finish(connection, check.id, CheckState.GAVE_UP, reason, now)
+            await self.finish(connection, check, CheckState.GAVE_UP, reason, now)
             return False
-        await connection.execute(
-            f"UPDATE {self._name} SET next_at = $2, reason = $3 WHERE id = $1", check.id, due, reason
-        )
+        await self.rows.reschedule(connection, _lease_of(check), due)
+        await connection.execute(f"UPDATE {self._name} SET reason = $2 WHERE id = $1", check.id, reason)
         return True
 
     async def release(self, connection: Connection, check: Attempt, now: datetime) -> None:
-        """An attempt that was broken off counts for nothing: the check is due again now."""
-        await connection.execute(
-            f"UPDATE {self._name} SET next_at = $3, attempts = attempts - 1"
-            " WHERE id = $1 AND state = 0 AND attempts = $2",
-            check.id,
-            check.attempts,
-            now,
-        )
+        """Gives a check back whose attempt was broken off: it is due again now."""
+        await self.rows.release(connection, _lease_of(check), now)
+
+
+def _lease_of(check: Attempt) -> Lease:
+    return Lease(check.id, check.attempts)

@@ -13,14 +13,16 @@ from directory.members.errors import TooManyAccounts
 from directory.store.account_columns import TARGETS_ARE_LINKED
 from directory.store.account_linking import Contested, link_account
 from directory.store.accounts import plain_uuid
-from directory.store.challenges import ChallengeRow, challenge_row_of
-from directory.store.check_table import CheckTable
+from directory.store.challenges import ChallengeRow, fetch_challenges_by_id
+from directory.store.check_table import IS_WAITING, CheckTable
 from directory.store.database import Connection
 
 PROOF_CHECKS: Final = CheckTable("proof_check")
 CHECK_COLUMNS: Final = (
     "id, challenge, member, post_id, state, attempts, created, next_at, finished_at, reason"
 )
+_ANSWERABLE: Final = (ChallengeState.OPEN, ChallengeState.EXPIRED)
+"""Expired too: it was open when the post was handed in."""
 
 
 class CheckRow(msgspec.Struct, frozen=True):
@@ -28,6 +30,38 @@ class CheckRow(msgspec.Struct, frozen=True):
 
     check: ProofCheck
     challenge: ChallengeRow
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """What came of a post that holds: how its check ends, and the account, if it was linked."""
+
+    state: CheckState
+    reason: str | None = None
+    account: LinkedAccount | None = None
+
+
+async def accept_proof(
+    connection: Connection, check: ProofCheck, proven: ProvenAccount, now: datetime
+) -> Accepted:
+    """Uses the challenge up, and links the account that the post proves, where both can be."""
+    # Accounts that the post names must still be theirs: it was posted for those, and for no others.
+    used = await connection.fetchval(
+        "UPDATE challenge SET state = $2, closed_at = $3 WHERE id = $1 AND state = ANY($4::smallint[])"
+        f" AND {TARGETS_ARE_LINKED} RETURNING true",
+        check.challenge,
+        ChallengeState.USED,
+        now,
+        _ANSWERABLE,
+    )
+    if not used:
+        return Accepted(CheckState.CLOSED)
+    try:
+        linked = await link_account(connection, check.member, proven, now)
+    except TooManyAccounts as error:
+        return Accepted(CheckState.CLOSED, error.code)
+    if isinstance(linked, Contested):
+        return Accepted(CheckState.CONTESTED)
+    return Accepted(CheckState.VERIFIED, account=linked)
 
 
 async def fetch_checks(connection: Connection, member: UUID) -> list[ProofCheck]:
@@ -38,38 +72,28 @@ async def fetch_checks(connection: Connection, member: UUID) -> list[ProofCheck]
     return [check_of(row) for row in rows]
 
 
-async def accept_proof(
-    connection: Connection, check: ProofCheck, proven: ProvenAccount, now: datetime
-) -> LinkedAccount | None:
-    """Uses the challenge up, and links the account that the post proves; None where either cannot be."""
-    # Accounts that the post names must still be theirs: it was posted for those, and for no others.
-    used = await connection.fetchval(
-        "UPDATE challenge SET state = $2, closed_at = $3 WHERE id = $1 AND state IN (0, $4)"
-        f" AND {TARGETS_ARE_LINKED} RETURNING true",
-        check.challenge,
-        ChallengeState.USED,
-        now,
-        ChallengeState.EXPIRED,  # while the check was under way: the post was handed in before
+async def lock_waiting_check(connection: Connection, challenge: UUID) -> ProofCheck | None:
+    """The check that waits for an answer to a challenge; no worker claims it until the transaction ends."""
+    row = await connection.fetchrow(
+        f"SELECT {CHECK_COLUMNS} FROM proof_check WHERE challenge = $1 AND {IS_WAITING} FOR UPDATE", challenge
     )
-    if not used:
-        await PROOF_CHECKS.finish(connection, check.id, CheckState.CLOSED, None, now)
-        return None
-    try:
-        linked = await link_account(connection, check.member, proven, now)
-    except TooManyAccounts as error:
-        await PROOF_CHECKS.finish(connection, check.id, CheckState.CLOSED, error.code, now)
-        return None
-    is_contested = isinstance(linked, Contested)
-    await PROOF_CHECKS.finish(
-        connection, check.id, CheckState.CONTESTED if is_contested else CheckState.VERIFIED, None, now
-    )
-    return linked if isinstance(linked, LinkedAccount) else None
-
-
-async def fetch_check(connection: Connection, condition: str, *values: object) -> ProofCheck | None:
-    """The check that meets a condition."""
-    row = await connection.fetchrow(f"SELECT {CHECK_COLUMNS} FROM proof_check WHERE {condition}", *values)
     return check_of(row) if row is not None else None
+
+
+async def lock_confirmable_check(connection: Connection, check: UUID) -> ProofCheck | None:
+    """A check that a moderator may confirm: it waits, or was given up."""
+    row = await connection.fetchrow(
+        f"SELECT {CHECK_COLUMNS} FROM proof_check WHERE id = $1 AND state = ANY($2::smallint[]) FOR UPDATE",
+        check,
+        (CheckState.WAITING, CheckState.GAVE_UP),
+    )
+    return check_of(row) if row is not None else None
+
+
+async def with_challenges(connection: Connection, checks: list[ProofCheck]) -> list[CheckRow]:
+    """Each check with its challenge."""
+    challenges = await fetch_challenges_by_id(connection, [check.challenge for check in checks])
+    return [CheckRow(check, challenges[check.challenge]) for check in checks if check.challenge in challenges]
 
 
 def check_of(row: asyncpg.Record) -> ProofCheck:
@@ -86,20 +110,3 @@ def check_of(row: asyncpg.Record) -> ProofCheck:
         row["finished_at"],
         row["reason"],
     )
-
-
-def check_row_of(row: asyncpg.Record) -> CheckRow:
-    """A check and its challenge, whose columns of the same name are the check's with `check_` before them."""
-    check = ProofCheck(
-        plain_uuid(row["check_id"]),
-        plain_uuid(row["challenge"]),
-        plain_uuid(row["member"]),
-        row["post_id"],
-        CheckState(row["check_state"]),
-        row["attempts"],
-        row["check_created"],
-        row["next_at"],
-        row["finished_at"],
-        row["reason"],
-    )
-    return CheckRow(check, challenge_row_of(row))

@@ -1,5 +1,6 @@
 """Re-checks of proven accounts: which are due, and what came of them."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final
 
@@ -19,6 +20,7 @@ from directory.members.rechecks import (
     rests_on_link,
 )
 from directory.members.renewal import prove_again
+from directory.store.account_hosts import HOST_OF_ACCOUNT
 from directory.store.account_linking import Contested, claim_x_account
 from directory.store.accounts import (
     ACCOUNT_COLUMNS,
@@ -29,6 +31,7 @@ from directory.store.accounts import (
     update_rechecks,
 )
 from directory.store.database import Connection, Database
+from directory.store.leases import Lease, LeasedTable
 from directory.store.publication_rows import (
     restate_account,
     withdraw_all_of_account,
@@ -36,9 +39,16 @@ from directory.store.publication_rows import (
 )
 from directory.store.tokens import hand_over_tokens
 
-_MINE: Final = f"""
-SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE id = $1 AND recheck_attempts = $2 AND recheck_at IS NOT NULL
-"""
+RECHECKS: Final = LeasedTable(
+    name="linked_account",
+    lease=RECHECK_LEASE,
+    waits="recheck_at IS NOT NULL",
+    ending="recheck_at = NULL",
+    due="recheck_at",
+    attempts="recheck_attempts",
+    hosts=f"ARRAY[{HOST_OF_ACCOUNT}]",
+    heeds_backoff=True,
+)
 
 
 class RecheckJob(msgspec.Struct, frozen=True):
@@ -46,6 +56,11 @@ class RecheckJob(msgspec.Struct, frozen=True):
 
     account: LinkedAccount
     attempt: int
+    hosts: tuple[str, ...] = ()
+
+    @property
+    def lease(self) -> Lease:
+        return Lease(self.account.id, self.attempt)
 
 
 class RecheckStore:
@@ -54,18 +69,18 @@ class RecheckStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim_due_rechecks(self, now: datetime, limit: int) -> list[RecheckJob]:
-        """Accounts to look at again, each for ten minutes nobody else's: only those that are published."""
+    async def claim_due_rechecks(
+        self, now: datetime, limit: int, busy: Collection[str] = ()
+    ) -> list[RecheckJob]:
+        """Claims published accounts to re-check now, each for ten minutes; none at a `busy` host."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(
-                "UPDATE linked_account SET recheck_at = $2, recheck_attempts = recheck_attempts + 1 WHERE id IN"
-                " (SELECT id FROM linked_account WHERE recheck_at <= $1 ORDER BY recheck_at LIMIT $3"
-                f" FOR UPDATE SKIP LOCKED) RETURNING {ACCOUNT_COLUMNS}, recheck_attempts",
-                now,
-                now + RECHECK_LEASE,
-                limit,
-            )
-        return [RecheckJob(account_of(row), row["recheck_attempts"]) for row in rows]
+            rows = await RECHECKS.claim(connection, now, limit, f"{ACCOUNT_COLUMNS}, recheck_attempts", busy)
+        return [RecheckJob(account_of(row), row["recheck_attempts"], tuple(row["hosts"])) for row in rows]
+
+    async def release_recheck(self, job: RecheckJob, now: datetime) -> None:
+        """Gives a re-check back that was broken off: it is due again now."""
+        async with self._database.connection() as connection:
+            await RECHECKS.release(connection, job.lease, now)
 
     async def record(self, job: RecheckJob, outcome: Outcome, now: datetime) -> bool:
         """Records the outcome of a re-check.
@@ -79,10 +94,10 @@ class RecheckStore:
                 "SELECT true FROM member WHERE id = $1 FOR NO KEY UPDATE", job.account.member
             ):
                 return False
-            row = await connection.fetchrow(_MINE, job.account.id, job.attempt)
-            if row is None:
+            account = await _lock_account(connection, job)
+            if account is None:
                 return False
-            await _write(connection, account_of(row), outcome, now)
+            await _write(connection, account, outcome, now)
         return True
 
 
@@ -114,6 +129,16 @@ async def _without_taken_id(
     same = await claim_x_account(connection, account.member, seen, held.evidence, now)
     is_free = not isinstance(same, Contested) and {each.id for each in same} == {account.id}
     return held if is_free else Held(x)
+
+
+async def _lock_account(connection: Connection, job: RecheckJob) -> LinkedAccount | None:
+    """The account as it is now. Returns None where another attempt counts, or none."""
+    if not await RECHECKS.lock(connection, job.lease):
+        return None
+    row = await connection.fetchrow(
+        f"SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE id = $1", job.account.id
+    )
+    return account_of(row) if row is not None else None
 
 
 async def _withdraw_unlinked(connection: Connection, account: LinkedAccount, now: datetime) -> None:

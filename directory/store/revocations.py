@@ -1,6 +1,10 @@
 """Tokens that their networks have still to be told to forget: written with the erasure, so that no crash loses one."""
 
+from collections.abc import Collection
 from datetime import datetime
+from typing import Final
+
+import asyncpg
 
 from directory.members.tokens import (
     GIVE_UP_REVOKING_AFTER,
@@ -9,8 +13,20 @@ from directory.members.tokens import (
     delay_before_revoking,
 )
 from directory.store.account_columns import account_network_of_code
+from directory.store.account_hosts import host_in
 from directory.store.accounts import plain_uuid
 from directory.store.database import Database
+from directory.store.leases import Lease, LeasedTable
+
+REVOCATIONS: Final = LeasedTable(
+    name="revocation",
+    lease=REVOCATION_LEASE,
+    waits="true",
+    ending=None,
+    hosts=f"ARRAY[{host_in('issuer')}]",
+    heeds_backoff=True,
+)
+_COLUMNS: Final = "id, network, issuer, sealed, attempts, asked_at"
 
 
 class RevocationStore:
@@ -19,50 +35,47 @@ class RevocationStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim_revocations(self, now: datetime, limit: int) -> list[Revocation]:
-        """Due ones, each for five minutes nobody else's. To revoke twice is harmless."""
+    async def claim_due_revocations(
+        self, now: datetime, limit: int, busy: Collection[str] = ()
+    ) -> list[Revocation]:
+        """Claims revocations to attempt now, each for five minutes; none at a `busy` host. To revoke twice is
+        harmless."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(
-                "UPDATE revocation SET attempts = attempts + 1, next_at = $2 WHERE id IN"
-                " (SELECT id FROM revocation WHERE next_at <= $1 ORDER BY next_at LIMIT $3"
-                " FOR UPDATE SKIP LOCKED) RETURNING id, network, issuer, sealed, attempts",
-                now,
-                now + REVOCATION_LEASE,
-                limit,
-            )
-        return [
-            Revocation(
-                plain_uuid(row["id"]),
-                account_network_of_code(row["network"]),
-                row["issuer"],
-                row["sealed"],
-                row["attempts"],
-            )
-            for row in rows
-        ]
+            rows = await REVOCATIONS.claim(connection, now, limit, _COLUMNS, busy)
+        return [_revocation_of(row) for row in rows]
 
-    async def finish(self, revocation: Revocation) -> None:
-        """It is revoked, or its network does not know it: the last copy goes."""
+    async def release_revocation(self, revocation: Revocation, now: datetime) -> None:
+        """Gives a revocation back whose attempt was broken off: it is due again now."""
         async with self._database.connection() as connection:
-            await connection.execute("DELETE FROM revocation WHERE id = $1", revocation.id)
+            await REVOCATIONS.release(connection, _lease_of(revocation), now)
 
-    async def put_off(self, revocation: Revocation, now: datetime) -> bool:
-        """The network could not be reached. False: after 30 days of that it was given up, and is gone."""
+    async def finish_revocation(self, revocation: Revocation) -> None:
+        """Deletes a revocation that is done, or of a token that its network does not know: the last copy goes."""
         async with self._database.connection() as connection:
-            await connection.execute(
-                "UPDATE revocation SET next_at = $3 WHERE id = $1 AND attempts = $2",
-                revocation.id,
-                revocation.attempt,
-                now + delay_before_revoking(revocation.attempt),
-            )
-            given_up = await connection.fetchval(
-                "DELETE FROM revocation WHERE id = $1 AND asked_at <= $2 RETURNING true",
-                revocation.id,
-                now - GIVE_UP_REVOKING_AFTER,
-            )
-        return given_up is None
+            await REVOCATIONS.finish(connection, _lease_of(revocation))
 
-    async def count(self) -> int:
-        """How many are outstanding."""
+    async def reschedule_revocation(self, revocation: Revocation, now: datetime) -> bool:
+        """Reschedules a revocation whose network could not be reached. Returns False where it was given up after
+        30 days of that, and is gone."""
         async with self._database.connection() as connection:
-            return int(await connection.fetchval("SELECT count(*) FROM revocation"))
+            if revocation.asked_at <= now - GIVE_UP_REVOKING_AFTER:
+                return not await REVOCATIONS.finish(connection, _lease_of(revocation))
+            due = now + delay_before_revoking(revocation.attempt)
+            await REVOCATIONS.reschedule(connection, _lease_of(revocation), due)
+        return True
+
+
+def _lease_of(revocation: Revocation) -> Lease:
+    return Lease(revocation.id, revocation.attempt)
+
+
+def _revocation_of(row: asyncpg.Record) -> Revocation:
+    return Revocation(
+        plain_uuid(row["id"]),
+        account_network_of_code(row["network"]),
+        row["issuer"],
+        row["sealed"],
+        row["attempts"],
+        row["asked_at"],
+        tuple(row["hosts"]),
+    )

@@ -9,6 +9,7 @@ from piccolo.columns import (
     Boolean,
     Bytea,
     ForeignKey,
+    Integer,
     Serial,
     SmallInt,
     Text,
@@ -156,6 +157,15 @@ class Revocation(Table, tablename="revocation"):
     asked_at = Timestamptz()
     attempts = SmallInt(default=0)
     next_at = Timestamptz()
+
+
+class HostBackoff(Table, tablename="host_backoff"):
+    """See `directory.networks.backoff.Backoff`: a host that jobs leave alone for a while."""
+
+    host = Text(primary_key=True)
+    until = Timestamptz()
+    failures = Integer()
+    changed_at = Timestamptz()
 
 
 class MastodonApp(Table, tablename="mastodon_app"):

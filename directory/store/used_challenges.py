@@ -18,12 +18,12 @@ class UsedChallengeStore:
         self._database = database
         self._vault = vault
 
-    async def find(self, member: UUID, post_id: int) -> Challenge | None:
+    async def find_used_challenge(self, member: UUID, post_id: int) -> Challenge | None:
         """The challenge that a member's post met; the newest one where the post was edited before it was
         handed in. None where there is none, or its seal was lost."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
-                f"SELECT {CHALLENGE_COLUMNS} FROM challenge WHERE member = $1 AND challenge.state = $3"
+                f"SELECT {CHALLENGE_COLUMNS} FROM challenge WHERE member = $1 AND state = $3"
                 " ORDER BY EXISTS (SELECT FROM proof_check WHERE proof_check.challenge = challenge.id"
                 " AND post_id = $2) DESC, closed_at DESC LIMIT 1",
                 member,

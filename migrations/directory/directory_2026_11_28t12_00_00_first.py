@@ -143,6 +143,13 @@ STATEMENTS = [
         next_at timestamptz NOT NULL
     )""",
     "CREATE INDEX revocation_next ON revocation (next_at)",
+    """CREATE TABLE host_backoff (
+        host text COLLATE "C" PRIMARY KEY,
+        until timestamptz NOT NULL,
+        failures integer NOT NULL,
+        changed_at timestamptz NOT NULL
+    )""",
+    "CREATE INDEX host_backoff_until ON host_backoff (until)",
     """CREATE TABLE mastodon_app (
         id uuid PRIMARY KEY,
         host text COLLATE "C" NOT NULL,

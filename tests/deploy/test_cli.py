@@ -254,6 +254,7 @@ def test_the_doctor_finds_all_well(command: Command) -> None:
     shown = command.run("doctor")
     assert shown.code == 0, shown.out
     assert "All is well." in shown.out
+    assert "nothing waits" in shown.out
     assert "✗" not in shown.out
 
 

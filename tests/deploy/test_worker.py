@@ -15,10 +15,12 @@ from deploy.embedded.locks import wait_until
 from deploy.serve import free_port
 from directory.jobs.worker import FINISH_WITHIN_S
 from directory.members.challenges import ChallengeState, CheckState
+from directory.members.publications import Wish
 from tests.deploy.members import Members
 from tests.harness.command import Command
 from tests.harness.fake_x import FakeAccount, FakeX
 from tests.harness.postgres import FAST_SETTINGS
+from web.member_services import MemberServices
 
 REACHED_S = 90
 """For a process to start and ask, on a busy machine."""
@@ -134,6 +136,48 @@ def test_told_to_end_while_x_is_silent(members: Members, x: FakeX, instance: Com
         running.wait()
     assert row_of(members, member)["attempts"] == 1
     assert_proven_once(members, member, author)
+
+
+def test_told_to_end_during_a_recheck(members: Members, x: FakeX, instance: Command) -> None:
+    """SIGTERM: a re-check is released like a check that somebody waits for. It waited out its lease of ten minutes."""
+    member, author = hand_in(members, x, "rechecked")
+    with instance.started("serve") as running:
+        wait_for(members, member, CheckState.VERIFIED)
+        running.send(signal.SIGTERM)
+        assert running.wait() == 0
+    publish(members, member)
+    members.fetch("UPDATE linked_account SET recheck_at = now() WHERE account_id = $1", str(author.id))
+    held = x.hold("syndication")
+    with instance.started("serve") as running:
+        assert held.reached.wait(REACHED_S), running.log.read_text()
+        assert recheck_of(members, author) == (1, False)
+        running.send(signal.SIGTERM)
+        assert running.wait() == 0
+    held.release()
+    assert recheck_of(members, author) == (0, True)
+    members.fetch("UPDATE linked_account SET recheck_at = NULL WHERE member = $1", member)
+
+
+def publish(members: Members, member: UUID) -> None:
+    """The X account as the other one."""
+
+    async def run(services: MemberServices) -> None:
+        accounts = await services.membership.accounts(member)
+        (x,) = [each for each in accounts if each.target is None]
+        (target,) = [each for each in accounts if each.target is not None]
+        await services.publishing.publish(member, Wish(x.id, target.id, consent=1))
+
+    members.call(run)
+    members.fetch("UPDATE linked_account SET recheck_at = NULL WHERE member = $1", member)
+
+
+def recheck_of(members: Members, author: FakeAccount) -> tuple[int, bool]:
+    """The attempts of an X account's re-check, and whether it is due."""
+    (row,) = members.fetch(
+        "SELECT recheck_attempts, recheck_at <= now() AS is_due FROM linked_account WHERE account_id = $1",
+        str(author.id),
+    )
+    return row["recheck_attempts"], row["is_due"]
 
 
 def test_told_to_end_just_before_x_answers(members: Members, x: FakeX, instance: Command) -> None:

@@ -250,9 +250,9 @@ class TestCheck:
         member = await site.join("ada")
         await site.proven(member)
         checks = LinkCheckStore(database)
-        assert await checks.purge(site.clock.now(), 10) == 0
+        assert await checks.purge_link_checks(site.clock.now(), 10) == 0
         site.clock.advance(days=31)
-        assert await checks.purge(site.clock.now(), 10) == 1
+        assert await checks.purge_link_checks(site.clock.now(), 10) == 1
 
 
 class TestClaims:

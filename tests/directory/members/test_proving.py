@@ -317,11 +317,11 @@ async def test_old_sentences_are_put_away(
     store = ChallengeStore(database)
     await proving.challenge(member, INSTANCE, "en")
     clock.advance(days=8)
-    assert await store.purge(clock.now()) == 0
+    assert await store.purge_challenges(clock.now()) == 0
     async with database.connection() as connection:
         assert await connection.fetchval("SELECT state FROM challenge") == ChallengeState.EXPIRED
     clock.advance(days=30)
-    assert await store.purge(clock.now()) == 1
+    assert await store.purge_challenges(clock.now()) == 1
 
 
 async def test_a_used_sentence_is_kept_for_later_looks(
@@ -330,7 +330,7 @@ async def test_a_used_sentence_is_kept_for_later_looks(
     """Without it, no re-check could tell whether the post still says what it was asked to say."""
     await proving.record(await submit(proving, member), verified("ada", 5, clock))
     clock.advance(days=365)
-    assert await ChallengeStore(database).purge(clock.now()) == 0
+    assert await ChallengeStore(database).purge_challenges(clock.now()) == 0
 
 
 async def test_a_check_that_outlives_its_sentence_still_counts(
@@ -340,7 +340,7 @@ async def test_a_check_that_outlives_its_sentence_still_counts(
     clock.advance(days=6, hours=23)
     await proving.submit(member, kept.id, POST)
     clock.advance(hours=2)
-    await ChallengeStore(database).purge(clock.now())
+    await ChallengeStore(database).purge_challenges(clock.now())
     (job,) = await proving.claim_due(10)
     check = await proving.record(job, verified("ada", 5, clock))
     assert check is not None

@@ -18,6 +18,7 @@ from directory.store.challenges import ChallengeStore
 from directory.store.claims import ClaimStore
 from directory.store.consents import ConsentStore
 from directory.store.database import Database
+from directory.store.host_backoff import HostBackoffStore
 from directory.store.link_checks import LinkCheckStore
 from directory.store.publications import PublicationStore
 from directory.store.sessions import SessionStore
@@ -46,6 +47,7 @@ def housekeeping(database: Database, claims: ClaimStore, clock: FakeClock) -> Ho
         ConsentStore(database),
         PublicationStore(database),
         LinkCheckStore(database),
+        HostBackoffStore(database),
     )
     return Housekeeping(stores, clock)
 

@@ -14,10 +14,12 @@ from deploy.wiring.instance import build_services
 from deploy.wiring.log import build_sequencer, make_keys, running_sequencer
 from deploy.wiring.members import open_members
 from directory.clock import Clock, SystemClock
+from directory.jobs.gauges import JobGauges
 from directory.jobs.worker import Worker, running_worker
 from directory.networks.http import GuardedClient
 from directory.settings import Settings
 from directory.store.database import Database
+from directory.store.job_counts import JobCountStore
 from tests.harness.fake_x import FakeX
 from tests.harness.instance import RunningInstance
 from tests.peers.pds import Pds
@@ -75,7 +77,8 @@ class MemberInstance(RunningInstance):
         ):
             self.members, self.worker = opened
             services = build_services(settings, database, clock)
-            self.services = dataclasses.replace(services, members=self.members)
+            gauges = JobGauges(JobCountStore(database), self.worker, clock)
+            self.services = dataclasses.replace(services, members=self.members, jobs=gauges)
             app: Any = create_app(self.services)
             config = hypercorn_config(settings)
             config.graceful_timeout = 0.2

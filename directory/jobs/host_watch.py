@@ -1,0 +1,81 @@
+"""What a job hears of the hosts that it asks: those that fail are left alone for a while, by all jobs."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+from directory.clock import Clock
+from directory.errors import DirectoryUnavailable
+from directory.networks.answers import Answer
+from directory.networks.backoff import MAX_TOLD_S, Failure
+from directory.networks.errors import Busy, HeldBack, NetworkError, Unreachable
+from directory.networks.retry_after import retry_after_s
+from directory.store.host_backoff import HostBackoffStore
+
+TOO_MANY_REQUESTS: Final = 429
+_SERVER_ERRORS: Final = range(500, 600)
+
+
+class HostWatch:
+    """Listens to one job. `shared` are hosts that all members need, such as X's: since a single post could make one
+    of those fail, only 429 is a reason to leave it alone."""
+
+    def __init__(self, store: HostBackoffStore, clock: Clock, shared: frozenset[str]) -> None:
+        self._store = store
+        self._clock = clock
+        self._shared = shared
+        self._free: set[str] = set()
+        self._asked: set[str] = set()
+        self._well: set[str] = set()
+        self._failures: dict[str, Failure] = {}
+
+    async def require_free(self, host: str) -> None:
+        """Raises HeldBack where the host is left alone. Asks the database once a host."""
+        if host not in self._free:
+            left = await self._time_left(host)
+            if left is not None:
+                raise HeldBack(host, min(int(left.total_seconds()) + 1, MAX_TOLD_S))
+            self._free.add(host)
+        self._asked.add(host)
+
+    def note_answer(self, host: str, answer: Answer) -> None:
+        """An answer that says neither 429 nor 5xx shows that the host is well."""
+        self._asked.discard(host)
+        if answer.status == TOO_MANY_REQUESTS or answer.status in _SERVER_ERRORS:
+            is_asked_to_wait = answer.status == TOO_MANY_REQUESTS
+            self._fail(host, retry_after_s(answer, self._clock.now()), is_asked_to_wait=is_asked_to_wait)
+        else:
+            self._well.add(host)
+
+    def note_failure(self, host: str, error: NetworkError) -> None:
+        """Only what says that the host cannot be reached: not that all our own connections are in use."""
+        self._asked.discard(host)
+        if isinstance(error, Unreachable) and not isinstance(error, Busy):
+            self._fail(host, None)
+
+    async def record(self) -> None:
+        """Writes down what was heard. A host that was asked and had not answered when the job ended has failed;
+        one that failed once in a job has failed, whatever else it answered."""
+        for host in self._asked:
+            self._fail(host, None)
+        if self._well or self._failures:
+            well = self._well - self._failures.keys()
+            await self._store.record_contacts(self._failures, well, self._clock.now())
+
+    def _fail(self, host: str, asked_s: int | None, *, is_asked_to_wait: bool = False) -> None:
+        is_shared = host in self._shared
+        if is_asked_to_wait or not is_shared:
+            before = self._failures.get(host)
+            asked = max((each for each in (asked_s, before and before.asked_s) if each), default=None)
+            self._failures[host] = Failure(asked, is_shared)
+
+    async def _time_left(self, host: str) -> timedelta | None:
+        now = self._clock.now()
+        try:
+            until = await self._store.find_backoff_end(host, now)
+        except DirectoryUnavailable:
+            return None  # what the host says cannot be written down either, and is asked for again
+        return None if until is None else until - now
+
+
+WatchHosts = Callable[[], HostWatch]

@@ -1,0 +1,150 @@
+"""One loop a kind of job: it fills the kind's slots, and each again as it ends."""
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+from typing import Final
+
+import structlog
+
+from directory.errors import DirectoryUnavailable
+from directory.jobs.host_watch import WatchHosts
+from directory.jobs.kinds import Kind, Work
+from directory.networks.contacts import contacts_told_to
+
+MAX_RUNNING_A_HOST: Final = 2
+"""Rows of one kind that one process has under way at one host: a slow host holds up nobody else's."""
+AFTER_FAILURE_S: Final = 10.0
+"""How long a kind takes nothing new after a claim that failed, and a slot after a job that failed."""
+
+log = structlog.get_logger(__name__)
+
+
+class KindLoop:
+    """Runs the jobs of one kind. `running` is how many are under way, `failed` how many ended with a fault."""
+
+    def __init__(self, kind: Kind, watch_hosts: WatchHosts) -> None:
+        self.kind = kind
+        self.running = 0
+        self.failed = 0
+        self._watch_hosts = watch_hosts
+        self._slots: dict[asyncio.Task[None], tuple[str, ...]] = {}
+        self._due = asyncio.Event()
+        self._stopping = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something may be due now."""
+        self._due.set()
+
+    def stop(self) -> None:
+        """Takes nothing new; `run` ends when all that is under way has."""
+        self._stopping.set()
+        self._due.set()
+
+    async def run(self) -> None:
+        """Until `stop`, or until it is cancelled: then all that is under way is broken off and released.
+        Never raises for what can pass."""
+        try:
+            while not self._stopping.is_set():
+                self._due.clear()
+                if await self._fill():
+                    await _wait(self._due, self.kind.every_s)
+                else:
+                    await _wait(self._stopping, AFTER_FAILURE_S)
+            await self._end()
+        finally:
+            for task in self._slots:
+                task.cancel()
+            await self._end()
+
+    async def drain(self) -> None:
+        """Does all that is due now, one after the other."""
+        while work := await self.kind.claim(()):
+            await self._do(work)
+            if not self.kind.is_refilled:
+                break
+
+    async def _fill(self) -> bool:
+        """Claims work for all free slots. Returns False where the database is gone, or a fault stood in the way."""
+        try:
+            while len(self._slots) < self.kind.slots and not self._stopping.is_set():
+                work = await self.kind.claim(self._busy_hosts())
+                if work is None:
+                    break
+                self._start(work)
+        except DirectoryUnavailable as error:
+            log.warning("the jobs wait for the database", kind=self.kind.name, reason=str(error))
+            return False
+        except Exception:
+            # A bug in one kind must end no kind for good: no checks, no revocations.
+            log.exception("the jobs of a kind pause after a fault", kind=self.kind.name)
+            return False
+        return True
+
+    def _busy_hosts(self) -> list[str]:
+        running = Counter(host for hosts in self._slots.values() for host in set(hosts))
+        return [host for host, count in running.items() if count >= MAX_RUNNING_A_HOST]
+
+    def _start(self, work: Work) -> None:
+        task = asyncio.create_task(self._fill_slot(work), name=f"job: {self.kind.name}")
+        self._slots[task] = work.hosts
+        task.add_done_callback(self._empty_slot)
+
+    def _empty_slot(self, task: asyncio.Task[None]) -> None:
+        del self._slots[task]
+        if self.kind.is_refilled:
+            self._due.set()
+
+    async def _fill_slot(self, work: Work) -> None:
+        """A slot whose job failed stays empty for a while: what fails each time does so slowly."""
+        if not await self._do(work):
+            await _wait(self._stopping, AFTER_FAILURE_S)
+
+    async def _do(self, work: Work) -> bool:
+        """Runs a job. Returns False where it failed: its lease brings it back."""
+        self.running += 1
+        try:
+            await self._run(work)
+        except asyncio.CancelledError:
+            await self._release(work)
+            raise
+        except DirectoryUnavailable as error:
+            log.warning("a job found no database", kind=self.kind.name, reason=str(error))
+        except TimeoutError:
+            log.warning("a job took too long, and was broken off", kind=self.kind.name)
+        except Exception:
+            log.exception("a job failed and will be tried again", kind=self.kind.name)
+        else:
+            return True
+        finally:
+            self.running -= 1
+        self.failed += 1
+        return False
+
+    async def _run(self, work: Work) -> None:
+        watch = self._watch_hosts()
+        try:
+            with contacts_told_to(watch):
+                async with asyncio.timeout(self.kind.limit_s):
+                    await work.run()
+        except Exception:
+            await watch.record()
+            raise
+        await watch.record()
+
+    async def _release(self, work: Work) -> None:
+        try:
+            await work.release()
+        except Exception:
+            log.exception("a job could not be released: its lease brings it back", kind=self.kind.name)
+
+    async def _end(self) -> None:
+        """Waits for all that is under way."""
+        if self._slots:
+            await asyncio.wait(self._slots)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

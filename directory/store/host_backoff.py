@@ -1,0 +1,75 @@
+"""Hosts that are left alone for a while, by all processes."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from directory.networks.backoff import Backoff, Failure, after_failure
+from directory.store.database import Connection, Database
+
+MAX_HOSTS: Final = 10_000
+"""Strangers name hosts, and can name any number of them that fail: those that come after so many are not kept,
+and their rows are left to their own schedules."""
+KEEP_AFTER: Final = timedelta(days=1)
+"""A host that fails again within this time after its wait has to wait longer than before."""
+
+_CLEAR: Final = """
+DELETE FROM host_backoff WHERE host IN (SELECT host FROM host_backoff WHERE host = ANY($1::text[])
+    FOR UPDATE SKIP LOCKED)
+"""
+
+
+class HostBackoffStore:
+    """Names servers, no people. Trusted little: whoever can change these rows can at most delay jobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find_backoff_end(self, host: str, now: datetime) -> datetime | None:
+        """Until when a host is left alone; None: it is not."""
+        async with self._database.connection() as connection:
+            until: datetime | None = await connection.fetchval(
+                "SELECT until FROM host_backoff WHERE host = $1 AND until > $2", host, now
+            )
+        return until
+
+    async def record_contacts(
+        self, failures: Mapping[str, Failure], well: Collection[str], now: datetime
+    ) -> None:
+        """Writes down what a job has seen of its hosts: those that failed are left alone, those that are well
+        are not any more."""
+        async with self._database.connection() as connection:
+            if well:
+                await connection.execute(_CLEAR, list(well))
+            for host, failure in failures.items():
+                async with connection.transaction():  # one a host: no two jobs wait for each other
+                    await _hold_back(connection, host, failure, now)
+
+    async def purge_backoffs(self, now: datetime, limit: int) -> int:
+        """Deletes hosts that were not heard failing for a day; returns how many."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "DELETE FROM host_backoff WHERE host IN (SELECT host FROM host_backoff WHERE until <= $1"
+                " LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING host",
+                now - KEEP_AFTER,
+                limit,
+            )
+        return len(rows)
+
+
+async def _hold_back(connection: Connection, host: str, failure: Failure, now: datetime) -> None:
+    row = await connection.fetchrow(
+        "SELECT until, failures FROM host_backoff WHERE host = $1 FOR UPDATE", host
+    )
+    after = after_failure(Backoff(row["until"], row["failures"]) if row is not None else None, failure, now)
+    if row is None and int(await connection.fetchval("SELECT count(*) FROM host_backoff")) >= MAX_HOSTS:
+        return
+    await connection.execute(
+        "INSERT INTO host_backoff (host, until, failures, changed_at) VALUES ($1, $2, $3, $4)"
+        " ON CONFLICT (host) DO UPDATE SET until = greatest(host_backoff.until, excluded.until),"
+        " failures = excluded.failures, changed_at = excluded.changed_at",
+        host,
+        after.until,
+        after.failures,
+        now,
+    )

@@ -1,0 +1,112 @@
+"""Rows that are work: claimed for a while, then released, rescheduled or finished. Written once, for all tables.
+
+A claim counts the attempt, and makes the row due again when its lease ends. So a process that is killed leaves a
+row that comes back by itself; and what it says after somebody else has claimed the row is refused by the
+attempt's number. An attempt that was released does not count: its number is given again.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from directory.store.database import Connection
+
+_NO_HOSTS: Final = "'{}'::text[]"
+
+
+class Lease(NamedTuple):
+    """One attempt at a row, as it was claimed."""
+
+    key: UUID | int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeasedTable:
+    """A table whose rows are work. All texts are constants of the code, never a value of a caller.
+
+    `key`, `due` and `attempts` are columns; `waits` is the condition under which a row is still to be done.
+    `ending` are the assignments that finish a row, their values counted from $3; None: it is deleted.
+    `hosts` is an expression, the hosts that a row talks to as text[]; None: they are not known before.
+    `heeds_backoff`: rows of a host that is left alone stay due. Where somebody waits for an answer, they are
+    claimed all the same, so that the person can be told.
+    """
+
+    name: str
+    lease: timedelta
+    waits: str
+    ending: str | None
+    key: str = "id"
+    due: str = "next_at"
+    attempts: str = "attempts"
+    hosts: str | None = None
+    heeds_backoff: bool = False
+
+    async def claim(
+        self, connection: Connection, now: datetime, limit: int, columns: str, busy: Collection[str] = ()
+    ) -> list[asyncpg.Record]:
+        """Claims due rows, the longest due first; none that talks to a `busy` host.
+
+        Returns `columns` of each, and its `hosts`.
+        """
+        hosts = self.hosts if self.hosts is not None else _NO_HOSTS
+        return list(
+            await connection.fetch(
+                f"UPDATE {self.name} SET {self.due} = $2, {self.attempts} = {self.attempts} + 1"
+                f" WHERE {self.key} = ANY(ARRAY(SELECT {self.key} FROM {self.name}"
+                f" WHERE {self.waits} AND {self.due} <= $1 AND NOT {self.is_held_back}"
+                f" AND NOT coalesce({hosts} && $4::text[], false)"
+                f" ORDER BY {self.due} LIMIT $3 FOR UPDATE SKIP LOCKED))"
+                f" RETURNING {columns}, {hosts} AS hosts",
+                now,
+                now + self.lease,
+                limit,
+                list(busy),
+            )
+        )
+
+    async def lock(self, connection: Connection, lease: Lease) -> bool:
+        """Returns whether this attempt is still the one that counts; the row is then locked."""
+        sql = f"SELECT true FROM {self.name} WHERE {self._is_mine} FOR UPDATE"
+        return bool(await connection.fetchval(sql, *lease))
+
+    async def release(self, connection: Connection, lease: Lease, now: datetime) -> bool:
+        """Gives a row back whose attempt was broken off: due now, the attempt not counted.
+
+        Returns False where another attempt counts by now, or none.
+        """
+        changes = f"{self.due} = $3, {self.attempts} = {self.attempts} - 1"
+        return await self._change(connection, lease, changes, now)
+
+    async def reschedule(self, connection: Connection, lease: Lease, due: datetime) -> bool:
+        """Ends an attempt; the next one is due then. Returns False as `release` does."""
+        return await self._change(connection, lease, f"{self.due} = $3", due)
+
+    async def finish(self, connection: Connection, lease: Lease, *values: object) -> bool:
+        """Ends the work: sets `ending` to `values`, or deletes the row. Returns False as `release` does."""
+        if self.ending is not None:
+            return await self._change(connection, lease, self.ending, *values)
+        sql = f"DELETE FROM {self.name} WHERE {self._is_mine} RETURNING true"
+        return bool(await connection.fetchval(sql, *lease))
+
+    async def _change(self, connection: Connection, lease: Lease, changes: str, *values: object) -> bool:
+        sql = f"UPDATE {self.name} SET {changes} WHERE {self._is_mine} RETURNING true"
+        return bool(await connection.fetchval(sql, *lease, *values))
+
+    @property
+    def _is_mine(self) -> str:
+        return f"{self.key} = $1 AND {self.attempts} = $2 AND {self.waits}"
+
+    @property
+    def is_held_back(self) -> str:
+        """The condition under which a due row is left where it is, since its host is left alone. $1 is now."""
+        if self.hosts is None or not self.heeds_backoff:
+            return "false"
+        return (
+            f"EXISTS (SELECT FROM unnest({self.hosts}) AS asked (name)"
+            " JOIN host_backoff b ON b.host = asked.name WHERE b.until > $1)"
+        )

@@ -1,0 +1,232 @@
+"""What the tests of jobs work with: members with something due, and workers over it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Final, NoReturn
+from uuid import UUID
+
+from directory.accounts import AccountNetwork, TargetAccount
+from directory.clock import Clock
+from directory.identifiers import TargetHandle, TargetId, XHandle
+from directory.jobs.catalogue import JobParts, Jobs
+from directory.jobs.host_watch import HostWatch
+from directory.jobs.worker import Worker
+from directory.mappings import Network
+from directory.members.challenges import ProofCheck, ProofJob
+from directory.networks.bluesky.did import DidResolver
+from directory.networks.http import GuardedClient
+from directory.networks.mastodon.apps import Apps
+from directory.networks.mastodon.sign_in import MastodonSignIn
+from directory.networks.port import AppBinding, Purpose, Revocation, SignInDone, SignInStart, TokenSet
+from directory.proofs.profile_link import LinkChecker
+from directory.proofs.results import Refuted, Unreachable, Verified
+from directory.proofs.x_post import PostChecker, XSources
+from directory.services.housekeeping import Housekeeping, Stores
+from directory.services.kept_apps import KeptApps
+from directory.services.linking import Linking
+from directory.services.membership import Membership
+from directory.services.permissions import Permissions
+from directory.services.profile_checking import ProfileChecking
+from directory.services.proving import Proving
+from directory.store.challenges import ChallengeStore
+from directory.store.claims import ClaimStore
+from directory.store.consents import ConsentStore
+from directory.store.database import Database
+from directory.store.host_backoff import HostBackoffStore
+from directory.store.link_checks import LinkCheckStore
+from directory.store.mastodon_apps import MastodonAppStore
+from directory.store.members import MemberStore
+from directory.store.proof_checks import ProofCheckStore
+from directory.store.publications import PublicationStore
+from directory.store.rechecks import RecheckStore
+from directory.store.sessions import SessionStore
+from directory.store.sign_ins import SignInStore
+from directory.store.used_challenges import UsedChallengeStore
+from directory.vault import Vault
+from tests.directory.members.people import INSTANCE, at_bluesky
+from tests.harness.fake_x import FakeX
+
+PATIENCE_S: Final = 20
+"""For what is to happen at once, on a busy machine."""
+
+
+async def soon(*awaited: Awaitable[object]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        await asyncio.gather(*awaited)
+
+
+class SlowNetwork:
+    """A network whose servers take every question, and answer once they are told to: `asked` counts questions."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Semaphore(0)
+        self.servers: list[str] = []
+        self._answers: dict[str, asyncio.Event] = {}
+
+    def answer(self, server: str) -> None:
+        """From now on that server answers."""
+        self._answers.setdefault(server, asyncio.Event()).set()
+
+    async def revoke(self, tokens: TokenSet, now: datetime) -> Revocation:
+        await self.ask(tokens.server)
+        return Revocation.REVOKED
+
+    async def current_account(self, account: TargetAccount) -> TargetAccount:
+        await self.ask("handles")
+        return account
+
+    async def ask(self, server: str) -> None:
+        self.servers.append(server)
+        self.asked.release()
+        await self._answers.setdefault(server, asyncio.Event()).wait()
+
+    async def start_sign_in(
+        self,
+        account: str,
+        *,
+        purpose: Purpose,
+        redirect_uri: str,
+        now: datetime,
+        expected: TargetId | None = None,
+    ) -> SignInStart:
+        self._no_job(account)
+
+    async def finish_sign_in(self, record: bytes, returned_to: str, now: datetime) -> SignInDone:
+        self._no_job(record)
+
+    async def refresh(self, tokens: TokenSet, now: datetime) -> TokenSet:
+        self._no_job(tokens)
+
+    async def resolve_handle(self, handle: TargetHandle) -> TargetId:
+        self._no_job(handle)
+
+    def _no_job(self, asked: object) -> NoReturn:
+        raise AssertionError(f"no job asks for this: {asked}")
+
+
+class HeardProving(Proving):
+    """Says when a result was recorded."""
+
+    recorded: asyncio.Semaphore
+
+    async def record(self, job: ProofJob, result: Verified | Refuted | Unreachable) -> ProofCheck | None:
+        check = await super().record(job, result)
+        self.recorded.release()
+        return check
+
+
+@dataclass(kw_only=True)
+class JobSite:
+    """Members, and workers. Bluesky is slow, and X is the fake one."""
+
+    database: Database
+    clock: Clock
+    vault: Vault
+    client: GuardedClient
+    x: FakeX
+    membership: Membership
+    proving: Proving
+    permissions: Permissions
+    linking: Linking
+    network: SlowNetwork = field(default_factory=SlowNetwork)
+    recorded: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    shared_hosts: frozenset[str] = frozenset()
+    sources: XSources | None = None
+    """Where posts are looked for; None: at the fake X."""
+
+    def jobs(self, database: Database | None = None) -> Jobs:
+        """Over a database of their own, as in another process, where one is given."""
+        database, clock = database or self.database, self.clock
+        proving = HeardProving(
+            MemberStore(database), ChallengeStore(database), ProofCheckStore(database), self.vault, clock
+        )
+        proving.recorded = self.recorded
+        apps = Apps(self.client, KeptApps(MastodonAppStore(database), self.vault), "Test", INSTANCE)
+        dids = DidResolver(self.client, plc_url=self.x.root, allow_loopback=True)
+        sources = self.sources or self.x.sources(fxtwitter=False)
+        links = ProfileChecking(LinkChecker(self.client, clock), self.linking, dids, f"{self.x.root}/fx")
+        return Jobs(
+            JobParts(
+                clock=clock,
+                proving=proving,
+                used=UsedChallengeStore(database, self.vault),
+                checker=PostChecker(self.client, sources.in_order(), clock),
+                rechecks=RecheckStore(database),
+                permissions=self.permissions,
+                networks={AccountNetwork.BLUESKY: self.network, AccountNetwork.MASTODON: self.network},
+                mastodon=MastodonSignIn(self.client, apps),
+                linking=self.linking,
+                links=links,
+                housekeeping=Housekeeping(_stores(database), clock),
+            )
+        )
+
+    def worker(self, database: Database | None = None) -> Worker:
+        store = HostBackoffStore(database or self.database)
+        return Worker(self.jobs(database).kinds(), partial(HostWatch, store, self.clock, self.shared_hosts))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Worker]:
+        """Broken off at the end, as a process that is told to end does after its grace."""
+        worker = self.worker()
+        task = asyncio.create_task(worker.run())
+        try:
+            yield worker
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def join(self, name: str) -> UUID:
+        return (await self.membership.sign_in(at_bluesky(name, at=self.clock.now()))).member
+
+    async def hand_in(self, member: UUID, name: str) -> ProofCheck:
+        """A good post, waiting to be checked."""
+        kept = await self.proving.challenge(member, INSTANCE, "en")
+        post = self.x.post(self.x.account(name), kept.challenge.sentence, at=self.clock.now())
+        return await self.proving.submit(member, kept.id, post.url)
+
+    async def ask_for_links(self, member: UUID, name: str) -> None:
+        """A check of links, waiting."""
+        await self.linking.make_page(member)
+        await self.linking.submit(member, XHandle(name))
+
+    async def give_back(self, member: UUID, *servers: str) -> None:
+        """A permission of each server, to be revoked there."""
+        (account,) = [each for each in await self.membership.accounts(member) if each.target is not None]
+        for server in servers:
+            await self.permissions.keep(account.id, Purpose.PROVE, _tokens(server))
+            await self.permissions.give_back(account.id, Purpose.PROVE)
+
+    async def make_due(self) -> None:
+        """All re-checks are due now."""
+        await self.fetch(
+            "UPDATE linked_account SET recheck_at = $1 WHERE recheck_at IS NOT NULL", self.clock.now()
+        )
+
+    async def fetch(self, sql: str, *values: object) -> list[tuple[object, ...]]:
+        """What the database holds, asked past the stores."""
+        async with self.database.connection() as connection:
+            return [tuple(row) for row in await connection.fetch(sql, *values)]
+
+
+def _tokens(server: str) -> TokenSet:
+    return TokenSet(
+        Network.MASTODON, "https://x.example/u", server, "access", None, "", None, "client", AppBinding("")
+    )
+
+
+def _stores(database: Database) -> Stores:
+    return Stores(
+        SignInStore(database),
+        SessionStore(database),
+        ChallengeStore(database),
+        ClaimStore(database),
+        ConsentStore(database),
+        PublicationStore(database),
+        LinkCheckStore(database),
+        HostBackoffStore(database),
+    )

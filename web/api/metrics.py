@@ -1,0 +1,67 @@
+"""Counts and times for the operator, in the text format of Prometheus. They tell no names."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Final
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.plugins.prometheus import PrometheusController
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from directory.errors import DirectoryUnavailable
+from directory.jobs.gauges import KindGauges
+from directory.members.job_kinds import JobKind
+from web.services import Services
+
+JobCounts = Mapping[JobKind, KindGauges]
+_GAUGES: Final = {
+    "waiting": "Jobs that are due and that nobody has taken up yet.",
+    "held_back": "Jobs that are due and wait because their host is left alone after failures.",
+    "oldest_s": "How long the oldest waiting job has been due, in seconds.",
+    "running": "Jobs that this process has under way.",
+}
+_NAMES: Final = {"oldest_s": "oldest_seconds"}
+
+
+class Metrics(PrometheusController):
+    """Requests of this process, and the jobs of all of them."""
+
+    include_in_schema = False
+
+    @get()
+    async def get(self, services: NamedDependency[Services]) -> Response[bytes]:
+        """What jobs there are is left out while the database is gone."""
+        content = generate_latest(REGISTRY)
+        if services.jobs is not None:
+            with suppress(DirectoryUnavailable):
+                content += _shown(await services.jobs.current())
+        return Response(content, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+class _Jobs(Collector):
+    def __init__(self, jobs: JobCounts) -> None:
+        self._jobs = jobs
+
+    def collect(self) -> Iterator[Metric]:
+        for field, help_text in _GAUGES.items():
+            gauge = GaugeMetricFamily(
+                f"passerelle_jobs_{_NAMES.get(field, field)}", help_text, labels=["kind"]
+            )
+            for kind, counts in self._jobs.items():
+                gauge.add_metric([kind], getattr(counts, field))
+            yield gauge
+        failed = CounterMetricFamily(
+            "passerelle_jobs_failed", "Jobs that ended with a fault in this process.", labels=["kind"]
+        )
+        for kind, counts in self._jobs.items():
+            failed.add_metric([kind], counts.failed)
+        yield failed
+
+
+def _shown(jobs: JobCounts) -> bytes:
+    registry = CollectorRegistry()
+    registry.register(_Jobs(jobs))
+    return generate_latest(registry)
