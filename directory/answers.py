@@ -5,6 +5,7 @@ an arrival, so that no newcomer is missed by those who wait for them.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from directory.mappings import Mapping
 from directory.store.arrivals import record_arrival
@@ -17,7 +18,7 @@ class AnswersError(ValueError):
 
 
 async def take_in_leaves(
-    connection: Connection, origin: str, said: Sequence[tuple[int, Mapping]]
+    connection: Connection, origin: str, said: Sequence[tuple[int, Mapping]], now: datetime
 ) -> set[int]:
     """Takes in the mappings that the leaves of `origin` say. The caller holds a transaction, and has checked that a
     published checkpoint covers the leaves and that each body is what its leaf commits to.
@@ -36,7 +37,7 @@ async def take_in_leaves(
     postponed = await take_in(connection, number, said)
     leaves = [leaf for leaf, _ in said if leaf not in postponed]
     if leaves:
-        await record_arrival(connection, number, min(leaves), max(leaves) + 1)
+        await record_arrival(connection, number, min(leaves), max(leaves) + 1, now)
     return postponed
 
 

@@ -3,6 +3,7 @@
 It reads the bodies that the log holds, as a peer does: what members meant when they clicked counts for nothing here.
 """
 
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -21,22 +22,22 @@ MAX_TAKEN_IN: Final = 10_000
 log = structlog.get_logger(__name__)
 
 
-async def ingest_own_leaves(connection: Connection, origin: str, first: int, size: int) -> int:
+async def ingest_own_leaves(connection: Connection, origin: str, first: int, size: int, now: datetime) -> int:
     """Takes in the leaves of our own log from `first` up to `size`, which is published; then erases what the log
     has revoked. Can be repeated. The caller holds a transaction.
 
     Returns up to which leaf nothing is left to do, which may be less than `size`.
     """
-    done = await _take_in(connection, origin, first, size) if size > first else size
+    done = await _take_in(connection, origin, first, size, now) if size > first else size
     erased = await delete_revoked(connection, size)
     await let_go_leaves(connection, origin, erased)
     return done
 
 
-async def _take_in(connection: Connection, origin: str, first: int, size: int) -> int:
+async def _take_in(connection: Connection, origin: str, first: int, size: int, now: datetime) -> int:
     bodies = await fetch_bodies(connection, first, size, MAX_TAKEN_IN + 1)
     end = bodies[MAX_TAKEN_IN][0] if len(bodies) > MAX_TAKEN_IN else size
-    postponed = await take_in_leaves(connection, origin, _parse(origin, bodies[:MAX_TAKEN_IN]))
+    postponed = await take_in_leaves(connection, origin, _parse(origin, bodies[:MAX_TAKEN_IN]), now)
     is_ended = await end_replaced(connection, origin, first, end)
     return end if is_ended and not postponed else first
 

@@ -43,12 +43,14 @@ from directory.services.kept_apps import KeptApps
 from directory.services.leaving import Leaving
 from directory.services.linking import Linking
 from directory.services.membership import Membership
+from directory.services.newcomers import Newcomers
 from directory.services.permissions import Permissions
 from directory.services.profile_checking import ProfileChecking
 from directory.services.proving import Proving
 from directory.services.publishing import Publishing
 from directory.services.signing_in import SigningIn
 from directory.settings import Settings
+from directory.store.arrivals import ArrivalStore
 from directory.store.challenges import ChallengeStore
 from directory.store.claims import ClaimStore
 from directory.store.consents import ConsentStore
@@ -183,6 +185,7 @@ def _build(  # noqa: PLR0913 - the parts that everything is made of
                 mastodon=mastodon,
                 linking=linking,
                 links=ProfileChecking(LinkChecker(http, clock), linking, dids, fxtwitter),
+                newcomers=Newcomers(ArrivalStore(database), clock),
                 housekeeping=Housekeeping(stores, clock),
             )
         ).kinds(),

@@ -27,10 +27,12 @@ from directory.proofs.post_url import XPostId
 from directory.proofs.x_post import PostChecker
 from directory.services.housekeeping import STEP, Housekeeping
 from directory.services.linking import Linking
+from directory.services.newcomers import Newcomers
 from directory.services.permissions import Permissions
 from directory.services.profile_checking import ProfileChecking
 from directory.services.proving import Proving
 from directory.services.rechecking import Rechecking
+from directory.store.arrivals import ARRIVAL_LEASE
 from directory.store.rechecks import RecheckJob, RecheckStore
 from directory.store.used_challenges import UsedChallengeStore
 
@@ -39,6 +41,7 @@ SLOTS: Final = {
     JobKind.LINKS: 4,
     JobKind.RECHECKS: 8,
     JobKind.REVOCATIONS: 4,
+    JobKind.ARRIVALS: 1,
     JobKind.HOUSEKEEPING: 1,
 }
 """Rows of a kind that one process works on at a time. Of posts as many as the guarded client keeps connections to
@@ -67,6 +70,7 @@ class JobParts:
     mastodon: MastodonSignIn
     linking: Linking
     links: ProfileChecking
+    newcomers: Newcomers
     housekeeping: Housekeeping
 
 
@@ -84,6 +88,7 @@ class Jobs:
             _kind(JobKind.LINKS, self.claim_links, CHECK_LEASE, is_awaited=True),
             _kind(JobKind.REVOCATIONS, self.claim_revocation, REVOCATION_LEASE, is_awaited=True),
             _kind(JobKind.RECHECKS, self.claim_recheck, RECHECK_LEASE, every_s=RECHECKS_EVERY_S),
+            _kind(JobKind.ARRIVALS, self.claim_arrival, ARRIVAL_LEASE),
             Kind(
                 name=JobKind.HOUSEKEEPING,
                 claim=self.claim_housekeeping,
@@ -126,6 +131,14 @@ class Jobs:
         revocation, tokens = claimed[0]
         release = partial(self._parts.permissions.release_revocation, revocation)
         return Work(run=partial(self._revoke, revocation, tokens), release=release, hosts=revocation.hosts)
+
+    async def claim_arrival(self, _busy: Collection[str]) -> Work | None:
+        """People who were taken into the answers. No server of others is asked."""
+        arrival = await self._parts.newcomers.claim_arrival()
+        if arrival is None:
+            return None
+        release = partial(self._parts.newcomers.release_arrival, arrival)
+        return Work(run=partial(self._parts.newcomers.meet, arrival), release=release)
 
     async def claim_housekeeping(self, _busy: Collection[str]) -> Work | None:
         """All that has run out. Nothing is claimed: each step can be made by any number of processes."""

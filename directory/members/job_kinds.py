@@ -14,5 +14,7 @@ class JobKind(enum.StrEnum):
     """Published accounts whose proof is to be seen again."""
     REVOCATIONS = "revocations"
     """Permissions that their networks are to be told to forget."""
+    ARRIVALS = "arrivals"
+    """People who were taken into the answers, for those who wait for them."""
     HOUSEKEEPING = "housekeeping"
     """What has run out is put away."""

@@ -11,6 +11,14 @@ class Newcomers:
         self._arrivals = arrivals
         self._clock = clock
 
+    async def claim_arrival(self) -> Arrival | None:
+        """Claims the arrival that has waited longest. Returns None where none is due."""
+        return await self._arrivals.claim_due_arrival(self._clock.now())
+
+    async def release_arrival(self, arrival: Arrival) -> None:
+        """Gives an arrival back whose attempt was broken off: it is due again now."""
+        await self._arrivals.release_arrival(arrival, self._clock.now())
+
     async def meet(self, arrival: Arrival) -> int:
         """Finds for whom the next people of an arrival are newcomers. Returns how many were found."""
         return await self._arrivals.meet_arrival(arrival, self._clock.now())

@@ -4,7 +4,7 @@ An arrival is a range of leaves of one origin, not a row a person: the first syn
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from directory.mappings import Mapping
 from directory.origins import HIDDEN_AFTER
 from directory.store.database import Connection, Database
 from directory.store.follow_lists import fetch_waiting
+from directory.store.leases import Lease, LeasedTable
 from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, origin_answers
 from directory.store.mappings import mapping_of
 
@@ -37,6 +38,10 @@ WHERE f.member = $1 AND {IS_ACTIVE} ORDER BY n.found_at, n.id
 """
 
 
+ARRIVAL_LEASE: Final = timedelta(minutes=5)
+ARRIVALS: Final = LeasedTable(name="arrival", lease=ARRIVAL_LEASE, waits="true", ending=None)
+
+
 class Arrival(msgspec.Struct, frozen=True):
     """One attempt at a range of leaves of an origin, from `next_leaf` up to `end_leaf`."""
 
@@ -46,6 +51,10 @@ class Arrival(msgspec.Struct, frozen=True):
     next_leaf: int
     end_leaf: int
 
+    @property
+    def lease(self) -> Lease:
+        return Lease(self.id, self.attempt)
+
 
 class ArrivalStore:
     """Trusted: whoever can change these rows can have people found for members who did not wait for them."""
@@ -53,19 +62,25 @@ class ArrivalStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    async def claim_due_arrival(self, now: datetime) -> Arrival | None:
+        """Claims the arrival that has waited longest. Returns None where none is due."""
+        async with self._database.connection() as connection:
+            rows = await ARRIVALS.claim(connection, now, 1, "id, attempts, origin, next_leaf, end_leaf")
+        return Arrival(*tuple(rows[0])[:5]) if rows else None
+
+    async def release_arrival(self, arrival: Arrival, now: datetime) -> None:
+        """Gives an arrival back whose attempt was broken off: it is due again now."""
+        async with self._database.connection() as connection:
+            await ARRIVALS.release(connection, arrival.lease, now)
+
     async def meet_arrival(self, arrival: Arrival, now: datetime) -> int:
         """Holds the next leaves of an arrival against all kept lists, in one transaction; the arrival then begins
-        behind them, and is gone after the last. Returns how many newcomers were found.
+        behind them and is due again, and is gone after the last. Returns how many newcomers were found.
 
         Repeated, or too late, it changes nothing.
         """
         async with self._database.transaction() as connection:
-            if not await connection.fetchval(
-                "SELECT true FROM arrival WHERE id = $1 AND attempts = $2 AND next_leaf = $3 FOR UPDATE",
-                arrival.id,
-                arrival.attempt,
-                arrival.next_leaf,
-            ):
+            if not await ARRIVALS.lock(connection, arrival.lease):
                 return 0
             rows = await connection.fetch(
                 _ARRIVED,
@@ -78,17 +93,18 @@ class ArrivalStore:
             )
             arrived = [(row[0], mapping_of(row[1:])) for row in map(tuple, rows)]
             found = await _find_newcomers(connection, arrived, now)
-            await _advance(connection, arrival, arrived)
+            await _advance(connection, arrival, arrived, now)
         return found
 
 
-async def record_arrival(connection: Connection, origin: int, first: int, end: int) -> None:
+async def record_arrival(connection: Connection, origin: int, first: int, end: int, now: datetime) -> None:
     """Records that leaves from `first` up to `end` of an origin were taken in; due at once."""
     await connection.execute(
-        "INSERT INTO arrival (origin, next_leaf, end_leaf, next_at) VALUES ($1, $2, $3, '-infinity')",
+        "INSERT INTO arrival (origin, next_leaf, end_leaf, next_at) VALUES ($1, $2, $3, $4)",
         origin,
         first,
         end,
+        now,
     )
 
 
@@ -117,11 +133,12 @@ async def _find_newcomers(
     return len(rows)
 
 
-async def _advance(connection: Connection, arrival: Arrival, arrived: Sequence[tuple[int, Mapping]]) -> None:
+async def _advance(
+    connection: Connection, arrival: Arrival, arrived: Sequence[tuple[int, Mapping]], now: datetime
+) -> None:
     last = arrived[-1][1].leaf if arrived else None
     if last is None or len(arrived) < LEAVES_AT_ONCE or last + 1 >= arrival.end_leaf:
-        await connection.execute("DELETE FROM arrival WHERE id = $1", arrival.id)
-    else:
-        await connection.execute(
-            "UPDATE arrival SET next_leaf = $2, next_at = '-infinity' WHERE id = $1", arrival.id, last + 1
-        )
+        await ARRIVALS.finish(connection, arrival.lease)
+        return
+    await connection.execute("UPDATE arrival SET next_leaf = $2 WHERE id = $1", arrival.id, last + 1)
+    await ARRIVALS.reschedule(connection, arrival.lease, now)

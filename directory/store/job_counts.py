@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from directory.members.job_kinds import JobKind
+from directory.store.arrivals import ARRIVALS
 from directory.store.database import Connection, Database
 from directory.store.leases import LeasedTable
 from directory.store.link_checks import LINK_CHECKS
@@ -18,6 +19,7 @@ _TABLES: Final = {
     JobKind.LINKS: LINK_CHECKS.rows,
     JobKind.RECHECKS: RECHECKS,
     JobKind.REVOCATIONS: REVOCATIONS,
+    JobKind.ARRIVALS: ARRIVALS,
 }
 
 

@@ -199,7 +199,8 @@ class Sequencer:
             size = read_own_checkpoint(state.signed).size
             if state.published != state.signed:
                 await log_rows.update_published(connection, state.signed, size)
-            done = await ingest_own_leaves(connection, self.origin, state.ingested_size, size)
+            now = self._clock.now()
+            done = await ingest_own_leaves(connection, self.origin, state.ingested_size, size, now)
             if done != state.ingested_size:
                 await log_rows.update_ingested(connection, done)
 

@@ -73,13 +73,25 @@ async def fetch_revocable(
 async def drop_unpublishable(connection: Connection, numbers: Sequence[int]) -> None:
     """Withdraws mappings that cannot be encoded as a statement, so that others are not kept waiting. A publication
     goes back to its former wording, or ends where it has none."""
-    await connection.execute(
-        "UPDATE publication SET mapping = replaces, replaces = NULL"
-        " WHERE mapping = ANY($1::bigint[]) AND replaces IS NOT NULL",
+    rows = await connection.fetch(
+        "SELECT id, mapping FROM publication WHERE mapping = ANY($1::bigint[]) FOR UPDATE SKIP LOCKED",
         numbers,
     )
-    await connection.execute("DELETE FROM publication WHERE mapping = ANY($1::bigint[])", numbers)
-    await withdraw(connection, numbers)
+    publications = [row["id"] for row in rows]
+    await connection.execute(
+        "UPDATE publication SET mapping = replaces, replaces = NULL"
+        " WHERE id = ANY($1::uuid[]) AND replaces IS NOT NULL",
+        publications,
+    )
+    await connection.execute(
+        "DELETE FROM publication WHERE id = ANY($1::uuid[]) AND mapping = ANY($2::bigint[])",
+        publications,
+        numbers,
+    )
+    held = await connection.fetch(
+        "SELECT mapping FROM publication WHERE mapping = ANY($1::bigint[])", numbers
+    )
+    await withdraw(connection, sorted(set(numbers) - {row["mapping"] for row in held}))
 
 
 async def end_replaced(connection: Connection, origin: str, first: int, end: int) -> bool:

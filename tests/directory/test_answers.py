@@ -15,7 +15,7 @@ from directory.services.statistics import StatisticsService
 from directory.store.database import Database
 from directory.store.origins import OriginStore
 from directory.store.statistics import StatisticsStore
-from tests.harness.clock import FakeClock
+from tests.harness.clock import START, FakeClock
 from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky
 from tests.harness.stored import StoredMappings
 
@@ -38,7 +38,7 @@ async def take_in(
     database: Database, leaves: Sequence[tuple[int, Mapping]], origin: str = ORIGIN
 ) -> set[int]:
     async with database.transaction() as connection:
-        return await take_in_leaves(connection, origin, leaves)
+        return await take_in_leaves(connection, origin, leaves, START)
 
 
 async def targets(lookup: Lookup, query: Query = JACK) -> list[str]:
@@ -102,7 +102,7 @@ async def test_an_arrival_is_written_with_what_arrives_or_not_at_all(database: D
 
     async def die_after_it() -> None:
         async with database.transaction() as connection:
-            await take_in_leaves(connection, ORIGIN, said(bluesky("jack", 12)))
+            await take_in_leaves(connection, ORIGIN, said(bluesky("jack", 12)), START)
             raise Broken
 
     with pytest.raises(Broken):

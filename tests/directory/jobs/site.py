@@ -29,9 +29,11 @@ from directory.services.housekeeping import Housekeeping, Stores
 from directory.services.kept_apps import KeptApps
 from directory.services.linking import Linking
 from directory.services.membership import Membership
+from directory.services.newcomers import Newcomers
 from directory.services.permissions import Permissions
 from directory.services.profile_checking import ProfileChecking
 from directory.services.proving import Proving
+from directory.store.arrivals import ArrivalStore
 from directory.store.challenges import ChallengeStore
 from directory.store.claims import ClaimStore
 from directory.store.consents import ConsentStore
@@ -161,6 +163,7 @@ class JobSite:
                 mastodon=MastodonSignIn(self.client, apps),
                 linking=self.linking,
                 links=links,
+                newcomers=Newcomers(ArrivalStore(database), clock),
                 housekeeping=Housekeeping(_stores(database), clock),
             )
         )

@@ -20,7 +20,7 @@ from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing
 from tests.directory.members.people import ORIGIN, at_bluesky, at_mastodon, on_x
 from tests.directory.test_answers import said
-from tests.harness.clock import FakeClock
+from tests.harness.clock import START, FakeClock
 from tests.harness.mappings import OTHER_ORIGIN, bluesky, mastodon
 from tests.harness.stored import StoredMappings
 
@@ -225,7 +225,7 @@ async def test_a_hide_of_what_a_peer_says_by_handle_learns_the_id(
     later.append(bluesky("countess", 5, origin=OTHER_ORIGIN))
     for leaf, mapping in enumerate(later):
         async with database.transaction() as connection:
-            await take_in_leaves(connection, OTHER_ORIGIN, said(mapping, first=leaf))
+            await take_in_leaves(connection, OTHER_ORIGIN, said(mapping, first=leaf), START)
         if leaf == 0:
             await hide(moderation, Query.parse("@ada"), OTHER_ORIGIN)
         for query in (ADA, Query.parse("@ada"), Query.parse("@countess")):

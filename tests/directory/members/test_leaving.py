@@ -30,10 +30,11 @@ from directory.services.linking import Linking
 from directory.services.lookup import Lookup
 from directory.services.membership import Membership
 from directory.services.moderation import Moderation
+from directory.services.newcomers import Newcomers
 from directory.services.permissions import Permissions
 from directory.services.proving import Proving
 from directory.services.signing_in import Departure, SigningIn
-from directory.store.arrivals import Arrival, ArrivalStore
+from directory.store.arrivals import ArrivalStore
 from directory.store.database import Database
 from directory.store.hides import HideStore
 from directory.vault import Secret
@@ -99,11 +100,14 @@ async def life(  # noqa: PLR0917 - everything there is to use
 
 async def find_newcomer(database: Database, clock: FakeClock) -> None:
     """Somebody from the kept list arrives, at a peer."""
-    arrivals = ArrivalStore(database)
     async with database.transaction() as connection:
-        await take_in_leaves(connection, OTHER_ORIGIN, said(bluesky("arrived", 77, origin=OTHER_ORIGIN)))
-        rows = await connection.fetch("SELECT id, attempts, origin, next_leaf, end_leaf FROM arrival")
-    assert sum([await arrivals.meet_arrival(Arrival(*row), clock.now()) for row in rows]) == 1
+        await take_in_leaves(
+            connection, OTHER_ORIGIN, said(bluesky("arrived", 77, origin=OTHER_ORIGIN)), clock.now()
+        )
+    newcomers, found = Newcomers(ArrivalStore(database), clock), 0
+    while (arrival := await newcomers.claim_arrival()) is not None:
+        found += await newcomers.meet(arrival)
+    assert found == 1
 
 
 async def hide_on_mastodon(  # noqa: PLR0917 - everything there is to use

@@ -9,6 +9,7 @@ from directory.store.origins import OriginStore
 from federation.errors import StandingRefused, UnknownPeer
 from federation.peers.standing import PeerStandings
 from tests.directory.test_answers import said
+from tests.harness.clock import START
 from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky
 
 LESS_TRUST = {
@@ -23,7 +24,7 @@ LESS_TRUST = {
 async def standings(database: Database) -> PeerStandings:
     async with database.transaction() as connection:
         for origin in (ORIGIN, OTHER_ORIGIN):
-            await take_in_leaves(connection, origin, said(bluesky("jack", 12, origin=origin)))
+            await take_in_leaves(connection, origin, said(bluesky("jack", 12, origin=origin)), START)
     return PeerStandings(OriginStore(database), ORIGIN)
 
 
