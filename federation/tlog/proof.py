@@ -56,7 +56,7 @@ class TlogProof:
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """Not verified."""
+        """The proof's checkpoint, not verified."""
         return Checkpoint.parse(self.note.text)
 
     def __bytes__(self) -> bytes:
