@@ -56,7 +56,7 @@ async def moved_to(http: GuardedClient, here: MastodonAccount) -> MastodonAccoun
 
 
 async def names_back(http: GuardedClient, there: MastodonAccount, former: str) -> bool:
-    """Whether an account names `former` as its own too: nobody can be made the home of a stranger.
+    """Tells whether an account names `former` as its own too, so that no account can claim to have moved to a stranger.
 
     Raises NotForStrangers (the member can still sign in there), and SignInError.
     """
