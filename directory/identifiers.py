@@ -155,7 +155,7 @@ class AtHandle(msgspec.Struct, frozen=True, order=True, gc=False):
 
     @property
     def key(self) -> str:
-        """What handles are compared by: a host name is in lower case already."""
+        """The form in which handles are compared: a host name is in lower case already."""
         return self.value
 
     def __str__(self) -> str:
