@@ -1,4 +1,4 @@
-"""What somebody takes along: the accounts they chose, in the forms that other programs import."""
+"""Exports the chosen accounts in the formats that other programs import."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from directory.ranking import Answer
 
 MASTODON_CSV_HEADER: Final = ("Account address", "Show boosts", "Notify on new posts", "Languages")
 MASTODON_CSV_MAX_ROWS: Final = 20_000
-"""More rows Mastodon's import refuses."""
+"""Mastodon's import refuses more rows."""
 
 
 class ExportedFile(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class ExportedAccount(msgspec.Struct, frozen=True):
 
 
 def mastodon_accounts(answers: Iterable[Answer]) -> list[str]:
-    """The addresses that Mastodon's import can follow, each once."""
+    """Lists the addresses that Mastodon's import can follow, each once; disputed ones are left out."""
     return list(
         dict.fromkeys(
             str(answer.mapping.target_handle)
@@ -49,7 +49,7 @@ def mastodon_accounts(answers: Iterable[Answer]) -> list[str]:
 
 
 def mastodon_csv(accounts: Iterable[str]) -> str:
-    """The follows file of Mastodon's "Import and export": one row an account, boosts shown."""
+    """Makes the follows file of Mastodon's "Import and export": one row an account, boosts shown."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(MASTODON_CSV_HEADER)
@@ -58,14 +58,14 @@ def mastodon_csv(accounts: Iterable[str]) -> str:
 
 
 def number_of_files(accounts: Sequence[str]) -> int:
-    """How many of Mastodon's files so many accounts take."""
+    """Counts the files that Mastodon needs for so many accounts."""
     return -(-len(accounts) // MASTODON_CSV_MAX_ROWS)
 
 
 def mastodon_file(accounts: Sequence[str]) -> ExportedFile:
-    """One CSV, or where Mastodon would refuse it for its length, several in a ZIP, numbered.
+    """Makes one CSV, or several numbered ones in a ZIP where Mastodon would refuse the length of one.
 
-    In one download, since what is found can change between two: nobody falls between the files.
+    All in one download: answers can change between two, and an account would be in neither file.
     """
     files = number_of_files(accounts)
     if files <= 1:
@@ -79,7 +79,7 @@ def mastodon_file(accounts: Sequence[str]) -> ExportedFile:
 
 
 def accounts_json(answers: Iterable[Answer]) -> bytes:
-    """All chosen accounts as a JSON array of `ExportedAccount`."""
+    """Encodes all chosen accounts as a JSON array of `ExportedAccount`."""
     return msgspec.json.format(msgspec.json.encode([_exported(answer) for answer in answers]), indent=1)
 
 

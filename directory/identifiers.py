@@ -57,7 +57,7 @@ def _text(kind: str, text: object, max_chars: int) -> str:
 
 
 def _parse_host(kind: str, text: str) -> str:
-    """A public host name in lower case, without port. Raises InvalidIdentifier."""
+    """Parses a public host name in lower case, without port. Raises InvalidIdentifier."""
     host = text.lower()
     if len(host) > MAX_HOST_CHARS or not _HOST.fullmatch(host):
         raise InvalidIdentifier(kind, text, "the server's name is not a host name")
@@ -67,7 +67,8 @@ def _parse_host(kind: str, text: str) -> str:
 
 
 def _parse_url(kind: str, text: object) -> SplitResult:
-    """An http(s) URL without user, password or strange characters. Raises InvalidIdentifier."""
+    """Parses an http(s) URL without user, password, port or characters outside printable ASCII. Raises
+    InvalidIdentifier."""
     url = _text(kind, text, MAX_URL_CHARS)
     if not _URL_CHARS.fullmatch(url):
         raise InvalidIdentifier(kind, url, "it holds spaces or characters that no address has")
@@ -90,7 +91,7 @@ class XId(msgspec.Struct, frozen=True, order=True, gc=False):
 
     @classmethod
     def parse(cls, text: object) -> Self:
-        """Reads decimal digits without sign, space or leading zero."""
+        """Parses decimal digits without sign, space or leading zero."""
         digits = _text("an X id", text, 32)
         if not _X_ID.fullmatch(digits) or (number := int(digits)) > MAX_X_ID:
             raise InvalidIdentifier("an X id", text, "an id is a number of 1 to 19 digits")
@@ -107,7 +108,7 @@ class XHandle(msgspec.Struct, frozen=True, order=True, gc=False):
 
     @classmethod
     def parse(cls, text: object) -> Self:
-        """Reads `name` or `@name`: 1 to 15 ASCII letters, digits and underscores."""
+        """Parses `name` or `@name`: 1 to 15 ASCII letters, digits and underscores."""
         handle = _text("an X handle", text, MAX_URL_CHARS).removeprefix("@")
         if not _X_HANDLE.fullmatch(handle):
             raise InvalidIdentifier("an X handle", text, "a handle is 1 to 15 letters, digits or _")
@@ -115,7 +116,7 @@ class XHandle(msgspec.Struct, frozen=True, order=True, gc=False):
 
     @property
     def key(self) -> str:
-        """What handles are compared by: X does not tell upper from lower case."""
+        """The form in which handles are compared: X ignores case."""
         return self.value.lower()
 
     def __str__(self) -> str:
@@ -129,7 +130,7 @@ class Did(msgspec.Struct, frozen=True, order=True, gc=False):
 
     @classmethod
     def parse(cls, text: object) -> Self:
-        """https://atproto.com/specs/did: only the two methods that the network accepts."""
+        """Parses a DID of one of the two methods that the network accepts. https://atproto.com/specs/did"""
         did = _text("a DID", text, MAX_HOST_CHARS + 8)
         if _DID_PLC.fullmatch(did):
             return cls(did)
@@ -148,13 +149,13 @@ class AtHandle(msgspec.Struct, frozen=True, order=True, gc=False):
 
     @classmethod
     def parse(cls, text: object) -> Self:
-        """https://atproto.com/specs/handle. A leading @ is dropped."""
+        """Parses a handle; a leading @ is dropped. https://atproto.com/specs/handle"""
         handle = _text("a Bluesky handle", text, MAX_HOST_CHARS + 1).removeprefix("@")
         return cls(_parse_host("a Bluesky handle", handle))
 
     @property
     def key(self) -> str:
-        """What handles are compared by: a host name is in lower case already."""
+        """The form in which handles are compared: a host name is in lower case already."""
         return self.value
 
     def __str__(self) -> str:
@@ -169,7 +170,7 @@ class Acct(msgspec.Struct, frozen=True, order=True, gc=False):
 
     @classmethod
     def parse(cls, text: object) -> Self:
-        """Reads `user@host`, `@user@host` or `acct:user@host` (RFC 7565)."""
+        """Parses `user@host`, `@user@host` or `acct:user@host` (RFC 7565)."""
         kind = "an account address"
         acct = _text(kind, text, MAX_URL_CHARS).removeprefix("acct:").removeprefix("@")
         user, at, host = acct.partition("@")
@@ -181,7 +182,7 @@ class Acct(msgspec.Struct, frozen=True, order=True, gc=False):
 
     @property
     def key(self) -> str:
-        """What addresses are compared by: servers do not tell upper from lower case."""
+        """The form in which addresses are compared: servers ignore case."""
         return str(self).lower()
 
     def __str__(self) -> str:
@@ -218,7 +219,7 @@ TargetHandle = AtHandle | Acct
 
 
 def parse_x_account(text: object) -> XId | XHandle:
-    """What a person types for an X account: a handle, an id, or any address of a profile.
+    """Parses what a person types for an X account: a handle, an id, or any address of a profile.
 
     `1234`, `@name`, `name`, `x.com/name`, `https://twitter.com/name/status/1?s=20`,
     `https://x.com/intent/user?user_id=12`, `https://twitter.com/i/user/12`. A bare number is an id;
@@ -257,9 +258,9 @@ def _parse_x_intent(kind: str, typed: str, query: str) -> XId | XHandle:
 
 
 def parse_target_account(text: object) -> Did | AtHandle | Acct | ActorUri:
-    """What a person types for an account on the new networks: DID, handle, address or URL.
+    """Parses what a person types for an account on the new networks: DID, handle, address or URL.
 
-    Profile pages are read too: `https://bsky.app/profile/<handle or DID>` and
+    Addresses of profile pages are parsed too: `https://bsky.app/profile/<handle or DID>` and
     `https://<host>/@<user>` (also `/users/<user>` as an actor URI). Raises InvalidIdentifier.
     """
     kind = "an account"

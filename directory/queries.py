@@ -1,4 +1,4 @@
-"""What is asked: one X account, by id, by handle or by both, and the lists it stands on."""
+"""A query: one X account, by id, by handle or by both, and the lists that it stands on."""
 
 import enum
 import re
@@ -26,7 +26,7 @@ class Lists(enum.Flag):
 
     @classmethod
     def parse(cls, letters: str) -> Self:
-        """Reads letters of `frbm`, each at most once, in any order."""
+        """Parses letters of `frbm`, each at most once, in any order. Raises InvalidQuery."""
         lists = cls.NONE
         for letter in letters:
             kind = _LIST_OF_LETTER.get(letter)
@@ -45,12 +45,12 @@ _LETTERS_OF_LISTS: Final = [
 ]
 
 
-# A list of a hundred thousand people names the same few combinations again and again.
+# A list of a hundred thousand people repeats the same few combinations.
 _parse_lists = lru_cache(maxsize=64)(Lists.parse)
 
 
 class Query(msgspec.Struct, frozen=True, gc=False):
-    """One X account that is asked for. At least one of id and handle is known."""
+    """One X account that is looked up. At least one of id and handle is known."""
 
     x_id: XId | None = None
     x_handle: XHandle | None = None
@@ -62,13 +62,13 @@ class Query(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def parse(cls, text: object) -> Self:
-        """Reads what a person types: a handle, an id, an address. Raises InvalidIdentifier."""
+        """Parses what a person types: a handle, an id, an address. Raises InvalidIdentifier."""
         account = parse_x_account(text)
         return cls(x_id=account) if isinstance(account, XId) else cls(x_handle=account)
 
     @classmethod
     def parse_pair(cls, x_id: str | None, x_handle: str | None, lists: str = "") -> Self:
-        """Reads the two halves of a pair; an empty half counts as unknown.
+        """Parses the two halves of a pair; an empty half counts as unknown.
 
         Raises InvalidQuery or InvalidIdentifier.
         """
@@ -83,13 +83,13 @@ class Query(msgspec.Struct, frozen=True, gc=False):
         return f"{self.x_id or ''},{self.x_handle or ''},{self.lists}"
 
 
-# What our own scripts write: read in one step, as there may be a hundred thousand. The parsers of its
-# parts give the same, and say what is wrong with any other line.
+# The form that our own scripts write, parsed in one step as there may be a hundred thousand lines. The parsers
+# of its parts give the same result, and name the fault of any other line.
 _PLAIN_LINE: Final = re.compile(r"([1-9][0-9]{0,17}),([A-Za-z0-9_]{1,15})?,([frbm]{0,4})")
 
 
 def parse_lines(text: str, *, max_pairs: int = MAX_MATCH_PAIRS) -> list[Query]:
-    """Reads one person a line, `id[,handle[,lists]]`; blank lines are passed over.
+    """Parses one person a line, `id[,handle[,lists]]`; blank lines are skipped.
 
     Raises InvalidQuery with the number of the first line that cannot be read.
     """
@@ -118,5 +118,5 @@ def _parse_line(line: str, number: int) -> Query:
 
 
 def format_lines(queries: Iterable[Query]) -> Iterator[str]:
-    """The inverse of `parse_lines`, a line at a time, without line ends."""
+    """Writes what `parse_lines` reads, a line at a time, without line ends."""
     return map(str, queries)

@@ -1,8 +1,8 @@
-"""Which of several mappings answers a query, and whether it may be followed unseen.
+"""Ranks the mappings that answer a query, and decides whether one may be followed without a tick.
 
 Pure. Different targets on one network for one X account: the stronger wins, then the newer;
-equal strength from different origins is a dispute, which is shown and never followed. What a limited
-origin says is shown where no followed one speaks, and never followed unseen.
+equal strength from different origins is a dispute, which is shown and never followed. Mappings of
+limited origins are shown only where no followed origin has one, and never followed without a tick.
 """
 
 import enum
@@ -17,7 +17,7 @@ from directory.queries import Query
 
 
 class MatchedBy(enum.StrEnum):
-    """Which half of the query found the mapping."""
+    """The half of the query that found the mapping."""
 
     ID = "id"
     HANDLE = "handle"
@@ -31,7 +31,7 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
-    """Where an X account is now, on one network.
+    """The present account of an X account on one network.
 
     `agreeing` are the other origins that name the same target. Several answers for one network
     are all `disputed`.
@@ -44,7 +44,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def may_follow(self) -> bool:
-        """Whether it may be followed without a tick. What matched is what the query held."""
+        """Whether it may be followed without a tick: bound, or its handle proven and matched by the query."""
         if self.disputed or self.mapping.standing is not Standing.FOLLOWING:
             return False
         strength = self.mapping.strength
@@ -61,9 +61,9 @@ class Match(msgspec.Struct, frozen=True, gc=False):
 
 
 def select_candidates(query: Query, mappings: Iterable[Mapping]) -> list[Candidate]:
-    """The mappings among `mappings` that speak of the account asked for.
+    """Selects the mappings of the account that is looked up.
 
-    A mapping that knows another id is of another person, whatever its handle: X sells handles again.
+    A mapping with another id is of another person, whatever its handle: X sells handles again.
     """
     found = []
     for mapping in mappings:
@@ -76,9 +76,9 @@ def select_candidates(query: Query, mappings: Iterable[Mapping]) -> list[Candida
 
 
 def rank(query: Query, mappings: Sequence[Mapping]) -> Match:
-    """The answers to a query among all the mappings that a look by its id or handle brought."""
+    """Ranks all mappings that a lookup by the query's id or handle found."""
     if len(mappings) == 1 and query.x_id is not None and query.x_id == mappings[0].x_id:
-        # Nearly always, and then there is nothing to weigh.
+        # The usual case: a single mapping needs no ranking.
         return Match(query, (Answer(mappings[0], MatchedBy.ID),))
     candidates = select_candidates(query, mappings)
     if len(candidates) == 1:
@@ -95,7 +95,7 @@ def rank(query: Query, mappings: Sequence[Mapping]) -> Match:
 
 
 def _rank_of(mapping: Mapping) -> tuple[int, float, int, int, str, str]:
-    """Strength, then time, then place in the log; the rest only makes the order the same everywhere."""
+    """Returns the sort key: strength, then time, then leaf. The rest makes the order the same everywhere."""
     return (
         mapping.strength,
         mapping.issued.timestamp(),
@@ -107,7 +107,7 @@ def _rank_of(mapping: Mapping) -> tuple[int, float, int, int, str, str]:
 
 
 def _most_trusted(candidates: list[Candidate]) -> list[Candidate]:
-    """Leaves out what limited origins say where a followed one speaks of the account: they neither outrank nor
+    """Drops mappings of limited origins on networks where a followed origin has one: they neither outrank nor
     dispute it."""
     followed = [each for each in candidates if each.mapping.standing is Standing.FOLLOWING]
     networks = {each.mapping.network for each in followed}
@@ -119,9 +119,10 @@ def _most_trusted(candidates: list[Candidate]) -> list[Candidate]:
 
 
 def _of_one_person(candidates: list[Candidate]) -> tuple[list[Candidate], bool]:
-    """Drops those of another person who once held the handle; True where that is unclear.
+    """Drops mappings of other people who once held the handle. Returns the rest, and True where their ids are in
+    dispute.
 
-    Only a query by handle alone can bring several ids.
+    Only a query by handle alone can find several ids.
     """
     known = [candidate for candidate in candidates if candidate.mapping.x_id is not None]
     if len({candidate.mapping.x_id for candidate in known}) < 2:
@@ -161,10 +162,10 @@ def _agreeing(winner: Candidate, candidates: list[Candidate]) -> tuple[str, ...]
 
 
 def _contest(candidates: list[Candidate], claim: Callable[[Candidate], Hashable]) -> list[Candidate]:
-    """The strongest candidates, best first: one of each origin, its newest.
+    """Returns the strongest candidates, best first: of each origin those with its newest claim.
 
-    They are in dispute where their claims differ. An origin alone may change its mind, so its
-    newest word counts; between origins the newer word is no better than the older.
+    They are in dispute where their claims differ. Within one origin the newest claim counts, as it may
+    replace its own; between origins a newer claim is no better than an older one.
     """
     best = max(candidate.mapping.strength for candidate in candidates)
     strongest = [candidate for candidate in candidates if candidate.mapping.strength is best]

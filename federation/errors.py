@@ -2,11 +2,11 @@
 
 
 class FederationError(Exception):
-    """Something between instances, or in our own log, could not be done or must not be believed."""
+    """An operation between instances or on our own log failed, or its data must not be trusted."""
 
 
 class Malformed(FederationError):
-    """Bytes from outside are not what they were taken for; each format has its own subclass."""
+    """Bytes from outside are not in the expected format; each format has its own subclass."""
 
 
 class InvalidKey(Malformed):
@@ -42,7 +42,7 @@ class InvalidEntry(Malformed):
 
 
 class InvalidStatement(Malformed):
-    """Bytes are not the canonical body of a mapping, or a mapping cannot be said in one."""
+    """Bytes are not the canonical body of a mapping, or a mapping cannot be encoded as one."""
 
 
 class InvalidOperations(Malformed):
@@ -62,7 +62,7 @@ class InvalidProof(FederationError):
 
 
 class LogRefused(FederationError):
-    """What is kept of our own log is in doubt: nothing is signed before a person has looked at it."""
+    """Our own log, its keys or the clock are in doubt: nothing is signed until the operator has settled it."""
 
     def __init__(self, why: str, *, mend: str = "") -> None:
         """`mend` is a sentence for the operator: what to do."""
@@ -71,7 +71,7 @@ class LogRefused(FederationError):
 
 
 class LogWaits(FederationError):
-    """Our own log cannot be written just now, and nothing is in doubt: it is tried again by itself."""
+    """Our own log cannot be written at the moment. Nothing is in doubt; the write is retried."""
 
 
 class LogEmpty(FederationError):
@@ -79,7 +79,7 @@ class LogEmpty(FederationError):
 
 
 class UnknownLeaf(FederationError):
-    """A log has no such leaf, or what it said there has been withdrawn and erased."""
+    """A log has no such leaf, or its mapping was withdrawn and erased."""
 
 
 class UnknownPeer(FederationError):
@@ -87,4 +87,4 @@ class UnknownPeer(FederationError):
 
 
 class StandingRefused(FederationError):
-    """The standing of a peer cannot be changed so."""
+    """A change of a peer's standing is refused."""

@@ -1,6 +1,6 @@
-"""Brings what our own log has published into the answers, and lets go of what it has revoked.
+"""Takes the published leaves of our own log into the answers, and erases those that it has revoked.
 
-It reads the bodies that the log holds, as a peer does: what members meant when they clicked counts for nothing here.
+What answers comes from the bodies in the log, as at a peer, and not from what the members' rows held before.
 """
 
 from datetime import datetime
@@ -17,7 +17,7 @@ from federation.store.log_rows import delete_revoked, fetch_bodies
 from federation.store.own_mappings import end_replaced
 
 MAX_TAKEN_IN: Final = 10_000
-"""Bodies that are parsed and taken in at a time: bounds the memory, however much there is to catch up with."""
+"""Bodies that are parsed and taken in at a time. Bounds the memory while catching up."""
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +26,7 @@ async def ingest_own_leaves(connection: Connection, origin: str, first: int, siz
     """Takes in the leaves of our own log from `first` up to `size`, which is published; then erases what the log
     has revoked. Can be repeated. The caller holds a transaction.
 
-    Returns up to which leaf nothing is left to do, which may be less than `size`.
+    Returns the leaf up to which nothing is left to do, which may be less than `size`.
     """
     done = await _take_in(connection, origin, first, size, now) if size > first else size
     erased = await delete_revoked(connection, size)
@@ -48,6 +48,6 @@ def _parse(origin: str, bodies: list[tuple[int, bytes]]) -> list[tuple[int, Mapp
         try:
             said.append((leaf, parse_statement(body).to_mapping(origin, leaf)))
         except InvalidStatement as error:
-            # It says nothing, as for every reader of the log; `passerelle fsck` tells of it.
+            # Ignored, as by every reader of the log. `passerelle fsck` reports a damaged body.
             log.error("a body of our own log cannot be read", leaf=leaf, reason=str(error))  # noqa: TRY400 - foreseen
     return said

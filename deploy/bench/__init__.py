@@ -1,1 +1,1 @@
-"""How fast it is, as ratios measured in one run: against an empty handler, a bare statement, a smaller self."""
+"""Measures speed as ratios within one run: to an empty handler, to a bare statement, to a smaller instance."""

@@ -1,4 +1,4 @@
-"""The databases that are measured, on a server apart from the directory's own."""
+"""Makes the databases to measure, on a server apart from the directory's own."""
 
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit, urlunsplit
@@ -9,7 +9,7 @@ from deploy.migrate import migrate
 
 
 async def new_database(admin_dsn: str, name: str) -> str:
-    """The address of an empty, migrated database; one of that name is dropped."""
+    """Makes an empty, migrated database, in the place of one of that name. Returns its address."""
     await _execute(admin_dsn, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
     dsn = _address_of(admin_dsn, name)
     await migrate(dsn)
@@ -17,7 +17,7 @@ async def new_database(admin_dsn: str, name: str) -> str:
 
 
 async def kept_database(admin_dsn: str, name: str, fill: Callable[[str], Awaitable[None]]) -> str:
-    """The address of a database that is filled once, to its end or not at all, and kept for the next run."""
+    """Makes a database that is filled completely or not at all, and kept for the next run. Returns its address."""
     admin = await asyncpg.connect(admin_dsn)
     try:
         is_there = await admin.fetchval("SELECT true FROM pg_database WHERE datname = $1", name)

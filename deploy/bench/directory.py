@@ -1,4 +1,4 @@
-"""Lookups and matches, over directories of two sizes."""
+"""Measures lookups and matches, over directories of two sizes."""
 
 import asyncio
 import random
@@ -36,7 +36,7 @@ BARE_SELECT: Final = f"SELECT {_COLUMNS} FROM mapping m WHERE {IS_ACTIVE} AND x_
 
 
 async def demo_database(admin_dsn: str, people: int) -> str:
-    """The address of a database of its own with so many demo people; making it takes minutes."""
+    """Makes a database with so many demo people, which takes minutes. Returns its address."""
 
     async def fill(dsn: str) -> None:
         database = await Database.connect(dsn, max_connections=2)
@@ -50,7 +50,7 @@ async def demo_database(admin_dsn: str, people: int) -> str:
 
 
 async def bench_directory(admin_dsn: str, people: int, seconds: float) -> list[Result]:
-    """All cases, alternating with their references so that noise meets both."""
+    """Measures all cases, alternating with their references so that noise affects both."""
     results: list[Result] = []
     small, large = await demo_database(admin_dsn, SMALL_PEOPLE), await demo_database(admin_dsn, people)
     async with (
@@ -97,7 +97,7 @@ async def _lookups(small: MeasuredServer, large: MeasuredServer, people: int, se
 
 
 def lookup_requests(people: int) -> list[bytes]:
-    """Lookups by id and by handle, of whom nine in ten are there."""
+    """Makes lookups by id and by handle; about nine in ten find somebody."""
     world, random_ = World(0), random.Random(1)
     slots = [random_.randrange(int(people * 1.1)) for _ in range(PROBES)]
     return [
@@ -115,7 +115,7 @@ async def _match(server: MeasuredServer, dsn: str, people: int) -> Result:
             x_ids = [world.x_id(random_.randrange(people)) for _ in range(MATCH_PAIRS)]
             body = msgspec.json.encode({"pairs": [(str(x_id), None) for x_id in x_ids]})
             request = post_json_request("/api/v1/match", body)
-            # Each goes first in turn: whoever goes second finds the pages warm.
+            # Each goes first in turn: the second finds the pages warm.
             first_seconds = await time_request(server.port, request) if number % 2 else 0.0
             started = time.perf_counter()
             await connection.fetch(BARE_SELECT, x_ids)
@@ -137,7 +137,7 @@ async def _match(server: MeasuredServer, dsn: str, people: int) -> Result:
 
 
 async def _large_match(server: MeasuredServer, people: int) -> list[Result]:
-    """How long a list of 100,000 takes, and the memory that it adds to that of one of 10,000, as a ratio."""
+    """Measures a list of 100,000 pairs: its time, and the server's memory as a ratio to that for 10,000 pairs."""
     await _post_list(server, people, API_PAIRS)
     small_peak = await _peak_during(server, _post_list(server, people, API_PAIRS))
     seconds: list[float] = []

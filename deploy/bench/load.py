@@ -1,4 +1,4 @@
-"""Load over real sockets, from as light a client as Python allows: prepared requests, answers not parsed."""
+"""Puts load on a server over real sockets, with a light client: prepared requests, answers not parsed."""
 
 import asyncio
 import time
@@ -12,7 +12,7 @@ WARM_UP_SHARE: Final = 0.2
 
 
 class Load(msgspec.Struct, frozen=True):
-    """What a run of requests took. Times in seconds."""
+    """The measurements of a run of requests. Times in seconds."""
 
     requests: int
     per_second: float
@@ -21,7 +21,7 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class UnexpectedAnswer(Exception):
-    """The server answered with something else than 200: the figures would mean nothing."""
+    """The server answered with another status than 200, so the figures would be meaningless."""
 
 
 async def measure_load(port: int, requests: Sequence[bytes], *, connections: int, seconds: float) -> Load:
@@ -61,12 +61,12 @@ async def _read_answer(reader: asyncio.StreamReader) -> int:
 
 
 def get_request(path: str) -> bytes:
-    """A GET as it goes over the wire."""
+    """Makes a GET as it is sent."""
     return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
 def post_json_request(path: str, body: bytes) -> bytes:
-    """A POST of JSON as it goes over the wire."""
+    """Makes a POST of JSON as it is sent."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
@@ -75,7 +75,7 @@ def post_json_request(path: str, body: bytes) -> bytes:
 
 
 async def time_request(port: int, request: bytes) -> float:
-    """Seconds that one request takes on a connection of its own."""
+    """Times one request on a connection of its own. Returns seconds."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**26)
     try:
         started = time.perf_counter()

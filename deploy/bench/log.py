@@ -1,4 +1,4 @@
-"""The signed log: publishing, waiting for a signature, serving tiles, proving, checking."""
+"""Measures the signed log: publishing, the wait for a signature, serving tiles, proving, checking."""
 
 import asyncio
 import random
@@ -43,7 +43,7 @@ LOOK_EVERY_LEAVES: Final = 32_768
 
 
 async def bench_log(admin_dsn: str, leaves: int, seconds: float) -> list[Result]:
-    """All cases. The publishing is durable where the server is."""
+    """Measures all cases. Publishing is durable where the server is."""
     results = await _publishing(await new_database(admin_dsn, "passerelle_bench_publishing"))
     small = await synthetic_log(admin_dsn, SMALL_LEAVES)
     large = await synthetic_log(admin_dsn, leaves)
@@ -83,7 +83,7 @@ async def _publishing(dsn: str) -> list[Result]:
 
 
 async def _sustained(database: Database, sequencer: Sequencer) -> float:
-    """Mappings a second, from the first batch to the last."""
+    """Measures the published mappings a second, from the first batch to the last."""
     waiting: list[tuple[int, float]] = []
     demo = SignedDemo(database, sequencer, SystemClock())
     await demo.publish(PUBLISHED, 0, lambda _: None, lambda left: waiting.append((left, time.perf_counter())))
@@ -115,7 +115,7 @@ async def _clicks(database: Database, sequencer: Sequencer) -> list[float]:
 
 
 async def _click(database: Database, x_id: int) -> None:
-    """One more pending mapping: a copy of another, for somebody else."""
+    """Inserts a pending mapping: a copy of another one, with a new X id."""
     columns = ", ".join(name for name in COPY_COLUMNS if name not in {"x_id", "state", "leaf"})
     async with database.connection() as connection:
         own = await ensure_origin(connection, ORIGIN)
@@ -193,7 +193,7 @@ async def _fsck(small: str, large: str, leaves: int) -> list[Result]:
 
 
 async def _check(dsn: str) -> tuple[float, int]:
-    """Leaves a second, and the most memory that this process and those it started held meanwhile."""
+    """Checks a log. Returns leaves a second, and the peak memory of this process and those that it started."""
     peak = 0
 
     def look(leaves: int) -> None:
@@ -215,6 +215,6 @@ async def _check(dsn: str) -> tuple[float, int]:
 
 def _memory() -> int:
     this = psutil.Process()
-    # The database's own processes are not the check's.
+    # Without the database's own processes.
     others = [each for each in this.children() if each.name().startswith("python")]
     return sum(each.memory_info().rss for each in [this, *others])

@@ -1,4 +1,4 @@
-"""What was measured, as a table of ratios with their targets."""
+"""Formats the results as a table of ratios with their targets."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from rich.table import Table
 
 
 class Result(msgspec.Struct, frozen=True):
-    """One ratio. It is good at most (or at least) at `target`; without a target it only informs."""
+    """One ratio. It is good up to `target`, or from it on with `at_least`; without a target it is always good."""
 
     name: str
     measured: str
@@ -27,7 +27,7 @@ _HEADERS: Final = ("", "What", "Measured", "Against", "Ratio", "Target")
 
 
 def results_table(results: list[Result]) -> Table:
-    """For the terminal."""
+    """Makes the table for the terminal."""
     table = Table(*_HEADERS, box=None)
     for result in results:
         table.add_row("[green]✓[/]" if result.is_good else "[red]✗[/]", *_cells(result))
@@ -35,7 +35,7 @@ def results_table(results: list[Result]) -> Table:
 
 
 def results_markdown(results: list[Result]) -> str:
-    """For docs/performance.md."""
+    """Makes the table for docs/performance.md."""
     lines = [f"| {' | '.join(_HEADERS[1:])} |", "|---|---|---|---|---|"]
     lines += [f"| {' | '.join(_cells(result))} |" for result in results]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The server that is measured: the real application in a process of its own, with one empty handler more."""
+"""Runs the server to measure: the real application in a process of its own, with an empty handler added."""
 
 import asyncio
 import subprocess
@@ -21,7 +21,7 @@ READY = "ready"
 
 @get(EMPTY_PATH)
 async def empty() -> dict[str, str]:
-    """The bare limit: JSON without content, behind all that stands before every handler."""
+    """The reference: an empty JSON object, behind everything that runs before each handler."""
     return {}
 
 
@@ -47,20 +47,20 @@ async def _serve(settings: Settings, dsn: str) -> None:
 
 
 class MeasuredServer:
-    """A running server: its port, and how much memory it held at most."""
+    """A running server: its port and its memory."""
 
     def __init__(self, port: int, process: psutil.Process) -> None:
         self.port = port
         self._process = process
 
     def resident_bytes(self) -> int:
-        """Memory that it holds now."""
+        """Returns its present memory."""
         return int(self._process.memory_info().rss)
 
 
 @asynccontextmanager
 async def measured_server(dsn: str, port: int) -> AsyncIterator[MeasuredServer]:
-    """Starts it, waits until it listens, and stops it at the end."""
+    """Starts the server, waits until it listens, and stops it at the end."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

@@ -1,4 +1,4 @@
-"""A log of millions of leaves, made in minutes: nobody has a body for most of them."""
+"""Makes a log of millions of leaves in minutes: most of them have no body."""
 
 import os
 import random
@@ -27,7 +27,7 @@ CHUNK_LEAVES: Final = TILE_WIDTH * 256
 
 
 async def synthetic_log(admin_dsn: str, leaves: int) -> str:
-    """The address of a database with a log of so many leaves, kept for the next run."""
+    """Makes a database with a log of so many leaves, kept for the next run. Returns its address."""
 
     async def fill(dsn: str) -> None:
         connection = await asyncpg.connect(dsn)

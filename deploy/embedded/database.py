@@ -1,4 +1,4 @@
-"""Open the database of a data folder: the one that runs there, or one that is started now."""
+"""Opens the database of a data folder: the running one, or one that it starts."""
 
 import atexit
 import os
@@ -26,7 +26,7 @@ _NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
 
 class EmbeddedDatabase:
-    """A share in the server of one data folder, until `close()`, the end of the `with`, or of the process."""
+    """A share in the server of one data folder, until `close()`, the end of the `with`, or the end of the process."""
 
     def __init__(
         self, server: Server, socket_dir: Path, settings: Mapping[str, str], held: ExitStack
@@ -46,20 +46,21 @@ class EmbeddedDatabase:
         return dsn(self.socket_dir)
 
     def superuser_dsn(self, database: str = DATABASE) -> str:
-        """The address of a database as the superuser of the cluster."""
+        """Makes the address of a database as the superuser of the cluster."""
         return dsn(self.socket_dir, database, SUPERUSER)
 
     def revive(self) -> bool:
-        """Start the server again where it has ended by itself; whether it had. Raises EmbeddedError.
+        """Restarts the server where it has ended by itself. Raises EmbeddedError.
 
-        It answers where it did before. Blocks while it starts. Nothing is done while another process starts or stops it.
+        Returns True where it was restarted; it then listens where it did before. Blocks while it starts. Does nothing
+        while another process starts or stops it.
         """
         return _revive(self._server, self.socket_dir, self._settings)
 
     def close(self) -> None:
-        """Give our share back; the last one out stops the server and sees it end. Raises ServerSilent."""
+        """Releases our share; the last one stops the server and waits for its end. Raises ServerSilent."""
         atexit.unregister(self.close)
-        if os.getpid() == self._pid:  # the share is not a forked child's to give back
+        if os.getpid() == self._pid:  # a forked child does not release its parent's share
             self._held.close()
 
     def __enter__(self) -> Self:
@@ -70,11 +71,11 @@ class EmbeddedDatabase:
 
 
 def open_database(data_dir: Path, settings: Mapping[str, str] = _NO_SETTINGS) -> EmbeddedDatabase:
-    """Share the server of `data_dir`: adopted if it runs, started if not, made if there is none yet.
+    """Takes a share in the server of `data_dir`: the running one, or one that it starts, on a cluster made if needed.
 
-    Blocks until it answers. `settings` are PostgreSQL settings on top of ours; a running server keeps those
-    that it has. SIGTERM and SIGHUP, where nobody handles them, become SystemExit until the share is given
-    back, so that the server is stopped. Raises EmbeddedError; nothing that was started is left running then.
+    Blocks until it answers. `settings` are PostgreSQL settings on top of ours; a running server keeps its own.
+    SIGTERM and SIGHUP, where they have no handler, become SystemExit until the share is released, so that the
+    server is stopped. Raises EmbeddedError; nothing that was started is left running then.
     """
     folders = Folders(Path(os.path.realpath(data_dir)))
     with _errors_in_sentences(folders.data), ExitStack() as held:
@@ -125,7 +126,7 @@ def _start(server: Server, settings: Mapping[str, str]) -> Path:
 
 
 def _leave(server: Server) -> None:
-    """Stop the server if nobody else shares it."""
+    """Stops the server if no other process shares it."""
     try:
         with server.locks.start.held(START_TIMEOUT_S):
             if server.locks.users.try_alone():

@@ -1,4 +1,4 @@
-"""Why initdb or the server gave up, told from what they wrote and from what can be seen."""
+"""Finds out why initdb or the server failed, from their output and from the state of the machine."""
 
 import os
 
@@ -14,7 +14,7 @@ FULL_DISK_BYTES = 16 * 1024 * 1024  # one more piece of write-ahead log
 def explain_failure(
     folders: Folders, user: ServerUser, installation: Installation, output: str = ""
 ) -> EmbeddedError:
-    """The named error, with `output`, what was written, as its detail. Raises OSError."""
+    """Returns the error for a failure, with `output`, what was written, as its detail. Raises OSError."""
     error = from_output(output, folders.data)
     if type(error) is not EmbeddedError:
         return error

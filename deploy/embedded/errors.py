@@ -1,4 +1,4 @@
-"""What can go wrong with the embedded PostgreSQL, each in one sentence for the person who started it."""
+"""The errors of the embedded PostgreSQL, each with one sentence for the person who started it."""
 
 import errno
 import os
@@ -7,7 +7,7 @@ from typing import ClassVar
 
 
 class EmbeddedError(Exception):
-    """The embedded PostgreSQL cannot be used; `detail` is the tail of what it wrote, or empty."""
+    """The embedded PostgreSQL cannot be used; `detail` is the tail of its output, or empty."""
 
     code: ClassVar[str] = "database_failed"
     sentence: ClassVar[str] = (
@@ -31,7 +31,7 @@ class BinariesMissing(EmbeddedError):
 
 
 class DiskFull(EmbeddedError):
-    """No room is left where the data is kept."""
+    """No space is left where the data is stored."""
 
     code = "disk_full"
     sentence = (
@@ -41,7 +41,7 @@ class DiskFull(EmbeddedError):
 
 
 class ReadOnlyFileSystem(EmbeddedError):
-    """The data folder lies on a file system that is mounted read-only."""
+    """The data folder is on a file system that is mounted read-only."""
 
     code = "read_only_file_system"
     sentence = (
@@ -61,7 +61,7 @@ class FolderNotWritable(EmbeddedError):
 
 
 class FolderUnusable(EmbeddedError):
-    """The data folder cannot hold a database: it is a file, or its disk cannot do what a database needs."""
+    """The data folder cannot hold a database: it is a file, or its disk lacks what a database needs."""
 
     code = "folder_unusable"
     sentence = (
@@ -70,7 +70,7 @@ class FolderUnusable(EmbeddedError):
 
 
 class FolderClosed(EmbeddedError):
-    """Started by root: the user that PostgreSQL runs as may not pass a folder on the way to the data."""
+    """Started by root: the user that PostgreSQL runs as may not enter a folder above the data."""
 
     code = "folder_closed"
     sentence = (
@@ -100,7 +100,7 @@ class FolderOfAnotherVersion(EmbeddedError):
 
 
 class NotADatabase(EmbeddedError):
-    """There is something in the place of the database that is not one."""
+    """Something else than a database is in its place."""
 
     code = "not_a_database"
     sentence = (
@@ -110,7 +110,7 @@ class NotADatabase(EmbeddedError):
 
 
 class SocketTaken(EmbeddedError):
-    """The place of the server's socket is somebody else's."""
+    """The folder for the server's socket belongs to another user."""
 
     code = "socket_taken"
     sentence = (
@@ -131,7 +131,7 @@ class NoServerUser(EmbeddedError):
 
 
 class UnknownUser(EmbeddedError):
-    """The user we run as has no entry in the list of users, which PostgreSQL asks for."""
+    """Our user has no entry in the list of users, which PostgreSQL needs."""
 
     code = "unknown_user"
     sentence = (
@@ -166,7 +166,7 @@ _SIGNS: tuple[tuple[str, type[EmbeddedError]], ...] = (
 
 
 def from_os_error(error: OSError, folder: Path) -> EmbeddedError:
-    """The named error for a system call that failed on something in `folder`."""
+    """Returns the error for a system call that failed on something in `folder`."""
     detail = str(error)
     if error.errno in _FULL:
         return DiskFull(folder=folder, detail=detail)
@@ -178,6 +178,6 @@ def from_os_error(error: OSError, folder: Path) -> EmbeddedError:
 
 
 def from_output(output: str, folder: Path) -> EmbeddedError:
-    """The named error for what initdb or the server wrote before it gave up."""
+    """Returns the error for what initdb or the server wrote before it failed."""
     kind = next((kind for sign, kind in _SIGNS if sign in output), EmbeddedError)
     return kind(folder=folder, uid=os.geteuid(), detail=output)

@@ -1,4 +1,4 @@
-"""Which folders there are, who may enter them, and that we never open one that we did not make."""
+"""Makes the folders with the modes that they need, and uses none that belongs to another user."""
 
 import contextlib
 import errno
@@ -24,13 +24,13 @@ PUBLIC_DATA_DIR = Path("/var/lib/passerelle")
 MAX_SOCKET_PATH_BYTES = 103  # what macOS takes; Linux takes 107
 SOCKET_PORT = 5432
 _SOCKET_NAME = f".s.PGSQL.{SOCKET_PORT}"
-# PostgreSQL and its clients split lists of socket folders at commas and more: only plain names go there.
+# PostgreSQL and its clients split lists of socket folders at commas and more: only plain names are used.
 _PLAIN_PATH = re.compile(r"/[A-Za-z0-9._/+~=-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Folders:
-    """Where things are below one data folder."""
+    """The paths below one data folder."""
 
     data: Path
 
@@ -40,7 +40,7 @@ class Folders:
 
     @property
     def home(self) -> Path:
-        """Everything that the server writes; the server's user owns it, nobody else enters it."""
+        """Everything that the server writes; the server's user owns it, and no other may enter it."""
         return self.data / "postgres"
 
     @property
@@ -53,17 +53,17 @@ class Folders:
 
     @property
     def tag(self) -> str:
-        """A short name that no other data folder has."""
+        """A short name, unique to this data folder."""
         return hashlib.sha256(os.fsencode(self.data)).hexdigest()[:12]
 
     @property
     def title(self) -> str:
-        """What the server's processes are called in the list of processes."""
+        """The name of the server's processes in the list of processes."""
         return f"passerelle-{self.tag}"
 
 
 def default_data_dir(checkout: Path) -> Path:
-    """`var` in the checkout; as root `/var/lib/passerelle` where the server's user could not reach that."""
+    """Returns `var` in the checkout; as root `/var/lib/passerelle` where the server's user could not reach that."""
     inside = checkout.absolute() / "var"
     if os.geteuid() == 0 and not all(_is_public(folder) for folder in (inside, *inside.resolve().parents)):
         return PUBLIC_DATA_DIR
@@ -71,7 +71,10 @@ def default_data_dir(checkout: Path) -> Path:
 
 
 def prepare(folders: Folders, user: ServerUser) -> None:
-    """Make what is missing. Raises OSError and EmbeddedError; a folder that was there keeps its mode."""
+    """Makes the missing folders. Raises OSError and EmbeddedError.
+
+    Existing folders keep their modes, but for the server's own, which is made private.
+    """
     _refuse_another_users(folders.home, user)
     if user.is_other:
         _refuse_closed(folders.data, user)  # before anything is made there
@@ -82,7 +85,7 @@ def prepare(folders: Folders, user: ServerUser) -> None:
 
 
 def choose_socket_dir(folders: Folders, user: ServerUser) -> Path:
-    """Where the server listens: with its data, or a short private place when that path is too long.
+    """Chooses where the server listens: beside its data, or in a short private folder where that path is too long.
 
     Raises OSError and EmbeddedError.
     """
@@ -111,7 +114,7 @@ def _can_hold_socket(folder: Path) -> bool:
 
 
 def _make_folders(folder: Path, mode: int) -> None:
-    """Make a folder and what is missing above it; the umask has no say."""
+    """Makes a folder and what is missing above it, whatever the umask."""
     missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     for path in reversed(missing):
         try:
@@ -122,13 +125,13 @@ def _make_folders(folder: Path, mode: int) -> None:
 
 
 def _make_own(folder: Path, user: ServerUser) -> bool:
-    """A private folder of the server's user; False when something of somebody else is in its place.
+    """Makes a private folder of the server's user. Returns False where something of another user is in its place.
 
     Raises OSError.
     """
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
-    # By descriptor, so that what was checked is what gets changed.
+    # By descriptor, so that the folder that was checked is the one that is changed.
     try:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except (NotADirectoryError, PermissionError):

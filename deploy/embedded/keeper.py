@@ -1,6 +1,6 @@
-"""Looks after the embedded server under an instance that goes on for years.
+"""Keeps the embedded server running under an instance that runs for years.
 
-Where it ends (killed for memory, a full disk) it is started again; of its log, no more than a start leaves is kept.
+Where it ends (killed for memory, a full disk) it is restarted; its log is pruned as at each start.
 """
 
 import threading
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 @contextmanager
 def kept_running(database: EmbeddedDatabase) -> Iterator[None]:
-    """Looks after the server beside the block, from a thread of its own."""
+    """Keeps the server running during the block, from a thread of its own."""
     ending = threading.Event()
     keeper = threading.Thread(target=_keep, args=(database, ending), name="database keeper", daemon=True)
     keeper.start()

@@ -1,10 +1,10 @@
-"""File locks that die with the processes that hold them, so that a kill -9 leaves nothing behind.
+"""File locks that end with the processes that hold them, so that a kill -9 leaves nothing behind.
 
 Three files, made once and never removed (a lock on a removed file locks nothing):
-- *start*: held by whoever starts or stops the server, so that only one does.
-- *users*: held, shared, by every process that uses the server; who can have it alone is the last one.
-- *server*: inherited by PostgreSQL and all its children; free means that none of them lives. This holds
-  across containers that share the folder, where process numbers mean nothing.
+- *start*: held by the process that starts or stops the server, so that only one does.
+- *users*: held, shared, by every process that uses the server; one that gets it alone is the last.
+- *server*: inherited by PostgreSQL and all its children; free where none of them lives. This holds
+  across containers that share the folder, where process ids mean nothing.
 
 Trusted: whoever can write in their folder can make us start a second server on the same data.
 """
@@ -23,7 +23,7 @@ _START, _USERS, _SERVER = "postgres-start.lock", "postgres-users.lock", "postgre
 
 
 class FileLock:
-    """One open file with at most one lock; closing it, or the end of the process, gives the lock back."""
+    """One open file with at most one lock, which ends when the file is closed or the process ends."""
 
     def __init__(self, path: Path) -> None:
         """Raises OSError."""
@@ -41,14 +41,14 @@ class FileLock:
         return self._try(fcntl.LOCK_SH)
 
     def try_alone(self) -> bool:
-        """Whether we now hold it alone. A shared lock that we held is gone either way."""
+        """Tries to hold it alone. Returns whether we do; a shared lock of ours is lost either way."""
         return self._try(fcntl.LOCK_EX)
 
     def release(self) -> None:
         fcntl.flock(self._fd, fcntl.LOCK_UN)
 
     def is_free(self) -> bool:
-        """Whether nobody holds it. Not for a lock that this object holds itself."""
+        """Tells whether no process holds it. Not for a lock that this object holds itself."""
         if not self.try_alone():
             return False
         self.release()
@@ -56,7 +56,7 @@ class FileLock:
 
     @contextmanager
     def held(self, timeout_s: float) -> Iterator[None]:
-        """Hold it alone. Raises TimeoutError."""
+        """Holds it alone during the block. Raises TimeoutError."""
         if not wait_until(self.try_alone, timeout_s):
             raise TimeoutError
         try:
@@ -90,14 +90,14 @@ class Locks:
         return cls(folder, *locks)
 
     def has_no_other_user(self) -> bool:
-        """Whether only we share the server; we share it still. With the start lock held."""
+        """Tells whether only we share the server, and keeps our share. Call it with the start lock held."""
         alone = self.users.try_alone()
         self.users.try_shared()
         return alone
 
     @contextmanager
     def held_by_server(self) -> Iterator[FileLock]:
-        """The server's lock, for it to inherit: its own copy stays locked when ours is closed here."""
+        """Takes the server's lock, for the server to inherit: its copy stays locked when ours is closed here."""
         with closing(FileLock(self.folder / _SERVER)) as lock:
             lock.try_alone()
             yield lock
@@ -108,7 +108,7 @@ class Locks:
 
 
 def wait_until(is_true: Callable[[], bool], timeout_s: float) -> bool:
-    """Ask until it is true or the time is over; which of the two."""
+    """Polls until it is true. Returns False where the time runs out first."""
     deadline = time.monotonic() + timeout_s
     while not is_true():
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""A place for what a program writes, on no disk of ours: it must hold "No space left on device"."""
+"""Collects a program's output, not in the data folder: it may have to hold "No space left on device"."""
 
 import os
 import tempfile
@@ -8,7 +8,7 @@ MAX_OUTPUT_BYTES = 8 * 1024
 
 
 class Output:
-    """An unnamed file that programs write to and that is gone when the last of them closes it."""
+    """An unnamed file that programs write to, removed when the last of them closes it."""
 
     def __init__(self) -> None:
         self.file: IO[bytes] = _unnamed_file()
@@ -20,7 +20,7 @@ class Output:
         self.file.close()
 
     def text(self) -> str:
-        """The last of what was written."""
+        """Returns the end of what was written."""
         fd = self.file.fileno()
         start = max(0, os.fstat(fd).st_size - MAX_OUTPUT_BYTES)
         return os.pread(fd, MAX_OUTPUT_BYTES, start).decode("utf-8", "replace").strip()

@@ -1,4 +1,4 @@
-"""Which processes belong to a cluster, told from those that merely got their numbers."""
+"""Tells the processes of a cluster from others that have got their ids since."""
 
 import os
 import re
@@ -18,7 +18,7 @@ _PID = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class PidFile:
-    """What the server said of itself. Not trusted: after a crash the number may be somebody else's."""
+    """What the server wrote about itself. Not trusted: after a crash another process may have its id."""
 
     pid: int
     socket_dir: Path | None
@@ -26,7 +26,7 @@ class PidFile:
 
 
 def read_pid_file(cluster: Path) -> PidFile | None:
-    """None when there is none, or when it is not (or not yet) readable."""
+    """Reads the server's file. Returns None where there is none, or it is not (or not yet) readable."""
     lines = read_tail(cluster / PID_FILE, _MAX_PID_FILE_BYTES).split("\n")
     if not _PID.fullmatch(lines[0].strip()):
         return None
@@ -36,8 +36,8 @@ def read_pid_file(cluster: Path) -> PidFile | None:
 
 
 def read_tail(path: Path, limit: int) -> str:
-    """The last `limit` bytes of a plain file as text; empty when it cannot be read."""
-    # The folder may belong to another user: a link or a pipe put there must not be followed or waited for.
+    """Reads the last `limit` bytes of a plain file as text; empty where it cannot be read."""
+    # The folder may belong to another user: a link must not be followed, a pipe not waited for.
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -54,7 +54,7 @@ def read_tail(path: Path, limit: int) -> str:
 
 
 def is_postmaster(pid: int, cluster: Path) -> bool:
-    """Whether this process is the PostgreSQL that works in `cluster`."""
+    """Tells whether this process is the PostgreSQL that works in `cluster`."""
     try:
         process = psutil.Process(pid)
         return process.name() == "postgres" and (_is_named(process, cluster) or _is_in(process, cluster))
@@ -63,7 +63,7 @@ def is_postmaster(pid: int, cluster: Path) -> bool:
 
 
 def end_orphans(cluster: Path, title: str) -> None:
-    """Quit what a killed server left running: backends busy with a query do not notice its death for long."""
+    """Ends what a killed server left running: a backend in a long query does not notice its death for a while."""
     for process in psutil.process_iter():
         try:
             if process.name() == "postgres" and _is_ours(process, cluster, title):
@@ -73,7 +73,7 @@ def end_orphans(cluster: Path, title: str) -> None:
 
 
 def has_ended(pid: int) -> bool:
-    """Whether this process is over; collects it when it is a child of ours (we may be number 1)."""
+    """Tells whether this process has ended; reaps it where it is a child of ours (we may be process 1)."""
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
     try:
@@ -96,7 +96,7 @@ def _is_titled(process: psutil.Process, title: str) -> bool:
 
 
 def _is_in(process: psutil.Process, cluster: Path) -> bool:
-    # Refused to root in a container without CAP_SYS_PTRACE; the name decides there.
+    # Root is refused in a container without CAP_SYS_PTRACE; the name decides there.
     try:
         return os.path.samefile(process.cwd(), cluster)
     except (OSError, psutil.AccessDenied):

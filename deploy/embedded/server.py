@@ -1,4 +1,4 @@
-"""The server process: started, waited for, stopped. All of this is called with the start lock held."""
+"""Starts the server process, waits for it, stops it. Everything but `is_alive` is called with the start lock held."""
 
 import os
 import signal
@@ -34,12 +34,12 @@ class Server:
     locks: Locks
 
     def is_alive(self) -> bool:
-        """A quick look, without a lock: whether the process that said that it serves this folder lives."""
+        """Tells, without a lock, whether the process that wrote this folder's PID file is alive."""
         said = read_pid_file(self.folders.cluster)
         return said is not None and is_postmaster(said.pid, self.folders.cluster)
 
     def running_socket_dir(self) -> Path | None:
-        """Where the running server listens, or None when none runs; waits while one starts or stops.
+        """Returns where the running server listens, None where none runs. Waits while one starts or stops.
 
         Raises ServerSilent.
         """
@@ -59,7 +59,7 @@ class Server:
         raise ServerSilent(folder=self.folders.data, seconds=START_TIMEOUT_S)
 
     def start(self, installation: Installation, socket_dir: Path, settings: Mapping[str, str]) -> None:
-        """Start a server and wait until it is ready; it outlives us. Raises EmbeddedError and OSError."""
+        """Starts a server and waits until it is ready; it outlives us. Raises EmbeddedError and OSError."""
         log_name = prune_and_name_log(self.folders.log)
         all_settings = dict(settings) | self._fixed_settings(socket_dir) | {"log_filename": log_name}
         with Output() as output:
@@ -73,7 +73,7 @@ class Server:
             raise ServerSilent(folder=self.folders.data, seconds=START_TIMEOUT_S)
 
     def stop(self) -> None:
-        """Stop the server, if one runs, and wait until all of it is gone. Raises ServerSilent."""
+        """Stops the server, if one runs, and waits until all its processes have ended. Raises ServerSilent."""
         said = read_pid_file(self.folders.cluster)
         if said and is_postmaster(said.pid, self.folders.cluster):
             self._stop_postmaster(said.pid)
@@ -94,7 +94,7 @@ class Server:
                 return
 
     def _end_useless(self, living: PidFile | None) -> None:
-        """End what stands in the way and serves nobody: remains of a server, or one that nobody can find."""
+        """Ends what blocks a start and serves no process: orphans of a server, or one whose socket is lost."""
         if living is None:
             end_orphans(self.folders.cluster, self.folders.title)
         elif living.status == "ready" and self.locks.has_no_other_user():
@@ -104,7 +104,7 @@ class Server:
     def _launch(self, installation: Installation, settings: Mapping[str, str], output: Output) -> int:
         flags = [f"--{name}={value}" for name, value in settings.items()]
         server: list[str | Path] = [installation.postgres, "-D", self.folders.cluster, *flags]
-        # The shell leaves the server without a parent of ours, and both in a session without our terminal.
+        # Through the shell the server is no child of ours, in a session without our terminal.
         command = ["/bin/sh", "-c", _RUN_IN_BACKGROUND, "sh", *server]
         with self.locks.held_by_server() as lives:
             launched = self.user.run(
@@ -129,10 +129,11 @@ class Server:
         }
 
     def _stale_pid_is_ours(self) -> dict[str, str]:
-        """PostgreSQL refuses to start while the number in its old files is alive, whoever has it now.
+        """Makes PostgreSQL ignore the process id in its old files, which another process may have now.
 
-        We know that nothing of the old server lives. It takes the number in this variable for its starter's,
-        as pg_ctl tells it, which does not count; its check of shared memory still does.
+        It would refuse to start while that process lives. We know that nothing of the old server does. PostgreSQL
+        takes the id in this variable, which pg_ctl sets, for that of its starter, and ignores it; its check of
+        shared memory stays.
         """
         stale = read_pid_file(self.folders.cluster)
         return {"PG_GRANDPARENT_PID": str(stale.pid)} if stale else {}

@@ -1,4 +1,4 @@
-"""Signals that would end the process without a word end it in order, so that the database is stopped."""
+"""Makes signals that would kill the process end it in order, so that the database is stopped."""
 
 import signal
 import threading
@@ -11,7 +11,7 @@ ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def orderly_end() -> Iterator[None]:
-    """Raise SystemExit(128 + number) for the ending signals that nobody handles; in the main thread only."""
+    """Raises SystemExit(128 + number) for the ending signals without a handler; in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

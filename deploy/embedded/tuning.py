@@ -1,4 +1,4 @@
-"""The server's settings for a small machine, given on its command line at each start."""
+"""Makes the server's settings for a small machine, given on its command line at each start."""
 
 from pathlib import Path
 
@@ -16,10 +16,10 @@ _CGROUP_V1_LIMIT = _CGROUPS / "memory/memory.limit_in_bytes"
 
 
 def server_settings(memory_bytes: int) -> dict[str, str]:
-    """For a machine, or a container, with so much memory. Our log says nothing of what was asked.
+    """Makes the settings for a machine, or a container, with so much memory. The server logs no queries.
 
-    An error of a statement is the business of who sent it: the log holds what concerns the server (level
-    `log` and above), without statements, their parameters or the rows that they were about.
+    Whoever sends a statement gets its error: the log holds what concerns the server (level `log` and
+    above), without statements, their parameters or the rows that they were about.
     """
     memory_mib = memory_bytes // _MIB
     shared = _between(MIN_SHARED_BUFFERS_MIB, memory_mib // 4, MAX_SHARED_BUFFERS_MIB)
@@ -31,7 +31,7 @@ def server_settings(memory_bytes: int) -> dict[str, str]:
         "work_mem": "16MB",
         "max_connections": str(MAX_CONNECTIONS),
         "max_wal_size": "4GB",
-        "wal_recycle": "off",  # a file that is used again holds what was erased until it is written over
+        "wal_recycle": "off",  # a recycled file holds what was erased until it is overwritten
         "checkpoint_timeout": "15min",
         "random_page_cost": "1.1",
         "jit": "off",
@@ -59,7 +59,7 @@ def server_settings(memory_bytes: int) -> dict[str, str]:
 
 
 def memory_bytes() -> int:
-    """What this machine has, or what its container may use, whichever is less."""
+    """Returns the memory of this machine, or what its container may use, whichever is less."""
     return min([int(psutil.virtual_memory().total), *_cgroup_limits()])
 
 

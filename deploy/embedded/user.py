@@ -1,4 +1,4 @@
-"""Who PostgreSQL runs as: ourselves, or, since it refuses root, a system user of its own."""
+"""Finds the user that PostgreSQL runs as: ours, or, since it refuses root, a system user of its own."""
 
 import grp
 import os
@@ -33,9 +33,9 @@ class ServerUser:
         inherit: Sequence[int] = (),
         environment: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run a command as this user, in a session of its own (Ctrl-C is not for it), errors into `output`.
+        """Runs a command as this user, in a session of its own (out of reach of Ctrl-C), with errors into `output`.
 
-        Raises BinariesMissing when the command cannot be run at all.
+        Raises BinariesMissing where the command cannot be run at all.
         """
         try:
             return subprocess.run(  # noqa: S603 -- our own commands, no shell words from outside
@@ -57,7 +57,7 @@ class ServerUser:
             raise BinariesMissing(detail=str(error)) from error
 
     def first_refused(self, test: str, paths: Sequence[Path]) -> Path | None:
-        """The first path for which the shell's `test` (`-x`, `-r`) says no to this user."""
+        """Returns the first path for which the shell's `test` (`-x`, `-r`) fails for this user, None without one."""
         script = 't=$1; shift; for p; do test "$t" "$p" || { printf %s "$p"; exit 0; }; done'
         answer = self.run(
             ["/bin/sh", "-c", script, "sh", test, *paths], output=subprocess.DEVNULL, reply=subprocess.PIPE
@@ -66,7 +66,7 @@ class ServerUser:
 
 
 def server_user() -> ServerUser:
-    """Ourselves, or as root the system user `passerelle`, made when missing. Raises NoServerUser."""
+    """Returns our user, or as root the system user `passerelle`, made where missing. Raises NoServerUser."""
     if os.geteuid() != 0:
         return ServerUser(os.geteuid(), os.getegid(), is_other=False)
     entry = _find_user() or _make_user()
@@ -105,6 +105,6 @@ def _make_user() -> pwd.struct_passwd:
 
 
 def _environment() -> dict[str, str]:
-    # Nothing of ours: PGDATA, PGOPTIONS and the like would change what the server does.
+    # Not our environment: PGDATA, PGOPTIONS and the like would change what the server does.
     kept = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
     return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", **kept}

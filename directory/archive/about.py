@@ -1,4 +1,4 @@
-"""What an archive says of itself: whose it is (account.js) and which files it has (manifest.js).
+"""Reads what an archive states of itself: its owner (account.js) and its files (manifest.js).
 
 Both are help, never proof: anyone can write them.
 """
@@ -20,7 +20,7 @@ _COUNT: Final = re.compile(r"[0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose archive it says it is."""
+    """The account that an archive names as its owner. Not proven."""
 
     x_id: XId
     x_handle: XHandle | None
@@ -28,16 +28,16 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Whose archive it is, and how many rows its lists have, where it says so."""
+    """The owner and the number of rows of each list, as far as manifest.js names them."""
 
     owner: Owner | None
     rows: dict[Kind, int]
 
 
 def read_account(json: Iterable[bytes], file: str) -> Owner | None:
-    """The first account in `[{"account": {"accountId", "username", …}}]`; the rest of it is not looked at.
+    """Reads the first account in `[{"account": {"accountId", "username", …}}]`, and nothing else of it.
 
-    Raises ArchiveError: NOT_JSON, WRONG_SHAPE, NUMBERS_FOR_STRINGS, BAD_ID.
+    Returns None where the list is empty. Raises ArchiveError: NOT_JSON, WRONG_SHAPE, NUMBERS_FOR_STRINGS, BAD_ID.
     """
     document = _decode(json, file)
     if not isinstance(document, list):
@@ -57,9 +57,9 @@ def read_account(json: Iterable[bytes], file: str) -> Owner | None:
 
 
 def read_manifest(json: Iterable[bytes], file: str) -> Manifest:
-    """`{"userInfo": {"accountId", "userName"}, "dataTypes": {"following": {"files": [{"count": "7"}]}}}`.
+    """Reads `{"userInfo": {"accountId", "userName"}, "dataTypes": {"following": {"files": [{"count": "7"}]}}}`.
 
-    What is not there, or not as X writes it, is left out. Raises ArchiveError(NOT_JSON, WRONG_SHAPE).
+    What is missing, or not as X writes it, is left out. Raises ArchiveError(NOT_JSON, WRONG_SHAPE).
     """
     document = _decode(json, file)
     if not isinstance(document, dict):

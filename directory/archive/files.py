@@ -1,4 +1,4 @@
-"""Which files of an archive are read, told by their names alone."""
+"""Selects the files of an archive to read, by their names alone."""
 
 import enum
 import re
@@ -12,7 +12,7 @@ from directory.queries import Lists
 
 
 class Kind(enum.Enum):
-    """What a file of an archive holds, by the word its name begins with."""
+    """The content of a file of an archive, by the word that its name begins with."""
 
     ACCOUNT = "account"
     MANIFEST = "manifest"
@@ -45,9 +45,9 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file to read: `open` gives its bytes, decompressed, in chunks.
+    """One file to read: `open` yields its bytes, decompressed, in chunks.
 
-    `stored_bytes` is what it takes up at its source, and what `open` reports as it goes.
+    `stored_bytes` is its size at the source; `open` reports its progress in the same unit.
     """
 
     kind: Kind
@@ -58,7 +58,7 @@ class Member:
 
 
 def classify(name: str) -> tuple[Kind, int] | None:
-    """The kind and the part number of a file name without folder, None for all other files."""
+    """Returns the kind and the part number of a file name without folder, None for all other files."""
     match = _WANTED.fullmatch(name)
     if match is None:
         return None
@@ -66,18 +66,18 @@ def classify(name: str) -> tuple[Kind, int] | None:
 
 
 def is_archive_folder(folder: str) -> bool:
-    """Lists stand in `data/`, loose, or in either after one leading folder."""
+    """Tells whether an archive keeps lists there: in `data/`, loose, or in either below one leading folder."""
     return folder.count("/") < 2 and (folder.count("/") == 0 or folder.endswith("/data"))
 
 
 def leads_outside(path: str) -> bool:
-    """Whether unpacking `path` could write outside of the folder unpacked to."""
+    """Tells whether unpacking `path` could write outside of the folder unpacked to."""
     return path.startswith("/") or ".." in path.split("/") or _DRIVE.match(path) is not None
 
 
 @dataclass(slots=True)
 class Catalogue:
-    """Goes through the names at a source, keeps the members and remembers what else was there."""
+    """The members found at a source, and hints at what else it holds."""
 
     source: str
     skipped_files: int = 0
@@ -88,7 +88,8 @@ class Catalogue:
     _holds_zip: bool = False
 
     def wants(self, path: str) -> tuple[Kind, int] | None:
-        """The kind and part of the file at `path` if it is to be added. Notes what hints at a mistake."""
+        """Returns the kind and part of the file at `path`, None where it is not to be read. Notes what hints at a
+        mistake."""
         folder, _, name = path.rpartition("/")
         found = classify(name)
         if found is not None and is_archive_folder(folder):
@@ -103,16 +104,16 @@ class Catalogue:
         return None
 
     def add(self, path: str, member: Member) -> None:
-        """Takes a file that `wants` said yes to."""
+        """Adds a file for which `wants` returned a kind. Raises ArchiveError where there are too many."""
         if len(self._members) == MAX_MEMBERS:
             raise ArchiveError(ArchiveProblem.ZIP_TOO_MANY_FILES, self.source)
         self._members.append((path.rpartition("/")[0], member))
 
     def members(self) -> list[Member]:
-        """The files of the one archive here, in the order to read them: names are sought for ids known by then.
+        """Lists the files of the one archive here, in the order to read them: names last, as they need the ids.
 
-        Folders called `data` come before others. Raises ArchiveError where no list of people is found, and
-        where there are two of one: which of them is meant, we cannot know.
+        Where a folder is called `data`, others do not count. Raises ArchiveError where no list of people is
+        found, and where one is found twice: which of them is meant, we cannot know.
         """
         in_data = [(folder, member) for folder, member in self._members if _is_data(folder)]
         candidates = in_data or self._members

@@ -1,4 +1,4 @@
-"""The JSON inside a file of X's, as a stream of events: whatever the size, a few chunks are held.
+"""Reads the JSON inside a file of X's as a stream of events, with a few chunks in memory whatever the size.
 
 `window.YTD.<name>.part<N> = [ … ]`: after a BOM, what follows the first `=`, without a last `;`.
 It is never evaluated. ijson's own object builder is not used: the paths it keeps grow with the
@@ -25,7 +25,7 @@ _CONFIG_PREFIX = re.compile(rb"\s*window\.__THAR_CONFIG\s*")
 
 
 def json_of_list(chunks: Iterable[bytes], words: Iterable[str], file: str) -> Iterator[bytes]:
-    """The JSON of a file that says it is one of `words`: a block list is not taken for follows.
+    """Yields the JSON of a file whose prefix names one of `words`: a block list is not taken for follows.
 
     Raises ArchiveError: NO_ASSIGNMENT, WRONG_PREFIX.
     """
@@ -37,7 +37,7 @@ def json_of_list(chunks: Iterable[bytes], words: Iterable[str], file: str) -> It
 
 
 def json_of_config(chunks: Iterable[bytes], file: str) -> Iterator[bytes]:
-    """The JSON of manifest.js. Raises ArchiveError: NO_ASSIGNMENT, WRONG_PREFIX."""
+    """Yields the JSON of manifest.js. Raises ArchiveError: NO_ASSIGNMENT, WRONG_PREFIX."""
     head, rest = _split_prefix(iter(chunks), file)
     if _CONFIG_PREFIX.fullmatch(head) is None:
         raise _wrong_prefix(head, file)
@@ -45,7 +45,7 @@ def json_of_config(chunks: Iterable[bytes], file: str) -> Iterator[bytes]:
 
 
 def json_events(json: Iterable[bytes], file: str) -> Iterator[list[Event]]:
-    """Batches of (event, value) as `ijson.basic_parse` names them; empty batches are left out.
+    """Yields batches of (event, value) as `ijson.basic_parse` names them; empty batches are left out.
 
     Raises ArchiveError(NOT_JSON) on the first byte that cannot be JSON, or where it breaks off, and
     ArchiveError(ROW_TOO_LONG) on a text or a run of spaces of more than MAX_TOKEN_BYTES.
@@ -74,14 +74,14 @@ def _feed(send: Callable[[bytes], object], piece: bytes, file: str) -> None:
 
 
 def _pieces(json: Iterable[bytes]) -> Iterator[bytes]:
-    """Chunks of at most CHUNK_BYTES: a chunk's events are held at once."""
+    """Cuts chunks to at most CHUNK_BYTES: all events of a chunk are in memory at once."""
     for chunk in json:
         for at in range(0, len(chunk), CHUNK_BYTES):
             yield chunk[at : at + CHUNK_BYTES]
 
 
 def _split_prefix(chunks: Iterator[bytes], file: str) -> tuple[bytes, Iterator[bytes]]:
-    """What stands before the first `=`, without BOM, and all that follows it."""
+    """Splits at the first `=`. Returns what stands before it, without BOM, and all that follows."""
     head = b""
     for chunk in chunks:
         head += chunk
@@ -94,7 +94,7 @@ def _split_prefix(chunks: Iterator[bytes], file: str) -> tuple[bytes, Iterator[b
 
 
 def _wrong_prefix(head: bytes, file: str) -> ArchiveError:
-    """JSON alone has its first `=` in somebody's address."""
+    """Makes the error for a wrong prefix. JSON alone has no assignment: its first `=` is one in an address."""
     is_json = head.lstrip().startswith((b"[", b"{"))
     return ArchiveError(ArchiveProblem.NO_ASSIGNMENT if is_json else ArchiveProblem.WRONG_PREFIX, file)
 

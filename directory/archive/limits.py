@@ -1,4 +1,4 @@
-"""How much of an archive is read. Whoever takes uploads may ask for less."""
+"""The limits of reading an archive. Whoever takes uploads may set lower ones."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,7 +9,7 @@ GIB: Final = 2**30
 
 MAX_ROWS_PER_LIST: Final = 1_000_000
 MAX_PEOPLE: Final = 2_000_000
-"""Different people on all lists together."""
+"""Distinct people on all lists together."""
 MAX_LIST_BYTES: Final = 256 * MIB
 """One list with all its parts, decompressed: a row of X's is about 150 bytes."""
 MAX_ABOUT_BYTES: Final = 4 * MIB
@@ -22,10 +22,10 @@ MAX_ZIP_DIRECTORY_BYTES: Final = 512 * MIB
 MAX_MEMBERS: Final = 1_000
 """Files taken from one archive, parts included."""
 MAX_FOLDER_ENTRIES: Final = 100_000
-"""Names looked at in one folder on disk."""
+"""Names read in one folder on disk."""
 
 MAX_RATIO: Final = 200
-"""Decompressed to compressed bytes; a list of X's reaches about 20."""
+"""Decompressed bytes to compressed bytes; a list of X's reaches about 20."""
 RATIO_GRACE_BYTES: Final = 4 * MIB
 """Below this size the ratio does not matter."""
 
@@ -43,7 +43,7 @@ CHUNK_BYTES: Final = 64 * KIB
 
 @dataclass(frozen=True, slots=True)
 class ReadLimits:
-    """The limits that depend on who reads: a shell reads more than a web form."""
+    """The limits that depend on the reader: a shell reads more than a web form."""
 
     rows_per_list: int = MAX_ROWS_PER_LIST
     people: int = MAX_PEOPLE

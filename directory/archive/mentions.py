@@ -1,4 +1,4 @@
-"""`tweets.js` as the mentions in it: who was called what, and when. Nothing else is kept.
+"""Reads the mentions in `tweets.js`: account, handle and time. Nothing else is kept.
 
 Lenient in content: names are a help, and X wrote these files in many ways over the years.
 """
@@ -21,7 +21,7 @@ _NOWHERE: Final = -1
 
 
 class Mention(NamedTuple):
-    """In the tweet `tweet_id` (0 if unknown) the account `x_id` went by `handle`."""
+    """The account `x_id` had `handle` in the tweet `tweet_id` (0 if unknown)."""
 
     tweet_id: int
     x_id: int
@@ -31,22 +31,22 @@ class Mention(NamedTuple):
 class MentionReader:
     """Reads `[{"tweet": {"id_str", "entities": {"user_mentions": [{"id_str", "screen_name"}]}}}]`.
 
-    Before 2020 a tweet stood in the list without the `tweet` around it.
+    Before 2020 the tweets stood in the list without the `tweet` around each.
     """
 
     def __init__(self, file: str) -> None:
         self._file = file
         self._keys: list[object] = [None] * (MAX_DEPTH + 1)
-        """At each depth the key that the parser stands behind; None in an array."""
+        """The current key at each depth; None in an array."""
         self._tweet_id: object = None
         self._fields: dict[object, object] = {}
         self._mention_depth = _NOWHERE
         self._mentions: list[tuple[int, str]] = []
         self.skipped = 0
-        """Mentions without a readable id and handle: of deleted accounts, mostly."""
+        """Mentions without a readable id and handle, mostly of deleted accounts, and those beyond the limit."""
 
     def read(self, batches: Iterable[list[Event]]) -> Iterator[Mention]:
-        """Raises ArchiveError(WRONG_SHAPE) where it is no list of objects, or nested too deep."""
+        """Yields the mentions. Raises ArchiveError(WRONG_SHAPE) where it is no list of objects, or nested too deep."""
         depth, keys = 0, self._keys
         for event, value in chain.from_iterable(batches):
             if event == "map_key":
@@ -70,7 +70,7 @@ class MentionReader:
             raise ArchiveError(ArchiveProblem.WRONG_SHAPE, self._file)
 
     def _take_value(self, depth: int, value: object) -> None:
-        """Only the mentions of the tweet itself count, not those of a tweet inside it."""
+        """Takes a value of the tweet itself, not of a tweet inside it."""
         if depth < _ITEM_DEPTH:
             raise ArchiveError(ArchiveProblem.WRONG_SHAPE, self._file)
         path = self._keys[_ITEM_DEPTH:depth]

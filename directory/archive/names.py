@@ -1,7 +1,7 @@
-"""The names of people on the lists, taken from mentions.
+"""Finds the handles of people on the lists, from mentions.
 
-X gives a handle to somebody else after a while, so the newest mention of a handle says whose it is:
-a name that has since passed to another account is forgotten, or a stranger would be found by it.
+X sells handles again, so the newest mention of a handle decides whose it is. A handle that has since
+passed to another account is dropped, or a stranger would be found by it.
 """
 
 from collections.abc import Container
@@ -12,7 +12,7 @@ from directory.identifiers import XHandle
 
 
 class Names:
-    """Remembers the newest handle of each of `people`, and the newest bearer of each handle."""
+    """The newest handle of each of `people`, and the newest bearer of each handle."""
 
     def __init__(self, people: Container[int], *, max_strangers: int = MAX_STRANGERS) -> None:
         self._people = people
@@ -21,7 +21,7 @@ class Names:
         self._bearer_of: dict[str, tuple[int, int]] = {}
 
     def see(self, mention: Mention) -> None:
-        """Takes a mention; the order does not matter, the larger tweet id is the newer."""
+        """Takes a mention, in any order: the larger tweet id is the newer."""
         tweet_id, x_id, handle = mention
         is_known = x_id in self._people
         if is_known and tweet_id > self._handle_of.get(x_id, (-1, ""))[0]:
@@ -38,7 +38,7 @@ class Names:
             self._bearer_of[key] = (tweet_id, x_id)
 
     def name_of(self, x_id: int) -> XHandle | None:
-        """The handle that `x_id` was last seen with, unless somebody else was seen with it since."""
+        """Returns the newest handle of `x_id`, None where it has none or another account was seen with it since."""
         _, handle = self._handle_of.get(x_id, (0, None))
         if handle is None or self._bearer_of[handle.lower()][1] != x_id:
             return None

@@ -1,4 +1,4 @@
-"""What a person is told beside an archive that could be read."""
+"""The notices shown beside an archive that could be read."""
 
 import enum
 from typing import Final

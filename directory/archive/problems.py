@@ -1,4 +1,4 @@
-"""What can be wrong with an archive, and the one sentence that a person reads about it."""
+"""The faults of an archive, and the sentence shown for each."""
 
 import enum
 from typing import Final
@@ -146,7 +146,7 @@ class ArchiveError(DirectoryError):
 
 
 def shown_name(name: str) -> str:
-    """`name` as one printable line of bounded length; long ones keep their end."""
+    """Makes `name` one printable line of bounded length; a long one keeps its end."""
     printable = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name[-4096:])
     if len(printable) > MAX_SHOWN_NAME_CHARS:
         printable = "…" + printable[1 - MAX_SHOWN_NAME_CHARS :]

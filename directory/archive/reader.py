@@ -1,4 +1,4 @@
-"""An X archive, read once as a stream, as the people on its lists."""
+"""Reads the people on the lists of an X archive, once, as a stream."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,7 +19,7 @@ from directory.identifiers import XId
 from directory.queries import Lists, Query
 
 Progress = Callable[[int, int], None]
-"""Gets the bytes read so far and those to read, as they lie at the source."""
+"""Takes the bytes read so far and all bytes to read, in sizes at the source."""
 
 _ROW_KEY: Final = {
     Kind.FOLLOWING: "following",
@@ -45,19 +45,19 @@ _LISTS: Final = [Lists(value) for value in range(16)]
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """What was seen and left."""
+    """Counts of what was found and not read."""
 
     files: int = 0
-    """Other lists by similar names: requests to follow, and the like."""
+    """Files with names like a list's, such as requests to follow, and of folders that do not count."""
     repeated_rows: int = 0
-    """People who stand more than once on one list."""
+    """Rows that repeat a person on one list."""
     mentions: int = 0
     """Mentions without a readable account."""
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """The people on the lists of an archive, each once, those whom its owner follows first."""
+    """The people on the lists of an archive, each once; those whom its owner follows come first."""
 
     owner: Owner | None
     people: list[Query]
@@ -68,7 +68,7 @@ class Archive:
 def read_archive(
     source: Source, *, limits: ReadLimits | None = None, on_progress: Progress | None = None
 ) -> Archive:
-    """Reads a ZIP, a folder or loose files. Zero people are an answer, not an error.
+    """Reads a ZIP, a folder or loose files. An archive without people is no error.
 
     Raises ArchiveError, and what `on_progress` raises; nothing else.
     """
@@ -148,7 +148,7 @@ class _Reading:
         self._rows[member.kind] = rows
 
     def _take_names(self, member: Member) -> bool:
-        """False where the file is damaged: that costs names, not people."""
+        """Takes the handles from a file. Returns False where it is damaged, which costs names, not people."""
         reader = MentionReader(member.name)
         try:
             for mention in reader.read(json_events(self._json(member), member.name)):
@@ -168,7 +168,7 @@ class _Reading:
         return json_of_list(self._chunks(member), _PREFIX_WORDS[member.kind], member.name)
 
     def _chunks(self, member: Member) -> Iterator[bytes]:
-        """The bytes of a member, counted against the limit of its kind and all its parts."""
+        """Yields the bytes of a member, counted against the limit of its kind with all its parts."""
         for chunk in _guarded(member.open(self._meter.count), member.name):
             self._bytes_left[member.kind] -= len(chunk)
             if self._bytes_left[member.kind] < 0:
@@ -191,7 +191,7 @@ def _max_bytes(kind: Kind, limits: ReadLimits) -> int:
 
 
 class _Meter:
-    """Counts bytes towards a total that is a claim, and so never says more than all of it."""
+    """Counts bytes towards a total, which is a claim: the count never exceeds it."""
 
     def __init__(self, total: int, on_progress: Progress | None) -> None:
         self._total = total

@@ -1,4 +1,4 @@
-"""A list of X's, `[{"following": {"accountId": "12", "userLink": "…"}}, …]`, as X ids.
+"""Reads the X ids of a list of X's, `[{"following": {"accountId": "12", "userLink": "…"}}, …]`.
 
 Strict in every row: a list that was changed may name strangers.
 """
@@ -19,7 +19,7 @@ _ID_FIELD: Final = "accountId"
 
 
 def read_ids(batches: Iterable[list[Event]], key: str, file: str) -> Iterator[int]:
-    """The `accountId` of every row, in their order; each row has one object under `key`.
+    """Yields the `accountId` of every row, in their order; each row has one object under `key`.
 
     Raises ArchiveError: WRONG_SHAPE, NUMBERS_FOR_STRINGS, BAD_ID.
     """
@@ -59,7 +59,7 @@ class _RowReader:
         self._row_key = key
 
     def _check_opening(self, depth: int, field: object, event: str) -> None:
-        """A list of maps of maps; what X may add inside of them one day, no deeper, is passed over."""
+        """Requires a list of maps of maps. Fields with lists or maps, which X may add to the innermost, are skipped."""
         if depth < _FIELDS_DEPTH:
             is_expected = event == ("start_map" if depth else "start_array")
         else:

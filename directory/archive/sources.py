@@ -1,4 +1,4 @@
-"""Where an archive can lie: a ZIP, a folder on disk, or loose files handed over one by one.
+"""Opens the sources of an archive: a ZIP, a folder on disk, or loose files.
 
 Nothing is ever unpacked to disk, and no name from an archive is used as a path.
 """
@@ -20,7 +20,7 @@ _ZIP_MAGIC: Final = b"PK"
 
 
 class LooseFile(NamedTuple):
-    """One file of an archive as it was handed over: its name there, and its bytes."""
+    """One file of an archive as it was given: its name there, and its bytes."""
 
     name: str
     stream: BinaryIO
@@ -33,7 +33,7 @@ Report = Callable[[int], None]
 
 
 def catalogue_of(source: Source, stack: ExitStack, *, max_zip_entries: int) -> Catalogue:
-    """Looks through a source; `stack` closes what is opened here.
+    """Lists the members of a source; `stack` closes what is opened here.
 
     Raises ArchiveError. OSError passes.
     """
@@ -45,7 +45,7 @@ def catalogue_of(source: Source, stack: ExitStack, *, max_zip_entries: int) -> C
 
 
 def name_of(source: Source) -> str:
-    """What to call a source before a person."""
+    """Names a source for messages."""
     if isinstance(source, str | Path):
         return Path(source).name or str(source)
     if isinstance(source, list):
@@ -70,7 +70,7 @@ def _catalogue_path(path: Path, stack: ExitStack, max_zip_entries: int) -> Catal
 
 
 def _catalogue_zip(file: BinaryIO, name: str, max_entries: int) -> Catalogue:
-    """The members of an open ZIP. Raises ArchiveError, also where its names lead outside."""
+    """Lists the members of an open ZIP. Raises ArchiveError, also where its names lead outside."""
     catalogue = Catalogue(name)
     size = _size_of(file)
     for entry in read_zip_directory(file, size, name, max_entries=max_entries):
@@ -128,7 +128,7 @@ def _catalogue_folder(root: Path) -> Catalogue:
 
 
 def _paths_below(root: Path) -> Iterator[str]:
-    """The files where an archive may keep its lists: here, one folder down, and in that one's `data`."""
+    """Yields the files where an archive may keep its lists: here, one folder down, and in that one's `data`."""
     folders = yield from _files_in(root, "")
     for folder in folders:
         inner = yield from _files_in(root, f"{folder}/")
@@ -137,7 +137,7 @@ def _paths_below(root: Path) -> Iterator[str]:
 
 
 def _files_in(root: Path, prefix: str) -> Generator[str, None, list[str]]:
-    """Yields the files of a folder and returns its sub-folders."""
+    """Yields the files of a folder. Returns its sub-folders."""
     folders: list[str] = []
     with os.scandir(root / prefix) as entries:
         for count, entry in enumerate(entries):

@@ -1,7 +1,7 @@
-"""The table of contents of a ZIP, read as a stream: an entry that is not asked for costs no memory.
+"""Reads the table of contents of a ZIP as a stream: an entry that the caller drops costs no memory.
 
 Source: PKWARE APPNOTE.TXT 6.3.10, sections 4.3 and 4.5.3. Every number in a ZIP is a claim: each is
-held against the size of the file before anything is read or reserved for it.
+checked against the size of the file before anything is read or reserved for it.
 """
 
 import struct
@@ -33,7 +33,7 @@ _FLAG_UTF8: Final = 1 << 11
 
 @dataclass(frozen=True, slots=True)
 class ZipEntry:
-    """One row of the table of contents: claims, to be held against what is read."""
+    """One row of the table of contents: claims, to be compared with what is read."""
 
     path: str
     method: int
@@ -47,7 +47,7 @@ class ZipEntry:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """Where the table of contents lies; `shift` is what stands before the ZIP in its file."""
+    """The place of the table of contents; `shift` is the number of bytes before the ZIP in its file."""
 
     start: int
     length: int
@@ -55,7 +55,7 @@ class _End:
 
 
 def read_zip_directory(file: BinaryIO, size: int, name: str, *, max_entries: int) -> Iterator[ZipEntry]:
-    """The entries of the ZIP `file` of `size` bytes, in their order.
+    """Yields the entries of the ZIP `file` of `size` bytes, in their order.
 
     Raises ArchiveError: not a ZIP, truncated, broken, split, or more entries than `max_entries`. OSError passes.
     """
@@ -72,7 +72,7 @@ def read_zip_directory(file: BinaryIO, size: int, name: str, *, max_entries: int
 
 
 class _Window:
-    """Reads a stretch of the file in order, a chunk at a time."""
+    """A stretch of the file, read in order, a chunk at a time."""
 
     def __init__(self, file: BinaryIO, start: int, length: int, name: str) -> None:
         self._file = file
@@ -135,7 +135,7 @@ def _why_no_end(file: BinaryIO, size: int) -> ArchiveProblem:
 
 
 def _last_end_record(tail: bytes) -> int | None:
-    """The last place where an end record fits together with its comment."""
+    """Returns the last place where an end record fits with its comment, None where there is none."""
     at = tail.rfind(_END_MAGIC)
     while at >= 0:
         if at + _END.size <= len(tail):
@@ -149,12 +149,12 @@ def _last_end_record(tail: bytes) -> int | None:
 def _find_end64(
     file: BinaryIO, tail: bytes, at: int, tail_start: int, size: int
 ) -> tuple[int, int, int] | None:
-    """Position of the ZIP64 end record, length and offset of the table of contents."""
+    """Returns the position of the ZIP64 end record, and length and offset of the table of contents; None without one."""
     locator_at = at - _END64_LOCATOR.size
     if locator_at < 0 or tail[locator_at : locator_at + 4] != _END64_LOCATOR_MAGIC:
         return None
     claimed: int = _END64_LOCATOR.unpack_from(tail, locator_at)[2]
-    # Beside its claimed place the record stands right before its locator when it carries no extra data.
+    # Where the claimed place is wrong, a record without extra data stands right before its locator.
     for position in (claimed, tail_start + locator_at - _END64.size):
         if not 0 <= position <= size - _END64.size:
             continue
@@ -190,13 +190,13 @@ def _read_entry(window: _Window, shift: int, name: str) -> ZipEntry:
 
 
 def _decode_name(raw: bytes, flags: int) -> str:
-    """Some packers on Windows write `\\` between folders."""
+    """Decodes a name. Some packers on Windows write `\\` between folders."""
     encoding = "utf-8" if flags & _FLAG_UTF8 else "cp437"
     return raw.decode(encoding, errors="replace").replace("\\", "/")
 
 
 def _widen(extra: bytes, decompressed: int, compressed: int, offset: int) -> tuple[int, int, int]:
-    """The 64-bit values that stand in the ZIP64 extra field for those that are all ones."""
+    """Replaces values that are all ones by the 64-bit values in the ZIP64 extra field."""
     values = _zip64_values(extra)
     widened = [
         next(values, claimed) if claimed == _MAX_U32 else claimed

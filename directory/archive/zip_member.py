@@ -1,4 +1,4 @@
-"""One file inside a ZIP, decompressed as a stream, each claim of the table of contents checked.
+"""Decompresses one file inside a ZIP as a stream, and checks each claim of the table of contents.
 
 Source: PKWARE APPNOTE.TXT 6.3.10, section 4.3.7; methods 0 (stored) and 8 (deflate, RFC 1951).
 """
@@ -20,7 +20,7 @@ _RAW_DEFLATE: Final = -15
 
 
 def check_entry(entry: ZipEntry, zip_bytes: int) -> None:
-    """Refuses what cannot be read, before a byte of it is. Raises ArchiveError."""
+    """Refuses an entry that cannot be read, before any of it is. Raises ArchiveError."""
     if entry.is_encrypted:
         raise ArchiveError(ArchiveProblem.ZIP_ENCRYPTED, entry.path)
     if entry.method not in {_STORED, _DEFLATED}:
@@ -32,10 +32,10 @@ def check_entry(entry: ZipEntry, zip_bytes: int) -> None:
 
 
 def read_entry(file: BinaryIO, entry: ZipEntry, report: Callable[[int], None]) -> Iterator[bytes]:
-    """The file's bytes in chunks of at most CHUNK_BYTES; `report` gets the compressed bytes taken.
+    """Yields the file's bytes in chunks of at most CHUNK_BYTES; `report` takes the compressed bytes read.
 
     The entry has passed `check_entry`. Raises ArchiveError where the data breaks off, differs from its
-    checksum, or swells. OSError passes.
+    checksum, or expands too far. OSError passes.
     """
     compressed = _compressed_chunks(file, entry, report)
     crc = 0
@@ -70,7 +70,7 @@ def _data_offset(file: BinaryIO, entry: ZipEntry) -> int:
     if len(header) < _LOCAL.size or not header.startswith(_LOCAL_MAGIC):
         raise _damaged(entry)
     *_, name_length, extra_length = _LOCAL.unpack(header)
-    # Two names for one file are how an archive shows one face to us and another to a scanner.
+    # A file with two names can show one content to us and another to a scanner.
     if file.read(name_length) != entry.raw_name:
         raise _damaged(entry)
     return entry.header_offset + _LOCAL.size + int(name_length) + int(extra_length)
@@ -91,7 +91,7 @@ def _inflate(compressed: Iterator[bytes], entry: ZipEntry) -> Iterator[bytes]:
 
 
 def _inflate_chunk(inflater: "zlib._Decompress", chunk: bytes, entry: ZipEntry) -> Iterator[bytes]:
-    """All that `chunk` gives, also what does not fit into one answer of at most CHUNK_BYTES."""
+    """Yields all that `chunk` expands to, in pieces of at most CHUNK_BYTES."""
     pending = chunk
     while not inflater.eof:
         try:

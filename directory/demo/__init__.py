@@ -1,4 +1,4 @@
-"""Synthetic people and archives for `passerelle demo`: the same from the same seed, marked, and nobody's."""
+"""Synthetic people and archives for `passerelle demo`: the same from the same seed, marked, about no real person."""
 
 from directory.demo.archive import WrittenArchive, check_archive, write_archive
 from directory.demo.people import DEMO_ORIGINS, demo_rows

@@ -1,4 +1,4 @@
-"""An invented X archive of any size, streamed to disk: `manifest.js`, the lists, `tweets.js`, pictures.
+"""Streams an invented X archive of any size to disk: `manifest.js`, the lists, `tweets.js`, pictures.
 
 Durable and whole once `write_archive` returns: until then it has another name, and after an error
 nothing is left of it.
@@ -32,12 +32,12 @@ from directory.demo.problems import DemoError, DemoProblem
 from directory.demo.world import World
 
 TWEETS_PART_BYTES: Final = 512 * MIB
-"""Where `tweets.js` goes on in another part."""
+"""The size at which `tweets.js` goes on in another part."""
 MEDIA_BLOCK_BYTES: Final = 4 * MIB
 ROW_BYTES: Final = 150
-"""About what a row of a list takes up."""
+"""About the size of a row of a list."""
 ZIP64_FROM_BYTES: Final = 2**31 - MIB
-"""A file that may grow beyond has 64-bit sizes from the start: they cannot be put in afterwards."""
+"""A file that may grow beyond it has 64-bit sizes from the start: they cannot be added afterwards."""
 _DECOYS: Final = {
     "follower-requests": "followerRequest",
     "following-requests": "followingRequest",
@@ -48,12 +48,12 @@ _DECOY_ROWS: Final = 20
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 Progress = Callable[[int, int], None]
-"""Gets the bytes made so far and those to make, before compression."""
+"""Takes the bytes made so far and all bytes to make, before compression."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenArchive:
-    """What was written, and how many of the followed are in the directory."""
+    """A written archive, and how many of the followed are in the directory."""
 
     path: Path
     size_bytes: int
@@ -65,7 +65,7 @@ def write_archive(
 ) -> WrittenArchive:
     """Writes the archive, in place of a file of that name; the same plan gives the same bytes.
 
-    Raises DemoError, and what `on_progress` raises to stop it; then nothing is left behind.
+    Raises DemoError, and what `on_progress` raises to stop it; in both cases nothing is left behind.
     """
     plan = plan or ArchivePlan()
     plan.check()
@@ -82,7 +82,7 @@ def write_archive(
 
 
 def check_archive(path: Path, plan: ArchivePlan) -> None:
-    """Tells before anything else is done whether `write_archive` can begin. Raises DemoError."""
+    """Checks that `write_archive` can begin, before anything else is done. Raises DemoError."""
     plan.check()
     with _draft_of(path, _Writing(plan, None).stored_bytes) as draft:
         draft.touch()
@@ -90,7 +90,7 @@ def check_archive(path: Path, plan: ArchivePlan) -> None:
 
 @contextmanager
 def _draft_of(path: Path, needed_bytes: int) -> Iterator[Path]:
-    """Where to write until all is well; removed at the end. Raises DemoError for what the disk says."""
+    """Yields the path of a draft to write, which is removed at the end. Raises DemoError where the disk refuses."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         if shutil.disk_usage(path.parent).free < needed_bytes:
@@ -106,7 +106,7 @@ def _draft_of(path: Path, needed_bytes: int) -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One file of a list: which of the rows stand in it."""
+    """One file of a list, and the number of its rows."""
 
     list_name: str
     number: int
@@ -118,7 +118,7 @@ class _Part:
 
 
 class _Writing:
-    """One archive on its way to disk."""
+    """One archive being written."""
 
     def __init__(self, plan: ArchivePlan, on_progress: Progress | None) -> None:
         self._plan = plan
@@ -133,11 +133,11 @@ class _Writing:
 
     @property
     def stored_bytes(self) -> int:
-        """About what the archive takes up on disk: text shrinks to a tenth or so."""
+        """About the archive's size on disk: text shrinks to a tenth or so."""
         return self._plan.media_bytes + self._text_bytes // 10
 
     def write(self, archive: zipfile.ZipFile) -> None:
-        """Every file once, in a fixed order."""
+        """Writes every file once, in a fixed order."""
         owner = self._world.stranger(OWNER_NUMBER)
         x_id, handle = self._world.x_id(owner), self._world.handle(owner)
         made = self._plan.made
@@ -148,7 +148,7 @@ class _Writing:
         self._add(
             archive, "data/manifest.js", [manifest_file(x_id, handle, made, self._total, _listed(parts))]
         )
-        # Before the lists: in a large archive these then lie beyond 4 GiB, where a reader must find them too.
+        # Before the lists, which in a large archive then lie beyond 4 GiB: readers must find them there too.
         self._add_media(archive)
         self._add_lists(archive, parts)
         self._add_decoys(archive)
@@ -187,7 +187,7 @@ class _Writing:
             min_tweets, part = 0, part + 1
 
     def _add_media(self, archive: zipfile.ZipFile) -> None:
-        """Pictures do not shrink: they are noise, and stored as they are."""
+        """Adds pictures of noise, stored uncompressed as noise does not shrink."""
         noise = hashlib.shake_128(self._world.key).digest(MEDIA_BLOCK_BYTES)
         left, number = self._plan.media_bytes, 0
         while left:

@@ -1,6 +1,6 @@
-"""Who stands on the lists of an invented archive: some are in the directory, the others are strangers.
+"""The people on the lists of an invented archive: some are in the directory, the others are strangers.
 
-Everybody is computed from their place on a list: nothing is kept, whatever the length.
+Each person is computed from their place on a list: nothing is kept in memory, whatever the length.
 """
 
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from directory.demo.world import MAX_PEOPLE, RENAMED_EVERY, World
 _SHARE_PARTS: Final = 10_000
 _NAMED_FOLLOWED: Final = 2
 _NAMED_FOLLOWERS: Final = 8
-"""One in so many of a list is mentioned in the tweets, and so has a name."""
+"""One in so many of a list is mentioned in the tweets, and so has a handle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """`count` different slots; the known ones, in parts of 10,000, are spread evenly among them."""
+    """`count` different slots. `known_parts` in 10,000 of them are known, spread evenly."""
 
     world: World
     people_total: int
@@ -29,7 +29,7 @@ class Crowd:
     first_stranger: int = 0
 
     def slot(self, number: int) -> int:
-        """The slot of the n-th. Raises DemoError where the world has no more strangers."""
+        """Returns the slot of the n-th person. Raises DemoError where the world has no more strangers."""
         known_before = self._known_among(number)
         if self._known_among(number + 1) > known_before:
             return (self.first_known + known_before) * self.step % self.people_total
@@ -41,7 +41,7 @@ class Crowd:
         return self._known_among(self.count)
 
     def next(self, count: int) -> "Crowd":
-        """Another crowd that has nobody in common with this one, nor with those before it."""
+        """Makes another crowd that has nobody in common with this one, nor with those before it."""
         return replace(
             self,
             count=count,
@@ -67,12 +67,12 @@ class Cast:
         self._admirers = self.followed.next(followers)
         self.blocked = self._admirers.next(blocks)
         self.muted = self.blocked.next(mutes)
-        # Fails here rather than in the middle of a file.
+        # Where the world is too small, this fails before a file is begun.
         if mutes:
             self.muted.slot(mutes - 1)
 
     def lists(self) -> dict[str, Iterator[int]]:
-        """The slots on each list, by the name of its file."""
+        """Returns the slots on each list, by the name of its file."""
         return {
             "following": map(self.followed.slot, range(self.followed.count)),
             "follower": map(self._follower, range(self._admirers.count)),
@@ -81,10 +81,10 @@ class Cast:
         }
 
     def mentions(self) -> Iterator[tuple[int, str]]:
-        """Who is named in the tweets, and how, from the newest tweet on: an X id and a handle.
+        """Yields X id and handle of those mentioned in the tweets, from the newest tweet on, without end.
 
-        Some changed their name: of those, half are only known by the former one, and of the other half
-        both are there, the present one in the newer tweet. After that the names come again, for ever.
+        Of those with a former handle, half are mentioned by that one alone; the other half by both, the
+        present one in the newer tweet. After that the mentions repeat.
         """
         if next(self._mentioned(), None) is None:
             return
@@ -96,7 +96,7 @@ class Cast:
             yield from map(self._named, self._mentioned())
 
     def count_mentions(self) -> int:
-        """How many mentions it takes until everybody was there, with room for chance."""
+        """Counts the mentions until each person was mentioned, with a margin for chance."""
         once = self.followed.count // _NAMED_FOLLOWED + self._admirers.count // _NAMED_FOLLOWERS
         return once + once // RENAMED_EVERY + 4 * isqrt(once) + 8
 
@@ -123,7 +123,7 @@ class Cast:
 
 
 def _coprime_step(total: int) -> int:
-    """A step that visits every number below `total` once before it comes back, far from the one before."""
+    """Returns a step that visits every number below `total` once before it repeats, each far from the one before."""
     step = max(1, int(total * 0.618))
     while gcd(step, total) > 1:
         step += 1

@@ -1,4 +1,4 @@
-"""The files of an invented archive, as X writes them, in pieces."""
+"""Makes the files of an invented archive, as X writes them, in pieces."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ _ROWS_A_PIECE: Final = 500
 _LINK_HOSTS: Final = ("twitter.com", "x.com")
 
 TWEET_BYTES: Final = 1_100
-"""About what a tweet takes up."""
+"""About the size of a tweet."""
 _TWEETS_A_PIECE: Final = 64
 _OLDEST_TWEET: Final = timedelta(days=13 * 365)
 _LONGEST_PAUSE_MS: Final = 3_600_000
@@ -32,7 +32,7 @@ _TALK: Final = (
 
 
 def list_file(name: str, part: int, ids: Iterable[int]) -> Iterator[bytes]:
-    """`window.YTD.<name>.part<N> = [ … ]`; links are on twitter.com and on x.com, by turns."""
+    """Yields `window.YTD.<name>.part<N> = [ … ]`; links are on twitter.com and on x.com, by turns."""
     key = ROW_KEYS[name]
     yield f"window.YTD.{name}.part{part} = [".encode()
     rows: list[str] = []
@@ -52,13 +52,13 @@ def list_file(name: str, part: int, ids: Iterable[int]) -> Iterator[bytes]:
 
 
 def decoy_file(name: str, key: str, ids: Iterable[int]) -> bytes:
-    """A file that looks like a list and is none: requests to follow, members of lists."""
+    """Makes a file that looks like a list and is none: requests to follow, members of lists."""
     rows = [{key: {"accountId": str(x_id), "userLink": _link(x_id)}} for x_id in ids]
     return f"window.YTD.{name.replace('-', '_')}.part0 = ".encode() + _pretty(rows)
 
 
 def account_file(x_id: int, handle: str, joined: datetime) -> bytes:
-    """`account.js`, with the address that a reader must not look at."""
+    """Makes `account.js`, with an e-mail address that readers must not use."""
     account = {
         "email": f"{handle.lower()}@mail.example",
         "createdVia": "web",
@@ -73,7 +73,8 @@ def account_file(x_id: int, handle: str, joined: datetime) -> bytes:
 def manifest_file(
     x_id: int, handle: str, made: datetime, size: int, files: dict[str, list[tuple[str, str, int]]]
 ) -> bytes:
-    """`manifest.js`. `files` gives for each type of data the name, the JavaScript name and the rows of its files."""
+    """Makes `manifest.js`. `files` has for each type of data the name, the JavaScript name and the number of rows of
+    each file."""
     manifest = {
         "userInfo": {"accountId": str(x_id), "userName": handle, "displayName": handle},
         "archiveInfo": {
@@ -101,12 +102,12 @@ def manifest_file(
 
 
 class TweetWriter:
-    """Tweets from the newest to the oldest: first `replies`, with two mentions each, then one reply in three."""
+    """Writes tweets from the newest to the oldest: first `replies` with two mentions each, then one such in three."""
 
     def __init__(
         self, mentions: Iterator[tuple[int, str]], made: datetime, *, count: int, replies: int
     ) -> None:
-        """`count` is about how many tweets there will be: they are spread over the years before `made`."""
+        """`count` is about the number of tweets, which are spread over the years before `made`."""
         self._mentions = mentions
         self._replies = replies
         self._at_ms = int(made.timestamp() * 1000)
@@ -116,7 +117,7 @@ class TweetWriter:
         self._number = 0
 
     def file(self, part: int, min_bytes: int, min_tweets: int) -> Iterator[bytes]:
-        """`tweets.js` of at least so many bytes and so many tweets."""
+        """Yields `tweets.js` with at least so many bytes and so many tweets."""
         yield f"window.YTD.tweets.part{part} = [\n  ".encode()
         written = tweets = 0
         while written < min_bytes or tweets < min_tweets:

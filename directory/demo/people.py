@@ -1,4 +1,4 @@
-"""The mappings of invented people, ready for COPY."""
+"""Makes the mappings of invented people, ready for COPY."""
 
 import hashlib
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from directory.mappings import Evidence, EvidenceKind, Network, Strength
 from directory.store.mappings import MappingRow, encode_evidence, network_code
 
 DEMO_ORIGINS: Final = ("demo.passerelle.example/log", "echo.passerelle.example/log")
-"""The two logs that invented mappings are said to come from."""
+"""The two logs named as origins of invented mappings."""
 VALID_DAYS: Final = 180
 _ISSUED_DAYS: Final = 170
 """Mappings are issued on one of so many days before now, so that none has expired yet."""
@@ -29,7 +29,7 @@ _STRENGTHS: Final = (
     + [Strength.IMPORTED.value] * 5
 )
 _DISPUTED_PART: Final = 4
-"""One in so many of one in 256: one in a thousand."""
+"""One in four of one in 256: about one in a thousand."""
 
 _DID_CHARS: Final = b"abcdefghijklmnopqrstuvwxyz234567"
 _TO_DID: Final = (_DID_CHARS * 8)[:256]
@@ -43,7 +43,7 @@ _BOUND: Final = Strength.BOUND.value
 _BLUESKY_CODE: Final = network_code(Network.BLUESKY)
 _MASTODON_CODE: Final = network_code(Network.MASTODON)
 _BLUESKY_ENDS: Final = [f".{host}" for host in BLUESKY_HOSTS]
-# A quarter of all on the first server, as it goes.
+# A good quarter of all is on the first server.
 _HOSTS: Final = [MASTODON_HOSTS[0] if byte < 64 else MASTODON_HOSTS[byte % 32] for byte in range(256)]
 _ANOTHER_HOST: Final = [0 if host != _HOSTS[0] else 65 for host in _HOSTS]
 _ACTOR_STARTS: Final = [f"https://{host}/users/" for host in _HOSTS]
@@ -53,10 +53,10 @@ _ACCT_ENDS: Final = [f"@{host}" for host in _HOSTS]
 def demo_rows(
     count: int, *, now: datetime, origins: tuple[int, int], seed: int = 0, first: int = 0
 ) -> Iterator[MappingRow]:
-    """The mappings of `count` people from slot `first`: 1.1 rows a person.
+    """Yields the mappings of `count` people from slot `first`: 1.1 rows a person.
 
     55 % are on Bluesky, 45 % on Mastodon, one in ten on both; 70 % bound, 20 % handle, 8 % linked,
-    2 % imported; of one in a thousand two origins say different things. `origins` are the row numbers of
+    2 % imported; one in a thousand is disputed between two origins. `origins` are the row numbers of
     `DEMO_ORIGINS`; `now` is aware. Raises DemoError beyond MAX_PEOPLE.
     """
     if count < 0 or first < 0:
@@ -93,7 +93,7 @@ def _rows(world: World, slots: range, now: datetime, origins: tuple[int, int]) -
 
 
 def _bluesky(digest: bytes, name: str, to_did: bytes, host: int) -> tuple[int, str, str, str]:
-    """Network, target id, target handle and its key. A DID of the plc method is 24 base-32 characters."""
+    """Makes network, target id, target handle and its key. A DID of the plc method has 24 base-32 characters."""
     did = "did:plc:" + digest[:_DID_BYTES].translate(to_did).decode("ascii")
     handle = name.replace("_", "-") + _BLUESKY_ENDS[host & 3]
     return _BLUESKY_CODE, did, handle, handle
@@ -105,7 +105,7 @@ def _mastodon(name: str, host: int) -> tuple[int, str, str, str]:
 
 
 def _statements(now: datetime, origin: int) -> dict[int, list[_Statement]]:
-    """For each strength and each day before now: the second half of a row. Rows share them."""
+    """Makes the second half of a row for each strength and each day before now. Rows share them."""
     issued = [now - timedelta(days=day, minutes=day * 7 % 60) for day in range(_ISSUED_DAYS)]
     validity = timedelta(days=VALID_DAYS)
     evidence = [encode_evidence((Evidence(EvidenceKind.DEMO, at),)) for at in issued]

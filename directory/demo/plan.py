@@ -1,4 +1,4 @@
-"""What an invented archive is to hold."""
+"""The plan of an invented archive."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,14 +10,14 @@ from directory.demo.world import MAX_PEOPLE, MAX_STRANGERS
 MIB: Final = 2**20
 DEFAULT_MADE: Final = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
-# The last strangers play the other parts: they stand on no list.
+# The last strangers are the owner and the decoys: they stand on no list.
 OWNER_NUMBER: Final = MAX_STRANGERS - 1
 DECOY_NUMBER: Final = MAX_STRANGERS - 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class ArchivePlan:
-    """What an invented archive holds. Sizes are least ones, in bytes before compression."""
+    """The contents of an invented archive. Sizes are minimums, in bytes before compression."""
 
     follows: int = 1_000
     followers: int = 500
@@ -28,14 +28,14 @@ class ArchivePlan:
     parts: int = 1
     """Files that each of the two long lists is cut into."""
     people_total: int = 20_000
-    """How many people the directory holds: those with the slots below it."""
+    """The number of people in the directory: those with the slots below it."""
     known_share: float = 0.3
-    """How many of the lists are among them."""
+    """The share of the people on the lists who are in the directory."""
     seed: int = 0
     made: datetime = DEFAULT_MADE
 
     def check(self) -> None:
-        """Raises DemoError where the numbers cannot be meant."""
+        """Checks the numbers. Raises DemoError where one is out of range."""
         sizes = (self.tweets_bytes, self.media_bytes, self.people_total, *self.counts)
         if min(sizes) < 0 or self.parts < 1 or not 0 <= self.known_share <= 1:
             raise DemoError(DemoProblem.WRONG_NUMBERS)

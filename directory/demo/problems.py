@@ -1,4 +1,4 @@
-"""What can stand in the way of making demo data, and the sentence that a person reads about it."""
+"""The reasons why demo data cannot be made, and the sentence shown for each."""
 
 import enum
 from typing import Final
@@ -35,7 +35,7 @@ SENTENCES: Final[dict[DemoProblem, str]] = {
 
 
 class DemoError(DirectoryError):
-    """Demo data cannot be made; no half file is left. `code` is stable."""
+    """Demo data cannot be made; no partial file is left. `code` is stable."""
 
     def __init__(self, code: DemoProblem, file: str = "") -> None:
         self.code = code

@@ -1,8 +1,8 @@
-"""A world of invented people, each computed from a number: nothing is kept, everything comes again.
+"""A world of invented people, each computed from a number: nothing is stored, everything is repeatable.
 
 A *slot* is one of 2^24 numbers, each with one X id and one handle of its own. The first ten million
-slots are people of the directory, the next are what some of those were called before, and the
-others are strangers: people who are followed, and have not come.
+slots are people of the directory, the next give the former handles of some of them, and the others
+are strangers: people on the lists who are not in the directory.
 """
 
 import hashlib
@@ -24,14 +24,14 @@ _FIRST_JOINED_MS: Final = 1_451_606_400_000
 """2016-01-01: from then on X numbered accounts by time."""
 _JOINED_STEP_MS: Final = 20_000
 _FIRST_SHORT_ID: Final = 6_000_000_000
-"""X never gave ids of this length out: it went from ten digits below this to eighteen."""
+"""X never issued ids of this size: it went from ten digits below this to eighteen."""
 _SHORT_ID_STEP: Final = 230
 
 _MASK: Final = SLOTS - 1
 
 
 class World:
-    """The people that belong to a seed. The same seed gives the same people on every machine."""
+    """The people of a seed. The same seed gives the same people on every machine."""
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
@@ -47,13 +47,13 @@ class World:
         )
 
     def shuffled(self, slot: int) -> int:
-        """A bijection of the slots, so that neighbours look unlike."""
+        """Maps the slots onto themselves, one to one, so that neighbours look unlike."""
         mixed = (slot * self._times + self._add) & _MASK
         mixed = ((mixed ^ mixed >> 13) * self._times_again) & _MASK
         return mixed ^ mixed >> 11
 
     def x_id_at(self, shuffled: int) -> int:
-        """The X id of a shuffled slot: half are short and old, half carry their time of birth."""
+        """Computes the X id of a shuffled slot: half are short and old, half carry the time of their creation."""
         mixed = (shuffled * self._id_times + self._id_add) & _MASK
         if mixed & 1:
             return _FIRST_SHORT_ID + mixed * _SHORT_ID_STEP + shuffled % _SHORT_ID_STEP
@@ -61,32 +61,32 @@ class World:
         return snowflake(joined_ms, shuffled * 2_654_435_761)
 
     def handle_at(self, shuffled: int) -> str:
-        """The handle of a shuffled slot, unique without regard to case, of at most 15 characters."""
+        """Computes the handle of a shuffled slot, unique without regard to case, of at most 15 characters."""
         first, second = FIRST_NAMES[shuffled >> 14], SECOND_NAMES[shuffled >> 4 & 1023]
         return f"{first}_{second}{NUMBERS[shuffled & 15]}"
 
     def x_id(self, slot: int) -> int:
-        """The X id of a slot."""
+        """Computes the X id of a slot."""
         return self.x_id_at(self.shuffled(slot))
 
     def handle(self, slot: int) -> str:
-        """The present handle of a slot."""
+        """Computes the present handle of a slot."""
         return self.handle_at(self.shuffled(slot))
 
     def former_handle(self, slot: int) -> str | None:
-        """What a person of the directory was called before, if ever they changed their name."""
+        """Computes the former handle of a person of the directory. Returns None where they never had another."""
         if slot >= MAX_PEOPLE or slot % RENAMED_EVERY:
             return None
         return self.handle(_FIRST_FORMER_NAME + slot // RENAMED_EVERY)
 
     @staticmethod
     def stranger(number: int) -> int:
-        """The slot of the n-th person who is in no directory. Raises DemoError beyond the last."""
+        """Returns the slot of the n-th person who is not in the directory. Raises DemoError beyond the last."""
         if number >= MAX_STRANGERS:
             raise DemoError(DemoProblem.TOO_MANY_PEOPLE)
         return _FIRST_STRANGER + number
 
 
 def snowflake(unix_ms: int, low: int) -> int:
-    """An id of X's made at `unix_ms`, its lower 22 bits taken from `low`."""
+    """Makes an id as X does at `unix_ms`; its lower 22 bits are taken from `low`."""
     return (unix_ms - X_EPOCH_MS) << _SNOWFLAKE_BITS | low & ((1 << _SNOWFLAKE_BITS) - 1)

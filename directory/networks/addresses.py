@@ -1,4 +1,4 @@
-"""Which IP addresses we connect to: those of the public internet, and no others.
+"""Tells which IP addresses we connect to: those of the public internet, and no others.
 
 The lists are written out (IANA's special-purpose registries, RFC 6890 and later) because
 Python's own `is_global` differs between its releases.
@@ -32,8 +32,8 @@ _NOT_PUBLIC_V4: Final = tuple(
         "240.0.0.0/4",  # reserved, and broadcast
     )
 )
-# All that was ever given out to be reached, RFC 4291. Outside of it are loopback, IPv4 in other
-# clothes, unique local, link-local and multicast addresses.
+# All addresses ever allocated as global unicast, RFC 4291. Outside of it are loopback, embedded IPv4,
+# unique local, link-local and multicast addresses.
 _PUBLIC_V6: Final = IPv6Network("2000::/3")
 _NOT_PUBLIC_V6: Final = tuple(
     IPv6Network(block)
@@ -41,7 +41,7 @@ _NOT_PUBLIC_V6: Final = tuple(
         "2001::/23",  # protocol assignments: Teredo, benchmarks, identifiers that are not routed
         "2001:db8::/32",  # documentation
         "2002::/16",  # 6to4: an IPv4 address of the sender's choice within
-        "2620:4f:8000::/48",  # answers for names that nobody holds
+        "2620:4f:8000::/48",  # direct delegation of empty zones, AS112
         "3ffe::/16",  # an experiment that ended
         "3fff::/20",  # documentation
     )
@@ -51,7 +51,7 @@ _NAT64: Final = IPv6Network("64:ff9b::/96")
 
 
 def parse_address(text: str) -> Address | None:
-    """The address, or None for anything else, also one tied to a network card (`fe80::1%eth0`)."""
+    """Parses an address. Returns None for anything else, also for one tied to an interface (`fe80::1%eth0`)."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -60,7 +60,7 @@ def parse_address(text: str) -> Address | None:
 
 
 def is_public(address: Address) -> bool:
-    """Whether the address can only lead to the public internet."""
+    """Tells whether the address can only lead to the public internet."""
     if isinstance(address, IPv4Address):
         return not _is_within(address, _NOT_PUBLIC_V4)
     if address in _NAT64:
@@ -69,7 +69,7 @@ def is_public(address: Address) -> bool:
 
 
 def is_loopback(address: Address) -> bool:
-    """Whether the address is this machine, written in the usual form."""
+    """Tells whether the address is this machine, written in the usual form."""
     return address in IPv4Network("127.0.0.0/8") if address.version == 4 else address == IPv6Address("::1")
 
 

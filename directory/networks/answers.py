@@ -1,4 +1,4 @@
-"""What another server answered."""
+"""An answer of another server."""
 
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
@@ -35,25 +35,25 @@ class Answer:
         return self.target.host
 
     def header(self, name: str) -> str | None:
-        """A header's value; several of one name are joined by commas (RFC 9110, 5.3)."""
+        """Returns a header's value, None without it; several of one name are joined by commas (RFC 9110, 5.3)."""
         values = [value for key, value in self.headers if key == name.lower()]
         return ", ".join(values) if values else None
 
     def expect(self, *statuses: int) -> Self:
-        """The answer itself, if it has one of these statuses. Raises BadStatus."""
+        """Returns the answer itself, if it has one of these statuses. Raises BadStatus."""
         if self.status not in statuses:
             raise BadStatus(self.host, self.status)
         return self
 
     def json(self) -> object:
-        """The body read as JSON. Raises BadAnswer."""
+        """Decodes the body as JSON. Raises BadAnswer."""
         return self.parse(object)
 
     def parse(self, type_: type[T]) -> T:
-        """The body read as JSON of a given shape (a msgspec type). Raises BadAnswer."""
+        """Decodes the body as JSON of a given shape (a msgspec type). Raises BadAnswer."""
         try:
             return msgspec.json.decode(self.body, type=type_)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            # Their words quote the body.
+            # Their messages quote the body.
             why = "the answer is not the JSON that was asked for"
             raise BadAnswer(self.host, why, may_have_arrived=True) from None

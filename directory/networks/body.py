@@ -1,4 +1,4 @@
-"""The bytes of an answer, unpacked as they come and never more of them than allowed."""
+"""Collects the bytes of an answer, unpacked as they arrive and never more than allowed."""
 
 import zlib
 from typing import Final
@@ -6,8 +6,8 @@ from typing import Final
 from directory.networks.errors import BadAnswer, TooLarge
 
 ENCODINGS: Final = {"": "", "identity": "", "gzip": "gzip", "x-gzip": "gzip"}
-# A gzip stream is hardly ever larger than what it holds: a stored block of 64 KiB costs 5 bytes,
-# head and tail a few dozen. A stream of empty blocks would have no other end.
+# A gzip stream is hardly larger than its content: a stored block of 64 KiB costs 5 bytes, head and
+# tail a few dozen. Nothing else bounds a stream of empty blocks.
 _MAX_OVERHEAD_BYTES: Final = 1_024
 _OVERHEAD_DIVISOR: Final = 1_000
 _GZIP_WINDOW: Final = zlib.MAX_WBITS | 16
@@ -17,7 +17,7 @@ _BYTES_A_PIECE: Final = 64
 
 
 class BoundedBody:
-    """Takes an answer's pieces and gives its content, of at most `max_bytes`."""
+    """The content of an answer, taken piece by piece, of at most `max_bytes`."""
 
     def __init__(self, host: str, encoding: str, max_bytes: int) -> None:
         """Raises BadAnswer for an encoding that was not asked for."""
@@ -35,7 +35,7 @@ class BoundedBody:
         self._content = bytearray()
 
     def announce(self, raw_bytes: int) -> None:
-        """Spares the reading of an answer that says itself that it is too large. Raises TooLarge."""
+        """Refuses an answer whose announced length is too large, before it is read. Raises TooLarge."""
         if raw_bytes > self._max_raw_bytes:
             raise self._too_large()
 
@@ -51,7 +51,7 @@ class BoundedBody:
             raise self._too_large()
 
     def whole(self) -> bytes:
-        """The content, after the last piece. Raises BadAnswer when the packing breaks off."""
+        """Returns the content, after the last piece. Raises BadAnswer where the packed stream breaks off."""
         if self._unpack is not None and self._raw_bytes and not self._unpack.eof:
             raise self._bad("the packed answer breaks off")
         return bytes(self._content)

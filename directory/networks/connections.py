@@ -1,4 +1,4 @@
-"""Connections to other servers: opened to an address that was checked, kept for a while, counted."""
+"""Connections to other servers: opened to a checked address, kept for a while, limited in number."""
 
 import asyncio
 import ssl
@@ -14,9 +14,9 @@ from directory.networks.limits import MAX_HEAD_BYTES
 from directory.networks.resolver import Resolve
 from directory.networks.urls import HTTPS_PORT, Target
 
-# A name can have any number of addresses; each costs time when it does not answer.
+# A name can have any number of addresses; each that does not answer costs time.
 MAX_ADDRESSES_TRIED: Final = 4
-# Small enough that a head of MAX_HEAD_BYTES is refused before much more of it was read.
+# Small enough that a head above MAX_HEAD_BYTES is refused before much more of it is read.
 READ_BYTES: Final = 16 * 1024
 IDLE_S: Final = 15.0
 MAX_IDLE: Final = 16
@@ -24,7 +24,7 @@ MAX_WAITING: Final = 1_000
 
 
 class Connection:
-    """One connection to one origin, and where its HTTP stands."""
+    """One connection to one origin, and the state of its HTTP."""
 
     def __init__(
         self, origin: tuple[str, str, int], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -36,20 +36,20 @@ class Connection:
         self._writer = writer
 
     async def send(self, data: bytes) -> None:
-        """Raises OSError."""
+        """Sends bytes. Raises OSError."""
         try:
             self._writer.write(data)
             await self._writer.drain()
-        except RuntimeError as error:  # uvloop's word for a connection that closed meanwhile
+        except RuntimeError as error:  # uvloop raises it for a connection that has closed
             raise ConnectionResetError(str(error)) from error
 
     async def receive(self) -> bytes:
-        """The next bytes, none at the end. Raises OSError."""
+        """Reads the next bytes, empty at the end. Raises OSError."""
         return await self._reader.read(READ_BYTES)
 
     async def is_quiet(self) -> bool:
-        """Whether the other side has neither closed nor said something that nobody asked for."""
-        # One turn of the loop to hear of what has arrived, one to have it in the reader.
+        """Tells whether the other side has neither closed the connection nor sent anything unasked."""
+        # One turn of the loop to notice what has arrived, one to have it in the reader.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         if self._writer.is_closing() or self._reader.at_eof():
@@ -64,7 +64,7 @@ class Connection:
         return False
 
     def close(self) -> None:
-        """At once: a polite end of TLS would wait for the other side."""
+        """Closes at once: an orderly end of TLS would wait for the other side."""
         self._writer.transport.abort()
 
 
@@ -77,10 +77,10 @@ class Dialer:
         self._allow_loopback = allow_loopback
 
     async def open(self, target: Target, seconds: float) -> Connection:
-        """A connection to the target. Raises Refused, NotSecure, Unreachable.
+        """Opens a connection to the target. Raises Refused, NotSecure, Unreachable.
 
         The name is looked up once. The connection goes to an address from that one answer, as a
-        number, so nothing can lead it elsewhere; certificate and `Host` stay with the name.
+        number, so nothing can lead it elsewhere; certificate and `Host` are those of the name.
         """
         addresses = await self._allowed_addresses(target, seconds)
         tried = addresses[:MAX_ADDRESSES_TRIED]
@@ -111,7 +111,7 @@ class Dialer:
         found = [parse_address(text) for text in await self._look_up(target.host, seconds)]
         if not found:
             raise Unreachable(target.host, "has no address")
-        # One that is not allowed refuses the whole name: an honest name has no such address.
+        # One address that is not allowed refuses the whole name: an honest name has none.
         allowed = [address for address in found if address and self._is_allowed(address, target)]
         if len(allowed) < len(found):
             raise Refused(target.host, "the name leads to an address or a port that we do not connect to")
@@ -142,7 +142,7 @@ class IdleConnections:
         self._is_closed = False
 
     async def take(self, origin: tuple[str, str, int]) -> Connection | None:
-        """One that is still of use, if there is one."""
+        """Takes a connection that is still usable. Returns None where there is none."""
         self._drop_expired()
         while found := next((one for one in reversed(self._idle) if one.origin == origin), None):
             self._idle.remove(found)
@@ -152,7 +152,7 @@ class IdleConnections:
         return None
 
     def give(self, connection: Connection) -> None:
-        """Keeps a connection whose exchange has come to its end."""
+        """Keeps a connection whose exchange is complete."""
         if self._is_closed:
             connection.close()
             return
@@ -163,7 +163,7 @@ class IdleConnections:
         self._idle.append(connection)
 
     def close(self) -> None:
-        """Closes them all, and those that come later."""
+        """Closes all connections, and those that are given later."""
         self._is_closed = True
         while self._idle:
             self._idle.pop().close()
@@ -175,7 +175,7 @@ class IdleConnections:
 
 
 class Slots:
-    """How many requests may be under way: altogether, and to one host."""
+    """The limit of requests under way: altogether, and to one host."""
 
     def __init__(self, overall: int, per_host: int) -> None:
         self._overall = asyncio.Semaphore(overall)
@@ -185,7 +185,7 @@ class Slots:
 
     @asynccontextmanager
     async def taken(self, host: str, seconds: float) -> AsyncIterator[None]:
-        """Holds a place, after waiting at most this long for it. Raises Busy."""
+        """Holds a place, after waiting for it at most `seconds`. Raises Busy."""
         semaphore, users = self._hosts.get(host, (asyncio.Semaphore(self._per_host), 0))
         self._hosts[host] = (semaphore, users + 1)
         try:
@@ -206,7 +206,7 @@ class Slots:
         self._waiting += 1
         try:
             async with asyncio.timeout(seconds):
-                # The host's own place first: who waits for one host holds no place of the others.
+                # The host's own place first: a request that waits for one host takes no place from others.
                 await semaphore.acquire()
                 try:
                     await self._overall.acquire()

@@ -1,7 +1,7 @@
-"""What can come of a request to another server, other than its answer.
+"""The errors of a request to another server.
 
-Whoever asks a stranger's server catches `NetworkError` and nothing else. That an answer came and
-said 404 is not an error here: its status is in the `Answer`.
+Callers catch `NetworkError` and nothing else. An answer with status 404 is not an error here: its
+status is in the `Answer`.
 
 A message names the host and what happened. It never holds the path, the headers or anything that
 was sent or received: those can be secrets.
@@ -11,10 +11,10 @@ from directory.errors import DirectoryError
 
 
 class NetworkError(DirectoryError):
-    """Another server could not be asked, or what it answered cannot be used.
+    """Another server could not be asked, or its answer cannot be used.
 
-    `may_have_arrived` is False only when nothing of the request was sent: then what it asked for
-    has not happened, and asking again cannot make it happen twice.
+    `may_have_arrived` is False only where nothing of the request was sent: it has had no effect, and
+    a second request cannot have it twice.
     """
 
     def __init__(self, host: str, why: str, *, may_have_arrived: bool = False) -> None:
@@ -25,15 +25,15 @@ class NetworkError(DirectoryError):
 
 
 class Refused(NetworkError):
-    """We do not speak to that address: because of its form, its port, or where its name leads."""
+    """We do not connect to that address: because of its form, its port, or where its name leads."""
 
 
 class Unsendable(NetworkError):
-    """The request cannot be put into HTTP: a header holds a line break, or is far too long."""
+    """The request cannot be written as HTTP: a header holds a line break, or is far too long."""
 
 
 class Unreachable(NetworkError):
-    """No whole answer came. It says nothing about what the answer would have been."""
+    """No whole answer came. Nothing is known about what the answer would have been."""
 
 
 class Busy(Unreachable):
@@ -52,23 +52,23 @@ class HeldBack(Unreachable):
 
 
 class NotSecure(Unreachable):
-    """The server could not prove with a certificate that it is the one that was named."""
+    """The server has no certificate that proves its name."""
 
 
 class TooSlow(Unreachable):
-    """The answer did not come, or not fast enough, within the time it was given."""
+    """The answer did not come within its time limits, or came too slowly."""
 
 
 class BadAnswer(NetworkError):
-    """Something came that is not an HTTP answer, or not of the form it announced."""
+    """The answer is not HTTP, or not of the form that it announced."""
 
 
 class TooLarge(BadAnswer):
-    """The answer, once unpacked, is larger than what was asked for can be."""
+    """The answer, once unpacked, is larger than its limit."""
 
 
 class BadStatus(NetworkError):
-    """The server answered, with a status that the question has no use for."""
+    """The server answered with a status that the request does not expect."""
 
     def __init__(self, host: str, status: int) -> None:
         self.status = status

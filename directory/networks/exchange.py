@@ -1,4 +1,4 @@
-"""One request and its answer over one connection, within limits (RFC 9110, RFC 9112)."""
+"""Exchanges one request and its answer over one connection, within limits (RFC 9110, RFC 9112)."""
 
 import asyncio
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent: a method, where to, headers without those that HTTP itself needs, a content."""
+    """A request: its method, target, content, and headers without those that HTTP itself needs."""
 
     method: str
     target: Target
@@ -31,7 +31,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What came back."""
+    """What was received in answer."""
 
     status: int
     headers: Headers
@@ -41,7 +41,7 @@ class Received:
 class Exchange:
     """Sends one request and reads its answer.
 
-    `has_received` tells, after a failure, whether anything came back; `is_reusable`, after success,
+    After a failure `has_received` tells whether anything was received; after success `is_reusable` tells
     whether the connection can serve another request.
     """
 
@@ -57,7 +57,7 @@ class Exchange:
         self._bytes = 0
 
     async def run(self) -> Received:
-        """The answer. Raises Unreachable, TooSlow, TooLarge, BadAnswer, Unsendable."""
+        """Runs the exchange. Raises Unreachable, TooSlow, TooLarge, BadAnswer, Unsendable."""
         await self._send()
         head = await self._receive_head()
         body = await self._receive_body(head)
@@ -65,7 +65,7 @@ class Exchange:
             (name.decode("ascii").lower(), value.decode("latin-1")) for name, value in head.headers
         )
         received = Received(head.status_code, headers, body)
-        # What came after the answer would be taken for the answer to the next request.
+        # Bytes after the answer would be taken for the answer to the next request.
         rest, closed = self._http.trailing_data
         if self._http.our_state is self._http.their_state is h11.DONE and not rest and not closed:
             self._http.start_next_cycle()
@@ -76,7 +76,7 @@ class Exchange:
         try:
             message = b"".join(self._message())
         except h11.LocalProtocolError:
-            # Its own words quote the header, which can hold a token.
+            # Its message quotes the header, which can hold a token.
             raise Unsendable(self._host, "what is to be sent does not fit into HTTP") from None
         try:
             async with asyncio.timeout(self._limits.first_byte_s):
@@ -132,7 +132,7 @@ class Exchange:
             try:
                 event = self._http.next_event()
             except h11.RemoteProtocolError as error:
-                # Its words quote what came, which can hold a token too.
+                # Its message quotes what was received, which can hold a token too.
                 if error.error_status_hint == _HEAD_TOO_LARGE:
                     raise self._too_large_head() from None
                 raise self._bad("what came is not whole, or not HTTP") from None
@@ -158,7 +158,7 @@ class Exchange:
         return data
 
     def _patience_ends_at(self) -> float:
-        """The moment, on the loop's clock, by which the next bytes must have come."""
+        """Returns the time, on the loop's clock, by which the next bytes must have come."""
         if not self.has_received:
             return self._begun_at + self._limits.first_byte_s
         earned = self._bytes / self._limits.min_bytes_per_s

@@ -3,7 +3,7 @@
 Whoever can type a server's name into a form, publish a DID document or send a redirect decides
 where we connect. So: https to public addresses only, each name looked up once and the connection
 made to the address that was checked, everything bounded, no cookies, no proxies, no redirects
-unless asked for. Where each rule lives: `urls`, `addresses`, `connections`, `exchange`, `body`.
+unless the caller allows them. The rules are in `urls`, `addresses`, `connections`, `exchange`, `body`.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ DEFAULT_LIMITS: Final = Limits()
 
 _HEADER_NAME = re.compile(r"[a-z0-9-]{1,64}")
 _HEADER_VALUE = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
-# These say how the message is framed and who sends it: ours alone to set.
+# Headers about the framing and the sender of the message, which only the client sets.
 _OUR_HEADERS: Final = frozenset(
     {"host", "user-agent", "accept-encoding", "content-length", "transfer-encoding", "connection"}
     | {"te", "trailer", "upgrade", "expect", "keep-alive", "proxy-authorization", "cookie"}
@@ -42,25 +42,25 @@ _OUR_HEADERS: Final = frozenset(
 _REPEATABLE: Final = frozenset({"GET", "HEAD"})
 _METHODS: Final = _REPEATABLE | {"POST", "PUT", "PATCH", "DELETE"}
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-# All that another server may learn of what the first was sent.
+# The headers that a redirect to another server keeps.
 _HEADERS_FOR_ANYONE: Final = frozenset({"accept", "user-agent", "accept-encoding"})
 
 
 def user_agent(public_url: str) -> str:
-    """How an instance names itself to the servers it asks."""
+    """Makes the name of an instance in its requests to other servers."""
     return f"Passerelle/{version('passerelle')} (+{public_url})"
 
 
 @cache
 def tls_context() -> ssl.SSLContext:
-    """The system's certificate authorities, and TLS 1.2 or newer. Reading them takes some 50 ms."""
+    """Loads the system's certificate authorities, for TLS 1.2 or newer. Takes some 50 ms."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
 class GuardedClient:
-    """Asks servers that strangers name. Every method raises NetworkError and nothing else.
+    """Sends requests to servers that strangers name. Every method raises NetworkError and nothing else.
 
     `allow_loopback` is for tests and for trying things out on one machine: it also allows http and
     any port, on 127.0.0.0/8 and ::1 only. One client belongs to one event loop.
@@ -93,7 +93,7 @@ class GuardedClient:
         await self.close()
 
     async def close(self) -> None:
-        """Closes what is kept open. Requests under way are the caller's to end."""
+        """Closes the idle connections. The caller ends requests under way."""
         self._idle.close()
         await asyncio.sleep(0)  # one turn of the loop, in which the sockets are closed
 
@@ -105,7 +105,7 @@ class GuardedClient:
         limits: Limits | None = None,
         redirects: int = 0,
     ) -> Answer:
-        """GET. Up to `redirects` redirects are followed, each to an address checked like the first."""
+        """Sends a GET. Follows up to `redirects` redirects, each to an address checked like the first."""
         return await self.request("GET", url, headers=headers, limits=limits, redirects=redirects)
 
     async def post(
@@ -117,7 +117,7 @@ class GuardedClient:
         headers: Mapping[str, str] | None = None,
         limits: Limits | None = None,
     ) -> Answer:
-        """POST of a form, of JSON, or of nothing. Never sent twice, never redirected."""
+        """Sends a POST of a form, of JSON, or of nothing. Never sent twice, never redirected."""
         sent = dict(headers or {})
         content = b""
         if form is not None:
@@ -138,9 +138,9 @@ class GuardedClient:
         limits: Limits | None = None,
         redirects: int = 0,
     ) -> Answer:
-        """One request and its whole answer, whatever its status.
+        """Sends a request. Returns its whole answer, whatever its status.
 
-        A redirect that is not followed is an answer like any other. Only GET and HEAD without a
+        Where `redirects` is 0, a redirect is an answer like any other. Only GET and HEAD without
         content follow any.
         """
         target = parse_target(url, allow_loopback=self._allow_loopback)
@@ -167,7 +167,7 @@ class GuardedClient:
             async with asyncio.timeout(limits.total_s):
                 return await self._follow(request, limits, redirects)
         except TimeoutError:
-            # Whether it was sent is not known here: the careful answer.
+            # Whether it was sent is not known here.
             host = request.target.host
             raise TooSlow(host, "the answer takes too long", may_have_arrived=True) from None
 
@@ -206,8 +206,8 @@ class GuardedClient:
 
     async def _exchange(self, request: Request, limits: Limits) -> Received:
         async with self._slots.taken(request.target.host, limits.connect_s):
-            # Only what may happen twice goes over a kept connection: the other side may be closing
-            # it just now, and then nobody knows whether the request arrived.
+            # Only a repeatable request goes over a kept connection: the other side may be closing it
+            # at the moment, and then it is not known whether the request arrived.
             if request.method in _REPEATABLE:
                 received = await self._exchange_over_kept(request, limits)
                 if received is not None:
@@ -216,7 +216,7 @@ class GuardedClient:
             return await self._run(Exchange(connection, request, limits))
 
     async def _exchange_over_kept(self, request: Request, limits: Limits) -> Received | None:
-        """The answer, or None when there is no kept connection or it turned out to be closed."""
+        """Sends a request over a kept connection. Returns None where there is none, or it is closed."""
         connection = await self._idle.take(request.target.origin)
         if connection is None:
             return None
@@ -241,7 +241,7 @@ class GuardedClient:
         return received
 
     def _checked(self, method: str, target: Target, headers: Mapping[str, str]) -> Headers:
-        """The headers as they are sent. Raises Unsendable, without a word of what they hold."""
+        """Checks the headers. Returns them as they are sent. Raises Unsendable, which quotes none of them."""
         named = {name.lower(): value for name, value in headers.items()}
         fits = (
             method in _METHODS

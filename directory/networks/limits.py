@@ -1,4 +1,4 @@
-"""How long and how large an exchange with a stranger's server may be."""
+"""The limits of time and size of an exchange with a stranger's server."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 MAX_HEADERS: Final = 100
 MAX_HEAD_BYTES: Final = 32 * 1024
 MAX_INTERIM_ANSWERS: Final = 8
-# Below the minimum rate only after this long: a short answer may come in one late packet.
+# The minimum rate counts only after this long: a short answer may come in one late packet.
 SLOW_START_S: Final = 5.0
 
 
@@ -14,7 +14,7 @@ SLOW_START_S: Final = 5.0
 class Limits:
     """The limits of one request. Times are in seconds, sizes in bytes."""
 
-    # Each of: to have one of our own places, to look up the name, to connect with TLS.
+    # For each of: to get one of our own places, to look up the name, to connect with TLS.
     connect_s: float = 5.0
     # From the request being written until the answer begins.
     first_byte_s: float = 10.0

@@ -1,4 +1,4 @@
-"""What both sign-ins share of OAuth: state, PKCE (RFC 7636), and what the browser brings back."""
+"""The parts of OAuth that both sign-ins share: state, PKCE (RFC 7636), and what the browser returns with."""
 
 import asyncio
 import base64
@@ -27,43 +27,43 @@ _SECRET_BYTES: Final = 32
 MAX_CALLBACK_CHARS: Final = 8_192
 MAX_CALLBACK_FIELDS: Final = 20
 MAX_CODE_CHARS: Final = 4_096
-# A person waits; a step asks up to seven servers, each with limits of its own.
+# A person is waiting; a step asks up to seven servers, each with limits of its own.
 STEP_TIMEOUT_S: Final = 45.0
 
 
 def new_secret() -> str:
-    """A state or a PKCE verifier: 43 characters that nobody can guess."""
+    """Makes a state or a PKCE verifier: 43 random characters."""
     return secrets.token_urlsafe(_SECRET_BYTES)
 
 
 def challenge(verifier: str) -> str:
-    """The S256 challenge of a verifier (RFC 7636, 4.2)."""
+    """Computes the S256 challenge of a verifier (RFC 7636, 4.2)."""
     return base64url(hashlib.sha256(verifier.encode()).digest())
 
 
 def base64url(content: bytes) -> str:
-    """Base64url without padding."""
+    """Encodes as base64url, without padding."""
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
 
 
 class Expected(msgspec.Struct, frozen=True):
-    """What the browser must come back with, and until when."""
+    """What the browser must return with, and until when."""
 
     state: str
     redirect_uri: str
     purpose: Purpose
     expires: datetime
     account_id: str | None
-    """The only account that will do, where there is one."""
+    """The only account that is accepted; None for any."""
 
     @classmethod
     def of(cls, redirect_uri: str, purpose: Purpose, now: datetime, account_id: str | None) -> Self:
-        """A new sign-in that starts now."""
+        """Makes the expectation of a new sign-in that starts now."""
         return cls(new_secret(), redirect_uri, purpose, now + SIGN_IN_LIFETIME, account_id)
 
 
 class Returned(msgspec.Struct, frozen=True):
-    """What the browser brought back. `fields` can hold an authorization code."""
+    """What the browser returned with. `fields` can hold an authorization code."""
 
     redirect_uri: str
     fields: dict[str, str]
@@ -73,7 +73,7 @@ class Returned(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Reads the whole address. Raises StateMismatch for one that no server of ours would write."""
+        """Parses the whole address. Raises StateMismatch for one that no sign-in returns to."""
         if len(url) > MAX_CALLBACK_CHARS:
             raise StateMismatch("", "the browser came back with too long an address")
         address, _, _ = url.partition("?")
@@ -82,13 +82,13 @@ class Returned(msgspec.Struct, frozen=True):
         except ValueError:
             raise StateMismatch("", "the browser came back with an address that cannot be read") from None
         fields = dict(pairs)
-        # RFC 6749, 3.1: no parameter twice. Whoever adds a second `state` hopes that we read the other.
+        # RFC 6749, 3.1: no parameter twice. An attacker could add a second `state` in the hope that we read it.
         if len(fields) < len(pairs):
             raise StateMismatch("", "the browser came back with a parameter given twice")
         return cls(address, fields)
 
     def check(self, expected: Expected, now: datetime) -> None:
-        """Whether this belongs to that sign-in. Raises StateMismatch, SignInExpired."""
+        """Checks that this belongs to that sign-in. Raises StateMismatch, SignInExpired."""
         state = self.fields.get("state", "")
         if not hmac.compare_digest(state.encode("utf-8", "replace"), expected.state.encode()):
             raise StateMismatch("", "the state is not that of this sign-in")
@@ -98,7 +98,7 @@ class Returned(msgspec.Struct, frozen=True):
             raise SignInExpired("", "the browser came back too late")
 
     def code(self, host: str) -> str:
-        """The authorization code. Raises RefusedByPerson, ServerMisbehaved."""
+        """Returns the authorization code. Raises RefusedByPerson, ServerMisbehaved."""
         error = self.fields.get("error")
         if error == "access_denied":
             raise RefusedByPerson(host, "the person refused")

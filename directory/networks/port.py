@@ -1,15 +1,15 @@
-"""Signing in with the networks: what callers give, what they get, what can come of it.
+"""The interface for signing in with the networks: its values and its methods.
 
-A sign-in proves that whoever sits at the browser holds an account. It takes two calls with a visit
-to the network between them: `start_sign_in` gives an address for the browser and a private record;
-`finish_sign_in` takes the record and what the browser brought back.
+A sign-in proves that the person at the browser holds an account. It takes two calls with a visit
+to the network between them: `start_sign_in` returns an address for the browser and a private record;
+`finish_sign_in` takes the record and what the browser returned with.
 
-The caller's part, without which none of it is safe:
-- the record is sealed, kept on our side, tied to this one browser session, and taken away (not
-  only read) when the browser comes back: a record serves once;
-- who somebody is comes from `SignInDone` alone, never from a parameter of a request;
+The caller's duties, without which no sign-in is safe:
+- the record is sealed, stored on our side, tied to this one browser session, and deleted (not only
+  read) when the browser returns: a record is valid once;
+- the account comes from `SignInDone` alone, never from a parameter of a request;
 - tokens are sealed at rest; one refresh of a `TokenSet` runs at a time, over all processes, and its
-  result is stored before anything else: a refresh token serves once, and using it again ends the
+  result is stored before anything else: a refresh token is valid once, and using it again ends the
   whole session at the network.
 """
 
@@ -24,26 +24,26 @@ from directory.identifiers import TargetHandle, TargetId
 from directory.mappings import Network
 from directory.networks.sign_in_errors import NeedsSignIn
 
-# The browser must be back within this time.
+# The browser must return within this time.
 SIGN_IN_LIFETIME: Final = timedelta(minutes=15)
 # Tokens that end within this time are renewed before they are used.
 REFRESH_AHEAD: Final = timedelta(minutes=1)
 
 
 class Purpose(enum.StrEnum):
-    """What a sign-in asks for."""
+    """The rights that a sign-in requests."""
 
     PROVE = "prove"
-    """Only that the account is theirs: the least that the network lets us ask."""
+    """Only the proof of the account: the narrowest that the network offers."""
     FOLLOW = "follow"
-    """Also to follow and unfollow for them."""
+    """Also to follow and unfollow as the account."""
 
 
 class SignInStart(msgspec.Struct, frozen=True):
-    """Where to send the browser, and what to keep until it is back.
+    """The address to send the browser to, and the record to keep until it returns.
 
-    `record` holds secrets. `state` is what the browser brings back; it is in the record too, and
-    here so that the caller can find the record by it (or by a digest of it).
+    `record` holds secrets. The browser returns with `state`, which is in the record too: the caller
+    finds the record by it (or by a digest of it).
     """
 
     authorize_url: str
@@ -56,19 +56,19 @@ class SignInStart(msgspec.Struct, frozen=True):
 
 
 class DpopBinding(msgspec.Struct, frozen=True, tag="dpop"):
-    """Tokens that serve only whoever holds a key (RFC 9449)."""
+    """The binding of tokens that are valid only with a key (RFC 9449)."""
 
     key: str
     """The private key, a JWK."""
     client_key_id: str | None
-    """Which of our own keys started the session; the network ends the session when it is gone."""
+    """The one of our own keys that started the session; the network ends the session when it is gone."""
 
     def __repr__(self) -> str:
         return f"DpopBinding(client_key_id={self.client_key_id!r})"
 
 
 class AppBinding(msgspec.Struct, frozen=True, tag="app"):
-    """Tokens of an app that is registered at one server."""
+    """The binding of tokens to an app that is registered at one server."""
 
     client_secret: str
 
@@ -77,10 +77,10 @@ class AppBinding(msgspec.Struct, frozen=True, tag="app"):
 
 
 class TokenSet(msgspec.Struct, frozen=True):
-    """What lets us act for an account. Secret: sealed at rest, in no log and no error.
+    """The tokens to act for an account. Secret: sealed at rest, in no log and no error.
 
     `server` is the authorization server's origin (Bluesky) or the host of the API (Mastodon).
-    `expires_at` is missing where access does not end by itself.
+    `expires_at` is None where access does not expire.
     """
 
     network: Network
@@ -97,16 +97,16 @@ class TokenSet(msgspec.Struct, frozen=True):
         return f"TokenSet({self.network.value}, {self.account_id}, {self.scope!r}, {self.expires_at!s})"
 
     def is_fresh(self, now: datetime) -> bool:
-        """Whether the access token can be used now."""
+        """Tells whether the access token can be used now."""
         return self.expires_at is None or now + REFRESH_AHEAD < self.expires_at
 
     def to_bytes(self) -> bytes:
-        """For sealing; `from_bytes` reads it."""
+        """Encodes the tokens, for sealing; `from_bytes` reads it."""
         return msgspec.json.encode(self)
 
     @classmethod
     def from_bytes(cls, sealed: bytes) -> Self:
-        """What `to_bytes` wrote. Raises NeedsSignIn for anything else."""
+        """Reads what `to_bytes` wrote. Raises NeedsSignIn for anything else."""
         try:
             return msgspec.json.decode(sealed, type=cls)
         except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -114,12 +114,13 @@ class TokenSet(msgspec.Struct, frozen=True):
 
 
 class SignInDone(msgspec.Struct, frozen=True):
-    """Somebody proved that they hold an account, whose handle of today was checked in both directions."""
+    """A finished sign-in: the proof that a person holds an account, whose present handle is checked in both
+    directions."""
 
     account: TargetAccount
     purpose: Purpose
     may_follow: bool
-    """Whether the network granted what following takes."""
+    """Whether the network granted the right to follow."""
     tokens: TokenSet
 
     @property
@@ -128,15 +129,15 @@ class SignInDone(msgspec.Struct, frozen=True):
 
 
 class Revocation(enum.Enum):
-    """How the end of a session at the network went."""
+    """The result of a revocation at the network."""
 
     REVOKED = "revoked"
     NOT_OFFERED = "not-offered"
-    """The server has no way to do it: the person can remove the app in their settings there."""
+    """The server offers no revocation: the person can remove the app in their settings there."""
 
 
 class SignIn(Protocol):
-    """One network. Every method raises a SignInError, and nothing else unless it says so."""
+    """One network. Every method raises SignInError, and nothing else unless its docstring names it."""
 
     async def start_sign_in(
         self,
@@ -149,27 +150,28 @@ class SignIn(Protocol):
     ) -> SignInStart:
         """Finds the server of an account, as a person types it, and prepares the visit to it.
 
-        With `expected`, only this account will do. Raises InvalidIdentifier for a text that is no
+        With `expected`, only this account is accepted. Raises InvalidIdentifier for a text that is no
         account.
         """
         ...
 
     async def finish_sign_in(self, record: bytes, returned_to: str, now: datetime) -> SignInDone:
-        """`returned_to` is the whole address at which the browser came back, with its query."""
+        """Finishes a sign-in. `returned_to` is the whole address that the browser returned to, with its query."""
         ...
 
     async def refresh(self, tokens: TokenSet, now: datetime) -> TokenSet:
-        """New tokens for old ones, which are then spent. NeedsSignIn when the network wants a person."""
+        """Exchanges tokens for new ones; the old ones are then spent. Raises NeedsSignIn where the person has to sign
+        in again."""
         ...
 
     async def revoke(self, tokens: TokenSet, now: datetime) -> Revocation:
-        """Ends the session at the network. Revoking what is already gone is no error."""
+        """Ends the session at the network. Revoking a session that is gone already is no error."""
         ...
 
     async def resolve_handle(self, handle: TargetHandle) -> TargetId:
-        """The account that a handle leads to and that claims the handle."""
+        """Resolves a handle to the account that claims it."""
         ...
 
     async def current_account(self, account: TargetAccount) -> TargetAccount:
-        """The account under its handle of today; the one known before is for servers that need it."""
+        """Returns the account with its present handle; the one known before is for servers that need it."""
         ...

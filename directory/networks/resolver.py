@@ -1,4 +1,4 @@
-"""From a name to addresses, by the system's resolver."""
+"""Resolves a name to addresses, by the system's resolver."""
 
 import asyncio
 import socket
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Final
 
-# Gives a name's addresses as texts, in the order to try them. Raises OSError when there are none.
+# Returns a name's addresses as texts, in the order to try them. Raises OSError where there are none.
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
 
 # A name server that never answers holds a thread for as long as the system waits for it.
@@ -15,7 +15,7 @@ RESOLVER_THREADS: Final = 32
 
 
 async def resolve_by_system(host: str) -> Sequence[str]:
-    """The name's addresses, in the system's order of preference. Raises OSError."""
+    """Resolves a name to its addresses, in the system's order of preference. Raises OSError."""
     loop = asyncio.get_running_loop()
     found = await loop.run_in_executor(_threads(), _look_up, host)
     return list(dict.fromkeys(found))
@@ -27,5 +27,5 @@ def _look_up(host: str) -> list[str]:
 
 @cache
 def _threads() -> ThreadPoolExecutor:
-    """Threads of their own: slow name servers must not stop other work that is done in threads."""
+    """Makes a pool of its own: slow name servers must not block other work in threads."""
     return ThreadPoolExecutor(RESOLVER_THREADS, thread_name_prefix="resolver")

@@ -1,4 +1,4 @@
-"""What can come of a sign-in, other than an account. Each has a code that does not change.
+"""The errors of a sign-in. Each has a code that does not change.
 
 Messages are for logs: they name the server and what happened, never a token, a code or a person.
 """
@@ -14,7 +14,7 @@ _TRY_LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class SignInError(DirectoryError):
-    """A sign-in, or something done with its tokens, did not succeed."""
+    """A sign-in, or a use of its tokens, failed."""
 
     code: ClassVar[str] = "sign-in-failed"
 
@@ -25,7 +25,7 @@ class SignInError(DirectoryError):
 
 
 class AccountNotFound(SignInError):
-    """There is no such account, or no more."""
+    """There is no such account, or it was deleted."""
 
     code = "not-found"
 
@@ -37,25 +37,25 @@ class NotAServer(SignInError):
 
 
 class ServerNotAllowed(SignInError):
-    """The account leads to an address that we do not speak to."""
+    """The account leads to an address that we do not connect to."""
 
     code = "not-allowed"
 
 
 class RefusedByPerson(SignInError):
-    """The person said no at their server."""
+    """The person refused at their server."""
 
     code = "refused"
 
 
 class ServerUnreachable(SignInError):
-    """A server did not answer, or is busy: the same may succeed later."""
+    """A server did not answer, or is busy: a retry may succeed."""
 
     code = "unreachable"
 
 
 class ServerMisbehaved(SignInError):
-    """A server answered with something that is no answer to what was asked."""
+    """A server's answer does not fit the request."""
 
     code = "bad-answer"
 
@@ -67,13 +67,13 @@ class IssuerMismatch(SignInError):
 
 
 class StateMismatch(SignInError):
-    """The browser brought back what belongs to another sign-in, or to none."""
+    """The browser returned with the parameters of another sign-in, or of none."""
 
     code = "state-mismatch"
 
 
 class SignInExpired(SignInError):
-    """The person came back too late, or the network took the code as used or too old."""
+    """The person returned too late, or the network refused the code as used or too old."""
 
     code = "expired"
 
@@ -91,20 +91,20 @@ class HandleMismatch(IdentityMismatch):
 
 
 class CodesUnchecked(SignInError):
-    """The server gives a token for any code: a sign-in there does not show who came back from it."""
+    """The server gives a token for any code: a sign-in there does not prove who returned from it."""
 
     code = "codes-unchecked"
 
 
 class NeedsSignIn(SignInError):
-    """The network takes the tokens no longer: the person has to sign in again."""
+    """The network no longer takes the tokens: the person has to sign in again."""
 
     code = "needs-sign-in"
 
 
 @contextmanager
 def network_errors(host: str = "") -> Iterator[None]:
-    """Turns what the HTTP client raises into what a sign-in raises."""
+    """Turns errors of the HTTP client into errors of a sign-in."""
     try:
         yield
     except NetworkError as error:
@@ -121,5 +121,5 @@ def _sign_in_error(error: NetworkError, host: str) -> SignInError:
 
 
 def is_temporary(status: int) -> bool:
-    """Whether the same request may get another answer later."""
+    """Tells whether the same request may get another answer later."""
     return status in _TRY_LATER

@@ -1,4 +1,4 @@
-"""The address of a request, taken apart once and checked."""
+"""Parses and checks the address of a request, once."""
 
 import re
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ DEFAULT_PORTS: Final = {"https": HTTPS_PORT, "http": 80}
 
 _VISIBLE = re.compile(r"[!-~]+")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-# The last label begins with a letter. What does not is a number to some resolver: `127.1`,
+# The last label begins with a letter. Some resolver takes any other name for a number: `127.1`,
 # `2130706433` and `0x7f.0.0.1` are all this machine.
 _HOST = re.compile(rf"(?:{_LABEL}\.)+[a-z](?:[a-z0-9-]{{0,61}}[a-z0-9])?")
 _LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -22,7 +22,7 @@ _LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a request goes. `path` holds the query too; a fragment is gone."""
+    """The target of a request. `path` includes the query; a fragment is dropped."""
 
     scheme: str
     host: str
@@ -37,7 +37,7 @@ class Target:
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """What one connection can serve."""
+        """What one connection can serve: scheme, host and port."""
         return (self.scheme, self.host, self.port)
 
     def __str__(self) -> str:
@@ -45,11 +45,11 @@ class Target:
 
 
 def parse_target(url: str, *, allow_loopback: bool) -> Target:
-    """The parts of an address that we may ask. Raises Refused.
+    """Parses an address that we may request. Raises Refused.
 
-    Only https on its own port, and a host that is a name with a dot: addresses in numbers are
-    refused, since what is asked for is known by a name and a certificate. `allow_loopback` leaves
-    the scheme and the port to the check of where the name leads, and allows this machine's own names.
+    Only https on its own port, and a host that is a name with a dot: numeric addresses are refused,
+    since a server is identified by a name and a certificate. `allow_loopback` leaves the scheme and
+    the port to the check of where the name leads, and allows this machine's own names.
     """
     if len(url) > MAX_URL_CHARS or not _VISIBLE.fullmatch(url):
         raise Refused("", "the address is too long, or holds characters that no address has")
@@ -75,7 +75,7 @@ def _host(parts: SplitResult, *, allow_loopback: bool) -> str:
     host = parts.hostname or ""
     if allow_loopback and host in _LOOPBACK_HOSTS:
         return host
-    # Python drops the brackets of what should be a number and may be a name.
+    # Python drops the brackets around what should be a numeric address and may be a name.
     if "[" in parts.netloc or len(host) > MAX_HOST_CHARS or not _HOST.fullmatch(host):
         raise Refused("", "the server's name is not one of the public internet")
     return host

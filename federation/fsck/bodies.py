@@ -1,4 +1,4 @@
-"""Holds the salts and bodies that are kept against the entries of a log, and what it has revoked."""
+"""Compares the stored salts and bodies with the entries of a log and with its revokes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
@@ -9,28 +9,28 @@ from federation.protocol.entry import EntryType, RevokeEntry, RevokeReason, pars
 from federation.protocol.statement import SALT_BYTES, commitment
 
 MAX_MARKED: Final = 100_000
-"""More than any batch revokes."""
+"""Revokes that are staged and not yet published; no batch has as many."""
 
 _REASONS: Final = frozenset(RevokeReason)
 
 
 class BodyRow(NamedTuple):
-    """What is kept for one leaf. Both are None, or there is no row, when they are erased."""
+    """The stored salt and body of one leaf. Once erased, both are None or the row is missing."""
 
     leaf: int
     salt: bytes | None
     body: bytes | None
     ended: int | None = None
-    """For which reason it is to be revoked."""
+    """The reason with which it is to be revoked; None where none is set."""
     revoked_by: int | None = None
-    """Which entry revokes it, between writing that entry and publishing it."""
+    """The entry that revokes it, from staging that entry until publishing it."""
 
 
 class BodyCheck:
-    """Takes the entries of each bundle in order, beside the rows in the order of their leaves.
+    """Checks rows, in the order of their leaves, against the entries of each bundle, in order.
 
-    Entries from `published` on are written and not yet published: what they revoke is still kept. Memory: two
-    bits a leaf, and what these entries revoke.
+    Entries from `published` on are staged and not yet published: what they revoke is still stored. Memory: two
+    bits a leaf, and the targets of these entries.
     """
 
     def __init__(self, rows: Iterable[BodyRow], published: int) -> None:
@@ -44,7 +44,7 @@ class BodyCheck:
         self._liveness = Liveness()
 
     def take(self, entries: Sequence[bytes]) -> Iterator[Finding]:
-        """The next entries; an entry that could not be read is empty, and nothing is said of its row."""
+        """Checks the rows of the next entries. An unreadable entry is empty: its row is not compared with it."""
         start = self._liveness.size
         if not all(entries):
             self._unread = start + len(entries)
@@ -71,13 +71,13 @@ class BodyCheck:
                 yield Finding(Fault.WRONG_REVOKE, leaf=target)
 
     def finish(self) -> Iterator[Finding]:
-        """To be called after the last entry: what is missing, and what should be gone."""
+        """Reports what is missing and what should be erased. Call it after the last entry."""
         while self._next is not None:
             yield Finding(Fault.STRAY_ROW, leaf=self._advance(self._next).leaf)
         for leaf in sorted(self._marked.values()):
             yield Finding(Fault.WRONG_REVOKE, leaf=leaf)
         for leaf in self._liveness.live.difference(self._kept):
-            # An entry that could not be read may be what revokes it.
+            # An unreadable entry may be the one that revokes it.
             if leaf >= self._unread:
                 yield Finding(Fault.BODY_MISSING, leaf=leaf)
         for leaf in self._kept.difference(self._liveness.live):
@@ -92,7 +92,7 @@ class BodyCheck:
         ]
 
     def _mark(self, leaf: int, by: int) -> bool:
-        """Keeps in mind that entry `by` is to revoke the leaf; False where it cannot."""
+        """Remembers that entry `by` must revoke the leaf. Returns False where it cannot, or too many are marked."""
         if by <= leaf or by < self._published or by in self._marked or len(self._marked) >= MAX_MARKED:
             return False
         self._marked[by] = leaf

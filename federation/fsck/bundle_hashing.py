@@ -1,4 +1,4 @@
-"""The hashes over an entry bundle: each of its leaves, and the root of a full one."""
+"""Hashes an entry bundle: its leaves, and the root of a full bundle."""
 
 from struct import Struct
 from typing import Final, NamedTuple
@@ -14,13 +14,13 @@ _RECORD: Final = Struct(f"{LENGTH_BYTES}x{ENTRY_BYTES}s")
 
 
 class HashedBundle(NamedTuple):
-    """A run of leaf hashes; their root where the bundle is full."""
+    """The run of a bundle's leaf hashes, and their root; None where the bundle is partial."""
 
     leaves: bytes
     root: bytes | None
 
 
 def hash_bundle(data: bytes) -> HashedBundle:
-    """`data` is a whole number of entries, each after its length, of which nothing is believed here."""
+    """Hashes whole entries, each after its length. The lengths are not checked here."""
     leaves = hash_leaves(entry for (entry,) in _RECORD.iter_unpack(data))
     return HashedBundle(leaves, hash_perfect(leaves) if len(data) == FULL_BUNDLE_BYTES else None)

@@ -1,6 +1,6 @@
 """Checks a whole log against its signed checkpoint: every hash, body, revoke and operations document.
 
-Pure: what is kept comes through `LogSource`. Flat memory: a few tiles, and two bits a leaf.
+Pure: the stored log comes through `LogSource`. Flat memory: a few tiles, and two bits a leaf.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,22 +21,22 @@ _PREFIX: Final = ENTRY_BYTES.to_bytes(LENGTH_BYTES, "big")
 
 
 class LogSource(Protocol):
-    """What is kept of a log. Each thing is asked for once, in order, and may come from anywhere."""
+    """The stored parts of a log, from any store. Each part is read once, in order."""
 
     def find_bundle(self, bundle: Bundle) -> bytes | None: ...
 
     def hash_bundle(self, bundle: Bundle, data: bytes) -> HashedBundle:
-        """The hashes over what was read for a bundle, wherever they were made."""
+        """Returns the hashes of what was read for a bundle; another process may have made them."""
         ...
 
     def find_tile(self, tile: Tile) -> bytes | None: ...
 
     def read_operations(self) -> Sequence[DocumentRow]:
-        """All operations documents, in the order of their numbers."""
+        """Reads all operations documents, in the order of their numbers."""
         ...
 
     def read_rows(self) -> Iterable[BodyRow] | None:
-        """Salts and bodies in the order of their leaves; None to check hashes alone."""
+        """Reads salts and bodies in the order of their leaves. Returns None to check hashes alone."""
         ...
 
 
@@ -48,11 +48,11 @@ def check_log(
     log_key: VerifierKey | None = None,
     progress: Callable[[int], None] = lambda leaves: None,
 ) -> Iterator[Finding]:
-    """Everything that is wrong, as it is found; nothing when all is well.
+    """Checks a log. Yields each finding as it is made, none for a sound log.
 
-    `checkpoint` is one whose signature has been verified, of which `published` leaves are published: without,
-    all. `log_key` is the log's first key, where it is known from elsewhere. One fault may show in several findings: a changed entry also fails its body.
-    `progress` is told how many leaves are done, after each bundle.
+    `checkpoint` is trusted as it is: verify its signature first. Its first `published` leaves are published, all
+    by default. `log_key` is the log's first key, where it is known from elsewhere. One fault may cause several
+    findings: a changed entry also fails its body. `progress` takes the number of leaves done, after each bundle.
     """
     tree = TreeCheck(checkpoint, source.find_tile)
     operations = OperationsCheck(source.read_operations(), log_key)
@@ -73,7 +73,7 @@ def check_log(
 
 
 def _read_bundle(bundle: Bundle, data: bytes | None) -> tuple[bytes, list[Finding]]:
-    """The bundle's bytes, or none when it cannot be divided into entries."""
+    """Returns the bundle's bytes, empty where they cannot be divided into entries, and what is wrong with them."""
     if data is None:
         return b"", [Finding(Fault.MISSING, bundle)]
     expected = bundle.width * STRIDE_BYTES

@@ -1,4 +1,4 @@
-"""What fsck finds wrong in a log, and where."""
+"""The faults that fsck finds in a log, and their places."""
 
 import enum
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from federation.tlog.tiles import Bundle, Tile
 
 
 class Fault(enum.StrEnum):
-    """Each kind of damage; the words are stable, for programs."""
+    """The kinds of damage. Programs read the values: they are stable."""
 
     MISSING = "missing"
-    """A tile or an entry bundle is not there."""
+    """A tile or an entry bundle is missing."""
     WRONG_LENGTH = "wrong-length"
     """A tile or an entry bundle is longer or shorter than its width."""
     WRONG_PREFIX = "wrong-prefix"
     """An entry's length is not written as 33."""
     WRONG_HASH = "wrong-hash"
-    """A tile's hash is not that of what lies below it, which the tree above confirms."""
+    """A hash in a tile is not that of what lies below it, and the tree above does not confirm it."""
     WRONG_ENTRY = "wrong-entry"
-    """An entry does not hash to its leaf, which the tree above confirms."""
+    """An entry does not hash to its leaf hash, which the tree above confirms."""
     WRONG_SUBTREE = "wrong-subtree"
     """A tile agrees with what lies below it, but not with the tree above."""
     WRONG_ROOT = "wrong-root"
@@ -31,28 +31,28 @@ class Fault(enum.StrEnum):
     OPERATIONS_UNTRUSTED = "operations-untrusted"
     """The operations document does not follow from the one before."""
     OPERATIONS_STRAY = "operations-stray"
-    """An operations document stands under another number than its own, or at a leaf that does not name it."""
+    """An operations document is stored under another number than its own, or at a leaf that introduces none."""
     BODY_MISSING = "body-missing"
     """A leaf has no body, and no revoke names it."""
     BODY_MISMATCH = "body-mismatch"
     """Salt and body do not hash to the leaf's commitment."""
     BODY_NOT_ERASED = "body-not-erased"
-    """A leaf is revoked, and its body is still there."""
+    """A leaf is revoked, and its body is still stored."""
     SALT_NOT_ERASED = "salt-not-erased"
-    """A body is gone, and its salt is still there."""
+    """A body is erased, and its salt is still stored."""
     STRAY_ROW = "stray-row"
-    """A salt or body belongs to no mapping's leaf, or stands twice."""
+    """A salt or body belongs to no mapping's leaf, or is stored twice."""
     WRONG_REVOKE = "wrong-revoke"
-    """A leaf is marked as revoked by an entry that does not revoke it, or for a reason that there is not."""
+    """A leaf is marked as revoked by an entry that does not revoke it, or with an unknown reason."""
     STRAY_TILE = "stray-tile"
-    """Something is kept where a log of this size has neither tile nor entry bundle."""
+    """Something is stored where a log of this size has neither tile nor entry bundle."""
     WRONG_STATE = "wrong-state"
-    """The row that tells how far the log has come contradicts what was signed."""
+    """The state row of the log contradicts what was signed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fault: in which tile or bundle and from which byte on, or at which leaf."""
+    """One fault and its place: a tile or bundle and the first wrong byte, or a leaf."""
 
     fault: Fault
     place: Tile | Bundle | None = None

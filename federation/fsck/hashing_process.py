@@ -1,8 +1,10 @@
-"""Hashing full entry bundles in processes of their own: hashing is nearly all the work of checking a log, it
-holds Python's lock, and the thread that serves the web would stand behind it.
+"""Hashes full entry bundles in processes of their own.
+
+Hashing is nearly all the work of checking a log, and holds Python's lock: the thread that serves the web would
+wait for it.
 
 `python -m federation.fsck.hashing_process` reads requests: the number of bundles in four bytes, then the bundles. It
-answers each with the leaf hashes and the root of every bundle. It ends with its input.
+answers each with the leaf hashes and the root of every bundle. It ends when its input ends.
 """
 
 import subprocess
@@ -25,7 +27,7 @@ END_TIMEOUT_S: Final = 5.0
 
 
 class HashingProcesses:
-    """Some processes that hash, until the block ends. Raises OSError where they cannot be started."""
+    """A pool of hashing processes, which ends with the block. Raises OSError where they cannot be started."""
 
     def __init__(self, count: int = PROCESSES) -> None:
         self._idle: SimpleQueue[subprocess.Popen[bytes]] = SimpleQueue()
@@ -59,7 +61,7 @@ class HashingProcesses:
 
 
 def _start() -> subprocess.Popen[bytes]:
-    # A group of its own: an interrupt from the terminal is for the command, which ends it in order.
+    # In a process group of its own: an interrupt from the terminal reaches the command alone, which ends this one.
     command = [sys.executable, "-P", "-m", "federation.fsck.hashing_process"]
     return subprocess.Popen(  # noqa: S603 - this very program
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0

@@ -1,6 +1,6 @@
-"""Which mappings of a log still hold, from its entries alone.
+"""Tells which mappings of a log are live, from its entries alone.
 
-A 0x01 leaf holds from its index until a 0x02 entry with a higher index names it. A revoke of itself,
+A 0x01 leaf is live from its index until a 0x02 entry with a higher index names it. A revoke of itself,
 of a later leaf, of anything that is not a 0x01 leaf, or of one revoked before, is a no-op.
 """
 
@@ -45,7 +45,7 @@ class LeafSet:
         self._bits[at : at + length] = (before | mask).to_bytes(length, "little")
 
     def difference(self, other: "LeafSet") -> Iterator[int]:
-        """Its leaves that `other` lacks, in order."""
+        """Yields the leaves that `other` lacks, in order."""
         for at in range(0, len(self._bits), _STRIDE_BYTES):
             mine = int.from_bytes(self._bits[at : at + _STRIDE_BYTES], "little")
             left = mine & ~int.from_bytes(other._bits[at : at + _STRIDE_BYTES], "little")
@@ -73,17 +73,17 @@ class Revoked:
 
 
 class Liveness:
-    """Follows a log from its first entry, in one bit of memory a leaf."""
+    """The live leaves of a log, read from its first entry on. Memory: one bit a leaf."""
 
     def __init__(self) -> None:
         self.size = 0
         self.live = LeafSet()
 
     def extend(self, entries: Sequence[bytes]) -> list[Revoked]:
-        """Takes the next entries of the log; says which earlier leaves they revoke."""
+        """Takes the next entries of the log. Returns the revokes that took effect."""
         start = self.size
         kinds = bytes([entry[0] if len(entry) == ENTRY_BYTES else 0 for entry in entries])
-        # Marked first, revoked after: no revoke reaches a leaf behind its own.
+        # All are marked before any is revoked: a revoke reaches only leaves before its own.
         self.live.add_run(start, kinds.translate(_IS_MAPPING))
         self.size += len(entries)
         at = kinds.find(EntryType.REVOKE)

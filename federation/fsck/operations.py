@@ -1,4 +1,4 @@
-"""Holds the operations documents that are kept against the entries that introduce them, and against each other."""
+"""Compares the stored operations documents with the entries that introduce them, and with each other."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from federation.tlog.tiles import Bundle
 
 
 class DocumentRow(NamedTuple):
-    """A signed operations document as it is kept. Without a leaf it waits for the next batch."""
+    """A stored, signed operations document. Without a leaf it waits for the next batch."""
 
     number: int
     note: bytes
@@ -22,7 +22,7 @@ class DocumentRow(NamedTuple):
 
 
 class OperationsCheck:
-    """Follows the documents from the first, as the entries of the log name them."""
+    """Verifies the chain of documents from the first, in the order in which entries introduce them."""
 
     def __init__(self, rows: Sequence[DocumentRow], log_key: VerifierKey | None) -> None:
         self._rows = {row.leaf: row for row in rows if row.leaf is not None}
@@ -31,7 +31,8 @@ class OperationsCheck:
         self._previous: Operations | None = None
 
     def take(self, bundle: Bundle, data: bytes) -> Iterator[Finding]:
-        """The next bundle, as it was read; empty where it could not be, and then its documents are only followed."""
+        """Checks the documents of the next bundle. For an unreadable bundle `data` is empty: its documents are then
+        verified as a chain alone."""
         if not data:
             within = range(bundle.start, bundle.start + bundle.width)
             for leaf in sorted(leaf for leaf in self._rows if leaf in within):
@@ -46,7 +47,7 @@ class OperationsCheck:
             at = kinds.find(EntryType.OPERATIONS, at + 1)
 
     def finish(self) -> Iterator[Finding]:
-        """To be called after the last entry: documents that no entry names, and those that wait for theirs."""
+        """Reports documents that no entry introduces, and verifies those that wait. Call it after the last entry."""
         for leaf in sorted(self._rows):
             yield Finding(Fault.OPERATIONS_STRAY, leaf=leaf)
         for row in self._waiting:

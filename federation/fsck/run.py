@@ -1,4 +1,4 @@
-"""Checks our own log as it lies in the database: one snapshot, read in pieces, memory flat."""
+"""Checks our own log in the database: one snapshot, read in pieces, with flat memory."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -30,20 +30,20 @@ from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile
 
 MAX_TOLD: Final = 100
 LARGE_LOG_LEAVES: Final = 65_536
-"""From here on it pays to start processes for the hashing."""
+"""From this size on it pays to start processes for the hashing."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class FsckReport:
-    """What was checked, and everything that is wrong with it."""
+    """A checked log, and everything that is wrong with it."""
 
     checkpoint: Checkpoint
     """The published one."""
     findings: tuple[Finding, ...]
     unsaid_answers: tuple[int, ...] = ()
-    """Row numbers of mappings of this instance that answer something that its log does not say."""
+    """Row numbers of active mappings of this instance that differ from the body of their leaf."""
 
     @property
     def is_clean(self) -> bool:
@@ -51,7 +51,7 @@ class FsckReport:
 
     @property
     def sentences(self) -> list[str]:
-        """All of it in words, each with its place."""
+        """Every fault in words, with its place."""
         answers = (
             f"row {number} of the mappings answers something that the log does not say"
             for number in self.unsaid_answers
@@ -67,9 +67,10 @@ async def check_database_log(
     with_bodies: bool = True,
     progress: Callable[[int], None] = lambda leaves: None,
 ) -> FsckReport:
-    """Checks all that is kept of our log. `checkpoint_keys` are those of which one must have signed its checkpoints.
+    """Checks all that is stored of our log. One of `checkpoint_keys` must have signed its checkpoints; without keys
+    no signature is verified.
 
-    Raises LogEmpty, LogRefused where the state of the log cannot even be read, DirectoryUnavailable.
+    Raises LogEmpty, LogRefused where the state of the log cannot be read, DirectoryUnavailable.
     """
     async with (
         database.connection() as connection,
@@ -130,13 +131,13 @@ async def _run_in_thread(source: DatabaseLog, check: Callable[[], T]) -> T:
         return await asyncio.shield(thread)
     except asyncio.CancelledError:
         source.stop()
-        # The connection is the thread's until it has seen this.
+        # The thread uses the connection until it has stopped.
         await asyncio.gather(thread, return_exceptions=True)
         raise
 
 
 async def _former_keys(connection: Connection) -> set[VerifierKey]:
-    """All log keys that the operations documents name, whether or not they are in order."""
+    """Returns all log keys that operations documents name, whether or not these verify."""
     keys: set[VerifierKey] = set()
     for _, note, _ in await fetch_documents(connection, MAX_DOCUMENTS):
         with suppress(InvalidOperations):
@@ -145,7 +146,7 @@ async def _former_keys(connection: Connection) -> set[VerifierKey]:
 
 
 async def _count_kept(connection: Connection) -> int:
-    """How many entries there are, if the last bundle is where it should be."""
+    """Returns the number of stored entries, as the last bundle's place and length give it."""
     last = await fetch_last_tile(connection, place_of(Bundle(0)), place_of(Tile(0, 0)))
     return 0 if last is None else last[0] * TILE_WIDTH + last[1] // STRIDE_BYTES
 
@@ -156,7 +157,7 @@ async def _check_places(connection: Connection, size: int) -> list[Finding]:
 
 
 async def _check_earlier(connection: Connection, checkpoint: Checkpoint) -> list[Finding]:
-    """That a smaller tree, which was signed, is the beginning of the one that is kept."""
+    """Checks that a smaller tree, which was signed, is the beginning of the stored one."""
     tiles = root_tiles(checkpoint.size)
     kept = await fetch_tiles(connection, tiles)
     try:

@@ -1,4 +1,4 @@
-"""Our own log as `check_log` reads it: one snapshot of the database, in pieces, some way ahead of the reader."""
+"""Reads our own log for `check_log`: one snapshot of the database, in pieces, fetched ahead of the reader."""
 
 import asyncio
 import itertools
@@ -35,12 +35,12 @@ T = TypeVar("T")
 
 
 class CheckStopped(FederationError):
-    """Whoever wanted the check wants it no more."""
+    """The check was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Neighbouring tiles or bundles, by their places; with the hashes over full bundles, where they are known."""
+    """Neighbouring tiles or bundles by their places, and the hashes of full bundles where they are known."""
 
     first: int
     tiles: Mapping[int, bytes]
@@ -48,9 +48,9 @@ class _Chunk:
 
 
 class DatabaseLog:
-    """The `LogSource` over one snapshot. Used by a thread, while the connection lives on the loop.
+    """The `LogSource` of one snapshot. A thread reads it; the connection belongs to the event loop.
 
-    `hash_elsewhere` hashes full bundles where the reader need not wait for it.
+    `hash_elsewhere` hashes full bundles ahead of the reader, outside its thread.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class DatabaseLog:
         return self._chunk_of(bundle).tiles.get(place_of(bundle))
 
     def hash_bundle(self, bundle: Bundle, data: bytes) -> HashedBundle:
-        """The hashes over what `find_bundle` gave."""
+        """Returns the hashes of what `find_bundle` returned."""
         known = self._chunk_of(bundle).hashed.get(place_of(bundle))
         return hash_bundle(data) if known is None or bundle.width < TILE_WIDTH else known
 
@@ -94,16 +94,16 @@ class DatabaseLog:
         return self._rows() if self._with_bodies else None
 
     def stop(self) -> None:
-        """The reader soon gets CheckStopped."""
+        """Stops the reader: its next fetch raises CheckStopped."""
         self._is_stopped = True
 
     def settle(self) -> None:
-        """Waits for what was asked for ahead, so that the connection is free again."""
+        """Waits for the fetches started ahead, so that the connection is free again."""
         asked: list[Future[Any]] = list(itertools.chain.from_iterable(self._ahead.values()))
         wait(asked if self._next_rows is None else [*asked, self._next_rows])
 
     def _rows(self) -> Iterator[BodyRow]:
-        """While some are read, the next ones come."""
+        """Yields all rows. The next ones are fetched while some are read."""
         self._next_rows = self._ask_rows(-MAX_INT)
         while rows := self._next_rows.result():
             if self._is_stopped:
@@ -122,12 +122,12 @@ class DatabaseLog:
         return chunk
 
     def _count_after(self, item: Tile | Bundle) -> int:
-        """How many tiles of its level there are from `item` on."""
+        """Counts the tiles of its level from `item` on."""
         hashes = count_hashes(self._size, 0 if isinstance(item, Bundle) else item.level)
         return -(-hashes // TILE_WIDTH) - item.index
 
     def _next_chunk(self, level: int, place: int, end: int) -> _Chunk:
-        """The tiles from `place` on. Those after them are asked for already, and come while these are read."""
+        """Returns the tiles from `place` on. Those after them are fetched while these are read."""
         if self._is_stopped:
             raise CheckStopped
         ahead = self._ahead.setdefault(level, deque())
@@ -158,4 +158,4 @@ def _level_of(item: Tile | Bundle) -> int:
 
 
 TILES_START: Final = place_of(Tile(0, 0))
-"""Below it are the bundles."""
+"""The places below it are those of bundles."""

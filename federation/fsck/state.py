@@ -1,4 +1,4 @@
-"""Holds the one row that tells how far our log has come against the notes that it has signed. Pure."""
+"""Compares the state row of our own log with the signed notes in it. Pure."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from federation.tlog.note import NoteVerifier
 
 @dataclass(frozen=True, slots=True)
 class ExaminedState:
-    """What the row leads to, and what is wrong with it."""
+    """The trees that the row leads to, and its faults."""
 
     tree: Checkpoint
-    """All that is kept: the tree that entries and tiles must lead to."""
+    """The whole stored tree: entries and tiles must lead to it."""
     published: Checkpoint
-    """What readers see, which is as large as that or smaller."""
+    """The tree that readers see."""
     earlier: tuple[Checkpoint, ...]
     """Smaller trees that were signed: their roots must follow from the same tiles."""
     findings: tuple[Finding, ...]
@@ -27,11 +27,13 @@ class ExaminedState:
 def examine_state(
     state: LogState, keys: Sequence[VerifierKey], former: Collection[VerifierKey], kept: int
 ) -> ExaminedState:
-    """`keys` are those of which one must have signed; none to believe the notes as they are. `former` are keys
-    that may have signed beside it; `kept` is how many entries the last bundle leads to.
+    """Examines the state row.
 
-    What is signed is believed before what is only staged. Nothing can tell whether `staged_at` is right, nor
-    whether `ingested_size` is too small: the next batch then takes in again what is there already.
+    One of `keys` must have signed each note; without keys the notes are believed as they are. `former` are keys
+    that may have signed as well; `kept` is the number of entries that the last bundle leads to.
+
+    What is signed is believed before what is only staged. Two faults cannot be found: a wrong `staged_at`, and
+    an `ingested_size` that is too small, with which the next batch takes leaves in again.
     """
     faults: list[str] = []
     known: dict[str, Checkpoint] = {}
@@ -58,7 +60,7 @@ def examine_state(
 def _open(note: bytes, keys: Sequence[VerifierKey], former: Collection[VerifierKey]) -> Checkpoint:
     if not keys:
         return parse_signed_checkpoint(note)[0]
-    # The row's own name for the log may be what is wrong.
+    # Not the row's origin, which may be the fault.
     opened = open_checkpoint(note, LogTrust(keys[0].name, tuple(map(NoteVerifier, keys))))
     ours = {(key.name, key.key_id) for key in former}
     if any((line.name, line.key_id) not in ours for line in opened.unknown):

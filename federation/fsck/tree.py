@@ -1,4 +1,4 @@
-"""Re-derives the tree of a log from its leaves, and compares it with the tiles that are kept."""
+"""Re-derives the tree of a log from its leaves, and compares it with the stored tiles."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from federation.tlog.reading import TileHashes
 from federation.tlog.tiles import MAX_TILE_LEVEL, TILE_BYTES, TILE_WIDTH, Bundle, Tile, bundle_at, tile_at
 
 FindTile = Callable[[Tile], bytes | None]
-"""Gives what is kept for a tile, None when nothing is."""
+"""Returns what is stored for a tile, None where nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class TreeCheck:
     """Takes the leaf hashes of each bundle in order, and compares every tile once it is complete.
 
     Where a tile differs from what lies below it, the tile above decides which of the two is wrong:
-    so the fault is found where it is, and is not carried upward. Memory: two tiles a level.
+    so the fault is reported at its own place, and not at each level above. Memory: two tiles a level.
     """
 
     def __init__(self, checkpoint: Checkpoint, find_tile: FindTile) -> None:
@@ -45,21 +45,21 @@ class TreeCheck:
         self._edges: list[_Edge] = []
 
     def add_bundle(self, hashed: HashedBundle | None) -> Iterator[Finding]:
-        """Takes the hashes of the next bundle; None when its entries could not be read."""
+        """Takes the hashes of the next bundle; None where its entries could not be read."""
         if hashed is None:
             yield from self._close(0, None)
         else:
             yield from self._close(0, hashed.leaves, hashed.root)
 
     def finish(self) -> Iterator[Finding]:
-        """To be called after the last bundle: the right edge, and the root."""
+        """Checks the right edge and the root. Call it after the last bundle."""
         for level in range(1, MAX_TILE_LEVEL + 1):
             if self._rows[level]:
                 yield from self._close(level, bytes(self._rows[level]))
         yield from self._check_root()
 
     def _close(self, level: int, derived: bytes | None, root: bytes | None = None) -> Iterator[Finding]:
-        """`root` is that of `derived`, where somebody has hashed it already."""
+        """Compares a tile with the hashes derived for it. `root` is the root of `derived`, where it is known."""
         tile = tile_at(self._checkpoint.size, level, self._counts[level])
         self._counts[level] += 1
         stored, finding = self._read(tile)
@@ -82,11 +82,11 @@ class TreeCheck:
     def _settle(
         self, tile: Tile, derived: bytes | None, stored: bytes | None
     ) -> tuple[bytes, Iterator[Finding]]:
-        """The hash to go on with for a full tile that differs from what lies below it, and what is wrong."""
+        """Returns the hash to go on with for a full tile that differs from what lies below it, and the findings."""
         nothing: Iterator[Finding] = iter(())
         if derived is None or stored is None:
             known = stored if derived is None else derived
-            # Of neither tile nor entries: what is above stands in, as the loss itself has been told.
+            # With neither tile nor entries, the hash in the tile above stands in: the loss was reported before.
             return (hash_perfect(known) if known else self._hash_above(tile) or bytes(HASH_BYTES)), nothing
         from_derived, from_stored = hash_perfect(derived), hash_perfect(stored)
         if self._hash_above(tile) == from_stored:
@@ -99,7 +99,8 @@ class TreeCheck:
         return stored and stored[place * HASH_BYTES : (place + 1) * HASH_BYTES]
 
     def _read(self, tile: Tile) -> tuple[bytes | None, Finding | None]:
-        """What is kept for a tile, and what is wrong with its length. The last one of each level stays here."""
+        """Reads a tile. Returns its hashes, None where it is missing or of a wrong length, and the finding about it.
+        The last tile of each level is cached."""
         kept = self._kept.get(tile.level)
         if kept is None or kept[0] != tile:
             data = self._find_tile(tile)
@@ -138,7 +139,7 @@ class TreeCheck:
 
 
 def _differing(one: bytes, two: bytes) -> Iterator[int]:
-    """The places of hashes that differ."""
+    """Yields the positions of the hashes that differ."""
     for at in range(0, len(one), HASH_BYTES):
         if one[at : at + HASH_BYTES] != two[at : at + HASH_BYTES]:
             yield at // HASH_BYTES

@@ -1,4 +1,4 @@
-"""One batch of the log, put together: entries in a random order, the tiles to write, the tree to sign. Pure."""
+"""Composes one batch of the log: entries in a random order, the tiles to write, the tree to sign. Pure."""
 
 import secrets
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile
 
 @dataclass(frozen=True, slots=True)
 class LogEdge:
-    """All that must be known to append: the right edge of the tree, and the entries of its last bundle."""
+    """All that appending needs: the right edge of the tree, and the entries of its last bundle."""
 
     tree: Edge
     bundle: bytes
@@ -36,7 +36,7 @@ class LogEdge:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What waits to be said. Bodies come with the row numbers of their mappings."""
+    """What waits to be appended. Bodies come with the row numbers of their mappings."""
 
     operations: Sequence[Operations] = ()
     bodies: Sequence[tuple[int, bytes]] = ()
@@ -49,7 +49,7 @@ class Pending:
 
 @dataclass(slots=True)
 class Batch:
-    """What is written, and where each thing has got its leaf."""
+    """What a batch writes, and the leaf of each item."""
 
     edge: LogEdge
     tiles: list[tuple[Tile | Bundle, bytes]] = field(default_factory=list)
@@ -64,8 +64,8 @@ class Batch:
 
 
 def compose_batch(edge: LogEdge, pending: Pending) -> Batch:
-    """Appends everything that is pending. Documents come first, in their order; the rest is shuffled, so that the
-    place in a batch tells nothing about who came when."""
+    """Composes a batch of everything that is pending. Documents come first, in their order; the rest is shuffled, so
+    that a place in the batch reveals nothing about the order of arrival."""
     batch = Batch(edge)
     entries = [
         _take_operations(batch, document, edge.size + at) for at, document in enumerate(pending.operations)

@@ -1,4 +1,4 @@
-"""Once a day: what was erased is scrubbed from the files, and the whole log is checked."""
+"""Scrubs what was erased from the files and checks the whole log, once a day."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -19,24 +19,24 @@ from federation.store.scrub import MAX_REWRITE_BYTES, end_write_ahead_log, rewri
 
 EVERY: Final = timedelta(days=1)
 FIRST_AFTER: Final = timedelta(hours=1)
-"""Of an instance that has never checked: not while it starts."""
+"""The first check of an instance waits, so as not to run while it starts."""
 LOOK_EVERY_S: Final = 60.0
 TOLD_FINDINGS: Final = 10
 MAINTENANCE_LOCK: Final = 0x70617373_65726503
-"""`pass` `ere` 03: one process at a time."""
+"""`pass` `ere` 03: held by the one process that checks."""
 
 log = structlog.get_logger(__name__)
 
 
 def summary_of(report: FsckReport, now: datetime) -> DailyCheck:
-    """What is kept of a check, for the doctor."""
+    """Sums up a check as it is stored, for the doctor."""
     faults = report.sentences
     return DailyCheck(now, report.checkpoint.size, len(faults), "".join(faults[:1]))
 
 
 async def scrub_erased(database: Database, max_bytes: int = MAX_REWRITE_BYTES) -> bool:
-    """Removes what deleted rows have left in the files and in the write-ahead log. False: a table is too large to be
-    rewritten meanwhile, or the log is not ours to end."""
+    """Removes what deleted rows have left in the files and in the write-ahead log. Returns False where a table is too
+    large to be rewritten, or our role may not end the write-ahead log."""
     left = await rewrite_tables(database, max_bytes)
     if left:
         log.info("what was erased may stay in free space of large tables for a while", tables=left)
@@ -47,7 +47,7 @@ async def scrub_erased(database: Database, max_bytes: int = MAX_REWRITE_BYTES) -
 
 
 class MaintenanceTask:
-    """`run` until `stop`; a day after the last time, whoever made it and however often the instance was started."""
+    """The daily scrub and check, due a day after the last one, whichever process made that, and across restarts."""
 
     def __init__(self, database: Database, keys: KeyFolder, clock: Clock) -> None:
         self._database = database
@@ -57,11 +57,11 @@ class MaintenanceTask:
         self._first_due = clock.now() + FIRST_AFTER
 
     def stop(self) -> None:
-        """A check under way is broken off; it is made again at the next start."""
+        """Stops the task. A check under way is cancelled, and made again at the next start."""
         self._stopping.set()
 
     async def run(self) -> None:
-        """Never raises for what can pass."""
+        """Runs until `stop`. Never raises for a fault that can pass."""
         while not self._stopping.is_set():
             work = asyncio.create_task(self.run_if_due())
             stop = asyncio.create_task(self._stopping.wait())
@@ -72,7 +72,10 @@ class MaintenanceTask:
             await self._wait()
 
     async def run_if_due(self) -> bool:
-        """Scrubs and checks, unless it was done within a day or another process does; whether the log is well."""
+        """Scrubs and checks, unless that was done within a day or another process is at it.
+
+        Returns False where a fault was found or the check failed.
+        """
         try:
             async with self._database.connection() as connection:
                 if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", MAINTENANCE_LOCK):

@@ -1,4 +1,4 @@
-"""Waits until everything that is pending is published, doing it here where nobody else leads."""
+"""Waits until everything that is pending is published. Publishes it itself where no other process leads."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,7 +16,7 @@ LOOK_EVERY_S: Final = 0.5
 async def drain(
     database: Database, sequencer: Sequencer, clock: Clock, on_progress: Callable[[int], None]
 ) -> None:
-    """Tells how many wait still, until none does.
+    """Waits until nothing is pending. `on_progress` takes the number of items that are.
 
     Raises LogRefused, LogWaits, MissingKeys, UnsafeKeys, DirectoryUnavailable.
     """

@@ -13,7 +13,7 @@ RECHECK: Final = timedelta(days=60)
 
 
 def make_genesis(keys: InstanceKeys, now: datetime) -> Note:
-    """Names the keys of a new instance, signed by its log key."""
+    """Signs the document that names the keys of a new instance, with its log key."""
     first = keys.logs[0]
     document = Operations(
         origin=keys.origin,

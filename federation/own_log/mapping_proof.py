@@ -1,6 +1,6 @@
-"""A mapping that anyone can check offline: a tlog-proof whose extra data is salt and body.
+"""Proves a mapping offline: a tlog-proof whose extra data is salt and body.
 
-It proves that the log said it by the time of the checkpoint; not that it still holds, nor that it is true.
+It proves that the log held the mapping by this checkpoint; not that it still holds, nor that it is true.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from federation.tlog.proof import TlogProof, verify_tlog_proof
 
 @dataclass(frozen=True, slots=True)
 class ProvenMapping:
-    """What leaf `leaf` of a log says, and the checkpoint that shows it."""
+    """The mapping of leaf `leaf` of a log, and the checkpoint that proves it."""
 
     statement: Statement
     leaf: int
@@ -25,15 +25,15 @@ class ProvenMapping:
 def make_mapping_proof(
     leaf: int, hashes: tuple[bytes, ...], note: Note, salt: bytes, body: bytes
 ) -> TlogProof:
-    """Puts together a proof; `bytes()` of it is the file. Raises InvalidTlogProof."""
+    """Makes a proof; `bytes()` of it is the file. Raises InvalidTlogProof."""
     return TlogProof(leaf, hashes, note, salt + body)
 
 
 def open_mapping_proof(proof: TlogProof, trust: LogTrust) -> ProvenMapping:
-    """Verifies such a proof. Nothing in it is to be shown before.
+    """Verifies such a proof. Show nothing in it before.
 
-    Raises InvalidTlogProof when it holds no salt and body; what `verify_tlog_proof` raises, above all
-    InvalidProof when the log has not said this; InvalidStatement when what it said makes no sense.
+    Raises InvalidTlogProof where it holds no salt and body; what `verify_tlog_proof` raises, above all
+    InvalidProof where the log does not hold this; InvalidStatement where the body is not a statement.
     """
     if proof.extra is None or len(proof.extra) <= SALT_BYTES:
         raise InvalidTlogProof("this tlog-proof holds no salt and body of a mapping")

@@ -1,4 +1,4 @@
-"""What anyone may ask of our own log, and what its subjects may: checkpoint, tiles, documents, proofs."""
+"""Serves our own log: checkpoint, tiles and documents to anyone, proofs to their subjects."""
 
 import hashlib
 import secrets
@@ -21,7 +21,7 @@ PROOF_LINK_LIFE: Final = timedelta(hours=1)
 
 
 class LogService:
-    """Shared by all requests of a process."""
+    """The reads of our own log, shared by all requests of a process."""
 
     def __init__(self, store: LogStore, clock: Clock) -> None:
         self._store = store
@@ -30,7 +30,7 @@ class LogService:
         self._tiles: OrderedDict[Tile | Bundle, bytes] = OrderedDict()
 
     async def published(self) -> Published:
-        """The checkpoint in force. Raises LogEmpty before the first one."""
+        """Returns the published checkpoint. Raises LogEmpty before the first one."""
         published = await self._store.find_published()
         if published is None:
             raise LogEmpty("this instance has published nothing yet")
@@ -38,7 +38,7 @@ class LogService:
         return published
 
     async def read_tile(self, path: str) -> bytes:
-        """A tile or an entry bundle by its path below the log. Raises InvalidTile where none is published there."""
+        """Reads a tile or an entry bundle by its path below the log. Raises InvalidTile where none is published there."""
         item = parse_path(path)
         kept = self._tiles.get(item)
         if kept is not None:
@@ -52,13 +52,13 @@ class LogService:
         return self._keep(item, _cut(item, found))
 
     async def documents(self) -> list[bytes]:
-        """All signed operations documents. Raises LogEmpty."""
+        """Lists all published operations documents, signed. Raises LogEmpty."""
         return await self._store.list_documents((await self.published()).size)
 
     async def is_live(self, origin: str, leaf: int) -> bool:
-        """Whether what a leaf said still holds, as far as is known here now.
+        """Tells whether the mapping of a leaf answers here now.
 
-        Raises UnknownLeaf: this instance does not follow that log, or the leaf is not published.
+        Raises UnknownLeaf where this instance does not know that log, or our own log has not published the leaf.
         """
         answer = await self._store.is_answering(origin, leaf, self._clock.now())
         if answer is None:
@@ -70,7 +70,7 @@ class LogService:
         return answer
 
     async def make_proof(self, leaf: int) -> bytes:
-        """A `.tlog-proof` of what a leaf says. It tells the mapping: for its subject, or with their consent.
+        """Makes the `.tlog-proof` of a leaf. It reveals the mapping: only for its subject, or with their consent.
 
         Raises UnknownLeaf, LogEmpty.
         """
@@ -83,20 +83,20 @@ class LogService:
         return bytes(make_mapping_proof(leaf, hashes, parse_note(published.note), *statement))
 
     async def create_proof_link(self, leaf: int) -> str:
-        """A token with which the proof of a leaf can be fetched once, within an hour."""
+        """Creates a token with which the proof of a leaf can be fetched once, within an hour."""
         token = secrets.token_urlsafe(24)
         now = self._clock.now()
         await self._store.add_proof_link(_hash(token), leaf, now + PROOF_LINK_LIFE, now)
         return token
 
     async def redeem_proof_link(self, leaf: int, token: str) -> bytes:
-        """The proof, for who has the token. Raises UnknownLeaf, also where the token is wrong, used or too old."""
+        """Uses up a token, and makes the proof. Raises UnknownLeaf, also where the token is wrong, used or too old."""
         if not await self._store.take_proof_link(_hash(token), leaf, self._clock.now()):
             raise UnknownLeaf("this link was used, has run out, or never was")
         return await self.make_proof(leaf)
 
     async def _find_tiles(self, needed: list[Tile]) -> dict[Tile, bytes]:
-        """Published tiles, most of which all proofs share."""
+        """Finds published tiles, cached: all proofs share most of them."""
         missing = [tile for tile in needed if tile not in self._tiles]
         found = await self._store.find_tiles(missing) if missing else {}
         fresh = {tile: _cut(tile, found[tile]) for tile in missing}
@@ -122,5 +122,5 @@ def _is_within(item: Tile | Bundle, size: int) -> bool:
 
 
 def _cut(item: Tile | Bundle, data: bytes) -> bytes:
-    """What is kept may have grown meanwhile: the first hashes or entries of it are what was asked for."""
+    """Cuts stored data to the width that was asked for: the tile or bundle may have grown since."""
     return data[: item.byte_count if isinstance(item, Tile) else item.width * STRIDE_BYTES]

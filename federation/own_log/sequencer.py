@@ -1,10 +1,10 @@
 """The single writer of our own log, in three steps (the order of Sunlight, with one database for all).
 
 1. *Stage*: entries, tiles, salts, bodies and the new tree go into the database in one transaction; each mapping
-   gets its leaf. Nobody can see any of it.
-2. *Sign*: the mark beside the keys goes up to the staged tree, then the checkpoint is signed and put in the place
-   of the last one by compare-and-swap. What is signed was durable before, and has grown out of what the mark
-   remembers: a crash in between, a second process or a second database can only sign the same tree again.
+   gets its leaf. Readers see none of it.
+2. *Sign*: the mark beside the keys is raised to the staged tree, then the checkpoint is signed and replaces the
+   last one by compare-and-swap. A tree is durable before it is signed, and extends the tree of the mark: after a
+   crash in between, or with a second process or database, only the same tree can be signed again.
 3. *Publish*: readers see the checkpoint, its mappings answer, and what it revokes is erased, in one transaction.
 
 Each step finishes what an earlier run of it began, so that recovery is the same function.
@@ -53,8 +53,8 @@ log = structlog.get_logger(__name__)
 class Sequencer:
     """Appends what is pending to the log `origin`. Give it one connection at a time.
 
-    It needs no lock for safety: the state's row, the staged tree and the mark beside the keys already keep two of
-    them from signing different things. Leadership only spares them the waiting.
+    It needs no lock for safety: the state row, the staged tree and the mark beside the keys already keep two
+    sequencers from signing different trees. Leadership only spares them from waiting for each other.
     """
 
     def __init__(self, keys: KeyFolder, origin: str, clock: Clock, *, max_batch: int = MAX_BATCH) -> None:
@@ -66,7 +66,7 @@ class Sequencer:
         self._edge: LogEdge | None = None
 
     async def check(self, connection: Connection) -> None:
-        """Looks at everything that must hold. Raises LogRefused, MissingKeys, UnsafeKeys."""
+        """Checks everything that must hold before signing. Raises LogRefused, MissingKeys, UnsafeKeys."""
         keys = self._key_folder.read()
         if keys.origin != self.origin:
             raise LogRefused(f"the keys are those of {keys.origin}, and this instance is {self.origin}")
@@ -83,10 +83,10 @@ class Sequencer:
             self._edge = await load_edge(connection, state)
 
     async def run_once(self, connection: Connection) -> int:
-        """Finishes what was begun, then brings one batch all the way; returns how many entries it has.
+        """Finishes what an earlier run began, then stages, signs and publishes one batch.
 
-        Durable, signed and published once it returns. Raises LogRefused, LogWaits, MissingKeys, UnsafeKeys, and
-        what the database raises: then it can simply be called again.
+        Returns the number of its entries; they are durable and published once it returns. Raises LogRefused,
+        LogWaits, MissingKeys, UnsafeKeys, and what the database raises; it can be called again after that.
         """
         await self._finish(connection)
         if not await own_mappings.has_work(connection, self.origin, self._clock.now()):
@@ -107,8 +107,8 @@ class Sequencer:
         await self._publish(connection)
 
     async def _with_recovery(self, connection: Connection, state: LogState) -> LogState:
-        """A key that is lost before it has signed what is staged is replaced by a document on top of that: the
-        tree only grows, and the new key signs all of it."""
+        """Stages a pending recovery document on top of what is staged and unsigned, as its key is lost. The tree only
+        grows, and the new key signs all of it. Returns the state to sign."""
         documents = await load_documents(connection)
         if not any(leaf is None and document.recovered_by for document, leaf in documents):
             return state
@@ -132,7 +132,7 @@ class Sequencer:
         return len(pending)
 
     async def _begun_state(self, connection: Connection, now: datetime) -> LogState:
-        """The state, locked. A log begins with its first operations document."""
+        """Loads and locks the state. Where there is none, it begins the log with its first operations document."""
         state = await load_state(connection, self.origin, lock=True)
         if state is not None:
             return state
@@ -181,7 +181,7 @@ class Sequencer:
             raise LogWaits("the state of the log changed while it was signed")
 
     async def _signers(self, connection: Connection, state: LogState, keys: InstanceKeys) -> list[PrivateKey]:
-        """The keys of the document in force, and of the one before it where this checkpoint brings the new one."""
+        """Returns the keys of the document in force, and the outgoing one where this checkpoint brings that document."""
         documents = [each for each in await load_documents(connection) if each[1] is not None]
         if not documents:
             raise LogRefused("the log has no operations document")
@@ -217,7 +217,8 @@ def _encode_bodies(mappings: Sequence[tuple[int, Mapping]]) -> tuple[list[tuple[
 
 
 def _keys_that_go(before: Operations, after: Operations, keys: InstanceKeys) -> list[PrivateKey]:
-    """A switch is signed by both keys; after a recovery the former one is lost or in other hands."""
+    """Returns the outgoing keys, which sign a switch as well. Empty after a recovery: the former key is lost or
+    stolen."""
     if after.recovered_by is not None:
         return []
     going = [vkey for vkey in before.checkpoint_keys if vkey not in after.checkpoint_keys]

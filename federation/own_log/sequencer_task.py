@@ -1,4 +1,4 @@
-"""Runs the sequencer for as long as this process leads: one batch a second, when there is something to say."""
+"""Runs the sequencer while this process leads: one batch a second where anything is pending, full ones at once."""
 
 import asyncio
 from contextlib import suppress
@@ -15,7 +15,7 @@ from federation.own_log.preconditions import RECOVER
 from federation.own_log.sequencer import Sequencer
 
 LEADER_LOCK: Final = 0x70617373_65726502
-"""`pass` `ere` 02: held for as long as the connection of the leader."""
+"""`pass` `ere` 02: held by the connection of the leader."""
 BATCH_EVERY_S: Final = 1.0
 STAND_BY_S: Final = 2.0
 DOUBT_S: Final = 60.0
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 
 async def give_up_leading(connection: Connection) -> None:
-    """Leaves the lock to others, and if need be the connection with it: a pool would keep both."""
+    """Releases the leader's lock. Where that fails, it ends the connection: a pool would keep it, and the lock."""
     try:
         if not connection.is_closed():
             await connection.execute("SELECT pg_advisory_unlock($1)", LEADER_LOCK)
@@ -35,7 +35,7 @@ async def give_up_leading(connection: Connection) -> None:
 
 
 class SequencerTask:
-    """`run` until `stop`. Any number of processes may: one leads, the others stand by."""
+    """Runs the sequencer. Any number of processes may: one leads, the others stand by."""
 
     def __init__(self, database: Database, sequencer: Sequencer) -> None:
         self._database = database
@@ -45,19 +45,20 @@ class SequencerTask:
         self.doubt: str | None = None
         """Why nothing is signed, in a sentence for the operator."""
         self.waits_for: str | None = None
-        """What keeps it from going on and will pass, in a sentence for the operator."""
+        """The passing fault that keeps it waiting, in a sentence for the operator."""
 
     def stop(self) -> None:
-        """The batch under way is finished first."""
+        """Stops the task, once the batch under way is finished."""
         self._stopping.set()
 
     async def run(self) -> None:
-        """Never raises for what can pass: a database that is gone, a full disk, a log in doubt."""
+        """Runs until `stop`. Never raises for a fault that can pass: an unreachable database, a full disk, a log in
+        doubt."""
         while not self._stopping.is_set():
             await self._wait(await self._try())
 
     async def _try(self) -> float:
-        """Leads for as long as it can; returns how long to pause after that."""
+        """Leads for as long as it can. Returns how many seconds to pause after that."""
         try:
             async with self._database.connection() as connection:
                 await self._lead(connection)

@@ -1,4 +1,4 @@
-"""How peers stand with this instance: followed, limited, suspended, or frozen."""
+"""The standings of peers with this instance: followed, limited, suspended, or frozen."""
 
 import structlog
 
@@ -10,22 +10,22 @@ log = structlog.get_logger(__name__)
 
 
 class PeerStandings:
-    """Changes standings. Nothing of a peer is deleted or rewritten by it: what is resumed answers again at once."""
+    """Tells and changes standings. A change deletes and rewrites nothing of a peer, which answers again once resumed."""
 
     def __init__(self, origins: OriginStore, own: str) -> None:
-        """`own` is the origin of this instance's log, which stands as it is."""
+        """`own` is the origin of this instance's log, whose standing never changes."""
         self._origins = origins
         self._own = own
 
     async def standing_of(self, origin: str) -> Standing:
-        """Tells how a peer stands. Raises UnknownPeer."""
+        """Returns the standing of a peer. Raises UnknownPeer."""
         found = await self._origins.find_origin(origin)
         if found is None or origin == self._own:
             raise UnknownPeer(f"{origin} is not a peer of this instance")
         return found.standing
 
     async def change(self, origin: str, after: Standing, by: Authority) -> Standing:
-        """Changes how a peer stands. Returns how it stood before. Raises UnknownPeer, StandingRefused."""
+        """Changes the standing of a peer. Returns the one before. Raises UnknownPeer, StandingRefused."""
         before = await self.standing_of(origin)
         if before is after:
             return before

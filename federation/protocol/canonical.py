@@ -2,7 +2,7 @@
 
 Objects with their keys in byte order, arrays, integers from 0 to 2^53 - 1, and texts of printable
 ASCII without quote and backslash, so that nothing is ever escaped. No space between, no null, no
-float, no boolean. A document is checked by writing again what was read: one value, one form.
+float, no boolean. A document is checked by encoding again what was decoded: one value, one form.
 """
 
 import re
@@ -13,18 +13,18 @@ import msgspec
 MAX_INT: Final = 2**53 - 1
 Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_INT)]
 
-# A text that had to be escaped shows by its backslash.
+# Without the backslash, which marks a text that had to be escaped.
 _WRITTEN = re.compile(rb"[ -\[\]-~]*")
 
 T = TypeVar("T")
 
 
 class Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base of the shapes that are read and written; an optional field that is None is left out."""
+    """Base of the shapes that are decoded and encoded; an optional field that is None is left out."""
 
 
 def encode(value: object) -> bytes:
-    """The canonical form of a shape whose numbers are in range.
+    """Encodes a shape, whose numbers must be in range, in its canonical form.
 
     Raises ValueError on a text that is not allowed.
     """
@@ -35,7 +35,7 @@ def encode(value: object) -> bytes:
 
 
 def decode(data: bytes, decoder: "msgspec.json.Decoder[T]", max_bytes: int) -> T:
-    """Reads a document that must be in its canonical form. Raises ValueError.
+    """Decodes a document, which must be in its canonical form. Raises ValueError.
 
     The shapes of `decoder` must not be recursive, as their depth bounds the nesting, and must
     bound their numbers at least as `Number` does.

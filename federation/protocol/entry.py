@@ -1,9 +1,9 @@
-"""The 33-byte entries of a log: a type byte, and 32 bytes that commit to something or say it.
+"""The 33-byte entries of a log: a type byte, and 32 bytes of commitment or content.
 
-`0x01 || commitment` publishes a mapping without telling it. `0x02 || target || reason || zeros`
-revokes one. `0x03 || SHA-256(document)` introduces an operations document. Nobody can refuse the
-entry at an index of an append-only log, so one that makes no sense is a no-op for everyone:
-`parse_entry` never raises.
+`0x01 || commitment` publishes a mapping without revealing it. `0x02 || target || reason || zeros`
+revokes one. `0x03 || SHA-256(document)` introduces an operations document. An append-only log cannot
+be refused at one index, so an entry that makes no sense is a no-op for everyone: `parse_entry` never
+raises.
 """
 
 import enum
@@ -15,7 +15,7 @@ from federation.tlog.merkle import MAX_TREE_SIZE
 
 ENTRY_BYTES: Final = 33
 STRIDE_BYTES: Final = 2 + ENTRY_BYTES
-"""From one entry to the next in a bundle: its length stands before each."""
+"""From one entry to the next in a bundle: each stands after its length."""
 COMMITMENT_BYTES: Final = 32
 DIGEST_BYTES: Final = 32
 _TARGET_BYTES: Final = 8
@@ -31,19 +31,19 @@ class EntryType(enum.IntEnum):
 
 
 class RevokeReason(enum.IntEnum):
-    """Why a leaf is revoked. A reason that is not here revokes all the same."""
+    """Why a leaf is revoked. An unknown reason revokes as well."""
 
     UNSPECIFIED = 0
     WITHDRAWN = 1
     """The member asked for it."""
     REPLACED = 2
-    """A later leaf of this log says it instead: a renewal, or a change of handle."""
+    """A later leaf of this log replaces it: a renewal, or a change of handle."""
     LAPSED = 3
     """It expired, or its proof could not be renewed."""
     REFUTED = 4
-    """Its proof was looked at again and does not hold."""
+    """Its proof was re-checked and does not hold."""
     MODERATED = 5
-    """The operators took it out."""
+    """The operators removed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class MappingEntry:
 
 @dataclass(frozen=True, slots=True)
 class RevokeEntry:
-    """0x02: from here on, leaf `target` of the same log does not hold. `reason` is 0 to 255."""
+    """0x02: revokes leaf `target` of the same log, from here on. `reason` is 0 to 255."""
 
     target: int
     reason: int
@@ -70,7 +70,7 @@ class OperationsEntry:
 
 @dataclass(frozen=True, slots=True)
 class UnknownEntry:
-    """Anything else: a leaf that says nothing."""
+    """Anything else: a no-op."""
 
     raw: bytes
 
@@ -79,7 +79,8 @@ Entry = MappingEntry | RevokeEntry | OperationsEntry | UnknownEntry
 
 
 def encode_entry(entry: Entry) -> bytes:
-    """Raises InvalidEntry when a field does not fit; `parse_entry` gives back what it was."""
+    """Encodes an entry, from which `parse_entry` returns the same value. Raises InvalidEntry where a field does not
+    fit."""
     encoded = _encode(entry)
     if len(encoded) != ENTRY_BYTES or parse_entry(encoded) != entry:
         raise InvalidEntry(f"this cannot be written as an entry: {entry!r}")
@@ -102,7 +103,7 @@ def _encode(entry: Entry) -> bytes:
 
 
 def parse_entry(raw: bytes) -> Entry:
-    """What a leaf says, by itself. Whether a revoke finds its target is for `revokes` to tell."""
+    """Parses one entry by itself. Whether a revoke takes effect is decided in `federation.fsck.liveness`."""
     if len(raw) != ENTRY_BYTES:
         return UnknownEntry(raw)
     match raw[0]:

@@ -1,4 +1,4 @@
-"""How far our own log has come: staged, then signed, then published."""
+"""The state of our own log: staged, then signed, then published."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from federation.tlog.checkpoint import Checkpoint, parse_signed_checkpoint
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """The one row. `staged` is durable before anybody signs it, so that no size is ever signed with two roots."""
+    """The state row. `staged` is durable before it is signed, so that no size is ever signed with two roots."""
 
     origin: str
     staged: Checkpoint
@@ -19,11 +19,11 @@ class LogState:
     published: bytes | None
     published_size: int
     ingested_size: int
-    """Leaves below this are in the answers, or have left them again."""
+    """Leaves below it were taken into the answers."""
 
     @property
     def signed_size(self) -> int:
-        """How many leaves the last signed checkpoint has. Raises LogRefused."""
+        """The size of the last signed checkpoint. Raises LogRefused."""
         return 0 if self.signed is None else read_own_checkpoint(self.signed).size
 
     @property
@@ -41,12 +41,12 @@ class LogState:
 
     @property
     def is_published(self) -> bool:
-        """Whether all that is signed is published, and in the answers."""
+        """Whether all that is signed is published and taken in."""
         return self.published == self.signed and self.ingested_size == self.published_size
 
 
 def read_own_checkpoint(note: bytes) -> Checkpoint:
-    """A checkpoint of our own out of the database, not verified. Raises LogRefused."""
+    """Parses a checkpoint of our own from the database, verifying nothing. Raises LogRefused."""
     try:
         return parse_signed_checkpoint(note)[0]
     except Malformed as error:

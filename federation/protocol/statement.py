@@ -1,7 +1,7 @@
 """What a mapping's leaf commits to: a body in canonical JSON, and the salt that hides it.
 
-A body without its leaf says nothing, and a leaf without salt and body tells nothing: whoever
-erases both has erased the mapping, though the log keeps every byte.
+A body without its leaf proves nothing, and a leaf without salt and body reveals nothing: to erase
+both is to erase the mapping, though the log keeps every byte.
 """
 
 import secrets
@@ -34,9 +34,9 @@ _COMMITMENT_PREFIX: Final = b"passerelle/mapping/v1\x00"
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One mapping as a log says it. Times are in UTC and whole seconds.
+    """One mapping as a log publishes it. Times are in UTC and whole seconds.
 
-    `x_id` is there exactly when the strength is BOUND: nobody else has proven an id.
+    `x_id` is set exactly where the strength is BOUND: no other strength proves an id.
     """
 
     x_id: XId | None
@@ -56,7 +56,7 @@ class Statement:
 
     @classmethod
     def of(cls, mapping: Mapping) -> "Statement":
-        """What a log says of a mapping; fractions of a second are dropped. Raises InvalidStatement."""
+        """Makes the statement of a mapping; fractions of a second are dropped. Raises InvalidStatement."""
         return cls(
             mapping.x_id,
             mapping.x_handle,
@@ -70,7 +70,7 @@ class Statement:
         )
 
     def to_mapping(self, origin: str, leaf: int) -> Mapping:
-        """The mapping that leaf `leaf` of the log `origin` says."""
+        """Makes the mapping that leaf `leaf` of the log `origin` publishes."""
         return Mapping(
             self.x_id,
             self.x_handle,
@@ -172,7 +172,7 @@ _decoder: Final = msgspec.json.Decoder(_BodyWire)
 
 
 def encode_statement(statement: Statement) -> bytes:
-    """The body, at most 4,000 bytes. Raises InvalidStatement when the mapping cannot be said in one."""
+    """Encodes the body, at most 4,000 bytes. Raises InvalidStatement where the mapping cannot be encoded in that."""
     try:
         body = canonical.encode(_to_wire(statement))
     except ValueError as e:
@@ -183,10 +183,10 @@ def encode_statement(statement: Statement) -> bytes:
 
 
 def parse_statement(body: bytes) -> Statement:
-    """Reads a body, which must be canonical. Raises InvalidStatement.
+    """Parses a body, which must be canonical. Raises InvalidStatement.
 
     Check the commitment first, over the bytes as they were served: a body that is refused here
-    may still be what its leaf commits to; it then says nothing, as an unknown entry does.
+    may still be what its leaf commits to; the leaf is then a no-op, as an unknown entry is.
     """
     try:
         wire = canonical.decode(body, _decoder, MAX_BODY_BYTES)
@@ -196,14 +196,14 @@ def parse_statement(body: bytes) -> Statement:
 
 
 def make_salt() -> bytes:
-    """32 random bytes, new for each leaf."""
+    """Makes 32 random bytes, new for each leaf."""
     return secrets.token_bytes(SALT_BYTES)
 
 
 def commitment(salt: bytes, body: bytes) -> bytes:
-    """What a leaf says of a body: SHA-256 over a fixed prefix, the salt (32 bytes), and the bytes as served.
+    """Computes what a leaf commits to: SHA-256 over a fixed prefix, the salt (32 bytes), and the body as served.
 
-    Raises InvalidStatement when the salt is not 32 bytes long: the hash would not be binding.
+    Raises InvalidStatement where the salt is not 32 bytes long: the hash would not be binding.
     """
     if len(salt) != SALT_BYTES:
         raise InvalidStatement(f"a salt is {SALT_BYTES} bytes long, not {len(salt)}")
@@ -235,7 +235,7 @@ def _from_wire(wire: _BodyWire) -> Statement:
         _from_seconds(wire.issued),
         _from_seconds(wire.expires),
     )
-    # An identifier may be read in several spellings; only the one that it is written in is canonical.
+    # An identifier can be parsed from several spellings; only the one that `str()` writes is canonical.
     spelled = (str(statement.x_handle), str(statement.target_id), str(statement.target_handle))
     if spelled != (wire.x.handle, wire.to.id, wire.to.handle):
         raise ValueError("an identifier is not in its canonical form")

@@ -1,4 +1,4 @@
-"""What the last daily check of the log has found: one row, for whoever asks how the instance is."""
+"""Stores the result of the last daily check of the log, in one row."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from directory.store.database import Connection
 
 @dataclass(frozen=True, slots=True)
 class DailyCheck:
-    """When it was made, of how many leaves, how much is wrong, and the first of it in words."""
+    """When a check was made, of how many leaves, how many faults it found, and the first of them in words."""
 
     made_at: datetime
     leaves: int
@@ -17,13 +17,13 @@ class DailyCheck:
 
 
 async def fetch_daily_check(connection: Connection) -> DailyCheck | None:
-    """None before the first."""
+    """Fetches the last check. Returns None before the first."""
     row = await connection.fetchrow("SELECT made_at, leaves, faults, first_fault FROM daily_check")
     return None if row is None else DailyCheck(*row)
 
 
 async def replace_daily_check(connection: Connection, check: DailyCheck) -> None:
-    """In the place of the one before."""
+    """Replaces the last check."""
     await connection.execute(
         "INSERT INTO daily_check (id, made_at, leaves, faults, first_fault) VALUES (1, $1, $2, $3, $4)"
         " ON CONFLICT (id) DO UPDATE SET made_at = excluded.made_at, leaves = excluded.leaves,"

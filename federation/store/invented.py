@@ -1,4 +1,4 @@
-"""Invented people in our own log: marked by their evidence, as every row of this origin looks alike otherwise."""
+"""Withdraws invented people from our own log. Only their evidence marks them among the rows of this origin."""
 
 from directory.mapping_life import Move
 from directory.store.database import Connection
@@ -9,7 +9,7 @@ WITHDRAW_CHUNK_ROWS = 20_000
 
 
 async def withdraw_invented(connection: Connection, origin: str) -> int:
-    """Withdraws some of them; returns how many. Repeat while it returns any: then the log has to revoke them."""
+    """Withdraws some of them, which the log has then to revoke. Returns how many: repeat until it returns 0."""
     rows = await connection.fetch(
         "SELECT m.id FROM mapping m WHERE m.origin = (SELECT id FROM origin WHERE name = $1)"
         f' AND {in_states_before(Move.WITHDRAW)} AND m.evidence::text LIKE \'%"kind":"demo"%\' LIMIT $2',

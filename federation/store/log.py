@@ -1,4 +1,4 @@
-"""Our own log as readers see it: what is published, and nothing beyond."""
+"""Reads of our own log for those who serve it. The caller asks for nothing beyond the published size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,13 +28,13 @@ class Published:
 
 
 class LogStore:
-    """Reads of the log, and the links to its proofs. Trusted as far as the checkpoint's signature goes."""
+    """Reads the log, and stores the links to its proofs. Trusted only as far as the checkpoint's signature covers it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def find_published(self) -> Published | None:
-        """None before the first checkpoint."""
+        """Finds the published checkpoint. Returns None before the first."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow("SELECT origin, published, published_size FROM log_state")
         if row is None or row["published"] is None:
@@ -42,18 +42,18 @@ class LogStore:
         return Published(row["origin"], bytes(row["published"]), row["published_size"])
 
     async def find_tiles(self, items: Sequence[Tile | Bundle]) -> dict[Tile | Bundle, bytes]:
-        """What is kept for each, which may be wider than asked for."""
+        """Finds what is stored for each, which may be wider than asked for; what is missing is left out."""
         async with self._database.connection() as connection:
             return await fetch_tiles(connection, items)
 
     async def find_statement(self, leaf: int) -> tuple[bytes, bytes] | None:
-        """Salt and body of a leaf that is live; None where they are erased, or never were."""
+        """Finds salt and body of a leaf. Returns None where they are erased, or the leaf has none."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow("SELECT salt, body FROM log_statement WHERE leaf = $1", leaf)
         return None if row is None else (bytes(row["salt"]), bytes(row["body"]))
 
     async def list_documents(self, size: int) -> list[bytes]:
-        """The signed operations documents of the leaves below `size`, the first one first."""
+        """Lists the signed operations documents of the leaves below `size`, the first one first."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 "SELECT note FROM log_operations WHERE leaf < $1 ORDER BY number", size
@@ -61,7 +61,7 @@ class LogStore:
         return [bytes(row["note"]) for row in rows]
 
     async def is_answering(self, origin: str, leaf: int, now: datetime) -> bool | None:
-        """Whether the mapping of a leaf answers here now; None where we know no such origin."""
+        """Tells whether the mapping of a leaf answers here now. Returns None where the origin is unknown."""
         async with self._database.connection() as connection:
             found = await connection.fetchrow(
                 _IS_ANSWERING,
@@ -73,7 +73,7 @@ class LogStore:
         return None if found is None else bool(found["holds"])
 
     async def add_proof_link(self, token_hash: bytes, leaf: int, expires: datetime, now: datetime) -> None:
-        """Keeps a link; forgets those that ran out."""
+        """Stores a link; deletes expired ones."""
         async with self._database.transaction() as connection:
             await connection.execute("DELETE FROM proof_link WHERE expires <= $1", now)
             await connection.execute(
@@ -84,7 +84,7 @@ class LogStore:
             )
 
     async def take_proof_link(self, token_hash: bytes, leaf: int, now: datetime) -> bool:
-        """Uses a link up; False where there is none."""
+        """Uses up a link. Returns False where none is valid."""
         async with self._database.connection() as connection:
             taken = await connection.fetchval(
                 "DELETE FROM proof_link WHERE token_hash = $1 AND leaf = $2 AND expires > $3 RETURNING true",

@@ -1,7 +1,7 @@
-"""The writes of the sequencer, one statement each. The caller holds the transaction.
+"""The reads and writes of the sequencer. The caller holds the transaction.
 
-Trusted: whoever can change these rows can stop our log, but cannot make it say anything else: what was
-signed is kept outside the database too.
+Trusted: whoever can change these rows can stop our log, or change what it signs next. They cannot have two trees
+of one size signed: what was signed is kept outside the database too.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _SELECT_STATE: Final = (
 
 
 async def fetch_state(connection: Connection, *, lock: bool = False) -> LogState | None:
-    """The state of the log; None before it is begun. With `lock`, nobody else changes it meanwhile."""
+    """Fetches the state of the log. Returns None before it is begun. With `lock`, the row is locked."""
     row = await connection.fetchrow(_SELECT_STATE + (" FOR UPDATE" if lock else ""))
     if row is None:
         return None
@@ -42,7 +42,7 @@ async def fetch_state(connection: Connection, *, lock: bool = False) -> LogState
 
 
 async def insert_state(connection: Connection, staged: Checkpoint, now: datetime) -> None:
-    """Begins the log; nothing where it is begun already."""
+    """Begins the log; does nothing where it is begun already."""
     await connection.execute(
         "INSERT INTO log_state (id, origin, staged_size, staged_root, staged_at, published_size, ingested_size)"
         " VALUES (1, $1, $2, $3, $4, 0, 0) ON CONFLICT (id) DO NOTHING",
@@ -54,7 +54,7 @@ async def insert_state(connection: Connection, staged: Checkpoint, now: datetime
 
 
 async def has_leaves(connection: Connection) -> bool:
-    """Whether anything of a log is kept, state or not."""
+    """Tells whether anything of a log is stored besides its state."""
     return bool(
         await connection.fetchval(
             "SELECT EXISTS (SELECT FROM log_tile) OR EXISTS (SELECT FROM log_statement)"
@@ -66,7 +66,7 @@ async def has_leaves(connection: Connection) -> bool:
 async def update_staged(
     connection: Connection, before: Checkpoint, staged: Checkpoint, now: datetime
 ) -> None:
-    """The tree that is to be signed next. Raises LogWaits where another has come in between."""
+    """Replaces the staged tree, which is signed next. Raises LogWaits where another process replaced it first."""
     done = await connection.execute(
         "UPDATE log_state SET staged_size = $1, staged_root = $2, staged_at = greatest(staged_at, $3)"
         " WHERE id = 1 AND staged_size = $4 AND staged_root = $5",
@@ -81,7 +81,8 @@ async def update_staged(
 
 
 async def swap_signed(connection: Connection, before: bytes | None, staged: Checkpoint, note: bytes) -> bool:
-    """Compare and swap: `note`, which signs `staged`, takes the place of `before`. False: too late."""
+    """Replaces the signed checkpoint `before` with `note`, which signs `staged`: compare and swap. Returns False where
+    either has changed."""
     done = await connection.execute(
         "UPDATE log_state SET signed = $1 WHERE id = 1 AND signed IS NOT DISTINCT FROM $2"
         " AND staged_size = $3 AND staged_root = $4",
@@ -94,7 +95,7 @@ async def swap_signed(connection: Connection, before: bytes | None, staged: Chec
 
 
 async def update_published(connection: Connection, note: bytes, size: int) -> None:
-    """From here on, anyone may see it."""
+    """Publishes a checkpoint: readers see it from here on."""
     await connection.execute(
         "UPDATE log_state SET published = $1, published_size = $2 WHERE id = 1", note, size
     )
@@ -105,7 +106,7 @@ async def update_ingested(connection: Connection, size: int) -> None:
 
 
 async def upsert_tiles(connection: Connection, tiles: Sequence[tuple[Tile | Bundle, bytes]]) -> None:
-    """New tiles, and wider ones in the place of partial ones."""
+    """Inserts new tiles, and replaces partial ones with wider ones."""
     await connection.execute(
         "INSERT INTO log_tile (place, data) SELECT * FROM unnest($1::bigint[], $2::bytea[])"
         " ON CONFLICT (place) DO UPDATE SET data = excluded.data"
@@ -116,7 +117,7 @@ async def upsert_tiles(connection: Connection, tiles: Sequence[tuple[Tile | Bund
 
 
 async def fetch_tiles(connection: Connection, items: Sequence[Tile | Bundle]) -> dict[Tile | Bundle, bytes]:
-    """What is kept for each, which may be wider than asked for; what is missing is left out."""
+    """Fetches what is stored for each, which may be wider than asked for; what is missing is left out."""
     rows = await connection.fetch(
         "SELECT place, data FROM log_tile WHERE place = ANY($1::bigint[])", [place_of(item) for item in items]
     )
@@ -125,12 +126,12 @@ async def fetch_tiles(connection: Connection, items: Sequence[Tile | Bundle]) ->
 
 
 async def copy_statements(connection: Connection, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
-    """Leaf, salt and body of new leaves."""
+    """Inserts leaf, salt and body of new leaves."""
     await connection.copy_records_to_table("log_statement", records=rows, columns=("leaf", "salt", "body"))
 
 
 async def highest_leaf(connection: Connection) -> int:
-    """The highest leaf that anything is kept for; -1 without any."""
+    """Returns the highest leaf with a statement or a document, -1 where there is none."""
     return int(
         await connection.fetchval(
             "SELECT greatest((SELECT max(leaf) FROM log_statement), (SELECT max(leaf) FROM log_operations), -1)"
@@ -139,13 +140,13 @@ async def highest_leaf(connection: Connection) -> int:
 
 
 async def fetch_operation_notes(connection: Connection) -> list[tuple[bytes, int | None]]:
-    """All signed operations documents with their leaves, the first one first."""
+    """Fetches all signed operations documents with their leaves, the first one first."""
     rows = await connection.fetch("SELECT note, leaf FROM log_operations ORDER BY number")
     return [(bytes(row["note"]), row["leaf"]) for row in rows]
 
 
 async def insert_operations(connection: Connection, number: int, note: bytes) -> bool:
-    """A document that the next batch brings; False where there is one with this number."""
+    """Inserts a document, which the next batch appends. Returns False where the number is taken."""
     done = await connection.execute(
         "INSERT INTO log_operations (number, note) VALUES ($1, $2) ON CONFLICT (number) DO NOTHING",
         number,
@@ -155,7 +156,8 @@ async def insert_operations(connection: Connection, number: int, note: bytes) ->
 
 
 async def replace_pending_operations(connection: Connection, number: int, note: bytes) -> bool:
-    """The same in the place of documents that no batch has taken up yet. The caller holds the state's row."""
+    """Inserts a document in the place of pending ones from its number on. The caller holds the state row. Returns
+    False where the number is taken."""
     await connection.execute("DELETE FROM log_operations WHERE leaf IS NULL AND number >= $1", number)
     return await insert_operations(connection, number, note)
 
@@ -165,7 +167,7 @@ async def set_operations_leaf(connection: Connection, number: int, leaf: int) ->
 
 
 async def set_revoked(connection: Connection, revokes: Sequence[tuple[int, int]]) -> None:
-    """Target and revoking leaf of each."""
+    """Marks leaves as revoked, by target and revoking leaf of each."""
     await connection.execute(
         "UPDATE log_statement SET revoked_by = r.by FROM unnest($1::bigint[], $2::bigint[]) AS r (leaf, by)"
         " WHERE log_statement.leaf = r.leaf",
@@ -175,7 +177,7 @@ async def set_revoked(connection: Connection, revokes: Sequence[tuple[int, int]]
 
 
 async def fetch_bodies(connection: Connection, first: int, end: int, limit: int) -> list[tuple[int, bytes]]:
-    """The bodies of leaves from `first` up to `end`, in order, at most `limit`."""
+    """Fetches the bodies of leaves from `first` up to `end`, in order, at most `limit`."""
     rows = await connection.fetch(
         "SELECT leaf, body FROM log_statement WHERE leaf >= $1 AND leaf < $2 ORDER BY leaf LIMIT $3",
         first,

@@ -1,4 +1,4 @@
-"""Reads of the log in pieces, in its own order."""
+"""Reads the log in pieces, in its own order."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,11 +8,11 @@ from directory.store.database import Connection
 from directory.store.mapping_conditions import IS_ACTIVE
 
 StatementRow = tuple[int, bytes, bytes, int | None, int | None]
-"""Leaf, salt, body, the reason for which it is to be revoked, and the entry that does."""
+"""Leaf, salt, body, the reason with which it is to be revoked, and the entry that revokes it."""
 
 
 async def fetch_tiles_between(connection: Connection, first: int, end: int) -> dict[int, bytes]:
-    """What is kept at the places from `first` up to `end`."""
+    """Fetches what is stored at the places from `first` up to `end`."""
     rows = await connection.fetch(
         "SELECT place, data FROM log_tile WHERE place >= $1 AND place < $2", first, end
     )
@@ -20,7 +20,7 @@ async def fetch_tiles_between(connection: Connection, first: int, end: int) -> d
 
 
 async def fetch_statements_after(connection: Connection, leaf: int, limit: int) -> list[StatementRow]:
-    """The next rows after `leaf`."""
+    """Fetches the next rows after `leaf`."""
     rows = await connection.fetch(
         "SELECT leaf, salt, body, ended, revoked_by FROM log_statement WHERE leaf > $1 ORDER BY leaf LIMIT $2",
         leaf,
@@ -30,7 +30,7 @@ async def fetch_statements_after(connection: Connection, leaf: int, limit: int) 
 
 
 async def fetch_documents(connection: Connection, limit: int) -> list[tuple[int, bytes, int | None]]:
-    """Number, signed note and leaf of the operations documents, the first one first."""
+    """Fetches number, signed note and leaf of the operations documents, the first one first."""
     rows = await connection.fetch(
         "SELECT number, note, leaf FROM log_operations ORDER BY number LIMIT $1", limit
     )
@@ -38,7 +38,8 @@ async def fetch_documents(connection: Connection, limit: int) -> list[tuple[int,
 
 
 async def fetch_last_tile(connection: Connection, first: int, end: int) -> tuple[int, int] | None:
-    """The highest place from `first` up to `end` at which anything is kept, and how many bytes that is."""
+    """Fetches the highest place from `first` up to `end` at which anything is stored, and its length in bytes. Returns
+    None where nothing is."""
     row = await connection.fetchrow(
         "SELECT place, length(data) FROM log_tile WHERE place >= $1 AND place < $2 ORDER BY place DESC LIMIT 1",
         first,
@@ -50,7 +51,7 @@ async def fetch_last_tile(connection: Connection, first: int, end: int) -> tuple
 async def fetch_places_within(
     connection: Connection, ranges: Sequence[tuple[int, int]], limit: int
 ) -> list[int]:
-    """Places at which something is kept, in ranges whose first and last number are given."""
+    """Fetches the places at which anything is stored, in ranges whose first and last number are given."""
     rows = await connection.fetch(
         "SELECT t.place FROM unnest($1::bigint[], $2::bigint[]) AS r (first, last)"
         " JOIN log_tile t ON t.place BETWEEN r.first AND r.last ORDER BY t.place LIMIT $3",
@@ -62,10 +63,10 @@ async def fetch_places_within(
 
 
 async def fetch_unsaid_answers(connection: Connection, origin: str, limit: int) -> list[int]:
-    """Rows of active mappings of `origin` that are not what their leaf says; the evidence is not looked at.
+    """Fetches the rows of active mappings of `origin` that differ from the body of their leaf, but for the evidence.
 
-    The end of a body is put together here as the protocol writes it, which is far quicker
-    than to read each; bodies themselves may be damaged, so they are only compared.
+    SQL composes the end of a body as the protocol writes it, which is far quicker than to parse
+    each; bodies themselves may be damaged, so they are only compared.
     """
     rows = await connection.fetch(_UNSAID_ANSWERS, origin, limit, timeout=SCAN_TIMEOUT_S)
     return [row["id"] for row in rows]

@@ -1,7 +1,7 @@
-"""Our own mappings and the log: what waits for a leaf, what the log says, and what a new wording replaces.
+"""Our own mappings and the log: what waits for a leaf, what is to be revoked, and what a new wording replaces.
 
-Members hold the lock of their publication before that of its mapping. Nothing here waits for either: what is
-locked is being changed by its member right now, and its turn comes at the next batch.
+Members lock their publication before its mapping. The fetches here skip locked rows: their members are changing
+them, and the next batch takes them.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from directory.store.mappings import mapping_of
 from federation.protocol.entry import RevokeReason
 
 _OF_ORIGIN: Final = "m.origin = (SELECT id FROM origin WHERE name = $1)"
-# What is hidden is not published, or published anew, until the hide is lifted.
+# A hidden mapping is not published, nor its new wording, until the hide is lifted.
 _WAITS: Final = f"{IS_PENDING} AND {_OF_ORIGIN} AND m.expires > $2 AND {IS_NOT_HIDDEN}"
 _PENDING: Final = f"""
 SELECT m.id, m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence,
@@ -45,7 +45,7 @@ SELECT (SELECT count(*) FROM log_operations WHERE leaf IS NULL)
 
 
 async def has_work(connection: Connection, origin: str, now: datetime) -> bool:
-    """Looks, without a lock, whether a batch would have anything in it."""
+    """Tells, without a lock, whether a batch would have any entry."""
     return bool(await connection.fetchval(_HAS_WORK, origin, now))
 
 
@@ -57,7 +57,8 @@ async def count_work(connection: Connection, origin: str, now: datetime) -> int:
 async def fetch_pending(
     connection: Connection, origin: str, now: datetime, limit: int
 ) -> list[tuple[int, Mapping]]:
-    """Mappings that wait for a leaf, with their row numbers, the oldest first; locked until the transaction ends."""
+    """Fetches mappings that wait for a leaf, with their row numbers, the oldest first. They are locked until the
+    transaction ends."""
     rows = await connection.fetch(_PENDING, origin, now, limit)
     return [(row[0], mapping_of(row[1:])) for row in map(tuple, rows)]
 
@@ -65,7 +66,7 @@ async def fetch_pending(
 async def fetch_revocable(
     connection: Connection, origin: str, now: datetime, limit: int
 ) -> list[tuple[int, int]]:
-    """Leaves of withdrawn mappings that no entry revokes yet, each with its reason."""
+    """Fetches leaves of withdrawn mappings that no entry revokes yet, each with its reason."""
     rows = await connection.fetch(_REVOCABLE, origin, now, limit, RevokeReason.LAPSED, RevokeReason.WITHDRAWN)
     return [(row["leaf"], row["reason"]) for row in rows]
 
@@ -95,9 +96,9 @@ async def drop_unpublishable(connection: Connection, numbers: Sequence[int]) -> 
 
 
 async def end_replaced(connection: Connection, origin: str, first: int, end: int) -> bool:
-    """Ends the former wordings of what answers with leaves from `first` up to `end`.
+    """Withdraws the former wordings of active mappings with leaves from `first` up to `end`.
 
-    Returns whether nothing is left to end: False where a member is changing it right now.
+    Returns False where one is left, since its member is changing it.
     """
     rows = await connection.fetch(
         "SELECT p.id, p.replaces FROM mapping m JOIN publication p ON p.mapping = m.id"

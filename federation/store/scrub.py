@@ -1,5 +1,5 @@
-"""Rewrites the tables that erased people stood in, so that nothing of them is left in the files, and ends the
-write-ahead log that told of them."""
+"""Rewrites the tables that held erased people, so that nothing of them is left in the files, and ends the
+write-ahead log that holds them as well."""
 
 from typing import Final
 
@@ -8,11 +8,11 @@ import asyncpg
 from directory.store.database import Connection, Database
 
 PUBLIC_TABLES: Final = ("log_tile", "log_operations", "log_state", "migration")
-"""What stands here never was about one person, or never goes."""
+"""Not rewritten: their rows are not about one person, or are never erased."""
 STATISTICS: Final = "pg_catalog.pg_statistic"
-"""PostgreSQL's samples of columns: a name that is sampled no more is a dead row here, as anywhere."""
+"""PostgreSQL's samples of columns. A replaced sample stays in it as a dead row, as in any table."""
 MAX_REWRITE_BYTES: Final = 256 * 1024 * 1024
-"""Rewriting locks the table: that is two or three seconds at this size. Larger ones are left to the operator."""
+"""Rewriting locks the table, for two or three seconds at this size. Larger ones are left to the operator."""
 
 _TABLES: Final = (
     "SELECT oid::regclass::text AS name, pg_total_relation_size(oid) AS size FROM pg_class"
@@ -27,7 +27,8 @@ _FORGET: Final = (
 
 
 async def rewrite_tables(database: Database, max_bytes: int = MAX_REWRITE_BYTES) -> list[str]:
-    """Rewrites the small ones; vacuums the others, whose free space is used again in time, and names them."""
+    """Rewrites the small tables; vacuums the others, whose free space is used again in time. Returns the names of the
+    others."""
     left: list[str] = []
     async with database.connection() as connection:
         for table, size in await connection.fetch(_TABLES, PUBLIC_TABLES):
@@ -41,8 +42,7 @@ async def rewrite_tables(database: Database, max_bytes: int = MAX_REWRITE_BYTES)
 
 
 async def _forget_samples_of_nothing(connection: Connection, table: str) -> None:
-    """ANALYZE leaves the samples of a table as they are where it is empty by now. From PostgreSQL 18 on they can be
-    told to go."""
+    """Clears the samples of an empty table, which ANALYZE keeps. Does nothing before PostgreSQL 18."""
     if await connection.fetchval(_CAN_FORGET) and not await connection.fetchval(
         f"SELECT EXISTS (SELECT FROM {table})"
     ):
@@ -50,7 +50,7 @@ async def _forget_samples_of_nothing(connection: Connection, table: str) -> None
 
 
 async def end_write_ahead_log(database: Database) -> bool:
-    """Lets go of all that was written ahead so far. False where our role may not: then it goes in its time."""
+    """Ends the write-ahead log so far. Returns False where our role may not: the server recycles it in time."""
     async with database.connection() as connection:
         try:
             await connection.execute("CHECKPOINT", timeout=None)

@@ -26,7 +26,7 @@ class LogTile(Table, tablename="log_tile"):
 
 
 class LogStatement(Table, tablename="log_statement"):
-    """Salt and body of a leaf. A row goes when the leaf's revoke `revoked_by` is published.
+    """Salt and body of a leaf. A row is deleted when the leaf's revoke `revoked_by` is published.
 
     `ended` is the reason of a revoke that is still to come, where it is known before.
     """
@@ -47,7 +47,7 @@ class LogOperations(Table, tablename="log_operations"):
 
 
 class ProofLink(Table, tablename="proof_link"):
-    """Links by which a proof is fetched once. Not trusted with the token: its hash alone is here."""
+    """Links by which a proof is fetched once. Not trusted with the token: only its hash is stored."""
 
     token_hash = Bytea(primary_key=True)
     leaf = BigInt()
@@ -55,7 +55,7 @@ class ProofLink(Table, tablename="proof_link"):
 
 
 class DailyCheck(Table, tablename="daily_check"):
-    """One row, number 1: what the last daily check of the log has found."""
+    """One row, number 1: the result of the last daily check of the log."""
 
     id = SmallInt(primary_key=True)
     made_at = Timestamptz()

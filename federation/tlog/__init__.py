@@ -2,7 +2,7 @@
 
 - `note`: signed notes, verifier keys, signers (c2sp.org/signed-note)
 - `checkpoint`: origin, tree size and root hash, signed (c2sp.org/tlog-checkpoint)
-- `cosignature`: what witnesses say about a checkpoint (c2sp.org/tlog-cosignature)
+- `cosignature`: signatures of witnesses over a checkpoint (c2sp.org/tlog-cosignature)
 - `merkle`: hashing, the compact range, inclusion and consistency proofs (RFC 6962, section 2.1)
 - `tiles`, `growth`, `bundles`: the tree and its entries as static files (c2sp.org/tlog-tiles)
 - `proof`: one entry, provable offline (c2sp.org/tlog-proof)

@@ -12,7 +12,7 @@ MAX_BUNDLE_BYTES: Final = TILE_WIDTH * (LENGTH_BYTES + MAX_ENTRY_BYTES)
 
 
 def encode_bundle(entries: Iterable[bytes]) -> bytes:
-    """Raises InvalidBundle if an entry is too long, or there are not 1 to 256."""
+    """Encodes a bundle. Raises InvalidBundle if an entry is too long, or there are not 1 to 256."""
     parts = list(entries)
     if not 1 <= len(parts) <= TILE_WIDTH or any(len(entry) > MAX_ENTRY_BYTES for entry in parts):
         raise InvalidBundle("a bundle has 1 to 256 entries of at most 65,535 bytes")
@@ -20,7 +20,7 @@ def encode_bundle(entries: Iterable[bytes]) -> bytes:
 
 
 def decode_bundle(data: bytes, width: int) -> list[bytes]:
-    """The first `width` entries of what was served for a bundle of that width. Raises InvalidBundle.
+    """Decodes the first `width` entries of what was served for a bundle of that width. Raises InvalidBundle.
 
     There must be exactly `width` entries, or 256 where the full bundle has replaced a partial one.
     """

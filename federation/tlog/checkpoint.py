@@ -15,7 +15,7 @@ MAX_EXTENSION_LINES: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """That the log `origin` had `size` leaves whose Merkle root is `root`. It carries no time."""
+    """The statement that the log `origin` had `size` leaves whose Merkle root is `root`. It carries no time."""
 
     origin: str
     size: int
@@ -37,7 +37,7 @@ class Checkpoint:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads the text of a note. Raises InvalidCheckpoint."""
+        """Parses the text of a note. Raises InvalidCheckpoint."""
         if len(text) > MAX_NOTE_BYTES:
             raise InvalidCheckpoint(f"not a checkpoint: it is longer than {MAX_NOTE_BYTES} bytes")
         lines = text.split("\n", MAX_EXTENSION_LINES + 4)
@@ -61,7 +61,7 @@ def _check_line(line: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class LogTrust:
-    """Whom to believe about one log: its own keys, and how many of which witnesses."""
+    """The keys trusted about one log: its own, and those of witnesses, of which a quorum must have cosigned."""
 
     origin: str
     log_keys: tuple[Verifier, ...]
@@ -71,25 +71,25 @@ class LogTrust:
 
 @dataclass(frozen=True, slots=True)
 class SignedCheckpoint:
-    """A checkpoint that its log has signed, and who else has said what about it."""
+    """A checkpoint that its log has signed, with all signature lines."""
 
     checkpoint: Checkpoint
     log_signatures: tuple[Signature, ...]
     cosignatures: tuple[Signature, ...]
-    """Lines of the witnesses that were asked for, each verified."""
+    """Lines of the trusted witnesses, each verified."""
     unknown: tuple[Signature, ...]
-    """Lines of anybody else, not verified."""
+    """Lines of other keys, not verified."""
 
     @property
     def verified_note(self) -> Note:
-        """The checkpoint with the verified lines alone: what may be stored and passed on."""
+        """The checkpoint with the verified lines alone. Only this may be stored and passed on."""
         return Note(str(self.checkpoint), self.log_signatures + self.cosignatures)
 
 
 def sign_checkpoint(checkpoint: Checkpoint, keys: Sequence[PrivateKey]) -> Note:
-    """Signs as the log, with keys that are named as the origin.
+    """Signs a checkpoint as its log, with keys that are named as the origin.
 
-    That it is consistent with all that these keys ever signed is for the caller to know.
+    The caller makes sure that it is consistent with all that these keys ever signed.
     Raises InvalidCheckpoint if a key has another name, InvalidKey if one is not of kind 0x01.
     """
     if any(key.name != checkpoint.origin for key in keys):
@@ -98,7 +98,7 @@ def sign_checkpoint(checkpoint: Checkpoint, keys: Sequence[PrivateKey]) -> Note:
 
 
 def parse_signed_checkpoint(data: bytes) -> tuple[Checkpoint, Note]:
-    """Reads a note whose text is a checkpoint, verifying nothing. Raises InvalidCheckpoint."""
+    """Parses a note whose text is a checkpoint, verifying nothing. Raises InvalidCheckpoint."""
     try:
         note = parse_note(data)
     except InvalidNote as e:
@@ -107,11 +107,11 @@ def parse_signed_checkpoint(data: bytes) -> tuple[Checkpoint, Note]:
 
 
 def open_checkpoint(data: bytes, trust: LogTrust) -> SignedCheckpoint:
-    """Reads a checkpoint of one log, and verifies it.
+    """Parses a checkpoint of one log, and verifies it.
 
-    Raises InvalidCheckpoint when it is malformed or of another origin; UntrustedNote when no
-    log key has signed it (a witness alone is not enough), when fewer witnesses than the quorum
-    have cosigned it, or when a line of a known key is false.
+    Raises InvalidCheckpoint where it is malformed or of another origin; UntrustedNote where no
+    log key has signed it (a witness alone is not enough), fewer witnesses than the quorum have
+    cosigned it, or a line of a known key is false.
     """
     checkpoint, note = parse_signed_checkpoint(data)
     if checkpoint.origin != trust.origin:

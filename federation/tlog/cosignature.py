@@ -1,7 +1,7 @@
 """Cosignatures of witnesses, kind 0x04. https://c2sp.org/tlog-cosignature@v1.0.1
 
-A cosignature says: at this time, the largest consistent tree that I have seen of this log had
-this root. Its key is never the log's own, and never serves two witnesses.
+A cosignature states that the largest consistent tree which its witness had seen of this log, at
+this time, had this root. Its key is never the log's own, and never serves two witnesses.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ def _message(text: bytes, time: int) -> bytes:
 
 
 def parse_time(payload: bytes) -> int:
-    """When a cosignature says it was made, in Unix seconds. Raises InvalidCosignature.
+    """Parses the time of a cosignature, in Unix seconds. Raises InvalidCosignature.
 
     Not trusted before the line is verified.
     """
@@ -37,10 +37,10 @@ def parse_time(payload: bytes) -> int:
 
 
 def cosign(checkpoint: Checkpoint, key: PrivateKey, time: int) -> Signature:
-    """Cosigns as a witness at `time`, in Unix seconds.
+    """Cosigns a checkpoint as a witness at `time`, in Unix seconds.
 
     Raises InvalidKey if `key` is not of kind 0x04, InvalidCosignature if the time is out of range.
-    That the checkpoint is consistent with the last one cosigned is the caller's to check, atomically.
+    The caller checks, atomically, that the checkpoint is consistent with the last one cosigned.
     """
     if key.kind is not KeyKind.COSIGNATURE:
         raise InvalidKey(f"{key.name} is not a witness's key")
@@ -52,7 +52,7 @@ def cosign(checkpoint: Checkpoint, key: PrivateKey, time: int) -> Signature:
 
 @dataclass(frozen=True, slots=True)
 class CosignatureVerifier:
-    """Verifies the lines of one witness. Whether their time is recent is for the caller to judge."""
+    """Verifies the lines of one witness. The caller judges whether their time is recent."""
 
     vkey: VerifierKey
 
@@ -62,7 +62,7 @@ class CosignatureVerifier:
 
     @classmethod
     def parse(cls, vkey: str) -> Self:
-        """Raises InvalidKey."""
+        """Parses the verifier key of a witness. Raises InvalidKey."""
         return cls(VerifierKey.parse(vkey))
 
     def is_valid(self, text: bytes, payload: bytes) -> bool:

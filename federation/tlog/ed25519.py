@@ -15,7 +15,7 @@ SIGNATURE_BYTES: Final = 64
 
 
 def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether `signature` (64 bytes) is over `message` by the holder of `public_key` (32 bytes)."""
+    """Tells whether `signature` (64 bytes) is over `message`, by the holder of `public_key` (32 bytes)."""
     if len(signature) != SIGNATURE_BYTES:
         return False
     try:

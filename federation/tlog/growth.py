@@ -1,4 +1,4 @@
-"""Appending a batch: the tiles to write, and the new root. https://c2sp.org/tlog-tiles@v0.1.0#merkle-tree"""
+"""Appends a batch to a tree: the tiles to write, and the new root. https://c2sp.org/tlog-tiles@v0.1.0#merkle-tree"""
 
 from dataclasses import dataclass
 from typing import Self
@@ -18,7 +18,7 @@ from federation.tlog.tiles import (
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """The right edge of a tree: all that must be known to append to it, at most 64 KiB.
+    """The right edge of a tree: all that appending to it needs, at most 64 KiB.
 
     `partials` has one item for each tile level from 0: the hashes of its partial tile, empty
     where there is none.
@@ -29,12 +29,12 @@ class Edge:
 
     @classmethod
     def empty(cls) -> Self:
-        """Of a tree without leaves."""
+        """Makes the edge of a tree without leaves."""
         return cls(CompactRange(), (b"",) * (MAX_TILE_LEVEL + 1))
 
     @classmethod
     def load(cls, size: int, read: ReadTile) -> Self:
-        """Out of the partial tiles of `right_edge(size)`. Compare `root()` with the signed one before use."""
+        """Reads the edge from the partial tiles of `right_edge(size)`. Compare `root()` with the signed one before use."""
         tiles = {tile.level: tile.read(read(tile)) for tile in right_edge(size)}
         partials = tuple(tiles.get(level, b"") for level in range(MAX_TILE_LEVEL + 1))
         # Every node of the compact range lies in a partial tile: the bits of `size` are their widths.
@@ -58,10 +58,10 @@ class Growth:
 
 
 def grow(edge: Edge, leaf_hashes: bytes) -> Growth:
-    """Appends a run of leaf hashes (32 bytes each), with about one more hash a leaf.
+    """Appends a run of leaf hashes (32 bytes each), and computes about one more hash a leaf.
 
-    The batch stays in memory a few times; a large one is better grown in pieces, of which only
-    the last one's partial tiles are ever served.
+    The batch is held in memory a few times. Grow a large one in pieces: only the last one's
+    partial tiles are ever served.
     """
     extension = edge.range.extend(leaf_hashes)
     tiles: list[tuple[Tile, bytes]] = []

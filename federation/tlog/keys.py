@@ -29,7 +29,7 @@ class KeyKind(enum.IntEnum):
 
 
 def check_key_name(name: str) -> None:
-    """Not empty, no Unicode space, no `+`, no control character. Raises ValueError.
+    """Checks a key's name: not empty, no Unicode space, no `+`, no control character. Raises ValueError.
 
     https://c2sp.org/signed-note#format
     """
@@ -39,7 +39,7 @@ def check_key_name(name: str) -> None:
 
 
 def compute_key_id(name: str, kind: int, public_key: bytes) -> bytes:
-    """The four bytes that, with the name, say which key made a signature."""
+    """Computes the four bytes that, with the name, tell which key made a signature."""
     return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public_key).digest()[:KEY_ID_BYTES]
 
 
@@ -65,7 +65,7 @@ class VerifierKey:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises InvalidKey, also on kinds of key that we do not use."""
+        """Parses a verifier key. Raises InvalidKey, also on kinds of key that we do not use."""
         try:
             name, kind, key_id, public_key = _split_key(text)
             key = cls(name, kind, public_key)
@@ -95,14 +95,14 @@ class PrivateKey:
 
     @classmethod
     def generate(cls, name: str, kind: KeyKind) -> Self:
-        """A new key. Raises InvalidKey on a name that no key can have."""
+        """Generates a key. Raises InvalidKey on a name that no key can have."""
         key = cls(name, kind, Seed.generate())
         _ = key.vkey
         return key
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads `PRIVATE+KEY+name+hex(key id)+base64(kind || seed)`.
+        """Parses `PRIVATE+KEY+name+hex(key id)+base64(kind || seed)`.
 
         Raises InvalidKey, which never quotes the text.
         """
@@ -120,7 +120,7 @@ class PrivateKey:
         return key
 
     def reveal(self) -> str:
-        """The secret itself, as `parse` reads it. For the key file, and nowhere else."""
+        """Returns the secret itself, as `parse` reads it. For the key file, and nowhere else."""
         encoded = encode_base64(bytes([self.kind]) + bytes(self.seed))
         return f"{_PRIVATE}{self.name}+{self.vkey.key_id.hex()}+{encoded}"
 

@@ -27,7 +27,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def hash_leaves(entries: Iterable[bytes]) -> bytes:
-    """The run of the leaf hashes of many entries."""
+    """Hashes entries. Returns the run of their leaf hashes."""
     digests: list[bytes] = []
     for entry in entries:
         state = _begin_leaf()
@@ -37,7 +37,7 @@ def hash_leaves(entries: Iterable[bytes]) -> bytes:
 
 
 def hash_pairs(hashes: bytes) -> bytes:
-    """The run of parents of an even run of hashes."""
+    """Hashes an even run of hashes in pairs. Returns the run of their parents."""
     digests: list[bytes] = []
     for at in range(0, len(hashes), 2 * HASH_BYTES):
         state = _begin_node()
@@ -46,20 +46,20 @@ def hash_pairs(hashes: bytes) -> bytes:
     return b"".join(digests)
 
 
-# To copy a state that has taken the prefix costs less than to begin a new one.
+# Copying a state that has taken the prefix costs less than beginning a new one.
 _begin_leaf: Final = sha256(b"\x00").copy
 _begin_node: Final = sha256(b"\x01").copy
 
 
 def hash_perfect(hashes: bytes) -> bytes:
-    """The root over a run of hashes whose number is a power of two."""
+    """Computes the root over a run of hashes whose number is a power of two."""
     while len(hashes) > HASH_BYTES:
         hashes = hash_pairs(hashes)
     return hashes
 
 
 def fold_right(hashes: Sequence[bytes]) -> bytes:
-    """The root over perfect subtrees, given from the largest (left) to the smallest (right), at least one."""
+    """Computes the root over one or more perfect subtrees, given from the largest (left) to the smallest (right)."""
     folded = hashes[-1]
     for left in reversed(hashes[:-1]):
         folded = node_hash(left, folded)
@@ -70,18 +70,18 @@ def fold_right(hashes: Sequence[bytes]) -> bytes:
 class CompactRange:
     """A tree of `size` leaves as the roots of its perfect subtrees, the largest first.
 
-    There is one hash for each bit set in `size`. It is all that one needs to append.
+    There is one hash for each bit set in `size`. Appending needs nothing else.
     """
 
     size: int = 0
     hashes: tuple[bytes, ...] = ()
 
     def root(self) -> bytes:
-        """The Merkle tree hash; of the empty tree, SHA-256 of nothing."""
+        """Computes the Merkle tree hash; of the empty tree, SHA-256 of nothing."""
         return fold_right(self.hashes) if self.hashes else EMPTY_ROOT
 
     def extend(self, leaf_hashes: bytes) -> "Extension":
-        """Appends a run of leaf hashes, with one more hash a leaf. The run stays in memory, twice."""
+        """Appends a run of leaf hashes, and computes one more hash a leaf. The run is held in memory twice."""
         pending = list(self.hashes)
         levels: list[bytes] = []
         roots: list[bytes] = []
@@ -100,7 +100,7 @@ class CompactRange:
 
     @classmethod
     def of(cls, leaf_hashes: bytes) -> Self:
-        """The range over a whole run of leaf hashes."""
+        """Makes the range over a whole run of leaf hashes."""
         grown = cls().extend(leaf_hashes).range
         return cls(grown.size, grown.hashes)
 
@@ -114,7 +114,7 @@ class Extension:
 
 
 def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes) -> None:
-    """That the leaf hash `leaf` is at `index` in the tree of `size` leaves with `root`. Raises InvalidProof.
+    """Verifies that the leaf hash `leaf` is at `index` in the tree of `size` leaves with `root`. Raises InvalidProof.
 
     RFC 9162, section 2.1.3.2.
     """
@@ -139,7 +139,7 @@ def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes],
 def verify_consistency(
     old_size: int, new_size: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]
 ) -> None:
-    """That the larger tree starts with all leaves of the smaller one. Raises InvalidProof.
+    """Verifies that the larger tree starts with all leaves of the smaller one. Raises InvalidProof.
 
     RFC 9162, section 2.1.4.2. From the empty tree, and between equal sizes, the proof is empty.
     """
@@ -161,7 +161,8 @@ def verify_consistency(
 def _walk_consistency(
     old_size: int, new_size: int, old_root: bytes, proof: Sequence[bytes]
 ) -> tuple[bytes, bytes]:
-    # The larger perfect subtree that the old tree ends in; when it is the whole old tree, its root is known.
+    # The path begins at the perfect subtree that the old tree ends in. Where that is the whole old tree, its root is
+    # known.
     fn, sn = old_size - 1, new_size - 1
     while fn & 1:
         fn, sn = fn >> 1, sn >> 1

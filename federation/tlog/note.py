@@ -17,7 +17,7 @@ _DASH: Final = "\u2014 "
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """One signature line: whose key, which key, and what it made of the text (any length but zero)."""
+    """One signature line: the key's name, its id, and the signature (any length but zero)."""
 
     name: str
     key_id: bytes
@@ -37,7 +37,7 @@ class Signature:
 
     @classmethod
     def parse(cls, line: str) -> Self:
-        """Reads one line without its newline. Raises InvalidNote."""
+        """Parses one line without its newline. Raises InvalidNote."""
         if len(line) > MAX_NOTE_BYTES:
             raise InvalidNote(f"not a signature line: it is longer than {MAX_NOTE_BYTES} bytes")
         if not line.startswith(_DASH):
@@ -74,12 +74,12 @@ class Note:
         return "\n".join([self.text, *map(str, self.signatures), ""]).encode()
 
     def signed_also(self, signatures: Iterable[Signature]) -> "Note":
-        """The same text with more signature lines, each once. Raises InvalidNote when it grows too large."""
+        """Returns the note with more signature lines, each once. Raises InvalidNote where it grows too large."""
         return Note(self.text, tuple(dict.fromkeys([*self.signatures, *signatures])))
 
 
 def parse_note(data: bytes) -> Note:
-    """Reads a note without verifying anything. Raises InvalidNote.
+    """Parses a note, verifying nothing. Raises InvalidNote.
 
     The text ends at the last empty line, so it may hold empty lines itself.
     """
@@ -96,7 +96,7 @@ def parse_note(data: bytes) -> Note:
 
 
 def parse_signatures(data: bytes) -> tuple[Signature, ...]:
-    """Reads signature lines that stand alone, as a witness answers them. Raises InvalidNote.
+    """Parses signature lines that stand alone, as a witness answers them. Raises InvalidNote.
 
     https://c2sp.org/tlog-witness@v1.0.0#add-checkpoint
     """
@@ -116,13 +116,13 @@ def _parse_lines(lines: str) -> tuple[Signature, ...]:
 
 
 class Verifier(Protocol):
-    """What can tell whether a signature line is true."""
+    """A key that verifies signature lines."""
 
     @property
     def vkey(self) -> VerifierKey: ...
 
     def is_valid(self, text: bytes, payload: bytes) -> bool:
-        """Whether `payload`, from a line of this key's name and id, is right for the note text."""
+        """Tells whether `payload`, from a line of this key's name and id, is valid for the note text."""
         ...
 
 
@@ -138,7 +138,7 @@ class NoteVerifier:
 
     @classmethod
     def parse(cls, vkey: str) -> Self:
-        """Raises InvalidKey."""
+        """Parses the verifier key of a log. Raises InvalidKey."""
         return cls(VerifierKey.parse(vkey))
 
     def is_valid(self, text: bytes, payload: bytes) -> bool:
@@ -146,7 +146,7 @@ class NoteVerifier:
 
 
 def sign_text(text: str, key: PrivateKey) -> Signature:
-    """A signature of kind 0x01. Raises InvalidKey if `key` is of another kind, InvalidNote on a bad text."""
+    """Signs a text, with kind 0x01. Raises InvalidKey if `key` is of another kind, InvalidNote on a bad text."""
     if key.kind is not KeyKind.NOTE:
         raise InvalidKey(f"{key.name} is not a key that signs notes")
     try:
@@ -157,28 +157,28 @@ def sign_text(text: str, key: PrivateKey) -> Signature:
 
 
 def sign_note(text: str, keys: Sequence[PrivateKey]) -> Note:
-    """A note signed by each of `keys`. Raises as `sign_text` and `Note` do."""
+    """Signs a note with each of `keys`. Raises as `sign_text` and `Note` do."""
     return Note(text, tuple(sign_text(text, key) for key in keys))
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedNote:
-    """A note of which at least one signature is true, and none of a known key is false."""
+    """A note with at least one verified signature, and no false one of a known key."""
 
     text: str
     verified: tuple[Signature, ...]
     unknown: tuple[Signature, ...]
-    """Lines of keys that nobody gave us. Not trusted: do not store them as if they were checked."""
+    """Lines of unknown keys. Not trusted: do not store them as if they were verified."""
 
     def is_signed_by(self, vkey: VerifierKey) -> bool:
         return any(line.name == vkey.name and line.key_id == vkey.key_id for line in self.verified)
 
 
 def open_note(note: Note, verifiers: Iterable[Verifier]) -> OpenedNote:
-    """Checks every line of a known key. Raises UntrustedNote.
+    """Verifies every line of a known key. Raises UntrustedNote.
 
-    A line is known when a verifier has both its name and its key id. A known line that is
-    false refuses the whole note, and so does a note without any known line.
+    A line is known when a verifier has both its name and its key id. A note with a known line
+    that is false, or without any known line, is refused.
     https://c2sp.org/signed-note@v1.0.0#signatures
     """
     known = {(verifier.vkey.name, verifier.vkey.key_id): verifier for verifier in verifiers}

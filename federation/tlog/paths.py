@@ -1,7 +1,7 @@
-"""Which hashes make a proof, before anyone has read one. RFC 6962, sections 2.1.1 and 2.1.2
+"""Determines the hashes of a proof before any is read. RFC 6962, sections 2.1.1 and 2.1.2
 
 A proof's hash covers a range of leaves. A range is made of perfect subtrees, which tiles hold or
-lead to: knowing them beforehand, a caller can fetch all tiles at once.
+lead to: a caller who knows them can fetch all tiles at once.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,12 +23,12 @@ Span = tuple[int, int]
 
 
 def _split(start: int, end: int) -> int:
-    """Where a tree over two leaves or more divides: after the largest power of two below their number."""
+    """Returns where a tree over two leaves or more divides: after the largest power of two below their number."""
     return start + (1 << ((end - start - 1).bit_length() - 1))
 
 
 def nodes_of(span: Span) -> Iterator[Node]:
-    """The perfect subtrees of a span, left to right. It starts where a subtree of its own size could."""
+    """Yields the perfect subtrees of a span, left to right. The span must start where a subtree of its size could."""
     start, end = span
     while start < end:
         level = (end - start).bit_length() - 1
@@ -37,7 +37,7 @@ def nodes_of(span: Span) -> Iterator[Node]:
 
 
 def inclusion_spans(index: int, size: int) -> list[Span]:
-    """What the hashes of an inclusion proof cover, the leaf's sibling first.
+    """Lists the spans that the hashes of an inclusion proof cover, the leaf's sibling first.
 
     Raises ValueError if out of range.
     """
@@ -57,7 +57,7 @@ def inclusion_spans(index: int, size: int) -> list[Span]:
 
 
 def consistency_spans(old_size: int, new_size: int) -> list[Span]:
-    """What the hashes of a consistency proof cover. Raises ValueError if out of range."""
+    """Lists the spans that the hashes of a consistency proof cover. Raises ValueError if out of range."""
     if not 0 <= old_size <= new_size <= MAX_TREE_SIZE:
         raise ValueError(f"a tree of {old_size} does not become one of {new_size}")
     if old_size in {0, new_size}:
@@ -82,12 +82,12 @@ HashOf = Callable[[Node], bytes]
 
 
 def prove_inclusion(index: int, size: int, hash_of: HashOf) -> tuple[bytes, ...]:
-    """The proof for leaf `index` in the tree of `size` leaves. Raises ValueError if out of range."""
+    """Makes the proof for leaf `index` in the tree of `size` leaves. Raises ValueError if out of range."""
     return tuple(_hash_span(span, hash_of) for span in inclusion_spans(index, size))
 
 
 def prove_consistency(old_size: int, new_size: int, hash_of: HashOf) -> tuple[bytes, ...]:
-    """The proof from one size to a later one. Raises ValueError if out of range."""
+    """Makes the proof from one size to a later one. Raises ValueError if out of range."""
     return tuple(_hash_span(span, hash_of) for span in consistency_spans(old_size, new_size))
 
 

@@ -1,4 +1,4 @@
-"""tlog-proof: that a log has said one entry, provable offline. https://c2sp.org/tlog-proof
+"""tlog-proof: proves one entry of a log offline. https://c2sp.org/tlog-proof
 
 It proves that the log had the entry by this checkpoint, never that the entry still holds.
 """
@@ -40,7 +40,7 @@ class TlogProof:
     note: Note
     """The checkpoint with all its signature lines."""
     extra: bytes | None = None
-    """Whatever the application adds. Nothing authenticates it."""
+    """Data that the application adds. Nothing authenticates it."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.index < MAX_TREE_SIZE:
@@ -56,7 +56,7 @@ class TlogProof:
 
     @property
     def checkpoint(self) -> Checkpoint:
-        """Not verified."""
+        """The proof's checkpoint, not verified."""
         return Checkpoint.parse(self.note.text)
 
     def __bytes__(self) -> bytes:
@@ -68,7 +68,7 @@ class TlogProof:
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """Reads a proof, verifying nothing. Raises InvalidTlogProof."""
+        """Parses a proof, verifying nothing. Raises InvalidTlogProof."""
         if len(data) > MAX_TLOG_PROOF_BYTES:
             raise InvalidTlogProof(f"not a tlog-proof: it is longer than {MAX_TLOG_PROOF_BYTES} bytes")
         # The proof's own lines are never empty, so the first empty line ends them.
@@ -95,9 +95,9 @@ def _parse_head(lines: list[str]) -> tuple[int, bytes | None, tuple[bytes, ...]]
 
 
 def verify_tlog_proof(proof: TlogProof, entry: bytes, trust: LogTrust) -> SignedCheckpoint:
-    """That the log had `entry` at the proof's index, by the checkpoint given back.
+    """Verifies that the log had `entry` at the proof's index. Returns the checkpoint that it leads to.
 
-    Raises InvalidCheckpoint or UntrustedNote as `open_checkpoint` does, InvalidProof when the
+    Raises InvalidCheckpoint or UntrustedNote as `open_checkpoint` does, InvalidProof where the
     entry is not in the tree.
     """
     signed = open_checkpoint(bytes(proof.note), trust)

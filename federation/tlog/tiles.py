@@ -51,7 +51,7 @@ class Tile:
         return self.width * HASH_BYTES
 
     def read(self, data: bytes) -> bytes:
-        """Its hashes out of what was served for it. Raises InvalidTile if the length is wrong.
+        """Reads its hashes from what was served for it. Raises InvalidTile if the length is wrong.
 
         The full tile may have replaced a partial one: then only the first hashes count.
         """
@@ -84,12 +84,12 @@ class Bundle:
 
     @property
     def start(self) -> int:
-        """The leaf that its first entry is."""
+        """The leaf of its first entry."""
         return self.index * TILE_WIDTH
 
 
 def parse_path(path: str) -> Tile | Bundle:
-    """Reads what `str()` of either writes. Raises InvalidTile."""
+    """Parses a path as `str()` of either writes it. Raises InvalidTile."""
     level, index, width = _parse_path(path)
     return Bundle(index, width) if level is None else Tile(level, index, width)
 
@@ -124,28 +124,28 @@ def _format_width(width: int) -> str:
 
 
 def count_hashes(size: int, level: int) -> int:
-    """How many hashes the tiles of `level` hold together in a tree of `size` leaves."""
+    """Counts the hashes that all tiles of `level` hold in a tree of `size` leaves."""
     return size >> (TILE_HEIGHT * level)
 
 
 def tile_at(size: int, level: int, index: int) -> Tile:
-    """The tile with this index in a tree of `size` leaves, partial at the right edge. Raises InvalidTile."""
+    """Returns the tile with this index in a tree of `size` leaves, partial at the right edge. Raises InvalidTile."""
     return Tile(level, index, min(count_hashes(size, level) - index * TILE_WIDTH, TILE_WIDTH))
 
 
 def bundle_at(size: int, index: int) -> Bundle:
-    """The entry bundle with this index in a log of `size` leaves. Raises InvalidTile."""
+    """Returns the entry bundle with this index in a log of `size` leaves. Raises InvalidTile."""
     return Bundle(index, min(size - index * TILE_WIDTH, TILE_WIDTH))
 
 
 def right_edge(size: int) -> list[Tile]:
-    """The partial tiles of a tree, from level 0 up; a level without one is left out."""
+    """Lists the partial tiles of a tree, from level 0 up; a level without one is left out."""
     counts = ((level, count_hashes(size, level)) for level in range(MAX_TILE_LEVEL + 1))
     return [Tile(level, n // TILE_WIDTH, n % TILE_WIDTH) for level, n in counts if n % TILE_WIDTH]
 
 
 def tiles_added(old_size: int, new_size: int) -> Iterator[Tile]:
-    """Every tile of the new tree that the old one did not have, level by level. With 0: all tiles."""
+    """Yields every tile of the new tree that the old one did not have, level by level. With 0: all tiles."""
     for level in range(MAX_TILE_LEVEL + 1):
         old, new = count_hashes(old_size, level), count_hashes(new_size, level)
         if new > old:
@@ -154,7 +154,7 @@ def tiles_added(old_size: int, new_size: int) -> Iterator[Tile]:
 
 
 def bundles_added(old_size: int, new_size: int) -> Iterator[Bundle]:
-    """Every entry bundle of the new log that the old one did not have."""
+    """Yields every entry bundle of the new log that the old one did not have."""
     if new_size > old_size:
         for index in range(old_size // TILE_WIDTH, -(-new_size // TILE_WIDTH)):
             yield bundle_at(new_size, index)

@@ -1,4 +1,4 @@
-"""Hypothesis without deadlines: they would measure how busy the machine is. Processes that are killed."""
+"""Hypothesis without deadlines, which would measure how busy the machine is. Fixtures for killed processes."""
 
 import shutil
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ settings.load_profile("no-deadline")
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """In memory: the mark is written through to the disk each time."""
+    """Makes a folder in memory: the mark is synced to the disk each time."""
     made = make_folder("passerelle-test-")
     yield made
     shutil.rmtree(made)
@@ -24,7 +24,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def killing() -> Iterator[Killing]:
-    """Sequencers in processes of their own."""
+    """Starts the program that runs sequencers in processes of their own."""
     folder = make_folder("passerelle-test-")
     program = Killing(folder)
     yield program

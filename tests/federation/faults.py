@@ -13,16 +13,16 @@ READ: Final = "SELECT"
 LABEL_WORDS: Final = 4
 
 When = Literal["before", "during", "after"]
-"""*before*: the server was not asked. *during*: it has been asked to commit, and nobody waits for its answer.
-*after*: it did what it was asked, and nobody was told."""
+"""*before*: nothing was sent to the server. *during*: the commit was sent, and its answer is not waited for.
+*after*: the server has done it, and the caller does not learn it."""
 
 
 class Crash(BaseException):
-    """The process is gone: nothing may catch this and go on."""
+    """The process has ended: nothing may catch this and go on."""
 
 
 def crash() -> None:
-    """Ends the work of a process, not the process."""
+    """Ends the work of a process, but not the process."""
     raise Crash
 
 
@@ -36,7 +36,7 @@ class Faults:
         self._end = end
 
     def arrive(self, label: str) -> bool:
-        """One point is reached; whether this is the one."""
+        """Counts a point before its call. Returns whether it is the one to end at."""
         if self.when == "during" and label != COMMIT:
             return False
         self.points.append(label)
@@ -46,12 +46,12 @@ class Faults:
         return is_here
 
     def leave(self, *, is_here: bool) -> None:
-        """The point is passed."""
+        """Ends the work after the call of the point, where it is the one."""
         if is_here:
             self._end()
 
     def around(self, label: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        """The same call, as a point."""
+        """Wraps a call as a point."""
 
         def struck(*args: Any, **options: Any) -> Any:
             is_here = self.arrive(label)
@@ -63,7 +63,7 @@ class Faults:
 
 
 class FaultyConnection:
-    """Every write is a point, and so is every commit. Between two of them nothing is different on the disk."""
+    """A connection of which every write and every commit is a point. Nothing changes on the disk in between."""
 
     def __init__(self, connection: Connection, faults: Faults) -> None:
         self._connection = connection
@@ -87,7 +87,8 @@ class FaultyConnection:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """A crash at the commit: either nothing of it is there afterwards, or all of it, and nobody was told."""
+        """Runs a transaction. After a crash at its commit, none of it is stored or all of it; the caller does not
+        learn which."""
         transaction = self._connection.transaction()
         await transaction.start()
         try:

@@ -1,7 +1,7 @@
-"""Sequencers in processes of their own, which end themselves by SIGKILL at a point that is told, or are ended.
+"""Runs sequencers in processes of their own, which kill themselves (SIGKILL) at a given point, or are ended.
 
-`python -m tests.federation.killing` reads one request a line and forks for each: the imports are paid for once.
-What a process has to tell before it dies goes into a file, a line each: which point it came to, what it signed.
+`python -m tests.federation.killing` reads one request a line and forks for each, so that modules are imported once.
+A process reports into a file before it dies, a line each: the points that it reached, what it signed.
 """
 
 import asyncio
@@ -37,8 +37,8 @@ QUICK_S: Final = 0.01
 
 
 class Request(msgspec.Struct, kw_only=True):
-    """`work`: `run` brings all that waits all the way, after the checks of a start; `lead` is the sequencer of an
-    instance, until it is ended; `race` brings one batch after another without asking who leads."""
+    """A process to run. `work`: `run` checks as at a start and publishes everything pending; `lead` is the sequencer
+    of an instance, until it is ended; `race` publishes batch after batch without the leader's lock."""
 
     dsn: str
     data: str
@@ -55,7 +55,7 @@ class Request(msgspec.Struct, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """`status` is 0, 1 after an error, -9 after SIGKILL. `points` are those that it came to."""
+    """A process that has ended. `status` is 0, 1 after an error, -9 after SIGKILL; `points` are those that it reached."""
 
     status: int
     points: list[str]
@@ -64,7 +64,7 @@ class Ended:
 
 
 class Killing:
-    """The program, from outside."""
+    """The running program, as a test drives it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -78,22 +78,22 @@ class Killing:
         )
 
     def run(self, **request: Any) -> Ended:
-        """One process, to its end."""
+        """Runs one process to its end."""
         told = self._new_file()
         return self._ended(self._ask(msgspec.to_builtins(Request(told=str(told), **request))), told)
 
     def start(self, **request: Any) -> "Running":
-        """One process, which goes on."""
+        """Starts one process, and does not wait for its end."""
         told = self._new_file()
         pid = self._ask(msgspec.to_builtins(Request(told=str(told), is_awaited=False, **request)))
         return Running(pid, told)
 
     def wait(self, running: "Running") -> Ended:
-        """Until it has ended."""
+        """Waits until a process has ended."""
         return self._ended(self._ask({"wait": running.pid}), running.told)
 
     def close(self) -> None:
-        """Ends the program, which ends what it has started."""
+        """Ends the program, which ends the processes that it has started."""
         assert self._program.stdin
         assert self._program.stdout
         self._program.stdin.close()
@@ -126,7 +126,7 @@ class Killing:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A process under way."""
+    """A running process."""
 
     pid: int
     told: Path
@@ -169,7 +169,7 @@ def _status_of(pid: int) -> int:
 
 
 def _live(request: Request) -> int:
-    """A process of its own: nothing of the one before but its modules."""
+    """Lives the forked process, which shares nothing with former ones but the imported modules. Returns its status."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # replies go there, and log lines would
     fd = os.open(request.told, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
@@ -228,7 +228,7 @@ async def _lead(request: Request, sequencer: Sequencer, tell: Callable[..., None
 
 
 class _Told(Faults):
-    """Ends the process for good, and tells before where that was."""
+    """Kills the process itself, and reports each point before."""
 
     def __init__(self, request: Request, tell: Callable[..., None]) -> None:
         super().__init__(request.at, request.when, self._kill)
@@ -245,14 +245,14 @@ class _Told(Faults):
 
 
 def _strike_files(faults: Faults) -> None:
-    """The steps in which the mark beside the keys is replaced."""
+    """Makes points of the steps in which the mark beside the keys is replaced."""
     for name, label in (("_write_new", "mark: write"), ("sync_folder", "mark: sync")):
         setattr(key_files, name, faults.around(label, getattr(key_files, name)))
     setattr(Path, "replace", faults.around("mark: replace", Path.replace))  # noqa: B010 - a method of a class
 
 
 def _tell_signatures(tell: Callable[..., None]) -> None:
-    """Whatever is signed, even if nobody ever sees it."""
+    """Reports whatever is signed, even if it is never published."""
     name = "sign_checkpoint"
     sign = getattr(sequencer_module, name)
 

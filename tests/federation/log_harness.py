@@ -27,7 +27,7 @@ ORIGIN = "one.example/log"
 
 
 class LogHarness:
-    """`sequencer()` makes a new one over the same database and keys, as after a restart."""
+    """A log for tests. `sequencer()` makes a new sequencer over the same database and keys, as after a restart."""
 
     def __init__(self, database: Database, data: Path, clock: FakeClock) -> None:
         self.database = database
@@ -43,7 +43,7 @@ class LogHarness:
         return Sequencer(self.keys, ORIGIN, self.clock, max_batch=max_batch)
 
     async def add_pending(self, count: int) -> list[Mapping]:
-        """New people, as a member's click leaves them: pending, without a leaf."""
+        """Adds mappings as publishing leaves them: pending, without a leaf."""
         first, self.made = self.made, self.made + count
         people = [
             bluesky(f"person{n}", 1_000 + n, origin=ORIGIN, issued=self.clock.now())
@@ -53,7 +53,7 @@ class LogHarness:
         return people
 
     async def run(self, sequencer: Sequencer | None = None) -> int:
-        """Everything that is pending goes all the way."""
+        """Appends, signs and publishes everything that is pending. Returns the number of entries."""
         sequencer = sequencer or self.sequencer()
         total = 0
         async with self.database.connection() as connection:
@@ -62,7 +62,7 @@ class LogHarness:
         return total
 
     async def withdraw(self, leaves: Iterable[int]) -> None:
-        """As a member's withdrawal leaves the rows."""
+        """Withdraws mappings, as a member's withdrawal does."""
         async with self.database.transaction() as connection:
             rows = await connection.fetch(
                 "SELECT id FROM mapping WHERE leaf = ANY($1::bigint[])", list(leaves)
@@ -70,7 +70,7 @@ class LogHarness:
             await withdraw(connection, [row["id"] for row in rows])
 
     async def live_leaves(self) -> list[int]:
-        """Leaves whose mappings answer."""
+        """Lists the leaves whose mappings answer."""
         return [
             row["leaf"]
             for row in await self.fetch(
@@ -89,11 +89,11 @@ class LogHarness:
             return [dict(row) for row in await connection.fetch(sql)]
 
     def note_signed(self, size: int, root: bytes) -> None:
-        """No size is ever signed with two roots, whoever signed it and whether or not anybody saw it."""
+        """Checks that no size is ever signed with two roots, by any process, published or not."""
         assert self.signed.setdefault(size, root) == root
 
     async def entries(self) -> list[bytes]:
-        """Every entry that is published, out of the bundles."""
+        """Reads every published entry from the bundles."""
         kept = {row["place"]: row["data"] for row in await self.fetch("SELECT place, data FROM log_tile")}
         entries: list[bytes] = []
         for bundle in bundles_added(0, (await self.state()).published_size):
@@ -102,7 +102,7 @@ class LogHarness:
         return entries
 
     async def check_history(self) -> None:
-        """Everything that was ever signed is of one tree, and every mapping that was ever made is said once."""
+        """Checks that all trees ever signed are prefixes of one, and that every mapping ever made has one leaf."""
         entries = await self.entries()
         for size, root in self.signed.items():
             assert size <= len(entries)
@@ -110,7 +110,7 @@ class LogHarness:
         assert sum(isinstance(parse_entry(entry), MappingEntry) for entry in entries) == self.made
 
     async def check(self) -> FsckReport:
-        """fsck is clean, sizes only grow, and no size was ever signed with two roots."""
+        """Checks that fsck is clean, and that no size was ever signed with two roots."""
         state = await self.state()
         for note in filter(None, (state.signed, state.published)):
             checkpoint = read_own_checkpoint(note)

@@ -1,4 +1,4 @@
-"""Ways to spoil what a format is written as, gone through one by one, the same each time."""
+"""Damages the written form of a value in many ways, one by one, the same each time."""
 
 import random
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 MAX_SAMPLED: Final = 40
-"""Places of one seed at which each thing is tried; in a short one, all."""
+"""Places of one seed at which each damage is tried; in a short one, all."""
 LIMIT_BYTES: Final = 64 * 1024
 HUGE_BYTES: Final = 4 * LIMIT_BYTES
 
@@ -15,19 +15,19 @@ INSERTED: Final = [
     b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9", b"\xc2\xa0", b"\xe2\x80\x8b", b"\xef\xbb\xbf", b"\xe2\x80\x94 ",
     b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf0\x9f\x98\x80", b"\\u0000", b"\\", b'"', b"null", b"{}", b"[]", b",",
 ]  # fmt: skip
-"""Controls, spaces and line ends of Unicode, a mark of byte order, bytes that are not UTF-8, and pieces of JSON."""
+"""Controls, spaces and line ends of Unicode, a byte order mark, bytes that are not UTF-8, and pieces of JSON."""
 NUMBERS: Final = [
     b"", b"-1", b"+1", b"-0", b"00", b"01", b"1_0", b" 1", b"1 ", b"1.0", b"1e3", b"0x1", b"1e999999999", b"NaN",
     b"\xd9\xa1", b"\xef\xbc\x91", b"\xe0\xa5\xa7", b"\xc2\xb2", str(2**53).encode(), str(2**63 - 1).encode(),
     str(2**63).encode(), str(2**64).encode(), str(10**40).encode(), b"9" * 5_000, b"1" * LIMIT_BYTES, b"-" + b"9" * 50,
 ]  # fmt: skip
-"""What may stand where a number does: with signs and separators, of other scripts, and too large for anything."""
+"""Texts in the place of a number: with signs and separators, in other scripts, and too large for any type."""
 
 _DIGITS: Final = re.compile(rb"[0-9]+")
 
 
 def mutations(seed: bytes) -> Iterator[bytes]:
-    """Every kind of damage, at places spread over the seed."""
+    """Yields every kind of damage, at places spread over the seed."""
     yield from _small(seed)
     yield from _repeated(seed)
     yield from _large(seed)
@@ -85,7 +85,7 @@ def _large(seed: bytes) -> Iterator[bytes]:
 
 
 def _nested(seed: bytes) -> Iterator[bytes]:
-    """As deep as the limit lets it be: who reads by recursion falls off the stack."""
+    """Yields nesting as deep as the limit allows, which overflows the stack of a recursive parser."""
     for depth in (100, 1_900, 100_000):
         for opened, closed in ((b"[", b"]"), (b'{"a":', b"}"), (b'{"policy":', b"}"), (b'{"to":', b"}")):
             yield opened * depth

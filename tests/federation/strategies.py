@@ -1,4 +1,4 @@
-"""What the formats of the log are tested with: valid values, and ways to spoil what they are written as."""
+"""Generates what the formats of the log are tested with: valid values, and damaged forms of them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -121,7 +121,7 @@ def _flip(part: bytes, bit: int) -> bytes:
 
 @st.composite
 def spoiled(draw: st.DrawFn, valid: bytes) -> bytes:
-    """`valid` after one to three small changes: a flipped bit, a cut, a doubling, or bytes put in."""
+    """Makes `valid` with one to three small changes: a flipped bit, a cut, a doubling, or inserted bytes."""
     data = valid
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(data)))
@@ -136,12 +136,12 @@ def spoiled(draw: st.DrawFn, valid: bytes) -> bytes:
 
 
 def spoiled_text(valid: str) -> st.SearchStrategy[str]:
-    """The same for a text; what is not UTF-8 any more has replacement characters."""
+    """Makes damaged forms of a text; what is no longer UTF-8 has replacement characters."""
     return spoiled(valid.encode()).map(lambda data: data.decode(errors="replace"))
 
 
 def raises_only(error: type[Malformed], parse: Callable[[D], T], data: D) -> T | None:
-    """What `parse` gives; None when it refuses with exactly `error`. Anything else escapes."""
+    """Returns what `parse` returns, None where it raises exactly `error`. Anything else is raised."""
     try:
         return parse(data)
     except Malformed as refusal:

@@ -24,7 +24,7 @@ def harness(database: Database, tmp_path: Path, clock: FakeClock) -> LogHarness:
 
 
 async def one_batch(harness: LogHarness) -> None:
-    """People to publish, some to revoke."""
+    """Prepares people to publish, and some to revoke."""
     await harness.add_pending(7)
     live = await harness.live_leaves()
     await harness.withdraw(live[:2])
@@ -33,7 +33,7 @@ async def one_batch(harness: LogHarness) -> None:
 async def run_until_crash(
     harness: LogHarness, at: int, *, persisted: bool, sequencer: Sequencer | None = None
 ) -> bool:
-    """Whether it came to the crash."""
+    """Runs until the crash. Returns whether it was reached."""
     async with harness.database.connection() as connection:
         faults = Faults(at, "after" if persisted else "before")
         faulty = cast("Connection", FaultyConnection(connection, faults))
@@ -176,7 +176,7 @@ async def test_two_copies_of_a_database_are_not_both_signed(
 
 
 def _over(harness: LogHarness, database: Database) -> LogHarness:
-    """The same keys over another database."""
+    """Makes a harness with the same keys over another database."""
     other = LogHarness(database, harness.keys.path.parent, harness.clock)
     other.made = harness.made
     return other

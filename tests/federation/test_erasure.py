@@ -21,7 +21,7 @@ def harness(database: Database, tmp_path: Path, clock: FakeClock) -> LogHarness:
 
 
 async def read_relations(dsn: str) -> AsyncIterator[tuple[str, bytes]]:
-    """Every table and index as its file holds it, free space and dead rows included."""
+    """Reads every table and index as its file holds it, with free space and dead rows."""
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute("CHECKPOINT")
@@ -36,7 +36,7 @@ async def read_relations(dsn: str) -> AsyncIterator[tuple[str, bytes]]:
 
 
 async def dump(database: Database) -> bytes:
-    """All rows of all tables, as a backup would hold them."""
+    """Reads all rows of all tables, as a backup would hold them."""
     parts: list[bytes] = []
     async with database.connection() as connection:
         for (name,) in await connection.fetch(

@@ -30,7 +30,7 @@ NOTES = {
 
 @dataclass
 class Kept:
-    """A log as it is kept, which a test may damage."""
+    """A stored log, which a test may damage."""
 
     checkpoint: Checkpoint
     entries: list[bytes]
@@ -67,7 +67,7 @@ class Kept:
 
 
 def make_log(size: int, documents: tuple[int, ...] = (0, 5)) -> Kept:
-    """Documents at leaves 0 and 5; every seventh leaf revokes the one three before; all else are mappings."""
+    """Makes a log: documents at leaves 0 and 5; every seventh leaf revokes the one three before; all else are mappings."""
     entries: list[bytes] = []
     rows: dict[int, tuple[bytes | None, bytes | None]] = {}
     for leaf in range(size):
@@ -161,7 +161,7 @@ def test_a_bit_of_every_byte_of_an_operations_document_is_found() -> None:
             damaged = replace(copy(SMALL), with_rows=False)
             damaged.operations[leaf] = flip(note, byte * 8 + byte % 8)
             found = damaged.check()
-            # A bit in the name of a line makes it one of another key, which is then missed.
+            # A flipped bit in a line's name makes it another key's line, so that the key's own is missing.
             assert found
             assert found[0].leaf == leaf
             assert found[0].fault in {Fault.OPERATIONS_MISMATCH, Fault.OPERATIONS_UNTRUSTED}

@@ -25,7 +25,7 @@ PEOPLE = 300
 
 @pytest.fixture
 async def harness(database: Database, tmp_path: Path, clock: FakeClock) -> LogHarness:
-    """People, one who has left, a key that was announced, and the document that waits to let it take over."""
+    """Makes a log of people, one of them withdrawn, an announced key, and a pending document that switches to it."""
     made = LogHarness(database, tmp_path / "data", clock)
     rotation = KeyRotation(database, made.keys, clock)
     await made.add_pending(PEOPLE)
@@ -40,24 +40,24 @@ async def harness(database: Database, tmp_path: Path, clock: FakeClock) -> LogHa
 
 
 class OnlyStages(Sequencer):
-    """Ends as a crash would end it: what it has staged is not signed."""
+    """A sequencer that crashes before it signs what it has staged."""
 
     async def _sign(self, connection: Connection, state: LogState) -> None:
-        """Not any more."""
+        """Does nothing."""
 
     async def _publish(self, connection: Connection) -> None:
-        """Not any more."""
+        """Does nothing."""
 
 
 class OnlySigns(Sequencer):
-    """What it has signed is not published."""
+    """A sequencer that crashes before it publishes what it has signed."""
 
     async def _publish(self, connection: Connection) -> None:
-        """Not any more."""
+        """Does nothing."""
 
 
 async def go_on(harness: LogHarness, steps: type[Sequencer]) -> None:
-    """One more withdrawal and three more people, as far as these steps go."""
+    """Withdraws one more and adds three more people, as far as these steps go."""
     await harness.withdraw([30])
     await harness.add_pending(3)
     async with harness.database.connection() as connection:
@@ -71,14 +71,14 @@ async def check(harness: LogHarness) -> FsckReport:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of one row, and what is told when a bit of it flips."""
+    """A column of one row, and what is reported where a bit of it flips."""
 
     table: str
     name: str
     row: str
     told: str
     bits: tuple[int, ...] = ()
-    """Of a number, from the lowest; without, some are drawn."""
+    """The bits of a number to flip, from the lowest; where empty, some are drawn."""
 
     def __str__(self) -> str:
         return f"{self.table}.{self.name} {self.row}"
@@ -119,11 +119,11 @@ ANSWER = [
     "leaf", "issued", "expires",
 ]  # fmt: skip
 NOTHING_TELLS = {("log_state", "id"), ("log_state", "staged_at")}
-"""That the one row is the one row, and when it was written."""
+"""Columns whose damage cannot be found: the number of the only row, and when it was written."""
 
 
 def flip(value: Any, bit: int) -> Any:
-    """The value with one bit of it changed, counted from its lowest where it is a number."""
+    """Returns the value with one bit flipped, counted from the lowest where it is a number."""
     if isinstance(value, int):
         return int.from_bytes((value ^ 1 << bit).to_bytes(9, "big", signed=True)[-8:], "big", signed=True)
     data = bytearray(value.encode() if isinstance(value, str) else value)
@@ -142,7 +142,7 @@ def bits_of(column: Column, value: Any) -> list[int]:
 
 
 async def look(harness: LogHarness, column: Column, bit: int) -> FsckReport:
-    """What is found with this bit flipped; it is flipped back."""
+    """Checks with this bit flipped, and flips it back. Returns what was found."""
     where = f"FROM {column.table} WHERE {column.row}"
     async with harness.database.connection() as connection:
         place = await connection.fetchval(f"SELECT ctid {where}")
@@ -195,7 +195,7 @@ async def test_a_bit_of_what_answers(harness: LogHarness) -> None:
     for name in ANSWER:
         async with harness.database.connection() as connection:
             before = await connection.fetchval(f"SELECT {name} FROM mapping WHERE id = {row}")
-        # That of another leaf: two rows cannot have one.
+        # To the number of an unused leaf: two rows cannot have the same.
         changes = [before ^ 512, before ^ 1 << 40] if name == "leaf" else changes_of(before)
         for change in changes:
             async with harness.database.connection() as connection:

@@ -1,6 +1,6 @@
 """Everything that comes from outside is refused with its one error, in bounded time and memory.
 
-Work is counted in calls, memory in bytes that Python gave out, and what a single call to C may cost in the CPU time
+Work is counted in calls, memory in bytes that Python allocated, and the cost of a single call to C in the CPU time
 of this thread; nothing depends on how busy the machine is.
 """
 
@@ -62,13 +62,13 @@ from tests.vectors.make import path_of
 
 MAX_SEEDS: Final = 3
 MAX_CPU_S: Final = 0.25
-"""Of one parse: what is linear in 64 KiB takes a hundredth of it, what is quadratic ten times as much."""
+"""The limit of one parse: linear work over 64 KiB takes a hundredth of it, quadratic work ten times as much."""
 TRUST: Final = LogTrust(ORIGIN, (NoteVerifier(LOG.vkey),), (CosignatureVerifier(WITNESS.vkey),), 1)
 
 
 @dataclass(frozen=True)
 class Parser:
-    """A function that takes what others wrote, and the only errors that may come out of it."""
+    """A function that takes input from outside, and the only errors that it may raise."""
 
     name: str
     seeds: Callable[[], list[bytes]]
@@ -78,7 +78,7 @@ class Parser:
     """The most bytes that it reads."""
     max_calls: int
     max_memory: int
-    """Bytes in use at most, beside what it is given."""
+    """Bytes in use at most, besides the input."""
     given: Callable[[bytes], Any] = bytes
 
     def __str__(self) -> str:
@@ -86,7 +86,7 @@ class Parser:
 
 
 def cases(file: str) -> list[dict[str, Any]]:
-    """Good ones first: what is nearly right comes furthest."""
+    """Reads the cases of a file, valid ones first: input that is nearly valid reaches the most code."""
     found: list[dict[str, Any]] = json.loads(path_of(file).read_text())["cases"]
     return sorted(found, key=lambda case: bool(case["wantErr"]))
 
@@ -128,13 +128,13 @@ def proofs() -> list[bytes]:
 
 
 def parts_of(data: bytes) -> tuple[int, int, list[bytes]]:
-    """Sizes and hashes out of the bytes, whatever they are: a proof whose parts are all an attacker's."""
+    """Takes sizes and hashes from any bytes: a proof of which an attacker chose every part."""
     old, new = (int.from_bytes(data[at : at + 8], "big", signed=True) for at in (0, 8))
     return old, new, [data[at : at + 32] for at in range(0, min(len(data), 8 * K), 32)]
 
 
 def verify_parts(parts: tuple[int, int, list[bytes]]) -> None:
-    """Both kinds of proofs."""
+    """Verifies both kinds of proofs."""
     old, new, hashes = parts
     with suppress(InvalidProof):
         verify_consistency(old, new, bytes(32), bytes(32), hashes)
@@ -144,7 +144,7 @@ def verify_parts(parts: tuple[int, int, list[bytes]]) -> None:
 K: Final = 1_024
 NOTE: Final = MAX_NOTE_BYTES
 SOME_NOTE: Final = 16 * NOTE
-"""A text that holds one letter beyond Latin takes twice its bytes, and parts of it are copied a few times."""
+"""A text with one character beyond Latin-1 takes twice its bytes, and parts of it are copied a few times."""
 READ_CHECKPOINT: Final = (InvalidCheckpoint, UntrustedNote)
 READ_PROOF: Final = (InvalidTlogProof, InvalidCheckpoint, InvalidProof, InvalidStatement, UntrustedNote)
 
@@ -197,7 +197,7 @@ class Counting:
 
 
 def cost_of(parser: Parser, data: bytes) -> tuple[int, int, float]:
-    """Calls, the most bytes in use, and CPU seconds. What else than a refusal comes out of it fails the test."""
+    """Parses once. Returns calls, peak bytes, and CPU seconds. Fails on any error that the parser may not raise."""
     given, counting = parser.given(data), Counting()
     tracemalloc.reset_peak()
     before, _ = tracemalloc.get_traced_memory()
@@ -217,7 +217,7 @@ def cost_of(parser: Parser, data: bytes) -> tuple[int, int, float]:
 
 @pytest.fixture(autouse=True)
 def _alone() -> Iterator[None]:
-    """What the garbage of other tests does when it is collected would be counted too."""
+    """Keeps out garbage collection: collecting what other tests have left would be counted too."""
     gc.collect()
     gc.disable()
     tracemalloc.start(1)
@@ -229,13 +229,13 @@ def _alone() -> Iterator[None]:
 @pytest.mark.parametrize("parser", PARSERS, ids=str)
 def test_whatever_comes_is_refused_with_one_error_and_bounded_work(parser: Parser) -> None:
     for seed in parser.seeds()[:MAX_SEEDS]:
-        cost_of(parser, seed)  # what is made once, at the first use, is not of the input
+        cost_of(parser, seed)  # what is built once, at the first use, does not count
         for data in mutations(seed):
             calls, peak, seconds = cost_of(parser, data)
             what = f"{data[:80]!r}… of {len(data)} bytes"
             assert calls <= parser.max_calls, what
             assert peak <= parser.max_memory, what
-            if seconds > MAX_CPU_S:  # once may be chance
+            if seconds > MAX_CPU_S:  # a single slow run may be chance
                 assert min(cost_of(parser, data)[2] for _ in range(3)) <= MAX_CPU_S, what
 
 

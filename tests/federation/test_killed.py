@@ -62,7 +62,7 @@ class Life:
         self.struck: set[str] = set()
 
     async def run(self, at: int = -1) -> int:
-        """A new process, which looks at everything before it goes on."""
+        """Runs a new process, which checks everything before it goes on. Returns its status."""
         ended = self.killing.run(
             dsn=self.dsn,
             data=str(self.harness.keys.path.parent),
@@ -80,7 +80,10 @@ class Life:
         return ended.status
 
     async def strike_each(self, prepare: Callable[[int], Awaitable[Any]]) -> int:
-        """Prepares a batch, kills its process at the next point, and lets another one finish; how many points."""
+        """Prepares a batch, kills its process at the next point, and lets another one finish, until no point is left.
+
+        Returns the number of points.
+        """
         for at in range(MAX_POINTS):
             await prepare(at)
             status = await self.run(at)

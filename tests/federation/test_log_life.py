@@ -91,7 +91,7 @@ class LifeOfALog(RuleBasedStateMachine):
                 self.runner.close()
 
     async def _end(self) -> None:
-        """Whatever happened before: in the end all is said that has not run out while it waited, and nothing else
+        """Checks that in the end everything is published that has not expired while it waited, and that nothing else
         answers."""
         try:
             await self.harness.run(self.sequencer)
@@ -141,7 +141,7 @@ class LifeOfALog(RuleBasedStateMachine):
 
     @rule(name=names, label=st.sampled_from(["one", "two"]))
     def rename(self, name: str, label: str) -> None:
-        """A new handle: what is said is said anew."""
+        """Changes a handle, so that the mapping is published again."""
         proven = at_bluesky(name, handle=f"{name}.{label}.example", at=self.clock.now())
         if name in self.members:
             self.run(self.membership.sign_in(proven))
@@ -149,7 +149,7 @@ class LifeOfALog(RuleBasedStateMachine):
     @precondition(lambda self: self.members)
     @rule()
     def renew(self) -> None:
-        """Sixty days on, the proofs are looked at, and hold: what is said is said for longer."""
+        """Renews after sixty days: the proofs are re-checked and hold, so that the mappings are valid for longer."""
         self.clock.advance(days=60)
         self.run(self._look_again())
 
@@ -170,12 +170,12 @@ class LifeOfALog(RuleBasedStateMachine):
 
     @rule(at=points, when=ways)
     def fail(self, at: int, when: When) -> None:
-        """The database fails at one write; the same process goes on."""
+        """Lets the database fail at one write; the same process goes on."""
         self.run(self._run_once(Faults(at, when)))
 
     @rule(at=points, when=ways)
     def crash(self, at: int, when: When) -> None:
-        """The process ends at one write; another is started."""
+        """Ends the process at one write; another is started."""
         self.run(self._run_once(Faults(at, when)))
         self.restart()
 
@@ -202,7 +202,7 @@ class LifeOfALog(RuleBasedStateMachine):
             self.run(self._check())
 
     async def _check(self) -> None:
-        """The tree is the naive one and only grows; a live leaf is served, an absent body has its revoke."""
+        """Checks that the tree is the naive one and only grows, and that each leaf has either its body or a revoke."""
         checkpoint = (await self.harness.check()).checkpoint
         assert checkpoint.size >= self.size
         self.size = checkpoint.size
@@ -220,7 +220,7 @@ class LifeOfALog(RuleBasedStateMachine):
         await self._check_served(said, live)
 
     async def _check_served(self, said: set[int], live: set[int]) -> None:
-        """By the door that the world uses, at both ends of what was said."""
+        """Checks through the public reader that live leaves are served and others are not, at both ends of the log."""
         for leaf in {*sorted(live)[:1], *sorted(live)[-1:]}:
             assert await self.service.make_proof(leaf)
         for leaf in {*sorted(said - live)[:1], *sorted(said - live)[-1:], self.size}:

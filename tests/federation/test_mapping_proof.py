@@ -20,7 +20,7 @@ TRUST = LogTrust(ORIGIN, (NoteVerifier(LOG.vkey),))
 
 
 def prove(said: bytes, shown: bytes) -> TlogProof:
-    """A log that said `said` at leaf 3, and a proof that shows `shown`."""
+    """Makes a log with `said` at leaf 3, and a proof that shows `shown`."""
     entries = [bytes(33)] * 3 + [encode_entry(MappingEntry(commitment(SALT, said)))] + [bytes(33)] * 3
     growth = grow(Edge.empty(), b"".join(map(leaf_hash, entries)))
     hashes = TileHashes(7, dict(growth.tiles).__getitem__).prove_inclusion(3)

@@ -50,7 +50,7 @@ async def answers(lookup: Lookup, asked: str) -> list[str]:
 
 
 async def revokes(harness: LogHarness) -> list[tuple[int, int]]:
-    """Target and reason of each revoke, in a log of one bundle."""
+    """Reads target and reason of each revoke, in a log of one bundle."""
     service = LogService(LogStore(harness.database), harness.clock)
     bundle = bundle_at((await service.published()).size, 0)
     parsed = map(parse_entry, decode_bundle(await service.read_tile(str(bundle)), bundle.width))

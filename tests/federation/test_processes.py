@@ -25,7 +25,7 @@ def harness(database: Database, folder: Path, clock: FakeClock) -> LogHarness:
 
 @pytest.fixture
 def common(harness: LogHarness, dsn: str) -> dict[str, Any]:
-    """What every process of the instance is given."""
+    """Returns the parameters of every process of the instance."""
     return {
         "dsn": dsn,
         "data": str(harness.keys.path.parent),
@@ -49,7 +49,7 @@ async def all_answer(harness: LogHarness) -> bool:
 
 
 def end_all(harness: LogHarness, killing: Killing, processes: list[Running]) -> list[Ended]:
-    """Waits for them; no size was signed with two roots, by whichever of them."""
+    """Waits for processes, and checks that no size was signed with two roots by any of them."""
     ended = [killing.wait(process) for process in processes]
     for each in ended:
         for size, root in each.signed:

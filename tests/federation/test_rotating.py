@@ -27,7 +27,7 @@ def rotation(harness: LogHarness) -> KeyRotation:
 
 
 async def signers(harness: LogHarness) -> set[VerifierKey]:
-    """The log keys that have signed the last checkpoint."""
+    """Returns the log keys that have signed the last checkpoint."""
     published = (await harness.state()).published or b""
     keys = [key.vkey for key in harness.keys.read().logs]
     opened = open_checkpoint(published, LogTrust(ORIGIN, tuple(map(NoteVerifier, keys))))
@@ -103,7 +103,7 @@ async def test_another_key_recovers_nothing(harness: LogHarness, rotation: KeyRo
 
 
 async def stage(harness: LogHarness) -> None:
-    """A batch that is durable, and not signed."""
+    """Stages a batch: durable, and not signed."""
     async with harness.database.connection() as connection:
         assert await harness.sequencer()._stage(connection)
 

@@ -74,7 +74,7 @@ def test_anything_else_is_refused_with_one_error(body: bytes) -> None:
 
 
 def change(body: bytes, *path: str | int, to: Any) -> bytes:
-    """`body` with the value at `path` replaced, or left out when `to` is None; still canonical JSON."""
+    """Returns `body` with the value at `path` replaced, or left out where `to` is None; still canonical JSON."""
     value = json.loads(body)
     at = value
     for step in path[:-1]:

@@ -32,7 +32,7 @@ from tests.vectors.make import FILES, path_of
 Case = dict[str, Any]
 CHECKOUT = Path(__file__).parents[2]
 SAID_OF_ENTRIES = {"commitment", "target", "reason", "digest"}
-"""Fields of what an entry says: the document tells them together."""
+"""Fields of an entry's content: the document lists them together."""
 
 
 def hashes(texts: list[str]) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""axe-core over a page in a real browser."""
+"""Runs axe-core over a page in a real browser."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -10,7 +10,7 @@ SERIOUS: Final = {"serious", "critical"}
 
 
 async def serious_violations(page: Page) -> list[str]:
-    """What axe-core finds that is serious, a line each: rule, help, and the first elements."""
+    """Returns the serious violations that axe-core finds, a line each: rule, help, and the first elements."""
     # Evaluated by the debugger, not loaded as a script: the page's policy allows none but its own.
     await page.evaluate(AXE.read_text(encoding="utf-8"))
     result: dict[str, Any] = await page.evaluate("axe.run(document, {resultTypes: ['violations']})")

@@ -1,7 +1,7 @@
-"""The browser that the tests drive: finding it, and starting it the same way everywhere.
+"""Finds the browser that the tests drive, and starts it the same way everywhere.
 
-`python -m tests.setup` puts one there; this only looks. Whatever browser is found is driven by
-Playwright through its path, so Debian's, Google's and Playwright's own builds all serve.
+`python -m tests.setup` installs one; this module only finds it. Playwright drives it through its
+path, so Debian's, Google's and Playwright's own builds all serve.
 """
 
 import os
@@ -23,7 +23,7 @@ NAMES_ON_PATH: Final = (
     "google-chrome-stable",
     "chrome",
 )
-# Below the virtual environment, so that `make clean` takes it away with everything else.
+# Below the virtual environment, so that `make clean` removes it too.
 OWN_BROWSERS: Final = Path(sys.prefix) / "browsers"
 _IN_PLAYWRIGHT_BUILDS: Final = ("chrome-linux*/chrome", "chrome-mac*/*.app/Contents/MacOS/*")
 
@@ -38,13 +38,13 @@ LAUNCH_ARGS: Final = (
 
 
 class BrowserMissing(RuntimeError):
-    """There is no Chromium on this machine; the message says what to do."""
+    """No Chromium is installed; the message says what to do."""
 
 
 def chromium_path() -> Path:
-    """A Chromium: the one chosen by hand, else on PATH, else one that Playwright downloaded.
+    """Finds a Chromium: the one chosen by hand, else one on PATH, else one that Playwright downloaded.
 
-    Raises BrowserMissing, also when the one chosen by hand is not there: a choice is not overruled.
+    Raises BrowserMissing, also where the one chosen by hand is missing: a choice is not overruled.
     """
     if chosen := os.environ.get(CHOSEN_BY_HAND):
         if not os.access(chosen, os.X_OK):
@@ -75,13 +75,13 @@ def _playwright_folders() -> tuple[Path, ...]:
 
 
 def launch_args() -> list[str]:
-    """Chromium's arguments. Its sandbox is left out only for root, where Chromium refuses to use it."""
+    """Returns Chromium's arguments. Its sandbox is disabled only for root, where Chromium refuses to use it."""
     return [*LAUNCH_ARGS, "--no-sandbox"] if os.geteuid() == 0 else list(LAUNCH_ARGS)
 
 
 @asynccontextmanager
 async def launched_chromium() -> AsyncIterator[Browser]:
-    """A headless Chromium, closed at the end. Raises BrowserMissing."""
+    """Starts a headless Chromium, closed at the end. Raises BrowserMissing."""
     path = chromium_path()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=launch_args())
@@ -94,10 +94,10 @@ async def launched_chromium() -> AsyncIterator[Browser]:
 def chromium_fixture(
     scope: Literal["function", "module", "session"] = "module",
 ) -> Callable[[], AsyncIterator[Browser]]:
-    """A fixture that gives a running `Browser`; a test takes its own context from it.
+    """Makes a fixture that yields a running `Browser`; a test takes its own context from it.
 
     Put it in a module or a conftest as `chromium = chromium_fixture()`. A browser belongs to the
-    event loop it was started in: with the scope `module`, tests and their other fixtures say
+    event loop it was started in: with the scope `module`, tests and their other fixtures need
     `pytestmark = pytest.mark.asyncio(loop_scope="module")`, and so on.
     """
 

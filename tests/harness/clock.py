@@ -1,4 +1,4 @@
-"""A clock that stands still until it is told to move."""
+"""A clock that stands still until a test advances it."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -7,7 +7,7 @@ START: Final = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 
 
 class FakeClock:
-    """Starts at `START`."""
+    """A clock that starts at `START`."""
 
     def __init__(self, start: datetime = START) -> None:
         self._now = start
@@ -16,5 +16,5 @@ class FakeClock:
         return self._now
 
     def advance(self, **units: float) -> None:
-        """Moves on by `timedelta(**units)`."""
+        """Advances by `timedelta(**units)`."""
         self._now += timedelta(**units)

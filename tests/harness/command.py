@@ -1,4 +1,4 @@
-"""The command `passerelle`, run as people run it: a process of its own, with the settings it is given alone."""
+"""Runs the command `passerelle` as people do: a process of its own, with only the settings that it is given."""
 
 import contextlib
 import os
@@ -16,14 +16,14 @@ from deploy.embedded.locks import wait_until
 
 PROGRAM: Final = Path(sys.executable).parent / "passerelle"
 TIMEOUT_S: Final = 180
-"""For a busy machine; a command that takes so long hangs."""
+"""Long enough for a busy machine; a command that takes longer hangs."""
 _OF_THE_TESTS: Final = ("PASSERELLE_", "PYTEST_", "PYTHON", "VIRTUAL_ENV", "COLUMNS", "MAKE", "MFLAGS")
-"""Variables that begin so are ours, not those of a person at a terminal."""
+"""Variables with these prefixes are those of the tests, not of a person at a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a command ended, and what it wrote."""
+    """The exit status of a command, and its output."""
 
     code: int
     out: str
@@ -31,7 +31,7 @@ class Result:
 
     @property
     def sentence(self) -> str:
-        """The one line on standard error, where it is to be one."""
+        """The line on standard error. Fails where it is not exactly one."""
         assert "Traceback" not in self.err
         (line,) = self.err.splitlines()
         return line
@@ -39,7 +39,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`settings` are the PASSERELLE_ variables by field; `folder` is where it runs."""
+    """A command to run in `folder`. `settings` are the PASSERELLE_ variables by field."""
 
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Command:
     timeout_s: float = TIMEOUT_S
 
     def run(self, *arguments: str | Path, **settings: str) -> Result:
-        """Runs it to its end."""
+        """Runs the command to its end."""
         done = subprocess.run(
             [*self.program, *arguments],
             cwd=self.folder,
@@ -62,7 +62,7 @@ class Command:
 
     @contextlib.contextmanager
     def started(self, *arguments: str | Path, **settings: str) -> Iterator["Started"]:
-        """Starts it; what still runs at the end of the block is killed."""
+        """Starts the command; what still runs at the end of the block is killed."""
         log = self.folder / "stderr.log"
         with log.open("ab") as errors:
             process = subprocess.Popen(
@@ -95,7 +95,7 @@ class Started:
     log: Path
 
     def wait_until_ready(self, url: str) -> None:
-        """Until the instance at `url` answers, or the process has ended, which fails."""
+        """Waits until the instance at `url` answers. Fails where the process ends before."""
 
         def settled() -> bool:
             return self.process.poll() is not None or answers(url)
@@ -104,16 +104,16 @@ class Started:
         assert self.process.poll() is None, self.log.read_text()
 
     def send(self, number: signal.Signals) -> None:
-        """A signal to it and to all of its group, as Ctrl-C is."""
+        """Sends a signal to it and to all of its group, as Ctrl-C does."""
         os.killpg(self.process.pid, number)
 
     def wait(self) -> int:
-        """Its exit status."""
+        """Waits for its end. Returns its exit status."""
         return self.process.wait(TIMEOUT_S)
 
 
 def answers(url: str) -> bool:
-    """Whether the instance there is ready for people."""
+    """Tells whether the instance at `url` is ready."""
     try:
         return httpx.get(f"{url}/readyz", trust_env=False, timeout=5).status_code == 200
     except httpx.TransportError:

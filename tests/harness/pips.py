@@ -1,4 +1,4 @@
-"""Pythons with a pip of our choice, and releases newer than ours that such a pip is offered."""
+"""Makes Pythons with a chosen pip, and releases newer than the locked ones to offer to it."""
 
 import os
 import subprocess
@@ -14,12 +14,12 @@ PIP_TIMEOUT_S: Final = 300
 BASE_PYTHON: Final = (
     Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
 )
-"""The Python outside of our own environment."""
+"""The Python outside our own environment."""
 _WHEEL: Final = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
 def python_with(pip: str, environment: Path) -> Path:
-    """A Python in an environment of its own, with the pip that `pip` asks for: "pip" is the newest."""
+    """Makes a Python in an environment of its own, with the pip that the requirement `pip` names: "pip" is the newest."""
     python = environment / "bin" / "python"
     subprocess.run(
         [BASE_PYTHON, "-m", "venv", "--without-pip", environment], check=True, timeout=PIP_TIMEOUT_S
@@ -35,13 +35,13 @@ def run_pip(python: Path, *arguments: str | Path) -> None:
 
 
 def release_newer(entries: Iterable[Locked], folder: Path) -> None:
-    """Puts an empty release, newer than the locked one but within its major version, of each into the folder."""
+    """Writes an empty release of each entry into the folder, newer than the locked one but of its major version."""
     for entry in entries:
         _write_wheel(folder, entry.name.replace("-", "_"), f"{entry.version.partition('.')[0]}.999")
 
 
 def links_with(folder: Path) -> str:
-    """What PIP_FIND_LINKS has to be, so that the folder comes beside the places of this machine."""
+    """Returns the value of PIP_FIND_LINKS that adds the folder to the places of this machine."""
     return f"{os.environ.get('PIP_FIND_LINKS', '')} {folder}".strip()
 
 

@@ -9,7 +9,7 @@ A plugin (`-p tests.harness.postgres`, in pyproject.toml) with the session fixtu
 
 The server is the embedded one, in a temporary folder and without fsync, or the one that
 PASSERELLE_TEST_DATABASE_URL names, whose user must be allowed to make databases. Names of databases begin
-with the run's own prefix, so that two runs never meet, and what is left at the end of a run is dropped.
+with the run's own prefix, so that two runs never collide, and what is left at the end of a run is dropped.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ FAST_SETTINGS: Final = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    "autovacuum": "off",  # it would hold the template just when it is copied
+    "autovacuum": "off",  # it could be connected to a template that is to be copied
     "shared_buffers": "128MB",
     "max_wal_size": "256MB",
     "max_connections": "200",
@@ -56,18 +56,18 @@ class SharedPostgres:
     """A server on which tests make and drop databases."""
 
     def __init__(self, admin_dsn: str, run: str, owner: tuple[str, str] | None = None) -> None:
-        """`admin_dsn` may make databases; `owner`, if it is another, is a role and its address."""
+        """`admin_dsn` may make databases; `owner` is the role that owns them and its address, if it is another."""
         self._admin_dsn = admin_dsn
         self._owner = owner[0] if owner else None
         self._owner_dsn = owner[1] if owner else admin_dsn
         self._prefix = f"passerelle_test_{run}_"
 
     def dsn(self, label: str) -> str:
-        """The address of the database that was made under this label."""
+        """Returns the address of the database that was made under this label."""
         return with_database(self._owner_dsn, self._name(label))
 
     async def template(self, label: str, fill: Callable[[str], Awaitable[object]]) -> str:
-        """The label of a database that `fill(dsn)` has filled, once a run, whichever worker comes first."""
+        """Makes a template that `fill(dsn)` fills, once a run, by whichever worker comes first. Returns its label."""
         async with self._admin() as admin:
             if await self._is_template(admin, label):
                 return label
@@ -80,19 +80,19 @@ class SharedPostgres:
         return label
 
     async def create_database_from_template(self, label: str, template: str | None = None) -> str:
-        """Make a database, a copy of `template` (else empty); its address."""
+        """Makes a database, a copy of `template` or empty. Returns its address."""
         async with self._admin() as admin:
             await self._create(admin, label, template)
         return self.dsn(label)
 
     async def drop_database(self, label: str) -> None:
-        """Drop it, connected or not; nothing if there is none."""
+        """Drops a database and its connections; does nothing where there is none."""
         async with self._admin() as admin:
             await self._drop(admin, label)
 
     @asynccontextmanager
     async def database(self, template: str | None = None) -> AsyncIterator[str]:
-        """A database with a name of its own, for the length of the block."""
+        """Makes a database with a name of its own, dropped at the end of the block."""
         label = f"test_{secrets.token_hex(6)}"
         dsn = await self.create_database_from_template(label, template)
         try:
@@ -101,7 +101,7 @@ class SharedPostgres:
             await self.drop_database(label)
 
     async def drop_all(self) -> None:
-        """Drop every database of this run."""
+        """Drops every database of this run."""
         async with self._admin() as admin:
             for (name,) in await admin.fetch(
                 "SELECT datname FROM pg_database WHERE starts_with(datname, $1)", self._prefix
@@ -137,13 +137,13 @@ class SharedPostgres:
 
 
 def with_database(dsn: str, database: str) -> str:
-    """The same server, another database."""
+    """Makes the address of another database on the same server."""
     return urlunsplit(urlsplit(dsn)._replace(path=f"/{database}"))
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[SharedPostgres]:
-    """The server that all tests of this run share; started when the first test asks for it."""
+    """Starts the server that all tests of this run share, when the first test needs it."""
     external = os.environ.get(EXTERNAL_URL)
     if external:
         yield SharedPostgres(external, os.environ[RUN])
@@ -153,7 +153,7 @@ def postgres() -> Iterator[SharedPostgres]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the run, for this process and the workers it will start; remove what killed runs have left."""
+    """Names the run, for this process and the workers that it starts; removes what killed runs have left."""
     if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # the run ends, and its server with it
     if hasattr(config, "workerinput"):
@@ -170,10 +170,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def make_folder(prefix: str) -> Path:
-    """An empty folder of ours that every user can pass; in memory where there is plenty, for disks are slow."""
+    """Makes an empty folder that every user can enter; in memory where there is plenty, as disks are slow."""
     in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_FREE_BYTES
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=MEMORY if in_memory else None))
-    folder.chmod(0o755)  # as root the server has a user of its own, who must get through
+    folder.chmod(0o755)  # started by root, the server has a user of its own, who must enter it
     return folder
 
 
@@ -188,7 +188,7 @@ def _end_run(folder: Path, alive: FileLock) -> None:
 
 
 def _remove_if_abandoned(folder: Path) -> None:
-    """Remove the folder of a run that has ended, and the server of it that a killed worker left behind."""
+    """Removes the folder of a run that has ended, and stops the server that a killed worker has left in it."""
     if folder.stat().st_uid != os.geteuid() or not (folder / ALIVE).exists():
         return
     alive = FileLock(folder / ALIVE)

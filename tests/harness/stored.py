@@ -1,4 +1,4 @@
-"""Mappings put into the database as they are, for tests that are not about how they come in."""
+"""Stores mappings directly, for tests that are not about how they are taken in."""
 
 from collections.abc import Iterable
 
@@ -10,14 +10,14 @@ from directory.store.mappings import COPY_COLUMNS, MappingStore, row_of
 
 
 class StoredMappings(MappingStore):
-    """The store of the product, and a way to fill it."""
+    """The product's store, with a method to fill it."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self.database = database
 
     async def add(self, mappings: Iterable[Mapping], state: MappingState = MappingState.ACTIVE) -> int:
-        """Stores mappings in one state; how many."""
+        """Stores mappings in one state. Returns how many."""
         async with self.database.transaction() as connection:
             rows = [
                 row_of(mapping, await ensure_origin(connection, mapping.origin), state, mapping.leaf)

@@ -1,4 +1,4 @@
-"""The browser that the tests drive starts, and runs what a page asks of it."""
+"""The browser that the tests drive starts, and runs the scripts of a page."""
 
 import pytest
 from playwright.async_api import Browser

@@ -1,4 +1,4 @@
-"""Who we are to an authorization server: https://atproto.com/specs/oauth#clients.
+"""Identifies us to an authorization server: https://atproto.com/specs/oauth#clients.
 
 A client's id is the address of a public document about it. An instance that the network can reach
 publishes one, and signs with a key of its own (confidential client). On one machine, for trying
@@ -26,11 +26,11 @@ MAX_CLIENT_KEYS: Final = 10
 
 SCOPE_PROVE: Final = "atproto"
 SCOPE_FOLLOW: Final = "atproto repo:app.bsky.graph.follow?action=create&action=delete"
-# For servers that do not know the narrow one.
+# For servers that do not know SCOPE_FOLLOW.
 SCOPE_FOLLOW_BROAD: Final = "atproto transition:generic"
 _ALL_SCOPES: Final = tuple(dict.fromkeys(f"{SCOPE_PROVE} {SCOPE_FOLLOW} {SCOPE_FOLLOW_BROAD}".split()))
 
-# What is asked for, in the order to try it.
+# The scopes to request, in the order to try them.
 SCOPES: Final[Mapping[Purpose, tuple[str, ...]]] = {
     Purpose.PROVE: (SCOPE_PROVE,),
     Purpose.FOLLOW: (SCOPE_FOLLOW, SCOPE_FOLLOW_BROAD),
@@ -38,7 +38,7 @@ SCOPES: Final[Mapping[Purpose, tuple[str, ...]]] = {
 
 
 def may_follow(granted: str) -> bool:
-    """Whether a granted scope suffices to follow."""
+    """Tells whether a granted scope suffices to follow."""
     scopes = granted.split()
     if "transition:generic" in scopes:
         return True
@@ -54,15 +54,15 @@ class OAuthClient(Protocol):
 
     @property
     def key_id(self) -> str | None:
-        """The key that a new session is tied to, if there is one."""
+        """The key that a new session is tied to; None for a public client."""
         ...
 
     def client_id(self, redirect_uri: str) -> str:
-        """Our id in sign-ins that come back to this address."""
+        """Returns our id in sign-ins that come back to this address."""
         ...
 
     def credentials(self, client_id: str, issuer: str, key_id: str | None, now: datetime) -> dict[str, str]:
-        """The form fields that go with every request. Raises NeedsSignIn when the key is gone."""
+        """Makes the form fields that go with every request. Raises NeedsSignIn where the key is gone."""
         ...
 
 
@@ -86,7 +86,7 @@ class ClientKeys:
 
     Servers keep what we publish for a while, so the next key is published before it signs. A
     session stays with the key it was started with, so older keys stay published until no session
-    needs them; a key that leaked is taken out at once, which ends its sessions.
+    needs them; a key that leaked is removed at once, which ends its sessions.
     """
 
     def __init__(self, keys: Sequence[SigningKey]) -> None:
@@ -100,7 +100,7 @@ class ClientKeys:
 
     @classmethod
     def from_json(cls, text: bytes) -> Self:
-        """What `to_json` wrote. Raises ValueError."""
+        """Reads what `to_json` wrote. Raises ValueError."""
         try:
             return cls([SigningKey.from_json(key) for key in msgspec.json.decode(text, type=list[str])])
         except (msgspec.MsgspecError, NeedsSignIn) as error:
@@ -110,12 +110,13 @@ class ClientKeys:
         return msgspec.json.encode([key.to_json() for key in self._keys.values()])
 
     def rotated(self) -> "ClientKeys":
-        """The next key signs, and there is a new next one. The oldest goes when there are too many."""
+        """Returns the keys after a rotation: the next key signs, and a new one is next. Beyond MAX_CLIENT_KEYS the
+        oldest is dropped."""
         signing, following, *older = self._keys.values()
         return ClientKeys([following, SigningKey.generate(), signing, *older][:MAX_CLIENT_KEYS])
 
     def without(self, key_id: str) -> "ClientKeys":
-        """The same without a key that leaked; a new one fills its place where two are needed."""
+        """Returns the keys without one that leaked; a new one replaces it where fewer than two are left."""
         kept = [key for name, key in self._keys.items() if name != key_id]
         return ClientKeys([*kept, SigningKey.generate()] if len(kept) < 2 else kept)
 
@@ -128,7 +129,7 @@ class ClientKeys:
         return self._keys.get(key_id)
 
     def jwks(self) -> dict[str, object]:
-        """The document at JWKS_PATH (RFC 7517): public halves only."""
+        """Makes the document at JWKS_PATH (RFC 7517): public halves only."""
         extra = {"use": "sig", "alg": ALGORITHM}
         return {"keys": [{**key.public_jwk(), **extra, "kid": kid} for kid, key in self._keys.items()]}
 
@@ -152,7 +153,7 @@ class PublishedClient:
         return f"{self._base_url}{CLIENT_METADATA_PATH}"
 
     def credentials(self, client_id: str, issuer: str, key_id: str | None, now: datetime) -> dict[str, str]:
-        """A signed assertion (RFC 7523), for one request."""
+        """Makes a signed assertion (RFC 7523), for one request."""
         key = self._keys.get(key_id) if key_id is not None else None
         if key is None:
             raise NeedsSignIn("", "the session is tied to a key that is gone")
@@ -172,7 +173,7 @@ class PublishedClient:
         }
 
     def metadata(self) -> dict[str, object]:
-        """The document at CLIENT_METADATA_PATH: served as application/json, status 200, no redirect."""
+        """Makes the document at CLIENT_METADATA_PATH: served as application/json, status 200, no redirect."""
         return {
             "client_id": self.client_id(""),
             "client_name": self._name,
@@ -189,5 +190,5 @@ class PublishedClient:
         }
 
     def jwks(self) -> dict[str, object]:
-        """The document at JWKS_PATH."""
+        """Makes the document at JWKS_PATH."""
         return self._keys.jwks()

@@ -1,4 +1,4 @@
-"""DID documents: https://atproto.com/specs/did. Where an account's data is, and what it calls itself."""
+"""Resolves DID documents, which name an account's server and handle: https://atproto.com/specs/did."""
 
 from typing import Final
 from urllib.parse import quote
@@ -16,12 +16,12 @@ PLC_DIRECTORY: Final = "https://plc.directory"
 DOCUMENT_LIMITS: Final = Limits(total_s=15.0, max_body_bytes=64 * 1024)
 _HANDLE_PREFIX: Final = "at://"
 _PDS_TYPE: Final = "AtprotoPersonalDataServer"
-# A directory answers 410 for an account that was ended for good.
+# A directory answers 410 for an account that was deleted.
 _GONE: Final = frozenset({404, 410})
 
 
 class DidDocument(msgspec.Struct, frozen=True):
-    """What we need of one. `handle` is a claim until it was seen to lead back here."""
+    """The parts of a DID document that we use. `handle` is a claim until it is found to lead back to `did`."""
 
     did: Did
     handle: AtHandle | None
@@ -52,7 +52,10 @@ class DidResolver:
         self._allow_loopback = allow_loopback
 
     async def resolve(self, did: Did) -> DidDocument:
-        """Raises AccountNotFound, ServerUnreachable, ServerNotAllowed, ServerMisbehaved."""
+        """Fetches the document of a DID.
+
+        Raises AccountNotFound, ServerUnreachable, ServerNotAllowed, ServerMisbehaved.
+        """
         url = self._url(did)
         with network_errors():
             answer = await self._http.get(url, limits=DOCUMENT_LIMITS)
@@ -68,7 +71,7 @@ class DidResolver:
 
 
 def parse_document(did: Did, document: _Document, host: str, *, allow_loopback: bool) -> DidDocument:
-    """Raises ServerMisbehaved for a document of another DID, or one that names no server."""
+    """Parses a document. Raises ServerMisbehaved for one of another DID, AccountNotFound for one without a server."""
     if document.id != did.value:
         raise ServerMisbehaved(host, "answered with the document of another account")
     endpoints = [
@@ -83,7 +86,7 @@ def parse_document(did: Did, document: _Document, host: str, *, allow_loopback: 
 
 
 def _claimed_handle(names: list[object]) -> AtHandle | None:
-    """The first that is a handle's: the specification looks at no other."""
+    """Returns the first handle that is named, the only one that counts by the specification. None where it is none."""
     claimed = next(
         (name for name in names if isinstance(name, str) and name.startswith(_HANDLE_PREFIX)), None
     )

@@ -1,4 +1,4 @@
-"""Proofs that whoever sends a request holds a key: DPoP, RFC 9449."""
+"""Makes proofs that the sender of a request holds a key: DPoP, RFC 9449."""
 
 import hashlib
 import secrets
@@ -32,7 +32,7 @@ class SigningKey:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """What `to_json` wrote. Raises NeedsSignIn: without its key a session is over."""
+        """Reads what `to_json` wrote. Raises NeedsSignIn: without its key a session is over."""
         try:
             key = ECKey.import_key(msgspec.json.decode(text, type=dict[str, str | list[str]]))
         except (JoseError, msgspec.MsgspecError, ValueError):
@@ -42,28 +42,28 @@ class SigningKey:
         return cls(key)
 
     def to_json(self) -> str:
-        """The private key as a JWK."""
+        """Writes the private key as a JWK."""
         return msgspec.json.encode(self._key.as_dict(private=True)).decode()
 
     @property
     def thumbprint(self) -> str:
-        """RFC 7638: names the key."""
+        """The name of the key, by RFC 7638."""
         return self._key.thumbprint()
 
     def public_jwk(self) -> dict[str, str]:
-        """Only what everybody may know."""
+        """Returns the public half as a JWK."""
         jwk = self._key.as_dict(private=False)
         return {name: str(jwk[name]) for name in ("kty", "crv", "x", "y")}
 
     def sign(self, header: Mapping[str, object], claims: Mapping[str, object]) -> str:
-        """A signed JWT in its compact form."""
+        """Signs a JWT, in its compact form."""
         return jwt.encode({"alg": ALGORITHM, **header}, dict(claims), self._key, algorithms=[ALGORITHM])
 
 
 def dpop_proof(  # noqa: PLR0913 - the claims of a proof
     key: SigningKey, method: str, url: str, now: datetime, *, nonce: str | None, access: str | None = None
 ) -> str:
-    """The value of the header `DPoP` for one request (RFC 9449, 4.2)."""
+    """Makes the value of the header `DPoP` for one request (RFC 9449, 4.2)."""
     claims: dict[str, object] = {
         "jti": secrets.token_urlsafe(JTI_BYTES),
         "htm": method,

@@ -1,6 +1,6 @@
-"""From a handle to a DID: https://atproto.com/specs/handle#handle-resolution.
+"""Resolves a handle to a DID: https://atproto.com/specs/handle#handle-resolution.
 
-What is found here is half the truth: the DID document has to name the handle too (`identity`).
+The result is not trusted alone: the DID document has to name the handle too (`identity`).
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -28,7 +28,7 @@ class _Resolved(msgspec.Struct):
     did: str
 
 
-# Gives the DIDs that one source knows for a handle: usually one or none. Raises OSError when the
+# Returns the DIDs that one source knows for a handle: usually one or none. Raises OSError where the
 # source cannot be asked.
 Source = Callable[[AtHandle], Awaitable[Sequence[Did]]]
 
@@ -40,7 +40,8 @@ class HandleResolver:
         self._sources = sources
 
     async def resolve(self, handle: AtHandle) -> Did:
-        """Raises AccountNotFound, and ServerUnreachable when a source that could know did not answer."""
+        """Resolves a handle. Raises AccountNotFound, and ServerUnreachable where no source knows it and one did not
+        answer."""
         silent = False
         for source in self._sources:
             try:
@@ -58,7 +59,7 @@ class HandleResolver:
 
 
 def dns_source(look_up_txt: LookUpTxt) -> Source:
-    """The record `_atproto.<handle>` with the text `did=<did>`."""
+    """Makes the source that reads the TXT record `_atproto.<handle>` with the text `did=<did>`."""
 
     async def source(handle: AtHandle) -> Sequence[Did]:
         name = f"_atproto.{handle}"
@@ -69,7 +70,7 @@ def dns_source(look_up_txt: LookUpTxt) -> Source:
 
 
 def well_known_source(http: GuardedClient) -> Source:
-    """`https://<handle>/.well-known/atproto-did`, which holds the DID and nothing else."""
+    """Makes the source that reads `https://<handle>/.well-known/atproto-did`, which holds the DID and nothing else."""
 
     async def source(handle: AtHandle) -> Sequence[Did]:
         url = f"https://{handle}/.well-known/atproto-did"
@@ -80,7 +81,7 @@ def well_known_source(http: GuardedClient) -> Source:
 
 
 def service_source(http: GuardedClient, service_url: str) -> Source:
-    """The method com.atproto.identity.resolveHandle of a server that the operator chose."""
+    """Makes the source that asks com.atproto.identity.resolveHandle of a server that the operator chose."""
 
     async def source(handle: AtHandle) -> Sequence[Did]:
         query = urlencode({"handle": str(handle)})
@@ -97,7 +98,8 @@ def service_source(http: GuardedClient, service_url: str) -> Source:
 
 
 async def _asked(http: GuardedClient, url: str, limits: Limits, redirects: int) -> bytes | None:
-    """The body of a good answer; None when the server says that there is nothing, or may not be asked."""
+    """Fetches the body of an answer. Returns None where the server has none, or may not be asked. Raises OSError where
+    it does not answer or is busy."""
     try:
         answer = await http.get(url, limits=limits, redirects=redirects)
         if is_temporary(answer.status):

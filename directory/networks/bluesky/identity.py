@@ -1,4 +1,4 @@
-"""Who somebody is: the DID document and the handle, each checked against the other."""
+"""Resolves identities: the DID document and the handle, each checked against the other."""
 
 from directory.identifiers import AtHandle, Did
 from directory.networks.bluesky.did import DidDocument, DidResolver
@@ -7,18 +7,18 @@ from directory.networks.sign_in_errors import AccountNotFound, HandleMismatch
 
 
 class Identities:
-    """Resolves accounts. Nothing is kept: an identity is as fresh as the question."""
+    """Resolves accounts. Nothing is cached: each call asks the network."""
 
     def __init__(self, dids: DidResolver, handles: HandleResolver) -> None:
         self._dids = dids
         self._handles = handles
 
     async def document(self, did: Did) -> DidDocument:
-        """Raises what `DidResolver.resolve` raises."""
+        """Fetches the document of a DID. Raises what `DidResolver.resolve` raises."""
         return await self._dids.resolve(did)
 
     async def by_handle(self, handle: AtHandle) -> DidDocument:
-        """The account that a handle leads to, if it claims the handle. Raises HandleMismatch otherwise.
+        """Resolves a handle to the account that claims it. Raises HandleMismatch where the account does not.
 
         Whoever has a domain can let it lead to any account: the account has to agree.
         """
@@ -28,7 +28,7 @@ class Identities:
         return document
 
     async def handle_of(self, document: DidDocument) -> AtHandle:
-        """The handle that an account claims, if it leads to the account. Raises HandleMismatch otherwise.
+        """Returns the handle that an account claims, if it leads to the account. Raises HandleMismatch otherwise.
 
         Anybody can write `at://somebody-else` into a document of their own.
         """

@@ -1,6 +1,6 @@
-"""Addresses that DID documents and servers name: checked for form before anything is asked there.
+"""Checks the form of addresses that DID documents and servers name, before any is requested.
 
-Where a name leads is the guarded client's business.
+The guarded client checks where a name leads.
 """
 
 from typing import Final
@@ -14,7 +14,7 @@ _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 
 def parse_origin(text: object, *, allow_loopback: bool) -> str:
-    """`https://host` or `https://host:port`, without a path; one slash at the end is dropped.
+    """Parses `https://host` or `https://host:port`, without a path; one slash at the end is dropped.
 
     `allow_loopback` also takes http on this machine's own names. Raises ServerMisbehaved.
     """
@@ -25,7 +25,7 @@ def parse_origin(text: object, *, allow_loopback: bool) -> str:
 
 
 def parse_endpoint(text: object, *, allow_loopback: bool) -> str:
-    """An address as it was given, if it is one that may be asked or shown to a browser.
+    """Checks an address that is to be requested, or given to a browser. Returns it as it was.
 
     Raises ServerMisbehaved.
     """
@@ -36,7 +36,7 @@ def parse_endpoint(text: object, *, allow_loopback: bool) -> str:
 
 
 def origin_of(parts: SplitResult) -> str:
-    """Scheme, host and port, the port left out where it is the scheme's own."""
+    """Returns scheme, host and port; the port is left out where it is the scheme's own."""
     host = parts.hostname or ""
     shown = f"[{host}]" if ":" in host else host
     port = "" if parts.port in {None, _DEFAULT_PORTS.get(parts.scheme)} else f":{parts.port}"

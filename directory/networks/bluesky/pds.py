@@ -1,4 +1,4 @@
-"""Requests to an account's own server, with the rights that a sign-in gave (XRPC).
+"""Sends requests to an account's own server, with the rights that a sign-in gave (XRPC).
 
 https://atproto.com/specs/xrpc
 """
@@ -21,7 +21,7 @@ XRPC_LIMITS: Final = Limits(max_body_bytes=1024 * 1024)
 
 
 class Pds:
-    """One account's server. `origin` is what the DID document says today (`Identities.document`)."""
+    """One account's server. `origin` comes from the present DID document (`Identities.document`)."""
 
     def __init__(self, requests: DpopRequests, origin: str, tokens: TokenSet) -> None:
         if not isinstance(tokens.binding, DpopBinding):
@@ -32,7 +32,7 @@ class Pds:
         self._key = SigningKey.from_json(tokens.binding.key)
 
     async def query(self, method: str, parameters: Mapping[str, str], now: datetime) -> Answer:
-        """A query (GET), whatever its status. Raises SignInError."""
+        """Sends a query (GET). Returns the answer, whatever its status. Raises SignInError."""
         asked = f"?{urlencode(parameters)}" if parameters else ""
         return await self._requests.send(
             Signed(
@@ -47,7 +47,7 @@ class Pds:
         )
 
     async def procedure(self, method: str, body: object, now: datetime) -> Answer:
-        """A procedure (POST of JSON), whatever its status. Never sent twice but for a nonce."""
+        """Sends a procedure (POST of JSON), once, and again only for a nonce. Returns the answer, whatever its status."""
         content = msgspec.json.encode(body)
         return await self._requests.send(
             Signed(

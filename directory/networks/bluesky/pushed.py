@@ -1,4 +1,4 @@
-"""The pushed authorization request (RFC 9126): what we ask for goes to the server, not to the browser."""
+"""Sends the pushed authorization request (RFC 9126): its parameters go to the server, not to the browser."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class _Pushed(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
-    """All that a request is made of."""
+    """The parts of a pushed request."""
 
     server: AuthorizationServer
     client: OAuthClient
@@ -43,7 +43,7 @@ class Push:
     now: datetime
 
     def form(self, scope: str) -> dict[str, str]:
-        """The fields, with a fresh assertion where we sign them."""
+        """Makes the fields, with a fresh assertion where we sign them."""
         fields = self.client.credentials(self.client_id, self.server.issuer, self.client.key_id, self.now)
         fields |= {
             "response_type": "code",
@@ -57,7 +57,7 @@ class Push:
 
 
 async def push(requests: DpopRequests, asked: Push, scopes: Sequence[str]) -> str:
-    """The address for the browser, for the first of the scopes that the server knows.
+    """Pushes the request. Returns the address for the browser, for the first of the scopes that the server knows.
 
     Raises SignInError.
     """

@@ -1,7 +1,7 @@
-"""Requests with a proof of possession, and the nonces that servers want in it.
+"""Sends requests with a proof of possession, and the nonces that servers require in it.
 
-A server gives a nonce with every answer, and refuses a proof with an old one or with none; then
-the request is made a second time, once (RFC 9449, 8).
+A server gives a nonce with every answer, and refuses a proof with an old one or with none; the
+request is then sent a second time, once (RFC 9449, 8).
 """
 
 from collections.abc import Callable, Mapping
@@ -49,7 +49,7 @@ class Nonces:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
-    """A request to be sent with a proof. `content` is made anew for each attempt."""
+    """A request to be sent with a proof. `content` is called for each attempt."""
 
     method: str
     url: str
@@ -74,7 +74,7 @@ class DpopRequests:
     async def post_form(
         self, url: str, form: Callable[[], Mapping[str, str]], key: SigningKey, now: datetime
     ) -> Answer:
-        """A form, made anew for each attempt: what is signed in it serves once."""
+        """Sends a form, which is made anew for each attempt: what is signed in it is valid once."""
         headers = {"content-type": _FORM, "accept": _JSON}
         return await self.send(
             Signed(
@@ -88,7 +88,7 @@ class DpopRequests:
         )
 
     async def send(self, request: Signed) -> Answer:
-        """The answer, whatever its status; at the second attempt where the server wants a nonce."""
+        """Sends a request, and a second time where the server wants a nonce. Returns the answer, whatever its status."""
         nonce = self._nonces.get(request.url)
         answer = await self._attempt(request, nonce)
         newer = self._nonces.get(request.url)
@@ -116,7 +116,7 @@ def _wants_nonce(answer: Answer) -> bool:
 
 
 def error_of(answer: Answer) -> str:
-    """The OAuth error code of an answer (RFC 6749, 5.2), empty if it has none that looks like one."""
+    """Returns the OAuth error code of an answer (RFC 6749, 5.2), empty where it has no well-formed one."""
     try:
         error = msgspec.json.decode(answer.body, type=_ErrorBody).error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

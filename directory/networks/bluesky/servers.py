@@ -1,4 +1,4 @@
-"""From an account's server to the one that signs its people in, and what that one says of itself.
+"""Finds the authorization server of an account's server, and reads its metadata.
 
 https://atproto.com/specs/oauth#server-metadata, RFC 9728, RFC 8414.
 """
@@ -43,7 +43,7 @@ class _Metadata(msgspec.Struct):
     client_id_metadata_document_supported: bool = False
 
     def is_atproto(self) -> bool:
-        """Whether the server does all of what the safety of a sign-in rests on."""
+        """Tells whether the server supports all that the safety of a sign-in rests on."""
         return (
             "atproto" in self.scopes_supported
             and "S256" in self.code_challenge_methods_supported
@@ -55,7 +55,7 @@ class _Metadata(msgspec.Struct):
 
 
 class AuthorizationServer(msgspec.Struct, frozen=True):
-    """Where a server takes what. `issuer` is its origin, and its name in what it signs."""
+    """The endpoints of an authorization server. `issuer` is its origin, and its name in what it signs."""
 
     issuer: str
     authorization_endpoint: str
@@ -65,7 +65,7 @@ class AuthorizationServer(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, metadata: _Metadata, *, allow_loopback: bool) -> Self:
-        """Raises ServerMisbehaved."""
+        """Reads the endpoints from metadata. Raises ServerMisbehaved."""
         revocation = metadata.revocation_endpoint
         return cls(
             issuer=metadata.issuer,
@@ -83,14 +83,14 @@ class AuthorizationServer(msgspec.Struct, frozen=True):
 
 
 class Servers:
-    """Fetches what servers say of themselves. Redirects are not followed: the specification forbids them."""
+    """Fetches the metadata of servers. Redirects are not followed: the specification forbids them."""
 
     def __init__(self, http: GuardedClient, *, allow_loopback: bool = False) -> None:
         self._http = http
         self._allow_loopback = allow_loopback
 
     async def issuer_for(self, pds: str) -> str:
-        """The origin that signs in the accounts of a PDS. Raises NotAServer and as `network_errors`."""
+        """Returns the origin that signs in the accounts of a PDS. Raises NotAServer and as `network_errors`."""
         answer = await self._fetch(f"{pds}/.well-known/oauth-protected-resource")
         with network_errors():
             servers = answer.parse(_ProtectedResource).authorization_servers
@@ -99,7 +99,7 @@ class Servers:
         return self._strict_origin(servers[0], answer.host)
 
     async def describe(self, issuer: str) -> AuthorizationServer:
-        """What an authorization server says of itself. Raises IssuerMismatch, ServerMisbehaved …"""
+        """Reads the metadata of an authorization server. Raises IssuerMismatch, NotAServer and as `network_errors`."""
         answer = await self._fetch(f"{issuer}/.well-known/oauth-authorization-server")
         with network_errors():
             metadata = answer.parse(_Metadata)
@@ -110,7 +110,7 @@ class Servers:
         return AuthorizationServer.of(metadata, allow_loopback=self._allow_loopback)
 
     async def find(self, origin: str) -> AuthorizationServer:
-        """The authorization server behind an origin that a person named: a PDS, or the server itself."""
+        """Finds the authorization server for an origin that a person named: a PDS, or the server itself."""
         try:
             issuer = await self.issuer_for(origin)
         except NotAServer:

@@ -1,4 +1,4 @@
-"""Sign in with Bluesky, at any server of the AT Protocol: https://atproto.com/specs/oauth."""
+"""Signs in with Bluesky, at any server of the AT Protocol: https://atproto.com/specs/oauth."""
 
 from contextlib import suppress
 from datetime import datetime
@@ -34,7 +34,7 @@ _NOT_HERE = "it is not an account of Bluesky's network"
 
 
 class _Record(msgspec.Struct, frozen=True, tag="bluesky"):
-    """What is kept while the browser is away. Secret."""
+    """The record of a sign-in, kept while the browser is at the server. Secret."""
 
     expected: Expected
     issuer: str
@@ -45,7 +45,7 @@ class _Record(msgspec.Struct, frozen=True, tag="bluesky"):
 
     @classmethod
     def from_bytes(cls, record: bytes) -> Self:
-        """Raises StateMismatch."""
+        """Decodes a record. Raises StateMismatch."""
         try:
             return msgspec.json.decode(record, type=cls)
         except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -53,7 +53,7 @@ class _Record(msgspec.Struct, frozen=True, tag="bluesky"):
 
 
 class BlueskySignIn:
-    """The port's `SignIn` for Bluesky's network. `allow_loopback` goes with the client's."""
+    """The port's `SignIn` for Bluesky's network. `allow_loopback` must be the same as the client's."""
 
     def __init__(
         self,
@@ -79,7 +79,8 @@ class BlueskySignIn:
         now: datetime,
         expected: TargetId | None = None,
     ) -> SignInStart:
-        """`account` is a handle, a DID, a profile page, or the https address of an account's server."""
+        """Starts a sign-in. `account` is a handle, a DID, a profile page, or the https address of an account's
+        server."""
         asked = self._parse(account)
         async with within_time():
             document, server = await self._find(asked)
@@ -110,7 +111,7 @@ class BlueskySignIn:
         return SignInStart(authorize_url, awaited.state, msgspec.json.encode(record), awaited.expires)
 
     async def finish_sign_in(self, record: bytes, returned_to: str, now: datetime) -> SignInDone:
-        """Exchanges the code, and believes nobody: the account has to name the server that speaks for it."""
+        """Exchanges the code, and checks the result: the account itself has to name the server that signed it in."""
         kept = _Record.from_bytes(record)
         returned = Returned.parse(returned_to)
         returned.check(kept.expected, now)
@@ -124,7 +125,7 @@ class BlueskySignIn:
             try:
                 account = await self._check(kept, tokens)
             except SignInError:
-                # Nobody will use them: the server need not keep them.
+                # These tokens will not be used, so they are revoked.
                 with suppress(SignInError):
                     await self.revoke(self._token_set(kept, tokens, now), now)
                 raise
@@ -136,7 +137,7 @@ class BlueskySignIn:
         )
 
     async def refresh(self, tokens: TokenSet, now: datetime) -> TokenSet:
-        """The account may have moved meanwhile: then its old server has no say any more."""
+        """Renews tokens. Raises NeedsSignIn also where the account has moved: its former server may not sign it in."""
         binding, did = _dpop(tokens), Did.parse(tokens.account_id)
         if tokens.refresh is None:
             raise NeedsSignIn(tokens.server, "the session cannot be renewed")
@@ -158,7 +159,7 @@ class BlueskySignIn:
         return token_set(renewed, tokens.server, tokens.client_id, binding, now)
 
     async def revoke(self, tokens: TokenSet, now: datetime) -> Revocation:
-        """RFC 7009: the refresh token's end is the session's."""
+        """Revokes the refresh token, which ends the session (RFC 7009); the access token where there is no other."""
         binding = _dpop(tokens)
         fields = {"token": tokens.refresh or tokens.access}
         async with within_time():
@@ -176,14 +177,15 @@ class BlueskySignIn:
         return Revocation.REVOKED
 
     async def resolve_handle(self, handle: TargetHandle) -> Did:
-        """The account that a handle leads to and that claims the handle."""
+        """Resolves a handle to the account that claims it."""
         if not isinstance(handle, AtHandle):
             raise InvalidIdentifier("a Bluesky handle", str(handle), _NOT_HERE)
         async with within_time():
             return (await self._identities.by_handle(handle)).did
 
     async def current_account(self, account: TargetAccount) -> BlueskyAccount:
-        """The handle in the account's DID document, if it leads back. HandleMismatch if it does not."""
+        """Returns the account with the handle in its DID document. Raises HandleMismatch where that does not lead
+        back."""
         if not isinstance(account, BlueskyAccount):
             raise InvalidIdentifier("a DID", str(account.id), _NOT_HERE)
         async with within_time():
@@ -191,7 +193,7 @@ class BlueskySignIn:
             return BlueskyAccount(account.did, await self._identities.handle_of(document))
 
     def _parse(self, account: str) -> Did | AtHandle | str:
-        """A server's origin is a text; the rest are names. Raises InvalidIdentifier."""
+        """Parses what a person typed. Returns a str for a server's origin. Raises InvalidIdentifier."""
         text = account.strip().removeprefix("at://")
         with suppress(ServerMisbehaved):
             return parse_origin(text, allow_loopback=self._allow_loopback)
@@ -227,7 +229,7 @@ class BlueskySignIn:
         return read_tokens(answer, spent=SignInExpired)
 
     async def _check(self, kept: _Record, tokens: TokenAnswer) -> BlueskyAccount:
-        """Who signed in. The server's word counts only for accounts that name it as theirs."""
+        """Returns who signed in. A server is believed only for accounts that name it as theirs."""
         did = account_of(tokens, kept.issuer)
         if kept.expected.account_id not in {None, str(did)}:
             raise IdentityMismatch(kept.issuer, "somebody else signed in than was expected")

@@ -1,4 +1,4 @@
-"""What the token endpoint says: https://atproto.com/specs/oauth, RFC 6749, 5."""
+"""Reads the answers of the token endpoint: https://atproto.com/specs/oauth, RFC 6749, 5."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -42,7 +42,7 @@ class TokenAnswer(msgspec.Struct, frozen=True):
 
 
 def read_tokens(answer: Answer, spent: type[SignInError] = NeedsSignIn) -> TokenAnswer:
-    """The tokens of an answer. Raises `spent` when the grant is no longer good, and SignInError."""
+    """Reads the tokens of an answer. Raises `spent` where the grant is no longer valid, and SignInError."""
     if answer.status != 200:
         raise _refusal(answer, spent)
     with network_errors():
@@ -52,14 +52,14 @@ def read_tokens(answer: Answer, spent: type[SignInError] = NeedsSignIn) -> Token
         and len(tokens.refresh_token or "") <= MAX_TOKEN_CHARS
         and len(tokens.scope) <= MAX_SCOPE_CHARS
     )
-    # A token that anybody can use is not what was asked for; without `atproto`, `sub` means nothing.
+    # A token that is not bound to our key was not requested; without `atproto`, `sub` is not defined.
     if tokens.token_type.lower() != "dpop" or "atproto" not in tokens.scope.split() or not sizes_fit:
         raise ServerMisbehaved(answer.host, "the tokens are not those of a sign-in")
     return tokens
 
 
 def account_of(tokens: TokenAnswer, host: str) -> Did:
-    """Whom the server says it signed in. Raises ServerMisbehaved."""
+    """Returns the account that the server claims to have signed in. Raises ServerMisbehaved."""
     try:
         return Did.parse(tokens.sub)
     except InvalidIdentifier:
@@ -69,7 +69,7 @@ def account_of(tokens: TokenAnswer, host: str) -> Did:
 def token_set(
     tokens: TokenAnswer, issuer: str, client_id: str, binding: DpopBinding, now: datetime
 ) -> TokenSet:
-    """The tokens as they are kept."""
+    """Makes the tokens as they are stored."""
     expires = None
     if tokens.expires_in is not None:
         expires = now + timedelta(seconds=min(max(tokens.expires_in, 0), MAX_LIFETIME_S))

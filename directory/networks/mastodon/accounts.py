@@ -1,4 +1,4 @@
-"""What the Mastodon API says about accounts: https://docs.joinmastodon.org/methods/accounts/"""
+"""Reads accounts from the Mastodon API: https://docs.joinmastodon.org/methods/accounts/"""
 
 from typing import Final
 
@@ -16,16 +16,16 @@ _NOT_ALLOWED: Final = frozenset({401, 403})
 
 
 class Credentials(msgspec.Struct, frozen=True):
-    """Whose token it is: the CredentialAccount of the API, as far as it matters here."""
+    """The account of a token: the CredentialAccount of the API, as far as it is used here."""
 
     username: str
     acct: str = ""
     url: str | None = None
     uri: str | None = None
-    """The actor URI; told by Mastodon since 4.2."""
+    """The actor URI; in Mastodon since 4.2."""
 
     def local_acct(self, host: str) -> Acct:
-        """The address by which their own server knows them. Raises ServerMisbehaved."""
+        """Returns the address of the account at its own server. Raises ServerMisbehaved."""
         name = self.acct if "@" in self.acct else f"{self.username}@{host}"
         try:
             return Acct.parse(name)
@@ -33,14 +33,14 @@ class Credentials(msgspec.Struct, frozen=True):
             raise ServerMisbehaved(host, f"signed in nobody we could name: {error.why}") from None
 
     def is_among(self, actor: ActorUri, urls: frozenset[str]) -> bool:
-        """Whether this is the account that has this URI and these addresses."""
+        """Tells whether this is the account with this URI and these addresses."""
         if self.uri:
             return self.uri == str(actor)
         return bool(self.url) and _bare(self.url or "") in {_bare(url) for url in (*urls, str(actor))}
 
 
 async def verify_credentials(http: GuardedClient, host: str, access: str) -> Credentials:
-    """Whose token it is. Raises NeedsSignIn when the server takes it no longer, and SignInError."""
+    """Fetches the account of a token. Raises NeedsSignIn where the server no longer takes it, and SignInError."""
     with network_errors(host):
         answer = await http.get(
             f"https://{host}/api/v1/accounts/verify_credentials",

@@ -1,11 +1,11 @@
-"""Our registration at each server: https://docs.joinmastodon.org/methods/apps/#create
+"""Registers our app at each server: https://docs.joinmastodon.org/methods/apps/#create
 
-An app is registered once for a host, a scope and a way back, and kept. Two things need care:
-- Mastodon forgets apps that nobody signed in with for a day, so one that was not seen alive for a
-  while is tried before a person is sent away with it.
-- Some servers give a token for any code at all, to whoever signed in last with the app (seen in
-  snac). Nobody can sign in there (`docs/security.md`): a code that never was is tried with a new
-  app, so that a person hears of it before they type a password, and once more at each sign-in.
+An app is registered once for a host, a scope and a redirect address, and stored. Two things need care:
+- Mastodon deletes apps that nobody signed in with for a day, so one that was not checked for a while
+  is tried before a person is sent to the server with it.
+- Some servers give a token for any code, to whoever signed in last with the app (seen in snac).
+  Sign-in is refused there (`docs/security.md`): an invented code is tried with a new app, so that a
+  person learns of it before they type a password, and again at each sign-in.
 """
 
 from datetime import datetime, timedelta
@@ -29,13 +29,13 @@ from directory.networks.sign_in_errors import (
 CHECK_AFTER: Final = timedelta(hours=12)
 APP_LIMITS: Final = Limits(total_s=20.0, max_body_bytes=64 * 1024)
 MAX_CREDENTIAL_CHARS: Final = 1_024
-# Of servers that give tokens to people only, known app or not.
+# Errors of servers that give tokens to people only, whether or not they know the app.
 _NO_SUCH_GRANT: Final = frozenset({"unsupported_grant_type", "invalid_grant_type"})
 UNKNOWN_CLIENT: Final = frozenset({"invalid_client", "invalid_client_id"})
 
 
 class App(msgspec.Struct, frozen=True):
-    """A registration. `client_secret` is a secret, though a small one: sealed at rest."""
+    """A registration. `client_secret` is a minor secret, sealed at rest."""
 
     host: str
     scope: str
@@ -49,16 +49,16 @@ class App(msgspec.Struct, frozen=True):
 
 
 class AppStore(Protocol):
-    """Keeps registrations, one for each host, scope and way back."""
+    """Stores registrations, one for each host, scope and redirect address."""
 
     async def get(self, host: str, scope: str, redirect_uri: str) -> App | None: ...
 
     async def put(self, app: App) -> None:
-        """Replaces the one kept before."""
+        """Stores a registration in the place of the former one."""
         ...
 
     async def forget(self, app: App) -> None:
-        """Drops it, if it is still the one that is kept."""
+        """Deletes a registration, if it is still the stored one."""
         ...
 
 
@@ -81,7 +81,8 @@ class Apps:
         self._website = website
 
     async def app_for(self, host: str, scope: str, redirect_uri: str, now: datetime) -> App:
-        """One that the server knows. Raises NotAServer, CodesUnchecked and SignInError."""
+        """Returns an app that the server knows, registered where needed. Raises NotAServer, CodesUnchecked and
+        SignInError."""
         kept = await self._store.get(host, scope, redirect_uri)
         if kept is not None and now - kept.checked_at < CHECK_AFTER:
             return kept
@@ -95,13 +96,13 @@ class Apps:
         return app
 
     async def forget(self, app: App) -> None:
-        """The server said that it does not know it."""
+        """Deletes an app that the server no longer knows."""
         await self._store.forget(app)
 
     async def _register(self, host: str, scope: str, redirect_uri: str, now: datetime) -> App:
         form = {
             "client_name": self._name,
-            # One text, not a list: all servers read that.
+            # One text, not a list: all servers accept that.
             "redirect_uris": redirect_uri,
             "scopes": scope,
             "website": self._website,
@@ -122,13 +123,14 @@ class Apps:
         return App(host, scope, redirect_uri, registered.client_id, registered.client_secret, now)
 
     async def _is_known(self, app: App) -> bool:
-        """Whether the server still knows the app. One that cannot tell is taken to know it."""
+        """Tells whether the server still knows the app. True also where the server cannot tell."""
         answer = await self._try(app, {"grant_type": "client_credentials", "scope": app.scope})
         has_refused = 400 <= answer.status < 500 and not is_temporary(answer.status)
         return not has_refused or error_of(answer) in _NO_SUCH_GRANT
 
     async def _require_checked_codes(self, app: App) -> None:
-        """A server that cannot say now is asked again when the person is back."""
+        """Raises CodesUnchecked where the server gives a token for an invented code. Any other answer passes: the
+        server is tried again at the sign-in."""
         form = {"grant_type": "authorization_code", "code": new_secret(), "code_verifier": new_secret()}
         if 200 <= (await self._try(app, form)).status < 300:
             raise CodesUnchecked(app.host, "the server gives a token for a code that never was")
@@ -140,12 +142,12 @@ class Apps:
 
 
 def client_fields(client_id: str, client_secret: str) -> dict[str, str]:
-    """How an app names itself in a form."""
+    """Makes the form fields that identify an app."""
     return {"client_id": client_id, "client_secret": client_secret}
 
 
 def error_of(answer: Answer) -> str:
-    """The error code of an answer, empty where there is none."""
+    """Returns the error code of an answer, empty where there is none."""
     try:
         return msgspec.json.decode(answer.body, type=_Error).error
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -1,8 +1,8 @@
-"""Who an account is: an actor URI and an address that two hosts agree on.
+"""Resolves accounts: an actor URI and an address on which two hosts agree.
 
-An actor URI is its own host's to give, an address (`user@domain`) is its domain's. Each could name
-what belongs to the other, so both are asked, and an identity is what they say alike. A host that
-has nothing to do with an account is never asked about it.
+The host of an actor URI decides about the URI, the domain of an address (`user@domain`) about the
+address. Each could name what belongs to the other, so both are asked, and both must agree. A host
+that has no part in an account is never asked about it.
 """
 
 from directory.accounts import MastodonAccount
@@ -14,9 +14,9 @@ from directory.networks.sign_in_errors import AccountNotFound, IdentityMismatch,
 
 
 async def resolve_acct(http: GuardedClient, acct: Acct) -> MastodonAccount:
-    """The account behind an address. Raises AccountNotFound, IdentityMismatch, and as `finger`.
+    """Resolves an address to its account. Raises AccountNotFound, IdentityMismatch, and as `finger`.
 
-    An alias is taken for what it stands for: the address in the answer is the canonical one.
+    An alias leads to its account: the address in the answer is the canonical one.
     """
     found = await finger(http, acct.host, acct)
     if found.subject.key == acct.key:
@@ -25,9 +25,9 @@ async def resolve_acct(http: GuardedClient, acct: Acct) -> MastodonAccount:
 
 
 async def resolve_actor(http: GuardedClient, actor: ActorUri, last: Acct | None = None) -> MastodonAccount:
-    """The account behind an actor URI.
+    """Resolves an actor URI to its account.
 
-    Some servers answer for addresses only: `last` is then asked for, and must lead to the same URI.
+    Some servers answer for addresses only: `last` is then looked up, and must lead to the same URI.
     """
     try:
         found = await finger(http, actor.host, actor)
@@ -41,10 +41,10 @@ async def resolve_actor(http: GuardedClient, actor: ActorUri, last: Acct | None 
 
 
 async def resolve_signed_in(http: GuardedClient, host: str, who: Credentials) -> MastodonAccount:
-    """The account that signed in at `host`, as the host itself tells.
+    """Resolves the account that signed in at `host`, starting from the host's own answer.
 
     A host signs in its own accounts: the URI must be on it. On one with several domains two people
-    can have the same user name, so the account's own address must be among those WebFinger names.
+    can have the same user name, so the account's own URI or address must be among those WebFinger names.
     """
     found = await finger(http, host, who.local_acct(host))
     if found.actor.host != host:
@@ -55,7 +55,7 @@ async def resolve_signed_in(http: GuardedClient, host: str, who: Credentials) ->
 
 
 async def _agreed(http: GuardedClient, found: Finger, asked: set[str]) -> MastodonAccount:
-    """The identity, once the domain of the address and the host of the URI both said it."""
+    """Returns the account, once the domain of the address and the host of the URI both confirm it."""
     for host in (found.subject.host, found.actor.host):
         if host in asked:
             continue

@@ -1,6 +1,6 @@
-"""Accounts that moved: https://docs.joinmastodon.org/user/moving/
+"""Finds the new accounts of those that moved: https://docs.joinmastodon.org/user/moving/
 
-The account's own server says where to; both hosts of the new account say who that is.
+The account's own server names the new one; both hosts of the new account confirm its identity.
 """
 
 from typing import Final
@@ -26,7 +26,7 @@ _ACTIVITY: Final = "application/activity+json"
 
 
 class NotForStrangers(ServerUnreachable):
-    """The server tells nobody but other servers whether an account moved: asking again does not help."""
+    """The server tells only other servers whether an account moved: a retry does not help."""
 
 
 class _Moved(msgspec.Struct):
@@ -36,7 +36,7 @@ class _Moved(msgspec.Struct):
 class _Account(msgspec.Struct):
     moved: _Moved | None = None
     uri: str | None = None
-    """The actor URI; told by Mastodon since 4.2."""
+    """The actor URI; in Mastodon since 4.2."""
 
 
 class _Actor(msgspec.Struct):
@@ -46,17 +46,17 @@ class _Actor(msgspec.Struct):
 
 
 async def moved_to(http: GuardedClient, here: MastodonAccount) -> MastodonAccount | None:
-    """Where an account says that it moved, None if it did not; `here` is who it is today.
+    """Returns the account that `here` names as its new one, None where it did not move. `here` has its present address.
 
     By its URI, never by its address alone: an address can have passed to somebody else, who then moves.
-    Raises AccountNotFound when it is gone, NotForStrangers, ServerUnreachable when nobody can say.
+    Raises AccountNotFound where it is gone, NotForStrangers, ServerUnreachable where no server answers.
     """
     there = await _told_by_api(http, here)
     return None if there is None or there.actor == here.actor else there
 
 
 async def names_back(http: GuardedClient, there: MastodonAccount, former: str) -> bool:
-    """Whether an account names `former` as its own too: nobody can be made the home of a stranger.
+    """Tells whether an account names `former` as its own too, so that no account can claim to have moved to a stranger.
 
     Raises NotForStrangers (the member can still sign in there), and SignInError.
     """
@@ -102,7 +102,7 @@ async def _told_by_actor(http: GuardedClient, here: MastodonAccount) -> Mastodon
 
 
 async def _actor(http: GuardedClient, actor: ActorUri) -> _Actor:
-    """The actor's own document. Servers that want a signature on each request do not give it."""
+    """Fetches the actor's own document. Servers that require signed requests refuse it: NotForStrangers."""
     host = actor.host
     with network_errors(host):
         answer = await http.get(str(actor), headers={"accept": _ACTIVITY}, limits=ACCOUNT_LIMITS)

@@ -1,4 +1,4 @@
-"""What a person types to say where their account is."""
+"""Parses what a person types to name their account or its server."""
 
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ class Host(msgspec.Struct, frozen=True):
 
 
 def parse_typed(text: str) -> Acct | ActorUri | Host:
-    """`@user@host`, `user@host`, `https://host/@user`, `https://host`, `host`. Raises InvalidIdentifier."""
+    """Parses `@user@host`, `user@host`, `https://host/@user`, `https://host`, `host`. Raises InvalidIdentifier."""
     typed = text.strip()
     if "://" not in typed:
         return Acct.parse(typed) if "@" in typed else parse_host(typed)
@@ -30,16 +30,16 @@ def parse_typed(text: str) -> Acct | ActorUri | Host:
 
 
 def parse_host(text: str) -> Host:
-    """A public host name. Raises InvalidIdentifier."""
+    """Parses a public host name. Raises InvalidIdentifier."""
     try:
-        # The handles of that network are host names, by the same rules.
+        # Handles of the AT Protocol are host names, by the same rules.
         return Host(AtHandle.parse(text).value)
     except InvalidIdentifier as error:
         raise InvalidIdentifier("the name of a server", text, error.why) from None
 
 
 def _path(url: str) -> str:
-    """The path of an address. Raises InvalidIdentifier."""
+    """Returns the path of an address. Raises InvalidIdentifier."""
     try:
         return urlsplit(url).path
     except ValueError:

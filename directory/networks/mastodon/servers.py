@@ -1,4 +1,4 @@
-"""Which host has an account's API, and what its sign-in can do."""
+"""Finds the host with an account's API, and what its sign-in supports."""
 
 import re
 from collections.abc import Sequence
@@ -26,23 +26,23 @@ _TEMPLATE = re.compile(rb"""template\s*=\s*["']https://([^/"'<>\s]{1,253})/""")
 
 
 class Server(msgspec.Struct, frozen=True):
-    """A host with the API, and what its OAuth metadata promises; older servers have none."""
+    """A host with the API, and what its OAuth metadata states; older servers have none."""
 
     host: str
     has_profile_scope: bool = False
     has_pkce: bool = False
     names_issuer: bool = False
-    """Whether it names itself in the browser's way back (RFC 9207)."""
+    """Whether it names itself when it redirects the browser back (RFC 9207)."""
 
     def scope(self, purpose: Purpose) -> str:
-        """The least that serves the purpose."""
+        """Returns the narrowest scope that serves the purpose."""
         if purpose is Purpose.FOLLOW:
             return SCOPE_FOLLOW
         return SCOPE_PROFILE if self.has_profile_scope else SCOPE_ACCOUNTS
 
 
 def may_follow(granted: str) -> bool:
-    """Whether a granted scope suffices to follow."""
+    """Tells whether a granted scope suffices to follow."""
     return not _MAY_FOLLOW.isdisjoint(granted.split())
 
 
@@ -54,10 +54,10 @@ class _Metadata(msgspec.Struct):
 
 
 async def find_server(http: GuardedClient, named: Acct | ActorUri | Host) -> Server:
-    """The server of what a person typed. Raises SignInError.
+    """Finds the server of what a person typed. Raises SignInError.
 
-    Where the account's address is on another domain than its server, WebFinger tells the server;
-    of a bare domain, host-meta does.
+    Where the account's address is on another domain than its server, WebFinger names the server;
+    for a bare domain, host-meta does.
     """
     if isinstance(named, Host):
         return await _server_of_domain(http, named.name)
@@ -76,10 +76,10 @@ async def _server_of_domain(http: GuardedClient, domain: str) -> Server:
 
 
 async def describe(http: GuardedClient, host: str) -> Server | None:
-    """What the host says of its OAuth (RFC 8414), or None when it says nothing that can be used.
+    """Reads the host's OAuth metadata (RFC 8414). Returns None where it has none that can be used.
 
-    Only what it can do is read there: where its endpoints are is the API's to say. A document that
-    could lead to another host's endpoints would let one server collect another's codes.
+    Only its abilities are read there; the endpoints are those of the API. A document that could name
+    another host's endpoints would let one server collect another's codes.
     """
     try:
         with network_errors(host):
@@ -102,7 +102,7 @@ async def describe(http: GuardedClient, host: str) -> Server | None:
 
 
 async def _host_meta(http: GuardedClient, domain: str) -> str:
-    """Where a domain's accounts are served (RFC 6415); the domain itself if it does not say."""
+    """Returns the host that serves a domain's accounts (RFC 6415); the domain itself where it names none."""
     try:
         with network_errors(domain):
             answer = await http.get(

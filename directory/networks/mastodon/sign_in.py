@@ -1,4 +1,4 @@
-"""Sign in with any server that has the Mastodon API: https://docs.joinmastodon.org/spec/oauth/"""
+"""Signs in with any server that has the Mastodon API: https://docs.joinmastodon.org/spec/oauth/"""
 
 from contextlib import suppress
 from datetime import datetime
@@ -35,7 +35,7 @@ _NOT_HERE = "it is not an account on a Mastodon-like server"
 
 
 class _Record(msgspec.Struct, frozen=True, tag="mastodon"):
-    """What is kept while the browser is away. Secret."""
+    """The record of a sign-in, kept while the browser is at the server. Secret."""
 
     expected: Expected
     server: Server
@@ -44,7 +44,7 @@ class _Record(msgspec.Struct, frozen=True, tag="mastodon"):
 
     @classmethod
     def from_bytes(cls, record: bytes) -> Self:
-        """Raises StateMismatch."""
+        """Decodes a record. Raises StateMismatch."""
         try:
             return msgspec.json.decode(record, type=cls)
         except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -52,16 +52,16 @@ class _Record(msgspec.Struct, frozen=True, tag="mastodon"):
 
 
 def redirect_uri_for(base: str, host: str) -> str:
-    """Where the browsers of one server's people come back.
+    """Makes the redirect address for the sign-ins of one server.
 
-    Most servers do not name themselves on the way back, so each has a way of its own: a code that
-    one server gave is not taken for another's (RFC 9700, 4.4.2.2).
+    Most servers do not name themselves when they redirect, so each has an address of its own: a code
+    from one server is not taken for another's (RFC 9700, 4.4.2.2).
     """
     return f"{base.rstrip('/')}/{host}"
 
 
 class MastodonSignIn:
-    """The port's `SignIn` for servers with the Mastodon API. The way back is `<redirect_uri>/<host>`."""
+    """The port's `SignIn` for servers with the Mastodon API. The browser returns to `<redirect_uri>/<host>`."""
 
     def __init__(self, http: GuardedClient, apps: Apps) -> None:
         self._http = http
@@ -77,7 +77,7 @@ class MastodonSignIn:
         now: datetime,
         expected: TargetId | None = None,
     ) -> SignInStart:
-        """`account` is `user@host`, the address of a profile, or a server's name or address."""
+        """Starts a sign-in. `account` is `user@host`, the address of a profile, or a server's name or address."""
         named = parse_typed(account)
         async with within_time():
             server = await find_server(self._http, named)
@@ -89,7 +89,7 @@ class MastodonSignIn:
         return SignInStart(url, awaited.state, msgspec.json.encode(record), awaited.expires)
 
     async def finish_sign_in(self, record: bytes, returned_to: str, now: datetime) -> SignInDone:
-        """Exchanges the code, and asks the home server who that is."""
+        """Exchanges the code, and asks the home server for the account."""
         kept = _Record.from_bytes(record)
         host = kept.server.host
         returned = Returned.parse(returned_to)
@@ -101,7 +101,7 @@ class MastodonSignIn:
             try:
                 account = await self._check(kept, tokens)
             except SignInError:
-                # Nobody will use it: the server need not keep it.
+                # This token will not be used, so it is revoked.
                 with suppress(SignInError):
                     await self._tokens.revoke(
                         host, kept.app.client_id, kept.app.client_secret, tokens.access_token
@@ -119,7 +119,7 @@ class MastodonSignIn:
         return SignInDone(account, kept.expected.purpose, may_follow(held.scope), held)
 
     async def refresh(self, tokens: TokenSet, now: datetime) -> TokenSet:
-        """Only where tokens end at all. NeedsSignIn for those that cannot be renewed."""
+        """Renews tokens, on servers where they expire. Raises NeedsSignIn for those that cannot be renewed."""
         binding = _app(tokens)
         if tokens.refresh is None:
             raise NeedsSignIn(tokens.server, "the server renews no tokens")
@@ -144,7 +144,7 @@ class MastodonSignIn:
         )
 
     async def revoke(self, tokens: TokenSet, now: datetime) -> Revocation:
-        """Ends the access that the person gave."""
+        """Revokes the access that the person gave."""
         _ = now
         binding = _app(tokens)
         async with within_time():
@@ -153,7 +153,7 @@ class MastodonSignIn:
             )
 
     async def resolve_handle(self, handle: TargetHandle) -> ActorUri:
-        """The account that an address leads to and that has the address."""
+        """Resolves an address to the account that has it."""
         if not isinstance(handle, Acct):
             raise InvalidIdentifier("an account address", str(handle), _NOT_HERE)
         async with within_time():
@@ -163,16 +163,17 @@ class MastodonSignIn:
         return found.actor
 
     async def current_account(self, account: TargetAccount) -> MastodonAccount:
-        """The account under the address that its host gives it today."""
+        """Returns the account with the address that its host gives it now."""
         if not isinstance(account, MastodonAccount):
             raise InvalidIdentifier("an actor address", str(account.id), _NOT_HERE)
         async with within_time():
             return await resolve_actor(self._http, account.actor, account.acct)
 
     async def moved_to(self, here: MastodonAccount) -> MastodonAccount | None:
-        """Where an account moved, said by both: the old one names the new, the new one the old. None: nowhere.
+        """Returns the account that another moved to, where both confirm it: the old names the new, the new the old.
 
-        Raises NotForStrangers, and SignInError when nobody can say now.
+        Returns None where it did not move, or the new one does not confirm it. Raises NotForStrangers, and
+        SignInError where no server can tell now.
         """
         async with within_time():
             there = await moved_to(self._http, here)
@@ -190,7 +191,7 @@ class MastodonSignIn:
         }
         if kept.verifier is not None:
             form["code_verifier"] = kept.verifier
-        # First: a server that looks at no code, but takes one only, gives itself away so too.
+        # Before the real code: this also exposes a server that checks no code, but takes one only.
         await self._tokens.require_checked_codes(kept.server.host, form)
         try:
             return await self._tokens.grant(kept.server.host, form, spent=SignInExpired)
@@ -225,7 +226,7 @@ def _authorization(record: _Record) -> dict[str, str]:
 
 
 def _check_issuer(server: Server, returned: Returned) -> None:
-    """RFC 9207, for servers that name themselves. Raises IssuerMismatch."""
+    """Checks the issuer of servers that name themselves (RFC 9207). Raises IssuerMismatch."""
     issuer = returned.fields.get("iss")
     if issuer is None and not server.names_issuer:
         return

@@ -1,4 +1,4 @@
-"""Tokens of the Mastodon API: https://docs.joinmastodon.org/methods/oauth/"""
+"""Gets, renews and revokes tokens of the Mastodon API: https://docs.joinmastodon.org/methods/oauth/"""
 
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -31,13 +31,13 @@ TOKEN_LIMITS: Final = Limits(total_s=20.0, max_body_bytes=64 * 1024)
 MAX_TOKEN_CHARS: Final = 8_192
 MAX_SCOPE_CHARS: Final = 1_024
 MAX_LIFETIME_S: Final = 10 * 366 * 24 * 3_600
-# Servers say "this grant is spent" with any of these.
+# Any of these can mean that the grant is spent.
 _SPENT: Final = frozenset({400, 401, 403})
 _NO_SUCH_THING: Final = frozenset({404, 405, 501})
 
 
 class TokenAnswer(msgspec.Struct, frozen=True):
-    """A successful answer. Mastodon's tokens do not expire and its answer names no end."""
+    """A successful answer. Mastodon's tokens do not expire, and its answer has no `expires_in`."""
 
     access_token: str
     token_type: str = "Bearer"  # noqa: S105 - a kind of token
@@ -50,11 +50,11 @@ class TokenAnswer(msgspec.Struct, frozen=True):
 
 
 class UnknownApp(SignInExpired):
-    """The server has forgotten our app, and with it all that was given to it."""
+    """The server no longer knows our app, nor any grant to it."""
 
 
 class TokenEndpoint:
-    """Asks for tokens, for new ones, and for their end."""
+    """The token endpoint of servers: grants, renewals, revocations."""
 
     def __init__(self, http: GuardedClient) -> None:
         self._http = http
@@ -62,7 +62,8 @@ class TokenEndpoint:
     async def grant(
         self, host: str, form: dict[str, str], spent: type[SignInError] = NeedsSignIn
     ) -> TokenAnswer:
-        """Raises `spent` when the server takes the grant no longer, UnknownApp, and SignInError."""
+        """Exchanges a grant for tokens. Raises `spent` where the server no longer takes it, UnknownApp, and
+        SignInError."""
         answer = await self._post(host, "token", form)
         if answer.status in _SPENT:
             if error_of(answer) in UNKNOWN_CLIENT:
@@ -82,10 +83,10 @@ class TokenEndpoint:
         return tokens
 
     async def require_checked_codes(self, host: str, form: dict[str, str]) -> None:
-        """Tries the exchange of a code with one that never was, at the very moment when a person has agreed.
+        """Tries to exchange an invented code, right after a person has agreed at the server.
 
-        Where that brings a token, whoever holds the state could have come back without having been there.
-        Raises CodesUnchecked, and ServerUnreachable where the server cannot say.
+        Where that returns a token, whoever holds the state could have come back without having been there.
+        Raises CodesUnchecked, and ServerUnreachable where the server is busy.
         """
         answer = await self._post(host, "token", {**form, "code": new_secret()})
         if is_temporary(answer.status):
@@ -98,7 +99,7 @@ class TokenEndpoint:
         raise CodesUnchecked(host, "the server gives a token for a code that never was")
 
     async def revoke(self, host: str, client_id: str, client_secret: str, access: str) -> Revocation:
-        """Ends a token. Servers differ in what they say of one that is gone: then the token is tried."""
+        """Revokes a token. Servers differ in their answer for one that is gone already: then the token is tried."""
         form = {**client_fields(client_id, client_secret), "token": access}
         answer = await self._post(host, "revoke", form)
         if answer.status in {200, 204}:
@@ -133,7 +134,7 @@ def token_set(  # noqa: PLR0913 - the parts of a token set
     asked_scope: str,
     now: datetime,
 ) -> TokenSet:
-    """The tokens as they are kept."""
+    """Makes the tokens as they are stored."""
     expires = None
     if tokens.expires_in is not None and tokens.expires_in > 0:
         expires = now + timedelta(seconds=min(tokens.expires_in, MAX_LIFETIME_S))
@@ -143,7 +144,7 @@ def token_set(  # noqa: PLR0913 - the parts of a token set
         server=host,
         access=tokens.access_token,
         refresh=tokens.refresh_token or None,
-        # A server that does not say granted what was asked (RFC 6749, 5.1).
+        # A server that names no scope granted the requested one (RFC 6749, 5.1).
         scope=tokens.scope if tokens.scope is not None else asked_scope,
         expires_at=expires,
         client_id=client_id,

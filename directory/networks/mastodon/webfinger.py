@@ -1,6 +1,6 @@
-"""WebFinger (RFC 7033): what a host says about an account.
+"""Asks a host about an account, by WebFinger (RFC 7033).
 
-One host's word is worth what that host may say: see `identity`.
+Trusted only for what that host decides about: see `identity`.
 """
 
 from typing import Final
@@ -15,7 +15,7 @@ from directory.networks.limits import Limits
 from directory.networks.sign_in_errors import AccountNotFound, ServerMisbehaved, network_errors
 
 WEBFINGER_LIMITS: Final = Limits(total_s=15.0, max_body_bytes=64 * 1024)
-# An account domain that is only a name sends everybody on to the server behind it.
+# A domain that has accounts and no server of its own redirects to their server.
 MAX_REDIRECTS: Final = 3
 _GONE: Final = frozenset({404, 410})
 _ACTIVITY: Final = "application/activity+json"
@@ -43,7 +43,7 @@ class Finger(msgspec.Struct, frozen=True):
 
 
 async def finger(http: GuardedClient, host: str, resource: Acct | ActorUri) -> Finger:
-    """What `host` says about an account.
+    """Asks `host` about an account.
 
     Raises AccountNotFound, ServerUnreachable, ServerNotAllowed, ServerMisbehaved.
     """

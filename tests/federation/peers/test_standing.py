@@ -1,4 +1,4 @@
-"""Who may change how a peer stands, and what it changes."""
+"""Who may change a peer's standing, and what it changes."""
 
 import pytest
 

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 
 def split(count: int) -> int:
-    """The largest power of two below `count`."""
+    """Returns the largest power of two below `count`."""
     power = 1
     while power * 2 < count:
         power *= 2

@@ -2,7 +2,7 @@
 
 Every host has a certificate of a throwaway authority. A client made here keeps the rules that it
 keeps in production (https, port 443, public addresses); only the last step, the socket, leads to
-this machine. A host can be given an address of its own, to see that it is never connected to.
+this machine. A host can have an address of its own, to test that it is never connected to.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from directory.networks.connections import Connection, Dialer
 from directory.networks.http import GuardedClient
 from directory.networks.urls import Target
 
-# What every name of this internet leads to, unless a test says otherwise: nobody is asked there.
+# What every name of this internet leads to, unless a test sets another; no connection is made to it.
 SOMEWHERE_PUBLIC: Final = "93.184.216.34"
 MAX_BODY_BYTES: Final = 1024 * 1024
 SILENCE_S: Final = 10.0
@@ -32,7 +32,7 @@ SILENCE_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a host was asked. `query` and `form` hold the first value of each field."""
+    """A request to a host. `query` and `form` hold the first value of each field."""
 
     method: str
     host: str
@@ -48,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a host answers."""
+    """The answer of a host."""
 
     status: int = 200
     body: bytes = b""
@@ -80,7 +80,7 @@ def first_values(query: str) -> dict[str, str]:
 
 
 class FakeInternet:
-    """Hosts and what they answer. A context manager: it serves until its end."""
+    """Hosts and their answers. A context manager: it serves until its end."""
 
     def __init__(self) -> None:
         self.sites: dict[str, Site] = {}
@@ -110,34 +110,34 @@ class FakeInternet:
         return int(self._server.server_address[1])
 
     def asked(self, host: str) -> list[str]:
-        """The paths that a host was asked for, in order."""
+        """Lists the paths that were requested from a host, in order."""
         return [request.path for request in self.requests if request.host == host]
 
     def hang(self, _request: Request) -> Response:
-        """A site that says nothing until the end of the test."""
+        """Answers as a site that is silent for SILENCE_S, or until the end of the test."""
         self.closing.wait(SILENCE_S)
         return Response(503)
 
     def client_tls(self) -> ssl.SSLContext:
-        """Trusts this internet's authority alone."""
+        """Makes a context that trusts this internet's authority alone."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._authority.configure_trust(context)
         return context
 
     def server_tls(self, host: str) -> ssl.SSLContext:
-        """The certificate of one host."""
+        """Makes the context with the certificate of one host."""
         if host not in self._contexts:
             self._contexts[host] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._authority.issue_cert(host).configure_cert(self._contexts[host])
         return self._contexts[host]
 
     def chromium_args(self) -> list[str]:
-        """Leads a browser here. Its context also has to be made with `ignore_https_errors=True`."""
+        """Returns the arguments that lead a browser here. Its context also needs `ignore_https_errors=True`."""
         return [f"--host-resolver-rules=MAP *:443 127.0.0.1:{self.port}"]
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[GuardedClient]:
-        """Our client, in this internet."""
+        """Makes our client, in this internet."""
         async with GuardedClient("Passerelle/test", resolve=self._resolve, tls=self.client_tls()) as client:
             client._dialer = _LocalDialer(self, client._dialer)
             yield client
@@ -151,7 +151,7 @@ class FakeInternet:
 
 
 class _LocalDialer(Dialer):
-    """Checks as the real one; what it would connect to at SOMEWHERE_PUBLIC is here."""
+    """Checks as the real one does; connects to this machine in the place of SOMEWHERE_PUBLIC."""
 
     def __init__(self, internet: FakeInternet, real: Dialer) -> None:
         self.__dict__.update(real.__dict__)
@@ -174,7 +174,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         context = internet.server_tls("nobody.invalid")
         context.sni_callback = self._choose
-        # The handshake is the handler's: here it would keep everybody else waiting.
+        # The handler does the handshake: here it would block all other requests.
         self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def _choose(self, connection: ssl.SSLObject, host: str | None, _context: ssl.SSLContext) -> None:
@@ -182,7 +182,7 @@ class _Server(ThreadingHTTPServer):
             connection.context = self.internet.server_tls(host)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no error here."""
+        """Ignores a client that has disconnected."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -216,4 +216,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(response.body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Says nothing."""
+        """Logs nothing."""

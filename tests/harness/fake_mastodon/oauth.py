@@ -1,4 +1,4 @@
-"""The OAuth of such a server: apps, codes and tokens. Codes serve once and for ten minutes."""
+"""The OAuth of a fake server: apps, codes and tokens. A code is valid once, for ten minutes."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ CODE_LIFETIME: Final = timedelta(minutes=10)
 
 
 class Refused(Exception):
-    """The server says no: a status and an error's name."""
+    """The server refuses: a status and an error's name."""
 
     def __init__(self, refusal: Refusal) -> None:
         self.status, self.error = refusal
@@ -28,7 +28,7 @@ class App:
     client_secret: str
     redirect_uris: tuple[str, ...]
     scopes: frozenset[str]
-    # Who signed in last: all that some servers go by.
+    # Who signed in last: some servers check nothing else.
     last_user: str | None = None
 
 
@@ -55,7 +55,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """What a browser asks for, checked."""
+    """A browser's authorization request, checked."""
 
     app: App
     redirect_uri: str
@@ -66,7 +66,7 @@ class Authorization:
 
 @dataclass
 class OAuth:
-    """One server's."""
+    """The apps, codes and tokens of one server."""
 
     profile: Profile
     apps: dict[str, App] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class OAuth:
     tokens: list[Token] = field(default_factory=list)
 
     def register(self, form: Mapping[str, str]) -> App:
-        """https://docs.joinmastodon.org/methods/apps/#create"""
+        """Registers an app. https://docs.joinmastodon.org/methods/apps/#create"""
         if not form.get("client_name") or not form.get("redirect_uris"):
             raise Refused((422, "Validation failed"))
         app = App(
@@ -87,7 +87,7 @@ class OAuth:
         return app
 
     def check(self, query: Mapping[str, str]) -> Authorization:
-        """What the authorization page looks at before it shows itself."""
+        """Checks a request as the authorization page does before it is shown."""
         app = self.apps.get(query.get("client_id", ""))
         if app is None:
             raise Refused((401, "invalid_client"))
@@ -102,7 +102,7 @@ class OAuth:
         return Authorization(app, query["redirect_uri"], scope, query.get("state"), challenge)
 
     def agree(self, asked: Authorization, user: str, now: datetime) -> str:
-        """The person says yes: a code."""
+        """Records that the person agreed. Returns a code."""
         code = secrets.token_urlsafe(32)
         self.codes[code] = Code(
             asked.app.client_id, user, asked.redirect_uri, asked.scope, asked.challenge, now
@@ -111,7 +111,7 @@ class OAuth:
         return code
 
     def token(self, form: Mapping[str, str], now: datetime) -> Token:
-        """https://docs.joinmastodon.org/methods/oauth/#token"""
+        """Issues a token. https://docs.joinmastodon.org/methods/oauth/#token"""
         grant = form.get("grant_type")
         if grant == "client_credentials" and self.profile.client_credentials is not None:
             raise Refused(self.profile.client_credentials)
@@ -125,7 +125,7 @@ class OAuth:
         raise Refused((400, "unsupported_grant_type"))
 
     def revoke(self, form: Mapping[str, str]) -> None:
-        """https://docs.joinmastodon.org/methods/oauth/#revoke"""
+        """Revokes a token. https://docs.joinmastodon.org/methods/oauth/#revoke"""
         found = next((token for token in self.tokens if token.access == form.get("token")), None)
         app = self.apps.get(form.get("client_id", ""))
         is_theirs = (
@@ -143,11 +143,11 @@ class OAuth:
             del self.apps[app.client_id]
 
     def user_of(self, access: str) -> Token | None:
-        """The live token with this text."""
+        """Finds the live token with this text, None where there is none."""
         return next((one for one in self.tokens if one.access == access and not one.is_revoked), None)
 
     def forget_apps(self) -> None:
-        """What Mastodon does each night with apps that nobody signed in with."""
+        """Deletes apps that nobody signed in with, as Mastodon does each night."""
         used = {token.client_id for token in self.tokens if token.user is not None}
         self.apps = {name: app for name, app in self.apps.items() if name in used}
 

@@ -1,13 +1,13 @@
-"""How the servers of one API differ, each difference with the place where it can be read.
+"""The differences between servers of one API, each with its source.
 
-Nothing is claimed here that was not read there. Where a server's habits are not known, the
+Nothing is claimed here that the source does not show. Where a server's behaviour is not known, the
 profile keeps to Mastodon's documentation.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-# What a code, a token or an app that is not right is answered with: status, error.
+# The answer to a wrong code, token or app: status, error.
 Refusal = tuple[int, str]
 
 _MASTODON_SCOPES: Final = (
@@ -32,24 +32,24 @@ class Profile:
     tells_uri: bool = False
     # Whether WebFinger answers for actor URIs too.
     fingers_uris: bool = True
-    # Whether the token endpoint looks at the code, and at the redirect address once more.
+    # Whether the token endpoint checks the code, and the redirect address once more.
     checks_code: bool = True
     checks_redirect: bool = True
     # Whether `redirect_uris` may be a list.
     takes_redirect_list: bool = False
     wrong_grant: Refusal = (400, "invalid_grant")
     wrong_client: Refusal = (401, "invalid_client")
-    # None: a token for the app itself can be had.
+    # The refusal of a token for the app itself; None where it is issued.
     client_credentials: Refusal | None = None
     tells_scope: bool = True
     # Seconds; with a refresh token.
     expires_in: int | None = None
-    # What an app's token, and one of somebody else, are answered with by /oauth/revoke; None: no such endpoint.
+    # Whether there is /oauth/revoke, and its refusal of a token that is not the app's; None where it accepts that.
     revokes: bool = True
     revokes_unknown: Refusal | None = (403, "unauthorized_client")
-    # A revoked token takes its app with it.
+    # Whether revoking a token deletes its app.
     revokes_app: bool = False
-    # Strangers may ask for accounts.
+    # Whether accounts can be looked up without a token.
     public_lookup: bool = True
 
 
@@ -66,7 +66,7 @@ MASTODON_4_3: Final = Profile(
 )
 # https://docs.joinmastodon.org/methods/oauth/ (nothing of the above)
 MASTODON_4_1: Final = Profile(name="mastodon 4.1")
-# superseriousbusiness/gotosocial internal/api/auth/token.go (the redirect address is wanted in every grant),
+# superseriousbusiness/gotosocial internal/api/auth/token.go (the redirect address is required in every grant),
 # internal/api/auth/revoke_test.go, internal/api/wellknown/webfinger/webfingerget_test.go (both domains).
 # No OAuth metadata in the versions read; lookups are for people with a token.
 GOTOSOCIAL: Final = Profile(name="gotosocial", public_lookup=False)
@@ -83,7 +83,7 @@ TAKAHE: Final = Profile(
     revokes_unknown=(403, ""),
 )
 # external-mirrors/pleroma lib/pleroma/web/o_auth/o_auth_controller.ex (one answer for all refusals,
-# {} for every revocation, refresh tokens; the redirect address is not looked at in the exchange)
+# {} for every revocation, refresh tokens; the redirect address is not checked in the exchange)
 PLEROMA: Final = Profile(
     name="pleroma",
     profile_path="/users/{user}",
@@ -93,8 +93,8 @@ PLEROMA: Final = Profile(
     expires_in=8_640_000,
     revokes_unknown=None,
 )
-# wastelandeer/snac mastoapi.c (the app remembers who signed in last, no code is looked at; the scope
-# is not told; a revocation deletes the app), webfinger.c
+# wastelandeer/snac mastoapi.c (the app remembers who signed in last, no code is checked; the scope
+# is not named; a revocation deletes the app), webfinger.c
 SNAC: Final = Profile(
     name="snac",
     actor_path="/{user}",

@@ -1,13 +1,13 @@
-"""One server of the fake internet with the Mastodon API: OAuth, WebFinger, and what a sign-in asks of accounts.
+"""One server of the fake internet with the Mastodon API: OAuth, WebFinger, and the accounts that a sign-in reads.
 
     with FakeInternet() as internet:
         server = FakeServer.at(internet, "social.test", MASTODON_4_3, accounts=["alice"])
         async with internet.client() as http: ...
         back = agree(internet, authorize_url, "alice")
 
-It is strict where real servers are: state passed on as it came, redirect addresses compared as
-texts, the app's secret, PKCE, a code that serves once and for ten minutes. A browser finds a page
-with one form at `/oauth/authorize`: choose an account, then "Authorize" or "Deny".
+It is strict where real servers are: state returned unchanged, redirect addresses compared as texts,
+the app's secret, PKCE, a code that is valid once, for ten minutes. A browser finds a page with one
+form at `/oauth/authorize`: choose an account, then "Authorize" or "Deny".
 """
 
 import html
@@ -28,7 +28,7 @@ _NOT_FOUND: Final = Response.json({"error": "Record not found"}, 404)
 
 @dataclass
 class Account:
-    """Someone here. `domain` is the domain of their address.
+    """An account of the server. `domain` is the domain of its address.
 
     `moved` is the address of a later account and `moved_actor` its URI, `aliases` the URIs of former ones;
     `page_links` are the links of the profile that the server has found to link back, as it shows them.
@@ -53,7 +53,7 @@ class FakeServer:
     accounts: list[Account]
     oauth: OAuth
     now: Callable[[], datetime]
-    # Paths that answer otherwise than they should.
+    # Paths whose answers a test has replaced.
     broken: dict[str, Site] = field(default_factory=dict)
 
     @classmethod
@@ -67,7 +67,7 @@ class FakeServer:
         domain: str | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> Self:
-        """Opens a server; an account domain of its own sends the well-known addresses on to it."""
+        """Opens a server; an account domain of its own redirects the well-known addresses to it."""
         home = domain or host
         server = cls(host, home, profile, [Account(user, home) for user in accounts], OAuth(profile), now)
         internet.sites[host] = server
@@ -76,12 +76,12 @@ class FakeServer:
         return server
 
     def account(self, user: str, domain: str | None = None) -> Account | None:
-        """Someone here, by user name and domain, in any case of letters."""
+        """Finds an account by user name and domain, in any case of letters. Returns None without one."""
         wanted = (user.lower(), (domain or self.domain).lower())
         return next((one for one in self.accounts if (one.user.lower(), one.domain.lower()) == wanted), None)
 
     def actor(self, account: Account) -> str:
-        """The account's URI, on its domain where the domain is served here, else on the host."""
+        """Makes the account's URI, on its domain where the domain is served here, else on the host."""
         return self._host_of(account) + self.profile.actor_path.format(
             user=account.user, domain=account.domain
         )
@@ -92,7 +92,7 @@ class FakeServer:
         )
 
     def move(self, user: str, there: "FakeServer", name: str, *, is_confirmed: bool = True) -> None:
-        """Redirects an account to one of another server, as people do it there and here.
+        """Moves an account to one of another server, as people do it on both.
 
         `is_confirmed`: the new account names the old one, without which Mastodon refuses the move.
         """
@@ -104,7 +104,7 @@ class FakeServer:
             new.aliases.append(self.actor(old))
 
     def account_domain(self, request: Request) -> Response:
-        """https://docs.joinmastodon.org/admin/config/#web_domain: the domain sends WebFinger on."""
+        """Redirects WebFinger from the account domain. https://docs.joinmastodon.org/admin/config/#web_domain"""
         if request.path in {"/.well-known/webfinger", "/.well-known/host-meta"}:
             query = f"?{urlencode(request.query)}" if request.query else ""
             return Response.redirect(f"https://{self.host}{request.path}{query}", 301)
@@ -255,7 +255,7 @@ class FakeServer:
         )
 
     def _fingered(self, resource: str) -> Account | None:
-        """An address on the account's domain, or on the web domain; or one of its URLs."""
+        """Finds an account by an address on its domain or on the web domain, or by one of its URLs."""
         if not resource.startswith("acct:"):
             return next((one for one in self.accounts if resource in {self.actor(one), self.page(one)}), None)
         user, _, domain = resource.removeprefix("acct:").partition("@")
@@ -281,7 +281,7 @@ class FakeServer:
         return Response.json(document, type_=ACTIVITY)
 
     def _api_account(self, account: Account) -> dict[str, object]:
-        """https://docs.joinmastodon.org/entities/Account/, the fields that matter here."""
+        """Makes the fields of https://docs.joinmastodon.org/entities/Account/ that are used."""
         answer: dict[str, object] = {
             "id": "1",
             "username": account.user,
@@ -312,7 +312,7 @@ class FakeServer:
 
 
 def _back(asked: Authorization, fields: dict[str, str]) -> Response:
-    """To the client: with the state exactly as it came."""
+    """Redirects to the client, with the state unchanged."""
     if asked.state is not None:
         fields["state"] = asked.state
     sign = "&" if "?" in asked.redirect_uri else "?"

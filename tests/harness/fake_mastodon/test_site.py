@@ -1,4 +1,4 @@
-"""The fakes are as strict as they say: a test that passes against them means something."""
+"""The fakes are as strict as they claim, so that a test that passes against them proves something."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

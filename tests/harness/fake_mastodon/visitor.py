@@ -1,4 +1,4 @@
-"""A person with a browser, without the browser: agrees, or not, at the page of a fake server."""
+"""Acts as a person with a browser, without one: agrees, or not, at the page of a fake server."""
 
 import socket
 import ssl
@@ -13,7 +13,7 @@ TIMEOUT_S: Final = 10
 
 
 def agree(internet: FakeInternet, authorize_url: str, account: str, *, deny: bool = False) -> str:
-    """Does what a person does at the page; gives the address at which the browser comes back.
+    """Does what a person does at the page. Returns the address at which the browser comes back.
 
     `account` is `user@domain`, or a user name where the host has one domain.
     """
@@ -35,7 +35,7 @@ def agree(internet: FakeInternet, authorize_url: str, account: str, *, deny: boo
 def _asked(
     internet: FakeInternet, method: str, host: str, target: str, form: str | None
 ) -> tuple[int, str | None]:
-    """A browser's request: to this machine, under the host's name."""
+    """Sends a browser's request: to this machine, under the host's name."""
     connection = _LocalConnection(host, internet.port, context=internet.client_tls())
     try:
         headers = {"content-type": "application/x-www-form-urlencoded"} if form is not None else {}
@@ -48,7 +48,7 @@ def _asked(
 
 
 class _LocalConnection(HTTPSConnection):
-    """Speaks to this machine, with the certificate of the host's name."""
+    """A connection to this machine, with the certificate of the host's name."""
 
     def __init__(self, host: str, port: int, *, context: ssl.SSLContext) -> None:
         super().__init__(host, context=context, timeout=TIMEOUT_S)

@@ -6,7 +6,7 @@
         x.sources()                      # the XSources to give to a PostChecker or the settings
         x.fail("syndication", Failure(402))
 
-It claims only what the real services document or were seen to answer; the source stands beside each shape.
+It claims only what the real services document or were observed to answer; each shape names its source.
 """
 
 from tests.harness.fake_x.failures import SOURCES, Failure

@@ -1,4 +1,4 @@
-"""The ways in which X's services were seen to fail for servers."""
+"""The ways in which X's services were observed to fail for servers."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -8,12 +8,12 @@ SOURCES: Final = ("syndication", "oembed-x", "oembed-twitter", "fxtwitter", "oau
 MEGABYTE: Final = 1024 * 1024
 
 A_PAGE: Final = b"<!DOCTYPE html><html><head><title>X / ?</title></head><body></body></html>"
-"""What X serves to browsers in place of data."""
+"""The page that X serves to browsers in place of data."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """One way to fail: a status, with a body; after a wait; with headers. A body of None is a page for people."""
+    """One failure: status, body, headers, and a wait before it. A body of None is a page for people."""
 
     status: int = 200
     body: bytes | None = None
@@ -23,12 +23,12 @@ class Failure:
 
     @classmethod
     def empty_object(cls) -> "Failure":
-        """Syndication, where it was not given a token, and for posts that it does not show."""
+        """Fails as syndication does without a token, and for posts that it does not show."""
         return cls(200, b"{}")
 
     @classmethod
     def tombstone(cls, words: str | None = None) -> "Failure":
-        """Syndication: `tombstone` is empty for age-gated posts, and holds words for deleted ones."""
+        """Fails as syndication does: `tombstone` is empty for age-gated posts, and has a text for deleted ones."""
         if words is None:
             return cls(200, b'{"__typename":"TweetTombstone","tombstone":{}}')
         text = f'{{"__typename":"TweetTombstone","tombstone":{{"text":{{"text":"{words}"}}}}}}'
@@ -36,17 +36,17 @@ class Failure:
 
     @classmethod
     def rate_limited(cls, retry_after_s: int) -> "Failure":
-        """https://docs.x.com/x-api/fundamentals/rate-limits"""
+        """Fails by a rate limit. https://docs.x.com/x-api/fundamentals/rate-limits"""
         return cls(429, b"", headers={"retry-after": str(retry_after_s)})
 
     @classmethod
     def huge(cls) -> "Failure":
-        """5 MB of something."""
+        """Answers with 5 MB."""
         return cls(200, b'{"text":"' + b"x" * (5 * MEGABYTE) + b'"}')
 
     @classmethod
     def slow(cls, wait_s: float = 30.0) -> "Failure":
-        """Takes the question and is silent."""
+        """Takes the request and does not answer."""
         return cls(200, b"{}", wait_s=wait_s)
 
     @classmethod

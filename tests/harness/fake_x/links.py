@@ -1,9 +1,9 @@
-"""What X makes of links and names in a post.
+"""Rewrites links and names in a post as X does.
 
 - Every address, and every bare host name with a known ending, becomes `https://t.co/<10 characters>`.
-- `@name` is a mention wherever it does not follow a letter, digit or `_`: of `@alice@example.social`,
-  X sees `@alice`. https://github.com/twitter/twitter-text (extractUrls, extractMentions)
-- `&`, `<` and `>` are escaped in what the API and the syndication tell.
+- `@name` is a mention wherever it does not follow a letter, digit or `_`: in `@alice@example.social`,
+  X finds `@alice`. https://github.com/twitter/twitter-text (extractUrls, extractMentions)
+- `&`, `<` and `>` are escaped in the answers of the API and the syndication.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _MENTION = re.compile(r"(?<![\w@])@([A-Za-z0-9_]{1,15})")
 
 
 def short_link(url: str) -> str:
-    """The t.co address of a link; the same one each time."""
+    """Makes the t.co address of a link, the same one each time."""
     return f"https://t.co/{hashlib.sha256(url.encode()).hexdigest()[:10]}"
 
 
@@ -28,12 +28,12 @@ def _address(link: str) -> str:
 
 
 def rewritten(text: str) -> str:
-    """The text as X stores it, with its links shortened."""
+    """Makes the text as X stores it, with its links shortened."""
     return _LINK.sub(lambda link: short_link(_address(link[0])), text)
 
 
 def url_entities(text: str) -> list[dict[str, str]]:
-    """The links of a text, as the syndication lists them."""
+    """Lists the links of a text, as the syndication does."""
     return [
         {
             "url": short_link(_address(link[0])),
@@ -45,17 +45,17 @@ def url_entities(text: str) -> list[dict[str, str]]:
 
 
 def mentions(text: str) -> list[str]:
-    """The handles that X sees mentioned."""
+    """Lists the handles that X takes for mentioned."""
     return _MENTION.findall(text)
 
 
 def escaped(text: str) -> str:
-    """What the API and the syndication tell: only these three are escaped."""
+    """Escapes a text as the API and the syndication do: only these three characters."""
     return html.escape(text, quote=False)
 
 
 def as_html(text: str, host: str) -> str:
-    """The inside of the `<p>` of an oEmbed answer."""
+    """Makes the content of the `<p>` of an oEmbed answer."""
     shown = escaped(rewritten(text)).replace("\n", "<br>")
     shown = re.sub(r"https://t\.co/\w+", lambda link: f'<a href="{link[0]}">{link[0]}</a>', shown)
     shown = _MENTION.sub(

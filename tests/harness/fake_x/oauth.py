@@ -1,10 +1,10 @@
 """X's OAuth 2, strict: what X refuses is refused here.
 
-https://docs.x.com/fundamentals/authentication/oauth-2-0/user-access-token; the errors as people met them:
+https://docs.x.com/fundamentals/authentication/oauth-2-0/user-access-token; the errors as people reported them:
 https://github.com/plhery/node-twitter-api-v2/issues/496 (a code that is used or too old),
 https://github.com/xdevplatform/twitter-api-typescript-sdk/issues/26 (another code verifier).
-A code lives 30 seconds and serves once; PKCE is asked of everyone; a confidential client says who it
-is by HTTP Basic; a token without offline.access lives two hours and has no refresh token.
+A code is valid once, for 30 seconds; PKCE is required; a confidential client authenticates by HTTP
+Basic; a token without offline.access is valid for two hours and has no refresh token.
 """
 
 import base64
@@ -35,22 +35,22 @@ class _Grant:
 
 @dataclass
 class FakeOAuth:
-    """One registered app, and who is signed in at X in the browser."""
+    """One registered app, and the account that is signed in at X in the browser."""
 
     client_id: str = "fake-client"
     client_secret: str | None = "fake-secret"  # noqa: S105 - it opens nothing
     redirect_uris: list[str] = field(default_factory=list)
-    """Where the app may be called back; an empty list allows any."""
+    """The redirect addresses that the app may use; an empty list allows any."""
     signed_in: FakeAccount | None = None
     codes: dict[str, _Grant] = field(default_factory=dict)
     tokens: dict[str, FakeAccount] = field(default_factory=dict)
     revoked: list[str] = field(default_factory=list)
     answers_me: Shaped | None = None
-    """Given instead of who it is: 402 was documented for used-up credits, 429 for too many requests."""
+    """Answers `me` in place of the account: 402 is documented for used-up credits, 429 for too many requests."""
     answers_revoke: Shaped | None = None
 
     def page(self, query: Fields) -> Shaped:
-        """The page that asks the person."""
+        """Makes the page that asks the person."""
         wrong = self._wrong_request(query)
         if wrong or self.signed_in is None:
             return (
@@ -69,7 +69,7 @@ class FakeOAuth:
         ).encode()
 
     def decide(self, form: Fields) -> str | None:
-        """Where the browser is sent, or None for a request that X shows as an error."""
+        """Decides a request. Returns the address to redirect to, None where X shows an error."""
         if self._wrong_request(form) or self.signed_in is None:
             return None
         answer = {"state": form["state"]}
@@ -95,7 +95,7 @@ class FakeOAuth:
         return ""
 
     def token(self, form: Fields, authorization: str) -> Shaped:
-        """POST /2/oauth2/token."""
+        """Answers POST /2/oauth2/token."""
         if not self._is_client(form, authorization):
             return _error(401, "unauthorized_client", "Missing valid authorization header")
         grant = self.codes.pop(form.get("code", ""), None)
@@ -112,7 +112,7 @@ class FakeOAuth:
         return 200, json.dumps(answer | {"scope": grant.fields["scope"]}).encode()
 
     def revoke(self, form: Fields, authorization: str) -> Shaped:
-        """POST /2/oauth2/revoke."""
+        """Answers POST /2/oauth2/revoke."""
         if self.answers_revoke is not None:
             return self.answers_revoke
         if not self._is_client(form, authorization):
@@ -122,7 +122,7 @@ class FakeOAuth:
         return 200, b'{"revoked":true}'
 
     def me(self, authorization: str) -> Shaped:
-        """GET /2/users/me. https://docs.x.com/x-api/users/get-my-user"""
+        """Answers GET /2/users/me. https://docs.x.com/x-api/users/get-my-user"""
         if self.answers_me is not None:
             return self.answers_me
         account = self.tokens.get(authorization.removeprefix("Bearer "))

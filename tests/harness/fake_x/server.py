@@ -51,7 +51,7 @@ class _Answered:
 
 
 class Held:
-    """Questions that wait for their answers: `reached` is set by the first one, `release` lets all of them go on."""
+    """Requests held back: the first one sets `reached`, `release` lets all of them go on."""
 
     def __init__(self) -> None:
         self.reached = threading.Event()
@@ -66,7 +66,7 @@ class Held:
 
 
 class FakeX:
-    """Start it with `with`. What it is given can change at any time, from any thread."""
+    """The fake X. Start it with `with`; its accounts, posts and failures can change at any time, from any thread."""
 
     def __init__(self) -> None:
         self.oauth = FakeOAuth()
@@ -98,7 +98,7 @@ class FakeX:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def sources(self, *, fxtwitter: bool = True) -> XSources:
-        """The addresses to check posts at."""
+        """The addresses at which posts are checked."""
         return XSources(
             syndication=f"{self.root}/syndication",
             oembed_x=f"{self.root}/publish-x",
@@ -111,17 +111,17 @@ class FakeX:
         return XKey(self.oauth.client_id, self.oauth.client_secret, f"{self.root}/x", f"{self.root}/api")
 
     def account(self, handle: str, name: str | None = None, x_id: int | None = None) -> FakeAccount:
-        """A new account; its handle and all else of it can be set later."""
+        """Adds an account; all its fields can be set later."""
         with self._lock:
             return self._world.add_account(handle, name, x_id)
 
     def post(self, author: FakeAccount, text: str, at: datetime | None = None) -> FakePost:
-        """A new post. Without `at` it is made now."""
+        """Adds a post, made at `at`, by default now."""
         with self._lock:
             return self._world.add_post(author, text, at or datetime.now(UTC))
 
     def edit(self, post: FakePost, text: str, at: datetime | None = None) -> FakePost:
-        """The next version of a post."""
+        """Adds the next version of a post."""
         with self._lock:
             return self._world.edit(post, text, at or datetime.now(UTC))
 
@@ -130,19 +130,19 @@ class FakeX:
             self._world.delete(post)
 
     def fail(self, source: str, failure: Failure) -> None:
-        """From now on that source fails so: one of SOURCES."""
+        """Makes a source, one of SOURCES, fail from now on."""
         self._failures[source] = failure
 
     def heal(self, source: str) -> None:
         self._failures.pop(source, None)
 
     def hold(self, source: str) -> Held:
-        """Keeps that source from answering what it is asked from now on, until it is released."""
+        """Holds back the answers of a source from now on, until released, each for at most MAX_HELD_S."""
         self._held[source] = Held()
         return self._held[source]
 
     def answer(self, asked: _Asked) -> _Answered | None:
-        """The answer to a request, or None to hang up."""
+        """Answers a request. Returns None to hang up."""
         source = next((name for start, name in _PREFIXES.items() if asked.path.startswith(start)), "")
         self.requests.append(f"{source} {asked.path} {asked.query}")
         if source in self._held:
@@ -180,7 +180,7 @@ class FakeX:
         return 404, A_PAGE
 
     def _syndication(self, query: Fields) -> shapes.Shaped:
-        """Without the right token it was seen to answer `{}`."""
+        """Answers as syndication does; without the right token it was observed to answer `{}`."""
         named = self._named(query.get("id", ""))
         if named is not None and query.get("token") != syndication_token(named.id):
             return 200, b"{}"
@@ -245,6 +245,6 @@ def _handler_of(fake: FakeX) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(answered.body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
-            """Silent: what was asked is in `requests`."""
+            """Logs nothing: `requests` has them."""
 
     return Handler

@@ -1,4 +1,4 @@
-"""How each service tells about a post: (status, body)."""
+"""Makes the answer of each service about a post: (status, body)."""
 
 import json
 from typing import Any, Final
@@ -19,7 +19,7 @@ def _json(status: int, value: Any) -> Shaped:
 
 
 def _text(post: FakePost) -> str:
-    """The text with its links shortened, and what X adds: the links of a picture and of a quoted post."""
+    """Makes the text with its links shortened, and what X adds: the links of a picture and of a quoted post."""
     parts = [rewritten(post.text)]
     if post.quoted is not None:
         parts.append(_QUOTED)
@@ -29,10 +29,10 @@ def _text(post: FakePost) -> str:
 
 
 def syndication(post: FakePost | None) -> Shaped:
-    """cdn.syndication.twimg.com/tweet-result. Undocumented.
+    """Answers cdn.syndication.twimg.com/tweet-result. Undocumented.
 
     Fields: the types of vercel/react-tweet (packages/react-tweet/src/api/types). A post that does not
-    exist: 404 with a page, or a tombstone. Age-gated: a tombstone without words. Suspended: no `user`
+    exist: 404 with a page, or a tombstone. Age-gated: a tombstone without text. Suspended: no `user`
     (react-tweet, issue 144).
     """
     if post is None:
@@ -96,7 +96,7 @@ def _user(account: FakeAccount) -> dict[str, Any]:
 
 
 def oembed(post: FakePost | None, host: str) -> Shaped:
-    """publish.x.com/oembed and publish.twitter.com/oembed.
+    """Answers publish.x.com/oembed and publish.twitter.com/oembed.
 
     https://developer.x.com/en/docs/tweets/post-and-engage/api-reference/get-statuses-oembed
     403 where the posts are protected, with this body; 404 where there is none.
@@ -137,10 +137,10 @@ def oembed(post: FakePost | None, host: str) -> Shaped:
 
 
 def fxtwitter_status(post: FakePost | None) -> Shaped:
-    """api.fxtwitter.com/<anybody>/status/<id>.
+    """Answers api.fxtwitter.com/<anybody>/status/<id>.
 
     https://docs.fxembed.com/api/introduction and FxEmbed's api-schemas.ts: `code` mirrors the status.
-    Its `text` has links expanded and entities read, `raw_text` is X's own.
+    Its `text` has links expanded and entities decoded, `raw_text` is X's own.
     """
     if post is None or post.is_deleted or post.author.is_suspended:
         return _json(404, {"code": 404, "message": "NOT_FOUND", "tweet": None})
@@ -165,7 +165,7 @@ def fxtwitter_status(post: FakePost | None) -> Shaped:
 
 
 def fxtwitter_profile(account: FakeAccount | None) -> Shaped:
-    """api.fxtwitter.com/<handle>. FxEmbed's profile.ts: `website` is null where there is none."""
+    """Answers api.fxtwitter.com/<handle>. FxEmbed's profile.ts: `website` is null where there is none."""
     if account is None or account.is_suspended:
         return _json(404, {"code": 404, "message": "User not found"})
     return _json(200, {"code": 200, "message": "OK", "user": _fx_user(account)})

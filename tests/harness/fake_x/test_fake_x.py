@@ -1,4 +1,4 @@
-"""The fake answers over HTTP in the shapes that others documented, with what X makes of a text."""
+"""The fake answers over HTTP in the documented shapes, with texts rewritten as X does."""
 
 import json
 from collections.abc import Iterator

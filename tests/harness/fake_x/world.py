@@ -27,7 +27,7 @@ class FakeAccount:
 
 @dataclass
 class FakePost:
-    """One version of a post. Every edit is a post of its own number, and knows the others of its `chain`.
+    """One version of a post. Every edit is a post with its own number; `chain` names all versions.
 
     https://docs.x.com/x-api/fundamentals/edit-posts
     """
@@ -42,7 +42,7 @@ class FakePost:
     is_age_gated: bool = False
     is_deleted: bool = False
     full_text: str | None = None
-    """Of a post longer than 280 characters, of which `text` is the beginning."""
+    """The whole text of a post longer than 280 characters, of which `text` is the beginning."""
 
     @property
     def url(self) -> str:
@@ -55,7 +55,7 @@ class FakePost:
 
 
 class FakeWorld:
-    """What there is. Not for several threads at once without a lock."""
+    """All accounts and posts. Needs a lock where several threads use it."""
 
     def __init__(self) -> None:
         self.posts: dict[int, FakePost] = {}
@@ -82,13 +82,13 @@ class FakeWorld:
         return post
 
     def edit(self, post: FakePost, text: str, at: datetime) -> FakePost:
-        """A new version. X allows it for 30 minutes, and 5 times."""
+        """Adds a version. X allows it for 30 minutes, and 5 times."""
         version = self.add_post(post.author, text, at)
         post.chain.append(version)
         version.chain = post.chain
         return version
 
     def delete(self, post: FakePost) -> None:
-        """Deleting one version deletes all."""
+        """Deletes a post with all its versions."""
         for version in post.chain:
             version.is_deleted = True
