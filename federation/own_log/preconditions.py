@@ -34,9 +34,11 @@ async def load_state(connection: Connection, origin: str, *, lock: bool = False)
     """The state of the log, None before it is begun. Raises LogRefused where it cannot be this instance's."""
     state = await fetch_state(connection, lock=lock)
     if state is None:
-        if await has_leaves(connection):
-            raise LogRefused("the last checkpoint is missing from the database, and its leaves are there")
-        return None
+        if not await has_leaves(connection):
+            return None
+        state = await fetch_state(connection, lock=lock)  # another process may just have begun the log
+    if state is None:
+        raise LogRefused("the last checkpoint is missing from the database, and its leaves are there")
     if state.origin != origin:
         raise LogRefused(f"the log in the database is {state.origin}, and this instance is {origin}")
     if max(state.published_size, state.ingested_size) > state.signed_size:
