@@ -17,6 +17,7 @@ from deploy.findings import Finding
 from deploy.job_check import look_at_jobs
 from deploy.log_check import look_at_daily_check, look_at_log
 from deploy.migrate import SchemaTooNew, pending_migrations
+from deploy.secret_check import check_secret_files
 from deploy.serve import PortInUse, check_port_free
 from deploy.wiring.log import key_folder
 from directory.settings import Settings
@@ -131,4 +132,10 @@ async def _look_at(settings: Settings, connection: Connection) -> list[Finding]:
     return findings
 
 
-LOCAL_CHECKS: Final[tuple[Check, ...]] = (check_machine, check_data_folder, check_address, check_recovery_key)
+LOCAL_CHECKS: Final[tuple[Check, ...]] = (
+    check_machine,
+    check_data_folder,
+    check_secret_files,
+    check_address,
+    check_recovery_key,
+)

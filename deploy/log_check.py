@@ -4,12 +4,11 @@ from typing import Final
 
 from deploy.findings import Finding
 from deploy.wiring.log import build_sequencer, key_folder
-from directory.secret_files import MissingKeys, UnsafeKeys
+from directory.secret_files import SecretFileError
 from directory.settings import Settings
 from directory.store.database import Connection
 from federation.errors import LogRefused
 from federation.keys.instance import log_origin
-from federation.own_log.preconditions import RECOVER
 from federation.store.daily_check import fetch_daily_check
 from federation.store.log_rows import fetch_state
 
@@ -26,10 +25,8 @@ async def look_at_log(settings: Settings, connection: Connection) -> Finding:
         await build_sequencer(settings).check(connection)
     except LogRefused as error:
         return Finding(NAME, False, f"nothing is signed: {error}", error.mend or READ_MORE)
-    except MissingKeys as error:
-        return Finding(NAME, False, f"nothing is signed: {error}", RECOVER)
-    except UnsafeKeys as error:
-        return Finding(NAME, False, f"nothing is signed: {error}", READ_MORE)
+    except SecretFileError as error:
+        return Finding(NAME, False, f"nothing is signed: {error.seen}", error.mend or READ_MORE)
     state = await fetch_state(connection)
     size = 0 if state is None else state.published_size
     return Finding(NAME, True, f"{log_origin(settings)}, {size:,} leaves are published")

@@ -16,7 +16,7 @@ import msgspec
 from nacl.exceptions import CryptoError
 from nacl.secret import SecretBox
 
-from directory.vault_keys import KEY_ID_BYTES, KeyFile, KeyRing, MissingKeyFile, VaultError
+from directory.vault_keys import KEY_ID_BYTES, LOST, KeyFile, KeyRing, MissingKeyFile, VaultError
 
 VERSION: Final = b"\x01"
 HEADER_BYTES: Final = len(VERSION) + KEY_ID_BYTES
@@ -85,8 +85,8 @@ class Vault:
         if not keys.exists():
             if not may_create:
                 raise MissingKeyFile(
-                    f"the vault's key file {keys.path} is missing, and the database holds things sealed under it: "
-                    "put it back from its backup"
+                    f"the vault's key file {keys.path} is missing, and the database holds things sealed under it",
+                    LOST,
                 )
             keys.create(now)
         keys.read()

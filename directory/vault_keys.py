@@ -6,12 +6,9 @@ out of the backups of the database, and in one of its own: without it what is se
 
 import base64
 import binascii
-import contextlib
-import fcntl
 import os
 import secrets
-import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,23 +18,23 @@ import msgspec
 from nacl.secret import SecretBox
 
 from directory.errors import DirectoryError
+from directory.secret_files import MissingSecret, SecretFolder, UnsafeSecret
 
 KEY_BYTES: Final = SecretBox.KEY_SIZE
 KEY_ID_BYTES: Final = 4
 MAX_KEY_FILE_BYTES: Final = 65_536
-KEY_FILE_MODE: Final = 0o600
-OTHERS: Final = 0o077
+LOST: Final = "Put it back from its backup."
 
 
 class VaultError(DirectoryError):
     """Something about sealing went wrong. Its text never holds a key or a secret."""
 
 
-class UnsafeKeyFile(VaultError):
-    """The key file could be read or replaced by others, or is no key file; nothing was read from it."""
+class UnsafeKeyFile(VaultError, UnsafeSecret):
+    """The key file could be read or replaced by others, or is no key file; nothing was opened with it."""
 
 
-class MissingKeyFile(VaultError):
+class MissingKeyFile(VaultError, MissingSecret):
     """There is no key file though things are sealed: a new one would not open them."""
 
 
@@ -102,89 +99,52 @@ _decoder: Final = msgspec.json.Decoder(_RingWire)
 
 
 class KeyFile:
-    """The key ring on disk. Other processes may rotate it: `read` notices."""
+    """The key ring on disk. Read anew at each use: other processes may rotate it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._seen: tuple[int, int, int] | None = None
-        self._ring = KeyRing(())
+        self._folder = SecretFolder(
+            path=path.parent,
+            lost=LOST,
+            what="the vault's key file",
+            max_bytes=MAX_KEY_FILE_BYTES,
+            missing=MissingKeyFile,
+            unsafe=UnsafeKeyFile,
+        )
 
     def exists(self) -> bool:
-        return self.path.exists()
+        return os.path.lexists(self.path)
 
     def create(self, now: datetime) -> None:
-        """Makes the file with one key; nothing where it exists. Durable once it returns."""
-        with self._locked():
-            if not self.exists():
-                self._write(KeyRing(()).with_new_key(now))
+        """Makes the file with one key; nothing where it exists. Durable once it returns. Raises UnsafeKeyFile."""
+        self._folder.read_or_make(self.path.name, lambda: _encode(KeyRing(()).with_new_key(now)))
 
     def read(self) -> KeyRing:
         """The ring as it is now. Raises MissingKeyFile, UnsafeKeyFile."""
-        try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        except FileNotFoundError:
-            raise MissingKeyFile(f"the vault's key file {self.path} is missing") from None
-        except OSError as error:
-            raise UnsafeKeyFile(
-                f"the vault's key file {self.path} cannot be opened: {error.strerror}"
-            ) from None
-        with os.fdopen(fd, "rb") as file:
-            status = os.fstat(fd)
-            seen = (status.st_ino, status.st_mtime_ns, status.st_size)
-            self._check(status)
-            if seen != self._seen:
-                self._ring = self._parse(file.read(MAX_KEY_FILE_BYTES + 1))
-                self._seen = seen
-        return self._ring
+        return self._parse(self._folder.read(self.path.name))
 
     def change(self, edit: Callable[[KeyRing], KeyRing]) -> KeyRing:
-        """Replaces the ring in one step, alone. Durable once it returns."""
-        with self._locked():
-            ring = edit(self.read())
-            self._write(ring)
-        return self.read()
-
-    def _check(self, status: os.stat_result) -> None:
-        if not stat.S_ISREG(status.st_mode):
-            raise UnsafeKeyFile(f"the vault's key file {self.path} is not a plain file")
-        if status.st_uid != os.geteuid():
-            raise UnsafeKeyFile(f"the vault's key file {self.path} belongs to another user")
-        if status.st_mode & OTHERS:
-            raise UnsafeKeyFile(f"others may read the vault's key file {self.path}: set its mode to 0600")
+        """Replaces the ring in one step, alone. Durable once it returns. Raises MissingKeyFile, UnsafeKeyFile."""
+        with self._folder.locked() as folder:
+            ring = edit(self._parse(folder.read(self.path.name)))
+            folder.replace(self.path.name, _encode(ring))
+        return ring
 
     def _parse(self, content: bytes) -> KeyRing:
-        # Errors of the parsers quote what they read, which is keys: they are not chained.
         try:
             wire = _decoder.decode(content)
             keys = tuple(_key_of(each) for each in wire.keys)
         except (ValueError, binascii.Error):
             keys = ()
+        # Outside of the block: errors of the parsers quote what they read, which is keys.
         if not keys or wire.version != _VERSION or len({key.id for key in keys}) != len(keys):
-            raise UnsafeKeyFile(f"{self.path} is not a key file of the vault") from None
+            raise self._folder.damaged(self.path.name, "holds no ring of keys")
         return KeyRing(keys)
 
-    def _write(self, ring: KeyRing) -> None:
-        keys = [_KeyWire(k.id.hex(), k.created, base64.b64encode(k.secret).decode()) for k in ring.keys]
-        content = msgspec.json.format(msgspec.json.encode(_RingWire(_VERSION, keys)))
-        draft = self.path.with_name(f"{self.path.name}.new")
-        draft.unlink(missing_ok=True)
-        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, KEY_FILE_MODE)
-        with os.fdopen(fd, "wb") as file:
-            file.write(content + b"\n")
-            file.flush()
-            os.fsync(fd)
-        draft.replace(self.path)
-        _sync_folder(self.path.parent)
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        lock = self.path.with_name(f"{self.path.name}.lock")
-        fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, KEY_FILE_MODE)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(fd)
+def _encode(ring: KeyRing) -> bytes:
+    keys = [_KeyWire(k.id.hex(), k.created, base64.b64encode(k.secret).decode()) for k in ring.keys]
+    return msgspec.json.format(msgspec.json.encode(_RingWire(_VERSION, keys))) + b"\n"
 
 
 def _key_of(wire: _KeyWire) -> VaultKey:
@@ -192,11 +152,3 @@ def _key_of(wire: _KeyWire) -> VaultKey:
     if len(key_id) != KEY_ID_BYTES or len(secret) != KEY_BYTES or wire.created.tzinfo is None:
         raise ValueError
     return VaultKey(key_id, wire.created, secret)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -1,5 +1,7 @@
 """The errors the federation raises. They know no HTTP: `web.errors` maps them."""
 
+from directory.secret_files import MissingSecret, UnsafeSecret
+
 
 class FederationError(Exception):
     """An operation between instances or on our own log failed, or its data must not be trusted."""
@@ -59,6 +61,14 @@ class UntrustedOperations(FederationError):
 
 class InvalidProof(FederationError):
     """A Merkle proof does not lead from what it starts with to the root."""
+
+
+class MissingKeys(MissingSecret):
+    """A key of this instance is not where it should be; nothing was signed."""
+
+
+class UnsafeKeys(UnsafeSecret):
+    """A key file could be read or replaced by others, or is no key file; nothing was signed with it."""
 
 
 class LogRefused(FederationError):

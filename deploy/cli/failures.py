@@ -12,11 +12,10 @@ from deploy.serve import PortInUse
 from directory.archive import ArchiveError
 from directory.demo import DemoError
 from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQuery
-from directory.secret_files import MissingKeys, UnsafeKeys
+from directory.secret_files import SecretFileError
 from directory.settings import InvalidSettings
 from directory.vault_keys import VaultError
-from federation.errors import FederationError, LogRefused, LogWaits
-from federation.own_log.preconditions import RECOVER
+from federation.errors import FederationError, LogRefused, LogWaits, MissingKeys, UnsafeKeys
 
 
 def sentence_of(error: Exception) -> str | None:
@@ -26,6 +25,8 @@ def sentence_of(error: Exception) -> str | None:
     said = escape(str(error))
     if isinstance(error, LogRefused) and error.mend:
         return f"{said}. Nothing was signed. {escape(error.mend)}"
+    if isinstance(error, SecretFileError) and error.mend:
+        return _of_secret_file(error)
     for kinds, sentence in _SENTENCES:
         if isinstance(error, kinds):
             return sentence.format(said)
@@ -34,26 +35,24 @@ def sentence_of(error: Exception) -> str | None:
 
 _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]] = (
     ((EmbeddedError, ArchiveError, DemoError, InvalidQuery), "{}"),
-    (VaultError, "{}."),
+    ((VaultError, SecretFileError), "{}."),
     (InvalidSettings, "{}. `passerelle doctor` lists the settings."),
     (InvalidIdentifier, "{}. Write @name, the number, or the address of the profile."),
     (DirectoryUnavailable, "{}. Nothing was changed; `passerelle doctor` tells more."),
     (DemoPresent, "there are demo people already: run `passerelle demo --remove` first."),
     (MigrationFailed, "{}: mend that and start again, or start the version of before."),
     (SchemaTooNew, "{}: install the newer Passerelle again, or restore a backup from before it."),
-    (
-        MissingKeys,
-        f"{{}}. Nothing was signed. {RECOVER} `passerelle keys make` is for a new instance.",
-    ),
-    (
-        UnsafeKeys,
-        "{}. Nothing was signed.",
-    ),
     (LogWaits, "{}. Nothing is lost; try again."),
     (LogRefused, '{}. Nothing was signed. See docs/operations.md, "The signed log".'),
     (FederationError, "{}."),
     (PortInUse, "another program listens on {} already: stop it, or set PASSERELLE_PORT to another."),
 )
+
+
+def _of_secret_file(error: SecretFileError) -> str:
+    signed = "Nothing was signed. " if isinstance(error, MissingKeys | UnsafeKeys) else ""
+    made = " `passerelle keys make` is for a new instance." if isinstance(error, MissingKeys) else ""
+    return f"{escape(error.seen)}. {signed}{escape(error.mend)}{made}"
 
 
 def _of_os_error(error: OSError) -> str:

@@ -64,7 +64,7 @@ def recover() -> None:
     text = click.prompt("The recovery key", hide_input=True)
     rotated = _with_rotation(lambda rotation: rotation.recover(PrivateKey.parse(text.strip())))
     if rotated.recovery is not None:
-        show_recovery(key_folder(load_settings()).path, rotated.recovery.reveal())
+        show_recovery(key_folder(load_settings()), rotated.recovery.reveal())
 
 
 @command.command("leave-localhost")

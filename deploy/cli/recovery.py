@@ -1,12 +1,9 @@
 """The recovery key is shown once, to whoever starts the instance for the first time."""
 
-from pathlib import Path
-
 from deploy.cli.output import errors
 from deploy.wiring.log import key_folder, make_keys
-from directory.secret_files import replace_file
 from directory.settings import Settings
-from federation.keys.instance import RECOVERY_KEY_FILE
+from federation.keys.instance import KeyFolder
 
 
 def ensure_keys(settings: Settings) -> bool:
@@ -17,31 +14,30 @@ def ensure_keys(settings: Settings) -> bool:
     recovery = make_keys(settings)
     if recovery is None:
         return False
-    show_recovery(key_folder(settings).path, recovery)
+    show_recovery(key_folder(settings), recovery)
     return True
 
 
-def show_recovery(folder: Path, recovery: str) -> None:
-    """On a terminal; else in a file of the folder of keys."""
+def show_recovery(folder: KeyFolder, recovery: str) -> None:
+    """Shows it on a terminal; else leaves it in a file of the folder of keys."""
     if errors.is_terminal:
         _show(folder, recovery)
         return
-    path = folder / RECOVERY_KEY_FILE
-    replace_file(path, recovery)
+    path = folder.put_recovery_key(recovery)
     errors.print(
-        f"New keys are in {folder}. Move {path} to a safe place off this machine: it alone can give this instance a"
+        f"New keys are in {folder.path}. Move {path} to a safe place off this machine: it alone can give this instance a"
         " new key when its own is lost or stolen.",
         highlight=False,
         soft_wrap=True,
     )
 
 
-def _show(folder: Path, recovery: str) -> None:
+def _show(folder: KeyFolder, recovery: str) -> None:
     errors.rule("The recovery key of this instance")
     errors.print(recovery, highlight=False, markup=False, soft_wrap=True)
     errors.print(
         "Write it down or print it now, and keep it off this machine: it is not shown again. It alone can give"
-        f" this instance a new key when its own is lost or stolen. The other keys are in {folder}; back them up"
+        f" this instance a new key when its own is lost or stolen. The other keys are in {folder.path}; back them up"
         " apart from the database.",
         highlight=False,
         soft_wrap=True,

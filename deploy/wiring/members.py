@@ -1,6 +1,5 @@
 """Everything that members need, built once: clients, stores, the vault; and the jobs over the same."""
 
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,7 +15,8 @@ from directory.clock import Clock
 from directory.jobs.catalogue import JobParts, Jobs
 from directory.jobs.host_watch import HostWatch
 from directory.jobs.worker import Worker
-from directory.networks.bluesky.client import ClientKeys, LoopbackClient, OAuthClient, PublishedClient
+from directory.networks.bluesky.client import LoopbackClient, OAuthClient, PublishedClient
+from directory.networks.bluesky.client_key_file import ClientKeyFile
 from directory.networks.bluesky.did import DidResolver
 from directory.networks.bluesky.dns import look_up_txt
 from directory.networks.bluesky.handles import (
@@ -36,6 +36,7 @@ from directory.networks.port import SignIn
 from directory.proofs.profile_link import LinkChecker
 from directory.proofs.x_oauth import XKey, XSignIn
 from directory.proofs.x_post import PostChecker, XSources
+from directory.secret_files import SecretFolder
 from directory.services.consenting import Consenting
 from directory.services.follow_lists import FollowLists
 from directory.services.housekeeping import Housekeeping, Stores
@@ -81,9 +82,6 @@ from web.middleware.rate_limit import RateLimiter
 
 VAULT_FOLDER: Final = "vault"
 """Beside the instance's own keys, and like them no part of the database's backup."""
-CLIENT_KEYS_FILE: Final = "bluesky-client.keys"
-SECRET_FOLDER_MODE: Final = 0o700
-SECRET_FILE_MODE: Final = 0o600
 
 log = structlog.get_logger(__name__)
 Announce = Callable[[], Awaitable[object]]
@@ -105,7 +103,7 @@ async def open_members(
     """The services of members, and the worker over them, which is not yet running.
 
     `http` asks all the servers of others; `announce` is for those who run no sequencer.
-    Raises MissingKeyFile, UnsafeKeyFile.
+    Raises MissingKeyFile, UnsafeKeyFile, UnsafeSecret.
     """
     vault = await open_vault(settings, database, clock)
     client = http or GuardedClient(user_agent(settings.base_url), allow_loopback=settings.allow_loopback)
@@ -130,9 +128,9 @@ async def open_vault(settings: Settings, database: Database, clock: Clock) -> Va
 
 
 def secret_folder(settings: Settings) -> Path:
-    """Where the vault's keys lie, and those that name us to Bluesky's servers. For its owner alone."""
+    """Where the vault's keys lie, and those that name us to Bluesky's servers. Raises UnsafeSecret."""
     folder = data_folder(settings) / VAULT_FOLDER
-    folder.mkdir(mode=SECRET_FOLDER_MODE, parents=True, exist_ok=True)
+    SecretFolder(path=folder).ensure()
     return folder
 
 
@@ -231,26 +229,8 @@ def _bluesky_client(settings: Settings) -> OAuthClient:
     if not settings.is_https:
         return LoopbackClient()
     redirects = [settings.base_url + CALLBACKS[AccountNetwork.BLUESKY]]
-    return PublishedClient(settings.base_url, settings.name, _client_keys(settings), redirects)
-
-
-def _client_keys(settings: Settings) -> ClientKeys:
-    """Read, or made at the first start. Raises ValueError where the file is damaged."""
-    path = secret_folder(settings) / CLIENT_KEYS_FILE
-    if not path.exists():
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, SECRET_FILE_MODE)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(ClientKeys.generate().to_json())
-            file.flush()
-            os.fsync(descriptor)
-        try:
-            os.link(draft, path)  # fails where another process was quicker: its keys are the ones
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return ClientKeys.from_json(path.read_bytes())
+    keys = ClientKeyFile(secret_folder(settings)).read_or_make()
+    return PublishedClient(settings.base_url, settings.name, keys, redirects)
 
 
 def _sources(settings: Settings) -> XSources:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from directory.secret_files import MissingKeys, UnsafeKeys, add_file, check_folder, make_folder, read_file
+from directory.secret_files import SecretFolder
 from directory.settings import Settings
-from federation.errors import InvalidKey
+from federation.errors import InvalidKey, MissingKeys, UnsafeKeys
 from federation.keys.operations import (
     DIGEST_BYTES,
     LOG_SUFFIX,
@@ -36,6 +36,10 @@ LOG_FILES: Final = "log*.key"
 LOCAL_NAME: Final = "localhost"
 LOCAL_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
 MAX_LOG_KEYS: Final = 100
+RECOVER: Final = (
+    "Bring the folder of keys back from its backup, or run `passerelle keys recover` with the recovery key."
+)
+"""What an operator is told to do where a key is missing."""
 
 _PEER_PREFIX: Final = "PASSERELLE+PEER+KEY+"
 
@@ -81,7 +85,8 @@ class InstanceKeys:
         missing = [str(vkey) for vkey, key in zip(vkeys, found, strict=True) if key is None]
         if missing:
             raise MissingKeys(
-                f"the log is signed by {missing[0]}, and its private key is not in the folder of keys"
+                f"the log is signed by {missing[0]}, and its private key is not in the folder of keys",
+                RECOVER,
             )
         return [key for key in found if key is not None]
 
@@ -91,6 +96,9 @@ class KeyFolder:
 
     def __init__(self, data: Path) -> None:
         self.path = data / FOLDER
+        self._folder = SecretFolder(
+            path=self.path, lost=RECOVER, what="the key file", missing=MissingKeys, unsafe=UnsafeKeys
+        )
 
     def exists(self) -> bool:
         return self.path.is_dir() and any(self.path.iterdir())
@@ -100,27 +108,24 @@ class KeyFolder:
         log = PrivateKey.generate(host + LOG_SUFFIX, KeyKind.NOTE)
         witness = PrivateKey.generate(host + WITNESS_SUFFIX, KeyKind.COSIGNATURE)
         recovery = PrivateKey.generate(host + RECOVERY_SUFFIX, KeyKind.NOTE)
-        made = make_folder(
-            self.path,
-            {
-                LOG_FILE: log.reveal(),
-                WITNESS_FILE: witness.reveal(),
-                PEER_FILE: _PEER_PREFIX + encode_base64(bytes(Seed.generate())),
-                RECOVERY_FILE: fingerprint_recovery(recovery.vkey.public_key).hex(),
-            },
-        )
+        texts = {
+            LOG_FILE: log.reveal(),
+            WITNESS_FILE: witness.reveal(),
+            PEER_FILE: _PEER_PREFIX + encode_base64(bytes(Seed.generate())),
+            RECOVERY_FILE: fingerprint_recovery(recovery.vkey.public_key).hex(),
+        }
+        made = self._folder.make({name: _line(text) for name, text in texts.items()})
         return recovery if made else None
 
     def read(self) -> InstanceKeys:
         """Raises MissingKeys, UnsafeKeys."""
-        check_folder(self.path)
         # `log.key` first, if it is there: after a recovery it may be lost.
         names = sorted(
             (path.name for path in self.path.glob(LOG_FILES)), key=lambda name: (name != LOG_FILE, name)
         )
         logs = tuple(self._read_key(name, KeyKind.NOTE) for name in names[:MAX_LOG_KEYS] or [LOG_FILE])
         if any(key.name != logs[0].name for key in logs):
-            raise UnsafeKeys(f"the log keys in {self.path} are of different logs")
+            raise UnsafeKeys(f"the log keys in {self.path} are of different logs", RECOVER)
         return InstanceKeys(
             logs, self._read_key(WITNESS_FILE, KeyKind.COSIGNATURE), self._read_peer(), self._read_recovery()
         )
@@ -133,32 +138,49 @@ class KeyFolder:
 
     def keep_log_key(self, key: PrivateKey) -> None:
         """Puts a further log key beside the others. Durable once it returns; raises FileExistsError."""
-        add_file(self.path / f"log-{key.vkey.key_id.hex()}.key", key.reveal())
+        self._folder.add(f"log-{key.vkey.key_id.hex()}.key", _line(key.reveal()))
+
+    def put_recovery_key(self, recovery: str) -> Path:
+        """Leaves the recovery key to be taken off this machine, and says where. Durable once it returns."""
+        self._folder.replace(RECOVERY_KEY_FILE, _line(recovery))
+        return self.path / RECOVERY_KEY_FILE
 
     def _read_key(self, name: str, kind: KeyKind) -> PrivateKey:
-        try:
-            key = PrivateKey.parse(read_file(self.path / name))
-        except InvalidKey as error:
-            raise UnsafeKeys(f"{self.path / name} is no key file: {error}") from None
+        key, why = _parse_key(self._folder.read_text(name))
+        if key is None:
+            raise self._folder.damaged(name, f"holds no key: {why}")
         if key.kind is not kind:
-            raise UnsafeKeys(f"{self.path / name} holds a key for another use")
+            raise self._folder.damaged(name, "holds a key for another use")
         return key
 
     def _read_peer(self) -> Seed:
-        text = read_file(self.path / PEER_FILE)
+        text = self._folder.read_text(PEER_FILE)
         try:
             seed = decode_base64(text.removeprefix(_PEER_PREFIX))
         except ValueError:
             seed = b""
         if not text.startswith(_PEER_PREFIX) or len(seed) != SEED_BYTES:
-            raise UnsafeKeys(f"{self.path / PEER_FILE} is no key file")
+            raise self._folder.damaged(PEER_FILE, "holds no key")
         return Seed(seed)
 
     def _read_recovery(self) -> bytes:
+        text = self._folder.read_text(RECOVERY_FILE)
         try:
-            fingerprint = bytes.fromhex(read_file(self.path / RECOVERY_FILE))
+            fingerprint = bytes.fromhex(text)
         except ValueError:
             fingerprint = b""
         if len(fingerprint) != DIGEST_BYTES:
-            raise UnsafeKeys(f"{self.path / RECOVERY_FILE} is no fingerprint")
+            raise self._folder.damaged(RECOVERY_FILE, "holds no fingerprint")
         return fingerprint
+
+
+def _parse_key(text: str) -> tuple[PrivateKey | None, str]:
+    """The key, or why there is none; the error with what it was raised from ends here."""
+    try:
+        return PrivateKey.parse(text), ""
+    except InvalidKey as error:
+        return None, str(error)
+
+
+def _line(text: str) -> bytes:
+    return text.encode("ascii") + b"\n"

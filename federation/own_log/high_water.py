@@ -4,15 +4,12 @@ It is written before each signature. A database from a backup, or a second copy 
 older than the mark, or has not grown out of it, and to sign what it holds would fork the log.
 """
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from directory.secret_files import MissingKeys, read_file, replace_file
-from federation.errors import LogRefused, LogWaits, Malformed
+from directory.secret_files import SecretFolder
+from federation.errors import LogRefused, LogWaits, Malformed, MissingKeys, UnsafeKeys
 from federation.tlog.checkpoint import Checkpoint
 
 MARK_FILE: Final = "signed.checkpoint"
@@ -22,53 +19,51 @@ RESTORE: Final = (
 )
 
 
+MARK_LOST: Final = 'Do not delete it; see docs/operations.md, "A database from a backup".'
+
+
 class SignedMark:
     """Trusted: whoever can set it back can, with a database from a backup, make this instance fork its own log."""
 
     def __init__(self, keys_folder: Path) -> None:
-        self._folder = keys_folder
         self._path = keys_folder / MARK_FILE
+        self._folder = SecretFolder(
+            path=keys_folder, lost=MARK_LOST, what="the mark", missing=MissingKeys, unsafe=UnsafeKeys
+        )
 
     def read(self) -> Checkpoint | None:
-        """None before the first signature. Raises LogRefused, UnsafeKeys."""
-        try:
-            text = read_file(self._path)
-        except MissingKeys:
-            return None
-        try:
-            return Checkpoint.parse(text + "\n")
-        except Malformed as error:
-            raise LogRefused(f"{self._path} cannot be read: {error}") from error
+        """Returns None before the first signature. Raises LogRefused, UnsafeKeys."""
+        return self._read_by(self._folder.read)
 
     def swap(self, before: Checkpoint | None, staged: Checkpoint) -> None:
         """Compare and swap: from here on nothing but `staged` is signed of this size, and nothing smaller.
 
         Raises LogWaits where another process came first, or the file cannot be written; durable once it returns.
+        Raises LogRefused, MissingKeys, UnsafeKeys.
         """
         try:
-            with self._alone():
-                mark = self.read()
+            # Never waits: a web server may run on this thread.
+            with self._folder.locked(wait=False) as folder:
+                mark = self._read_by(folder.read)
                 if mark == staged:
                     return
                 if mark != before:
                     raise LogWaits("another process has signed at the same time")
-                replace_file(self._path, str(staged).removesuffix("\n"))
+                folder.replace(MARK_FILE, str(staged).encode())
         except BlockingIOError as error:
             raise LogWaits("another process is signing at this moment") from error
         except OSError as error:
             raise LogWaits(f"{self._path} cannot be written: {error.strerror or error}") from error
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One process of this machine at a time; a killed one holds nothing, and what it left half is removed."""
-        fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    def _read_by(self, read: Callable[[str], bytes]) -> Checkpoint | None:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)  # never waits: a web server may run on this thread
-            for left in self._folder.glob(f".{MARK_FILE}-*"):
-                left.unlink(missing_ok=True)
-            yield
-        finally:
-            os.close(fd)
+            text = self._folder.text_of(MARK_FILE, read(MARK_FILE))
+        except MissingKeys:
+            return None
+        try:
+            return Checkpoint.parse(text + "\n")
+        except Malformed as error:
+            raise LogRefused(f"{self._path} cannot be read: {error}", mend=MARK_LOST) from error
 
 
 def check_size(mark: Checkpoint | None, origin: str, size: int) -> None:

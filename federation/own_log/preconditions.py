@@ -5,7 +5,7 @@ from typing import Final
 
 from directory.store.database import Connection
 from federation.errors import LogRefused, Malformed, UntrustedNote
-from federation.keys.instance import InstanceKeys
+from federation.keys.instance import RECOVER, InstanceKeys
 from federation.keys.operations import Operations
 from federation.own_log.batch import LogEdge
 from federation.own_log.high_water import RESTORE, check_size
@@ -23,9 +23,6 @@ from federation.tlog.note import NoteVerifier
 from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile, right_edge
 
 FSCK: Final = "`passerelle fsck` tells where; stop the instance and restore the newest copy of its database."
-RECOVER: Final = (
-    "Bring the folder of keys back from its backup, or run `passerelle keys recover` with the recovery key."
-)
 MAX_CLOCK_STEP: Final = timedelta(seconds=60)
 """How far the clock may be behind the last batch: machines correct theirs in small steps."""
 
@@ -34,9 +31,11 @@ async def load_state(connection: Connection, origin: str, *, lock: bool = False)
     """The state of the log, None before it is begun. Raises LogRefused where it cannot be this instance's."""
     state = await fetch_state(connection, lock=lock)
     if state is None:
-        if await has_leaves(connection):
-            raise LogRefused("the last checkpoint is missing from the database, and its leaves are there")
-        return None
+        if not await has_leaves(connection):
+            return None
+        state = await fetch_state(connection, lock=lock)  # another process may just have begun the log
+    if state is None:
+        raise LogRefused("the last checkpoint is missing from the database, and its leaves are there")
     if state.origin != origin:
         raise LogRefused(f"the log in the database is {state.origin}, and this instance is {origin}")
     if max(state.published_size, state.ingested_size) > state.signed_size:

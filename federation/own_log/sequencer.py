@@ -18,19 +18,17 @@ import structlog
 
 from directory.clock import Clock
 from directory.mappings import Mapping
-from directory.secret_files import MissingKeys
 from directory.store.database import Connection
 from directory.store.mapping_rows import set_leaves
-from federation.errors import InvalidStatement, LogRefused, LogWaits
+from federation.errors import InvalidStatement, LogRefused, LogWaits, MissingKeys
 from federation.ingest import ingest_own_leaves
 from federation.keys.documents import load_documents
-from federation.keys.instance import InstanceKeys, KeyFolder
+from federation.keys.instance import RECOVER, InstanceKeys, KeyFolder
 from federation.keys.operations import Operations
 from federation.own_log.batch import Batch, LogEdge, Pending, compose_batch
 from federation.own_log.genesis import make_genesis
 from federation.own_log.high_water import SignedMark, check_size
 from federation.own_log.preconditions import (
-    RECOVER,
     check_clock,
     check_mark,
     check_signed,
@@ -225,7 +223,7 @@ def _keys_that_go(before: Operations, after: Operations, keys: InstanceKeys) -> 
     try:
         return keys.require(going)
     except MissingKeys as error:
-        raise LogRefused(f"the key that goes must sign once more: {error}", mend=RECOVER) from error
+        raise LogRefused(f"the key that goes must sign once more: {error.seen}", mend=RECOVER) from error
 
 
 async def _write(connection: Connection, state: LogState, batch: Batch, now: datetime) -> None:

@@ -8,10 +8,9 @@ import asyncpg
 import structlog
 
 from directory.errors import DirectoryUnavailable
-from directory.secret_files import MissingKeys, UnsafeKeys
+from directory.secret_files import SecretFileError
 from directory.store.database import Connection, Database
 from federation.errors import LogRefused, LogWaits
-from federation.own_log.preconditions import RECOVER
 from federation.own_log.sequencer import Sequencer
 
 LEADER_LOCK: Final = 0x70617373_65726502
@@ -65,8 +64,8 @@ class SequencerTask:
         except LogRefused as error:
             self._tell_doubt(str(error), error.mend)
             return DOUBT_S
-        except (MissingKeys, UnsafeKeys) as error:
-            self._tell_doubt(str(error), RECOVER if isinstance(error, MissingKeys) else "")
+        except SecretFileError as error:
+            self._tell_doubt(error.seen, error.mend)
             return DOUBT_S
         except (LogWaits, DirectoryUnavailable, *DATABASE_TROUBLE) as error:
             self._tell_waiting(str(error))

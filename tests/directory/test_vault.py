@@ -184,8 +184,8 @@ def test_a_key_is_retired_only_unused_and_a_day_after_its_successor(vault: Vault
 
 def test_an_interrupted_rotation_leaves_the_old_ring(vault: Vault, tmp_path: Path) -> None:
     """A crash before the rename leaves a draft, which the next rotation replaces."""
-    (tmp_path / f"{KEY_FILE_NAME}.new").write_bytes(b'{"version":1,')
+    (tmp_path / f".{KEY_FILE_NAME}.new").write_bytes(b'{"version":1,')
     sealed = vault.seal(Secret(b"token"), ROW)
     vault.add_key(START)
     assert vault.unseal(sealed, ROW).reveal() == b"token"
-    assert not (tmp_path / f"{KEY_FILE_NAME}.new").exists()
+    assert not (tmp_path / f".{KEY_FILE_NAME}.new").exists()

@@ -21,8 +21,9 @@ import asyncpg
 import msgspec
 
 import federation.own_log.sequencer as sequencer_module
-from directory import secret_files as key_files
 from directory.clock import SystemClock
+from directory.secret_files import folder as secret_folder
+from directory.secret_files import steps
 from directory.store.database import Connection, Database
 from federation.keys.instance import KeyFolder
 from federation.own_log import sequencer_task as sequencing
@@ -246,9 +247,12 @@ class _Told(Faults):
 
 def _strike_files(faults: Faults) -> None:
     """Makes points of the steps in which the mark beside the keys is replaced."""
-    for name, label in (("_write_new", "mark: write"), ("sync_folder", "mark: sync")):
-        setattr(key_files, name, faults.around(label, getattr(key_files, name)))
-    setattr(Path, "replace", faults.around("mark: replace", Path.replace))  # noqa: B010 - a method of a class
+    for module, name, label in (
+        (steps, "write_new", "mark: write"),
+        (secret_folder, "put_in_place", "mark: replace"),
+        (secret_folder, "sync", "mark: sync"),
+    ):
+        setattr(module, name, faults.around(label, getattr(module, name)))
 
 
 def _tell_signatures(tell: Callable[..., None]) -> None:

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from directory.secret_files import MissingKeys, UnsafeKeys
 from directory.settings import Settings
+from federation.errors import MissingKeys, UnsafeKeys
 from federation.keys.fingerprints import to_words
 from federation.keys.instance import KeyFolder, log_origin
 from federation.keys.operations import fingerprint_recovery

@@ -3,9 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from directory.secret_files import MissingKeys
 from directory.store.database import Database
-from federation.errors import InvalidOperations, LogEmpty, LogRefused
+from federation.errors import InvalidOperations, LogEmpty, LogRefused, MissingKeys
 from federation.keys.chain import open_chain
 from federation.keys.rotate import KeyRotation, RotationTooEarly
 from federation.store.log_rows import fetch_operation_notes

@@ -3,9 +3,8 @@ from pathlib import Path
 import pytest
 
 from directory.queries import Query
-from directory.secret_files import MissingKeys
 from directory.store.database import Database
-from federation.errors import LogRefused
+from federation.errors import LogRefused, MissingKeys
 from federation.own_log.high_water import MARK_FILE
 from federation.protocol.log_state import read_own_checkpoint
 from tests.federation.log_harness import ORIGIN, LogHarness

@@ -93,7 +93,7 @@ def test_a_file_that_others_can_read_is_not_read(
     key_file.chmod(0o644)
     with capture_logs() as logs:
         assert ada.get("/account/prove").status_code == 503
-    assert ["set its mode to 0600" in each["reason"] for each in logs if "reason" in each] == [True]
+    assert [f"Run `chmod 600 {key_file}`" in each["reason"] for each in logs if "reason" in each] == [True]
 
 
 def test_under_another_key_what_is_short_lived_begins_anew(

@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from deploy.serve import free_port
-from deploy.wiring.members import CLIENT_KEYS_FILE, secret_folder
+from deploy.wiring.members import secret_folder
 from directory.networks.bluesky.client import CLIENT_METADATA_PATH, JWKS_PATH
+from directory.networks.bluesky.client_key_file import CLIENT_KEYS_FILE
 from tests.peers.pds import Pds, running_pds
 from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.visitors import Visitor

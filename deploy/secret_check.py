@@ -1,0 +1,45 @@
+"""What `passerelle doctor` says of the secret files: which of them is unsafe, and how to mend it."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from deploy.database import data_folder
+from deploy.findings import Finding
+from deploy.wiring.log import key_folder
+from deploy.wiring.members import VAULT_FOLDER
+from directory.networks.bluesky.client_key_file import ClientKeyFile
+from directory.secret_files import MissingSecret, SecretFileError, SecretFolder
+from directory.settings import Settings
+from directory.vault import KEY_FILE_NAME
+from directory.vault_keys import KeyFile
+
+NAME: Final = "Secret files"
+
+
+def check_secret_files(settings: Settings) -> Iterator[Finding]:
+    """Looks at every file of the folders of keys and of the vault. What the keys of the log hold is looked at with
+    the log; nothing is made or changed."""
+    vault = data_folder(settings) / VAULT_FOLDER
+    folders = (key_folder(settings).path, vault)
+    wrong = [error for folder in folders for error in SecretFolder(path=folder).find_unsafe()]
+    wrong = wrong or _find_damaged(vault)
+    for error in wrong:
+        yield Finding(NAME, False, error.seen, error.mend)
+    if not wrong:
+        is_begun = any(folder.exists() for folder in folders)
+        yield Finding(
+            NAME, True, "for their owner alone" if is_begun else "none yet; the first start makes them"
+        )
+
+
+def _find_damaged(vault: Path) -> list[SecretFileError]:
+    wrong: list[SecretFileError] = []
+    for read in (KeyFile(vault / KEY_FILE_NAME).read, ClientKeyFile(vault).read):
+        try:
+            with suppress(MissingSecret):  # whether one is needed, the start knows
+                read()
+        except SecretFileError as error:
+            wrong.append(error)
+    return wrong
