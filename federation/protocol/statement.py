@@ -6,7 +6,6 @@ both is to erase the mapping, though the log keeps every byte.
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Final, Literal
@@ -29,11 +28,11 @@ MAX_TIME_S: Final = 253_402_300_799
 LOGGED_EVIDENCE: Final = frozenset(EvidenceKind) - {EvidenceKind.IMPORT}
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_NOT_WHOLE: Final = "a time is not in UTC and whole seconds since 1970"
 _COMMITMENT_PREFIX: Final = b"passerelle/mapping/v1\x00"
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(msgspec.Struct, frozen=True, gc=False):
     """One mapping as a log publishes it. Times are in UTC and whole seconds.
 
     `x_id` is set exactly where the strength is BOUND: no other strength proves an id.
@@ -89,7 +88,7 @@ class Statement:
 def _whole(time: datetime) -> datetime:
     if time.tzinfo is None:
         raise InvalidStatement("this mapping cannot be said: a time has no zone")
-    return time.astimezone(UTC).replace(microsecond=0)
+    return time if _is_whole(time) else time.astimezone(UTC).replace(microsecond=0)
 
 
 def _is_whole(time: datetime) -> bool:
@@ -97,9 +96,8 @@ def _is_whole(time: datetime) -> bool:
 
 
 def _find_fault(statement: Statement) -> str | None:
-    times = (statement.issued, statement.expires, *(item.at for item in statement.evidence))
-    if not all(map(_is_whole, times)):
-        return "a time is not in UTC and whole seconds since 1970"
+    if not _is_whole(statement.issued) or not _is_whole(statement.expires):
+        return _NOT_WHOLE
     if statement.strength not in _LABELS:
         return f"strength {statement.strength.label} never enters a log"
     if (statement.x_id is not None) != (statement.strength is Strength.BOUND):
@@ -114,10 +112,13 @@ def _find_fault(statement: Statement) -> str | None:
 def _find_evidence_fault(evidence: tuple[Evidence, ...]) -> str | None:
     if not 1 <= len(evidence) <= MAX_EVIDENCE:
         return f"there is no evidence, or more than {MAX_EVIDENCE} pieces"
-    if any(item.kind not in LOGGED_EVIDENCE for item in evidence):
-        return "an import is no evidence"
-    if any(item.ref is not None and not 1 <= len(item.ref) <= MAX_REF_CHARS for item in evidence):
-        return f"a reference is empty, or longer than {MAX_REF_CHARS} characters"
+    for item in evidence:
+        if not _is_whole(item.at):
+            return _NOT_WHOLE
+        if item.kind not in LOGGED_EVIDENCE:
+            return "an import is no evidence"
+        if item.ref is not None and not 1 <= len(item.ref) <= MAX_REF_CHARS:
+            return f"a reference is empty, or longer than {MAX_REF_CHARS} characters"
     return None
 
 

@@ -223,3 +223,17 @@ def test_what_people_type_for_an_account(typed: str, account: object) -> None:
 def test_what_is_no_account(typed: str) -> None:
     with pytest.raises(InvalidIdentifier):
         parse_target_account(typed)
+
+
+def _parsed(text: str) -> ActorUri | None:
+    try:
+        return ActorUri.parse(text)
+    except InvalidIdentifier:
+        return None
+
+
+@given(st.text(alphabet="aA0.-_~@:/?#%\\ é", max_size=30))
+def test_the_quick_way_reads_an_actor_as_the_long_one_does(rest: str) -> None:
+    """The quick way knows lower-case schemes alone, so that an upper-case one goes the long way."""
+    for host in ("", "social.example", "social.example/", "127.0.0.1/", "a.b-.c/", "x" * 64 + ".example/"):
+        assert _parsed(f"https://{host}{rest}") == _parsed(f"HTTPS://{host}{rest}")

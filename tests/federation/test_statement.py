@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 from typing import Any
@@ -7,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from directory.identifiers import Acct, ActorUri, AtHandle, Did, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind, Mapping, Network, Strength

@@ -1,9 +1,10 @@
 """Entries, what holds after them, statements and their commitments."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from directory.identifiers import Acct, ActorUri, AtHandle, Did, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind, Network, Strength
