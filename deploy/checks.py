@@ -17,8 +17,8 @@ from deploy.findings import Finding
 from deploy.job_check import look_at_jobs
 from deploy.log_check import look_at_daily_check, look_at_log
 from deploy.migrate import SchemaTooNew, pending_migrations
+from deploy.ports import PortInUse, check_port_free
 from deploy.secret_check import check_secret_files
-from deploy.serve import PortInUse, check_port_free
 from deploy.wiring.log import key_folder
 from directory.settings import Settings
 from directory.store.database import Connection

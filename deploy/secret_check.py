@@ -8,7 +8,7 @@ from typing import Final
 from deploy.database import data_folder
 from deploy.findings import Finding
 from deploy.wiring.log import key_folder
-from deploy.wiring.members import VAULT_FOLDER
+from deploy.wiring.vault import VAULT_FOLDER
 from directory.networks.bluesky.client_key_file import ClientKeyFile
 from directory.secret_files import MissingSecret, SecretFileError, SecretFolder
 from directory.settings import Settings

@@ -1,101 +1,70 @@
-"""Runs the web server until it is told to stop."""
+"""Runs an instance, in the roles of the settings, until it is told to stop."""
 
 import asyncio
-import gc
 import signal
-import socket
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 import uvloop
-from hypercorn.asyncio import serve as serve_hypercorn
-from hypercorn.config import Config
 
-from deploy.wiring.instance import open_instance
+from deploy.ports import check_port_free
+from deploy.wiring.instance import migrated_database
+from deploy.wiring.jobs import build_worker
 from deploy.wiring.log import running_sequencer
-from directory.settings import Settings
-from web.app import create_app
+from deploy.wiring.members import MemberParts, open_members
+from directory.clock import SystemClock
+from directory.jobs.worker import running_worker
+from directory.settings import Role, Settings
 
 log = structlog.get_logger(__name__)
 
-GRACEFUL_S = 5.0
-MAX_HEADER_BYTES = 16_384
-KEEP_ALIVE_S = 30.0
-READ_TIMEOUT_S = 60
 
+def run_instance(settings: Settings, dsn: str) -> None:
+    """Runs until SIGINT or SIGTERM, then finishes what is under way.
 
-class PortInUse(Exception):
-    """Another program listens on the address already."""
-
-
-def run_server(settings: Settings, dsn: str) -> None:
-    """Serves until SIGINT or SIGTERM, then finishes what is under way.
-
-    Raises PortInUse, DirectoryUnavailable, SchemaTooNew.
+    Raises PortInUse, DirectoryUnavailable, SchemaTooNew, VaultError.
     """
-    check_port_free(settings.host, settings.port)
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(_serve(settings, dsn))
+    if Role.WEB in settings.roles:
+        check_port_free(settings.host, settings.port)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(settings, dsn))
 
 
-def new_loop() -> asyncio.AbstractEventLoop:
-    """The event loop that servers run on."""
-    return uvloop.new_event_loop()
+async def _run(settings: Settings, dsn: str) -> None:
+    stopping = _stopped_by_signals()
+    async with AsyncExitStack() as stack:
+        members = worker = None
+        if settings.roles & {Role.WEB, Role.WORKER}:
+            members = await stack.enter_async_context(_members(settings, dsn))
+            worker = build_worker(settings, members)
+        if worker is not None and Role.WORKER in settings.roles:
+            await stack.enter_async_context(running_worker(worker))
+        if Role.SEQUENCER in settings.roles:
+            await stack.enter_async_context(running_sequencer(settings, dsn))
+        log.info("up", roles=sorted(settings.roles))
+        if members is not None and worker is not None and Role.WEB in settings.roles:
+            from deploy.web_server import serve_web  # noqa: PLC0415 - loads the web framework: only this role pays
+
+            log.info("serving", url=settings.base_url)
+            await serve_web(settings, members, worker, until=stopping.wait)
+        else:
+            await stopping.wait()
+    log.info("stopped")
 
 
-def check_port_free(host: str, port: int) -> None:
-    """Asks before anything is started, so that nothing is left half up. Raises PortInUse."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise PortInUse(f"{host}:{port}") from error
+@asynccontextmanager
+async def _members(settings: Settings, dsn: str) -> AsyncIterator[MemberParts]:
+    async with (
+        migrated_database(dsn, connections=settings.database_connections) as database,
+        open_members(settings, database, SystemClock()) as members,
+    ):
+        yield members
 
 
-def spare_the_collector() -> None:
-    """Puts what a started server holds, all of which stays, out of the garbage collector's rounds.
-
-    Else each large answer makes it walk through every module and template again.
-    """
-    gc.collect()
-    gc.freeze()
-
-
-def free_port() -> int:
-    """A local port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-async def _serve(settings: Settings, dsn: str) -> None:
+def _stopped_by_signals() -> asyncio.Event:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
-    async with open_instance(settings, dsn) as services, running_sequencer(settings, dsn):
-        app: Any = create_app(services)
-        log.info("serving", url=settings.base_url)
-        spare_the_collector()
-        await serve_hypercorn(app, hypercorn_config(settings), shutdown_trigger=stopping.wait)
-    log.info("stopped")
-
-
-def hypercorn_config(settings: Settings) -> Config:
-    """Limits on what a caller may hold open, and no access log: paths hold what was looked up."""
-    config = Config()
-    config.bind = [
-        f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
-    ]
-    config.accesslog = None
-    config.errorlog = "-"
-    config.loglevel = "WARNING"
-    config.graceful_timeout = GRACEFUL_S
-    config.keep_alive_timeout = KEEP_ALIVE_S
-    config.read_timeout = READ_TIMEOUT_S
-    config.h11_max_incomplete_size = MAX_HEADER_BYTES
-    config.include_server_header = False
-    return config
+    return stopping

@@ -6,6 +6,7 @@ A field `port` is `port = 8000` in the file and `PASSERELLE_PORT=8000` in the en
 import os
 import tomllib
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -17,6 +18,14 @@ from directory.errors import DirectoryError
 
 PREFIX: Final = "PASSERELLE_"
 CONFIG_VARIABLE: Final = "PASSERELLE_CONFIG"
+
+
+class Role(StrEnum):
+    """Something that a process of an instance does. Any number of processes share them over one database."""
+
+    WEB = "web"
+    WORKER = "worker"
+    SEQUENCER = "sequencer"
 
 
 class InvalidSettings(DirectoryError):
@@ -41,6 +50,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     database_connections: Annotated[
         int, Meta(description="How many connections to the database a process keeps at most.", ge=1, le=200)
     ] = 10
+    roles: Annotated[
+        frozenset[Role],
+        Meta(
+            description="What this process does, separated by commas: `web` (pages and API), `worker` (what members wait for: checks of proofs, re-checks, revocations), `sequencer` (publishes in the signed log)."
+        ),
+    ] = frozenset(Role)
     host: Annotated[
         str, Meta(description="The address to listen on. Behind a reverse proxy keep it local.")
     ] = "127.0.0.1"
@@ -87,12 +102,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     matches_at_once: Annotated[
         int, Meta(description="How many large lists are matched at the same time; others wait.", ge=1, le=64)
     ] = 2
-    jobs: Annotated[
-        bool,
-        Meta(
-            description="Whether this process also does what members wait for: checks of proofs, re-checks, revocations."
-        ),
-    ] = True
     rate_sign_ins_per_minute: Annotated[
         int, Meta(description="How many sign-ins one address may start a minute. 0: no limit.", ge=0)
     ] = 20
@@ -154,6 +163,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "info"
 
     def __post_init__(self) -> None:
+        if not self.roles:
+            raise ValueError(f"roles must name at least one of {', '.join(Role)}: else nothing would be done")
         if self.public_url is not None:
             _check_public_url(self.public_url)
         if self.database_url is not None and not self.database_url.startswith(
@@ -185,6 +196,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """
         values = _read_file(config) if config is not None else {}
         values |= _read_environment(environment, set(cls.__struct_fields__))
+        if isinstance(roles := values.get("roles"), str):
+            values["roles"] = [part.strip() for part in roles.split(",") if part.strip()]
         try:
             return msgspec.convert(values, cls, strict=False, dec_hook=_read_path)
         except (msgspec.ValidationError, ValueError) as error:
@@ -211,7 +224,7 @@ def _read_path(kind: type, value: object) -> Path:
 def _named(message: str) -> str:
     """Puts the setting's name in the place of msgspec's path to it."""
     what, _, path = message.partition(" - at `$.")
-    return f"{PREFIX}{path.rstrip('`').upper()}: {what}" if path else message
+    return f"{PREFIX}{path.rstrip('`').removesuffix('[...]').upper()}: {what}" if path else message
 
 
 def _check_public_url(url: str) -> None:

@@ -23,6 +23,8 @@ HEADER_BYTES: Final = len(VERSION) + KEY_ID_BYTES
 CONTEXT_BYTES: Final = 32
 MAX_SECRET_BYTES: Final = 65_536
 KEY_FILE_NAME: Final = "vault.keys"
+MEND_VAULT: Final = "put the folder `vault` of the data back from its backup"
+"""What an operator is told to do where a key is missing."""
 RETIRE_AFTER: Final = timedelta(days=1)
 """How long a key is kept after its successor came: what was being sealed under it has been stored by then."""
 

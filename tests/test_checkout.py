@@ -12,7 +12,7 @@ from typing import Final
 import httpx
 import pytest
 
-from deploy.serve import free_port
+from deploy.ports import free_port
 from tests.deploy.embedded.programs import kill_all, server_processes
 from tests.harness.command import Command
 from tests.harness.locks import CHECKOUT, LOCK, installed_versions, read_lock, versions_here

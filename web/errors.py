@@ -13,6 +13,7 @@ from litestar.response import Redirect
 from directory.archive import SENTENCES, ArchiveError
 from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQuery
 from directory.members.errors import MemberError
+from directory.vault import MEND_VAULT
 from directory.vault_keys import VaultError
 from web.auth.errors import ForgedForm, SignInNeeded
 from web.auth.sentences import MEMBER
@@ -29,7 +30,6 @@ OF_PAGE: Final = {
     "invalid-request": PROBLEMS["invalid-form"],
 }
 OF_PART: Final = {**OF_PAGE, "too-large": PROBLEMS["list-too-large"]}
-MEND_VAULT: Final = "put the folder `vault` of the data back from its backup"
 
 
 def failure_of(error: Exception) -> Failure:

@@ -1,4 +1,4 @@
-"""What the pages and the API work with, built once in `deploy.wiring.instance` and handed in."""
+"""What the pages and the API work with, built once in `deploy.wiring.web` and handed in."""
 
 import asyncio
 from dataclasses import dataclass

@@ -13,10 +13,10 @@ import msgspec
 
 from deploy.bench.databases import kept_database
 from deploy.bench.load import Load, get_request, measure_load, post_json_request, time_request
+from deploy.bench.measured import EMPTY_PATH, MeasuredServer, measured_server
 from deploy.bench.results import Result
-from deploy.bench.server import EMPTY_PATH, MeasuredServer, measured_server
 from deploy.demo import fill_demo
-from deploy.serve import free_port
+from deploy.ports import free_port
 from directory.demo import World
 from directory.store.database import Database
 from directory.store.demo import DemoStore

@@ -1,7 +1,6 @@
 """`passerelle demo`."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,15 +9,14 @@ from rich.progress import Progress
 
 from deploy.cli.output import console, progress
 from deploy.cli.recovery import ensure_keys
+from deploy.cli.session import with_database
 from deploy.cli.sizes import SIZE
-from deploy.database import running_database
 from deploy.demo import fill_demo, remove_demo
 from deploy.demo_log import SignedDemo
-from deploy.migrate import migrate
 from deploy.wiring.log import build_sequencer
 from directory.clock import SystemClock
 from directory.demo import MAX_PEOPLE, ArchivePlan, check_archive, write_archive
-from directory.settings import Settings, load_settings
+from directory.settings import Settings
 from directory.store.database import Database
 from directory.store.demo import DemoStore
 
@@ -68,7 +66,7 @@ def command(
     them out again.
     """
     if remove:
-        removed = _with_database(_remove)
+        removed = with_database(_remove)
         console.print(
             f"{removed:,} demo mappings were taken out." if removed else "There were no demo people."
         )
@@ -87,9 +85,7 @@ def command(
     if not no_archive:
         check_archive(archive, plan)
     if not no_people:
-        _with_database(
-            lambda settings, database: _fill(settings, database, people, seed, signed=not unsigned)
-        )
+        with_database(lambda settings, database: _fill(settings, database, people, seed, signed=not unsigned))
         console.print(
             f"{people:,} demo people are in the directory. `passerelle demo --remove` takes them out."
         )
@@ -97,23 +93,8 @@ def command(
         _write(archive, plan)
 
 
-def _with_database(work: Callable[[Settings, Database], Awaitable[int]]) -> int:
-    settings = load_settings()
-
-    async def run(dsn: str) -> int:
-        await migrate(dsn)
-        database = await Database.connect(dsn, max_connections=2)
-        try:
-            return await work(settings, database)
-        finally:
-            await database.close()
-
-    with running_database(settings) as dsn:
-        ensure_keys(settings)
-        return asyncio.run(run(dsn))
-
-
 async def _fill(settings: Settings, database: Database, people: int, seed: int, *, signed: bool) -> int:
+    ensure_keys(settings)
     with progress() as bar:
         task = bar.add_task("Inventing people", total=people)
 
@@ -130,6 +111,7 @@ async def _fill(settings: Settings, database: Database, people: int, seed: int, 
 
 
 async def _remove(settings: Settings, database: Database) -> int:
+    ensure_keys(settings)
     with progress() as bar:
         demo = SignedDemo(database, build_sequencer(settings), SystemClock())
         withdrawn = await demo.withdraw(_waiting_bar(bar, "Revoking them"))

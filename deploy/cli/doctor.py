@@ -55,9 +55,15 @@ def settings_table(settings: Settings | None) -> Table:
     table = Table("Setting", "Now", "What it does")
     for name, description in setting_descriptions().items():
         value = getattr(settings, name) if settings is not None else ""
-        shown = "(set)" if name in SECRETS and value else str(value if value is not None else "")
+        shown = "(set)" if name in SECRETS and value else _shown(value)
         table.add_row(f"{PREFIX}{name.upper()}", escape(shown), escape(description))
     return table
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, frozenset):
+        return ",".join(sorted(value))
+    return "" if value is None else str(value)
 
 
 def setting_descriptions() -> dict[str, str]:

@@ -8,7 +8,7 @@ from rich.markup import escape
 from deploy.demo import DemoPresent
 from deploy.embedded import EmbeddedError
 from deploy.migrate import MigrationFailed, SchemaTooNew
-from deploy.serve import PortInUse
+from deploy.ports import PortInUse
 from directory.archive import ArchiveError
 from directory.demo import DemoError
 from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQuery

@@ -1,6 +1,5 @@
 """`passerelle fsck`."""
 
-import asyncio
 import sys
 
 import click
@@ -8,11 +7,10 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from deploy.cli.output import console, errors
-from deploy.database import running_database
-from deploy.migrate import migrate
+from deploy.cli.session import with_database
 from deploy.wiring.log import key_folder
 from directory.clock import SystemClock
-from directory.settings import load_settings
+from directory.settings import Settings, load_settings
 from directory.store.database import Database
 from federation.errors import LogRefused
 from federation.fsck.run import FsckReport, check_database_log
@@ -45,37 +43,38 @@ def command(hashes_only: bool) -> None:
 
 
 def _check(*, with_bodies: bool) -> FsckReport:
-    settings = load_settings()
-    folder = key_folder(settings)
-    keys = folder.read()
-    if keys.origin != log_origin(settings):
-        raise LogRefused(f"the keys are those of {keys.origin}, and this instance is {log_origin(settings)}")
+    keys = _own_keys(load_settings())
 
-    async def run(dsn: str) -> FsckReport:
-        await migrate(dsn)
-        database = await Database.connect(dsn, max_connections=1)
-        try:
-            with Progress(console=errors, transient=True) as progress:
-                task = progress.add_task("Checking", total=None)
-                report = await check_database_log(
-                    database,
-                    checkpoint_keys=_log_vkeys(keys),
-                    first_key=None,
-                    with_bodies=with_bodies,
-                    progress=lambda leaves: progress.update(task, completed=leaves),
-                )
-            if with_bodies:
-                async with database.connection() as connection:
-                    await replace_daily_check(connection, summary_of(report, SystemClock().now()))
-        finally:
-            await database.close()
-        mark = SignedMark(folder.path).read()
+    async def run(settings: Settings, database: Database) -> FsckReport:
+        report = await _check_with_progress(database, keys, with_bodies=with_bodies)
+        if with_bodies:
+            async with database.connection() as connection:
+                await replace_daily_check(connection, summary_of(report, SystemClock().now()))
+        mark = SignedMark(key_folder(settings).path).read()
         if mark is not None and mark.size == report.checkpoint.size and mark != report.checkpoint:
             raise LogRefused(f"the published checkpoint of size {mark.size} is not the one that was signed")
         return report
 
-    with running_database(settings) as dsn:
-        return asyncio.run(run(dsn))
+    return with_database(run)
+
+
+def _own_keys(settings: Settings) -> InstanceKeys:
+    keys = key_folder(settings).read()
+    if keys.origin != log_origin(settings):
+        raise LogRefused(f"the keys are those of {keys.origin}, and this instance is {log_origin(settings)}")
+    return keys
+
+
+async def _check_with_progress(database: Database, keys: InstanceKeys, *, with_bodies: bool) -> FsckReport:
+    with Progress(console=errors, transient=True) as progress:
+        task = progress.add_task("Checking", total=None)
+        return await check_database_log(
+            database,
+            checkpoint_keys=_log_vkeys(keys),
+            first_key=None,
+            with_bodies=with_bodies,
+            progress=lambda leaves: progress.update(task, completed=leaves),
+        )
 
 
 def _log_vkeys(keys: InstanceKeys) -> list[VerifierKey]:

@@ -1,6 +1,5 @@
 """`passerelle keys`."""
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 
@@ -8,11 +7,10 @@ import click
 
 from deploy.cli.output import console
 from deploy.cli.recovery import ensure_keys, show_recovery
-from deploy.database import running_database
-from deploy.migrate import migrate
+from deploy.cli.session import with_database
 from deploy.wiring.log import build_sequencer, key_folder
 from directory.clock import SystemClock
-from directory.settings import load_settings
+from directory.settings import Settings, load_settings
 from directory.store.database import Database
 from federation.keys.fingerprints import to_words
 from federation.keys.instance import log_host, log_origin
@@ -70,43 +68,28 @@ def recover() -> None:
 @command.command("leave-localhost")
 def leave() -> None:
     """Begin the log of the public address, after trying out without one. What was published is said anew."""
-    settings = load_settings()
 
-    async def run(dsn: str) -> None:
-        await migrate(dsn)
-        database = await Database.connect(dsn, max_connections=2)
-        try:
-            now = SystemClock().now()
-            count, away = await leave_localhost(database, key_folder(settings), log_host(settings), now)
-        finally:
-            await database.close()
+    async def run(settings: Settings, database: Database) -> None:
+        now = SystemClock().now()
+        count, away = await leave_localhost(database, key_folder(settings), log_host(settings), now)
         console.print(
             f"{count:,} mappings will be said by {log_origin(settings)} at the next start. The keys of the log that"
             f" was tried out are in {away}, and may be deleted.",
             soft_wrap=True,
             highlight=False,
         )
-
-    with running_database(settings) as dsn:
-        asyncio.run(run(dsn))
         ensure_keys(settings)
+
+    with_database(run)
 
 
 def _with_rotation(work: Callable[[KeyRotation], Awaitable[Rotated]]) -> Rotated:
-    settings = load_settings()
-
-    async def run(dsn: str) -> Rotated:
-        await migrate(dsn)
-        database = await Database.connect(dsn, max_connections=2)
-        try:
-            rotated = await work(KeyRotation(database, key_folder(settings), SystemClock()))
-            await drain(database, build_sequencer(settings), SystemClock(), lambda waiting: None)
-        finally:
-            await database.close()
+    async def run(settings: Settings, database: Database) -> Rotated:
+        rotated = await work(KeyRotation(database, key_folder(settings), SystemClock()))
+        await drain(database, build_sequencer(settings), SystemClock(), lambda waiting: None)
         return rotated
 
-    with running_database(settings) as dsn:
-        return asyncio.run(run(dsn))
+    return with_database(run)
 
 
 def _show() -> None:

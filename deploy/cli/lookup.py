@@ -5,7 +5,7 @@ import sys
 import click
 
 from deploy.cli.output import console
-from deploy.cli.session import with_services
+from deploy.cli.session import with_lookup
 from deploy.cli.tables import answers_table
 from directory.queries import Query
 from web.api.schema import as_json, lookup_out
@@ -20,7 +20,7 @@ def command(account: str, as_json_document: bool) -> None:
     ACCOUNT is @name, the number of the account, or the address of its profile.
     """
     query = Query.parse(account)
-    match = with_services(lambda services: services.lookup.lookup(query))
+    match = with_lookup(lambda lookup: lookup.lookup(query))
     if as_json_document:
         click.echo(as_json(lookup_out(match)))
     elif match.answers:

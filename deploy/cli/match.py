@@ -8,7 +8,7 @@ import click
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 
 from deploy.cli.output import console, errors, progress
-from deploy.cli.session import with_services
+from deploy.cli.session import with_lookup
 from deploy.cli.tables import answers_table
 from directory.archive import NOTICE_SENTENCES, Archive, Notice, read_archive
 from directory.exports import MASTODON_CSV_MAX_ROWS, mastodon_accounts, mastodon_csv
@@ -36,7 +36,7 @@ def command(archive: Path, form: str | None, show_all: bool) -> None:
     read = _read(archive)
     for notice in read.notices - {Notice.NOBODY}:
         errors.print(f"[yellow]{NOTICE_SENTENCES[notice]}[/]")
-    matches = with_services(lambda services: services.lookup.match(read.people, with_evidence=form == "json"))
+    matches = with_lookup(lambda lookup: lookup.match(read.people, with_evidence=form == "json"))
     if form == "json":
         click.echo(
             as_json(MatchOut(len(read.people), len(matches), [lookup_out(match) for match in matches]))

@@ -7,6 +7,7 @@ import click
 
 from deploy.cli.members import with_members
 from deploy.cli.output import console
+from deploy.wiring.members import MemberParts
 from directory.accounts import LinkedAccount, XAccount
 from directory.clock import SystemClock
 from directory.identifiers import XHandle
@@ -16,7 +17,6 @@ from directory.proofs.post_url import XPostId
 from directory.proofs.results import Verified
 from directory.proofs.snowflake import post_time
 from directory.store.claims import Claim
-from web.member_services import MemberServices
 
 MAX_SHOWN = 100
 _TIME = "%Y-%m-%d %H:%M"
@@ -74,7 +74,7 @@ def settle_command(claim: UUID, decision: str) -> None:
     _say("The X account is theirs now." if is_upheld else "The X account stays where it is.")
 
 
-async def _confirm(members: MemberServices, check: UUID, author: XHandle) -> tuple[str, bool]:
+async def _confirm(members: MemberParts, check: UUID, author: XHandle) -> tuple[str, bool]:
     """What to say, and whether it is proven. The evidence says that a person looked, and tells the name alone:
     nobody sees the number on a page."""
     waiting = await members.proving.list_unreachable(MAX_SHOWN)

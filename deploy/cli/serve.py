@@ -4,9 +4,10 @@ import click
 
 from deploy.cli.recovery import ensure_keys
 from deploy.database import data_folder, running_database
-from deploy.serve import check_port_free, run_server
+from deploy.ports import check_port_free
+from deploy.serve import run_instance
 from directory.logs import configure_logs
-from directory.settings import load_settings
+from directory.settings import Role, Settings, load_settings
 
 
 @click.command("serve")
@@ -17,10 +18,15 @@ def command(port: int | None) -> None:
     """Run the instance: the pages, the API and the database. Ctrl-C stops all of it."""
     settings = load_settings(overrides={"port": str(port)} if port else {})
     configure_logs(settings.log_format, settings.log_level)
-    check_port_free(settings.host, settings.port)
+    if Role.WEB in settings.roles:
+        check_port_free(settings.host, settings.port)
     with running_database(settings, is_kept=True) as dsn:
-        ensure_keys(settings)
-        click.echo(
-            f"Passerelle: {settings.base_url}  (data in {data_folder(settings)}; Ctrl-C stops it)", err=True
-        )
-        run_server(settings, dsn)
+        if Role.SEQUENCER in settings.roles:
+            ensure_keys(settings)
+        click.echo(_greeting(settings), err=True)
+        run_instance(settings, dsn)
+
+
+def _greeting(settings: Settings) -> str:
+    where = settings.base_url if Role.WEB in settings.roles else f"only {', '.join(sorted(settings.roles))}"
+    return f"Passerelle: {where}  (data in {data_folder(settings)}; Ctrl-C stops it)"

@@ -1,24 +1,32 @@
-"""A short-lived look into the directory, for commands that ask something and end."""
+"""The database for commands that ask or do one thing, and end: opened for it, and closed after it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from deploy.database import running_database
-from deploy.wiring.instance import open_services
-from directory.settings import load_settings
-from web.services import Services
+from deploy.wiring.instance import build_lookup, migrated_database
+from directory.clock import SystemClock
+from directory.services.lookup import Lookup
+from directory.settings import Settings, load_settings
+from directory.store.database import Database
 
 T = TypeVar("T")
+CONNECTIONS = 2
 
 
-def with_services(work: Callable[[Services], Awaitable[T]]) -> T:
-    """Runs `work` with the services over the database of the settings, started if need be."""
+def with_database(work: Callable[[Settings, Database], Awaitable[T]]) -> T:
+    """Runs `work` with the database of the settings, which is started if need be."""
     settings = load_settings()
 
     async def run(dsn: str) -> T:
-        async with open_services(settings, dsn) as services:
-            return await work(services)
+        async with migrated_database(dsn, connections=CONNECTIONS) as database:
+            return await work(settings, database)
 
     with running_database(settings) as dsn:
         return asyncio.run(run(dsn))
+
+
+def with_lookup(work: Callable[[Lookup], Awaitable[T]]) -> T:
+    """Runs `work` with the lookups."""
+    return with_database(lambda _, database: work(build_lookup(database, SystemClock())))

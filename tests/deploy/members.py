@@ -9,13 +9,12 @@ from uuid import UUID
 import asyncpg
 
 from deploy.migrate import migrate
-from deploy.wiring.members import open_members
+from deploy.wiring.members import MemberParts, open_members
 from directory.accounts import LinkedAccount, ProvenAccount
 from directory.clock import Clock, SystemClock
 from directory.settings import Settings
 from directory.store.database import Database
 from tests.directory.members.people import at_bluesky
-from web.member_services import MemberServices
 
 T = TypeVar("T")
 
@@ -29,13 +28,13 @@ class Members:
         self.clock = clock or SystemClock()
         asyncio.run(migrate(dsn))
 
-    def call(self, work: Callable[[MemberServices], Awaitable[T]]) -> T:
+    def call(self, work: Callable[[MemberParts], Awaitable[T]]) -> T:
         """What the services of members do with it."""
 
         async def run() -> T:
             database = await Database.connect(self.dsn, max_connections=4)
             try:
-                async with open_members(self._settings, database, self.clock) as (members, _):
+                async with open_members(self._settings, database, self.clock) as members:
                     return await work(members)
             finally:
                 await database.close()
@@ -65,7 +64,7 @@ class Members:
     def hand_in(self, member: UUID, post: Callable[[str], str]) -> UUID:
         """Has `post(sentence)`, which gives an address, checked; the check's number."""
 
-        async def run(members: MemberServices) -> UUID:
+        async def run(members: MemberParts) -> UUID:
             kept = await members.proving.challenge(member, "one.example", "en")
             url = await asyncio.to_thread(post, kept.challenge.sentence)
             return (await members.proving.submit(member, kept.id, url)).id

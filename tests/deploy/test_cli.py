@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from deploy.cli import match
 from deploy.cli.main import COMMANDS
 from deploy.embedded import open_database
-from deploy.serve import free_port
+from deploy.ports import free_port
 from directory.identifiers import XId
 from directory.queries import Query
 from directory.ranking import Answer, Match, MatchedBy
@@ -117,7 +117,7 @@ def test_a_file_too_long_for_mastodon_is_told(tmp_path: Path, monkeypatch: pytes
         for number in (1, 2)
     ]
     monkeypatch.setattr(match, "MASTODON_CSV_MAX_ROWS", 1)
-    monkeypatch.setattr(match, "with_services", lambda _work: found)
+    monkeypatch.setattr(match, "with_lookup", lambda _work: found)
     archive = tmp_path / "following.js"
     archive.write_text('window.YTD.following.part0 = [{"following": {"accountId": "1"}}]')
     shown = CliRunner().invoke(match.command, [str(archive), "--mastodon"])

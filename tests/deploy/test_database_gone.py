@@ -11,7 +11,7 @@ import pytest
 from deploy.embedded.client import dsn
 from deploy.embedded.folders import Folders
 from deploy.embedded.locks import Locks, wait_until
-from deploy.serve import free_port
+from deploy.ports import free_port
 from tests.deploy.embedded.programs import kill_all, server_processes
 from tests.deploy.pending import add_pending
 from tests.harness.command import Command, Started, answers

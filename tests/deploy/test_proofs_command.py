@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from deploy.embedded import open_database
-from deploy.serve import free_port
+from deploy.ports import free_port
+from deploy.wiring.members import MemberParts
 from directory.accounts import LinkedAccount
 from directory.mappings import EvidenceKind, Strength
 from directory.members.errors import XAccountContested
@@ -21,7 +22,6 @@ from tests.directory.members.people import on_x, x_account
 from tests.harness.clock import FakeClock
 from tests.harness.command import Command
 from tests.harness.postgres import FAST_SETTINGS
-from web.member_services import MemberServices
 
 LONG_AGO = timedelta(days=2)
 
@@ -53,7 +53,7 @@ def hidden_post(members: Members, name: str) -> tuple[UUID, UUID, str, str]:
     check = members.hand_in(member, post)
     clock.advance(days=1)
 
-    async def give_up(services: MemberServices) -> None:
+    async def give_up(services: MemberParts) -> None:
         for job in await services.proving.claim_due(10):
             await services.proving.record(job, Unreachable(UnreachableReason.WITHHELD))
 
@@ -68,7 +68,7 @@ def x_accounts(members: Members, member: UUID) -> list[LinkedAccount]:
 
 
 def publish(members: Members, member: UUID, x_account: UUID) -> Publication:
-    async def run(services: MemberServices) -> Publication:
+    async def run(services: MemberParts) -> Publication:
         target = next(each for each in await services.membership.accounts(member) if each.target is not None)
         return await services.publishing.publish(member, Wish(x_account, target.id, consent=1))
 

@@ -12,7 +12,7 @@ import pytest
 from deploy.embedded.binaries import find_installation
 from deploy.embedded.locks import wait_until
 from deploy.migrate import migrate
-from deploy.serve import free_port
+from deploy.ports import free_port
 from federation.protocol.log_state import read_own_checkpoint
 from federation.tlog.checkpoint import Checkpoint
 from tests.conftest import TEMPLATE

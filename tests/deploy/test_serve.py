@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.serve import free_port
+from deploy.ports import free_port
 from tests.deploy.embedded.programs import server_processes
 from tests.harness.command import Command
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded import open_database
-from deploy.serve import free_port
-from deploy.wiring.members import VAULT_FOLDER
+from deploy.ports import free_port
+from deploy.wiring.vault import VAULT_FOLDER
 from directory.networks.bluesky.client import ClientKeys
 from directory.networks.bluesky.client_key_file import CLIENT_KEYS_FILE, ClientKeyFile
 from directory.secret_files import SecretFolder

@@ -11,8 +11,9 @@ import pytest
 
 from deploy.embedded import open_database
 from deploy.embedded.locks import wait_until
-from deploy.serve import free_port
-from deploy.wiring.members import VAULT_FOLDER
+from deploy.ports import free_port
+from deploy.wiring.members import MemberParts
+from deploy.wiring.vault import VAULT_FOLDER
 from directory.accounts import AccountNetwork
 from directory.members.sessions import new_token
 from directory.networks.mastodon.apps import App
@@ -27,7 +28,6 @@ from tests.deploy.members import Members
 from tests.directory.members.test_permissions import tokens
 from tests.harness.command import Command
 from tests.harness.postgres import FAST_SETTINGS
-from web.member_services import MemberServices
 
 APP = App("social.example", "profile", "https://one.example/back", "client", "app secret", datetime.now(UTC))
 
@@ -59,7 +59,7 @@ class Sealed:
         name = f"m{new_token()[:8].lower().replace('_', 'x').replace('-', 'x')}"
         self.member = members.join(name)
 
-        async def put(services: MemberServices) -> None:
+        async def put(services: MemberParts) -> None:
             (account,) = await services.membership.accounts(self.member)
             await services.permissions.keep(account.id, Purpose.PROVE, tokens("handed over", now))
             await services.permissions.give_back(account.id, Purpose.PROVE)
@@ -82,7 +82,7 @@ class Sealed:
     def check(self) -> None:
         """Each opens, and says what it said."""
 
-        async def read(services: MemberServices) -> None:
+        async def read(services: MemberParts) -> None:
             assert (await services.permissions.read(self.account, Purpose.FOLLOW)).access == "kept"
             assert await services.proving.challenge(self.member, "one.example", "en") == self.challenge
             back = await services.signing_in.finish(self.browser, self.state, None)
@@ -110,7 +110,7 @@ def sealed(members: Members, key_file: Path) -> Sealed:
     return Sealed(members, key_file)
 
 
-async def _nothing(_: MemberServices) -> None:
+async def _nothing(_: MemberParts) -> None:
     """Opening the services is all."""
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from deploy.embedded import open_database
 from deploy.embedded.locks import wait_until
-from deploy.serve import free_port
+from deploy.ports import free_port
+from deploy.wiring.members import MemberParts
 from directory.jobs.worker import FINISH_WITHIN_S
 from directory.members.challenges import ChallengeState, CheckState
 from directory.members.publications import Wish
@@ -20,7 +21,6 @@ from tests.deploy.members import Members
 from tests.harness.command import Command
 from tests.harness.fake_x import FakeAccount, FakeX
 from tests.harness.postgres import FAST_SETTINGS
-from web.member_services import MemberServices
 
 REACHED_S = 90
 """For a process to start and ask, on a busy machine."""
@@ -161,7 +161,7 @@ def test_told_to_end_during_a_recheck(members: Members, x: FakeX, instance: Comm
 def publish(members: Members, member: UUID) -> None:
     """The X account as the other one."""
 
-    async def run(services: MemberServices) -> None:
+    async def run(services: MemberParts) -> None:
         accounts = await services.membership.accounts(member)
         (x,) = [each for each in accounts if each.target is None]
         (target,) = [each for each in accounts if each.target is not None]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deploy.cli.doctor import setting_descriptions
-from directory.settings import InvalidSettings, Settings, load_settings
+from directory.settings import InvalidSettings, Role, Settings, load_settings
 
 OPERATIONS = Path(__file__).parent.parent.parent / "docs" / "operations.md"
 
@@ -31,12 +31,23 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ({"PASSERELLE_PUBLIC_URL": "https://find.example/path"}, "public_url"),
         ({"PASSERELLE_DATABASE_URL": "mysql://x"}, "database_url"),
         ({"PASSERELLE_DATA": ""}, "PASSERELLE_DATA"),
+        ({"PASSERELLE_ROLES": "web,cook"}, "PASSERELLE_ROLES: Invalid enum value 'cook'"),
+        ({"PASSERELLE_ROLES": " , "}, "at least one of web, worker, sequencer"),
         ({"PASSERELLE_CONFIG": "/nowhere/at/all.toml"}, "cannot be read"),
     ],
 )
 def test_what_cannot_be_is_named(environment: dict[str, str], said: str) -> None:
     with pytest.raises(InvalidSettings, match=said):
         load_settings(environment)
+
+
+@pytest.mark.parametrize("line", ['roles = ["web", "worker"]', 'roles = "web, worker"'])
+def test_roles_are_named_one_by_one(tmp_path: Path, line: str) -> None:
+    config = tmp_path / "passerelle.toml"
+    config.write_text(line)
+    assert load_settings({"PASSERELLE_CONFIG": str(config)}).roles == {Role.WEB, Role.WORKER}
+    assert load_settings({"PASSERELLE_ROLES": "sequencer"}).roles == {Role.SEQUENCER}
+    assert Settings().roles == set(Role), "all, where nothing is said"
 
 
 def test_a_file_that_is_not_toml(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 from deploy.checks import check_database
 from deploy.database import running_database
 from deploy.migrate import migrate
-from deploy.wiring.instance import open_services
+from deploy.wiring.instance import build_lookup, migrated_database
+from directory.clock import SystemClock
 from directory.errors import DirectoryUnavailable
 from directory.queries import Query
 from directory.services.lookup import Lookup
@@ -53,8 +54,8 @@ async def test_an_instance_works_on_it(server: ExternalPostgres) -> None:
     shared = SharedPostgres(server.dsn, os.environ[RUN])
     async with shared.database() as address:
         settings = Settings(database_url=address)
-        async with open_services(settings, address) as services:
-            assert (await services.lookup.lookup(Query.parse("12"))).answers == ()
+        async with migrated_database(address, connections=2) as database:
+            assert (await build_lookup(database, SystemClock()).lookup(Query.parse("12"))).answers == ()
         assert all(finding.is_good for finding in await check_database(settings))
 
 

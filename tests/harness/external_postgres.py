@@ -17,7 +17,7 @@ import asyncpg
 
 from deploy.embedded.binaries import find_installation
 from deploy.embedded.user import ServerUser, server_user
-from deploy.serve import free_port
+from deploy.ports import free_port
 from tests.harness.postgres import make_folder
 
 # The wheel has PostgreSQL 16 beside the 18 that we use.

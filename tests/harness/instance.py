@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from hypercorn.asyncio import serve
 
-from deploy.serve import free_port, hypercorn_config
-from deploy.wiring.instance import build_services
+from deploy.ports import free_port
+from deploy.web_server import hypercorn_config
+from deploy.wiring.web import build_services
 from directory.clock import Clock
 from directory.settings import Settings
 from directory.store.database import Database

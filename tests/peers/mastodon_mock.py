@@ -19,7 +19,7 @@ from typing import Final
 
 import trustme
 
-from deploy.serve import free_port
+from deploy.ports import free_port
 from directory.networks.addresses import Address, is_loopback
 from directory.networks.connections import Connection, Dialer
 from directory.networks.http import GuardedClient

@@ -9,6 +9,7 @@ from directory.accounts import AccountNetwork, BlueskyAccount, LinkedAccount, Pr
 from directory.clock import Clock
 from directory.errors import InvalidIdentifier
 from directory.mappings import Evidence, EvidenceKind
+from directory.networks.bluesky.client import CALLBACK_PATH
 from directory.networks.oauth import Returned
 from directory.networks.port import Purpose, SignInDone, SignInStart
 from directory.networks.sign_in_errors import SignInError, StateMismatch
@@ -19,7 +20,7 @@ from web.auth.typed import likely_networks
 from web.member_services import MemberServices
 
 CALLBACKS: Final = {
-    AccountNetwork.BLUESKY: "/oauth/bluesky/callback",
+    AccountNetwork.BLUESKY: CALLBACK_PATH,
     AccountNetwork.MASTODON: "/oauth/mastodon/callback",
     AccountNetwork.X: "/oauth/x/callback",
 }

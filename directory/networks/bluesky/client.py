@@ -20,6 +20,8 @@ from directory.networks.sign_in_errors import NeedsSignIn
 
 CLIENT_METADATA_PATH: Final = "/oauth/bluesky/client-metadata.json"
 JWKS_PATH: Final = "/oauth/bluesky/jwks.json"
+CALLBACK_PATH: Final = "/oauth/bluesky/callback"
+"""Where a browser comes back to; the document names it."""
 ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_LIFETIME_S: Final = 60
 MAX_CLIENT_KEYS: Final = 10

@@ -1,7 +1,6 @@
 """An instance with members: the real server and the real jobs, in a thread, over a database of the test."""
 
 import asyncio
-import dataclasses
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -9,10 +8,12 @@ from typing import Any, Literal
 
 from hypercorn.asyncio import serve
 
-from deploy.serve import free_port, hypercorn_config
-from deploy.wiring.instance import build_services
+from deploy.ports import free_port
+from deploy.web_server import hypercorn_config
+from deploy.wiring.jobs import build_worker
 from deploy.wiring.log import build_sequencer, make_keys, running_sequencer
-from deploy.wiring.members import open_members
+from deploy.wiring.members import MemberParts, open_members
+from deploy.wiring.web import Hooks, build_member_services, build_services
 from directory.clock import Clock, SystemClock
 from directory.jobs.gauges import JobGauges
 from directory.jobs.worker import Worker, running_worker
@@ -43,9 +44,10 @@ class MemberInstance(RunningInstance):
     worker: Worker
 
     def __init__(
-        self, settings: Settings, dsn: str, clock: Clock, open_client: OpenClient, *, log: Log
+        self, settings: Settings, dsn: str, clock: Clock, open_client: OpenClient, *, log: Log, jobs: bool
     ) -> None:
         super().__init__(settings, dsn, clock)
+        self._jobs = jobs
         self._open_client = open_client
         self._log = log
 
@@ -65,20 +67,21 @@ class MemberInstance(RunningInstance):
         settings, clock = self.settings, self.clock
         async with (
             self._open_client() as http,
-            open_members(
+            open_members(settings, database, clock, http=http) as parts,
+            self._running_log(),
+            self._running_jobs(parts),
+        ):
+            hooks = (
+                Hooks(self.worker.wake, self.write_log) if self._log == "at once" else Hooks(self.worker.wake)
+            )
+            self.members = build_member_services(settings, parts, hooks)
+            self.services = build_services(
                 settings,
                 database,
                 clock,
-                http=http,
-                announce=self.write_log if self._log == "at once" else None,
-            ) as opened,
-            self._running_log(),
-            running_worker(opened[1], is_on=settings.jobs),
-        ):
-            self.members, self.worker = opened
-            services = build_services(settings, database, clock)
-            gauges = JobGauges(JobCountStore(database), self.worker, clock)
-            self.services = dataclasses.replace(services, members=self.members, jobs=gauges)
+                self.members,
+                JobGauges(JobCountStore(database), self.worker, clock),
+            )
             app: Any = create_app(self.services)
             config = hypercorn_config(settings)
             config.graceful_timeout = 0.2
@@ -86,6 +89,15 @@ class MemberInstance(RunningInstance):
             await self._wait_until_listening()
             self._ready.set()
             await server
+
+    @asynccontextmanager
+    async def _running_jobs(self, parts: MemberParts) -> AsyncIterator[None]:
+        self.worker = build_worker(self.settings, parts)
+        if not self._jobs:
+            yield
+            return
+        async with running_worker(self.worker):
+            yield
 
     async def write_log(self) -> None:
         """Brings all that is pending into the log."""
@@ -114,10 +126,12 @@ def member_instance(
     clock: Clock | None = None,
     open_client: OpenClient = loopback_client,
     log: Log = "at once",
+    jobs: bool = True,
     **settings: Any,
 ) -> Iterator[MemberInstance]:
     """An instance whose Bluesky is the PDS, and whose X is the fake one. Its log is written by its sequencer
-    ("running", each second by the real clock), by `write_log` ("by hand"), or at each click ("at once")."""
+    ("running", each second by the real clock), by `write_log` ("by hand"), or at each click ("at once"). Without `jobs`
+    nothing is done but by `worker.drain`."""
     chosen: dict[str, Any] = {
         "port": free_port(),
         "data": data,
@@ -136,7 +150,7 @@ def member_instance(
             "x_oembed_twitter": sources.oembed_twitter,
         }
     instance = MemberInstance(
-        Settings(**chosen | settings), dsn, clock or SystemClock(), open_client, log=log
+        Settings(**chosen | settings), dsn, clock or SystemClock(), open_client, log=log, jobs=jobs
     )
     instance.start()
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from deploy.wiring.members import VAULT_FOLDER, open_vault
+from deploy.wiring.vault import VAULT_FOLDER, open_vault
 from directory.members.challenges import CheckState
 from directory.store.account_columns import X_CODE
 from directory.vault import KEY_FILE_NAME

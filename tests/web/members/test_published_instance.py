@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.serve import free_port
-from deploy.wiring.members import secret_folder
+from deploy.ports import free_port
+from deploy.wiring.vault import secret_folder
 from directory.networks.bluesky.client import CLIENT_METADATA_PATH, JWKS_PATH
 from directory.networks.bluesky.client_key_file import CLIENT_KEYS_FILE
 from tests.peers.pds import Pds, running_pds

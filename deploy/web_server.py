@@ -1,0 +1,65 @@
+"""Serves the web application. Imported only where a process has the role `web`: the framework takes a second."""
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import uvloop
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from deploy.wiring.jobs import build_gauges
+from deploy.wiring.members import MemberParts
+from deploy.wiring.web import Hooks, build_member_services, build_services
+from directory.jobs.worker import Worker
+from directory.settings import Settings
+from web.app import create_app
+
+GRACEFUL_S = 5.0
+MAX_HEADER_BYTES = 16_384
+KEEP_ALIVE_S = 30.0
+READ_TIMEOUT_S = 60
+
+
+async def serve_web(
+    settings: Settings, members: MemberParts, worker: Worker, until: Callable[[], Awaitable[object]]
+) -> None:
+    """Answers until `until` returns, then finishes what is under way. `worker` may run in this process, or not."""
+    member_services = build_member_services(settings, members, Hooks(wake_jobs=worker.wake))
+    gauges = build_gauges(members, worker)
+    app: Any = create_app(build_services(settings, members.database, members.clock, member_services, gauges))
+    spare_the_collector()
+    shutdown: Any = until
+    await serve(app, hypercorn_config(settings), shutdown_trigger=shutdown)
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """The event loop that servers run on."""
+    return uvloop.new_event_loop()
+
+
+def spare_the_collector() -> None:
+    """Puts what a started server holds, all of which stays, out of the garbage collector's rounds.
+
+    Else each large answer makes it walk through every module and template again.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def hypercorn_config(settings: Settings) -> Config:
+    """Limits on what a caller may hold open, and no access log: paths hold what was looked up."""
+    config = Config()
+    config.bind = [
+        f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
+    ]
+    config.accesslog = None
+    config.errorlog = "-"
+    config.loglevel = "WARNING"
+    config.graceful_timeout = GRACEFUL_S
+    config.keep_alive_timeout = KEEP_ALIVE_S
+    config.read_timeout = READ_TIMEOUT_S
+    config.h11_max_incomplete_size = MAX_HEADER_BYTES
+    config.include_server_header = False
+    return config

@@ -1,0 +1,86 @@
+"""The jobs over the services of members."""
+
+from functools import partial
+from urllib.parse import urlsplit
+
+from deploy.wiring.members import MemberParts
+from deploy.wiring.networks import build_post_checker
+from directory.jobs.catalogue import JobParts, Jobs
+from directory.jobs.gauges import JobGauges
+from directory.jobs.host_watch import HostWatch
+from directory.jobs.worker import Worker
+from directory.proofs.profile_link import LinkChecker
+from directory.services.housekeeping import Housekeeping, Stores
+from directory.services.newcomers import Newcomers
+from directory.services.profile_checking import ProfileChecking
+from directory.settings import Settings
+from directory.store.arrivals import ArrivalStore
+from directory.store.challenges import ChallengeStore
+from directory.store.claims import ClaimStore
+from directory.store.consents import ConsentStore
+from directory.store.database import Database
+from directory.store.host_backoff import HostBackoffStore
+from directory.store.job_counts import JobCountStore
+from directory.store.link_checks import LinkCheckStore
+from directory.store.publications import PublicationStore
+from directory.store.rechecks import RecheckStore
+from directory.store.sessions import SessionStore
+from directory.store.sign_ins import SignInStore
+from directory.store.used_challenges import UsedChallengeStore
+
+
+def build_worker(settings: Settings, members: MemberParts) -> Worker:
+    """The worker, which is not yet running."""
+    watch = partial(HostWatch, HostBackoffStore(members.database), members.clock, _shared_hosts(settings))
+    return Worker(Jobs(_job_parts(settings, members)).kinds(), watch)
+
+
+def build_gauges(members: MemberParts, worker: Worker) -> JobGauges:
+    """How the jobs are doing: those that wait at all, those that run in this process."""
+    return JobGauges(JobCountStore(members.database), worker, members.clock)
+
+
+def _job_parts(settings: Settings, members: MemberParts) -> JobParts:
+    database, clock, networks = members.database, members.clock, members.networks
+    checker = LinkChecker(networks.http, clock)
+    fxtwitter = settings.x_fxtwitter or None
+    return JobParts(
+        clock=clock,
+        proving=members.proving,
+        used=UsedChallengeStore(database, members.vault),
+        checker=build_post_checker(settings, networks.http, clock),
+        rechecks=RecheckStore(database),
+        permissions=members.permissions,
+        networks=networks.sign_in,
+        mastodon=networks.mastodon,
+        linking=members.linking,
+        links=ProfileChecking(checker, members.linking, networks.dids, fxtwitter),
+        newcomers=Newcomers(ArrivalStore(database), clock),
+        housekeeping=Housekeeping(_stores(database), clock),
+    )
+
+
+def _shared_hosts(settings: Settings) -> frozenset[str]:
+    """Those that jobs of all members ask."""
+    urls = (
+        settings.x_syndication,
+        settings.x_oembed,
+        settings.x_oembed_twitter,
+        settings.x_fxtwitter,
+        settings.plc_url,
+        settings.handle_resolver,
+    )
+    return frozenset(urlsplit(url).netloc.lower() for url in urls if url)
+
+
+def _stores(database: Database) -> Stores:
+    return Stores(
+        SignInStore(database),
+        SessionStore(database),
+        ChallengeStore(database),
+        ClaimStore(database),
+        ConsentStore(database),
+        PublicationStore(database),
+        LinkCheckStore(database),
+        HostBackoffStore(database),
+    )

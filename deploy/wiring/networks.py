@@ -1,0 +1,111 @@
+"""The ways to the servers of others, built once over one guarded client."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from deploy.wiring.vault import secret_folder
+from directory.accounts import AccountNetwork
+from directory.clock import Clock
+from directory.networks.bluesky.client import CALLBACK_PATH, LoopbackClient, OAuthClient, PublishedClient
+from directory.networks.bluesky.client_key_file import ClientKeyFile
+from directory.networks.bluesky.did import DidResolver
+from directory.networks.bluesky.dns import look_up_txt
+from directory.networks.bluesky.handles import (
+    HandleResolver,
+    dns_source,
+    service_source,
+    well_known_source,
+)
+from directory.networks.bluesky.identity import Identities
+from directory.networks.bluesky.requests import DpopRequests
+from directory.networks.bluesky.servers import Servers
+from directory.networks.bluesky.sign_in import BlueskySignIn
+from directory.networks.http import GuardedClient
+from directory.networks.mastodon.apps import Apps
+from directory.networks.mastodon.sign_in import MastodonSignIn
+from directory.networks.port import SignIn
+from directory.proofs.x_oauth import XKey, XSignIn
+from directory.proofs.x_post import PostChecker, XSources
+from directory.services.kept_apps import KeptApps
+from directory.settings import Settings
+from directory.store.database import Database
+from directory.store.mastodon_apps import MastodonAppStore
+from directory.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Networks:
+    """Who is asked about accounts, and who signs people in."""
+
+    http: GuardedClient
+    dids: DidResolver
+    bluesky: BlueskySignIn
+    bluesky_client: OAuthClient
+    mastodon: MastodonSignIn
+    x: XSignIn | None
+    """Only where the operator has a key at X."""
+
+    @property
+    def sign_in(self) -> Mapping[AccountNetwork, SignIn]:
+        """The networks that a membership begins at."""
+        return {AccountNetwork.BLUESKY: self.bluesky, AccountNetwork.MASTODON: self.mastodon}
+
+
+def build_networks(
+    settings: Settings, http: GuardedClient, database: Database, vault: Vault, clock: Clock
+) -> Networks:
+    """All of them. Raises ValueError where the client's keys are damaged."""
+    apps = Apps(http, KeptApps(MastodonAppStore(database), vault), settings.name, settings.base_url)
+    dids = DidResolver(http, plc_url=settings.plc_url, allow_loopback=settings.allow_loopback)
+    client = _bluesky_client(settings)
+    return Networks(
+        http=http,
+        dids=dids,
+        bluesky=_bluesky(settings, http, dids, client),
+        bluesky_client=client,
+        mastodon=MastodonSignIn(http, apps),
+        x=_x_sign_in(settings, http, clock),
+    )
+
+
+def build_post_checker(settings: Settings, http: GuardedClient, clock: Clock) -> PostChecker:
+    """Reads proof posts at the sources of the settings."""
+    sources = XSources(
+        syndication=settings.x_syndication or None,
+        oembed_x=settings.x_oembed or None,
+        oembed_twitter=settings.x_oembed_twitter or None,
+        fxtwitter=settings.x_fxtwitter or None,
+    )
+    return PostChecker(http, sources.in_order(), clock)
+
+
+def _bluesky(
+    settings: Settings, http: GuardedClient, dids: DidResolver, client: OAuthClient
+) -> BlueskySignIn:
+    sources = [dns_source(look_up_txt), well_known_source(http)]
+    if settings.handle_resolver:
+        sources.insert(0, service_source(http, settings.handle_resolver))
+    return BlueskySignIn(
+        Identities(dids, HandleResolver(*sources)),
+        Servers(http, allow_loopback=settings.allow_loopback),
+        DpopRequests(http),
+        client,
+        allow_loopback=settings.allow_loopback,
+    )
+
+
+def _bluesky_client(settings: Settings) -> OAuthClient:
+    """Published where the instance can be reached; else the client that Bluesky's servers know for trying out."""
+    if not settings.is_https:
+        return LoopbackClient()
+    keys = ClientKeyFile(secret_folder(settings)).read_or_make()
+    return PublishedClient(settings.base_url, settings.name, keys, [settings.base_url + CALLBACK_PATH])
+
+
+def _x_sign_in(settings: Settings, http: GuardedClient, clock: Clock) -> XSignIn | None:
+    if not settings.x_client_id:
+        return None
+    key = XKey(
+        settings.x_client_id, settings.x_client_secret or None, settings.x_authorize_url, settings.x_api_url
+    )
+    return XSignIn(http, key, clock)

@@ -1,0 +1,51 @@
+"""Commands load no web framework: it takes most of a second, and none of them answers a request."""
+
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from deploy.cli.main import COMMANDS
+from tests.harness.command import Command
+
+HEAVY: Final = ("litestar", "hypercorn", "web.app")
+PROGRAM: Final = f"""
+import sys
+from deploy.cli.main import main
+try:
+    main(sys.argv[1:])
+finally:
+    print("loaded:", *{{*{HEAVY!r}}} & sys.modules.keys(), file=sys.stderr)
+"""
+NOTHING: Final = "loaded:\n"
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    return Command(tmp_path, {"data": str(tmp_path / "data")}, program=(sys.executable, "-c", PROGRAM))
+
+
+def test_the_help_loads_none(command: Command) -> None:
+    shown = command.run("--help")
+    assert (shown.code, shown.err) == (0, NOTHING)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_no_command_does(command: Command, name: str) -> None:
+    shown = command.run(name, "--help")
+    assert (shown.code, shown.err) == (0, NOTHING)
+    assert shown.out.startswith(f"Usage: passerelle {name}")
+
+
+def test_a_lookup_loads_none(command: Command, dsn: str) -> None:
+    shown = command.run("lookup", "@nobody", "--json", database_url=dsn)
+    assert (shown.code, shown.err) == (1, NOTHING)
+    assert '"answers":[]' in shown.out
+
+
+def test_commands_over_members_load_none(command: Command, dsn: str) -> None:
+    shown = command.run("proofs", "list", database_url=dsn)
+    assert (shown.code, shown.err) == (0, NOTHING)
+    rotated = command.run("vault", "rotate", database_url=dsn)
+    assert (rotated.code, rotated.err) == (0, NOTHING)
