@@ -224,7 +224,7 @@ def _read_path(kind: type, value: object) -> Path:
 def _named(message: str) -> str:
     """Puts the setting's name in the place of msgspec's path to it."""
     what, _, path = message.partition(" - at `$.")
-    return f"{PREFIX}{path.rstrip('`').removesuffix('[...]').upper()}: {what}" if path else message
+    return f"{PREFIX}{path.rstrip('`').partition('[')[0].upper()}: {what}" if path else message
 
 
 def _check_public_url(url: str) -> None:
