@@ -81,7 +81,7 @@ class Vault:
     def open(cls, folder: Path, *, now: datetime, may_create: bool) -> Self:
         """The vault of a data folder; its first key is made where `may_create` and there is none.
 
-        Say `may_create` only where nothing is sealed yet. Raises MissingKeyFile, UnsafeKeyFile.
+        Say `may_create` only for a new instance. Raises MissingKeyFile, UnsafeKeyFile.
         """
         keys = KeyFile(folder / KEY_FILE_NAME)
         if not keys.exists():
@@ -93,6 +93,21 @@ class Vault:
             keys.create(now)
         keys.read()
         return cls(keys)
+
+    @property
+    def folder(self) -> Path:
+        """Where its key file lies."""
+        return self._keys.path.parent
+
+    @property
+    def fingerprint(self) -> bytes:
+        """That of the newest key: what the database knows the vault by."""
+        return self._keys.read().current.fingerprint
+
+    def descends_from(self, fingerprint: bytes) -> bool:
+        """Whether a vault that was known by this is the same one: perhaps before its key was rotated."""
+        ring = self._keys.read()
+        return fingerprint in {key.fingerprint for key in ring.keys} or fingerprint in ring.forgotten
 
     def seal(self, secret: Secret, context: Context) -> bytes:
         """The secret, for one row, under the newest key."""
@@ -136,10 +151,13 @@ class Vault:
 
 def _without_retired(ring: KeyRing, used: set[bytes], now: datetime) -> KeyRing:
     kept = [ring.current]
+    forgotten = list(ring.forgotten)
     for successor, key in zip(ring.keys, ring.keys[1:], strict=False):
         if key.id in used or now - successor.created < RETIRE_AFTER:
             kept.append(key)
-    return KeyRing(tuple(kept))
+        else:
+            forgotten.append(key.fingerprint)
+    return KeyRing(tuple(kept), tuple(forgotten))
 
 
 def _seal(ring: KeyRing, secret: Secret, context: Context) -> bytes:

@@ -6,6 +6,7 @@ out of the backups of the database, and in one of its own: without it what is se
 
 import base64
 import binascii
+import hashlib
 import os
 import secrets
 from collections.abc import Callable
@@ -50,6 +51,11 @@ class VaultKey:
     created: datetime
     secret: bytes
 
+    @property
+    def fingerprint(self) -> bytes:
+        """Tells this key from others, and nothing about it."""
+        return hashlib.sha256(b"passerelle/vault-key/v1\0" + self.secret).digest()
+
     def __repr__(self) -> str:
         return f"VaultKey({self.id.hex()})"
 
@@ -59,9 +65,11 @@ class VaultKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The keys, the newest first: it seals; the others only open."""
+    """The keys, the newest first: it seals; the others only open. `forgotten` are fingerprints of former keys, so
+    that a database from before a rotation is known to belong to this ring."""
 
     keys: tuple[VaultKey, ...]
+    forgotten: tuple[bytes, ...] = ()
 
     @property
     def current(self) -> VaultKey:
@@ -80,7 +88,7 @@ class KeyRing:
         key_id = secrets.token_bytes(KEY_ID_BYTES)
         while key_id in taken:
             key_id = secrets.token_bytes(KEY_ID_BYTES)
-        return KeyRing((VaultKey(key_id, now, secrets.token_bytes(KEY_BYTES)), *self.keys))
+        return KeyRing((VaultKey(key_id, now, secrets.token_bytes(KEY_BYTES)), *self.keys), self.forgotten)
 
 
 class _KeyWire(msgspec.Struct, forbid_unknown_fields=True):
@@ -92,6 +100,7 @@ class _KeyWire(msgspec.Struct, forbid_unknown_fields=True):
 class _RingWire(msgspec.Struct, forbid_unknown_fields=True):
     version: int
     keys: list[_KeyWire]
+    forgotten: list[str] = []
 
 
 _VERSION: Final = 1
@@ -134,17 +143,19 @@ class KeyFile:
         try:
             wire = _decoder.decode(content)
             keys = tuple(_key_of(each) for each in wire.keys)
+            forgotten = tuple(bytes.fromhex(each) for each in wire.forgotten)
         except (ValueError, binascii.Error):
-            keys = ()
+            keys, forgotten = (), ()
         # Outside of the block: errors of the parsers quote what they read, which is keys.
         if not keys or wire.version != _VERSION or len({key.id for key in keys}) != len(keys):
             raise self._folder.damaged(self.path.name, "holds no ring of keys")
-        return KeyRing(keys)
+        return KeyRing(keys, forgotten)
 
 
 def _encode(ring: KeyRing) -> bytes:
     keys = [_KeyWire(k.id.hex(), k.created, base64.b64encode(k.secret).decode()) for k in ring.keys]
-    return msgspec.json.format(msgspec.json.encode(_RingWire(_VERSION, keys))) + b"\n"
+    wire = _RingWire(_VERSION, keys, [each.hex() for each in ring.forgotten])
+    return msgspec.json.format(msgspec.json.encode(wire)) + b"\n"
 
 
 def _key_of(wire: _KeyWire) -> VaultKey:

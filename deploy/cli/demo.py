@@ -94,7 +94,7 @@ def command(
 
 
 async def _fill(settings: Settings, database: Database, people: int, seed: int, *, signed: bool) -> int:
-    ensure_keys(settings)
+    await ensure_keys(settings, database)
     with progress() as bar:
         task = bar.add_task("Inventing people", total=people)
 
@@ -111,7 +111,7 @@ async def _fill(settings: Settings, database: Database, people: int, seed: int, 
 
 
 async def _remove(settings: Settings, database: Database) -> int:
-    ensure_keys(settings)
+    await ensure_keys(settings, database)
     with progress() as bar:
         demo = SignedDemo(database, build_sequencer(settings), SystemClock())
         withdrawn = await demo.withdraw(_waiting_bar(bar, "Revoking them"))

@@ -32,9 +32,12 @@ def command(context: click.Context) -> None:
 @command.command("make")
 def make() -> None:
     """Make the keys of a new instance; nothing where there are some."""
-    settings = load_settings()
-    if not ensure_keys(settings):
-        console.print(f"There are keys already in {key_folder(settings).path}; nothing was changed.")
+
+    async def run(settings: Settings, database: Database) -> None:
+        if not await ensure_keys(settings, database):
+            console.print(f"There are keys already in {key_folder(settings).path}; nothing was changed.")
+
+    with_database(run)
 
 
 @command.command("rotate")
@@ -78,7 +81,7 @@ def leave() -> None:
             soft_wrap=True,
             highlight=False,
         )
-        ensure_keys(settings)
+        await ensure_keys(settings, database)
 
     with_database(run)
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from deploy.cli.session import with_database
 from deploy.wiring.members import MemberParts, open_members
-from deploy.wiring.vault import open_vault
+from deploy.wiring.vault import open_secrets
 from directory.clock import SystemClock
 from directory.settings import Settings
 from directory.store.database import Database
@@ -28,6 +28,7 @@ def with_vault(work: Callable[[Vault, Database], Awaitable[T]]) -> T:
     """Runs `work` with the vault and the database that holds what is sealed in it."""
 
     async def run(settings: Settings, database: Database) -> T:
-        return await work(await open_vault(settings, database, SystemClock()), database)
+        secrets = await open_secrets(settings, database, SystemClock())
+        return await work(secrets.vault, database)
 
     return with_database(run)

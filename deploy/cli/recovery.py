@@ -1,17 +1,21 @@
 """The recovery key is shown once, to whoever starts the instance for the first time."""
 
 from deploy.cli.output import errors
-from deploy.wiring.log import key_folder, make_keys
+from deploy.wiring.identity import settle_keys
+from deploy.wiring.log import key_folder
+from directory.clock import SystemClock
 from directory.settings import Settings
+from directory.store.database import Database
 from federation.keys.instance import KeyFolder
 
 
-def ensure_keys(settings: Settings) -> bool:
-    """Makes the keys where there are none, and shows the recovery key; False where they were there.
+async def ensure_keys(settings: Settings, database: Database) -> bool:
+    """Makes the keys of a new instance, and shows the recovery key. Returns False where they were there.
 
     Where nobody looks at a terminal the key would end in some log: then it waits in a file to be taken away.
+    Raises OtherKeys where the instance has keys elsewhere.
     """
-    recovery = make_keys(settings)
+    recovery = await settle_keys(settings, database, SystemClock())
     if recovery is None:
         return False
     show_recovery(key_folder(settings), recovery)

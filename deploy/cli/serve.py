@@ -1,11 +1,15 @@
 """`passerelle serve`."""
 
+import asyncio
+
 import click
 
-from deploy.cli.recovery import ensure_keys
+from deploy.cli.recovery import show_recovery
 from deploy.database import data_folder, running_database
 from deploy.ports import check_port_free
 from deploy.serve import run_instance
+from deploy.wiring.identity import settle_start
+from deploy.wiring.log import key_folder
 from directory.logs import configure_logs
 from directory.settings import Role, Settings, load_settings
 
@@ -21,8 +25,9 @@ def command(port: int | None) -> None:
     if Role.WEB in settings.roles:
         check_port_free(settings.host, settings.port)
     with running_database(settings, is_kept=True) as dsn:
-        if Role.SEQUENCER in settings.roles:
-            ensure_keys(settings)
+        recovery = asyncio.run(settle_start(settings, dsn))
+        if recovery is not None:
+            show_recovery(key_folder(settings), recovery)
         click.echo(_greeting(settings), err=True)
         run_instance(settings, dsn)
 

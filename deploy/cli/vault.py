@@ -7,7 +7,6 @@ from deploy.cli.output import console
 from directory.clock import SystemClock
 from directory.services.resealing import Rotation, finish_rotation, rotate
 from directory.store.database import Database
-from directory.store.sealed import SealedStore
 from directory.vault import Vault
 
 
@@ -28,7 +27,7 @@ def rotate_command(finish: bool) -> None:
 
     async def work(vault: Vault, database: Database) -> Rotation:
         step = finish_rotation if finish else rotate
-        return await step(vault, SealedStore(database), SystemClock().now())
+        return await step(vault, database, SystemClock().now())
 
     done = with_vault(work)
     console.print(f"Key {done.key} seals from now on; {done.resealed} sealed anew.")

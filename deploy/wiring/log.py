@@ -10,7 +10,7 @@ from deploy.database import data_folder
 from directory.clock import Clock, SystemClock
 from directory.settings import Settings
 from directory.store.database import Database
-from federation.keys.instance import KeyFolder, log_host, log_origin
+from federation.keys.instance import KeyFolder, log_origin
 from federation.own_log.daily import MaintenanceTask
 from federation.own_log.sequencer import Sequencer
 from federation.own_log.sequencer_task import SequencerTask
@@ -24,12 +24,6 @@ CONNECTIONS = 3
 def key_folder(settings: Settings) -> KeyFolder:
     """Where the keys of the instance lie."""
     return KeyFolder(data_folder(settings))
-
-
-def make_keys(settings: Settings) -> str | None:
-    """Makes the keys of a new instance; gives the recovery key as text, which is kept nowhere. None: there are keys."""
-    recovery = key_folder(settings).make(log_host(settings))
-    return None if recovery is None else recovery.reveal()
 
 
 def build_sequencer(settings: Settings, clock: Clock | None = None) -> Sequencer:

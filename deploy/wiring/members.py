@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from deploy.wiring.networks import Networks, build_networks
-from deploy.wiring.vault import open_vault
+from deploy.wiring.vault import open_secrets
 from directory.clock import Clock
 from directory.networks.http import GuardedClient, user_agent
 from directory.services.consenting import Consenting
@@ -63,13 +63,13 @@ async def open_members(
 ) -> AsyncIterator[MemberParts]:
     """The services of members until the block ends; `http` asks all the servers of others.
 
-    Raises MissingKeyFile, UnsafeKeyFile.
+    Raises OtherVault, OtherClientKeys, MissingKeyFile, UnsafeKeyFile.
     """
-    vault = await open_vault(settings, database, clock)
+    secrets = await open_secrets(settings, database, clock)
     client = http or GuardedClient(user_agent(settings.base_url), allow_loopback=settings.allow_loopback)
     async with client:
-        networks = build_networks(settings, client, database, vault, clock)
-        yield build_members(settings, database, clock, vault, networks)
+        networks = build_networks(settings, client, database, secrets, clock)
+        yield build_members(settings, database, clock, secrets.vault, networks)
 
 
 def build_members(

@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deploy.wiring.vault import secret_folder
+from deploy.wiring.vault import Secrets
 from directory.accounts import AccountNetwork
 from directory.clock import Clock
-from directory.networks.bluesky.client import CALLBACK_PATH, LoopbackClient, OAuthClient, PublishedClient
-from directory.networks.bluesky.client_key_file import ClientKeyFile
+from directory.networks.bluesky.client import (
+    CALLBACK_PATH,
+    ClientKeys,
+    LoopbackClient,
+    OAuthClient,
+    PublishedClient,
+)
 from directory.networks.bluesky.did import DidResolver
 from directory.networks.bluesky.dns import look_up_txt
 from directory.networks.bluesky.handles import (
@@ -30,7 +35,6 @@ from directory.services.kept_apps import KeptApps
 from directory.settings import Settings
 from directory.store.database import Database
 from directory.store.mastodon_apps import MastodonAppStore
-from directory.vault import Vault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +56,13 @@ class Networks:
 
 
 def build_networks(
-    settings: Settings, http: GuardedClient, database: Database, vault: Vault, clock: Clock
+    settings: Settings, http: GuardedClient, database: Database, secrets: Secrets, clock: Clock
 ) -> Networks:
-    """All of them. Raises ValueError where the client's keys are damaged."""
-    apps = Apps(http, KeptApps(MastodonAppStore(database), vault), settings.name, settings.base_url)
+    """All of them."""
+    kept = KeptApps(MastodonAppStore(database), secrets.vault)
+    apps = Apps(http, kept, settings.name, settings.base_url)
     dids = DidResolver(http, plc_url=settings.plc_url, allow_loopback=settings.allow_loopback)
-    client = _bluesky_client(settings)
+    client = _bluesky_client(settings, secrets.client_keys)
     return Networks(
         http=http,
         dids=dids,
@@ -94,11 +99,10 @@ def _bluesky(
     )
 
 
-def _bluesky_client(settings: Settings) -> OAuthClient:
+def _bluesky_client(settings: Settings, keys: ClientKeys | None) -> OAuthClient:
     """Published where the instance can be reached; else the client that Bluesky's servers know for trying out."""
-    if not settings.is_https:
+    if keys is None:
         return LoopbackClient()
-    keys = ClientKeyFile(secret_folder(settings)).read_or_make()
     return PublishedClient(settings.base_url, settings.name, keys, [settings.base_url + CALLBACK_PATH])
 
 

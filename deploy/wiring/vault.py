@@ -1,16 +1,22 @@
 """The folder of secrets of an instance: the vault's keys, and those that name us to Bluesky's servers."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import structlog
 
 from deploy.database import data_folder
+from deploy.wiring.client_keys import check_client_keys, keep_client_keys
 from directory.clock import Clock
+from directory.networks.bluesky.client import ClientKeys
 from directory.secret_files import SecretFolder
+from directory.services.own_vault import check_vault, keep_vault
 from directory.settings import Settings
-from directory.store.database import Database
-from directory.store.sealed import SealedStore
+from directory.store.database import Connection, Database
+from directory.store.instance_identity import lock_identity
+from directory.store.sealed import fetch_headers
 from directory.vault import MEND_VAULT, Vault
 
 VAULT_FOLDER: Final = "vault"
@@ -19,17 +25,42 @@ VAULT_FOLDER: Final = "vault"
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What opens what members entrust us with, and what names us; `client_keys` on a public instance only."""
+
+    vault: Vault
+    client_keys: ClientKeys | None
+
+
 def secret_folder(settings: Settings) -> Path:
-    """Where the vault's keys lie, and those that name us to Bluesky's servers. Raises UnsafeSecret."""
-    folder = data_folder(settings) / VAULT_FOLDER
+    """Where the vault's keys lie, and those that name us to Bluesky's servers. For its owner alone."""
+    return data_folder(settings) / VAULT_FOLDER
+
+
+async def open_secrets(settings: Settings, database: Database, clock: Clock) -> Secrets:
+    """The secrets of the data folder; those of a new instance are made.
+
+    Raises OtherVault, OtherClientKeys, MissingKeyFile, UnsafeKeyFile, UnsafeSecret.
+    """
+    async with database.transaction() as connection:
+        await lock_identity(connection)
+        await check_secrets(connection, settings, clock.now())
+        return await keep_secrets(connection, settings, clock.now())
+
+
+async def check_secrets(connection: Connection, settings: Settings, now: datetime) -> None:
+    """That they are the instance's, or still to be made. Raises what `open_secrets` does; makes nothing."""
+    await check_vault(connection, secret_folder(settings), now)
+    if settings.is_https:
+        await check_client_keys(connection, secret_folder(settings))
+
+
+async def keep_secrets(connection: Connection, settings: Settings, now: datetime) -> Secrets:
+    """Opens or makes them, and records them; after `check_secrets`."""
+    folder = secret_folder(settings)
     SecretFolder(path=folder).ensure()
-    return folder
-
-
-async def open_vault(settings: Settings, database: Database, clock: Clock) -> Vault:
-    """The vault of the data folder; its key is made where nothing is sealed yet."""
-    headers = await SealedStore(database).headers()
-    vault = Vault.open(secret_folder(settings), now=clock.now(), may_create=not headers)
-    if lost := vault.missing_keys(headers):
+    vault = await keep_vault(connection, folder, now)
+    if lost := vault.missing_keys(await fetch_headers(connection)):
         log.error("things are sealed under keys that the vault does not hold", keys=lost, mend=MEND_VAULT)
-    return vault
+    return Secrets(vault, await keep_client_keys(connection, folder, now) if settings.is_https else None)

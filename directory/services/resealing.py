@@ -7,6 +7,8 @@ from uuid import UUID
 
 import msgspec
 
+from directory.services.own_vault import record_vault
+from directory.store.database import Database
 from directory.store.sealed import SEALED_TABLES, SealedRow, SealedStore
 from directory.vault import Context, Vault
 from directory.vault_keys import VaultError
@@ -30,14 +32,16 @@ class Rotation(msgspec.Struct, frozen=True):
     retired: tuple[str, ...]
 
 
-async def rotate(vault: Vault, sealed: SealedStore, now: datetime) -> Rotation:
+async def rotate(vault: Vault, database: Database, now: datetime) -> Rotation:
     """Makes a new key and seals everything under it. Safe to break off, and to repeat."""
     vault.add_key(now)
-    return await finish_rotation(vault, sealed, now)
+    await record_vault(database, vault, now)
+    return await finish_rotation(vault, database, now)
 
 
-async def finish_rotation(vault: Vault, sealed: SealedStore, now: datetime) -> Rotation:
+async def finish_rotation(vault: Vault, database: Database, now: datetime) -> Rotation:
     """Seals under the newest key whatever is not yet, and forgets the keys that nothing needs any more."""
+    sealed = SealedStore(database)
     resealed = broken = 0
     for table, context_of in SEALED_TABLES.items():
         counter = _Resealer(vault, context_of)

@@ -10,7 +10,7 @@ from directory.members.challenges import challenge_context
 from directory.members.sign_ins import sign_in_context
 from directory.members.tokens import app_context, token_context
 from directory.store.accounts import plain_uuid
-from directory.store.database import Database
+from directory.store.database import Connection, Database
 from directory.vault import HEADER_BYTES, Context
 
 SEALED_TABLES: Final[dict[str, Callable[[UUID], Context]]] = {
@@ -38,14 +38,8 @@ class SealedStore:
 
     async def headers(self) -> set[bytes]:
         """What the sealed messages begin with: a version and the key each was sealed under. Empty: nothing is."""
-        found: set[bytes] = set()
         async with self._database.connection() as connection:
-            for table in SEALED_TABLES:
-                rows = await connection.fetch(
-                    f"SELECT DISTINCT substring(sealed FROM 1 FOR {HEADER_BYTES}) AS header FROM {table}"
-                )
-                found |= {row["header"] for row in rows}
-        return found
+            return await fetch_headers(connection)
 
     async def reseal(
         self, table: str, header: bytes, after: UUID, limit: int, reseal: Callable[[SealedRow], bytes | None]
@@ -73,3 +67,14 @@ class SealedStore:
             )
         broken = sum(sealed is None for _, sealed in resealed)
         return (rows[-1].id if len(rows) == limit else None), broken
+
+
+async def fetch_headers(connection: Connection) -> set[bytes]:
+    """What the sealed messages begin with: a version and the key each was sealed under. Empty: nothing is."""
+    found: set[bytes] = set()
+    for table in SEALED_TABLES:
+        rows = await connection.fetch(
+            f"SELECT DISTINCT substring(sealed FROM 1 FOR {HEADER_BYTES}) AS header FROM {table}"
+        )
+        found |= {row["header"] for row in rows}
+    return found

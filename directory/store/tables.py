@@ -310,3 +310,12 @@ class Hide(Table, tablename="hide"):
     reason = Text()
     hidden_by = Text()
     hidden_at = Timestamptz()
+
+
+class InstanceIdentity(Table, tablename="instance_identity"):
+    """See `directory.store.instance_identity`: fingerprints of the secrets that the instance's machines share."""
+
+    part = Text(primary_key=True)
+    fingerprint = Bytea()
+    place = Text()
+    recorded_at = Timestamptz()

@@ -6,6 +6,7 @@ recovery key, which is not here: it is shown once, and only its fingerprint is k
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -37,7 +38,8 @@ LOCAL_NAME: Final = "localhost"
 LOCAL_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
 MAX_LOG_KEYS: Final = 100
 RECOVER: Final = (
-    "Bring the folder of keys back from its backup, or run `passerelle keys recover` with the recovery key."
+    "Bring the folder of keys back from its backup, or the newest copy of it from the machine where the key was rotated;"
+    " if it is lost for good, run `passerelle keys recover` with the recovery key."
 )
 """What an operator is told to do where a key is missing."""
 
@@ -91,6 +93,11 @@ class InstanceKeys:
         return [key for key in found if key is not None]
 
 
+def fingerprint_keys(witness: VerifierKey, peer: bytes) -> bytes:
+    """Tells one instance's keys from another's. Log keys come and go with rotations; these two stay."""
+    return sha256(b"passerelle/keys/v1\0" + str(witness).encode() + b"\0" + peer).digest()
+
+
 class KeyFolder:
     """Where the keys lie. Read at each use, so that a rotation by another process is seen."""
 
@@ -106,16 +113,19 @@ class KeyFolder:
     def make(self, host: str) -> PrivateKey | None:
         """Makes all keys of a new instance; gives the recovery key, which is nowhere kept. None: there are keys."""
         log = PrivateKey.generate(host + LOG_SUFFIX, KeyKind.NOTE)
-        witness = PrivateKey.generate(host + WITNESS_SUFFIX, KeyKind.COSIGNATURE)
         recovery = PrivateKey.generate(host + RECOVERY_SUFFIX, KeyKind.NOTE)
+        return recovery if self.make_around(host, log, recovery) else None
+
+    def make_around(self, host: str, log: PrivateKey, recovery: PrivateKey) -> bool:
+        """Makes a folder with this log key, other keys that are new, and the fingerprint of the recovery key. Returns
+        False where there are keys, and nothing was changed."""
         texts = {
             LOG_FILE: log.reveal(),
-            WITNESS_FILE: witness.reveal(),
+            WITNESS_FILE: PrivateKey.generate(host + WITNESS_SUFFIX, KeyKind.COSIGNATURE).reveal(),
             PEER_FILE: _PEER_PREFIX + encode_base64(bytes(Seed.generate())),
             RECOVERY_FILE: fingerprint_recovery(recovery.vkey.public_key).hex(),
         }
-        made = self._folder.make({name: _line(text) for name, text in texts.items()})
-        return recovery if made else None
+        return self._folder.make({name: _line(text) for name, text in texts.items()})
 
     def read(self) -> InstanceKeys:
         """Raises MissingKeys, UnsafeKeys."""
@@ -129,6 +139,11 @@ class KeyFolder:
         return InstanceKeys(
             logs, self._read_key(WITNESS_FILE, KeyKind.COSIGNATURE), self._read_peer(), self._read_recovery()
         )
+
+    def fingerprint(self) -> bytes:
+        """What the database knows the folder by. Raises MissingKeys, UnsafeKeys."""
+        witness = self._read_key(WITNESS_FILE, KeyKind.COSIGNATURE)
+        return fingerprint_keys(witness.vkey, self._read_peer().public_key)
 
     def add_log_key(self, name: str) -> PrivateKey:
         """A further log key, for a rotation. Durable once it returns."""

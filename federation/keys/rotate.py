@@ -3,7 +3,7 @@
 The steps are those of `rotation`: announce, and seven days later switch. Recovery is for a key that is lost.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -21,6 +21,7 @@ from federation.keys.chain import (
 from federation.keys.documents import load_documents
 from federation.keys.instance import KeyFolder
 from federation.keys.operations import RECOVERY_SUFFIX, Operations, fingerprint_recovery
+from federation.keys.own_keys import check_keys, record_keys
 from federation.store.log_rows import fetch_state, insert_operations, replace_pending_operations
 from federation.tlog.keys import KeyKind, PrivateKey
 
@@ -73,13 +74,13 @@ class KeyRotation:
 
     async def recover(self, recovery: PrivateKey) -> Rotated:
         """Gives the log a new key at once, by the recovery key; each serves once, so a next one is made. A document
-        that waits still, for a signature of the key that is lost, gives way.
+        that waits still, for a signature of the key that is lost, gives way. Where the whole folder is lost, a new
+        one is made, and its other keys are named too.
 
         Raises LogEmpty, LogRefused, InvalidOperations where it is not the recovery key of this log.
         """
         current = await self._current(is_recovery=True)
-        host = current.host
-        next_recovery = PrivateKey.generate(host + RECOVERY_SUFFIX, KeyKind.NOTE)
+        next_recovery = PrivateKey.generate(current.host + RECOVERY_SUFFIX, KeyKind.NOTE)
         new = PrivateKey.generate(current.origin, KeyKind.NOTE)
         document = recover_key(
             current,
@@ -88,12 +89,17 @@ class KeyRotation:
             log_key=new.vkey,
             recovery=fingerprint_recovery(next_recovery.vkey.public_key),
         )
-        self._keys.keep_log_key(new)
+        if not self._keys.make_around(current.host, new, next_recovery):
+            self._keys.keep_log_key(new)
+        keys = self._keys.read()
+        document = replace(document, witness_key=keys.witness.vkey, peer_key=keys.peer.public_key)
         rotated = await self._propose(current, document, None, recovery)
         return Rotated(rotated.document, None, next_recovery)
 
     async def _current(self, *, is_recovery: bool = False) -> Operations:
         async with self._database.connection() as connection:
+            if not is_recovery:
+                await check_keys(connection, self._keys)
             documents = await load_documents(connection)
         said = [document for document, leaf in documents if leaf is not None]
         if not said:
@@ -120,4 +126,5 @@ class KeyRotation:
             await fetch_state(connection, lock=True)
             if not await insert(connection, document.number, note):
                 raise LogRefused("somebody else has changed the keys at the same time")
+            await record_keys(connection, self._keys, self._clock.now())
         return Rotated(document, can_switch)

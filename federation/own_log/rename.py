@@ -8,9 +8,11 @@ from pathlib import Path
 
 from directory.secret_files import sync_folder
 from directory.store.database import Database
+from directory.store.instance_identity import forget_secret
 from federation.errors import LogRefused
 from federation.keys.instance import LOCAL_NAME, KeyFolder
 from federation.keys.operations import LOG_SUFFIX
+from federation.keys.own_keys import KEYS
 from federation.own_log.sequencer_task import LEADER_LOCK
 from federation.store.renaming import put_log_away
 
@@ -30,6 +32,7 @@ async def leave_localhost(database: Database, keys: KeyFolder, host: str, now: d
         if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LEADER_LOCK):
             raise LogRefused("an instance is running on this database: stop it first")
         count = await put_log_away(connection, old, new)
+        await forget_secret(connection, KEYS)
     # After the commit: where it ends in between, it is done again.
     keys.path.rename(away)
     sync_folder(keys.path.parent)

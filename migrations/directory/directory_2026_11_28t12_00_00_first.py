@@ -274,6 +274,12 @@ STATEMENTS = [
     "CREATE INDEX link_check_next ON link_check (next_at) WHERE state = 0",
     "CREATE INDEX link_check_member ON link_check (member)",
     "CREATE INDEX link_check_finished ON link_check (finished_at) WHERE state <> 0",
+    """CREATE TABLE instance_identity (
+        part text PRIMARY KEY,
+        fingerprint bytea NOT NULL,
+        place text NOT NULL,
+        recorded_at timestamptz NOT NULL
+    )""",
 ]
 
 

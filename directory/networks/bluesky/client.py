@@ -8,6 +8,7 @@ things out, the id itself holds the document (public client): sessions then end 
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Final, Protocol, Self
 from urllib.parse import urlencode
 
@@ -126,6 +127,11 @@ class ClientKeys:
     def signing_id(self) -> str:
         """The key that signs new sessions."""
         return next(iter(self._keys))
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Tells these keys from others, in whatever order they serve."""
+        return sha256("\n".join(sorted(self._keys)).encode()).digest()
 
     def get(self, key_id: str) -> SigningKey | None:
         return self._keys.get(key_id)

@@ -3,6 +3,7 @@
 Trusted: whoever can read or exchange it can be this instance to those servers, and use the tokens of its members.
 """
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,9 @@ class ClientKeyFile:
         self._folder = SecretFolder(
             path=folder, lost=LOST, what="the key file of Bluesky's client", max_bytes=MAX_CLIENT_KEYS_BYTES
         )
+
+    def exists(self) -> bool:
+        return os.path.lexists(self._folder.path / CLIENT_KEYS_FILE)
 
     def read(self) -> ClientKeys:
         """Raises MissingSecret, UnsafeSecret."""

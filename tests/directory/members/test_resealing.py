@@ -38,11 +38,6 @@ class Keepers(NamedTuple):
 
 
 @pytest.fixture
-def sealed(database: Database) -> SealedStore:
-    return SealedStore(database)
-
-
-@pytest.fixture
 def apps(database: Database, vault: Vault) -> KeptApps:
     return KeptApps(MastodonAppStore(database), vault)
 
@@ -74,8 +69,9 @@ async def test_every_sealed_column_is_known(database: Database) -> None:
 
 
 async def test_everything_is_sealed_anew_and_the_old_key_goes(
-    keepers: Keepers, membership: Membership, account: UUID, sealed: SealedStore, clock: FakeClock
+    keepers: Keepers, membership: Membership, account: UUID, database: Database, clock: FakeClock
 ) -> None:
+    sealed = SealedStore(database)
     member = (await membership.sign_in(at_bluesky("ada"))).member
     mastodon = (await membership.link(member, at_mastodon("ada"))).id
     await keepers.permissions.keep(account, Purpose.FOLLOW, tokens("kept", clock.now()))
@@ -90,11 +86,11 @@ async def test_everything_is_sealed_anew_and_the_old_key_goes(
     former = keepers.vault.key_ids()[0]
     assert len(await sealed.headers()) == 1
 
-    done = await rotate(keepers.vault, sealed, clock.now())
+    done = await rotate(keepers.vault, database, clock.now())
     assert (done.resealed, done.broken, done.retired) == (5, 0, ())
     assert await sealed.headers() == {keepers.vault.header}
     clock.advance(seconds=RETIRE_AFTER / timedelta(seconds=1))
-    assert (await finish_rotation(keepers.vault, sealed, clock.now())).retired == (former,)
+    assert (await finish_rotation(keepers.vault, database, clock.now())).retired == (former,)
 
     assert (await keepers.permissions.read(account, Purpose.FOLLOW)).access == "kept"
     ((_, revoked),) = await keepers.permissions.claim_revocations(10)
@@ -112,7 +108,6 @@ async def test_rotation_goes_in_batches_and_over_what_is_broken(
     keepers: Keepers,
     membership: Membership,
     database: Database,
-    sealed: SealedStore,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("directory.services.resealing.RESEAL_BATCH", 2)
@@ -121,14 +116,14 @@ async def test_rotation_goes_in_batches_and_over_what_is_broken(
         await keepers.permissions.keep(account, Purpose.FOLLOW, tokens(name, START))
     async with database.connection() as connection:
         await connection.execute("UPDATE token SET sealed = sealed || '\\x00' WHERE account = $1", account)
-    done = await rotate(keepers.vault, sealed, START)
+    done = await rotate(keepers.vault, database, START)
     assert (done.resealed, done.broken) == (4, 1)
-    done = await finish_rotation(keepers.vault, sealed, START + timedelta(days=2))
+    done = await finish_rotation(keepers.vault, database, START + timedelta(days=2))
     assert (done.resealed, done.broken, done.retired) == (0, 1, ()), "the key that it may need is kept"
 
 
 async def test_a_token_renewed_during_a_rotation_is_not_lost(
-    permissions: Permissions, account: UUID, vault: Vault, sealed: SealedStore, clock: FakeClock
+    permissions: Permissions, account: UUID, vault: Vault, database: Database, clock: FakeClock
 ) -> None:
     """Sealing the former token over the new one would cost the member a sign-in."""
     await permissions.keep(account, Purpose.FOLLOW, tokens("old", clock.now()))
@@ -137,7 +132,7 @@ async def test_a_token_renewed_during_a_rotation_is_not_lost(
 
     async def refresh(_old: TokenSet, now: datetime) -> TokenSet:
         nonlocal rotation
-        rotation = asyncio.create_task(rotate(vault, sealed, now))
+        rotation = asyncio.create_task(rotate(vault, database, now))
         await asyncio.sleep(0)
         return tokens("new", now)
 

@@ -10,8 +10,9 @@ from hypercorn.asyncio import serve
 
 from deploy.ports import free_port
 from deploy.web_server import hypercorn_config
+from deploy.wiring.identity import settle_keys
 from deploy.wiring.jobs import build_worker
-from deploy.wiring.log import build_sequencer, make_keys, running_sequencer
+from deploy.wiring.log import build_sequencer, running_sequencer
 from deploy.wiring.members import MemberParts, open_members
 from deploy.wiring.web import Hooks, build_member_services, build_services
 from directory.clock import Clock, SystemClock
@@ -108,7 +109,7 @@ class MemberInstance(RunningInstance):
 
     @asynccontextmanager
     async def _running_log(self) -> AsyncIterator[None]:
-        make_keys(self.settings)
+        await settle_keys(self.settings, self.database, self.clock)
         if self._log != "running":
             yield
             return

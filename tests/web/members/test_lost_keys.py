@@ -1,17 +1,18 @@
 """The vault's key file goes, or comes back as another one, while an instance runs."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from deploy.wiring.vault import VAULT_FOLDER, open_vault
+from deploy.wiring.vault import VAULT_FOLDER, open_secrets
 from directory.members.challenges import CheckState
+from directory.services.own_vault import OtherVault
 from directory.store.account_columns import X_CODE
-from directory.vault import KEY_FILE_NAME
+from directory.vault import KEY_FILE_NAME, Vault
 from directory.vault_keys import KeyFile
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_mastodon.visitor import agree
@@ -37,6 +38,16 @@ def key_file(data: Path) -> Iterator[Path]:
     path.unlink(missing_ok=True)
     path.write_bytes(content)
     path.chmod(0o600)
+
+
+@pytest.fixture
+def record(instance: MemberInstance, key_file: Path) -> Iterator[None]:
+    """What the database knows the vault by, as it was before, after the test."""
+    assert key_file.exists()
+    (before,) = fetch(instance, "SELECT * FROM instance_identity WHERE part = 'vault'")
+    yield
+    fetch(instance, "DELETE FROM instance_identity WHERE part = 'vault'")
+    fetch(instance, "INSERT INTO instance_identity VALUES ($1, $2, $3, $4)", *before.values())
 
 
 def swap(key_file: Path) -> None:
@@ -136,14 +147,34 @@ def test_a_check_waits_for_its_key_and_keeps_no_other_waiting(
     assert checks(ada.instance)["sealed@social.test"] == (CheckState.VERIFIED, None)
 
 
-def test_a_start_under_another_key_is_told(ada: Visitor, internet: FakeInternet, key_file: Path) -> None:
-    """Which key is missing, by its id, which is no secret. The instance starts: most of it needs no old key."""
+def test_a_start_with_another_vault_is_refused(ada: Visitor, internet: FakeInternet, key_file: Path) -> None:
+    """Attack by accident: it would seal what no other machine of the instance can open. A record that is gone is
+    no consent: what is sealed tells."""
     ada.sign_in_at_mastodon(internet, enrol(internet, "starter"))
-    former = KeyFile(key_file).read().current.id.hex()
+    ada.sentence()
     swap(key_file)
     instance = ada.instance
+    with pytest.raises(OtherVault, match="not that of this instance"):
+        instance.call(lambda: open_secrets(instance.settings, instance.database, instance.clock))
+    fetch(instance, "DELETE FROM instance_identity")
+    with pytest.raises(OtherVault, match="not that of this instance"):
+        instance.call(lambda: open_secrets(instance.settings, instance.database, instance.clock))
+
+
+@pytest.mark.usefixtures("record")
+def test_a_start_without_a_former_key_is_told(ada: Visitor, internet: FakeInternet, key_file: Path) -> None:
+    """A database from before a rotation, whose key was forgotten since. Which key is missing is told by its id, which
+    is no secret. The instance starts: most of it needs no old key."""
+    ada.sign_in_at_mastodon(internet, enrol(internet, "restored"))
+    ada.sentence()
+    instance = ada.instance
+    former = KeyFile(key_file).read().current.id.hex()
+    vault = Vault.open(key_file.parent, now=datetime.now(UTC), may_create=False)
+    vault.add_key(datetime.now(UTC) - timedelta(days=2))
+    vault.retire_keys(set(), datetime.now(UTC))
+    assert former not in vault.key_ids()
     with capture_logs() as logs:
-        instance.call(lambda: open_vault(instance.settings, instance.database, instance.clock))
+        instance.call(lambda: open_secrets(instance.settings, instance.database, instance.clock))
     (line,) = logs
     assert line["event"] == "things are sealed under keys that the vault does not hold"
     assert former in line["keys"]

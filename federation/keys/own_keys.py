@@ -1,0 +1,94 @@
+"""Which folder of keys is the instance's: recorded at the first start, compared at each one, never made a second time.
+
+A machine that made its own beside the instance's could sign nothing for it, and would wait to do so for ever. Where
+the log is begun, its newest operations document tells the same as the record.
+"""
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Final
+
+from directory.store.database import Connection
+from directory.store.instance_identity import KnownSecret, find_known_secret, record_secret
+from federation.errors import LogRefused, MissingKeys, UnsafeKeys
+from federation.keys.documents import load_documents
+from federation.keys.instance import KeyFolder, fingerprint_keys
+from federation.store.log_rows import fetch_state, has_leaves
+
+KEYS: Final = "keys"
+LOST: Final = (
+    "If it is lost for good, run `passerelle keys recover` with the recovery key. A machine that does not publish needs"
+    " none: leave `sequencer` out of PASSERELLE_ROLES."
+)
+
+
+class OtherKeys(LogRefused):
+    """The database is that of an instance whose keys are elsewhere."""
+
+
+async def check_keys(connection: Connection, folder: KeyFolder) -> None:
+    """Looks, and makes nothing; the caller holds the lock.
+
+    Raises OtherKeys where the folder is empty and the instance has keys, or holds those of another instance. What
+    is missing or unsafe in it is the sequencer's to say.
+    """
+    known = await _find_known_keys(connection)
+    if not folder.exists():
+        if known is not None or await _is_begun(connection):
+            raise OtherKeys(_missing(folder, known), mend=LOST)
+        return
+    with suppress(MissingKeys, UnsafeKeys):
+        if known is not None and folder.fingerprint() != known.fingerprint:
+            raise OtherKeys(_other(folder, known), mend=LOST)
+
+
+async def keep_keys(connection: Connection, folder: KeyFolder, host: str, now: datetime) -> str | None:
+    """Makes the keys of a new instance, or leaves those that are there, and records them; after `check_keys`.
+
+    Returns the recovery key of new ones, which is kept nowhere.
+    """
+    is_in_doubt = await _find_known_keys(connection) is None and await _is_begun(connection)
+    recovery = folder.make(host)
+    if not is_in_doubt:
+        await record_keys(connection, folder, now)
+    return None if recovery is None else recovery.reveal()
+
+
+async def record_keys(connection: Connection, folder: KeyFolder, now: datetime) -> None:
+    """Records what the folder holds; nothing where that cannot be read."""
+    with suppress(MissingKeys, UnsafeKeys):
+        known = KnownSecret.seen_in(folder.path, folder.fingerprint())
+        await record_secret(connection, KEYS, known, now)
+
+
+async def _find_known_keys(connection: Connection) -> KnownSecret | None:
+    known = await find_known_secret(connection, KEYS)
+    if known is not None:
+        return known
+    documents = await load_documents(connection)
+    if not documents:
+        return None
+    newest = documents[-1][0]
+    return KnownSecret(fingerprint_keys(newest.witness_key, newest.peer_key), "")
+
+
+async def _is_begun(connection: Connection) -> bool:
+    return await has_leaves(connection) or await fetch_state(connection) is not None
+
+
+def _missing(folder: KeyFolder, known: KnownSecret | None) -> str:
+    return (
+        f"there are no keys in {folder.path}, and this instance has some{_seen(known)}: copy the folder from the"
+        " machine that has it, or put it back from its backup"
+    )
+
+
+def _other(folder: KeyFolder, known: KnownSecret) -> str:
+    return (
+        f"the keys in {folder.path} are not those of this instance{_seen(known)}: copy the folder from the machine"
+        " that has it in their place, or give this machine a database of its own"
+    )
+
+
+def _seen(known: KnownSecret | None) -> str:
+    return f" (last seen in {known.place})" if known is not None and known.place else ""
