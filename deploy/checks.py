@@ -19,8 +19,9 @@ from deploy.log_check import look_at_daily_check, look_at_log
 from deploy.migrate import SchemaTooNew, pending_migrations
 from deploy.ports import PortInUse, check_port_free
 from deploy.secret_check import check_secret_files
+from deploy.vault_check import look_at_vault
 from deploy.wiring.log import key_folder
-from directory.settings import Settings
+from directory.settings import Role, Settings
 from directory.store.database import Connection
 from federation.keys.instance import RECOVERY_KEY_FILE, is_local
 
@@ -55,18 +56,8 @@ def _nearest_present(folder: Path) -> Path:
 
 
 def check_address(settings: Settings) -> Iterator[Finding]:
-    where = f"{settings.host}:{settings.port}"
-    try:
-        check_port_free(settings.host, settings.port)
-    except PortInUse:
-        if _answers(settings):
-            yield Finding("Address", True, f"{where}, an instance is running there")
-        else:
-            yield Finding(
-                "Address", False, f"{where} is taken", "Stop the other program, or set PASSERELLE_PORT."
-            )
-    else:
-        yield Finding("Address", True, f"{where} is free")
+    if Role.WEB in settings.roles:
+        yield _look_at_port(settings)
     if is_local(settings):
         yield Finding("Public address", True, f"{settings.base_url}, for this machine only")
     else:
@@ -74,6 +65,19 @@ def check_address(settings: Settings) -> Iterator[Finding]:
             "Set PASSERELLE_PUBLIC_URL to an https:// address, and let a reverse proxy hold the certificate."
         )
         yield Finding("Public address", settings.is_https, settings.base_url, mend)
+
+
+def _look_at_port(settings: Settings) -> Finding:
+    where = f"{settings.host}:{settings.port}"
+    try:
+        check_port_free(settings.host, settings.port)
+    except PortInUse:
+        if _answers(settings):
+            return Finding("Address", True, f"{where}, an instance is running there")
+        return Finding(
+            "Address", False, f"{where} is taken", "Stop the other program, or set PASSERELLE_PORT."
+        )
+    return Finding("Address", True, f"{where} is free")
 
 
 def check_recovery_key(settings: Settings) -> Iterator[Finding]:
@@ -126,6 +130,7 @@ async def _look_at(settings: Settings, connection: Connection) -> list[Finding]:
             Finding("Schema", True, "is brought up to date at the next start" if is_behind else "current")
         )
         if not is_behind:
+            findings.append(await look_at_vault(settings, connection))
             findings.append(await look_at_log(settings, connection))
             findings.append(await look_at_daily_check(connection))
             findings.append(await look_at_jobs(connection))

@@ -5,10 +5,11 @@ from typing import Final
 from deploy.findings import Finding
 from deploy.wiring.log import build_sequencer, key_folder
 from directory.secret_files import SecretFileError
-from directory.settings import Settings
+from directory.settings import Role, Settings
 from directory.store.database import Connection
 from federation.errors import LogRefused
 from federation.keys.instance import log_origin
+from federation.keys.own_keys import check_keys
 from federation.store.daily_check import fetch_daily_check
 from federation.store.log_rows import fetch_state
 
@@ -18,10 +19,14 @@ READ_MORE: Final = 'See docs/operations.md, "The signed log".'
 
 
 async def look_at_log(settings: Settings, connection: Connection) -> Finding:
-    """Asks what the sequencer asks itself before it signs anything. Nothing is changed."""
-    if not key_folder(settings).exists():
-        return Finding(NAME, True, "not begun; the first start makes its keys")
+    """Asks what each start asks, and the sequencer before it signs anything. Nothing is changed."""
+    if Role.SEQUENCER not in settings.roles:
+        return Finding(NAME, True, "written by another machine: `sequencer` is no role of this one")
+    folder = key_folder(settings)
     try:
+        await check_keys(connection, folder)
+        if not folder.exists():
+            return Finding(NAME, True, "not begun; the first start makes its keys")
         await build_sequencer(settings).check(connection)
     except LogRefused as error:
         return Finding(NAME, False, f"nothing is signed: {error}", error.mend or READ_MORE)

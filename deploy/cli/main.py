@@ -20,7 +20,7 @@ COMMANDS: Final = {
     "verify": "Check a proof of one mapping, without any network.",
     "bench": "Measure how fast it is, as ratios to the bare limit.",
     "proofs": "Decide what only a person can: posts X hides, contested accounts.",
-    "vault": "Rotate the key under which tokens are sealed.",
+    "vault": "Rotate the key under which tokens are sealed, or replace a lost vault.",
     "doctor": "Say what is wrong here, and how to mend it.",
 }
 

@@ -49,6 +49,13 @@ async def open_secrets(settings: Settings, database: Database, clock: Clock) -> 
         return await keep_secrets(connection, settings, clock.now())
 
 
+async def adopt_secrets(settings: Settings, database: Database, clock: Clock) -> Secrets:
+    """Records the secrets of this machine as the instance's, or new ones where it has none: the former are lost."""
+    async with database.transaction() as connection:
+        await lock_identity(connection)
+        return await keep_secrets(connection, settings, clock.now())
+
+
 async def check_secrets(connection: Connection, settings: Settings, now: datetime) -> None:
     """That they are the instance's, or still to be made. Raises what `open_secrets` does; makes nothing."""
     await check_vault(connection, secret_folder(settings), now)

@@ -1,3 +1,4 @@
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -6,6 +7,8 @@ import pytest
 from directory.store.database import Database
 from federation.errors import InvalidOperations, LogEmpty, LogRefused, MissingKeys
 from federation.keys.chain import open_chain
+from federation.keys.instance import KeyFolder
+from federation.keys.own_keys import OtherKeys, check_keys, record_keys
 from federation.keys.rotate import KeyRotation, RotationTooEarly
 from federation.store.log_rows import fetch_operation_notes
 from federation.tlog.checkpoint import LogTrust, open_checkpoint
@@ -91,6 +94,54 @@ async def test_a_lost_key_is_replaced_by_the_recovery_key(harness: LogHarness, r
     assert rotated.recovery is not None
     await rotation.recover(rotated.recovery)
     await harness.run()
+
+
+async def test_a_folder_that_is_lost_wholly_is_made_anew_by_recovery(
+    harness: LogHarness, rotation: KeyRotation
+) -> None:
+    """Every start is refused meanwhile; the document names all the new keys, and the database knows them."""
+    await harness.add_pending(2)
+    await harness.run()
+    async with harness.database.transaction() as connection:
+        await check_keys(connection, harness.keys)
+        await record_keys(connection, harness.keys, harness.clock.now())
+    before = harness.keys.read()
+    shutil.rmtree(harness.keys.path)
+    async with harness.database.connection() as connection:
+        with pytest.raises(OtherKeys, match="there are no keys"):
+            await check_keys(connection, harness.keys)
+    with pytest.raises(InvalidOperations):
+        await rotation.recover(PrivateKey.generate("one.example/recovery", KeyKind.NOTE))
+    assert not harness.keys.exists(), "another key makes nothing"
+    assert harness.recovery is not None
+    rotated = await rotation.recover(harness.recovery)
+    keys = harness.keys.read()
+    assert (rotated.document.log_key, rotated.document.witness_key, rotated.document.peer_key) == (
+        keys.logs[0].vkey,
+        keys.witness.vkey,
+        keys.peer.public_key,
+    )
+    assert keys.witness.vkey != before.witness.vkey
+    async with harness.database.connection() as connection:
+        await check_keys(connection, harness.keys)
+    await harness.add_pending(2)
+    await harness.run()
+    await harness.check()
+    assert await signers(harness) == {keys.logs[0].vkey}
+    assert len(await harness.live_leaves()) == 4
+
+
+async def test_the_keys_of_another_instance_rotate_nothing(
+    harness: LogHarness, tmp_path: Path, clock: FakeClock
+) -> None:
+    """Run on the wrong machine, it must not leave a key there either."""
+    await harness.run()
+    foreign = KeyFolder(tmp_path / "foreign")
+    for _ in range(2):
+        with pytest.raises(OtherKeys):
+            await KeyRotation(harness.database, foreign, clock).rotate()
+        foreign.make("one.example")
+    assert len(foreign.read().logs) == 1
 
 
 async def test_another_key_recovers_nothing(harness: LogHarness, rotation: KeyRotation) -> None:

@@ -1,0 +1,90 @@
+"""Several machines over one database: each a data folder of its own, and processes that are started on it."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+
+from deploy.embedded.locks import wait_until
+from deploy.ports import free_port
+from directory.store.database import Connection
+from tests.harness.command import Command, Result, Started
+
+UP = '"event": "up"'
+PATIENCE_S = 90
+"""For a process to start, on a busy machine."""
+
+
+class Machine:
+    """`name` is its folder below `folder`."""
+
+    def __init__(self, folder: Path, name: str, dsn: str) -> None:
+        self.data = folder / name
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        place = folder / f"{name}-runs"
+        place.mkdir()
+        settings = {
+            "data": str(self.data),
+            "port": str(self.port),
+            "database_url": dsn,
+            "log_format": "json",
+        }
+        self.command = Command(place, settings)
+
+    @contextmanager
+    def running(self, **settings: str) -> Iterator[Started]:
+        """From the moment that it says it is up."""
+        with self.command.started("serve", **settings) as started:
+            log = started.log
+            before = log.read_text().count(UP)
+            is_up = wait_until(
+                lambda: started.process.poll() is not None or log.read_text().count(UP) > before,
+                PATIENCE_S,
+            )
+            assert is_up, log.read_text()
+            assert started.process.poll() is None, log.read_text()
+            yield started
+
+    def run_once(self, **settings: str) -> None:
+        """Starts it, and stops it as supervisors do."""
+        with self.running(**settings) as started:
+            started.process.terminate()
+            assert started.wait() == 0, started.log.read_text()
+        assert "Traceback" not in started.log.read_text()
+
+    def refused(self, *arguments: str, **settings: str) -> str:
+        """The sentence with which a start (or another command) is refused."""
+        shown: Result = self.command.run(*(arguments or ("serve",)), **settings)
+        assert shown.code == 1, shown.err
+        return shown.sentence
+
+    def copy(self, other: "Machine", *folders: str) -> None:
+        """Brings folders from another machine."""
+        for name in folders:
+            shutil.rmtree(self.data / name, ignore_errors=True)
+            shutil.copytree(other.data / name, self.data / name)
+
+    def holds(self) -> set[str]:
+        """What lies in its data folder, with what lies in those folders."""
+        return (
+            {str(path.relative_to(self.data)) for path in self.data.rglob("*")}
+            if self.data.exists()
+            else set()
+        )
+
+
+def fetch(dsn: str, sql: str, *values: object) -> list[asyncpg.Record]:
+    """What the database holds, asked past the processes."""
+
+    async def run() -> list[asyncpg.Record]:
+        connection: Connection = await asyncpg.connect(dsn)
+        try:
+            return list(await connection.fetch(sql, *values))
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
