@@ -15,6 +15,7 @@ from deploy.wiring.log import running_sequencer
 from deploy.wiring.members import MemberParts, open_members
 from directory.clock import SystemClock
 from directory.jobs.worker import running_worker
+from directory.services.live_settings import kept_fresh
 from directory.settings import Role, Settings
 
 log = structlog.get_logger(__name__)
@@ -37,7 +38,7 @@ async def _run(settings: Settings, dsn: str) -> None:
         members = worker = None
         if settings.roles & {Role.WEB, Role.WORKER}:
             members = await stack.enter_async_context(_members(settings, dsn))
-            worker = build_worker(settings, members)
+            worker = build_worker(members)
         if worker is not None and Role.WORKER in settings.roles:
             await stack.enter_async_context(running_worker(worker))
         if Role.SEQUENCER in settings.roles:
@@ -47,7 +48,7 @@ async def _run(settings: Settings, dsn: str) -> None:
             from deploy.web_server import serve_web  # noqa: PLC0415 - loads the web framework: only this role pays
 
             log.info("serving", url=settings.base_url)
-            await serve_web(settings, members, worker, until=stopping.wait)
+            await serve_web(members, worker, until=stopping.wait)
         else:
             await stopping.wait()
     log.info("stopped")
@@ -58,6 +59,7 @@ async def _members(settings: Settings, dsn: str) -> AsyncIterator[MemberParts]:
     async with (
         migrated_database(dsn, connections=settings.database_connections) as database,
         open_members(settings, database, SystemClock()) as members,
+        kept_fresh(members.ground.instance),
     ):
         yield members
 

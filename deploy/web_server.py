@@ -9,9 +9,8 @@ import uvloop
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from deploy.wiring.jobs import build_gauges
 from deploy.wiring.members import MemberParts
-from deploy.wiring.web import Hooks, build_member_services, build_services
+from deploy.wiring.web import build_all_services
 from directory.jobs.worker import Worker
 from directory.settings import Settings
 from web.app import create_app
@@ -22,16 +21,12 @@ KEEP_ALIVE_S = 30.0
 READ_TIMEOUT_S = 60
 
 
-async def serve_web(
-    settings: Settings, members: MemberParts, worker: Worker, until: Callable[[], Awaitable[object]]
-) -> None:
+async def serve_web(members: MemberParts, worker: Worker, until: Callable[[], Awaitable[object]]) -> None:
     """Answers until `until` returns, then finishes what is under way. `worker` may run in this process, or not."""
-    member_services = build_member_services(settings, members, Hooks(wake_jobs=worker.wake))
-    gauges = build_gauges(members, worker)
-    app: Any = create_app(build_services(settings, members.database, members.clock, member_services, gauges))
+    app: Any = create_app(build_all_services(members, worker))
     spare_the_collector()
     shutdown: Any = until
-    await serve(app, hypercorn_config(settings), shutdown_trigger=shutdown)
+    await serve(app, hypercorn_config(members.ground.settings), shutdown_trigger=shutdown)
 
 
 def new_loop() -> asyncio.AbstractEventLoop:

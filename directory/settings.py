@@ -18,6 +18,18 @@ from directory.errors import DirectoryError
 
 PREFIX: Final = "PASSERELLE_"
 CONFIG_VARIABLE: Final = "PASSERELLE_CONFIG"
+MOVED: Final = {
+    "name": "name",
+    "description": "description",
+    "contact": "contact",
+    "rules": "rules",
+    "language": "languages",
+    "languages": "languages",
+    "registration": "registration",
+    "read_only": "read_only",
+}
+"""What the environment might be thought to hold, and the setting of the instance that it is
+(`directory.instance_settings`)."""
 
 
 class Role(StrEnum):
@@ -74,19 +86,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             le=5,
         ),
     ] = 0
-    name: Annotated[str, Meta(description="What this instance is called.", min_length=1, max_length=80)] = (
-        "Passerelle"
-    )
-    description: Annotated[
-        str,
-        Meta(description="One sentence about this instance, for its pages.", max_length=500),
-    ] = ""
-    contact: Annotated[
-        str, Meta(description="How to reach the operator: an address or a link.", max_length=200)
-    ] = ""
-    language: Annotated[
-        Literal["en", "fr"], Meta(description="The language for those whose browser asks for none of ours.")
-    ] = "en"
     upload_max_mb: Annotated[
         int,
         Meta(
@@ -195,6 +194,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Raises InvalidSettings, with a sentence that names the setting.
         """
         values = _read_file(config) if config is not None else {}
+        for field in MOVED.keys() & values.keys():
+            raise InvalidSettings(_moved(field, field))
         values |= _read_environment(environment, set(cls.__struct_fields__))
         if isinstance(roles := values.get("roles"), str):
             values["roles"] = [part.strip() for part in roles.split(",") if part.strip()]
@@ -233,6 +234,10 @@ def _check_public_url(url: str) -> None:
         raise ValueError("public_url must look like https://find.example.org, without a path")
 
 
+def _moved(name: str, field: str) -> str:
+    return f"{name} is kept in the database now: `passerelle settings set {MOVED[field]} …`"
+
+
 def _read_file(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -249,6 +254,8 @@ def _read_environment(environment: Mapping[str, str], fields: set[str]) -> dict[
         if not name.startswith(PREFIX) or name == CONFIG_VARIABLE or name.startswith(f"{PREFIX}TEST_"):
             continue
         field = name.removeprefix(PREFIX).lower()
+        if field in MOVED:
+            raise InvalidSettings(_moved(name, field))
         if field not in fields:
             raise InvalidSettings(f"{name} is not a setting; `passerelle doctor` lists them")
         values[field] = value

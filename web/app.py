@@ -45,9 +45,7 @@ def create_app(services: Services, extra_routes: Sequence[ControllerRouterHandle
 def create_litestar(services: Services, extra_routes: Sequence[ControllerRouterHandler] = ()) -> Litestar:
     """The routes and what they need, without the headers that every answer carries."""
     settings = services.settings
-    renderer = Renderer(
-        base_url=settings.base_url, instance_name=settings.name, default_language=settings.language
-    )
+    renderer = Renderer(base_url=settings.base_url, instance=lambda: services.instance.now)
     keys = ClientKeys(settings.trusted_proxies)
     request_limiter = RateLimiter("requests", settings.rate_lookups_per_minute)
     pair_limiter = RateLimiter("people", settings.rate_pairs_per_minute)

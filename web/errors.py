@@ -12,7 +12,7 @@ from litestar.response import Redirect
 
 from directory.archive import SENTENCES, ArchiveError
 from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQuery
-from directory.members.errors import MemberError
+from directory.members.errors import MemberError, ReadOnly
 from directory.vault import MEND_VAULT
 from directory.vault_keys import VaultError
 from web.auth.errors import ForgedForm, SignInNeeded
@@ -64,7 +64,8 @@ def _of_keeping(error: DirectoryUnavailable | VaultError) -> Failure:
 def _of_members(error: MemberError | ForgedForm) -> Failure:
     if isinstance(error, ForgedForm):
         return _of("not-from-here", "")
-    return Failure(PROBLEMS["not-done"], MEMBER[error.code], is_for_people=True)
+    problem = PROBLEMS["read-only" if isinstance(error, ReadOnly) else "not-done"]
+    return Failure(problem, MEMBER[error.code], is_for_people=True)
 
 
 def _of(slug: str, detail: str) -> Failure:

@@ -2,6 +2,7 @@
 
 import gettext
 import io
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -44,10 +45,11 @@ def locale_of(language: str) -> Locale:
     return Locale.parse(language)
 
 
-def language_of(scope: Scope, default: str = SOURCE_LANGUAGE) -> str:
-    """The language asked for: by `?lang=`, by cookie, then by the browser's preference."""
+def language_of(scope: Scope, offered: Sequence[str] = LANGUAGES) -> str:
+    """The language asked for: by `?lang=`, by cookie, then by the browser's preference; the first that is offered
+    where none of them is asked for."""
     asked = parse_qs(scope["query_string"][:2_048].decode("latin-1")).get(PARAMETER, [""])[-1]
-    if asked in LANGUAGES:
+    if asked in offered:
         return asked
     accepted, chosen = "", ""
     for name, value in scope["headers"]:
@@ -55,11 +57,11 @@ def language_of(scope: Scope, default: str = SOURCE_LANGUAGE) -> str:
             accepted = value.decode("latin-1")
         elif name == b"cookie":
             chosen = _cookie(value.decode("latin-1"))
-    if chosen in LANGUAGES:
+    if chosen in offered:
         return chosen
     # Babel answers with the tag as the browser wrote it, `FR` for instance.
-    found = negotiate_locale(_preferred(accepted), LANGUAGES, sep="-") or ""
-    return _LANGUAGE_OF.get(found.lower(), default)
+    found = negotiate_locale(_preferred(accepted), offered, sep="-") or ""
+    return _LANGUAGE_OF.get(found.lower(), offered[0])
 
 
 def _cookie(header: str) -> str:

@@ -8,6 +8,7 @@ from litestar.di import Provide
 from web.auth.cookies import Cookies
 from web.auth.desk import Desk
 from web.auth.journey import Journeys
+from web.auth.read_only import read_only_guard
 from web.auth.signed_in import provide_asked, provide_me, provide_my_form
 from web.pages import (
     account,
@@ -36,9 +37,10 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
         return []
     settings = services.settings
     desk = Desk(services, services.members, Cookies(is_https=settings.is_https), renderer)
+    guards = [read_only_guard(services.instance)]
     dependencies = {
         "desk": _given(desk),
-        "journeys": _given(Journeys(services.members, services.clock, settings.base_url)),
+        "journeys": _given(Journeys(services.members, services.instance, services.clock, settings.base_url)),
         "me": Provide(provide_me),
         "my_form": Provide(provide_my_form),
         "asked": Provide(provide_asked),
@@ -48,6 +50,7 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
             "/",
             route_handlers=[kept_list.kept_list_page, kept_list.keep_list],
             dependencies=dependencies,
+            guards=guards,
             request_max_body_size=max_form_bytes(settings),
         ),
         Router(
@@ -85,6 +88,7 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
                 member_page.member_page,
             ],
             dependencies=dependencies,
+            guards=guards,
             request_max_body_size=MAX_FORM_BYTES,
         ),
     ]

@@ -113,6 +113,12 @@ _ALL: Final = (
         N_("Nothing was lost. Try again in a minute."),
     ),
     Problem(
+        "read-only",
+        503,
+        N_("This instance is read only at the moment"),
+        N_("You can still withdraw what you publish, take your data along, sign out and leave."),
+    ),
+    Problem(
         "sealed",
         503,
         N_("A key of this instance is missing"),

@@ -1,6 +1,7 @@
 """Templates into pages: one environment a language, static files named by their content."""
 
 import hashlib
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +13,7 @@ from babel.numbers import format_decimal
 from litestar import Request, Response
 from litestar.enums import MediaType
 
+from directory.instance_settings import InstanceSettings
 from web.language import LANGUAGES, PARAMETER, catalogue, language_of, locale_of
 from web.targets import profile_url
 
@@ -27,17 +29,15 @@ def is_fragment(request: Request[Any, Any, Any]) -> bool:
 class Renderer:
     """Renders templates for one instance."""
 
-    def __init__(self, *, base_url: str, instance_name: str, default_language: str) -> None:
+    def __init__(self, *, base_url: str, instance: Callable[[], InstanceSettings]) -> None:
+        """`instance` tells what the instance says of itself now."""
         self.base_url = base_url
-        self._default_language = default_language
-        self._environments = {
-            language: _environment(language, base_url=base_url, instance_name=instance_name)
-            for language in LANGUAGES
-        }
+        self._instance = instance
+        self._environments = {language: _environment(language, base_url=base_url) for language in LANGUAGES}
 
     def language_of(self, request: Request[Any, Any, Any]) -> str:
         """The language that a page for this request speaks."""
-        return language_of(request.scope, self._default_language)
+        return language_of(request.scope, self._instance().languages)
 
     def page(
         self,
@@ -49,11 +49,18 @@ class Renderer:
         **values: Any,
     ) -> Response[str]:
         """A page in the language that the request asks for."""
-        language = self.language_of(request)
+        language, instance = self.language_of(request), self._instance()
         html = (
             self._environments[language]
             .get_template(template)
-            .render(path=request.url.path, request_is_get=request.method == "GET", **values)
+            .render(
+                path=request.url.path,
+                request_is_get=request.method == "GET",
+                instance=instance,
+                instance_name=instance.name,
+                languages=[(tag, _name_of(tag)) for tag in instance.languages],
+                **values,
+            )
         )
         answer = Response(html, status_code=status, media_type=MediaType.HTML, headers=headers or {})
         answer.headers.setdefault("vary", "Accept-Language, Cookie")
@@ -63,7 +70,7 @@ class Renderer:
         return answer
 
 
-def _environment(language: str, *, base_url: str, instance_name: str) -> jinja2.Environment:
+def _environment(language: str, *, base_url: str) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("web"),
         autoescape=True,
@@ -78,10 +85,8 @@ def _environment(language: str, *, base_url: str, instance_name: str) -> jinja2.
     environment.globals |= {
         "asset": asset_url,
         "base_url": base_url,
-        "instance_name": instance_name,
         "language": language,
         "text_direction": locale.text_direction,
-        "languages": [(tag, locale_of(tag).get_display_name() or tag) for tag in LANGUAGES],
     }
     environment.filters |= {
         "profile": lambda mapping: profile_url(mapping.target_id),
@@ -89,6 +94,11 @@ def _environment(language: str, *, base_url: str, instance_name: str) -> jinja2.
         "date": lambda value: format_date(value, format="long", locale=locale),
     }
     return environment
+
+
+def _name_of(language: str) -> str:
+    """What a language is called in itself."""
+    return locale_of(language).get_display_name() or language
 
 
 @cache

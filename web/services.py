@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from directory.clock import Clock
 from directory.jobs.gauges import JobGauges
 from directory.services.batching import LookupBatcher
+from directory.services.live_settings import LiveSettings
 from directory.services.lookup import Lookup
 from directory.services.statistics import StatisticsService
 from directory.settings import Settings
@@ -19,6 +20,7 @@ class Services:
     """Shared by all requests of a process."""
 
     settings: Settings
+    instance: LiveSettings
     clock: Clock
     lookup: Lookup
     single_lookup: LookupBatcher

@@ -8,6 +8,7 @@ from litestar import get
 
 from deploy.bench.measured import EMPTY_PATH, READY
 from deploy.web_server import hypercorn_config, new_loop, spare_the_collector
+from deploy.wiring.ground import load_live_settings
 from deploy.wiring.instance import migrated_database
 from deploy.wiring.web import build_services
 from directory.clock import SystemClock
@@ -30,7 +31,7 @@ def main(dsn: str, port: str) -> None:
 
 async def _serve(settings: Settings, dsn: str) -> None:
     async with migrated_database(dsn, connections=settings.database_connections) as database:
-        services = build_services(settings, database, SystemClock())
+        services = build_services(settings, database, SystemClock(), await load_live_settings(database))
         stdin_ended = asyncio.create_task(asyncio.to_thread(sys.stdin.read))
         sys.stdout.write(READY + "\n")
         sys.stdout.flush()

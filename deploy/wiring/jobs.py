@@ -29,34 +29,37 @@ from directory.store.sign_ins import SignInStore
 from directory.store.used_challenges import UsedChallengeStore
 
 
-def build_worker(settings: Settings, members: MemberParts) -> Worker:
+def build_worker(members: MemberParts) -> Worker:
     """The worker, which is not yet running."""
-    watch = partial(HostWatch, HostBackoffStore(members.database), members.clock, _shared_hosts(settings))
-    return Worker(Jobs(_job_parts(settings, members)).kinds(), watch)
+    ground = members.ground
+    watch = partial(
+        HostWatch, HostBackoffStore(ground.database), ground.clock, _shared_hosts(ground.settings)
+    )
+    return Worker(Jobs(_job_parts(members)).kinds(), watch)
 
 
 def build_gauges(members: MemberParts, worker: Worker) -> JobGauges:
-    """How the jobs are doing: those that wait at all, those that run in this process."""
-    return JobGauges(JobCountStore(members.database), worker, members.clock)
+    """How the jobs are doing: those that wait anywhere, and those that run in this process."""
+    return JobGauges(JobCountStore(members.ground.database), worker, members.ground.clock)
 
 
-def _job_parts(settings: Settings, members: MemberParts) -> JobParts:
-    database, clock, networks = members.database, members.clock, members.networks
-    checker = LinkChecker(networks.http, clock)
-    fxtwitter = settings.x_fxtwitter or None
+def _job_parts(members: MemberParts) -> JobParts:
+    ground, networks = members.ground, members.networks
+    checker = LinkChecker(networks.http, ground.clock)
+    fxtwitter = ground.settings.x_fxtwitter or None
     return JobParts(
-        clock=clock,
+        clock=ground.clock,
         proving=members.proving,
-        used=UsedChallengeStore(database, members.vault),
-        checker=build_post_checker(settings, networks.http, clock),
-        rechecks=RecheckStore(database),
+        used=UsedChallengeStore(ground.database, ground.secrets.vault),
+        checker=build_post_checker(ground, networks.http),
+        rechecks=RecheckStore(ground.database),
         permissions=members.permissions,
         networks=networks.sign_in,
         mastodon=networks.mastodon,
         linking=members.linking,
         links=ProfileChecking(checker, members.linking, networks.dids, fxtwitter),
-        newcomers=Newcomers(ArrivalStore(database), clock),
-        housekeeping=Housekeeping(_stores(database), clock),
+        newcomers=Newcomers(ArrivalStore(ground.database), ground.clock),
+        housekeeping=Housekeeping(_stores(ground.database), ground.clock),
     )
 
 

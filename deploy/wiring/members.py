@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from deploy.wiring.ground import Ground, open_ground
 from deploy.wiring.networks import Networks, build_networks
-from deploy.wiring.vault import open_secrets
 from directory.clock import Clock
 from directory.networks.http import GuardedClient, user_agent
 from directory.services.consenting import Consenting
@@ -34,7 +34,6 @@ from directory.store.revocations import RevocationStore
 from directory.store.sessions import SessionStore
 from directory.store.sign_ins import SignInStore
 from directory.store.tokens import TokenStore
-from directory.vault import Vault
 from federation.keys.instance import log_origin
 
 
@@ -42,9 +41,7 @@ from federation.keys.instance import log_origin
 class MemberParts:
     """Services of members over one database, and what they stand on."""
 
-    database: Database
-    clock: Clock
-    vault: Vault
+    ground: Ground
     networks: Networks
     membership: Membership
     signing_in: SigningIn
@@ -63,24 +60,20 @@ async def open_members(
 ) -> AsyncIterator[MemberParts]:
     """The services of members until the block ends; `http` asks all the servers of others.
 
-    Raises OtherVault, OtherClientKeys, MissingKeyFile, UnsafeKeyFile.
+    Raises VaultError, DirectoryUnavailable, InvalidInstanceSetting.
     """
-    secrets = await open_secrets(settings, database, clock)
+    ground = await open_ground(settings, database, clock)
     client = http or GuardedClient(user_agent(settings.base_url), allow_loopback=settings.allow_loopback)
     async with client:
-        networks = build_networks(settings, client, database, secrets, clock)
-        yield build_members(settings, database, clock, secrets.vault, networks)
+        yield build_members(ground, build_networks(ground, client))
 
 
-def build_members(
-    settings: Settings, database: Database, clock: Clock, vault: Vault, networks: Networks
-) -> MemberParts:
+def build_members(ground: Ground, networks: Networks) -> MemberParts:
     """The services over an open, migrated database."""
+    settings, database, clock, vault = ground.settings, ground.database, ground.clock, ground.secrets.vault
     people = MemberStore(database)
     return MemberParts(
-        database=database,
-        clock=clock,
-        vault=vault,
+        ground=ground,
         networks=networks,
         membership=Membership(people, ClaimStore(database), clock),
         signing_in=SigningIn(SignInStore(database), SessionStore(database), vault, clock),

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deploy.wiring.vault import Secrets
+from deploy.wiring.ground import Ground
 from directory.accounts import AccountNetwork
 from directory.clock import Clock
 from directory.networks.bluesky.client import (
     CALLBACK_PATH,
-    ClientKeys,
     LoopbackClient,
     OAuthClient,
     PublishedClient,
@@ -33,7 +32,6 @@ from directory.proofs.x_oauth import XKey, XSignIn
 from directory.proofs.x_post import PostChecker, XSources
 from directory.services.kept_apps import KeptApps
 from directory.settings import Settings
-from directory.store.database import Database
 from directory.store.mastodon_apps import MastodonAppStore
 
 
@@ -55,33 +53,32 @@ class Networks:
         return {AccountNetwork.BLUESKY: self.bluesky, AccountNetwork.MASTODON: self.mastodon}
 
 
-def build_networks(
-    settings: Settings, http: GuardedClient, database: Database, secrets: Secrets, clock: Clock
-) -> Networks:
+def build_networks(ground: Ground, http: GuardedClient) -> Networks:
     """All of them."""
-    kept = KeptApps(MastodonAppStore(database), secrets.vault)
-    apps = Apps(http, kept, settings.name, settings.base_url)
+    settings = ground.settings
+    kept = KeptApps(MastodonAppStore(ground.database), ground.secrets.vault)
     dids = DidResolver(http, plc_url=settings.plc_url, allow_loopback=settings.allow_loopback)
-    client = _bluesky_client(settings, secrets.client_keys)
+    client = _bluesky_client(ground)
     return Networks(
         http=http,
         dids=dids,
         bluesky=_bluesky(settings, http, dids, client),
         bluesky_client=client,
-        mastodon=MastodonSignIn(http, apps),
-        x=_x_sign_in(settings, http, clock),
+        mastodon=MastodonSignIn(http, Apps(http, kept, ground.instance_name, settings.base_url)),
+        x=_x_sign_in(settings, http, ground.clock),
     )
 
 
-def build_post_checker(settings: Settings, http: GuardedClient, clock: Clock) -> PostChecker:
+def build_post_checker(ground: Ground, http: GuardedClient) -> PostChecker:
     """Reads proof posts at the sources of the settings."""
+    settings = ground.settings
     sources = XSources(
         syndication=settings.x_syndication or None,
         oembed_x=settings.x_oembed or None,
         oembed_twitter=settings.x_oembed_twitter or None,
         fxtwitter=settings.x_fxtwitter or None,
     )
-    return PostChecker(http, sources.in_order(), clock)
+    return PostChecker(http, sources.in_order(), ground.clock)
 
 
 def _bluesky(
@@ -99,11 +96,12 @@ def _bluesky(
     )
 
 
-def _bluesky_client(settings: Settings, keys: ClientKeys | None) -> OAuthClient:
+def _bluesky_client(ground: Ground) -> OAuthClient:
     """Published where the instance can be reached; else the client that Bluesky's servers know for trying out."""
+    keys, base_url = ground.secrets.client_keys, ground.settings.base_url
     if keys is None:
         return LoopbackClient()
-    return PublishedClient(settings.base_url, settings.name, keys, [settings.base_url + CALLBACK_PATH])
+    return PublishedClient(base_url, ground.instance_name, keys, [base_url + CALLBACK_PATH])
 
 
 def _x_sign_in(settings: Settings, http: GuardedClient, clock: Clock) -> XSignIn | None:

@@ -1,14 +1,16 @@
 """Hands the services to the web. No command imports this: the web framework takes a second to load."""
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from deploy.wiring.instance import build_lookup
+from deploy.wiring.jobs import build_gauges
 from deploy.wiring.members import MemberParts
 from directory.clock import Clock
-from directory.jobs.gauges import JobGauges
+from directory.jobs.worker import Worker
 from directory.services.batching import LookupBatcher
+from directory.services.live_settings import LiveSettings
 from directory.services.statistics import StatisticsService
 from directory.settings import Settings
 from directory.store.database import Database
@@ -25,25 +27,15 @@ async def _leave_to_sequencer() -> None:
     """The sequencer looks for what is pending each second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """Whom the web tells that something was done."""
-
-    wake_jobs: Callable[[], None]
-    announce: Callable[[], Awaitable[object]] = _leave_to_sequencer
+Announce = Callable[[], Awaitable[object]]
 
 
-def build_services(
-    settings: Settings,
-    database: Database,
-    clock: Clock,
-    members: MemberServices | None = None,
-    jobs: JobGauges | None = None,
-) -> Services:
+def build_services(settings: Settings, database: Database, clock: Clock, instance: LiveSettings) -> Services:
     """What pages and the API work with, over an open, migrated database."""
     statistics = StatisticsStore(database)
     return Services(
         settings=settings,
+        instance=instance,
         clock=clock,
         lookup=build_lookup(database, clock),
         single_lookup=LookupBatcher(MappingStore(database), clock),
@@ -51,12 +43,23 @@ def build_services(
         health=statistics,
         log=LogService(LogStore(database), clock),
         large_matches=asyncio.Semaphore(settings.matches_at_once),
-        members=members,
-        jobs=jobs,
     )
 
 
-def build_member_services(settings: Settings, members: MemberParts, hooks: Hooks) -> MemberServices:
+def build_all_services(
+    members: MemberParts, worker: Worker, announce: Announce = _leave_to_sequencer
+) -> Services:
+    """The same with the pages of members. `worker` may run in this process, or not; `announce` is for those who run
+    no sequencer."""
+    ground = members.ground
+    return dataclasses.replace(
+        build_services(ground.settings, ground.database, ground.clock, ground.instance),
+        members=build_member_services(members, worker, announce),
+        jobs=build_gauges(members, worker),
+    )
+
+
+def build_member_services(members: MemberParts, worker: Worker, announce: Announce) -> MemberServices:
     """What the pages of members work with."""
     return MemberServices(
         membership=members.membership,
@@ -71,7 +74,7 @@ def build_member_services(settings: Settings, members: MemberParts, hooks: Hooks
         networks=members.networks.sign_in,
         x=members.networks.x,
         bluesky_client=members.networks.bluesky_client,
-        sign_in_limiter=RateLimiter("sign-ins", settings.rate_sign_ins_per_minute),
-        wake_jobs=hooks.wake_jobs,
-        announce=hooks.announce,
+        sign_in_limiter=RateLimiter("sign-ins", members.ground.settings.rate_sign_ins_per_minute),
+        wake_jobs=worker.wake,
+        announce=announce,
     )

@@ -114,3 +114,15 @@ class TooManyAttempts(MemberError):
     """Too many posts or sentences in one day: it can go on tomorrow."""
 
     code = "too-many-attempts"
+
+
+class ReadOnly(MemberError):
+    """The operator lets nobody change anything at the moment; withdrawing and leaving go on."""
+
+    code = "read-only"
+
+
+class RegistrationClosed(MemberError):
+    """This instance takes no new members at the moment."""
+
+    code = "registration-closed"

@@ -72,6 +72,7 @@ class AppRow(msgspec.Struct, frozen=True):
     client_id: str
     sealed: bytes
     checked_at: datetime
+    name: str
 
     def __repr__(self) -> str:
         return f"AppRow({self.host!r}, {self.scope!r})"

@@ -25,7 +25,9 @@ class KeptApps:
             secret = self._vault.unseal(row.sealed, app_context(row.id))
         except VaultError:
             return None
-        return App(host, scope, redirect_uri, row.client_id, secret.reveal().decode(), row.checked_at)
+        return App(
+            host, scope, redirect_uri, row.client_id, secret.reveal().decode(), row.checked_at, row.name
+        )
 
     async def put(self, app: App) -> None:
         """Replaces the one kept before."""
@@ -39,4 +41,4 @@ class KeptApps:
 
 
 def _row_of(app: App, row: UUID, sealed: bytes) -> AppRow:
-    return AppRow(row, app.host, app.scope, app.redirect_uri, app.client_id, sealed, app.checked_at)
+    return AppRow(row, app.host, app.scope, app.redirect_uri, app.client_id, sealed, app.checked_at, app.name)

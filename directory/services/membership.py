@@ -16,9 +16,10 @@ class Membership:
         self._claims = claims
         self._clock = clock
 
-    async def sign_in(self, proven: ProvenAccount) -> SignedIn:
-        """The member who holds the account, or a new one. Raises NewAccountFirst for an unknown X account."""
-        return await self._members.sign_in(proven, self._clock.now())
+    async def sign_in(self, proven: ProvenAccount, *, may_join: bool = True) -> SignedIn:
+        """The member who holds the account, or a new one. Raises NewAccountFirst for an unknown X account, and
+        RegistrationClosed where somebody new may not join."""
+        return await self._members.sign_in(proven, self._clock.now(), may_join=may_join)
 
     async def link(self, member: UUID, proven: ProvenAccount) -> LinkedAccount:
         """Adds an account, or renews its proof. Raises MemberGone, AccountLinkedElsewhere, TooManyAccounts,

@@ -29,9 +29,9 @@ class MastodonAppStore:
         """Keeps a registration in place of the one before; the row, and so the seal, is a new one."""
         async with self._database.connection() as connection:
             await connection.execute(
-                "INSERT INTO mastodon_app (id, host, scope, redirect_uri, client_id, sealed, checked_at)"
-                " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (host, scope, redirect_uri) DO UPDATE"
-                " SET id = $1, client_id = $5, sealed = $6, checked_at = $7",
+                "INSERT INTO mastodon_app (id, host, scope, redirect_uri, client_id, sealed, checked_at, name)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (host, scope, redirect_uri) DO UPDATE"
+                " SET id = $1, client_id = $5, sealed = $6, checked_at = $7, name = $8",
                 app.id,
                 app.host,
                 app.scope,
@@ -39,6 +39,7 @@ class MastodonAppStore:
                 app.client_id,
                 app.sealed,
                 app.checked_at,
+                app.name,
             )
 
     async def forget(self, app: AppRow) -> None:
@@ -62,4 +63,5 @@ def _app_of(row: asyncpg.Record) -> AppRow:
         row["client_id"],
         row["sealed"],
         row["checked_at"],
+        row["name"],
     )

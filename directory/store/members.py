@@ -7,7 +7,13 @@ import asyncpg
 import msgspec
 
 from directory.accounts import LinkedAccount, Member, ProvenAccount
-from directory.members.errors import LastAccount, NewAccountFirst, UnknownAccount, XAccountContested
+from directory.members.errors import (
+    LastAccount,
+    NewAccountFirst,
+    RegistrationClosed,
+    UnknownAccount,
+    XAccountContested,
+)
 from directory.store.account_linking import Contested, link_account
 from directory.store.accounts import (
     ACCOUNT_COLUMNS,
@@ -41,8 +47,9 @@ class MemberStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def sign_in(self, proven: ProvenAccount, now: datetime) -> SignedIn:
-        """The member who holds the account, or a new one. Raises NewAccountFirst for an unknown X account."""
+    async def sign_in(self, proven: ProvenAccount, now: datetime, *, may_join: bool = True) -> SignedIn:
+        """The member who holds the account, or a new one. Raises NewAccountFirst for an unknown X account, and
+        RegistrationClosed where somebody new may not join."""
         if proven.x is not None and proven.x.id is None:
             raise NewAccountFirst("an X handle alone lets nobody in: it can pass to somebody else")
         while True:
@@ -54,6 +61,8 @@ class MemberStore:
                     return SignedIn(account, is_new=False)
             elif proven.x is not None:
                 raise NewAccountFirst
+            elif not may_join:
+                raise RegistrationClosed
             else:
                 account = await self._join(proven, now)
                 if account is not None:

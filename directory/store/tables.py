@@ -178,6 +178,7 @@ class MastodonApp(Table, tablename="mastodon_app"):
     client_id = Text()
     sealed = Bytea()
     checked_at = Timestamptz()
+    name = Text()
 
 
 class Challenge(Table, tablename="challenge"):
@@ -319,3 +320,11 @@ class InstanceIdentity(Table, tablename="instance_identity"):
     fingerprint = Bytea()
     place = Text()
     recorded_at = Timestamptz()
+
+
+class InstanceSetting(Table, tablename="instance_setting"):
+    """See `directory.instance_settings`: one row for each setting that is not at its default."""
+
+    key = Text(primary_key=True)
+    value = JSON()
+    changed_at = Timestamptz()

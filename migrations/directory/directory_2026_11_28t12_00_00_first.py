@@ -157,7 +157,8 @@ STATEMENTS = [
         redirect_uri text NOT NULL,
         client_id text NOT NULL,
         sealed bytea NOT NULL,
-        checked_at timestamptz NOT NULL
+        checked_at timestamptz NOT NULL,
+        name text NOT NULL
     )""",
     "CREATE UNIQUE INDEX mastodon_app_host ON mastodon_app (host, scope, redirect_uri)",
     """CREATE TABLE challenge (
@@ -274,6 +275,11 @@ STATEMENTS = [
     "CREATE INDEX link_check_next ON link_check (next_at) WHERE state = 0",
     "CREATE INDEX link_check_member ON link_check (member)",
     "CREATE INDEX link_check_finished ON link_check (finished_at) WHERE state <> 0",
+    """CREATE TABLE instance_setting (
+        key text PRIMARY KEY,
+        value json NOT NULL,
+        changed_at timestamptz NOT NULL
+    )""",
     """CREATE TABLE instance_identity (
         part text PRIMARY KEY,
         fingerprint bytea NOT NULL,

@@ -12,11 +12,11 @@ OPERATIONS = Path(__file__).parent.parent.parent / "docs" / "operations.md"
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     config = tmp_path / "passerelle.toml"
-    config.write_text('port = 8100\nname = "Footbridge"\nmetrics = false\n')
+    config.write_text('port = 8100\nhost = "::1"\nmetrics = false\n')
     settings = load_settings(
         {"PASSERELLE_CONFIG": str(config), "PASSERELLE_PORT": "8200", "HOME": "/nowhere"}
     )
-    assert (settings.port, settings.name, settings.metrics) == (8200, "Footbridge", False)
+    assert (settings.port, settings.host, settings.metrics) == (8200, "::1", False)
 
 
 @pytest.mark.parametrize(
@@ -26,11 +26,13 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ({"PASSERELLE_PORT": "0"}, "PASSERELLE_PORT"),
         ({"PASSERELLE_PROT": "8000"}, "PASSERELLE_PROT is not a setting"),
         ({"PASSERELLE_METRICS": "perhaps"}, "PASSERELLE_METRICS"),
-        ({"PASSERELLE_LANGUAGE": "tlh"}, "PASSERELLE_LANGUAGE"),
+        ({"PASSERELLE_LOG_LEVEL": "loud"}, "PASSERELLE_LOG_LEVEL"),
         ({"PASSERELLE_PUBLIC_URL": "find.example"}, "public_url"),
         ({"PASSERELLE_PUBLIC_URL": "https://find.example/path"}, "public_url"),
         ({"PASSERELLE_DATABASE_URL": "mysql://x"}, "database_url"),
         ({"PASSERELLE_DATA": ""}, "PASSERELLE_DATA"),
+        ({"PASSERELLE_NAME": "x"}, "PASSERELLE_NAME is kept in the database now: .*settings set name"),
+        ({"PASSERELLE_LANGUAGE": "fr"}, "PASSERELLE_LANGUAGE is kept in the database now: .*set languages"),
         ({"PASSERELLE_ROLES": "web,cook"}, "PASSERELLE_ROLES: Invalid enum value 'cook'"),
         ({"PASSERELLE_ROLES": " , "}, "at least one of web, worker, sequencer"),
         ({"PASSERELLE_CONFIG": "/nowhere/at/all.toml"}, "cannot be read"),
@@ -48,6 +50,13 @@ def test_roles_are_named_one_by_one(tmp_path: Path, line: str) -> None:
     assert load_settings({"PASSERELLE_CONFIG": str(config)}).roles == {Role.WEB, Role.WORKER}
     assert load_settings({"PASSERELLE_ROLES": "sequencer"}).roles == {Role.SEQUENCER}
     assert Settings().roles == set(Role), "all, where nothing is said"
+
+
+def test_the_file_says_too_what_moved_to_the_database(tmp_path: Path) -> None:
+    config = tmp_path / "passerelle.toml"
+    config.write_text('contact = "ada@find.example"')
+    with pytest.raises(InvalidSettings, match=r"contact is kept in the database now: .*set contact"):
+        load_settings({"PASSERELLE_CONFIG": str(config)})
 
 
 def test_a_file_that_is_not_toml(tmp_path: Path) -> None:

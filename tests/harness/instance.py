@@ -10,10 +10,13 @@ from hypercorn.asyncio import serve
 
 from deploy.ports import free_port
 from deploy.web_server import hypercorn_config
+from deploy.wiring.ground import load_live_settings
 from deploy.wiring.web import build_services
 from directory.clock import Clock
+from directory.instance_settings import parse_setting
 from directory.settings import Settings
 from directory.store.database import Database
+from directory.store.instance_settings import InstanceSettingStore
 from tests.harness.clock import FakeClock
 from tests.harness.stored import StoredMappings
 from web.app import create_app
@@ -46,6 +49,19 @@ class RunningInstance:
     def mappings(self) -> StoredMappings:
         return StoredMappings(self.database)
 
+    def set(self, key: str, text: str | None) -> None:
+        """Changes a setting of the instance, None for its default, and has it known at once."""
+
+        async def run() -> None:
+            store = InstanceSettingStore(self.database)
+            if text is None:
+                await store.remove(key)
+            else:
+                await store.put(key, parse_setting(key, text), self.clock.now())
+            await self.services.instance.refresh()
+
+        self.call(run)
+
     def start(self) -> None:
         self._thread.start()
         self._ready.wait(START_TIMEOUT_S)
@@ -70,7 +86,8 @@ class RunningInstance:
         self._stopping = asyncio.Event()
         self.database = await Database.connect(self._dsn, max_connections=4)
         try:
-            self.services = build_services(self.settings, self.database, self.clock)
+            live = await load_live_settings(self.database)
+            self.services = build_services(self.settings, self.database, self.clock, live)
             app: Any = create_app(self.services)
             config = hypercorn_config(self.settings)
             config.graceful_timeout = 0.2

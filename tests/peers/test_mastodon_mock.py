@@ -56,7 +56,7 @@ def kept() -> KeptApps:
 
 @pytest.fixture
 def apps(http: GuardedClient, kept: KeptApps) -> Apps:
-    return Apps(http, kept, "Passerelle of the tests", "https://find.example.org")
+    return Apps(http, kept, lambda: "Passerelle of the tests", "https://find.example.org")
 
 
 @pytest.fixture

@@ -198,6 +198,17 @@ def test_the_descriptor_leads_to_all_else(reader: httpx.Client) -> None:
     assert len(told["keys"]["peer"]["words"].split()) == 8
 
 
+def test_the_descriptor_says_what_the_instance_says_now(
+    log_instance: RunningInstance, reader: httpx.Client
+) -> None:
+    said = {"name": "Find them", "contact": "mailto:ada@log.example", "description": "For all."}
+    for key, text in {**said, "languages": "fr"}.items():
+        log_instance.set(key, text)
+    told = reader.get("/.well-known/passerelle").json()
+    assert {key: told[key] for key in said} == said
+    assert told["languages"] == ["fr"]
+
+
 def test_a_proof_is_given_once(log_instance: RunningInstance, reader: httpx.Client, keys: KeyFolder) -> None:
     leaf = 17
     token = log_instance.call(lambda: log_instance.services.log.create_proof_link(leaf))

@@ -245,8 +245,8 @@ def test_the_parameter_wins_over_the_cookie_and_the_cookie_over_the_browser() ->
 def test_an_unknown_choice_does_not_count() -> None:
     assert language_of(asked("lang=xx", ("cookie", "lang=fr"))) == "fr"
     assert language_of(asked("lang=../../etc", ("cookie", "lang=tlh"), ("accept-language", "fr"))) == "fr"
-    assert language_of(asked(""), default="fr") == "fr"
-    assert language_of(asked("", ("accept-language", "de")), default="fr") == "fr"
+    assert language_of(asked(""), ("fr", "en")) == "fr"
+    assert language_of(asked("", ("accept-language", "de")), ("fr", "en")) == "fr"
 
 
 latin = st.text(st.characters(max_codepoint=255), max_size=80)

@@ -10,7 +10,6 @@ from litestar.enums import MediaType
 from directory.queries import MAX_MATCH_PAIRS
 from web.api.answers import answers
 from web.api.schema import MAX_API_PAIRS, InstanceOut, StatisticsOut
-from web.language import LANGUAGES
 from web.services import Services
 from web.version import SOFTWARE, VERSION
 
@@ -31,13 +30,16 @@ async def stats(services: NamedDependency[Services]) -> StatisticsOut:
 )
 async def instance(services: NamedDependency[Services]) -> InstanceOut:
     """The instance in its own words."""
-    settings = services.settings
+    settings, now = services.settings, services.instance.now
     return InstanceOut(
-        name=settings.name,
-        description=settings.description,
+        name=now.name,
+        description=now.description,
         url=settings.base_url,
-        contact=settings.contact,
-        languages=list(LANGUAGES),
+        contact=now.contact,
+        rules=now.rules,
+        languages=list(now.languages),
+        registration=now.registration,
+        read_only=now.read_only,
         software=SOFTWARE,
         version=VERSION,
         limits={
@@ -61,17 +63,17 @@ async def nodeinfo_links(services: NamedDependency[Services]) -> dict[str, list[
 @get("/nodeinfo/2.1", include_in_schema=False)
 async def nodeinfo(services: NamedDependency[Services]) -> Response[bytes]:
     """NodeInfo 2.1. We speak none of the protocols it knows."""
-    now = await services.statistics.current()
+    now, said = await services.statistics.current(), services.instance.now
     document: dict[str, Any] = {
         "version": "2.1",
         "software": {"name": SOFTWARE, "version": VERSION},
         "protocols": [],
         "services": {"inbound": [], "outbound": []},
-        "openRegistrations": False,
+        "openRegistrations": said.takes_members,
         "usage": {"users": {}},
         "metadata": {
-            "nodeName": services.settings.name,
-            "nodeDescription": services.settings.description,
+            "nodeName": said.name,
+            "nodeDescription": said.description,
             "people": now.people,
             "mappings": now.mappings,
         },

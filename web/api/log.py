@@ -16,7 +16,6 @@ from federation.keys.operations import Operations
 from federation.tlog.text import encode_base64
 from web.api.answers import check_spelling, json_answer
 from web.api.schema import DescriptorOut, KeyOut
-from web.language import LANGUAGES
 from web.services import Services
 from web.version import SOFTWARE, VERSION
 
@@ -78,16 +77,16 @@ async def descriptor(services: NamedDependency[Services]) -> Response[bytes]:
         documents = await services.log.documents()
     except LogEmpty as error:
         raise NotFoundException from error
-    settings = services.settings
+    settings, said = services.settings, services.instance.now
     document = parse_operations_note(documents[-1])[0]
     return json_answer(
         DescriptorOut(
             v=PROTOCOL_VERSION,
             origin=document.origin,
-            name=settings.name,
-            description=settings.description,
-            contact=settings.contact,
-            languages=list(LANGUAGES),
+            name=said.name,
+            description=said.description,
+            contact=said.contact,
+            languages=list(said.languages),
             software=SOFTWARE,
             version=VERSION,
             url=settings.base_url,

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
+from directory.instance_settings import Registration
 from directory.mappings import Evidence, Network, Strength
 from directory.queries import Query
 from directory.ranking import Answer, Match, MatchedBy
@@ -104,7 +105,10 @@ class InstanceOut(msgspec.Struct, frozen=True):
     description: str
     url: str
     contact: str
+    rules: str
     languages: list[str]
+    registration: Annotated[Registration, Meta(description="Whether somebody new may become a member.")]
+    read_only: Annotated[bool, Meta(description="Whether members can change nothing at the moment.")]
     software: str
     version: str
     limits: dict[str, int]

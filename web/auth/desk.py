@@ -12,6 +12,7 @@ from web.auth.cookies import Cookies
 from web.auth.errors import SignInNeeded
 from web.auth.forms import form_token, read_form
 from web.auth.labels import browser_label
+from web.auth.read_only import require_writable
 from web.language import translate
 from web.member_services import MemberServices
 from web.rendering import Renderer
@@ -71,6 +72,10 @@ class Desk:
     async def my_form(self, request: Request[Any, Any, Any]) -> FormMultiDict:
         """The fields of a form that the browser of a session sent from a page of ours. Raises ForgedForm."""
         return await read_form(request, self.cookies.session(request), self.base_url)
+
+    def require_writable(self) -> None:
+        """Raises ReadOnly while members change nothing."""
+        require_writable(self.services.instance)
 
     def page(
         self,

@@ -13,9 +13,11 @@ from directory.networks.bluesky.client import CALLBACK_PATH
 from directory.networks.oauth import Returned
 from directory.networks.port import Purpose, SignInDone, SignInStart
 from directory.networks.sign_in_errors import SignInError, StateMismatch
+from directory.services.live_settings import LiveSettings
 from directory.services.signing_in import Departure
 from directory.vault import Secret
 from web.auth.desk import AtBrowser
+from web.auth.read_only import require_writable
 from web.auth.typed import likely_networks
 from web.member_services import MemberServices
 
@@ -37,8 +39,9 @@ class Arrival(msgspec.Struct, frozen=True):
 class Journeys:
     """Built once. `base_url` is where this instance is reached."""
 
-    def __init__(self, members: MemberServices, clock: Clock, base_url: str) -> None:
+    def __init__(self, members: MemberServices, instance: LiveSettings, clock: Clock, base_url: str) -> None:
         self._members = members
+        self._instance = instance
         self._clock = clock
         self._base_url = base_url
 
@@ -90,9 +93,10 @@ class Journeys:
 
     async def _welcome(self, proven: ProvenAccount, at: AtBrowser) -> Arrival:
         if at.me is not None:
+            require_writable(self._instance)
             linked = await self._members.membership.link(at.me.member, proven)
             return Arrival(linked, is_new_member=False, token=None)
-        signed_in = await self._members.membership.sign_in(proven)
+        signed_in = await self._members.membership.sign_in(proven, may_join=self._instance.now.takes_members)
         token, _ = await self._members.signing_in.start_session(
             signed_in.member, at.label, at.session or None
         )

@@ -55,5 +55,7 @@ MEMBER: Final[dict[str, str]] = {
     "publication-hidden": N_("A moderator has hidden this: you can withdraw it, and only they can bring it back."),
     "challenge-closed": N_("That sentence is used, replaced or too old: please take the one shown now."),
     "no-page": N_("Your page does not show any account that could link to it: please make it public first."),
+    "read-only": N_("Nothing can be published, proven, linked or kept here at the moment; nothing was changed."),
+    "registration-closed": N_("This instance takes no new members at the moment. Whoever is a member signs in as always."),
     "too-many-attempts": N_("That was a lot for one day: please go on tomorrow."),
 }  # fmt: skip

@@ -8,8 +8,10 @@ from litestar import Request
 from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
 
+from directory.services.live_settings import LiveSettings
 from web.auth.desk import Desk, SignedIn
 from web.auth.forms import text_of
+from web.auth.read_only import require_writable
 from web.member_services import MemberServices
 
 
@@ -20,6 +22,11 @@ class Asked:
     member: UUID
     members: MemberServices
     form: FormMultiDict
+    instance: LiveSettings
+
+    def require_writable(self) -> None:
+        """Raises ReadOnly while members change nothing: for forms that only sometimes do."""
+        require_writable(self.instance)
 
     def text(self, name: str) -> str:
         """A field of the form; empty where there is none."""
@@ -43,4 +50,4 @@ async def provide_asked(
     desk: NamedDependency[Desk], me: NamedDependency[SignedIn], my_form: NamedDependency[FormMultiDict]
 ) -> Asked:
     """The same as one thing, for a form that does one thing. Raises SignInNeeded, ForgedForm."""
-    return Asked(me.member, desk.members, my_form)
+    return Asked(me.member, desk.members, my_form, desk.services.instance)

@@ -21,7 +21,6 @@ async def about(
         request,
         "about.html",
         statistics=await services.statistics.current(),
-        settings=services.settings,
         version=VERSION,
     )
 

@@ -16,6 +16,7 @@ from directory.members.errors import ConsentOutdated
 from directory.queries import Lists
 from directory.services.export import export_name
 from web.auth.desk import NO_STORE, Desk, SignedIn
+from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked
 
 ASKED_CONSENTS: Final = (ConsentKind.PUBLISH, ConsentKind.KEEP_FOLLOW_LIST, ConsentKind.ANNOUNCE_NEWCOMERS)
@@ -75,27 +76,29 @@ async def account(
     )
 
 
-@_act("/account/accounts/{account_id:uuid}/unlink")
+@_act("/account/accounts/{account_id:uuid}/unlink", opt=GOES_ON)
 async def unlink(account_id: FromPath[UUID], asked: NamedDependency[Asked]) -> None:
     """Takes an account away, with what is published of it."""
     await asked.members.membership.unlink(asked.member, account_id)
     asked.members.wake_jobs()
 
 
-@_act("/account/accounts/{account_id:uuid}/page")
+@_act("/account/accounts/{account_id:uuid}/page", opt=GOES_ON)
 async def show_on_page(account_id: FromPath[UUID], asked: NamedDependency[Asked]) -> None:
     """Puts an account on the member's page, or takes it off."""
     shown = asked.text("shown") == "yes"
+    if shown:
+        asked.require_writable()
     await asked.members.membership.show_on_page(asked.member, account_id, shown=shown)
 
 
-@_act("/account/publications/{publication_id:uuid}/withdraw")
+@_act("/account/publications/{publication_id:uuid}/withdraw", opt=GOES_ON)
 async def withdraw(publication_id: FromPath[UUID], asked: NamedDependency[Asked]) -> None:
     """Stops answering, at once."""
     await asked.members.publishing.withdraw(asked.member, publication_id)
 
 
-@_act("/account/consents/{kind:int}")
+@_act("/account/consents/{kind:int}", opt=GOES_ON)
 async def consent(kind: FromPath[int], asked: NamedDependency[Asked]) -> None:
     """Agrees to one thing, in the version that was shown, or no longer agrees to it."""
     try:
@@ -104,18 +107,19 @@ async def consent(kind: FromPath[int], asked: NamedDependency[Asked]) -> None:
         raise ConsentOutdated from None
     answer = asked.text("answer")
     if answer == "yes":
+        asked.require_writable()
         await asked.members.consenting.give(asked.member, thing, version)
     elif answer == "no":  # said in so many words: it deletes and withdraws
         await asked.members.consenting.withdraw(asked.member, thing)
 
 
-@_act("/account/sessions/{session_id:uuid}/end")
+@_act("/account/sessions/{session_id:uuid}/end", opt=GOES_ON)
 async def end_session(session_id: FromPath[UUID], asked: NamedDependency[Asked]) -> None:
     """Signs another browser out."""
     await asked.members.signing_in.end_session(asked.member, session_id)
 
 
-@post("/account/sign-out", status_code=303, include_in_schema=False)
+@post("/account/sign-out", status_code=303, include_in_schema=False, opt=GOES_ON)
 async def sign_out(
     request: Request[Any, Any, Any],
     desk: NamedDependency[Desk],

@@ -9,6 +9,7 @@ from litestar.response import Redirect
 from directory.members.consents import PRESENT_VERSION, ConsentKind
 from directory.queries import Lists
 from web.auth.desk import NO_STORE, Desk, SignedIn
+from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked
 from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.pages.results_form import read_results_form
@@ -63,7 +64,7 @@ async def agree_to_keep(asked: NamedDependency[Asked]) -> Redirect:
     return Redirect(KEPT_LIST_PATH, status_code=303, headers=dict(NO_STORE))
 
 
-@post(f"{KEPT_LIST_PATH}/delete", status_code=303, include_in_schema=False)
+@post(f"{KEPT_LIST_PATH}/delete", status_code=303, include_in_schema=False, opt=GOES_ON)
 async def delete_list(asked: NamedDependency[Asked]) -> Redirect:
     """Deletes the list; the member may bring another one."""
     await asked.members.follow_lists.drop(asked.member, Lists.FOLLOWING)

@@ -10,6 +10,7 @@ from litestar.response import Redirect
 from directory.members.receipts import Elsewhere
 from web.auth.desk import NO_STORE, Desk, SignedIn
 from web.auth.forms import text_of
+from web.auth.read_only import GOES_ON
 
 
 @get("/account/leave", include_in_schema=False)
@@ -21,7 +22,7 @@ async def leave_page(
     return desk.page(request, "leave.html", form_token=me.form_token, publications=publications)
 
 
-@post("/account/leave", status_code=200, include_in_schema=False)
+@post("/account/leave", status_code=200, include_in_schema=False, opt=GOES_ON)
 async def leave(
     request: Request[Any, Any, Any],
     desk: NamedDependency[Desk],

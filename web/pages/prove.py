@@ -118,6 +118,7 @@ async def _sentence_page(
     unread: str | None = None,
 ) -> Response[Any]:
     """`unread`: what was typed for a link and is none."""
+    desk.require_writable()  # a sentence that could not be handed in would be posted in vain
     language = desk.renderer.language_of(request)
     kept = await desk.members.proving.challenge(me.member, desk.services.settings.domain, language)
     return desk.page(

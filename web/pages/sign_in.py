@@ -12,13 +12,15 @@ from litestar.response import Redirect
 
 from directory.accounts import AccountNetwork
 from directory.errors import InvalidIdentifier
+from directory.members.errors import RegistrationClosed
 from directory.members.sessions import new_token
 from directory.networks.bluesky.client import CLIENT_METADATA_PATH, JWKS_PATH, PublishedClient
 from directory.networks.sign_in_errors import SignInError
 from web.auth.desk import NO_STORE, AtBrowser, Desk
 from web.auth.forms import form_token, read_form, text_of
 from web.auth.journey import CALLBACKS, Arrival, Journeys
-from web.auth.sentences import SERVER_MISSING, SIGN_IN, UNREAD_ACCOUNT
+from web.auth.read_only import GOES_ON
+from web.auth.sentences import MEMBER, SERVER_MISSING, SIGN_IN, UNREAD_ACCOUNT
 from web.member_services import MemberServices
 from web.middleware.rate_limit import ClientKeys
 
@@ -36,7 +38,7 @@ async def sign_in(request: Request[Any, Any, Any], desk: NamedDependency[Desk]) 
     return Redirect("/account") if at.me is not None else _page(request, desk, at)
 
 
-@post("/sign-in", status_code=200, include_in_schema=False)
+@post("/sign-in", status_code=200, include_in_schema=False, opt=GOES_ON)
 async def start_sign_in(
     request: Request[Any, Any, Any],
     desk: NamedDependency[Desk],
@@ -53,6 +55,8 @@ async def start_sign_in(
     if not at.browser:
         at = msgspec.structs.replace(at, browser=new_token())
     typed = text_of(form, "account", MAX_TYPED_CHARS)
+    if at.me is not None:
+        desk.require_writable()  # they come back to link another account
     try:
         url = await _depart(desk, journeys, form, at)
     except InvalidIdentifier:
@@ -89,6 +93,8 @@ async def callback(
         arrival = await journeys.arrive(network, _whole_address(request, desk.base_url), at)
     except SignInError as failure:
         return _page(request, desk, at, error=SIGN_IN[failure.code])
+    except RegistrationClosed as refusal:
+        return _page(request, desk, at, error=MEMBER[refusal.code])
     answer = Redirect(_next_page(arrival), status_code=303, headers=dict(NO_STORE))
     if arrival.token is not None:
         desk.cookies.keep_session(answer, arrival.token)

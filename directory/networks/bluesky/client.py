@@ -6,7 +6,7 @@ things out, the id itself holds the document (public client): sessions then end 
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Final, Protocol, Self
@@ -145,8 +145,11 @@ class ClientKeys:
 class PublishedClient:
     """A confidential client: its document and its public keys are at our public https address."""
 
-    def __init__(self, base_url: str, name: str, keys: ClientKeys, redirect_uris: Sequence[str]) -> None:
-        """`base_url` begins with https:// and has no path; the redirect addresses are below it."""
+    def __init__(
+        self, base_url: str, name: Callable[[], str], keys: ClientKeys, redirect_uris: Sequence[str]
+    ) -> None:
+        """`base_url` begins with https:// and has no path; the redirect addresses are below it. `name` tells what
+        the instance is called when its document is asked for."""
         self._base_url = base_url
         self._name = name
         self._keys = keys
@@ -184,7 +187,7 @@ class PublishedClient:
         """Makes the document at CLIENT_METADATA_PATH: served as application/json, status 200, no redirect."""
         return {
             "client_id": self.client_id(""),
-            "client_name": self._name,
+            "client_name": self._name(),
             "client_uri": self._base_url,
             "application_type": "web",
             "grant_types": ["authorization_code", "refresh_token"],

@@ -8,6 +8,7 @@ An app is registered once for a host, a scope and a redirect address, and stored
   person learns of it before they type a password, and again at each sign-in.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
@@ -43,6 +44,8 @@ class App(msgspec.Struct, frozen=True):
     client_id: str
     client_secret: str
     checked_at: datetime
+    name: str = ""
+    """What the server shows people who sign in: the name of the instance when it registered."""
 
     def __repr__(self) -> str:
         return f"App({self.host!r}, {self.scope!r})"
@@ -74,7 +77,8 @@ class _Error(msgspec.Struct):
 class Apps:
     """Our apps at all servers."""
 
-    def __init__(self, http: GuardedClient, store: AppStore, name: str, website: str) -> None:
+    def __init__(self, http: GuardedClient, store: AppStore, name: Callable[[], str], website: str) -> None:
+        """`name` tells what the instance is called at the moment of a registration."""
         self._http = http
         self._store = store
         self._name = name
@@ -84,6 +88,9 @@ class Apps:
         """Returns an app that the server knows, registered where needed. Raises NotAServer, CodesUnchecked and
         SignInError."""
         kept = await self._store.get(host, scope, redirect_uri)
+        if kept is not None and kept.name != self._name():
+            # The instance was renamed since; what was granted to the former app brings its own secrets.
+            kept = None
         if kept is not None and now - kept.checked_at < CHECK_AFTER:
             return kept
         if kept is not None and await self._is_known(kept):
@@ -100,8 +107,9 @@ class Apps:
         await self._store.forget(app)
 
     async def _register(self, host: str, scope: str, redirect_uri: str, now: datetime) -> App:
+        name = self._name()
         form = {
-            "client_name": self._name,
+            "client_name": name,
             # One text, not a list: all servers accept that.
             "redirect_uris": redirect_uri,
             "scopes": scope,
@@ -120,7 +128,7 @@ class Apps:
         sizes = (len(registered.client_id), len(registered.client_secret))
         if not all(0 < size <= MAX_CREDENTIAL_CHARS for size in sizes):
             raise ServerMisbehaved(host, "registered the app without a name or a secret")
-        return App(host, scope, redirect_uri, registered.client_id, registered.client_secret, now)
+        return App(host, scope, redirect_uri, registered.client_id, registered.client_secret, now, name)
 
     async def _is_known(self, app: App) -> bool:
         """Tells whether the server still knows the app. True also where the server cannot tell."""

@@ -147,7 +147,7 @@ class JobSite:
             MemberStore(database), ChallengeStore(database), ProofCheckStore(database), self.vault, clock
         )
         proving.recorded = self.recorded
-        apps = Apps(self.client, KeptApps(MastodonAppStore(database), self.vault), "Test", INSTANCE)
+        apps = Apps(self.client, KeptApps(MastodonAppStore(database), self.vault), lambda: "Test", INSTANCE)
         dids = DidResolver(self.client, plc_url=self.x.root, allow_loopback=True)
         sources = self.sources or self.x.sources(fxtwitter=False)
         links = ProfileChecking(LinkChecker(self.client, clock), self.linking, dids, f"{self.x.root}/fx")

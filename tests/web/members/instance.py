@@ -14,14 +14,12 @@ from deploy.wiring.identity import settle_keys
 from deploy.wiring.jobs import build_worker
 from deploy.wiring.log import build_sequencer, running_sequencer
 from deploy.wiring.members import MemberParts, open_members
-from deploy.wiring.web import Hooks, build_member_services, build_services
+from deploy.wiring.web import build_all_services
 from directory.clock import Clock, SystemClock
-from directory.jobs.gauges import JobGauges
 from directory.jobs.worker import Worker, running_worker
 from directory.networks.http import GuardedClient
 from directory.settings import Settings
 from directory.store.database import Database
-from directory.store.job_counts import JobCountStore
 from tests.harness.fake_x import FakeX
 from tests.harness.instance import RunningInstance
 from tests.peers.pds import Pds
@@ -72,17 +70,13 @@ class MemberInstance(RunningInstance):
             self._running_log(),
             self._running_jobs(parts),
         ):
-            hooks = (
-                Hooks(self.worker.wake, self.write_log) if self._log == "at once" else Hooks(self.worker.wake)
+            self.services = (
+                build_all_services(parts, self.worker, self.write_log)
+                if self._log == "at once"
+                else build_all_services(parts, self.worker)
             )
-            self.members = build_member_services(settings, parts, hooks)
-            self.services = build_services(
-                settings,
-                database,
-                clock,
-                self.members,
-                JobGauges(JobCountStore(database), self.worker, clock),
-            )
+            assert self.services.members is not None
+            self.members = self.services.members
             app: Any = create_app(self.services)
             config = hypercorn_config(settings)
             config.graceful_timeout = 0.2
@@ -93,7 +87,7 @@ class MemberInstance(RunningInstance):
 
     @asynccontextmanager
     async def _running_jobs(self, parts: MemberParts) -> AsyncIterator[None]:
-        self.worker = build_worker(self.settings, parts)
+        self.worker = build_worker(parts)
         if not self._jobs:
             yield
             return

@@ -41,7 +41,12 @@ def pds(port: int, public_url: str) -> Iterator[Pds]:
 @pytest.fixture(scope="module")
 def instance(module_dsn: str, data: Path, pds: Pds, port: int, public_url: str) -> Iterator[MemberInstance]:
     with member_instance(
-        module_dsn, data, pds=pds, jobs=False, port=port, public_url=public_url, name="Find them"
+        module_dsn,
+        data,
+        pds=pds,
+        jobs=False,
+        port=port,
+        public_url=public_url,
     ) as running:
         yield running
 
@@ -118,7 +123,12 @@ def test_the_documents_are_those_of_this_address(
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
     document = answer.json()
     assert document["client_id"] == f"{public_url}{CLIENT_METADATA_PATH}"
-    assert document["client_name"] == "Find them"
+    assert document["client_name"] == "Passerelle"
+    instance.set("name", "Find them")
+    try:
+        assert visitor.get(CLIENT_METADATA_PATH).json()["client_name"] == "Find them"
+    finally:
+        instance.set("name", None)
     assert document["redirect_uris"] == [f"{public_url}/oauth/bluesky/callback"]
     assert document["dpop_bound_access_tokens"] is True
     assert {"private_key_jwt", "ES256"} <= set(map(str, document.values()))

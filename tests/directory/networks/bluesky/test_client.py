@@ -28,7 +28,7 @@ NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def client(keys: ClientKeys) -> PublishedClient:
-    return PublishedClient(BASE, "Passerelle", keys, [f"{BASE}/auth/bluesky/callback"])
+    return PublishedClient(BASE, lambda: "Passerelle", keys, [f"{BASE}/auth/bluesky/callback"])
 
 
 def test_the_document_is_where_it_says() -> None:

@@ -44,7 +44,7 @@ class Published:
         redirect = f"{self.base_url}/auth/bluesky/callback"
         # As they are stored.
         keys = ClientKeys.from_json(keys.to_json())
-        self.client = PublishedClient(self.base_url, "Passerelle of the tests", keys, [redirect])
+        self.client = PublishedClient(self.base_url, lambda: "Passerelle of the tests", keys, [redirect])
         self.instance = TimedInstance(self._pds, self._http, self.client)
         self.instance.clock = self._clock
         self.instance.redirect_uri = redirect
@@ -114,7 +114,7 @@ async def test_a_key_of_somebody_else(published: Published) -> None:
     instance = published.instance
     account = await asyncio.to_thread(instance.pds.create_account)
     tokens = (await instance.signed_in(account)).tokens
-    thief = Thief(published.base_url, "Passerelle", published.keys, [])
+    thief = Thief(published.base_url, lambda: "Passerelle", published.keys, [])
     theirs = Instance(instance.pds, instance.http, thief)
     with pytest.raises(ServerMisbehaved, match="invalid_client"):
         await theirs.sign_in.refresh(tokens, instance.now())

@@ -45,7 +45,7 @@ class Instance:
         self.time = MORNING
         self.apps = KeptApps()
         self.sign_in = MastodonSignIn(
-            http, Apps(http, self.apps, "Passerelle of the tests", "https://find.example.org")
+            http, Apps(http, self.apps, lambda: "Passerelle of the tests", "https://find.example.org")
         )
 
     def now(self) -> datetime:
