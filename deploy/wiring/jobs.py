@@ -10,22 +10,14 @@ from directory.jobs.gauges import JobGauges
 from directory.jobs.host_watch import HostWatch
 from directory.jobs.worker import Worker
 from directory.proofs.profile_link import LinkChecker
-from directory.services.housekeeping import Housekeeping, Stores
+from directory.services.housekeeping import Housekeeping
 from directory.services.newcomers import Newcomers
 from directory.services.profile_checking import ProfileChecking
 from directory.settings import Settings
 from directory.store.arrivals import ArrivalStore
-from directory.store.challenges import ChallengeStore
-from directory.store.claims import ClaimStore
-from directory.store.consents import ConsentStore
-from directory.store.database import Database
 from directory.store.host_backoff import HostBackoffStore
 from directory.store.job_counts import JobCountStore
-from directory.store.link_checks import LinkCheckStore
-from directory.store.publications import PublicationStore
 from directory.store.rechecks import RecheckStore
-from directory.store.sessions import SessionStore
-from directory.store.sign_ins import SignInStore
 from directory.store.used_challenges import UsedChallengeStore
 
 
@@ -59,7 +51,7 @@ def _job_parts(members: MemberParts) -> JobParts:
         linking=members.linking,
         links=ProfileChecking(checker, members.linking, networks.dids, fxtwitter),
         newcomers=Newcomers(ArrivalStore(ground.database), ground.clock),
-        housekeeping=Housekeeping(_stores(ground.database), ground.clock),
+        housekeeping=Housekeeping(ground.database, ground.clock),
     )
 
 
@@ -74,16 +66,3 @@ def _shared_hosts(settings: Settings) -> frozenset[str]:
         settings.handle_resolver,
     )
     return frozenset(urlsplit(url).netloc.lower() for url in urls if url)
-
-
-def _stores(database: Database) -> Stores:
-    return Stores(
-        SignInStore(database),
-        SessionStore(database),
-        ChallengeStore(database),
-        ClaimStore(database),
-        ConsentStore(database),
-        PublicationStore(database),
-        LinkCheckStore(database),
-        HostBackoffStore(database),
-    )

@@ -1,6 +1,5 @@
 """Rotating the vault's key: a new key seals, everything sealed is sealed anew, old keys are forgotten."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -9,15 +8,14 @@ import msgspec
 
 from directory.services.own_vault import record_vault
 from directory.store.database import Database
-from directory.store.sealed import SEALED_TABLES, SealedRow, SealedStore
-from directory.vault import Context, Vault
+from directory.store.member_tables import SEALED_TABLES, ContextOf
+from directory.store.sealed import SealedRow, SealedStore
+from directory.vault import Vault
 from directory.vault_keys import VaultError
 
 RESEAL_BATCH: Final = 500
 """Rows that are sealed anew in one transaction."""
 _LOWEST: Final = UUID(int=0)
-
-ContextOf = Callable[[UUID], Context]
 
 
 class Rotation(msgspec.Struct, frozen=True):

@@ -1,29 +1,15 @@
 """Erasing a member: one transaction, after which nothing here names them."""
 
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from directory.members.publications import Publication
 from directory.members.receipts import Elsewhere, Receipt, Withdrawn
 from directory.store.accounts import lock_member
 from directory.store.database import Connection, Database
+from directory.store.member_tables import MEMBER_TABLES, Goes, MemberTable
 from directory.store.publication_rows import fetch_publications_of_member, withdraw_all_of_member
 from directory.store.tokens import hand_over_tokens
-
-_OF_MEMBER: Final = (
-    "proof_check",
-    "challenge",
-    "link_check",
-    "member_page",
-    "contested_claim",
-    "member_session",
-    "sign_in",
-    "consent",
-    "follow_list",
-    "linked_account",
-)
-"""In an order in which nothing refers to what is gone."""
 
 
 class ErasureStore:
@@ -45,8 +31,11 @@ class ErasureStore:
             revoked = await hand_over_tokens(
                 connection, "account IN (SELECT id FROM linked_account WHERE member = $2)", now, member
             )
-            deleted = {table: await _delete(connection, table, "member", member) for table in _OF_MEMBER}
-            await _delete(connection, "member", "id", member)
+            deleted = {
+                table.name: await _delete(connection, table, member)
+                for table in MEMBER_TABLES
+                if table.goes is Goes.DELETED
+            }
         withdrawn = tuple(_withdrawn(publication) for publication, _ in published)
         return Receipt(now, withdrawn, tuple(revoked), deleted)
 
@@ -60,6 +49,6 @@ def _withdrawn(publication: Publication) -> Withdrawn:
     )
 
 
-async def _delete(connection: Connection, table: str, column: str, member: UUID) -> int:
-    status = await connection.execute(f"DELETE FROM {table} WHERE {column} = $1", member)
+async def _delete(connection: Connection, table: MemberTable, member: UUID) -> int:
+    status = await connection.execute(f"DELETE FROM {table.name} WHERE {table.of_member}", member)
     return int(status.rpartition(" ")[2])

@@ -1,26 +1,14 @@
 """Every column that holds something sealed, for rotating the vault's keys."""
 
 from collections.abc import Callable
-from typing import Final
 from uuid import UUID
 
 import msgspec
 
-from directory.members.challenges import challenge_context
-from directory.members.sign_ins import sign_in_context
-from directory.members.tokens import app_context, token_context
 from directory.store.accounts import plain_uuid
 from directory.store.database import Connection, Database
-from directory.vault import HEADER_BYTES, Context
-
-SEALED_TABLES: Final[dict[str, Callable[[UUID], Context]]] = {
-    "token": token_context,
-    "revocation": token_context,
-    "mastodon_app": app_context,
-    "challenge": challenge_context,
-    "sign_in": sign_in_context,
-}
-"""Each has a column `sealed`, whose context is made of the row's id."""
+from directory.store.member_tables import SEALED_TABLES
+from directory.vault import HEADER_BYTES
 
 
 class SealedRow(msgspec.Struct, frozen=True):

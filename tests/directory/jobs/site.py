@@ -25,7 +25,7 @@ from directory.networks.port import AppBinding, Purpose, Revocation, SignInDone,
 from directory.proofs.profile_link import LinkChecker
 from directory.proofs.results import Refuted, Unreachable, Verified
 from directory.proofs.x_post import PostChecker, XSources
-from directory.services.housekeeping import Housekeeping, Stores
+from directory.services.housekeeping import Housekeeping
 from directory.services.kept_apps import KeptApps
 from directory.services.linking import Linking
 from directory.services.membership import Membership
@@ -35,18 +35,12 @@ from directory.services.profile_checking import ProfileChecking
 from directory.services.proving import Proving
 from directory.store.arrivals import ArrivalStore
 from directory.store.challenges import ChallengeStore
-from directory.store.claims import ClaimStore
-from directory.store.consents import ConsentStore
 from directory.store.database import Database
 from directory.store.host_backoff import HostBackoffStore
-from directory.store.link_checks import LinkCheckStore
 from directory.store.mastodon_apps import MastodonAppStore
 from directory.store.members import MemberStore
 from directory.store.proof_checks import ProofCheckStore
-from directory.store.publications import PublicationStore
 from directory.store.rechecks import RecheckStore
-from directory.store.sessions import SessionStore
-from directory.store.sign_ins import SignInStore
 from directory.store.used_challenges import UsedChallengeStore
 from directory.vault import Vault
 from tests.directory.members.people import INSTANCE, at_bluesky
@@ -164,7 +158,7 @@ class JobSite:
                 linking=self.linking,
                 links=links,
                 newcomers=Newcomers(ArrivalStore(database), clock),
-                housekeeping=Housekeeping(_stores(database), clock),
+                housekeeping=Housekeeping(database, clock),
             )
         )
 
@@ -219,17 +213,4 @@ class JobSite:
 def _tokens(server: str) -> TokenSet:
     return TokenSet(
         Network.MASTODON, "https://x.example/u", server, "access", None, "", None, "client", AppBinding("")
-    )
-
-
-def _stores(database: Database) -> Stores:
-    return Stores(
-        SignInStore(database),
-        SessionStore(database),
-        ChallengeStore(database),
-        ClaimStore(database),
-        ConsentStore(database),
-        PublicationStore(database),
-        LinkCheckStore(database),
-        HostBackoffStore(database),
     )

@@ -20,7 +20,8 @@ from directory.services.resealing import finish_rotation, rotate
 from directory.services.signing_in import Departure, SigningIn
 from directory.store.database import Database
 from directory.store.mastodon_apps import MastodonAppStore
-from directory.store.sealed import SEALED_TABLES, SealedStore
+from directory.store.member_tables import SEALED_TABLES
+from directory.store.sealed import SealedStore
 from directory.vault import KEY_FILE_NAME, RETIRE_AFTER, Secret, Vault
 from tests.directory.members.people import INSTANCE, at_bluesky, at_mastodon
 from tests.directory.members.test_permissions import tokens

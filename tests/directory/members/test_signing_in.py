@@ -11,18 +11,10 @@ from directory.members.sessions import MAX_SESSIONS, hash_token, new_token
 from directory.members.sign_ins import MAX_SIGN_INS
 from directory.networks.port import Purpose
 from directory.networks.sign_in_errors import SignInExpired
-from directory.services.housekeeping import STEP, Housekeeping, Stores
+from directory.services.housekeeping import STEP, Housekeeping
 from directory.services.membership import Membership
 from directory.services.signing_in import Departure, SigningIn
-from directory.store.challenges import ChallengeStore
-from directory.store.claims import ClaimStore
-from directory.store.consents import ConsentStore
 from directory.store.database import Database
-from directory.store.host_backoff import HostBackoffStore
-from directory.store.link_checks import LinkCheckStore
-from directory.store.publications import PublicationStore
-from directory.store.sessions import SessionStore
-from directory.store.sign_ins import SignInStore
 from directory.vault import Secret
 from tests.directory.members.people import at_bluesky
 from tests.harness.clock import FakeClock
@@ -38,18 +30,8 @@ async def member(membership: Membership) -> UUID:
 
 
 @pytest.fixture
-def housekeeping(database: Database, claims: ClaimStore, clock: FakeClock) -> Housekeeping:
-    stores = Stores(
-        SignInStore(database),
-        SessionStore(database),
-        ChallengeStore(database),
-        claims,
-        ConsentStore(database),
-        PublicationStore(database),
-        LinkCheckStore(database),
-        HostBackoffStore(database),
-    )
-    return Housekeeping(stores, clock)
+def housekeeping(database: Database, clock: FakeClock) -> Housekeeping:
+    return Housekeeping(database, clock)
 
 
 async def test_a_browser_that_left_comes_back(signing_in: SigningIn) -> None:
@@ -250,6 +232,6 @@ async def test_what_ran_out_is_put_away(
     assert set((await housekeeping.run()).values()) == {0}
     clock.advance(days=31)
     done = await housekeeping.run()
-    assert (done["sessions"], done["sign_ins"]) == (1, 1)
+    assert (done["member_session"], done["sign_in"]) == (1, 1)
     assert all(count < STEP for count in done.values())
     assert set((await housekeeping.run()).values()) == {0}

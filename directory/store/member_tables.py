@@ -1,0 +1,206 @@
+"""The tables that hold something of a member, in one list: what is exported, erased, purged and sealed anew.
+
+A test walks the references of the database: a table from which a way leads to `member` has to stand here.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from enum import Enum, auto
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from directory.accounts import Member
+from directory.members.challenges import challenge_context
+from directory.members.errors import MemberGone
+from directory.members.sign_ins import sign_in_context
+from directory.members.tokens import app_context, token_context
+from directory.store.accounts import fetch_accounts, plain_uuid
+from directory.store.arrivals import fetch_newcomers
+from directory.store.challenges import ChallengeStore, fetch_challenges
+from directory.store.claims import ClaimStore, fetch_claims
+from directory.store.consents import ConsentStore, fetch_consents
+from directory.store.database import Connection, Database
+from directory.store.follow_lists import fetch_lists
+from directory.store.hides import fetch_hides_of_member
+from directory.store.host_backoff import HostBackoffStore
+from directory.store.link_checks import LinkCheckStore, fetch_link_checks
+from directory.store.member_pages import fetch_page_code
+from directory.store.proof_check_rows import fetch_checks
+from directory.store.publication_rows import fetch_publications_of_member
+from directory.store.publications import PublicationStore
+from directory.store.sessions import SessionStore, fetch_sessions
+from directory.store.sign_ins import SignInStore
+from directory.store.tokens import fetch_tokens
+from directory.vault import Context
+
+ContextOf = Callable[[UUID], Context]
+"""The context that a row's column `sealed` was sealed for, by the row's id."""
+Purge = Callable[[Database, datetime, int], Awaitable[int]]
+"""Puts away what has run out by now, so many rows at most; returns how many."""
+
+BY_MEMBER: Final = "member = $1"
+
+
+class Goes(Enum):
+    """How the rows of a member go when they leave."""
+
+    DELETED = auto()
+    WITHDRAWN = auto()
+    """What they publish stops answering, and our log revokes it."""
+    HANDED_OVER = auto()
+    """Permissions wait in `revocation`, without a name, until their networks were told."""
+
+
+class Exported(msgspec.Struct, frozen=True):
+    """How rows are taken along: the field of `MemberData` that `fetch` fills, and the file it ends in."""
+
+    field: str
+    file: str
+    fetch: Callable[[Connection, UUID], Awaitable[object]]
+
+
+class MemberTable(msgspec.Struct, frozen=True, kw_only=True):
+    """One table."""
+
+    name: str
+    of_member: str = BY_MEMBER
+    """How its rows hang on a member, as a condition in SQL; $1 is the member."""
+    goes: Goes = Goes.DELETED
+    exported: Exported | None
+    not_exported: str = ""
+    """Why not, where it is not."""
+    kept: str
+    """For how long, for docs/members.md."""
+    purge: Purge | None = None
+    context_of: ContextOf | None = None
+    """Of tables with a column `sealed`."""
+
+
+class NamelessTable(msgspec.Struct, frozen=True, kw_only=True):
+    """A table that names no member, and holds something sealed or runs out."""
+
+    name: str
+    purge: Purge | None = None
+    context_of: ContextOf | None = None
+
+
+async def _fetch_member(connection: Connection, member: UUID) -> Member:
+    row = await connection.fetchrow("SELECT id, created FROM member WHERE id = $1", member)
+    if row is None:
+        raise MemberGone
+    return Member(plain_uuid(row["id"]), row["created"])
+
+
+WHILE_MEMBER: Final = "as long as the membership"
+
+MEMBER_TABLES: Final = (
+    MemberTable(
+        name="publication",
+        goes=Goes.WITHDRAWN,
+        exported=Exported("publications", "publications.json", fetch_publications_of_member),
+        kept="until withdrawn, or 30 days after it expired",
+        purge=lambda database, now, limit: PublicationStore(database).drop_expired(now, limit),
+    ),
+    MemberTable(
+        name="token",
+        of_member="account IN (SELECT id FROM linked_account WHERE member = $1)",
+        goes=Goes.HANDED_OVER,
+        exported=Exported("permissions", "permissions.json", fetch_tokens),
+        kept="until given back",
+        context_of=token_context,
+    ),
+    MemberTable(
+        name="proof_check",
+        exported=Exported("checks", "proofs.json", fetch_checks),
+        kept="as long as its challenge",
+    ),
+    MemberTable(
+        name="challenge",
+        exported=Exported("challenges", "proofs.json", fetch_challenges),
+        kept="30 days where it ended in nothing; one that proves something as long as the membership",
+        purge=lambda database, now, _: ChallengeStore(database).purge_challenges(now),
+        context_of=challenge_context,
+    ),
+    MemberTable(
+        name="link_check",
+        exported=Exported("link_checks", "links.json", fetch_link_checks),
+        kept="30 days after it ended",
+        purge=lambda database, now, limit: LinkCheckStore(database).purge_link_checks(now, limit),
+    ),
+    MemberTable(
+        name="member_page",
+        exported=Exported("page_code", "links.json", fetch_page_code),
+        kept=WHILE_MEMBER,
+    ),
+    MemberTable(
+        name="contested_claim",
+        exported=Exported("claims", "claims.json", fetch_claims),
+        kept=WHILE_MEMBER,
+        purge=lambda database, now, limit: ClaimStore(database).settle_unopposed(now, limit),
+    ),
+    MemberTable(
+        name="hide",
+        exported=Exported("hides", "hidden.json", fetch_hides_of_member),
+        kept="until it is lifted, or as long as the membership",
+    ),
+    MemberTable(
+        name="member_session",
+        exported=Exported("sessions", "sessions.json", fetch_sessions),
+        kept="30 days without use, 180 days at most",
+        purge=lambda database, now, _: SessionStore(database).purge(now),
+    ),
+    MemberTable(
+        name="sign_in",
+        exported=None,
+        not_exported="ten minutes of a sign-in under way: secrets and hashes",
+        kept="10 minutes",
+        purge=lambda database, now, _: SignInStore(database).purge(now),
+        context_of=sign_in_context,
+    ),
+    MemberTable(
+        name="consent",
+        exported=Exported("consents", "consents.json", fetch_consents),
+        kept=WHILE_MEMBER,
+        purge=lambda database, now, limit: ConsentStore(database).end_expired(now, limit),
+    ),
+    MemberTable(
+        name="newcomer",
+        of_member="follow_list IN (SELECT id FROM follow_list WHERE member = $1)",
+        exported=Exported("newcomers", "newcomers.json", fetch_newcomers),
+        kept="as long as its list and its mapping",
+    ),
+    MemberTable(
+        name="follow_list",
+        exported=Exported("follow_lists", "follow-lists/<list>.json", fetch_lists),
+        kept="as long as the consent to keep it: 12 months, renewable",
+    ),
+    MemberTable(
+        name="linked_account",
+        exported=Exported("accounts", "accounts.json", fetch_accounts),
+        kept="until it is unlinked, or as long as the membership",
+    ),
+    MemberTable(
+        name="member",
+        of_member="id = $1",
+        exported=Exported("member", "member.json", _fetch_member),
+        kept="until the member leaves",
+    ),
+)
+"""In the order of erasing: nothing refers to what is gone."""
+
+NAMELESS_TABLES: Final = (
+    NamelessTable(name="revocation", context_of=token_context),
+    NamelessTable(name="mastodon_app", context_of=app_context),
+    NamelessTable(
+        name="host_backoff",
+        purge=lambda database, now, limit: HostBackoffStore(database).purge_backoffs(now, limit),
+    ),
+)
+
+ALL_TABLES: Final[tuple[MemberTable | NamelessTable, ...]] = (*MEMBER_TABLES, *NAMELESS_TABLES)
+SEALED_TABLES: Final[dict[str, ContextOf]] = {
+    table.name: table.context_of for table in ALL_TABLES if table.context_of is not None
+}
+PURGES: Final[dict[str, Purge]] = {table.name: table.purge for table in ALL_TABLES if table.purge is not None}
