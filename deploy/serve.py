@@ -14,7 +14,7 @@ from deploy.wiring.jobs import build_worker
 from deploy.wiring.log import running_sequencer
 from deploy.wiring.members import MemberParts, open_members
 from directory.clock import SystemClock
-from directory.jobs.worker import running_worker
+from directory.jobs.worker import Worker, running_worker
 from directory.services.live_settings import kept_fresh
 from directory.settings import Role, Settings
 
@@ -35,33 +35,39 @@ def run_instance(settings: Settings, dsn: str) -> None:
 async def _run(settings: Settings, dsn: str) -> None:
     stopping = _stopped_by_signals()
     async with AsyncExitStack() as stack:
-        members = worker = None
+        parts = None
         if settings.roles & {Role.WEB, Role.WORKER}:
-            members = await stack.enter_async_context(_members(settings, dsn))
-            worker = build_worker(members)
-        if worker is not None and Role.WORKER in settings.roles:
-            await stack.enter_async_context(running_worker(worker))
+            parts = await stack.enter_async_context(_for_members(settings, dsn))
         if Role.SEQUENCER in settings.roles:
             await stack.enter_async_context(running_sequencer(settings, dsn))
         log.info("up", roles=sorted(settings.roles))
-        if members is not None and worker is not None and Role.WEB in settings.roles:
-            from deploy.web_server import serve_web  # noqa: PLC0415 - loads the web framework: only this role pays
-
-            log.info("serving", url=settings.base_url)
-            await serve_web(members, worker, until=stopping.wait)
+        if parts is not None and Role.WEB in settings.roles:
+            await _serve_web(settings, *parts, stopping)
         else:
             await stopping.wait()
     log.info("stopped")
 
 
+async def _serve_web(
+    settings: Settings, members: MemberParts, worker: Worker, stopping: asyncio.Event
+) -> None:
+    from deploy.web_server import serve_web  # noqa: PLC0415 - loads the web framework: only this role pays
+
+    log.info("serving", url=settings.base_url)
+    await serve_web(members, worker, until=stopping.wait)
+
+
 @asynccontextmanager
-async def _members(settings: Settings, dsn: str) -> AsyncIterator[MemberParts]:
+async def _for_members(settings: Settings, dsn: str) -> AsyncIterator[tuple[MemberParts, Worker]]:
+    """The services of members, and the worker over them: running, where that is a role of this process."""
     async with (
         migrated_database(dsn, connections=settings.database_connections) as database,
         open_members(settings, database, SystemClock()) as members,
         kept_fresh(members.ground.instance),
     ):
-        yield members
+        worker = build_worker(members)
+        async with running_worker(worker, is_on=Role.WORKER in settings.roles):
+            yield members, worker
 
 
 def _stopped_by_signals() -> asyncio.Event:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from directory.instance_settings import InstanceSettings, read_instance_settings
+from directory.instance_settings import InstanceSettings, InvalidInstanceSetting, read_instance_settings
 from directory.store.database import Database
 
 
@@ -19,7 +19,12 @@ class InstanceSettingStore:
         """All of them as of now. Raises InvalidInstanceSetting for a row that cannot be what it is."""
         async with self._database.connection() as connection:
             rows = await connection.fetch("SELECT key, value FROM instance_setting")
-        return read_instance_settings({row["key"]: msgspec.json.decode(row["value"]) for row in rows})
+        try:
+            return read_instance_settings({row["key"]: msgspec.json.decode(row["value"]) for row in rows})
+        except InvalidInstanceSetting as error:
+            raise InvalidInstanceSetting(
+                f"what is stored cannot be: {error}; `passerelle settings unset` goes back to the default"
+            ) from error
 
     async def put(self, key: str, value: Any, now: datetime) -> None:
         """Stores a value that `parse_setting` gave. Durable once it returns."""

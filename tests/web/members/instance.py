@@ -88,10 +88,7 @@ class MemberInstance(RunningInstance):
     @asynccontextmanager
     async def _running_jobs(self, parts: MemberParts) -> AsyncIterator[None]:
         self.worker = build_worker(parts)
-        if not self._jobs:
-            yield
-            return
-        async with running_worker(self.worker):
+        async with running_worker(self.worker, is_on=self._jobs):
             yield
 
     async def write_log(self) -> None:
