@@ -10,9 +10,7 @@ from directory.store.job_counts import fetch_due_counts
 NAME: Final = "Jobs"
 LATE_AFTER: Final = timedelta(hours=1)
 """Jobs that run take up what is due within seconds, or minutes where much is due at once."""
-MEND: Final = (
-    'Start an instance with PASSERELLE_JOBS=true, or read its log; see docs/operations.md, "The jobs".'
-)
+MEND: Final = 'Start a process whose PASSERELLE_ROLES name `worker`, or read its log; see docs/operations.md, "The jobs".'
 
 
 async def look_at_jobs(connection: Connection) -> Finding:

@@ -33,5 +33,5 @@ async def test_what_waits_is_told_and_what_waits_too_long_is_marked(dsn: str) ->
     finding = await look_at_jobs(connection)
     assert not finding.is_good
     assert finding.seen.startswith("waiting: 2 revocations; the oldest for 60 min")
-    assert "PASSERELLE_JOBS=true" in finding.mend
+    assert "whose PASSERELLE_ROLES name `worker`" in finding.mend
     await connection.close()
