@@ -9,7 +9,7 @@ from directory.members.receipts import Elsewhere, Receipt, Withdrawn
 from directory.store.accounts import lock_member
 from directory.store.database import Connection, Database
 from directory.store.publication_rows import fetch_publications_of_member, withdraw_all_of_member
-from directory.store.tokens import hand_over_tokens
+from directory.store.tokens import hand_over_tokens_of_member
 
 _OF_MEMBER: Final = (
     "proof_check",
@@ -42,9 +42,7 @@ class ErasureStore:
             await lock_member(connection, member, to_erase=True)
             published = await fetch_publications_of_member(connection, member)
             await withdraw_all_of_member(connection, member)
-            revoked = await hand_over_tokens(
-                connection, "account IN (SELECT id FROM linked_account WHERE member = $2)", now, member
-            )
+            revoked = await hand_over_tokens_of_member(connection, member, now)
             deleted = {table: await _delete(connection, table, "member", member) for table in _OF_MEMBER}
             await _delete(connection, "member", "id", member)
         withdrawn = tuple(_withdrawn(publication) for publication, _ in published)

@@ -21,7 +21,7 @@ from directory.store.accounts import (
 )
 from directory.store.database import Connection, Database
 from directory.store.publication_rows import withdraw_all_of_account
-from directory.store.tokens import hand_over_tokens
+from directory.store.tokens import hand_over_tokens_of_account
 
 
 class SignedIn(msgspec.Struct, frozen=True):
@@ -149,6 +149,6 @@ class MemberStore:
 async def remove_account(connection: Connection, account: LinkedAccount, now: datetime) -> None:
     """Deletes an account after all that hangs on it; the member is locked."""
     await withdraw_all_of_account(connection, account.id)
-    await hand_over_tokens(connection, "account = $2", now, account.id)
+    await hand_over_tokens_of_account(connection, account.id, now)
     await connection.execute("DELETE FROM linked_account WHERE id = $1", account.id)
     await update_rechecks(connection, account.member, now)
