@@ -120,7 +120,7 @@ async def open_members(
 
 async def open_vault(settings: Settings, database: Database, clock: Clock) -> Vault:
     """The vault of the data folder; its key is made where nothing is sealed yet."""
-    headers = await SealedStore(database).headers()
+    headers = await SealedStore(database).list_headers()
     vault = Vault.open(secret_folder(settings), now=clock.now(), may_create=not headers)
     if lost := vault.missing_keys(headers):
         log.error("things are sealed under keys that the vault does not hold", keys=lost, mend=MEND_VAULT)

@@ -153,7 +153,7 @@ class Jobs:
 
     async def _recheck(self, job: RecheckJob) -> None:
         outcome = await self._rechecking.recheck(job, self._parts.clock)
-        await self._parts.rechecks.record(job, outcome, self._parts.clock.now())
+        await self._parts.rechecks.record_recheck(job, outcome, self._parts.clock.now())
 
     async def _release_recheck(self, job: RecheckJob) -> None:
         await self._parts.rechecks.release_recheck(job, self._parts.clock.now())

@@ -30,20 +30,20 @@ class FollowLists:
         Raises InvalidQuery, MemberGone, ConsentMissing, ConsentOutdated.
         """
         kept = pack_list(kind, people, self._clock.now())
-        await self._follow_lists.keep(member, kept, consent)
+        await self._follow_lists.keep_list(member, kept, consent)
         return kept
 
     async def find(self, member: UUID, kind: Lists) -> KeptList | None:
         """A member's list, while its consent holds."""
-        return await self._follow_lists.find(member, kind, self._clock.now())
+        return await self._follow_lists.find_list(member, kind, self._clock.now())
 
     async def sizes(self, member: UUID) -> dict[Lists, int]:
         """How many people stand on each list that is kept."""
-        return await self._follow_lists.sizes(member)
+        return await self._follow_lists.count_people(member)
 
     async def drop(self, member: UUID, kind: Lists) -> bool:
         """Deletes one list; returns whether it was kept."""
-        return await self._follow_lists.drop(member, kind)
+        return await self._follow_lists.drop_list(member, kind)
 
     async def who_waits_for(self, mappings: Sequence[Mapping]) -> list[tuple[Mapping, Waiting]]:
         """Finds whose kept lists of people they follow hold the X account of one of these mappings."""

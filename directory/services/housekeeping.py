@@ -42,12 +42,12 @@ class Housekeeping:
         """Does one step of everything; how many rows each put away, by name. Repeat while one is `STEP`."""
         now, stores = self._clock.now(), self._stores
         return {
-            "sign_ins": await stores.sign_ins.purge(now),
-            "sessions": await stores.sessions.purge(now),
+            "sign_ins": await stores.sign_ins.purge_sign_ins(now),
+            "sessions": await stores.sessions.purge_sessions(now),
             "challenges": await stores.challenges.purge_challenges(now),
-            "consents": await stores.consents.end_expired(now, STEP),
-            "publications": await stores.publications.drop_expired(now, STEP),
+            "consents": await stores.consents.end_expired_consents(now, STEP),
+            "publications": await stores.publications.drop_expired_publications(now, STEP),
             "link_checks": await stores.link_checks.purge_link_checks(now, STEP),
             "host_backoffs": await stores.host_backoffs.purge_backoffs(now, STEP),
-            "claims": await stores.claims.settle_unopposed(now, STEP),
+            "claims": await stores.claims.settle_unopposed_claims(now, STEP),
         }

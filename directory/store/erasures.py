@@ -32,7 +32,7 @@ class ErasureStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def erase(self, member: UUID, now: datetime) -> Receipt:
+    async def erase_member(self, member: UUID, now: datetime) -> Receipt:
         """Deletes a member and all that hangs on them. Durable, and complete, once it returns.
 
         What they published answers no more; what the log said of it, it will revoke; their tokens wait in

@@ -45,7 +45,7 @@ class FollowListStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def keep(self, member: UUID, kept: KeptList, consent: int | None) -> None:
+    async def keep_list(self, member: UUID, kept: KeptList, consent: int | None) -> None:
         """Keeps a list in place of the one before. `consent` is the version that was agreed to with it;
         None relies on an earlier one. Raises MemberGone, ConsentMissing, ConsentOutdated."""
         async with self._database.transaction() as connection:
@@ -70,7 +70,7 @@ class FollowListStore:
                 kept.kept_at,
             )
 
-    async def find(self, member: UUID, kind: Lists, now: datetime) -> KeptList | None:
+    async def find_list(self, member: UUID, kind: Lists, now: datetime) -> KeptList | None:
         """A member's list, while its consent holds."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
@@ -81,7 +81,7 @@ class FollowListStore:
             )
         return _list_of(row) if row is not None else None
 
-    async def sizes(self, member: UUID) -> dict[Lists, int]:
+    async def count_people(self, member: UUID) -> dict[Lists, int]:
         """How many people stand on each list that is kept."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
@@ -90,7 +90,7 @@ class FollowListStore:
             )
         return {Lists(row["kind"]): row["people"] for row in rows}
 
-    async def drop(self, member: UUID, kind: Lists) -> bool:
+    async def drop_list(self, member: UUID, kind: Lists) -> bool:
         """Deletes one list; returns whether it was kept."""
         async with self._database.connection() as connection:
             dropped = await connection.fetchval(

@@ -82,17 +82,17 @@ class MemberStore:
         except asyncpg.UniqueViolationError:
             return None
 
-    async def find(self, member: UUID) -> Member | None:
+    async def find_member(self, member: UUID) -> Member | None:
         async with self._database.connection() as connection:
             row = await connection.fetchrow("SELECT id, created FROM member WHERE id = $1", member)
         return Member(plain_uuid(row["id"]), row["created"]) if row is not None else None
 
-    async def accounts(self, member: UUID) -> list[LinkedAccount]:
+    async def list_accounts(self, member: UUID) -> list[LinkedAccount]:
         """The member's accounts, the first linked first."""
         async with self._database.connection() as connection:
             return await fetch_accounts(connection, member)
 
-    async def link(self, member: UUID, proven: ProvenAccount, now: datetime) -> LinkedAccount:
+    async def link_account(self, member: UUID, proven: ProvenAccount, now: datetime) -> LinkedAccount:
         """Adds an account to a member, or renews it. Raises MemberGone, AccountLinkedElsewhere,
         TooManyAccounts; and XAccountContested, with the claim written down."""
         async with self._database.transaction() as connection:
@@ -102,7 +102,7 @@ class MemberStore:
             raise XAccountContested
         return linked
 
-    async def unlink(self, member: UUID, account: UUID, now: datetime) -> LinkedAccount:
+    async def unlink_account(self, member: UUID, account: UUID, now: datetime) -> LinkedAccount:
         """Takes an account from a member: what is published of it is withdrawn, its tokens are revoked.
 
         Raises MemberGone, UnknownAccount, LastAccount.

@@ -82,7 +82,7 @@ class RecheckStore:
         async with self._database.connection() as connection:
             await RECHECKS.release(connection, job.lease, now)
 
-    async def record(self, job: RecheckJob, outcome: Outcome, now: datetime) -> bool:
+    async def record_recheck(self, job: RecheckJob, outcome: Outcome, now: datetime) -> bool:
         """Records the outcome of a re-check.
 
         *Held* renews what is published, under a new handle too; *doubtful* plans the next re-check; *lapsed* withdraws

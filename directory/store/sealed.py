@@ -36,7 +36,7 @@ class SealedStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def headers(self) -> set[bytes]:
+    async def list_headers(self) -> set[bytes]:
         """What the sealed messages begin with: a version and the key each was sealed under. Empty: nothing is."""
         found: set[bytes] = set()
         async with self._database.connection() as connection:
@@ -47,7 +47,7 @@ class SealedStore:
                 found |= {row["header"] for row in rows}
         return found
 
-    async def reseal(
+    async def reseal_rows(
         self, table: str, header: bytes, after: UUID, limit: int, reseal: Callable[[SealedRow], bytes | None]
     ) -> tuple[UUID | None, int]:
         """Reseals up to `limit` rows above `after` that do not begin with `header`, in one transaction.

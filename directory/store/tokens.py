@@ -70,7 +70,7 @@ class TokenStore:
         self._database = database
         self._room = asyncio.Semaphore(MAX_HELD)
 
-    async def add(self, token: Token, sealed: bytes, now: datetime, *, revoke_former: bool) -> None:
+    async def add_token(self, token: Token, sealed: bytes, now: datetime, *, revoke_former: bool) -> None:
         """Keeps a new token in place of the former one of that account and purpose, which is handed over
         for revocation, or forgotten where its network gave the same permission again.
 
@@ -107,18 +107,18 @@ class TokenStore:
         except asyncpg.ForeignKeyViolationError:
             raise UnknownAccount from None
 
-    async def read(self, account: UUID, purpose: Purpose) -> tuple[Token, bytes]:
+    async def read_token(self, account: UUID, purpose: Purpose) -> tuple[Token, bytes]:
         """The token and its sealed secret. Raises NeedsSignIn."""
         async with self._database.connection() as connection:
             return await _read(connection, account, purpose, "")
 
-    async def list_of(self, member: UUID) -> list[Token]:
+    async def list_tokens(self, member: UUID) -> list[Token]:
         """What a member let us do, without any secret."""
         async with self._database.connection() as connection:
             return await fetch_tokens(connection, member)
 
     @asynccontextmanager
-    async def hold(self, account: UUID, purpose: Purpose) -> AsyncIterator[HeldToken]:
+    async def hold_token(self, account: UUID, purpose: Purpose) -> AsyncIterator[HeldToken]:
         """The token, for as long as the block lasts the only holder in all processes.
 
         Who waited for it finds it as the one before left it. What `replace` stored stays stored, even if
@@ -139,7 +139,7 @@ class TokenStore:
         if failure is not None:
             raise failure
 
-    async def hand_over(self, account: UUID, purpose: Purpose, now: datetime) -> bool:
+    async def hand_over_token(self, account: UUID, purpose: Purpose, now: datetime) -> bool:
         """Gives a permission back: forgotten here, and revoked at the network soon. Returns whether there was one."""
         async with self._database.transaction() as connection:
             return bool(await hand_over_token(connection, account, purpose, now))

@@ -130,7 +130,7 @@ async def copy_statements(connection: Connection, rows: Sequence[tuple[int, byte
     await connection.copy_records_to_table("log_statement", records=rows, columns=("leaf", "salt", "body"))
 
 
-async def highest_leaf(connection: Connection) -> int:
+async def find_highest_leaf(connection: Connection) -> int:
     """Returns the highest leaf with a statement or a document, -1 where there is none."""
     return int(
         await connection.fetchval(

@@ -216,11 +216,11 @@ async def test_a_recheck_that_comes_late_does_not_speak_for_another(site: JobSit
     present = await store.claim_due_rechecks(clock.now(), 10)
     before = await site.fetch("SELECT * FROM linked_account ORDER BY id")
     for job in late:
-        assert not await store.record(job, Lapsed(), clock.now())
+        assert not await store.record_recheck(job, Lapsed(), clock.now())
         await store.release_recheck(job, clock.now())
     assert await site.fetch("SELECT * FROM linked_account ORDER BY id") == before
     for job in present:
-        assert await store.record(job, StillHeld(job.account.account), clock.now())
+        assert await store.record_recheck(job, StillHeld(job.account.account), clock.now())
 
 
 async def test_rows_know_whom_they_ask(site: JobSite, publishing: LoggedPublishing, clock: FakeClock) -> None:

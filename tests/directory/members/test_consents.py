@@ -132,9 +132,9 @@ async def test_a_list_whose_consent_ran_out_is_not_read_and_soon_gone(
     assert await follow_lists.who_waits_for([bluesky("ada", 1)]) == []
     with pytest.raises(ConsentMissing):
         await follow_lists.keep(member, Lists.FOLLOWING, PEOPLE)
-    assert await ConsentStore(database).end_expired(clock.now(), 10) == 1
+    assert await ConsentStore(database).end_expired_consents(clock.now(), 10) == 1
     assert await list_rows(database) == 0
-    assert await ConsentStore(database).end_expired(clock.now(), 10) == 0
+    assert await ConsentStore(database).end_expired_consents(clock.now(), 10) == 0
 
 
 async def test_keeping_while_withdrawing_keeps_nothing(

@@ -265,9 +265,9 @@ class TestClaims:
         await site.membership.link(first, on_x("ada", 5))
         await site.proven(second, x_id)
         assert await state(site, second) == (CheckState.CONTESTED, None)
-        (claim,) = await claims.list_open(10)
+        (claim,) = await claims.list_open_claims(10)
         assert claim.member == second
-        assert await claims.settle(claim.id, site.clock.now(), upheld=True)
+        assert await claims.settle_claim(claim.id, site.clock.now(), upheld=True)
         await site.publish(second)
         assert await answers(site.lookup, "@ada") == ["eve.bsky.example"]
 
@@ -276,7 +276,7 @@ class TestClaims:
         await site.proven(first, XId(5))
         with pytest.raises(XAccountContested):
             await site.membership.link(second, on_x("renamed", 5))
-        assert len(await claims.list_open(10)) == 1
+        assert len(await claims.list_open_claims(10)) == 1
 
 
 class TestStrength:
@@ -330,9 +330,11 @@ class TestRechecks:
         jobs = await site.due()
         now = site.clock.now()
         assert set(jobs) == {AccountNetwork.X, AccountNetwork.BLUESKY}
-        await site.rechecks.record(jobs[AccountNetwork.X], Held(x_account("ada"), site.link_on_x()), now)
+        await site.rechecks.record_recheck(
+            jobs[AccountNetwork.X], Held(x_account("ada"), site.link_on_x()), now
+        )
         account = jobs[AccountNetwork.BLUESKY].account
-        await site.rechecks.record(
+        await site.rechecks.record_recheck(
             jobs[AccountNetwork.BLUESKY], Held(account.account, site.link_on(account)), now
         )
         assert await site.publishing.say() == 1
@@ -344,7 +346,7 @@ class TestRechecks:
         await site.proven(member)
         await site.publish(member)
         jobs = await site.due()
-        await site.rechecks.record(jobs[AccountNetwork.X], Lapsed(), site.clock.now())
+        await site.rechecks.record_recheck(jobs[AccountNetwork.X], Lapsed(), site.clock.now())
         assert await answers(site.lookup, "@ada") == []
 
     async def test_the_new_profile_links_no_more(self, site: Site) -> None:
@@ -355,10 +357,10 @@ class TestRechecks:
         jobs = await site.due()
         job = jobs[AccountNetwork.BLUESKY]
         doubt = Doubtful(ProofState.IN_DOUBT, site.clock.now(), site.clock.now())
-        await site.rechecks.record(job, doubt, site.clock.now())
+        await site.rechecks.record_recheck(job, doubt, site.clock.now())
         assert await answers(site.lookup, "@ada") == ["ada.bsky.example"], "one look takes nothing back"
         again = (await site.due_now())[AccountNetwork.BLUESKY]
-        await site.rechecks.record(again, Unlinked(target_of(job)), site.clock.now())
+        await site.rechecks.record_recheck(again, Unlinked(target_of(job)), site.clock.now())
         assert await answers(site.lookup, "@ada") == []
         account = await site.account(member, AccountNetwork.BLUESKY)
         assert account.health is ProofState.HOLDS
@@ -374,7 +376,7 @@ class TestRechecks:
         await site.membership.link(member, on_x("ada", 5, at=site.clock.now()))
         await site.publish(member)
         job = (await site.due())[AccountNetwork.BLUESKY]
-        await site.rechecks.record(job, Unlinked(target_of(job)), site.clock.now())
+        await site.rechecks.record_recheck(job, Unlinked(target_of(job)), site.clock.now())
         await site.publishing.say()
         assert await answers(site.lookup, "5") == ["ada.bsky.example"]
 
@@ -387,7 +389,7 @@ class TestRechecks:
         await site.publishing.say()
         job = (await site.due())[AccountNetwork.MASTODON]
         there = Moved(mastodon("ada2"))
-        await site.rechecks.record(job, there, site.clock.now())
+        await site.rechecks.record_recheck(job, there, site.clock.now())
         assert await answers(site.lookup, "@ada") == []
         account = await site.account(member, AccountNetwork.MASTODON)
         assert account.account == mastodon("ada2")
