@@ -24,18 +24,18 @@ _WITH_CONSENT: Final = (
 # 1 is Lists.FOLLOWING, spelled out so that the partial indexes serve.
 # One look into an index for each account that is asked for: `&&` with many would compare all with all.
 _WAITING: Final = f"""
-SELECT member, follow_list.id, asked.x_id, x_handles[place] AS x_handle
+SELECT follow_list.id, asked.x_id, x_handles[place] AS x_handle
 FROM unnest($2::bigint[]) AS asked (x_id)
 JOIN follow_list ON kind = 1 AND x_ids @> ARRAY[asked.x_id]
 CROSS JOIN LATERAL unnest(array_positions(x_ids, asked.x_id)) AS place
 WHERE {_WITH_CONSENT}
 UNION
-SELECT member, follow_list.id, x_ids[place] AS x_id, asked.x_handle
+SELECT follow_list.id, x_ids[place] AS x_id, asked.x_handle
 FROM unnest($3::text[]) AS asked (x_handle)
 JOIN follow_list ON kind = 1 AND x_handles @> ARRAY[asked.x_handle]
 CROSS JOIN LATERAL unnest(array_positions(x_handles, asked.x_handle)) AS place
 WHERE {_WITH_CONSENT}
-ORDER BY member, x_id, x_handle
+ORDER BY id, x_id, x_handle
 """
 
 
@@ -98,11 +98,6 @@ class FollowListStore:
             )
         return bool(dropped)
 
-    async def find_waiting(self, mappings: Sequence[Mapping], now: datetime) -> list[Waiting]:
-        """Finds the lists of people followed that may hold the X account of one of these mappings."""
-        async with self._database.connection() as connection:
-            return await fetch_waiting(connection, mappings, now)
-
 
 async def fetch_waiting(connection: Connection, mappings: Sequence[Mapping], now: datetime) -> list[Waiting]:
     """Finds the lists of people followed that may hold the X account of one of these mappings.
@@ -117,7 +112,6 @@ async def fetch_waiting(connection: Connection, mappings: Sequence[Mapping], now
     )
     return [
         Waiting(
-            plain_uuid(row["member"]),
             plain_uuid(row["id"]),
             query_of(row["x_id"], row["x_handle"], Lists.FOLLOWING),
         )
