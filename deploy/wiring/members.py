@@ -42,9 +42,9 @@ from directory.services.follow_lists import FollowLists
 from directory.services.housekeeping import Housekeeping, Stores
 from directory.services.kept_apps import KeptApps
 from directory.services.leaving import Leaving
-from directory.services.linking import Linking
 from directory.services.membership import Membership
 from directory.services.newcomers import Newcomers
+from directory.services.page_links import PageLinks
 from directory.services.permissions import Permissions
 from directory.services.profile_checking import ProfileChecking
 from directory.services.proving import Proving
@@ -158,7 +158,7 @@ def _build(  # noqa: PLR0913 - the parts that everything is made of
         sign_ins, sessions, challenges, claims, consents, publications, link_checks, host_backoffs
     )
     fxtwitter = settings.x_fxtwitter or None
-    linking = Linking(
+    page_links = PageLinks(
         MemberPageStore(database),
         link_checks,
         clock,
@@ -181,8 +181,8 @@ def _build(  # noqa: PLR0913 - the parts that everything is made of
                 permissions=permissions,
                 networks=networks,
                 mastodon=mastodon,
-                linking=linking,
-                links=ProfileChecking(LinkChecker(http, clock), linking, dids, fxtwitter),
+                page_links=page_links,
+                links=ProfileChecking(LinkChecker(http, clock), page_links, dids, fxtwitter),
                 newcomers=Newcomers(ArrivalStore(database), clock),
                 housekeeping=Housekeeping(stores, clock),
             )
@@ -194,7 +194,7 @@ def _build(  # noqa: PLR0913 - the parts that everything is made of
         signing_in=SigningIn(sign_ins, sessions, vault, clock),
         permissions=permissions,
         proving=proving,
-        linking=linking,
+        page_links=page_links,
         publishing=Publishing(people, publications, clock, log_origin(settings)),
         consenting=Consenting(consents, clock),
         follow_lists=FollowLists(FollowListStore(database), clock),

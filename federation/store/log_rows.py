@@ -11,7 +11,7 @@ from typing import Final
 from directory.store.database import Connection
 from federation.errors import LogRefused, LogWaits, Malformed
 from federation.protocol.log_state import LogState
-from federation.protocol.places import place_of
+from federation.protocol.tile_places import place_of
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.tiles import Bundle, Tile
 

@@ -13,7 +13,7 @@ from federation.keys.instance import KeyFolder
 from federation.own_log.sequencer import Sequencer
 from federation.protocol.entry import STRIDE_BYTES, MappingEntry, parse_entry
 from federation.protocol.log_state import LogState, read_own_checkpoint
-from federation.protocol.places import place_of
+from federation.protocol.tile_places import place_of
 from federation.store.log_rows import fetch_state
 from federation.tlog.bundles import decode_bundle
 from federation.tlog.tiles import bundles_added

@@ -240,8 +240,8 @@ async def test_rows_know_whom_they_ask(site: JobSite, publishing: LoggedPublishi
     others = await rechecks.claim_due_rechecks(clock.now(), 10)
     assert {job.account.id: job.hosts for job in others} == {x.id: ("x.com",), bluesky.id: ("plc.directory",)}
     await site.ask_for_links(member, "ada")
-    assert await site.linking.claim_due(10, ["social.example"]) == []
-    (link_job,) = await site.linking.claim_due(10, ["other.example"])
+    assert await site.page_links.claim_due(10, ["social.example"]) == []
+    (link_job,) = await site.page_links.claim_due(10, ["other.example"])
     assert link_job.hosts == ("social.example",)
 
 

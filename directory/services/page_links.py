@@ -12,7 +12,7 @@ from directory.store.link_checks import LinkCheckStore
 from directory.store.member_pages import MemberPageStore
 
 
-class Linking:
+class PageLinks:
     """Pages of this instance's members as proof. `is_offered`: whether anything here shows X profiles."""
 
     def __init__(
