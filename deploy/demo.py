@@ -24,14 +24,16 @@ async def fill_demo(store: DemoStore, people: int, seed: int, now: datetime, on_
     async with store.filling(DEMO_ORIGINS) as filling:
         for first in range(0, people, CHUNK_PEOPLE):
             count = min(CHUNK_PEOPLE, people - first)
-            await filling.copy(demo_rows(count, now=now, origins=filling.origins, seed=seed, first=first))
+            await filling.copy_rows(
+                demo_rows(count, now=now, origins=filling.origins, seed=seed, first=first)
+            )
             on_progress(first + count)
 
 
 async def remove_demo(store: DemoStore, on_progress: Progress) -> int:
     """Takes all demo mappings out; returns how many there were. Can be broken off and begun again."""
     removed = 0
-    async for count in store.remove():
+    async for count in store.remove_rows():
         removed += count
         on_progress(removed)
     return removed

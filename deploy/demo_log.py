@@ -48,7 +48,7 @@ class SignedDemo:
             for first in range(0, people, CHUNK_PEOPLE):
                 count = min(CHUNK_PEOPLE, people - first)
                 rows = demo_rows(count, now=now, origins=(own, others), seed=seed, first=first)
-                await filling.copy(_as_pending(rows, own, hints))
+                await filling.copy_rows(_as_pending(rows, own, hints))
                 on_progress(first + count)
         await drain(self._database, self._sequencer, self._clock, on_waiting)
 

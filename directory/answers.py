@@ -10,7 +10,7 @@ from datetime import datetime
 from directory.mappings import Mapping
 from directory.store.arrivals import record_arrival
 from directory.store.database import Connection
-from directory.store.mapping_rows import ensure_origin, let_go, take_in
+from directory.store.mapping_rows import ensure_origin, let_go_mappings, take_in_mappings
 
 
 class AnswersError(ValueError):
@@ -34,7 +34,7 @@ async def take_in_leaves(
     if not said:
         return set()
     number = await ensure_origin(connection, origin)
-    postponed = await take_in(connection, number, said)
+    postponed = await take_in_mappings(connection, number, said)
     leaves = [leaf for leaf, _ in said if leaf not in postponed]
     if leaves:
         await record_arrival(connection, number, min(leaves), max(leaves) + 1, now)
@@ -44,4 +44,4 @@ async def take_in_leaves(
 async def let_go_leaves(connection: Connection, origin: str, leaves: Sequence[int]) -> None:
     """Removes what leaves of `origin` said from the answers. The caller holds a transaction. Can be repeated."""
     if leaves:
-        await let_go(connection, await ensure_origin(connection, origin), leaves)
+        await let_go_mappings(connection, await ensure_origin(connection, origin), leaves)

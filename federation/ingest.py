@@ -14,7 +14,7 @@ from directory.store.database import Connection
 from federation.errors import InvalidStatement
 from federation.protocol.statement import parse_statement
 from federation.store.log_rows import delete_revoked, fetch_bodies
-from federation.store.own_mappings import end_replaced
+from federation.store.own_mappings import end_replaced_wordings
 
 MAX_TAKEN_IN: Final = 10_000
 """Bodies that are parsed and taken in at a time. Bounds the memory while catching up."""
@@ -38,7 +38,7 @@ async def _take_in(connection: Connection, origin: str, first: int, size: int, n
     bodies = await fetch_bodies(connection, first, size, MAX_TAKEN_IN + 1)
     end = bodies[MAX_TAKEN_IN][0] if len(bodies) > MAX_TAKEN_IN else size
     postponed = await take_in_leaves(connection, origin, _parse(origin, bodies[:MAX_TAKEN_IN]), now)
-    is_ended = await end_replaced(connection, origin, first, end)
+    is_ended = await end_replaced_wordings(connection, origin, first, end)
     return end if is_ended and not postponed else first
 
 

@@ -10,8 +10,8 @@ from directory.proofs.x_oauth import XSignIn
 from directory.services.consenting import Consenting
 from directory.services.follow_lists import FollowLists
 from directory.services.leaving import Leaving
-from directory.services.linking import Linking
 from directory.services.membership import Membership
+from directory.services.page_links import PageLinks
 from directory.services.permissions import Permissions
 from directory.services.proving import Proving
 from directory.services.publishing import Publishing
@@ -27,7 +27,7 @@ class MemberServices:
     signing_in: SigningIn
     permissions: Permissions
     proving: Proving
-    linking: Linking
+    page_links: PageLinks
     publishing: Publishing
     consenting: Consenting
     follow_lists: FollowLists

@@ -14,7 +14,7 @@ from deploy.bench.databases import kept_database
 from federation.keys.instance import KeyFolder
 from federation.own_log.genesis import make_genesis
 from federation.protocol.entry import ENTRY_BYTES, STRIDE_BYTES
-from federation.protocol.places import place_of
+from federation.protocol.tile_places import place_of
 from federation.store import log_rows
 from federation.tlog.checkpoint import Checkpoint, sign_checkpoint
 from federation.tlog.growth import Edge, grow

@@ -48,8 +48,8 @@ def _job_parts(members: MemberParts) -> JobParts:
         permissions=members.permissions,
         networks=networks.sign_in,
         mastodon=networks.mastodon,
-        linking=members.linking,
-        links=ProfileChecking(checker, members.linking, networks.dids, fxtwitter),
+        page_links=members.page_links,
+        links=ProfileChecking(checker, members.page_links, networks.dids, fxtwitter),
         newcomers=Newcomers(ArrivalStore(ground.database), ground.clock),
         housekeeping=Housekeeping(ground.database, ground.clock),
     )

@@ -11,8 +11,8 @@ from directory.networks.http import GuardedClient, user_agent
 from directory.services.consenting import Consenting
 from directory.services.follow_lists import FollowLists
 from directory.services.leaving import Leaving
-from directory.services.linking import Linking
 from directory.services.membership import Membership
+from directory.services.page_links import PageLinks
 from directory.services.permissions import Permissions
 from directory.services.proving import Proving
 from directory.services.publishing import Publishing
@@ -47,7 +47,7 @@ class MemberParts:
     signing_in: SigningIn
     permissions: Permissions
     proving: Proving
-    linking: Linking
+    page_links: PageLinks
     publishing: Publishing
     consenting: Consenting
     follow_lists: FollowLists
@@ -79,7 +79,7 @@ def build_members(ground: Ground, networks: Networks) -> MemberParts:
         signing_in=SigningIn(SignInStore(database), SessionStore(database), vault, clock),
         permissions=Permissions(TokenStore(database), RevocationStore(database), vault, clock),
         proving=Proving(people, ChallengeStore(database), ProofCheckStore(database), vault, clock),
-        linking=_linking(settings, database, clock),
+        page_links=_page_links(settings, database, clock),
         publishing=Publishing(people, PublicationStore(database), clock, log_origin(settings)),
         consenting=Consenting(ConsentStore(database), clock),
         follow_lists=FollowLists(FollowListStore(database), clock),
@@ -87,8 +87,8 @@ def build_members(ground: Ground, networks: Networks) -> MemberParts:
     )
 
 
-def _linking(settings: Settings, database: Database, clock: Clock) -> Linking:
-    return Linking(
+def _page_links(settings: Settings, database: Database, clock: Clock) -> PageLinks:
+    return PageLinks(
         MemberPageStore(database),
         LinkCheckStore(database),
         clock,

@@ -66,7 +66,7 @@ def build_member_services(members: MemberParts, worker: Worker, announce: Announ
         signing_in=members.signing_in,
         permissions=members.permissions,
         proving=members.proving,
-        linking=members.linking,
+        page_links=members.page_links,
         publishing=members.publishing,
         consenting=members.consenting,
         follow_lists=members.follow_lists,

@@ -26,8 +26,8 @@ from directory.networks.sign_in_errors import NeedsSignIn, SignInError
 from directory.proofs.post_url import XPostId
 from directory.proofs.x_post import PostChecker
 from directory.services.housekeeping import STEP, Housekeeping
-from directory.services.linking import Linking
 from directory.services.newcomers import Newcomers
+from directory.services.page_links import PageLinks
 from directory.services.permissions import Permissions
 from directory.services.profile_checking import ProfileChecking
 from directory.services.proving import Proving
@@ -68,7 +68,7 @@ class JobParts:
     permissions: Permissions
     networks: Mapping[AccountNetwork, SignIn]
     mastodon: MastodonSignIn
-    linking: Linking
+    page_links: PageLinks
     links: ProfileChecking
     newcomers: Newcomers
     housekeeping: Housekeeping
@@ -109,10 +109,10 @@ class Jobs:
 
     async def claim_links(self, busy: Collection[str]) -> Work | None:
         """Profiles that are to link to their member's page."""
-        jobs = await self._parts.linking.claim_due(1, busy)
+        jobs = await self._parts.page_links.claim_due(1, busy)
         if not jobs:
             return None
-        release = partial(self._parts.linking.release, jobs[0])
+        release = partial(self._parts.page_links.release, jobs[0])
         return Work(run=partial(self._check_links, jobs[0]), release=release, hosts=jobs[0].hosts)
 
     async def claim_recheck(self, busy: Collection[str]) -> Work | None:
@@ -149,11 +149,11 @@ class Jobs:
         await self._parts.proving.record(job, result)
 
     async def _check_links(self, job: LinkJob) -> None:
-        await self._parts.linking.record(job, await self._parts.links.check(job))
+        await self._parts.page_links.record(job, await self._parts.links.check(job))
 
     async def _recheck(self, job: RecheckJob) -> None:
         outcome = await self._rechecking.recheck(job, self._parts.clock)
-        await self._parts.rechecks.record(job, outcome, self._parts.clock.now())
+        await self._parts.rechecks.record_recheck(job, outcome, self._parts.clock.now())
 
     async def _release_recheck(self, job: RecheckJob) -> None:
         await self._parts.rechecks.release_recheck(job, self._parts.clock.now())

@@ -34,9 +34,8 @@ class KeptList(msgspec.Struct, frozen=True):
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """A member whose kept list of people they follow holds somebody who was asked for, as they know them."""
+    """A kept list of people followed that holds somebody who was asked for, as the list knows them."""
 
-    member: UUID
     follow_list: UUID
     query: Query
 

@@ -123,10 +123,6 @@ class SignInDone(msgspec.Struct, frozen=True):
     """Whether the network granted the right to follow."""
     tokens: TokenSet
 
-    @property
-    def granted_scope(self) -> str:
-        return self.tokens.scope
-
 
 class Revocation(enum.Enum):
     """The result of a revocation at the network."""

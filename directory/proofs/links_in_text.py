@@ -1,15 +1,14 @@
-"""Links in what people write about themselves: whole pages, one field of a profile, a plain text."""
+"""Links in what people write about themselves: one field of a profile, a plain text."""
 
 import re
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from directory.proofs.html import Tag, read_html
 
-MAX_PAGE_CHARS: Final = 512 * 1024
-"""What stands further down is not read."""
 MAX_FIELD_CHARS: Final = 16 * 1024
+"""What stands further down is not read."""
 MAX_LINKS: Final = 2_000
 MAX_URL_CHARS: Final = 2_048
 
@@ -17,20 +16,9 @@ _LINKING: Final = frozenset({"a", "area", "link"})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
-def links_back(source: str, page: str, base: str) -> bool:
-    """Whether an HTML page at `base` has a link with rel="me" to `page`. Total.
-
-    https://microformats.org/wiki/rel-me
-    """
-    return any(
-        "me" in rel.lower().split() and is_same_page(href, page, base)
-        for href, rel in _links(source[:MAX_PAGE_CHARS])
-    )
-
-
 def field_links_to(source: str, page: str) -> bool:
     """Whether a piece of HTML has any link to `page`. Total."""
-    return any(is_same_page(href, page) for href, _ in _links(source[:MAX_FIELD_CHARS]))
+    return any(is_same_page(href, page) for href in _links(source[:MAX_FIELD_CHARS]))
 
 
 def text_names(text: str, page: str) -> bool:
@@ -41,12 +29,12 @@ def text_names(text: str, page: str) -> bool:
     return any(is_same_page(line.strip(), page) for line in re.split(r"[\r\n]+", text[:MAX_FIELD_CHARS]))
 
 
-def is_same_page(href: str, page: str, base: str = "") -> bool:
+def is_same_page(href: str, page: str) -> bool:
     """Whether two addresses are the same but for letter case of the host, a last slash and a fragment. Total."""
     if len(href) > MAX_URL_CHARS:
         return False
     try:
-        there, here = urlsplit(urljoin(base, href.strip())), urlsplit(page)
+        there, here = urlsplit(href.strip()), urlsplit(page)
         return _key(there) == _key(here)
     except ValueError:
         return False
@@ -60,8 +48,8 @@ def _key(parts: SplitResult) -> tuple[str, str | None, int | None, str, str]:
     return scheme, parts.hostname, port, parts.path.rstrip("/"), parts.query
 
 
-def _links(source: str) -> Iterator[tuple[str, str]]:
-    """Address and rel of the links, the first MAX_LINKS."""
+def _links(source: str) -> Iterator[str]:
+    """The addresses of the links, of the first MAX_LINKS."""
     count = 0
     for piece in read_html(source):
         if (
@@ -70,7 +58,7 @@ def _links(source: str) -> Iterator[tuple[str, str]]:
             and piece.name in _LINKING
             and "href" in piece.attributes
         ):
-            yield piece.attributes["href"], piece.attributes.get("rel", "")
+            yield piece.attributes["href"]
             count += 1
             if count == MAX_LINKS:
                 return

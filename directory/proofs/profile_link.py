@@ -1,19 +1,17 @@
-"""Whether a profile or a page links back to a member's page of ours: the `linked` proof.
+"""Whether a profile links back to a member's page of ours: the `linked` proof.
 
 Our page links to the member's accounts with rel="me"; each account says so too by linking to our page:
 - Mastodon: a field of the profile that its server has verified (`verified_at`: it found our link to it);
 - Bluesky: the `website` of the profile, or a line of its description;
-- a web page: a link with rel="me";
 - X: serves its pages only to those who are signed in there, to programs that run scripts, and without
   rel="me", so an X page shows nothing and is never asked. The website of an X profile is told by
   FxTwitter-compatible services alone, where the operator has one.
 """
 
 import asyncio
-import re
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -25,7 +23,7 @@ from directory.networks.answers import Answer
 from directory.networks.errors import BadAnswer, HeldBack, NetworkError
 from directory.networks.limits import Limits
 from directory.networks.retry_after import retry_after_s
-from directory.proofs.links_in_text import field_links_to, is_same_page, links_back, text_names
+from directory.proofs.links_in_text import field_links_to, is_same_page, text_names
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import Linked, LinkResult, Refuted, Unreachable
 from directory.proofs.sources.port import OK, of_status, read_json
@@ -38,7 +36,6 @@ MAX_REDIRECTS: Final = 3
 
 _NOBODY: Final = 404
 """In the service's own words too: a page of 404 may come from anything on the way."""
-_X_HOST = re.compile(r"(?:.+\.)?(?:x|twitter)\.com\.?")
 _UNREADABLE: Final = Unreachable(UnreachableReason.UNREADABLE)
 _NO_LINK: Final = Refuted(RefutedReason.NO_LINK_BACK)
 
@@ -144,15 +141,8 @@ def read_x_website(handle: XHandle, page: str, status: int, body: bytes) -> Link
     return LinkSeen(x_id) if is_linking else _NO_LINK
 
 
-def read_web_page(url: str, page: str, status: int, body: bytes) -> LinkReading:
-    """What a page at `url` says. Total."""
-    if status != OK:
-        return of_status(status)
-    return LinkSeen() if links_back(body.decode("utf-8", "replace"), page, url) else _NO_LINK
-
-
 class LinkChecker:
-    """Looks at profiles and pages. Built once; keeps nothing between two looks."""
+    """Looks at profiles. Built once; keeps nothing between two looks."""
 
     def __init__(self, client: Getter, clock: Clock) -> None:
         self._client = client
@@ -185,19 +175,6 @@ class LinkChecker:
             url, ref, lambda answer: read_x_website(handle, page, answer.status, answer.body)
         )
 
-    async def check_page(self, url: str, page: str) -> LinkResult:
-        """A page that somebody names; one on X is not asked."""
-        if _is_on_x(url):
-            return Refuted(RefutedReason.CANNOT_SHOW_LINK)
-
-        def read(answer: Answer) -> LinkReading:
-            # Where redirects ended: an open redirect of X, or to X, shows X's page and nobody's own.
-            if _is_on_x(answer.url):
-                return Refuted(RefutedReason.CANNOT_SHOW_LINK)
-            return read_web_page(answer.url, page, answer.status, answer.body)
-
-        return await self._check(url, url, read)
-
     async def _check(self, url: str, ref: str, read: Callable[[Answer], LinkReading]) -> LinkResult:
         try:
             answer = await self._client.get(url, limits=PROFILE_LIMITS, redirects=MAX_REDIRECTS)
@@ -207,7 +184,7 @@ class LinkChecker:
             return Unreachable(UnreachableReason.NO_ANSWER, error.retry_after_s)
         except NetworkError:
             return Unreachable(UnreachableReason.NO_ANSWER)
-        # In a thread: half a megabyte of hostile HTML takes a second.
+        # In a thread: a megabyte of hostile HTML takes a second.
         reading = await asyncio.to_thread(read, answer)
         if isinstance(reading, Unreachable):
             return Unreachable(reading.reason, retry_after_s(answer, self._clock.now()))
@@ -215,10 +192,3 @@ class LinkChecker:
             return reading
         evidence = Evidence(kind=EvidenceKind.PROFILE_LINK, at=self._clock.now(), ref=ref)
         return Linked(evidence, reading.x_id)
-
-
-def _is_on_x(url: str) -> bool:
-    try:
-        return _X_HOST.fullmatch(urlsplit(url).hostname or "") is not None
-    except ValueError:
-        return False

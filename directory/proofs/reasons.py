@@ -140,8 +140,3 @@ SENTENCES: Final[dict[RefutedReason | UnreachableReason, str]] = {
         "This instance cannot open the sentence it gave you, so we keep trying for a day: a new sentence helps sooner."
     ),
 }
-
-PROFILE_UNREACHABLE: Final = N_(
-    "We could not read that profile right now, so we keep trying for a day: there is nothing to do for you."
-)
-"""The sentence for any UnreachableReason where a profile or page was looked at, not a post on X."""

@@ -89,19 +89,6 @@ def _fit(names: Sequence[str], room: int) -> list[str]:
     return shown
 
 
-def weigh(text: str) -> int:
-    """At most what X counts for a post: 1 for Latin and its like, 2 for the rest, 23 for what may be a link.
-
-    https://docs.x.com/fundamentals/counting-characters, without its discount for emoji.
-    """
-    return sum(map(_weigh_word, text.split(" "))) + text.count(" ")
-
-
-def _weigh_word(word: str) -> int:
-    core = word.rstrip(".")
-    return (_weigh_name(core) if "." in core else _weigh_plain(core)) + len(word) - len(core)
-
-
 def _weigh_name(name: str) -> int:
     return max(_weigh_plain(name), LINK_WEIGHT)
 

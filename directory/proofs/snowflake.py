@@ -21,9 +21,3 @@ def post_time(post: XPostId) -> datetime:
     November 2010, which is later than it was made and earlier than any challenge.
     """
     return _UNIX_EPOCH + timedelta(milliseconds=(post.value >> _SEQUENCE_BITS) + X_EPOCH_MS)
-
-
-def first_post_id_at(time: datetime) -> XPostId:
-    """The lowest number that a post of that millisecond can have; times before X's epoch give the first of all."""
-    passed_ms = (time - _UNIX_EPOCH) // timedelta(milliseconds=1) - X_EPOCH_MS
-    return XPostId(max(passed_ms << _SEQUENCE_BITS, 1))

@@ -48,7 +48,7 @@ class LookupBatcher:
     async def _ask(self, batch: list[tuple[Query, asyncio.Future[Match]]]) -> None:
         queries = list(dict.fromkeys(query for query, _ in batch))
         try:
-            found = match_all(queries, await self._mappings.find(queries, self._clock.now()))
+            found = match_all(queries, await self._mappings.find_mappings(queries, self._clock.now()))
         except DirectoryError as error:
             _settle(batch, error)
         except asyncio.CancelledError:

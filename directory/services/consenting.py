@@ -16,20 +16,20 @@ class Consenting:
 
     async def give(self, member: UUID, kind: ConsentKind, version: int) -> Consent:
         """Gives, or renews, a consent to the text of that version. Raises MemberGone, ConsentOutdated."""
-        return await self._consents.give(member, kind, version, self._clock.now())
+        return await self._consents.give_consent(member, kind, version, self._clock.now())
 
     async def withdraw(self, member: UUID, kind: ConsentKind) -> bool:
         """Ends a consent and what rests on it: publications are withdrawn, kept lists deleted.
 
         Returns whether there was one. Raises MemberGone.
         """
-        return await self._consents.withdraw(member, kind, self._clock.now())
+        return await self._consents.withdraw_consent(member, kind, self._clock.now())
 
     async def present(self, member: UUID) -> dict[ConsentKind, Consent]:
         """What holds now."""
         now = self._clock.now()
-        return {each.kind: each for each in await self._consents.history(member) if each.holds(now)}
+        return {each.kind: each for each in await self._consents.list_consents(member) if each.holds(now)}
 
     async def history(self, member: UUID) -> list[Consent]:
         """Everything that was ever agreed to, the oldest first."""
-        return await self._consents.history(member)
+        return await self._consents.list_consents(member)

@@ -1,16 +1,14 @@
 """Follow lists that members let us keep, so that newcomers can be followed as they arrive.
 
 A list is kept for a year, while the consent to it holds, and deleted in the moment that it does not. It is
-never shared, and answers one question only: who was waiting for this X account.
+never shared, and answers one question only, in `directory.services.newcomers`: who waits for this X account.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from uuid import UUID
 
 from directory.clock import Clock
-from directory.follows.newcomers import match_waiting
-from directory.mappings import Mapping
-from directory.members.kept_lists import KeptList, Waiting, pack_list
+from directory.members.kept_lists import KeptList, pack_list
 from directory.queries import Lists, Query
 from directory.store.follow_lists import FollowListStore
 
@@ -30,22 +28,17 @@ class FollowLists:
         Raises InvalidQuery, MemberGone, ConsentMissing, ConsentOutdated.
         """
         kept = pack_list(kind, people, self._clock.now())
-        await self._follow_lists.keep(member, kept, consent)
+        await self._follow_lists.keep_list(member, kept, consent)
         return kept
 
     async def find(self, member: UUID, kind: Lists) -> KeptList | None:
         """A member's list, while its consent holds."""
-        return await self._follow_lists.find(member, kind, self._clock.now())
+        return await self._follow_lists.find_list(member, kind, self._clock.now())
 
     async def sizes(self, member: UUID) -> dict[Lists, int]:
         """How many people stand on each list that is kept."""
-        return await self._follow_lists.sizes(member)
+        return await self._follow_lists.count_people(member)
 
     async def drop(self, member: UUID, kind: Lists) -> bool:
         """Deletes one list; returns whether it was kept."""
-        return await self._follow_lists.drop(member, kind)
-
-    async def who_waits_for(self, mappings: Sequence[Mapping]) -> list[tuple[Mapping, Waiting]]:
-        """Finds whose kept lists of people they follow hold the X account of one of these mappings."""
-        waiting = await self._follow_lists.find_waiting(mappings, self._clock.now())
-        return match_waiting(waiting, mappings)
+        return await self._follow_lists.drop_list(member, kind)

@@ -18,7 +18,7 @@ class KeptApps:
 
     async def get(self, host: str, scope: str, redirect_uri: str) -> App | None:
         """None too for one that cannot be opened any more: it is registered anew."""
-        row = await self._store.find(host, scope, redirect_uri)
+        row = await self._store.find_app(host, scope, redirect_uri)
         if row is None:
             return None
         try:
@@ -33,11 +33,11 @@ class KeptApps:
         """Replaces the one kept before."""
         row = uuid4()
         sealed = self._vault.seal(Secret(app.client_secret.encode()), app_context(row))
-        await self._store.put(_row_of(app, row, sealed))
+        await self._store.put_app(_row_of(app, row, sealed))
 
     async def forget(self, app: App) -> None:
         """Drops it, if it is still the one that is kept."""
-        await self._store.forget(_row_of(app, uuid4(), b""))
+        await self._store.forget_app(_row_of(app, uuid4(), b""))
 
 
 def _row_of(app: App, row: UUID, sealed: bytes) -> AppRow:

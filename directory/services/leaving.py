@@ -21,7 +21,7 @@ class Leaving:
 
     async def export(self, member: UUID) -> bytes:
         """All that is stored of a member, as a ZIP file. Raises MemberGone."""
-        data = await self._exports.read(member)
+        data = await self._exports.read_member(member)
         return await asyncio.to_thread(write_export, data, self._instance, self._clock.now())
 
     async def erase(self, member: UUID) -> Receipt:
@@ -29,4 +29,4 @@ class Leaving:
 
         Raises MemberGone.
         """
-        return await self._erasures.erase(member, self._clock.now())
+        return await self._erasures.erase_member(member, self._clock.now())

@@ -30,7 +30,7 @@ class Lookup:
 
     async def lookup(self, query: Query) -> Match:
         """Where one X account is now. Raises DirectoryUnavailable."""
-        return rank(query, await self._mappings.find([query], self._clock.now()))
+        return rank(query, await self._mappings.find_mappings([query], self._clock.now()))
 
     async def match(self, queries: Sequence[Query], *, with_evidence: bool = True) -> list[Match]:
         """Those of the accounts that have an answer, in the order of the queries.
@@ -52,7 +52,7 @@ class Lookup:
         def ask_next() -> None:
             if (start := next(starts, None)) is not None:
                 chunk = queries[start : start + MATCH_CHUNK_PAIRS]
-                finding = self._mappings.find(chunk, now, with_evidence=with_evidence)
+                finding = self._mappings.find_mappings(chunk, now, with_evidence=with_evidence)
                 under_way.append((chunk, asyncio.create_task(finding)))
 
         try:

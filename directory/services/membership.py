@@ -24,31 +24,31 @@ class Membership:
     async def link(self, member: UUID, proven: ProvenAccount) -> LinkedAccount:
         """Adds an account, or renews its proof. Raises MemberGone, AccountLinkedElsewhere, TooManyAccounts,
         and XAccountContested, with the claim written down."""
-        return await self._members.link(member, proven, self._clock.now())
+        return await self._members.link_account(member, proven, self._clock.now())
 
     async def unlink(self, member: UUID, account: UUID) -> LinkedAccount:
         """Takes an account away, with all that is published of it. Raises MemberGone, UnknownAccount, LastAccount."""
-        return await self._members.unlink(member, account, self._clock.now())
+        return await self._members.unlink_account(member, account, self._clock.now())
 
     async def find(self, member: UUID) -> Member | None:
-        return await self._members.find(member)
+        return await self._members.find_member(member)
 
     async def accounts(self, member: UUID) -> list[LinkedAccount]:
         """The first linked first."""
-        return await self._members.accounts(member)
+        return await self._members.list_accounts(member)
 
     async def waiting_claims(self, member: UUID) -> list[Claim]:
         """X accounts that the moderators have still to decide on."""
-        return await self._claims.open_of(member)
+        return await self._claims.list_open_claims_of_member(member)
 
     async def contested(self, limit: int) -> list[Claim]:
         """For the moderators: X accounts that two members have proven, the longest waiting first."""
-        return await self._claims.list_open(limit)
+        return await self._claims.list_open_claims(limit)
 
     async def settle_claim(self, claim: UUID, *, upheld: bool) -> bool:
         """The moderators decide. Upheld: the account passes to who claims it, and what the holder publishes
         of it is withdrawn. False: there is no such claim (any more)."""
-        return await self._claims.settle(claim, self._clock.now(), upheld=upheld)
+        return await self._claims.settle_claim(claim, self._clock.now(), upheld=upheld)
 
     async def show_on_page(self, member: UUID, account: UUID, *, shown: bool) -> None:
         """Puts an account on the member's page, or takes it off. Raises UnknownAccount."""

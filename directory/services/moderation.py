@@ -23,7 +23,7 @@ class Moderation:
 
         Returns the hide; the one before where it was hidden already; None where nothing is said.
         """
-        return await self._hides.place(
+        return await self._hides.place_hide(
             account, network, origin, HideNote(uuid4(), reason, by[:MAX_BY_CHARS], self._clock.now())
         )
 
@@ -33,4 +33,4 @@ class Moderation:
 
     async def lift(self, hide: UUID) -> bool:
         """Ends a hide; returns whether there was one."""
-        return await self._hides.lift(hide)
+        return await self._hides.lift_hide(hide)

@@ -32,15 +32,15 @@ class Permissions:
         row = Token(uuid4(), account, purpose, tokens.server, tokens.scope, now, now, tokens.expires_at)
         sealed = self._vault.seal(Secret(tokens.to_bytes()), token_context(row.id))
         is_same = await self._is_kept(account, purpose, tokens)
-        await self._tokens.add(row, sealed, now, revoke_former=not is_same)
+        await self._tokens.add_token(row, sealed, now, revoke_former=not is_same)
 
     async def list_of(self, member: UUID) -> list[Token]:
         """What a member let us do."""
-        return await self._tokens.list_of(member)
+        return await self._tokens.list_tokens(member)
 
     async def read(self, account: UUID, purpose: Purpose) -> TokenSet:
         """The tokens as they are kept, perhaps run out. Raises NeedsSignIn."""
-        row, sealed = await self._tokens.read(account, purpose)
+        row, sealed = await self._tokens.read_token(account, purpose)
         return self._open(row.id, sealed)
 
     async def fresh(self, account: UUID, purpose: Purpose, refresh: Refresh) -> TokenSet:
@@ -53,7 +53,7 @@ class Permissions:
         tokens = await self.read(account, purpose)
         if tokens.is_fresh(self._clock.now()):
             return tokens
-        async with self._tokens.hold(account, purpose) as held:
+        async with self._tokens.hold_token(account, purpose) as held:
             now = self._clock.now()
             tokens = self._open(held.token.id, held.sealed)
             if tokens.is_fresh(now):
@@ -69,7 +69,7 @@ class Permissions:
 
     async def give_back(self, account: UUID, purpose: Purpose) -> bool:
         """Forgets a permission and has it revoked at the network; returns whether there was one."""
-        return await self._tokens.hand_over(account, purpose, self._clock.now())
+        return await self._tokens.hand_over_token(account, purpose, self._clock.now())
 
     async def claim_revocations(
         self, limit: int, busy: Collection[str] = ()

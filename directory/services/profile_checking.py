@@ -11,23 +11,23 @@ from directory.proofs.link_verdict import LinksSeen
 from directory.proofs.profile_link import LinkChecker
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import LinkResult, Refuted, Unreachable
-from directory.services.linking import Linking
+from directory.services.page_links import PageLinks
 
 
 class ProfileChecking:
     """Asks, and says what it saw. `fxtwitter` is the service that tells the website of an X profile, if there is one."""
 
     def __init__(
-        self, checker: LinkChecker, linking: Linking, dids: DidResolver, fxtwitter: str | None
+        self, checker: LinkChecker, page_links: PageLinks, dids: DidResolver, fxtwitter: str | None
     ) -> None:
         self._checker = checker
-        self._linking = linking
+        self._page_links = page_links
         self._dids = dids
         self._fxtwitter = fxtwitter
 
     async def check(self, job: LinkJob) -> LinksSeen:
         """All profiles side by side."""
-        page = self._linking.address(job.page.code)
+        page = self._page_links.address(job.page.code)
         targets = {each.id: each.target for each in job.page.new_accounts if each.target is not None}
         x, *new = await asyncio.gather(
             self._check_x(job.check.x_handle, page),
@@ -37,10 +37,10 @@ class ProfileChecking:
 
     async def recheck(self, account: LinkedAccount) -> LinkResult:
         """Whether one account, of any network, still links to its member's page."""
-        own = await self._linking.page_of(account.member)
+        own = await self._page_links.page_of(account.member)
         if own is None:
             return Unreachable(UnreachableReason.NO_SOURCE)
-        page = self._linking.address(own.code)
+        page = self._page_links.address(own.code)
         if account.x is not None:
             return await self._check_x(account.x.handle, page)
         if account.target is None or not account.on_page:

@@ -53,7 +53,7 @@ class Proving:
         else a new one in its place. Raises MemberGone, UnknownAccount (no account to point to),
         TooManyAttempts."""
         now = self._clock.now()
-        targets = _targets_of(await self._members.accounts(member))
+        targets = _targets_of(await self._members.list_accounts(member))
         kept = await self._find_open(member)
         is_same = kept is not None and kept.challenge.is_for(str(member), targets, instance)
         if kept is not None and is_same and kept.challenge.language == language:

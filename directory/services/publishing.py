@@ -26,7 +26,7 @@ class Publishing:
 
         Raises UnknownAccount, NotProven, ProofLapsed, ProofTooOld, PublicationHidden.
         """
-        accounts = {account.id: account for account in await self._members.accounts(member)}
+        accounts = {account.id: account for account in await self._members.list_accounts(member)}
         if wish.x_account not in accounts or wish.target_account not in accounts:
             raise UnknownAccount
         x, target = accounts[wish.x_account], accounts[wish.target_account]
@@ -41,23 +41,23 @@ class Publishing:
         Raises MemberGone, UnknownAccount, NotProven, ProofLapsed, ProofTooOld, ConsentMissing,
         ConsentOutdated, PublicationHidden.
         """
-        return await self._publications.publish(member, wish, self._origin, self._clock.now())
+        return await self._publications.publish_wish(member, wish, self._origin, self._clock.now())
 
     async def list_of(self, member: UUID) -> list[Publication]:
         """What a member publishes."""
-        return await self._publications.list_of(member)
+        return await self._publications.list_publications(member)
 
     async def leaf_of(self, member: UUID, publication: UUID) -> int:
         """Where the log says a publication of this member. Raises UnknownPublication: it is not theirs, or not said."""
-        for each in await self._publications.list_of(member):
+        for each in await self._publications.list_publications(member):
             if each.id == publication and each.leaf is not None:
                 return each.leaf
         raise UnknownPublication
 
     async def withdraw(self, member: UUID, publication: UUID) -> None:
         """Stops answering, at once. Raises MemberGone, UnknownPublication."""
-        await self._publications.withdraw(member, publication, self._clock.now())
+        await self._publications.withdraw_publication(member, publication, self._clock.now())
 
     async def withdraw_all(self, member: UUID) -> int:
         """Withdraws everything; returns how much that was. Raises MemberGone."""
-        return await self._publications.withdraw_all(member, self._clock.now())
+        return await self._publications.withdraw_all_publications(member, self._clock.now())

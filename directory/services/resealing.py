@@ -45,10 +45,10 @@ async def finish_rotation(vault: Vault, database: Database, now: datetime) -> Ro
         counter = _Resealer(vault, context_of)
         after: UUID | None = _LOWEST
         while after is not None:
-            after, failed = await sealed.reseal(table, vault.header, after, RESEAL_BATCH, counter)
+            after, failed = await sealed.reseal_rows(table, vault.header, after, RESEAL_BATCH, counter)
             broken += failed
         resealed += counter.count
-    retired = vault.retire_keys(await sealed.headers(), now)
+    retired = vault.retire_keys(await sealed.list_headers(), now)
     return Rotation(vault.key_ids()[0], resealed, broken, tuple(retired))
 
 

@@ -48,7 +48,7 @@ class SigningIn:
         if not MIN_STATE_CHARS <= len(departure.state) <= MAX_STATE_CHARS:
             raise ValueError(f"a state has {MIN_STATE_CHARS} to {MAX_STATE_CHARS} characters")
         row = uuid4()
-        await self._sign_ins.add(
+        await self._sign_ins.add_sign_in(
             SignInRow(
                 row,
                 hash_token(departure.state),
@@ -69,7 +69,7 @@ class SigningIn:
         """
         if not browser or len(browser) > MAX_TOKEN_CHARS or len(state) > MAX_STATE_CHARS:
             raise SignInExpired("", "no such sign-in is under way")
-        row = await self._sign_ins.take(hash_token(state), hash_token(browser), self._clock.now())
+        row = await self._sign_ins.take_sign_in(hash_token(state), hash_token(browser), self._clock.now())
         if row is None:
             raise SignInExpired("", "no such sign-in is under way in this browser")
         if row.member != member:
@@ -87,7 +87,7 @@ class SigningIn:
         """
         token = new_token()
         former_hash = hash_token(former) if former and len(former) <= MAX_TOKEN_CHARS else None
-        session = await self._sessions.start(
+        session = await self._sessions.start_session(
             member, hash_token(token), label, self._clock.now(), former=former_hash
         )
         return token, session
@@ -96,20 +96,20 @@ class SigningIn:
         """Who the browser with this token is signed in as."""
         if not token or len(token) > MAX_TOKEN_CHARS:
             return None
-        return await self._sessions.find(hash_token(token), self._clock.now())
+        return await self._sessions.find_session(hash_token(token), self._clock.now())
 
     async def sessions(self, member: UUID) -> list[Session]:
         """Where a member is signed in, the last used first."""
-        return await self._sessions.list_of(member, self._clock.now())
+        return await self._sessions.list_sessions(member, self._clock.now())
 
     async def end_session(self, member: UUID, session: UUID) -> bool:
         """Ends one of the member's own sessions; returns whether there was one."""
-        return await self._sessions.end(member, session)
+        return await self._sessions.end_session(member, session)
 
     async def sign_out(self, token: str) -> None:
         """Ends the session of a browser."""
-        await self._sessions.end_token(hash_token(token))
+        await self._sessions.end_session_of_token(hash_token(token))
 
     async def sign_out_everywhere(self, member: UUID, *, but: UUID | None = None) -> int:
         """Ends all sessions of a member, or all but one; returns how many."""
-        return await self._sessions.end_all(member, but=but)
+        return await self._sessions.end_all_sessions(member, but=but)

@@ -41,7 +41,7 @@ class StatisticsService:
             return self._counted
 
     async def _count(self, now: datetime) -> Statistics:
-        groups, people, origins = await self._store.count(now)
+        groups, people, origins = await self._store.count_mappings(now)
         by_network: dict[str, int] = {}
         by_strength: dict[str, int] = {}
         for network, strength, count in groups:

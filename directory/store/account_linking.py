@@ -1,4 +1,4 @@
-"""Linking an account that was just proven. The caller holds the member's lock."""
+"""Links an account that was just proven. The caller holds the member's lock."""
 
 from datetime import datetime
 from typing import Final

@@ -41,7 +41,7 @@ class ClaimStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def list_open(self, limit: int) -> list[Claim]:
+    async def list_open_claims(self, limit: int) -> list[Claim]:
         """Claims to decide, the oldest first."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
@@ -50,12 +50,12 @@ class ClaimStore:
             )
         return [_claim_of(row) for row in rows]
 
-    async def open_of(self, member: UUID) -> list[Claim]:
+    async def list_open_claims_of_member(self, member: UUID) -> list[Claim]:
         """What a member is waiting for."""
         async with self._database.connection() as connection:
             return await fetch_claims(connection, member, only_open=True)
 
-    async def settle(self, claim: UUID, now: datetime, *, upheld: bool) -> bool:
+    async def settle_claim(self, claim: UUID, now: datetime, *, upheld: bool) -> bool:
         """Decides a claim. Upheld: the account passes to the claimant, and what the holder published of it
         is withdrawn. False: there is no such open claim (any more)."""
         async with self._database.transaction() as connection:
@@ -70,14 +70,14 @@ class ClaimStore:
                 await _hand_over(connection, claimed, holder, now)
         return True
 
-    async def settle_unopposed(self, now: datetime, limit: int) -> int:
+    async def settle_unopposed_claims(self, now: datetime, limit: int) -> int:
         """Upholds claims whose holder has let go of the account; returns how many there were."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 "SELECT id FROM contested_claim WHERE settled_at IS NULL AND holder IS NULL LIMIT $1", limit
             )
         for row in rows:
-            await self.settle(row["id"], now, upheld=True)
+            await self.settle_claim(row["id"], now, upheld=True)
         return len(rows)
 
 

@@ -28,14 +28,14 @@ class ConsentStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def give(self, member: UUID, kind: ConsentKind, version: int, now: datetime) -> Consent:
+    async def give_consent(self, member: UUID, kind: ConsentKind, version: int, now: datetime) -> Consent:
         """Gives, or renews, a consent. Raises MemberGone, ConsentOutdated."""
         check_version(kind, version)
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
             return await give_consent(connection, member, kind, now)
 
-    async def withdraw(self, member: UUID, kind: ConsentKind, now: datetime) -> bool:
+    async def withdraw_consent(self, member: UUID, kind: ConsentKind, now: datetime) -> bool:
         """Ends a consent, and what was done on its ground: publications, kept lists. Raises MemberGone.
 
         Returns whether there was one.
@@ -50,12 +50,12 @@ class ConsentStore:
                 await connection.execute("DELETE FROM follow_list WHERE member = $1", member)
         return was_given
 
-    async def history(self, member: UUID) -> list[Consent]:
+    async def list_consents(self, member: UUID) -> list[Consent]:
         """Everything that was ever agreed to, the oldest first."""
         async with self._database.connection() as connection:
             return await fetch_consents(connection, member)
 
-    async def end_expired(self, now: datetime, limit: int) -> int:
+    async def end_expired_consents(self, now: datetime, limit: int) -> int:
         """Ends consents that ran out, with the lists kept on their ground; returns how many."""
         async with self._database.transaction() as connection:
             rows = await connection.fetch(

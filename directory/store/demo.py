@@ -34,7 +34,7 @@ class DemoStore:
         async with self._database.connection() as connection:
             await connection.execute("VACUUM (ANALYZE) mapping", timeout=None)
 
-    async def remove(self) -> AsyncIterator[int]:
+    async def remove_rows(self) -> AsyncIterator[int]:
         """Removes all demo rows, some at a time; yields how many each time. Can be broken off and begun again."""
         async with self._database.connection() as connection:
             while True:
@@ -64,7 +64,7 @@ class DemoFilling:
         self._connection = connection
         self.origins = origins
 
-    async def copy(self, rows: Iterable[MappingRow]) -> None:
+    async def copy_rows(self, rows: Iterable[MappingRow]) -> None:
         """Adds rows by COPY."""
         await self._connection.copy_records_to_table(
             "mapping", records=rows, columns=COPY_COLUMNS, timeout=None

@@ -9,7 +9,7 @@ from directory.store.accounts import lock_member
 from directory.store.database import Connection, Database
 from directory.store.member_tables import MEMBER_TABLES, Goes, MemberTable
 from directory.store.publication_rows import fetch_publications_of_member, withdraw_all_of_member
-from directory.store.tokens import hand_over_tokens
+from directory.store.tokens import hand_over_tokens_of_member
 
 
 class ErasureStore:
@@ -18,7 +18,7 @@ class ErasureStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def erase(self, member: UUID, now: datetime) -> Receipt:
+    async def erase_member(self, member: UUID, now: datetime) -> Receipt:
         """Deletes a member and all that hangs on them. Durable, and complete, once it returns.
 
         What they published answers no more; what the log said of it, it will revoke; their tokens wait in
@@ -28,9 +28,7 @@ class ErasureStore:
             await lock_member(connection, member, to_erase=True)
             published = await fetch_publications_of_member(connection, member)
             await withdraw_all_of_member(connection, member)
-            revoked = await hand_over_tokens(
-                connection, "account IN (SELECT id FROM linked_account WHERE member = $2)", now, member
-            )
+            revoked = await hand_over_tokens_of_member(connection, member, now)
             deleted = {
                 table.name: await _delete(connection, table, member)
                 for table in MEMBER_TABLES

@@ -46,7 +46,7 @@ class ExportStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def read(self, member: UUID) -> MemberData:
+    async def read_member(self, member: UUID) -> MemberData:
         """One consistent state, whatever else goes on. Raises MemberGone."""
         async with (
             self._database.connection() as connection,

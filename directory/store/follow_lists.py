@@ -24,18 +24,18 @@ _WITH_CONSENT: Final = (
 # 1 is Lists.FOLLOWING, spelled out so that the partial indexes serve.
 # One look into an index for each account that is asked for: `&&` with many would compare all with all.
 _WAITING: Final = f"""
-SELECT member, follow_list.id, asked.x_id, x_handles[place] AS x_handle
+SELECT follow_list.id, asked.x_id, x_handles[place] AS x_handle
 FROM unnest($2::bigint[]) AS asked (x_id)
 JOIN follow_list ON kind = 1 AND x_ids @> ARRAY[asked.x_id]
 CROSS JOIN LATERAL unnest(array_positions(x_ids, asked.x_id)) AS place
 WHERE {_WITH_CONSENT}
 UNION
-SELECT member, follow_list.id, x_ids[place] AS x_id, asked.x_handle
+SELECT follow_list.id, x_ids[place] AS x_id, asked.x_handle
 FROM unnest($3::text[]) AS asked (x_handle)
 JOIN follow_list ON kind = 1 AND x_handles @> ARRAY[asked.x_handle]
 CROSS JOIN LATERAL unnest(array_positions(x_handles, asked.x_handle)) AS place
 WHERE {_WITH_CONSENT}
-ORDER BY member, x_id, x_handle
+ORDER BY id, x_id, x_handle
 """
 
 
@@ -45,7 +45,7 @@ class FollowListStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def keep(self, member: UUID, kept: KeptList, consent: int | None) -> None:
+    async def keep_list(self, member: UUID, kept: KeptList, consent: int | None) -> None:
         """Keeps a list in place of the one before. `consent` is the version that was agreed to with it;
         None relies on an earlier one. Raises MemberGone, ConsentMissing, ConsentOutdated."""
         async with self._database.transaction() as connection:
@@ -70,7 +70,7 @@ class FollowListStore:
                 kept.kept_at,
             )
 
-    async def find(self, member: UUID, kind: Lists, now: datetime) -> KeptList | None:
+    async def find_list(self, member: UUID, kind: Lists, now: datetime) -> KeptList | None:
         """A member's list, while its consent holds."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
@@ -81,7 +81,7 @@ class FollowListStore:
             )
         return _list_of(row) if row is not None else None
 
-    async def sizes(self, member: UUID) -> dict[Lists, int]:
+    async def count_people(self, member: UUID) -> dict[Lists, int]:
         """How many people stand on each list that is kept."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
@@ -90,18 +90,13 @@ class FollowListStore:
             )
         return {Lists(row["kind"]): row["people"] for row in rows}
 
-    async def drop(self, member: UUID, kind: Lists) -> bool:
+    async def drop_list(self, member: UUID, kind: Lists) -> bool:
         """Deletes one list; returns whether it was kept."""
         async with self._database.connection() as connection:
             dropped = await connection.fetchval(
                 "DELETE FROM follow_list WHERE member = $1 AND kind = $2 RETURNING true", member, kind.value
             )
         return bool(dropped)
-
-    async def find_waiting(self, mappings: Sequence[Mapping], now: datetime) -> list[Waiting]:
-        """Finds the lists of people followed that may hold the X account of one of these mappings."""
-        async with self._database.connection() as connection:
-            return await fetch_waiting(connection, mappings, now)
 
 
 async def fetch_waiting(connection: Connection, mappings: Sequence[Mapping], now: datetime) -> list[Waiting]:
@@ -117,7 +112,6 @@ async def fetch_waiting(connection: Connection, mappings: Sequence[Mapping], now
     )
     return [
         Waiting(
-            plain_uuid(row["member"]),
             plain_uuid(row["id"]),
             query_of(row["x_id"], row["x_handle"], Lists.FOLLOWING),
         )

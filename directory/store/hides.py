@@ -46,7 +46,7 @@ class HideStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def place(self, account: Query, network: Network, origin: str, note: HideNote) -> Hide | None:
+    async def place_hide(self, account: Query, network: Network, origin: str, note: HideNote) -> Hide | None:
         """Hides what `origin` says of an X account on a network, from now on.
 
         Returns the hide as it is kept: the one before, where it was hidden already; None where nothing is said.
@@ -75,7 +75,7 @@ class HideStore:
             )
         return [_hide_of(row) for row in rows]
 
-    async def lift(self, hide: UUID) -> bool:
+    async def lift_hide(self, hide: UUID) -> bool:
         """Ends a hide: what is said answers again. Returns whether there was one."""
         async with self._database.connection() as connection:
             return bool(await connection.fetchval("DELETE FROM hide WHERE id = $1 RETURNING true", hide))

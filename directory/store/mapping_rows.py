@@ -106,7 +106,9 @@ async def set_leaves(connection: Connection, leaves: Sequence[tuple[int, int]]) 
     )
 
 
-async def take_in(connection: Connection, origin: int, said: Sequence[tuple[int, Mapping]]) -> set[int]:
+async def take_in_mappings(
+    connection: Connection, origin: int, said: Sequence[tuple[int, Mapping]]
+) -> set[int]:
     """Makes mappings answer as their leaves say them. Returns the leaves whose rows are being changed by their
     members right now, and want another try: waiting for them could end in a deadlock.
 
@@ -124,18 +126,18 @@ async def take_in(connection: Connection, origin: int, said: Sequence[tuple[int,
     return waiting
 
 
-async def withdraw(connection: Connection, numbers: Sequence[int]) -> None:
+async def withdraw_mappings(connection: Connection, numbers: Sequence[int]) -> None:
     """Ends mappings by the numbers of their rows, at once; what no log has said is gone with it."""
     await connection.execute(_WITHDRAW, numbers, target(Move.WITHDRAW))
     await connection.execute(_DISCARD, numbers)
 
 
-async def let_go(connection: Connection, origin: int, leaves: Sequence[int]) -> None:
+async def let_go_mappings(connection: Connection, origin: int, leaves: Sequence[int]) -> None:
     """Deletes mappings by their leaves. A publication keeps its own until its member, or a later wording, ends it."""
     await connection.execute(_LET_GO, origin, leaves)
 
 
-async def say_anew(connection: Connection, before: int, after: int) -> int:
+async def say_mappings_anew(connection: Connection, before: int, after: int) -> int:
     """Hands what the log `before` said to the log `after`, which has still to say it. Returns how much that is."""
     await connection.execute(
         f"DELETE FROM mapping m WHERE m.origin = $1 AND NOT {in_states_before(Move.SAY_ANEW)}", before

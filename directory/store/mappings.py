@@ -80,7 +80,7 @@ class MappingStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def find(
+    async def find_mappings(
         self, queries: Sequence[Query], now: datetime, *, with_evidence: bool = True
     ) -> list[Mapping]:
         """Finds all mappings that answer and speak of any of the accounts asked for: one statement.

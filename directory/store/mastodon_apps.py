@@ -17,7 +17,7 @@ class MastodonAppStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def find(self, host: str, scope: str, redirect_uri: str) -> AppRow | None:
+    async def find_app(self, host: str, scope: str, redirect_uri: str) -> AppRow | None:
         """The app registered for exactly that; the host in lower case."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
@@ -25,7 +25,7 @@ class MastodonAppStore:
             )
         return _app_of(row) if row is not None else None
 
-    async def put(self, app: AppRow) -> None:
+    async def put_app(self, app: AppRow) -> None:
         """Keeps a registration in place of the one before; the row, and so the seal, is a new one."""
         async with self._database.connection() as connection:
             await connection.execute(
@@ -42,7 +42,7 @@ class MastodonAppStore:
                 app.name,
             )
 
-    async def forget(self, app: AppRow) -> None:
+    async def forget_app(self, app: AppRow) -> None:
         """Drops a registration, if its client is still the one that is kept."""
         async with self._database.connection() as connection:
             await connection.execute(

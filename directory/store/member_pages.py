@@ -22,7 +22,7 @@ class MemberPageStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def make(self, member: UUID) -> str:
+    async def make_page(self, member: UUID) -> str:
         """The code of the member's page, which from now on shows all their new accounts. Raises MemberGone."""
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
@@ -39,12 +39,12 @@ class MemberPageStore:
             )
         return code
 
-    async def find_of(self, member: UUID) -> MemberPage | None:
+    async def find_page_of_member(self, member: UUID) -> MemberPage | None:
         """The member's page, if they have made one; it may show nothing (any more)."""
         async with self._database.connection() as connection:
             return await fetch_page(connection, member)
 
-    async def find(self, code: str) -> list[LinkedAccount]:
+    async def find_page(self, code: str) -> list[LinkedAccount]:
         """What stands on a page; empty: there is no such page."""
         async with self._database.connection() as connection:
             member = await connection.fetchval("SELECT member FROM member_page WHERE code = $1", code)

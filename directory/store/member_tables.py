@@ -101,7 +101,7 @@ MEMBER_TABLES: Final = (
         goes=Goes.WITHDRAWN,
         exported=Exported("publications", "publications.json", fetch_publications_of_member),
         kept="until withdrawn, or 30 days after it expired",
-        purge=lambda database, now, limit: PublicationStore(database).drop_expired(now, limit),
+        purge=lambda database, now, limit: PublicationStore(database).drop_expired_publications(now, limit),
     ),
     MemberTable(
         name="token",
@@ -138,7 +138,7 @@ MEMBER_TABLES: Final = (
         name="contested_claim",
         exported=Exported("claims", "claims.json", fetch_claims),
         kept=WHILE_MEMBER,
-        purge=lambda database, now, limit: ClaimStore(database).settle_unopposed(now, limit),
+        purge=lambda database, now, limit: ClaimStore(database).settle_unopposed_claims(now, limit),
     ),
     MemberTable(
         name="hide",
@@ -149,21 +149,21 @@ MEMBER_TABLES: Final = (
         name="member_session",
         exported=Exported("sessions", "sessions.json", fetch_sessions),
         kept="30 days without use, 180 days at most",
-        purge=lambda database, now, _: SessionStore(database).purge(now),
+        purge=lambda database, now, _: SessionStore(database).purge_sessions(now),
     ),
     MemberTable(
         name="sign_in",
         exported=None,
         not_exported="ten minutes of a sign-in under way: secrets and hashes",
         kept="10 minutes",
-        purge=lambda database, now, _: SignInStore(database).purge(now),
+        purge=lambda database, now, _: SignInStore(database).purge_sign_ins(now),
         context_of=sign_in_context,
     ),
     MemberTable(
         name="consent",
         exported=Exported("consents", "consents.json", fetch_consents),
         kept=WHILE_MEMBER,
-        purge=lambda database, now, limit: ConsentStore(database).end_expired(now, limit),
+        purge=lambda database, now, limit: ConsentStore(database).end_expired_consents(now, limit),
     ),
     MemberTable(
         name="newcomer",

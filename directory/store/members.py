@@ -27,7 +27,7 @@ from directory.store.accounts import (
 )
 from directory.store.database import Connection, Database
 from directory.store.publication_rows import withdraw_all_of_account
-from directory.store.tokens import hand_over_tokens
+from directory.store.tokens import hand_over_tokens_of_account
 
 
 class SignedIn(msgspec.Struct, frozen=True):
@@ -91,17 +91,17 @@ class MemberStore:
         except asyncpg.UniqueViolationError:
             return None
 
-    async def find(self, member: UUID) -> Member | None:
+    async def find_member(self, member: UUID) -> Member | None:
         async with self._database.connection() as connection:
             row = await connection.fetchrow("SELECT id, created FROM member WHERE id = $1", member)
         return Member(plain_uuid(row["id"]), row["created"]) if row is not None else None
 
-    async def accounts(self, member: UUID) -> list[LinkedAccount]:
+    async def list_accounts(self, member: UUID) -> list[LinkedAccount]:
         """The member's accounts, the first linked first."""
         async with self._database.connection() as connection:
             return await fetch_accounts(connection, member)
 
-    async def link(self, member: UUID, proven: ProvenAccount, now: datetime) -> LinkedAccount:
+    async def link_account(self, member: UUID, proven: ProvenAccount, now: datetime) -> LinkedAccount:
         """Adds an account to a member, or renews it. Raises MemberGone, AccountLinkedElsewhere,
         TooManyAccounts; and XAccountContested, with the claim written down."""
         async with self._database.transaction() as connection:
@@ -111,7 +111,7 @@ class MemberStore:
             raise XAccountContested
         return linked
 
-    async def unlink(self, member: UUID, account: UUID, now: datetime) -> LinkedAccount:
+    async def unlink_account(self, member: UUID, account: UUID, now: datetime) -> LinkedAccount:
         """Takes an account from a member: what is published of it is withdrawn, its tokens are revoked.
 
         Raises MemberGone, UnknownAccount, LastAccount.
@@ -158,6 +158,6 @@ class MemberStore:
 async def remove_account(connection: Connection, account: LinkedAccount, now: datetime) -> None:
     """Deletes an account after all that hangs on it; the member is locked."""
     await withdraw_all_of_account(connection, account.id)
-    await hand_over_tokens(connection, "account = $2", now, account.id)
+    await hand_over_tokens_of_account(connection, account.id, now)
     await connection.execute("DELETE FROM linked_account WHERE id = $1", account.id)
     await update_rechecks(connection, account.member, now)

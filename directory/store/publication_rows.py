@@ -17,7 +17,7 @@ from directory.moderation.hides import HideReason
 from directory.store.accounts import fetch_accounts, plain_uuid
 from directory.store.database import Connection
 from directory.store.mapping_conditions import SAME_ACCOUNT
-from directory.store.mapping_rows import store_pending, withdraw
+from directory.store.mapping_rows import store_pending, withdraw_mappings
 from directory.store.mappings import network_code, network_of_code, target_of
 
 _SELECT: Final = f"""
@@ -74,7 +74,7 @@ async def withdraw_publications(connection: Connection, publications: Sequence[U
     await connection.execute(
         "DELETE FROM publication WHERE id = ANY($1::uuid[])", [row["id"] for row in rows]
     )
-    await withdraw(connection, said)
+    await withdraw_mappings(connection, said)
     return len(rows)
 
 
@@ -94,12 +94,12 @@ async def restate_account(connection: Connection, account: LinkedAccount, now: d
         except MemberError:
             continue  # what cannot be said anew runs out, or is withdrawn by who found out why
         if is_worth_restating(publication, mapping):
-            await restate(connection, publication.id, mapping)
+            await restate_publication(connection, publication.id, mapping)
             count += 1
     return count
 
 
-async def restate(connection: Connection, publication: UUID, mapping: Mapping) -> None:
+async def restate_publication(connection: Connection, publication: UUID, mapping: Mapping) -> None:
     """Replaces the wording of a publication; the former one answers until the new one does."""
     before = await connection.fetchrow(
         "SELECT p.mapping, p.replaces, m.state FROM publication p JOIN mapping m ON m.id = p.mapping"
@@ -111,7 +111,7 @@ async def restate(connection: Connection, publication: UUID, mapping: Mapping) -
     number = await store_pending(connection, mapping)
     if before["state"] == MappingState.PENDING:
         await connection.execute("UPDATE publication SET mapping = $2 WHERE id = $1", publication, number)
-        await withdraw(connection, [before["mapping"]])
+        await withdraw_mappings(connection, [before["mapping"]])
         return
     await connection.execute(
         "UPDATE publication SET mapping = $2, replaces = $3 WHERE id = $1",
@@ -120,7 +120,7 @@ async def restate(connection: Connection, publication: UUID, mapping: Mapping) -
         before["mapping"],
     )
     if before["replaces"] is not None:
-        await withdraw(connection, [before["replaces"]])
+        await withdraw_mappings(connection, [before["replaces"]])
 
 
 async def insert_publication(

@@ -23,7 +23,7 @@ from directory.store.publication_rows import (
     fetch_publications_of_member,
     find_hide_reason,
     insert_publication,
-    restate,
+    restate_publication,
     withdraw_all_of_member,
     withdraw_publications,
 )
@@ -35,7 +35,7 @@ class PublicationStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def list_of(self, member: UUID) -> list[Publication]:
+    async def list_publications(self, member: UUID) -> list[Publication]:
         """What a member publishes now."""
         async with self._database.connection() as connection:
             return [publication for publication, _ in await fetch_publications_of_member(connection, member)]
@@ -45,7 +45,7 @@ class PublicationStore:
         async with self._database.connection() as connection:
             return await find_hide_reason(connection, mapping)
 
-    async def publish(self, member: UUID, wish: Wish, origin: str, now: datetime) -> Publication:
+    async def publish_wish(self, member: UUID, wish: Wish, origin: str, now: datetime) -> Publication:
         """Says that an X account is the target, from now on; replaces another target on that network.
 
         Done twice, it is done once. Raises MemberGone, UnknownAccount, NotProven, ProofRefuted,
@@ -69,7 +69,7 @@ class PublicationStore:
             raise UnknownPublication
         return published
 
-    async def withdraw(self, member: UUID, publication: UUID, now: datetime) -> None:
+    async def withdraw_publication(self, member: UUID, publication: UUID, now: datetime) -> None:
         """Stops answering, at once. Raises MemberGone, UnknownPublication."""
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
@@ -80,7 +80,7 @@ class PublicationStore:
             await withdraw_publications(connection, [publication])
             await update_rechecks(connection, member, now)
 
-    async def withdraw_all(self, member: UUID, now: datetime) -> int:
+    async def withdraw_all_publications(self, member: UUID, now: datetime) -> int:
         """Withdraws all that a member publishes; returns how much that was. Raises MemberGone."""
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
@@ -88,7 +88,7 @@ class PublicationStore:
             await update_rechecks(connection, member, now)
         return count
 
-    async def drop_expired(self, now: datetime, limit: int) -> int:
+    async def drop_expired_publications(self, now: datetime, limit: int) -> int:
         """Forgets publications that ran out a while ago; returns how many. Their members are locked one by one."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
@@ -127,7 +127,7 @@ async def _change(
 ) -> None:
     if said.target_account == target.id:
         if is_worth_restating(said, mapping):
-            await restate(connection, said.id, mapping)
+            await restate_publication(connection, said.id, mapping)
         return
     # Another target: what was said before is no longer meant, and stops now.
     await withdraw_publications(connection, [said.id])

@@ -37,7 +37,7 @@ from directory.store.publication_rows import (
     withdraw_all_of_account,
     withdraw_by_target_and_strength,
 )
-from directory.store.tokens import hand_over_tokens
+from directory.store.tokens import hand_over_tokens_of_account
 
 RECHECKS: Final = LeasedTable(
     name="linked_account",
@@ -82,7 +82,7 @@ class RecheckStore:
         async with self._database.connection() as connection:
             await RECHECKS.release(connection, job.lease, now)
 
-    async def record(self, job: RecheckJob, outcome: Outcome, now: datetime) -> bool:
+    async def record_recheck(self, job: RecheckJob, outcome: Outcome, now: datetime) -> bool:
         """Records the outcome of a re-check.
 
         *Held* renews what is published, under a new handle too; *doubtful* plans the next re-check; *lapsed* withdraws
@@ -162,7 +162,7 @@ async def _move(
     if home is not None and home.member != account.member:
         await _lapse(connection, lapsed, now)
         return
-    await hand_over_tokens(connection, "account = $2", now, account.id)
+    await hand_over_tokens_of_account(connection, account.id, now)
     if home is not None:
         await connection.execute(
             "UPDATE publication SET target_account = $2 WHERE target_account = $1", account.id, home.id

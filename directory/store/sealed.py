@@ -24,12 +24,12 @@ class SealedStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def headers(self) -> set[bytes]:
+    async def list_headers(self) -> set[bytes]:
         """What the sealed messages begin with: a version and the key each was sealed under. Empty: nothing is."""
         async with self._database.connection() as connection:
             return await fetch_headers(connection)
 
-    async def reseal(
+    async def reseal_rows(
         self, table: str, header: bytes, after: UUID, limit: int, reseal: Callable[[SealedRow], bytes | None]
     ) -> tuple[UUID | None, int]:
         """Reseals up to `limit` rows above `after` that do not begin with `header`, in one transaction.

@@ -27,7 +27,7 @@ class SessionStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def start(
+    async def start_session(
         self, member: UUID, token_hash: bytes, label: str, now: datetime, *, former: bytes | None = None
     ) -> Session:
         """A new session; the one that the same browser had before (`former`) ends. Raises MemberGone."""
@@ -56,7 +56,7 @@ class SessionStore:
             raise MemberGone
         return _session_of(row)
 
-    async def find(self, token_hash: bytes, now: datetime) -> Session | None:
+    async def find_session(self, token_hash: bytes, now: datetime) -> Session | None:
         """The live session of a token. Its last use is written down at most once an hour."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
@@ -71,13 +71,13 @@ class SessionStore:
                 )
         return session
 
-    async def list_of(self, member: UUID, now: datetime) -> list[Session]:
+    async def list_sessions(self, member: UUID, now: datetime) -> list[Session]:
         """Where a member is signed in, the last used first."""
         async with self._database.connection() as connection:
             sessions = await fetch_sessions(connection, member)
         return [session for session in sessions if session.is_live(now)]
 
-    async def end(self, member: UUID, session: UUID) -> bool:
+    async def end_session(self, member: UUID, session: UUID) -> bool:
         """Ends one of a member's own sessions; returns whether there was one."""
         async with self._database.connection() as connection:
             ended = await connection.fetchval(
@@ -85,12 +85,12 @@ class SessionStore:
             )
         return bool(ended)
 
-    async def end_token(self, token_hash: bytes) -> None:
+    async def end_session_of_token(self, token_hash: bytes) -> None:
         """Signs out the browser that holds the token."""
         async with self._database.connection() as connection:
             await connection.execute("DELETE FROM member_session WHERE token_hash = $1", token_hash)
 
-    async def end_all(self, member: UUID, *, but: UUID | None = None) -> int:
+    async def end_all_sessions(self, member: UUID, *, but: UUID | None = None) -> int:
         """Signs out everywhere, or everywhere else; returns how many sessions that ended."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
@@ -100,7 +100,7 @@ class SessionStore:
             )
         return len(rows)
 
-    async def purge(self, now: datetime) -> int:
+    async def purge_sessions(self, now: datetime) -> int:
         """Deletes what has ended by itself."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(

@@ -37,7 +37,7 @@ class SignInStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, row: SignInRow, now: datetime) -> None:
+    async def add_sign_in(self, row: SignInRow, now: datetime) -> None:
         """Writes a sign-in down for ten minutes; a browser's oldest gives way to an eleventh. Raises MemberGone."""
         try:
             async with self._database.transaction() as connection:
@@ -62,7 +62,7 @@ class SignInStore:
         except asyncpg.ForeignKeyViolationError:
             raise MemberGone from None
 
-    async def take(self, state_hash: bytes, browser_hash: bytes, now: datetime) -> SignInRow | None:
+    async def take_sign_in(self, state_hash: bytes, browser_hash: bytes, now: datetime) -> SignInRow | None:
         """The sign-in that this browser began with this state. It is gone once it was taken.
 
         The state in another browser takes nothing, and leaves it to the one that began.
@@ -86,7 +86,7 @@ class SignInStore:
             row["sealed"],
         )
 
-    async def purge(self, now: datetime) -> int:
+    async def purge_sign_ins(self, now: datetime) -> int:
         """Deletes what nobody came back for; at most 10,000 at a time."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(

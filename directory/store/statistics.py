@@ -29,7 +29,7 @@ class StatisticsStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def count(self, now: datetime) -> tuple[list[tuple[Network, Strength, int]], int, int]:
+    async def count_mappings(self, now: datetime) -> tuple[list[tuple[Network, Strength, int]], int, int]:
         """Active mappings by network and strength, the X accounts among them, and their origins."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(_GROUPS, now, now - HIDDEN_AFTER, timeout=COUNT_TIMEOUT_S)

@@ -24,6 +24,21 @@ _COLUMNS: Final = (
 )
 
 
+def _hand_over(condition: str) -> str:
+    """The statement that moves some tokens; `$1` is now."""
+    return (
+        f"WITH gone AS (DELETE FROM token WHERE {condition} RETURNING id, account, issuer, sealed)"
+        " INSERT INTO revocation (id, network, issuer, sealed, asked_at, next_at)"
+        " SELECT gone.id, linked_account.network, gone.issuer, gone.sealed, $1, $1"
+        " FROM gone JOIN linked_account ON linked_account.id = gone.account RETURNING network, issuer"
+    )
+
+
+_HAND_OVER_OF_MEMBER: Final = _hand_over("account IN (SELECT id FROM linked_account WHERE member = $2)")
+_HAND_OVER_OF_ACCOUNT: Final = _hand_over("account = $2")
+_HAND_OVER_ONE: Final = _hand_over("account = $2 AND purpose = $3")
+
+
 class HeldToken:
     """A token while nobody else may renew it."""
 
@@ -55,7 +70,7 @@ class TokenStore:
         self._database = database
         self._room = asyncio.Semaphore(MAX_HELD)
 
-    async def add(self, token: Token, sealed: bytes, now: datetime, *, revoke_former: bool) -> None:
+    async def add_token(self, token: Token, sealed: bytes, now: datetime, *, revoke_former: bool) -> None:
         """Keeps a new token in place of the former one of that account and purpose, which is handed over
         for revocation, or forgotten where its network gave the same permission again.
 
@@ -72,9 +87,7 @@ class TokenStore:
                 ):
                     raise UnknownAccount
                 if revoke_former:
-                    await hand_over_tokens(
-                        connection, "account = $2 AND purpose = $3", now, token.account, purpose
-                    )
+                    await hand_over_token(connection, token.account, token.purpose, now)
                 await connection.execute(
                     "DELETE FROM token WHERE account = $1 AND purpose = $2", token.account, purpose
                 )
@@ -94,18 +107,18 @@ class TokenStore:
         except asyncpg.ForeignKeyViolationError:
             raise UnknownAccount from None
 
-    async def read(self, account: UUID, purpose: Purpose) -> tuple[Token, bytes]:
+    async def read_token(self, account: UUID, purpose: Purpose) -> tuple[Token, bytes]:
         """The token and its sealed secret. Raises NeedsSignIn."""
         async with self._database.connection() as connection:
             return await _read(connection, account, purpose, "")
 
-    async def list_of(self, member: UUID) -> list[Token]:
+    async def list_tokens(self, member: UUID) -> list[Token]:
         """What a member let us do, without any secret."""
         async with self._database.connection() as connection:
             return await fetch_tokens(connection, member)
 
     @asynccontextmanager
-    async def hold(self, account: UUID, purpose: Purpose) -> AsyncIterator[HeldToken]:
+    async def hold_token(self, account: UUID, purpose: Purpose) -> AsyncIterator[HeldToken]:
         """The token, for as long as the block lasts the only holder in all processes.
 
         Who waited for it finds it as the one before left it. What `replace` stored stays stored, even if
@@ -126,30 +139,32 @@ class TokenStore:
         if failure is not None:
             raise failure
 
-    async def hand_over(self, account: UUID, purpose: Purpose, now: datetime) -> bool:
-        """Gives a permission back: forgotten here, and revoked at the network soon. Whether there was one."""
+    async def hand_over_token(self, account: UUID, purpose: Purpose, now: datetime) -> bool:
+        """Gives a permission back: forgotten here, and revoked at the network soon. Returns whether there was one."""
         async with self._database.transaction() as connection:
-            handed_over = await hand_over_tokens(
-                connection, "account = $2 AND purpose = $3", now, account, purpose_code(purpose)
-            )
-        return bool(handed_over)
+            return bool(await hand_over_token(connection, account, purpose, now))
 
 
-async def hand_over_tokens(
-    connection: Connection, condition: str, now: datetime, *values: object
+async def hand_over_tokens_of_member(connection: Connection, member: UUID, now: datetime) -> list[HandedOver]:
+    """Moves all tokens of a member to the revocations, id and seal as they are; waits for those that are held."""
+    return _handed_over(await connection.fetch(_HAND_OVER_OF_MEMBER, now, member))
+
+
+async def hand_over_tokens_of_account(
+    connection: Connection, account: UUID, now: datetime
 ) -> list[HandedOver]:
-    """Moves tokens to the revocations, id and seal as they are; waits for those that are held.
+    """Moves all tokens of an account to the revocations, likewise."""
+    return _handed_over(await connection.fetch(_HAND_OVER_OF_ACCOUNT, now, account))
 
-    The condition's values count from $2.
-    """
-    rows = await connection.fetch(
-        f"WITH gone AS (DELETE FROM token WHERE {condition} RETURNING id, account, issuer, sealed)"
-        " INSERT INTO revocation (id, network, issuer, sealed, asked_at, next_at)"
-        " SELECT gone.id, linked_account.network, gone.issuer, gone.sealed, $1, $1"
-        " FROM gone JOIN linked_account ON linked_account.id = gone.account RETURNING network, issuer",
-        now,
-        *values,
-    )
+
+async def hand_over_token(
+    connection: Connection, account: UUID, purpose: Purpose, now: datetime
+) -> list[HandedOver]:
+    """Moves the token of an account and purpose, if there is one, to the revocations, likewise."""
+    return _handed_over(await connection.fetch(_HAND_OVER_ONE, now, account, purpose_code(purpose)))
+
+
+def _handed_over(rows: list[asyncpg.Record]) -> list[HandedOver]:
     return [HandedOver(account_network_of_code(row["network"]), row["issuer"]) for row in rows]
 
 

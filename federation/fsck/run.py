@@ -15,7 +15,7 @@ from federation.fsck.source import DatabaseLog, HashElsewhere
 from federation.fsck.state import ExaminedState, examine_state
 from federation.keys.chain import MAX_DOCUMENTS, parse_operations_note
 from federation.protocol.entry import STRIDE_BYTES
-from federation.protocol.places import name_of, place_of, places_beyond
+from federation.protocol.tile_places import name_of, place_of, places_beyond
 from federation.store.log_rows import fetch_state, fetch_tiles
 from federation.store.log_scan import (
     fetch_documents,

@@ -14,7 +14,7 @@ from federation.fsck.bodies import BodyRow
 from federation.fsck.bundle_hashing import FULL_BUNDLE_BYTES, HashedBundle, hash_bundle
 from federation.fsck.operations import DocumentRow
 from federation.keys.chain import MAX_DOCUMENTS
-from federation.protocol.places import place_of
+from federation.protocol.tile_places import place_of
 from federation.store.log_scan import (
     StatementRow,
     fetch_documents,

@@ -103,9 +103,6 @@ class Operations:
         """The keys of which any may have signed a checkpoint while this document is in force."""
         return (self.log_key,) if self.next_key is None else (self.log_key, self.next_key)
 
-    def policy_value(self, name: str) -> int | None:
-        return dict(self.policy).get(name)
-
 
 def _find_chain_fault(document: Operations) -> str | None:
     if not document.origin.endswith(LOG_SUFFIX) or not document.host:

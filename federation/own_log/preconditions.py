@@ -14,8 +14,8 @@ from federation.protocol.log_state import LogState, read_own_checkpoint
 from federation.store.log_rows import (
     fetch_state,
     fetch_tiles,
+    find_highest_leaf,
     has_leaves,
-    highest_leaf,
 )
 from federation.tlog.checkpoint import Checkpoint, LogTrust, open_checkpoint
 from federation.tlog.growth import Edge
@@ -97,7 +97,7 @@ async def load_edge(connection: Connection, state: LogState) -> LogEdge:
         raise LogRefused(
             f"the last entry bundle of the tree of size {size} is missing or has a wrong length", mend=FSCK
         )
-    if await highest_leaf(connection) >= size:
+    if await find_highest_leaf(connection) >= size:
         raise LogRefused(f"something is kept of leaves beyond the size of the log, {size}")
     return LogEdge(edge, bundle)
 

@@ -150,7 +150,7 @@ class Sequencer:
         bodies, unsayable = _encode_bodies(mappings)
         if unsayable:
             log.error("mappings cannot be encoded as statements, and were withdrawn", rows=unsayable)
-            await own_mappings.drop_unpublishable(connection, unsayable)
+            await own_mappings.drop_unpublishable_mappings(connection, unsayable)
         revokes = await own_mappings.fetch_revocable(connection, self.origin, now, self.max_batch)
         return Pending(documents, bodies, revokes)
 

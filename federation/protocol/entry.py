@@ -16,7 +16,6 @@ from federation.tlog.merkle import MAX_TREE_SIZE
 ENTRY_BYTES: Final = 33
 STRIDE_BYTES: Final = 2 + ENTRY_BYTES
 """From one entry to the next in a bundle: each stands after its length."""
-COMMITMENT_BYTES: Final = 32
 DIGEST_BYTES: Final = 32
 _TARGET_BYTES: Final = 8
 _REVOKE_ZEROS: Final = bytes(23)

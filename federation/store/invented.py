@@ -3,7 +3,7 @@
 from directory.mapping_life import Move
 from directory.store.database import Connection
 from directory.store.mapping_conditions import in_states_before
-from directory.store.mapping_rows import withdraw
+from directory.store.mapping_rows import withdraw_mappings
 
 WITHDRAW_CHUNK_ROWS = 20_000
 
@@ -16,5 +16,5 @@ async def withdraw_invented(connection: Connection, origin: str) -> int:
         origin,
         WITHDRAW_CHUNK_ROWS,
     )
-    await withdraw(connection, [row["id"] for row in rows])
+    await withdraw_mappings(connection, [row["id"] for row in rows])
     return len(rows)

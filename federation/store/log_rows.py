@@ -11,7 +11,7 @@ from typing import Final
 from directory.store.database import Connection
 from federation.errors import LogRefused, LogWaits, Malformed
 from federation.protocol.log_state import LogState
-from federation.protocol.places import place_of
+from federation.protocol.tile_places import place_of
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.tiles import Bundle, Tile
 
@@ -130,7 +130,7 @@ async def copy_statements(connection: Connection, rows: Sequence[tuple[int, byte
     await connection.copy_records_to_table("log_statement", records=rows, columns=("leaf", "salt", "body"))
 
 
-async def highest_leaf(connection: Connection) -> int:
+async def find_highest_leaf(connection: Connection) -> int:
     """Returns the highest leaf with a statement or a document, -1 where there is none."""
     return int(
         await connection.fetchval(

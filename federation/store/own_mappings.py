@@ -11,7 +11,7 @@ from typing import Final
 from directory.mappings import Mapping
 from directory.store.database import Connection
 from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, IS_PENDING, IS_WITHDRAWN
-from directory.store.mapping_rows import withdraw
+from directory.store.mapping_rows import withdraw_mappings
 from directory.store.mappings import mapping_of
 from federation.protocol.entry import RevokeReason
 
@@ -71,7 +71,7 @@ async def fetch_revocable(
     return [(row["leaf"], row["reason"]) for row in rows]
 
 
-async def drop_unpublishable(connection: Connection, numbers: Sequence[int]) -> None:
+async def drop_unpublishable_mappings(connection: Connection, numbers: Sequence[int]) -> None:
     """Withdraws mappings that cannot be encoded as a statement, so that others are not kept waiting. A publication
     goes back to its former wording, or ends where it has none."""
     rows = await connection.fetch(
@@ -92,10 +92,10 @@ async def drop_unpublishable(connection: Connection, numbers: Sequence[int]) -> 
     held = await connection.fetch(
         "SELECT mapping FROM publication WHERE mapping = ANY($1::bigint[])", numbers
     )
-    await withdraw(connection, sorted(set(numbers) - {row["mapping"] for row in held}))
+    await withdraw_mappings(connection, sorted(set(numbers) - {row["mapping"] for row in held}))
 
 
-async def end_replaced(connection: Connection, origin: str, first: int, end: int) -> bool:
+async def end_replaced_wordings(connection: Connection, origin: str, first: int, end: int) -> bool:
     """Withdraws the former wordings of active mappings with leaves from `first` up to `end`.
 
     Returns False where one is left, since its member is changing it.
@@ -132,4 +132,4 @@ async def _end_wordings(connection: Connection, origin: str, replaced: Sequence[
         "UPDATE publication SET replaces = NULL WHERE id = ANY($1::uuid[])",
         [publication for publication, _ in replaced],
     )
-    await withdraw(connection, numbers)
+    await withdraw_mappings(connection, numbers)

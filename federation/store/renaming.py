@@ -1,7 +1,7 @@
 """Deletes a log that was only tried out, so that its mappings can be published under another name."""
 
 from directory.store.database import Connection
-from directory.store.mapping_rows import ensure_origin, say_anew
+from directory.store.mapping_rows import ensure_origin, say_mappings_anew
 
 
 async def put_log_away(connection: Connection, old: str, new: str) -> int:
@@ -9,4 +9,4 @@ async def put_log_away(connection: Connection, old: str, new: str) -> int:
     transaction."""
     await connection.execute("TRUNCATE log_state, log_tile, log_statement, log_operations, proof_link")
     before, after = await ensure_origin(connection, old), await ensure_origin(connection, new)
-    return await say_anew(connection, before, after)
+    return await say_mappings_anew(connection, before, after)

@@ -19,7 +19,7 @@ class LogState(Table, tablename="log_state"):
 
 
 class LogTile(Table, tablename="log_tile"):
-    """A tile or an entry bundle, as wide as it has become; `place` is `federation.protocol.places`."""
+    """A tile or an entry bundle, as wide as it has become; `place` is `federation.protocol.tile_places`."""
 
     place = BigInt(primary_key=True)
     data = Bytea()

@@ -16,11 +16,11 @@ from directory.members.errors import XAccountContested
 from directory.members.publications import Publication, Wish
 from directory.proofs.reasons import UnreachableReason
 from directory.proofs.results import Unreachable
-from directory.proofs.snowflake import first_post_id_at
 from tests.deploy.members import Members
 from tests.directory.members.people import on_x, x_account
 from tests.harness.clock import FakeClock
 from tests.harness.command import Command
+from tests.harness.fake_x.post_ids import first_post_id_at
 from tests.harness.postgres import FAST_SETTINGS
 
 LONG_AGO = timedelta(days=2)

@@ -105,11 +105,11 @@ async def test_single_lookups_share_statements(mapping_store: StoredMappings, cl
     asked: list[int] = []
 
     class CountingStore(StoredMappings):
-        async def find(
+        async def find_mappings(
             self, queries: Sequence[Query], now: datetime, *, with_evidence: bool = True
         ) -> list[Mapping]:
             asked.append(len(queries))
-            return await mapping_store.find(queries, now, with_evidence=with_evidence)
+            return await mapping_store.find_mappings(queries, now, with_evidence=with_evidence)
 
     batcher = LookupBatcher(CountingStore.__new__(CountingStore), clock)
     matches = await asyncio.gather(*(batcher.lookup(Query.parse(str(number))) for number in range(1, 520)))

@@ -13,12 +13,12 @@ from directory.mappings import Mapping
 from directory.store.database import Connection, Database
 from directory.store.mapping_rows import (
     ensure_origin,
-    let_go,
-    say_anew,
+    let_go_mappings,
+    say_mappings_anew,
     set_leaves,
     store_pending,
-    take_in,
-    withdraw,
+    take_in_mappings,
+    withdraw_mappings,
 )
 from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky
 from tests.harness.stored import StoredMappings
@@ -34,20 +34,20 @@ async def _store(connection: Connection, _: int) -> None:
 
 
 async def _take_in(connection: Connection, _: int) -> None:
-    await take_in(connection, await ensure_origin(connection, ORIGIN), [(LEAF, SAID)])
+    await take_in_mappings(connection, await ensure_origin(connection, ORIGIN), [(LEAF, SAID)])
 
 
 async def _withdraw(connection: Connection, row: int) -> None:
-    await withdraw(connection, [row])
+    await withdraw_mappings(connection, [row])
 
 
 async def _let_go(connection: Connection, _: int) -> None:
-    await let_go(connection, await ensure_origin(connection, ORIGIN), [LEAF])
+    await let_go_mappings(connection, await ensure_origin(connection, ORIGIN), [LEAF])
 
 
 async def _say_anew(connection: Connection, _: int) -> None:
     before = await ensure_origin(connection, ORIGIN)
-    await say_anew(connection, before, await ensure_origin(connection, OTHER_ORIGIN))
+    await say_mappings_anew(connection, before, await ensure_origin(connection, OTHER_ORIGIN))
 
 
 ACTS: Final[dict[Move, Act]] = {
@@ -97,7 +97,7 @@ async def test_what_no_log_has_said_is_discarded(
 ) -> None:
     row = await put(mapping_store, state, leaf=None)
     async with database.transaction() as connection:
-        await withdraw(connection, [row])
+        await withdraw_mappings(connection, [row])
     assert await state_of(database, row) is None
     assert sources(Move.DISCARD) == (MappingState.WITHDRAWN,)
 
@@ -121,7 +121,7 @@ async def test_a_withdrawn_row_tells_nothing_but_its_leaf(
 ) -> None:
     row = await put(mapping_store, MappingState.ACTIVE, leaf=LEAF)
     async with database.transaction() as connection:
-        await withdraw(connection, [row])
+        await withdraw_mappings(connection, [row])
         kept = dict(await connection.fetchrow("SELECT * FROM mapping") or {})
     assert kept["leaf"] == LEAF
     assert {kept[name] for name in ("x_handle", "x_handle_key", "target_id", "target_handle")} == {""}
@@ -149,7 +149,7 @@ async def test_a_row_that_its_member_is_changing_is_not_waited_for(
         await member.execute("SELECT FROM mapping WHERE id = $1 FOR UPDATE", row)
         number = await ensure_origin(log, ORIGIN)
         other: Mapping = bluesky("other", 13)
-        assert await take_in(log, number, [(LEAF, SAID), (LEAF + 1, other)]) == {LEAF}
+        assert await take_in_mappings(log, number, [(LEAF, SAID), (LEAF + 1, other)]) == {LEAF}
     assert await state_of(database, row) is MappingState.PENDING
 
 

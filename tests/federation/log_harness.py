@@ -7,13 +7,13 @@ from typing import Any
 from directory.mapping_life import MappingState
 from directory.mappings import Mapping
 from directory.store.database import Database
-from directory.store.mapping_rows import withdraw
+from directory.store.mapping_rows import withdraw_mappings
 from federation.fsck.run import FsckReport, check_database_log
 from federation.keys.instance import KeyFolder
 from federation.own_log.sequencer import Sequencer
 from federation.protocol.entry import STRIDE_BYTES, MappingEntry, parse_entry
 from federation.protocol.log_state import LogState, read_own_checkpoint
-from federation.protocol.places import place_of
+from federation.protocol.tile_places import place_of
 from federation.store.log_rows import fetch_state
 from federation.tlog.bundles import decode_bundle
 from federation.tlog.tiles import bundles_added
@@ -67,7 +67,7 @@ class LogHarness:
             rows = await connection.fetch(
                 "SELECT id FROM mapping WHERE leaf = ANY($1::bigint[])", list(leaves)
             )
-            await withdraw(connection, [row["id"] for row in rows])
+            await withdraw_mappings(connection, [row["id"] for row in rows])
 
     async def live_leaves(self) -> list[int]:
         """Lists the leaves whose mappings answer."""

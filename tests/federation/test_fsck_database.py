@@ -15,7 +15,7 @@ from federation.fsck.run import FsckReport, check_database_log
 from federation.keys.rotate import KeyRotation
 from federation.own_log.sequencer import Sequencer
 from federation.protocol.log_state import LogState
-from federation.protocol.places import name_of, places_beyond
+from federation.protocol.tile_places import name_of, places_beyond
 from tests.federation.log_harness import ORIGIN, LogHarness
 from tests.harness.clock import FakeClock
 

@@ -155,7 +155,7 @@ class LifeOfALog(RuleBasedStateMachine):
 
     async def _look_again(self) -> None:
         for job in await self.rechecks.claim_due_rechecks(self.clock.now(), 10):
-            await self.rechecks.record(job, Held(job.account.account), self.clock.now())
+            await self.rechecks.record_recheck(job, Held(job.account.account), self.clock.now())
 
     @rule()
     def rotate(self) -> None:

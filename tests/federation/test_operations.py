@@ -240,8 +240,7 @@ def test_a_document_has_its_limits() -> None:
 def test_a_name_in_the_policy_that_nobody_knows_does_no_harm() -> None:
     document = replace(GENESIS, policy=(("later_idea", 3),))
     assert Operations.parse(document.text) == document
-    assert document.policy_value("later_idea") == 3
-    assert document.policy_value(POLICY_VALIDITY_S) is None
+    assert document.policy == (("later_idea", 3),)
 
 
 def test_a_checkpoint_is_never_a_document_nor_a_document_a_checkpoint() -> None:

@@ -26,9 +26,9 @@ async def test_a_log_begins_with_its_operations_document(harness: LogHarness) ->
 async def test_what_is_pending_answers_once_it_is_published(harness: LogHarness) -> None:
     people = await harness.add_pending(300)
     query = [Query(people[0].x_id, None)]
-    assert await harness.mappings.find(query, harness.clock.now()) == []
+    assert await harness.mappings.find_mappings(query, harness.clock.now()) == []
     assert await harness.run() == 301
-    found = await harness.mappings.find(query, harness.clock.now())
+    found = await harness.mappings.find_mappings(query, harness.clock.now())
     assert [each.origin for each in found] == [ORIGIN]
     assert found[0].leaf is not None
     assert (await harness.check()).checkpoint.size == 301
@@ -46,7 +46,9 @@ async def test_leaves_are_in_no_order(harness: LogHarness) -> None:
     """From the order of the leaves one could tell who came right after whom."""
     people = await harness.add_pending(200)
     await harness.run()
-    found = await harness.mappings.find([Query(each.x_id, None) for each in people], harness.clock.now())
+    found = await harness.mappings.find_mappings(
+        [Query(each.x_id, None) for each in people], harness.clock.now()
+    )
     by_x = [each.leaf for each in sorted(found, key=lambda each: each.x_id.value if each.x_id else 0)]
     assert sorted(by_x, key=lambda leaf: leaf or 0) != by_x
 

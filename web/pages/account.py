@@ -150,8 +150,8 @@ async def _my_page(desk: Desk, me: SignedIn, on_page: list[LinkedAccount]) -> st
     """The address of the member's page: the lasting one, where they link to it as a proof. Empty: it shows nothing."""
     if not on_page:
         return ""
-    own = await desk.members.linking.page_of(me.member)
-    return desk.members.linking.address(own.code if own is not None else on_page[0].handle.key)
+    own = await desk.members.page_links.page_of(me.member)
+    return desk.members.page_links.address(own.code if own is not None else on_page[0].handle.key)
 
 
 def _can_unlink(accounts: list[LinkedAccount]) -> bool:

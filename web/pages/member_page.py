@@ -20,7 +20,7 @@ async def member_page(
     handle: Annotated[str, PathParameter(max_length=MAX_HANDLE_CHARS)],
 ) -> Response[Any]:
     """By the handle of any account that the member shows there, or by the page's own lasting code."""
-    accounts = await desk.members.linking.find_page(handle)
+    accounts = await desk.members.page_links.find_page(handle)
     name = str(accounts[0].handle) if accounts else handle.removeprefix("@")
     accounts = accounts or await desk.members.membership.page(handle)
     if not accounts:

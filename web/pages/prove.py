@@ -132,14 +132,14 @@ async def _sentence_page(
         typed=unread or "",
         error="" if unread is None else desk.say(request, UNREAD_POST),
         has_x=desk.members.x is not None,
-        has_links=desk.members.linking.is_offered,
+        has_links=desk.members.page_links.is_offered,
     )
 
 
 async def _newest_check(desk: Desk, me: SignedIn) -> ProofCheck | LinkCheck | None:
     """Of a post or of links: the one that the member asked for last."""
     post = await desk.members.proving.latest_check(me.member)
-    links = await desk.members.linking.latest_check(me.member)
+    links = await desk.members.page_links.latest_check(me.member)
     if post is None or links is None:
         return post or links
     return links if links.created > post.created else post

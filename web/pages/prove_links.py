@@ -40,7 +40,7 @@ async def links_page(
     new: FromQuery[bool] = False,
 ) -> Response[Any]:
     """The way, step by step; or that there is none here. `new` asks for another X account."""
-    check = await desk.members.linking.latest_check(me.member)
+    check = await desk.members.page_links.latest_check(me.member)
     if check is not None and check.state is CheckState.WAITING and not new:
         return Redirect("/account/prove", headers=dict(NO_STORE))
     progress = Progress.of(check) if check is not None and check.state in DECIDED and not new else None
@@ -51,8 +51,8 @@ async def links_page(
 @post(f"{_HERE}/page", status_code=303, include_in_schema=False)
 async def make_page(asked: NamedDependency[Asked]) -> Redirect:
     """Makes the member's page public, with all their new accounts."""
-    if asked.members.linking.is_offered:
-        await asked.members.linking.make_page(asked.member)
+    if asked.members.page_links.is_offered:
+        await asked.members.page_links.make_page(asked.member)
     return Redirect(_HERE, status_code=303, headers=dict(NO_STORE))
 
 
@@ -64,21 +64,21 @@ async def check_links(
     my_form: NamedDependency[FormMultiDict],
 ) -> Response[Any]:
     """Has the profiles looked at, and shows how that goes."""
-    if not desk.members.linking.is_offered:
+    if not desk.members.page_links.is_offered:
         return Redirect(_HERE, status_code=303, headers=dict(NO_STORE))
     typed = text_of(my_form, "x_handle", MAX_HANDLE_CHARS)
     try:
         handle = XHandle.parse(typed)
     except InvalidIdentifier:
         return await _page(request, desk, me, Filled(typed, desk.say(request, UNREAD_HANDLE)))
-    await desk.members.linking.submit(me.member, handle)
+    await desk.members.page_links.submit(me.member, handle)
     desk.members.wake_jobs()
     return Redirect("/account/prove", status_code=303, headers=dict(NO_STORE))
 
 
 async def _page(request: Request[Any, Any, Any], desk: Desk, me: SignedIn, filled: Filled) -> Response[Any]:
-    linking = desk.members.linking
-    own = await linking.page_of(me.member)
+    page_links = desk.members.page_links
+    own = await page_links.page_of(me.member)
     accounts = await desk.members.membership.accounts(me.member)
     new_accounts = own.new_accounts if own is not None else ()
     return desk.page(
@@ -86,8 +86,8 @@ async def _page(request: Request[Any, Any, Any], desk: Desk, me: SignedIn, fille
         "prove_links.html",
         status=400 if filled.error else 200,
         form_token=me.form_token,
-        is_offered=linking.is_offered,
-        address=linking.address(own.code) if own is not None and new_accounts else "",
+        is_offered=page_links.is_offered,
+        address=page_links.address(own.code) if own is not None and new_accounts else "",
         networks={each.network for each in new_accounts},
         hidden=[each for each in accounts if each.network is not AccountNetwork.X and not each.is_lapsed],
         progress=filled.progress,

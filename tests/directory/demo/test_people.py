@@ -107,7 +107,7 @@ async def test_an_invented_archive_finds_its_people_in_the_database(
 ) -> None:
     people = 2_000
     async with DemoStore(database).filling(DEMO_ORIGINS) as filling:
-        await filling.copy(demo_rows(people, now=START, origins=filling.origins))
+        await filling.copy_rows(demo_rows(people, now=START, origins=filling.origins))
     plan = ArchivePlan(follows=1_000, followers=100, people_total=people, known_share=0.5)
     path = tmp_path / "archive.zip"
     written = write_archive(path, plan)

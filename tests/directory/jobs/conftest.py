@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from directory.networks.http import GuardedClient
-from directory.services.linking import Linking
 from directory.services.membership import Membership
+from directory.services.page_links import PageLinks
 from directory.services.permissions import Permissions
 from directory.services.proving import Proving
 from directory.store.database import Database
@@ -15,8 +15,8 @@ from tests.directory.jobs.site import JobSite
 from tests.directory.members.conftest import (  # noqa: F401 - fixtures, which pytest finds by their names
     claims,
     join,
-    linking,
     membership,
+    page_links,
     permissions,
     proving,
     publishing,
@@ -48,7 +48,7 @@ def site(  # noqa: PLR0917 - what jobs work with
     membership: Membership,  # noqa: F811
     proving: Proving,  # noqa: F811
     permissions: Permissions,  # noqa: F811
-    linking: Linking,  # noqa: F811
+    page_links: PageLinks,  # noqa: F811
 ) -> JobSite:
     return JobSite(
         database=database,
@@ -59,5 +59,5 @@ def site(  # noqa: PLR0917 - what jobs work with
         membership=membership,
         proving=proving,
         permissions=permissions,
-        linking=linking,
+        page_links=page_links,
     )

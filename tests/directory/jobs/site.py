@@ -27,9 +27,9 @@ from directory.proofs.results import Refuted, Unreachable, Verified
 from directory.proofs.x_post import PostChecker, XSources
 from directory.services.housekeeping import Housekeeping
 from directory.services.kept_apps import KeptApps
-from directory.services.linking import Linking
 from directory.services.membership import Membership
 from directory.services.newcomers import Newcomers
+from directory.services.page_links import PageLinks
 from directory.services.permissions import Permissions
 from directory.services.profile_checking import ProfileChecking
 from directory.services.proving import Proving
@@ -127,7 +127,7 @@ class JobSite:
     membership: Membership
     proving: Proving
     permissions: Permissions
-    linking: Linking
+    page_links: PageLinks
     network: SlowNetwork = field(default_factory=SlowNetwork)
     recorded: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     shared_hosts: frozenset[str] = frozenset()
@@ -144,7 +144,7 @@ class JobSite:
         apps = Apps(self.client, KeptApps(MastodonAppStore(database), self.vault), lambda: "Test", INSTANCE)
         dids = DidResolver(self.client, plc_url=self.x.root, allow_loopback=True)
         sources = self.sources or self.x.sources(fxtwitter=False)
-        links = ProfileChecking(LinkChecker(self.client, clock), self.linking, dids, f"{self.x.root}/fx")
+        links = ProfileChecking(LinkChecker(self.client, clock), self.page_links, dids, f"{self.x.root}/fx")
         return Jobs(
             JobParts(
                 clock=clock,
@@ -155,7 +155,7 @@ class JobSite:
                 permissions=self.permissions,
                 networks={AccountNetwork.BLUESKY: self.network, AccountNetwork.MASTODON: self.network},
                 mastodon=MastodonSignIn(self.client, apps),
-                linking=self.linking,
+                page_links=self.page_links,
                 links=links,
                 newcomers=Newcomers(ArrivalStore(database), clock),
                 housekeeping=Housekeeping(database, clock),
@@ -188,8 +188,8 @@ class JobSite:
 
     async def ask_for_links(self, member: UUID, name: str) -> None:
         """A check of links, waiting."""
-        await self.linking.make_page(member)
-        await self.linking.submit(member, XHandle(name))
+        await self.page_links.make_page(member)
+        await self.page_links.submit(member, XHandle(name))
 
     async def give_back(self, member: UUID, *servers: str) -> None:
         """A permission of each server, to be revoked there."""

@@ -216,11 +216,11 @@ async def test_a_recheck_that_comes_late_does_not_speak_for_another(site: JobSit
     present = await store.claim_due_rechecks(clock.now(), 10)
     before = await site.fetch("SELECT * FROM linked_account ORDER BY id")
     for job in late:
-        assert not await store.record(job, Lapsed(), clock.now())
+        assert not await store.record_recheck(job, Lapsed(), clock.now())
         await store.release_recheck(job, clock.now())
     assert await site.fetch("SELECT * FROM linked_account ORDER BY id") == before
     for job in present:
-        assert await store.record(job, StillHeld(job.account.account), clock.now())
+        assert await store.record_recheck(job, StillHeld(job.account.account), clock.now())
 
 
 async def test_rows_know_whom_they_ask(site: JobSite, publishing: LoggedPublishing, clock: FakeClock) -> None:
@@ -240,8 +240,8 @@ async def test_rows_know_whom_they_ask(site: JobSite, publishing: LoggedPublishi
     others = await rechecks.claim_due_rechecks(clock.now(), 10)
     assert {job.account.id: job.hosts for job in others} == {x.id: ("x.com",), bluesky.id: ("plc.directory",)}
     await site.ask_for_links(member, "ada")
-    assert await site.linking.claim_due(10, ["social.example"]) == []
-    (link_job,) = await site.linking.claim_due(10, ["other.example"])
+    assert await site.page_links.claim_due(10, ["social.example"]) == []
+    (link_job,) = await site.page_links.claim_due(10, ["other.example"])
     assert link_job.hosts == ("social.example",)
 
 

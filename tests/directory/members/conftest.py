@@ -10,9 +10,9 @@ from directory.members.publications import Wish
 from directory.services.consenting import Consenting
 from directory.services.follow_lists import FollowLists
 from directory.services.leaving import Leaving
-from directory.services.linking import Linking
 from directory.services.lookup import Lookup
 from directory.services.membership import Membership
+from directory.services.page_links import PageLinks
 from directory.services.permissions import Permissions
 from directory.services.proving import Proving
 from directory.services.signing_in import SigningIn
@@ -87,9 +87,11 @@ def proving(database: Database, vault: Vault, clock: FakeClock) -> Proving:
 
 
 @pytest.fixture
-def linking(database: Database, clock: FakeClock) -> Linking:
+def page_links(database: Database, clock: FakeClock) -> PageLinks:
     checks = LinkCheckStore(database)
-    return Linking(MemberPageStore(database), checks, clock, base_url=f"https://{INSTANCE}", is_offered=True)
+    return PageLinks(
+        MemberPageStore(database), checks, clock, base_url=f"https://{INSTANCE}", is_offered=True
+    )
 
 
 @pytest.fixture

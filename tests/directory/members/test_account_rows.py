@@ -127,9 +127,9 @@ async def test_a_claim_meets_its_holder_by_handle(
     proven = on_x(str(claimed.handle), claimed.id.value if claimed.id is not None else None)
     with pytest.raises(XAccountContested):
         await membership.link(eve, proven)
-    (claim,) = await claims.list_open(10)
+    (claim,) = await claims.list_open_claims(10)
     assert (claim.member, claim.holder, claim.account) == (eve, held.id, claimed)
-    assert await claims.settle(claim.id, clock.now(), upheld=True)
+    assert await claims.settle_claim(claim.id, clock.now(), upheld=True)
     assert [each.account for each in await membership.accounts(eve) if each.x is not None] == [claimed]
     assert [each.x for each in await membership.accounts(ada)] == [None]
 

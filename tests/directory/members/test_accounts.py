@@ -187,7 +187,7 @@ async def test_of_two_who_claim_an_x_account_the_first_stays(
     for _ in range(2):
         with pytest.raises(XAccountContested):
             await membership.link(eve, second)
-    (claim,) = await claims.list_open(10)
+    (claim,) = await claims.list_open_claims(10)
     assert (claim.member, claim.holder, claim.account) == (eve, held.id, second.account)
     assert claim.evidence == (second.evidence,)
     assert await membership.waiting_claims(eve) == [claim]
@@ -203,7 +203,7 @@ async def test_another_id_under_a_sold_handle_is_another_account(
     await publishing.publish(ada, wish)
     bob = (await membership.sign_in(at_bluesky("bob"))).member
     await membership.link(bob, on_x("ada", 6))
-    assert await claims.list_open(10) == []
+    assert await claims.list_open_claims(10) == []
     former = next(account for account in await membership.accounts(ada) if account.id == wish.x_account)
     assert former.recheck_at == clock.now()
 
@@ -215,7 +215,7 @@ async def test_two_members_proving_one_x_account_at_once(membership: Membership,
     results = await asyncio.gather(*map(membership.link, members, proofs), return_exceptions=True)
     holders = [result for result in results if isinstance(result, LinkedAccount)]
     assert all(isinstance(result, LinkedAccount | XAccountContested) for result in results)
-    claimed = await claims.list_open(10)
+    claimed = await claims.list_open_claims(10)
     # `star` without an id and `other` with id 5 do not meet; all others do.
     assert len(holders) + len(claimed) == 4
     assert 1 <= len(holders) <= 2
@@ -227,7 +227,7 @@ async def _contested(membership: Membership, claims: ClaimStore, join: Join) -> 
     eve = (await membership.sign_in(at_bluesky("eve"))).member
     with pytest.raises(XAccountContested):
         await membership.link(eve, on_x("ada", 5, post=9))
-    (claim,) = await claims.list_open(10)
+    (claim,) = await claims.list_open_claims(10)
     return ada, wish, eve, claim.id
 
 
@@ -236,22 +236,22 @@ async def test_moderators_hand_an_x_account_over(
 ) -> None:
     ada, wish, eve, claim = await _contested(membership, claims, join)
     await publishing.publish(ada, wish)
-    assert await claims.settle(claim, clock.now(), upheld=True)
-    assert not await claims.settle(claim, clock.now(), upheld=False)
+    assert await claims.settle_claim(claim, clock.now(), upheld=True)
+    assert not await claims.settle_claim(claim, clock.now(), upheld=False)
     assert await publishing.list_of(ada) == []
     assert [account.network for account in await membership.accounts(ada)] == ["bluesky"]
     assert x_ids(await membership.accounts(eve)) == [XId(5)]
-    assert await claims.list_open(10) == []
+    assert await claims.list_open_claims(10) == []
 
 
 async def test_moderators_leave_an_x_account_where_it_is(
     membership: Membership, claims: ClaimStore, join: Join, clock: FakeClock
 ) -> None:
     ada, _, eve, claim = await _contested(membership, claims, join)
-    assert await claims.settle(claim, clock.now(), upheld=False)
+    assert await claims.settle_claim(claim, clock.now(), upheld=False)
     assert len(await membership.accounts(ada)) == 2
     assert len(await membership.accounts(eve)) == 1
-    assert await claims.list_open(10) == []
+    assert await claims.list_open_claims(10) == []
 
 
 async def test_a_claim_is_upheld_when_the_holder_lets_go(
@@ -259,10 +259,10 @@ async def test_a_claim_is_upheld_when_the_holder_lets_go(
 ) -> None:
     ada, wish, eve, _ = await _contested(membership, claims, join)
     await membership.unlink(ada, wish.x_account)
-    assert await claims.list_open(10) == []
-    assert await claims.settle_unopposed(clock.now(), 10) == 1
+    assert await claims.list_open_claims(10) == []
+    assert await claims.settle_unopposed_claims(clock.now(), 10) == 1
     assert x_ids(await membership.accounts(eve)) == [XId(5)]
-    assert await claims.settle_unopposed(clock.now(), 10) == 0
+    assert await claims.settle_unopposed_claims(clock.now(), 10) == 0
 
 
 async def test_a_page_shows_what_its_member_put_on_it(membership: Membership, join: Join) -> None:

@@ -20,7 +20,6 @@ from directory.store.consents import ConsentStore
 from directory.store.database import Database
 from tests.directory.members.people import at_bluesky
 from tests.harness.clock import START, FakeClock
-from tests.harness.mappings import bluesky
 
 KEEP = ConsentKind.KEEP_FOLLOW_LIST
 PEOPLE = parse_lines("1,Ada\n2\n3,Bob\n,cyd\n3,bob")
@@ -129,12 +128,11 @@ async def test_a_list_whose_consent_ran_out_is_not_read_and_soon_gone(
     await follow_lists.keep(member, Lists.FOLLOWING, PEOPLE, consent=1)
     clock.advance(days=365)
     assert await follow_lists.find(member, Lists.FOLLOWING) is None
-    assert await follow_lists.who_waits_for([bluesky("ada", 1)]) == []
     with pytest.raises(ConsentMissing):
         await follow_lists.keep(member, Lists.FOLLOWING, PEOPLE)
-    assert await ConsentStore(database).end_expired(clock.now(), 10) == 1
+    assert await ConsentStore(database).end_expired_consents(clock.now(), 10) == 1
     assert await list_rows(database) == 0
-    assert await ConsentStore(database).end_expired(clock.now(), 10) == 0
+    assert await ConsentStore(database).end_expired_consents(clock.now(), 10) == 0
 
 
 async def test_keeping_while_withdrawing_keeps_nothing(
@@ -150,31 +148,6 @@ async def test_keeping_while_withdrawing_keeps_nothing(
         )
         assert await list_rows(database) == 0
         await consenting.give(member, KEEP, 1)
-
-
-async def test_who_waited_for_a_newcomer(
-    follow_lists: FollowLists, membership: Membership, member: UUID
-) -> None:
-    await follow_lists.keep(member, Lists.FOLLOWING, PEOPLE, consent=1)
-    other = (await membership.sign_in(at_bluesky("other"))).member
-    await follow_lists.keep(other, Lists.FOLLOWING, parse_lines("1\n77"), consent=1)
-    await follow_lists.keep(other, Lists.BLOCK, parse_lines("3"), consent=1)
-
-    async def waiting(*mappings: object) -> set[tuple[str, UUID]]:
-        found = await follow_lists.who_waits_for(mappings)  # type: ignore[arg-type]
-        return {(str(mapping.x_handle), each.member) for mapping, each in found}
-
-    assert await waiting(bluesky("renamed", 1)) == {("renamed", member), ("renamed", other)}
-    assert await waiting(bluesky("Bob", 3), bluesky("x", 77)) == {("Bob", member), ("x", other)}
-    assert await waiting(bluesky("Bob")) == {("Bob", member)}
-    assert await waiting(bluesky("cyd", 44)) == {("cyd", member)}
-    assert await waiting(bluesky("stranger", 999), bluesky("nobody")) == set()
-
-
-async def test_a_sold_handle_is_not_who_was_waited_for(follow_lists: FollowLists, member: UUID) -> None:
-    """The list knows bob as 3; whoever bears his handle now is somebody else."""
-    await follow_lists.keep(member, Lists.FOLLOWING, PEOPLE, consent=1)
-    assert await follow_lists.who_waits_for([bluesky("bob", 4)]) == []
 
 
 def test_a_list_is_one_list_and_bounded() -> None:

@@ -85,7 +85,7 @@ async def test_a_hide_outlives_renewal_and_recheck(  # noqa: PLR0917 - fixtures
     placed = await hide(moderation)
     clock.advance(days=61)
     for job in await rechecks.claim_due_rechecks(clock.now(), 10):
-        assert await rechecks.record(job, Held(job.account.account), clock.now())
+        assert await rechecks.record_recheck(job, Held(job.account.account), clock.now())
     await publishing.say()
     assert await answers(lookup) == []
     assert await moderation.lift(placed.id)

@@ -26,11 +26,11 @@ from directory.services.consenting import Consenting
 from directory.services.export import export_name
 from directory.services.follow_lists import FollowLists
 from directory.services.leaving import Leaving
-from directory.services.linking import Linking
 from directory.services.lookup import Lookup
 from directory.services.membership import Membership
 from directory.services.moderation import Moderation
 from directory.services.newcomers import Newcomers
+from directory.services.page_links import PageLinks
 from directory.services.permissions import Permissions
 from directory.services.proving import Proving
 from directory.services.signing_in import Departure, SigningIn
@@ -72,7 +72,7 @@ async def life(  # noqa: PLR0917 - everything there is to use
     permissions: Permissions,
     proving: Proving,
     follow_lists: FollowLists,
-    linking: Linking,
+    page_links: PageLinks,
     join: Join,
     database: Database,
     clock: FakeClock,
@@ -92,8 +92,8 @@ async def life(  # noqa: PLR0917 - everything there is to use
     )
     kept = await proving.challenge(member, INSTANCE, "en")
     await proving.submit(member, kept.id, "2000000000000000001")
-    await linking.make_page(member)
-    await linking.submit(member, XHandle("ada"))
+    await page_links.make_page(member)
+    await page_links.submit(member, XHandle("ada"))
     await follow_lists.keep(member, Lists.FOLLOWING, parse_lines("77,Friend\n,other"), consent=1)
     await find_newcomer(database, clock)
     await hide_on_mastodon(membership, publishing, database, member, wish, clock)

@@ -148,7 +148,7 @@ class LifeOfAPublication(RuleBasedStateMachine):
     @rule(days=st.sampled_from([1, 30, 61, 181]))
     def wait(self, days: int) -> None:
         self.clock.advance(days=days)
-        self.run(self.publications.drop_expired(self.clock.now(), 100))
+        self.run(self.publications.drop_expired_publications(self.clock.now(), 100))
 
     @rule(outcome=st.sampled_from(["held", "stale", "lapsed"]))
     def look_again(self, outcome: str) -> None:
@@ -159,7 +159,7 @@ class LifeOfAPublication(RuleBasedStateMachine):
                 "stale": Doubtful(ProofState.STALE, now, now + timedelta(days=1)),
                 "lapsed": Lapsed(),
             }
-            self.run(self.rechecks.record(job, outcomes[outcome], now))
+            self.run(self.rechecks.record_recheck(job, outcomes[outcome], now))
             if outcome == "lapsed":
                 for name, member in self.members.items():
                     if member == job.account.member:

@@ -19,6 +19,8 @@ from tests.directory.test_answers import said
 from tests.harness.clock import FakeClock
 from tests.harness.mappings import ORIGIN, bluesky
 
+PEOPLE = parse_lines("1,Ada\n2\n3,Bob\n,cyd\n3,bob")
+
 
 @pytest.fixture
 def newcomers(database: Database, clock: FakeClock) -> Newcomers:
@@ -44,6 +46,30 @@ async def claim(newcomers: Newcomers) -> Arrival:
 async def found_for(database: Database, member: UUID) -> list[str]:
     async with database.connection() as connection:
         return [str(each.mapping.x_handle) for each in await fetch_newcomers(connection, member)]
+
+
+class Arriving:
+    """People who arrive one after the other, each met at once."""
+
+    def __init__(self, database: Database, newcomers: Newcomers, clock: FakeClock, *members: UUID) -> None:
+        self._database = database
+        self._newcomers = newcomers
+        self._clock = clock
+        self._next_leaf = 0
+        self._found: dict[UUID, int] = dict.fromkeys(members, 0)
+
+    async def waiting(self, *people: Mapping) -> set[tuple[str, UUID]]:
+        """Lets people arrive. Returns who was found, and for whom."""
+        await arrive(self._database, self._clock, *people, first=self._next_leaf)
+        self._next_leaf += len(people)
+        count = await self._newcomers.meet(await claim(self._newcomers))
+        found = []
+        for member, before in self._found.items():
+            names = await found_for(self._database, member)
+            self._found[member] = len(names)
+            found += [(name, member) for name in names[before:]]
+        assert len(found) == count
+        return set(found)
 
 
 async def test_newcomers_are_found_for_those_who_wait(
@@ -100,3 +126,48 @@ async def test_newcomers_go_with_the_list_and_its_consent(  # noqa: PLR0917 - fi
     assert await found_for(database, member) == ["eve"]
     await consenting.withdraw(member, ConsentKind.KEEP_FOLLOW_LIST)
     assert await found_for(database, member) == []
+
+
+async def test_who_waited_for_a_newcomer(  # noqa: PLR0917 - fixtures
+    database: Database,
+    newcomers: Newcomers,
+    follow_lists: FollowLists,
+    membership: Membership,
+    member: UUID,
+    clock: FakeClock,
+) -> None:
+    await follow_lists.keep(member, Lists.FOLLOWING, PEOPLE, consent=1)
+    other = (await membership.sign_in(at_bluesky("other"))).member
+    await follow_lists.keep(other, Lists.FOLLOWING, parse_lines("1\n77"), consent=1)
+    await follow_lists.keep(other, Lists.BLOCK, parse_lines("3"), consent=1)
+    waiting = Arriving(database, newcomers, clock, member, other).waiting
+
+    assert await waiting(bluesky("renamed", 1)) == {("renamed", member), ("renamed", other)}
+    assert await waiting(bluesky("Bob", 3), bluesky("x", 77)) == {("Bob", member), ("x", other)}
+    assert await waiting(bluesky("Bob")) == {("Bob", member)}
+    assert await waiting(bluesky("cyd", 44)) == {("cyd", member)}
+    assert await waiting(bluesky("stranger", 999), bluesky("nobody")) == set()
+
+
+async def test_a_sold_handle_is_not_who_was_waited_for(
+    database: Database, newcomers: Newcomers, follow_lists: FollowLists, member: UUID, clock: FakeClock
+) -> None:
+    """The list knows bob as 3; whoever bears his handle now is somebody else."""
+    await follow_lists.keep(member, Lists.FOLLOWING, PEOPLE, consent=1)
+    assert await Arriving(database, newcomers, clock, member).waiting(bluesky("bob", 4)) == set()
+
+
+async def test_a_list_whose_consent_ran_out_waits_for_nobody(  # noqa: PLR0917 - fixtures
+    database: Database,
+    newcomers: Newcomers,
+    follow_lists: FollowLists,
+    membership: Membership,
+    member: UUID,
+    clock: FakeClock,
+) -> None:
+    await follow_lists.keep(member, Lists.FOLLOWING, PEOPLE, consent=1)
+    clock.advance(days=365)
+    later = (await membership.sign_in(at_bluesky("later"))).member
+    await follow_lists.keep(later, Lists.FOLLOWING, PEOPLE, consent=1)
+    arriving = Arriving(database, newcomers, clock, member, later)
+    assert await arriving.waiting(bluesky("ada", 1, issued=clock.now())) == {("ada", later)}

@@ -136,13 +136,13 @@ async def test_what_the_network_gave_is_kept_though_the_holder_fails_after(
     store = TokenStore(database)
 
     async def fails() -> None:
-        async with store.hold(account, Purpose.FOLLOW) as held:
+        async with store.hold_token(account, Purpose.FOLLOW) as held:
             await held.replace(b"\x01new", clock.now(), None)
             raise TimeoutError("the network, later")
 
     with pytest.raises(TimeoutError, match="later"):
         await fails()
-    assert (await store.read(account, Purpose.FOLLOW))[1] == b"\x01new"
+    assert (await store.read_token(account, Purpose.FOLLOW))[1] == b"\x01new"
 
 
 async def test_a_failure_of_the_network_is_not_the_databases(

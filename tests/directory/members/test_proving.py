@@ -252,7 +252,7 @@ async def test_a_post_that_proves_an_account_of_another_member(
     check = await proving.record(job, verified("ada", 5, clock))
     assert check is not None
     assert check.state is CheckState.CONTESTED
-    assert len(await claims.list_open(10)) == 1
+    assert len(await claims.list_open_claims(10)) == 1
     assert len(await membership.accounts(member)) == 1
 
 

@@ -337,9 +337,9 @@ async def test_what_ran_out_long_ago_is_forgotten(
     await publishing.publish(member, wish)
     store = PublicationStore(database)
     clock.advance(days=180)
-    assert await store.drop_expired(clock.now(), 10) == 0
+    assert await store.drop_expired_publications(clock.now(), 10) == 0
     clock.advance(seconds=KEEP_EXPIRED / timedelta(seconds=1))
-    assert await store.drop_expired(clock.now(), 10) == 1
+    assert await store.drop_expired_publications(clock.now(), 10) == 1
     assert await publishing.list_of(member) == []
     assert await mapping_rows(database) == 0
 

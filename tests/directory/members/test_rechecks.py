@@ -108,14 +108,14 @@ async def test_a_proof_that_holds_prolongs_the_mapping(
     clock: FakeClock,
 ) -> None:
     jobs = await due(rechecks, clock)
-    assert await rechecks.record(jobs["x"], Held(x_account("ada", 5)), clock.now())
+    assert await rechecks.record_recheck(jobs["x"], Held(x_account("ada", 5)), clock.now())
     assert await publishing.say() == 0, "the other proof is as old as before"
-    assert await rechecks.record(jobs["bluesky"], Held(bluesky("ada")), clock.now())
+    assert await rechecks.record_recheck(jobs["bluesky"], Held(bluesky("ada")), clock.now())
     assert await publishing.say() == 1
     (publication,) = await publishing.list_of(published[0])
     assert publication.expires == clock.now() + VALIDITY
     assert await answers(lookup, "5") == ["ada.bsky.example"]
-    assert not await rechecks.record(jobs["x"], Lapsed(), clock.now()), "a late result counts no more"
+    assert not await rechecks.record_recheck(jobs["x"], Lapsed(), clock.now()), "a late result counts no more"
 
 
 async def test_a_changed_handle_is_said_anew(
@@ -123,8 +123,8 @@ async def test_a_changed_handle_is_said_anew(
 ) -> None:
     jobs = await due(site.rechecks, clock)
     evidence = Evidence(EvidenceKind.X_POST_ID, clock.now(), "https://x.com/i/status/1")
-    await site.rechecks.record(jobs["x"], Held(x_account("Countess", 5), evidence), clock.now())
-    await site.rechecks.record(jobs["bluesky"], Held(bluesky("ada", "ada.example")), clock.now())
+    await site.rechecks.record_recheck(jobs["x"], Held(x_account("Countess", 5), evidence), clock.now())
+    await site.rechecks.record_recheck(jobs["bluesky"], Held(bluesky("ada", "ada.example")), clock.now())
     await site.publishing.say()
     assert await answers(site.lookup, "5") == ["ada.example"]
     assert await answers(site.lookup, "@ada") == [], "somebody else may bear it tomorrow"
@@ -140,7 +140,7 @@ async def test_an_x_account_known_by_its_handle_alone_does_not_survive_a_new_one
     await site.publishing.publish(member, wish)
     await site.publishing.say()
     jobs = await due(site.rechecks, clock)
-    await site.rechecks.record(jobs["x"], Held(x_account("countess")), clock.now())
+    await site.rechecks.record_recheck(jobs["x"], Held(x_account("countess")), clock.now())
     assert await answers(site.lookup, "@ada") == []
     assert (await find(site.membership, member, wish.x_account)).is_lapsed
 
@@ -156,7 +156,7 @@ async def test_silence_makes_stale_and_the_mapping_runs_out(
         for job in await site.rechecks.claim_due_rechecks(clock.now(), 10):
             judge = judge_x if job.account.network == "x" else judge_target
             outcome = judge(job.account, SILENT, job.attempt, clock.now())
-            assert await site.rechecks.record(job, outcome, clock.now())
+            assert await site.rechecks.record_recheck(job, outcome, clock.now())
         publications = await site.publishing.list_of(published[0])
         assert publications[0].is_stale
         if clock.now() < publications[0].expires:
@@ -173,7 +173,9 @@ async def test_a_doubt_has_to_be_confirmed(
     member, wish = published
     job = (await due(site.rechecks, clock))["x"]
     refuted = Refuted(RefutedReason.NO_SENTENCE)
-    await site.rechecks.record(job, judge_x(job.account, refuted, job.attempt, clock.now()), clock.now())
+    await site.rechecks.record_recheck(
+        job, judge_x(job.account, refuted, job.attempt, clock.now()), clock.now()
+    )
     assert (await find(site.membership, member, wish.x_account)).health is ProofState.IN_DOUBT
     assert await answers(site.lookup, "5") == ["ada.bsky.example"]
     clock.advance(days=1)
@@ -182,7 +184,9 @@ async def test_a_doubt_has_to_be_confirmed(
         for each in await site.rechecks.claim_due_rechecks(clock.now(), 10)
         if each.account.network == "x"
     ]
-    await site.rechecks.record(job, judge_x(job.account, refuted, job.attempt, clock.now()), clock.now())
+    await site.rechecks.record_recheck(
+        job, judge_x(job.account, refuted, job.attempt, clock.now()), clock.now()
+    )
     assert await answers(site.lookup, "5") == []
     assert await site.publishing.list_of(member) == []
     with pytest.raises(ProofLapsed):
@@ -211,7 +215,7 @@ async def test_a_moved_account_carries_its_mapping_along(site: Site, join: Join,
     await site.publishing.say()
     job = (await due(site.rechecks, clock))["mastodon"]
     moved = Moved(mastodon("ada", host="new.example"))
-    assert await site.rechecks.record(job, moved, clock.now())
+    assert await site.rechecks.record_recheck(job, moved, clock.now())
     await site.publishing.say()
     assert await answers(site.lookup, "5") == ["ada@new.example"]
     account = await find(site.membership, member, home.id)
@@ -227,7 +231,7 @@ async def test_a_move_to_an_account_that_is_linked_already(site: Site, join: Joi
     await site.publishing.say()
     job = (await due(site.rechecks, clock))["mastodon"]
     moved = Moved(mastodon("new"))
-    assert await site.rechecks.record(job, moved, clock.now())
+    assert await site.rechecks.record_recheck(job, moved, clock.now())
     assert await answers(site.lookup, "5") == ["old@social.example"]
     await site.publishing.say()
     assert await answers(site.lookup, "5") == ["new@social.example"]
@@ -246,7 +250,7 @@ async def test_a_move_to_somebody_elses_account_moves_nothing(
     await site.publishing.say()
     job = (await due(site.rechecks, clock))["mastodon"]
     moved = Moved(mastodon("victim"))
-    assert await site.rechecks.record(job, moved, clock.now())
+    assert await site.rechecks.record_recheck(job, moved, clock.now())
     await site.publishing.say()
     assert await answers(site.lookup, "5") == []
     assert len(await site.membership.accounts(victim.member)) == 1
@@ -262,7 +266,7 @@ async def test_erasing_during_a_recheck(
         Lapsed(),
         Doubtful(ProofState.STALE, clock.now(), clock.now()),
     ):
-        assert not await rechecks.record(jobs["x"], outcome, clock.now())
+        assert not await rechecks.record_recheck(jobs["x"], outcome, clock.now())
     assert await answers(lookup, "5") == []
 
 
@@ -275,7 +279,7 @@ async def test_withdrawing_during_a_recheck(
 ) -> None:
     jobs = await due(rechecks, clock)
     await publishing.withdraw_all(published[0])
-    assert not await rechecks.record(jobs["x"], Held(x_account("renamed", 5)), clock.now())
+    assert not await rechecks.record_recheck(jobs["x"], Held(x_account("renamed", 5)), clock.now())
     await publishing.say()
     assert await answers(lookup, "5") == []
 
@@ -286,9 +290,9 @@ async def test_an_id_that_is_told_later_is_taken_over(site: Site, join: Join, cl
     await site.publishing.publish(member, wish)
     await site.publishing.say()
     jobs = await due(site.rechecks, clock)
-    await site.rechecks.record(jobs["bluesky"], Held(bluesky("ada")), clock.now())
+    await site.rechecks.record_recheck(jobs["bluesky"], Held(bluesky("ada")), clock.now())
     seen = Held(x_account("ada", 5), on_x("ada", 5, at=clock.now()).evidence)
-    assert await site.rechecks.record(jobs["x"], seen, clock.now())
+    assert await site.rechecks.record_recheck(jobs["x"], seen, clock.now())
     await site.publishing.say()
     assert (await find(site.membership, member, wish.x_account)).account == x_account("ada", 5)
     assert await answers(site.lookup, "5") == ["ada.bsky.example"]
@@ -308,11 +312,11 @@ async def test_an_id_that_another_member_holds_is_not_taken_over(
     await site.publishing.say()
     job = (await due(site.rechecks, clock))["x"]
     seen = Held(x_account("ada", 5), on_x("ada", 5, at=clock.now()).evidence)
-    assert await site.rechecks.record(job, seen, clock.now())
+    assert await site.rechecks.record_recheck(job, seen, clock.now())
     account = await find(site.membership, member, wish.x_account)
     assert (account.account, account.checked_at) == (x_account("ada"), clock.now())
     assert [item.kind for item in account.evidence] == [EvidenceKind.X_POST_HANDLE]
-    (claim,) = await claims.list_open(10)
+    (claim,) = await claims.list_open_claims(10)
     assert (claim.member, claim.holder, claim.account) == (member, held.id, x_account("ada", 5))
     assert await answers(site.lookup, "@ada") == ["ada.bsky.example"]
 
@@ -326,11 +330,11 @@ async def test_an_id_that_stands_beside_it_is_not_taken_over(
     await site.publishing.publish(member, wish)
     job = (await due(site.rechecks, clock))["x"]
     seen = Held(x_account("ada", 5), on_x("ada", 5, at=clock.now()).evidence)
-    assert await site.rechecks.record(job, seen, clock.now())
+    assert await site.rechecks.record_recheck(job, seen, clock.now())
     assert (await find(site.membership, member, wish.x_account)).account == x_account("ada")
     assert (await find(site.membership, member, other.id)).account == x_account("former", 5)
     assert x_ids(await site.membership.accounts(member)) == [XId(5)]
-    assert await claims.list_open(10) == []
+    assert await claims.list_open_claims(10) == []
 
 
 async def test_another_account_in_its_place_is_not_the_one(
@@ -338,7 +342,7 @@ async def test_another_account_in_its_place_is_not_the_one(
 ) -> None:
     """Whatever a result says: nobody's mapping comes to lead to another account, or to be of another X account."""
     jobs = await due(site.rechecks, clock)
-    assert await site.rechecks.record(jobs["x"], Held(x_account("ada", 6)), clock.now())
+    assert await site.rechecks.record_recheck(jobs["x"], Held(x_account("ada", 6)), clock.now())
     assert await answers(site.lookup, "5") == []
     x = await find(site.membership, published[0], published[1].x_account)
     assert (x.account, x.is_lapsed) == (x_account("ada", 5), True)
@@ -349,7 +353,7 @@ async def test_another_account_in_the_place_of_the_new_one(
     published: tuple[UUID, Wish], site: Site, clock: FakeClock, seen: Held | Unlinked
 ) -> None:
     jobs = await due(site.rechecks, clock)
-    assert await site.rechecks.record(jobs["bluesky"], seen, clock.now())
+    assert await site.rechecks.record_recheck(jobs["bluesky"], seen, clock.now())
     assert await answers(site.lookup, "5") == []
     target = await find(site.membership, published[0], published[1].target_account)
     assert (target.account, target.is_lapsed) == (bluesky("ada"), True)

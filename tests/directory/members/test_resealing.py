@@ -85,11 +85,11 @@ async def test_everything_is_sealed_anew_and_the_old_key_goes(
         browser, Departure(state, Purpose.PROVE, AccountNetwork.X, None, Secret(b"record"))
     )
     former = keepers.vault.key_ids()[0]
-    assert len(await sealed.headers()) == 1
+    assert len(await sealed.list_headers()) == 1
 
     done = await rotate(keepers.vault, database, clock.now())
     assert (done.resealed, done.broken, done.retired) == (5, 0, ())
-    assert await sealed.headers() == {keepers.vault.header}
+    assert await sealed.list_headers() == {keepers.vault.header}
     clock.advance(seconds=RETIRE_AFTER / timedelta(seconds=1))
     assert (await finish_rotation(keepers.vault, database, clock.now())).retired == (former,)
 

@@ -11,12 +11,18 @@ from hypothesis import strategies as st
 from directory.identifiers import Acct, Did, XHandle
 from directory.mappings import EvidenceKind
 from directory.networks.http import GuardedClient
-from directory.proofs.links_in_text import MAX_LINKS, field_links_to, is_same_page, links_back, text_names
+from directory.proofs.links_in_text import (
+    MAX_FIELD_CHARS,
+    MAX_LINKS,
+    field_links_to,
+    is_same_page,
+    text_names,
+)
 from directory.proofs.profile_link import (
     LinkChecker,
+    LinkSeen,
     read_bluesky_profile,
     read_mastodon_profile,
-    read_web_page,
     read_x_website,
 )
 from directory.proofs.reasons import RefutedReason, UnreachableReason
@@ -66,6 +72,22 @@ def bluesky(**profile: str) -> bytes:
     return json.dumps(
         {"uri": uri, "cid": "bafy", "value": {"$type": "app.bsky.actor.profile"} | profile}
     ).encode()
+
+
+@asynccontextmanager
+async def redirected(body: bytes) -> AsyncIterator[Stranger]:
+    """Sends everybody on to a server that answers with `body`."""
+    async with server(body) as home, server(b"", "302 Found", f"location: {home.url}there\r\n") as first:
+        yield first
+
+
+async def look_everywhere(checker: LinkChecker, url: str) -> list[LinkResult]:
+    """What each kind of profile shows where one server answers for it."""
+    return [
+        await checker.check_mastodon(ALICE, url, PAGE),
+        await checker.check_bluesky(DID, url, PAGE),
+        await checker.check_x(XHandle("alice"), url, PAGE),
+    ]
 
 
 def linked(result: LinkResult) -> Linked:
@@ -150,8 +172,15 @@ class TestX:
     @pytest.mark.parametrize(
         "url", ["https://x.com/alice", "https://mobile.twitter.com/alice", "https://X.com./alice"]
     )
-    async def test_a_page_on_x_is_never_asked(self, url: str, checker: LinkChecker) -> None:
-        assert await checker.check_page(url, PAGE) == Refuted(RefutedReason.CANNOT_SHOW_LINK)
+    async def test_a_page_on_x_links_back_to_nobody(self, url: str, x: FakeX, checker: LinkChecker) -> None:
+        """Whoever gives their page on X as their website has not shown that it links here."""
+        no_link = Refuted(RefutedReason.NO_LINK_BACK)
+        link = LINK.replace(PAGE, url)
+        assert read_mastodon_profile(ALICE, PAGE, 200, mastodon(field(link))) == no_link
+        assert read_bluesky_profile(DID, PAGE, 200, bluesky(website=url, description=url)) == no_link
+        alice = x.account("Alice")
+        alice.website = url
+        assert await checker.check_x(alice.handle, x.sources().fxtwitter, PAGE) == no_link
 
     async def test_without_a_service_an_x_profile_cannot_be_looked_at(self, checker: LinkChecker) -> None:
         result = await checker.check_x(XHandle("alice"), None, PAGE)
@@ -185,32 +214,37 @@ class TestX:
         assert reading == Unreachable(UnreachableReason.UNREADABLE)
 
 
-class TestPages:
-    async def test_a_link_with_rel_me(self, checker: LinkChecker) -> None:
-        async with server(f'<html><a href="{PAGE}" rel="me noopener">me</a>'.encode()) as home:
-            result = linked(await checker.check_page(f"{home.url}about", PAGE))
-            assert result.evidence.ref == f"{home.url}about"
+class TestRedirects:
+    async def test_one_is_followed_to_the_profile(self, checker: LinkChecker) -> None:
+        async with redirected(mastodon(field())) as first:
+            result = linked(await checker.check_mastodon(ALICE, first.url, PAGE))
+            assert result.evidence.ref == "https://mastodon.example/@Alice"
+        async with redirected(bluesky(website=PAGE)) as first:
+            assert linked(await checker.check_bluesky(DID, first.url, PAGE))
 
-    async def test_a_redirect_is_followed_and_one_to_x_shows_nothing(
-        self, checker: LinkChecker, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        async with server(f'<link rel=me href="{PAGE}">'.encode()) as home:
-            location = f"location: {home.url}there\r\n"
-            async with server(b"", "302 Found", location) as first:
-                assert linked(await checker.check_page(first.url, PAGE))
-        monkeypatch.setattr("directory.proofs.profile_link._is_on_x", lambda url: url.endswith("/end"))
-        async with server(f'<link rel=me href="{PAGE}">'.encode()) as home:
-            location = f"location: {home.url}end\r\n"
-            async with server(b"", "302 Found", location) as first:
-                result = await checker.check_page(first.url, PAGE)
-        assert result == Refuted(RefutedReason.CANNOT_SHOW_LINK)
+    async def test_one_to_a_page_shows_nothing(self, checker: LinkChecker) -> None:
+        """An open redirect of a server, or to X, shows somebody's page, which may well link here."""
+        async with redirected(f'<link rel=me href="{PAGE}">{LINK}'.encode()) as first:
+            for result in await look_everywhere(checker, first.url):
+                assert result == Unreachable(UnreachableReason.UNREADABLE)
+
+    async def test_one_to_the_profile_of_somebody_else_shows_nothing(self, checker: LinkChecker) -> None:
+        async with redirected(mastodon(field(), acct="mallory")) as first:
+            for result in await look_everywhere(checker, first.url):
+                assert result == Unreachable(UnreachableReason.UNREADABLE)
+
+    async def test_one_in_a_circle_ends(self, checker: LinkChecker) -> None:
+        async with server(b"", "302 Found", "location: /again\r\n") as first:
+            for result in await look_everywhere(checker, first.url):
+                assert isinstance(result, Unreachable)
+
+
+class TestHtml:
+    """The value of a field is HTML that a stranger's server wrote."""
 
     @pytest.mark.parametrize(
         "source",
         [
-            f'<a href="{PAGE}">no rel</a>',
-            f'<a href="{PAGE}" rel="nofollow">x</a>',
-            f'<a href="{PAGE}" rel="meh">x</a>',
             f'<!-- <a href="{PAGE}" rel="me"> -->',
             f'<script>\'<a href="{PAGE}" rel="me">\'</script>',
             f'<textarea><a href="{PAGE}" rel="me"></textarea>',
@@ -221,12 +255,15 @@ class TestPages:
             '<a href="https://find.example.org.evil.example/m/alice" rel="me">',
             '<a href="http://find.example.org/m/alice" rel="me">',
             '<a href="https://u@find.example.org/m/alice" rel="me">',
-            f"{'<a href=x rel=me>' * MAX_LINKS}<a href={PAGE} rel=me>",
+            '<a href="/m/alice" rel="me">',
+            '<a href="//find.example.org/m/alice" rel="me">',
+            f"{'<a href>' * MAX_LINKS}<a href={PAGE}>",
+            f"{' ' * MAX_FIELD_CHARS}<a href={PAGE}>",
             "",
         ],
     )
     def test_what_is_no_link_back(self, source: str) -> None:
-        reading = read_web_page("https://alice.example", PAGE, 200, source.encode())
+        reading = read_mastodon_profile(ALICE, PAGE, 200, mastodon(field(source)))
         assert reading == Refuted(RefutedReason.NO_LINK_BACK)
 
     @pytest.mark.parametrize(
@@ -238,14 +275,11 @@ class TestPages:
             '<a rel=me href="HTTPS://FIND.example.org:443/m/alice">',
             f'<a rel=me href="{PAGE.replace("/m/", "/&#109;/")}">',
             f"\xff<area rel=me href={PAGE}>",
+            f"{'<a href>' * (MAX_LINKS - 1)}<a href={PAGE}>",
         ],
     )
     def test_what_is_one(self, source: str) -> None:
-        assert links_back(source, PAGE, "https://alice.example")
-
-    def test_addresses_of_the_page_itself_are_relative_to_it(self) -> None:
-        assert links_back('<a rel=me href="/m/alice">', PAGE, "https://find.example.org/about")
-        assert not links_back('<a rel=me href="/m/alice">', PAGE, "https://alice.example/about")
+        assert read_mastodon_profile(ALICE, PAGE, 200, mastodon(field(source))) == LinkSeen()
 
 
 class TestUnreachable:
@@ -261,19 +295,16 @@ class TestUnreachable:
     )
     async def test_statuses(self, status: str, reason: UnreachableReason, checker: LinkChecker) -> None:
         async with server(b"<html>", status, "retry-after: 60\r\n") as them:
-            for result in (
-                await checker.check_mastodon(ALICE, them.url, PAGE),
-                await checker.check_bluesky(DID, them.url, PAGE),
-                await checker.check_page(them.url, PAGE),
-            ):
+            for result in await look_everywhere(checker, them.url):
                 assert result == Unreachable(reason, 60)
 
     async def test_no_server_and_too_large_an_answer(self, checker: LinkChecker, x: FakeX) -> None:
         async with server(b"") as them:
             gone = them.url
-        assert await checker.check_page(gone, PAGE) == Unreachable(UnreachableReason.NO_ANSWER)
+        for result in await look_everywhere(checker, gone):
+            assert result == Unreachable(UnreachableReason.NO_ANSWER)
         x.fail("fxtwitter", Failure.huge())
-        large = await checker.check_page(f"{x.root}/fx/alice", PAGE)
+        large = await checker.check_x(XHandle("alice"), x.sources().fxtwitter, PAGE)
         assert large == Unreachable(UnreachableReason.UNREADABLE)
 
     @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"null", b"[" * 100_000, b'{"acct":5}', b"\xff"])
@@ -289,11 +320,12 @@ def test_no_answer_raises(status: int, body: bytes) -> None:
     read_mastodon_profile(ALICE, PAGE, status, body)
     read_bluesky_profile(DID, PAGE, status, body)
     read_x_website(XHandle("alice"), PAGE, status, body)
-    read_web_page("https://alice.example", PAGE, status, body)
+    read_mastodon_profile(ALICE, PAGE, status, mastodon(field(body.decode("utf-8", "replace"))))
 
 
 @given(st.text(alphabet="htps:/[]@?#.:0123456789 exampl%\n", max_size=60))
 def test_no_address_raises(text: str) -> None:
-    is_same_page(text, PAGE, text)
+    is_same_page(text, PAGE)
+    is_same_page(PAGE, text)
     text_names(text, PAGE)
     field_links_to(f'<a href="{text}">', PAGE)

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.proofs.post_url import MAX_POST_ID, XPostId
-from directory.proofs.snowflake import first_post_id_at, post_time
+from directory.proofs.snowflake import post_time
+from tests.harness.fake_x.post_ids import first_post_id_at
 
 
 def test_a_known_post() -> None:

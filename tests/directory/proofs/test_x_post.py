@@ -10,7 +10,6 @@ from directory.networks.http import GuardedClient
 from directory.proofs.challenge import Challenge, new_challenge
 from directory.proofs.post_url import XPostId, parse_post_url
 from directory.proofs.reasons import RefutedReason
-from directory.proofs.snowflake import first_post_id_at
 from directory.proofs.x_post import PostChecker, XSources
 from tests.directory.proofs.conftest import BLUESKY, IMPATIENT, MASTODON
 from tests.directory.proofs.posts import (
@@ -25,6 +24,7 @@ from tests.directory.proofs.posts import (
 )
 from tests.harness.clock import START, FakeClock
 from tests.harness.fake_x import Failure, FakeX
+from tests.harness.fake_x.post_ids import first_post_id_at
 
 
 @pytest.mark.parametrize("source", ID_SOURCES)

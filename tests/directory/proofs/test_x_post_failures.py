@@ -7,12 +7,12 @@ from directory.networks.retry_after import MAX_RETRY_AFTER_S
 from directory.proofs.challenge import Challenge
 from directory.proofs.reasons import UnreachableReason
 from directory.proofs.results import Unreachable
-from directory.proofs.snowflake import first_post_id_at
 from directory.proofs.x_post import PostChecker, XSources
 from tests.directory.proofs.conftest import IMPATIENT
 from tests.directory.proofs.posts import POST_SOURCES, only, proof, unreachable, verified
 from tests.harness.clock import START, FakeClock
 from tests.harness.fake_x import Failure, FakeX
+from tests.harness.fake_x.post_ids import first_post_id_at
 
 FAILURES = {
     "402": (Failure(402), UnreachableReason.TURNED_AWAY),

@@ -8,7 +8,7 @@ from typing import Final
 
 from directory.identifiers import XHandle, XId
 from directory.proofs.post_url import XPostId
-from directory.proofs.snowflake import first_post_id_at
+from tests.harness.fake_x.post_ids import first_post_id_at
 
 _FIRST_ACCOUNT_ID: Final = 1_500_000_000_000_000_001
 

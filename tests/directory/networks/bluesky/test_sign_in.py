@@ -35,7 +35,7 @@ async def test_an_account_signs_in_however_it_is_named(
     done = await instance.sign_in.finish_sign_in(started.record, returned, now())
     assert done.account == BlueskyAccount(Did.parse(alice.did), AtHandle.parse(alice.handle))
     assert done.purpose is Purpose.PROVE
-    assert done.granted_scope == "atproto"
+    assert done.tokens.scope == "atproto"
     assert not done.may_follow
     assert done.tokens.server == instance.pds.url
 

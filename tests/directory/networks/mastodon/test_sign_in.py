@@ -112,7 +112,7 @@ async def test_following_is_asked_for_apart(
     done = await instance.signed_in("social.test", purpose=Purpose.FOLLOW)
     assert done.may_follow
     assert done.purpose is Purpose.FOLLOW
-    assert done.granted_scope == "read:accounts read:follows write:follows"
+    assert done.tokens.scope == "read:accounts read:follows write:follows"
 
 
 async def test_pkce_is_used_where_it_is_offered(internet: FakeInternet, instance: Instance) -> None:

@@ -12,7 +12,7 @@ from directory.store.link_checks import LinkCheckStore
 from directory.store.member_pages import MemberPageStore
 
 
-class Linking:
+class PageLinks:
     """Pages of this instance's members as proof. `is_offered`: whether anything here shows X profiles."""
 
     def __init__(
@@ -30,15 +30,15 @@ class Linking:
 
     async def make_page(self, member: UUID) -> None:
         """Gives the member a lasting page that shows all their new accounts. Raises MemberGone."""
-        await self._pages.make(member)
+        await self._pages.make_page(member)
 
     async def page_of(self, member: UUID) -> MemberPage | None:
         """The member's page, if they have made one."""
-        return await self._pages.find_of(member)
+        return await self._pages.find_page_of_member(member)
 
     async def find_page(self, code: str) -> list[LinkedAccount]:
         """What stands on a page; empty for anything that is the address of none."""
-        return await self._pages.find(code) if is_page_code(code) else []
+        return await self._pages.find_page(code) if is_page_code(code) else []
 
     async def submit(self, member: UUID, x_handle: XHandle) -> LinkCheck:
         """Has the profiles looked at. Raises MemberGone, NoPage, TooManyAttempts."""

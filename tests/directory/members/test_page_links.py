@@ -18,9 +18,9 @@ from directory.proofs.link_verdict import LinkReason, LinksSeen
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import Linked, LinkResult, Refuted, Unreachable
 from directory.services.leaving import Leaving
-from directory.services.linking import Linking
 from directory.services.lookup import Lookup
 from directory.services.membership import Membership
+from directory.services.page_links import PageLinks
 from directory.store.claims import ClaimStore
 from directory.store.database import Database
 from directory.store.link_checks import LinkCheckStore
@@ -39,7 +39,7 @@ class Site(NamedTuple):
     """What these tests work with."""
 
     membership: Membership
-    linking: Linking
+    page_links: PageLinks
     publishing: LoggedPublishing
     rechecks: RecheckStore
     lookup: Lookup
@@ -63,19 +63,19 @@ class Site(NamedTuple):
     async def join(self, name: str) -> UUID:
         """A member with a page that shows their account."""
         member = (await self.membership.sign_in(at_bluesky(name, at=self.clock.now()))).member
-        await self.linking.make_page(member)
+        await self.page_links.make_page(member)
         return member
 
     async def job(self, member: UUID, handle: XHandle = ADA) -> LinkJob:
         """One attempt at a check of the member's links."""
-        await self.linking.submit(member, handle)
-        (job,) = await self.linking.claim_due(10)
+        await self.page_links.submit(member, handle)
+        (job,) = await self.page_links.claim_due(10)
         return job
 
     async def proven(self, member: UUID, x_id: XId | None = None) -> None:
         """Both sides were seen to link."""
         job = await self.job(member)
-        await self.linking.record(job, self.seen(job, x_id))
+        await self.page_links.record(job, self.seen(job, x_id))
 
     async def account(self, member: UUID, network: AccountNetwork) -> LinkedAccount:
         accounts = await self.membership.accounts(member)
@@ -102,13 +102,13 @@ class Site(NamedTuple):
 @pytest.fixture
 def site(  # noqa: PLR0917 - what these tests work with
     membership: Membership,
-    linking: Linking,
+    page_links: PageLinks,
     publishing: LoggedPublishing,
     rechecks: RecheckStore,
     lookup: Lookup,
     clock: FakeClock,
 ) -> Site:
-    return Site(membership, linking, publishing, rechecks, lookup, clock)
+    return Site(membership, page_links, publishing, rechecks, lookup, clock)
 
 
 def target_of(job: RecheckJob) -> TargetAccount:
@@ -117,7 +117,7 @@ def target_of(job: RecheckJob) -> TargetAccount:
 
 
 async def state(site: Site, member: UUID) -> tuple[CheckState, str | None]:
-    check = await site.linking.latest_check(member)
+    check = await site.page_links.latest_check(member)
     assert check is not None
     return check.state, check.reason
 
@@ -125,36 +125,36 @@ async def state(site: Site, member: UUID) -> tuple[CheckState, str | None]:
 class TestPage:
     async def test_a_page_is_made_once_and_shows_the_new_accounts(self, site: Site) -> None:
         member = (await site.membership.sign_in(at_bluesky("ada"))).member
-        assert await site.linking.page_of(member) is None
-        await asyncio.gather(*(site.linking.make_page(member) for _ in range(3)))
-        page = await site.linking.page_of(member)
+        assert await site.page_links.page_of(member) is None
+        await asyncio.gather(*(site.page_links.make_page(member) for _ in range(3)))
+        page = await site.page_links.page_of(member)
         assert page is not None
         assert [str(each.handle) for each in page.accounts] == ["ada.bsky.example"]
-        await site.linking.make_page(member)
-        assert await site.linking.page_of(member) == page
-        assert await site.linking.find_page(page.code) == list(page.accounts)
-        assert site.linking.address(page.code) == f"https://one.example/m/{page.code}"
+        await site.page_links.make_page(member)
+        assert await site.page_links.page_of(member) == page
+        assert await site.page_links.find_page(page.code) == list(page.accounts)
+        assert site.page_links.address(page.code) == f"https://one.example/m/{page.code}"
 
     async def test_no_handle_is_the_address_of_one(self, site: Site) -> None:
         """A profile that links to `/m/<handle>` would speak for whoever bears the handle later."""
         member = await site.join("ada")
-        page = await site.linking.page_of(member)
+        page = await site.page_links.page_of(member)
         assert page is not None
         for text in ("ada.bsky.example", "ada", "", page.code[:-1], page.code.upper(), f"@{page.code}"):
-            assert await site.linking.find_page(text) == []
+            assert await site.page_links.find_page(text) == []
 
     async def test_the_page_of_a_handle_that_passed_on_is_another(self, site: Site, leaving: Leaving) -> None:
         """Who left takes the address along: whoever has the handle after them has a page of their own."""
         former = await site.join("ada")
-        page = await site.linking.page_of(former)
+        page = await site.page_links.page_of(former)
         assert page is not None
         await leaving.erase(former)
         later = await site.membership.sign_in(at_bluesky("eve", handle="ada.bsky.example"))
-        await site.linking.make_page(later.member)
-        theirs = await site.linking.page_of(later.member)
+        await site.page_links.make_page(later.member)
+        theirs = await site.page_links.page_of(later.member)
         assert theirs is not None
         assert theirs.code != page.code
-        assert await site.linking.find_page(page.code) == []
+        assert await site.page_links.find_page(page.code) == []
 
 
 class TestCheck:
@@ -183,68 +183,68 @@ class TestCheck:
     ) -> None:
         member = await site.join("ada")
         job = await site.job(member)
-        await site.linking.record(job, site.seen(job, x, new))
+        await site.page_links.record(job, site.seen(job, x, new))
         assert await state(site, member) == (CheckState.REFUTED, reason)
         assert [each.network for each in await site.membership.accounts(member)] == [AccountNetwork.BLUESKY]
 
     async def test_silence_refutes_nothing_and_ends_after_a_day(self, site: Site) -> None:
         member = await site.join("ada")
         job = await site.job(member)
-        await site.linking.record(job, site.seen(job, SILENT))
+        await site.page_links.record(job, site.seen(job, SILENT))
         assert await state(site, member) == (CheckState.WAITING, LinkReason.X_UNREADABLE)
-        assert await site.linking.claim_due(10) == []
+        assert await site.page_links.claim_due(10) == []
         site.clock.advance(hours=23)
-        (again,) = await site.linking.claim_due(10)
-        await site.linking.record(job, site.seen(job))
+        (again,) = await site.page_links.claim_due(10)
+        await site.page_links.record(job, site.seen(job))
         assert await state(site, member) == (CheckState.WAITING, LinkReason.X_UNREADABLE), "a late result"
         site.clock.advance(hours=2)
-        await site.linking.record(again, site.seen(again, SILENT))
+        await site.page_links.record(again, site.seen(again, SILENT))
         assert await state(site, member) == (CheckState.GAVE_UP, LinkReason.X_UNREADABLE)
 
     async def test_an_attempt_that_was_broken_off_is_due_again(self, site: Site) -> None:
         member = await site.join("ada")
         job = await site.job(member)
-        assert await site.linking.claim_due(10) == []
-        await site.linking.release(job)
-        (again,) = await site.linking.claim_due(10)
+        assert await site.page_links.claim_due(10) == []
+        await site.page_links.release(job)
+        (again,) = await site.page_links.claim_due(10)
         assert again.check.attempts == 1
 
     async def test_another_name_takes_the_place(self, site: Site) -> None:
         member = await site.join("ada")
-        first = await site.linking.submit(member, ADA)
-        assert await site.linking.submit(member, XHandle("ADA")) == first
-        await site.linking.submit(member, XHandle("other"))
-        (job,) = await site.linking.claim_due(10)
+        first = await site.page_links.submit(member, ADA)
+        assert await site.page_links.submit(member, XHandle("ADA")) == first
+        await site.page_links.submit(member, XHandle("other"))
+        (job,) = await site.page_links.claim_due(10)
         assert job.check.x_handle == XHandle("other")
 
     async def test_limits(self, site: Site) -> None:
         stranger = (await site.membership.sign_in(at_bluesky("bob"))).member
         with pytest.raises(NoPage):
-            await site.linking.submit(stranger, ADA)
+            await site.page_links.submit(stranger, ADA)
         member = await site.join("ada")
         for number in range(MAX_CHECKS_PER_DAY):
-            await site.linking.submit(member, XHandle(f"ada{number}"))
+            await site.page_links.submit(member, XHandle(f"ada{number}"))
         with pytest.raises(TooManyAttempts):
-            await site.linking.submit(member, ADA)
+            await site.page_links.submit(member, ADA)
 
     async def test_a_page_that_was_emptied_meanwhile(self, site: Site) -> None:
         """Nothing on the page: no account can be said to link to it and be linked from it."""
         member = await site.join("ada")
-        await site.linking.submit(member, ADA)
+        await site.page_links.submit(member, ADA)
         account = await site.account(member, AccountNetwork.BLUESKY)
         await site.membership.show_on_page(member, account.id, shown=False)
-        (job,) = await site.linking.claim_due(10)
-        await site.linking.record(job, site.seen(job))
+        (job,) = await site.page_links.claim_due(10)
+        await site.page_links.record(job, site.seen(job))
         assert await state(site, member) == (CheckState.REFUTED, LinkReason.NEW_NOT_LINKING)
 
     async def test_erased_while_it_is_looked_at(self, site: Site, leaving: Leaving) -> None:
         member = await site.join("ada")
         job = await site.job(member)
         await leaving.erase(member)
-        await site.linking.record(job, site.seen(job))
-        assert await site.linking.latest_check(member) is None
+        await site.page_links.record(job, site.seen(job))
+        assert await site.page_links.latest_check(member) is None
         with pytest.raises(MemberGone):
-            await site.linking.submit(member, ADA)
+            await site.page_links.submit(member, ADA)
 
     async def test_what_ended_is_put_away_after_a_month(self, site: Site, database: Database) -> None:
         member = await site.join("ada")
@@ -265,9 +265,9 @@ class TestClaims:
         await site.membership.link(first, on_x("ada", 5))
         await site.proven(second, x_id)
         assert await state(site, second) == (CheckState.CONTESTED, None)
-        (claim,) = await claims.list_open(10)
+        (claim,) = await claims.list_open_claims(10)
         assert claim.member == second
-        assert await claims.settle(claim.id, site.clock.now(), upheld=True)
+        assert await claims.settle_claim(claim.id, site.clock.now(), upheld=True)
         await site.publish(second)
         assert await answers(site.lookup, "@ada") == ["eve.bsky.example"]
 
@@ -276,7 +276,7 @@ class TestClaims:
         await site.proven(first, XId(5))
         with pytest.raises(XAccountContested):
             await site.membership.link(second, on_x("renamed", 5))
-        assert len(await claims.list_open(10)) == 1
+        assert len(await claims.list_open_claims(10)) == 1
 
 
 class TestStrength:
@@ -330,9 +330,11 @@ class TestRechecks:
         jobs = await site.due()
         now = site.clock.now()
         assert set(jobs) == {AccountNetwork.X, AccountNetwork.BLUESKY}
-        await site.rechecks.record(jobs[AccountNetwork.X], Held(x_account("ada"), site.link_on_x()), now)
+        await site.rechecks.record_recheck(
+            jobs[AccountNetwork.X], Held(x_account("ada"), site.link_on_x()), now
+        )
         account = jobs[AccountNetwork.BLUESKY].account
-        await site.rechecks.record(
+        await site.rechecks.record_recheck(
             jobs[AccountNetwork.BLUESKY], Held(account.account, site.link_on(account)), now
         )
         assert await site.publishing.say() == 1
@@ -344,7 +346,7 @@ class TestRechecks:
         await site.proven(member)
         await site.publish(member)
         jobs = await site.due()
-        await site.rechecks.record(jobs[AccountNetwork.X], Lapsed(), site.clock.now())
+        await site.rechecks.record_recheck(jobs[AccountNetwork.X], Lapsed(), site.clock.now())
         assert await answers(site.lookup, "@ada") == []
 
     async def test_the_new_profile_links_no_more(self, site: Site) -> None:
@@ -355,10 +357,10 @@ class TestRechecks:
         jobs = await site.due()
         job = jobs[AccountNetwork.BLUESKY]
         doubt = Doubtful(ProofState.IN_DOUBT, site.clock.now(), site.clock.now())
-        await site.rechecks.record(job, doubt, site.clock.now())
+        await site.rechecks.record_recheck(job, doubt, site.clock.now())
         assert await answers(site.lookup, "@ada") == ["ada.bsky.example"], "one look takes nothing back"
         again = (await site.due_now())[AccountNetwork.BLUESKY]
-        await site.rechecks.record(again, Unlinked(target_of(job)), site.clock.now())
+        await site.rechecks.record_recheck(again, Unlinked(target_of(job)), site.clock.now())
         assert await answers(site.lookup, "@ada") == []
         account = await site.account(member, AccountNetwork.BLUESKY)
         assert account.health is ProofState.HOLDS
@@ -374,20 +376,20 @@ class TestRechecks:
         await site.membership.link(member, on_x("ada", 5, at=site.clock.now()))
         await site.publish(member)
         job = (await site.due())[AccountNetwork.BLUESKY]
-        await site.rechecks.record(job, Unlinked(target_of(job)), site.clock.now())
+        await site.rechecks.record_recheck(job, Unlinked(target_of(job)), site.clock.now())
         await site.publishing.say()
         assert await answers(site.lookup, "5") == ["ada.bsky.example"]
 
     async def test_a_link_does_not_move_along(self, site: Site) -> None:
         """The account moved: nobody has seen the new profile link to the page."""
         member = (await site.membership.sign_in(at_mastodon("ada"))).member
-        await site.linking.make_page(member)
+        await site.page_links.make_page(member)
         await site.proven(member)
         await site.publishing.publish(member, await site.wish(member, AccountNetwork.MASTODON))
         await site.publishing.say()
         job = (await site.due())[AccountNetwork.MASTODON]
         there = Moved(mastodon("ada2"))
-        await site.rechecks.record(job, there, site.clock.now())
+        await site.rechecks.record_recheck(job, there, site.clock.now())
         assert await answers(site.lookup, "@ada") == []
         account = await site.account(member, AccountNetwork.MASTODON)
         assert account.account == mastodon("ada2")
