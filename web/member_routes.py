@@ -6,8 +6,8 @@ from litestar import Router
 from litestar.di import Provide
 
 from web.auth.cookies import Cookies
-from web.auth.desk import Desk
 from web.auth.journey import Journeys
+from web.auth.member_context import MemberContext
 from web.auth.read_only import read_only_guard
 from web.auth.signed_in import provide_asked, provide_me, provide_my_form
 from web.pages import (
@@ -36,10 +36,10 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
     if services.members is None:
         return []
     settings = services.settings
-    desk = Desk(services, services.members, Cookies(is_https=settings.is_https), renderer)
+    context = MemberContext(services, services.members, Cookies(is_https=settings.is_https), renderer)
     guards = [read_only_guard(services.instance)]
     dependencies = {
-        "desk": _given(desk),
+        "context": _given(context),
         "journeys": _given(Journeys(services.members, services.instance, services.clock, settings.base_url)),
         "me": Provide(provide_me),
         "my_form": Provide(provide_my_form),

@@ -16,7 +16,7 @@ from directory.networks.sign_in_errors import SignInError, StateMismatch
 from directory.services.live_settings import LiveSettings
 from directory.services.signing_in import Departure
 from directory.vault import Secret
-from web.auth.desk import AtBrowser
+from web.auth.member_context import AtBrowser
 from web.auth.read_only import require_writable
 from web.auth.typed import likely_networks
 from web.member_services import MemberServices

@@ -9,8 +9,8 @@ from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
 
 from directory.services.live_settings import LiveSettings
-from web.auth.desk import Desk, SignedIn
 from web.auth.forms import text_of
+from web.auth.member_context import MemberContext, SignedIn
 from web.auth.read_only import require_writable
 from web.member_services import MemberServices
 
@@ -33,21 +33,23 @@ class Asked:
         return text_of(self.form, name)
 
 
-async def provide_me(request: Request[Any, Any, Any], desk: NamedDependency[Desk]) -> SignedIn:
+async def provide_me(request: Request[Any, Any, Any], context: NamedDependency[MemberContext]) -> SignedIn:
     """The member. Raises SignInNeeded."""
-    return await desk.me(request)
+    return await context.me(request)
 
 
 async def provide_my_form(
-    request: Request[Any, Any, Any], desk: NamedDependency[Desk], me: NamedDependency[SignedIn]
+    request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
 ) -> FormMultiDict:
     """What the member sent from a page of ours. Raises SignInNeeded, ForgedForm."""
     _ = me
-    return await desk.my_form(request)
+    return await context.my_form(request)
 
 
 async def provide_asked(
-    desk: NamedDependency[Desk], me: NamedDependency[SignedIn], my_form: NamedDependency[FormMultiDict]
+    context: NamedDependency[MemberContext],
+    me: NamedDependency[SignedIn],
+    my_form: NamedDependency[FormMultiDict],
 ) -> Asked:
     """The same as one thing, for a form that does one thing. Raises SignInNeeded, ForgedForm."""
-    return Asked(me.member, desk.members, my_form, desk.services.instance)
+    return Asked(me.member, context.members, my_form, context.services.instance)

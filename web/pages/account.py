@@ -15,7 +15,7 @@ from directory.members.consents import PRESENT_VERSION, Consent, ConsentKind
 from directory.members.errors import ConsentOutdated
 from directory.queries import Lists
 from directory.services.export import export_name
-from web.auth.desk import NO_STORE, Desk, SignedIn
+from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked
 
@@ -51,26 +51,26 @@ class ConsentRow(msgspec.Struct, frozen=True):
 
 @get("/account", include_in_schema=False)
 async def account(
-    request: Request[Any, Any, Any], desk: NamedDependency[Desk], me: NamedDependency[SignedIn]
+    request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
 ) -> Response[Any]:
     """Everything in one place."""
-    members = desk.members
+    members = context.members
     accounts = await members.membership.accounts(me.member)
     held = await members.consenting.present(me.member)
     on_page = [each for each in accounts if each.on_page and not each.is_lapsed]
-    return desk.page(
+    return context.page(
         request,
         "account.html",
         form_token=me.form_token,
         accounts=accounts,
         claims=await members.membership.waiting_claims(me.member),
         publications=await members.publishing.list_of(me.member),
-        now=desk.services.clock.now(),
+        now=context.services.clock.now(),
         consents=[ConsentRow(kind, PRESENT_VERSION[kind], held.get(kind)) for kind in ASKED_CONSENTS],
         people_kept=(await members.follow_lists.sizes(me.member)).get(Lists.FOLLOWING, 0),
         sessions=await members.signing_in.sessions(me.member),
         this_session=me.session,
-        my_page=await _my_page(desk, me, on_page),
+        my_page=await _my_page(context, me, on_page),
         has_x_account=any(each.network is AccountNetwork.X for each in accounts),
         can_unlink=_can_unlink(accounts),
     )
@@ -122,36 +122,36 @@ async def end_session(session_id: FromPath[UUID], asked: NamedDependency[Asked])
 @post("/account/sign-out", status_code=303, include_in_schema=False, opt=GOES_ON)
 async def sign_out(
     request: Request[Any, Any, Any],
-    desk: NamedDependency[Desk],
+    context: NamedDependency[MemberContext],
     asked: NamedDependency[Asked],
 ) -> Redirect:
     """Signs this browser out, or all of them."""
     if asked.text("where") == "everywhere":
         await asked.members.signing_in.sign_out_everywhere(asked.member)
     else:
-        await asked.members.signing_in.sign_out(desk.cookies.session(request))
+        await asked.members.signing_in.sign_out(context.cookies.session(request))
     answer = Redirect("/", status_code=303)
-    desk.cookies.forget_session(answer)
+    context.cookies.forget_session(answer)
     return answer
 
 
 @get("/account/export", include_in_schema=False)
-async def export(desk: NamedDependency[Desk], me: NamedDependency[SignedIn]) -> Response[bytes]:
+async def export(context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]) -> Response[bytes]:
     """Everything that a member gave, as a ZIP of JSON files: docs/export.md."""
-    name = export_name(desk.services.clock.now())
+    name = export_name(context.services.clock.now())
     return Response(
-        await desk.members.leaving.export(me.member),
+        await context.members.leaving.export(me.member),
         media_type="application/zip",
         headers={**NO_STORE, "content-disposition": f'attachment; filename="{name}"'},
     )
 
 
-async def _my_page(desk: Desk, me: SignedIn, on_page: list[LinkedAccount]) -> str:
+async def _my_page(context: MemberContext, me: SignedIn, on_page: list[LinkedAccount]) -> str:
     """The address of the member's page: the lasting one, where they link to it as a proof. Empty: it shows nothing."""
     if not on_page:
         return ""
-    own = await desk.members.page_links.page_of(me.member)
-    return desk.members.page_links.address(own.code if own is not None else on_page[0].handle.key)
+    own = await context.members.page_links.page_of(me.member)
+    return context.members.page_links.address(own.code if own is not None else on_page[0].handle.key)
 
 
 def _can_unlink(accounts: list[LinkedAccount]) -> bool:

@@ -8,7 +8,7 @@ from litestar.response import Redirect
 
 from directory.members.consents import PRESENT_VERSION, ConsentKind
 from directory.queries import Lists
-from web.auth.desk import NO_STORE, Desk, SignedIn
+from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked
 from web.middleware.rate_limit import ClientKeys, RateLimiter
@@ -21,16 +21,16 @@ KEPT_LIST_PATH = "/account/list"
 
 @get(KEPT_LIST_PATH, include_in_schema=False)
 async def kept_list_page(
-    request: Request[Any, Any, Any], desk: NamedDependency[Desk], me: NamedDependency[SignedIn]
+    request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
 ) -> Response[Any]:
     """What is kept, until when, and the place to bring a list."""
-    return await _page(request, desk, me, "kept_list.html")
+    return await _page(request, context, me, "kept_list.html")
 
 
 @post(KEPT_LIST_PATH, status_code=200, include_in_schema=False)
 async def keep_list(
     request: Request[Any, Any, Any],
-    desk: NamedDependency[Desk],
+    context: NamedDependency[MemberContext],
     me: NamedDependency[SignedIn],
     pair_limiter: NamedDependency[RateLimiter],
     client_keys: NamedDependency[ClientKeys],
@@ -39,19 +39,19 @@ async def keep_list(
 
     An archive that names none of them changes nothing.
     """
-    await desk.my_form(request)
+    await context.my_form(request)
     form = await read_results_form(request)
     read = await read_uploads(form.uploads)
     people = form.queries + (read.people if read else [])
     pair_limiter.take(client_keys.key_of(request.scope), max(1, len(people))).check()
     followed = [query for query in people if query.lists & Lists.FOLLOWING]
     if followed:
-        async with desk.services.large_matches:
-            await desk.members.follow_lists.keep(me.member, Lists.FOLLOWING, followed)
+        async with context.services.large_matches:
+            await context.members.follow_lists.keep(me.member, Lists.FOLLOWING, followed)
     if followed and not is_fragment(request):
         return Redirect(KEPT_LIST_PATH, status_code=303, headers=dict(NO_STORE))
     template = "_kept_list.html" if is_fragment(request) else "kept_list.html"
-    return await _page(request, desk, me, template, is_unchanged=not followed)
+    return await _page(request, context, me, template, is_unchanged=not followed)
 
 
 @post(f"{KEPT_LIST_PATH}/consent", status_code=303, include_in_schema=False)
@@ -73,16 +73,16 @@ async def delete_list(asked: NamedDependency[Asked]) -> Redirect:
 
 async def _page(
     request: Request[Any, Any, Any],
-    desk: Desk,
+    context: MemberContext,
     me: SignedIn,
     template: str,
     *,
     is_unchanged: bool = False,
 ) -> Response[Any]:
-    held = (await desk.members.consenting.present(me.member)).get(ConsentKind.KEEP_FOLLOW_LIST)
+    held = (await context.members.consenting.present(me.member)).get(ConsentKind.KEEP_FOLLOW_LIST)
     version = PRESENT_VERSION[ConsentKind.KEEP_FOLLOW_LIST]
-    sizes = await desk.members.follow_lists.sizes(me.member)
-    return desk.page(
+    sizes = await context.members.follow_lists.sizes(me.member)
+    return context.page(
         request,
         template,
         form_token=me.form_token,
@@ -90,5 +90,5 @@ async def _page(
         consent_version=version,
         people=sizes.get(Lists.FOLLOWING, 0),
         is_unchanged=is_unchanged,
-        upload_max_mb=desk.services.settings.upload_max_mb,
+        upload_max_mb=context.services.settings.upload_max_mb,
     )

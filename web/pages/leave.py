@@ -8,34 +8,34 @@ from litestar.di import NamedDependency
 from litestar.response import Redirect
 
 from directory.members.receipts import Elsewhere
-from web.auth.desk import NO_STORE, Desk, SignedIn
 from web.auth.forms import text_of
+from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 from web.auth.read_only import GOES_ON
 
 
 @get("/account/leave", include_in_schema=False)
 async def leave_page(
-    request: Request[Any, Any, Any], desk: NamedDependency[Desk], me: NamedDependency[SignedIn]
+    request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
 ) -> Response[Any]:
     """What will be gone, and the one box to tick."""
-    publications = await desk.members.publishing.list_of(me.member)
-    return desk.page(request, "leave.html", form_token=me.form_token, publications=publications)
+    publications = await context.members.publishing.list_of(me.member)
+    return context.page(request, "leave.html", form_token=me.form_token, publications=publications)
 
 
 @post("/account/leave", status_code=200, include_in_schema=False, opt=GOES_ON)
 async def leave(
     request: Request[Any, Any, Any],
-    desk: NamedDependency[Desk],
+    context: NamedDependency[MemberContext],
     me: NamedDependency[SignedIn],
     my_form: NamedDependency[FormMultiDict],
 ) -> Response[Any]:
     """Erases everything, and shows the receipt: it is kept nowhere."""
     if text_of(my_form, "sure") != "yes":
         return Redirect("/account/leave", status_code=303, headers=dict(NO_STORE))
-    receipt = await desk.members.leaving.erase(me.member)
-    desk.members.wake_jobs()
+    receipt = await context.members.leaving.erase(me.member)
+    context.members.wake_jobs()
     was_shared = any(each.elsewhere is Elsewhere.REVOKED for each in receipt.withdrawn)
-    answer = desk.page(request, "left.html", receipt=receipt, was_shared=was_shared)
-    desk.cookies.forget_session(answer)
-    desk.cookies.forget_browser(answer)
+    answer = context.page(request, "left.html", receipt=receipt, was_shared=was_shared)
+    context.cookies.forget_session(answer)
+    context.cookies.forget_browser(answer)
     return answer

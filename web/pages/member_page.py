@@ -8,7 +8,7 @@ from litestar.exceptions import NotFoundException
 from litestar.params import PathParameter
 
 from directory.accounts import BlueskyAccount, LinkedAccount, MastodonAccount, XAccount
-from web.auth.desk import Desk
+from web.auth.member_context import MemberContext
 
 MAX_HANDLE_CHARS = 512
 
@@ -16,22 +16,22 @@ MAX_HANDLE_CHARS = 512
 @get("/m/{handle:str}", include_in_schema=False)
 async def member_page(
     request: Request[Any, Any, Any],
-    desk: NamedDependency[Desk],
+    context: NamedDependency[MemberContext],
     handle: Annotated[str, PathParameter(max_length=MAX_HANDLE_CHARS)],
 ) -> Response[Any]:
     """By the handle of any account that the member shows there, or by the page's own lasting code."""
-    accounts = await desk.members.page_links.find_page(handle)
+    accounts = await context.members.page_links.find_page(handle)
     name = str(accounts[0].handle) if accounts else handle.removeprefix("@")
-    accounts = accounts or await desk.members.membership.page(handle)
+    accounts = accounts or await context.members.membership.page(handle)
     if not accounts:
         raise NotFoundException
-    return desk.renderer.page(
+    return context.renderer.page(
         request,
         "member_page.html",
         headers={"cache-control": "public, max-age=60"},
         name=name,
         links=[(each, profile_address(each)) for each in accounts],
-        canonical=f"{desk.base_url}/m/{handle.removeprefix('@').lower()}",
+        canonical=f"{context.base_url}/m/{handle.removeprefix('@').lower()}",
     )
 
 

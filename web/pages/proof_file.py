@@ -10,17 +10,17 @@ from litestar.response import Redirect
 
 from directory.members.errors import UnknownPublication
 from federation.errors import LogEmpty
-from web.auth.desk import NO_STORE, Desk, SignedIn
+from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 
 
 @get("/account/publications/{publication_id:uuid}/proof", include_in_schema=False)
 async def proof_file(
-    publication_id: FromPath[UUID], desk: NamedDependency[Desk], me: NamedDependency[SignedIn]
+    publication_id: FromPath[UUID], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
 ) -> Redirect:
     """Leads to the file by a link that serves once. What is not the member's own is not there."""
-    log = desk.services.log
+    log = context.services.log
     try:
-        leaf = await desk.members.publishing.leaf_of(me.member, publication_id)
+        leaf = await context.members.publishing.leaf_of(me.member, publication_id)
         token = await log.create_proof_link(leaf)
         origin = (await log.published()).origin
     except (UnknownPublication, LogEmpty) as error:

@@ -18,8 +18,8 @@ from directory.members.page_links import LinkCheck
 from directory.proofs.link_verdict import LINK_SENTENCES
 from directory.proofs.reasons import SENTENCES
 from directory.texts import N_
-from web.auth.desk import NO_STORE, Desk, SignedIn
 from web.auth.forms import text_of
+from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 from web.auth.sentences import MEMBER
 
 MAX_URL_CHARS: Final = 2_048
@@ -53,75 +53,77 @@ class Progress(msgspec.Struct, frozen=True):
 @get("/account/prove", include_in_schema=False)
 async def prove(
     request: Request[Any, Any, Any],
-    desk: NamedDependency[Desk],
+    context: NamedDependency[MemberContext],
     me: NamedDependency[SignedIn],
     new: FromQuery[bool] = False,
 ) -> Response[Any]:
     """The sentence, or the check under way. `new` asks for another sentence, for another X account or post."""
-    newest = await _newest_check(desk, me)
+    newest = await _newest_check(context, me)
     if newest is not None and newest.state is CheckState.WAITING and not new:
-        return desk.page(request, "prove_progress.html", progress=Progress.of(newest))
+        return context.page(request, "prove_progress.html", progress=Progress.of(newest))
     has_news = newest is not None and newest.state in DECIDED
     if has_news and isinstance(newest, LinkCheck) and not new:
         return Redirect("/account/prove/links", headers=dict(NO_STORE))
-    accounts = await desk.members.membership.accounts(me.member)
+    accounts = await context.members.membership.accounts(me.member)
     if _has_x(accounts) and not has_news and not new:
         return Redirect("/account/publish", headers=dict(NO_STORE))
-    check = await desk.members.proving.latest_check(me.member)
+    check = await context.members.proving.latest_check(me.member)
     progress = Progress.of(check) if check is not None and check.state in DECIDED else None
-    return await _sentence_page(request, desk, me, progress=progress)
+    return await _sentence_page(request, context, me, progress=progress)
 
 
 @post("/account/prove", status_code=303, include_in_schema=False)
 async def submit_post(
     request: Request[Any, Any, Any],
-    desk: NamedDependency[Desk],
+    context: NamedDependency[MemberContext],
     me: NamedDependency[SignedIn],
     my_form: NamedDependency[FormMultiDict],
 ) -> Response[Any]:
     """Has the post checked, and shows how that goes."""
     typed = text_of(my_form, "post_url", MAX_URL_CHARS)
     try:
-        await desk.members.proving.submit(me.member, _challenge_in(my_form), typed)
+        await context.members.proving.submit(me.member, _challenge_in(my_form), typed)
     except InvalidIdentifier:
-        return await _sentence_page(request, desk, me, unread=typed[:200])
-    desk.members.wake_jobs()
+        return await _sentence_page(request, context, me, unread=typed[:200])
+    context.members.wake_jobs()
     return Redirect("/account/prove", status_code=303, headers=dict(NO_STORE))
 
 
 @get("/account/prove/progress", include_in_schema=False)
 async def progress(
-    request: Request[Any, Any, Any], desk: NamedDependency[Desk], me: NamedDependency[SignedIn]
+    request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
 ) -> Response[Any]:
     """The part of the page that changes, for a page that asks every two seconds; sent on once it is decided."""
-    check = await _newest_check(desk, me)
+    check = await _newest_check(context, me)
     if check is None or check.state is not CheckState.WAITING:
         is_verified = check is not None and check.state is CheckState.VERIFIED
         again = "/account/prove/links" if isinstance(check, LinkCheck) else "/account/prove"
         where = "/account/publish" if is_verified else again
         return Response(b"", media_type="text/html", headers={**NO_STORE, "hx-redirect": where})
-    return desk.page(request, "_prove_progress.html", progress=Progress.of(check))
+    return context.page(request, "_prove_progress.html", progress=Progress.of(check))
 
 
 @get("/left-x", include_in_schema=False)
-async def left_x(request: Request[Any, Any, Any], desk: NamedDependency[Desk]) -> Response[Any]:
+async def left_x(request: Request[Any, Any, Any], context: NamedDependency[MemberContext]) -> Response[Any]:
     """What still works for somebody whose X account is gone, or who cannot post there any more."""
-    at = await desk.at_browser(request)
-    return desk.page(request, "left_x.html", has_x=desk.members.x is not None, is_member=at.me is not None)
+    at = await context.at_browser(request)
+    return context.page(
+        request, "left_x.html", has_x=context.members.x is not None, is_member=at.me is not None
+    )
 
 
 async def _sentence_page(
     request: Request[Any, Any, Any],
-    desk: Desk,
+    context: MemberContext,
     me: SignedIn,
     progress: Progress | None = None,
     unread: str | None = None,
 ) -> Response[Any]:
     """`unread`: what was typed for a link and is none."""
-    desk.require_writable()  # a sentence that could not be handed in would be posted in vain
-    language = desk.renderer.language_of(request)
-    kept = await desk.members.proving.challenge(me.member, desk.services.settings.domain, language)
-    return desk.page(
+    context.require_writable()  # a sentence that could not be handed in would be posted in vain
+    language = context.renderer.language_of(request)
+    kept = await context.members.proving.challenge(me.member, context.services.settings.domain, language)
+    return context.page(
         request,
         "prove.html",
         status=200 if unread is None else 400,
@@ -130,16 +132,16 @@ async def _sentence_page(
         challenge=kept.challenge,
         progress=progress,
         typed=unread or "",
-        error="" if unread is None else desk.say(request, UNREAD_POST),
-        has_x=desk.members.x is not None,
-        has_links=desk.members.page_links.is_offered,
+        error="" if unread is None else context.say(request, UNREAD_POST),
+        has_x=context.members.x is not None,
+        has_links=context.members.page_links.is_offered,
     )
 
 
-async def _newest_check(desk: Desk, me: SignedIn) -> ProofCheck | LinkCheck | None:
+async def _newest_check(context: MemberContext, me: SignedIn) -> ProofCheck | LinkCheck | None:
     """Of a post or of links: the one that the member asked for last."""
-    post = await desk.members.proving.latest_check(me.member)
-    links = await desk.members.page_links.latest_check(me.member)
+    post = await context.members.proving.latest_check(me.member)
+    links = await context.members.page_links.latest_check(me.member)
     if post is None or links is None:
         return post or links
     return links if links.created > post.created else post

@@ -14,8 +14,8 @@ from directory.errors import InvalidIdentifier
 from directory.identifiers import XHandle
 from directory.members.challenges import CheckState
 from directory.texts import N_
-from web.auth.desk import NO_STORE, Desk, SignedIn
 from web.auth.forms import text_of
+from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 from web.auth.signed_in import Asked
 from web.pages.prove import DECIDED, Progress
 
@@ -35,17 +35,17 @@ class Filled(msgspec.Struct, frozen=True):
 @get(_HERE, include_in_schema=False)
 async def links_page(
     request: Request[Any, Any, Any],
-    desk: NamedDependency[Desk],
+    context: NamedDependency[MemberContext],
     me: NamedDependency[SignedIn],
     new: FromQuery[bool] = False,
 ) -> Response[Any]:
     """The way, step by step; or that there is none here. `new` asks for another X account."""
-    check = await desk.members.page_links.latest_check(me.member)
+    check = await context.members.page_links.latest_check(me.member)
     if check is not None and check.state is CheckState.WAITING and not new:
         return Redirect("/account/prove", headers=dict(NO_STORE))
     progress = Progress.of(check) if check is not None and check.state in DECIDED and not new else None
     filled = Filled(typed=str(check.x_handle) if check is not None else "", progress=progress)
-    return await _page(request, desk, me, filled)
+    return await _page(request, context, me, filled)
 
 
 @post(f"{_HERE}/page", status_code=303, include_in_schema=False)
@@ -59,29 +59,31 @@ async def make_page(asked: NamedDependency[Asked]) -> Redirect:
 @post(_HERE, status_code=303, include_in_schema=False)
 async def check_links(
     request: Request[Any, Any, Any],
-    desk: NamedDependency[Desk],
+    context: NamedDependency[MemberContext],
     me: NamedDependency[SignedIn],
     my_form: NamedDependency[FormMultiDict],
 ) -> Response[Any]:
     """Has the profiles looked at, and shows how that goes."""
-    if not desk.members.page_links.is_offered:
+    if not context.members.page_links.is_offered:
         return Redirect(_HERE, status_code=303, headers=dict(NO_STORE))
     typed = text_of(my_form, "x_handle", MAX_HANDLE_CHARS)
     try:
         handle = XHandle.parse(typed)
     except InvalidIdentifier:
-        return await _page(request, desk, me, Filled(typed, desk.say(request, UNREAD_HANDLE)))
-    await desk.members.page_links.submit(me.member, handle)
-    desk.members.wake_jobs()
+        return await _page(request, context, me, Filled(typed, context.say(request, UNREAD_HANDLE)))
+    await context.members.page_links.submit(me.member, handle)
+    context.members.wake_jobs()
     return Redirect("/account/prove", status_code=303, headers=dict(NO_STORE))
 
 
-async def _page(request: Request[Any, Any, Any], desk: Desk, me: SignedIn, filled: Filled) -> Response[Any]:
-    page_links = desk.members.page_links
+async def _page(
+    request: Request[Any, Any, Any], context: MemberContext, me: SignedIn, filled: Filled
+) -> Response[Any]:
+    page_links = context.members.page_links
     own = await page_links.page_of(me.member)
-    accounts = await desk.members.membership.accounts(me.member)
+    accounts = await context.members.membership.accounts(me.member)
     new_accounts = own.new_accounts if own is not None else ()
-    return desk.page(
+    return context.page(
         request,
         "prove_links.html",
         status=400 if filled.error else 200,

@@ -14,8 +14,8 @@ from directory.mappings import Mapping, Network
 from directory.members.consents import PRESENT_VERSION, ConsentKind
 from directory.members.errors import MemberError
 from directory.members.publications import Publication, Wish
-from web.auth.desk import NO_STORE, Desk, SignedIn
 from web.auth.forms import text_of
+from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 from web.auth.sentences import MEMBER
 
 NOWHERE = "none"
@@ -45,16 +45,16 @@ class Question(msgspec.Struct, frozen=True):
 
 @get("/account/publish", include_in_schema=False)
 async def publish_page(
-    request: Request[Any, Any, Any], desk: NamedDependency[Desk], me: NamedDependency[SignedIn]
+    request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
 ) -> Response[Any]:
     """What to publish, with what the world will see."""
-    questions = await _questions(desk, me)
+    questions = await _questions(context, me)
     if not questions:
         return Redirect("/account/prove", headers=dict(NO_STORE))
-    held = await desk.members.consenting.present(me.member)
+    held = await context.members.consenting.present(me.member)
     consent = held.get(ConsentKind.PUBLISH)
     version = PRESENT_VERSION[ConsentKind.PUBLISH]
-    return desk.page(
+    return context.page(
         request,
         "publish.html",
         form_token=me.form_token,
@@ -66,28 +66,32 @@ async def publish_page(
 
 @post("/account/publish", status_code=303, include_in_schema=False)
 async def publish(
-    desk: NamedDependency[Desk], me: NamedDependency[SignedIn], my_form: NamedDependency[FormMultiDict]
+    context: NamedDependency[MemberContext],
+    me: NamedDependency[SignedIn],
+    my_form: NamedDependency[FormMultiDict],
 ) -> Redirect:
     """Publishes, changes and withdraws, as it was chosen. What the form does not name stays as it is."""
     version = text_of(my_form, "consent", 9)
     consent = int(version) if version.isdecimal() else None
-    for question in await _questions(desk, me):
+    for question in await _questions(context, me):
         wanted = text_of(my_form, question.field)
         target = next((each.target for each in question.choices if str(each.target.id) == wanted), None)
         if target is not None:
-            await desk.members.publishing.publish(me.member, Wish(question.x.id, target.id, consent))
+            await context.members.publishing.publish(me.member, Wish(question.x.id, target.id, consent))
         elif wanted == NOWHERE and question.said is not None:
-            await desk.members.publishing.withdraw(me.member, question.said.id)
-    await desk.members.announce()
+            await context.members.publishing.withdraw(me.member, question.said.id)
+    await context.members.announce()
     return Redirect("/account/published", status_code=303, headers=dict(NO_STORE))
 
 
-async def _questions(desk: Desk, me: SignedIn) -> list[Question]:
+async def _questions(context: MemberContext, me: SignedIn) -> list[Question]:
     """One for each X account and each network where the member is."""
-    accounts = await desk.members.membership.accounts(me.member)
-    said = {(each.x_account, each.network): each for each in await desk.members.publishing.list_of(me.member)}
+    accounts = await context.members.membership.accounts(me.member)
+    said = {
+        (each.x_account, each.network): each for each in await context.members.publishing.list_of(me.member)
+    }
     return [
-        await _question(desk, x, network, accounts, said.get((x.id, network)))
+        await _question(context, x, network, accounts, said.get((x.id, network)))
         for x in accounts
         if x.network is AccountNetwork.X
         for network in Network
@@ -96,17 +100,21 @@ async def _questions(desk: Desk, me: SignedIn) -> list[Question]:
 
 
 async def _question(
-    desk: Desk, x: LinkedAccount, network: Network, accounts: list[LinkedAccount], said: Publication | None
+    context: MemberContext,
+    x: LinkedAccount,
+    network: Network,
+    accounts: list[LinkedAccount],
+    said: Publication | None,
 ) -> Question:
-    choices = [await _choice(desk, x, each) for each in accounts if each.network.target is network]
+    choices = [await _choice(context, x, each) for each in accounts if each.network.target is network]
     possible = [choice.target.id for choice in choices if choice.mapping is not None]
     chosen = said.target_account if said is not None else next(iter(possible), None)
     return Question(x, network, choices, said, chosen)
 
 
-async def _choice(desk: Desk, x: LinkedAccount, target: LinkedAccount) -> Choice:
+async def _choice(context: MemberContext, x: LinkedAccount, target: LinkedAccount) -> Choice:
     try:
-        mapping = await desk.members.publishing.preview(x.member, Wish(x.id, target.id))
+        mapping = await context.members.publishing.preview(x.member, Wish(x.id, target.id))
     except MemberError as error:
         return Choice(target, None, MEMBER[error.code])
     return Choice(target, mapping, "")

@@ -15,7 +15,7 @@ from litestar.response import Redirect
 from directory.accounts import AccountNetwork
 from directory.members.publications import Publication, PublicationState
 from directory.members.rechecks import is_by_link_alone
-from web.auth.desk import NO_STORE, Desk, SignedIn
+from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 
 PAUSES_S: Final = (1, 1, 2, 2, 3, 3, 5, 5, 10, 10, 20, 30)
 """Before each look. The log takes a second; who waits for longer than all of them is told so."""
@@ -30,37 +30,39 @@ def pause_before(look: int) -> int | None:
 @get("/account/published", include_in_schema=False)
 async def published_page(
     request: Request[Any, Any, Any],
-    desk: NamedDependency[Desk],
+    context: NamedDependency[MemberContext],
     me: NamedDependency[SignedIn],
     look: FromQuery[int] = 0,
 ) -> Response[Any]:
     """What was just published, and whether it answers yet."""
-    publications = await desk.members.publishing.list_of(me.member)
+    publications = await context.members.publishing.list_of(me.member)
     if not publications:
         return Redirect("/account", headers=dict(NO_STORE))
-    return desk.page(request, "published.html", **await _values(desk, me, publications, look))
+    return context.page(request, "published.html", **await _values(context, me, publications, look))
 
 
 @get("/account/published/state", include_in_schema=False)
 async def published_state(
     request: Request[Any, Any, Any],
-    desk: NamedDependency[Desk],
+    context: NamedDependency[MemberContext],
     me: NamedDependency[SignedIn],
     look: FromQuery[int] = 0,
 ) -> Response[Any]:
     """For a page that asks: the next question, or the page's new content once there is nothing to wait for."""
-    publications = await desk.members.publishing.list_of(me.member)
+    publications = await context.members.publishing.list_of(me.member)
     if not publications:
         return Response(b"", media_type="text/html", headers={**NO_STORE, "hx-redirect": "/account"})
-    values = await _values(desk, me, publications, look)
+    values = await _values(context, me, publications, look)
     if values["pause_s"] is not None:
-        return desk.page(request, "_published_wait.html", **values)
-    return desk.page(request, "_published_news.html", headers=_INTO_THE_PAGE, **values)
+        return context.page(request, "_published_wait.html", **values)
+    return context.page(request, "_published_news.html", headers=_INTO_THE_PAGE, **values)
 
 
-async def _values(desk: Desk, me: SignedIn, publications: Sequence[Publication], look: int) -> dict[str, Any]:
-    now = desk.services.clock.now()
-    accounts = await desk.members.membership.accounts(me.member)
+async def _values(
+    context: MemberContext, me: SignedIn, publications: Sequence[Publication], look: int
+) -> dict[str, Any]:
+    now = context.services.clock.now()
+    accounts = await context.members.membership.accounts(me.member)
     is_waiting = any(each.state(now) is PublicationState.PENDING for each in publications)
     return {
         "form_token": me.form_token,

@@ -16,9 +16,9 @@ from directory.members.errors import RegistrationClosed
 from directory.members.sessions import new_token
 from directory.networks.bluesky.client import CLIENT_METADATA_PATH, JWKS_PATH, PublishedClient
 from directory.networks.sign_in_errors import SignInError
-from web.auth.desk import NO_STORE, AtBrowser, Desk
 from web.auth.forms import form_token, read_form, text_of
 from web.auth.journey import CALLBACKS, Arrival, Journeys
+from web.auth.member_context import NO_STORE, AtBrowser, MemberContext
 from web.auth.read_only import GOES_ON
 from web.auth.sentences import MEMBER, SERVER_MISSING, SIGN_IN, UNREAD_ACCOUNT
 from web.member_services import MemberServices
@@ -30,44 +30,44 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
 @get("/sign-in", include_in_schema=False)
-async def sign_in(request: Request[Any, Any, Any], desk: NamedDependency[Desk]) -> Response[Any]:
+async def sign_in(request: Request[Any, Any, Any], context: NamedDependency[MemberContext]) -> Response[Any]:
     """The field, and the buttons."""
-    if _is_other_name_of_here(request, desk.base_url):
-        return Redirect(f"{desk.base_url}/sign-in")
-    at = await desk.at_browser(request)
-    return Redirect("/account") if at.me is not None else _page(request, desk, at)
+    if _is_other_name_of_here(request, context.base_url):
+        return Redirect(f"{context.base_url}/sign-in")
+    at = await context.at_browser(request)
+    return Redirect("/account") if at.me is not None else _page(request, context, at)
 
 
 @post("/sign-in", status_code=200, include_in_schema=False, opt=GOES_ON)
 async def start_sign_in(
     request: Request[Any, Any, Any],
-    desk: NamedDependency[Desk],
+    context: NamedDependency[MemberContext],
     journeys: NamedDependency[Journeys],
     client_keys: NamedDependency[ClientKeys],
 ) -> Response[Any]:
     """Sends the browser to the network. Whoever is signed in links another account so."""
-    desk.members.sign_in_limiter.take(client_keys.key_of(request.scope)).check()
-    at = await desk.at_browser(request)
+    context.members.sign_in_limiter.take(client_keys.key_of(request.scope)).check()
+    at = await context.at_browser(request)
     if at.me is None and not at.browser:
         # A browser that keeps no cookie, or that waited for more than an hour: a new form helps.
-        return _page(request, desk, at, error=SIGN_IN["expired"])
-    form = await read_form(request, at.session if at.me is not None else at.browser, desk.base_url)
+        return _page(request, context, at, error=SIGN_IN["expired"])
+    form = await read_form(request, at.session if at.me is not None else at.browser, context.base_url)
     if not at.browser:
         at = msgspec.structs.replace(at, browser=new_token())
     typed = text_of(form, "account", MAX_TYPED_CHARS)
     if at.me is not None:
-        desk.require_writable()  # they come back to link another account
+        context.require_writable()  # they come back to link another account
     try:
-        url = await _depart(desk, journeys, form, at)
+        url = await _depart(context, journeys, form, at)
     except InvalidIdentifier:
         is_bare = not typed and text_of(form, "network") == AccountNetwork.MASTODON
-        return _page(request, desk, at, typed, SERVER_MISSING if is_bare else UNREAD_ACCOUNT)
+        return _page(request, context, at, typed, SERVER_MISSING if is_bare else UNREAD_ACCOUNT)
     except SignInError as failure:
-        return _page(request, desk, at, typed, SIGN_IN[failure.code])
+        return _page(request, context, at, typed, SIGN_IN[failure.code])
     # Not a redirect: our policy lets a form lead nowhere but here.
     headers = {"refresh": f"0;url={url}"}
-    leaving = desk.page(request, "leaving_for_network.html", headers=headers, url=url)
-    desk.cookies.keep_browser(leaving, at.browser)
+    leaving = context.page(request, "leaving_for_network.html", headers=headers, url=url)
+    context.cookies.keep_browser(leaving, at.browser)
     return leaving
 
 
@@ -81,37 +81,37 @@ async def start_sign_in(
 )
 async def callback(
     request: Request[Any, Any, Any],
-    desk: NamedDependency[Desk],
+    context: NamedDependency[MemberContext],
     journeys: NamedDependency[Journeys],
     host: Annotated[str, PathParameter(max_length=255)] = "",
 ) -> Response[Any]:
     """The way back. Who it is comes from the network, and from what this browser was given when it left."""
     _ = host  # a part of the address that the network was given, and that is compared as a whole
-    at = await desk.at_browser(request)
+    at = await context.at_browser(request)
     network = next(network for network, path in CALLBACKS.items() if request.url.path.startswith(path))
     try:
-        arrival = await journeys.arrive(network, _whole_address(request, desk.base_url), at)
+        arrival = await journeys.arrive(network, _whole_address(request, context.base_url), at)
     except SignInError as failure:
-        return _page(request, desk, at, error=SIGN_IN[failure.code])
+        return _page(request, context, at, error=SIGN_IN[failure.code])
     except RegistrationClosed as refusal:
-        return _page(request, desk, at, error=MEMBER[refusal.code])
+        return _page(request, context, at, error=MEMBER[refusal.code])
     answer = Redirect(_next_page(arrival), status_code=303, headers=dict(NO_STORE))
     if arrival.token is not None:
-        desk.cookies.keep_session(answer, arrival.token)
-    desk.cookies.forget_browser(answer)
+        context.cookies.keep_session(answer, arrival.token)
+    context.cookies.forget_browser(answer)
     return answer
 
 
 @get(CLIENT_METADATA_PATH, include_in_schema=False)
-async def client_metadata(desk: NamedDependency[Desk]) -> Response[Any]:
+async def client_metadata(context: NamedDependency[MemberContext]) -> Response[Any]:
     """Who we are to an authorization server."""
-    return _document(_published(desk.members).metadata())
+    return _document(_published(context.members).metadata())
 
 
 @get(JWKS_PATH, include_in_schema=False)
-async def client_keys_document(desk: NamedDependency[Desk]) -> Response[Any]:
+async def client_keys_document(context: NamedDependency[MemberContext]) -> Response[Any]:
     """The public halves of the keys that we sign with there."""
-    return _document(_published(desk.members).jwks())
+    return _document(_published(context.members).jwks())
 
 
 def _next_page(arrival: Arrival) -> str:
@@ -122,11 +122,11 @@ def _next_page(arrival: Arrival) -> str:
     return "/account/publish" if has_proven_x else "/account"
 
 
-async def _depart(desk: Desk, journeys: Journeys, form: FormMultiDict, at: AtBrowser) -> str:
+async def _depart(context: MemberContext, journeys: Journeys, form: FormMultiDict, at: AtBrowser) -> str:
     """Where to. With an empty field, Bluesky's button leads to its largest server."""
     typed, asked = text_of(form, "account", MAX_TYPED_CHARS), _asked_network(text_of(form, "network"))
     if not typed and asked is AccountNetwork.BLUESKY:
-        typed = desk.services.settings.bluesky_server
+        typed = context.services.settings.bluesky_server
     return await journeys.depart(typed, asked, at)
 
 
@@ -146,21 +146,21 @@ def _document(content: dict[str, object]) -> Response[Any]:
 
 
 def _page(
-    request: Request[Any, Any, Any], desk: Desk, at: AtBrowser, typed: str = "", error: str = ""
+    request: Request[Any, Any, Any], context: MemberContext, at: AtBrowser, typed: str = "", error: str = ""
 ) -> Response[Any]:
     """The page, with a form that only this browser can send."""
     browser = at.browser or new_token()
-    answer = desk.page(
+    answer = context.page(
         request,
         "sign_in.html",
         status=400 if error else 200,
         typed=typed[:_SHOWN_CHARS],
-        error=desk.say(request, error),
+        error=context.say(request, error),
         is_linking=at.me is not None,
-        has_x=desk.members.x is not None,
+        has_x=context.members.x is not None,
         form_token=at.me.form_token if at.me is not None else form_token(browser),
     )
-    desk.cookies.keep_browser(answer, browser)
+    context.cookies.keep_browser(answer, browser)
     return answer
 
 

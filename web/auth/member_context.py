@@ -42,7 +42,7 @@ class AtBrowser(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class MemberContext:
     """One a process."""
 
     services: Services
@@ -55,7 +55,7 @@ class Desk:
         return self.services.settings.base_url
 
     async def at_browser(self, request: Request[Any, Any, Any]) -> AtBrowser:
-        """Decided here, once, from the session alone."""
+        """Resolves the session cookie. The only place that decides who is signed in."""
         token = self.cookies.session(request)
         session = await self.members.signing_in.session_of(token)
         me = SignedIn(session.member, session.id, form_token(token)) if session is not None else None
