@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "verify": "Check a proof of one mapping, without any network.",
     "bench": "Measure how fast it is, as ratios to the bare limit.",
     "proofs": "Decide what only a person can: posts X hides, contested accounts.",
+    "hides": "Hide what is said of an X account, and lift it again.",
     "vault": "Rotate the key under which tokens are sealed, or replace a lost vault.",
     "settings": "What the instance says of itself and lets people do.",
     "doctor": "Say what is wrong here, and how to mend it.",

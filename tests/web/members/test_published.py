@@ -6,6 +6,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from directory.mappings import Network
+from directory.moderation.hides import HideReason
+from directory.queries import Query
+from directory.services.moderation import Moderation
+from directory.store.hides import HideStore
+from federation.keys.instance import log_origin
 from tests.web.members.gallery import People, Person
 from tests.web.members.instance import MemberInstance, member_instance
 from web.pages.published import PAUSES_S, pause_before
@@ -87,3 +93,31 @@ def test_what_ends_it(client: httpx.Client, instance: MemberInstance, author: Pe
     ended = ask(client, 1)
     assert (ended.headers["hx-redirect"], ended.content) == ("/sign-in", b"")
     assert client.get(PAGE).headers["location"] == "/sign-in"
+
+
+def test_what_is_hidden_is_told_with_its_reason(
+    client: httpx.Client, instance: MemberInstance, author: Person
+) -> None:
+    """The page would else say "You can be found now" to somebody whom nobody finds."""
+
+    async def hide(network: Network) -> None:
+        moderation = Moderation(HideStore(instance.database), instance.clock)
+        account = Query.parse(f"@{author.names.x}")
+        origin = log_origin(instance.settings)
+        placed = await moderation.hide(account, network, origin, HideReason.IMPERSONATION, "mo")
+        assert placed is not None
+
+    instance.call(instance.write_log)
+    instance.call(lambda: hide(Network.BLUESKY))
+    sentence = "The moderators think that this account pretends to be somebody else."
+    assert "You can be found now" in client.get(PAGE).text
+    assert client.get(PAGE).text.count(sentence) == 1
+    instance.call(lambda: hide(Network.MASTODON))
+    page = client.get(PAGE).text
+    assert "You can be found now" not in page
+    assert "Nobody is shown this" in page
+    assert page.count(sentence) == 2
+    account = client.get("/account").text
+    assert account.count("Hidden by a moderator") == account.count(sentence) == 2
+    french = client.get("/account", headers={"accept-language": "fr"}).text
+    assert "La modération pense que ce compte se fait passer pour quelqu’un d’autre." in french

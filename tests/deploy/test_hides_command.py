@@ -1,0 +1,71 @@
+"""`passerelle hides` as a moderator runs it."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.embedded import open_database
+from deploy.migrate import migrate
+from deploy.ports import free_port
+from directory.store.database import Database
+from tests.harness.command import Command
+from tests.harness.mappings import OTHER_ORIGIN, bluesky
+from tests.harness.postgres import FAST_SETTINGS
+from tests.harness.stored import StoredMappings
+
+OWN = "localhost/log"
+
+
+async def _fill(dsn: str) -> None:
+    await migrate(dsn)
+    database = await Database.connect(dsn, max_connections=2)
+    try:
+        await StoredMappings(database).add(
+            [bluesky("ada", 5, origin=OWN), bluesky("ada", 5, origin=OTHER_ORIGIN, target="theirs")]
+        )
+    finally:
+        await database.close()
+
+
+@pytest.fixture(scope="module")
+def command(folder: Path) -> Iterator[Command]:
+    with open_database(folder / "data", FAST_SETTINGS) as database:
+        asyncio.run(_fill(database.dsn))
+        yield Command(folder, {"data": str(folder / "data"), "port": str(free_port())})
+
+
+def test_a_moderator_hides_lists_and_lifts(command: Command) -> None:
+    assert command.run("hides", "list").out.strip() == "Nothing is hidden."
+    placed = command.run(
+        "hides", "add", "@ada", "--network", "bluesky", "--reason", "impersonation", "--by", "mo"
+    )
+    assert placed.code == 0, placed.err
+    number, covers = placed.out.split("\n", 1)
+    assert "@ada (5) on bluesky, said by localhost/log: impersonation, by mo" in covers
+    assert "ada.bsky.example" not in command.run("lookup", "@ada").out
+    assert "theirs.bsky.example" in command.run("lookup", "@ada").out
+    assert number in command.run("hides", "list").out
+    assert command.run("hides", "lift", number).code == 0
+    assert command.run("hides", "lift", number).code == 1
+    assert "ada.bsky.example" in command.run("lookup", "5").out
+
+
+def test_what_nobody_says_cannot_be_hidden(command: Command) -> None:
+    for account, network in (("@nobody", "bluesky"), ("@ada", "mastodon")):
+        refused = command.run("hides", "add", account, "--network", network, "--reason", "rules")
+        assert refused.code == 1
+        assert "Nothing is said of that account there" in refused.out
+    wrong = command.run("hides", "add", "not a name", "--network", "bluesky", "--reason", "rules")
+    assert wrong.code == 1
+    assert "not an X" in wrong.sentence
+
+
+def test_another_log_is_named(command: Command) -> None:
+    placed = command.run(
+        "hides", "add", "5", "--network", "bluesky", "--reason", "law", "--origin", OTHER_ORIGIN
+    )
+    assert placed.code == 0
+    assert "theirs.bsky.example" not in command.run("lookup", "@ada").out
+    assert command.run("hides", "lift", placed.out.split("\n", 1)[0]).code == 0
