@@ -11,6 +11,8 @@ from typing import Final, Self
 import msgspec
 
 from directory.store.database import Connection
+from directory.store.ordinary import run
+from directory.store.tables import InstanceIdentity
 
 IDENTITY_LOCK: Final = 0x70617373_65726504
 """`pass` `ere` 04: one first start at a time, whoever begins."""
@@ -35,22 +37,21 @@ async def lock_identity(connection: Connection) -> None:
 
 async def find_known_secret(connection: Connection, part: str) -> KnownSecret | None:
     """Returns None where none was recorded yet."""
-    row = await connection.fetchrow("SELECT fingerprint, place FROM instance_identity WHERE part = $1", part)
-    return None if row is None else KnownSecret(row["fingerprint"], row["place"])
+    rows = await run(connection, InstanceIdentity.select().where(InstanceIdentity.part == part))
+    return next((KnownSecret(row["fingerprint"], row["place"]) for row in rows), None)
 
 
 async def record_secret(connection: Connection, part: str, known: KnownSecret, now: datetime) -> None:
     """Records what a part is from now on."""
-    await connection.execute(
-        "INSERT INTO instance_identity (part, fingerprint, place, recorded_at) VALUES ($1, $2, $3, $4)"
-        " ON CONFLICT (part) DO UPDATE SET fingerprint = $2, place = $3, recorded_at = $4",
-        part,
-        known.fingerprint,
-        known.place,
-        now,
+    row = InstanceIdentity(part=part, fingerprint=known.fingerprint, place=known.place, recorded_at=now)
+    record = InstanceIdentity.insert(row).on_conflict(
+        target=InstanceIdentity.part,
+        action="DO UPDATE",
+        values=[InstanceIdentity.fingerprint, InstanceIdentity.place, InstanceIdentity.recorded_at],
     )
+    await run(connection, record)
 
 
 async def forget_secret(connection: Connection, part: str) -> None:
     """The next start records what it finds or makes."""
-    await connection.execute("DELETE FROM instance_identity WHERE part = $1", part)
+    await run(connection, InstanceIdentity.delete().where(InstanceIdentity.part == part))

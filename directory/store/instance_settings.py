@@ -7,6 +7,8 @@ import msgspec
 
 from directory.instance_settings import InstanceSettings, InvalidInstanceSetting, read_instance_settings
 from directory.store.database import Database
+from directory.store.ordinary import run
+from directory.store.tables import InstanceSetting
 
 
 class InstanceSettingStore:
@@ -18,7 +20,7 @@ class InstanceSettingStore:
     async def read(self) -> InstanceSettings:
         """All of them as of now. Raises InvalidInstanceSetting for a row that cannot be what it is."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch("SELECT key, value FROM instance_setting")
+            rows = await run(connection, InstanceSetting.select(InstanceSetting.key, InstanceSetting.value))
         try:
             return read_instance_settings({row["key"]: msgspec.json.decode(row["value"]) for row in rows})
         except InvalidInstanceSetting as error:
@@ -28,16 +30,16 @@ class InstanceSettingStore:
 
     async def put(self, key: str, value: Any, now: datetime) -> None:
         """Stores a value that `parse_setting` gave. Durable once it returns."""
+        row = InstanceSetting(key=key, value=msgspec.json.encode(value).decode(), changed_at=now)
+        put = InstanceSetting.insert(row).on_conflict(
+            target=InstanceSetting.key,
+            action="DO UPDATE",
+            values=[InstanceSetting.value, InstanceSetting.changed_at],
+        )
         async with self._database.connection() as connection:
-            await connection.execute(
-                "INSERT INTO instance_setting (key, value, changed_at) VALUES ($1, $2, $3)"
-                " ON CONFLICT (key) DO UPDATE SET value = $2, changed_at = $3",
-                key,
-                msgspec.json.encode(value).decode(),
-                now,
-            )
+            await run(connection, put)
 
     async def remove(self, key: str) -> None:
         """Goes back to the default."""
         async with self._database.connection() as connection:
-            await connection.execute("DELETE FROM instance_setting WHERE key = $1", key)
+            await run(connection, InstanceSetting.delete().where(InstanceSetting.key == key))

@@ -3,7 +3,9 @@
 from datetime import datetime
 
 from directory.origins import Origin, Standing
+from directory.store import tables
 from directory.store.database import Database
+from directory.store.ordinary import run
 
 
 class OriginStore:
@@ -15,27 +17,19 @@ class OriginStore:
     async def find_origin(self, name: str) -> Origin | None:
         """Finds an origin by its name. Returns None where nothing was ever taken in from it."""
         async with self._database.connection() as connection:
-            row = await connection.fetchrow(
-                "SELECT name, standing, heard_at FROM origin WHERE name = $1", name
-            )
-        return Origin(row["name"], Standing(row["standing"]), row["heard_at"]) if row is not None else None
+            rows = await run(connection, tables.Origin.select().where(tables.Origin.name == name))
+        return next((Origin(row["name"], Standing(row["standing"]), row["heard_at"]) for row in rows), None)
 
     async def change_standing(self, name: str, before: Standing, after: Standing) -> bool:
         """Changes a standing, if it is still what the caller saw. Rewrites no mapping. Returns whether it was."""
+        change = tables.Origin.update({tables.Origin.standing: after.value}).returning(tables.Origin.id)
+        is_as_seen = (tables.Origin.name == name) & (tables.Origin.standing == before.value)
         async with self._database.connection() as connection:
-            changed = await connection.fetchval(
-                "UPDATE origin SET standing = $3 WHERE name = $1 AND standing = $2 RETURNING true",
-                name,
-                before.value,
-                after.value,
-            )
-        return bool(changed)
+            return bool(await run(connection, change.where(is_as_seen)))
 
     async def record_heard(self, name: str, at: datetime) -> None:
         """Records the time of an origin's last fresh checkpoint; an older one changes nothing."""
+        is_newer = tables.Origin.heard_at.is_null() | (tables.Origin.heard_at < at)
+        change = tables.Origin.update({tables.Origin.heard_at: at}).where(tables.Origin.name == name)
         async with self._database.connection() as connection:
-            await connection.execute(
-                "UPDATE origin SET heard_at = $2 WHERE name = $1 AND (heard_at IS NULL OR heard_at < $2)",
-                name,
-                at,
-            )
+            await run(connection, change.where(is_newer))

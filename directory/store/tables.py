@@ -19,8 +19,10 @@ from piccolo.columns import (
 from piccolo.columns.base import OnDelete, OnUpdate
 from piccolo.table import Table
 
+from directory.store.dialect import DIALECT
 
-class Origin(Table, tablename="origin"):
+
+class Origin(Table, tablename="origin", db=DIALECT):
     """See `directory.origins.Origin`; `is_demo` marks those that `passerelle demo` invented."""
 
     id = Serial(primary_key=True)
@@ -295,7 +297,7 @@ class Newcomer(Table, tablename="newcomer"):
     found_at = Timestamptz()
 
 
-class Hide(Table, tablename="hide"):
+class Hide(Table, tablename="hide", db=DIALECT):
     """See `directory.moderation.hides.Hide`."""
 
     id = UUID(primary_key=True)
@@ -313,7 +315,7 @@ class Hide(Table, tablename="hide"):
     hidden_at = Timestamptz()
 
 
-class InstanceIdentity(Table, tablename="instance_identity"):
+class InstanceIdentity(Table, tablename="instance_identity", db=DIALECT):
     """See `directory.store.instance_identity`: fingerprints of the secrets that the instance's machines share."""
 
     part = Text(primary_key=True)
@@ -322,7 +324,7 @@ class InstanceIdentity(Table, tablename="instance_identity"):
     recorded_at = Timestamptz()
 
 
-class InstanceSetting(Table, tablename="instance_setting"):
+class InstanceSetting(Table, tablename="instance_setting", db=DIALECT):
     """See `directory.instance_settings`: one row for each setting that is not at its default."""
 
     key = Text(primary_key=True)
