@@ -45,8 +45,8 @@ _LOCK: Final = f"""
 SELECT m.leaf FROM mapping m
 WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[]) AND {IS_PENDING} FOR UPDATE OF m SKIP LOCKED
 """
-_WAITING: Final = (
-    f"SELECT m.leaf FROM mapping m WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[]) AND {IS_PENDING}"
+_KNOWN: Final = (
+    f"SELECT m.leaf, {IS_PENDING} FROM mapping m WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[])"
 )
 _TAKE_IN: Final = f"""
 INSERT INTO mapping AS m ({_COLUMNS}) SELECT * FROM unnest({_ARRAYS})
@@ -116,14 +116,15 @@ async def take_in_mappings(
     """
     leaves = [leaf for leaf, _ in said]
     locked = {row[0] for row in await connection.fetch(_LOCK, origin, leaves)}
-    waiting = {row[0] for row in await connection.fetch(_WAITING, origin, leaves)} - locked
+    # Nor is an insert tried over any other row that is there: it would wait for its lock, to change nothing.
+    others = {row[0]: row[1] for row in await connection.fetch(_KNOWN, origin, leaves) if row[0] not in locked}
     rows = [
-        row_of(mapping, origin, target(Move.TAKE_IN), leaf) for leaf, mapping in said if leaf not in waiting
+        row_of(mapping, origin, target(Move.TAKE_IN), leaf) for leaf, mapping in said if leaf not in others
     ]
     if rows:
         await _tell_hides(connection, origin, rows)
         await connection.execute(_TAKE_IN, *map(list, zip(*rows, strict=True)))
-    return waiting
+    return {leaf for leaf, is_pending in others.items() if is_pending}
 
 
 async def withdraw_mappings(connection: Connection, numbers: Sequence[int]) -> None:
