@@ -117,7 +117,9 @@ async def take_in_mappings(
     leaves = [leaf for leaf, _ in said]
     locked = {row[0] for row in await connection.fetch(_LOCK, origin, leaves)}
     # Nor is an insert tried over any other row that is there: it would wait for its lock, to change nothing.
-    others = {row[0]: row[1] for row in await connection.fetch(_KNOWN, origin, leaves) if row[0] not in locked}
+    others = {
+        row[0]: row[1] for row in await connection.fetch(_KNOWN, origin, leaves) if row[0] not in locked
+    }
     rows = [
         row_of(mapping, origin, target(Move.TAKE_IN), leaf) for leaf, mapping in said if leaf not in others
     ]

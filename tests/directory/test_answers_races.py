@@ -3,21 +3,13 @@
 import asyncio
 
 from directory.answers import take_in_leaves
-from directory.store.database import Connection, Database
+from directory.mapping_life import MappingState
+from directory.store.database import Database
 from directory.store.mapping_rows import withdraw
 from tests.directory.test_answers import said, take_in
 from tests.harness.clock import START
 from tests.harness.mappings import ORIGIN, bluesky
 from tests.harness.stored import StoredMappings
-from directory.mapping_life import MappingState
-
-
-async def wait_for_a_lock(connection: Connection) -> None:
-    """Until somebody waits for a lock in this database."""
-    while not await connection.fetchval(
-        "SELECT true FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    ):
-        await connection.execute("SELECT pg_stat_clear_snapshot()")
 
 
 async def test_taking_in_again_waits_for_no_member(database: Database, mapping_store: StoredMappings) -> None:
@@ -27,7 +19,9 @@ async def test_taking_in_again_waits_for_no_member(database: Database, mapping_s
     await take_in(database, leaves[:1])
     await mapping_store.add([leaves[1][1]], MappingState.PENDING)
     async with database.connection() as connection:
-        active, pending = [row["id"] for row in await connection.fetch("SELECT id FROM mapping ORDER BY leaf")]
+        active, pending = [
+            row["id"] for row in await connection.fetch("SELECT id FROM mapping ORDER BY leaf")
+        ]
     async with database.transaction() as member:
         await withdraw(member, [active])
         async with asyncio.timeout(5), database.transaction() as sequencer:
