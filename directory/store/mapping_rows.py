@@ -141,10 +141,12 @@ async def let_go_mappings(connection: Connection, origin: int, leaves: Sequence[
 
 
 async def say_mappings_anew(connection: Connection, before: int, after: int) -> int:
-    """Hands what the log `before` said to the log `after`, which has still to say it. Returns how much that is."""
+    """Hands what the log `before` said to the log `after`, which has still to say it, with what is hidden of it.
+    Returns how much that is."""
     await connection.execute(
         f"DELETE FROM mapping m WHERE m.origin = $1 AND NOT {in_states_before(Move.SAY_ANEW)}", before
     )
+    await connection.execute("UPDATE hide SET origin = $2 WHERE origin = $1", before, after)
     done = await connection.execute(
         "UPDATE mapping m SET origin = $2, leaf = NULL, state = $3 WHERE m.origin = $1",
         before,
