@@ -5,7 +5,7 @@ import asyncio
 from directory.answers import take_in_leaves
 from directory.mapping_life import MappingState
 from directory.store.database import Database
-from directory.store.mapping_rows import withdraw
+from directory.store.mapping_rows import withdraw_mappings
 from tests.directory.test_answers import said, take_in
 from tests.harness.clock import START
 from tests.harness.mappings import ORIGIN, bluesky
@@ -23,9 +23,9 @@ async def test_taking_in_again_waits_for_no_member(database: Database, mapping_s
             row["id"] for row in await connection.fetch("SELECT id FROM mapping ORDER BY leaf")
         ]
     async with database.transaction() as member:
-        await withdraw(member, [active])
+        await withdraw_mappings(member, [active])
         async with asyncio.timeout(5), database.transaction() as sequencer:
             assert await take_in_leaves(sequencer, ORIGIN, leaves, START) == set()
-        await withdraw(member, [pending])
+        await withdraw_mappings(member, [pending])
     async with database.connection() as connection:
         assert await connection.fetchval("SELECT count(*) FROM mapping WHERE state = 2") == 2
