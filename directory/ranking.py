@@ -127,7 +127,9 @@ def _of_one_person(candidates: list[Candidate]) -> tuple[list[Candidate], bool]:
     known = [candidate for candidate in candidates if candidate.mapping.x_id is not None]
     if len({candidate.mapping.x_id for candidate in known}) < 2:
         return candidates, False
-    winning: set[XId | None] = {c.mapping.x_id for c in _contest(known, lambda c: c.mapping.x_id)}
+    # What limited origins say decides only where no followed origin knows an id, on whatever network.
+    heard = [each for each in known if each.mapping.standing is Standing.FOLLOWING] or known
+    winning: set[XId | None] = {c.mapping.x_id for c in _contest(heard, lambda c: c.mapping.x_id)}
     kept = [c for c in candidates if c.mapping.x_id is None or c.mapping.x_id in winning]
     return kept, len(winning) > 1
 

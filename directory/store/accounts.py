@@ -14,6 +14,7 @@ from directory.members.errors import MemberGone
 from directory.members.rechecks import next_recheck_at
 from directory.store.account_columns import X_CODE, columns_of, read_account
 from directory.store.database import Connection
+from directory.store.hide_rows import tell_hides_of_account
 from directory.store.mappings import encode_evidence
 
 _HEALTH_CODE: Final = {
@@ -118,6 +119,8 @@ async def insert_account(
         now,
         min(proven.evidence.at, now),
     )
+    if proven.x is not None:
+        await tell_hides_of_account(connection, proven.x)
     return account_of(_there(row))
 
 
@@ -141,6 +144,8 @@ async def save_account(
         _HEALTH_CODE[after.health],
         after.health_since,
     )
+    if after.x is not None:
+        await tell_hides_of_account(connection, after.x)
     if after.handle.key != before.handle.key:
         # A changed handle is a reason to re-check what the member has proven beside it.
         await connection.execute(

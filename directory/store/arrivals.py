@@ -12,29 +12,35 @@ import msgspec
 
 from directory.follows.newcomers import Newcomer, match_waiting
 from directory.mappings import Mapping
-from directory.origins import HIDDEN_AFTER
 from directory.store.database import Connection, Database
 from directory.store.follow_lists import fetch_waiting
 from directory.store.leases import Lease, LeasedTable
-from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, origin_answers
+from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, STANDING_ANSWERS
 from directory.store.mappings import mapping_of
 
 LEAVES_AT_ONCE: Final = 1_000
 """Leaves that are held against the kept lists in one transaction."""
 
-_ANSWERING: Final = f"{IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {origin_answers('$2')} AND m.expires > $1"
 _COLUMNS: Final = (
     "m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, '[]' AS evidence,"
     " origin.name AS origin, m.leaf, m.issued, m.expires, origin.standing"
 )
+# Hides and standings come and go, an arrival comes once: whoever reads newcomers leaves out what does not answer.
 _ARRIVED: Final = f"""
 SELECT m.id, {_COLUMNS} FROM mapping m JOIN origin ON origin.id = m.origin
-WHERE {_ANSWERING} AND m.origin = $3 AND m.leaf >= $4 AND m.leaf < $5 ORDER BY m.leaf LIMIT $6
+WHERE {IS_ACTIVE} AND m.expires > $1 AND m.origin = $2 AND m.leaf >= $3 AND m.leaf < $4 ORDER BY m.leaf LIMIT $5
 """
 _OF_MEMBER: Final = f"""
 SELECT n.found_at, {_COLUMNS} FROM newcomer n JOIN follow_list f ON f.id = n.follow_list
 JOIN mapping m ON m.id = n.mapping JOIN origin ON origin.id = m.origin
-WHERE f.member = $1 AND {IS_ACTIVE} ORDER BY n.found_at, n.id
+WHERE f.member = $1 AND {IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {STANDING_ANSWERS} ORDER BY n.found_at, n.id
+"""
+# Locked, and so left out, not refused, where a list or a mapping is being deleted right now.
+_ADD_NEWCOMERS: Final = """
+INSERT INTO newcomer (follow_list, mapping, found_at)
+SELECT f.id, m.id, $3 FROM unnest($1::uuid[], $2::bigint[]) AS n (follow_list, mapping)
+JOIN follow_list f ON f.id = n.follow_list JOIN mapping m ON m.id = n.mapping FOR KEY SHARE OF f, m
+ON CONFLICT (follow_list, mapping) DO NOTHING RETURNING id
 """
 
 
@@ -85,7 +91,6 @@ class ArrivalStore:
             rows = await connection.fetch(
                 _ARRIVED,
                 now,
-                now - HIDDEN_AFTER,
                 arrival.origin,
                 arrival.next_leaf,
                 arrival.end_leaf,
@@ -109,7 +114,8 @@ async def record_arrival(connection: Connection, origin: int, first: int, end: i
 
 
 async def fetch_newcomers(connection: Connection, member: UUID) -> list[Newcomer]:
-    """Reads who was found for a member and still answers, the first found first; without evidence."""
+    """Reads who was found for a member, the first found first, without evidence: none that is hidden, nor of an origin
+    that does not answer. Some may have run out since, or be of an origin that fell silent."""
     rows = await connection.fetch(_OF_MEMBER, member)
     return [Newcomer(mapping_of(row[1:]), row[0]) for row in map(tuple, rows)]
 
@@ -123,9 +129,7 @@ async def _find_newcomers(
     matched = match_waiting(waiting, mappings)
     found = sorted({(each.follow_list, number_of[mapping]) for mapping, each in matched})
     rows = await connection.fetch(
-        "INSERT INTO newcomer (follow_list, mapping, found_at)"
-        " SELECT f.id, n.mapping, $3 FROM unnest($1::uuid[], $2::bigint[]) AS n (follow_list, mapping)"
-        " JOIN follow_list f ON f.id = n.follow_list ON CONFLICT (follow_list, mapping) DO NOTHING RETURNING id",
+        _ADD_NEWCOMERS,
         [follow_list for follow_list, _ in found],
         [number for _, number in found],
         now,

@@ -51,17 +51,13 @@ class FollowListStore:
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
             await require_consent(connection, member, ConsentKind.KEEP_FOLLOW_LIST, consent, kept.kept_at)
-            # Who was found for the list before is no newcomer to this one.
+            # Who was found for the list before, or is being found right now, is no newcomer to this one.
             await connection.execute(
-                "DELETE FROM newcomer WHERE follow_list ="
-                " (SELECT id FROM follow_list WHERE member = $1 AND kind = $2)",
-                member,
-                kept.kind.value,
+                "DELETE FROM follow_list WHERE member = $1 AND kind = $2", member, kept.kind.value
             )
             await connection.execute(
                 "INSERT INTO follow_list (id, member, kind, x_ids, x_handles, kept_at)"
-                " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (member, kind)"
-                " DO UPDATE SET x_ids = $4, x_handles = $5, kept_at = $6",
+                " VALUES ($1, $2, $3, $4, $5, $6)",
                 uuid4(),
                 member,
                 kept.kind.value,

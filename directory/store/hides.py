@@ -20,9 +20,12 @@ _COLUMNS: Final = (
     "hide.id, origin.name AS origin, hide.network, hide.x_id, hide.x_handle, hide.leaf, hide.member, hide.reason,"
     " hide.hidden_by, hide.hidden_at"
 )
+# Of our own accounts we may know an id that the mapping leaves out.
 _FIND_SAID: Final = f"""
-SELECT m.origin, m.network, m.x_id, m.x_handle_key, m.x_handle, m.leaf, p.member
-FROM mapping m JOIN origin ON origin.id = m.origin LEFT JOIN publication p ON p.mapping = m.id
+SELECT m.origin, m.network, coalesce(m.x_id, x.account_id::bigint), m.x_handle_key, m.x_handle, m.leaf, p.member
+FROM mapping m JOIN origin ON origin.id = m.origin
+    LEFT JOIN publication p ON p.mapping = m.id OR p.replaces = m.id
+    LEFT JOIN linked_account x ON x.id = p.x_account
 WHERE origin.name = $1 AND m.network = $2 AND ({IS_ACTIVE} OR {IS_PENDING})
     AND (m.x_id = $3 OR ($3::bigint IS NULL AND m.x_handle_key = $4))
 ORDER BY m.id DESC LIMIT 1
@@ -37,6 +40,11 @@ ON CONFLICT (origin, network, x_handle_key, coalesce(x_id, 0)) DO NOTHING
 _FIND: Final = f"""
 SELECT {_COLUMNS} FROM hide JOIN origin ON origin.id = hide.origin
 WHERE hide.origin = $1 AND hide.network = $2 AND hide.x_id IS NOT DISTINCT FROM $3 AND hide.x_handle_key = $4
+"""
+_LIFT: Final = """
+DELETE FROM hide h USING hide lifted
+WHERE lifted.id = $1 AND (h.id = lifted.id
+    OR (h.origin = lifted.origin AND h.network = lifted.network AND h.x_id = lifted.x_id)) RETURNING true
 """
 
 
@@ -76,9 +84,10 @@ class HideStore:
         return [_hide_of(row) for row in rows]
 
     async def lift_hide(self, hide: UUID) -> bool:
-        """Ends a hide: what is said answers again. Returns whether there was one."""
+        """Ends a hide, under whatever handles it is kept: what is said answers again. Returns whether there was
+        one."""
         async with self._database.connection() as connection:
-            return bool(await connection.fetchval("DELETE FROM hide WHERE id = $1 RETURNING true", hide))
+            return bool(await connection.fetchval(_LIFT, hide))
 
 
 async def fetch_hides_of_member(connection: Connection, member: UUID) -> list[Hide]:

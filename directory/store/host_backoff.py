@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from directory.networks.backoff import Backoff, Failure, after_failure
+from directory.networks.backoff import MAX_ASKED_WAIT, Backoff, Failure, after_failure
 from directory.store.database import Connection, Database
 
 MAX_HOSTS: Final = 10_000
@@ -13,6 +13,11 @@ and their rows are left to their own schedules."""
 KEEP_AFTER: Final = timedelta(days=1)
 """A host that fails again within this time after its wait has to wait longer than before."""
 
+IS_LEFT_ALONE: Final = (
+    f"b.until > $1 AND b.until <= $1 + interval '{MAX_ASKED_WAIT.total_seconds():.0f} seconds'"
+)
+"""Whether the host of a row `b` is left alone; $1 is now. Nothing waits for longer than a day: a later end was written
+by a clock that was wrong, and nobody would ask the host again to correct it."""
 _CLEAR: Final = """
 DELETE FROM host_backoff WHERE host IN (SELECT host FROM host_backoff WHERE host = ANY($1::text[])
     FOR UPDATE SKIP LOCKED)
@@ -29,7 +34,7 @@ class HostBackoffStore:
         """Until when a host is left alone; None: it is not."""
         async with self._database.connection() as connection:
             until: datetime | None = await connection.fetchval(
-                "SELECT until FROM host_backoff WHERE host = $1 AND until > $2", host, now
+                f"SELECT b.until FROM host_backoff b WHERE b.host = $2 AND {IS_LEFT_ALONE}", now, host
             )
         return until
 
@@ -49,15 +54,19 @@ class HostBackoffStore:
         """Deletes hosts that were not heard failing for a day; returns how many."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
-                "DELETE FROM host_backoff WHERE host IN (SELECT host FROM host_backoff WHERE until <= $1"
-                " LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING host",
+                "DELETE FROM host_backoff WHERE host IN (SELECT host FROM host_backoff"
+                " WHERE until <= $1 OR until > $2 LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING host",
                 now - KEEP_AFTER,
+                now + MAX_ASKED_WAIT,
                 limit,
             )
         return len(rows)
 
 
 async def _hold_back(connection: Connection, host: str, failure: Failure, now: datetime) -> None:
+    await connection.execute(
+        "DELETE FROM host_backoff WHERE host = $1 AND until > $2", host, now + MAX_ASKED_WAIT
+    )
     row = await connection.fetchrow(
         "SELECT until, failures FROM host_backoff WHERE host = $1 FOR UPDATE", host
     )

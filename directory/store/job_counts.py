@@ -14,7 +14,7 @@ from directory.store.proof_check_rows import PROOF_CHECKS
 from directory.store.rechecks import RECHECKS
 from directory.store.revocations import REVOCATIONS
 
-_TABLES: Final = {
+LEASED_TABLES: Final = {
     JobKind.POSTS: PROOF_CHECKS.rows,
     JobKind.LINKS: LINK_CHECKS.rows,
     JobKind.RECHECKS: RECHECKS,
@@ -60,4 +60,4 @@ def _count_of(kind: JobKind, table: LeasedTable) -> str:
     )
 
 
-_COUNT: Final = " UNION ALL ".join(_count_of(kind, table) for kind, table in _TABLES.items())
+_COUNT: Final = " UNION ALL ".join(_count_of(kind, table) for kind, table in LEASED_TABLES.items())

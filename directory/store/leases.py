@@ -14,6 +14,7 @@ from uuid import UUID
 import asyncpg
 
 from directory.store.database import Connection
+from directory.store.host_backoff import IS_LEFT_ALONE
 
 _NO_HOSTS: Final = "'{}'::text[]"
 
@@ -108,5 +109,5 @@ class LeasedTable:
             return "false"
         return (
             f"EXISTS (SELECT FROM unnest({self.hosts}) AS asked (name)"
-            " JOIN host_backoff b ON b.host = asked.name WHERE b.until > $1)"
+            f" JOIN host_backoff b ON b.host = asked.name WHERE {IS_LEFT_ALONE})"
         )

@@ -26,14 +26,14 @@ IS_NOT_HIDDEN: Final = (
 )
 
 _STANDINGS: Final = ", ".join(str(standing.value) for standing in sorted(ANSWERING))
+STANDING_ANSWERS: Final = f"origin.standing IN ({_STANDINGS})"
+"""The origin's standing lets its mappings answer, if it is heard of."""
 
 
 def origin_answers(heard_after: str) -> str:
     """Whether the origin's mappings answer. `heard_after` is the parameter with the time before which an origin
     that was last heard of is hidden; our own log and invented origins are never waited for."""
-    return (
-        f"origin.standing IN ({_STANDINGS}) AND (origin.heard_at IS NULL OR origin.heard_at > {heard_after})"
-    )
+    return f"{STANDING_ANSWERS} AND (origin.heard_at IS NULL OR origin.heard_at > {heard_after})"
 
 
 def in_states_before(move: Move) -> str:

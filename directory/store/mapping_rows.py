@@ -45,8 +45,8 @@ _LOCK: Final = f"""
 SELECT m.leaf FROM mapping m
 WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[]) AND {IS_PENDING} FOR UPDATE OF m SKIP LOCKED
 """
-_WAITING: Final = (
-    f"SELECT m.leaf FROM mapping m WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[]) AND {IS_PENDING}"
+_KNOWN: Final = (
+    f"SELECT m.leaf, {IS_PENDING} FROM mapping m WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[])"
 )
 _TAKE_IN: Final = f"""
 INSERT INTO mapping AS m ({_COLUMNS}) SELECT * FROM unnest({_ARRAYS})
@@ -116,14 +116,17 @@ async def take_in_mappings(
     """
     leaves = [leaf for leaf, _ in said]
     locked = {row[0] for row in await connection.fetch(_LOCK, origin, leaves)}
-    waiting = {row[0] for row in await connection.fetch(_WAITING, origin, leaves)} - locked
+    # Nor is an insert tried over any other row that is there: it would wait for its lock, to change nothing.
+    others = {
+        row[0]: row[1] for row in await connection.fetch(_KNOWN, origin, leaves) if row[0] not in locked
+    }
     rows = [
-        row_of(mapping, origin, target(Move.TAKE_IN), leaf) for leaf, mapping in said if leaf not in waiting
+        row_of(mapping, origin, target(Move.TAKE_IN), leaf) for leaf, mapping in said if leaf not in others
     ]
     if rows:
         await _tell_hides(connection, origin, rows)
         await connection.execute(_TAKE_IN, *map(list, zip(*rows, strict=True)))
-    return waiting
+    return {leaf for leaf, is_pending in others.items() if is_pending}
 
 
 async def withdraw_mappings(connection: Connection, numbers: Sequence[int]) -> None:
@@ -138,10 +141,12 @@ async def let_go_mappings(connection: Connection, origin: int, leaves: Sequence[
 
 
 async def say_mappings_anew(connection: Connection, before: int, after: int) -> int:
-    """Hands what the log `before` said to the log `after`, which has still to say it. Returns how much that is."""
+    """Hands what the log `before` said to the log `after`, which has still to say it, with what is hidden of it.
+    Returns how much that is."""
     await connection.execute(
         f"DELETE FROM mapping m WHERE m.origin = $1 AND NOT {in_states_before(Move.SAY_ANEW)}", before
     )
+    await connection.execute("UPDATE hide SET origin = $2 WHERE origin = $1", before, after)
     done = await connection.execute(
         "UPDATE mapping m SET origin = $2, leaf = NULL, state = $3 WHERE m.origin = $1",
         before,

@@ -60,7 +60,7 @@ class Arrival(Table, tablename="arrival"):
     next_leaf = BigInt()
     end_leaf = BigInt()
     next_at = Timestamptz()
-    attempts = SmallInt(default=0)
+    attempts = Integer(default=0)
 
 
 class Member(Table, tablename="member"):
@@ -87,7 +87,7 @@ class LinkedAccount(Table, tablename="linked_account"):
     proven_at = Timestamptz()
     checked_at = Timestamptz()
     recheck_at = Timestamptz(null=True, default=None)
-    recheck_attempts = SmallInt(default=0)
+    recheck_attempts = Integer(default=0)
     health = SmallInt(default=0)
     health_since = Timestamptz(null=True, default=None)
     on_page = Boolean(default=False)
@@ -157,7 +157,7 @@ class Revocation(Table, tablename="revocation"):
     issuer = Text()
     sealed = Bytea()
     asked_at = Timestamptz()
-    attempts = SmallInt(default=0)
+    attempts = Integer(default=0)
     next_at = Timestamptz()
 
 
@@ -208,7 +208,7 @@ class ProofCheck(Table, tablename="proof_check"):
     member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
     post_id = BigInt()
     state = SmallInt()
-    attempts = SmallInt(default=0)
+    attempts = Integer(default=0)
     created = Timestamptz()
     next_at = Timestamptz()
     finished_at = Timestamptz(null=True, default=None)
@@ -231,7 +231,7 @@ class LinkCheck(Table, tablename="link_check"):
     member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
     x_handle = Text()
     state = SmallInt()
-    attempts = SmallInt(default=0)
+    attempts = Integer(default=0)
     created = Timestamptz()
     next_at = Timestamptz()
     finished_at = Timestamptz(null=True, default=None)

@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.identifiers import XHandle, XId
 from directory.mappings import Mapping, Network, Strength
+from directory.origins import Standing
 from directory.queries import Lists, Query
 from directory.ranking import MatchedBy, rank
 from tests.harness.clock import START
@@ -138,3 +140,27 @@ def test_what_may_be_followed_is_the_only_best_answer(query: Query, mappings: li
 def test_lists_are_read_back(letters: set[str]) -> None:
     text = "".join(letter for letter in "frbm" if letter in letters)
     assert str(Lists.parse(text)) == text
+
+
+def test_a_limited_origin_does_not_say_who_holds_a_handle() -> None:
+    """A limited peer that named another id for a handle, on a network where no followed origin had a mapping, put the
+    followed one's answer in dispute; with a stronger proof it even took its place."""
+    ours = bluesky("jack", 12)
+    theirs = mastodon("jack", 99, target="mallory", origin=OTHER_ORIGIN)
+    limited = msgspec.structs.replace(theirs, standing=Standing.LIMITED)
+    for strength in (Strength.BOUND, Strength.LINKED):
+        followed = msgspec.structs.replace(ours, strength=strength)
+        (answer,) = rank(BY_HANDLE, [limited, followed]).answers
+        assert answer.mapping == followed
+        assert not answer.disputed
+        assert answer.may_follow is (strength is Strength.BOUND)
+
+
+def test_a_limited_origin_is_shown_beside_a_followed_one_of_the_same_person() -> None:
+    theirs = mastodon("jack", 12, origin=OTHER_ORIGIN)
+    limited = msgspec.structs.replace(theirs, standing=Standing.LIMITED)
+    answers = rank(BY_HANDLE, [limited, bluesky("jack", 12)]).answers
+    assert {answer.mapping.network: answer.may_follow for answer in answers} == {
+        Network.BLUESKY: True,
+        Network.MASTODON: False,
+    }

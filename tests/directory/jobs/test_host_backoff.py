@@ -25,6 +25,7 @@ from directory.networks.errors import BadStatus, Busy, HeldBack, NetworkError, R
 from directory.networks.http import GuardedClient
 from directory.store.database import Database
 from directory.store.host_backoff import KEEP_AFTER, MAX_HOSTS, HostBackoffStore
+from directory.store.revocations import RevocationStore
 from tests.directory.networks.strangers import HASTY, Stranger, answer, forever, says, stranger
 from tests.harness.clock import START, FakeClock
 
@@ -278,6 +279,26 @@ class TestStrangers:
         assert await store.purge_backoffs(clock.now(), MAX_HOSTS) == MAX_HOSTS
         await store.record_contacts(late, (), clock.now())
         assert await store.find_backoff_end("honest.example", clock.now()) is not None
+
+    async def test_a_wait_of_a_clock_that_was_wrong_once_holds_nobody_back(
+        self, database: Database, store: HostBackoffStore
+    ) -> None:
+        """A machine whose clock was a year ahead heard a host fail. Nobody asked the host again for that year, so
+        nothing corrected it, and no row of that host was claimed."""
+        year_ahead = START + timedelta(days=365)
+        await store.record_contacts({HOST: Failure(), "gone.example": Failure()}, (), year_ahead)
+        assert await store.find_backoff_end(HOST, START) is None
+        async with database.transaction() as connection:
+            await connection.execute(
+                "INSERT INTO revocation (id, network, issuer, sealed, asked_at, next_at)"
+                " VALUES (gen_random_uuid(), 2, $1, '', $2, $2)",
+                f"https://{HOST}",
+                START,
+            )
+        assert len(await RevocationStore(database).claim_due_revocations(START, 10)) == 1
+        await store.record_contacts({HOST: Failure()}, (), START)
+        assert await store.find_backoff_end(HOST, START) == START + FIRST_WAIT
+        assert await store.purge_backoffs(START, 10) == 1
 
     async def test_two_jobs_that_hear_opposite_things_at_once(
         self, store: HostBackoffStore, clock: FakeClock

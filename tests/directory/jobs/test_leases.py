@@ -31,7 +31,7 @@ WORK: Final = LeasedTable(
 )
 MAKE: Final = """
 CREATE TABLE IF NOT EXISTS work (number bigint PRIMARY KEY, host text, done text,
-    attempts smallint NOT NULL DEFAULT 0, next_at timestamptz NOT NULL)
+    attempts integer NOT NULL DEFAULT 0, next_at timestamptz NOT NULL)
 """
 Action = Literal["claim", "release", "reschedule", "finish", "die"]
 

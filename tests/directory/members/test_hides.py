@@ -2,8 +2,9 @@
 
 import pytest
 
+from directory.accounts import ProvenAccount
 from directory.answers import take_in_leaves
-from directory.mappings import Network
+from directory.mappings import Evidence, EvidenceKind, Network
 from directory.members.errors import PublicationHidden
 from directory.members.publications import PublicationState, Wish
 from directory.members.rechecks import Held
@@ -15,10 +16,12 @@ from directory.services.membership import Membership
 from directory.services.moderation import Moderation
 from directory.store.database import Database
 from directory.store.hides import HideStore
+from directory.store.mapping_rows import ensure_origin, say_mappings_anew
 from directory.store.rechecks import RecheckStore
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing
-from tests.directory.members.people import ORIGIN, at_bluesky, at_mastodon, on_x
+from tests.directory.members.people import ORIGIN, at_bluesky, at_mastodon, on_x, x_account
+from tests.directory.members.people import mastodon as account_at_mastodon
 from tests.directory.test_answers import said
 from tests.harness.clock import START, FakeClock
 from tests.harness.mappings import OTHER_ORIGIN, bluesky, mastodon
@@ -36,6 +39,12 @@ async def hide(moderation: Moderation, account: Query = ADA, origin: str = ORIGI
     placed = await moderation.hide(account, Network.BLUESKY, origin, HideReason.IMPERSONATION, "mo")
     assert placed is not None
     return placed
+
+
+def by_link(handle: str, x_id: int) -> ProvenAccount:
+    """An X account whose profile links to its member's page; whoever showed it told the id."""
+    evidence = Evidence(EvidenceKind.PROFILE_LINK, START, f"https://x.com/{handle}")
+    return ProvenAccount(x_account(handle, x_id), evidence)
 
 
 async def answers(lookup: Lookup, query: Query = ADA) -> list[str]:
@@ -215,6 +224,83 @@ async def test_a_hide_by_handle_learns_the_id(
     assert published.state(published.issued) is PublicationState.HIDDEN
     with pytest.raises(PublicationHidden):
         await publishing.publish(member, wish)
+
+
+async def test_a_hide_by_handle_learns_an_id_that_is_proven_while_nothing_is_published(
+    membership: Membership, publishing: LoggedPublishing, moderation: Moderation, lookup: Lookup, join: Join
+) -> None:
+    """The same, but the member withdraws first: no wording told the hide the id, and under the new handle it was not
+    recognised."""
+    member, wish = await join("ada", None)
+    published = await publishing.publish(member, wish)
+    await publishing.say()
+    await hide(moderation, Query.parse("@ada"))
+    await publishing.withdraw(member, published.id)
+    await membership.link(member, on_x("ada", 5))
+    await membership.link(member, on_x("countess", 5))
+    with pytest.raises(PublicationHidden):
+        await publishing.publish(member, wish)
+    await publishing.say()
+    assert await answers(lookup) == await answers(lookup, Query.parse("@countess")) == []
+
+
+async def test_a_hide_holds_for_a_wording_that_leaves_the_id_out(
+    membership: Membership, publishing: LoggedPublishing, moderation: Moderation, lookup: Lookup, join: Join
+) -> None:
+    """We know the id, but the proof is a link and the mapping says the handle alone: a new handle on X led out of the
+    hide, as nothing that was compared knew the id."""
+    member, _ = await join("ada", None)
+    x = await membership.link(member, by_link("lovelace", 5))
+    await membership.link(member, at_mastodon("ada"))
+    back = Evidence(EvidenceKind.PROFILE_LINK, START, "https://social.example/@ada")
+    mine = await membership.link(member, ProvenAccount(account_at_mastodon("ada"), back))
+    await publishing.publish(member, Wish(x.id, mine.id, consent=1))
+    await publishing.say()
+    query = Query.parse("@lovelace")
+    assert await answers(lookup, query) == ["ada@social.example"]
+    placed = await moderation.hide(query, Network.MASTODON, ORIGIN, HideReason.IMPERSONATION, "mo")
+    assert placed is not None
+    assert placed.x_id == x.account.id
+    await membership.link(member, by_link("countess", 5))
+    await publishing.say()
+    countess = Query.parse("@countess")
+    assert await answers(lookup, query) == await answers(lookup, countess) == []
+    (published,) = await publishing.list_of(member)
+    assert published.hidden is HideReason.IMPERSONATION
+    assert await moderation.lift(placed.id)
+    assert await moderation.hides() == []
+    await publishing.say()
+    assert await answers(lookup, countess) == ["ada@social.example"]
+
+
+async def test_a_hide_of_the_former_wording_is_its_members(
+    membership: Membership, publishing: LoggedPublishing, moderation: Moderation, leaving: Leaving, join: Join
+) -> None:
+    """The hide of what answers while a new handle waits named no member: they were not told, nor was it erased."""
+    member, wish = await join("ada", None)
+    await publishing.publish(member, wish)
+    await publishing.say()
+    await membership.link(member, on_x("ada", 5))
+    await membership.link(member, on_x("countess", 5))
+    placed = await hide(moderation, Query.parse("@ada"))
+    assert placed.member == member
+    await leaving.erase(member)
+    assert await moderation.hides() == []
+
+
+async def test_a_hide_goes_along_to_the_real_name(
+    database: Database, mapping_store: StoredMappings, moderation: Moderation, lookup: Lookup
+) -> None:
+    """An instance that was tried out as localhost takes its mappings along to its real name. What it hid was hidden of
+    the old name, and answered under the new one."""
+    await mapping_store.add([bluesky("ada", 5)])
+    await hide(moderation)
+    async with database.transaction() as connection:
+        before = await ensure_origin(connection, ORIGIN)
+        assert await say_mappings_anew(connection, before, await ensure_origin(connection, OTHER_ORIGIN)) == 1
+        await take_in_leaves(connection, OTHER_ORIGIN, said(bluesky("ada", 5, origin=OTHER_ORIGIN)), START)
+    assert await answers(lookup) == []
+    assert [placed.origin for placed in await moderation.hides()] == [OTHER_ORIGIN]
 
 
 async def test_a_hide_of_what_a_peer_says_by_handle_learns_the_id(

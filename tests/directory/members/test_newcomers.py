@@ -1,19 +1,25 @@
 """Arrivals held against kept lists: who was waited for is found, whatever dies in between."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
 
 from directory.answers import take_in_leaves
-from directory.mappings import Mapping
+from directory.mappings import Mapping, Network
 from directory.members.consents import ConsentKind
-from directory.queries import Lists, parse_lines
+from directory.moderation.hides import HideReason
+from directory.origins import HIDDEN_AFTER, Standing
+from directory.queries import Lists, Query, parse_lines
 from directory.services.consenting import Consenting
 from directory.services.follow_lists import FollowLists
 from directory.services.membership import Membership
+from directory.services.moderation import Moderation
 from directory.services.newcomers import Newcomers
 from directory.store.arrivals import ARRIVAL_LEASE, LEAVES_AT_ONCE, Arrival, ArrivalStore, fetch_newcomers
-from directory.store.database import Database
+from directory.store.database import Connection, Database
+from directory.store.hides import HideStore
+from directory.store.origins import OriginStore
 from tests.directory.members.people import at_bluesky
 from tests.directory.test_answers import said
 from tests.harness.clock import FakeClock
@@ -171,3 +177,96 @@ async def test_a_list_whose_consent_ran_out_waits_for_nobody(  # noqa: PLR0917 -
     await follow_lists.keep(later, Lists.FOLLOWING, PEOPLE, consent=1)
     arriving = Arriving(database, newcomers, clock, member, later)
     assert await arriving.waiting(bluesky("ada", 1, issued=clock.now())) == {("ada", later)}
+
+
+async def test_whom_moderators_hide_is_no_newcomer_until_it_is_lifted(
+    database: Database, newcomers: Newcomers, follow_lists: FollowLists, member: UUID, clock: FakeClock
+) -> None:
+    """Whoever was found before the hide was shown to all who waited for them, with the target; and whoever arrived
+    while they were hidden was never found, though the hide was lifted a day later."""
+    moderation = Moderation(HideStore(database), clock)
+    await follow_lists.keep(member, Lists.FOLLOWING, parse_lines("1\n2"), consent=1)
+    await arrive(database, clock, bluesky("ann", 1), bluesky("bob", 2))
+    hides = [
+        await moderation.hide(Query.parse("2"), Network.BLUESKY, ORIGIN, HideReason.IMPERSONATION, "mo"),
+        None,
+    ]
+    await newcomers.meet(await claim(newcomers))
+    assert await found_for(database, member) == ["ann"]
+    hides[1] = await moderation.hide(Query.parse("1"), Network.BLUESKY, ORIGIN, HideReason.LAW, "mo")
+    assert await found_for(database, member) == []
+    for placed in hides:
+        assert placed is not None
+        await moderation.lift(placed.id)
+    assert await found_for(database, member) == ["ann", "bob"]
+
+
+async def test_newcomers_of_a_suspended_or_silent_origin_come_back_with_it(
+    database: Database, newcomers: Newcomers, follow_lists: FollowLists, member: UUID, clock: FakeClock
+) -> None:
+    """An instance that was off for a week met its arrivals before it had heard the peer again: nobody was found, and
+    the arrivals were gone."""
+    await follow_lists.keep(member, Lists.FOLLOWING, parse_lines("1\n2"), consent=1)
+    origins = OriginStore(database)
+    await arrive(database, clock, bluesky("ann", 1))
+    await origins.change_standing(ORIGIN, Standing.FOLLOWING, Standing.SUSPENDED)
+    await newcomers.meet(await claim(newcomers))
+    assert await found_for(database, member) == []
+    await origins.change_standing(ORIGIN, Standing.SUSPENDED, Standing.FOLLOWING)
+    assert await found_for(database, member) == ["ann"]
+    await arrive(database, clock, bluesky("bob", 2), first=1)
+    await origins.record_heard(ORIGIN, clock.now())
+    clock.advance(seconds=HIDDEN_AFTER.total_seconds() + 1)
+    await newcomers.meet(await claim(newcomers))
+    assert await found_for(database, member) == ["ann", "bob"]
+
+
+async def wait_for_locks(connection: Connection, count: int, end: asyncio.Task[object]) -> None:
+    """Until so many wait for a lock in this database, or `end` has ended."""
+    while not end.done() and count > await connection.fetchval(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    ):
+        await connection.execute("SELECT pg_stat_clear_snapshot()")
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM follow_list", "DELETE FROM mapping"])
+async def test_what_is_deleted_meanwhile_breaks_no_arrival(  # noqa: PLR0917 - fixtures
+    database: Database,
+    newcomers: Newcomers,
+    follow_lists: FollowLists,
+    member: UUID,
+    clock: FakeClock,
+    statement: str,
+) -> None:
+    """A member leaves, or the log revokes, between the look and the write: the foreign key refused the whole step, and
+    all others who waited had to wait for the lease."""
+    await follow_lists.keep(member, Lists.FOLLOWING, parse_lines("1"), consent=1)
+    await arrive(database, clock, bluesky("ann", 1))
+    arrival = await claim(newcomers)
+    async with database.transaction() as connection:
+        await connection.execute(statement)
+        meeting = asyncio.create_task(newcomers.meet(arrival))
+        await wait_for_locks(connection, 1, meeting)
+    assert await meeting == 0
+    clock.advance(seconds=ARRIVAL_LEASE.total_seconds())
+    assert await newcomers.claim_arrival() is None
+
+
+async def test_nobody_is_found_for_a_list_that_is_being_replaced(
+    database: Database, newcomers: Newcomers, follow_lists: FollowLists, member: UUID, clock: FakeClock
+) -> None:
+    """The old list was read, then replaced by one without that person, and only then the newcomer was written: the
+    member was shown somebody whom they do not wait for."""
+    await follow_lists.keep(member, Lists.FOLLOWING, parse_lines("1"), consent=1)
+    await arrive(database, clock, bluesky("ann", 1))
+    arrival = await claim(newcomers)
+    async with database.transaction() as connection:
+        # The meeting reads the list, and waits here with its write.
+        await connection.execute("SELECT FROM mapping FOR UPDATE")
+        meeting = asyncio.create_task(newcomers.meet(arrival))
+        await wait_for_locks(connection, 1, meeting)
+        replacing = asyncio.create_task(follow_lists.keep(member, Lists.FOLLOWING, parse_lines("5")))
+        await wait_for_locks(connection, 2, replacing)
+    await asyncio.gather(meeting, replacing)
+    assert await found_for(database, member) == []

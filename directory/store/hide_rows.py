@@ -1,0 +1,36 @@
+"""Hides as rows that follow an X account: they learn its id, and its handle of today. The caller holds a transaction.
+
+Trusted: whoever can change these rows decides what this instance does not answer.
+"""
+
+from typing import Final
+
+from directory.accounts import XAccount
+from directory.store.database import Connection
+
+# Hides with a member are of our own log, whose accounts we know.
+_LEARN_ID: Final = """
+UPDATE hide h SET x_id = $1
+WHERE h.member IS NOT NULL AND h.x_id IS NULL AND h.x_handle_key = $2 AND NOT EXISTS (
+    SELECT FROM hide other WHERE other.origin = h.origin AND other.network = h.network
+    AND other.x_handle_key = h.x_handle_key AND other.x_id = $1)
+"""
+# Beside the former handle, not in its place: what was said under that one may answer still.
+_ADD_HANDLE: Final = """
+INSERT INTO hide (id, origin, network, x_id, x_handle, x_handle_key, leaf, member, reason, hidden_by, hidden_at)
+SELECT DISTINCT ON (h.origin, h.network) gen_random_uuid(), h.origin, h.network, h.x_id, $3, $2, h.leaf, h.member,
+    h.reason, h.hidden_by, h.hidden_at
+FROM hide h WHERE h.member IS NOT NULL AND h.x_id = $1 ORDER BY h.origin, h.network, h.hidden_at, h.id
+ON CONFLICT (origin, network, x_handle_key, coalesce(x_id, 0)) DO NOTHING
+"""
+
+
+async def tell_hides_of_account(connection: Connection, x: XAccount) -> None:
+    """Tells the hides of an X account of ours its id and its handle, as they were just seen.
+
+    What is said of the account may leave its id out, and be published again only later, under another handle.
+    """
+    if x.id is None:
+        return
+    await connection.execute(_LEARN_ID, x.id.value, x.handle.key)
+    await connection.execute(_ADD_HANDLE, x.id.value, x.handle.key, str(x.handle))
