@@ -65,7 +65,8 @@ def test_missing_keys_are_told_as_before(command: Command, log_key: Path) -> Non
     assert refused.code == 1
     assert refused.sentence == (
         f"passerelle: the key file {log_key} is missing. Nothing was signed. Bring the folder of keys back from its"
-        " backup, or run `passerelle keys recover` with the recovery key. `passerelle keys make` is for a new instance."
+        " backup, or the newest copy of it from the machine where the key was rotated; if it is lost for good, run"
+        " `passerelle keys recover` with the recovery key. `passerelle keys make` is for a new instance."
     )
 
 
