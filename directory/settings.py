@@ -28,12 +28,12 @@ MOVED: Final = {
     "registration": "registration",
     "read_only": "read_only",
 }
-"""What the environment might be thought to hold, and the setting of the instance that it is
+"""Names that people may look for in the environment, and the setting of the instance for each
 (`directory.instance_settings`)."""
 
 
 class Role(StrEnum):
-    """Something that a process of an instance does. Any number of processes share them over one database."""
+    """A role of a process. Any number of processes share the roles over one database."""
 
     WEB = "web"
     WORKER = "worker"

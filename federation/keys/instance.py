@@ -94,7 +94,7 @@ class InstanceKeys:
 
 
 def fingerprint_keys(witness: VerifierKey, peer: bytes) -> bytes:
-    """Tells one instance's keys from another's. Log keys come and go with rotations; these two stay."""
+    """Returns what identifies the keys of an instance. Log keys change with rotations; these two stay."""
     return sha256(b"passerelle/keys/v1\0" + str(witness).encode() + b"\0" + peer).digest()
 
 
@@ -117,8 +117,10 @@ class KeyFolder:
         return recovery if self.make_around(host, log, recovery) else None
 
     def make_around(self, host: str, log: PrivateKey, recovery: PrivateKey) -> bool:
-        """Makes a folder with this log key, other keys that are new, and the fingerprint of the recovery key. Returns
-        False where there are keys, and nothing was changed."""
+        """Makes the folder with this log key, new other keys, and the fingerprint of the recovery key.
+
+        Returns False where keys exist: then nothing was changed.
+        """
         texts = {
             LOG_FILE: log.reveal(),
             WITNESS_FILE: PrivateKey.generate(host + WITNESS_SUFFIX, KeyKind.COSIGNATURE).reveal(),
@@ -141,7 +143,7 @@ class KeyFolder:
         )
 
     def fingerprint(self) -> bytes:
-        """What the database knows the folder by. Raises MissingKeys, UnsafeKeys."""
+        """Returns the fingerprint by which the database identifies the folder. Raises MissingKeys, UnsafeKeys."""
         witness = self._read_key(WITNESS_FILE, KeyKind.COSIGNATURE)
         return fingerprint_keys(witness.vkey, self._read_peer().public_key)
 
