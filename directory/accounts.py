@@ -1,4 +1,4 @@
-"""The accounts of a member, on the new networks and on X, and how each was proven."""
+"""The accounts of a member, on the new networks and on X, and their proofs."""
 
 import enum
 from datetime import datetime
@@ -22,12 +22,12 @@ class AccountNetwork(enum.StrEnum):
 
     @property
     def target(self) -> Network | None:
-        """The network that a mapping onto such an account names; none for X."""
+        """The network of a mapping that leads to such an account; None for X."""
         return None if self is AccountNetwork.X else Network(self.value)
 
 
 class ProofState(enum.StrEnum):
-    """What a proof that was good once is worth now. Stable codes."""
+    """The state of a proof after its last re-check (`directory.members.rechecks`). Stable codes."""
 
     HOLDS = "holds"
     STALE = "stale"
@@ -36,14 +36,14 @@ class ProofState(enum.StrEnum):
 
 
 class Member(msgspec.Struct, frozen=True):
-    """Somebody who signed in. All that is known of them hangs on their accounts."""
+    """A person who signed in. Everything else known about them belongs to their accounts."""
 
     id: UUID
     created: datetime
 
 
 class XAccount(msgspec.Struct, frozen=True, gc=False):
-    """An account on X. `id` is None where no proof told one: the handle then stands for the account."""
+    """An account on X. `id` is None where no proof told one: then the handle identifies the account."""
 
     network: ClassVar[AccountNetwork] = AccountNetwork.X
     id: XId | None
@@ -61,12 +61,12 @@ class XAccount(msgspec.Struct, frozen=True, gc=False):
         return self.handle.key == other.handle.key
 
     def with_id_of(self, known: "XAccount") -> "XAccount":
-        """The same account, with the id that was known before where this tells none."""
+        """Returns this account, with the id of `known` where it has none of its own."""
         return XAccount(known.id, self.handle) if self.id is None else self
 
 
 class BlueskyAccount(msgspec.Struct, frozen=True, gc=False):
-    """An account on Bluesky. The DID is who it is, the handle its label of today."""
+    """An account on Bluesky. The DID identifies it; the handle is its present label."""
 
     network: ClassVar[AccountNetwork] = AccountNetwork.BLUESKY
     did: Did
@@ -82,7 +82,7 @@ class BlueskyAccount(msgspec.Struct, frozen=True, gc=False):
 
 
 class MastodonAccount(msgspec.Struct, frozen=True, gc=False):
-    """An account on a Mastodon-API server. The actor URI is who it is, the address its label of today."""
+    """An account on a Mastodon-API server. The actor URI identifies it; the address is its present label."""
 
     network: ClassVar[AccountNetwork] = AccountNetwork.MASTODON
     actor: ActorUri
@@ -107,7 +107,7 @@ Account = XAccount | TargetAccount
 
 
 class ProvenAccount(msgspec.Struct, frozen=True):
-    """An account that somebody has just shown to be theirs."""
+    """An account and the evidence that has just proven it."""
 
     account: Account
     evidence: Evidence
@@ -124,8 +124,8 @@ class ProvenAccount(msgspec.Struct, frozen=True):
 class LinkedAccount(msgspec.Struct, frozen=True, kw_only=True):
     """An account of a member.
 
-    `checked_at` is when the proof was last seen to hold, `health` what it is worth now, since `health_since` if
-    that is not HOLDS. `recheck_at` is when it is re-checked, while something is published of it.
+    `checked_at` is when the proof was last seen to hold. `health` is its state, since `health_since` where that is
+    not HOLDS. `recheck_at` is when it is re-checked, while something is published of it.
     """
 
     id: UUID
@@ -146,7 +146,7 @@ class LinkedAccount(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def handle(self) -> XHandle | TargetHandle:
-        """The label of today; it can pass to somebody else."""
+        """The present handle; it can pass to another person."""
         return self.account.handle
 
     @property
@@ -155,10 +155,10 @@ class LinkedAccount(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def target(self) -> TargetAccount | None:
-        """The account, where a mapping can lead to it."""
+        """The account, where a mapping can lead to it; None for one on X."""
         return None if isinstance(self.account, XAccount) else self.account
 
     @property
     def is_lapsed(self) -> bool:
-        """Whether only a new proof helps."""
+        """Whether only a new proof restores the account."""
         return self.health is ProofState.LAPSED

@@ -1,7 +1,7 @@
-"""The one door into the answers. What a log says comes in here, from parsed bodies, and what it revokes goes.
+"""The only way into the answers: takes in the mappings of a log, from parsed bodies, and removes revoked ones.
 
-Our own log goes through it exactly as a peer's: nothing answers that was not taken in. The same transaction writes
-an arrival, so that no newcomer is missed by those who wait for them.
+Our own log and those of peers are treated alike: nothing answers that was not taken in. The same transaction writes an
+arrival, so that no newcomer is missed.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,19 @@ from directory.store.mapping_rows import ensure_origin, let_go_mappings, take_in
 
 
 class AnswersError(ValueError):
-    """A mapping was to be taken in that is not its origin's, or has another leaf: a fault of the caller."""
+    """The caller passed a mapping of another origin, or with another leaf."""
 
 
 async def take_in_leaves(
     connection: Connection, origin: str, said: Sequence[tuple[int, Mapping]], now: datetime
 ) -> set[int]:
-    """Takes in the mappings that the leaves of `origin` say. The caller holds a transaction, and has checked that a
-    published checkpoint covers the leaves and that each body is what its leaf commits to.
+    """Takes in the mappings of leaves of `origin`.
 
-    Returns the leaves that want another try, since their members are changing them right now. Can be repeated: what
-    answers already stays as it is, and what was withdrawn does not come back. Raises AnswersError.
+    The caller holds a transaction, and has checked that a published checkpoint covers the leaves and that each body
+    matches the commitment of its leaf.
+
+    Returns the leaves to try again, since their members are changing them now. Can be repeated: a mapping that answers
+    stays as it is, and a withdrawn one is not taken in again. Raises AnswersError.
     """
     for leaf, mapping in said:
         if mapping.origin != origin or mapping.leaf != leaf:
@@ -42,6 +44,6 @@ async def take_in_leaves(
 
 
 async def let_go_leaves(connection: Connection, origin: str, leaves: Sequence[int]) -> None:
-    """Removes what leaves of `origin` said from the answers. The caller holds a transaction. Can be repeated."""
+    """Removes the mappings of leaves of `origin` from the answers. The caller holds a transaction. Can be repeated."""
     if leaves:
         await let_go_mappings(connection, await ensure_origin(connection, origin), leaves)

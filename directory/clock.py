@@ -1,4 +1,4 @@
-"""What time it is, handed in, so that a test can say so."""
+"""The clock, handed to whoever needs the time, so that a test can set it."""
 
 from datetime import UTC, datetime
 from typing import Protocol
@@ -8,7 +8,7 @@ class Clock(Protocol):
     """Tells the time."""
 
     def now(self) -> datetime:
-        """The time now, with its zone (UTC)."""
+        """Returns the time now, with its zone (UTC)."""
         ...
 
 

@@ -1,8 +1,8 @@
-"""The errors the directory raises. They know no HTTP: `web.errors` maps them."""
+"""The errors of the directory. They know no HTTP: `web.errors` maps them."""
 
 
 class DirectoryError(Exception):
-    """Something the directory was asked for could not be done."""
+    """A request to the directory failed."""
 
 
 class InvalidIdentifier(DirectoryError):

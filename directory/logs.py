@@ -1,4 +1,4 @@
-"""Logs: a fixed short message and key/values. No address, no query, no token, ever."""
+"""Sets up logs: a fixed short message and key/values, never with an address, a query or a token."""
 
 import logging
 import sys
@@ -10,7 +10,7 @@ from directory.store.quiet_errors import hide_values
 
 
 def configure_logs(style: Literal["auto", "json", "text"], level: str) -> None:
-    """Sets up structlog for the process, and sends the library logs the same way."""
+    """Sets up structlog for the process, and formats the logs of libraries alike."""
     as_json = style == "json" or (style == "auto" and not sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -45,9 +45,9 @@ def configure_logs(style: Literal["auto", "json", "text"], level: str) -> None:
     root.handlers = [handler]
     root.setLevel(level.upper())
     logging.getLogger("piccolo").setLevel(logging.WARNING)
-    # While the database is gone, each pool would say so with a traceback; whoever asks it says so in a sentence.
+    # While the database is gone, each pool would log a traceback; whoever asks it logs one sentence.
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
-    # The server's own lines name addresses and paths, which hold what was looked up.
+    # The server's own lines hold addresses, and paths with what was looked up.
     logging.getLogger("hypercorn").setLevel(logging.WARNING)
     logging.getLogger("hypercorn.access").disabled = True
 
@@ -55,7 +55,7 @@ def configure_logs(style: Literal["auto", "json", "text"], level: str) -> None:
 def _hide_values_of_exception(
     _logger: object, _method: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
-    """An error of the database quotes values, among them the names that people looked up."""
+    """Removes the values from a database error before it is logged: they hold names that people looked up."""
     error = event.get("exc_info")
     if isinstance(error, tuple):
         error = error[1]

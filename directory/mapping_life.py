@@ -1,11 +1,11 @@
-"""The life of a mapping: its states, and every move between them.
+"""The states of a mapping, and every move between them.
 
-A mapping of ours is stored PENDING. The log gives it a leaf, and once a published checkpoint covers the leaf it is
-taken in and ACTIVE: it answers. WITHDRAWN, it answers no more; its row keeps the leaf until the log has revoked it.
-A mapping of a peer begins ACTIVE, since it waited at its own instance.
+A mapping of ours is stored PENDING. The log gives it a leaf, and once a published checkpoint covers the leaf the
+mapping is taken in: it is ACTIVE, and answers. A WITHDRAWN mapping no longer answers; its row keeps the leaf until
+the log has revoked it. A mapping of a peer begins ACTIVE, since it was pending at its own instance.
 
 Whether an active mapping is shown is no state: a hide (`directory.moderation.hides`) and the standing of an origin
-(`directory.origins`) are kept apart, and rewrite no mapping.
+(`directory.origins`) are kept apart, and change no mapping.
 """
 
 import enum
@@ -14,7 +14,7 @@ from typing import Final
 
 
 class MappingState(enum.IntEnum):
-    """Where a mapping stands. Only ACTIVE ones answer. The numbers are stored: never change them."""
+    """The state of a mapping. Only ACTIVE ones answer. The numbers are stored: never change them."""
 
     PENDING = 0
     ACTIVE = 1
@@ -29,17 +29,17 @@ class Move(enum.Enum):
     TAKE_IN = enum.auto()
     """A published checkpoint covers its leaf."""
     WITHDRAW = enum.auto()
-    """Its member, or a later wording, ends it."""
+    """Its member, or a later mapping that replaces it, withdraws it."""
     DISCARD = enum.auto()
-    """It was withdrawn before any log said it: there is nothing to revoke."""
+    """It was withdrawn before it was in a log: there is nothing to revoke."""
     LET_GO = enum.auto()
     """Its log has revoked it, or its origin is no longer followed."""
     SAY_ANEW = enum.auto()
-    """The log that said it was put away: another one is to say it."""
+    """Its log was replaced by another one, which has to append it."""
 
 
 Step = tuple[MappingState | None, MappingState | None]
-"""From a state to a state; None is no row at all."""
+"""From a state to a state; None stands for no row."""
 
 MOVES: Final[Mapping[Move, frozenset[Step]]] = {
     Move.STORE: frozenset({(None, MappingState.PENDING)}),
@@ -56,12 +56,12 @@ MOVES: Final[Mapping[Move, frozenset[Step]]] = {
 
 
 def sources(move: Move) -> tuple[MappingState, ...]:
-    """The states of a row from which `move` is allowed, in order."""
+    """Returns the states from which `move` is allowed, in order."""
     return tuple(sorted(before for before, _ in MOVES[move] if before is not None))
 
 
 def target(move: Move) -> MappingState:
-    """The state that `move` leads to. Raises ValueError for a move after which there is no row."""
+    """Returns the state that `move` leads to. Raises ValueError for a move that deletes the row."""
     (after,) = {after for _, after in MOVES[move]}
     if after is None:
         raise ValueError(f"{move.name} leads to no state")
@@ -69,7 +69,11 @@ def target(move: Move) -> MappingState:
 
 
 def check_moves(moves: Mapping[Move, frozenset[Step]]) -> None:
-    """Raises ValueError on a table that no mapping could live by."""
+    """Checks a table of moves.
+
+    Raises ValueError where a move is missing or leads to several states, a state cannot be reached or left, or a
+    withdrawn mapping could answer again.
+    """
     if set(moves) != set(Move):
         raise ValueError("a move is missing from the table")
     steps = [step for steps in moves.values() for step in steps]

@@ -1,4 +1,4 @@
-"""A mapping: this X account is now that account, and how we know."""
+"""A mapping: this X account is now that account, with its evidence and strength."""
 
 import enum
 from datetime import datetime
@@ -10,7 +10,7 @@ from directory.origins import Standing
 
 
 class Network(enum.StrEnum):
-    """Where somebody is now."""
+    """The network that a mapping leads to."""
 
     BLUESKY = "bluesky"
     MASTODON = "mastodon"
@@ -40,12 +40,12 @@ class EvidenceKind(enum.StrEnum):
     """How one side of a mapping was proven."""
 
     X_POST_ID = "x-post-id"
-    """A proof post whose author's id the fetcher told."""
+    """A proof post whose source told the author's id."""
     X_POST_HANDLE = "x-post-handle"
-    """A proof post whose author's handle alone is known."""
+    """A proof post whose source told the author's handle alone."""
     X_OAUTH = "x-oauth"
     X_CONFIRMED = "x-confirmed"
-    """A moderator saw the proof post with their own eyes."""
+    """A moderator saw the proof post in person."""
     PROFILE_LINK = "profile-link"
     BLUESKY_OAUTH = "bluesky-oauth"
     MASTODON_OAUTH = "mastodon-oauth"
@@ -70,12 +70,12 @@ class EvidenceKind(enum.StrEnum):
 
     @property
     def is_x_post(self) -> bool:
-        """Whether it is a post on X that a source showed us, and can show again."""
+        """Whether it is a post on X that a source showed, and can show again."""
         return self is EvidenceKind.X_POST_ID or self is EvidenceKind.X_POST_HANDLE
 
 
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """One thing that was seen, when, and where it can be looked at again."""
+    """One piece of evidence: what was seen, when, and where it can be seen again."""
 
     kind: EvidenceKind
     at: datetime
@@ -85,8 +85,8 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 class Mapping(msgspec.Struct, frozen=True, gc=False):
     """One published statement that an X account is now `target_id`.
 
-    `x_id` is missing where only the handle was proven. `origin` is the log that says it;
-    `leaf` its index there, missing while the mapping is in no log. `standing` is the origin's.
+    `x_id` is None where only the handle was proven. `origin` is the log that holds it; `leaf` is its index there, None
+    while the mapping is in no log. `standing` is the origin's.
     """
 
     x_id: XId | None

@@ -1,6 +1,6 @@
-"""The origins of mappings, and how each stands with this instance.
+"""The origins of mappings, and the standing of each with this instance.
 
-A standing is a column of the origin, joined at each lookup: to suspend a peer rewrites no mapping.
+A standing is a column of the origin, joined at each lookup: suspending a peer changes no mapping.
 """
 
 import enum
@@ -11,24 +11,24 @@ from typing import Final
 import msgspec
 
 HIDDEN_AFTER: Final = timedelta(days=7)
-"""An origin that was not heard of for so long answers no more, until it is heard again (DESIGN, 5)."""
+"""The mappings of an origin without a fresh checkpoint for this long do not answer until the next one (DESIGN, 5)."""
 
 
 class Standing(enum.IntEnum):
-    """How an origin stands with this instance. The numbers are stored: never change them."""
+    """The standing of an origin. The numbers are stored: never change them."""
 
     FOLLOWING = 0
-    """Its mappings answer; our own log stands so."""
+    """Its mappings answer; our own log has this standing."""
     LIMITED = 1
-    """Its mappings are shown with their origin, and never followed without a tick."""
+    """Its mappings answer, are shown with their origin, and are never followed without a tick."""
     SUSPENDED = 2
     """Its mappings do not answer."""
     FROZEN = 3
-    """They do not answer: it was found to contradict itself. Only an operator lifts this."""
+    """Its mappings do not answer: it was found to contradict itself. Only an operator can lift this."""
 
 
 class Authority(enum.Enum):
-    """Who changes a standing."""
+    """Who changes a standing: a person, or this software by itself."""
 
     OPERATOR = enum.auto()
     SOFTWARE = enum.auto()
@@ -46,7 +46,7 @@ _BY_SOFTWARE: Final[Mapping[Standing, frozenset[Standing]]] = {
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """A log that mappings come from. `heard_at` is the time of its last fresh checkpoint, missing for our own."""
+    """A log that mappings come from. `heard_at` is the time of its last fresh checkpoint, None for our own."""
 
     name: str
     standing: Standing
@@ -54,5 +54,5 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 def may_change(before: Standing, after: Standing, by: Authority) -> bool:
-    """Whether `by` may move an origin from one standing to another. Software only ever takes trust away."""
+    """Whether `by` may change the standing of an origin. Software can only lower it."""
     return by is Authority.OPERATOR or after in _BY_SOFTWARE[before]

@@ -1,4 +1,4 @@
-"""All that an operator can set: one frozen class, read from a TOML file and the environment.
+"""The settings of an instance: one frozen class, read from a TOML file and the environment.
 
 A field `port` is `port = 8000` in the file and `PASSERELLE_PORT=8000` in the environment, which wins.
 """
@@ -28,12 +28,12 @@ MOVED: Final = {
     "registration": "registration",
     "read_only": "read_only",
 }
-"""What the environment might be thought to hold, and the setting of the instance that it is
+"""Names that people may look for in the environment, and the setting of the instance for each
 (`directory.instance_settings`)."""
 
 
 class Role(StrEnum):
-    """Something that a process of an instance does. Any number of processes share them over one database."""
+    """A role of a process. Any number of processes share the roles over one database."""
 
     WEB = "web"
     WORKER = "worker"
@@ -41,7 +41,7 @@ class Role(StrEnum):
 
 
 class InvalidSettings(DirectoryError):
-    """A setting cannot be what it was set to."""
+    """A setting, or the settings file, is invalid."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -208,22 +208,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 def load_settings(
     environment: Mapping[str, str] = os.environ, overrides: Mapping[str, str] | None = None
 ) -> Settings:
-    """The settings of this process: the file that PASSERELLE_CONFIG names, the environment, and
-    `overrides` by field, which win. Raises InvalidSettings."""
+    """Loads the settings of this process: the file that PASSERELLE_CONFIG names, over it the environment, and over
+    both `overrides` by field. Raises InvalidSettings."""
     config = environment.get(CONFIG_VARIABLE)
     named = {f"{PREFIX}{field.upper()}": value for field, value in (overrides or {}).items()}
     return Settings.load({**environment, **named}, Path(config) if config else None)
 
 
 def _read_path(kind: type, value: object) -> Path:
-    """Paths are the one type here that msgspec does not know."""
+    """Converts a path, the only type of a setting that msgspec does not convert."""
     if kind is not Path or not isinstance(value, str) or not value:
         raise ValueError("expected the path of a folder")
     return Path(value).expanduser()
 
 
 def _named(message: str) -> str:
-    """Puts the setting's name in the place of msgspec's path to it."""
+    """Replaces msgspec's path in a message by the name of the setting."""
     what, _, path = message.partition(" - at `$.")
     return f"{PREFIX}{path.rstrip('`').partition('[')[0].upper()}: {what}" if path else message
 
@@ -248,7 +248,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def _read_environment(environment: Mapping[str, str], fields: set[str]) -> dict[str, str]:
-    """An unknown name is an error: a misspelt setting must not be silently without effect."""
+    """Reads the settings in the environment. Raises InvalidSettings on an unknown name, which would have no effect."""
     values = {}
     for name, value in environment.items():
         if not name.startswith(PREFIX) or name == CONFIG_VARIABLE or name.startswith(f"{PREFIX}TEST_"):

@@ -1,4 +1,4 @@
-"""Marks texts for people, so that they are found for translation; the web translates them."""
+"""Marks texts for people, so that they are extracted for translation; the web translates them."""
 
 
 def N_(text: str) -> str:

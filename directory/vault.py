@@ -1,8 +1,8 @@
-"""Sealing: what a network entrusts us with is stored so that the database alone gives nothing away.
+"""Seals the secrets that networks give us, so that the database alone reveals none.
 
-A sealed message is `0x01 || key id[4] || nonce[24] || SecretBox(SHA-256(context)[32] || secret)`. The
-context names the kind of row and the row that the secret belongs to: a sealed message that was moved into
-another row does not open there.
+A sealed message is `0x01 || key id[4] || nonce[24] || SecretBox(SHA-256(context)[32] || secret)`. The context names
+the kind of row and the row that the secret belongs to: a sealed message that was moved to another row cannot be
+opened there.
 """
 
 import hashlib
@@ -24,9 +24,9 @@ CONTEXT_BYTES: Final = 32
 MAX_SECRET_BYTES: Final = 65_536
 KEY_FILE_NAME: Final = "vault.keys"
 MEND_VAULT: Final = "put the folder `vault` of the data back from its backup"
-"""What an operator is told to do where a key is missing."""
+"""Tells the operator what to do where a key is missing."""
 RETIRE_AFTER: Final = timedelta(days=1)
-"""How long a key is kept after its successor came: what was being sealed under it has been stored by then."""
+"""How long a key is kept after its successor was added: by then all that was sealed under it is stored."""
 
 
 class BrokenSeal(VaultError):
@@ -34,7 +34,7 @@ class BrokenSeal(VaultError):
 
 
 class Secret:
-    """Bytes that show themselves to nobody: not in a repr, a log, an error, a pickle."""
+    """Bytes that never appear in a repr, a log, an error or a pickle."""
 
     __slots__ = ("_value",)
 
@@ -45,7 +45,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> bytes:
-        """The bytes themselves: only for the network they belong to."""
+        """Returns the bytes: only for the network they belong to."""
         return self._value
 
     def __repr__(self) -> str:
@@ -54,20 +54,20 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and hmac.compare_digest(self._value, other._value)
 
-    __hash__ = None  # type: ignore[assignment]  # a secret is no key of anything
+    __hash__ = None  # type: ignore[assignment]  # a secret is no key of a dict
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret is never pickled")
 
 
 class Context(msgspec.Struct, frozen=True):
-    """Which row of which kind a secret belongs to."""
+    """The row that a secret belongs to, and its kind."""
 
     kind: str
     row: UUID
 
     def digest(self) -> bytes:
-        """32 bytes that no other context has."""
+        """Returns 32 bytes that no other context has."""
         return hashlib.sha256(f"passerelle/vault/v1/{self.kind}/{self.row}".encode()).digest()
 
 
@@ -79,9 +79,9 @@ class Vault:
 
     @classmethod
     def open(cls, folder: Path, *, now: datetime, may_create: bool) -> Self:
-        """The vault of a data folder; its first key is made where `may_create` and there is none.
+        """Opens the vault of a data folder. With `may_create` it makes the key file where there is none.
 
-        Say `may_create` only for a new instance. Raises MissingKeyFile, UnsafeKeyFile.
+        Set `may_create` only for a new instance. Raises MissingKeyFile, UnsafeKeyFile.
         """
         keys = KeyFile(folder / KEY_FILE_NAME)
         if not keys.exists():
@@ -96,50 +96,50 @@ class Vault:
 
     @property
     def folder(self) -> Path:
-        """Where its key file lies."""
+        """The folder of the key file."""
         return self._keys.path.parent
 
     @property
     def fingerprint(self) -> bytes:
-        """That of the newest key: what the database knows the vault by."""
+        """The fingerprint of the newest key, by which the database identifies the vault."""
         return self._keys.read().current.fingerprint
 
     def descends_from(self, fingerprint: bytes) -> bool:
-        """Whether a vault that was known by this is the same one: perhaps before its key was rotated."""
+        """Whether a fingerprint is of this vault: of its newest key, or of an earlier one, even if that is retired."""
         ring = self._keys.read()
         return fingerprint in {key.fingerprint for key in ring.keys} or fingerprint in ring.forgotten
 
     def seal(self, secret: Secret, context: Context) -> bytes:
-        """The secret, for one row, under the newest key."""
+        """Seals a secret for one row under the newest key."""
         return _seal(self._keys.read(), secret, context)
 
     def unseal(self, sealed: bytes, context: Context) -> Secret:
-        """What was sealed for that row. Raises BrokenSeal, UnknownKey."""
+        """Opens a message that was sealed for that row. Raises BrokenSeal, UnknownKey."""
         return _unseal(self._keys.read(), sealed, context)
 
     def reseal(self, sealed: bytes, context: Context) -> bytes:
-        """The same secret under the newest key. Raises BrokenSeal, UnknownKey."""
+        """Seals a sealed secret again, under the newest key. Raises BrokenSeal, UnknownKey."""
         return self.seal(self.unseal(sealed, context), context)
 
     @property
     def header(self) -> bytes:
-        """What every message sealed under the newest key begins with."""
+        """The first bytes of every message sealed under the newest key."""
         return VERSION + self._keys.read().current.id
 
     def key_ids(self) -> list[str]:
-        """The ids of all keys in hex, the newest first."""
+        """Returns the ids of all keys in hex, the newest first."""
         return [key.id.hex() for key in self._keys.read().keys]
 
     def missing_keys(self, used: set[bytes]) -> list[str]:
-        """The ids in hex of the keys that rows in `used` (headers) are sealed under and that the ring lacks."""
+        """Returns the ids in hex of the keys that rows in `used` (headers) are sealed under and that the ring lacks."""
         return sorted({header[len(VERSION) :].hex() for header in used} - set(self.key_ids()))
 
     def add_key(self, now: datetime) -> None:
-        """From now on a fresh key seals, here and in every process. The older ones still open."""
+        """Adds a key, which from now on seals in every process. The older ones still open."""
         self._keys.change(lambda ring: ring.with_new_key(now))
 
     def retire_keys(self, used: set[bytes], now: datetime) -> list[str]:
-        """Forgets the keys that no row in `used` (headers) is sealed under and whose successor is a day old.
+        """Retires the keys that no row in `used` (headers) is sealed under and whose successor is a day old.
 
         Returns their ids in hex.
         """

@@ -1,7 +1,7 @@
 """The vault's key ring: one small file in the data folder, of mode 0600, never in the database.
 
-Trusted: whoever can read it and a copy of the database can act for every member at the networks. Keep it
-out of the backups of the database, and in one of its own: without it what is sealed is lost.
+Trusted: whoever can read it and a copy of the database can act for every member at the networks. Keep it out of the
+backups of the database, and in a backup of its own: without it all sealed secrets are lost.
 """
 
 import base64
@@ -28,7 +28,7 @@ LOST: Final = "Put it back from its backup."
 
 
 class VaultError(DirectoryError):
-    """Something about sealing went wrong. Its text never holds a key or a secret."""
+    """Sealing or opening failed. The text of the error never holds a key or a secret."""
 
 
 class UnsafeKeyFile(VaultError, UnsafeSecret):
@@ -45,7 +45,7 @@ class UnknownKey(VaultError):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class VaultKey:
-    """One key. Its id is no secret: it stands before each sealed message."""
+    """One key. Its id is no secret: each sealed message begins with it."""
 
     id: bytes
     created: datetime
@@ -53,7 +53,7 @@ class VaultKey:
 
     @property
     def fingerprint(self) -> bytes:
-        """Tells this key from others, and nothing about it."""
+        """Identifies this key, and reveals nothing of it."""
         return hashlib.sha256(b"passerelle/vault-key/v1\0" + self.secret).digest()
 
     def __repr__(self) -> str:
@@ -65,8 +65,8 @@ class VaultKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The keys, the newest first: it seals; the others only open. `forgotten` are fingerprints of former keys, so
-    that a database from before a rotation is known to belong to this ring."""
+    """The keys, the newest first: it seals; the others only open. `forgotten` are fingerprints of retired keys,
+    so that a database from before a rotation is recognised as belonging to this ring."""
 
     keys: tuple[VaultKey, ...]
     forgotten: tuple[bytes, ...] = ()
@@ -76,14 +76,14 @@ class KeyRing:
         return self.keys[0]
 
     def find(self, key_id: bytes) -> VaultKey:
-        """Raises UnknownKey."""
+        """Finds a key by its id. Raises UnknownKey."""
         for key in self.keys:
             if key.id == key_id:
                 return key
         raise UnknownKey(f"the key {key_id.hex()} is not in the vault's key file")
 
     def with_new_key(self, now: datetime) -> "KeyRing":
-        """The ring with a fresh key in front."""
+        """Returns the ring with a new key in front."""
         taken = {key.id for key in self.keys}
         key_id = secrets.token_bytes(KEY_ID_BYTES)
         while key_id in taken:
@@ -108,7 +108,7 @@ _decoder: Final = msgspec.json.Decoder(_RingWire)
 
 
 class KeyFile:
-    """The key ring on disk. Read anew at each use: other processes may rotate it."""
+    """The key ring on disk. It is read at each use: other processes may rotate it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -125,15 +125,18 @@ class KeyFile:
         return os.path.lexists(self.path)
 
     def create(self, now: datetime) -> None:
-        """Makes the file with one key; nothing where it exists. Durable once it returns. Raises UnsafeKeyFile."""
+        """Makes the file with one key where there is none. Durable once it returns. Raises UnsafeKeyFile."""
         self._folder.read_or_make(self.path.name, lambda: _encode(KeyRing(()).with_new_key(now)))
 
     def read(self) -> KeyRing:
-        """The ring as it is now. Raises MissingKeyFile, UnsafeKeyFile."""
+        """Reads the ring. Raises MissingKeyFile, UnsafeKeyFile."""
         return self._parse(self._folder.read(self.path.name))
 
     def change(self, edit: Callable[[KeyRing], KeyRing]) -> KeyRing:
-        """Replaces the ring in one step, alone. Durable once it returns. Raises MissingKeyFile, UnsafeKeyFile."""
+        """Replaces the ring in one step, with every other writer locked out. Durable once it returns.
+
+        Raises MissingKeyFile, UnsafeKeyFile.
+        """
         with self._folder.locked() as folder:
             ring = edit(self._parse(folder.read(self.path.name)))
             folder.replace(self.path.name, _encode(ring))
@@ -146,7 +149,7 @@ class KeyFile:
             forgotten = tuple(bytes.fromhex(each) for each in wire.forgotten)
         except (ValueError, binascii.Error):
             keys, forgotten = (), ()
-        # Outside of the block: errors of the parsers quote what they read, which is keys.
+        # Raised outside of the block: errors of the parsers quote what they read, and that is keys.
         if not keys or wire.version != _VERSION or len({key.id for key in keys}) != len(keys):
             raise self._folder.damaged(self.path.name, "holds no ring of keys")
         return KeyRing(keys, forgotten)

@@ -1,4 +1,4 @@
-"""Newcomers: people whom a member follows on X, and who are found here after the member's list was kept. Pure."""
+"""Newcomers: people on a member's kept list of follows whose mappings are taken in after the list was kept. Pure."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,16 +14,16 @@ from directory.ranking import select_candidates
 
 
 class Newcomer(msgspec.Struct, frozen=True):
-    """Somebody who was found for a member, and when."""
+    """A mapping that was found for a member's kept list, and when."""
 
     mapping: Mapping
     found_at: datetime
 
 
 def match_waiting(waiting: Sequence[Waiting], mappings: Sequence[Mapping]) -> list[tuple[Mapping, Waiting]]:
-    """Pairs each mapping with those whose kept list holds its X account.
+    """Pairs each mapping with the members whose kept list holds its X account.
 
-    By id where both sides know it, else by handle: a handle beside another id is of somebody else.
+    Matches by id where both sides have one, else by handle: a handle beside a different id is another person's.
     """
     of: defaultdict[XId | str, list[Mapping]] = defaultdict(list)
     for mapping in mappings:
@@ -38,7 +38,7 @@ def match_waiting(waiting: Sequence[Waiting], mappings: Sequence[Mapping]) -> li
 
 
 def _that_may_be(query: Query, of: dict[XId | str, list[Mapping]]) -> list[Mapping]:
-    """The mappings found by either half of a query, each once."""
+    """Finds the mappings that match the id or the handle of a query, each once."""
     by_id = of.get(query.x_id, []) if query.x_id is not None else []
     by_handle = of.get(query.x_handle.key, []) if query.x_handle is not None else []
     return by_id + [mapping for mapping in by_handle if mapping not in by_id]

@@ -1,7 +1,7 @@
-"""What is done for members when it is due: each kind claims a row, does it, and records what came of it.
+"""The kinds of jobs: each claims a due row, runs it, and records the result.
 
-Every step can be repeated: a process that ends in the middle leaves a row whose lease runs out, and whose
-result, where it comes too late, changes nothing.
+Every step can be repeated: a process that ends in the middle leaves a row whose lease runs out. A result that
+comes too late changes nothing.
 """
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -44,10 +44,10 @@ SLOTS: Final = {
     JobKind.ARRIVALS: 1,
     JobKind.HOUSEKEEPING: 1,
 }
-"""Rows of a kind that one process works on at a time. Of posts as many as the guarded client keeps connections to
-one host: one more would take our own limit for the silence of X, and a weaker source for the only one."""
+"""Rows of a kind that one process runs at a time. For posts it is the number of connections that the guarded client
+keeps to one host: one more would hit our own limit, take that for an unreachable X, and settle for a weaker source."""
 EVERY_S: Final = 2.0
-"""Between two looks for what somebody waits for. Whoever hands something in wakes the worker."""
+"""Between two claims where nothing is due. Whoever submits work that a member waits for wakes the worker."""
 RECHECKS_EVERY_S: Final = 30.0
 TIDY_EVERY_S: Final = 300.0
 TIDY_LIMIT_S: Final = 600.0
@@ -58,7 +58,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobParts:
-    """What the jobs work with."""
+    """The stores and services that the jobs use."""
 
     clock: Clock
     proving: Proving
@@ -75,14 +75,14 @@ class JobParts:
 
 
 class Jobs:
-    """Each `claim_` method takes one due row, which is then to be run or released; None: there is none."""
+    """Each `claim_` method claims one due row, which is then run or released. Returns None where none is due."""
 
     def __init__(self, parts: JobParts) -> None:
         self._parts = parts
         self._rechecking = Rechecking(parts.checker, parts.used, parts.networks, parts.mastodon, parts.links)
 
     def kinds(self) -> tuple[Kind, ...]:
-        """All kinds, those first that somebody waits for."""
+        """Returns all kinds; those that a member waits for come first."""
         return (
             _kind(JobKind.POSTS, self.claim_post, CHECK_LEASE, is_awaited=True),
             _kind(JobKind.LINKS, self.claim_links, CHECK_LEASE, is_awaited=True),
@@ -100,7 +100,7 @@ class Jobs:
         )
 
     async def claim_post(self, _busy: Collection[str]) -> Work | None:
-        """A post that a member handed in. X's sources are asked for all of them alike."""
+        """Claims a due check of a proof post. All posts ask the same sources, so busy hosts make no difference."""
         jobs = await self._parts.proving.claim_due(1)
         if not jobs:
             return None
@@ -108,7 +108,7 @@ class Jobs:
         return Work(run=partial(self._check_post, jobs[0]), release=release)
 
     async def claim_links(self, busy: Collection[str]) -> Work | None:
-        """Profiles that are to link to their member's page."""
+        """Claims a due check that a member's profiles link to their page."""
         jobs = await self._parts.page_links.claim_due(1, busy)
         if not jobs:
             return None
@@ -116,7 +116,7 @@ class Jobs:
         return Work(run=partial(self._check_links, jobs[0]), release=release, hosts=jobs[0].hosts)
 
     async def claim_recheck(self, busy: Collection[str]) -> Work | None:
-        """A published account whose proof is to be seen again."""
+        """Claims a published account that is due for its re-check."""
         jobs = await self._parts.rechecks.claim_due_rechecks(self._parts.clock.now(), 1, busy)
         if not jobs:
             return None
@@ -124,7 +124,7 @@ class Jobs:
         return Work(run=partial(self._recheck, jobs[0]), release=release, hosts=jobs[0].hosts)
 
     async def claim_revocation(self, busy: Collection[str]) -> Work | None:
-        """A permission that its network is to be told to forget."""
+        """Claims a token that its network is due to revoke."""
         claimed = await self._parts.permissions.claim_revocations(1, busy)
         if not claimed:
             return None
@@ -133,7 +133,7 @@ class Jobs:
         return Work(run=partial(self._revoke, revocation, tokens), release=release, hosts=revocation.hosts)
 
     async def claim_arrival(self, _busy: Collection[str]) -> Work | None:
-        """People who were taken into the answers. No server of others is asked."""
+        """Claims mappings that were taken in, to match them with kept lists. Asks no other server."""
         arrival = await self._parts.newcomers.claim_arrival()
         if arrival is None:
             return None
@@ -141,7 +141,7 @@ class Jobs:
         return Work(run=partial(self._parts.newcomers.meet, arrival), release=release)
 
     async def claim_housekeeping(self, _busy: Collection[str]) -> Work | None:
-        """All that has run out. Nothing is claimed: each step can be made by any number of processes."""
+        """Returns the deletion of what has expired. Claims no row: any number of processes can run each step."""
         return Work(run=self._tidy, release=_nothing)
 
     async def _check_post(self, job: ProofJob) -> None:
@@ -166,7 +166,9 @@ class Jobs:
         try:
             await network.revoke(tokens, self._parts.clock.now())
         except NeedsSignIn:
-            await self._parts.permissions.finish_revocation(revocation)  # the network knows it no more
+            await self._parts.permissions.finish_revocation(
+                revocation
+            )  # the network no longer knows the token
         except SignInError:
             if not await self._parts.permissions.reschedule_revocation(revocation):
                 log.warning("a permission could not be given back in 30 days", issuer=revocation.issuer)
@@ -188,7 +190,7 @@ def _kind(
     every_s: float = EVERY_S,
     is_awaited: bool = False,
 ) -> Kind:
-    """Half of the lease for the job, so that it has ended for certain before another may take the row."""
+    """Makes a kind whose jobs may take half of the lease, so that they end before another may claim the row."""
     return Kind(
         name=name,
         claim=claim,
@@ -200,4 +202,4 @@ def _kind(
 
 
 async def _nothing() -> None:
-    """What was not claimed needs no release."""
+    """Releases nothing: no row was claimed."""

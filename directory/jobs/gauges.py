@@ -1,4 +1,4 @@
-"""How the jobs are doing, for the operator: what waits in the database, and what this process is at."""
+"""Gauges of the jobs, for the operator: what is due in the database, and what this process runs."""
 
 import asyncio
 from collections.abc import Mapping
@@ -13,13 +13,16 @@ from directory.members.job_kinds import JobKind
 from directory.store.job_counts import DueCount, JobCountStore
 
 FRESH_FOR: Final = timedelta(seconds=5)
-"""Counting reads all that is due: however many ask, it is done once in so long."""
+"""Counting reads every due row, so it is done at most once in this time."""
 
 
 class KindGauges(msgspec.Struct, frozen=True):
-    """One kind of job. Of all processes: rows that are due (`waiting`, and `held_back` while their host is left
-    alone) and how long the oldest has waited, in seconds. Of this process: jobs under way, and those that ended
-    with a fault since it started."""
+    """The gauges of one kind of job.
+
+    Of all processes: due rows that can be claimed (`waiting`), how long the oldest of these has waited, in seconds,
+    and due rows whose host is left alone (`held_back`). Of this process: running jobs, and jobs that have failed since it
+    started.
+    """
 
     waiting: int
     held_back: int
@@ -29,7 +32,7 @@ class KindGauges(msgspec.Struct, frozen=True):
 
 
 class JobGauges:
-    """Reads only. Counts, no names."""
+    """Reads the gauges. Changes nothing; counts, no names."""
 
     def __init__(self, counts: JobCountStore, worker: Worker, clock: Clock) -> None:
         self._counts = counts
@@ -40,7 +43,7 @@ class JobGauges:
         self._counting = asyncio.Lock()
 
     async def current(self) -> dict[JobKind, KindGauges]:
-        """All kinds; what waits is at most 5 s old. Raises DirectoryUnavailable."""
+        """Returns the gauges of all kinds; the counts of due rows are at most 5 s old. Raises DirectoryUnavailable."""
         async with self._counting:
             now = self._clock.now()
             if self._counted_at is None or now - self._counted_at > FRESH_FOR:

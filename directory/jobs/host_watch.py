@@ -1,4 +1,4 @@
-"""What a job hears of the hosts that it asks: those that fail are left alone for a while, by all jobs."""
+"""Watches the hosts that a job asks: those that fail are left alone for a while, by all jobs."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,8 +17,11 @@ _SERVER_ERRORS: Final = range(500, 600)
 
 
 class HostWatch:
-    """Listens to one job. `shared` are hosts that all members need, such as X's: since a single post could make one
-    of those fail, only 429 is a reason to leave it alone."""
+    """Watches the hosts of one job.
+
+    `shared` are hosts that all members need, such as X's. Only a 429 makes those be left alone: any other failure
+    could be the work of a single post.
+    """
 
     def __init__(self, store: HostBackoffStore, clock: Clock, shared: frozenset[str]) -> None:
         self._store = store
@@ -30,7 +33,7 @@ class HostWatch:
         self._failures: dict[str, Failure] = {}
 
     async def require_free(self, host: str) -> None:
-        """Raises HeldBack where the host is left alone. Asks the database once a host."""
+        """Raises HeldBack where the host is left alone. A host found free is not looked up again."""
         if host not in self._free:
             left = await self._time_left(host)
             if left is not None:
@@ -39,7 +42,7 @@ class HostWatch:
         self._asked.add(host)
 
     def note_answer(self, host: str, answer: Answer) -> None:
-        """An answer that says neither 429 nor 5xx shows that the host is well."""
+        """Notes an answer: 429 and 5xx are failures, any other status shows that the host is well."""
         self._asked.discard(host)
         if answer.status == TOO_MANY_REQUESTS or answer.status in _SERVER_ERRORS:
             is_asked_to_wait = answer.status == TOO_MANY_REQUESTS
@@ -48,14 +51,17 @@ class HostWatch:
             self._well.add(host)
 
     def note_failure(self, host: str, error: NetworkError) -> None:
-        """Only what says that the host cannot be reached: not that all our own connections are in use."""
+        """Notes a failure where the host cannot be reached. That all our own connections are in use is none."""
         self._asked.discard(host)
         if isinstance(error, Unreachable) and not isinstance(error, Busy):
             self._fail(host, None)
 
     async def record(self) -> None:
-        """Writes down what was heard. A host that was asked and had not answered when the job ended has failed;
-        one that failed once in a job has failed, whatever else it answered."""
+        """Records the hosts that failed, and those that are well.
+
+        A host that had not answered when the job ended has failed. One failure in a job counts, whatever else the
+        host answered.
+        """
         for host in self._asked:
             self._fail(host, None)
         if self._well or self._failures:
@@ -74,7 +80,7 @@ class HostWatch:
         try:
             until = await self._store.find_backoff_end(host, now)
         except DirectoryUnavailable:
-            return None  # what the host says cannot be written down either, and is asked for again
+            return None  # no failure can be recorded now either, so the host is asked
         return None if until is None else until - now
 
 

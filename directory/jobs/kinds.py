@@ -1,4 +1,4 @@
-"""What a kind of job is: where its work comes from, how much of it runs at a time, and for how long."""
+"""A kind of job: how its rows are claimed, how many run at a time, and for how long."""
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -8,8 +8,11 @@ from directory.members.job_kinds import JobKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """One row that was claimed. `run` does it and records the result; `release` gives it back, due now, when it was
-    broken off. Either can come too late, and then changes nothing. `hosts` are those that it is known to ask."""
+    """One claimed row.
+
+    `run` does the job and records the result. `release` makes the row of an interrupted job due again now. Either
+    changes nothing where it comes too late. `hosts` are those that the job is known to ask.
+    """
 
     run: Callable[[], Awaitable[object]]
     release: Callable[[], Awaitable[object]]
@@ -18,11 +21,11 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of job. `claim` takes one due row that asks none of the busy hosts; None: there is none.
+    """A kind of job. `claim` takes one due row that asks none of the busy hosts; it returns None where none is due.
 
-    `slots` rows run at a time, each for `limit_s` at most, which is below the lease. Where nothing is due it is
-    looked again after `every_s`; sooner where somebody waits (`is_awaited`) and the worker is woken.
-    `is_refilled`: a slot that ends is filled again at once; else the next claim waits for `every_s`, too.
+    `slots` rows run at a time, each for `limit_s` at most, which is below the lease. Where nothing is due, the next
+    claim is made after `every_s`, or when the worker is woken for a kind that a member waits for (`is_awaited`).
+    With `is_refilled` a free slot is filled again at once; else the next claim waits for `every_s`, too.
     """
 
     name: JobKind

@@ -1,4 +1,4 @@
-"""One loop a kind of job: it fills the kind's slots, and each again as it ends."""
+"""The loop of one kind of job: claims rows for the free slots, and refills each slot as its job ends."""
 
 import asyncio
 from collections import Counter
@@ -13,15 +13,15 @@ from directory.jobs.kinds import Kind, Work
 from directory.networks.contacts import contacts_told_to
 
 MAX_RUNNING_A_HOST: Final = 2
-"""Rows of one kind that one process has under way at one host: a slow host holds up nobody else's."""
+"""Rows of one kind that one process runs against one host, so that a slow host does not delay the rows of others."""
 AFTER_FAILURE_S: Final = 10.0
-"""How long a kind takes nothing new after a claim that failed, and a slot after a job that failed."""
+"""How long a kind claims nothing after a claim that failed, and a slot stays empty after a job that failed."""
 
 log = structlog.get_logger(__name__)
 
 
 class KindLoop:
-    """Runs the jobs of one kind. `running` is how many are under way, `failed` how many ended with a fault."""
+    """Runs the jobs of one kind. `running` counts the jobs that run now, `failed` those that have failed."""
 
     def __init__(self, kind: Kind, watch_hosts: WatchHosts) -> None:
         self.kind = kind
@@ -33,17 +33,19 @@ class KindLoop:
         self._stopping = asyncio.Event()
 
     def wake(self) -> None:
-        """Something may be due now."""
+        """Has the loop claim at once: something may be due."""
         self._due.set()
 
     def stop(self) -> None:
-        """Takes nothing new; `run` ends when all that is under way has."""
+        """Stops claiming; `run` ends when the running jobs have ended."""
         self._stopping.set()
         self._due.set()
 
     async def run(self) -> None:
-        """Until `stop`, or until it is cancelled: then all that is under way is broken off and released.
-        Never raises for what can pass."""
+        """Runs until `stop`, or until it is cancelled: then the running jobs are interrupted and released.
+
+        A claim that fails, and a job that fails, raise nothing here.
+        """
         try:
             while not self._stopping.is_set():
                 self._due.clear()
@@ -58,14 +60,14 @@ class KindLoop:
             await self._end()
 
     async def drain(self) -> None:
-        """Does all that is due now, one after the other."""
+        """Runs all that is due now, one job after the other."""
         while work := await self.kind.claim(()):
             await self._do(work)
             if not self.kind.is_refilled:
                 break
 
     async def _fill(self) -> bool:
-        """Claims work for all free slots. Returns False where the database is gone, or a fault stood in the way."""
+        """Claims work for all free slots. Returns False where the database is unavailable or the claim failed."""
         try:
             while len(self._slots) < self.kind.slots and not self._stopping.is_set():
                 work = await self.kind.claim(self._busy_hosts())
@@ -76,7 +78,7 @@ class KindLoop:
             log.warning("the jobs wait for the database", kind=self.kind.name, reason=str(error))
             return False
         except Exception:
-            # A bug in one kind must end no kind for good: no checks, no revocations.
+            # A bug in one claim must not end its kind for good: then nothing of it would be checked or revoked.
             log.exception("the jobs of a kind pause after a fault", kind=self.kind.name)
             return False
         return True
@@ -96,12 +98,12 @@ class KindLoop:
             self._due.set()
 
     async def _fill_slot(self, work: Work) -> None:
-        """A slot whose job failed stays empty for a while: what fails each time does so slowly."""
+        """Runs a job in a slot. After a failure the slot stays empty for a while, to slow down repeated failures."""
         if not await self._do(work):
             await _wait(self._stopping, AFTER_FAILURE_S)
 
     async def _do(self, work: Work) -> bool:
-        """Runs a job. Returns False where it failed: its lease brings it back."""
+        """Runs a job. Returns False where it failed: its row is due again when the lease ends."""
         self.running += 1
         try:
             await self._run(work)
@@ -139,7 +141,7 @@ class KindLoop:
             log.exception("a job could not be released: its lease brings it back", kind=self.kind.name)
 
     async def _end(self) -> None:
-        """Waits for all that is under way."""
+        """Waits until all running jobs have ended."""
         if self._slots:
             await asyncio.wait(self._slots)
 

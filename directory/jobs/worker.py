@@ -1,4 +1,4 @@
-"""Runs the jobs of members until it is told to stop: a loop a kind, beside each other."""
+"""Runs the jobs of members until it is stopped, in one loop a kind."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,44 +13,47 @@ from directory.jobs.loop import KindLoop
 from directory.members.job_kinds import JobKind
 
 FINISH_WITHIN_S: Final = 3.0
-"""Grace for running jobs at shutdown: supervisors usually send SIGKILL after 10 s. What takes longer is broken off
-and released."""
+"""Grace for running jobs at shutdown: supervisors usually send SIGKILL after 10 s. Jobs that take longer are
+interrupted and released."""
 RELEASE_WITHIN_S: Final = 2.0
-"""For releasing what was broken off, where the database is slow or gone; then its lease brings it back."""
+"""For releasing interrupted jobs, where the database is slow or gone. Other rows are due when their lease ends."""
 
 log = structlog.get_logger(__name__)
 
 
 class Activity(NamedTuple):
-    """Jobs of one kind in this process: under way now, and ended with a fault since it started."""
+    """Jobs of one kind in this process: how many run now, and how many have failed since it started."""
 
     running: int
     failed: int
 
 
 class Worker:
-    """One a process; any number of processes. `wake` may be called before it runs, and from the same loop only."""
+    """Runs all kinds, once a process, in any number of processes.
+
+    `wake` may be called before `run`, and only from the same event loop.
+    """
 
     def __init__(self, kinds: Sequence[Kind], watch_hosts: WatchHosts) -> None:
         self._loops = [KindLoop(kind, watch_hosts) for kind in kinds]
 
     def wake(self) -> None:
-        """Something that somebody waits for is due now."""
+        """Has the kinds that a member waits for claim at once."""
         for loop in self._loops:
             if loop.kind.is_awaited:
                 loop.wake()
 
     def stop(self) -> None:
-        """What is under way is finished, nothing new is taken."""
+        """Stops claiming; `run` ends when the running jobs have ended."""
         for loop in self._loops:
             loop.stop()
 
     def activity(self) -> Mapping[JobKind, Activity]:
-        """What each kind is at."""
+        """Returns how many jobs of each kind run and have failed."""
         return {loop.kind.name: Activity(loop.running, loop.failed) for loop in self._loops}
 
     async def run(self) -> None:
-        """Until `stop`, or until it is cancelled: then what is under way is broken off and released."""
+        """Runs until `stop`, or until it is cancelled: then the running jobs are interrupted and released."""
         # No task group: the end of one loop, which would be a bug, must not end the others.
         results = await asyncio.gather(*(loop.run() for loop in self._loops), return_exceptions=True)
         for result in results:
@@ -58,14 +61,14 @@ class Worker:
                 raise result
 
     async def drain(self) -> None:
-        """Does all that is due now, once: for commands and tests."""
+        """Runs all that is due now, once: for commands and tests."""
         for loop in self._loops:
             await loop.drain()
 
 
 @asynccontextmanager
 async def running_worker(worker: Worker, *, is_on: bool = True) -> AsyncIterator[None]:
-    """Runs it beside the block; at the end it finishes what is under way, or releases it."""
+    """Runs the worker beside the block; at the end finishes the running jobs, or releases them."""
     if not is_on:
         yield
         return

@@ -1,4 +1,4 @@
-"""The sentences that members are asked to post on X, and the checks of what they posted."""
+"""Kept challenges, each a sentence for a member to post on X, and the checks of the posts."""
 
 import enum
 from datetime import datetime, timedelta
@@ -11,7 +11,7 @@ from directory.proofs.challenge import Challenge
 from directory.vault import Context
 
 CHECK_LEASE: Final = timedelta(minutes=5)
-"""How long a worker has for one attempt; after that another may take it."""
+"""How long a worker has for one attempt; after that another may claim the check."""
 MAX_CHALLENGES_PER_DAY: Final = 20
 MAX_CHECKS_PER_DAY: Final = 30
 
@@ -26,18 +26,18 @@ class ChallengeState(enum.IntEnum):
 
 
 class CheckState(enum.IntEnum):
-    """What became of a post that was handed in. The numbers are stored. All but WAITING are final,
-    but that a moderator may confirm what was given up."""
+    """The state of a check. The numbers are stored. All but WAITING are final, except that a moderator may confirm
+    a check that was given up."""
 
     WAITING = 0
     VERIFIED = 1
     REFUTED = 2
     GAVE_UP = 3
-    """For a day nobody could show us the post: the member is asked what to do."""
+    """No source showed the post for a day: the member is asked what to do."""
     CONTESTED = 4
-    """It holds, but another member has the X account: the moderators decide."""
+    """The proof holds, but another member has the X account: the moderators decide."""
     CLOSED = 5
-    """The challenge ended first, or another post was handed in."""
+    """The challenge ended first, or another post was submitted."""
 
     @property
     def label(self) -> str:
@@ -45,7 +45,7 @@ class CheckState(enum.IntEnum):
 
 
 class KeptChallenge(msgspec.Struct, frozen=True):
-    """A challenge as it is kept."""
+    """A challenge with its state."""
 
     id: UUID
     state: ChallengeState
@@ -53,7 +53,7 @@ class KeptChallenge(msgspec.Struct, frozen=True):
 
 
 class ProofCheck(msgspec.Struct, frozen=True):
-    """A post that was handed in. `reason` is a code of `directory.proofs.reasons`, of the last attempt."""
+    """The check of a submitted post. `reason` is a code of `directory.proofs.reasons`, of the last attempt."""
 
     id: UUID
     challenge: UUID
@@ -68,7 +68,7 @@ class ProofCheck(msgspec.Struct, frozen=True):
 
 
 class ProofJob(msgspec.Struct, frozen=True):
-    """One attempt at a check, and the challenge that the post has to answer."""
+    """One attempt at a check, and the challenge that the post has to meet."""
 
     check: ProofCheck
     challenge: KeptChallenge

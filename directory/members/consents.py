@@ -1,4 +1,4 @@
-"""What a member agrees to: each thing apart, in a numbered version, given and withdrawn with its date."""
+"""Consents of a member: each kind is given for a numbered version of its text, and given and ended with its date."""
 
 import enum
 from datetime import datetime, timedelta
@@ -10,11 +10,11 @@ import msgspec
 from directory.members.errors import ConsentOutdated
 
 KEEP_FOR: Final = timedelta(days=365)
-"""How long a kept follow list is kept, unless the consent is renewed."""
+"""How long a follow list is kept, unless the consent is renewed."""
 
 
 class ConsentKind(enum.IntEnum):
-    """The things that are asked for. The numbers are stored."""
+    """What a member can consent to. The numbers are stored."""
 
     PUBLISH = 1
     KEEP_FOLLOW_LIST = 2
@@ -26,7 +26,7 @@ class ConsentKind(enum.IntEnum):
 
 
 class ConsentEnd(enum.IntEnum):
-    """How a consent came to its end. The numbers are stored."""
+    """How a consent ended. The numbers are stored."""
 
     WITHDRAWN = 1
     RENEWED = 2
@@ -42,13 +42,13 @@ PRESENT_VERSION: Final = {
     ConsentKind.KEEP_FOLLOW_LIST: 1,
     ConsentKind.ANNOUNCE_NEWCOMERS: 1,
 }
-"""Raise a number when the text that people agree to changes its meaning."""
+"""Raise a number when the meaning of the text changes."""
 
 _LIFE: Final = {ConsentKind.KEEP_FOLLOW_LIST: KEEP_FOR}
 
 
 class Consent(msgspec.Struct, frozen=True):
-    """One agreement. It is never changed but ended: together they are the history."""
+    """One consent. It is never changed but by ending it: together they are the history."""
 
     member: UUID
     kind: ConsentKind
@@ -63,12 +63,12 @@ class Consent(msgspec.Struct, frozen=True):
 
 
 def check_version(kind: ConsentKind, version: int) -> None:
-    """Raises ConsentOutdated on a text other than the present one."""
+    """Checks the version that was agreed to. Raises ConsentOutdated where it is not the present one."""
     if version != PRESENT_VERSION[kind]:
         raise ConsentOutdated(f"version {version} of {kind.label} was agreed to, not {PRESENT_VERSION[kind]}")
 
 
 def expiry_of(kind: ConsentKind, given_at: datetime) -> datetime | None:
-    """Until when a consent holds by itself."""
+    """Returns when a consent expires; None where it does not."""
     life = _LIFE.get(kind)
     return given_at + life if life is not None else None

@@ -1,4 +1,4 @@
-"""What a member, or somebody who would be one, is told that they cannot do. Codes are stable."""
+"""Errors that a member, or somebody who signs up, is shown. Codes are stable."""
 
 from typing import ClassVar
 
@@ -6,7 +6,7 @@ from directory.errors import DirectoryError
 
 
 class MemberError(DirectoryError):
-    """Something that a member asked for could not be done; nothing was changed unless it is said."""
+    """A request of a member failed; nothing was changed, unless the message tells otherwise."""
 
     code: ClassVar[str] = "member"
 
@@ -27,7 +27,7 @@ class AccountLinkedElsewhere(MemberError):
 
 
 class XAccountContested(MemberError):
-    """Another member holds this X account: the claim was written down, and the moderators decide."""
+    """Another member holds this X account: the claim was recorded, and the moderators decide."""
 
     code = "x-account-contested"
 
@@ -51,19 +51,19 @@ class TooManyAccounts(MemberError):
 
 
 class UnknownAccount(MemberError):
-    """The account is none of this member's, or not of the network it was named for."""
+    """The account is not this member's, or is on another network than it was named for."""
 
     code = "unknown-account"
 
 
 class ConsentMissing(MemberError):
-    """It takes a consent that was not given, was withdrawn, or has run out."""
+    """This needs a consent that was not given, was withdrawn, or has expired."""
 
     code = "consent-missing"
 
 
 class ConsentOutdated(MemberError):
-    """The text that was agreed to is not the present one: it has to be read again."""
+    """The text that was agreed to is not the present one: please read it again."""
 
     code = "consent-outdated"
 
@@ -81,19 +81,19 @@ class ProofLapsed(MemberError):
 
 
 class ProofTooOld(MemberError):
-    """The proof was last seen too long ago: the account has to be proven again."""
+    """The proof was last seen to hold too long ago: the account has to be proven again."""
 
     code = "proof-too-old"
 
 
 class UnknownPublication(MemberError):
-    """This member publishes nothing of that kind (any more)."""
+    """There is no such publication, or it was withdrawn."""
 
     code = "unknown-publication"
 
 
 class PublicationHidden(MemberError):
-    """The moderators hide it: it can be withdrawn, and comes back only through them."""
+    """The moderators hide this publication: it can be withdrawn, and only they can show it again."""
 
     code = "publication-hidden"
 
@@ -111,7 +111,7 @@ class NoPage(MemberError):
 
 
 class TooManyAttempts(MemberError):
-    """Too many posts or sentences in one day: it can go on tomorrow."""
+    """Too many posts or sentences in one day: please try again tomorrow."""
 
     code = "too-many-attempts"
 

@@ -1,4 +1,4 @@
-"""The kinds of jobs. Each has slots of its own, so that none waits for another."""
+"""The names of the kinds of jobs. Each kind has slots of its own, so that none waits for another."""
 
 import enum
 
@@ -7,14 +7,14 @@ class JobKind(enum.StrEnum):
     """Stable names: gauges and log lines carry them."""
 
     POSTS = "posts"
-    """Posts that members handed in."""
+    """Checks of submitted proof posts."""
     LINKS = "links"
-    """Profiles that are to link to their member's page."""
+    """Checks that profiles link to their member's page."""
     RECHECKS = "rechecks"
-    """Published accounts whose proof is to be seen again."""
+    """Re-checks of published accounts."""
     REVOCATIONS = "revocations"
-    """Permissions that their networks are to be told to forget."""
+    """Tokens that their networks have to revoke."""
     ARRIVALS = "arrivals"
-    """People who were taken into the answers, for those who wait for them."""
+    """Mappings that were taken in, to be matched with kept lists."""
     HOUSEKEEPING = "housekeeping"
-    """What has run out is put away."""
+    """Deletion of what has expired."""

@@ -1,4 +1,4 @@
-"""A list of an archive that a member lets us keep, in two arrays."""
+"""A list of an archive that is kept with the member's consent, as two arrays."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ LIST_NAMES = {
 
 
 class KeptList(msgspec.Struct, frozen=True):
-    """Who stands on one list: the ids, and beside each the handle in lower case; 0 and '' where unknown."""
+    """The people of one list: their ids, and in the same order their handles in lower case; 0 and '' where unknown."""
 
     kind: Lists
     x_ids: Sequence[int]
@@ -27,32 +27,34 @@ class KeptList(msgspec.Struct, frozen=True):
     kept_at: datetime
 
     def queries(self) -> list[Query]:
-        """The people, as they are looked up."""
+        """Returns a query for each person of the list."""
         return [
             query_of(x_id, handle, self.kind) for x_id, handle in zip(self.x_ids, self.x_handles, strict=True)
         ]
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """A kept list of people followed that holds somebody who was asked for, as the list knows them."""
+    """A kept list of follows that holds a person, and the query for that person as the list names them."""
 
     follow_list: UUID
     query: Query
 
 
 def query_of(x_id: int, handle: str, kind: Lists) -> Query:
-    """One person of a list."""
+    """Makes the query for one person of a list."""
     return Query(XId(x_id) if x_id else None, XHandle(handle) if handle else None, kind)
 
 
 def _is_told_better(x_id: int, handle: str, handles: set[str], x_ids: set[int]) -> bool:
-    """Whether another entry of the list says the same of somebody, and more: both their id and their handle."""
+    """Whether another entry of the list has the same id or handle, and both of them."""
     return (not x_id and handle in handles) or (not handle and x_id in x_ids)
 
 
 def pack_list(kind: Lists, people: Iterable[Query], now: datetime) -> KeptList:
-    """The people, each once, in no order that tells anything. Raises InvalidQuery above 100,000 of them, or
-    where `kind` is not one single list."""
+    """Packs the people of one list, each once. They are sorted: the order of the archive is dropped.
+
+    Raises InvalidQuery above 100,000 people, or where `kind` is not one single list.
+    """
     if kind not in LIST_NAMES:
         raise InvalidQuery("one list is kept at a time")
     pairs = {

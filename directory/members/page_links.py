@@ -1,4 +1,4 @@
-"""Proving an X account by links instead of a post: the lasting page of a member, and the checks of links to it."""
+"""Values of the proof by links: the lasting page of a member, and the checks of the links to it."""
 
 import re
 import secrets
@@ -13,7 +13,7 @@ from directory.identifiers import XHandle
 from directory.members.challenges import CheckState
 
 PAGE_CODE_CHARS: Final = 20
-"""100 bits. Longer than any X handle and without a dot or an @: no account anywhere has such a name."""
+"""100 bits. Longer than any X handle, and without a dot or an @: no handle on any network has this form."""
 _ALPHABET: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 _PAGE_CODE = re.compile(f"[{_ALPHABET}]{{{PAGE_CODE_CHARS}}}")
 
@@ -26,13 +26,13 @@ class MemberPage(msgspec.Struct, frozen=True):
 
     @property
     def new_accounts(self) -> tuple[LinkedAccount, ...]:
-        """Those that can link back: not the one on X."""
+        """The accounts on new networks: all but the one on X."""
         return tuple(each for each in self.accounts if each.target is not None)
 
 
 class LinkCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """A look at a member's profiles. `reason` is a code of `directory.proofs.link_verdict`, of the last attempt,
-    or of what stood in the way."""
+    """The check of the links of a member's profiles. `reason` is a code of `directory.proofs.link_verdict`, of the
+    last attempt, or the code of the error that ended the check."""
 
     id: UUID
     member: UUID
@@ -54,10 +54,10 @@ class LinkJob(msgspec.Struct, frozen=True):
 
 
 def new_page_code() -> str:
-    """One that nobody can guess or be given again."""
+    """Makes a page code that nobody can guess, and that no other page has."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(PAGE_CODE_CHARS))
 
 
 def is_page_code(text: str) -> bool:
-    """Whether a text has the form of one. Handles never have."""
+    """Whether a text has the form of a page code. No handle has."""
     return _PAGE_CODE.fullmatch(text) is not None

@@ -1,7 +1,7 @@
-"""What a member publishes: a mapping put together from two proven accounts, and how long it may be said.
+"""Publications: mappings composed from two proven accounts of a member, and how long they hold. Pure.
 
-Pure. A mapping is said for 180 days counted from when the older of its two proofs was last seen to hold; each
-re-check moves that on. A proof that cannot be reached any more so runs out by itself.
+A mapping holds for 180 days from when the older of its two proofs was last seen to hold; each re-check that sees
+the proof moves this on. So a mapping whose proof can no longer be reached expires by itself.
 """
 
 import enum
@@ -21,13 +21,13 @@ from directory.proofs.strength import strength_of
 
 VALIDITY: Final = timedelta(days=180)
 RENEW_FOR: Final = timedelta(days=30)
-"""A mapping is said anew where that makes it hold at least so much longer."""
+"""A mapping is renewed where that makes it hold at least this much longer."""
 KEEP_EXPIRED: Final = timedelta(days=30)
-"""How long an expired publication is still shown to its member, to be renewed."""
+"""How long an expired publication is shown to its member, who can renew it."""
 
 
 class PublicationState(enum.StrEnum):
-    """Where a publication stands, as its member sees it."""
+    """The state of a publication, as its member sees it."""
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -36,9 +36,9 @@ class PublicationState(enum.StrEnum):
 
 
 class Wish(msgspec.Struct, frozen=True):
-    """Which of a member's X accounts is to lead to which of their accounts on a new network.
+    """A member's wish to publish one of their X accounts as one of their accounts on a new network.
 
-    `consent` is the version of the text that they agreed to with this click; None relies on an earlier one.
+    `consent` is the version of the text that they agree to with this request; None relies on an earlier consent.
     """
 
     x_account: UUID
@@ -47,7 +47,7 @@ class Wish(msgspec.Struct, frozen=True):
 
 
 class Publication(msgspec.Struct, frozen=True, kw_only=True):
-    """That a member means one X account to lead to one account on a network, and what is said of it."""
+    """One X account that a member publishes as one account on a network, with the mapping that stands for it."""
 
     id: UUID
     member: UUID
@@ -62,16 +62,16 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     strength: Strength
     mapping_state: MappingState
     hidden: HideReason | None
-    """Why the moderators hide it, where they do."""
+    """The reason of the moderators' hide; None where there is none."""
     leaf: int | None
     issued: datetime
     expires: datetime
     is_replacing: bool
-    """Its former wording answers until this one does."""
+    """Replaces a former mapping, which answers until this one does."""
     is_logged: bool
-    """The log says it, or its former wording."""
+    """This mapping, or the former one, is in the log."""
     is_stale: bool
-    """One of its proofs did not hold, or could not be reached, at the last look."""
+    """One of its proofs did not hold, or could not be reached, at the last re-check."""
 
     def state(self, now: datetime) -> PublicationState:
         if self.hidden is not None:
@@ -84,7 +84,7 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compose_mapping(x: LinkedAccount, target: LinkedAccount, origin: str, now: datetime) -> Mapping:
-    """Exactly what the world will see if `x` is published as being `target`, once it is active.
+    """Composes exactly the mapping that answers once `x` is published as `target`.
 
     Raises UnknownAccount (wrong networks), NotProven, ProofLapsed, ProofTooOld.
     """
@@ -116,7 +116,7 @@ def compose_mapping(x: LinkedAccount, target: LinkedAccount, origin: str, now: d
 
 
 def is_worth_restating(said: Publication, meant: Mapping) -> bool:
-    """Whether what is said differs from what holds, has run out, or would run out much sooner."""
+    """Whether a published mapping differs from the one that holds now, has expired, or expires 30 days sooner."""
     same = (
         said.x_id == meant.x_id
         and said.x_handle == meant.x_handle
@@ -128,5 +128,5 @@ def is_worth_restating(said: Publication, meant: Mapping) -> bool:
 
 
 def _whole(time: datetime) -> datetime:
-    """The log counts in whole seconds."""
+    """Cuts a time to whole seconds, as the log counts."""
     return time.astimezone(UTC).replace(microsecond=0)

@@ -1,4 +1,4 @@
-"""What a member who left is told: what was deleted here, and what happens elsewhere."""
+"""The receipt of a member who left: what was deleted here, and what happens elsewhere."""
 
 import enum
 from datetime import datetime
@@ -10,17 +10,17 @@ from directory.mappings import Network
 
 
 class Elsewhere(enum.StrEnum):
-    """What becomes of a withdrawn mapping at the peers. Stable codes."""
+    """What happens to a withdrawn mapping at the peers. Stable codes."""
 
     NEVER_SHARED = "never-shared"
-    """No log ever said it: no peer has it."""
+    """It was never in the log: no peer has it."""
     REVOKED = "revoked"
     """Our log revokes it, and peers delete it at their next visit: those that cannot reach us hide it after
     7 days and purge it after 30."""
 
 
 class Withdrawn(msgspec.Struct, frozen=True):
-    """A mapping that answers no more."""
+    """A withdrawn mapping."""
 
     x_handle: str
     network: Network
@@ -29,14 +29,14 @@ class Withdrawn(msgspec.Struct, frozen=True):
 
 
 class HandedOver(msgspec.Struct, frozen=True):
-    """A permission that its network is being told to forget; tried again for 30 days where it is away."""
+    """A token that its network is asked to revoke; tried again for 30 days where the network cannot be reached."""
 
     network: AccountNetwork
     issuer: str
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """Of an erasure. Nothing of it is kept: it is shown once. `deleted` counts rows by the name of their table."""
+    """The receipt of an erasure, shown once and not kept. `deleted` counts rows by the name of their table."""
 
     erased_at: datetime
     withdrawn: tuple[Withdrawn, ...]

@@ -1,14 +1,14 @@
-"""The rules of a re-check: when a published account is checked again, and what the answers come to. Pure.
+"""The rules of re-checks: when a published account is re-checked, and what the outcome changes. Pure.
 
-`directory.services.rechecking` asks the networks, and the store writes what `account_after` says. The proof of a
+`directory.services.rechecking` asks the networks, and the store writes what `account_after` returns. The proof of a
 published account is re-checked every 60 days, and then
-- *holds*: it was seen as it was. What is published may be renewed, under the handle of today;
-- is *stale*: nobody could show it, which refutes nothing: people delete posts and leave X, an X id passes to nobody
-  else, a server may be away. What is published stands until it expires, and is not renewed;
-- is *in doubt*: what was seen speaks against it, or the post of a handle alone is deleted: X gives handles away after
-  30 days. Silence neither lifts a doubt nor confirms it. What is published stands: a server may be misconfigured
-  for a day, so nothing is taken back on one answer;
-- has *lapsed*: the doubt was confirmed. What is published is withdrawn, and only a new proof leads out.
+- *holds*: it was seen as before. What is published may be renewed, under the present handle;
+- is *stale*: its source could not show it, which refutes nothing: people delete posts and leave X, an X id never
+  passes to another person, a server may be down. What is published stands until it expires, and is not renewed;
+- is *in doubt*: what was seen contradicts it, or the post that proved a handle alone is deleted: X gives handles away
+  after 30 days. An unreachable source neither lifts a doubt nor confirms it. What is published stands: a server may
+  be misconfigured for a day, so nothing is withdrawn on one answer;
+- has *lapsed*: the doubt was confirmed. What is published is withdrawn, and only a new proof restores the account.
 """
 
 from datetime import datetime, timedelta
@@ -32,13 +32,13 @@ from directory.proofs.results import CheckResult, Linked, LinkResult, Refuted, U
 
 RECHECK_EVERY: Final = timedelta(days=60)
 RECHECK_SPREAD: Final = timedelta(days=5)
-"""Re-checks come up to this much early, so that those of one day do not come on one day again."""
+"""Re-checks come up to this much early, so that accounts proven on one day are re-checked on different days."""
 RECHECK_LEASE: Final = timedelta(minutes=10)
-"""How long a worker has for one re-check; after that another may take it."""
+"""How long a worker has for one re-check; after that another may claim it."""
 CONFIRM_AFTER: Final = timedelta(days=1)
-"""A doubt is confirmed, or lifted, by an answer so much later."""
+"""A doubt is confirmed, or lifted, by a re-check this much later."""
 DELETED_LAPSES_AFTER: Final = timedelta(days=30)
-"""What is gone may come back for so long: X keeps a handle that was given up, servers lose a database."""
+"""What is deleted may come back within this time: X keeps a handle that was given up, a server restores its database."""
 FIRST_DELAY: Final = timedelta(hours=1)
 MAX_DELAY: Final = timedelta(days=7)
 _SPREAD_STEPS: Final = 1_000
@@ -46,32 +46,32 @@ _MAX_DOUBLINGS: Final = 10
 
 
 class Present(msgspec.Struct, frozen=True):
-    """An account on a new network is there. `link`: whether its profile links to the member's page, where that was
-    asked (`rests_on_link`)."""
+    """An account on a new network exists. `link` is whether its profile links to the member's page; None where that
+    was not asked (`rests_on_link`)."""
 
     account: TargetAccount
     link: LinkResult | None = None
 
 
 class Gone(msgspec.Struct, frozen=True):
-    """The network knows no such account, or names another for it."""
+    """The network knows no such account, or names another account in its place."""
 
 
 class Moved(msgspec.Struct, frozen=True):
-    """A Mastodon account names `account` as its new home, and that one names the old: both were seen."""
+    """A Mastodon account that moved to `account`: both were seen to name each other."""
 
     account: MastodonAccount
 
 
 class Held(msgspec.Struct, frozen=True):
-    """It is still so, under the handle of `account`. `evidence` is what was seen now, where that is more than before."""
+    """The proof holds, under the handle of `account`. `evidence` is new of this re-check; None where it adds none."""
 
     account: Account
     evidence: Evidence | None = None
 
 
 class Doubtful(msgspec.Struct, frozen=True):
-    """It could not be seen (STALE), or what was seen has to be confirmed (IN_DOUBT). What is published stands."""
+    """The source was unreachable (STALE), or a doubt is to be confirmed (IN_DOUBT). What is published stands."""
 
     state: ProofState
     since: datetime
@@ -79,12 +79,12 @@ class Doubtful(msgspec.Struct, frozen=True):
 
 
 class Lapsed(msgspec.Struct, frozen=True):
-    """It was seen, and confirmed, not to be so any more: what is published of it is withdrawn."""
+    """The proof was seen not to hold, and this was confirmed: what is published of it is withdrawn."""
 
 
 class Unlinked(msgspec.Struct, frozen=True):
-    """The account is still theirs; that its profile links to their page no more was seen, and confirmed: what rests on
-    that link is withdrawn."""
+    """The account is still the member's, but its profile no longer links to their page, and this was confirmed: what
+    rests on that link is withdrawn."""
 
     account: TargetAccount
 
@@ -94,9 +94,10 @@ Outcome = Held | Doubtful | Lapsed | Unlinked | Moved
 
 
 def next_recheck_at(account: LinkedAccount, now: datetime) -> datetime | None:
-    """When a published account is re-checked that was last seen at `checked_at`.
+    """Returns when a published account is re-checked, counted from its `checked_at`.
 
-    None where we cannot do it by ourselves: the proof then runs out, unless the member renews it.
+    Returns None where it cannot be re-checked without the member: what is published then expires, unless the member
+    proves the account again.
     """
     if account.is_lapsed or (account.x is not None and not _can_recheck_x(account)):
         return None
@@ -105,17 +106,17 @@ def next_recheck_at(account: LinkedAccount, now: datetime) -> datetime | None:
 
 
 def is_by_link_alone(account: LinkedAccount) -> bool:
-    """Whether an X account rests on the link of its profile: beside anything stronger that renews nothing."""
+    """Whether an X account is proven by the link of its profile alone. Beside stronger evidence it renews nothing."""
     return bool(account.evidence) and all(map(is_link_evidence, account.evidence))
 
 
 def rests_on_link(account: LinkedAccount) -> bool:
-    """Whether the link of a new account's profile was seen, and may carry what is published of it."""
+    """Whether a new account has the link of its profile as evidence, which may carry what is published of it."""
     return any(map(is_link_evidence, account.evidence))
 
 
 def judge_x(account: LinkedAccount, seen: CheckResult | LinkResult, attempt: int, now: datetime) -> Outcome:
-    """What the re-check of an X account comes to. `attempt` counts the re-checks since the proof last held."""
+    """Judges the re-check of an X account. `attempt` counts the re-checks since the proof last held."""
     match seen:
         case Verified(account=x) if not _is_another(account, x.id):
             return Held(x, seen.evidence)
@@ -130,7 +131,7 @@ def judge_x(account: LinkedAccount, seen: CheckResult | LinkResult, attempt: int
 
 
 def judge_target(account: LinkedAccount, seen: TargetSeen, attempt: int, now: datetime) -> Outcome:
-    """What the re-check of an account on a new network comes to."""
+    """Judges the re-check of an account on a new network. `attempt` is as in `judge_x`."""
     match seen:
         case Moved():
             return seen
@@ -143,7 +144,7 @@ def judge_target(account: LinkedAccount, seen: TargetSeen, attempt: int, now: da
 
 
 def account_after(account: LinkedAccount, outcome: Outcome, now: datetime) -> LinkedAccount:
-    """The account after a re-check, with its next re-check where the proof did not hold. Lapsed, it stays so."""
+    """Applies an outcome to an account. Sets its next re-check where the proof did not hold. Lapsed, it stays so."""
     if account.is_lapsed:
         return account
     match outcome:
@@ -163,12 +164,15 @@ def account_after(account: LinkedAccount, outcome: Outcome, now: datetime) -> Li
 
 
 def proof_by_move(account: LinkedAccount, moved: Moved, now: datetime) -> ProvenAccount:
-    """What proves the new home of a Mastodon account: the old one."""
+    """Proves the account that a Mastodon account moved to, by the old account."""
     return ProvenAccount(moved.account, Evidence(EvidenceKind.MASTODON_OAUTH, now, str(account.account.id)))
 
 
 def _move(account: LinkedAccount, moved: Moved, now: datetime) -> LinkedAccount | None:
-    """The link of the old profile does not move along: nobody saw the new one link to the page."""
+    """Moves the account, without the link of the old profile: the new one was not seen to link to the page.
+
+    Returns None where the account is not on Mastodon.
+    """
     if not isinstance(account.account, MastodonAccount):
         return None
     return prove_again(drop_link(account), proof_by_move(account, moved, now), now)
@@ -195,12 +199,12 @@ def _is_id_proven(account: LinkedAccount) -> bool:
 
 
 def _is_another(account: LinkedAccount, x_id: XId | None) -> bool:
-    """Whether an X id was told that is not the account's: its name may have passed to somebody else."""
+    """Whether `x_id` differs from the account's known id: the handle may have passed to another person."""
     return None not in {account.account.id, x_id} and account.account.id != x_id
 
 
 def _doubt(account: LinkedAccount, now: datetime, lapses_after: timedelta) -> Doubtful | None:
-    """Again in a day; None once the doubt was confirmed for so long."""
+    """Puts the proof in doubt, to be re-checked in a day. Returns None once the doubt has lasted `lapses_after`."""
     since = account.health_since if account.health is ProofState.IN_DOUBT else None
     if since is not None and now - since >= lapses_after:
         return None
@@ -208,7 +212,10 @@ def _doubt(account: LinkedAccount, now: datetime, lapses_after: timedelta) -> Do
 
 
 def _reschedule(account: LinkedAccount, attempt: int, now: datetime, retry_after_s: int | None) -> Doubtful:
-    """Again in an hour, each time twice as late, at most in a week; a wait that was asked for is kept."""
+    """Reschedules a re-check whose source was unreachable: in an hour, doubled with each attempt, at most in a week.
+
+    A longer wait that the source asked for is kept. A doubt stays a doubt.
+    """
     doublings = max(0, min(attempt - 1, _MAX_DOUBLINGS))
     wait = max(min(FIRST_DELAY * (1 << doublings), MAX_DELAY), timedelta(seconds=retry_after_s or 0))
     state = ProofState.IN_DOUBT if account.health is ProofState.IN_DOUBT else ProofState.STALE

@@ -1,4 +1,4 @@
-"""What an account is after it was proven again, or seen to be as it was. Pure."""
+"""How a new proof, or a re-check that holds, changes an account. Pure."""
 
 from datetime import datetime
 from typing import Final
@@ -10,13 +10,13 @@ from directory.mappings import Evidence, EvidenceKind
 from directory.members.publications import VALIDITY
 
 MAX_EVIDENCE: Final = 4
-"""Pieces kept an account: two accounts make a mapping, and a mapping holds eight."""
+"""Pieces of evidence kept for an account: a mapping is made of two accounts, and holds eight."""
 
 
 def merge_evidence(account: LinkedAccount, seen: Account, new: Evidence | None) -> tuple[Evidence, ...]:
-    """What is held for an account that was seen as `seen`: the newest of each kind, the newest first.
+    """Merges the evidence of an account that was seen as `seen`: the newest of each kind, the newest first.
 
-    What spoke for a former X handle goes with it, and what has lapsed counts no more.
+    Evidence of a former X handle is dropped with it. A new proof of a lapsed account replaces all it had.
     """
     held = account.evidence if new is None or not account.is_lapsed else ()
     if account.x is not None and account.handle.key != seen.handle.key:
@@ -27,10 +27,10 @@ def merge_evidence(account: LinkedAccount, seen: Account, new: Evidence | None) 
 
 
 def prove_again(account: LinkedAccount, proven: ProvenAccount, now: datetime) -> LinkedAccount:
-    """The account after a new proof of it.
+    """Applies a new proof to an account.
 
-    A proof that tells the X handle alone takes no known id away, nor makes it look checked. Neither does a link
-    that comes beside a stronger proof; one that has run out makes room for it.
+    A proof of the X handle alone neither removes a known id nor counts as a check of it. Nor does a link count as a
+    check beside stronger evidence; if the account was last checked 180 days ago, the link replaces that evidence.
     """
     is_link = is_link_evidence(proven.evidence) and proven.x is not None
     if is_link and now - account.checked_at >= VALIDITY:
@@ -52,17 +52,17 @@ def prove_again(account: LinkedAccount, proven: ProvenAccount, now: datetime) ->
 
 
 def is_link_evidence(item: Evidence) -> bool:
-    """Whether it says that a profile links to the member's page."""
+    """Whether the evidence is that a profile links to the member's page."""
     return item.kind is EvidenceKind.PROFILE_LINK
 
 
 def add_link(account: LinkedAccount, evidence: Evidence) -> LinkedAccount:
-    """A new account whose profile was seen to link to the member's page: beside its own proof, and no newer for it."""
+    """Adds the link of its profile to a new account's own evidence. `checked_at` stays as it is."""
     return msgspec.structs.replace(account, evidence=merge_evidence(account, account.account, evidence))
 
 
 def drop_link(account: LinkedAccount) -> LinkedAccount:
-    """The account without what was seen of links."""
+    """Removes the evidence of links from an account."""
     kept = tuple(item for item in account.evidence if not is_link_evidence(item))
     return msgspec.structs.replace(account, evidence=kept)
 
@@ -70,9 +70,9 @@ def drop_link(account: LinkedAccount) -> LinkedAccount:
 def see_again(
     account: LinkedAccount, seen: Account, evidence: Evidence | None, now: datetime
 ) -> LinkedAccount | None:
-    """The account after it was seen as it was, perhaps under another handle, or with an id that was not known before.
+    """Applies a re-check that holds: the handle may have changed, an unknown X id may have become known.
 
-    None: what was seen is another account; so is an X account that was known by its handle alone, and bears another.
+    Returns None where another account was seen. An X account known by its handle alone is another under a new handle.
     """
     now_known = _with_known_id(account, seen)
     if not account.account.is_same(now_known):
@@ -88,5 +88,5 @@ def see_again(
 
 
 def _with_known_id(account: LinkedAccount, seen: Account) -> Account:
-    """What was seen, with the X id that the account is known by."""
+    """Fills in the account's known X id where what was seen tells none."""
     return seen.with_id_of(account.x) if account.x is not None and isinstance(seen, XAccount) else seen

@@ -1,4 +1,4 @@
-"""A sign-in on its way to a network and back: one browser, one purpose, one use, ten minutes."""
+"""A sign-in under way at a network: for one browser, one purpose, one use, ten minutes."""
 
 from datetime import timedelta
 from typing import Final
@@ -12,13 +12,13 @@ from directory.vault import Context, Secret
 
 SIGN_IN_LIFE: Final = timedelta(minutes=10)
 MAX_SIGN_INS: Final = 10
-"""Sign-ins that one browser may have under way; an older one gives way."""
+"""Sign-ins that one browser may have under way; a new one replaces the oldest."""
 MIN_STATE_CHARS: Final = 20
 MAX_STATE_CHARS: Final = 512
 
 
 class SignIn(msgspec.Struct, frozen=True):
-    """What was written down when it began. `member` is who was signed in then, never a parameter.
+    """What is kept of a sign-in that began. `member` is who was signed in then, never a parameter of a request.
 
     `secrets` are the network's: verifier, keys, issuer, and where to go afterwards.
     """

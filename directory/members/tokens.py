@@ -1,4 +1,4 @@
-"""What a network lets us do for a member, and what it must be told to forget."""
+"""Tokens by which a network lets us act for a member, and their revocation."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,9 +11,9 @@ from directory.networks.port import Purpose
 from directory.vault import Context
 
 LOCK_TIMEOUT_S: Final = 45.0
-"""How long one holder of a token may talk to its network before the others go on without it."""
+"""How long a caller may wait for a token and hold it, together. After that it goes on without the token."""
 MAX_HELD: Final = 3
-"""Tokens that one process holds at a time: each keeps a connection to the database."""
+"""Tokens that one process holds at a time: each occupies a connection to the database."""
 
 REVOCATION_LEASE: Final = timedelta(minutes=5)
 GIVE_UP_REVOKING_AFTER: Final = timedelta(days=30)
@@ -21,7 +21,7 @@ MAX_REVOCATION_DELAY: Final = timedelta(days=1)
 
 
 class Token(msgspec.Struct, frozen=True):
-    """A permission, without its secret. `issuer` is who gave it: a PDS's authorization server, or a host."""
+    """A token without its secret. `issuer` is who issued it: a PDS's authorization server, or a host."""
 
     id: UUID
     account: UUID
@@ -34,7 +34,7 @@ class Token(msgspec.Struct, frozen=True):
 
 
 class Revocation(msgspec.Struct, frozen=True):
-    """A permission that its issuer has still to be told to forget. `attempt` counts this one in."""
+    """A token that its issuer has yet to revoke. `attempt` counts this attempt, too."""
 
     id: UUID
     network: AccountNetwork
@@ -49,7 +49,7 @@ class Revocation(msgspec.Struct, frozen=True):
 
 
 def token_context(row: UUID) -> Context:
-    """A token keeps its id, and so its seal, when it is handed over for revocation."""
+    """Returns the context of a token. It keeps its id, and so its seal, when it is to be revoked."""
     return Context("token", row)
 
 
@@ -58,12 +58,12 @@ def app_context(row: UUID) -> Context:
 
 
 def delay_before_revoking(attempt: int) -> timedelta:
-    """One minute, doubled with each failed attempt, at most a day."""
+    """Returns the wait before the next attempt: one minute, doubled with each failed attempt, at most a day."""
     return min(timedelta(minutes=2 ** min(attempt - 1, 12)), MAX_REVOCATION_DELAY)
 
 
 class AppRow(msgspec.Struct, frozen=True):
-    """What a server knows this instance as, its secret sealed."""
+    """The registration of this instance as an app at a server, its secret sealed."""
 
     id: UUID
     host: str

@@ -1,7 +1,7 @@
-"""Hides: what a moderator keeps from being answered, with the reason that its member is told.
+"""Hides: mappings that a moderator keeps out of the answers, with the reason that the member is shown.
 
-A hide names an X account as one origin speaks of it on one network. So it holds whatever the origin says of that
-account later: a restatement, a renewal, a new handle, another target.
+A hide names an X account, an origin and a network. So it holds for every later mapping of that account from that
+origin: a restatement, a renewal, a new handle, another target.
 """
 
 import enum
@@ -29,7 +29,7 @@ class HideReason(enum.StrEnum):
 
     @property
     def sentence(self) -> str:
-        """What the member is told, marked for translation."""
+        """The sentence that the member is shown, marked for translation."""
         return HIDE_SENTENCES[self]
 
 
@@ -43,7 +43,7 @@ HIDE_SENTENCES: Final[dict[HideReason, str]] = {
 
 
 class HideNote(msgspec.Struct, frozen=True):
-    """What a moderator adds to what they hide: why, who they are, and when."""
+    """The note on a hide: its reason, its moderator, and when."""
 
     id: UUID
     reason: HideReason
@@ -52,7 +52,7 @@ class HideNote(msgspec.Struct, frozen=True):
 
 
 class Hide(msgspec.Struct, frozen=True, kw_only=True):
-    """One hide. `leaf` is what the moderator saw; `member` is ours, where it hides what a member publishes."""
+    """One hide. `leaf` is the one that the moderator saw; `member` is set where a member of ours publishes it."""
 
     id: UUID
     origin: str

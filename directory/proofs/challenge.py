@@ -1,8 +1,8 @@
-"""What a member is asked to post, once, to prove an X account.
+"""The challenge of a proof post: the sentence that a member posts once to prove an X account.
 
-A challenge belongs to one member, to the exact accounts that the proof will point to, and to one
-instance, and is open for a week. Its nonce is in no other challenge, so a post that holds it can
-stand for nothing else: neither for another member, nor for another account, nor elsewhere.
+A challenge belongs to one member, to the exact accounts that the proof will point to, and to one instance, and is
+open for a week. Its nonce is in no other challenge, so a post with it proves nothing for another member, another
+account or another instance.
 """
 
 from datetime import datetime, timedelta
@@ -17,14 +17,14 @@ from directory.proofs.sentence import MAX_TARGETS, compose_url, write_sentence
 
 CHALLENGE_LIFE: Final = timedelta(days=7)
 CLOCK_SKEW: Final = timedelta(minutes=2)
-"""How far our clock and X's may be apart."""
+"""How far our clock and X's may differ."""
 
 
 class Challenge(msgspec.Struct, frozen=True, kw_only=True):
-    """One asking. `member` is the store's name for the member, `instance` our own domain.
+    """A challenge. `member` is the store's name for the member, `instance` our own domain.
 
     `targets` are the accounts that the proof will point to: their ids bind, their handles are what people read.
-    `used` and `superseded` are set by whoever keeps it, and never taken back.
+    `used` and `superseded` are set by the store that keeps it, and never cleared.
     """
 
     nonce: Nonce
@@ -43,17 +43,17 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sentence(self) -> str:
-        """What the member posts."""
+        """The sentence that the member posts."""
         names = [str(target.handle) for target in self.targets]
         return write_sentence(self.language, names, self.instance, self.nonce)
 
     @property
     def compose_url(self) -> str:
-        """Where X offers it for posting."""
+        """The address where X offers the sentence for posting."""
         return compose_url(self.sentence)
 
     def refusal(self, now: datetime) -> RefutedReason | None:
-        """Why nothing verifies against this challenge any more, or None while it is open."""
+        """Returns why this challenge accepts no post any more; None while it is open."""
         if self.used is not None:
             return RefutedReason.CHALLENGE_USED
         if self.superseded is not None:
@@ -63,7 +63,7 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
         return None
 
     def refusal_of_time(self, posted: datetime, now: datetime) -> RefutedReason | None:
-        """Why a post of that time is none of this challenge's, or None."""
+        """Returns why a post made at that time cannot meet this challenge; None where it can."""
         if posted < self.created - CLOCK_SKEW:
             return RefutedReason.POSTED_BEFORE
         if posted > now + CLOCK_SKEW:
@@ -75,7 +75,7 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
     def is_for(self, member: str, targets: tuple[TargetAccount, ...], instance: str) -> bool:
         """Whether it was made for this member, exactly these accounts (in any order), and this instance.
 
-        The account counts, whatever its handle is now.
+        Accounts are compared by id, whatever their handles are now.
         """
         return (
             self.member == member
@@ -88,7 +88,7 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
 def new_challenge(
     member: str, targets: tuple[TargetAccount, ...], instance: str, language: str, now: datetime
 ) -> Challenge:
-    """A fresh challenge. Whoever keeps it marks the member's open ones as superseded in the same step."""
+    """Makes a challenge. The store marks the member's open ones as superseded in the transaction that keeps it."""
     return Challenge(
         nonce=Nonce.new(),
         member=member,

@@ -1,8 +1,8 @@
-"""Reads HTML that strangers wrote: tags and texts one after the other, in time linear in its length.
+"""Reads untrusted HTML: its tags and texts in order, in time linear in its length.
 
 Not `html.parser`: it takes minutes for 64 KiB of `<a <a <a …`, and raises on a character reference of
-5,000 digits. Only what is needed to find links and paragraphs follows the standard (WHATWG HTML,
-13.2.5): comments, scripts and the like hold no tags, and a tag that does not end is none.
+5,000 digits. It follows the standard (WHATWG HTML, 13.2.5) only as far as links and paragraphs need it:
+comments, scripts and the like hold no tags, and a tag without an end is no tag.
 """
 
 import html
@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 MAX_ATTRIBUTES: Final = 64
-"""Of one tag; further ones are skipped. Browsers take more, people never write more."""
+"""Attributes of one tag; further ones are skipped. Browsers read more, but no page that people write has more."""
 
 _NAME = re.compile(r"[a-zA-Z][^\s/>]*")
 _ATTRIBUTE_NAME = re.compile(r"[\s/]*([^\s/>=][^\s/>=]*|=[^\s/>=]*)?")
@@ -23,11 +23,11 @@ _RAW: Final = {
     name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE)
     for name in ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes", "noscript")
 }
-"""What stands in these is text, even where it looks like a tag."""
+"""The content of these elements is text, even where it looks like a tag."""
 
 
 class Tag(msgspec.Struct, frozen=True):
-    """A start tag with its attributes (of two with one name the first counts), or an end tag."""
+    """A start tag with its attributes (the first of two with the same name), or an end tag."""
 
     name: str
     is_end: bool
@@ -35,7 +35,7 @@ class Tag(msgspec.Struct, frozen=True):
 
 
 def unescape(text: str) -> str:
-    """The text with its character references read. Total."""
+    """Replaces character references in a text. Total: a reference that cannot be read leaves the text as it is."""
     try:
         return html.unescape(text)
     except ValueError:  # a number of thousands of digits
@@ -43,7 +43,7 @@ def unescape(text: str) -> str:
 
 
 def read_html(source: str) -> Iterator[Tag | str]:
-    """The tags and the texts between them, in order. Total."""
+    """Yields the tags and the texts between them, in order. Total."""
     at = 0
     while at < len(source):
         opened = source.find("<", at)
@@ -69,9 +69,9 @@ def _after_raw_text(source: str, tag: Tag, at: int) -> int:
 
 
 def _read_markup(source: str, at: int) -> tuple[Tag | str | None, int]:
-    """What the `<` at `at` begins (None: nothing to see), and where that ends.
+    """Reads what the `<` at `at` begins. Returns it (None where it is neither tag nor text), and where it ends.
 
-    What does not end takes the rest of the source.
+    Markup without an end takes the rest of the source.
     """
     if source.startswith("<!--", at):
         return None, _after(source, "-->", at + 2)  # `<!-->` is a whole comment
@@ -93,7 +93,7 @@ def _after(source: str, what: str, at: int) -> int:
 
 
 def _read_attributes(source: str, at: int) -> tuple[dict[str, str], int | None]:
-    """The attributes, and where the tag ends; None if it does not."""
+    """Reads the attributes of a tag. Returns them, and where the tag ends; None where it does not end."""
     attributes: dict[str, str] = {}
     while True:
         name = _ATTRIBUTE_NAME.match(source, at)

@@ -1,6 +1,6 @@
-"""Whether a post that was seen proves what a challenge asked for. Pure; all that counts is in the arguments.
+"""Judges whether a post meets a challenge. Pure: the verdict rests on the arguments alone.
 
-The author is what the source said, the text is the post's own and final one, the time is in its number.
+The author is the one that the source names, the text is that of the latest version, and the time is in the post's id.
 """
 
 from datetime import datetime
@@ -17,14 +17,14 @@ from directory.proofs.snowflake import post_time
 
 
 def refusal_unseen(challenge: Challenge, post: XPostId, now: datetime) -> RefutedReason | None:
-    """Why a post cannot prove an open challenge, told by its number alone; None if it must be looked at."""
+    """Returns why a post cannot meet a challenge, by its id and the challenge alone; None where it has to be fetched."""
     return challenge.refusal(now) or challenge.refusal_of_time(post_time(post), now)
 
 
 def judge(
     challenge: Challenge, post: PostSeen, now: datetime, expected: XId | XHandle | None = None
 ) -> Verified | Refuted:
-    """The verdict on a post for an open challenge. `expected` is the X account that the member named, if any.
+    """Judges a post for an open challenge. `expected` is the X account that the member named, if any.
 
     `post` must be the latest version: raises ValueError otherwise.
     """
@@ -35,7 +35,10 @@ def judge(
 def judge_again(
     challenge: Challenge, post: PostSeen, now: datetime, expected: XId | XHandle | None = None
 ) -> Verified | Refuted:
-    """The same for a challenge that was met before: used, and by now expired, it still binds its own post."""
+    """Judges the post of a challenge that was met before. Although used or expired, it still binds that post.
+
+    Raises ValueError as `judge` does.
+    """
     if not post.is_latest:
         raise ValueError(f"post {post.id} is not the latest version")
     refused = (
@@ -54,7 +57,7 @@ def _refusal_of_text(challenge: Challenge, post: PostSeen) -> RefutedReason | No
 
 
 def _refusal_of_author(post: PostSeen, expected: XId | XHandle | None) -> RefutedReason | None:
-    """An expected id binds where the source tells one; a source that tells the handle only leaves it open."""
+    """Compares the author with the expected account. A source that tells no id leaves an expected id open."""
     if isinstance(expected, XHandle) and expected.key != post.author_handle.key:
         return RefutedReason.WRONG_AUTHOR
     if isinstance(expected, XId) and post.author_id is not None and expected != post.author_id:

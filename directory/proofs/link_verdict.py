@@ -1,7 +1,7 @@
-"""What the links of a member's profiles come to: both sides must link to one page of ours. Pure.
+"""Judges the links of a member's profiles: both sides have to link to the member's page. Pure.
 
-The page's address is a code of its own, for one member and for ever. It is not the address by handle: a handle
-can pass to somebody else, and a profile that still links to `/m/<handle>` would then speak for a stranger.
+The address of the page holds a code of its own, given to one member for ever, and not the handle: a handle can pass
+to another person, and a profile that still links to `/m/<handle>` would then prove that person's account.
 """
 
 import enum
@@ -19,18 +19,18 @@ from directory.texts import N_
 
 
 class LinkReason(enum.StrEnum):
-    """Why links do not prove an X account (yet). Stable codes."""
+    """Why the links do not prove an X account, at least not yet. Stable codes."""
 
     X_NOT_LINKING = "x-not-linking"
     NEW_NOT_LINKING = "new-not-linking"
     NEW_UNVERIFIED = "new-unverified"
     """A Mastodon profile links to the page, and its server has not verified that."""
     X_UNKNOWN = "x-unknown"
-    """Nobody of that name was found on X: it may be misspelt."""
+    """No account of that name was found on X: it may be misspelt."""
     X_UNREADABLE = "x-unreadable"
     NEW_UNREADABLE = "new-unreadable"
     NO_SOURCE = "no-source"
-    """The operator has turned off what shows X profiles."""
+    """The operator has turned off the service that shows X profiles."""
 
 
 LINK_SENTENCES: Final[dict[LinkReason, str]] = {
@@ -61,7 +61,7 @@ LINK_SENTENCES: Final[dict[LinkReason, str]] = {
 
 
 class LinksSeen(msgspec.Struct, frozen=True):
-    """One look at all of a member's profiles: the one on X, and each new account on the page, by its number."""
+    """The results for all of a member's profiles: the one on X, and each new account on the page, by its id."""
 
     x: LinkResult
     new: Mapping[UUID, LinkResult]
@@ -76,20 +76,20 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 class NotShown(msgspec.Struct, frozen=True):
-    """A side was seen, and does not link to the page."""
+    """A side was read, and does not link to the page."""
 
     reason: LinkReason
 
 
 class Unseen(msgspec.Struct, frozen=True):
-    """A side could not be seen, which refutes nothing."""
+    """A side could not be read, which refutes nothing."""
 
     reason: LinkReason
     retry_after_s: int | None
 
 
 def judge_links(seen: LinksSeen) -> Shown | NotShown | Unseen:
-    """The verdict. A side that says no decides, whatever the other one would have said."""
+    """Judges both sides. A side that does not link decides, whatever the other one shows."""
     linked = {account: result for account, result in seen.new.items() if isinstance(result, Linked)}
     unseen = [result for result in seen.new.values() if isinstance(result, Unreachable)]
     if isinstance(seen.x, Refuted):

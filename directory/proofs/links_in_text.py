@@ -1,4 +1,4 @@
-"""Links in what people write about themselves: one field of a profile, a plain text."""
+"""Finds links to a page: in one field of a profile, in a plain text."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 from directory.proofs.html import Tag, read_html
 
 MAX_FIELD_CHARS: Final = 16 * 1024
-"""What stands further down is not read."""
+"""The rest of a text is not read."""
 MAX_LINKS: Final = 2_000
 MAX_URL_CHARS: Final = 2_048
 
@@ -24,13 +24,13 @@ def field_links_to(source: str, page: str) -> bool:
 def text_names(text: str, page: str) -> bool:
     """Whether a line of a plain text is the address of `page`, and nothing else. Total.
 
-    Anywhere in a text it would not do: "beware of <address>" is no link back.
+    An address within a line does not count: "beware of <address>" is no link back.
     """
     return any(is_same_page(line.strip(), page) for line in re.split(r"[\r\n]+", text[:MAX_FIELD_CHARS]))
 
 
 def is_same_page(href: str, page: str) -> bool:
-    """Whether two addresses are the same but for letter case of the host, a last slash and a fragment. Total."""
+    """Whether two addresses are equal but for the letter case of the host, a last slash and a fragment. Total."""
     if len(href) > MAX_URL_CHARS:
         return False
     try:
@@ -49,7 +49,7 @@ def _key(parts: SplitResult) -> tuple[str, str | None, int | None, str, str]:
 
 
 def _links(source: str) -> Iterator[str]:
-    """The addresses of the links, of the first MAX_LINKS."""
+    """Yields the addresses of the first MAX_LINKS links."""
     count = 0
     for piece in read_html(source):
         if (

@@ -1,4 +1,4 @@
-"""Which post on X an address names: its number, and nothing else.
+"""Parses the address of a post on X: reads its id, and nothing else.
 
 X ignores the name in the address of a post (`x.com/<any name>/status/<id>` leads to the post `<id>`),
 so the name says nothing about the author and is not read here.
@@ -22,7 +22,7 @@ _STATUS: Final = frozenset({"status", "statuses"})
 
 
 class XPostId(msgspec.Struct, frozen=True, order=True, gc=False):
-    """The number of a post on X: 1 to 2^63 - 1. An edit of a post has a number of its own."""
+    """The id of a post on X: 1 to 2^63 - 1. Each edit of a post has an id of its own."""
 
     value: int
 
@@ -38,12 +38,12 @@ class XPostId(msgspec.Struct, frozen=True, order=True, gc=False):
 
     @property
     def url(self) -> str:
-        """The one address of the post that holds no name."""
+        """The address of the post that holds no name."""
         return f"https://x.com/i/status/{self.value}"
 
 
 def parse_post_url(text: object) -> XPostId:
-    """What a person pastes for a post: its address on any of X's hosts, or its bare number.
+    """Parses what a person pastes for a post: its address on any of X's hosts, or its bare id.
 
     `https://x.com/<name>/status/<id>`, `twitter.com/…`, `mobile.…`, `/i/status/<id>`,
     `/i/web/status/<id>`, each with any query, fragment or further path. Raises InvalidIdentifier.

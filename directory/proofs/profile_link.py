@@ -1,11 +1,10 @@
-"""Whether a profile links back to a member's page of ours: the `linked` proof.
+"""Checks whether a profile links back to a member's page of ours: the `linked` proof.
 
-Our page links to the member's accounts with rel="me"; each account says so too by linking to our page:
+Our page links to the member's accounts with rel="me". Each account links back:
 - Mastodon: a field of the profile that its server has verified (`verified_at`: it found our link to it);
 - Bluesky: the `website` of the profile, or a line of its description;
-- X: serves its pages only to those who are signed in there, to programs that run scripts, and without
-  rel="me", so an X page shows nothing and is never asked. The website of an X profile is told by
-  FxTwitter-compatible services alone, where the operator has one.
+- X: the website of the profile, as an FxTwitter-compatible service tells it, where the operator has one.
+  X's own pages are never fetched: they need a sign-in and scripts, and have no rel="me".
 """
 
 import asyncio
@@ -30,18 +29,18 @@ from directory.proofs.sources.port import OK, of_status, read_json
 from directory.proofs.x_post import Getter
 
 MAX_FIELDS: Final = 64
-"""Mastodon itself has 4, others have more."""
+"""Fields of one profile that are read. Mastodon has 4, other servers have more."""
 PROFILE_LIMITS: Final = Limits(max_body_bytes=1024 * 1024)
 MAX_REDIRECTS: Final = 3
 
 _NOBODY: Final = 404
-"""In the service's own words too: a page of 404 may come from anything on the way."""
+"""Counts only where the service's own answer has this code, too: any proxy on the way can send a page of status 404."""
 _UNREADABLE: Final = Unreachable(UnreachableReason.UNREADABLE)
 _NO_LINK: Final = Refuted(RefutedReason.NO_LINK_BACK)
 
 
 class LinkSeen(msgspec.Struct, frozen=True):
-    """The link back is there. `x_id` is the number of the X account, where one was told."""
+    """A link back was found. `x_id` is the id of the X account; None where the source told none."""
 
     x_id: XId | None = None
 
@@ -89,7 +88,7 @@ class _XProfile(msgspec.Struct):
 
 
 def read_mastodon_profile(account: Acct, page: str, status: int, body: bytes) -> LinkReading:
-    """What `GET /api/v1/accounts/lookup` of the home server says. Total.
+    """Reads the answer of the home server to `GET /api/v1/accounts/lookup`. Total.
 
     https://docs.joinmastodon.org/methods/accounts/#lookup
     """
@@ -105,7 +104,7 @@ def read_mastodon_profile(account: Acct, page: str, status: int, body: bytes) ->
 
 
 def read_bluesky_profile(did: Did, page: str, status: int, body: bytes) -> LinkReading:
-    """What `com.atproto.repo.getRecord` of the account's own server says about its profile. Total.
+    """Reads the answer of the account's own server to `com.atproto.repo.getRecord` for its profile. Total.
 
     https://github.com/bluesky-social/atproto/blob/main/lexicons/app/bsky/actor/profile.json
     """
@@ -124,7 +123,7 @@ def read_bluesky_profile(did: Did, page: str, status: int, body: bytes) -> LinkR
 
 
 def read_x_website(handle: XHandle, page: str, status: int, body: bytes) -> LinkReading:
-    """What `GET <base>/<handle>` of an FxTwitter-compatible service says about an X profile. Total."""
+    """Reads the answer of an FxTwitter-compatible service to `GET <base>/<handle>`. Total."""
     profile = read_json(body, _XProfile)
     if status == _NOBODY and profile is not None and profile.code == _NOBODY:
         return Unreachable(UnreachableReason.DELETED)
@@ -142,14 +141,14 @@ def read_x_website(handle: XHandle, page: str, status: int, body: bytes) -> Link
 
 
 class LinkChecker:
-    """Looks at profiles. Built once; keeps nothing between two looks."""
+    """Fetches profiles, and finds the links back. Built once; keeps nothing between two checks."""
 
     def __init__(self, client: Getter, clock: Clock) -> None:
         self._client = client
         self._clock = clock
 
     async def check_mastodon(self, account: Acct, api_base: str, page: str) -> LinkResult:
-        """`api_base`: where the account's home server answers, `https://<host>`."""
+        """Checks a Mastodon profile. `api_base` is the API of the account's home server, `https://<host>`."""
         url = f"{api_base.rstrip('/')}/api/v1/accounts/lookup?{urlencode({'acct': account.user})}"
         ref = f"https://{account.host}/@{account.user}"
         return await self._check(
@@ -157,7 +156,7 @@ class LinkChecker:
         )
 
     async def check_bluesky(self, did: Did, pds: str, page: str) -> LinkResult:
-        """`pds`: the account's own server, as its DID document names it."""
+        """Checks a Bluesky profile. `pds` is the account's own server, as its DID document names it."""
         query = {"repo": str(did), "collection": "app.bsky.actor.profile", "rkey": "self"}
         url = f"{pds.rstrip('/')}/xrpc/com.atproto.repo.getRecord?{urlencode(query)}"
         ref = f"https://bsky.app/profile/{did}"
@@ -166,7 +165,10 @@ class LinkChecker:
         )
 
     async def check_x(self, handle: XHandle, fxtwitter: str | None, page: str) -> LinkResult:
-        """`fxtwitter`: the address of a compatible service; without one an X profile cannot be looked at."""
+        """Checks the website of an X profile. `fxtwitter` is the address of a compatible service.
+
+        Without one an X profile cannot be checked, which is returned as Refuted.
+        """
         if fxtwitter is None:
             return Refuted(RefutedReason.CANNOT_SHOW_LINK)
         url = f"{fxtwitter.rstrip('/')}/{quote(str(handle))}"

@@ -1,7 +1,7 @@
-"""Why a proof was not found good, and the one sentence that a person reads about it.
+"""Why a proof was refused, and the one sentence that a person reads about it.
 
-Three answers exist. *Verified*. *Refuted*: the post was seen, or cannot count, and says no.
-*Unreachable*: nobody could show us the post, which says nothing about the person.
+A check has three outcomes. *Verified*. *Refuted*: the post was seen and does not meet the challenge, or it cannot
+count. *Unreachable*: no source could show the post, which refutes nothing.
 """
 
 import enum
@@ -11,7 +11,7 @@ from directory.texts import N_
 
 
 class RefutedReason(enum.StrEnum):
-    """Why a post does not prove what it should. Stable codes."""
+    """Why a post or a profile proves nothing. Stable codes."""
 
     CHALLENGE_EXPIRED = "challenge-expired"
     CHALLENGE_USED = "challenge-used"
@@ -19,45 +19,45 @@ class RefutedReason(enum.StrEnum):
     NO_SENTENCE = "no-sentence"
     SENTENCE_ALTERED = "sentence-altered"
     OTHER_CHALLENGE = "other-challenge"
-    """The sentence with the nonce of another challenge: of another time, member, account or instance."""
+    """The sentence has the nonce of another challenge: of another time, member, account or instance."""
     POSTED_BEFORE = "posted-before"
     POSTED_IN_FUTURE = "posted-in-future"
     WRONG_AUTHOR = "wrong-author"
     NO_LINK_BACK = "no-link-back"
-    """A profile or page was seen and does not link to the member's page."""
+    """A profile or page was read, and does not link to the member's page."""
     LINK_UNVERIFIED = "link-unverified"
-    """A Mastodon profile links to it, and its server has not verified that."""
+    """A Mastodon profile links to the page, and its server has not verified that."""
     CANNOT_SHOW_LINK = "cannot-show-link"
-    """Pages of X: they hold nothing for whoever is not signed in there, and never a link with rel="me"."""
+    """A page of X: it is empty for those not signed in there, and never has a link with rel="me"."""
 
 
 class UnreachableReason(enum.StrEnum):
-    """Why nothing is known. Stable codes; the more telling stand first."""
+    """Why a source was unreachable. Stable codes, in order: of several reasons the first is given."""
 
     PROTECTED = "protected"
-    """A source said that the author shows posts only to followers."""
+    """A source answered that the author shows posts only to followers."""
     DELETED = "deleted"
-    """A source that tells said that there is no such post (any more)."""
+    """A source that distinguishes this answered that the post does not exist, or no longer does."""
     WITHHELD = "withheld"
-    """A source answered without the post: deleted, age-gated, suspended, or just not shown to servers."""
+    """A source answered without the post: deleted, age-gated, suspended, or not shown to servers."""
     SOURCES_DISAGREE = "sources-disagree"
     EDITED_SINCE = "edited-since"
     """A later version exists, and its text could not be read."""
     OTHER_POST = "other-post"
-    """The answer was about another post than was asked for."""
+    """The answer was about another post than the one asked for."""
     UNREADABLE = "unreadable"
-    """The answer was a page for people, too long, or of no known shape."""
+    """The answer was an HTML page, too long, or of no known shape."""
     TURNED_AWAY = "turned-away"
     """401, 402, 403 and the like: the source does not serve us."""
     TOO_MANY_REQUESTS = "too-many-requests"
     SOURCE_BROKEN = "source-broken"
     """5xx."""
     NO_ANSWER = "no-answer"
-    """No whole answer came in time."""
+    """No complete answer came in time."""
     NO_SOURCE = "no-source"
-    """The operator has turned every source off."""
+    """The operator has turned off all sources."""
     SEALED = "sealed"
-    """Nobody was asked: the key is missing under which the sentence is kept."""
+    """No source was asked: the key that the challenge is sealed under is missing."""
 
 
 SENTENCES: Final[dict[RefutedReason | UnreachableReason, str]] = {

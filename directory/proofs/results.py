@@ -1,4 +1,4 @@
-"""What a source showed, and what a check of a proof came to."""
+"""The readings of sources, and the results of checks of a proof."""
 
 from datetime import datetime
 
@@ -12,11 +12,11 @@ from directory.proofs.reasons import RefutedReason, UnreachableReason
 
 
 class PostSeen(msgspec.Struct, frozen=True, kw_only=True):
-    """A post as one source shows it: its author and its own text, and nothing of what surrounds it.
+    """A post as one source shows it: its author and its own text, without quoted posts or names around it.
 
-    `author_id` is missing where the source tells only the handle. `is_whole` is False where the source
-    says that it leaves out a part of the text. `latest` is the newest version that the source knows of
-    (each edit has a number of its own), `id` itself where there is none.
+    `author_id` is None where the source tells only the handle. `is_whole` is False where the source states that it
+    omits a part of the text. `latest` is the newest version that the source knows (each edit has an id of its own);
+    it equals `id` where there is no later one.
     """
 
     id: XPostId
@@ -32,7 +32,7 @@ class PostSeen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unreachable(msgspec.Struct, frozen=True):
-    """Nothing is known, and why. `retry_after_s` is the shortest wait that the source asked for."""
+    """The source could not show it, which refutes nothing. `retry_after_s` is the wait that it asked for, at least."""
 
     reason: UnreachableReason
     retry_after_s: int | None = None
@@ -48,13 +48,13 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refuted(msgspec.Struct, frozen=True):
-    """The post says no, or cannot count."""
+    """The post or profile was seen and proves nothing, or it cannot count."""
 
     reason: RefutedReason
 
 
 class Linked(msgspec.Struct, frozen=True):
-    """A profile links to the member's page of ours. The X id is told where the X profile is the one and a source told it."""
+    """A profile links to the member's page. `x_id` is set only for an X profile whose id the source told."""
 
     evidence: Evidence
     x_id: XId | None = None

@@ -1,15 +1,15 @@
-"""The fixed sentence of a proof post: written for a person, and found again in what X made of it.
+"""The fixed sentence of a proof post: writes it for a person, and finds it in the text that X made of it.
 
-One sentence a language, all known here: not texts to be translated elsewhere, but protocol, since a
-post is held against them for as long as its proof lives. The sentence says plainly what posting it
-means, so that nobody posts it without meaning it; and it must be the whole post, so that somebody who
-shows it around ("look what I was asked to post: …") has proven nothing. After it only the links that X
-itself adds for pictures or a quoted post may stand. It has no hashtag: X would make a link of it.
+One sentence a language, all of them here. They are protocol, not texts to translate: a post is compared with them
+for as long as its proof lives. The sentence states plainly what posting it means, so that nobody posts it
+unawares. It must be the whole post, so that a person who shows it around ("look what I was asked to post: …") has
+proven nothing. Only the links that X itself adds for pictures or a quoted post may follow it. It has no hashtag: X
+would make a link of it.
 
-Only the nonce is compared. The names are there for the reader: X turns host names into t.co links, so
-in their places any few words are taken that have the marks of a name (a dot, an @, a slash): "not" and
-"never" have none. They are written without a leading @, since X would read
-`@alice@example.social` as a mention of its own user `alice`, a stranger.
+Only the nonce is compared. The names are for the reader: X turns host names into t.co links, so in their places a few
+words are accepted that have the marks of a name (a dot, an @, a slash): "not" and "never" have none. Names are
+written without a leading @, since X would read `@alice@example.social` as a mention of its own user `alice`, a
+stranger.
 """
 
 import re
@@ -24,10 +24,10 @@ from directory.proofs.nonce import NONCE_PATTERN, Nonce
 
 MAX_POST_WEIGHT: Final = 280
 MAX_TEXT_CHARS: Final = 25_000
-"""The longest post that X takes. What is longer is not read."""
+"""The longest post that X accepts. A longer text is not read."""
 MAX_TARGETS: Final = 4
 LINK_WEIGHT: Final = 23
-"""What X counts for any link, and it links bare host names too."""
+"""The weight that X gives any link; it also links bare host names."""
 INTENT_URL: Final = "https://x.com/intent/post"
 
 MAX_ADDED_LINKS: Final = 5
@@ -52,7 +52,7 @@ class Wording(msgspec.Struct, frozen=True):
     and_: str
 
 
-# A line here is never changed or removed: posts with it are checked again for as long as they stand.
+# Never change or remove a line: posts with it are re-checked for as long as they prove something.
 WORDINGS: Final[dict[str, Wording]] = {
     "en": Wording("This account is also", "I am proving it to", "with", "and"),
     "fr": Wording("Ce compte est aussi", "Je le prouve à", "avec", "et"),
@@ -61,9 +61,9 @@ DEFAULT_LANGUAGE: Final = "en"
 
 
 def write_sentence(language: str, targets: Sequence[str], instance: str, nonce: Nonce) -> str:
-    """The sentence to post: `targets` are handles (1 to 4), `instance` our host name.
+    """Writes the sentence to post: `targets` are handles (1 to 4), `instance` our host name.
 
-    The longest names are cut where they would not fit into a post; nothing reads them back.
+    The longest names are cut where they would not fit into a post; they are never read back.
     Raises ValueError on no target or too many.
     """
     if not 1 <= len(targets) <= MAX_TARGETS:
@@ -80,7 +80,7 @@ def _join(wording: Wording, targets: Sequence[str], instance: str, nonce: Nonce)
 
 
 def _fit(names: Sequence[str], room: int) -> list[str]:
-    """The names, the longest cut until all together weigh no more than `room`."""
+    """Cuts the longest names until all together weigh no more than `room`."""
     shown = list(names)
     limit = max(map(len, shown))
     while sum(map(_weigh_name, shown)) > room and limit > _MIN_SHOWN_CHARS:
@@ -102,7 +102,7 @@ def _is_light(code: int) -> bool:
 
 
 def compose_url(sentence: str) -> str:
-    """The address where X offers the sentence for posting, after sign-in there.
+    """Returns the address where X offers the sentence for posting, after sign-in there.
 
     https://docs.x.com/x-for-websites/post-button/guides/web-intent
     """
@@ -110,7 +110,7 @@ def compose_url(sentence: str) -> str:
 
 
 def find_nonce(text: str) -> Nonce | None:
-    """The nonce, if the text is the fixed sentence in any of our languages, whole and alone.
+    """Returns the nonce where the text is the fixed sentence, in any language, whole and alone; None where it is not.
 
     Letter case, kinds of space and invisible characters do not matter. Total.
     """
@@ -127,12 +127,12 @@ def find_nonce(text: str) -> Nonce | None:
 
 
 def holds_a_nonce(text: str) -> bool:
-    """Whether something like a nonce stands anywhere in the text: then the sentence was altered, not forgotten."""
+    """Whether the text contains anything in the form of a nonce: then the sentence was altered, not left out."""
     return _ANY_NONCE.search(" ".join(_words(text[:MAX_TEXT_CHARS]))) is not None
 
 
 def _is_sentence(words: list[str], wording: Wording) -> bool:
-    """Whether the words before the nonce are those of the sentence, whatever stands in the names' places."""
+    """Whether the words before the nonce are those of the sentence, with any names in their places."""
     opening, proving, with_ = _words(wording.opening), _words(wording.proving), _words(wording.with_)
     if words[: len(opening)] != opening or words[-len(with_) :] != with_:
         return False
@@ -152,6 +152,6 @@ def _are_names(words: list[str], and_: str) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    """The words in lower case, without the characters that nobody sees (Unicode category Cf)."""
+    """Splits a text into words, in lower case and without invisible characters (Unicode category Cf)."""
     visible = "".join(char for char in text if unicodedata.category(char) != "Cf")
     return unicodedata.normalize("NFC", visible).lower().split()

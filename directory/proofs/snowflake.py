@@ -1,7 +1,7 @@
-"""When a post was made, told by its number.
+"""Reads the time of a post from its id.
 
-X numbers posts since November 2010 by time: the bits above the lowest 22 are the milliseconds since
-X's epoch. Nobody but X chooses them, so they need no answer from anywhere.
+X numbers posts since November 2010 by time: the bits above the lowest 22 are the milliseconds since X's epoch. Only X
+chooses them, so the time needs no answer from any source.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -15,9 +15,9 @@ _UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def post_time(post: XPostId) -> datetime:
-    """The time of a post, to the millisecond.
+    """Returns the time of a post, to the millisecond.
 
-    A number that was given out before X numbered by time (below 2^35) comes out as a time in
-    November 2010, which is later than it was made and earlier than any challenge.
+    An id from before X numbered by time (below 2^35) gives a time in November 2010, which is later than the post and
+    earlier than any challenge.
     """
     return _UNIX_EPOCH + timedelta(milliseconds=(post.value >> _SEQUENCE_BITS) + X_EPOCH_MS)

@@ -1,4 +1,4 @@
-"""How strong a mapping is, told by its evidence alone (DESIGN, 3)."""
+"""The strength of a mapping, computed from its evidence alone (DESIGN, 3)."""
 
 from collections.abc import Collection
 
@@ -8,12 +8,12 @@ from directory.mappings import Evidence, EvidenceKind, Strength
 
 
 def strength_of(evidence: Collection[Evidence]) -> Strength | None:
-    """The strongest that the evidence of one mapping carries; None where it carries nothing.
+    """Returns the highest strength that the evidence of one mapping supports; None where it supports none.
 
-    Both sides must be proven: the X account, and the new one. `linked` needs a link from each to the page:
-    from the X profile, whose `ref` is on X, and from the new one. That of the new account alone says nothing
-    about X: whoever puts a stranger's X name on their page links to it from their own account all the same.
-    Synthetic evidence carries nothing.
+    Both sides must be proven: the X account, and the new one. `linked` needs a link to the page from each: from the X
+    profile, whose `ref` is on X, and from the new account. A link from the new account alone proves nothing about X:
+    anyone can put a stranger's X name on their page, and link to it from their own account. Synthetic evidence
+    supports no strength.
     """
     kinds = [piece.kind for piece in evidence]
     links = [piece for piece in evidence if piece.kind is EvidenceKind.PROFILE_LINK]

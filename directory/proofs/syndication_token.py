@@ -1,8 +1,8 @@
-"""The token that X's syndication asks for beside the number of a post.
+"""Computes the token that X's syndication asks for beside the id of a post.
 
-It is no secret: `((id / 1e15) * π)` written in base 36, without its zeros and its point. What matters
-is that it is written as JavaScript writes it, digit for digit (ECMA-262, Number::toString): the
-shortest fraction that still names this double and no other.
+It is no secret: `((id / 1e15) * π)` in base 36, without its zeros and its point. It has to be written as JavaScript
+writes it, digit for digit (ECMA-262, Number::toString): the shortest fraction that still names this double and no
+other.
 """
 
 import math
@@ -16,13 +16,13 @@ _SCALE: Final = 1e15
 
 
 def syndication_token(post: XPostId) -> str:
-    """The token for a post, as a browser computes it."""
+    """Returns the token for a post, as a browser computes it."""
     number = float(post.value) / _SCALE * math.pi
     return to_base_36(number).replace("0", "").replace(".", "")
 
 
 def to_base_36(number: float) -> str:
-    """`number.toString(36)` of JavaScript engines, for 0 <= number < 2^53."""
+    """Writes a number as `number.toString(36)` of JavaScript engines does, for 0 <= number < 2^53."""
     whole = math.floor(number)
     digits = _fraction_digits(number - whole, _half_gap(number))
     if digits and digits[0] == _RADIX:
@@ -31,12 +31,12 @@ def to_base_36(number: float) -> str:
 
 
 def _half_gap(number: float) -> float:
-    """Half of the way to the next double: any fraction that comes nearer names the number."""
+    """Returns half of the distance to the next double: any fraction nearer than this names the number."""
     return max(0.5 * (math.nextafter(number, math.inf) - number), math.nextafter(0.0, 1.0))
 
 
 def _fraction_digits(fraction: float, gap: float) -> list[int]:
-    """The digits after the point; `[36]` where rounding carries into the whole part."""
+    """Returns the digits after the point; `[36]` where rounding carries into the whole part."""
     digits: list[int] = []
     if fraction < gap:
         return digits

@@ -1,11 +1,11 @@
-"""Proving an X account by signing in at X: OAuth 2 with PKCE, only where the operator has a key.
+"""Proves an X account by a sign-in at X: OAuth 2 with PKCE, only where the operator has a key.
 
-X asks money for each look at `/2/users/me` and gives a token that lives two hours. All we want is who
-the person is, so it is asked once, and the token is revoked at once: nothing is kept, and a re-check
-means signing in again. https://docs.x.com/fundamentals/authentication/oauth-2-0/authorization-code
+X charges for each request to `/2/users/me` and gives a token that lives two hours. Only the person's account is
+needed, so it is fetched once, and the token is revoked at once: nothing is kept, and a re-check needs another
+sign-in. https://docs.x.com/fundamentals/authentication/oauth-2-0/authorization-code
 
-As for every sign-in (`directory.networks.port`), the caller keeps the record sealed, tied to one browser
-session, and takes it away when the browser comes back.
+As for every sign-in (`directory.networks.port`), the caller keeps the record sealed, tied to one browser session, and
+deletes it when the browser comes back.
 """
 
 import base64
@@ -44,13 +44,13 @@ SCOPES: Final = "users.read tweet.read"
 OAUTH_LIMITS: Final = Limits(max_body_bytes=64 * 1024)
 
 _PAYMENT_REQUIRED: Final = 402
-"""What X answers once the operator's credits are used up."""
+"""The answer of X once the operator's credits are used up."""
 
 log = structlog.get_logger(__name__)
 
 
 class XKey(msgspec.Struct, frozen=True):
-    """The operator's key at X. `client_secret` is missing for a public client."""
+    """The operator's key at X. `client_secret` is None for a public client."""
 
     client_id: str
     client_secret: str | None = None
@@ -62,7 +62,7 @@ class XKey(msgspec.Struct, frozen=True):
 
 
 class XSignedIn(msgspec.Struct, frozen=True):
-    """Somebody proved that they hold an X account. `is_revoked`: whether X said that it forgot the token."""
+    """A proven X account. `is_revoked` is whether X confirmed that it revoked the token."""
 
     account: XAccount
     evidence: Evidence
@@ -70,7 +70,7 @@ class XSignedIn(msgspec.Struct, frozen=True):
 
 
 class Client(Protocol):
-    """What is needed of the guarded client: `GuardedClient`. Raises NetworkError and nothing else."""
+    """The part of `GuardedClient` that is used here. Raises NetworkError and nothing else."""
 
     async def get(
         self, url: str, *, headers: Mapping[str, str] | None = None, limits: Limits | None = None
@@ -87,14 +87,14 @@ class Client(Protocol):
 
 
 class _Record(msgspec.Struct, frozen=True):
-    """What is kept until the browser is back."""
+    """What is kept until the browser comes back."""
 
     expected: Expected
     verifier: str
 
     @classmethod
     def from_bytes(cls, kept: bytes) -> Self:
-        """Raises SignInExpired for what is no record."""
+        """Reads a kept record. Raises SignInExpired where it cannot be read."""
         try:
             return msgspec.json.decode(kept, type=cls)
         except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -129,7 +129,7 @@ class XSignIn:
         self._host = urlsplit(key.api_base).hostname or ""
 
     def start(self, redirect_uri: str, expected: XId | None = None) -> SignInStart:
-        """Where to send the browser. `expected`: the only account that will do, where there is one."""
+        """Starts a sign-in: where to send the browser. `expected` is the only account accepted; None accepts any."""
         account_id = None if expected is None else str(expected)
         awaited = Expected.of(redirect_uri, Purpose.PROVE, self._clock.now(), account_id)
         verifier = new_secret()
@@ -150,10 +150,10 @@ class XSignIn:
         )
 
     async def finish(self, record: bytes, callback_url: str) -> XSignedIn:
-        """Who signed in. `callback_url` is the whole address that the browser came back to.
+        """Finishes a sign-in: fetches the account. `callback_url` is the whole address that the browser came back to.
 
-        The token is revoked before this returns or raises; where X does not answer to that, it ends by
-        itself two hours after.
+        The token is revoked before this returns or raises. Where X does not answer the revocation, the token expires
+        after two hours.
         """
         kept = _Record.from_bytes(record)
         returned = Returned.parse(callback_url)
@@ -193,7 +193,7 @@ class XSignIn:
             and refused is not None
             and refused.error in {"invalid_grant", "invalid_request"}
         ):
-            # X says invalid_request too for a code that was used or is too old.
+            # X also answers invalid_request for a code that was used or is too old.
             return SignInExpired(self._host, "the code is used or too old")
         return ServerMisbehaved(self._host, f"answered with status {answer.status}")
 
@@ -216,7 +216,7 @@ class XSignIn:
         return me.data
 
     async def _revoke(self, token: str) -> bool:
-        """Whether X said that it forgot the token (RFC 7009)."""
+        """Revokes a token (RFC 7009). Returns whether X confirmed it."""
         try:
             answer = await self._post("/2/oauth2/revoke", {"token": token, "token_type_hint": "access_token"})
         except NetworkError:
@@ -224,7 +224,7 @@ class XSignIn:
         return answer.status == OK
 
     async def _post(self, path: str, form: dict[str, str]) -> Answer:
-        """Confidential clients say who they are by Basic, public ones by their id in the form."""
+        """Posts a form. Confidential clients authenticate by Basic, public ones send their id in the form."""
         headers = {"accept": "application/json"}
         if self._key.client_secret is None:
             form = form | {"client_id": self._key.client_id}
@@ -237,7 +237,7 @@ class XSignIn:
 
 
 def _is_token(text: str) -> bool:
-    """Whether it can stand in a header (RFC 6750, 2.1)."""
+    """Whether a text can be sent as a token in a header (RFC 6750, 2.1)."""
     return 0 < len(text) <= 4_096 and text.isascii() and text.isprintable() and " " not in text
 
 

@@ -1,11 +1,11 @@
-"""Looks at a proof post: asks the sources in order, and says what came of it.
+"""Checks a proof post: asks the sources in order, and judges what they show.
 
 - The first source that shows the post and tells the author's id decides.
-- A source that tells only the handle gives a weaker proof; the ones after it that can tell an id are
-  still asked, and raise it if they agree. If they name another author or say no, nothing is decided.
-- A source that knows of a later version is asked for that one, and so are those after it: an edited
-  post counts by its final text.
-- Where nobody shows the post, the most telling reason is given. That is never "refuted".
+- A source that tells only the handle gives a weaker proof. The later sources that can tell an id are still asked, and
+  make it stronger where they agree. Where they name another author or refute it, the result is unreachable.
+- A source that knows of a later version is asked for that one, and so are the sources after it: an edited post counts
+  by its final text.
+- Where no source shows the post, the most telling reason is given. The post is then never refuted.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -39,7 +39,7 @@ Verdict = Callable[[PostSeen], Verified | Refuted]
 
 
 class Getter(Protocol):
-    """What is needed of the guarded client: `GuardedClient.get`. Raises NetworkError and nothing else."""
+    """The part of the guarded client that is used here: `GuardedClient.get`. Raises NetworkError and nothing else."""
 
     async def get(
         self,
@@ -52,7 +52,7 @@ class Getter(Protocol):
 
 
 class XSources(msgspec.Struct, frozen=True, kw_only=True):
-    """Which sources are asked, by their base addresses; None turns one off. FxTwitter is off by default."""
+    """The base addresses of the sources; None turns one off. FxTwitter is off by default."""
 
     syndication: str | None = SYNDICATION_BASE
     oembed_x: str | None = X_BASE
@@ -60,7 +60,7 @@ class XSources(msgspec.Struct, frozen=True, kw_only=True):
     fxtwitter: str | None = None
 
     def in_order(self) -> tuple[Source, ...]:
-        """Those that are on, in the order they are asked."""
+        """Returns the sources that are on, in the order in which they are asked."""
         sources: list[Source] = []
         if self.syndication:
             sources.append(Syndication(self.syndication))
@@ -74,7 +74,7 @@ class XSources(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PostChecker:
-    """Looks at proof posts. Built once; keeps nothing between two looks."""
+    """Checks proof posts. Built once; keeps nothing between two checks."""
 
     def __init__(
         self, client: Getter, sources: Sequence[Source], clock: Clock, limits: Limits = SOURCE_LIMITS
@@ -87,9 +87,9 @@ class PostChecker:
     async def check(
         self, challenge: Challenge, post: XPostId, expected: XId | XHandle | None = None
     ) -> CheckResult:
-        """Whether the post meets an open challenge. `expected` is the X account that the member named, if any.
+        """Checks a post for an open challenge. `expected` is the X account that the member named, if any.
 
-        Asks nobody where the post's number or the challenge already say no.
+        Asks no source where the post's id or the challenge already refutes it.
         """
         refused = refusal_unseen(challenge, post, self._clock.now())
         if refused:
@@ -97,9 +97,9 @@ class PostChecker:
         return await self._look(post, lambda seen: judge(challenge, seen, self._clock.now(), expected))
 
     async def recheck(self, challenge: Challenge, post: XPostId, known: XId | None) -> CheckResult:
-        """Whether the post that once met the challenge still does. `known` is the account's id, where one is known.
+        """Re-checks the post that met the challenge. `known` is the account's id, where one is known.
 
-        The handle is told as it is now: the caller compares it with the one that was proven.
+        The result holds the present handle: the caller compares it with the one that was proven.
         """
         return await self._look(post, lambda seen: judge_again(challenge, seen, self._clock.now(), known))
 
@@ -113,7 +113,7 @@ class PostChecker:
             if isinstance(reading, Unreachable):
                 failures.append(reading)
                 continue
-            if reading.latest != post:  # what was seen of an older version does not count
+            if reading.latest != post:  # a verdict on an older version does not count
                 post, by_handle = reading.latest, None
             if not reading.is_latest:
                 failures.append(Unreachable(UnreachableReason.EDITED_SINCE))
@@ -127,7 +127,7 @@ class PostChecker:
         return by_handle or _most_telling(failures)
 
     async def _read_latest(self, source: Source, post: XPostId) -> Reading:
-        """The post as the source shows it; where the source knows of a later version, that one if it shows it."""
+        """Reads the post at a source; where the source knows of a later version, and shows it, that one."""
         reading = await self._read(source, post)
         if isinstance(reading, PostSeen) and not reading.is_latest:
             latest = await self._read(source, reading.latest)
@@ -160,7 +160,7 @@ def _agree(known: Verified, result: Verified | Refuted) -> bool:
 
 
 def _most_telling(failures: Iterable[Unreachable]) -> Unreachable:
-    """The reason that says most, and the longest wait that any source asked for."""
+    """Returns the most telling reason, and the longest wait that any source asked for."""
     known = list(failures)
     if not known:
         return Unreachable(UnreachableReason.NO_SOURCE)

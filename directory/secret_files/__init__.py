@@ -1,7 +1,7 @@
-"""Secret files: all of them are read and written here. Trusted: whoever can read or exchange them can sign as this
-instance and act for its members.
+"""Reads and writes all secret files. Trusted: whoever can read or replace them can sign as this instance and act for
+its members.
 
-`SecretFolder` has the operations; `checks` is what holds at every read and every write, also as root.
+`SecretFolder` has the operations; `checks` has what is checked at every read and every write, also as root.
 """
 
 from directory.secret_files.checks import MissingSecret, SecretFileError, UnsafeSecret

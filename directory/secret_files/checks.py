@@ -1,13 +1,13 @@
-"""What must hold of a secret file and of the folders above it, at every read and every write.
+"""Checks a secret file and the folders above it, at every read and every write.
 
-- The file is a plain file, no link; it belongs to the user who runs this; its mode is 0600 or less.
-- Its folder is a folder, no link; it belongs to that user too, and nobody else may enter it or write to it.
-- No folder above it may be written to by everybody, unless it is sticky (as /tmp is): whoever may write there can
-  take the folder away and put a former copy of it in its place.
+- The file is a plain file, not a link; it belongs to the user who runs this; its mode is 0600 or less.
+- Its folder is a folder, not a link; it also belongs to that user, and no other user may enter it or write to it.
+- No folder above it may be writable by everybody, unless it is sticky (as /tmp is): whoever may write there can
+  remove the folder and put a former copy of it in its place.
 
-Not checked: the owners and groups of the folders above. A data folder in somebody's home, a mounted volume or a
-group of one's own are common, and who owns or shares them can take the folder away, too; but its files they can
-neither read nor replace by their own.
+Not checked: the owners and groups of the folders above. A data folder in a home folder, on a mounted volume or with a
+group of its own is common. Whoever owns or shares these can also remove the folder, but can neither read its files
+nor replace them by files of their own.
 """
 
 import os
@@ -22,15 +22,15 @@ from directory.errors import DirectoryError
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
 OF_OTHERS: Final = 0o077
-"""What nobody else may do with a folder. Not the set-group-id bit, which is inherited from a volume."""
+"""The mode bits that a folder may not have. The set-group-id bit is not among them: it is inherited from a volume."""
 READ_MORE: Final = 'docs/operations.md, "Secret files", tells what else to do.'
 
 
 class SecretFileError(DirectoryError):
-    """A secret file cannot be used. Its text names the path, and never holds anything of the content."""
+    """A secret file cannot be used. The text of the error names the path, and never holds any of the content."""
 
     def __init__(self, seen: str, mend: str = "") -> None:
-        """`seen` is what is wrong, `mend` is a sentence for the operator: what to do."""
+        """`seen` is what is wrong, `mend` a sentence that tells the operator what to do."""
         super().__init__(f"{seen}. {mend}" if mend else seen)
         self.seen = seen
         self.mend = mend
@@ -45,7 +45,7 @@ class UnsafeSecret(SecretFileError):
 
 
 def check_file(path: Path, status: os.stat_result, unsafe: type[UnsafeSecret]) -> None:
-    """Raises `unsafe`."""
+    """Checks kind, owner and mode of a secret file. Raises `unsafe`."""
     if not stat.S_ISREG(status.st_mode):
         raise unsafe(f"{path} is not a plain file", f"Put the file itself in its place. {READ_MORE}")
     _check_owner(path, status, unsafe)
@@ -54,7 +54,7 @@ def check_file(path: Path, status: os.stat_result, unsafe: type[UnsafeSecret]) -
 
 
 def check_folder(path: Path, status: os.stat_result, unsafe: type[UnsafeSecret]) -> None:
-    """Raises `unsafe`."""
+    """Checks kind, owner and mode of a folder of secret files. Raises `unsafe`."""
     if not stat.S_ISDIR(status.st_mode):
         raise unsafe(f"{path} is no folder, or a link to one", "Put the folder itself in its place.")
     _check_owner(path, status, unsafe)
@@ -63,7 +63,7 @@ def check_folder(path: Path, status: os.stat_result, unsafe: type[UnsafeSecret])
 
 
 def check_parents(path: Path, unsafe: type[UnsafeSecret]) -> None:
-    """Looks at the folders above, and where a link leads elsewhere, at those above that place. Raises `unsafe`."""
+    """Checks the folders above, and where the path leads through links, those above its target. Raises `unsafe`."""
     names = (os.path.abspath(path), os.path.realpath(path))
     for parent in {above for name in names for above in _above(name)}:
         mode = os.stat(parent).st_mode

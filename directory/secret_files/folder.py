@@ -1,4 +1,4 @@
-"""Writing secret files. All is durable once it returns, and leaves the former file or the new one wherever it ends."""
+"""Writes secret files. Every write is durable once it returns; a crash leaves the former file or the new one."""
 
 import contextlib
 import fcntl
@@ -30,10 +30,10 @@ LOCK: Final = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretFolder(ReadableFolder):
-    """A folder of secret files, to be read and written."""
+    """A folder of secret files that can be read and written."""
 
     def make(self, files: Mapping[str, bytes]) -> bool:
-        """Makes the folder with all its files, or nothing. Returns False where it is there and holds something."""
+        """Makes the folder with all its files, or nothing. Returns False where the folder exists and is not empty."""
         self._make_parents()
         draft = SecretFolder(path=self.path.with_name(f".{self.path.name}-{secrets.token_hex(8)}"))
         draft.path.mkdir(mode=FOLDER_MODE)
@@ -47,7 +47,7 @@ class SecretFolder(ReadableFolder):
             shutil.rmtree(draft.path, ignore_errors=True)
 
     def ensure(self) -> None:
-        """Makes an empty folder where there is none."""
+        """Makes an empty folder where there is none, and checks it."""
         self._make_parents()
         with contextlib.suppress(FileExistsError):
             self.path.mkdir(mode=FOLDER_MODE)
@@ -56,17 +56,20 @@ class SecretFolder(ReadableFolder):
             return
 
     def add(self, name: str, content: bytes) -> None:
-        """Makes one more file. Raises FileExistsError."""
+        """Adds a file. Raises FileExistsError."""
         with self.locked() as folder:
             folder.add(name, content)
 
     def replace(self, name: str, content: bytes) -> None:
-        """Puts a file in the place of another one, or of none, in one step."""
+        """Replaces a file in one step, or adds it where there is none."""
         with self.locked() as folder:
             folder.replace(name, content)
 
     def read_or_make(self, name: str, make: Callable[[], bytes]) -> bytes:
-        """Returns what a file holds, which is made where there is none: by one process, and all get the same."""
+        """Returns the content of a file, which is made where it is missing.
+
+        Of several processes one makes it, and all return the same content.
+        """
         with contextlib.suppress(MissingSecret):
             return self.read(name)
         self.ensure()
@@ -76,9 +79,9 @@ class SecretFolder(ReadableFolder):
 
     @contextlib.contextmanager
     def locked(self, *, wait: bool = True) -> Iterator["LockedFolder"]:
-        """Keeps every other writer out until the block ends; one that is killed keeps nobody out.
+        """Locks out every other writer until the block ends. The lock of a killed process is free again.
 
-        Raises BlockingIOError where another one writes and this is not to `wait`.
+        Raises BlockingIOError where another writer has the lock and `wait` is False.
         """
         with self.opened() as folder, self.opened_file(folder, LOCK_FILE, LOCK) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -87,12 +90,12 @@ class SecretFolder(ReadableFolder):
 
     def _make_parents(self) -> None:
         make_parents(self.path)
-        check_parents(self.path, self.unsafe)  # before anything secret lies there
+        check_parents(self.path, self.unsafe)  # before a secret is written there
 
 
 @dataclass(frozen=True, slots=True)
 class LockedFolder:
-    """A folder that nobody else writes to meanwhile."""
+    """A folder that every other writer is locked out of."""
 
     folder: SecretFolder
     fd: int
@@ -108,7 +111,7 @@ class LockedFolder:
         sync(self.fd)
 
     def replace(self, name: str, content: bytes) -> None:
-        """As SecretFolder.replace. What is replaced is checked, so that a file which others could write is told of."""
+        """As SecretFolder.replace. First checks the replaced file, and refuses one that others could write."""
         with contextlib.suppress(MissingSecret), self.folder.opened_file(self.fd, name):
             pass
         with _naming(self.folder.path / name), draft_of(self.fd, name, content) as draft:
@@ -118,7 +121,7 @@ class LockedFolder:
 
 @contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """An error of the system names the file that was to be written, not its draft."""
+    """Names the file in errors of the system, instead of its draft."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Opening a folder of secret files, and reading what it holds."""
+"""Opens a folder of secret files, and reads its files."""
 
 import contextlib
 import errno
@@ -19,18 +19,20 @@ from directory.secret_files.checks import (
 )
 
 MAX_SECRET_BYTES: Final = 4_096
-"""A key, or what is kept beside one, unless a folder says otherwise."""
-READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe does not hold us up
+"""The limit of a file, unless a folder has another one: a key and what is kept beside it are below it."""
+READ: Final = (
+    os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+)  # without O_NONBLOCK a pipe would block
 OF_ANOTHER_KIND: Final = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO, errno.EACCES)
-"""What the system says to us of a link, a folder, a socket, or a file that is not ours. The rest can pass."""
+"""The errors of opening a link, a folder, a socket, or a file of another user. All others may be temporary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadableFolder:
-    """A folder of secret files. Read anew at each use, so that what another process wrote is seen.
+    """A folder of secret files that can be read. It is read at each use, so that what another process wrote is seen.
 
-    `lost` is a sentence for the operator: what to do where a file is missing or damaged; `what` is the word for its
-    files. `missing` and `unsafe` are the errors of all operations.
+    `lost` is a sentence that tells the operator what to do where a file is missing or damaged; `what` is the word for
+    its files. All operations raise `missing` and `unsafe`.
     """
 
     path: Path
@@ -41,12 +43,12 @@ class ReadableFolder:
     unsafe: type[UnsafeSecret] = UnsafeSecret
 
     def read(self, name: str) -> bytes:
-        """Returns what a file holds: one byte at least, `max_bytes` at most."""
+        """Returns the content of a file: at least one byte, at most `max_bytes`."""
         with self.opened() as folder:
             return self.read_from(folder, name)
 
     def read_from(self, folder: int, name: str) -> bytes:
-        """As `read`, where the folder is open already."""
+        """As `read`, in a folder that is already open."""
         with self.opened_file(folder, name) as fd, os.fdopen(fd, "rb", closefd=False) as file:
             content = file.read(self.max_bytes + 1)
         if not content:
@@ -56,21 +58,21 @@ class ReadableFolder:
         return content
 
     def read_text(self, name: str) -> str:
-        """Returns an ASCII text, without the newline at its end."""
+        """Returns the content of a file as ASCII text, without the newline at its end."""
         return self.text_of(name, self.read(name))
 
     def text_of(self, name: str, content: bytes) -> str:
-        """What was read, as `read_text` returns it."""
+        """Decodes content that was read, as `read_text` does."""
         if not content.isascii():
             raise self.damaged(name, "is not ASCII text")
         return content.decode("ascii").removesuffix("\n")
 
     def damaged(self, name: str, why: str) -> UnsafeSecret:
-        """The error for a file that was read and does not hold what it should. `why` quotes nothing of it."""
+        """Returns the error for a file with wrong content. `why` must quote none of the content."""
         return self.unsafe(f"{self._said(name)} {why}", self.lost)
 
     def find_unsafe(self) -> list[SecretFileError]:
-        """Returns what is wrong with the folder and its files, whatever they hold; nothing where there is none."""
+        """Returns the errors of the folder and its files, whatever their content; none where there is no folder."""
         try:
             with self.opened() as folder:
                 found = [self._look_at(folder, name) for name in sorted(os.listdir(folder))]
@@ -82,7 +84,7 @@ class ReadableFolder:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[int]:
-        """The folder, checked. What is then opened below it is in this one, wherever its name leads by then."""
+        """Opens the folder and checks it. Files are then opened in this folder, even if its path is replaced."""
         try:
             fd = os.open(self.path, READ | os.O_DIRECTORY)
         except FileNotFoundError:
@@ -90,7 +92,7 @@ class ReadableFolder:
         except OSError as error:
             if error.errno not in OF_ANOTHER_KIND:
                 raise
-            with contextlib.suppress(PermissionError):  # of a folder above
+            with contextlib.suppress(PermissionError):  # a folder above may not be entered
                 check_folder(self.path, self.path.lstat(), self.unsafe)
             said = f"the folder {self.path} cannot be opened: {error.strerror}"
             raise self.unsafe(said, "Its owner has to have the rights to read, write and enter it.") from None
@@ -103,7 +105,7 @@ class ReadableFolder:
 
     @contextlib.contextmanager
     def opened_file(self, folder: int, name: str, flags: int = READ) -> Iterator[int]:
-        """A file in it, checked."""
+        """Opens a file of the folder and checks it."""
         try:
             fd = os.open(name, flags, FILE_MODE, dir_fd=folder)
         except FileNotFoundError:
@@ -126,7 +128,7 @@ class ReadableFolder:
                 return None
         except UnsafeSecret as error:
             return error
-        except MissingSecret:  # gone meanwhile
+        except MissingSecret:  # removed meanwhile
             return None
 
     def _said(self, name: str) -> str:

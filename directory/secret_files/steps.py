@@ -14,10 +14,10 @@ NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def write_new(folder: int, name: str, content: bytes) -> None:
-    """Makes a file, and has it on the disk before anything leads to it. Raises FileExistsError."""
+    """Writes a new file, which is on the disk before it is renamed or linked. Raises FileExistsError."""
     fd = os.open(name, NEW, FILE_MODE, dir_fd=folder)
     with os.fdopen(fd, "wb") as file:
-        os.fchmod(fd, FILE_MODE)  # the umask has no say
+        os.fchmod(fd, FILE_MODE)  # whatever the umask
         file.write(content)
         file.flush()
         os.fsync(fd)
@@ -25,7 +25,7 @@ def write_new(folder: int, name: str, content: bytes) -> None:
 
 @contextlib.contextmanager
 def draft_of(folder: int, name: str, content: bytes) -> Iterator[str]:
-    """A file beside the one that is meant, which is gone when the block ends."""
+    """Writes a draft beside the file; it is removed when the block ends."""
     draft = DRAFT.format(name)
     try:
         write_new(folder, draft, content)
@@ -36,12 +36,12 @@ def draft_of(folder: int, name: str, content: bytes) -> Iterator[str]:
 
 
 def put_in_place(folder: int, draft: str, name: str) -> None:
-    """The draft becomes the file; the former one is gone."""
+    """Renames the draft to the file, which replaces the former one."""
     os.replace(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
 def put_beside(folder: int, draft: str, name: str) -> None:
-    """The draft becomes a file that was not there. Raises FileExistsError, whoever was quicker."""
+    """Links the draft as a new file. Raises FileExistsError where the file exists, even if it was made meanwhile."""
     os.link(draft, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
 
 
@@ -60,7 +60,7 @@ def sync_folder(path: Path) -> None:
 
 
 def remove_drafts(folder: int) -> None:
-    """What a killed writer left; for who alone may write."""
+    """Removes the drafts of killed writers. The caller has locked out every other writer."""
     before, after = DRAFT.split("{}")
     for name in os.listdir(folder):
         if name.startswith(before) and name.endswith(after):
@@ -68,7 +68,7 @@ def remove_drafts(folder: int) -> None:
 
 
 def make_parents(path: Path) -> None:
-    """Makes the folders above that are missing, whatever the umask lets others do with new ones."""
+    """Makes the missing folders above, of mode 0755 or less, even where the umask would let others write."""
     missing = [parent for parent in path.parents if not parent.exists()]
     for parent in reversed(missing):
         with contextlib.suppress(FileExistsError):
@@ -76,7 +76,7 @@ def make_parents(path: Path) -> None:
 
 
 def take_place(draft: Path, path: Path) -> bool:
-    """A folder takes the place of none, or of an empty one. Returns False where there is another."""
+    """Renames a folder to `path`. Returns False where `path` is already a file or a folder that is not empty."""
     if _is_filled(path):
         return False
     try:

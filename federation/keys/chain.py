@@ -1,15 +1,14 @@
-"""How one operations document follows from the one before: rotation and recovery of the log key.
+"""The chain of operations documents: how each follows from the one before, in a rotation or a recovery of the log key.
 
-1. *Announce*: a document names the next key, and is signed by the log key and by the next key.
-   From then on the log signs each checkpoint with both.
-2. *Switch*, at least `MIN_OVERLAP_S` after the last document that named it: the next key becomes
-   the log key, in a document signed by the key that goes. The checkpoint that brings it is signed
-   by both, later ones by the new key.
-3. *Recover*, when the log key is lost or stolen: the recovery key, kept offline, signs instead. Then
-   any log key may be named and holds at once. A recovery key serves once: the document names another.
+1. *Announce*: a document names the next key, and is signed by the log key and by the next key. From then on the log
+   signs each checkpoint with both.
+2. *Switch*, at least `MIN_OVERLAP_S` after the last document that named it: the next key becomes the log key, in a
+   document signed by the former log key. The checkpoint that publishes the document is signed by both, later ones by
+   the new key.
+3. *Recover*, when the log key is lost or stolen: the recovery key, kept offline, signs instead. The document may name
+   any log key, which is valid at once. A recovery key serves once: the document names another.
 
-Only the recovery key can change which key recovers: whoever steals the log key cannot lock the
-operator out.
+Only the recovery key can change the recovery key: whoever steals the log key cannot lock the operator out.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -22,13 +21,13 @@ from federation.tlog.keys import PrivateKey, VerifierKey
 from federation.tlog.note import Note, NoteVerifier, open_note, parse_note, sign_note
 
 MIN_OVERLAP_S: Final = 7 * 24 * 3600
-"""How long a next key is announced before it takes over: time for its operator to see a theft."""
+"""How long a next key is announced before the switch: time for the operator to notice a theft."""
 MAX_DOCUMENTS: Final = 1_000
-"""How many documents one reads of a log, at most."""
+"""The most documents that are read of one log."""
 
 
 def parse_operations_note(data: bytes) -> tuple[Operations, Note]:
-    """Reads a signed operations document, verifying nothing. Raises InvalidOperations."""
+    """Parses a signed operations document. Verifies nothing. Raises InvalidOperations."""
     try:
         note = parse_note(data)
     except InvalidNote as e:
@@ -37,14 +36,14 @@ def parse_operations_note(data: bytes) -> tuple[Operations, Note]:
 
 
 def sign_operations(document: Operations, keys: Sequence[PrivateKey]) -> Note:
-    """Signs with keys of kind 0x01; `required_keys` says which. Raises as `sign_note` does."""
+    """Signs a document with keys of kind 0x01: those of `required_keys`. Raises as `sign_note` does."""
     return sign_note(document.text, keys)
 
 
 def required_keys(document: Operations, previous: Operations | None) -> tuple[VerifierKey, ...]:
-    """Every key that must sign `document`: the one in power, and each log key that is new in it.
+    """Returns every key that must sign `document`: the log key before it (or the recovery key), and each new log key.
 
-    A new key signs too, so that nobody can name a key that they do not hold.
+    A new key signs, too, so that a document cannot name a key whose private half its author does not hold.
     """
     if previous is None:
         return document.checkpoint_keys
@@ -54,10 +53,9 @@ def required_keys(document: Operations, previous: Operations | None) -> tuple[Ve
 
 
 def open_first_operations(data: bytes, log_key: VerifierKey) -> Operations:
-    """Reads the first document of a log whose first key is known from elsewhere, and verifies it.
+    """Reads and verifies the first document of a log whose first key is known from elsewhere.
 
-    Raises InvalidOperations when it is malformed, UntrustedOperations when it is not the first
-    one under `log_key`.
+    Raises InvalidOperations where it is malformed, UntrustedOperations where it is not the first one under `log_key`.
     """
     document, note = parse_operations_note(data)
     if document.number != 0 or document.log_key != log_key:
@@ -69,7 +67,7 @@ def open_first_operations(data: bytes, log_key: VerifierKey) -> Operations:
 def open_next_operations(data: bytes, previous: Operations) -> Operations:
     """Reads the document after `previous`, and verifies that it follows.
 
-    Raises InvalidOperations when it is malformed, UntrustedOperations when it does not follow.
+    Raises InvalidOperations where it is malformed, UntrustedOperations where it does not follow.
     """
     document, note = parse_operations_note(data)
     fault = _find_link_fault(document, previous) or _find_power_fault(document, previous)
@@ -82,7 +80,7 @@ def open_next_operations(data: bytes, previous: Operations) -> Operations:
 def open_chain(notes: Iterable[bytes], log_key: VerifierKey) -> list[Operations]:
     """Reads all documents of a log from the first. Raises as the two functions above do.
 
-    That each is in the log, at the leaf that it is said to be at, is another matter.
+    Does not verify that each document is in the log, at its leaf.
     """
     chain: list[Operations] = []
     for data in notes:
@@ -131,14 +129,14 @@ def _find_power_fault(document: Operations, previous: Operations) -> str | None:
 
 
 def announce_key(previous: Operations, next_key: VerifierKey, issued: int) -> Operations:
-    """The document that announces `next_key`. Raises InvalidOperations."""
+    """Makes the document that announces `next_key`. Raises InvalidOperations."""
     return _follow(previous, issued, log_key=previous.log_key, next_key=next_key)
 
 
 def switch_key(previous: Operations, issued: int) -> Operations:
-    """The document that gives power to the announced key.
+    """Makes the document that switches to the announced key.
 
-    Raises InvalidOperations when none is announced, or not for long enough.
+    Raises InvalidOperations where none is announced, or not for long enough.
     """
     if previous.next_key is None:
         raise InvalidOperations("no next key has been announced")
@@ -150,9 +148,9 @@ def switch_key(previous: Operations, issued: int) -> Operations:
 def recover_key(
     previous: Operations, issued: int, *, recovered_by: VerifierKey, log_key: VerifierKey, recovery: bytes
 ) -> Operations:
-    """The document that the recovery key signs: a new log key at once, and who recovers next.
+    """Makes the document that the recovery key signs: it names a log key, valid at once, and the next recovery key.
 
-    Raises InvalidOperations, also when `recovered_by` is not the key that was named.
+    Raises InvalidOperations, also where `recovered_by` is not the recovery key that `previous` names.
     """
     document = replace(
         _follow(previous, issued, log_key=log_key, next_key=None),

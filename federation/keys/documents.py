@@ -1,4 +1,4 @@
-"""The operations documents of our own log, as they are kept."""
+"""The operations documents of our own log, as the database keeps them."""
 
 from directory.store.database import Connection
 from federation.errors import LogRefused, Malformed, UntrustedOperations
@@ -8,7 +8,7 @@ from federation.store.log_rows import fetch_operation_notes
 
 
 async def load_documents(connection: Connection) -> list[tuple[Operations, int | None]]:
-    """All operations documents, verified as a chain, with their leaves; pending ones have none. Raises LogRefused."""
+    """Loads all operations documents, verified as a chain, each with its leaf or None. Raises LogRefused."""
     rows = await fetch_operation_notes(connection)
     try:
         if not rows:

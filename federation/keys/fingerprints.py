@@ -1,19 +1,19 @@
-"""A key's fingerprint as words that two people can compare over the telephone.
+"""Writes a key's fingerprint as words that two people can compare over the telephone.
 
-Sixteen bits become one word of five letters, consonants and vowels in turn, sayable in most languages.
+Sixteen bits become one word of five letters, consonants and vowels in turn: pronounceable in most languages.
 """
 
 from typing import Final
 
 WORDS: Final = 8
-"""128 bits: nobody can make a second key whose words are the same."""
+"""128 bits: a second key with the same words cannot be found."""
 
 _CONSONANTS: Final = "bdfghjklmnprstvz"
 _VOWELS: Final = "aiou"
 
 
 def to_words(fingerprint: bytes) -> str:
-    """Its first 128 bits as eight words; `fingerprint` is 16 bytes long or longer."""
+    """Writes the first 128 bits of a fingerprint as eight words; `fingerprint` has at least 16 bytes."""
     return " ".join(
         _to_word(int.from_bytes(fingerprint[at : at + 2], "big")) for at in range(0, 2 * WORDS, 2)
     )

@@ -1,7 +1,7 @@
-"""The keys of this instance: the folder `keys` below the data, one file each, never in the database.
+"""The keys of this instance: one file each in the folder `keys` of the data folder, never in the database.
 
-Back it up apart from the database. Without it nothing more can be said under this name, except with the
-recovery key, which is not here: it is shown once, and only its fingerprint is kept.
+Back it up apart from the database. Without it nothing more can be signed under this name, except with the recovery
+key, which is not in it: that key is shown once, and only its fingerprint is kept.
 """
 
 from collections.abc import Sequence
@@ -31,9 +31,9 @@ WITNESS_FILE: Final = "witness.key"
 PEER_FILE: Final = "peer.key"
 RECOVERY_FILE: Final = "recovery.fingerprint"
 RECOVERY_KEY_FILE: Final = "recovery.key"
-"""Where the recovery key waits to be taken off this machine, if no terminal could show it."""
+"""The recovery key, until the operator takes it off this machine, where no terminal could show it."""
 LOG_FILES: Final = "log*.key"
-"""The first log key, and `log-<id>.key` for each one after it."""
+"""The first log key, and `log-<id>.key` for each later one."""
 LOCAL_NAME: Final = "localhost"
 LOCAL_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
 MAX_LOG_KEYS: Final = 100
@@ -41,14 +41,14 @@ RECOVER: Final = (
     "Bring the folder of keys back from its backup, or the newest copy of it from the machine where the key was rotated;"
     " if it is lost for good, run `passerelle keys recover` with the recovery key."
 )
-"""What an operator is told to do where a key is missing."""
+"""Tells the operator what to do where a key is missing."""
 
 _PEER_PREFIX: Final = "PASSERELLE+PEER+KEY+"
 
 
 def log_host(settings: Settings) -> str:
-    """What the log and its keys are named after. An instance for this machine alone is `localhost`,
-    whatever port it listens on."""
+    """Returns the host in the names of the log and its keys. An instance without a public address has `localhost`,
+    whatever its port."""
     return LOCAL_NAME if is_local(settings) else settings.domain
 
 
@@ -58,16 +58,16 @@ def is_local(settings: Settings) -> bool:
 
 
 def log_origin(settings: Settings) -> str:
-    """The origin of this instance's own log, `<host>/log`: what its mappings name as theirs."""
+    """Returns the origin of this instance's own log, `<host>/log`, which is the origin of its mappings."""
     return log_host(settings) + LOG_SUFFIX
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceKeys:
-    """All keys of an instance but the one for recovery. Trusted: whoever holds them is the instance."""
+    """All keys of an instance but the recovery key. Trusted: whoever holds them can sign as the instance."""
 
     logs: tuple[PrivateKey, ...]
-    """Log keys, of which the operations document in force says which ones sign."""
+    """The log keys. The operations document in force names those that sign."""
     witness: PrivateKey
     peer: Seed
     recovery: bytes
@@ -78,11 +78,11 @@ class InstanceKeys:
         return self.logs[0].name
 
     def find(self, vkey: VerifierKey) -> PrivateKey | None:
-        """The log key of this verifier key."""
+        """Finds the log key of a verifier key. Returns None where it is not here."""
         return next((key for key in self.logs if key.vkey == vkey), None)
 
     def require(self, vkeys: Sequence[VerifierKey]) -> list[PrivateKey]:
-        """The private keys of all of these. Raises MissingKeys."""
+        """Returns the private keys of all of these. Raises MissingKeys."""
         found = [self.find(vkey) for vkey in vkeys]
         missing = [str(vkey) for vkey, key in zip(vkeys, found, strict=True) if key is None]
         if missing:
@@ -94,12 +94,12 @@ class InstanceKeys:
 
 
 def fingerprint_keys(witness: VerifierKey, peer: bytes) -> bytes:
-    """Tells one instance's keys from another's. Log keys come and go with rotations; these two stay."""
+    """Returns what identifies the keys of an instance. Log keys change with rotations; these two stay."""
     return sha256(b"passerelle/keys/v1\0" + str(witness).encode() + b"\0" + peer).digest()
 
 
 class KeyFolder:
-    """Where the keys lie. Read at each use, so that a rotation by another process is seen."""
+    """The folder of keys. It is read at each use, so that a rotation by another process is seen."""
 
     def __init__(self, data: Path) -> None:
         self.path = data / FOLDER
@@ -111,14 +111,16 @@ class KeyFolder:
         return self.path.is_dir() and any(self.path.iterdir())
 
     def make(self, host: str) -> PrivateKey | None:
-        """Makes all keys of a new instance; gives the recovery key, which is nowhere kept. None: there are keys."""
+        """Makes all keys of a new instance. Returns the recovery key, which is not kept; None where keys exist."""
         log = PrivateKey.generate(host + LOG_SUFFIX, KeyKind.NOTE)
         recovery = PrivateKey.generate(host + RECOVERY_SUFFIX, KeyKind.NOTE)
         return recovery if self.make_around(host, log, recovery) else None
 
     def make_around(self, host: str, log: PrivateKey, recovery: PrivateKey) -> bool:
-        """Makes a folder with this log key, other keys that are new, and the fingerprint of the recovery key. Returns
-        False where there are keys, and nothing was changed."""
+        """Makes the folder with this log key, new other keys, and the fingerprint of the recovery key.
+
+        Returns False where keys exist: then nothing was changed.
+        """
         texts = {
             LOG_FILE: log.reveal(),
             WITNESS_FILE: PrivateKey.generate(host + WITNESS_SUFFIX, KeyKind.COSIGNATURE).reveal(),
@@ -128,8 +130,8 @@ class KeyFolder:
         return self._folder.make({name: _line(text) for name, text in texts.items()})
 
     def read(self) -> InstanceKeys:
-        """Raises MissingKeys, UnsafeKeys."""
-        # `log.key` first, if it is there: after a recovery it may be lost.
+        """Reads all keys. Raises MissingKeys, UnsafeKeys."""
+        # `log.key` comes first; after a recovery it may be missing.
         names = sorted(
             (path.name for path in self.path.glob(LOG_FILES)), key=lambda name: (name != LOG_FILE, name)
         )
@@ -141,22 +143,25 @@ class KeyFolder:
         )
 
     def fingerprint(self) -> bytes:
-        """What the database knows the folder by. Raises MissingKeys, UnsafeKeys."""
+        """Returns the fingerprint by which the database identifies the folder. Raises MissingKeys, UnsafeKeys."""
         witness = self._read_key(WITNESS_FILE, KeyKind.COSIGNATURE)
         return fingerprint_keys(witness.vkey, self._read_peer().public_key)
 
     def add_log_key(self, name: str) -> PrivateKey:
-        """A further log key, for a rotation. Durable once it returns."""
+        """Makes a further log key, for a rotation. Durable once it returns."""
         key = PrivateKey.generate(name, KeyKind.NOTE)
         self.keep_log_key(key)
         return key
 
     def keep_log_key(self, key: PrivateKey) -> None:
-        """Puts a further log key beside the others. Durable once it returns; raises FileExistsError."""
+        """Adds a further log key. Durable once it returns. Raises FileExistsError."""
         self._folder.add(f"log-{key.vkey.key_id.hex()}.key", _line(key.reveal()))
 
     def put_recovery_key(self, recovery: str) -> Path:
-        """Leaves the recovery key to be taken off this machine, and says where. Durable once it returns."""
+        """Writes the recovery key to a file, for the operator to take off this machine. Durable once it returns.
+
+        Returns the path of the file.
+        """
         self._folder.replace(RECOVERY_KEY_FILE, _line(recovery))
         return self.path / RECOVERY_KEY_FILE
 
@@ -190,7 +195,7 @@ class KeyFolder:
 
 
 def _parse_key(text: str) -> tuple[PrivateKey | None, str]:
-    """The key, or why there is none; the error with what it was raised from ends here."""
+    """Parses a key. Returns it, or None and why: no error leaves this function, since its causes may quote the key."""
     try:
         return PrivateKey.parse(text), ""
     except InvalidKey as error:

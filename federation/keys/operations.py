@@ -1,7 +1,7 @@
-"""The operations document: an instance's keys and its policy, public and kept for ever.
+"""The operations document: the keys and the policy of an instance, public and kept for ever.
 
-Its text is canonical JSON and a newline, and is signed as a note; a 0x03 entry of the log holds the
-SHA-256 of the text. It holds nothing about people. Who may sign one is told in `rotation`.
+Its text is canonical JSON and a newline, and is signed as a note; a 0x03 entry of the log holds the SHA-256 of the
+text. It holds nothing about people. `federation.keys.chain` defines who signs one.
 
 A text of one line is never a checkpoint, so a log key can sign both without one passing for the other.
 """
@@ -28,41 +28,41 @@ WITNESS_SUFFIX: Final = "/witness"
 RECOVERY_SUFFIX: Final = "/recovery"
 
 POLICY_VALIDITY_S: Final = "validity_s"
-"""The longest that a statement of this log holds before it is renewed, in seconds."""
+"""How long a statement of this log holds at most without a renewal, in seconds."""
 POLICY_RECHECK_S: Final = "recheck_s"
-"""How often this instance looks at a proof again, in seconds."""
+"""How often this instance re-checks a proof, in seconds."""
 
 _POLICY_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
 class Operations:
-    """One version of what an instance says of itself. `issued` is in Unix seconds."""
+    """One operations document. `issued` is in Unix seconds."""
 
     origin: str
-    """The log's, `<host>/log`; its keys are named so."""
+    """The origin of the log, `<host>/log`, which is also the name of its keys."""
     number: int
-    """0 for the first document of a log, then one more each."""
+    """0 for the first document of a log, one more for each later one."""
     previous: bytes | None
-    """SHA-256 of the text of the document before; None for the first."""
+    """SHA-256 of the text of the document before it; None for the first."""
     issued: int
     log_key: VerifierKey
-    """In power: signs checkpoints, and the next document."""
+    """The key in force: signs checkpoints, and the next document."""
     next_key: VerifierKey | None
-    """Announced: signs checkpoints beside `log_key`, and takes its place later."""
+    """The announced key: signs checkpoints beside `log_key`, and replaces it at the switch. None where there is none."""
     witness_key: VerifierKey
     """Kind 0x04, named `<host>/witness`."""
     peer_key: bytes
     """The Ed25519 public key that requests to peers are signed with."""
     recovery: bytes
-    """Fingerprint of the recovery key, which is kept offline and not told before it is used."""
+    """Fingerprint of the recovery key, which is kept offline and secret until it is used."""
     recovered_by: VerifierKey | None = None
-    """The recovery key, named `<host>/recovery`, when this document was signed with it."""
+    """The recovery key, named `<host>/recovery`, where this document was signed with it."""
     policy: tuple[tuple[str, int], ...] = ()
-    """Names and numbers, sorted by name. A name that a reader does not know means nothing to it."""
+    """Names and numbers, sorted by name. A reader ignores names that it does not know."""
 
     text: str = field(init=False, compare=False, repr=False)
-    """One line of canonical JSON, and its newline: what is signed and hashed."""
+    """One line of canonical JSON, and its newline. This text is signed and hashed."""
 
     def __post_init__(self) -> None:
         fault = _find_chain_fault(self) or _find_key_fault(self) or _find_policy_fault(self)
@@ -75,7 +75,7 @@ class Operations:
 
     @staticmethod
     def parse(text: str) -> "Operations":
-        """Reads the text of a note. Raises InvalidOperations."""
+        """Parses the text of a note. Raises InvalidOperations."""
         if len(text) > MAX_OPERATIONS_BYTES:
             raise InvalidOperations(
                 f"not an operations document: it is longer than {MAX_OPERATIONS_BYTES} bytes"
@@ -95,12 +95,12 @@ class Operations:
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the text: what the 0x03 entry and the next document hold."""
+        """SHA-256 of the text, as the 0x03 entry and the next document hold it."""
         return sha256(self.text.encode()).digest()
 
     @property
     def checkpoint_keys(self) -> tuple[VerifierKey, ...]:
-        """The keys of which any may have signed a checkpoint while this document is in force."""
+        """The keys that sign checkpoints while this document is in force. One signature suffices a verifier."""
         return (self.log_key,) if self.next_key is None else (self.log_key, self.next_key)
 
 
@@ -152,7 +152,7 @@ def _find_policy_fault(document: Operations) -> str | None:
 
 
 def fingerprint_recovery(public_key: bytes) -> bytes:
-    """What a document tells of its recovery key: SHA-256(0x01 || public key)."""
+    """Returns the fingerprint of a recovery key: SHA-256(0x01 || public key)."""
     return sha256(bytes([KeyKind.NOTE]) + public_key).digest()
 
 

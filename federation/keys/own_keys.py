@@ -1,7 +1,7 @@
-"""Which folder of keys is the instance's: recorded at the first start, compared at each one, never made a second time.
+"""Records which folder of keys is the instance's at its first start, and checks it at each one. Never makes a second.
 
-A machine that made its own beside the instance's could sign nothing for it, and would wait to do so for ever. Where
-the log is begun, its newest operations document tells the same as the record.
+A machine with keys of its own could sign nothing for the instance, and would wait for ever to do so. Where the log is
+begun, its newest operations document identifies the keys as the record does.
 """
 
 from contextlib import suppress
@@ -27,10 +27,10 @@ class OtherKeys(LogRefused):
 
 
 async def check_keys(connection: Connection, folder: KeyFolder) -> None:
-    """Looks, and makes nothing; the caller holds the lock.
+    """Checks that the folder holds the instance's keys. Changes nothing; the caller holds the lock.
 
-    Raises OtherKeys where the folder is empty and the instance has keys, or holds those of another instance. What
-    is missing or unsafe in it is the sequencer's to say.
+    Raises OtherKeys where the folder is empty and the instance has keys, or where it holds keys of another instance.
+    Missing or unsafe files in it are left for the sequencer to report.
     """
     known = await _find_known_keys(connection)
     if not folder.exists():
@@ -43,9 +43,9 @@ async def check_keys(connection: Connection, folder: KeyFolder) -> None:
 
 
 async def keep_keys(connection: Connection, folder: KeyFolder, host: str, now: datetime) -> str | None:
-    """Makes the keys of a new instance, or leaves those that are there, and records them; after `check_keys`.
+    """Makes the keys of a new instance, or keeps existing ones, and records them. Call it after `check_keys`.
 
-    Returns the recovery key of new ones, which is kept nowhere.
+    Returns the recovery key of new keys, which is not kept; None where keys existed.
     """
     is_in_doubt = await _find_known_keys(connection) is None and await _is_begun(connection)
     recovery = folder.make(host)
@@ -55,7 +55,7 @@ async def keep_keys(connection: Connection, folder: KeyFolder, host: str, now: d
 
 
 async def record_keys(connection: Connection, folder: KeyFolder, now: datetime) -> None:
-    """Records what the folder holds; nothing where that cannot be read."""
+    """Records the fingerprint of the folder. Records nothing where the keys cannot be read."""
     with suppress(MissingKeys, UnsafeKeys):
         known = KnownSecret.seen_in(folder.path, folder.fingerprint())
         await record_secret(connection, KEYS, known, now)

@@ -1,6 +1,7 @@
-"""Changes of the log's key, as the operator asks for them: the next document is put before the sequencer.
+"""Rotates and recovers the log key, at the operator's command: writes the next document for the sequencer to append.
 
-The steps are those of `rotation`: announce, and seven days later switch. Recovery is for a key that is lost.
+The steps are those of `federation.keys.chain`: announce, and seven days later switch. Recover where a key is lost or
+stolen.
 """
 
 from dataclasses import dataclass, replace
@@ -29,7 +30,7 @@ _OVERLAP: Final = timedelta(seconds=MIN_OVERLAP_S)
 
 
 class RotationTooEarly(LogRefused):
-    """The next key is announced, and its time has not come."""
+    """The next key was announced less than seven days ago."""
 
     def __init__(self, when: datetime) -> None:
         super().__init__(f"the next key can take over from {when:%Y-%m-%d %H:%M} UTC on")
@@ -38,16 +39,17 @@ class RotationTooEarly(LogRefused):
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """What was done: `document` waits for the next batch. `can_switch` is when an announced key may take over."""
+    """The result of a change: `document` is pending until the next batch. `can_switch` is when an announced key may
+    take over; None where none was announced."""
 
     document: Operations
     can_switch: datetime | None
     recovery: PrivateKey | None = None
-    """The recovery key that serves next, made by a recovery; kept nowhere."""
+    """The next recovery key, made by a recovery. It is not kept."""
 
 
 class KeyRotation:
-    """Trusted with the private keys."""
+    """Rotates and recovers the log key. Trusted with the private keys."""
 
     def __init__(self, database: Database, keys: KeyFolder, clock: Clock) -> None:
         self._database = database
@@ -55,7 +57,7 @@ class KeyRotation:
         self._clock = clock
 
     async def rotate(self) -> Rotated:
-        """Announces a new key, or lets the announced one take over.
+        """Announces a new key, or switches to the announced one.
 
         Raises LogEmpty, RotationTooEarly, LogRefused, MissingKeys, UnsafeKeys.
         """
@@ -73,11 +75,12 @@ class KeyRotation:
         return await self._propose(current, switch_key(current, int(now.timestamp())), None)
 
     async def recover(self, recovery: PrivateKey) -> Rotated:
-        """Gives the log a new key at once, by the recovery key; each serves once, so a next one is made. A document
-        that waits still, for a signature of the key that is lost, gives way. Where the whole folder is lost, a new
-        one is made, and its other keys are named too.
+        """Gives the log a new key, valid at once, and makes the next recovery key, since each serves once.
 
-        Raises LogEmpty, LogRefused, InvalidOperations where it is not the recovery key of this log.
+        Replaces a pending document, which may lack a signature of the lost key. Where the whole folder of keys is
+        lost, makes a new one, and the document names its other keys, too.
+
+        Raises LogEmpty, LogRefused, and InvalidOperations where `recovery` is not the recovery key of this log.
         """
         current = await self._current(is_recovery=True)
         next_recovery = PrivateKey.generate(current.host + RECOVERY_SUFFIX, KeyKind.NOTE)

@@ -1,1 +1,1 @@
-"""Where a post on X can be read without a key. Each source: the address to ask, and a total reader of its answer."""
+"""Sources that show a post on X without a key. Each has an address to ask, and a total reader of its answer."""

@@ -1,7 +1,7 @@
-"""The text of the first paragraph of a piece of HTML: in an oEmbed answer, the post and nothing else.
+"""Reads the first paragraph of a piece of HTML: in an oEmbed answer, the post and nothing else.
 
-What follows it (the author's display name, a quoted post, the parent) is written by others or can be
-chosen at will, and is not read.
+The rest (the author's display name, a quoted post, the parent) is written by others or chosen at will, and is not
+read.
 """
 
 from typing import Final
@@ -15,10 +15,10 @@ _BLOCKS: Final = frozenset({"p", "blockquote", "div"})
 
 
 def first_paragraph(source: str) -> str | None:
-    """The text between the first `<p>` and its `</p>`, its markup removed and its entities read. Total.
+    """Returns the text between the first `<p>` and its `</p>`, without markup, its entities replaced. Total.
 
-    None where there is no such paragraph, or where it does not end in its own `</p>`: then nobody knows
-    where the post's own text ends.
+    Returns None where there is no such paragraph, or where it does not end in its own `</p>`: then it is unknown where
+    the post's own text ends. Also above MAX_HTML_CHARS.
     """
     if len(source) > MAX_HTML_CHARS:
         return None

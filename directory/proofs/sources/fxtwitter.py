@@ -1,8 +1,8 @@
-"""FxTwitter and what is compatible with it: a service of others, or of the operator, that reads X.
+"""The source FxTwitter, or a compatible service: a server of others, or of the operator, that reads X.
 
-`GET <base>/i/status/<id>`: `code` and `message` beside the post tell `NOT_FOUND` (404) and `PRIVATE_TWEET`
-(401). It tells the author's id. Undocumented by X, and whoever runs it is believed: so it is off unless
-the operator gives its address. It does not tell of edits.
+`GET <base>/i/status/<id>`: `code` and `message` beside the post are `NOT_FOUND` (404) and `PRIVATE_TWEET` (401). It
+tells the author's id, and no edits. It is undocumented by X, and whoever runs it is trusted: so it is off unless the
+operator gives its address.
 """
 
 from typing import ClassVar, Final
@@ -60,7 +60,7 @@ class FxTwitter(msgspec.Struct, frozen=True):
 
 
 def read_fxtwitter(asked: XPostId, status: int, body: bytes) -> Reading:
-    """What an answer says about the post. Total."""
+    """Reads an answer about a post. Total."""
     answer = read_json(body, _Answer)
     if answer is None:
         return of_status(status)

@@ -1,7 +1,7 @@
-"""X's oEmbed: the documented way to show a post elsewhere. Tells the author's handle, never the id.
+"""The source oEmbed of X, the documented way to embed a post. Tells the author's handle, never the id, and no edits.
 
 `GET <base>/oembed?url=<post>&omit_script=1&dnt=true`: 403 where the author shows posts to followers only,
-404 where there is no such post. It does not tell of edits.
+404 where there is no such post.
 https://developer.x.com/en/docs/tweets/post-and-engage/api-reference/get-statuses-oembed
 """
 
@@ -32,7 +32,7 @@ class _Embed(msgspec.Struct):
 
 
 class OEmbed(msgspec.Struct, frozen=True):
-    """The source at a base address. `post_host` is how that host knows posts: each finds its own name best."""
+    """The source at a base address. `post_host` is the host in the address of a post: each finds its own best."""
 
     tells_id: ClassVar[bool] = False
     redirects: ClassVar[int] = 1
@@ -44,7 +44,7 @@ class OEmbed(msgspec.Struct, frozen=True):
 
     def url(self, post: XPostId) -> str:
         shown = f"https://{self.post_host}/i/status/{post}"
-        # hide_thread keeps the post it answers out of the html.
+        # hide_thread leaves the post that this one replies to out of the html.
         query = {"url": shown, "omit_script": "1", "dnt": "true", "hide_thread": "true", "lang": "en"}
         return f"{self.base.rstrip('/')}/oembed?{urlencode(query)}"
 
@@ -53,22 +53,22 @@ class OEmbed(msgspec.Struct, frozen=True):
 
 
 def oembed_of_x(base: str = X_BASE) -> OEmbed:
-    """The newer host."""
+    """Makes the source at the newer host."""
     return OEmbed(base=base)
 
 
 def oembed_of_twitter(base: str = TWITTER_BASE) -> OEmbed:
-    """The older host, which knows posts by their older address."""
+    """Makes the source at the older host, which knows posts by their older address."""
     return OEmbed(base=base, post_host="twitter.com", name="oembed-twitter")
 
 
 def read_oembed(asked: XPostId, status: int, body: bytes) -> Reading:
-    """What an oEmbed answer says about the post. Total."""
+    """Reads an oEmbed answer about a post. Total."""
     if status == 404:
         return Unreachable(UnreachableReason.DELETED)
     if status == 403 and not body.lstrip().startswith(
         b"<"
-    ):  # a page for people comes from a gate before the service
+    ):  # an HTML page comes from a proxy before the service
         return Unreachable(UnreachableReason.PROTECTED)
     if status != OK:
         return of_status(status)
@@ -92,7 +92,7 @@ def _seen(asked: XPostId, embed: _Embed) -> Reading:
 
 
 def _parse_author(url: str) -> XHandle:
-    """The handle in the address of an author's profile. Raises InvalidIdentifier."""
+    """Parses the handle in the address of an author's profile. Raises InvalidIdentifier."""
     kind = "the address of an author on X"
     try:
         parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""What every source of posts is."""
+"""The port of all sources of posts, and what their readers share."""
 
 from typing import Final, Protocol, TypeVar
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Source(Protocol):
-    """A service that shows a post. `tells_id`: whether it can tell the author's id, not the handle alone."""
+    """A service that shows posts. `tells_id` is whether it can tell the author's id beside the handle."""
 
     @property
     def name(self) -> str: ...
@@ -32,12 +32,12 @@ class Source(Protocol):
         ...
 
     def read(self, asked: XPostId, status: int, body: bytes) -> Reading:
-        """What the answer says about the post. Total: whatever comes, it returns."""
+        """Reads the answer about a post. Total: returns for any answer."""
         ...
 
 
 def of_status(status: int) -> Unreachable:
-    """What a status other than 200 means, where the source gives it no meaning of its own."""
+    """Returns what a status other than 200 means, where the source gives it no meaning of its own."""
     if status == 429:
         return Unreachable(UnreachableReason.TOO_MANY_REQUESTS)
     if 500 <= status <= 599:
@@ -48,7 +48,7 @@ def of_status(status: int) -> Unreachable:
 
 
 def read_json(body: bytes, shape: type[T]) -> T | None:
-    """The body as JSON of that shape, or None. Total."""
+    """Decodes the body as JSON of that shape. Returns None where it is not. Total."""
     try:
         return msgspec.json.decode(body, type=shape)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -1,8 +1,8 @@
-"""X's syndication: what its embedded posts are made of. Undocumented; tells the author's id and the edits.
+"""The source syndication of X, which serves its embedded posts. Undocumented; tells the author's id and the edits.
 
-`GET <base>/tweet-result?id=<id>&lang=en&token=<token>`. A post that X does not show comes as `{}`, as a
-`TweetTombstone` (the reason in it is for people, and missing for age-gated posts), without its `user`
-(suspended), or as 404: none of these says which, so none of them says that the post is deleted.
+`GET <base>/tweet-result?id=<id>&lang=en&token=<token>`. A post that X does not show is answered by `{}`, by a
+`TweetTombstone` (the reason in it is for people, and missing for age-gated posts), without its `user` (suspended), or
+by 404. None of these tells why, so none means that the post is deleted.
 """
 
 from typing import Any, ClassVar, Final
@@ -70,7 +70,7 @@ class Syndication(msgspec.Struct, frozen=True):
 
 
 def read_syndication(asked: XPostId, status: int, body: bytes) -> Reading:
-    """What an answer of the syndication says about the post. Total."""
+    """Reads an answer of the syndication about a post. Total."""
     if status == 404:
         return _WITHHELD
     if status != OK:
@@ -109,7 +109,7 @@ def _seen(asked: XPostId, tweet: _Tweet, user: _User, text: str) -> Reading:
 
 
 def _versions(edits: _EditControl | None) -> list[XPostId]:
-    """The numbers of all versions, oldest first. Raises InvalidIdentifier."""
+    """Parses the ids of all versions, oldest first. Raises InvalidIdentifier."""
     if edits is None:
         return []
     listed = edits.edit_control_initial.edit_tweet_ids if edits.edit_control_initial else edits.edit_tweet_ids

@@ -1,4 +1,4 @@
-"""Jobs over a real database, a fake X, and a network that answers when it is told to."""
+"""Fixtures for jobs: a real database, a fake X, and a network that answers when a test lets it."""
 
 from collections.abc import AsyncIterator, Iterator
 

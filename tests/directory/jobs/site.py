@@ -1,4 +1,4 @@
-"""What the tests of jobs work with: members with something due, and workers over it."""
+"""The site of tests of jobs: members with due rows, and workers that run them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -47,7 +47,7 @@ from tests.directory.members.people import INSTANCE, at_bluesky
 from tests.harness.fake_x import FakeX
 
 PATIENCE_S: Final = 20
-"""For what is to happen at once, on a busy machine."""
+"""The limit for what happens at once, on a busy machine."""
 
 
 async def soon(*awaited: Awaitable[object]) -> None:
@@ -56,7 +56,7 @@ async def soon(*awaited: Awaitable[object]) -> None:
 
 
 class SlowNetwork:
-    """A network whose servers take every question, and answer once they are told to: `asked` counts questions."""
+    """A network whose servers accept every request, and answer when a test lets them. `asked` counts requests."""
 
     def __init__(self) -> None:
         self.asked = asyncio.Semaphore(0)
@@ -64,7 +64,7 @@ class SlowNetwork:
         self._answers: dict[str, asyncio.Event] = {}
 
     def answer(self, server: str) -> None:
-        """From now on that server answers."""
+        """Lets a server answer from now on."""
         self._answers.setdefault(server, asyncio.Event()).set()
 
     async def revoke(self, tokens: TokenSet, now: datetime) -> Revocation:
@@ -105,7 +105,7 @@ class SlowNetwork:
 
 
 class HeardProving(Proving):
-    """Says when a result was recorded."""
+    """Proving that signals each recorded result."""
 
     recorded: asyncio.Semaphore
 
@@ -117,7 +117,7 @@ class HeardProving(Proving):
 
 @dataclass(kw_only=True)
 class JobSite:
-    """Members, and workers. Bluesky is slow, and X is the fake one."""
+    """Members and workers. Bluesky is the slow network, and X the fake one."""
 
     database: Database
     clock: Clock
@@ -132,10 +132,10 @@ class JobSite:
     recorded: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     shared_hosts: frozenset[str] = frozenset()
     sources: XSources | None = None
-    """Where posts are looked for; None: at the fake X."""
+    """The sources of posts; None for the fake X."""
 
     def jobs(self, database: Database | None = None) -> Jobs:
-        """Over a database of their own, as in another process, where one is given."""
+        """Makes jobs; with a database of their own as in another process."""
         database, clock = database or self.database, self.clock
         proving = HeardProving(
             MemberStore(database), ChallengeStore(database), ProofCheckStore(database), self.vault, clock
@@ -168,7 +168,7 @@ class JobSite:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Worker]:
-        """Broken off at the end, as a process that is told to end does after its grace."""
+        """Runs a worker, interrupted at the end as by a process whose grace is over."""
         worker = self.worker()
         task = asyncio.create_task(worker.run())
         try:
@@ -181,31 +181,31 @@ class JobSite:
         return (await self.membership.sign_in(at_bluesky(name, at=self.clock.now()))).member
 
     async def hand_in(self, member: UUID, name: str) -> ProofCheck:
-        """A good post, waiting to be checked."""
+        """Submits a good post, whose check is due."""
         kept = await self.proving.challenge(member, INSTANCE, "en")
         post = self.x.post(self.x.account(name), kept.challenge.sentence, at=self.clock.now())
         return await self.proving.submit(member, kept.id, post.url)
 
     async def ask_for_links(self, member: UUID, name: str) -> None:
-        """A check of links, waiting."""
+        """Submits a check of links, which is due."""
         await self.page_links.make_page(member)
         await self.page_links.submit(member, XHandle(name))
 
     async def give_back(self, member: UUID, *servers: str) -> None:
-        """A permission of each server, to be revoked there."""
+        """Hands over a token of each server for revocation."""
         (account,) = [each for each in await self.membership.accounts(member) if each.target is not None]
         for server in servers:
             await self.permissions.keep(account.id, Purpose.PROVE, _tokens(server))
             await self.permissions.give_back(account.id, Purpose.PROVE)
 
     async def make_due(self) -> None:
-        """All re-checks are due now."""
+        """Makes all re-checks due now."""
         await self.fetch(
             "UPDATE linked_account SET recheck_at = $1 WHERE recheck_at IS NOT NULL", self.clock.now()
         )
 
     async def fetch(self, sql: str, *values: object) -> list[tuple[object, ...]]:
-        """What the database holds, asked past the stores."""
+        """Fetches rows of the database, past the stores."""
         async with self.database.connection() as connection:
             return [tuple(row) for row in await connection.fetch(sql, *values)]
 

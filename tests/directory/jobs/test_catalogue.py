@@ -1,4 +1,4 @@
-"""The kinds of jobs over their real tables: what one does or suffers touches no other, and nothing is lost."""
+"""The kinds of jobs over their real tables: no kind delays or breaks another, and no row is lost."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -95,7 +95,7 @@ async def test_one_server_takes_its_share_of_the_revocations(site: JobSite) -> N
 
 
 class BrokenNetwork(SlowNetwork):
-    """Revokes at real servers, that answer as a test says."""
+    """A network that revokes at real servers, whose answers a test sets."""
 
     def __init__(self, site: JobSite) -> None:
         super().__init__()
@@ -195,7 +195,7 @@ async def reached(held: Held) -> None:
 
 
 async def states(site: JobSite) -> dict[str, tuple[int, bool]]:
-    """The attempts of the one row of each kind, and whether it is due."""
+    """Fetches the attempts of the only row of each kind, and whether it is due."""
     rows = await site.fetch(
         "SELECT 'posts', attempts::int, next_at <= $1 FROM proof_check"
         " UNION ALL SELECT 'links', attempts::int, next_at <= $1 FROM link_check"

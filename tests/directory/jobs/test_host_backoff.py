@@ -1,4 +1,4 @@
-"""Hosts that fail are left alone: for how long, by whom, and what a hostile host cannot make of it."""
+"""Hosts that fail are left alone: for how long, by which jobs, and what a hostile host cannot gain by it."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -98,7 +98,7 @@ class Asker:
         return HostWatch(self._store, self._clock, self.shared)
 
     async def ask(self, *strangers: Stranger) -> list[int | NetworkError]:
-        """One job's questions: what each answered, as a status, or how it failed."""
+        """Asks strangers in one job. Returns the status of each answer, or the failure."""
         watch = self.watch()
         with contacts_told_to(watch):
             told = [await self._ask(each) for each in strangers]
@@ -106,7 +106,7 @@ class Asker:
         return told
 
     async def wait_for(self, host: str) -> timedelta | None:
-        """For how long the host is left alone."""
+        """Returns how long the host is left alone; None where it is not."""
         until = await self._store.find_backoff_end(host, self._clock.now())
         return None if until is None else until - self._clock.now()
 

@@ -1,4 +1,4 @@
-"""Leased rows, whatever the table: nobody has a row twice at a time, no row is lost, a late result is refused."""
+"""Leased rows of any table: no row is held twice at a time, no row is lost, a late result is refused."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -45,7 +45,7 @@ async def module_dsn(postgres: SharedPostgres) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def connection(dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
-    """With a table of work of its own: keys are numbers here, as those of rows that are to come."""
+    """A connection to a database with a table of work, whose keys are numbers."""
     opened = await asyncpg.connect(dsn)
     await opened.execute(MAKE)
     yield opened
@@ -53,7 +53,7 @@ async def connection(dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Reco
 
 
 async def add(connection: "asyncpg.Connection[asyncpg.Record]", *hosts: str | None) -> None:
-    """Rows that are due now, the first the longest."""
+    """Adds rows that are due now; the first has been due longest."""
     for number, host in enumerate(hosts):
         await connection.execute(
             "INSERT INTO work (number, host, next_at) VALUES ($1, $2, $3)",
@@ -168,18 +168,18 @@ async def test_two_who_claim_at_once_share(
 
 @dataclass
 class Play:
-    """Two workers over one table, and what must hold of them whatever they do."""
+    """Two workers over one table, and the invariants that hold for any steps of them."""
 
     connection: "asyncpg.Connection[asyncpg.Record]"
     clock: FakeClock = field(default_factory=FakeClock)
     held: tuple[list[Lease], list[Lease]] = field(default_factory=lambda: ([], []))
     leased_until: dict[object, datetime] = field(default_factory=dict)
-    """Rows that somebody holds who has not given them back."""
+    """Rows that a worker holds and has not released."""
     owners: dict[object, tuple[int, Lease]] = field(default_factory=dict)
     finished: set[object] = field(default_factory=set)
 
     async def act(self, worker: int, action: Action, step_s: int) -> None:
-        """One step of one worker, some time after the last."""
+        """Takes one step of one worker, some time after the last."""
         self.clock.advance(seconds=step_s, microseconds=1)
         if action == "claim":
             await self._claim(worker)
@@ -216,7 +216,7 @@ class Play:
             self.finished.add(lease.key)
 
     async def drain(self) -> None:
-        """Both workers are gone for good; a third one finds all that was not finished."""
+        """Ends both workers; a third one then finds every row that was not finished."""
         self.clock.advance(days=1)
         left = await claim(self.connection, self.clock.now(), limit=ROWS + 1)
         assert {lease.key for lease in left} == set(range(ROWS)) - self.finished

@@ -1,4 +1,4 @@
-"""Slots of a kind: refilled one by one, shared between hosts, and nobody else's when a kind fails or hangs."""
+"""Slots of a kind: refilled one by one, shared between hosts, and independent of other kinds that fail or hang."""
 
 import asyncio
 from collections import Counter, deque
@@ -23,11 +23,11 @@ from tests.harness.clock import FakeClock
 PATIENCE_S: Final = 20
 """For what is to happen at once, on a busy machine."""
 NEVER_S: Final = 3_600.0
-"""A pause that no test lives to see the end of: what happens before happened for another reason."""
+"""A pause longer than any test: whatever happens before its end has another cause."""
 
 
 class Job:
-    """One row: it runs until it is told to end, and remembers what became of it."""
+    """One row: it runs until a test lets it end, and records its outcome."""
 
     def __init__(self, name: str, *hosts: str) -> None:
         self.name = name
@@ -88,7 +88,7 @@ Run = Callable[..., "asyncio.Task[None]"]
 
 @pytest.fixture
 def work(database: Database, clock: FakeClock) -> Callable[..., Worker]:
-    """A worker over kinds."""
+    """Makes a worker for some kinds."""
 
     def make(*kinds: Kind) -> Worker:
         return Worker(kinds, partial(HostWatch, HostBackoffStore(database), clock, frozenset[str]()))
@@ -98,7 +98,7 @@ def work(database: Database, clock: FakeClock) -> Callable[..., Worker]:
 
 @asynccontextmanager
 async def running(worker: Worker) -> AsyncIterator["asyncio.Task[None]"]:
-    """Broken off at the end, however that comes."""
+    """Runs a worker, interrupted at the end of the block in any case."""
     task = asyncio.create_task(worker.run())
     try:
         yield task
@@ -117,7 +117,7 @@ async def started(*jobs: Job) -> None:
 
 
 async def settle() -> None:
-    """Until everybody who can act has acted."""
+    """Waits until every task that can run has run."""
     for _ in range(50):
         await asyncio.sleep(0)
 
@@ -287,7 +287,7 @@ async def test_a_slot_that_pauses_keeps_no_end_waiting(work: Callable[..., Worke
 
 
 class LateQueue(Queue):
-    """What it holds comes just after the first claim has found nothing."""
+    """A queue whose job comes just after the first claim has found none."""
 
     def __init__(self, job: Job) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Members over a real database, with a vault of their own."""
+"""Fixtures for members: services over a real database, with a vault of their own."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -111,7 +111,7 @@ def lookup(database: Database, clock: FakeClock) -> Lookup:
 
 @pytest.fixture
 def join(membership: Membership, clock: FakeClock) -> Join:
-    """Makes a member with a Bluesky and an X account; who they are, and the wish to publish the one as the other."""
+    """Makes a member with a Bluesky and an X account. Returns their id, and the wish to publish the one as the other."""
 
     async def join(name: str, x_id: int | None) -> tuple[UUID, Wish]:
         signed_in = await membership.sign_in(at_bluesky(name, at=clock.now()))

@@ -1,4 +1,4 @@
-"""Publishing as in an instance: what is pending answers once our own log has said it."""
+"""Publishing with a log, as in an instance: a pending mapping answers once the log has published it."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from tests.directory.members.people import INSTANCE, ORIGIN
 
 
 class LoggedPublishing(Publishing):
-    """With a sequencer of its own, over the keys in `folder`. Several may share a database and a folder."""
+    """Publishing with a sequencer of its own, over the keys in `folder`. Several may share a database and a folder."""
 
     def __init__(self, database: Database, clock: Clock, folder: Path) -> None:
         super().__init__(MemberStore(database), PublicationStore(database), clock, ORIGIN)
@@ -24,11 +24,13 @@ class LoggedPublishing(Publishing):
         self._sequencer = Sequencer(keys, ORIGIN, clock)
 
     async def say(self) -> int:
-        """Everything that waits goes into the log, and what it says into the answers; returns how much came to
-        answer. What was withdrawn is revoked, and forgotten."""
+        """Appends and publishes all that is pending, and takes it in; revokes and deletes what was withdrawn.
+
+        Returns how many mappings were taken in.
+        """
         before = await self._published_size()
         async with self._database.connection() as connection:
-            # Led by one at a time, as in an instance.
+            # One sequencer at a time, as in an instance.
             await connection.execute("SELECT pg_advisory_lock($1)", LEADER_LOCK)
             try:
                 while await self._sequencer.run_once(connection):
@@ -42,7 +44,7 @@ class LoggedPublishing(Publishing):
             )
 
     async def stage(self) -> None:
-        """What waits gets its leaves, and nothing of it is signed yet: as when the process ends there."""
+        """Gives pending mappings their leaves and signs nothing, as where the process ends at that step."""
         async with self._database.connection() as connection:
             await self._sequencer._stage(connection)
 

@@ -1,4 +1,4 @@
-"""People for tests: what they have proven, in one line each."""
+"""Accounts and proofs of people in tests, each made in one line."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,7 +14,7 @@ ORIGIN = "one.example/log"
 
 
 def at_bluesky(name: str, *, handle: str | None = None, at: datetime = START) -> ProvenAccount:
-    """Signed in at Bluesky as `name`, whose handle may have changed."""
+    """A sign-in at Bluesky as `name`, whose handle may have changed."""
     return ProvenAccount(bluesky(name, handle), Evidence(EvidenceKind.BLUESKY_OAUTH, at))
 
 
@@ -24,7 +24,7 @@ def bluesky(name: str, handle: str | None = None) -> BlueskyAccount:
 
 
 def at_mastodon(name: str, *, acct: str | None = None, at: datetime = START) -> ProvenAccount:
-    """Signed in at a Mastodon server as `name`."""
+    """A sign-in at a Mastodon server as `name`."""
     return ProvenAccount(mastodon(name, acct=acct), Evidence(EvidenceKind.MASTODON_OAUTH, at))
 
 
@@ -36,7 +36,7 @@ def mastodon(name: str, *, host: str = "social.example", acct: str | None = None
 
 
 def on_x(handle: str, x_id: int | None = None, *, at: datetime = START, post: int = 1) -> ProvenAccount:
-    """Proved an X account by a post: with an id where one is given, else by the handle alone."""
+    """An X account proven by a post: with an id where one is given, else by the handle alone."""
     kind = EvidenceKind.X_POST_HANDLE if x_id is None else EvidenceKind.X_POST_ID
     evidence = Evidence(kind, at, f"https://x.com/i/status/{post}")
     return ProvenAccount(x_account(handle, x_id), evidence)
@@ -48,5 +48,5 @@ def x_account(handle: str, x_id: int | None = None) -> XAccount:
 
 
 def x_ids(accounts: Iterable[LinkedAccount]) -> list[XId]:
-    """The ids of those that are X accounts and known by one."""
+    """Returns the ids of the X accounts that have one."""
     return [each.x.id for each in accounts if each.x is not None and each.x.id is not None]

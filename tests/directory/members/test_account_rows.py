@@ -1,4 +1,4 @@
-"""Accounts as rows: each kind comes back as it went in, and the database itself keeps identities single."""
+"""Accounts as rows: each kind is read as it was written, and the database itself keeps identities unique."""
 
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -70,7 +70,7 @@ async def new_member(connection: Connection) -> UUID:
 async def insert(
     connection: Connection, member: UUID, account: Account, now: datetime = START
 ) -> LinkedAccount:
-    """Past all checks but the database's own."""
+    """Inserts an account past all checks but the database's own."""
     return await insert_account(connection, member, ProvenAccount(account, on_x("ada").evidence), now)
 
 

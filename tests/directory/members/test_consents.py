@@ -1,4 +1,4 @@
-"""Consents, each apart, with their history; and the lists that rest on one of them."""
+"""Consents, each kind by itself, with their history; and the lists that depend on one of them."""
 
 import asyncio
 from uuid import UUID, uuid4

@@ -1,4 +1,4 @@
-"""What a moderator hides stays hidden, whatever is said of it later; and its member is told why."""
+"""A hidden mapping stays hidden, whatever its origin publishes later, and its member is shown the reason."""
 
 import pytest
 

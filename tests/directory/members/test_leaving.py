@@ -1,4 +1,4 @@
-"""Taking everything along, and leaving without a trace."""
+"""Exports a member's data, and erases a member without a trace."""
 
 import asyncio
 import io
@@ -54,7 +54,7 @@ NAMES = [table.name for table in MEMBER_TABLES]
 
 
 class Life:
-    """A member who has used everything there is to use."""
+    """A member who has used every feature."""
 
     def __init__(self, member: UUID, token: str, nonce: str, publishing: LoggedPublishing) -> None:
         self.member = member
@@ -101,7 +101,7 @@ async def life(  # noqa: PLR0917 - everything there is to use
 
 
 async def find_newcomer(database: Database, clock: FakeClock) -> None:
-    """Somebody from the kept list arrives, at a peer."""
+    """A person on the kept list is taken in from a peer."""
     async with database.transaction() as connection:
         await take_in_leaves(
             connection, OTHER_ORIGIN, said(bluesky("arrived", 77, origin=OTHER_ORIGIN)), clock.now()
@@ -120,7 +120,7 @@ async def hide_on_mastodon(  # noqa: PLR0917 - everything there is to use
     wish: Wish,
     clock: FakeClock,
 ) -> None:
-    """The moderators hide something that the member then takes back."""
+    """Publishes a mapping that the moderators hide and the member then withdraws."""
     other = await membership.link(member, at_mastodon("ada"))
     published = await publishing.publish(member, Wish(wish.x_account, other.id))
     moderation = Moderation(HideStore(database), clock)

@@ -1,4 +1,4 @@
-"""Whatever members do, in whatever order: only what they mean to publish answers, and nothing is left behind."""
+"""Any acts of members in any order: only what they want published answers, and no row is left over."""
 
 import asyncio
 import shutil
@@ -48,7 +48,7 @@ T = TypeVar("T")
 
 
 class LifeOfAPublication(RuleBasedStateMachine):
-    """Two people, each with an X account and one on each network. `meant` is what the last word of each was."""
+    """Two people, each with an X account and one on each network. `meant` is what each published last."""
 
     dsn: str
     folder: Path

@@ -1,4 +1,4 @@
-"""Arrivals held against kept lists: who was waited for is found, whatever dies in between."""
+"""Arrivals matched with kept lists: each newcomer is found, whichever process dies in between."""
 
 import asyncio
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Proving an X account by links: both profiles link to one lasting page, or nothing is proven."""
+"""The proof by links: an X account is proven only where both profiles link to one lasting page."""
 
 import asyncio
 from typing import NamedTuple
@@ -36,7 +36,7 @@ SILENT = Unreachable(UnreachableReason.NO_ANSWER)
 
 
 class Site(NamedTuple):
-    """What these tests work with."""
+    """The services of these tests."""
 
     membership: Membership
     page_links: PageLinks
@@ -48,7 +48,7 @@ class Site(NamedTuple):
     def seen(
         self, job: LinkJob, x: LinkResult | XId | None = None, new: LinkResult | None = None
     ) -> LinksSeen:
-        """Both sides link, unless a test says otherwise; `x` may be the number of the X account."""
+        """Both sides link, unless a test passes another result; `x` may be the id of the X account."""
         on_x = x if isinstance(x, Linked | Refuted | Unreachable) else Linked(self.link_on_x(), x)
         accounts = {each.id: new or Linked(self.link_on(each)) for each in job.page.new_accounts}
         return LinksSeen(on_x, accounts)
@@ -67,13 +67,13 @@ class Site(NamedTuple):
         return member
 
     async def job(self, member: UUID, handle: XHandle = ADA) -> LinkJob:
-        """One attempt at a check of the member's links."""
+        """Submits a check of the member's links, and claims it."""
         await self.page_links.submit(member, handle)
         (job,) = await self.page_links.claim_due(10)
         return job
 
     async def proven(self, member: UUID, x_id: XId | None = None) -> None:
-        """Both sides were seen to link."""
+        """Records that both sides link."""
         job = await self.job(member)
         await self.page_links.record(job, self.seen(job, x_id))
 
@@ -90,7 +90,7 @@ class Site(NamedTuple):
         await self.publishing.say()
 
     async def due(self) -> dict[AccountNetwork, RecheckJob]:
-        """What is to be looked at again 60 days on."""
+        """Claims the re-checks that are due 60 days later, by network."""
         self.clock.advance(days=60)
         return await self.due_now()
 

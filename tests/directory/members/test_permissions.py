@@ -1,4 +1,4 @@
-"""Tokens: sealed, renewed by one at a time, and handed over for revocation when they are not wanted any more."""
+"""Tokens: sealed, refreshed by one holder at a time, and handed over for revocation when no longer needed."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -120,7 +120,7 @@ async def test_two_processes_do_not_renew_at_once(
 
 
 async def _until_waiting(database: Database) -> None:
-    """Until some connection waits for a lock."""
+    """Waits until a connection waits for a lock."""
     async with database.connection() as connection:
         for _ in range(10_000):
             if await connection.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):

@@ -1,4 +1,4 @@
-"""Proof posts: one open sentence a member, one check a post, and nothing proven for anybody else."""
+"""Proof posts: one open challenge a member, one check a post, and nothing proven for another member."""
 
 import asyncio
 from datetime import timedelta
@@ -48,7 +48,7 @@ async def member(membership: Membership) -> UUID:
 
 
 async def submit(proving: Proving, member: UUID, post: str = POST) -> ProofJob:
-    """A post handed in, and taken by a worker."""
+    """Submits a post, and claims its check."""
     kept = await proving.challenge(member, INSTANCE, "en")
     await proving.submit(member, kept.id, post)
     (job,) = await proving.claim_due(10)

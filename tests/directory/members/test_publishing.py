@@ -1,4 +1,4 @@
-"""Publishing: previewed, answered, changed, withdrawn at once, and run out by itself."""
+"""Publications: previewed, published, changed, withdrawn at once, and expired by themselves."""
 
 import asyncio
 from datetime import timedelta
@@ -35,7 +35,7 @@ from tests.harness.clock import FakeClock
 
 
 async def answers(lookup: Lookup, asked: str) -> list[str]:
-    """The handles that an account leads to now."""
+    """Looks up the handles that an account leads to now."""
     match = await lookup.lookup(Query.parse(asked))
     return [str(answer.mapping.target_handle) for answer in match.answers]
 

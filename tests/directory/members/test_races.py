@@ -1,4 +1,4 @@
-"""Two who act on one member at the same moment, each over a connection of their own."""
+"""Concurrent acts on one member, each over a connection of its own."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -27,7 +27,7 @@ from tests.directory.members.test_publishing import answers
 from tests.harness.clock import FakeClock
 
 ROUNDS = 8
-"""How often each race is run: who wins is up to the scheduler."""
+"""How often each race is run: the scheduler decides who wins."""
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def elsewhere(dsn: str, clock: FakeClock, tmp_path: Path) -> AsyncIterator
 
 
 async def stray_mappings(database: Database) -> int:
-    """Mappings that answer, or will, though nobody means to publish them."""
+    """Counts mappings that answer, or will, and belong to no publication."""
     async with database.connection() as connection:
         return int(
             await connection.fetchval(
@@ -50,7 +50,7 @@ async def stray_mappings(database: Database) -> int:
 
 
 async def race(*actions: Coroutine[Any, Any, object]) -> list[BaseException]:
-    """Runs all at once; what a member may be told is fine, anything else is not."""
+    """Runs all at once. Returns the failures; any that a member would not be shown fails the test."""
     results = await asyncio.gather(*actions, return_exceptions=True)
     failures = [result for result in results if isinstance(result, BaseException)]
     for failure in failures:
@@ -155,7 +155,7 @@ async def test_everything_at_once(
 
 
 async def _members(membership: Membership) -> list[UUID]:
-    """Whoever came back by a sign-in that was under way."""
+    """Signs in once more. Returns the member that this leads to."""
     back = await membership.sign_in(at_bluesky("ada"))
     return [back.member]
 

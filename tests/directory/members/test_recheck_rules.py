@@ -1,4 +1,4 @@
-"""The rules of a re-check: when, what an answer comes to, and that no path leads to a wrong end."""
+"""The rules of re-checks: when they are due, what each outcome changes, and that no path ends in a wrong state."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -148,7 +148,7 @@ class TestWhen:
 
 
 class TestWaits:
-    """One back-off for everything that nobody could show."""
+    """One back-off for every unreachable source."""
 
     @given(attempt=st.integers(-5, 1_000))
     def test_they_grow_and_end(self, attempt: int) -> None:

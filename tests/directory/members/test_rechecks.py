@@ -1,4 +1,5 @@
-"""Re-checks: due every 60 days, for what is published; silence makes stale, only a confirmed doubt withdraws."""
+"""Re-checks of what is published, every 60 days: an unreachable source makes a proof stale, only a confirmed doubt
+withdraws."""
 
 import asyncio
 from datetime import timedelta
@@ -40,7 +41,7 @@ SILENT = Unreachable(UnreachableReason.NO_ANSWER)
 
 
 class Site(NamedTuple):
-    """What these tests work with."""
+    """The services of these tests."""
 
     membership: Membership
     publishing: LoggedPublishing
@@ -65,7 +66,7 @@ async def published(publishing: LoggedPublishing, join: Join) -> tuple[UUID, Wis
 
 
 async def due(rechecks: RecheckStore, clock: FakeClock) -> dict[str, RecheckJob]:
-    """What is due 60 days on, by network."""
+    """Claims the re-checks that are due 60 days later, by network."""
     clock.advance(days=60)
     return {job.account.network: job for job in await rechecks.claim_due_rechecks(clock.now(), 10)}
 

@@ -1,4 +1,4 @@
-"""Rotating the vault's key, and apps kept sealed."""
+"""Rotation of the vault's key, and sealed apps."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ from tests.harness.clock import START, FakeClock
 
 
 class Keepers(NamedTuple):
-    """All who keep something sealed, and the vault they do it with."""
+    """The services that keep sealed secrets, and their vault."""
 
     permissions: Permissions
     proving: Proving

@@ -1,4 +1,4 @@
-"""Sign-ins and sessions: bound to one browser, used once, ended when they should."""
+"""Sign-ins and sessions: bound to one browser, used once, ended in time."""
 
 import asyncio
 from uuid import UUID, uuid4

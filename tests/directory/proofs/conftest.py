@@ -1,4 +1,4 @@
-"""A fake X, the guarded client that may ask it, and a challenge of two accounts."""
+"""Fixtures for proofs: a fake X, the guarded client that may ask it, and a challenge of two accounts."""
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -29,7 +29,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def challenge() -> Challenge:
-    """Made an hour ago."""
+    """A challenge made an hour ago."""
     return new_challenge(
         "member-1", (BLUESKY, MASTODON), "find.example.org", "en", START - timedelta(hours=1)
     )
@@ -49,5 +49,5 @@ async def client() -> AsyncIterator[GuardedClient]:
 
 @pytest.fixture
 def checker(x: FakeX, client: GuardedClient, clock: FakeClock) -> PostChecker:
-    """Asks every source."""
+    """A checker that asks every source."""
     return PostChecker(client, x.sources().in_order(), clock, IMPATIENT)

@@ -1,4 +1,4 @@
-"""Proof posts on the fake X, and what a check makes of them."""
+"""Proof posts on the fake X, and the results of their checks."""
 
 from datetime import timedelta
 
@@ -15,7 +15,7 @@ POST_SOURCES = ("syndication", "oembed-x", "oembed-twitter", "fxtwitter")
 
 
 def only(x: FakeX, *left: str) -> None:
-    """All other sources fail."""
+    """Lets only the named sources answer; all others fail."""
     for source in POST_SOURCES:
         if source in left:
             x.heal(source)
@@ -24,7 +24,7 @@ def only(x: FakeX, *left: str) -> None:
 
 
 def proof(x: FakeX, challenge: Challenge, handle: str = "alice") -> FakePost:
-    """The post that is asked for, made a minute ago."""
+    """Posts the sentence of the challenge, a minute ago."""
     return x.post(x.account(handle), challenge.sentence, START - MINUTE)
 
 

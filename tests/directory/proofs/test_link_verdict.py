@@ -1,4 +1,4 @@
-"""Both sides link to one page, or nothing is shown."""
+"""Links prove an account only where both sides link to one page."""
 
 from uuid import UUID, uuid4
 

@@ -50,7 +50,7 @@ def checker(client: GuardedClient, clock: FakeClock) -> LinkChecker:
 
 @asynccontextmanager
 async def server(body: bytes, status: str = "200 OK", headers: str = "") -> AsyncIterator[Stranger]:
-    """Answers everything with the same."""
+    """A server that gives every request the same answer."""
 
     async def answer(request: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n{headers}\r\n".encode() + body)

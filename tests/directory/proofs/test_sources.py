@@ -1,4 +1,4 @@
-"""What each source's answers are taken for: every documented shape, every known failure, and nonsense."""
+"""The readings of each source's answers: every documented shape, every known failure, and nonsense."""
 
 import json
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""Held against Node, which writes numbers as browsers do."""
+"""Compares tokens with those of Node, which writes numbers as browsers do."""
 
 import json
 import random

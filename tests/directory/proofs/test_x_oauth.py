@@ -27,7 +27,7 @@ CALLBACK = "https://find.example.org/sign-in/x/back"
 
 @pytest.fixture
 def alice(x: FakeX) -> FakeAccount:
-    """Signed in at X in the browser."""
+    """An account that is signed in at X in the browser."""
     x.oauth.signed_in = x.account("Alice")
     return x.oauth.signed_in
 
@@ -38,7 +38,7 @@ def sign_in(x: FakeX, client: GuardedClient, clock: FakeClock) -> XSignIn:
 
 
 def browse(x: FakeX, start: SignInStart, decision: str = "allow") -> str:
-    """What the browser comes back with."""
+    """Returns the address that the browser comes back to."""
     fields = dict(parse_qsl(urlsplit(start.authorize_url).query))
     assert x.oauth.page(fields)[0] == 200
     back = x.oauth.decide(fields | {"decision": decision})

@@ -1,4 +1,4 @@
-"""Sources that fail, or say different things, while a proof post is checked."""
+"""Sources that fail, or contradict each other, while a proof post is checked."""
 
 import pytest
 
@@ -28,7 +28,7 @@ FAILURES = {
 
 
 class TestFailures:
-    """Nothing that a source does wrong is ever held against the person."""
+    """No failure of a source ever refutes a proof."""
 
     @pytest.mark.parametrize("source", POST_SOURCES)
     @pytest.mark.parametrize("name", FAILURES)
@@ -140,7 +140,7 @@ class TestFailures:
 
 
 class TestDisagreement:
-    """Sources that name different authors cannot all be right: nothing is decided."""
+    """Sources that name different authors decide nothing: one of them is wrong."""
 
     async def test_another_author(self, x: FakeX, checker: PostChecker, challenge: Challenge) -> None:
         post = proof(x, challenge)

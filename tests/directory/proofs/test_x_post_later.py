@@ -1,4 +1,4 @@
-"""Posts that are edited, and posts that are looked at again long after."""
+"""Posts that are edited, and posts that are re-checked long after."""
 
 import msgspec
 import pytest
@@ -19,7 +19,7 @@ from tests.harness.fake_x import FakeX
 
 
 class TestEdits:
-    """An edited post counts by its final text; every version has a number of its own."""
+    """An edited post counts by its final text; every version has an id of its own."""
 
     async def test_a_sentence_that_was_edited_away_is_no_proof(
         self, x: FakeX, checker: PostChecker, challenge: Challenge
@@ -82,7 +82,7 @@ class TestEdits:
 
 
 class TestRecheck:
-    """The post that met the challenge is looked at again, long after the challenge was closed."""
+    """The post that met the challenge is re-checked long after the challenge was closed."""
 
     @pytest.fixture
     def met(self, challenge: Challenge, clock: FakeClock) -> Challenge:
