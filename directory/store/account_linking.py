@@ -1,7 +1,6 @@
 """Links an account that was just proven. The caller holds the member's lock."""
 
 from datetime import datetime
-from typing import Final
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -19,13 +18,11 @@ from directory.store.accounts import (
     insert_account,
     recheck_namesakes_now,
     save_account,
+    take_x_turn,
 )
 from directory.store.database import Connection
 from directory.store.mappings import encode_evidence
 from directory.store.publication_rows import restate_account
-
-_X_CLAIM_LOCK: Final = 0x7063
-"""The space of the advisory locks on X handles: two members proving one account take turns."""
 
 
 class Contested(msgspec.Struct, frozen=True):
@@ -87,7 +84,7 @@ async def claim_x_account(
 
     Contested where another member holds it: the claim is written down.
     """
-    await _take_turn(connection, x)
+    await take_x_turn(connection)
     same = await find_same_x_accounts(connection, x)
     while others := [account for account in same if account.member != member]:
         try:
@@ -98,16 +95,6 @@ async def claim_x_account(
             # The holder has let go of it, or left, a moment ago.
             same = await find_same_x_accounts(connection, x)
     return same
-
-
-async def _take_turn(connection: Connection, x: XAccount) -> None:
-    """Keeps others from proving the same X account until the transaction ends.
-
-    By id and by handle: a claim with an id and one without meet on the handle.
-    """
-    keys = {x.handle.key} if x.id is None else {x.handle.key, str(x.id)}
-    for key in sorted(keys):
-        await connection.execute("SELECT pg_advisory_xact_lock($1, hashtext($2))", _X_CLAIM_LOCK, key)
 
 
 async def _renew(

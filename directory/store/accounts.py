@@ -25,6 +25,8 @@ _HEALTH_CODE: Final = {
 }
 _HEALTH_OF_CODE: Final = {code: state for state, code in _HEALTH_CODE.items()}
 
+X_TURN_LOCK: Final = 0x70617373_65726505
+"""`pass` `ere` 05: one change of whose an X account is at a time."""
 ACCOUNT_COLUMNS: Final = (
     "id, member, network, account_id, handle, evidence, linked_at, proven_at, checked_at, recheck_at, "
     "health, health_since, on_page"
@@ -157,6 +159,15 @@ async def save_account(
         )
         if after.x is not None:
             await recheck_namesakes_now(connection, after.member, after.x.handle, now)
+
+
+async def take_x_turn(connection: Connection) -> None:
+    """Keeps others from changing whose an X account is, or what it is called, until the transaction ends.
+
+    Taken after the members' rows and before those of accounts: two members who prove one account would else both
+    hold it, and two who swap handles would wait for each other's rows. Such changes are short and seldom.
+    """
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", X_TURN_LOCK)
 
 
 async def recheck_namesakes_now(connection: Connection, member: UUID, handle: XHandle, now: datetime) -> None:

@@ -1,23 +1,26 @@
 """Hides as rows: placed, listed, lifted, and the condition by which every reader of mappings leaves them out."""
 
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
+from piccolo.query import Select
 
 from directory.identifiers import XHandle, XId
 from directory.mappings import Network
 from directory.moderation.hides import Hide, HideNote, HideReason
 from directory.queries import Query
+from directory.store import tables
 from directory.store.accounts import plain_uuid
 from directory.store.database import Connection, Database
 from directory.store.mapping_conditions import IS_ACTIVE, IS_PENDING
 from directory.store.mappings import network_code, network_of_code
+from directory.store.ordinary import run
 
 MAX_LISTED: Final = 1_000
 
 _COLUMNS: Final = (
-    "hide.id, origin.name AS origin, hide.network, hide.x_id, hide.x_handle, hide.leaf, hide.member, hide.reason,"
+    "hide.id, origin.name AS origin_name, hide.network, hide.x_id, hide.x_handle, hide.leaf, hide.member, hide.reason,"
     " hide.hidden_by, hide.hidden_at"
 )
 # Of our own accounts we may know an id that the mapping leaves out.
@@ -76,11 +79,8 @@ class HideStore:
     async def list_hides(self) -> list[Hide]:
         """The newest hides first, at most 1,000."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(
-                f"SELECT {_COLUMNS} FROM hide JOIN origin ON origin.id = hide.origin"
-                " ORDER BY hide.hidden_at DESC, hide.id LIMIT $1",
-                MAX_LISTED,
-            )
+            newest = _select_hides().order_by(tables.Hide.hidden_at, ascending=False).order_by(tables.Hide.id)
+            rows = await run(connection, newest.limit(MAX_LISTED))
         return [_hide_of(row) for row in rows]
 
     async def lift_hide(self, hide: UUID) -> bool:
@@ -92,18 +92,19 @@ class HideStore:
 
 async def fetch_hides_of_member(connection: Connection, member: UUID) -> list[Hide]:
     """Reads what is hidden of a member's publications, the first hidden first."""
-    rows = await connection.fetch(
-        f"SELECT {_COLUMNS} FROM hide JOIN origin ON origin.id = hide.origin WHERE hide.member = $1"
-        " ORDER BY hide.hidden_at, hide.id",
-        member,
-    )
+    of_member = _select_hides().where(tables.Hide.member == member)
+    rows = await run(connection, of_member.order_by(tables.Hide.hidden_at, tables.Hide.id))
     return [_hide_of(row) for row in rows]
+
+
+def _select_hides() -> "Select[Any]":
+    return tables.Hide.select(*tables.Hide.all_columns(), tables.Hide.origin.name.as_alias("origin_name"))
 
 
 def _hide_of(row: asyncpg.Record) -> Hide:
     return Hide(
         id=plain_uuid(row["id"]),
-        origin=row["origin"],
+        origin=row["origin_name"],
         network=network_of_code(row["network"]),
         x_id=XId(row["x_id"]) if row["x_id"] is not None else None,
         x_handle=XHandle(row["x_handle"]),

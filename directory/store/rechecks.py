@@ -28,6 +28,7 @@ from directory.store.accounts import (
     find_account,
     save_account,
     save_health,
+    take_x_turn,
     update_rechecks,
 )
 from directory.store.database import Connection, Database
@@ -94,6 +95,8 @@ class RecheckStore:
                 "SELECT true FROM member WHERE id = $1 FOR NO KEY UPDATE", job.account.member
             ):
                 return False
+            if job.account.x is not None:
+                await take_x_turn(connection)
             account = await _lock_account(connection, job)
             if account is None:
                 return False

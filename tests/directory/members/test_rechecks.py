@@ -358,3 +358,43 @@ async def test_another_account_in_the_place_of_the_new_one(
     assert await answers(site.lookup, "5") == []
     target = await find(site.membership, published[0], published[1].target_account)
     assert (target.account, target.is_lapsed) == (bluesky("ada"), True)
+
+
+async def test_members_who_swap_handles_do_not_wait_for_each_other(
+    site: Site, join: Join, clock: FakeClock
+) -> None:
+    """Each holds their own account while the other's is to be re-checked: a deadlock, which a page showed as an
+    error of ours, and a job only after its lease."""
+    pairs = [await join(name, number) for name, number in (("ada", 5), ("bob", 6))]
+    for member, wish in pairs:
+        await site.publishing.publish(member, wish)
+    names = ["ada", "bob"]
+    for turn in range(30):
+        names.reverse()
+        clock.advance(days=60)
+        jobs = [
+            job
+            for job in await site.rechecks.claim_due_rechecks(clock.now(), 10)
+            if job.account.x is not None
+        ]
+        if turn % 2:
+            swapped = [
+                site.membership.link(member, on_x(name, number, at=clock.now()))
+                for (member, _), name, number in zip(pairs, names, (5, 6), strict=True)
+            ]
+            await asyncio.gather(*swapped)
+        else:
+            new = {5: names[0], 6: names[1]}
+            held = [
+                Held(x_account(new[job.account.x.id.value], job.account.x.id.value))
+                for job in jobs
+                if job.account.x is not None and job.account.x.id is not None
+            ]
+            assert len(held) == len(jobs) == 2
+            recorded = [
+                site.rechecks.record_recheck(job, seen, clock.now())
+                for job, seen in zip(jobs, held, strict=True)
+            ]
+            assert await asyncio.gather(*recorded) == [True, True]
+    for (member, wish), name in zip(pairs, names, strict=True):
+        assert str((await find(site.membership, member, wish.x_account)).handle) == name
