@@ -147,7 +147,7 @@ async def say_mappings_anew(connection: Connection, before: int, after: int) -> 
     """Moves the mappings of the log `before` to the log `after`, as pending, with their hides. Returns how many
     there are.
 
-    For an instance whose log got a new name. Mappings that the new log does not have to append are deleted.
+    For a log that another one replaces. Mappings that the new log does not have to append are deleted.
     """
     await connection.execute(
         f"DELETE FROM mapping m WHERE m.origin = $1 AND NOT {in_states_before(Move.SAY_ANEW)}", before
