@@ -26,7 +26,7 @@ _HEALTH_CODE: Final = {
 _HEALTH_OF_CODE: Final = {code: state for state, code in _HEALTH_CODE.items()}
 
 X_TURN_LOCK: Final = 0x70617373_65726505
-"""`pass` `ere` 05: one change of whose an X account is at a time."""
+"""`pass` `ere` 05: one change of an X account's holder or handle at a time."""
 ACCOUNT_COLUMNS: Final = (
     "id, member, network, account_id, handle, evidence, linked_at, proven_at, checked_at, recheck_at, "
     "health, health_since, on_page"
@@ -163,10 +163,11 @@ async def save_account(
 
 
 async def take_x_turn(connection: Connection) -> None:
-    """Keeps others from changing whose an X account is, or what it is called, until the transaction ends.
+    """Keeps others from changing the holder or the handle of any X account until the transaction ends.
 
-    Taken after the members' rows and before those of accounts: two members who prove one account would else both
-    hold it, and two who swap handles would wait for each other's rows. Such changes are short and seldom.
+    Taken after the members' rows and before those of accounts. Without it, two members who prove one account
+    would both hold it, and two who swap handles would wait for each other's rows. Such changes are short and
+    rare.
     """
     await connection.execute("SELECT pg_advisory_xact_lock($1)", X_TURN_LOCK)
 
