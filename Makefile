@@ -1,14 +1,14 @@
 # make run      start Passerelle on http://127.0.0.1:8000
 # make test     set up what the tests need, and run them all
 # make check    format, lint, types, import directions, templates, texts
-# Everything lands in .venv, tests/*/node_modules and var. As root a little lands elsewhere: the database gets a
-# system user, `passerelle`, and the tests' browser comes from the system's packages.
+# Everything is installed in .venv, tests/*/node_modules and var. As root there is more: the database gets a system
+# user, `passerelle`, and the tests' browser comes from the system's packages.
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
 
-# A person's own settings of pip and Python hold for where packages come from, never for which or where to.
+# The user's own settings of pip and Python apply to where packages come from, never to which or where they go.
 # (A pip.conf that names a target, a prefix or a root stops the install with pip's own sentence.)
 unexport PYTHONHOME PYTHONPATH PIP_PREFIX PIP_ROOT PIP_TARGET
 export PIP_CONSTRAINT := /dev/null
@@ -27,10 +27,10 @@ install: .venv/.installed
 install-dev: .venv/.installed-dev
 
 # Installs the packages of the lock that the target depends on, and nothing else. The environment is made anew, so
-# that nothing of an older lock or of an install that was broken off stays in it (a browser of the tests does).
+# that nothing of an older lock or of a broken-off install stays in it (a browser of the tests does).
 # --without-pip: Debian splits ensurepip from Python; the pip outside serves as well. --no-deps: pip below 23.3 does
 # not apply a lock's hash to `pydantic[email]`, which a dependency asks for, once there is a newer release.
-# PYTHONWARNINGS: setuptools warns of each editable install. The stamp comes last: what failed is begun again.
+# PYTHONWARNINGS: setuptools warns of each editable install. The stamp comes last, so that a failed install is repeated.
 define install_lock
 @rm -rf $(addprefix .venv/,.installed .installed-dev bin include lib lib64)
 $(PYTHON) -m venv --without-pip .venv
@@ -43,7 +43,7 @@ endef
 .venv/.installed: requirements.lock pyproject.toml
 	$(install_lock)
 
-# The development lock holds all of the other.
+# The development lock includes the other one.
 .venv/.installed-dev: requirements-dev.lock pyproject.toml
 	$(install_lock)
 	@touch .venv/.installed
@@ -70,11 +70,11 @@ lock: $(BIN)/uv
 	$(BIN)/uv pip compile pyproject.toml --extra build --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q $(LOCK_ARGS) -o requirements.lock
 	$(BIN)/uv pip compile pyproject.toml --extra build --extra dev --universal --python-version 3.11 --generate-hashes --no-annotate --no-header -q $(LOCK_ARGS) -c requirements.lock -o requirements-dev.lock
 
-# Not install-dev: there a lock that lacks something fails, and here it is mended.
+# Not install-dev: it fails where a lock lacks a package, which is renewed here.
 $(BIN)/uv:
 	-@$(MAKE) install-dev
 
-# The scripts of others that the pages use: fetched, checked, and kept in web/static/vendor.
+# Fetches and checks the third-party scripts of the pages, and keeps them in web/static/vendor.
 vendor: install-dev
 	$(BIN)/python -m web.vendor
 

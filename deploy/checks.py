@@ -1,4 +1,4 @@
-"""What `passerelle doctor` looks at: each check says what it saw, and how to mend what is wrong."""
+"""The checks of `passerelle doctor`: each reports what it saw, and how to mend what is wrong."""
 
 import os
 import shutil
@@ -81,7 +81,8 @@ def _look_at_port(settings: Settings) -> Finding:
 
 
 def check_recovery_key(settings: Settings) -> Iterator[Finding]:
-    """Whoever finds it beside the other keys can take over the log: on a public instance it must not lie there."""
+    """Warns of a recovery key on this machine: whoever finds it beside the other keys can take over the log of
+    a public instance."""
     path = key_folder(settings).path / RECOVERY_KEY_FILE
     with suppress(PermissionError):
         if path.exists():
@@ -99,7 +100,7 @@ def _answers(settings: Settings) -> bool:
 
 
 async def check_database(settings: Settings) -> list[Finding]:
-    """Starts the embedded server for the look if it does not run."""
+    """Checks the database; starts the embedded server for the check if it does not run."""
     try:
         with running_database(settings) as dsn:
             connection = await asyncpg.connect(dsn, timeout=5)

@@ -1,4 +1,4 @@
-"""Which database this process works with: the embedded one, or the server that the settings name."""
+"""Chooses the database of this process: the embedded one, or the server that the settings name."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,15 +12,16 @@ CHECKOUT = Path(__file__).parent.parent
 
 
 def data_folder(settings: Settings) -> Path:
-    """Where the data lies."""
+    """Returns the data folder."""
     return settings.data if settings.data is not None else default_data_dir(CHECKOUT)
 
 
 @contextmanager
 def running_database(settings: Settings, *, is_kept: bool = False) -> Iterator[str]:
-    """The address of a running server, which is not stopped until the block ends. Raises EmbeddedError.
+    """Returns the address of a running server, which is not stopped before the block ends. Raises
+    EmbeddedError.
 
-    `is_kept`: an embedded one that ends by itself meanwhile is started again.
+    `is_kept`: an embedded server that ends by itself meanwhile is started again.
     """
     if settings.database_url is not None:
         yield settings.database_url
@@ -34,7 +35,8 @@ def running_database(settings: Settings, *, is_kept: bool = False) -> Iterator[s
 
 @contextmanager
 def bench_server(settings: Settings) -> Iterator[str]:
-    """The address of a server on which databases may be made for measuring, apart from the directory's own."""
+    """Returns the address of a server on which databases may be made for measuring, apart from the directory's
+    own."""
     if settings.database_url is not None:
         yield settings.database_url
         return

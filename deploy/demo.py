@@ -1,4 +1,4 @@
-"""Fills a directory with synthetic people, and empties it of them."""
+"""Fills a directory with synthetic people, and removes them."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -18,7 +18,7 @@ class DemoPresent(Exception):
 
 
 async def fill_demo(store: DemoStore, people: int, seed: int, now: datetime, on_progress: Progress) -> None:
-    """Puts in `people` synthetic people, all or none. Raises DemoPresent, DirectoryUnavailable."""
+    """Adds `people` synthetic people, all or none. Raises DemoPresent, DirectoryUnavailable."""
     if await store.is_present():
         raise DemoPresent
     async with store.filling(DEMO_ORIGINS) as filling:
@@ -31,7 +31,7 @@ async def fill_demo(store: DemoStore, people: int, seed: int, now: datetime, on_
 
 
 async def remove_demo(store: DemoStore, on_progress: Progress) -> int:
-    """Takes all demo mappings out; returns how many there were. Can be broken off and begun again."""
+    """Removes all demo mappings; returns how many there were. It can be broken off and repeated."""
     removed = 0
     async for count in store.remove_rows():
         removed += count

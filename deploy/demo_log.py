@@ -1,4 +1,4 @@
-"""Invented people through the signed log, as members go: pending first, then said by a leaf each."""
+"""Publishes demo people through the signed log, as members do: pending first, then with a leaf each."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -24,7 +24,7 @@ _IMPORTED: Final = Strength.IMPORTED.value
 
 
 class SignedDemo:
-    """Publishes and withdraws invented people by the sequencer of this instance."""
+    """Publishes and withdraws demo people by the sequencer of this instance."""
 
     def __init__(self, database: Database, sequencer: Sequencer, clock: Clock) -> None:
         self._database = database
@@ -32,10 +32,10 @@ class SignedDemo:
         self._clock = clock
 
     async def publish(self, people: int, seed: int, on_progress: Progress, on_waiting: Progress) -> None:
-        """Puts in `people` synthetic people and has our own log say them. What others would say of them, and
-        hints that no log says, stay with the demo's own origins.
+        """Adds `people` synthetic people, and waits until our own log has appended them.
 
-        Raises DemoPresent, DirectoryUnavailable, LogRefused.
+        The mappings of the demo's other origin, and unchecked hints, which enter no log, stay with the demo's
+        own origins. Raises DemoPresent, DirectoryUnavailable, LogRefused.
         """
         store = DemoStore(self._database)
         if await store.is_present():
@@ -53,7 +53,7 @@ class SignedDemo:
         await drain(self._database, self._sequencer, self._clock, on_waiting)
 
     async def withdraw(self, on_waiting: Progress) -> int:
-        """Withdraws those of our own log, and waits until it has revoked them; returns how many."""
+        """Withdraws the demo people of our own log, and waits until it has revoked them; returns how many."""
         withdrawn = 0
         while True:
             async with self._database.transaction() as connection:

@@ -1,10 +1,10 @@
-"""What a check of `passerelle doctor` has seen."""
+"""The result of a check of `passerelle doctor`."""
 
 import msgspec
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What one check saw. `mend` is what to do, where something is wrong or could be better."""
+    """The result of one check. `mend` is what to do, where something is wrong or could be better."""
 
     name: str
     is_good: bool

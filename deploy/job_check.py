@@ -1,4 +1,4 @@
-"""What `passerelle doctor` says of the jobs: whether what members wait for is done."""
+"""Checks for `passerelle doctor` whether the jobs that members wait for are done."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -14,7 +14,7 @@ MEND: Final = 'Start a process whose PASSERELLE_ROLES name `worker`, or read its
 
 
 async def look_at_jobs(connection: Connection) -> Finding:
-    """What is due, by kind, and since when. Nothing is changed."""
+    """Counts what is due, by kind, and since when. Changes nothing."""
     now = datetime.now(UTC)
     counts = await fetch_due_counts(connection, now)
     waiting = {kind: count.waiting for kind, count in counts.items() if count.waiting}

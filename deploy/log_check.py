@@ -1,4 +1,4 @@
-"""What `passerelle doctor` says of the signed log: what keeps it from signing, and what to do."""
+"""Checks for `passerelle doctor` whether the signed log can sign, and what to do where it cannot."""
 
 from typing import Final
 
@@ -19,7 +19,7 @@ READ_MORE: Final = 'See docs/operations.md, "The signed log".'
 
 
 async def look_at_log(settings: Settings, connection: Connection) -> Finding:
-    """Asks what each start asks, and the sequencer before it signs anything. Nothing is changed."""
+    """Makes the checks of each start, and of the sequencer before it signs. Changes nothing."""
     if Role.SEQUENCER not in settings.roles:
         return Finding(NAME, True, "written by another machine: `sequencer` is no role of this one")
     folder = key_folder(settings)
@@ -38,7 +38,7 @@ async def look_at_log(settings: Settings, connection: Connection) -> Finding:
 
 
 async def look_at_daily_check(connection: Connection) -> Finding:
-    """What the daily check of the log has found."""
+    """Reports the result of the log's daily check."""
     last = await fetch_daily_check(connection)
     if last is None:
         return Finding(CHECK_NAME, True, "not made yet; a running instance makes it once a day")

@@ -1,4 +1,4 @@
-"""Brings the database to the schema of this version; refuses one that is newer than it."""
+"""Migrates the database to the schema of this version; refuses a newer one."""
 
 import contextlib
 import io
@@ -10,7 +10,7 @@ import migrations
 from directory.store.database import Connection, connect
 from directory.store.quiet_errors import hide_values
 
-if TYPE_CHECKING:  # it takes half a second, and is seldom needed
+if TYPE_CHECKING:  # its import takes half a second, and is seldom needed
     from piccolo.apps.migrations.commands.base import MigrationResult
 
 ADVISORY_LOCK: Final = 0x70617373_65726501
@@ -35,7 +35,7 @@ class MigrationFailed(Exception):
 
 
 def known_migrations() -> dict[str, set[str]]:
-    """The ids of all migrations of this version, by app."""
+    """Returns the ids of all migrations of this version, by app."""
     folder = Path(migrations.__path__[0])
     return {app: {_id_in(path) for path in (folder / app).glob(f"{app}_*.py")} for app in APPS}
 
@@ -48,7 +48,7 @@ def _id_in(path: Path) -> str:
 
 
 async def pending_migrations(connection: Connection) -> bool:
-    """Whether the database lacks a migration of this version. Raises SchemaTooNew."""
+    """Returns whether the database lacks a migration of this version. Raises SchemaTooNew."""
     known = known_migrations()
     done: dict[str, set[str]] = {app: set() for app in APPS}
     if await connection.fetchval("SELECT to_regclass('migration') IS NOT NULL"):
@@ -61,7 +61,7 @@ async def pending_migrations(connection: Connection) -> bool:
 
 
 async def migrate(dsn: str) -> bool:
-    """Runs what is missing, under a lock; returns whether anything was.
+    """Runs the missing migrations, under a lock; returns whether there were any.
 
     Raises SchemaTooNew, MigrationFailed, DirectoryUnavailable.
     """
@@ -78,7 +78,7 @@ async def migrate(dsn: str) -> bool:
 
 
 async def _run_piccolo(dsn: str) -> None:
-    # Imported here for the start's sake: they take half a second and are seldom needed.
+    # Imported here to keep starts fast: they take half a second and are seldom needed.
     os.environ["PICCOLO_CONF"] = "migrations.piccolo_conf"
     from piccolo.apps.migrations.commands.forwards import run_forwards  # noqa: PLC0415 - see above
     from piccolo.apps.migrations.tables import Migration  # noqa: PLC0415 - see above
@@ -91,7 +91,7 @@ async def _run_piccolo(dsn: str) -> None:
     silence = io.StringIO()
     try:
         with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence):
-            # All of them and their records, or nothing: one that was made and not recorded would fail for ever.
+            # All migrations and their records, or none: one that ran and was not recorded would fail for ever.
             async with engine.transaction():
                 for app in APPS:
                     _check(await run_forwards(app))

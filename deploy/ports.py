@@ -1,4 +1,4 @@
-"""Local addresses: whether one is free, and one that is."""
+"""Finds free local ports, and checks whether one is free."""
 
 import socket
 
@@ -8,7 +8,7 @@ class PortInUse(Exception):
 
 
 def check_port_free(host: str, port: int) -> None:
-    """Asks before anything is started, so that nothing is left half up. Raises PortInUse."""
+    """Checks a port before anything is started, so that nothing is left half up. Raises PortInUse."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

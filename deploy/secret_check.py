@@ -1,4 +1,4 @@
-"""What `passerelle doctor` says of the secret files: which of them is unsafe, and how to mend it."""
+"""Checks for `passerelle doctor` which secret files are unsafe, and how to mend them."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,8 +19,10 @@ NAME: Final = "Secret files"
 
 
 def check_secret_files(settings: Settings) -> Iterator[Finding]:
-    """Looks at every file of the folders of keys and of the vault. What the keys of the log hold is looked at with
-    the log; nothing is made or changed."""
+    """Checks every file in the folders of keys and of the vault. Makes and changes nothing.
+
+    What the log's keys contain is checked with the log.
+    """
     vault = data_folder(settings) / VAULT_FOLDER
     folders = (key_folder(settings).path, vault)
     wrong = [error for folder in folders for error in SecretFolder(path=folder).find_unsafe()]

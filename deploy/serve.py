@@ -59,7 +59,7 @@ async def _serve_web(
 
 @asynccontextmanager
 async def _for_members(settings: Settings, dsn: str) -> AsyncIterator[tuple[MemberParts, Worker]]:
-    """The services of members, and the worker over them: running, where that is a role of this process."""
+    """Opens the services of members and the worker over them; the worker runs where this process has that role."""
     async with (
         migrated_database(dsn, connections=settings.database_connections) as database,
         open_members(settings, database, SystemClock()) as members,

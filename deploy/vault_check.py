@@ -1,4 +1,4 @@
-"""What `passerelle doctor` says of the vault: whether it is the instance's."""
+"""Checks for `passerelle doctor` whether the vault is the instance's."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ READ_MORE: Final = 'See docs/operations.md, "Several machines".'
 
 
 async def look_at_vault(settings: Settings, connection: Connection) -> Finding:
-    """Asks what each start asks. Nothing is changed."""
+    """Makes the checks of each start. Changes nothing."""
     if not settings.roles & {Role.WEB, Role.WORKER}:
         return Finding(NAME, True, "not needed for the roles of this machine")
     try:

@@ -22,7 +22,7 @@ READ_TIMEOUT_S = 60
 
 
 async def serve_web(members: MemberParts, worker: Worker, until: Callable[[], Awaitable[object]]) -> None:
-    """Answers until `until` returns, then finishes what is under way. `worker` may run in this process, or not."""
+    """Serves until `until` returns, then finishes what is under way. `worker` may run in this process, or not."""
     app: Any = create_app(build_all_services(members, worker))
     spare_the_collector()
     shutdown: Any = until
@@ -30,21 +30,21 @@ async def serve_web(members: MemberParts, worker: Worker, until: Callable[[], Aw
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """The event loop that servers run on."""
+    """Returns the event loop that servers run on."""
     return uvloop.new_event_loop()
 
 
 def spare_the_collector() -> None:
-    """Puts what a started server holds, all of which stays, out of the garbage collector's rounds.
+    """Excludes the objects of a started server, which all stay, from garbage collection.
 
-    Else each large answer makes it walk through every module and template again.
+    Otherwise each large answer makes the collector walk through every module and template again.
     """
     gc.collect()
     gc.freeze()
 
 
 def hypercorn_config(settings: Settings) -> Config:
-    """Limits on what a caller may hold open, and no access log: paths hold what was looked up."""
+    """Limits what a caller may hold open. There is no access log: paths hold what was looked up."""
     config = Config()
     config.bind = [
         f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"

@@ -1,4 +1,5 @@
-"""What all tests share: one PostgreSQL a run, a fresh migrated database a test, a clock that is told the time."""
+"""Fixtures of all tests: one PostgreSQL for each run, a fresh migrated database for each test, and a clock that
+is set by hand."""
 
 from collections.abc import AsyncIterator
 
@@ -20,7 +21,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def dsn(postgres: SharedPostgres) -> AsyncIterator[str]:
-    """The address of a database of this test's own, with all migrations."""
+    """The address of this test's own database, with all migrations."""
     template = await postgres.template(TEMPLATE, migrate)
     async with postgres.database(template) as address:
         yield address

@@ -1,4 +1,4 @@
-"""The web application: routes, what they need, and what stands before them."""
+"""The web application: routes, their dependencies, and the middleware before them."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,14 +36,14 @@ T = TypeVar("T")
 
 
 def create_app(services: Services, extra_routes: Sequence[ControllerRouterHandler] = ()) -> ASGIApp:
-    """The application over services that are already running."""
+    """Creates the application over services that are already running."""
     application = create_litestar(services, extra_routes)
-    # Outside of Litestar, so that what it answers before any middleware (404, 405) is guarded too.
+    # Outside of Litestar, so that its answers from before any middleware (404, 405) carry the headers too.
     return HeadersMiddleware(application, is_https=services.settings.is_https)
 
 
 def create_litestar(services: Services, extra_routes: Sequence[ControllerRouterHandler] = ()) -> Litestar:
-    """The routes and what they need, without the headers that every answer carries."""
+    """Creates the routes and their dependencies, without the headers that every answer carries."""
     settings = services.settings
     renderer = Renderer(base_url=settings.base_url, instance=lambda: services.instance.now)
     keys = ClientKeys(settings.trusted_proxies)

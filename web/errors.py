@@ -1,4 +1,4 @@
-"""The one table from errors to answers: problem documents for programs, pages for people."""
+"""Maps errors to answers, in one table: problem documents for programs, pages for people."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from web.rendering import Renderer, is_fragment
 log = structlog.get_logger(__name__)
 
 PROGRAM_PATHS: Final = ("/api/", "/log/", "/.well-known/", "/nodeinfo/", "/healthz", "/readyz", "/metrics")
-# Of the pages, only the forms for archives and lists take anything large, and nobody reads examples of the API.
+# The same failures in words for pages: only archives and lists are large there, and the API is not mentioned.
 OF_PAGE: Final = {
     "too-large": PROBLEMS["archive-too-large"],
     "invalid-request": PROBLEMS["invalid-form"],
@@ -33,7 +33,7 @@ OF_PART: Final = {**OF_PAGE, "too-large": PROBLEMS["list-too-large"]}
 
 
 def failure_of(error: Exception) -> Failure:
-    """What an error means at the edge. What is not foreseen here is our own fault: 500."""
+    """Returns the failure that an error stands for. An error that is not in the table is our own fault: 500."""
     match error:
         case InvalidIdentifier():
             return _of("invalid-account", str(error))
@@ -94,7 +94,7 @@ def _validation_detail(error: ValidationException) -> str:
 
 
 def exception_handler(renderer: Renderer) -> Callable[[Request[Any, Any, Any], Exception], Response[Any]]:
-    """Answers every error of every route."""
+    """Returns the handler that answers every error of every route."""
 
     def handle(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
         if isinstance(error, SignInNeeded):
@@ -111,7 +111,11 @@ def exception_handler(renderer: Renderer) -> Callable[[Request[Any, Any, Any], E
 
 
 def _way_to_sign_in(renderer: Renderer, request: Request[Any, Any, Any]) -> Response[Any]:
-    """A part of a page that is asked for cannot follow a redirect: the whole page of signing in would be put there."""
+    """Sends the browser to the sign-in page.
+
+    A script that asked for a part of a page cannot follow a redirect: it would put the whole sign-in page
+    there.
+    """
     headers = {"cache-control": "no-store"}
     if "hx-request" in request.headers:
         return Response(b"", headers={**headers, "hx-redirect": "/sign-in"})
@@ -124,14 +128,14 @@ def _log(failure: Failure, error: Exception) -> None:
     if failure.problem.slug == "internal":
         log.error("request failed", exc_info=error)
     elif failure.problem.slug == "sealed":
-        # Its text names the key file, or the id of a key, and never holds a key or a secret.
+        # The error's text names the key file, or the id of a key, and never holds a key or a secret.
         log.error("the vault cannot open what it sealed", reason=str(error), mend=MEND_VAULT)
     elif failure.problem.slug == "unavailable":
         log.warning("database did not answer")
 
 
 def problem_document(base_url: str, failure: Failure) -> Response[Any]:
-    """An `application/problem+json` answer, in English."""
+    """Answers with an `application/problem+json` document, in English."""
     problem = failure.problem
     detail = " ".join(part for part in (failure.detail and f"{failure.detail}.", problem.advice) if part)
     return _document(base_url, failure, problem.title, detail)
@@ -151,7 +155,7 @@ def _document(base_url: str, failure: Failure, title: str, detail: str) -> Respo
 
 
 def _part_problem(renderer: Renderer, request: Request[Any, Any, Any], failure: Failure) -> Response[Any]:
-    """For a script that asked for a part of a page: what it shows is `detail`, in the language of the page."""
+    """Answers a script that asked for a part of a page: it shows `detail`, in the language of the page."""
     problem = OF_PART.get(failure.problem.slug, failure.problem)
     language = renderer.language_of(request)
     title, advice = translate(language, problem.title), translate(language, problem.advice)
@@ -162,7 +166,8 @@ def _part_problem(renderer: Renderer, request: Request[Any, Any, Any], failure: 
 
 
 def _for_people(language: str, failure: Failure) -> str:
-    """What happened in particular. A detail that was written for programs would puzzle people."""
+    """Returns the failure's sentence for people, in their language. A detail that was written for programs is
+    left out."""
     if failure.values or failure.is_for_people:
         return translate(language, failure.detail) % failure.values
     return ""

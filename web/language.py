@@ -1,4 +1,4 @@
-"""Which language a page speaks, and the texts of each: read from the catalogues at start."""
+"""Chooses the language of a page, and reads the texts of each language from the catalogues at start."""
 
 import gettext
 import io
@@ -23,7 +23,7 @@ _LANGUAGE_OF: Final = {language.lower(): language for language in LANGUAGES}
 
 @cache
 def catalogue(language: str) -> gettext.NullTranslations:
-    """The texts of a language; those of the source language are the texts themselves."""
+    """Returns the texts of a language; those of the source language are the marked texts themselves."""
     if language == SOURCE_LANGUAGE:
         return gettext.NullTranslations()
     path = files("web") / "locales" / language / "LC_MESSAGES" / "messages.po"
@@ -36,7 +36,7 @@ def catalogue(language: str) -> gettext.NullTranslations:
 
 
 def translate(language: str, text: str) -> str:
-    """A marked text in a language."""
+    """Translates a marked text."""
     return catalogue(language).gettext(text) if text else ""
 
 
@@ -46,8 +46,8 @@ def locale_of(language: str) -> Locale:
 
 
 def language_of(scope: Scope, offered: Sequence[str] = LANGUAGES) -> str:
-    """The language asked for: by `?lang=`, by cookie, then by the browser's preference; the first that is offered
-    where none of them is asked for."""
+    """Chooses the language: by `?lang=`, by cookie, then by the browser's preference; else the first that is
+    offered."""
     asked = parse_qs(scope["query_string"][:2_048].decode("latin-1")).get(PARAMETER, [""])[-1]
     if asked in offered:
         return asked
@@ -59,7 +59,7 @@ def language_of(scope: Scope, offered: Sequence[str] = LANGUAGES) -> str:
             chosen = _cookie(value.decode("latin-1"))
     if chosen in offered:
         return chosen
-    # Babel answers with the tag as the browser wrote it, `FR` for instance.
+    # Babel returns the tag as the browser wrote it, `FR` for instance.
     found = negotiate_locale(_preferred(accepted), offered, sep="-") or ""
     return _LANGUAGE_OF.get(found.lower(), offered[0])
 
@@ -73,7 +73,7 @@ def _cookie(header: str) -> str:
 
 
 def _preferred(header: str) -> list[str]:
-    """RFC 9110, section 12.5.4: tags by their weight, best first; what cannot be read is passed over."""
+    """Returns the tags of RFC 9110, section 12.5.4, by their weight, best first; invalid ones are skipped."""
     weighted = []
     for part in header.split(",")[:MAX_ACCEPTED]:
         tag, _, parameters = part.partition(";")

@@ -1,4 +1,4 @@
-"""The pages of members as one router: what they depend on, and how large a form may be."""
+"""The pages of members as routers: their dependencies, and how large a form may be."""
 
 from typing import Any, Final, TypeVar
 
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 def member_routes(services: Services, renderer: Renderer) -> list[Router]:
-    """None where the instance was started without members, as some tests do."""
+    """Returns the routers of members; none where the instance was started without members, as some tests do."""
     if services.members is None:
         return []
     settings = services.settings

@@ -1,4 +1,4 @@
-"""What the pages of members work with, built once in `deploy.wiring.web` and handed in."""
+"""The services behind the pages of members, built once in `deploy.wiring.web` and passed in."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""All that can go wrong at the edge, each with its status and the sentence a person reads."""
+"""Every failure that can be answered with, its status, and the sentence that a person reads."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from directory.texts import N_
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """A kind of failure (RFC 9457): `slug` is the end of its type address."""
+    """A kind of failure (RFC 9457); `slug` is the end of its type address."""
 
     slug: str
     status: int
@@ -134,7 +134,7 @@ OF_STATUS: Final = {problem.status: problem for problem in reversed(_ALL)} | {
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """One failure of one request: its kind, what happened in particular, and headers to send."""
+    """One failure of one request: its kind, what happened, and headers to send."""
 
     problem: Problem
     detail: str
@@ -149,7 +149,7 @@ PROBLEM_JSON: Final = "application/problem+json"
 
 
 class ProblemDocument(msgspec.Struct, frozen=True):
-    """RFC 9457, section 3.1."""
+    """A problem document (RFC 9457, section 3.1)."""
 
     type: str
     title: str

@@ -1,4 +1,4 @@
-"""Templates into pages: one environment a language, static files named by their content."""
+"""Renders templates: one environment for each language, static files named by their content."""
 
 import hashlib
 from collections.abc import Callable
@@ -22,7 +22,7 @@ FRAGMENT_HEADERS: Final = ("x-passerelle-fragment", "hx-request")
 
 
 def is_fragment(request: Request[Any, Any, Any]) -> bool:
-    """Whether a script asks for a part to put into the page that is there."""
+    """Returns whether a script asks for a part of a page."""
     return any(request.headers.get(name) for name in FRAGMENT_HEADERS)
 
 
@@ -30,13 +30,13 @@ class Renderer:
     """Renders templates for one instance."""
 
     def __init__(self, *, base_url: str, instance: Callable[[], InstanceSettings]) -> None:
-        """`instance` tells what the instance says of itself now."""
+        """`instance` returns the instance settings as they are now."""
         self.base_url = base_url
         self._instance = instance
         self._environments = {language: _environment(language, base_url=base_url) for language in LANGUAGES}
 
     def language_of(self, request: Request[Any, Any, Any]) -> str:
-        """The language that a page for this request speaks."""
+        """Returns the language of a page for this request."""
         return language_of(request.scope, self._instance().languages)
 
     def page(
@@ -48,7 +48,7 @@ class Renderer:
         headers: dict[str, str] | None = None,
         **values: Any,
     ) -> Response[str]:
-        """A page in the language that the request asks for."""
+        """Renders a page in the language of the request."""
         language, instance = self.language_of(request), self._instance()
         html = (
             self._environments[language]
@@ -97,12 +97,12 @@ def _environment(language: str, *, base_url: str) -> jinja2.Environment:
 
 
 def _name_of(language: str) -> str:
-    """What a language is called in itself."""
+    """Returns the name of a language in that language."""
     return locale_of(language).get_display_name() or language
 
 
 @cache
 def asset_url(path: str) -> str:
-    """The address of a static file, with its content's hash: it may be cached for ever."""
+    """Returns the address of a static file with its content's hash: it may be cached for ever."""
     digest = hashlib.sha256((STATIC_FOLDER / path).read_bytes()).hexdigest()[:12]
     return f"/static/{path}?v={digest}"

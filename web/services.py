@@ -1,4 +1,4 @@
-"""What the pages and the API work with, built once in `deploy.wiring.web` and handed in."""
+"""The services behind the pages and the API, built once in `deploy.wiring.web` and passed in."""
 
 import asyncio
 from dataclasses import dataclass

@@ -1,8 +1,9 @@
-"""Where a person's profile can be looked at."""
+"""Addresses of profiles."""
 
 from directory.identifiers import Did, TargetId
 
 
 def profile_url(target_id: TargetId) -> str:
-    """The profile page of an account: by its DID on Bluesky; the actor URI, which servers show as a page."""
+    """Returns the profile page of an account: by its DID on Bluesky; elsewhere the actor URI, which servers
+    show as a page."""
     return f"https://bsky.app/profile/{target_id}" if isinstance(target_id, Did) else str(target_id)

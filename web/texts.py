@@ -1,4 +1,4 @@
-"""Keeps the catalogues: `python -m web.texts update` gathers the texts, `check` fails on a gap.
+"""Keeps the catalogues: `python -m web.texts update` gathers the texts, `check` fails where one is missing.
 
 Texts are marked `_()`, `ngettext()` or `{% trans %}` in templates, and `N_()` in code that knows no language.
 """
@@ -32,12 +32,12 @@ _PATTERN: Final = {"python": "**.py", "jinja2.ext.babel_extract": "**.html"}
 
 
 def po_path(language: str) -> Path:
-    """Where the catalogue of a language lies."""
+    """Returns the path of a language's catalogue."""
     return ROOT / "web" / "locales" / language / "LC_MESSAGES" / "messages.po"
 
 
 def gather() -> Catalog:
-    """All marked texts of code and templates, without the places they stand at."""
+    """Gathers all marked texts of code and templates, without the places they stand at."""
     template = Catalog(project="Passerelle", charset="utf-8")
     for folder, method in _sources():
         found = extract_from_dir(
@@ -61,7 +61,7 @@ def _sources() -> Iterator[tuple[Path, str]]:
 
 
 def update() -> None:
-    """Brings every catalogue to the texts of today; what is gone is dropped."""
+    """Updates every catalogue to the texts of the code; texts that no longer exist are dropped."""
     template = gather()
     for language in LANGUAGES:
         if language == SOURCE_LANGUAGE:
@@ -77,7 +77,7 @@ def update() -> None:
 
 
 def _write_head(catalogue: Catalog, language: str) -> None:
-    """Nothing in it that changes by itself: two runs give the same file."""
+    """Writes a head without dates or versions, so that two runs give the same file."""
     catalogue.header_comment = f"# Texts of Passerelle in the language `{language}`."
     catalogue.project, catalogue.version = "Passerelle", "-"
     catalogue.creation_date = catalogue.revision_date = HEAD_DATE
@@ -86,7 +86,7 @@ def _write_head(catalogue: Catalog, language: str) -> None:
 
 
 def problems() -> list[str]:
-    """What is missing or wrong in the catalogues, one line each."""
+    """Returns what is missing or wrong in the catalogues, one line each."""
     template = gather()
     found: list[str] = []
     for language in LANGUAGES:
@@ -112,7 +112,7 @@ def _problems_of(language: str, template: Catalog) -> Iterator[str]:
 
 
 def _check_braces(message: Message) -> Iterator[str]:
-    """Babel checks `%(name)s` alone; scripts fill in `{name}`."""
+    """Checks `{name}`, which scripts fill in; Babel checks `%(name)s` alone."""
     for source, translated in zip(_forms(message.id), _forms(message.string), strict=False):
         if set(_IN_BRACES.findall(source)) != set(_IN_BRACES.findall(translated)):
             yield "placeholders in braces differ"
@@ -132,7 +132,7 @@ def _read(path: Path, language: str) -> Catalog:
 
 
 def main(arguments: list[str]) -> int:
-    """The command. Returns 1 where a text is missing."""
+    """Runs the command. Returns 1 where a text is missing or wrong."""
     if arguments == ["update"]:
         update()
     elif arguments != ["check"]:

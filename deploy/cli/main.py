@@ -1,4 +1,4 @@
-"""The command and its subcommands; every foreseen failure is one sentence, never a traceback."""
+"""The command and its subcommands. Every foreseen failure is printed as one sentence, never as a traceback."""
 
 import sys
 from importlib import import_module
@@ -55,7 +55,7 @@ def passerelle() -> None:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Runs the command line and ends the process: 0 all went well, 1 it did not, 2 it was asked wrongly."""
+    """Runs the command line and exits: 0 for success, 1 for a failure, 2 for wrong usage."""
     try:
         passerelle.main(arguments, prog_name="passerelle", standalone_mode=False)
     except click.exceptions.Exit as end:
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> Any:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except Exception as error:
-        # Any package may have failed; `sentence_of` knows the foreseen ones, and what is a bug is raised again.
+        # Any package may have failed; `sentence_of` knows the foreseen failures, and a bug is raised again.
         sentence = sentence_of(error)
         if sentence is None:
             raise

@@ -1,4 +1,4 @@
-"""The services of members for commands that do one thing and end. No job runs meanwhile."""
+"""Opens the services of members for commands that do one thing and end. No job runs meanwhile."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -25,7 +25,7 @@ def with_members(work: Callable[[MemberParts], Awaitable[T]]) -> T:
 
 
 def with_vault(work: Callable[[Vault, Database], Awaitable[T]]) -> T:
-    """Runs `work` with the vault and the database that holds what is sealed in it."""
+    """Runs `work` with the vault, and the database that holds what is sealed under it."""
 
     async def run(settings: Settings, database: Database) -> T:
         secrets = await open_secrets(settings, database, SystemClock())

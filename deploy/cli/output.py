@@ -1,4 +1,4 @@
-"""Where commands write: results to standard output, everything else to standard error."""
+"""The output of commands: results go to standard output, everything else to standard error."""
 
 from rich.console import Console
 from rich.progress import Progress, ProgressColumn
@@ -8,5 +8,5 @@ errors = Console(stderr=True)
 
 
 def progress(*columns: str | ProgressColumn) -> Progress:
-    """A bar for who watches; nothing at all in a file or a pipe."""
+    """Returns a progress bar for a terminal; it prints nothing into a file or a pipe."""
     return Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal)

@@ -1,4 +1,4 @@
-"""`passerelle proofs`: what needs a moderator's eyes: posts that nobody could show us, and contested X accounts."""
+"""`passerelle proofs`: what needs a moderator: posts that no source showed, and contested X accounts."""
 
 import sys
 from uuid import UUID
@@ -29,7 +29,8 @@ def command() -> None:
 
 @command.command("list")
 def list_command() -> None:
-    """Posts that X did not show us for a day, the oldest first: the check, the post, and the sentence it must hold."""
+    """List posts that no source showed for a day, the oldest first: the check, the post, and the sentence it
+    must hold."""
     jobs = with_members(lambda members: members.proving.list_unreachable(MAX_SHOWN))
     for job in jobs:
         sentence = job.challenge.challenge.sentence
@@ -54,7 +55,7 @@ def confirm_command(check: UUID, handle: str) -> None:
 
 @command.command("claims")
 def claims_command() -> None:
-    """X accounts that two members have proven, the oldest claim first: the claim, and what speaks for it."""
+    """List X accounts that two members have proven, the oldest claim first: the claim, and its evidence."""
     claims = with_members(lambda members: members.membership.contested(MAX_SHOWN))
     for claim in claims:
         _say(str(claim.id), f"{claim.claimed_at:{_TIME}}  {_account_of(claim)}", *_seen(claim))
@@ -66,7 +67,8 @@ def claims_command() -> None:
 @click.argument("claim", type=click.UUID)
 @click.argument("decision", type=click.Choice(["uphold", "reject"]))
 def settle_command(claim: UUID, decision: str) -> None:
-    """Uphold or reject CLAIM. Upheld, the X account passes to who claims it, and what its holder publishes ends."""
+    """Uphold or reject CLAIM. Upheld, the X account passes to the claimant, and what its holder publishes of it
+    is withdrawn."""
     is_upheld = decision == "uphold"
     if not with_members(lambda members: members.membership.settle_claim(claim, upheld=is_upheld)):
         _say("Nothing was changed: no such claim waits.")
@@ -75,8 +77,11 @@ def settle_command(claim: UUID, decision: str) -> None:
 
 
 async def _confirm(members: MemberParts, check: UUID, author: XHandle) -> tuple[str, bool]:
-    """What to say, and whether it is proven. The evidence says that a person looked, and tells the name alone:
-    nobody sees the number on a page."""
+    """Returns the sentence to print, and whether the account is proven.
+
+    The evidence tells that a person looked. It proves the name alone, since a page on X does not show the
+    number.
+    """
     waiting = await members.proving.list_unreachable(MAX_SHOWN)
     job = next((job for job in waiting if job.check.id == check), None)
     if job is None:
@@ -97,7 +102,7 @@ async def _confirm(members: MemberParts, check: UUID, author: XHandle) -> tuple[
 
 
 def _account_of(claim: Claim) -> str:
-    """With its number, where the proof told one."""
+    """Returns the account's name, with its number where the proof told one."""
     name = f"@{claim.account.handle}"
     return name if claim.account.id is None else f"{name} ({claim.account.id})"
 
@@ -107,6 +112,6 @@ def _seen(claim: Claim) -> list[str]:
 
 
 def _say(head: str, *lines: str) -> None:
-    """Plain and unbroken: numbers, addresses and sentences are to be copied."""
+    """Prints plain, unbroken lines: numbers, addresses and sentences are to be copied."""
     for line in (head, *(f"  {line}" for line in lines)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)

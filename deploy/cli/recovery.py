@@ -1,4 +1,4 @@
-"""The recovery key is shown once, to whoever starts the instance for the first time."""
+"""Shows the recovery key once, to whoever starts the instance for the first time."""
 
 from deploy.cli.output import errors
 from deploy.wiring.identity import settle_keys
@@ -10,10 +10,10 @@ from federation.keys.instance import KeyFolder
 
 
 async def ensure_keys(settings: Settings, database: Database) -> bool:
-    """Makes the keys of a new instance, and shows the recovery key. Returns False where they were there.
+    """Makes the keys of a new instance, and shows the recovery key. Returns False where they existed.
 
-    Where nobody looks at a terminal the key would end in some log: then it waits in a file to be taken away.
-    Raises OtherKeys where the instance has keys elsewhere.
+    Without a terminal the key would end in a log: it then waits in a file to be moved away. Raises OtherKeys
+    where the instance has keys elsewhere.
     """
     recovery = await settle_keys(settings, database, SystemClock())
     if recovery is None:
@@ -23,7 +23,7 @@ async def ensure_keys(settings: Settings, database: Database) -> bool:
 
 
 def show_recovery(folder: KeyFolder, recovery: str) -> None:
-    """Shows it on a terminal; else leaves it in a file of the folder of keys."""
+    """Shows the recovery key on a terminal; else writes it to a file in the folder of keys."""
     if errors.is_terminal:
         _show(folder, recovery)
         return

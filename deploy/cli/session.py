@@ -1,4 +1,4 @@
-"""The database for commands that ask or do one thing, and end: opened for it, and closed after it."""
+"""Opens the database for commands that do one thing and end."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

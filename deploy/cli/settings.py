@@ -1,4 +1,4 @@
-"""`passerelle settings`: what the instance says of itself and lets people do."""
+"""`passerelle settings`: what the instance says of itself, and what it lets people do."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -82,7 +82,7 @@ def _with_store(work: Callable[[InstanceSettingStore], Awaitable[T]]) -> T:
 
 
 def _check(key: str) -> None:
-    """Raises InvalidInstanceSetting; a setting of the process is told where to set it."""
+    """Raises InvalidInstanceSetting; for a setting of the process, it tells where that one is set."""
     if key in Settings.__struct_fields__:
         raise InvalidInstanceSetting(
             f"{key} is set in the environment of each process: {PREFIX}{key.upper()}"

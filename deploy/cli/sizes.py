@@ -1,4 +1,4 @@
-"""Sizes as people write them."""
+"""Parses sizes as people write them."""
 
 import re
 from typing import Any, Final
@@ -10,7 +10,7 @@ _SIZE: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?) ?(KB|MB|GB|)", re.IGNO
 
 
 class Size(click.ParamType[int]):
-    """`500KB`, `20MB`, `3GB`, or plain bytes."""
+    """A size: `500KB`, `20MB`, `3GB`, or plain bytes."""
 
     name = "size"
 

@@ -1,4 +1,4 @@
-"""Answers as a table for the terminal."""
+"""Prints answers as a table for the terminal."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ _WORDS = {
 
 
 def answers_table(matches: Iterable[Match]) -> Table:
-    """One row an answer."""
+    """Builds the table, one row for each answer."""
     table = Table("On X", "Network", "Now", "How sure", "By", "On")
     for match in matches:
         for answer in match.answers:

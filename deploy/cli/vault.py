@@ -15,7 +15,7 @@ from directory.vault import Vault
 
 @click.group("vault")
 def command() -> None:
-    """The key under which what networks entrust us with is sealed."""
+    """The key under which the tokens that networks gave are sealed."""
 
 
 @command.command("rotate")
@@ -23,7 +23,7 @@ def command() -> None:
     "--finish", is_flag=True, help="Make no new key: only seal anew what is left, and drop old keys."
 )
 def rotate_command(finish: bool) -> None:
-    """Make a new key and seal everything under it. The former key goes with a `--finish` a day later.
+    """Make a new key and reseal everything under it. The former key goes with a `--finish` a day later.
 
     The instance may go on running. Back up the folder `vault` of the data afterwards.
     """
@@ -48,7 +48,7 @@ def adopt_command() -> None:
     """Take the vault of this machine, or a new one, as the instance's: the former is lost for good.
 
     What was sealed under the lost one cannot be opened any more: permissions that networks gave are asked for
-    again, and cannot be handed back to them.
+    again, and the former ones cannot be revoked.
     """
 
     async def run(settings: Settings, database: Database) -> None:

@@ -77,12 +77,12 @@ def command(file: Path, keys: tuple[VerifierKey, ...], witnesses: tuple[Verifier
 
 
 def _keys_here(origin: str) -> tuple[VerifierKey, ...]:
-    """The log keys of this machine's own instance, where that is whose log it is."""
+    """Returns the log keys of this machine's own instance, if the log is its own."""
     with suppress(FederationError, SecretFileError):
         own = key_folder(load_settings()).read()
         if own.origin == origin:
             return tuple(key.vkey for key in own.logs)
-    # Nothing is proven of the name yet: it only tells where to ask.
+    # The name is not verified yet: it only tells the user where to look for the key.
     host = (
         origin.removesuffix(LOG_SUFFIX) if HOST_NAME.fullmatch(origin.removesuffix(LOG_SUFFIX)) else "<host>"
     )

@@ -1,4 +1,4 @@
-"""The keys that name us to Bluesky's servers: published by every machine of the instance, so the same on all."""
+"""The client keys for Bluesky's servers. The instance publishes them, so all its machines must have the same."""
 
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,10 @@ class OtherClientKeys(VaultError, SecretFileError):
 
 
 async def check_client_keys(connection: Connection, folder: Path) -> None:
-    """Looks, and makes nothing; the caller holds the lock. Raises OtherClientKeys, MissingKeyFile, UnsafeSecret."""
+    """Checks the client keys, and makes nothing; the caller holds the lock.
+
+    Raises OtherClientKeys, MissingKeyFile, UnsafeSecret.
+    """
     known = await find_known_secret(connection, CLIENT_KEYS)
     if known is None:
         return
@@ -36,7 +39,8 @@ async def check_client_keys(connection: Connection, folder: Path) -> None:
 
 
 async def keep_client_keys(connection: Connection, folder: Path, now: datetime) -> ClientKeys:
-    """Makes those of a new instance, or reads those that are there, and records them; after `check_client_keys`."""
+    """Makes the client keys of a new instance, or reads the existing ones, and records them; called after
+    `check_client_keys`."""
     keys = ClientKeyFile(folder).read_or_make()
     await record_secret(connection, CLIENT_KEYS, KnownSecret.seen_in(folder, keys.fingerprint), now)
     return keys

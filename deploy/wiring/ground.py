@@ -1,4 +1,4 @@
-"""What the services of members stand on: the database, the clock, the secrets and the settings of the instance."""
+"""What the services of members are built on: the database, the clock, the secrets and the instance settings."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from directory.store.instance_settings import InstanceSettingStore
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """One a process."""
+    """Built once for each process."""
 
     settings: Settings
     database: Database
@@ -21,16 +21,19 @@ class Ground:
     instance: LiveSettings
 
     def instance_name(self) -> str:
-        """What the instance is called now."""
+        """Returns the present name of the instance."""
         return self.instance.now.name
 
 
 async def open_ground(settings: Settings, database: Database, clock: Clock) -> Ground:
-    """Over an open, migrated database. Raises VaultError, DirectoryUnavailable, InvalidInstanceSetting."""
+    """Opens the ground of the services over a migrated database.
+
+    Raises VaultError, DirectoryUnavailable, InvalidInstanceSetting.
+    """
     secrets = await open_secrets(settings, database, clock)
     return Ground(settings, database, clock, secrets, await load_live_settings(database))
 
 
 async def load_live_settings(database: Database) -> LiveSettings:
-    """The settings of the instance, read for the first time. Raises DirectoryUnavailable, InvalidInstanceSetting."""
+    """Reads the instance settings for the first time. Raises DirectoryUnavailable, InvalidInstanceSetting."""
     return await LiveSettings.load(InstanceSettingStore(database))

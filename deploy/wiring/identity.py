@@ -1,8 +1,8 @@
-"""The first thing that every start does: are the secrets of this machine those of the instance?
+"""Checks at every start whether the secrets of this machine are those of the instance.
 
-One transaction for all of them, so that two first starts at the same moment agree on one set. Nothing is made
-before everything was looked at. A start that is killed in between leaves secrets that nobody knows yet: the next
-one on this machine records them, and one on another machine that came first is the one to copy from.
+One transaction covers all of them, so that two first starts at the same moment agree on one set. Nothing is
+made before everything was checked. A start that is killed in between leaves secrets without a record. The next
+start on this machine records them; if another machine started first, they have to be copied from there.
 """
 
 from deploy.wiring.instance import migrated_database
@@ -17,9 +17,11 @@ from federation.keys.own_keys import check_keys, keep_keys
 
 
 async def settle_start(settings: Settings, dsn: str) -> str | None:
-    """Checks, makes and records what the roles of this process need. Returns the recovery key of new keys.
+    """Checks, makes and records the secrets that the roles of this process need. Returns the recovery key of
+    new keys.
 
-    Raises OtherKeys, OtherVault, OtherClientKeys, MissingKeyFile, UnsafeKeyFile, LogRefused, DirectoryUnavailable.
+    Raises OtherKeys, OtherVault, OtherClientKeys, MissingKeyFile, UnsafeKeyFile, LogRefused,
+    DirectoryUnavailable.
     """
     has_members = bool(settings.roles & {Role.WEB, Role.WORKER})
     async with migrated_database(dsn, connections=1) as database, database.transaction() as connection:
@@ -37,7 +39,7 @@ async def settle_start(settings: Settings, dsn: str) -> str | None:
 
 
 async def settle_keys(settings: Settings, database: Database, clock: Clock) -> str | None:
-    """The same for the keys alone, whatever the roles: for commands that publish."""
+    """Does the same for the keys alone, whatever the roles, for commands that publish."""
     async with database.transaction() as connection:
         await lock_identity(connection)
         await check_keys(connection, key_folder(settings))

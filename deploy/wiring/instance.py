@@ -1,4 +1,4 @@
-"""The database of an instance, opened once, and what needs nothing but it."""
+"""Opens the database of an instance, and builds what needs nothing but it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +12,7 @@ from directory.store.mappings import MappingStore
 
 @asynccontextmanager
 async def migrated_database(dsn: str, *, connections: int) -> AsyncIterator[Database]:
-    """Brings the database to the present schema, and opens a pool over it until the block ends.
+    """Migrates the database to the present schema, and opens a pool over it until the block ends.
 
     Raises DirectoryUnavailable, SchemaTooNew, MigrationFailed.
     """
@@ -25,5 +25,5 @@ async def migrated_database(dsn: str, *, connections: int) -> AsyncIterator[Data
 
 
 def build_lookup(database: Database, clock: Clock) -> Lookup:
-    """The lookups over an open, migrated database."""
+    """Builds the lookups over an open, migrated database."""
     return Lookup(MappingStore(database), clock)

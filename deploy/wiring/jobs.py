@@ -1,4 +1,4 @@
-"""The jobs over the services of members."""
+"""Builds the jobs over the services of members."""
 
 from functools import partial
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ from directory.store.used_challenges import UsedChallengeStore
 
 
 def build_worker(members: MemberParts) -> Worker:
-    """The worker, which is not yet running."""
+    """Builds the worker, which does not run yet."""
     ground = members.ground
     watch = partial(
         HostWatch, HostBackoffStore(ground.database), ground.clock, _shared_hosts(ground.settings)
@@ -31,7 +31,7 @@ def build_worker(members: MemberParts) -> Worker:
 
 
 def build_gauges(members: MemberParts, worker: Worker) -> JobGauges:
-    """How the jobs are doing: those that wait anywhere, and those that run in this process."""
+    """Builds the gauges of the jobs: those that wait anywhere, and those that run in this process."""
     return JobGauges(JobCountStore(members.ground.database), worker, members.ground.clock)
 
 
@@ -56,7 +56,7 @@ def _job_parts(members: MemberParts) -> JobParts:
 
 
 def _shared_hosts(settings: Settings) -> frozenset[str]:
-    """Those that jobs of all members ask."""
+    """Returns the hosts that jobs of all members ask."""
     urls = (
         settings.x_syndication,
         settings.x_oembed,

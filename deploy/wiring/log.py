@@ -1,4 +1,4 @@
-"""The sequencer of this instance's log, beside the web server in the same process."""
+"""Runs the sequencer of this instance's log in this process."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,12 +22,12 @@ CONNECTIONS = 3
 
 
 def key_folder(settings: Settings) -> KeyFolder:
-    """Where the keys of the instance lie."""
+    """Returns the folder of the instance's keys."""
     return KeyFolder(data_folder(settings))
 
 
 def build_sequencer(settings: Settings, clock: Clock | None = None) -> Sequencer:
-    """The sequencer over the keys of the settings."""
+    """Builds the sequencer over the keys of the settings."""
     return Sequencer(key_folder(settings), log_origin(settings), clock or SystemClock())
 
 
@@ -49,6 +49,7 @@ async def running_sequencer(settings: Settings, dsn: str) -> AsyncIterator[Seque
 
 
 def _tell_failure(running: "asyncio.Future[tuple[None, None]]") -> None:
-    """At once: the web server goes on, and nobody would see before its end that nothing is signed any more."""
+    """Logs a failed sequencer at once: the web server goes on, and without this nobody would see that nothing
+    is signed."""
     if not running.cancelled() and (error := running.exception()) is not None:
         log.error("the sequencer has ended, which is a bug", exc_info=error)

@@ -1,4 +1,4 @@
-"""What is done for members, built once: the same for pages, commands and jobs."""
+"""Builds the services of members, the same for pages, commands and jobs."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -39,7 +39,7 @@ from federation.keys.instance import log_origin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberParts:
-    """Services of members over one database, and what they stand on."""
+    """Services of members over one database, and what they are built on."""
 
     ground: Ground
     networks: Networks
@@ -58,7 +58,7 @@ class MemberParts:
 async def open_members(
     settings: Settings, database: Database, clock: Clock, *, http: GuardedClient | None = None
 ) -> AsyncIterator[MemberParts]:
-    """The services of members until the block ends; `http` asks all the servers of others.
+    """Opens the services of members until the block ends; `http` makes all requests to other servers.
 
     Raises VaultError, DirectoryUnavailable, InvalidInstanceSetting.
     """
@@ -69,7 +69,7 @@ async def open_members(
 
 
 def build_members(ground: Ground, networks: Networks) -> MemberParts:
-    """The services over an open, migrated database."""
+    """Builds the services over an open, migrated database."""
     settings, database, clock, vault = ground.settings, ground.database, ground.clock, ground.secrets.vault
     people = MemberStore(database)
     return MemberParts(

@@ -1,4 +1,4 @@
-"""The ways to the servers of others, built once over one guarded client."""
+"""Builds the clients for other servers, over one guarded HTTP client."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ from directory.store.mastodon_apps import MastodonAppStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Networks:
-    """Who is asked about accounts, and who signs people in."""
+    """The clients that are asked about accounts, and those that sign people in."""
 
     http: GuardedClient
     dids: DidResolver
@@ -49,12 +49,12 @@ class Networks:
 
     @property
     def sign_in(self) -> Mapping[AccountNetwork, SignIn]:
-        """The networks that a membership begins at."""
+        """Returns the networks that a membership can begin at."""
         return {AccountNetwork.BLUESKY: self.bluesky, AccountNetwork.MASTODON: self.mastodon}
 
 
 def build_networks(ground: Ground, http: GuardedClient) -> Networks:
-    """All of them."""
+    """Builds all clients."""
     settings = ground.settings
     kept = KeptApps(MastodonAppStore(ground.database), ground.secrets.vault)
     dids = DidResolver(http, plc_url=settings.plc_url, allow_loopback=settings.allow_loopback)
@@ -70,7 +70,7 @@ def build_networks(ground: Ground, http: GuardedClient) -> Networks:
 
 
 def build_post_checker(ground: Ground, http: GuardedClient) -> PostChecker:
-    """Reads proof posts at the sources of the settings."""
+    """Builds the checker that reads proof posts at the sources of the settings."""
     settings = ground.settings
     sources = XSources(
         syndication=settings.x_syndication or None,
@@ -97,7 +97,8 @@ def _bluesky(
 
 
 def _bluesky_client(ground: Ground) -> OAuthClient:
-    """Published where the instance can be reached; else the client that Bluesky's servers know for trying out."""
+    """Returns the published client where the instance has a public address; else the client for trying out,
+    which Bluesky's servers know."""
     keys, base_url = ground.secrets.client_keys, ground.settings.base_url
     if keys is None:
         return LoopbackClient()

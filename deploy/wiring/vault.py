@@ -1,4 +1,4 @@
-"""The folder of secrets of an instance: the vault's keys, and those that name us to Bluesky's servers."""
+"""The folder of secrets of an instance: the vault's keys, and the client keys for Bluesky's servers."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,19 +27,19 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What opens what members entrust us with, and what names us; `client_keys` on a public instance only."""
+    """The vault, and the client keys for Bluesky's servers; `client_keys` on a public instance only."""
 
     vault: Vault
     client_keys: ClientKeys | None
 
 
 def secret_folder(settings: Settings) -> Path:
-    """Where the vault's keys lie, and those that name us to Bluesky's servers. For its owner alone."""
+    """Returns the folder of the vault's keys and of the client keys for Bluesky's servers. For its owner alone."""
     return data_folder(settings) / VAULT_FOLDER
 
 
 async def open_secrets(settings: Settings, database: Database, clock: Clock) -> Secrets:
-    """The secrets of the data folder; those of a new instance are made.
+    """Opens the secrets of the data folder; those of a new instance are made.
 
     Raises OtherVault, OtherClientKeys, MissingKeyFile, UnsafeKeyFile, UnsafeSecret.
     """
@@ -50,21 +50,23 @@ async def open_secrets(settings: Settings, database: Database, clock: Clock) -> 
 
 
 async def adopt_secrets(settings: Settings, database: Database, clock: Clock) -> Secrets:
-    """Records the secrets of this machine as the instance's, or new ones where it has none: the former are lost."""
+    """Records the secrets of this machine as the instance's, or new ones where it has none: the former ones are
+    lost."""
     async with database.transaction() as connection:
         await lock_identity(connection)
         return await keep_secrets(connection, settings, clock.now())
 
 
 async def check_secrets(connection: Connection, settings: Settings, now: datetime) -> None:
-    """That they are the instance's, or still to be made. Raises what `open_secrets` does; makes nothing."""
+    """Checks that the secrets are the instance's, or still to be made. Raises what `open_secrets` does; makes
+    nothing."""
     await check_vault(connection, secret_folder(settings), now)
     if settings.is_https:
         await check_client_keys(connection, secret_folder(settings))
 
 
 async def keep_secrets(connection: Connection, settings: Settings, now: datetime) -> Secrets:
-    """Opens or makes them, and records them; after `check_secrets`."""
+    """Opens or makes the secrets, and records them; called after `check_secrets`."""
     folder = secret_folder(settings)
     SecretFolder(path=folder).ensure()
     vault = await keep_vault(connection, folder, now)

@@ -1,4 +1,4 @@
-"""Hands the services to the web. No command imports this: the web framework takes a second to load."""
+"""Builds the services of the web. No command imports this: the web framework takes a second to load."""
 
 import asyncio
 import dataclasses
@@ -24,14 +24,14 @@ from web.services import Services
 
 
 async def _leave_to_sequencer() -> None:
-    """The sequencer looks for what is pending each second."""
+    """Announces nothing: the sequencer looks for what is pending each second."""
 
 
 Announce = Callable[[], Awaitable[object]]
 
 
 def build_services(settings: Settings, database: Database, clock: Clock, instance: LiveSettings) -> Services:
-    """What pages and the API work with, over an open, migrated database."""
+    """Builds the services of pages and API, over an open, migrated database."""
     statistics = StatisticsStore(database)
     return Services(
         settings=settings,
@@ -49,8 +49,10 @@ def build_services(settings: Settings, database: Database, clock: Clock, instanc
 def build_all_services(
     members: MemberParts, worker: Worker, announce: Announce = _leave_to_sequencer
 ) -> Services:
-    """The same with the pages of members. `worker` may run in this process, or not; `announce` is for those who run
-    no sequencer."""
+    """Builds all services, with those of the pages of members.
+
+    `worker` may run in this process, or not; `announce` is for callers that run no sequencer.
+    """
     ground = members.ground
     return dataclasses.replace(
         build_services(ground.settings, ground.database, ground.clock, ground.instance),
@@ -60,7 +62,7 @@ def build_all_services(
 
 
 def build_member_services(members: MemberParts, worker: Worker, announce: Announce) -> MemberServices:
-    """What the pages of members work with."""
+    """Builds the services of the pages of members."""
     return MemberServices(
         membership=members.membership,
         signing_in=members.signing_in,

@@ -1,4 +1,4 @@
-"""Many single lookups at once become one query: sets, not loops."""
+"""Batches concurrent single lookups into one query."""
 
 import asyncio
 from typing import Final
@@ -12,13 +12,13 @@ from directory.store.mappings import MappingStore
 
 MAX_BATCH: Final = 200
 BATCHES_AT_ONCE: Final = 1
-"""While one waits for the database the next is gathered: the busier it is, the fewer statements a lookup costs."""
+"""While one batch waits for the database the next one fills: under load a lookup costs fewer statements."""
 
 
 class LookupBatcher:
-    """Answers single lookups. Those that come while others are asked wait and go together.
+    """Answers single lookups. Those that come while a batch is running wait, and go together in the next.
 
-    A lone lookup is asked at once, so gathering costs nobody time; a crowd shares round trips.
+    A lone lookup is asked at once, so batching delays nobody; many at once share round trips.
     """
 
     def __init__(self, mappings: MappingStore, clock: Clock) -> None:
@@ -28,7 +28,7 @@ class LookupBatcher:
         self._running: set[asyncio.Task[None]] = set()
 
     async def lookup(self, query: Query) -> Match:
-        """Where one X account is now. Raises DirectoryUnavailable."""
+        """Looks up where one X account is now. Raises DirectoryUnavailable."""
         future: asyncio.Future[Match] = asyncio.get_running_loop().create_future()
         self._waiting.append((query, future))
         self._start_batch()

@@ -1,4 +1,4 @@
-"""Agreeing, and no longer agreeing: each thing apart."""
+"""Grants and withdraws a member's consents, one kind at a time."""
 
 from uuid import UUID
 
@@ -8,28 +8,28 @@ from directory.store.consents import ConsentStore
 
 
 class Consenting:
-    """What members agree to."""
+    """The consents of members."""
 
     def __init__(self, consents: ConsentStore, clock: Clock) -> None:
         self._consents = consents
         self._clock = clock
 
     async def give(self, member: UUID, kind: ConsentKind, version: int) -> Consent:
-        """Gives, or renews, a consent to the text of that version. Raises MemberGone, ConsentOutdated."""
+        """Gives or renews a consent to the text of that version. Raises MemberGone, ConsentOutdated."""
         return await self._consents.give_consent(member, kind, version, self._clock.now())
 
     async def withdraw(self, member: UUID, kind: ConsentKind) -> bool:
         """Ends a consent and what rests on it: publications are withdrawn, kept lists deleted.
 
-        Returns whether there was one. Raises MemberGone.
+        Returns whether the consent held until now. Raises MemberGone.
         """
         return await self._consents.withdraw_consent(member, kind, self._clock.now())
 
     async def present(self, member: UUID) -> dict[ConsentKind, Consent]:
-        """What holds now."""
+        """Returns the consents that hold now, by kind."""
         now = self._clock.now()
         return {each.kind: each for each in await self._consents.list_consents(member) if each.holds(now)}
 
     async def history(self, member: UUID) -> list[Consent]:
-        """Everything that was ever agreed to, the oldest first."""
+        """Lists all consents that a member ever gave, the oldest first."""
         return await self._consents.list_consents(member)

@@ -1,7 +1,7 @@
-"""Everything a member gave, as a ZIP of JSON files that a person and a program can read: docs/export.md.
+"""Writes a member's data as a ZIP of JSON files that people and programs can read: docs/export.md.
 
-Never in it: tokens, session cookies, nonces, or anything sealed. Each file is written from named fields, so
-that a field that is added to a table is not exported, nor a secret let out, by accident.
+It never holds tokens, session cookies, nonces or anything sealed. Each file is written from named fields, so
+that a field added to a table is not exported by accident.
 """
 
 import io
@@ -32,7 +32,8 @@ Document = dict[str, Any] | list[dict[str, Any]]
 
 
 def write_export(data: MemberData, instance: str, now: datetime) -> bytes:
-    """The ZIP file. Takes about a second for the largest of follow lists: not for the event loop's thread."""
+    """Writes the ZIP file. Takes about a second for the largest follow lists, so it must not run in the event
+    loop's thread."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, document in documents(data, instance, now).items():
@@ -44,7 +45,8 @@ def write_export(data: MemberData, instance: str, now: datetime) -> bytes:
 
 
 def documents(data: MemberData, instance: str, now: datetime) -> dict[str, Document]:
-    """The files by name. Times are RFC 3339 in UTC, X ids are texts: they are larger than programs count."""
+    """Returns the files by name. Times are RFC 3339 in UTC. X ids are texts, since they are larger than the
+    exact numbers of many programs."""
     files: dict[str, Document] = {
         "member.json": {
             "format": FORMAT,
@@ -215,7 +217,7 @@ def _hide(hide: Hide) -> dict[str, Any]:
 
 
 def _id(account: Account) -> str | None:
-    """What stays with the person; None for an X account whose id nobody told."""
+    """Returns the lasting id of an account. None for an X account whose id no proof told."""
     return str(account.id) if account.id is not None else None
 
 
@@ -228,5 +230,5 @@ def _zip_time(now: datetime) -> tuple[int, int, int, int, int, int]:
 
 
 def export_name(now: datetime) -> str:
-    """What the file is called: nothing in it names anybody."""
+    """Returns the file's name, which names no person."""
     return f"passerelle-{now:%Y-%m-%d}.zip"

@@ -1,7 +1,7 @@
-"""Follow lists that members let us keep, so that newcomers can be followed as they arrive.
+"""Follow lists that members let us keep, so that they can follow newcomers as they arrive.
 
-A list is kept for a year, while the consent to it holds, and deleted in the moment that it does not. It is
-never shared, and answers one question only, in `directory.services.newcomers`: who waits for this X account.
+A list is kept for a year while its consent holds, and deleted as soon as it does not. It is never shared. It
+answers one question only, in `directory.services.newcomers`: who waits for this X account.
 """
 
 from collections.abc import Iterable
@@ -32,11 +32,11 @@ class FollowLists:
         return kept
 
     async def find(self, member: UUID, kind: Lists) -> KeptList | None:
-        """A member's list, while its consent holds."""
+        """Finds a member's list. Returns None where none is kept, or its consent no longer holds."""
         return await self._follow_lists.find_list(member, kind, self._clock.now())
 
     async def sizes(self, member: UUID) -> dict[Lists, int]:
-        """How many people stand on each list that is kept."""
+        """Counts the people on each list that is kept."""
         return await self._follow_lists.count_people(member)
 
     async def drop(self, member: UUID, kind: Lists) -> bool:

@@ -1,4 +1,4 @@
-"""What has run out is put away: small steps, each safe to repeat, by any number of processes."""
+"""Purges what has expired, in small steps that any number of processes may repeat."""
 
 from typing import Final
 
@@ -11,13 +11,13 @@ STEP: Final = 1_000
 
 
 class Housekeeping:
-    """Run every few minutes."""
+    """Purges all tables. Run every few minutes."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
     async def run(self) -> dict[str, int]:
-        """Does one step of everything; how many rows each put away, by table. Repeat while one is `STEP`."""
+        """Runs one step for each table. Returns how many rows each purged. Repeat while one of them is `STEP`."""
         now = self._clock.now()
         return {table: await purge(self._database, now, STEP) for table, purge in PURGES.items()}

@@ -1,4 +1,4 @@
-"""Our registrations at Mastodon-API servers, kept with their secrets sealed."""
+"""Keeps this instance's registrations at Mastodon-API servers, their secrets sealed."""
 
 from uuid import UUID, uuid4
 
@@ -10,14 +10,15 @@ from directory.vault_keys import VaultError
 
 
 class KeptApps:
-    """What `directory.networks.mastodon.apps` asks of whoever keeps its apps (`AppStore`)."""
+    """The `AppStore` of `directory.networks.mastodon.apps`."""
 
     def __init__(self, store: MastodonAppStore, vault: Vault) -> None:
         self._store = store
         self._vault = vault
 
     async def get(self, host: str, scope: str, redirect_uri: str) -> App | None:
-        """None too for one that cannot be opened any more: it is registered anew."""
+        """Finds an app. Returns None where there is none, or it cannot be opened any more: it is then
+        registered anew."""
         row = await self._store.find_app(host, scope, redirect_uri)
         if row is None:
             return None
@@ -30,13 +31,13 @@ class KeptApps:
         )
 
     async def put(self, app: App) -> None:
-        """Replaces the one kept before."""
+        """Keeps an app in place of the one before."""
         row = uuid4()
         sealed = self._vault.seal(Secret(app.client_secret.encode()), app_context(row))
         await self._store.put_app(_row_of(app, row, sealed))
 
     async def forget(self, app: App) -> None:
-        """Drops it, if it is still the one that is kept."""
+        """Deletes an app, if it is still the one that is kept."""
         await self._store.forget_app(_row_of(app, uuid4(), b""))
 
 

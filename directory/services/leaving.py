@@ -1,4 +1,4 @@
-"""Taking everything along, and leaving without a trace."""
+"""Exports a member's data; erases a member."""
 
 import asyncio
 from uuid import UUID
@@ -20,12 +20,12 @@ class Leaving:
         self._instance = instance
 
     async def export(self, member: UUID) -> bytes:
-        """All that is stored of a member, as a ZIP file. Raises MemberGone."""
+        """Exports all that is stored of a member, as a ZIP file. Raises MemberGone."""
         data = await self._exports.read_member(member)
         return await asyncio.to_thread(write_export, data, self._instance, self._clock.now())
 
     async def erase(self, member: UUID) -> Receipt:
-        """Deletes a member and all that hangs on them, durably; their tokens are revoked soon after.
+        """Erases a member and every row that belongs to them, durably; their tokens are revoked soon after.
 
         Raises MemberGone.
         """

@@ -1,4 +1,4 @@
-"""The settings of the instance as a process knows them: read again every two seconds, so that none is restarted."""
+"""The instance settings as a process knows them, refreshed every two seconds so that no change needs a restart."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,8 @@ log = structlog.get_logger(__name__)
 
 
 class LiveSettings:
-    """One a process. What it knows stays while the database is away: a switch never falls back to its default."""
+    """The settings of one process. While the database is away they stay as last read: none falls back to its
+    default."""
 
     def __init__(self, store: InstanceSettingStore, known: InstanceSettings) -> None:
         self._store = store
@@ -27,23 +28,23 @@ class LiveSettings:
 
     @classmethod
     async def load(cls, store: InstanceSettingStore) -> Self:
-        """Reads them for the first time. Raises DirectoryUnavailable, InvalidInstanceSetting."""
+        """Reads the settings for the first time. Raises DirectoryUnavailable, InvalidInstanceSetting."""
         return cls(store, await store.read())
 
     @property
     def now(self) -> InstanceSettings:
-        """The last that were read."""
+        """Returns the settings as last read."""
         return self._known
 
     async def refresh(self) -> None:
-        """Reads them again; where that fails, they stay as they were."""
+        """Reads the settings again; where that fails, they stay as they were."""
         try:
             async with asyncio.timeout(READ_WITHIN_S):
                 self._known = await self._store.read()
         except (DirectoryUnavailable, InvalidInstanceSetting, TimeoutError) as error:
             self._tell(str(error) or "the database did not answer")
         except Exception:
-            # A fault here must not end the reading for good.
+            # A fault here must not end the refreshing for good.
             log.exception("the settings of the instance could not be read")
         else:
             self._trouble = None
@@ -56,7 +57,7 @@ class LiveSettings:
 
 @asynccontextmanager
 async def kept_fresh(settings: LiveSettings) -> AsyncIterator[None]:
-    """Reads them again and again until the block ends."""
+    """Refreshes the settings until the block ends."""
     task = asyncio.create_task(_refresh_for_ever(settings), name="settings")
     try:
         yield

@@ -1,4 +1,4 @@
-"""One name, or a whole follow list, and where each of them is now."""
+"""Looks up one X account, or matches a whole follow list."""
 
 import asyncio
 from collections import defaultdict, deque
@@ -13,11 +13,11 @@ from directory.ranking import Answer, Match, rank
 from directory.store.mappings import MappingStore
 
 MATCH_CHUNK_PAIRS: Final = 1_000
-"""How many pairs one statement asks for: memory is bounded by it, whatever the list's length."""
+"""Accounts that one statement asks for. It bounds memory, whatever the list's length."""
 CHUNKS_AHEAD: Final = 4
-"""Statements under way: while an answer is ranked here, the database reads the next from several places of its disk.
+"""Statements under way: while one result is ranked, the database reads the next ones in parallel.
 
-With two lists at a time they leave connections of the pool to single lookups.
+Two lists at a time still leave connections of the pool to single lookups.
 """
 
 
@@ -29,14 +29,14 @@ class Lookup:
         self._clock = clock
 
     async def lookup(self, query: Query) -> Match:
-        """Where one X account is now. Raises DirectoryUnavailable."""
+        """Looks up where one X account is now. Raises DirectoryUnavailable."""
         return rank(query, await self._mappings.find_mappings([query], self._clock.now()))
 
     async def match(self, queries: Sequence[Query], *, with_evidence: bool = True) -> list[Match]:
-        """Those of the accounts that have an answer, in the order of the queries.
+        """Returns a match for each of the accounts that has an answer, in the order of the queries.
 
-        `with_evidence` is for those who show it: a long list is read faster without, and each
-        mapping's evidence is empty then. Raises DirectoryUnavailable.
+        `with_evidence` is for callers who show it: a long list is read faster without, and each mapping's
+        evidence is then empty. Raises DirectoryUnavailable.
         """
         chunks = self.match_chunks(queries, with_evidence=with_evidence)
         return [match async for chunk in chunks for match in chunk]
@@ -44,7 +44,7 @@ class Lookup:
     async def match_chunks(
         self, queries: Sequence[Query], *, with_evidence: bool = True
     ) -> AsyncIterator[list[Match]]:
-        """What `match` gives, some at a time. Raises DirectoryUnavailable."""
+        """Yields what `match` returns, in chunks. Raises DirectoryUnavailable."""
         now = self._clock.now()
         starts = iter(range(0, len(queries), MATCH_CHUNK_PAIRS))
         under_way: deque[tuple[Sequence[Query], asyncio.Task[list[Mapping]]]] = deque()
@@ -68,7 +68,7 @@ class Lookup:
                 task.cancel()
 
     async def reverse(self, account: Did | AtHandle | Acct | ActorUri) -> list[Answer]:
-        """Which X accounts an account belongs to: only where a lookup of them would lead back to it."""
+        """Finds the X accounts that map to an account: only those whose lookup would answer with it."""
         mappings = await self._mappings.find_by_target(account, self._clock.now())
         queries = list(dict.fromkeys(Query(mapping.x_id, mapping.x_handle) for mapping in mappings))
         targets = {mapping.target_id for mapping in mappings}
@@ -81,7 +81,7 @@ class Lookup:
 
 
 def match_all(queries: Sequence[Query], mappings: Iterable[Mapping]) -> list[Match]:
-    """Hands each query the mappings that may speak of it, and keeps those with an answer. Pure."""
+    """Gives each query the mappings that may be of its account, and keeps those with an answer. Pure."""
     by_id: defaultdict[int, list[Mapping]] = defaultdict(list)
     by_handle: defaultdict[str, list[Mapping]] = defaultdict(list)
     asked_by_handle = any(query.x_handle is not None for query in queries)

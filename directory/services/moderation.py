@@ -10,7 +10,7 @@ from directory.store.hides import HideStore
 
 
 class Moderation:
-    """What moderators do. The caller has made sure that one asks."""
+    """What moderators do. The caller makes sure that one asks."""
 
     def __init__(self, hides: HideStore, clock: Clock) -> None:
         self._hides = hides
@@ -19,18 +19,20 @@ class Moderation:
     async def hide(
         self, account: Query, network: Network, origin: str, reason: HideReason, by: str
     ) -> Hide | None:
-        """Hides what `origin` says of an X account on a network, until it is lifted, whatever it says later.
+        """Hides the mappings of an X account on a network that come from `origin`, later ones too, until the
+        hide is lifted.
 
-        Returns the hide; the one before where it was hidden already; None where nothing is said.
+        Returns the hide, or the one before where the account was hidden already. Returns None where `origin`
+        has no such mapping.
         """
         return await self._hides.place_hide(
             account, network, origin, HideNote(uuid4(), reason, by[:MAX_BY_CHARS], self._clock.now())
         )
 
     async def hides(self) -> list[Hide]:
-        """Lists what is hidden, the newest first."""
+        """Lists the hides, the newest first."""
         return await self._hides.list_hides()
 
     async def lift(self, hide: UUID) -> bool:
-        """Ends a hide; returns whether there was one."""
+        """Lifts a hide; returns whether there was one."""
         return await self._hides.lift_hide(hide)

@@ -1,4 +1,4 @@
-"""Holds newcomers against the follow lists that members let us keep."""
+"""Matches newcomers with the follow lists that members let us keep."""
 
 from directory.clock import Clock
 from directory.store.arrivals import Arrival, ArrivalStore
@@ -16,9 +16,9 @@ class Newcomers:
         return await self._arrivals.claim_due_arrival(self._clock.now())
 
     async def release_arrival(self, arrival: Arrival) -> None:
-        """Gives an arrival back whose attempt was broken off: it is due again now."""
+        """Releases an arrival whose attempt was broken off: it is due again now."""
         await self._arrivals.release_arrival(arrival, self._clock.now())
 
     async def meet(self, arrival: Arrival) -> int:
-        """Finds for whom the next people of an arrival are newcomers. Returns how many were found."""
+        """Matches the next leaves of an arrival with the kept lists. Returns how many newcomers were found."""
         return await self._arrivals.meet_arrival(arrival, self._clock.now())

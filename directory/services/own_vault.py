@@ -1,7 +1,8 @@
-"""Which vault is the instance's: recorded at the first start, compared at each one, never made a second time.
+"""Binds the vault to the instance: recorded at the first start, compared at each later one, never made a second
+time.
 
-A machine that made its own beside the instance's would seal what no other machine can open. Every process takes
-the same steps in one transaction: lock, check, and only then make what is missing, and record it.
+A machine with a vault of its own would seal what no other machine can open. Every process takes the same steps
+in one transaction: lock, check, then make what is missing and record it.
 """
 
 from datetime import datetime
@@ -25,9 +26,9 @@ class OtherVault(VaultError, SecretFileError):
 
 
 async def check_vault(connection: Connection, folder: Path, now: datetime) -> None:
-    """Looks, and makes nothing; the caller holds the lock.
+    """Checks the vault in a folder, and makes nothing; the caller holds the lock.
 
-    Raises OtherVault; MissingKeyFile where there is no vault and the instance has one; UnsafeKeyFile.
+    Raises OtherVault; MissingKeyFile where the instance has a vault and the folder has none; UnsafeKeyFile.
     """
     known = await find_known_secret(connection, VAULT)
     headers = await fetch_headers(connection)
@@ -36,21 +37,21 @@ async def check_vault(connection: Connection, folder: Path, now: datetime) -> No
             raise MissingKeyFile(_missing(folder, known), MEND_MISSING)
         return
     vault = Vault.open(folder, now=now, may_create=False)
-    # Without a record, what is sealed tells: a vault that opens none of it is another one.
+    # Without a record the sealed rows decide: a vault that opens none of them is another one.
     is_own = vault.descends_from(known.fingerprint) if known is not None else _opens_some(vault, headers)
     if not is_own:
         raise OtherVault(_other(folder, known), MEND_OTHER)
 
 
 async def keep_vault(connection: Connection, folder: Path, now: datetime) -> Vault:
-    """Makes the vault of a new instance, or opens the one that is there, and records it; after `check_vault`."""
+    """Makes the vault of a new instance, or opens the existing one, and records it; called after `check_vault`."""
     vault = Vault.open(folder, now=now, may_create=True)
     await _record(connection, vault, folder, now)
     return vault
 
 
 async def record_vault(database: Database, vault: Vault, now: datetime) -> None:
-    """Records a vault whose key was rotated: machines with an older copy of it start no more."""
+    """Records a vault whose key was rotated: machines with an older copy of it no longer start."""
     async with database.transaction() as connection:
         await lock_identity(connection)
         await _record(connection, vault, vault.folder, now)

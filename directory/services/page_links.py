@@ -1,4 +1,4 @@
-"""Proving an X account by links: the page to link to, the check, and what the worker does with it."""
+"""Proves an X account by links: the page to link to, the check, and its result."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -13,7 +13,7 @@ from directory.store.member_pages import MemberPageStore
 
 
 class PageLinks:
-    """Pages of this instance's members as proof. `is_offered`: whether anything here shows X profiles."""
+    """Pages of this instance's members as proof. `is_offered`: whether a source of X profiles is set."""
 
     def __init__(
         self, pages: MemberPageStore, checks: LinkCheckStore, clock: Clock, *, base_url: str, is_offered: bool
@@ -25,39 +25,39 @@ class PageLinks:
         self.is_offered = is_offered
 
     def address(self, code: str) -> str:
-        """What profiles have to link to."""
+        """Returns the address that the profiles have to link to."""
         return f"{self._base_url}/m/{code}"
 
     async def make_page(self, member: UUID) -> None:
-        """Gives the member a lasting page that shows all their new accounts. Raises MemberGone."""
+        """Makes the member's lasting page and shows all their new accounts on it. Raises MemberGone."""
         await self._pages.make_page(member)
 
     async def page_of(self, member: UUID) -> MemberPage | None:
-        """The member's page, if they have made one."""
+        """Finds the member's page. Returns None where they made none."""
         return await self._pages.find_page_of_member(member)
 
     async def find_page(self, code: str) -> list[LinkedAccount]:
-        """What stands on a page; empty for anything that is the address of none."""
+        """Reads the accounts that a page shows. Returns an empty list where `code` is no page's."""
         return await self._pages.find_page(code) if is_page_code(code) else []
 
     async def submit(self, member: UUID, x_handle: XHandle) -> LinkCheck:
-        """Has the profiles looked at. Raises MemberGone, NoPage, TooManyAttempts."""
+        """Submits a check of the profiles. Raises MemberGone, NoPage, TooManyAttempts."""
         return await self._checks.submit_link_check(member, x_handle, self._clock.now())
 
     async def latest_check(self, member: UUID) -> LinkCheck | None:
-        """How the member's newest look is doing."""
+        """Finds the member's newest check."""
         return await self._checks.find_latest_link_check(member)
 
     async def claim_due(self, limit: int, busy: Collection[str] = ()) -> list[LinkJob]:
-        """Claims checks of profiles to attempt now, each for five minutes; none that asks a `busy` host."""
+        """Claims checks of profiles to attempt now, each for five minutes; none that talks to a `busy` host."""
         return await self._checks.claim_due_link_checks(self._clock.now(), limit, busy)
 
     async def release(self, job: LinkJob) -> None:
-        """Gives a check back whose attempt was broken off: it is due again now, as if it had not begun."""
+        """Releases a check whose attempt was broken off: it is due again now, the attempt not counted."""
         await self._checks.release_link_check(job.check, self._clock.now())
 
     async def record(self, job: LinkJob, seen: LinksSeen) -> None:
-        """Records what a check came to. Doing it twice, too late, or for somebody who left, changes nothing."""
+        """Records the result of a check. Repeated, late, or for an erased member, it changes nothing."""
         now, verdict = self._clock.now(), judge_links(seen)
         if isinstance(verdict, Shown):
             proven = ProvenAccount(XAccount(verdict.x_id, job.check.x_handle), verdict.x)

@@ -1,4 +1,4 @@
-"""Permissions that networks gave us: kept sealed, renewed by one at a time, handed back."""
+"""Permissions that networks gave members' accounts: kept sealed, renewed by one process at a time, revoked."""
 
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
@@ -17,7 +17,7 @@ Refresh = Callable[[TokenSet, datetime], Awaitable[TokenSet]]
 
 
 class Permissions:
-    """What members let us do at the networks."""
+    """What members let this instance do at the networks."""
 
     def __init__(self, tokens: TokenStore, revocations: RevocationStore, vault: Vault, clock: Clock) -> None:
         self._tokens = tokens
@@ -26,8 +26,11 @@ class Permissions:
         self._clock = clock
 
     async def keep(self, account: UUID, purpose: Purpose, tokens: TokenSet) -> None:
-        """Keeps what a sign-in brought. The permission it replaces is revoked, unless the network gave the
-        same one again. Raises UnknownAccount."""
+        """Keeps the tokens of a sign-in. The permission they replace is revoked, unless the network gave the
+        same token again.
+
+        Raises UnknownAccount.
+        """
         now = self._clock.now()
         row = Token(uuid4(), account, purpose, tokens.server, tokens.scope, now, now, tokens.expires_at)
         sealed = self._vault.seal(Secret(tokens.to_bytes()), token_context(row.id))
@@ -35,20 +38,20 @@ class Permissions:
         await self._tokens.add_token(row, sealed, now, revoke_former=not is_same)
 
     async def list_of(self, member: UUID) -> list[Token]:
-        """What a member let us do."""
+        """Lists a member's permissions."""
         return await self._tokens.list_tokens(member)
 
     async def read(self, account: UUID, purpose: Purpose) -> TokenSet:
-        """The tokens as they are kept, perhaps run out. Raises NeedsSignIn."""
+        """Reads the tokens as they are kept; they may have expired. Raises NeedsSignIn."""
         row, sealed = await self._tokens.read_token(account, purpose)
         return self._open(row.id, sealed)
 
     async def fresh(self, account: UUID, purpose: Purpose, refresh: Refresh) -> TokenSet:
-        """Tokens that can be used now, renewed with `refresh` where they ran out.
+        """Returns tokens that can be used now, renewed with `refresh` where they expired.
 
-        One renewal at a time over all processes: who waited takes what the one before got. A network
-        that wants a person is remembered: the tokens are forgotten. Raises NeedsSignIn, whatever else
-        `refresh` raises, and TimeoutError.
+        One renewal runs at a time over all processes: who waited for it gets its result. Where the network asks
+        for a new sign-in, the tokens are deleted. Raises NeedsSignIn, whatever else `refresh` raises, and
+        TimeoutError.
         """
         tokens = await self.read(account, purpose)
         if tokens.is_fresh(self._clock.now()):
@@ -68,32 +71,37 @@ class Permissions:
         return renewed
 
     async def give_back(self, account: UUID, purpose: Purpose) -> bool:
-        """Forgets a permission and has it revoked at the network; returns whether there was one."""
+        """Deletes a permission and has it revoked at the network; returns whether there was one."""
         return await self._tokens.hand_over_token(account, purpose, self._clock.now())
 
     async def claim_revocations(
         self, limit: int, busy: Collection[str] = ()
     ) -> list[tuple[Revocation, TokenSet | None]]:
-        """Claims tokens to revoke now, none at a `busy` host. With None instead of one that cannot be opened any
-        more: that is to be finished."""
+        """Claims tokens to revoke now, none at a `busy` host.
+
+        A revocation comes with None where its token cannot be opened any more: it is to be finished.
+        """
         claimed = await self._revocations.claim_due_revocations(self._clock.now(), limit, busy)
         return [(revocation, self._try_open(revocation)) for revocation in claimed]
 
     async def release_revocation(self, revocation: Revocation) -> None:
-        """Gives a revocation back whose attempt was broken off: it is due again now."""
+        """Releases a revocation whose attempt was broken off: it is due again now."""
         await self._revocations.release_revocation(revocation, self._clock.now())
 
     async def finish_revocation(self, revocation: Revocation) -> None:
-        """Deletes a token that is revoked, or for which nothing can be done: the last copy goes."""
+        """Deletes a token that is revoked, or that cannot be revoked. No copy of it is left."""
         await self._revocations.finish_revocation(revocation)
 
     async def reschedule_revocation(self, revocation: Revocation) -> bool:
-        """Reschedules a revocation whose network did not answer. Returns False where it never did in 30 days, and
-        the last copy is gone."""
+        """Reschedules a revocation whose network was unreachable. Returns False if it was given up after 30
+        days, and is deleted."""
         return await self._revocations.reschedule_revocation(revocation, self._clock.now())
 
     async def _is_kept(self, account: UUID, purpose: Purpose, tokens: TokenSet) -> bool:
-        """Some servers give the same token for the same app and person: revoking it would end the new one."""
+        """Returns whether the same token is kept already.
+
+        Some servers give the same token for the same app and person: revoking the former would end the new one.
+        """
         try:
             return (await self.read(account, purpose)).access == tokens.access
         except (NeedsSignIn, VaultError):

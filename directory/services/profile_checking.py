@@ -1,4 +1,5 @@
-"""Checks the profiles that are to link to a member's page: where each account shows its profile, and what it says."""
+"""Checks the profiles that are to link to a member's page: finds where each account has its profile, and reads
+it."""
 
 import asyncio
 
@@ -15,7 +16,8 @@ from directory.services.page_links import PageLinks
 
 
 class ProfileChecking:
-    """Asks, and says what it saw. `fxtwitter` is the service that tells the website of an X profile, if there is one."""
+    """Reads profiles and returns what they show. `fxtwitter` is the service that tells the website of an X
+    profile, if any."""
 
     def __init__(
         self, checker: LinkChecker, page_links: PageLinks, dids: DidResolver, fxtwitter: str | None
@@ -26,7 +28,7 @@ class ProfileChecking:
         self._fxtwitter = fxtwitter
 
     async def check(self, job: LinkJob) -> LinksSeen:
-        """All profiles side by side."""
+        """Checks all profiles of a job concurrently."""
         page = self._page_links.address(job.page.code)
         targets = {each.id: each.target for each in job.page.new_accounts if each.target is not None}
         x, *new = await asyncio.gather(
@@ -36,7 +38,7 @@ class ProfileChecking:
         return LinksSeen(x, dict(zip(targets, new, strict=True)))
 
     async def recheck(self, account: LinkedAccount) -> LinkResult:
-        """Whether one account, of any network, still links to its member's page."""
+        """Checks whether one account, of any network, still links to its member's page."""
         own = await self._page_links.page_of(account.member)
         if own is None:
             return Unreachable(UnreachableReason.NO_SOURCE)
@@ -44,7 +46,7 @@ class ProfileChecking:
         if account.x is not None:
             return await self._check_x(account.x.handle, page)
         if account.target is None or not account.on_page:
-            # What the page does not show, it does not link to.
+            # The page links only to accounts that it shows.
             return Refuted(RefutedReason.NO_LINK_BACK)
         return await self._check_target(account.target, page)
 

@@ -1,4 +1,4 @@
-"""Proving an X account by a post: the sentence, the check, and what the worker does with it."""
+"""Proves an X account by a post: the sentence, the check, and its result."""
 
 import hashlib
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 class Proving:
-    """Challenges of this instance's members."""
+    """Challenges of this instance's members, and the checks of their posts."""
 
     def __init__(
         self,
@@ -49,9 +49,11 @@ class Proving:
         self._clock = clock
 
     async def challenge(self, member: UUID, instance: str, language: str) -> KeptChallenge:
-        """The sentence that a member is to post: the open one, if it still names exactly their accounts,
-        else a new one in its place. Raises MemberGone, UnknownAccount (no account to point to),
-        TooManyAttempts."""
+        """Returns the challenge whose sentence a member is to post.
+
+        That is the open one if it still names exactly their accounts in that language, else a new one in its
+        place. Raises MemberGone, UnknownAccount (no account to point to), TooManyAttempts.
+        """
         now = self._clock.now()
         targets = _targets_of(await self._members.list_accounts(member))
         kept = await self._find_open(member)
@@ -61,21 +63,24 @@ class Proving:
         return await self._open(member, new_challenge(str(member), targets, instance, language, now))
 
     async def submit(self, member: UUID, challenge: UUID, post_url: str) -> ProofCheck:
-        """Has a post checked. Raises InvalidIdentifier, MemberGone, ChallengeClosed, TooManyAttempts."""
+        """Submits a check of a post. Raises InvalidIdentifier, MemberGone, ChallengeClosed, TooManyAttempts."""
         return await self._checks.submit_check(
             member, challenge, parse_post_url(post_url).value, self._clock.now()
         )
 
     async def latest_check(self, member: UUID) -> ProofCheck | None:
-        """How the member's newest post is doing."""
+        """Finds the member's newest check."""
         return await self._checks.find_latest_check(member)
 
     async def find_check(self, member: UUID, check: UUID) -> ProofCheck | None:
         return await self._checks.find_check(member, check)
 
     async def claim_due(self, limit: int) -> list[ProofJob]:
-        """Claims posts to check now, each for five minutes. One whose sentence cannot be opened is rescheduled,
-        as if nobody showed its post: the key may come back, and the others need not wait for it."""
+        """Claims posts to check now, each for five minutes.
+
+        A check whose sentence cannot be opened is rescheduled as if its post were unreachable: the key may come
+        back, and the other checks need not wait for it.
+        """
         while rows := await self._checks.claim_due_checks(self._clock.now(), limit):
             jobs = [(row, self._try_job(row)) for row in rows]
             for row, job in jobs:
@@ -87,13 +92,13 @@ class Proving:
         return []
 
     async def release(self, job: ProofJob) -> None:
-        """Gives a check back whose attempt was broken off: it is due again now, as if it had not begun."""
+        """Releases a check whose attempt was broken off: it is due again now, the attempt not counted."""
         await self._checks.release_check(job.check, self._clock.now())
 
     async def record(self, job: ProofJob, result: Verified | Refuted | Unreachable) -> ProofCheck | None:
-        """Records what a check came to. Returns the check as it then is, None where it is gone.
+        """Records the result of a check. Returns the check as it then is, None where it is gone.
 
-        Doing it twice, too late, or for somebody who left, changes nothing.
+        Repeated, late, or for an erased member, it changes nothing.
         """
         now = self._clock.now()
         if isinstance(result, Verified):
@@ -106,12 +111,15 @@ class Proving:
         return await self._checks.find_check(job.check.member, job.check.id)
 
     async def list_unreachable(self, limit: int) -> list[ProofJob]:
-        """Posts that nobody could show us for a day, for a moderator's eyes: those whose sentence can be opened."""
+        """Lists, for a moderator, posts that no source showed for a day and whose sentence can be opened."""
         rows = await self._checks.list_unreachable_checks(limit)
         return [job for job in map(self._try_job, rows) if job is not None]
 
     async def confirm(self, check: UUID, verified: Verified) -> LinkedAccount | None:
-        """A moderator saw the post; the evidence says so. None: it waits for nobody, or is contested."""
+        """Links the X account of a post that a moderator saw, with evidence that names it.
+
+        Returns None where the check cannot be confirmed, or the account is contested.
+        """
         proven = ProvenAccount(verified.account, verified.evidence)
         return await self._checks.confirm_check(check, proven, self._clock.now())
 
@@ -120,7 +128,7 @@ class Proving:
         try:
             return self._kept(row) if row is not None else None
         except VaultError:
-            return None  # sealed under a key that was lost: a new sentence helps
+            return None  # sealed under a lost key: a new sentence is opened in its place
 
     async def _open(self, member: UUID, challenge: Challenge) -> KeptChallenge:
         number = uuid4()
@@ -164,7 +172,7 @@ class Proving:
 
 
 def _targets_of(accounts: Sequence[LinkedAccount]) -> tuple[TargetAccount, ...]:
-    """The accounts that the proof will point to: the first of each network."""
+    """Returns the accounts that the proof will point to: the first of each network that has not lapsed."""
     found: dict[AccountNetwork, TargetAccount] = {}
     for account in accounts:
         if account.target is not None and not account.is_lapsed:

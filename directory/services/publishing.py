@@ -1,4 +1,4 @@
-"""Publishing: what a member lets the world know, seen before, changed, and taken back at once."""
+"""Publishes what a member lets the world know: previewed, changed, and withdrawn at once."""
 
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from directory.store.publications import PublicationStore
 
 
 class Publishing:
-    """Speaks for one instance, whose log is `origin`."""
+    """Publishes for one instance, whose log is `origin`."""
 
     def __init__(
         self, members: MemberStore, publications: PublicationStore, clock: Clock, origin: str
@@ -22,7 +22,7 @@ class Publishing:
         self._origin = origin
 
     async def preview(self, member: UUID, wish: Wish) -> Mapping:
-        """Exactly what the world will see. Nothing is stored.
+        """Returns exactly the mapping that would be published. Nothing is stored.
 
         Raises UnknownAccount, NotProven, ProofLapsed, ProofTooOld, PublicationHidden.
         """
@@ -36,28 +36,29 @@ class Publishing:
         return mapping
 
     async def publish(self, member: UUID, wish: Wish) -> Publication:
-        """Publishes, or changes, what is said on the network of the target; pending until the log says it.
+        """Publishes a mapping, or changes the one on the target's network; pending until the log has it.
 
-        Raises MemberGone, UnknownAccount, NotProven, ProofLapsed, ProofTooOld, ConsentMissing,
-        ConsentOutdated, PublicationHidden.
+        Raises MemberGone, UnknownAccount, NotProven, ProofLapsed, ProofTooOld, ConsentMissing, ConsentOutdated,
+        PublicationHidden.
         """
         return await self._publications.publish_wish(member, wish, self._origin, self._clock.now())
 
     async def list_of(self, member: UUID) -> list[Publication]:
-        """What a member publishes."""
+        """Lists a member's publications."""
         return await self._publications.list_publications(member)
 
     async def leaf_of(self, member: UUID, publication: UUID) -> int:
-        """Where the log says a publication of this member. Raises UnknownPublication: it is not theirs, or not said."""
+        """Returns the leaf of a publication in the log. Raises UnknownPublication where it is not the member's,
+        or has no leaf yet."""
         for each in await self._publications.list_publications(member):
             if each.id == publication and each.leaf is not None:
                 return each.leaf
         raise UnknownPublication
 
     async def withdraw(self, member: UUID, publication: UUID) -> None:
-        """Stops answering, at once. Raises MemberGone, UnknownPublication."""
+        """Withdraws a publication: it stops answering at once. Raises MemberGone, UnknownPublication."""
         await self._publications.withdraw_publication(member, publication, self._clock.now())
 
     async def withdraw_all(self, member: UUID) -> int:
-        """Withdraws everything; returns how much that was. Raises MemberGone."""
+        """Withdraws all publications of a member; returns how many there were. Raises MemberGone."""
         return await self._publications.withdraw_all_publications(member, self._clock.now())

@@ -1,6 +1,6 @@
-"""Re-checking what was proven: a post on X, a link, a handle of today, a Mastodon account that moved.
+"""Re-checks what was proven: a post on X, a link, a present handle, a Mastodon account that moved.
 
-The networks are asked here; what the answers come to is told by `directory.members.rechecks`.
+The networks are asked here; `directory.members.rechecks` judges the answers.
 """
 
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ _NO_ANSWER = Unreachable(UnreachableReason.NO_ANSWER)
 
 
 class Rechecking:
-    """Asks, and says what to write down. Changes nothing."""
+    """Asks the networks and returns the outcome to record. Changes nothing."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Rechecking:
         self._profiles = profiles
 
     async def recheck(self, job: RecheckJob, clock: Clock) -> Outcome:
-        """What became of an account since it was last seen."""
+        """Returns the outcome of a re-check: what became of an account since it was last checked."""
         account = job.account
         if account.target is None:
             return judge_x(account, await self._ask_of_x(account), job.attempt, clock.now())
@@ -91,8 +91,11 @@ class Rechecking:
         return Present(there, await self._profiles.recheck(account) if rests_on_link(account) else None)
 
     async def _ask_whether_moved(self, there: TargetAccount) -> Moved | None:
-        """Where to, if both accounts say so. A move to what cannot be believed is none: the account is there
-        still. Raises ServerUnreachable, where asking again may help."""
+        """Returns where an account moved to, if both accounts state it, else None.
+
+        A move that cannot be verified counts as none: the account is still present. Raises ServerUnreachable,
+        where asking again may help.
+        """
         if not isinstance(there, MastodonAccount):
             return None
         try:
@@ -107,7 +110,7 @@ class Rechecking:
 
 
 def _post_of(account: LinkedAccount) -> XPostId | None:
-    """The post that proves an X account, the newest first."""
+    """Finds the post that proves an X account, the newest first. Returns None where no evidence names one."""
     for item in account.evidence:
         if item.kind.is_x_post and item.ref is not None:
             try:

@@ -1,4 +1,4 @@
-"""Rotating the vault's key: a new key seals, everything sealed is sealed anew, old keys are forgotten."""
+"""Rotates the vault's key: makes a new one, reseals everything under it, and retires old keys."""
 
 from datetime import datetime
 from typing import Final
@@ -14,14 +14,14 @@ from directory.vault import Vault
 from directory.vault_keys import VaultError
 
 RESEAL_BATCH: Final = 500
-"""Rows that are sealed anew in one transaction."""
+"""Rows that are resealed in one transaction."""
 _LOWEST: Final = UUID(int=0)
 
 
 class Rotation(msgspec.Struct, frozen=True):
-    """How a rotation went. `broken` rows open under no key of the ring, and were left as they are.
+    """The result of a rotation. `broken` rows open under no key of the ring, and were left as they are.
 
-    `retired` keys are gone; the former one goes with a rotation, or a `finish`, a day later.
+    `retired` keys are deleted; the former key goes with a rotation, or a `finish`, a day later.
     """
 
     key: str
@@ -31,14 +31,14 @@ class Rotation(msgspec.Struct, frozen=True):
 
 
 async def rotate(vault: Vault, database: Database, now: datetime) -> Rotation:
-    """Makes a new key and seals everything under it. Safe to break off, and to repeat."""
+    """Makes a new key and reseals everything under it. Safe to break off, and to repeat."""
     vault.add_key(now)
     await record_vault(database, vault, now)
     return await finish_rotation(vault, database, now)
 
 
 async def finish_rotation(vault: Vault, database: Database, now: datetime) -> Rotation:
-    """Seals under the newest key whatever is not yet, and forgets the keys that nothing needs any more."""
+    """Reseals what is not yet under the newest key, and retires the keys that are no longer needed."""
     sealed = SealedStore(database)
     resealed = broken = 0
     for table, context_of in SEALED_TABLES.items():

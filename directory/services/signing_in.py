@@ -1,4 +1,4 @@
-"""Signing in: on the way to a network and back, and the sessions that come of it."""
+"""Signs people in: the way to a network and back, and the sessions that follow."""
 
 from uuid import UUID, uuid4
 
@@ -17,10 +17,10 @@ from directory.vault_keys import UnknownKey
 
 
 class Departure(msgspec.Struct, frozen=True):
-    """What is written down before a browser leaves for a network.
+    """What is stored before a browser leaves for a network.
 
-    `state` is what it will bring back; `member` who is signed in now, from their session; `secrets` is the
-    network's record, and where to go afterwards.
+    `state` is what it will come back with; `member` is who is signed in now, from their session; `secrets` is
+    the network's record, and where to go afterwards.
     """
 
     state: str
@@ -33,8 +33,8 @@ class Departure(msgspec.Struct, frozen=True):
 class SigningIn:
     """Binds each sign-in to the browser that began it, and each session to one token.
 
-    `browser` is the value of a cookie of 256 random bits (`new_token`) that every browser has before it
-    leaves, signed in or not. It proves nothing but that the browser that returns is the one that left.
+    `browser` is the value of a cookie of 256 random bits (`new_token`) that every browser has before it leaves,
+    signed in or not. It proves only that the browser that returns is the one that left.
     """
 
     def __init__(self, sign_ins: SignInStore, sessions: SessionStore, vault: Vault, clock: Clock) -> None:
@@ -44,7 +44,7 @@ class SigningIn:
         self._clock = clock
 
     async def begin(self, browser: str, departure: Departure) -> None:
-        """Writes a sign-in down, for ten minutes and one return. Raises MemberGone."""
+        """Stores a sign-in, for ten minutes and one return. Raises MemberGone."""
         if not MIN_STATE_CHARS <= len(departure.state) <= MAX_STATE_CHARS:
             raise ValueError(f"a state has {MIN_STATE_CHARS} to {MAX_STATE_CHARS} characters")
         row = uuid4()
@@ -62,10 +62,10 @@ class SigningIn:
         )
 
     async def finish(self, browser: str, state: str, member: UUID | None) -> SignIn:
-        """What was written down when this browser left with this state; it is gone with that.
+        """Takes the sign-in that this browser began with this state; it is deleted with that.
 
-        `member` is who is signed in now, from their session: somebody else than at the start finishes
-        nothing. Raises SignInExpired: also for what was never begun, in another browser, or under a lost key.
+        `member` is who is signed in now, from their session; it must be who was signed in at the start. Raises
+        SignInExpired: also where it never began, began in another browser, or was sealed under a lost key.
         """
         if not browser or len(browser) > MAX_TOKEN_CHARS or len(state) > MAX_STATE_CHARS:
             raise SignInExpired("", "no such sign-in is under way")
@@ -81,9 +81,9 @@ class SigningIn:
         return SignIn(row.purpose, row.network, row.member, secrets)
 
     async def start_session(self, member: UUID, label: str, former: str | None = None) -> tuple[str, Session]:
-        """A session under a token that nobody knew before; `former`, the browser's token until now, ends.
+        """Starts a session under a new token; `former`, the browser's token until now, ends.
 
-        Raises MemberGone.
+        Returns the token and the session. Raises MemberGone.
         """
         token = new_token()
         former_hash = hash_token(former) if former and len(former) <= MAX_TOKEN_CHARS else None
@@ -93,13 +93,13 @@ class SigningIn:
         return token, session
 
     async def session_of(self, token: str) -> Session | None:
-        """Who the browser with this token is signed in as."""
+        """Finds the live session of a token. Returns None where there is none."""
         if not token or len(token) > MAX_TOKEN_CHARS:
             return None
         return await self._sessions.find_session(hash_token(token), self._clock.now())
 
     async def sessions(self, member: UUID) -> list[Session]:
-        """Where a member is signed in, the last used first."""
+        """Lists a member's live sessions, the last used first."""
         return await self._sessions.list_sessions(member, self._clock.now())
 
     async def end_session(self, member: UUID, session: UUID) -> bool:
@@ -107,7 +107,7 @@ class SigningIn:
         return await self._sessions.end_session(member, session)
 
     async def sign_out(self, token: str) -> None:
-        """Ends the session of a browser."""
+        """Ends the session of a token."""
         await self._sessions.end_session_of_token(hash_token(token))
 
     async def sign_out_everywhere(self, member: UUID, *, but: UUID | None = None) -> int:

@@ -1,4 +1,4 @@
-"""How many people are in the directory: counted seldom, answered often."""
+"""Counts the people in the directory, at most once in five minutes."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -13,7 +13,8 @@ FRESH_FOR: Final = timedelta(minutes=5)
 
 
 class Statistics(msgspec.Struct, frozen=True):
-    """Active mappings at a moment; `people` counts X accounts with an id or, lacking one, a handle."""
+    """Counts of the mappings that answered at a moment; `people` counts X accounts, by id or, lacking one, by
+    handle."""
 
     mappings: int
     people: int
@@ -33,7 +34,7 @@ class StatisticsService:
         self._counting = asyncio.Lock()
 
     async def current(self) -> Statistics:
-        """The last count, or a new one where that is stale. Raises DirectoryUnavailable."""
+        """Returns the last count, or a new one where that is stale. Raises DirectoryUnavailable."""
         async with self._counting:
             now = self._clock.now()
             if self._counted is None or now - self._counted.counted_at > FRESH_FOR:

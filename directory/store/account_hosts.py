@@ -1,4 +1,4 @@
-"""Which host a row talks to, as SQL: derived from what the row holds. Expressions, made of constants of the code."""
+"""SQL expressions for the host that a job on a row talks to, derived from the row's columns. Made of constants."""
 
 from typing import Final
 
@@ -6,15 +6,15 @@ from directory.accounts import AccountNetwork
 from directory.store.account_columns import account_network_code
 
 X_STAND_IN: Final = "x.com"
-"""For all sources of X together: which of them is asked depends on what the ones before it said."""
+"""Stands for all sources of X: which of them is asked depends on the results of those before it."""
 PLC_STAND_IN: Final = "plc.directory"
-"""For all accounts of the PLC directory: their own servers are known only once it was asked."""
+"""Stands for the servers of all PLC accounts: they are known only after the PLC directory was asked."""
 IS_ON_MASTODON: Final = f"network = {account_network_code(AccountNetwork.MASTODON):d}"
 _IS_ON_X: Final = f"network = {account_network_code(AccountNetwork.X):d}"
 
 
 def host_in(column: str) -> str:
-    """The host in a column of URLs or of hosts; with its port, where one is named."""
+    """Returns the expression for the host in a column of URLs or of hosts, with its port where one is named."""
     return f"lower(substring({column} from '^(?:https?://)?([^/?#]+)'))"
 
 
@@ -22,4 +22,4 @@ HOST_OF_ACCOUNT: Final = (
     f"CASE WHEN {IS_ON_MASTODON} THEN {host_in('account_id')} WHEN {_IS_ON_X} THEN '{X_STAND_IN}'"
     f" ELSE coalesce(substring(account_id from '^did:web:(.+)$'), '{PLC_STAND_IN}') END"
 )
-"""Of a row of linked_account: whom a re-check asks first."""
+"""The host that a re-check of a row of `linked_account` asks first."""

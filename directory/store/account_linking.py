@@ -1,4 +1,4 @@
-"""Links an account that was just proven. The caller holds the member's lock."""
+"""Links proven accounts. The caller holds the member's lock."""
 
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -26,7 +26,7 @@ from directory.store.publication_rows import restate_account
 
 
 class Contested(msgspec.Struct, frozen=True):
-    """Another member holds the X account. The claim is written down for the moderators."""
+    """A claim to an X account that another member holds, stored for the moderators."""
 
     claim: UUID
 
@@ -34,9 +34,10 @@ class Contested(msgspec.Struct, frozen=True):
 async def link_account(
     connection: Connection, member: UUID, proven: ProvenAccount, now: datetime
 ) -> LinkedAccount | Contested:
-    """Links an account, or renews it where the member holds it; what is published of it is said anew.
+    """Links an account, or renews the member's own; restates what is published of it.
 
-    Raises AccountLinkedElsewhere (not for X), TooManyAccounts.
+    Returns Contested where another member holds the X account. Raises AccountLinkedElsewhere (not for X),
+    TooManyAccounts.
     """
     if isinstance(proven.account, XAccount):
         linked = await _link_x(connection, member, proven.account, proven.evidence, now)
@@ -72,7 +73,7 @@ async def _link_x(
     proven = ProvenAccount(x, evidence)
     if not same:
         return await _insert(connection, member, proven, now)
-    # The same id first: a second of the member's own is the same account before its id was known.
+    # The same id first: another account of the member's own is the same one, linked before its id was known.
     same.sort(key=lambda held: held.x is None or held.x.id != x.id)
     return await _renew(connection, same[0], proven, now)
 
@@ -80,9 +81,10 @@ async def _link_x(
 async def claim_x_account(
     connection: Connection, member: UUID, x: XAccount, evidence: Evidence, now: datetime
 ) -> list[LinkedAccount] | Contested:
-    """The member's own accounts that may be this X account; until the transaction ends nobody else can take it.
+    """Finds the member's own accounts that may be this X account, and keeps others from linking it until the
+    transaction ends.
 
-    Contested where another member holds it: the claim is written down.
+    Returns Contested where another member holds it; the claim is stored.
     """
     await take_x_turn(connection)
     same = await find_same_x_accounts(connection, x)
@@ -92,7 +94,7 @@ async def claim_x_account(
                 proven = ProvenAccount(x, evidence)
                 return Contested(await _write_claim(connection, member, others[0], proven, now))
         except asyncpg.ForeignKeyViolationError:
-            # The holder has let go of it, or left, a moment ago.
+            # The holder unlinked the account, or was erased, since it was read.
             same = await find_same_x_accounts(connection, x)
     return same
 
@@ -116,7 +118,7 @@ async def _insert(
 async def _write_claim(
     connection: Connection, member: UUID, holder: LinkedAccount, proven: ProvenAccount, now: datetime
 ) -> UUID:
-    """A claim made twice is one claim, with its newest evidence."""
+    """Stores a claim. Repeated, it stays one claim with its newest evidence."""
     columns = columns_of(proven.account)
     claim = await connection.fetchval(
         "INSERT INTO contested_claim (id, member, holder, account_id, handle, evidence, claimed_at)"

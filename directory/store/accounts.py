@@ -1,4 +1,4 @@
-"""Linked accounts as rows, and the lock that everything done to a member goes through."""
+"""Linked accounts as rows, and the lock that every change to a member takes."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -26,7 +26,7 @@ _HEALTH_CODE: Final = {
 _HEALTH_OF_CODE: Final = {code: state for state, code in _HEALTH_CODE.items()}
 
 X_TURN_LOCK: Final = 0x70617373_65726505
-"""`pass` `ere` 05: one change of whose an X account is at a time."""
+"""`pass` `ere` 05: one change of an X account's holder or handle at a time."""
 ACCOUNT_COLUMNS: Final = (
     "id, member, network, account_id, handle, evidence, linked_at, proven_at, checked_at, recheck_at, "
     "health, health_since, on_page"
@@ -35,17 +35,17 @@ _evidence_decoder: Final = msgspec.json.Decoder(tuple[Evidence, ...])
 
 
 def decode_evidence(stored: str) -> tuple[Evidence, ...]:
-    """The inverse of `encode_evidence`."""
+    """Decodes stored evidence: the inverse of `encode_evidence`."""
     return _evidence_decoder.decode(stored)
 
 
 def plain_uuid(value: Any) -> UUID:
-    """The driver's own kind of UUID has no place in values that are compared and written out."""
+    """Turns the driver's UUID into a standard one, which values can be compared by and encoded with."""
     return UUID(int=value.int)
 
 
 def account_of(row: asyncpg.Record) -> LinkedAccount:
-    """A row of ACCOUNT_COLUMNS."""
+    """Reads a row of ACCOUNT_COLUMNS."""
     return LinkedAccount(
         id=plain_uuid(row["id"]),
         member=plain_uuid(row["member"]),
@@ -62,9 +62,9 @@ def account_of(row: asyncpg.Record) -> LinkedAccount:
 
 
 async def lock_member(connection: Connection, member: UUID, *, to_erase: bool = False) -> None:
-    """Waits until nobody else changes this member, and keeps others out until the transaction ends.
+    """Locks a member against changes by others until the transaction ends.
 
-    Always taken first, so that no two of them wait for each other. Raises MemberGone.
+    Always the first lock taken, so that no two transactions deadlock. Raises MemberGone.
     """
     strength = "FOR UPDATE" if to_erase else "FOR NO KEY UPDATE"
     found = await connection.fetchval(f"SELECT id FROM member WHERE id = $1 {strength}", member)
@@ -73,7 +73,7 @@ async def lock_member(connection: Connection, member: UUID, *, to_erase: bool = 
 
 
 async def fetch_accounts(connection: Connection, member: UUID) -> list[LinkedAccount]:
-    """All accounts of a member, the first linked first."""
+    """Reads all accounts of a member, the first linked first."""
     rows = await connection.fetch(
         f"SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE member = $1 ORDER BY linked_at, id", member
     )
@@ -81,7 +81,8 @@ async def fetch_accounts(connection: Connection, member: UUID) -> list[LinkedAcc
 
 
 async def find_account(connection: Connection, account: Account) -> LinkedAccount | None:
-    """Whoever holds exactly this account: by its id or, for an X account without one, by its handle."""
+    """Finds a linked account by its id or, for an X account without one, by its handle. Returns None where
+    nobody holds it."""
     columns = columns_of(account)
     has_id = columns.account_id is not None
     row = await connection.fetchrow(
@@ -94,7 +95,7 @@ async def find_account(connection: Connection, account: Account) -> LinkedAccoun
 
 
 async def find_same_x_accounts(connection: Connection, x: XAccount) -> list[LinkedAccount]:
-    """Whoever holds what may be this X account, the first linked first."""
+    """Finds the linked accounts that may be this X account, the first linked first."""
     columns = columns_of(x)
     rows = await connection.fetch(
         f"SELECT {ACCOUNT_COLUMNS} FROM linked_account"
@@ -109,7 +110,7 @@ async def find_same_x_accounts(connection: Connection, x: XAccount) -> list[Link
 async def insert_account(
     connection: Connection, member: UUID, proven: ProvenAccount, now: datetime
 ) -> LinkedAccount:
-    """Raises asyncpg.UniqueViolationError where somebody was faster."""
+    """Inserts a linked account. Raises asyncpg.UniqueViolationError where it is linked already."""
     row = await connection.fetchrow(
         "INSERT INTO linked_account (id, member, network, account_id, handle, handle_key, evidence,"
         " linked_at, proven_at, checked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)"
@@ -129,7 +130,7 @@ async def insert_account(
 async def save_account(
     connection: Connection, before: LinkedAccount, after: LinkedAccount, now: datetime
 ) -> None:
-    """Stores an account that was proven again or re-checked; the next re-check counts from its first attempt."""
+    """Stores an account that was proven again or re-checked; the attempts of its re-check start anew."""
     columns = columns_of(after.account)
     await connection.execute(
         "UPDATE linked_account SET account_id = $2, handle = $3, handle_key = $4, evidence = $5, proven_at = $6,"
@@ -162,16 +163,17 @@ async def save_account(
 
 
 async def take_x_turn(connection: Connection) -> None:
-    """Keeps others from changing whose an X account is, or what it is called, until the transaction ends.
+    """Keeps others from changing the holder or the handle of any X account until the transaction ends.
 
-    Taken after the members' rows and before those of accounts: two members who prove one account would else both
-    hold it, and two who swap handles would wait for each other's rows. Such changes are short and seldom.
+    Taken after the members' rows and before those of accounts. Without it, two members who prove one account
+    would both hold it, and two who swap handles would wait for each other's rows. Such changes are short and
+    rare.
     """
     await connection.execute("SELECT pg_advisory_xact_lock($1)", X_TURN_LOCK)
 
 
 async def recheck_namesakes_now(connection: Connection, member: UUID, handle: XHandle, now: datetime) -> None:
-    """Makes accounts due that other members hold under an X handle that this member bears now."""
+    """Makes accounts due for a re-check that other members hold under an X handle that this member bears now."""
     await connection.execute(
         "UPDATE linked_account SET recheck_at = $3 WHERE network = $4 AND handle_key = $2 AND member <> $1"
         " AND recheck_at IS NOT NULL",

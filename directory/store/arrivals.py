@@ -1,6 +1,7 @@
-"""Arrivals: leaves that were taken into the answers, and are still to be held against kept follow lists.
+"""Arrivals: leaves that were taken in and are still to be matched with kept follow lists.
 
-An arrival is a range of leaves of one origin, not a row a person: the first sync of a large peer writes a few.
+An arrival is a range of leaves of one origin, not a row for each person: the first sync of a large peer stores
+a few.
 """
 
 from collections.abc import Sequence
@@ -19,13 +20,13 @@ from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, STANDIN
 from directory.store.mappings import mapping_of
 
 LEAVES_AT_ONCE: Final = 1_000
-"""Leaves that are held against the kept lists in one transaction."""
+"""Leaves that are matched with the kept lists in one transaction."""
 
 _COLUMNS: Final = (
     "m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, '[]' AS evidence,"
     " origin.name AS origin, m.leaf, m.issued, m.expires, origin.standing"
 )
-# Hides and standings come and go, an arrival comes once: whoever reads newcomers leaves out what does not answer.
+# Hides and standings change, an arrival is matched once: so both are applied when newcomers are read.
 _ARRIVED: Final = f"""
 SELECT m.id, {_COLUMNS} FROM mapping m JOIN origin ON origin.id = m.origin
 WHERE {IS_ACTIVE} AND m.expires > $1 AND m.origin = $2 AND m.leaf >= $3 AND m.leaf < $4 ORDER BY m.leaf LIMIT $5
@@ -35,7 +36,7 @@ SELECT n.found_at, {_COLUMNS} FROM newcomer n JOIN follow_list f ON f.id = n.fol
 JOIN mapping m ON m.id = n.mapping JOIN origin ON origin.id = m.origin
 WHERE f.member = $1 AND {IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {STANDING_ANSWERS} ORDER BY n.found_at, n.id
 """
-# Locked, and so left out, not refused, where a list or a mapping is being deleted right now.
+# Locks lists and mappings: one that is being deleted right now is left out and breaks no foreign key.
 _ADD_NEWCOMERS: Final = """
 INSERT INTO newcomer (follow_list, mapping, found_at)
 SELECT f.id, m.id, $3 FROM unnest($1::uuid[], $2::bigint[]) AS n (follow_list, mapping)
@@ -75,15 +76,15 @@ class ArrivalStore:
         return Arrival(*tuple(rows[0])[:5]) if rows else None
 
     async def release_arrival(self, arrival: Arrival, now: datetime) -> None:
-        """Gives an arrival back whose attempt was broken off: it is due again now."""
+        """Releases an arrival whose attempt was broken off: it is due again now."""
         async with self._database.connection() as connection:
             await ARRIVALS.release(connection, arrival.lease, now)
 
     async def meet_arrival(self, arrival: Arrival, now: datetime) -> int:
-        """Holds the next leaves of an arrival against all kept lists, in one transaction; the arrival then begins
-        behind them and is due again, and is gone after the last. Returns how many newcomers were found.
+        """Matches the next leaves of an arrival with all kept lists, in one transaction.
 
-        Repeated, or too late, it changes nothing.
+        The arrival then starts behind them and is due again; after the last leaf it is finished. Returns how
+        many newcomers were found. Repeated, or after the lease was lost, it changes nothing.
         """
         async with self._database.transaction() as connection:
             if not await ARRIVALS.lock(connection, arrival.lease):
@@ -114,8 +115,11 @@ async def record_arrival(connection: Connection, origin: int, first: int, end: i
 
 
 async def fetch_newcomers(connection: Connection, member: UUID) -> list[Newcomer]:
-    """Reads who was found for a member, the first found first, without evidence: none that is hidden, nor of an origin
-    that does not answer. Some may have run out since, or be of an origin that fell silent."""
+    """Reads the newcomers found for a member, the first found first, without evidence.
+
+    Left out are hidden mappings, and those of an origin whose standing does not answer. Some may have expired
+    since, or be of an origin that fell silent.
+    """
     rows = await connection.fetch(_OF_MEMBER, member)
     return [Newcomer(mapping_of(row[1:]), row[0]) for row in map(tuple, rows)]
 

@@ -1,4 +1,4 @@
-"""Challenges: at most one open a member. Opening another one ends it, with the check that waits for it."""
+"""Challenges: at most one open for each member. Opening another one ends it, and the check that waits for it."""
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ IS_OPEN: Final = f"state = {ChallengeState.OPEN:d}"
 _ENDED_IN_NOTHING: Final = f"state IN ({ChallengeState.SUPERSEDED:d}, {ChallengeState.EXPIRED:d})"
 KEEP_CLOSED: Final = timedelta(days=30)
 PURGE_LIMIT: Final = 10_000
-# One whose post is being checked stays open until that has ended.
+# A challenge whose post is being checked stays open until the check has ended.
 _EXPIRE: Final = f"""
 UPDATE challenge SET state = $3, closed_at = expires WHERE id IN (SELECT id FROM challenge c
     WHERE {IS_OPEN} AND expires <= $1
@@ -33,7 +33,7 @@ UPDATE challenge SET state = $3, closed_at = expires WHERE id IN (SELECT id FROM
 
 
 class ChallengeRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A challenge as it is stored: its nonce sealed, and hashed, so that no two are alike."""
+    """A challenge as it is stored: its nonce sealed, and hashed so that it is unique."""
 
     id: UUID
     member: UUID
@@ -48,7 +48,7 @@ class ChallengeRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChallengeStore:
-    """Trusted: whoever can change these rows can have another post taken for a member's."""
+    """Trusted: whoever can change these rows can have another post accepted as a member's."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -83,7 +83,7 @@ class ChallengeStore:
             )
 
     async def find_open_challenge(self, member: UUID, now: datetime) -> ChallengeRow | None:
-        """The member's open challenge. Returns None where it has run out too."""
+        """Finds the member's open challenge. Returns None where there is none, or it expired."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
                 f"SELECT {CHALLENGE_COLUMNS} FROM challenge WHERE member = $1 AND {IS_OPEN} AND expires > $2",
@@ -93,9 +93,9 @@ class ChallengeStore:
         return challenge_row_of(row) if row is not None else None
 
     async def purge_challenges(self, now: datetime) -> int:
-        """Closes what ran out, and deletes what ended in nothing a month ago; at most 10,000 at a time.
+        """Closes expired challenges, and deletes those that ended unused a month ago; at most 10,000 at a time.
 
-        Used ones stay as long as their member: the post is held against them at every later look.
+        Used ones stay as long as their member: each re-check compares the post with them.
         """
         async with self._database.transaction() as connection:
             await connection.execute(_EXPIRE, now, PURGE_LIMIT, ChallengeState.EXPIRED)
@@ -124,7 +124,7 @@ async def _supersede(connection: Connection, member: UUID, now: datetime) -> Non
 
 
 async def fetch_challenges(connection: Connection, member: UUID) -> list[ChallengeRow]:
-    """All challenges of a member, the oldest first."""
+    """Reads all challenges of a member, the oldest first."""
     rows = await connection.fetch(
         f"SELECT {CHALLENGE_COLUMNS} FROM challenge WHERE member = $1 ORDER BY created, id", member
     )
@@ -134,7 +134,7 @@ async def fetch_challenges(connection: Connection, member: UUID) -> list[Challen
 async def fetch_challenges_by_id(
     connection: Connection, challenges: Collection[UUID]
 ) -> dict[UUID, ChallengeRow]:
-    """Those of the challenges that are there, by their ids."""
+    """Reads those of the challenges that exist, by their ids."""
     rows = await connection.fetch(
         f"SELECT {CHALLENGE_COLUMNS} FROM challenge WHERE id = ANY($1::uuid[])", list(challenges)
     )
@@ -142,7 +142,7 @@ async def fetch_challenges_by_id(
 
 
 def challenge_row_of(row: asyncpg.Record) -> ChallengeRow:
-    """A row of CHALLENGE_COLUMNS."""
+    """Reads a row of CHALLENGE_COLUMNS."""
     return ChallengeRow(
         id=plain_uuid(row["id"]),
         member=plain_uuid(row["member"]),

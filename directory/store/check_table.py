@@ -1,4 +1,5 @@
-"""What checks of posts and checks of links share beyond their leases: somebody waits for them, for a day at most."""
+"""What checks of posts and checks of links share beyond their leases: a member waits for them, for a day at
+most."""
 
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -14,7 +15,7 @@ IS_WAITING: Final = f"state = {CheckState.WAITING:d}"
 
 
 class Attempt(Protocol):
-    """A check as it was claimed: `attempts` says which of its attempts this is."""
+    """A check as it was claimed; `attempts` is the number of this attempt."""
 
     @property
     def id(self) -> UUID: ...
@@ -30,7 +31,7 @@ class CheckTable:
     """A table of checks. The caller holds the connection, and a transaction where two steps are one."""
 
     def __init__(self, name: str, hosts: str | None = None) -> None:
-        """Constants of the code, both."""
+        """Takes constants of the code only."""
         self._name = name
         self.rows: Final = LeasedTable(
             name=name,
@@ -41,7 +42,7 @@ class CheckTable:
         )
 
     async def require_room(self, connection: Connection, member: UUID, now: datetime) -> None:
-        """Raises TooManyAttempts where the member has asked for too many since yesterday."""
+        """Raises TooManyAttempts where the member has asked for too many checks in the last 24 h."""
         recent = await connection.fetchval(
             f"SELECT count(*) FROM {self._name} WHERE member = $1 AND created > $2",
             member,
@@ -51,7 +52,7 @@ class CheckTable:
             raise TooManyAttempts
 
     async def lock(self, connection: Connection, check: Attempt) -> bool:
-        """Returns whether this attempt is still the one that counts; the member is then locked."""
+        """Locks the member and the check. Returns False if the member is gone or this attempt no longer counts."""
         if not await connection.fetchval(
             "SELECT true FROM member WHERE id = $1 FOR NO KEY UPDATE", check.member
         ):
@@ -61,11 +62,12 @@ class CheckTable:
     async def finish(
         self, connection: Connection, check: Attempt, state: CheckState, reason: str | None, now: datetime
     ) -> None:
-        """Ends a waiting check: nothing but a moderator changes it after."""
+        """Finishes a waiting check: only a moderator can change it afterwards."""
         await self.rows.finish(connection, _lease_of(check), state, reason, now)
 
     async def refute(self, connection: Connection, check: Attempt, reason: str, now: datetime) -> bool:
-        """Ends a check whose proof was seen and does not hold. Returns False where nobody waits."""
+        """Finishes a check whose proof was seen and does not hold. Returns False if the check is gone or
+        finished."""
         if not await self.lock(connection, check):
             return False
         await self.finish(connection, check, CheckState.REFUTED, reason, now)
@@ -87,7 +89,7 @@ class CheckTable:
         return True
 
     async def release(self, connection: Connection, check: Attempt, now: datetime) -> None:
-        """Gives a check back whose attempt was broken off: it is due again now."""
+        """Releases a check whose attempt was broken off: it is due again now."""
         await self.rows.release(connection, _lease_of(check), now)
 
 

@@ -1,4 +1,4 @@
-"""X accounts that two members have proven: the first holds it, the moderators decide."""
+"""Claims to X accounts that two members have proven: the first holds the account, the moderators decide."""
 
 from datetime import datetime
 from typing import Final
@@ -22,12 +22,12 @@ _SELECT: Final = (
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """A member's proof of an X account that the account `holder` of another member stands for."""
+    """A member's proof of an X account that another member holds as the linked account `holder`."""
 
     id: UUID
     member: UUID
     holder: UUID | None
-    """None: they have let go of it."""
+    """None where the holder unlinked the account or was erased."""
     account: XAccount
     evidence: tuple[Evidence, ...]
     claimed_at: datetime
@@ -42,7 +42,7 @@ class ClaimStore:
         self._database = database
 
     async def list_open_claims(self, limit: int) -> list[Claim]:
-        """Claims to decide, the oldest first."""
+        """Lists the claims to decide, the oldest first."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 f"{_SELECT} WHERE settled_at IS NULL AND holder IS NOT NULL ORDER BY claimed_at, id LIMIT $1",
@@ -51,13 +51,16 @@ class ClaimStore:
         return [_claim_of(row) for row in rows]
 
     async def list_open_claims_of_member(self, member: UUID) -> list[Claim]:
-        """What a member is waiting for."""
+        """Lists the open claims of a member, the oldest first."""
         async with self._database.connection() as connection:
             return await fetch_claims(connection, member, only_open=True)
 
     async def settle_claim(self, claim: UUID, now: datetime, *, upheld: bool) -> bool:
-        """Decides a claim. Upheld: the account passes to the claimant, and what the holder published of it
-        is withdrawn. False: there is no such open claim (any more)."""
+        """Settles a claim. Where it is upheld, the account passes to the claimant, and what the holder
+        published of it is withdrawn.
+
+        Returns False where no such claim is open.
+        """
         async with self._database.transaction() as connection:
             found = await _lock_both(connection, claim)
             if found is None:
@@ -71,7 +74,7 @@ class ClaimStore:
         return True
 
     async def settle_unopposed_claims(self, now: datetime, limit: int) -> int:
-        """Upholds claims whose holder has let go of the account; returns how many there were."""
+        """Upholds claims whose account is no longer held; returns how many there were."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 "SELECT id FROM contested_claim WHERE settled_at IS NULL AND holder IS NULL LIMIT $1", limit
@@ -82,7 +85,7 @@ class ClaimStore:
 
 
 async def fetch_claims(connection: Connection, member: UUID, *, only_open: bool = False) -> list[Claim]:
-    """A member's claims, the oldest first."""
+    """Reads a member's claims, the oldest first."""
     rows = await connection.fetch(
         f"{_SELECT} WHERE member = $1 AND (settled_at IS NULL OR NOT $2) ORDER BY claimed_at, id",
         member,
@@ -92,7 +95,10 @@ async def fetch_claims(connection: Connection, member: UUID, *, only_open: bool 
 
 
 async def _lock_both(connection: Connection, claim: UUID) -> tuple[Claim, LinkedAccount | None] | None:
-    """Both members, in the order of their ids, as nobody else holds two."""
+    """Locks both members in the order of their ids, then the claim. Nothing else locks two members.
+
+    Returns the claim and the holder's account, or None where the claim is not open.
+    """
     await connection.execute(
         "SELECT FROM member WHERE id IN (SELECT c.member FROM contested_claim c WHERE c.id = $1 UNION"
         " SELECT a.member FROM contested_claim c JOIN linked_account a ON a.id = c.holder WHERE c.id = $1)"
@@ -114,7 +120,7 @@ async def _hand_over(
 ) -> None:
     if holder is not None:
         await remove_account(connection, holder, now)
-    # Where a third member has come to hold it meanwhile, this is a new claim against them.
+    # Where a third member holds the account by now, this stores a new claim against them.
     await link_account(connection, claim.member, ProvenAccount(claim.account, claim.evidence[0]), now)
 
 

@@ -1,4 +1,4 @@
-"""Consents: one row each time that one was given, ended but never changed."""
+"""Consents: a row for each time that one was given. A row is ended, never changed."""
 
 from datetime import datetime
 from typing import Final
@@ -23,22 +23,23 @@ _COLUMNS: Final = "member, kind, version, given_at, expires, ended_at, ended_by"
 
 
 class ConsentStore:
-    """Trusted: whoever can change these rows can make us do what nobody agreed to."""
+    """Trusted: whoever can change these rows can make the instance act without a member's consent."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def give_consent(self, member: UUID, kind: ConsentKind, version: int, now: datetime) -> Consent:
-        """Gives, or renews, a consent. Raises MemberGone, ConsentOutdated."""
+        """Gives or renews a consent. Raises MemberGone, ConsentOutdated."""
         check_version(kind, version)
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
             return await give_consent(connection, member, kind, now)
 
     async def withdraw_consent(self, member: UUID, kind: ConsentKind, now: datetime) -> bool:
-        """Ends a consent, and what was done on its ground: publications, kept lists. Raises MemberGone.
+        """Ends a consent and what rests on it: publications are withdrawn, kept lists deleted. Raises
+        MemberGone.
 
-        Returns whether there was one.
+        Returns whether the consent held until now.
         """
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
@@ -51,12 +52,12 @@ class ConsentStore:
         return was_given
 
     async def list_consents(self, member: UUID) -> list[Consent]:
-        """Everything that was ever agreed to, the oldest first."""
+        """Lists all consents that a member ever gave, the oldest first."""
         async with self._database.connection() as connection:
             return await fetch_consents(connection, member)
 
     async def end_expired_consents(self, now: datetime, limit: int) -> int:
-        """Ends consents that ran out, with the lists kept on their ground; returns how many."""
+        """Ends expired consents, and deletes the lists that rest on them; returns how many consents ended."""
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
                 "UPDATE consent SET ended_at = expires, ended_by = $3 WHERE id IN (SELECT id FROM consent"
@@ -72,7 +73,7 @@ class ConsentStore:
 
 
 async def fetch_consents(connection: Connection, member: UUID) -> list[Consent]:
-    """All consents of a member, the oldest first."""
+    """Reads all consents of a member, the oldest first."""
     rows = await connection.fetch(f"SELECT {_COLUMNS} FROM consent WHERE member = $1 ORDER BY id", member)
     return [_consent_of(row) for row in rows]
 
@@ -80,7 +81,8 @@ async def fetch_consents(connection: Connection, member: UUID) -> list[Consent]:
 async def find_consent(
     connection: Connection, member: UUID, kind: ConsentKind, now: datetime
 ) -> Consent | None:
-    """The consent that holds now. The row is kept from ending until the transaction ends."""
+    """Finds the consent that holds now, and keeps its row from ending until the transaction ends. Returns None
+    where none does."""
     row = await connection.fetchrow(
         f"SELECT {_COLUMNS} FROM consent WHERE member = $1 AND kind = $2 AND ended_at IS NULL FOR SHARE",
         member,
@@ -93,7 +95,8 @@ async def find_consent(
 async def require_consent(
     connection: Connection, member: UUID, kind: ConsentKind, version: int | None, now: datetime
 ) -> Consent:
-    """The consent that holds; given now where `version` is that of the present text. The member is locked.
+    """Returns the consent that holds; gives it now where `version` is that of the present text. The member is
+    locked.
 
     Raises ConsentMissing, ConsentOutdated.
     """
@@ -108,7 +111,7 @@ async def require_consent(
 
 
 async def give_consent(connection: Connection, member: UUID, kind: ConsentKind, now: datetime) -> Consent:
-    """Writes down an agreement to the present text; the member is locked."""
+    """Stores a consent to the present text; the member is locked."""
     await _end(connection, member, kind, ConsentEnd.RENEWED, now)
     row = await connection.fetchrow(
         "INSERT INTO consent (member, kind, version, given_at, expires) VALUES ($1, $2, $3, $4, $5)"
@@ -127,7 +130,7 @@ async def give_consent(connection: Connection, member: UUID, kind: ConsentKind, 
 async def _end(
     connection: Connection, member: UUID, kind: ConsentKind, end: ConsentEnd, now: datetime
 ) -> bool:
-    """Ends the consent that is open; one that had run out before ended then, by itself."""
+    """Ends the open consent. Returns False where there was none, or it had expired before."""
     ended = await connection.fetchval(
         "UPDATE consent SET ended_at = LEAST($4, expires),"
         " ended_by = CASE WHEN expires <= $4 THEN $5::smallint ELSE $3::smallint END"

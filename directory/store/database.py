@@ -1,4 +1,4 @@
-"""The one way to PostgreSQL: a pool, whose failures come out as errors of the directory."""
+"""The pool of connections to PostgreSQL, whose failures are raised as errors of the directory."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,19 +33,19 @@ _GONE = (
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
 )
-# Beside a server that is not there: one that refuses us, and an address that is none (its port is 99999).
+# Beside a server that does not answer: one that refuses the login, and an invalid address (port 99999).
 _NO_WAY_IN = (*_GONE, asyncpg.PostgresError, ValueError, OverflowError)
 
 
 async def _leave_as_it_is(_: object) -> None:
-    """Stores change nothing of a session, so nothing is undone: it would be one more round trip each time.
+    """Resets nothing: stores change no state of a session, and a reset costs one more round trip each time.
 
-    Who needs a session's own state (a lock, a listener) takes a connection of its own.
+    Whoever needs state of a session (a lock, a listener) opens a connection of its own.
     """
 
 
 async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
-    """A connection of one's own, outside of any pool. Raises DirectoryUnavailable."""
+    """Opens a connection outside of any pool. Raises DirectoryUnavailable."""
     try:
         return await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
     except _NO_WAY_IN as error:
@@ -81,7 +81,7 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A connection of the pool. Raises DirectoryUnavailable where there is none."""
+        """Lends a connection of the pool. Raises DirectoryUnavailable where none can be had."""
         try:
             async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 yield connection
@@ -95,6 +95,6 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """A connection inside a transaction: committed at the end, rolled back on any error."""
+        """Lends a connection inside a transaction: committed at the end, rolled back on any error."""
         async with self.connection() as connection, connection.transaction():
             yield connection

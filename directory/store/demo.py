@@ -1,4 +1,4 @@
-"""Invented rows in bulk: put in by COPY, taken out by their origin."""
+"""Writes invented rows in bulk by COPY, and removes them by their origin."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -20,9 +20,9 @@ class DemoStore:
 
     @asynccontextmanager
     async def filling(self, origins: tuple[str, str]) -> AsyncIterator["DemoFilling"]:
-        """A transaction that puts rows in: all of them stay, or none.
+        """Opens a transaction that adds rows: all of them stay, or none.
 
-        Where the table is empty its indexes are made after the rows, which is several times faster.
+        Where the table is empty its indexes are created after the rows, which is several times faster.
         """
         async with self._database.transaction() as connection:
             numbers = [await ensure_origin(connection, origin, is_demo=True) for origin in origins]
@@ -35,7 +35,7 @@ class DemoStore:
             await connection.execute("VACUUM (ANALYZE) mapping", timeout=None)
 
     async def remove_rows(self) -> AsyncIterator[int]:
-        """Removes all demo rows, some at a time; yields how many each time. Can be broken off and begun again."""
+        """Removes all demo rows in chunks; yields how many each time. It can be broken off and repeated."""
         async with self._database.connection() as connection:
             while True:
                 done = await connection.execute(
@@ -52,7 +52,7 @@ class DemoStore:
             await connection.execute("VACUUM (ANALYZE) mapping", timeout=None)
 
     async def is_present(self) -> bool:
-        """Whether there are demo rows."""
+        """Returns whether there are demo rows."""
         async with self._database.connection() as connection:
             return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM origin WHERE is_demo)"))
 
@@ -72,7 +72,7 @@ class DemoFilling:
 
 
 async def _drop_indexes(connection: Connection) -> list[str]:
-    """Drops the indexes that no constraint needs; returns the statements that make them again."""
+    """Drops the indexes that no constraint needs; returns the statements that create them again."""
     rows = await connection.fetch(
         "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'mapping' AND schemaname = current_schema()"
         " AND indexname NOT IN (SELECT conname FROM pg_constraint WHERE conrelid = 'mapping'::regclass)"

@@ -1,4 +1,4 @@
-"""The dialect in which Piccolo writes the statements of our tables. It has no connection, and never asks for one."""
+"""The dialect in which Piccolo writes the statements of our tables. It never connects."""
 
 from typing import Final
 

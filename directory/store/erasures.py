@@ -1,4 +1,4 @@
-"""Erasing a member: one transaction, after which nothing here names them."""
+"""Erases a member in one transaction, after which no row names them."""
 
 from datetime import datetime
 from uuid import UUID
@@ -13,16 +13,16 @@ from directory.store.tokens import hand_over_tokens_of_member
 
 
 class ErasureStore:
-    """Trusted: whoever can call it can make anybody leave."""
+    """Trusted: whoever can call it can erase any member."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def erase_member(self, member: UUID, now: datetime) -> Receipt:
-        """Deletes a member and all that hangs on them. Durable, and complete, once it returns.
+        """Erases a member and every row that belongs to them. Durable and complete once it returns.
 
-        What they published answers no more; what the log said of it, it will revoke; their tokens wait in
-        `revocation`, which names nobody. A job of theirs under way finds nothing any more. Raises MemberGone.
+        Their publications are withdrawn, and our log revokes what it said of them. Their tokens wait in
+        `revocation`, which names nobody. A running job of theirs finds no row any more. Raises MemberGone.
         """
         async with self._database.transaction() as connection:
             await lock_member(connection, member, to_erase=True)

@@ -1,4 +1,4 @@
-"""Everything that is stored of a member, as of one moment."""
+"""Reads everything that is stored of a member, as of one moment."""
 
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,8 @@ from directory.store.member_tables import MEMBER_TABLES
 
 
 class MemberData(msgspec.Struct, frozen=True, kw_only=True):
-    """All of a member; `member_tables` says where each field comes from. Secrets are not among it, but for the sealed nonces, which are not written out."""
+    """All that is stored of a member; `member_tables` has the source of each field. It holds no secrets but the
+    sealed nonces, which are not exported."""
 
     member: Member
     accounts: list[LinkedAccount]
@@ -47,7 +48,7 @@ class ExportStore:
         self._database = database
 
     async def read_member(self, member: UUID) -> MemberData:
-        """One consistent state, whatever else goes on. Raises MemberGone."""
+        """Reads a member's data as one consistent snapshot. Raises MemberGone."""
         async with (
             self._database.connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),

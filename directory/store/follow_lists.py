@@ -22,7 +22,7 @@ _WITH_CONSENT: Final = (
     " AND ended_at IS NULL AND expires > $1)"
 )
 # 1 is Lists.FOLLOWING, spelled out so that the partial indexes serve.
-# One look into an index for each account that is asked for: `&&` with many would compare all with all.
+# One index look-up for each account asked for: `&&` with many would compare all with all.
 _WAITING: Final = f"""
 SELECT follow_list.id, asked.x_id, x_handles[place] AS x_handle
 FROM unnest($2::bigint[]) AS asked (x_id)
@@ -40,18 +40,21 @@ ORDER BY id, x_id, x_handle
 
 
 class FollowListStore:
-    """Not trusted with more than it takes: ids and handles, and nothing of who is on how many lists."""
+    """Not trusted with more than it holds: ids and handles. Nothing shows on how many lists a person stands."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def keep_list(self, member: UUID, kept: KeptList, consent: int | None) -> None:
-        """Keeps a list in place of the one before. `consent` is the version that was agreed to with it;
-        None relies on an earlier one. Raises MemberGone, ConsentMissing, ConsentOutdated."""
+        """Keeps a list in place of the one before.
+
+        `consent` is the version that was agreed to with it; None relies on an earlier consent. Raises
+        MemberGone, ConsentMissing, ConsentOutdated.
+        """
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
             await require_consent(connection, member, ConsentKind.KEEP_FOLLOW_LIST, consent, kept.kept_at)
-            # Who was found for the list before, or is being found right now, is no newcomer to this one.
+            # Newcomers of the list before, or found for it right now, are none of this one: it is a new row.
             await connection.execute(
                 "DELETE FROM follow_list WHERE member = $1 AND kind = $2", member, kept.kind.value
             )
@@ -67,7 +70,7 @@ class FollowListStore:
             )
 
     async def find_list(self, member: UUID, kind: Lists, now: datetime) -> KeptList | None:
-        """A member's list, while its consent holds."""
+        """Finds a member's list. Returns None where none is kept, or its consent no longer holds."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
                 f"SELECT {_COLUMNS} FROM follow_list WHERE member = $2 AND kind = $3 AND {_WITH_CONSENT}",
@@ -78,7 +81,7 @@ class FollowListStore:
         return _list_of(row) if row is not None else None
 
     async def count_people(self, member: UUID) -> dict[Lists, int]:
-        """How many people stand on each list that is kept."""
+        """Counts the people on each list that is kept."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 "SELECT kind, cardinality(x_ids) AS people FROM follow_list WHERE member = $1 ORDER BY kind",
@@ -98,7 +101,7 @@ class FollowListStore:
 async def fetch_waiting(connection: Connection, mappings: Sequence[Mapping], now: datetime) -> list[Waiting]:
     """Finds the lists of people followed that may hold the X account of one of these mappings.
 
-    A handle found beside another id is of another person: `directory.follows.newcomers` tells them apart.
+    A handle found beside another id belongs to another person: `directory.follows.newcomers` tells them apart.
     """
     rows = await connection.fetch(
         _WAITING,
@@ -116,7 +119,7 @@ async def fetch_waiting(connection: Connection, mappings: Sequence[Mapping], now
 
 
 async def fetch_lists(connection: Connection, member: UUID) -> list[KeptList]:
-    """All lists that are kept of a member."""
+    """Reads all kept lists of a member."""
     rows = await connection.fetch(
         f"SELECT {_COLUMNS} FROM follow_list WHERE member = $1 ORDER BY kind", member
     )

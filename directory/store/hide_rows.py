@@ -1,4 +1,5 @@
-"""Hides as rows that follow an X account: they learn its id, and its handle of today. The caller holds a transaction.
+"""Keeps the rows of hides up to date with an X account: its id, and its present handle. The caller holds a
+transaction.
 
 Trusted: whoever can change these rows decides what this instance does not answer.
 """
@@ -8,14 +9,14 @@ from typing import Final
 from directory.accounts import XAccount
 from directory.store.database import Connection
 
-# Hides with a member are of our own log, whose accounts we know.
+# Hides with a member are of our own log, whose accounts are known here.
 _LEARN_ID: Final = """
 UPDATE hide h SET x_id = $1
 WHERE h.member IS NOT NULL AND h.x_id IS NULL AND h.x_handle_key = $2 AND NOT EXISTS (
     SELECT FROM hide other WHERE other.origin = h.origin AND other.network = h.network
     AND other.x_handle_key = h.x_handle_key AND other.x_id = $1)
 """
-# Beside the former handle, not in its place: what was said under that one may answer still.
+# Beside the former handle, not in its place: a mapping under that one may still answer.
 _ADD_HANDLE: Final = """
 INSERT INTO hide (id, origin, network, x_id, x_handle, x_handle_key, leaf, member, reason, hidden_by, hidden_at)
 SELECT DISTINCT ON (h.origin, h.network) gen_random_uuid(), h.origin, h.network, h.x_id, $3, $2, h.leaf, h.member,
@@ -26,9 +27,9 @@ ON CONFLICT (origin, network, x_handle_key, coalesce(x_id, 0)) DO NOTHING
 
 
 async def tell_hides_of_account(connection: Connection, x: XAccount) -> None:
-    """Tells the hides of an X account of ours its id and its handle, as they were just seen.
+    """Adds to the hides of a member's X account its id and its handle, as they were just seen.
 
-    What is said of the account may leave its id out, and be published again only later, under another handle.
+    A mapping of the account may leave its id out, and may be published again only later, under another handle.
     """
     if x.id is None:
         return

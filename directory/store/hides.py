@@ -23,7 +23,7 @@ _COLUMNS: Final = (
     "hide.id, origin.name AS origin_name, hide.network, hide.x_id, hide.x_handle, hide.leaf, hide.member, hide.reason,"
     " hide.hidden_by, hide.hidden_at"
 )
-# Of our own accounts we may know an id that the mapping leaves out.
+# Of a member's account the id may be known, though the mapping leaves it out.
 _FIND_SAID: Final = f"""
 SELECT m.origin, m.network, coalesce(m.x_id, x.account_id::bigint), m.x_handle_key, m.x_handle, m.leaf, p.member
 FROM mapping m JOIN origin ON origin.id = m.origin
@@ -58,9 +58,10 @@ class HideStore:
         self._database = database
 
     async def place_hide(self, account: Query, network: Network, origin: str, note: HideNote) -> Hide | None:
-        """Hides what `origin` says of an X account on a network, from now on.
+        """Hides the mappings of an X account on a network that come from `origin`, later ones too.
 
-        Returns the hide as it is kept: the one before, where it was hidden already; None where nothing is said.
+        Returns the hide, or the one before where the account was hidden already. Returns None where `origin`
+        has no such mapping.
         """
         async with self._database.transaction() as connection:
             said = await connection.fetchrow(
@@ -77,21 +78,21 @@ class HideStore:
         return _hide_of(row) if row is not None else None
 
     async def list_hides(self) -> list[Hide]:
-        """The newest hides first, at most 1,000."""
+        """Lists the newest hides first, at most 1,000."""
         async with self._database.connection() as connection:
             newest = _select_hides().order_by(tables.Hide.hidden_at, ascending=False).order_by(tables.Hide.id)
             rows = await run(connection, newest.limit(MAX_LISTED))
         return [_hide_of(row) for row in rows]
 
     async def lift_hide(self, hide: UUID) -> bool:
-        """Ends a hide, under whatever handles it is kept: what is said answers again. Returns whether there was
-        one."""
+        """Lifts a hide, under all handles that it is kept for: what it covered answers again. Returns whether
+        there was one."""
         async with self._database.connection() as connection:
             return bool(await connection.fetchval(_LIFT, hide))
 
 
 async def fetch_hides_of_member(connection: Connection, member: UUID) -> list[Hide]:
-    """Reads what is hidden of a member's publications, the first hidden first."""
+    """Reads the hides of a member's publications, the first hidden first."""
     of_member = _select_hides().where(tables.Hide.member == member)
     rows = await run(connection, of_member.order_by(tables.Hide.hidden_at, tables.Hide.id))
     return [_hide_of(row) for row in rows]

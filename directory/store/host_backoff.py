@@ -1,4 +1,4 @@
-"""Hosts that are left alone for a while, by all processes."""
+"""Back-offs: hosts that the jobs of all processes leave alone for a while."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
@@ -8,16 +8,16 @@ from directory.networks.backoff import MAX_ASKED_WAIT, Backoff, Failure, after_f
 from directory.store.database import Connection, Database
 
 MAX_HOSTS: Final = 10_000
-"""Strangers name hosts, and can name any number of them that fail: those that come after so many are not kept,
-and their rows are left to their own schedules."""
+"""Strangers can name any number of hosts that fail. Beyond this many no back-off is stored, and the rows of a host
+keep to their own schedules."""
 KEEP_AFTER: Final = timedelta(days=1)
 """A host that fails again within this time after its wait has to wait longer than before."""
 
 IS_LEFT_ALONE: Final = (
     f"b.until > $1 AND b.until <= $1 + interval '{MAX_ASKED_WAIT.total_seconds():.0f} seconds'"
 )
-"""Whether the host of a row `b` is left alone; $1 is now. Nothing waits for longer than a day: a later end was written
-by a clock that was wrong, and nobody would ask the host again to correct it."""
+"""The SQL condition that the host of a row `b` is left alone; $1 is now. No back-off is longer than a day: a later end
+was written by a wrong clock, and without this bound nobody would ask the host again to correct it."""
 _CLEAR: Final = """
 DELETE FROM host_backoff WHERE host IN (SELECT host FROM host_backoff WHERE host = ANY($1::text[])
     FOR UPDATE SKIP LOCKED)
@@ -31,7 +31,7 @@ class HostBackoffStore:
         self._database = database
 
     async def find_backoff_end(self, host: str, now: datetime) -> datetime | None:
-        """Until when a host is left alone; None: it is not."""
+        """Finds until when a host is left alone. Returns None where it is not."""
         async with self._database.connection() as connection:
             until: datetime | None = await connection.fetchval(
                 f"SELECT b.until FROM host_backoff b WHERE b.host = $2 AND {IS_LEFT_ALONE}", now, host
@@ -41,8 +41,8 @@ class HostBackoffStore:
     async def record_contacts(
         self, failures: Mapping[str, Failure], well: Collection[str], now: datetime
     ) -> None:
-        """Writes down what a job has seen of its hosts: those that failed are left alone, those that are well
-        are not any more."""
+        """Records how the hosts of a job answered: those that failed are left alone, the back-off of those that
+        answered ends."""
         async with self._database.connection() as connection:
             if well:
                 await connection.execute(_CLEAR, list(well))
@@ -51,7 +51,7 @@ class HostBackoffStore:
                     await _hold_back(connection, host, failure, now)
 
     async def purge_backoffs(self, now: datetime, limit: int) -> int:
-        """Deletes hosts that were not heard failing for a day; returns how many."""
+        """Deletes back-offs that ended a day ago or whose end a wrong clock wrote; returns how many."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 "DELETE FROM host_backoff WHERE host IN (SELECT host FROM host_backoff"

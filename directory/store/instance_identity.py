@@ -1,4 +1,4 @@
-"""What the instance is known by: fingerprints of the secrets that its machines share, one row a part.
+"""Fingerprints of the secrets that the instance's machines share, one row for each part.
 
 Trusted: whoever can change these rows can have a machine start with secrets of its own. They hold no secret.
 """
@@ -26,17 +26,17 @@ class KnownSecret(msgspec.Struct, frozen=True):
 
     @classmethod
     def seen_in(cls, folder: Path, fingerprint: bytes) -> Self:
-        """What lies in a folder of this machine."""
+        """Makes the record of a secret in a folder of this machine."""
         return cls(fingerprint, f"{folder} on {socket.gethostname()}")
 
 
 async def lock_identity(connection: Connection) -> None:
-    """Waits until no other process looks at or makes secrets, and keeps others out until the transaction ends."""
+    """Keeps other processes from checking or making secrets until the transaction ends."""
     await connection.execute("SELECT pg_advisory_xact_lock($1)", IDENTITY_LOCK)
 
 
 async def find_known_secret(connection: Connection, part: str) -> KnownSecret | None:
-    """Returns None where none was recorded yet."""
+    """Finds the record of a part. Returns None where none was recorded yet."""
     rows = await run(connection, InstanceIdentity.select().where(InstanceIdentity.part == part))
     return next((KnownSecret(row["fingerprint"], row["place"]) for row in rows), None)
 
@@ -53,5 +53,5 @@ async def record_secret(connection: Connection, part: str, known: KnownSecret, n
 
 
 async def forget_secret(connection: Connection, part: str) -> None:
-    """The next start records what it finds or makes."""
+    """Deletes the record of a part: the next start records what it finds or makes."""
     await run(connection, InstanceIdentity.delete().where(InstanceIdentity.part == part))

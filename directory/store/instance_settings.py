@@ -1,4 +1,4 @@
-"""The settings of the instance: one row for each that is not at its default."""
+"""The instance settings as rows: one for each that is not at its default."""
 
 from datetime import datetime
 from typing import Any
@@ -12,13 +12,13 @@ from directory.store.tables import InstanceSetting
 
 
 class InstanceSettingStore:
-    """Trusted: whoever can change these rows speaks for the instance, and can close it."""
+    """Trusted: whoever can change these rows decides what the instance says of itself, and can close it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def read(self) -> InstanceSettings:
-        """All of them as of now. Raises InvalidInstanceSetting for a row that cannot be what it is."""
+        """Reads all settings. Raises InvalidInstanceSetting for a row that is not a valid setting."""
         async with self._database.connection() as connection:
             rows = await run(connection, InstanceSetting.select(InstanceSetting.key, InstanceSetting.value))
         try:
@@ -29,7 +29,7 @@ class InstanceSettingStore:
             ) from error
 
     async def put(self, key: str, value: Any, now: datetime) -> None:
-        """Stores a value that `parse_setting` gave. Durable once it returns."""
+        """Stores a value that `parse_setting` returned. Durable once it returns."""
         row = InstanceSetting(key=key, value=msgspec.json.encode(value).decode(), changed_at=now)
         put = InstanceSetting.insert(row).on_conflict(
             target=InstanceSetting.key,
@@ -40,6 +40,6 @@ class InstanceSettingStore:
             await run(connection, put)
 
     async def remove(self, key: str) -> None:
-        """Goes back to the default."""
+        """Resets a setting to its default."""
         async with self._database.connection() as connection:
             await run(connection, InstanceSetting.delete().where(InstanceSetting.key == key))

@@ -1,4 +1,4 @@
-"""How much work waits, by kind: one statement over all tables of jobs."""
+"""Counts waiting jobs by kind: one statement over all tables of jobs."""
 
 from datetime import datetime
 from typing import Final
@@ -24,8 +24,11 @@ LEASED_TABLES: Final = {
 
 
 class DueCount(msgspec.Struct, frozen=True):
-    """Rows that are due and that nobody has claimed: those that `waiting` can be claimed, the oldest of them due
-    since `oldest`; those that are `held_back` stay where they are while their host is left alone."""
+    """Rows that are due and that nobody has claimed.
+
+    `waiting` can be claimed, the oldest of them due since `oldest`; `held_back` stay due while their host is
+    left alone.
+    """
 
     waiting: int
     held_back: int
@@ -33,19 +36,19 @@ class DueCount(msgspec.Struct, frozen=True):
 
 
 class JobCountStore:
-    """Reads only. Counts, no names."""
+    """Reads counts only, no names."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def count_due(self, now: datetime) -> dict[JobKind, DueCount]:
-        """What is due now, by kind; a kind without rows of its own is not among it."""
+        """Counts what is due now, by kind. A kind without a table of its own is left out."""
         async with self._database.connection() as connection:
             return await fetch_due_counts(connection, now)
 
 
 async def fetch_due_counts(connection: Connection, now: datetime) -> dict[JobKind, DueCount]:
-    """The same over a connection of one's own."""
+    """Counts what is due now, over a connection of the caller's."""
     rows = await connection.fetch(_COUNT, now)
     return {JobKind(row["kind"]): DueCount(row["waiting"], row["held_back"], row["oldest"]) for row in rows}
 

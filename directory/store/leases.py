@@ -1,8 +1,8 @@
-"""Rows that are work: claimed for a while, then released, rescheduled or finished. Written once, for all tables.
+"""Claims, releases, reschedules and finishes rows that are work. Written once, for all tables of jobs.
 
-A claim counts the attempt, and makes the row due again when its lease ends. So a process that is killed leaves a
-row that comes back by itself; and what it says after somebody else has claimed the row is refused by the
-attempt's number. An attempt that was released does not count: its number is given again.
+A claim counts the attempt, and makes the row due again when its lease ends. So a row of a process that was
+killed becomes due by itself. A result that comes after another claim is refused by the attempt's number. A
+released attempt does not count: its number is used again.
 """
 
 from collections.abc import Collection
@@ -31,10 +31,10 @@ class LeasedTable:
     """A table whose rows are work. All texts are constants of the code, never a value of a caller.
 
     `key`, `due` and `attempts` are columns; `waits` is the condition under which a row is still to be done.
-    `ending` are the assignments that finish a row, their values counted from $3; None: it is deleted.
-    `hosts` is an expression, the hosts that a row talks to as text[]; None: they are not known before.
-    `heeds_backoff`: rows of a host that is left alone stay due. Where somebody waits for an answer, they are
-    claimed all the same, so that the person can be told.
+    `ending` are the assignments that finish a row, their values counted from $3; None deletes the row. `hosts`
+    is an expression of type text[] for the hosts that a row talks to; None where they are not known before.
+    `heeds_backoff`: rows of a host that is left alone stay due. It is off where a member waits for the answer:
+    the row is claimed all the same, so that the member can be told.
     """
 
     name: str
@@ -71,12 +71,12 @@ class LeasedTable:
         )
 
     async def lock(self, connection: Connection, lease: Lease) -> bool:
-        """Returns whether this attempt is still the one that counts; the row is then locked."""
+        """Locks a row. Returns False, without a lock, where another attempt counts by now, or none."""
         sql = f"SELECT true FROM {self.name} WHERE {self._is_mine} FOR UPDATE"
         return bool(await connection.fetchval(sql, *lease))
 
     async def release(self, connection: Connection, lease: Lease, now: datetime) -> bool:
-        """Gives a row back whose attempt was broken off: due now, the attempt not counted.
+        """Releases a row whose attempt was broken off: due now, the attempt not counted.
 
         Returns False where another attempt counts by now, or none.
         """
@@ -84,11 +84,11 @@ class LeasedTable:
         return await self._change(connection, lease, changes, now)
 
     async def reschedule(self, connection: Connection, lease: Lease, due: datetime) -> bool:
-        """Ends an attempt; the next one is due then. Returns False as `release` does."""
+        """Ends an attempt and makes the next one due at `due`. Returns False as `release` does."""
         return await self._change(connection, lease, f"{self.due} = $3", due)
 
     async def finish(self, connection: Connection, lease: Lease, *values: object) -> bool:
-        """Ends the work: sets `ending` to `values`, or deletes the row. Returns False as `release` does."""
+        """Finishes a row: sets `ending` to `values`, or deletes the row. Returns False as `release` does."""
         if self.ending is not None:
             return await self._change(connection, lease, self.ending, *values)
         sql = f"DELETE FROM {self.name} WHERE {self._is_mine} RETURNING true"
@@ -104,7 +104,7 @@ class LeasedTable:
 
     @property
     def is_held_back(self) -> str:
-        """The condition under which a due row is left where it is, since its host is left alone. $1 is now."""
+        """Returns the condition under which a due row is not claimed, since its host is left alone. $1 is now."""
         if self.hosts is None or not self.heeds_backoff:
             return "false"
         return (

@@ -1,4 +1,4 @@
-"""Checks of links: asked for, claimed for an attempt, and what came of it."""
+"""Checks of links: submitted, claimed for an attempt, and their results."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ from directory.store.database import Connection, Database
 from directory.store.member_pages import fetch_page
 from directory.store.publication_rows import restate_account
 
-# The servers of the Mastodon accounts on the page. Where a Bluesky account is, is known only once it is asked.
+# The servers of the Mastodon accounts on the page. A Bluesky account's server is known only after a look-up.
 _HOSTS: Final = (
     f"ARRAY(SELECT {HOST_OF_ACCOUNT} FROM linked_account a"
     f" WHERE a.member = link_check.member AND a.on_page AND a.{IS_ON_MASTODON})"
@@ -39,8 +39,11 @@ class LinkCheckStore:
         self._database = database
 
     async def submit_link_check(self, member: UUID, x_handle: XHandle, now: datetime) -> LinkCheck:
-        """Asks for a look, due now. Another X account takes the place of one that still waits; the same one
-        again changes nothing. Raises MemberGone, NoPage, TooManyAttempts."""
+        """Submits a check of the profiles, due now.
+
+        A check of another X account replaces one that still waits; the same account again changes nothing.
+        Raises MemberGone, NoPage, TooManyAttempts.
+        """
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
             page = await fetch_page(connection, member)
@@ -75,7 +78,7 @@ class LinkCheckStore:
         return check
 
     async def find_latest_link_check(self, member: UUID) -> LinkCheck | None:
-        """The member's newest check, in whatever state."""
+        """Finds the member's newest check, in whatever state."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
                 f"SELECT {_COLUMNS} FROM link_check WHERE member = $1 ORDER BY created DESC, id LIMIT 1",
@@ -93,18 +96,19 @@ class LinkCheckStore:
         return [LinkJob(_check_of(row), page, tuple(row["hosts"])) for row, page in found if page is not None]
 
     async def release_link_check(self, check: LinkCheck, now: datetime) -> None:
-        """Gives a check back whose attempt was broken off: it is due again now."""
+        """Releases a check whose attempt was broken off: it is due again now."""
         async with self._database.connection() as connection:
             await LINK_CHECKS.release(connection, check, now)
 
     async def record_shown(
         self, check: LinkCheck, proven: ProvenAccount, new: Mapping[UUID, Evidence], now: datetime
     ) -> LinkedAccount | None:
-        """Links the X account whose profile, like those of the new accounts, links to the page; the new ones keep
-        what was seen of them.
+        """Links the X account whose profile links to the page, as those of the new accounts do, which keep
+        their evidence.
 
-        Returns None where another member holds the X account (the claim is written down), or nobody waits for this
-        any more: erased, answered by another attempt, or all accounts that linked were unlinked meanwhile.
+        Returns None where another member holds the X account (the claim is stored), or the check no longer
+        counts: the member was erased, another attempt counts, or all accounts that linked were unlinked
+        meanwhile.
         """
         async with self._database.transaction() as connection:
             if not await LINK_CHECKS.lock(connection, check):
@@ -122,20 +126,21 @@ class LinkCheckStore:
         return linked if isinstance(linked, LinkedAccount) else None
 
     async def record_not_shown(self, check: LinkCheck, reason: str, now: datetime) -> bool:
-        """Ends a check of a profile that does not link to the page. Returns False where nobody waits."""
+        """Finishes a check of a profile that does not link to the page. Returns False if the check is gone or
+        finished."""
         async with self._database.transaction() as connection:
             return await LINK_CHECKS.refute(connection, check, reason, now)
 
     async def record_unseen(
         self, check: LinkCheck, reason: str, now: datetime, retry_after_s: int | None
     ) -> bool:
-        """Reschedules a check whose profile could not be seen; gives up after 24 h. Returns False if the check is
-        gone or was given up, and the member is asked."""
+        """Reschedules a check whose profile could not be read; gives up after 24 h. Returns False if the check
+        is gone or was given up."""
         async with self._database.transaction() as connection:
             return await LINK_CHECKS.reschedule(connection, check, reason, now, retry_after_s)
 
     async def purge_link_checks(self, now: datetime, limit: int) -> int:
-        """Deletes checks that ended a month ago; returns how many."""
+        """Deletes checks that were finished a month ago; returns how many."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 f"DELETE FROM link_check WHERE id IN (SELECT id FROM link_check WHERE NOT {IS_WAITING}"
@@ -147,7 +152,7 @@ class LinkCheckStore:
 
 
 async def fetch_link_checks(connection: Connection, member: UUID) -> list[LinkCheck]:
-    """All checks of a member, the oldest first."""
+    """Reads all checks of a member, the oldest first."""
     rows = await connection.fetch(
         f"SELECT {_COLUMNS} FROM link_check WHERE member = $1 ORDER BY created, id", member
     )
@@ -157,7 +162,8 @@ async def fetch_link_checks(connection: Connection, member: UUID) -> list[LinkCh
 async def _add_links(
     connection: Connection, member: UUID, new: Mapping[UUID, Evidence], now: datetime
 ) -> bool:
-    """Writes down what was seen of the new accounts; False where none of them is the member's any more."""
+    """Stores the evidence of the new accounts. Returns False where none of them is still the member's and
+    proven."""
     accounts = [each for each in await fetch_accounts(connection, member) if each.id in new]
     linking = [each for each in accounts if each.target is not None and not each.is_lapsed]
     for account in linking:
@@ -168,7 +174,8 @@ async def _add_links(
 
 
 async def _lock_waiting(connection: Connection, member: UUID) -> LinkCheck | None:
-    """The member's check that waits; no worker claims it until the transaction ends."""
+    """Locks the member's waiting check against claims until the transaction ends. Returns None where none
+    waits."""
     row = await connection.fetchrow(
         f"SELECT {_COLUMNS} FROM link_check WHERE member = $1 AND {IS_WAITING} FOR UPDATE", member
     )

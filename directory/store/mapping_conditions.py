@@ -1,4 +1,4 @@
-"""The conditions on rows of `mapping`, written once: states, hides, and what the origin's standing allows.
+"""The SQL conditions on rows of `mapping`, written once: states, hides, and the origin's standing.
 
 The numbers stand in the text, not in parameters, so that PostgreSQL uses the partial indexes.
 """
@@ -18,7 +18,7 @@ SAME_ACCOUNT: Final = (
 )
 """The hide `h` covers the mapping `m`: the same id where both are known, else the same handle."""
 
-# Two conditions instead of SAME_ACCOUNT's OR, so that each is one look into an index or a hash.
+# Two conditions instead of SAME_ACCOUNT's OR, so that each is one look-up in an index or a hash.
 IS_NOT_HIDDEN: Final = (
     "NOT EXISTS (SELECT FROM hide h WHERE h.origin = m.origin AND h.network = m.network AND h.x_id = m.x_id)"
     " AND NOT EXISTS (SELECT FROM hide h WHERE h.origin = m.origin AND h.network = m.network"
@@ -27,15 +27,18 @@ IS_NOT_HIDDEN: Final = (
 
 _STANDINGS: Final = ", ".join(str(standing.value) for standing in sorted(ANSWERING))
 STANDING_ANSWERS: Final = f"origin.standing IN ({_STANDINGS})"
-"""The origin's standing lets its mappings answer, if it is heard of."""
+"""The origin's standing lets its mappings answer, while it is heard from."""
 
 
 def origin_answers(heard_after: str) -> str:
-    """Whether the origin's mappings answer. `heard_after` is the parameter with the time before which an origin
-    that was last heard of is hidden; our own log and invented origins are never waited for."""
+    """Returns the condition under which an origin's mappings answer.
+
+    `heard_after` is the parameter with a time: an origin that was last heard from before it is hidden. Our own
+    log and demo origins have no such time, and are never hidden for it.
+    """
     return f"{STANDING_ANSWERS} AND (origin.heard_at IS NULL OR origin.heard_at > {heard_after})"
 
 
 def in_states_before(move: Move) -> str:
-    """The states from which `move` is allowed."""
+    """Returns the condition for the states from which `move` is allowed."""
     return f"m.state IN ({', '.join(str(state.value) for state in sources(move))})"

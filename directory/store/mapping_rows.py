@@ -1,7 +1,9 @@
-"""Every write to the table `mapping`, one function a move of `directory.mapping_life`. The caller holds a transaction.
+"""Every write to the table `mapping`, one function for each move of `directory.mapping_life`. The caller holds
+a transaction.
 
-Trusted: whoever can change these rows can send follows astray. A test holds each function against the table of
-moves, and that no other module writes here, but for invented rows in bulk (`directory.store.demo`).
+Trusted: whoever can change these rows can send follows to the wrong accounts. A test compares each function
+with the table of moves. It also shows that no other module writes here, but for demo rows
+(`directory.store.demo`).
 """
 
 from collections.abc import Sequence
@@ -52,7 +54,7 @@ _TAKE_IN: Final = f"""
 INSERT INTO mapping AS m ({_COLUMNS}) SELECT * FROM unnest({_ARRAYS})
 ON CONFLICT (origin, leaf) WHERE leaf IS NOT NULL DO UPDATE SET {_SAID} WHERE {in_states_before(Move.TAKE_IN)}
 """
-# What a row keeps of a withdrawn mapping is its leaf, which the log has still to revoke.
+# Of a withdrawn mapping the row keeps its leaf, which the log has still to revoke.
 _WITHDRAW: Final = f"""
 UPDATE mapping m SET state = $2, x_id = NULL, x_handle = '', x_handle_key = '', target_id = '',
     target_handle = '', target_handle_key = '', evidence = '[]'
@@ -61,7 +63,7 @@ WHERE m.id = ANY($1::bigint[]) AND {in_states_before(Move.WITHDRAW)}
 _DISCARD: Final = f"""
 DELETE FROM mapping m WHERE m.id = ANY($1::bigint[]) AND m.leaf IS NULL AND {in_states_before(Move.DISCARD)}
 """
-# An X account that was hidden by its handle alone is from now on hidden by its id too: handles change.
+# A hide that knows the handle alone takes over the X id, once a mapping states it: handles change.
 _TELL_HIDES: Final = """
 UPDATE hide h SET x_id = said.x_id
 FROM unnest($2::smallint[], $3::bigint[], $4::text[]) AS said (network, x_id, x_handle_key)
@@ -77,10 +79,10 @@ DELETE FROM mapping m WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[]) AND {in
 
 
 async def ensure_origin(connection: Connection, name: str, *, is_demo: bool = False) -> int:
-    """The row number of an origin, made where it is new."""
+    """Returns the row number of an origin; inserts the row where it is missing."""
     number = await connection.fetchval("SELECT id FROM origin WHERE name = $1", name)
     if number is None:
-        # Only where it is missing: an insert that finds a conflict uses up a number of the sequence.
+        # Only where it is missing: an insert that conflicts uses up a number of the sequence.
         await connection.execute(
             "INSERT INTO origin (name, is_demo) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, is_demo
         )
@@ -89,7 +91,7 @@ async def ensure_origin(connection: Connection, name: str, *, is_demo: bool = Fa
 
 
 async def store_pending(connection: Connection, mapping: Mapping) -> int:
-    """Stores what a member publishes, without a leaf. Returns the number of its row."""
+    """Stores a mapping that a member publishes, without a leaf. Returns its row number."""
     origin = await ensure_origin(connection, mapping.origin)
     row = row_of(mapping, origin, target(Move.STORE))
     await _tell_hides(connection, origin, [row])
@@ -97,7 +99,7 @@ async def store_pending(connection: Connection, mapping: Mapping) -> int:
 
 
 async def set_leaves(connection: Connection, leaves: Sequence[tuple[int, int]]) -> None:
-    """Gives pending mappings their leaves: row number and leaf of each. No state changes."""
+    """Sets the leaves of pending mappings, by row number. No state changes."""
     await connection.execute(
         "UPDATE mapping SET leaf = l.leaf FROM unnest($1::bigint[], $2::bigint[]) AS l (id, leaf)"
         " WHERE mapping.id = l.id",
@@ -109,14 +111,14 @@ async def set_leaves(connection: Connection, leaves: Sequence[tuple[int, int]]) 
 async def take_in_mappings(
     connection: Connection, origin: int, said: Sequence[tuple[int, Mapping]]
 ) -> set[int]:
-    """Makes mappings answer as their leaves say them. Returns the leaves whose rows are being changed by their
-    members right now, and want another try: waiting for them could end in a deadlock.
+    """Takes mappings in as their leaves state them: from now on they answer.
 
-    What answers already, or was withdrawn meanwhile, stays as it is.
+    Returns the leaves whose rows their members are changing right now. They need another attempt: waiting for
+    them could deadlock. Mappings that answer already, or were withdrawn meanwhile, stay as they are.
     """
     leaves = [leaf for leaf, _ in said]
     locked = {row[0] for row in await connection.fetch(_LOCK, origin, leaves)}
-    # Nor is an insert tried over any other row that is there: it would wait for its lock, to change nothing.
+    # No other existing row is inserted over either: that would wait for its lock and change nothing.
     others = {
         row[0]: row[1] for row in await connection.fetch(_KNOWN, origin, leaves) if row[0] not in locked
     }
@@ -130,19 +132,23 @@ async def take_in_mappings(
 
 
 async def withdraw_mappings(connection: Connection, numbers: Sequence[int]) -> None:
-    """Ends mappings by the numbers of their rows, at once; what no log has said is gone with it."""
+    """Withdraws mappings by their row numbers, at once; those without a leaf are deleted."""
     await connection.execute(_WITHDRAW, numbers, target(Move.WITHDRAW))
     await connection.execute(_DISCARD, numbers)
 
 
 async def let_go_mappings(connection: Connection, origin: int, leaves: Sequence[int]) -> None:
-    """Deletes mappings by their leaves. A publication keeps its own until its member, or a later wording, ends it."""
+    """Lets mappings go by their leaves: deletes their rows. A mapping that a publication still points at stays
+    until its member, or a newer mapping, withdraws it."""
     await connection.execute(_LET_GO, origin, leaves)
 
 
 async def say_mappings_anew(connection: Connection, before: int, after: int) -> int:
-    """Hands what the log `before` said to the log `after`, which has still to say it, with what is hidden of it.
-    Returns how much that is."""
+    """Moves the mappings of the log `before` to the log `after`, as pending, with their hides. Returns how many
+    there are.
+
+    For a log that another one replaces. Mappings that the new log does not have to append are deleted.
+    """
     await connection.execute(
         f"DELETE FROM mapping m WHERE m.origin = $1 AND NOT {in_states_before(Move.SAY_ANEW)}", before
     )

@@ -1,4 +1,4 @@
-"""Reads the mappings that answer: by X account, or by target."""
+"""Reads the mappings that answer, by X account or by target."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -59,12 +59,12 @@ COPY_COLUMNS: Final = (
     "evidence",
 )
 MAX_REVERSE_ROWS: Final = 100
-"""An account that more X accounts than this claim is an attack, not a person."""
+"""Rows for one target. More X accounts than this that map to one account are an attack, not a person."""
 
 MappingRow = tuple[
     int | None, str, str, int, str, str, str, int, int, int, int | None, datetime, datetime, str
 ]
-"""A row of `mapping` in the order of the COPY columns, for those who make millions of them."""
+"""A row of `mapping` in the order of COPY_COLUMNS; a plain tuple, since millions are made at a time."""
 
 # Looked up, not called: an enum's constructor takes longer than the rest of a row.
 _STRENGTH_OF: Final = {strength.value: strength for strength in Strength}
@@ -75,7 +75,7 @@ _evidence_encoder: Final = msgspec.json.Encoder()
 
 
 class MappingStore:
-    """What is known. Trusted: whoever can change these rows can send follows astray."""
+    """Mappings that answer. Trusted: whoever can change these rows can send follows to the wrong accounts."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -83,10 +83,11 @@ class MappingStore:
     async def find_mappings(
         self, queries: Sequence[Query], now: datetime, *, with_evidence: bool = True
     ) -> list[Mapping]:
-        """Finds all mappings that answer and speak of any of the accounts asked for: one statement.
+        """Finds all mappings that answer for any of the X accounts, in one statement.
 
-        Beside a known id, a handle finds only mappings without an id: one with another id is of
-        somebody else, one with the same id is found by it. Without evidence, it is empty in each.
+        Where the query has an id, its handle finds only mappings without an id: a mapping with another id
+        belongs to another person, one with the same id is found by the id. Without evidence, it is empty in
+        each.
         """
         statement = _BY_X_ACCOUNT if with_evidence else _BY_X_ACCOUNT_WITHOUT_EVIDENCE
         x_ids = [query.x_id.value for query in queries if query.x_id is not None]
@@ -97,7 +98,7 @@ class MappingStore:
         return list(map(mapping_of, rows))
 
     async def find_by_target(self, account: Did | AtHandle | Acct | ActorUri, now: datetime) -> list[Mapping]:
-        """Finds the mappings that answer onto an account, by its lasting id or its present label."""
+        """Finds the mappings that answer with this account, by its lasting id or its present label."""
         by_id = isinstance(account, Did | ActorUri)
         sql = _BY_TARGET_ID if by_id else _BY_TARGET_HANDLE
         key = account.key if isinstance(account, Acct) else str(account)
@@ -107,27 +108,27 @@ class MappingStore:
 
 
 def network_code(network: Network) -> int:
-    """The number a network is stored as."""
+    """Returns the number a network is stored as."""
     return _NETWORK_CODE[network]
 
 
 def network_of_code(code: int) -> Network:
-    """The network that a stored number stands for."""
+    """Returns the network that a stored number stands for."""
     return _NETWORK_OF_CODE[code]
 
 
 def target_key(handle: TargetHandle) -> str:
-    """What a target's label is compared by."""
+    """Returns what a target's label is compared by."""
     return handle.key if isinstance(handle, Acct) else str(handle)
 
 
 def encode_evidence(evidence: tuple[Evidence, ...]) -> str:
-    """The stored form of evidence."""
+    """Encodes evidence as it is stored."""
     return _evidence_encoder.encode(evidence).decode()
 
 
 def row_of(mapping: Mapping, origin: int, state: MappingState, leaf: int | None = None) -> MappingRow:
-    """The row of a mapping in the order of COPY_COLUMNS; `origin` by its number."""
+    """Returns the row of a mapping in the order of COPY_COLUMNS; `origin` is its number."""
     return (
         mapping.x_id.value if mapping.x_id is not None else None,
         str(mapping.x_handle),
@@ -147,9 +148,9 @@ def row_of(mapping: Mapping, origin: int, state: MappingState, leaf: int | None 
 
 
 def mapping_of(row: asyncpg.Record | tuple[Any, ...]) -> Mapping:
-    """The mapping of a row with the columns of `mapping`, its origin by name, in the order of `Mapping`.
+    """Reads a mapping from a row of its columns in the order of `Mapping`, with the origin's name.
 
-    What was parsed on the way in is trusted on the way out.
+    Values were parsed before they were stored, and are trusted here.
     """
     (
         x_id,
@@ -184,7 +185,8 @@ def mapping_of(row: asyncpg.Record | tuple[Any, ...]) -> Mapping:
 
 
 def target_of(network: Network, target_id: str, target_handle: str) -> tuple[TargetId, TargetHandle]:
-    """The account of a stored id and label. What was parsed on the way in is trusted on the way out."""
+    """Reads a target from its stored id and label. They were parsed before they were stored, and are trusted
+    here."""
     if network is Network.BLUESKY:
         return Did(target_id), AtHandle(target_handle)
     user, _, host = target_handle.partition("@")

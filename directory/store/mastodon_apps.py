@@ -1,4 +1,4 @@
-"""What Mastodon-API servers know this instance as: one registration a host, scope and redirect."""
+"""This instance's registrations at Mastodon-API servers: one for each host, scope and redirect."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ class MastodonAppStore:
         self._database = database
 
     async def find_app(self, host: str, scope: str, redirect_uri: str) -> AppRow | None:
-        """The app registered for exactly that; the host in lower case."""
+        """Finds the app registered for exactly this; the host in lower case. Returns None where there is none."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
                 f"SELECT * FROM mastodon_app WHERE {_OF_ONE}", host, scope, redirect_uri
@@ -26,7 +26,7 @@ class MastodonAppStore:
         return _app_of(row) if row is not None else None
 
     async def put_app(self, app: AppRow) -> None:
-        """Keeps a registration in place of the one before; the row, and so the seal, is a new one."""
+        """Keeps a registration in place of the one before, in a new row and under a new seal."""
         async with self._database.connection() as connection:
             await connection.execute(
                 "INSERT INTO mastodon_app (id, host, scope, redirect_uri, client_id, sealed, checked_at, name)"
@@ -43,7 +43,7 @@ class MastodonAppStore:
             )
 
     async def forget_app(self, app: AppRow) -> None:
-        """Drops a registration, if its client is still the one that is kept."""
+        """Deletes a registration, if its client id is still the one that is kept."""
         async with self._database.connection() as connection:
             await connection.execute(
                 f"DELETE FROM mastodon_app WHERE {_OF_ONE} AND client_id = $4",

@@ -17,13 +17,14 @@ _SHOWN: Final = (
 
 
 class MemberPageStore:
-    """Trusted: whoever can change a code can have one member's links speak for another."""
+    """Trusted: whoever can change a code can have one member's links prove another's accounts."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def make_page(self, member: UUID) -> str:
-        """The code of the member's page, which from now on shows all their new accounts. Raises MemberGone."""
+        """Makes the member's page where it is missing, and shows all their new accounts on it. Returns its
+        code. Raises MemberGone."""
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
             code = await fetch_page_code(connection, member)
@@ -40,25 +41,25 @@ class MemberPageStore:
         return code
 
     async def find_page_of_member(self, member: UUID) -> MemberPage | None:
-        """The member's page, if they have made one; it may show nothing (any more)."""
+        """Finds the member's page, which may show nothing. Returns None where they made none."""
         async with self._database.connection() as connection:
             return await fetch_page(connection, member)
 
     async def find_page(self, code: str) -> list[LinkedAccount]:
-        """What stands on a page; empty: there is no such page."""
+        """Reads the accounts that a page shows. Returns an empty list where there is no such page."""
         async with self._database.connection() as connection:
             member = await connection.fetchval("SELECT member FROM member_page WHERE code = $1", code)
             return list(await _fetch_shown(connection, member)) if member is not None else []
 
 
 async def fetch_page(connection: Connection, member: UUID) -> MemberPage | None:
-    """The member's page, if they have made one."""
+    """Reads the member's page. Returns None where they made none."""
     code = await fetch_page_code(connection, member)
     return MemberPage(code, await _fetch_shown(connection, member)) if code is not None else None
 
 
 async def fetch_page_code(connection: Connection, member: UUID) -> str | None:
-    """The code of the member's page."""
+    """Reads the code of the member's page. Returns None where they made none."""
     code: str | None = await connection.fetchval("SELECT code FROM member_page WHERE member = $1", member)
     return code
 

@@ -1,6 +1,7 @@
-"""The tables that hold something of a member, in one list: what is exported, erased, purged and sealed anew.
+"""The tables that hold data of members, in one list: what is exported, erased, purged and resealed.
 
-A test walks the references of the database: a table from which a way leads to `member` has to stand here.
+A test walks the foreign keys of the database: every table that refers to `member`, directly or through others,
+has to stand here.
 """
 
 from collections.abc import Awaitable, Callable
@@ -36,25 +37,25 @@ from directory.store.tokens import fetch_tokens
 from directory.vault import Context
 
 ContextOf = Callable[[UUID], Context]
-"""The context that a row's column `sealed` was sealed for, by the row's id."""
+"""Returns the context that a row's column `sealed` was sealed for, by the row's id."""
 Purge = Callable[[Database, datetime, int], Awaitable[int]]
-"""Puts away what has run out by now, so many rows at most; returns how many."""
+"""Purges what has expired by now, at most so many rows; returns how many."""
 
 BY_MEMBER: Final = "member = $1"
 
 
 class Goes(Enum):
-    """How the rows of a member go when they leave."""
+    """How the rows of a member are removed by an erasure."""
 
     DELETED = auto()
     WITHDRAWN = auto()
-    """What they publish stops answering, and our log revokes it."""
+    """Publications are withdrawn, and our log revokes them."""
     HANDED_OVER = auto()
-    """Permissions wait in `revocation`, without a name, until their networks were told."""
+    """Tokens wait in `revocation`, which names nobody, until their networks revoked them."""
 
 
 class Exported(msgspec.Struct, frozen=True):
-    """How rows are taken along: the field of `MemberData` that `fetch` fills, and the file it ends in."""
+    """How rows are exported: the field of `MemberData` that `fetch` fills, and the file it is written to."""
 
     field: str
     file: str
@@ -62,24 +63,24 @@ class Exported(msgspec.Struct, frozen=True):
 
 
 class MemberTable(msgspec.Struct, frozen=True, kw_only=True):
-    """One table."""
+    """A table that holds data of members."""
 
     name: str
     of_member: str = BY_MEMBER
-    """How its rows hang on a member, as a condition in SQL; $1 is the member."""
+    """The SQL condition for the rows of a member; $1 is the member."""
     goes: Goes = Goes.DELETED
     exported: Exported | None
     not_exported: str = ""
-    """Why not, where it is not."""
+    """Why the table is not exported, where it is not."""
     kept: str
-    """For how long, for docs/members.md."""
+    """How long rows are kept, for docs/members.md."""
     purge: Purge | None = None
     context_of: ContextOf | None = None
-    """Of tables with a column `sealed`."""
+    """Set for tables with a column `sealed`."""
 
 
 class NamelessTable(msgspec.Struct, frozen=True, kw_only=True):
-    """A table that names no member, and holds something sealed or runs out."""
+    """A table that names no member, and has sealed rows or rows that expire."""
 
     name: str
     purge: Purge | None = None
@@ -188,7 +189,7 @@ MEMBER_TABLES: Final = (
         kept="until the member leaves",
     ),
 )
-"""In the order of erasing: nothing refers to what is gone."""
+"""In the order of erasure: no row refers to one that is deleted before it."""
 
 NAMELESS_TABLES: Final = (
     NamelessTable(name="revocation", context_of=token_context),

@@ -31,7 +31,7 @@ from directory.store.tokens import hand_over_tokens_of_account
 
 
 class SignedIn(msgspec.Struct, frozen=True):
-    """Who somebody is, by an account that they have just proven."""
+    """A member, by an account that they have just proven."""
 
     account: LinkedAccount
     is_new: bool
@@ -48,8 +48,10 @@ class MemberStore:
         self._database = database
 
     async def sign_in(self, proven: ProvenAccount, now: datetime, *, may_join: bool = True) -> SignedIn:
-        """The member who holds the account, or a new one. Raises NewAccountFirst for an unknown X account, and
-        RegistrationClosed where somebody new may not join."""
+        """Finds the member who holds the account, or makes a new one.
+
+        Raises NewAccountFirst for an unknown X account, and RegistrationClosed where nobody may join.
+        """
         if proven.x is not None and proven.x.id is None:
             raise NewAccountFirst("an X handle alone lets nobody in: it can pass to somebody else")
         while True:
@@ -69,7 +71,7 @@ class MemberStore:
                     return SignedIn(account, is_new=True)
 
     async def _renew(self, member: UUID, proven: ProvenAccount, now: datetime) -> LinkedAccount | None:
-        """None where the account was unlinked, or the member left, a moment ago."""
+        """Renews an account. Returns None where it was unlinked, or its member erased, since it was read."""
         async with self._database.transaction() as connection:
             if not await connection.fetchval(
                 "SELECT true FROM member WHERE id = $1 FOR NO KEY UPDATE", member
@@ -82,7 +84,7 @@ class MemberStore:
         return linked if isinstance(linked, LinkedAccount) else held
 
     async def _join(self, proven: ProvenAccount, now: datetime) -> LinkedAccount | None:
-        """None where somebody signed in with the same account at the same moment."""
+        """Makes a member. Returns None where somebody signed in with the same account at the same moment."""
         try:
             async with self._database.transaction() as connection:
                 member = uuid4()
@@ -97,13 +99,16 @@ class MemberStore:
         return Member(plain_uuid(row["id"]), row["created"]) if row is not None else None
 
     async def list_accounts(self, member: UUID) -> list[LinkedAccount]:
-        """The member's accounts, the first linked first."""
+        """Lists the member's accounts, the first linked first."""
         async with self._database.connection() as connection:
             return await fetch_accounts(connection, member)
 
     async def link_account(self, member: UUID, proven: ProvenAccount, now: datetime) -> LinkedAccount:
-        """Adds an account to a member, or renews it. Raises MemberGone, AccountLinkedElsewhere,
-        TooManyAccounts; and XAccountContested, with the claim written down."""
+        """Links an account to a member, or renews it.
+
+        Raises MemberGone, AccountLinkedElsewhere, TooManyAccounts, and XAccountContested once the claim is
+        stored.
+        """
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
             linked = await link_account(connection, member, proven, now)
@@ -112,7 +117,8 @@ class MemberStore:
         return linked
 
     async def unlink_account(self, member: UUID, account: UUID, now: datetime) -> LinkedAccount:
-        """Takes an account from a member: what is published of it is withdrawn, its tokens are revoked.
+        """Unlinks an account: what is published of it is withdrawn, its tokens are revoked. Returns the
+        account.
 
         Raises MemberGone, UnknownAccount, LastAccount.
         """
@@ -128,7 +134,7 @@ class MemberStore:
         return unlinked
 
     async def show_on_page(self, member: UUID, account: UUID, *, shown: bool) -> None:
-        """Puts an account on the member's page, or takes it off. Raises UnknownAccount."""
+        """Shows an account on the member's page, or takes it off. Raises UnknownAccount."""
         async with self._database.connection() as connection:
             found = await connection.fetchval(
                 "UPDATE linked_account SET on_page = $3 WHERE id = $1 AND member = $2 RETURNING true",
@@ -141,9 +147,10 @@ class MemberStore:
 
     # 3 is ProofState.LAPSED.
     async def find_page(self, handle: str) -> list[LinkedAccount]:
-        """What stands on the page of whoever shows an account of that handle; empty: there is no page.
+        """Reads the accounts on the page of the member who shows an account of this handle. Returns an empty
+        list where there is no page.
 
-        Where a handle has passed to somebody else, the newest proof of it counts.
+        Where a handle has passed to another member, the newest proof of it counts.
         """
         async with self._database.connection() as connection:
             rows = await connection.fetch(
@@ -156,7 +163,8 @@ class MemberStore:
 
 
 async def remove_account(connection: Connection, account: LinkedAccount, now: datetime) -> None:
-    """Deletes an account after all that hangs on it; the member is locked."""
+    """Deletes an account: its publications are withdrawn, its tokens handed over for revocation. The member is
+    locked."""
     await withdraw_all_of_account(connection, account.id)
     await hand_over_tokens_of_account(connection, account.id, now)
     await connection.execute("DELETE FROM linked_account WHERE id = $1", account.id)

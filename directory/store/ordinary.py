@@ -1,7 +1,7 @@
-"""Ordinary reads and writes, written with Piccolo's tables and run over a connection of ours.
+"""Runs ordinary reads and writes, written with Piccolo's tables, over a connection of ours.
 
-So they are part of the caller's transaction, and their failures are told as everybody's. Hot paths, locks and
-whole sets are SQL of their own in the other modules of this room.
+So they are part of the caller's transaction, and their failures are raised as all others are. Hot paths, locks
+and whole sets are SQL of their own in the other modules of this folder.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The origins of mappings as rows, and how they stand."""
+"""The origins of mappings as rows, with their standing."""
 
 from datetime import datetime
 
@@ -21,7 +21,8 @@ class OriginStore:
         return next((Origin(row["name"], Standing(row["standing"]), row["heard_at"]) for row in rows), None)
 
     async def change_standing(self, name: str, before: Standing, after: Standing) -> bool:
-        """Changes a standing, if it is still what the caller saw. Rewrites no mapping. Returns whether it was."""
+        """Changes a standing from `before` to `after`; rewrites no mapping. Returns False where it was no
+        longer `before`."""
         change = tables.Origin.update({tables.Origin.standing: after.value}).returning(tables.Origin.id)
         is_as_seen = (tables.Origin.name == name) & (tables.Origin.standing == before.value)
         async with self._database.connection() as connection:

@@ -22,7 +22,7 @@ CHECK_COLUMNS: Final = (
     "id, challenge, member, post_id, state, attempts, created, next_at, finished_at, reason"
 )
 _ANSWERABLE: Final = (ChallengeState.OPEN, ChallengeState.EXPIRED)
-"""Expired too: it was open when the post was handed in."""
+"""Expired ones too: the challenge was open when the post was handed in."""
 
 
 class CheckRow(msgspec.Struct, frozen=True):
@@ -33,7 +33,7 @@ class CheckRow(msgspec.Struct, frozen=True):
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """What came of a post that holds: how its check ends, and the account, if it was linked."""
+    """The result of a post that holds: how its check ends, and the account, if it was linked."""
 
     state: CheckState
     reason: str | None = None
@@ -43,8 +43,11 @@ class Accepted(msgspec.Struct, frozen=True):
 async def accept_proof(
     connection: Connection, check: ProofCheck, proven: ProvenAccount, now: datetime
 ) -> Accepted:
-    """Uses the challenge up, and links the account that the post proves, where both can be."""
-    # Accounts that the post names must still be theirs: it was posted for those, and for no others.
+    """Marks the challenge as used and links the account that the post proves.
+
+    Does neither where the challenge was used or replaced, or an account that it names was unlinked.
+    """
+    # The accounts that the post names must still be the member's: it was posted for those, and for no others.
     used = await connection.fetchval(
         "UPDATE challenge SET state = $2, closed_at = $3 WHERE id = $1 AND state = ANY($4::smallint[])"
         f" AND {TARGETS_ARE_LINKED} RETURNING true",
@@ -65,7 +68,7 @@ async def accept_proof(
 
 
 async def fetch_checks(connection: Connection, member: UUID) -> list[ProofCheck]:
-    """All checks of a member, the oldest first."""
+    """Reads all checks of a member, the oldest first."""
     rows = await connection.fetch(
         f"SELECT {CHECK_COLUMNS} FROM proof_check WHERE member = $1 ORDER BY created, id", member
     )
@@ -73,7 +76,8 @@ async def fetch_checks(connection: Connection, member: UUID) -> list[ProofCheck]
 
 
 async def lock_waiting_check(connection: Connection, challenge: UUID) -> ProofCheck | None:
-    """The check that waits for an answer to a challenge; no worker claims it until the transaction ends."""
+    """Locks the waiting check of a challenge against claims until the transaction ends. Returns None where none
+    waits."""
     row = await connection.fetchrow(
         f"SELECT {CHECK_COLUMNS} FROM proof_check WHERE challenge = $1 AND {IS_WAITING} FOR UPDATE", challenge
     )
@@ -81,7 +85,7 @@ async def lock_waiting_check(connection: Connection, challenge: UUID) -> ProofCh
 
 
 async def lock_confirmable_check(connection: Connection, check: UUID) -> ProofCheck | None:
-    """A check that a moderator may confirm: it waits, or was given up."""
+    """Locks a check that a moderator may confirm. Returns None unless it waits or was given up."""
     row = await connection.fetchrow(
         f"SELECT {CHECK_COLUMNS} FROM proof_check WHERE id = $1 AND state = ANY($2::smallint[]) FOR UPDATE",
         check,
@@ -91,13 +95,13 @@ async def lock_confirmable_check(connection: Connection, check: UUID) -> ProofCh
 
 
 async def with_challenges(connection: Connection, checks: list[ProofCheck]) -> list[CheckRow]:
-    """Each check with its challenge."""
+    """Reads the challenge of each check; a check whose challenge is gone is left out."""
     challenges = await fetch_challenges_by_id(connection, [check.challenge for check in checks])
     return [CheckRow(check, challenges[check.challenge]) for check in checks if check.challenge in challenges]
 
 
 def check_of(row: asyncpg.Record) -> ProofCheck:
-    """A row of CHECK_COLUMNS."""
+    """Reads a row of CHECK_COLUMNS."""
     return ProofCheck(
         plain_uuid(row["id"]),
         plain_uuid(row["challenge"]),

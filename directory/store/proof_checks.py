@@ -1,4 +1,4 @@
-"""Checks of proof posts: handed in, claimed for an attempt, and what came of it."""
+"""Checks of proof posts: submitted, claimed for an attempt, and their results."""
 
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -28,8 +28,11 @@ class ProofCheckStore:
         self._database = database
 
     async def submit_check(self, member: UUID, challenge: UUID, post_id: int, now: datetime) -> ProofCheck:
-        """Asks for a check of a post, due now. Another post takes the place of one that still waits;
-        the same one again changes nothing. Raises MemberGone, ChallengeClosed, TooManyAttempts."""
+        """Submits a check of a post, due now.
+
+        Another post replaces one that still waits; the same post again changes nothing. Raises MemberGone,
+        ChallengeClosed, TooManyAttempts.
+        """
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
             await _require_open(connection, member, challenge, now)
@@ -54,7 +57,7 @@ class ProofCheckStore:
         return check_of(row)
 
     async def find_latest_check(self, member: UUID) -> ProofCheck | None:
-        """The member's newest check, in whatever state."""
+        """Finds the member's newest check, in whatever state."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
                 f"SELECT {CHECK_COLUMNS} FROM proof_check WHERE member = $1"
@@ -64,7 +67,7 @@ class ProofCheckStore:
         return check_of(row) if row is not None else None
 
     async def find_check(self, member: UUID, check: UUID) -> ProofCheck | None:
-        """One of the member's own checks."""
+        """Finds one of the member's own checks."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
                 f"SELECT {CHECK_COLUMNS} FROM proof_check WHERE member = $1 AND id = $2", member, check
@@ -80,10 +83,10 @@ class ProofCheckStore:
     async def record_verified(
         self, check: ProofCheck, proven: ProvenAccount, now: datetime
     ) -> LinkedAccount | None:
-        """Links the X account that a post proves and uses its challenge up, in one step.
+        """Links the X account that a post proves and marks its challenge as used, in one step.
 
-        Returns None where another member holds the account (the claim is written down), or nobody waits for
-        this any more: erased, answered by another attempt, or the challenge was used or replaced meanwhile.
+        Returns None where another member holds the account (the claim is stored), or the check no longer
+        counts: the member was erased, another attempt counts, or the challenge was used or replaced meanwhile.
         """
         async with self._database.transaction() as connection:
             if not await PROOF_CHECKS.lock(connection, check):
@@ -93,8 +96,8 @@ class ProofCheckStore:
         return accepted.account
 
     async def record_refuted(self, check: ProofCheck, reason: str, now: datetime) -> bool:
-        """Ends a check whose post does not hold; the challenge stays open for another. Returns False where
-        nobody waits."""
+        """Finishes a check whose post does not hold; the challenge stays open for another post. Returns False
+        if the check is gone or finished."""
         async with self._database.transaction() as connection:
             return await PROOF_CHECKS.refute(connection, check, reason, now)
 
@@ -102,17 +105,18 @@ class ProofCheckStore:
         self, check: ProofCheck, reason: str, now: datetime, retry_after_s: int | None = None
     ) -> bool:
         """Reschedules a check whose post no source shows; gives up after 24 h. Returns False if the check is
-        gone or was given up, and the member is asked."""
+        gone or was given up."""
         async with self._database.transaction() as connection:
             return await PROOF_CHECKS.reschedule(connection, check, reason, now, retry_after_s)
 
     async def release_check(self, check: ProofCheck, now: datetime) -> None:
-        """Gives a check back whose attempt was broken off: it is due again now."""
+        """Releases a check whose attempt was broken off: it is due again now."""
         async with self._database.connection() as connection:
             await PROOF_CHECKS.release(connection, check, now)
 
     async def list_unreachable_checks(self, limit: int) -> list[CheckRow]:
-        """Posts that a moderator may look at: given up, their challenge not yet answered; the oldest first."""
+        """Lists the checks that a moderator may confirm: given up, their challenge unused and not replaced; the
+        oldest first."""
         async with self._database.transaction() as connection:
             rows = await connection.fetch(
                 f"SELECT {CHECK_COLUMNS} FROM proof_check WHERE state = $1 AND EXISTS (SELECT FROM challenge"
@@ -125,7 +129,7 @@ class ProofCheckStore:
             return await with_challenges(connection, [check_of(row) for row in rows])
 
     async def confirm_check(self, check: UUID, proven: ProvenAccount, now: datetime) -> LinkedAccount | None:
-        """Links the X account of a post that a moderator saw, though no source shows it to us.
+        """Links the X account of a post that a moderator saw, though no source shows it.
 
         Returns None as `record_verified` does; only a check that waits or was given up can be confirmed.
         """

@@ -1,4 +1,4 @@
-"""Publications and their mappings as rows: written, restated, withdrawn. The caller holds the member's lock."""
+"""Publications and their mappings as rows: inserted, restated, withdrawn. The caller holds the member's lock."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -40,13 +40,13 @@ ORDER BY h.hidden_at, h.id LIMIT 1
 
 
 async def withdraw_all_of_member(connection: Connection, member: UUID) -> int:
-    """Withdraws all that a member publishes. Returns how much that was."""
+    """Withdraws all publications of a member. Returns how many there were."""
     rows = await connection.fetch("SELECT id FROM publication WHERE member = $1", member)
     return await withdraw_publications(connection, [row["id"] for row in rows])
 
 
 async def withdraw_all_of_account(connection: Connection, account: UUID) -> int:
-    """Withdraws all that is published of an account, on either side. Returns how much that was."""
+    """Withdraws all publications of an account, on either side. Returns how many there were."""
     rows = await connection.fetch(
         "SELECT id FROM publication WHERE x_account = $1 OR target_account = $1", account
     )
@@ -54,7 +54,7 @@ async def withdraw_all_of_account(connection: Connection, account: UUID) -> int:
 
 
 async def withdraw_by_target_and_strength(connection: Connection, account: UUID, strength: Strength) -> int:
-    """Withdraws what is published onto an account with exactly this strength. Returns how much that was."""
+    """Withdraws the publications onto a target that have exactly this strength. Returns how many there were."""
     rows = await connection.fetch(
         "SELECT p.id FROM publication p JOIN mapping m ON m.id = p.mapping"
         " WHERE p.target_account = $1 AND m.strength = $2",
@@ -65,7 +65,7 @@ async def withdraw_by_target_and_strength(connection: Connection, account: UUID,
 
 
 async def withdraw_publications(connection: Connection, publications: Sequence[UUID]) -> int:
-    """Withdraws publications; their answers end at once. Returns how many there were."""
+    """Withdraws publications: they stop answering at once. Returns how many there were."""
     rows = await connection.fetch(
         "SELECT id, mapping, replaces FROM publication WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE",
         publications,
@@ -79,9 +79,9 @@ async def withdraw_publications(connection: Connection, publications: Sequence[U
 
 
 async def restate_account(connection: Connection, account: LinkedAccount, now: datetime) -> int:
-    """Publishes anew what names an account whose label, proof or time has changed; the member is locked.
+    """Restates the publications of an account whose label, proof or time has changed; the member is locked.
 
-    The former wording answers until the new one does. Returns how many were published anew.
+    The former mapping answers until the new one does. Returns how many were restated.
     """
     accounts = {each.id: each for each in await fetch_accounts(connection, account.member)}
     count = 0
@@ -92,7 +92,7 @@ async def restate_account(connection: Connection, account: LinkedAccount, now: d
         try:
             mapping = compose_mapping(x, target, origin, now)
         except MemberError:
-            continue  # what cannot be said anew runs out, or is withdrawn by who found out why
+            continue  # what cannot be restated expires, or is withdrawn by the job that found out why
         if is_worth_restating(publication, mapping):
             await restate_publication(connection, publication.id, mapping)
             count += 1
@@ -100,7 +100,7 @@ async def restate_account(connection: Connection, account: LinkedAccount, now: d
 
 
 async def restate_publication(connection: Connection, publication: UUID, mapping: Mapping) -> None:
-    """Replaces the wording of a publication; the former one answers until the new one does."""
+    """Replaces the mapping of a publication; the former one answers until the new one does."""
     before = await connection.fetchrow(
         "SELECT p.mapping, p.replaces, m.state FROM publication p JOIN mapping m ON m.id = p.mapping"
         " WHERE p.id = $1 FOR UPDATE OF p",
@@ -130,7 +130,7 @@ async def insert_publication(
     mapping: Mapping,
     before: Publication | None,
 ) -> None:
-    """Writes a publication with its mapping; it takes over the name and the date of the one before it."""
+    """Inserts a publication with its mapping; it keeps the id and the date of the one before it."""
     number = await store_pending(connection, mapping)
     await connection.execute(
         "INSERT INTO publication (id, member, x_account, target_account, network, mapping, published_at)"
@@ -146,7 +146,7 @@ async def insert_publication(
 
 
 async def find_hide_reason(connection: Connection, mapping: Mapping) -> HideReason | None:
-    """Finds why what `mapping` would say is hidden. Returns None where it is not."""
+    """Finds why a mapping would be hidden. Returns None where it would not."""
     reason = await connection.fetchval(
         _FIND_HIDE,
         mapping.origin,
@@ -158,7 +158,7 @@ async def find_hide_reason(connection: Connection, mapping: Mapping) -> HideReas
 
 
 async def fetch_publications_of_member(connection: Connection, member: UUID) -> list[tuple[Publication, str]]:
-    """Reads what a member publishes, each with its mapping's origin, the first published first."""
+    """Reads a member's publications, each with its mapping's origin, the first published first."""
     rows = await connection.fetch(f"{_SELECT} WHERE p.member = $1 {_ORDER}", member)
     return [(_publication_of(row), row["origin"]) for row in rows]
 
@@ -166,7 +166,7 @@ async def fetch_publications_of_member(connection: Connection, member: UUID) -> 
 async def fetch_publication_on(
     connection: Connection, x_account: UUID, network: Network
 ) -> Publication | None:
-    """Reads what is published of an X account on a network. Its row is locked until the transaction ends."""
+    """Reads the publication of an X account on a network, and locks its row. Returns None where there is none."""
     code = network_code(network)
     # Locked before it is read, so that what is read then stays.
     await connection.execute(

@@ -1,4 +1,4 @@
-"""What members publish. A publication points at the mapping that says it; both change in one transaction."""
+"""Publications of members. A publication points at its mapping; both change in one transaction."""
 
 from datetime import datetime
 from uuid import UUID
@@ -36,20 +36,20 @@ class PublicationStore:
         self._database = database
 
     async def list_publications(self, member: UUID) -> list[Publication]:
-        """What a member publishes now."""
+        """Lists a member's publications."""
         async with self._database.connection() as connection:
             return [publication for publication, _ in await fetch_publications_of_member(connection, member)]
 
     async def find_hide_reason(self, mapping: Mapping) -> HideReason | None:
-        """Finds why what `mapping` would say is hidden. Returns None where it is not."""
+        """Finds why a mapping would be hidden. Returns None where it would not."""
         async with self._database.connection() as connection:
             return await find_hide_reason(connection, mapping)
 
     async def publish_wish(self, member: UUID, wish: Wish, origin: str, now: datetime) -> Publication:
-        """Says that an X account is the target, from now on; replaces another target on that network.
+        """Publishes that an X account is the target; replaces another target on that network.
 
-        Done twice, it is done once. Raises MemberGone, UnknownAccount, NotProven, ProofRefuted,
-        ProofTooOld, ConsentMissing, ConsentOutdated, PublicationHidden.
+        Repeated, it changes nothing. Raises MemberGone, UnknownAccount, NotProven, ProofLapsed, ProofTooOld,
+        ConsentMissing, ConsentOutdated, PublicationHidden.
         """
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
@@ -70,7 +70,7 @@ class PublicationStore:
         return published
 
     async def withdraw_publication(self, member: UUID, publication: UUID, now: datetime) -> None:
-        """Stops answering, at once. Raises MemberGone, UnknownPublication."""
+        """Withdraws a publication: it stops answering at once. Raises MemberGone, UnknownPublication."""
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
             if not await connection.fetchval(
@@ -81,7 +81,7 @@ class PublicationStore:
             await update_rechecks(connection, member, now)
 
     async def withdraw_all_publications(self, member: UUID, now: datetime) -> int:
-        """Withdraws all that a member publishes; returns how much that was. Raises MemberGone."""
+        """Withdraws all publications of a member; returns how many there were. Raises MemberGone."""
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
             count = await withdraw_all_of_member(connection, member)
@@ -89,7 +89,8 @@ class PublicationStore:
         return count
 
     async def drop_expired_publications(self, now: datetime, limit: int) -> int:
-        """Forgets publications that ran out a while ago; returns how many. Their members are locked one by one."""
+        """Withdraws publications that expired 30 days ago; returns how many. Their members are locked one by
+        one."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 "SELECT p.id, p.member FROM publication p JOIN mapping m ON m.id = p.mapping"
@@ -129,6 +130,6 @@ async def _change(
         if is_worth_restating(said, mapping):
             await restate_publication(connection, said.id, mapping)
         return
-    # Another target: what was said before is no longer meant, and stops now.
+    # Another target: the former mapping is withdrawn at once.
     await withdraw_publications(connection, [said.id])
     await insert_publication(connection, x, target, mapping, said)

@@ -9,10 +9,10 @@ _PURPOSE_OF_CODE: Final = {code: purpose for purpose, code in _CODE.items()}
 
 
 def purpose_code(purpose: Purpose) -> int:
-    """The number a purpose is stored as."""
+    """Returns the number a purpose is stored as."""
     return _CODE[purpose]
 
 
 def purpose_of_code(code: int) -> Purpose:
-    """The purpose that a stored number stands for."""
+    """Returns the purpose that a stored number stands for."""
     return _PURPOSE_OF_CODE[code]

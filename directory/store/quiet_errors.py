@@ -1,7 +1,7 @@
-"""Errors of the database without the values that they quote: names that people looked up, rows of members.
+"""Removes from errors of the database the values that they quote: names that were looked up, rows of members.
 
-asyncpg shows the value of an argument that it cannot send; PostgreSQL quotes what it cannot read, and shows
-the row that breaks a rule as the error's detail. What is left says where to look.
+asyncpg quotes an argument that it cannot encode. PostgreSQL quotes a value that it cannot parse, and the row
+that breaks a constraint. What is left tells where to look.
 """
 
 import re
@@ -15,7 +15,8 @@ _ARGUMENT: Final = re.compile(r"query argument \$\d+")
 
 
 def hide_values(error: BaseException) -> None:
-    """Takes them out of an error and of all that it came from, in place; errors of others stay as they are."""
+    """Removes the values from an error and from all its causes, in place; errors of other kinds stay as they
+    are."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -36,5 +37,5 @@ def _hide_in(error: asyncpg.PostgresError) -> None:
         said = str(error.args[0]) if error.args else ""
         argument = _ARGUMENT.search(said)
         error.args = (f"{argument[0] if argument else 'a value'} is refused ({error.sqlstate})",)
-        # What the codec of the argument said holds the value again.
+        # The error of the argument's codec holds the value again.
         error.__cause__ = error.__context__ = None

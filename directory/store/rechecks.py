@@ -1,4 +1,4 @@
-"""Re-checks of proven accounts: which are due, and what came of them."""
+"""Re-checks of proven accounts: which are due, and their results."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -53,7 +53,7 @@ RECHECKS: Final = LeasedTable(
 
 
 class RecheckJob(msgspec.Struct, frozen=True):
-    """One attempt at a re-check. `attempt` tells a late result from a present one."""
+    """One attempt at a re-check. A result of an earlier `attempt` is refused."""
 
     account: LinkedAccount
     attempt: int
@@ -65,7 +65,7 @@ class RecheckJob(msgspec.Struct, frozen=True):
 
 
 class RecheckStore:
-    """Trusted: whoever can write results can keep a dead proof alive."""
+    """Trusted: whoever can write results can keep a refuted proof published."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -79,16 +79,17 @@ class RecheckStore:
         return [RecheckJob(account_of(row), row["recheck_attempts"], tuple(row["hosts"])) for row in rows]
 
     async def release_recheck(self, job: RecheckJob, now: datetime) -> None:
-        """Gives a re-check back that was broken off: it is due again now."""
+        """Releases a re-check whose attempt was broken off: it is due again now."""
         async with self._database.connection() as connection:
             await RECHECKS.release(connection, job.lease, now)
 
     async def record_recheck(self, job: RecheckJob, outcome: Outcome, now: datetime) -> bool:
         """Records the outcome of a re-check.
 
-        *Held* renews what is published, under a new handle too; *doubtful* plans the next re-check; *lapsed* withdraws
-        what is published of the account; *unlinked* only what rests on its link; *moved* carries it to the new home.
-        Returns False if nothing was changed: the account was erased, unlinked or withdrawn, or a later attempt has it.
+        *Held* renews what is published, under a new handle too; *doubtful* reschedules the re-check; *lapsed*
+        withdraws what is published of the account; *unlinked* only what rests on its link; *moved* carries it
+        to the new home. Returns False if nothing was changed: the account was erased, unlinked or withdrawn, or
+        a later attempt has it.
         """
         async with self._database.transaction() as connection:
             if not await connection.fetchval(
@@ -123,7 +124,8 @@ async def _write(connection: Connection, account: LinkedAccount, outcome: Outcom
 async def _without_taken_id(
     connection: Connection, account: LinkedAccount, held: Held, now: datetime
 ) -> Held:
-    """What was seen, without an X id that is news where another account has it; another member's is contested."""
+    """Drops a new X id from an outcome where another account has it; where that is another member's, a claim is
+    stored."""
     x, seen = account.x, held.account
     if x is None or x.id is not None or not isinstance(seen, XAccount) or seen.id is None:
         return held
@@ -135,7 +137,7 @@ async def _without_taken_id(
 
 
 async def _lock_account(connection: Connection, job: RecheckJob) -> LinkedAccount | None:
-    """The account as it is now. Returns None where another attempt counts, or none."""
+    """Locks the account and reads it. Returns None where another attempt counts by now, or none."""
     if not await RECHECKS.lock(connection, job.lease):
         return None
     row = await connection.fetchrow(
@@ -145,7 +147,7 @@ async def _lock_account(connection: Connection, job: RecheckJob) -> LinkedAccoun
 
 
 async def _withdraw_unlinked(connection: Connection, account: LinkedAccount, now: datetime) -> None:
-    """Ends what rested on a link of the account that is not known (any more)."""
+    """Withdraws what rested on a link of the account that no longer holds."""
     if account.target is None or rests_on_link(account):
         return
     if await withdraw_by_target_and_strength(connection, account.id, Strength.LINKED):
@@ -157,8 +159,8 @@ async def _move(
 ) -> None:
     """Carries what is published of an account to its new home, which may be linked already.
 
-    Where that is another member's, it ends: neither may speak for the other. The permissions were the old account's,
-    and go with it.
+    Where another member holds the new home, the account lapses: neither member may publish for the other. Its
+    tokens were the old account's, and are handed over for revocation.
     """
     lapsed = account_after(account, Lapsed(), now)
     home = await find_account(connection, moved.account)

@@ -1,4 +1,5 @@
-"""Tokens that their networks have still to be told to forget: written with the erasure, so that no crash loses one."""
+"""Tokens that their networks have still to revoke. They are stored with the erasure, so that a crash loses
+none."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -38,25 +39,26 @@ class RevocationStore:
     async def claim_due_revocations(
         self, now: datetime, limit: int, busy: Collection[str] = ()
     ) -> list[Revocation]:
-        """Claims revocations to attempt now, each for five minutes; none at a `busy` host. To revoke twice is
+        """Claims revocations to attempt now, each for five minutes; none at a `busy` host. Revoking twice is
         harmless."""
         async with self._database.connection() as connection:
             rows = await REVOCATIONS.claim(connection, now, limit, _COLUMNS, busy)
         return [_revocation_of(row) for row in rows]
 
     async def release_revocation(self, revocation: Revocation, now: datetime) -> None:
-        """Gives a revocation back whose attempt was broken off: it is due again now."""
+        """Releases a revocation whose attempt was broken off: it is due again now."""
         async with self._database.connection() as connection:
             await REVOCATIONS.release(connection, _lease_of(revocation), now)
 
     async def finish_revocation(self, revocation: Revocation) -> None:
-        """Deletes a revocation that is done, or of a token that its network does not know: the last copy goes."""
+        """Deletes a revocation that is done, or whose token its network does not know. No copy of the token is
+        left."""
         async with self._database.connection() as connection:
             await REVOCATIONS.finish(connection, _lease_of(revocation))
 
     async def reschedule_revocation(self, revocation: Revocation, now: datetime) -> bool:
-        """Reschedules a revocation whose network could not be reached. Returns False where it was given up after
-        30 days of that, and is gone."""
+        """Reschedules a revocation whose network was unreachable. Returns False if it was given up after 30
+        days, and is deleted."""
         async with self._database.connection() as connection:
             if revocation.asked_at <= now - GIVE_UP_REVOKING_AFTER:
                 return not await REVOCATIONS.finish(connection, _lease_of(revocation))

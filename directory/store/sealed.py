@@ -1,4 +1,4 @@
-"""Every column that holds something sealed, for rotating the vault's keys."""
+"""Reads and replaces every sealed column, for rotating the vault's keys."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -25,7 +25,8 @@ class SealedStore:
         self._database = database
 
     async def list_headers(self) -> set[bytes]:
-        """What the sealed messages begin with: a version and the key each was sealed under. Empty: nothing is."""
+        """Lists the headers of all sealed messages: a version and the key each was sealed under. Empty where
+        nothing is sealed."""
         async with self._database.connection() as connection:
             return await fetch_headers(connection)
 
@@ -34,8 +35,8 @@ class SealedStore:
     ) -> tuple[UUID | None, int]:
         """Reseals up to `limit` rows above `after` that do not begin with `header`, in one transaction.
 
-        `reseal` returns None for what cannot be opened. Returns the last row (None: there are no more) and
-        how many could not be opened.
+        `reseal` returns None for what cannot be opened. Returns the id of the last row (None where no more
+        follow) and how many could not be opened.
         """
         async with self._database.transaction() as connection:
             rows = [
@@ -58,7 +59,8 @@ class SealedStore:
 
 
 async def fetch_headers(connection: Connection) -> set[bytes]:
-    """What the sealed messages begin with: a version and the key each was sealed under. Empty: nothing is."""
+    """Reads the headers of all sealed messages: a version and the key each was sealed under. Empty where
+    nothing is sealed."""
     found: set[bytes] = set()
     for table in SEALED_TABLES:
         rows = await connection.fetch(

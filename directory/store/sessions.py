@@ -1,4 +1,4 @@
-"""Sessions, by the hash of their token."""
+"""Sessions of members, stored under the hash of their token."""
 
 from datetime import datetime
 from typing import Final
@@ -22,7 +22,7 @@ _COLUMNS: Final = "id, member, label, created, used_at"
 
 
 class SessionStore:
-    """Trusted: whoever can add a row is somebody else. Who only reads them learns no token."""
+    """Trusted: whoever can add a row can sign in as any member. Reading the rows tells no token."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -30,7 +30,7 @@ class SessionStore:
     async def start_session(
         self, member: UUID, token_hash: bytes, label: str, now: datetime, *, former: bytes | None = None
     ) -> Session:
-        """A new session; the one that the same browser had before (`former`) ends. Raises MemberGone."""
+        """Starts a session; the one that the same browser had before (`former`) ends. Raises MemberGone."""
         try:
             async with self._database.transaction() as connection:
                 if former is not None:
@@ -57,7 +57,8 @@ class SessionStore:
         return _session_of(row)
 
     async def find_session(self, token_hash: bytes, now: datetime) -> Session | None:
-        """The live session of a token. Its last use is written down at most once an hour."""
+        """Finds the live session of a token. Returns None where there is none. Its last use is stored at most
+        once an hour."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
                 f"SELECT {_COLUMNS} FROM member_session WHERE token_hash = $1", token_hash
@@ -72,7 +73,7 @@ class SessionStore:
         return session
 
     async def list_sessions(self, member: UUID, now: datetime) -> list[Session]:
-        """Where a member is signed in, the last used first."""
+        """Lists a member's live sessions, the last used first."""
         async with self._database.connection() as connection:
             sessions = await fetch_sessions(connection, member)
         return [session for session in sessions if session.is_live(now)]
@@ -86,12 +87,12 @@ class SessionStore:
         return bool(ended)
 
     async def end_session_of_token(self, token_hash: bytes) -> None:
-        """Signs out the browser that holds the token."""
+        """Ends the session of a token."""
         async with self._database.connection() as connection:
             await connection.execute("DELETE FROM member_session WHERE token_hash = $1", token_hash)
 
     async def end_all_sessions(self, member: UUID, *, but: UUID | None = None) -> int:
-        """Signs out everywhere, or everywhere else; returns how many sessions that ended."""
+        """Ends all sessions of a member, or all but one; returns how many."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 "DELETE FROM member_session WHERE member = $1 AND id IS DISTINCT FROM $2 RETURNING id",
@@ -101,7 +102,7 @@ class SessionStore:
         return len(rows)
 
     async def purge_sessions(self, now: datetime) -> int:
-        """Deletes what has ended by itself."""
+        """Deletes expired sessions; returns how many."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 "DELETE FROM member_session WHERE used_at <= $1 OR created <= $2 RETURNING id",
@@ -112,7 +113,7 @@ class SessionStore:
 
 
 async def fetch_sessions(connection: Connection, member: UUID) -> list[Session]:
-    """All sessions of a member, live or not."""
+    """Reads all sessions of a member, live or not."""
     rows = await connection.fetch(
         f"SELECT {_COLUMNS} FROM member_session WHERE member = $1 ORDER BY used_at DESC, created DESC, id",
         member,

@@ -1,4 +1,4 @@
-"""Sign-ins under way: written when a browser leaves for a network, deleted by the first return."""
+"""Sign-ins under way: stored when a browser leaves for a network, deleted at its first return."""
 
 from datetime import datetime
 from typing import Final
@@ -32,13 +32,13 @@ class SignInRow(msgspec.Struct, frozen=True):
 
 
 class SignInStore:
-    """Trusted: whoever can add rows can have somebody else's sign-in end in their browser."""
+    """Trusted: whoever can add rows can have another person's sign-in end in their own browser."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def add_sign_in(self, row: SignInRow, now: datetime) -> None:
-        """Writes a sign-in down for ten minutes; a browser's oldest gives way to an eleventh. Raises MemberGone."""
+        """Stores a sign-in for ten minutes; a browser's eleventh replaces its oldest. Raises MemberGone."""
         try:
             async with self._database.transaction() as connection:
                 await connection.execute(
@@ -63,9 +63,10 @@ class SignInStore:
             raise MemberGone from None
 
     async def take_sign_in(self, state_hash: bytes, browser_hash: bytes, now: datetime) -> SignInRow | None:
-        """The sign-in that this browser began with this state. It is gone once it was taken.
+        """Takes the sign-in that this browser began with this state: it is deleted and returned.
 
-        The state in another browser takes nothing, and leaves it to the one that began.
+        Returns None where there is none, or it expired. The state in another browser leaves the sign-in as it
+        is.
         """
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
@@ -87,7 +88,7 @@ class SignInStore:
         )
 
     async def purge_sign_ins(self, now: datetime) -> int:
-        """Deletes what nobody came back for; at most 10,000 at a time."""
+        """Deletes expired sign-ins, at most 10,000 at a time; returns how many."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 "DELETE FROM sign_in WHERE id IN (SELECT id FROM sign_in WHERE expires <= $1 LIMIT $2) RETURNING id",

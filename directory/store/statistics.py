@@ -30,7 +30,8 @@ class StatisticsStore:
         self._database = database
 
     async def count_mappings(self, now: datetime) -> tuple[list[tuple[Network, Strength, int]], int, int]:
-        """Active mappings by network and strength, the X accounts among them, and their origins."""
+        """Counts the mappings that answer by network and strength, the X accounts among them, and their
+        origins."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(_GROUPS, now, now - HIDDEN_AFTER, timeout=COUNT_TIMEOUT_S)
             people = await connection.fetchval(_PEOPLE, now, now - HIDDEN_AFTER, timeout=COUNT_TIMEOUT_S)
@@ -39,6 +40,6 @@ class StatisticsStore:
         return groups, int(people), int(origins)
 
     async def is_reachable(self) -> bool:
-        """Whether the database answers. Raises DirectoryUnavailable."""
+        """Returns whether the database answers. Raises DirectoryUnavailable."""
         async with self._database.connection() as connection:
             return bool(await connection.fetchval("SELECT true"))

@@ -1,4 +1,4 @@
-"""The directory's tables. The migrations make them; a test compares the two."""
+"""The directory's tables. The migrations create them; a test compares the two."""
 
 from piccolo.columns import (
     JSON,
@@ -33,7 +33,7 @@ class Origin(Table, tablename="origin", db=DIALECT):
 
 
 class Mapping(Table, tablename="mapping"):
-    """See `directory.mappings.Mapping`. The `_key` columns are what is compared: lower case."""
+    """See `directory.mappings.Mapping`. The `_key` columns hold what is compared, in lower case."""
 
     id = BigSerial(primary_key=True)
     x_id = BigInt(null=True, default=None)
@@ -53,7 +53,7 @@ class Mapping(Table, tablename="mapping"):
 
 
 class Arrival(Table, tablename="arrival"):
-    """Leaves of an origin that were taken in and are still to be held against kept follow lists."""
+    """Leaves of an origin that were taken in and are still to be matched with kept follow lists."""
 
     id = BigSerial(primary_key=True)
     origin = ForeignKey(Origin, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
@@ -64,14 +64,16 @@ class Arrival(Table, tablename="arrival"):
 
 
 class Member(Table, tablename="member"):
-    """See `directory.accounts.Member`. Nothing of a member outlives this row but what is being revoked."""
+    """See `directory.accounts.Member`. No row of a member outlives this one, but for tokens that are being
+    revoked."""
 
     id = UUID(primary_key=True)
     created = Timestamptz()
 
 
 class LinkedAccount(Table, tablename="linked_account"):
-    """See `directory.accounts.LinkedAccount`, and `directory.store.account_columns` for who the account is.
+    """See `directory.accounts.LinkedAccount`, and `directory.store.account_columns` for the columns of the
+    account.
 
     `recheck_at` is set while something is published of it.
     """
@@ -94,7 +96,7 @@ class LinkedAccount(Table, tablename="linked_account"):
 
 
 class ContestedClaim(Table, tablename="contested_claim"):
-    """A second member's proof of an X account that another already holds: for the moderators."""
+    """A second member's proof of an X account that another already holds, for the moderators."""
 
     id = UUID(primary_key=True)
     member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
@@ -110,7 +112,7 @@ class ContestedClaim(Table, tablename="contested_claim"):
 
 
 class MemberSession(Table, tablename="member_session"):
-    """See `directory.members.sessions.Session`. The token itself is nowhere, only its SHA-256."""
+    """See `directory.members.sessions.Session`. The token itself is not stored, only its SHA-256."""
 
     id = UUID(primary_key=True)
     member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
@@ -150,7 +152,7 @@ class Token(Table, tablename="token"):
 
 
 class Revocation(Table, tablename="revocation"):
-    """A token that its network has still to be told to forget; it names no member any more."""
+    """A token that its network has still to revoke; it names no member."""
 
     id = UUID(primary_key=True)
     network = SmallInt()
@@ -171,7 +173,7 @@ class HostBackoff(Table, tablename="host_backoff"):
 
 
 class MastodonApp(Table, tablename="mastodon_app"):
-    """What a server knows this instance as, for one scope."""
+    """This instance's registration at a server, for one scope."""
 
     id = UUID(primary_key=True)
     host = Text()
@@ -184,7 +186,7 @@ class MastodonApp(Table, tablename="mastodon_app"):
 
 
 class Challenge(Table, tablename="challenge"):
-    """See `directory.members.challenges.Challenge`. The nonce is sealed; its hash keeps it single."""
+    """See `directory.members.challenges.Challenge`. The nonce is sealed; its hash keeps it unique."""
 
     id = UUID(primary_key=True)
     member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
@@ -201,7 +203,7 @@ class Challenge(Table, tablename="challenge"):
 
 
 class ProofCheck(Table, tablename="proof_check"):
-    """See `directory.members.challenges.ProofCheck`: a post that was handed in, and what became of it."""
+    """See `directory.members.challenges.ProofCheck`: a post that was handed in, and the state of its check."""
 
     id = UUID(primary_key=True)
     challenge = ForeignKey(Challenge, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
@@ -216,7 +218,7 @@ class ProofCheck(Table, tablename="proof_check"):
 
 
 class MemberPage(Table, tablename="member_page"):
-    """The lasting address of a member's page, `/m/<code>`: nobody else's, ever."""
+    """The lasting address of a member's page, `/m/<code>`. A code is never given to another member."""
 
     code = Text(primary_key=True)
     member = ForeignKey(
@@ -252,7 +254,7 @@ class Consent(Table, tablename="consent"):
 
 
 class Publication(Table, tablename="publication"):
-    """That a member means to publish a mapping. `replaces` answers until `mapping` does."""
+    """A member's publication of a mapping. `replaces` answers until `mapping` does."""
 
     id = UUID(primary_key=True)
     member = ForeignKey(Member, null=False, on_delete=OnDelete.restrict, on_update=OnUpdate.restrict)
@@ -278,7 +280,8 @@ class Publication(Table, tablename="publication"):
 
 
 class FollowList(Table, tablename="follow_list"):
-    """A list of an archive that a member lets us keep: an id and a handle a person, 0 and '' where unknown."""
+    """A list of an archive that a member lets us keep: an id and a handle for each person, 0 and '' where
+    unknown."""
 
     id = UUID(primary_key=True)
     member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
@@ -289,7 +292,7 @@ class FollowList(Table, tablename="follow_list"):
 
 
 class Newcomer(Table, tablename="newcomer"):
-    """A mapping of somebody whom a member follows on X, and who arrived after the list was kept."""
+    """A mapping of somebody whom a member follows on X, taken in after the list was kept."""
 
     id = BigSerial(primary_key=True)
     follow_list = ForeignKey(FollowList, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)

@@ -1,4 +1,4 @@
-"""What networks let us do for members, sealed; and the lock under which a token is renewed."""
+"""Tokens of members, sealed, and the lock under which one is renewed."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ _COLUMNS: Final = (
 
 
 def _hand_over(condition: str) -> str:
-    """The statement that moves some tokens; `$1` is now."""
+    """Returns the statement that moves some tokens to the revocations; `$1` is now."""
     return (
         f"WITH gone AS (DELETE FROM token WHERE {condition} RETURNING id, account, issuer, sealed)"
         " INSERT INTO revocation (id, network, issuer, sealed, asked_at, next_at)"
@@ -40,7 +40,7 @@ _HAND_OVER_ONE: Final = _hand_over("account = $2 AND purpose = $3")
 
 
 class HeldToken:
-    """A token while nobody else may renew it."""
+    """A token that only its holder may renew."""
 
     def __init__(self, connection: Connection, token: Token, sealed: bytes) -> None:
         self._connection = connection
@@ -48,7 +48,7 @@ class HeldToken:
         self.sealed = sealed
 
     async def replace(self, sealed: bytes, now: datetime, access_expires: datetime | None) -> None:
-        """Stores what the network gave for the old one. Durable once the block ends, however it ends."""
+        """Stores the renewed token. Durable once the block ends, even where the block fails."""
         await self._connection.execute(
             "UPDATE token SET sealed = $2, refreshed_at = $3, access_expires = $4 WHERE id = $1",
             self.token.id,
@@ -59,27 +59,27 @@ class HeldToken:
         self.sealed = sealed
 
     async def drop(self) -> None:
-        """Forgets a token that its network refused for good: the member has to sign in there again."""
+        """Deletes a token that its network refused for good: the member has to sign in there again."""
         await self._connection.execute("DELETE FROM token WHERE id = $1", self.token.id)
 
 
 class TokenStore:
-    """Trusted: whoever can change these rows can break what members asked for; sealed, they tell nothing."""
+    """Trusted: whoever can change these rows can break what members permitted; sealed, they tell nothing."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._room = asyncio.Semaphore(MAX_HELD)
 
     async def add_token(self, token: Token, sealed: bytes, now: datetime, *, revoke_former: bool) -> None:
-        """Keeps a new token in place of the former one of that account and purpose, which is handed over
-        for revocation, or forgotten where its network gave the same permission again.
+        """Stores a new token in place of the former one of that account and purpose.
 
+        The former one is handed over for revocation, or deleted where its network gave the same token again.
         Raises UnknownAccount where the account is gone.
         """
         purpose = purpose_code(token.purpose)
         try:
             async with self._database.transaction() as connection:
-                # The member's lock, as everywhere: an erasure takes it before the tokens.
+                # The member's lock comes first, as in an erasure, which takes it before the tokens.
                 if not await connection.fetchval(
                     "SELECT true FROM member JOIN linked_account a ON a.member = member.id"
                     " WHERE a.id = $1 FOR NO KEY UPDATE OF member",
@@ -108,22 +108,22 @@ class TokenStore:
             raise UnknownAccount from None
 
     async def read_token(self, account: UUID, purpose: Purpose) -> tuple[Token, bytes]:
-        """The token and its sealed secret. Raises NeedsSignIn."""
+        """Reads a token and its sealed secret. Raises NeedsSignIn."""
         async with self._database.connection() as connection:
             return await _read(connection, account, purpose, "")
 
     async def list_tokens(self, member: UUID) -> list[Token]:
-        """What a member let us do, without any secret."""
+        """Lists a member's tokens, without their secrets."""
         async with self._database.connection() as connection:
             return await fetch_tokens(connection, member)
 
     @asynccontextmanager
     async def hold_token(self, account: UUID, purpose: Purpose) -> AsyncIterator[HeldToken]:
-        """The token, for as long as the block lasts the only holder in all processes.
+        """Holds a token for the block: no other process can hold it at the same time.
 
-        Who waited for it finds it as the one before left it. What `replace` stored stays stored, even if
-        the block then fails: the network has already forgotten the old one. In the block talk to the
-        network and to nothing else: an erasure waits for it. Raises NeedsSignIn, and TimeoutError after 45 s.
+        A holder that waited reads the token as the one before left it. What `replace` stored stays stored even
+        if the block fails: the network no longer accepts the old token. The block may talk to the network and
+        to nothing else: an erasure waits for it. Raises NeedsSignIn, and TimeoutError after 45 s.
         """
         failure: Exception | None = None
         async with asyncio.timeout(LOCK_TIMEOUT_S), self._room, self._database.connection() as connection:
@@ -140,27 +140,28 @@ class TokenStore:
             raise failure
 
     async def hand_over_token(self, account: UUID, purpose: Purpose, now: datetime) -> bool:
-        """Gives a permission back: forgotten here, and revoked at the network soon. Returns whether there was one."""
+        """Hands a token over for revocation at its network; returns whether there was one."""
         async with self._database.transaction() as connection:
             return bool(await hand_over_token(connection, account, purpose, now))
 
 
 async def hand_over_tokens_of_member(connection: Connection, member: UUID, now: datetime) -> list[HandedOver]:
-    """Moves all tokens of a member to the revocations, id and seal as they are; waits for those that are held."""
+    """Moves all tokens of a member to the revocations, with the same id and seal; waits for those that are
+    held."""
     return _handed_over(await connection.fetch(_HAND_OVER_OF_MEMBER, now, member))
 
 
 async def hand_over_tokens_of_account(
     connection: Connection, account: UUID, now: datetime
 ) -> list[HandedOver]:
-    """Moves all tokens of an account to the revocations, likewise."""
+    """Moves all tokens of an account to the revocations, as for a member."""
     return _handed_over(await connection.fetch(_HAND_OVER_OF_ACCOUNT, now, account))
 
 
 async def hand_over_token(
     connection: Connection, account: UUID, purpose: Purpose, now: datetime
 ) -> list[HandedOver]:
-    """Moves the token of an account and purpose, if there is one, to the revocations, likewise."""
+    """Moves the token of an account and purpose, if there is one, to the revocations, as for a member."""
     return _handed_over(await connection.fetch(_HAND_OVER_ONE, now, account, purpose_code(purpose)))
 
 
@@ -169,7 +170,7 @@ def _handed_over(rows: list[asyncpg.Record]) -> list[HandedOver]:
 
 
 async def fetch_tokens(connection: Connection, member: UUID) -> list[Token]:
-    """A member's tokens, without their secrets."""
+    """Reads a member's tokens, without their secrets."""
     rows = await connection.fetch(
         f"SELECT {_COLUMNS} FROM token JOIN linked_account ON linked_account.id = token.account"
         " WHERE linked_account.member = $1 ORDER BY granted_at, token.id",

@@ -1,4 +1,4 @@
-"""The challenges that proofs were made with: what a post is held against when it is re-checked."""
+"""Reads the challenges that proofs were made with: a re-check compares the post with them."""
 
 from uuid import UUID
 
@@ -19,8 +19,11 @@ class UsedChallengeStore:
         self._vault = vault
 
     async def find_used_challenge(self, member: UUID, post_id: int) -> Challenge | None:
-        """The challenge that a member's post met; the newest one where the post was edited before it was
-        handed in. None where there is none, or its seal was lost."""
+        """Finds the challenge that a member's post answered; the newest where the post was edited before it was
+        handed in.
+
+        Returns None where there is none, or its seal cannot be opened.
+        """
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
                 f"SELECT {CHALLENGE_COLUMNS} FROM challenge WHERE member = $1 AND state = $3"

@@ -1,4 +1,4 @@
-"""A folder of its own for each module, reachable by every user, in which no server may be left at its end."""
+"""A folder for each module, reachable by every user, in which no server may be left running at its end."""
 
 import shutil
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Several machines over one database: each a data folder of its own, and processes that are started on it."""
+"""Several machines over one database, each with a data folder and processes of its own."""
 
 import asyncio
 import shutil
@@ -19,7 +19,7 @@ PATIENCE_S = 90
 
 
 class Machine:
-    """`name` is its folder below `folder`."""
+    """A machine; `name` is its folder below `folder`."""
 
     def __init__(self, folder: Path, name: str, dsn: str) -> None:
         self.data = folder / name
@@ -37,7 +37,7 @@ class Machine:
 
     @contextmanager
     def running(self, **settings: str) -> Iterator[Started]:
-        """From the moment that it says it is up."""
+        """Runs the process for the block, from the moment that it reports to be up."""
         with self.command.started("serve", **settings) as started:
             log = started.log
             before = log.read_text().count(UP)
@@ -50,26 +50,26 @@ class Machine:
             yield started
 
     def run_once(self, **settings: str) -> None:
-        """Starts it, and stops it as supervisors do."""
+        """Starts the process, and stops it as supervisors do."""
         with self.running(**settings) as started:
             started.process.terminate()
             assert started.wait() == 0, started.log.read_text()
         assert "Traceback" not in started.log.read_text()
 
     def refused(self, *arguments: str, **settings: str) -> str:
-        """The sentence with which a start (or another command) is refused."""
+        """Returns the sentence with which a start (or another command) is refused."""
         shown: Result = self.command.run(*(arguments or ("serve",)), **settings)
         assert shown.code == 1, shown.err
         return shown.sentence
 
     def copy(self, other: "Machine", *folders: str) -> None:
-        """Brings folders from another machine."""
+        """Copies folders from another machine."""
         for name in folders:
             shutil.rmtree(self.data / name, ignore_errors=True)
             shutil.copytree(other.data / name, self.data / name)
 
     def holds(self) -> set[str]:
-        """What lies in its data folder, with what lies in those folders."""
+        """Returns what its data folder contains, and what the folders in it contain."""
         return (
             {str(path.relative_to(self.data)) for path in self.data.rglob("*")}
             if self.data.exists()
@@ -78,7 +78,7 @@ class Machine:
 
 
 def fetch(dsn: str, sql: str, *values: object) -> list[asyncpg.Record]:
-    """What the database holds, asked past the processes."""
+    """Reads from the database, past the processes."""
 
     async def run() -> list[asyncpg.Record]:
         connection: Connection = await asyncpg.connect(dsn)

@@ -1,4 +1,4 @@
-"""Members in the data folder of real processes: put there, and looked at, with the same services from outside."""
+"""Members in the data folder of real processes, written and read from outside with the same services."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Members:
-    """`data` is the folder of the processes, `dsn` their database; `clock` is for what is put there."""
+    """`data` is the folder of the processes, `dsn` their database; `clock` is for what is written here."""
 
     def __init__(self, data: Path, dsn: str, clock: Clock | None = None) -> None:
         self._settings = Settings(data=data, allow_loopback=True)
@@ -29,7 +29,7 @@ class Members:
         asyncio.run(migrate(dsn))
 
     def call(self, work: Callable[[MemberParts], Awaitable[T]]) -> T:
-        """What the services of members do with it."""
+        """Runs a call of the services of members."""
 
         async def run() -> T:
             database = await Database.connect(self.dsn, max_connections=4)
@@ -42,7 +42,7 @@ class Members:
         return asyncio.run(run())
 
     def fetch(self, sql: str, *values: object) -> list[asyncpg.Record]:
-        """What the database holds, asked past the services."""
+        """Reads from the database, past the services."""
 
         async def run() -> list[asyncpg.Record]:
             connection = await asyncpg.connect(self.dsn)
@@ -54,7 +54,7 @@ class Members:
         return asyncio.run(run())
 
     def join(self, name: str) -> UUID:
-        """A new member, signed in at Bluesky as `name`."""
+        """Adds a member, signed in at Bluesky as `name`."""
         proven = at_bluesky(name, at=self.clock.now())
         return self.call(lambda members: members.membership.sign_in(proven)).member
 
@@ -62,7 +62,7 @@ class Members:
         return self.call(lambda members: members.membership.link(member, proven))
 
     def hand_in(self, member: UUID, post: Callable[[str], str]) -> UUID:
-        """Has `post(sentence)`, which gives an address, checked; the check's number."""
+        """Hands in the post at the address that `post(sentence)` returns; returns the id of its check."""
 
         async def run(members: MemberParts) -> UUID:
             kept = await members.proving.challenge(member, "one.example", "en")

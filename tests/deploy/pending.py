@@ -1,4 +1,4 @@
-"""People who wait to be said by an instance that runs, put in as their clicks would have."""
+"""Pending mappings of people for a running instance, stored as their clicks would have been."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from tests.harness.stored import StoredMappings
 
 
 def add_pending(dsn: str, origin: str, count: int) -> None:
-    """Puts in `count` new people."""
+    """Adds `count` people."""
     asyncio.run(_add(dsn, origin, count))
 
 

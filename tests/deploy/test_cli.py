@@ -1,4 +1,4 @@
-"""The command, as a person at a terminal meets it: what it prints, where, and how it ends."""
+"""The command as a person at a terminal meets it: what it prints, where, and how it exits."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ SMALL = ("--people", "400", "--follows", str(FOLLOWS), "--size", "200KB", "--twe
 
 @pytest.fixture(scope="module")
 def command(folder: Path) -> Iterator[Command]:
-    """Works with a server that is up already, so that each command need not start one."""
+    """Runs commands over a server that is up already, so that each need not start one."""
     with open_database(folder / "data", FAST_SETTINGS):
         yield Command(folder, {"data": str(folder / "data"), "port": str(free_port())})
 

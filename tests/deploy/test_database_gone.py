@@ -1,4 +1,4 @@
-"""The real database goes away under a running instance: pages say so, and all goes on by itself afterwards."""
+"""The database goes away under a running instance: pages say so, and everything goes on by itself afterwards."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -40,25 +40,25 @@ def instance(command: Command, url: str) -> Iterator[Started]:
 
 
 def killed(data: Path) -> None:
-    """As the kernel does where memory is short: the server and all of its children at once."""
+    """Kills the server and all of its children at once, as the kernel does where memory is short."""
     kill_all(server_processes(data))
 
 
 def killed_alone(data: Path) -> None:
-    """The server; its children notice when they next look."""
+    """Kills the server; its children notice when they next check."""
     postmaster = next(each for each in server_processes(data) if "-D" in each.cmdline())
     postmaster.kill()
 
 
 def shut_down_at_once(data: Path) -> None:
-    """`pg_ctl stop -m immediate`: nothing is finished, and the next start replays the write-ahead log."""
+    """Runs `pg_ctl stop -m immediate`: nothing is finished, and the next start replays the write-ahead log."""
     postmaster = next(each for each in server_processes(data) if "-D" in each.cmdline())
     postmaster.send_signal(signal.SIGQUIT)
     assert wait_until(lambda: not server_processes(data), PATIENCE_S)
 
 
 def log_size(url: str) -> int:
-    """How many leaves the published checkpoint has."""
+    """Returns the size of the published checkpoint."""
     answer = httpx.get(f"{url}/log/checkpoint", trust_env=False)
     return int(answer.text.split("\n")[1]) if answer.status_code == 200 else -1
 

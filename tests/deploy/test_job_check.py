@@ -1,4 +1,4 @@
-"""What the doctor says of the jobs: by kind, since when, and what to do where nobody does them."""
+"""The doctor's check of the jobs: by kind, since when, and what to do where no process does them."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +9,7 @@ from directory.store.database import Connection
 
 
 async def add(connection: Connection, host: str, age: timedelta) -> None:
-    """A revocation that is due for so long."""
+    """Adds a revocation that has been due for so long."""
     await connection.execute(
         "INSERT INTO revocation (id, network, issuer, sealed, asked_at, next_at)"
         " VALUES (gen_random_uuid(), 2, $1, '', $2, $2)",

@@ -1,4 +1,4 @@
-"""A second machine over the database of an instance: it brings the instance's secrets, or it does not start."""
+"""A second machine over the database of an instance: with the instance's secrets it starts, else it is refused."""
 
 import asyncio
 import shutil
@@ -49,7 +49,7 @@ def publish(machine: Machine, dsn: str, size: int) -> None:
 
 
 def seal_something(machine: Machine, dsn: str) -> None:
-    """A member's sentence, whose nonce is sealed."""
+    """Opens a challenge for a member, whose nonce is sealed."""
     members = Members(machine.data, dsn)
     member = members.join("ada")
     members.call(lambda parts: parts.proving.challenge(member, "one.example", "en"))

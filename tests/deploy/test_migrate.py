@@ -1,4 +1,4 @@
-"""Migrating as it happens: several processes and several databases at once."""
+"""Migrations run by several processes, and on several databases, at once."""
 
 import asyncio
 import sys

@@ -28,7 +28,7 @@ LONG_AGO = timedelta(days=2)
 
 @pytest.fixture(scope="module")
 def members(folder: Path) -> Iterator[Members]:
-    """What is put there happens two days ago, and moves on from there."""
+    """Members over a clock that starts two days ago."""
     with open_database(folder / "data", FAST_SETTINGS) as database:
         yield Members(folder / "data", database.dsn, FakeClock(datetime.now(UTC) - LONG_AGO))
 
@@ -39,7 +39,8 @@ def command(folder: Path) -> Command:
 
 
 def hidden_post(members: Members, name: str) -> tuple[UUID, UUID, str, str]:
-    """A member whose post nobody showed for a day: the member, the check, the post's address, the sentence."""
+    """Adds a member whose post no source showed for a day; returns the member, the check, the post's address
+    and the sentence."""
     member, sentences, url = members.join(name), [], ""
     clock = members.clock
     assert isinstance(clock, FakeClock)

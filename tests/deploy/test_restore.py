@@ -50,7 +50,7 @@ class Instance:
         self.seen: dict[int, Checkpoint] = {}
 
     def checkpoint(self) -> Checkpoint | None:
-        """The one that is served; no size is ever served with two roots."""
+        """Returns the served checkpoint, and asserts that no size is ever served with two roots."""
         answer = httpx.get(f"{self.url}/log/checkpoint", trust_env=False)
         if answer.status_code != 200:
             return None

@@ -1,4 +1,4 @@
-"""Roles one by one, in real processes: each does its own work, and none of the others'."""
+"""Each role alone, in real processes: it does its own work, and none of the others'."""
 
 import signal
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A real instance: it answers, it ends wholly, and nothing that ends it badly keeps it from starting again."""
+"""A real instance: it answers, it ends completely, and starts again after any bad end."""
 
 import signal
 import time

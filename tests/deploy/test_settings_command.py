@@ -1,4 +1,4 @@
-"""`passerelle settings`, and a running instance that knows what it changed, in real processes."""
+"""`passerelle settings`, and a running instance that applies each change, in real processes."""
 
 from pathlib import Path
 

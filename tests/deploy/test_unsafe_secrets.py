@@ -1,4 +1,4 @@
-"""Commands over secret files that others can read or exchange: one sentence, and nothing is done."""
+"""Commands over secret files that others can read or replace: they print one sentence and do nothing."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +36,7 @@ def log_key(folder: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def client_keys(folder: Path) -> Iterator[Path]:
-    """As after a restore that forgot the modes."""
+    """Makes client keys with open modes, as after a restore that forgot the modes."""
     vault = folder / "data" / VAULT_FOLDER
     SecretFolder(path=vault).ensure()
     ClientKeyFile(vault).read_or_make()

@@ -49,7 +49,7 @@ def key_file(folder: Path) -> Path:
 
 
 class Sealed:
-    """One row of each sealed table, put there by an instance that goes on running meanwhile."""
+    """One row of each sealed table, stored by an instance that goes on running meanwhile."""
 
     def __init__(self, members: Members, key_file: Path) -> None:
         self._members = members
@@ -80,7 +80,7 @@ class Sealed:
             await database.close()
 
     def check(self) -> None:
-        """Each opens, and says what it said."""
+        """Asserts that each row opens, with its former content."""
 
         async def read(services: MemberParts) -> None:
             assert (await services.permissions.read(self.account, Purpose.FOLLOW)).access == "kept"
@@ -96,11 +96,11 @@ class Sealed:
                 assert self._vault.unseal(row["sealed"], context_of(row["id"])).reveal()
 
     def keys(self) -> dict[str, set[str]]:
-        """Under which keys each table is sealed."""
+        """Returns the keys that the rows of each table are sealed under."""
         return {table: {row["sealed"][1:5].hex() for row in self.rows(table)} for table in SEALED_TABLES}
 
     def rows(self, table: str) -> list[asyncpg.Record]:
-        """What is sealed in it."""
+        """Returns the sealed messages of a table."""
         return self._members.fetch(f"SELECT id, sealed FROM {table}")  # noqa: S608 - one of our own names
 
 
@@ -111,16 +111,16 @@ def sealed(members: Members, key_file: Path) -> Sealed:
 
 
 async def _nothing(_: MemberParts) -> None:
-    """Opening the services is all."""
+    """Does nothing: opening the services is enough."""
 
 
 def key_ids(key_file: Path) -> list[str]:
-    """The newest first."""
+    """Returns the ids of the keys, the newest first."""
     return [key["id"] for key in json.loads(key_file.read_bytes())["keys"]]
 
 
 def let_a_day_pass(key_file: Path) -> None:
-    """All keys were made a day before they were."""
+    """Dates all keys back by a day."""
     ring = json.loads(key_file.read_bytes())
     for key in ring["keys"]:
         made = datetime.fromisoformat(key["created"]) - timedelta(days=1, minutes=1)
@@ -189,7 +189,7 @@ def test_killed_half_way_it_is_finished_later(
 
 
 def is_waiting(members: Members) -> bool:
-    """Whether some process waits for a row that is held."""
+    """Returns whether a process waits for a row that is locked."""
     sql = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%challenge%'"
     return bool(members.fetch(sql))
 

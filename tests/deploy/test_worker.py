@@ -1,4 +1,5 @@
-"""The jobs in real processes that are killed, told to end, and run beside each other: nothing lost, nothing doubled."""
+"""Jobs in real processes that are killed, told to end, and run beside each other: nothing lost, nothing
+doubled."""
 
 import signal
 import time
@@ -40,7 +41,7 @@ def members(folder: Path) -> Iterator[Members]:
 
 @pytest.fixture
 def instance(folder: Path, members: Members, x: FakeX) -> Command:
-    """`serve`, with its jobs, that asks the fake X and nobody else."""
+    """The command with the settings for `serve` and its jobs, which ask the fake X and no other server."""
     assert members
     settings = {
         "data": str(folder / "data"),
@@ -54,7 +55,7 @@ def instance(folder: Path, members: Members, x: FakeX) -> Command:
 
 
 def hand_in(members: Members, x: FakeX, name: str) -> tuple[UUID, FakeAccount]:
-    """A new member hands in a good post; the member, and the X account."""
+    """Adds a member who hands in a good post; returns the member and the X account."""
     member, author = members.join(name), x.account(name)
     members.hand_in(member, lambda sentence: x.post(author, sentence).url)
     return member, author
@@ -75,7 +76,7 @@ def wait_for(members: Members, member: UUID, state: CheckState) -> None:
 
 
 def assert_proven_once(members: Members, member: UUID, author: FakeAccount) -> None:
-    """One account with one piece of evidence, one used sentence, no claim."""
+    """Asserts one account with one piece of evidence, one used challenge and no claim."""
     accounts = members.fetch(
         "SELECT account_id, jsonb_array_length(to_jsonb(evidence)) AS pieces FROM linked_account"
         " WHERE member = $1 AND account_id = $2",
@@ -159,7 +160,7 @@ def test_told_to_end_during_a_recheck(members: Members, x: FakeX, instance: Comm
 
 
 def publish(members: Members, member: UUID) -> None:
-    """The X account as the other one."""
+    """Publishes the X account as the other one."""
 
     async def run(services: MemberParts) -> None:
         accounts = await services.membership.accounts(member)
@@ -172,7 +173,7 @@ def publish(members: Members, member: UUID) -> None:
 
 
 def recheck_of(members: Members, author: FakeAccount) -> tuple[int, bool]:
-    """The attempts of an X account's re-check, and whether it is due."""
+    """Returns the attempts of an X account's re-check, and whether it is due."""
     (row,) = members.fetch(
         "SELECT recheck_attempts, recheck_at <= now() AS is_due FROM linked_account WHERE account_id = $1",
         str(author.id),

@@ -1,5 +1,5 @@
-"""What the tests need beside Python packages: looked for, and got where it can be got.
+"""What the tests need beside Python packages: found, or installed where that is possible.
 
-`python -m tests.setup` is quick when everything is there, can be run any number of times, and
-names in one sentence whatever it could not get.
+`python -m tests.setup` is quick when nothing is missing, can be run any number of times, and names in one
+sentence each whatever it could not install.
 """

@@ -1,7 +1,7 @@
-"""`python -m tests.setup`: makes sure of everything the tests need, and shows it as a table.
+"""`python -m tests.setup`: installs everything the tests need, and shows it as a table.
 
-What cannot be had is named on stderr, one sentence each, and the tests that need it will fail.
-In continuous integration (CI=true) it ends with 1 then; elsewhere with 0, so that the rest is tested.
+What cannot be installed is named on stderr, one sentence each, and the tests that need it will fail. In
+continuous integration (CI=true) the command then ends with 1; elsewhere with 0, so that the rest is tested.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ from tests.setup.parts import CannotBeHad, Part
 
 
 def main() -> int:
-    """The exit code."""
+    """Runs the setup. Returns the exit code."""
     with (Path(sys.prefix) / ".tests-setup.lock").open("w") as lock:
         # Two at once in one checkout would take each other's half-made node_modules away.
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -31,7 +31,7 @@ def main() -> int:
 
 
 def needs() -> Iterator[Callable[[], Part]]:
-    """Everything the tests need, each as what finds it or gets it."""
+    """Yields what finds or installs each part that the tests need."""
     yield postgres
     yield node
     for folder in locked_folders():
@@ -41,7 +41,7 @@ def needs() -> Iterator[Callable[[], Part]]:
 
 
 def gather(wanted: Iterator[Callable[[], Part]]) -> tuple[list[Part], list[str]]:
-    """What is there, and a sentence for each part that could not be had."""
+    """Returns the parts that exist, and a sentence for each part that could not be installed."""
     parts, missing = [], []
     for need in wanted:
         try:
@@ -52,12 +52,12 @@ def gather(wanted: Iterator[Callable[[], Part]]) -> tuple[list[Part], list[str]]
 
 
 def is_ci() -> bool:
-    """Whether a missing part has to stop everything."""
+    """Returns whether a missing part is a failure."""
     return os.environ.get("CI", "").lower() in {"true", "1"}
 
 
 def table(parts: list[Part]) -> str:
-    """Part, version and place, in columns."""
+    """Returns a table of part, version and place."""
     rows = [("part", "version", "where"), *((part.name, part.version, str(part.where)) for part in parts)]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     return "\n".join(f"{name:{widths[0]}}  {version:{widths[1]}}  {where}" for name, version, where in rows)

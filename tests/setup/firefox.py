@@ -1,4 +1,4 @@
-"""A Firefox for the tests of reading archives: found, or installed as the machine allows."""
+"""Finds a Firefox for the tests of reading archives, or installs one as the machine allows."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ TO_DO = "install Firefox (ESR 140 or newer) with your system's packages and run 
 
 
 def firefox() -> Part:
-    """The browser the tests will use. Raises CannotBeHad."""
+    """Returns the browser the tests will use. Raises CannotBeHad."""
     try:
         return _working()
     except (FirefoxMissing, CommandFailed) as error:

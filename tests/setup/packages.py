@@ -1,4 +1,4 @@
-"""The npm packages of each folder below `tests/` that has a lock file."""
+"""Installs the npm packages of each folder below `tests/` that has a lock file."""
 
 import hashlib
 import shutil
@@ -17,7 +17,7 @@ INSTALL: Final = ("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-upd
 
 
 def node() -> Part:
-    """Node.js itself. Raises CannotBeHad."""
+    """Returns Node.js itself. Raises CannotBeHad."""
     try:
         return Part("Node.js", node_version(), node_path())
     except NodeMissing:
@@ -25,13 +25,13 @@ def node() -> Part:
 
 
 def locked_folders(tests: Path = TESTS) -> Iterator[Path]:
-    """The folders with packages of their own."""
+    """Yields the folders with packages of their own."""
     for lock in sorted(tests.glob("*/package-lock.json")):
         yield lock.parent
 
 
 def packages(folder: Path) -> Part:
-    """The packages of one folder, as its lock file says. Raises CannotBeHad."""
+    """Installs the packages of one folder by its lock file. Raises CannotBeHad."""
     name = f"tests/{folder.name}"
     digest = _digest(folder)
     modules = folder / "node_modules"
@@ -40,7 +40,7 @@ def packages(folder: Path) -> Part:
         try:
             run(npm_command(*INSTALL), folder=folder, env=node_env())
         except (CommandFailed, NodeMissing) as error:
-            # npm leaves half of a tree behind, which looks like a whole one to the next reader.
+            # npm leaves half of a tree behind, which the next run would take for a whole one.
             shutil.rmtree(modules, ignore_errors=True)
             why = str(error).rstrip(".")
             raise CannotBeHad(
@@ -57,7 +57,7 @@ def _is_installed(modules: Path, digest: str) -> bool:
 
 
 def _digest(folder: Path) -> str:
-    """Changes with the lock file, with what was asked for, and with the Node.js it is for."""
+    """Returns a digest of the lock file, the install command and the Node.js it is for."""
     whole = hashlib.sha256(node_version().encode())
     for file in ("package.json", "package-lock.json"):
         whole.update((folder / file).read_bytes())

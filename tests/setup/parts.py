@@ -1,4 +1,4 @@
-"""The words the setup speaks in: a part that is there, a part that cannot be had, a command run."""
+"""The values of the setup: a part that exists, a part that is missing, and a command run."""
 
 import os
 import re
@@ -16,7 +16,7 @@ _VERSION = re.compile(r"\d+(?:\.\d+)+")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Something the tests need that is there."""
+    """A part that the tests need and that exists."""
 
     name: str
     version: str
@@ -36,7 +36,7 @@ class CommandFailed(Exception):
 
 
 def run(command: Sequence[str], *, folder: Path | None = None, env: Mapping[str, str] | None = None) -> None:
-    """Runs an installer quietly. Raises CommandFailed with its own last words."""
+    """Runs an installer quietly. Raises CommandFailed with the last lines of its output."""
     name = " ".join([Path(command[0]).name, *command[1:2]])
     try:
         done = subprocess.run(
@@ -70,7 +70,7 @@ def install_from_debian(name: str, package: str, size: str) -> None:
 
 
 def version_of(program: Path) -> str:
-    """What `program --version` says, as digits and dots. Raises CommandFailed."""
+    """Returns the version that `program --version` prints, as digits and dots. Raises CommandFailed."""
     try:
         done = subprocess.run(
             [program, "--version"],
@@ -90,7 +90,7 @@ def version_of(program: Path) -> str:
 
 
 def _last_words(output: str) -> str:
-    """The lines that tell of an error, or else the last line."""
+    """Returns the lines that name an error, or else the last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"(npm error|E:|error|failed)", line, re.IGNORECASE)]
     said = "; ".join(errors[:3] or lines[-1:]) or "it said nothing"

@@ -12,7 +12,7 @@ PRIVATE: Final = "a message for nobody else"
 
 
 def part(word: str, records: list[Any], number: int = 0) -> str:
-    """A file of an archive, as X writes it."""
+    """Writes a file of an archive, as X writes it."""
     return f"window.YTD.{word}.part{number} = {json.dumps(records, indent=2)}\n"
 
 
@@ -27,7 +27,7 @@ def following(*ids: object) -> str:
 
 
 def posts(mentions: Mapping[str, str], *, count: int = 1) -> str:
-    """`count` posts that all mention these accounts (id to handle)."""
+    """Writes `count` posts that all mention these accounts (id to handle)."""
     named = [{"screen_name": handle, "id_str": x_id, "name": PRIVATE} for x_id, handle in mentions.items()]
     tweets = [
         {"tweet": {"id_str": str(10**18 + each), "full_text": PRIVATE, "entities": {"user_mentions": named}}}
@@ -70,7 +70,7 @@ def write_zip(folder: Path, files: Mapping[str, str | bytes] = FILES) -> Path:
 
 
 def write_files(folder: Path, files: Mapping[str, str] = FILES) -> Path:
-    """The unpacked archive; the folder that holds `data`."""
+    """Writes an unpacked archive; returns the folder that holds `data`."""
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(content)
@@ -78,7 +78,7 @@ def write_files(folder: Path, files: Mapping[str, str] = FILES) -> Path:
 
 
 def _with_bits(signature: bytes, offset: int, change: Callable[[int], int]) -> bytes:
-    """The good archive, with one byte of its first header of that kind changed."""
+    """Returns the good archive with one byte changed in its first header of that kind."""
     data = bytearray(zip_bytes(FILES))
     at = data.index(signature) + offset
     data[at] = change(data[at])

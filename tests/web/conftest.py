@@ -1,4 +1,4 @@
-"""A running instance with a few people in it, one a module."""
+"""A running instance with a few people in it, one for each module."""
 
 from collections.abc import AsyncIterator, Iterator
 
@@ -24,7 +24,7 @@ async def module_dsn(postgres: SharedPostgres) -> AsyncIterator[str]:
 
 
 async def fill(instance: RunningInstance) -> None:
-    """Some of each kind: bound, by name, linked, a hint, a dispute, two that agree."""
+    """Adds people of each kind: bound, by name, linked, a hint, a dispute, two that agree."""
     people = [
         bluesky("Jack", 12),
         mastodon("Jack", 12),

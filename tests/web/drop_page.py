@@ -1,6 +1,6 @@
-"""A page with the archive drop on it, served as the instance does: same files, same security policy.
+"""A page with the archive drop on it, served with the files and the security policy of the instance.
 
-What stands behind `/results` is told by the test, which sees every request.
+The test sets the answers of `/results`, and sees every request.
 """
 
 import re
@@ -53,7 +53,7 @@ def render_partial(**values: object) -> str:
 
 
 def sentence(name: str, **values: object) -> str:
-    """The sentence of that name on the page, with its values."""
+    """Returns the sentence of that name on the page, with its values."""
     found = re.search(rf'<template data-message="{name}">([^<]*)</template>', render_partial())
     assert found, name
     text = found[1]
@@ -64,7 +64,7 @@ def sentence(name: str, **values: object) -> str:
 
 @dataclass
 class Answer:
-    """What `/results` says."""
+    """An answer of `/results`."""
 
     status: int = 200
     body: str = ANSWER
@@ -74,7 +74,7 @@ class Answer:
 
 @dataclass
 class Posted:
-    """One request to `/results`: its headers, and its fields as bytes with their file names."""
+    """A request to `/results`: its headers, and its fields as bytes with their file names."""
 
     headers: Message
     raw: bytes
@@ -99,7 +99,7 @@ class Posted:
 
 
 class DropPage:
-    """The running server. `hold` keeps requests for the paths in it waiting until it is set free."""
+    """The running server. `hold` makes requests for a path wait until `release`."""
 
     def __init__(self) -> None:
         self.answer = Answer()
@@ -130,7 +130,7 @@ class _Server(ThreadingHTTPServer):
         self.page = page
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A browser that goes away in the middle of an answer is no fault."""
+        """Ignores a browser that disconnects in the middle of an answer."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -181,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name it overrides
-        """Requests are told by the tests that fail."""
+        """Logs nothing: a failing test shows the requests."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Matches as a lookup gives them, for the tests of what is shown of them and what is chosen."""
+"""Matches as a lookup returns them, for the tests of what is shown and what is ticked."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky, mastodon
 
 
 def asked(name: str, *mappings: Mapping, x_id: int | None = None, lists: Lists = Lists.NONE) -> Match:
-    """The match of a query for @name (and an id) over these mappings."""
+    """Returns the match of a query for @name (and an id) over these mappings."""
     return rank(Query(XId(x_id) if x_id else None, XHandle(name), lists), mappings)
 
 
@@ -41,7 +41,7 @@ def _mappings(name: str, x_id: int) -> st.SearchStrategy[list[Mapping]]:
 
 @st.composite
 def many_matches(draw: st.DrawFn) -> list[Match]:
-    """Matches as a lookup gives them: each person once, each with an answer."""
+    """Returns matches as a lookup does: each person once, each with an answer."""
     found = []
     for number in range(1, draw(st.integers(1, 5)) + 1):
         lists = Lists(draw(st.integers(0, 15)))

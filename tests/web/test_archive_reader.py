@@ -51,7 +51,7 @@ def server() -> Iterator[DropPage]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def page(chromium: Browser, server: DropPage) -> AsyncIterator[Page]:
-    """The page; at the end nothing may have gone elsewhere or against the security policy."""
+    """A page; at the end no request may have gone elsewhere or against the security policy."""
     async with await chromium.new_context() as context:
         page = await context.new_page()
         asked: list[str] = []

@@ -1,4 +1,4 @@
-"""What the results page hands out: exactly what is chosen, in files that Mastodon takes."""
+"""The files of the results page hold exactly what is ticked, in a form that Mastodon takes."""
 
 import csv
 import io
@@ -18,7 +18,7 @@ CROWD: Final = MASTODON_CSV_MAX_ROWS + 1
 
 
 async def fill(instance: RunningInstance) -> None:
-    """Two people on both networks, one on Bluesky alone, and more on Mastodon than one file takes."""
+    """Adds two people on both networks, one on Bluesky alone, and more on Mastodon than one file takes."""
     pairs = [make(f"both{number}", number) for number in (1, 2) for make in (bluesky, mastodon)]
     crowd = [mastodon(f"m{number}", 100_000 + number) for number in range(CROWD)]
     await instance.mappings().add([*pairs, bluesky("blue", 3), *crowd])
@@ -31,7 +31,7 @@ def instance(module_dsn: str) -> Iterator[RunningInstance]:
 
 
 def ask(client: httpx.Client, x_ids: Iterable[int], **fields: str) -> httpx.Response:
-    """The results form, sent as the page without JavaScript sends it."""
+    """Sends the results form as the page without JavaScript does."""
     pairs = "\n".join(f"{x_id},,f" for x_id in x_ids)
     parts = {name: (None, value) for name, value in ({"pairs": pairs} | fields).items()}
     answer = client.post("/results", files=parts, headers={"accept-language": "en"})

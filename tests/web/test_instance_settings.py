@@ -1,4 +1,4 @@
-"""What the instance says of itself, changed while it runs: pages, API and documents say the new at once."""
+"""Instance settings that change while it runs: pages, API and documents show the new values at once."""
 
 from collections.abc import Iterator
 from html import unescape

@@ -1,4 +1,4 @@
-"""The log over HTTP, read as a stranger would: with the public keys and nothing else."""
+"""The log over HTTP, read by a stranger who has the public keys and nothing else."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document drives its own API: whatever it allows, and much that it does not, is answered properly."""
+"""The OpenAPI document drives its own API: what it allows, and much that it does not, is answered properly."""
 
 from typing import Any
 

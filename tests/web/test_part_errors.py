@@ -1,4 +1,4 @@
-"""A part of a page that cannot come is explained where it was asked for, in the language of the page."""
+"""A part of a page that fails to load is explained where it was asked for, in the language of the page."""
 
 import json
 from collections.abc import AsyncIterator, Iterator

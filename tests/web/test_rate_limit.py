@@ -1,4 +1,4 @@
-"""How much one address may ask a minute: windows, who counts as one, and bounded memory."""
+"""The rate limit of one address: windows, who counts as one caller, and bounded memory."""
 
 from typing import cast
 
@@ -15,7 +15,7 @@ A, B = b"a", b"b"
 
 
 class Monotonic:
-    """Seconds that pass when they are told to."""
+    """A monotonic clock that is moved by hand."""
 
     def __init__(self) -> None:
         self.now = 1_000.0 * WINDOW_S

@@ -1,4 +1,4 @@
-"""The results as a person sees them: what is filtered, ordered and cut into pages."""
+"""The results as a person sees them: filtered, ordered and cut into pages."""
 
 from datetime import timedelta
 from typing import Final

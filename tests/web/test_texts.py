@@ -1,4 +1,4 @@
-"""The texts: all marked, all translated whole, in the language that was asked for."""
+"""The texts: all marked, all translated in full, in the language that was asked for."""
 
 import re
 from html.parser import HTMLParser
@@ -170,7 +170,7 @@ class ShownTexts(HTMLParser):
 
 
 def bare_texts(source: str) -> list[str]:
-    """The words of a template that stand in it as they are, and would be shown in every language."""
+    """Returns the unmarked words of a template, which would be shown in every language."""
     tree = jinja2.Environment(extensions=["jinja2.ext.i18n"]).parse(source)  # noqa: S701 - nothing is rendered
     reader = ShownTexts()
     reader.feed("".join(data.data for data in tree.find_all(nodes.TemplateData)))

@@ -1,4 +1,4 @@
-"""Which of the accounts found a person has chosen: over pages, for all at once, and never what is disputed."""
+"""Which of the accounts found are ticked: over pages, for all at once, and never what is disputed."""
 
 from typing import Final
 

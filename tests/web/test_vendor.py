@@ -1,4 +1,4 @@
-"""The scripts of others are the ones that were pinned."""
+"""The third-party scripts are the ones that were pinned."""
 
 import base64
 import hashlib
@@ -65,7 +65,7 @@ def tarball(path: Path, *names: str) -> Path:
 
 
 def use_tarball(monkeypatch: pytest.MonkeyPatch, path: Path, *, is_pinned: bool) -> None:
-    """Lets npm answer with this tarball for the first package, which is the only one."""
+    """Makes npm answer with this tarball for the first package, which is the only one."""
     digest = base64.b64encode(hashlib.sha512(path.read_bytes()).digest()).decode()
     package = replace(PACKAGES[0], integrity=f"sha512-{digest}") if is_pinned else PACKAGES[0]
     monkeypatch.setattr(vendoring, "PACKAGES", (package,))

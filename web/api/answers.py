@@ -1,4 +1,4 @@
-"""The answers of the API, as bytes and as the OpenAPI document tells them."""
+"""Answers of the API, as bytes and as the OpenAPI document describes them."""
 
 from typing import Any, Final
 from urllib.parse import unquote
@@ -13,24 +13,27 @@ from web.problems import PROBLEM_JSON, ProblemDocument
 
 
 def json_answer(value: Any) -> Response[bytes]:
-    """A 200 with a struct of `web.api.schema`."""
+    """Answers 200 with a struct of `web.api.schema`."""
     return Response(as_json(value), media_type=MediaType.JSON)
 
 
 def check_spelling(request: Request[Any, Any, Any], path: str) -> None:
-    """That an address was asked for as it is written, not in one of the ways that routing takes for the same
-    (`//`, `+1`, `01`, a slash at the end). Raises NotFoundException."""
+    """Raises NotFoundException where the address is not spelled as `path`.
+
+    Routing takes other spellings for the same address: `//`, `+1`, `01`, a slash at the end.
+    """
     if unquote(request.scope["raw_path"].decode("latin-1")) != path:
         raise NotFoundException
 
 
 def answers(kind: type, description: str, *, media_type: str = MediaType.JSON) -> dict[int, ResponseSpec]:
-    """What an operation of the API answers: the good answer, and the problems that any of them may have."""
+    """Returns the answers of an operation for OpenAPI: the good one, and the problems that any operation may
+    answer with."""
     return {200: ResponseSpec(kind, description=description, media_type=media_type), **_PROBLEMS}
 
 
 def problem(description: str) -> ResponseSpec:
-    """A problem document (RFC 9457)."""
+    """Returns the OpenAPI answer for a problem document (RFC 9457)."""
     return ResponseSpec(ProblemDocument, description=description, media_type=PROBLEM_JSON)
 
 

@@ -1,4 +1,4 @@
-"""JSON bodies from outside: typed, bounded, without duplicate keys or numbers that are none."""
+"""Reads JSON bodies: typed, bounded, without duplicate keys or invalid numbers."""
 
 import json
 from typing import Any, Final, TypeVar
@@ -19,9 +19,9 @@ class UnsupportedMediaType(HTTPException):
 
 
 async def read_json(request: Request[Any, Any, Any], kind: type[T]) -> T:
-    """The body as a `kind`. Raises a 400, 413 or 415 with one sentence that says what is wrong."""
+    """Reads the body as a `kind`. Raises a 400, 413 or 415 with one sentence that names what is wrong."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    # Read before anything is refused: an answer to a body left unread ends the connection it came by.
+    # Read before anything is refused: an answer to an unread body ends its connection.
     body = await request.body()
     if content_type != "application/json":
         raise UnsupportedMediaType(detail="the body is not application/json")
@@ -38,7 +38,8 @@ def _reason(error: Exception) -> str:
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """msgspec takes the last of two equal keys; two readers of one body must not disagree on it."""
+    """Refuses duplicate keys. msgspec takes the last of two equal keys, and two readers of one body must not
+    disagree."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key stands in it twice")

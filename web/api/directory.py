@@ -1,4 +1,4 @@
-"""The public questions: where is this X account now, and whose account is that."""
+"""The public look-ups: where an X account is now, and which X accounts map to an account."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -20,7 +20,8 @@ from web.services import Services
 
 
 def lookup_route(services: Services) -> HTTPRouteHandler:
-    """`GET /lookup`. It holds the services: to be given them at each request would cost as much as the lookup."""
+    """Makes `GET /lookup`. It holds the services: injecting them at each request would cost as much as the
+    lookup."""
 
     @get(
         "/lookup",
@@ -53,7 +54,7 @@ _PAIRS = Schema(
 
 @dataclass
 class MatchOperation(Operation):
-    """Tells the body of `match`, which is read by hand to be held to more than a type."""
+    """Describes the body of `match` to OpenAPI. The body is read by hand, since its limits go beyond a type."""
 
     def __post_init__(self) -> None:
         body = Schema(
@@ -115,7 +116,7 @@ async def reverse(
         Parameter(description="A DID, a handle, `user@host`, or the address of a profile.", max_length=2_048),
     ],
 ) -> Response[bytes]:
-    """Only where a lookup of the X account leads back to this account."""
+    """Answers only with X accounts whose lookup leads back to this account."""
     target = parse_target_account(account)
     found = await services.lookup.reverse(target)
     return json_answer(ReverseOut(str(target), [answer_out(answer) for answer in found]))

@@ -1,4 +1,4 @@
-"""What an instance says about itself: counts, who runs it, NodeInfo, health."""
+"""What an instance says of itself: counts, who runs it, NodeInfo, health."""
 
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from web.version import SOFTWARE, VERSION
 
 @get("/stats", summary="How many people are here", responses=answers(StatisticsOut, "Counts."))
 async def stats(services: NamedDependency[Services]) -> StatisticsOut:
-    """Counted at most once in five minutes."""
+    """Answers with counts, made at most once in five minutes."""
     now = await services.statistics.current()
     return StatisticsOut(
         now.people, now.mappings, now.by_network, now.by_strength, now.origins, now.counted_at
@@ -29,7 +29,7 @@ async def stats(services: NamedDependency[Services]) -> StatisticsOut:
     responses=answers(InstanceOut, "The instance."),
 )
 async def instance(services: NamedDependency[Services]) -> InstanceOut:
-    """The instance in its own words."""
+    """Describes the instance."""
     settings, now = services.settings, services.instance.now
     return InstanceOut(
         name=now.name,
@@ -56,13 +56,13 @@ NODEINFO_SCHEMA: Final = "http://nodeinfo.diaspora.software/ns/schema/2.1"
 
 @get("/.well-known/nodeinfo", include_in_schema=False)
 async def nodeinfo_links(services: NamedDependency[Services]) -> dict[str, list[dict[str, str]]]:
-    """NodeInfo's discovery document."""
+    """Answers with NodeInfo's discovery document."""
     return {"links": [{"rel": NODEINFO_SCHEMA, "href": f"{services.settings.base_url}/nodeinfo/2.1"}]}
 
 
 @get("/nodeinfo/2.1", include_in_schema=False)
 async def nodeinfo(services: NamedDependency[Services]) -> Response[bytes]:
-    """NodeInfo 2.1. We speak none of the protocols it knows."""
+    """Answers with NodeInfo 2.1. We speak none of the protocols it knows."""
     now, said = await services.statistics.current(), services.instance.now
     document: dict[str, Any] = {
         "version": "2.1",
@@ -86,12 +86,12 @@ async def nodeinfo(services: NamedDependency[Services]) -> Response[bytes]:
 
 @get("/healthz", include_in_schema=False, media_type=MediaType.TEXT)
 async def healthz() -> str:
-    """The process runs."""
+    """Answers while the process runs."""
     return "ok\n"
 
 
 @get("/readyz", include_in_schema=False, media_type=MediaType.TEXT)
 async def readyz(services: NamedDependency[Services]) -> str:
-    """The database answers too; 503 where it does not."""
+    """Answers while the database answers too; 503 where it does not."""
     await services.health.is_reachable()
     return "ready\n"

@@ -1,4 +1,4 @@
-"""Our own log over HTTP (C2SP tlog-tiles), so that anyone can check what this instance says."""
+"""Serves our own log (C2SP tlog-tiles), so that anyone can check what this instance publishes."""
 
 import hashlib
 from functools import partial
@@ -32,7 +32,7 @@ _read = partial(route, http_method=[HttpMethod.GET, HttpMethod.HEAD], include_in
 async def checkpoint(
     request: Request[Any, Any, Any], services: NamedDependency[Services]
 ) -> Response[bytes | None]:
-    """The last published checkpoint, a signed note."""
+    """Serves the last published checkpoint, a signed note."""
     check_spelling(request, "/log/checkpoint")
     try:
         published = await services.log.published()
@@ -45,7 +45,7 @@ async def checkpoint(
 async def tile(
     request: Request[Any, Any, Any], services: NamedDependency[Services], path: FromPath[str]
 ) -> Response[bytes | None]:
-    """A tile or an entry bundle. What is once published under a path stays so for ever."""
+    """Serves a tile or an entry bundle. What is published under a path never changes."""
     name = f"tile/{path.removeprefix('/')}"
     check_spelling(request, f"/log/{name}")
     try:
@@ -59,7 +59,7 @@ async def tile(
 async def operations(
     request: Request[Any, Any, Any], services: NamedDependency[Services], number: FromPath[int]
 ) -> Response[bytes | None]:
-    """A signed operations document, counted from 0."""
+    """Serves a signed operations document by its number, counted from 0."""
     check_spelling(request, f"/log/operations/{number}")
     try:
         documents = await services.log.documents()
@@ -72,7 +72,7 @@ async def operations(
 
 @_read("/.well-known/passerelle")
 async def descriptor(services: NamedDependency[Services]) -> Response[bytes]:
-    """Who this instance is, for operators who think of taking it up as a peer, and for its peers."""
+    """Describes this instance to its peers, and to operators who consider it as a peer."""
     try:
         documents = await services.log.documents()
     except LogEmpty as error:
@@ -112,7 +112,7 @@ def _keys_of(document: Operations) -> dict[str, KeyOut]:
 def _validated(
     request: Request[Any, Any, Any], data: bytes, media_type: str, cache: str
 ) -> Response[bytes | None]:
-    """The data with a strong validator (RFC 9110, section 8.8.3); 304 where the reader has it."""
+    """Answers with a strong validator (RFC 9110, section 8.8.3), or 304 where the reader has the data already."""
     etag = f'"{hashlib.blake2b(data, digest_size=12).hexdigest()}"'
     headers = {"etag": etag, "cache-control": cache}
     known = request.headers.get("if-none-match", "")

@@ -1,4 +1,4 @@
-"""Counts and times for the operator, in the text format of Prometheus. They tell no names."""
+"""Counts and times for the operator, in the text format of Prometheus. They hold no names."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -27,13 +27,13 @@ _NAMES: Final = {"oldest_s": "oldest_seconds"}
 
 
 class Metrics(PrometheusController):
-    """Requests of this process, and the jobs of all of them."""
+    """Requests of this process, and the jobs of all processes."""
 
     include_in_schema = False
 
     @get()
     async def get(self, services: NamedDependency[Services]) -> Response[bytes]:
-        """What jobs there are is left out while the database is gone."""
+        """Answers with the metrics; the counts of jobs are left out while the database does not answer."""
         content = generate_latest(REGISTRY)
         if services.jobs is not None:
             with suppress(DirectoryUnavailable):

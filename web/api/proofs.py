@@ -1,4 +1,5 @@
-"""What a third party asks of one leaf of a log: what it says, with a link of its subject, and whether it still holds."""
+"""What third parties ask of one leaf of a log: whether it still holds, and its proof with a token of its
+subject."""
 
 import re
 from typing import Annotated, Any, Final
@@ -43,7 +44,8 @@ Token = Annotated[
 async def live(
     request: Request[Any, Any, Any], services: NamedDependency[Services], host: Host, leaf: Leaf
 ) -> Response[bytes]:
-    """False from the moment of a withdrawal on, and after it has expired. It tells nothing else about the leaf."""
+    """Answers whether a leaf still holds: false from its withdrawal on, and after it has expired. It tells
+    nothing else."""
     check_spelling(request, f"/api/v1/live/{host}/log/{leaf}")
     origin = _origin_of(host, leaf)
     try:
@@ -70,7 +72,8 @@ async def proof(
     leaf: Leaf,
     token: Token,
 ) -> Response[bytes]:
-    """For who was given a link by its subject. `passerelle verify` checks the file without any network."""
+    """Serves a proof to whoever has a token of its subject. `passerelle verify` checks the file without any
+    network."""
     check_spelling(request, f"/api/v1/proof/{host}/log/{leaf}")
     origin = _origin_of(host, leaf)
     try:
@@ -88,7 +91,7 @@ async def proof(
 
 
 def _origin_of(host: str, leaf: int) -> str:
-    """The origin of a log that can be, with a leaf that it can have."""
+    """Returns the origin of the log at `host`. Refuses a host or a leaf that no log can have."""
     if not _HOST.fullmatch(host) or not 0 <= leaf < MAX_TREE_SIZE:
         raise NotFoundException
     return host + LOG_SUFFIX

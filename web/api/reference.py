@@ -1,4 +1,4 @@
-"""The OpenAPI document, read for people: one entry an operation. Pure."""
+"""Reads the OpenAPI document for people: one entry for each operation. Pure."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ class Operation(msgspec.Struct, frozen=True):
 
 
 def operations_of(document: dict[str, Any]) -> list[Operation]:
-    """The operations of an OpenAPI 3.1 document, in its order."""
+    """Returns the operations of an OpenAPI 3.1 document, in its order."""
     schemas = document.get("components", {}).get("schemas", {})
     return [
         _operation(method.upper(), path, body, schemas)

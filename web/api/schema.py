@@ -1,4 +1,4 @@
-"""What the public API says, as msgspec structs: the OpenAPI document is made from them."""
+"""The bodies and answers of the public API as msgspec structs; the OpenAPI document is made from them."""
 
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -60,7 +60,7 @@ class QueryOut(msgspec.Struct, frozen=True, gc=False):
 
 
 class LookupOut(msgspec.Struct, frozen=True, gc=False):
-    """One query and its answers; none where nobody said yet where this account is."""
+    """One query and its answers; none where nobody has published where this account is."""
 
     query: QueryOut
     answers: list[AnswerOut]
@@ -73,7 +73,7 @@ class MatchIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MatchOut(msgspec.Struct, frozen=True):
-    """Those of the people asked for who are here, in the order they were asked for."""
+    """Those of the people asked for who have an answer, in the order of the query."""
 
     asked: int
     found: int
@@ -115,7 +115,7 @@ class InstanceOut(msgspec.Struct, frozen=True):
 
 
 def lookup_out(match: Match) -> LookupOut:
-    """A match in the words of the API."""
+    """Converts a match to the API's struct."""
     return LookupOut(_query_out(match.query), [answer_out(answer) for answer in match.answers])
 
 
@@ -130,7 +130,7 @@ _STRENGTH_LABELS = {strength: strength.label for strength in Strength}
 
 
 def answer_out(answer: Answer) -> AnswerOut:
-    """An answer in the words of the API."""
+    """Converts an answer to the API's struct."""
     mapping = answer.mapping
     return AnswerOut(
         XAccountOut(str(mapping.x_id) if mapping.x_id is not None else None, str(mapping.x_handle)),
@@ -152,7 +152,7 @@ def answer_out(answer: Answer) -> AnswerOut:
 
 
 def as_json(value: Any) -> bytes:
-    """The bytes of an answer."""
+    """Encodes an answer."""
     return _encoder.encode(value)
 
 
@@ -160,7 +160,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class LiveOut(msgspec.Struct, frozen=True):
-    """Whether what a leaf of a log said still holds, as far as this instance knows."""
+    """Whether the mapping of a leaf of a log still holds, as far as this instance knows."""
 
     origin: str
     leaf: int
@@ -168,7 +168,7 @@ class LiveOut(msgspec.Struct, frozen=True):
 
 
 class KeyOut(msgspec.Struct, frozen=True):
-    """A public key, and its fingerprint in hex and in words to compare aloud."""
+    """A public key, and its fingerprint in hex and in words that can be compared aloud."""
 
     key: str
     fingerprint: str

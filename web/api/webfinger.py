@@ -49,7 +49,7 @@ async def webfinger(
         str, Parameter(description="`https://x.com/<handle>` or a twitter.com address.", max_length=2_048)
     ],
 ) -> Response[bytes]:
-    """404 where nobody has said where this account is; disputed answers are left out."""
+    """Answers 404 where nobody has published where this account is; disputed answers are left out."""
     match = await services.single_lookup.lookup(Query.parse(resource))
     document = descriptor(resource, match)
     if document is None:
@@ -58,7 +58,7 @@ async def webfinger(
 
 
 def descriptor(resource: str, match: Match) -> Descriptor | None:
-    """What the answers say, or None where that is nothing."""
+    """Returns the descriptor of the answers, or None where none is left."""
     sure = [answer.mapping for answer in match.answers if not answer.disputed]
     if not sure:
         return None

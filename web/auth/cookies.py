@@ -13,7 +13,7 @@ _HOST_PREFIX: Final = "__Host-"
 
 
 class Cookies:
-    """HttpOnly, for this host alone, and sent with no form or script of another site."""
+    """HttpOnly cookies for this host alone, sent with no form or script of another site."""
 
     def __init__(self, *, is_https: bool) -> None:
         prefix = _HOST_PREFIX if is_https else ""
@@ -22,11 +22,12 @@ class Cookies:
         self.browser_name = f"{prefix}passerelle-browser"
 
     def session(self, request: Request[Any, Any, Any]) -> str:
-        """The token of the session, perhaps of one that ended; empty where there is none."""
+        """Returns the token of the session, which may have ended. Empty where there is none."""
         return self._read(request, self.session_name)
 
     def browser(self, request: Request[Any, Any, Any]) -> str:
-        """What this browser was given before it left; empty where there is nothing."""
+        """Returns the value that this browser was given before it left for a network. Empty where there is
+        none."""
         return self._read(request, self.browser_name)
 
     def keep_session(self, response: Response[Any], token: str) -> None:

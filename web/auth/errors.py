@@ -1,4 +1,4 @@
-"""What keeps somebody from a page of members."""
+"""Errors that keep a browser from a page of members."""
 
 
 class SignInNeeded(Exception):

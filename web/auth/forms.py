@@ -1,4 +1,4 @@
-"""Whether a form was sent from a page of ours, by the one it was made for."""
+"""Checks that a form was sent from a page of ours, by the browser it was made for."""
 
 import hashlib
 import hmac
@@ -16,12 +16,12 @@ _NO_ORIGIN: Final = "null"
 
 
 def form_token(secret: str) -> str:
-    """What the forms of one browser carry: made from a cookie that no other site can read."""
+    """Returns the token in the forms of one browser, made from a cookie that no other site can read."""
     return hmac.digest(secret.encode(), _PURPOSE, hashlib.sha256).hex()
 
 
 async def read_form(request: Request[Any, Any, Any], secret: str, base_url: str) -> FormMultiDict:
-    """The fields of a form of ours. Raises ForgedForm."""
+    """Reads the fields of a form of ours. Raises ForgedForm."""
     _check_origin(request, base_url)
     form = await request.form()
     given = form.get(FIELD)
@@ -33,14 +33,16 @@ async def read_form(request: Request[Any, Any, Any], secret: str, base_url: str)
 
 
 def text_of(form: FormMultiDict, name: str, max_chars: int = 2_048) -> str:
-    """A field as a text; empty where there is none, or a file."""
+    """Returns a field as text. Empty where it is missing, or a file."""
     value = form.get(name)
     return value.strip()[:max_chars] if isinstance(value, str) else ""
 
 
 def _check_origin(request: Request[Any, Any, Any], base_url: str) -> None:
-    """Browsers say where a form comes from (Fetch Metadata; else the Origin, RFC 6454). Others do not lie
-    to somebody else's cost: the token in the form decides about them."""
+    """Refuses a form that comes from another site, by Fetch Metadata or else by its Origin (RFC 6454).
+
+    A client that sends neither can only harm itself: the form's token decides.
+    """
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         if site != "same-origin":

@@ -1,4 +1,4 @@
-"""The way to a network and back: who goes, what is written down meanwhile, and who comes back."""
+"""Takes a browser to a network and back: who leaves, what is stored meanwhile, and who returns."""
 
 from contextlib import suppress
 from typing import Final
@@ -29,7 +29,8 @@ CALLBACKS: Final = {
 
 
 class Arrival(msgspec.Struct, frozen=True):
-    """Somebody is back, with an account that is theirs. `token` is that of a new session, where one began."""
+    """A person who returned from a network with an account of theirs. `token` is that of a new session, where
+    one began."""
 
     account: LinkedAccount
     is_new_member: bool
@@ -37,7 +38,7 @@ class Arrival(msgspec.Struct, frozen=True):
 
 
 class Journeys:
-    """Built once. `base_url` is where this instance is reached."""
+    """Built once for each process. `base_url` is the address of this instance."""
 
     def __init__(self, members: MemberServices, instance: LiveSettings, clock: Clock, base_url: str) -> None:
         self._members = members
@@ -46,7 +47,7 @@ class Journeys:
         self._base_url = base_url
 
     async def depart(self, typed: str, asked: AccountNetwork | None, at: AtBrowser) -> str:
-        """Where to send the browser. Without a network asked for, what was typed decides.
+        """Returns the address to send the browser to. Where no network is asked for, the typed name decides.
 
         Raises InvalidIdentifier, SignInError, MemberGone.
         """
@@ -61,9 +62,9 @@ class Journeys:
         return started.authorize_url
 
     async def arrive(self, network: AccountNetwork, returned_to: str, at: AtBrowser) -> Arrival:
-        """`returned_to` is the whole address that the browser came to.
+        """Finishes a sign-in: links the account to the member, or signs them in.
 
-        Raises SignInError, MemberError.
+        `returned_to` is the whole address that the browser came back to. Raises SignInError, MemberError.
         """
         state = Returned.parse(returned_to).fields.get("state", "")
         member = at.me.member if at.me is not None else None
@@ -78,11 +79,11 @@ class Journeys:
             arrival = await self._welcome(proven_by(done, self._clock), at)
             await self._members.permissions.keep(arrival.account.id, done.purpose, done.tokens)
         except Exception:
-            # Whatever went wrong, and it is raised again: nobody will use these tokens, so nobody need keep them.
+            # The error is raised again below. Tokens that nobody will use are revoked.
             with suppress(SignInError):
                 await self._members.networks[network].revoke(done.tokens, self._clock.now())
             raise
-        self._members.wake_jobs()  # a permission that this one replaces is to be given back
+        self._members.wake_jobs()  # a permission that this one replaces is to be revoked
         return arrival
 
     async def _arrive_from_x(self, record: bytes, returned_to: str, at: AtBrowser) -> Arrival:
@@ -105,7 +106,7 @@ class Journeys:
     async def _start(
         self, typed: str, networks: tuple[AccountNetwork, ...]
     ) -> tuple[AccountNetwork, SignInStart]:
-        """At the first network that knows the account; what the last one says, where none does."""
+        """Starts at the first network that knows the account. Raises the last network's error where none does."""
         failure: SignInError | InvalidIdentifier | None = None
         for network in networks:
             try:
@@ -126,7 +127,7 @@ class Journeys:
 
 
 def proven_by(done: SignInDone, clock: Clock) -> ProvenAccount:
-    """What a sign-in proves."""
+    """Returns the proof that a sign-in gives."""
     is_bluesky = isinstance(done.account, BlueskyAccount)
     kind = EvidenceKind.BLUESKY_OAUTH if is_bluesky else EvidenceKind.MASTODON_OAUTH
     return ProvenAccount(done.account, Evidence(kind, clock.now()))

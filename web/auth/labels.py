@@ -1,8 +1,8 @@
-"""By what somebody recognises a browser of theirs, in two or three words."""
+"""Names a browser in two or three words, so that its owner recognises it."""
 
 from typing import Final
 
-# The more particular names stand first: every one of them says that it is the others too.
+# The more particular names stand first: their user agents name the others too.
 _BROWSERS: Final = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -25,7 +25,8 @@ _SYSTEMS: Final = (
 
 
 def browser_label(user_agent: str) -> str:
-    """`Firefox · Linux`; empty where nothing is recognised. No version: it tells more than it helps."""
+    """Returns a label such as `Firefox · Linux`; empty where nothing is recognised. A version would tell more
+    than it helps."""
     found = [_first(user_agent, names) for names in (_BROWSERS, _SYSTEMS)]
     return " · ".join(name for name in found if name)
 

@@ -1,4 +1,4 @@
-"""What the pages of members have in common: where they are, how they are drawn, who is at the browser."""
+"""What the pages of members share: services, rendering, and who is at the browser."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,7 +22,7 @@ NO_STORE: Final = {"cache-control": "no-store"}
 
 
 class SignedIn(msgspec.Struct, frozen=True):
-    """A member at a browser. `form_token` goes into every form of theirs."""
+    """A member who is signed in at this browser. `form_token` goes into every form of theirs."""
 
     member: UUID
     session: UUID
@@ -30,7 +30,7 @@ class SignedIn(msgspec.Struct, frozen=True):
 
 
 class AtBrowser(msgspec.Struct, frozen=True):
-    """A browser: what it was given before it leaves, the token of its session, its name, and who is signed in."""
+    """A browser: its cookie for sign-ins, the token of its session, its label, and who is signed in."""
 
     browser: str
     session: str
@@ -43,7 +43,7 @@ class AtBrowser(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class MemberContext:
-    """One a process."""
+    """Built once for each process."""
 
     services: Services
     members: MemberServices
@@ -63,18 +63,18 @@ class MemberContext:
         return AtBrowser(self.cookies.browser(request), token, label, me)
 
     async def me(self, request: Request[Any, Any, Any]) -> SignedIn:
-        """The member. Raises SignInNeeded."""
+        """Returns the member who is signed in. Raises SignInNeeded."""
         me = (await self.at_browser(request)).me
         if me is None:
             raise SignInNeeded(request.url.path)
         return me
 
     async def my_form(self, request: Request[Any, Any, Any]) -> FormMultiDict:
-        """The fields of a form that the browser of a session sent from a page of ours. Raises ForgedForm."""
+        """Reads a form that the session's browser sent from a page of ours. Raises ForgedForm."""
         return await read_form(request, self.cookies.session(request), self.base_url)
 
     def require_writable(self) -> None:
-        """Raises ReadOnly while members change nothing."""
+        """Raises ReadOnly while the instance is read only."""
         require_writable(self.services.instance)
 
     def page(
@@ -86,11 +86,11 @@ class MemberContext:
         headers: dict[str, str] | None = None,
         **values: Any,
     ) -> Response[str]:
-        """A page that nobody keeps."""
+        """Renders a page that no cache may keep."""
         return self.renderer.page(
             request, template, status=status, headers={**NO_STORE, **(headers or {})}, **values
         )
 
     def say(self, request: Request[Any, Any, Any], text: str) -> str:
-        """A marked text in the language of the page."""
+        """Translates a marked text into the language of the page."""
         return translate(self.renderer.language_of(request), text)

@@ -1,6 +1,6 @@
-"""While an instance is read only, members change nothing; what takes them away from it goes on.
+"""Refuses members' changes while an instance is read only; ways out (withdrawing, exporting, leaving) go on.
 
-Every form of members is refused unless its route says that it goes on: a new one is, until somebody thought of it.
+Every form of members is refused unless its route is marked to go on, so that a new form is refused by default.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from directory.members.errors import ReadOnly
 from directory.services.live_settings import LiveSettings
 
 GOES_ON: Final = {"goes_on": True}
-"""`opt` of a form that withdraws, signs out or erases, or looks for itself at what it is asked."""
+"""`opt` of a form that withdraws, signs out or erases, or that calls `require_writable` itself where it must."""
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]
 
 
 def read_only_guard(instance: LiveSettings) -> Guard:
-    """For the routes of members."""
+    """Returns the guard of the routes of members."""
 
     def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         if connection.scope.get("method") not in _READING and not handler.opt.get("goes_on"):
@@ -30,6 +30,6 @@ def read_only_guard(instance: LiveSettings) -> Guard:
 
 
 def require_writable(instance: LiveSettings) -> None:
-    """Raises ReadOnly while members change nothing."""
+    """Raises ReadOnly while the instance is read only."""
     if instance.now.read_only:
         raise ReadOnly

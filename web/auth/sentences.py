@@ -1,4 +1,4 @@
-"""What a person is told when signing in, or something on their pages, does not work: one sentence each, by code."""
+"""The sentences, by error code, for a sign-in or a page of members that does not work."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The dependencies of every page of members: who it is, and the form that they sent."""
+"""The dependencies of every page of members: who is signed in, and the form that they sent."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from web.member_services import MemberServices
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a member asks for with a form of theirs. Who asks comes from the session alone."""
+    """A member's request by a form. Who asks comes from the session alone."""
 
     member: UUID
     members: MemberServices
@@ -25,23 +25,23 @@ class Asked:
     instance: LiveSettings
 
     def require_writable(self) -> None:
-        """Raises ReadOnly while members change nothing: for forms that only sometimes do."""
+        """Raises ReadOnly while the instance is read only; for forms that change something only in some cases."""
         require_writable(self.instance)
 
     def text(self, name: str) -> str:
-        """A field of the form; empty where there is none."""
+        """Returns a field of the form; empty where it is missing."""
         return text_of(self.form, name)
 
 
 async def provide_me(request: Request[Any, Any, Any], context: NamedDependency[MemberContext]) -> SignedIn:
-    """The member. Raises SignInNeeded."""
+    """Provides the member who is signed in. Raises SignInNeeded."""
     return await context.me(request)
 
 
 async def provide_my_form(
     request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
 ) -> FormMultiDict:
-    """What the member sent from a page of ours. Raises SignInNeeded, ForgedForm."""
+    """Provides the form that the member sent from a page of ours. Raises SignInNeeded, ForgedForm."""
     _ = me
     return await context.my_form(request)
 
@@ -51,5 +51,5 @@ async def provide_asked(
     me: NamedDependency[SignedIn],
     my_form: NamedDependency[FormMultiDict],
 ) -> Asked:
-    """The same as one thing, for a form that does one thing. Raises SignInNeeded, ForgedForm."""
+    """Provides member and form together, for a form that does one thing. Raises SignInNeeded, ForgedForm."""
     return Asked(me.member, context.members, my_form, context.services.instance)

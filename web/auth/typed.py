@@ -1,4 +1,4 @@
-"""From what a person typed to the networks that it may be an account of, the likeliest first."""
+"""Guesses the networks of a typed account name, the likeliest first."""
 
 from typing import Final
 from urllib.parse import urlsplit
@@ -9,7 +9,8 @@ _BLUESKY_PAGES: Final = ("bsky.app", "www.bsky.app")
 
 
 def likely_networks(typed: str) -> tuple[AccountNetwork, ...]:
-    """A handle of Bluesky and the name of a Mastodon server look alike: both are host names."""
+    """Returns the networks to try. A Bluesky handle and the name of a Mastodon server look alike: both are host
+    names."""
     bluesky, mastodon = AccountNetwork.BLUESKY, AccountNetwork.MASTODON
     if typed.startswith(("did:", "at://")):
         return (bluesky,)

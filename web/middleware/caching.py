@@ -11,7 +11,8 @@ SHORT: Final = b"public, max-age=60"
 
 
 class CachingMiddleware:
-    """Gives a 200 to GET a validator and a short life, and answers 304 where the reader has it already."""
+    """Adds a validator and a short lifetime to a 200 to GET, and answers 304 where the reader has the content
+    already."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -26,7 +27,7 @@ class CachingMiddleware:
 
 
 class _Validator:
-    """Holds the start of an answer back until its body tells the validator."""
+    """Holds the start of an answer back until its body is known, from which the validator is made."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._known = next((value for name, value in scope["headers"] if name == b"if-none-match"), b"")
@@ -46,7 +47,7 @@ class _Validator:
         await self._send(message)
 
     async def _answer(self, start: HTTPResponseStartEvent, body: bytes) -> bool:
-        """Sends the start with its validator; True where the body is not wanted."""
+        """Sends the start with its validator. Returns True where the body is not to be sent: the reader has it."""
         etag = b'W/"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'
         headers = start["headers"]
         if not any(name == b"cache-control" for name, _ in headers):

@@ -18,7 +18,7 @@ _ALWAYS: Final = [
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), browsing-topics=()"),
 ]
 _OVER_HTTPS: Final = (b"strict-transport-security", b"max-age=31536000")
-# Reading is open to every site (Fetch, CORS protocol); nothing under these paths reads a cookie.
+# Open to the scripts of every site (Fetch, CORS protocol); nothing under these paths reads a cookie.
 _OPEN_PATHS: Final = ("/log/", "/api/v1/", "/api/openapi.json", "/.well-known/", "/nodeinfo/")
 _CORS: Final = [
     (b"access-control-allow-origin", b"*"),
@@ -33,7 +33,7 @@ _PREFLIGHT: Final = [
 
 
 STATIC_PATH: Final = "/static/"
-# An address with its content's hash never changes its content; one without is what modules import each other by.
+# The content of an address with its hash never changes. Modules import each other by addresses without one.
 _FOREVER: Final = (b"cache-control", b"public, max-age=31536000, immutable")
 _ASK_AGAIN: Final = (b"cache-control", b"no-cache")
 

@@ -1,4 +1,5 @@
-"""How much one address may ask a minute, told by the headers of draft-ietf-httpapi-ratelimit-headers-10.
+"""Limits the requests of one address in a minute, and sends the headers of
+draft-ietf-httpapi-ratelimit-headers-10.
 
 Counters live in this process and hold keyed hashes, never addresses.
 """
@@ -24,9 +25,9 @@ ROUNDING: Final = 1e-6
 
 
 class Allowance(msgspec.Struct, frozen=True):
-    """What is left after a request: `remaining` of `limit`, and when the window ends, in seconds.
+    """What is left after a request: `remaining` of `limit`, and the seconds until the window ends.
 
-    `retry_after_s` is 0, or for a refused request when the same would fit.
+    `retry_after_s` is 0, or for a refused request the seconds until the same would fit.
     """
 
     name: str
@@ -40,7 +41,7 @@ class Allowance(msgspec.Struct, frozen=True):
         return self.retry_after_s > 0
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """None where there is no limit: a quota of 0 would read as nothing left."""
+        """Returns the headers; none where there is no limit, since a quota of 0 would read as nothing left."""
         if not self.limit:
             return []
         policy = f'"{self.name}";q={self.limit};w={WINDOW_S}'
@@ -58,7 +59,7 @@ class Allowance(msgspec.Struct, frozen=True):
 
 
 class RateLimiter:
-    """Counts units per key in the current window and, weighted, in the one before it."""
+    """Counts units for each key in the current window and, weighted, in the one before it."""
 
     def __init__(self, name: str, limit: int, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._name = name
@@ -69,7 +70,7 @@ class RateLimiter:
         self._previous: dict[bytes, int] = {}
 
     def take(self, key: bytes, units: int = 1) -> Allowance:
-        """Counts `units` where they fit; what is refused is not counted. A limit of 0 is none."""
+        """Counts `units` where they fit; refused ones are not counted. A limit of 0 refuses nothing."""
         elapsed = self._advance()
         if len(self._current) >= MAX_KEYS and key not in self._current:
             key = b"others"
@@ -86,7 +87,8 @@ class RateLimiter:
         return Allowance(self._name, self._limit, remaining, math.ceil(left_s), retry_after_s)
 
     def _wait_s(self, current: int, previous: int, units: int, left_s: float) -> int:
-        """Whole seconds until `units` fit, if nothing else is taken; what never fits waits for a window."""
+        """Returns the whole seconds until `units` fit, if nothing else is taken; a whole window where they
+        never fit."""
         room = self._limit - units
         if room < 0:
             return WINDOW_S
@@ -106,7 +108,8 @@ class RateLimiter:
 
 
 class ClientKeys:
-    """Turns a caller's address into a key that tells nothing: hashed with a secret of this process."""
+    """Turns a caller's address into a key, hashed with a secret of this process, that does not tell the
+    address."""
 
     def __init__(self, trusted_proxies: int) -> None:
         self._trusted_proxies = trusted_proxies
@@ -121,7 +124,7 @@ def _caller(scope: Scope, trusted_proxies: int) -> str:
     client = scope.get("client")
     address = client[0] if client else ""
     if trusted_proxies:
-        # All lines of it: a proxy may add one of its own below the one that the caller wrote.
+        # All lines of the header: a proxy may add one of its own below the caller's.
         lines = ",".join(_headers(scope, b"x-forwarded-for"))
         forwarded = [part.strip() for part in lines.split(",") if part.strip()]
         if len(forwarded) >= trusted_proxies:
@@ -130,7 +133,7 @@ def _caller(scope: Scope, trusted_proxies: int) -> str:
 
 
 def _network_of(address: str) -> str:
-    """An IPv6 caller has a whole /64 to choose from: they count as one."""
+    """Returns the network that is counted as one caller: an IPv6 caller can use a whole /64."""
     try:
         parsed = ip_address(_without_port(address))
     except ValueError:
@@ -142,7 +145,7 @@ def _network_of(address: str) -> str:
 
 
 def _without_port(address: str) -> str:
-    """Some proxies write `192.0.2.1:50123` or `[2001:db8::1]:50123`."""
+    """Removes a port: some proxies write `192.0.2.1:50123` or `[2001:db8::1]:50123`."""
     if address.startswith("["):
         return address[1:].partition("]")[0]
     return address.partition(":")[0] if address.count(":") == 1 else address
@@ -153,7 +156,7 @@ def _headers(scope: Scope, name: bytes) -> list[str]:
 
 
 class RateLimitMiddleware:
-    """Refuses with 429 what an address asks too much of. Static files and health are free."""
+    """Refuses with 429 what exceeds an address's limit. Static files and health are not counted."""
 
     def __init__(self, app: ASGIApp, limiter: RateLimiter, keys: ClientKeys) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""About this instance, and the API in words."""
+"""The page about this instance, and the API in words."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from web.version import VERSION
 async def about(
     request: Request[Any, Any, Any], services: NamedDependency[Services], renderer: NamedDependency[Renderer]
 ) -> Response[str]:
-    """Who runs it, how many are here, what happens with what people send."""
+    """Shows who runs the instance, its counts, and what happens with what people send."""
     return renderer.page(
         request,
         "about.html",
@@ -29,7 +29,7 @@ async def about(
 async def api_docs(
     request: Request[Any, Any, Any], services: NamedDependency[Services], renderer: NamedDependency[Renderer]
 ) -> Response[str]:
-    """The OpenAPI document as a page, without any script."""
+    """Shows the OpenAPI document as a page without any script."""
     app: Litestar = request.app
     return renderer.page(
         request,

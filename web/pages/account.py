@@ -1,4 +1,4 @@
-"""A member's own page: accounts, what is published, consents, browsers; and taking everything along."""
+"""A member's own page: accounts, publications, consents, browsers, and the export."""
 
 from functools import partial
 from typing import Any, Final
@@ -32,7 +32,7 @@ _act = partial(
 
 
 class ConsentRow(msgspec.Struct, frozen=True):
-    """A thing to agree to, the version of its text, and what holds now."""
+    """A kind of consent, the version of its text, and the consent that holds now."""
 
     kind: ConsentKind
     version: int
@@ -40,12 +40,12 @@ class ConsentRow(msgspec.Struct, frozen=True):
 
     @property
     def is_held_as_is(self) -> bool:
-        """Whether the present text is agreed to, not an older one."""
+        """Returns whether a consent to the present text holds, not to an older one."""
         return self.held is not None and self.held.version == self.version
 
     @property
     def is_asked(self) -> bool:
-        """Whether there is something to agree to: the present text, or for another year."""
+        """Returns whether the member can consent: to the present text, or for another year."""
         return not self.is_held_as_is or (self.held is not None and self.held.expires is not None)
 
 
@@ -53,7 +53,7 @@ class ConsentRow(msgspec.Struct, frozen=True):
 async def account(
     request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
 ) -> Response[Any]:
-    """Everything in one place."""
+    """Shows everything of a member on one page."""
     members = context.members
     accounts = await members.membership.accounts(me.member)
     held = await members.consenting.present(me.member)
@@ -78,14 +78,14 @@ async def account(
 
 @_act("/account/accounts/{account_id:uuid}/unlink", opt=GOES_ON)
 async def unlink(account_id: FromPath[UUID], asked: NamedDependency[Asked]) -> None:
-    """Takes an account away, with what is published of it."""
+    """Unlinks an account and withdraws what is published of it."""
     await asked.members.membership.unlink(asked.member, account_id)
     asked.members.wake_jobs()
 
 
 @_act("/account/accounts/{account_id:uuid}/page", opt=GOES_ON)
 async def show_on_page(account_id: FromPath[UUID], asked: NamedDependency[Asked]) -> None:
-    """Puts an account on the member's page, or takes it off."""
+    """Shows an account on the member's page, or takes it off."""
     shown = asked.text("shown") == "yes"
     if shown:
         asked.require_writable()
@@ -94,13 +94,13 @@ async def show_on_page(account_id: FromPath[UUID], asked: NamedDependency[Asked]
 
 @_act("/account/publications/{publication_id:uuid}/withdraw", opt=GOES_ON)
 async def withdraw(publication_id: FromPath[UUID], asked: NamedDependency[Asked]) -> None:
-    """Stops answering, at once."""
+    """Withdraws a publication: it stops answering at once."""
     await asked.members.publishing.withdraw(asked.member, publication_id)
 
 
 @_act("/account/consents/{kind:int}", opt=GOES_ON)
 async def consent(kind: FromPath[int], asked: NamedDependency[Asked]) -> None:
-    """Agrees to one thing, in the version that was shown, or no longer agrees to it."""
+    """Gives one consent, to the version that was shown, or withdraws it."""
     try:
         thing, version = ConsentKind(kind), int(asked.text("version") or 0)
     except ValueError:
@@ -109,7 +109,7 @@ async def consent(kind: FromPath[int], asked: NamedDependency[Asked]) -> None:
     if answer == "yes":
         asked.require_writable()
         await asked.members.consenting.give(asked.member, thing, version)
-    elif answer == "no":  # said in so many words: it deletes and withdraws
+    elif answer == "no":  # only an explicit "no": it deletes and withdraws
         await asked.members.consenting.withdraw(asked.member, thing)
 
 
@@ -137,7 +137,7 @@ async def sign_out(
 
 @get("/account/export", include_in_schema=False)
 async def export(context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]) -> Response[bytes]:
-    """Everything that a member gave, as a ZIP of JSON files: docs/export.md."""
+    """Exports everything that is stored of a member, as a ZIP of JSON files: docs/export.md."""
     name = export_name(context.services.clock.now())
     return Response(
         await context.members.leaving.export(me.member),
@@ -147,7 +147,8 @@ async def export(context: NamedDependency[MemberContext], me: NamedDependency[Si
 
 
 async def _my_page(context: MemberContext, me: SignedIn, on_page: list[LinkedAccount]) -> str:
-    """The address of the member's page: the lasting one, where they link to it as a proof. Empty: it shows nothing."""
+    """Returns the address of the member's page: the lasting one where they use it as a proof. Empty where it
+    shows nothing."""
     if not on_page:
         return ""
     own = await context.members.page_links.page_of(me.member)
@@ -155,5 +156,5 @@ async def _my_page(context: MemberContext, me: SignedIn, on_page: list[LinkedAcc
 
 
 def _can_unlink(accounts: list[LinkedAccount]) -> bool:
-    """Whether more than one account is left to sign in with."""
+    """Returns whether more than one account is left to sign in with."""
     return sum(each.network is not AccountNetwork.X for each in accounts) > 1

@@ -17,7 +17,7 @@ from web.services import Services
 async def home(
     request: Request[Any, Any, Any], services: NamedDependency[Services], renderer: NamedDependency[Renderer]
 ) -> Response[str]:
-    """The search box and the place to drop an archive."""
+    """Shows the search box and the place to drop an archive."""
     return renderer.page(
         request, "home.html", upload_max_mb=services.settings.upload_max_mb, typed="", unread=None
     )
@@ -30,7 +30,7 @@ async def search(
     renderer: NamedDependency[Renderer],
     x: Annotated[str, Parameter(max_length=2_048)] = "",
 ) -> Response[Any]:
-    """Sends to the page of the person; what cannot be read goes back to the box with a sentence."""
+    """Redirects to the page of the person; an invalid name leads back to the box with a sentence."""
     typed = x.strip()
     if not typed:
         return Redirect("/")

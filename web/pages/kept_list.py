@@ -23,7 +23,7 @@ KEPT_LIST_PATH = "/account/list"
 async def kept_list_page(
     request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
 ) -> Response[Any]:
-    """What is kept, until when, and the place to bring a list."""
+    """Shows what is kept, until when, and the form for a list."""
     return await _page(request, context, me, "kept_list.html")
 
 
@@ -35,7 +35,7 @@ async def keep_list(
     pair_limiter: NamedDependency[RateLimiter],
     client_keys: NamedDependency[ClientKeys],
 ) -> Response[Any]:
-    """Keeps the people of an archive that the member followed, in place of those before.
+    """Keeps the people of an archive whom the member followed, in place of those before.
 
     An archive that names none of them changes nothing.
     """
@@ -56,7 +56,7 @@ async def keep_list(
 
 @post(f"{KEPT_LIST_PATH}/consent", status_code=303, include_in_schema=False)
 async def agree_to_keep(asked: NamedDependency[Asked]) -> Redirect:
-    """Agrees to the text that was shown, for twelve months."""
+    """Gives the consent to keep a list, to the text that was shown, for twelve months."""
     version = asked.text("version")
     await asked.members.consenting.give(
         asked.member, ConsentKind.KEEP_FOLLOW_LIST, int(version) if version.isdecimal() else 0
@@ -66,7 +66,7 @@ async def agree_to_keep(asked: NamedDependency[Asked]) -> Redirect:
 
 @post(f"{KEPT_LIST_PATH}/delete", status_code=303, include_in_schema=False, opt=GOES_ON)
 async def delete_list(asked: NamedDependency[Asked]) -> Redirect:
-    """Deletes the list; the member may bring another one."""
+    """Deletes the list; the member may send another one."""
     await asked.members.follow_lists.drop(asked.member, Lists.FOLLOWING)
     return Redirect(KEPT_LIST_PATH, status_code=303, headers=dict(NO_STORE))
 

@@ -1,4 +1,4 @@
-"""Leaving: one confirmation, and a receipt that tells what happens here and elsewhere."""
+"""The erasure of a member: one confirmation, and a receipt that tells what happens here and elsewhere."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from web.auth.read_only import GOES_ON
 async def leave_page(
     request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
 ) -> Response[Any]:
-    """What will be gone, and the one box to tick."""
+    """Shows what will be deleted, and the one box to tick."""
     publications = await context.members.publishing.list_of(me.member)
     return context.page(request, "leave.html", form_token=me.form_token, publications=publications)
 
@@ -29,7 +29,7 @@ async def leave(
     me: NamedDependency[SignedIn],
     my_form: NamedDependency[FormMultiDict],
 ) -> Response[Any]:
-    """Erases everything, and shows the receipt: it is kept nowhere."""
+    """Erases the member and shows the receipt, which is not stored."""
     if text_of(my_form, "sure") != "yes":
         return Redirect("/account/leave", status_code=303, headers=dict(NO_STORE))
     receipt = await context.members.leaving.erase(me.member)

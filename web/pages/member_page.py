@@ -1,4 +1,4 @@
-"""The page of a member, with links that say "this is me": for people, and for servers that verify links."""
+"""The page of a member with `rel="me"` links, for people and for servers that verify links."""
 
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ async def member_page(
     context: NamedDependency[MemberContext],
     handle: Annotated[str, PathParameter(max_length=MAX_HANDLE_CHARS)],
 ) -> Response[Any]:
-    """By the handle of any account that the member shows there, or by the page's own lasting code."""
+    """Shows a page by the handle of any account on it, or by its own lasting code."""
     accounts = await context.members.page_links.find_page(handle)
     name = str(accounts[0].handle) if accounts else handle.removeprefix("@")
     accounts = accounts or await context.members.membership.page(handle)
@@ -36,7 +36,8 @@ async def member_page(
 
 
 def profile_address(account: LinkedAccount) -> str:
-    """The profile as people know it: what the account's server links back from, and compares."""
+    """Returns the profile's address as people know it: the account's server links back from it, and compares
+    it."""
     match account.account:
         case XAccount(handle=x_handle):
             return f"https://x.com/{x_handle}"

@@ -1,4 +1,4 @@
-"""The page of one X account: where that person is now, to share."""
+"""The page of one X account, to share: where that person is now."""
 
 from typing import Annotated, Any
 
@@ -22,7 +22,7 @@ async def person(
     renderer: NamedDependency[Renderer],
     handle: Annotated[str, Parameter(max_length=MAX_SEGMENT_CHARS)],
 ) -> Response[Any]:
-    """By handle. `/x/@name` leads to `/x/name`."""
+    """Shows the page by handle. `/x/@name` redirects to `/x/name`."""
     parsed = XHandle.parse(handle)
     if str(parsed) != handle:
         return Redirect(f"/x/{parsed}", status_code=301)
@@ -36,7 +36,7 @@ async def person_by_id(
     renderer: NamedDependency[Renderer],
     number: Annotated[str, Parameter(max_length=MAX_SEGMENT_CHARS)],
 ) -> Response[Any]:
-    """By the number of the account."""
+    """Shows the page by the number of the account."""
     parsed = XId.parse(number)
     return await _person_page(request, services, renderer, Query(x_id=parsed), f"/x/i/{parsed}")
 

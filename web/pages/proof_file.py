@@ -1,4 +1,4 @@
-"""The proof of what a member publishes, as a file to keep or to show to somebody."""
+"""The proof of a publication, as a file to keep or to show to somebody."""
 
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 async def proof_file(
     publication_id: FromPath[UUID], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
 ) -> Redirect:
-    """Leads to the file by a link that serves once. What is not the member's own is not there."""
+    """Redirects to the file by a link that works once. A publication that is not the member's own is not found."""
     log = context.services.log
     try:
         leaf = await context.members.publishing.leaf_of(me.member, publication_id)

@@ -1,4 +1,4 @@
-"""Proving an X account: the sentence to post, the link of the post, and how the check of it is doing."""
+"""Proves an X account by a post: the sentence to post, the link of the post, and the progress of its check."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -32,8 +32,10 @@ DECIDED: Final = frozenset({CheckState.REFUTED, CheckState.GAVE_UP, CheckState.C
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How a check is doing, of a post or of links. `url` is the post, or the X profile; `reason` what came of the
-    last look, as a marked text."""
+    """The progress of a check, of a post or of links.
+
+    `url` is the post, or the X profile; `reason` is the result of the last attempt, as a marked text.
+    """
 
     state: str
     attempts: int
@@ -57,7 +59,7 @@ async def prove(
     me: NamedDependency[SignedIn],
     new: FromQuery[bool] = False,
 ) -> Response[Any]:
-    """The sentence, or the check under way. `new` asks for another sentence, for another X account or post."""
+    """Shows the sentence, or the running check. `new` asks for another sentence, for another X account or post."""
     newest = await _newest_check(context, me)
     if newest is not None and newest.state is CheckState.WAITING and not new:
         return context.page(request, "prove_progress.html", progress=Progress.of(newest))
@@ -79,7 +81,7 @@ async def submit_post(
     me: NamedDependency[SignedIn],
     my_form: NamedDependency[FormMultiDict],
 ) -> Response[Any]:
-    """Has the post checked, and shows how that goes."""
+    """Submits a check of the post, and shows its progress."""
     typed = text_of(my_form, "post_url", MAX_URL_CHARS)
     try:
         await context.members.proving.submit(me.member, _challenge_in(my_form), typed)
@@ -93,7 +95,8 @@ async def submit_post(
 async def progress(
     request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
 ) -> Response[Any]:
-    """The part of the page that changes, for a page that asks every two seconds; sent on once it is decided."""
+    """Renders the part of the page that changes, for a page that asks every two seconds; redirects once it is
+    decided."""
     check = await _newest_check(context, me)
     if check is None or check.state is not CheckState.WAITING:
         is_verified = check is not None and check.state is CheckState.VERIFIED
@@ -105,7 +108,7 @@ async def progress(
 
 @get("/left-x", include_in_schema=False)
 async def left_x(request: Request[Any, Any, Any], context: NamedDependency[MemberContext]) -> Response[Any]:
-    """What still works for somebody whose X account is gone, or who cannot post there any more."""
+    """Tells what still works for somebody whose X account is gone, or who can no longer post there."""
     at = await context.at_browser(request)
     return context.page(
         request, "left_x.html", has_x=context.members.x is not None, is_member=at.me is not None
@@ -119,8 +122,8 @@ async def _sentence_page(
     progress: Progress | None = None,
     unread: str | None = None,
 ) -> Response[Any]:
-    """`unread`: what was typed for a link and is none."""
-    context.require_writable()  # a sentence that could not be handed in would be posted in vain
+    """Renders the page with the sentence. `unread` is what was typed for a link and is not one."""
+    context.require_writable()  # nobody shall post a sentence that could not be handed in
     language = context.renderer.language_of(request)
     kept = await context.members.proving.challenge(me.member, context.services.settings.domain, language)
     return context.page(
@@ -139,7 +142,7 @@ async def _sentence_page(
 
 
 async def _newest_check(context: MemberContext, me: SignedIn) -> ProofCheck | LinkCheck | None:
-    """Of a post or of links: the one that the member asked for last."""
+    """Finds the check, of a post or of links, that the member submitted last."""
     post = await context.members.proving.latest_check(me.member)
     links = await context.members.page_links.latest_check(me.member)
     if post is None or links is None:
@@ -148,7 +151,7 @@ async def _newest_check(context: MemberContext, me: SignedIn) -> ProofCheck | Li
 
 
 def _challenge_in(form: FormMultiDict) -> UUID:
-    """Which sentence was posted. Raises ChallengeClosed for what names none."""
+    """Returns the challenge that the form names. Raises ChallengeClosed where it names none."""
     try:
         return UUID(text_of(form, "challenge", 36))
     except ValueError:

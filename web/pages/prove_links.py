@@ -1,4 +1,4 @@
-"""Proving an X account by links, where no post can be made: the address to link to, and the check of it."""
+"""Proves an X account by links, where no post can be made: the address to link to, and its check."""
 
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ _HERE: Final = "/account/prove/links"
 
 
 class Filled(msgspec.Struct, frozen=True):
-    """What stands in the form, and above it."""
+    """What the form holds, and the sentence above it."""
 
     typed: str = ""
     error: str = ""
@@ -39,7 +39,7 @@ async def links_page(
     me: NamedDependency[SignedIn],
     new: FromQuery[bool] = False,
 ) -> Response[Any]:
-    """The way, step by step; or that there is none here. `new` asks for another X account."""
+    """Shows the steps, or that links are not offered here. `new` asks for another X account."""
     check = await context.members.page_links.latest_check(me.member)
     if check is not None and check.state is CheckState.WAITING and not new:
         return Redirect("/account/prove", headers=dict(NO_STORE))
@@ -63,7 +63,7 @@ async def check_links(
     me: NamedDependency[SignedIn],
     my_form: NamedDependency[FormMultiDict],
 ) -> Response[Any]:
-    """Has the profiles looked at, and shows how that goes."""
+    """Submits a check of the profiles, and shows its progress."""
     if not context.members.page_links.is_offered:
         return Redirect(_HERE, status_code=303, headers=dict(NO_STORE))
     typed = text_of(my_form, "x_handle", MAX_HANDLE_CHARS)

@@ -1,4 +1,4 @@
-"""Publishing: what is to be said on each network, shown before exactly as the world will see it."""
+"""The form that publishes: what is to be public on each network, shown exactly as the world will see it."""
 
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,7 @@ NOWHERE = "none"
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """One account that could be named, and exactly what would be said; or the marked text of why not."""
+    """An account that could be published, and exactly its mapping; or the marked text of why it cannot."""
 
     target: LinkedAccount
     mapping: Mapping | None
@@ -30,7 +30,7 @@ class Choice(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct, frozen=True):
-    """Where one X account is to lead on one network. `chosen` is the account named now, or offered first."""
+    """Where one X account is to lead on one network. `chosen` is the account published now, or offered first."""
 
     x: LinkedAccount
     network: Network
@@ -47,7 +47,7 @@ class Question(msgspec.Struct, frozen=True):
 async def publish_page(
     request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
 ) -> Response[Any]:
-    """What to publish, with what the world will see."""
+    """Shows what can be published, as the world will see it."""
     questions = await _questions(context, me)
     if not questions:
         return Redirect("/account/prove", headers=dict(NO_STORE))
@@ -70,7 +70,7 @@ async def publish(
     me: NamedDependency[SignedIn],
     my_form: NamedDependency[FormMultiDict],
 ) -> Redirect:
-    """Publishes, changes and withdraws, as it was chosen. What the form does not name stays as it is."""
+    """Publishes, changes and withdraws what the form names; everything else stays as it is."""
     version = text_of(my_form, "consent", 9)
     consent = int(version) if version.isdecimal() else None
     for question in await _questions(context, me):
@@ -85,7 +85,7 @@ async def publish(
 
 
 async def _questions(context: MemberContext, me: SignedIn) -> list[Question]:
-    """One for each X account and each network where the member is."""
+    """Returns a question for each X account and each network where the member has an account."""
     accounts = await context.members.membership.accounts(me.member)
     said = {
         (each.x_account, each.network): each for each in await context.members.publishing.list_of(me.member)

@@ -1,7 +1,7 @@
-"""After publishing: "in a moment", until the log has said it and it answers; then, what it is and what comes next.
+"""The page after publishing: "in a moment" until the mapping answers; then what it is and what comes next.
 
-With JavaScript an empty element asks again, and nothing on the page moves until it is done; without, the page
-loads itself again. Both ask less and less often, and stop.
+With JavaScript an empty element asks again, and nothing on the page moves until the mapping answers. Without,
+the page reloads. Both ask at growing intervals, and stop.
 """
 
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ from directory.members.rechecks import is_by_link_alone
 from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 
 PAUSES_S: Final = (1, 1, 2, 2, 3, 3, 5, 5, 10, 10, 20, 30)
-"""Before each look. The log takes a second; who waits for longer than all of them is told so."""
+"""Before each look. The log takes about a second; after the last look the page tells that it takes longer."""
 _INTO_THE_PAGE: Final = {"hx-retarget": "#published", "hx-reswap": "innerHTML"}
 
 
 def pause_before(look: int) -> int | None:
-    """How many seconds before the look of that number, from 0; None: no more looks."""
+    """Returns the seconds before a look, counted from 0; None where no more looks follow."""
     return PAUSES_S[look] if 0 <= look < len(PAUSES_S) else None
 
 
@@ -34,7 +34,7 @@ async def published_page(
     me: NamedDependency[SignedIn],
     look: FromQuery[int] = 0,
 ) -> Response[Any]:
-    """What was just published, and whether it answers yet."""
+    """Shows what was just published, and whether it answers yet."""
     publications = await context.members.publishing.list_of(me.member)
     if not publications:
         return Redirect("/account", headers=dict(NO_STORE))
@@ -48,7 +48,7 @@ async def published_state(
     me: NamedDependency[SignedIn],
     look: FromQuery[int] = 0,
 ) -> Response[Any]:
-    """For a page that asks: the next question, or the page's new content once there is nothing to wait for."""
+    """Answers a page that asks: with the next pause, or with the page's new content once the wait is over."""
     publications = await context.members.publishing.list_of(me.member)
     if not publications:
         return Response(b"", media_type="text/html", headers={**NO_STORE, "hx-redirect": "/account"})

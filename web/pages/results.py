@@ -1,4 +1,4 @@
-"""Who of a follow list is already here: from an archive, or from the lists read in the browser."""
+"""Matches a follow list, from an archive or from the lists read in the browser, and shows who is already here."""
 
 import asyncio
 from typing import Any, Final
@@ -35,7 +35,7 @@ NOBODY_CHOSEN: Final = N_("Nobody is chosen for this file yet, so there is none:
 
 @get("/results", include_in_schema=False)
 async def results_start() -> Redirect:
-    """Results come from a list: without one, there is the first page."""
+    """Redirects to the first page: results come from a list."""
     return Redirect("/")
 
 
@@ -47,7 +47,7 @@ async def results(
     pair_limiter: NamedDependency[RateLimiter],
     client_keys: NamedDependency[ClientKeys],
 ) -> Response[Any]:
-    """Matches the list that the form holds, and shows a page of it or hands out what was chosen."""
+    """Matches the list that the form holds, and shows a page of it or serves a file of the ticked accounts."""
     form = await read_results_form(request)
     if not form.uploads and not form.has_list:
         return Redirect("/", status_code=303)
@@ -62,14 +62,14 @@ async def results(
 
 
 class _Asked(msgspec.Struct, frozen=True):
-    """How many were asked for, and what is to be said about the archive they came from."""
+    """How many people were asked for, and the notices about the archive they came from."""
 
     count: int
     notices: list[str]
 
 
 class _Found(msgspec.Struct, frozen=True):
-    """What was asked, who was found, and how it is shown."""
+    """The query, who was found, and how it is shown."""
 
     asked: _Asked
     matches: list[Match]
@@ -96,7 +96,7 @@ def _answer(
 
 
 def _toggled(matches: list[Match], form: ResultsForm) -> frozenset[str]:
-    """The ticks that differ from ours once the form has done what it asks."""
+    """Returns the ticks that differ from the default after the form's action."""
     view = form.view
     if form.action in {Action.TICK_ALL, Action.TICK_NONE}:
         tick = form.action is Action.TICK_ALL
@@ -126,7 +126,8 @@ def _results_page(request: Request[Any, Any, Any], renderer: Renderer, found: _F
 
 
 def _notices(read: Archive | None) -> list[str]:
-    """What a person should know about the archive, beside the results: an empty one has words of its own."""
+    """Returns what a person should know about the archive, beside the results; an empty archive has texts of
+    its own."""
     if read is None:
         return []
     return [
@@ -135,7 +136,7 @@ def _notices(read: Archive | None) -> list[str]:
 
 
 def _lists_in(matches: list[Match]) -> Lists:
-    """The lists that anybody found stands on: a filter for one list alone would be no choice."""
+    """Returns the lists of the people found; where they stand on one list alone, a filter would be no choice."""
     found = Lists.NONE
     for lists in {match.query.lists for match in matches}:
         found |= lists
@@ -143,7 +144,7 @@ def _lists_in(matches: list[Match]) -> Lists:
 
 
 def _has_mastodon(matches: list[Match]) -> bool:
-    """Whether anybody could be chosen for Mastodon's file."""
+    """Returns whether anybody could be chosen for Mastodon's file."""
     return any(
         answer.mapping.network is Network.MASTODON and not answer.disputed
         for match in matches

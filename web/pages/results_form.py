@@ -1,4 +1,4 @@
-"""What the results form sends: the people, what is shown of them, and what to do."""
+"""Reads the results form: the people, how they are shown, and what to do."""
 
 import enum
 from typing import Any, Final, TypeVar
@@ -30,7 +30,7 @@ class Action(enum.StrEnum):
 
 
 class ResultsForm(msgspec.Struct, frozen=True):
-    """The form, read. `uploads` are archives sent without JavaScript."""
+    """The parsed form. `uploads` are archives sent without JavaScript."""
 
     queries: list[Query]
     has_list: bool
@@ -43,7 +43,7 @@ class ResultsForm(msgspec.Struct, frozen=True):
 
 
 async def read_results_form(request: Request[Any, Any, Any]) -> ResultsForm:
-    """Reads the form. Raises InvalidQuery on what no form of ours sends."""
+    """Reads the form. Raises InvalidQuery for what no form of ours sends."""
     form = await request.form()
     uploads = [file for file in form.getall("files", []) if isinstance(file, UploadFile) and file.filename]
     return ResultsForm(
@@ -66,13 +66,13 @@ async def read_results_form(request: Request[Any, Any, Any]) -> ResultsForm:
 
 
 def _value(form: FormMultiDict, name: str) -> str:
-    """The last of that name: a button pressed stands after the field it overrides."""
+    """Returns the last field of that name: a pressed button comes after the field that it overrides."""
     values = form.getall(name, [])
     return values[-1] if values and isinstance(values[-1], str) else ""
 
 
 async def _text(form: FormMultiDict, name: str, max_bytes: int) -> str:
-    """A long field, which scripts send as a file."""
+    """Reads a long field, which scripts send as a file."""
     value = form.get(name, "")
     if isinstance(value, UploadFile):
         raw = await value.read(max_bytes + 1)

@@ -1,7 +1,7 @@
 """The results as a person sees them: filter, order, pages, and the rows of one page. Pure.
 
-Nothing of it is stored: the form carries the people who were found and the ticks that differ
-from ours, and each answer is made from them anew.
+Nothing of it is stored: the form carries the people who were found and the ticks that differ from the default,
+and each answer is made from them anew.
 """
 
 import enum
@@ -20,7 +20,7 @@ MAX_SEARCH_CHARS: Final = 60
 
 
 class Sureness(enum.StrEnum):
-    """What the filter tells apart."""
+    """The values of the filter by strength."""
 
     ALL = "all"
     SURE = "sure"
@@ -36,7 +36,7 @@ class Order(enum.StrEnum):
 
 
 class View(msgspec.Struct, frozen=True):
-    """What of the results is shown, and how; and the ticks that differ from ours."""
+    """Which results are shown, and how; and the ticks that differ from the default."""
 
     network: Network | None = None
     lists: Lists = Lists.NONE
@@ -68,7 +68,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """One page of rows, and where it stands."""
+    """One page of rows, and its place among the pages."""
 
     rows: tuple[Row, ...]
     number: int
@@ -77,7 +77,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 def select_matches(matches: Iterable[Match], view: View) -> list[Match]:
-    """The matches that the filter lets through, in order."""
+    """Returns the matches that pass the filter, in order."""
     chosen = sorted((match for match in matches if _passes(match, view)), key=_name_key)
     if view.order is Order.STRENGTH:
         chosen.sort(key=_strength_of, reverse=True)
@@ -87,7 +87,7 @@ def select_matches(matches: Iterable[Match], view: View) -> list[Match]:
 
 
 def page_of(selected: Sequence[Match], view: View) -> Page:
-    """The page that the view asks for, or the nearest there is. Rows are made for it alone."""
+    """Returns the page that the view asks for, or the nearest that exists. Rows are made for it alone."""
     pages = max(1, -(-len(selected) // PAGE_ROWS))
     number = min(max(1, view.page), pages)
     start = (number - 1) * PAGE_ROWS
@@ -96,7 +96,7 @@ def page_of(selected: Sequence[Match], view: View) -> Page:
 
 
 def name_of(match: Match) -> str:
-    """The name on X that a row stands under: as it was asked for, else as it was proven."""
+    """Returns the name on X of a row: as it was asked for, else as it was proven."""
     return str(match.query.x_handle or match.answers[0].mapping.x_handle)
 
 

@@ -1,4 +1,4 @@
-"""Signing in: one field, the way to the network and back, and who we are to Bluesky's servers."""
+"""The sign-in: one field, the way to the network and back, and this instance's client for Bluesky's servers."""
 
 from typing import Annotated, Any, Final
 
@@ -31,7 +31,7 @@ _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 
 @get("/sign-in", include_in_schema=False)
 async def sign_in(request: Request[Any, Any, Any], context: NamedDependency[MemberContext]) -> Response[Any]:
-    """The field, and the buttons."""
+    """Shows the field and the buttons."""
     if _is_other_name_of_here(request, context.base_url):
         return Redirect(f"{context.base_url}/sign-in")
     at = await context.at_browser(request)
@@ -45,18 +45,18 @@ async def start_sign_in(
     journeys: NamedDependency[Journeys],
     client_keys: NamedDependency[ClientKeys],
 ) -> Response[Any]:
-    """Sends the browser to the network. Whoever is signed in links another account so."""
+    """Sends the browser to the network. A member who is signed in links another account this way."""
     context.members.sign_in_limiter.take(client_keys.key_of(request.scope)).check()
     at = await context.at_browser(request)
     if at.me is None and not at.browser:
-        # A browser that keeps no cookie, or that waited for more than an hour: a new form helps.
+        # The browser keeps no cookie, or waited for more than an hour: it gets a new form.
         return _page(request, context, at, error=SIGN_IN["expired"])
     form = await read_form(request, at.session if at.me is not None else at.browser, context.base_url)
     if not at.browser:
         at = msgspec.structs.replace(at, browser=new_token())
     typed = text_of(form, "account", MAX_TYPED_CHARS)
     if at.me is not None:
-        context.require_writable()  # they come back to link another account
+        context.require_writable()  # they would come back to link another account
     try:
         url = await _depart(context, journeys, form, at)
     except InvalidIdentifier:
@@ -64,7 +64,7 @@ async def start_sign_in(
         return _page(request, context, at, typed, SERVER_MISSING if is_bare else UNREAD_ACCOUNT)
     except SignInError as failure:
         return _page(request, context, at, typed, SIGN_IN[failure.code])
-    # Not a redirect: our policy lets a form lead nowhere but here.
+    # Not a redirect: our security policy lets a form lead only to this site.
     headers = {"refresh": f"0;url={url}"}
     leaving = context.page(request, "leaving_for_network.html", headers=headers, url=url)
     context.cookies.keep_browser(leaving, at.browser)
@@ -85,8 +85,8 @@ async def callback(
     journeys: NamedDependency[Journeys],
     host: Annotated[str, PathParameter(max_length=255)] = "",
 ) -> Response[Any]:
-    """The way back. Who it is comes from the network, and from what this browser was given when it left."""
-    _ = host  # a part of the address that the network was given, and that is compared as a whole
+    """Finishes a sign-in. Who it is comes from the network, and from this browser's cookie."""
+    _ = host  # part of the callback address, which is compared as a whole
     at = await context.at_browser(request)
     network = next(network for network, path in CALLBACKS.items() if request.url.path.startswith(path))
     try:
@@ -104,18 +104,18 @@ async def callback(
 
 @get(CLIENT_METADATA_PATH, include_in_schema=False)
 async def client_metadata(context: NamedDependency[MemberContext]) -> Response[Any]:
-    """Who we are to an authorization server."""
+    """Serves this instance's client metadata to authorization servers."""
     return _document(_published(context.members).metadata())
 
 
 @get(JWKS_PATH, include_in_schema=False)
 async def client_keys_document(context: NamedDependency[MemberContext]) -> Response[Any]:
-    """The public halves of the keys that we sign with there."""
+    """Serves the public halves of the keys that the client signs with."""
     return _document(_published(context.members).jwks())
 
 
 def _next_page(arrival: Arrival) -> str:
-    """What somebody who is back wants to do next: who has just proven an X account has all there is to publish."""
+    """Returns the page to continue with: publishing, for somebody who has just proven an X account."""
     if arrival.is_new_member:
         return "/account/prove"
     has_proven_x = arrival.token is None and arrival.account.network is AccountNetwork.X
@@ -123,7 +123,8 @@ def _next_page(arrival: Arrival) -> str:
 
 
 async def _depart(context: MemberContext, journeys: Journeys, form: FormMultiDict, at: AtBrowser) -> str:
-    """Where to. With an empty field, Bluesky's button leads to its largest server."""
+    """Returns the address to send the browser to. With an empty field, Bluesky's button leads to its largest
+    server."""
     typed, asked = text_of(form, "account", MAX_TYPED_CHARS), _asked_network(text_of(form, "network"))
     if not typed and asked is AccountNetwork.BLUESKY:
         typed = context.services.settings.bluesky_server
@@ -131,7 +132,7 @@ async def _depart(context: MemberContext, journeys: Journeys, form: FormMultiDic
 
 
 def _published(members: MemberServices) -> PublishedClient:
-    """Raises NotFoundException on an instance without a public address."""
+    """Returns the published client. Raises NotFoundException on an instance without a public address."""
     if not isinstance(members.bluesky_client, PublishedClient):
         raise NotFoundException
     return members.bluesky_client
@@ -148,7 +149,7 @@ def _document(content: dict[str, object]) -> Response[Any]:
 def _page(
     request: Request[Any, Any, Any], context: MemberContext, at: AtBrowser, typed: str = "", error: str = ""
 ) -> Response[Any]:
-    """The page, with a form that only this browser can send."""
+    """Renders the page, with a form that only this browser can send."""
     browser = at.browser or new_token()
     answer = context.page(
         request,
@@ -172,13 +173,16 @@ def _asked_network(text: str) -> AccountNetwork | None:
 
 
 def _whole_address(request: Request[Any, Any, Any], base_url: str) -> str:
-    """As the network was given it: behind a proxy the request itself does not know."""
+    """Returns the address as the network was given it; behind a proxy the request itself does not know it."""
     query = request.scope["query_string"].decode("latin-1")
     return f"{base_url}{request.url.path}?{query}"
 
 
 def _is_other_name_of_here(request: Request[Any, Any, Any], base_url: str) -> bool:
-    """On one machine `localhost` and `127.0.0.1` are two hosts to a browser, and a cookie is of one."""
+    """Returns whether the page was asked for by another name of this machine.
+
+    For a browser `localhost` and `127.0.0.1` are two hosts, and a cookie belongs to one.
+    """
     asked = request.headers.get("host", "")
     here = base_url.partition("://")[2]
     is_local_name = asked.rpartition(":")[0] in _LOOPBACK

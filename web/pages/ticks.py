@@ -1,6 +1,7 @@
-"""Which of the accounts found a person has chosen. Pure.
+"""Decides which of the accounts found are ticked. Pure.
 
-A tick stands where a follow is sure and wanted; the form carries the keys of those that differ.
+By default an answer is ticked where the follow is sure and wanted; the form carries the keys of those that
+differ.
 """
 
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ _UNWANTED: Final = Lists.BLOCK | Lists.MUTE
 
 
 def _is_wanted(lists: Lists) -> bool:
-    """Whether the person followed them. Whom they blocked or muted they do not want back."""
+    """Returns whether the person followed them; people they blocked or muted are not wanted."""
     if lists & _UNWANTED:
         return False
     return lists is Lists.NONE or bool(lists & Lists.FOLLOWING)
@@ -25,7 +26,7 @@ _WANTED: Final = frozenset(lists for value in range(16) if _is_wanted(lists := L
 
 
 def key_of(query: Query, answer: Answer) -> str:
-    """What a tick is called: the person on X, and the network."""
+    """Returns the key of a tick: the person on X, and the network."""
     if query.x_id is not None:
         return f"{query.x_id.value}.{_NETWORK_LETTER[answer.mapping.network]}"
     handle = query.x_handle.key if query.x_handle is not None else ""
@@ -33,7 +34,7 @@ def key_of(query: Query, answer: Answer) -> str:
 
 
 def is_ticked(query: Query, answer: Answer, toggled: frozenset[str]) -> bool:
-    """Whether it is chosen: never where instances disagree."""
+    """Returns whether an answer is ticked; never where instances disagree."""
     if answer.disputed:
         return False
     is_ours = query.lists in _WANTED and answer.may_follow
@@ -41,7 +42,7 @@ def is_ticked(query: Query, answer: Answer, toggled: frozenset[str]) -> bool:
 
 
 def ticked_answers(matches: Iterable[Match], toggled: frozenset[str]) -> list[Answer]:
-    """Everybody who is chosen, on every page."""
+    """Returns all ticked answers, of every page."""
     return [
         answer for match in matches for answer in match.answers if is_ticked(match.query, answer, toggled)
     ]
@@ -50,7 +51,7 @@ def ticked_answers(matches: Iterable[Match], toggled: frozenset[str]) -> list[An
 def toggled_after(
     matches: Iterable[Match], toggled: frozenset[str], shown: frozenset[str], ticked: frozenset[str]
 ) -> frozenset[str]:
-    """The ticks that differ from ours once the boxes of a page were sent back."""
+    """Returns the ticks that differ from the default once the boxes of a page were sent back."""
     if not shown:
         return toggled
     changed = {
@@ -65,7 +66,7 @@ def toggled_after(
 
 
 def toggled_for_all(matches: Iterable[Match], toggled: frozenset[str], *, tick: bool) -> frozenset[str]:
-    """The ticks that differ from ours once all of these are ticked, or none of them is.
+    """Returns the ticks that differ from the default once all of these are ticked, or none of them is.
 
     "All" means all that are proven: an unchecked hint takes a person's own tick.
     """

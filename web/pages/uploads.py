@@ -1,4 +1,4 @@
-"""Archives that are sent as files, by browsers without our script."""
+"""Reads archives that are sent as files, by browsers without our script."""
 
 import asyncio
 from collections.abc import Sequence
@@ -19,12 +19,13 @@ FORM_OVERHEAD_BYTES: Final = 14_000_000
 
 
 def max_form_bytes(settings: Settings) -> int:
-    """How large a form with an archive in it may be."""
+    """Returns how large a form with an archive in it may be."""
     return settings.upload_max_mb * 1_000_000 + FORM_OVERHEAD_BYTES
 
 
 async def read_uploads(uploads: Sequence[UploadFile]) -> Archive | None:
-    """An archive that was sent as files, if one was. Raises ArchiveError. Nothing of it is kept."""
+    """Reads an archive that was sent as files. Returns None where none was. Raises ArchiveError. Nothing of it
+    is kept."""
     if not uploads:
         return None
     files = [LooseFile(upload.filename, cast(BinaryIO, upload.file)) for upload in uploads]

@@ -2,8 +2,8 @@
 import { sentenceOf } from "./problem.js";
 
 /**
- * Says why a part of the page did not come, beside what was pressed: htmx alone would leave all as it was,
- * without a word. The form around it has the sentences for a server that says nothing itself:
+ * Shows why a part of the page failed to load, beside what was pressed: htmx alone would leave the page as it
+ * was, without a word. The form around it has the sentences for a server that sends none itself:
  * `data-failed` and `data-unreachable`.
  *
  * @typedef {{

@@ -1,10 +1,10 @@
 // @ts-check
 
-/** Characters of a sentence of the server's that are shown. */
+/** Characters that are shown of a sentence from the server. */
 const MAX_SENTENCE_CHARS = 500;
 
 /**
- * What a problem document (RFC 9457) says to people, in the language of the page; empty where it is none.
+ * The sentence of a problem document (RFC 9457) for people, in the language of the page; empty where there is none.
  * @param {string | null} mediaType
  * @param {string} text - the body of the answer
  */

@@ -14,7 +14,7 @@ import { DropView } from "./view.js";
 
 const WORKER = new URL("./worker.js", import.meta.url);
 
-/** The archive cannot be read: the name of the sentence that says why. */
+/** The archive cannot be read; holds the name of the sentence that says why. */
 class ReadingError extends Error {
   /**
    * @param {string} code
@@ -81,7 +81,7 @@ class ArchiveDrop {
     });
   }
 
-  /** Cancels what runs, and says so. */
+  /** Cancels the run, and shows that. */
   stop() {
     if (!this.run) return;
     this.run.abort();

@@ -74,7 +74,7 @@ export class ElementFramer {
   }
 
   /**
-   * One byte between objects; the place after it.
+   * Reads one byte between objects; returns the place after it.
    * @param {number} byte
    * @param {number} i
    */
@@ -118,7 +118,7 @@ export class ElementFramer {
   }
 
   /**
-   * Runs to the end of the object, or of the chunk; the place after it. `depth` is 0 at the object's end.
+   * Reads to the end of the object, or of the chunk; returns the place after it. `depth` is 0 at the object's end.
    * @param {Uint8Array} chunk
    * @param {number} i
    */

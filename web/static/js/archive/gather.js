@@ -2,8 +2,8 @@
 import { isCsvEra, isLookAlike, recognise } from "./names.js";
 
 /**
- * What a person chose or dropped, as files with paths. Of a folder only what the reader may want is
- * gathered: an archive's holds every picture, too.
+ * What a person chose or dropped, as files with paths. Of a folder only what the reader may open is
+ * gathered: that of an archive holds every picture, too.
  *
  * @typedef {import("./loose.js").Chosen} Chosen
  */

@@ -5,10 +5,10 @@ import { MAX_STRANGERS } from "./limits.js";
 const NOBODY_LISTED = -1;
 
 /**
- * The names that posts call people by. Only those of people on the lists are told.
+ * Collects the handles by which posts mention people. Only those of people on the lists leave this class.
  *
- * X gives a handle to somebody else after a while. So the newest mention of a handle says whose it is: a
- * name that was seen with another account since is not told, or a stranger would be found by it.
+ * X gives a handle to somebody else after a while. So the newest mention of a handle decides whose it is: a
+ * handle that was seen with another account since is left out, or a stranger would be found by it.
  *
  * People are numbers here, their places in the lists; of strangers only the handle is kept. Objects for
  * each would take four times the memory.
@@ -51,7 +51,7 @@ export class Handles {
   }
 
   /**
-   * The handle that somebody was last seen with, unless somebody else was seen with it since.
+   * The handle that a person was last mentioned by, unless it was seen with another account since.
    * @param {number} person
    */
   of(person) {

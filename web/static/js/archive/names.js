@@ -31,8 +31,8 @@ const LOOK_ALIKE =
 const CSV_ERA = /(?:^|\/)(?:tweets\.csv|data\/csv\/[^/]+|data\/js\/tweets\/[^/]+)$/;
 
 /**
- * What a path inside an archive, or the name of a loose file, stands for; null for all that is not opened.
- * A path that climbs, or that starts at a root or a drive, stands for nothing.
+ * The file that a path inside an archive, or the name of a loose file, stands for; null for all that is not
+ * opened, and for a path that climbs, or that starts at a root or a drive.
  * @param {string} path
  * @returns {Known | null}
  */
@@ -48,7 +48,7 @@ export function recognise(path) {
 }
 
 /**
- * Whether a path ends in the name of another file of an archive, which is easily taken for a list.
+ * Whether a path ends in the name of another file of an archive that could be taken for a list.
  * @param {string} path
  */
 export function isLookAlike(path) {

@@ -20,7 +20,7 @@ const WORDS = Object.freeze(
   }),
 );
 
-/** Takes off what stands before the JSON in a file of an archive: a byte order mark, and all up to the first `=`. */
+/** Removes what precedes the JSON in a file of an archive: a byte order mark, and everything up to the first `=`. */
 export class Prefix {
   /**
    * @param {Kind} kind

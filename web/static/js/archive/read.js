@@ -29,7 +29,7 @@ import { openZip } from "./zip.js";
  * @typedef {{ people: People, owner: Owner | null, notices: Notice[] }} Reading
  */
 
-/** A fault of these in the posts costs names, not people. */
+/** Errors in the posts that leave out names, not people. */
 const COSTS_NAMES = Object.freeze([
   "not-json",
   "wrong-shape",

@@ -2,7 +2,7 @@
 import { ArchiveError } from "./errors.js";
 
 /**
- * What is taken out of one record of a file, which comes as bytes. Nothing else of it is kept.
+ * Reads one record of a file from its bytes. Nothing of it is kept but what these functions return.
  * @typedef {import("./names.js").List} List
  * @typedef {{ id: string, handle: string | null }} Owner
  */
@@ -45,7 +45,7 @@ export function readAccount(bytes, file) {
 }
 
 /**
- * Whose archive it is, and how many rows each list has by its manifest; what is not there is left out.
+ * The owner of an archive, and how many rows each list has, by its manifest; what is missing is left out.
  * @param {Uint8Array} bytes
  * @param {string} file
  * @returns {{ owner: Owner | null, counts: Partial<Record<List, number>> }}
@@ -85,7 +85,7 @@ export function readMentions(bytes, people, file) {
 }
 
 /**
- * Whether the bytes hold `"screen_name`: most posts mention nobody, and are not worth parsing.
+ * Whether the bytes hold `"screen_name`: most posts mention nobody, and need not be parsed.
  * @param {Uint8Array} bytes
  */
 function holdsScreenName(bytes) {

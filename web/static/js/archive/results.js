@@ -19,7 +19,7 @@ export class AnswerError extends Error {
 const DEFAULT_WAIT_S = 60;
 
 /**
- * Sends the people of one archive where the form goes, and gives the answer's HTML. Throws AnswerError,
+ * Sends the people of one archive to the form's address, and returns the answer's HTML. Throws AnswerError,
  * or the signal's reason when it was cancelled.
  * @param {HTMLFormElement} form - its other fields go along, its files do not
  * @param {Summary} summary
@@ -43,7 +43,7 @@ export async function fetchResults(form, summary, signal) {
 }
 
 /**
- * What our server says of itself comes first; a proxy before it has only its status.
+ * The sentence of our own server comes first; of a proxy before it only the status is known.
  * @param {Response} response
  */
 async function refusal(response) {
@@ -67,7 +67,7 @@ function mediaType(response) {
 }
 
 /**
- * Puts the answer into the page, and takes the reader to its heading.
+ * Puts the answer into the page, and moves the focus to its heading.
  * @param {HTMLElement} place
  * @param {string} html - of our own server
  */

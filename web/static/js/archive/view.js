@@ -23,14 +23,14 @@ export class DropView {
     this.percent = new Intl.NumberFormat(language, { style: "percent" });
   }
 
-  /** Shows what needs this script, and hides what is said to those without it. */
+  /** Shows what needs this script, and hides the text for browsers without it. */
   enable() {
     for (const element of this.all("[data-with-script]")) element.hidden = false;
     for (const element of this.all("[data-without-script]")) element.hidden = true;
     this.root.dataset.state = "idle";
   }
 
-  /** A run begins: what the last one said is taken away. */
+  /** Begins a run: removes the message of the last one. */
   begin() {
     this.root.dataset.state = "busy";
     this.error.replaceChildren();
@@ -50,7 +50,7 @@ export class DropView {
     this.step.textContent = this.message(step, { percent });
   }
 
-  /** The run is over, whatever came of it. */
+  /** Ends the run, whatever its result. */
   finish() {
     // A focused control that vanishes would send the focus to the top of the page.
     if (this.progress.contains(document.activeElement)) this.files.focus({ preventScroll: true });

@@ -4,8 +4,8 @@ import { ownerLine, pairLines } from "./pairs.js";
 import { readArchive } from "./read.js";
 
 /**
- * The reader off the page's thread. It is told once, by a `Task`, and answers with any number of
- * `progress` and then one `done` or one `failed`. To cancel it, terminate it.
+ * The reader in a worker. It gets one `Task`, and answers with any number of `progress` and then one `done`
+ * or one `failed`. To cancel it, terminate it.
  *
  * @typedef {{ chosen: import("./loose.js").Chosen[], maxPeople: number }} Task
  * @typedef {{
@@ -76,7 +76,7 @@ function tell(message) {
 }
 
 /**
- * Passes a change of stage at once, and else one call each interval.
+ * Passes a change of stage at once, and other calls at most once each interval.
  * @param {(progress: import("./read.js").Progress) => void} pass
  */
 function throttled(pass) {

@@ -66,7 +66,7 @@ class SliceReader extends zip.Reader {
 export async function openZip(blob) {
   const reader = new zip.ZipReader(new SliceReader(blob), {
     checkCrc32: true,
-    // Nothing is written: a name that climbs is left closed like any other that is not ours.
+    // Nothing is written to disk: a name that climbs is not opened, like any other that we do not know.
     filenameValidation: "tolerant",
   });
   /** @type {(Source & { entry: any })[]} */
