@@ -61,7 +61,7 @@ def test_an_empty_folder_makes_nothing_of_its_own(one: Machine, two: Machine) ->
     refused = two.refused()
     assert f"(last seen in {one.data / 'vault'} on " in refused
     assert f"the vault's key file {two.data / 'vault' / 'vault.keys'} is missing" in refused
-    assert refused.endswith("copy its folder from the machine that has it, or put it back from its backup.")
+    assert refused.endswith(". Copy its folder from the machine that has it, or put it back from its backup.")
     assert two.holds() == set()
     two.copy(one, "vault")
     refused = two.refused()

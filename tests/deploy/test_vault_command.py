@@ -206,6 +206,6 @@ def test_without_its_key_file_nothing_is_touched(sealed: Sealed, command: Comman
         key_file.chmod(0o600)
     assert refused.code == 1
     assert refused.sentence.startswith("passerelle: the vault's key file ")
-    assert refused.sentence.endswith(". Put it back from its backup.")
+    assert refused.sentence.endswith("or put it back from its backup.")
     assert sealed.keys() == before
     sealed.check()

@@ -33,7 +33,7 @@ def test_keys_are_made_once_and_for_their_owner_alone(folder: KeyFolder) -> None
 def test_the_recovery_key_is_in_no_file(folder: KeyFolder) -> None:
     recovery = folder.make(HOST)
     assert recovery is not None
-    secret = recovery.reveal().rpartition("+")[2]
+    secret = recovery.reveal().split("+", 4)[4]  # the secret may hold a "+" itself
     assert all(secret not in path.read_text() for path in folder.path.iterdir())
 
 

@@ -147,6 +147,7 @@ def test_a_check_waits_for_its_key_and_keeps_no_other_waiting(
     assert checks(ada.instance)["sealed@social.test"] == (CheckState.VERIFIED, None)
 
 
+@pytest.mark.usefixtures("record")
 def test_a_start_with_another_vault_is_refused(ada: Visitor, internet: FakeInternet, key_file: Path) -> None:
     """Attack by accident: it would seal what no other machine of the instance can open. A record that is gone is
     no consent: what is sealed tells."""
