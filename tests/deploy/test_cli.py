@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from directory.queries import Query
 from directory.ranking import Answer, Match, MatchedBy
 from tests.harness.command import Command, Result
 from tests.harness.mappings import mastodon
-from tests.harness.postgres import FAST_SETTINGS
+from tests.harness.postgres import FAST_SETTINGS, make_folder
 
 FOLLOWS = 250
 SMALL = ("--people", "400", "--follows", str(FOLLOWS), "--size", "200KB", "--tweets", "40KB")
@@ -249,7 +250,16 @@ def test_a_database_that_is_not_there_is_one_sentence(command: Command, url: str
     assert "Nothing was changed; `passerelle doctor` tells more." in shown.sentence
 
 
-def test_the_doctor_finds_all_well(command: Command) -> None:
+@pytest.fixture
+def fresh() -> Iterator[Path]:
+    made = make_folder("passerelle-doctor-")
+    yield made
+    shutil.rmtree(made)
+
+
+def test_the_doctor_finds_all_well(fresh: Path) -> None:
+    """In a folder of its own: demo people who arrived elsewhere wait for a worker."""
+    command = Command(fresh, {"data": str(fresh / "data"), "port": str(free_port())})
     command.run("lookup", "@jack")
     shown = command.run("doctor")
     assert shown.code == 0, shown.out

@@ -170,7 +170,9 @@ class Instance:
         told = [line for line in logs if line["event"] == "the log waits, and goes on by itself"]
         assert any(sentence in line["reason"] for line in told), told
         assert len(told) < 20, "the same is told once"
-        assert not [line for line in logs if line["log_level"] in {"error", "critical"}], logs
+        errors = [line for line in logs if line["log_level"] in {"error", "critical"}]
+        # On a slow machine the database itself is tried again meanwhile, and tells of that.
+        assert {line["event"] for line in errors} <= {"the database has ended, and is tried again"}, logs
         assert (await self.harness.state()).signed != before.signed
         await self.harness.check()
         await self.harness.check_history()

@@ -26,7 +26,13 @@ class Visitor:
 
     def __init__(self, instance: MemberInstance) -> None:
         self.instance = instance
-        self.client = httpx.Client(base_url=instance.url, timeout=30, trust_env=False)
+        self.client = httpx.Client(
+            base_url=instance.url,
+            timeout=30,
+            trust_env=False,
+            # A form refused before it was read ends its connection: a new one for each question.
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )
 
     def __enter__(self) -> Self:
         return self
