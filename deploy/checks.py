@@ -27,6 +27,7 @@ from federation.keys.instance import RECOVERY_KEY_FILE, is_local
 
 MIN_FREE_BYTES: Final = 1_000_000_000
 MIN_POSTGRESQL: Final = 150_000
+MAX_HEALTH_BYTES: Final = 4_096
 
 Check = Callable[[Settings], Iterator[Finding]]
 
@@ -94,7 +95,11 @@ def _answers(settings: Settings) -> bool:
     try:
         with socket.create_connection((settings.host, settings.port), timeout=2) as connection:
             connection.sendall(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
-            return connection.recv(512).rstrip().endswith(b"ok")
+            answer = b""
+            # Headers and body may come apart; the server closes after an answer to HTTP/1.0.
+            while len(answer) < MAX_HEALTH_BYTES and (part := connection.recv(MAX_HEALTH_BYTES)):
+                answer += part
+            return answer.rstrip().endswith(b"ok")
     except OSError:
         return False
 

@@ -143,4 +143,7 @@ def _switch_in(key: str, text: str) -> bool:
 def _named(message: str) -> str:
     """Puts the key in front, in the place of msgspec's path to it."""
     what, _, path = message.partition(" - at `$.")
-    return f"{path.rstrip('`').partition('[')[0]}: {what}" if path else message
+    key = path.rstrip("`").partition("[")[0]
+    if key == "registration":
+        what = f"expected {' or '.join(Registration)}"
+    return f"{key}: {what}" if path else message

@@ -43,6 +43,7 @@ def test_one_is_set_and_goes_back(machine: Machine) -> None:
     ("arguments", "said"),
     [
         (("set", "read_only", "perhaps"), "read_only: expected true or false"),
+        (("set", "registration", "perhaps"), "registration: expected open or closed"),
         (("set", "colour", "red"), "there is no setting colour; there are name, description,"),
         (("get", "colour"), "there is no setting colour"),
         (("unset", "colour"), "there is no setting colour"),
@@ -67,6 +68,8 @@ def test_a_running_instance_is_told_without_a_restart(machine: Machine) -> None:
             return told["name"], told["read_only"]
 
         assert said() == ("Passerelle", False)
+        # The doctor knows an instance of ours by its answer, however long its headers are.
+        assert "an instance is running there" in " ".join(machine.command.run("doctor").out.split())
         run(machine, "set", "name", "Find them")
         run(machine, "set", "read_only", "true")
         assert wait_until(lambda: said() == ("Find them", True), PATIENCE_S)
