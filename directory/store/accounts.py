@@ -24,6 +24,8 @@ _HEALTH_CODE: Final = {
     ProofState.LAPSED: 3,
 }
 _HEALTH_OF_CODE: Final = {code: state for state, code in _HEALTH_CODE.items()}
+HOLDS: Final = f"health = {_HEALTH_CODE[ProofState.HOLDS]}"
+IS_NOT_LAPSED: Final = f"health <> {_HEALTH_CODE[ProofState.LAPSED]}"
 
 X_TURN_LOCK: Final = 0x70617373_65726505
 """`pass` `ere` 05: one change of an X account's holder or handle at a time."""

@@ -16,23 +16,23 @@ from directory.store.consents import require_consent
 from directory.store.database import Connection, Database
 
 _COLUMNS: Final = "kind, x_ids, x_handles, kept_at"
-# 2 is ConsentKind.KEEP_FOLLOW_LIST.
 _WITH_CONSENT: Final = (
-    "EXISTS (SELECT FROM consent WHERE consent.member = follow_list.member AND consent.kind = 2"
-    " AND ended_at IS NULL AND expires > $1)"
+    "EXISTS (SELECT FROM consent WHERE consent.member = follow_list.member"
+    f" AND consent.kind = {ConsentKind.KEEP_FOLLOW_LIST:d} AND ended_at IS NULL AND expires > $1)"
 )
-# 1 is Lists.FOLLOWING, spelled out so that the partial indexes serve.
+# Spelled out, so that PostgreSQL uses the partial indexes.
+_IS_FOLLOWING: Final = f"kind = {Lists.FOLLOWING.value}"
 # One index look-up for each account asked for: `&&` with many would compare all with all.
 _WAITING: Final = f"""
 SELECT follow_list.id, asked.x_id, x_handles[place] AS x_handle
 FROM unnest($2::bigint[]) AS asked (x_id)
-JOIN follow_list ON kind = 1 AND x_ids @> ARRAY[asked.x_id]
+JOIN follow_list ON {_IS_FOLLOWING} AND x_ids @> ARRAY[asked.x_id]
 CROSS JOIN LATERAL unnest(array_positions(x_ids, asked.x_id)) AS place
 WHERE {_WITH_CONSENT}
 UNION
 SELECT follow_list.id, x_ids[place] AS x_id, asked.x_handle
 FROM unnest($3::text[]) AS asked (x_handle)
-JOIN follow_list ON kind = 1 AND x_handles @> ARRAY[asked.x_handle]
+JOIN follow_list ON {_IS_FOLLOWING} AND x_handles @> ARRAY[asked.x_handle]
 CROSS JOIN LATERAL unnest(array_positions(x_handles, asked.x_handle)) AS place
 WHERE {_WITH_CONSENT}
 ORDER BY id, x_id, x_handle

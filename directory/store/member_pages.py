@@ -6,12 +6,11 @@ from uuid import UUID
 from directory.accounts import LinkedAccount
 from directory.members.page_links import MemberPage, new_page_code
 from directory.store.account_columns import X_CODE
-from directory.store.accounts import ACCOUNT_COLUMNS, account_of, lock_member
+from directory.store.accounts import ACCOUNT_COLUMNS, IS_NOT_LAPSED, account_of, lock_member
 from directory.store.database import Connection, Database
 
-# 3 is ProofState.LAPSED.
 _SHOWN: Final = (
-    f"SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE member = $1 AND on_page AND health <> 3"
+    f"SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE member = $1 AND on_page AND {IS_NOT_LAPSED}"
     " ORDER BY linked_at, id"
 )
 
@@ -34,7 +33,7 @@ class MemberPageStore:
                     "INSERT INTO member_page (code, member) VALUES ($1, $2)", code, member
                 )
             await connection.execute(
-                "UPDATE linked_account SET on_page = true WHERE member = $1 AND network <> $2 AND health <> 3",
+                f"UPDATE linked_account SET on_page = true WHERE member = $1 AND network <> $2 AND {IS_NOT_LAPSED}",
                 member,
                 X_CODE,
             )

@@ -17,6 +17,7 @@ from directory.members.errors import (
 from directory.store.account_linking import Contested, link_account
 from directory.store.accounts import (
     ACCOUNT_COLUMNS,
+    IS_NOT_LAPSED,
     account_of,
     fetch_accounts,
     find_account,
@@ -145,7 +146,6 @@ class MemberStore:
         if not found:
             raise UnknownAccount
 
-    # 3 is ProofState.LAPSED.
     async def find_page(self, handle: str) -> list[LinkedAccount]:
         """Reads the accounts on the page of the member who shows an account of this handle. Returns an empty
         list where there is no page.
@@ -154,8 +154,8 @@ class MemberStore:
         """
         async with self._database.connection() as connection:
             rows = await connection.fetch(
-                f"SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE on_page AND health <> 3 AND member ="
-                " (SELECT member FROM linked_account WHERE handle_key = $1 AND on_page AND health <> 3"
+                f"SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE on_page AND {IS_NOT_LAPSED} AND member ="
+                f" (SELECT member FROM linked_account WHERE handle_key = $1 AND on_page AND {IS_NOT_LAPSED}"
                 "  ORDER BY proven_at DESC, id LIMIT 1) ORDER BY linked_at, id",
                 handle.removeprefix("@").lower(),
             )

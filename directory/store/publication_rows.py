@@ -14,7 +14,7 @@ from directory.mappings import Mapping, Network, Strength
 from directory.members.errors import MemberError, UnknownPublication
 from directory.members.publications import Publication, compose_mapping, is_worth_restating
 from directory.moderation.hides import HideReason
-from directory.store.accounts import fetch_accounts, plain_uuid
+from directory.store.accounts import HOLDS, fetch_accounts, plain_uuid
 from directory.store.database import Connection
 from directory.store.mapping_conditions import SAME_ACCOUNT
 from directory.store.mapping_rows import store_pending, withdraw_mappings
@@ -24,7 +24,7 @@ _SELECT: Final = f"""
 SELECT p.id, p.member, p.x_account, p.target_account, p.network, p.published_at, p.mapping, p.replaces,
     m.x_id, m.x_handle, m.target_id, m.target_handle, m.strength, m.state, m.leaf, m.issued, m.expires,
     origin.name AS origin, (m.leaf IS NOT NULL OR former.leaf IS NOT NULL) AS is_logged,
-    (x.health <> 0 OR t.health <> 0) AS is_stale,
+    NOT (x.{HOLDS} AND t.{HOLDS}) AS is_stale,
     (SELECT h.reason FROM hide h WHERE {SAME_ACCOUNT} ORDER BY h.hidden_at, h.id LIMIT 1) AS hidden
 FROM publication p JOIN mapping m ON m.id = p.mapping LEFT JOIN mapping former ON former.id = p.replaces
     JOIN origin ON origin.id = m.origin
