@@ -75,11 +75,16 @@ class EvidenceKind(enum.StrEnum):
 
 
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """One piece of evidence: what was seen, when, and where it can be seen again."""
+    """One piece of evidence: what was seen, when, and where it can be seen again.
+
+    `names` are the ids of the accounts on new networks that the evidence of an X account names: it proves a mapping to
+    these, and to no other. They stay with the linked account; a mapping's evidence has none, since it names its target.
+    """
 
     kind: EvidenceKind
     at: datetime
     ref: str | None = None
+    names: tuple[str, ...] = ()
 
 
 class Mapping(msgspec.Struct, frozen=True, gc=False):

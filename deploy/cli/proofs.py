@@ -87,7 +87,8 @@ async def _confirm(members: MemberParts, check: UUID, author: XHandle) -> tuple[
     if job is None:
         return "Nothing was confirmed: no such check waits.", False
     post = XPostId(job.check.post_id)
-    seen = Evidence(EvidenceKind.X_CONFIRMED, SystemClock().now(), post.url)
+    names = job.challenge.challenge.names
+    seen = Evidence(EvidenceKind.X_CONFIRMED, SystemClock().now(), post.url, names)
     verified = Verified(account=XAccount(None, author), post=post, posted=post_time(post), evidence=seen)
     linked: LinkedAccount | None = await members.proving.confirm(check, verified)
     if linked is not None:

@@ -74,6 +74,18 @@ class NotProven(MemberError):
     code = "x-account-not-proven"
 
 
+class NotNamed(MemberError):
+    """The proof of the X account does not name this account: it needs a proof that does."""
+
+    code = "account-not-named"
+
+
+class NamesTooLong(MemberError):
+    """The names of these accounts do not fit into one post: choose fewer."""
+
+    code = "names-too-long"
+
+
 class ProofLapsed(MemberError):
     """The proof no longer holds: the account has to be proven again."""
 

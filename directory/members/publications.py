@@ -1,7 +1,9 @@
 """Publications: mappings composed from two proven accounts of a member, and how long they hold. Pure.
 
-A mapping holds for 180 days from when the older of its two proofs was last seen to hold; each re-check that sees
-the proof moves this on. So a mapping whose proof can no longer be reached expires by itself.
+A mapping is composed from one proof of the X account, and only to an account that this proof names: what was proven
+for one account says nothing of another, whoever linked it. It holds for 180 days from when the older of its two
+proofs was last seen to hold; each re-check that sees the proof moves this on. So a mapping whose proof can no longer
+be reached expires by itself.
 """
 
 import enum
@@ -15,7 +17,7 @@ from directory.accounts import LinkedAccount
 from directory.identifiers import TargetHandle, TargetId, XHandle, XId
 from directory.mapping_life import MappingState
 from directory.mappings import Evidence, Mapping, Network, Strength
-from directory.members.errors import NotProven, ProofLapsed, ProofTooOld, UnknownAccount
+from directory.members.errors import NotNamed, NotProven, ProofLapsed, ProofTooOld, UnknownAccount
 from directory.moderation.hides import HideReason
 from directory.proofs.strength import strength_of
 
@@ -86,18 +88,17 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
 def compose_mapping(x: LinkedAccount, target: LinkedAccount, origin: str, now: datetime) -> Mapping:
     """Composes exactly the mapping that answers once `x` is published as `target`.
 
-    Raises UnknownAccount (wrong networks), NotProven, ProofLapsed, ProofTooOld.
+    It rests on one proof of the X account, which names the target, and on the target's own evidence. Raises
+    UnknownAccount (wrong networks), NotProven, NotNamed, ProofLapsed, ProofTooOld.
     """
     named, where, network = x.x, target.target, target.network.target
     if named is None or where is None or network is None:
         raise UnknownAccount
     if x.is_lapsed or target.is_lapsed:
         raise ProofLapsed
-    strength = strength_of((*x.evidence, *target.evidence))
-    if strength is None or (strength is Strength.BOUND and named.id is None):
-        raise NotProven
+    proof, strength = _choose_proof(x, target, now)
     issued = _whole(now)
-    expires = _whole(min(x.checked_at, target.checked_at)) + VALIDITY
+    expires = _whole(min(proof.at, target.checked_at)) + VALIDITY
     if expires <= issued:
         raise ProofTooOld
     return Mapping(
@@ -107,12 +108,30 @@ def compose_mapping(x: LinkedAccount, target: LinkedAccount, origin: str, now: d
         target_id=where.id,
         target_handle=where.handle,
         strength=strength,
-        evidence=tuple(Evidence(e.kind, _whole(e.at), e.ref) for e in (*x.evidence, *target.evidence)),
+        evidence=tuple(Evidence(e.kind, _whole(e.at), e.ref) for e in (proof, *target.evidence)),
         origin=origin,
         leaf=None,
         issued=issued,
         expires=min(expires, issued + VALIDITY),
     )
+
+
+def _choose_proof(x: LinkedAccount, target: LinkedAccount, now: datetime) -> tuple[Evidence, Strength]:
+    """Chooses the evidence of the X account that a mapping to the target rests on, and the strength that it gives.
+
+    Of those that name the target, the one that still holds, is strongest and was seen last. Raises NotProven where
+    nothing proves the X account, NotNamed where nothing names the target.
+    """
+    naming = [piece for piece in x.evidence if str(target.account.id) in piece.names]
+    graded = [
+        (piece, strength)
+        for piece in naming
+        if (strength := strength_of((piece, *target.evidence))) is not None
+        and (strength is not Strength.BOUND or x.account.id is not None)
+    ]
+    if not graded:
+        raise NotNamed if x.evidence and not naming else NotProven
+    return max(graded, key=lambda each: (each[0].at + VALIDITY > now, each[1], each[0].at))
 
 
 def is_worth_restating(said: Publication, meant: Mapping) -> bool:

@@ -11,6 +11,7 @@ published account is re-checked every 60 days, and then
 - has *lapsed*: the doubt was confirmed. What is published is withdrawn, and only a new proof restores the account.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -21,12 +22,11 @@ from directory.accounts import (
     LinkedAccount,
     MastodonAccount,
     ProofState,
-    ProvenAccount,
     TargetAccount,
 )
 from directory.identifiers import XId
 from directory.mappings import Evidence, EvidenceKind
-from directory.members.renewal import drop_link, is_link_evidence, prove_again, see_again
+from directory.members.renewal import drop_link, is_link_evidence, list_checkable, see_again
 from directory.proofs.reasons import UnreachableReason
 from directory.proofs.results import CheckResult, Linked, LinkResult, Refuted, Unreachable, Verified
 
@@ -58,16 +58,21 @@ class Gone(msgspec.Struct, frozen=True):
 
 
 class Moved(msgspec.Struct, frozen=True):
-    """A Mastodon account that moved to `account`: both were seen to name each other."""
+    """A Mastodon account that moved to `account`: both were seen to name each other.
+
+    No proof names the new account, and whoever took over the old one, or its domain, can make it move anywhere. So a
+    move carries nothing: once confirmed, what is published of the old account is withdrawn, and the member proves the
+    new one.
+    """
 
     account: MastodonAccount
 
 
 class Held(msgspec.Struct, frozen=True):
-    """The proof holds, under the handle of `account`. `evidence` is new of this re-check; None where it adds none."""
+    """The proof holds, under the handle of `account`. `evidence` is what this re-check saw anew."""
 
     account: Account
-    evidence: Evidence | None = None
+    evidence: tuple[Evidence, ...] = ()
 
 
 class Doubtful(msgspec.Struct, frozen=True):
@@ -89,6 +94,13 @@ class Unlinked(msgspec.Struct, frozen=True):
     account: TargetAccount
 
 
+class XSeen(msgspec.Struct, frozen=True):
+    """One piece of evidence of an X account, and what its re-check showed."""
+
+    evidence: Evidence
+    result: CheckResult | LinkResult
+
+
 TargetSeen = Present | Gone | Moved | Unreachable
 Outcome = Held | Doubtful | Lapsed | Unlinked | Moved
 
@@ -99,14 +111,14 @@ def next_recheck_at(account: LinkedAccount, now: datetime) -> datetime | None:
     Returns None where it cannot be re-checked without the member: what is published then expires, unless the member
     proves the account again.
     """
-    if account.is_lapsed or (account.x is not None and not _can_recheck_x(account)):
+    if account.is_lapsed or (account.x is not None and not list_checkable(account)):
         return None
     early = RECHECK_SPREAD * (account.id.int % _SPREAD_STEPS / _SPREAD_STEPS)
     return max(account.checked_at + RECHECK_EVERY - early, now)
 
 
 def is_by_link_alone(account: LinkedAccount) -> bool:
-    """Whether an X account is proven by the link of its profile alone. Beside stronger evidence it renews nothing."""
+    """Whether an X account is proven by the link of its profile alone."""
     return bool(account.evidence) and all(map(is_link_evidence, account.evidence))
 
 
@@ -115,26 +127,58 @@ def rests_on_link(account: LinkedAccount) -> bool:
     return any(map(is_link_evidence, account.evidence))
 
 
-def judge_x(account: LinkedAccount, seen: CheckResult | LinkResult, attempt: int, now: datetime) -> Outcome:
-    """Judges the re-check of an X account. `attempt` counts the re-checks since the proof last held."""
-    match seen:
-        case Verified(account=x) if not _is_another(account, x.id):
-            return Held(x, seen.evidence)
-        case Linked(x_id=x_id) if not _is_another(account, x_id):
-            return Held(account.account, seen.evidence)
-        case Unreachable(reason=UnreachableReason.DELETED) if not _is_id_proven(account):
-            return _doubt(account, now, DELETED_LAPSES_AFTER) or Lapsed()
-        case Unreachable(retry_after_s=retry_after_s):
-            return _reschedule(account, attempt, now, retry_after_s)
-        case Verified() | Linked() | Refuted():
-            return _doubt(account, now, CONFIRM_AFTER) or Lapsed()
+def judge_x(account: LinkedAccount, seen: Sequence[XSeen], attempt: int, now: datetime) -> Outcome:
+    """Judges the re-check of an X account: all its evidence that can be re-checked (`list_checkable`).
+
+    A piece that contradicts puts the whole account in doubt, whatever the others show. Else those that hold are
+    renewed, each for the accounts that it names, and the others age. `attempt` counts the re-checks since the proof
+    last held.
+    """
+    if any(_contradicts(account, each.result) for each in seen):
+        return _doubt(account, now, CONFIRM_AFTER) or Lapsed()
+    if any(_is_deleted(each.result) for each in seen) and not _is_id_proven(account):
+        return _doubt(account, now, DELETED_LAPSES_AFTER) or Lapsed()
+    held = [(each, each.result) for each in seen if isinstance(each.result, Verified | Linked)]
+    if not held:
+        waits = [each.result.retry_after_s for each in seen if isinstance(each.result, Unreachable)]
+        return _reschedule(
+            account, attempt, now, max((wait for wait in waits if wait is not None), default=None)
+        )
+    present = next((result.account for _, result in held if isinstance(result, Verified)), account.account)
+    return Held(present, tuple(_renewed(each.evidence, result) for each, result in held))
+
+
+def _contradicts(account: LinkedAccount, result: CheckResult | LinkResult) -> bool:
+    match result:
+        case Verified(account=x):
+            return _is_another(account, x.id)
+        case Linked(x_id=x_id):
+            return _is_another(account, x_id)
+        case Refuted():
+            return True
+        case Unreachable():
+            return False
+
+
+def _is_deleted(result: CheckResult | LinkResult) -> bool:
+    return isinstance(result, Unreachable) and result.reason is UnreachableReason.DELETED
+
+
+def _renewed(before: Evidence, result: Verified | Linked) -> Evidence:
+    """Returns the evidence as seen anew. It names what it named before, whatever was linked since.
+
+    A post whose author's id was told once stays bound to it, whichever source shows the post now: its author never
+    changes.
+    """
+    kind = EvidenceKind.X_POST_ID if result.evidence.kind is EvidenceKind.X_POST_ID else before.kind
+    return msgspec.structs.replace(before, kind=kind, at=result.evidence.at)
 
 
 def judge_target(account: LinkedAccount, seen: TargetSeen, attempt: int, now: datetime) -> Outcome:
     """Judges the re-check of an account on a new network. `attempt` is as in `judge_x`."""
     match seen:
         case Moved():
-            return seen
+            return _doubt(account, now, CONFIRM_AFTER) or seen
         case Gone():
             return _doubt(account, now, DELETED_LAPSES_AFTER) or Lapsed()
         case Unreachable(retry_after_s=retry_after_s):
@@ -151,9 +195,9 @@ def account_after(account: LinkedAccount, outcome: Outcome, now: datetime) -> Li
         case Held(account=seen, evidence=evidence):
             after = see_again(account, seen, evidence, now)
         case Unlinked(account=seen):
-            after = see_again(drop_link(account), seen, None, now)
+            after = see_again(drop_link(account), seen, (), now)
         case Moved():
-            after = _move(account, outcome, now)
+            after = see_again(account, account.account, (), now)
         case Doubtful(state=state, since=since, next_recheck=next_recheck):
             return msgspec.structs.replace(account, health=state, health_since=since, recheck_at=next_recheck)
         case Lapsed():
@@ -163,35 +207,16 @@ def account_after(account: LinkedAccount, outcome: Outcome, now: datetime) -> Li
     return after
 
 
-def proof_by_move(account: LinkedAccount, moved: Moved, now: datetime) -> ProvenAccount:
-    """Proves the account that a Mastodon account moved to, by the old account."""
-    return ProvenAccount(moved.account, Evidence(EvidenceKind.MASTODON_OAUTH, now, str(account.account.id)))
-
-
-def _move(account: LinkedAccount, moved: Moved, now: datetime) -> LinkedAccount | None:
-    """Moves the account, without the link of the old profile: the new one was not seen to link to the page.
-
-    Returns None where the account is not on Mastodon.
-    """
-    if not isinstance(account.account, MastodonAccount):
-        return None
-    return prove_again(drop_link(account), proof_by_move(account, moved, now), now)
-
-
 def _judge_link(account: LinkedAccount, seen: Present, attempt: int, now: datetime) -> Outcome:
     match seen.link:
         case None:
             return Held(seen.account)
         case Linked(evidence=evidence):
-            return Held(seen.account, evidence)
+            return Held(seen.account, (evidence,))
         case Refuted():
             return _doubt(account, now, CONFIRM_AFTER) or Unlinked(seen.account)
         case Unreachable(retry_after_s=retry_after_s):
             return _reschedule(account, attempt, now, retry_after_s)
-
-
-def _can_recheck_x(account: LinkedAccount) -> bool:
-    return is_by_link_alone(account) or any(item.kind.is_x_post for item in account.evidence)
 
 
 def _is_id_proven(account: LinkedAccount) -> bool:

@@ -1,5 +1,6 @@
 """How a new proof, or a re-check that holds, changes an account. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -7,48 +8,68 @@ import msgspec
 
 from directory.accounts import Account, LinkedAccount, ProofState, ProvenAccount, XAccount
 from directory.mappings import Evidence, EvidenceKind
-from directory.members.publications import VALIDITY
 
-MAX_EVIDENCE: Final = 4
-"""Pieces of evidence kept for an account: a mapping is made of two accounts, and holds eight."""
+MAX_EVIDENCE: Final = 7
+"""Pieces of evidence kept for an account. A mapping holds one of its X account, and at most seven of its target."""
 
 
-def merge_evidence(account: LinkedAccount, seen: Account, new: Evidence | None) -> tuple[Evidence, ...]:
-    """Merges the evidence of an account that was seen as `seen`: the newest of each kind, the newest first.
+def merge_evidence(
+    account: LinkedAccount, seen: Account, new: Sequence[Evidence] = ()
+) -> tuple[Evidence, ...]:
+    """Merges the evidence of an account that was seen as `seen`, the newest first.
 
-    Evidence of a former X handle is dropped with it. A new proof of a lapsed account replaces all it had.
+    A new piece replaces those of its kind that name no account beyond its own; each piece names what it was made for,
+    and nothing is added to it. A sign-in at X that names nothing renews what such sign-ins have named before. Evidence
+    of a former X handle is dropped with it. A new proof of a lapsed account replaces all it had.
     """
-    held = account.evidence if new is None or not account.is_lapsed else ()
+    held = account.evidence if not new or not account.is_lapsed else ()
     if account.x is not None and account.handle.key != seen.handle.key:
         held = tuple(item for item in held if item.kind.binds_x_id)
-    if new is not None:
-        held = (new, *(item for item in held if item.kind is not new.kind))
+    for piece in new:
+        named = tuple(item for item in held if item.kind is piece.kind and item.names)
+        if piece.kind is EvidenceKind.X_OAUTH and not piece.names and named:
+            held = tuple(msgspec.structs.replace(i, at=piece.at) if i in named else i for i in held)
+        else:
+            held = (piece, *(item for item in held if not _replaces(piece, item)))
     return tuple(sorted(held, key=lambda item: item.at, reverse=True)[:MAX_EVIDENCE])
 
 
-def prove_again(account: LinkedAccount, proven: ProvenAccount, now: datetime) -> LinkedAccount:
-    """Applies a new proof to an account.
+def _replaces(new: Evidence, held: Evidence) -> bool:
+    is_same = new.kind is held.kind or (new.kind is EvidenceKind.X_POST_ID and new.ref == held.ref)
+    return is_same and set(held.names) <= set(new.names)
 
-    A proof of the X handle alone neither removes a known id nor counts as a check of it. Nor does a link count as a
-    check beside stronger evidence; if the account was last checked 180 days ago, the link replaces that evidence.
+
+def prove_again(account: LinkedAccount, proven: ProvenAccount, now: datetime) -> LinkedAccount:
+    """Applies a new proof to an account. A proof of the X handle alone does not remove a known id.
+
+    Of an X account `checked_at` is when the evidence that can be re-checked and was seen longest ago was seen.
     """
-    is_link = is_link_evidence(proven.evidence) and proven.x is not None
-    if is_link and now - account.checked_at >= VALIDITY:
-        account = msgspec.structs.replace(account, evidence=())
-    is_beside_stronger = is_link and any(not is_link_evidence(item) for item in account.evidence)
     now_known = _with_known_id(account, proven.account)
-    tells_less = is_beside_stronger or now_known != proven.account
-    seen_at = max(account.checked_at, min(proven.evidence.at, now))
-    checked_at = account.checked_at if tells_less and not account.is_lapsed else seen_at
-    return msgspec.structs.replace(
+    evidence = merge_evidence(account, now_known, (proven.evidence,))
+    renewed = msgspec.structs.replace(
         account,
         account=now_known,
-        evidence=merge_evidence(account, now_known, proven.evidence),
+        evidence=evidence,
         proven_at=now,
-        checked_at=checked_at,
+        checked_at=max(account.checked_at, min(proven.evidence.at, now)),
         health=ProofState.HOLDS,
         health_since=None,
     )
+    checkable = list_checkable(renewed)
+    return msgspec.structs.replace(renewed, checked_at=min(checkable[-1].at, now)) if checkable else renewed
+
+
+def list_checkable(account: LinkedAccount) -> list[Evidence]:
+    """Lists the evidence of an X account that can be re-checked without the member, the newest first.
+
+    The link of a profile is re-checked only where it names an account that nothing stronger names.
+    """
+    if account.x is None:
+        return []
+    posts = [item for item in account.evidence if item.kind.is_x_post]
+    named = {name for item in account.evidence if not is_link_evidence(item) for name in item.names}
+    links = [item for item in account.evidence if is_link_evidence(item) and not set(item.names) <= named]
+    return sorted((*posts, *links), key=lambda item: item.at, reverse=True)
 
 
 def is_link_evidence(item: Evidence) -> bool:
@@ -58,7 +79,7 @@ def is_link_evidence(item: Evidence) -> bool:
 
 def add_link(account: LinkedAccount, evidence: Evidence) -> LinkedAccount:
     """Adds the link of its profile to a new account's own evidence. `checked_at` stays as it is."""
-    return msgspec.structs.replace(account, evidence=merge_evidence(account, account.account, evidence))
+    return msgspec.structs.replace(account, evidence=merge_evidence(account, account.account, (evidence,)))
 
 
 def drop_link(account: LinkedAccount) -> LinkedAccount:
@@ -68,7 +89,7 @@ def drop_link(account: LinkedAccount) -> LinkedAccount:
 
 
 def see_again(
-    account: LinkedAccount, seen: Account, evidence: Evidence | None, now: datetime
+    account: LinkedAccount, seen: Account, evidence: Sequence[Evidence], now: datetime
 ) -> LinkedAccount | None:
     """Applies a re-check that holds: the handle may have changed, an unknown X id may have become known.
 

@@ -42,8 +42,13 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"a challenge names 1 to {MAX_TARGETS} accounts, not {len(self.targets)}")
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The ids of the accounts that the proof points to."""
+        return tuple(sorted(str(target.id) for target in self.targets))
+
+    @property
     def sentence(self) -> str:
-        """The sentence that the member posts."""
+        """The sentence that the member posts. Raises SentenceTooLong."""
         names = [str(target.handle) for target in self.targets]
         return write_sentence(self.language, names, self.instance, self.nonce)
 
@@ -88,8 +93,11 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
 def new_challenge(
     member: str, targets: tuple[TargetAccount, ...], instance: str, language: str, now: datetime
 ) -> Challenge:
-    """Makes a challenge. The store marks the member's open ones as superseded in the transaction that keeps it."""
-    return Challenge(
+    """Makes a challenge. The store marks the member's open ones as superseded in the transaction that keeps it.
+
+    Raises SentenceTooLong where the names of its accounts do not fit into one post.
+    """
+    made = Challenge(
         nonce=Nonce.new(),
         member=member,
         targets=targets,
@@ -98,3 +106,5 @@ def new_challenge(
         created=now,
         expires=now + CHALLENGE_LIFE,
     )
+    _ = made.sentence  # raises where it cannot be written
+    return made

@@ -12,7 +12,7 @@ from directory.proofs.challenge import Challenge
 from directory.proofs.post_url import XPostId
 from directory.proofs.reasons import RefutedReason
 from directory.proofs.results import PostSeen, Refuted, Verified
-from directory.proofs.sentence import find_nonce, holds_a_nonce
+from directory.proofs.sentence import find_nonces, is_sentence
 from directory.proofs.snowflake import post_time
 
 
@@ -46,14 +46,17 @@ def judge_again(
         or _refusal_of_text(challenge, post)
         or _refusal_of_author(post, expected)
     )
-    return Refuted(refused) if refused else _verified(post, now)
+    return Refuted(refused) if refused else _verified(challenge, post, now)
 
 
 def _refusal_of_text(challenge: Challenge, post: PostSeen) -> RefutedReason | None:
-    nonce = find_nonce(post.text) if post.is_whole else None
-    if nonce is None:
-        return RefutedReason.SENTENCE_ALTERED if holds_a_nonce(post.text) else RefutedReason.NO_SENTENCE
-    return None if nonce == challenge.nonce else RefutedReason.OTHER_CHALLENGE
+    """Compares the whole text with the sentence of the challenge: names, instance and nonce."""
+    if post.is_whole and is_sentence(post.text, challenge.sentence):
+        return None
+    nonces = find_nonces(post.text)
+    if not nonces:
+        return RefutedReason.NO_SENTENCE
+    return RefutedReason.SENTENCE_ALTERED if str(challenge.nonce) in nonces else RefutedReason.OTHER_CHALLENGE
 
 
 def _refusal_of_author(post: PostSeen, expected: XId | XHandle | None) -> RefutedReason | None:
@@ -65,11 +68,11 @@ def _refusal_of_author(post: PostSeen, expected: XId | XHandle | None) -> Refute
     return None
 
 
-def _verified(post: PostSeen, now: datetime) -> Verified:
+def _verified(challenge: Challenge, post: PostSeen, now: datetime) -> Verified:
     kind = EvidenceKind.X_POST_HANDLE if post.author_id is None else EvidenceKind.X_POST_ID
     return Verified(
         account=XAccount(post.author_id, post.author_handle),
         post=post.id,
         posted=post_time(post.id),
-        evidence=Evidence(kind=kind, at=now, ref=post.id.url),
+        evidence=Evidence(kind=kind, at=now, ref=post.id.url, names=challenge.names),
     )

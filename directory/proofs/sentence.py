@@ -1,15 +1,16 @@
-"""The fixed sentence of a proof post: writes it for a person, and finds it in the text that X made of it.
+"""The fixed sentence of a proof post: writes it for a person, and compares the text that a source shows with it.
 
-One sentence a language, all of them here. They are protocol, not texts to translate: a post is compared with them
-for as long as its proof lives. The sentence states plainly what posting it means, so that nobody posts it
-unawares. It must be the whole post, so that a person who shows it around ("look what I was asked to post: …") has
-proven nothing. Only the links that X itself adds for pictures or a quoted post may follow it. It has no hashtag: X
-would make a link of it.
+One sentence a language, all of them here. They are protocol, not texts to translate: a post is compared with its
+sentence for as long as its proof lives. The sentence states plainly what posting it means, so that nobody posts it
+unawares, and a post counts only where it *is* the sentence: every account name, the instance and the nonce, in full
+and in order. So a post that was asked for by another instance, or for another account, proves nothing here. It must
+be the whole post, so that a person who shows it around ("look what I was asked to post: …") has proven nothing. Only
+the links that X itself adds for pictures or a quoted post may follow it.
 
-Only the nonce is compared. The names are for the reader: X turns host names into t.co links, so in their places a few
-words are accepted that have the marks of a name (a dot, an @, a slash): "not" and "never" have none. Names are
-written without a leading @, since X would read `@alice@example.social` as a mention of its own user `alice`, a
-stranger.
+Names are written with a middle dot in place of each dot, and without a leading @: X makes links of host names, which
+some sources then show as t.co addresses alone, and reads `@alice@example.social` as a mention of its own user
+`alice`, a stranger. No identifier has a middle dot, so no two names are written alike. A test holds this against the
+library that X publishes for its own rules (https://github.com/twitter/twitter-text).
 """
 
 import re
@@ -26,21 +27,14 @@ MAX_POST_WEIGHT: Final = 280
 MAX_TEXT_CHARS: Final = 25_000
 """The longest post that X accepts. A longer text is not read."""
 MAX_TARGETS: Final = 4
-LINK_WEIGHT: Final = 23
-"""The weight that X gives any link; it also links bare host names."""
 INTENT_URL: Final = "https://x.com/intent/post"
+MIDDLE_DOT: Final = "\N{MIDDLE DOT}"
 
 MAX_ADDED_LINKS: Final = 5
 """Four pictures and a quoted post."""
-MAX_TARGET_WORDS: Final = 3 * MAX_TARGETS
-MAX_INSTANCE_WORDS: Final = 2
-_MIN_SHOWN_CHARS: Final = 8
-_ELLIPSIS: Final = "…"
 
 _ADDED_LINK = re.compile(r"(?:https?://t\.co|pic\.(?:twitter|x)\.com)/[a-z0-9]{1,16}")
-_NAME_MARK = re.compile(r"[.@/…]")
 _ANY_NONCE = re.compile(rf"(?<![a-z0-9]){NONCE_PATTERN}(?![a-z0-9])")
-_NONCE = re.compile(rf"({NONCE_PATTERN})\.?")
 
 
 class Wording(msgspec.Struct, frozen=True):
@@ -60,40 +54,33 @@ WORDINGS: Final[dict[str, Wording]] = {
 DEFAULT_LANGUAGE: Final = "en"
 
 
+class SentenceTooLong(ValueError):
+    """The names are too long for one post on X."""
+
+
 def write_sentence(language: str, targets: Sequence[str], instance: str, nonce: Nonce) -> str:
     """Writes the sentence to post: `targets` are handles (1 to 4), `instance` our host name.
 
-    The longest names are cut where they would not fit into a post; they are never read back.
-    Raises ValueError on no target or too many.
+    No name is ever cut: what is not in the post was not agreed to. Raises SentenceTooLong where the names do not fit
+    into a post, ValueError on no target or too many.
     """
     if not 1 <= len(targets) <= MAX_TARGETS:
         raise ValueError(f"a proof names 1 to {MAX_TARGETS} accounts, not {len(targets)}")
     wording = WORDINGS.get(language, WORDINGS[DEFAULT_LANGUAGE])
-    room = MAX_POST_WEIGHT - _weigh_plain(_join(wording, [""] * len(targets), "", nonce))
-    *shown, shown_instance = _fit([*targets, instance], room)
-    return _join(wording, shown, shown_instance, nonce)
+    names = f" {wording.and_} ".join(map(_unlinked, targets))
+    sentence = f"{wording.opening} {names}. {wording.proving} {_unlinked(instance)} {wording.with_} {nonce}"
+    if _weigh(sentence) > MAX_POST_WEIGHT:
+        raise SentenceTooLong("these names are too long for one post")
+    return sentence
 
 
-def _join(wording: Wording, targets: Sequence[str], instance: str, nonce: Nonce) -> str:
-    names = f" {wording.and_} ".join(targets)
-    return f"{wording.opening} {names}. {wording.proving} {instance} {wording.with_} {nonce}"
+def _unlinked(name: str) -> str:
+    """Writes a name so that X makes no link of it."""
+    return name.replace(".", MIDDLE_DOT)
 
 
-def _fit(names: Sequence[str], room: int) -> list[str]:
-    """Cuts the longest names until all together weigh no more than `room`."""
-    shown = list(names)
-    limit = max(map(len, shown))
-    while sum(map(_weigh_name, shown)) > room and limit > _MIN_SHOWN_CHARS:
-        limit -= 1
-        shown = [name if len(name) <= limit else name[: limit - 1] + _ELLIPSIS for name in names]
-    return shown
-
-
-def _weigh_name(name: str) -> int:
-    return max(_weigh_plain(name), LINK_WEIGHT)
-
-
-def _weigh_plain(text: str) -> int:
+def _weigh(text: str) -> int:
+    """Returns the weight that X gives a text without links. https://docs.x.com/fundamentals/counting-characters"""
     return sum(1 if _is_light(ord(char)) else 2 for char in unicodedata.normalize("NFC", text))
 
 
@@ -109,46 +96,24 @@ def compose_url(sentence: str) -> str:
     return f"{INTENT_URL}?text={quote(sentence, safe='')}"
 
 
-def find_nonce(text: str) -> Nonce | None:
-    """Returns the nonce where the text is the fixed sentence, in any language, whole and alone; None where it is not.
+def is_sentence(text: str, sentence: str) -> bool:
+    """Whether the text of a post is the sentence, whole and alone, but for links that X added after it.
 
-    Letter case, kinds of space and invisible characters do not matter. Total.
+    Letter case, kinds of space, invisible characters and a full stop at the end do not matter. Total.
     """
     if len(text) > MAX_TEXT_CHARS:
-        return None
-    words = _words(text)
-    for _ in range(MAX_ADDED_LINKS):
-        if words and _ADDED_LINK.fullmatch(words[-1]):
-            words.pop()
-    nonce = _NONCE.fullmatch(words.pop()) if words else None
-    if nonce and any(_is_sentence(words, wording) for wording in WORDINGS.values()):
-        return Nonce.parse(nonce[1])
-    return None
-
-
-def holds_a_nonce(text: str) -> bool:
-    """Whether the text contains anything in the form of a nonce: then the sentence was altered, not left out."""
-    return _ANY_NONCE.search(" ".join(_words(text[:MAX_TEXT_CHARS]))) is not None
-
-
-def _is_sentence(words: list[str], wording: Wording) -> bool:
-    """Whether the words before the nonce are those of the sentence, with any names in their places."""
-    opening, proving, with_ = _words(wording.opening), _words(wording.proving), _words(wording.with_)
-    if words[: len(opening)] != opening or words[-len(with_) :] != with_:
         return False
-    named = words[len(opening) : -len(with_)]
-    for instance_words in range(1, MAX_INSTANCE_WORDS + 1):
-        count = len(named) - instance_words - len(proving)
-        if count >= 1 and named[count : count + len(proving)] == proving:
-            return _are_names(named[:count], wording.and_)
-    return False
+    words, meant = _words(text), _words(sentence)
+    added = words[len(meant) :]
+    if len(added) > MAX_ADDED_LINKS or not all(map(_ADDED_LINK.fullmatch, added)):
+        return False
+    shown = words[: len(meant)]
+    return shown == meant or shown == [*meant[:-1], f"{meant[-1]}."]
 
 
-def _are_names(words: list[str], and_: str) -> bool:
-    *names, last = words
-    return len(words) <= MAX_TARGET_WORDS and all(
-        word == and_ or _NAME_MARK.search(word) for word in (*names, last.removesuffix("."))
-    )
+def find_nonces(text: str) -> frozenset[str]:
+    """Returns all that has the form of a nonce in a text: it tells an altered sentence from one left out. Total."""
+    return frozenset(_ANY_NONCE.findall(" ".join(_words(text[:MAX_TEXT_CHARS]))))
 
 
 def _words(text: str) -> list[str]:

@@ -9,7 +9,7 @@ deletes it when the browser comes back.
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final, Protocol, Self
 from urllib.parse import quote, urlencode, urlsplit
@@ -91,6 +91,7 @@ class _Record(msgspec.Struct, frozen=True):
 
     expected: Expected
     verifier: str
+    names: tuple[str, ...] = ()
 
     @classmethod
     def from_bytes(cls, kept: bytes) -> Self:
@@ -128,8 +129,14 @@ class XSignIn:
         self._clock = clock
         self._host = urlsplit(key.api_base).hostname or ""
 
-    def start(self, redirect_uri: str, expected: XId | None = None) -> SignInStart:
-        """Starts a sign-in: where to send the browser. `expected` is the only account accepted; None accepts any."""
+    def start(
+        self, redirect_uri: str, expected: XId | None = None, *, names: Collection[str] = ()
+    ) -> SignInStart:
+        """Starts a sign-in: where to send the browser. `expected` is the only account accepted; None accepts any.
+
+        `names` are the ids of the accounts that the person was shown, and agreed to prove this X account for. None:
+        the sign-in renews what it proved before, and proves nothing new.
+        """
         account_id = None if expected is None else str(expected)
         awaited = Expected.of(redirect_uri, Purpose.PROVE, self._clock.now(), account_id)
         verifier = new_secret()
@@ -145,7 +152,7 @@ class XSignIn:
         return SignInStart(
             authorize_url=f"{self._key.authorize_base}/i/oauth2/authorize?{urlencode(query, quote_via=quote)}",
             state=awaited.state,
-            record=msgspec.json.encode(_Record(awaited, verifier)),
+            record=msgspec.json.encode(_Record(awaited, verifier, tuple(sorted(names)))),
             expires=awaited.expires,
         )
 
@@ -166,7 +173,7 @@ class XSignIn:
                 user = await self._who(token)
             finally:
                 is_revoked = await self._revoke(token)
-        return _signed_in(self._host, user, kept.expected, self._clock.now(), is_revoked=is_revoked)
+        return _signed_in(self._host, user, kept, self._clock.now(), is_revoked=is_revoked)
 
     async def _exchange(self, code: str, kept: _Record) -> str:
         form = {
@@ -241,12 +248,13 @@ def _is_token(text: str) -> bool:
     return 0 < len(text) <= 4_096 and text.isascii() and text.isprintable() and " " not in text
 
 
-def _signed_in(host: str, user: _User, expected: Expected, now: datetime, *, is_revoked: bool) -> XSignedIn:
+def _signed_in(host: str, user: _User, kept: _Record, now: datetime, *, is_revoked: bool) -> XSignedIn:
     try:
         x_id, handle = XId.parse(user.id), XHandle.parse(user.username)
     except InvalidIdentifier:
         raise ServerMisbehaved(host, "the answer names no account") from None
-    if expected.account_id is not None and str(x_id) != expected.account_id:
+    if kept.expected.account_id is not None and str(x_id) != kept.expected.account_id:
         raise IdentityMismatch(host, "another account signed in than was expected")
-    evidence = Evidence(kind=EvidenceKind.X_OAUTH, at=now, ref=f"https://x.com/i/user/{x_id}")
+    ref = f"https://x.com/i/user/{x_id}"
+    evidence = Evidence(kind=EvidenceKind.X_OAUTH, at=now, ref=ref, names=kept.names)
     return XSignedIn(XAccount(x_id, handle), evidence, is_revoked)

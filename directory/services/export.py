@@ -222,7 +222,7 @@ def _id(account: Account) -> str | None:
 
 
 def _evidence(evidence: tuple[Evidence, ...]) -> list[dict[str, Any]]:
-    return [{"kind": item.kind, "at": item.at, "ref": item.ref} for item in evidence]
+    return [{"kind": item.kind, "at": item.at, "ref": item.ref, "names": item.names} for item in evidence]
 
 
 def _zip_time(now: datetime) -> tuple[int, int, int, int, int, int]:

@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import structlog
@@ -15,12 +17,13 @@ from directory.members.challenges import (
     ProofJob,
     challenge_context,
 )
-from directory.members.errors import UnknownAccount
+from directory.members.errors import NamesTooLong, UnknownAccount
 from directory.proofs.challenge import Challenge, new_challenge
 from directory.proofs.nonce import Nonce
 from directory.proofs.post_url import parse_post_url
 from directory.proofs.reasons import UnreachableReason
 from directory.proofs.results import Refuted, Unreachable, Verified
+from directory.proofs.sentence import SentenceTooLong
 from directory.store.challenges import ChallengeRow, ChallengeStore
 from directory.store.members import MemberStore
 from directory.store.proof_check_rows import CheckRow
@@ -52,7 +55,7 @@ class Proving:
         """Returns the challenge whose sentence a member is to post.
 
         That is the open one if it still names exactly their accounts in that language, else a new one in its
-        place. Raises MemberGone, UnknownAccount (no account to point to), TooManyAttempts.
+        place. Raises MemberGone, UnknownAccount (no account to point to), NamesTooLong, TooManyAttempts.
         """
         now = self._clock.now()
         targets = _targets_of(await self._members.list_accounts(member))
@@ -60,7 +63,7 @@ class Proving:
         is_same = kept is not None and kept.challenge.is_for(str(member), targets, instance)
         if kept is not None and is_same and kept.challenge.language == language:
             return kept
-        return await self._open(member, new_challenge(str(member), targets, instance, language, now))
+        return await self._open(member, _fitting_challenge(str(member), targets, instance, language, now))
 
     async def submit(self, member: UUID, challenge: UUID, post_url: str) -> ProofCheck:
         """Submits a check of a post. Raises InvalidIdentifier, MemberGone, ChallengeClosed, TooManyAttempts."""
@@ -180,3 +183,16 @@ def _targets_of(accounts: Sequence[LinkedAccount]) -> tuple[TargetAccount, ...]:
     if not found:
         raise UnknownAccount("there is no account that the proof could point to")
     return tuple(found.values())
+
+
+def _fitting_challenge(
+    member: str, targets: tuple[TargetAccount, ...], instance: str, language: str, now: datetime
+) -> Challenge:
+    """Makes a challenge of all the accounts or, where their names do not fit into one post, of the first that does.
+
+    Raises NamesTooLong.
+    """
+    for fewer in (targets, *((target,) for target in targets)):
+        with suppress(SentenceTooLong):
+            return new_challenge(member, fewer, instance, language, now)
+    raise NamesTooLong

@@ -8,17 +8,19 @@ from collections.abc import Mapping
 from directory.accounts import AccountNetwork, LinkedAccount, MastodonAccount, TargetAccount
 from directory.clock import Clock
 from directory.errors import InvalidIdentifier
+from directory.mappings import Evidence
 from directory.members.rechecks import (
     Gone,
     Moved,
     Outcome,
     Present,
     TargetSeen,
-    is_by_link_alone,
+    XSeen,
     judge_target,
     judge_x,
     rests_on_link,
 )
+from directory.members.renewal import is_link_evidence, list_checkable
 from directory.networks.mastodon.moved import NotForStrangers
 from directory.networks.mastodon.sign_in import MastodonSignIn
 from directory.networks.port import SignIn
@@ -64,10 +66,13 @@ class Rechecking:
         seen = await self._ask_of_target(account, account.target)
         return judge_target(account, seen, job.attempt, clock.now())
 
-    async def _ask_of_x(self, account: LinkedAccount) -> CheckResult | LinkResult:
-        if is_by_link_alone(account):
+    async def _ask_of_x(self, account: LinkedAccount) -> list[XSeen]:
+        return [XSeen(piece, await self._ask_again(account, piece)) for piece in list_checkable(account)]
+
+    async def _ask_again(self, account: LinkedAccount, piece: Evidence) -> CheckResult | LinkResult:
+        if is_link_evidence(piece):
             return await self._profiles.recheck(account)
-        post = _post_of(account)
+        post = _post_of(piece)
         challenge = (
             await self._used.find_used_challenge(account.member, post.value) if post is not None else None
         )
@@ -109,12 +114,9 @@ class Rechecking:
         return Moved(home) if home is not None else None
 
 
-def _post_of(account: LinkedAccount) -> XPostId | None:
-    """Finds the post that proves an X account, the newest first. Returns None where no evidence names one."""
-    for item in account.evidence:
-        if item.kind.is_x_post and item.ref is not None:
-            try:
-                return parse_post_url(item.ref)
-            except InvalidIdentifier:
-                continue
-    return None
+def _post_of(piece: Evidence) -> XPostId | None:
+    """Finds the post that a piece of evidence names. Returns None where it names none."""
+    try:
+        return parse_post_url(piece.ref) if piece.ref is not None else None
+    except InvalidIdentifier:
+        return None

@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 import asyncpg
+import msgspec
 
 from directory.accounts import LinkedAccount, ProvenAccount
 from directory.identifiers import XHandle
@@ -113,11 +114,15 @@ class LinkCheckStore:
         async with self._database.transaction() as connection:
             if not await LINK_CHECKS.lock(connection, check):
                 return None
-            if not await _add_links(connection, check.member, new, now):
+            names = await _add_links(connection, check.member, new, now)
+            if not names:
                 await LINK_CHECKS.finish(connection, check, CheckState.CLOSED, None, now)
                 return None
+            evidence = msgspec.structs.replace(proven.evidence, names=names)
             try:
-                linked = await link_account(connection, check.member, proven, now)
+                linked = await link_account(
+                    connection, check.member, ProvenAccount(proven.account, evidence), now
+                )
             except TooManyAccounts as error:
                 await LINK_CHECKS.finish(connection, check, CheckState.CLOSED, error.code, now)
                 return None
@@ -161,16 +166,16 @@ async def fetch_link_checks(connection: Connection, member: UUID) -> list[LinkCh
 
 async def _add_links(
     connection: Connection, member: UUID, new: Mapping[UUID, Evidence], now: datetime
-) -> bool:
-    """Stores the evidence of the new accounts. Returns False where none of them is still the member's and
-    proven."""
+) -> tuple[str, ...]:
+    """Stores the evidence of the new accounts. Returns the ids of those that are still the member's and proven: the
+    link of the X profile names these."""
     accounts = [each for each in await fetch_accounts(connection, member) if each.id in new]
     linking = [each for each in accounts if each.target is not None and not each.is_lapsed]
     for account in linking:
         renewed = add_link(account, new[account.id])
         await save_account(connection, account, renewed, now)
         await restate_account(connection, renewed, now)
-    return bool(linking)
+    return tuple(sorted(str(account.account.id) for account in linking))
 
 
 async def _lock_waiting(connection: Connection, member: UUID) -> LinkCheck | None:

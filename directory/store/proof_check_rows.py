@@ -10,6 +10,7 @@ import msgspec
 from directory.accounts import LinkedAccount, ProvenAccount
 from directory.members.challenges import ChallengeState, CheckState, ProofCheck
 from directory.members.errors import TooManyAccounts
+from directory.proofs.post_url import parse_post_url
 from directory.store.account_columns import TARGETS_ARE_LINKED
 from directory.store.account_linking import Contested, link_account
 from directory.store.accounts import plain_uuid
@@ -49,12 +50,14 @@ async def accept_proof(
     """
     # The accounts that the post names must still be the member's: it was posted for those, and for no others.
     used = await connection.fetchval(
-        "UPDATE challenge SET state = $2, closed_at = $3 WHERE id = $1 AND state = ANY($4::smallint[])"
+        "UPDATE challenge SET state = $2, closed_at = $3, post_id = $5"
+        " WHERE id = $1 AND state = ANY($4::smallint[])"
         f" AND {TARGETS_ARE_LINKED} RETURNING true",
         check.challenge,
         ChallengeState.USED,
         now,
         _ANSWERABLE,
+        _post_of(proven, check),
     )
     if not used:
         return Accepted(CheckState.CLOSED)
@@ -65,6 +68,12 @@ async def accept_proof(
     if isinstance(linked, Contested):
         return Accepted(CheckState.CONTESTED)
     return Accepted(CheckState.VERIFIED, account=linked)
+
+
+def _post_of(proven: ProvenAccount, check: ProofCheck) -> int:
+    """Returns the post that the evidence names: the latest version of the one that was submitted."""
+    ref = proven.evidence.ref
+    return parse_post_url(ref).value if ref is not None else check.post_id
 
 
 async def fetch_checks(connection: Connection, member: UUID) -> list[ProofCheck]:

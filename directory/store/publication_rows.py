@@ -11,7 +11,7 @@ from directory.accounts import LinkedAccount
 from directory.identifiers import XHandle, XId
 from directory.mapping_life import MappingState
 from directory.mappings import Mapping, Network, Strength
-from directory.members.errors import MemberError, UnknownPublication
+from directory.members.errors import MemberError, NotNamed, NotProven, UnknownPublication
 from directory.members.publications import Publication, compose_mapping, is_worth_restating
 from directory.moderation.hides import HideReason
 from directory.store.accounts import HOLDS, fetch_accounts, plain_uuid
@@ -81,7 +81,8 @@ async def withdraw_publications(connection: Connection, publications: Sequence[U
 async def restate_account(connection: Connection, account: LinkedAccount, now: datetime) -> int:
     """Restates the publications of an account whose label, proof or time has changed; the member is locked.
 
-    The former mapping answers until the new one does. Returns how many were restated.
+    The former mapping answers until the new one does. What no proof names any more is withdrawn: so a proof of a
+    former X handle ends with the handle. Returns how many were restated.
     """
     accounts = {each.id: each for each in await fetch_accounts(connection, account.member)}
     count = 0
@@ -91,6 +92,9 @@ async def restate_account(connection: Connection, account: LinkedAccount, now: d
         x, target = accounts[publication.x_account], accounts[publication.target_account]
         try:
             mapping = compose_mapping(x, target, origin, now)
+        except (NotProven, NotNamed):
+            await withdraw_publications(connection, [publication.id])
+            continue
         except MemberError:
             continue  # what cannot be restated expires, or is withdrawn by the job that found out why
         if is_worth_restating(publication, mapping):

@@ -12,20 +12,16 @@ from directory.members.rechecks import (
     RECHECK_LEASE,
     Doubtful,
     Held,
-    Lapsed,
     Moved,
     Outcome,
     account_after,
-    proof_by_move,
     rests_on_link,
 )
-from directory.members.renewal import prove_again
 from directory.store.account_hosts import HOST_OF_ACCOUNT
 from directory.store.account_linking import Contested, claim_x_account
 from directory.store.accounts import (
     ACCOUNT_COLUMNS,
     account_of,
-    find_account,
     save_account,
     save_health,
     take_x_turn,
@@ -38,7 +34,6 @@ from directory.store.publication_rows import (
     withdraw_all_of_account,
     withdraw_by_target_and_strength,
 )
-from directory.store.tokens import hand_over_tokens_of_account
 
 RECHECKS: Final = LeasedTable(
     name="linked_account",
@@ -87,8 +82,8 @@ class RecheckStore:
         """Records the outcome of a re-check.
 
         *Held* renews what is published, under a new handle too; *doubtful* reschedules the re-check; *lapsed*
-        withdraws what is published of the account; *unlinked* only what rests on its link; *moved* carries it
-        to the new home. Returns False if nothing was changed: the account was erased, unlinked or withdrawn, or
+        withdraws what is published of the account; so does *moved*, and the account stays; *unlinked* withdraws
+        only what rests on its link. Returns False if nothing was changed: the account was erased, unlinked or withdrawn, or
         a later attempt has it.
         """
         async with self._database.transaction() as connection:
@@ -112,7 +107,7 @@ async def _write(connection: Connection, account: LinkedAccount, outcome: Outcom
     if after.is_lapsed:
         await _lapse(connection, after, now)
     elif isinstance(outcome, Moved):
-        await _move(connection, account, after, outcome, now)
+        await _withdraw_moved(connection, account, after, now)
     elif isinstance(outcome, Doubtful):
         await save_health(connection, after)
     else:
@@ -129,9 +124,9 @@ async def _without_taken_id(
     x, seen = account.x, held.account
     if x is None or x.id is not None or not isinstance(seen, XAccount) or seen.id is None:
         return held
-    if held.evidence is None or not x.is_same(seen):
+    if not held.evidence or not x.is_same(seen):
         return held
-    same = await claim_x_account(connection, account.member, seen, held.evidence, now)
+    same = await claim_x_account(connection, account.member, seen, held.evidence[0], now)
     is_free = not isinstance(same, Contested) and {each.id for each in same} == {account.id}
     return held if is_free else Held(x)
 
@@ -154,30 +149,13 @@ async def _withdraw_unlinked(connection: Connection, account: LinkedAccount, now
         await update_rechecks(connection, account.member, now)
 
 
-async def _move(
-    connection: Connection, account: LinkedAccount, after: LinkedAccount, moved: Moved, now: datetime
+async def _withdraw_moved(
+    connection: Connection, account: LinkedAccount, after: LinkedAccount, now: datetime
 ) -> None:
-    """Carries what is published of an account to its new home, which may be linked already.
-
-    Where another member holds the new home, the account lapses: neither member may publish for the other. Its
-    tokens were the old account's, and are handed over for revocation.
-    """
-    lapsed = account_after(account, Lapsed(), now)
-    home = await find_account(connection, moved.account)
-    if home is not None and home.member != account.member:
-        await _lapse(connection, lapsed, now)
-        return
-    await hand_over_tokens_of_account(connection, account.id, now)
-    if home is not None:
-        await connection.execute(
-            "UPDATE publication SET target_account = $2 WHERE target_account = $1", account.id, home.id
-        )
-        await _lapse(connection, lapsed, now)
-        after = prove_again(home, proof_by_move(account, moved, now), now)
-    await save_account(connection, home or account, after, now)
-    await _withdraw_unlinked(connection, after, now)
+    """Withdraws what is published of an account that moved. The account stays the member's, who can sign in with it."""
+    await withdraw_all_of_account(connection, account.id)
+    await save_account(connection, account, after, now)
     await update_rechecks(connection, account.member, now)
-    await restate_account(connection, after, now)
 
 
 async def _lapse(connection: Connection, lapsed: LinkedAccount, now: datetime) -> None:

@@ -186,7 +186,8 @@ class MastodonApp(Table, tablename="mastodon_app"):
 
 
 class Challenge(Table, tablename="challenge"):
-    """See `directory.members.challenges.Challenge`. The nonce is sealed; its hash keeps it unique."""
+    """See `directory.members.challenges.Challenge`. The nonce is sealed; its hash keeps it unique. `post_id` is the
+    post that met it."""
 
     id = UUID(primary_key=True)
     member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
@@ -200,6 +201,7 @@ class Challenge(Table, tablename="challenge"):
     created = Timestamptz()
     expires = Timestamptz()
     closed_at = Timestamptz(null=True, default=None)
+    post_id = BigInt(null=True, default=None)
 
 
 class ProofCheck(Table, tablename="proof_check"):

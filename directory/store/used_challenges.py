@@ -19,16 +19,13 @@ class UsedChallengeStore:
         self._vault = vault
 
     async def find_used_challenge(self, member: UUID, post_id: int) -> Challenge | None:
-        """Finds the challenge that a member's post answered; the newest where the post was edited before it was
-        handed in.
+        """Finds the challenge that a member's post met.
 
         Returns None where there is none, or its seal cannot be opened.
         """
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
-                f"SELECT {CHALLENGE_COLUMNS} FROM challenge WHERE member = $1 AND state = $3"
-                " ORDER BY EXISTS (SELECT FROM proof_check WHERE proof_check.challenge = challenge.id"
-                " AND post_id = $2) DESC, closed_at DESC LIMIT 1",
+                f"SELECT {CHALLENGE_COLUMNS} FROM challenge WHERE member = $1 AND post_id = $2 AND state = $3",
                 member,
                 post_id,
                 ChallengeState.USED,

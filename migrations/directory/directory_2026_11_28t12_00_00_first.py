@@ -173,7 +173,8 @@ STATEMENTS = [
         state smallint NOT NULL,
         created timestamptz NOT NULL,
         expires timestamptz NOT NULL,
-        closed_at timestamptz
+        closed_at timestamptz,
+        post_id bigint
     )""",
     "CREATE UNIQUE INDEX challenge_open ON challenge (member) WHERE state = 0",
     "CREATE INDEX challenge_member ON challenge (member)",

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from directory.instance_settings import Registration
-from directory.mappings import Evidence, Network, Strength
+from directory.mappings import EvidenceKind, Network, Strength
 from directory.queries import Query
 from directory.ranking import Answer, Match, MatchedBy
 from web.targets import profile_url
@@ -24,6 +24,14 @@ class XAccountOut(msgspec.Struct, frozen=True, gc=False):
 
     id: Annotated[str | None, Meta(description="The number of the account, as a string: it exceeds 2^53.")]
     handle: str | None
+
+
+class EvidenceOut(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One piece of evidence: what was seen, when, and where it can be seen again."""
+
+    kind: EvidenceKind
+    at: datetime
+    ref: str | None = None
 
 
 class AnswerOut(msgspec.Struct, frozen=True, gc=False):
@@ -44,7 +52,7 @@ class AnswerOut(msgspec.Struct, frozen=True, gc=False):
     disputed: Annotated[
         bool, Meta(description="Instances name different accounts with equal strength: never follow.")
     ]
-    evidence: tuple[Evidence, ...]
+    evidence: list[EvidenceOut]
     origin: Annotated[str, Meta(description="The log that says it.")]
     agreeing: Annotated[tuple[str, ...], Meta(description="Other origins that name the same account.")]
     leaf: Annotated[int | None, Meta(description="Its index in the log of its origin.")]
@@ -142,7 +150,7 @@ def answer_out(answer: Answer) -> AnswerOut:
         answer.matched_by,
         answer.may_follow,
         answer.disputed,
-        mapping.evidence,
+        [EvidenceOut(item.kind, item.at, item.ref) for item in mapping.evidence],
         mapping.origin,
         answer.agreeing,
         mapping.leaf,

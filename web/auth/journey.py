@@ -1,5 +1,6 @@
 """Takes a browser to a network and back: who leaves, what is stored meanwhile, and who returns."""
 
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Final
 
@@ -46,14 +47,18 @@ class Journeys:
         self._clock = clock
         self._base_url = base_url
 
-    async def depart(self, typed: str, asked: AccountNetwork | None, at: AtBrowser) -> str:
+    async def depart(
+        self, typed: str, asked: AccountNetwork | None, at: AtBrowser, *, names: Collection[str] = ()
+    ) -> str:
         """Returns the address to send the browser to. Where no network is asked for, the typed name decides.
+
+        `names` are the ids of the member's accounts that they were shown, and prove an X account for.
 
         Raises InvalidIdentifier, SignInError, MemberGone.
         """
         network: AccountNetwork
         if asked is AccountNetwork.X:
-            network, started = asked, self._start_at_x()
+            network, started = asked, await self._start_at_x(names, at)
         else:
             network, started = await self._start(typed, (asked,) if asked else likely_networks(typed))
         member = at.me.member if at.me is not None else None
@@ -120,10 +125,12 @@ class Journeys:
                 failure = error if failure is None or isinstance(error, SignInError) else failure
         raise failure or InvalidIdentifier("an account", typed, "it is of no network")
 
-    def _start_at_x(self) -> SignInStart:
+    async def _start_at_x(self, names: Collection[str], at: AtBrowser) -> SignInStart:
         if self._members.x is None:
             raise InvalidIdentifier("an account", "x", "this instance has no key at X")
-        return self._members.x.start(self._base_url + CALLBACKS[AccountNetwork.X])
+        held = await self._members.membership.accounts(at.me.member) if at.me is not None else []
+        own = {str(each.account.id) for each in held if each.target is not None and not each.is_lapsed}
+        return self._members.x.start(self._base_url + CALLBACKS[AccountNetwork.X], names=own & set(names))
 
 
 def proven_by(done: SignInDone, clock: Clock) -> ProvenAccount:

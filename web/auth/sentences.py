@@ -49,6 +49,8 @@ MEMBER: Final[dict[str, str]] = {
     "consent-missing": N_("Please tick the box first: nothing is published without your yes."),
     "consent-outdated": N_("The text you agreed to has changed: please read it again."),
     "x-account-not-proven": N_("This X account has no proof that could be published: please prove it first."),
+    "account-not-named": N_("The proof of this X account does not name this account: prove the X account once more, with this account in the sentence."),
+    "names-too-long": N_("The names of these accounts do not fit into one post: please choose fewer."),
     "proof-lapsed": N_("The proof of this account does not hold any more: please prove it again."),
     "proof-too-old": N_("The proof of this account is too old: please prove it again."),
     "unknown-publication": N_("You do not publish that (any more)."),

@@ -16,6 +16,7 @@ from directory.members.errors import RegistrationClosed
 from directory.members.sessions import new_token
 from directory.networks.bluesky.client import CLIENT_METADATA_PATH, JWKS_PATH, PublishedClient
 from directory.networks.sign_in_errors import SignInError
+from directory.proofs.sentence import MAX_TARGETS
 from web.auth.forms import form_token, read_form, text_of
 from web.auth.journey import CALLBACKS, Arrival, Journeys
 from web.auth.member_context import NO_STORE, AtBrowser, MemberContext
@@ -128,7 +129,8 @@ async def _depart(context: MemberContext, journeys: Journeys, form: FormMultiDic
     typed, asked = text_of(form, "account", MAX_TYPED_CHARS), _asked_network(text_of(form, "network"))
     if not typed and asked is AccountNetwork.BLUESKY:
         typed = context.services.settings.bluesky_server
-    return await journeys.depart(typed, asked, at)
+    names = [str(name)[:MAX_TYPED_CHARS] for name in form.getall("name", [])[:MAX_TARGETS]]
+    return await journeys.depart(typed, asked, at, names=names)
 
 
 def _published(members: MemberServices) -> PublishedClient:

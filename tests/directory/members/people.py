@@ -1,9 +1,16 @@
 """Accounts and proofs of people in tests, each made in one line."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from directory.accounts import BlueskyAccount, LinkedAccount, MastodonAccount, ProvenAccount, XAccount
+from directory.accounts import (
+    BlueskyAccount,
+    LinkedAccount,
+    MastodonAccount,
+    ProvenAccount,
+    TargetAccount,
+    XAccount,
+)
 from directory.identifiers import Acct, ActorUri, AtHandle, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
 from tests.harness.clock import START
@@ -35,11 +42,31 @@ def mastodon(name: str, *, host: str = "social.example", acct: str | None = None
     )
 
 
-def on_x(handle: str, x_id: int | None = None, *, at: datetime = START, post: int = 1) -> ProvenAccount:
-    """An X account proven by a post: with an id where one is given, else by the handle alone."""
+def on_x(
+    handle: str,
+    x_id: int | None = None,
+    *,
+    at: datetime = START,
+    post: int = 1,
+    names: Collection[TargetAccount] | None = None,
+) -> ProvenAccount:
+    """An X account proven by a post: with an id where one is given, else by the handle alone.
+
+    The post names `names`; where none are given, the accounts of the same name on both networks.
+    """
     kind = EvidenceKind.X_POST_HANDLE if x_id is None else EvidenceKind.X_POST_ID
-    evidence = Evidence(kind, at, f"https://x.com/i/status/{post}")
-    return ProvenAccount(x_account(handle, x_id), evidence)
+    named = names_of(*(named_alike(handle) if names is None else names))
+    return ProvenAccount(x_account(handle, x_id), Evidence(kind, at, f"https://x.com/i/status/{post}", named))
+
+
+def named_alike(name: str) -> tuple[TargetAccount, ...]:
+    """The accounts of one name on both networks."""
+    return bluesky(name.lower().replace("_", "-")), mastodon(name.lower())
+
+
+def names_of(*accounts: TargetAccount) -> tuple[str, ...]:
+    """What evidence names, for a proof that points to these accounts."""
+    return tuple(sorted(str(account.id) for account in accounts))
 
 
 def x_account(handle: str, x_id: int | None = None) -> XAccount:

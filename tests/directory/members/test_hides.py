@@ -20,7 +20,15 @@ from directory.store.mapping_rows import ensure_origin, say_mappings_anew
 from directory.store.rechecks import RecheckStore
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing
-from tests.directory.members.people import ORIGIN, at_bluesky, at_mastodon, on_x, x_account
+from tests.directory.members.people import (
+    ORIGIN,
+    at_bluesky,
+    at_mastodon,
+    named_alike,
+    names_of,
+    on_x,
+    x_account,
+)
 from tests.directory.members.people import mastodon as account_at_mastodon
 from tests.directory.test_answers import said
 from tests.harness.clock import START, FakeClock
@@ -43,7 +51,9 @@ async def hide(moderation: Moderation, account: Query = ADA, origin: str = ORIGI
 
 def by_link(handle: str, x_id: int) -> ProvenAccount:
     """An X account whose profile links to its member's page; whoever showed it told the id."""
-    evidence = Evidence(EvidenceKind.PROFILE_LINK, START, f"https://x.com/{handle}")
+    evidence = Evidence(
+        EvidenceKind.PROFILE_LINK, START, f"https://x.com/{handle}", names_of(*named_alike("ada"))
+    )
     return ProvenAccount(x_account(handle, x_id), evidence)
 
 
@@ -109,7 +119,7 @@ async def test_a_hide_outlives_a_new_handle_on_x(
     await publishing.publish(member, wish)
     await publishing.say()
     await hide(moderation)
-    await membership.link(member, on_x("ada_again", 5))
+    await membership.link(member, on_x("ada_again", 5, names=named_alike("ada")))
     await publishing.say()
     for query in (ADA, Query.parse("@ada"), Query.parse("@ada_again")):
         assert await answers(lookup, query) == []
@@ -125,6 +135,7 @@ async def test_no_new_publication_takes_the_place_of_a_hidden_one(
     await publishing.say()
     await hide(moderation)
     other = await membership.link(member, at_bluesky("ada2"))
+    await membership.link(member, on_x("ada", 5, names=[*named_alike("ada"), *named_alike("ada2")]))
     for target in (wish.target_account, other.id):
         with pytest.raises(PublicationHidden):
             await publishing.publish(member, Wish(wish.x_account, target))
@@ -132,7 +143,7 @@ async def test_no_new_publication_takes_the_place_of_a_hidden_one(
     with pytest.raises(PublicationHidden):
         await publishing.publish(member, wish)
     await membership.unlink(member, wish.x_account)
-    again = await membership.link(member, on_x("ada", 5))
+    again = await membership.link(member, on_x("ada", 5, names=[*named_alike("ada"), *named_alike("ada2")]))
     with pytest.raises(PublicationHidden):
         await publishing.publish(member, Wish(again.id, other.id))
     await publishing.say()
@@ -217,7 +228,7 @@ async def test_a_hide_by_handle_learns_the_id(
     await publishing.say()
     await hide(moderation, Query.parse("@ada"))
     for handle in ("ada", "countess"):
-        await membership.link(member, on_x(handle, 5))
+        await membership.link(member, on_x(handle, 5, names=named_alike("ada")))
         await publishing.say()
         assert await answers(lookup) == await answers(lookup, Query.parse(f"@{handle}")) == []
     (published,) = await publishing.list_of(member)
@@ -237,7 +248,7 @@ async def test_a_hide_by_handle_learns_an_id_that_is_proven_while_nothing_is_pub
     await hide(moderation, Query.parse("@ada"))
     await publishing.withdraw(member, published.id)
     await membership.link(member, on_x("ada", 5))
-    await membership.link(member, on_x("countess", 5))
+    await membership.link(member, on_x("countess", 5, names=named_alike("ada")))
     with pytest.raises(PublicationHidden):
         await publishing.publish(member, wish)
     await publishing.say()
@@ -281,7 +292,7 @@ async def test_a_hide_of_the_former_wording_is_its_members(
     await publishing.publish(member, wish)
     await publishing.say()
     await membership.link(member, on_x("ada", 5))
-    await membership.link(member, on_x("countess", 5))
+    await membership.link(member, on_x("countess", 5, names=named_alike("ada")))
     placed = await hide(moderation, Query.parse("@ada"))
     assert placed.member == member
     await leaving.erase(member)

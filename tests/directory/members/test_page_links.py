@@ -10,7 +10,14 @@ from directory.accounts import AccountNetwork, LinkedAccount, ProofState, Proven
 from directory.identifiers import XHandle, XId
 from directory.mappings import Evidence, EvidenceKind, Strength
 from directory.members.challenges import MAX_CHECKS_PER_DAY, CheckState
-from directory.members.errors import MemberGone, NoPage, NotProven, TooManyAttempts, XAccountContested
+from directory.members.errors import (
+    MemberGone,
+    NoPage,
+    NotNamed,
+    NotProven,
+    TooManyAttempts,
+    XAccountContested,
+)
 from directory.members.page_links import LinkJob
 from directory.members.publications import VALIDITY, Wish
 from directory.members.rechecks import Doubtful, Held, Lapsed, Moved, Unlinked, next_recheck_at
@@ -26,7 +33,15 @@ from directory.store.database import Database
 from directory.store.link_checks import LinkCheckStore
 from directory.store.rechecks import RecheckJob, RecheckStore
 from tests.directory.members.logged import LoggedPublishing
-from tests.directory.members.people import at_bluesky, at_mastodon, mastodon, on_x, x_account
+from tests.directory.members.people import (
+    at_bluesky,
+    at_mastodon,
+    bluesky,
+    mastodon,
+    names_of,
+    on_x,
+    x_account,
+)
 from tests.directory.members.test_publishing import answers
 from tests.harness.clock import FakeClock
 
@@ -54,7 +69,9 @@ class Site(NamedTuple):
         return LinksSeen(on_x, accounts)
 
     def link_on_x(self) -> Evidence:
-        return Evidence(EvidenceKind.PROFILE_LINK, self.clock.now(), "https://x.com/ada")
+        return Evidence(
+            EvidenceKind.PROFILE_LINK, self.clock.now(), "https://x.com/ada", names_of(bluesky("ada"))
+        )
 
     def link_on(self, account: LinkedAccount) -> Evidence:
         ref = f"https://bsky.app/profile/{account.account.id}"
@@ -285,7 +302,7 @@ class TestStrength:
         member = await site.join("ada")
         await site.proven(member)
         await site.membership.link(member, at_mastodon("ada"))
-        with pytest.raises(NotProven):
+        with pytest.raises(NotNamed):
             await site.publishing.publish(member, await site.wish(member, AccountNetwork.MASTODON))
 
     async def test_a_post_makes_it_stronger(self, site: Site) -> None:
@@ -316,7 +333,9 @@ class TestStrength:
     async def test_what_a_moderator_saw_is_not_renewed_by_a_link(self, site: Site) -> None:
         member = await site.join("ada")
         seen = on_x("ada", at=site.clock.now())
-        confirmed = Evidence(EvidenceKind.X_CONFIRMED, site.clock.now(), seen.evidence.ref)
+        confirmed = Evidence(
+            EvidenceKind.X_CONFIRMED, site.clock.now(), seen.evidence.ref, seen.evidence.names
+        )
         await site.membership.link(member, ProvenAccount(seen.account, confirmed))
         await site.proven(member)
         assert next_recheck_at(await site.account(member, AccountNetwork.X), site.clock.now()) is None
@@ -331,11 +350,11 @@ class TestRechecks:
         now = site.clock.now()
         assert set(jobs) == {AccountNetwork.X, AccountNetwork.BLUESKY}
         await site.rechecks.record_recheck(
-            jobs[AccountNetwork.X], Held(x_account("ada"), site.link_on_x()), now
+            jobs[AccountNetwork.X], Held(x_account("ada"), (site.link_on_x(),)), now
         )
         account = jobs[AccountNetwork.BLUESKY].account
         await site.rechecks.record_recheck(
-            jobs[AccountNetwork.BLUESKY], Held(account.account, site.link_on(account)), now
+            jobs[AccountNetwork.BLUESKY], Held(account.account, (site.link_on(account),)), now
         )
         assert await site.publishing.say() == 1
         (publication,) = await site.publishing.list_of(member)
@@ -380,8 +399,8 @@ class TestRechecks:
         await site.publishing.say()
         assert await answers(site.lookup, "5") == ["ada.bsky.example"]
 
-    async def test_a_link_does_not_move_along(self, site: Site) -> None:
-        """The account moved: nobody has seen the new profile link to the page."""
+    async def test_what_moved_is_no_longer_published(self, site: Site) -> None:
+        """Nobody has seen the new profile link to the page."""
         member = (await site.membership.sign_in(at_mastodon("ada"))).member
         await site.page_links.make_page(member)
         await site.proven(member)
@@ -392,4 +411,5 @@ class TestRechecks:
         await site.rechecks.record_recheck(job, there, site.clock.now())
         assert await answers(site.lookup, "@ada") == []
         account = await site.account(member, AccountNetwork.MASTODON)
-        assert account.account == mastodon("ada2")
+        assert account.account == mastodon("ada")
+        assert await site.publishing.list_of(member) == []

@@ -62,7 +62,7 @@ async def test_the_sentence_stays_until_something_changes(
     first = await proving.challenge(member, INSTANCE, "en")
     clock.advance(hours=1)
     assert await proving.challenge(member, INSTANCE, "en") == first
-    assert "ada.bsky.example" in first.challenge.sentence
+    assert "ada·bsky·example" in first.challenge.sentence
     other_language = await proving.challenge(member, INSTANCE, "fr")
     assert other_language.id != first.id
     await membership.link(member, at_mastodon("ada"))

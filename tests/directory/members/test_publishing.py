@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from directory.accounts import ProvenAccount
+from directory.identifiers import XId
 from directory.mapping_life import MappingState
 from directory.mappings import EvidenceKind, Network, Strength
 from directory.members.consents import ConsentKind
@@ -15,6 +16,7 @@ from directory.members.errors import (
     ConsentMissing,
     ConsentOutdated,
     MemberGone,
+    NotNamed,
     NotProven,
     ProofTooOld,
     UnknownAccount,
@@ -30,8 +32,8 @@ from directory.store.publications import PublicationStore
 from federation.protocol.statement import Statement, encode_statement
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing
-from tests.directory.members.people import at_bluesky, at_mastodon, on_x
-from tests.harness.clock import FakeClock
+from tests.directory.members.people import at_bluesky, at_mastodon, bluesky, mastodon, names_of, on_x
+from tests.harness.clock import START, FakeClock
 
 
 async def answers(lookup: Lookup, asked: str) -> list[str]:
@@ -115,7 +117,7 @@ async def test_a_profile_link_that_is_not_on_x_proves_nothing(
     signed_in = await membership.sign_in(at_bluesky("ada"))
     claimed = on_x("star")
     linked = claimed.evidence.__class__(
-        EvidenceKind.PROFILE_LINK, claimed.evidence.at, "https://blog.example/"
+        EvidenceKind.PROFILE_LINK, claimed.evidence.at, "https://blog.example/", names_of(bluesky("ada"))
     )
     account = await membership.link(signed_in.member, ProvenAccount(claimed.account, linked))
     with pytest.raises(NotProven):
@@ -240,6 +242,7 @@ async def test_another_target_takes_the_place_of_the_first(
     first = await publishing.publish(member, wish)
     await publishing.say()
     other = await membership.link(member, at_bluesky("ada2"))
+    await membership.link(member, on_x("ada", 5, post=2, names=[bluesky("ada2")]))
     second = await publishing.publish(member, Wish(wish.x_account, other.id))
     assert (second.id, second.published_at) == (first.id, first.published_at)
     assert await answers(lookup, "5") == [], "the former target is no longer meant"
@@ -364,3 +367,48 @@ async def test_two_who_write_the_log_share_the_work(publishing: LoggedPublishing
         await publishing.publish(member, wish)
     assert max(await asyncio.gather(publishing.say(), publishing.say())) == 6
     assert await publishing.say() == 0
+
+
+async def test_an_old_proof_is_not_turned_to_an_account_that_was_linked_later(
+    membership: Membership, publishing: LoggedPublishing, lookup: Lookup, join: Join, clock: FakeClock
+) -> None:
+    """Mallory has Ada's session for an hour: she links an account of her own, and publishes Ada's X account as that.
+    Ada's post never named it. Neither a renewal nor a re-linked account nor a handle of the same form helps her."""
+    member, wish = await join("ada", 5)
+    await publishing.publish(member, wish)
+    await publishing.say()
+    stolen = await membership.link(member, at_bluesky("mallory", handle="ada.bsky.example"))
+    with pytest.raises(NotNamed):
+        await publishing.preview(member, Wish(wish.x_account, stolen.id, 1))
+    with pytest.raises(NotNamed):
+        await publishing.publish(member, Wish(wish.x_account, stolen.id, 1))
+    await membership.unlink(member, wish.target_account)
+    with pytest.raises(NotNamed):
+        await publishing.publish(member, Wish(wish.x_account, stolen.id, 1))
+    await publishing.say()
+    assert await answers(lookup, "5") == []
+    back = await membership.link(member, at_bluesky("ada", at=clock.now()))
+    await publishing.publish(member, Wish(wish.x_account, back.id, 1))
+    await publishing.say()
+    assert await answers(lookup, "5") == ["ada.bsky.example"], "the account that the post names"
+
+
+async def test_each_mapping_rests_on_a_proof_that_names_its_target(
+    membership: Membership, publishing: LoggedPublishing, join: Join, clock: FakeClock
+) -> None:
+    """Two posts, each for another account: neither is evidence of the other's mapping, nor gives it its strength or
+    its time."""
+    member, wish = await join("ada", 5)
+    home = await membership.link(member, at_mastodon("elsewhere"))
+    clock.advance(days=1)
+    by_name = on_x("ada", at=clock.now(), post=2, names=[mastodon("elsewhere")])
+    x = await membership.link(member, by_name)
+    assert len(x.evidence) == 2
+    bound = await publishing.preview(member, Wish(wish.x_account, wish.target_account, 1))
+    named = await publishing.preview(member, Wish(wish.x_account, home.id, 1))
+    assert (bound.strength, bound.x_id) == (Strength.BOUND, XId(5))
+    assert (named.strength, named.x_id) == (Strength.HANDLE, None)
+    assert [item.ref for item in bound.evidence if item.kind.is_x_post] == ["https://x.com/i/status/1"]
+    assert [item.ref for item in named.evidence if item.kind.is_x_post] == ["https://x.com/i/status/2"]
+    assert not any(item.names for item in (*bound.evidence, *named.evidence))
+    assert bound.expires == START + VALIDITY

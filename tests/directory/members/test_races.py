@@ -21,7 +21,7 @@ from directory.services.permissions import Permissions
 from directory.store.database import Database
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing
-from tests.directory.members.people import at_bluesky, at_mastodon, on_x, x_account
+from tests.directory.members.people import at_bluesky, at_mastodon, bluesky, on_x, x_account
 from tests.directory.members.test_permissions import tokens
 from tests.directory.members.test_publishing import answers
 from tests.harness.clock import FakeClock
@@ -111,6 +111,7 @@ async def test_renaming_changing_and_activating(
 ) -> None:
     member, wish = await join("ada", 5)
     other = await membership.link(member, at_bluesky("ada2"))
+    await membership.link(member, on_x("ada", 5, post=2, names=[bluesky("ada"), bluesky("ada2")]))
     await publishing.publish(member, wish)
     for number in range(ROUNDS):
         failures = await race(

@@ -28,6 +28,7 @@ from directory.members.rechecks import (
     Present,
     TargetSeen,
     Unlinked,
+    XSeen,
     account_after,
     is_by_link_alone,
     judge_target,
@@ -37,7 +38,7 @@ from directory.members.rechecks import (
 from directory.proofs.post_url import XPostId
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import CheckResult, Linked, LinkResult, Refuted, Unreachable, Verified
-from tests.directory.members.people import at_bluesky, at_mastodon, bluesky, mastodon, x_account
+from tests.directory.members.people import at_mastodon, bluesky, mastodon, names_of, x_account
 from tests.harness.clock import START
 
 K = EvidenceKind
@@ -66,7 +67,8 @@ def linked(account: Account, *evidence: Evidence, number: int = 1) -> LinkedAcco
 def on_x(kind: EvidenceKind, *, number: int = 1) -> LinkedAccount:
     """`alice` on X, with an id where the evidence binds one."""
     account = x_account("alice", 12 if kind.binds_x_id else None)
-    return linked(account, Evidence(kind, START, "https://x.com/i/status/20"), number=number)
+    names = names_of(bluesky("alice"))
+    return linked(account, Evidence(kind, START, "https://x.com/i/status/20", names), number=number)
 
 
 def at_home(*evidence: Evidence) -> LinkedAccount:
@@ -107,7 +109,14 @@ sightings: st.SearchStrategy[TargetSeen] = st.one_of(
 def recheck_x(
     account: LinkedAccount, seen: CheckResult | LinkResult, now: datetime, attempt: int = 1
 ) -> LinkedAccount:
-    return account_after(account, judge_x(account, seen, attempt, now), now)
+    return account_after(account, judge_alone(account, seen, attempt, now), now)
+
+
+def judge_alone(
+    account: LinkedAccount, seen: CheckResult | LinkResult, attempt: int, now: datetime
+) -> Outcome:
+    """Judges one result, of the account's first evidence."""
+    return judge_x(account, [XSeen(account.evidence[0], seen)], attempt, now)
 
 
 def recheck(account: LinkedAccount, seen: TargetSeen, now: datetime, attempt: int = 1) -> LinkedAccount:
@@ -128,7 +137,9 @@ class TestWhen:
 
     def test_a_link_beside_what_only_people_can_see_renews_nothing(self) -> None:
         confirmed = on_x(K.X_CONFIRMED)
-        both = msgspec.structs.replace(confirmed, evidence=(*confirmed.evidence, LINK))
+        (evidence,) = confirmed.evidence
+        link = msgspec.structs.replace(LINK, names=evidence.names)
+        both = msgspec.structs.replace(confirmed, evidence=(evidence, link))
         assert not is_by_link_alone(both)
         assert next_recheck_at(both, START) is None
 
@@ -328,11 +339,18 @@ class TestTarget:
         held = recheck(at_home(LINK), Present(mastodon("alice"), Linked(seen)), START + DAY)
         assert set(held.evidence) == {at_mastodon("alice").evidence, seen}
 
-    def test_a_move_takes_the_proof_along_and_no_link(self) -> None:
-        moved = recheck(at_home(LINK), Moved(mastodon("alice2")), START + DAY)
-        assert moved.account == mastodon("alice2")
-        (evidence,) = moved.evidence
-        assert (evidence.kind, evidence.ref) == (K.MASTODON_OAUTH, "https://social.example/users/alice")
+    def test_a_move_carries_nothing_and_is_confirmed_first(self) -> None:
+        """Whoever buys a dead domain can make its accounts move to their own: no proof names those."""
+        account, moved = at_home(LINK), Moved(mastodon("alice2"))
+        doubt = recheck(account, moved, START + DAY)
+        assert (doubt.health, doubt.account) == (ProofState.IN_DOUBT, account.account)
+        assert judge_target(doubt, moved, 1, START + DAY + CONFIRM_AFTER) == moved
+        after = account_after(doubt, moved, START + DAY + CONFIRM_AFTER)
+        assert (after.health, after.account, after.evidence) == (
+            ProofState.HOLDS,
+            account.account,
+            account.evidence,
+        )
 
     @pytest.mark.parametrize(
         ("account", "outcome"),
@@ -340,7 +358,6 @@ class TestTarget:
             (at_home(), Held(mastodon("eve"))),
             (at_home(), Held(bluesky("alice"))),
             (at_home(), Unlinked(mastodon("eve"))),
-            (linked(bluesky("alice"), at_bluesky("alice").evidence), Moved(mastodon("alice"))),
             (on_x(K.X_POST_ID), Held(x_account("alice", 13))),
             (on_x(K.X_POST_ID), Unlinked(mastodon("alice"))),
             (on_x(K.X_POST_HANDLE), Held(mastodon("alice"))),
@@ -381,8 +398,8 @@ def _check_times(after: LinkedAccount, now: datetime) -> None:
 def test_a_doubt_is_planned_the_same_on_both_sides() -> None:
     """Daily: at X as at home."""
     doubts: list[Callable[[], Outcome]] = [
-        lambda: judge_x(on_x(K.X_POST_ID), DENIED, 1, START),
-        lambda: judge_x(on_x(K.X_POST_HANDLE), GONE, 1, START),
+        lambda: judge_alone(on_x(K.X_POST_ID), DENIED, 1, START),
+        lambda: judge_alone(on_x(K.X_POST_HANDLE), GONE, 1, START),
         lambda: judge_target(at_home(), Gone(), 1, START),
         lambda: judge_target(at_home(LINK), Present(mastodon("alice"), NO_LINK), 1, START),
     ]

@@ -7,7 +7,7 @@ from directory.accounts import BlueskyAccount
 from directory.identifiers import AtHandle, Did
 from directory.proofs.challenge import CHALLENGE_LIFE, CLOCK_SKEW, Challenge, new_challenge
 from directory.proofs.reasons import SENTENCES, RefutedReason, UnreachableReason
-from directory.proofs.sentence import find_nonce
+from directory.proofs.sentence import SentenceTooLong, find_nonces
 from tests.directory.proofs.conftest import BLUESKY, MASTODON
 from tests.harness.clock import START
 
@@ -15,9 +15,10 @@ OTHER = BlueskyAccount(Did.parse("did:plc:z72i7hdynmk6r22z27h6tvur"), AtHandle.p
 
 
 def test_a_challenge_shows_its_accounts_and_its_instance(challenge: Challenge) -> None:
-    for name in ("alice.bsky.social", "alice@mastodon.example", "find.example.org", str(challenge.nonce)):
+    for name in ("alice·bsky·social", "alice@mastodon·example", "find·example·org", str(challenge.nonce)):
         assert name in challenge.sentence
-    assert find_nonce(challenge.sentence) == challenge.nonce
+    assert find_nonces(challenge.sentence) == {str(challenge.nonce)}
+    assert challenge.names == (str(BLUESKY.id), str(MASTODON.id))
     assert challenge.compose_url.startswith("https://x.com/intent/post?text=This%20account")
 
 
@@ -75,3 +76,10 @@ def test_a_challenge_names_one_to_four_accounts(count: int) -> None:
 
 def test_every_reason_has_a_sentence() -> None:
     assert set(SENTENCES) == {*RefutedReason, *UnreachableReason}
+
+
+def test_names_that_do_not_fit_make_no_challenge() -> None:
+    host = ".".join(["a" * 63] * 3 + ["example"])
+    long = BlueskyAccount(BLUESKY.did, AtHandle.parse(host))
+    with pytest.raises(SentenceTooLong):
+        new_challenge("member-1", (long, MASTODON), "find.example.org", "en", START)

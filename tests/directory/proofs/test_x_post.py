@@ -224,3 +224,33 @@ def test_fxtwitter_is_off_unless_the_operator_turns_it_on() -> None:
         "oembed-x",
         "oembed-twitter",
     ]
+
+
+@pytest.mark.parametrize("source", POST_SOURCES)
+async def test_a_phished_sentence_proves_nothing_in_any_source(
+    source: str, x: FakeX, checker: PostChecker, challenge: Challenge
+) -> None:
+    """Mallory asks this instance for a sentence, and shows Alice one with the same code that names Alice's own
+    account and Mallory's instance. Alice posts it; Mallory hands the post in, and would be followed in her place."""
+    only(x, source)
+    evil = new_challenge("member-1", (BLUESKY, MASTODON), "evil.example", "en", challenge.created)
+    phished = [
+        challenge.sentence.replace("alice·bsky·social", "alice·example·org"),
+        challenge.sentence.replace("find·example·org", "evil·example"),
+        evil.sentence.replace(str(evil.nonce), str(challenge.nonce)),
+        challenge.sentence.replace("alice·bsky·social and ", ""),
+        challenge.sentence.replace("alice·bsky·social", "alice.bsky.social"),
+        challenge.sentence.replace("alice·bsky·social", "https://alice.bsky.social"),
+    ]
+    for number, text in enumerate(phished):
+        post = x.post(x.account(f"alice{number}"), text, START - MINUTE)
+        assert refuted(await checker.check(challenge, post.id)) is RefutedReason.SENTENCE_ALTERED
+
+
+@pytest.mark.parametrize("source", POST_SOURCES)
+async def test_evidence_names_the_accounts_of_the_sentence(
+    source: str, x: FakeX, checker: PostChecker, challenge: Challenge
+) -> None:
+    only(x, source)
+    evidence = verified(await checker.check(challenge, proof(x, challenge).id)).evidence
+    assert evidence.names == (str(BLUESKY.id), str(MASTODON.id))
