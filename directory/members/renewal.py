@@ -6,11 +6,11 @@ from typing import Final
 
 import msgspec
 
-from directory.accounts import Account, LinkedAccount, ProofState, ProvenAccount, XAccount
+from directory.accounts import MAX_ACCOUNTS, Account, LinkedAccount, ProofState, ProvenAccount, XAccount
 from directory.mappings import Evidence, EvidenceKind
 
-MAX_EVIDENCE: Final = 7
-"""Pieces of evidence kept for an account. A mapping holds one of its X account, and at most seven of its target."""
+MAX_EVIDENCE: Final = MAX_ACCOUNTS
+"""Pieces of evidence kept for an account: as many as accounts that separate proofs of an X account can name."""
 
 
 def merge_evidence(
