@@ -17,7 +17,7 @@ from directory.members.publications import Publication, Wish
 from directory.proofs.reasons import UnreachableReason
 from directory.proofs.results import Unreachable
 from tests.deploy.members import Members
-from tests.directory.members.people import on_x, x_account
+from tests.directory.members.people import bluesky, on_x, x_account
 from tests.harness.clock import FakeClock
 from tests.harness.command import Command
 from tests.harness.fake_x.post_ids import first_post_id_at
@@ -98,7 +98,7 @@ def test_a_hidden_post_is_listed_seen_and_confirmed(members: Members, command: C
 def test_a_contested_account_is_the_moderators_to_decide(members: Members, command: Command) -> None:
     """The first stays until then. Upheld, the account passes on, and what the first published of it ends."""
     holder = members.join("holder")
-    held = members.link(holder, on_x("Wanted", 77, at=members.clock.now()))
+    held = members.link(holder, on_x("Wanted", 77, at=members.clock.now(), names=[bluesky("holder")]))
     publish(members, holder, held.id)
     claimant, check, url, _ = hidden_post(members, "claimant")
     done = command.run("proofs", "confirm", str(check), "wanted")

@@ -38,9 +38,9 @@ class Names:
 
     @classmethod
     def long(cls, name: str) -> "Names":
-        """As long as they get, with nowhere to break a line."""
+        """As long as one post takes, with nowhere to break a line."""
         label = (name + "x" * 63)[:63]
-        handle = f"{label}.{'y' * 63}.{'z' * 63}.example"
+        handle = f"{label}.{'y' * 63}.example"
         return cls(handle, f"did:web:{handle}", f"{label}@{LONG_HOST}", (name + "_" * 15)[:15])
 
 
@@ -89,7 +89,8 @@ class People:
         async def run() -> None:
             user, _, host = person.names.acct.partition("@")
             actor = ActorUri.parse(f"https://{host}/users/{user}")
-            post = _seen(EvidenceKind.X_POST_ID, "https://x.com/i/status/1850000000000000001")
+            named = (person.names.did, str(actor))
+            post = _seen(EvidenceKind.X_POST_ID, "https://x.com/i/status/1850000000000000001", named)
             link = self._instance.members.membership.link
             await link(
                 person.member,
@@ -132,8 +133,8 @@ class People:
         self._instance.call(run)
 
 
-def _seen(kind: EvidenceKind, ref: str | None = None) -> Evidence:
-    return Evidence(kind, datetime.now(UTC) - timedelta(minutes=1), ref)
+def _seen(kind: EvidenceKind, ref: str | None = None, names: tuple[str, ...] = ()) -> Evidence:
+    return Evidence(kind, datetime.now(UTC) - timedelta(minutes=1), ref, names)
 
 
 Show = Callable[[Page], Awaitable[object]]
