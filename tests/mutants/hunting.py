@@ -1,6 +1,7 @@
 """Holds the tests of a module against all its mutants, several at a time."""
 
 import resource
+import sys
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -41,7 +42,7 @@ def prepare_stages(module: str, stages: Sequence[tuple[str, ...]]) -> list[Stage
         took = _children_cpu_s() - before
         if code != 0:
             raise TestsFail(f"the tests of {module} fail without any change:\n{output}")
-        preload(module, output)
+        preload(output)
         prepared.append(Stage(files, max(LEAST_CPU_S, round(SLOWER * took))))
     return prepared
 
@@ -62,12 +63,13 @@ def find_survivors(
             for each in [each for each in running if _has_ended(each[0])]:
                 running.remove(each)
                 run, mutant, stage = each
-                if not _has_passed(run):
-                    continue
-                if stage + 1 < len(stages):
+                has_passed = _has_passed(run)
+                if has_passed and stage + 1 < len(stages):
                     waiting.appendleft((mutant, stage + 1))
-                else:
+                    continue
+                if has_passed:
                     alive.add(mutant.name)
+                print("L" if has_passed else ".", end="", file=sys.stderr, flush=True)
     finally:
         for run, _, _ in running:
             run.end()

@@ -70,18 +70,13 @@ class Run:
         return text
 
 
-def preload(module: str, output: str) -> None:
-    """Imports once what a run of the tests imported, so that each fork has it: all but tests and what imports
-    `module`."""
-    mutated = module_name(module)
-    graph = grimp.build_graph(*OURS, cache_dir=None)
-    apart = {mutated, *graph.find_downstream_modules(mutated)}
+def preload(output: str) -> None:
+    """Imports once what an unchanged run of the tests imported, so that each fork has it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in output.rpartition(IMPORTED)[2].split():
-            if name not in apart and not _TEST.search(name):
-                with suppress(Exception):
-                    importlib.import_module(name)
+            with suppress(Exception):
+                importlib.import_module(name)
 
 
 def module_name(module: str) -> str:
@@ -101,10 +96,18 @@ def _test(module: str, source: str | None, files: Sequence[str], cpu_limit_s: in
         if source is not None:
             sys.meta_path.insert(0, _Finder(module, source))
         code = int(pytest.main([*OPTIONS, *files]))
-        if code == 0:
-            print(IMPORTED, *sys.modules)
+        if code == 0 and source is None:
+            print(IMPORTED, *_unaffected(module))
         sys.stdout.flush()
         os._exit(code)
+
+
+def _unaffected(module: str) -> list[str]:
+    """Returns what is imported here, but for tests and what imports `module`."""
+    mutated = module_name(module)
+    graph = grimp.build_graph(*OURS, cache_dir=None)
+    apart = {mutated, *graph.find_downstream_modules(mutated)}
+    return [name for name in sys.modules if name not in apart and not _TEST.search(name)]
 
 
 class _Finder(importlib.abc.MetaPathFinder):
