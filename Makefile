@@ -1,5 +1,7 @@
 # make run      start Passerelle on http://127.0.0.1:8000
 # make test     set up what the tests need, and run them all
+# make mutants  change one thing at a time in what decides who is who: the tests have to notice (takes an hour;
+#               MODULE=directory/ranking.py for one module)
 # make check    format, lint, types, import directions, templates, texts
 # Everything is installed in .venv, tests/*/node_modules and var. As root there is more: the database gets a system
 # user, `passerelle`, and the tests' browser comes from the system's packages.
@@ -16,7 +18,7 @@ export PIP_DRY_RUN := 0
 export PIP_REQUIRE_HASHES := 0
 export PIP_USER := 0
 
-.PHONY: run install install-dev test check format lock vendor texts clean
+.PHONY: run install install-dev test mutants check format lock vendor texts clean
 .DEFAULT_GOAL := run
 
 run: install
@@ -51,6 +53,9 @@ endef
 test: install-dev
 	@$(BIN)/python -m tests.setup
 	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+mutants: install-dev
+	@$(BIN)/python -m tests.mutants $(MODULE)
 
 check: install-dev
 	$(BIN)/ruff format --check .

@@ -111,11 +111,7 @@ def _most_trusted(candidates: list[Candidate]) -> list[Candidate]:
     dispute it."""
     followed = [each for each in candidates if each.mapping.standing is Standing.FOLLOWING]
     networks = {each.mapping.network for each in followed}
-    return followed + [
-        each
-        for each in candidates
-        if each.mapping.standing is not Standing.FOLLOWING and each.mapping.network not in networks
-    ]
+    return followed + [each for each in candidates if each.mapping.network not in networks]
 
 
 def _of_one_person(candidates: list[Candidate]) -> tuple[list[Candidate], bool]:

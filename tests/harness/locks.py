@@ -15,7 +15,7 @@ LOCK: Final = CHECKOUT / "requirements.lock"
 DEV_LOCK: Final = CHECKOUT / "requirements-dev.lock"
 
 _ENTRY: Final = re.compile(
-    r"(?P<name>[a-z0-9-]+)==(?P<version>[0-9a-z.]+)(?: ; (?P<marker>[a-zA-Z0-9_.'=!<> ]+))?"
+    r"(?P<name>[a-z0-9-]+)==(?P<version>[0-9a-z.]+)(?: ; (?P<marker>[a-zA-Z0-9_.'=!<>* ]+))?"
     r"(?P<hashes>(?: \\\n    --hash=sha256:[0-9a-f]{64})+)\n",
     re.ASCII,
 )

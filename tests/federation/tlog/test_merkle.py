@@ -13,12 +13,22 @@ from federation.tlog.merkle import (
     EMPTY_ROOT,
     MAX_TREE_SIZE,
     CompactRange,
+    hash_leaves,
+    hash_perfect,
     leaf_hash,
     verify_consistency,
     verify_inclusion,
 )
 from federation.tlog.paths import Node, consistency_spans, inclusion_spans, prove_consistency, prove_inclusion
-from tests.federation.tlog.naive import make_entries, naive_consistency, naive_inclusion, naive_root
+from tests.federation.tlog.naive import (
+    make_entries,
+    naive_consistency,
+    naive_inclusion,
+    naive_root,
+    node,
+    root_of_inclusion,
+    roots_of_consistency,
+)
 
 SHARED_VECTORS = Path(__file__).resolve().parents[4] / "shared" / "vectors"
 ENTRIES = make_entries(600)
@@ -106,6 +116,101 @@ def test_a_proof_for_another_place_fails(data: st.DataObject, size: int) -> None
     proof = prove_inclusion(index, size, hash_of)
     with pytest.raises(InvalidProof):
         verify_inclusion(other, size, leaf_hash(ENTRIES[index]), proof, naive_root(ENTRIES[:size]))
+
+
+PLACES = [(index, size) for size in range(1, 10) for index in range(size)]
+GROWTHS = [(old, new) for new in range(1, 10) for old in range(1, new + 1)]
+
+
+def wrong_lengths(proof: list[bytes]) -> list[list[bytes]]:
+    """The proof, and ones that lack a hash or have one more."""
+    return [proof, proof[:-1], proof[1:], [*proof, HASHES[-32:]]]
+
+
+def test_an_inclusion_proof_verifies_where_the_definition_says_and_nowhere_else() -> None:
+    """A signed root of two leaves passed as that of one, with a hash too many, would put the parent where an entry
+    stands; one with a hash too few, a subtree in the place of the tree."""
+    for index, size in PLACES:
+        leaf, root = leaf_hash(ENTRIES[index]), naive_root(ENTRIES[:size])
+        for proof in wrong_lengths(naive_inclusion(index, ENTRIES[:size])):
+            for claimed_index, claimed_size in PLACES:
+                right = root_of_inclusion(claimed_index, claimed_size, leaf, proof)
+                for claimed in {right or EMPTY_ROOT, root, _folded(leaf, proof)}:
+                    with nullcontext() if claimed == right else pytest.raises(InvalidProof):
+                        verify_inclusion(claimed_index, claimed_size, leaf, proof, claimed)
+
+
+def _folded(leaf: bytes, proof: list[bytes]) -> bytes:
+    """The root that one who takes every sibling for the left one would compute."""
+    for sibling in proof:
+        leaf = node(sibling, leaf)
+    return leaf
+
+
+def test_a_consistency_proof_verifies_where_the_definition_says_and_nowhere_else() -> None:
+    """A proof between two large trees passed as one between smaller, with a hash too many, would let a log show
+    roots of a tree that it does not say it has; one with a hash too few, the roots of a part."""
+    for old, new in GROWTHS:
+        one, two = naive_root(ENTRIES[:old]), naive_root(ENTRIES[:new])
+        for proof in wrong_lengths(naive_consistency(old, ENTRIES[:new])):
+            for small, large in GROWTHS:
+                right = roots_of_consistency(small, large, proof, one)
+                for claimed in {right or (one, two), (one, two), (one, one)}:
+                    with nullcontext() if claimed == right else pytest.raises(InvalidProof):
+                        verify_consistency(small, large, *claimed, proof)
+
+
+def test_the_largest_tree_is_proven_and_none_above_it() -> None:
+    """Sizes travel as 64-bit numbers with a sign elsewhere: a larger one must not come in by a proof."""
+    leaf, siblings = leaf_hash(b"last"), [leaf_hash(b"%d" % n) for n in range(64)]
+    for size, index in [(MAX_TREE_SIZE, 0), (MAX_TREE_SIZE, MAX_TREE_SIZE - 1)]:
+        proof = siblings[: len(inclusion_spans(index, size))]
+        root = root_of_inclusion(index, size, leaf, proof)
+        assert root
+        verify_inclusion(index, size, leaf, proof, root)
+    above = root_of_inclusion(0, MAX_TREE_SIZE + 1, leaf, siblings[:63])
+    assert above
+    with pytest.raises(InvalidProof):
+        verify_inclusion(0, MAX_TREE_SIZE + 1, leaf, siblings[:63], above)
+    root = siblings[0]
+    verify_consistency(MAX_TREE_SIZE, MAX_TREE_SIZE, root, root, [])
+    with pytest.raises(InvalidProof):
+        verify_consistency(MAX_TREE_SIZE + 1, MAX_TREE_SIZE + 1, root, root, [])
+
+
+@pytest.mark.parametrize("wrong", [b"", b"short", bytes(31), bytes(33), bytes(64)])
+def test_what_is_no_hash_is_in_no_proof(wrong: bytes) -> None:
+    """Two hashes in the place of one would make the verifier hash what no tree holds."""
+    leaf, sibling = HASHES[:32], HASHES[32:64]
+    for one, other in [(leaf, wrong), (wrong, sibling)]:
+        with pytest.raises(InvalidProof):
+            verify_inclusion(0, 2, one, [other], node(one, other))
+    with pytest.raises(InvalidProof):
+        verify_consistency(1, 2, leaf, node(leaf, wrong), [wrong])
+    with pytest.raises(InvalidProof):
+        verify_consistency(0, 5, EMPTY_ROOT, wrong, [])
+
+
+@given(st.integers(0, 6))
+def test_runs_of_hashes_are_those_of_the_definition(levels: int) -> None:
+    entries = ENTRIES[: 1 << levels]
+    leaves = hash_leaves(entries)
+    assert leaves == HASHES[: 32 << levels]
+    assert hash_perfect(leaves) == naive_root(entries)
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_an_extension_tells_the_nodes_that_it_completed(before: int, added: int) -> None:
+    """Tiles are written from them: a node that is missing or twice would leave a log that nobody can check."""
+    whole = before + added
+    levels = CompactRange.of(HASHES[: before * 32]).extend(HASHES[before * 32 : whole * 32]).levels
+    for level, nodes in enumerate(levels):
+        width = 1 << level
+        expected = [
+            naive_root(ENTRIES[at * width : (at + 1) * width])
+            for at in range(before // width, whole // width)
+        ]
+        assert nodes == b"".join(expected)
 
 
 @given(

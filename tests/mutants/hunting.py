@@ -1,0 +1,91 @@
+"""Holds the tests of a module against all its mutants, several at a time."""
+
+import resource
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from tests.mutants.making import Mutant, MutantName
+from tests.mutants.running import Run, preload
+
+POLL_S: Final = 0.01
+LEAST_CPU_S: Final = 10
+SLOWER: Final = 3
+"""A mutant may take this many times as much of a processor as the original; it is killed by taking more."""
+LIMIT_S: Final = 300.0
+"""For one that waits without end."""
+UNCHANGED_CPU_S: Final = 600
+
+
+class TestsFail(Exception):
+    """The tests fail without any change."""
+
+
+class Stage(NamedTuple):
+    """Test files that are run together, and the processor seconds that they may take."""
+
+    files: tuple[str, ...]
+    cpu_limit_s: int
+
+
+def prepare_stages(module: str, stages: Sequence[tuple[str, ...]]) -> list[Stage]:
+    """Runs the tests without a change, and imports what they import of others. Raises TestsFail."""
+    prepared = []
+    for files in stages:
+        before = _children_cpu_s()
+        run = Run(module, None, files, UNCHANGED_CPU_S)
+        while run.exit_code is None:
+            time.sleep(POLL_S)
+        code, output = run.exit_code, run.end()
+        took = _children_cpu_s() - before
+        if code != 0:
+            raise TestsFail(f"the tests of {module} fail without any change:\n{output}")
+        preload(output)
+        prepared.append(Stage(files, max(LEAST_CPU_S, round(SLOWER * took))))
+    return prepared
+
+
+def find_survivors(
+    module: str, mutants: Sequence[Mutant], stages: Sequence[Stage], workers: int
+) -> list[MutantName]:
+    """Returns the mutants that no test kills, in their order."""
+    alive: set[MutantName] = set()
+    waiting = deque((mutant, 0) for mutant in mutants)
+    running: list[tuple[Run, Mutant, int]] = []
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                mutant, stage = waiting.popleft()
+                running.append((Run(module, mutant.source, *stages[stage]), mutant, stage))
+            time.sleep(POLL_S)
+            for each in [each for each in running if _has_ended(each[0])]:
+                running.remove(each)
+                run, mutant, stage = each
+                has_passed = _has_passed(run)
+                if has_passed and stage + 1 < len(stages):
+                    waiting.appendleft((mutant, stage + 1))
+                    continue
+                if has_passed:
+                    alive.add(mutant.name)
+                print("L" if has_passed else ".", end="", file=sys.stderr, flush=True)
+    finally:
+        for run, _, _ in running:
+            run.end()
+    return [mutant.name for mutant in mutants if mutant.name in alive]
+
+
+def _has_ended(run: Run) -> bool:
+    return run.exit_code is not None or time.monotonic() - run.started > LIMIT_S
+
+
+def _has_passed(run: Run) -> bool:
+    code = run.exit_code
+    run.end()
+    return code == 0
+
+
+def _children_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
