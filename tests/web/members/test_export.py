@@ -37,7 +37,7 @@ AS_STORED: Final = {
         " ORDER BY linked_at, id"
     ),
     "claims.json": (
-        "SELECT account_id AS x_account, handle AS x_handle, claimed_at, settled_at, is_upheld AS upheld"
+        "SELECT account_id AS x_account, handle AS x_handle, claimed_at, proven_at, decided_at, settled_at"
         " FROM contested_claim WHERE member = $1 ORDER BY claimed_at, id"
     ),
     "publications.json": (
