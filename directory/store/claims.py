@@ -51,7 +51,7 @@ _APPROVE: Final = (
 )
 _HAS_LAPSED: Final = (
     f"((state = {ClaimState.OPEN.value} AND proven_at <= $1 AND NOT EXISTS (SELECT FROM linked_account a"
-    f" WHERE a.id = holder AND a.checked_at <= proven_at)) OR ({IS_APPROVED} AND decided_at <= $2))"
+    f" WHERE a.id = holder AND a.checked_at <= contested_claim.proven_at)) OR ({IS_APPROVED} AND decided_at <= $2))"
 )
 
 

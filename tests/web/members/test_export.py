@@ -37,11 +37,12 @@ AS_STORED: Final = {
         " ORDER BY linked_at, id"
     ),
     "claims.json": (
-        "SELECT account_id AS x_account, handle AS x_handle, claimed_at, proven_at, decided_at, settled_at"
+        "SELECT account_id AS x_account, handle AS x_handle, claimed_at, proven_at, decided_at, settled_at,"
+        " (ARRAY['open', 'approved', 'upheld', 'rejected', 'lapsed'])[state + 1] AS state"
         " FROM contested_claim WHERE member = $1 ORDER BY claimed_at, id"
     ),
     "publications.json": (
-        "SELECT p.published_at, m.issued, m.expires, m.leaf FROM publication p"
+        "SELECT p.published_at, m.issued, m.expires, m.leaf, m.is_contested AS contested FROM publication p"
         " JOIN mapping m ON m.id = p.mapping WHERE member = $1 ORDER BY p.published_at"
     ),
     "consents.json": (
