@@ -243,7 +243,7 @@ def test_what_a_person_did_can_be_read_in_it(life: Life) -> None:
         ["x-post-id"],
     ]
     (claim,) = files["claims.json"]
-    assert (claim["x_handle"], claim["settled_at"], claim["upheld"]) == ("contested", None, None)
+    assert (claim["x_handle"], claim["settled_at"], claim["state"]) == ("contested", None, "open")
     (said,) = files["publications.json"]
     assert (said["x"]["handle"], said["state"], said["strength"]) == ("adaonx", "active", "bound")
     consents = [(each["to"], each["ended_by"]) for each in files["consents.json"]]
