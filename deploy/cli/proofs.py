@@ -14,6 +14,7 @@ from directory.identifiers import XHandle
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.challenges import CheckState
 from directory.members.claims import Claim, ClaimState, Settled
+from directory.members.errors import ClaimPaused
 from directory.proofs.post_url import XPostId
 from directory.proofs.results import Verified
 from directory.proofs.snowflake import post_time
@@ -121,6 +122,11 @@ async def _confirm(members: MemberParts, check: UUID, author: XHandle) -> tuple[
     if then is not None and then.state is CheckState.CONTESTED:
         return (
             f"Another member holds @{author}: `passerelle proofs claims` shows the claim that this became.",
+            False,
+        )
+    if then is not None and then.reason == ClaimPaused.code:
+        return (
+            f"Nothing was confirmed: a claim of theirs to @{author} was rejected less than 30 days ago.",
             False,
         )
     return "Nothing was confirmed: the sentence is not theirs to answer any more.", False

@@ -16,6 +16,7 @@ from directory.store.accounts import (
     find_account,
     find_same_x_accounts,
     insert_account,
+    lock_x_parties,
     recheck_namesakes_now,
     recheck_now,
     save_account,
@@ -91,6 +92,8 @@ async def claim_x_account(
     Returns Contested where another member holds it: the claim is stored, and what is published of the holder's
     account is contested from now on. Raises ClaimPaused, without a change.
     """
+    # Callers have them already, before any other lock. Without them, a holder could lose an account in mid-change.
+    await lock_x_parties(connection, [member], x)
     while True:
         same = await find_same_x_accounts(connection, x)
         approved = await find_approved_holders(connection, member, now)

@@ -113,7 +113,9 @@ def test_a_contested_account_is_the_moderators_to_decide(members: Members, comma
     assert f"x-confirmed, {datetime.now(UTC):%Y-%m-%d}" in listed.out
     assert url in listed.out
     assert "to be decided; held by another member" in listed.out
-    claim = listed.out.splitlines()[0]
+    (waiting,) = members.call(lambda services: services.membership.waiting_claims(claimant))
+    claim = str(waiting.id)
+    assert claim in listed.out.splitlines()
     settled = command.run("proofs", "settle", claim, "uphold")
     assert settled.code == 0
     assert settled.out.startswith("Approved. The evidence cannot be seen at the moment")
@@ -141,6 +143,22 @@ def test_a_claim_can_be_turned_down(members: Members, command: Command) -> None:
     assert [each.id for each in x_accounts(members, holder)] == [held.id]
     assert x_accounts(members, claimant) == []
     assert members.call(lambda services: services.membership.waiting_claims(claimant)) == []
+
+
+def test_a_rejected_claimant_is_not_confirmed_at_once(members: Members, command: Command) -> None:
+    """Attack: a post that X hides, handed to the moderators again and again."""
+    holder = members.join("owner")
+    held = members.link(holder, on_x("Owned", 80, at=members.clock.now()))
+    claimant, check, _, _ = hidden_post(members, "pretender")
+    assert command.run("proofs", "confirm", str(check), "owned").code == 1
+    (claim,) = members.call(lambda services: services.membership.waiting_claims(claimant))
+    assert command.run("proofs", "settle", str(claim.id), "reject").code == 0
+    _, check, _, _ = hidden_post(members, "pretender")
+    again = command.run("proofs", "confirm", str(check), "owned")
+    assert again.code == 1
+    assert "rejected less than 30 days ago" in again.out
+    assert members.call(lambda services: services.membership.waiting_claims(claimant)) == []
+    assert [each.id for each in x_accounts(members, holder)] == [held.id]
 
 
 def test_a_claim_that_nobody_opposes_any_more_is_listed(members: Members, command: Command) -> None:
