@@ -91,7 +91,8 @@ class Mapping(msgspec.Struct, frozen=True, gc=False):
     """One published statement that an X account is now `target_id`.
 
     `x_id` is None where only the handle was proven. `origin` is the log that holds it; `leaf` is its index there, None
-    while the mapping is in no log. `standing` is the origin's.
+    while the mapping is in no log. `standing` is the origin's. `is_contested`: somebody else has proven the X account, or
+    one of the proofs is in doubt; until that is settled nobody follows it unseen.
     """
 
     x_id: XId | None
@@ -106,3 +107,4 @@ class Mapping(msgspec.Struct, frozen=True, gc=False):
     issued: datetime
     expires: datetime
     standing: Standing = Standing.FOLLOWING
+    is_contested: bool = False

@@ -34,7 +34,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     """The present account of an X account on one network.
 
     `agreeing` are the other origins that name the same target. Several answers for one network
-    are all `disputed`.
+    are all `disputed`, and so is one whose own instance says that it is contested.
     """
 
     mapping: Mapping
@@ -79,11 +79,11 @@ def rank(query: Query, mappings: Sequence[Mapping]) -> Match:
     """Ranks all mappings that a lookup by the query's id or handle found."""
     if len(mappings) == 1 and query.x_id is not None and query.x_id == mappings[0].x_id:
         # The usual case: a single mapping needs no ranking.
-        return Match(query, (Answer(mappings[0], MatchedBy.ID),))
+        return Match(query, (Answer(mappings[0], MatchedBy.ID, mappings[0].is_contested),))
     candidates = select_candidates(query, mappings)
     if len(candidates) == 1:
         only = candidates[0]
-        return Match(query, (Answer(only.mapping, only.matched_by),))
+        return Match(query, (Answer(only.mapping, only.matched_by, only.mapping.is_contested),))
     whose, disputed = _of_one_person(_most_trusted(candidates))
     answers: list[Answer] = []
     for network in Network:
@@ -133,14 +133,14 @@ def _of_one_person(candidates: list[Candidate]) -> tuple[list[Candidate], bool]:
 def _answers_on_network(candidates: list[Candidate], *, disputed: bool) -> list[Answer]:
     if len(candidates) == 1:
         only = candidates[0]
-        return [Answer(only.mapping, only.matched_by, disputed)]
+        return [Answer(only.mapping, only.matched_by, disputed or only.mapping.is_contested)]
     winners = _contest(candidates, lambda candidate: candidate.mapping.target_id)
     targets = {winner.mapping.target_id for winner in winners}
     return [
         Answer(
             winner.mapping,
             winner.matched_by,
-            disputed or len(targets) > 1,
+            disputed or len(targets) > 1 or winner.mapping.is_contested,
             _agreeing(winner, candidates),
         )
         for winner in _first_of_each_target(winners)
@@ -148,9 +148,12 @@ def _answers_on_network(candidates: list[Candidate], *, disputed: bool) -> list[
 
 
 def _first_of_each_target(winners: list[Candidate]) -> list[Candidate]:
+    """Returns one candidate for each target: the best, but for one that its instance says is contested."""
     first: dict[Hashable, Candidate] = {}
     for winner in winners:
-        first.setdefault(winner.mapping.target_id, winner)
+        kept = first.setdefault(winner.mapping.target_id, winner)
+        if winner.mapping.is_contested and not kept.mapping.is_contested:
+            first[winner.mapping.target_id] = winner
     return list(first.values())
 
 

@@ -13,13 +13,31 @@ from directory.clock import SystemClock
 from directory.identifiers import XHandle
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.challenges import CheckState
+from directory.members.claims import Claim, ClaimState, Settled
+from directory.members.errors import ClaimPaused
 from directory.proofs.post_url import XPostId
 from directory.proofs.results import Verified
 from directory.proofs.snowflake import post_time
-from directory.store.claims import Claim
 
 MAX_SHOWN = 100
 _TIME = "%Y-%m-%d %H:%M"
+_STATES = {
+    ClaimState.OPEN: "to be decided",
+    ClaimState.APPROVED: "approved, waits for evidence that can be seen",
+}
+_SETTLED = {
+    Settled.HANDED_OVER: "The X account is theirs now.",
+    Settled.APPROVED: "Approved. The evidence cannot be seen at the moment: the X account passes to them when it can, or"
+    " when they prove it again within 30 days.",
+    Settled.HELD_BY_ANOTHER: "Approved. Another member holds the same X account: decide that claim too.",
+    Settled.REJECTED: "The X account stays where it is.",
+    Settled.LAPSED: "The evidence was looked at just now, and does not hold any more: the claim is over, and the X account"
+    " stays where it is.",
+    Settled.CHANGED: "Nothing was changed: the claim, or who holds the X account, changed this very moment. Look again.",
+    Settled.NO_ROOM: "Nothing was changed: the claimant has linked as many accounts as one person can.",
+    Settled.NOT_WAITING: "Nothing was changed: no such claim waits.",
+}
+_DONE = {Settled.HANDED_OVER, Settled.APPROVED, Settled.HELD_BY_ANOTHER, Settled.REJECTED}
 
 
 @click.group("proofs")
@@ -55,10 +73,16 @@ def confirm_command(check: UUID, handle: str) -> None:
 
 @command.command("claims")
 def claims_command() -> None:
-    """List X accounts that two members have proven, the oldest claim first: the claim, and its evidence."""
-    claims = with_members(lambda members: members.membership.contested(MAX_SHOWN))
+    """List X accounts that two members have proven, the oldest claim first: the claim, how it stands, and its
+    evidence."""
+    claims = with_members(lambda members: members.claiming.list_open(MAX_SHOWN))
     for claim in claims:
-        _say(str(claim.id), f"{claim.claimed_at:{_TIME}}  {_account_of(claim)}", *_seen(claim))
+        _say(
+            str(claim.id),
+            f"{claim.claimed_at:{_TIME}}  {_account_of(claim)}",
+            _standing_of(claim),
+            *_seen(claim),
+        )
     if not claims:
         _say("No X account is contested.")
 
@@ -67,13 +91,15 @@ def claims_command() -> None:
 @click.argument("claim", type=click.UUID)
 @click.argument("decision", type=click.Choice(["uphold", "reject"]))
 def settle_command(claim: UUID, decision: str) -> None:
-    """Uphold or reject CLAIM. Upheld, the X account passes to the claimant, and what its holder publishes of it
-    is withdrawn."""
-    is_upheld = decision == "uphold"
-    if not with_members(lambda members: members.membership.settle_claim(claim, upheld=is_upheld)):
-        _say("Nothing was changed: no such claim waits.")
-        sys.exit(1)
-    _say("The X account is theirs now." if is_upheld else "The X account stays where it is.")
+    """Uphold or reject CLAIM. Its evidence is looked at once more: upheld and seen, the X account passes to the
+    claimant, and what its holder publishes of it is withdrawn."""
+    settled = with_members(lambda members: _settle(members, claim, decision))
+    _say(_SETTLED[settled])
+    sys.exit(0 if settled in _DONE else 1)
+
+
+async def _settle(members: MemberParts, claim: UUID, decision: str) -> Settled:
+    return await (members.claiming.uphold(claim) if decision == "uphold" else members.claiming.reject(claim))
 
 
 async def _confirm(members: MemberParts, check: UUID, author: XHandle) -> tuple[str, bool]:
@@ -99,6 +125,11 @@ async def _confirm(members: MemberParts, check: UUID, author: XHandle) -> tuple[
             f"Another member holds @{author}: `passerelle proofs claims` shows the claim that this became.",
             False,
         )
+    if then is not None and then.reason == ClaimPaused.code:
+        return (
+            f"Nothing was confirmed: a claim of theirs to @{author} was rejected less than 30 days ago.",
+            False,
+        )
     return "Nothing was confirmed: the sentence is not theirs to answer any more.", False
 
 
@@ -106,6 +137,12 @@ def _account_of(claim: Claim) -> str:
     """Returns the account's name, with its number where the proof told one."""
     name = f"@{claim.account.handle}"
     return name if claim.account.id is None else f"{name} ({claim.account.id})"
+
+
+def _standing_of(claim: Claim) -> str:
+    """Returns how a claim stands, and whether anybody holds the account."""
+    held = "held by another member" if claim.holder is not None else "held by nobody here any more"
+    return f"{_STATES[claim.state]}; {held}"
 
 
 def _seen(claim: Claim) -> list[str]:

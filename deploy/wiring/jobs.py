@@ -45,6 +45,7 @@ def _job_parts(members: MemberParts) -> JobParts:
         used=UsedChallengeStore(ground.database, ground.secrets.vault),
         checker=build_post_checker(ground, networks.http),
         rechecks=RecheckStore(ground.database),
+        claiming=members.claiming,
         permissions=members.permissions,
         networks=networks.sign_in,
         mastodon=networks.mastodon,

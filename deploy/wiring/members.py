@@ -5,9 +5,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from deploy.wiring.ground import Ground, open_ground
-from deploy.wiring.networks import Networks, build_networks
+from deploy.wiring.networks import Networks, build_networks, build_post_checker
 from directory.clock import Clock
 from directory.networks.http import GuardedClient, user_agent
+from directory.services.claiming import Claiming
 from directory.services.consenting import Consenting
 from directory.services.follow_lists import FollowLists
 from directory.services.leaving import Leaving
@@ -34,6 +35,7 @@ from directory.store.revocations import RevocationStore
 from directory.store.sessions import SessionStore
 from directory.store.sign_ins import SignInStore
 from directory.store.tokens import TokenStore
+from directory.store.used_challenges import UsedChallengeStore
 from federation.keys.instance import log_origin
 
 
@@ -44,6 +46,7 @@ class MemberParts:
     ground: Ground
     networks: Networks
     membership: Membership
+    claiming: Claiming
     signing_in: SigningIn
     permissions: Permissions
     proving: Proving
@@ -71,11 +74,14 @@ async def open_members(
 def build_members(ground: Ground, networks: Networks) -> MemberParts:
     """Builds the services over an open, migrated database."""
     settings, database, clock, vault = ground.settings, ground.database, ground.clock, ground.secrets.vault
-    people = MemberStore(database)
+    people, claims = MemberStore(database), ClaimStore(database)
     return MemberParts(
         ground=ground,
         networks=networks,
-        membership=Membership(people, ClaimStore(database), clock),
+        membership=Membership(people, claims, clock),
+        claiming=Claiming(
+            claims, build_post_checker(ground, networks.http), UsedChallengeStore(database, vault), clock
+        ),
         signing_in=SigningIn(SignInStore(database), SessionStore(database), vault, clock),
         permissions=Permissions(TokenStore(database), RevocationStore(database), vault, clock),
         proving=Proving(people, ChallengeStore(database), ProofCheckStore(database), vault, clock),

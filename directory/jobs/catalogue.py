@@ -16,6 +16,7 @@ from directory.accounts import AccountNetwork
 from directory.clock import Clock
 from directory.jobs.kinds import Kind, Work
 from directory.members.challenges import CHECK_LEASE, ProofJob
+from directory.members.claims import LOOK_LEASE
 from directory.members.job_kinds import JobKind
 from directory.members.page_links import LinkJob
 from directory.members.rechecks import RECHECK_LEASE
@@ -25,6 +26,7 @@ from directory.networks.port import SignIn, TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn, SignInError
 from directory.proofs.post_url import XPostId
 from directory.proofs.x_post import PostChecker
+from directory.services.claiming import Claiming
 from directory.services.housekeeping import STEP, Housekeeping
 from directory.services.newcomers import Newcomers
 from directory.services.page_links import PageLinks
@@ -40,6 +42,7 @@ SLOTS: Final = {
     JobKind.POSTS: 4,
     JobKind.LINKS: 4,
     JobKind.RECHECKS: 8,
+    JobKind.CLAIMS: 1,
     JobKind.REVOCATIONS: 4,
     JobKind.ARRIVALS: 1,
     JobKind.HOUSEKEEPING: 1,
@@ -65,6 +68,7 @@ class JobParts:
     used: UsedChallengeStore
     checker: PostChecker
     rechecks: RecheckStore
+    claiming: Claiming
     permissions: Permissions
     networks: Mapping[AccountNetwork, SignIn]
     mastodon: MastodonSignIn
@@ -88,6 +92,7 @@ class Jobs:
             _kind(JobKind.LINKS, self.claim_links, CHECK_LEASE, is_awaited=True),
             _kind(JobKind.REVOCATIONS, self.claim_revocation, REVOCATION_LEASE, is_awaited=True),
             _kind(JobKind.RECHECKS, self.claim_recheck, RECHECK_LEASE, every_s=RECHECKS_EVERY_S),
+            _kind(JobKind.CLAIMS, self.claim_claim, LOOK_LEASE, every_s=RECHECKS_EVERY_S),
             _kind(JobKind.ARRIVALS, self.claim_arrival, ARRIVAL_LEASE),
             Kind(
                 name=JobKind.HOUSEKEEPING,
@@ -122,6 +127,17 @@ class Jobs:
             return None
         release = partial(self._release_recheck, jobs[0])
         return Work(run=partial(self._recheck, jobs[0]), release=release, hosts=jobs[0].hosts)
+
+    async def claim_claim(self, busy: Collection[str]) -> Work | None:
+        """Claims an approved claim whose evidence is due to be looked at."""
+        jobs = await self._parts.claiming.claim_due(1, busy)
+        if not jobs:
+            return None
+        return Work(
+            run=partial(self._parts.claiming.look_again, jobs[0]),
+            release=partial(self._parts.claiming.release, jobs[0]),
+            hosts=jobs[0].hosts,
+        )
 
     async def claim_revocation(self, busy: Collection[str]) -> Work | None:
         """Claims a token that its network is due to revoke."""

@@ -32,6 +32,12 @@ class XAccountContested(MemberError):
     code = "x-account-contested"
 
 
+class ClaimPaused(MemberError):
+    """The moderators left this X account with another member not long ago: it can be claimed again later."""
+
+    code = "claim-paused"
+
+
 class NewAccountFirst(MemberError):
     """Nobody here has proven this X account: a membership begins with a Bluesky or Mastodon account."""
 

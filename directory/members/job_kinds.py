@@ -12,6 +12,8 @@ class JobKind(enum.StrEnum):
     """Checks that profiles link to their member's page."""
     RECHECKS = "rechecks"
     """Re-checks of published accounts."""
+    CLAIMS = "claims"
+    """Looks at the evidence of claims that the moderators approved."""
     REVOCATIONS = "revocations"
     """Tokens that their networks have to revoke."""
     ARRIVALS = "arrivals"

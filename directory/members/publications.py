@@ -74,6 +74,8 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     """This mapping, or the former one, is in the log."""
     is_stale: bool
     """One of its proofs did not hold, or could not be reached, at the last re-check."""
+    is_contested: bool
+    """Somebody else has proven the X account, or one of the proofs is in doubt: nobody follows it unseen."""
 
     def state(self, now: datetime) -> PublicationState:
         if self.hidden is not None:
@@ -142,6 +144,7 @@ def is_worth_restating(said: Publication, meant: Mapping) -> bool:
         and said.target_id == meant.target_id
         and said.target_handle == meant.target_handle
         and said.strength is meant.strength
+        and said.is_contested is meant.is_contested
     )
     return not same or said.expires <= meant.issued or meant.expires - said.expires >= RENEW_FOR
 

@@ -15,6 +15,7 @@ from directory.accounts import Account, LinkedAccount
 from directory.follows.newcomers import Newcomer
 from directory.mappings import Evidence
 from directory.members.challenges import ProofCheck
+from directory.members.claims import Claim
 from directory.members.consents import Consent
 from directory.members.kept_lists import LIST_NAMES, KeptList
 from directory.members.page_links import LinkCheck
@@ -22,7 +23,6 @@ from directory.members.publications import Publication
 from directory.members.tokens import Token
 from directory.moderation.hides import Hide
 from directory.store.challenges import ChallengeRow
-from directory.store.claims import Claim
 from directory.store.exports import MemberData
 
 FORMAT: Final = "passerelle-export/1"
@@ -94,8 +94,10 @@ def _claim(claim: Claim) -> dict[str, Any]:
         "x_account": _id(claim.account),
         "x_handle": str(claim.account.handle),
         "claimed_at": claim.claimed_at,
+        "proven_at": claim.proven_at,
+        "state": claim.state.label,
+        "decided_at": claim.decided_at,
         "settled_at": claim.settled_at,
-        "upheld": claim.is_upheld,
         "evidence": _evidence(claim.evidence),
     }
 
@@ -113,6 +115,7 @@ def _publication(publication: Publication, origin: str, now: datetime) -> dict[s
         },
         "strength": publication.strength.label,
         "state": publication.state(now),
+        "contested": publication.is_contested,
         "published_at": publication.published_at,
         "issued": publication.issued,
         "expires": publication.expires,

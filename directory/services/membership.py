@@ -4,7 +4,8 @@ from uuid import UUID
 
 from directory.accounts import LinkedAccount, Member, ProvenAccount
 from directory.clock import Clock
-from directory.store.claims import Claim, ClaimStore
+from directory.members.claims import Claim
+from directory.store.claims import ClaimStore
 from directory.store.members import MemberStore, SignedIn
 
 
@@ -26,8 +27,8 @@ class Membership:
     async def link(self, member: UUID, proven: ProvenAccount) -> LinkedAccount:
         """Links an account, or renews its proof.
 
-        Raises MemberGone, AccountLinkedElsewhere, TooManyAccounts, and XAccountContested once the claim is
-        stored.
+        Raises MemberGone, AccountLinkedElsewhere, TooManyAccounts, ClaimPaused, and XAccountContested once the
+        claim is stored.
         """
         return await self._members.link_account(member, proven, self._clock.now())
 
@@ -44,20 +45,12 @@ class Membership:
         return await self._members.list_accounts(member)
 
     async def waiting_claims(self, member: UUID) -> list[Claim]:
-        """Lists a member's claims that the moderators have still to settle."""
+        """Lists a member's claims that wait, for the moderators or for evidence."""
         return await self._claims.list_open_claims_of_member(member)
 
-    async def contested(self, limit: int) -> list[Claim]:
-        """Lists, for the moderators, X accounts that two members have proven, the longest waiting first."""
-        return await self._claims.list_open_claims(limit)
-
-    async def settle_claim(self, claim: UUID, *, upheld: bool) -> bool:
-        """Settles a claim. Where it is upheld, the account passes to the claimant, and what the holder
-        published of it is withdrawn.
-
-        Returns False where no such claim is open.
-        """
-        return await self._claims.settle_claim(claim, self._clock.now(), upheld=upheld)
+    async def contested_accounts(self, member: UUID) -> set[UUID]:
+        """Finds the accounts of a member that somebody else claims. It does not tell who."""
+        return await self._claims.find_contested_accounts(member)
 
     async def show_on_page(self, member: UUID, account: UUID, *, shown: bool) -> None:
         """Shows an account on the member's page, or takes it off. Raises UnknownAccount."""

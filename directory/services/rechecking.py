@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from directory.accounts import AccountNetwork, LinkedAccount, MastodonAccount, TargetAccount
 from directory.clock import Clock
-from directory.errors import InvalidIdentifier
 from directory.mappings import Evidence
+from directory.members.claims import find_post
 from directory.members.rechecks import (
     Gone,
     Moved,
@@ -30,7 +30,6 @@ from directory.networks.sign_in_errors import (
     ServerUnreachable,
     SignInError,
 )
-from directory.proofs.post_url import XPostId, parse_post_url
 from directory.proofs.reasons import UnreachableReason
 from directory.proofs.results import CheckResult, LinkResult, Unreachable
 from directory.proofs.x_post import PostChecker
@@ -72,7 +71,7 @@ class Rechecking:
     async def _ask_again(self, account: LinkedAccount, piece: Evidence) -> CheckResult | LinkResult:
         if is_link_evidence(piece):
             return await self._profiles.recheck(account)
-        post = _post_of(piece)
+        post = find_post((piece,))
         challenge = (
             await self._used.find_used_challenge(account.member, post.value) if post is not None else None
         )
@@ -112,11 +111,3 @@ class Rechecking:
         except SignInError:
             return None
         return Moved(home) if home is not None else None
-
-
-def _post_of(piece: Evidence) -> XPostId | None:
-    """Finds the post that a piece of evidence names. Returns None where it names none."""
-    try:
-        return parse_post_url(piece.ref) if piece.ref is not None else None
-    except InvalidIdentifier:
-        return None

@@ -1,27 +1,28 @@
-"""Links proven accounts. The caller holds the member's lock."""
+"""Links proven accounts. The caller holds the member's lock and, for an X account, those of `lock_x_parties`."""
 
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import asyncpg
 import msgspec
 
 from directory.accounts import MAX_ACCOUNTS, LinkedAccount, ProvenAccount, XAccount
 from directory.mappings import Evidence
-from directory.members.errors import AccountLinkedElsewhere, TooManyAccounts
+from directory.members.errors import AccountLinkedElsewhere, ClaimPaused, TooManyAccounts
 from directory.members.renewal import prove_again
-from directory.store.account_columns import columns_of
+from directory.store.account_removal import remove_account
 from directory.store.accounts import (
     fetch_accounts,
     find_account,
     find_same_x_accounts,
     insert_account,
+    lock_x_parties,
     recheck_namesakes_now,
+    recheck_now,
     save_account,
-    take_x_turn,
 )
+from directory.store.claim_rows import find_approved_holders, is_paused, keep_claims_with_holder, write_claim
 from directory.store.database import Connection
-from directory.store.mappings import encode_evidence
 from directory.store.publication_rows import restate_account
 
 
@@ -37,10 +38,11 @@ async def link_account(
     """Links an account, or renews the member's own; restates what is published of it.
 
     Returns Contested where another member holds the X account. Raises AccountLinkedElsewhere (not for X),
-    TooManyAccounts.
+    ClaimPaused (for X alone), TooManyAccounts.
     """
     if isinstance(proven.account, XAccount):
-        linked = await _link_x(connection, member, proven.account, proven.evidence, now)
+        async with connection.transaction():  # nobody loses an account that the member has no room for
+            linked = await _link_x(connection, member, proven.account, proven.evidence, now)
     else:
         linked = await _link_new(connection, member, proven, now)
     if isinstance(linked, LinkedAccount):
@@ -71,32 +73,55 @@ async def _link_x(
         return same
     await recheck_namesakes_now(connection, member, x.handle, now)
     proven = ProvenAccount(x, evidence)
-    if not same:
-        return await _insert(connection, member, proven, now)
-    # The same id first: another account of the member's own is the same one, linked before its id was known.
-    same.sort(key=lambda held: held.x is None or held.x.id != x.id)
-    return await _renew(connection, same[0], proven, now)
+    if same:
+        # The same id first: another account of the member's own is the same one, linked before its id was known.
+        same.sort(key=lambda held: held.x is None or held.x.id != x.id)
+        linked = await _renew(connection, same[0], proven, now)
+    else:
+        linked = await _insert(connection, member, proven, now)
+    await keep_claims_with_holder(connection, linked, now, is_new_proof=True)
+    return linked
 
 
 async def claim_x_account(
     connection: Connection, member: UUID, x: XAccount, evidence: Evidence, now: datetime
 ) -> list[LinkedAccount] | Contested:
-    """Finds the member's own accounts that may be this X account, and keeps others from linking it until the
-    transaction ends.
+    """Finds the member's own accounts that may be this X account, which nobody else holds once this returns.
 
-    Returns Contested where another member holds it; the claim is stored.
+    An account whose proof lapsed is taken from its member, and so is one that the moderators decided to hand over.
+    Returns Contested where another member holds it: the claim is stored, and what is published of the holder's
+    account is contested from now on. Raises ClaimPaused, without a change.
     """
-    await take_x_turn(connection)
-    same = await find_same_x_accounts(connection, x)
-    while others := [account for account in same if account.member != member]:
+    # Callers have them already, before any other lock. Without them, a holder could lose an account in mid-change.
+    await lock_x_parties(connection, [member], x)
+    while True:
+        same = await find_same_x_accounts(connection, x)
+        approved = await find_approved_holders(connection, member, now)
+        others = [held for held in same if held.member != member]
+        opposed = [held for held in others if not held.is_lapsed and held.id not in approved]
+        if opposed and await is_paused(connection, member, x, now):
+            raise ClaimPaused
+        if not opposed:
+            for held in others:
+                await remove_account(connection, held, now)
+            return [held for held in same if held.member == member]
         try:
             async with connection.transaction():
                 proven = ProvenAccount(x, evidence)
-                return Contested(await _write_claim(connection, member, others[0], proven, now))
+                return await _contest(connection, member, [h for h in others if not h.is_lapsed], proven, now)
         except asyncpg.ForeignKeyViolationError:
-            # The holder unlinked the account, or was erased, since it was read.
-            same = await find_same_x_accounts(connection, x)
-    return same
+            continue  # a holder unlinked the account, or was erased, since it was read
+
+
+async def _contest(
+    connection: Connection, member: UUID, holders: list[LinkedAccount], proven: ProvenAccount, now: datetime
+) -> Contested:
+    """Claims an account from all who hold it. Their proofs are looked at again now."""
+    claims = [await write_claim(connection, member, held, proven, now) for held in holders]
+    for held in holders:
+        await recheck_now(connection, held, now)
+        await restate_account(connection, held, now)
+    return Contested(claims[0])
 
 
 async def _renew(
@@ -113,24 +138,3 @@ async def _insert(
     if len(await fetch_accounts(connection, member)) >= MAX_ACCOUNTS:
         raise TooManyAccounts
     return await insert_account(connection, member, proven, now)
-
-
-async def _write_claim(
-    connection: Connection, member: UUID, holder: LinkedAccount, proven: ProvenAccount, now: datetime
-) -> UUID:
-    """Stores a claim. Repeated, it stays one claim with its newest evidence."""
-    columns = columns_of(proven.account)
-    claim = await connection.fetchval(
-        "INSERT INTO contested_claim (id, member, holder, account_id, handle, evidence, claimed_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7)"
-        " ON CONFLICT (member, holder) WHERE settled_at IS NULL DO UPDATE SET account_id = EXCLUDED.account_id,"
-        " handle = EXCLUDED.handle, evidence = EXCLUDED.evidence RETURNING id",
-        uuid4(),
-        member,
-        holder.id,
-        columns.account_id,
-        columns.handle,
-        encode_evidence((proven.evidence,)),
-        now,
-    )
-    return UUID(int=claim.int)

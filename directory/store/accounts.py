@@ -1,5 +1,6 @@
 """Linked accounts as rows, and the lock that every change to a member takes."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -25,6 +26,7 @@ _HEALTH_CODE: Final = {
 }
 _HEALTH_OF_CODE: Final = {code: state for state, code in _HEALTH_CODE.items()}
 HOLDS: Final = f"health = {_HEALTH_CODE[ProofState.HOLDS]}"
+IN_DOUBT: Final = f"health = {_HEALTH_CODE[ProofState.IN_DOUBT]}"
 IS_NOT_LAPSED: Final = f"health <> {_HEALTH_CODE[ProofState.LAPSED]}"
 
 X_TURN_LOCK: Final = 0x70617373_65726505
@@ -66,7 +68,7 @@ def account_of(row: asyncpg.Record) -> LinkedAccount:
 async def lock_member(connection: Connection, member: UUID, *, to_erase: bool = False) -> None:
     """Locks a member against changes by others until the transaction ends.
 
-    Always the first lock taken, so that no two transactions deadlock. Raises MemberGone.
+    The first lock taken, but for `lock_x_parties`, so that no two transactions deadlock. Raises MemberGone.
     """
     strength = "FOR UPDATE" if to_erase else "FOR NO KEY UPDATE"
     found = await connection.fetchval(f"SELECT id FROM member WHERE id = $1 {strength}", member)
@@ -167,11 +169,25 @@ async def save_account(
 async def take_x_turn(connection: Connection) -> None:
     """Keeps others from changing the holder or the handle of any X account until the transaction ends.
 
-    Taken after the members' rows and before those of accounts. Without it, two members who prove one account
-    would both hold it, and two who swap handles would wait for each other's rows. Such changes are short and
-    rare.
+    Without it, two members who prove one account would both hold it, and two who swap handles would wait for each
+    other's rows. Such changes are short and rare. The first lock of all: see `lock_x_parties`.
     """
     await connection.execute("SELECT pg_advisory_xact_lock($1)", X_TURN_LOCK)
+
+
+async def lock_x_parties(connection: Connection, members: Iterable[UUID], *accounts: XAccount) -> None:
+    """Takes the turn to change X accounts, then locks the members and all who hold one of the accounts, in the
+    order of their ids. Nobody else comes to hold one until the transaction ends.
+
+    Call it before any other lock. Members who are gone are left out: `lock_member` tells.
+    """
+    await take_x_turn(connection)
+    parties = set(members)
+    for account in accounts:
+        parties |= {held.member for held in await find_same_x_accounts(connection, account)}
+    await connection.execute(
+        "SELECT FROM member WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(parties)
+    )
 
 
 async def recheck_namesakes_now(connection: Connection, member: UUID, handle: XHandle, now: datetime) -> None:
@@ -184,6 +200,13 @@ async def recheck_namesakes_now(connection: Connection, member: UUID, handle: XH
         now,
         X_CODE,
     )
+
+
+async def recheck_now(connection: Connection, account: LinkedAccount, now: datetime) -> None:
+    """Makes an account due for a re-check now, also where nothing is published of it. One that cannot be re-checked
+    without its member stays as it is."""
+    if next_recheck_at(account, now) is not None:
+        await connection.execute("UPDATE linked_account SET recheck_at = $2 WHERE id = $1", account.id, now)
 
 
 async def save_health(connection: Connection, after: LinkedAccount) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from directory.accounts import LinkedAccount, Member
 from directory.follows.newcomers import Newcomer
 from directory.members.challenges import ProofCheck
+from directory.members.claims import Claim
 from directory.members.consents import Consent
 from directory.members.kept_lists import KeptList
 from directory.members.page_links import LinkCheck
@@ -16,7 +17,6 @@ from directory.members.sessions import Session
 from directory.members.tokens import Token
 from directory.moderation.hides import Hide
 from directory.store.challenges import ChallengeRow
-from directory.store.claims import Claim
 from directory.store.database import Database
 from directory.store.member_tables import MEMBER_TABLES
 

@@ -7,6 +7,7 @@ import msgspec
 
 from directory.members.job_kinds import JobKind
 from directory.store.arrivals import ARRIVALS
+from directory.store.claims import CLAIM_LOOKS
 from directory.store.database import Connection, Database
 from directory.store.leases import LeasedTable
 from directory.store.link_checks import LINK_CHECKS
@@ -18,6 +19,7 @@ LEASED_TABLES: Final = {
     JobKind.POSTS: PROOF_CHECKS.rows,
     JobKind.LINKS: LINK_CHECKS.rows,
     JobKind.RECHECKS: RECHECKS,
+    JobKind.CLAIMS: CLAIM_LOOKS,
     JobKind.REVOCATIONS: REVOCATIONS,
     JobKind.ARRIVALS: ARRIVALS,
 }

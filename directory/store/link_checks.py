@@ -12,12 +12,18 @@ from directory.accounts import LinkedAccount, ProvenAccount
 from directory.identifiers import XHandle
 from directory.mappings import Evidence
 from directory.members.challenges import CheckState
-from directory.members.errors import NoPage, TooManyAccounts
+from directory.members.errors import ClaimPaused, NoPage, TooManyAccounts
 from directory.members.page_links import LinkCheck, LinkJob
 from directory.members.renewal import add_link
 from directory.store.account_hosts import HOST_OF_ACCOUNT, IS_ON_MASTODON
 from directory.store.account_linking import Contested, link_account
-from directory.store.accounts import fetch_accounts, lock_member, plain_uuid, save_account
+from directory.store.accounts import (
+    fetch_accounts,
+    lock_member,
+    lock_x_parties,
+    plain_uuid,
+    save_account,
+)
 from directory.store.check_table import IS_WAITING, CheckTable
 from directory.store.database import Connection, Database
 from directory.store.member_pages import fetch_page
@@ -112,6 +118,8 @@ class LinkCheckStore:
         meanwhile.
         """
         async with self._database.transaction() as connection:
+            if proven.x is not None:
+                await lock_x_parties(connection, [check.member], proven.x)
             if not await LINK_CHECKS.lock(connection, check):
                 return None
             names = await _add_links(connection, check.member, new, now)
@@ -125,6 +133,9 @@ class LinkCheckStore:
                 )
             except TooManyAccounts as error:
                 await LINK_CHECKS.finish(connection, check, CheckState.CLOSED, error.code, now)
+                return None
+            except ClaimPaused as error:
+                await LINK_CHECKS.finish(connection, check, CheckState.REFUTED, error.code, now)
                 return None
             state = CheckState.CONTESTED if isinstance(linked, Contested) else CheckState.VERIFIED
             await LINK_CHECKS.finish(connection, check, state, None, now)

@@ -12,7 +12,7 @@ from typing import Final
 from directory.mapping_life import Move, target
 from directory.mappings import Mapping
 from directory.store.database import Connection
-from directory.store.mapping_conditions import IS_PENDING, in_states_before
+from directory.store.mapping_conditions import IS_ACTIVE, IS_PENDING, in_states_before
 from directory.store.mappings import COPY_COLUMNS, MappingRow, row_of
 
 _TYPES: Final = [
@@ -30,12 +30,15 @@ _TYPES: Final = [
     "timestamptz",
     "timestamptz",
     "json",
+    "boolean",
 ]
 _COLUMNS: Final = ", ".join(COPY_COLUMNS)
 _ARRAYS: Final = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_TYPES, 1))
+# A mark that was set after the body was written stays: it says less, and the wording that replaces this one tells.
 _SAID: Final = ", ".join(
-    f"{name} = excluded.{name}" for name in COPY_COLUMNS if name not in {"origin", "leaf"}
+    f"{name} = excluded.{name}" for name in COPY_COLUMNS if name not in {"origin", "leaf", "is_contested"}
 )
+_IS_CONTESTED: Final = "is_contested = excluded.is_contested OR m.is_contested"
 
 _X_ID, _X_HANDLE_KEY, _NETWORK = map(COPY_COLUMNS.index, ("x_id", "x_handle_key", "network"))
 
@@ -52,13 +55,18 @@ _KNOWN: Final = (
 )
 _TAKE_IN: Final = f"""
 INSERT INTO mapping AS m ({_COLUMNS}) SELECT * FROM unnest({_ARRAYS})
-ON CONFLICT (origin, leaf) WHERE leaf IS NOT NULL DO UPDATE SET {_SAID} WHERE {in_states_before(Move.TAKE_IN)}
+ON CONFLICT (origin, leaf) WHERE leaf IS NOT NULL DO UPDATE SET {_SAID}, {_IS_CONTESTED}
+WHERE {in_states_before(Move.TAKE_IN)}
 """
 # Of a withdrawn mapping the row keeps its leaf, which the log has still to revoke.
 _WITHDRAW: Final = f"""
 UPDATE mapping m SET state = $2, x_id = NULL, x_handle = '', x_handle_key = '', target_id = '',
-    target_handle = '', target_handle_key = '', evidence = '[]'
+    target_handle = '', target_handle_key = '', evidence = '[]', is_contested = false
 WHERE m.id = ANY($1::bigint[]) AND {in_states_before(Move.WITHDRAW)}
+"""
+_MARK_CONTESTED: Final = f"""
+UPDATE mapping m SET is_contested = true
+WHERE m.id = ANY($1::bigint[]) AND ({IS_PENDING} OR {IS_ACTIVE}) AND NOT m.is_contested
 """
 _DISCARD: Final = f"""
 DELETE FROM mapping m WHERE m.id = ANY($1::bigint[]) AND m.leaf IS NULL AND {in_states_before(Move.DISCARD)}
@@ -129,6 +137,14 @@ async def take_in_mappings(
         await _tell_hides(connection, origin, rows)
         await connection.execute(_TAKE_IN, *map(list, zip(*rows, strict=True)))
     return {leaf for leaf, is_pending in others.items() if is_pending}
+
+
+async def mark_contested(connection: Connection, numbers: Sequence[int]) -> None:
+    """Marks mappings as contested by their row numbers: from now on nobody follows them unseen. No state changes.
+
+    Only the wording that replaces a mapping takes the mark away.
+    """
+    await connection.execute(_MARK_CONTESTED, numbers)
 
 
 async def withdraw_mappings(connection: Connection, numbers: Sequence[int]) -> None:

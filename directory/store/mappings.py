@@ -21,7 +21,7 @@ _NETWORK_OF_CODE: Final = {code: network for network, code in _NETWORK_CODE.item
 _ANSWERING: Final = f"{IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {origin_answers('$2')} AND m.expires > $1"
 _SELECT: Final = (
     "SELECT m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence,"
-    " origin.name AS origin, m.leaf, m.issued, m.expires, origin.standing"
+    " origin.name AS origin, m.leaf, m.issued, m.expires, origin.standing, m.is_contested"
     f" FROM mapping m JOIN origin ON origin.id = m.origin WHERE {_ANSWERING}"
 )
 _SELECT_WITHOUT_EVIDENCE: Final = _SELECT.replace(" m.evidence,", " '[]' AS evidence,")
@@ -57,12 +57,13 @@ COPY_COLUMNS: Final = (
     "issued",
     "expires",
     "evidence",
+    "is_contested",
 )
 MAX_REVERSE_ROWS: Final = 100
 """Rows for one target. More X accounts than this that map to one account are an attack, not a person."""
 
 MappingRow = tuple[
-    int | None, str, str, int, str, str, str, int, int, int, int | None, datetime, datetime, str
+    int | None, str, str, int, str, str, str, int, int, int, int | None, datetime, datetime, str, bool
 ]
 """A row of `mapping` in the order of COPY_COLUMNS; a plain tuple, since millions are made at a time."""
 
@@ -144,6 +145,7 @@ def row_of(mapping: Mapping, origin: int, state: MappingState, leaf: int | None 
         mapping.issued,
         mapping.expires,
         encode_evidence(mapping.evidence),
+        mapping.is_contested,
     )
 
 
@@ -165,6 +167,7 @@ def mapping_of(row: asyncpg.Record | tuple[Any, ...]) -> Mapping:
         issued,
         expires,
         standing,
+        is_contested,
     ) = row
     network = _NETWORK_OF_CODE[code]
     identity, label = target_of(network, target_id, target_handle)
@@ -181,6 +184,7 @@ def mapping_of(row: asyncpg.Record | tuple[Any, ...]) -> Mapping:
         issued,
         expires,
         _STANDING_OF[standing],
+        is_contested,
     )
 
 

@@ -20,7 +20,8 @@ from directory.members.tokens import app_context, token_context
 from directory.store.accounts import fetch_accounts, plain_uuid
 from directory.store.arrivals import fetch_newcomers
 from directory.store.challenges import ChallengeStore, fetch_challenges
-from directory.store.claims import ClaimStore, fetch_claims
+from directory.store.claim_rows import fetch_claims
+from directory.store.claims import ClaimStore
 from directory.store.consents import ConsentStore, fetch_consents
 from directory.store.database import Connection, Database
 from directory.store.follow_lists import fetch_lists
@@ -94,6 +95,12 @@ async def _fetch_member(connection: Connection, member: UUID) -> Member:
     return Member(plain_uuid(row["id"]), row["created"])
 
 
+async def _end_contests(database: Database, now: datetime, limit: int) -> int:
+    """Ends claims that waited for too long, and what is contested for nothing any more."""
+    lapsed = await ClaimStore(database).lapse_old_claims(now, limit)
+    return max(lapsed, await PublicationStore(database).restate_uncontested(now, limit))
+
+
 WHILE_MEMBER: Final = "as long as the membership"
 
 MEMBER_TABLES: Final = (
@@ -139,7 +146,7 @@ MEMBER_TABLES: Final = (
         name="contested_claim",
         exported=Exported("claims", "claims.json", fetch_claims),
         kept=WHILE_MEMBER,
-        purge=lambda database, now, limit: ClaimStore(database).settle_unopposed_claims(now, limit),
+        purge=_end_contests,
     ),
     MemberTable(
         name="hide",

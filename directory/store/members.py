@@ -8,6 +8,7 @@ import msgspec
 
 from directory.accounts import LinkedAccount, Member, ProvenAccount
 from directory.members.errors import (
+    ClaimPaused,
     LastAccount,
     NewAccountFirst,
     RegistrationClosed,
@@ -15,6 +16,7 @@ from directory.members.errors import (
     XAccountContested,
 )
 from directory.store.account_linking import Contested, link_account
+from directory.store.account_removal import remove_account
 from directory.store.accounts import (
     ACCOUNT_COLUMNS,
     IS_NOT_LAPSED,
@@ -23,12 +25,10 @@ from directory.store.accounts import (
     find_account,
     insert_account,
     lock_member,
+    lock_x_parties,
     plain_uuid,
-    update_rechecks,
 )
-from directory.store.database import Connection, Database
-from directory.store.publication_rows import withdraw_all_of_account
-from directory.store.tokens import hand_over_tokens_of_account
+from directory.store.database import Database
 
 
 class SignedIn(msgspec.Struct, frozen=True):
@@ -74,6 +74,8 @@ class MemberStore:
     async def _renew(self, member: UUID, proven: ProvenAccount, now: datetime) -> LinkedAccount | None:
         """Renews an account. Returns None where it was unlinked, or its member erased, since it was read."""
         async with self._database.transaction() as connection:
+            if proven.x is not None:
+                await lock_x_parties(connection, [member], proven.x)
             if not await connection.fetchval(
                 "SELECT true FROM member WHERE id = $1 FOR NO KEY UPDATE", member
             ):
@@ -81,7 +83,10 @@ class MemberStore:
             held = await find_account(connection, proven.account)
             if held is None or held.member != member:
                 return None
-            linked = await link_account(connection, member, proven, now)
+            try:
+                linked = await link_account(connection, member, proven, now)
+            except ClaimPaused:
+                return held
         return linked if isinstance(linked, LinkedAccount) else held
 
     async def _join(self, proven: ProvenAccount, now: datetime) -> LinkedAccount | None:
@@ -107,10 +112,12 @@ class MemberStore:
     async def link_account(self, member: UUID, proven: ProvenAccount, now: datetime) -> LinkedAccount:
         """Links an account to a member, or renews it.
 
-        Raises MemberGone, AccountLinkedElsewhere, TooManyAccounts, and XAccountContested once the claim is
-        stored.
+        Raises MemberGone, AccountLinkedElsewhere, TooManyAccounts, ClaimPaused, and XAccountContested once the
+        claim is stored.
         """
         async with self._database.transaction() as connection:
+            if proven.x is not None:
+                await lock_x_parties(connection, [member], proven.x)
             await lock_member(connection, member)
             linked = await link_account(connection, member, proven, now)
         if isinstance(linked, Contested):
@@ -160,12 +167,3 @@ class MemberStore:
                 handle.removeprefix("@").lower(),
             )
         return [account_of(row) for row in rows]
-
-
-async def remove_account(connection: Connection, account: LinkedAccount, now: datetime) -> None:
-    """Deletes an account: its publications are withdrawn, its tokens handed over for revocation. The member is
-    locked."""
-    await withdraw_all_of_account(connection, account.id)
-    await hand_over_tokens_of_account(connection, account.id, now)
-    await connection.execute("DELETE FROM linked_account WHERE id = $1", account.id)
-    await update_rechecks(connection, account.member, now)

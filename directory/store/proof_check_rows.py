@@ -9,7 +9,7 @@ import msgspec
 
 from directory.accounts import LinkedAccount, ProvenAccount
 from directory.members.challenges import ChallengeState, CheckState, ProofCheck
-from directory.members.errors import TooManyAccounts
+from directory.members.errors import ClaimPaused, TooManyAccounts
 from directory.proofs.post_url import parse_post_url
 from directory.store.account_columns import TARGETS_ARE_LINKED
 from directory.store.account_linking import Contested, link_account
@@ -46,8 +46,19 @@ async def accept_proof(
 ) -> Accepted:
     """Marks the challenge as used and links the account that the post proves.
 
-    Does neither where the challenge was used or replaced, or an account that it names was unlinked.
+    Does neither where the challenge was used or replaced, an account that it names was unlinked, or the moderators
+    left the X account with another member not long ago.
     """
+    try:
+        async with connection.transaction():
+            return await _accept(connection, check, proven, now)
+    except ClaimPaused as error:
+        return Accepted(CheckState.REFUTED, error.code)
+
+
+async def _accept(
+    connection: Connection, check: ProofCheck, proven: ProvenAccount, now: datetime
+) -> Accepted:
     # The accounts that the post names must still be the member's: it was posted for those, and for no others.
     used = await connection.fetchval(
         "UPDATE challenge SET state = $2, closed_at = $3, post_id = $5"

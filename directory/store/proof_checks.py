@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 from directory.accounts import LinkedAccount, ProvenAccount
 from directory.members.challenges import ChallengeState, CheckState, ProofCheck
 from directory.members.errors import ChallengeClosed
-from directory.store.accounts import lock_member
+from directory.store.accounts import lock_member, lock_x_parties
 from directory.store.challenges import IS_OPEN
 from directory.store.database import Connection, Database
 from directory.store.proof_check_rows import (
@@ -89,6 +89,8 @@ class ProofCheckStore:
         counts: the member was erased, another attempt counts, or the challenge was used or replaced meanwhile.
         """
         async with self._database.transaction() as connection:
+            if proven.x is not None:
+                await lock_x_parties(connection, [check.member], proven.x)
             if not await PROOF_CHECKS.lock(connection, check):
                 return None
             accepted = await accept_proof(connection, check, proven, now)
@@ -137,7 +139,8 @@ class ProofCheckStore:
             member = await connection.fetchval("SELECT member FROM proof_check WHERE id = $1", check)
             if member is None:
                 return None
-            await connection.execute("SELECT FROM member WHERE id = $1 FOR NO KEY UPDATE", member)
+            if proven.x is not None:
+                await lock_x_parties(connection, [member], proven.x)
             found = await lock_confirmable_check(connection, check)
             if found is None:
                 return None

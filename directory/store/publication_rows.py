@@ -6,8 +6,9 @@ from typing import Final
 from uuid import UUID, uuid4
 
 import asyncpg
+import msgspec
 
-from directory.accounts import LinkedAccount
+from directory.accounts import LinkedAccount, ProofState
 from directory.identifiers import XHandle, XId
 from directory.mapping_life import MappingState
 from directory.mappings import Mapping, Network, Strength
@@ -15,14 +16,15 @@ from directory.members.errors import MemberError, NotNamed, NotProven, UnknownPu
 from directory.members.publications import Publication, compose_mapping, is_worth_restating
 from directory.moderation.hides import HideReason
 from directory.store.accounts import HOLDS, fetch_accounts, plain_uuid
+from directory.store.claim_rows import IS_WAITING
 from directory.store.database import Connection
 from directory.store.mapping_conditions import SAME_ACCOUNT
-from directory.store.mapping_rows import store_pending, withdraw_mappings
+from directory.store.mapping_rows import mark_contested, store_pending, withdraw_mappings
 from directory.store.mappings import network_code, network_of_code, target_of
 
 _SELECT: Final = f"""
 SELECT p.id, p.member, p.x_account, p.target_account, p.network, p.published_at, p.mapping, p.replaces,
-    m.x_id, m.x_handle, m.target_id, m.target_handle, m.strength, m.state, m.leaf, m.issued, m.expires,
+    m.x_id, m.x_handle, m.target_id, m.target_handle, m.strength, m.state, m.leaf, m.issued, m.expires, m.is_contested,
     origin.name AS origin, (m.leaf IS NOT NULL OR former.leaf IS NOT NULL) AS is_logged,
     NOT (x.{HOLDS} AND t.{HOLDS}) AS is_stale,
     (SELECT h.reason FROM hide h WHERE {SAME_ACCOUNT} ORDER BY h.hidden_at, h.id LIMIT 1) AS hidden
@@ -79,10 +81,11 @@ async def withdraw_publications(connection: Connection, publications: Sequence[U
 
 
 async def restate_account(connection: Connection, account: LinkedAccount, now: datetime) -> int:
-    """Restates the publications of an account whose label, proof or time has changed; the member is locked.
+    """Restates the publications of an account whose label, proof or time has changed, or that is contested, or no
+    longer is; the member is locked.
 
-    The former mapping answers until the new one does. What no proof names any more is withdrawn: so a proof of a
-    former X handle ends with the handle. Returns how many were restated.
+    The former mapping answers until the new one does; what is contested is marked so at once. What no proof names any
+    more is withdrawn: so a proof of a former X handle ends with the handle. Returns how many were restated.
     """
     accounts = {each.id: each for each in await fetch_accounts(connection, account.member)}
     count = 0
@@ -91,16 +94,43 @@ async def restate_account(connection: Connection, account: LinkedAccount, now: d
             continue
         x, target = accounts[publication.x_account], accounts[publication.target_account]
         try:
-            mapping = compose_mapping(x, target, origin, now)
+            mapping = await compose_as_it_stands(connection, x, target, origin, now)
         except (NotProven, NotNamed):
             await withdraw_publications(connection, [publication.id])
             continue
         except MemberError:
-            continue  # what cannot be restated expires, or is withdrawn by the job that found out why
-        if is_worth_restating(publication, mapping):
+            mapping = None  # what cannot be restated expires, or is withdrawn by the job that found out why
+        if mapping is not None and is_worth_restating(publication, mapping):
             await restate_publication(connection, publication.id, mapping)
             count += 1
+        if await is_contested(connection, x, target):
+            await _mark_contested(connection, publication.id)
     return count
+
+
+async def compose_as_it_stands(
+    connection: Connection, x: LinkedAccount, target: LinkedAccount, origin: str, now: datetime
+) -> Mapping:
+    """Composes the mapping of two accounts, contested where it is. Raises what `compose_mapping` does."""
+    mapping = compose_mapping(x, target, origin, now)
+    return msgspec.structs.replace(mapping, is_contested=await is_contested(connection, x, target))
+
+
+async def is_contested(connection: Connection, x: LinkedAccount, target: LinkedAccount) -> bool:
+    """Whether a claim stands against the X account, or one of the two proofs is in doubt."""
+    if ProofState.IN_DOUBT in {x.health, target.health}:
+        return True
+    sql = f"SELECT EXISTS (SELECT FROM contested_claim WHERE holder = $1 AND {IS_WAITING})"
+    return bool(await connection.fetchval(sql, x.id))
+
+
+async def _mark_contested(connection: Connection, publication: UUID) -> None:
+    """Marks what answers for a publication now, and what is to answer."""
+    row = await connection.fetchrow(
+        "SELECT mapping, replaces FROM publication WHERE id = $1 FOR UPDATE", publication
+    )
+    said = (row["mapping"], row["replaces"]) if row is not None else ()
+    await mark_contested(connection, [number for number in said if number is not None])
 
 
 async def restate_publication(connection: Connection, publication: UUID, mapping: Mapping) -> None:
@@ -203,4 +233,5 @@ def _publication_of(row: asyncpg.Record) -> Publication:
         is_replacing=row["replaces"] is not None,
         is_logged=row["is_logged"],
         is_stale=row["is_stale"],
+        is_contested=row["is_contested"],
     )

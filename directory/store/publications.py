@@ -1,6 +1,7 @@
 """Publications of members. A publication points at its mapping; both change in one transaction."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from directory.accounts import LinkedAccount
@@ -11,22 +12,32 @@ from directory.members.publications import (
     KEEP_EXPIRED,
     Publication,
     Wish,
-    compose_mapping,
     is_worth_restating,
 )
 from directory.moderation.hides import HideReason
-from directory.store.accounts import fetch_accounts, lock_member, plain_uuid, update_rechecks
+from directory.store.accounts import IN_DOUBT, fetch_accounts, lock_member, plain_uuid, update_rechecks
+from directory.store.claim_rows import IS_WAITING
 from directory.store.consents import require_consent
 from directory.store.database import Connection, Database
 from directory.store.publication_rows import (
+    compose_as_it_stands,
     fetch_publication_on,
     fetch_publications_of_member,
     find_hide_reason,
     insert_publication,
+    restate_account,
     restate_publication,
     withdraw_all_of_member,
     withdraw_publications,
 )
+
+_UNCONTESTED: Final = f"""
+SELECT DISTINCT p.member, p.x_account FROM mapping m JOIN publication p ON p.mapping = m.id
+    JOIN linked_account x ON x.id = p.x_account JOIN linked_account t ON t.id = p.target_account
+WHERE m.is_contested AND NOT x.{IN_DOUBT} AND NOT t.{IN_DOUBT}
+    AND NOT EXISTS (SELECT FROM contested_claim c WHERE c.holder = x.id AND c.{IS_WAITING})
+LIMIT $1
+"""
 
 
 class PublicationStore:
@@ -45,6 +56,13 @@ class PublicationStore:
         async with self._database.connection() as connection:
             return await find_hide_reason(connection, mapping)
 
+    async def preview_mapping(
+        self, x: LinkedAccount, target: LinkedAccount, origin: str, now: datetime
+    ) -> Mapping:
+        """Composes the mapping of two accounts as it would be published. Raises what `compose_mapping` does."""
+        async with self._database.connection() as connection:
+            return await compose_as_it_stands(connection, x, target, origin, now)
+
     async def publish_wish(self, member: UUID, wish: Wish, origin: str, now: datetime) -> Publication:
         """Publishes that an X account is the target; replaces another target on that network.
 
@@ -54,7 +72,7 @@ class PublicationStore:
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
             x, target = await _two_accounts(connection, member, wish)
-            mapping = compose_mapping(x, target, origin, now)
+            mapping = await compose_as_it_stands(connection, x, target, origin, now)
             await require_consent(connection, member, ConsentKind.PUBLISH, wish.consent, now)
             if await find_hide_reason(connection, mapping) is not None:
                 raise PublicationHidden
@@ -87,6 +105,22 @@ class PublicationStore:
             count = await withdraw_all_of_member(connection, member)
             await update_rechecks(connection, member, now)
         return count
+
+    async def restate_uncontested(self, now: datetime, limit: int) -> int:
+        """Restates publications that nothing contests any more, such as after the claimant left; returns how many.
+
+        Their members are locked one by one.
+        """
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_UNCONTESTED, limit)
+        return sum([await self._restate(plain_uuid(row["member"]), row["x_account"], now) for row in rows])
+
+    async def _restate(self, member: UUID, x_account: UUID, now: datetime) -> int:
+        async with self._database.transaction() as connection:
+            await connection.execute("SELECT FROM member WHERE id = $1 FOR NO KEY UPDATE", member)
+            accounts = await fetch_accounts(connection, member)
+            held = [account for account in accounts if account.id == plain_uuid(x_account)]
+            return sum([await restate_account(connection, account, now) for account in held])
 
     async def drop_expired_publications(self, now: datetime, limit: int) -> int:
         """Withdraws publications that expired 30 days ago; returns how many. Their members are locked one by

@@ -6,8 +6,9 @@ from typing import Final
 
 import msgspec
 
-from directory.accounts import LinkedAccount, XAccount
+from directory.accounts import LinkedAccount, ProofState, XAccount
 from directory.mappings import Strength
+from directory.members.errors import ClaimPaused
 from directory.members.rechecks import (
     RECHECK_LEASE,
     Doubtful,
@@ -22,11 +23,12 @@ from directory.store.account_linking import Contested, claim_x_account
 from directory.store.accounts import (
     ACCOUNT_COLUMNS,
     account_of,
+    lock_x_parties,
     save_account,
     save_health,
-    take_x_turn,
     update_rechecks,
 )
+from directory.store.claim_rows import keep_claims_with_holder, release_claims_against
 from directory.store.database import Connection, Database
 from directory.store.leases import Lease, LeasedTable
 from directory.store.publication_rows import (
@@ -87,12 +89,14 @@ class RecheckStore:
         a later attempt has it.
         """
         async with self._database.transaction() as connection:
+            if job.account.x is not None:
+                seen = outcome.account if isinstance(outcome, Held) else None
+                named = [job.account.x, *([seen] if isinstance(seen, XAccount) else [])]
+                await lock_x_parties(connection, [job.account.member], *named)
             if not await connection.fetchval(
                 "SELECT true FROM member WHERE id = $1 FOR NO KEY UPDATE", job.account.member
             ):
                 return False
-            if job.account.x is not None:
-                await take_x_turn(connection)
             account = await _lock_account(connection, job)
             if account is None:
                 return False
@@ -110,23 +114,30 @@ async def _write(connection: Connection, account: LinkedAccount, outcome: Outcom
         await _withdraw_moved(connection, account, after, now)
     elif isinstance(outcome, Doubtful):
         await save_health(connection, after)
+        if after.health is ProofState.IN_DOUBT:
+            await restate_account(connection, after, now)
     else:
         await save_account(connection, account, after, now)
+        await keep_claims_with_holder(connection, after, now, is_new_proof=False)
         await _withdraw_unlinked(connection, after, now)
         await restate_account(connection, after, now)
+        await update_rechecks(connection, account.member, now)
 
 
 async def _without_taken_id(
     connection: Connection, account: LinkedAccount, held: Held, now: datetime
 ) -> Held:
     """Drops a new X id from an outcome where another account has it; where that is another member's, a claim is
-    stored."""
+    stored. A proof of theirs that lapsed keeps nothing from anybody."""
     x, seen = account.x, held.account
     if x is None or x.id is not None or not isinstance(seen, XAccount) or seen.id is None:
         return held
     if not held.evidence or not x.is_same(seen):
         return held
-    same = await claim_x_account(connection, account.member, seen, held.evidence[0], now)
+    try:
+        same = await claim_x_account(connection, account.member, seen, held.evidence[0], now)
+    except ClaimPaused:
+        return Held(x)
     is_free = not isinstance(same, Contested) and {each.id for each in same} == {account.id}
     return held if is_free else Held(x)
 
@@ -160,5 +171,6 @@ async def _withdraw_moved(
 
 async def _lapse(connection: Connection, lapsed: LinkedAccount, now: datetime) -> None:
     await withdraw_all_of_account(connection, lapsed.id)
+    await release_claims_against(connection, lapsed.id)
     await save_health(connection, lapsed)
     await update_rechecks(connection, lapsed.member, now)

@@ -50,6 +50,7 @@ class Mapping(Table, tablename="mapping"):
     issued = Timestamptz()
     expires = Timestamptz()
     evidence = JSON()
+    is_contested = Boolean(default=False)
 
 
 class Arrival(Table, tablename="arrival"):
@@ -96,7 +97,7 @@ class LinkedAccount(Table, tablename="linked_account"):
 
 
 class ContestedClaim(Table, tablename="contested_claim"):
-    """A second member's proof of an X account that another already holds, for the moderators."""
+    """See `directory.members.claims.Claim`. `next_at` is when the evidence of an approved claim is looked at again."""
 
     id = UUID(primary_key=True)
     member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
@@ -106,9 +107,13 @@ class ContestedClaim(Table, tablename="contested_claim"):
     account_id = Text(null=True, default=None)
     handle = Text()
     evidence = JSON()
+    state = SmallInt()
     claimed_at = Timestamptz()
+    proven_at = Timestamptz()
+    decided_at = Timestamptz(null=True, default=None)
     settled_at = Timestamptz(null=True, default=None)
-    is_upheld = Boolean(null=True, default=None)
+    next_at = Timestamptz(null=True, default=None)
+    attempts = Integer(default=0)
 
 
 class MemberSession(Table, tablename="member_session"):

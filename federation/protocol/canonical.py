@@ -2,7 +2,7 @@
 
 Objects with their keys in byte order, arrays, integers from 0 to 2^53 - 1, and texts of printable
 ASCII without quote and backslash, so that nothing is ever escaped. No space between, no null, no
-float, no boolean. A document is checked by encoding again what was decoded: one value, one form.
+float, no `false`. A document is checked by encoding again what was decoded: one value, one form.
 """
 
 import re
@@ -20,7 +20,8 @@ T = TypeVar("T")
 
 
 class Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base of the shapes that are decoded and encoded; an optional field that is None is left out."""
+    """Base of the shapes that are decoded and encoded; an optional field that is None or
+    false is left out."""
 
 
 def encode(value: object) -> bytes:

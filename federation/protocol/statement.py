@@ -35,7 +35,8 @@ _COMMITMENT_PREFIX: Final = b"passerelle/mapping/v1\x00"
 class Statement(msgspec.Struct, frozen=True, gc=False):
     """One mapping as a log publishes it. Times are in UTC and whole seconds.
 
-    `x_id` is set exactly where the strength is BOUND: no other strength proves an id.
+    `x_id` is set exactly where the strength is BOUND: no other strength proves an id. What is contested is followed
+    unseen by nobody.
     """
 
     x_id: XId | None
@@ -47,6 +48,7 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
     evidence: tuple[Evidence, ...]
     issued: datetime
     expires: datetime
+    is_contested: bool = False
 
     def __post_init__(self) -> None:
         fault = _find_fault(self)
@@ -66,6 +68,7 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
             tuple(Evidence(item.kind, _whole(item.at), item.ref) for item in mapping.evidence),
             _whole(mapping.issued),
             _whole(mapping.expires),
+            mapping.is_contested,
         )
 
     def to_mapping(self, origin: str, leaf: int) -> Mapping:
@@ -82,6 +85,7 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
             leaf,
             self.issued,
             self.expires,
+            is_contested=self.is_contested,
         )
 
 
@@ -167,6 +171,7 @@ class _BodyWire(canonical.Wire, frozen=True):
     to: _ToWire
     v: Literal[1]
     x: _XWire
+    contested: bool = False
 
 
 _decoder: Final = msgspec.json.Decoder(_BodyWire)
@@ -220,6 +225,7 @@ def _to_wire(statement: Statement) -> _BodyWire:
         to=_ToWire(str(statement.target_handle), str(statement.target_id), statement.network),
         v=1,
         x=_XWire(str(statement.x_handle), None if statement.x_id is None else str(statement.x_id)),
+        contested=statement.is_contested,
     )
 
 
@@ -235,6 +241,7 @@ def _from_wire(wire: _BodyWire) -> Statement:
         tuple(Evidence(item.kind, _from_seconds(item.at), item.ref) for item in wire.evidence),
         _from_seconds(wire.issued),
         _from_seconds(wire.expires),
+        wire.contested,
     )
     # An identifier can be parsed from several spellings; only the one that `str()` writes is canonical.
     spelled = (str(statement.x_handle), str(statement.target_id), str(statement.target_handle))

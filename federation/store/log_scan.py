@@ -64,6 +64,7 @@ async def fetch_places_within(
 
 async def fetch_unsaid_answers(connection: Connection, origin: str, limit: int) -> list[int]:
     """Fetches the rows of active mappings of `origin` that differ from the body of their leaf, but for the evidence.
+    One that is marked as contested before its log says so does not differ: it says less.
 
     SQL composes the end of a body as the protocol writes it, which is far quicker than to parse
     each; bodies themselves may be damaged, so they are only compared.
@@ -88,6 +89,7 @@ _UNSAID_ANSWERS: Final = f"""
 {_SAID} WHERE {IS_ACTIVE} AND NOT (m.strength = {Strength.IMPORTED.value} AND m.leaf IS NULL)
     AND m.origin = (SELECT id FROM origin WHERE name = $1)
     AND (s.leaf IS NULL OR right(encode(s.body, 'escape'), length(body.said)) <> body.said
+        OR (NOT m.is_contested AND starts_with(encode(s.body, 'escape'), '{{"contested":'))
         OR m.x_handle_key <> lower(m.x_handle) OR m.target_handle_key <> lower(m.target_handle))
 LIMIT $2
 """

@@ -39,13 +39,15 @@ STATEMENTS = [
         leaf bigint,
         issued timestamptz NOT NULL,
         expires timestamptz NOT NULL,
-        evidence json NOT NULL
+        evidence json NOT NULL,
+        is_contested boolean NOT NULL DEFAULT false
     )""",
     "CREATE INDEX mapping_x_id ON mapping (x_id) WHERE state = 1 AND x_id IS NOT NULL",
     "CREATE INDEX mapping_x_handle ON mapping (x_handle_key) WHERE state = 1",
     "CREATE INDEX mapping_x_handle_without_id ON mapping (x_handle_key) WHERE state = 1 AND x_id IS NULL",
     "CREATE INDEX mapping_target_id ON mapping (target_id) WHERE state = 1",
     "CREATE INDEX mapping_target_handle ON mapping (target_handle_key) WHERE state = 1",
+    "CREATE INDEX mapping_contested ON mapping (id) WHERE is_contested",
     "CREATE UNIQUE INDEX mapping_origin_leaf ON mapping (origin, leaf) WHERE leaf IS NOT NULL",
     """CREATE TABLE arrival (
         id bigserial PRIMARY KEY,
@@ -91,11 +93,17 @@ STATEMENTS = [
         account_id text COLLATE "C",
         handle text NOT NULL,
         evidence json NOT NULL,
+        state smallint NOT NULL,
         claimed_at timestamptz NOT NULL,
+        proven_at timestamptz NOT NULL,
+        decided_at timestamptz,
         settled_at timestamptz,
-        is_upheld boolean
+        next_at timestamptz,
+        attempts integer NOT NULL DEFAULT 0
     )""",
     "CREATE UNIQUE INDEX contested_claim_open ON contested_claim (member, holder) WHERE settled_at IS NULL",
+    "CREATE INDEX contested_claim_waiting ON contested_claim (claimed_at) WHERE settled_at IS NULL",
+    "CREATE INDEX contested_claim_next ON contested_claim (next_at) WHERE next_at IS NOT NULL",
     "CREATE INDEX contested_claim_member ON contested_claim (member)",
     "CREATE INDEX contested_claim_holder ON contested_claim (holder)",
     """CREATE TABLE member_session (

@@ -96,7 +96,8 @@ def test_a_hidden_post_is_listed_seen_and_confirmed(members: Members, command: C
 
 
 def test_a_contested_account_is_the_moderators_to_decide(members: Members, command: Command) -> None:
-    """The first stays until then. Upheld, the account passes on, and what the first published of it ends."""
+    """The first stays until then. What a person saw cannot be looked at again: the yes waits for the claimant's next
+    proof, with which the account passes on, and what the first published of it ends."""
     holder = members.join("holder")
     held = members.link(holder, on_x("Wanted", 77, at=members.clock.now(), names=[bluesky("holder")]))
     publish(members, holder, held.id)
@@ -111,9 +112,16 @@ def test_a_contested_account_is_the_moderators_to_decide(members: Members, comma
     assert "@wanted" in listed.out
     assert f"x-confirmed, {datetime.now(UTC):%Y-%m-%d}" in listed.out
     assert url in listed.out
-    claim = listed.out.splitlines()[0]
+    assert "to be decided; held by another member" in listed.out
+    (waiting,) = members.call(lambda services: services.membership.waiting_claims(claimant))
+    claim = str(waiting.id)
+    assert claim in listed.out.splitlines()
     settled = command.run("proofs", "settle", claim, "uphold")
-    assert (settled.code, settled.out) == (0, "The X account is theirs now.\n")
+    assert settled.code == 0
+    assert settled.out.startswith("Approved. The evidence cannot be seen at the moment")
+    assert "approved, waits for evidence that can be seen; held by another member" in claims_list(command)
+    assert [each.id for each in x_accounts(members, holder)] == [held.id]
+    members.link(claimant, on_x("wanted", at=members.clock.now()))
     assert [each.account for each in x_accounts(members, claimant)] == [x_account("wanted")]
     assert x_accounts(members, holder) == []
     assert members.call(lambda services: services.publishing.list_of(holder)) == []
@@ -130,9 +138,43 @@ def test_a_claim_can_be_turned_down(members: Members, command: Command) -> None:
     assert "@Kept (78)" in listed
     settled = command.run("proofs", "settle", str(claim), "reject")
     assert (settled.code, settled.out) == (0, "The X account stays where it is.\n")
+    again = command.run("proofs", "settle", str(claim), "uphold")
+    assert (again.code, again.out) == (1, "Nothing was changed: no such claim waits.\n")
     assert [each.id for each in x_accounts(members, holder)] == [held.id]
     assert x_accounts(members, claimant) == []
     assert members.call(lambda services: services.membership.waiting_claims(claimant)) == []
+
+
+def test_a_rejected_claimant_is_not_confirmed_at_once(members: Members, command: Command) -> None:
+    """Attack: a post that X hides, handed to the moderators again and again."""
+    holder = members.join("owner")
+    held = members.link(holder, on_x("Owned", 80, at=members.clock.now()))
+    claimant, check, _, _ = hidden_post(members, "pretender")
+    assert command.run("proofs", "confirm", str(check), "owned").code == 1
+    (claim,) = members.call(lambda services: services.membership.waiting_claims(claimant))
+    assert command.run("proofs", "settle", str(claim.id), "reject").code == 0
+    _, check, _, _ = hidden_post(members, "pretender")
+    again = command.run("proofs", "confirm", str(check), "owned")
+    assert again.code == 1
+    assert "rejected less than 30 days ago" in again.out
+    assert members.call(lambda services: services.membership.waiting_claims(claimant)) == []
+    assert [each.id for each in x_accounts(members, holder)] == [held.id]
+
+
+def test_a_claim_that_nobody_opposes_any_more_is_listed(members: Members, command: Command) -> None:
+    """It was in no list, and upheld unseen."""
+    holder, claimant = members.join("leaver"), members.join("stayer")
+    held = members.link(holder, on_x("Left", 79, at=members.clock.now()))
+    claim = claim_of(members, claimant, "Left", 79)
+    members.call(lambda services: services.membership.unlink(holder, held.id))
+    lines = claims_list(command).splitlines()
+    assert "to be decided; held by nobody here any more" in lines[lines.index(str(claim)) + 2]
+
+
+def claims_list(command: Command) -> str:
+    listed = command.run("proofs", "claims")
+    assert (listed.code, listed.err) == (0, "")
+    return listed.out
 
 
 def claim_of(members: Members, member: UUID, handle: str, x_id: int) -> UUID:

@@ -1,6 +1,6 @@
 """Never a wrong person: who answers a query, and what may be followed unseen."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
@@ -164,3 +164,33 @@ def test_a_limited_origin_is_shown_beside_a_followed_one_of_the_same_person() ->
         Network.BLUESKY: True,
         Network.MASTODON: False,
     }
+
+
+def contested(mapping: Mapping) -> Mapping:
+    return msgspec.structs.replace(mapping, is_contested=True)
+
+
+@pytest.mark.parametrize("query", [BY_ID, BY_HANDLE, BY_BOTH])
+def test_what_its_instance_says_is_contested_is_followed_unseen_by_nobody(query: Query) -> None:
+    """Attack: the handle passed on, its new bearer proved it, and the old mapping was followed unseen for 60 days."""
+    (answer,) = rank(query, [contested(bluesky("jack", 12))]).answers
+    assert (answer.disputed, answer.may_follow) == (True, False)
+    for answer in rank(query, [contested(bluesky("jack", 12)), mastodon("jack", 12)]).answers:
+        assert answer.may_follow is (answer.mapping.network is Network.MASTODON)
+
+
+@pytest.mark.parametrize("issued", [START, LATER])
+def test_another_instance_does_not_lift_a_contest(issued: datetime) -> None:
+    """The old bearer had proven the account there as well, where nobody has heard of the new one yet."""
+    here = contested(bluesky("jack"))
+    there = bluesky("jack", origin=OTHER_ORIGIN, issued=issued)
+    (answer,) = rank(BY_HANDLE, [here, there]).answers
+    assert (answer.mapping, answer.disputed, answer.may_follow) == (here, True, False)
+    assert answer.agreeing == (OTHER_ORIGIN,)
+
+
+def test_a_stronger_proof_is_not_contested_by_a_weaker_one() -> None:
+    """Whoever has the number stays; what is contested is a name."""
+    bound = bluesky("jack", 12, origin=OTHER_ORIGIN)
+    (answer,) = rank(BY_BOTH, [contested(bluesky("jack", target="other")), bound]).answers
+    assert (answer.mapping, answer.may_follow) == (bound, True)

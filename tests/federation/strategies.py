@@ -96,6 +96,7 @@ def statements(draw: st.DrawFn) -> Statement:
         tuple(draw(st.lists(_evidence, min_size=1, max_size=3))),
         issued,
         issued + timedelta(seconds=draw(st.integers(1, MAX_VALIDITY // timedelta(seconds=1)))),
+        draw(st.booleans()),
     )
 
 

@@ -207,6 +207,28 @@ async def test_a_bit_of_what_answers(harness: LogHarness) -> None:
     await harness.check()
 
 
+async def test_a_contest_that_the_log_says_cannot_be_lifted_in_the_answers(harness: LogHarness) -> None:
+    """Who can write to the table of answers has a contested mapping followed unseen. To mark one that the log does not
+    call contested yet says less, and is what happens at once where somebody else proves the account."""
+    mark = "UPDATE mapping SET is_contested = %s WHERE leaf = %d"
+    async with harness.database.connection() as connection:
+        await connection.execute(mark % ("true", 9))
+    await harness.check()
+    (said,) = await harness.add_pending(1)
+    async with harness.database.connection() as connection:
+        await connection.execute("UPDATE mapping SET is_contested = true WHERE leaf IS NULL")
+        await harness.run()
+        row, leaf, is_contested = await connection.fetchrow(
+            "SELECT id, leaf, is_contested FROM mapping ORDER BY leaf DESC LIMIT 1"
+        ) or (0, 0, False)
+        assert is_contested, said
+        await harness.check()
+        await connection.execute(mark % ("false", leaf))
+        assert (await check(harness)).unsaid_answers == (row,)
+        await connection.execute(mark % ("true", leaf))
+    await harness.check()
+
+
 def changes_of(value: Any) -> list[Any]:
     if isinstance(value, int):
         return [value ^ 1, value ^ 2, value ^ 8, *([None] if value > 100 else [])]

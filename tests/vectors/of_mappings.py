@@ -154,6 +154,7 @@ def statement_values() -> dict[str, Statement]:
         evidence=(Evidence(EvidenceKind.PROFILE_LINK, ISSUED, "https://instance.example/m/ada"),),
     )
     short = replace(handle, expires=ISSUED + timedelta(seconds=1))
+    contested = replace(bound, is_contested=True)
     web = replace(bound, target_id=Did.parse("did:web:ada.example"), x_id=XId(2**63 - 1))
     return {
         "bound": bound,
@@ -162,6 +163,7 @@ def statement_values() -> dict[str, Statement]:
         "linked": linked,
         "one-second": short,
         "did-web": web,
+        "contested": contested,
     }
 
 
@@ -197,6 +199,9 @@ def statements() -> list[Case]:
             "an optional field is left out, not null",
             bound.replace('"kind":"bluesky-oauth"', '"kind":"bluesky-oauth","ref":null'),
         ),
+        ("contested-false", "what is not contested does not say so", changed("contested", to=False)),
+        ("contested-number", "contested is true, not a number", changed("contested", to=1)),
+        ("contested-null", "an optional field is left out, not null", changed("contested", to=None)),
         ("more", "a field that is not known", changed("more", to=1)),
         ("version", "another version", changed("v", to=2)),
         ("imported", "imports never enter a log", changed("strength", to="imported")),

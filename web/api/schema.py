@@ -50,7 +50,11 @@ class AnswerOut(msgspec.Struct, frozen=True, gc=False):
         bool, Meta(description="Whether it is sure enough to be followed without a person's tick.")
     ]
     disputed: Annotated[
-        bool, Meta(description="Instances name different accounts with equal strength: never follow.")
+        bool,
+        Meta(
+            description="Instances name different accounts with equal strength, or one of them says that somebody"
+            " else may have one of the accounts by now: never follow."
+        ),
     ]
     evidence: list[EvidenceOut]
     origin: Annotated[str, Meta(description="The log that says it.")]

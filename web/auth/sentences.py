@@ -38,6 +38,9 @@ MEMBER: Final[dict[str, str]] = {
     "x-account-contested": N_(
         "Somebody else here has proven this X account before you: the moderators were told, and will decide."
     ),
+    "claim-paused": N_(
+        "The moderators left this X account with somebody else not long ago: you can claim it again a month after that."
+    ),
     "new-account-first": N_(
         "Nobody here has proven this X account yet: please begin with your Bluesky or Mastodon account."
     ),

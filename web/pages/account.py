@@ -64,6 +64,7 @@ async def account(
         form_token=me.form_token,
         accounts=accounts,
         claims=await members.membership.waiting_claims(me.member),
+        contested=await members.membership.contested_accounts(me.member),
         publications=await members.publishing.list_of(me.member),
         now=context.services.clock.now(),
         consents=[ConsentRow(kind, PRESENT_VERSION[kind], held.get(kind)) for kind in ASKED_CONSENTS],

@@ -48,7 +48,7 @@ class Progress(msgspec.Struct, frozen=True):
         if isinstance(check, LinkCheck):
             reason = _LINK_REASONS.get(check.reason or "") or MEMBER.get(check.reason or "", _NO_REASON)
             return cls(check.state.label, check.attempts, f"https://x.com/{check.x_handle}", reason, True)
-        reason = _REASONS.get(check.reason or "", _NO_REASON)
+        reason = _REASONS.get(check.reason or "") or MEMBER.get(check.reason or "", _NO_REASON)
         return cls(check.state.label, check.attempts, f"{_POST}{check.post_id}", reason, False)
 
 

@@ -25,6 +25,7 @@ from directory.networks.port import AppBinding, Purpose, Revocation, SignInDone,
 from directory.proofs.profile_link import LinkChecker
 from directory.proofs.results import Refuted, Unreachable, Verified
 from directory.proofs.x_post import PostChecker, XSources
+from directory.services.claiming import Claiming
 from directory.services.housekeeping import Housekeeping
 from directory.services.kept_apps import KeptApps
 from directory.services.membership import Membership
@@ -35,6 +36,7 @@ from directory.services.profile_checking import ProfileChecking
 from directory.services.proving import Proving
 from directory.store.arrivals import ArrivalStore
 from directory.store.challenges import ChallengeStore
+from directory.store.claims import ClaimStore
 from directory.store.database import Database
 from directory.store.host_backoff import HostBackoffStore
 from directory.store.mastodon_apps import MastodonAppStore
@@ -152,6 +154,7 @@ class JobSite:
                 used=UsedChallengeStore(database, self.vault),
                 checker=PostChecker(self.client, sources.in_order(), clock),
                 rechecks=RecheckStore(database),
+                claiming=self.claiming(database),
                 permissions=self.permissions,
                 networks={AccountNetwork.BLUESKY: self.network, AccountNetwork.MASTODON: self.network},
                 mastodon=MastodonSignIn(self.client, apps),
@@ -161,6 +164,12 @@ class JobSite:
                 housekeeping=Housekeeping(database, clock),
             )
         )
+
+    def claiming(self, database: Database | None = None) -> Claiming:
+        """Makes the service of claims over the same sources."""
+        database, sources = database or self.database, self.sources or self.x.sources(fxtwitter=False)
+        checker = PostChecker(self.client, sources.in_order(), self.clock)
+        return Claiming(ClaimStore(database), checker, UsedChallengeStore(database, self.vault), self.clock)
 
     def worker(self, database: Database | None = None) -> Worker:
         store = HostBackoffStore(database or self.database)

@@ -10,6 +10,7 @@ from directory.accounts import AccountNetwork
 from directory.jobs.catalogue import SLOTS
 from directory.jobs.loop import MAX_RUNNING_A_HOST
 from directory.members.challenges import CHECK_LEASE, CheckState
+from directory.members.claims import LOOK_LEASE
 from directory.members.job_kinds import JobKind
 from directory.members.publications import Wish
 from directory.members.rechecks import RECHECK_LEASE, Lapsed
@@ -33,6 +34,7 @@ LEASES = {
     JobKind.POSTS: CHECK_LEASE,
     JobKind.LINKS: CHECK_LEASE,
     JobKind.RECHECKS: RECHECK_LEASE,
+    JobKind.CLAIMS: LOOK_LEASE,
     JobKind.REVOCATIONS: REVOCATION_LEASE,
 }
 

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from directory.accounts import Account, LinkedAccount, ProvenAccount, TargetAccount, XAccount
+from directory.members.claims import Settled
 from directory.members.errors import XAccountContested
 from directory.services.leaving import Leaving
 from directory.services.membership import Membership
@@ -129,7 +130,9 @@ async def test_a_claim_meets_its_holder_by_handle(
         await membership.link(eve, proven)
     (claim,) = await claims.list_open_claims(10)
     assert (claim.member, claim.holder, claim.account) == (eve, held.id, claimed)
-    assert await claims.settle_claim(claim.id, clock.now(), upheld=True)
+    case = await claims.find_case(claim.id)
+    assert case is not None
+    assert await claims.uphold(case, proven, clock.now()) is Settled.HANDED_OVER
     assert [each.account for each in await membership.accounts(eve) if each.x is not None] == [claimed]
     assert [each.x for each in await membership.accounts(ada)] == [None]
 

@@ -10,6 +10,7 @@ from directory.accounts import AccountNetwork, LinkedAccount, ProofState, Proven
 from directory.identifiers import XHandle, XId
 from directory.mappings import Evidence, EvidenceKind, Strength
 from directory.members.challenges import MAX_CHECKS_PER_DAY, CheckState
+from directory.members.claims import Settled
 from directory.members.errors import (
     MemberGone,
     NoPage,
@@ -284,7 +285,10 @@ class TestClaims:
         assert await state(site, second) == (CheckState.CONTESTED, None)
         (claim,) = await claims.list_open_claims(10)
         assert claim.member == second
-        assert await claims.settle_claim(claim.id, site.clock.now(), upheld=True)
+        case = await claims.find_case(claim.id)
+        assert case is not None
+        assert await claims.approve(case, site.clock.now(), None) is Settled.APPROVED
+        await site.proven(second, x_id)
         await site.publish(second)
         assert await answers(site.lookup, "@ada") == ["eve.bsky.example"]
 

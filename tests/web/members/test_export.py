@@ -37,11 +37,12 @@ AS_STORED: Final = {
         " ORDER BY linked_at, id"
     ),
     "claims.json": (
-        "SELECT account_id AS x_account, handle AS x_handle, claimed_at, settled_at, is_upheld AS upheld"
+        "SELECT account_id AS x_account, handle AS x_handle, claimed_at, proven_at, decided_at, settled_at,"
+        " (ARRAY['open', 'approved', 'upheld', 'rejected', 'lapsed'])[state + 1] AS state"
         " FROM contested_claim WHERE member = $1 ORDER BY claimed_at, id"
     ),
     "publications.json": (
-        "SELECT p.published_at, m.issued, m.expires, m.leaf FROM publication p"
+        "SELECT p.published_at, m.issued, m.expires, m.leaf, m.is_contested AS contested FROM publication p"
         " JOIN mapping m ON m.id = p.mapping WHERE member = $1 ORDER BY p.published_at"
     ),
     "consents.json": (
@@ -242,7 +243,7 @@ def test_what_a_person_did_can_be_read_in_it(life: Life) -> None:
         ["x-post-id"],
     ]
     (claim,) = files["claims.json"]
-    assert (claim["x_handle"], claim["settled_at"], claim["upheld"]) == ("contested", None, None)
+    assert (claim["x_handle"], claim["settled_at"], claim["state"]) == ("contested", None, "open")
     (said,) = files["publications.json"]
     assert (said["x"]["handle"], said["state"], said["strength"]) == ("adaonx", "active", "bound")
     consents = [(each["to"], each["ended_by"]) for each in files["consents.json"]]

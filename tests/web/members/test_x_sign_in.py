@@ -256,7 +256,8 @@ def test_a_code_of_another_journey(ada: Visitor, eve: Visitor, internet: FakeInt
 def test_two_members_claim_one_x_account(
     ada: Visitor, eve: Visitor, internet: FakeInternet, x: FakeX
 ) -> None:
-    """The first stays; the second is told that the moderators decide, and reads it on their page too."""
+    """The first stays, and is told, though not by whom; the second is told that the moderators decide, and reads it on
+    their page too. Rejected, they cannot claim it again at once."""
     member_with(ada, internet, "holder")
     member_with(eve, internet, "claimant")
     at_x(x, "xcontested")
@@ -266,6 +267,24 @@ def test_two_members_claim_one_x_account(
     assert "the moderators were told, and will decide" in answer.text
     assert "Nothing was changed" not in answer.text
     assert "The moderators will decide." in eve.get("/account").text
+    told = ada.get("/account").text
+    assert "@xcontested: somebody else here has proven that this X account is theirs." in told
+    assert "claimant" not in told
+    assert "somebody else here has proven that" not in eve.get("/account").text
+    approve = (
+        "UPDATE contested_claim SET state = 1, decided_at = now() WHERE handle = 'xcontested' RETURNING id"
+    )
+    assert len(fetch(ada.instance, approve)) == 1
+    assert "the moderators decided for you" in eve.get("/account").text
+    reject = (
+        "UPDATE contested_claim SET state = 3, settled_at = now() WHERE handle = 'xcontested' RETURNING id"
+    )
+    assert len(fetch(ada.instance, reject)) == 1
+    again = eve.get(decide(leave_for_x(eve, "/account/prove")))
+    assert again.status_code == 409
+    assert "The moderators left this X account with somebody else not long ago" in again.text
+    assert "xcontested" not in eve.get("/account").text
+    assert "somebody else here has proven that" not in ada.get("/account").text
     holders = fetch(
         ada.instance,
         "SELECT b.handle FROM linked_account a JOIN linked_account b USING (member)"

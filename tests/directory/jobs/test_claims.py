@@ -1,0 +1,202 @@
+"""Claims decided on what X shows in that moment: a post that stands, is gone, is another's, or cannot be seen."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from directory.accounts import LinkedAccount
+from directory.members.challenges import ChallengeState, CheckState
+from directory.members.claims import APPROVAL_LIFE, ClaimState, Settled
+from directory.members.errors import XAccountContested
+from directory.store.claims import ClaimStore
+from tests.directory.jobs.site import JobSite
+from tests.directory.members.people import INSTANCE, on_x
+from tests.harness.clock import FakeClock
+from tests.harness.fake_x import Failure, FakeAccount, FakePost
+
+SOURCES = ("syndication", "oembed-x", "oembed-twitter")
+
+
+async def prove(site: JobSite, member: UUID, account: FakeAccount) -> FakePost:
+    """Posts as the account, hands the post in, and lets it be checked."""
+    kept = await site.proving.challenge(member, INSTANCE, "en")
+    post = site.x.post(account, kept.challenge.sentence, at=site.clock.now())
+    await site.proving.submit(member, kept.id, post.url)
+    await site.worker().drain()
+    return post
+
+
+async def x_of(site: JobSite, member: UUID) -> list[LinkedAccount]:
+    return [each for each in await site.membership.accounts(member) if each.x is not None]
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Ada holds the X account, and Eve has claimed it with a post."""
+
+    site: JobSite
+    x_account: FakeAccount
+    ada: UUID
+    eve: UUID
+    claim: UUID
+    post: FakePost
+
+    async def uphold(self) -> Settled:
+        return await self.site.claiming().uphold(self.claim)
+
+    async def state(self) -> ClaimState:
+        ((state,),) = await self.site.fetch("SELECT state FROM contested_claim WHERE id = $1", self.claim)
+        return ClaimState(int(str(state)))
+
+    async def holders(self) -> tuple[int, int]:
+        """Counts the X accounts of Ada and of Eve."""
+        return len(await x_of(self.site, self.ada)), len(await x_of(self.site, self.eve))
+
+    def silence(self) -> None:
+        for source in SOURCES:
+            self.site.x.fail(source, Failure(503))
+
+    def heal(self) -> None:
+        for source in SOURCES:
+            self.site.x.heal(source)
+
+
+@pytest.fixture
+async def contest(site: JobSite, claims: ClaimStore, clock: FakeClock) -> Contest:
+    ada, eve = await site.join("ada"), await site.join("eve")
+    x_account = site.x.account("ada")
+    await prove(site, ada, x_account)
+    clock.advance(minutes=5)
+    post = await prove(site, eve, x_account)
+    (claim,) = await claims.list_open_claims(10)
+    return Contest(site, x_account, ada, eve, claim.id, post)
+
+
+async def test_a_post_that_stands_is_evidence(contest: Contest) -> None:
+    assert await contest.uphold() is Settled.HANDED_OVER
+    assert await contest.holders() == (0, 1)
+    (account,) = await x_of(contest.site, contest.eve)
+    assert account.evidence[0].at == contest.site.clock.now(), "as it was seen now"
+    assert await contest.state() is ClaimState.UPHELD
+    assert await contest.uphold() is Settled.NOT_WAITING
+
+
+async def test_a_post_that_is_deleted_hands_over_nothing(contest: Contest) -> None:
+    """Attack: Eve had the account for an hour. Its owner took it back and deleted her post; the moderators, who saw
+    the stored evidence, gave her the account."""
+    contest.site.x.delete(contest.post)
+    assert await contest.uphold() is Settled.LAPSED
+    assert (await contest.holders(), await contest.state()) == ((1, 0), ClaimState.LAPSED)
+
+
+async def test_a_post_of_another_author_hands_over_nothing(contest: Contest) -> None:
+    contest.post.author = contest.site.x.account("somebody_else")
+    assert await contest.uphold() is Settled.LAPSED
+    assert (await contest.holders(), await contest.state()) == ((1, 0), ClaimState.LAPSED)
+
+
+async def test_a_post_that_was_edited_hands_over_nothing(contest: Contest) -> None:
+    contest.site.x.edit(contest.post, "I take it back", at=contest.site.clock.now())
+    assert await contest.uphold() is Settled.LAPSED
+    assert await contest.holders() == (1, 0)
+
+
+async def test_a_decision_waits_while_x_is_silent(contest: Contest, clock: FakeClock) -> None:
+    """The moderators decide once. The account passes on when the post is seen, not before."""
+    contest.silence()
+    assert await contest.uphold() is Settled.APPROVED
+    clock.advance(minutes=50)
+    contest.heal()
+    await contest.site.worker().drain()
+    assert await contest.holders() == (1, 0), "it is not due yet"
+    contest.silence()
+    clock.advance(minutes=10)
+    await contest.site.worker().drain()
+    assert (await contest.holders(), await contest.state()) == ((1, 0), ClaimState.APPROVED)
+    contest.heal()
+    clock.advance(hours=2)
+    await contest.site.worker().drain()
+    assert (await contest.holders(), await contest.state()) == ((0, 1), ClaimState.UPHELD)
+
+
+async def test_what_is_gone_by_then_hands_over_nothing(contest: Contest, clock: FakeClock) -> None:
+    contest.silence()
+    await contest.uphold()
+    contest.heal()
+    contest.site.x.delete(contest.post)
+    clock.advance(hours=1)
+    await contest.site.worker().drain()
+    assert (await contest.holders(), await contest.state()) == ((1, 0), ClaimState.LAPSED)
+
+
+async def test_silence_for_thirty_days_ends_the_claim(contest: Contest, clock: FakeClock) -> None:
+    contest.silence()
+    await contest.uphold()
+    ended = clock.now() + APPROVAL_LIFE
+    while clock.now() < ended:
+        clock.advance(days=2)
+        await contest.site.worker().drain()
+    contest.heal()
+    clock.advance(days=2)
+    await contest.site.worker().drain()
+    assert (await contest.holders(), await contest.state()) == ((1, 0), ClaimState.LAPSED)
+
+
+async def test_looks_are_rare(contest: Contest, clock: FakeClock) -> None:
+    """In an hour, twice as late each time, and once a day from then on."""
+    contest.silence()
+    await contest.uphold()
+    waits: list[timedelta] = []
+    for _ in range(8):
+        ((due,),) = await contest.site.fetch("SELECT next_at - $1 FROM contested_claim", clock.now())
+        assert isinstance(due, timedelta)
+        waits.append(due)
+        clock.advance(seconds=due.total_seconds())
+        await contest.site.worker().drain()
+    hours = [wait / timedelta(hours=1) for wait in waits]
+    assert hours[:5] == [1, 2, 4, 8, 16]
+    assert hours[5:] == [24, 24, 24]
+
+
+async def test_a_look_that_is_broken_off_is_due_again(contest: Contest, clock: FakeClock) -> None:
+    contest.silence()
+    await contest.uphold()
+    contest.heal()
+    clock.advance(hours=1)
+    claiming = contest.site.claiming()
+    (job,) = await claiming.claim_due(1)
+    assert await claiming.claim_due(1) == []
+    await claiming.release(job)
+    await contest.site.worker().drain()
+    assert await contest.state() is ClaimState.UPHELD
+
+
+async def test_what_no_instance_can_look_at_waits_for_the_claimant(site: JobSite, claims: ClaimStore) -> None:
+    """No post of the claimant's challenges: it was seen by somebody else's word, or the seal cannot be opened."""
+    ada, eve = await site.join("ada"), await site.join("eve")
+    x_account = site.x.account("ada")
+    await prove(site, ada, x_account)
+    proven = on_x("ada", x_account.id.value, at=site.clock.now())
+    with pytest.raises(XAccountContested):
+        await site.membership.link(eve, proven)
+    (claim,) = await claims.list_open_claims(10)
+    assert await site.claiming().uphold(claim.id) is Settled.APPROVED
+    assert (len(await x_of(site, ada)), len(await x_of(site, eve))) == (1, 0)
+    await prove(site, eve, x_account)
+    assert (len(await x_of(site, ada)), len(await x_of(site, eve))) == (0, 1)
+
+
+async def test_a_rejected_claimant_repeats_it_in_vain(contest: Contest, claims: ClaimStore) -> None:
+    """Attack: a rejection cost one more post. The sentence stays open, for another X account."""
+    assert await contest.site.claiming().reject(contest.claim) is Settled.REJECTED
+    await prove(contest.site, contest.eve, contest.x_account)
+    check = await contest.site.proving.latest_check(contest.eve)
+    assert check is not None
+    assert (check.state, check.reason) == (CheckState.REFUTED, "claim-paused")
+    assert await claims.list_open_claims(10) == []
+    ((state,),) = await contest.site.fetch("SELECT state FROM challenge WHERE id = $1", check.challenge)
+    assert state == ChallengeState.OPEN
+    await prove(contest.site, contest.eve, contest.site.x.account("eve_on_x"))
+    assert await contest.holders() == (1, 1)
