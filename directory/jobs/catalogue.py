@@ -163,6 +163,8 @@ class Jobs:
         if tokens is None or network is None:
             await self._parts.permissions.finish_revocation(revocation)
             return
+        if not await self._parts.permissions.begin_revocation(revocation):
+            return
         try:
             await network.revoke(tokens, self._parts.clock.now())
         except NeedsSignIn:

@@ -27,6 +27,7 @@ from directory.networks.sign_in_errors import (
 from directory.proofs.profile_link import LinkChecker
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import Refuted, Unreachable
+from tests.directory.networks.grants import NotedGrants
 from tests.directory.networks.mastodon.signing_in import CALLBACK, MORNING, KeptApps
 from tests.harness.clock import FakeClock
 from tests.peers.mastodon_mock import HOST, MockMastodon, running_mock
@@ -61,7 +62,7 @@ def apps(http: GuardedClient, kept: KeptApps) -> Apps:
 
 @pytest.fixture
 def sign_in(http: GuardedClient, apps: Apps) -> MastodonSignIn:
-    return MastodonSignIn(http, apps)
+    return MastodonSignIn(http, apps, NotedGrants())
 
 
 async def fail(http: GuardedClient, path: str, **effect: Any) -> None:

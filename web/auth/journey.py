@@ -1,6 +1,5 @@
 """Takes a browser to a network and back: who leaves, what is stored meanwhile, and who returns."""
 
-from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -74,17 +73,14 @@ class Journeys:
         record = kept.secrets.reveal()
         if network is AccountNetwork.X:
             return await self._arrive_from_x(record, returned_to, at)
-        done = await self._members.networks[network].finish_sign_in(record, returned_to, self._clock.now())
         try:
-            arrival = await self._welcome(proven_by(done, self._clock), at)
-            await self._members.permissions.keep(arrival.account.id, done.purpose, done.tokens)
-        except Exception:
-            # The error is raised again below. Tokens that nobody will use are revoked.
-            with suppress(SignInError):
-                await self._members.networks[network].revoke(done.tokens, self._clock.now())
-            raise
-        self._members.wake_jobs()  # a permission that this one replaces is to be revoked
-        return arrival
+            done = await self._members.networks[network].finish_sign_in(
+                record, returned_to, self._clock.now()
+            )
+            return await self._welcome(proven_by(done, self._clock), at)
+        finally:
+            # The tokens were noted when they were granted. They only prove, and are revoked whatever became of this.
+            self._members.wake_jobs()
 
     async def _arrive_from_x(self, record: bytes, returned_to: str, at: AtBrowser) -> Arrival:
         if self._members.x is None:

@@ -154,7 +154,7 @@ class JobSite:
                 rechecks=RecheckStore(database),
                 permissions=self.permissions,
                 networks={AccountNetwork.BLUESKY: self.network, AccountNetwork.MASTODON: self.network},
-                mastodon=MastodonSignIn(self.client, apps),
+                mastodon=MastodonSignIn(self.client, apps, self.permissions),
                 page_links=self.page_links,
                 links=links,
                 newcomers=Newcomers(ArrivalStore(database), clock),
@@ -195,8 +195,8 @@ class JobSite:
         """Hands over a token of each server for revocation."""
         (account,) = [each for each in await self.membership.accounts(member) if each.target is not None]
         for server in servers:
-            await self.permissions.keep(account.id, Purpose.PROVE, _tokens(server))
-            await self.permissions.give_back(account.id, Purpose.PROVE)
+            await self.permissions.keep(account.id, Purpose.FOLLOW, _tokens(server))
+            await self.permissions.give_back(account.id, Purpose.FOLLOW)
 
     async def make_due(self) -> None:
         """Makes all re-checks due now."""
