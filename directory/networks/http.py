@@ -3,7 +3,7 @@
 Whoever can type a server's name into a form, publish a DID document or send a redirect decides
 where we connect. So: https to public addresses only, each name looked up once and the connection
 made to the address that was checked, everything bounded, no cookies, no proxies, no redirects
-unless the caller allows them. The rules are in `urls`, `addresses`, `connections`, `exchange`, `body`.
+unless the caller allows them. The rules are in `urls`, `addresses`, `places`, `connections`, `exchange`, `body`.
 """
 
 import asyncio
@@ -19,18 +19,19 @@ from urllib.parse import urlencode, urljoin
 import msgspec
 
 from directory.networks.answers import Answer
-from directory.networks.connections import Dialer, IdleConnections, Slots
+from directory.networks.callers import current_caller
+from directory.networks.connections import Dialer, IdleConnections
 from directory.networks.contacts import current_contacts
 from directory.networks.errors import BadAnswer, NetworkError, Refused, TooSlow, Unreachable, Unsendable
 from directory.networks.exchange import Exchange, Headers, Received, Request
 from directory.networks.limits import Limits
+from directory.networks.places import Places, Room
 from directory.networks.resolver import Resolve, resolve_by_system
 from directory.networks.urls import Target, parse_target
 
-MAX_CONNECTIONS: Final = 64
-MAX_CONNECTIONS_PER_HOST: Final = 4
 MAX_SENT_HEAD_BYTES: Final = 32 * 1024
 DEFAULT_LIMITS: Final = Limits()
+DEFAULT_ROOM: Final = Room()
 
 _HEADER_NAME = re.compile(r"[a-z0-9-]{1,64}")
 _HEADER_VALUE = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
@@ -74,14 +75,13 @@ class GuardedClient:
         limits: Limits = DEFAULT_LIMITS,
         resolve: Resolve = resolve_by_system,
         tls: ssl.SSLContext | None = None,
-        max_connections: int = MAX_CONNECTIONS,
-        max_connections_per_host: int = MAX_CONNECTIONS_PER_HOST,
+        room: Room = DEFAULT_ROOM,
     ) -> None:
         self._user_agent = user_agent
         self._allow_loopback = allow_loopback
         self._limits = limits
         self._dialer = Dialer(resolve, tls or tls_context(), allow_loopback=allow_loopback)
-        self._slots = Slots(max_connections, max_connections_per_host)
+        self._places = Places(room)
         self._idle = IdleConnections()
 
     async def __aenter__(self) -> Self:
@@ -205,7 +205,7 @@ class GuardedClient:
         return Request(request.method, there, headers, None)
 
     async def _exchange(self, request: Request, limits: Limits) -> Received:
-        async with self._slots.taken(request.target.host, limits.connect_s):
+        async with self._places.taken(request.target.host, current_caller(), limits.connect_s):
             # Only a repeatable request goes over a kept connection: the other side may be closing it
             # at the moment, and then it is not known whether the request arrived.
             if request.method in _REPEATABLE:

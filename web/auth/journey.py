@@ -11,7 +11,7 @@ from directory.mappings import Evidence, EvidenceKind
 from directory.networks.bluesky.client import CALLBACK_PATH
 from directory.networks.oauth import Returned
 from directory.networks.port import Purpose, SignInDone, SignInStart
-from directory.networks.sign_in_errors import SignInError, StateMismatch
+from directory.networks.sign_in_errors import OurselvesBusy, SignInError, StateMismatch
 from directory.services.live_settings import LiveSettings
 from directory.services.signing_in import Departure
 from directory.vault import Secret
@@ -112,6 +112,8 @@ class Journeys:
                     redirect_uri=self._base_url + CALLBACKS[network],
                     now=self._clock.now(),
                 )
+            except OurselvesBusy:
+                raise  # that another network does not know the name says nothing while this one was not asked
             except (SignInError, InvalidIdentifier) as error:
                 failure = error if failure is None or isinstance(error, SignInError) else failure
         raise failure or InvalidIdentifier("an account", typed, "it is of no network")

@@ -62,7 +62,7 @@ class _Record(msgspec.Struct, frozen=True, tag="bluesky"):
 class BlueskySignIn:
     """The port's `SignIn` for Bluesky's network. `allow_loopback` must be the same as the client's."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a sign-in, named one by one in the wiring
         self,
         identities: Identities,
         servers: Servers,
