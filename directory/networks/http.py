@@ -18,6 +18,7 @@ from urllib.parse import urlencode, urljoin
 
 import msgspec
 
+from directory.failures import Failing, failures_noted, note_failure
 from directory.networks.answers import Answer
 from directory.networks.callers import current_caller
 from directory.networks.connections import Dialer, IdleConnections
@@ -42,6 +43,8 @@ _OUR_HEADERS: Final = frozenset(
 )
 _REPEATABLE: Final = frozenset({"GET", "HEAD"})
 _METHODS: Final = _REPEATABLE | {"POST", "PUT", "PATCH", "DELETE"}
+TOO_MANY_REQUESTS: Final = 429
+SERVER_ERRORS: Final = range(500, 600)
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 # The headers that a redirect to another server keeps.
 _HEADERS_FOR_ANYONE: Final = frozenset({"accept", "user-agent", "accept-encoding"})
@@ -143,10 +146,14 @@ class GuardedClient:
         Where `redirects` is 0, a redirect is an answer like any other. Only GET and HEAD without
         content follow any.
         """
-        target = parse_target(url, allow_loopback=self._allow_loopback)
-        request = Request(method, target, self._checked(method, target, headers or {}), content)
-        hops = redirects if method in _REPEATABLE and content is None else 0
-        return await self._ask_and_tell(request, limits or self._limits, hops)
+        with failures_noted(Failing.REQUEST, NetworkError):
+            target = parse_target(url, allow_loopback=self._allow_loopback)
+            request = Request(method, target, self._checked(method, target, headers or {}), content)
+            hops = redirects if method in _REPEATABLE and content is None else 0
+            answer = await self._ask_and_tell(request, limits or self._limits, hops)
+        if answer.status == TOO_MANY_REQUESTS or answer.status in SERVER_ERRORS:
+            note_failure(Failing.REQUEST, f"status-{answer.status // 100}xx", answer.host)
+        return answer
 
     async def _ask_and_tell(self, request: Request, limits: Limits, redirects: int) -> Answer:
         """Tells whoever listens to this job how it went. Raises HeldBack where the host is left alone."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from directory.accounts import AccountNetwork, LinkedAccount, MastodonAccount, TargetAccount
 from directory.clock import Clock
 from directory.errors import InvalidIdentifier
+from directory.failures import Failing, failures_noted
 from directory.members.rechecks import (
     Gone,
     Moved,
@@ -28,6 +29,7 @@ from directory.networks.sign_in_errors import (
     ServerUnreachable,
     SignInError,
 )
+from directory.proofs.noting import note_result
 from directory.proofs.post_url import XPostId, parse_post_url
 from directory.proofs.reasons import UnreachableReason
 from directory.proofs.results import CheckResult, LinkResult, Unreachable
@@ -60,7 +62,9 @@ class Rechecking:
         """Returns the outcome of a re-check: what became of an account since it was last checked."""
         account = job.account
         if account.target is None:
-            return judge_x(account, await self._ask_of_x(account), job.attempt, clock.now())
+            result = await self._ask_of_x(account)
+            note_result(Failing.RECHECK, result)
+            return judge_x(account, result, job.attempt, clock.now())
         seen = await self._ask_of_target(account, account.target)
         return judge_target(account, seen, job.attempt, clock.now())
 
@@ -77,7 +81,8 @@ class Rechecking:
 
     async def _ask_of_target(self, account: LinkedAccount, target: TargetAccount) -> TargetSeen:
         try:
-            there = await self._networks[account.network].current_account(target)
+            with failures_noted(Failing.RECHECK, SignInError):
+                there = await self._networks[account.network].current_account(target)
         except (AccountNotFound, IdentityMismatch):
             return Gone()
         except SignInError:
@@ -99,7 +104,8 @@ class Rechecking:
         if not isinstance(there, MastodonAccount):
             return None
         try:
-            home = await self._mastodon.moved_to(there)
+            with failures_noted(Failing.RECHECK, SignInError):
+                home = await self._mastodon.moved_to(there)
         except NotForStrangers:
             return None
         except ServerUnreachable:

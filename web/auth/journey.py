@@ -7,7 +7,9 @@ import msgspec
 from directory.accounts import AccountNetwork, BlueskyAccount, LinkedAccount, ProvenAccount
 from directory.clock import Clock
 from directory.errors import InvalidIdentifier
+from directory.failures import Failing, failures_noted, hide_name
 from directory.mappings import Evidence, EvidenceKind
+from directory.members.errors import MemberError
 from directory.networks.bluesky.client import CALLBACK_PATH
 from directory.networks.oauth import Returned
 from directory.networks.port import Purpose, SignInDone, SignInStart
@@ -50,6 +52,11 @@ class Journeys:
 
         Raises InvalidIdentifier, SignInError, MemberGone.
         """
+        hide_name(typed)
+        with failures_noted(Failing.SIGN_IN, SignInError, MemberError, InvalidIdentifier):
+            return await self._depart(typed, asked, at)
+
+    async def _depart(self, typed: str, asked: AccountNetwork | None, at: AtBrowser) -> str:
         network: AccountNetwork
         if asked is AccountNetwork.X:
             network, started = asked, self._start_at_x()
@@ -65,6 +72,10 @@ class Journeys:
 
         `returned_to` is the whole address that the browser came back to. Raises SignInError, MemberError.
         """
+        with failures_noted(Failing.SIGN_IN, SignInError, MemberError):
+            return await self._arrive(network, returned_to, at)
+
+    async def _arrive(self, network: AccountNetwork, returned_to: str, at: AtBrowser) -> Arrival:
         state = Returned.parse(returned_to).fields.get("state", "")
         member = at.me.member if at.me is not None else None
         kept = await self._members.signing_in.finish(at.browser, state, member)

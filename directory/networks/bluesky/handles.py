@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from directory.errors import InvalidIdentifier
+from directory.failures import hide_name
 from directory.identifiers import MAX_HOST_CHARS, AtHandle, Did
 from directory.networks.bluesky.dns import LookUpTxt
 from directory.networks.errors import Busy, NetworkError, Unreachable
@@ -48,6 +49,7 @@ class HandleResolver:
     async def resolve(self, handle: AtHandle) -> Did:
         """Resolves a handle. Raises AccountNotFound, and where no source knows it ServerUnreachable if one did not
         answer, or OurselvesBusy if one was not asked."""
+        hide_name(str(handle))
         silent: SignInError | None = None
         for source in self._sources:
             try:
