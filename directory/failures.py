@@ -11,12 +11,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final
 
 import structlog
-
-MAX_COUNTED: Final = 500
-"""Kinds of failures with their reasons; more would mean that a reason is no code."""
 
 log = structlog.get_logger(__name__)
 
@@ -38,8 +34,7 @@ _hidden: ContextVar[frozenset[str]] = ContextVar("hidden names", default=frozens
 
 def note_failure(what: Failing, reason: str, host: str = "") -> None:
     """Counts a failure and logs it. `reason` is a stable code; the host is left out where it may name a person."""
-    if (what, reason) in _counts or len(_counts) < MAX_COUNTED:
-        _counts[what, reason] += 1
+    _counts[what, reason] += 1
     shown = "" if _plain(host) in _hidden.get() else host
     log.info("something failed", what=what.value, reason=reason, host=shown)
 

@@ -194,8 +194,8 @@ class JobSite:
     async def give_back(self, member: UUID, *servers: str) -> None:
         """Hands over a token of each server for revocation."""
         (account,) = [each for each in await self.membership.accounts(member) if each.target is not None]
-        for server in servers:
-            await self.permissions.keep(account.id, Purpose.FOLLOW, _tokens(server))
+        for number, server in enumerate(servers):
+            await self.permissions.keep(account.id, Purpose.FOLLOW, _tokens(server, f"token {number}"))
             await self.permissions.give_back(account.id, Purpose.FOLLOW)
 
     async def make_due(self) -> None:
@@ -210,7 +210,7 @@ class JobSite:
             return [tuple(row) for row in await connection.fetch(sql, *values)]
 
 
-def _tokens(server: str) -> TokenSet:
+def _tokens(server: str, access: str) -> TokenSet:
     return TokenSet(
-        Network.MASTODON, "https://x.example/u", server, "access", None, "", None, "client", AppBinding("")
+        Network.MASTODON, "https://x.example/u", server, access, None, "", None, "client", AppBinding("")
     )

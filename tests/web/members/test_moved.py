@@ -12,6 +12,7 @@ from tests.harness.fake_mastodon.profiles import GOTOSOCIAL
 from tests.harness.fake_mastodon.site import Account, FakeServer
 from tests.harness.fake_x import FakeX
 from tests.web.members.instance import MemberInstance, member_instance
+from tests.web.members.permits import permit_at_mastodon
 from tests.web.members.visitors import Visitor
 from tests.web.members.worlds import client_of, fetch
 
@@ -93,6 +94,7 @@ def test_the_rights_at_the_old_account_are_given_back(
     visitor: Visitor, internet: FakeInternet, x: FakeX, old: FakeServer, new: FakeServer
 ) -> None:
     publish_from(visitor, internet, x, old, "anna")
+    permit_at_mastodon(visitor.instance, internet, f"anna@{old.host}")
     assert not old.oauth.tokens[-1].is_revoked
     new.accounts.append(Account("anna", new.host))
     old.move("anna", new, "anna")
