@@ -26,10 +26,10 @@ class Room:
     """How many requests may be under way: altogether, and in each share."""
 
     places: int = 64
-    host: int = 4
-    domain: int = 8
-    caller: int = 8
-    network: int = 12
+    per_host: int = 4
+    per_domain: int = 8
+    per_caller: int = 8
+    per_network: int = 12
     for_jobs: int = 16
     """Places that people never take."""
     for_people: int = 16
@@ -112,15 +112,15 @@ def shares_of(host: str, caller: Caller, room: Room) -> tuple[Share, ...]:
     shares = (
         Share("all", "", room.places),
         Share("kind", kind, room.places - reserved),
-        Share("host", host, room.host),
-        Share(f"domain of {kind}", registrable_domain(host), room.domain),
+        Share("host", host, room.per_host),
+        Share(f"domain of {kind}", registrable_domain(host), room.per_domain),
     )
     if caller.is_job:
         return shares
     return (
         *shares,
-        Share("caller", caller.key, room.caller),
-        Share("network", caller.network, room.network),
+        Share("caller", caller.key, room.per_caller),
+        Share("network", caller.network, room.per_network),
     )
 
 

@@ -17,7 +17,7 @@ from directory.networks.places import Room, Share, shares_of
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
 
 RESOLVER_THREADS: Final = 64
-LOOKUPS: Final = Room(places=RESOLVER_THREADS, host=8, domain=8, caller=12, network=16)
+LOOKUPS: Final = Room(places=RESOLVER_THREADS, per_host=8, per_domain=8, per_caller=12, per_network=16)
 """Lookups that hold a thread at the same time. A caller's are more than their requests: those that are given up are
 among them."""
 

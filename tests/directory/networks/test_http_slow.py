@@ -88,7 +88,7 @@ async def test_one_slow_host_holds_up_only_itself() -> None:
     async with (
         stranger(holds) as slow,
         stranger(says(OK)) as quick,
-        loopback_client(room=Room(host=2)) as ours,
+        loopback_client(room=Room(per_host=2)) as ours,
     ):
         at_slow = f"http://localhost:{slow.port}/"
         held = [asyncio.create_task(ours.get(at_slow, limits=HASTY)) for _ in range(50)]

@@ -72,7 +72,7 @@ async def test_five_networks_with_the_names_of_one_domain() -> None:
     hosts = [f"a{number}.evil.example" for number in range(100)]
     callers = [Caller(f"{number % 5}".encode(), f"{number % 5}".encode()) for number in range(100)]
     async with filled(places, hosts, callers) as taken:
-        assert taken == ROOM.domain
+        assert taken == ROOM.per_domain
         assert await may_go(places, "social.example", HONEST)
 
 
@@ -81,7 +81,7 @@ async def test_one_caller_with_many_domains() -> None:
     places = Places(ROOM)
     hosts = [f"evil{number}.example" for number in range(100)]
     async with filled(places, hosts, [of_network(1)] * 100) as taken:
-        assert taken == ROOM.caller
+        assert taken == ROOM.per_caller
         assert await may_go(places, "social.example", HONEST)
         assert not await may_go(places, "social.example", of_network(1))
 
@@ -91,7 +91,7 @@ async def test_many_addresses_of_one_network() -> None:
     places = Places(ROOM)
     hosts = [f"evil{number}.example" for number in range(100)]
     async with filled(places, hosts, [of_network(number) for number in range(100)]) as taken:
-        assert taken == ROOM.network
+        assert taken == ROOM.per_network
         assert await may_go(places, "social.example", HONEST)
 
 
@@ -118,7 +118,7 @@ async def test_jobs_leave_places_to_people() -> None:
 
 async def test_a_domain_that_is_slow_to_people_does_not_hold_up_jobs() -> None:
     places = Places(ROOM)
-    hosts = [f"a{number}.big.example" for number in range(ROOM.domain)]
+    hosts = [f"a{number}.big.example" for number in range(ROOM.per_domain)]
     async with filled(places, hosts, [Caller(host.encode(), host.encode()) for host in hosts]):
         assert not await may_go(places, "b.big.example", HONEST)
         assert await may_go(places, "b.big.example", JOBS)
@@ -129,27 +129,31 @@ async def test_who_forgets_to_name_the_caller_has_one_share() -> None:
     places = Places(ROOM)
     hosts = [f"host{number}.example" for number in range(100)]
     async with filled(places, hosts, [NOBODY] * 100) as taken:
-        assert taken == ROOM.caller
+        assert taken == ROOM.per_caller
 
 
 async def test_waiting_has_an_end_for_each_share() -> None:
     """A thousand waiting requests of one caller would have everybody else refused at once."""
     places = Places(ROOM)
-    hosts = [f"evil{number}.example" for number in range(ROOM.caller)]
-    async with filled(places, hosts, [of_network(1)] * ROOM.caller):
+    hosts = [f"evil{number}.example" for number in range(ROOM.per_caller)]
+    async with filled(places, hosts, [of_network(1)] * ROOM.per_caller):
 
         async def wait(number: int) -> None:
             async with places.taken(f"more{number}.example", of_network(1), 30):
                 raise AssertionError("there is no place")
 
-        waiting = [asyncio.create_task(wait(number)) for number in range(ROOM.caller * WAITING_A_PLACE + 20)]
+        waiting = [
+            asyncio.create_task(wait(number)) for number in range(ROOM.per_caller * WAITING_A_PLACE + 20)
+        ]
         refused, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_EXCEPTION)
         assert all(isinstance(task.exception(), Busy) for task in refused)
         for task in waiting:
             task.cancel()
         ends = await asyncio.gather(*waiting, return_exceptions=True)
-        assert sum(isinstance(end, asyncio.CancelledError) for end in ends) == ROOM.caller * WAITING_A_PLACE
-        assert ROOM.caller * WAITING_A_PLACE < MAX_WAITING / 10
+        assert (
+            sum(isinstance(end, asyncio.CancelledError) for end in ends) == ROOM.per_caller * WAITING_A_PLACE
+        )
+        assert ROOM.per_caller * WAITING_A_PLACE < MAX_WAITING / 10
 
 
 async def test_who_waits_is_let_in_first_and_a_place_that_is_given_up_goes_on() -> None:
@@ -182,7 +186,7 @@ async def test_lookups_that_were_given_up_still_count() -> None:
             release.wait(20)
         return [host]
 
-    room = Room(places=8, host=2, domain=2, caller=4, network=4, for_jobs=2, for_people=2)
+    room = Room(places=8, per_host=2, per_domain=2, per_caller=4, per_network=4, for_jobs=2, for_people=2)
     lookups = Lookups(look_up, room)
     held = [asyncio.create_task(lookups.run(f"a{number}.evil.example", NOBODY)) for number in range(2)]
     await asyncio.sleep(0)

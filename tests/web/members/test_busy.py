@@ -57,13 +57,13 @@ def test_the_names_of_one_domain_from_many_addresses(
     with ThreadPoolExecutor(len(names)) as pool:
         attacks = [pool.submit(attack, number) for number in range(len(names))]
         deadline = time.monotonic() + PATIENCE_S
-        while sum(request.host in names for request in internet.requests) < Room().domain:
+        while sum(request.host in names for request in internet.requests) < Room().per_domain:
             assert time.monotonic() < deadline, "the attack does not fill its share"
             time.sleep(0.01)
         with from_address(instance, HONEST) as visitor:
             assert visitor.leave_for(honest).startswith("https://social.test/oauth/authorize?")
         answers = [each.result() for each in attacks]
-    assert sum(request.host in names for request in internet.requests) <= 2 * Room().domain
+    assert sum(request.host in names for request in internet.requests) <= 2 * Room().per_domain
     turned_away = [answer for answer in answers if answer.status_code == 503]
     assert turned_away
     for answer in turned_away:
@@ -76,7 +76,7 @@ def test_the_names_of_one_domain_from_many_addresses(
 
 def test_who_is_turned_away_reads_that_it_is_us(instance: MemberInstance, internet: FakeInternet) -> None:
     """In the language of the page, and whatever the second network says of a name that looks like both."""
-    names = [f"b{number}.slow.test" for number in range(2 * Room().domain)]
+    names = [f"b{number}.slow.test" for number in range(2 * Room().per_domain)]
     internet.sites |= dict.fromkeys(names, internet.hang)
 
     def ask(name: str) -> httpx.Response:
