@@ -1,5 +1,7 @@
 """The errors of the directory. They know no HTTP: `web.errors` maps them."""
 
+from typing import ClassVar
+
 
 class DirectoryError(Exception):
     """A request to the directory failed."""
@@ -7,6 +9,8 @@ class DirectoryError(Exception):
 
 class InvalidIdentifier(DirectoryError):
     """A text from outside is not the identifier it was taken for."""
+
+    code: ClassVar[str] = "invalid-account"
 
     def __init__(self, kind: str, text: object, why: str) -> None:
         self.kind = kind

@@ -68,10 +68,11 @@ async def open_members(
     ground = await open_ground(settings, database, clock)
     client = http or GuardedClient(user_agent(settings.base_url), allow_loopback=settings.allow_loopback)
     async with client:
-        yield build_members(ground, build_networks(ground, client))
+        permissions = _permissions(ground)
+        yield build_members(ground, build_networks(ground, client, permissions), permissions)
 
 
-def build_members(ground: Ground, networks: Networks) -> MemberParts:
+def build_members(ground: Ground, networks: Networks, permissions: Permissions) -> MemberParts:
     """Builds the services over an open, migrated database."""
     settings, database, clock, vault = ground.settings, ground.database, ground.clock, ground.secrets.vault
     people, claims = MemberStore(database), ClaimStore(database)
@@ -83,7 +84,7 @@ def build_members(ground: Ground, networks: Networks) -> MemberParts:
             claims, build_post_checker(ground, networks.http), UsedChallengeStore(database, vault), clock
         ),
         signing_in=SigningIn(SignInStore(database), SessionStore(database), vault, clock),
-        permissions=Permissions(TokenStore(database), RevocationStore(database), vault, clock),
+        permissions=permissions,
         proving=Proving(people, ChallengeStore(database), ProofCheckStore(database), vault, clock),
         page_links=_page_links(settings, database, clock),
         publishing=Publishing(people, PublicationStore(database), clock, log_origin(settings)),
@@ -91,6 +92,11 @@ def build_members(ground: Ground, networks: Networks) -> MemberParts:
         follow_lists=FollowLists(FollowListStore(database), clock),
         leaving=Leaving(ExportStore(database), ErasureStore(database), clock, settings.domain),
     )
+
+
+def _permissions(ground: Ground) -> Permissions:
+    database = ground.database
+    return Permissions(TokenStore(database), RevocationStore(database), ground.secrets.vault, ground.clock)
 
 
 def _page_links(settings: Settings, database: Database, clock: Clock) -> PageLinks:

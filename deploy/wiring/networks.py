@@ -27,7 +27,7 @@ from directory.networks.bluesky.sign_in import BlueskySignIn
 from directory.networks.http import GuardedClient
 from directory.networks.mastodon.apps import Apps
 from directory.networks.mastodon.sign_in import MastodonSignIn
-from directory.networks.port import SignIn
+from directory.networks.port import Grants, SignIn
 from directory.proofs.x_oauth import XKey, XSignIn
 from directory.proofs.x_post import PostChecker, XSources
 from directory.services.kept_apps import KeptApps
@@ -53,8 +53,8 @@ class Networks:
         return {AccountNetwork.BLUESKY: self.bluesky, AccountNetwork.MASTODON: self.mastodon}
 
 
-def build_networks(ground: Ground, http: GuardedClient) -> Networks:
-    """Builds all clients."""
+def build_networks(ground: Ground, http: GuardedClient, grants: Grants) -> Networks:
+    """Builds all clients. `grants` is told of all tokens that sign-ins are granted."""
     settings = ground.settings
     kept = KeptApps(MastodonAppStore(ground.database), ground.secrets.vault)
     dids = DidResolver(http, plc_url=settings.plc_url, allow_loopback=settings.allow_loopback)
@@ -62,9 +62,9 @@ def build_networks(ground: Ground, http: GuardedClient) -> Networks:
     return Networks(
         http=http,
         dids=dids,
-        bluesky=_bluesky(settings, http, dids, client),
+        bluesky=_bluesky(settings, http, dids, client, grants),
         bluesky_client=client,
-        mastodon=MastodonSignIn(http, Apps(http, kept, ground.instance_name, settings.base_url)),
+        mastodon=MastodonSignIn(http, Apps(http, kept, ground.instance_name, settings.base_url), grants),
         x=_x_sign_in(settings, http, ground.clock),
     )
 
@@ -82,7 +82,7 @@ def build_post_checker(ground: Ground, http: GuardedClient) -> PostChecker:
 
 
 def _bluesky(
-    settings: Settings, http: GuardedClient, dids: DidResolver, client: OAuthClient
+    settings: Settings, http: GuardedClient, dids: DidResolver, client: OAuthClient, grants: Grants
 ) -> BlueskySignIn:
     sources = [dns_source(look_up_txt), well_known_source(http)]
     if settings.handle_resolver:
@@ -92,6 +92,7 @@ def _bluesky(
         Servers(http, allow_loopback=settings.allow_loopback),
         DpopRequests(http),
         client,
+        grants,
         allow_loopback=settings.allow_loopback,
     )
 

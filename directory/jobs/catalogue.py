@@ -14,6 +14,7 @@ import structlog
 
 from directory.accounts import AccountNetwork
 from directory.clock import Clock
+from directory.failures import Failing, failures_noted
 from directory.jobs.kinds import Kind, Work
 from directory.members.challenges import CHECK_LEASE, ProofJob
 from directory.members.claims import LOOK_LEASE
@@ -24,6 +25,7 @@ from directory.members.tokens import REVOCATION_LEASE, Revocation
 from directory.networks.mastodon.sign_in import MastodonSignIn
 from directory.networks.port import SignIn, TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn, SignInError
+from directory.proofs.noting import note_result
 from directory.proofs.post_url import XPostId
 from directory.proofs.x_post import PostChecker
 from directory.services.claiming import Claiming
@@ -162,10 +164,14 @@ class Jobs:
 
     async def _check_post(self, job: ProofJob) -> None:
         result = await self._parts.checker.check(job.challenge.challenge, XPostId(job.check.post_id))
+        note_result(Failing.POST_CHECK, result)
         await self._parts.proving.record(job, result)
 
     async def _check_links(self, job: LinkJob) -> None:
-        await self._parts.page_links.record(job, await self._parts.links.check(job))
+        seen = await self._parts.links.check(job)
+        for result in (seen.x, *seen.new.values()):
+            note_result(Failing.LINK_CHECK, result)
+        await self._parts.page_links.record(job, seen)
 
     async def _recheck(self, job: RecheckJob) -> None:
         outcome = await self._rechecking.recheck(job, self._parts.clock)
@@ -179,8 +185,11 @@ class Jobs:
         if tokens is None or network is None:
             await self._parts.permissions.finish_revocation(revocation)
             return
+        if not await self._parts.permissions.begin_revocation(revocation):
+            return
         try:
-            await network.revoke(tokens, self._parts.clock.now())
+            with failures_noted(Failing.REVOCATION, SignInError):
+                await network.revoke(tokens, self._parts.clock.now())
         except NeedsSignIn:
             await self._parts.permissions.finish_revocation(
                 revocation

@@ -2,18 +2,15 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Final
 
 from directory.clock import Clock
 from directory.errors import DirectoryUnavailable
 from directory.networks.answers import Answer
 from directory.networks.backoff import MAX_TOLD_S, Failure
 from directory.networks.errors import Busy, HeldBack, NetworkError, Unreachable
+from directory.networks.http import SERVER_ERRORS, TOO_MANY_REQUESTS
 from directory.networks.retry_after import retry_after_s
 from directory.store.host_backoff import HostBackoffStore
-
-TOO_MANY_REQUESTS: Final = 429
-_SERVER_ERRORS: Final = range(500, 600)
 
 
 class HostWatch:
@@ -44,7 +41,7 @@ class HostWatch:
     def note_answer(self, host: str, answer: Answer) -> None:
         """Notes an answer: 429 and 5xx are failures, any other status shows that the host is well."""
         self._asked.discard(host)
-        if answer.status == TOO_MANY_REQUESTS or answer.status in _SERVER_ERRORS:
+        if answer.status == TOO_MANY_REQUESTS or answer.status in SERVER_ERRORS:
             is_asked_to_wait = answer.status == TOO_MANY_REQUESTS
             self._fail(host, retry_after_s(answer, self._clock.now()), is_asked_to_wait=is_asked_to_wait)
         else:

@@ -10,6 +10,7 @@ import structlog
 from directory.errors import DirectoryUnavailable
 from directory.jobs.host_watch import WatchHosts
 from directory.jobs.kinds import Kind, Work
+from directory.networks.callers import JOBS, called_by
 from directory.networks.contacts import contacts_told_to
 
 MAX_RUNNING_A_HOST: Final = 2
@@ -126,7 +127,7 @@ class KindLoop:
     async def _run(self, work: Work) -> None:
         watch = self._watch_hosts()
         try:
-            with contacts_told_to(watch):
+            with contacts_told_to(watch), called_by(JOBS):
                 async with asyncio.timeout(self.kind.limit_s):
                     await work.run()
         except Exception:

@@ -1,5 +1,6 @@
 """Tokens by which a network lets us act for a member, and their revocation."""
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -7,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from directory.accounts import AccountNetwork
-from directory.networks.port import Purpose
+from directory.networks.port import Purpose, TokenSet
 from directory.vault import Context
 
 LOCK_TIMEOUT_S: Final = 45.0
@@ -16,6 +17,8 @@ MAX_HELD: Final = 3
 """Tokens that one process holds at a time: each occupies a connection to the database."""
 
 REVOCATION_LEASE: Final = timedelta(minutes=5)
+KEEP_WITHIN: Final = timedelta(minutes=2)
+"""For the caller of a sign-in to keep its tokens; after that they are revoked."""
 GIVE_UP_REVOKING_AFTER: Final = timedelta(days=30)
 MAX_REVOCATION_DELAY: Final = timedelta(days=1)
 
@@ -33,12 +36,23 @@ class Token(msgspec.Struct, frozen=True):
     access_expires: datetime | None
 
 
+def token_hash(tokens: TokenSet) -> bytes:
+    """Returns the hash by which the same token is known again, however it was granted.
+
+    Tokens are random, so their hash tells nothing. The issuer is part of it: no server can name the token of
+    another's.
+    """
+    named = "\n".join((tokens.network.value, tokens.server.lower(), tokens.access))
+    return hashlib.sha256(named.encode("utf-8", "replace")).digest()
+
+
 class Revocation(msgspec.Struct, frozen=True):
-    """A token that its issuer has yet to revoke. `attempt` counts this attempt, too."""
+    """A token that its issuer has yet to revoke. `attempt` counts this attempt, too; `hash` is `token_hash`."""
 
     id: UUID
     network: AccountNetwork
     issuer: str
+    hash: bytes
     sealed: bytes
     attempt: int
     asked_at: datetime

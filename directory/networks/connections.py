@@ -1,15 +1,14 @@
-"""Connections to other servers: opened to a checked address, kept for a while, limited in number."""
+"""Connections to other servers: opened to a checked address, kept for a while."""
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Final
 
 import h11
 
 from directory.networks.addresses import Address, is_loopback, is_public, parse_address
-from directory.networks.errors import Busy, NotSecure, Refused, Unreachable
+from directory.networks.errors import NotSecure, Refused, Unreachable
 from directory.networks.limits import MAX_HEAD_BYTES
 from directory.networks.resolver import Resolve
 from directory.networks.urls import HTTPS_PORT, Target
@@ -20,7 +19,6 @@ MAX_ADDRESSES_TRIED: Final = 4
 READ_BYTES: Final = 16 * 1024
 IDLE_S: Final = 15.0
 MAX_IDLE: Final = 16
-MAX_WAITING: Final = 1_000
 
 
 class Connection:
@@ -172,48 +170,3 @@ class IdleConnections:
         oldest = asyncio.get_running_loop().time() - IDLE_S
         while self._idle and self._idle[0].idle_since < oldest:
             self._idle.pop(0).close()
-
-
-class Slots:
-    """The limit of requests under way: altogether, and to one host."""
-
-    def __init__(self, overall: int, per_host: int) -> None:
-        self._overall = asyncio.Semaphore(overall)
-        self._per_host = per_host
-        self._hosts: dict[str, tuple[asyncio.Semaphore, int]] = {}
-        self._waiting = 0
-
-    @asynccontextmanager
-    async def taken(self, host: str, seconds: float) -> AsyncIterator[None]:
-        """Holds a place, after waiting for it at most `seconds`. Raises Busy."""
-        semaphore, users = self._hosts.get(host, (asyncio.Semaphore(self._per_host), 0))
-        self._hosts[host] = (semaphore, users + 1)
-        try:
-            await self._acquire(semaphore, host, seconds)
-            try:
-                yield
-            finally:
-                self._overall.release()
-                semaphore.release()
-        finally:
-            _, users = self._hosts.pop(host)
-            if users > 1:
-                self._hosts[host] = (semaphore, users - 1)
-
-    async def _acquire(self, semaphore: asyncio.Semaphore, host: str, seconds: float) -> None:
-        if self._waiting >= MAX_WAITING:
-            raise Busy(host, "too many requests of ours are waiting")
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(seconds):
-                # The host's own place first: a request that waits for one host takes no place from others.
-                await semaphore.acquire()
-                try:
-                    await self._overall.acquire()
-                except asyncio.CancelledError:
-                    semaphore.release()
-                    raise
-        except TimeoutError:
-            raise Busy(host, "all the connections that we allow ourselves are in use") from None
-        finally:
-            self._waiting -= 1

@@ -4,8 +4,10 @@ Callers catch `NetworkError` and nothing else. An answer with status 404 is not 
 status is in the `Answer`.
 
 A message names the host and what happened. It never holds the path, the headers or anything that
-was sent or received: those can be secrets.
+was sent or received: those can be secrets. Each error has a code that does not change, by which it is counted.
 """
+
+from typing import ClassVar
 
 from directory.errors import DirectoryError
 
@@ -17,6 +19,8 @@ class NetworkError(DirectoryError):
     a second request cannot have it twice.
     """
 
+    code: ClassVar[str] = "failed"
+
     def __init__(self, host: str, why: str, *, may_have_arrived: bool = False) -> None:
         self.host = host
         self.why = why
@@ -27,17 +31,25 @@ class NetworkError(DirectoryError):
 class Refused(NetworkError):
     """We do not connect to that address: because of its form, its port, or where its name leads."""
 
+    code = "not-allowed"
+
 
 class Unsendable(NetworkError):
     """The request cannot be written as HTTP: a header holds a line break, or is far too long."""
+
+    code = "unsendable"
 
 
 class Unreachable(NetworkError):
     """No whole answer came. Nothing is known about what the answer would have been."""
 
+    code = "unreachable"
+
 
 class Busy(Unreachable):
     """All the connections we allow ourselves are in use; the other server was not asked."""
+
+    code = "busy"
 
 
 class HeldBack(Unreachable):
@@ -45,6 +57,8 @@ class HeldBack(Unreachable):
 
     `retry_after_s` is when to come again, in seconds.
     """
+
+    code = "held-back"
 
     def __init__(self, host: str, retry_after_s: int) -> None:
         self.retry_after_s = retry_after_s
@@ -54,21 +68,31 @@ class HeldBack(Unreachable):
 class NotSecure(Unreachable):
     """The server has no certificate that proves its name."""
 
+    code = "not-secure"
+
 
 class TooSlow(Unreachable):
     """The answer did not come within its time limits, or came too slowly."""
+
+    code = "too-slow"
 
 
 class BadAnswer(NetworkError):
     """The answer is not HTTP, or not of the form that it announced."""
 
+    code = "bad-answer"
+
 
 class TooLarge(BadAnswer):
     """The answer, once unpacked, is larger than its limit."""
 
+    code = "too-large"
+
 
 class BadStatus(NetworkError):
     """The server answered with a status that the request does not expect."""
+
+    code = "bad-status"
 
     def __init__(self, host: str, status: int) -> None:
         self.status = status

@@ -3,7 +3,7 @@
 Whoever can type a server's name into a form, publish a DID document or send a redirect decides
 where we connect. So: https to public addresses only, each name looked up once and the connection
 made to the address that was checked, everything bounded, no cookies, no proxies, no redirects
-unless the caller allows them. The rules are in `urls`, `addresses`, `connections`, `exchange`, `body`.
+unless the caller allows them. The rules are in `urls`, `addresses`, `places`, `connections`, `exchange`, `body`.
 """
 
 import asyncio
@@ -18,19 +18,21 @@ from urllib.parse import urlencode, urljoin
 
 import msgspec
 
+from directory.failures import Failing, failures_noted, note_failure
 from directory.networks.answers import Answer
-from directory.networks.connections import Dialer, IdleConnections, Slots
+from directory.networks.callers import current_caller
+from directory.networks.connections import Dialer, IdleConnections
 from directory.networks.contacts import current_contacts
 from directory.networks.errors import BadAnswer, NetworkError, Refused, TooSlow, Unreachable, Unsendable
 from directory.networks.exchange import Exchange, Headers, Received, Request
 from directory.networks.limits import Limits
+from directory.networks.places import Places, Room
 from directory.networks.resolver import Resolve, resolve_by_system
 from directory.networks.urls import Target, parse_target
 
-MAX_CONNECTIONS: Final = 64
-MAX_CONNECTIONS_PER_HOST: Final = 4
 MAX_SENT_HEAD_BYTES: Final = 32 * 1024
 DEFAULT_LIMITS: Final = Limits()
+DEFAULT_ROOM: Final = Room()
 
 _HEADER_NAME = re.compile(r"[a-z0-9-]{1,64}")
 _HEADER_VALUE = re.compile(r"(?:[!-~](?:[ -~]*[!-~])?)?")
@@ -41,6 +43,8 @@ _OUR_HEADERS: Final = frozenset(
 )
 _REPEATABLE: Final = frozenset({"GET", "HEAD"})
 _METHODS: Final = _REPEATABLE | {"POST", "PUT", "PATCH", "DELETE"}
+TOO_MANY_REQUESTS: Final = 429
+SERVER_ERRORS: Final = range(500, 600)
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 # The headers that a redirect to another server keeps.
 _HEADERS_FOR_ANYONE: Final = frozenset({"accept", "user-agent", "accept-encoding"})
@@ -74,14 +78,13 @@ class GuardedClient:
         limits: Limits = DEFAULT_LIMITS,
         resolve: Resolve = resolve_by_system,
         tls: ssl.SSLContext | None = None,
-        max_connections: int = MAX_CONNECTIONS,
-        max_connections_per_host: int = MAX_CONNECTIONS_PER_HOST,
+        room: Room = DEFAULT_ROOM,
     ) -> None:
         self._user_agent = user_agent
         self._allow_loopback = allow_loopback
         self._limits = limits
         self._dialer = Dialer(resolve, tls or tls_context(), allow_loopback=allow_loopback)
-        self._slots = Slots(max_connections, max_connections_per_host)
+        self._places = Places(room)
         self._idle = IdleConnections()
 
     async def __aenter__(self) -> Self:
@@ -143,10 +146,14 @@ class GuardedClient:
         Where `redirects` is 0, a redirect is an answer like any other. Only GET and HEAD without
         content follow any.
         """
-        target = parse_target(url, allow_loopback=self._allow_loopback)
-        request = Request(method, target, self._checked(method, target, headers or {}), content)
-        hops = redirects if method in _REPEATABLE and content is None else 0
-        return await self._ask_and_tell(request, limits or self._limits, hops)
+        with failures_noted(Failing.REQUEST, NetworkError):
+            target = parse_target(url, allow_loopback=self._allow_loopback)
+            request = Request(method, target, self._checked(method, target, headers or {}), content)
+            hops = redirects if method in _REPEATABLE and content is None else 0
+            answer = await self._ask_and_tell(request, limits or self._limits, hops)
+        if answer.status == TOO_MANY_REQUESTS or answer.status in SERVER_ERRORS:
+            note_failure(Failing.REQUEST, f"status-{answer.status // 100}xx", answer.host)
+        return answer
 
     async def _ask_and_tell(self, request: Request, limits: Limits, redirects: int) -> Answer:
         """Tells whoever listens to this job how it went. Raises HeldBack where the host is left alone."""
@@ -205,7 +212,7 @@ class GuardedClient:
         return Request(request.method, there, headers, None)
 
     async def _exchange(self, request: Request, limits: Limits) -> Received:
-        async with self._slots.taken(request.target.host, limits.connect_s):
+        async with self._places.taken(request.target.host, current_caller(), limits.connect_s):
             # Only a repeatable request goes over a kept connection: the other side may be closing it
             # at the moment, and then it is not known whether the request arrived.
             if request.method in _REPEATABLE:

@@ -10,7 +10,8 @@ The caller's duties, without which no sign-in is safe:
 - the account comes from `SignInDone` alone, never from a parameter of a request;
 - tokens are sealed at rest; one refresh of a `TokenSet` runs at a time, over all processes, and its
   result is stored before anything else: a refresh token is valid once, and using it again ends the
-  whole session at the network.
+  whole session at the network;
+- tokens are noted (`Grants`) in the moment they are granted, and revoked unless they are kept.
 """
 
 import enum
@@ -124,6 +125,15 @@ class SignInDone(msgspec.Struct, frozen=True):
     tokens: TokenSet
 
 
+class Grants(Protocol):
+    """Where tokens are noted in the moment a network grants them, so that none is forgotten whatever follows."""
+
+    async def note_grant(self, tokens: TokenSet, purpose: Purpose) -> None:
+        """Has the tokens revoked, unless they are kept. Durable once it returns. `account_id` may be empty: whose
+        they are is not known yet."""
+        ...
+
+
 class Revocation(enum.Enum):
     """The result of a revocation at the network."""
 
@@ -152,7 +162,10 @@ class SignIn(Protocol):
         ...
 
     async def finish_sign_in(self, record: bytes, returned_to: str, now: datetime) -> SignInDone:
-        """Finishes a sign-in. `returned_to` is the whole address that the browser returned to, with its query."""
+        """Finishes a sign-in. `returned_to` is the whole address that the browser returned to, with its query.
+
+        The tokens are noted before anything else can fail: they are revoked, unless the caller keeps them.
+        """
         ...
 
     async def refresh(self, tokens: TokenSet, now: datetime) -> TokenSet:

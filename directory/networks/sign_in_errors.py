@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import ClassVar, Final
 
 from directory.errors import DirectoryError
-from directory.networks.errors import BadStatus, NetworkError, Refused, Unreachable
+from directory.networks.errors import BadStatus, Busy, NetworkError, Refused, Unreachable
 
 _TRY_LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -52,6 +52,12 @@ class ServerUnreachable(SignInError):
     """A server did not answer, or is busy: a retry may succeed."""
 
     code = "unreachable"
+
+
+class OurselvesBusy(ServerUnreachable):
+    """All the places that we allow ourselves are taken: nobody was asked, and a retry in a minute may succeed."""
+
+    code = "busy"
 
 
 class ServerMisbehaved(SignInError):
@@ -113,6 +119,8 @@ def network_errors(host: str = "") -> Iterator[None]:
 
 def _sign_in_error(error: NetworkError, host: str) -> SignInError:
     host = error.host or host
+    if isinstance(error, Busy):
+        return OurselvesBusy(host, error.why)
     if isinstance(error, Refused):
         return ServerNotAllowed(host, error.why)
     if isinstance(error, Unreachable) or (isinstance(error, BadStatus) and is_temporary(error.status)):

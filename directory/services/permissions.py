@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from directory.accounts import AccountNetwork
 from directory.clock import Clock
-from directory.members.tokens import Revocation, Token, token_context
+from directory.members.tokens import KEEP_WITHIN, Revocation, Token, token_context, token_hash
 from directory.networks.port import Purpose, TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn
 from directory.store.revocations import RevocationStore
@@ -17,7 +18,7 @@ Refresh = Callable[[TokenSet, datetime], Awaitable[TokenSet]]
 
 
 class Permissions:
-    """What members let this instance do at the networks."""
+    """What members let this instance do at the networks. It is the `Grants` of the sign-ins."""
 
     def __init__(self, tokens: TokenStore, revocations: RevocationStore, vault: Vault, clock: Clock) -> None:
         self._tokens = tokens
@@ -26,16 +27,28 @@ class Permissions:
         self._clock = clock
 
     async def keep(self, account: UUID, purpose: Purpose, tokens: TokenSet) -> None:
-        """Keeps the tokens of a sign-in. The permission they replace is revoked, unless the network gave the
-        same token again.
+        """Keeps the tokens of a sign-in, which are not revoked then. The permission they replace is revoked, unless
+        the network gave the same token again.
 
-        Raises UnknownAccount.
+        Raises UnknownAccount, and ValueError for tokens that only prove: nothing uses them, and they never end.
         """
+        if purpose is Purpose.PROVE:
+            raise ValueError("tokens that only prove an account are never kept")
         now = self._clock.now()
         row = Token(uuid4(), account, purpose, tokens.server, tokens.scope, now, now, tokens.expires_at)
         sealed = self._vault.seal(Secret(tokens.to_bytes()), token_context(row.id))
-        is_same = await self._is_kept(account, purpose, tokens)
-        await self._tokens.add_token(row, sealed, now, revoke_former=not is_same)
+        await self._tokens.add_token(row, token_hash(tokens), sealed, now)
+
+    async def note_grant(self, tokens: TokenSet, purpose: Purpose) -> None:
+        """Has tokens revoked that a network has just granted: those that only prove at once, others unless they are
+        kept within two minutes. Durable once it returns."""
+        now, row = self._clock.now(), uuid4()
+        sealed = self._vault.seal(Secret(tokens.to_bytes()), token_context(row))
+        network = AccountNetwork(tokens.network.value)
+        revocation = Revocation(row, network, tokens.server, token_hash(tokens), sealed, 0, now, ())
+        await self._revocations.add_revocation(
+            revocation, now if purpose is Purpose.PROVE else now + KEEP_WITHIN
+        )
 
     async def list_of(self, member: UUID) -> list[Token]:
         """Lists a member's permissions."""
@@ -67,7 +80,7 @@ class Permissions:
                 await held.drop()
                 raise
             sealed = self._vault.seal(Secret(renewed.to_bytes()), token_context(held.token.id))
-            await held.replace(sealed, now, renewed.expires_at)
+            await held.replace(token_hash(renewed), sealed, now, renewed.expires_at)
         return renewed
 
     async def give_back(self, account: UUID, purpose: Purpose) -> bool:
@@ -84,6 +97,11 @@ class Permissions:
         claimed = await self._revocations.claim_due_revocations(self._clock.now(), limit, busy)
         return [(revocation, self._try_open(revocation)) for revocation in claimed]
 
+    async def begin_revocation(self, revocation: Revocation) -> bool:
+        """Marks that a revocation goes to its network now. Returns False where it must not: somebody keeps the
+        token, or another attempt counts by now."""
+        return await self._revocations.begin_revocation(revocation, self._clock.now())
+
     async def release_revocation(self, revocation: Revocation) -> None:
         """Releases a revocation whose attempt was broken off: it is due again now."""
         await self._revocations.release_revocation(revocation, self._clock.now())
@@ -96,16 +114,6 @@ class Permissions:
         """Reschedules a revocation whose network was unreachable. Returns False if it was given up after 30
         days, and is deleted."""
         return await self._revocations.reschedule_revocation(revocation, self._clock.now())
-
-    async def _is_kept(self, account: UUID, purpose: Purpose, tokens: TokenSet) -> bool:
-        """Returns whether the same token is kept already.
-
-        Some servers give the same token for the same app and person: revoking the former would end the new one.
-        """
-        try:
-            return (await self.read(account, purpose)).access == tokens.access
-        except (NeedsSignIn, VaultError):
-            return False
 
     def _open(self, row: UUID, sealed: bytes) -> TokenSet:
         return TokenSet.from_bytes(self._vault.unseal(sealed, token_context(row)).reveal())

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from directory.accounts import AccountNetwork, LinkedAccount, MastodonAccount, TargetAccount
 from directory.clock import Clock
+from directory.failures import Failing, failures_noted
 from directory.mappings import Evidence
 from directory.members.claims import find_post
 from directory.members.rechecks import (
@@ -30,6 +31,7 @@ from directory.networks.sign_in_errors import (
     ServerUnreachable,
     SignInError,
 )
+from directory.proofs.noting import note_result
 from directory.proofs.reasons import UnreachableReason
 from directory.proofs.results import CheckResult, LinkResult, Unreachable
 from directory.proofs.x_post import PostChecker
@@ -66,7 +68,10 @@ class Rechecking:
         return judge_target(account, seen, job.attempt, clock.now())
 
     async def _ask_of_x(self, account: LinkedAccount) -> list[XSeen]:
-        return [XSeen(piece, await self._ask_again(account, piece)) for piece in list_checkable(account)]
+        seen = [XSeen(piece, await self._ask_again(account, piece)) for piece in list_checkable(account)]
+        for each in seen:
+            note_result(Failing.RECHECK, each.result)
+        return seen
 
     async def _ask_again(self, account: LinkedAccount, piece: Evidence) -> CheckResult | LinkResult:
         if is_link_evidence(piece):
@@ -81,7 +86,8 @@ class Rechecking:
 
     async def _ask_of_target(self, account: LinkedAccount, target: TargetAccount) -> TargetSeen:
         try:
-            there = await self._networks[account.network].current_account(target)
+            with failures_noted(Failing.RECHECK, SignInError):
+                there = await self._networks[account.network].current_account(target)
         except (AccountNotFound, IdentityMismatch):
             return Gone()
         except SignInError:
@@ -103,7 +109,8 @@ class Rechecking:
         if not isinstance(there, MastodonAccount):
             return None
         try:
-            home = await self._mastodon.moved_to(there)
+            with failures_noted(Failing.RECHECK, SignInError):
+                home = await self._mastodon.moved_to(there)
         except NotForStrangers:
             return None
         except ServerUnreachable:

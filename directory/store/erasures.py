@@ -7,6 +7,7 @@ from directory.members.publications import Publication
 from directory.members.receipts import Elsewhere, Receipt, Withdrawn
 from directory.store.accounts import lock_member
 from directory.store.database import Connection, Database
+from directory.store.lonely_hosts import fetch_hosts_of_member, forget_lonely_hosts
 from directory.store.member_tables import MEMBER_TABLES, Goes, MemberTable
 from directory.store.publication_rows import fetch_publications_of_member, withdraw_all_of_member
 from directory.store.tokens import hand_over_tokens_of_member
@@ -22,10 +23,12 @@ class ErasureStore:
         """Erases a member and every row that belongs to them. Durable and complete once it returns.
 
         Their publications are withdrawn, and our log revokes what it said of them. Their tokens wait in
-        `revocation`, which names nobody. A running job of theirs finds no row any more. Raises MemberGone.
+        `revocation`, which names nobody. What was kept of a server goes with the last account on it. A running job
+        of theirs finds no row any more. Raises MemberGone.
         """
         async with self._database.transaction() as connection:
             await lock_member(connection, member, to_erase=True)
+            hosts = await fetch_hosts_of_member(connection, member)
             published = await fetch_publications_of_member(connection, member)
             await withdraw_all_of_member(connection, member)
             revoked = await hand_over_tokens_of_member(connection, member, now)
@@ -34,6 +37,7 @@ class ErasureStore:
                 for table in MEMBER_TABLES
                 if table.goes is Goes.DELETED
             }
+            await forget_lonely_hosts(connection, hosts)
         withdrawn = tuple(_withdrawn(publication) for publication, _ in published)
         return Receipt(now, withdrawn, tuple(revoked), deleted)
 

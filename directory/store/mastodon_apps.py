@@ -1,13 +1,18 @@
 """This instance's registrations at Mastodon-API servers: one for each host, scope and redirect."""
 
+from datetime import datetime, timedelta
 from typing import Final
 
 import asyncpg
 
 from directory.members.tokens import AppRow
+from directory.networks.mastodon.apps import CHECK_AFTER
+from directory.store.account_hosts import host_in
 from directory.store.accounts import plain_uuid
 from directory.store.database import Database
 
+UNUSED_APP_KEPT: Final = CHECK_AFTER + timedelta(days=1)
+"""After its last check: a sign-in that begins later than `CHECK_AFTER` after one checks the app again."""
 _OF_ONE: Final = "host = $1 AND scope = $2 AND redirect_uri = $3"
 
 
@@ -41,6 +46,21 @@ class MastodonAppStore:
                 app.checked_at,
                 app.name,
             )
+
+    async def purge_apps(self, now: datetime, limit: int) -> int:
+        """Deletes registrations that no sign-in began with for a day and that no token came from; returns how many.
+
+        One in use is checked every 12 hours. Registering anew costs two requests; kept, it would name the server of
+        somebody who never became a member, or has left.
+        """
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "DELETE FROM mastodon_app WHERE id IN (SELECT id FROM mastodon_app WHERE checked_at <= $1"
+                f" AND host NOT IN (SELECT {host_in('issuer')} FROM token) LIMIT $2) RETURNING id",
+                now - UNUSED_APP_KEPT,
+                limit,
+            )
+        return len(rows)
 
     async def forget_app(self, app: AppRow) -> None:
         """Deletes a registration, if its client id is still the one that is kept."""

@@ -1,7 +1,7 @@
 """The tables that hold data of members, in one list: what is exported, erased, purged and resealed.
 
-A test walks the foreign keys of the database: every table that refers to `member`, directly or through others,
-has to stand here.
+Tests walk the database: every table that refers to `member`, directly or through others, has to be a member's table
+here, and every other table of the directory has to say here why it has no owner.
 """
 
 from collections.abc import Awaitable, Callable
@@ -28,6 +28,7 @@ from directory.store.follow_lists import fetch_lists
 from directory.store.hides import fetch_hides_of_member
 from directory.store.host_backoff import HostBackoffStore
 from directory.store.link_checks import LinkCheckStore, fetch_link_checks
+from directory.store.mastodon_apps import MastodonAppStore
 from directory.store.member_pages import fetch_page_code
 from directory.store.proof_check_rows import fetch_checks
 from directory.store.publication_rows import fetch_publications_of_member
@@ -81,9 +82,12 @@ class MemberTable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NamelessTable(msgspec.Struct, frozen=True, kw_only=True):
-    """A table that names no member, and has sealed rows or rows that expire."""
+    """A table that names no member, and has sealed rows or rows that expire. Its rows can name a host, which can be
+    the server of one person."""
 
     name: str
+    kept: str
+    """How its rows go, for docs/members.md."""
     purge: Purge | None = None
     context_of: ContextOf | None = None
 
@@ -199,13 +203,33 @@ MEMBER_TABLES: Final = (
 """In the order of erasure: no row refers to one that is deleted before it."""
 
 NAMELESS_TABLES: Final = (
-    NamelessTable(name="revocation", context_of=token_context),
-    NamelessTable(name="mastodon_app", context_of=app_context),
+    NamelessTable(
+        name="revocation",
+        kept="until its network revoked the token, 30 days at most",
+        context_of=token_context,
+    ),
+    NamelessTable(
+        name="mastodon_app",
+        kept="until the last account on the host goes, or nobody signed in with it for a day",
+        purge=lambda database, now, limit: MastodonAppStore(database).purge_apps(now, limit),
+        context_of=app_context,
+    ),
     NamelessTable(
         name="host_backoff",
+        kept="until the host answers, the last account on it goes, or a day after its time: two days at most",
         purge=lambda database, now, limit: HostBackoffStore(database).purge_backoffs(now, limit),
     ),
 )
+
+OWNERLESS_TABLES: Final[dict[str, str]] = {
+    "origin": "instances, which the operator or a peer named",
+    "mapping": "what was published, by us or by a peer: it goes when it is withdrawn, is revoked or expires",
+    "arrival": "numbers of leaves of a log, until they were matched",
+    "instance_setting": "the operator's settings",
+    "instance_identity": "fingerprints of the instance's own secrets",
+    "migration": "the names of the migrations that ran",
+}
+"""Tables that hold nothing of members, each with the reason. Every table of the directory stands here or above."""
 
 ALL_TABLES: Final[tuple[MemberTable | NamelessTable, ...]] = (*MEMBER_TABLES, *NAMELESS_TABLES)
 SEALED_TABLES: Final[dict[str, ContextOf]] = {

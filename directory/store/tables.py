@@ -150,6 +150,7 @@ class Token(Table, tablename="token"):
     purpose = SmallInt()
     issuer = Text()
     scopes = Text()
+    token_hash = Bytea()
     sealed = Bytea()
     granted_at = Timestamptz()
     refreshed_at = Timestamptz()
@@ -157,15 +158,20 @@ class Token(Table, tablename="token"):
 
 
 class Revocation(Table, tablename="revocation"):
-    """A token that its network has still to revoke; it names no member."""
+    """A token that its network has still to revoke; it names no member.
+
+    `sent_at` is set while an attempt may be at the network.
+    """
 
     id = UUID(primary_key=True)
     network = SmallInt()
     issuer = Text()
+    token_hash = Bytea()
     sealed = Bytea()
     asked_at = Timestamptz()
     attempts = Integer(default=0)
     next_at = Timestamptz()
+    sent_at = Timestamptz(null=True, default=None)
 
 
 class HostBackoff(Table, tablename="host_backoff"):

@@ -19,6 +19,9 @@ from directory.store.accounts import plain_uuid
 from directory.store.database import Connection, Database
 from directory.store.purposes import purpose_code, purpose_of_code
 
+TOKEN_TURN_LOCK: Final = 0x70617374
+"""`past`: the class of the locks of single tokens; the second key is from the token's hash."""
+
 _COLUMNS: Final = (
     "token.id, account, purpose, issuer, scopes, granted_at, refreshed_at, access_expires, sealed"
 )
@@ -27,9 +30,9 @@ _COLUMNS: Final = (
 def _hand_over(condition: str) -> str:
     """Returns the statement that moves some tokens to the revocations; `$1` is now."""
     return (
-        f"WITH gone AS (DELETE FROM token WHERE {condition} RETURNING id, account, issuer, sealed)"
-        " INSERT INTO revocation (id, network, issuer, sealed, asked_at, next_at)"
-        " SELECT gone.id, linked_account.network, gone.issuer, gone.sealed, $1, $1"
+        f"WITH gone AS (DELETE FROM token WHERE {condition} RETURNING id, account, issuer, token_hash, sealed)"
+        " INSERT INTO revocation (id, network, issuer, token_hash, sealed, asked_at, next_at)"
+        " SELECT gone.id, linked_account.network, gone.issuer, gone.token_hash, gone.sealed, $1, $1"
         " FROM gone JOIN linked_account ON linked_account.id = gone.account RETURNING network, issuer"
     )
 
@@ -47,11 +50,15 @@ class HeldToken:
         self.token = token
         self.sealed = sealed
 
-    async def replace(self, sealed: bytes, now: datetime, access_expires: datetime | None) -> None:
+    async def replace(
+        self, token_hash: bytes, sealed: bytes, now: datetime, access_expires: datetime | None
+    ) -> None:
         """Stores the renewed token. Durable once the block ends, even where the block fails."""
+        await need_token(self._connection, token_hash)
         await self._connection.execute(
-            "UPDATE token SET sealed = $2, refreshed_at = $3, access_expires = $4 WHERE id = $1",
+            "UPDATE token SET token_hash = $2, sealed = $3, refreshed_at = $4, access_expires = $5 WHERE id = $1",
             self.token.id,
+            token_hash,
             sealed,
             now,
             access_expires,
@@ -70,11 +77,11 @@ class TokenStore:
         self._database = database
         self._room = asyncio.Semaphore(MAX_HELD)
 
-    async def add_token(self, token: Token, sealed: bytes, now: datetime, *, revoke_former: bool) -> None:
-        """Stores a new token in place of the former one of that account and purpose.
+    async def add_token(self, token: Token, token_hash: bytes, sealed: bytes, now: datetime) -> None:
+        """Stores a new token in place of the former one of that account and purpose, which is handed over.
 
-        The former one is handed over for revocation, or deleted where its network gave the same token again.
-        Raises UnknownAccount where the account is gone.
+        What waits to revoke the new token is dropped: also the former one, where its network gave the same token
+        again. Raises UnknownAccount where the account is gone.
         """
         purpose = purpose_code(token.purpose)
         try:
@@ -86,14 +93,12 @@ class TokenStore:
                     token.account,
                 ):
                     raise UnknownAccount
-                if revoke_former:
-                    await hand_over_token(connection, token.account, token.purpose, now)
-                await connection.execute(
-                    "DELETE FROM token WHERE account = $1 AND purpose = $2", token.account, purpose
-                )
+                await take_token_turn(connection, token_hash)
+                await hand_over_token(connection, token.account, token.purpose, now)
+                await need_token(connection, token_hash)
                 await connection.execute(
                     "INSERT INTO token (id, account, purpose, issuer, scopes, granted_at, refreshed_at,"
-                    " access_expires, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                    " access_expires, token_hash, sealed) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                     token.id,
                     token.account,
                     purpose,
@@ -102,6 +107,7 @@ class TokenStore:
                     token.granted_at,
                     token.refreshed_at,
                     token.access_expires,
+                    token_hash,
                     sealed,
                 )
         except asyncpg.ForeignKeyViolationError:
@@ -143,6 +149,27 @@ class TokenStore:
         """Hands a token over for revocation at its network; returns whether there was one."""
         async with self._database.transaction() as connection:
             return bool(await hand_over_token(connection, account, purpose, now))
+
+
+async def need_token(connection: Connection, token_hash: bytes) -> None:
+    """Drops what waits to revoke a token that is kept from now on.
+
+    A revocation that may be at its network stays: once it is back, the token that was kept meanwhile is deleted.
+    """
+    await take_token_turn(connection, token_hash)
+    await connection.execute("DELETE FROM revocation WHERE token_hash = $1 AND sent_at IS NULL", token_hash)
+
+
+async def take_token_turn(connection: Connection, token_hash: bytes) -> None:
+    """Keeps others from keeping or revoking the same token until the transaction ends.
+
+    Taken after the member's row and before any row of this token.
+    """
+    await connection.execute(
+        "SELECT pg_advisory_xact_lock($1, $2)",
+        TOKEN_TURN_LOCK,
+        int.from_bytes(token_hash[:4], "big", signed=True),
+    )
 
 
 async def hand_over_tokens_of_member(connection: Connection, member: UUID, now: datetime) -> list[HandedOver]:

@@ -135,22 +135,27 @@ STATEMENTS = [
         purpose smallint NOT NULL,
         issuer text NOT NULL,
         scopes text NOT NULL,
+        token_hash bytea NOT NULL,
         sealed bytea NOT NULL,
         granted_at timestamptz NOT NULL,
         refreshed_at timestamptz NOT NULL,
         access_expires timestamptz
     )""",
     "CREATE UNIQUE INDEX token_account_purpose ON token (account, purpose)",
+    "CREATE INDEX token_hash ON token (token_hash)",
     """CREATE TABLE revocation (
         id uuid PRIMARY KEY,
         network smallint NOT NULL,
         issuer text NOT NULL,
+        token_hash bytea NOT NULL,
         sealed bytea NOT NULL,
         asked_at timestamptz NOT NULL,
         attempts integer NOT NULL DEFAULT 0,
-        next_at timestamptz NOT NULL
+        next_at timestamptz NOT NULL,
+        sent_at timestamptz
     )""",
     "CREATE INDEX revocation_next ON revocation (next_at)",
+    "CREATE INDEX revocation_hash ON revocation (token_hash)",
     """CREATE TABLE host_backoff (
         host text COLLATE "C" PRIMARY KEY,
         until timestamptz NOT NULL,

@@ -11,8 +11,8 @@ from directory.store.database import Connection
 async def add(connection: Connection, host: str, age: timedelta) -> None:
     """Adds a revocation that has been due for so long."""
     await connection.execute(
-        "INSERT INTO revocation (id, network, issuer, sealed, asked_at, next_at)"
-        " VALUES (gen_random_uuid(), 2, $1, '', $2, $2)",
+        "INSERT INTO revocation (id, network, issuer, token_hash, sealed, asked_at, next_at)"
+        " VALUES (gen_random_uuid(), 2, $1, '', '', $2, $2)",
         host,
         datetime.now(UTC) - age,
     )

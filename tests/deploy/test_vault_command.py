@@ -61,8 +61,8 @@ class Sealed:
 
         async def put(services: MemberParts) -> None:
             (account,) = await services.membership.accounts(self.member)
-            await services.permissions.keep(account.id, Purpose.PROVE, tokens("handed over", now))
-            await services.permissions.give_back(account.id, Purpose.PROVE)
+            await services.permissions.keep(account.id, Purpose.FOLLOW, tokens("handed over", now))
+            await services.permissions.give_back(account.id, Purpose.FOLLOW)
             await services.permissions.keep(account.id, Purpose.FOLLOW, tokens("kept", now))
             self.account = account.id
             self.challenge = await services.proving.challenge(self.member, "one.example", "en")

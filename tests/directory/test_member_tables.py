@@ -7,9 +7,19 @@ import pytest
 
 from directory.store.database import Connection, Database
 from directory.store.exports import MemberData
-from directory.store.member_tables import ALL_TABLES, MEMBER_TABLES, Goes, MemberTable
+from directory.store.member_tables import (
+    ALL_TABLES,
+    MEMBER_TABLES,
+    NAMELESS_TABLES,
+    OWNERLESS_TABLES,
+    Goes,
+    MemberTable,
+    NamelessTable,
+)
+from federation.store.ownerless import OWNERLESS_TABLES as OWNERLESS_OF_LOG
 
 DOCS: Final = Path(__file__).parent.parent.parent / "docs"
+LISTED: Final = {table.name for table in ALL_TABLES} | {*OWNERLESS_TABLES, *OWNERLESS_OF_LOG}
 NAMES: Final = [table.name for table in MEMBER_TABLES]
 REFERENCES: Final = """
 SELECT conrelid::regclass::text AS child, confrelid::regclass::text AS parent
@@ -20,6 +30,14 @@ FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace
 async def references(connection: Connection) -> set[tuple[str, str]]:
     """Which table refers to which."""
     return {(row["child"], row["parent"]) for row in await connection.fetch(REFERENCES)}
+
+
+async def tables(connection: Connection) -> set[str]:
+    """All tables of the database."""
+    rows = await connection.fetch(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+    )
+    return {row["table_name"] for row in rows}
 
 
 def hang_on(parent: str, known: set[tuple[str, str]]) -> set[str]:
@@ -43,6 +61,24 @@ async def test_a_new_table_is_missed_however_far_it_is_away(database: Database) 
         )
         await connection.execute("CREATE TABLE far (near integer REFERENCES near)")
         assert hang_on("member", await references(connection)) - set(NAMES) == {"near", "far"}
+
+
+def test_no_table_is_listed_twice() -> None:
+    everywhere = [table.name for table in ALL_TABLES] + [*OWNERLESS_TABLES, *OWNERLESS_OF_LOG]
+    assert len(everywhere) == len(set(everywhere))
+    assert all([*OWNERLESS_TABLES.values(), *OWNERLESS_OF_LOG.values()]), "each says why"
+
+
+async def test_every_table_has_an_owner_or_says_why_not(database: Database) -> None:
+    """The registrations at servers had no owner: the server of one person stayed for ever after they had left."""
+    async with database.connection() as connection:
+        assert await tables(connection) == LISTED
+
+
+async def test_a_table_that_nobody_listed_is_missed(database: Database) -> None:
+    async with database.connection() as connection:
+        await connection.execute("CREATE TABLE forgotten (host text)")
+        assert await tables(connection) - LISTED == {"forgotten"}
 
 
 async def test_every_column_that_names_a_member_is_a_reference(database: Database) -> None:
@@ -87,3 +123,9 @@ def test_what_is_kept_and_for_how_long_is_documented(table: MemberTable) -> None
     text = (DOCS / "members.md").read_text(encoding="utf-8")
     file = f"`{table.exported.file}`" if table.exported is not None else f"no: {table.not_exported}"
     assert f"| `{table.name}` | {table.kept} | {file} |" in text
+
+
+@pytest.mark.parametrize("table", NAMELESS_TABLES, ids=[table.name for table in NAMELESS_TABLES])
+def test_how_the_rows_without_an_owner_go_is_documented(table: NamelessTable) -> None:
+    text = (DOCS / "members.md").read_text(encoding="utf-8")
+    assert f"| `{table.name}` | {table.kept} |" in text

@@ -27,6 +27,7 @@ from directory.networks.sign_in_errors import (
 from directory.proofs.profile_link import LinkChecker
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import Refuted, Unreachable
+from tests.directory.networks.grants import NotedGrants
 from tests.directory.networks.mastodon.signing_in import CALLBACK, MORNING, KeptApps
 from tests.harness.clock import FakeClock
 from tests.peers.mastodon_mock import HOST, MockMastodon, running_mock
@@ -60,8 +61,13 @@ def apps(http: GuardedClient, kept: KeptApps) -> Apps:
 
 
 @pytest.fixture
-def sign_in(http: GuardedClient, apps: Apps) -> MastodonSignIn:
-    return MastodonSignIn(http, apps)
+def grants() -> NotedGrants:
+    return NotedGrants()
+
+
+@pytest.fixture
+def sign_in(http: GuardedClient, apps: Apps, grants: NotedGrants) -> MastodonSignIn:
+    return MastodonSignIn(http, apps, grants)
 
 
 async def fail(http: GuardedClient, path: str, **effect: Any) -> None:
@@ -157,7 +163,7 @@ async def test_nobody_moved(sign_in: MastodonSignIn) -> None:
 
 
 async def test_a_whole_sign_in_ends_where_the_server_contradicts_itself(
-    http: GuardedClient, sign_in: MastodonSignIn
+    http: GuardedClient, sign_in: MastodonSignIn, grants: NotedGrants
 ) -> None:
     """Its API names another URI for the account than its WebFinger: that is not believed, and the token given back."""
     started = await sign_in.start_sign_in(
@@ -168,6 +174,7 @@ async def test_a_whole_sign_in_ends_where_the_server_contradicts_itself(
     before = await tokens_of(http)
     with pytest.raises(IdentityMismatch):
         await sign_in.finish_sign_in(started.record, returned, MORNING)
+    await grants.revoke_all(sign_in, MORNING)
     assert await tokens_of(http) == before
 
 

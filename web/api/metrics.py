@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from directory.errors import DirectoryUnavailable
+from directory.failures import failure_counts
 from directory.jobs.gauges import KindGauges
 from directory.members.job_kinds import JobKind
 from web.services import Services
@@ -27,17 +28,17 @@ _NAMES: Final = {"oldest_s": "oldest_seconds"}
 
 
 class Metrics(PrometheusController):
-    """Requests of this process, and the jobs of all processes."""
+    """Requests and failures of this process, and the jobs of all processes."""
 
     include_in_schema = False
 
     @get()
     async def get(self, services: NamedDependency[Services]) -> Response[bytes]:
         """Answers with the metrics; the counts of jobs are left out while the database does not answer."""
-        content = generate_latest(REGISTRY)
+        content = generate_latest(REGISTRY) + _shown(_Failures())
         if services.jobs is not None:
             with suppress(DirectoryUnavailable):
-                content += _shown(await services.jobs.current())
+                content += _shown(_Jobs(await services.jobs.current()))
         return Response(content, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
@@ -61,7 +62,19 @@ class _Jobs(Collector):
         yield failed
 
 
-def _shown(jobs: JobCounts) -> bytes:
+class _Failures(Collector):
+    def collect(self) -> Iterator[Metric]:
+        failed = CounterMetricFamily(
+            "passerelle_failures",
+            "What did not work in this process, by a stable reason: sign-ins, checks, and requests to other servers.",
+            labels=["what", "reason"],
+        )
+        for (what, reason), count in failure_counts().items():
+            failed.add_metric([what.value, reason], count)
+        yield failed
+
+
+def _shown(collector: Collector) -> bytes:
     registry = CollectorRegistry()
-    registry.register(_Jobs(jobs))
+    registry.register(collector)
     return generate_latest(registry)

@@ -1,7 +1,6 @@
 """Takes a browser to a network and back: who leaves, what is stored meanwhile, and who returns."""
 
 from collections.abc import Collection
-from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -9,11 +8,13 @@ import msgspec
 from directory.accounts import AccountNetwork, BlueskyAccount, LinkedAccount, ProvenAccount
 from directory.clock import Clock
 from directory.errors import InvalidIdentifier
+from directory.failures import Failing, failures_noted, hide_name
 from directory.mappings import Evidence, EvidenceKind
+from directory.members.errors import MemberError
 from directory.networks.bluesky.client import CALLBACK_PATH
 from directory.networks.oauth import Returned
 from directory.networks.port import Purpose, SignInDone, SignInStart
-from directory.networks.sign_in_errors import SignInError, StateMismatch
+from directory.networks.sign_in_errors import OurselvesBusy, SignInError, StateMismatch
 from directory.services.live_settings import LiveSettings
 from directory.services.signing_in import Departure
 from directory.vault import Secret
@@ -56,6 +57,13 @@ class Journeys:
 
         Raises InvalidIdentifier, SignInError, MemberGone.
         """
+        hide_name(typed)
+        with failures_noted(Failing.SIGN_IN, SignInError, MemberError, InvalidIdentifier):
+            return await self._depart(typed, asked, at, names)
+
+    async def _depart(
+        self, typed: str, asked: AccountNetwork | None, at: AtBrowser, names: Collection[str]
+    ) -> str:
         network: AccountNetwork
         if asked is AccountNetwork.X:
             network, started = asked, await self._start_at_x(names, at)
@@ -71,6 +79,10 @@ class Journeys:
 
         `returned_to` is the whole address that the browser came back to. Raises SignInError, MemberError.
         """
+        with failures_noted(Failing.SIGN_IN, SignInError, MemberError):
+            return await self._arrive(network, returned_to, at)
+
+    async def _arrive(self, network: AccountNetwork, returned_to: str, at: AtBrowser) -> Arrival:
         state = Returned.parse(returned_to).fields.get("state", "")
         member = at.me.member if at.me is not None else None
         kept = await self._members.signing_in.finish(at.browser, state, member)
@@ -79,17 +91,14 @@ class Journeys:
         record = kept.secrets.reveal()
         if network is AccountNetwork.X:
             return await self._arrive_from_x(record, returned_to, at)
-        done = await self._members.networks[network].finish_sign_in(record, returned_to, self._clock.now())
         try:
-            arrival = await self._welcome(proven_by(done, self._clock), at)
-            await self._members.permissions.keep(arrival.account.id, done.purpose, done.tokens)
-        except Exception:
-            # The error is raised again below. Tokens that nobody will use are revoked.
-            with suppress(SignInError):
-                await self._members.networks[network].revoke(done.tokens, self._clock.now())
-            raise
-        self._members.wake_jobs()  # a permission that this one replaces is to be revoked
-        return arrival
+            done = await self._members.networks[network].finish_sign_in(
+                record, returned_to, self._clock.now()
+            )
+            return await self._welcome(proven_by(done, self._clock), at)
+        finally:
+            # The tokens were noted when they were granted. They only prove, and are revoked whatever became of this.
+            self._members.wake_jobs()
 
     async def _arrive_from_x(self, record: bytes, returned_to: str, at: AtBrowser) -> Arrival:
         if self._members.x is None:
@@ -121,6 +130,8 @@ class Journeys:
                     redirect_uri=self._base_url + CALLBACKS[network],
                     now=self._clock.now(),
                 )
+            except OurselvesBusy:
+                raise  # that another network does not know the name says nothing while this one was not asked
             except (SignInError, InvalidIdentifier) as error:
                 failure = error if failure is None or isinstance(error, SignInError) else failure
         raise failure or InvalidIdentifier("an account", typed, "it is of no network")

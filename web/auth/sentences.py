@@ -16,6 +16,7 @@ SIGN_IN: Final[dict[str, str]] = {
     "not-allowed": N_("That account is on a server we may not speak to."),
     "refused": N_("You said no at your server, so nothing was done: you can start again whenever you like."),
     "unreachable": N_("That server does not answer: please check the spelling, or try again later."),
+    "busy": N_("We are busy right now: please try again in a minute."),
     "bad-answer": N_("That server answered in a way we cannot understand: please try again later."),
     "issuer-mismatch": N_("The answer came from another server than yours, so we did not believe it: please start again."),
     "state-mismatch": N_("That sign-in was not begun in this browser, so nothing was done: please start here."),

@@ -17,6 +17,8 @@ from litestar.enums import ScopeType
 from litestar.exceptions import TooManyRequestsException
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
+from directory.networks.callers import Caller, called_by
+
 WINDOW_S: Final = 60
 FREE_PATHS: Final = ("/static/", "/log/", "/healthz", "/readyz", "/metrics")
 MAX_KEYS: Final = 200_000
@@ -108,19 +110,26 @@ class RateLimiter:
 
 
 class ClientKeys:
-    """Turns a caller's address into a key, hashed with a secret of this process, that does not tell the
-    address."""
+    """Turns a caller's address into keys, hashed with a secret of this process, that do not tell the address."""
 
     def __init__(self, trusted_proxies: int) -> None:
         self._trusted_proxies = trusted_proxies
         self._secret = secrets.token_bytes(32)
 
     def key_of(self, scope: Scope) -> bytes:
-        address = _caller(scope, self._trusted_proxies)
-        return hashlib.blake2b(address.encode(), key=self._secret, digest_size=16).digest()
+        """Returns the key of the caller: of their address, or of its /64."""
+        return self.caller_of(scope).key
+
+    def caller_of(self, scope: Scope) -> Caller:
+        """Returns the caller for whom other servers are asked: by address and by /48, IPv4 by address alone."""
+        address = _address(scope, self._trusted_proxies)
+        return Caller(self._hashed(_network_of(address)), self._hashed(_network_of(address, groups=3)))
+
+    def _hashed(self, network: str) -> bytes:
+        return hashlib.blake2b(network.encode(), key=self._secret, digest_size=16).digest()
 
 
-def _caller(scope: Scope, trusted_proxies: int) -> str:
+def _address(scope: Scope, trusted_proxies: int) -> str:
     client = scope.get("client")
     address = client[0] if client else ""
     if trusted_proxies:
@@ -129,18 +138,18 @@ def _caller(scope: Scope, trusted_proxies: int) -> str:
         forwarded = [part.strip() for part in lines.split(",") if part.strip()]
         if len(forwarded) >= trusted_proxies:
             address = forwarded[-trusted_proxies]
-    return _network_of(address)
+    return address
 
 
-def _network_of(address: str) -> str:
-    """Returns the network that is counted as one caller: an IPv6 caller can use a whole /64."""
+def _network_of(address: str, groups: int = 4) -> str:
+    """Returns the network that is counted as one caller: an IPv6 caller can use a whole /64, which is 4 groups."""
     try:
         parsed = ip_address(_without_port(address))
     except ValueError:
         return address[:64]
     if isinstance(parsed, IPv6Address):
         mapped = parsed.ipv4_mapped
-        return str(mapped) if mapped else parsed.exploded[:19]
+        return str(mapped) if mapped else parsed.exploded[: groups * 5 - 1]
     return str(parsed)
 
 
@@ -156,7 +165,10 @@ def _headers(scope: Scope, name: bytes) -> list[str]:
 
 
 class RateLimitMiddleware:
-    """Refuses with 429 what exceeds an address's limit. Static files and health are not counted."""
+    """Refuses with 429 what exceeds an address's limit, and names the caller to the client for other servers.
+
+    Static files and health are not counted.
+    """
 
     def __init__(self, app: ASGIApp, limiter: RateLimiter, keys: ClientKeys) -> None:
         self._app = app
@@ -167,7 +179,8 @@ class RateLimitMiddleware:
         if scope["type"] != ScopeType.HTTP or scope["path"].startswith(FREE_PATHS):
             await self._app(scope, receive, send)
             return
-        allowance = self._limiter.take(self._keys.key_of(scope))
+        caller = self._keys.caller_of(scope)
+        allowance = self._limiter.take(caller.key)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -175,4 +188,5 @@ class RateLimitMiddleware:
             await send(message)
 
         allowance.check()
-        await self._app(scope, receive, send_with_headers)
+        with called_by(caller):
+            await self._app(scope, receive, send_with_headers)

@@ -15,7 +15,7 @@ from directory.errors import InvalidIdentifier
 from directory.members.errors import RegistrationClosed
 from directory.members.sessions import new_token
 from directory.networks.bluesky.client import CLIENT_METADATA_PATH, JWKS_PATH, PublishedClient
-from directory.networks.sign_in_errors import SignInError
+from directory.networks.sign_in_errors import OurselvesBusy, SignInError
 from directory.proofs.sentence import MAX_TARGETS
 from web.auth.forms import form_token, read_form, text_of
 from web.auth.journey import CALLBACKS, Arrival, Journeys
@@ -26,6 +26,8 @@ from web.member_services import MemberServices
 from web.middleware.rate_limit import ClientKeys
 
 MAX_TYPED_CHARS: Final = 2_048
+BUSY_S: Final = 60
+"""When to come again, told while all places for requests to other servers are taken."""
 _SHOWN_CHARS: Final = 200
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 
@@ -64,7 +66,7 @@ async def start_sign_in(
         is_bare = not typed and text_of(form, "network") == AccountNetwork.MASTODON
         return _page(request, context, at, typed, SERVER_MISSING if is_bare else UNREAD_ACCOUNT)
     except SignInError as failure:
-        return _page(request, context, at, typed, SIGN_IN[failure.code])
+        return _failed(request, context, at, failure, typed)
     # Not a redirect: our security policy lets a form lead only to this site.
     headers = {"refresh": f"0;url={url}"}
     leaving = context.page(request, "leaving_for_network.html", headers=headers, url=url)
@@ -93,7 +95,7 @@ async def callback(
     try:
         arrival = await journeys.arrive(network, _whole_address(request, context.base_url), at)
     except SignInError as failure:
-        return _page(request, context, at, error=SIGN_IN[failure.code])
+        return _failed(request, context, at, failure)
     except RegistrationClosed as refusal:
         return _page(request, context, at, error=MEMBER[refusal.code])
     answer = Redirect(_next_page(arrival), status_code=303, headers=dict(NO_STORE))
@@ -146,6 +148,21 @@ def _document(content: dict[str, object]) -> Response[Any]:
         media_type="application/json",
         headers={"cache-control": "public, max-age=300"},
     )
+
+
+def _failed(
+    request: Request[Any, Any, Any],
+    context: MemberContext,
+    at: AtBrowser,
+    failure: SignInError,
+    typed: str = "",
+) -> Response[Any]:
+    """Renders the page with the sentence of a failed sign-in: 503 where it is only we who are busy."""
+    answer = _page(request, context, at, typed, SIGN_IN[failure.code])
+    if isinstance(failure, OurselvesBusy):
+        answer.status_code = 503
+        answer.headers["retry-after"] = str(BUSY_S)
+    return answer
 
 
 def _page(

@@ -6,6 +6,7 @@ from urllib.parse import quote
 import msgspec
 
 from directory.errors import InvalidIdentifier
+from directory.failures import hide_name
 from directory.identifiers import AtHandle, Did
 from directory.networks.bluesky.origins import parse_origin
 from directory.networks.http import GuardedClient
@@ -66,7 +67,9 @@ class DidResolver:
 
     def _url(self, did: Did) -> str:
         if did.value.startswith("did:web:"):
-            return f"https://{did.value.removeprefix('did:web:')}/.well-known/did.json"
+            host = did.value.removeprefix("did:web:")
+            hide_name(host)
+            return f"https://{host}/.well-known/did.json"
         return f"{self._plc_url}/{quote(did.value, safe=':')}"
 
 

@@ -11,12 +11,19 @@ from urllib.parse import urlencode
 import msgspec
 
 from directory.errors import InvalidIdentifier
+from directory.failures import hide_name
 from directory.identifiers import MAX_HOST_CHARS, AtHandle, Did
 from directory.networks.bluesky.dns import LookUpTxt
-from directory.networks.errors import NetworkError, Unreachable
+from directory.networks.errors import Busy, NetworkError, Unreachable
 from directory.networks.http import GuardedClient
 from directory.networks.limits import Limits
-from directory.networks.sign_in_errors import AccountNotFound, ServerUnreachable, is_temporary
+from directory.networks.sign_in_errors import (
+    AccountNotFound,
+    OurselvesBusy,
+    ServerUnreachable,
+    SignInError,
+    is_temporary,
+)
 
 _PREFIX: Final = "did="
 MAX_REDIRECTS: Final = 3
@@ -29,7 +36,7 @@ class _Resolved(msgspec.Struct):
 
 
 # Returns the DIDs that one source knows for a handle: usually one or none. Raises OSError where the
-# source cannot be asked.
+# source cannot be asked, and Busy where we ask nobody at the moment.
 Source = Callable[[AtHandle], Awaitable[Sequence[Did]]]
 
 
@@ -40,22 +47,26 @@ class HandleResolver:
         self._sources = sources
 
     async def resolve(self, handle: AtHandle) -> Did:
-        """Resolves a handle. Raises AccountNotFound, and ServerUnreachable where no source knows it and one did not
-        answer."""
-        silent = False
+        """Resolves a handle. Raises AccountNotFound, and where no source knows it ServerUnreachable if one did not
+        answer, or OurselvesBusy if one was not asked."""
+        hide_name(str(handle))
+        silent: SignInError | None = None
         for source in self._sources:
             try:
                 found = set(await source(handle))
+            except Busy as error:
+                silent = OurselvesBusy("", error.why)
+                continue
             except OSError:
-                silent = True
+                silent = silent or ServerUnreachable("", "nobody could say where the handle leads")
                 continue
             if len(found) > 1:
-                raise AccountNotFound(str(handle), "the handle leads to several accounts")
+                raise AccountNotFound("", "the handle leads to several accounts")
             if found:
                 return found.pop()
-        if silent:
-            raise ServerUnreachable(str(handle), "nobody could say where the handle leads")
-        raise AccountNotFound(str(handle), "the handle leads to no account")
+        if silent is not None:
+            raise silent
+        raise AccountNotFound("", "the handle leads to no account")
 
 
 def dns_source(look_up_txt: LookUpTxt) -> Source:
@@ -99,12 +110,14 @@ def service_source(http: GuardedClient, service_url: str) -> Source:
 
 async def _asked(http: GuardedClient, url: str, limits: Limits, redirects: int) -> bytes | None:
     """Fetches the body of an answer. Returns None where the server has none, or may not be asked. Raises OSError where
-    it does not answer or is busy."""
+    it does not answer or is busy, and Busy where we are."""
     try:
         answer = await http.get(url, limits=limits, redirects=redirects)
         if is_temporary(answer.status):
             raise OSError("the server is busy")
         return answer.expect(200).body
+    except Busy:
+        raise
     except Unreachable as error:
         raise OSError(error.why) from error
     except NetworkError:

@@ -24,7 +24,7 @@ class Identities:
         """
         document = await self._dids.resolve(await self._handles.resolve(handle))
         if document.handle != handle:
-            raise HandleMismatch(str(handle), "the handle leads to an account of another name")
+            raise HandleMismatch("", "the handle leads to an account of another name")
         return document
 
     async def handle_of(self, document: DidDocument) -> AtHandle:
@@ -37,7 +37,7 @@ class Identities:
         try:
             found = await self._handles.resolve(document.handle)
         except AccountNotFound as error:
-            raise HandleMismatch(str(document.handle), "the handle leads nowhere") from error
+            raise HandleMismatch("", "the handle leads nowhere") from error
         if found != document.did:
-            raise HandleMismatch(str(document.handle), "the handle leads to another account")
+            raise HandleMismatch("", "the handle leads to another account")
         return document.handle

@@ -19,13 +19,20 @@ from directory.networks.bluesky.requests import DpopRequests
 from directory.networks.bluesky.servers import AuthorizationServer, Servers
 from directory.networks.bluesky.tokens import TokenAnswer, account_of, read_tokens, token_set
 from directory.networks.oauth import Expected, Returned, new_secret, within_time
-from directory.networks.port import DpopBinding, Purpose, Revocation, SignInDone, SignInStart, TokenSet
+from directory.networks.port import (
+    DpopBinding,
+    Grants,
+    Purpose,
+    Revocation,
+    SignInDone,
+    SignInStart,
+    TokenSet,
+)
 from directory.networks.sign_in_errors import (
     IdentityMismatch,
     IssuerMismatch,
     NeedsSignIn,
     ServerMisbehaved,
-    SignInError,
     SignInExpired,
     StateMismatch,
 )
@@ -55,12 +62,13 @@ class _Record(msgspec.Struct, frozen=True, tag="bluesky"):
 class BlueskySignIn:
     """The port's `SignIn` for Bluesky's network. `allow_loopback` must be the same as the client's."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a sign-in, named one by one in the wiring
         self,
         identities: Identities,
         servers: Servers,
         requests: DpopRequests,
         client: OAuthClient,
+        grants: Grants,
         *,
         allow_loopback: bool = False,
     ) -> None:
@@ -68,6 +76,7 @@ class BlueskySignIn:
         self._servers = servers
         self._requests = requests
         self._client = client
+        self._grants = grants
         self._allow_loopback = allow_loopback
 
     async def start_sign_in(
@@ -122,19 +131,10 @@ class BlueskySignIn:
         async with within_time():
             server = await self._servers.describe(kept.issuer)
             tokens = await self._exchange(kept, server, code, now)
-            try:
-                account = await self._check(kept, tokens)
-            except SignInError:
-                # These tokens will not be used, so they are revoked.
-                with suppress(SignInError):
-                    await self.revoke(self._token_set(kept, tokens, now), now)
-                raise
-        return SignInDone(
-            account,
-            kept.expected.purpose,
-            may_follow(tokens.scope),
-            self._token_set(kept, tokens, now),
-        )
+            held = self._token_set(kept, tokens, now)
+            await self._grants.note_grant(held, kept.expected.purpose)
+            account = await self._check(kept, tokens)
+        return SignInDone(account, kept.expected.purpose, may_follow(tokens.scope), held)
 
     async def refresh(self, tokens: TokenSet, now: datetime) -> TokenSet:
         """Renews tokens. Raises NeedsSignIn also where the account has moved: its former server may not sign it in."""

@@ -1,7 +1,7 @@
 """Signs in with any server that has the Mastodon API: https://docs.joinmastodon.org/spec/oauth/"""
 
-from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Self
 from urllib.parse import urlencode, urlsplit
 
@@ -19,14 +19,21 @@ from directory.networks.mastodon.names import parse_typed
 from directory.networks.mastodon.servers import Server, find_server, may_follow
 from directory.networks.mastodon.tokens import TokenAnswer, TokenEndpoint, UnknownApp, token_set
 from directory.networks.oauth import Expected, Returned, challenge, new_secret, within_time
-from directory.networks.port import AppBinding, Purpose, Revocation, SignInDone, SignInStart, TokenSet
+from directory.networks.port import (
+    AppBinding,
+    Grants,
+    Purpose,
+    Revocation,
+    SignInDone,
+    SignInStart,
+    TokenSet,
+)
 from directory.networks.sign_in_errors import (
     HandleMismatch,
     IdentityMismatch,
     IssuerMismatch,
     NeedsSignIn,
     ServerMisbehaved,
-    SignInError,
     SignInExpired,
     StateMismatch,
 )
@@ -63,9 +70,10 @@ def redirect_uri_for(base: str, host: str) -> str:
 class MastodonSignIn:
     """The port's `SignIn` for servers with the Mastodon API. The browser returns to `<redirect_uri>/<host>`."""
 
-    def __init__(self, http: GuardedClient, apps: Apps) -> None:
+    def __init__(self, http: GuardedClient, apps: Apps, grants: Grants) -> None:
         self._http = http
         self._apps = apps
+        self._grants = grants
         self._tokens = TokenEndpoint(http)
 
     async def start_sign_in(
@@ -97,25 +105,10 @@ class MastodonSignIn:
         _check_issuer(kept.server, returned)
         code = returned.code(host)
         async with within_time():
-            tokens = await self._exchange(kept, code)
-            try:
-                account = await self._check(kept, tokens)
-            except SignInError:
-                # This token will not be used, so it is revoked.
-                with suppress(SignInError):
-                    await self._tokens.revoke(
-                        host, kept.app.client_id, kept.app.client_secret, tokens.access_token
-                    )
-                raise
-        held = token_set(
-            tokens,
-            actor=account.actor,
-            host=host,
-            client_id=kept.app.client_id,
-            client_secret=kept.app.client_secret,
-            asked_scope=kept.app.scope,
-            now=now,
-        )
+            tokens = await self._exchange(kept, code, now)
+            await self._note_grant(kept, now, tokens)
+            account = await self._check(kept, tokens)
+        held = _token_set(kept, now, tokens, str(account.actor))
         return SignInDone(account, kept.expected.purpose, may_follow(held.scope), held)
 
     async def refresh(self, tokens: TokenSet, now: datetime) -> TokenSet:
@@ -135,7 +128,7 @@ class MastodonSignIn:
             raise NeedsSignIn(tokens.server, error.why) from error
         return token_set(
             renewed,
-            actor=ActorUri.parse(tokens.account_id),
+            account_id=tokens.account_id,
             host=tokens.server,
             client_id=tokens.client_id,
             client_secret=binding.client_secret,
@@ -181,7 +174,11 @@ class MastodonSignIn:
                 return None
             return there
 
-    async def _exchange(self, kept: _Record, code: str) -> TokenAnswer:
+    async def _note_grant(self, kept: _Record, now: datetime, tokens: TokenAnswer) -> None:
+        """Has a token revoked unless it is kept. Never at once: the server may give one that somebody keeps."""
+        await self._grants.note_grant(_token_set(kept, now, tokens), kept.expected.purpose)
+
+    async def _exchange(self, kept: _Record, code: str, now: datetime) -> TokenAnswer:
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -192,7 +189,7 @@ class MastodonSignIn:
         if kept.verifier is not None:
             form["code_verifier"] = kept.verifier
         # Before the real code: this also exposes a server that checks no code, but takes one only.
-        await self._tokens.require_checked_codes(kept.server.host, form)
+        await self._tokens.require_checked_codes(kept.server.host, form, partial(self._note_grant, kept, now))
         try:
             return await self._tokens.grant(kept.server.host, form, spent=SignInExpired)
         except UnknownApp:
@@ -210,6 +207,18 @@ class MastodonSignIn:
         if kept.expected.account_id not in {None, str(account.actor)}:
             raise IdentityMismatch(host, "somebody else signed in than was expected")
         return account
+
+
+def _token_set(kept: _Record, now: datetime, tokens: TokenAnswer, account_id: str = "") -> TokenSet:
+    return token_set(
+        tokens,
+        account_id=account_id,
+        host=kept.server.host,
+        client_id=kept.app.client_id,
+        client_secret=kept.app.client_secret,
+        asked_scope=kept.app.scope,
+        now=now,
+    )
 
 
 def _authorization(record: _Record) -> dict[str, str]:

@@ -1,12 +1,12 @@
 """Gets, renews and revokes tokens of the Mastodon API: https://docs.joinmastodon.org/methods/oauth/"""
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
-from directory.identifiers import ActorUri
 from directory.mappings import Network
 from directory.networks.answers import Answer
 from directory.networks.errors import NetworkError
@@ -53,6 +53,9 @@ class UnknownApp(SignInExpired):
     """The server no longer knows our app, nor any grant to it."""
 
 
+NoteGrant = Callable[[TokenAnswer], Awaitable[None]]
+
+
 class TokenEndpoint:
     """The token endpoint of servers: grants, renewals, revocations."""
 
@@ -82,20 +85,19 @@ class TokenEndpoint:
             raise ServerMisbehaved(host, "the tokens are not those of a sign-in")
         return tokens
 
-    async def require_checked_codes(self, host: str, form: dict[str, str]) -> None:
+    async def require_checked_codes(self, host: str, form: dict[str, str], note_grant: NoteGrant) -> None:
         """Tries to exchange an invented code, right after a person has agreed at the server.
 
         Where that returns a token, whoever holds the state could have come back without having been there.
-        Raises CodesUnchecked, and ServerUnreachable where the server is busy.
+        `note_grant` is told of such a token. Raises CodesUnchecked, and ServerUnreachable where the server is busy.
         """
         answer = await self._post(host, "token", {**form, "code": new_secret()})
         if is_temporary(answer.status):
             raise ServerUnreachable(host, f"answered a wrong code with status {answer.status}")
         if not 200 <= answer.status < 300:
             return
-        with suppress(SignInError, NetworkError):
-            token = answer.parse(TokenAnswer).access_token
-            await self.revoke(host, form["client_id"], form["client_secret"], token)
+        with suppress(NetworkError):
+            await note_grant(answer.parse(TokenAnswer))
         raise CodesUnchecked(host, "the server gives a token for a code that never was")
 
     async def revoke(self, host: str, client_id: str, client_secret: str, access: str) -> Revocation:
@@ -127,7 +129,7 @@ class TokenEndpoint:
 def token_set(  # noqa: PLR0913 - the parts of a token set
     tokens: TokenAnswer,
     *,
-    actor: ActorUri,
+    account_id: str,
     host: str,
     client_id: str,
     client_secret: str,
@@ -140,7 +142,7 @@ def token_set(  # noqa: PLR0913 - the parts of a token set
         expires = now + timedelta(seconds=min(tokens.expires_in, MAX_LIFETIME_S))
     return TokenSet(
         network=Network.MASTODON,
-        account_id=str(actor),
+        account_id=account_id,
         server=host,
         access=tokens.access_token,
         refresh=tokens.refresh_token or None,

@@ -157,7 +157,7 @@ class JobSite:
                 claiming=self.claiming(database),
                 permissions=self.permissions,
                 networks={AccountNetwork.BLUESKY: self.network, AccountNetwork.MASTODON: self.network},
-                mastodon=MastodonSignIn(self.client, apps),
+                mastodon=MastodonSignIn(self.client, apps, self.permissions),
                 page_links=self.page_links,
                 links=links,
                 newcomers=Newcomers(ArrivalStore(database), clock),
@@ -203,9 +203,9 @@ class JobSite:
     async def give_back(self, member: UUID, *servers: str) -> None:
         """Hands over a token of each server for revocation."""
         (account,) = [each for each in await self.membership.accounts(member) if each.target is not None]
-        for server in servers:
-            await self.permissions.keep(account.id, Purpose.PROVE, _tokens(server))
-            await self.permissions.give_back(account.id, Purpose.PROVE)
+        for number, server in enumerate(servers):
+            await self.permissions.keep(account.id, Purpose.FOLLOW, _tokens(server, f"token {number}"))
+            await self.permissions.give_back(account.id, Purpose.FOLLOW)
 
     async def make_due(self) -> None:
         """Makes all re-checks due now."""
@@ -219,7 +219,7 @@ class JobSite:
             return [tuple(row) for row in await connection.fetch(sql, *values)]
 
 
-def _tokens(server: str) -> TokenSet:
+def _tokens(server: str, access: str) -> TokenSet:
     return TokenSet(
-        Network.MASTODON, "https://x.example/u", server, "access", None, "", None, "client", AppBinding("")
+        Network.MASTODON, "https://x.example/u", server, access, None, "", None, "client", AppBinding("")
     )

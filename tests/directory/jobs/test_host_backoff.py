@@ -290,8 +290,8 @@ class TestStrangers:
         assert await store.find_backoff_end(HOST, START) is None
         async with database.transaction() as connection:
             await connection.execute(
-                "INSERT INTO revocation (id, network, issuer, sealed, asked_at, next_at)"
-                " VALUES (gen_random_uuid(), 2, $1, '', $2, $2)",
+                "INSERT INTO revocation (id, network, issuer, token_hash, sealed, asked_at, next_at)"
+                " VALUES (gen_random_uuid(), 2, $1, '', '', $2, $2)",
                 f"https://{HOST}",
                 START,
             )

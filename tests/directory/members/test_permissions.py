@@ -37,6 +37,20 @@ def tokens(access: str, now: datetime, *, hours: float = 1) -> TokenSet:
     )
 
 
+def on_mastodon(access: str) -> TokenSet:
+    return TokenSet(
+        Network.MASTODON,
+        "https://social.example/users/ada",
+        "social.example",
+        access,
+        None,
+        "profile",
+        None,
+        "client",
+        AppBinding("app secret"),
+    )
+
+
 @pytest.fixture
 async def account(membership: Membership) -> UUID:
     return (await membership.sign_in(at_bluesky("ada"))).account.id
@@ -55,6 +69,8 @@ async def test_tokens_come_back_as_they_were_kept(
     assert await permissions.fresh(account, Purpose.FOLLOW, never) == kept
     with pytest.raises(NeedsSignIn):
         await permissions.read(account, Purpose.PROVE)
+    with pytest.raises(ValueError, match="never kept"):
+        await permissions.keep(account, Purpose.PROVE, kept)
     async with database.connection() as connection:
         row = await connection.fetchrow("SELECT * FROM token")
     assert row is not None
@@ -65,15 +81,16 @@ async def test_a_member_sees_what_they_allowed(
     permissions: Permissions, membership: Membership, account: UUID, clock: FakeClock
 ) -> None:
     member = (await membership.sign_in(at_bluesky("ada"))).member
-    await permissions.keep(account, Purpose.PROVE, tokens("a", clock.now()))
-    await permissions.keep(account, Purpose.FOLLOW, tokens("b", clock.now()))
+    other = (await membership.link(member, at_mastodon("ada"))).id
+    await permissions.keep(account, Purpose.FOLLOW, tokens("a", clock.now()))
+    await permissions.keep(other, Purpose.FOLLOW, on_mastodon("b"))
     listed = await permissions.list_of(member)
-    assert {(token.purpose, token.issuer) for token in listed} == {
-        (Purpose.PROVE, "https://pds.example"),
-        (Purpose.FOLLOW, "https://pds.example"),
+    assert {(token.account, token.purpose, token.issuer) for token in listed} == {
+        (account, Purpose.FOLLOW, "https://pds.example"),
+        (other, Purpose.FOLLOW, "social.example"),
     }
     with pytest.raises(UnknownAccount):
-        await permissions.keep(uuid4(), Purpose.PROVE, tokens("c", clock.now()))
+        await permissions.keep(uuid4(), Purpose.FOLLOW, tokens("c", clock.now()))
 
 
 async def test_of_many_who_need_it_one_renews(
@@ -137,7 +154,7 @@ async def test_what_the_network_gave_is_kept_though_the_holder_fails_after(
 
     async def fails() -> None:
         async with store.hold_token(account, Purpose.FOLLOW) as held:
-            await held.replace(b"\x01new", clock.now(), None)
+            await held.replace(b"hash of new", b"\x01new", clock.now(), None)
             raise TimeoutError("the network, later")
 
     with pytest.raises(TimeoutError, match="later"):
@@ -216,8 +233,8 @@ async def test_the_same_token_given_again_is_not_revoked(
     permissions: Permissions, account: UUID, clock: FakeClock
 ) -> None:
     """Some servers give the same token for the same app and person: revoking it would end the new sign-in."""
-    await permissions.keep(account, Purpose.PROVE, tokens("same", clock.now()))
-    await permissions.keep(account, Purpose.PROVE, tokens("same", clock.now(), hours=5))
+    await permissions.keep(account, Purpose.FOLLOW, tokens("same", clock.now()))
+    await permissions.keep(account, Purpose.FOLLOW, tokens("same", clock.now(), hours=5))
     assert await permissions.claim_revocations(10) == []
 
 
@@ -225,12 +242,13 @@ async def test_unlinking_has_the_accounts_permissions_revoked(
     membership: Membership, permissions: Permissions, account: UUID, clock: FakeClock
 ) -> None:
     member = (await membership.sign_in(at_bluesky("ada"))).member
-    await membership.link(member, at_mastodon("ada"))
-    await permissions.keep(account, Purpose.PROVE, tokens("a", clock.now()))
-    await permissions.keep(account, Purpose.FOLLOW, tokens("b", clock.now()))
+    other = (await membership.link(member, at_mastodon("ada"))).id
+    await permissions.keep(account, Purpose.FOLLOW, tokens("a", clock.now()))
+    await permissions.keep(other, Purpose.FOLLOW, on_mastodon("b"))
     await membership.unlink(member, account)
     claimed = await permissions.claim_revocations(10)
-    assert {revoked.access for _, revoked in claimed if revoked} == {"a", "b"}
+    assert {revoked.access for _, revoked in claimed if revoked} == {"a"}
+    assert (await permissions.read(other, Purpose.FOLLOW)).access == "b"
 
 
 async def test_a_revocation_is_done_again_until_it_is_done(
@@ -291,19 +309,9 @@ async def test_mastodon_tokens_carry_what_revoking_them_takes(
     permissions: Permissions, membership: Membership, clock: FakeClock
 ) -> None:
     account = (await membership.sign_in(at_mastodon("ada"))).account.id
-    kept = TokenSet(
-        Network.MASTODON,
-        "https://social.example/users/ada",
-        "social.example",
-        "access",
-        None,
-        "profile",
-        None,
-        "client",
-        AppBinding("app secret"),
-    )
-    await permissions.keep(account, Purpose.PROVE, kept)
-    await permissions.give_back(account, Purpose.PROVE)
+    kept = on_mastodon("access")
+    await permissions.keep(account, Purpose.FOLLOW, kept)
+    await permissions.give_back(account, Purpose.FOLLOW)
     ((_, revoked),) = await permissions.claim_revocations(10)
     assert revoked == kept
     assert KEY_FILE_NAME not in str(revoked)

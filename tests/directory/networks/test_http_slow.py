@@ -14,6 +14,7 @@ from directory.networks.errors import (
 )
 from directory.networks.http import GuardedClient
 from directory.networks.limits import Limits
+from directory.networks.places import Room
 from tests.directory.networks.strangers import (
     CHUNKED,
     HASTY,
@@ -87,7 +88,7 @@ async def test_one_slow_host_holds_up_only_itself() -> None:
     async with (
         stranger(holds) as slow,
         stranger(says(OK)) as quick,
-        loopback_client(max_connections_per_host=2) as ours,
+        loopback_client(room=Room(per_host=2)) as ours,
     ):
         at_slow = f"http://localhost:{slow.port}/"
         held = [asyncio.create_task(ours.get(at_slow, limits=HASTY)) for _ in range(50)]
@@ -102,7 +103,7 @@ async def test_one_slow_host_holds_up_only_itself() -> None:
 @pytest.mark.parametrize("steps", range(0, 40, 3))
 async def test_a_place_is_given_back_whenever_a_request_is_given_up(steps: int) -> None:
     """Requests cut off at the worst moment each keep a place, until there is none left."""
-    async with stranger(says(OK)) as them, loopback_client(max_connections=1) as ours:
+    async with stranger(says(OK)) as them, loopback_client(room=Room(places=1, for_jobs=0)) as ours:
         given_up = asyncio.create_task(ours.get(them.url))
         for _ in range(steps):
             await asyncio.sleep(0)

@@ -26,6 +26,7 @@ from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_x import FakeX
 from tests.peers.pds import Account, Pds
 from tests.web.members.instance import MemberInstance, member_instance
+from tests.web.members.permits import permit_at_bluesky, permit_at_mastodon
 from tests.web.members.visitors import Visitor
 from tests.web.members.worlds import client_of, enrol, fetch
 
@@ -110,6 +111,8 @@ def life(instance: MemberInstance, pds: Pds, x: FakeX, internet: FakeInternet) -
         ada.sign_in_at_mastodon(internet, acct)
         phone.sign_in_at_mastodon(internet, acct)
         assert ada.get(ada.way_back(pds, bluesky, page="/account")).status_code == 303
+        permit_at_mastodon(instance, internet, acct)
+        permit_at_bluesky(instance, pds, bluesky)
         sentences = [ada.prove(x, x.account("adaonx")), ada.prove(x, contested)]
         wrong = x.post(x.account("someoneelse"), "a post without any sentence")
         sentences.append(ada.sentence())
@@ -258,8 +261,8 @@ def test_what_a_person_did_can_be_read_in_it(life: Life) -> None:
     assert isinstance(expires, datetime)
     assert expires - given == timedelta(days=365)
     assert {(each["network"], each["purpose"]) for each in files["permissions.json"]} == {
-        ("mastodon", "prove"),
-        ("bluesky", "prove"),
+        ("mastodon", "follow"),
+        ("bluesky", "follow"),
     }
     assert [(each["state"], [post["state"] for post in each["posts"]]) for each in files["proofs.json"]] == [
         ("used", ["verified"]),

@@ -79,8 +79,8 @@ def test_what_waits_for_a_host_is_told_apart(instance: MemberInstance, clock: Fa
     for host in ("down.example", "https://up.example"):
         fetch(
             instance,
-            "INSERT INTO revocation (id, network, issuer, sealed, asked_at, next_at)"
-            " VALUES (gen_random_uuid(), 2, $1, '', $2, $2)",
+            "INSERT INTO revocation (id, network, issuer, token_hash, sealed, asked_at, next_at)"
+            " VALUES (gen_random_uuid(), 2, $1, '', '', $2, $2)",
             host,
             clock.now(),
         )
@@ -101,7 +101,7 @@ def test_what_failed_is_counted(instance: MemberInstance) -> None:
     with capture_logs() as said:
         instance.call(instance.worker.drain)
     fetch(instance, "ALTER TABLE proof_check DROP CONSTRAINT a_bug")
-    assert [line["event"] for line in said] == ["a job failed and will be tried again"]
+    assert [line["event"] for line in said] == ["something failed", "a job failed and will be tried again"]
     after = gauges(instance, "failed_total")
     assert after == before | {"posts": before["posts"] + 1}
 

@@ -16,6 +16,7 @@ from tests.directory.networks.bluesky.timed import clock_settings
 from tests.harness.fake_x import FakeX
 from tests.peers.pds import Account, Pds, running_pds
 from tests.web.members.instance import MemberInstance, loopback_client, member_instance
+from tests.web.members.permits import permit_at_bluesky
 from tests.web.members.visitors import Visitor
 from tests.web.members.worlds import fetch
 
@@ -57,7 +58,7 @@ def fresh_tokens(instance: MemberInstance, account: Account) -> TokenSet:
     """What an instance does before it acts for a member: renews what has run out, and keeps what it got."""
     (row,) = fetch(instance, "SELECT id FROM linked_account WHERE account_id = $1", account.did)
     refresh = instance.members.networks[AccountNetwork.BLUESKY].refresh
-    return instance.call(lambda: instance.members.permissions.fresh(row["id"], Purpose.PROVE, refresh))
+    return instance.call(lambda: instance.members.permissions.fresh(row["id"], Purpose.FOLLOW, refresh))
 
 
 def is_taken(instance: MemberInstance, pds: Pds, tokens: TokenSet) -> bool:
@@ -78,6 +79,7 @@ def test_a_permission_is_renewed_day_after_day(visitor: Visitor, pds: Pds, clock
     member again, and is forgotten here."""
     instance, account = visitor.instance, pds.create_account()
     visitor.sign_in(pds, account)
+    permit_at_bluesky(instance, pds, account)
     tokens = fresh_tokens(instance, account)
     for _ in range(5):
         assert is_taken(instance, pds, tokens)

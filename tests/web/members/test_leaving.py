@@ -11,7 +11,7 @@ import pytest
 from directory.accounts import AccountNetwork
 from directory.networks.bluesky.pds import Pds as OurPds
 from directory.networks.bluesky.requests import DpopRequests
-from directory.networks.port import Purpose, TokenSet
+from directory.networks.port import TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn
 from federation.protocol.entry import ENTRY_BYTES
 from federation.tlog.bundles import decode_bundle
@@ -21,6 +21,7 @@ from tests.harness.fake_mastodon.site import FakeServer
 from tests.harness.fake_x import FakeX
 from tests.peers.pds import Pds
 from tests.web.members.instance import MemberInstance, loopback_client, member_instance
+from tests.web.members.permits import permit_at_bluesky, permit_at_mastodon
 from tests.web.members.traces import tables_that_name
 from tests.web.members.visitors import Visitor
 from tests.web.members.worlds import HOST, client_of, enrol, fetch
@@ -43,11 +44,6 @@ def finish(instance: MemberInstance) -> None:
     """All jobs that are due, and all that the log has to say."""
     instance.call(instance.worker.drain)
     instance.call(instance.write_log)
-
-
-def tokens_of(instance: MemberInstance, account_id: str) -> TokenSet:
-    (row,) = fetch(instance, "SELECT id FROM linked_account WHERE account_id = $1", account_id)
-    return instance.call(lambda: instance.members.permissions.read(row["id"], Purpose.PROVE))
 
 
 def is_taken(instance: MemberInstance, pds: Pds, tokens: TokenSet) -> bool:
@@ -94,7 +90,7 @@ def test_nothing_is_left_and_the_server_forgets_us(visitor: Visitor, pds: Pds, x
         "proof_check",
         "publication",
     }
-    tokens = tokens_of(instance, account.did)
+    tokens = permit_at_bluesky(instance, pds, account)
     assert is_taken(instance, pds, tokens)
 
     page = visitor.get("/account/leave").text
@@ -178,7 +174,11 @@ def test_a_mastodon_server_is_told_with_the_right_secret(
     finish(instance)
     server = internet.sites[HOST]
     assert isinstance(server, FakeServer)
-    (token,) = [each for each in server.oauth.tokens if each.user == name]
+    # What only proved the account was given back before anything else.
+    assert [each.is_revoked for each in server.oauth.tokens if each.user == name] == [True]
+    permit_at_mastodon(instance, internet, name)
+    (token,) = [each for each in server.oauth.tokens if each.user == name and not each.is_revoked]
+    internet.requests.clear()
     assert visitor.get("/api/v1/lookup?x=marie_x").json()["answers"]
 
     receipt = visitor.send("/account/leave", "/account/leave", sure="yes").text

@@ -20,6 +20,7 @@ from directory.networks.bluesky.servers import Servers
 from directory.networks.bluesky.sign_in import BlueskySignIn
 from directory.networks.http import GuardedClient
 from directory.networks.port import Purpose, SignInDone, SignInStart
+from tests.directory.networks.grants import NotedGrants
 from tests.harness.fake_mastodon.internet import FakeInternet, Request, Response, Site
 
 REDIRECT: Final = "http://127.0.0.1:8000/auth/bluesky/callback"
@@ -101,7 +102,10 @@ class Neighbourhood:
         identities = Identities(
             DidResolver(http), HandleResolver(dns_source(self._look_up_txt), well_known_source(http))
         )
-        self.sign_in = BlueskySignIn(identities, Servers(http), DpopRequests(http), LoopbackClient())
+        self.grants = NotedGrants()
+        self.sign_in = BlueskySignIn(
+            identities, Servers(http), DpopRequests(http), LoopbackClient(), self.grants
+        )
 
     def server(self, host: str, signs_in: str) -> FakePds:
         """Opens a server."""

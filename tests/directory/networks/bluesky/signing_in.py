@@ -16,6 +16,7 @@ from directory.networks.bluesky.servers import Servers
 from directory.networks.bluesky.sign_in import BlueskySignIn
 from directory.networks.http import GuardedClient
 from directory.networks.port import Purpose, SignInDone, SignInStart
+from tests.directory.networks.grants import NotedGrants
 from tests.peers.consent import consent
 from tests.peers.pds import Account, Pds, XrpcError
 
@@ -39,8 +40,14 @@ class Instance:
             DidResolver(http, plc_url=pds.plc_url, allow_loopback=True),
             HandleResolver(dns_source(self.look_up_txt)),
         )
+        self.grants = NotedGrants()
         self.sign_in = BlueskySignIn(
-            self.identities, self.servers, self.requests, client or LoopbackClient(), allow_loopback=True
+            self.identities,
+            self.servers,
+            self.requests,
+            client or LoopbackClient(),
+            self.grants,
+            allow_loopback=True,
         )
         self.redirect_uri = REDIRECT
         # What the name server says instead, for names that a test takes over.

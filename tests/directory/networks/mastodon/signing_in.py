@@ -10,6 +10,7 @@ from directory.networks.http import GuardedClient
 from directory.networks.mastodon.apps import App, Apps
 from directory.networks.mastodon.sign_in import MastodonSignIn
 from directory.networks.port import Purpose, SignInDone, SignInStart
+from tests.directory.networks.grants import NotedGrants
 from tests.harness.fake_mastodon.internet import FakeInternet, Request, Response
 from tests.harness.fake_mastodon.site import JRD
 from tests.harness.fake_mastodon.visitor import agree
@@ -44,8 +45,11 @@ class Instance:
         self.http = http
         self.time = MORNING
         self.apps = KeptApps()
+        self.grants = NotedGrants()
         self.sign_in = MastodonSignIn(
-            http, Apps(http, self.apps, lambda: "Passerelle of the tests", "https://find.example.org")
+            http,
+            Apps(http, self.apps, lambda: "Passerelle of the tests", "https://find.example.org"),
+            self.grants,
         )
 
     def now(self) -> datetime:

@@ -18,6 +18,7 @@ from directory.networks.sign_in_errors import (
 from tests.directory.networks.bluesky.fakes import (
     ALICE,
     MALLORY,
+    NOON,
     REDIRECT,
     FakePds,
     Neighbourhood,
@@ -177,6 +178,7 @@ async def test_a_document_that_claims_a_handle(near: Neighbourhood) -> None:
     started = await near.start(MALLORY)
     with pytest.raises(HandleMismatch):
         await near.finish(started, "https://evil.test")
+    await near.grants.revoke_all(near.sign_in, NOON)
     assert near.internet.asked("evil.test")[-1] == "/oauth/revoke"
 
 

