@@ -48,6 +48,7 @@ def prove_again(account: LinkedAccount, proven: ProvenAccount, now: datetime) ->
         checked_at=checked_at,
         health=ProofState.HOLDS,
         health_since=None,
+        moved_to=proven.moved_to,
     )
 
 

@@ -1,4 +1,4 @@
-"""Links proven accounts. The caller holds the member's lock."""
+"""Links proven accounts. The caller holds the member's lock, and that of a lapsed holder (`lock_with_holder`)."""
 
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -11,11 +11,13 @@ from directory.mappings import Evidence
 from directory.members.errors import AccountLinkedElsewhere, TooManyAccounts
 from directory.members.renewal import prove_again
 from directory.store.account_columns import columns_of
+from directory.store.account_removal import remove_account
 from directory.store.accounts import (
     fetch_accounts,
     find_account,
     find_same_x_accounts,
     insert_account,
+    opens_nothing,
     recheck_namesakes_now,
     save_account,
     take_x_turn,
@@ -34,7 +36,8 @@ class Contested(msgspec.Struct, frozen=True):
 async def link_account(
     connection: Connection, member: UUID, proven: ProvenAccount, now: datetime
 ) -> LinkedAccount | Contested:
-    """Links an account, or renews the member's own; restates what is published of it.
+    """Links an account, or renews the member's own; restates what is published of it. A new account whose proof
+    lapsed is taken over from a member who has another.
 
     Returns Contested where another member holds the X account. Raises AccountLinkedElsewhere (not for X),
     TooManyAccounts.
@@ -52,6 +55,9 @@ async def _link_new(
     connection: Connection, member: UUID, proven: ProvenAccount, now: datetime
 ) -> LinkedAccount:
     held = await find_account(connection, proven.account)
+    if held is not None and held.member != member and await opens_nothing(connection, held):
+        await remove_account(connection, held, now)
+        held = None
     if held is None:
         try:
             async with connection.transaction():

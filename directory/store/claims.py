@@ -11,9 +11,9 @@ from directory.accounts import LinkedAccount, ProvenAccount, XAccount
 from directory.mappings import Evidence
 from directory.store.account_columns import read_x_account
 from directory.store.account_linking import link_account
+from directory.store.account_removal import remove_account
 from directory.store.accounts import ACCOUNT_COLUMNS, account_of, decode_evidence, plain_uuid
 from directory.store.database import Connection, Database
-from directory.store.members import remove_account
 
 _SELECT: Final = (
     "SELECT id, member, holder, account_id, handle, evidence, claimed_at, settled_at, is_upheld"
@@ -95,7 +95,7 @@ async def fetch_claims(connection: Connection, member: UUID, *, only_open: bool 
 
 
 async def _lock_both(connection: Connection, claim: UUID) -> tuple[Claim, LinkedAccount | None] | None:
-    """Locks both members in the order of their ids, then the claim. Nothing else locks two members.
+    """Locks both members in the order of their ids, as `lock_with_holder` does, then the claim.
 
     Returns the claim and the holder's account, or None where the claim is not open.
     """

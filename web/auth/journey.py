@@ -99,7 +99,7 @@ class Journeys:
             return Arrival(linked, is_new_member=False, token=None)
         signed_in = await self._members.membership.sign_in(proven, may_join=self._instance.now.takes_members)
         token, _ = await self._members.signing_in.start_session(
-            signed_in.member, at.label, at.session or None
+            signed_in.account, at.label, at.session or None
         )
         return Arrival(signed_in.account, signed_in.is_new, token)
 

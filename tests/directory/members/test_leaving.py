@@ -86,7 +86,8 @@ async def life(  # noqa: PLR0917 - everything there is to use
     await publishing.say()
     await consenting.give(member, ConsentKind.ANNOUNCE_NEWCOMERS, 1)
     await permissions.keep(wish.target_account, Purpose.FOLLOW, tokens(SESAME, clock.now()))
-    token, _ = await signing_in.start_session(member, "Firefox on Linux")
+    account = next(each for each in await membership.accounts(member) if each.id == wish.target_account)
+    token, _ = await signing_in.start_session(account, "Firefox on Linux")
     await signing_in.begin(
         token, Departure(new_token(), Purpose.PROVE, AccountNetwork.X, member, Secret(SESAME.encode()))
     )

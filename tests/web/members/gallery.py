@@ -77,7 +77,7 @@ class People:
                     _seen(EvidenceKind.BLUESKY_OAUTH),
                 )
             )
-            token, _ = await members.signing_in.start_session(signed_in.member, "Firefox · Linux")
+            token, _ = await members.signing_in.start_session(signed_in.account, "Firefox · Linux")
             return Person(signed_in.member, token, names)
 
         return self._instance.call(run)
