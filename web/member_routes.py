@@ -21,6 +21,7 @@ from web.pages import (
     publish,
     published,
     sign_in,
+    sign_in_return,
 )
 from web.pages.uploads import max_form_bytes
 from web.rendering import Renderer
@@ -58,7 +59,8 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
             route_handlers=[
                 sign_in.sign_in,
                 sign_in.start_sign_in,
-                sign_in.callback,
+                sign_in_return.callback,
+                sign_in_return.answer,
                 sign_in.client_metadata,
                 sign_in.client_keys_document,
                 account.account,

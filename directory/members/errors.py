@@ -92,6 +92,12 @@ class ProofLapsed(MemberError):
     code = "proof-lapsed"
 
 
+class AccountMoved(MemberError):
+    """The account has moved to another one, by the word of its own server: link that one, and publish it."""
+
+    code = "account-moved"
+
+
 class ProofTooOld(MemberError):
     """The proof was last seen to hold too long ago: the account has to be proven again."""
 

@@ -15,7 +15,7 @@ from directory.accounts import LinkedAccount
 from directory.identifiers import TargetHandle, TargetId, XHandle, XId
 from directory.mapping_life import MappingState
 from directory.mappings import Evidence, Mapping, Network, Strength
-from directory.members.errors import NotProven, ProofLapsed, ProofTooOld, UnknownAccount
+from directory.members.errors import AccountMoved, NotProven, ProofLapsed, ProofTooOld, UnknownAccount
 from directory.moderation.hides import HideReason
 from directory.proofs.strength import strength_of
 
@@ -86,13 +86,15 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
 def compose_mapping(x: LinkedAccount, target: LinkedAccount, origin: str, now: datetime) -> Mapping:
     """Composes exactly the mapping that answers once `x` is published as `target`.
 
-    Raises UnknownAccount (wrong networks), NotProven, ProofLapsed, ProofTooOld.
+    Raises UnknownAccount (wrong networks), NotProven, ProofLapsed, AccountMoved, ProofTooOld.
     """
     named, where, network = x.x, target.target, target.network.target
     if named is None or where is None or network is None:
         raise UnknownAccount
     if x.is_lapsed or target.is_lapsed:
         raise ProofLapsed
+    if target.moved_to is not None:
+        raise AccountMoved
     strength = strength_of((*x.evidence, *target.evidence))
     if strength is None or (strength is Strength.BOUND and named.id is None):
         raise NotProven

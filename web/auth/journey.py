@@ -5,19 +5,20 @@ from typing import Final
 
 import msgspec
 
-from directory.accounts import AccountNetwork, BlueskyAccount, LinkedAccount, ProvenAccount
+from directory.accounts import AccountNetwork, BlueskyAccount, LinkedAccount, ProvenAccount, TargetAccount
 from directory.clock import Clock
 from directory.errors import InvalidIdentifier
 from directory.mappings import Evidence, EvidenceKind
+from directory.members.sessions import new_token
 from directory.networks.bluesky.client import CALLBACK_PATH
 from directory.networks.oauth import Returned
-from directory.networks.port import Purpose, SignInDone, SignInStart
+from directory.networks.port import Purpose, SignInDone, SignInStart, TokenSet
 from directory.networks.sign_in_errors import SignInError, StateMismatch
 from directory.services.live_settings import LiveSettings
 from directory.services.signing_in import Departure
-from directory.vault import Secret
 from web.auth.member_context import AtBrowser
 from web.auth.read_only import require_writable
+from web.auth.sealed_journey import Asked, Away
 from web.auth.typed import likely_networks
 from web.member_services import MemberServices
 
@@ -37,6 +38,17 @@ class Arrival(msgspec.Struct, frozen=True):
     token: str | None
 
 
+class Question(msgspec.Struct, frozen=True):
+    """Somebody else returned than was typed: they are asked whether they mean this account.
+
+    Until their answer, which carries `waiting`, nothing is linked and no session begins.
+    """
+
+    typed: str
+    account: TargetAccount
+    waiting: str
+
+
 class Journeys:
     """Built once for each process. `base_url` is the address of this instance."""
 
@@ -46,8 +58,12 @@ class Journeys:
         self._clock = clock
         self._base_url = base_url
 
-    async def depart(self, typed: str, asked: AccountNetwork | None, at: AtBrowser) -> str:
+    async def depart(
+        self, typed: str, asked: AccountNetwork | None, at: AtBrowser, *, afresh: bool = False
+    ) -> str:
         """Returns the address to send the browser to. Where no network is asked for, the typed name decides.
+
+        `afresh`: where the account's proof lapsed, a new membership begins with it.
 
         Raises InvalidIdentifier, SignInError, MemberGone.
         """
@@ -57,12 +73,14 @@ class Journeys:
         else:
             network, started = await self._start(typed, (asked,) if asked else likely_networks(typed))
         member = at.me.member if at.me is not None else None
-        departure = Departure(started.state, Purpose.PROVE, network, member, Secret(started.record))
+        away = Away(started.record, afresh=afresh)
+        departure = Departure(started.state, Purpose.PROVE, network, member, away.sealable())
         await self._members.signing_in.begin(at.browser, departure)
         return started.authorize_url
 
-    async def arrive(self, network: AccountNetwork, returned_to: str, at: AtBrowser) -> Arrival:
-        """Finishes a sign-in: links the account to the member, or signs them in.
+    async def arrive(self, network: AccountNetwork, returned_to: str, at: AtBrowser) -> Arrival | Question:
+        """Finishes a sign-in: links the account to the member, or signs them in; asks where it is another account
+        than was typed.
 
         `returned_to` is the whole address that the browser came back to. Raises SignInError, MemberError.
         """
@@ -71,20 +89,53 @@ class Journeys:
         kept = await self._members.signing_in.finish(at.browser, state, member)
         if kept.network is not network:
             raise StateMismatch("", "the browser came back to the address of another network")
-        record = kept.secrets.reveal()
+        away = Away.read(kept.secrets)
+        record = away.record
         if network is AccountNetwork.X:
             return await self._arrive_from_x(record, returned_to, at)
         done = await self._members.networks[network].finish_sign_in(record, returned_to, self._clock.now())
         try:
-            arrival = await self._welcome(proven_by(done, self._clock), at)
+            if done.instead_of is not None:
+                question = await self._ask(done, done.instead_of, at)
+                await self._revoke(network, done.tokens)
+                return question
+            arrival = await self._welcome(proven_by(done, self._clock), at, afresh=away.afresh)
             await self._members.permissions.keep(arrival.account.id, done.purpose, done.tokens)
         except Exception:
             # The error is raised again below. Tokens that nobody will use are revoked.
-            with suppress(SignInError):
-                await self._members.networks[network].revoke(done.tokens, self._clock.now())
+            await self._revoke(network, done.tokens)
             raise
         self._members.wake_jobs()  # a permission that this one replaces is to be revoked
         return arrival
+
+    async def go_on(self, waiting: str, at: AtBrowser) -> Arrival:
+        """Goes on as the account that waits for this browser's answer. An answer counts once, for ten minutes.
+
+        Raises SignInError, MemberError.
+        """
+        return await self._welcome((await self._take_answer(waiting, at)).proven, at)
+
+    async def drop(self, waiting: str, at: AtBrowser) -> None:
+        """Forgets the account that waits for this browser's answer, if it still does."""
+        with suppress(SignInError):
+            await self._take_answer(waiting, at)
+
+    async def _ask(self, done: SignInDone, typed: str, at: AtBrowser) -> Question:
+        """Keeps the proven account, sealed, for this browser and who is signed in at it. Keeps no tokens."""
+        asked, waiting = Asked.of(proven_by(done, self._clock)), new_token()
+        member = at.me.member if at.me is not None else None
+        departure = Departure(waiting, done.purpose, asked.network, member, asked.sealable())
+        await self._members.signing_in.begin(at.browser, departure)
+        return Question(typed, done.account, waiting)
+
+    async def _take_answer(self, waiting: str, at: AtBrowser) -> Asked:
+        member = at.me.member if at.me is not None else None
+        kept = await self._members.signing_in.finish(at.browser, waiting, member)
+        return Asked.read(kept.secrets)
+
+    async def _revoke(self, network: AccountNetwork, tokens: TokenSet) -> None:
+        with suppress(SignInError):
+            await self._members.networks[network].revoke(tokens, self._clock.now())
 
     async def _arrive_from_x(self, record: bytes, returned_to: str, at: AtBrowser) -> Arrival:
         if self._members.x is None:
@@ -92,12 +143,14 @@ class Journeys:
         done = await self._members.x.finish(record, returned_to)
         return await self._welcome(ProvenAccount(done.account, done.evidence), at)
 
-    async def _welcome(self, proven: ProvenAccount, at: AtBrowser) -> Arrival:
+    async def _welcome(self, proven: ProvenAccount, at: AtBrowser, *, afresh: bool = False) -> Arrival:
         if at.me is not None:
             require_writable(self._instance)
             linked = await self._members.membership.link(at.me.member, proven)
             return Arrival(linked, is_new_member=False, token=None)
-        signed_in = await self._members.membership.sign_in(proven, may_join=self._instance.now.takes_members)
+        signed_in = await self._members.membership.sign_in(
+            proven, may_join=self._instance.now.takes_members, afresh=afresh
+        )
         token, _ = await self._members.signing_in.start_session(
             signed_in.account, at.label, at.session or None
         )
@@ -130,4 +183,4 @@ def proven_by(done: SignInDone, clock: Clock) -> ProvenAccount:
     """Returns the proof that a sign-in gives."""
     is_bluesky = isinstance(done.account, BlueskyAccount)
     kind = EvidenceKind.BLUESKY_OAUTH if is_bluesky else EvidenceKind.MASTODON_OAUTH
-    return ProvenAccount(done.account, Evidence(kind, clock.now()))
+    return ProvenAccount(done.account, Evidence(kind, clock.now()), done.moved_to)

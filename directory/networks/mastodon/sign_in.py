@@ -15,7 +15,7 @@ from directory.networks.mastodon.accounts import verify_credentials
 from directory.networks.mastodon.apps import App, Apps, client_fields
 from directory.networks.mastodon.identity import resolve_acct, resolve_actor, resolve_signed_in
 from directory.networks.mastodon.moved import moved_to, names_back
-from directory.networks.mastodon.names import parse_typed
+from directory.networks.mastodon.names import Host, parse_typed
 from directory.networks.mastodon.servers import Server, find_server, may_follow
 from directory.networks.mastodon.tokens import TokenAnswer, TokenEndpoint, UnknownApp, token_set
 from directory.networks.oauth import Expected, Returned, challenge, new_secret, within_time
@@ -41,6 +41,8 @@ class _Record(msgspec.Struct, frozen=True, tag="mastodon"):
     server: Server
     app: App
     verifier: str | None
+    named: str | None
+    """The account that the person typed; None where they typed a server."""
 
     @classmethod
     def from_bytes(cls, record: bytes) -> Self:
@@ -84,7 +86,8 @@ class MastodonSignIn:
             way_back = redirect_uri_for(redirect_uri, server.host)
             app = await self._apps.app_for(server.host, server.scope(purpose), way_back, now)
         awaited = Expected.of(way_back, purpose, now, str(expected) if expected is not None else None)
-        record = _Record(awaited, server, app, new_secret() if server.has_pkce else None)
+        typed = None if isinstance(named, Host) else str(named)
+        record = _Record(awaited, server, app, new_secret() if server.has_pkce else None, typed)
         url = f"https://{server.host}/oauth/authorize?{urlencode(_authorization(record))}"
         return SignInStart(url, awaited.state, msgspec.json.encode(record), awaited.expires)
 
@@ -99,7 +102,8 @@ class MastodonSignIn:
         async with within_time():
             tokens = await self._exchange(kept, code)
             try:
-                account = await self._check(kept, tokens)
+                account, moved_to = await self._check(kept, tokens)
+                instead_of = None if await self._is_named(kept.named, account) else kept.named
             except SignInError:
                 # This token will not be used, so it is revoked.
                 with suppress(SignInError):
@@ -116,7 +120,7 @@ class MastodonSignIn:
             asked_scope=kept.app.scope,
             now=now,
         )
-        return SignInDone(account, kept.expected.purpose, may_follow(held.scope), held)
+        return SignInDone(account, kept.expected.purpose, may_follow(held.scope), held, instead_of, moved_to)
 
     async def refresh(self, tokens: TokenSet, now: datetime) -> TokenSet:
         """Renews tokens, on servers where they expire. Raises NeedsSignIn for those that cannot be renewed."""
@@ -200,7 +204,8 @@ class MastodonSignIn:
             await self._apps.forget(kept.app)
             raise
 
-    async def _check(self, kept: _Record, tokens: TokenAnswer) -> MastodonAccount:
+    async def _check(self, kept: _Record, tokens: TokenAnswer) -> tuple[MastodonAccount, Acct | None]:
+        """Returns who signed in, and where they moved to."""
         host = kept.server.host
         try:
             who = await verify_credentials(self._http, host, tokens.access_token)
@@ -209,7 +214,21 @@ class MastodonSignIn:
         account = await resolve_signed_in(self._http, host, who)
         if kept.expected.account_id not in {None, str(account.actor)}:
             raise IdentityMismatch(host, "somebody else signed in than was expected")
-        return account
+        return account, who.moved_acct(account.acct)
+
+    async def _is_named(self, named: str | None, account: MastodonAccount) -> bool:
+        """Returns whether the typed name leads to the account. One that leads nowhere now does not."""
+        if named is None:
+            return True
+        typed = parse_typed(named)
+        if typed == account.actor or (isinstance(typed, Acct) and typed.key == account.acct.key):
+            return True
+        with suppress(SignInError):
+            if isinstance(typed, Acct):
+                return (await resolve_acct(self._http, typed)).actor == account.actor
+            if isinstance(typed, ActorUri):
+                return (await resolve_actor(self._http, typed)).actor == account.actor
+        return False
 
 
 def _authorization(record: _Record) -> dict[str, str]:
