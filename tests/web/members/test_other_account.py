@@ -126,7 +126,9 @@ def test_an_answer_counts_for_ten_minutes(visitor: Visitor, internet: FakeIntern
     other = enrol(internet, "lateother")
     page = come_back(visitor, internet, enrol(internet, "late"), other)
     clock.advance(minutes=10)
-    assert answer(visitor, page).status_code == 400
+    late = answer(visitor, page)
+    clock.advance(minutes=-10)  # the PDS of other tests has the time of day
+    assert late.status_code == 400
     assert not is_held(visitor.instance, other)
 
 
