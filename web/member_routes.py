@@ -74,6 +74,8 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
                 kept_list.agree_to_keep,
                 kept_list.delete_list,
                 prove.prove,
+                prove.sentence,
+                prove.new_sentence,
                 prove.submit_post,
                 prove.progress,
                 prove.left_x,

@@ -91,7 +91,7 @@ async def life(  # noqa: PLR0917 - everything there is to use
     await signing_in.begin(
         token, Departure(new_token(), Purpose.PROVE, AccountNetwork.X, member, Secret(SESAME.encode()))
     )
-    kept = await proving.challenge(member, INSTANCE, "en")
+    kept = await proving.new_challenge(member, INSTANCE, "en")
     await proving.submit(member, kept.id, "2000000000000000001")
     await page_links.make_page(member)
     await page_links.submit(member, XHandle("ada"))

@@ -122,7 +122,7 @@ class People:
 
         async def run() -> None:
             proving = self._instance.members.proving
-            kept = await proving.challenge(person.member, self._instance.settings.domain, "en")
+            kept = await proving.new_challenge(person.member, self._instance.settings.domain, "en")
             await proving.submit(person.member, kept.id, "1850000000000000002")
             if refused is not None:
                 for job in await proving.claim_due(10):
