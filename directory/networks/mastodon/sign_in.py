@@ -174,16 +174,17 @@ class MastodonSignIn:
             return await resolve_actor(self._http, account.actor, account.acct)
 
     async def moved_to(self, here: MastodonAccount) -> MastodonAccount | None:
-        """Returns the account that another moved to, where both confirm it: the old names the new, the new the old.
+        """Returns the account that another moved to, by the word of its own server; None where it did not move.
 
-        Returns None where it did not move, or the new one does not confirm it. Raises NotForStrangers, and
-        SignInError where no server can tell now.
+        Raises NotForStrangers, and SignInError where no server can tell now.
         """
         async with within_time():
-            there = await moved_to(self._http, here)
-            if there is None or not await names_back(self._http, there, str(here.actor)):
-                return None
-            return there
+            return await moved_to(self._http, here)
+
+    async def confirms_move(self, there: MastodonAccount, here: MastodonAccount) -> bool:
+        """Returns whether an account names the one that moved to it as its own too. Raises as `moved_to`."""
+        async with within_time():
+            return await names_back(self._http, there, str(here.actor))
 
     async def _exchange(self, kept: _Record, code: str) -> TokenAnswer:
         form = {

@@ -23,7 +23,7 @@ from directory.services.publishing import Publishing
 from directory.services.signing_in import SigningIn
 from directory.store.claims import ClaimStore
 from directory.store.database import Database
-from directory.store.rechecks import RecheckStore
+from directory.store.rechecks import RecheckJob, RecheckStore
 from tests.directory.members.conftest import Join
 from tests.directory.members.people import at_bluesky, at_mastodon, on_x, x_account
 from tests.directory.members.test_permissions import tokens
@@ -43,12 +43,19 @@ class Lapsing:
         await self._publishing.publish(member, wish)
         self._clock.advance(days=60)
 
-    async def lapse(self, account: UUID) -> None:
-        for job in await self._rechecks.claim_due_rechecks(self._clock.now(), 100):
-            if job.account.id == account:
-                assert await self._rechecks.record_recheck(job, Lapsed(), self._clock.now())
-            else:
+    async def claim(self, account: UUID) -> RecheckJob:
+        """Claims the re-check of an account."""
+        jobs = await self._rechecks.claim_due_rechecks(self._clock.now(), 100)
+        for job in jobs:
+            if job.account.id != account:
                 await self._rechecks.release_recheck(job, self._clock.now())
+        return next(job for job in jobs if job.account.id == account)
+
+    async def record(self, job: RecheckJob) -> None:
+        assert await self._rechecks.record_recheck(job, Lapsed(), self._clock.now())
+
+    async def lapse(self, account: UUID) -> None:
+        await self.record(await self.claim(account))
 
 
 @pytest.fixture
@@ -286,16 +293,17 @@ async def test_no_session_outlasts_a_lapse_in_that_moment(
     signing_in: SigningIn,
     join: Join,
     lapsing: Lapsing,
-    clock: FakeClock,
 ) -> None:
     for letter in "abcdefgh":
         member, wish = await join(f"dan{letter}", None)
         await lapsing.publish(member, wish)
         account = next(each for each in await membership.accounts(member) if each.id == wish.target_account)
-        await asyncio.gather(
-            lapsing.lapse(wish.target_account),
+        job = await lapsing.claim(account.id)
+        lapsed, *_ = await asyncio.gather(
+            lapsing.record(job),
             *(signing_in.start_session(account, "now") for _ in range(3)),
             return_exceptions=True,
         )
+        assert lapsed is None
         assert await kinds(membership, member) == [("bluesky", True), ("x", False)]
         assert await signing_in.sessions(member) == []

@@ -33,6 +33,8 @@ CLOSED_FR: Final = "Cette instance n’accueille pas de nouveaux membres en ce m
 NUMBERS: Final = itertools.count()
 GOING_ON: Final = {
     "/sign-in",
+    "/sign-in/answer",
+    "/account/publications/{publication_id:uuid}/proof",
     "/account/accounts/{account_id:uuid}/unlink",
     "/account/accounts/{account_id:uuid}/page",
     "/account/publications/{publication_id:uuid}/withdraw",
