@@ -107,10 +107,11 @@ Account = XAccount | TargetAccount
 
 
 class ProvenAccount(msgspec.Struct, frozen=True):
-    """An account and the evidence that has just proven it."""
+    """An account and the evidence that has just proven it. `moved_to` is the address its server says it moved to."""
 
     account: Account
     evidence: Evidence
+    moved_to: Acct | None = None
 
     @property
     def network(self) -> AccountNetwork:
@@ -125,7 +126,8 @@ class LinkedAccount(msgspec.Struct, frozen=True, kw_only=True):
     """An account of a member.
 
     `checked_at` is when the proof was last seen to hold. `health` is its state, since `health_since` where that is
-    not HOLDS. `recheck_at` is when it is re-checked, while something is published of it.
+    not HOLDS. `recheck_at` is when it is re-checked, while something is published of it. `moved_to` is the address that
+    the account's own server last said it moved to; None where it did not, or nobody said so.
     """
 
     id: UUID
@@ -139,6 +141,7 @@ class LinkedAccount(msgspec.Struct, frozen=True, kw_only=True):
     health: ProofState
     health_since: datetime | None
     on_page: bool
+    moved_to: Acct | None = None
 
     @property
     def network(self) -> AccountNetwork:

@@ -21,6 +21,7 @@ from web.pages import (
     publish,
     published,
     sign_in,
+    sign_in_return,
 )
 from web.pages.uploads import max_form_bytes
 from web.rendering import Renderer
@@ -58,7 +59,8 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
             route_handlers=[
                 sign_in.sign_in,
                 sign_in.start_sign_in,
-                sign_in.callback,
+                sign_in_return.callback,
+                sign_in_return.answer,
                 sign_in.client_metadata,
                 sign_in.client_keys_document,
                 account.account,
@@ -72,6 +74,8 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
                 kept_list.agree_to_keep,
                 kept_list.delete_list,
                 prove.prove,
+                prove.sentence,
+                prove.new_sentence,
                 prove.submit_post,
                 prove.progress,
                 prove.left_x,

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from directory.accounts import Account
 from directory.errors import DirectoryError
 
 
@@ -24,6 +25,17 @@ class AccountLinkedElsewhere(MemberError):
     """The account belongs to another member of this instance; they can sign in with it and unlink it."""
 
     code = "account-linked-elsewhere"
+
+
+class LapsedSignIn(MemberError):
+    """The proof of this account lapsed, so it opens nothing: sign in with another account of the same membership,
+    and link this one again there."""
+
+    code = "lapsed-sign-in"
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        super().__init__()
 
 
 class XAccountContested(MemberError):
@@ -96,6 +108,12 @@ class ProofLapsed(MemberError):
     """The proof no longer holds: the account has to be proven again."""
 
     code = "proof-lapsed"
+
+
+class AccountMoved(MemberError):
+    """The account has moved to another one, by the word of its own server: link that one, and publish it."""
+
+    code = "account-moved"
 
 
 class ProofTooOld(MemberError):

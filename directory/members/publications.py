@@ -17,7 +17,14 @@ from directory.accounts import LinkedAccount
 from directory.identifiers import TargetHandle, TargetId, XHandle, XId
 from directory.mapping_life import MappingState
 from directory.mappings import Evidence, Mapping, Network, Strength
-from directory.members.errors import NotNamed, NotProven, ProofLapsed, ProofTooOld, UnknownAccount
+from directory.members.errors import (
+    AccountMoved,
+    NotNamed,
+    NotProven,
+    ProofLapsed,
+    ProofTooOld,
+    UnknownAccount,
+)
 from directory.moderation.hides import HideReason
 from directory.proofs.strength import strength_of
 
@@ -91,13 +98,15 @@ def compose_mapping(x: LinkedAccount, target: LinkedAccount, origin: str, now: d
     """Composes exactly the mapping that answers once `x` is published as `target`.
 
     It rests on one proof of the X account, which names the target, and on the target's own evidence. Raises
-    UnknownAccount (wrong networks), NotProven, NotNamed, ProofLapsed, ProofTooOld.
+    UnknownAccount (wrong networks), NotProven, NotNamed, ProofLapsed, AccountMoved, ProofTooOld.
     """
     named, where, network = x.x, target.target, target.network.target
     if named is None or where is None or network is None:
         raise UnknownAccount
     if x.is_lapsed or target.is_lapsed:
         raise ProofLapsed
+    if target.moved_to is not None:
+        raise AccountMoved
     proof, strength = _choose_proof(x, target, now)
     issued = _whole(now)
     expires = _whole(min(proof.at, target.checked_at)) + VALIDITY

@@ -24,7 +24,7 @@ from directory.accounts import (
     ProofState,
     TargetAccount,
 )
-from directory.identifiers import XId
+from directory.identifiers import Acct, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.renewal import drop_link, is_link_evidence, list_checkable, see_again
 from directory.proofs.reasons import UnreachableReason
@@ -47,10 +47,12 @@ _MAX_DOUBLINGS: Final = 10
 
 class Present(msgspec.Struct, frozen=True):
     """An account on a new network exists. `link` is whether its profile links to the member's page; None where that
-    was not asked (`rests_on_link`)."""
+    was not asked (`rests_on_link`). `moved_to` is the address that its server says it moved to, which the new account
+    did not confirm; unset where no server told."""
 
     account: TargetAccount
     link: LinkResult | None = None
+    moved_to: Acct | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Gone(msgspec.Struct, frozen=True):
@@ -69,10 +71,12 @@ class Moved(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """The proof holds, under the handle of `account`. `evidence` is what this re-check saw anew."""
+    """The proof holds, under the handle of `account`. `evidence` is what this re-check saw anew. `moved_to` is as in
+    `Present`."""
 
     account: Account
     evidence: tuple[Evidence, ...] = ()
+    moved_to: Acct | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Doubtful(msgspec.Struct, frozen=True):
@@ -192,12 +196,13 @@ def account_after(account: LinkedAccount, outcome: Outcome, now: datetime) -> Li
     if account.is_lapsed:
         return account
     match outcome:
-        case Held(account=seen, evidence=evidence):
-            after = see_again(account, seen, evidence, now)
+        case Held(account=seen, evidence=evidence, moved_to=moved_to):
+            told = account.moved_to if moved_to is msgspec.UNSET else moved_to
+            after = see_again(msgspec.structs.replace(account, moved_to=told), seen, evidence, now)
         case Unlinked(account=seen):
             after = see_again(drop_link(account), seen, (), now)
-        case Moved():
-            after = see_again(account, account.account, (), now)
+        case Moved(account=home):
+            after = see_again(msgspec.structs.replace(account, moved_to=home.acct), account.account, (), now)
         case Doubtful(state=state, since=since, next_recheck=next_recheck):
             return msgspec.structs.replace(account, health=state, health_since=since, recheck_at=next_recheck)
         case Lapsed():
@@ -210,9 +215,9 @@ def account_after(account: LinkedAccount, outcome: Outcome, now: datetime) -> Li
 def _judge_link(account: LinkedAccount, seen: Present, attempt: int, now: datetime) -> Outcome:
     match seen.link:
         case None:
-            return Held(seen.account)
+            return Held(seen.account, moved_to=seen.moved_to)
         case Linked(evidence=evidence):
-            return Held(seen.account, (evidence,))
+            return Held(seen.account, (evidence,), seen.moved_to)
         case Refuted():
             return _doubt(account, now, CONFIRM_AFTER) or Unlinked(seen.account)
         case Unreachable(retry_after_s=retry_after_s):

@@ -54,6 +54,7 @@ def prove_again(account: LinkedAccount, proven: ProvenAccount, now: datetime) ->
         checked_at=max(account.checked_at, min(proven.evidence.at, now)),
         health=ProofState.HOLDS,
         health_since=None,
+        moved_to=proven.moved_to,
     )
     checkable = list_checkable(renewed)
     return msgspec.structs.replace(renewed, checked_at=min(checkable[-1].at, now)) if checkable else renewed

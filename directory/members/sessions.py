@@ -21,10 +21,14 @@ MAX_LABEL_CHARS: Final = 80
 
 
 class Session(msgspec.Struct, frozen=True):
-    """One signed-in browser. `label` is how its owner recognises it ("Firefox on Linux")."""
+    """One signed-in browser. `label` is how its owner recognises it ("Firefox on Linux").
+
+    `account` is the linked account it began with: it ends when that one is unlinked, handed over, or lapses.
+    """
 
     id: UUID
     member: UUID
+    account: UUID
     label: str
     created: datetime
     used_at: datetime

@@ -21,7 +21,7 @@ from typing import Final, Protocol, Self
 import msgspec
 
 from directory.accounts import TargetAccount
-from directory.identifiers import TargetHandle, TargetId
+from directory.identifiers import Acct, TargetHandle, TargetId
 from directory.mappings import Network
 from directory.networks.sign_in_errors import NeedsSignIn
 
@@ -123,6 +123,11 @@ class SignInDone(msgspec.Struct, frozen=True):
     may_follow: bool
     """Whether the network granted the right to follow."""
     tokens: TokenSet
+    instead_of: str | None = None
+    """The account that the person named at the start, where another one signed in. The caller asks them before it
+    goes on. None where it is the same account, or none was named (a server)."""
+    moved_to: Acct | None = None
+    """The address that the account's own server says it moved to; None where it does not."""
 
 
 class Grants(Protocol):

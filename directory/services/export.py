@@ -20,6 +20,7 @@ from directory.members.consents import Consent
 from directory.members.kept_lists import LIST_NAMES, KeptList
 from directory.members.page_links import LinkCheck
 from directory.members.publications import Publication
+from directory.members.sessions import Session
 from directory.members.tokens import Token
 from directory.moderation.hides import Hide
 from directory.store.challenges import ChallengeRow
@@ -63,10 +64,7 @@ def documents(data: MemberData, instance: str, now: datetime) -> dict[str, Docum
         "links.json": [_page(data.page_code, data.link_checks)] if data.page_code is not None else [],
         "newcomers.json": [_newcomer(each) for each in data.newcomers],
         "hidden.json": [_hide(hide) for hide in data.hides],
-        "sessions.json": [
-            {"browser": session.label, "began_at": session.created, "last_used_at": session.used_at}
-            for session in data.sessions
-        ],
+        "sessions.json": [_session(session, data.accounts) for session in data.sessions],
     }
     for kept in data.follow_lists:
         files[f"follow-lists/{LIST_NAMES[kept.kind]}.json"] = _follow_list(kept)
@@ -85,6 +83,7 @@ def _account(account: LinkedAccount) -> dict[str, Any]:
         "proof_since": account.health_since,
         "next_look_at": account.recheck_at,
         "shown_on_page": account.on_page,
+        "moved_to": str(account.moved_to) if account.moved_to is not None else None,
         "evidence": _evidence(account.evidence),
     }
 
@@ -145,6 +144,17 @@ def _permission(token: Token, accounts: list[LinkedAccount]) -> dict[str, Any]:
         "scope": token.scopes,
         "granted_at": token.granted_at,
         "renewed_at": token.refreshed_at,
+    }
+
+
+def _session(session: Session, accounts: list[LinkedAccount]) -> dict[str, Any]:
+    account = next(account for account in accounts if account.id == session.account)
+    return {
+        "browser": session.label,
+        "network": account.network,
+        "account": _id(account.account),
+        "began_at": session.created,
+        "last_used_at": session.used_at,
     }
 
 

@@ -17,15 +17,19 @@ class Membership:
         self._claims = claims
         self._clock = clock
 
-    async def sign_in(self, proven: ProvenAccount, *, may_join: bool = True) -> SignedIn:
+    async def sign_in(
+        self, proven: ProvenAccount, *, may_join: bool = True, afresh: bool = False
+    ) -> SignedIn:
         """Finds the member who holds the account, or makes a new one.
 
-        Raises NewAccountFirst for an unknown X account, and RegistrationClosed where nobody may join.
+        An account whose proof lapsed opens nothing where its member has another; `afresh` then begins a new
+        membership with it. Raises LapsedSignIn, NewAccountFirst for an unknown X account, and RegistrationClosed
+        where nobody may join.
         """
-        return await self._members.sign_in(proven, self._clock.now(), may_join=may_join)
+        return await self._members.sign_in(proven, self._clock.now(), may_join=may_join, afresh=afresh)
 
     async def link(self, member: UUID, proven: ProvenAccount) -> LinkedAccount:
-        """Links an account, or renews its proof.
+        """Links an account, or renews its proof. One that lapsed is taken over from a member who has another.
 
         Raises MemberGone, AccountLinkedElsewhere, TooManyAccounts, ClaimPaused, and XAccountContested once the
         claim is stored.

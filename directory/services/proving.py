@@ -51,19 +51,33 @@ class Proving:
         self._vault = vault
         self._clock = clock
 
-    async def challenge(self, member: UUID, instance: str, language: str) -> KeptChallenge:
-        """Returns the challenge whose sentence a member is to post.
+    async def open_challenge(self, member: UUID) -> KeptChallenge | None:
+        """Finds the challenge that a member is to answer, in whatever language it was made. Changes nothing.
 
-        That is the open one if it still names exactly their accounts in that language, else a new one in its
-        place. Raises MemberGone, UnknownAccount (no account to point to), NamesTooLong, TooManyAttempts.
+        Returns None where none is open, or its sentence was sealed under a lost key.
         """
-        now = self._clock.now()
+        row = await self._challenges.find_open_challenge(member, self._clock.now())
+        try:
+            return self._kept(row) if row is not None else None
+        except VaultError:
+            return None
+
+    async def new_challenge(self, member: UUID, instance: str, language: str) -> KeptChallenge:
+        """Opens a new challenge in place of the open one, whose check ends.
+
+        Raises MemberGone, UnknownAccount (no account to point to), NamesTooLong, TooManyAttempts.
+        """
         targets = _targets_of(await self._members.list_accounts(member))
-        kept = await self._find_open(member)
-        is_same = kept is not None and kept.challenge.is_for(str(member), targets, instance)
-        if kept is not None and is_same and kept.challenge.language == language:
-            return kept
+        now = self._clock.now()
         return await self._open(member, _fitting_challenge(str(member), targets, instance, language, now))
+
+    async def is_current(self, kept: KeptChallenge, member: UUID, instance: str) -> bool:
+        """Returns whether a challenge names the accounts that a new one would name."""
+        try:
+            targets = _targets_of(await self._members.list_accounts(member))
+        except UnknownAccount:
+            return False
+        return kept.challenge.is_for(str(member), targets, instance)
 
     async def submit(self, member: UUID, challenge: UUID, post_url: str) -> ProofCheck:
         """Submits a check of a post. Raises InvalidIdentifier, MemberGone, ChallengeClosed, TooManyAttempts."""
@@ -125,13 +139,6 @@ class Proving:
         """
         proven = ProvenAccount(verified.account, verified.evidence)
         return await self._checks.confirm_check(check, proven, self._clock.now())
-
-    async def _find_open(self, member: UUID) -> KeptChallenge | None:
-        row = await self._challenges.find_open_challenge(member, self._clock.now())
-        try:
-            return self._kept(row) if row is not None else None
-        except VaultError:
-            return None  # sealed under a lost key: a new sentence is opened in its place
 
     async def _open(self, member: UUID, challenge: Challenge) -> KeptChallenge:
         number = uuid4()

@@ -24,7 +24,7 @@ class Publishing:
     async def preview(self, member: UUID, wish: Wish) -> Mapping:
         """Returns exactly the mapping that would be published. Nothing is stored.
 
-        Raises UnknownAccount, NotProven, ProofLapsed, ProofTooOld, PublicationHidden.
+        Raises UnknownAccount, NotProven, ProofLapsed, AccountMoved, ProofTooOld, PublicationHidden.
         """
         accounts = {account.id: account for account in await self._members.list_accounts(member)}
         if wish.x_account not in accounts or wish.target_account not in accounts:
@@ -38,8 +38,8 @@ class Publishing:
     async def publish(self, member: UUID, wish: Wish) -> Publication:
         """Publishes a mapping, or changes the one on the target's network; pending until the log has it.
 
-        Raises MemberGone, UnknownAccount, NotProven, ProofLapsed, ProofTooOld, ConsentMissing, ConsentOutdated,
-        PublicationHidden.
+        Raises MemberGone, UnknownAccount, NotProven, ProofLapsed, AccountMoved, ProofTooOld, ConsentMissing,
+        ConsentOutdated, PublicationHidden.
         """
         return await self._publications.publish_wish(member, wish, self._origin, self._clock.now())
 

@@ -3,11 +3,15 @@
 The networks are asked here; `directory.members.rechecks` judges the answers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
+from typing import TypeVar
+
+from msgspec import UNSET, UnsetType
 
 from directory.accounts import AccountNetwork, LinkedAccount, MastodonAccount, TargetAccount
 from directory.clock import Clock
 from directory.failures import Failing, failures_noted
+from directory.identifiers import Acct
 from directory.mappings import Evidence
 from directory.members.claims import find_post
 from directory.members.rechecks import (
@@ -39,6 +43,7 @@ from directory.services.profile_checking import ProfileChecking
 from directory.store.rechecks import RecheckJob
 from directory.store.used_challenges import UsedChallengeStore
 
+Told = TypeVar("Told")
 _NO_ANSWER = Unreachable(UnreachableReason.NO_ANSWER)
 
 
@@ -96,25 +101,34 @@ class Rechecking:
             moved = await self._ask_whether_moved(there)
         except ServerUnreachable:
             return _NO_ANSWER
-        if moved is not None:
+        if isinstance(moved, Moved):
             return moved
-        return Present(there, await self._profiles.recheck(account) if rests_on_link(account) else None)
+        link = await self._profiles.recheck(account) if rests_on_link(account) else None
+        return Present(there, link, moved)
 
-    async def _ask_whether_moved(self, there: TargetAccount) -> Moved | None:
-        """Returns where an account moved to, if both accounts state it, else None.
+    async def _ask_whether_moved(self, there: TargetAccount) -> Moved | Acct | UnsetType | None:
+        """Returns where an account moved to, if both accounts state it; else the address that it alone states. None
+        where its server says that it did not move, unset where no server tells.
 
-        A move that cannot be verified counts as none: the account is still present. Raises ServerUnreachable,
+        A move that cannot be verified carries nothing: the account is still present. Raises ServerUnreachable,
         where asking again may help.
         """
         if not isinstance(there, MastodonAccount):
-            return None
+            return UNSET
+        home = await self._try(self._mastodon.moved_to(there))
+        if not isinstance(home, MastodonAccount):
+            return home
+        is_confirmed = await self._try(self._mastodon.confirms_move(home, there))
+        return Moved(home) if is_confirmed is True else home.acct
+
+    async def _try(self, asking: Awaitable[Told]) -> Told | UnsetType:
+        """Returns the answer; unset where the servers do not tell. Raises ServerUnreachable."""
         try:
             with failures_noted(Failing.RECHECK, SignInError):
-                home = await self._mastodon.moved_to(there)
+                return await asking
         except NotForStrangers:
-            return None
+            return UNSET
         except ServerUnreachable:
             raise
         except SignInError:
-            return None
-        return Moved(home) if home is not None else None
+            return UNSET

@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from directory.accounts import AccountNetwork
+from directory.accounts import AccountNetwork, LinkedAccount
 from directory.clock import Clock
 from directory.members.sessions import MAX_TOKEN_CHARS, Session, hash_token, new_token
 from directory.members.sign_ins import MAX_STATE_CHARS, MIN_STATE_CHARS, SignIn, sign_in_context
@@ -80,15 +80,18 @@ class SigningIn:
             raise SignInExpired("", "what was written down cannot be opened any more") from None
         return SignIn(row.purpose, row.network, row.member, secrets)
 
-    async def start_session(self, member: UUID, label: str, former: str | None = None) -> tuple[str, Session]:
-        """Starts a session under a new token; `former`, the browser's token until now, ends.
+    async def start_session(
+        self, account: LinkedAccount, label: str, former: str | None = None
+    ) -> tuple[str, Session]:
+        """Starts a session with an account, under a new token; `former`, the browser's token until now, ends.
 
-        Returns the token and the session. Raises MemberGone.
+        Returns the token and the session. Raises MemberGone, and UnknownAccount where the account was unlinked or
+        lapsed since it was proven.
         """
         token = new_token()
         former_hash = hash_token(former) if former and len(former) <= MAX_TOKEN_CHARS else None
         session = await self._sessions.start_session(
-            member, hash_token(token), label, self._clock.now(), former=former_hash
+            account, hash_token(token), label, self._clock.now(), former=former_hash
         )
         return token, session
 

@@ -1,4 +1,4 @@
-"""Links proven accounts. The caller holds the member's lock and, for an X account, those of `lock_x_parties`."""
+"""Links proven accounts. The caller holds the locks of `lock_with_holder` or, for an X account, `lock_x_parties`."""
 
 from datetime import datetime
 from uuid import UUID
@@ -17,6 +17,7 @@ from directory.store.accounts import (
     find_same_x_accounts,
     insert_account,
     lock_x_parties,
+    opens_nothing,
     recheck_namesakes_now,
     recheck_now,
     save_account,
@@ -35,7 +36,8 @@ class Contested(msgspec.Struct, frozen=True):
 async def link_account(
     connection: Connection, member: UUID, proven: ProvenAccount, now: datetime
 ) -> LinkedAccount | Contested:
-    """Links an account, or renews the member's own; restates what is published of it.
+    """Links an account, or renews the member's own; restates what is published of it. A new account whose proof
+    lapsed is taken over from a member who has another.
 
     Returns Contested where another member holds the X account. Raises AccountLinkedElsewhere (not for X),
     ClaimPaused (for X alone), TooManyAccounts.
@@ -54,6 +56,9 @@ async def _link_new(
     connection: Connection, member: UUID, proven: ProvenAccount, now: datetime
 ) -> LinkedAccount:
     held = await find_account(connection, proven.account)
+    if held is not None and held.member != member and await opens_nothing(connection, held):
+        await remove_account(connection, held, now)
+        held = None
     if held is None:
         try:
             async with connection.transaction():

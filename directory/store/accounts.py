@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 
 from directory.accounts import Account, LinkedAccount, ProofState, ProvenAccount, XAccount
-from directory.identifiers import XHandle
+from directory.identifiers import Acct, XHandle
 from directory.mappings import Evidence
 from directory.members.errors import MemberGone
 from directory.members.rechecks import next_recheck_at
@@ -33,7 +33,7 @@ X_TURN_LOCK: Final = 0x70617373_65726505
 """`pass` `ere` 05: one change of an X account's holder or handle at a time."""
 ACCOUNT_COLUMNS: Final = (
     "id, member, network, account_id, handle, evidence, linked_at, proven_at, checked_at, recheck_at, "
-    "health, health_since, on_page"
+    "health, health_since, on_page, moved_to"
 )
 _evidence_decoder: Final = msgspec.json.Decoder(tuple[Evidence, ...])
 
@@ -62,6 +62,7 @@ def account_of(row: asyncpg.Record) -> LinkedAccount:
         health=_HEALTH_OF_CODE[row["health"]],
         health_since=row["health_since"],
         on_page=row["on_page"],
+        moved_to=Acct.parse(row["moved_to"]) if row["moved_to"] is not None else None,
     )
 
 
@@ -74,6 +75,30 @@ async def lock_member(connection: Connection, member: UUID, *, to_erase: bool = 
     found = await connection.fetchval(f"SELECT id FROM member WHERE id = $1 {strength}", member)
     if found is None:
         raise MemberGone
+
+
+async def lock_with_holder(connection: Connection, member: UUID, account: Account) -> bool:
+    """Locks a member and whoever holds the account, in the order of their ids, as all do who lock two members.
+
+    Returns False where another member holds it by now: the transaction is to begin again. Raises MemberGone.
+    """
+    before = await find_account(connection, account)
+    locked = {member} if before is None else {member, before.member}
+    rows = await connection.fetch(
+        "SELECT id FROM member WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(locked)
+    )
+    if member not in {plain_uuid(row["id"]) for row in rows}:
+        raise MemberGone
+    held = await find_account(connection, account)
+    return held is None or held.member in locked
+
+
+async def opens_nothing(connection: Connection, held: LinkedAccount) -> bool:
+    """Returns whether the account lapsed and its member, who is locked, has another account of any network.
+
+    Whoever bears its name now may be somebody else, and the member has another way in.
+    """
+    return held.is_lapsed and len(await fetch_accounts(connection, held.member)) > 1
 
 
 async def fetch_accounts(connection: Connection, member: UUID) -> list[LinkedAccount]:
@@ -117,7 +142,7 @@ async def insert_account(
     """Inserts a linked account. Raises asyncpg.UniqueViolationError where it is linked already."""
     row = await connection.fetchrow(
         "INSERT INTO linked_account (id, member, network, account_id, handle, handle_key, evidence,"
-        " linked_at, proven_at, checked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)"
+        " linked_at, proven_at, checked_at, moved_to) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)"
         f" RETURNING {ACCOUNT_COLUMNS}",
         uuid4(),
         member,
@@ -125,6 +150,7 @@ async def insert_account(
         encode_evidence((proven.evidence,)),
         now,
         min(proven.evidence.at, now),
+        _text_of(proven.moved_to),
     )
     if proven.x is not None:
         await tell_hides_of_account(connection, proven.x)
@@ -138,8 +164,8 @@ async def save_account(
     columns = columns_of(after.account)
     await connection.execute(
         "UPDATE linked_account SET account_id = $2, handle = $3, handle_key = $4, evidence = $5, proven_at = $6,"
-        " checked_at = $7, recheck_at = $8, recheck_attempts = 0, health = $9, health_since = $10"
-        " WHERE id = $1",
+        " checked_at = $7, recheck_at = $8, recheck_attempts = 0, health = $9, health_since = $10,"
+        " moved_to = $11 WHERE id = $1",
         after.id,
         columns.account_id,
         columns.handle,
@@ -147,9 +173,10 @@ async def save_account(
         encode_evidence(after.evidence),
         after.proven_at,
         after.checked_at,
-        next_recheck_at(after, now) if before.recheck_at is not None else None,
+        _recheck_at(before, after, now),
         _HEALTH_CODE[after.health],
         after.health_since,
+        _text_of(after.moved_to),
     )
     if after.x is not None:
         await tell_hides_of_account(connection, after.x)
@@ -210,7 +237,10 @@ async def recheck_now(connection: Connection, account: LinkedAccount, now: datet
 
 
 async def save_health(connection: Connection, after: LinkedAccount) -> None:
-    """Stores that a proof is no longer known to hold, and when it is re-checked."""
+    """Stores that a proof is no longer known to hold, and when it is re-checked.
+
+    Where the account lapsed, the sessions that began with it end. No other statement makes an account lapse.
+    """
     await connection.execute(
         "UPDATE linked_account SET health = $2, health_since = $3, recheck_at = $4 WHERE id = $1",
         after.id,
@@ -218,6 +248,8 @@ async def save_health(connection: Connection, after: LinkedAccount) -> None:
         after.health_since,
         after.recheck_at,
     )
+    if after.is_lapsed:
+        await connection.execute("DELETE FROM member_session WHERE account = $1", after.id)
 
 
 async def update_rechecks(connection: Connection, member: UUID, now: datetime) -> None:
@@ -233,6 +265,18 @@ async def update_rechecks(connection: Connection, member: UUID, now: datetime) -
         if row["is_published"] is (row["recheck_at"] is None)
     ]
     await connection.executemany("UPDATE linked_account SET recheck_at = $2 WHERE id = $1", changes)
+
+
+def _recheck_at(before: LinkedAccount, after: LinkedAccount, now: datetime) -> datetime | None:
+    """Returns when an account is re-checked: now where it has just moved, since what is published may follow it."""
+    if before.recheck_at is None:
+        return None
+    has_moved = after.moved_to is not None and after.moved_to != before.moved_to
+    return now if has_moved else next_recheck_at(after, now)
+
+
+def _text_of(acct: Acct | None) -> str | None:
+    return str(acct) if acct is not None else None
 
 
 def _there(row: asyncpg.Record | None) -> asyncpg.Record:

@@ -9,6 +9,7 @@ import msgspec
 from directory.accounts import LinkedAccount, Member, ProvenAccount
 from directory.members.errors import (
     ClaimPaused,
+    LapsedSignIn,
     LastAccount,
     NewAccountFirst,
     RegistrationClosed,
@@ -25,10 +26,12 @@ from directory.store.accounts import (
     find_account,
     insert_account,
     lock_member,
+    lock_with_holder,
     lock_x_parties,
+    opens_nothing,
     plain_uuid,
 )
-from directory.store.database import Database
+from directory.store.database import Connection, Database
 
 
 class SignedIn(msgspec.Struct, frozen=True):
@@ -48,10 +51,14 @@ class MemberStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def sign_in(self, proven: ProvenAccount, now: datetime, *, may_join: bool = True) -> SignedIn:
+    async def sign_in(
+        self, proven: ProvenAccount, now: datetime, *, may_join: bool = True, afresh: bool = False
+    ) -> SignedIn:
         """Finds the member who holds the account, or makes a new one.
 
-        Raises NewAccountFirst for an unknown X account, and RegistrationClosed where nobody may join.
+        An account whose proof lapsed opens nothing where its member has another; `afresh` then begins a new
+        membership with it. Raises LapsedSignIn, NewAccountFirst for an unknown X account, and RegistrationClosed
+        where nobody may join.
         """
         if proven.x is not None and proven.x.id is None:
             raise NewAccountFirst("an X handle alone lets nobody in: it can pass to somebody else")
@@ -59,20 +66,21 @@ class MemberStore:
             async with self._database.connection() as connection:
                 held = await find_account(connection, proven.account)
             if held is not None:
-                account = await self._renew(held.member, proven, now)
-                if account is not None:
-                    return SignedIn(account, is_new=False)
+                entered = await self._enter(held.member, proven, now, may_join=may_join, afresh=afresh)
             elif proven.x is not None:
                 raise NewAccountFirst
             elif not may_join:
                 raise RegistrationClosed
             else:
-                account = await self._join(proven, now)
-                if account is not None:
-                    return SignedIn(account, is_new=True)
+                entered = await self._join(proven, now)
+            if entered is not None:
+                return entered
 
-    async def _renew(self, member: UUID, proven: ProvenAccount, now: datetime) -> LinkedAccount | None:
-        """Renews an account. Returns None where it was unlinked, or its member erased, since it was read."""
+    async def _enter(
+        self, member: UUID, proven: ProvenAccount, now: datetime, *, may_join: bool, afresh: bool
+    ) -> SignedIn | None:
+        """Renews an account of a member, or begins a new membership with a lapsed one. Returns None where it was
+        unlinked, or its member erased, since it was read."""
         async with self._database.transaction() as connection:
             if proven.x is not None:
                 await lock_x_parties(connection, [member], proven.x)
@@ -83,19 +91,24 @@ class MemberStore:
             held = await find_account(connection, proven.account)
             if held is None or held.member != member:
                 return None
+            if await opens_nothing(connection, held):
+                if proven.x is not None or not afresh:
+                    raise LapsedSignIn(proven.account)
+                if not may_join:
+                    raise RegistrationClosed
+                await remove_account(connection, held, now)
+                return await _begin_membership(connection, proven, now)
             try:
                 linked = await link_account(connection, member, proven, now)
             except ClaimPaused:
-                return held
-        return linked if isinstance(linked, LinkedAccount) else held
+                linked = held
+        return SignedIn(linked if isinstance(linked, LinkedAccount) else held, is_new=False)
 
-    async def _join(self, proven: ProvenAccount, now: datetime) -> LinkedAccount | None:
+    async def _join(self, proven: ProvenAccount, now: datetime) -> SignedIn | None:
         """Makes a member. Returns None where somebody signed in with the same account at the same moment."""
         try:
             async with self._database.transaction() as connection:
-                member = uuid4()
-                await connection.execute("INSERT INTO member (id, created) VALUES ($1, $2)", member, now)
-                return await insert_account(connection, member, proven, now)
+                return await _begin_membership(connection, proven, now)
         except asyncpg.UniqueViolationError:
             return None
 
@@ -115,14 +128,20 @@ class MemberStore:
         Raises MemberGone, AccountLinkedElsewhere, TooManyAccounts, ClaimPaused, and XAccountContested once the
         claim is stored.
         """
-        async with self._database.transaction() as connection:
-            if proven.x is not None:
-                await lock_x_parties(connection, [member], proven.x)
-            await lock_member(connection, member)
-            linked = await link_account(connection, member, proven, now)
+        linked = await self._link(member, proven, now)
         if isinstance(linked, Contested):
             raise XAccountContested
         return linked
+
+    async def _link(self, member: UUID, proven: ProvenAccount, now: datetime) -> LinkedAccount | Contested:
+        while True:
+            async with self._database.transaction() as connection:
+                if proven.x is not None:
+                    await lock_x_parties(connection, [member], proven.x)
+                    await lock_member(connection, member)
+                elif not await lock_with_holder(connection, member, proven.account):
+                    continue
+                return await link_account(connection, member, proven, now)
 
     async def unlink_account(self, member: UUID, account: UUID, now: datetime) -> LinkedAccount:
         """Unlinks an account: what is published of it is withdrawn, its tokens are revoked. Returns the
@@ -167,3 +186,10 @@ class MemberStore:
                 handle.removeprefix("@").lower(),
             )
         return [account_of(row) for row in rows]
+
+
+async def _begin_membership(connection: Connection, proven: ProvenAccount, now: datetime) -> SignedIn:
+    """Makes a member with one account. Raises asyncpg.UniqueViolationError where it is linked already."""
+    member = uuid4()
+    await connection.execute("INSERT INTO member (id, created) VALUES ($1, $2)", member, now)
+    return SignedIn(await insert_account(connection, member, proven, now), is_new=True)

@@ -6,7 +6,8 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
-from directory.members.errors import MemberGone
+from directory.accounts import LinkedAccount
+from directory.members.errors import UnknownAccount
 from directory.members.sessions import (
     MAX_LABEL_CHARS,
     MAX_SESSIONS,
@@ -15,10 +16,10 @@ from directory.members.sessions import (
     TOUCH_EVERY,
     Session,
 )
-from directory.store.accounts import plain_uuid
+from directory.store.accounts import IS_NOT_LAPSED, lock_member, plain_uuid
 from directory.store.database import Connection, Database
 
-_COLUMNS: Final = "id, member, label, created, used_at"
+_COLUMNS: Final = "id, member, account, label, created, used_at"
 
 
 class SessionStore:
@@ -28,32 +29,42 @@ class SessionStore:
         self._database = database
 
     async def start_session(
-        self, member: UUID, token_hash: bytes, label: str, now: datetime, *, former: bytes | None = None
+        self,
+        account: LinkedAccount,
+        token_hash: bytes,
+        label: str,
+        now: datetime,
+        *,
+        former: bytes | None = None,
     ) -> Session:
-        """Starts a session; the one that the same browser had before (`former`) ends. Raises MemberGone."""
-        try:
-            async with self._database.transaction() as connection:
-                if former is not None:
-                    await connection.execute("DELETE FROM member_session WHERE token_hash = $1", former)
-                row = await connection.fetchrow(
-                    "INSERT INTO member_session (id, member, token_hash, label, created, used_at)"
-                    f" VALUES ($1, $2, $3, $4, $5, $5) RETURNING {_COLUMNS}",
-                    uuid4(),
-                    member,
-                    token_hash,
-                    label[:MAX_LABEL_CHARS],
-                    now,
-                )
-                await connection.execute(
-                    "DELETE FROM member_session WHERE id IN (SELECT id FROM member_session WHERE member = $1"
-                    " ORDER BY used_at DESC, created DESC OFFSET $2)",
-                    member,
-                    MAX_SESSIONS,
-                )
-        except asyncpg.ForeignKeyViolationError:
-            raise MemberGone from None
-        if row is None:
-            raise MemberGone
+        """Starts a session with an account; the one that the same browser had before (`former`) ends.
+
+        Raises MemberGone, and UnknownAccount where the account was unlinked or lapsed since it was proven.
+        """
+        async with self._database.transaction() as connection:
+            # Under the lock of all changes to a member: no account lapses while a session begins with it.
+            await lock_member(connection, account.member)
+            if former is not None:
+                await connection.execute("DELETE FROM member_session WHERE token_hash = $1", former)
+            row = await connection.fetchrow(
+                "INSERT INTO member_session (id, member, account, token_hash, label, created, used_at)"
+                " SELECT $1, member, id, $4, $5, $6, $6 FROM linked_account"
+                f" WHERE member = $2 AND id = $3 AND {IS_NOT_LAPSED} RETURNING {_COLUMNS}",
+                uuid4(),
+                account.member,
+                account.id,
+                token_hash,
+                label[:MAX_LABEL_CHARS],
+                now,
+            )
+            if row is None:
+                raise UnknownAccount
+            await connection.execute(
+                "DELETE FROM member_session WHERE id IN (SELECT id FROM member_session WHERE member = $1"
+                " ORDER BY used_at DESC, created DESC OFFSET $2)",
+                account.member,
+                MAX_SESSIONS,
+            )
         return _session_of(row)
 
     async def find_session(self, token_hash: bytes, now: datetime) -> Session | None:
@@ -123,5 +134,10 @@ async def fetch_sessions(connection: Connection, member: UUID) -> list[Session]:
 
 def _session_of(row: asyncpg.Record) -> Session:
     return Session(
-        plain_uuid(row["id"]), plain_uuid(row["member"]), row["label"], row["created"], row["used_at"]
+        plain_uuid(row["id"]),
+        plain_uuid(row["member"]),
+        plain_uuid(row["account"]),
+        row["label"],
+        row["created"],
+        row["used_at"],
     )

@@ -94,6 +94,7 @@ class LinkedAccount(Table, tablename="linked_account"):
     health = SmallInt(default=0)
     health_since = Timestamptz(null=True, default=None)
     on_page = Boolean(default=False)
+    moved_to = Text(null=True, default=None)
 
 
 class ContestedClaim(Table, tablename="contested_claim"):
@@ -121,6 +122,7 @@ class MemberSession(Table, tablename="member_session"):
 
     id = UUID(primary_key=True)
     member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    account = ForeignKey(LinkedAccount, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
     token_hash = Bytea(unique=True)
     label = Text()
     created = Timestamptz()

@@ -79,6 +79,7 @@ STATEMENTS = [
         health smallint NOT NULL DEFAULT 0,
         health_since timestamptz,
         on_page boolean NOT NULL DEFAULT false,
+        moved_to text,
         CONSTRAINT linked_account_has_id CHECK (account_id IS NOT NULL OR network = 3)
     )""",
     "CREATE UNIQUE INDEX linked_account_identity ON linked_account (network, account_id) WHERE account_id IS NOT NULL",
@@ -109,12 +110,14 @@ STATEMENTS = [
     """CREATE TABLE member_session (
         id uuid PRIMARY KEY,
         member uuid NOT NULL REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT,
+        account uuid NOT NULL REFERENCES linked_account (id) ON DELETE CASCADE ON UPDATE RESTRICT,
         token_hash bytea NOT NULL UNIQUE,
         label text NOT NULL,
         created timestamptz NOT NULL,
         used_at timestamptz NOT NULL
     )""",
     "CREATE INDEX member_session_member ON member_session (member)",
+    "CREATE INDEX member_session_account ON member_session (account)",
     "CREATE INDEX member_session_used ON member_session (used_at)",
     """CREATE TABLE sign_in (
         id uuid PRIMARY KEY,

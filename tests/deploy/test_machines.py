@@ -52,7 +52,7 @@ def seal_something(machine: Machine, dsn: str) -> None:
     """Opens a challenge for a member, whose nonce is sealed."""
     members = Members(machine.data, dsn)
     member = members.join("ada")
-    members.call(lambda parts: parts.proving.challenge(member, "one.example", "en"))
+    members.call(lambda parts: parts.proving.new_challenge(member, "one.example", "en"))
 
 
 def test_an_empty_folder_makes_nothing_of_its_own(one: Machine, two: Machine) -> None:

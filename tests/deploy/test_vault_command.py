@@ -65,7 +65,7 @@ class Sealed:
             await services.permissions.give_back(account.id, Purpose.FOLLOW)
             await services.permissions.keep(account.id, Purpose.FOLLOW, tokens("kept", now))
             self.account = account.id
-            self.challenge = await services.proving.challenge(self.member, "one.example", "en")
+            self.challenge = await services.proving.new_challenge(self.member, "one.example", "en")
             departure = Departure(self.state, Purpose.PROVE, AccountNetwork.X, None, Secret(b"record"))
             await services.signing_in.begin(self.browser, departure)
 
@@ -84,7 +84,7 @@ class Sealed:
 
         async def read(services: MemberParts) -> None:
             assert (await services.permissions.read(self.account, Purpose.FOLLOW)).access == "kept"
-            assert await services.proving.challenge(self.member, "one.example", "en") == self.challenge
+            assert await services.proving.open_challenge(self.member) == self.challenge
             back = await services.signing_in.finish(self.browser, self.state, None)
             assert back.secrets.reveal() == b"record"
             departure = Departure(self.state, Purpose.PROVE, AccountNetwork.X, None, Secret(b"record"))

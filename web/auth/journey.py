@@ -1,25 +1,27 @@
 """Takes a browser to a network and back: who leaves, what is stored meanwhile, and who returns."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Final
 
 import msgspec
 
-from directory.accounts import AccountNetwork, BlueskyAccount, LinkedAccount, ProvenAccount
+from directory.accounts import AccountNetwork, BlueskyAccount, LinkedAccount, ProvenAccount, TargetAccount
 from directory.clock import Clock
 from directory.errors import InvalidIdentifier
 from directory.failures import Failing, failures_noted, hide_name
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.errors import MemberError
+from directory.members.sessions import new_token
 from directory.networks.bluesky.client import CALLBACK_PATH
 from directory.networks.oauth import Returned
 from directory.networks.port import Purpose, SignInDone, SignInStart
 from directory.networks.sign_in_errors import OurselvesBusy, SignInError, StateMismatch
 from directory.services.live_settings import LiveSettings
 from directory.services.signing_in import Departure
-from directory.vault import Secret
 from web.auth.member_context import AtBrowser
 from web.auth.read_only import require_writable
+from web.auth.sealed_journey import Asked, Away
 from web.auth.typed import likely_networks
 from web.member_services import MemberServices
 
@@ -39,6 +41,17 @@ class Arrival(msgspec.Struct, frozen=True):
     token: str | None
 
 
+class Question(msgspec.Struct, frozen=True):
+    """Somebody else returned than was typed: they are asked whether they mean this account.
+
+    Until their answer, which carries `waiting`, nothing is linked and no session begins.
+    """
+
+    typed: str
+    account: TargetAccount
+    waiting: str
+
+
 class Journeys:
     """Built once for each process. `base_url` is the address of this instance."""
 
@@ -49,20 +62,33 @@ class Journeys:
         self._base_url = base_url
 
     async def depart(
-        self, typed: str, asked: AccountNetwork | None, at: AtBrowser, *, names: Collection[str] = ()
+        self,
+        typed: str,
+        asked: AccountNetwork | None,
+        at: AtBrowser,
+        *,
+        names: Collection[str] = (),
+        afresh: bool = False,
     ) -> str:
         """Returns the address to send the browser to. Where no network is asked for, the typed name decides.
 
-        `names` are the ids of the member's accounts that they were shown, and prove an X account for.
+        `names` are the ids of the member's accounts that they were shown, and prove an X account for. `afresh`: where
+        the account's proof lapsed, a new membership begins with it.
 
         Raises InvalidIdentifier, SignInError, MemberGone.
         """
         hide_name(typed)
         with failures_noted(Failing.SIGN_IN, SignInError, MemberError, InvalidIdentifier):
-            return await self._depart(typed, asked, at, names)
+            return await self._depart(typed, asked, at, names, afresh=afresh)
 
     async def _depart(
-        self, typed: str, asked: AccountNetwork | None, at: AtBrowser, names: Collection[str]
+        self,
+        typed: str,
+        asked: AccountNetwork | None,
+        at: AtBrowser,
+        names: Collection[str],
+        *,
+        afresh: bool,
     ) -> str:
         network: AccountNetwork
         if asked is AccountNetwork.X:
@@ -70,35 +96,66 @@ class Journeys:
         else:
             network, started = await self._start(typed, (asked,) if asked else likely_networks(typed))
         member = at.me.member if at.me is not None else None
-        departure = Departure(started.state, Purpose.PROVE, network, member, Secret(started.record))
+        away = Away(started.record, afresh=afresh)
+        departure = Departure(started.state, Purpose.PROVE, network, member, away.sealable())
         await self._members.signing_in.begin(at.browser, departure)
         return started.authorize_url
 
-    async def arrive(self, network: AccountNetwork, returned_to: str, at: AtBrowser) -> Arrival:
-        """Finishes a sign-in: links the account to the member, or signs them in.
+    async def arrive(self, network: AccountNetwork, returned_to: str, at: AtBrowser) -> Arrival | Question:
+        """Finishes a sign-in: links the account to the member, or signs them in; asks where it is another account
+        than was typed.
 
         `returned_to` is the whole address that the browser came back to. Raises SignInError, MemberError.
         """
         with failures_noted(Failing.SIGN_IN, SignInError, MemberError):
             return await self._arrive(network, returned_to, at)
 
-    async def _arrive(self, network: AccountNetwork, returned_to: str, at: AtBrowser) -> Arrival:
+    async def _arrive(self, network: AccountNetwork, returned_to: str, at: AtBrowser) -> Arrival | Question:
         state = Returned.parse(returned_to).fields.get("state", "")
         member = at.me.member if at.me is not None else None
         kept = await self._members.signing_in.finish(at.browser, state, member)
         if kept.network is not network:
             raise StateMismatch("", "the browser came back to the address of another network")
-        record = kept.secrets.reveal()
+        away = Away.read(kept.secrets)
+        record = away.record
         if network is AccountNetwork.X:
             return await self._arrive_from_x(record, returned_to, at)
         try:
             done = await self._members.networks[network].finish_sign_in(
                 record, returned_to, self._clock.now()
             )
-            return await self._welcome(proven_by(done, self._clock), at)
+            if done.instead_of is not None:
+                return await self._ask(done, done.instead_of, at)
+            return await self._welcome(proven_by(done, self._clock), at, afresh=away.afresh)
         finally:
             # The tokens were noted when they were granted. They only prove, and are revoked whatever became of this.
             self._members.wake_jobs()
+
+    async def go_on(self, waiting: str, at: AtBrowser) -> Arrival:
+        """Goes on as the account that waits for this browser's answer. An answer counts once, for ten minutes.
+
+        Raises SignInError, MemberError.
+        """
+        with failures_noted(Failing.SIGN_IN, SignInError, MemberError):
+            return await self._welcome((await self._take_answer(waiting, at)).proven, at)
+
+    async def drop(self, waiting: str, at: AtBrowser) -> None:
+        """Forgets the account that waits for this browser's answer, if it still does."""
+        with suppress(SignInError):
+            await self._take_answer(waiting, at)
+
+    async def _ask(self, done: SignInDone, typed: str, at: AtBrowser) -> Question:
+        """Keeps the proven account, sealed, for this browser and who is signed in at it. Keeps no tokens."""
+        asked, waiting = Asked.of(proven_by(done, self._clock)), new_token()
+        member = at.me.member if at.me is not None else None
+        departure = Departure(waiting, done.purpose, asked.network, member, asked.sealable())
+        await self._members.signing_in.begin(at.browser, departure)
+        return Question(typed, done.account, waiting)
+
+    async def _take_answer(self, waiting: str, at: AtBrowser) -> Asked:
+        member = at.me.member if at.me is not None else None
+        kept = await self._members.signing_in.finish(at.browser, waiting, member)
+        return Asked.read(kept.secrets)
 
     async def _arrive_from_x(self, record: bytes, returned_to: str, at: AtBrowser) -> Arrival:
         if self._members.x is None:
@@ -106,14 +163,16 @@ class Journeys:
         done = await self._members.x.finish(record, returned_to)
         return await self._welcome(ProvenAccount(done.account, done.evidence), at)
 
-    async def _welcome(self, proven: ProvenAccount, at: AtBrowser) -> Arrival:
+    async def _welcome(self, proven: ProvenAccount, at: AtBrowser, *, afresh: bool = False) -> Arrival:
         if at.me is not None:
             require_writable(self._instance)
             linked = await self._members.membership.link(at.me.member, proven)
             return Arrival(linked, is_new_member=False, token=None)
-        signed_in = await self._members.membership.sign_in(proven, may_join=self._instance.now.takes_members)
+        signed_in = await self._members.membership.sign_in(
+            proven, may_join=self._instance.now.takes_members, afresh=afresh
+        )
         token, _ = await self._members.signing_in.start_session(
-            signed_in.member, at.label, at.session or None
+            signed_in.account, at.label, at.session or None
         )
         return Arrival(signed_in.account, signed_in.is_new, token)
 
@@ -148,4 +207,4 @@ def proven_by(done: SignInDone, clock: Clock) -> ProvenAccount:
     """Returns the proof that a sign-in gives."""
     is_bluesky = isinstance(done.account, BlueskyAccount)
     kind = EvidenceKind.BLUESKY_OAUTH if is_bluesky else EvidenceKind.MASTODON_OAUTH
-    return ProvenAccount(done.account, Evidence(kind, clock.now()))
+    return ProvenAccount(done.account, Evidence(kind, clock.now()), done.moved_to)

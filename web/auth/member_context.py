@@ -22,10 +22,12 @@ NO_STORE: Final = {"cache-control": "no-store"}
 
 
 class SignedIn(msgspec.Struct, frozen=True):
-    """A member who is signed in at this browser. `form_token` goes into every form of theirs."""
+    """A member who is signed in at this browser. `form_token` goes into every form of theirs; `account` is the one
+    that the session began with."""
 
     member: UUID
     session: UUID
+    account: UUID
     form_token: str
 
 
@@ -58,7 +60,9 @@ class MemberContext:
         """Resolves the session cookie. The only place that decides who is signed in."""
         token = self.cookies.session(request)
         session = await self.members.signing_in.session_of(token)
-        me = SignedIn(session.member, session.id, form_token(token)) if session is not None else None
+        me = None
+        if session is not None:
+            me = SignedIn(session.member, session.id, session.account, form_token(token))
         label = browser_label(request.headers.get("user-agent", ""))
         return AtBrowser(self.cookies.browser(request), token, label, me)
 

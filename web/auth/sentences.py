@@ -36,6 +36,11 @@ MEMBER: Final[dict[str, str]] = {
     "account-linked-elsewhere": N_(
         "This account already belongs to another membership here: sign in with it, and unlink it there first."
     ),
+    "lapsed-sign-in": N_(
+        "This account was seen to be gone, so it opens nothing any more: sign in with another account of yours, "
+        "and link this one again there."
+    ),
+    "account-moved": N_("This account has moved: link the new one, and publish that."),
     "x-account-contested": N_(
         "Somebody else here has proven this X account before you: the moderators were told, and will decide."
     ),

@@ -71,17 +71,30 @@ async def account(
         people_kept=(await members.follow_lists.sizes(me.member)).get(Lists.FOLLOWING, 0),
         sessions=await members.signing_in.sessions(me.member),
         this_session=me.session,
+        this_account=me.account,
         my_page=await _my_page(context, me, on_page),
         has_x_account=any(each.network is AccountNetwork.X for each in accounts),
         can_unlink=_can_unlink(accounts),
     )
 
 
-@_act("/account/accounts/{account_id:uuid}/unlink", opt=GOES_ON)
-async def unlink(account_id: FromPath[UUID], asked: NamedDependency[Asked]) -> None:
-    """Unlinks an account and withdraws what is published of it."""
+@post("/account/accounts/{account_id:uuid}/unlink", status_code=303, include_in_schema=False, opt=GOES_ON)
+async def unlink(
+    account_id: FromPath[UUID],
+    request: Request[Any, Any, Any],
+    context: NamedDependency[MemberContext],
+    me: NamedDependency[SignedIn],
+    asked: NamedDependency[Asked],
+) -> Response[Any]:
+    """Unlinks an account and withdraws what is published of it. Who signed in here with it is signed out, and told
+    so."""
     await asked.members.membership.unlink(asked.member, account_id)
     asked.members.wake_jobs()
+    if account_id != me.account:
+        return Redirect("/account", status_code=303, headers=dict(NO_STORE))
+    answer = context.page(request, "unlinked.html")
+    context.cookies.forget_session(answer)
+    return answer
 
 
 @_act("/account/accounts/{account_id:uuid}/page", opt=GOES_ON)

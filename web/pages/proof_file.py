@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from litestar import get
+from litestar import post
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
@@ -10,17 +10,21 @@ from litestar.response import Redirect
 
 from directory.members.errors import UnknownPublication
 from federation.errors import LogEmpty
-from web.auth.member_context import NO_STORE, MemberContext, SignedIn
+from web.auth.member_context import NO_STORE, MemberContext
+from web.auth.read_only import GOES_ON
+from web.auth.signed_in import Asked
 
 
-@get("/account/publications/{publication_id:uuid}/proof", include_in_schema=False)
+@post(
+    "/account/publications/{publication_id:uuid}/proof", status_code=303, include_in_schema=False, opt=GOES_ON
+)
 async def proof_file(
-    publication_id: FromPath[UUID], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
+    publication_id: FromPath[UUID], context: NamedDependency[MemberContext], asked: NamedDependency[Asked]
 ) -> Redirect:
-    """Redirects to the file by a link that works once. A publication that is not the member's own is not found."""
+    """Redirects to the file by a link that is made now and works once. A publication that is not the member's own is not found."""
     log = context.services.log
     try:
-        leaf = await context.members.publishing.leaf_of(me.member, publication_id)
+        leaf = await context.members.publishing.leaf_of(asked.member, publication_id)
         token = await log.create_proof_link(leaf)
         origin = (await log.published()).origin
     except (UnknownPublication, LogEmpty) as error:

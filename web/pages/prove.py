@@ -7,7 +7,6 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
-from litestar.params import FromQuery
 from litestar.response import Redirect
 
 from directory.accounts import AccountNetwork, LinkedAccount
@@ -21,7 +20,9 @@ from directory.texts import N_
 from web.auth.forms import text_of
 from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 from web.auth.sentences import MEMBER
+from web.auth.signed_in import Asked
 
+SENTENCE_PATH: Final = "/account/prove/sentence"
 MAX_URL_CHARS: Final = 2_048
 UNREAD_POST: Final = N_("That is not the link of a post on X: open your post, and copy its address.")
 _POST: Final = "https://x.com/i/status/"
@@ -54,24 +55,37 @@ class Progress(msgspec.Struct, frozen=True):
 
 @get("/account/prove", include_in_schema=False)
 async def prove(
-    request: Request[Any, Any, Any],
-    context: NamedDependency[MemberContext],
-    me: NamedDependency[SignedIn],
-    new: FromQuery[bool] = False,
+    request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
 ) -> Response[Any]:
-    """Shows the sentence, or the running check. `new` asks for another sentence, for another X account or post."""
+    """Shows what comes next: the running check, its result, publishing, or the sentence."""
     newest = await _newest_check(context, me)
-    if newest is not None and newest.state is CheckState.WAITING and not new:
+    if newest is not None and newest.state is CheckState.WAITING:
         return context.page(request, "prove_progress.html", progress=Progress.of(newest))
     has_news = newest is not None and newest.state in DECIDED
-    if has_news and isinstance(newest, LinkCheck) and not new:
+    if has_news and isinstance(newest, LinkCheck):
         return Redirect("/account/prove/links", headers=dict(NO_STORE))
     accounts = await context.members.membership.accounts(me.member)
-    if _has_x(accounts) and not has_news and not new:
+    if _has_x(accounts) and not has_news:
         return Redirect("/account/publish", headers=dict(NO_STORE))
-    check = await context.members.proving.latest_check(me.member)
-    progress = Progress.of(check) if check is not None and check.state in DECIDED else None
-    return await _sentence_page(request, context, me, progress=progress)
+    return await _sentence_page(request, context, me)
+
+
+@get(SENTENCE_PATH, include_in_schema=False)
+async def sentence(
+    request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
+) -> Response[Any]:
+    """Shows the open sentence, also while its post is checked: for another X account, or another post."""
+    return await _sentence_page(request, context, me)
+
+
+@post("/account/prove/new", status_code=303, include_in_schema=False)
+async def new_sentence(
+    request: Request[Any, Any, Any], context: NamedDependency[MemberContext], asked: NamedDependency[Asked]
+) -> Redirect:
+    """Makes a sentence, in the language of the page. It replaces the open one, whose check ends."""
+    language = context.renderer.language_of(request)
+    await asked.members.proving.new_challenge(asked.member, context.services.settings.domain, language)
+    return Redirect(SENTENCE_PATH, status_code=303, headers=dict(NO_STORE))
 
 
 @post("/account/prove", status_code=303, include_in_schema=False)
@@ -116,24 +130,24 @@ async def left_x(request: Request[Any, Any, Any], context: NamedDependency[Membe
 
 
 async def _sentence_page(
-    request: Request[Any, Any, Any],
-    context: MemberContext,
-    me: SignedIn,
-    progress: Progress | None = None,
-    unread: str | None = None,
+    request: Request[Any, Any, Any], context: MemberContext, me: SignedIn, unread: str | None = None
 ) -> Response[Any]:
-    """Renders the page with the sentence. `unread` is what was typed for a link and is not one."""
+    """Renders the page with the open sentence, or with the button that makes one. `unread` is what was typed for a
+    link and is not one."""
     context.require_writable()  # nobody shall post a sentence that could not be handed in
-    language = context.renderer.language_of(request)
-    kept = await context.members.proving.challenge(me.member, context.services.settings.domain, language)
+    proving = context.members.proving
+    check = await proving.latest_check(me.member)
+    has_news = unread is None and check is not None and check.state in DECIDED
+    kept = await proving.open_challenge(me.member)
+    here = context.services.settings.domain
     return context.page(
         request,
         "prove.html",
         status=200 if unread is None else 400,
         form_token=me.form_token,
-        challenge_id=kept.id,
-        challenge=kept.challenge,
-        progress=progress,
+        kept=kept,
+        is_outdated=kept is not None and not await proving.is_current(kept, me.member, here),
+        progress=Progress.of(check) if check is not None and has_news else None,
         typed=unread or "",
         error="" if unread is None else context.say(request, UNREAD_POST),
         has_x=context.members.x is not None,

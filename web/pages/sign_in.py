@@ -1,27 +1,25 @@
-"""The sign-in: one field, the way to the network and back, and this instance's client for Bluesky's servers."""
+"""The sign-in: one field, the way to the network, and this instance's client for Bluesky's servers."""
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
-from litestar.params import PathParameter
 from litestar.response import Redirect
 
 from directory.accounts import AccountNetwork
 from directory.errors import InvalidIdentifier
-from directory.members.errors import RegistrationClosed
 from directory.members.sessions import new_token
 from directory.networks.bluesky.client import CLIENT_METADATA_PATH, JWKS_PATH, PublishedClient
 from directory.networks.sign_in_errors import OurselvesBusy, SignInError
 from directory.proofs.sentence import MAX_TARGETS
 from web.auth.forms import form_token, read_form, text_of
-from web.auth.journey import CALLBACKS, Arrival, Journeys
-from web.auth.member_context import NO_STORE, AtBrowser, MemberContext
+from web.auth.journey import Journeys
+from web.auth.member_context import AtBrowser, MemberContext
 from web.auth.read_only import GOES_ON
-from web.auth.sentences import MEMBER, SERVER_MISSING, SIGN_IN, UNREAD_ACCOUNT
+from web.auth.sentences import SERVER_MISSING, SIGN_IN, UNREAD_ACCOUNT
 from web.member_services import MemberServices
 from web.middleware.rate_limit import ClientKeys
 
@@ -38,7 +36,7 @@ async def sign_in(request: Request[Any, Any, Any], context: NamedDependency[Memb
     if _is_other_name_of_here(request, context.base_url):
         return Redirect(f"{context.base_url}/sign-in")
     at = await context.at_browser(request)
-    return Redirect("/account") if at.me is not None else _page(request, context, at)
+    return Redirect("/account") if at.me is not None else sign_in_page(request, context, at)
 
 
 @post("/sign-in", status_code=200, include_in_schema=False, opt=GOES_ON)
@@ -53,7 +51,7 @@ async def start_sign_in(
     at = await context.at_browser(request)
     if at.me is None and not at.browser:
         # The browser keeps no cookie, or waited for more than an hour: it gets a new form.
-        return _page(request, context, at, error=SIGN_IN["expired"])
+        return sign_in_page(request, context, at, error=SIGN_IN["expired"])
     form = await read_form(request, at.session if at.me is not None else at.browser, context.base_url)
     if not at.browser:
         at = msgspec.structs.replace(at, browser=new_token())
@@ -64,45 +62,14 @@ async def start_sign_in(
         url = await _depart(context, journeys, form, at)
     except InvalidIdentifier:
         is_bare = not typed and text_of(form, "network") == AccountNetwork.MASTODON
-        return _page(request, context, at, typed, SERVER_MISSING if is_bare else UNREAD_ACCOUNT)
+        return sign_in_page(request, context, at, typed, SERVER_MISSING if is_bare else UNREAD_ACCOUNT)
     except SignInError as failure:
-        return _failed(request, context, at, failure, typed)
+        return failed_page(request, context, at, failure, typed)
     # Not a redirect: our security policy lets a form lead only to this site.
     headers = {"refresh": f"0;url={url}"}
     leaving = context.page(request, "leaving_for_network.html", headers=headers, url=url)
     context.cookies.keep_browser(leaving, at.browser)
     return leaving
-
-
-@get(
-    [
-        CALLBACKS[AccountNetwork.BLUESKY],
-        CALLBACKS[AccountNetwork.X],
-        f"{CALLBACKS[AccountNetwork.MASTODON]}/{{host:str}}",
-    ],
-    include_in_schema=False,
-)
-async def callback(
-    request: Request[Any, Any, Any],
-    context: NamedDependency[MemberContext],
-    journeys: NamedDependency[Journeys],
-    host: Annotated[str, PathParameter(max_length=255)] = "",
-) -> Response[Any]:
-    """Finishes a sign-in. Who it is comes from the network, and from this browser's cookie."""
-    _ = host  # part of the callback address, which is compared as a whole
-    at = await context.at_browser(request)
-    network = next(network for network, path in CALLBACKS.items() if request.url.path.startswith(path))
-    try:
-        arrival = await journeys.arrive(network, _whole_address(request, context.base_url), at)
-    except SignInError as failure:
-        return _failed(request, context, at, failure)
-    except RegistrationClosed as refusal:
-        return _page(request, context, at, error=MEMBER[refusal.code])
-    answer = Redirect(_next_page(arrival), status_code=303, headers=dict(NO_STORE))
-    if arrival.token is not None:
-        context.cookies.keep_session(answer, arrival.token)
-    context.cookies.forget_browser(answer)
-    return answer
 
 
 @get(CLIENT_METADATA_PATH, include_in_schema=False)
@@ -117,14 +84,6 @@ async def client_keys_document(context: NamedDependency[MemberContext]) -> Respo
     return _document(_published(context.members).jwks())
 
 
-def _next_page(arrival: Arrival) -> str:
-    """Returns the page to continue with: publishing, for somebody who has just proven an X account."""
-    if arrival.is_new_member:
-        return "/account/prove"
-    has_proven_x = arrival.token is None and arrival.account.network is AccountNetwork.X
-    return "/account/publish" if has_proven_x else "/account"
-
-
 async def _depart(context: MemberContext, journeys: Journeys, form: FormMultiDict, at: AtBrowser) -> str:
     """Returns the address to send the browser to. With an empty field, Bluesky's button leads to its largest
     server."""
@@ -132,7 +91,7 @@ async def _depart(context: MemberContext, journeys: Journeys, form: FormMultiDic
     if not typed and asked is AccountNetwork.BLUESKY:
         typed = context.services.settings.bluesky_server
     names = [str(name)[:MAX_TYPED_CHARS] for name in form.getall("name", [])[:MAX_TARGETS]]
-    return await journeys.depart(typed, asked, at, names=names)
+    return await journeys.depart(typed, asked, at, names=names, afresh=text_of(form, "afresh") == "yes")
 
 
 def _published(members: MemberServices) -> PublishedClient:
@@ -150,7 +109,7 @@ def _document(content: dict[str, object]) -> Response[Any]:
     )
 
 
-def _failed(
+def failed_page(
     request: Request[Any, Any, Any],
     context: MemberContext,
     at: AtBrowser,
@@ -158,17 +117,17 @@ def _failed(
     typed: str = "",
 ) -> Response[Any]:
     """Renders the page with the sentence of a failed sign-in: 503 where it is only we who are busy."""
-    answer = _page(request, context, at, typed, SIGN_IN[failure.code])
+    answer = sign_in_page(request, context, at, typed, SIGN_IN[failure.code])
     if isinstance(failure, OurselvesBusy):
         answer.status_code = 503
         answer.headers["retry-after"] = str(BUSY_S)
     return answer
 
 
-def _page(
+def sign_in_page(
     request: Request[Any, Any, Any], context: MemberContext, at: AtBrowser, typed: str = "", error: str = ""
 ) -> Response[Any]:
-    """Renders the page, with a form that only this browser can send."""
+    """Renders the sign-in page, with a form that only this browser can send."""
     browser = at.browser or new_token()
     answer = context.page(
         request,
@@ -189,12 +148,6 @@ def _asked_network(text: str) -> AccountNetwork | None:
         return AccountNetwork(text)
     except ValueError:
         return None
-
-
-def _whole_address(request: Request[Any, Any, Any], base_url: str) -> str:
-    """Returns the address as the network was given it; behind a proxy the request itself does not know it."""
-    query = request.scope["query_string"].decode("latin-1")
-    return f"{base_url}{request.url.path}?{query}"
 
 
 def _is_other_name_of_here(request: Request[Any, Any, Any], base_url: str) -> bool:

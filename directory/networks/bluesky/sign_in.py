@@ -49,6 +49,9 @@ class _Record(msgspec.Struct, frozen=True, tag="bluesky"):
     key: str
     key_id: str | None
     client_id: str
+    named: str | None
+    named_did: str | None
+    """What the person typed, and the account it leads to; None where they typed a server."""
 
     @classmethod
     def from_bytes(cls, record: bytes) -> Self:
@@ -95,8 +98,7 @@ class BlueskySignIn:
             document, server = await self._find(asked)
             if expected is not None and document is not None and document.did != expected:
                 raise IdentityMismatch("", "another account was named than the one that will do")
-            only = document.did if document is not None else expected
-            awaited = Expected.of(redirect_uri, purpose, now, str(only) if only is not None else None)
+            awaited = Expected.of(redirect_uri, purpose, now, str(expected) if expected is not None else None)
             wanted = Push(
                 server=server,
                 client=self._client,
@@ -116,11 +118,16 @@ class BlueskySignIn:
             wanted.key.to_json(),
             self._client.key_id,
             wanted.client_id,
+            str(asked) if document is not None else None,
+            str(document.did) if document is not None else None,
         )
         return SignInStart(authorize_url, awaited.state, msgspec.json.encode(record), awaited.expires)
 
     async def finish_sign_in(self, record: bytes, returned_to: str, now: datetime) -> SignInDone:
-        """Exchanges the code, and checks the result: the account itself has to name the server that signed it in."""
+        """Exchanges the code, and checks the result: the account itself has to name the server that signed it in.
+
+        Another account than the named one is told (`SignInDone.instead_of`), not refused.
+        """
         kept = _Record.from_bytes(record)
         returned = Returned.parse(returned_to)
         returned.check(kept.expected, now)
@@ -134,7 +141,8 @@ class BlueskySignIn:
             held = self._token_set(kept, tokens, now)
             await self._grants.note_grant(held, kept.expected.purpose)
             account = await self._check(kept, tokens)
-        return SignInDone(account, kept.expected.purpose, may_follow(tokens.scope), held)
+        instead_of = kept.named if kept.named_did not in {None, str(account.did)} else None
+        return SignInDone(account, kept.expected.purpose, may_follow(tokens.scope), held, instead_of)
 
     async def refresh(self, tokens: TokenSet, now: datetime) -> TokenSet:
         """Renews tokens. Raises NeedsSignIn also where the account has moved: its former server may not sign it in."""

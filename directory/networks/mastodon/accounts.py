@@ -23,6 +23,8 @@ class Credentials(msgspec.Struct, frozen=True):
     url: str | None = None
     uri: str | None = None
     """The actor URI; in Mastodon since 4.2."""
+    moved: object = None
+    """The account that this one moved to, as the API gives it; servers differ in what they give for none."""
 
     def local_acct(self, host: str) -> Acct:
         """Returns the address of the account at its own server. Raises ServerMisbehaved."""
@@ -31,6 +33,18 @@ class Credentials(msgspec.Struct, frozen=True):
             return Acct.parse(name)
         except InvalidIdentifier as error:
             raise ServerMisbehaved(host, f"signed in nobody we could name: {error.why}") from None
+
+    def moved_acct(self, own: Acct) -> Acct | None:
+        """Returns the address that the account moved to; None where it did not. Only `acct` of `moved` is read: on the
+        account's own domain it is the bare name."""
+        name = self.moved.get("acct") if isinstance(self.moved, dict) else None
+        if not isinstance(name, str):
+            return None
+        try:
+            there = Acct.parse(name if "@" in name else f"{name}@{own.host}")
+        except InvalidIdentifier:
+            return None
+        return there if there.key != own.key else None
 
     def is_among(self, actor: ActorUri, urls: frozenset[str]) -> bool:
         """Tells whether this is the account with this URI and these addresses."""

@@ -1,5 +1,6 @@
 """Signs in with any server that has the Mastodon API: https://docs.joinmastodon.org/spec/oauth/"""
 
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Self
@@ -15,7 +16,7 @@ from directory.networks.mastodon.accounts import verify_credentials
 from directory.networks.mastodon.apps import App, Apps, client_fields
 from directory.networks.mastodon.identity import resolve_acct, resolve_actor, resolve_signed_in
 from directory.networks.mastodon.moved import moved_to, names_back
-from directory.networks.mastodon.names import parse_typed
+from directory.networks.mastodon.names import Host, parse_typed
 from directory.networks.mastodon.servers import Server, find_server, may_follow
 from directory.networks.mastodon.tokens import TokenAnswer, TokenEndpoint, UnknownApp, token_set
 from directory.networks.oauth import Expected, Returned, challenge, new_secret, within_time
@@ -34,6 +35,7 @@ from directory.networks.sign_in_errors import (
     IssuerMismatch,
     NeedsSignIn,
     ServerMisbehaved,
+    SignInError,
     SignInExpired,
     StateMismatch,
 )
@@ -48,6 +50,8 @@ class _Record(msgspec.Struct, frozen=True, tag="mastodon"):
     server: Server
     app: App
     verifier: str | None
+    named: str | None
+    """The account that the person typed; None where they typed a server."""
 
     @classmethod
     def from_bytes(cls, record: bytes) -> Self:
@@ -92,7 +96,8 @@ class MastodonSignIn:
             way_back = redirect_uri_for(redirect_uri, server.host)
             app = await self._apps.app_for(server.host, server.scope(purpose), way_back, now)
         awaited = Expected.of(way_back, purpose, now, str(expected) if expected is not None else None)
-        record = _Record(awaited, server, app, new_secret() if server.has_pkce else None)
+        typed = None if isinstance(named, Host) else str(named)
+        record = _Record(awaited, server, app, new_secret() if server.has_pkce else None, typed)
         url = f"https://{server.host}/oauth/authorize?{urlencode(_authorization(record))}"
         return SignInStart(url, awaited.state, msgspec.json.encode(record), awaited.expires)
 
@@ -107,9 +112,10 @@ class MastodonSignIn:
         async with within_time():
             tokens = await self._exchange(kept, code, now)
             await self._note_grant(kept, now, tokens)
-            account = await self._check(kept, tokens)
+            account, moved_to = await self._check(kept, tokens)
+            instead_of = None if await self._is_named(kept.named, account) else kept.named
         held = _token_set(kept, now, tokens, str(account.actor))
-        return SignInDone(account, kept.expected.purpose, may_follow(held.scope), held)
+        return SignInDone(account, kept.expected.purpose, may_follow(held.scope), held, instead_of, moved_to)
 
     async def refresh(self, tokens: TokenSet, now: datetime) -> TokenSet:
         """Renews tokens, on servers where they expire. Raises NeedsSignIn for those that cannot be renewed."""
@@ -163,16 +169,17 @@ class MastodonSignIn:
             return await resolve_actor(self._http, account.actor, account.acct)
 
     async def moved_to(self, here: MastodonAccount) -> MastodonAccount | None:
-        """Returns the account that another moved to, where both confirm it: the old names the new, the new the old.
+        """Returns the account that another moved to, by the word of its own server; None where it did not move.
 
-        Returns None where it did not move, or the new one does not confirm it. Raises NotForStrangers, and
-        SignInError where no server can tell now.
+        Raises NotForStrangers, and SignInError where no server can tell now.
         """
         async with within_time():
-            there = await moved_to(self._http, here)
-            if there is None or not await names_back(self._http, there, str(here.actor)):
-                return None
-            return there
+            return await moved_to(self._http, here)
+
+    async def confirms_move(self, there: MastodonAccount, here: MastodonAccount) -> bool:
+        """Returns whether an account names the one that moved to it as its own too. Raises as `moved_to`."""
+        async with within_time():
+            return await names_back(self._http, there, str(here.actor))
 
     async def _note_grant(self, kept: _Record, now: datetime, tokens: TokenAnswer) -> None:
         """Has a token revoked unless it is kept. Never at once: the server may give one that somebody keeps."""
@@ -197,7 +204,8 @@ class MastodonSignIn:
             await self._apps.forget(kept.app)
             raise
 
-    async def _check(self, kept: _Record, tokens: TokenAnswer) -> MastodonAccount:
+    async def _check(self, kept: _Record, tokens: TokenAnswer) -> tuple[MastodonAccount, Acct | None]:
+        """Returns who signed in, and where they moved to."""
         host = kept.server.host
         try:
             who = await verify_credentials(self._http, host, tokens.access_token)
@@ -206,7 +214,21 @@ class MastodonSignIn:
         account = await resolve_signed_in(self._http, host, who)
         if kept.expected.account_id not in {None, str(account.actor)}:
             raise IdentityMismatch(host, "somebody else signed in than was expected")
-        return account
+        return account, who.moved_acct(account.acct)
+
+    async def _is_named(self, named: str | None, account: MastodonAccount) -> bool:
+        """Returns whether the typed name leads to the account. One that leads nowhere now does not."""
+        if named is None:
+            return True
+        typed = parse_typed(named)
+        if typed == account.actor or (isinstance(typed, Acct) and typed.key == account.acct.key):
+            return True
+        with suppress(SignInError):
+            if isinstance(typed, Acct):
+                return (await resolve_acct(self._http, typed)).actor == account.actor
+            if isinstance(typed, ActorUri):
+                return (await resolve_actor(self._http, typed)).actor == account.actor
+        return False
 
 
 def _token_set(kept: _Record, now: datetime, tokens: TokenAnswer, account_id: str = "") -> TokenSet:

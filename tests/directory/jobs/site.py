@@ -191,7 +191,8 @@ class JobSite:
 
     async def hand_in(self, member: UUID, name: str) -> ProofCheck:
         """Submits a good post, whose check is due."""
-        kept = await self.proving.challenge(member, INSTANCE, "en")
+        kept = await self.proving.open_challenge(member)
+        kept = kept or await self.proving.new_challenge(member, INSTANCE, "en")
         post = self.x.post(self.x.account(name), kept.challenge.sentence, at=self.clock.now())
         return await self.proving.submit(member, kept.id, post.url)
 

@@ -21,7 +21,7 @@ SOURCES = ("syndication", "oembed-x", "oembed-twitter")
 
 async def prove(site: JobSite, member: UUID, account: FakeAccount) -> FakePost:
     """Posts as the account, hands the post in, and lets it be checked."""
-    kept = await site.proving.challenge(member, INSTANCE, "en")
+    kept = await site.proving.new_challenge(member, INSTANCE, "en")
     post = site.x.post(account, kept.challenge.sentence, at=site.clock.now())
     await site.proving.submit(member, kept.id, post.url)
     await site.worker().drain()

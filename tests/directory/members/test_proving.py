@@ -49,34 +49,37 @@ async def member(membership: Membership) -> UUID:
 
 async def submit(proving: Proving, member: UUID, post: str = POST) -> ProofJob:
     """Submits a post, and claims its check."""
-    kept = await proving.challenge(member, INSTANCE, "en")
+    kept = await proving.open_challenge(member) or await proving.new_challenge(member, INSTANCE, "en")
     await proving.submit(member, kept.id, post)
     (job,) = await proving.claim_due(10)
     return job
 
 
-async def test_the_sentence_stays_until_something_changes(
+async def test_the_sentence_stays_until_another_is_asked_for(
     proving: Proving, membership: Membership, member: UUID, clock: FakeClock
 ) -> None:
-    """Somebody who reloads the page after posting must not have posted in vain."""
-    first = await proving.challenge(member, INSTANCE, "en")
+    """Somebody who reloads the page after posting must not have posted in vain; nor who has linked an account since."""
+    assert await proving.open_challenge(member) is None
+    first = await proving.new_challenge(member, INSTANCE, "en")
     clock.advance(hours=1)
-    assert await proving.challenge(member, INSTANCE, "en") == first
+    assert await proving.open_challenge(member) == first
     assert "ada·bsky·example" in first.challenge.sentence
-    other_language = await proving.challenge(member, INSTANCE, "fr")
-    assert other_language.id != first.id
+    assert await proving.is_current(first, member, INSTANCE)
+    assert not await proving.is_current(first, member, "other.example")
     await membership.link(member, at_mastodon("ada"))
-    both = await proving.challenge(member, INSTANCE, "fr")
-    assert both.id != other_language.id
+    assert not await proving.is_current(first, member, INSTANCE)
+    assert await proving.open_challenge(member) == first
+    both = await proving.new_challenge(member, INSTANCE, "fr")
+    assert (both.id != first.id, await proving.open_challenge(member)) == (True, both)
     assert len(both.challenge.targets) == 2
     clock.advance(days=8)
-    assert (await proving.challenge(member, INSTANCE, "fr")).id != both.id
+    assert await proving.open_challenge(member) is None
 
 
 async def test_the_database_does_not_know_the_nonce(
     proving: Proving, member: UUID, database: Database
 ) -> None:
-    kept = await proving.challenge(member, INSTANCE, "en")
+    kept = await proving.new_challenge(member, INSTANCE, "en")
     async with database.connection() as connection:
         row = await connection.fetchrow("SELECT * FROM challenge")
     assert row is not None
@@ -85,7 +88,7 @@ async def test_the_database_does_not_know_the_nonce(
 
 async def test_a_sentence_takes_an_account_and_a_member(proving: Proving) -> None:
     with pytest.raises(UnknownAccount):
-        await proving.challenge(uuid4(), INSTANCE, "en")
+        await proving.new_challenge(uuid4(), INSTANCE, "en")
 
 
 async def test_a_good_post_links_the_x_account(
@@ -123,7 +126,7 @@ async def test_an_old_nonce(proving: Proving, membership: Membership, member: UU
     """The post of a sentence that was replaced since, while its check was under way."""
     job = await submit(proving, member)
     await membership.link(member, at_mastodon("ada"))
-    await proving.challenge(member, INSTANCE, "en")
+    await proving.new_challenge(member, INSTANCE, "en")
     check = await proving.record(job, verified("ada", 5, clock))
     assert check is not None
     assert check.state is CheckState.CLOSED
@@ -150,7 +153,7 @@ async def test_a_nonce_for_another_target(
 async def test_nobody_hands_in_for_somebody_else(
     proving: Proving, membership: Membership, member: UUID
 ) -> None:
-    kept = await proving.challenge(member, INSTANCE, "en")
+    kept = await proving.new_challenge(member, INSTANCE, "en")
     eve = (await membership.sign_in(at_bluesky("eve"))).member
     with pytest.raises(ChallengeClosed):
         await proving.submit(eve, kept.id, POST)
@@ -178,7 +181,7 @@ async def test_a_refuted_post_leaves_the_sentence_open(
 
 
 async def test_another_post_takes_the_place_of_one_that_waits(proving: Proving, member: UUID) -> None:
-    kept = await proving.challenge(member, INSTANCE, "en")
+    kept = await proving.new_challenge(member, INSTANCE, "en")
     first = await proving.submit(member, kept.id, POST)
     assert await proving.submit(member, kept.id, POST) == first
     second = await proving.submit(member, kept.id, "2000000000000000002")
@@ -236,7 +239,7 @@ async def test_a_worker_that_died_is_replaced(
 async def test_two_workers_do_not_take_the_same_check(proving: Proving, membership: Membership) -> None:
     for name in ("ada", "bob", "cyd", "dan"):
         member = (await membership.sign_in(at_bluesky(name))).member
-        kept = await proving.challenge(member, INSTANCE, "en")
+        kept = await proving.new_challenge(member, INSTANCE, "en")
         await proving.submit(member, kept.id, POST)
     claimed = await asyncio.gather(*(proving.claim_due(3) for _ in range(3)))
     ids = [job.check.id for jobs in claimed for job in jobs]
@@ -298,24 +301,24 @@ async def test_a_moderator_confirms_what_no_source_shows(
 async def test_sentences_and_posts_are_bounded(
     proving: Proving, membership: Membership, member: UUID, clock: FakeClock
 ) -> None:
-    kept = await proving.challenge(member, INSTANCE, "en")
+    kept = await proving.new_challenge(member, INSTANCE, "en")
     for number in range(MAX_CHECKS_PER_DAY):
         await proving.submit(member, kept.id, str(2000000000000000000 + number))
     with pytest.raises(TooManyAttempts):
         await proving.submit(member, kept.id, "3000000000000000000")
     for number in range(MAX_CHALLENGES_PER_DAY - 1):
-        await proving.challenge(member, INSTANCE, ["fr", "en"][number % 2])
+        await proving.new_challenge(member, INSTANCE, ["fr", "en"][number % 2])
     with pytest.raises(TooManyAttempts):
-        await proving.challenge(member, "other.example", "en")
+        await proving.new_challenge(member, "other.example", "en")
     clock.advance(days=1)
-    await proving.challenge(member, "other.example", "en")
+    await proving.new_challenge(member, "other.example", "en")
 
 
 async def test_old_sentences_are_put_away(
     proving: Proving, member: UUID, database: Database, clock: FakeClock
 ) -> None:
     store = ChallengeStore(database)
-    await proving.challenge(member, INSTANCE, "en")
+    await proving.new_challenge(member, INSTANCE, "en")
     clock.advance(days=8)
     assert await store.purge_challenges(clock.now()) == 0
     async with database.connection() as connection:
@@ -336,7 +339,7 @@ async def test_a_used_sentence_is_kept_for_later_looks(
 async def test_a_check_that_outlives_its_sentence_still_counts(
     proving: Proving, member: UUID, database: Database, clock: FakeClock
 ) -> None:
-    kept = await proving.challenge(member, INSTANCE, "en")
+    kept = await proving.new_challenge(member, INSTANCE, "en")
     clock.advance(days=6, hours=23)
     await proving.submit(member, kept.id, POST)
     clock.advance(hours=2)

@@ -79,7 +79,7 @@ async def test_everything_is_sealed_anew_and_the_old_key_goes(
     await keepers.permissions.keep(mastodon, Purpose.FOLLOW, tokens("handed over", clock.now()))
     await keepers.permissions.give_back(mastodon, Purpose.FOLLOW)
     await keepers.apps.put(app("client", "app secret"))
-    challenge = await keepers.proving.challenge(member, INSTANCE, "en")
+    challenge = await keepers.proving.new_challenge(member, INSTANCE, "en")
     browser, state = new_token(), new_token()
     await keepers.signing_in.begin(
         browser, Departure(state, Purpose.PROVE, AccountNetwork.X, None, Secret(b"record"))
@@ -100,7 +100,7 @@ async def test_everything_is_sealed_anew_and_the_old_key_goes(
     assert await keepers.apps.get("social.example", "profile", "https://one.example/back") == app(
         "client", "app secret"
     )
-    assert await keepers.proving.challenge(member, INSTANCE, "en") == challenge
+    assert await keepers.proving.open_challenge(member) == challenge
     clock.advance(days=-1)
     assert (await keepers.signing_in.finish(browser, state, None)).secrets.reveal() == b"record"
 
@@ -148,11 +148,12 @@ async def test_without_its_key_a_sealed_thing_is_asked_for_anew(
 ) -> None:
     member = (await membership.sign_in(at_bluesky("ada"))).member
     await keepers.apps.put(app("client", "app secret"))
-    lost = await keepers.proving.challenge(member, INSTANCE, "en")
+    lost = await keepers.proving.new_challenge(member, INSTANCE, "en")
     (tmp_path / KEY_FILE_NAME).unlink()
     Vault.open(tmp_path, now=clock.now(), may_create=True)
     assert await keepers.apps.get("social.example", "profile", "https://one.example/back") is None
-    assert (await keepers.proving.challenge(member, INSTANCE, "en")).id != lost.id
+    assert await keepers.proving.open_challenge(member) is None
+    assert (await keepers.proving.new_challenge(member, INSTANCE, "en")).id != lost.id
     assert account
 
 

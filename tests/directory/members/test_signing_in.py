@@ -3,9 +3,10 @@
 import asyncio
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
-from directory.accounts import AccountNetwork
+from directory.accounts import AccountNetwork, LinkedAccount
 from directory.members.errors import MemberGone
 from directory.members.sessions import MAX_SESSIONS, hash_token, new_token
 from directory.members.sign_ins import MAX_SIGN_INS
@@ -25,8 +26,13 @@ def departure(state: str, member: UUID | None = None) -> Departure:
 
 
 @pytest.fixture
-async def member(membership: Membership) -> UUID:
-    return (await membership.sign_in(at_bluesky("ada"))).member
+async def account(membership: Membership) -> LinkedAccount:
+    return (await membership.sign_in(at_bluesky("ada"))).account
+
+
+@pytest.fixture
+def member(account: LinkedAccount) -> UUID:
+    return account.member
 
 
 @pytest.fixture
@@ -131,9 +137,9 @@ async def test_the_database_knows_neither_state_nor_browser_nor_verifier(
 
 
 async def test_a_session_is_known_by_its_token(
-    signing_in: SigningIn, member: UUID, database: Database
+    signing_in: SigningIn, account: LinkedAccount, database: Database
 ) -> None:
-    token, session = await signing_in.start_session(member, "Firefox on Linux")
+    token, session = await signing_in.start_session(account, "Firefox on Linux")
     assert await signing_in.session_of(token) == session
     for wrong in ("", new_token(), token + "x", "é" * 20, "\ud800", "x" * 5_000):
         assert await signing_in.session_of(wrong) is None
@@ -144,24 +150,26 @@ async def test_a_session_is_known_by_its_token(
 
 
 async def test_a_token_from_before_the_sign_in_is_worth_nothing_after(
-    signing_in: SigningIn, member: UUID, membership: Membership
+    signing_in: SigningIn, account: LinkedAccount, membership: Membership
 ) -> None:
     """Session fixation: a token that an attacker has planted, or seen, before the victim signs in."""
     planted, _ = await signing_in.start_session(
-        (await membership.sign_in(at_bluesky("eve"))).member, "planted"
+        (await membership.sign_in(at_bluesky("eve"))).account, "planted"
     )
-    token, session = await signing_in.start_session(member, "Firefox", former=planted)
+    token, session = await signing_in.start_session(account, "Firefox", former=planted)
     assert token != planted
     assert await signing_in.session_of(planted) is None
     assert await signing_in.session_of(token) == session
     unknown = new_token()
-    token, _ = await signing_in.start_session(member, "Firefox", former=unknown)
+    token, _ = await signing_in.start_session(account, "Firefox", former=unknown)
     assert token != unknown
     assert await signing_in.session_of(unknown) is None
 
 
-async def test_a_session_that_nobody_uses_ends(signing_in: SigningIn, member: UUID, clock: FakeClock) -> None:
-    token, _ = await signing_in.start_session(member, "Firefox")
+async def test_a_session_that_nobody_uses_ends(
+    signing_in: SigningIn, account: LinkedAccount, member: UUID, clock: FakeClock
+) -> None:
+    token, _ = await signing_in.start_session(account, "Firefox")
     clock.advance(days=29)
     assert await signing_in.session_of(token)
     clock.advance(days=29)
@@ -172,9 +180,9 @@ async def test_a_session_that_nobody_uses_ends(signing_in: SigningIn, member: UU
 
 
 async def test_a_session_ends_however_much_it_is_used(
-    signing_in: SigningIn, member: UUID, clock: FakeClock
+    signing_in: SigningIn, account: LinkedAccount, clock: FakeClock
 ) -> None:
-    token, _ = await signing_in.start_session(member, "Firefox")
+    token, _ = await signing_in.start_session(account, "Firefox")
     for _ in range(9):
         clock.advance(days=19)
         assert await signing_in.session_of(token)
@@ -183,9 +191,9 @@ async def test_a_session_ends_however_much_it_is_used(
 
 
 async def test_the_last_use_is_kept_by_the_hour(
-    signing_in: SigningIn, member: UUID, clock: FakeClock
+    signing_in: SigningIn, account: LinkedAccount, member: UUID, clock: FakeClock
 ) -> None:
-    token, session = await signing_in.start_session(member, "Firefox")
+    token, session = await signing_in.start_session(account, "Firefox")
     clock.advance(minutes=59)
     await signing_in.session_of(token)
     assert (await signing_in.sessions(member))[0].used_at == session.used_at
@@ -195,9 +203,9 @@ async def test_the_last_use_is_kept_by_the_hour(
 
 
 async def test_signing_out_here_there_and_everywhere(
-    signing_in: SigningIn, member: UUID, membership: Membership
+    signing_in: SigningIn, account: LinkedAccount, member: UUID, membership: Membership
 ) -> None:
-    tokens = [await signing_in.start_session(member, f"browser {number}") for number in range(4)]
+    tokens = [await signing_in.start_session(account, f"browser {number}") for number in range(4)]
     stranger = (await membership.sign_in(at_bluesky("eve"))).member
     assert not await signing_in.end_session(stranger, tokens[0][1].id)
     assert await signing_in.end_session(member, tokens[0][1].id)
@@ -212,22 +220,22 @@ async def test_signing_out_here_there_and_everywhere(
 
 
 async def test_sessions_and_their_labels_are_bounded(
-    signing_in: SigningIn, member: UUID, clock: FakeClock
+    signing_in: SigningIn, account: LinkedAccount, member: UUID, clock: FakeClock
 ) -> None:
-    first, _ = await signing_in.start_session(member, "x" * 1_000)
+    first, _ = await signing_in.start_session(account, "x" * 1_000)
     for _ in range(MAX_SESSIONS):
         clock.advance(seconds=1)
-        await signing_in.start_session(member, "Firefox")
+        await signing_in.start_session(account, "Firefox")
     assert len(await signing_in.sessions(member)) == MAX_SESSIONS
     assert await signing_in.session_of(first) is None
     with pytest.raises(MemberGone):
-        await signing_in.start_session(uuid4(), "Firefox")
+        await signing_in.start_session(msgspec.structs.replace(account, member=uuid4()), "Firefox")
 
 
 async def test_what_ran_out_is_put_away(
-    signing_in: SigningIn, member: UUID, housekeeping: Housekeeping, clock: FakeClock
+    signing_in: SigningIn, account: LinkedAccount, housekeeping: Housekeeping, clock: FakeClock
 ) -> None:
-    await signing_in.start_session(member, "Firefox")
+    await signing_in.start_session(account, "Firefox")
     await signing_in.begin(new_token(), departure(new_token()))
     assert set((await housekeeping.run()).values()) == {0}
     clock.advance(days=31)

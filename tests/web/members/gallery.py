@@ -77,7 +77,7 @@ class People:
                     _seen(EvidenceKind.BLUESKY_OAUTH),
                 )
             )
-            token, _ = await members.signing_in.start_session(signed_in.member, "Firefox · Linux")
+            token, _ = await members.signing_in.start_session(signed_in.account, "Firefox · Linux")
             return Person(signed_in.member, token, names)
 
         return self._instance.call(run)
@@ -123,7 +123,7 @@ class People:
 
         async def run() -> None:
             proving = self._instance.members.proving
-            kept = await proving.challenge(person.member, self._instance.settings.domain, "en")
+            kept = await proving.new_challenge(person.member, self._instance.settings.domain, "en")
             await proving.submit(person.member, kept.id, "1850000000000000002")
             if refused is not None:
                 for job in await proving.claim_due(10):

@@ -161,19 +161,13 @@ def test_somebody_elses_post_and_a_sentence_of_another_member(
 ) -> None:
     """The attacker hands in the post with which the victim answers the victim's own sentence."""
     victim.sign_in(pds, alice)
-    page = victim.get("/account/prove").text
-    sentence = re.search(r'id="sentence">([^<]+)<', page)
-    assert sentence is not None
-    post = x.post(x.account("thevictim"), sentence[1])
+    post = x.post(x.account("thevictim"), victim.sentence())
     attacker.sign_in(pds, pds.create_account())
-    own = re.search(r'name="challenge" value="([0-9a-f-]+)"', attacker.get("/account/prove").text)
-    theirs = re.search(r'name="challenge" value="([0-9a-f-]+)"', page)
-    assert own is not None
-    assert theirs is not None
-    attacker.send("/account/prove", "/account/prove", challenge=own[1], post_url=post.url)
+    own, theirs = attacker.challenge(), victim.challenge()
+    attacker.send("/account/prove", "/account/prove", challenge=own, post_url=post.url)
     attacker.instance.call(attacker.instance.worker.drain)
     assert "made for something else" in attacker.get("/account/prove").text
-    stolen = attacker.send("/account/prove", "/account/prove", challenge=theirs[1], post_url=post.url)
+    stolen = attacker.send("/account/prove", "/account/prove", challenge=theirs, post_url=post.url)
     assert stolen.status_code == 409
 
 

@@ -34,7 +34,7 @@ DOCUMENT: Final = Path(__file__).parents[3] / "docs" / "export.md"
 AS_STORED: Final = {
     "accounts.json": (
         "SELECT account_id AS id, handle, linked_at, proven_at, checked_at AS last_seen_to_hold_at,"
-        " recheck_at AS next_look_at, on_page AS shown_on_page FROM linked_account WHERE member = $1"
+        " recheck_at AS next_look_at, on_page AS shown_on_page, moved_to FROM linked_account WHERE member = $1"
         " ORDER BY linked_at, id"
     ),
     "claims.json": (
@@ -58,8 +58,9 @@ AS_STORED: Final = {
         " WHERE member = $1 ORDER BY created, id"
     ),
     "sessions.json": (
-        "SELECT label AS browser, created AS began_at, used_at AS last_used_at FROM member_session"
-        " WHERE member = $1 ORDER BY used_at DESC, created DESC, id"
+        "SELECT label AS browser, a.account_id AS account, created AS began_at, used_at AS last_used_at"
+        " FROM member_session s JOIN linked_account a ON a.id = s.account"
+        " WHERE s.member = $1 ORDER BY used_at DESC, created DESC, s.id"
     ),
 }
 """The columns that stand in each file as they are, under the names of the document."""

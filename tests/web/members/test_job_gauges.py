@@ -114,7 +114,7 @@ def test_what_runs_is_counted(module_dsn: str, data: Path, x: FakeX) -> None:
 
         async def hand_in() -> None:
             proving = running.members.proving
-            kept = await proving.challenge(member, running.settings.domain, "en")
+            kept = await proving.new_challenge(member, running.settings.domain, "en")
             await proving.submit(member, kept.id, x.post(author, kept.challenge.sentence).url)
             running.members.wake_jobs()
 

@@ -317,7 +317,7 @@ def test_where_nothing_shows_x_profiles(
         assert "This way is not available on this instance" in page
         assert "Check now" not in page
         for path, fields in ((f"{LINKS}/page", {}), (LINKS, {"x_handle": "closed"})):
-            sent = visitor.send("/account/prove?new=true", path, **fields)
+            sent = visitor.send("/account/prove/sentence", path, **fields)
             assert (sent.status_code, sent.headers["location"]) == (303, LINKS)
         assert fetch(closed, "SELECT FROM link_check WHERE x_handle = 'closed'") == []
         assert "This way is not available" in visitor.get(LINKS).text

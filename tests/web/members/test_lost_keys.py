@@ -72,6 +72,7 @@ def test_without_its_key_file_an_instance_says_so(
     """To the person one sentence; to the operator the path and what to do; to nobody a key. What needs no key
     goes on."""
     ada.sign_in_at_mastodon(internet, enrol(internet, "keyless"))
+    ada.sentence()
     key_file.unlink()
     with capture_logs() as logs:
         answer = ada.get("/account/prove")
@@ -89,6 +90,7 @@ def test_without_its_key_file_an_instance_says_so(
 def test_it_goes_on_as_soon_as_the_file_is_back(ada: Visitor, internet: FakeInternet, key_file: Path) -> None:
     """Without a new start."""
     ada.sign_in_at_mastodon(internet, enrol(internet, "returning"))
+    ada.sentence()
     content = key_file.read_bytes()
     key_file.unlink()
     assert ada.get("/account/prove").status_code == 503
@@ -101,6 +103,7 @@ def test_a_file_that_others_can_read_is_not_read(
     ada: Visitor, internet: FakeInternet, key_file: Path
 ) -> None:
     ada.sign_in_at_mastodon(internet, enrol(internet, "open"))
+    ada.sentence()
     key_file.chmod(0o644)
     with capture_logs() as logs:
         assert ada.get("/account/prove").status_code == 503

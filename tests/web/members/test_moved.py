@@ -1,6 +1,7 @@
 """What becomes of a published mapping when its Mastodon account moves, or gets another address."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -79,6 +80,59 @@ def confirm_doubt(instance: MemberInstance) -> None:
     look_again(instance)
 
 
+def told(server: FakeServer, user: str) -> str:
+    """What the pages say of an account that moved."""
+    return f"This account has moved to @{user}@{server.domain}: link that one."
+
+
+def is_refused(visitor: Visitor, sentence: str) -> bool:
+    """Whether the account is shown with the sentence, cannot be chosen, and is published by no form made by hand."""
+    page = visitor.get("/account/publish").text
+    field = re.search(r'type="radio"[^>]*?name="([^"]+)"[^>]*?value="([0-9a-f-]{36})"[^>]*?disabled', page)
+    if sentence not in page or field is None:
+        return False
+    sent = visitor.send("/account/publish", "/account/publish", **{field[1]: field[2], "consent": "1"})
+    return sent.status_code == 409 and "link the new one, and publish that" in sent.text
+
+
+def test_a_moved_account_is_noticed_at_sign_in(
+    visitor: Visitor, internet: FakeInternet, x: FakeX, old: FakeServer, new: FakeServer
+) -> None:
+    """She signed in with the account that she had left, and was found there by everybody, for as long as nobody
+    looked."""
+    old.accounts.append(Account("gus", old.domain))
+    new.accounts.append(Account("carol", new.host))
+    old.move("gus", new, "carol")
+    acct = f"gus@{old.domain}"
+    assert visitor.sign_in_at_mastodon(internet, acct).status_code == 303, "it still opens her membership"
+    visitor.prove(x, x.account("gus"))
+    assert told(new, "carol") in visitor.get("/account").text
+    assert is_refused(visitor, told(new, "carol"))
+    assert found(visitor, "gus") == []
+    visitor.sign_in_at_mastodon(internet, f"carol@{new.host}", page="/account")
+    visitor.sentence()
+    moving = old.account("gus")
+    assert moving is not None
+    moving.moved = moving.moved_actor = None
+    visitor.sign_in_at_mastodon(internet, acct, page="/account")
+    assert told(new, "carol") not in visitor.get("/account").text, "a sign-in renews what is known"
+
+
+def test_a_move_that_is_noticed_at_sign_in_is_looked_at_at_once(
+    visitor: Visitor, internet: FakeInternet, x: FakeX, old: FakeServer, new: FakeServer
+) -> None:
+    """It makes the re-check due now, not in up to sixty days."""
+    publish_from(visitor, internet, x, old, "hana")
+    new.accounts.append(Account("hana", new.host))
+    old.move("hana", new, "hana")
+    visitor.sign_in_at_mastodon(internet, f"hana@{old.domain}", page="/account")
+    visitor.instance.call(visitor.instance.worker.drain)
+    assert health(visitor.instance, f"hana@{old.domain}")[0] == 2, "in doubt: nobody follows it unseen"
+    confirm_doubt(visitor.instance)
+    assert found(visitor, "hana") == []
+    assert told(new, "hana") in visitor.get("/account").text
+
+
 def test_a_move_carries_no_mapping_along(
     visitor: Visitor, internet: FakeInternet, x: FakeX, old: FakeServer, new: FakeServer
 ) -> None:
@@ -111,6 +165,11 @@ def test_a_move_that_only_the_old_one_says(
     look_again(visitor.instance)
     assert found(visitor, "bea") == [(old.actor(account), f"bea@{old.host}")]
     assert health(visitor.instance, f"bea@{old.host}") == (0, 0)
+    assert told(new, "stranger") in visitor.get("/account").text, "it is said, and not published anew"
+    assert is_refused(visitor, told(new, "stranger"))
+    account.moved = account.moved_actor = None
+    look_again(visitor.instance)
+    assert told(new, "stranger") not in visitor.get("/account").text
 
 
 def test_a_move_that_only_the_new_one_says(

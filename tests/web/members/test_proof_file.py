@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from click.testing import CliRunner, Result
 
@@ -11,10 +12,10 @@ from deploy.cli.verify import command as verify
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_x import FakeX
 from tests.web.members.instance import MemberInstance, member_instance
-from tests.web.members.visitors import Visitor
+from tests.web.members.visitors import SAME_ORIGIN, Visitor
 from tests.web.members.worlds import client_of, enrol, fetch
 
-_PROOF = re.compile(r'href="(/account/publications/[0-9a-f-]{36}/proof)"')
+_PROOF = re.compile(r'action="(/account/publications/[0-9a-f-]{36}/proof)"')
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,11 @@ def publish(visitor: Visitor, internet: FakeInternet, x: FakeX, name: str) -> st
     return found[1]
 
 
+def take(visitor: Visitor, address: str) -> httpx.Response:
+    """Presses the button, and follows it to the file."""
+    return visitor.get(visitor.send("/account", address).headers["location"])
+
+
 def verified(file: Path, *more: str) -> Result:
     return CliRunner().invoke(verify, [str(file), *more])
 
@@ -43,7 +49,7 @@ def verified(file: Path, *more: str) -> Result:
 def test_from_the_account_page_to_a_stranger(
     ada: Visitor, instance: MemberInstance, internet: FakeInternet, x: FakeX, tmp_path: Path
 ) -> None:
-    answer = ada.client.get(publish(ada, internet, x, "ada"), follow_redirects=True)
+    answer = take(ada, publish(ada, internet, x, "ada"))
     assert answer.status_code == 200
     assert answer.headers["cache-control"] == "no-store"
     disposition = answer.headers["content-disposition"]
@@ -82,7 +88,7 @@ def test_where_the_instance_runs_no_key_is_asked_for(
     ada: Visitor, internet: FakeInternet, x: FakeX, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "one.tlog-proof"
-    file.write_bytes(ada.client.get(publish(ada, internet, x, "own"), follow_redirects=True).content)
+    file.write_bytes(take(ada, publish(ada, internet, x, "own")).content)
     monkeypatch.setenv("PASSERELLE_DATA", str(ada.instance.settings.data))
     assert "localhost/log has said that @own_on_x" in verified(file).output
 
@@ -94,9 +100,9 @@ def test_the_proof_of_another_is_not_there(
     address = publish(ada, internet, x, "victim")
     own = publish(eve, internet, x, "eve")
     before = fetch(instance, "SELECT count(*) FROM proof_link")
-    assert eve.get(address).status_code == 404
+    assert eve.send("/account", address).status_code == 404
     assert fetch(instance, "SELECT count(*) FROM proof_link") == before
-    link = eve.get(own).headers["location"]
+    link = eve.send("/account", own).headers["location"]
     ((leaf,),) = fetch(instance, "SELECT leaf FROM mapping WHERE x_handle = 'victim_on_x'")
     assert eve.get(re.sub(r"/log/[0-9]+", f"/log/{leaf}", link)).status_code == 404
     assert eve.get(link).status_code == 200
@@ -105,16 +111,16 @@ def test_the_proof_of_another_is_not_there(
 
 def test_it_is_for_who_is_signed_in(ada: Visitor, eve: Visitor, internet: FakeInternet, x: FakeX) -> None:
     address = publish(ada, internet, x, "home")
-    answer = eve.get(address)
+    answer = eve.client.post(address, headers=SAME_ORIGIN)
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
 
 
 def test_what_is_taken_back_has_no_proof(ada: Visitor, internet: FakeInternet, x: FakeX) -> None:
     address = publish(ada, internet, x, "gone")
-    link = ada.get(address).headers["location"]
+    link = ada.send("/account", address).headers["location"]
     ada.send("/account", _withdrawal(ada))
     ada.instance.call(ada.instance.write_log)
-    assert ada.get(address).status_code == 404
+    assert ada.send("/account", address).status_code == 404
     assert ada.get(link).status_code == 404
 
 

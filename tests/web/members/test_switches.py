@@ -33,6 +33,8 @@ CLOSED_FR: Final = "Cette instance n’accueille pas de nouveaux membres en ce m
 NUMBERS: Final = itertools.count()
 GOING_ON: Final = {
     "/sign-in",
+    "/sign-in/answer",
+    "/account/publications/{publication_id:uuid}/proof",
     "/account/accounts/{account_id:uuid}/unlink",
     "/account/accounts/{account_id:uuid}/page",
     "/account/publications/{publication_id:uuid}/withdraw",
@@ -126,7 +128,7 @@ def test_a_part_of_a_page_says_it_too(instance: MemberInstance, member: Visitor)
 
 def test_no_sentence_is_given_that_could_not_be_handed_in(instance: MemberInstance, member: Visitor) -> None:
     instance.set("read_only", "true")
-    status, text = told(member.get("/account/prove?new=true"))
+    status, text = told(member.get("/account/prove/sentence"))
     assert (status, READ_ONLY in text) == (503, True)
 
 

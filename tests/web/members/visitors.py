@@ -18,6 +18,7 @@ _TOKEN: Final = re.compile(r'name="form_token" value="([0-9a-f]+)"')
 _CHALLENGE: Final = re.compile(r'name="challenge" value="([0-9a-f-]+)"')
 _CHOICE: Final = re.compile(r'type="radio"[^>]*?name="([^"]+)"[^>]*?value="([0-9a-f-]{36})"', re.DOTALL)
 _SENTENCE: Final = re.compile(r'id="sentence">([^<]+)<')
+SENTENCE: Final = "/account/prove/sentence"
 SAME_ORIGIN: Final = {"sec-fetch-site": "same-origin"}
 
 
@@ -90,10 +91,26 @@ class Visitor:
         return sentence
 
     def sentence(self) -> str:
-        """What is to be posted now."""
-        found = _SENTENCE.search(self.get("/account/prove?new=true").text)
+        """What is to be posted now: a new sentence where none is open, or the accounts have changed."""
+        page = self.get(SENTENCE)
+        if (found := _SENTENCE.search(page.text)) is None or "accounts have changed" in page.text:
+            return self.new_sentence()
+        return unescape(found[1])
+
+    def new_sentence(self) -> str:
+        """Presses the button that makes a sentence."""
+        made = self.send(SENTENCE, "/account/prove/new")
+        assert made.status_code == 303, made.text
+        found = _SENTENCE.search(self.get(made.headers["location"]).text)
         assert found is not None
         return unescape(found[1])
+
+    def challenge(self) -> str:
+        """The number of the open sentence, made where there is none."""
+        self.sentence()
+        found = _CHALLENGE.search(self.get(SENTENCE).text)
+        assert found is not None
+        return found[1]
 
     def hand_in(self, post: FakePost) -> None:
         """Has a post held against the sentence of now, by the worker."""
@@ -102,8 +119,5 @@ class Visitor:
 
     def submit(self, post: FakePost) -> None:
         """Hands it in; nobody looks at it yet."""
-        page = "/account/prove?new=true"
-        challenge = _CHALLENGE.search(self.get(page).text)
-        assert challenge is not None
-        sent = self.send(page, "/account/prove", challenge=challenge[1], post_url=post.url)
+        sent = self.send(SENTENCE, "/account/prove", challenge=self.challenge(), post_url=post.url)
         assert sent.status_code == 303, sent.text

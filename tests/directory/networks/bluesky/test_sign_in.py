@@ -170,6 +170,33 @@ async def test_somebody_else_than_named(instance: Instance, alice: Account, bob:
         await instance.sign_in.finish_sign_in(started.record, returned, now())
 
 
+@pytest.mark.parametrize("typed", ["handle", "did", "@handle", "Handle", "page"])
+async def test_another_account_than_was_typed_is_told(
+    instance: Instance, alice: Account, bob: Account, typed: str
+) -> None:
+    """Who was typed is compared by the DID, however it was written; another one is told, not refused."""
+    written = {
+        "handle": alice.handle,
+        "did": alice.did,
+        "@handle": f"@{alice.handle}",
+        "Handle": alice.handle.upper(),
+        "page": f"https://bsky.app/profile/{alice.handle}",
+    }[typed]
+    started = await instance.start(written)
+    done = await instance.sign_in.finish_sign_in(started.record, await instance.visit(started, alice), now())
+    assert done.instead_of is None
+    started = await instance.start(written)
+    done = await instance.sign_in.finish_sign_in(started.record, await instance.visit(started, bob), now())
+    assert done.account.id == Did.parse(bob.did)
+    assert done.instead_of == (alice.did if typed == "did" else alice.handle)
+
+
+async def test_a_server_names_nobody(instance: Instance, bob: Account) -> None:
+    started = await instance.start(instance.pds.url)
+    done = await instance.sign_in.finish_sign_in(started.record, await instance.visit(started, bob), now())
+    assert done.instead_of is None
+
+
 async def test_nobody(instance: Instance) -> None:
     for account in ("nobody.test", "did:plc:" + "a" * 24):
         with pytest.raises(AccountNotFound):

@@ -25,9 +25,17 @@ def identity(server: FakeServer, user: str = "alice") -> MastodonAccount:
     return MastodonAccount(ActorUri.parse(server.actor(account)), Acct(account.user, account.domain))
 
 
+async def home_of(instance: Instance, here: MastodonAccount) -> MastodonAccount | None:
+    """Returns the account that another moved to, where both confirm it."""
+    there = await instance.sign_in.moved_to(here)
+    if there is None or not await instance.sign_in.confirms_move(there, here):
+        return None
+    return there
+
+
 async def test_nobody_moved(internet: FakeInternet, instance: Instance) -> None:
     old = FakeServer.at(internet, "social.test")
-    assert await instance.sign_in.moved_to(identity(old)) is None
+    assert await home_of(instance, identity(old)) is None
 
 
 @pytest.mark.parametrize("profile", OPEN, ids=lambda profile: profile.name)
@@ -35,14 +43,14 @@ async def test_somebody_moved(internet: FakeInternet, instance: Instance, profil
     old = FakeServer.at(internet, "social.test", profile)
     new = FakeServer.at(internet, "new.test", accounts=["alice2"])
     old.move("alice", new, "alice2")
-    assert await instance.sign_in.moved_to(identity(old)) == identity(new, "alice2")
+    assert await home_of(instance, identity(old)) == identity(new, "alice2")
 
 
 async def test_to_another_name_on_the_same_server(internet: FakeInternet, instance: Instance) -> None:
     server = FakeServer.at(internet, "social.test", accounts=["alice", "alice2"])
     server.move("alice", server, "alice2")
     server.accounts[0].moved = "alice2"  # an account of its own is told without the domain
-    assert await instance.sign_in.moved_to(identity(server)) == identity(server, "alice2")
+    assert await home_of(instance, identity(server)) == identity(server, "alice2")
 
 
 async def test_a_move_that_one_side_says(internet: FakeInternet, instance: Instance) -> None:
@@ -50,7 +58,7 @@ async def test_a_move_that_one_side_says(internet: FakeInternet, instance: Insta
     old = FakeServer.at(internet, "social.test")
     new = FakeServer.at(internet, "new.test", accounts=["stranger"])
     old.move("alice", new, "stranger", is_confirmed=False)
-    assert await instance.sign_in.moved_to(identity(old)) is None
+    assert await home_of(instance, identity(old)) is None
 
 
 async def test_an_alias_alone_moves_nobody(internet: FakeInternet, instance: Instance) -> None:
@@ -58,7 +66,7 @@ async def test_an_alias_alone_moves_nobody(internet: FakeInternet, instance: Ins
     old = FakeServer.at(internet, "social.test")
     evil = FakeServer.at(internet, "evil.test", accounts=["mallory"])
     evil.accounts[0].aliases.append(str(identity(old).actor))
-    assert await instance.sign_in.moved_to(identity(old)) is None
+    assert await home_of(instance, identity(old)) is None
 
 
 async def test_an_address_that_passed_to_somebody_else(internet: FakeInternet, instance: Instance) -> None:
@@ -71,7 +79,7 @@ async def test_an_address_that_passed_to_somebody_else(internet: FakeInternet, i
     evil.accounts[0].aliases.append(formerly)
     former = MastodonAccount(ActorUri.parse(formerly), Acct("alice", "social.test"))
     with pytest.raises(AccountNotFound):
-        await instance.sign_in.moved_to(former)
+        await home_of(instance, former)
 
 
 async def test_a_name_that_is_two_peoples(internet: FakeInternet, instance: Instance) -> None:
@@ -82,7 +90,7 @@ async def test_a_name_that_is_two_peoples(internet: FakeInternet, instance: Inst
         {"acct": "alice", "moved": {"acct": "mallory@evil.test"}}
     )
     evil.accounts[0].aliases.append(str(identity(server).actor))
-    assert await instance.sign_in.moved_to(identity(server)) is None
+    assert await home_of(instance, identity(server)) is None
 
 
 async def test_moved_to_nobody(internet: FakeInternet, instance: Instance) -> None:
@@ -91,7 +99,7 @@ async def test_moved_to_nobody(internet: FakeInternet, instance: Instance) -> No
     FakeServer.at(internet, "new.test", accounts=[])
     old.accounts[0].moved = "alice2@new.test"
     with pytest.raises(AccountNotFound):
-        await instance.sign_in.moved_to(identity(old))
+        await home_of(instance, identity(old))
 
 
 @pytest.mark.parametrize("moved", ["@", "a b@c", "alice@localhost", "x" * 5_000])
@@ -99,7 +107,7 @@ async def test_moved_to_what_is_no_account(internet: FakeInternet, instance: Ins
     server = FakeServer.at(internet, "social.test")
     server.accounts[0].moved = moved
     with pytest.raises(SignInError):
-        await instance.sign_in.moved_to(identity(server))
+        await home_of(instance, identity(server))
 
 
 @pytest.mark.parametrize("moved", ["", "https://localhost/x", "mailto:alice", "x" * 5_000])
@@ -109,7 +117,7 @@ async def test_an_actor_that_moved_to_what_is_none(
     server = FakeServer.at(internet, "social.test", MASTODON_4_1)
     server.accounts[0].moved, server.accounts[0].moved_actor = "alice@new.test", moved
     with pytest.raises(ServerMisbehaved):
-        await instance.sign_in.moved_to(identity(server))
+        await home_of(instance, identity(server))
 
 
 async def test_moved_is_told_by_the_actor_where_the_api_is_closed(
@@ -119,17 +127,17 @@ async def test_moved_is_told_by_the_actor_where_the_api_is_closed(
     new = FakeServer.at(internet, "new.test")
     here, there = identity(server), identity(new)
     with pytest.raises(NotForStrangers):
-        await instance.sign_in.moved_to(here)
+        await home_of(instance, here)
     document: dict[str, object] = {"id": str(here.actor)}
     server.broken["/users/alice"] = lambda _: Response.json(document, type_=ACTIVITY)
-    assert await instance.sign_in.moved_to(here) is None
+    assert await home_of(instance, here) is None
     document["movedTo"] = str(there.actor)
-    assert await instance.sign_in.moved_to(here) is None, "the new one does not say so"
+    assert await home_of(instance, here) is None, "the new one does not say so"
     new.accounts[0].aliases.append(str(here.actor))
-    assert await instance.sign_in.moved_to(here) == there
+    assert await home_of(instance, here) == there
     document["id"] = str(there.actor)
     with pytest.raises(ServerMisbehaved):
-        await instance.sign_in.moved_to(here)
+        await home_of(instance, here)
 
 
 async def test_a_new_server_that_shows_its_actors_to_no_stranger(
@@ -140,12 +148,12 @@ async def test_a_new_server_that_shows_its_actors_to_no_stranger(
     new = FakeServer.at(internet, "new.test", GOTOSOCIAL)
     old.move("alice", new, "alice")
     with pytest.raises(NotForStrangers):
-        await instance.sign_in.moved_to(identity(old))
+        await home_of(instance, identity(old))
 
 
 async def test_a_server_that_is_away(internet: FakeInternet, instance: Instance) -> None:
     server = FakeServer.at(internet, "social.test")
     server.broken["/api/v1/accounts/lookup"] = lambda _: Response(503)
     with pytest.raises(ServerUnreachable) as caught:
-        await instance.sign_in.moved_to(identity(server))
+        await home_of(instance, identity(server))
     assert not isinstance(caught.value, NotForStrangers)

@@ -46,7 +46,7 @@ async def test_a_token_for_somebody_else(near: Neighbourhood) -> None:
     """Mallory starts as herself; her server then says that it was Alice."""
     evil(near).signs_in = ALICE
     started = await near.start("mallory.test")
-    with pytest.raises(IdentityMismatch):
+    with pytest.raises(IssuerMismatch):
         await near.finish(started, "https://evil.test")
 
 
@@ -69,11 +69,12 @@ async def test_a_pds_that_points_to_another_issuer(near: Neighbourhood) -> None:
 
 
 async def test_a_pds_that_signs_in_through_an_honest_server(near: Neighbourhood) -> None:
-    """The attacker's PDS names the honest server: Alice signs in there, for a sign-in of Mallory's."""
+    """The attacker's PDS names the honest server: Alice signs in there, for a sign-in of Mallory's. She is Alice, and
+    it is told that Mallory was named."""
     evil(near).issuer = "https://pds.test"
     started = await near.start("mallory.test")
-    with pytest.raises(IdentityMismatch):
-        await near.finish(started, "https://pds.test")
+    done = await near.finish(started, "https://pds.test")
+    assert (done.account.id, done.instead_of) == (Did(ALICE), "mallory.test")
 
 
 @pytest.mark.parametrize(
