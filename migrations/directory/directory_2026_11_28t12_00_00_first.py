@@ -39,6 +39,8 @@ STATEMENTS = [
         leaf bigint,
         issued timestamptz NOT NULL,
         expires timestamptz NOT NULL,
+        x_seen_at timestamptz NOT NULL,
+        name_until timestamptz NOT NULL,
         evidence json NOT NULL
     )""",
     "CREATE INDEX mapping_x_id ON mapping (x_id) WHERE state = 1 AND x_id IS NOT NULL",
@@ -227,6 +229,7 @@ STATEMENTS = [
         kind smallint NOT NULL,
         x_ids bigint[] NOT NULL,
         x_handles text[] NOT NULL,
+        x_seen date[] NOT NULL,
         kept_at timestamptz NOT NULL
     )""",
     "CREATE UNIQUE INDEX follow_list_kind ON follow_list (member, kind)",
