@@ -1,8 +1,11 @@
 """Which names are taken from tweets, and which are not."""
 
 import json
+from pathlib import Path
 from random import Random
+from typing import Any, Final
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +16,8 @@ from directory.identifiers import XHandle
 from tests.directory.archive.build import list_js, loose, people_of, tweet, tweets_js
 
 FOLLOWING = list_js("following", "12", "34")
+SEEN_CASES: Final = json.loads((Path(__file__).parents[2] / "js" / "archive" / "seen.json").read_text())
+"""The reader in the browser reads the same ones."""
 
 
 def test_the_newest_name_wins_wherever_it_stands() -> None:
@@ -61,6 +66,12 @@ def test_a_tweet_that_mentions_the_world_is_cut_short() -> None:
     crowd = [(str(number), "Bridge") for number in range(1_000, 2_000)]
     archive = read_archive(loose(following=FOLLOWING, tweets=tweets_js(tweet("5", *crowd, ("12", "last")))))
     assert archive.skipped.mentions == 1
+
+
+@pytest.mark.parametrize("case", SEEN_CASES, ids=lambda case: case["what"])
+def test_a_name_has_the_day_of_the_tweet_that_told_it(case: dict[str, Any]) -> None:
+    tweets = tweets_js(*({**tweet("1", tuple(named)), "id_str": number} for number, named in case["tweets"]))
+    assert people_of(loose(following=list_js("following", "12"), tweets=tweets)) == [case["line"]]
 
 
 MENTIONS = st.lists(
