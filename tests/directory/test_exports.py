@@ -22,7 +22,7 @@ from directory.exports import (
 )
 from directory.identifiers import XHandle, XId
 from directory.mappings import Mapping, Strength
-from directory.queries import Query
+from directory.queries import Lists, Query
 from directory.ranking import Answer, MatchedBy
 from tests.harness.mappings import OTHER_ORIGIN, bluesky, did, mastodon
 from tests.harness.ranking import rank
@@ -63,6 +63,20 @@ def test_other_networks_and_disputes_are_left_out_of_the_file() -> None:
     torn = answers(mastodon("torn", 1, target="a"), mastodon("torn", 1, target="b", origin=OTHER_ORIGIN))
     assert [each.answer.disputed for each in torn] == [True, True]
     assert mastodon_accounts([*torn, *answers(bluesky("jack", 12))]) == []
+
+
+@pytest.mark.parametrize("lists", [Lists(value) for value in range(16)])
+def test_nobody_blocked_or_muted_is_in_a_file(lists: Lists) -> None:
+    """A file of people to follow held somebody who was blocked, whoever chose them: they were followed, and told so."""
+    (answer,) = rank(Query(XId(12), lists=lists), [mastodon("jack", 12)]).answers
+    chosen = [Chosen(Query(XId(12), lists=lists), answer)]
+    in_file = {"jack@social.example"} - (
+        {"jack@social.example"} if lists & (Lists.BLOCK | Lists.MUTE) else set()
+    )
+    assert set(mastodon_accounts(chosen)) == in_file
+    accounts = json.loads(accounts_json(chosen))
+    assert {account["handle"] for account in accounts} == in_file
+    assert all(account["lists"] == list(lists.words) for account in accounts)
 
 
 @pytest.mark.parametrize("count", [1, MASTODON_CSV_MAX_ROWS])
