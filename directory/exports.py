@@ -1,4 +1,4 @@
-"""Exports the chosen accounts in the formats that other programs import."""
+"""Exports the chosen accounts in the formats that other programs import. Nobody who is blocked or muted is in them."""
 
 import csv
 import io
@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
+from directory.choosing import Chosen
 from directory.mappings import Network
-from directory.ranking import Answer
 
 MASTODON_CSV_HEADER: Final = ("Account address", "Show boosts", "Notify on new posts", "Languages")
 MASTODON_CSV_MAX_ROWS: Final = 20_000
@@ -25,7 +25,7 @@ class ExportedFile(msgspec.Struct, frozen=True):
 
 
 class ExportedAccount(msgspec.Struct, frozen=True):
-    """One chosen account."""
+    """One chosen account, and the lists on which the person stands."""
 
     x_id: str | None
     x_handle: str
@@ -35,15 +35,17 @@ class ExportedAccount(msgspec.Struct, frozen=True):
     strength: str
     matched_by: str
     origin: str
+    lists: tuple[str, ...]
 
 
-def mastodon_accounts(answers: Iterable[Answer]) -> list[str]:
-    """Lists the addresses that Mastodon's import can follow, each once; disputed ones are left out."""
+def mastodon_accounts(chosen: Iterable[Chosen]) -> list[str]:
+    """Lists the addresses that Mastodon's import can follow, each once; left out are disputed ones, and people who
+    are blocked or muted."""
     return list(
         dict.fromkeys(
-            str(answer.mapping.target_handle)
-            for answer in answers
-            if answer.mapping.network is Network.MASTODON and not answer.disputed
+            str(each.answer.mapping.target_handle)
+            for each in chosen
+            if each.answer.mapping.network is Network.MASTODON and each.may_be_followed
         )
     )
 
@@ -78,13 +80,15 @@ def mastodon_file(accounts: Sequence[str]) -> ExportedFile:
     return ExportedFile("passerelle-mastodon.zip", "application/zip", packed.getvalue())
 
 
-def accounts_json(answers: Iterable[Answer]) -> bytes:
-    """Encodes all chosen accounts as a JSON array of `ExportedAccount`."""
-    return msgspec.json.format(msgspec.json.encode([_exported(answer) for answer in answers]), indent=1)
+def accounts_json(chosen: Iterable[Chosen]) -> bytes:
+    """Encodes the chosen accounts as a JSON array of `ExportedAccount`, without those that `mastodon_accounts` leaves
+    out."""
+    accounts = [_exported(each) for each in chosen if each.may_be_followed]
+    return msgspec.json.format(msgspec.json.encode(accounts), indent=1)
 
 
-def _exported(answer: Answer) -> ExportedAccount:
-    mapping = answer.mapping
+def _exported(chosen: Chosen) -> ExportedAccount:
+    mapping = chosen.answer.mapping
     return ExportedAccount(
         str(mapping.x_id) if mapping.x_id is not None else None,
         str(mapping.x_handle),
@@ -92,6 +96,7 @@ def _exported(answer: Answer) -> ExportedAccount:
         str(mapping.target_id),
         str(mapping.target_handle),
         mapping.strength.label,
-        answer.matched_by.value,
+        chosen.answer.matched_by.value,
         mapping.origin,
+        chosen.query.lists.words,
     )

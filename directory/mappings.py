@@ -1,12 +1,17 @@
 """A mapping: this X account is now that account, with its evidence and strength."""
 
 import enum
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
-from directory.identifiers import TargetHandle, TargetId, XHandle, XId
+from directory.errors import InvalidIdentifier
+from directory.identifiers import TargetHandle, TargetId, XHandle, XId, parse_x_account
 from directory.origins import Standing
+
+X_SIGN_IN_NAMES: Final = timedelta(days=60)
+"""How long a handle answers that an X sign-in alone proved: X gives handles to others, and nothing looks again."""
 
 
 class Network(enum.StrEnum):
@@ -86,6 +91,22 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ref: str | None = None
     names: tuple[str, ...] = ()
 
+    @property
+    def is_link_on_x(self) -> bool:
+        """Whether it is a link that was seen on an X profile."""
+        if self.kind is not EvidenceKind.PROFILE_LINK or self.ref is None or "/" not in self.ref:
+            return False
+        try:
+            parse_x_account(self.ref)
+        except InvalidIdentifier:
+            return False
+        return True
+
+    @property
+    def binds_x(self) -> bool:
+        """Whether it proves the X account of a mapping, by id or by handle."""
+        return self.kind.binds_x_id or self.kind.binds_x_handle
+
 
 class Mapping(msgspec.Struct, frozen=True, gc=False):
     """One published statement that an X account is now `target_id`.
@@ -108,3 +129,29 @@ class Mapping(msgspec.Struct, frozen=True, gc=False):
     expires: datetime
     standing: Standing = Standing.FOLLOWING
     is_contested: bool = False
+    stored_x_seen_at: datetime | None = None
+    """`x_seen_at` as it is stored; None unless the mapping was read without its evidence."""
+    answers_by_name: bool = True
+    """False from `name_until` on: then its handle finds it no more, and its id does."""
+
+    @property
+    def x_seen_at(self) -> datetime:
+        """When the X account was last seen to hold the handle: the newest evidence of it.
+
+        Evidence that tells nothing of X, such as an import, counts from when the mapping was issued.
+        """
+        if self.stored_x_seen_at is not None:
+            return self.stored_x_seen_at
+        return max(
+            (piece.at for piece in self.evidence if piece.binds_x or piece.is_link_on_x), default=self.issued
+        )
+
+    @property
+    def name_until(self) -> datetime:
+        """Until when the handle answers. Needs the evidence: where only an X sign-in proves the X account, 60 days
+        from it, or from `issued` where it claims to be later."""
+        proofs = [piece for piece in self.evidence if piece.binds_x]
+        if not proofs or any(piece.kind is not EvidenceKind.X_OAUTH for piece in proofs):
+            return self.expires
+        signed_in = min(max(piece.at for piece in proofs), self.issued)
+        return min(signed_in + X_SIGN_IN_NAMES, self.expires)

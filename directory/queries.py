@@ -1,8 +1,9 @@
-"""A query: one X account, by id, by handle or by both, and the lists that it stands on."""
+"""A query: one X account, by id, by handle or by both, the lists that it stands on, and when its name was seen."""
 
 import enum
 import re
 from collections.abc import Iterable, Iterator
+from datetime import date
 from functools import lru_cache
 from typing import Final, Self
 
@@ -24,6 +25,24 @@ class Lists(enum.Flag):
     BLOCK = enum.auto()
     MUTE = enum.auto()
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the person is blocked or muted: never followed, whatever else they stand on."""
+        return bool(self & _REFUSED)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a general tick may choose the person: followed on X, and neither blocked nor muted.
+
+        Somebody on no list at all was asked for in person.
+        """
+        return self in _WANTED
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words for the lists in files: `following`, `follower`, `block`, `mute`."""
+        return _WORDS_OF_LISTS[self.value]
+
     @classmethod
     def parse(cls, letters: str) -> Self:
         """Parses letters of `frbm`, each at most once, in any order. Raises InvalidQuery."""
@@ -43,22 +62,55 @@ _LIST_OF_LETTER: Final = {"f": Lists.FOLLOWING, "r": Lists.FOLLOWER, "b": Lists.
 _LETTERS_OF_LISTS: Final = [
     "".join(letter for letter, kind in _LIST_OF_LETTER.items() if kind.value & value) for value in range(16)
 ]
+_WORDS_OF_LISTS: Final = [
+    tuple((kind.name or "").lower() for kind in _LIST_OF_LETTER.values() if kind.value & value)
+    for value in range(16)
+]
+_REFUSED: Final = Lists.BLOCK | Lists.MUTE
+_WANTED: Final = frozenset(
+    lists
+    for lists in map(Lists, range(16))
+    if lists is Lists.NONE or (lists & Lists.FOLLOWING and not lists & _REFUSED)
+)
 
 
 # A list of a hundred thousand people repeats the same few combinations.
 _parse_lists = lru_cache(maxsize=64)(Lists.parse)
 
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+# Nor does it hold more days than X has existed.
+@lru_cache(maxsize=16_384)
+def _parse_day(text: str) -> date:
+    """Parses `YYYY-MM-DD`. Any day is taken: `directory.doubts` decides whether it can be true. Raises InvalidQuery."""
+    try:
+        # Python reads other forms of ISO 8601, too.
+        if _DAY.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        pass
+    raise InvalidQuery(f"{text[:20]!r} is no day; write it as 2024-12-31")
+
 
 class Query(msgspec.Struct, frozen=True, gc=False):
-    """One X account that is looked up. At least one of id and handle is known."""
+    """One X account that is looked up. At least one of id and handle is known.
+
+    `seen` is the day on which the account was seen with the handle, as whoever asks says. Without it, a handle beside
+    an id is of unknown age, and a handle alone was typed today.
+    """
 
     x_id: XId | None = None
     x_handle: XHandle | None = None
     lists: Lists = Lists.NONE
+    seen: date | None = None
 
     def __post_init__(self) -> None:
-        if self.x_id is None and self.x_handle is None:
-            raise InvalidQuery("neither an id nor a handle")
+        if self.x_handle is None:
+            if self.x_id is None:
+                raise InvalidQuery("neither an id nor a handle")
+            if self.seen is not None:
+                raise InvalidQuery("a day, but no handle that was seen on it")
 
     @classmethod
     def parse(cls, text: object) -> Self:
@@ -67,8 +119,10 @@ class Query(msgspec.Struct, frozen=True, gc=False):
         return cls(x_id=account) if isinstance(account, XId) else cls(x_handle=account)
 
     @classmethod
-    def parse_pair(cls, x_id: str | None, x_handle: str | None, lists: str = "") -> Self:
-        """Parses the two halves of a pair; an empty half counts as unknown.
+    def parse_pair(
+        cls, x_id: str | None, x_handle: str | None, lists: str = "", seen: str | None = None
+    ) -> Self:
+        """Parses the two halves of a pair, and the day on which the handle was seen; what is empty is unknown.
 
         Raises InvalidQuery or InvalidIdentifier.
         """
@@ -76,20 +130,22 @@ class Query(msgspec.Struct, frozen=True, gc=False):
             XId.parse(x_id) if x_id else None,
             XHandle.parse(x_handle) if x_handle else None,
             _parse_lists(lists),
+            _parse_day(seen) if seen else None,
         )
 
     def __str__(self) -> str:
-        """The line form that `parse_lines` reads: `id,handle,lists`."""
-        return f"{self.x_id or ''},{self.x_handle or ''},{self.lists}"
+        """The line form that `parse_lines` reads: `id,handle,lists`, and `,seen` where it is known."""
+        line = f"{self.x_id or ''},{self.x_handle or ''},{self.lists}"
+        return f"{line},{self.seen}" if self.seen is not None else line
 
 
 # The form that our own scripts write, parsed in one step as there may be a hundred thousand lines. The parsers
 # of its parts give the same result, and name the fault of any other line.
-_PLAIN_LINE: Final = re.compile(r"([1-9][0-9]{0,17}),([A-Za-z0-9_]{1,15})?,([frbm]{0,4})")
+_PLAIN_LINE: Final = re.compile(r"([1-9][0-9]{0,17}),([A-Za-z0-9_]{1,15})?,([frbm]{0,4})(?:,([0-9-]{10}))?")
 
 
 def parse_lines(text: str, *, max_pairs: int = MAX_MATCH_PAIRS) -> list[Query]:
-    """Parses one person a line, `id[,handle[,lists]]`; blank lines are skipped.
+    """Parses one person a line, `id[,handle[,lists[,seen]]]`; blank lines are skipped.
 
     Raises InvalidQuery with the number of the first line that cannot be read.
     """
@@ -107,12 +163,16 @@ def parse_lines(text: str, *, max_pairs: int = MAX_MATCH_PAIRS) -> list[Query]:
 def _parse_line(line: str, number: int) -> Query:
     if len(line) > MAX_LINE_CHARS:
         raise InvalidQuery(f"line {number} is too long")
-    x_id, _, rest = line.partition(",")
-    x_handle, _, lists = rest.partition(",")
     try:
         if plain := _PLAIN_LINE.fullmatch(line):
-            return Query(XId(int(plain[1])), XHandle(plain[2]) if plain[2] else None, _parse_lists(plain[3]))
-        return Query.parse_pair(x_id, x_handle, lists)
+            x_id, x_handle, lists, seen = plain.groups()
+            return Query(
+                XId(int(x_id)),
+                XHandle(x_handle) if x_handle else None,
+                _parse_lists(lists),
+                _parse_day(seen) if seen else None,
+            )
+        return Query.parse_pair(*(*line.split(",", 3), "", "", "")[:4])
     except (InvalidIdentifier, InvalidQuery) as error:
         raise InvalidQuery(f"line {number}: {error}") from error
 

@@ -2,14 +2,17 @@
 
 Pure. Different targets on one network for one X account: the stronger wins, then the newer;
 equal strength from different origins is a dispute, which is shown and never followed. Mappings of
-limited origins are shown only where no followed origin has one, and never followed without a tick.
+limited origins are shown only where no followed origin has one, and never followed without a tick. A mapping that the
+handle alone found is followed without a tick only if the handle was seen recently enough (`directory.doubts`).
 """
 
 import enum
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from datetime import date
 
 import msgspec
 
+from directory.doubts import Doubt, doubt_of_name
 from directory.identifiers import XId
 from directory.mappings import Mapping, Network, Strength
 from directory.origins import Standing
@@ -34,23 +37,35 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     """The present account of an X account on one network.
 
     `agreeing` are the other origins that name the same target. Several answers for one network
-    are all `disputed`, and so is one whose own instance says that it is contested.
+    are all `disputed`, and so is one whose own instance says that it is contested. `name_doubt` is set where the
+    handle found it, and may be somebody else's by now.
     """
 
     mapping: Mapping
     matched_by: MatchedBy
     disputed: bool = False
     agreeing: tuple[str, ...] = ()
+    name_doubt: Doubt | None = None
 
     @property
     def may_follow(self) -> bool:
-        """Whether it may be followed without a tick: bound, or its handle proven and matched by the query."""
-        if self.disputed or self.mapping.standing is not Standing.FOLLOWING:
-            return False
+        """Whether it may be followed without a tick: bound, or its handle proven and matched by the query; and the
+        handle, where it is all that matched, is not of doubtful age."""
+        return self.doubt is None
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """Why it may not be followed without a tick. None where it may."""
+        if self.disputed:
+            return Doubt.DISPUTED
+        if self.mapping.standing is not Standing.FOLLOWING:
+            return Doubt.LIMITED
         strength = self.mapping.strength
-        return strength is Strength.BOUND or (
+        if strength is Strength.BOUND or (
             strength is Strength.HANDLE and self.matched_by is MatchedBy.HANDLE
-        )
+        ):
+            return self.name_doubt
+        return Doubt.LINKS_ONLY if strength is Strength.LINKED else Doubt.UNCHECKED
 
 
 class Match(msgspec.Struct, frozen=True, gc=False):
@@ -63,27 +78,45 @@ class Match(msgspec.Struct, frozen=True, gc=False):
 def select_candidates(query: Query, mappings: Iterable[Mapping]) -> list[Candidate]:
     """Selects the mappings of the account that is looked up.
 
-    A mapping with another id is of another person, whatever its handle: X sells handles again.
+    A mapping with another id is of another person, whatever its handle: X sells handles again. One whose handle no
+    longer answers is found by its id alone.
     """
     found = []
     for mapping in mappings:
         if query.x_id is not None and mapping.x_id is not None:
             if mapping.x_id == query.x_id:
                 found.append(Candidate(mapping, MatchedBy.ID))
-        elif query.x_handle is not None and mapping.x_handle.key == query.x_handle.key:
+        elif (
+            query.x_handle is not None
+            and mapping.answers_by_name
+            and mapping.x_handle.key == query.x_handle.key
+        ):
             found.append(Candidate(mapping, MatchedBy.HANDLE))
     return found
 
 
-def rank(query: Query, mappings: Sequence[Mapping]) -> Match:
+def rank(query: Query, mappings: Sequence[Mapping], today: date) -> Match:
     """Ranks all mappings that a lookup by the query's id or handle found."""
     if len(mappings) == 1 and query.x_id is not None and query.x_id == mappings[0].x_id:
         # The usual case: a single mapping needs no ranking.
         return Match(query, (Answer(mappings[0], MatchedBy.ID, mappings[0].is_contested),))
-    candidates = select_candidates(query, mappings)
+    answers = _best_answers(select_candidates(query, mappings))
+    return Match(query, tuple(_with_name_doubt(answer, query, today) for answer in answers))
+
+
+def _with_name_doubt(answer: Answer, query: Query, today: date) -> Answer:
+    if answer.matched_by is not MatchedBy.HANDLE:
+        return answer
+    doubt = doubt_of_name(query, answer.mapping, today)
+    if doubt is None:
+        return answer
+    return Answer(answer.mapping, answer.matched_by, answer.disputed, answer.agreeing, doubt)
+
+
+def _best_answers(candidates: list[Candidate]) -> list[Answer]:
     if len(candidates) == 1:
         only = candidates[0]
-        return Match(query, (Answer(only.mapping, only.matched_by, only.mapping.is_contested),))
+        return [Answer(only.mapping, only.matched_by, only.mapping.is_contested)]
     whose, disputed = _of_one_person(_most_trusted(candidates))
     answers: list[Answer] = []
     for network in Network:
@@ -91,7 +124,7 @@ def rank(query: Query, mappings: Sequence[Mapping]) -> Match:
         if here:
             answers += _answers_on_network(here, disputed=disputed)
     answers.sort(key=lambda answer: answer.mapping.strength, reverse=True)
-    return Match(query, tuple(answers))
+    return answers
 
 
 def _rank_of(mapping: Mapping) -> tuple[int, float, int, int, str, str]:

@@ -25,7 +25,7 @@ TABLES: Final[list[type[Table]]] = [
 _SILENT_DEFAULTS: Final = frozenset(
     {"''::text", "''::character varying", "''::bytea", "'\\x'::bytea", "0", "'0'::bigint", "'{}'::json"}
     | {"CURRENT_TIMESTAMP", "now()", "uuid_generate_v4()", "gen_random_uuid()"}
-    | {"'{}'::text[]", "'{}'::bigint[]", "NULL"}
+    | {"'{}'::text[]", "'{}'::bigint[]", "'{}'::date[]", "NULL"}
 )
 
 _COLUMNS: Final = """

@@ -11,19 +11,25 @@ from deploy.cli.output import console, errors, progress
 from deploy.cli.session import with_lookup
 from deploy.cli.tables import answers_table
 from directory.archive import NOTICE_SENTENCES, Archive, Notice, read_archive
+from directory.choosing import Chosen, is_chosen_unasked
 from directory.exports import MASTODON_CSV_MAX_ROWS, mastodon_accounts, mastodon_csv
 from directory.ranking import Match
-from web.api.schema import MatchOut, as_json, lookup_out
+from web.api.schema import LookupOut, MatchOut, as_json, lookup_out
 
 SHOWN_ROWS = 50
 
 
 @click.command("match")
 @click.argument("archive", type=click.Path(path_type=Path))
-@click.option("--json", "form", flag_value="json", help="Print what the API would answer.")
+@click.option(
+    "--json", "form", flag_value="json", help="Print what the API would answer, and each person's lists."
+)
 @click.option("--csv", "form", flag_value="csv", help="Print all answers as CSV.")
 @click.option(
-    "--mastodon", "form", flag_value="mastodon", help="Print the sure ones as a file for Mastodon's import."
+    "--mastodon",
+    "form",
+    flag_value="mastodon",
+    help="Print the sure ones whom you follow as a file for Mastodon's import.",
 )
 @click.option(
     "--all", "show_all", is_flag=True, help=f"Show all rows of the table, not the first {SHOWN_ROWS}."
@@ -38,14 +44,11 @@ def command(archive: Path, form: str | None, show_all: bool) -> None:
         errors.print(f"[yellow]{NOTICE_SENTENCES[notice]}[/]")
     matches = with_lookup(lambda lookup: lookup.match(read.people, with_evidence=form == "json"))
     if form == "json":
-        click.echo(
-            as_json(MatchOut(len(read.people), len(matches), [lookup_out(match) for match in matches]))
-        )
+        click.echo(as_json(MatchOut(len(read.people), len(matches), [_listed(match) for match in matches])))
     elif form == "csv":
         click.echo(_csv(matches), nl=False)
     elif form == "mastodon":
-        sure = [answer for match in matches for answer in match.answers if answer.may_follow]
-        accounts = mastodon_accounts(sure)
+        accounts = mastodon_accounts(_sure(matches))
         if len(accounts) > MASTODON_CSV_MAX_ROWS:
             errors.print(
                 f"[yellow]Mastodon takes at most {MASTODON_CSV_MAX_ROWS:,} accounts a file and these are"
@@ -54,6 +57,27 @@ def command(archive: Path, form: str | None, show_all: bool) -> None:
         click.echo(mastodon_csv(accounts), nl=False)
     else:
         _show(read, matches, show_all=show_all)
+
+
+class ListedOut(LookupOut, frozen=True, gc=False):
+    """What the API answers for one person, and the lists of the archive on which they stand."""
+
+    lists: tuple[str, ...]
+
+
+def _listed(match: Match) -> LookupOut:
+    found = lookup_out(match)
+    return ListedOut(found.query, found.answers, match.query.lists.words)
+
+
+def _sure(matches: list[Match]) -> list[Chosen]:
+    """Returns whom a general tick chooses: sure, followed on X, neither blocked nor muted."""
+    return [
+        Chosen(match.query, answer)
+        for match in matches
+        for answer in match.answers
+        if is_chosen_unasked(match.query, answer)
+    ]
 
 
 def _read(path: Path) -> Archive:
@@ -91,8 +115,11 @@ def _csv(matches: list[Match]) -> str:
             "strength",
             "matched_by",
             "may_follow",
+            "doubt",
             "disputed",
             "origin",
+            "lists",
+            "seen",
         )
     )
     for match in matches:
@@ -108,8 +135,11 @@ def _csv(matches: list[Match]) -> str:
                     mapping.strength.label,
                     answer.matched_by.value,
                     str(answer.may_follow).lower(),
+                    answer.doubt or "",
                     str(answer.disputed).lower(),
                     mapping.origin,
+                    " ".join(match.query.lists.words),
+                    match.query.seen or "",
                 )
             )
     return text.getvalue()

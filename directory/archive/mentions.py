@@ -15,6 +15,7 @@ from directory.identifiers import XHandle, XId
 
 _FIELDS: Final = frozenset({"id_str", "id", "screen_name"})
 _TWEET: Final[list[object]] = ["tweet"]
+_TWEET_ID: Final = "id_str"
 _MENTIONS: Final[list[object]] = ["entities", "user_mentions"]
 _ITEM_DEPTH: Final = 2
 _NOWHERE: Final = -1
@@ -77,7 +78,8 @@ class MentionReader:
         if path[:1] == _TWEET:
             path = path[1:]
         if not path:
-            self._tweet_id = value
+            if self._keys[depth] == _TWEET_ID:
+                self._tweet_id = value
         elif len(path) == 3 and path[:2] == _MENTIONS:
             self._mention_depth = depth
             self._fields[self._keys[depth]] = value

@@ -5,10 +5,12 @@ passed to another account is dropped, or a stranger would be found by it.
 """
 
 from collections.abc import Container
+from datetime import date
 
 from directory.archive.limits import MAX_STRANGERS
 from directory.archive.mentions import Mention
 from directory.identifiers import XHandle
+from directory.x_time import day_of_post
 
 
 class Names:
@@ -37,9 +39,12 @@ class Names:
         elif tweet_id > bearer[0]:
             self._bearer_of[key] = (tweet_id, x_id)
 
-    def name_of(self, x_id: int) -> XHandle | None:
-        """Returns the newest handle of `x_id`, None where it has none or another account was seen with it since."""
-        _, handle = self._handle_of.get(x_id, (0, None))
+    def name_of(self, x_id: int) -> tuple[XHandle | None, date | None]:
+        """Returns the newest handle of `x_id`, and the day of the tweet that told it, None where that is unknown.
+
+        The handle is None where there is none, or another account was seen with it since.
+        """
+        tweet_id, handle = self._handle_of.get(x_id, (0, None))
         if handle is None or self._bearer_of[handle.lower()][1] != x_id:
-            return None
-        return XHandle(handle)
+            return None, None
+        return XHandle(handle), day_of_post(tweet_id)

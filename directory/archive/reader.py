@@ -162,7 +162,8 @@ class _Reading:
         return True
 
     def _query(self, x_id: int, lists: int) -> Query:
-        return Query(XId(x_id), self._names.name_of(x_id), _LISTS[lists])
+        handle, seen = self._names.name_of(x_id)
+        return Query(XId(x_id), handle, _LISTS[lists], seen)
 
     def _json(self, member: Member) -> Iterator[bytes]:
         return json_of_list(self._chunks(member), _PREFIX_WORDS[member.kind], member.name)

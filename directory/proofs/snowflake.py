@@ -1,17 +1,9 @@
-"""Reads the time of a post from its id.
+"""Reads the time of a proof post from its id."""
 
-X numbers posts since November 2010 by time: the bits above the lowest 22 are the milliseconds since X's epoch. Only X
-chooses them, so the time needs no answer from any source.
-"""
-
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from directory.proofs.post_url import XPostId
-
-X_EPOCH_MS: Final = 1_288_834_974_657
-_SEQUENCE_BITS: Final = 22
-_UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+from directory.x_time import time_of_post
 
 
 def post_time(post: XPostId) -> datetime:
@@ -20,4 +12,4 @@ def post_time(post: XPostId) -> datetime:
     An id from before X numbered by time (below 2^35) gives a time in November 2010, which is later than the post and
     earlier than any challenge.
     """
-    return _UNIX_EPOCH + timedelta(milliseconds=(post.value >> _SEQUENCE_BITS) + X_EPOCH_MS)
+    return time_of_post(post.value)

@@ -2,8 +2,6 @@
 
 from collections.abc import Collection
 
-from directory.errors import InvalidIdentifier
-from directory.identifiers import parse_x_account
 from directory.mappings import Evidence, EvidenceKind, Strength
 
 
@@ -22,17 +20,7 @@ def strength_of(evidence: Collection[Evidence]) -> Strength | None:
         return Strength.BOUND
     if is_new_account_proven and any(kind.binds_x_handle for kind in kinds):
         return Strength.HANDLE
-    x_links = [link for link in links if _is_on_x(link.ref)]
+    x_links = [link for link in links if link.is_link_on_x]
     if x_links and len(x_links) < len(links):
         return Strength.LINKED
     return Strength.IMPORTED if EvidenceKind.IMPORT in kinds else None
-
-
-def _is_on_x(ref: str | None) -> bool:
-    if ref is None or "/" not in ref:
-        return False
-    try:
-        parse_x_account(ref)
-    except InvalidIdentifier:
-        return False
-    return True

@@ -47,8 +47,9 @@ class LookupBatcher:
 
     async def _ask(self, batch: list[tuple[Query, asyncio.Future[Match]]]) -> None:
         queries = list(dict.fromkeys(query for query, _ in batch))
+        now = self._clock.now()
         try:
-            found = match_all(queries, await self._mappings.find_mappings(queries, self._clock.now()))
+            found = match_all(queries, await self._mappings.find_mappings(queries, now), now.date())
         except DirectoryError as error:
             _settle(batch, error)
         except asyncio.CancelledError:

@@ -17,7 +17,7 @@ from directory.mappings import Evidence
 from directory.members.challenges import ProofCheck
 from directory.members.claims import Claim
 from directory.members.consents import Consent
-from directory.members.kept_lists import LIST_NAMES, KeptList
+from directory.members.kept_lists import LIST_NAMES, NO_DAY, KeptList
 from directory.members.page_links import LinkCheck
 from directory.members.publications import Publication
 from directory.members.sessions import Session
@@ -196,10 +196,17 @@ def _link_check(check: LinkCheck) -> dict[str, Any]:
 
 
 def _follow_list(kept: KeptList) -> dict[str, Any]:
-    people = zip(kept.x_ids, kept.x_handles, strict=True)
+    people = zip(kept.x_ids, kept.x_handles, kept.x_seen, strict=True)
     return {
         "kept_at": kept.kept_at,
-        "people": [{"id": str(x_id) if x_id else None, "handle": handle or None} for x_id, handle in people],
+        "people": [
+            {
+                "id": str(x_id) if x_id else None,
+                "handle": handle or None,
+                "seen": seen if seen != NO_DAY else None,
+            }
+            for x_id, handle, seen in people
+        ],
     }
 
 

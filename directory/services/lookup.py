@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import date
 from typing import Final
 
 from directory.clock import Clock
@@ -30,7 +31,8 @@ class Lookup:
 
     async def lookup(self, query: Query) -> Match:
         """Looks up where one X account is now. Raises DirectoryUnavailable."""
-        return rank(query, await self._mappings.find_mappings([query], self._clock.now()))
+        now = self._clock.now()
+        return rank(query, await self._mappings.find_mappings([query], now), now.date())
 
     async def match(self, queries: Sequence[Query], *, with_evidence: bool = True) -> list[Match]:
         """Returns a match for each of the accounts that has an answer, in the order of the queries.
@@ -62,7 +64,7 @@ class Lookup:
                 chunk, task = under_way.popleft()
                 mappings = await task
                 ask_next()
-                yield match_all(chunk, mappings)
+                yield match_all(chunk, mappings, now.date())
         finally:
             for _, task in under_way:
                 task.cancel()
@@ -80,7 +82,7 @@ class Lookup:
         ]
 
 
-def match_all(queries: Sequence[Query], mappings: Iterable[Mapping]) -> list[Match]:
+def match_all(queries: Sequence[Query], mappings: Iterable[Mapping], today: date) -> list[Match]:
     """Gives each query the mappings that may be of its account, and keeps those with an answer. Pure."""
     by_id: defaultdict[int, list[Mapping]] = defaultdict(list)
     by_handle: defaultdict[str, list[Mapping]] = defaultdict(list)
@@ -98,7 +100,7 @@ def match_all(queries: Sequence[Query], mappings: Iterable[Mapping]) -> list[Mat
             named = by_handle.get(query.x_handle.key, [])
             found = found + [mapping for mapping in named if query.x_id is None or mapping.x_id is None]
         if found:
-            match = rank(query, found)
+            match = rank(query, found, today)
             if match.answers:
                 matches.append(match)
     return matches

@@ -24,15 +24,16 @@ LEAVES_AT_ONCE: Final = 1_000
 
 _COLUMNS: Final = (
     "m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, '[]' AS evidence,"
-    " origin.name AS origin, m.leaf, m.issued, m.expires, origin.standing, m.is_contested"
+    " origin.name AS origin, m.leaf, m.issued, m.expires, origin.standing, m.is_contested, m.x_seen_at"
 )
 # Hides and standings change, an arrival is matched once: so both are applied when newcomers are read.
 _ARRIVED: Final = f"""
-SELECT m.id, {_COLUMNS} FROM mapping m JOIN origin ON origin.id = m.origin
+SELECT m.id, {_COLUMNS}, m.name_until > $1 AS answers_by_name FROM mapping m JOIN origin ON origin.id = m.origin
 WHERE {IS_ACTIVE} AND m.expires > $1 AND m.origin = $2 AND m.leaf >= $3 AND m.leaf < $4 ORDER BY m.leaf LIMIT $5
 """
+# Found once, they are told whether the handle still answers or not.
 _OF_MEMBER: Final = f"""
-SELECT n.found_at, {_COLUMNS} FROM newcomer n JOIN follow_list f ON f.id = n.follow_list
+SELECT n.found_at, {_COLUMNS}, true AS answers_by_name FROM newcomer n JOIN follow_list f ON f.id = n.follow_list
 JOIN mapping m ON m.id = n.mapping JOIN origin ON origin.id = m.origin
 WHERE f.member = $1 AND {IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {STANDING_ANSWERS} ORDER BY n.found_at, n.id
 """

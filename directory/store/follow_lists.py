@@ -15,7 +15,7 @@ from directory.store.accounts import lock_member, plain_uuid
 from directory.store.consents import require_consent
 from directory.store.database import Connection, Database
 
-_COLUMNS: Final = "kind, x_ids, x_handles, kept_at"
+_COLUMNS: Final = "kind, x_ids, x_handles, x_seen, kept_at"
 _WITH_CONSENT: Final = (
     "EXISTS (SELECT FROM consent WHERE consent.member = follow_list.member"
     f" AND consent.kind = {ConsentKind.KEEP_FOLLOW_LIST:d} AND ended_at IS NULL AND expires > $1)"
@@ -24,13 +24,13 @@ _WITH_CONSENT: Final = (
 _IS_FOLLOWING: Final = f"kind = {Lists.FOLLOWING.value}"
 # One index look-up for each account asked for: `&&` with many would compare all with all.
 _WAITING: Final = f"""
-SELECT follow_list.id, asked.x_id, x_handles[place] AS x_handle
+SELECT follow_list.id, asked.x_id, x_handles[place] AS x_handle, x_seen[place] AS seen
 FROM unnest($2::bigint[]) AS asked (x_id)
 JOIN follow_list ON {_IS_FOLLOWING} AND x_ids @> ARRAY[asked.x_id]
 CROSS JOIN LATERAL unnest(array_positions(x_ids, asked.x_id)) AS place
 WHERE {_WITH_CONSENT}
 UNION
-SELECT follow_list.id, x_ids[place] AS x_id, asked.x_handle
+SELECT follow_list.id, x_ids[place] AS x_id, asked.x_handle, x_seen[place] AS seen
 FROM unnest($3::text[]) AS asked (x_handle)
 JOIN follow_list ON {_IS_FOLLOWING} AND x_handles @> ARRAY[asked.x_handle]
 CROSS JOIN LATERAL unnest(array_positions(x_handles, asked.x_handle)) AS place
@@ -40,7 +40,7 @@ ORDER BY id, x_id, x_handle
 
 
 class FollowListStore:
-    """Not trusted with more than it holds: ids and handles. Nothing shows on how many lists a person stands."""
+    """Not trusted with more than it holds: ids, handles and days. Nothing shows on how many lists a person stands."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -59,13 +59,14 @@ class FollowListStore:
                 "DELETE FROM follow_list WHERE member = $1 AND kind = $2", member, kept.kind.value
             )
             await connection.execute(
-                "INSERT INTO follow_list (id, member, kind, x_ids, x_handles, kept_at)"
-                " VALUES ($1, $2, $3, $4, $5, $6)",
+                "INSERT INTO follow_list (id, member, kind, x_ids, x_handles, x_seen, kept_at)"
+                " VALUES ($1, $2, $3, $4, $5, $6, $7)",
                 uuid4(),
                 member,
                 kept.kind.value,
                 kept.x_ids,
                 kept.x_handles,
+                kept.x_seen,
                 kept.kept_at,
             )
 
@@ -112,7 +113,7 @@ async def fetch_waiting(connection: Connection, mappings: Sequence[Mapping], now
     return [
         Waiting(
             plain_uuid(row["id"]),
-            query_of(row["x_id"], row["x_handle"], Lists.FOLLOWING),
+            query_of(row["x_id"], row["x_handle"], row["seen"], Lists.FOLLOWING),
         )
         for row in rows
     ]
@@ -127,4 +128,4 @@ async def fetch_lists(connection: Connection, member: UUID) -> list[KeptList]:
 
 
 def _list_of(row: asyncpg.Record) -> KeptList:
-    return KeptList(Lists(row["kind"]), row["x_ids"], row["x_handles"], row["kept_at"])
+    return KeptList(Lists(row["kind"]), row["x_ids"], row["x_handles"], row["x_seen"], row["kept_at"])

@@ -29,6 +29,8 @@ _TYPES: Final = [
     "bigint",
     "timestamptz",
     "timestamptz",
+    "timestamptz",
+    "timestamptz",
     "json",
     "boolean",
 ]

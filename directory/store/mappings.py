@@ -21,19 +21,22 @@ _NETWORK_OF_CODE: Final = {code: network for network, code in _NETWORK_CODE.item
 _ANSWERING: Final = f"{IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {origin_answers('$2')} AND m.expires > $1"
 _SELECT: Final = (
     "SELECT m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence,"
-    " origin.name AS origin, m.leaf, m.issued, m.expires, origin.standing, m.is_contested"
+    " origin.name AS origin, m.leaf, m.issued, m.expires, origin.standing, m.is_contested,"
+    " NULL::timestamptz AS x_seen_at, m.name_until > $1 AS answers_by_name"
     f" FROM mapping m JOIN origin ON origin.id = m.origin WHERE {_ANSWERING}"
 )
-_SELECT_WITHOUT_EVIDENCE: Final = _SELECT.replace(" m.evidence,", " '[]' AS evidence,")
+_SELECT_WITHOUT_EVIDENCE: Final = _SELECT.replace(" m.evidence,", " '[]' AS evidence,").replace(
+    " NULL::timestamptz AS x_seen_at,", " m.x_seen_at,"
+)
 
 
 def _by_x_account(select: str) -> str:
     return f"""
 {select} AND m.x_id = ANY($3::bigint[])
 UNION ALL
-{select} AND m.x_id IS NULL AND m.x_handle_key = ANY($4::text[])
+{select} AND m.x_id IS NULL AND m.x_handle_key = ANY($4::text[]) AND m.name_until > $1
 UNION ALL
-{select} AND m.x_handle_key = ANY($5::text[])
+{select} AND m.x_handle_key = ANY($5::text[]) AND m.name_until > $1
 """
 
 
@@ -56,6 +59,8 @@ COPY_COLUMNS: Final = (
     "leaf",
     "issued",
     "expires",
+    "x_seen_at",
+    "name_until",
     "evidence",
     "is_contested",
 )
@@ -63,7 +68,23 @@ MAX_REVERSE_ROWS: Final = 100
 """Rows for one target. More X accounts than this that map to one account are an attack, not a person."""
 
 MappingRow = tuple[
-    int | None, str, str, int, str, str, str, int, int, int, int | None, datetime, datetime, str, bool
+    int | None,
+    str,
+    str,
+    int,
+    str,
+    str,
+    str,
+    int,
+    int,
+    int,
+    int | None,
+    datetime,
+    datetime,
+    datetime,
+    datetime,
+    str,
+    bool,
 ]
 """A row of `mapping` in the order of COPY_COLUMNS; a plain tuple, since millions are made at a time."""
 
@@ -87,8 +108,8 @@ class MappingStore:
         """Finds all mappings that answer for any of the X accounts, in one statement.
 
         Where the query has an id, its handle finds only mappings without an id: a mapping with another id
-        belongs to another person, one with the same id is found by the id. Without evidence, it is empty in
-        each.
+        belongs to another person, one with the same id is found by the id. A handle finds nothing that an X sign-in
+        of more than 60 days ago proves. Without evidence, it is empty in each.
         """
         statement = _BY_X_ACCOUNT if with_evidence else _BY_X_ACCOUNT_WITHOUT_EVIDENCE
         x_ids = [query.x_id.value for query in queries if query.x_id is not None]
@@ -144,6 +165,8 @@ def row_of(mapping: Mapping, origin: int, state: MappingState, leaf: int | None 
         leaf,
         mapping.issued,
         mapping.expires,
+        mapping.x_seen_at,
+        mapping.name_until,
         encode_evidence(mapping.evidence),
         mapping.is_contested,
     )
@@ -168,6 +191,8 @@ def mapping_of(row: asyncpg.Record | tuple[Any, ...]) -> Mapping:
         expires,
         standing,
         is_contested,
+        x_seen_at,
+        answers_by_name,
     ) = row
     network = _NETWORK_OF_CODE[code]
     identity, label = target_of(network, target_id, target_handle)
@@ -185,6 +210,8 @@ def mapping_of(row: asyncpg.Record | tuple[Any, ...]) -> Mapping:
         expires,
         _STANDING_OF[standing],
         is_contested,
+        x_seen_at,
+        answers_by_name,
     )
 
 

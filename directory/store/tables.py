@@ -8,6 +8,7 @@ from piccolo.columns import (
     BigSerial,
     Boolean,
     Bytea,
+    Date,
     ForeignKey,
     Integer,
     Serial,
@@ -49,6 +50,8 @@ class Mapping(Table, tablename="mapping"):
     leaf = BigInt(null=True, default=None)
     issued = Timestamptz()
     expires = Timestamptz()
+    x_seen_at = Timestamptz()
+    name_until = Timestamptz()
     evidence = JSON()
     is_contested = Boolean(default=False)
 
@@ -295,14 +298,15 @@ class Publication(Table, tablename="publication"):
 
 
 class FollowList(Table, tablename="follow_list"):
-    """A list of an archive that a member lets us keep: an id and a handle for each person, 0 and '' where
-    unknown."""
+    """A list of an archive that a member lets us keep: for each person an id, a handle and the day on which it was
+    seen; 0, '' and 1970-01-01 where unknown."""
 
     id = UUID(primary_key=True)
     member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
     kind = SmallInt()
     x_ids = Array(base_column=BigInt())
     x_handles = Array(base_column=Text())
+    x_seen = Array(base_column=Date())
     kept_at = Timestamptz()
 
 

@@ -39,6 +39,8 @@ STATEMENTS = [
         leaf bigint,
         issued timestamptz NOT NULL,
         expires timestamptz NOT NULL,
+        x_seen_at timestamptz NOT NULL,
+        name_until timestamptz NOT NULL,
         evidence json NOT NULL,
         is_contested boolean NOT NULL DEFAULT false
     )""",
@@ -244,6 +246,7 @@ STATEMENTS = [
         kind smallint NOT NULL,
         x_ids bigint[] NOT NULL,
         x_handles text[] NOT NULL,
+        x_seen date[] NOT NULL,
         kept_at timestamptz NOT NULL
     )""",
     "CREATE UNIQUE INDEX follow_list_kind ON follow_list (member, kind)",

@@ -1,5 +1,6 @@
 """The command as a person at a terminal meets it: what it prints, where, and how it exits."""
 
+import asyncio
 import csv
 import io
 import json
@@ -8,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -17,8 +19,11 @@ from deploy.cli.main import COMMANDS
 from deploy.embedded import open_database
 from deploy.ports import free_port
 from directory.identifiers import XId
+from directory.mappings import Mapping
 from directory.queries import Query
 from directory.ranking import Answer, Match, MatchedBy
+from directory.services.lookup import match_all
+from tests.harness.clock import START
 from tests.harness.command import Command, Result
 from tests.harness.mappings import mastodon
 from tests.harness.postgres import FAST_SETTINGS, make_folder
@@ -125,6 +130,56 @@ def test_a_file_too_long_for_mastodon_is_told(tmp_path: Path, monkeypatch: pytes
     assert shown.exit_code == 0
     assert len(shown.stdout.splitlines()) == 3
     assert "Mastodon takes at most 1 accounts a file and these are 2" in " ".join(shown.stderr.split())
+
+
+LISTED = {
+    "following": [1, 2, 3, 5],
+    "follower": [2, 4],
+    "block": [5, 6],
+    "mute": [3],
+}
+
+
+def test_only_people_who_are_followed_are_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mere followers, and people who were blocked or muted, were in the file that Mastodon follows."""
+    keys = {"following": "following", "follower": "follower", "block": "blocking", "mute": "muting"}
+    for name, ids in LISTED.items():
+        rows = [{keys[name]: {"accountId": str(x_id)}} for x_id in ids]
+        (tmp_path / f"{name}.js").write_text(f"window.YTD.{name}.part0 = {json.dumps(rows)}")
+    people = [mastodon(f"p{number}", number) for number in range(1, 7)]
+
+    def found(work: Any) -> Any:
+        return asyncio.run(work(_Matching(people)))
+
+    monkeypatch.setattr(match, "with_lookup", found)
+    shown = CliRunner().invoke(match.command, [str(tmp_path), "--mastodon"])
+    assert [row.split("@")[0] for row in shown.stdout.splitlines()[1:]] == ["p1", "p2"]
+    table = list(
+        csv.DictReader(io.StringIO(CliRunner().invoke(match.command, [str(tmp_path), "--csv"]).stdout))
+    )
+    lists = {row["x_id"]: row["lists"] for row in table}
+    assert lists == {
+        "1": "following",
+        "2": "following follower",
+        "3": "following mute",
+        "4": "follower",
+        "5": "following block",
+        "6": "block",
+    }
+    results = json.loads(CliRunner().invoke(match.command, [str(tmp_path), "--json"]).stdout)["results"]
+    assert {each["query"]["id"]: " ".join(each["lists"]) for each in results} == lists
+
+
+class _Matching:
+    """A lookup over these mappings."""
+
+    def __init__(self, mappings: list[Mapping]) -> None:
+        self._mappings = mappings
+
+    async def match(self, queries: list[Query], *, with_evidence: bool) -> list[Match]:
+        return match_all(queries, self._mappings, START.date())
 
 
 def test_one_account_is_looked_up(demo: Demo) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from directory.choosing import Chosen
 from directory.exports import (
     MASTODON_CSV_HEADER,
     MASTODON_CSV_MAX_ROWS,
@@ -21,14 +22,15 @@ from directory.exports import (
 )
 from directory.identifiers import XHandle, XId
 from directory.mappings import Mapping, Strength
-from directory.queries import Query
-from directory.ranking import Answer, MatchedBy, rank
+from directory.queries import Lists, Query
+from directory.ranking import Answer, MatchedBy
 from tests.harness.mappings import OTHER_ORIGIN, bluesky, did, mastodon
+from tests.harness.ranking import rank
 
 
-def answers(*mappings: Mapping) -> list[Answer]:
+def answers(*mappings: Mapping) -> list[Chosen]:
     return [
-        answer
+        Chosen(Query(x_handle=XHandle(handle)), answer)
         for handle in dict.fromkeys(str(mapping.x_handle) for mapping in mappings)
         for answer in rank(
             Query(x_handle=XHandle(handle)), [m for m in mappings if str(m.x_handle) == handle]
@@ -59,8 +61,22 @@ def test_an_account_named_twice_is_one_row() -> None:
 
 def test_other_networks_and_disputes_are_left_out_of_the_file() -> None:
     torn = answers(mastodon("torn", 1, target="a"), mastodon("torn", 1, target="b", origin=OTHER_ORIGIN))
-    assert [answer.disputed for answer in torn] == [True, True]
+    assert [each.answer.disputed for each in torn] == [True, True]
     assert mastodon_accounts([*torn, *answers(bluesky("jack", 12))]) == []
+
+
+@pytest.mark.parametrize("lists", [Lists(value) for value in range(16)])
+def test_nobody_blocked_or_muted_is_in_a_file(lists: Lists) -> None:
+    """A file of people to follow held somebody who was blocked, whoever chose them: they were followed, and told so."""
+    (answer,) = rank(Query(XId(12), lists=lists), [mastodon("jack", 12)]).answers
+    chosen = [Chosen(Query(XId(12), lists=lists), answer)]
+    in_file = {"jack@social.example"} - (
+        {"jack@social.example"} if lists & (Lists.BLOCK | Lists.MUTE) else set()
+    )
+    assert set(mastodon_accounts(chosen)) == in_file
+    accounts = json.loads(accounts_json(chosen))
+    assert {account["handle"] for account in accounts} == in_file
+    assert all(account["lists"] == list(lists.words) for account in accounts)
 
 
 @pytest.mark.parametrize("count", [1, MASTODON_CSV_MAX_ROWS])
@@ -97,6 +113,7 @@ def test_json_holds_what_is_known_of_each() -> None:
         "strength": "bound",
         "matched_by": "handle",
         "origin": "one.example/log",
+        "lists": [],
     }
 
 
@@ -116,12 +133,14 @@ users = st.from_regex(r"[A-Za-z0-9]{1,15}", fullmatch=True)
 )
 def test_both_files_can_be_read_back(people: list[tuple[Any, str, Strength]]) -> None:
     chosen = [
-        Answer(make(name, number, strength=strength), MatchedBy.ID)
+        Chosen(Query(XId(number)), Answer(make(name, number, strength=strength), MatchedBy.ID))
         for number, (make, name, strength) in enumerate(people, start=1)
     ]
     header, *rows = csv.reader(io.StringIO(mastodon_csv(mastodon_accounts(chosen))))
     assert tuple(header) == MASTODON_CSV_HEADER
-    accts = [str(a.mapping.target_handle) for a in chosen if a.mapping.network == "mastodon"]
+    accts = [
+        str(each.answer.mapping.target_handle) for each in chosen if each.answer.mapping.network == "mastodon"
+    ]
     assert [row[0] for row in rows] == list(dict.fromkeys(accts))
     assert all(row[1:] == ["true", "false", ""] for row in rows)
     read = json.loads(accounts_json(chosen))

@@ -1,5 +1,7 @@
 """What is asked: a list of people, a line each, read whole or refused with the number of the line."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,11 +14,12 @@ ids = st.one_of(st.none(), st.builds(XId, st.integers(1, MAX_X_ID)))
 handles = st.one_of(st.none(), st.builds(XHandle, st.from_regex(r"[A-Za-z0-9_]{1,15}", fullmatch=True)))
 lists = st.builds(Lists, st.integers(0, 15))
 queries = st.builds(
-    lambda halves, of: Query(halves[0], halves[1], of),
+    lambda halves, of, seen: Query(halves[0], halves[1], of, seen if halves[1] is not None else None),
     st.tuples(ids, handles).filter(lambda halves: any(half is not None for half in halves)),
     lists,
+    st.none() | st.dates(),
 )
-near_lines = st.text(st.sampled_from("0123456789,@frbmJack_ \t\r\n\x00٣é"), max_size=200)
+near_lines = st.text(st.sampled_from("0123456789,-@frbmJack_ \t\r\n\x00٣é"), max_size=200)
 
 
 @given(st.lists(queries, max_size=30))
@@ -24,12 +27,19 @@ def test_a_list_comes_back_as_it_was_written(asked: list[Query]) -> None:
     assert parse_lines("\n".join(format_lines(asked))) == asked
 
 
-@given(st.one_of(st.from_regex(r"\A[0-9]{0,20},@?\w{0,16},[frbm]{0,5}\Z"), near_lines))
+@given(
+    st.one_of(
+        st.from_regex(
+            r"\A[0-9]{0,20},@?\w{0,16},[frbm]{0,5}(,([0-9-]{0,11}|20[0-9]{2}-[0-1][0-9]-[0-3][0-9]))?\Z"
+        ),
+        near_lines,
+    )
+)
 def test_a_line_is_read_as_its_parts_are(line: str) -> None:
     """Plain lines go a shorter way, which must neither let through nor change what the parsers would not."""
-    halves = [*line.strip().split(",", 2), "", ""]
+    halves = [*line.strip().split(",", 3), "", "", ""]
     try:
-        expected = [Query.parse_pair(halves[0], halves[1], halves[2])] if line.strip() else []
+        expected = [Query.parse_pair(*halves[:4])] if line.strip() else []
     except (InvalidQuery, InvalidIdentifier):
         expected = None
     try:
@@ -57,13 +67,21 @@ def test_a_list_is_read_or_refused(text: str) -> None:
     st.one_of(st.none(), st.text(max_size=30)),
     st.one_of(st.none(), st.text(max_size=30)),
     st.text(max_size=6),
+    st.one_of(st.none(), st.text(max_size=12), st.dates().map(str)),
 )
-def test_a_pair_is_read_or_refused(x_id: str | None, handle: str | None, of: str) -> None:
+def test_a_pair_is_read_or_refused(x_id: str | None, handle: str | None, of: str, seen: str | None) -> None:
     try:
-        query = Query.parse_pair(x_id, handle, of)
+        query = Query.parse_pair(x_id, handle, of, seen)
     except (InvalidQuery, InvalidIdentifier):
         return
     assert query.x_id is not None or query.x_handle is not None
+
+
+@given(lists)
+def test_only_people_who_are_followed_are_wanted_of_an_archive(of: Lists) -> None:
+    assert of.is_wanted == (str(of) in {"", "f", "fr"})
+    assert of.is_refused == bool({"b", "m"} & set(str(of)))
+    assert [word[0] for word in of.words] == [{"r": "f"}.get(letter, letter) for letter in str(of)]
 
 
 @given(lists)
@@ -78,12 +96,16 @@ def test_letters_of_no_list_are_refused(letters: str) -> None:
 
 
 def test_lines_as_people_and_programs_write_them() -> None:
-    read = parse_lines("12\r\n\r\n  ,@Jack  \n13,jack_2,fm\n\t\n14,,\n")
+    read = parse_lines(
+        "12\r\n\r\n  ,@Jack  \n13,jack_2,fm\n\t\n14,,\n15,eve,,2020-02-29\n,@mia,r,2006-01-01\n"
+    )
     assert read == [
         Query(XId(12)),
         Query(x_handle=XHandle("Jack")),
         Query(XId(13), XHandle("jack_2"), Lists.FOLLOWING | Lists.MUTE),
         Query(XId(14)),
+        Query(XId(15), XHandle("eve"), Lists.NONE, date(2020, 2, 29)),
+        Query(None, XHandle("mia"), Lists.FOLLOWER, date(2006, 1, 1)),
     ]
 
 
@@ -93,7 +115,14 @@ def test_lines_as_people_and_programs_write_them() -> None:
         ("12\n\nx", "line 3:"),
         (",,f", "line 1:"),
         ("12,a b", "line 1:"),
-        ("12,jack,f,extra", "line 1:"),
+        ("12,jack,f,extra", "line 1: 'extra' is no day"),
+        ("12,jack,f,2021-02-29", "line 1: '2021-02-29' is no day"),
+        ("12,jack,f,20210228", "line 1:"),
+        ("12,jack,f,2021-W01-1", "line 1:"),
+        ("12,jack,f,2021-02-28T00", "line 1:"),
+        ("12,jack,f,2021-02-28,", "line 1:"),
+        ("12,jack,f,٢٠٢١-02-28", "line 1:"),
+        ("12,,f,2021-02-28", "line 1: a day, but no handle"),
         ("0", "line 1:"),
         ("9" * 30, "line 1:"),
         ("1" * 65, "line 1 is too long"),

@@ -11,9 +11,10 @@ from directory.identifiers import XHandle, XId
 from directory.mappings import Mapping, Network, Strength
 from directory.origins import Standing
 from directory.queries import Lists, Query
-from directory.ranking import MatchedBy, rank
+from directory.ranking import MatchedBy
 from tests.harness.clock import START
 from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky, mastodon
+from tests.harness.ranking import rank
 
 BY_ID = Query(x_id=XId(12))
 BY_HANDLE = Query(x_handle=XHandle("jack"))
@@ -32,9 +33,11 @@ def test_a_bound_mapping_answers_by_id_and_by_handle() -> None:
 def test_a_handle_mapping_answers_only_who_asks_by_handle() -> None:
     mapping = bluesky("jack")
     assert rank(BY_ID, [mapping]).answers == ()
-    (answer,) = rank(BY_BOTH, [mapping]).answers
+    (answer,) = rank(BY_HANDLE, [mapping]).answers
     assert answer.matched_by is MatchedBy.HANDLE
     assert answer.may_follow
+    (answer,) = rank(BY_BOTH, [mapping]).answers
+    assert answer.matched_by is MatchedBy.HANDLE
 
 
 def test_a_handle_that_was_sold_leads_to_nobody() -> None:

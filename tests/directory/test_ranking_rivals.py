@@ -29,7 +29,7 @@ def limited(mapping: Mapping) -> Mapping:
 
 def ranked(query: Query, mappings: Sequence[Mapping]) -> tuple[Answer, ...]:
     """The answers, which are the same in whatever order the mappings come."""
-    every_order = [rank(query, order) for order in permutations(mappings)]
+    every_order = [rank(query, order, START.date()) for order in permutations(mappings)]
     assert all(match == every_order[0] for match in every_order)
     assert every_order[0].query == query
     return every_order[0].answers

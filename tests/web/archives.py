@@ -50,7 +50,9 @@ FILES: Final[Mapping[str, str]] = {
     "data/follower-requests.js": part("follower_request", rows("followerRequest", "99")),
     "data/tweets_media/1.jpg": PRIVATE * 100,
 }
-LINES: Final = "11,bob,fm\n12,,fr\n13,,f\n14,carol,r\n15,,b\n"
+SEEN: Final = "2018-05-25"
+"""The day that the number of the post tells."""
+LINES: Final = f"11,bob,fm,{SEEN}\n12,,fr\n13,,f\n14,carol,r,{SEEN}\n15,,b\n"
 OWNER: Final = "7,alice"
 
 

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from directory.identifiers import XHandle, XId
 from directory.mappings import Mapping, Strength
 from directory.queries import Lists, Query
-from directory.ranking import Match, rank
+from directory.ranking import Match
 from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky, mastodon
+from tests.harness.ranking import rank
 
 
 def asked(name: str, *mappings: Mapping, x_id: int | None = None, lists: Lists = Lists.NONE) -> Match:

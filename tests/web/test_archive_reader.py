@@ -261,7 +261,7 @@ async def test_more_people_than_can_be_asked_for_are_cut_with_a_word(
     await choose(page, archives.write_zip(tmp_path))
     notes = [sentence("read", people=5, named=1), sentence("not-everybody", asked=3)]
     await expect(page.get_by_role("status").locator("p")).to_have_text(notes)
-    assert server.posted[0].text("pairs") == "11,bob,fm\n12,,fr\n13,,f\n"
+    assert server.posted[0].text("pairs") == f"11,bob,fm,{archives.SEEN}\n12,,fr\n13,,f\n"
 
 
 PROBLEM = '{"type":"about:blank","status":422,"detail":"Line 3 is not a person."}'

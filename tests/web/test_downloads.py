@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from directory.exports import MASTODON_CSV_MAX_ROWS
+from tests.harness.clock import START
 from tests.harness.instance import RunningInstance, running_instance
 from tests.harness.mappings import bluesky, mastodon
 
@@ -21,7 +22,7 @@ async def fill(instance: RunningInstance) -> None:
     """Adds two people on both networks, one on Bluesky alone, and more on Mastodon than one file takes."""
     pairs = [make(f"both{number}", number) for number in (1, 2) for make in (bluesky, mastodon)]
     crowd = [mastodon(f"m{number}", 100_000 + number) for number in range(CROWD)]
-    await instance.mappings().add([*pairs, bluesky("blue", 3), *crowd])
+    await instance.mappings().add([*pairs, bluesky("blue", 3), mastodon("byname"), *crowd])
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,49 @@ def test_json_is_what_is_chosen_and_nothing_more(client: httpx.Client) -> None:
     (account,) = ask(client, [1, 2, 3], **unticked).json()
     assert account["handle"] == "both2@social.example"
     assert len(ask(client, [1, 2, 3], do="json").json()) == 5
+
+
+LISTED: Final = "1,,f\n2,,fr\n100001,,r\n100002,,b\n100003,,fm\n100004,,frbm\n100005,,"
+WANTED: Final = {"both1@social.example", "both2@social.example", "m5@social.example"}
+
+
+def handles(answer: httpx.Response) -> set[str]:
+    if answer.headers["content-type"].startswith("application/json"):
+        return {account["handle"] for account in answer.json() if account["network"] == "mastodon"}
+    return {row["Account address"] for row in csv.DictReader(io.StringIO(answer.text))}
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_files_hold_people_who_are_followed_alone(client: httpx.Client, form: str) -> None:
+    """ "Choose all" and then a download gave a file with people who were blocked, muted or mere followers."""
+    assert handles(ask(client, [], pairs=LISTED, do=form)) == WANTED
+    everybody = ask(client, [], pairs=LISTED, do="all").text
+    toggled = everybody.split('name="toggled" value="')[1].split('"')[0]
+    assert handles(ask(client, [], pairs=LISTED, toggled=toggled, do=form)) == WANTED
+    keys = " ".join(f"{number}.m" for number in range(100_001, 100_005))
+    forged = ask(client, [], pairs=LISTED, toggled=keys, do=form)
+    assert handles(forged) == WANTED | {"m1@social.example"}
+    ticked = ask(client, [], pairs=LISTED, shown=keys, tick="100002.m", do=form)
+    assert handles(ticked) == WANTED
+
+
+def test_the_page_says_why_somebody_has_no_box(client: httpx.Client) -> None:
+    page = ask(client, [], pairs="100001,,r\n100002,,b\n100003,,fm").text
+    assert "You blocked this person on X" in page
+    assert "You muted this person on X" in page
+    assert page.count('type="checkbox"') == 1
+    only_refused = ask(client, [], pairs="100002,,b").text
+    assert "disabled" in only_refused.split('value="csv"')[1].split("</button>")[0]
+
+
+def test_an_old_name_is_shown_unticked_with_its_year(client: httpx.Client) -> None:
+    """The name was sold since: whoever knew its old bearer was made to follow the new one."""
+    page = ask(client, [], pairs=f"7,byname,f,2019-06-01\n8,byname,f,{START.date()}\n9,byname,f\n").text
+    old, new, unknown = sorted(page.split("<tr>")[2:], key=lambda row: row.split('value="')[1])
+    assert "You saw this name in 2019; it may belong to somebody else now." in " ".join(old.split())
+    assert "your list does not say when you saw it" in " ".join(unknown.split())
+    assert ["checked" in row.split("aria-label")[0] for row in (old, new, unknown)] == [False, True, False]
+    assert f"8,byname,f,{START.date()}" in page
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])

@@ -1,14 +1,17 @@
 """Which of the accounts found are ticked: over pages, for all at once, and never what is disputed."""
 
+from datetime import date
 from typing import Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.queries import Lists
+from directory.identifiers import XHandle, XId
+from directory.queries import Lists, Query
 from directory.ranking import Match
 from tests.harness.mappings import bluesky
+from tests.harness.ranking import rank
 from tests.web.found import EVERYBODY, SURE, asked, many_matches
 from web.pages.ticks import is_ticked, key_of, ticked_answers, toggled_after, toggled_for_all
 
@@ -16,7 +19,7 @@ NOTHING: Final[frozenset[str]] = frozenset()
 
 
 def ticked(matches: list[Match], toggled: frozenset[str] = NOTHING) -> set[str]:
-    return {str(answer.mapping.target_handle) for answer in ticked_answers(matches, toggled)}
+    return {str(each.answer.mapping.target_handle) for each in ticked_answers(matches, toggled)}
 
 
 def keys_of(matches: list[Match]) -> frozenset[str]:
@@ -69,6 +72,40 @@ def test_all_means_all_that_are_proven() -> None:
     assert ticked(EVERYBODY, toggled) == {"sure.bsky.example", "sure@social.example", "linked@social.example"}
 
 
+@pytest.mark.parametrize("lists", [Lists(value) for value in range(16)])
+def test_all_means_all_whom_a_person_followed(lists: Lists) -> None:
+    """ "Choose all" put people who were blocked, muted or mere followers among those to follow."""
+    match = asked("jack", bluesky("jack", 1), x_id=1, lists=lists)
+    assert bool(ticked([match], toggled_for_all([match], NOTHING, tick=True))) == lists.is_wanted
+
+
+def test_a_follower_is_ticked_by_hand_and_all_leaves_that_be() -> None:
+    follower = asked("jack", bluesky("jack", 1), x_id=1, lists=Lists.FOLLOWER)
+    key = keys_of([follower])
+    by_hand = toggled_after([follower], NOTHING, key, key)
+    assert ticked([follower], by_hand) == {"jack.bsky.example"}
+    assert toggled_for_all([follower], by_hand, tick=True) == by_hand
+    assert ticked([follower], toggled_for_all([follower], by_hand, tick=False)) == set()
+
+
+@pytest.mark.parametrize("lists", [Lists.BLOCK, Lists.MUTE, Lists.FOLLOWING | Lists.MUTE])
+def test_nobody_blocked_or_muted_is_ticked_by_any_form(lists: Lists) -> None:
+    """A form is written by anybody: neither its boxes nor the ticks that it carries choose them."""
+    match = asked("jack", bluesky("jack", 1), x_id=1, lists=lists)
+    key = keys_of([match])
+    assert ticked([match], key) == set()
+    assert toggled_after([match], NOTHING, key, key) == NOTHING
+
+
+@pytest.mark.parametrize("seen", [date(2019, 1, 1), None])
+def test_a_name_of_doubtful_age_takes_a_tick_of_its_own(seen: date | None) -> None:
+    """It may be somebody else's by now: "all" would follow strangers by the hundred."""
+    old = rank(Query(XId(1), XHandle("jack"), Lists.FOLLOWING, seen), [bluesky("jack")])
+    assert ticked([old]) == set()
+    assert ticked([old], toggled_for_all([old], NOTHING, tick=True)) == set()
+    assert ticked([old], keys_of([old])) == {"jack.bsky.example"}
+
+
 def test_none_means_none_even_of_hints_ticked_by_hand() -> None:
     toggled = frozenset({"@hint.b"})
     assert "hint.bsky.example" in ticked(EVERYBODY, toggled)
@@ -91,7 +128,7 @@ def test_what_is_ticked_is_never_disputed(
     after = toggled_after(matches, toggled, shown, wanted)
     everybody = toggled_for_all(matches, toggled, tick=True)
     for seen in (toggled, after, everybody):
-        assert not [answer for answer in ticked_answers(matches, seen) if answer.disputed]
+        assert not [each for each in ticked_answers(matches, seen) if each.answer.disputed]
 
 
 @given(matches=many_matches(), toggled=keys, shown=keys, wanted=keys)
@@ -103,7 +140,7 @@ def test_a_page_sent_back_stands_as_it_was_sent(
         for answer in match.answers:
             key = key_of(match.query, answer)
             before, now = (is_ticked(match.query, answer, ticks) for ticks in (toggled, after))
-            if answer.disputed:
+            if answer.disputed or match.query.lists.is_refused:
                 assert not now
             else:
                 assert now == (key in wanted if key in shown else before)

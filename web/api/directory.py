@@ -14,7 +14,16 @@ from directory.identifiers import parse_target_account
 from directory.queries import Query
 from web.api.answers import answers, json_answer, problem
 from web.api.bodies import MAX_MATCH_BODY_BYTES, read_json
-from web.api.schema import MAX_API_PAIRS, LookupOut, MatchIn, MatchOut, ReverseOut, answer_out, lookup_out
+from web.api.schema import (
+    MAX_API_PAIRS,
+    LookupOut,
+    MatchIn,
+    MatchOut,
+    PairIn,
+    ReverseOut,
+    answer_out,
+    lookup_out,
+)
 from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.services import Services
 
@@ -46,9 +55,12 @@ _NAME_OR_NULL = [Schema(type=OpenAPIType.STRING), Schema(type=OpenAPIType.NULL)]
 _PAIRS = Schema(
     type=OpenAPIType.ARRAY,
     max_items=MAX_API_PAIRS,
-    description="People, each `[id, handle]`; either may be null, not both.",
-    items=Schema(type=OpenAPIType.ARRAY, min_items=2, max_items=2, items=Schema(one_of=_NAME_OR_NULL)),
-    examples=[[["783214", "name"], [None, "other"]]],
+    description="People, each `[id, handle]` or `[id, handle, seen]`; id or handle may be null, not both. `seen` is"
+    " the day on which the account had the handle, `YYYY-MM-DD`: X gives handles to others, so a handle beside an id"
+    " is never followed by itself without it. A handle alone, without a day, counts as typed today. A day before"
+    " 2006-03-21 or after today counts as unknown.",
+    items=Schema(type=OpenAPIType.ARRAY, min_items=2, max_items=3, items=Schema(one_of=_NAME_OR_NULL)),
+    examples=[[["783214", "name", "2026-05-31"], [None, "other"]]],
 )
 
 
@@ -95,13 +107,14 @@ async def match(
 
 
 def _queries_of(asked: MatchIn) -> list[Query]:
-    queries: list[Query] = []
+    return [_query_of(number, pair) for number, pair in enumerate(asked.pairs, start=1)]
+
+
+def _query_of(number: int, pair: PairIn) -> Query:
     try:
-        for x_id, x_handle in asked.pairs:
-            queries.append(Query.parse_pair(x_id, x_handle))
+        return Query.parse_pair(pair.id, pair.handle, seen=pair.seen)
     except (InvalidIdentifier, InvalidQuery) as error:
-        raise InvalidQuery(f"pair {len(queries) + 1}: {error}") from error
-    return queries
+        raise InvalidQuery(f"pair {number}: {error}") from error
 
 
 @get(

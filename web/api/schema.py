@@ -1,11 +1,12 @@
 """The bodies and answers of the public API as msgspec structs; the OpenAPI document is made from them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
+from directory.doubts import Doubt
 from directory.instance_settings import Registration
 from directory.mappings import EvidenceKind, Network, Strength
 from directory.queries import Query
@@ -49,6 +50,16 @@ class AnswerOut(msgspec.Struct, frozen=True, gc=False):
     may_follow: Annotated[
         bool, Meta(description="Whether it is sure enough to be followed without a person's tick.")
     ]
+    doubt: Annotated[
+        Doubt | None,
+        Meta(
+            description="Why a person has to look before they follow; null where `may_follow` is true. `disputed`:"
+            " instances name different accounts. `limited`: only an instance says so that this one does not rely on."
+            " `links-only`: profiles link to each other. `unchecked`: nobody proved it. `name-seen-long-ago`: only the"
+            " handle matches, and you saw it more than a year before it was proven. `name-of-unknown-age`: only the"
+            " handle matches, and no day was sent on which you saw it, or one that cannot be true."
+        ),
+    ]
     disputed: Annotated[
         bool,
         Meta(
@@ -69,6 +80,7 @@ class QueryOut(msgspec.Struct, frozen=True, gc=False):
 
     id: str | None
     handle: str | None
+    seen: Annotated[date | None, Meta(description="The day on which the handle was seen, if it was sent.")]
 
 
 class LookupOut(msgspec.Struct, frozen=True, gc=False):
@@ -78,10 +90,18 @@ class LookupOut(msgspec.Struct, frozen=True, gc=False):
     answers: list[AnswerOut]
 
 
-class MatchIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Up to 10,000 people, each `[id, handle]`; either may be null."""
+class PairIn(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
+    """One person: `[id, handle]` or `[id, handle, seen]`; `seen` is the day on which the handle was seen."""
 
-    pairs: Annotated[list[tuple[str | None, str | None]], Meta(max_length=MAX_API_PAIRS)]
+    id: str | None
+    handle: str | None
+    seen: str | None = None
+
+
+class MatchIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Up to 10,000 people; the id or the handle of each may be null."""
+
+    pairs: Annotated[list[PairIn], Meta(max_length=MAX_API_PAIRS)]
 
 
 class MatchOut(msgspec.Struct, frozen=True):
@@ -135,6 +155,7 @@ def _query_out(query: Query) -> QueryOut:
     return QueryOut(
         str(query.x_id) if query.x_id is not None else None,
         str(query.x_handle) if query.x_handle is not None else None,
+        query.seen,
     )
 
 
@@ -153,6 +174,7 @@ def answer_out(answer: Answer) -> AnswerOut:
         _STRENGTH_LABELS[mapping.strength],
         answer.matched_by,
         answer.may_follow,
+        answer.doubt,
         answer.disputed,
         [EvidenceOut(item.kind, item.at, item.ref) for item in mapping.evidence],
         mapping.origin,

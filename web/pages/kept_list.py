@@ -35,7 +35,8 @@ async def keep_list(
     pair_limiter: NamedDependency[RateLimiter],
     client_keys: NamedDependency[ClientKeys],
 ) -> Response[Any]:
-    """Keeps the people of an archive whom the member followed, in place of those before.
+    """Keeps the people of an archive whom the member followed, but for blocked and muted ones, in place of those
+    before.
 
     An archive that names none of them changes nothing.
     """
@@ -44,7 +45,7 @@ async def keep_list(
     read = await read_uploads(form.uploads)
     people = form.queries + (read.people if read else [])
     pair_limiter.take(client_keys.key_of(request.scope), max(1, len(people))).check()
-    followed = [query for query in people if query.lists & Lists.FOLLOWING]
+    followed = [query for query in people if query.lists and query.lists.is_wanted]
     if followed:
         async with context.services.large_matches:
             await context.members.follow_lists.keep(me.member, Lists.FOLLOWING, followed)

@@ -10,6 +10,7 @@ from litestar.enums import MediaType
 from litestar.response import Redirect
 
 from directory.archive import NOTICE_SENTENCES, Archive, Notice
+from directory.choosing import may_choose
 from directory.exports import (
     MASTODON_CSV_MAX_ROWS,
     accounts_json,
@@ -146,7 +147,7 @@ def _lists_in(matches: list[Match]) -> Lists:
 def _has_mastodon(matches: list[Match]) -> bool:
     """Returns whether anybody could be chosen for Mastodon's file."""
     return any(
-        answer.mapping.network is Network.MASTODON and not answer.disputed
+        answer.mapping.network is Network.MASTODON and may_choose(match.query, answer)
         for match in matches
         for answer in match.answers
     )

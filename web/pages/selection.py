@@ -6,10 +6,12 @@ and each answer is made from them anew.
 
 import enum
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Final
 
 import msgspec
 
+from directory.choosing import may_choose
 from directory.mappings import Network
 from directory.queries import Lists
 from directory.ranking import Answer, Match
@@ -48,10 +50,11 @@ class View(msgspec.Struct, frozen=True):
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """One answer in a row, with the key of its tick."""
+    """One answer in a row, with the key of its tick; without a box where it may not be chosen."""
 
     key: str
     answer: Answer
+    has_box: bool
     is_ticked: bool
 
 
@@ -59,6 +62,8 @@ class Row(msgspec.Struct, frozen=True):
     """One person: the answers on each network side by side."""
 
     name: str
+    lists: Lists
+    seen: date | None
     bluesky: tuple[Cell, ...]
     mastodon: tuple[Cell, ...]
 
@@ -103,9 +108,20 @@ def name_of(match: Match) -> str:
 def _row_of(match: Match, toggled: frozenset[str]) -> Row:
     cells: dict[Network, list[Cell]] = {network: [] for network in Network}
     for answer in match.answers:
-        cell = Cell(key_of(match.query, answer), answer, is_ticked(match.query, answer, toggled))
+        cell = Cell(
+            key_of(match.query, answer),
+            answer,
+            may_choose(match.query, answer),
+            is_ticked(match.query, answer, toggled),
+        )
         cells[answer.mapping.network].append(cell)
-    return Row(name_of(match), tuple(cells[Network.BLUESKY]), tuple(cells[Network.MASTODON]))
+    return Row(
+        name_of(match),
+        match.query.lists,
+        match.query.seen,
+        tuple(cells[Network.BLUESKY]),
+        tuple(cells[Network.MASTODON]),
+    )
 
 
 def _passes(match: Match, view: View) -> bool:

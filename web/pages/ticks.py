@@ -1,28 +1,18 @@
 """Decides which of the accounts found are ticked. Pure.
 
 By default an answer is ticked where the follow is sure and wanted; the form carries the keys of those that
-differ.
+differ. A key of somebody who may not be chosen changes nothing.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
-from directory.mappings import Network, Strength
-from directory.queries import Lists, Query
+from directory.choosing import Chosen, is_chosen_unasked, may_choose, may_choose_with_all
+from directory.mappings import Network
+from directory.queries import Query
 from directory.ranking import Answer, Match
 
 _NETWORK_LETTER: Final = {Network.BLUESKY: "b", Network.MASTODON: "m"}
-_UNWANTED: Final = Lists.BLOCK | Lists.MUTE
-
-
-def _is_wanted(lists: Lists) -> bool:
-    """Returns whether the person followed them; people they blocked or muted are not wanted."""
-    if lists & _UNWANTED:
-        return False
-    return lists is Lists.NONE or bool(lists & Lists.FOLLOWING)
-
-
-_WANTED: Final = frozenset(lists for value in range(16) if _is_wanted(lists := Lists(value)))
 
 
 def key_of(query: Query, answer: Answer) -> str:
@@ -34,17 +24,19 @@ def key_of(query: Query, answer: Answer) -> str:
 
 
 def is_ticked(query: Query, answer: Answer, toggled: frozenset[str]) -> bool:
-    """Returns whether an answer is ticked; never where instances disagree."""
-    if answer.disputed:
+    """Returns whether an answer is ticked; never one that may not be chosen."""
+    if not may_choose(query, answer):
         return False
-    is_ours = query.lists in _WANTED and answer.may_follow
-    return is_ours != (bool(toggled) and key_of(query, answer) in toggled)
+    return is_chosen_unasked(query, answer) != (bool(toggled) and key_of(query, answer) in toggled)
 
 
-def ticked_answers(matches: Iterable[Match], toggled: frozenset[str]) -> list[Answer]:
+def ticked_answers(matches: Iterable[Match], toggled: frozenset[str]) -> list[Chosen]:
     """Returns all ticked answers, of every page."""
     return [
-        answer for match in matches for answer in match.answers if is_ticked(match.query, answer, toggled)
+        Chosen(match.query, answer)
+        for match in matches
+        for answer in match.answers
+        if is_ticked(match.query, answer, toggled)
     ]
 
 
@@ -59,7 +51,7 @@ def toggled_after(
         for match in matches
         for answer in match.answers
         if (key := key_of(match.query, answer)) in shown
-        and not answer.disputed
+        and may_choose(match.query, answer)
         and is_ticked(match.query, answer, toggled) != (key in ticked)
     }
     return toggled ^ changed
@@ -68,14 +60,13 @@ def toggled_after(
 def toggled_for_all(matches: Iterable[Match], toggled: frozenset[str], *, tick: bool) -> frozenset[str]:
     """Returns the ticks that differ from the default once all of these are ticked, or none of them is.
 
-    "All" means all that are proven: an unchecked hint takes a person's own tick.
+    "All" means all that are wanted and proven (`may_choose_with_all`). "None" means nobody at all.
     """
     changed = {
         key_of(match.query, answer)
         for match in matches
         for answer in match.answers
-        if not answer.disputed
-        and is_ticked(match.query, answer, toggled) != tick
-        and (not tick or answer.mapping.strength > Strength.IMPORTED)
+        if is_ticked(match.query, answer, toggled) != tick
+        and (may_choose_with_all if tick else may_choose)(match.query, answer)
     }
     return toggled ^ changed

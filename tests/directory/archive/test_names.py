@@ -1,8 +1,11 @@
 """Which names are taken from tweets, and which are not."""
 
 import json
+from pathlib import Path
 from random import Random
+from typing import Any, Final
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +16,8 @@ from directory.identifiers import XHandle
 from tests.directory.archive.build import list_js, loose, people_of, tweet, tweets_js
 
 FOLLOWING = list_js("following", "12", "34")
+SEEN_CASES: Final = json.loads((Path(__file__).parents[2] / "js" / "archive" / "seen.json").read_text())
+"""The reader in the browser reads the same ones."""
 
 
 def test_the_newest_name_wins_wherever_it_stands() -> None:
@@ -63,6 +68,12 @@ def test_a_tweet_that_mentions_the_world_is_cut_short() -> None:
     assert archive.skipped.mentions == 1
 
 
+@pytest.mark.parametrize("case", SEEN_CASES, ids=lambda case: case["what"])
+def test_a_name_has_the_day_of_the_tweet_that_told_it(case: dict[str, Any]) -> None:
+    tweets = tweets_js(*({**tweet("1", tuple(named)), "id_str": number} for number, named in case["tweets"]))
+    assert people_of(loose(following=list_js("following", "12"), tweets=tweets)) == [case["line"]]
+
+
 MENTIONS = st.lists(
     st.builds(
         Mention, st.integers(0, 50), st.integers(1, 8), st.sampled_from(["ann", "Ann", "bob", "cy", "dee"])
@@ -81,8 +92,8 @@ def test_the_order_of_tweets_does_not_matter(mentions: list[Mention], chance: Ra
     chance.shuffle(mentions)
     for mention in mentions:
         shuffled.see(mention)
-    found = [names.name_of(x_id) for x_id in people]
-    assert found == [shuffled.name_of(x_id) for x_id in people]
+    found = [names.name_of(x_id)[0] for x_id in people]
+    assert [names.name_of(x_id) for x_id in people] == [shuffled.name_of(x_id) for x_id in people]
     keys = [name.key for name in found if name]
     assert len(keys) == len(set(keys))
 
@@ -91,4 +102,4 @@ def test_strangers_beyond_the_limit_are_not_remembered() -> None:
     names = Names({1}, max_strangers=1)
     for mention in (Mention(1, 8, "first"), Mention(2, 9, "second"), Mention(0, 1, "second")):
         names.see(mention)
-    assert names.name_of(1) == XHandle("second")
+    assert names.name_of(1) == (XHandle("second"), None)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from directory.doubts import Doubt
 from directory.errors import InvalidQuery
 from directory.identifiers import XHandle, XId
 from directory.members.consents import ConsentEnd, ConsentKind
@@ -20,6 +21,8 @@ from directory.store.consents import ConsentStore
 from directory.store.database import Database
 from tests.directory.members.people import at_bluesky
 from tests.harness.clock import START, FakeClock
+from tests.harness.mappings import bluesky
+from tests.harness.ranking import rank
 
 KEEP = ConsentKind.KEEP_FOLLOW_LIST
 PEOPLE = parse_lines("1,Ada\n2\n3,Bob\n,cyd\n3,bob")
@@ -104,7 +107,12 @@ async def test_a_list_is_kept_as_a_whole(follow_lists: FollowLists, member: UUID
     await follow_lists.keep(member, Lists.FOLLOWING, PEOPLE, consent=1)
     kept = await follow_lists.find(member, Lists.FOLLOWING)
     assert kept is not None
-    assert {str(query) for query in kept.queries()} == {"1,ada,f", "2,,f", "3,bob,f", ",cyd,f"}
+    assert {str(query) for query in kept.queries()} == {
+        "1,ada,f",
+        "2,,f",
+        "3,bob,f",
+        f",cyd,f,{START:%Y-%m-%d}",
+    }
     await follow_lists.keep(member, Lists.FOLLOWING, parse_lines("9"))
     await follow_lists.keep(member, Lists.BLOCK, parse_lines("8,eve"))
     assert await follow_lists.sizes(member) == {Lists.FOLLOWING: 1, Lists.BLOCK: 1}
@@ -148,6 +156,52 @@ async def test_keeping_while_withdrawing_keeps_nothing(
         )
         assert await list_rows(database) == 0
         await consenting.give(member, KEEP, 1)
+
+
+async def test_a_kept_name_keeps_the_day_on_which_it_was_seen(
+    follow_lists: FollowLists, member: UUID, clock: FakeClock
+) -> None:
+    """A name that was kept for a year would count as typed on the day it is matched. Nor does a day that lies in the
+    future come true by waiting."""
+    lines = (
+        "1,ada,f,2019-06-01\n2,bob,f\n,cyd,f\n,dan,f,2019-06-01\n3,eve,f,2027-01-01\n,fay,f,2027-01-01\n4,,f"
+    )
+    await follow_lists.keep(member, Lists.FOLLOWING, parse_lines(lines), consent=1)
+    clock.advance(days=200)
+    kept = await follow_lists.find(member, Lists.FOLLOWING)
+    assert kept is not None
+    typed = START.date()
+    assert {str(query) for query in kept.queries()} == {
+        "1,ada,f,2019-06-01",
+        "2,bob,f",
+        f",cyd,f,{typed}",
+        ",dan,f,2019-06-01",
+        "3,eve,f",
+        ",fay,f,1970-01-01",
+        "4,,f",
+    }
+    doubts = {
+        str(match.query.x_handle): match.answers[0].doubt
+        for query in kept.queries()
+        if query.x_handle
+        for match in [rank(query, [bluesky(str(query.x_handle))], clock.now().date())]
+    }
+    unknown, old = Doubt.NAME_OF_UNKNOWN_AGE, Doubt.NAME_SEEN_LONG_AGO
+    assert doubts == {"ada": old, "bob": unknown, "cyd": None, "dan": old, "eve": unknown, "fay": unknown}
+
+
+def test_of_one_person_the_newest_day_is_kept() -> None:
+    kept = pack_list(Lists.FOLLOWING, parse_lines("1,ada,f,2019-06-01\n1,Ada,f,2026-06-01\n1,ada,f"), START)
+    assert [str(query) for query in kept.queries()] == ["1,ada,f,2026-06-01"]
+
+
+def test_only_people_of_the_list_are_packed() -> None:
+    """Whoever is blocked or muted, too, would be followed as a newcomer."""
+    people = parse_lines("1,,f\n2,,fr\n3,,r\n4,,fb\n5,,fm\n6,,b\n7,,")
+    packed = {
+        kind: pack_list(kind, people, START).x_ids for kind in (Lists.FOLLOWING, Lists.BLOCK, Lists.FOLLOWER)
+    }
+    assert packed == {Lists.FOLLOWING: [1, 2, 7], Lists.BLOCK: [4, 6, 7], Lists.FOLLOWER: [2, 3, 7]}
 
 
 def test_a_list_is_one_list_and_bounded() -> None:

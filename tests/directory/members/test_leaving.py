@@ -162,8 +162,8 @@ async def test_the_export_holds_all_that_is_stored(
     assert files["proofs.json"][0]["posts"][0]["post"] == "2000000000000000001"
     assert files["sessions.json"][0]["browser"] == "Firefox on Linux"
     assert files["follow-lists/following.json"]["people"] == [
-        {"id": None, "handle": "other"},
-        {"id": "77", "handle": "friend"},
+        {"id": None, "handle": "other", "seen": "2026-11-01"},
+        {"id": "77", "handle": "friend", "seen": None},
     ]
     assert {name.replace("following", "<list>") for name in files} == {
         table.exported.file for table in MEMBER_TABLES if table.exported is not None

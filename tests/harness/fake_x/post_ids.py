@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from directory.proofs.post_url import XPostId
-from directory.proofs.snowflake import X_EPOCH_MS
+from directory.x_time import X_EPOCH_MS
 
 _SEQUENCE_BITS: Final = 22
 _UNIX_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

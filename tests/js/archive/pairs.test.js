@@ -9,14 +9,15 @@ function peopleOf(count) {
   return people;
 }
 
-test("a line holds number, name and lists, and nothing else", () => {
+test("a line holds number, name, lists and the day of the name, and nothing else", () => {
   const people = new People();
   for (const list of ["following", "follower", "block", "mute"]) people.add(list, "12", `${list}.js`);
   people.add("mute", "13", "mute.js");
   people.see("12", "Alice", 1n);
+  people.see("13", "bob", 10n ** 18n);
   assert.deepEqual(
     [...pairLines(people.rows(), 10)],
-    [{ text: "12,Alice,frbm\n13,,m\n", people: 2, named: 1 }],
+    [{ text: "12,Alice,frbm\n13,bob,m,2018-05-25\n", people: 2, named: 2 }],
   );
 });
 

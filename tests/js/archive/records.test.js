@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import test from "node:test";
 import { ArchiveError } from "../../../web/static/js/archive/errors.js";
 import { Handles } from "../../../web/static/js/archive/handles.js";
+import { pairLines } from "../../../web/static/js/archive/pairs.js";
 import { People } from "../../../web/static/js/archive/people.js";
 import { readAccount, readManifest, readMentions, readRow } from "../../../web/static/js/archive/records.js";
 import { encode, post } from "./helpers.js";
@@ -188,3 +190,14 @@ test("mentions that name nobody are passed over", () => {
   ])
     nameAfter("5", ["5"], each);
 });
+
+const SEEN_CASES = JSON.parse(readFileSync(new URL("./seen.json", import.meta.url), "utf-8"));
+for (const { what, tweets, line } of SEEN_CASES) {
+  test(`seen: ${what}`, () => {
+    const people = new People();
+    people.add("following", "12", "following.js");
+    for (const [number, [id, handle]] of tweets)
+      readMentions(bytesOf(post(number, { [id]: handle })), people, "tweets.js");
+    assert.equal([...pairLines(people.rows(), 1)][0].text, `${line}\n`);
+  });
+}

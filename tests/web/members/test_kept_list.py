@@ -51,6 +51,16 @@ def kept(instance: MemberInstance) -> list[list[tuple[int, str]]]:
     return [list(zip(row["x_ids"], row["x_handles"], strict=True)) for row in rows]
 
 
+def test_nobody_muted_or_blocked_is_kept_as_one_to_follow(instance: MemberInstance, member: Visitor) -> None:
+    """A newcomer who was muted on X would be followed as they arrive. An archive with nobody else changes nothing."""
+    member.send(PATH, f"{PATH}/consent", version="1")
+    bring(member, "twitter.zip", zip_bytes(FILES))
+    assert kept(instance) == [[(12, ""), (13, "")]]
+    muted = {"data/following.js": following("11"), "data/mute.js": FILES["data/mute.js"]}
+    bring(member, "twitter.zip", zip_bytes(muted))
+    assert kept(instance) == [[(12, ""), (13, "")]]
+
+
 def test_only_whom_they_followed_is_kept_and_gone_when_they_no_longer_agree(
     instance: MemberInstance, member: Visitor
 ) -> None:
@@ -58,9 +68,9 @@ def test_only_whom_they_followed_is_kept_and_gone_when_they_no_longer_agree(
     assert member.send(PATH, f"{PATH}/consent", version="1").status_code == 303
     answer = bring(member, "twitter.zip", zip_bytes(FILES))
     assert (answer.status_code, answer.headers["location"]) == (303, PATH)
-    assert kept(instance) == [[(11, "bob"), (12, ""), (13, "")]]
-    assert "3 people are kept" in member.get(PATH).text
-    assert "3 people are kept." in member.get("/account").text
+    assert kept(instance) == [[(12, ""), (13, "")]]
+    assert "2 people are kept" in member.get(PATH).text
+    assert "2 people are kept." in member.get("/account").text
 
     bring(member, "following.js", following("21"))
     assert kept(instance) == [[(21, "")]]
@@ -121,8 +131,8 @@ async def test_the_archive_is_read_in_the_browser(
     page = await context.new_page()
     await page.goto(PATH)
     await page.get_by_label("The ZIP from X, or files of it").set_input_files(write_zip(tmp_path))
-    await expect(page.locator("#results h2")).to_have_text("3 people are kept")
-    assert kept(instance) == [[(11, "bob"), (12, ""), (13, "")]]
+    await expect(page.locator("#results h2")).to_have_text("2 people are kept")
+    assert kept(instance) == [[(12, ""), (13, "")]]
     await page.get_by_role("button", name="Delete the list").click()
     await expect(page.locator("#results h2")).to_have_text("No list is kept yet")
     await context.close()

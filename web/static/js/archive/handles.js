@@ -4,6 +4,11 @@ import { MAX_STRANGERS } from "./limits.js";
 
 const NOBODY_LISTED = -1;
 
+/** The bits above the lowest 22 of a post's number are milliseconds since this time. */
+const X_EPOCH_MS = 1_288_834_974_657n;
+/** Lower numbers, from before November 2010, were counted and tell no time. */
+const FIRST_TIMED_POST = 1n << 35n;
+
 /**
  * Collects the handles by which posts mention people. Only those of people on the lists leave this class.
  *
@@ -60,4 +65,18 @@ export class Handles {
     const slot = /** @type {number} */ (this.slots.get(handle.toLowerCase()));
     return this.slotPersons.get(slot) === person ? handle : null;
   }
+
+  /**
+   * The day of the post that told the handle of a person, as `YYYY-MM-DD`; null where there is none to tell.
+   * @param {number} person
+   */
+  seenOf(person) {
+    return this.of(person) === null ? null : dayOf(this.posts.get(person) - 1n);
+  }
+}
+
+/** @param {bigint} post */
+function dayOf(post) {
+  if (post < FIRST_TIMED_POST) return null;
+  return new Date(Number((post >> 22n) + X_EPOCH_MS)).toISOString().slice(0, 10);
 }

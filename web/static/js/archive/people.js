@@ -7,7 +7,8 @@ import { LISTS } from "./names.js";
 
 /**
  * @typedef {import("./names.js").List} List
- * @typedef {{ id: string, handle: string | null, lists: string }} Row - `lists` is a subset of the letters `frbm`
+ * @typedef {{ id: string, handle: string | null, lists: string, seen: string | null }} Row - `lists` is a subset of the
+ *   letters `frbm`, `seen` the day on which the handle was seen
  */
 
 /** f: this person follows them; r: they follow this person; b: blocked; m: muted. */
@@ -62,7 +63,8 @@ export class People {
   /** @returns {Generator<Row>} in the order of the files: those whom this person follows come first */
   *rows() {
     for (const [id, place] of this.places) {
-      yield { id, handle: this.handles.of(place), lists: LETTERS_BY_BITS[this.lists.get(place)] };
+      const lists = LETTERS_BY_BITS[this.lists.get(place)];
+      yield { id, handle: this.handles.of(place), lists, seen: this.handles.seenOf(place) };
     }
   }
 }
