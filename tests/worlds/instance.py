@@ -31,7 +31,7 @@ from directory.proofs.reasons import UnreachableReason
 from directory.proofs.results import CheckResult, Refuted, Unreachable, Verified
 from directory.queries import Query
 from directory.ranking import Answer, rank
-from tests.worlds.ledger import Ledger, Paused, Said, replace
+from tests.worlds.ledger import Ledger, Paused, Said
 from tests.worlds.people import INSTANCE
 
 SESSION_LIFE: Final = timedelta(days=30)
@@ -66,20 +66,29 @@ class Instance:
 
     # Members
 
-    def sign_in(self, proven: ProvenAccount, now: datetime) -> int:
-        """Finds the member who holds the account, or makes a new one. Returns the number of the session."""
+    def sign_in(self, proven: ProvenAccount, now: datetime) -> int | None:
+        """Finds the member who holds the account, or makes a new one. Returns the number of the session; None where an
+        X account lets nobody in."""
         ledger = self.ledger
         held = ledger.find(proven.account)
+        if proven.x is not None and (held is None or ledger.opens_nothing(held, now)):
+            return None
         if held is None:
             linked = ledger.insert(ledger.new_id(), proven, now)
         elif ledger.opens_nothing(held, now):
             ledger.remove(held, now)
             linked = ledger.insert(ledger.new_id(), proven, now)
         else:
-            again = ledger.link(held.member, proven, now)
-            linked = again if isinstance(again, LinkedAccount) else held
+            linked = self._enter(held, proven, now)
         self.sessions.append(Session(linked.member, linked.id, now + SESSION_LIFE))
         return len(self.sessions) - 1
+
+    def _enter(self, held: LinkedAccount, proven: ProvenAccount, now: datetime) -> LinkedAccount:
+        try:
+            again = self.ledger.link(held.member, proven, now)
+        except Paused:
+            return held
+        return again if isinstance(again, LinkedAccount) else held
 
     def member_of(self, session: int, now: datetime) -> UUID | None:
         """Returns who is signed in. None where the session is over."""
@@ -387,9 +396,7 @@ class Instance:
             mapping = said.mapping
             if mapping.expires <= now:
                 continue
-            if query.x_id is not None and mapping.x_id == query.x_id:
-                found.append(mapping)
-            elif (
+            if (query.x_id is not None and mapping.x_id == query.x_id) or (
                 query.x_handle is not None
                 and mapping.x_handle.key == query.x_handle.key
                 and (query.x_id is None or mapping.x_id is None)

@@ -36,7 +36,7 @@ class Said:
     mapping: Mapping
 
 
-class Paused(Exception):  # noqa: N818 - as `directory.members.errors` names its own
+class Paused(Exception):
     """The claimant was rejected not long ago."""
 
 
@@ -120,9 +120,9 @@ class Ledger:
 
     def recheck_namesakes(self, member: UUID, handle: XHandle, now: datetime) -> None:
         for each in self.accounts.values():
-            if each.x is not None and each.member != member and each.x.handle.key == handle.key:
-                if each.id in self.due:
-                    self.due[each.id] = now
+            is_namesake = each.x is not None and each.x.handle.key == handle.key
+            if is_namesake and each.member != member and each.id in self.due:
+                self.due[each.id] = now
 
     def update_rechecks(self, member: UUID, now: datetime) -> None:
         """Plans re-checks of the accounts that something is published of, and drops those of the others."""
@@ -139,9 +139,7 @@ class Ledger:
 
     # Linking
 
-    def link(
-        self, member: UUID, proven: ProvenAccount, now: datetime
-    ) -> LinkedAccount | Claim | None:
+    def link(self, member: UUID, proven: ProvenAccount, now: datetime) -> LinkedAccount | Claim | None:
         """Links an account, or renews it. Returns the claim where another member holds the X account, None where
         another holds the new one. Raises Paused."""
         linked = (
@@ -267,9 +265,7 @@ class Ledger:
             for claim in self.claims
         )
 
-    def _write_claim(
-        self, member: UUID, held: LinkedAccount, proven: ProvenAccount, now: datetime
-    ) -> Claim:
+    def _write_claim(self, member: UUID, held: LinkedAccount, proven: ProvenAccount, now: datetime) -> Claim:
         x = cast("XAccount", proven.account)
         for claim in self.claims:
             if claim.member == member and claim.holder == held.id and claim.settled_at is None:

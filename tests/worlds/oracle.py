@@ -7,7 +7,6 @@ from typing import Final
 import msgspec
 
 from directory.mappings import EvidenceKind, Mapping
-from directory.proofs.post_url import parse_post_url
 from directory.queries import Query
 from directory.ranking import Answer, MatchedBy
 from tests.worlds.world import MALLORY, OnX, Person, World
@@ -54,12 +53,16 @@ def judge_follow(world: World, asked: Asked, answer: Answer) -> Verdict:
 
 
 def find_proof(world: World, mapping: Mapping) -> tuple[OnX, Person, datetime]:
-    """Returns the account on X that proved a mapping, who spoke, and when."""
+    """Returns the account on X that proved a mapping, who spoke, and when. Of a sign-in at X it is the one that named
+    the target: later ones that name nothing only renew it."""
     evidence = mapping.evidence[0]
     if evidence.kind is EvidenceKind.X_OAUTH:
+        for x, names, at, said_by in reversed(world.agreed):
+            if x.id == mapping.x_id and str(mapping.target_id) in names:
+                return x, said_by, at
         x = next(each for each in world.xs if each.id == mapping.x_id)
         return x, x.owner_at(evidence.at), evidence.at
-    post = world.posts[parse_post_url(evidence.ref).value]
+    post = world.posts[int((evidence.ref or "").rpartition("/")[2])]
     return post.author, post.said_by, post.at
 
 
@@ -76,4 +79,4 @@ def _is_within_name_rule(world: World, answer: Answer, asked: Asked, author: OnX
     if asked.query.seen is not None and asked.query.seen < (seen_at - timedelta(days=366)).date():
         return False
     told = world.told.get(key)
-    return told is None or told[1] is author
+    return told is None or told[1] is author or told[0] < seen_at

@@ -20,7 +20,19 @@ from directory.proofs.sentence import write_sentence
 from directory.queries import Query
 from tests.worlds.instance import Instance
 from tests.worlds.oracle import Asked
-from tests.worlds.world import AT_HANDLES, HOSTS, MALLORY, USERS, X_HANDLES, X_IDS, OnX, Person, Place, Post, World
+from tests.worlds.world import (
+    AT_HANDLES,
+    HOSTS,
+    MALLORY,
+    USERS,
+    X_HANDLES,
+    X_IDS,
+    OnX,
+    Person,
+    Place,
+    Post,
+    World,
+)
 
 Step = tuple[Any, ...]
 Acts = Generator[Step, Any, None]
@@ -249,6 +261,7 @@ class Story:
         self._tick()
         names = tuple(sorted(str(target.id) for target in shown.values()))
         evidence = Evidence(EvidenceKind.X_OAUTH, self.world.now, None, names)
+        self.world.agreed.append((x, names, self.world.now, someone.number))
         result = yield ("link", session, ProvenAccount(x.account, evidence))
         if result in {"linked", "contested"}:
             self.world.tell(x)
@@ -312,9 +325,7 @@ class Story:
     def take_free_handle(self) -> Acts:
         """Somebody takes a handle that another gave up, and proves it."""
         given_up = [
-            handle
-            for handle in X_HANDLES
-            if handle.key in self.world.bearers and self._is_rested(handle)
+            handle for handle in X_HANDLES if handle.key in self.world.bearers and self._is_rested(handle)
         ]
         someone = self._anyone()
         if not given_up or self._join_x(someone, self.random.choice(given_up)) is None:

@@ -20,8 +20,12 @@ MALLORY: Final[Person] = 0
 SEQUENCE_BITS: Final = 22
 EPOCH_MS: Final = int(START.timestamp() * 1000) - X_EPOCH_MS
 
-X_HANDLES: Final = [XHandle(name) for name in ("ada", "ada_", "adaa", "bob", "b0b", "eve", "eva", "cleo", "dan")]
-AT_HANDLES: Final = [AtHandle(f"{name}.bsky.example") for name in ("ada", "adaa", "bob", "eve", "cleo", "dan", "fay")]
+X_HANDLES: Final = [
+    XHandle(name) for name in ("ada", "ada_", "adaa", "bob", "b0b", "eve", "eva", "cleo", "dan")
+]
+AT_HANDLES: Final = [
+    AtHandle(f"{name}.bsky.example") for name in ("ada", "adaa", "bob", "eve", "cleo", "dan", "fay")
+]
 HOSTS: Final = ("social.example", "tiny.example", "club.example")
 USERS: Final = ("ada", "bob", "eve", "cleo")
 DIDS: Final = [Did(f"did:plc:{letter * 24}") for letter in "abcdefghijklmnop"]
@@ -99,6 +103,8 @@ class World:
     shows: str = "id"
     told: dict[str, tuple[datetime, OnX]] = field(default_factory=dict)
     """Who has last proven a handle to the instance, and when."""
+    agreed: list[tuple[OnX, tuple[str, ...], datetime, Person]] = field(default_factory=list)
+    """Sign-ins at X for accounts that the person was shown."""
 
     def pass_time(self, **units: float) -> None:
         """Lets time pass. A second at least lies between any two acts."""
@@ -159,7 +165,8 @@ class World:
     def rename_place(self, place: Place, label: AtHandle) -> AtHandle:
         """Gives an account on Bluesky another handle. Returns the former one, which is free."""
         former = place.account.handle
-        assert isinstance(place.account, BlueskyAccount) and isinstance(former, AtHandle)
+        assert isinstance(place.account, BlueskyAccount)
+        assert isinstance(former, AtHandle)
         self.labels.pop(str(former), None)
         place.account = BlueskyAccount(place.account.did, label)
         self.labels[str(label)] = place
@@ -178,9 +185,7 @@ class World:
     def edit(self, post: Post, text: str) -> None:
         post.edited = (self._post_id(), text)
 
-    def read_post(
-        self, post_id: int, challenge: Challenge, known: XId | None, is_first: bool
-    ) -> CheckResult:
+    def read_post(self, post_id: int, challenge: Challenge, known: XId | None, is_first: bool) -> CheckResult:
         """Tells what the sources of X show of a post, judged as the instance judges it."""
         post = self.posts[post_id]
         if self.shows == "nothing":
@@ -197,11 +202,7 @@ class World:
             author_handle=author.handle,
             text=text,
         )
-        return (
-            judge(challenge, seen, self.now)
-            if is_first
-            else judge_again(challenge, seen, self.now, known)
-        )
+        return judge(challenge, seen, self.now) if is_first else judge_again(challenge, seen, self.now, known)
 
     def read_target(self, account: TargetAccount) -> TargetSeen:
         """Tells what an account's own server says of it."""

@@ -436,4 +436,6 @@ class TestAway:
         assert recheck(back, Present(mastodon("alice")), START + 37 * DAY).is_lapsed
 
     def test_less_than_a_month_is_nothing(self) -> None:
-        assert recheck(self.silent(25), Present(mastodon("alice")), START + 30 * DAY).health is ProofState.HOLDS
+        assert (
+            recheck(self.silent(25), Present(mastodon("alice")), START + 30 * DAY).health is ProofState.HOLDS
+        )
