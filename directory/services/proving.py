@@ -64,10 +64,16 @@ class Proving:
 
         Raises MemberGone, UnknownAccount (no account to point to), TooManyAttempts.
         """
-        targets = _targets_of(await self._members.list_accounts(member))
-        return await self._open(
-            member, new_challenge(str(member), targets, instance, language, self._clock.now())
-        )
+        kept, _ = await self._open(member, instance, language, replaces=True)
+        return kept
+
+    async def first_challenge(self, member: UUID, instance: str, language: str) -> KeptChallenge | None:
+        """Opens a challenge where none is open and no post is being checked. Replaces and ends nothing.
+
+        Returns None where there is one. Raises as `new_challenge`.
+        """
+        kept, is_opened = await self._open(member, instance, language, replaces=False)
+        return kept if is_opened else None
 
     async def is_current(self, kept: KeptChallenge, member: UUID, instance: str) -> bool:
         """Returns whether a challenge names the accounts that a new one would name."""
@@ -138,7 +144,11 @@ class Proving:
         proven = ProvenAccount(verified.account, verified.evidence)
         return await self._checks.confirm_check(check, proven, self._clock.now())
 
-    async def _open(self, member: UUID, challenge: Challenge) -> KeptChallenge:
+    async def _open(
+        self, member: UUID, instance: str, language: str, *, replaces: bool
+    ) -> tuple[KeptChallenge, bool]:
+        targets = _targets_of(await self._members.list_accounts(member))
+        challenge = new_challenge(str(member), targets, instance, language, self._clock.now())
         number = uuid4()
         nonce = str(challenge.nonce).encode()
         row = ChallengeRow(
@@ -153,8 +163,9 @@ class Proving:
             expires=challenge.expires,
             closed_at=None,
         )
-        await self._challenges.open_challenge(row, hashlib.sha256(nonce).digest())
-        return KeptChallenge(number, ChallengeState.OPEN, challenge)
+        digest = hashlib.sha256(nonce).digest()
+        is_opened = await self._challenges.open_challenge(row, digest, replaces=replaces)
+        return KeptChallenge(number, ChallengeState.OPEN, challenge), is_opened
 
     def _try_job(self, row: CheckRow) -> ProofJob | None:
         try:

@@ -57,7 +57,10 @@ class Progress(msgspec.Struct, frozen=True):
 async def prove(
     request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
 ) -> Response[Any]:
-    """Shows what comes next: the running check, its result, publishing, or the sentence."""
+    """Shows what comes next: the running check, its result, publishing, or the sentence.
+
+    Who has none gets their first one. No look replaces or ends one: a form of the page does (`new_sentence`).
+    """
     newest = await _newest_check(context, me)
     if newest is not None and newest.state is CheckState.WAITING:
         return context.page(request, "prove_progress.html", progress=Progress.of(newest))
@@ -67,6 +70,10 @@ async def prove(
     accounts = await context.members.membership.accounts(me.member)
     if _has_x(accounts) and not has_news:
         return Redirect("/account/publish", headers=dict(NO_STORE))
+    context.require_writable()
+    if await context.members.proving.open_challenge(me.member) is None:
+        here, language = context.services.settings.domain, context.renderer.language_of(request)
+        await context.members.proving.first_challenge(me.member, here, language)
     return await _sentence_page(request, context, me)
 
 
@@ -139,14 +146,17 @@ async def _sentence_page(
     check = await proving.latest_check(me.member)
     has_news = unread is None and check is not None and check.state in DECIDED
     kept = await proving.open_challenge(me.member)
-    here = context.services.settings.domain
+    is_outdated = kept is not None and not await proving.is_current(
+        kept, me.member, context.services.settings.domain
+    )
     return context.page(
         request,
         "prove.html",
         status=200 if unread is None else 400,
         form_token=me.form_token,
         kept=kept,
-        is_outdated=kept is not None and not await proving.is_current(kept, me.member, here),
+        is_outdated=is_outdated,
+        offers_new=is_outdated or has_news or request.url.path != "/account/prove",
         progress=Progress.of(check) if check is not None and has_news else None,
         typed=unread or "",
         error="" if unread is None else context.say(request, UNREAD_POST),

@@ -72,8 +72,22 @@ async def test_the_sentence_stays_until_another_is_asked_for(
     both = await proving.new_challenge(member, INSTANCE, "fr")
     assert (both.id != first.id, await proving.open_challenge(member)) == (True, both)
     assert len(both.challenge.targets) == 2
+    assert await proving.first_challenge(member, INSTANCE, "en") is None
     clock.advance(days=8)
     assert await proving.open_challenge(member) is None
+    next_one = await proving.first_challenge(member, INSTANCE, "en")
+    assert next_one is not None
+    assert await proving.open_challenge(member) == next_one
+
+
+async def test_no_first_sentence_ends_a_check(proving: Proving, member: UUID, clock: FakeClock) -> None:
+    """The sentence expired while its post waits for a source: a look at the page would have ended the check."""
+    job = await submit(proving, member)
+    clock.advance(days=8)
+    assert await proving.first_challenge(member, INSTANCE, "en") is None
+    check = await proving.latest_check(member)
+    assert check is not None
+    assert (check.id, check.state) == (job.check.id, CheckState.WAITING)
 
 
 async def test_the_database_does_not_know_the_nonce(

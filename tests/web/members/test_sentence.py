@@ -1,11 +1,14 @@
-"""The sentence to post: made by a form, kept through every look at a page."""
+"""The sentence to post: the first is made by the first look, every other by a form; no look ends one."""
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from html import unescape
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+import httpx
 import pytest
 from litestar.routes import HTTPRoute
 
@@ -83,6 +86,26 @@ def test_a_look_cancels_nothing(visitor: Visitor, internet: FakeInternet, x: Fak
     assert visitor.get("/account/prove/new").status_code == 405
     visitor.instance.call(visitor.instance.worker.drain)
     assert visitor.get("/account/prove").headers["location"] == "/account/publish", "the post still proved"
+
+
+def test_a_first_look_makes_one_sentence(visitor: Visitor, internet: FakeInternet) -> None:
+    """And no look makes a second one, also where several pages are opened at once."""
+    visitor.sign_in_at_mastodon(internet, enrol(internet, "firstlook"))
+    before = len(sentences(visitor.instance))
+    visitor.get("/account/prove/sentence")
+    assert len(sentences(visitor.instance)) == before, "the other page has a button"
+    cookie = visitor.client.cookies["passerelle"]
+
+    def look(_: int) -> str:
+        with httpx.Client(
+            base_url=visitor.instance.url, cookies={"passerelle": cookie}, trust_env=False
+        ) as at:
+            return at.get("/account/prove").text
+
+    with ThreadPoolExecutor(4) as pool:
+        pages = list(pool.map(look, range(4)))
+    assert len(sentences(visitor.instance)) == before + 1
+    assert all(visitor.sentence() in unescape(page) for page in pages)
 
 
 def test_a_sentence_keeps_its_language(visitor: Visitor, internet: FakeInternet) -> None:
