@@ -31,6 +31,8 @@ from directory.proofs.strength import strength_of
 VALIDITY: Final = timedelta(days=180)
 RENEW_FOR: Final = timedelta(days=30)
 """A mapping is renewed where that makes it hold at least this much longer."""
+RENEW_NAME_FOR: Final = timedelta(days=7)
+"""A mapping is renewed where that makes its X handle answer at least this much longer."""
 KEEP_EXPIRED: Final = timedelta(days=30)
 """How long an expired publication is shown to its member, who can renew it."""
 
@@ -75,6 +77,8 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     leaf: int | None
     issued: datetime
     expires: datetime
+    name_until: datetime
+    """Until when the X handle answers; the id answers until it expires."""
     is_replacing: bool
     """Replaces a former mapping, which answers until this one does."""
     is_logged: bool
@@ -146,7 +150,8 @@ def _choose_proof(x: LinkedAccount, target: LinkedAccount, now: datetime) -> tup
 
 
 def is_worth_restating(said: Publication, meant: Mapping) -> bool:
-    """Whether a published mapping differs from the one that holds now, has expired, or expires 30 days sooner."""
+    """Whether a published mapping differs from the one that holds now, has expired, or expires 30 days sooner; or its
+    handle ends before it does, and would answer for a week longer."""
     same = (
         said.x_id == meant.x_id
         and said.x_handle == meant.x_handle
@@ -155,7 +160,12 @@ def is_worth_restating(said: Publication, meant: Mapping) -> bool:
         and said.strength is meant.strength
         and said.is_contested is meant.is_contested
     )
-    return not same or said.expires <= meant.issued or meant.expires - said.expires >= RENEW_FOR
+    return (
+        not same
+        or said.expires <= meant.issued
+        or meant.expires - said.expires >= RENEW_FOR
+        or (said.name_until < said.expires and meant.name_until - said.name_until >= RENEW_NAME_FOR)
+    )
 
 
 def _whole(time: datetime) -> datetime:

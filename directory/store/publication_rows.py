@@ -24,7 +24,7 @@ from directory.store.mappings import network_code, network_of_code, target_of
 
 _SELECT: Final = f"""
 SELECT p.id, p.member, p.x_account, p.target_account, p.network, p.published_at, p.mapping, p.replaces,
-    m.x_id, m.x_handle, m.target_id, m.target_handle, m.strength, m.state, m.leaf, m.issued, m.expires, m.is_contested,
+    m.x_id, m.x_handle, m.target_id, m.target_handle, m.strength, m.state, m.leaf, m.issued, m.expires, m.name_until, m.is_contested,
     origin.name AS origin, (m.leaf IS NOT NULL OR former.leaf IS NOT NULL) AS is_logged,
     NOT (x.{HOLDS} AND t.{HOLDS}) AS is_stale,
     (SELECT h.reason FROM hide h WHERE {SAME_ACCOUNT} ORDER BY h.hidden_at, h.id LIMIT 1) AS hidden
@@ -230,6 +230,7 @@ def _publication_of(row: asyncpg.Record) -> Publication:
         leaf=row["leaf"],
         issued=row["issued"],
         expires=row["expires"],
+        name_until=row["name_until"],
         is_replacing=row["replaces"] is not None,
         is_logged=row["is_logged"],
         is_stale=row["is_stale"],

@@ -10,7 +10,7 @@ import pytest
 from directory.accounts import ProvenAccount
 from directory.identifiers import XId
 from directory.mapping_life import MappingState
-from directory.mappings import EvidenceKind, Network, Strength
+from directory.mappings import Evidence, EvidenceKind, Network, Strength
 from directory.members.consents import ConsentKind
 from directory.members.errors import (
     ConsentMissing,
@@ -32,7 +32,15 @@ from directory.store.publications import PublicationStore
 from federation.protocol.statement import Statement, encode_statement
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing
-from tests.directory.members.people import at_bluesky, at_mastodon, bluesky, mastodon, names_of, on_x
+from tests.directory.members.people import (
+    at_bluesky,
+    at_mastodon,
+    bluesky,
+    mastodon,
+    names_of,
+    on_x,
+    x_account,
+)
 from tests.harness.clock import START, FakeClock
 
 
@@ -412,3 +420,27 @@ async def test_each_mapping_rests_on_a_proof_that_names_its_target(
     assert [item.ref for item in named.evidence if item.kind.is_x_post] == ["https://x.com/i/status/2"]
     assert not any(item.names for item in (*bound.evidence, *named.evidence))
     assert bound.expires == START + VALIDITY
+
+
+async def test_a_sign_in_with_x_lets_the_name_answer_on(
+    membership: Membership, publishing: LoggedPublishing, lookup: Lookup, clock: FakeClock
+) -> None:
+    """Its name answers for 60 days. Who signs in again after three weeks, without naming anything, must not vanish
+    from the look-ups by name before the mapping is renewed for other reasons."""
+    signed_in = await membership.sign_in(at_bluesky("ada"))
+    names = names_of(bluesky("ada"))
+    evidence = Evidence(EvidenceKind.X_OAUTH, clock.now(), "https://x.com/i/user/5", names)
+    x = await membership.link(signed_in.member, ProvenAccount(x_account("ada", 5), evidence))
+    await publishing.publish(signed_in.member, Wish(x.id, signed_in.account.id, 1))
+    await publishing.say()
+    for days, is_said in ((3, 0), (18, 1)):
+        clock.advance(days=days)
+        again = Evidence(EvidenceKind.X_OAUTH, clock.now(), "https://x.com/i/user/5")
+        renewed = await membership.sign_in(ProvenAccount(x_account("ada", 5), again))
+        assert [item.names for item in renewed.account.evidence] == [names], "it names what it named before"
+        assert await publishing.say() == is_said
+    clock.advance(days=59)
+    assert await answers(lookup, "@ada") == ["ada.bsky.example"]
+    clock.advance(days=2)
+    assert await answers(lookup, "@ada") == []
+    assert await answers(lookup, "5") == ["ada.bsky.example"]
