@@ -2,6 +2,8 @@
 # make test     set up what the tests need, and run them all
 # make mutants  change one thing at a time in what decides who is who: the tests have to notice (takes an hour;
 #               MODULE=directory/ranking.py for one module)
+# make worlds   play a million generated worlds on all cores, and judge every follow without a tick (takes an hour or more;
+#               WORLDS=20000 for fewer)
 # make check    format, lint, types, import directions, templates, texts
 # Everything is installed in .venv, tests/*/node_modules and var. As root there is more: the database gets a system
 # user, `passerelle`, and the tests' browser comes from the system's packages.
@@ -18,7 +20,7 @@ export PIP_DRY_RUN := 0
 export PIP_REQUIRE_HASHES := 0
 export PIP_USER := 0
 
-.PHONY: run install install-dev test mutants check format lock vendor texts clean
+.PHONY: run install install-dev test mutants worlds check format lock vendor texts clean
 .DEFAULT_GOAL := run
 
 run: install
@@ -56,6 +58,9 @@ test: install-dev
 
 mutants: install-dev
 	@$(BIN)/python -m tests.mutants $(MODULE)
+
+worlds: install-dev
+	@$(BIN)/python -m tests.worlds $(WORLDS)
 
 check: install-dev
 	$(BIN)/ruff format --check .

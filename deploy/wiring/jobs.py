@@ -11,6 +11,7 @@ from directory.jobs.host_watch import HostWatch
 from directory.jobs.worker import Worker
 from directory.proofs.profile_link import LinkChecker
 from directory.services.housekeeping import Housekeeping
+from directory.services.name_checking import NameChecking
 from directory.services.newcomers import Newcomers
 from directory.services.profile_checking import ProfileChecking
 from directory.settings import Settings
@@ -44,6 +45,7 @@ def _job_parts(members: MemberParts) -> JobParts:
         proving=members.proving,
         used=UsedChallengeStore(ground.database, ground.secrets.vault),
         checker=build_post_checker(ground, networks.http),
+        names=NameChecking(networks.sign_in),
         rechecks=RecheckStore(ground.database),
         claiming=members.claiming,
         permissions=members.permissions,

@@ -30,6 +30,7 @@ from directory.proofs.post_url import XPostId
 from directory.proofs.x_post import PostChecker
 from directory.services.claiming import Claiming
 from directory.services.housekeeping import STEP, Housekeeping
+from directory.services.name_checking import NameChecking
 from directory.services.newcomers import Newcomers
 from directory.services.page_links import PageLinks
 from directory.services.permissions import Permissions
@@ -69,6 +70,7 @@ class JobParts:
     proving: Proving
     used: UsedChallengeStore
     checker: PostChecker
+    names: NameChecking
     rechecks: RecheckStore
     claiming: Claiming
     permissions: Permissions
@@ -163,7 +165,9 @@ class Jobs:
         return Work(run=self._tidy, release=_nothing)
 
     async def _check_post(self, job: ProofJob) -> None:
-        result = await self._parts.checker.check(job.challenge.challenge, XPostId(job.check.post_id))
+        challenge = job.challenge.challenge
+        seen = await self._parts.checker.check(challenge, XPostId(job.check.post_id))
+        result = await self._parts.names.confirm(challenge, seen)
         note_result(Failing.POST_CHECK, result)
         await self._parts.proving.record(job, result)
 

@@ -6,7 +6,8 @@ published account is re-checked every 60 days, and then
 - is *stale*: its source could not show it, which refutes nothing: people delete posts and leave X, an X id never
   passes to another person, a server may be down. What is published stands until it expires, and is not renewed;
 - is *in doubt*: what was seen contradicts it, or the post that proved a handle alone is deleted: X gives handles away
-  after 30 days. An unreachable source neither lifts a doubt nor confirms it. What is published stands: a server may
+  after 30 days; or the server of a new account was out of reach for 30 days, since a dead domain is sold again: when it
+  answers after that, the doubt is confirmed. An unreachable source neither lifts a doubt nor confirms it. What is published stands: a server may
   be misconfigured for a day, so nothing is withdrawn on one answer;
 - has *lapsed*: the doubt was confirmed. What is published is withdrawn, and only a new proof restores the account.
 """
@@ -19,6 +20,7 @@ import msgspec
 
 from directory.accounts import (
     Account,
+    BlueskyAccount,
     LinkedAccount,
     MastodonAccount,
     ProofState,
@@ -39,8 +41,13 @@ CONFIRM_AFTER: Final = timedelta(days=1)
 """A doubt is confirmed, or lifted, by a re-check this much later."""
 DELETED_LAPSES_AFTER: Final = timedelta(days=30)
 """What is deleted may come back within this time: X keeps a handle that was given up, a server restores its database."""
+AWAY_AFTER: Final = timedelta(days=30)
+"""A server that was out of reach for this long may have passed to somebody else: a domain that is not paid for goes
+back on sale in a month or two."""
 FIRST_DELAY: Final = timedelta(hours=1)
 MAX_DELAY: Final = timedelta(days=7)
+WEB_DID: Final = "did:web:"
+"""A DID that a domain answers for."""
 _SPREAD_STEPS: Final = 1_000
 _MAX_DOUBLINGS: Final = 10
 
@@ -131,6 +138,15 @@ def rests_on_link(account: LinkedAccount) -> bool:
     return any(map(is_link_evidence, account.evidence))
 
 
+def is_away(account: LinkedAccount, now: datetime) -> bool:
+    """Whether an account at a domain was not seen for so long that who answers for it now may be somebody else."""
+    target = account.target
+    if target is None or (isinstance(target, BlueskyAccount) and not target.did.value.startswith(WEB_DID)):
+        return False
+    since = account.health_since
+    return account.health is not ProofState.HOLDS and since is not None and now - since > AWAY_AFTER
+
+
 def judge_x(account: LinkedAccount, seen: Sequence[XSeen], attempt: int, now: datetime) -> Outcome:
     """Judges the re-check of an X account: all its evidence that can be re-checked (`list_checkable`).
 
@@ -186,9 +202,19 @@ def judge_target(account: LinkedAccount, seen: TargetSeen, attempt: int, now: da
         case Gone():
             return _doubt(account, now, DELETED_LAPSES_AFTER) or Lapsed()
         case Unreachable(retry_after_s=retry_after_s):
-            return _reschedule(account, attempt, now, retry_after_s)
+            away = _reschedule(account, attempt, now, retry_after_s)
+            return msgspec.structs.replace(away, state=ProofState.IN_DOUBT) if is_away(account, now) else away
+        case Present() if is_away(account, now):
+            return _judge_return(account, now)
         case Present():
             return _judge_link(account, seen, attempt, now)
+
+
+def _judge_return(account: LinkedAccount, now: datetime) -> Doubtful | Lapsed:
+    """Judges an account that answers after it was away: a day later it lapses, and its member proves it anew."""
+    if account.health is ProofState.IN_DOUBT:
+        return Lapsed()
+    return Doubtful(ProofState.IN_DOUBT, account.health_since or now, now + CONFIRM_AFTER)
 
 
 def account_after(account: LinkedAccount, outcome: Outcome, now: datetime) -> LinkedAccount:

@@ -27,6 +27,8 @@ class RefutedReason(enum.StrEnum):
     """A profile or page was read, and does not link to the member's page."""
     LINK_UNVERIFIED = "link-unverified"
     """A Mastodon profile links to the page, and its server has not verified that."""
+    NAME_PASSED_ON = "name-passed-on"
+    """An account that the sentence names has another name by now."""
     CANNOT_SHOW_LINK = "cannot-show-link"
     """A page of X: it is empty for those not signed in there, and never has a link with rel="me"."""
 
@@ -58,6 +60,8 @@ class UnreachableReason(enum.StrEnum):
     """The operator has turned off all sources."""
     SEALED = "sealed"
     """No source was asked: the key that the challenge is sealed under is missing."""
+    NAME_UNSEEN = "name-unseen"
+    """The server of an account that the sentence names did not tell its present name."""
 
 
 SENTENCES: Final[dict[RefutedReason | UnreachableReason, str]] = {
@@ -94,6 +98,9 @@ SENTENCES: Final[dict[RefutedReason | UnreachableReason, str]] = {
     RefutedReason.LINK_UNVERIFIED: N_(
         "Your profile links to your page here, but your server has not verified the link yet: "
         "please save your profile there once more."
+    ),
+    RefutedReason.NAME_PASSED_ON: N_(
+        "One of your accounts has another name than that post says: please sign in with it once more, and post a new sentence."
     ),
     RefutedReason.CANNOT_SHOW_LINK: N_(
         "X shows no profile to other servers, so a link there cannot be checked: "
@@ -138,5 +145,8 @@ SENTENCES: Final[dict[RefutedReason | UnreachableReason, str]] = {
     ),
     UnreachableReason.SEALED: N_(
         "This instance cannot open the sentence it gave you, so we keep trying for a day: a new sentence helps sooner."
+    ),
+    UnreachableReason.NAME_UNSEEN: N_(
+        "The server of one of your accounts does not answer right now, so we keep trying for a day."
     ),
 }

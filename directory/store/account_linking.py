@@ -56,7 +56,7 @@ async def _link_new(
     connection: Connection, member: UUID, proven: ProvenAccount, now: datetime
 ) -> LinkedAccount:
     held = await find_account(connection, proven.account)
-    if held is not None and held.member != member and await opens_nothing(connection, held):
+    if held is not None and held.member != member and await opens_nothing(connection, held, now):
         await remove_account(connection, held, now)
         held = None
     if held is None:

@@ -12,7 +12,7 @@ from directory.accounts import Account, LinkedAccount, ProofState, ProvenAccount
 from directory.identifiers import Acct, XHandle
 from directory.mappings import Evidence
 from directory.members.errors import MemberGone
-from directory.members.rechecks import next_recheck_at
+from directory.members.rechecks import is_away, next_recheck_at
 from directory.store.account_columns import X_CODE, columns_of, read_account
 from directory.store.database import Connection
 from directory.store.hide_rows import tell_hides_of_account
@@ -93,12 +93,15 @@ async def lock_with_holder(connection: Connection, member: UUID, account: Accoun
     return held is None or held.member in locked
 
 
-async def opens_nothing(connection: Connection, held: LinkedAccount) -> bool:
-    """Returns whether the account lapsed and its member, who is locked, has another account of any network.
+async def opens_nothing(connection: Connection, held: LinkedAccount, now: datetime) -> bool:
+    """Returns whether the account lapsed, or its server was out of reach for a month, and its member, who is locked,
+    has another account of any network.
 
     Whoever bears its name now may be somebody else, and the member has another way in.
     """
-    return held.is_lapsed and len(await fetch_accounts(connection, held.member)) > 1
+    if not held.is_lapsed and not is_away(held, now):
+        return False
+    return len(await fetch_accounts(connection, held.member)) > 1
 
 
 async def fetch_accounts(connection: Connection, member: UUID) -> list[LinkedAccount]:

@@ -91,7 +91,7 @@ class MemberStore:
             held = await find_account(connection, proven.account)
             if held is None or held.member != member:
                 return None
-            if await opens_nothing(connection, held):
+            if await opens_nothing(connection, held, now):
                 if proven.x is not None or not afresh:
                     raise LapsedSignIn(proven.account)
                 if not may_join:

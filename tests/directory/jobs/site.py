@@ -22,6 +22,7 @@ from directory.networks.http import GuardedClient
 from directory.networks.mastodon.apps import Apps
 from directory.networks.mastodon.sign_in import MastodonSignIn
 from directory.networks.port import AppBinding, Purpose, Revocation, SignInDone, SignInStart, TokenSet
+from directory.networks.sign_in_errors import ServerUnreachable
 from directory.proofs.profile_link import LinkChecker
 from directory.proofs.results import Refuted, Unreachable, Verified
 from directory.proofs.x_post import PostChecker, XSources
@@ -29,6 +30,7 @@ from directory.services.claiming import Claiming
 from directory.services.housekeeping import Housekeeping
 from directory.services.kept_apps import KeptApps
 from directory.services.membership import Membership
+from directory.services.name_checking import NameChecking
 from directory.services.newcomers import Newcomers
 from directory.services.page_links import PageLinks
 from directory.services.permissions import Permissions
@@ -106,6 +108,20 @@ class SlowNetwork:
         raise AssertionError(f"no job asks for this: {asked}")
 
 
+class NamingNetwork(SlowNetwork):
+    """A network that tells the present name of an account at once. `renamed` tells of those that have another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.renamed: dict[TargetId, TargetAccount] = {}
+        self.is_silent = False
+
+    async def current_account(self, account: TargetAccount) -> TargetAccount:
+        if self.is_silent:
+            raise ServerUnreachable("names.example", "is broken")
+        return self.renamed.get(account.id, account)
+
+
 class HeardProving(Proving):
     """Proving that signals each recorded result."""
 
@@ -131,6 +147,8 @@ class JobSite:
     permissions: Permissions
     page_links: PageLinks
     network: SlowNetwork = field(default_factory=SlowNetwork)
+    naming: NamingNetwork = field(default_factory=NamingNetwork)
+    """What tells the names of accounts when a post is checked."""
     recorded: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     shared_hosts: frozenset[str] = frozenset()
     sources: XSources | None = None
@@ -153,6 +171,9 @@ class JobSite:
                 proving=proving,
                 used=UsedChallengeStore(database, self.vault),
                 checker=PostChecker(self.client, sources.in_order(), clock),
+                names=NameChecking(
+                    {AccountNetwork.BLUESKY: self.naming, AccountNetwork.MASTODON: self.naming}
+                ),
                 rechecks=RecheckStore(database),
                 claiming=self.claiming(database),
                 permissions=self.permissions,

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from directory.accounts import ProvenAccount
+from directory.accounts import ProofState, ProvenAccount
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.claims import Settled
 from directory.members.errors import (
@@ -16,8 +16,10 @@ from directory.members.errors import (
     UnknownAccount,
 )
 from directory.members.publications import Wish
-from directory.members.rechecks import Lapsed
+from directory.members.rechecks import Lapsed, judge_target
 from directory.networks.port import Purpose
+from directory.proofs.reasons import UnreachableReason
+from directory.proofs.results import Unreachable
 from directory.services.membership import Membership
 from directory.services.permissions import Permissions
 from directory.services.publishing import Publishing
@@ -311,3 +313,22 @@ async def test_no_session_outlasts_a_lapse_in_that_moment(
         assert lapsed is None
         assert await kinds(membership, member) == [("bluesky", True), ("x", False)]
         assert await signing_in.sessions(member) == []
+
+
+async def test_a_domain_that_was_away_is_not_the_member(
+    membership: Membership, join: Join, publishing: Publishing, rechecks: RecheckStore, clock: FakeClock
+) -> None:
+    """Attack: a dead domain answers nothing, so that its account was stale and never lapsed. Whoever bought it months
+    later signed in, was the member, and published the X account as their own."""
+    member, wish = await join("ada", 5)
+    target = await membership.link(member, at_mastodon("ada", at=clock.now()))
+    await publishing.publish(member, Wish(wish.x_account, target.id, 1))
+    for days in (60, 20, 20):
+        clock.advance(days=days)
+        jobs = await rechecks.claim_due_rechecks(clock.now(), 9)
+        (job,) = [each for each in jobs if each.account.id == target.id]
+        silence = judge_target(job.account, Unreachable(UnreachableReason.NO_ANSWER), 1, clock.now())
+        await rechecks.record_recheck(job, silence, clock.now())
+    with pytest.raises(LapsedSignIn):
+        await membership.sign_in(at_mastodon("ada", at=clock.now()))
+    assert (await membership.link(member, at_mastodon("ada", at=clock.now()))).health is ProofState.HOLDS

@@ -410,3 +410,32 @@ def test_a_doubt_is_planned_the_same_on_both_sides() -> None:
 def test_handles_are_compared_without_regard_to_case() -> None:
     seen = recheck_x(on_x(K.X_POST_HANDLE), verified("ALICE"), START + DAY)
     assert (seen.account.handle, seen.health) == (XHandle("ALICE"), ProofState.HOLDS)
+
+
+class TestAway:
+    """Attack: a domain is not paid for, its server is out of reach, and months later somebody buys it and answers for
+    the same addresses: the proof was renewed, and the former bearer's followers were led to the buyer."""
+
+    @staticmethod
+    def silent(days: int) -> LinkedAccount:
+        account = at_home()
+        for day in range(0, days + 1, 5):
+            account = recheck(account, SILENT, START + day * DAY, 3)
+        return account
+
+    def test_a_month_of_silence_is_a_doubt_and_its_end_confirms_it(self) -> None:
+        away = self.silent(35)
+        assert (away.health, away.health_since) == (ProofState.IN_DOUBT, START)
+        assert recheck(away, SILENT, START + 90 * DAY, 9).health is ProofState.IN_DOUBT
+        assert recheck(away, Present(mastodon("alice")), START + 40 * DAY).is_lapsed
+
+    def test_who_returns_between_two_looks_is_looked_at_twice(self) -> None:
+        back = recheck(self.silent(30), Present(mastodon("alice")), START + 36 * DAY)
+        assert (back.health, back.health_since) == (ProofState.IN_DOUBT, START)
+        assert back.recheck_at == START + 37 * DAY
+        assert recheck(back, Present(mastodon("alice")), START + 37 * DAY).is_lapsed
+
+    def test_less_than_a_month_is_nothing(self) -> None:
+        assert (
+            recheck(self.silent(25), Present(mastodon("alice")), START + 30 * DAY).health is ProofState.HOLDS
+        )
