@@ -139,9 +139,9 @@ def judge_x(account: LinkedAccount, seen: Sequence[XSeen], attempt: int, now: da
     re-checks since the proof last held.
     """
     if any(_contradicts(account, each.result) for each in seen) or len(_ids_told(seen)) > 1:
-        return _doubt(account, now, CONFIRM_AFTER) or Lapsed()
+        return doubt(account, now, CONFIRM_AFTER) or Lapsed()
     if any(_is_deleted(each.result) for each in seen) and not _is_id_proven(account):
-        return _doubt(account, now, DELETED_LAPSES_AFTER) or Lapsed()
+        return doubt(account, now, DELETED_LAPSES_AFTER) or Lapsed()
     present = _find_present(account, seen)
     held = [(e, e.result) for e in seen if isinstance(e.result, Verified | Linked) and _is_of(present, e)]
     if not held:
@@ -210,9 +210,9 @@ def judge_target(account: LinkedAccount, seen: TargetSeen, attempt: int, now: da
     """Judges the re-check of an account on a new network. `attempt` is as in `judge_x`."""
     match seen:
         case Moved():
-            return _doubt(account, now, CONFIRM_AFTER) or seen
+            return doubt(account, now, CONFIRM_AFTER) or seen
         case Gone():
-            return _doubt(account, now, DELETED_LAPSES_AFTER) or Lapsed()
+            return doubt(account, now, DELETED_LAPSES_AFTER) or Lapsed()
         case Unreachable(retry_after_s=retry_after_s):
             return _reschedule(account, attempt, now, retry_after_s)
         case Present():
@@ -247,7 +247,7 @@ def _judge_link(account: LinkedAccount, seen: Present, attempt: int, now: dateti
         case Linked(evidence=evidence):
             return Held(seen.account, (evidence,), seen.moved_to)
         case Refuted():
-            return _doubt(account, now, CONFIRM_AFTER) or Unlinked(seen.account)
+            return doubt(account, now, CONFIRM_AFTER) or Unlinked(seen.account)
         case Unreachable(retry_after_s=retry_after_s):
             return _reschedule(account, attempt, now, retry_after_s)
 
@@ -261,7 +261,7 @@ def _is_another(account: LinkedAccount, x_id: XId | None) -> bool:
     return None not in {account.account.id, x_id} and account.account.id != x_id
 
 
-def _doubt(account: LinkedAccount, now: datetime, lapses_after: timedelta) -> Doubtful | None:
+def doubt(account: LinkedAccount, now: datetime, lapses_after: timedelta) -> Doubtful | None:
     """Puts the proof in doubt, to be re-checked in a day. Returns None once the doubt has lasted `lapses_after`."""
     since = account.health_since if account.health is ProofState.IN_DOUBT else None
     if since is not None and now - since >= lapses_after:
