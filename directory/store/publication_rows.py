@@ -94,7 +94,7 @@ async def restate_account(connection: Connection, account: LinkedAccount, now: d
             continue
         x, target = accounts[publication.x_account], accounts[publication.target_account]
         try:
-            mapping = await compose_as_it_stands(connection, x, target, origin, now)
+            mapping = await _compose_anew(connection, (publication, origin), x, target, now)
         except (NotProven, NotNamed):
             await withdraw_publications(connection, [publication.id])
             continue
@@ -114,6 +114,25 @@ async def compose_as_it_stands(
     """Composes the mapping of two accounts, contested where it is. Raises what `compose_mapping` does."""
     mapping = compose_mapping(x, target, origin, now)
     return msgspec.structs.replace(mapping, is_contested=await is_contested(connection, x, target))
+
+
+async def _compose_anew(
+    connection: Connection,
+    said: tuple[Publication, str],
+    x: LinkedAccount,
+    target: LinkedAccount,
+    now: datetime,
+) -> Mapping | None:
+    """Composes what a publication is to say now. Returns None for an account that moved, which nothing renews: only a
+    contest is still said, and its end. Raises what `compose_mapping` does."""
+    publication, origin = said
+    if target.moved_to is None:
+        return await compose_as_it_stands(connection, x, target, origin, now)
+    there = msgspec.structs.replace(target, moved_to=None)
+    mapping = await compose_as_it_stands(connection, x, there, origin, now)
+    if mapping.is_contested is publication.is_contested or publication.expires <= mapping.issued:
+        return None
+    return msgspec.structs.replace(mapping, expires=min(mapping.expires, publication.expires))
 
 
 async def is_contested(connection: Connection, x: LinkedAccount, target: LinkedAccount) -> bool:

@@ -7,10 +7,11 @@ from string import ascii_lowercase
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from directory.accounts import LinkedAccount, ProofState, ProvenAccount
-from directory.identifiers import XId
+from directory.identifiers import Acct, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.claims import APPROVAL_LIFE, CLAIM_LIFE, CLAIM_PAUSE, Case, ClaimState, Settled
 from directory.members.errors import ClaimPaused, MemberError, TooManyAccounts, XAccountContested
@@ -28,7 +29,7 @@ from directory.store.rechecks import RecheckJob, RecheckStore
 from federation.protocol.statement import Statement, parse_statement
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing
-from tests.directory.members.people import at_bluesky, named_alike, on_x, x_account, x_ids
+from tests.directory.members.people import at_bluesky, at_mastodon, named_alike, on_x, x_account, x_ids
 from tests.harness.clock import FakeClock
 
 ROUNDS = 12
@@ -425,6 +426,29 @@ class TestContest:
         outcome = Doubtful(ProofState.IN_DOUBT, site.clock.now(), site.clock.now())
         await site.rechecks.record_recheck(job, outcome, site.clock.now())
         assert not (await site.answer("5")).may_follow
+
+    async def test_an_account_that_moved_does_not_hide_a_contest_from_peers(self, site: Site) -> None:
+        """Attack: Ada's account says that it moved, so nothing of it is published anew. The name passed on and its new
+        bearer proved it: here the mapping was contested, and at every peer it was followed unseen until it expired."""
+        ada, wish = await site.join("ada", 5)
+        home = at_mastodon("ada", at=site.clock.now())
+        linked = await site.membership.link(ada, home)
+        await site.publishing.publish(ada, Wish(wish.x_account, linked.id, 1))
+        await site.publishing.say()
+        said = await site.newest_body()
+        moved = msgspec.structs.replace(home, moved_to=Acct.parse("ada@new.example"))
+        await site.membership.link(ada, moved)
+        site.clock.advance(days=1)
+        assert await site.publishing.say() == 0
+        claim = await site.claim(await site.sign_in("bob"), "ada", 5)
+        await site.publishing.say()
+        contested = await site.newest_body()
+        assert (contested.is_contested, contested.expires) == (True, said.expires)
+        assert not (await site.answer("5")).may_follow
+        await site.claims.reject(claim, site.clock.now())
+        await site.publishing.say()
+        assert not (await site.newest_body()).is_contested
+        assert (await site.answer("5")).may_follow
 
     async def test_a_claimant_who_leaves_leaves_no_contest(self, site: Site) -> None:
         """Whoever claims and erases the membership would keep others from being followed for ever."""
