@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from directory.accounts import Account, LinkedAccount, ProofState
+from directory.accounts import LinkedAccount, ProofState, TargetAccount
 from directory.identifiers import Acct, XHandle, XId
 from directory.mapping_life import MappingState
 from directory.mappings import Evidence, EvidenceKind, Mapping, Network, Strength
@@ -30,7 +30,6 @@ from directory.members.publications import (
 )
 from directory.moderation.hides import HideReason
 from tests.directory.members.people import (
-    INSTANCE,
     ORIGIN,
     bluesky,
     linked,
@@ -61,9 +60,9 @@ def on_x(*evidence: Evidence, x_id: int | None = 5) -> LinkedAccount:
     return linked(x_account("ada", x_id), *evidence, number=3)
 
 
-def target(account: Account = HERE, *, age: timedelta = timedelta(0)) -> LinkedAccount:
+def target(account: TargetAccount = HERE, *, age: timedelta = timedelta(0)) -> LinkedAccount:
     """The account on a new network, whose sign-in was seen that long ago."""
-    kind = K.BLUESKY_OAUTH if isinstance(account, type(HERE)) else K.MASTODON_OAUTH
+    kind = K.BLUESKY_OAUTH if account is HERE else K.MASTODON_OAUTH
     return linked(account, Evidence(kind, START - age), number=4, checked_at=START - age)
 
 
@@ -96,26 +95,26 @@ SAID: Final = Publication(
 )
 
 
-def test_the_whole_mapping() -> None:
+@pytest.mark.parametrize(
+    ("account", "network"), [(HERE, Network.BLUESKY), (mastodon("ada"), Network.MASTODON)]
+)
+def test_the_whole_mapping(account: TargetAccount, network: Network) -> None:
     """Nothing of another account, and no name that the proof had beside this one, comes to peers."""
     both = names_of(HERE, mastodon("ada"))
-    there = mastodon("ada")
-    for account, network in [(HERE, Network.BLUESKY), (there, Network.MASTODON)]:
-        x, new = on_x(piece(K.X_POST_ID, age=DAY, names=both)), target(account, age=2 * DAY)
-        assert compose(x, new) == Mapping(
-            x_id=XId(5),
-            x_handle=XHandle("ada"),
-            network=network,
-            target_id=account.id,
-            target_handle=account.handle,
-            strength=Strength.BOUND,
-            evidence=(Evidence(K.X_POST_ID, START - DAY, "1"), *new.evidence),
-            origin=ORIGIN,
-            leaf=None,
-            issued=START,
-            expires=START + VALID - 2 * DAY,
-        )
-    assert INSTANCE in ORIGIN
+    x, new = on_x(piece(K.X_POST_ID, age=DAY, names=both)), target(account, age=2 * DAY)
+    assert compose(x, new) == Mapping(
+        x_id=XId(5),
+        x_handle=XHandle("ada"),
+        network=network,
+        target_id=account.id,
+        target_handle=account.handle,
+        strength=Strength.BOUND,
+        evidence=(Evidence(K.X_POST_ID, START - DAY, "1"), *new.evidence),
+        origin=ORIGIN,
+        leaf=None,
+        issued=START,
+        expires=START + VALID - 2 * DAY,
+    )
 
 
 def moved(account: LinkedAccount) -> LinkedAccount:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.accounts import Account, LinkedAccount, ProofState
+from directory.accounts import LinkedAccount, ProofState
 from directory.identifiers import XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.rechecks import (
