@@ -295,6 +295,11 @@ def test_members_see_what_the_world_sees(
     assert said.state(START) is state
 
 
+def test_pages_and_exports_tell_each_state_by_its_word() -> None:
+    """The page shows a state whose word it does not know as run out: the member takes back what answers."""
+    assert [state.value for state in S] == ["pending", "active", "hidden", "expired"]
+
+
 def test_an_expired_publication_is_kept_for_30_days() -> None:
     """The member can renew it for that long, as docs/members.md says."""
     assert timedelta(days=30) == KEEP_EXPIRED
