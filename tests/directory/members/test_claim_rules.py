@@ -121,7 +121,18 @@ def test_looks_are_an_hour_apart_and_then_a_day(attempt: int, asked_s: int | Non
 
 def test_the_times_that_the_docs_tell() -> None:
     assert (CLAIM_LIFE, APPROVAL_LIFE, CLAIM_PAUSE) == (30 * DAY, 30 * DAY, 30 * DAY)
-    assert timedelta(minutes=1) < LOOK_LEASE < HOUR, "longer than a look, shorter than the first wait"
+    assert timedelta(minutes=5) == LOOK_LEASE, "longer than a look, shorter than the first wait"
+
+
+def test_what_is_stored_and_exported_stays_readable() -> None:
+    """A number that changed its meaning would turn a rejected claim into an upheld one; members read the word."""
+    assert {state.value: state.label for state in ClaimState} == {
+        0: "open",
+        1: "approved",
+        2: "upheld",
+        3: "rejected",
+        4: "lapsed",
+    }
 
 
 @pytest.mark.parametrize(
