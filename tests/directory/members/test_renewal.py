@@ -98,6 +98,12 @@ def test_signing_in_at_x_renews_what_such_sign_ins_named(
     assert sorted(((item.at - START).days, item.names) for item in after) == sorted(kept)
 
 
+def test_of_sign_ins_that_name_nothing_the_newest_is_kept() -> None:
+    """With the place where it can be seen now, and not that of a former one."""
+    new = piece(K.X_OAUTH, 3, (), "new")
+    assert merge_evidence(ada(piece(K.X_OAUTH, 1, (), "old")), x_account("ada", 5), [new]) == (new,)
+
+
 @pytest.mark.parametrize("by_link", [True, False])
 def test_sign_ins_and_other_proofs_of_one_look_are_all_merged(*, by_link: bool) -> None:
     """A re-check that sees two pieces anew keeps both, whichever comes first."""
@@ -181,6 +187,7 @@ def test_a_proof_of_the_name_does_not_remove_the_number(
         (linked(bluesky("ada")), bluesky("eve", "ada.bsky.example")),
         (linked(mastodon("ada")), bluesky("ada")),
         (linked(bluesky("ada")), x_account("ada", 5)),
+        (linked(bluesky("ada")), x_account("ada")),
     ],
 )
 def test_another_account_is_never_seen_again(account: LinkedAccount, seen: Account) -> None:
