@@ -4,7 +4,6 @@ Exits with 1 where a mutant lives that `equivalent.toml` does not name, or one i
 """
 
 import argparse
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -12,15 +11,12 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
 
 from tests.mutants.equivalents import Equivalent, Verdict, judge_survivors, read_equivalents
 from tests.mutants.hunting import find_survivors, prepare_stages
 from tests.mutants.making import make_mutants
 from tests.mutants.running import CHECKOUT, SERVER
 from tests.mutants.table import TABLE
-
-_FORK: Final = multiprocessing.get_context("fork")
 
 
 def main() -> int:
@@ -34,27 +30,8 @@ def main() -> int:
     named, is_well = read_equivalents(), True
     with _server():
         for module in chosen.modules or TABLE:
-            is_well &= _hunt_apart(module, named, chosen.workers)
+            is_well &= _report(module, *_run(module, named, chosen.workers))
     return 0 if is_well else 1
-
-
-def _hunt_apart(module: str, named: Sequence[Equivalent], workers: int) -> bool:
-    """Runs the mutants of a module in a process of its own: what it imports for its runs may import the next module.
-
-    Returns whether nothing is left to do.
-    """
-    hunt = _FORK.Process(target=_hunt, args=(module, named, workers))
-    hunt.start()
-    try:
-        hunt.join()
-    finally:
-        hunt.terminate()
-        hunt.join()
-    return hunt.exitcode == 0
-
-
-def _hunt(module: str, named: Sequence[Equivalent], workers: int) -> None:
-    sys.exit(0 if _report(module, *_run(module, named, workers)) else 1)
 
 
 def _run(module: str, named: Sequence[Equivalent], workers: int) -> tuple[Verdict, float]:

@@ -43,16 +43,10 @@ _TEST: Final = re.compile(r"^tests\..*(?:conftest|test_\w+)$|^__mp_main__$|^__ma
 _FORK: Final = multiprocessing.get_context("fork")
 
 
-class AlreadyImported(Exception):
-    """The module to change is imported already, so that no run would see a change."""
-
-
 class Run:
     """A run of test files on a source of `module`, or on the file as it is where `source` is None."""
 
     def __init__(self, module: str, source: str | None, files: Sequence[str], cpu_limit_s: int) -> None:
-        if source is not None and module_name(module) in sys.modules:
-            raise AlreadyImported(module)
         self._output = Path(tempfile.mkstemp(prefix="passerelle-mutant-", suffix=".txt")[1])
         self._process: BaseProcess = _FORK.Process(
             target=_test, args=(module, source, tuple(files), cpu_limit_s, self._output)
@@ -122,6 +116,7 @@ class _Finder(importlib.abc.MetaPathFinder):
     def __init__(self, module: str, source: str) -> None:
         self._path, self._source = str(CHECKOUT / module), source
         self._name = module_name(module)
+        assert self._name not in sys.modules
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None

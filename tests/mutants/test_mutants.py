@@ -10,7 +10,7 @@ import pytest
 
 from tests.mutants.equivalents import Verdict, judge_survivors, read_equivalents
 from tests.mutants.making import MutantName, make_mutants
-from tests.mutants.running import CHECKOUT, AlreadyImported, Run
+from tests.mutants.running import CHECKOUT
 from tests.mutants.table import TABLE
 
 
@@ -142,10 +142,3 @@ def test_what_lives_is_what_no_test_notices(tmp_path: Path) -> None:
         [sys.executable, "-c", HUNT], cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=300
     )
     assert json.loads(done.stdout) == ["harmless"]
-
-
-def test_a_module_that_is_imported_already_is_not_taken_for_killed() -> None:
-    """Of several modules in one process, all mutants of the second and later ones were counted as killed, as no run
-    could begin: nobody would have written the tests that were missing."""
-    with pytest.raises(AlreadyImported):
-        Run("tests/mutants/making.py", "", ["tests/mutants/test_mutants.py"], 1)
