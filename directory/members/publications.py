@@ -7,7 +7,7 @@ be reached expires by itself.
 """
 
 import enum
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -104,8 +104,8 @@ def compose_mapping(x: LinkedAccount, target: LinkedAccount, origin: str, now: d
     It rests on one proof of the X account, which names the target, and on the target's own evidence. Raises
     UnknownAccount (wrong networks), NotProven, NotNamed, ProofLapsed, AccountMoved, ProofTooOld.
     """
-    named, where, network = x.x, target.target, target.network.target
-    if named is None or where is None or network is None:
+    named, where = x.x, target.target
+    if named is None or where is None:
         raise UnknownAccount
     if x.is_lapsed or target.is_lapsed:
         raise ProofLapsed
@@ -119,7 +119,7 @@ def compose_mapping(x: LinkedAccount, target: LinkedAccount, origin: str, now: d
     return Mapping(
         x_id=named.id if strength is Strength.BOUND else None,
         x_handle=named.handle,
-        network=network,
+        network=Network(where.network.value),
         target_id=where.id,
         target_handle=where.handle,
         strength=strength,
@@ -170,4 +170,4 @@ def is_worth_restating(said: Publication, meant: Mapping) -> bool:
 
 def _whole(time: datetime) -> datetime:
     """Cuts a time to whole seconds, as the log counts."""
-    return time.astimezone(UTC).replace(microsecond=0)
+    return time.replace(microsecond=0)

@@ -475,6 +475,63 @@ class TestContest:
         assert (await site.answer("5")).may_follow
 
 
+class TestStanding:
+    """Against whom a claim stands while holders come, go, and are seen again."""
+
+    async def two_claims(self, site: Site) -> tuple[UUID, UUID, UUID, UUID]:
+        """Eve claims an account of two holders: one is known by the number, the other by the name."""
+        former, _ = await site.publish("former", 5)
+        ada, _ = await site.publish("ada", None)
+        await site.claim(await site.sign_in("eve"), "ada", 5)
+        by_holder = {each.holder: each.id for each in await site.claims.list_open_claims(10)}
+        (of_former,), (of_ada,) = await site.x_of(former), await site.x_of(ada)
+        return former, ada, by_holder[of_former.id], by_holder[of_ada.id]
+
+    async def test_a_recheck_of_the_holder_leaves_an_approval(self, site: Site) -> None:
+        """The moderators knew that the old post stands. Else each re-check sent their decision back to them."""
+        await site.publish("ada", 5)
+        eve = await site.sign_in("eve")
+        claim = await site.claim(eve, "ada", 5)
+        await site.approve(claim)
+        evidence = on_x("ada", 5, at=site.clock.now()).evidence
+        await site.rechecks.record_recheck(
+            await site.due_x(), Held(x_account("ada", 5), (evidence,)), site.clock.now()
+        )
+        assert (await site.case(claim)).claim.state is ClaimState.APPROVED
+        linked = await site.membership.link(eve, on_x("ada", 5, at=site.clock.now(), post=10))
+        assert await site.x_of(eve) == [linked]
+
+    async def test_a_proof_of_one_holder_leaves_an_approval_against_another(self, site: Site) -> None:
+        """Attack: a friend of the holder proves the name, and the decision against the holder is undone."""
+        _, ada, against_former, against_ada = await self.two_claims(site)
+        await site.approve(against_former)
+        await site.approve(against_ada)
+        await site.membership.link(ada, on_x("ada", at=site.clock.now(), post=3))
+        assert (await site.case(against_former)).claim.state is ClaimState.APPROVED
+        assert (await site.case(against_ada)).claim.state is ClaimState.OPEN
+
+    async def test_a_holder_who_lapses_lets_go_no_claim_against_others(self, site: Site) -> None:
+        """Attack: one lapsed account anywhere freed every claim, and each contested mapping was followed unseen."""
+        _, ada, against_former, against_ada = await self.two_claims(site)
+        jobs = await site.rechecks.claim_due_rechecks(site.clock.now(), 10)
+        (job,) = [each for each in jobs if each.account.member == ada and each.account.x is not None]
+        await site.rechecks.record_recheck(job, Lapsed(), site.clock.now())
+        assert (await site.case(against_ada)).claim.holder is None
+        assert (await site.case(against_former)).claim.holder is not None
+        assert not (await site.answer("5")).may_follow
+
+    async def test_two_claims_of_one_member_that_meet_at_one_holder_become_one(self, site: Site) -> None:
+        """The moderators would decide one dispute twice; and neither must keep the holder from a new proof."""
+        former, ada, against_former, against_ada = await self.two_claims(site)
+        (of_former,) = await site.x_of(former)
+        await site.membership.unlink(former, of_former.id)
+        await site.membership.link(ada, on_x("ada", 5, at=site.clock.now(), post=3))
+        (left,) = await site.claims.list_open_claims(10)
+        assert left.id == against_ada
+        assert await site.claims.find_case(against_former) is None
+        assert x_ids(await site.membership.accounts(ada)) == [XId(5)]
+
+
 class TestRejected:
     @pytest.mark.parametrize(("handle", "x_id"), [("ada", 5), ("renamed", 5), ("ada", None)])
     async def test_a_rejected_claimant_cannot_repeat_it_at_once(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.accounts import Account, LinkedAccount, ProofState
+from directory.accounts import LinkedAccount, ProofState
 from directory.identifiers import XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.rechecks import (
@@ -38,30 +38,13 @@ from directory.members.rechecks import (
 from directory.proofs.post_url import XPostId
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import CheckResult, Linked, LinkResult, Refuted, Unreachable, Verified
-from tests.directory.members.people import at_mastodon, bluesky, mastodon, names_of, x_account
+from tests.directory.members.people import at_mastodon, bluesky, linked, mastodon, names_of, x_account
 from tests.harness.clock import START
 
 K = EvidenceKind
 DAY: Final = timedelta(days=1)
 X_KINDS: Final = (K.X_POST_ID, K.X_POST_HANDLE, K.X_OAUTH, K.X_CONFIRMED, K.PROFILE_LINK)
 RECHECKABLE: Final = {K.X_POST_ID, K.X_POST_HANDLE, K.PROFILE_LINK}
-
-
-def linked(account: Account, *evidence: Evidence, number: int = 1) -> LinkedAccount:
-    """An account that was proven at START, and is published."""
-    return LinkedAccount(
-        id=UUID(int=number),
-        member=UUID(int=2),
-        account=account,
-        evidence=evidence,
-        linked_at=START,
-        proven_at=START,
-        checked_at=START,
-        recheck_at=START,
-        health=ProofState.HOLDS,
-        health_since=None,
-        on_page=True,
-    )
 
 
 def on_x(kind: EvidenceKind, *, number: int = 1) -> LinkedAccount:
