@@ -88,6 +88,7 @@ SAID: Final = Publication(
     leaf=1,
     issued=START,
     expires=START + VALID,
+    name_until=START + VALID,
     is_replacing=False,
     is_logged=True,
     is_stale=False,

@@ -79,8 +79,8 @@ def test_a_new_proof_replaces_what_it_says_as_well(
 @pytest.mark.parametrize(
     ("held", "new", "kept"),
     [
-        ([SIGN_IN], piece(K.X_OAUTH, 3, ()), [(3, ADA)]),
-        ([SIGN_IN, piece(K.X_OAUTH, 2, HOME)], piece(K.X_OAUTH, 3, ()), [(3, ADA), (3, HOME)]),
+        ([SIGN_IN], piece(K.X_OAUTH, 3, ()), [(3, ()), (1, ADA)]),
+        ([SIGN_IN, piece(K.X_OAUTH, 2, HOME)], piece(K.X_OAUTH, 3, ()), [(3, ()), (1, ADA), (2, HOME)]),
         ([piece(K.X_OAUTH, 1, ())], piece(K.X_OAUTH, 3, ()), [(3, ())]),
         ([], piece(K.X_OAUTH, 3, ()), [(3, ())]),
         ([SIGN_IN], piece(K.X_OAUTH, 3, HOME), [(3, HOME), (1, ADA)]),
@@ -89,11 +89,10 @@ def test_a_new_proof_replaces_what_it_says_as_well(
         ([piece(K.X_POST_ID, 1, ADA)], piece(K.X_POST_ID, 3, ()), [(3, ()), (1, ADA)]),
     ],
 )
-def test_signing_in_at_x_renews_what_such_sign_ins_named(
+def test_signing_in_at_x_renews_only_what_it_names(
     held: Sequence[Evidence], new: Evidence, kept: Sequence[tuple[int, tuple[str, ...]]]
 ) -> None:
-    """Whoever signs in with X agrees to nothing anew: it names what they agreed to before, and no post is renewed
-    by it."""
+    """Who bought the X account signs in with it, and would keep alive what the seller named."""
     after = merge_evidence(ada(*held), x_account("ada", 5), [new])
     assert sorted(((item.at - START).days, item.names) for item in after) == sorted(kept)
 
@@ -115,6 +114,7 @@ def test_sign_ins_and_other_proofs_of_one_look_are_all_merged(*, by_link: bool) 
         kept = merge_evidence(ada(SIGN_IN, POST), x_account("ada", 5), order)
         assert {(item.kind, (item.at - START).days) for item in kept} == {
             (K.X_OAUTH, 3),
+            (K.X_OAUTH, 1),
             (new[1].kind, 3),
             (K.X_POST_ID, 1 if by_link else 3),
         }
