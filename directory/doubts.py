@@ -5,10 +5,12 @@ new bearer who can prove it: so a handle counts only as of the day on which it w
 """
 
 import enum
+from collections.abc import Iterable
 from datetime import UTC, date, timedelta
 from typing import Final
 
 from directory.mappings import Mapping
+from directory.origins import Standing
 from directory.queries import Query
 from directory.x_time import FIRST_DAY_OF_X
 
@@ -28,7 +30,8 @@ class Doubt(enum.StrEnum):
     UNCHECKED = "unchecked"
     """Nobody proved it."""
     NAME_SEEN_LONG_AGO = "name-seen-long-ago"
-    """Only the name matches, and it was seen more than a year before it was proven."""
+    """Only the name matches, and it was seen more than a year before it was proven, or before the account whose number
+    stands beside it was proven under another name."""
     NAME_OF_UNKNOWN_AGE = "name-of-unknown-age"
     """Only the name matches, and nothing tells when it was seen."""
 
@@ -45,4 +48,20 @@ def doubt_of_name(query: Query, mapping: Mapping, today: date) -> Doubt | None:
         return Doubt.NAME_OF_UNKNOWN_AGE
     if query.seen < mapping.x_seen_at.astimezone(UTC).date() - NAME_HOLDS:
         return Doubt.NAME_SEEN_LONG_AGO
+    return None
+
+
+def doubt_beside_id(query: Query, known: Iterable[Mapping]) -> Doubt | None:
+    """Tells why the handle of a query is no longer that of its id: a mapping of this id was proven under another one,
+    on the day on which the handle was seen, or later. Returns None where nobody says so whom we follow.
+
+    Whoever proves the handle then is somebody else.
+    """
+    if query.seen is None or query.x_handle is None:
+        return None
+    for mapping in known:
+        is_renamed = mapping.x_handle.key != query.x_handle.key
+        is_heard = mapping.standing is Standing.FOLLOWING
+        if is_heard and is_renamed and mapping.x_seen_at.astimezone(UTC).date() >= query.seen:
+            return Doubt.NAME_SEEN_LONG_AGO
     return None

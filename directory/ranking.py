@@ -12,7 +12,7 @@ from datetime import date
 
 import msgspec
 
-from directory.doubts import Doubt, doubt_of_name
+from directory.doubts import Doubt, doubt_beside_id, doubt_of_name
 from directory.identifiers import XId
 from directory.mappings import Mapping, Network, Strength
 from directory.origins import Standing
@@ -100,14 +100,18 @@ def rank(query: Query, mappings: Sequence[Mapping], today: date) -> Match:
     if len(mappings) == 1 and query.x_id is not None and query.x_id == mappings[0].x_id:
         # The usual case: a single mapping needs no ranking.
         return Match(query, (Answer(mappings[0], MatchedBy.ID, mappings[0].is_contested),))
-    answers = _best_answers(select_candidates(query, mappings))
-    return Match(query, tuple(_with_name_doubt(answer, query, today) for answer in answers))
+    candidates = select_candidates(query, mappings)
+    known = [each.mapping for each in candidates if each.matched_by is MatchedBy.ID]
+    return Match(
+        query, tuple(_with_name_doubt(answer, query, known, today) for answer in _best_answers(candidates))
+    )
 
 
-def _with_name_doubt(answer: Answer, query: Query, today: date) -> Answer:
+def _with_name_doubt(answer: Answer, query: Query, known: Sequence[Mapping], today: date) -> Answer:
+    """Adds the doubt of a name. `known` are the mappings of the id that stands beside it."""
     if answer.matched_by is not MatchedBy.HANDLE:
         return answer
-    doubt = doubt_of_name(query, answer.mapping, today)
+    doubt = doubt_of_name(query, answer.mapping, today) or doubt_beside_id(query, known)
     if doubt is None:
         return answer
     return Answer(answer.mapping, answer.matched_by, answer.disputed, answer.agreeing, doubt)

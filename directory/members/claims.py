@@ -6,6 +6,7 @@ account passes to the claimant with the next proof of theirs that is seen.
 """
 
 import enum
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -111,10 +112,8 @@ def find_post(evidence: tuple[Evidence, ...]) -> XPostId | None:
     """Finds the post in the evidence. Returns None where no piece is a post: an instance cannot look at it by itself."""
     for item in evidence:
         if item.kind.is_x_post and item.ref is not None:
-            try:
+            with suppress(InvalidIdentifier):
                 return parse_post_url(item.ref)
-            except InvalidIdentifier:
-                continue
     return None
 
 
@@ -153,8 +152,8 @@ def _judge_account(claimed: XAccount, seen: ProvenAccount) -> ProvenAccount | Un
     return ProvenAccount(now_known, seen.evidence) if claimed.is_same(now_known) else None
 
 
-def _standing(holder: LinkedAccount | None) -> tuple[object, ...]:
-    """Returns what a decision about an account rests on."""
+def _standing(holder: LinkedAccount | None) -> tuple[object, ...] | None:
+    """Returns what a decision about an account rests on; None where nobody holds it."""
     if holder is None:
-        return ()
+        return None
     return (holder.id, holder.account, holder.proven_at, holder.checked_at, holder.health)

@@ -7,7 +7,7 @@ be reached expires by itself.
 """
 
 import enum
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -31,6 +31,8 @@ from directory.proofs.strength import strength_of
 VALIDITY: Final = timedelta(days=180)
 RENEW_FOR: Final = timedelta(days=30)
 """A mapping is renewed where that makes it hold at least this much longer."""
+RENEW_NAME_FOR: Final = timedelta(days=7)
+"""A mapping is renewed where that makes its X handle answer at least this much longer."""
 KEEP_EXPIRED: Final = timedelta(days=30)
 """How long an expired publication is shown to its member, who can renew it."""
 
@@ -75,6 +77,8 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     leaf: int | None
     issued: datetime
     expires: datetime
+    name_until: datetime
+    """Until when the X handle answers; the id answers until it expires."""
     is_replacing: bool
     """Replaces a former mapping, which answers until this one does."""
     is_logged: bool
@@ -100,8 +104,8 @@ def compose_mapping(x: LinkedAccount, target: LinkedAccount, origin: str, now: d
     It rests on one proof of the X account, which names the target, and on the target's own evidence. Raises
     UnknownAccount (wrong networks), NotProven, NotNamed, ProofLapsed, AccountMoved, ProofTooOld.
     """
-    named, where, network = x.x, target.target, target.network.target
-    if named is None or where is None or network is None:
+    named, where = x.x, target.target
+    if named is None or where is None:
         raise UnknownAccount
     if x.is_lapsed or target.is_lapsed:
         raise ProofLapsed
@@ -115,7 +119,7 @@ def compose_mapping(x: LinkedAccount, target: LinkedAccount, origin: str, now: d
     return Mapping(
         x_id=named.id if strength is Strength.BOUND else None,
         x_handle=named.handle,
-        network=network,
+        network=Network(where.network.value),
         target_id=where.id,
         target_handle=where.handle,
         strength=strength,
@@ -146,7 +150,8 @@ def _choose_proof(x: LinkedAccount, target: LinkedAccount, now: datetime) -> tup
 
 
 def is_worth_restating(said: Publication, meant: Mapping) -> bool:
-    """Whether a published mapping differs from the one that holds now, has expired, or expires 30 days sooner."""
+    """Whether a published mapping differs from the one that holds now, has expired, or expires 30 days sooner; or its
+    handle ends before it does, and would answer for a week longer."""
     same = (
         said.x_id == meant.x_id
         and said.x_handle == meant.x_handle
@@ -155,9 +160,14 @@ def is_worth_restating(said: Publication, meant: Mapping) -> bool:
         and said.strength is meant.strength
         and said.is_contested is meant.is_contested
     )
-    return not same or said.expires <= meant.issued or meant.expires - said.expires >= RENEW_FOR
+    return (
+        not same
+        or said.expires <= meant.issued
+        or meant.expires - said.expires >= RENEW_FOR
+        or (said.name_until < said.expires and meant.name_until - said.name_until >= RENEW_NAME_FOR)
+    )
 
 
 def _whole(time: datetime) -> datetime:
     """Cuts a time to whole seconds, as the log counts."""
-    return time.astimezone(UTC).replace(microsecond=0)
+    return time.replace(microsecond=0)

@@ -150,21 +150,21 @@ def is_away(account: LinkedAccount, now: datetime) -> bool:
 def judge_x(account: LinkedAccount, seen: Sequence[XSeen], attempt: int, now: datetime) -> Outcome:
     """Judges the re-check of an X account: all its evidence that can be re-checked (`list_checkable`).
 
-    A piece that contradicts puts the whole account in doubt, whatever the others show. Else those that hold are
-    renewed, each for the accounts that it names, and the others age. `attempt` counts the re-checks since the proof
-    last held.
+    A piece that contradicts puts the whole account in doubt, whatever the others show, and so do posts of two authors.
+    Else those that hold are renewed, each for the accounts that it names, and the others age. `attempt` counts the
+    re-checks since the proof last held.
     """
-    if any(_contradicts(account, each.result) for each in seen):
-        return _doubt(account, now, CONFIRM_AFTER) or Lapsed()
+    if any(_contradicts(account, each.result) for each in seen) or len(_ids_told(seen)) > 1:
+        return doubt(account, now, CONFIRM_AFTER) or Lapsed()
     if any(_is_deleted(each.result) for each in seen) and not _is_id_proven(account):
-        return _doubt(account, now, DELETED_LAPSES_AFTER) or Lapsed()
-    held = [(each, each.result) for each in seen if isinstance(each.result, Verified | Linked)]
+        return doubt(account, now, DELETED_LAPSES_AFTER) or Lapsed()
+    present = _find_present(account, seen)
+    held = [(e, e.result) for e in seen if isinstance(e.result, Verified | Linked) and _is_of(present, e)]
     if not held:
         waits = [each.result.retry_after_s for each in seen if isinstance(each.result, Unreachable)]
         return _reschedule(
             account, attempt, now, max((wait for wait in waits if wait is not None), default=None)
         )
-    present = next((result.account for _, result in held if isinstance(result, Verified)), account.account)
     return Held(present, tuple(_renewed(each.evidence, result) for each, result in held))
 
 
@@ -178,6 +178,34 @@ def _contradicts(account: LinkedAccount, result: CheckResult | LinkResult) -> bo
             return True
         case Unreachable():
             return False
+
+
+def _ids_told(seen: Sequence[XSeen]) -> set[XId]:
+    """Returns the ids of the authors, where a source told them."""
+    told = (each.result.account.id for each in seen if isinstance(each.result, Verified))
+    return {x_id for x_id in told if x_id is not None}
+
+
+def _find_present(account: LinkedAccount, seen: Sequence[XSeen]) -> Account:
+    """Finds the account as it is now: as the posts show it whose author's id is known.
+
+    A name alone never gives a known id another name: who made such a post may be somebody else.
+    """
+    posts = [(e.evidence, e.result.account) for e in seen if isinstance(e.result, Verified)]
+    by_id = [x for _, x in posts if x.id is not None] or [x for piece, x in posts if piece.kind.binds_x_id]
+    if by_id:
+        return by_id[0]
+    alike = [x for _, x in posts if x.handle.key == account.handle.key]
+    is_by_name = account.x is not None and account.x.id is None
+    renamed = [x for _, x in posts if is_by_name and x not in alike]
+    return next(iter(renamed or alike), account.account)
+
+
+def _is_of(present: Account, each: XSeen) -> bool:
+    """Whether a result is of the present account. A name alone tells so only where it is the present one."""
+    if not isinstance(each.result, Verified) or each.result.account.id is not None:
+        return True
+    return each.evidence.kind.binds_x_id or each.result.account.handle.key == present.handle.key
 
 
 def _is_deleted(result: CheckResult | LinkResult) -> bool:
@@ -198,9 +226,9 @@ def judge_target(account: LinkedAccount, seen: TargetSeen, attempt: int, now: da
     """Judges the re-check of an account on a new network. `attempt` is as in `judge_x`."""
     match seen:
         case Moved():
-            return _doubt(account, now, CONFIRM_AFTER) or seen
+            return doubt(account, now, CONFIRM_AFTER) or seen
         case Gone():
-            return _doubt(account, now, DELETED_LAPSES_AFTER) or Lapsed()
+            return doubt(account, now, DELETED_LAPSES_AFTER) or Lapsed()
         case Unreachable(retry_after_s=retry_after_s):
             away = _reschedule(account, attempt, now, retry_after_s)
             return msgspec.structs.replace(away, state=ProofState.IN_DOUBT) if is_away(account, now) else away
@@ -245,7 +273,7 @@ def _judge_link(account: LinkedAccount, seen: Present, attempt: int, now: dateti
         case Linked(evidence=evidence):
             return Held(seen.account, (evidence,), seen.moved_to)
         case Refuted():
-            return _doubt(account, now, CONFIRM_AFTER) or Unlinked(seen.account)
+            return doubt(account, now, CONFIRM_AFTER) or Unlinked(seen.account)
         case Unreachable(retry_after_s=retry_after_s):
             return _reschedule(account, attempt, now, retry_after_s)
 
@@ -259,7 +287,7 @@ def _is_another(account: LinkedAccount, x_id: XId | None) -> bool:
     return None not in {account.account.id, x_id} and account.account.id != x_id
 
 
-def _doubt(account: LinkedAccount, now: datetime, lapses_after: timedelta) -> Doubtful | None:
+def doubt(account: LinkedAccount, now: datetime, lapses_after: timedelta) -> Doubtful | None:
     """Puts the proof in doubt, to be re-checked in a day. Returns None once the doubt has lasted `lapses_after`."""
     since = account.health_since if account.health is ProofState.IN_DOUBT else None
     if since is not None and now - since >= lapses_after:

@@ -19,18 +19,14 @@ def merge_evidence(
     """Merges the evidence of an account that was seen as `seen`, the newest first.
 
     A new piece replaces those of its kind that name no account beyond its own; each piece names what it was made for,
-    and nothing is added to it. A sign-in at X that names nothing renews what such sign-ins have named before. Evidence
-    of a former X handle is dropped with it. A new proof of a lapsed account replaces all it had.
+    and nothing is added to it. A sign-in at X that names nothing renews nothing: whoever bought the X account may have
+    made it. Evidence of a former X handle is dropped with it. A new proof of a lapsed account replaces all it had.
     """
     held = account.evidence if not new or not account.is_lapsed else ()
     if account.x is not None and account.handle.key != seen.handle.key:
         held = tuple(item for item in held if item.kind.binds_x_id)
     for piece in new:
-        named = tuple(item for item in held if item.kind is piece.kind and item.names)
-        if piece.kind is EvidenceKind.X_OAUTH and not piece.names and named:
-            held = tuple(msgspec.structs.replace(i, at=piece.at) if i in named else i for i in held)
-        else:
-            held = (piece, *(item for item in held if not _replaces(piece, item)))
+        held = (piece, *(item for item in held if not _replaces(piece, item)))
     return tuple(sorted(held, key=lambda item: item.at, reverse=True)[:MAX_EVIDENCE])
 
 

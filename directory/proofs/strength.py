@@ -20,7 +20,6 @@ def strength_of(evidence: Collection[Evidence]) -> Strength | None:
         return Strength.BOUND
     if is_new_account_proven and any(kind.binds_x_handle for kind in kinds):
         return Strength.HANDLE
-    x_links = [link for link in links if link.is_link_on_x]
-    if x_links and len(x_links) < len(links):
+    if {link.is_link_on_x for link in links} == {True, False}:
         return Strength.LINKED
     return Strength.IMPORTED if EvidenceKind.IMPORT in kinds else None

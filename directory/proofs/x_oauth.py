@@ -134,8 +134,8 @@ class XSignIn:
     ) -> SignInStart:
         """Starts a sign-in: where to send the browser. `expected` is the only account accepted; None accepts any.
 
-        `names` are the ids of the accounts that the person was shown, and agreed to prove this X account for. None:
-        the sign-in renews what it proved before, and proves nothing new.
+        `names` are the ids of the accounts that the person was shown, and agreed to prove this X account for. Without
+        any, the sign-in tells who they are, and proves nothing that could be published.
         """
         account_id = None if expected is None else str(expected)
         awaited = Expected.of(redirect_uri, Purpose.PROVE, self._clock.now(), account_id)

@@ -1,14 +1,14 @@
 """Proves an X account by a post: the sentence, the check, and its result."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID, uuid4
 
 import structlog
 
-from directory.accounts import AccountNetwork, LinkedAccount, ProvenAccount, TargetAccount
+from directory.accounts import LinkedAccount, ProvenAccount, TargetAccount
 from directory.clock import Clock
 from directory.members.challenges import (
     ChallengeState,
@@ -17,7 +17,8 @@ from directory.members.challenges import (
     ProofJob,
     challenge_context,
 )
-from directory.members.errors import NamesTooLong, UnknownAccount
+from directory.members.errors import NamesTooLong
+from directory.members.naming import choose_targets
 from directory.proofs.challenge import Challenge, new_challenge
 from directory.proofs.nonce import Nonce
 from directory.proofs.post_url import parse_post_url
@@ -62,22 +63,24 @@ class Proving:
         except VaultError:
             return None
 
-    async def new_challenge(self, member: UUID, instance: str, language: str) -> KeptChallenge:
-        """Opens a new challenge in place of the open one, whose check ends.
+    async def new_challenge(
+        self, member: UUID, instance: str, language: str, chosen: Collection[UUID] = ()
+    ) -> KeptChallenge:
+        """Opens a new challenge in place of the open one, whose check ends. It names the chosen accounts; without a
+        choice the first of each network.
 
-        Raises MemberGone, UnknownAccount (no account to point to), NamesTooLong, TooManyAttempts.
+        Raises MemberGone, UnknownAccount (no such account to name), NamesTooLong, TooManyAttempts.
         """
-        targets = _targets_of(await self._members.list_accounts(member))
-        now = self._clock.now()
-        return await self._open(member, _fitting_challenge(str(member), targets, instance, language, now))
+        kept, _ = await self._open(member, instance, language, chosen, replaces=True)
+        return kept
 
-    async def is_current(self, kept: KeptChallenge, member: UUID, instance: str) -> bool:
-        """Returns whether a challenge names the accounts that a new one would name."""
-        try:
-            targets = _targets_of(await self._members.list_accounts(member))
-        except UnknownAccount:
-            return False
-        return kept.challenge.is_for(str(member), targets, instance)
+    async def first_challenge(self, member: UUID, instance: str, language: str) -> KeptChallenge | None:
+        """Opens a challenge where none is open and no post is being checked. Replaces and ends nothing.
+
+        Returns None where there is one. Raises as `new_challenge`.
+        """
+        kept, is_opened = await self._open(member, instance, language, (), replaces=False)
+        return kept if is_opened else None
 
     async def submit(self, member: UUID, challenge: UUID, post_url: str) -> ProofCheck:
         """Submits a check of a post. Raises InvalidIdentifier, MemberGone, ChallengeClosed, TooManyAttempts."""
@@ -140,7 +143,11 @@ class Proving:
         proven = ProvenAccount(verified.account, verified.evidence)
         return await self._checks.confirm_check(check, proven, self._clock.now())
 
-    async def _open(self, member: UUID, challenge: Challenge) -> KeptChallenge:
+    async def _open(
+        self, member: UUID, instance: str, language: str, chosen: Collection[UUID], *, replaces: bool
+    ) -> tuple[KeptChallenge, bool]:
+        choices = choose_targets(await self._members.list_accounts(member), chosen)
+        challenge = _fitting_challenge(choices, str(member), instance, language, self._clock.now())
         number = uuid4()
         nonce = str(challenge.nonce).encode()
         row = ChallengeRow(
@@ -155,8 +162,9 @@ class Proving:
             expires=challenge.expires,
             closed_at=None,
         )
-        await self._challenges.open_challenge(row, hashlib.sha256(nonce).digest())
-        return KeptChallenge(number, ChallengeState.OPEN, challenge)
+        digest = hashlib.sha256(nonce).digest()
+        is_opened = await self._challenges.open_challenge(row, digest, replaces=replaces)
+        return KeptChallenge(number, ChallengeState.OPEN, challenge), is_opened
 
     def _try_job(self, row: CheckRow) -> ProofJob | None:
         try:
@@ -181,25 +189,11 @@ class Proving:
         return KeptChallenge(row.id, row.state, challenge)
 
 
-def _targets_of(accounts: Sequence[LinkedAccount]) -> tuple[TargetAccount, ...]:
-    """Returns the accounts that the proof will point to: the first of each network that has not lapsed."""
-    found: dict[AccountNetwork, TargetAccount] = {}
-    for account in accounts:
-        if account.target is not None and not account.is_lapsed:
-            found.setdefault(account.network, account.target)
-    if not found:
-        raise UnknownAccount("there is no account that the proof could point to")
-    return tuple(found.values())
-
-
 def _fitting_challenge(
-    member: str, targets: tuple[TargetAccount, ...], instance: str, language: str, now: datetime
+    choices: Sequence[tuple[TargetAccount, ...]], member: str, instance: str, language: str, now: datetime
 ) -> Challenge:
-    """Makes a challenge of all the accounts or, where their names do not fit into one post, of the first that does.
-
-    Raises NamesTooLong.
-    """
-    for fewer in (targets, *((target,) for target in targets)):
+    """Makes a challenge of the first choice whose names fit into one post. Raises NamesTooLong where none do."""
+    for targets in choices:
         with suppress(SentenceTooLong):
-            return new_challenge(member, fewer, instance, language, now)
+            return new_challenge(member, targets, instance, language, now)
     raise NamesTooLong

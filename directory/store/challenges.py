@@ -31,6 +31,11 @@ UPDATE challenge SET state = $3, closed_at = expires WHERE id IN (SELECT id FROM
     LIMIT $2 FOR UPDATE SKIP LOCKED)
 """
 
+_IN_USE: Final = (
+    f"SELECT EXISTS (SELECT FROM challenge WHERE member = $1 AND {IS_OPEN} AND expires > $2)"
+    f" OR EXISTS (SELECT FROM proof_check WHERE member = $1 AND {IS_WAITING})"
+)
+
 
 class ChallengeRow(msgspec.Struct, frozen=True, kw_only=True):
     """A challenge as it is stored: its nonce sealed, and hashed so that it is unique."""
@@ -53,11 +58,17 @@ class ChallengeStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def open_challenge(self, row: ChallengeRow, nonce_hash: bytes) -> None:
-        """Opens a challenge in place of the member's open one. Raises MemberGone, TooManyAttempts."""
+    async def open_challenge(self, row: ChallengeRow, nonce_hash: bytes, *, replaces: bool = True) -> bool:
+        """Opens a challenge in place of the member's open one, whose check ends.
+
+        Where it `replaces` nothing, it is opened only if no other is open and no post is being checked; returns
+        whether it was. Raises MemberGone, TooManyAttempts.
+        """
         ids, handles = target_columns(row.targets)
         async with self._database.transaction() as connection:
             await lock_member(connection, row.member)
+            if not replaces and await connection.fetchval(_IN_USE, row.member, row.created):
+                return False
             recent = await connection.fetchval(
                 "SELECT count(*) FROM challenge WHERE member = $1 AND created > $2",
                 row.member,
@@ -81,6 +92,7 @@ class ChallengeStore:
                 row.created,
                 row.expires,
             )
+        return True
 
     async def find_open_challenge(self, member: UUID, now: datetime) -> ChallengeRow | None:
         """Finds the member's open challenge. Returns None where there is none, or it expired."""

@@ -24,7 +24,7 @@ from directory.store.mappings import network_code, network_of_code, target_of
 
 _SELECT: Final = f"""
 SELECT p.id, p.member, p.x_account, p.target_account, p.network, p.published_at, p.mapping, p.replaces,
-    m.x_id, m.x_handle, m.target_id, m.target_handle, m.strength, m.state, m.leaf, m.issued, m.expires, m.is_contested,
+    m.x_id, m.x_handle, m.target_id, m.target_handle, m.strength, m.state, m.leaf, m.issued, m.expires, m.name_until, m.is_contested,
     origin.name AS origin, (m.leaf IS NOT NULL OR former.leaf IS NOT NULL) AS is_logged,
     NOT (x.{HOLDS} AND t.{HOLDS}) AS is_stale,
     (SELECT h.reason FROM hide h WHERE {SAME_ACCOUNT} ORDER BY h.hidden_at, h.id LIMIT 1) AS hidden
@@ -94,7 +94,7 @@ async def restate_account(connection: Connection, account: LinkedAccount, now: d
             continue
         x, target = accounts[publication.x_account], accounts[publication.target_account]
         try:
-            mapping = await compose_as_it_stands(connection, x, target, origin, now)
+            mapping = await _compose_anew(connection, (publication, origin), x, target, now)
         except (NotProven, NotNamed):
             await withdraw_publications(connection, [publication.id])
             continue
@@ -114,6 +114,25 @@ async def compose_as_it_stands(
     """Composes the mapping of two accounts, contested where it is. Raises what `compose_mapping` does."""
     mapping = compose_mapping(x, target, origin, now)
     return msgspec.structs.replace(mapping, is_contested=await is_contested(connection, x, target))
+
+
+async def _compose_anew(
+    connection: Connection,
+    said: tuple[Publication, str],
+    x: LinkedAccount,
+    target: LinkedAccount,
+    now: datetime,
+) -> Mapping | None:
+    """Composes what a publication is to say now. Returns None for an account that moved, which nothing renews: only a
+    contest is still said, and its end. Raises what `compose_mapping` does."""
+    publication, origin = said
+    if target.moved_to is None:
+        return await compose_as_it_stands(connection, x, target, origin, now)
+    there = msgspec.structs.replace(target, moved_to=None)
+    mapping = await compose_as_it_stands(connection, x, there, origin, now)
+    if mapping.is_contested is publication.is_contested or publication.expires <= mapping.issued:
+        return None
+    return msgspec.structs.replace(mapping, expires=min(mapping.expires, publication.expires))
 
 
 async def is_contested(connection: Connection, x: LinkedAccount, target: LinkedAccount) -> bool:
@@ -230,6 +249,7 @@ def _publication_of(row: asyncpg.Record) -> Publication:
         leaf=row["leaf"],
         issued=row["issued"],
         expires=row["expires"],
+        name_until=row["name_until"],
         is_replacing=row["replaces"] is not None,
         is_logged=row["is_logged"],
         is_stale=row["is_stale"],

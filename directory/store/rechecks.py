@@ -8,14 +8,18 @@ import msgspec
 
 from directory.accounts import LinkedAccount, ProofState, XAccount
 from directory.mappings import Strength
+from directory.members.claims import CLAIM_LIFE
 from directory.members.errors import ClaimPaused
 from directory.members.rechecks import (
+    CONFIRM_AFTER,
     RECHECK_LEASE,
     Doubtful,
     Held,
+    Lapsed,
     Moved,
     Outcome,
     account_after,
+    doubt,
     rests_on_link,
 )
 from directory.store.account_hosts import HOST_OF_ACCOUNT
@@ -126,9 +130,10 @@ async def _write(connection: Connection, account: LinkedAccount, outcome: Outcom
 
 async def _without_taken_id(
     connection: Connection, account: LinkedAccount, held: Held, now: datetime
-) -> Held:
-    """Drops a new X id from an outcome where another account has it; where that is another member's, a claim is
-    stored. A proof of theirs that lapsed keeps nothing from anybody."""
+) -> Outcome:
+    """Drops a new X id from an outcome where another account of the member has it. Where another member's has it, a
+    claim is stored, and the account is in doubt until that is settled; it lapses where the moderators left the X
+    account with the other one. A proof of theirs that lapsed keeps nothing from anybody."""
     x, seen = account.x, held.account
     if x is None or x.id is not None or not isinstance(seen, XAccount) or seen.id is None:
         return held
@@ -137,9 +142,11 @@ async def _without_taken_id(
     try:
         same = await claim_x_account(connection, account.member, seen, held.evidence[0], now)
     except ClaimPaused:
-        return Held(x)
-    is_free = not isinstance(same, Contested) and {each.id for each in same} == {account.id}
-    return held if is_free else Held(x)
+        return doubt(account, now, CONFIRM_AFTER) or Lapsed()
+    if isinstance(same, Contested):
+        since = account.health_since if account.health is ProofState.IN_DOUBT else None
+        return Doubtful(ProofState.IN_DOUBT, since or now, now + CLAIM_LIFE)
+    return held if {each.id for each in same} == {account.id} else Held(x)
 
 
 async def _lock_account(connection: Connection, job: RecheckJob) -> LinkedAccount | None:

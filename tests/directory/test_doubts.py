@@ -107,6 +107,36 @@ def test_each_reason_is_told() -> None:
     assert answer_to(read_name(PROVEN), bluesky("jack", strength=Strength.IMPORTED)).doubt is Doubt.UNCHECKED
 
 
+@pytest.mark.parametrize(
+    ("seen", "may_follow"), [(PROVEN - 30 * DAY, False), (PROVEN, False), (PROVEN + DAY, True)]
+)
+def test_a_name_that_its_number_has_given_up_is_not_followed_unseen(seen: date, *, may_follow: bool) -> None:
+    """Account 12 was @jack a month ago, is @countess now, and has proven so: on Bluesky it is found by its number. The
+    new @jack proves the name alone, for a Mastodon account: whoever had followed account 12 was made to follow both."""
+    of_12, of_the_new_jack = bluesky("countess", 12), mastodon("jack")
+    found, named = rank(read_name(seen), [of_12, of_the_new_jack], PROVEN + 2 * DAY).answers
+    assert (found.mapping, found.may_follow) == (of_12, True)
+    assert (named.mapping, named.may_follow) == (of_the_new_jack, may_follow)
+    assert named.doubt is (None if may_follow else Doubt.NAME_SEEN_LONG_AGO)
+
+
+@pytest.mark.parametrize("known", [bluesky("Jack", 12), bluesky("countess", 99)])
+def test_a_name_that_its_number_still_has_is_followed(known: Mapping) -> None:
+    """In whatever case; and what another number is called says nothing."""
+    (named,) = [
+        a for a in rank(read_name(PROVEN), [known, mastodon("jack")]).answers if a.mapping.x_id is None
+    ]
+    assert named.may_follow
+
+
+def test_whom_we_do_not_rely_on_renames_nobody() -> None:
+    limited = msgspec.structs.replace(bluesky("countess", 12), standing=Standing.LIMITED)
+    (named,) = [
+        a for a in rank(read_name(PROVEN), [limited, mastodon("jack")]).answers if a.mapping.x_id is None
+    ]
+    assert named.may_follow
+
+
 def test_every_one_of_several_answers_has_its_doubt() -> None:
     """Two networks, and two origins that agree: the name is as old for each."""
     rows = [bluesky("jack"), bluesky("jack", origin=OTHER_ORIGIN), mastodon("jack")]

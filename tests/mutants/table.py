@@ -23,18 +23,23 @@ TABLE: Final[dict[str, Tests]] = {
     "directory/answers.py": Tests(
         stored=("tests/directory/test_answers.py", "tests/directory/test_answers_races.py")
     ),
+    "directory/doubts.py": Tests(pure=("tests/directory/test_doubts.py",)),
     "directory/mapping_life.py": Tests(
         stored=("tests/directory/test_mapping_life.py", "tests/directory/test_answers.py")
     ),
+    "directory/members/claims.py": Tests(
+        pure=(f"{_MEMBERS}/test_claim_rules.py",),
+        stored=(f"{_MEMBERS}/test_claims.py", "tests/directory/jobs/test_claims.py"),
+    ),
     "directory/members/publications.py": Tests(
-        pure=(f"{_MEMBERS}/test_page_links.py",),
+        pure=(f"{_MEMBERS}/test_composing.py",),
         stored=(f"{_MEMBERS}/test_publishing.py", f"{_MEMBERS}/test_life_of_a_publication.py"),
     ),
     "directory/members/rechecks.py": Tests(
         pure=(f"{_MEMBERS}/test_recheck_rules.py",), stored=(f"{_MEMBERS}/test_rechecks.py",)
     ),
     "directory/members/renewal.py": Tests(
-        pure=(f"{_MEMBERS}/test_recheck_rules.py",),
+        pure=(f"{_MEMBERS}/test_renewal.py", f"{_MEMBERS}/test_recheck_rules.py"),
         stored=(f"{_MEMBERS}/test_accounts.py", f"{_MEMBERS}/test_rechecks.py"),
     ),
     "directory/proofs/judge.py": Tests(
@@ -45,14 +50,41 @@ TABLE: Final[dict[str, Tests]] = {
     ),
     "directory/proofs/strength.py": Tests(pure=(f"{_PROOFS}/test_strength.py",)),
     "directory/ranking.py": Tests(
-        pure=("tests/directory/test_ranking.py", "tests/directory/test_ranking_rivals.py"),
-        stored=("tests/directory/test_lookup.py", "tests/web/test_api.py"),
+        pure=(
+            "tests/directory/test_ranking.py",
+            "tests/directory/test_ranking_rivals.py",
+            "tests/directory/test_doubts.py",
+        ),
+        stored=(
+            "tests/directory/test_lookup.py",
+            "tests/directory/test_name_life.py",
+            "tests/web/test_api.py",
+        ),
     ),
     "directory/store/account_linking.py": Tests(
-        stored=(f"{_MEMBERS}/test_accounts.py", f"{_MEMBERS}/test_proving.py", f"{_MEMBERS}/test_races.py")
+        stored=(
+            f"{_MEMBERS}/test_accounts.py",
+            f"{_MEMBERS}/test_claims.py",
+            f"{_MEMBERS}/test_lapsed.py",
+            f"{_MEMBERS}/test_proving.py",
+            f"{_MEMBERS}/test_races.py",
+        )
+    ),
+    "directory/store/claim_rows.py": Tests(
+        stored=(
+            f"{_MEMBERS}/test_claims.py",
+            f"{_MEMBERS}/test_accounts.py",
+            f"{_MEMBERS}/test_lapsed.py",
+            "tests/directory/jobs/test_claims.py",
+        )
     ),
     "directory/store/claims.py": Tests(
-        stored=(f"{_MEMBERS}/test_accounts.py", f"{_MEMBERS}/test_races.py", f"{_MEMBERS}/test_leaving.py")
+        stored=(
+            f"{_MEMBERS}/test_claims.py",
+            f"{_MEMBERS}/test_accounts.py",
+            f"{_MEMBERS}/test_leaving.py",
+            "tests/directory/jobs/test_claims.py",
+        )
     ),
     "federation/tlog/merkle.py": Tests(
         pure=(

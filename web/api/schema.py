@@ -56,7 +56,8 @@ class AnswerOut(msgspec.Struct, frozen=True, gc=False):
             description="Why a person has to look before they follow; null where `may_follow` is true. `disputed`:"
             " instances name different accounts. `limited`: only an instance says so that this one does not rely on."
             " `links-only`: profiles link to each other. `unchecked`: nobody proved it. `name-seen-long-ago`: only the"
-            " handle matches, and you saw it more than a year before it was proven. `name-of-unknown-age`: only the"
+            " handle matches, and you saw it more than a year before it was proven, or before the account with the"
+            " number that you sent was proven under another handle. `name-of-unknown-age`: only the"
             " handle matches, and no day was sent on which you saw it, or one that cannot be true."
         ),
     ]

@@ -9,10 +9,11 @@ from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
 from litestar.response import Redirect
 
-from directory.accounts import AccountNetwork, LinkedAccount
+from directory.accounts import MAX_ACCOUNTS, AccountNetwork, LinkedAccount
 from directory.errors import InvalidIdentifier
 from directory.members.challenges import CheckState, ProofCheck
-from directory.members.errors import ChallengeClosed
+from directory.members.errors import ChallengeClosed, UnknownAccount
+from directory.members.naming import default_accounts, is_up_to_date, list_nameable
 from directory.members.page_links import LinkCheck
 from directory.proofs.link_verdict import LINK_SENTENCES
 from directory.proofs.reasons import SENTENCES
@@ -57,7 +58,10 @@ class Progress(msgspec.Struct, frozen=True):
 async def prove(
     request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
 ) -> Response[Any]:
-    """Shows what comes next: the running check, its result, publishing, or the sentence."""
+    """Shows what comes next: the running check, its result, publishing, or the sentence.
+
+    Who has none gets their first one. No look replaces or ends one: a form of the page does (`new_sentence`).
+    """
     newest = await _newest_check(context, me)
     if newest is not None and newest.state is CheckState.WAITING:
         return context.page(request, "prove_progress.html", progress=Progress.of(newest))
@@ -67,6 +71,10 @@ async def prove(
     accounts = await context.members.membership.accounts(me.member)
     if _has_x(accounts) and not has_news:
         return Redirect("/account/publish", headers=dict(NO_STORE))
+    context.require_writable()
+    if await context.members.proving.open_challenge(me.member) is None:
+        here, language = context.services.settings.domain, context.renderer.language_of(request)
+        await context.members.proving.first_challenge(me.member, here, language)
     return await _sentence_page(request, context, me)
 
 
@@ -82,9 +90,10 @@ async def sentence(
 async def new_sentence(
     request: Request[Any, Any, Any], context: NamedDependency[MemberContext], asked: NamedDependency[Asked]
 ) -> Redirect:
-    """Makes a sentence, in the language of the page. It replaces the open one, whose check ends."""
-    language = context.renderer.language_of(request)
-    await asked.members.proving.new_challenge(asked.member, context.services.settings.domain, language)
+    """Makes a sentence of the chosen accounts, in the language of the page. It replaces the open one, whose check
+    ends."""
+    here, language = context.services.settings.domain, context.renderer.language_of(request)
+    await asked.members.proving.new_challenge(asked.member, here, language, _chosen_in(asked.form))
     return Redirect(SENTENCE_PATH, status_code=303, headers=dict(NO_STORE))
 
 
@@ -139,14 +148,21 @@ async def _sentence_page(
     check = await proving.latest_check(me.member)
     has_news = unread is None and check is not None and check.state in DECIDED
     kept = await proving.open_challenge(me.member)
-    here = context.services.settings.domain
+    accounts = await context.members.membership.accounts(me.member)
+    is_outdated = kept is not None and not is_up_to_date(
+        kept.challenge, accounts, context.services.settings.domain
+    )
     return context.page(
         request,
         "prove.html",
         status=200 if unread is None else 400,
         form_token=me.form_token,
         kept=kept,
-        is_outdated=kept is not None and not await proving.is_current(kept, me.member, here),
+        is_outdated=is_outdated,
+        nameable=list_nameable(accounts),
+        named=kept.challenge.names if kept is not None else (),
+        default=[each.id for each in default_accounts(accounts)],
+        offers_new=is_outdated or has_news or request.url.path != "/account/prove",
         progress=Progress.of(check) if check is not None and has_news else None,
         typed=unread or "",
         error="" if unread is None else context.say(request, UNREAD_POST),
@@ -162,6 +178,14 @@ async def _newest_check(context: MemberContext, me: SignedIn) -> ProofCheck | Li
     if post is None or links is None:
         return post or links
     return links if links.created > post.created else post
+
+
+def _chosen_in(form: FormMultiDict) -> set[UUID]:
+    """Returns the accounts that the form chooses. Raises UnknownAccount for what is none."""
+    try:
+        return {UUID(str(chosen)[:36]) for chosen in form.getall("account", [])[: MAX_ACCOUNTS + 1]}
+    except ValueError:
+        raise UnknownAccount from None
 
 
 def _challenge_in(form: FormMultiDict) -> UUID:

@@ -12,7 +12,7 @@ from litestar.response import Redirect
 from directory.accounts import AccountNetwork, LinkedAccount
 from directory.mappings import Mapping, Network
 from directory.members.consents import PRESENT_VERSION, ConsentKind
-from directory.members.errors import MemberError
+from directory.members.errors import MemberError, NotNamed
 from directory.members.publications import Publication, Wish
 from web.auth.forms import text_of
 from web.auth.member_context import NO_STORE, MemberContext, SignedIn
@@ -22,11 +22,15 @@ NOWHERE = "none"
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """An account that could be published, and exactly its mapping; or the marked text of why it cannot."""
+    """An account that could be published, and exactly its mapping; or the marked text of why it cannot.
+
+    `needs_sentence`: a new proof that names the account makes it publishable.
+    """
 
     target: LinkedAccount
     mapping: Mapping | None
     obstacle: str
+    needs_sentence: bool = False
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -116,5 +120,5 @@ async def _choice(context: MemberContext, x: LinkedAccount, target: LinkedAccoun
     try:
         mapping = await context.members.publishing.preview(x.member, Wish(x.id, target.id))
     except MemberError as error:
-        return Choice(target, None, MEMBER[error.code])
+        return Choice(target, None, MEMBER[error.code], isinstance(error, NotNamed))
     return Choice(target, mapping, "")

@@ -70,7 +70,12 @@ def test_a_tweet_that_mentions_the_world_is_cut_short() -> None:
 
 @pytest.mark.parametrize("case", SEEN_CASES, ids=lambda case: case["what"])
 def test_a_name_has_the_day_of_the_tweet_that_told_it(case: dict[str, Any]) -> None:
-    tweets = tweets_js(*({**tweet("1", tuple(named)), "id_str": number} for number, named in case["tweets"]))
+    tweets = tweets_js(
+        *(
+            {**tweet("1", tuple(named)), "id_str": number} | case.get("beside", {})
+            for number, named in case["tweets"]
+        )
+    )
     assert people_of(loose(following=list_js("following", "12"), tweets=tweets)) == [case["line"]]
 
 

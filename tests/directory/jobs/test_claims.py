@@ -188,9 +188,12 @@ async def test_what_no_instance_can_look_at_waits_for_the_claimant(site: JobSite
     assert (len(await x_of(site, ada)), len(await x_of(site, eve))) == (0, 1)
 
 
-async def test_a_rejected_claimant_repeats_it_in_vain(contest: Contest, claims: ClaimStore) -> None:
+async def test_a_rejected_claimant_repeats_it_in_vain(
+    contest: Contest, claims: ClaimStore, clock: FakeClock
+) -> None:
     """Attack: a rejection cost one more post. The sentence stays open, for another X account."""
     assert await contest.site.claiming().reject(contest.claim) is Settled.REJECTED
+    clock.advance(minutes=1)
     await prove(contest.site, contest.eve, contest.x_account)
     check = await contest.site.proving.latest_check(contest.eve)
     assert check is not None

@@ -2,11 +2,14 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from uuid import UUID
 
 from directory.accounts import (
+    Account,
     BlueskyAccount,
     LinkedAccount,
     MastodonAccount,
+    ProofState,
     ProvenAccount,
     TargetAccount,
     XAccount,
@@ -72,6 +75,25 @@ def names_of(*accounts: TargetAccount) -> tuple[str, ...]:
 def x_account(handle: str, x_id: int | None = None) -> XAccount:
     """An X account, with an id where one is given."""
     return XAccount(XId(x_id) if x_id is not None else None, XHandle.parse(handle))
+
+
+def linked(
+    account: Account, *evidence: Evidence, number: int = 1, checked_at: datetime = START
+) -> LinkedAccount:
+    """An account that was proven at START, and is published."""
+    return LinkedAccount(
+        id=UUID(int=number),
+        member=UUID(int=2),
+        account=account,
+        evidence=evidence,
+        linked_at=START,
+        proven_at=START,
+        checked_at=checked_at,
+        recheck_at=START,
+        health=ProofState.HOLDS,
+        health_since=None,
+        on_page=True,
+    )
 
 
 def x_ids(accounts: Iterable[LinkedAccount]) -> list[XId]:

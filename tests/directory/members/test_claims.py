@@ -7,10 +7,11 @@ from string import ascii_lowercase
 from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from directory.accounts import LinkedAccount, ProofState, ProvenAccount
-from directory.identifiers import XId
+from directory.identifiers import Acct, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.claims import APPROVAL_LIFE, CLAIM_LIFE, CLAIM_PAUSE, Case, ClaimState, Settled
 from directory.members.errors import ClaimPaused, MemberError, TooManyAccounts, XAccountContested
@@ -28,7 +29,7 @@ from directory.store.rechecks import RecheckJob, RecheckStore
 from federation.protocol.statement import Statement, parse_statement
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing
-from tests.directory.members.people import at_bluesky, named_alike, on_x, x_account, x_ids
+from tests.directory.members.people import at_bluesky, at_mastodon, named_alike, on_x, x_account, x_ids
 from tests.harness.clock import FakeClock
 
 ROUNDS = 12
@@ -426,6 +427,29 @@ class TestContest:
         await site.rechecks.record_recheck(job, outcome, site.clock.now())
         assert not (await site.answer("5")).may_follow
 
+    async def test_an_account_that_moved_does_not_hide_a_contest_from_peers(self, site: Site) -> None:
+        """Attack: Ada's account says that it moved, so nothing of it is published anew. The name passed on and its new
+        bearer proved it: here the mapping was contested, and at every peer it was followed unseen until it expired."""
+        ada, wish = await site.join("ada", 5)
+        home = at_mastodon("ada", at=site.clock.now())
+        linked = await site.membership.link(ada, home)
+        await site.publishing.publish(ada, Wish(wish.x_account, linked.id, 1))
+        await site.publishing.say()
+        said = await site.newest_body()
+        moved = msgspec.structs.replace(home, moved_to=Acct.parse("ada@new.example"))
+        await site.membership.link(ada, moved)
+        site.clock.advance(days=1)
+        assert await site.publishing.say() == 0
+        claim = await site.claim(await site.sign_in("bob"), "ada", 5)
+        await site.publishing.say()
+        contested = await site.newest_body()
+        assert (contested.is_contested, contested.expires) == (True, said.expires)
+        assert not (await site.answer("5")).may_follow
+        await site.claims.reject(claim, site.clock.now())
+        await site.publishing.say()
+        assert not (await site.newest_body()).is_contested
+        assert (await site.answer("5")).may_follow
+
     async def test_a_claimant_who_leaves_leaves_no_contest(self, site: Site) -> None:
         """Whoever claims and erases the membership would keep others from being followed for ever."""
         await site.publish("ada", 5)
@@ -449,6 +473,63 @@ class TestContest:
         assert await site.claims.list_open_claims(10) == []
         await site.publishing.say()
         assert (await site.answer("5")).may_follow
+
+
+class TestStanding:
+    """Against whom a claim stands while holders come, go, and are seen again."""
+
+    async def two_claims(self, site: Site) -> tuple[UUID, UUID, UUID, UUID]:
+        """Eve claims an account of two holders: one is known by the number, the other by the name."""
+        former, _ = await site.publish("former", 5)
+        ada, _ = await site.publish("ada", None)
+        await site.claim(await site.sign_in("eve"), "ada", 5)
+        by_holder = {each.holder: each.id for each in await site.claims.list_open_claims(10)}
+        (of_former,), (of_ada,) = await site.x_of(former), await site.x_of(ada)
+        return former, ada, by_holder[of_former.id], by_holder[of_ada.id]
+
+    async def test_a_recheck_of_the_holder_leaves_an_approval(self, site: Site) -> None:
+        """The moderators knew that the old post stands. Else each re-check sent their decision back to them."""
+        await site.publish("ada", 5)
+        eve = await site.sign_in("eve")
+        claim = await site.claim(eve, "ada", 5)
+        await site.approve(claim)
+        evidence = on_x("ada", 5, at=site.clock.now()).evidence
+        await site.rechecks.record_recheck(
+            await site.due_x(), Held(x_account("ada", 5), (evidence,)), site.clock.now()
+        )
+        assert (await site.case(claim)).claim.state is ClaimState.APPROVED
+        linked = await site.membership.link(eve, on_x("ada", 5, at=site.clock.now(), post=10))
+        assert await site.x_of(eve) == [linked]
+
+    async def test_a_proof_of_one_holder_leaves_an_approval_against_another(self, site: Site) -> None:
+        """Attack: a friend of the holder proves the name, and the decision against the holder is undone."""
+        _, ada, against_former, against_ada = await self.two_claims(site)
+        await site.approve(against_former)
+        await site.approve(against_ada)
+        await site.membership.link(ada, on_x("ada", at=site.clock.now(), post=3))
+        assert (await site.case(against_former)).claim.state is ClaimState.APPROVED
+        assert (await site.case(against_ada)).claim.state is ClaimState.OPEN
+
+    async def test_a_holder_who_lapses_lets_go_no_claim_against_others(self, site: Site) -> None:
+        """Attack: one lapsed account anywhere freed every claim, and each contested mapping was followed unseen."""
+        _, ada, against_former, against_ada = await self.two_claims(site)
+        jobs = await site.rechecks.claim_due_rechecks(site.clock.now(), 10)
+        (job,) = [each for each in jobs if each.account.member == ada and each.account.x is not None]
+        await site.rechecks.record_recheck(job, Lapsed(), site.clock.now())
+        assert (await site.case(against_ada)).claim.holder is None
+        assert (await site.case(against_former)).claim.holder is not None
+        assert not (await site.answer("5")).may_follow
+
+    async def test_two_claims_of_one_member_that_meet_at_one_holder_become_one(self, site: Site) -> None:
+        """The moderators would decide one dispute twice; and neither must keep the holder from a new proof."""
+        former, ada, against_former, against_ada = await self.two_claims(site)
+        (of_former,) = await site.x_of(former)
+        await site.membership.unlink(former, of_former.id)
+        await site.membership.link(ada, on_x("ada", 5, at=site.clock.now(), post=3))
+        (left,) = await site.claims.list_open_claims(10)
+        assert left.id == against_ada
+        assert await site.claims.find_case(against_former) is None
+        assert x_ids(await site.membership.accounts(ada)) == [XId(5)]
 
 
 class TestRejected:

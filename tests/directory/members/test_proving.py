@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from directory.accounts import ProvenAccount
 from directory.errors import InvalidIdentifier
 from directory.identifiers import XId
 from directory.mappings import Evidence, EvidenceKind
@@ -16,7 +17,14 @@ from directory.members.challenges import (
     CheckState,
     ProofJob,
 )
-from directory.members.errors import ChallengeClosed, MemberGone, TooManyAttempts, UnknownAccount
+from directory.members.errors import (
+    ChallengeClosed,
+    MemberGone,
+    NamesTooLong,
+    TooManyAttempts,
+    UnknownAccount,
+)
+from directory.members.naming import is_up_to_date
 from directory.proofs.post_url import XPostId
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import Refuted, Unreachable, Verified
@@ -26,7 +34,15 @@ from directory.services.proving import Proving
 from directory.store.challenges import ChallengeStore
 from directory.store.claims import ClaimStore
 from directory.store.database import Database
-from tests.directory.members.people import INSTANCE, at_bluesky, at_mastodon, on_x, x_account, x_ids
+from tests.directory.members.people import (
+    INSTANCE,
+    at_bluesky,
+    at_mastodon,
+    mastodon,
+    on_x,
+    x_account,
+    x_ids,
+)
 from tests.harness.clock import FakeClock
 
 POST = "https://x.com/ada/status/2000000000000000001"
@@ -64,16 +80,30 @@ async def test_the_sentence_stays_until_another_is_asked_for(
     clock.advance(hours=1)
     assert await proving.open_challenge(member) == first
     assert "ada·bsky·example" in first.challenge.sentence
-    assert await proving.is_current(first, member, INSTANCE)
-    assert not await proving.is_current(first, member, "other.example")
+    assert is_up_to_date(first.challenge, await membership.accounts(member), INSTANCE)
+    assert not is_up_to_date(first.challenge, await membership.accounts(member), "other.example")
     await membership.link(member, at_mastodon("ada"))
-    assert not await proving.is_current(first, member, INSTANCE)
+    assert not is_up_to_date(first.challenge, await membership.accounts(member), INSTANCE)
     assert await proving.open_challenge(member) == first
     both = await proving.new_challenge(member, INSTANCE, "fr")
     assert (both.id != first.id, await proving.open_challenge(member)) == (True, both)
     assert len(both.challenge.targets) == 2
+    assert await proving.first_challenge(member, INSTANCE, "en") is None
     clock.advance(days=8)
     assert await proving.open_challenge(member) is None
+    next_one = await proving.first_challenge(member, INSTANCE, "en")
+    assert next_one is not None
+    assert await proving.open_challenge(member) == next_one
+
+
+async def test_no_first_sentence_ends_a_check(proving: Proving, member: UUID, clock: FakeClock) -> None:
+    """The sentence expired while its post waits for a source: a look at the page would have ended the check."""
+    job = await submit(proving, member)
+    clock.advance(days=8)
+    assert await proving.first_challenge(member, INSTANCE, "en") is None
+    check = await proving.latest_check(member)
+    assert check is not None
+    assert (check.id, check.state) == (job.check.id, CheckState.WAITING)
 
 
 async def test_the_database_does_not_know_the_nonce(
@@ -348,3 +378,40 @@ async def test_a_check_that_outlives_its_sentence_still_counts(
     check = await proving.record(job, verified("ada", 5, clock))
     assert check is not None
     assert check.state is CheckState.VERIFIED
+
+
+async def test_a_proof_names_what_was_chosen(
+    proving: Proving, membership: Membership, member: UUID, clock: FakeClock
+) -> None:
+    """Without a choice the first account of each network: one that a thief linked in a stolen session is named by
+    nobody who does not choose it."""
+    clock.advance(days=1)
+    second = await membership.link(member, at_bluesky("mallory"))
+    home = await membership.link(member, at_mastodon("ada"))
+    by_default = await proving.new_challenge(member, INSTANCE, "en")
+    assert {str(each.handle) for each in by_default.challenge.targets} == {
+        "ada.bsky.example",
+        "ada@social.example",
+    }
+    chosen = await proving.new_challenge(member, INSTANCE, "en", {second.id, home.id})
+    assert set(chosen.challenge.names) == {str(second.account.id), str(home.account.id)}
+    with pytest.raises(UnknownAccount):
+        await proving.new_challenge(member, INSTANCE, "en", {home.id, uuid4()})
+    assert await proving.open_challenge(member) == chosen
+
+
+async def test_names_that_do_not_fit_into_one_post(
+    proving: Proving, membership: Membership, member: UUID
+) -> None:
+    """No name is cut: the default names fewer, and a choice is refused."""
+    long = await membership.link(
+        member,
+        ProvenAccount(
+            mastodon("bo", acct=f"{'b' * 64}@{'c' * 60}.{'d' * 60}.example"), at_mastodon("bo").evidence
+        ),
+    )
+    own = next(each for each in await membership.accounts(member) if each.id != long.id)
+    by_default = await proving.new_challenge(member, INSTANCE, "en")
+    assert by_default.challenge.names == (str(own.account.id),)
+    with pytest.raises(NamesTooLong):
+        await proving.new_challenge(member, INSTANCE, "en", {own.id, long.id})

@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from directory.accounts import ProvenAccount
 from directory.identifiers import XId
 from directory.mapping_life import MappingState
-from directory.mappings import EvidenceKind, Network, Strength
+from directory.mappings import Evidence, EvidenceKind, Network, Strength
 from directory.members.consents import ConsentKind
 from directory.members.errors import (
     ConsentMissing,
@@ -32,7 +32,15 @@ from directory.store.publications import PublicationStore
 from federation.protocol.statement import Statement, encode_statement
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing
-from tests.directory.members.people import at_bluesky, at_mastodon, bluesky, mastodon, names_of, on_x
+from tests.directory.members.people import (
+    at_bluesky,
+    at_mastodon,
+    bluesky,
+    mastodon,
+    names_of,
+    on_x,
+    x_account,
+)
 from tests.harness.clock import START, FakeClock
 
 
@@ -412,3 +420,53 @@ async def test_each_mapping_rests_on_a_proof_that_names_its_target(
     assert [item.ref for item in named.evidence if item.kind.is_x_post] == ["https://x.com/i/status/2"]
     assert not any(item.names for item in (*bound.evidence, *named.evidence))
     assert bound.expires == START + VALIDITY
+
+
+async def test_a_sign_in_with_x_lets_the_name_answer_on(
+    membership: Membership, publishing: LoggedPublishing, lookup: Lookup, clock: FakeClock
+) -> None:
+    """Its name answers for 60 days. Who proves it again after three weeks must not vanish from the look-ups by name
+    before the mapping is renewed for other reasons."""
+    member = await publish_by_x_sign_in(membership, publishing, clock)
+    for days, is_said in ((3, 0), (18, 1)):
+        clock.advance(days=days)
+        await membership.link(member, x_sign_in(clock, names_of(bluesky("ada"))))
+        assert await publishing.say() == is_said
+    clock.advance(days=59)
+    assert await answers(lookup, "@ada") == ["ada.bsky.example"]
+    clock.advance(days=2)
+    assert await answers(lookup, "@ada") == []
+    assert await answers(lookup, "5") == ["ada.bsky.example"]
+
+
+async def test_a_sign_in_that_names_nothing_renews_nothing(
+    membership: Membership, publishing: LoggedPublishing, lookup: Lookup, clock: FakeClock
+) -> None:
+    """Who bought the X account signs in with it, and would keep the seller's mapping alive: their followers would be
+    led to the seller for as long as the buyer comes back."""
+    await publish_by_x_sign_in(membership, publishing, clock)
+    for _ in range(6):
+        clock.advance(days=29)
+        renewed = await membership.sign_in(x_sign_in(clock))
+        assert {item.names for item in renewed.account.evidence} == {(), names_of(bluesky("ada"))}
+        await membership.sign_in(at_bluesky("ada", at=clock.now()))
+        await publishing.say()
+    clock.advance(days=7)
+    assert await answers(lookup, "5") == []
+
+
+def x_sign_in(clock: FakeClock, names: tuple[str, ...] = ()) -> ProvenAccount:
+    """A sign-in with X now, that names these accounts."""
+    evidence = Evidence(EvidenceKind.X_OAUTH, clock.now(), "https://x.com/i/user/5", names)
+    return ProvenAccount(x_account("ada", 5), evidence)
+
+
+async def publish_by_x_sign_in(
+    membership: Membership, publishing: LoggedPublishing, clock: FakeClock
+) -> UUID:
+    """A member whose mapping rests on a sign-in with X."""
+    signed_in = await membership.sign_in(at_bluesky("ada"))
+    x = await membership.link(signed_in.member, x_sign_in(clock, names_of(bluesky("ada"))))
+    await publishing.publish(signed_in.member, Wish(x.id, signed_in.account.id, 1))
+    await publishing.say()
+    return signed_in.member

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.accounts import Account, LinkedAccount, ProofState
+from directory.accounts import LinkedAccount, ProofState
 from directory.identifiers import XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.rechecks import (
@@ -38,30 +38,13 @@ from directory.members.rechecks import (
 from directory.proofs.post_url import XPostId
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import CheckResult, Linked, LinkResult, Refuted, Unreachable, Verified
-from tests.directory.members.people import at_mastodon, bluesky, mastodon, names_of, x_account
+from tests.directory.members.people import at_mastodon, bluesky, linked, mastodon, names_of, x_account
 from tests.harness.clock import START
 
 K = EvidenceKind
 DAY: Final = timedelta(days=1)
 X_KINDS: Final = (K.X_POST_ID, K.X_POST_HANDLE, K.X_OAUTH, K.X_CONFIRMED, K.PROFILE_LINK)
 RECHECKABLE: Final = {K.X_POST_ID, K.X_POST_HANDLE, K.PROFILE_LINK}
-
-
-def linked(account: Account, *evidence: Evidence, number: int = 1) -> LinkedAccount:
-    """An account that was proven at START, and is published."""
-    return LinkedAccount(
-        id=UUID(int=number),
-        member=UUID(int=2),
-        account=account,
-        evidence=evidence,
-        linked_at=START,
-        proven_at=START,
-        checked_at=START,
-        recheck_at=START,
-        health=ProofState.HOLDS,
-        health_since=None,
-        on_page=True,
-    )
 
 
 def on_x(kind: EvidenceKind, *, number: int = 1) -> LinkedAccount:
@@ -405,6 +388,54 @@ def test_a_doubt_is_planned_the_same_on_both_sides() -> None:
     ]
     for doubt in doubts:
         assert doubt() == Doubtful(ProofState.IN_DOUBT, START, START + CONFIRM_AFTER)
+
+
+class TestSeveralPosts:
+    """An account that two posts prove, each for another target. Both names stand in what is published."""
+
+    OF_ALICE: Final = Evidence(K.X_POST_HANDLE, START + DAY, "https://x.com/i/status/20", ("did:plc:alice",))
+    OF_EVE: Final = Evidence(K.X_POST_HANDLE, START, "https://x.com/i/status/21", ("did:plc:eve",))
+
+    def judge(self, account: LinkedAccount, alice: CheckResult, eve: CheckResult) -> LinkedAccount:
+        seen = [XSeen(account.evidence[0], alice), XSeen(account.evidence[1], eve)]
+        now = START + 60 * DAY
+        return account_after(account, judge_x(account, seen, 1, now), now)
+
+    @pytest.mark.parametrize("renamed", ["alice", "countess"])
+    def test_posts_of_two_authors_prove_no_account(self, renamed: str) -> None:
+        """Attack: @alice passed on while no source told ids, and its new bearer posted for Eve's account. At the next
+        re-check the ids were told: account 12, Alice's, led to Eve, bound, by a post that account 13 had made."""
+        account = linked(x_account("alice"), self.OF_ALICE, self.OF_EVE)
+        after = self.judge(account, verified(renamed, 12), verified("alice", 13))
+        assert (after.health, after.account) == (ProofState.IN_DOUBT, x_account("alice"))
+        assert after.evidence == account.evidence
+
+    def test_a_post_whose_author_is_unknown_renames_nobody(self) -> None:
+        """Attack: Eve's account, 13, is proven as @alice. An older post, known by the name alone, is Alice's, who is
+        @countess now: account 13 was called @countess, and whoever looked for Alice by name was led to Eve, bound."""
+        of_eve = msgspec.structs.replace(self.OF_EVE, kind=K.X_POST_ID)
+        account = linked(x_account("alice", 13), self.OF_ALICE, of_eve)
+        after = self.judge(account, verified("countess"), verified("alice"))
+        assert (after.health, after.account) == (ProofState.HOLDS, x_account("alice", 13))
+        assert {each.names: each.at for each in after.evidence} == {
+            self.OF_ALICE.names: self.OF_ALICE.at,
+            of_eve.names: START,
+        }, "only what was seen to be of this account is renewed"
+
+    def test_alone_it_renews_nothing(self) -> None:
+        sign_in = Evidence(K.X_OAUTH, START, names=self.OF_EVE.names)
+        account = linked(x_account("alice", 13), self.OF_ALICE, sign_in)
+        seen = [XSeen(self.OF_ALICE, verified("countess"))]
+        after = account_after(account, judge_x(account, seen, 1, START + 60 * DAY), START + 60 * DAY)
+        assert (after.health, after.account) == (ProofState.STALE, account.account)
+        assert after.evidence == account.evidence
+
+    def test_the_name_of_a_known_author_counts(self) -> None:
+        """A new name of the same account, and an old copy of its other post."""
+        known = [msgspec.structs.replace(each, kind=K.X_POST_ID) for each in (self.OF_ALICE, self.OF_EVE)]
+        account = linked(x_account("alice", 12), *known)
+        after = self.judge(account, verified("alice"), verified("countess", 12))
+        assert (after.health, after.account) == (ProofState.HOLDS, x_account("countess", 12))
 
 
 def test_handles_are_compared_without_regard_to_case() -> None:

@@ -27,6 +27,7 @@ from directory.members.rechecks import (
 )
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import CheckResult, Refuted, Unreachable
+from directory.queries import Query
 from directory.services.leaving import Leaving
 from directory.services.lookup import Lookup
 from directory.services.membership import Membership
@@ -308,7 +309,10 @@ async def test_an_id_that_is_told_later_is_taken_over(site: Site, join: Join, cl
 async def test_an_id_that_another_member_holds_is_not_taken_over(
     site: Site, join: Join, claims: ClaimStore, clock: FakeClock
 ) -> None:
-    """The X account was proven here under its former name, by somebody else: the moderators decide."""
+    """The X account was proven here under its former name, by somebody else: the moderators decide.
+
+    Attack: Eve had the account for an hour, and no source told the id of her post. Once one did, its holder was
+    contested, and Eve's own mapping was followed unseen by name: also after the moderators had rejected her claim."""
     holder = (await site.membership.sign_in(at_mastodon("holder"))).member
     held = await site.membership.link(holder, on_x("former", 5))
     member, wish = await join("ada", None)
@@ -318,11 +322,44 @@ async def test_an_id_that_another_member_holds_is_not_taken_over(
     seen = Held(x_account("ada", 5), (on_x("ada", 5, at=clock.now()).evidence,))
     assert await site.rechecks.record_recheck(job, seen, clock.now())
     account = await find(site.membership, member, wish.x_account)
-    assert (account.account, account.checked_at) == (x_account("ada"), clock.now())
+    assert (account.account, account.health) == (x_account("ada"), ProofState.IN_DOUBT)
     assert [item.kind for item in account.evidence] == [EvidenceKind.X_POST_HANDLE]
     (claim,) = await claims.list_open_claims(10)
     assert (claim.member, claim.holder, claim.account) == (member, held.id, x_account("ada", 5))
-    assert await answers(site.lookup, "@ada") == ["ada.bsky.example"]
+    await site.publishing.say()
+    (answer,) = (await site.lookup.lookup(Query.parse("@ada"))).answers
+    assert answer.mapping.is_contested
+    assert not answer.may_follow
+    await claims.reject(claim.id, clock.now() + timedelta(hours=1))
+    clock.advance(days=30)
+    jobs = await site.rechecks.claim_due_rechecks(clock.now(), 10)
+    (job,) = [each for each in jobs if each.account.id == wish.x_account]
+    assert await site.rechecks.record_recheck(job, seen, clock.now())
+    assert (await find(site.membership, member, wish.x_account)).is_lapsed
+    assert await answers(site.lookup, "@ada") == []
+
+
+async def test_an_id_is_taken_over_once_the_other_member_has_let_it_go(
+    site: Site, join: Join, clock: FakeClock
+) -> None:
+    """The other one may have been there first, and in error: the doubt ends with the reason for it."""
+    holder = (await site.membership.sign_in(at_mastodon("holder"))).member
+    held = await site.membership.link(holder, on_x("former", 5))
+    member, wish = await join("ada", None)
+    await site.publishing.publish(member, wish)
+    await site.publishing.say()
+    seen = Held(x_account("ada", 5), (on_x("ada", 5, at=clock.now()).evidence,))
+    assert await site.rechecks.record_recheck((await due(site.rechecks, clock))["x"], seen, clock.now())
+    await site.membership.unlink(holder, held.id)
+    clock.advance(days=30)
+    jobs = await site.rechecks.claim_due_rechecks(clock.now(), 10)
+    (job,) = [each for each in jobs if each.account.id == wish.x_account]
+    assert await site.rechecks.record_recheck(job, seen, clock.now())
+    account = await find(site.membership, member, wish.x_account)
+    assert (account.account, account.health) == (x_account("ada", 5), ProofState.HOLDS)
+    await site.publishing.say()
+    (answer,) = (await site.lookup.lookup(Query.parse("5"))).answers
+    assert answer.may_follow
 
 
 async def test_an_id_that_stands_beside_it_is_not_taken_over(

@@ -192,12 +192,14 @@ test("mentions that name nobody are passed over", () => {
 });
 
 const SEEN_CASES = JSON.parse(readFileSync(new URL("./seen.json", import.meta.url), "utf-8"));
-for (const { what, tweets, line } of SEEN_CASES) {
+for (const { what, tweets, beside, line } of SEEN_CASES) {
   test(`seen: ${what}`, () => {
     const people = new People();
     people.add("following", "12", "following.js");
-    for (const [number, [id, handle]] of tweets)
-      readMentions(bytesOf(post(number, { [id]: handle })), people, "tweets.js");
+    for (const [number, [id, handle]] of tweets) {
+      const { tweet } = post(number, { [id]: handle });
+      readMentions(bytesOf({ tweet: { ...tweet, ...beside } }), people, "tweets.js");
+    }
     assert.equal([...pairLines(people.rows(), 1)][0].text, `${line}\n`);
   });
 }

@@ -118,6 +118,14 @@ class People:
 
         self._instance.call(run)
 
+    def ask(self, person: Person, *, instance: str) -> None:
+        """Makes a sentence that names this instance."""
+
+        async def run() -> None:
+            await self._instance.members.proving.new_challenge(person.member, instance, "en")
+
+        self._instance.call(run)
+
     def hand_in(self, person: Person, *, refused: RefutedReason | None = None) -> None:
         """A post, which is being looked at, or was found wanting."""
 
@@ -193,6 +201,20 @@ async def _leave(page: Page) -> None:
     await expect(page.locator("#sure")).to_have_count(0)
 
 
+async def _unlink(page: Page) -> None:
+    """The account that this browser is signed in with."""
+    await page.goto("/account")
+    await page.locator("form[action$='/unlink'] button").first.click()
+    await expect(page.locator("form[action$='/unlink']")).to_have_count(0)
+
+
+def _sentence(gallery: Gallery) -> tuple[Person, Show]:
+    """Made before the accounts were what they are now."""
+    person = gallery.people.settle("poster")
+    gallery.people.ask(person, instance="former.example")
+    return person, _at("/account/prove/sentence")
+
+
 def _refused(gallery: Gallery) -> tuple[Person, Show]:
     person = gallery.people.join("hasty")
     gallery.people.hand_in(person, refused=RefutedReason.SENTENCE_ALTERED)
@@ -209,6 +231,7 @@ ROOMS: Final[dict[str, Callable[[Gallery], tuple[Person | None, Show]]]] = {
     "sign-in": lambda _: (None, _at("/sign-in")),
     "sign-in-wrong": lambda _: (None, _sign_in_wrongly),
     "prove": lambda gallery: (gallery.people.join("prover"), _at("/account/prove")),
+    "sentence": _sentence,
     "prove-again": _refused,
     "checking": _checking,
     "publish": lambda gallery: (gallery.people.settle("chooser"), _at("/account/publish")),
@@ -224,6 +247,7 @@ ROOMS: Final[dict[str, Callable[[Gallery], tuple[Person | None, Show]]]] = {
     "left-x": lambda _: (None, _at("/left-x")),
     "left-x-member": lambda gallery: (gallery.people.join("gone"), _at("/left-x")),
     "leave": lambda gallery: (gallery.author(), _at("/account/leave")),
+    "unlinked": lambda gallery: (gallery.people.settle("unlinker"), _unlink),
     "left": lambda gallery: (gallery.author(), _leave),
 }
 """The pages, each with who sees it and how they come there."""

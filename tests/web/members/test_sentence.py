@@ -1,11 +1,14 @@
-"""The sentence to post: made by a form, kept through every look at a page."""
+"""The sentence to post: the first is made by the first look, every other by a form; no look ends one."""
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from html import unescape
 from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
+import httpx
 import pytest
 from litestar.routes import HTTPRoute
 
@@ -85,6 +88,26 @@ def test_a_look_cancels_nothing(visitor: Visitor, internet: FakeInternet, x: Fak
     assert visitor.get("/account/prove").headers["location"] == "/account/publish", "the post still proved"
 
 
+def test_a_first_look_makes_one_sentence(visitor: Visitor, internet: FakeInternet) -> None:
+    """And no look makes a second one, also where several pages are opened at once."""
+    visitor.sign_in_at_mastodon(internet, enrol(internet, "firstlook"))
+    before = len(sentences(visitor.instance))
+    visitor.get("/account/prove/sentence")
+    assert len(sentences(visitor.instance)) == before, "the other page has a button"
+    cookie = visitor.client.cookies["passerelle"]
+
+    def look(_: int) -> str:
+        with httpx.Client(
+            base_url=visitor.instance.url, cookies={"passerelle": cookie}, trust_env=False
+        ) as at:
+            return at.get("/account/prove").text
+
+    with ThreadPoolExecutor(4) as pool:
+        pages = list(pool.map(look, range(4)))
+    assert len(sentences(visitor.instance)) == before + 1
+    assert all(visitor.sentence() in unescape(page) for page in pages)
+
+
 def test_a_sentence_keeps_its_language(visitor: Visitor, internet: FakeInternet) -> None:
     """It may be posted already when the page is read in another one."""
     visitor.sign_in_at_mastodon(internet, enrol(internet, "bilingual"))
@@ -127,7 +150,7 @@ def test_changed_accounts_are_said(visitor: Visitor, internet: FakeInternet) -> 
     fetch(visitor.instance, "UPDATE linked_account SET health = 3 WHERE id = $1 RETURNING id", number)
     page = visitor.get("/account/prove").text
     assert "accounts have changed" in page
-    assert "changing@social.test" in page
+    assert "changing@social·test" in page
     assert sentences(visitor.instance) == before
     assert visitor.sentence() != sentence
 
@@ -155,3 +178,38 @@ def test_no_look_at_any_page_changes_anything(visitor: Visitor, internet: FakeIn
             sign = "&" if "?" in path else "?"
             assert visitor.get(f"{path}{sign}{query}").status_code < 500, path
             assert rows_of_all_tables(instance) == before, f"{path}{sign}{query}"
+
+
+def test_the_sentence_names_the_accounts_that_were_ticked(
+    visitor: Visitor, internet: FakeInternet, x: FakeX
+) -> None:
+    """An account that was linked after the proof is published only once a sentence has named it."""
+    first, second = enrol(internet, "firstone"), enrol(internet, "secondone")
+    author = x.account("ticker")
+    visitor.sign_in_at_mastodon(internet, first)
+    visitor.prove(x, author)
+    visitor.sign_in_at_mastodon(internet, second, page="/account")
+    page = visitor.get("/account/publish").text
+    assert "prove the X account once more" in page
+    made = visitor.send("/account/prove/sentence", "/account/prove/new", account=account_of(visitor, second))
+    assert made.status_code == 303
+    sentence = visitor.get(made.headers["location"]).text
+    assert second.replace(".", "·") in sentence
+    assert first.replace(".", "·") not in sentence.partition('id="sentence"')[2].partition("</p>")[0]
+    visitor.prove(x, author)
+    assert "prove the X account once more" not in visitor.get("/account/publish").text
+
+
+def test_a_strangers_account_cannot_be_ticked(ada: Visitor, eve: Visitor, internet: FakeInternet) -> None:
+    ada.sign_in_at_mastodon(internet, enrol(internet, "adasown"))
+    strange = enrol(internet, "evesown")
+    eve.sign_in_at_mastodon(internet, strange)
+    for account in (account_of(eve, strange), str(uuid4()), "none"):
+        refused = ada.send("/account/prove/sentence", "/account/prove/new", account=account)
+        assert refused.status_code in {404, 409}, refused.status_code
+
+
+def account_of(visitor: Visitor, acct: str) -> str:
+    """The number of a linked account."""
+    (row,) = fetch(visitor.instance, "SELECT id FROM linked_account WHERE handle = $1", acct)
+    return str(row["id"])

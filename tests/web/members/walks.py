@@ -38,21 +38,11 @@ async def sign_in_with_bluesky(page: Page, account: Account) -> None:
 
 async def post_the_sentence(page: Page, x: FakeX, author: FakeAccount) -> FakePost:
     """Posts the sentence of the page, and gives its link."""
-    await make_the_sentence(page)
     sentence = await page.locator("#sentence").inner_text()
     post = await asyncio.to_thread(x.post, author, sentence)
     await page.get_by_label("Link of the post").fill(post.url)
     await page.get_by_role("button", name="Check it").click()
     return post
-
-
-async def make_the_sentence(page: Page) -> None:
-    """Presses the button that makes a sentence, where none is open."""
-    button = page.get_by_role("button", name="Make my sentence")
-    await expect(button.or_(page.locator("#sentence")).first).to_be_visible()
-    if await button.is_visible():
-        await button.click()
-        await expect(page.locator("#sentence")).to_be_visible()
 
 
 async def publish_first(page: Page) -> None:
