@@ -121,7 +121,8 @@ class Story:
     def _settle(self, someone: Someone) -> None:
         if handle := self._free_handle():
             self._join_x(someone, handle)
-            if self.random.random() < 0.4 and (former := self._free_handle()):
+            former = self._free_handle()
+            if former and former.key not in self.world.bearers and self.random.random() < 0.4:
                 self._bore_before(someone.xs[-1], former)
         for _ in range(self.random.choice((1, 1, 2))):
             self._take_place(someone)
