@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from tests.mutants.equivalents import Equivalent, Verdict, judge_survivors, read_equivalents
 from tests.mutants.hunting import find_survivors, prepare_stages
 from tests.mutants.making import make_mutants
-from tests.mutants.running import CHECKOUT, SERVER
+from tests.mutants.running import CHECKOUT, FORK, SERVER
 from tests.mutants.table import TABLE
 
 
@@ -30,8 +30,24 @@ def main() -> int:
     named, is_well = read_equivalents(), True
     with _server():
         for module in chosen.modules or TABLE:
-            is_well &= _report(module, *_run(module, named, chosen.workers))
+            is_well &= _run_apart(module, named, chosen.workers)
     return 0 if is_well else 1
+
+
+def _run_apart(module: str, named: Sequence[Equivalent], workers: int) -> bool:
+    """Runs a module in a process of its own: each imports once what the others must not have imported. Returns whether
+    nothing is left to do."""
+    process = FORK.Process(target=_run_and_exit, args=(module, named, workers))
+    process.start()
+    try:
+        process.join()
+    finally:
+        process.terminate()
+    return process.exitcode == 0
+
+
+def _run_and_exit(module: str, named: Sequence[Equivalent], workers: int) -> None:
+    sys.exit(0 if _report(module, *_run(module, named, workers)) else 1)
 
 
 def _run(module: str, named: Sequence[Equivalent], workers: int) -> tuple[Verdict, float]:

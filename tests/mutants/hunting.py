@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from tests.mutants.making import Mutant, MutantName
-from tests.mutants.running import Run, preload
+from tests.mutants.running import CHECKOUT, Run, preload
 
 POLL_S: Final = 0.01
-LEAST_CPU_S: Final = 10
+LEAST_CPU_S: Final = 6
 SLOWER: Final = 3
 """A mutant may take this many times as much of a processor as the original; it is killed by taking more."""
 LIMIT_S: Final = 300.0
@@ -20,7 +20,7 @@ UNCHANGED_CPU_S: Final = 600
 
 
 class TestsFail(Exception):
-    """The tests fail without any change."""
+    """The tests fail without any change, as they are run or as a mutant's are."""
 
 
 class Stage(NamedTuple):
@@ -31,20 +31,29 @@ class Stage(NamedTuple):
 
 
 def prepare_stages(module: str, stages: Sequence[tuple[str, ...]]) -> list[Stage]:
-    """Runs the tests without a change, and imports what they import of others. Raises TestsFail."""
+    """Runs the tests without a change, as they are and then as those of a mutant. Imports what they import.
+
+    Raises TestsFail.
+    """
     prepared = []
     for files in stages:
-        before = _children_cpu_s()
-        run = Run(module, None, files, UNCHANGED_CPU_S)
-        while run.exit_code is None:
-            time.sleep(POLL_S)
-        code, output = run.exit_code, run.end()
-        took = _children_cpu_s() - before
-        if code != 0:
-            raise TestsFail(f"the tests of {module} fail without any change:\n{output}")
+        output, took = _run_unchanged(module, None, files)
         preload(output)
-        prepared.append(Stage(files, max(LEAST_CPU_S, round(SLOWER * took))))
+        _, again = _run_unchanged(module, (CHECKOUT / module).read_text(), files)
+        prepared.append(Stage(files, max(LEAST_CPU_S, round(SLOWER * max(took, again)))))
     return prepared
+
+
+def _run_unchanged(module: str, source: str | None, files: Sequence[str]) -> tuple[str, float]:
+    """Returns what a run printed, and the processor seconds that it took. Raises TestsFail."""
+    before = _children_cpu_s()
+    run = Run(module, source, files, UNCHANGED_CPU_S)
+    while run.exit_code is None:
+        time.sleep(POLL_S)
+    code, output = run.exit_code, run.end()
+    if code != 0:
+        raise TestsFail(f"the tests of {module} fail without any change:\n{output}")
+    return output, _children_cpu_s() - before
 
 
 def find_survivors(

@@ -40,7 +40,7 @@ OPTIONS: Final = (
 SERVER: Final = "PASSERELLE_MUTANTS_SERVER"
 """The variable that holds the two addresses of the database of all runs."""
 _TEST: Final = re.compile(r"^tests\..*(?:conftest|test_\w+)$|^__mp_main__$|^__main__$")
-_FORK: Final = multiprocessing.get_context("fork")
+FORK: Final = multiprocessing.get_context("fork")
 
 
 class Run:
@@ -48,7 +48,7 @@ class Run:
 
     def __init__(self, module: str, source: str | None, files: Sequence[str], cpu_limit_s: int) -> None:
         self._output = Path(tempfile.mkstemp(prefix="passerelle-mutant-", suffix=".txt")[1])
-        self._process: BaseProcess = _FORK.Process(
+        self._process: BaseProcess = FORK.Process(
             target=_test, args=(module, source, tuple(files), cpu_limit_s, self._output)
         )
         self.started = time.monotonic()

@@ -160,8 +160,28 @@ def test_a_consistency_proof_verifies_where_the_definition_says_and_nowhere_else
                         verify_consistency(small, large, *claimed, proof)
 
 
+def test_every_honest_proof_of_a_small_tree_verifies() -> None:
+    """All of them, since a fault in the walk shows at few sizes: the tree of 13 leaves that grew to 14 is the first
+    for one."""
+    roots = [naive_root(ENTRIES[:size]) for size in range(20)]
+    for size in range(1, 20):
+        for index in range(size):
+            proof = naive_inclusion(index, ENTRIES[:size])
+            verify_inclusion(index, size, leaf_hash(ENTRIES[index]), proof, roots[size])
+        for old in range(size):
+            verify_consistency(old, size, roots[old], roots[size], naive_consistency(old, ENTRIES[:size]))
+
+
+@pytest.mark.parametrize("index", [-1, 1])
+def test_a_tree_of_one_leaf_has_no_other(index: int) -> None:
+    """Its root is the leaf, and no hash has to be shown: a mapping would be proven at a place that is not there."""
+    with pytest.raises(InvalidProof):
+        verify_inclusion(index, 1, HASHES[:32], [], HASHES[:32])
+
+
 def test_the_largest_tree_is_proven_and_none_above_it() -> None:
     """Sizes travel as 64-bit numbers with a sign elsewhere: a larger one must not come in by a proof."""
+    assert MAX_TREE_SIZE == 2**63 - 1
     leaf, siblings = leaf_hash(b"last"), [leaf_hash(b"%d" % n) for n in range(64)]
     for size, index in [(MAX_TREE_SIZE, 0), (MAX_TREE_SIZE, MAX_TREE_SIZE - 1)]:
         proof = siblings[: len(inclusion_spans(index, size))]

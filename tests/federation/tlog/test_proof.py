@@ -49,6 +49,14 @@ def test_what_is_written_is_read_again(proof: TlogProof) -> None:
     assert TlogProof.parse(bytes(proof)) == proof
 
 
+def test_a_proof_of_the_longest_way_is_read_and_none_with_more() -> None:
+    """A tree of 2^63 - 1 leaves has 63 hashes beside the way to its root."""
+    longest = TlogProof(0, tuple(leaf_hash(b"%d" % n) for n in range(63)), NOTE, None)
+    assert TlogProof.parse(bytes(longest)) == longest
+    with pytest.raises(InvalidTlogProof):
+        TlogProof(0, (*longest.hashes, leaf_hash(b"more")), NOTE, None)
+
+
 @given(spoiled(bytes(PROOF)) | st.binary(max_size=200))
 @example(bytes(PROOF).replace(b"index 73", b"index 073"))
 @example(bytes(PROOF).replace(b"index 73", b"index 9223372036854775807"))
