@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from directory.answers import AnswersError, let_go_leaves, take_in_leaves
+from directory.mapping_life import MappingState
 from directory.mappings import Mapping
 from directory.origins import HIDDEN_AFTER, Standing
 from directory.queries import Query
@@ -92,13 +93,15 @@ async def test_one_origin_lets_go_of_its_own_leaves_alone(database: Database, lo
     assert await targets(lookup) == ["jack.bsky.example"]
 
 
+async def arrivals(database: Database) -> list[tuple[int, int]]:
+    """The ranges of leaves that arrived: the first, and the one after the last."""
+    async with database.connection() as connection:
+        return [tuple(row) for row in await connection.fetch("SELECT next_leaf, end_leaf FROM arrival")]
+
+
 async def test_an_arrival_is_written_with_what_arrives_or_not_at_all(database: Database) -> None:
     class Broken(Exception):
         pass
-
-    async def ranges() -> list[tuple[int, int]]:
-        async with database.connection() as connection:
-            return [tuple(row) for row in await connection.fetch("SELECT next_leaf, end_leaf FROM arrival")]
 
     async def die_after_it() -> None:
         async with database.transaction() as connection:
@@ -107,9 +110,28 @@ async def test_an_arrival_is_written_with_what_arrives_or_not_at_all(database: D
 
     with pytest.raises(Broken):
         await die_after_it()
-    assert await ranges() == []
+    assert await arrivals(database) == []
     await take_in(database, said(bluesky("jack", 12), bluesky("ann", 13), first=4))
-    assert await ranges() == [(4, 6)]
+    assert await arrivals(database) == [(4, 6)]
+
+
+async def test_nothing_said_is_nothing_taken_in(database: Database) -> None:
+    assert await take_in(database, []) == set()
+    assert await arrivals(database) == []
+
+
+async def test_what_its_member_is_changing_arrives_when_it_answers(
+    database: Database, mapping_store: StoredMappings
+) -> None:
+    """An arrival before that is looked at while nobody answers: who waits for this person is never told."""
+    leaves = said(bluesky("jack", 12), bluesky("ann", 13), first=4)
+    await mapping_store.add([leaves[0][1]], MappingState.PENDING)
+    async with database.transaction() as member:
+        await member.execute("SELECT FROM mapping FOR UPDATE")
+        assert await take_in(database, leaves) == {4}
+    assert await arrivals(database) == [(5, 6)]
+    assert await take_in(database, leaves[:1]) == set()
+    assert sorted(await arrivals(database)) == [(4, 5), (5, 6)]
 
 
 @pytest.mark.parametrize("standing", Standing)

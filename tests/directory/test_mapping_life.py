@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from directory.mapping_life import MOVES, MappingState, Move, Step, check_moves, sources
+from directory.mapping_life import MOVES, MappingState, Move, Step, check_moves, sources, target
 from directory.mappings import Mapping
 from directory.store.database import Connection, Database
 from directory.store.mapping_rows import (
@@ -155,6 +155,7 @@ async def test_a_row_that_its_member_is_changing_is_not_waited_for(
 
 _ONLY_ACTIVE_GOES: Final = frozenset({(MappingState.ACTIVE, None)})
 _REVIVED: Final = frozenset({(MappingState.WITHDRAWN, MappingState.ACTIVE)})
+_STAYS: Final = frozenset({(MappingState.PENDING, MappingState.PENDING)})
 _UNPUBLISHED: Final = frozenset({(MappingState.ACTIVE, MappingState.PENDING)})
 BROKEN: Final[dict[str, dict[Move, frozenset[Step]]]] = {
     "a move is missing": {move: steps for move, steps in MOVES.items() if move is not Move.LET_GO},
@@ -166,6 +167,12 @@ BROKEN: Final[dict[str, dict[Move, frozenset[Step]]]] = {
         Move.DISCARD: _ONLY_ACTIVE_GOES,
         Move.LET_GO: _ONLY_ACTIVE_GOES,
     },
+    "nothing leads out of PENDING": {
+        **MOVES,
+        Move.TAKE_IN: frozenset({(None, MappingState.ACTIVE)}),
+        Move.WITHDRAW: frozenset({(MappingState.ACTIVE, MappingState.WITHDRAWN)}),
+        Move.SAY_ANEW: _STAYS,
+    },
 }
 
 
@@ -174,6 +181,18 @@ def test_a_table_that_no_mapping_could_live_by_is_refused_at_import(said: str) -
     with pytest.raises(ValueError, match=said):
         check_moves(BROKEN[said])
     check_moves(MOVES)
+
+
+def test_what_is_stored_keeps_its_meaning() -> None:
+    """Rows hold the numbers: with another, what was withdrawn would answer again, or no more be revoked."""
+    assert {state.name: state.value for state in MappingState} == {"PENDING": 0, "ACTIVE": 1, "WITHDRAWN": 2}
+
+
+@pytest.mark.parametrize("move", [Move.DISCARD, Move.LET_GO])
+def test_a_move_that_deletes_the_row_leads_to_no_state(move: Move) -> None:
+    """A statement written with it would store a state that there is not."""
+    with pytest.raises(ValueError, match=move.name):
+        target(move)
 
 
 _WRITES: Final = re.compile(
