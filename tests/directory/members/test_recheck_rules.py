@@ -18,6 +18,7 @@ from directory.members.rechecks import (
     DELETED_LAPSES_AFTER,
     MAX_DELAY,
     RECHECK_EVERY,
+    RECHECK_LEASE,
     RECHECK_SPREAD,
     Doubtful,
     Gone,
@@ -34,6 +35,7 @@ from directory.members.rechecks import (
     judge_target,
     judge_x,
     next_recheck_at,
+    rests_on_link,
 )
 from directory.proofs.post_url import XPostId
 from directory.proofs.reasons import RefutedReason, UnreachableReason
@@ -470,3 +472,79 @@ class TestAway:
         assert (
             recheck(self.silent(25), Present(mastodon("alice")), START + 30 * DAY).health is ProofState.HOLDS
         )
+
+
+class TestWhatMembersAreTold:
+    """The times in the documentation, as numbers: a constant that is off by a day is off by a day here, too."""
+
+    def test_a_good_proof_is_rechecked_after_55_to_60_days(self) -> None:
+        planned = [
+            next_recheck_at(msgspec.structs.replace(at_home(), id=UUID(int=number)), START)
+            for number in range(1_000)
+        ]
+        times = [each for each in planned if each is not None]
+        assert max(times) == START + 60 * DAY
+        assert START + 55 * DAY < min(times) < START + 55 * DAY + timedelta(minutes=10)
+
+    def test_what_is_deleted_has_30_days_to_come_back(self) -> None:
+        """A day less, and a server that was down for a month loses its members; a day more, and X has given the
+        handle to somebody else."""
+        on_the_day = START + 30 * DAY
+        post = recheck_x(on_x(K.X_POST_HANDLE), GONE, START)
+        assert not recheck_x(post, GONE, on_the_day - timedelta(seconds=1)).is_lapsed
+        assert recheck_x(post, GONE, on_the_day).is_lapsed
+        home = recheck(at_home(), Gone(), START)
+        assert not recheck(home, Gone(), on_the_day - timedelta(seconds=1)).is_lapsed
+        assert recheck(home, Gone(), on_the_day).is_lapsed
+
+    def test_an_unreachable_source_is_asked_after_an_hour_and_weekly_in_the_end(self) -> None:
+        hours = [TestWaits.wait(attempt) / timedelta(hours=1) for attempt in range(1, 12)]
+        assert hours == [1, 2, 4, 8, 16, 32, 64, 128, 168, 168, 168]
+
+    def test_a_worker_that_died_holds_a_recheck_for_ten_minutes(self) -> None:
+        assert timedelta(minutes=10) == RECHECK_LEASE
+
+
+def test_a_server_that_asks_for_a_longer_wait_gets_it() -> None:
+    """For the account itself as for its link: who asks on is shut out by the server, and all its members with it."""
+    asked = Unreachable(UnreachableReason.TOO_MANY_REQUESTS, 7_200)
+    assert recheck(at_home(), asked, START).recheck_at == START + timedelta(hours=2)
+    here = Present(mastodon("alice"), asked)
+    assert recheck(at_home(LINK), here, START).recheck_at == START + timedelta(hours=2)
+
+
+def test_a_link_at_x_that_stands_is_seen_anew() -> None:
+    """Else the link would still be said to be seen on the first day, half a year later."""
+    seen = Evidence(K.PROFILE_LINK, START + DAY, LINK.ref)
+    held = recheck_x(on_x(K.PROFILE_LINK), Linked(seen), START + DAY)
+    assert [(item.kind, item.at) for item in held.evidence] == [(K.PROFILE_LINK, START + DAY)]
+
+
+@pytest.mark.parametrize("seen", [verified(x_id=12), Linked(LINK, XId(12))])
+def test_the_same_id_is_the_same_account(seen: Verified | Linked) -> None:
+    """A source that tells the id confirms it: taken for another's, each member with an id would lapse."""
+    account = linked(x_account("alice", 12), Evidence(K.X_POST_ID, START), LINK)
+    assert recheck_x(account, seen, START + DAY).health is ProofState.HOLDS
+
+
+def test_a_lapsed_account_tells_since_when() -> None:
+    assert account_after(on_x(K.X_POST_ID), Lapsed(), START + DAY).health_since == START + DAY
+
+
+def test_a_post_is_looked_at_again_whatever_stands_beside_it() -> None:
+    """What a moderator saw, too, does not exempt it: who deletes the post would keep the name for ever."""
+    account = on_x(K.X_POST_HANDLE)
+    both = msgspec.structs.replace(account, evidence=(*account.evidence, Evidence(K.X_CONFIRMED, START)))
+    assert next_recheck_at(both, START) is not None
+
+
+def test_an_account_without_evidence_is_not_by_link() -> None:
+    bare = msgspec.structs.replace(on_x(K.X_POST_ID), evidence=())
+    assert not is_by_link_alone(bare)
+    assert next_recheck_at(bare, START) is None
+
+
+def test_a_new_account_rests_on_its_link_beside_its_own_evidence() -> None:
+    """Its profile is asked for the link, or what is published by the link would stand after it was taken down."""
+    assert rests_on_link(at_home(LINK))
+    assert not rests_on_link(at_home())
