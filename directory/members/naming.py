@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from directory.accounts import AccountNetwork, LinkedAccount, TargetAccount
-from directory.members.errors import UnknownAccount
+from directory.members.errors import AccountMoved, UnknownAccount
 from directory.proofs.challenge import Challenge
 from directory.proofs.sentence import MAX_TARGETS
 
@@ -37,12 +37,14 @@ def choose_targets(
     """Returns what a proof is to name, in the order of preference: the first whose names fit into one post counts.
 
     That is what was chosen and nothing else. Without a choice: all default accounts, else one of them. Raises
-    UnknownAccount where there is no such account to name, or more than four are chosen.
+    UnknownAccount where there is no such account to name, or more than four are chosen; AccountMoved where all moved.
     """
     named = [each for each in list_nameable(accounts) if each.id in chosen]
     if len(named) != len(set(chosen)) or len(named) > MAX_TARGETS:
         raise UnknownAccount
     targets = _targets(named or default_accounts(accounts))
+    if not targets and any(each.moved_to is not None for each in accounts):
+        raise AccountMoved
     if not targets:
         raise UnknownAccount("there is no account that the proof could name")
     return [targets] if named else [targets, *((target,) for target in targets)]

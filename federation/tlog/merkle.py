@@ -14,6 +14,7 @@ from federation.errors import InvalidProof
 HASH_BYTES: Final = 32
 MAX_TREE_SIZE: Final = 2**63 - 1
 MAX_INCLUSION_HASHES: Final = 63
+MAX_CONSISTENCY_HASHES: Final = 64
 EMPTY_ROOT: Final = sha256(b"").digest()
 
 
@@ -119,7 +120,7 @@ def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes],
     """
     if not 0 <= index < size <= MAX_TREE_SIZE:
         raise InvalidProof("no such leaf in a tree of this size")
-    _check_hashes([leaf, *proof])
+    _check_hashes([leaf, *proof], MAX_INCLUSION_HASHES + 1)
     fn, sn, node = index, size - 1, leaf
     for sibling in proof:
         if sn == 0:
@@ -144,9 +145,9 @@ def verify_consistency(
     """
     if not 0 <= old_size <= new_size <= MAX_TREE_SIZE:
         raise InvalidProof("a log cannot have gone from the first size to the second")
-    _check_hashes(proof)
+    _check_hashes(proof, MAX_CONSISTENCY_HASHES)
     if old_size == 0:
-        _check_hashes([new_root])
+        _check_hashes([new_root], 1)
         if old_root != EMPTY_ROOT:
             raise InvalidProof("an empty tree has another root than this")
     if old_size in {0, new_size}:
@@ -184,6 +185,9 @@ def _walk_consistency(
     return old, new
 
 
-def _check_hashes(hashes: Sequence[bytes]) -> None:
+def _check_hashes(hashes: Sequence[bytes], limit: int) -> None:
+    """Bounds the work before anything is hashed: no tree has a longer proof."""
+    if len(hashes) > limit:
+        raise InvalidProof("a proof holds more hashes than any tree needs")
     if any(len(each) != HASH_BYTES for each in hashes):
         raise InvalidProof("a proof holds something that is not a hash")

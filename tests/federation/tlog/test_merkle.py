@@ -295,3 +295,15 @@ def test_the_consistency_cases_of_others_pass() -> None:
 
 def expected(case: dict[str, Any]) -> AbstractContextManager[Any]:
     return pytest.raises(InvalidProof) if case["wantErr"] else nullcontext()
+
+
+@pytest.mark.parametrize(("hashes", "is_long"), [(63, False), (64, True), (100_000, True)])
+def test_no_work_is_done_for_a_proof_longer_than_any(hashes: int, *, is_long: bool) -> None:
+    """A peer that sends a long proof would keep us hashing; none of a tree of up to 2^63 entries is longer than 63."""
+    root = leaf_hash(b"")
+    with pytest.raises(InvalidProof) as refused:
+        verify_inclusion(0, MAX_TREE_SIZE, root, [root] * hashes, root)
+    assert ("than any tree needs" in str(refused.value)) is is_long
+    with pytest.raises(InvalidProof) as refused:
+        verify_consistency(1, MAX_TREE_SIZE, root, root, [root] * (hashes + 1))
+    assert ("than any tree needs" in str(refused.value)) is is_long
