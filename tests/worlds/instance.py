@@ -8,19 +8,22 @@ from uuid import UUID
 from directory.accounts import LinkedAccount, ProofState, ProvenAccount, TargetAccount, XAccount
 from directory.identifiers import XId
 from directory.mappings import Mapping
-from directory.members.claims import Claim, ClaimState, find_post, judge_claim, next_look
+from directory.members.claims import CLAIM_LIFE, Claim, ClaimState, find_post, judge_claim, next_look
 from directory.members.errors import MemberError
 from directory.members.publications import is_worth_restating
 from directory.members.rechecks import (
+    CONFIRM_AFTER,
     Doubtful,
     Gone,
     Held,
+    Lapsed,
     Moved,
     Outcome,
     Present,
     TargetSeen,
     XSeen,
     account_after,
+    doubt,
     judge_target,
     judge_x,
 )
@@ -351,7 +354,7 @@ class Instance:
             session.is_over |= session.account == lapsed.id
         ledger.update_rechecks(lapsed.member, now)
 
-    def _without_taken_id(self, account: LinkedAccount, held: Held, now: datetime) -> Held:
+    def _without_taken_id(self, account: LinkedAccount, held: Held, now: datetime) -> Outcome:
         x, seen = account.x, held.account
         if x is None or x.id is not None or not isinstance(seen, XAccount) or seen.id is None:
             return held
@@ -360,9 +363,11 @@ class Instance:
         try:
             same = self.ledger.claim_x(account.member, seen, ProvenAccount(seen, held.evidence[0]), now)
         except Paused:
-            return Held(x)
-        is_free = not isinstance(same, Claim) and {each.id for each in same} == {account.id}
-        return held if is_free else Held(x)
+            return doubt(account, now, CONFIRM_AFTER) or Lapsed()
+        if isinstance(same, Claim):
+            since = account.health_since if account.health is ProofState.IN_DOUBT else None
+            return Doubtful(ProofState.IN_DOUBT, since or now, now + CLAIM_LIFE)
+        return held if {each.id for each in same} == {account.id} else Held(x)
 
     def _carry_out(self, now: datetime) -> None:
         for claim in [each for each in self.ledger.waiting() if each.state is ClaimState.APPROVED]:

@@ -307,6 +307,18 @@ class Ledger:
         mapping = publications.compose_mapping(x, target, ORIGIN, now)
         return replace(mapping, is_contested=True) if self.is_contested(x, target) else mapping
 
+    def _compose_anew(
+        self, said: Mapping, x: LinkedAccount, target: LinkedAccount, now: datetime
+    ) -> Mapping | None:
+        """Composes what a publication is to say now. Returns None for an account that moved, unless a contest begins or
+        ends. Raises what `compose_mapping` does."""
+        if target.moved_to is None:
+            return self.compose(x, target, now)
+        meant = self.compose(x, replace(target, moved_to=None), now)
+        if meant.is_contested is said.is_contested or said.expires <= meant.issued:
+            return None
+        return replace(meant, expires=min(meant.expires, said.expires))
+
     def restate(self, account: LinkedAccount, now: datetime) -> None:
         """Restates the publications of an account whose label, proof or time has changed, or that is contested."""
         for key, said in list(self.said.items()):
@@ -314,7 +326,7 @@ class Ledger:
                 continue
             x, target = self.accounts[said.x], self.accounts[said.target]
             try:
-                meant = self.compose(x, target, now)
+                meant = self._compose_anew(said.mapping, x, target, now)
             except (NotProven, NotNamed):
                 del self.said[key]
                 continue
