@@ -10,19 +10,24 @@ import asyncpg
 
 from deploy.migrate import migrate
 from deploy.wiring.members import MemberParts, open_members
-from directory.accounts import LinkedAccount, ProvenAccount
+from directory.accounts import BlueskyAccount, LinkedAccount, ProvenAccount
 from directory.clock import Clock, SystemClock
 from directory.settings import Settings
 from directory.store.database import Database
 from tests.directory.members.people import at_bluesky
+from tests.harness.fake_plc import FakePlc
 
 T = TypeVar("T")
 
 
 class Members:
-    """`data` is the folder of the processes, `dsn` their database; `clock` is for what is written here."""
+    """`data` is the folder of the processes, `dsn` their database; `clock` is for what is written here; `plc` tells the
+    processes the names of those who join."""
 
-    def __init__(self, data: Path, dsn: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self, data: Path, dsn: str, clock: Clock | None = None, *, plc: FakePlc | None = None
+    ) -> None:
+        self._plc = plc
         self._settings = Settings(data=data, allow_loopback=True)
         self.dsn = dsn
         self.clock = clock or SystemClock()
@@ -56,6 +61,8 @@ class Members:
     def join(self, name: str) -> UUID:
         """Adds a member, signed in at Bluesky as `name`."""
         proven = at_bluesky(name, at=self.clock.now())
+        if self._plc is not None and isinstance(proven.account, BlueskyAccount):
+            self._plc.add(proven.account)
         return self.call(lambda members: members.membership.sign_in(proven)).member
 
     def link(self, member: UUID, proven: ProvenAccount) -> LinkedAccount:

@@ -12,6 +12,7 @@ from federation.keys.instance import KeyFolder
 from tests.deploy.machines import PATIENCE_S, Machine, fetch
 from tests.deploy.members import Members
 from tests.deploy.pending import add_pending
+from tests.harness.fake_plc import FakePlc
 from tests.harness.fake_x import FakeX
 
 LOG = "localhost/log"
@@ -20,6 +21,12 @@ LOG = "localhost/log"
 @pytest.fixture
 def machine(tmp_path: Path, dsn: str) -> Machine:
     return Machine(tmp_path, "one", dsn)
+
+
+@pytest.fixture
+def plc() -> Iterator[FakePlc]:
+    with FakePlc() as fake:
+        yield fake
 
 
 @pytest.fixture
@@ -60,9 +67,14 @@ def test_only_the_sequencer_publishes(machine: Machine, dsn: str) -> None:
         assert wait_until(lambda: bool(fetch(dsn, published)), PATIENCE_S)
 
 
-def test_only_the_worker_looks_at_posts(machine: Machine, dsn: str, x: FakeX) -> None:
-    sources = {"x_syndication": f"{x.root}/syndication", "x_oembed": "", "x_oembed_twitter": ""}
-    members = Members(machine.data, dsn)
+def test_only_the_worker_looks_at_posts(machine: Machine, dsn: str, x: FakeX, plc: FakePlc) -> None:
+    sources = {
+        "x_syndication": f"{x.root}/syndication",
+        "x_oembed": "",
+        "x_oembed_twitter": "",
+        **plc.settings,
+    }
+    members = Members(machine.data, dsn, plc=plc)
     member = members.join("ada")
     members.hand_in(member, lambda sentence: x.post(x.account("ada"), sentence).url)
     machine.run_once(roles="web", allow_loopback="true", **sources)

@@ -20,6 +20,7 @@ from directory.members.challenges import ChallengeState, CheckState
 from directory.members.publications import Wish
 from tests.deploy.members import Members
 from tests.harness.command import Command
+from tests.harness.fake_plc import FakePlc
 from tests.harness.fake_x import FakeAccount, FakeX
 from tests.harness.postgres import FAST_SETTINGS
 
@@ -34,14 +35,20 @@ def x() -> Iterator[FakeX]:
 
 
 @pytest.fixture(scope="module")
-def members(folder: Path) -> Iterator[Members]:
+def plc() -> Iterator[FakePlc]:
+    with FakePlc() as fake:
+        yield fake
+
+
+@pytest.fixture(scope="module")
+def members(folder: Path, plc: FakePlc) -> Iterator[Members]:
     with open_database(folder / "data", FAST_SETTINGS) as database:
-        yield Members(folder / "data", database.dsn)
+        yield Members(folder / "data", database.dsn, plc=plc)
 
 
 @pytest.fixture
-def instance(folder: Path, members: Members, x: FakeX) -> Command:
-    """The command with the settings for `serve` and its jobs, which ask the fake X and no other server."""
+def instance(folder: Path, members: Members, x: FakeX, plc: FakePlc) -> Command:
+    """The command with the settings for `serve` and its jobs, which ask the fake X and PLC and no other server."""
     assert members
     settings = {
         "data": str(folder / "data"),
@@ -50,6 +57,7 @@ def instance(folder: Path, members: Members, x: FakeX) -> Command:
         "x_syndication": f"{x.root}/syndication",
         "x_oembed": "",
         "x_oembed_twitter": "",
+        **plc.settings,
     }
     return Command(folder, settings)
 

@@ -17,7 +17,7 @@ from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.worlds import fetch
 
 REACHED_S = 20
-KINDS = {"posts", "links", "arrivals", "rechecks", "revocations", "housekeeping"}
+KINDS = {"posts", "links", "arrivals", "rechecks", "claims", "revocations", "housekeeping"}
 
 
 @pytest.fixture(scope="module")

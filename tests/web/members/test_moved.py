@@ -125,15 +125,15 @@ def test_a_move_that_is_noticed_at_sign_in_is_looked_at_at_once(
     visitor: Visitor, internet: FakeInternet, x: FakeX, old: FakeServer, new: FakeServer
 ) -> None:
     """It makes the re-check due now, not in up to sixty days."""
-    publish_from(visitor, internet, x, old, "hana")
-    new.accounts.append(Account("hana", new.host))
-    old.move("hana", new, "hana")
-    visitor.sign_in_at_mastodon(internet, f"hana@{old.domain}", page="/account")
+    publish_from(visitor, internet, x, old, "hugo")
+    new.accounts.append(Account("hugo", new.host))
+    old.move("hugo", new, "hugo")
+    visitor.sign_in_at_mastodon(internet, f"hugo@{old.domain}", page="/account")
     visitor.instance.call(visitor.instance.worker.drain)
-    assert health(visitor.instance, f"hana@{old.domain}")[0] == 2, "in doubt: nobody follows it unseen"
+    assert health(visitor.instance, f"hugo@{old.domain}")[0] == 2, "in doubt: nobody follows it unseen"
     confirm_doubt(visitor.instance)
-    assert found(visitor, "hana") == []
-    assert told(new, "hana") in visitor.get("/account").text
+    assert found(visitor, "hugo") == []
+    assert told(new, "hugo") in visitor.get("/account").text
 
 
 def test_a_move_carries_no_mapping_along(

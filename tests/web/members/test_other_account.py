@@ -184,6 +184,7 @@ def test_no_permission_is_kept_meanwhile(visitor: Visitor, internet: FakeInterne
     page = come_back(visitor, internet, enrol(internet, "tokens"), enrol(internet, "tokensother"))
     server = internet.sites[HOST]
     assert isinstance(server, FakeServer)
+    visitor.instance.call(visitor.instance.worker.drain)
     granted = [token for token in server.oauth.tokens if token.user == f"tokensother@{HOST}"]
     assert [token.is_revoked for token in granted] == [True]
     answer(visitor, page)
