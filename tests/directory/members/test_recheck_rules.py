@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.accounts import LinkedAccount, ProofState
-from directory.identifiers import XHandle, XId
+from directory.identifiers import Acct, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.rechecks import (
     CONFIRM_AFTER,
@@ -548,3 +548,89 @@ def test_a_new_account_rests_on_its_link_beside_its_own_evidence() -> None:
     """Its profile is asked for the link, or what is published by the link would stand after it was taken down."""
     assert rests_on_link(at_home(LINK))
     assert not rests_on_link(at_home())
+
+
+NEW_HOME: Final = Acct.parse("alice@new.example")
+OLD_HOME: Final = Acct.parse("alice@old.example")
+
+
+class TestWhereItMovedTo:
+    """What the account's server says of a move is kept as it was heard last: the page warns of it, and nothing is
+    published of an account that moved."""
+
+    @pytest.mark.parametrize(
+        ("before", "told", "after"),
+        [
+            (None, NEW_HOME, NEW_HOME),
+            (OLD_HOME, NEW_HOME, NEW_HOME),
+            (OLD_HOME, None, None),
+            (OLD_HOME, msgspec.UNSET, OLD_HOME),
+            (None, msgspec.UNSET, None),
+        ],
+    )
+    @pytest.mark.parametrize("link", [None, LINKED])
+    def test_it_is_as_its_server_says(
+        self,
+        before: Acct | None,
+        told: Acct | msgspec.UnsetType | None,
+        after: Acct | None,
+        link: Linked | None,
+    ) -> None:
+        account = msgspec.structs.replace(at_home(LINK), moved_to=before)
+        held = recheck(account, Present(mastodon("alice"), link, told), START + DAY)
+        assert (held.health, held.moved_to) == (ProofState.HOLDS, after)
+
+    def test_where_nobody_was_asked_it_stays(self) -> None:
+        account = msgspec.structs.replace(at_home(), moved_to=OLD_HOME)
+        assert recheck(account, Present(mastodon("alice")), START + DAY).moved_to == OLD_HOME
+        assert account_after(account, Held(mastodon("alice")), START + DAY).moved_to == OLD_HOME
+
+    def test_a_confirmed_move_is_told(self) -> None:
+        moved = Moved(mastodon("alice", host="new.example"))
+        assert account_after(at_home(), moved, START + DAY).moved_to == NEW_HOME
+
+
+class TestSeveralPieces:
+    """All evidence of an X account is looked at together; the worst that is seen counts."""
+
+    POST: Final = Evidence(K.X_POST_HANDLE, START, "https://x.com/i/status/20", ("did:plc:one",))
+    OTHER: Final = Evidence(K.X_POST_HANDLE, START, "https://x.com/i/status/21", ("did:plc:two",))
+
+    def judge(
+        self, *results: CheckResult | LinkResult, kind: EvidenceKind = K.X_POST_HANDLE
+    ) -> LinkedAccount:
+        x_id = 12 if kind is K.X_POST_ID else None
+        pieces = (self.POST, msgspec.structs.replace(self.OTHER, kind=kind))
+        account = linked(x_account("alice", x_id), *pieces)
+        seen = [XSeen(piece, result) for piece, result in zip(pieces, results, strict=True)]
+        return account_after(account, judge_x(account, seen, 1, START), START)
+
+    @pytest.mark.parametrize("bad", [DENIED, GONE])
+    def test_one_that_is_gone_or_says_another_thing_is_a_doubt(self, bad: CheckResult) -> None:
+        """Its other post would have kept alive what the withdrawn one had named."""
+        for results in ((bad, verified()), (verified(), bad), (bad, SILENT)):
+            assert self.judge(*results).health is ProofState.IN_DOUBT
+
+    def test_a_deleted_post_beside_a_known_id_is_no_doubt(self) -> None:
+        """People delete posts; the number of their account passes to nobody."""
+        assert self.judge(GONE, verified(x_id=12), kind=K.X_POST_ID).health is ProofState.HOLDS
+
+    def test_a_link_of_another_number_is_a_doubt(self) -> None:
+        account = linked(x_account("alice", 12), LINK)
+        seen = [XSeen(LINK, Linked(LINK, XId(13)))]
+        assert account_after(account, judge_x(account, seen, 1, START), START).health is ProofState.IN_DOUBT
+        same = [XSeen(LINK, Linked(LINK, XId(12)))]
+        assert account_after(account, judge_x(account, same, 1, START), START).health is ProofState.HOLDS
+
+    def test_of_several_waits_the_longest_is_kept(self) -> None:
+        """Asking earlier than a source allows gets us turned away for longer."""
+        waits = [Unreachable(UnreachableReason.TOO_MANY_REQUESTS, wait) for wait in (7_200, 14_400)]
+        for results in (waits, waits[::-1], [waits[1], SILENT], [SILENT, waits[1]]):
+            assert self.judge(*results).recheck_at == START + timedelta(hours=4)
+        assert self.judge(SILENT, SILENT).recheck_at == START + timedelta(hours=1)
+
+    def test_what_is_proven_by_links_alone(self) -> None:
+        """The page says which proof to keep: the post, or the links."""
+        assert is_by_link_alone(linked(x_account("alice"), LINK))
+        assert not is_by_link_alone(linked(x_account("alice"), LINK, self.POST))
+        assert not is_by_link_alone(linked(x_account("alice")))
