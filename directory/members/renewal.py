@@ -38,18 +38,22 @@ def _replaces(new: Evidence, held: Evidence) -> bool:
 def prove_again(account: LinkedAccount, proven: ProvenAccount, now: datetime) -> LinkedAccount:
     """Applies a new proof to an account. A proof of the X handle alone does not remove a known id.
 
+    A sign-in at X that names nothing lifts no doubt of what other evidence names.
+
     Of an X account `checked_at` is when the evidence that can be re-checked and was seen longest ago was seen.
     """
     now_known = _with_known_id(account, proven.account)
     evidence = merge_evidence(account, now_known, (proven.evidence,))
+    is_nameless = account.x is not None and not proven.evidence.names
+    stays_in_doubt = is_nameless and account.health is ProofState.IN_DOUBT
     renewed = msgspec.structs.replace(
         account,
         account=now_known,
         evidence=evidence,
         proven_at=now,
         checked_at=max(account.checked_at, min(proven.evidence.at, now)),
-        health=ProofState.HOLDS,
-        health_since=None,
+        health=account.health if stays_in_doubt else ProofState.HOLDS,
+        health_since=account.health_since if stays_in_doubt else None,
         moved_to=proven.moved_to,
     )
     checkable = list_checkable(renewed)

@@ -284,3 +284,13 @@ def test_the_link_of_a_profile_comes_and_goes_alone() -> None:
     assert len(add_link(with_link, link).evidence) == 2
     assert drop_link(with_link) == before
     assert drop_link(before) == before
+
+
+@pytest.mark.parametrize(("names", "health"), [((), ProofState.IN_DOUBT), (ADA, ProofState.HOLDS)])
+def test_a_sign_in_that_names_nothing_lifts_no_doubt(names: tuple[str, ...], health: ProofState) -> None:
+    """The post was seen edited, and what it names is contested. Whoever has the X account signs in with it: that
+    lifted the doubt, and what the edited post had named was followed unseen again."""
+    before = msgspec.structs.replace(ada(POST), health=ProofState.IN_DOUBT, health_since=START)
+    after = prove_again(before, ProvenAccount(x_account("ada", 5), piece(K.X_OAUTH, 3, names)), NOW)
+    assert after.health is health
+    assert after.health_since == (START if health is ProofState.IN_DOUBT else None)
