@@ -127,7 +127,8 @@ class LinkedAccount(msgspec.Struct, frozen=True, kw_only=True):
 
     `checked_at` is when the proof was last seen to hold. `health` is its state, since `health_since` where that is
     not HOLDS. `recheck_at` is when it is re-checked, while something is published of it. `moved_to` is the address that
-    the account's own server last said it moved to; None where it did not, or nobody said so.
+    the account's own server last said it moved to; None where it did not, or nobody said so. `has_rival`: since the
+    proof of an X account was last seen, somebody else was seen to bear its handle, or to prove it.
     """
 
     id: UUID
@@ -142,6 +143,7 @@ class LinkedAccount(msgspec.Struct, frozen=True, kw_only=True):
     health_since: datetime | None
     on_page: bool
     moved_to: Acct | None = None
+    has_rival: bool = False
 
     @property
     def network(self) -> AccountNetwork:

@@ -120,10 +120,12 @@ def next_recheck_at(account: LinkedAccount, now: datetime) -> datetime | None:
     """Returns when a published account is re-checked, counted from its `checked_at`.
 
     Returns None where it cannot be re-checked without the member: what is published then expires, unless the member
-    proves the account again.
+    proves the account again. One that has a rival is re-checked now.
     """
     if account.is_lapsed or (account.x is not None and not list_checkable(account)):
         return None
+    if account.has_rival:
+        return now
     early = RECHECK_SPREAD * (account.id.int % _SPREAD_STEPS / _SPREAD_STEPS)
     return max(account.checked_at + RECHECK_EVERY - early, now)
 

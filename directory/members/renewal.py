@@ -46,6 +46,7 @@ def prove_again(account: LinkedAccount, proven: ProvenAccount, now: datetime) ->
     evidence = merge_evidence(account, now_known, (proven.evidence,))
     is_nameless = account.x is not None and not proven.evidence.names
     stays_in_doubt = is_nameless and account.health is ProofState.IN_DOUBT
+    has_rival = is_nameless and account.has_rival
     renewed = msgspec.structs.replace(
         account,
         account=now_known,
@@ -55,6 +56,7 @@ def prove_again(account: LinkedAccount, proven: ProvenAccount, now: datetime) ->
         health=account.health if stays_in_doubt else ProofState.HOLDS,
         health_since=account.health_since if stays_in_doubt else None,
         moved_to=proven.moved_to,
+        has_rival=has_rival,
     )
     checkable = list_checkable(renewed)
     return msgspec.structs.replace(renewed, checked_at=min(checkable[-1].at, now)) if checkable else renewed
@@ -106,6 +108,7 @@ def see_again(
         checked_at=now,
         health=ProofState.HOLDS,
         health_since=None,
+        has_rival=False,
     )
 
 

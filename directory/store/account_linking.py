@@ -18,13 +18,11 @@ from directory.store.accounts import (
     insert_account,
     lock_x_parties,
     opens_nothing,
-    recheck_namesakes_now,
-    recheck_now,
-    save_account,
 )
 from directory.store.claim_rows import find_approved_holders, is_paused, keep_claims_with_holder, write_claim
 from directory.store.database import Connection
 from directory.store.publication_rows import restate_account
+from directory.store.rivals import save_seen, tell_namesakes, tell_of_rival
 
 
 class Contested(msgspec.Struct, frozen=True):
@@ -76,7 +74,7 @@ async def _link_x(
     same = await claim_x_account(connection, member, x, evidence, now)
     if isinstance(same, Contested):
         return same
-    await recheck_namesakes_now(connection, member, x.handle, now)
+    await tell_namesakes(connection, x, member, now)
     proven = ProvenAccount(x, evidence)
     if same:
         # The same id first: another account of the member's own is the same one, linked before its id was known.
@@ -124,8 +122,7 @@ async def _contest(
     """Claims an account from all who hold it. Their proofs are looked at again now."""
     claims = [await write_claim(connection, member, held, proven, now) for held in holders]
     for held in holders:
-        await recheck_now(connection, held, now)
-        await restate_account(connection, held, now)
+        await tell_of_rival(connection, held, now)
     return Contested(claims[0])
 
 
@@ -133,7 +130,7 @@ async def _renew(
     connection: Connection, held: LinkedAccount, proven: ProvenAccount, now: datetime
 ) -> LinkedAccount:
     renewed = prove_again(held, proven, now)
-    await save_account(connection, held, renewed, now)
+    await save_seen(connection, held, renewed, now)
     return renewed
 
 

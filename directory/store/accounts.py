@@ -9,11 +9,11 @@ import asyncpg
 import msgspec
 
 from directory.accounts import Account, LinkedAccount, ProofState, ProvenAccount, XAccount
-from directory.identifiers import Acct, XHandle
+from directory.identifiers import Acct
 from directory.mappings import Evidence
 from directory.members.errors import MemberGone
 from directory.members.rechecks import is_away, next_recheck_at
-from directory.store.account_columns import X_CODE, columns_of, read_account
+from directory.store.account_columns import columns_of, read_account
 from directory.store.database import Connection
 from directory.store.hide_rows import tell_hides_of_account
 from directory.store.mappings import encode_evidence
@@ -33,7 +33,7 @@ X_TURN_LOCK: Final = 0x70617373_65726505
 """`pass` `ere` 05: one change of an X account's holder or handle at a time."""
 ACCOUNT_COLUMNS: Final = (
     "id, member, network, account_id, handle, evidence, linked_at, proven_at, checked_at, recheck_at, "
-    "health, health_since, on_page, moved_to"
+    "health, health_since, on_page, moved_to, has_rival"
 )
 _evidence_decoder: Final = msgspec.json.Decoder(tuple[Evidence, ...])
 
@@ -63,6 +63,7 @@ def account_of(row: asyncpg.Record) -> LinkedAccount:
         health_since=row["health_since"],
         on_page=row["on_page"],
         moved_to=Acct.parse(row["moved_to"]) if row["moved_to"] is not None else None,
+        has_rival=row["has_rival"],
     )
 
 
@@ -128,6 +129,12 @@ async def find_account(connection: Connection, account: Account) -> LinkedAccoun
 
 async def find_same_x_accounts(connection: Connection, x: XAccount) -> list[LinkedAccount]:
     """Finds the linked accounts that may be this X account, the first linked first."""
+    alike = await find_like_x_accounts(connection, x)
+    return [held for held in alike if held.x is not None and held.x.is_same(x)]
+
+
+async def find_like_x_accounts(connection: Connection, x: XAccount) -> list[LinkedAccount]:
+    """Finds the linked X accounts with this id or this handle, the first linked first."""
     columns = columns_of(x)
     rows = await connection.fetch(
         f"SELECT {ACCOUNT_COLUMNS} FROM linked_account"
@@ -136,7 +143,7 @@ async def find_same_x_accounts(connection: Connection, x: XAccount) -> list[Link
         columns.account_id,
         columns.handle_key,
     )
-    return [held for held in map(account_of, rows) if held.x is not None and held.x.is_same(x)]
+    return [account_of(row) for row in rows]
 
 
 async def insert_account(
@@ -168,7 +175,7 @@ async def save_account(
     await connection.execute(
         "UPDATE linked_account SET account_id = $2, handle = $3, handle_key = $4, evidence = $5, proven_at = $6,"
         " checked_at = $7, recheck_at = $8, recheck_attempts = 0, health = $9, health_since = $10,"
-        " moved_to = $11 WHERE id = $1",
+        " moved_to = $11, has_rival = $12 WHERE id = $1",
         after.id,
         columns.account_id,
         columns.handle,
@@ -180,6 +187,7 @@ async def save_account(
         _HEALTH_CODE[after.health],
         after.health_since,
         _text_of(after.moved_to),
+        after.has_rival,
     )
     if after.x is not None:
         await tell_hides_of_account(connection, after.x)
@@ -192,8 +200,6 @@ async def save_account(
             after.id,
             now,
         )
-        if after.x is not None:
-            await recheck_namesakes_now(connection, after.member, after.x.handle, now)
 
 
 async def take_x_turn(connection: Connection) -> None:
@@ -206,37 +212,18 @@ async def take_x_turn(connection: Connection) -> None:
 
 
 async def lock_x_parties(connection: Connection, members: Iterable[UUID], *accounts: XAccount) -> None:
-    """Takes the turn to change X accounts, then locks the members and all who hold one of the accounts, in the
-    order of their ids. Nobody else comes to hold one until the transaction ends.
+    """Takes the turn to change X accounts, then locks the members and all who hold one of the accounts, or another
+    under its handle, in the order of their ids. Nobody else comes to hold one until the transaction ends.
 
     Call it before any other lock. Members who are gone are left out: `lock_member` tells.
     """
     await take_x_turn(connection)
     parties = set(members)
     for account in accounts:
-        parties |= {held.member for held in await find_same_x_accounts(connection, account)}
+        parties |= {held.member for held in await find_like_x_accounts(connection, account)}
     await connection.execute(
         "SELECT FROM member WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(parties)
     )
-
-
-async def recheck_namesakes_now(connection: Connection, member: UUID, handle: XHandle, now: datetime) -> None:
-    """Makes accounts due for a re-check that other members hold under an X handle that this member bears now."""
-    await connection.execute(
-        "UPDATE linked_account SET recheck_at = $3 WHERE network = $4 AND handle_key = $2 AND member <> $1"
-        " AND recheck_at IS NOT NULL",
-        member,
-        handle.key,
-        now,
-        X_CODE,
-    )
-
-
-async def recheck_now(connection: Connection, account: LinkedAccount, now: datetime) -> None:
-    """Makes an account due for a re-check now, also where nothing is published of it. One that cannot be re-checked
-    without its member stays as it is."""
-    if next_recheck_at(account, now) is not None:
-        await connection.execute("UPDATE linked_account SET recheck_at = $2 WHERE id = $1", account.id, now)
 
 
 async def save_health(connection: Connection, after: LinkedAccount) -> None:

@@ -36,6 +36,7 @@ from directory.store.claim_rows import (
 from directory.store.database import Connection, Database
 from directory.store.leases import Lease, LeasedTable
 from directory.store.publication_rows import restate_account
+from directory.store.rivals import forget_rival
 
 CLAIM_LOOKS: Final = LeasedTable(
     name="contested_claim",
@@ -103,7 +104,8 @@ class ClaimStore:
             return await _fetch_case(connection, claim)
 
     async def reject(self, claim: UUID, now: datetime) -> Settled:
-        """Rejects a claim: what the holder publishes is contested no longer, unless another claim waits."""
+        """Rejects a claim: what the holder publishes is contested no longer, unless another claim waits, or one of its
+        proofs is in doubt."""
         async with self._database.transaction() as connection:
             case = await _lock_case(connection, claim)
             if case is None:
@@ -210,8 +212,11 @@ def _bounds(now: datetime) -> tuple[datetime, datetime]:
 
 async def _end(connection: Connection, case: Case, state: ClaimState, now: datetime) -> None:
     await settle_claims(connection, [case.claim.id], state, now)
-    if case.holder is not None:
-        await restate_account(connection, case.holder, now)
+    if case.holder is None:
+        return
+    if state is ClaimState.REJECTED:
+        await forget_rival(connection, case.holder.id)
+    await restate_account(connection, case.holder, now)
 
 
 async def _hand_over(connection: Connection, claim: Claim, seen: ProvenAccount, now: datetime) -> Settled:

@@ -136,8 +136,8 @@ async def _compose_anew(
 
 
 async def is_contested(connection: Connection, x: LinkedAccount, target: LinkedAccount) -> bool:
-    """Whether a claim stands against the X account, or one of the two proofs is in doubt."""
-    if ProofState.IN_DOUBT in {x.health, target.health}:
+    """Whether a claim stands against the X account, it has a rival, or one of the two proofs is in doubt."""
+    if x.has_rival or ProofState.IN_DOUBT in {x.health, target.health}:
         return True
     sql = f"SELECT EXISTS (SELECT FROM contested_claim WHERE holder = $1 AND {IS_WAITING})"
     return bool(await connection.fetchval(sql, x.id))

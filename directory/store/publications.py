@@ -34,7 +34,7 @@ from directory.store.publication_rows import (
 _UNCONTESTED: Final = f"""
 SELECT DISTINCT p.member, p.x_account FROM mapping m JOIN publication p ON p.mapping = m.id
     JOIN linked_account x ON x.id = p.x_account JOIN linked_account t ON t.id = p.target_account
-WHERE m.is_contested AND NOT x.{IN_DOUBT} AND NOT t.{IN_DOUBT}
+WHERE m.is_contested AND NOT x.has_rival AND NOT x.{IN_DOUBT} AND NOT t.{IN_DOUBT}
     AND NOT EXISTS (SELECT FROM contested_claim c WHERE c.holder = x.id AND c.{IS_WAITING})
 LIMIT $1
 """

@@ -40,6 +40,7 @@ from directory.store.publication_rows import (
     withdraw_all_of_account,
     withdraw_by_target_and_strength,
 )
+from directory.store.rivals import save_seen
 
 RECHECKS: Final = LeasedTable(
     name="linked_account",
@@ -121,7 +122,7 @@ async def _write(connection: Connection, account: LinkedAccount, outcome: Outcom
         if after.health is ProofState.IN_DOUBT:
             await restate_account(connection, after, now)
     else:
-        await save_account(connection, account, after, now)
+        await save_seen(connection, account, after, now)
         await keep_claims_with_holder(connection, after, now, is_new_proof=False)
         await _withdraw_unlinked(connection, after, now)
         await restate_account(connection, after, now)

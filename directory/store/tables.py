@@ -98,6 +98,7 @@ class LinkedAccount(Table, tablename="linked_account"):
     health_since = Timestamptz(null=True, default=None)
     on_page = Boolean(default=False)
     moved_to = Text(null=True, default=None)
+    has_rival = Boolean(default=False)
 
 
 class ContestedClaim(Table, tablename="contested_claim"):

@@ -82,6 +82,7 @@ STATEMENTS = [
         health_since timestamptz,
         on_page boolean NOT NULL DEFAULT false,
         moved_to text,
+        has_rival boolean NOT NULL DEFAULT false,
         CONSTRAINT linked_account_has_id CHECK (account_id IS NOT NULL OR network = 3)
     )""",
     "CREATE UNIQUE INDEX linked_account_identity ON linked_account (network, account_id) WHERE account_id IS NOT NULL",

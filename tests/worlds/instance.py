@@ -5,6 +5,8 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from directory.accounts import LinkedAccount, ProofState, ProvenAccount, TargetAccount, XAccount
 from directory.identifiers import XId
 from directory.mappings import Mapping
@@ -281,8 +283,11 @@ class Instance:
     def _end(self, claim: Claim, state: ClaimState, now: datetime) -> None:
         self.ledger.settle(next(c for c in self.ledger.claims if c.id == claim.id), state, now)
         holder = self.ledger.accounts.get(claim.holder) if claim.holder is not None else None
-        if holder is not None:
-            self.ledger.restate(holder, now)
+        if holder is None:
+            return
+        if state is ClaimState.REJECTED:
+            self.ledger.accounts[holder.id] = replace(holder, has_rival=False)
+        self.ledger.restate(self.ledger.accounts[holder.id], now)
 
     # Jobs
 

@@ -105,7 +105,7 @@ class Ledger:
                 if each.id != after.id and each.id in self.due:
                     self.due[each.id] = now
             if after.x is not None:
-                self.recheck_namesakes(after.member, after.x.handle, now)
+                self.tell_namesakes(after.member, after.x.handle, now)
 
     def remove(self, account: LinkedAccount, now: datetime) -> None:
         """Removes an account: what is published of it is withdrawn, and the sessions that began with it end."""
@@ -118,11 +118,19 @@ class Ledger:
         ]
         self.update_rechecks(account.member, now)
 
-    def recheck_namesakes(self, member: UUID, handle: XHandle, now: datetime) -> None:
-        for each in self.accounts.values():
+    def tell_namesakes(self, member: UUID, handle: XHandle, now: datetime) -> None:
+        for each in list(self.accounts.values()):
             is_namesake = each.x is not None and each.x.handle.key == handle.key
-            if is_namesake and each.member != member and each.id in self.due:
-                self.due[each.id] = now
+            if is_namesake and each.member != member:
+                self.tell_of_rival(each, now)
+
+    def tell_of_rival(self, held: LinkedAccount, now: datetime) -> None:
+        if held.is_lapsed:
+            return
+        self._plan(held.id, now if next_recheck_at(held, now) is not None else None)
+        self.attempts[held.id] = self.attempts.get(held.id, 0) + 1
+        self.accounts[held.id] = replace(held, has_rival=True)
+        self.restate(self.accounts[held.id], now)
 
     def update_rechecks(self, member: UUID, now: datetime) -> None:
         """Plans re-checks of the accounts that something is published of, and drops those of the others."""
@@ -166,7 +174,7 @@ class Ledger:
         same = self.claim_x(member, x, proven, now)
         if isinstance(same, Claim):
             return same
-        self.recheck_namesakes(member, x.handle, now)
+        self.tell_namesakes(member, x.handle, now)
         if same:
             same.sort(key=lambda held: held.x is None or held.x.id != x.id)
             linked = self._renew(same[0], proven, now)
@@ -204,9 +212,7 @@ class Ledger:
         holders = [held for held in others if not held.is_lapsed]
         claims = [self._write_claim(member, held, proven, now) for held in holders]
         for held in holders:
-            if next_recheck_at(held, now) is not None:
-                self.due[held.id] = now
-            self.restate(held, now)
+            self.tell_of_rival(held, now)
         return claims[0]
 
     # Claims
@@ -297,8 +303,8 @@ class Ledger:
     # Publications
 
     def is_contested(self, x: LinkedAccount, target: LinkedAccount) -> bool:
-        """Whether a claim stands against the X account, or one of the two proofs is in doubt."""
-        if x.health is ProofState.IN_DOUBT or target.health is ProofState.IN_DOUBT:
+        """Whether a claim stands against the X account, it has a rival, or one of the two proofs is in doubt."""
+        if x.has_rival or x.health is ProofState.IN_DOUBT or target.health is ProofState.IN_DOUBT:
             return True
         return any(claim.holder == x.id for claim in self.waiting())
 

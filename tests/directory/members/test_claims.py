@@ -289,6 +289,36 @@ class TestHandlePassesOn:
         assert await site.x_of(bob) == [linked]
         assert await site.x_of(ada) == [], "what lapsed is not kept from whoever bears the name"
 
+    async def test_a_name_that_was_proven_by_another_stays_doubtful_when_they_leave(self, site: Site) -> None:
+        """Attack, or bad luck: number 7 bears @ada now, and proves it here. Number 5 cannot be looked at: the source is
+        away. Number 7 leaves, with all that tells of them, and the old mapping answers for their name again."""
+        ada, wish = await site.publish("ada", 5)
+        bob = await site.sign_in("bob")
+        await site.membership.link(bob, on_x("ada", 7, at=site.clock.now(), post=10))
+        job = await site.due_x()
+        assert job.account.id == wish.x_account
+        is_away = Doubtful(ProofState.STALE, site.clock.now(), site.clock.now() + timedelta(days=1))
+        await site.rechecks.record_recheck(job, is_away, site.clock.now())
+        await site.leaving.erase(bob)
+        await site.tidy()
+        await site.publishing.say()
+        assert (await site.newest_body()).is_contested, "peers are told too"
+        answer = await site.answer("@ada")
+        assert (answer.mapping.x_id, answer.may_follow) == (XId(5), False)
+        await site.membership.link(ada, on_x("ada", 5, at=site.clock.now()))
+        await site.publishing.say()
+        assert (await site.answer("@ada")).may_follow, "its own proof was seen since"
+
+    async def test_a_look_under_way_does_not_settle_what_came_after_it(self, site: Site) -> None:
+        """It may have asked X before the name passed on."""
+        await site.publish("ada", 5)
+        site.clock.advance(days=60)
+        job = await site.due_x()
+        bob = await site.sign_in("bob")
+        await site.membership.link(bob, on_x("ada", 7, at=site.clock.now(), post=10))
+        assert not await site.rechecks.record_recheck(job, Held(x_account("ada", 5)), site.clock.now())
+        assert (await site.due_x()).account.id == job.account.id
+
     async def test_a_holder_without_a_publication_is_looked_at_too(self, site: Site) -> None:
         """Else a holder who publishes nothing, and has lost the name, would block its bearer for ever."""
         ada, wish = await site.join("ada", None)
@@ -451,13 +481,17 @@ class TestContest:
         assert (await site.answer("5")).may_follow
 
     async def test_a_claimant_who_leaves_leaves_no_contest(self, site: Site) -> None:
-        """Whoever claims and erases the membership would keep others from being followed for ever."""
-        await site.publish("ada", 5)
+        """Whoever claims and erases the membership would keep others from being followed for ever: the next sight of
+        the holder's own proof ends that. Until then it stands, since what the claimant proved stays true."""
+        ada, _ = await site.publish("ada", 5)
         eve = await site.sign_in("eve")
         await site.claim(eve, "ada", 5)
         await site.publishing.say()
         await site.leaving.erase(eve)
         await site.tidy()
+        await site.publishing.say()
+        assert not (await site.answer("5")).may_follow
+        await site.membership.link(ada, on_x("ada", 5, at=site.clock.now(), post=3))
         await site.publishing.say()
         assert (await site.answer("5")).may_follow
 

@@ -435,6 +435,7 @@ async def test_members_who_swap_handles_do_not_wait_for_each_other(
                 site.rechecks.record_recheck(job, seen, clock.now())
                 for job, seen in zip(jobs, held, strict=True)
             ]
-            assert await asyncio.gather(*recorded) == [True, True]
+            # Whoever is seen first under the other's name makes the other due again, which ends the look under way.
+            assert True in await asyncio.gather(*recorded)
     for (member, wish), name in zip(pairs, names, strict=True):
         assert str((await find(site.membership, member, wish.x_account)).handle) == name
