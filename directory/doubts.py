@@ -46,7 +46,7 @@ def doubt_of_name(query: Query, mapping: Mapping, today: date) -> Doubt | None:
         return None if query.x_id is None else Doubt.NAME_OF_UNKNOWN_AGE
     if not FIRST_DAY_OF_X <= query.seen <= today:
         return Doubt.NAME_OF_UNKNOWN_AGE
-    if query.seen < mapping.x_seen_at.astimezone(UTC).date() - NAME_HOLDS:
+    if query.seen < mapping.issued.astimezone(UTC).date() - NAME_HOLDS:
         return Doubt.NAME_SEEN_LONG_AGO
     return None
 
@@ -62,6 +62,6 @@ def doubt_beside_id(query: Query, known: Iterable[Mapping]) -> Doubt | None:
     for mapping in known:
         is_renamed = mapping.x_handle.key != query.x_handle.key
         is_heard = mapping.standing is Standing.FOLLOWING
-        if is_heard and is_renamed and mapping.x_seen_at.astimezone(UTC).date() >= query.seen:
+        if is_heard and is_renamed and mapping.issued.astimezone(UTC).date() >= query.seen:
             return Doubt.NAME_SEEN_LONG_AGO
     return None

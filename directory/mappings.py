@@ -112,7 +112,8 @@ class Mapping(msgspec.Struct, frozen=True, gc=False):
     """One published statement that an X account is now `target_id`.
 
     `x_id` is None where only the handle was proven. `origin` is the log that holds it; `leaf` is its index there, None
-    while the mapping is in no log. `standing` is the origin's. `is_contested`: somebody else has proven the X account, or
+    while the mapping is in no log. `issued` is when the origin said so: nothing later was seen of the X account's handle.
+    `standing` is the origin's. `is_contested`: somebody else has proven the X account, or
     one of the proofs is in doubt; until that is settled nobody follows it unseen.
     """
 
@@ -129,22 +130,8 @@ class Mapping(msgspec.Struct, frozen=True, gc=False):
     expires: datetime
     standing: Standing = Standing.FOLLOWING
     is_contested: bool = False
-    stored_x_seen_at: datetime | None = None
-    """`x_seen_at` as it is stored; None unless the mapping was read without its evidence."""
     answers_by_name: bool = True
     """False from `name_until` on: then its handle finds it no more, and its id does."""
-
-    @property
-    def x_seen_at(self) -> datetime:
-        """When the X account was last seen to hold the handle: the newest evidence of it.
-
-        Evidence that tells nothing of X, such as an import, counts from when the mapping was issued.
-        """
-        if self.stored_x_seen_at is not None:
-            return self.stored_x_seen_at
-        return max(
-            (piece.at for piece in self.evidence if piece.binds_x or piece.is_link_on_x), default=self.issued
-        )
 
     @property
     def name_until(self) -> datetime:

@@ -36,7 +36,7 @@ _TO_DID: Final = (_DID_CHARS * 8)[:256]
 _TO_OTHER_DID: Final = (_DID_CHARS[1:] + _DID_CHARS[:1]) * 8
 _DID_BYTES: Final = 24
 
-_Statement = tuple[int, int, int, int | None, datetime, datetime, datetime, datetime, str, bool]
+_Statement = tuple[int, int, int, int | None, datetime, datetime, datetime, str, bool]
 
 _ACTIVE: Final = MappingState.ACTIVE.value
 _BOUND: Final = Strength.BOUND.value
@@ -111,7 +111,7 @@ def _statements(now: datetime, origin: int) -> dict[int, list[_Statement]]:
     evidence = [encode_evidence((Evidence(EvidenceKind.DEMO, at),)) for at in issued]
     return {
         strength.value: [
-            (strength.value, _ACTIVE, origin, None, at, at + validity, at, at + validity, seen, False)
+            (strength.value, _ACTIVE, origin, None, at, at + validity, at + validity, seen, False)
             for at, seen in zip(issued, evidence, strict=True)
         ]
         for strength in Strength

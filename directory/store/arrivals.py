@@ -24,7 +24,7 @@ LEAVES_AT_ONCE: Final = 1_000
 
 _COLUMNS: Final = (
     "m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, '[]' AS evidence,"
-    " origin.name AS origin, m.leaf, m.issued, m.expires, origin.standing, m.is_contested, m.x_seen_at"
+    " origin.name AS origin, m.leaf, m.issued, m.expires, origin.standing, m.is_contested"
 )
 # Hides and standings change, an arrival is matched once: so both are applied when newcomers are read.
 _ARRIVED: Final = f"""

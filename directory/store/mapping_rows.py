@@ -30,7 +30,6 @@ _TYPES: Final = [
     "timestamptz",
     "timestamptz",
     "timestamptz",
-    "timestamptz",
     "json",
     "boolean",
 ]

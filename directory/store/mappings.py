@@ -22,12 +22,10 @@ _ANSWERING: Final = f"{IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {origin_answers('$2')}
 _SELECT: Final = (
     "SELECT m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence,"
     " origin.name AS origin, m.leaf, m.issued, m.expires, origin.standing, m.is_contested,"
-    " NULL::timestamptz AS x_seen_at, m.name_until > $1 AS answers_by_name"
+    " m.name_until > $1 AS answers_by_name"
     f" FROM mapping m JOIN origin ON origin.id = m.origin WHERE {_ANSWERING}"
 )
-_SELECT_WITHOUT_EVIDENCE: Final = _SELECT.replace(" m.evidence,", " '[]' AS evidence,").replace(
-    " NULL::timestamptz AS x_seen_at,", " m.x_seen_at,"
-)
+_SELECT_WITHOUT_EVIDENCE: Final = _SELECT.replace(" m.evidence,", " '[]' AS evidence,")
 
 
 def _by_x_account(select: str) -> str:
@@ -59,7 +57,6 @@ COPY_COLUMNS: Final = (
     "leaf",
     "issued",
     "expires",
-    "x_seen_at",
     "name_until",
     "evidence",
     "is_contested",
@@ -79,7 +76,6 @@ MappingRow = tuple[
     int,
     int,
     int | None,
-    datetime,
     datetime,
     datetime,
     datetime,
@@ -165,7 +161,6 @@ def row_of(mapping: Mapping, origin: int, state: MappingState, leaf: int | None 
         leaf,
         mapping.issued,
         mapping.expires,
-        mapping.x_seen_at,
         mapping.name_until,
         encode_evidence(mapping.evidence),
         mapping.is_contested,
@@ -191,7 +186,6 @@ def mapping_of(row: asyncpg.Record | tuple[Any, ...]) -> Mapping:
         expires,
         standing,
         is_contested,
-        x_seen_at,
         answers_by_name,
     ) = row
     network = _NETWORK_OF_CODE[code]
@@ -210,7 +204,6 @@ def mapping_of(row: asyncpg.Record | tuple[Any, ...]) -> Mapping:
         expires,
         _STANDING_OF[standing],
         is_contested,
-        x_seen_at,
         answers_by_name,
     )
 

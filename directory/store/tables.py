@@ -50,7 +50,6 @@ class Mapping(Table, tablename="mapping"):
     leaf = BigInt(null=True, default=None)
     issued = Timestamptz()
     expires = Timestamptz()
-    x_seen_at = Timestamptz()
     name_until = Timestamptz()
     evidence = JSON()
     is_contested = Boolean(default=False)

@@ -39,7 +39,6 @@ STATEMENTS = [
         leaf bigint,
         issued timestamptz NOT NULL,
         expires timestamptz NOT NULL,
-        x_seen_at timestamptz NOT NULL,
         name_until timestamptz NOT NULL,
         evidence json NOT NULL,
         is_contested boolean NOT NULL DEFAULT false

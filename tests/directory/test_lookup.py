@@ -83,7 +83,7 @@ async def test_a_list_without_evidence_is_the_same_list(
 
 
 def without_evidence(mapping: Mapping) -> Mapping:
-    return msgspec.structs.replace(mapping, evidence=(), stored_x_seen_at=mapping.x_seen_at)
+    return msgspec.structs.replace(mapping, evidence=())
 
 
 async def test_back_from_the_account(mapping_store: StoredMappings, lookup: Lookup) -> None:

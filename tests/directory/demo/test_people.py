@@ -42,7 +42,7 @@ def test_rows_can_be_made_from_the_middle(rows: list[MappingRow]) -> None:
 def test_every_row_is_valid(rows: list[MappingRow]) -> None:
     for row in rows:
         x_id, x_handle, x_key, network, target_id, target, target_key, strength, state, origin = row[:10]
-        leaf, issued, expires, x_seen_at, name_until, evidence, is_contested = row[10:]
+        leaf, issued, expires, name_until, evidence, is_contested = row[10:]
         assert XHandle.parse(x_handle).key == x_key
         if network_of_code(network) is Network.BLUESKY:
             assert str(Did.parse(target_id)) == target_id
@@ -54,7 +54,7 @@ def test_every_row_is_valid(rows: list[MappingRow]) -> None:
         assert (state, leaf, is_contested) == (MappingState.ACTIVE, None, False)
         assert origin in {1, 2}
         assert NOW - timedelta(days=171) < issued <= NOW < expires
-        assert (x_seen_at, name_until) == (issued, expires)
+        assert name_until == expires
         assert '"kind":"demo"' in evidence
 
 
