@@ -86,6 +86,14 @@ TABLE: Final[dict[str, Tests]] = {
             "tests/directory/jobs/test_claims.py",
         )
     ),
+    "directory/store/rivals.py": Tests(
+        stored=(
+            f"{_MEMBERS}/test_claims.py",
+            f"{_MEMBERS}/test_publishing.py",
+            f"{_MEMBERS}/test_rechecks.py",
+            "tests/directory/test_name_life.py",
+        )
+    ),
     "federation/tlog/merkle.py": Tests(
         pure=(
             "tests/federation/tlog/test_merkle.py",

@@ -117,6 +117,7 @@ def test_the_table_names_files(module: str) -> None:
 HUNT: Final = """
 import json
 from pathlib import Path
+from tests.mutants.choosing import Choice
 from tests.mutants.hunting import Stage, find_survivors
 from tests.mutants.making import Mutant, MutantName
 from tests.mutants.running import CHECKOUT
@@ -126,13 +127,13 @@ right = (CHECKOUT / MODULE).read_text()
 wrong = right.replace("Strength.BOUND", "Strength.IMPORTED")
 assert wrong != right
 mutants = [
-    Mutant(MutantName("killed", "", ""), wrong),
-    Mutant(MutantName("harmless", "", ""), right + "\\n\\nUNUSED = 1\\n"),
-    Mutant(MutantName("endless", "", ""), right + "\\n\\nwhile True:\\n    pass\\n"),
-    Mutant(MutantName("broken", "", ""), right + "\\n\\nraise ImportError\\n"),
+    Mutant(MutantName("module", "killed", ""), wrong),
+    Mutant(MutantName("module", "harmless", ""), right + "\\n\\nUNUSED = 1\\n"),
+    Mutant(MutantName("module", "endless", ""), right + "\\n\\nwhile True:\\n    pass\\n"),
+    Mutant(MutantName("module", "broken", ""), right + "\\n\\nraise ImportError\\n"),
 ]
-stage = Stage(("tests/directory/proofs/test_strength.py",), 8)
-print(json.dumps([name.function for name in find_survivors(MODULE, mutants, [stage], 2)]))
+stage = Stage(Choice({"module": ["tests/directory/proofs/test_strength.py"]}), 8)
+print(json.dumps([name.before for name in find_survivors(MODULE, mutants, [stage], 2)]))
 """
 
 
