@@ -70,6 +70,7 @@ def find_survivors(
                 mutant, stage = waiting.popleft()
                 if stage == len(stages):
                     alive.add(mutant.name)
+                    print(f"\n  passes all tests: {mutant.name}", file=sys.stderr, flush=True)
                 elif tests := stages[stage].choice.tests_of(mutant.name.function):
                     running.append(
                         (Run(module, mutant.source, tests, stages[stage].cpu_limit_s), mutant, stage)
@@ -95,7 +96,8 @@ def _has_ended(run: Run) -> bool:
 def _has_passed(run: Run, mutant: Mutant, stage: Stage) -> bool:
     code, output = run.exit_code, run.end()
     stage.choice.learn(mutant.name.function, output)
-    print("." if code else "p", end="", file=sys.stderr, flush=True)
+    if code != 0:
+        print(".", end="", file=sys.stderr, flush=True)
     return code == 0
 
 
