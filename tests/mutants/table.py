@@ -65,6 +65,7 @@ TABLE: Final[dict[str, Tests]] = {
         stored=(
             f"{_MEMBERS}/test_accounts.py",
             f"{_MEMBERS}/test_claims.py",
+            f"{_MEMBERS}/test_claim_standing.py",
             f"{_MEMBERS}/test_lapsed.py",
             f"{_MEMBERS}/test_proving.py",
             f"{_MEMBERS}/test_races.py",
@@ -73,6 +74,7 @@ TABLE: Final[dict[str, Tests]] = {
     "directory/store/claim_rows.py": Tests(
         stored=(
             f"{_MEMBERS}/test_claims.py",
+            f"{_MEMBERS}/test_claim_standing.py",
             f"{_MEMBERS}/test_accounts.py",
             f"{_MEMBERS}/test_lapsed.py",
             "tests/directory/jobs/test_claims.py",
@@ -81,6 +83,7 @@ TABLE: Final[dict[str, Tests]] = {
     "directory/store/claims.py": Tests(
         stored=(
             f"{_MEMBERS}/test_claims.py",
+            f"{_MEMBERS}/test_claim_standing.py",
             f"{_MEMBERS}/test_accounts.py",
             f"{_MEMBERS}/test_leaving.py",
             "tests/directory/jobs/test_claims.py",
@@ -89,9 +92,9 @@ TABLE: Final[dict[str, Tests]] = {
     "directory/store/rivals.py": Tests(
         stored=(
             f"{_MEMBERS}/test_claims.py",
-            f"{_MEMBERS}/test_publishing.py",
+            f"{_MEMBERS}/test_rivals.py",
+            f"{_MEMBERS}/test_claim_standing.py",
             f"{_MEMBERS}/test_rechecks.py",
-            "tests/directory/test_name_life.py",
         )
     ),
     "federation/tlog/merkle.py": Tests(
