@@ -61,7 +61,7 @@ class TestLooks:
         await site.publish("ada", 5)
         await site.publish("bob", 6)
         for handle, x_id in (("ada", 5), ("bob", 6)):
-            claim = await site.claim(await site.sign_in("eve"), handle, x_id)
+            claim = await site.claim(await site.sign_in(f"eve-{handle}"), handle, x_id)
             await site.claims.approve(await site.case(claim), site.clock.now(), site.clock.now())
         (first,) = await site.claims.claim_due_looks(site.clock.now(), 1)
         (second,) = await site.claims.claim_due_looks(site.clock.now(), 1)
