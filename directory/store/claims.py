@@ -61,7 +61,7 @@ class ClaimJob(msgspec.Struct, frozen=True):
 
     case: Case
     attempt: int
-    hosts: tuple[str, ...] = ()
+    hosts: tuple[str, ...]
 
     @property
     def lease(self) -> Lease:

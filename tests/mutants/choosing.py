@@ -40,7 +40,7 @@ class Recorder:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self._test = item.nodeid
         self._tests.append(item.nodeid)
-        yield
+        return (yield)
         self._test = _OUTSIDE
 
     def _trace(self, frame: FrameType, event: str, arg: object) -> None:

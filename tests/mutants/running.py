@@ -1,5 +1,6 @@
 """Runs tests on a mutant, each run in a forked process that has nothing of ours imported yet."""
 
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -37,6 +38,7 @@ OPTIONS: Final = (
     "--tb=line",
     "-pno:randomly",
     "-pno:cacheprovider",
+    "-pno:faker",
     "-ptests.mutants.plugin",
 )
 SERVER: Final = "PASSERELLE_MUTANTS_SERVER"
@@ -92,6 +94,7 @@ def _test(module: str, source: str | None, tests: Sequence[str], cpu_limit_s: in
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.chdir(CHECKOUT)
+    gc.freeze()  # pytest collects garbage ten times at its end: not what was there before
     with output.open("w") as out:
         os.dup2(out.fileno(), 1)
         os.dup2(out.fileno(), 2)

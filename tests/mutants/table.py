@@ -66,6 +66,7 @@ TABLE: Final[dict[str, Tests]] = {
             f"{_MEMBERS}/test_accounts.py",
             f"{_MEMBERS}/test_claims.py",
             f"{_MEMBERS}/test_claim_standing.py",
+            f"{_MEMBERS}/test_claim_locks.py",
             f"{_MEMBERS}/test_lapsed.py",
             f"{_MEMBERS}/test_proving.py",
             f"{_MEMBERS}/test_races.py",
@@ -75,6 +76,7 @@ TABLE: Final[dict[str, Tests]] = {
         stored=(
             f"{_MEMBERS}/test_claims.py",
             f"{_MEMBERS}/test_claim_standing.py",
+            f"{_MEMBERS}/test_claim_locks.py",
             f"{_MEMBERS}/test_accounts.py",
             f"{_MEMBERS}/test_lapsed.py",
             "tests/directory/jobs/test_claims.py",
@@ -84,6 +86,7 @@ TABLE: Final[dict[str, Tests]] = {
         stored=(
             f"{_MEMBERS}/test_claims.py",
             f"{_MEMBERS}/test_claim_standing.py",
+            f"{_MEMBERS}/test_claim_locks.py",
             f"{_MEMBERS}/test_accounts.py",
             f"{_MEMBERS}/test_leaving.py",
             "tests/directory/jobs/test_claims.py",
@@ -94,6 +97,7 @@ TABLE: Final[dict[str, Tests]] = {
             f"{_MEMBERS}/test_claims.py",
             f"{_MEMBERS}/test_rivals.py",
             f"{_MEMBERS}/test_claim_standing.py",
+            f"{_MEMBERS}/test_claim_locks.py",
             f"{_MEMBERS}/test_rechecks.py",
         )
     ),
