@@ -62,8 +62,8 @@ async def _link_new(
             async with connection.transaction():
                 return await _insert(connection, member, proven, now)
         except asyncpg.UniqueViolationError:
-            held = await find_account(connection, proven.account)
-    if held is None or held.member != member:
+            raise AccountLinkedElsewhere from None  # by another in this moment: the member is locked
+    if held.member != member:
         raise AccountLinkedElsewhere
     return await _renew(connection, held, proven, now)
 

@@ -25,7 +25,8 @@ async def save_seen(
 
 async def tell_namesakes(connection: Connection, x: XAccount, member: UUID, now: datetime) -> None:
     """Tells accounts that other members hold under the handle which this member bears now that they have a rival."""
-    for held in await find_like_x_accounts(connection, x):  # its id is the member's: others have the handle alone
+    # Nobody else holds its id: others who are found bear the handle.
+    for held in await find_like_x_accounts(connection, x):
         if held.member != member:
             await tell_of_rival(connection, held, now)
 

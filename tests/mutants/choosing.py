@@ -4,7 +4,7 @@ import re
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from types import FrameType
 from typing import Final
 
@@ -37,11 +37,12 @@ class Recorder:
         return msgspec.json.encode({**entered, "module": self._tests}).decode()
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         self._test = item.nodeid
         self._tests.append(item.nodeid)
-        return (yield)
+        is_run = yield
         self._test = _OUTSIDE
+        return is_run
 
     def _trace(self, frame: FrameType, event: str, arg: object) -> None:
         if frame.f_code.co_filename == self._path:

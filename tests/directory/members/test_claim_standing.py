@@ -275,7 +275,9 @@ class TestHolders:
         site.clock.advance(minutes=1)
         renewed = await site.membership.link(ada, on_x("ada", 5, at=site.clock.now(), post=3))
         assert (renewed.id, str(renewed.handle)) == (by_number.id, "ada")
-        assert {each.id for each in await site.x_of(ada)} == {by_name.id, by_number.id}
+        held = await site.x_of(ada)
+        assert {each.id for each in held} == {by_name.id, by_number.id}
+        assert not any(each.has_rival for each in held), "nobody is their own rival"
 
     async def test_what_is_settled_keeps_whom_it_was_against(self, site: Site) -> None:
         """When a proof lapses, nothing waits against it any more; what was decided before is told as it was."""
