@@ -26,9 +26,7 @@ from directory.store.rivals import save_seen, tell_namesakes, tell_of_rival
 
 
 class Contested(msgspec.Struct, frozen=True):
-    """A claim to an X account that another member holds, stored for the moderators."""
-
-    claim: UUID
+    """What linking came to: another member holds the X account, and the claim is stored for the moderators."""
 
 
 async def link_account(
@@ -120,10 +118,11 @@ async def _contest(
     connection: Connection, member: UUID, holders: list[LinkedAccount], proven: ProvenAccount, now: datetime
 ) -> Contested:
     """Claims an account from all who hold it. Their proofs are looked at again now."""
-    claims = [await write_claim(connection, member, held, proven, now) for held in holders]
+    for held in holders:
+        await write_claim(connection, member, held, proven, now)
     for held in holders:
         await tell_of_rival(connection, held, now)
-    return Contested(claims[0])
+    return Contested()
 
 
 async def _renew(

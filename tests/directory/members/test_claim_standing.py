@@ -290,3 +290,19 @@ class TestHolders:
         of_eve, of_bob = await all_claims(site, "eve", "bob")
         assert (of_eve.holder, of_bob.holder) == (held.id, None)
         assert x_ids([held]) == [XId(5)]
+
+    async def test_what_is_settled_is_not_opened_by_the_next_holder(self, site: Site) -> None:
+        """Attack: Eve's claim was rejected, and Ada leaves. Whoever proves the account next would find it contested;
+        and Eve, who proves it when it is free, would read that she had been right at first."""
+        ada, _ = await site.publish("ada", 5)
+        eve = await site.sign_in("eve")
+        await site.claims.reject(await site.claim(eve, "ada", 5), site.clock.now())
+        await site.leaving.erase(ada)
+        bob = await site.sign_in("bob")
+        linked = await site.membership.link(bob, on_x("ada", 5, at=site.clock.now(), post=10))
+        assert await site.claims.list_open_claims(10) == []
+        assert await site.membership.contested_accounts(bob) == set()
+        await site.membership.unlink(bob, linked.id)
+        await site.membership.link(eve, on_x("ada", 5, at=site.clock.now(), post=9))
+        (claim,) = await all_claims(site, "eve")
+        assert claim.state is ClaimState.REJECTED
