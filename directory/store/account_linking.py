@@ -1,5 +1,6 @@
 """Links proven accounts. The caller holds the locks of `lock_with_holder` or, for an X account, `lock_x_parties`."""
 
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -106,12 +107,12 @@ async def claim_x_account(
             for held in others:
                 await remove_account(connection, held, now)
             return [held for held in same if held.member == member]
-        try:
+        with suppress(
+            asyncpg.ForeignKeyViolationError
+        ):  # a holder let it go, or was erased, since it was read
             async with connection.transaction():
                 proven = ProvenAccount(x, evidence)
                 return await _contest(connection, member, [h for h in others if not h.is_lapsed], proven, now)
-        except asyncpg.ForeignKeyViolationError:
-            continue  # a holder unlinked the account, or was erased, since it was read
 
 
 async def _contest(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from directory.members.claims import CLAIM_LIFE, Case, Settled
+from directory.members.claims import CLAIM_LIFE, Case, ClaimState, Settled
 from directory.store.accounts import take_x_turn
 from directory.store.database import Database
 from tests.directory.members.contests import Site
@@ -86,6 +86,43 @@ async def test_a_decision_waits_for_whoever_holds_the_account_by_then(site: Site
             await connection.execute("UPDATE contested_claim SET holder = $2 WHERE id = $1", claim, other.id)
         assert await is_held_up(site.database, decision)
     assert await decision is Settled.REJECTED
+
+
+@pytest.mark.parametrize(
+    ("change", "state"),
+    [
+        ("UPDATE contested_claim SET proven_at = $2 WHERE id = $1", ClaimState.OPEN),
+        ("UPDATE contested_claim SET state = 3, settled_at = $2 WHERE id = $1", ClaimState.REJECTED),
+    ],
+)
+async def test_an_old_claim_that_changed_meanwhile_does_not_lapse(
+    site: Site, change: str, state: ClaimState
+) -> None:
+    """The claimant proves the account again, or it is decided, while the housekeeping waits for its turn: a claim that
+    is new again would end, and one that was rejected would count as one that was forgotten."""
+    ada, _ = await site.publish("ada", 5)
+    claim = await site.claim(await site.sign_in("eve"), "ada", 5)
+    site.clock.advance(seconds=CLAIM_LIFE.total_seconds())
+    await site.membership.link(ada, on_x("ada", 5, at=site.clock.now(), post=3))
+    async with site.database.transaction() as connection:
+        await take_x_turn(connection)
+        tidying = asyncio.ensure_future(site.claims.lapse_old_claims(site.clock.now(), 10))
+        assert await is_held_up(site.database, tidying)
+        await connection.execute(change, claim, site.clock.now())
+    assert await tidying == 0
+    (kept,) = (await site.leaving._exports.read_member(await site.sign_in("eve"))).claims
+    assert kept.state is state
+
+
+async def test_old_claims_lapse_so_many_at_once(site: Site) -> None:
+    """Attack: ten thousand old claims, and one run of the housekeeping locks member after member for an hour."""
+    for name, x_id in (("ada", 5), ("bob", 6), ("cyd", 7)):
+        await site.publish(name, x_id)
+        await site.claim(await site.sign_in("eve"), name, x_id)
+    later = site.clock.now() + CLAIM_LIFE
+    async with site.database.connection() as connection:
+        await connection.execute("UPDATE linked_account SET checked_at = $1", later)
+    assert [await site.claims.lapse_old_claims(later, 2) for _ in range(3)] == [2, 1, 0]
 
 
 @pytest.mark.parametrize("is_look", [False, True])
