@@ -71,6 +71,18 @@ async def test_a_decision_waits_while_one_of_the_two_changes(site: Site, decide:
     assert await decision not in {Settled.CHANGED, Settled.NOT_WAITING, 0}
 
 
+async def test_a_decision_waits_for_nobody_else(site: Site) -> None:
+    """Attack: whoever is busy with an account of their own keeps the moderators from deciding."""
+    await site.publish("ada", 5)
+    bob, _ = await site.publish("bob", 6)
+    claim = await site.claim(await site.sign_in("eve"), "ada", 5)
+    async with site.database.transaction() as connection:
+        await connection.execute(LOCK, bob)
+        decision = asyncio.ensure_future(site.claims.reject(claim, site.clock.now()))
+        assert not await is_held_up(site.database, decision)
+    assert await decision is Settled.REJECTED
+
+
 async def test_a_decision_waits_for_whoever_holds_the_account_by_then(site: Site) -> None:
     """The account passes on while the decision waits for its turn: it is about the new holder, and locks them."""
     await site.publish("ada", 5)

@@ -306,3 +306,32 @@ class TestHolders:
         await site.membership.link(eve, on_x("ada", 5, at=site.clock.now(), post=9))
         (claim,) = await all_claims(site, "eve")
         assert claim.state is ClaimState.REJECTED
+
+    @pytest.mark.parametrize(
+        ("claimed", "x_id", "proven"), [("ada", 5, "countess"), ("ADA", None, "Ada"), ("ada", 5, "ada")]
+    )
+    async def test_a_claim_finds_the_next_holder(
+        self, site: Site, claimed: str, x_id: int | None, proven: str
+    ) -> None:
+        """Attack: the holder leaves, and a friend links the account under a new name, or as a number alone: nothing
+        stood against it, and it was followed unseen."""
+        ada, _ = await site.publish("ada", x_id)
+        claim = await site.claim(await site.sign_in("eve"), claimed, x_id)
+        await site.leaving.erase(ada)
+        bob = await site.sign_in("bob")
+        linked = await site.membership.link(bob, on_x(proven, 5, at=site.clock.now(), post=3))
+        assert (await site.case(claim)).claim.holder == linked.id
+
+    async def test_a_claim_does_not_stand_against_another_account_of_the_name(self, site: Site) -> None:
+        """The name passed on: number 5 bears it now. Who claimed number 7 has nothing against it, and the same member
+        who links number 5 has not got number 7 by that."""
+        ada, _ = await site.publish("ada", 7)
+        eve = await site.sign_in("eve")
+        claim = await site.claim(eve, "ada", 7)
+        await site.leaving.erase(ada)
+        bob = await site.sign_in("bob")
+        await site.membership.link(bob, on_x("ada", 5, at=site.clock.now(), post=3))
+        assert (await site.case(claim)).claim.is_free
+        assert await site.membership.contested_accounts(bob) == set()
+        await site.membership.link(eve, on_x("ada", 8, at=site.clock.now(), post=4))
+        assert (await site.case(claim)).claim.is_free
