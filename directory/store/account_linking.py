@@ -107,9 +107,8 @@ async def claim_x_account(
             for held in others:
                 await remove_account(connection, held, now)
             return [held for held in same if held.member == member]
-        with suppress(
-            asyncpg.ForeignKeyViolationError
-        ):  # a holder let it go, or was erased, since it was read
+        # Again where a holder let the account go, or was erased, since it was read.
+        with suppress(asyncpg.ForeignKeyViolationError):
             async with connection.transaction():
                 proven = ProvenAccount(x, evidence)
                 return await _contest(connection, member, [h for h in others if not h.is_lapsed], proven, now)

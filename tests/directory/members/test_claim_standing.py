@@ -335,3 +335,11 @@ class TestHolders:
         assert await site.membership.contested_accounts(bob) == set()
         await site.membership.link(eve, on_x("ada", 8, at=site.clock.now(), post=4))
         assert (await site.case(claim)).claim.is_free
+
+    async def test_a_claim_against_another_account_of_the_name_stays(self, site: Site) -> None:
+        """Attack: a friend links another account under the same name, and nobody stands against the holder any more."""
+        ada, _ = await site.publish("ada", 7)
+        claim = await site.claim(await site.sign_in("eve"), "ada", 7)
+        await site.membership.link(await site.sign_in("bob"), on_x("ada", 5, at=site.clock.now(), post=3))
+        (held,) = await site.x_of(ada)
+        assert (await site.case(claim)).claim.holder == held.id
