@@ -1,5 +1,6 @@
 """Links proven accounts. The caller holds the locks of `lock_with_holder` or, for an X account, `lock_x_parties`."""
 
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -26,9 +27,7 @@ from directory.store.rivals import save_seen, tell_namesakes, tell_of_rival
 
 
 class Contested(msgspec.Struct, frozen=True):
-    """A claim to an X account that another member holds, stored for the moderators."""
-
-    claim: UUID
+    """What linking came to: another member holds the X account, and the claim is stored for the moderators."""
 
 
 async def link_account(
@@ -62,8 +61,8 @@ async def _link_new(
             async with connection.transaction():
                 return await _insert(connection, member, proven, now)
         except asyncpg.UniqueViolationError:
-            held = await find_account(connection, proven.account)
-    if held is None or held.member != member:
+            raise AccountLinkedElsewhere from None  # by another in this moment: the member is locked
+    if held.member != member:
         raise AccountLinkedElsewhere
     return await _renew(connection, held, proven, now)
 
@@ -108,22 +107,22 @@ async def claim_x_account(
             for held in others:
                 await remove_account(connection, held, now)
             return [held for held in same if held.member == member]
-        try:
+        # Again where a holder let the account go, or was erased, since it was read.
+        with suppress(asyncpg.ForeignKeyViolationError):
             async with connection.transaction():
                 proven = ProvenAccount(x, evidence)
                 return await _contest(connection, member, [h for h in others if not h.is_lapsed], proven, now)
-        except asyncpg.ForeignKeyViolationError:
-            continue  # a holder unlinked the account, or was erased, since it was read
 
 
 async def _contest(
     connection: Connection, member: UUID, holders: list[LinkedAccount], proven: ProvenAccount, now: datetime
 ) -> Contested:
     """Claims an account from all who hold it. Their proofs are looked at again now."""
-    claims = [await write_claim(connection, member, held, proven, now) for held in holders]
+    for held in holders:
+        await write_claim(connection, member, held, proven, now)
     for held in holders:
         await tell_of_rival(connection, held, now)
-    return Contested(claims[0])
+    return Contested()
 
 
 async def _renew(

@@ -44,17 +44,17 @@ async def fetch_claims(connection: Connection, member: UUID, *, only_waiting: bo
 
 async def write_claim(
     connection: Connection, member: UUID, holder: LinkedAccount, proven: ProvenAccount, now: datetime
-) -> UUID:
+) -> None:
     """Stores a claim against a holder. Repeated, it stays one claim in its state, with its newest evidence.
 
     Raises asyncpg.ForeignKeyViolationError where the holder's account is gone.
     """
     columns = columns_of(proven.account)
-    claim = await connection.fetchval(
+    await connection.execute(
         "INSERT INTO contested_claim (id, member, holder, account_id, handle, evidence, state, claimed_at,"
         " proven_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)"
         " ON CONFLICT (member, holder) WHERE settled_at IS NULL DO UPDATE SET account_id = EXCLUDED.account_id,"
-        " handle = EXCLUDED.handle, evidence = EXCLUDED.evidence, proven_at = EXCLUDED.proven_at RETURNING id",
+        " handle = EXCLUDED.handle, evidence = EXCLUDED.evidence, proven_at = EXCLUDED.proven_at",
         uuid4(),
         member,
         holder.id,
@@ -64,7 +64,6 @@ async def write_claim(
         ClaimState.OPEN,
         now,
     )
-    return UUID(int=claim.int)
 
 
 async def find_approved_holders(connection: Connection, member: UUID, now: datetime) -> set[UUID]:

@@ -61,7 +61,7 @@ class ClaimJob(msgspec.Struct, frozen=True):
 
     case: Case
     attempt: int
-    hosts: tuple[str, ...] = ()
+    hosts: tuple[str, ...]
 
     @property
     def lease(self) -> Lease:
@@ -239,7 +239,7 @@ async def _lock_as_decided(
 
 
 async def _lock_case(connection: Connection, claim: UUID, seen: ProvenAccount | None = None) -> Case | None:
-    """Locks the claimant, the holder, and who else holds the account that was seen; then the claim.
+    """Locks the claimant, the holder, and who else holds the account that was seen: who has them decides alone.
 
     Returns None where no such claim waits.
     """
@@ -251,7 +251,6 @@ async def _lock_case(connection: Connection, claim: UUID, seen: ProvenAccount | 
     )
     named = [seen.x] if seen is not None and seen.x is not None else []
     await lock_x_parties(connection, [plain_uuid(row["member"]) for row in rows], *named)
-    await connection.execute("SELECT FROM contested_claim WHERE id = $1 FOR UPDATE", claim)
     return await _fetch_case(connection, claim)
 
 

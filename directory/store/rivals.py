@@ -7,8 +7,6 @@ it is kept with the account, until its own proof is seen again. The caller holds
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
-
 from directory.accounts import LinkedAccount, XAccount
 from directory.members.rechecks import next_recheck_at
 from directory.store.accounts import find_like_x_accounts, save_account
@@ -27,8 +25,9 @@ async def save_seen(
 
 async def tell_namesakes(connection: Connection, x: XAccount, member: UUID, now: datetime) -> None:
     """Tells accounts that other members hold under the handle which this member bears now that they have a rival."""
+    # Nobody else holds its id: others who are found bear the handle.
     for held in await find_like_x_accounts(connection, x):
-        if held.member != member and held.handle.key == x.handle.key:
+        if held.member != member:
             await tell_of_rival(connection, held, now)
 
 
@@ -39,14 +38,13 @@ async def tell_of_rival(connection: Connection, held: LinkedAccount, now: dateti
     if held.is_lapsed:
         return
     due = now if next_recheck_at(held, now) is not None else None
-    rivalled = msgspec.structs.replace(held, has_rival=True, recheck_at=due)
     await connection.execute(
         "UPDATE linked_account SET has_rival = true, recheck_at = $2, recheck_attempts = recheck_attempts + 1"
         " WHERE id = $1",
         held.id,
         due,
     )
-    await restate_account(connection, rivalled, now)
+    await restate_account(connection, held, now)
 
 
 async def forget_rival(connection: Connection, holder: UUID) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from tests.mutants.choosing import Choice, read_entered
 from tests.mutants.making import Mutant, MutantName
 from tests.mutants.running import CHECKOUT, Run, preload
 
@@ -24,9 +25,9 @@ class TestsFail(Exception):
 
 
 class Stage(NamedTuple):
-    """Test files that are run together, and the processor seconds that they may take."""
+    """Tests of which those that matter to a mutant are run together, and the processor seconds that they may take."""
 
-    files: tuple[str, ...]
+    choice: Choice
     cpu_limit_s: int
 
 
@@ -37,10 +38,10 @@ def prepare_stages(module: str, stages: Sequence[tuple[str, ...]]) -> list[Stage
     """
     prepared = []
     for files in stages:
-        output, took = _run_unchanged(module, None, files)
+        output, _ = _run_unchanged(module, None, files)
         preload(output)
-        _, again = _run_unchanged(module, (CHECKOUT / module).read_text(), files)
-        prepared.append(Stage(files, max(LEAST_CPU_S, round(SLOWER * max(took, again)))))
+        _, took = _run_unchanged(module, (CHECKOUT / module).read_text(), files)
+        prepared.append(Stage(Choice(read_entered(output)), max(LEAST_CPU_S, round(SLOWER * took))))
     return prepared
 
 
@@ -67,18 +68,21 @@ def find_survivors(
         while waiting or running:
             while waiting and len(running) < workers:
                 mutant, stage = waiting.popleft()
-                running.append((Run(module, mutant.source, *stages[stage]), mutant, stage))
+                if stage == len(stages):
+                    alive.add(mutant.name)
+                    print(f"\n  passes all tests: {mutant.name}", file=sys.stderr, flush=True)
+                elif tests := stages[stage].choice.tests_of(mutant.name.function):
+                    running.append(
+                        (Run(module, mutant.source, tests, stages[stage].cpu_limit_s), mutant, stage)
+                    )
+                else:
+                    waiting.appendleft((mutant, stage + 1))
             time.sleep(POLL_S)
             for each in [each for each in running if _has_ended(each[0])]:
                 running.remove(each)
                 run, mutant, stage = each
-                has_passed = _has_passed(run)
-                if has_passed and stage + 1 < len(stages):
+                if _has_passed(run, mutant, stages[stage]):
                     waiting.appendleft((mutant, stage + 1))
-                    continue
-                if has_passed:
-                    alive.add(mutant.name)
-                print("L" if has_passed else ".", end="", file=sys.stderr, flush=True)
     finally:
         for run, _, _ in running:
             run.end()
@@ -89,9 +93,13 @@ def _has_ended(run: Run) -> bool:
     return run.exit_code is not None or time.monotonic() - run.started > LIMIT_S
 
 
-def _has_passed(run: Run) -> bool:
-    code = run.exit_code
-    run.end()
+def _has_passed(run: Run, mutant: Mutant, stage: Stage) -> bool:
+    code, output = run.exit_code, run.end()
+    stage.choice.learn(mutant.name.function, output)
+    if code != 0:
+        print(
+            "." if code else "t", end="", file=sys.stderr, flush=True
+        )  # t: by time, which a busy machine takes
     return code == 0
 
 

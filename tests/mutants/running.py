@@ -1,5 +1,6 @@
 """Runs tests on a mutant, each run in a forked process that has nothing of ours imported yet."""
 
+import gc
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -23,6 +24,8 @@ from typing import Final
 import grimp
 import pytest
 
+from tests.mutants.choosing import ENTERED, Recorder
+
 CHECKOUT: Final = Path(__file__).parents[2]
 OURS: Final = ("directory", "federation", "web", "admin", "deploy", "migrations", "tests")
 MEMORY_BYTES: Final = 3 * 1024**3
@@ -35,6 +38,7 @@ OPTIONS: Final = (
     "--tb=line",
     "-pno:randomly",
     "-pno:cacheprovider",
+    "-pno:faker",
     "-ptests.mutants.plugin",
 )
 SERVER: Final = "PASSERELLE_MUTANTS_SERVER"
@@ -44,12 +48,12 @@ FORK: Final = multiprocessing.get_context("fork")
 
 
 class Run:
-    """A run of test files on a source of `module`, or on the file as it is where `source` is None."""
+    """A run of tests or test files on a source of `module`, or on the file as it is where `source` is None."""
 
-    def __init__(self, module: str, source: str | None, files: Sequence[str], cpu_limit_s: int) -> None:
+    def __init__(self, module: str, source: str | None, tests: Sequence[str], cpu_limit_s: int) -> None:
         self._output = Path(tempfile.mkstemp(prefix="passerelle-mutant-", suffix=".txt")[1])
         self._process: BaseProcess = FORK.Process(
-            target=_test, args=(module, source, tuple(files), cpu_limit_s, self._output)
+            target=_test, args=(module, source, tuple(tests), cpu_limit_s, self._output)
         )
         self.started = time.monotonic()
         self._process.start()
@@ -84,22 +88,34 @@ def module_name(module: str) -> str:
     return module.removesuffix(".py").replace("/", ".")
 
 
-def _test(module: str, source: str | None, files: Sequence[str], cpu_limit_s: int, output: Path) -> None:
+def _test(module: str, source: str | None, tests: Sequence[str], cpu_limit_s: int, output: Path) -> None:
     os.setsid()
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_limit_s, cpu_limit_s))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.chdir(CHECKOUT)
+    gc.freeze()  # pytest collects garbage ten times at its end: not what was there before
     with output.open("w") as out:
         os.dup2(out.fileno(), 1)
         os.dup2(out.fileno(), 2)
-        if source is not None:
+        if source is None:
+            code = _test_unchanged(module, tests)
+        else:
             sys.meta_path.insert(0, _Finder(module, source))
-        code = int(pytest.main([*OPTIONS, *files]))
-        if code == 0 and source is None:
-            print(IMPORTED, *_unaffected(module))
+            code = int(pytest.main([*OPTIONS, *tests]))
         sys.stdout.flush()
         os._exit(code)
+
+
+def _test_unchanged(module: str, tests: Sequence[str]) -> int:
+    """Prints which tests enter what of the module, and what is imported."""
+    recorder = Recorder(str(CHECKOUT / module))
+    code = int(pytest.main([*OPTIONS, *tests], plugins=[recorder]))
+    sys.settrace(None)
+    if code == 0:
+        print(f"{ENTERED}{recorder}")
+        print(IMPORTED, *_unaffected(module))
+    return code
 
 
 def _unaffected(module: str) -> list[str]:

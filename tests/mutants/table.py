@@ -70,6 +70,8 @@ TABLE: Final[dict[str, Tests]] = {
         stored=(
             f"{_MEMBERS}/test_accounts.py",
             f"{_MEMBERS}/test_claims.py",
+            f"{_MEMBERS}/test_claim_standing.py",
+            f"{_MEMBERS}/test_claim_locks.py",
             f"{_MEMBERS}/test_lapsed.py",
             f"{_MEMBERS}/test_proving.py",
             f"{_MEMBERS}/test_races.py",
@@ -78,6 +80,8 @@ TABLE: Final[dict[str, Tests]] = {
     "directory/store/claim_rows.py": Tests(
         stored=(
             f"{_MEMBERS}/test_claims.py",
+            f"{_MEMBERS}/test_claim_standing.py",
+            f"{_MEMBERS}/test_claim_locks.py",
             f"{_MEMBERS}/test_accounts.py",
             f"{_MEMBERS}/test_lapsed.py",
             "tests/directory/jobs/test_claims.py",
@@ -86,9 +90,20 @@ TABLE: Final[dict[str, Tests]] = {
     "directory/store/claims.py": Tests(
         stored=(
             f"{_MEMBERS}/test_claims.py",
+            f"{_MEMBERS}/test_claim_standing.py",
+            f"{_MEMBERS}/test_claim_locks.py",
             f"{_MEMBERS}/test_accounts.py",
             f"{_MEMBERS}/test_leaving.py",
             "tests/directory/jobs/test_claims.py",
+        )
+    ),
+    "directory/store/rivals.py": Tests(
+        stored=(
+            f"{_MEMBERS}/test_claims.py",
+            f"{_MEMBERS}/test_rivals.py",
+            f"{_MEMBERS}/test_claim_standing.py",
+            f"{_MEMBERS}/test_claim_locks.py",
+            f"{_MEMBERS}/test_rechecks.py",
         )
     ),
     "federation/tlog/merkle.py": Tests(

@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from tests.mutants.choosing import Choice
 from tests.mutants.equivalents import Verdict, judge_survivors, read_equivalents
 from tests.mutants.making import MutantName, make_mutants
 from tests.mutants.running import CHECKOUT
@@ -117,6 +118,7 @@ def test_the_table_names_files(module: str) -> None:
 HUNT: Final = """
 import json
 from pathlib import Path
+from tests.mutants.choosing import Choice
 from tests.mutants.hunting import Stage, find_survivors
 from tests.mutants.making import Mutant, MutantName
 from tests.mutants.running import CHECKOUT
@@ -126,13 +128,13 @@ right = (CHECKOUT / MODULE).read_text()
 wrong = right.replace("Strength.BOUND", "Strength.IMPORTED")
 assert wrong != right
 mutants = [
-    Mutant(MutantName("killed", "", ""), wrong),
-    Mutant(MutantName("harmless", "", ""), right + "\\n\\nUNUSED = 1\\n"),
-    Mutant(MutantName("endless", "", ""), right + "\\n\\nwhile True:\\n    pass\\n"),
-    Mutant(MutantName("broken", "", ""), right + "\\n\\nraise ImportError\\n"),
+    Mutant(MutantName("module", "killed", ""), wrong),
+    Mutant(MutantName("module", "harmless", ""), right + "\\n\\nUNUSED = 1\\n"),
+    Mutant(MutantName("module", "endless", ""), right + "\\n\\nwhile True:\\n    pass\\n"),
+    Mutant(MutantName("module", "broken", ""), right + "\\n\\nraise ImportError\\n"),
 ]
-stage = Stage(("tests/directory/proofs/test_strength.py",), 8)
-print(json.dumps([name.function for name in find_survivors(MODULE, mutants, [stage], 2)]))
+stage = Stage(Choice({"module": ["tests/directory/proofs/test_strength.py"]}), 8)
+print(json.dumps([name.before for name in find_survivors(MODULE, mutants, [stage], 2)]))
 """
 
 
@@ -142,3 +144,32 @@ def test_what_lives_is_what_no_test_notices(tmp_path: Path) -> None:
         [sys.executable, "-c", HUNT], cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=300
     )
     assert json.loads(done.stdout) == ["harmless"]
+
+
+RECORD: Final = """
+import json
+from tests.mutants.hunting import prepare_stages
+
+(stage,) = prepare_stages("directory/proofs/strength.py", [("tests/directory/proofs/test_strength.py",)])
+print(json.dumps({name: stage.choice.tests_of(name) for name in ("module", "strength_of", "nobody")}))
+"""
+
+
+def test_the_tests_of_a_mutant_are_those_that_enter_what_changed() -> None:
+    """And all for what runs at import. Were one left out, a mutant that it kills would be said to live."""
+    done = subprocess.run(
+        [sys.executable, "-c", RECORD], cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=300
+    )
+    chosen = json.loads(done.stdout)
+    assert len(chosen["module"]) >= len(chosen["strength_of"]) > 0
+    assert set(chosen["strength_of"]) <= set(chosen["module"])
+    assert chosen["nobody"] == []
+
+
+def test_what_killed_another_mutant_comes_first() -> None:
+    choice = Choice({"f": ["a[x y]", "b", "c"], "g": ["a[x y]", "c"]})
+    choice.learn("f", "FAILED c - assert 1 == 2\nERROR b\n")
+    assert choice.tests_of("f") == ["b", "c", "a[x y]"]
+    choice.learn("f", "FAILED a[x y] - KeyError\nFAILED a[x y]")
+    assert choice.tests_of("f") == ["a[x y]", "b", "c"]
+    assert choice.tests_of("g") == ["a[x y]", "c"]

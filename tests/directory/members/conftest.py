@@ -34,6 +34,7 @@ from directory.store.sessions import SessionStore
 from directory.store.sign_ins import SignInStore
 from directory.store.tokens import TokenStore
 from directory.vault import Vault
+from tests.directory.members.contests import Site
 from tests.directory.members.logged import LoggedPublishing
 from tests.directory.members.people import INSTANCE, at_bluesky, on_x
 from tests.harness.clock import FakeClock
@@ -119,3 +120,18 @@ def join(membership: Membership, clock: FakeClock) -> Join:
         return signed_in.member, Wish(x.id, signed_in.account.id, consent=1)
 
     return join
+
+
+@pytest.fixture
+def site(  # noqa: PLR0917 - what these tests work with
+    database: Database,
+    clock: FakeClock,
+    membership: Membership,
+    publishing: LoggedPublishing,
+    claims: ClaimStore,
+    rechecks: RecheckStore,
+    leaving: Leaving,
+    lookup: Lookup,
+    join: Join,
+) -> Site:
+    return Site(database, clock, membership, publishing, claims, rechecks, leaving, lookup, join)

@@ -4,122 +4,22 @@ import asyncio
 from collections.abc import Awaitable
 from datetime import timedelta
 from string import ascii_lowercase
-from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 import pytest
 
-from directory.accounts import LinkedAccount, ProofState, ProvenAccount
+from directory.accounts import ProofState
 from directory.identifiers import Acct, XId
-from directory.mappings import Evidence, EvidenceKind
-from directory.members.claims import APPROVAL_LIFE, CLAIM_LIFE, CLAIM_PAUSE, Case, ClaimState, Settled
-from directory.members.errors import ClaimPaused, MemberError, TooManyAccounts, XAccountContested
+from directory.members.claims import APPROVAL_LIFE, CLAIM_LIFE, CLAIM_PAUSE, ClaimState, Settled
+from directory.members.errors import ClaimPaused, MemberError, TooManyAccounts
 from directory.members.publications import Wish
 from directory.members.rechecks import Doubtful, Held, Lapsed
 from directory.queries import Query
-from directory.ranking import Answer
-from directory.services.housekeeping import Housekeeping
-from directory.services.leaving import Leaving
-from directory.services.lookup import Lookup
-from directory.services.membership import Membership
-from directory.store.claims import ClaimStore
-from directory.store.database import Database
-from directory.store.rechecks import RecheckJob, RecheckStore
-from federation.protocol.statement import Statement, parse_statement
-from tests.directory.members.conftest import Join
-from tests.directory.members.logged import LoggedPublishing
-from tests.directory.members.people import at_bluesky, at_mastodon, named_alike, on_x, x_account, x_ids
-from tests.harness.clock import FakeClock
+from tests.directory.members.contests import Site, by_x_sign_in
+from tests.directory.members.people import at_mastodon, on_x, x_account, x_ids
 
 ROUNDS = 12
-
-
-class Site(NamedTuple):
-    """The services of these tests."""
-
-    database: Database
-    clock: FakeClock
-    membership: Membership
-    publishing: LoggedPublishing
-    claims: ClaimStore
-    rechecks: RecheckStore
-    leaving: Leaving
-    lookup: Lookup
-    join: Join
-
-    async def sign_in(self, name: str) -> UUID:
-        return (await self.membership.sign_in(at_bluesky(name, at=self.clock.now()))).member
-
-    async def publish(self, name: str, x_id: int | None) -> tuple[UUID, Wish]:
-        """Makes a member whose mapping answers."""
-        member, wish = await self.join(name, x_id)
-        await self.publishing.publish(member, wish)
-        await self.publishing.say()
-        return member, wish
-
-    async def claim(self, member: UUID, handle: str, x_id: int | None = None, *, post: int = 9) -> UUID:
-        """Proves an X account that another member holds; returns the newest claim."""
-        with pytest.raises(XAccountContested):
-            await self.membership.link(member, on_x(handle, x_id, at=self.clock.now(), post=post))
-        return (await self.membership.waiting_claims(member))[-1].id
-
-    async def case(self, claim: UUID) -> Case:
-        case = await self.claims.find_case(claim)
-        assert case is not None
-        return case
-
-    async def uphold(
-        self, claim: UUID, handle: str, x_id: int | None = None, *, names: str | None = None
-    ) -> Settled:
-        """Upholds a claim whose post, which names the accounts `names`, is seen just now."""
-        named = named_alike(names or handle)
-        seen = on_x(handle, x_id, at=self.clock.now(), post=9, names=named)
-        return await self.claims.uphold(await self.case(claim), seen, self.clock.now())
-
-    async def approve(self, claim: UUID) -> Settled:
-        return await self.claims.approve(await self.case(claim), self.clock.now(), None)
-
-    async def x_of(self, member: UUID) -> list[LinkedAccount]:
-        return [each for each in await self.membership.accounts(member) if each.x is not None]
-
-    async def answer(self, asked: str) -> Answer:
-        (answer,) = (await self.lookup.lookup(Query.parse(asked))).answers
-        return answer
-
-    async def tidy(self) -> None:
-        await Housekeeping(self.database, self.clock).run()
-
-    async def due_x(self) -> RecheckJob:
-        """Claims the re-check of an X account that is due now."""
-        jobs = await self.rechecks.claim_due_rechecks(self.clock.now(), 10)
-        (job,) = [each for each in jobs if each.account.x is not None]
-        return job
-
-    async def newest_body(self) -> Statement:
-        """Reads what our log said last, as a peer does."""
-        async with self.database.connection() as connection:
-            body = await connection.fetchval("SELECT body FROM log_statement ORDER BY leaf DESC LIMIT 1")
-        return parse_statement(bytes(body))
-
-
-@pytest.fixture
-def site(  # noqa: PLR0917 - what these tests work with
-    database: Database,
-    clock: FakeClock,
-    membership: Membership,
-    publishing: LoggedPublishing,
-    claims: ClaimStore,
-    rechecks: RecheckStore,
-    leaving: Leaving,
-    lookup: Lookup,
-    join: Join,
-) -> Site:
-    return Site(database, clock, membership, publishing, claims, rechecks, leaving, lookup, join)
-
-
-def by_x_sign_in(handle: str, x_id: int, site: Site) -> ProvenAccount:
-    return ProvenAccount(x_account(handle, x_id), Evidence(EvidenceKind.X_OAUTH, site.clock.now()))
 
 
 class TestOldEvidence:

@@ -315,11 +315,11 @@ async def test_no_session_outlasts_a_lapse_in_that_moment(
         assert await signing_in.sessions(member) == []
 
 
-async def test_a_domain_that_was_away_is_not_the_member(
+@pytest.fixture
+async def away(
     membership: Membership, join: Join, publishing: Publishing, rechecks: RecheckStore, clock: FakeClock
-) -> None:
-    """Attack: a dead domain answers nothing, so that its account was stale and never lapsed. Whoever bought it months
-    later signed in, was the member, and published the X account as their own."""
+) -> UUID:
+    """A member whose Mastodon server was out of reach for more than a month."""
     member, wish = await join("ada", 5)
     target = await membership.link(member, at_mastodon("ada", at=clock.now()))
     await publishing.publish(member, Wish(wish.x_account, target.id, 1))
@@ -329,6 +329,24 @@ async def test_a_domain_that_was_away_is_not_the_member(
         (job,) = [each for each in jobs if each.account.id == target.id]
         silence = judge_target(job.account, Unreachable(UnreachableReason.NO_ANSWER), 1, clock.now())
         await rechecks.record_recheck(job, silence, clock.now())
+    return member
+
+
+async def test_a_domain_that_was_away_is_not_the_member(
+    membership: Membership, away: UUID, clock: FakeClock
+) -> None:
+    """Attack: a dead domain answers nothing, so that its account was stale and never lapsed. Whoever bought it months
+    later signed in, was the member, and published the X account as their own."""
     with pytest.raises(LapsedSignIn):
         await membership.sign_in(at_mastodon("ada", at=clock.now()))
-    assert (await membership.link(member, at_mastodon("ada", at=clock.now()))).health is ProofState.HOLDS
+    assert (await membership.link(away, at_mastodon("ada", at=clock.now()))).health is ProofState.HOLDS
+
+
+async def test_a_domain_that_was_away_blocks_no_new_owner(
+    membership: Membership, away: UUID, clock: FakeClock
+) -> None:
+    """Whoever answers for it now links what is theirs; the member has other ways in."""
+    bob = (await membership.sign_in(at_bluesky("bob"))).member
+    linked = await membership.link(bob, at_mastodon("ada", at=clock.now()))
+    assert linked.member == bob
+    assert await kinds(membership, away) == [("bluesky", False), ("x", False)]
