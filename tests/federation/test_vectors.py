@@ -15,6 +15,7 @@ import pytest
 from federation.errors import FederationError, UntrustedNote
 from federation.fsck.liveness import Liveness
 from federation.keys.chain import open_chain
+from federation.keys.evidence import Evidence, open_evidence
 from federation.protocol.entry import MappingEntry, OperationsEntry, RevokeEntry, UnknownEntry, parse_entry
 from federation.protocol.statement import commitment, encode_statement, parse_statement
 from federation.tlog.bundles import decode_bundle
@@ -152,6 +153,13 @@ def check_operations(case: Case) -> None:
     assert [str(key) for key in chain[-1].checkpoint_keys] == case["checkpointKeys"]
 
 
+def check_equivocation(case: Case) -> None:
+    evidence = Evidence.parse(case["evidence"].encode())
+    assert bytes(evidence).decode() == case["evidence"]
+    found = open_evidence(evidence, map(VerifierKey.parse, case["trusted"]))
+    assert found.is_proven is case["proven"]
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "signatures": check_signature,
     "vkeys": check_vkey,
@@ -168,6 +176,7 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "replay": check_replay,
     "statements": check_statement,
     "operations": check_operations,
+    "equivocations": check_equivocation,
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tests.vectors import of_mappings, of_notes, of_operations, of_signatures, of_trees
+from tests.vectors import of_evidence, of_mappings, of_notes, of_operations, of_signatures, of_trees
 from tests.vectors.fixed import Case
 
 FOLDER: Final = Path(__file__).parent
@@ -27,6 +27,7 @@ FILES: Final[dict[str, Callable[[], list[Case]]]] = {
     "replay": of_mappings.replay,
     "statements": of_mappings.statements,
     "operations": of_operations.operations,
+    "equivocations": of_evidence.equivocations,
 }
 
 
