@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from rich.markup import escape
 
 from deploy.cli.output import console
-from federation.keys.evidence import Equivocation
+from federation.keys.equivocation import Equivocation
 from federation.keys.fingerprints import to_words
 from federation.tlog.checkpoint import SignedCheckpoint
 from federation.tlog.cosignature import parse_time

@@ -16,7 +16,8 @@ from directory.mappings import Strength
 from directory.secret_files import SecretFileError
 from directory.settings import load_settings
 from federation.errors import FederationError, InvalidKey
-from federation.keys.evidence import HEADER, MAX_EVIDENCE_BYTES, Equivocation, Evidence, open_evidence
+from federation.keys.equivocation import Equivocation, open_evidence
+from federation.keys.evidence import HEADER, MAX_EVIDENCE_BYTES, Evidence
 from federation.keys.fingerprints import to_words
 from federation.keys.operations import LOG_SUFFIX
 from federation.own_log.mapping_proof import ProvenMapping, open_mapping_proof

@@ -11,13 +11,13 @@ from federation.errors import (
     UntrustedNote,
     UntrustedOperations,
 )
+from federation.keys.equivocation import open_evidence
 from federation.keys.evidence import (
     MAX_EVIDENCE_BYTES,
     MAX_EVIDENCE_DOCUMENTS,
     MAX_EVIDENCE_KEYS,
     Evidence,
     make_evidence,
-    open_evidence,
 )
 from federation.tlog.checkpoint import Checkpoint, sign_checkpoint
 from federation.tlog.cosignature import CosignatureVerifier, cosign
@@ -25,7 +25,7 @@ from federation.tlog.ed25519 import Seed
 from federation.tlog.growth import Edge, grow
 from federation.tlog.keys import KeyKind, PrivateKey
 from federation.tlog.merkle import derive_prefix_root, leaf_hash
-from federation.tlog.note import Note
+from federation.tlog.note import Note, Signature, sign_text
 from federation.tlog.reading import TileHashes
 from tests.federation.strategies import raises_only, spoiled
 from tests.federation.tlog.naive import make_entries, naive_root
@@ -130,6 +130,21 @@ def test_documents_that_a_file_brings_along_are_believed_from_a_trusted_key_only
         assert open_evidence(evidence, [key.vkey]).signers == (LOG.vkey, NEXT.vkey)
     with pytest.raises(UntrustedOperations):
         open_evidence(evidence, [STRANGER.vkey, WITNESS.vkey])
+
+
+def test_a_log_cannot_make_evidence_against_it_too_long() -> None:
+    """A log that means to fork serves documents with a hundred lines each: lines of nobody, and of its own key."""
+    padding = [Signature("a" * 200, bytes(3) + bytes([n]), bytes(300)) for n in range(90)]
+    own = [sign_text(note.text, LOG) for note in ROTATION]
+    padded = [
+        Note(note.text, (*padding, *note.signatures, line, *padding[:5]))
+        for note, line in zip(ROTATION, own, strict=True)
+    ]
+    evidence = make_evidence(true(300, LOG), forked(300, NEXT), documents=padded)
+    assert evidence == make_evidence(true(300, LOG), forked(300, NEXT), documents=ROTATION)
+    assert open_evidence(evidence, [LOG.vkey]).is_proven
+    with pytest.raises(InvalidEvidence):
+        make_evidence(true(300), forked(300), documents=[Note(ROTATION[0].text, tuple(padding))])
 
 
 def test_it_tells_which_document_took_a_key_out_of_power() -> None:

@@ -38,7 +38,8 @@ from federation.errors import (
     UntrustedOperations,
 )
 from federation.keys.chain import open_first_operations, parse_operations_note
-from federation.keys.evidence import MAX_EVIDENCE_BYTES, Evidence, open_evidence
+from federation.keys.equivocation import open_evidence
+from federation.keys.evidence import MAX_EVIDENCE_BYTES, Evidence
 from federation.keys.operations import MAX_OPERATIONS_BYTES, Operations
 from federation.own_log.mapping_proof import open_mapping_proof
 from federation.protocol.entry import ENTRY_BYTES, parse_entry

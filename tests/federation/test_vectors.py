@@ -15,7 +15,8 @@ import pytest
 from federation.errors import FederationError, UntrustedNote
 from federation.fsck.liveness import Liveness
 from federation.keys.chain import open_chain
-from federation.keys.evidence import Evidence, open_evidence
+from federation.keys.equivocation import open_evidence
+from federation.keys.evidence import Evidence
 from federation.protocol.entry import MappingEntry, OperationsEntry, RevokeEntry, UnknownEntry, parse_entry
 from federation.protocol.statement import commitment, encode_statement, parse_statement
 from federation.tlog.bundles import decode_bundle
