@@ -39,6 +39,10 @@ class InvalidTlogProof(Malformed):
     """Bytes are not a tlog-proof."""
 
 
+class InvalidEvidence(Malformed):
+    """Bytes are not evidence of an equivocation, or values cannot be written as one."""
+
+
 class InvalidEntry(Malformed):
     """A value cannot be written as an entry of the log."""
 

@@ -16,7 +16,7 @@ import msgspec
 from federation.errors import InvalidKey, InvalidOperations
 from federation.protocol import canonical
 from federation.protocol.statement import MAX_TIME_S
-from federation.tlog.ed25519 import PUBLIC_KEY_BYTES
+from federation.tlog.ed25519 import PUBLIC_KEY_BYTES, is_public_key
 from federation.tlog.keys import KeyKind, VerifierKey
 from federation.tlog.text import decode_base64, encode_base64
 
@@ -132,6 +132,8 @@ def _find_key_fault(document: Operations) -> str | None:
         return "a key has another kind or another name than its place asks for"
     if len(document.peer_key) != PUBLIC_KEY_BYTES or len(document.recovery) != DIGEST_BYTES:
         return "the peer key or the recovery key's fingerprint is not 32 bytes long"
+    if not is_public_key(document.peer_key):
+        return "the peer key is no public key of Ed25519"
     public_keys = [document.peer_key, *(key.public_key for key, _, _ in named)]
     if len(set(public_keys)) < len(public_keys):
         return "one key stands in two places"

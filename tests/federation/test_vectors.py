@@ -12,17 +12,19 @@ from typing import Any
 
 import pytest
 
-from federation.errors import FederationError
+from federation.errors import FederationError, UntrustedNote
 from federation.fsck.liveness import Liveness
 from federation.keys.chain import open_chain
+from federation.keys.equivocation import open_evidence
+from federation.keys.evidence import Evidence
 from federation.protocol.entry import MappingEntry, OperationsEntry, RevokeEntry, UnknownEntry, parse_entry
 from federation.protocol.statement import commitment, encode_statement, parse_statement
 from federation.tlog.bundles import decode_bundle
 from federation.tlog.checkpoint import Checkpoint, LogTrust, open_checkpoint
 from federation.tlog.cosignature import CosignatureVerifier, parse_time
-from federation.tlog.ed25519 import Seed
+from federation.tlog.ed25519 import Seed, is_signed
 from federation.tlog.growth import Edge, grow
-from federation.tlog.keys import VerifierKey
+from federation.tlog.keys import KeyKind, VerifierKey
 from federation.tlog.merkle import leaf_hash, verify_consistency, verify_inclusion
 from federation.tlog.note import NoteVerifier, Signature, open_note, parse_note
 from federation.tlog.proof import TlogProof, verify_tlog_proof
@@ -53,6 +55,13 @@ def check_vkey(case: Case) -> None:
     assert (key.name, key.kind, key.key_id.hex()) == (case["keyName"], case["kind"], case["keyId"])
     assert key.public_key == b64decode(case["publicKey"])
     assert key.public_key == Seed(bytes.fromhex(case["seed"])).public_key
+
+
+def check_signature(case: Case) -> None:
+    public_key, signature = hashes([case["publicKey"], case["signature"]])
+    VerifierKey("any.example/log", KeyKind.NOTE, public_key)
+    if not is_signed(public_key, bytes.fromhex(case["message"]), signature):
+        raise UntrustedNote
 
 
 def check_note(case: Case) -> None:
@@ -145,7 +154,15 @@ def check_operations(case: Case) -> None:
     assert [str(key) for key in chain[-1].checkpoint_keys] == case["checkpointKeys"]
 
 
+def check_equivocation(case: Case) -> None:
+    evidence = Evidence.parse(case["evidence"].encode())
+    assert bytes(evidence).decode() == case["evidence"]
+    found = open_evidence(evidence, map(VerifierKey.parse, case["trusted"]))
+    assert found.is_proven is case["proven"]
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
+    "signatures": check_signature,
     "vkeys": check_vkey,
     "notes": check_note,
     "checkpoints": check_checkpoint,
@@ -160,6 +177,7 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "replay": check_replay,
     "statements": check_statement,
     "operations": check_operations,
+    "equivocations": check_equivocation,
 }
 
 
