@@ -23,7 +23,7 @@ from deploy.vault_check import look_at_vault
 from deploy.wiring.log import key_folder
 from directory.settings import Role, Settings
 from directory.store.database import Connection
-from federation.keys.instance import RECOVERY_KEY_FILE, is_local
+from federation.keys.instance import is_local
 
 MIN_FREE_BYTES: Final = 1_000_000_000
 MIN_POSTGRESQL: Final = 150_000
@@ -84,9 +84,8 @@ def _look_at_port(settings: Settings) -> Finding:
 def check_recovery_key(settings: Settings) -> Iterator[Finding]:
     """Warns of a recovery key on this machine: whoever finds it beside the other keys can take over the log of
     a public instance."""
-    path = key_folder(settings).path / RECOVERY_KEY_FILE
     with suppress(PermissionError):
-        if path.exists():
+        for path in key_folder(settings).list_recovery_keys():
             mend = f"Move {path} to a safe place off this machine."
             yield Finding("Recovery key", is_local(settings), "still on this machine", mend)
 

@@ -6,9 +6,12 @@ from federation.keys.chain import open_chain
 from federation.keys.operations import Operations
 from federation.store.log_rows import fetch_operation_notes
 
+KeptDocument = tuple[Operations, int | None]
+"""A document and its leaf, None where it waits for the next batch."""
 
-async def load_documents(connection: Connection) -> list[tuple[Operations, int | None]]:
-    """Loads all operations documents, verified as a chain, each with its leaf or None. Raises LogRefused."""
+
+async def load_documents(connection: Connection) -> list[KeptDocument]:
+    """Loads all operations documents, verified as a chain, the first one first. Raises LogRefused."""
     rows = await fetch_operation_notes(connection)
     try:
         if not rows:

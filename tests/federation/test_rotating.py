@@ -1,15 +1,24 @@
+import asyncio
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from directory.store.database import Database
-from federation.errors import InvalidOperations, LogEmpty, LogRefused, MissingKeys
+from federation.errors import (
+    InvalidOperations,
+    LogEmpty,
+    LogRefused,
+    MissingKeys,
+    RecoveryNotConfirmed,
+    UnsafeKeys,
+)
 from federation.keys.chain import open_chain
 from federation.keys.instance import KeyFolder
 from federation.keys.own_keys import OtherKeys, check_keys, record_keys
-from federation.keys.rotate import KeyRotation, RotationTooEarly
+from federation.keys.rotate import KeyRotation, Recovered, RotationTooEarly
 from federation.store.log_rows import fetch_operation_notes
 from federation.tlog.checkpoint import LogTrust, open_checkpoint
 from federation.tlog.keys import KeyKind, PrivateKey, VerifierKey
@@ -91,7 +100,6 @@ async def test_a_lost_key_is_replaced_by_the_recovery_key(harness: LogHarness, r
 
     with pytest.raises(InvalidOperations):
         await rotation.recover(harness.recovery)
-    assert rotated.recovery is not None
     await rotation.recover(rotated.recovery)
     await harness.run()
 
@@ -226,3 +234,115 @@ async def test_a_key_that_is_lost_before_its_switch_is_signed(
     assert await signers(harness) == {rotated.document.log_key}
     async with harness.database.connection() as connection:
         await harness.sequencer().check(connection)
+
+
+async def test_all_that_can_refuse_comes_before_the_next_recovery_key(
+    harness: LogHarness, rotation: KeyRotation
+) -> None:
+    """What happened: the document was stored, then something refused, and the key that it named was never shown."""
+    shown: list[PrivateKey] = []
+
+    def show(recovery: PrivateKey) -> bool:
+        shown.append(recovery)
+        return True
+
+    assert harness.recovery is not None
+    with pytest.raises(LogEmpty):
+        await rotation.recover(harness.recovery, show)
+    await harness.run()
+    with pytest.raises(InvalidOperations):
+        await rotation.recover(PrivateKey.generate("one.example/recovery", KeyKind.NOTE), show)
+    peer = harness.keys.path / "peer.key"
+    peer.write_bytes(b"damaged\n" + (kept := peer.read_bytes()))
+    with pytest.raises(UnsafeKeys):
+        await rotation.recover(harness.recovery, show)
+    peer.write_bytes(kept)
+    assert (shown, len(harness.keys.read().logs)) == ([], 1)
+    recovered = await rotation.recover(harness.recovery, show)
+    assert (shown, recovered.kept_in) == ([recovered.recovery], None)
+    assert harness.keys.list_recovery_keys() == []
+
+
+async def test_a_recovery_key_that_is_not_confirmed_changes_nothing(
+    harness: LogHarness, rotation: KeyRotation
+) -> None:
+    """Attack by accident: the terminal closes before the key was written down."""
+    await harness.run()
+
+    async def all_documents() -> list[bytes]:
+        async with harness.database.connection() as connection:
+            return [note for note, _ in await fetch_operation_notes(connection)]
+
+    def refuse(recovery: PrivateKey) -> bool:
+        raise RecoveryNotConfirmed("no")
+
+    assert harness.recovery is not None
+    before = await all_documents()
+    with pytest.raises(RecoveryNotConfirmed):
+        await rotation.recover(harness.recovery, refuse)
+    assert await all_documents() == before
+    assert len(harness.keys.read().logs) == 1
+    await rotation.recover(harness.recovery, lambda recovery: True)
+
+
+async def test_without_a_terminal_the_key_is_in_a_file_and_none_that_may_be_in_force_is_replaced(
+    harness: LogHarness, rotation: KeyRotation
+) -> None:
+    """Attack by accident: the operator left the recovery key on the machine, and the next one was written over it
+    before the document that names the next one was stored."""
+    await harness.run()
+    recovery = harness.recovery
+    for _ in range(3):
+        assert recovery is not None
+        before = {path: path.read_text() for path in harness.keys.list_recovery_keys()}
+        recovered = await rotation.recover(recovery)
+        recovery = recovered.recovery
+        assert recovered.kept_in is not None
+        assert recovered.kept_in.read_text() == recovery.reveal() + "\n"
+        assert {path: path.read_text() for path in before} == before
+    assert len(harness.keys.list_recovery_keys()) == 3
+
+
+async def test_the_key_of_a_recovery_that_still_waits_is_as_good_as_the_former_one(
+    harness: LogHarness, rotation: KeyRotation
+) -> None:
+    """Attack by accident: the recovery was stored and its process ended. The operator was told to keep the new key, and
+    has burnt the former one."""
+    await harness.run()
+    assert harness.recovery is not None
+    waiting = await rotation.recover(harness.recovery)
+    again = await rotation.recover(waiting.recovery)
+    assert again.document.number == waiting.document.number + 1
+    await harness.add_pending(2)
+    await harness.run()
+    await harness.check()
+    assert await signers(harness) == {again.document.log_key}
+
+
+async def test_of_two_recoveries_at_once_one_is_refused(
+    harness: LogHarness, rotation: KeyRotation, dsn: str
+) -> None:
+    """The key that the other operator was shown must not be made void by a recovery that did not know of it."""
+    await harness.run()
+    assert harness.recovery is not None
+    recovery = harness.recovery
+
+    async def recover_elsewhere() -> Recovered:
+        database = await Database.connect(dsn, max_connections=1)
+        try:
+            return await KeyRotation(database, harness.keys, harness.clock).recover(recovery, lambda _: True)
+        finally:
+            await database.close()
+
+    found: list[Recovered] = []
+
+    def meanwhile(_recovery: PrivateKey) -> bool:
+        with ThreadPoolExecutor(1) as other:
+            found.append(other.submit(lambda: asyncio.run(recover_elsewhere())).result())
+        return True
+
+    with pytest.raises(LogRefused, match="at the same time"):
+        await rotation.recover(recovery, meanwhile)
+    await harness.run()
+    assert await signers(harness) == {found[0].document.log_key}
+    await rotation.recover(found[0].recovery)
