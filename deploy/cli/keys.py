@@ -16,7 +16,7 @@ from federation.keys.fingerprints import to_words
 from federation.keys.instance import log_host, log_origin
 from federation.keys.rotate import KeyRotation, Rotated
 from federation.own_log.draining import drain
-from federation.own_log.recovery import check_before_recovery
+from federation.own_log.recovery import find_right_tree
 from federation.own_log.rename import leave_localhost
 from federation.tlog.keys import PrivateKey
 from federation.tlog.text import encode_base64
@@ -67,15 +67,20 @@ def rotate() -> None:
 
 
 @command.command("recover")
-def recover() -> None:
+@click.option(
+    "--size",
+    type=click.IntRange(1),
+    help="Up to how many leaves the log was right, where a thief has written to it; all that is published by default.",
+)
+def recover(size: int | None) -> None:
     """Give the log a new key at once, by the recovery key, when its own is lost or stolen."""
     recovery = _ask_recovery_key()
 
     async def run(settings: Settings, database: Database) -> None:
         async with database.connection() as connection:
-            await check_before_recovery(connection, log_origin(settings), SystemClock().now())
+            right = await find_right_tree(connection, log_origin(settings), SystemClock().now(), size)
         rotation = KeyRotation(database, key_folder(settings), SystemClock())
-        recovered = await rotation.recover(recovery, show_recovery_key)
+        recovered = await rotation.recover(recovery, right, show_recovery_key)
         if recovered.kept_in is not None:
             tell_kept(recovered.kept_in)
         errors.print(

@@ -12,14 +12,8 @@ from typing import Final
 from directory.clock import Clock
 from directory.store.database import Database
 from federation.errors import InvalidOperations, LogEmpty, LogRefused
-from federation.keys.chain import (
-    MIN_OVERLAP_S,
-    announce_key,
-    recover_key,
-    required_keys,
-    sign_operations,
-    switch_key,
-)
+from federation.keys.chain import MIN_BETWEEN_S, MIN_OVERLAP_S, end_of, required_keys, sign_operations
+from federation.keys.changes import Recovery, announce_key, recover_key, switch_key
 from federation.keys.documents import KeptDocument, load_documents
 from federation.keys.instance import (
     RECOVERY_KEY_FILE,
@@ -27,7 +21,7 @@ from federation.keys.instance import (
     NewKeys,
     ShowRecoveryKey,
 )
-from federation.keys.operations import Operations, fingerprint_recovery
+from federation.keys.operations import Operations, RightTree, fingerprint_recovery
 from federation.keys.own_keys import check_keys, record_keys
 from federation.store.log_rows import fetch_state, insert_operations, replace_pending_operations
 from federation.tlog.keys import PrivateKey
@@ -38,10 +32,13 @@ _OVERLAP: Final = timedelta(seconds=MIN_OVERLAP_S)
 
 
 class RotationTooEarly(LogRefused):
-    """The next key was announced less than seven days ago."""
+    """The next key was announced less than seven days ago, or the last document made less than an hour ago."""
 
-    def __init__(self, when: datetime) -> None:
-        super().__init__(f"the next key can take over from {when:%Y-%m-%d %H:%M} UTC on")
+    def __init__(self, what: str, when: datetime) -> None:
+        super().__init__(
+            f"{what} from {when:%Y-%m-%d %H:%M} UTC on",
+            mend="Where the clock ran ahead when the last document was made, `passerelle keys recover` takes it back.",
+        )
         self.when = when
 
 
@@ -79,20 +76,21 @@ class KeyRotation:
         Raises LogEmpty, RotationTooEarly, LogRefused, MissingKeys, UnsafeKeys.
         """
         current = await self._current()
-        now = self._clock.now()
-        if current.next_key is None:
-            new = self._keys.add_log_key(current.origin)
-            document = announce_key(current, new.vkey, int(now.timestamp()))
+        now = int(self._clock.now().timestamp())
+        if current.next_key is not None:
+            _check_time(now, current.issued + MIN_OVERLAP_S, "the next key can take over")
+            document = switch_key(current, now)
             await self._propose(current, document)
-            return Rotated(document, datetime.fromtimestamp(document.issued, UTC) + _OVERLAP)
-        when = datetime.fromtimestamp(current.issued, UTC) + _OVERLAP
-        if now < when:
-            raise RotationTooEarly(when)
-        document = switch_key(current, int(now.timestamp()))
+            return Rotated(document, None)
+        _check_time(now, current.issued + MIN_BETWEEN_S, "a next key can be announced")
+        new = self._keys.add_log_key(current.origin)
+        document = announce_key(current, new.vkey, now)
         await self._propose(current, document)
-        return Rotated(document, None)
+        return Rotated(document, datetime.fromtimestamp(now, UTC) + _OVERLAP)
 
-    async def recover(self, recovery: PrivateKey, show: ShowRecoveryKey | None = None) -> Recovered:
+    async def recover(
+        self, recovery: PrivateKey, right_tree: RightTree, show: ShowRecoveryKey | None = None
+    ) -> Recovered:
         """Gives the log a new key, valid at once, and hands over the next recovery key, since each serves once.
 
         Follows the newest document that names `recovery`, and replaces what waits after it, which may lack a signature
@@ -105,16 +103,12 @@ class KeyRotation:
         """
         documents = await self._load(is_recovery=True)
         current = _named_by(documents, recovery)
+        _check_room(documents, current, is_recovery=True)
         self._keys.check_recoverable()
-        issued = int(self._clock.now().timestamp())
         new = NewKeys.generate(current.host)
-        document = recover_key(
-            current,
-            issued,
-            recovered_by=recovery.vkey,
-            log_key=new.log.vkey,
-            recovery=fingerprint_recovery(new.recovery.vkey.public_key),
-        )
+        fingerprint = fingerprint_recovery(new.recovery.vkey.public_key)
+        says = Recovery(recovery.vkey, new.log.vkey, fingerprint, right_tree)
+        document = recover_key(current, int(self._clock.now().timestamp()), says)
         new = new.handed_over(show)
         kept_in = self._keep(new)
         keys = self._keys.read()
@@ -134,6 +128,7 @@ class KeyRotation:
         documents = await self._load(is_recovery=False)
         if documents[-1][1] is None:
             raise LogRefused("a document waits to be published already: start the instance and try again")
+        _check_room(documents, documents[-1][0], is_recovery=False)
         return documents[-1][0]
 
     async def _load(self, *, is_recovery: bool) -> list[KeptDocument]:
@@ -168,6 +163,18 @@ class KeyRotation:
             if not is_same or not await insert(connection, document.number, note):
                 raise LogRefused(CHANGED_MEANWHILE)
             await record_keys(connection, self._keys, self._clock.now())
+
+
+def _check_time(now: int, earliest: int, what: str) -> None:
+    if now < earliest:
+        raise RotationTooEarly(what, datetime.fromtimestamp(earliest, UTC))
+
+
+def _check_room(documents: list[KeptDocument], last: Operations, *, is_recovery: bool) -> None:
+    """Raises LogRefused where no reader would take another document after `last`."""
+    end = end_of([document for document, _ in documents[: last.number + 1]])
+    if fault := end.find_limit_fault(is_recovery=is_recovery):
+        raise LogRefused(fault)
 
 
 def _named_by(documents: list[KeptDocument], recovery: PrivateKey) -> Operations:

@@ -1,16 +1,34 @@
-"""What our own log must be like before its key is recovered."""
+"""What our own log must be like before its key is recovered, and up to where it is right."""
 
 from datetime import datetime
 
 from directory.store.database import Connection
-from federation.own_log.preconditions import check_clock, load_state
+from federation.errors import InvalidTile, LogEmpty, LogRefused
+from federation.keys.operations import RightTree
+from federation.own_log.preconditions import FSCK, check_clock, load_state
+from federation.store.log_rows import fetch_tiles
+from federation.tlog.reading import TileHashes, root_tiles
 
 
-async def check_before_recovery(connection: Connection, origin: str, now: datetime) -> None:
-    """Checks all that would keep the recovery from being published, before a recovery key is made for it.
+async def find_right_tree(
+    connection: Connection, origin: str, now: datetime, size: int | None = None
+) -> RightTree:
+    """Finds the tree up to which a recovery says that our log is right: all that is published, or its first `size`
+    leaves. Checks all that would keep the recovery from being published.
 
-    Raises LogRefused.
+    Raises LogRefused, LogEmpty.
     """
     state = await load_state(connection, origin)
-    if state is not None:
-        check_clock(state, now)
+    if state is None or state.published is None:
+        raise LogEmpty("the log is not begun yet: start the instance first")
+    check_clock(state, now)
+    size = state.published_size if size is None else size
+    if not 1 <= size <= state.published_size:
+        raise LogRefused(f"the log has {state.published_size} published leaves: the size is 1 to that")
+    tiles = root_tiles(size)
+    kept = await fetch_tiles(connection, tiles)
+    try:
+        cut = {tile: kept[tile][: tile.byte_count] for tile in tiles}
+        return RightTree(size, TileHashes.fetched(size, cut).compact_range().root())
+    except (KeyError, InvalidTile) as error:
+        raise LogRefused(f"a tile of the tree of size {size} is missing: {error}", mend=FSCK) from error

@@ -14,7 +14,10 @@ import pytest
 
 from federation.errors import FederationError
 from federation.fsck.liveness import Liveness
-from federation.keys.chain import open_chain
+from federation.keys.chain import in_force, open_chain
+from federation.keys.moving import is_same_house
+from federation.keys.operations import Operations, RightTree
+from federation.keys.return_point import size_to_read_from
 from federation.protocol.entry import MappingEntry, OperationsEntry, RevokeEntry, UnknownEntry, parse_entry
 from federation.protocol.statement import commitment, encode_statement, parse_statement
 from federation.tlog.bundles import decode_bundle
@@ -145,6 +148,22 @@ def check_operations(case: Case) -> None:
     assert [str(key) for key in chain[-1].checkpoint_keys] == case["checkpointKeys"]
 
 
+def check_in_force(case: Case) -> None:
+    chain = [Operations.parse(text) for text in case["texts"]]
+    assert in_force(chain, case["now"]).number == case["number"]
+
+
+def check_return_point(case: Case) -> None:
+    right = RightTree(case["rightSize"], b64decode(case["rightRoot"]))
+    kept_root = None if case["keptRoot"] is None else b64decode(case["keptRoot"])
+    assert size_to_read_from(case["keptSize"], right, kept_root) == case["readFrom"]
+
+
+def check_house(case: Case) -> None:
+    old = [Operations.parse(text) for text in case["old"]]
+    assert is_same_house(old, Operations.parse(case["newFirst"])) is case["isSame"]
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "vkeys": check_vkey,
     "notes": check_note,
@@ -160,6 +179,9 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "replay": check_replay,
     "statements": check_statement,
     "operations": check_operations,
+    "in-force": check_in_force,
+    "return-points": check_return_point,
+    "same-house": check_house,
 }
 
 
