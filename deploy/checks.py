@@ -15,12 +15,13 @@ from deploy.database import data_folder, running_database
 from deploy.embedded import EmbeddedError
 from deploy.findings import Finding
 from deploy.job_check import look_at_jobs
-from deploy.log_check import look_at_daily_check, look_at_log
+from deploy.log_check import look_at_daily_check, look_at_keys, look_at_log
 from deploy.migrate import SchemaTooNew, pending_migrations
 from deploy.ports import PortInUse, check_port_free
 from deploy.secret_check import check_secret_files
 from deploy.vault_check import look_at_vault
 from deploy.wiring.log import key_folder
+from directory.clock import SystemClock
 from directory.settings import Role, Settings
 from directory.store.database import Connection
 from federation.keys.instance import is_local
@@ -137,6 +138,7 @@ async def _look_at(settings: Settings, connection: Connection) -> list[Finding]:
         if not is_behind:
             findings.append(await look_at_vault(settings, connection))
             findings.append(await look_at_log(settings, connection))
+            findings.append(await look_at_keys(connection, SystemClock().now()))
             findings.append(await look_at_daily_check(connection))
             findings.append(await look_at_jobs(connection))
     return findings

@@ -1,33 +1,31 @@
 """`passerelle keys`."""
 
-import hashlib
 import sys
 
 import click
 
+from deploy.cli.key_table import show_keys
 from deploy.cli.output import console, errors
 from deploy.cli.recovery import ensure_keys, show_recovery_key, tell_kept, tell_new_keys
 from deploy.cli.session import with_database
 from deploy.wiring.log import build_sequencer, key_folder
 from directory.clock import SystemClock
-from directory.settings import Settings, load_settings
+from directory.settings import Settings
 from directory.store.database import Database
-from federation.keys.fingerprints import to_words
 from federation.keys.instance import log_host, log_origin
 from federation.keys.rotate import KeyRotation, Rotated
 from federation.own_log.draining import drain
 from federation.own_log.recovery import find_right_tree
 from federation.own_log.rename import leave_localhost
 from federation.tlog.keys import PrivateKey
-from federation.tlog.text import encode_base64
 
 
 @click.group("keys", invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Show the keys of this instance, and what to compare with another operator."""
+    """Show the keys that are in force, and what to compare with another operator."""
     if context.invoked_subcommand is None:
-        _show()
+        with_database(show_keys)
 
 
 @command.command("make")
@@ -121,19 +119,3 @@ def _ask_recovery_key() -> PrivateKey:
 
 async def _drain(settings: Settings, database: Database) -> None:
     await drain(database, build_sequencer(settings), SystemClock(), lambda waiting: None)
-
-
-def _show() -> None:
-    keys = key_folder(load_settings()).read()
-    for key in keys.logs:
-        _tell("Log key", str(key.vkey), key.vkey.fingerprint)
-    _tell("Witness key", str(keys.witness.vkey), keys.witness.vkey.fingerprint)
-    peer = keys.peer.public_key
-    _tell("Peer key", encode_base64(peer), hashlib.sha256(peer).digest())
-    click.echo(f"Recovery key (kept by the operator)\n  fingerprint  {keys.recovery.hex()}")
-
-
-def _tell(title: str, key: str, fingerprint: bytes) -> None:
-    click.echo(
-        f"{title}\n  verify with  {key}\n  fingerprint  {fingerprint.hex()}\n  in words     {to_words(fingerprint)}"
-    )

@@ -110,7 +110,8 @@ class Striking:
 
 
 def _type(terminal: int, ended: "Future[int]", key: str, *, answer: bool) -> tuple[str, list[str]]:
-    said, at, confirmed = "", 0, []
+    said, at = "", 0
+    confirmed: list[str] = []
     while True:
         is_over = ended.done()
         if select.select([terminal], [], [], LOOK_S)[0]:

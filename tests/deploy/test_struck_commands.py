@@ -9,8 +9,10 @@ from typing import Final
 
 import pytest
 
+from deploy.log_check import look_at_keys
 from directory.store.database import Database
 from federation.keys.documents import load_documents
+from federation.keys.fingerprints import to_words
 from federation.keys.instance import KeyFolder
 from federation.keys.operations import Operations, fingerprint_recovery
 from federation.own_log.sequencer import Sequencer
@@ -20,7 +22,7 @@ from tests.harness.clock import FakeClock
 
 LOCAL: Final = "localhost"
 PUBLIC: Final = "one.peertest.dev"
-MAX_POINTS: Final = 90
+MAX_POINTS: Final = 60
 TABLES: Final = "log_state, log_tile, log_statement, log_operations, proof_link, instance_identity"
 
 
@@ -89,15 +91,19 @@ def recover(operator: Operator, key: str, at: int, *, in_terminal: bool) -> Stru
 @pytest.mark.parametrize("in_terminal", [False, True])
 async def test_a_recovery_that_is_killed_at_any_write(operator: Operator, in_terminal: bool) -> None:
     """What happened: the document was stored, its key never shown, and nobody could ever recover the log again. Each
-    next recovery starts with a key that was seen, and is killed one write later."""
+    next recovery starts with a key that was seen, after one that was published or still waits, and is killed one write
+    later."""
     await operator.begin(PUBLIC)
     for at in range(MAX_POINTS):
         ended = recover(operator, await operator.holds_the_key(), at, in_terminal=in_terminal)
         operator.keep(*ended.confirmed)
         operator.look_around()
-        assert in_terminal == (operator.keys.list_recovery_keys() == []), ended.out
+        assert not in_terminal or operator.keys.list_recovery_keys() == []
         if ended.status != KILLED:
             break
+        await operator.holds_the_key()
+        if at % 2:
+            await operator.publish(PUBLIC)
     assert (ended.status, at > 15) == (0, True), ended.out
     await operator.holds_the_key()
     await operator.publish(PUBLIC)
@@ -149,3 +155,29 @@ async def test_a_change_of_name_that_is_killed_at_any_write(operator: Operator, 
             break
     assert (ended.status, at > 5) == (0, True), ended.out
     assert recover(operator, key, -1, in_terminal=in_terminal).status == 0
+
+
+async def test_what_is_in_force_is_shown_and_not_what_the_files_say(operator: Operator) -> None:
+    """What happened: after a recovery the former recovery fingerprint was shown, and a retired log key first.
+    Operators compare these words."""
+    await operator.begin(PUBLIC)
+    (before,) = await operator.documents()
+    assert recover(operator, await operator.holds_the_key(), -1, in_terminal=False).status == 0
+    after = (await operator.documents())[-1]
+    shown = operator.striking.run("keys").out
+    first, rest = shown.split("Log key, retired", 1)
+    assert first.startswith(f"Log key, in power\n  verify with  {after.log_key}\n")
+    assert f"verify with  {before.log_key}" in rest
+    assert f"fingerprint  {after.recovery.hex()}\n  in words     {to_words(after.recovery)}" in rest
+    assert before.recovery.hex() not in shown
+    assert f"{operator.keys.list_recovery_keys()[0]} holds the recovery key that is in force." in shown
+
+    shutil.rmtree(operator.keys.path)
+    without = operator.striking.run("keys")
+    assert (without.status, "and its private key is not here" in without.out) == (0, True)
+    async with operator.database.connection() as connection:
+        seen = await look_at_keys(connection, datetime.now(UTC))
+        early = await look_at_keys(connection, datetime.now(UTC) - timedelta(days=1))
+    assert (seen.is_good, early.is_good) == (True, False)
+    assert to_words(after.recovery) in seen.seen
+    assert "passerelle keys recover" in early.mend

@@ -22,9 +22,12 @@ from federation.keys.chain import MAX_ORDINARY, MIN_BETWEEN_S, open_chain, sign_
 from federation.keys.documents import find_in_force, load_documents
 from federation.keys.instance import KeyFolder, ShowRecoveryKey
 from federation.keys.operations import RightTree
+from federation.keys.overview import Standing, overview_of
 from federation.keys.own_keys import OtherKeys, check_keys, record_keys
 from federation.keys.rotate import KeyRotation, Recovered, RotationTooEarly
+from federation.own_log.reader import LogService
 from federation.own_log.recovery import find_right_tree
+from federation.store.log import LogStore
 from federation.store.log_rows import fetch_operation_notes, insert_operations
 from federation.tlog.checkpoint import LogTrust, open_checkpoint, sign_checkpoint
 from federation.tlog.keys import KeyKind, PrivateKey, VerifierKey
@@ -392,6 +395,12 @@ async def test_a_key_that_was_rotated_under_a_clock_that_ran_ahead(
     with pytest.raises(RotationTooEarly) as refused:
         await rotation.rotate()
     assert "passerelle keys recover" in refused.value.mend
+    service = LogService(LogStore(harness.database), harness.clock)
+    assert service.document_in_force(await service.documents()).number == 0
+    async with harness.database.connection() as connection:
+        overview = overview_of(await load_documents(connection), harness.clock.now())
+    assert overview is not None
+    assert overview.log_keys == ((old, Standing.IN_POWER), (announced.next_key, Standing.TO_COME))
 
     assert harness.recovery is not None
     recovered = await recover(harness, harness.recovery)
@@ -402,7 +411,13 @@ async def test_a_key_that_was_rotated_under_a_clock_that_ran_ahead(
     assert await signers(harness) >= {recovered.document.log_key}
     async with harness.database.connection() as connection:
         in_force_now = find_in_force(await load_documents(connection), harness.clock.now())
+        overview = overview_of(await load_documents(connection), harness.clock.now())
     assert in_force_now == recovered.document
+    assert service.document_in_force(await service.documents()) == recovered.document
+    assert overview is not None
+    assert overview.log_keys[0] == (recovered.document.log_key, Standing.IN_POWER)
+    assert set(overview.log_keys[1:]) == {(old, Standing.RETIRED), (announced.next_key, Standing.RETIRED)}
+    assert overview.to_come == ()
     harness.clock.advance(hours=1)
     await rotation.rotate()
     await harness.run()

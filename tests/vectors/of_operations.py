@@ -1,6 +1,7 @@
 """Operations documents: a first one, rotation, recovery, and what does not follow."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -96,7 +97,7 @@ def operations() -> list[Case]:
         """A text that no document has, signed all the same."""
         return {"logKey": str(LOG.vkey), "notes": [bytes(sign_note(text, [LOG])).decode()]}
 
-    def spelled_after(previous: Operations, fields: dict[str, object]) -> Case:
+    def spelled_after(previous: Operations, fields: Mapping[str, object]) -> Case:
         """A recovery after `previous` with other fields, None for one that is left out."""
         value = {**json.loads(recover_key(previous, TIME, RESCUING).text), **fields}
         kept = {name: each for name, each in value.items() if each is not None}
