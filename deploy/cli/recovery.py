@@ -17,7 +17,8 @@ from directory.clock import SystemClock
 from directory.settings import Settings
 from directory.store.database import Database
 from federation.errors import RecoveryNotConfirmed
-from federation.keys.instance import RECOVERY_KEY_FILE, KeyFolder, NewKeys
+from federation.keys.fingerprints import to_words
+from federation.keys.instance import RECOVERY_KEY_FILE, KeyFolder, NewKeys, ShowRecoveryKey, is_local
 from federation.tlog.keys import PrivateKey
 
 CONFIRM_CHARACTERS: Final = 8
@@ -29,10 +30,16 @@ async def ensure_keys(settings: Settings, database: Database) -> bool:
 
     Raises OtherKeys where the instance has keys elsewhere, RecoveryNotConfirmed.
     """
-    new = await settle_keys(settings, database, SystemClock(), show_recovery_key)
+    new = await settle_keys(settings, database, SystemClock(), show_to(settings))
     if new is not None:
         tell_new_keys(key_folder(settings), new)
     return new is not None
+
+
+def show_to(settings: Settings) -> ShowRecoveryKey | None:
+    """Returns how the recovery key of a first start is shown. None for an instance without a public address: who tries it
+    out is asked nothing, and finds the key in its file."""
+    return None if is_local(settings) else show_recovery_key
 
 
 def show_recovery_key(recovery: PrivateKey) -> bool:
@@ -48,7 +55,8 @@ def show_recovery_key(recovery: PrivateKey) -> bool:
     errors.print(text, highlight=False, markup=False, soft_wrap=True)
     errors.print(
         "Write it down or print it now, and keep it off this machine: it is not shown again. It alone can give"
-        " this instance a new key when its own is lost or stolen.",
+        " this instance a new key when its own is lost or stolen. Keep a former one as well until `passerelle keys` shows"
+        f" the words of this one: {to_words(recovery.vkey.fingerprint)}.",
         highlight=False,
         soft_wrap=True,
     )

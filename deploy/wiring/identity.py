@@ -19,7 +19,7 @@ from federation.keys.instance import NewKeys, ShowRecoveryKey, log_host
 from federation.keys.own_keys import check_keys, keep_keys
 
 
-async def settle_start(settings: Settings, dsn: str, show: ShowRecoveryKey) -> NewKeys | None:
+async def settle_start(settings: Settings, dsn: str, show: ShowRecoveryKey | None) -> NewKeys | None:
     """Checks, makes and records the secrets that the roles of this process need. The recovery key of new keys is
     handed over by `show` before they are made. Returns new keys, None where they existed or are not needed.
 
@@ -41,7 +41,7 @@ async def settle_start(settings: Settings, dsn: str, show: ShowRecoveryKey) -> N
 
 
 async def settle_keys(
-    settings: Settings, database: Database, clock: Clock, show: ShowRecoveryKey
+    settings: Settings, database: Database, clock: Clock, show: ShowRecoveryKey | None
 ) -> NewKeys | None:
     """Does the same for the keys alone, whatever the roles, for commands that publish."""
     new = await _offer_keys(settings, database, show, with_secrets=False)
@@ -51,7 +51,7 @@ async def settle_keys(
 
 
 async def _offer_keys(
-    settings: Settings, database: Database, show: ShowRecoveryKey, *, with_secrets: bool
+    settings: Settings, database: Database, show: ShowRecoveryKey | None, *, with_secrets: bool
 ) -> NewKeys | None:
     """Hands the recovery key of a new instance over, after all checks. No lock is held while the operator reads it.
     Returns None where there are keys."""

@@ -13,18 +13,19 @@ from federation.tlog.reading import TileHashes, root_tiles
 async def find_right_tree(
     connection: Connection, origin: str, now: datetime, size: int | None = None
 ) -> RightTree:
-    """Finds the tree up to which a recovery says that our log is right: all that is published, or its first `size`
-    leaves. Checks all that would keep the recovery from being published.
+    """Finds the tree up to which a recovery says that our log is right: all that is published (or staged, where nothing
+    ever was), or its first `size` leaves. Checks all that would keep the recovery from being published.
 
     Raises LogRefused, LogEmpty.
     """
     state = await load_state(connection, origin)
-    if state is None or state.published is None:
+    whole = 0 if state is None else state.published_size or state.staged.size
+    if state is None or not whole:
         raise LogEmpty("the log is not begun yet: start the instance first")
     check_clock(state, now)
-    size = state.published_size if size is None else size
-    if not 1 <= size <= state.published_size:
-        raise LogRefused(f"the log has {state.published_size} published leaves: the size is 1 to that")
+    size = whole if size is None else size
+    if not 1 <= size <= whole:
+        raise LogRefused(f"the log has {whole} leaves: the size is 1 to that")
     tiles = root_tiles(size)
     kept = await fetch_tiles(connection, tiles)
     try:

@@ -215,6 +215,19 @@ async def test_a_key_that_is_lost_between_staging_and_signing(
         await harness.sequencer().check(connection)
 
 
+async def test_a_key_that_is_lost_before_anything_was_ever_signed(harness: LogHarness) -> None:
+    """The log is begun and staged, and nothing of it published: what is staged is right."""
+    await stage(harness)
+    (harness.keys.path / "log.key").unlink()
+    assert harness.recovery is not None
+    recovered = await recover(harness, harness.recovery)
+    assert recovered.document.right_tree is not None
+    assert recovered.document.right_tree.size == 1
+    await harness.run()
+    await harness.check()
+    assert await signers(harness) == {recovered.document.log_key}
+
+
 async def test_a_key_that_is_lost_while_its_rotation_waits(
     harness: LogHarness, rotation: KeyRotation
 ) -> None:
@@ -477,7 +490,7 @@ async def test_a_recovery_names_the_tree_up_to_which_the_log_was_right(harness: 
     await harness.run()
     async with harness.database.connection() as connection:
         for size in (0, 302):
-            with pytest.raises(LogRefused, match="published leaves"):
+            with pytest.raises(LogRefused, match="leaves: the size"):
                 await find_right_tree(connection, ORIGIN, harness.clock.now(), size)
         right = await find_right_tree(connection, ORIGIN, harness.clock.now(), 257)
     entries = await harness.entries()
