@@ -202,6 +202,7 @@ class KeyFolder:
         try:
             self._folder.add(name, line)
         except FileExistsError:
+            self._check_recovery_files()
             name = f"recovery-{recovery.vkey.key_id.hex()}.key"
             self._folder.add(name, line)
         return self.path / name
@@ -219,8 +220,16 @@ class KeyFolder:
             return
         self.fingerprint()
         self._read_recovery()
+        self._check_recovery_files()
         for path in self.path.glob(LOG_FILES):
             self._read_key(path.name, KeyKind.NOTE)
+
+    def _check_recovery_files(self) -> None:
+        """Checks that nobody else can read or replace the recovery keys that are still here, whatever they hold."""
+        with self._folder.opened() as folder:
+            for path in self.list_recovery_keys():
+                with self._folder.opened_file(folder, path.name):
+                    pass
 
     def _read_key(self, name: str, kind: KeyKind) -> PrivateKey:
         key, why = _parse_key(self._folder.read_text(name))
