@@ -15,15 +15,16 @@ from deploy.database import data_folder, running_database
 from deploy.embedded import EmbeddedError
 from deploy.findings import Finding
 from deploy.job_check import look_at_jobs
-from deploy.log_check import look_at_daily_check, look_at_log
+from deploy.log_check import look_at_daily_check, look_at_keys, look_at_log
 from deploy.migrate import SchemaTooNew, pending_migrations
 from deploy.ports import PortInUse, check_port_free
 from deploy.secret_check import check_secret_files
 from deploy.vault_check import look_at_vault
 from deploy.wiring.log import key_folder
+from directory.clock import SystemClock
 from directory.settings import Role, Settings
 from directory.store.database import Connection
-from federation.keys.instance import RECOVERY_KEY_FILE, is_local
+from federation.keys.instance import is_local
 
 MIN_FREE_BYTES: Final = 1_000_000_000
 MIN_POSTGRESQL: Final = 150_000
@@ -84,9 +85,8 @@ def _look_at_port(settings: Settings) -> Finding:
 def check_recovery_key(settings: Settings) -> Iterator[Finding]:
     """Warns of a recovery key on this machine: whoever finds it beside the other keys can take over the log of
     a public instance."""
-    path = key_folder(settings).path / RECOVERY_KEY_FILE
     with suppress(PermissionError):
-        if path.exists():
+        for path in key_folder(settings).list_recovery_keys():
             mend = f"Move {path} to a safe place off this machine."
             yield Finding("Recovery key", is_local(settings), "still on this machine", mend)
 
@@ -138,6 +138,7 @@ async def _look_at(settings: Settings, connection: Connection) -> list[Finding]:
         if not is_behind:
             findings.append(await look_at_vault(settings, connection))
             findings.append(await look_at_log(settings, connection))
+            findings.append(await look_at_keys(connection, SystemClock().now()))
             findings.append(await look_at_daily_check(connection))
             findings.append(await look_at_jobs(connection))
     return findings

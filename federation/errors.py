@@ -92,6 +92,10 @@ class LogEmpty(FederationError):
     """Our own log has published nothing yet."""
 
 
+class RecoveryNotConfirmed(FederationError):
+    """The new recovery key was not confirmed; nothing was changed, and the key that was shown serves nothing."""
+
+
 class UnknownLeaf(FederationError):
     """A log has no such leaf, or its mapping was withdrawn and erased."""
 

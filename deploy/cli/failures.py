@@ -16,7 +16,14 @@ from directory.instance_settings import InvalidInstanceSetting
 from directory.secret_files import SecretFileError
 from directory.settings import InvalidSettings
 from directory.vault_keys import VaultError
-from federation.errors import FederationError, LogRefused, LogWaits, MissingKeys, UnsafeKeys
+from federation.errors import (
+    FederationError,
+    LogRefused,
+    LogWaits,
+    MissingKeys,
+    RecoveryNotConfirmed,
+    UnsafeKeys,
+)
 
 
 def sentence_of(error: Exception) -> str | None:
@@ -46,6 +53,7 @@ _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str
     (SchemaTooNew, "{}: install the newer Passerelle again, or restore a backup from before it."),
     (LogWaits, "{}. Nothing is lost; try again."),
     (LogRefused, '{}. Nothing was signed. See docs/operations.md, "The signed log".'),
+    (RecoveryNotConfirmed, "{}. Nothing was changed, and the key that was shown serves nothing."),
     (FederationError, "{}."),
     (PortInUse, "another program listens on {} already: stop it, or set PASSERELLE_PORT to another."),
 )

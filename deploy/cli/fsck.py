@@ -72,6 +72,7 @@ async def _check_with_progress(database: Database, keys: InstanceKeys, *, with_b
             database,
             checkpoint_keys=_log_vkeys(keys),
             first_key=None,
+            now=SystemClock().now(),
             with_bodies=with_bodies,
             progress=lambda leaves: progress.update(task, completed=leaves),
         )

@@ -32,6 +32,8 @@ class Fault(enum.StrEnum):
     """The operations document does not follow from the one before."""
     OPERATIONS_STRAY = "operations-stray"
     """An operations document is stored under another number than its own, or at a leaf that introduces none."""
+    WRONG_RECOVERY = "wrong-recovery"
+    """A recovery document names another tree than the log had at that size, or a size that is not before it."""
     BODY_MISSING = "body-missing"
     """A leaf has no body, and no revoke names it."""
     BODY_MISMATCH = "body-mismatch"
@@ -83,6 +85,7 @@ _SAID = {
     Fault.OPERATIONS_MISMATCH: "the operations document does not match its entry",
     Fault.OPERATIONS_UNTRUSTED: "the operations document does not follow from the one before",
     Fault.OPERATIONS_STRAY: "an operations document does not belong there",
+    Fault.WRONG_RECOVERY: "the recovery names a tree that the log never had before it",
     Fault.BODY_MISSING: "no body and no revoke",
     Fault.BODY_MISMATCH: "body does not match its commitment",
     Fault.BODY_NOT_ERASED: "revoked, but the body is still there",

@@ -4,8 +4,8 @@ Back it up apart from the database. Without it nothing more can be signed under 
 key, which is not in it: that key is shown once, and only its fingerprint is kept.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -32,6 +32,8 @@ PEER_FILE: Final = "peer.key"
 RECOVERY_FILE: Final = "recovery.fingerprint"
 RECOVERY_KEY_FILE: Final = "recovery.key"
 """The recovery key, until the operator takes it off this machine, where no terminal could show it."""
+RECOVERY_KEY_FILES: Final = "recovery*.key"
+"""That one, and `recovery-<id>.key` where an earlier one is still there: a key that may be in force is never replaced."""
 LOG_FILES: Final = "log*.key"
 """The first log key, and `log-<id>.key` for each later one."""
 LOCAL_NAME: Final = "localhost"
@@ -93,6 +95,37 @@ class InstanceKeys:
         return [key for key in found if key is not None]
 
 
+ShowRecoveryKey = Callable[[PrivateKey], bool]
+"""Hands a recovery key over before anything names it. Returns True once the operator has seen and confirmed it, False
+where nobody can see it: it is then kept in a file. Raises RecoveryNotConfirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewKeys:
+    """A new log key and the recovery key that goes with it. The operator gets the second one before anything names it."""
+
+    log: PrivateKey
+    recovery: PrivateKey
+    is_shown: bool
+    """Whether the operator has seen and confirmed the recovery key. Otherwise it is kept in a file for them."""
+
+    @staticmethod
+    def generate(host: str, *, is_shown: bool = False) -> "NewKeys":
+        return NewKeys(
+            PrivateKey.generate(host + LOG_SUFFIX, KeyKind.NOTE),
+            PrivateKey.generate(host + RECOVERY_SUFFIX, KeyKind.NOTE),
+            is_shown,
+        )
+
+    @property
+    def host(self) -> str:
+        return self.log.name.removesuffix(LOG_SUFFIX)
+
+    def handed_over(self, show: ShowRecoveryKey | None) -> "NewKeys":
+        """Shows the recovery key where there is somebody to see it. Raises as `show` does."""
+        return replace(self, is_shown=show is not None and show(self.recovery))
+
+
 def fingerprint_keys(witness: VerifierKey, peer: bytes) -> bytes:
     """Returns what identifies the keys of an instance. Log keys change with rotations; these two stay."""
     return sha256(b"passerelle/keys/v1\0" + str(witness).encode() + b"\0" + peer).digest()
@@ -112,21 +145,23 @@ class KeyFolder:
 
     def make(self, host: str) -> PrivateKey | None:
         """Makes all keys of a new instance. Returns the recovery key, which is not kept; None where keys exist."""
-        log = PrivateKey.generate(host + LOG_SUFFIX, KeyKind.NOTE)
-        recovery = PrivateKey.generate(host + RECOVERY_SUFFIX, KeyKind.NOTE)
-        return recovery if self.make_around(host, log, recovery) else None
+        new = NewKeys.generate(host, is_shown=True)
+        return new.recovery if self.make_around(new) else None
 
-    def make_around(self, host: str, log: PrivateKey, recovery: PrivateKey) -> bool:
-        """Makes the folder with this log key, new other keys, and the fingerprint of the recovery key.
+    def make_around(self, new: NewKeys) -> bool:
+        """Makes the folder with the new log key, new other keys, and the fingerprint of the new recovery key. Where
+        that key was not shown, the folder holds it from the start.
 
         Returns False where keys exist: then nothing was changed.
         """
         texts = {
-            LOG_FILE: log.reveal(),
-            WITNESS_FILE: PrivateKey.generate(host + WITNESS_SUFFIX, KeyKind.COSIGNATURE).reveal(),
+            LOG_FILE: new.log.reveal(),
+            WITNESS_FILE: PrivateKey.generate(new.host + WITNESS_SUFFIX, KeyKind.COSIGNATURE).reveal(),
             PEER_FILE: _PEER_PREFIX + encode_base64(bytes(Seed.generate())),
-            RECOVERY_FILE: fingerprint_recovery(recovery.vkey.public_key).hex(),
+            RECOVERY_FILE: fingerprint_recovery(new.recovery.vkey.public_key).hex(),
         }
+        if not new.is_shown:
+            texts[RECOVERY_KEY_FILE] = new.recovery.reveal()
         return self._folder.make({name: _line(text) for name, text in texts.items()})
 
     def read(self) -> InstanceKeys:
@@ -157,13 +192,44 @@ class KeyFolder:
         """Adds a further log key. Durable once it returns. Raises FileExistsError."""
         self._folder.add(f"log-{key.vkey.key_id.hex()}.key", _line(key.reveal()))
 
-    def put_recovery_key(self, recovery: str) -> Path:
-        """Writes the recovery key to a file, for the operator to take off this machine. Durable once it returns.
+    def put_recovery_key(self, recovery: PrivateKey) -> Path:
+        """Writes a recovery key to a file of its own, for the operator to take off this machine. Durable once it
+        returns.
 
         Returns the path of the file.
         """
-        self._folder.replace(RECOVERY_KEY_FILE, _line(recovery))
-        return self.path / RECOVERY_KEY_FILE
+        name, line = RECOVERY_KEY_FILE, _line(recovery.reveal())
+        try:
+            self._folder.add(name, line)
+        except FileExistsError:
+            self._check_recovery_files()
+            name = f"recovery-{recovery.vkey.key_id.hex()}.key"
+            self._folder.add(name, line)
+        return self.path / name
+
+    def list_recovery_keys(self) -> list[Path]:
+        """Lists the files with a recovery key that is still on this machine."""
+        return sorted(self.path.glob(RECOVERY_KEY_FILES))
+
+    def check_recoverable(self) -> None:
+        """Checks before a recovery that what is left in the folder can be used: everything but missing log keys.
+
+        Raises MissingKeys, UnsafeKeys.
+        """
+        if not self.exists():
+            return
+        self.fingerprint()
+        self._read_recovery()
+        self._check_recovery_files()
+        for path in self.path.glob(LOG_FILES):
+            self._read_key(path.name, KeyKind.NOTE)
+
+    def _check_recovery_files(self) -> None:
+        """Checks that nobody else can read or replace the recovery keys that are still here, whatever they hold."""
+        with self._folder.opened() as folder:
+            for path in self.list_recovery_keys():
+                with self._folder.opened_file(folder, path.name):
+                    pass
 
     def _read_key(self, name: str, kind: KeyKind) -> PrivateKey:
         key, why = _parse_key(self._folder.read_text(name))

@@ -3,11 +3,14 @@
 import hashlib
 import secrets
 from collections import OrderedDict
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
 from directory.clock import Clock
 from federation.errors import InvalidTile, LogEmpty, UnknownLeaf
+from federation.keys.chain import MAX_AHEAD_S, parse_operations_note
+from federation.keys.operations import Operations
 from federation.own_log.mapping_proof import make_mapping_proof
 from federation.protocol.entry import STRIDE_BYTES
 from federation.store.log import LogStore, Published
@@ -54,6 +57,13 @@ class LogService:
     async def documents(self) -> list[bytes]:
         """Lists all published operations documents, signed. Raises LogEmpty."""
         return await self._store.list_documents((await self.published()).size)
+
+    def document_in_force(self, documents: Sequence[bytes]) -> Operations:
+        """Parses the document in force now, of all documents of our own log."""
+        latest = int(self._clock.now().timestamp()) + MAX_AHEAD_S
+        parsed = (parse_operations_note(note)[0] for note in reversed(documents))
+        come = next((document for document in parsed if document.issued <= latest), None)
+        return come or parse_operations_note(documents[0])[0]
 
     async def is_live(self, origin: str, leaf: int) -> bool:
         """Tells whether the mapping of a leaf answers here now.

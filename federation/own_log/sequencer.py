@@ -22,7 +22,7 @@ from directory.store.database import Connection
 from directory.store.mapping_rows import set_leaves
 from federation.errors import InvalidStatement, LogRefused, LogWaits, MissingKeys
 from federation.ingest import ingest_own_leaves
-from federation.keys.documents import load_documents
+from federation.keys.documents import find_signers, load_documents
 from federation.keys.instance import RECOVER, InstanceKeys, KeyFolder
 from federation.keys.operations import Operations
 from federation.own_log.batch import Batch, LogEdge, Pending, compose_batch
@@ -179,15 +179,19 @@ class Sequencer:
             raise LogWaits("the state of the log changed while it was signed")
 
     async def _signers(self, connection: Connection, state: LogState, keys: InstanceKeys) -> list[PrivateKey]:
-        """Returns the keys of the document in force, and the outgoing one where this checkpoint brings that document."""
+        """Returns the keys of the documents in force and still to come, and the outgoing one where this checkpoint
+        brings the newest document."""
         documents = [each for each in await load_documents(connection) if each[1] is not None]
         if not documents:
             raise LogRefused("the log has no operations document")
-        signers = keys.require(documents[-1][0].checkpoint_keys)
+        chain = [document for document, _ in documents]
+        required, optional = find_signers(chain, int(self._clock.now().timestamp()))
+        signers = keys.require(required)
         leaf = documents[-1][1]
         if len(documents) > 1 and leaf is not None and leaf >= state.signed_size:
-            signers += _keys_that_go(documents[-2][0], documents[-1][0], keys)
-        return signers
+            signers += _keys_that_go(chain[-2], chain[-1], keys)
+        signers += filter(None, map(keys.find, optional))
+        return list(dict.fromkeys(signers))
 
     async def _publish(self, connection: Connection) -> None:
         async with connection.transaction():

@@ -10,6 +10,8 @@ from directory.store.database import Database
 from directory.store.mapping_rows import withdraw_mappings
 from federation.fsck.run import FsckReport, check_database_log
 from federation.keys.instance import KeyFolder
+from federation.keys.operations import RightTree
+from federation.own_log.recovery import find_right_tree
 from federation.own_log.sequencer import Sequencer
 from federation.protocol.entry import STRIDE_BYTES, MappingEntry, parse_entry
 from federation.protocol.log_state import LogState, read_own_checkpoint
@@ -41,6 +43,11 @@ class LogHarness:
 
     def sequencer(self, max_batch: int = 10_000) -> Sequencer:
         return Sequencer(self.keys, ORIGIN, self.clock, max_batch=max_batch)
+
+    async def right_tree(self) -> RightTree:
+        """Returns all that is published, as a recovery names it."""
+        async with self.database.connection() as connection:
+            return await find_right_tree(connection, ORIGIN, self.clock.now())
 
     async def add_pending(self, count: int) -> list[Mapping]:
         """Adds mappings as publishing leaves them: pending, without a leaf."""
@@ -119,7 +126,10 @@ class LogHarness:
             assert read_own_checkpoint(state.published).size == state.published_size
         keys = self.keys.read()
         report = await check_database_log(
-            self.database, checkpoint_keys=[key.vkey for key in keys.logs], first_key=self.first_key
+            self.database,
+            checkpoint_keys=[key.vkey for key in keys.logs],
+            first_key=self.first_key,
+            now=self.clock.now(),
         )
         assert report.is_clean, list(map(str, report.findings))
         return report

@@ -31,6 +31,7 @@ async def harness(database: Database, tmp_path: Path, clock: FakeClock) -> LogHa
     await made.add_pending(PEOPLE)
     await made.run()
     await made.withdraw([20])
+    clock.advance(hours=1)
     await rotation.rotate()
     await made.run()
     clock.advance(days=7)

@@ -14,9 +14,12 @@ import pytest
 
 from federation.errors import FederationError, UntrustedNote
 from federation.fsck.liveness import Liveness
-from federation.keys.chain import open_chain
+from federation.keys.chain import in_force, open_chain
 from federation.keys.equivocation import open_evidence
 from federation.keys.evidence import Evidence
+from federation.keys.moving import is_same_house
+from federation.keys.operations import Operations, RightTree
+from federation.keys.return_point import size_to_read_from
 from federation.protocol.entry import MappingEntry, OperationsEntry, RevokeEntry, UnknownEntry, parse_entry
 from federation.protocol.statement import commitment, encode_statement, parse_statement
 from federation.tlog.bundles import decode_bundle
@@ -161,6 +164,22 @@ def check_equivocation(case: Case) -> None:
     assert found.is_proven is case["proven"]
 
 
+def check_in_force(case: Case) -> None:
+    chain = [Operations.parse(text) for text in case["texts"]]
+    assert in_force(chain, case["now"]).number == case["number"]
+
+
+def check_return_point(case: Case) -> None:
+    right = RightTree(case["rightSize"], b64decode(case["rightRoot"]))
+    kept_root = None if case["keptRoot"] is None else b64decode(case["keptRoot"])
+    assert size_to_read_from(case["keptSize"], right, kept_root) == case["readFrom"]
+
+
+def check_house(case: Case) -> None:
+    old = [Operations.parse(text) for text in case["old"]]
+    assert is_same_house(old, Operations.parse(case["newFirst"])) is case["isSame"]
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "signatures": check_signature,
     "vkeys": check_vkey,
@@ -178,6 +197,9 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "statements": check_statement,
     "operations": check_operations,
     "equivocations": check_equivocation,
+    "in-force": check_in_force,
+    "return-points": check_return_point,
+    "same-house": check_house,
 }
 
 

@@ -21,13 +21,13 @@ from federation.keys.instance import (
 )
 from federation.own_log.high_water import MARK_FILE, SignedMark
 from federation.tlog.checkpoint import Checkpoint
+from federation.tlog.keys import KeyKind, PrivateKey
 
 HOST: Final = "one.example"
 ORIGIN: Final = "one.example/log"
 NOW: Final = datetime(2026, 11, 1, 12, tzinfo=UTC)
 KEYS: Final = "keys"
 VAULT: Final = "vault"
-RECOVERY_KEY: Final = "PRIVATE+KEY+one.example/recovery+00000000+c2VjcmV0IHJlY292ZXJ5IGtleQ=="
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,8 @@ def mark(size: int) -> Checkpoint:
 
 
 def put_recovery_key(data: Path) -> object:
-    return KeyFolder(data).put_recovery_key(RECOVERY_KEY)
+    """Beside one that is there, which may be in force."""
+    return KeyFolder(data).put_recovery_key(PrivateKey.generate(f"{HOST}/recovery", KeyKind.NOTE))
 
 
 def read_ring(data: Path) -> object:

@@ -19,12 +19,13 @@ AFTER: Final[tuple[Point, ...]] = ("in place", "durable")
 
 REPLACED: Final = {
     MARK_FILE: (KEYS, product.swap_mark),
-    RECOVERY_KEY_FILE: (KEYS, product.put_recovery_key),
     KEY_FILE_NAME: (VAULT, product.rotate_ring),
 }
 MADE: Final = {
     CLIENT_KEYS_FILE: (VAULT, product.read_client_keys),
     "log-*.key": (KEYS, product.add_log_key),
+    RECOVERY_KEY_FILE: (KEYS, product.put_recovery_key),
+    "recovery-*.key": (KEYS, product.put_recovery_key),
 }
 
 each_point = pytest.mark.parametrize("point", [*BEFORE, *AFTER])

@@ -6,7 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tests.vectors import of_evidence, of_mappings, of_notes, of_operations, of_signatures, of_trees
+from tests.vectors import (
+    of_documents,
+    of_evidence,
+    of_mappings,
+    of_notes,
+    of_operations,
+    of_signatures,
+    of_trees,
+)
 from tests.vectors.fixed import Case
 
 FOLDER: Final = Path(__file__).parent
@@ -28,6 +36,9 @@ FILES: Final[dict[str, Callable[[], list[Case]]]] = {
     "statements": of_mappings.statements,
     "operations": of_operations.operations,
     "equivocations": of_evidence.equivocations,
+    "in-force": of_documents.documents_in_force,
+    "return-points": of_documents.return_points,
+    "same-house": of_documents.houses,
 }
 
 

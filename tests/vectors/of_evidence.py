@@ -3,9 +3,10 @@
 The log of the other vectors has forked: its second tree has `entry 0` to `entry 199`, then `other 200`, `other 201`, …
 """
 
-from federation.keys.chain import MIN_OVERLAP_S, announce_key, recover_key, sign_operations, switch_key
+from federation.keys.chain import MIN_BETWEEN_S, MIN_OVERLAP_S, sign_operations
+from federation.keys.changes import Recovery, announce_key, recover_key, switch_key
 from federation.keys.evidence import Evidence, make_evidence
-from federation.keys.operations import fingerprint_recovery
+from federation.keys.operations import RightTree, fingerprint_recovery
 from federation.tlog.checkpoint import Checkpoint, sign_checkpoint
 from federation.tlog.growth import Edge, grow
 from federation.tlog.keys import PrivateKey
@@ -34,14 +35,17 @@ from tests.vectors.of_operations import GENESIS
 
 FORKED = LEAVES[: 200 * 32] + b"".join(leaf_hash(b"other %d" % number) for number in range(200, 600))
 
-ANNOUNCED = announce_key(GENESIS, NEXT.vkey, TIME + 10)
-SWITCHED = switch_key(ANNOUNCED, TIME + 10 + MIN_OVERLAP_S)
+ANNOUNCED = announce_key(GENESIS, NEXT.vkey, TIME + MIN_BETWEEN_S)
+SWITCHED = switch_key(ANNOUNCED, TIME + MIN_BETWEEN_S + MIN_OVERLAP_S)
 RESCUED = recover_key(
     GENESIS,
     TIME + 20,
-    recovered_by=RECOVERY.vkey,
-    log_key=RESCUE.vkey,
-    recovery=fingerprint_recovery(RECOVERY_2.vkey.public_key),
+    Recovery(
+        RECOVERY.vkey,
+        RESCUE.vkey,
+        fingerprint_recovery(RECOVERY_2.vkey.public_key),
+        RightTree(200, root(200)),
+    ),
 )
 ROTATION = (
     sign_operations(GENESIS, [LOG]),
@@ -144,7 +148,7 @@ def _unproven() -> list[Case]:
     unsigned = make_evidence(true(300), forked(300, NEXT), keys=[LOG.vkey])
     cut = make_evidence(true(300, LOG), forked(300, NEXT), documents=ROTATION[:1])
     unfollowed = make_evidence(true(300, LOG), forked(300, NEXT), documents=[ROTATION[0], ROTATION[2]])
-    grabbed = sign_operations(announce_key(GENESIS, STRANGER.vkey, TIME + 10), [STRANGER])
+    grabbed = sign_operations(announce_key(GENESIS, STRANGER.vkey, TIME + MIN_BETWEEN_S), [STRANGER])
     grab = make_evidence(true(300, LOG), forked(300, STRANGER), documents=[ROTATION[0], grabbed])
     return [
         bad("consistent", "the larger tree begins with the smaller one", **_of(consistent)),

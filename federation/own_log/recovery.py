@@ -1,0 +1,35 @@
+"""What our own log must be like before its key is recovered, and up to where it is right."""
+
+from datetime import datetime
+
+from directory.store.database import Connection
+from federation.errors import InvalidTile, LogEmpty, LogRefused
+from federation.keys.operations import RightTree
+from federation.own_log.preconditions import FSCK, check_clock, load_state
+from federation.store.log_rows import fetch_tiles
+from federation.tlog.reading import TileHashes, root_tiles
+
+
+async def find_right_tree(
+    connection: Connection, origin: str, now: datetime, size: int | None = None
+) -> RightTree:
+    """Finds the tree up to which a recovery says that our log is right: all that is published (or staged, where nothing
+    ever was), or its first `size` leaves. Checks all that would keep the recovery from being published.
+
+    Raises LogRefused, LogEmpty.
+    """
+    state = await load_state(connection, origin)
+    whole = 0 if state is None else state.published_size or state.staged.size
+    if state is None or not whole:
+        raise LogEmpty("the log is not begun yet: start the instance first")
+    check_clock(state, now)
+    size = whole if size is None else size
+    if not 1 <= size <= whole:
+        raise LogRefused(f"the log has {whole} leaves: the size is 1 to that")
+    tiles = root_tiles(size)
+    kept = await fetch_tiles(connection, tiles)
+    try:
+        cut = {tile: kept[tile][: tile.byte_count] for tile in tiles}
+        return RightTree(size, TileHashes.fetched(size, cut).compact_range().root())
+    except (KeyError, InvalidTile) as error:
+        raise LogRefused(f"a tile of the tree of size {size} is missing: {error}", mend=FSCK) from error
