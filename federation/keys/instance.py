@@ -21,8 +21,10 @@ from federation.keys.operations import (
     WITNESS_SUFFIX,
     fingerprint_recovery,
 )
+from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.ed25519 import SEED_BYTES, Seed
 from federation.tlog.keys import KeyKind, PrivateKey, VerifierKey
+from federation.tlog.merkle import EMPTY_ROOT
 from federation.tlog.text import decode_base64, encode_base64
 
 FOLDER: Final = "keys"
@@ -30,6 +32,9 @@ LOG_FILE: Final = "log.key"
 WITNESS_FILE: Final = "witness.key"
 PEER_FILE: Final = "peer.key"
 RECOVERY_FILE: Final = "recovery.fingerprint"
+MARK_FILE: Final = "signed.checkpoint"
+"""The mark of what was signed (`federation.own_log.high_water`). New keys come with one of nothing: without it, nothing
+could tell a new log from one whose mark was lost."""
 RECOVERY_KEY_FILE: Final = "recovery.key"
 """The recovery key, until the operator takes it off this machine, where no terminal could show it."""
 LOG_FILES: Final = "log*.key"
@@ -114,20 +119,26 @@ class KeyFolder:
         """Makes all keys of a new instance. Returns the recovery key, which is not kept; None where keys exist."""
         log = PrivateKey.generate(host + LOG_SUFFIX, KeyKind.NOTE)
         recovery = PrivateKey.generate(host + RECOVERY_SUFFIX, KeyKind.NOTE)
-        return recovery if self.make_around(host, log, recovery) else None
+        nothing = {MARK_FILE: str(Checkpoint(log.name, 0, EMPTY_ROOT))}
+        return recovery if self._make(host, log, recovery, nothing) else None
 
     def make_around(self, host: str, log: PrivateKey, recovery: PrivateKey) -> bool:
-        """Makes the folder with this log key, new other keys, and the fingerprint of the recovery key.
+        """Makes the folder with this log key, new other keys, and the fingerprint of the recovery key. The mark stays
+        missing: what the lost folder has signed, its operator confirms.
 
         Returns False where keys exist: then nothing was changed.
         """
+        return self._make(host, log, recovery, {})
+
+    def _make(self, host: str, log: PrivateKey, recovery: PrivateKey, mark: dict[str, str]) -> bool:
         texts = {
             LOG_FILE: log.reveal(),
             WITNESS_FILE: PrivateKey.generate(host + WITNESS_SUFFIX, KeyKind.COSIGNATURE).reveal(),
             PEER_FILE: _PEER_PREFIX + encode_base64(bytes(Seed.generate())),
             RECOVERY_FILE: fingerprint_recovery(recovery.vkey.public_key).hex(),
         }
-        return self._folder.make({name: _line(text) for name, text in texts.items()})
+        files = {name: _line(text) for name, text in texts.items()}
+        return self._folder.make(files | {name: text.encode() for name, text in mark.items()})
 
     def read(self) -> InstanceKeys:
         """Reads all keys. Raises MissingKeys, UnsafeKeys."""

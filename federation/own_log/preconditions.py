@@ -57,17 +57,17 @@ async def check_mark(connection: Connection, mark: Checkpoint | None, state: Log
     """That the tree which is kept has grown out of the one that this instance signed last. Raises LogRefused."""
     check_size(mark, state.origin, state.staged.size)
     if mark is None or mark == state.staged:
-        return
+        return  # `check_size` refuses the one, and the other is what is kept
     is_grown = mark.size < state.staged.size
     if is_grown and state.signed and mark == read_own_checkpoint(state.signed):
         return
-    if not is_grown or mark.root != await _former_root(connection, mark.size):
+    if not is_grown or mark.root != await former_root(connection, mark.size):
         raise LogRefused(
             f"the database holds another tree of size {mark.size} than the one that was signed", mend=RESTORE
         )
 
 
-async def _former_root(connection: Connection, size: int) -> bytes:
+async def former_root(connection: Connection, size: int) -> bytes:
     """The root of the tree when it had `size` leaves."""
     kept = await fetch_tiles(connection, right_edge(size))
     try:

@@ -10,6 +10,8 @@ from federation.keys.chain import open_chain
 from federation.keys.instance import KeyFolder
 from federation.keys.own_keys import OtherKeys, check_keys, record_keys
 from federation.keys.rotate import KeyRotation, RotationTooEarly
+from federation.own_log.confirming import confirm, find_confirmable
+from federation.own_log.high_water import MissingMark
 from federation.store.log_rows import fetch_operation_notes
 from federation.tlog.checkpoint import LogTrust, open_checkpoint
 from federation.tlog.keys import KeyKind, PrivateKey, VerifierKey
@@ -125,6 +127,11 @@ async def test_a_folder_that_is_lost_wholly_is_made_anew_by_recovery(
     async with harness.database.connection() as connection:
         await check_keys(connection, harness.keys)
     await harness.add_pending(2)
+    async with harness.database.connection() as connection:
+        # The mark went with the folder: only the operator knows whether this database holds all that was signed.
+        with pytest.raises(MissingMark):
+            await harness.run()
+        await confirm(connection, harness.keys, await find_confirmable(connection, harness.keys, 3))
     await harness.run()
     await harness.check()
     assert await signers(harness) == {keys.logs[0].vkey}
