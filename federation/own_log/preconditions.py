@@ -25,6 +25,21 @@ from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile, right_edge
 FSCK: Final = "`passerelle fsck` tells where; stop the instance and restore the newest copy of its database."
 MAX_CLOCK_STEP: Final = timedelta(seconds=60)
 """How far the clock may be behind the last batch: machines correct theirs in small steps."""
+MAX_AHEAD: Final = timedelta(hours=1)
+"""What was issued later than this from now on holds for no reader yet (docs/protocol.md, section 8)."""
+SET_CLOCK: Final = (
+    "If the clock of this machine is wrong, set it: the log then goes on by itself. If it is right now, and was ahead when"
+    ' that was written, run `passerelle recover --clock` (docs/operations.md, "A clock that ran ahead").'
+)
+
+_TIME: Final = "%Y-%m-%d %H:%M:%S"
+
+
+class WrongClock(LogRefused):
+    """The clock is behind what was written: it is wrong now, or was wrong then."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, mend=SET_CLOCK)
 
 
 async def load_state(connection: Connection, origin: str, *, lock: bool = False) -> LogState | None:
@@ -44,12 +59,14 @@ async def load_state(connection: Connection, origin: str, *, lock: bool = False)
 
 
 def check_clock(state: LogState, now: datetime) -> None:
-    """Raises LogRefused."""
+    """Raises WrongClock."""
     if now < state.staged_at - MAX_CLOCK_STEP:
-        raise LogRefused(
-            f"the clock says {now:%Y-%m-%d %H:%M:%S} UTC, and the log was written at"
-            f" {state.staged_at:%Y-%m-%d %H:%M:%S}",
-            mend="Set the clock of this machine; the log then goes on by itself.",
+        raise WrongClock(
+            f"the clock says {now:{_TIME}} UTC, and the log was written at {state.staged_at:{_TIME}}"
+        )
+    if now < state.issued_at - MAX_AHEAD:
+        raise WrongClock(
+            f"the clock says {now:{_TIME}} UTC, and the log says what was issued at {state.issued_at:{_TIME}}"
         )
 
 

@@ -35,6 +35,7 @@ from federation.own_log.preconditions import (
     load_edge,
     load_state,
 )
+from federation.own_log.restamping import restamp
 from federation.protocol.log_state import LogState, read_own_checkpoint
 from federation.protocol.statement import Statement, encode_statement
 from federation.store import log_rows, own_mappings
@@ -121,11 +122,11 @@ class Sequencer:
                 return 0  # another process has staged; it, or our next run, goes on from there
             check_clock(state, now)
             await check_mark(connection, self._mark.read(), state)
-            pending = await self._gather(connection, now)
+            pending, newest = await self._gather(connection, now)
             if not pending:
                 return 0
             batch = compose_batch(await self._current_edge(connection, state), pending)
-            await _write(connection, state, batch, now)
+            await _write(connection, state, batch, now, newest)
         self._edge = batch.edge
         return len(pending)
 
@@ -144,15 +145,19 @@ class Sequencer:
             raise LogRefused("the log could not be begun")
         return begun
 
-    async def _gather(self, connection: Connection, now: datetime) -> Pending:
+    async def _gather(self, connection: Connection, now: datetime) -> tuple[Pending, datetime]:
+        """Gathers what waits, and the newest `issued` of it."""
         documents = [document for document, leaf in await load_documents(connection) if leaf is None]
-        mappings = await own_mappings.fetch_pending(connection, self.origin, now, self.max_batch)
+        waiting = await own_mappings.fetch_pending(connection, self.origin, now, self.max_batch)
+        # What a machine stored whose clock runs ahead of this one's is not said with its times.
+        mappings = [(number, restamp(mapping, now)) for number, mapping in waiting]
         bodies, unsayable = _encode_bodies(mappings)
         if unsayable:
             log.error("mappings cannot be encoded as statements, and were withdrawn", rows=unsayable)
             await own_mappings.drop_unpublishable_mappings(connection, unsayable)
         revokes = await own_mappings.fetch_revocable(connection, self.origin, now, self.max_batch)
-        return Pending(documents, bodies, revokes)
+        newest = max((mapping.issued for _, mapping in mappings), default=now)
+        return Pending(documents, bodies, revokes), newest
 
     async def _current_edge(self, connection: Connection, state: LogState) -> LogEdge:
         edge = self._edge
@@ -226,10 +231,12 @@ def _keys_that_go(before: Operations, after: Operations, keys: InstanceKeys) -> 
         raise LogRefused(f"the key that goes must sign once more: {error.seen}", mend=RECOVER) from error
 
 
-async def _write(connection: Connection, state: LogState, batch: Batch, now: datetime) -> None:
+async def _write(
+    connection: Connection, state: LogState, batch: Batch, now: datetime, newest: datetime
+) -> None:
     tree = batch.edge.tree
     staged = Checkpoint(state.origin, tree.size, tree.root())
-    await log_rows.update_staged(connection, state.staged, staged, now)
+    await log_rows.update_staged(connection, state.staged, staged, now, newest)
     await log_rows.upsert_tiles(connection, batch.tiles)
     await log_rows.copy_statements(connection, batch.statements)
     await set_leaves(connection, batch.mappings)

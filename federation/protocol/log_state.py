@@ -14,6 +14,8 @@ class LogState:
     origin: str
     staged: Checkpoint
     staged_at: datetime
+    issued_at: datetime
+    """The newest `issued` of the bodies that were staged."""
     signed: bytes | None
     """The last signed checkpoint, a note; None before the first."""
     published: bytes | None
