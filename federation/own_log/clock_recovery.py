@@ -46,7 +46,7 @@ async def find_ahead(connection: Connection, origin: str, clock: Clock) -> Ahead
     if state is None:
         raise LogEmpty("the log is not begun yet: there is nothing to recover")
     ahead = await list_ahead(connection, origin, now + MAX_AHEAD)
-    if not ahead and _is_right(state, now):
+    if not ahead and await _is_right(connection, state, now):
         raise ClockIsRight
     told = await connection.fetchval("SELECT clock_timestamp()")
     return AheadLog(state, now, told, len(ahead))
@@ -79,9 +79,9 @@ async def _say_again(connection: Connection, origin: str, number: int, now: date
     return True
 
 
-def _is_right(state: LogState, now: datetime) -> bool:
+async def _is_right(connection: Connection, state: LogState, now: datetime) -> bool:
     try:
-        check_clock(state, now)
+        await check_clock(connection, state, now)
     except WrongClock:
         return False
     return True

@@ -6,11 +6,12 @@ from typing import Final
 from directory.store.database import Connection
 from federation.errors import LogRefused, Malformed, UntrustedNote
 from federation.keys.instance import RECOVER, InstanceKeys
-from federation.keys.operations import Operations
+from federation.keys.operations import Operations, witness_of
 from federation.own_log.batch import LogEdge
 from federation.own_log.high_water import RESTORE, check_size
 from federation.protocol.entry import STRIDE_BYTES
 from federation.protocol.log_state import LogState, read_own_checkpoint
+from federation.store.cosignatures import find_cosignature
 from federation.store.log_rows import (
     fetch_state,
     fetch_tiles,
@@ -58,8 +59,14 @@ async def load_state(connection: Connection, origin: str, *, lock: bool = False)
     return state
 
 
-def check_clock(state: LogState, now: datetime) -> None:
-    """Raises WrongClock."""
+async def check_clock(connection: Connection, state: LogState, now: datetime) -> None:
+    """Checks the clock against all that was written: the last batch, what it says, the last cosignature. Raises
+    WrongClock."""
+    cosigned = await find_cosignature(connection, state.origin, witness_of(state.origin))
+    if cosigned is not None and now < cosigned.at - MAX_CLOCK_STEP:
+        raise WrongClock(
+            f"the clock says {now:{_TIME}} UTC, and the log was cosigned at {cosigned.at:{_TIME}}"
+        )
     if now < state.staged_at - MAX_CLOCK_STEP:
         raise WrongClock(
             f"the clock says {now:{_TIME}} UTC, and the log was written at {state.staged_at:{_TIME}}"
@@ -81,6 +88,16 @@ async def check_mark(connection: Connection, mark: Checkpoint | None, state: Log
     if not is_grown or mark.root != await former_root(connection, mark.size):
         raise LogRefused(
             f"the database holds another tree of size {mark.size} than the one that was signed", mend=RESTORE
+        )
+
+
+async def check_staged(connection: Connection, state: LogState) -> None:
+    """That the kept tiles lead to the tree which is about to be signed: the state row alone is not believed, since
+    whoever changed it could have any root signed, of which nobody could show the leaves. Raises LogRefused."""
+    if await former_root(connection, state.staged.size) != state.staged.root:
+        raise LogRefused(
+            f"the tiles of the tree of size {state.staged.size} do not lead to the root that was staged",
+            mend=FSCK,
         )
 
 

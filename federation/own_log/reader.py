@@ -8,15 +8,18 @@ from typing import Final
 
 from directory.clock import Clock
 from federation.errors import InvalidTile, LogEmpty, UnknownLeaf
+from federation.keys.operations import witness_of
 from federation.own_log.mapping_proof import make_mapping_proof
 from federation.protocol.entry import STRIDE_BYTES
+from federation.store.doubt import Doubt
 from federation.store.log import LogStore, Published
-from federation.tlog.note import parse_note
 from federation.tlog.reading import TileHashes, inclusion_tiles
 from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile, count_hashes, parse_path
 
 MAX_CACHED_TILES: Final = 2_048
 """At most 18 MB a process. What is published under a path never changes."""
+LATE_AFTER: Final = timedelta(minutes=15)
+"""Without a cosignature for so long, no process leads: one is made every ten minutes."""
 PROOF_LINK_LIFE: Final = timedelta(hours=1)
 
 
@@ -36,6 +39,14 @@ class LogService:
             raise LogEmpty("this instance has published nothing yet")
         self._seen_size = max(self._seen_size, published.size)
         return published
+
+    async def checkpoint(self) -> bytes:
+        """Returns the published checkpoint with the cosignatures on it. Raises LogEmpty before the first one."""
+        return bytes((await self.published()).cosigned)
+
+    async def find_doubt(self, origin: str) -> Doubt | None:
+        """Finds why publishing waits, as far as the database tells. Returns None where it does not."""
+        return await self._store.find_doubt(origin, witness_of(origin), self._clock.now() - LATE_AFTER)
 
     async def read_tile(self, path: str) -> bytes:
         """Reads a tile or an entry bundle by its path below the log. Raises InvalidTile where none is published there."""
@@ -80,7 +91,7 @@ class LogService:
             raise UnknownLeaf(f"leaf {leaf} says nothing, or it was withdrawn and is erased")
         tiles = await self._find_tiles(inclusion_tiles(leaf, published.size))
         hashes = TileHashes.fetched(published.size, tiles).prove_inclusion(leaf)
-        return bytes(make_mapping_proof(leaf, hashes, parse_note(published.note), *statement))
+        return bytes(make_mapping_proof(leaf, hashes, published.cosigned, *statement))
 
     async def create_proof_link(self, leaf: int) -> str:
         """Creates a token with which the proof of a leaf can be fetched once, within an hour."""

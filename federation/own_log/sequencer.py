@@ -26,12 +26,14 @@ from federation.keys.documents import load_documents
 from federation.keys.instance import RECOVER, InstanceKeys, KeyFolder
 from federation.keys.operations import Operations
 from federation.own_log.batch import Batch, LogEdge, Pending, compose_batch
+from federation.own_log.cosigning import CosigningWaits, cosign_published, needs_cosigning
 from federation.own_log.genesis import make_genesis
 from federation.own_log.high_water import SignedMark, check_size
 from federation.own_log.preconditions import (
     check_clock,
     check_mark,
     check_signed,
+    check_staged,
     load_edge,
     load_state,
 )
@@ -63,6 +65,11 @@ class Sequencer:
         self._clock = clock
         self.max_batch = max_batch
         self._edge: LogEdge | None = None
+        self._cosigning_waits = ""
+
+    def now(self) -> datetime:
+        """Returns the time of its clock."""
+        return self._clock.now()
 
     async def check(self, connection: Connection) -> None:
         """Checks everything that must hold before signing. Raises LogRefused, MissingKeys, UnsafeKeys."""
@@ -76,7 +83,7 @@ class Sequencer:
                 check_size(self._mark.read(), self.origin, 0)
                 return
             await check_mark(connection, self._mark.read(), state)
-            check_clock(state, self._clock.now())
+            await check_clock(connection, state, self._clock.now())
             _ = state.is_signed
             check_signed(state, await load_documents(connection), keys)
             self._edge = await load_edge(connection, state)
@@ -88,11 +95,12 @@ class Sequencer:
         LogWaits, MissingKeys, UnsafeKeys, and what the database raises; it can be called again after that.
         """
         await self._finish(connection)
-        if not await own_mappings.has_work(connection, self.origin, self._clock.now()):
-            return 0
-        count = await self._stage(connection)
+        count = 0
+        if await own_mappings.has_work(connection, self.origin, self._clock.now()):
+            count = await self._stage(connection)
         if count:
             await self._finish(connection)
+        await self._cosign(connection)
         return count
 
     async def _finish(self, connection: Connection) -> None:
@@ -120,7 +128,7 @@ class Sequencer:
             state = await self._begun_state(connection, now)
             if not state.is_signed and not on_top:
                 return 0  # another process has staged; it, or our next run, goes on from there
-            check_clock(state, now)
+            await check_clock(connection, state, now)
             await check_mark(connection, self._mark.read(), state)
             pending, newest = await self._gather(connection, now)
             if not pending:
@@ -175,6 +183,7 @@ class Sequencer:
             if await load_state(connection, self.origin) != state:
                 raise LogWaits("another process has gone on meanwhile") from error
             raise
+        await check_staged(connection, state)
         self._mark.swap(mark, state.staged)
         note = bytes(sign_checkpoint(state.staged, signers))
         if await log_rows.swap_signed(connection, state.signed, state.staged, note):
@@ -193,6 +202,34 @@ class Sequencer:
         if len(documents) > 1 and leaf is not None and leaf >= state.signed_size:
             signers += _keys_that_go(documents[-2][0], documents[-1][0], keys)
         return signers
+
+    async def _cosign(self, connection: Connection) -> None:
+        """Renews the cosignature of our own witness where that is due."""
+        state = await load_state(connection, self.origin)
+        if state is None or not await needs_cosigning(connection, state, self._clock.now()):
+            return
+        async with connection.transaction():
+            state = await load_state(connection, self.origin, lock=True)
+            if state is None or not (state.is_signed and state.is_published):
+                return
+            mark = await self._raised_mark(connection, state)
+            try:
+                await cosign_published(connection, self._key_folder.read(), mark, state, self._clock.now())
+            except CosigningWaits as error:
+                self._tell_cosigning(str(error))
+
+    async def _raised_mark(self, connection: Connection, state: LogState) -> Checkpoint:
+        """Raises the mark to what is signed: on another machine it may be older than what this one has taken over."""
+        mark = self._mark.read()
+        await check_mark(connection, mark, state)
+        self._mark.swap(mark, state.staged)
+        return state.staged
+
+    def _tell_cosigning(self, why: str) -> None:
+        """Tells once why no cosignature is made. Publishing goes on meanwhile."""
+        if why != self._cosigning_waits:
+            log.warning("the next cosignature waits", reason=why)
+        self._cosigning_waits = why
 
     async def _publish(self, connection: Connection) -> None:
         async with connection.transaction():
