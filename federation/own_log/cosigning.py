@@ -12,6 +12,7 @@ from directory.store.database import Connection
 from federation.errors import LogRefused, LogWaits, Malformed, UntrustedNote
 from federation.keys.instance import InstanceKeys
 from federation.keys.operations import witness_of
+from federation.own_log.preconditions import FSCK
 from federation.protocol.log_state import LogState, read_own_checkpoint
 from federation.store.cosignatures import Cosignature, find_cosignature, swap_cosignature
 from federation.tlog.checkpoint import Checkpoint, LogTrust, open_checkpoint
@@ -56,7 +57,7 @@ async def cosign_published(
     _check_note(state.published, keys)
     at = now.replace(microsecond=0)
     line = cosign(checkpoint, keys.witness, int(at.timestamp()))
-    new = Cosignature(state.origin, checkpoint.size, checkpoint.root, at, line)
+    new = Cosignature(state.origin, line.name, line.key_id, checkpoint.size, checkpoint.root, at, str(line))
     if not await swap_cosignature(connection, before, new):
         raise LogWaits("another process has cosigned at the same time")
     return new
@@ -75,7 +76,8 @@ def _check_growth(before: Cosignature | None, checkpoint: Checkpoint) -> None:
         return
     raise LogRefused(
         f"the witness of this instance has cosigned {before.size} leaves of this log, and {checkpoint.size} are"
-        " published, which are not the same tree"
+        " published, which are not the same tree",
+        mend=FSCK,
     )
 
 

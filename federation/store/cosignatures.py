@@ -9,18 +9,20 @@ from datetime import datetime
 
 from directory.store.database import Connection
 from federation.tlog.checkpoint import Checkpoint
-from federation.tlog.note import Signature
 
 
 @dataclass(frozen=True, slots=True)
 class Cosignature:
-    """The newest cosignature of a witness on a log, and when it was made."""
+    """The newest cosignature of a witness on a log, and when it was made. The line is not parsed here: a damaged one is
+    renewed like any other, and nobody is shown it."""
 
     origin: str
+    name: str
+    key_id: bytes
     size: int
     root: bytes
     at: datetime
-    signature: Signature
+    line: str
 
     def is_on(self, checkpoint: Checkpoint) -> bool:
         """Whether it is on exactly this tree."""
@@ -30,13 +32,11 @@ class Cosignature:
 async def find_cosignature(connection: Connection, origin: str, name: str) -> Cosignature | None:
     """Finds what a witness has cosigned last of a log. Returns None where it has cosigned nothing."""
     row = await connection.fetchrow(
-        "SELECT size, root, at, line FROM log_cosignature WHERE origin = $1 AND name = $2", origin, name
+        "SELECT origin, name, key_id, size, root, at, line FROM log_cosignature WHERE origin = $1 AND name = $2",
+        origin,
+        name,
     )
-    return (
-        None
-        if row is None
-        else Cosignature(origin, row["size"], bytes(row["root"]), row["at"], Signature.parse(row["line"]))
-    )
+    return None if row is None else Cosignature(*row)
 
 
 async def swap_cosignature(connection: Connection, before: Cosignature | None, new: Cosignature) -> bool:
@@ -66,5 +66,4 @@ async def delete_cosignatures_after(connection: Connection, origin: str, now: da
 
 
 def _row_of(new: Cosignature) -> tuple[str, str, bytes, int, bytes, datetime, str]:
-    line = new.signature
-    return new.origin, line.name, line.key_id, new.size, new.root, new.at, str(line)
+    return new.origin, new.name, new.key_id, new.size, new.root, new.at, new.line

@@ -11,7 +11,6 @@ from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, origin_
 from federation.protocol.log_state import read_own_checkpoint
 from federation.store.doubt import Doubt, find_doubt
 from federation.store.log_rows import fetch_tiles
-from federation.tlog.note import Note, Signature, parse_note
 from federation.tlog.tiles import Bundle, Tile
 
 _IS_ANSWERING: Final = f"""
@@ -32,13 +31,8 @@ class Published:
     origin: str
     note: bytes
     size: int
-    cosignatures: tuple[Signature, ...] = ()
-    """Of witnesses, on exactly this checkpoint. Each was verified before it was stored."""
-
-    @property
-    def cosigned(self) -> Note:
-        """The note with its cosignatures."""
-        return parse_note(self.note).signed_also(self.cosignatures)
+    cosignatures: tuple[str, ...] = ()
+    """Lines of witnesses on exactly this checkpoint, as they are stored: to be verified before anybody sees them."""
 
 
 class LogStore:
@@ -55,7 +49,7 @@ class LogStore:
             return None
         note = bytes(rows[0]["published"])
         root = read_own_checkpoint(note).root
-        lines = tuple(Signature.parse(row["line"]) for row in rows if row["root"] == root)
+        lines = tuple(row["line"] for row in rows if row["root"] == root)
         return Published(rows[0]["origin"], note, rows[0]["published_size"], lines)
 
     async def find_doubt(self, origin: str, witness: str, late_before: datetime) -> Doubt | None:

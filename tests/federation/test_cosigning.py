@@ -84,7 +84,7 @@ async def test_a_quiet_log_is_cosigned_again_in_ten_minutes(harness: LogHarness,
 async def test_a_witness_line_makes_no_other_checkpoint(harness: LogHarness) -> None:
     """A witness's line in the published note made `is_published` false, and the log publish without end."""
     await harness.run()
-    line = str((await cosignature(harness)).signature).encode() + b"\n"
+    line = (await cosignature(harness)).line.encode() + b"\n"
     async with harness.database.connection() as connection:
         await connection.execute("UPDATE log_state SET published = published || $1", line)
     state = await harness.state()
@@ -96,6 +96,26 @@ async def test_the_signed_note_stays_as_it_was_signed(harness: LogHarness) -> No
     state = await harness.state()
     assert state.published == state.signed
     assert b"/witness" not in (state.published or b"")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE log_cosignature SET line = line || 'A'",
+        "UPDATE log_cosignature SET line = replace(line, ' ', '')",
+        "UPDATE log_cosignature SET line = overlay(line PLACING 'AAAA' FROM 40)",
+    ],
+)
+async def test_a_false_line_is_shown_to_nobody(harness: LogHarness, service: LogService, damage: str) -> None:
+    """With a false line of a key that they know, readers refuse the note, whatever else it holds. It stops nothing else,
+    and the next one takes its place."""
+    await harness.run()
+    async with harness.database.connection() as connection:
+        await connection.execute(damage)
+    assert await service.checkpoint() == (await harness.state()).signed
+    harness.clock.advance(minutes=10)
+    await harness.run()
+    assert time_of(await served(harness, service)) == int(harness.clock.now().timestamp())
 
 
 async def test_a_proof_to_keep_holds_the_time(harness: LogHarness, service: LogService) -> None:
