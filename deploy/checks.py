@@ -28,7 +28,8 @@ from federation.keys.instance import is_local
 
 MIN_FREE_BYTES: Final = 1_000_000_000
 MIN_POSTGRESQL: Final = 150_000
-MAX_HEALTH_BYTES: Final = 4_096
+MAX_HEALTH_BYTES: Final = 65_536
+"""Far more than the headers of any answer of ours, or of a proxy in front of it."""
 
 Check = Callable[[Settings], Iterator[Finding]]
 
@@ -99,7 +100,7 @@ def _answers(settings: Settings) -> bool:
             # Headers and body may come apart; the server closes after an answer to HTTP/1.0.
             while len(answer) < MAX_HEALTH_BYTES and (part := connection.recv(MAX_HEALTH_BYTES)):
                 answer += part
-            return answer.rstrip().endswith(b"ok")
+            return answer.startswith(b"HTTP/1") and answer.rstrip().endswith(b"\r\n\r\nok")
     except OSError:
         return False
 

@@ -13,9 +13,12 @@ from federation.keys.chain import MAX_AHEAD_S
 from federation.keys.documents import load_documents
 from federation.keys.fingerprints import to_words
 from federation.keys.instance import log_origin
+from federation.keys.operations import witness_of
 from federation.keys.overview import overview_of
 from federation.keys.own_keys import check_keys
+from federation.store.cosignatures import find_cosignature
 from federation.store.daily_check import fetch_daily_check
+from federation.store.doubt import find_doubt
 from federation.store.log_rows import fetch_state
 
 NAME: Final = "Signed log"
@@ -40,7 +43,15 @@ async def look_at_log(settings: Settings, connection: Connection) -> Finding:
         return Finding(NAME, False, f"nothing is signed: {error.seen}", error.mend or READ_MORE)
     state = await fetch_state(connection)
     size = 0 if state is None else state.published_size
-    return Finding(NAME, True, f"{log_origin(settings)}, {size:,} leaves are published")
+    last = await find_cosignature(connection, log_origin(settings), witness_of(log_origin(settings)))
+    when = "" if last is None else f", cosigned at {last.at:%Y-%m-%d %H:%M} UTC"
+    doubt = await find_doubt(connection)
+    over = (
+        ""
+        if doubt is None
+        else f"; in doubt since {doubt.since:%Y-%m-%d %H:%M} UTC, and over now: {doubt.reason}"
+    )
+    return Finding(NAME, True, f"{log_origin(settings)}, {size:,} leaves are published{when}{over}")
 
 
 async def look_at_keys(connection: Connection, now: datetime) -> Finding:

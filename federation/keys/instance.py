@@ -21,8 +21,10 @@ from federation.keys.operations import (
     WITNESS_SUFFIX,
     fingerprint_recovery,
 )
+from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.ed25519 import SEED_BYTES, Seed
 from federation.tlog.keys import KeyKind, PrivateKey, VerifierKey
+from federation.tlog.merkle import EMPTY_ROOT
 from federation.tlog.text import decode_base64, encode_base64
 
 FOLDER: Final = "keys"
@@ -30,6 +32,9 @@ LOG_FILE: Final = "log.key"
 WITNESS_FILE: Final = "witness.key"
 PEER_FILE: Final = "peer.key"
 RECOVERY_FILE: Final = "recovery.fingerprint"
+MARK_FILE: Final = "signed.checkpoint"
+"""The mark of what was signed (`federation.own_log.high_water`). New keys come with one of nothing: without it, nothing
+could tell a new log from one whose mark was lost."""
 RECOVERY_KEY_FILE: Final = "recovery.key"
 """The recovery key, until the operator takes it off this machine, where no terminal could show it."""
 RECOVERY_KEY_FILES: Final = "recovery*.key"
@@ -146,14 +151,22 @@ class KeyFolder:
     def make(self, host: str) -> PrivateKey | None:
         """Makes all keys of a new instance. Returns the recovery key, which is not kept; None where keys exist."""
         new = NewKeys.generate(host, is_shown=True)
-        return new.recovery if self.make_around(new) else None
+        return new.recovery if self.make_new(new) else None
 
-    def make_around(self, new: NewKeys) -> bool:
-        """Makes the folder with the new log key, new other keys, and the fingerprint of the new recovery key. Where
-        that key was not shown, the folder holds it from the start.
+    def make_new(self, new: NewKeys) -> bool:
+        """Makes the folder of a log that has signed nothing: these keys, new other ones, the fingerprint of the recovery
+        key, and the mark of nothing. Where that key was not shown, the folder holds it from the start.
 
         Returns False where keys exist: then nothing was changed.
         """
+        return self._make(new, {MARK_FILE: str(Checkpoint(new.log.name, 0, EMPTY_ROOT))})
+
+    def make_around(self, new: NewKeys) -> bool:
+        """Makes the folder as `make_new`, for a log that was begun. The mark stays missing: what the lost folder has
+        signed, its operator confirms."""
+        return self._make(new, {})
+
+    def _make(self, new: NewKeys, mark: dict[str, str]) -> bool:
         texts = {
             LOG_FILE: new.log.reveal(),
             WITNESS_FILE: PrivateKey.generate(new.host + WITNESS_SUFFIX, KeyKind.COSIGNATURE).reveal(),
@@ -162,7 +175,8 @@ class KeyFolder:
         }
         if not new.is_shown:
             texts[RECOVERY_KEY_FILE] = new.recovery.reveal()
-        return self._folder.make({name: _line(text) for name, text in texts.items()})
+        files = {name: _line(text) for name, text in texts.items()}
+        return self._folder.make(files | {name: text.encode() for name, text in mark.items()})
 
     def read(self) -> InstanceKeys:
         """Reads all keys. Raises MissingKeys, UnsafeKeys."""

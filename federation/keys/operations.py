@@ -28,6 +28,12 @@ LOG_SUFFIX: Final = "/log"
 WITNESS_SUFFIX: Final = "/witness"
 RECOVERY_SUFFIX: Final = "/recovery"
 
+
+def witness_of(origin: str) -> str:
+    """Returns the name of the witness key of the instance whose log is `origin`."""
+    return origin.removesuffix(LOG_SUFFIX) + WITNESS_SUFFIX
+
+
 POLICY_VALIDITY_S: Final = "validity_s"
 """How long a statement of this log holds at most without a renewal, in seconds."""
 POLICY_RECHECK_S: Final = "recheck_s"

@@ -49,7 +49,7 @@ async def keep_keys(connection: Connection, folder: KeyFolder, new: NewKeys, now
     Returns False where keys existed: then `new` serves nothing.
     """
     is_in_doubt = await _find_known_keys(connection) is None and await _is_begun(connection)
-    is_made = folder.make_around(new)
+    is_made = folder.make_new(new)
     if not is_in_doubt:
         await record_keys(connection, folder, now)
     return is_made

@@ -22,7 +22,7 @@ async def find_right_tree(
     whole = 0 if state is None else state.published_size or state.staged.size
     if state is None or not whole:
         raise LogEmpty("the log is not begun yet: start the instance first")
-    check_clock(state, now)
+    await check_clock(connection, state, now)
     size = whole if size is None else size
     if not 1 <= size <= whole:
         raise LogRefused(f"the log has {whole} leaves: the size is 1 to that")

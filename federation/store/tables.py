@@ -12,10 +12,31 @@ class LogState(Table, tablename="log_state"):
     staged_size = BigInt()
     staged_root = Bytea()
     staged_at = Timestamptz()
+    issued_at = Timestamptz()
     signed = Bytea(null=True, default=None)
     published = Bytea(null=True, default=None)
     published_size = BigInt()
     ingested_size = BigInt()
+
+
+class LogDoubt(Table, tablename="log_doubt"):
+    """One row, number 1, while nothing is signed: since when, and why."""
+
+    id = SmallInt(primary_key=True)
+    since = Timestamptz()
+    reason = Text()
+
+
+class LogCosignature(Table, tablename="log_cosignature"):
+    """The newest cosignature of each witness on each log: one row for `origin` and `name`."""
+
+    origin = Text()
+    name = Text()
+    key_id = Bytea()
+    size = BigInt()
+    root = Bytea()
+    at = Timestamptz()
+    line = Text()
 
 
 class LogTile(Table, tablename="log_tile"):

@@ -9,7 +9,7 @@ from directory.mappings import Mapping
 from directory.store.database import Database
 from directory.store.mapping_rows import withdraw_mappings
 from federation.fsck.run import FsckReport, check_database_log
-from federation.keys.instance import KeyFolder
+from federation.keys.instance import MARK_FILE, KeyFolder
 from federation.keys.operations import RightTree
 from federation.own_log.recovery import find_right_tree
 from federation.own_log.sequencer import Sequencer
@@ -18,6 +18,8 @@ from federation.protocol.log_state import LogState, read_own_checkpoint
 from federation.protocol.tile_places import place_of
 from federation.store.log_rows import fetch_state
 from federation.tlog.bundles import decode_bundle
+from federation.tlog.checkpoint import Checkpoint
+from federation.tlog.merkle import EMPTY_ROOT
 from federation.tlog.tiles import bundles_added
 from tests.federation.tlog.naive import naive_root
 from tests.harness.clock import FakeClock
@@ -94,6 +96,10 @@ class LogHarness:
     async def fetch(self, sql: str) -> list[dict[str, Any]]:
         async with self.database.connection() as connection:
             return [dict(row) for row in await connection.fetch(sql)]
+
+    def reset_mark(self) -> None:
+        """Sets the mark back to that of new keys, for a database that was emptied on purpose."""
+        (self.keys.path / MARK_FILE).write_text(str(Checkpoint(ORIGIN, 0, EMPTY_ROOT)))
 
     def note_signed(self, size: int, root: bytes) -> None:
         """Checks that no size is ever signed with two roots, by any process, published or not."""

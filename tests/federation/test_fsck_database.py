@@ -119,8 +119,11 @@ ANSWER = [
     "x_id", "x_handle", "x_handle_key", "network", "target_id", "target_handle", "target_handle_key", "strength",
     "leaf", "issued", "expires",
 ]  # fmt: skip
-NOTHING_TELLS = {("log_state", "id"), ("log_state", "staged_at")}
+NOTHING_TELLS = {("log_state", "id"), ("log_state", "staged_at"), ("log_state", "issued_at")}
 """Columns whose damage cannot be found: the number of the only row, and when it was written."""
+BESIDE = {"log_doubt", "log_cosignature"}
+"""Tables that are no part of the log: why it waits; and cosignatures, which are verified whenever they are shown, and
+made again within ten minutes."""
 
 
 def flip(value: Any, bit: int) -> Any:
@@ -245,7 +248,8 @@ async def test_every_column_is_looked_at(database: Database) -> None:
             " WHERE table_name LIKE 'log\\_%' AND table_schema = 'public'"
         )
     tried = {(each.table, each.name) for each in AT_REST + STAGED}
-    assert {(table, column) for table, column in rows} == tried | NOTHING_TELLS
+    found = {(table, column) for table, column in rows if table not in BESIDE}
+    assert found == tried | NOTHING_TELLS
 
 
 async def test_ingested_too_small_mends_itself(harness: LogHarness) -> None:

@@ -25,6 +25,8 @@ from federation.keys.operations import RightTree
 from federation.keys.overview import Standing, overview_of
 from federation.keys.own_keys import OtherKeys, check_keys, record_keys
 from federation.keys.rotate import KeyRotation, Recovered, RotationTooEarly
+from federation.own_log.confirming import confirm, find_confirmable
+from federation.own_log.high_water import MissingMark
 from federation.own_log.reader import LogService
 from federation.own_log.recovery import find_right_tree
 from federation.store.log import LogStore
@@ -154,6 +156,11 @@ async def test_a_folder_that_is_lost_wholly_is_made_anew_by_recovery(
     async with harness.database.connection() as connection:
         await check_keys(connection, harness.keys)
     await harness.add_pending(2)
+    async with harness.database.connection() as connection:
+        # The mark went with the folder: only the operator knows whether this database holds all that was signed.
+        with pytest.raises(MissingMark):
+            await harness.run()
+        await confirm(connection, harness.keys, await find_confirmable(connection, harness.keys, 3))
     await harness.run()
     await harness.check()
     assert await signers(harness) == {keys.logs[0].vkey}

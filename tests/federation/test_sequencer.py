@@ -5,7 +5,7 @@ import pytest
 from directory.queries import Query
 from directory.store.database import Database
 from federation.errors import LogRefused, MissingKeys
-from federation.own_log.high_water import MARK_FILE
+from federation.keys.instance import MARK_FILE
 from federation.protocol.log_state import read_own_checkpoint
 from tests.federation.log_harness import ORIGIN, LogHarness
 from tests.harness.clock import FakeClock

@@ -13,13 +13,14 @@ from directory.vault import KEY_FILE_NAME, Vault
 from directory.vault_keys import KeyFile
 from federation.keys.instance import (
     LOG_FILE,
+    MARK_FILE,
     PEER_FILE,
     RECOVERY_FILE,
     RECOVERY_KEY_FILE,
     WITNESS_FILE,
     KeyFolder,
 )
-from federation.own_log.high_water import MARK_FILE, SignedMark
+from federation.own_log.high_water import SignedMark
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.keys import KeyKind, PrivateKey
 
@@ -106,7 +107,8 @@ SECRETS: Final = (
 def make_all(data: Path) -> None:
     """An instance that was started, has signed, and still has its recovery key."""
     assert KeyFolder(data).make(HOST)
-    SignedMark(data / KEYS).swap(None, mark(1))
+    beside = SignedMark(data / KEYS)
+    beside.swap(beside.read(), mark(1))
     put_recovery_key(data)
     SecretFolder(path=data / VAULT).ensure()
     Vault.open(data / VAULT, now=NOW, may_create=True)

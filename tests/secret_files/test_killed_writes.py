@@ -8,8 +8,7 @@ import pytest
 
 from directory.networks.bluesky.client_key_file import CLIENT_KEYS_FILE
 from directory.vault import KEY_FILE_NAME
-from federation.keys.instance import RECOVERY_KEY_FILE
-from federation.own_log.high_water import MARK_FILE
+from federation.keys.instance import MARK_FILE, RECOVERY_KEY_FILE
 from tests.secret_files import product
 from tests.secret_files.processes import Point, run_killed
 from tests.secret_files.product import KEYS, VAULT, make_all

@@ -31,13 +31,13 @@ _read = partial(route, http_method=[HttpMethod.GET, HttpMethod.HEAD], include_in
 async def checkpoint(
     request: Request[Any, Any, Any], services: NamedDependency[Services]
 ) -> Response[bytes | None]:
-    """Serves the last published checkpoint, a signed note."""
+    """Serves the last published checkpoint, a signed note, with its cosignatures."""
     check_spelling(request, "/log/checkpoint")
     try:
-        published = await services.log.published()
+        note = await services.log.checkpoint()
     except LogEmpty as error:
         raise NotFoundException from error
-    return _validated(request, published.note, NOTE_TYPE, CHECKPOINT_CACHE)
+    return _validated(request, note, NOTE_TYPE, CHECKPOINT_CACHE)
 
 
 @_read("/log/tile/{path:path}")
