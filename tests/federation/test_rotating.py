@@ -25,6 +25,7 @@ from federation.keys.operations import RightTree
 from federation.keys.overview import Standing, overview_of
 from federation.keys.own_keys import OtherKeys, check_keys, record_keys
 from federation.keys.rotate import KeyRotation, Recovered, RotationTooEarly
+from federation.own_log.clock_recovery import recover_clock
 from federation.own_log.confirming import confirm, find_confirmable
 from federation.own_log.high_water import MissingMark
 from federation.own_log.reader import LogService
@@ -404,7 +405,7 @@ async def test_a_key_that_was_rotated_under_a_clock_that_ran_ahead(
     announced = (await rotation.rotate()).document
     await harness.run()
     harness.clock.advance(days=-400)
-    await set_staged_at(harness)
+    await set_clock_right(harness)
     assert announced.next_key is not None
     assert announced.issued > harness.clock.now().timestamp()
 
@@ -454,7 +455,7 @@ async def test_a_recovery_under_a_clock_that_ran_ahead_is_taken_back_by_the_next
     first = await recover(harness, harness.recovery)
     await harness.run()
     harness.clock.advance(days=-400)
-    await set_staged_at(harness)
+    await set_clock_right(harness)
     second = await recover(harness, first.recovery)
     await harness.add_pending(2)
     await harness.run()
@@ -462,10 +463,10 @@ async def test_a_recovery_under_a_clock_that_ran_ahead_is_taken_back_by_the_next
     assert await signers(harness) == {second.document.log_key}
 
 
-async def set_staged_at(harness: LogHarness) -> None:
-    """Sets the time of the last batch right, as the operator does once the clock is right again."""
+async def set_clock_right(harness: LogHarness) -> None:
+    """Does what `passerelle recover --clock` does, once the clock is right again."""
     async with harness.database.connection() as connection:
-        await connection.execute("UPDATE log_state SET staged_at = $1", harness.clock.now())
+        await recover_clock(connection, ORIGIN, harness.clock)
 
 
 async def test_a_thief_who_fills_the_documents_keeps_nobody_from_recovering(
