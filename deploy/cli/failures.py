@@ -13,6 +13,7 @@ from directory.archive import ArchiveError
 from directory.demo import DemoError
 from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQuery
 from directory.instance_settings import InvalidInstanceSetting
+from directory.origin_names import InvalidOrigin
 from directory.secret_files import SecretFileError
 from directory.settings import InvalidSettings
 from directory.vault_keys import VaultError
@@ -37,7 +38,7 @@ def sentence_of(error: Exception) -> str | None:
 _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]] = (
     ((EmbeddedError, ArchiveError, DemoError, InvalidQuery), "{}"),
     ((VaultError, SecretFileError), "{}."),
-    (InvalidInstanceSetting, "{}."),
+    ((InvalidInstanceSetting, InvalidOrigin), "{}."),
     (InvalidSettings, "{}. `passerelle doctor` lists the settings."),
     (InvalidIdentifier, "{}. Write @name, the number, or the address of the profile."),
     (DirectoryUnavailable, "{}. Nothing was changed; `passerelle doctor` tells more."),

@@ -1,6 +1,5 @@
 """`passerelle verify`."""
 
-import re
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,19 +11,17 @@ from rich.markup import escape
 from deploy.cli.output import console, errors
 from deploy.wiring.log import key_folder
 from directory.mappings import Strength
+from directory.origin_names import LOG_SUFFIX, is_origin
 from directory.secret_files import SecretFileError
 from directory.settings import load_settings
 from federation.errors import FederationError, InvalidKey
 from federation.keys.fingerprints import to_words
-from federation.keys.operations import LOG_SUFFIX
 from federation.own_log.mapping_proof import ProvenMapping, open_mapping_proof
 from federation.tlog.checkpoint import LogTrust
 from federation.tlog.cosignature import CosignatureVerifier, parse_time
 from federation.tlog.keys import KeyKind, VerifierKey
 from federation.tlog.note import NoteVerifier
 from federation.tlog.proof import MAX_TLOG_PROOF_BYTES, TlogProof
-
-HOST_NAME = re.compile(r"[a-z0-9.:-]{1,255}")
 
 _HOW_SURE = {
     Strength.BOUND: "number and name of the X account were both proven",
@@ -83,9 +80,7 @@ def _keys_here(origin: str) -> tuple[VerifierKey, ...]:
         if own.origin == origin:
             return tuple(key.vkey for key in own.logs)
     # The name is not verified yet: it only tells the user where to look for the key.
-    host = (
-        origin.removesuffix(LOG_SUFFIX) if HOST_NAME.fullmatch(origin.removesuffix(LOG_SUFFIX)) else "<host>"
-    )
+    host = origin.removesuffix(LOG_SUFFIX) if is_origin(origin) else "<host>"
     raise click.UsageError(
         "the key of the log is needed: --key. Its operator tells it, and"
         f" https://{host}/.well-known/passerelle shows it under keys, log, key."

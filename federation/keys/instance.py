@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
+from directory.host_names import LOCAL_HOST
 from directory.secret_files import SecretFolder
 from directory.settings import Settings
 from federation.errors import InvalidKey, MissingKeys, UnsafeKeys
@@ -34,8 +34,7 @@ RECOVERY_KEY_FILE: Final = "recovery.key"
 """The recovery key, until the operator takes it off this machine, where no terminal could show it."""
 LOG_FILES: Final = "log*.key"
 """The first log key, and `log-<id>.key` for each later one."""
-LOCAL_NAME: Final = "localhost"
-LOCAL_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
+LOCAL_NAME: Final = LOCAL_HOST
 MAX_LOG_KEYS: Final = 100
 RECOVER: Final = (
     "Bring the folder of keys back from its backup, or the newest copy of it from the machine where the key was rotated;"
@@ -47,14 +46,13 @@ _PEER_PREFIX: Final = "PASSERELLE+PEER+KEY+"
 
 
 def log_host(settings: Settings) -> str:
-    """Returns the host in the names of the log and its keys. An instance without a public address has `localhost`,
-    whatever its port."""
-    return LOCAL_NAME if is_local(settings) else settings.domain
+    """Returns the host in the names of the log and its keys."""
+    return settings.log_host
 
 
 def is_local(settings: Settings) -> bool:
     """Whether the instance has no public address."""
-    return urlsplit(settings.base_url).hostname in LOCAL_HOSTS
+    return settings.log_host == LOCAL_NAME
 
 
 def log_origin(settings: Settings) -> str:

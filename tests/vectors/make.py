@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tests.vectors import of_mappings, of_notes, of_operations, of_trees
+from tests.vectors import of_mappings, of_notes, of_operations, of_origins, of_trees
 from tests.vectors.fixed import Case
 
 FOLDER: Final = Path(__file__).parent
 
 FILES: Final[dict[str, Callable[[], list[Case]]]] = {
+    "origins": of_origins.origins,
+    "addresses": of_origins.addresses,
     "vkeys": of_notes.vkeys,
     "notes": of_notes.notes,
     "checkpoints": of_notes.checkpoints,
