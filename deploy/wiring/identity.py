@@ -5,6 +5,7 @@ made before everything was checked. A start that is killed in between leaves sec
 start on this machine records them; if another machine started first, they have to be copied from there.
 """
 
+from deploy.wiring.demo_guard import check_no_demo
 from deploy.wiring.instance import migrated_database
 from deploy.wiring.log import key_folder
 from deploy.wiring.vault import check_secrets, keep_secrets
@@ -21,12 +22,13 @@ async def settle_start(settings: Settings, dsn: str) -> str | None:
     new keys.
 
     Raises OtherKeys, OtherVault, OtherClientKeys, MissingKeyFile, UnsafeKeyFile, LogRefused,
-    DirectoryUnavailable.
+    DemoInPublic, DirectoryUnavailable.
     """
     has_members = bool(settings.roles & {Role.WEB, Role.WORKER})
     async with migrated_database(dsn, connections=1) as database, database.transaction() as connection:
         now = SystemClock().now()
         await lock_identity(connection)
+        await check_no_demo(settings, connection)
         if has_members:
             await check_secrets(connection, settings, now)
         if Role.SEQUENCER in settings.roles:
