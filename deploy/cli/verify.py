@@ -1,7 +1,6 @@
 """`passerelle verify`."""
 
 import sys
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from deploy.cli.output import console, errors
 from deploy.wiring.log import key_folder
 from directory.mappings import Strength
 from directory.origin_names import LOG_SUFFIX, is_origin
-from directory.secret_files import SecretFileError
+from directory.secret_files import MissingSecret, SecretFileError
 from directory.settings import load_settings
 from federation.errors import FederationError, InvalidKey
 from federation.keys.fingerprints import to_words
@@ -75,15 +74,20 @@ def command(file: Path, keys: tuple[VerifierKey, ...], witnesses: tuple[Verifier
 
 def _keys_here(origin: str) -> tuple[VerifierKey, ...]:
     """Returns the log keys of this machine's own instance, if the log is its own."""
-    with suppress(FederationError, SecretFileError):
-        own = key_folder(load_settings()).read()
-        if own.origin == origin:
-            return tuple(key.vkey for key in own.logs)
+    unread = ""
+    try:
+        own = key_folder(load_settings()).read_logs()
+        if own[0].name == origin:
+            return tuple(key.vkey for key in own)
+    except MissingSecret:
+        pass  # most who verify have no instance
+    except SecretFileError as error:
+        unread = f" (Those of this machine cannot be read: {error})"
     # The name is not verified yet: it only tells the user where to look for the key.
     host = origin.removesuffix(LOG_SUFFIX) if is_origin(origin) else "<host>"
     raise click.UsageError(
         "the key of the log is needed: --key. Its operator tells it, and"
-        f" https://{host}/.well-known/passerelle shows it under keys, log, key."
+        f" https://{host}/.well-known/passerelle shows it under keys, log, key." + unread
     )
 
 
