@@ -12,6 +12,7 @@ from typing import Final
 import asyncpg
 
 from deploy.database import data_folder, running_database
+from deploy.demo_check import look_at_demo
 from deploy.embedded import EmbeddedError
 from deploy.findings import Finding
 from deploy.job_check import look_at_jobs
@@ -142,6 +143,7 @@ async def _look_at(settings: Settings, connection: Connection) -> list[Finding]:
             findings.append(await look_at_keys(connection, SystemClock().now()))
             findings.append(await look_at_daily_check(connection))
             findings.append(await look_at_jobs(connection))
+            findings += await look_at_demo(settings, connection)
     return findings
 
 

@@ -56,7 +56,7 @@ class EvidenceKind(enum.StrEnum):
     MASTODON_OAUTH = "mastodon-oauth"
     IMPORT = "import"
     DEMO = "demo"
-    """Synthetic, made by `passerelle demo`."""
+    """Synthetic, made by `passerelle demo`: never in a log, where no body may have it."""
 
     @property
     def binds_x_id(self) -> bool:

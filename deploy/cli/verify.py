@@ -1,8 +1,6 @@
 """`passerelle verify`."""
 
-import re
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,13 +11,13 @@ from deploy.cli.equivocation import tell_equivocation, tell_witnesses
 from deploy.cli.output import console, errors
 from deploy.wiring.log import key_folder
 from directory.mappings import Strength
-from directory.secret_files import SecretFileError
+from directory.origin_names import LOG_SUFFIX, is_origin
+from directory.secret_files import MissingSecret, SecretFileError
 from directory.settings import load_settings
 from federation.errors import FederationError, InvalidKey
 from federation.keys.equivocation import Equivocation, open_evidence
 from federation.keys.evidence import HEADER, MAX_EVIDENCE_BYTES, Evidence
 from federation.keys.fingerprints import to_words
-from federation.keys.operations import LOG_SUFFIX
 from federation.own_log.mapping_proof import ProvenMapping, open_mapping_proof
 from federation.tlog.checkpoint import LogTrust
 from federation.tlog.cosignature import CosignatureVerifier
@@ -28,7 +26,6 @@ from federation.tlog.note import NoteVerifier
 from federation.tlog.proof import MAX_TLOG_PROOF_BYTES, TlogProof
 
 _MAX_BYTES: Final = max(MAX_TLOG_PROOF_BYTES, MAX_EVIDENCE_BYTES)
-HOST_NAME = re.compile(r"[a-z0-9.:-]{1,255}")
 
 _HOW_SURE = {
     Strength.BOUND: "number and name of the X account were both proven",
@@ -103,17 +100,20 @@ def _open_evidence(
 
 def _keys_here(origin: str) -> tuple[VerifierKey, ...]:
     """Returns the log keys of this machine's own instance, if the log is its own."""
-    with suppress(FederationError, SecretFileError):
-        own = key_folder(load_settings()).read()
-        if own.origin == origin:
-            return tuple(key.vkey for key in own.logs)
+    unread = ""
+    try:
+        own = key_folder(load_settings()).read_logs()
+        if own[0].name == origin:
+            return tuple(key.vkey for key in own)
+    except MissingSecret:
+        pass  # most who verify have no instance
+    except SecretFileError as error:
+        unread = f" (Those of this machine cannot be read: {error})"
     # The name is not verified yet: it only tells the user where to look for the key.
-    host = (
-        origin.removesuffix(LOG_SUFFIX) if HOST_NAME.fullmatch(origin.removesuffix(LOG_SUFFIX)) else "<host>"
-    )
+    host = origin.removesuffix(LOG_SUFFIX) if is_origin(origin) else "<host>"
     raise click.UsageError(
         "the key of the log is needed: --key. Its operator tells it, and"
-        f" https://{host}/.well-known/passerelle shows it under keys, log, key."
+        f" https://{host}/.well-known/passerelle shows it under keys, log, key." + unread
     )
 
 

@@ -7,6 +7,7 @@ start on this machine records them; if another machine started first, they have 
 
 from datetime import datetime
 
+from deploy.wiring.demo_guard import check_no_demo
 from deploy.wiring.instance import migrated_database
 from deploy.wiring.log import key_folder
 from deploy.wiring.vault import check_secrets, keep_secrets
@@ -24,7 +25,7 @@ async def settle_start(settings: Settings, dsn: str, show: ShowRecoveryKey | Non
     handed over by `show` before they are made. Returns new keys, None where they existed or are not needed.
 
     Raises OtherKeys, OtherVault, OtherClientKeys, MissingKeyFile, UnsafeKeyFile, LogRefused,
-    DirectoryUnavailable, RecoveryNotConfirmed.
+    DemoInPublic, DirectoryUnavailable, RecoveryNotConfirmed.
     """
     has_members = bool(settings.roles & {Role.WEB, Role.WORKER})
     has_keys = Role.SEQUENCER in settings.roles
@@ -67,6 +68,7 @@ async def _check(
     settings: Settings, connection: Connection, now: datetime, *, with_keys: bool, with_secrets: bool
 ) -> None:
     await lock_identity(connection)
+    await check_no_demo(settings, connection)
     if with_secrets:
         await check_secrets(connection, settings, now)
     if with_keys:

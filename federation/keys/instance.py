@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
-from directory.secret_files import SecretFolder
+from directory.host_names import LOCAL_HOST
+from directory.secret_files import SecretFileError, SecretFolder
 from directory.settings import Settings
 from federation.errors import InvalidKey, MissingKeys, UnsafeKeys
 from federation.keys.operations import (
@@ -41,27 +41,31 @@ RECOVERY_KEY_FILES: Final = "recovery*.key"
 """That one, and `recovery-<id>.key` where an earlier one is still there: a key that may be in force is never replaced."""
 LOG_FILES: Final = "log*.key"
 """The first log key, and `log-<id>.key` for each later one."""
-LOCAL_NAME: Final = "localhost"
-LOCAL_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
+LOCAL_NAME: Final = LOCAL_HOST
 MAX_LOG_KEYS: Final = 100
 RECOVER: Final = (
     "Bring the folder of keys back from its backup, or the newest copy of it from the machine where the key was rotated;"
     " if it is lost for good, run `passerelle keys recover` with the recovery key."
 )
 """Tells the operator what to do where a key is missing."""
+REPLACE: Final = (
+    "Put it back from the backup of the folder of keys, or from the newest copy of it. If there is none: where it is a"
+    " `log*.key`, move it aside, otherwise the whole folder; then run `passerelle keys recover` with the recovery key,"
+    " which makes a new one."
+)
+"""Tells the operator what to do where a key file is damaged."""
 
 _PEER_PREFIX: Final = "PASSERELLE+PEER+KEY+"
 
 
 def log_host(settings: Settings) -> str:
-    """Returns the host in the names of the log and its keys. An instance without a public address has `localhost`,
-    whatever its port."""
-    return LOCAL_NAME if is_local(settings) else settings.domain
+    """Returns the host in the names of the log and its keys."""
+    return settings.log_host
 
 
 def is_local(settings: Settings) -> bool:
     """Whether the instance has no public address."""
-    return urlsplit(settings.base_url).hostname in LOCAL_HOSTS
+    return settings.log_host == LOCAL_NAME
 
 
 def log_origin(settings: Settings) -> str:
@@ -142,7 +146,12 @@ class KeyFolder:
     def __init__(self, data: Path) -> None:
         self.path = data / FOLDER
         self._folder = SecretFolder(
-            path=self.path, lost=RECOVER, what="the key file", missing=MissingKeys, unsafe=UnsafeKeys
+            path=self.path,
+            lost=RECOVER,
+            broken=REPLACE,
+            what="the key file",
+            missing=MissingKeys,
+            unsafe=UnsafeKeys,
         )
 
     def exists(self) -> bool:
@@ -180,6 +189,15 @@ class KeyFolder:
 
     def read(self) -> InstanceKeys:
         """Reads all keys. Raises MissingKeys, UnsafeKeys."""
+        return InstanceKeys(
+            self.read_logs(),
+            self._read_key(WITNESS_FILE, KeyKind.COSIGNATURE),
+            self._read_peer(),
+            self._read_recovery(),
+        )
+
+    def read_logs(self) -> tuple[PrivateKey, ...]:
+        """Reads the log keys alone, which suffice to check the log. Raises MissingKeys, UnsafeKeys."""
         # `log.key` comes first; after a recovery it may be missing.
         names = sorted(
             (path.name for path in self.path.glob(LOG_FILES)), key=lambda name: (name != LOG_FILE, name)
@@ -187,9 +205,11 @@ class KeyFolder:
         logs = tuple(self._read_key(name, KeyKind.NOTE) for name in names[:MAX_LOG_KEYS] or [LOG_FILE])
         if any(key.name != logs[0].name for key in logs):
             raise UnsafeKeys(f"the log keys in {self.path} are of different logs", RECOVER)
-        return InstanceKeys(
-            logs, self._read_key(WITNESS_FILE, KeyKind.COSIGNATURE), self._read_peer(), self._read_recovery()
-        )
+        return logs
+
+    def find_unsafe(self) -> list[SecretFileError]:
+        """Returns the errors of the folder and its files, whatever their content; none where there is no folder."""
+        return self._folder.find_unsafe()
 
     def fingerprint(self) -> bytes:
         """Returns the fingerprint by which the database identifies the folder. Raises MissingKeys, UnsafeKeys."""

@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from directory import origin_names
 from federation.errors import InvalidKey, InvalidOperations
 from federation.protocol import canonical
 from federation.protocol.ext import Ext, ExtWire, ext_of, ext_to_wire, find_ext_fault
@@ -24,7 +25,7 @@ from federation.tlog.text import decode_base64, encode_base64
 MAX_OPERATIONS_BYTES: Final = 8_000
 MAX_POLICY_ITEMS: Final = 32
 DIGEST_BYTES: Final = 32
-LOG_SUFFIX: Final = "/log"
+LOG_SUFFIX: Final = origin_names.LOG_SUFFIX
 WITNESS_SUFFIX: Final = "/witness"
 RECOVERY_SUFFIX: Final = "/recovery"
 
@@ -134,8 +135,8 @@ class Operations:
 
 
 def _find_chain_fault(document: Operations) -> str | None:
-    if not document.origin.endswith(LOG_SUFFIX) or not document.host:
-        return f"its origin does not end in {LOG_SUFFIX}"
+    if not origin_names.is_origin(document.origin):
+        return "its origin is not a host name in its one spelling, and /log"
     if not 0 <= document.number <= canonical.MAX_INT or not 0 <= document.issued <= MAX_TIME_S:
         return "its number or its time is out of range"
     if (document.previous is None) != (document.number == 0):

@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from directory.errors import DirectoryError
+from directory.origin_names import LOG_SUFFIX, InvalidOrigin, is_origin, parse_origin
+from directory.public_address import PublicAddress
 from federation.errors import FederationError, UntrustedNote
 from federation.fsck.liveness import Liveness
 from federation.keys.chain import in_force, open_chain
@@ -51,6 +54,19 @@ def trust_of(case: Case) -> LogTrust:
         tuple(map(CosignatureVerifier.parse, case["witnesses"])),
         case["quorum"],
     )
+
+
+def check_origin(case: Case) -> None:
+    if not is_origin(case["origin"]):
+        raise InvalidOrigin(case["origin"])
+    assert parse_origin(case["origin"]) == case["origin"]
+
+
+def check_address(case: Case) -> None:
+    address = PublicAddress.parse(case["address"])
+    assert address.log_host + LOG_SUFFIX == case["origin"]
+    assert is_origin(case["origin"])
+    assert PublicAddress.parse(str(address)) == address
 
 
 def check_vkey(case: Case) -> None:
@@ -183,6 +199,8 @@ def check_house(case: Case) -> None:
 CHECKS: dict[str, Callable[[Case], None]] = {
     "signatures": check_signature,
     "vkeys": check_vkey,
+    "origins": check_origin,
+    "addresses": check_address,
     "notes": check_note,
     "checkpoints": check_checkpoint,
     "cosignatures": check_cosignature,
@@ -228,7 +246,7 @@ def test_every_vector_passes(name: str) -> None:
     assert len({case["name"] for case in cases}) == len(cases)
     for case in cases:
         if case["wantErr"]:
-            with pytest.raises(FederationError):
+            with pytest.raises((FederationError, DirectoryError)):
                 CHECKS[name](case)
         else:
             CHECKS[name](case)

@@ -12,6 +12,7 @@ from tests.vectors import (
     of_mappings,
     of_notes,
     of_operations,
+    of_origins,
     of_signatures,
     of_trees,
 )
@@ -21,6 +22,8 @@ FOLDER: Final = Path(__file__).parent
 
 FILES: Final[dict[str, Callable[[], list[Case]]]] = {
     "signatures": of_signatures.signatures,
+    "origins": of_origins.origins,
+    "addresses": of_origins.addresses,
     "vkeys": of_notes.vkeys,
     "notes": of_notes.notes,
     "checkpoints": of_notes.checkpoints,
