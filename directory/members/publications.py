@@ -137,11 +137,12 @@ def _choose_proof(x: LinkedAccount, target: LinkedAccount, now: datetime) -> tup
     Of those that name the target, the one that still holds, is strongest and was seen last. Raises NotProven where
     nothing proves the X account, NotNamed where nothing names the target.
     """
+    network = Network(target.account.network.value)
     naming = [piece for piece in x.evidence if str(target.account.id) in piece.names]
     graded = [
         (piece, strength)
         for piece in naming
-        if (strength := strength_of((piece, *target.evidence))) is not None
+        if (strength := strength_of((piece, *target.evidence), network)) is not None
         and (strength is not Strength.BOUND or x.account.id is not None)
     ]
     if not graded:
