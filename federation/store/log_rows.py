@@ -166,13 +166,15 @@ async def set_operations_leaf(connection: Connection, number: int, leaf: int) ->
     await connection.execute("UPDATE log_operations SET leaf = $2 WHERE number = $1", number, leaf)
 
 
-async def set_revoked(connection: Connection, revokes: Sequence[tuple[int, int]]) -> None:
-    """Marks leaves as revoked, by target and revoking leaf of each."""
+async def set_revoked(connection: Connection, revokes: Sequence[tuple[int, int, int]]) -> None:
+    """Marks leaves as revoked, by target, revoking leaf and true reason of each."""
     await connection.execute(
-        "UPDATE log_statement SET revoked_by = r.by FROM unnest($1::bigint[], $2::bigint[]) AS r (leaf, by)"
+        "UPDATE log_statement SET revoked_by = r.by, ended = r.reason"
+        " FROM unnest($1::bigint[], $2::bigint[], $3::int[]) AS r (leaf, by, reason)"
         " WHERE log_statement.leaf = r.leaf",
-        [target for target, _ in revokes],
-        [by for _, by in revokes],
+        [target for target, _, _ in revokes],
+        [by for _, by, _ in revokes],
+        [reason for _, _, reason in revokes],
     )
 
 

@@ -67,7 +67,7 @@ async def fetch_pending(
 async def fetch_revocable(
     connection: Connection, origin: str, now: datetime, limit: int
 ) -> list[tuple[int, int]]:
-    """Fetches leaves of withdrawn mappings that no entry revokes yet, each with its reason."""
+    """Fetches leaves of withdrawn mappings that no entry revokes yet, each with its true reason."""
     rows = await connection.fetch(_REVOCABLE, origin, now, limit, RevokeReason.LAPSED, RevokeReason.WITHDRAWN)
     return [(row["leaf"], row["reason"]) for row in rows]
 

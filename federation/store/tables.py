@@ -28,7 +28,8 @@ class LogTile(Table, tablename="log_tile"):
 class LogStatement(Table, tablename="log_statement"):
     """Salt and body of a leaf. A row is deleted when the leaf's revoke `revoked_by` is published.
 
-    `ended` is the reason of a revoke that is still to come, where it is known before.
+    `ended` is the true reason of a revoke that is still to come: set when its entry is staged, or before where it is
+    known. The entry itself tells none.
     """
 
     leaf = BigInt(primary_key=True)

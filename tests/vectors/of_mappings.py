@@ -27,11 +27,19 @@ def entries() -> list[Case]:
         good("mapping", "publishes a mapping", raw=b"\x01" + digest, says="mapping", commitment=digest.hex()),
         good(
             "revoke",
-            "the member withdrew",
+            "for a reason, which a log should not tell",
             raw=encode_entry(RevokeEntry(7, 1)),
             says="revoke",
             target=7,
             reason=1,
+        ),
+        good(
+            "revoke-untold",
+            "as every log should write it",
+            raw=encode_entry(RevokeEntry(7, 0)),
+            says="revoke",
+            target=7,
+            reason=0,
         ),
         good(
             "revoke-far",
@@ -107,6 +115,13 @@ def replay() -> list[Case]:
             [document, mapping, mapping, RevokeEntry(1, 2)],
             [2],
             [revoked(1, 3, 2)],
+        ),
+        case(
+            "untold",
+            "a revoke that tells no reason is as good as any",
+            [document, mapping, mapping, RevokeEntry(2, 0)],
+            [1],
+            [revoked(2, 3, 0)],
         ),
         case(
             "twice",
