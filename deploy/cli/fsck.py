@@ -70,6 +70,7 @@ async def _check_with_progress(database: Database, keys: InstanceKeys, *, with_b
         task = progress.add_task("Checking", total=None)
         return await check_database_log(
             database,
+            SystemClock().now(),
             checkpoint_keys=_log_vkeys(keys),
             first_key=None,
             with_bodies=with_bodies,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, TypeVar
 
 from directory.store.database import Connection, Database
@@ -18,10 +19,14 @@ from federation.protocol.entry import STRIDE_BYTES
 from federation.protocol.tile_places import name_of, place_of, places_beyond
 from federation.store.log_rows import fetch_state, fetch_tiles
 from federation.store.log_scan import (
+    QuietLeaves,
     fetch_documents,
     fetch_last_tile,
     fetch_places_within,
+    fetch_quiet_leaves,
+    fetch_silent_leaves,
     fetch_unsaid_answers,
+    is_origin_answering,
 )
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.keys import VerifierKey
@@ -44,10 +49,14 @@ class FsckReport:
     findings: tuple[Finding, ...]
     unsaid_answers: tuple[int, ...] = ()
     """Row numbers of active mappings of this instance that differ from the body of their leaf."""
+    silent_leaves: tuple[int, ...] = ()
+    """Leaves that hold and have a body, and for which nothing answers."""
+    quiet: QuietLeaves | None = None
+    """What holds and does not answer for a reason. None where answers were left out."""
 
     @property
     def is_clean(self) -> bool:
-        return not self.findings and not self.unsaid_answers
+        return not self.findings and not self.unsaid_answers and not self.silent_leaves
 
     @property
     def sentences(self) -> list[str]:
@@ -56,18 +65,23 @@ class FsckReport:
             f"row {number} of the mappings answers something that the log does not say"
             for number in self.unsaid_answers
         )
-        return [*map(str, self.findings), *answers]
+        silent = (
+            f"leaf {leaf}: it holds, and nothing answers for it: its mapping is gone, or was set aside"
+            for leaf in self.silent_leaves
+        )
+        return [*map(str, self.findings), *answers, *silent]
 
 
 async def check_database_log(
     database: Database,
+    now: datetime,
     *,
     checkpoint_keys: Sequence[VerifierKey] = (),
     first_key: VerifierKey | None = None,
     with_bodies: bool = True,
     progress: Callable[[int], None] = lambda leaves: None,
 ) -> FsckReport:
-    """Checks all that is stored of our log. One of `checkpoint_keys` must have signed its checkpoints; without keys
+    """Checks all that is stored of our log, and that the answers say the same by `now`. One of `checkpoint_keys` must have signed its checkpoints; without keys
     no signature is verified.
 
     Raises LogEmpty, LogRefused where the state of the log cannot be read, DirectoryUnavailable.
@@ -86,8 +100,14 @@ async def check_database_log(
         findings += await _check_places(connection, examined.tree.size)
         for earlier in examined.earlier:
             findings += await _check_earlier(connection, earlier)
-        unsaid = await fetch_unsaid_answers(connection, state.origin, MAX_TOLD) if with_bodies else []
-    return FsckReport(examined.published, tuple(findings), tuple(unsaid))
+        if not with_bodies:
+            return FsckReport(examined.published, tuple(findings))
+        if not await is_origin_answering(connection, state.origin):
+            findings.append(Finding(Fault.WRONG_STATE, detail="the origin of this log is set not to answer"))
+        unsaid = await fetch_unsaid_answers(connection, state.origin, MAX_TOLD)
+        silent = await fetch_silent_leaves(connection, state.origin, state.ingested_size, MAX_TOLD)
+        quiet = await fetch_quiet_leaves(connection, state.origin, now)
+    return FsckReport(examined.published, tuple(findings), tuple(unsaid), tuple(silent), quiet)
 
 
 async def _check_tree(

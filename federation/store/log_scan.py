@@ -1,11 +1,20 @@
 """Reads the log in pieces, in its own order."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from directory.mappings import Strength
 from directory.store.database import Connection
-from directory.store.mapping_conditions import IS_ACTIVE
+from directory.store.mapping_conditions import (
+    IS_ACTIVE,
+    IS_PENDING,
+    IS_WITHDRAWN,
+    SAME_ACCOUNT,
+    STANDING_ANSWERS,
+    has_begun,
+)
 
 StatementRow = tuple[int, bytes, bytes, int | None, int | None]
 """Leaf, salt, body, the reason with which it is to be revoked, and the entry that revokes it."""
@@ -90,6 +99,62 @@ _UNSAID_ANSWERS: Final = f"""
     AND m.origin = (SELECT id FROM origin WHERE name = $1)
     AND (s.leaf IS NULL OR right(encode(s.body, 'escape'), length(body.said)) <> body.said
         OR (NOT m.is_contested AND starts_with(encode(s.body, 'escape'), '{{"contested":'))
+        OR m.name_until > m.expires
+        OR (m.name_until < m.expires AND position('"kind":"x-oauth"' IN encode(s.body, 'escape')) = 0)
         OR m.x_handle_key <> lower(m.x_handle) OR m.target_handle_key <> lower(m.target_handle))
 LIMIT $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class QuietLeaves:
+    """How many leaves hold, and do not answer for a reason that is known. One can count for several."""
+
+    ending: int
+    """Withdrawn or replaced: their revokes come."""
+    expired: int
+    ahead: int
+    """Issued in the future: they wait for their time."""
+    hidden: int
+    """Hidden by the moderators."""
+
+
+async def fetch_silent_leaves(connection: Connection, origin: str, ingested: int, limit: int) -> list[int]:
+    """Fetches leaves of our own log below `ingested` that hold, and for which nothing answers without a reason.
+
+    The mapping of such a leaf is missing, was put back before it was taken in, or was set aside without having been
+    withdrawn. Together with `fetch_unsaid_answers`, answers and log say the same.
+    """
+    rows = await connection.fetch(_SILENT, origin, ingested, limit, timeout=SCAN_TIMEOUT_S)
+    return [row["leaf"] for row in rows]
+
+
+async def fetch_quiet_leaves(connection: Connection, origin: str, now: datetime) -> QuietLeaves:
+    """Counts the leaves of our own log that hold and do not answer, by what keeps them from it."""
+    row = await connection.fetchrow(_QUIET, origin, now, timeout=SCAN_TIMEOUT_S)
+    return QuietLeaves(*(tuple(row) if row is not None else (0, 0, 0, 0)))
+
+
+async def is_origin_answering(connection: Connection, origin: str) -> bool:
+    """Tells whether our own origin may answer: a standing or a time that are a peer's would hide all of it. It may
+    where nothing was said yet."""
+    sql = f"SELECT NOT EXISTS (SELECT FROM origin WHERE name = $1 AND NOT ({STANDING_ANSWERS} AND heard_at IS NULL))"
+    return bool(await connection.fetchval(sql, origin))
+
+
+# A withdrawn row is blank and no publication's: another one was set aside by something else than its member.
+_SILENT: Final = f"""
+SELECT s.leaf FROM log_statement s
+LEFT JOIN mapping m ON m.leaf = s.leaf AND m.origin = (SELECT id FROM origin WHERE name = $1)
+WHERE s.leaf < $2 AND s.revoked_by IS NULL AND (m.id IS NULL OR {IS_PENDING} OR (NOT {IS_ACTIVE} AND (
+    NOT {IS_WITHDRAWN} OR m.x_handle <> ''
+    OR EXISTS (SELECT FROM publication p WHERE p.mapping = m.id OR p.replaces = m.id))))
+ORDER BY s.leaf LIMIT $3
+"""
+_QUIET: Final = f"""
+SELECT count(*) FILTER (WHERE {IS_WITHDRAWN}), count(*) FILTER (WHERE {IS_ACTIVE} AND m.expires <= $2),
+    count(*) FILTER (WHERE {IS_ACTIVE} AND NOT {has_begun("$2")}),
+    (SELECT count(DISTINCT m.id) FROM hide h JOIN mapping m ON {SAME_ACCOUNT}
+     WHERE {IS_ACTIVE} AND m.leaf IS NOT NULL AND m.origin = (SELECT id FROM origin WHERE name = $1))
+FROM mapping m WHERE m.leaf IS NOT NULL AND m.origin = (SELECT id FROM origin WHERE name = $1)
 """

@@ -16,6 +16,7 @@ from federation.keys.rotate import KeyRotation
 from federation.own_log.sequencer import Sequencer
 from federation.protocol.log_state import LogState
 from federation.protocol.tile_places import name_of, places_beyond
+from federation.store.log_scan import QuietLeaves
 from tests.federation.log_harness import ORIGIN, LogHarness
 from tests.harness.clock import FakeClock
 
@@ -66,7 +67,9 @@ async def go_on(harness: LogHarness, steps: type[Sequencer]) -> None:
 
 async def check(harness: LogHarness) -> FsckReport:
     keys = [key.vkey for key in harness.keys.read().logs]
-    return await check_database_log(harness.database, checkpoint_keys=keys, first_key=keys[0])
+    return await check_database_log(
+        harness.database, harness.clock.now(), checkpoint_keys=keys, first_key=keys[0]
+    )
 
 
 @dataclass(frozen=True)
@@ -280,3 +283,60 @@ def test_where_a_log_has_nothing() -> None:
     assert [name_of(first) for first, _ in beyond[1:4]] == ["tile/entries/274", "tile/0/274", "tile/1/002"]
     assert name_of(beyond[-1][0]) == "nothing that a log can have"
     assert places_beyond(0)[:2] == [(-(2**63), -1), (0, 2**48 - 1)]
+
+
+SET_ASIDE = [
+    "DELETE FROM mapping WHERE leaf > 100 AND leaf <= 150",
+    "UPDATE mapping SET state = 0 WHERE leaf > 100 AND leaf <= 150",
+    "UPDATE mapping SET state = 2 WHERE leaf > 100 AND leaf <= 150",
+    "UPDATE mapping SET leaf = NULL WHERE leaf > 100 AND leaf <= 150",
+    "UPDATE mapping SET leaf = leaf + 100000 WHERE leaf > 100 AND leaf <= 150",
+    "WITH o AS (INSERT INTO origin (name) VALUES ('other.example/log') RETURNING id)"
+    " UPDATE mapping SET origin = (SELECT id FROM o) WHERE leaf > 100 AND leaf <= 150",
+]
+
+
+@pytest.mark.parametrize("change", SET_ASIDE)
+async def test_what_the_log_says_and_nothing_answers_is_told(harness: LogHarness, change: str) -> None:
+    """Somebody takes 50 people out of the answers, and leaves the log as it is: every hash is right."""
+    async with harness.database.connection() as connection:
+        assert await connection.execute(change) in {"UPDATE 50", "DELETE 50"}
+    report = await check(harness)
+    assert report.silent_leaves == tuple(range(101, 151))
+    assert "leaf 101: it holds, and nothing answers for it: its mapping is gone, or was set aside" in (
+        report.sentences
+    )
+
+
+@pytest.mark.parametrize("change", ["standing = 2", "standing = 3", "heard_at = '2020-01-01T00:00:00Z'"])
+async def test_a_log_of_ours_that_is_set_not_to_answer_is_told(harness: LogHarness, change: str) -> None:
+    """One row sets aside all that we ever said."""
+    async with harness.database.connection() as connection:
+        await connection.execute(f"UPDATE origin SET {change} WHERE name = '{ORIGIN}'")
+    assert [each.fault for each in (await check(harness)).findings] == [Fault.WRONG_STATE]
+
+
+async def test_a_name_that_ends_before_its_mapping_is_told(harness: LogHarness) -> None:
+    """Somebody ends the names of people whose X account was seen in a post: they are found by id alone."""
+    async with harness.database.connection() as connection:
+        await connection.execute("UPDATE mapping SET name_until = issued WHERE leaf = 7")
+        row = await connection.fetchval("SELECT id FROM mapping WHERE leaf = 7")
+    assert (await check(harness)).unsaid_answers == (row,)
+
+
+async def test_who_does_not_answer_for_a_reason_is_counted(harness: LogHarness, clock: FakeClock) -> None:
+    await harness.withdraw([30, 31])
+    async with harness.database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO hide (id, origin, network, x_id, x_handle, x_handle_key, reason, hidden_by, hidden_at)"
+            " SELECT gen_random_uuid(), origin, network, x_id, x_handle, x_handle_key, 'rules', 'x', now()"
+            " FROM mapping WHERE leaf BETWEEN 40 AND 43"
+        )
+    report = await harness.check()
+    assert report.quiet == QuietLeaves(ending=2, expired=0, ahead=0, hidden=4)
+    clock.advance(days=400)
+    report = await harness.check()
+    assert report.quiet == QuietLeaves(ending=2, expired=PEOPLE - 3, ahead=0, hidden=4)
+    clock.advance(days=-800)
+    report = await harness.check()
+    assert report.quiet == QuietLeaves(ending=2, expired=0, ahead=PEOPLE - 3, hidden=4)
