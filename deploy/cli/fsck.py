@@ -18,6 +18,7 @@ from federation.keys.instance import InstanceKeys, log_origin
 from federation.own_log.daily import summary_of
 from federation.own_log.high_water import SignedMark
 from federation.store.daily_check import replace_daily_check
+from federation.store.log_scan import QuietLeaves, fetch_quiet_leaves
 from federation.tlog.keys import VerifierKey
 
 SHOWN_FINDINGS = 100
@@ -48,14 +49,29 @@ def _check(*, with_bodies: bool) -> FsckReport:
     async def run(settings: Settings, database: Database) -> FsckReport:
         report = await _check_with_progress(database, keys, with_bodies=with_bodies)
         if with_bodies:
+            now = SystemClock().now()
             async with database.connection() as connection:
-                await replace_daily_check(connection, summary_of(report, SystemClock().now()))
+                await replace_daily_check(connection, summary_of(report, now))
+                _tell_quiet(await fetch_quiet_leaves(connection, report.checkpoint.origin, now))
         mark = SignedMark(key_folder(settings).path).read()
         if mark is not None and mark.size == report.checkpoint.size and mark != report.checkpoint:
             raise LogRefused(f"the published checkpoint of size {mark.size} is not the one that was signed")
         return report
 
     return with_database(run)
+
+
+def _tell_quiet(quiet: QuietLeaves) -> None:
+    """Tells what holds and does not answer, where there is any."""
+    told = {
+        "are expired": quiet.expired,
+        "are hidden": quiet.hidden,
+        "wait to be revoked": quiet.ending,
+        "were issued in the future, and wait for it": quiet.ahead,
+    }
+    parts = [f"{count:,} {why}" for why, count in told.items() if count]
+    if parts:
+        console.print(f"Of what the log says, some does not answer, as it should be: {'; '.join(parts)}.")
 
 
 def _own_keys(settings: Settings) -> InstanceKeys:
@@ -70,7 +86,6 @@ async def _check_with_progress(database: Database, keys: InstanceKeys, *, with_b
         task = progress.add_task("Checking", total=None)
         return await check_database_log(
             database,
-            SystemClock().now(),
             checkpoint_keys=_log_vkeys(keys),
             first_key=None,
             with_bodies=with_bodies,

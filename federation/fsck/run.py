@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, TypeVar
 
 from directory.store.database import Connection, Database
@@ -19,13 +18,12 @@ from federation.protocol.entry import STRIDE_BYTES
 from federation.protocol.tile_places import name_of, place_of, places_beyond
 from federation.store.log_rows import fetch_state, fetch_tiles
 from federation.store.log_scan import (
-    QuietLeaves,
     fetch_documents,
     fetch_last_tile,
     fetch_places_within,
-    fetch_quiet_leaves,
     fetch_silent_leaves,
     fetch_unsaid_answers,
+    fetch_wrong_revokes,
     is_origin_answering,
 )
 from federation.tlog.checkpoint import Checkpoint
@@ -51,8 +49,6 @@ class FsckReport:
     """Row numbers of active mappings of this instance that differ from the body of their leaf."""
     silent_leaves: tuple[int, ...] = ()
     """Leaves that hold and have a body, and for which nothing answers."""
-    quiet: QuietLeaves | None = None
-    """What holds and does not answer for a reason. None where answers were left out."""
 
     @property
     def is_clean(self) -> bool:
@@ -74,14 +70,13 @@ class FsckReport:
 
 async def check_database_log(
     database: Database,
-    now: datetime,
     *,
     checkpoint_keys: Sequence[VerifierKey] = (),
     first_key: VerifierKey | None = None,
     with_bodies: bool = True,
     progress: Callable[[int], None] = lambda leaves: None,
 ) -> FsckReport:
-    """Checks all that is stored of our log, and that the answers say the same by `now`. One of `checkpoint_keys` must have signed its checkpoints; without keys
+    """Checks all that is stored of our log, and that the answers say the same. One of `checkpoint_keys` must have signed its checkpoints; without keys
     no signature is verified.
 
     Raises LogEmpty, LogRefused where the state of the log cannot be read, DirectoryUnavailable.
@@ -104,10 +99,11 @@ async def check_database_log(
             return FsckReport(examined.published, tuple(findings))
         if not await is_origin_answering(connection, state.origin):
             findings.append(Finding(Fault.WRONG_STATE, detail="the origin of this log is set not to answer"))
+        wrong = await fetch_wrong_revokes(connection, MAX_TOLD)
+        findings += [Finding(Fault.REVOKE_ROW, leaf=leaf) for leaf in wrong]
         unsaid = await fetch_unsaid_answers(connection, state.origin, MAX_TOLD)
         silent = await fetch_silent_leaves(connection, state.origin, state.ingested_size, MAX_TOLD)
-        quiet = await fetch_quiet_leaves(connection, state.origin, now)
-    return FsckReport(examined.published, tuple(findings), tuple(unsaid), tuple(silent), quiet)
+    return FsckReport(examined.published, tuple(findings), tuple(unsaid), tuple(silent))
 
 
 async def _check_tree(
@@ -126,7 +122,7 @@ async def _check_tree(
             connection,
             examined.tree.size,
             asyncio.get_running_loop(),
-            with_bodies=with_bodies,
+            published=examined.published.size if with_bodies else None,
             hash_elsewhere=hash_elsewhere,
         )
         findings = check_log(

@@ -101,9 +101,7 @@ class MaintenanceTask:
         await scrub_erased(self._database)
         try:
             keys = self._keys.read()
-            report = await check_database_log(
-                self._database, self._clock.now(), checkpoint_keys=[key.vkey for key in keys.logs]
-            )
+            report = await check_database_log(self._database, checkpoint_keys=[key.vkey for key in keys.logs])
         except LogEmpty:
             found = DailyCheck(self._clock.now(), 0, 0)
         except (FederationError, SecretFileError, OSError) as error:

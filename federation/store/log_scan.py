@@ -9,12 +9,13 @@ from directory.mappings import Strength
 from directory.store.database import Connection
 from directory.store.mapping_conditions import (
     IS_ACTIVE,
-    IS_PENDING,
     IS_WITHDRAWN,
     SAME_ACCOUNT,
     STANDING_ANSWERS,
     has_begun,
 )
+from federation.protocol.entry import STRIDE_BYTES
+from federation.tlog.tiles import TILE_WIDTH
 
 StatementRow = tuple[int, bytes, bytes, int | None, int | None]
 """Leaf, salt, body, the reason with which it is to be revoked, and the entry that revokes it."""
@@ -82,8 +83,28 @@ async def fetch_unsaid_answers(connection: Connection, origin: str, limit: int) 
     return [row["id"] for row in rows]
 
 
+async def count_revokes(connection: Connection, size: int) -> int:
+    """Counts the leaves that are known to be revoked by an entry below `size`."""
+    return int(await connection.fetchval("SELECT count(*) FROM log_revoke WHERE leaf < $1", size))
+
+
+async def fetch_wrong_revokes(connection: Connection, limit: int) -> list[int]:
+    """Fetches leaves that are known to be revoked by an entry which is stored, and does not revoke them."""
+    rows = await connection.fetch(_WRONG_REVOKES, limit, timeout=SCAN_TIMEOUT_S)
+    return [row["target"] for row in rows]
+
+
 SCAN_TIMEOUT_S: Final = 3_600.0
 
+# An entry in its bundle: its length in 2 bytes, its type, the target in 8, the reason, and 23 zeros.
+_ENTRY_AT: Final = f"((r.leaf % {TILE_WIDTH}) * {STRIDE_BYTES})::int"
+_WRONG_REVOKES: Final = rf"""
+SELECT r.target FROM log_revoke r LEFT JOIN log_tile t ON t.place = r.leaf / {TILE_WIDTH} AND r.leaf >= 0
+WHERE t.place IS NULL OR r.target >= r.leaf
+    OR substring(t.data FROM {_ENTRY_AT} + 1 FOR 11) <> '\x002102'::bytea || int8send(r.target)
+    OR substring(t.data FROM {_ENTRY_AT} + 13 FOR 23) <> decode(repeat('00', 23), 'hex')
+LIMIT $1
+"""
 _SAID: Final = r"""
 SELECT m.id FROM mapping m
 LEFT JOIN log_statement s ON s.leaf = m.leaf
@@ -120,13 +141,13 @@ class QuietLeaves:
 
 
 async def fetch_silent_leaves(connection: Connection, origin: str, ingested: int, limit: int) -> list[int]:
-    """Fetches leaves of our own log below `ingested` that hold, and for which nothing answers without a reason.
+    """Fetches leaves of our own log below `ingested`, in order, that hold, and for which nothing answers without a reason.
 
     The mapping of such a leaf is missing, was put back before it was taken in, or was set aside without having been
     withdrawn. Together with `fetch_unsaid_answers`, answers and log say the same.
     """
     rows = await connection.fetch(_SILENT, origin, ingested, limit, timeout=SCAN_TIMEOUT_S)
-    return [row["leaf"] for row in rows]
+    return sorted(row["leaf"] for row in rows)
 
 
 async def fetch_quiet_leaves(connection: Connection, origin: str, now: datetime) -> QuietLeaves:
@@ -142,14 +163,15 @@ async def is_origin_answering(connection: Connection, origin: str) -> bool:
     return bool(await connection.fetchval(sql, origin))
 
 
-# A withdrawn row is blank and no publication's: another one was set aside by something else than its member.
+# A withdrawn row is blank and no publication's: another one was set aside by something else than its member. Two
+# conditions, so that the first is one join of two indexes.
+_OURS: Final = "m.leaf = s.leaf AND m.origin = (SELECT id FROM origin WHERE name = $1)"
 _SILENT: Final = f"""
-SELECT s.leaf FROM log_statement s
-LEFT JOIN mapping m ON m.leaf = s.leaf AND m.origin = (SELECT id FROM origin WHERE name = $1)
-WHERE s.leaf < $2 AND s.revoked_by IS NULL AND (m.id IS NULL OR {IS_PENDING} OR (NOT {IS_ACTIVE} AND (
-    NOT {IS_WITHDRAWN} OR m.x_handle <> ''
-    OR EXISTS (SELECT FROM publication p WHERE p.mapping = m.id OR p.replaces = m.id))))
-ORDER BY s.leaf LIMIT $3
+SELECT s.leaf FROM log_statement s WHERE s.leaf < $2 AND s.revoked_by IS NULL
+    AND NOT EXISTS (SELECT FROM mapping m WHERE {_OURS} AND {IS_ACTIVE})
+    AND NOT EXISTS (SELECT FROM mapping m WHERE {_OURS} AND {IS_WITHDRAWN} AND m.x_handle = ''
+        AND NOT EXISTS (SELECT FROM publication p WHERE p.mapping = m.id OR p.replaces = m.id))
+LIMIT $3
 """
 _QUIET: Final = f"""
 SELECT count(*) FILTER (WHERE {IS_WITHDRAWN}), count(*) FILTER (WHERE {IS_ACTIVE} AND m.expires <= $2),

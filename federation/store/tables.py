@@ -39,6 +39,13 @@ class LogStatement(Table, tablename="log_statement"):
     revoked_by = BigInt(null=True, default=None)
 
 
+class LogRevoke(Table, tablename="log_revoke"):
+    """The entry `leaf` of our own log revokes the leaf `target`: what a peer is told who asks for an erased body."""
+
+    target = BigInt(primary_key=True)
+    leaf = BigInt(unique=True)
+
+
 class LogOperations(Table, tablename="log_operations"):
     """The signed operations documents; without a leaf while they wait for the next batch."""
 

@@ -120,7 +120,6 @@ class LogHarness:
         keys = self.keys.read()
         report = await check_database_log(
             self.database,
-            self.clock.now(),
             checkpoint_keys=[key.vkey for key in keys.logs],
             first_key=self.first_key,
         )

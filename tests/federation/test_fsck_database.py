@@ -16,7 +16,7 @@ from federation.keys.rotate import KeyRotation
 from federation.own_log.sequencer import Sequencer
 from federation.protocol.log_state import LogState
 from federation.protocol.tile_places import name_of, places_beyond
-from federation.store.log_scan import QuietLeaves
+from federation.store.log_scan import QuietLeaves, fetch_quiet_leaves
 from tests.federation.log_harness import ORIGIN, LogHarness
 from tests.harness.clock import FakeClock
 
@@ -67,9 +67,7 @@ async def go_on(harness: LogHarness, steps: type[Sequencer]) -> None:
 
 async def check(harness: LogHarness) -> FsckReport:
     keys = [key.vkey for key in harness.keys.read().logs]
-    return await check_database_log(
-        harness.database, harness.clock.now(), checkpoint_keys=keys, first_key=keys[0]
-    )
+    return await check_database_log(harness.database, checkpoint_keys=keys, first_key=keys[0])
 
 
 @dataclass(frozen=True)
@@ -105,6 +103,8 @@ AT_REST = [
     Column("log_statement", "leaf", "leaf = 7", "leaf 7: no body and no revoke", (9, 30, 62, 63)),
     Column("log_statement", "salt", "leaf = 7", "leaf 7: body does not match"),
     Column("log_statement", "body", "leaf = 290", "leaf 290: body does not match"),
+    Column("log_revoke", "target", "target = 20", "the rows that tell of revokes", (0, 4, 9, 40, 63)),
+    Column("log_revoke", "leaf", "target = 20", "the rows that tell of revokes", (0, 3, 8, 40, 63)),
     Column("log_operations", "number", "number = 1", "leaf 30[12]: an operations document does not belong", (3,)),
     Column("log_operations", "note", "number = 0", "leaf 0: the operations document"),
     Column("log_operations", "note", "number = 1", "leaf 30[12]: the operations document"),
@@ -258,11 +258,19 @@ async def test_ingested_too_small_mends_itself(harness: LogHarness) -> None:
     await harness.check()
 
 
-@pytest.mark.parametrize("table", ["log_tile", "log_statement", "log_operations"])
+async def test_a_revoke_that_is_not_known_any_more_is_told(harness: LogHarness) -> None:
+    """A peer that asks for an erased body would be told that it was lost."""
+    async with harness.database.connection() as connection:
+        await connection.execute("DELETE FROM log_revoke")
+    assert [each.fault for each in (await check(harness)).findings] == [Fault.REVOKE_ROW]
+
+
+@pytest.mark.parametrize("table", ["log_tile", "log_statement", "log_revoke", "log_operations"])
 async def test_a_row_too_many_is_told(harness: LogHarness, table: str) -> None:
     rows = {
         "log_tile": "(5, 'stray')",
         "log_statement": "(100000, 'salt', 'body')",
+        "log_revoke": "(100000, 100001)",
         "log_operations": "(9, 'note', 33)",
     }
     async with harness.database.connection() as connection:
@@ -270,6 +278,7 @@ async def test_a_row_too_many_is_told(harness: LogHarness, table: str) -> None:
     expected = {
         "log_tile": (Fault.STRAY_TILE, "tile/entries/005"),
         "log_statement": (Fault.STRAY_ROW, "leaf 100000"),
+        "log_revoke": (Fault.REVOKE_ROW, "leaf 100000"),
         "log_operations": (Fault.OPERATIONS_STRAY, "leaf 33"),
     }
     [finding] = (await check(harness)).findings
@@ -324,6 +333,11 @@ async def test_a_name_that_ends_before_its_mapping_is_told(harness: LogHarness) 
     assert (await check(harness)).unsaid_answers == (row,)
 
 
+async def quiet(harness: LogHarness) -> QuietLeaves:
+    async with harness.database.connection() as connection:
+        return await fetch_quiet_leaves(connection, ORIGIN, harness.clock.now())
+
+
 async def test_who_does_not_answer_for_a_reason_is_counted(harness: LogHarness, clock: FakeClock) -> None:
     await harness.withdraw([30, 31])
     async with harness.database.connection() as connection:
@@ -332,11 +346,11 @@ async def test_who_does_not_answer_for_a_reason_is_counted(harness: LogHarness, 
             " SELECT gen_random_uuid(), origin, network, x_id, x_handle, x_handle_key, 'rules', 'x', now()"
             " FROM mapping WHERE leaf BETWEEN 40 AND 43"
         )
-    report = await harness.check()
-    assert report.quiet == QuietLeaves(ending=2, expired=0, ahead=0, hidden=4)
+    await harness.check()
+    assert await quiet(harness) == QuietLeaves(ending=2, expired=0, ahead=0, hidden=4)
     clock.advance(days=400)
-    report = await harness.check()
-    assert report.quiet == QuietLeaves(ending=2, expired=PEOPLE - 3, ahead=0, hidden=4)
+    await harness.check()
+    assert await quiet(harness) == QuietLeaves(ending=2, expired=PEOPLE - 3, ahead=0, hidden=4)
     clock.advance(days=-800)
-    report = await harness.check()
-    assert report.quiet == QuietLeaves(ending=2, expired=0, ahead=PEOPLE - 3, hidden=4)
+    await harness.check()
+    assert await quiet(harness) == QuietLeaves(ending=2, expired=0, ahead=PEOPLE - 3, hidden=4)

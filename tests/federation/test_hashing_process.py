@@ -70,7 +70,7 @@ async def test_a_log_that_is_hashed_elsewhere_is_checked_as_well(
         await connection.execute(
             "UPDATE log_tile SET data = set_bit(data, 8 * 36, 1 - get_bit(data, 8 * 36)) WHERE place IN (1, 2)"
         )
-    report = await check_database_log(harness.database, harness.clock.now(), with_bodies=False)
+    report = await check_database_log(harness.database, with_bodies=False)
     assert [(each.fault, each.leaf) for each in report.findings] == [
         (Fault.WRONG_PREFIX, 257),
         (Fault.WRONG_PREFIX, 513),
@@ -90,9 +90,7 @@ async def test_a_check_that_is_broken_off_leaves_the_database_to_others(
         reached.set()
         go_on.wait(10)
 
-    check = asyncio.create_task(
-        check_database_log(harness.database, harness.clock.now(), progress=wait_in_the_middle)
-    )
+    check = asyncio.create_task(check_database_log(harness.database, progress=wait_in_the_middle))
     await asyncio.to_thread(reached.wait, 10)
     check.cancel()
     await asyncio.sleep(0)

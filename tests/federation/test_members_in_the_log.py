@@ -133,7 +133,7 @@ async def test_a_withdrawal_that_no_member_made_is_told(
     await harness.run()
     await harness.check()
     await harness.withdraw([1])
-    report = await check_database_log(harness.database, harness.clock.now())
+    report = await check_database_log(harness.database)
     assert report.silent_leaves == (1,)
 
 

@@ -15,6 +15,7 @@ import pytest
 from federation.errors import FederationError
 from federation.fsck.liveness import Liveness
 from federation.keys.chain import open_chain
+from federation.protocol.body_answers import judge_missing
 from federation.protocol.entry import MappingEntry, OperationsEntry, RevokeEntry, UnknownEntry, parse_entry
 from federation.protocol.statement import commitment, encode_statement, parse_statement
 from federation.tlog.bundles import decode_bundle
@@ -148,6 +149,11 @@ def check_operations(case: Case) -> None:
     assert [str(key) for key in chain[-1].checkpoint_keys] == case["checkpointKeys"]
 
 
+def check_missing_body(case: Case) -> None:
+    judged = judge_missing(case["revokedBy"], case["missingAt"], case["checkpointAt"])
+    assert judged.value == case["verdict"]
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "vkeys": check_vkey,
     "notes": check_note,
@@ -163,6 +169,7 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "replay": check_replay,
     "statements": check_statement,
     "operations": check_operations,
+    "missing-bodies": check_missing_body,
 }
 
 

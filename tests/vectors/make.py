@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tests.vectors import of_mappings, of_notes, of_operations, of_trees
+from tests.vectors import of_bodies, of_mappings, of_notes, of_operations, of_trees
 from tests.vectors.fixed import Case
 
 FOLDER: Final = Path(__file__).parent
@@ -26,6 +26,7 @@ FILES: Final[dict[str, Callable[[], list[Case]]]] = {
     "replay": of_mappings.replay,
     "statements": of_mappings.statements,
     "operations": of_operations.operations,
+    "missing-bodies": of_bodies.missing,
 }
 
 
