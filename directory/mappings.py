@@ -23,6 +23,11 @@ _ELSEWHERE: Final = re.compile(
 )
 
 
+def has_begun(issued: datetime, now: datetime) -> bool:
+    """Tells whether a mapping has begun to hold: it was not issued in the future."""
+    return issued <= now + MAX_AHEAD
+
+
 class Network(enum.StrEnum):
     """The network that a mapping leads to."""
 
@@ -139,10 +144,6 @@ class Mapping(msgspec.Struct, frozen=True, gc=False):
     is_contested: bool = False
     answers_by_name: bool = True
     """False from `name_until` on: then its handle finds it no more, and its id does."""
-
-    def has_begun(self, now: datetime) -> bool:
-        """Whether it holds by now: it was not issued in the future."""
-        return self.issued <= now + MAX_AHEAD
 
     @property
     def name_until(self) -> datetime:

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from directory.follows.newcomers import Newcomer, match_waiting
-from directory.mappings import MAX_AHEAD, Mapping
+from directory.mappings import MAX_AHEAD, Mapping, has_begun
 from directory.store.database import Connection, Database
 from directory.store.follow_lists import fetch_waiting
 from directory.store.leases import Lease, LeasedTable
@@ -100,7 +100,7 @@ class ArrivalStore:
                 LEAVES_AT_ONCE,
             )
             arrived = [(row[0], mapping_of(row[1:])) for row in map(tuple, rows)]
-            begun = [each for each in arrived if each[1].has_begun(now)]
+            begun = [each for each in arrived if has_begun(each[1].issued, now)]
             found = await _find_newcomers(connection, begun, now)
             await _put_off_waiting(connection, arrival, [mapping for _, mapping in arrived], now)
             await _advance(connection, arrival, arrived, now)
@@ -149,7 +149,7 @@ async def _put_off_waiting(
     connection: Connection, arrival: Arrival, arrived: Sequence[Mapping], now: datetime
 ) -> None:
     """Records the range of those that wait for their time. It may hold others, which are not found twice."""
-    waiting = [(mapping.issued, mapping.leaf) for mapping in arrived if not mapping.has_begun(now)]
+    waiting = [(mapping.issued, mapping.leaf) for mapping in arrived if not has_begun(mapping.issued, now)]
     leaves = [leaf for _, leaf in waiting if leaf is not None]
     if leaves:
         due = min(issued for issued, _ in waiting) - MAX_AHEAD

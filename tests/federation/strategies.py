@@ -94,11 +94,11 @@ _ext = st.dictionaries(st.from_regex(r"[a-z][a-z0-9_]{0,31}", fullmatch=True), _
 def _supporting(strength: Strength, network: Network) -> st.SearchStrategy[list[Evidence]]:
     """Makes evidence that supports a strength of a mapping to `network`, in any order."""
     if strength is Strength.LINKED:
-        refs = [
+        refs: list[st.SearchStrategy[str | None]] = [
             st.from_regex(r"https://x\.com/[A-Za-z0-9_]{1,15}", fullmatch=True),
             st.builds("https://{}/@{}".format, _hosts, _labels),
         ]
-        kinds = [(EvidenceKind.PROFILE_LINK,)] * 2
+        kinds: list[tuple[EvidenceKind, ...]] = [(EvidenceKind.PROFILE_LINK,)] * 2
     else:
         refs = [st.none() | _refs] * 2
         kinds = [_X_SIDE[strength], (SIGN_IN_AT[network],)]

@@ -245,7 +245,7 @@ def statements() -> list[Case]:
     cases += [
         good(label, desc, counts=list(proven), **opening(body.encode())) for label, desc, body in ignored
     ]
-    supported = [
+    supported: list[tuple[str, str, str, tuple[str | Case, ...]]] = [
         ("links", "two links, in any order", "linked", (elsewhere, on_x)),
         ("both-sign-ins", "a sign-in at another network besides", "bound", (*proven, "mastodon-oauth")),
         (
