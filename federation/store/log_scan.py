@@ -108,18 +108,18 @@ LIMIT $1
 _SAID: Final = r"""
 SELECT m.id FROM mapping m
 LEFT JOIN log_statement s ON s.leaf = m.leaf
-CROSS JOIN LATERAL (SELECT format(
+CROSS JOIN LATERAL (SELECT convert_to(format(
     ',"expires":%s,"issued":%s,"strength":"%s","to":{"handle":"%s","id":"%s","network":"%s"},"v":1,"x":{"handle":"%s"%s}}',
     floor(extract(epoch FROM m.expires))::bigint, floor(extract(epoch FROM m.issued))::bigint,
     (ARRAY['imported', 'linked', 'handle', 'bound'])[m.strength], m.target_handle, m.target_id,
     (ARRAY['bluesky', 'mastodon'])[m.network], m.x_handle, coalesce(',"id":"' || m.x_id || '"', '')
-) AS said) AS body
+), 'UTF8') AS said) AS body
 """
 _UNSAID_ANSWERS: Final = f"""
 {_SAID} WHERE {IS_ACTIVE} AND NOT (m.strength = {Strength.IMPORTED.value} AND m.leaf IS NULL)
     AND m.origin = (SELECT id FROM origin WHERE name = $1)
-    AND (s.leaf IS NULL OR right(encode(s.body, 'escape'), length(body.said)) <> body.said
-        OR (NOT m.is_contested AND starts_with(encode(s.body, 'escape'), '{{"contested":'))
+    AND (s.leaf IS NULL OR substr(s.body, length(s.body) - length(body.said) + 1) <> body.said
+        OR (NOT m.is_contested AND substr(s.body, 1, 13) = '{{"contested":'::bytea)
         OR m.name_until > m.expires
         OR (m.name_until < m.expires AND position('"kind":"x-oauth"' IN encode(s.body, 'escape')) = 0)
         OR m.x_handle_key <> lower(m.x_handle) OR m.target_handle_key <> lower(m.target_handle))

@@ -119,9 +119,7 @@ class LogHarness:
             assert read_own_checkpoint(state.published).size == state.published_size
         keys = self.keys.read()
         report = await check_database_log(
-            self.database,
-            checkpoint_keys=[key.vkey for key in keys.logs],
-            first_key=self.first_key,
+            self.database, checkpoint_keys=[key.vkey for key in keys.logs], first_key=self.first_key
         )
         assert report.is_clean, list(map(str, report.findings))
         return report
