@@ -43,7 +43,7 @@ class LogRevoke(Table, tablename="log_revoke"):
     """The entry `leaf` of our own log revokes the leaf `target`: what a peer is told who asks for an erased body."""
 
     target = BigInt(primary_key=True)
-    leaf = BigInt(unique=True)
+    leaf = BigInt()
 
 
 class LogOperations(Table, tablename="log_operations"):

@@ -38,7 +38,7 @@ STATEMENTS = [
     "CREATE INDEX log_statement_revoked ON log_statement (revoked_by) WHERE revoked_by IS NOT NULL",
     """CREATE TABLE log_revoke (
         target bigint PRIMARY KEY,
-        leaf bigint NOT NULL UNIQUE
+        leaf bigint NOT NULL
     )""",
     """CREATE TABLE log_operations (
         number integer PRIMARY KEY,
