@@ -100,6 +100,10 @@ class UnknownLeaf(FederationError):
     """A log has no such leaf, or its mapping was withdrawn and erased."""
 
 
+class InvariantBroken(FederationError):
+    """A leaf of a log holds, and no body was served for it in time."""
+
+
 class UnknownPeer(FederationError):
     """An origin is not a peer of this instance."""
 

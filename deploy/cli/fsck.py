@@ -22,6 +22,7 @@ from federation.keys.instance import KeyFolder, log_origin
 from federation.own_log.daily import summary_of
 from federation.own_log.high_water import SignedMark
 from federation.store.daily_check import replace_daily_check
+from federation.store.log_scan import QuietLeaves, fetch_quiet_leaves
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.keys import VerifierKey
 
@@ -74,8 +75,10 @@ def _check(*, with_bodies: bool) -> Checked:
         _check_origin(keys, settings)
         report = await _check_with_progress(database, keys.vkeys, with_bodies=with_bodies)
         if with_bodies:
+            now = SystemClock().now()
             async with database.connection() as connection:
-                await replace_daily_check(connection, summary_of(report, SystemClock().now(), keys.fault))
+                await replace_daily_check(connection, summary_of(report, now, keys.fault))
+                _tell_quiet(await fetch_quiet_leaves(connection, report.checkpoint.origin, now))
         return Checked(report, (*_tell_keys(keys), *_find_other_mark(folder, report.checkpoint)))
 
     try:
@@ -89,6 +92,19 @@ def _check_origin(keys: BelievedKeys, settings: Settings) -> None:
     own = log_origin(settings)
     if keys.origin not in {None, own}:
         raise CannotCheck(f"the keys are those of {keys.origin}, and this instance is {own}")
+
+
+def _tell_quiet(quiet: QuietLeaves) -> None:
+    """Tells what holds and does not answer, where there is any."""
+    told = {
+        "are expired": quiet.expired,
+        "are hidden": quiet.hidden,
+        "wait to be revoked": quiet.ending,
+        "were issued in the future, and wait for it": quiet.ahead,
+    }
+    parts = [f"{count:,} {why}" for why, count in told.items() if count]
+    if parts:
+        console.print(f"Of what the log says, some does not answer, as it should be: {'; '.join(parts)}.")
 
 
 def _tell_keys(keys: BelievedKeys) -> Iterator[str]:

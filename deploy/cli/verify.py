@@ -1,6 +1,7 @@
 """`passerelle verify`."""
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +11,8 @@ from rich.markup import escape
 from deploy.cli.equivocation import tell_equivocation, tell_witnesses
 from deploy.cli.output import console, errors
 from deploy.wiring.log import key_folder
-from directory.mappings import Strength
+from directory.clock import SystemClock
+from directory.mappings import Strength, has_begun
 from directory.origin_names import LOG_SUFFIX, is_origin
 from directory.secret_files import MissingSecret, SecretFileError
 from directory.settings import load_settings
@@ -130,6 +132,12 @@ def _trust(keys: tuple[VerifierKey, ...], witnesses: tuple[VerifierKey, ...]) ->
     )
 
 
+def _tell_ahead(issued: datetime) -> list[str]:
+    if has_begun(issued, SystemClock().now()):
+        return []
+    return ["That is in the future: it does not hold yet, and nobody may follow it before."]
+
+
 def _tell(proven: ProvenMapping, keys: tuple[VerifierKey, ...]) -> None:
     said, checkpoint = proven.statement, proven.signed.checkpoint
     number = f" (number {said.x_id})" if said.x_id is not None else ""
@@ -138,6 +146,7 @@ def _tell(proven: ProvenMapping, keys: tuple[VerifierKey, ...]) -> None:
         f"is now {said.target_handle} on {said.network} ({said.target_id}).",
         f"How sure: {_HOW_SURE[said.strength]}.",
         f"It was issued on {said.issued:%Y-%m-%d} and holds until {said.expires:%Y-%m-%d} at the latest.",
+        *_tell_ahead(said.issued),
         f"It is leaf {proven.leaf} of the log, under a signed checkpoint of {checkpoint.size:,} leaves.",
     ]
     lines += tell_witnesses(proven.signed)

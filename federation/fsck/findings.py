@@ -46,6 +46,8 @@ class Fault(enum.StrEnum):
     """A salt or body belongs to no mapping's leaf, or is stored twice."""
     WRONG_REVOKE = "wrong-revoke"
     """A leaf is marked as revoked by an entry that does not revoke it, or with an unknown reason."""
+    REVOKE_ROW = "revoke-row"
+    """A row tells peers of a revoke that the log does not have, or one of the log's revokes has no row."""
     STRAY_TILE = "stray-tile"
     """Something is stored where a log of this size has neither tile nor entry bundle."""
     WRONG_STATE = "wrong-state"
@@ -92,6 +94,7 @@ _SAID = {
     Fault.SALT_NOT_ERASED: "the body is gone, but the salt is still there",
     Fault.STRAY_ROW: "a salt or body that belongs to no mapping here",
     Fault.WRONG_REVOKE: "marked as revoked, by no entry that says so or for no reason that there is",
+    Fault.REVOKE_ROW: "the rows that tell of revokes are not those of the log",
     Fault.STRAY_TILE: "something is kept where the log has nothing",
     Fault.WRONG_STATE: "the state of the log is wrong",
 }

@@ -23,7 +23,10 @@ from federation.store.log_scan import (
     fetch_documents,
     fetch_last_tile,
     fetch_places_within,
+    fetch_silent_leaves,
     fetch_unsaid_answers,
+    fetch_wrong_revokes,
+    is_origin_answering,
 )
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.keys import VerifierKey
@@ -46,10 +49,12 @@ class FsckReport:
     findings: tuple[Finding, ...]
     unsaid_answers: tuple[int, ...] = ()
     """Row numbers of active mappings of this instance that differ from the body of their leaf."""
+    silent_leaves: tuple[int, ...] = ()
+    """Leaves that hold and have a body, and for which nothing answers."""
 
     @property
     def is_clean(self) -> bool:
-        return not self.findings and not self.unsaid_answers
+        return not self.findings and not self.unsaid_answers and not self.silent_leaves
 
     @property
     def sentences(self) -> list[str]:
@@ -58,7 +63,11 @@ class FsckReport:
             f"row {number} of the mappings answers something that the log does not say"
             for number in self.unsaid_answers
         )
-        return [*map(str, self.findings), *answers]
+        silent = (
+            f"leaf {leaf}: it holds, and nothing answers for it: its mapping is gone, or was set aside"
+            for leaf in self.silent_leaves
+        )
+        return [*map(str, self.findings), *answers, *silent]
 
 
 async def check_database_log(  # noqa: PLR0913 - by keyword, each with a default
@@ -70,7 +79,7 @@ async def check_database_log(  # noqa: PLR0913 - by keyword, each with a default
     with_bodies: bool = True,
     progress: Callable[[int], None] = lambda leaves: None,
 ) -> FsckReport:
-    """Checks all that is stored of our log. One of `checkpoint_keys` must have signed its checkpoints, and with `now`
+    """Checks all that is stored of our log, and that the answers say the same. One of `checkpoint_keys` must have signed its checkpoints, and with `now`
     one that is in power then; without keys no signature is verified.
 
     Raises LogEmpty, LogRefused where the state of the log cannot be read, DirectoryUnavailable.
@@ -94,8 +103,21 @@ async def check_database_log(  # noqa: PLR0913 - by keyword, each with a default
                 detail = f"size {earlier.size}, which was signed"
                 findings.append(Finding(Fault.WRONG_ROOT, detail=detail))
         findings += await _check_recoveries(connection, kept_documents, examined.tree.size)
-        unsaid = await fetch_unsaid_answers(connection, state.origin, MAX_TOLD) if with_bodies else []
-    return FsckReport(examined.published, tuple(findings), tuple(unsaid))
+        if not with_bodies:
+            return FsckReport(examined.published, tuple(findings))
+        findings += await _check_answers(connection, state.origin)
+        unsaid = await fetch_unsaid_answers(connection, state.origin, MAX_TOLD)
+        silent = await fetch_silent_leaves(connection, state.origin, state.ingested_size, MAX_TOLD)
+    return FsckReport(examined.published, tuple(findings), tuple(unsaid), tuple(silent))
+
+
+async def _check_answers(connection: Connection, origin: str) -> list[Finding]:
+    """Checks what keeps leaves from answering: the standing of our own origin, and the kept revokes."""
+    findings: list[Finding] = []
+    if not await is_origin_answering(connection, origin):
+        findings.append(Finding(Fault.WRONG_STATE, detail="the origin of this log is set not to answer"))
+    wrong = await fetch_wrong_revokes(connection, MAX_TOLD)
+    return [*findings, *(Finding(Fault.REVOKE_ROW, leaf=leaf) for leaf in wrong)]
 
 
 async def _check_tree(
@@ -114,7 +136,7 @@ async def _check_tree(
             connection,
             examined.tree.size,
             asyncio.get_running_loop(),
-            with_bodies=with_bodies,
+            published=examined.published.size if with_bodies else None,
             hash_elsewhere=hash_elsewhere,
         )
         findings = check_log(

@@ -7,7 +7,7 @@ from typing import Final
 
 from directory.origins import HIDDEN_AFTER
 from directory.store.database import Database
-from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, origin_answers
+from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, holds_at, origin_answers
 from federation.protocol.log_state import read_own_checkpoint
 from federation.store.doubt import Doubt, find_doubt
 from federation.store.log_rows import fetch_tiles
@@ -15,7 +15,7 @@ from federation.tlog.tiles import Bundle, Tile
 
 _IS_ANSWERING: Final = f"""
 SELECT origin.id, {origin_answers("$4")} AND EXISTS (SELECT FROM mapping m WHERE m.origin = origin.id AND m.leaf = $2
-    AND {IS_ACTIVE} AND {IS_NOT_HIDDEN} AND m.expires > $3) AS holds
+    AND {IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {holds_at("$3")}) AS holds
 FROM origin WHERE origin.name = $1
 """
 _PUBLISHED: Final = """

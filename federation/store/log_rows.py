@@ -59,6 +59,7 @@ async def has_leaves(connection: Connection) -> bool:
     return bool(
         await connection.fetchval(
             "SELECT EXISTS (SELECT FROM log_tile) OR EXISTS (SELECT FROM log_statement)"
+            " OR EXISTS (SELECT FROM log_revoke)"
             " OR EXISTS (SELECT FROM log_operations WHERE leaf IS NOT NULL)"
         )
     )
@@ -182,13 +183,23 @@ async def set_operations_leaf(connection: Connection, number: int, leaf: int) ->
     await connection.execute("UPDATE log_operations SET leaf = $2 WHERE number = $1", number, leaf)
 
 
-async def set_revoked(connection: Connection, revokes: Sequence[tuple[int, int]]) -> None:
-    """Marks leaves as revoked, by target and revoking leaf of each."""
+async def set_revoked(connection: Connection, revokes: Sequence[tuple[int, int, int]]) -> None:
+    """Marks leaves as revoked, by target, revoking leaf and true reason of each. That the leaf was revoked stays when
+    its body is erased."""
+    targets, revoking = [target for target, _, _ in revokes], [by for _, by, _ in revokes]
     await connection.execute(
-        "UPDATE log_statement SET revoked_by = r.by FROM unnest($1::bigint[], $2::bigint[]) AS r (leaf, by)"
+        "UPDATE log_statement SET revoked_by = r.by, ended = r.reason"
+        " FROM unnest($1::bigint[], $2::bigint[], $3::int[]) AS r (leaf, by, reason)"
         " WHERE log_statement.leaf = r.leaf",
-        [target for target, _ in revokes],
-        [by for _, by in revokes],
+        targets,
+        revoking,
+        [reason for _, _, reason in revokes],
+    )
+    await connection.execute(
+        "INSERT INTO log_revoke (target, leaf) SELECT * FROM unnest($1::bigint[], $2::bigint[])"
+        " ON CONFLICT (target) DO UPDATE SET leaf = excluded.leaf",
+        targets,
+        revoking,
     )
 
 

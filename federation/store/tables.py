@@ -49,7 +49,8 @@ class LogTile(Table, tablename="log_tile"):
 class LogStatement(Table, tablename="log_statement"):
     """Salt and body of a leaf. A row is deleted when the leaf's revoke `revoked_by` is published.
 
-    `ended` is the reason of a revoke that is still to come, where it is known before.
+    `ended` is the true reason of a revoke that is still to come: set when its entry is staged, or before where it is
+    known. The entry itself tells none.
     """
 
     leaf = BigInt(primary_key=True)
@@ -57,6 +58,13 @@ class LogStatement(Table, tablename="log_statement"):
     body = Bytea()
     ended = SmallInt(null=True, default=None)
     revoked_by = BigInt(null=True, default=None)
+
+
+class LogRevoke(Table, tablename="log_revoke"):
+    """The entry `leaf` of our own log revokes the leaf `target`: what a peer is told who asks for an erased body."""
+
+    target = BigInt(primary_key=True)
+    leaf = BigInt()
 
 
 class LogOperations(Table, tablename="log_operations"):

@@ -53,6 +53,10 @@ STATEMENTS = [
     # Statistics hold samples of what is in a column, longer than the rows themselves.
     "ALTER TABLE log_statement ALTER COLUMN salt SET STATISTICS 0, ALTER COLUMN body SET STATISTICS 0",
     "CREATE INDEX log_statement_revoked ON log_statement (revoked_by) WHERE revoked_by IS NOT NULL",
+    """CREATE TABLE log_revoke (
+        target bigint PRIMARY KEY,
+        leaf bigint NOT NULL
+    )""",
     """CREATE TABLE log_operations (
         number integer PRIMARY KEY,
         note bytea NOT NULL,

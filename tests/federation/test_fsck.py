@@ -9,6 +9,7 @@ from federation.fsck.bodies import BodyRow
 from federation.fsck.bundle_hashing import HashedBundle, hash_bundle
 from federation.fsck.check import check_log
 from federation.fsck.findings import Fault, Finding
+from federation.fsck.liveness import Liveness
 from federation.fsck.operations import DocumentRow
 from federation.keys.chain import MIN_BETWEEN_S, sign_operations
 from federation.keys.changes import announce_key
@@ -56,6 +57,10 @@ class Kept:
             DocumentRow(number, note, leaf)
             for number, (leaf, note) in enumerate(sorted(self.operations.items()))
         ]
+
+    def count_revokes(self) -> int:
+        """Counts the revokes that take effect, as the log itself does."""
+        return len(Liveness().extend(self.entries))
 
     def read_rows(self) -> Iterable[BodyRow] | None:
         return iter(self.rows_as_read or self.sorted_rows()) if self.with_rows else None

@@ -22,7 +22,7 @@ from tests.harness.clock import FakeClock
 
 KILLED: Final = -9
 MAX_POINTS: Final = 80
-TABLES: Final = "log_state, log_cosignature, log_tile, log_statement, log_operations, mapping"
+TABLES: Final = "log_state, log_cosignature, log_tile, log_statement, log_revoke, log_operations, mapping"
 MARK: Final = {"mark: write", "mark: replace", "mark: sync"}
 WRITES: Final = {
     "UPDATE log_state SET staged_size",
@@ -30,6 +30,7 @@ WRITES: Final = {
     "COPY log_statement",
     "UPDATE mapping SET leaf",
     "UPDATE log_statement SET revoked_by",
+    "INSERT INTO log_revoke (target,",
     "UPDATE log_state SET signed",
     "UPDATE log_state SET published",
     "INSERT INTO mapping AS",

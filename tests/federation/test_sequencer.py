@@ -130,7 +130,7 @@ async def test_a_database_from_a_backup_is_not_signed_again(harness: LogHarness)
 async def test_an_emptied_database_is_not_begun_again(harness: LogHarness) -> None:
     await harness.run()
     async with harness.database.connection() as connection:
-        await connection.execute("TRUNCATE log_state, log_tile, log_statement, log_operations")
+        await connection.execute("TRUNCATE log_state, log_tile, log_statement, log_revoke, log_operations")
     with pytest.raises(LogRefused, match="backup"):
         await harness.run()
 

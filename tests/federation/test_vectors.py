@@ -23,6 +23,7 @@ from federation.keys.evidence import Evidence
 from federation.keys.moving import is_same_house
 from federation.keys.operations import Operations, RightTree
 from federation.keys.return_point import size_to_read_from
+from federation.protocol.body_answers import judge_missing
 from federation.protocol.entry import MappingEntry, OperationsEntry, RevokeEntry, UnknownEntry, parse_entry
 from federation.protocol.statement import commitment, encode_statement, parse_statement
 from federation.tlog.bundles import decode_bundle
@@ -164,7 +165,10 @@ def check_statement(case: Case) -> None:
     body = case["body"].encode()
     hidden = commitment(bytes.fromhex(case["salt"]), body)
     assert (hidden.hex(), (b"\x01" + hidden).hex()) == (case["commitment"], case["entry"])
-    assert encode_statement(parse_statement(body)) == body
+    statement = parse_statement(body)
+    kinds = [item["kind"] for item in json.loads(body)["evidence"]]
+    assert [item.kind for item in statement.evidence] == case["counts"]
+    assert kinds != case["counts"] or encode_statement(statement) == body
 
 
 def check_operations(case: Case) -> None:
@@ -196,6 +200,11 @@ def check_house(case: Case) -> None:
     assert is_same_house(old, Operations.parse(case["newFirst"])) is case["isSame"]
 
 
+def check_missing_body(case: Case) -> None:
+    judged = judge_missing(case["revokedBy"], case["missingAt"], case["checkpointAt"])
+    assert judged.value == case["verdict"]
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "signatures": check_signature,
     "vkeys": check_vkey,
@@ -218,6 +227,7 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "in-force": check_in_force,
     "return-points": check_return_point,
     "same-house": check_house,
+    "missing-bodies": check_missing_body,
 }
 
 

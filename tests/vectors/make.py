@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.vectors import (
+    of_bodies,
     of_documents,
     of_evidence,
     of_mappings,
@@ -42,6 +43,7 @@ FILES: Final[dict[str, Callable[[], list[Case]]]] = {
     "in-force": of_documents.documents_in_force,
     "return-points": of_documents.return_points,
     "same-house": of_documents.houses,
+    "missing-bodies": of_bodies.missing,
 }
 
 
