@@ -15,7 +15,7 @@ from directory.store.database import Database
 from federation.keys.instance import log_host, log_origin
 from federation.keys.rotate import KeyRotation, Rotated
 from federation.own_log.draining import drain
-from federation.own_log.recovery import find_right_tree
+from federation.own_log.recovery import check_not_older, find_right_tree
 from federation.own_log.rename import leave_localhost
 from federation.tlog.keys import PrivateKey
 
@@ -44,6 +44,8 @@ def rotate() -> None:
     """Announce a new log key; seven days later or more, let it take over."""
 
     async def run(settings: Settings, database: Database) -> Rotated:
+        async with database.connection() as connection:
+            await build_sequencer(settings).check(connection)
         rotated = await KeyRotation(database, key_folder(settings), SystemClock()).rotate()
         await _drain(settings, database)
         return rotated
@@ -76,6 +78,7 @@ def recover(size: int | None) -> None:
 
     async def run(settings: Settings, database: Database) -> None:
         async with database.connection() as connection:
+            await check_not_older(connection, log_origin(settings), key_folder(settings))
             right = await find_right_tree(connection, log_origin(settings), SystemClock().now(), size)
         rotation = KeyRotation(database, key_folder(settings), SystemClock())
         recovered = await rotation.recover(recovery, right, show_recovery_key)

@@ -4,10 +4,21 @@ from datetime import datetime
 
 from directory.store.database import Connection
 from federation.errors import InvalidTile, LogEmpty, LogRefused
+from federation.keys.instance import KeyFolder
 from federation.keys.operations import RightTree
-from federation.own_log.preconditions import FSCK, check_clock, load_state
+from federation.own_log.high_water import SignedMark
+from federation.own_log.preconditions import FSCK, check_clock, check_mark, load_state
 from federation.store.log_rows import fetch_tiles
 from federation.tlog.reading import TileHashes, root_tiles
+
+
+async def check_not_older(connection: Connection, origin: str, folder: KeyFolder) -> None:
+    """Checks that the database holds all that was signed, where the mark beside the keys is still there to tell: else
+    the recovery would wait for ever, and its next recovery key with it. Raises LogRefused, UnsafeKeys."""
+    mark = SignedMark(folder.path).read() if folder.exists() else None
+    state = await load_state(connection, origin)
+    if mark is not None and state is not None:
+        await check_mark(connection, mark, state)
 
 
 async def find_right_tree(
