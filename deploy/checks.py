@@ -12,22 +12,25 @@ from typing import Final
 import asyncpg
 
 from deploy.database import data_folder, running_database
+from deploy.demo_check import look_at_demo
 from deploy.embedded import EmbeddedError
 from deploy.findings import Finding
 from deploy.job_check import look_at_jobs
-from deploy.log_check import look_at_daily_check, look_at_log
+from deploy.log_check import look_at_daily_check, look_at_keys, look_at_log
 from deploy.migrate import SchemaTooNew, pending_migrations
 from deploy.ports import PortInUse, check_port_free
 from deploy.secret_check import check_secret_files
 from deploy.vault_check import look_at_vault
 from deploy.wiring.log import key_folder
+from directory.clock import SystemClock
 from directory.settings import Role, Settings
 from directory.store.database import Connection
-from federation.keys.instance import RECOVERY_KEY_FILE, is_local
+from federation.keys.instance import is_local
 
 MIN_FREE_BYTES: Final = 1_000_000_000
 MIN_POSTGRESQL: Final = 150_000
-MAX_HEALTH_BYTES: Final = 4_096
+MAX_HEALTH_BYTES: Final = 65_536
+"""Far more than the headers of any answer of ours, or of a proxy in front of it."""
 
 Check = Callable[[Settings], Iterator[Finding]]
 
@@ -84,9 +87,8 @@ def _look_at_port(settings: Settings) -> Finding:
 def check_recovery_key(settings: Settings) -> Iterator[Finding]:
     """Warns of a recovery key on this machine: whoever finds it beside the other keys can take over the log of
     a public instance."""
-    path = key_folder(settings).path / RECOVERY_KEY_FILE
     with suppress(PermissionError):
-        if path.exists():
+        for path in key_folder(settings).list_recovery_keys():
             mend = f"Move {path} to a safe place off this machine."
             yield Finding("Recovery key", is_local(settings), "still on this machine", mend)
 
@@ -99,7 +101,7 @@ def _answers(settings: Settings) -> bool:
             # Headers and body may come apart; the server closes after an answer to HTTP/1.0.
             while len(answer) < MAX_HEALTH_BYTES and (part := connection.recv(MAX_HEALTH_BYTES)):
                 answer += part
-            return answer.rstrip().endswith(b"ok")
+            return answer.startswith(b"HTTP/1") and answer.rstrip().endswith(b"\r\n\r\nok")
     except OSError:
         return False
 
@@ -138,8 +140,10 @@ async def _look_at(settings: Settings, connection: Connection) -> list[Finding]:
         if not is_behind:
             findings.append(await look_at_vault(settings, connection))
             findings.append(await look_at_log(settings, connection))
+            findings.append(await look_at_keys(connection, SystemClock().now()))
             findings.append(await look_at_daily_check(connection))
             findings.append(await look_at_jobs(connection))
+            findings += await look_at_demo(settings, connection)
     return findings
 
 

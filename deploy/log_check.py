@@ -1,5 +1,6 @@
 """Checks for `passerelle doctor` whether the signed log can sign, and what to do where it cannot."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 from deploy.findings import Finding
@@ -8,12 +9,20 @@ from directory.secret_files import SecretFileError
 from directory.settings import Role, Settings
 from directory.store.database import Connection
 from federation.errors import LogRefused
+from federation.keys.chain import MAX_AHEAD_S
+from federation.keys.documents import load_documents
+from federation.keys.fingerprints import to_words
 from federation.keys.instance import log_origin
+from federation.keys.operations import witness_of
+from federation.keys.overview import overview_of
 from federation.keys.own_keys import check_keys
+from federation.store.cosignatures import find_cosignature
 from federation.store.daily_check import fetch_daily_check
+from federation.store.doubt import find_doubt
 from federation.store.log_rows import fetch_state
 
 NAME: Final = "Signed log"
+KEYS_NAME: Final = "Keys in force"
 CHECK_NAME: Final = "Daily check"
 READ_MORE: Final = 'See docs/operations.md, "The signed log".'
 
@@ -34,7 +43,35 @@ async def look_at_log(settings: Settings, connection: Connection) -> Finding:
         return Finding(NAME, False, f"nothing is signed: {error.seen}", error.mend or READ_MORE)
     state = await fetch_state(connection)
     size = 0 if state is None else state.published_size
-    return Finding(NAME, True, f"{log_origin(settings)}, {size:,} leaves are published")
+    last = await find_cosignature(connection, log_origin(settings), witness_of(log_origin(settings)))
+    when = "" if last is None else f", cosigned at {last.at:%Y-%m-%d %H:%M} UTC"
+    doubt = await find_doubt(connection)
+    over = (
+        ""
+        if doubt is None
+        else f"; in doubt since {doubt.since:%Y-%m-%d %H:%M} UTC, and over now: {doubt.reason}"
+    )
+    return Finding(NAME, True, f"{log_origin(settings)}, {size:,} leaves are published{when}{over}")
+
+
+async def look_at_keys(connection: Connection, now: datetime) -> Finding:
+    """Reports which keys the documents of the log put in force: operators compare these words."""
+    try:
+        overview = overview_of(await load_documents(connection), now)
+    except LogRefused as error:
+        return Finding(KEYS_NAME, False, str(error), error.mend or READ_MORE)
+    if overview is None:
+        return Finding(KEYS_NAME, True, "none before the log is begun")
+    document = overview.document
+    seen = f"log key {to_words(document.log_key.fingerprint)}; recovery key {to_words(document.recovery)}"
+    ahead = [each for each in overview.to_come if each.issued > now.timestamp() + MAX_AHEAD_S]
+    if ahead:
+        when = datetime.fromtimestamp(ahead[0].issued, UTC)
+        mend = "Where the clock ran ahead when it was made, `passerelle keys recover` takes it back."
+        return Finding(
+            KEYS_NAME, False, f"{seen}; document {ahead[0].number} is of {when:%Y-%m-%d %H:%M} UTC", mend
+        )
+    return Finding(KEYS_NAME, True, seen)
 
 
 async def look_at_daily_check(connection: Connection) -> Finding:

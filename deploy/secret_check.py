@@ -16,6 +16,7 @@ from directory.vault import KEY_FILE_NAME
 from directory.vault_keys import KeyFile
 
 NAME: Final = "Secret files"
+RESTORE: Final = "Put it back from the backup of the folder."
 
 
 def check_secret_files(settings: Settings) -> Iterator[Finding]:
@@ -24,13 +25,13 @@ def check_secret_files(settings: Settings) -> Iterator[Finding]:
     What the log's keys contain is checked with the log.
     """
     vault = data_folder(settings) / VAULT_FOLDER
-    folders = (key_folder(settings).path, vault)
-    wrong = [error for folder in folders for error in SecretFolder(path=folder).find_unsafe()]
+    keys = key_folder(settings)
+    wrong = keys.find_unsafe() + SecretFolder(path=vault, lost=RESTORE).find_unsafe()
     wrong = wrong or _find_damaged(vault)
     for error in wrong:
         yield Finding(NAME, False, error.seen, error.mend)
     if not wrong:
-        is_begun = any(folder.exists() for folder in folders)
+        is_begun = keys.path.exists() or vault.exists()
         yield Finding(
             NAME, True, "for their owner alone" if is_begun else "none yet; the first start makes them"
         )

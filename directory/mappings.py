@@ -1,17 +1,31 @@
 """A mapping: this X account is now that account, with its evidence and strength."""
 
 import enum
+import re
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
-from directory.errors import InvalidIdentifier
-from directory.identifiers import TargetHandle, TargetId, XHandle, XId, parse_x_account
+from directory.identifiers import TargetHandle, TargetId, XHandle, XId
 from directory.origins import Standing
 
 X_SIGN_IN_NAMES: Final = timedelta(days=60)
 """How long a handle answers that an X sign-in alone proved: X gives handles to others, and nothing looks again."""
+
+
+MAX_AHEAD: Final = timedelta(hours=1)
+"""A mapping that is issued later than this from now waits for that time, and answers nothing before."""
+
+_X_PROFILE: Final = re.compile(r"https://x\.com/[A-Za-z0-9_]{1,15}")
+_ELSEWHERE: Final = re.compile(
+    r"https://(?!(?:[a-z0-9.-]*\.)?(?:x|twitter)\.com/)[a-z0-9-]+(?:\.[a-z0-9-]+)+/[!-~]*"
+)
+
+
+def has_begun(issued: datetime, now: datetime) -> bool:
+    """Tells whether a mapping has begun to hold: it was not issued in the future."""
+    return issued <= now + MAX_AHEAD
 
 
 class Network(enum.StrEnum):
@@ -56,7 +70,7 @@ class EvidenceKind(enum.StrEnum):
     MASTODON_OAUTH = "mastodon-oauth"
     IMPORT = "import"
     DEMO = "demo"
-    """Synthetic, made by `passerelle demo`."""
+    """Synthetic, made by `passerelle demo`: never in a log, where no body may have it."""
 
     @property
     def binds_x_id(self) -> bool:
@@ -67,11 +81,6 @@ class EvidenceKind(enum.StrEnum):
     def binds_x_handle(self) -> bool:
         """Whether it proves an X handle, and nothing of the id."""
         return self is EvidenceKind.X_POST_HANDLE or self is EvidenceKind.X_CONFIRMED
-
-    @property
-    def proves_new_account(self) -> bool:
-        """Whether it proves the account that a mapping leads to."""
-        return self is EvidenceKind.BLUESKY_OAUTH or self is EvidenceKind.MASTODON_OAUTH
 
     @property
     def is_x_post(self) -> bool:
@@ -93,14 +102,17 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     @property
     def is_link_on_x(self) -> bool:
-        """Whether it is a link that was seen on an X profile."""
-        if self.kind is not EvidenceKind.PROFILE_LINK or self.ref is None or "/" not in self.ref:
-            return False
-        try:
-            parse_x_account(self.ref)
-        except InvalidIdentifier:
-            return False
-        return True
+        """Whether it is a link that was seen on an X profile: `ref` is `https://x.com/` and a handle."""
+        return self._is_link and _X_PROFILE.fullmatch(self.ref or "") is not None
+
+    @property
+    def is_link_elsewhere(self) -> bool:
+        """Whether it is a link that was seen on a profile of another host than those of X."""
+        return self._is_link and _ELSEWHERE.fullmatch(self.ref or "") is not None
+
+    @property
+    def _is_link(self) -> bool:
+        return self.kind is EvidenceKind.PROFILE_LINK
 
     @property
     def binds_x(self) -> bool:

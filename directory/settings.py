@@ -15,6 +15,8 @@ import msgspec
 from msgspec import Meta
 
 from directory.errors import DirectoryError
+from directory.host_names import LOCAL_HOST
+from directory.public_address import InvalidAddress, parse_address
 
 PREFIX: Final = "PASSERELLE_"
 CONFIG_VARIABLE: Final = "PASSERELLE_CONFIG"
@@ -75,7 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     public_url: Annotated[
         str | None,
         Meta(
-            description="Where people reach this instance, `https://find.example.org`, without a path. Default: host and port."
+            description="Where people reach this instance, `https://find.example.org`, without a path or a port. The log is named after it. Default: host and port."
         ),
     ] = None
     trusted_proxies: Annotated[
@@ -175,13 +177,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def base_url(self) -> str:
         """Where people reach this instance, without a slash at the end."""
         if self.public_url is not None:
-            return self.public_url.rstrip("/")
-        return f"http://{self.host}:{self.port}"
+            return str(parse_address(self.public_url))
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
 
     @property
     def domain(self) -> str:
         """The host (and port, if it has one) of `base_url`."""
         return urlsplit(self.base_url).netloc
+
+    @property
+    def log_host(self) -> str:
+        """The host in the names of the log and its keys: `localhost` where there is no public address, whatever
+        this process listens on."""
+        return LOCAL_HOST if self.public_url is None else parse_address(self.public_url).log_host
 
     @property
     def is_https(self) -> bool:
@@ -229,9 +238,10 @@ def _named(message: str) -> str:
 
 
 def _check_public_url(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.rstrip("/") or parts.query:
-        raise ValueError("public_url must look like https://find.example.org, without a path")
+    try:
+        parse_address(url)
+    except InvalidAddress as error:
+        raise ValueError(f"public_url {error}") from None
 
 
 def _moved(name: str, field: str) -> str:

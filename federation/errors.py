@@ -39,6 +39,10 @@ class InvalidTlogProof(Malformed):
     """Bytes are not a tlog-proof."""
 
 
+class InvalidEvidence(Malformed):
+    """Bytes are not evidence of an equivocation, or values cannot be written as one."""
+
+
 class InvalidEntry(Malformed):
     """A value cannot be written as an entry of the log."""
 
@@ -88,8 +92,16 @@ class LogEmpty(FederationError):
     """Our own log has published nothing yet."""
 
 
+class RecoveryNotConfirmed(FederationError):
+    """The new recovery key was not confirmed; nothing was changed, and the key that was shown serves nothing."""
+
+
 class UnknownLeaf(FederationError):
     """A log has no such leaf, or its mapping was withdrawn and erased."""
+
+
+class InvariantBroken(FederationError):
+    """A leaf of a log holds, and no body was served for it in time."""
 
 
 class UnknownPeer(FederationError):

@@ -13,9 +13,9 @@ import psutil
 from deploy.bench.databases import new_database
 from deploy.bench.load import get_request, measure_load
 from deploy.bench.measured import EMPTY_PATH, measured_server
+from deploy.bench.pending import add_pending
 from deploy.bench.results import Result
 from deploy.bench.synthetic_log import HOST, ORIGIN, synthetic_log
-from deploy.demo_log import SignedDemo
 from deploy.ports import free_port
 from directory.clock import SystemClock
 from directory.mapping_life import MappingState
@@ -24,6 +24,7 @@ from directory.store.mapping_rows import ensure_origin
 from directory.store.mappings import COPY_COLUMNS
 from federation.fsck.run import check_database_log
 from federation.keys.instance import KeyFolder
+from federation.own_log.draining import drain
 from federation.own_log.reader import LogService
 from federation.own_log.sequencer import Sequencer
 from federation.own_log.sequencer_task import SequencerTask
@@ -85,8 +86,9 @@ async def _publishing(dsn: str) -> list[Result]:
 async def _sustained(database: Database, sequencer: Sequencer) -> float:
     """Measures the published mappings a second, from the first batch to the last."""
     waiting: list[tuple[int, float]] = []
-    demo = SignedDemo(database, sequencer, SystemClock())
-    await demo.publish(PUBLISHED, 0, lambda _: None, lambda left: waiting.append((left, time.perf_counter())))
+    clock = SystemClock()
+    await add_pending(database, PUBLISHED, ORIGIN, clock.now().replace(microsecond=0))
+    await drain(database, sequencer, clock, lambda left: waiting.append((left, time.perf_counter())))
     (first, started), (last, ended) = waiting[0], waiting[-1]
     return (first - last) / (ended - started)
 

@@ -1,20 +1,15 @@
 """`passerelle demo`."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
-from rich.progress import Progress
 
 from deploy.cli.output import console, progress
-from deploy.cli.recovery import ensure_keys
 from deploy.cli.session import with_database
 from deploy.cli.sizes import SIZE
 from deploy.demo import fill_demo, remove_demo
-from deploy.demo_log import SignedDemo
-from deploy.wiring.log import build_sequencer
-from directory.clock import SystemClock
+from deploy.wiring.demo_guard import check_demo_place
 from directory.demo import MAX_PEOPLE, ArchivePlan, check_archive, write_archive
 from directory.settings import Settings
 from directory.store.database import Database
@@ -45,7 +40,6 @@ LIST_PARTS = 3
 )
 @click.option("--no-archive", is_flag=True, help="Fill the directory only.")
 @click.option("--no-people", is_flag=True, help="Write the archive only.")
-@click.option("--unsigned", is_flag=True, help="Leave the signed log out: faster, for measuring lookups.")
 @click.option("--remove", is_flag=True, help="Take all demo people out again, and nothing else.")
 def command(
     *,
@@ -57,13 +51,12 @@ def command(
     tweets: int,
     no_archive: bool,
     no_people: bool,
-    unsigned: bool,
     remove: bool,
 ) -> None:
     """Fill the directory with synthetic people, and make an X archive to try it with.
 
-    Demo people go through the signed log, as members do. They are marked; `passerelle demo --remove` takes
-    them out again.
+    For trying out alone: an instance with a public address refuses them. They stand under an origin of their
+    own, demo.localhost/log, and never enter the signed log; `passerelle demo --remove` takes them out again.
     """
     if remove:
         removed = with_database(_remove)
@@ -85,7 +78,7 @@ def command(
     if not no_archive:
         check_archive(archive, plan)
     if not no_people:
-        with_database(lambda settings, database: _fill(settings, database, people, seed, signed=not unsigned))
+        with_database(lambda settings, database: _fill(settings, database, people, seed))
         console.print(
             f"{people:,} demo people are in the directory. `passerelle demo --remove` takes them out."
         )
@@ -93,44 +86,22 @@ def command(
         _write(archive, plan)
 
 
-async def _fill(settings: Settings, database: Database, people: int, seed: int, *, signed: bool) -> int:
-    await ensure_keys(settings, database)
+async def _fill(settings: Settings, database: Database, people: int, seed: int) -> None:
+    await check_demo_place(settings, database)
+    now = datetime.now(UTC).replace(microsecond=0)
     with progress() as bar:
         task = bar.add_task("Inventing people", total=people)
 
         def on_progress(done: int) -> None:
             bar.update(task, completed=done)
 
-        if signed:
-            demo = SignedDemo(database, build_sequencer(settings), SystemClock())
-            await demo.publish(people, seed, on_progress, _waiting_bar(bar, "Signing them"))
-        else:
-            now = datetime.now(UTC).replace(microsecond=0)
-            await fill_demo(DemoStore(database), people, seed, now, on_progress)
-    return people
+        await fill_demo(DemoStore(database), people, seed, now, on_progress)
 
 
-async def _remove(settings: Settings, database: Database) -> int:
-    await ensure_keys(settings, database)
+async def _remove(_: Settings, database: Database) -> int:
     with progress() as bar:
-        demo = SignedDemo(database, build_sequencer(settings), SystemClock())
-        withdrawn = await demo.withdraw(_waiting_bar(bar, "Revoking them"))
         task = bar.add_task("Taking demo people out", total=None)
-        removed = await remove_demo(DemoStore(database), lambda done: bar.update(task, completed=done))
-    return withdrawn + removed
-
-
-def _waiting_bar(bar: Progress, title: str) -> Callable[[int], None]:
-    """Returns a bar over what waits; its total is known from the first call on."""
-    task = bar.add_task(title, total=None)
-    total = 0
-
-    def on_waiting(waiting: int) -> None:
-        nonlocal total
-        total = max(total, waiting)
-        bar.update(task, total=total, completed=total - waiting)
-
-    return on_waiting
+        return await remove_demo(DemoStore(database), lambda done: bar.update(task, completed=done))
 
 
 def _write(path: Path, plan: ArchivePlan) -> None:

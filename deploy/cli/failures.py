@@ -9,14 +9,23 @@ from deploy.demo import DemoPresent
 from deploy.embedded import EmbeddedError
 from deploy.migrate import MigrationFailed, SchemaTooNew
 from deploy.ports import PortInUse
+from deploy.wiring.demo_guard import DemoInPublic, PublicInstance
 from directory.archive import ArchiveError
 from directory.demo import DemoError
 from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQuery
 from directory.instance_settings import InvalidInstanceSetting
+from directory.origin_names import InvalidOrigin
 from directory.secret_files import SecretFileError
 from directory.settings import InvalidSettings
 from directory.vault_keys import VaultError
-from federation.errors import FederationError, LogRefused, LogWaits, MissingKeys, UnsafeKeys
+from federation.errors import (
+    FederationError,
+    LogRefused,
+    LogWaits,
+    MissingKeys,
+    RecoveryNotConfirmed,
+    UnsafeKeys,
+)
 
 
 def sentence_of(error: Exception) -> str | None:
@@ -37,15 +46,26 @@ def sentence_of(error: Exception) -> str | None:
 _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]] = (
     ((EmbeddedError, ArchiveError, DemoError, InvalidQuery), "{}"),
     ((VaultError, SecretFileError), "{}."),
-    (InvalidInstanceSetting, "{}."),
+    ((InvalidInstanceSetting, InvalidOrigin), "{}."),
     (InvalidSettings, "{}. `passerelle doctor` lists the settings."),
     (InvalidIdentifier, "{}. Write @name, the number, or the address of the profile."),
     (DirectoryUnavailable, "{}. Nothing was changed; `passerelle doctor` tells more."),
+    (
+        PublicInstance,
+        "this is a public instance, and demo people are for trying out. Run `passerelle demo` with another"
+        " PASSERELLE_DATA and without PASSERELLE_PUBLIC_URL, or with `--no-people` for the archive alone.",
+    ),
+    (
+        DemoInPublic,
+        "there are demo people in this directory, and this instance has a public address: run"
+        " `passerelle demo --remove` first.",
+    ),
     (DemoPresent, "there are demo people already: run `passerelle demo --remove` first."),
     (MigrationFailed, "{}: mend that and start again, or start the version of before."),
     (SchemaTooNew, "{}: install the newer Passerelle again, or restore a backup from before it."),
     (LogWaits, "{}. Nothing is lost; try again."),
     (LogRefused, '{}. Nothing was signed. See docs/operations.md, "The signed log".'),
+    (RecoveryNotConfirmed, "{}. Nothing was changed, and the key that was shown serves nothing."),
     (FederationError, "{}."),
     (PortInUse, "another program listens on {} already: stop it, or set PASSERELLE_PORT to another."),
 )

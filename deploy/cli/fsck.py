@@ -1,6 +1,8 @@
 """`passerelle fsck`."""
 
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import click
 from rich.markup import escape
@@ -10,72 +12,137 @@ from deploy.cli.output import console, errors
 from deploy.cli.session import with_database
 from deploy.wiring.log import key_folder
 from directory.clock import SystemClock
-from directory.settings import Settings, load_settings
+from directory.secret_files import MissingSecret, SecretFileError
+from directory.settings import Settings
 from directory.store.database import Database
-from federation.errors import LogRefused
+from federation.errors import FederationError, LogRefused
 from federation.fsck.run import FsckReport, check_database_log
-from federation.keys.instance import InstanceKeys, log_origin
+from federation.keys.believed import BelievedKeys, find_believed_keys
+from federation.keys.instance import KeyFolder, log_origin
 from federation.own_log.daily import summary_of
 from federation.own_log.high_water import SignedMark
 from federation.store.daily_check import replace_daily_check
+from federation.store.log_scan import QuietLeaves, fetch_quiet_leaves
+from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.keys import VerifierKey
 
 SHOWN_FINDINGS = 100
 
 
+class CannotCheck(FederationError):
+    """The log cannot be checked: what is wrong, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A checked log, and what is wrong beside it on this machine."""
+
+    report: FsckReport
+    beside: tuple[str, ...]
+
+
 @click.command("fsck")
 @click.option("--hashes-only", is_flag=True, help="Leave out salts and bodies.")
 def command(hashes_only: bool) -> None:
-    """Check the whole signed log: every hash, body, revoke and document. Ends with 1 where something is wrong."""
-    report = _check(with_bodies=not hashes_only)
-    faults = report.sentences
+    """Check the whole signed log: every hash, body, revoke and document. Ends with 1 where something is wrong.
+
+    It changes nothing and needs no private key: beside a damaged key file it believes the keys that the log's own
+    documents name, and says so.
+    """
+    checked = _check(with_bodies=not hashes_only)
+    report = checked.report
+    faults = [*checked.beside, *report.sentences]
     for fault in faults[:SHOWN_FINDINGS]:
         console.print(f"[bold red]✗[/] {escape(fault)}", highlight=False, soft_wrap=True)
     size = report.checkpoint.size
-    if report.is_clean:
-        console.print(f"All is well: {size:,} leaves of {report.checkpoint.origin} lead to the signed root.")
-    else:
+    if not report.is_clean:
         console.print(
             f"{len(faults):,} things are wrong in {size:,} leaves. Stop the instance, keep a copy of its data, and"
             " restore the newest backup."
         )
-    sys.exit(0 if report.is_clean else 1)
+    elif checked.beside:
+        console.print(f"The log itself is in order: {size:,} leaves of {report.checkpoint.origin}.")
+    else:
+        console.print(f"All is well: {size:,} leaves of {report.checkpoint.origin} lead to the signed root.")
+    sys.exit(1 if faults else 0)
 
 
-def _check(*, with_bodies: bool) -> FsckReport:
-    keys = _own_keys(load_settings())
-
-    async def run(settings: Settings, database: Database) -> FsckReport:
-        report = await _check_with_progress(database, keys, with_bodies=with_bodies)
+def _check(*, with_bodies: bool) -> Checked:
+    async def run(settings: Settings, database: Database) -> Checked:
+        folder = key_folder(settings)
+        async with database.connection() as connection:
+            keys = await find_believed_keys(connection, folder)
+        _check_origin(keys, settings)
+        report = await _check_with_progress(database, keys.vkeys, with_bodies=with_bodies)
         if with_bodies:
+            now = SystemClock().now()
             async with database.connection() as connection:
-                await replace_daily_check(connection, summary_of(report, SystemClock().now()))
-        mark = SignedMark(key_folder(settings).path).read()
-        if mark is not None and mark.size == report.checkpoint.size and mark != report.checkpoint:
-            raise LogRefused(f"the published checkpoint of size {mark.size} is not the one that was signed")
-        return report
+                await replace_daily_check(connection, summary_of(report, now, keys.fault))
+                _tell_quiet(await fetch_quiet_leaves(connection, report.checkpoint.origin, now))
+        return Checked(report, (*_tell_keys(keys), *_find_other_mark(folder, report.checkpoint)))
 
-    return with_database(run)
-
-
-def _own_keys(settings: Settings) -> InstanceKeys:
-    keys = key_folder(settings).read()
-    if keys.origin != log_origin(settings):
-        raise LogRefused(f"the keys are those of {keys.origin}, and this instance is {log_origin(settings)}")
-    return keys
+    try:
+        return with_database(run)
+    except LogRefused as error:
+        # A check signs nothing anyhow: to say so would sound as if it had to.
+        raise CannotCheck(f"{error}. {error.mend}".rstrip(" .")) from error
 
 
-async def _check_with_progress(database: Database, keys: InstanceKeys, *, with_bodies: bool) -> FsckReport:
+def _check_origin(keys: BelievedKeys, settings: Settings) -> None:
+    own = log_origin(settings)
+    if keys.origin not in {None, own}:
+        raise CannotCheck(f"the keys are those of {keys.origin}, and this instance is {own}")
+
+
+def _tell_quiet(quiet: QuietLeaves) -> None:
+    """Tells what holds and does not answer, where there is any."""
+    told = {
+        "are expired": quiet.expired,
+        "are hidden": quiet.hidden,
+        "wait to be revoked": quiet.ending,
+        "were issued in the future, and wait for it": quiet.ahead,
+    }
+    parts = [f"{count:,} {why}" for why, count in told.items() if count]
+    if parts:
+        console.print(f"Of what the log says, some does not answer, as it should be: {'; '.join(parts)}.")
+
+
+def _tell_keys(keys: BelievedKeys) -> Iterator[str]:
+    if keys.fault is None:
+        return
+    believed = (
+        "The signatures were checked with the keys that the log's own documents name"
+        if keys.vkeys
+        else "No signature was checked: the log's documents name no keys in order"
+    )
+    yield f"{keys.fault.seen}. {believed}. {keys.fault.mend}"
+
+
+def _find_other_mark(folder: KeyFolder, published: Checkpoint) -> Iterator[str]:
+    """Finds a published checkpoint that is not the one that was signed, and a mark that cannot be read."""
+    try:
+        mark = SignedMark(folder.path).read()
+    except LogRefused as error:
+        yield f"{error}. {error.mend}"
+    except MissingSecret:
+        return  # with its folder, which is told already
+    except SecretFileError as error:
+        yield f"{error.seen}. {error.mend}"
+    else:
+        if mark is not None and mark.size == published.size and mark != published:
+            yield f"the published checkpoint of size {mark.size} is not the one that was signed"
+
+
+async def _check_with_progress(
+    database: Database, vkeys: Sequence[VerifierKey], *, with_bodies: bool
+) -> FsckReport:
     with Progress(console=errors, transient=True) as progress:
         task = progress.add_task("Checking", total=None)
         return await check_database_log(
             database,
-            checkpoint_keys=_log_vkeys(keys),
+            checkpoint_keys=vkeys,
             first_key=None,
+            now=SystemClock().now(),
             with_bodies=with_bodies,
             progress=lambda leaves: progress.update(task, completed=leaves),
         )
-
-
-def _log_vkeys(keys: InstanceKeys) -> list[VerifierKey]:
-    return [key.vkey for key in keys.logs]

@@ -12,6 +12,7 @@ from deploy.cli.session import with_database
 from directory.clock import SystemClock
 from directory.mappings import Network
 from directory.moderation.hides import Hide, HideReason
+from directory.origin_names import parse_origin
 from directory.queries import Query
 from directory.services.moderation import Moderation
 from directory.settings import Settings
@@ -55,7 +56,7 @@ def add_command(account: str, network: str, reason: str, origin: str | None, by:
     query = Query.parse(account)
 
     async def hide(moderation: Moderation, settings: Settings) -> Hide | None:
-        where = origin or log_origin(settings)
+        where = log_origin(settings) if origin is None else parse_origin(origin)
         return await moderation.hide(query, Network(network), where, HideReason(reason), by)
 
     placed = _with_moderation(hide)

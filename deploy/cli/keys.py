@@ -1,32 +1,31 @@
 """`passerelle keys`."""
 
-import hashlib
-from collections.abc import Awaitable, Callable
+import sys
 
 import click
 
-from deploy.cli.output import console
-from deploy.cli.recovery import ensure_keys, show_recovery
+from deploy.cli.key_table import show_keys
+from deploy.cli.output import console, errors
+from deploy.cli.recovery import ensure_keys, show_recovery_key, tell_kept, tell_new_keys
 from deploy.cli.session import with_database
 from deploy.wiring.log import build_sequencer, key_folder
 from directory.clock import SystemClock
-from directory.settings import Settings, load_settings
+from directory.settings import Settings
 from directory.store.database import Database
-from federation.keys.fingerprints import to_words
 from federation.keys.instance import log_host, log_origin
 from federation.keys.rotate import KeyRotation, Rotated
 from federation.own_log.draining import drain
+from federation.own_log.recovery import check_not_older, find_right_tree
 from federation.own_log.rename import leave_localhost
 from federation.tlog.keys import PrivateKey
-from federation.tlog.text import encode_base64
 
 
 @click.group("keys", invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Show the keys of this instance, and what to compare with another operator."""
+    """Show the keys that are in force, and what to compare with another operator."""
     if context.invoked_subcommand is None:
-        _show()
+        with_database(show_keys)
 
 
 @command.command("make")
@@ -43,7 +42,15 @@ def make() -> None:
 @command.command("rotate")
 def rotate() -> None:
     """Announce a new log key; seven days later or more, let it take over."""
-    rotated = _with_rotation(lambda rotation: rotation.rotate())
+
+    async def run(settings: Settings, database: Database) -> Rotated:
+        async with database.connection() as connection:
+            await build_sequencer(settings).check(connection)
+        rotated = await KeyRotation(database, key_folder(settings), SystemClock()).rotate()
+        await _drain(settings, database)
+        return rotated
+
+    rotated = with_database(run)
     if rotated.can_switch is not None:
         console.print(
             "A new key is announced, and signs beside the old one from the next batch on. Run `passerelle keys"
@@ -60,12 +67,32 @@ def rotate() -> None:
 
 
 @command.command("recover")
-def recover() -> None:
+@click.option(
+    "--size",
+    type=click.IntRange(1),
+    help="Up to how many leaves the log was right, where a thief has written to it; all that is published by default.",
+)
+def recover(size: int | None) -> None:
     """Give the log a new key at once, by the recovery key, when its own is lost or stolen."""
-    text = click.prompt("The recovery key", hide_input=True)
-    rotated = _with_rotation(lambda rotation: rotation.recover(PrivateKey.parse(text.strip())))
-    if rotated.recovery is not None:
-        show_recovery(key_folder(load_settings()), rotated.recovery.reveal())
+    recovery = _ask_recovery_key()
+
+    async def run(settings: Settings, database: Database) -> None:
+        async with database.connection() as connection:
+            await check_not_older(connection, log_origin(settings), key_folder(settings))
+            right = await find_right_tree(connection, log_origin(settings), SystemClock().now(), size)
+        rotation = KeyRotation(database, key_folder(settings), SystemClock())
+        recovered = await rotation.recover(recovery, right, show_recovery_key)
+        if recovered.kept_in is not None:
+            tell_kept(recovered.kept_in)
+        errors.print(
+            f"{recovered.document.log_key} signs from the next batch on, and the former recovery key serves no more.",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        await _drain(settings, database)
+
+    with_database(run)
 
 
 @command.command("leave-localhost")
@@ -74,39 +101,24 @@ def leave() -> None:
     again."""
 
     async def run(settings: Settings, database: Database) -> None:
-        now = SystemClock().now()
-        count, away = await leave_localhost(database, key_folder(settings), log_host(settings), now)
+        keys, now = key_folder(settings), SystemClock().now()
+        left = await leave_localhost(database, keys, log_host(settings), now, show_recovery_key)
         console.print(
-            f"{count:,} mappings will be said by {log_origin(settings)} at the next start. The keys of the log that"
-            f" was tried out are in {away}, and may be deleted.",
+            f"{left.waiting:,} mappings will be said by {log_origin(settings)} at the next start. The keys of the log"
+            f" that was tried out are in {left.away}, and may be deleted.",
             soft_wrap=True,
             highlight=False,
         )
-        await ensure_keys(settings, database)
+        tell_new_keys(keys, left.new)
 
     with_database(run)
 
 
-def _with_rotation(work: Callable[[KeyRotation], Awaitable[Rotated]]) -> Rotated:
-    async def run(settings: Settings, database: Database) -> Rotated:
-        rotated = await work(KeyRotation(database, key_folder(settings), SystemClock()))
-        await drain(database, build_sequencer(settings), SystemClock(), lambda waiting: None)
-        return rotated
-
-    return with_database(run)
+def _ask_recovery_key() -> PrivateKey:
+    """Reads the recovery key from the terminal, unseen, or from the standard input. Raises InvalidKey."""
+    typed = click.prompt("The recovery key", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
+    return PrivateKey.parse(typed.strip())
 
 
-def _show() -> None:
-    keys = key_folder(load_settings()).read()
-    for key in keys.logs:
-        _tell("Log key", str(key.vkey), key.vkey.fingerprint)
-    _tell("Witness key", str(keys.witness.vkey), keys.witness.vkey.fingerprint)
-    peer = keys.peer.public_key
-    _tell("Peer key", encode_base64(peer), hashlib.sha256(peer).digest())
-    click.echo(f"Recovery key (kept by the operator)\n  fingerprint  {keys.recovery.hex()}")
-
-
-def _tell(title: str, key: str, fingerprint: bytes) -> None:
-    click.echo(
-        f"{title}\n  verify with  {key}\n  fingerprint  {fingerprint.hex()}\n  in words     {to_words(fingerprint)}"
-    )
+async def _drain(settings: Settings, database: Database) -> None:
+    await drain(database, build_sequencer(settings), SystemClock(), lambda waiting: None)

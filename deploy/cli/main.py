@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "bench": "Measure how fast it is, as ratios to the bare limit.",
     "proofs": "Decide what only a person can: posts X hides, contested accounts.",
     "hides": "Hide what is said of an X account, and lift it again.",
+    "recover": "Let the signed log go on where only its operator can tell what is true.",
     "vault": "Rotate the key under which tokens are sealed, or replace a lost vault.",
     "settings": "What the instance says of itself and lets people do.",
     "doctor": "Say what is wrong here, and how to mend it.",

@@ -4,7 +4,7 @@ import asyncio
 
 import click
 
-from deploy.cli.recovery import show_recovery
+from deploy.cli.recovery import show_to, tell_new_keys
 from deploy.database import data_folder, running_database
 from deploy.ports import check_port_free
 from deploy.serve import run_instance
@@ -25,9 +25,9 @@ def command(port: int | None) -> None:
     if Role.WEB in settings.roles:
         check_port_free(settings.host, settings.port)
     with running_database(settings, is_kept=True) as dsn:
-        recovery = asyncio.run(settle_start(settings, dsn))
-        if recovery is not None:
-            show_recovery(key_folder(settings), recovery)
+        new = asyncio.run(settle_start(settings, dsn, show_to(settings)))
+        if new is not None:
+            tell_new_keys(key_folder(settings), new)
         click.echo(_greeting(settings), err=True)
         run_instance(settings, dsn)
 

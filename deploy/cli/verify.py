@@ -1,30 +1,33 @@
 """`passerelle verify`."""
 
-import re
 import sys
-from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import click
 from rich.markup import escape
 
+from deploy.cli.equivocation import tell_equivocation, tell_witnesses
 from deploy.cli.output import console, errors
 from deploy.wiring.log import key_folder
-from directory.mappings import Strength
-from directory.secret_files import SecretFileError
+from directory.clock import SystemClock
+from directory.mappings import Strength, has_begun
+from directory.origin_names import LOG_SUFFIX, is_origin
+from directory.secret_files import MissingSecret, SecretFileError
 from directory.settings import load_settings
 from federation.errors import FederationError, InvalidKey
+from federation.keys.equivocation import Equivocation, open_evidence
+from federation.keys.evidence import HEADER, MAX_EVIDENCE_BYTES, Evidence
 from federation.keys.fingerprints import to_words
-from federation.keys.operations import LOG_SUFFIX
 from federation.own_log.mapping_proof import ProvenMapping, open_mapping_proof
 from federation.tlog.checkpoint import LogTrust
-from federation.tlog.cosignature import CosignatureVerifier, parse_time
+from federation.tlog.cosignature import CosignatureVerifier
 from federation.tlog.keys import KeyKind, VerifierKey
 from federation.tlog.note import NoteVerifier
 from federation.tlog.proof import MAX_TLOG_PROOF_BYTES, TlogProof
 
-HOST_NAME = re.compile(r"[a-z0-9.:-]{1,255}")
+_MAX_BYTES: Final = max(MAX_TLOG_PROOF_BYTES, MAX_EVIDENCE_BYTES)
 
 _HOW_SURE = {
     Strength.BOUND: "number and name of the X account were both proven",
@@ -59,13 +62,26 @@ class VkeyType(click.ParamType[VerifierKey]):
     help="A key of the log, from its operator or /.well-known/passerelle. Not needed for the log of this machine.",
 )
 @click.option(
-    "--witness", "witnesses", type=VkeyType(), multiple=True, help="A witness that must have seen it."
+    "--witness",
+    "witnesses",
+    type=VkeyType(),
+    multiple=True,
+    help="A witness that must have seen it; of an equivocation, one that may have.",
 )
 def command(file: Path, keys: tuple[VerifierKey, ...], witnesses: tuple[VerifierKey, ...]) -> None:
-    """Check a .tlog-proof without any network: who said what, and by when. Ends with 1 where it proves nothing."""
+    """Check a file without any network, and end with 1 where it proves nothing.
+
+    A .tlog-proof tells who said what, and by when. Evidence of an equivocation tells whether a log has signed two trees
+    that contradict each other.
+    """
     try:
         with file.open("rb") as opened:
-            proof = TlogProof.parse(opened.read(MAX_TLOG_PROOF_BYTES + 1))
+            data = opened.read(_MAX_BYTES + 1)
+        if data.startswith(f"{HEADER}\n".encode()):
+            found = _open_evidence(data, keys, witnesses)
+            tell_equivocation(found)
+            sys.exit(0 if found.is_proven else 1)
+        proof = TlogProof.parse(data)
         keys = keys or _keys_here(proof.checkpoint.origin)
         proven = open_mapping_proof(proof, _trust(keys, witnesses))
     except FederationError as error:
@@ -76,19 +92,30 @@ def command(file: Path, keys: tuple[VerifierKey, ...], witnesses: tuple[Verifier
     _tell(proven, keys)
 
 
+def _open_evidence(
+    data: bytes, keys: tuple[VerifierKey, ...], witnesses: tuple[VerifierKey, ...]
+) -> Equivocation:
+    evidence = Evidence.parse(data)
+    trust = _trust(keys or _keys_here(evidence.origin), witnesses)
+    return open_evidence(evidence, [key.vkey for key in trust.log_keys], trust.witnesses)
+
+
 def _keys_here(origin: str) -> tuple[VerifierKey, ...]:
     """Returns the log keys of this machine's own instance, if the log is its own."""
-    with suppress(FederationError, SecretFileError):
-        own = key_folder(load_settings()).read()
-        if own.origin == origin:
-            return tuple(key.vkey for key in own.logs)
+    unread = ""
+    try:
+        own = key_folder(load_settings()).read_logs()
+        if own[0].name == origin:
+            return tuple(key.vkey for key in own)
+    except MissingSecret:
+        pass  # most who verify have no instance
+    except SecretFileError as error:
+        unread = f" (Those of this machine cannot be read: {error})"
     # The name is not verified yet: it only tells the user where to look for the key.
-    host = (
-        origin.removesuffix(LOG_SUFFIX) if HOST_NAME.fullmatch(origin.removesuffix(LOG_SUFFIX)) else "<host>"
-    )
+    host = origin.removesuffix(LOG_SUFFIX) if is_origin(origin) else "<host>"
     raise click.UsageError(
         "the key of the log is needed: --key. Its operator tells it, and"
-        f" https://{host}/.well-known/passerelle shows it under keys, log, key."
+        f" https://{host}/.well-known/passerelle shows it under keys, log, key." + unread
     )
 
 
@@ -105,6 +132,12 @@ def _trust(keys: tuple[VerifierKey, ...], witnesses: tuple[VerifierKey, ...]) ->
     )
 
 
+def _tell_ahead(issued: datetime) -> list[str]:
+    if has_begun(issued, SystemClock().now()):
+        return []
+    return ["That is in the future: it does not hold yet, and nobody may follow it before."]
+
+
 def _tell(proven: ProvenMapping, keys: tuple[VerifierKey, ...]) -> None:
     said, checkpoint = proven.statement, proven.signed.checkpoint
     number = f" (number {said.x_id})" if said.x_id is not None else ""
@@ -113,11 +146,10 @@ def _tell(proven: ProvenMapping, keys: tuple[VerifierKey, ...]) -> None:
         f"is now {said.target_handle} on {said.network} ({said.target_id}).",
         f"How sure: {_HOW_SURE[said.strength]}.",
         f"It was issued on {said.issued:%Y-%m-%d} and holds until {said.expires:%Y-%m-%d} at the latest.",
+        *_tell_ahead(said.issued),
         f"It is leaf {proven.leaf} of the log, under a signed checkpoint of {checkpoint.size:,} leaves.",
     ]
-    for line in proven.signed.cosignatures:
-        seen = datetime.fromtimestamp(parse_time(line.payload), UTC)
-        lines.append(f"The witness {line.name} saw that checkpoint on {seen:%Y-%m-%d %H:%M} UTC.")
+    lines += tell_witnesses(proven.signed)
     if not proven.signed.cosignatures:
         lines.append("No witness says when: the dates are the instance's own word.")
     lines += [

@@ -12,8 +12,8 @@ from directory.mapping_life import MappingState
 from directory.mappings import Evidence, EvidenceKind, Network, Strength
 from directory.store.mappings import MappingRow, encode_evidence, network_code
 
-DEMO_ORIGINS: Final = ("demo.passerelle.example/log", "echo.passerelle.example/log")
-"""The two logs named as origins of invented mappings."""
+DEMO_ORIGINS: Final = ("demo.localhost/log", "echo.localhost/log")
+"""The origins of invented mappings. There are no logs of these names, and no peer can have one."""
 VALID_DAYS: Final = 180
 _ISSUED_DAYS: Final = 170
 """Mappings are issued on one of so many days before now, so that none has expired yet."""

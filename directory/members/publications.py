@@ -16,7 +16,7 @@ import msgspec
 from directory.accounts import LinkedAccount
 from directory.identifiers import TargetHandle, TargetId, XHandle, XId
 from directory.mapping_life import MappingState
-from directory.mappings import Evidence, Mapping, Network, Strength
+from directory.mappings import Evidence, Mapping, Network, Strength, has_begun
 from directory.members.errors import (
     AccountMoved,
     NotNamed,
@@ -93,6 +93,8 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
             return PublicationState.HIDDEN
         if now >= self.expires:
             return PublicationState.EXPIRED
+        if not has_begun(self.issued, now):
+            return PublicationState.PENDING
         if self.mapping_state is MappingState.PENDING and not self.is_replacing:
             return PublicationState.PENDING
         return PublicationState.ACTIVE
@@ -137,11 +139,12 @@ def _choose_proof(x: LinkedAccount, target: LinkedAccount, now: datetime) -> tup
     Of those that name the target, the one that still holds, is strongest and was seen last. Raises NotProven where
     nothing proves the X account, NotNamed where nothing names the target.
     """
+    network = Network(target.account.network.value)
     naming = [piece for piece in x.evidence if str(target.account.id) in piece.names]
     graded = [
         (piece, strength)
         for piece in naming
-        if (strength := strength_of((piece, *target.evidence))) is not None
+        if (strength := strength_of((piece, *target.evidence), network)) is not None
         and (strength is not Strength.BOUND or x.account.id is not None)
     ]
     if not graded:
@@ -150,8 +153,8 @@ def _choose_proof(x: LinkedAccount, target: LinkedAccount, now: datetime) -> tup
 
 
 def is_worth_restating(said: Publication, meant: Mapping) -> bool:
-    """Whether a published mapping differs from the one that holds now, has expired, or expires 30 days sooner; or its
-    handle ends before it does, and would answer for a week longer."""
+    """Whether a published mapping differs from the one that holds now, has expired, was issued in the future, or
+    expires 30 days sooner; or its handle ends before it does, and would answer for a week longer."""
     same = (
         said.x_id == meant.x_id
         and said.x_handle == meant.x_handle
@@ -163,6 +166,7 @@ def is_worth_restating(said: Publication, meant: Mapping) -> bool:
     return (
         not same
         or said.expires <= meant.issued
+        or not has_begun(said.issued, meant.issued)
         or meant.expires - said.expires >= RENEW_FOR
         or (said.name_until < said.expires and meant.name_until - said.name_until >= RENEW_NAME_FOR)
     )

@@ -1,25 +1,41 @@
-"""The strength of a mapping, computed from its evidence alone (DESIGN, 3)."""
+"""The strength of a mapping, computed from its evidence alone (DESIGN, 3). Readers of a log hold every body to it."""
 
 from collections.abc import Collection
+from typing import Final
 
-from directory.mappings import Evidence, EvidenceKind, Strength
+from directory.mappings import Evidence, EvidenceKind, Network, Strength
+
+SIGN_IN_AT: Final = {
+    Network.BLUESKY: EvidenceKind.BLUESKY_OAUTH,
+    Network.MASTODON: EvidenceKind.MASTODON_OAUTH,
+}
 
 
-def strength_of(evidence: Collection[Evidence]) -> Strength | None:
-    """Returns the highest strength that the evidence of one mapping supports; None where it supports none.
+def strength_of(evidence: Collection[Evidence], network: Network) -> Strength | None:
+    """Returns the highest strength that the evidence of one mapping to `network` supports; None where it supports
+    none."""
+    return next((each for each in _HIGHEST_FIRST if is_supported(each, evidence, network)), None)
 
-    Both sides must be proven: the X account, and the new one. `linked` needs a link to the page from each: from the X
-    profile, whose `ref` is on X, and from the new account. A link from the new account alone proves nothing about X:
-    anyone can put a stranger's X name on their page, and link to it from their own account. Synthetic evidence
-    supports no strength.
+
+def is_supported(strength: Strength, evidence: Collection[Evidence], network: Network) -> bool:
+    """Tells whether the evidence of one mapping to `network` supports this strength.
+
+    Both sides must be proven: the X account, and the new one, by a sign-in at its own network. `linked` needs a link
+    to the page from each: from the X profile, whose `ref` is on X, and from the new account. A link from the new
+    account alone proves nothing about X: anyone can put a stranger's X name on their page, and link to it from their
+    own account. Synthetic evidence supports no strength.
     """
-    kinds = [piece.kind for piece in evidence]
-    links = [piece for piece in evidence if piece.kind is EvidenceKind.PROFILE_LINK]
-    is_new_account_proven = any(kind.proves_new_account for kind in kinds)
-    if is_new_account_proven and any(kind.binds_x_id for kind in kinds):
-        return Strength.BOUND
-    if is_new_account_proven and any(kind.binds_x_handle for kind in kinds):
-        return Strength.HANDLE
-    if {link.is_link_on_x for link in links} == {True, False}:
-        return Strength.LINKED
-    return Strength.IMPORTED if EvidenceKind.IMPORT in kinds else None
+    kinds = {piece.kind for piece in evidence}
+    is_signed_in = SIGN_IN_AT[network] in kinds
+    if strength is Strength.BOUND:
+        return is_signed_in and any(kind.binds_x_id for kind in kinds)
+    if strength is Strength.HANDLE:
+        return is_signed_in and any(kind.binds_x_handle for kind in kinds)
+    if strength is Strength.LINKED:
+        return any(piece.is_link_on_x for piece in evidence) and any(
+            piece.is_link_elsewhere for piece in evidence
+        )
+    return EvidenceKind.IMPORT in kinds
+
+
+_HIGHEST_FIRST: Final = sorted(Strength, reverse=True)

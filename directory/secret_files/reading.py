@@ -31,12 +31,13 @@ OF_ANOTHER_KIND: Final = (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO,
 class ReadableFolder:
     """A folder of secret files that can be read. It is read at each use, so that what another process wrote is seen.
 
-    `lost` is a sentence that tells the operator what to do where a file is missing or damaged; `what` is the word for
-    its files. All operations raise `missing` and `unsafe`.
+    `lost` is a sentence that tells the operator what to do where a file is missing, `broken` one for where it is damaged
+    (the same by default); `what` is the word for its files. All operations raise `missing` and `unsafe`.
     """
 
     path: Path
     lost: str = ""
+    broken: str = ""
     what: str = "the secret file"
     max_bytes: int = MAX_SECRET_BYTES
     missing: type[MissingSecret] = MissingSecret
@@ -69,7 +70,7 @@ class ReadableFolder:
 
     def damaged(self, name: str, why: str) -> UnsafeSecret:
         """Returns the error for a file with wrong content. `why` must quote none of the content."""
-        return self.unsafe(f"{self._said(name)} {why}", self.lost)
+        return self.unsafe(f"{self._said(name)} {why}", self.broken or self.lost)
 
     def find_unsafe(self) -> list[SecretFileError]:
         """Returns the errors of the folder and its files, whatever their content; none where there is no folder."""

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from directory.follows.newcomers import Newcomer, match_waiting
-from directory.mappings import Mapping
+from directory.mappings import MAX_AHEAD, Mapping, has_begun
 from directory.store.database import Connection, Database
 from directory.store.follow_lists import fetch_waiting
 from directory.store.leases import Lease, LeasedTable
@@ -84,7 +84,8 @@ class ArrivalStore:
     async def meet_arrival(self, arrival: Arrival, now: datetime) -> int:
         """Matches the next leaves of an arrival with all kept lists, in one transaction.
 
-        The arrival then starts behind them and is due again; after the last leaf it is finished. Returns how
+        Those that were issued in the future are recorded as an arrival of their own, due when the first of them has
+        begun to hold. The arrival then starts behind them and is due again; after the last leaf it is finished. Returns how
         many newcomers were found. Repeated, or after the lease was lost, it changes nothing.
         """
         async with self._database.transaction() as connection:
@@ -99,13 +100,15 @@ class ArrivalStore:
                 LEAVES_AT_ONCE,
             )
             arrived = [(row[0], mapping_of(row[1:])) for row in map(tuple, rows)]
-            found = await _find_newcomers(connection, arrived, now)
+            begun = [each for each in arrived if has_begun(each[1].issued, now)]
+            found = await _find_newcomers(connection, begun, now)
+            await _put_off_waiting(connection, arrival, [mapping for _, mapping in arrived], now)
             await _advance(connection, arrival, arrived, now)
         return found
 
 
 async def record_arrival(connection: Connection, origin: int, first: int, end: int, now: datetime) -> None:
-    """Records that leaves from `first` up to `end` of an origin were taken in; due at once."""
+    """Records that leaves from `first` up to `end` of an origin were taken in; due at `now`."""
     await connection.execute(
         "INSERT INTO arrival (origin, next_leaf, end_leaf, next_at) VALUES ($1, $2, $3, $4)",
         origin,
@@ -140,6 +143,17 @@ async def _find_newcomers(
         now,
     )
     return len(rows)
+
+
+async def _put_off_waiting(
+    connection: Connection, arrival: Arrival, arrived: Sequence[Mapping], now: datetime
+) -> None:
+    """Records the range of those that wait for their time. It may hold others, which are not found twice."""
+    waiting = [(mapping.issued, mapping.leaf) for mapping in arrived if not has_begun(mapping.issued, now)]
+    leaves = [leaf for _, leaf in waiting if leaf is not None]
+    if leaves:
+        due = min(issued for issued, _ in waiting) - MAX_AHEAD
+        await record_arrival(connection, arrival.origin, min(leaves), max(leaves) + 1, due)
 
 
 async def _advance(

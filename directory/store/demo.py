@@ -54,7 +54,7 @@ class DemoStore:
     async def is_present(self) -> bool:
         """Returns whether there are demo rows."""
         async with self._database.connection() as connection:
-            return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM origin WHERE is_demo)"))
+            return await has_demo_rows(connection)
 
 
 class DemoFilling:
@@ -69,6 +69,11 @@ class DemoFilling:
         await self._connection.copy_records_to_table(
             "mapping", records=rows, columns=COPY_COLUMNS, timeout=None
         )
+
+
+async def has_demo_rows(connection: Connection) -> bool:
+    """Returns whether there are demo rows, in a transaction of the caller's."""
+    return bool(await connection.fetchval("SELECT EXISTS (SELECT FROM origin WHERE is_demo)"))
 
 
 async def _drop_indexes(connection: Connection) -> list[str]:

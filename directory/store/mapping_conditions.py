@@ -3,14 +3,18 @@
 The numbers stand in the text, not in parameters, so that PostgreSQL uses the partial indexes.
 """
 
+from datetime import timedelta
 from typing import Final
 
 from directory.mapping_life import MappingState, Move, sources
+from directory.mappings import MAX_AHEAD
 from directory.origins import ANSWERING
 
 IS_PENDING: Final = f"m.state = {MappingState.PENDING.value}"
 IS_ACTIVE: Final = f"m.state = {MappingState.ACTIVE.value}"
 IS_WITHDRAWN: Final = f"m.state = {MappingState.WITHDRAWN.value}"
+
+_MAX_AHEAD_S: Final = MAX_AHEAD // timedelta(seconds=1)
 
 SAME_ACCOUNT: Final = (
     "h.origin = m.origin AND h.network = m.network AND (h.x_id = m.x_id"
@@ -28,6 +32,17 @@ IS_NOT_HIDDEN: Final = (
 _STANDINGS: Final = ", ".join(str(standing.value) for standing in sorted(ANSWERING))
 STANDING_ANSWERS: Final = f"origin.standing IN ({_STANDINGS})"
 """The origin's standing lets its mappings answer, while it is heard from."""
+
+
+def holds_at(now: str) -> str:
+    """Returns the condition under which a mapping has begun to hold, and has not expired. `now` is the parameter with
+    the time."""
+    return f"m.expires > {now} AND {has_begun(now)}"
+
+
+def has_begun(now: str) -> str:
+    """Returns the condition under which a mapping has begun to hold: it was not issued in the future."""
+    return f"m.issued <= {now}::timestamptz + interval '{_MAX_AHEAD_S} s'"
 
 
 def origin_answers(heard_after: str) -> str:

@@ -13,12 +13,12 @@ from directory.mappings import Evidence, Mapping, Network, Strength
 from directory.origins import HIDDEN_AFTER, Standing
 from directory.queries import Query
 from directory.store.database import Database
-from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, origin_answers
+from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, holds_at, origin_answers
 
 _NETWORK_CODE: Final = {Network.BLUESKY: 1, Network.MASTODON: 2}
 _NETWORK_OF_CODE: Final = {code: network for network, code in _NETWORK_CODE.items()}
 
-_ANSWERING: Final = f"{IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {origin_answers('$2')} AND m.expires > $1"
+_ANSWERING: Final = f"{IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {origin_answers('$2')} AND {holds_at('$1')}"
 _SELECT: Final = (
     "SELECT m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence,"
     " origin.name AS origin, m.leaf, m.issued, m.expires, origin.standing, m.is_contested,"

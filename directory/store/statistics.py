@@ -6,12 +6,12 @@ from typing import Final
 from directory.mappings import Network, Strength
 from directory.origins import HIDDEN_AFTER
 from directory.store.database import Database
-from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, origin_answers
+from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, holds_at, origin_answers
 from directory.store.mappings import network_of_code
 
 COUNT_TIMEOUT_S: Final = 300.0
 
-_ANSWERING: Final = f"{IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {origin_answers('$2')} AND m.expires > $1"
+_ANSWERING: Final = f"{IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {origin_answers('$2')} AND {holds_at('$1')}"
 _FROM: Final = "FROM mapping m JOIN origin ON origin.id = m.origin"
 _GROUPS: Final = f"SELECT m.network, m.strength, count(*) {_FROM} WHERE {_ANSWERING} GROUP BY 1, 2"
 _PEOPLE: Final = f"""

@@ -42,13 +42,15 @@ class BodyCheck:
         self._unread = 0
         self._kept = LeafSet()
         self._liveness = Liveness()
+        self.revoked = 0
+        """How many leaves the published entries revoke."""
 
     def take(self, entries: Sequence[bytes]) -> Iterator[Finding]:
         """Checks the rows of the next entries. An unreadable entry is empty: its row is not compared with it."""
         start = self._liveness.size
         if not all(entries):
             self._unread = start + len(entries)
-        self._liveness.extend(self._in_force(start, entries))
+        self.revoked += len(self._liveness.extend(self._in_force(start, entries)))
         kept = bytearray(b"0" * len(entries))
         while self._next is not None and self._next.leaf < start + len(entries):
             row = self._advance(self._next)

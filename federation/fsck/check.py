@@ -39,6 +39,10 @@ class LogSource(Protocol):
         """Reads salts and bodies in the order of their leaves. Returns None to check hashes alone."""
         ...
 
+    def count_revokes(self) -> int:
+        """Counts the leaves that are known to be revoked by a published entry."""
+        ...
+
 
 def check_log(
     checkpoint: Checkpoint,
@@ -70,6 +74,12 @@ def check_log(
     yield from operations.finish()
     if bodies:
         yield from bodies.finish()
+        yield from _compare_revokes(source.count_revokes(), bodies.revoked)
+
+
+def _compare_revokes(known: int, published: int) -> Iterator[Finding]:
+    if known != published:
+        yield Finding(Fault.REVOKE_ROW, detail=f"{known} rows, and {published} revokes that are published")
 
 
 def _read_bundle(bundle: Bundle, data: bytes | None) -> tuple[bytes, list[Finding]]:

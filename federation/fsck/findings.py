@@ -32,6 +32,8 @@ class Fault(enum.StrEnum):
     """The operations document does not follow from the one before."""
     OPERATIONS_STRAY = "operations-stray"
     """An operations document is stored under another number than its own, or at a leaf that introduces none."""
+    WRONG_RECOVERY = "wrong-recovery"
+    """A recovery document names another tree than the log had at that size, or a size that is not before it."""
     BODY_MISSING = "body-missing"
     """A leaf has no body, and no revoke names it."""
     BODY_MISMATCH = "body-mismatch"
@@ -44,6 +46,8 @@ class Fault(enum.StrEnum):
     """A salt or body belongs to no mapping's leaf, or is stored twice."""
     WRONG_REVOKE = "wrong-revoke"
     """A leaf is marked as revoked by an entry that does not revoke it, or with an unknown reason."""
+    REVOKE_ROW = "revoke-row"
+    """A row tells peers of a revoke that the log does not have, or one of the log's revokes has no row."""
     STRAY_TILE = "stray-tile"
     """Something is stored where a log of this size has neither tile nor entry bundle."""
     WRONG_STATE = "wrong-state"
@@ -83,12 +87,14 @@ _SAID = {
     Fault.OPERATIONS_MISMATCH: "the operations document does not match its entry",
     Fault.OPERATIONS_UNTRUSTED: "the operations document does not follow from the one before",
     Fault.OPERATIONS_STRAY: "an operations document does not belong there",
+    Fault.WRONG_RECOVERY: "the recovery names a tree that the log never had before it",
     Fault.BODY_MISSING: "no body and no revoke",
     Fault.BODY_MISMATCH: "body does not match its commitment",
     Fault.BODY_NOT_ERASED: "revoked, but the body is still there",
     Fault.SALT_NOT_ERASED: "the body is gone, but the salt is still there",
     Fault.STRAY_ROW: "a salt or body that belongs to no mapping here",
     Fault.WRONG_REVOKE: "marked as revoked, by no entry that says so or for no reason that there is",
+    Fault.REVOKE_ROW: "the rows that tell of revokes are not those of the log",
     Fault.STRAY_TILE: "something is kept where the log has nothing",
     Fault.WRONG_STATE: "the state of the log is wrong",
 }

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from federation.errors import InvalidOperations, UntrustedOperations
 from federation.fsck.findings import Fault, Finding
-from federation.keys.chain import open_first_operations, open_next_operations, parse_operations_note
+from federation.keys.chain import ChainEnd, follow, open_first_operations, parse_operations_note
 from federation.keys.operations import Operations
 from federation.protocol.entry import STRIDE_BYTES, EntryType
 from federation.tlog.bundles import LENGTH_BYTES
@@ -28,7 +28,7 @@ class OperationsCheck:
         self._rows = {row.leaf: row for row in rows if row.leaf is not None}
         self._waiting = [row for row in rows if row.leaf is None]
         self._log_key = log_key
-        self._previous: Operations | None = None
+        self._end: ChainEnd | None = None
 
     def take(self, bundle: Bundle, data: bytes) -> Iterator[Finding]:
         """Checks the documents of the next bundle. For an unreadable bundle `data` is empty: its documents are then
@@ -74,11 +74,11 @@ class OperationsCheck:
             detail = f"it is kept as number {row.number}"
             yield Finding(Fault.OPERATIONS_STRAY, leaf=row.leaf, detail=detail)
         try:
-            self._previous = self._open(row.note, document)
+            self._end = self._open(row.note, document)
         except UntrustedOperations as error:
             yield Finding(Fault.OPERATIONS_UNTRUSTED, leaf=row.leaf, detail=str(error))
 
-    def _open(self, note: bytes, document: Operations) -> Operations:
-        if self._previous is None:
-            return open_first_operations(note, self._log_key or document.log_key)
-        return open_next_operations(note, self._previous)
+    def _open(self, note: bytes, document: Operations) -> ChainEnd:
+        if self._end is None:
+            return ChainEnd(open_first_operations(note, self._log_key or document.log_key))
+        return follow(note, self._end)

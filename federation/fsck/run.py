@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, TypeVar
 
 from directory.store.database import Connection, Database
@@ -14,6 +15,7 @@ from federation.fsck.hashing_process import HashingProcesses
 from federation.fsck.source import DatabaseLog, HashElsewhere
 from federation.fsck.state import ExaminedState, examine_state
 from federation.keys.chain import MAX_DOCUMENTS, parse_operations_note
+from federation.keys.documents import KeptDocument, find_signers
 from federation.protocol.entry import STRIDE_BYTES
 from federation.protocol.tile_places import name_of, place_of, places_beyond
 from federation.store.log_rows import fetch_state, fetch_tiles
@@ -21,7 +23,10 @@ from federation.store.log_scan import (
     fetch_documents,
     fetch_last_tile,
     fetch_places_within,
+    fetch_silent_leaves,
     fetch_unsaid_answers,
+    fetch_wrong_revokes,
+    is_origin_answering,
 )
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.keys import VerifierKey
@@ -44,10 +49,12 @@ class FsckReport:
     findings: tuple[Finding, ...]
     unsaid_answers: tuple[int, ...] = ()
     """Row numbers of active mappings of this instance that differ from the body of their leaf."""
+    silent_leaves: tuple[int, ...] = ()
+    """Leaves that hold and have a body, and for which nothing answers."""
 
     @property
     def is_clean(self) -> bool:
-        return not self.findings and not self.unsaid_answers
+        return not self.findings and not self.unsaid_answers and not self.silent_leaves
 
     @property
     def sentences(self) -> list[str]:
@@ -56,19 +63,24 @@ class FsckReport:
             f"row {number} of the mappings answers something that the log does not say"
             for number in self.unsaid_answers
         )
-        return [*map(str, self.findings), *answers]
+        silent = (
+            f"leaf {leaf}: it holds, and nothing answers for it: its mapping is gone, or was set aside"
+            for leaf in self.silent_leaves
+        )
+        return [*map(str, self.findings), *answers, *silent]
 
 
-async def check_database_log(
+async def check_database_log(  # noqa: PLR0913 - by keyword, each with a default
     database: Database,
     *,
     checkpoint_keys: Sequence[VerifierKey] = (),
     first_key: VerifierKey | None = None,
+    now: datetime | None = None,
     with_bodies: bool = True,
     progress: Callable[[int], None] = lambda leaves: None,
 ) -> FsckReport:
-    """Checks all that is stored of our log. One of `checkpoint_keys` must have signed its checkpoints; without keys
-    no signature is verified.
+    """Checks all that is stored of our log, and that the answers say the same. One of `checkpoint_keys` must have signed its checkpoints, and with `now`
+    one that is in power then; without keys no signature is verified.
 
     Raises LogEmpty, LogRefused where the state of the log cannot be read, DirectoryUnavailable.
     """
@@ -79,15 +91,33 @@ async def check_database_log(
         state = await fetch_state(connection)
         if state is None or state.published is None:
             raise LogEmpty("this instance has published nothing yet")
-        former = await _former_keys(connection)
-        examined = examine_state(state, checkpoint_keys, former, await _count_kept(connection))
+        kept_documents = await _read_documents(connection)
+        former = {key for document, _ in kept_documents for key in document.checkpoint_keys}
+        keys = _in_power(checkpoint_keys, kept_documents, state.published_size, now)
+        examined = examine_state(state, keys, former, await _count_kept(connection))
         findings = list(examined.findings)
         findings += await _check_tree(connection, examined, first_key, progress, with_bodies=with_bodies)
         findings += await _check_places(connection, examined.tree.size)
         for earlier in examined.earlier:
-            findings += await _check_earlier(connection, earlier)
-        unsaid = await fetch_unsaid_answers(connection, state.origin, MAX_TOLD) if with_bodies else []
-    return FsckReport(examined.published, tuple(findings), tuple(unsaid))
+            if not await _has_grown_out_of(connection, earlier.size, earlier.root):
+                detail = f"size {earlier.size}, which was signed"
+                findings.append(Finding(Fault.WRONG_ROOT, detail=detail))
+        findings += await _check_recoveries(connection, kept_documents, examined.tree.size)
+        if not with_bodies:
+            return FsckReport(examined.published, tuple(findings))
+        findings += await _check_answers(connection, state.origin)
+        unsaid = await fetch_unsaid_answers(connection, state.origin, MAX_TOLD)
+        silent = await fetch_silent_leaves(connection, state.origin, state.ingested_size, MAX_TOLD)
+    return FsckReport(examined.published, tuple(findings), tuple(unsaid), tuple(silent))
+
+
+async def _check_answers(connection: Connection, origin: str) -> list[Finding]:
+    """Checks what keeps leaves from answering: the standing of our own origin, and the kept revokes."""
+    findings: list[Finding] = []
+    if not await is_origin_answering(connection, origin):
+        findings.append(Finding(Fault.WRONG_STATE, detail="the origin of this log is set not to answer"))
+    wrong = await fetch_wrong_revokes(connection, MAX_TOLD)
+    return [*findings, *(Finding(Fault.REVOKE_ROW, leaf=leaf) for leaf in wrong)]
 
 
 async def _check_tree(
@@ -106,7 +136,7 @@ async def _check_tree(
             connection,
             examined.tree.size,
             asyncio.get_running_loop(),
-            with_bodies=with_bodies,
+            published=examined.published.size if with_bodies else None,
             hash_elsewhere=hash_elsewhere,
         )
         findings = check_log(
@@ -136,13 +166,25 @@ async def _run_in_thread(source: DatabaseLog, check: Callable[[], T]) -> T:
         raise
 
 
-async def _former_keys(connection: Connection) -> set[VerifierKey]:
-    """Returns all log keys that operations documents name, whether or not these verify."""
-    keys: set[VerifierKey] = set()
-    for _, note, _ in await fetch_documents(connection, MAX_DOCUMENTS):
+def _in_power(
+    keys: Sequence[VerifierKey], documents: Sequence[KeptDocument], size: int, now: datetime | None
+) -> Sequence[VerifierKey]:
+    """Returns those of `keys` that sign the checkpoint of this size: a key that was retired signs nothing more. All of
+    them where the documents name none of them, which is told otherwise, or the time is not given."""
+    chain = [document for document, leaf in documents if leaf is not None and leaf < size]
+    if now is None or not chain:
+        return keys
+    signing = find_signers(chain, int(now.timestamp()))[0]
+    return [key for key in keys if key in signing] or keys
+
+
+async def _read_documents(connection: Connection) -> list[KeptDocument]:
+    """Reads all operations documents that can be parsed, with their leaves, whether or not they verify."""
+    documents: list[KeptDocument] = []
+    for _, note, leaf in await fetch_documents(connection, MAX_DOCUMENTS):
         with suppress(InvalidOperations):
-            keys.update(parse_operations_note(note)[0].checkpoint_keys)
-    return keys
+            documents.append((parse_operations_note(note)[0], leaf))
+    return documents
 
 
 async def _count_kept(connection: Connection) -> int:
@@ -156,14 +198,27 @@ async def _check_places(connection: Connection, size: int) -> list[Finding]:
     return [Finding(Fault.STRAY_TILE, detail=f"{name_of(place)}, place {place}") for place in strays]
 
 
-async def _check_earlier(connection: Connection, checkpoint: Checkpoint) -> list[Finding]:
-    """Checks that a smaller tree, which was signed, is the beginning of the stored one."""
-    tiles = root_tiles(checkpoint.size)
+async def _has_grown_out_of(connection: Connection, size: int, root: bytes) -> bool:
+    """Tells whether a smaller tree is the beginning of the stored one."""
+    tiles = root_tiles(size)
     kept = await fetch_tiles(connection, tiles)
     try:
-        TileHashes.fetched(
-            checkpoint.size, {tile: kept[tile][: tile.byte_count] for tile in tiles}
-        ).check_root(checkpoint.root)
+        TileHashes.fetched(size, {tile: kept[tile][: tile.byte_count] for tile in tiles}).check_root(root)
     except (KeyError, InvalidTile, InvalidProof):
-        return [Finding(Fault.WRONG_ROOT, detail=f"size {checkpoint.size}, which was signed")]
-    return []
+        return False
+    return True
+
+
+async def _check_recoveries(
+    connection: Connection, documents: Sequence[KeptDocument], size: int
+) -> list[Finding]:
+    """Checks the trees that recoveries call right."""
+    findings = []
+    for document, leaf in documents:
+        right = document.right_tree
+        if right is None:
+            continue
+        end = size if leaf is None else min(leaf, size)
+        if right.size > end or not await _has_grown_out_of(connection, right.size, right.root):
+            findings.append(Finding(Fault.WRONG_RECOVERY, leaf=leaf, detail=f"size {right.size}"))
+    return findings

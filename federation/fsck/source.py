@@ -17,6 +17,7 @@ from federation.keys.chain import MAX_DOCUMENTS
 from federation.protocol.tile_places import place_of
 from federation.store.log_scan import (
     StatementRow,
+    count_revokes,
     fetch_documents,
     fetch_statements_after,
     fetch_tiles_between,
@@ -50,7 +51,7 @@ class _Chunk:
 class DatabaseLog:
     """The `LogSource` of one snapshot. A thread reads it; the connection belongs to the event loop.
 
-    `hash_elsewhere` hashes full bundles ahead of the reader, outside its thread.
+    `published` is how many leaves are published, None to leave out salts and bodies. `hash_elsewhere` hashes full bundles ahead of the reader, outside its thread.
     """
 
     def __init__(
@@ -59,13 +60,13 @@ class DatabaseLog:
         size: int,
         loop: asyncio.AbstractEventLoop,
         *,
-        with_bodies: bool,
+        published: int | None,
         hash_elsewhere: HashElsewhere | None = None,
     ) -> None:
         self._connection = connection
         self._size = size
         self._loop = loop
-        self._with_bodies = with_bodies
+        self._published = published
         self._hash_elsewhere = hash_elsewhere
         self._chunks: dict[int, _Chunk] = {}
         self._ahead: dict[int, deque[Future[_Chunk]]] = {}
@@ -91,7 +92,10 @@ class DatabaseLog:
         ]
 
     def read_rows(self) -> Iterable[BodyRow] | None:
-        return self._rows() if self._with_bodies else None
+        return None if self._published is None else self._rows()
+
+    def count_revokes(self) -> int:
+        return self._start(count_revokes(self._connection, self._published or 0)).result()
 
     def stop(self) -> None:
         """Stops the reader: its next fetch raises CheckStopped."""

@@ -8,13 +8,18 @@
 3. *Recover*, when the log key is lost or stolen: the recovery key, kept offline, signs instead. The document may name
    any log key, which is valid at once. A recovery key serves once: the document names another.
 
-Only the recovery key can change the recovery key: whoever steals the log key cannot lock the operator out.
+Only the recovery key can change the recovery key: whoever steals the log key cannot lock the operator out. Nor can they
+fill the chain, as recoveries count apart, nor date it ahead: a recovery is bound by no time in the documents before it,
+and no document is in force before its own time.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import reduce
 from typing import Final
 
+from directory.mappings import MAX_AHEAD
 from federation.errors import InvalidNote, InvalidOperations, UntrustedNote, UntrustedOperations
 from federation.keys.operations import Operations, fingerprint_recovery
 from federation.tlog.keys import PrivateKey, VerifierKey
@@ -22,8 +27,14 @@ from federation.tlog.note import Note, NoteVerifier, open_note, parse_note, sign
 
 MIN_OVERLAP_S: Final = 7 * 24 * 3600
 """How long a next key is announced before the switch: time for the operator to notice a theft."""
-MAX_DOCUMENTS: Final = 1_000
-"""The most documents that are read of one log."""
+MIN_BETWEEN_S: Final = 3_600
+"""How long after the document before it an ordinary one may be issued at the earliest."""
+MAX_AHEAD_S: Final = MAX_AHEAD // timedelta(seconds=1)
+"""How far in the future of its reader a document may be issued, and be in force."""
+MAX_ORDINARY: Final = 1_000
+"""The most documents after the first one or a recovery, up to the next recovery."""
+MAX_RECOVERIES: Final = 100
+MAX_DOCUMENTS: Final = (1 + MAX_RECOVERIES) * (1 + MAX_ORDINARY)
 
 
 def parse_operations_note(data: bytes) -> tuple[Operations, Note]:
@@ -70,24 +81,71 @@ def open_next_operations(data: bytes, previous: Operations) -> Operations:
     Raises InvalidOperations where it is malformed, UntrustedOperations where it does not follow.
     """
     document, note = parse_operations_note(data)
-    fault = _find_link_fault(document, previous) or _find_power_fault(document, previous)
+    fault = _find_link_fault(document, previous) or find_power_fault(document, previous)
     if fault:
         raise UntrustedOperations(f"document {document.number} does not follow: {fault}")
     _check_signatures(note, required_keys(document, previous))
     return document
 
 
+@dataclass(frozen=True, slots=True)
+class ChainEnd:
+    """What a reader keeps of a chain, to follow it further."""
+
+    document: Operations
+    ordinary: int = 0
+    """How many documents were not recoveries, since the first one or the last recovery."""
+    recoveries: int = 0
+
+    def after(self, document: Operations) -> "ChainEnd":
+        """Returns the end with the next document. Raises UntrustedOperations where there is no room for it."""
+        is_recovery = document.recovered_by is not None
+        if fault := self.find_limit_fault(is_recovery=is_recovery):
+            raise UntrustedOperations(f"document {document.number} does not follow: {fault}")
+        if is_recovery:
+            return ChainEnd(document, 0, self.recoveries + 1)
+        return ChainEnd(document, self.ordinary + 1, self.recoveries)
+
+    def find_limit_fault(self, *, is_recovery: bool) -> str | None:
+        """Finds whether the chain is full. Whoever holds the log key cannot fill it for a recovery."""
+        if is_recovery:
+            is_full = self.recoveries >= MAX_RECOVERIES
+            return f"there were {MAX_RECOVERIES} recoveries" if is_full else None
+        is_full = self.ordinary >= MAX_ORDINARY
+        return f"there were {MAX_ORDINARY:,} documents since the last recovery" if is_full else None
+
+
+def end_of(chain: Sequence[Operations]) -> ChainEnd:
+    """Returns the end of a chain that was verified. Raises UntrustedOperations where it is too long."""
+    return reduce(ChainEnd.after, chain[1:], ChainEnd(chain[0]))
+
+
+def follow(data: bytes, end: ChainEnd) -> ChainEnd:
+    """Reads the next document of a chain as `open_next_operations` does, within the limits."""
+    return end.after(open_next_operations(data, end.document))
+
+
 def open_chain(notes: Iterable[bytes], log_key: VerifierKey) -> list[Operations]:
-    """Reads all documents of a log from the first. Raises as the two functions above do.
+    """Reads all documents of a log from the first. Raises as the functions above do.
 
     Does not verify that each document is in the log, at its leaf.
     """
     chain: list[Operations] = []
+    end: ChainEnd | None = None
     for data in notes:
-        if len(chain) >= MAX_DOCUMENTS:
-            raise UntrustedOperations(f"there are more than {MAX_DOCUMENTS} documents")
-        chain.append(open_next_operations(data, chain[-1]) if chain else open_first_operations(data, log_key))
+        end = follow(data, end) if end else ChainEnd(open_first_operations(data, log_key))
+        chain.append(end.document)
     return chain
+
+
+def in_force(chain: Sequence[Operations], now: int) -> Operations:
+    """Returns the document in force: the last one whose time has come, else the first one, which operators compare."""
+    return chain[index_in_force(chain, now)]
+
+
+def index_in_force(chain: Sequence[Operations], now: int) -> int:
+    come = (at for at, document in enumerate(chain) if document.issued <= now + MAX_AHEAD_S)
+    return max(come, default=0)
 
 
 def _check_signatures(note: Note, keys: Collection[VerifierKey]) -> None:
@@ -105,12 +163,23 @@ def _find_link_fault(document: Operations, previous: Operations) -> str | None:
         return "it is of another log"
     if document.number != previous.number + 1 or document.previous != previous.digest:
         return "another document comes before it"
-    if document.issued < previous.issued:
-        return "it is older than the one before it"
-    return None
+    if document.recovered_by is None and document.issued < previous.issued + MIN_BETWEEN_S:
+        return "it was issued less than an hour after the one before it"
+    return _find_moving_fault(document, previous)
 
 
-def _find_power_fault(document: Operations, previous: Operations) -> str | None:
+def _find_moving_fault(document: Operations, previous: Operations) -> str | None:
+    if document.moved_to == previous.moved_to:
+        return None
+    if document.recovered_by is None:
+        return (
+            None if previous.moved_to is None else "only the recovery key can take back where it has moved to"
+        )
+    return None if document.moved_to is None else "a recovery cannot say anew where it has moved to"
+
+
+def find_power_fault(document: Operations, previous: Operations) -> str | None:
+    """Finds why the key that signs may not make this change. Returns None where it may."""
     if document.recovered_by is not None:
         if fingerprint_recovery(document.recovered_by.public_key) != previous.recovery:
             return "its recovery key is not the one that was named"
@@ -126,52 +195,3 @@ def _find_power_fault(document: Operations, previous: Operations) -> str | None:
     if document.issued < previous.issued + MIN_OVERLAP_S:
         return "its log key was announced too short a time ago"
     return None
-
-
-def announce_key(previous: Operations, next_key: VerifierKey, issued: int) -> Operations:
-    """Makes the document that announces `next_key`. Raises InvalidOperations."""
-    return _follow(previous, issued, log_key=previous.log_key, next_key=next_key)
-
-
-def switch_key(previous: Operations, issued: int) -> Operations:
-    """Makes the document that switches to the announced key.
-
-    Raises InvalidOperations where none is announced, or not for long enough.
-    """
-    if previous.next_key is None:
-        raise InvalidOperations("no next key has been announced")
-    if issued < previous.issued + MIN_OVERLAP_S:
-        raise InvalidOperations("the next key was announced too short a time ago")
-    return _follow(previous, issued, log_key=previous.next_key, next_key=None)
-
-
-def recover_key(
-    previous: Operations, issued: int, *, recovered_by: VerifierKey, log_key: VerifierKey, recovery: bytes
-) -> Operations:
-    """Makes the document that the recovery key signs: it names a log key, valid at once, and the next recovery key.
-
-    Raises InvalidOperations, also where `recovered_by` is not the recovery key that `previous` names.
-    """
-    document = replace(
-        _follow(previous, issued, log_key=log_key, next_key=None),
-        recovered_by=recovered_by,
-        recovery=recovery,
-    )
-    fault = _find_power_fault(document, previous)
-    if fault:
-        raise InvalidOperations(f"this recovery would not be followed: {fault}")
-    return document
-
-
-def _follow(
-    previous: Operations, issued: int, *, log_key: VerifierKey, next_key: VerifierKey | None
-) -> Operations:
-    return replace(
-        previous,
-        number=previous.number + 1,
-        previous=previous.digest,
-        issued=max(issued, previous.issued),
-        log_key=log_key,
-        next_key=next_key,
-        recovered_by=None,
-    )

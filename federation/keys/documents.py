@@ -1,14 +1,21 @@
 """The operations documents of our own log, as the database keeps them."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from directory.store.database import Connection
 from federation.errors import LogRefused, Malformed, UntrustedOperations
-from federation.keys.chain import open_chain
+from federation.keys.chain import in_force, index_in_force, open_chain
 from federation.keys.operations import Operations
 from federation.store.log_rows import fetch_operation_notes
+from federation.tlog.keys import VerifierKey
+
+KeptDocument = tuple[Operations, int | None]
+"""A document and its leaf, None where it waits for the next batch."""
 
 
-async def load_documents(connection: Connection) -> list[tuple[Operations, int | None]]:
-    """Loads all operations documents, verified as a chain, each with its leaf or None. Raises LogRefused."""
+async def load_documents(connection: Connection) -> list[KeptDocument]:
+    """Loads all operations documents, verified as a chain, the first one first. Raises LogRefused."""
     rows = await fetch_operation_notes(connection)
     try:
         if not rows:
@@ -18,3 +25,25 @@ async def load_documents(connection: Connection) -> list[tuple[Operations, int |
     except (Malformed, UntrustedOperations) as error:
         raise LogRefused(f"the operations documents in the database are not in order: {error}") from error
     return list(zip(chain, [leaf for _, leaf in rows], strict=True))
+
+
+def find_in_force(documents: Sequence[KeptDocument], now: datetime) -> Operations | None:
+    """Finds the document in force among those in the log. Returns None where there is none yet."""
+    said = [document for document, leaf in documents if leaf is not None]
+    return in_force(said, int(now.timestamp())) if said else None
+
+
+def find_signers(chain: Sequence[Operations], now: int) -> tuple[list[VerifierKey], list[VerifierKey]]:
+    """Finds the keys that sign the next checkpoint: those that must, and those that do if they are here.
+
+    The keys of the document in force and of later ones must, so that nothing changes for readers when the time of these
+    comes. A recovery says that the keys before it are lost or stolen.
+    """
+    first = index_in_force(chain, now)
+    recovered = max((at for at, document in enumerate(chain) if document.recovered_by), default=0)
+    required = _keys_of(chain[max(first, recovered) :])
+    return required, [key for key in _keys_of(chain[first:recovered]) if key not in required]
+
+
+def _keys_of(chain: Sequence[Operations]) -> list[VerifierKey]:
+    return list(dict.fromkeys(key for document in chain for key in document.checkpoint_keys))

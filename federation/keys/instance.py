@@ -4,14 +4,14 @@ Back it up apart from the database. Without it nothing more can be signed under 
 key, which is not in it: that key is shown once, and only its fingerprint is kept.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
-from directory.secret_files import SecretFolder
+from directory.host_names import LOCAL_HOST
+from directory.secret_files import SecretFileError, SecretFolder
 from directory.settings import Settings
 from federation.errors import InvalidKey, MissingKeys, UnsafeKeys
 from federation.keys.operations import (
@@ -21,8 +21,10 @@ from federation.keys.operations import (
     WITNESS_SUFFIX,
     fingerprint_recovery,
 )
+from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.ed25519 import SEED_BYTES, Seed
 from federation.tlog.keys import KeyKind, PrivateKey, VerifierKey
+from federation.tlog.merkle import EMPTY_ROOT
 from federation.tlog.text import decode_base64, encode_base64
 
 FOLDER: Final = "keys"
@@ -30,31 +32,40 @@ LOG_FILE: Final = "log.key"
 WITNESS_FILE: Final = "witness.key"
 PEER_FILE: Final = "peer.key"
 RECOVERY_FILE: Final = "recovery.fingerprint"
+MARK_FILE: Final = "signed.checkpoint"
+"""The mark of what was signed (`federation.own_log.high_water`). New keys come with one of nothing: without it, nothing
+could tell a new log from one whose mark was lost."""
 RECOVERY_KEY_FILE: Final = "recovery.key"
 """The recovery key, until the operator takes it off this machine, where no terminal could show it."""
+RECOVERY_KEY_FILES: Final = "recovery*.key"
+"""That one, and `recovery-<id>.key` where an earlier one is still there: a key that may be in force is never replaced."""
 LOG_FILES: Final = "log*.key"
 """The first log key, and `log-<id>.key` for each later one."""
-LOCAL_NAME: Final = "localhost"
-LOCAL_HOSTS: Final = ("127.0.0.1", "::1", "localhost")
+LOCAL_NAME: Final = LOCAL_HOST
 MAX_LOG_KEYS: Final = 100
 RECOVER: Final = (
     "Bring the folder of keys back from its backup, or the newest copy of it from the machine where the key was rotated;"
     " if it is lost for good, run `passerelle keys recover` with the recovery key."
 )
 """Tells the operator what to do where a key is missing."""
+REPLACE: Final = (
+    "Put it back from the backup of the folder of keys, or from the newest copy of it. If there is none: where it is a"
+    " `log*.key`, move it aside, otherwise the whole folder; then run `passerelle keys recover` with the recovery key,"
+    " which makes a new one."
+)
+"""Tells the operator what to do where a key file is damaged."""
 
 _PEER_PREFIX: Final = "PASSERELLE+PEER+KEY+"
 
 
 def log_host(settings: Settings) -> str:
-    """Returns the host in the names of the log and its keys. An instance without a public address has `localhost`,
-    whatever its port."""
-    return LOCAL_NAME if is_local(settings) else settings.domain
+    """Returns the host in the names of the log and its keys."""
+    return settings.log_host
 
 
 def is_local(settings: Settings) -> bool:
     """Whether the instance has no public address."""
-    return urlsplit(settings.base_url).hostname in LOCAL_HOSTS
+    return settings.log_host == LOCAL_NAME
 
 
 def log_origin(settings: Settings) -> str:
@@ -93,6 +104,37 @@ class InstanceKeys:
         return [key for key in found if key is not None]
 
 
+ShowRecoveryKey = Callable[[PrivateKey], bool]
+"""Hands a recovery key over before anything names it. Returns True once the operator has seen and confirmed it, False
+where nobody can see it: it is then kept in a file. Raises RecoveryNotConfirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewKeys:
+    """A new log key and the recovery key that goes with it. The operator gets the second one before anything names it."""
+
+    log: PrivateKey
+    recovery: PrivateKey
+    is_shown: bool
+    """Whether the operator has seen and confirmed the recovery key. Otherwise it is kept in a file for them."""
+
+    @staticmethod
+    def generate(host: str, *, is_shown: bool = False) -> "NewKeys":
+        return NewKeys(
+            PrivateKey.generate(host + LOG_SUFFIX, KeyKind.NOTE),
+            PrivateKey.generate(host + RECOVERY_SUFFIX, KeyKind.NOTE),
+            is_shown,
+        )
+
+    @property
+    def host(self) -> str:
+        return self.log.name.removesuffix(LOG_SUFFIX)
+
+    def handed_over(self, show: ShowRecoveryKey | None) -> "NewKeys":
+        """Shows the recovery key where there is somebody to see it. Raises as `show` does."""
+        return replace(self, is_shown=show is not None and show(self.recovery))
+
+
 def fingerprint_keys(witness: VerifierKey, peer: bytes) -> bytes:
     """Returns what identifies the keys of an instance. Log keys change with rotations; these two stay."""
     return sha256(b"passerelle/keys/v1\0" + str(witness).encode() + b"\0" + peer).digest()
@@ -104,7 +146,12 @@ class KeyFolder:
     def __init__(self, data: Path) -> None:
         self.path = data / FOLDER
         self._folder = SecretFolder(
-            path=self.path, lost=RECOVER, what="the key file", missing=MissingKeys, unsafe=UnsafeKeys
+            path=self.path,
+            lost=RECOVER,
+            broken=REPLACE,
+            what="the key file",
+            missing=MissingKeys,
+            unsafe=UnsafeKeys,
         )
 
     def exists(self) -> bool:
@@ -112,25 +159,45 @@ class KeyFolder:
 
     def make(self, host: str) -> PrivateKey | None:
         """Makes all keys of a new instance. Returns the recovery key, which is not kept; None where keys exist."""
-        log = PrivateKey.generate(host + LOG_SUFFIX, KeyKind.NOTE)
-        recovery = PrivateKey.generate(host + RECOVERY_SUFFIX, KeyKind.NOTE)
-        return recovery if self.make_around(host, log, recovery) else None
+        new = NewKeys.generate(host, is_shown=True)
+        return new.recovery if self.make_new(new) else None
 
-    def make_around(self, host: str, log: PrivateKey, recovery: PrivateKey) -> bool:
-        """Makes the folder with this log key, new other keys, and the fingerprint of the recovery key.
+    def make_new(self, new: NewKeys) -> bool:
+        """Makes the folder of a log that has signed nothing: these keys, new other ones, the fingerprint of the recovery
+        key, and the mark of nothing. Where that key was not shown, the folder holds it from the start.
 
         Returns False where keys exist: then nothing was changed.
         """
+        return self._make(new, {MARK_FILE: str(Checkpoint(new.log.name, 0, EMPTY_ROOT))})
+
+    def make_around(self, new: NewKeys) -> bool:
+        """Makes the folder as `make_new`, for a log that was begun. The mark stays missing: what the lost folder has
+        signed, its operator confirms."""
+        return self._make(new, {})
+
+    def _make(self, new: NewKeys, mark: dict[str, str]) -> bool:
         texts = {
-            LOG_FILE: log.reveal(),
-            WITNESS_FILE: PrivateKey.generate(host + WITNESS_SUFFIX, KeyKind.COSIGNATURE).reveal(),
+            LOG_FILE: new.log.reveal(),
+            WITNESS_FILE: PrivateKey.generate(new.host + WITNESS_SUFFIX, KeyKind.COSIGNATURE).reveal(),
             PEER_FILE: _PEER_PREFIX + encode_base64(bytes(Seed.generate())),
-            RECOVERY_FILE: fingerprint_recovery(recovery.vkey.public_key).hex(),
+            RECOVERY_FILE: fingerprint_recovery(new.recovery.vkey.public_key).hex(),
         }
-        return self._folder.make({name: _line(text) for name, text in texts.items()})
+        if not new.is_shown:
+            texts[RECOVERY_KEY_FILE] = new.recovery.reveal()
+        files = {name: _line(text) for name, text in texts.items()}
+        return self._folder.make(files | {name: text.encode() for name, text in mark.items()})
 
     def read(self) -> InstanceKeys:
         """Reads all keys. Raises MissingKeys, UnsafeKeys."""
+        return InstanceKeys(
+            self.read_logs(),
+            self._read_key(WITNESS_FILE, KeyKind.COSIGNATURE),
+            self._read_peer(),
+            self._read_recovery(),
+        )
+
+    def read_logs(self) -> tuple[PrivateKey, ...]:
+        """Reads the log keys alone, which suffice to check the log. Raises MissingKeys, UnsafeKeys."""
         # `log.key` comes first; after a recovery it may be missing.
         names = sorted(
             (path.name for path in self.path.glob(LOG_FILES)), key=lambda name: (name != LOG_FILE, name)
@@ -138,9 +205,11 @@ class KeyFolder:
         logs = tuple(self._read_key(name, KeyKind.NOTE) for name in names[:MAX_LOG_KEYS] or [LOG_FILE])
         if any(key.name != logs[0].name for key in logs):
             raise UnsafeKeys(f"the log keys in {self.path} are of different logs", RECOVER)
-        return InstanceKeys(
-            logs, self._read_key(WITNESS_FILE, KeyKind.COSIGNATURE), self._read_peer(), self._read_recovery()
-        )
+        return logs
+
+    def find_unsafe(self) -> list[SecretFileError]:
+        """Returns the errors of the folder and its files, whatever their content; none where there is no folder."""
+        return self._folder.find_unsafe()
 
     def fingerprint(self) -> bytes:
         """Returns the fingerprint by which the database identifies the folder. Raises MissingKeys, UnsafeKeys."""
@@ -157,13 +226,44 @@ class KeyFolder:
         """Adds a further log key. Durable once it returns. Raises FileExistsError."""
         self._folder.add(f"log-{key.vkey.key_id.hex()}.key", _line(key.reveal()))
 
-    def put_recovery_key(self, recovery: str) -> Path:
-        """Writes the recovery key to a file, for the operator to take off this machine. Durable once it returns.
+    def put_recovery_key(self, recovery: PrivateKey) -> Path:
+        """Writes a recovery key to a file of its own, for the operator to take off this machine. Durable once it
+        returns.
 
         Returns the path of the file.
         """
-        self._folder.replace(RECOVERY_KEY_FILE, _line(recovery))
-        return self.path / RECOVERY_KEY_FILE
+        name, line = RECOVERY_KEY_FILE, _line(recovery.reveal())
+        try:
+            self._folder.add(name, line)
+        except FileExistsError:
+            self._check_recovery_files()
+            name = f"recovery-{recovery.vkey.key_id.hex()}.key"
+            self._folder.add(name, line)
+        return self.path / name
+
+    def list_recovery_keys(self) -> list[Path]:
+        """Lists the files with a recovery key that is still on this machine."""
+        return sorted(self.path.glob(RECOVERY_KEY_FILES))
+
+    def check_recoverable(self) -> None:
+        """Checks before a recovery that what is left in the folder can be used: everything but missing log keys.
+
+        Raises MissingKeys, UnsafeKeys.
+        """
+        if not self.exists():
+            return
+        self.fingerprint()
+        self._read_recovery()
+        self._check_recovery_files()
+        for path in self.path.glob(LOG_FILES):
+            self._read_key(path.name, KeyKind.NOTE)
+
+    def _check_recovery_files(self) -> None:
+        """Checks that nobody else can read or replace the recovery keys that are still here, whatever they hold."""
+        with self._folder.opened() as folder:
+            for path in self.list_recovery_keys():
+                with self._folder.opened_file(folder, path.name):
+                    pass
 
     def _read_key(self, name: str, kind: KeyKind) -> PrivateKey:
         key, why = _parse_key(self._folder.read_text(name))

@@ -12,7 +12,7 @@ from directory.store.database import Connection
 from directory.store.instance_identity import KnownSecret, find_known_secret, record_secret
 from federation.errors import LogRefused, MissingKeys, UnsafeKeys
 from federation.keys.documents import load_documents
-from federation.keys.instance import KeyFolder, fingerprint_keys
+from federation.keys.instance import KeyFolder, NewKeys, fingerprint_keys
 from federation.store.log_rows import fetch_state, has_leaves
 
 KEYS: Final = "keys"
@@ -42,16 +42,17 @@ async def check_keys(connection: Connection, folder: KeyFolder) -> None:
             raise OtherKeys(_other(folder, known), mend=LOST)
 
 
-async def keep_keys(connection: Connection, folder: KeyFolder, host: str, now: datetime) -> str | None:
-    """Makes the keys of a new instance, or keeps existing ones, and records them. Call it after `check_keys`.
+async def keep_keys(connection: Connection, folder: KeyFolder, new: NewKeys, now: datetime) -> bool:
+    """Makes the folder of a new instance from `new`, or keeps an existing one, and records it. Call it after
+    `check_keys`.
 
-    Returns the recovery key of new keys, which is not kept; None where keys existed.
+    Returns False where keys existed: then `new` serves nothing.
     """
     is_in_doubt = await _find_known_keys(connection) is None and await _is_begun(connection)
-    recovery = folder.make(host)
+    is_made = folder.make_new(new)
     if not is_in_doubt:
         await record_keys(connection, folder, now)
-    return None if recovery is None else recovery.reveal()
+    return is_made
 
 
 async def record_keys(connection: Connection, folder: KeyFolder, now: datetime) -> None:

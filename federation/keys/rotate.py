@@ -6,34 +6,39 @@ stolen.
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Final
 
 from directory.clock import Clock
 from directory.store.database import Database
-from federation.errors import LogEmpty, LogRefused
-from federation.keys.chain import (
-    MIN_OVERLAP_S,
-    announce_key,
-    recover_key,
-    required_keys,
-    sign_operations,
-    switch_key,
+from federation.errors import InvalidOperations, LogEmpty, LogRefused
+from federation.keys.chain import MIN_BETWEEN_S, MIN_OVERLAP_S, end_of, required_keys, sign_operations
+from federation.keys.changes import Recovery, announce_key, recover_key, switch_key
+from federation.keys.documents import KeptDocument, load_documents
+from federation.keys.instance import (
+    RECOVERY_KEY_FILE,
+    KeyFolder,
+    NewKeys,
+    ShowRecoveryKey,
 )
-from federation.keys.documents import load_documents
-from federation.keys.instance import KeyFolder
-from federation.keys.operations import RECOVERY_SUFFIX, Operations, fingerprint_recovery
+from federation.keys.operations import Operations, RightTree, fingerprint_recovery
 from federation.keys.own_keys import check_keys, record_keys
 from federation.store.log_rows import fetch_state, insert_operations, replace_pending_operations
-from federation.tlog.keys import KeyKind, PrivateKey
+from federation.tlog.keys import PrivateKey
+
+CHANGED_MEANWHILE: Final = "somebody else has changed the keys at the same time"
 
 _OVERLAP: Final = timedelta(seconds=MIN_OVERLAP_S)
 
 
 class RotationTooEarly(LogRefused):
-    """The next key was announced less than seven days ago."""
+    """The next key was announced less than seven days ago, or the last document made less than an hour ago."""
 
-    def __init__(self, when: datetime) -> None:
-        super().__init__(f"the next key can take over from {when:%Y-%m-%d %H:%M} UTC on")
+    def __init__(self, what: str, when: datetime) -> None:
+        super().__init__(
+            f"{what} from {when:%Y-%m-%d %H:%M} UTC on",
+            mend="Where the clock ran ahead when the last document was made, `passerelle keys recover` takes it back.",
+        )
         self.when = when
 
 
@@ -44,8 +49,17 @@ class Rotated:
 
     document: Operations
     can_switch: datetime | None
-    recovery: PrivateKey | None = None
-    """The next recovery key, made by a recovery. It is not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """The result of a recovery: `document` is pending until the next batch."""
+
+    document: Operations
+    recovery: PrivateKey
+    """The next recovery key, which is not kept, except in a file for the operator."""
+    kept_in: Path | None
+    """That file, where the key could not be shown."""
 
 
 class KeyRotation:
@@ -62,62 +76,80 @@ class KeyRotation:
         Raises LogEmpty, RotationTooEarly, LogRefused, MissingKeys, UnsafeKeys.
         """
         current = await self._current()
-        now = self._clock.now()
-        if current.next_key is None:
-            new = self._keys.add_log_key(current.origin)
-            document = announce_key(current, new.vkey, int(now.timestamp()))
-            return await self._propose(
-                current, document, datetime.fromtimestamp(document.issued, UTC) + _OVERLAP
-            )
-        when = datetime.fromtimestamp(current.issued, UTC) + _OVERLAP
-        if now < when:
-            raise RotationTooEarly(when)
-        return await self._propose(current, switch_key(current, int(now.timestamp())), None)
+        now = int(self._clock.now().timestamp())
+        if current.next_key is not None:
+            _check_time(now, current.issued + MIN_OVERLAP_S, "the next key can take over")
+            document = switch_key(current, now)
+            await self._propose(current, document)
+            return Rotated(document, None)
+        _check_time(now, current.issued + MIN_BETWEEN_S, "a next key can be announced")
+        new = self._keys.add_log_key(current.origin)
+        document = announce_key(current, new.vkey, now)
+        await self._propose(current, document)
+        return Rotated(document, datetime.fromtimestamp(now, UTC) + _OVERLAP)
 
-    async def recover(self, recovery: PrivateKey) -> Rotated:
-        """Gives the log a new key, valid at once, and makes the next recovery key, since each serves once.
+    async def recover(
+        self, recovery: PrivateKey, right_tree: RightTree, show: ShowRecoveryKey | None = None
+    ) -> Recovered:
+        """Gives the log a new key, valid at once, and hands over the next recovery key, since each serves once.
 
-        Replaces a pending document, which may lack a signature of the lost key. Where the whole folder of keys is
-        lost, makes a new one, and the document names its other keys, too.
+        Follows the newest document that names `recovery`, and replaces what waits after it, which may lack a signature
+        of the lost key. Where the whole folder of keys is lost, makes a new one, and the document names its other
+        keys, too. All that can refuse comes before the next recovery key is made, and that key is handed over before
+        the document that names it is stored.
 
-        Raises LogEmpty, LogRefused, and InvalidOperations where `recovery` is not the recovery key of this log.
+        Raises LogEmpty, LogRefused, RecoveryNotConfirmed, MissingKeys, UnsafeKeys, and InvalidOperations where
+        `recovery` is not the recovery key of this log.
         """
-        current = await self._current(is_recovery=True)
-        next_recovery = PrivateKey.generate(current.host + RECOVERY_SUFFIX, KeyKind.NOTE)
-        new = PrivateKey.generate(current.origin, KeyKind.NOTE)
-        document = recover_key(
-            current,
-            int(self._clock.now().timestamp()),
-            recovered_by=recovery.vkey,
-            log_key=new.vkey,
-            recovery=fingerprint_recovery(next_recovery.vkey.public_key),
-        )
-        if not self._keys.make_around(current.host, new, next_recovery):
-            self._keys.keep_log_key(new)
+        documents = await self._load(is_recovery=True)
+        current = _named_by(documents, recovery)
+        _check_room(documents, current, is_recovery=True)
+        self._keys.check_recoverable()
+        new = NewKeys.generate(current.host)
+        fingerprint = fingerprint_recovery(new.recovery.vkey.public_key)
+        says = Recovery(recovery.vkey, new.log.vkey, fingerprint, right_tree)
+        document = recover_key(current, int(self._clock.now().timestamp()), says)
+        new = new.handed_over(show)
+        kept_in = self._keep(new)
         keys = self._keys.read()
         document = replace(document, witness_key=keys.witness.vkey, peer_key=keys.peer.public_key)
-        rotated = await self._propose(current, document, None, recovery)
-        return Rotated(rotated.document, None, next_recovery)
+        await self._propose(current, document, recovery, known=documents)
+        return Recovered(document, new.recovery, kept_in)
 
-    async def _current(self, *, is_recovery: bool = False) -> Operations:
+    def _keep(self, new: NewKeys) -> Path | None:
+        """Keeps the new keys. Returns the file of the recovery key, None where it was shown."""
+        if self._keys.make_around(new):
+            return None if new.is_shown else self._keys.path / RECOVERY_KEY_FILE
+        kept_in = None if new.is_shown else self._keys.put_recovery_key(new.recovery)
+        self._keys.keep_log_key(new.log)
+        return kept_in
+
+    async def _current(self) -> Operations:
+        documents = await self._load(is_recovery=False)
+        if documents[-1][1] is None:
+            raise LogRefused("a document waits to be published already: start the instance and try again")
+        _check_room(documents, documents[-1][0], is_recovery=False)
+        return documents[-1][0]
+
+    async def _load(self, *, is_recovery: bool) -> list[KeptDocument]:
         async with self._database.connection() as connection:
             if not is_recovery:
                 await check_keys(connection, self._keys)
             documents = await load_documents(connection)
-        said = [document for document, leaf in documents if leaf is not None]
-        if not said:
+        if all(leaf is None for _, leaf in documents):
             raise LogEmpty("the log is not begun yet: start the instance first")
-        if len(said) < len(documents) and not is_recovery:
-            raise LogRefused("a document waits to be published already: start the instance and try again")
-        return said[-1]
+        return documents
 
     async def _propose(
         self,
         current: Operations,
         document: Operations,
-        can_switch: datetime | None,
         recovery: PrivateKey | None = None,
-    ) -> Rotated:
+        *,
+        known: list[KeptDocument] | None = None,
+    ) -> None:
+        """Stores the document, which the next batch appends. With `known`, what waits is replaced; refused where the
+        documents are no longer those."""
         keys = self._keys.read()
         signers = [
             recovery if recovery is not None and vkey == recovery.vkey else keys.require([vkey])[0]
@@ -127,7 +159,32 @@ class KeyRotation:
         insert = insert_operations if recovery is None else replace_pending_operations
         async with self._database.transaction() as connection:
             await fetch_state(connection, lock=True)
-            if not await insert(connection, document.number, note):
-                raise LogRefused("somebody else has changed the keys at the same time")
+            is_same = known is None or known == await load_documents(connection)
+            if not is_same or not await insert(connection, document.number, note):
+                raise LogRefused(CHANGED_MEANWHILE)
             await record_keys(connection, self._keys, self._clock.now())
-        return Rotated(document, can_switch)
+
+
+def _check_time(now: int, earliest: int, what: str) -> None:
+    if now < earliest:
+        raise RotationTooEarly(what, datetime.fromtimestamp(earliest, UTC))
+
+
+def _check_room(documents: list[KeptDocument], last: Operations, *, is_recovery: bool) -> None:
+    """Raises LogRefused where no reader would take another document after `last`."""
+    end = end_of([document for document, _ in documents[: last.number + 1]])
+    if fault := end.find_limit_fault(is_recovery=is_recovery):
+        raise LogRefused(fault)
+
+
+def _named_by(documents: list[KeptDocument], recovery: PrivateKey) -> Operations:
+    """Finds the newest document that names this recovery key: the last one in the log, or a recovery that waits after
+    it, whose key the operator has been given as well. Raises InvalidOperations."""
+    said = sum(leaf is not None for _, leaf in documents)
+    fingerprint = fingerprint_recovery(recovery.vkey.public_key)
+    for at in range(len(documents) - 1, said - 2, -1):
+        document = documents[at][0]
+        is_base = at == said - 1 or document.recovered_by is not None
+        if is_base and document.recovery == fingerprint:
+            return document
+    raise InvalidOperations("this is not the recovery key that the log names")

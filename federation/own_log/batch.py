@@ -12,6 +12,7 @@ from federation.protocol.entry import (
     MappingEntry,
     OperationsEntry,
     RevokeEntry,
+    RevokeReason,
     encode_entry,
 )
 from federation.protocol.statement import commitment, make_salt
@@ -41,7 +42,7 @@ class Pending:
     operations: Sequence[Operations] = ()
     bodies: Sequence[tuple[int, bytes]] = ()
     revokes: Sequence[tuple[int, int]] = ()
-    """Leaf and reason."""
+    """Leaf and true reason. The reason is kept beside the body until that is erased, and never enters the log."""
 
     def __len__(self) -> int:
         return len(self.operations) + len(self.bodies) + len(self.revokes)
@@ -57,8 +58,8 @@ class Batch:
     """Leaf, salt, body."""
     mappings: list[tuple[int, int]] = field(default_factory=list)
     """Row number and leaf."""
-    revokes: list[tuple[int, int]] = field(default_factory=list)
-    """Target and revoking leaf."""
+    revokes: list[tuple[int, int, int]] = field(default_factory=list)
+    """Target, revoking leaf, and the true reason."""
     operations: list[tuple[int, int]] = field(default_factory=list)
     """Number of the document and leaf."""
 
@@ -106,8 +107,9 @@ def _take_body(batch: Batch, number: int, body: bytes, leaf: int) -> bytes:
 
 
 def _take_revoke(batch: Batch, target: int, reason: int, leaf: int) -> bytes:
-    batch.revokes.append((target, leaf))
-    return encode_entry(RevokeEntry(target, reason))
+    batch.revokes.append((target, leaf, reason))
+    # The log is for ever, and tells of somebody who asked to be forgotten: it says that a leaf ended, and not why.
+    return encode_entry(RevokeEntry(target, RevokeReason.UNSPECIFIED))
 
 
 def _cut_bundles(old_size: int, data: bytes) -> list[tuple[Tile | Bundle, bytes]]:

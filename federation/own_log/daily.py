@@ -13,6 +13,7 @@ from directory.secret_files import SecretFileError
 from directory.store.database import Connection, Database
 from federation.errors import FederationError, LogEmpty
 from federation.fsck.run import FsckReport, check_database_log
+from federation.keys.believed import find_believed_keys
 from federation.keys.instance import KeyFolder
 from federation.store.daily_check import DailyCheck, fetch_daily_check, replace_daily_check
 from federation.store.scrub import MAX_REWRITE_BYTES, end_write_ahead_log, rewrite_tables
@@ -28,9 +29,9 @@ MAINTENANCE_LOCK: Final = 0x70617373_65726503
 log = structlog.get_logger(__name__)
 
 
-def summary_of(report: FsckReport, now: datetime) -> DailyCheck:
-    """Sums up a check as it is stored, for the doctor."""
-    faults = report.sentences
+def summary_of(report: FsckReport, now: datetime, unread: SecretFileError | None = None) -> DailyCheck:
+    """Sums up a check as it is stored, for the doctor. `unread` is why the keys of the folder could not be used."""
+    faults = [*(() if unread is None else (unread.seen,)), *report.sentences]
     return DailyCheck(now, report.checkpoint.size, len(faults), "".join(faults[:1]))
 
 
@@ -100,8 +101,10 @@ class MaintenanceTask:
     async def _run_once(self, connection: Connection) -> bool:
         await scrub_erased(self._database)
         try:
-            keys = self._keys.read()
-            report = await check_database_log(self._database, checkpoint_keys=[key.vkey for key in keys.logs])
+            keys = await find_believed_keys(connection, self._keys)
+            report = await check_database_log(
+                self._database, checkpoint_keys=keys.vkeys, now=self._clock.now()
+            )
         except LogEmpty:
             found = DailyCheck(self._clock.now(), 0, 0)
         except (FederationError, SecretFileError, OSError) as error:
@@ -110,7 +113,7 @@ class MaintenanceTask:
                 "the log could not be checked; `passerelle fsck` tells why", reason=found.first_fault
             )
         else:
-            found = _tell(report, self._clock.now())
+            found = _tell(report, self._clock.now(), keys.fault)
         await replace_daily_check(connection, found)
         return not found.faults
 
@@ -121,8 +124,10 @@ class MaintenanceTask:
             return
 
 
-def _tell(report: FsckReport, now: datetime) -> DailyCheck:
+def _tell(report: FsckReport, now: datetime, unread: SecretFileError | None) -> DailyCheck:
     faults = report.sentences
+    if unread is not None:
+        log.error("the log was checked without the keys of its folder", reason=unread.seen, mend=unread.mend)
     if faults:
         log.error(
             "the log is damaged; `passerelle fsck` tells where",
@@ -131,4 +136,4 @@ def _tell(report: FsckReport, now: datetime) -> DailyCheck:
         )
     else:
         log.info("the log was checked", leaves=report.checkpoint.size)
-    return summary_of(report, now)
+    return summary_of(report, now, unread)

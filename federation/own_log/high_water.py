@@ -1,7 +1,8 @@
 """The largest tree that this instance meant to sign, kept in a file beside the keys.
 
-It is written before each signature. A database from a backup, or a second copy of it, is then found out: it is
-older than the mark, or has not grown out of it, and to sign what it holds would fork the log.
+It is made with the keys, of nothing, and written before each signature. A database from a backup, or a second copy of
+it, is then found out: it is older than the mark, or has not grown out of it, and to sign what it holds would fork the
+log. Without the mark nothing is signed until the operator has confirmed what was (`federation.own_log.confirming`).
 """
 
 from collections.abc import Callable
@@ -10,16 +11,23 @@ from typing import Final
 
 from directory.secret_files import SecretFolder
 from federation.errors import LogRefused, LogWaits, Malformed, MissingKeys, UnsafeKeys
+from federation.keys.instance import MARK_FILE
 from federation.tlog.checkpoint import Checkpoint
 
-MARK_FILE: Final = "signed.checkpoint"
 RESTORE: Final = (
     "Stop the instance and restore a newer copy of its database, one that holds all that was signed"
     ' (docs/operations.md, "A database from a backup").'
 )
+MARK_LOST: Final = 'Do not delete it; see docs/operations.md, "When the mark is lost".'
+CONFIRM: Final = (
+    "Bring the file back from the machine that signed last; not from a backup. If it is lost for good, and this database"
+    " holds all that was ever signed, run `passerelle recover --confirm SIZE` with that size"
+    ' (docs/operations.md, "When the mark is lost").'
+)
 
 
-MARK_LOST: Final = 'Do not delete it; see docs/operations.md, "A database from a backup".'
+class MissingMark(LogRefused):
+    """Nothing beside the keys tells what was signed."""
 
 
 class SignedMark:
@@ -32,7 +40,7 @@ class SignedMark:
         )
 
     def read(self) -> Checkpoint | None:
-        """Returns None before the first signature. Raises LogRefused, UnsafeKeys."""
+        """Returns None where the mark is lost. Raises LogRefused, UnsafeKeys."""
         return self._read_by(self._folder.read)
 
     def swap(self, before: Checkpoint | None, staged: Checkpoint) -> None:
@@ -67,9 +75,14 @@ class SignedMark:
 
 
 def check_size(mark: Checkpoint | None, origin: str, size: int) -> None:
-    """Raises LogRefused where a database with `size` leaves of `origin` does not hold all that was signed."""
+    """Raises LogRefused where a database with `size` leaves of `origin` does not hold all that was signed, and
+    MissingMark where nothing tells."""
     if mark is None:
-        return
+        raise MissingMark(
+            f"{MARK_FILE}, which says what was signed last, is missing from the folder of keys, and the database holds"
+            f" {size} leaves: nothing tells whether more were signed",
+            mend=CONFIRM,
+        )
     if mark.origin != origin:
         raise LogRefused(f"the keys were used for the log {mark.origin}, and the database holds {origin}")
     if mark.size > size:

@@ -3,14 +3,16 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from directory.mappings import MAX_AHEAD
 from directory.store.database import Connection
 from federation.errors import LogRefused, Malformed, UntrustedNote
 from federation.keys.instance import RECOVER, InstanceKeys
-from federation.keys.operations import Operations
+from federation.keys.operations import Operations, witness_of
 from federation.own_log.batch import LogEdge
 from federation.own_log.high_water import RESTORE, check_size
 from federation.protocol.entry import STRIDE_BYTES
 from federation.protocol.log_state import LogState, read_own_checkpoint
+from federation.store.cosignatures import find_cosignature
 from federation.store.log_rows import (
     fetch_state,
     fetch_tiles,
@@ -25,6 +27,19 @@ from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile, right_edge
 FSCK: Final = "`passerelle fsck` tells where; stop the instance and restore the newest copy of its database."
 MAX_CLOCK_STEP: Final = timedelta(seconds=60)
 """How far the clock may be behind the last batch: machines correct theirs in small steps."""
+SET_CLOCK: Final = (
+    "If the clock of this machine is wrong, set it: the log then goes on by itself. If it is right now, and was ahead when"
+    ' that was written, run `passerelle recover --clock` (docs/operations.md, "A clock that ran ahead").'
+)
+
+_TIME: Final = "%Y-%m-%d %H:%M:%S"
+
+
+class WrongClock(LogRefused):
+    """The clock is behind what was written: it is wrong now, or was wrong then."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why, mend=SET_CLOCK)
 
 
 async def load_state(connection: Connection, origin: str, *, lock: bool = False) -> LogState | None:
@@ -43,13 +58,21 @@ async def load_state(connection: Connection, origin: str, *, lock: bool = False)
     return state
 
 
-def check_clock(state: LogState, now: datetime) -> None:
-    """Raises LogRefused."""
+async def check_clock(connection: Connection, state: LogState, now: datetime) -> None:
+    """Checks the clock against all that was written: the last batch, what it says, the last cosignature. Raises
+    WrongClock."""
+    cosigned = await find_cosignature(connection, state.origin, witness_of(state.origin))
+    if cosigned is not None and now < cosigned.at - MAX_CLOCK_STEP:
+        raise WrongClock(
+            f"the clock says {now:{_TIME}} UTC, and the log was cosigned at {cosigned.at:{_TIME}}"
+        )
     if now < state.staged_at - MAX_CLOCK_STEP:
-        raise LogRefused(
-            f"the clock says {now:%Y-%m-%d %H:%M:%S} UTC, and the log was written at"
-            f" {state.staged_at:%Y-%m-%d %H:%M:%S}",
-            mend="Set the clock of this machine; the log then goes on by itself.",
+        raise WrongClock(
+            f"the clock says {now:{_TIME}} UTC, and the log was written at {state.staged_at:{_TIME}}"
+        )
+    if now < state.issued_at - MAX_AHEAD:
+        raise WrongClock(
+            f"the clock says {now:{_TIME}} UTC, and the log says what was issued at {state.issued_at:{_TIME}}"
         )
 
 
@@ -57,17 +80,27 @@ async def check_mark(connection: Connection, mark: Checkpoint | None, state: Log
     """That the tree which is kept has grown out of the one that this instance signed last. Raises LogRefused."""
     check_size(mark, state.origin, state.staged.size)
     if mark is None or mark == state.staged:
-        return
+        return  # `check_size` refuses the one, and the other is what is kept
     is_grown = mark.size < state.staged.size
     if is_grown and state.signed and mark == read_own_checkpoint(state.signed):
         return
-    if not is_grown or mark.root != await _former_root(connection, mark.size):
+    if not is_grown or mark.root != await former_root(connection, mark.size):
         raise LogRefused(
             f"the database holds another tree of size {mark.size} than the one that was signed", mend=RESTORE
         )
 
 
-async def _former_root(connection: Connection, size: int) -> bytes:
+async def check_staged(connection: Connection, state: LogState) -> None:
+    """That the kept tiles lead to the tree which is about to be signed: the state row alone is not believed, since
+    whoever changed it could have any root signed, of which nobody could show the leaves. Raises LogRefused."""
+    if await former_root(connection, state.staged.size) != state.staged.root:
+        raise LogRefused(
+            f"the tiles of the tree of size {state.staged.size} do not lead to the root that was staged",
+            mend=FSCK,
+        )
+
+
+async def former_root(connection: Connection, size: int) -> bytes:
     """The root of the tree when it had `size` leaves."""
     kept = await fetch_tiles(connection, right_edge(size))
     try:

@@ -3,20 +3,28 @@
 import hashlib
 import secrets
 from collections import OrderedDict
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
 from directory.clock import Clock
-from federation.errors import InvalidTile, LogEmpty, UnknownLeaf
+from federation.errors import InvalidTile, LogEmpty, Malformed, UnknownLeaf
+from federation.keys.chain import MAX_AHEAD_S, parse_operations_note
+from federation.keys.operations import Operations, witness_of
 from federation.own_log.mapping_proof import make_mapping_proof
 from federation.protocol.entry import STRIDE_BYTES
+from federation.store.doubt import Doubt
 from federation.store.log import LogStore, Published
-from federation.tlog.note import parse_note
+from federation.tlog.cosignature import CosignatureVerifier
+from federation.tlog.note import Note, Signature, parse_note
 from federation.tlog.reading import TileHashes, inclusion_tiles
 from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile, count_hashes, parse_path
 
 MAX_CACHED_TILES: Final = 2_048
 """At most 18 MB a process. What is published under a path never changes."""
+LATE_AFTER: Final = timedelta(minutes=15)
+"""Without a cosignature for so long, no process leads: one is made every ten minutes."""
 PROOF_LINK_LIFE: Final = timedelta(hours=1)
 
 
@@ -27,6 +35,8 @@ class LogService:
         self._store = store
         self._clock = clock
         self._seen_size = 0
+        self._cosigned_as: Published | None = None
+        self._cosigned: Note
         self._tiles: OrderedDict[Tile | Bundle, bytes] = OrderedDict()
 
     async def published(self) -> Published:
@@ -36,6 +46,14 @@ class LogService:
             raise LogEmpty("this instance has published nothing yet")
         self._seen_size = max(self._seen_size, published.size)
         return published
+
+    async def checkpoint(self) -> bytes:
+        """Returns the published checkpoint with the cosignatures on it. Raises LogEmpty before the first one."""
+        return bytes(await self._cosign(await self.published()))
+
+    async def find_doubt(self, origin: str) -> Doubt | None:
+        """Finds why publishing waits, as far as the database tells. Returns None where it does not."""
+        return await self._store.find_doubt(origin, witness_of(origin), self._clock.now() - LATE_AFTER)
 
     async def read_tile(self, path: str) -> bytes:
         """Reads a tile or an entry bundle by its path below the log. Raises InvalidTile where none is published there."""
@@ -54,6 +72,13 @@ class LogService:
     async def documents(self) -> list[bytes]:
         """Lists all published operations documents, signed. Raises LogEmpty."""
         return await self._store.list_documents((await self.published()).size)
+
+    def document_in_force(self, documents: Sequence[bytes]) -> Operations:
+        """Parses the document in force now, of all documents of our own log."""
+        latest = int(self._clock.now().timestamp()) + MAX_AHEAD_S
+        parsed = (parse_operations_note(note)[0] for note in reversed(documents))
+        come = next((document for document in parsed if document.issued <= latest), None)
+        return come or parse_operations_note(documents[0])[0]
 
     async def is_live(self, origin: str, leaf: int) -> bool:
         """Tells whether the mapping of a leaf answers here now.
@@ -80,7 +105,7 @@ class LogService:
             raise UnknownLeaf(f"leaf {leaf} says nothing, or it was withdrawn and is erased")
         tiles = await self._find_tiles(inclusion_tiles(leaf, published.size))
         hashes = TileHashes.fetched(published.size, tiles).prove_inclusion(leaf)
-        return bytes(make_mapping_proof(leaf, hashes, parse_note(published.note), *statement))
+        return bytes(make_mapping_proof(leaf, hashes, await self._cosign(published), *statement))
 
     async def create_proof_link(self, leaf: int) -> str:
         """Creates a token with which the proof of a leaf can be fetched once, within an hour."""
@@ -94,6 +119,16 @@ class LogService:
         if not await self._store.take_proof_link(_hash(token), leaf, self._clock.now()):
             raise UnknownLeaf("this link was used, has run out, or never was")
         return await self.make_proof(leaf)
+
+    async def _cosign(self, published: Published) -> Note:
+        """Returns the note with the cosignatures of our own witness. One that is false is left out: with a false line of
+        a key that they know, readers would refuse the note."""
+        if published != self._cosigned_as:
+            documents = await self._store.list_documents(published.size)
+            witness = CosignatureVerifier(parse_operations_note(documents[-1])[0].witness_key)
+            self._cosigned = with_cosignatures(published.note, published.cosignatures, witness)
+            self._cosigned_as = published
+        return self._cosigned
 
     async def _find_tiles(self, needed: list[Tile]) -> dict[Tile, bytes]:
         """Finds published tiles, cached: all proofs share most of them."""
@@ -110,6 +145,18 @@ class LogService:
         if len(self._tiles) > MAX_CACHED_TILES:
             self._tiles.popitem(last=False)
         return data
+
+
+def with_cosignatures(signed: bytes, lines: Sequence[str], witness: CosignatureVerifier) -> Note:
+    """Returns a note with those of the lines that are a true cosignature of this witness."""
+    note, true = parse_note(signed), list[Signature]()
+    for line in lines:
+        with suppress(Malformed):
+            signature = Signature.parse(line)
+            is_known = (signature.name, signature.key_id) == (witness.vkey.name, witness.vkey.key_id)
+            if is_known and witness.is_valid(note.text.encode(), signature.payload):
+                true.append(signature)
+    return note.signed_also(true)
 
 
 def _hash(token: str) -> bytes:

@@ -22,19 +22,22 @@ from directory.store.database import Connection
 from directory.store.mapping_rows import set_leaves
 from federation.errors import InvalidStatement, LogRefused, LogWaits, MissingKeys
 from federation.ingest import ingest_own_leaves
-from federation.keys.documents import load_documents
+from federation.keys.documents import find_signers, load_documents
 from federation.keys.instance import RECOVER, InstanceKeys, KeyFolder
 from federation.keys.operations import Operations
 from federation.own_log.batch import Batch, LogEdge, Pending, compose_batch
+from federation.own_log.cosigning import CosigningWaits, cosign_published, needs_cosigning
 from federation.own_log.genesis import make_genesis
 from federation.own_log.high_water import SignedMark, check_size
 from federation.own_log.preconditions import (
     check_clock,
     check_mark,
     check_signed,
+    check_staged,
     load_edge,
     load_state,
 )
+from federation.own_log.restamping import restamp
 from federation.protocol.log_state import LogState, read_own_checkpoint
 from federation.protocol.statement import Statement, encode_statement
 from federation.store import log_rows, own_mappings
@@ -62,6 +65,11 @@ class Sequencer:
         self._clock = clock
         self.max_batch = max_batch
         self._edge: LogEdge | None = None
+        self._cosigning_waits = ""
+
+    def now(self) -> datetime:
+        """Returns the time of its clock."""
+        return self._clock.now()
 
     async def check(self, connection: Connection) -> None:
         """Checks everything that must hold before signing. Raises LogRefused, MissingKeys, UnsafeKeys."""
@@ -75,7 +83,7 @@ class Sequencer:
                 check_size(self._mark.read(), self.origin, 0)
                 return
             await check_mark(connection, self._mark.read(), state)
-            check_clock(state, self._clock.now())
+            await check_clock(connection, state, self._clock.now())
             _ = state.is_signed
             check_signed(state, await load_documents(connection), keys)
             self._edge = await load_edge(connection, state)
@@ -87,11 +95,12 @@ class Sequencer:
         LogWaits, MissingKeys, UnsafeKeys, and what the database raises; it can be called again after that.
         """
         await self._finish(connection)
-        if not await own_mappings.has_work(connection, self.origin, self._clock.now()):
-            return 0
-        count = await self._stage(connection)
+        count = 0
+        if await own_mappings.has_work(connection, self.origin, self._clock.now()):
+            count = await self._stage(connection)
         if count:
             await self._finish(connection)
+        await self._cosign(connection)
         return count
 
     async def _finish(self, connection: Connection) -> None:
@@ -119,13 +128,13 @@ class Sequencer:
             state = await self._begun_state(connection, now)
             if not state.is_signed and not on_top:
                 return 0  # another process has staged; it, or our next run, goes on from there
-            check_clock(state, now)
+            await check_clock(connection, state, now)
             await check_mark(connection, self._mark.read(), state)
-            pending = await self._gather(connection, now)
+            pending, newest = await self._gather(connection, now)
             if not pending:
                 return 0
             batch = compose_batch(await self._current_edge(connection, state), pending)
-            await _write(connection, state, batch, now)
+            await _write(connection, state, batch, now, newest)
         self._edge = batch.edge
         return len(pending)
 
@@ -144,15 +153,19 @@ class Sequencer:
             raise LogRefused("the log could not be begun")
         return begun
 
-    async def _gather(self, connection: Connection, now: datetime) -> Pending:
+    async def _gather(self, connection: Connection, now: datetime) -> tuple[Pending, datetime]:
+        """Gathers what waits, and the newest `issued` of it."""
         documents = [document for document, leaf in await load_documents(connection) if leaf is None]
-        mappings = await own_mappings.fetch_pending(connection, self.origin, now, self.max_batch)
+        waiting = await own_mappings.fetch_pending(connection, self.origin, now, self.max_batch)
+        # What a machine stored whose clock runs ahead of this one's is not said with its times.
+        mappings = [(number, restamp(mapping, now)) for number, mapping in waiting]
         bodies, unsayable = _encode_bodies(mappings)
         if unsayable:
             log.error("mappings cannot be encoded as statements, and were withdrawn", rows=unsayable)
             await own_mappings.drop_unpublishable_mappings(connection, unsayable)
         revokes = await own_mappings.fetch_revocable(connection, self.origin, now, self.max_batch)
-        return Pending(documents, bodies, revokes)
+        newest = max((mapping.issued for _, mapping in mappings), default=now)
+        return Pending(documents, bodies, revokes), newest
 
     async def _current_edge(self, connection: Connection, state: LogState) -> LogEdge:
         edge = self._edge
@@ -170,6 +183,7 @@ class Sequencer:
             if await load_state(connection, self.origin) != state:
                 raise LogWaits("another process has gone on meanwhile") from error
             raise
+        await check_staged(connection, state)
         self._mark.swap(mark, state.staged)
         note = bytes(sign_checkpoint(state.staged, signers))
         if await log_rows.swap_signed(connection, state.signed, state.staged, note):
@@ -179,15 +193,47 @@ class Sequencer:
             raise LogWaits("the state of the log changed while it was signed")
 
     async def _signers(self, connection: Connection, state: LogState, keys: InstanceKeys) -> list[PrivateKey]:
-        """Returns the keys of the document in force, and the outgoing one where this checkpoint brings that document."""
+        """Returns the keys of the documents in force and still to come, and the outgoing one where this checkpoint
+        brings the newest document."""
         documents = [each for each in await load_documents(connection) if each[1] is not None]
         if not documents:
             raise LogRefused("the log has no operations document")
-        signers = keys.require(documents[-1][0].checkpoint_keys)
+        chain = [document for document, _ in documents]
+        required, optional = find_signers(chain, int(self._clock.now().timestamp()))
+        signers = keys.require(required)
         leaf = documents[-1][1]
         if len(documents) > 1 and leaf is not None and leaf >= state.signed_size:
-            signers += _keys_that_go(documents[-2][0], documents[-1][0], keys)
-        return signers
+            signers += _keys_that_go(chain[-2], chain[-1], keys)
+        signers += filter(None, map(keys.find, optional))
+        return list(dict.fromkeys(signers))
+
+    async def _cosign(self, connection: Connection) -> None:
+        """Renews the cosignature of our own witness where that is due."""
+        state = await load_state(connection, self.origin)
+        if state is None or not await needs_cosigning(connection, state, self._clock.now()):
+            return
+        async with connection.transaction():
+            state = await load_state(connection, self.origin, lock=True)
+            if state is None or not (state.is_signed and state.is_published):
+                return
+            mark = await self._raised_mark(connection, state)
+            try:
+                await cosign_published(connection, self._key_folder.read(), mark, state, self._clock.now())
+            except CosigningWaits as error:
+                self._tell_cosigning(str(error))
+
+    async def _raised_mark(self, connection: Connection, state: LogState) -> Checkpoint:
+        """Raises the mark to what is signed: on another machine it may be older than what this one has taken over."""
+        mark = self._mark.read()
+        await check_mark(connection, mark, state)
+        self._mark.swap(mark, state.staged)
+        return state.staged
+
+    def _tell_cosigning(self, why: str) -> None:
+        """Tells once why no cosignature is made. Publishing goes on meanwhile."""
+        if why != self._cosigning_waits:
+            log.warning("the next cosignature waits", reason=why)
+        self._cosigning_waits = why
 
     async def _publish(self, connection: Connection) -> None:
         async with connection.transaction():
@@ -226,10 +272,12 @@ def _keys_that_go(before: Operations, after: Operations, keys: InstanceKeys) -> 
         raise LogRefused(f"the key that goes must sign once more: {error.seen}", mend=RECOVER) from error
 
 
-async def _write(connection: Connection, state: LogState, batch: Batch, now: datetime) -> None:
+async def _write(
+    connection: Connection, state: LogState, batch: Batch, now: datetime, newest: datetime
+) -> None:
     tree = batch.edge.tree
     staged = Checkpoint(state.origin, tree.size, tree.root())
-    await log_rows.update_staged(connection, state.staged, staged, now)
+    await log_rows.update_staged(connection, state.staged, staged, now, newest)
     await log_rows.upsert_tiles(connection, batch.tiles)
     await log_rows.copy_statements(connection, batch.statements)
     await set_leaves(connection, batch.mappings)

@@ -12,6 +12,7 @@ from directory.secret_files import SecretFileError
 from directory.store.database import Connection, Database
 from federation.errors import LogRefused, LogWaits
 from federation.own_log.sequencer import Sequencer
+from federation.store.doubt import end_doubt, record_doubt
 
 LEADER_LOCK: Final = 0x70617373_65726502
 """`pass` `ere` 02: held by the connection of the leader."""
@@ -31,6 +32,10 @@ async def give_up_leading(connection: Connection) -> None:
     except DATABASE_TROUBLE:
         with suppress(asyncpg.InterfaceError):  # the pool may have noticed, and taken it back
             connection.terminate()
+
+
+def _reason_of(error: LogRefused | SecretFileError) -> str:
+    return error.seen if isinstance(error, SecretFileError) else str(error)
 
 
 class SequencerTask:
@@ -61,11 +66,8 @@ class SequencerTask:
         try:
             async with self._database.connection() as connection:
                 await self._lead(connection)
-        except LogRefused as error:
-            self._tell_doubt(str(error), error.mend)
-            return DOUBT_S
-        except SecretFileError as error:
-            self._tell_doubt(error.seen, error.mend)
+        except (LogRefused, SecretFileError) as error:
+            self._tell_doubt(_reason_of(error), error.mend)
             return DOUBT_S
         except (LogWaits, DirectoryUnavailable, *DATABASE_TROUBLE) as error:
             self._tell_waiting(str(error))
@@ -91,22 +93,31 @@ class SequencerTask:
             log.warning("the log waits, and goes on by itself", reason=reason)
         self.waits_for = reason
 
-    def _tell_well(self) -> None:
-        if self.waits_for:
+    async def _tell_well(self, connection: Connection, *, is_first: bool) -> None:
+        """Tells that a doubt is over, whichever process had it."""
+        ended = await end_doubt(connection) if is_first else None
+        if ended is not None:
+            log.warning("the doubt is over, and the log goes on", since=str(ended.since), reason=ended.reason)
+        elif self.waits_for:
             log.info("the log goes on")
-        self.waits_for = None
+        self.doubt = self.waits_for = None
 
     async def _lead(self, connection: Connection) -> None:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
             return
         try:
             await self._sequencer.check(connection)
-            self.is_leading, self.doubt = True, None
+            self.is_leading, is_first = True, True
             while not self._stopping.is_set():
                 count = await self._sequencer.run_once(connection)
-                self._tell_well()
+                await self._tell_well(connection, is_first=is_first)
+                is_first = False
                 if count < self._sequencer.max_batch:
                     await self._wait(BATCH_EVERY_S)
+        except (LogRefused, SecretFileError) as error:
+            # While it still leads: another that leads after this one ends the doubt, and not before.
+            await record_doubt(connection, _reason_of(error), self._sequencer.now())
+            raise
         finally:
             await give_up_leading(connection)
 

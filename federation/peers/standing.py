@@ -2,7 +2,8 @@
 
 import structlog
 
-from directory.origins import Authority, Standing, may_change
+from directory.origin_names import InvalidOrigin, is_local_origin, parse_origin
+from directory.origins import Authority, Origin, Standing, may_change
 from directory.store.origins import OriginStore
 from federation.errors import StandingRefused, UnknownPeer
 
@@ -19,21 +20,28 @@ class PeerStandings:
 
     async def standing_of(self, origin: str) -> Standing:
         """Returns the standing of a peer. Raises UnknownPeer."""
-        found = await self._origins.find_origin(origin)
-        if found is None or origin == self._own:
-            raise UnknownPeer(f"{origin} is not a peer of this instance")
-        return found.standing
+        return (await self._find(origin)).standing
 
     async def change(self, origin: str, after: Standing, by: Authority) -> Standing:
         """Changes the standing of a peer. Returns the one before. Raises UnknownPeer, StandingRefused."""
-        before = await self.standing_of(origin)
+        peer = await self._find(origin)
+        name, before = peer.name, peer.standing
         if before is after:
             return before
         if not may_change(before, after, by):
-            raise StandingRefused(f"{origin} is {before.name.lower()}: only an operator lifts that")
-        if not await self._origins.change_standing(origin, before, after):
-            raise StandingRefused(f"the standing of {origin} was changed at the same time")
-        log.info(
-            "a peer stands otherwise", origin=origin, before=before.name.lower(), after=after.name.lower()
-        )
+            raise StandingRefused(f"{name} is {before.name.lower()}: only an operator lifts that")
+        if not await self._origins.change_standing(name, before, after):
+            raise StandingRefused(f"the standing of {name} was changed at the same time")
+        log.info("a peer stands otherwise", origin=name, before=before.name.lower(), after=after.name.lower())
         return before
+
+    async def _find(self, origin: str) -> Origin:
+        """Finds a peer by its origin, however that is typed. A log of a local name is nobody's peer."""
+        try:
+            name = parse_origin(origin)
+        except InvalidOrigin as error:
+            raise UnknownPeer(str(error)) from error
+        found = await self._origins.find_origin(name)
+        if found is None or name == self._own or is_local_origin(name):
+            raise UnknownPeer(f"{name} is not a peer of this instance")
+        return found

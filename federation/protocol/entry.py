@@ -30,7 +30,8 @@ class EntryType(enum.IntEnum):
 
 
 class RevokeReason(enum.IntEnum):
-    """Why a leaf is revoked. An unknown reason revokes as well."""
+    """Why a leaf is revoked: told to peers beside the body until that is erased. An entry says UNSPECIFIED, always; one
+    that says another reason, or an unknown one, revokes as well."""
 
     UNSPECIFIED = 0
     WITHDRAWN = 1

@@ -14,6 +14,8 @@ class LogState:
     origin: str
     staged: Checkpoint
     staged_at: datetime
+    issued_at: datetime
+    """The newest `issued` of the bodies that were staged."""
     signed: bytes | None
     """The last signed checkpoint, a note; None before the first."""
     published: bytes | None
@@ -41,8 +43,13 @@ class LogState:
 
     @property
     def is_published(self) -> bool:
-        """Whether all that is signed is published and taken in."""
-        return self.published == self.signed and self.ingested_size == self.published_size
+        """Whether all that is signed is published and taken in. The trees are compared: a line more on a note, such as a
+        witness's, makes it no other checkpoint. Raises LogRefused."""
+        return _tree(self.published) == _tree(self.signed) and self.ingested_size == self.published_size
+
+
+def _tree(note: bytes | None) -> Checkpoint | None:
+    return None if note is None else read_own_checkpoint(note)
 
 
 def read_own_checkpoint(note: bytes) -> Checkpoint:

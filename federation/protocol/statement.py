@@ -15,8 +15,10 @@ import msgspec
 from directory.errors import InvalidIdentifier
 from directory.identifiers import Acct, ActorUri, AtHandle, Did, TargetHandle, TargetId, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind, Mapping, Network, Strength
+from directory.proofs.strength import is_supported
 from federation.errors import InvalidStatement
 from federation.protocol import canonical
+from federation.protocol.ext import Ext, ExtWire, ext_of, ext_to_wire, find_ext_fault
 
 MAX_BODY_BYTES: Final = 4_000
 SALT_BYTES: Final = 32
@@ -25,7 +27,9 @@ MAX_EVIDENCE: Final = 8
 MAX_REF_CHARS: Final = 500
 MAX_TIME_S: Final = 253_402_300_799
 """The last second of the year 9999."""
-LOGGED_EVIDENCE: Final = frozenset(EvidenceKind) - {EvidenceKind.IMPORT}
+REFUSED_EVIDENCE: Final = frozenset({EvidenceKind.IMPORT, EvidenceKind.DEMO})
+"""Kinds that make a body say nothing: neither is a proof."""
+LOGGED_EVIDENCE: Final = frozenset(EvidenceKind) - REFUSED_EVIDENCE
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _NOT_WHOLE: Final = "a time is not in UTC and whole seconds since 1970"
@@ -35,8 +39,8 @@ _COMMITMENT_PREFIX: Final = b"passerelle/mapping/v1\x00"
 class Statement(msgspec.Struct, frozen=True, gc=False):
     """One mapping as a log publishes it. Times are in UTC and whole seconds.
 
-    `x_id` is set exactly where the strength is BOUND: no other strength proves an id. What is contested is followed
-    unseen by nobody.
+    `x_id` is set exactly where the strength is BOUND: no other strength proves an id. The evidence supports the
+    strength. What is contested is followed unseen by nobody. `ext` means nothing, and is kept.
     """
 
     x_id: XId | None
@@ -49,6 +53,7 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
     issued: datetime
     expires: datetime
     is_contested: bool = False
+    ext: Ext = ()
 
     def __post_init__(self) -> None:
         fault = _find_fault(self)
@@ -110,7 +115,9 @@ def _find_fault(statement: Statement) -> str | None:
         return f"the account is not one of {statement.network}"
     if not timedelta(0) < statement.expires - statement.issued <= MAX_VALIDITY:
         return f"it holds for more than {MAX_VALIDITY.days} days, or for none"
-    return _find_evidence_fault(statement.evidence)
+    if not is_supported(statement.strength, statement.evidence, statement.network):
+        return f"its evidence does not support the strength {statement.strength.label}"
+    return _find_evidence_fault(statement.evidence) or find_ext_fault(statement.ext)
 
 
 def _find_evidence_fault(evidence: tuple[Evidence, ...]) -> str | None:
@@ -120,12 +127,13 @@ def _find_evidence_fault(evidence: tuple[Evidence, ...]) -> str | None:
         if not _is_whole(item.at):
             return _NOT_WHOLE
         if item.kind not in LOGGED_EVIDENCE:
-            return "an import is no evidence"
+            return f"evidence of the kind {item.kind} never enters a log"
         if item.ref is not None and not 1 <= len(item.ref) <= MAX_REF_CHARS:
             return f"a reference is empty, or longer than {MAX_REF_CHARS} characters"
     return None
 
 
+_KNOWN_EVIDENCE: Final = {kind.value: kind for kind in EvidenceKind}
 _ACCOUNT_TYPES: Final[dict[Network, tuple[type, type]]] = {
     Network.BLUESKY: (Did, AtHandle),
     Network.MASTODON: (ActorUri, Acct),
@@ -159,12 +167,12 @@ _Time = Annotated[int, msgspec.Meta(ge=0, le=MAX_TIME_S)]
 
 class _EvidenceWire(canonical.Wire, frozen=True):
     at: _Time
-    kind: EvidenceKind
-    ref: str | None = None
+    kind: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9-]{0,31}\Z")]
+    ref: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_REF_CHARS)] | None = None
 
 
 class _BodyWire(canonical.Wire, frozen=True):
-    evidence: list[_EvidenceWire]
+    evidence: Annotated[list[_EvidenceWire], msgspec.Meta(min_length=1, max_length=MAX_EVIDENCE)]
     expires: _Time
     issued: _Time
     strength: Literal["linked", "handle", "bound"]
@@ -172,6 +180,7 @@ class _BodyWire(canonical.Wire, frozen=True):
     v: Literal[1]
     x: _XWire
     contested: bool = False
+    ext: ExtWire | None = None
 
 
 _decoder: Final = msgspec.json.Decoder(_BodyWire)
@@ -191,6 +200,7 @@ def encode_statement(statement: Statement) -> bytes:
 def parse_statement(body: bytes) -> Statement:
     """Parses a body, which must be canonical. Raises InvalidStatement.
 
+    Evidence of a kind that this version does not know is left out, and supports nothing.
     Check the commitment first, over the bytes as they were served: a body that is refused here
     may still be what its leaf commits to; the leaf is then a no-op, as an unknown entry is.
     """
@@ -226,6 +236,7 @@ def _to_wire(statement: Statement) -> _BodyWire:
         v=1,
         x=_XWire(str(statement.x_handle), None if statement.x_id is None else str(statement.x_id)),
         contested=statement.is_contested,
+        ext=ext_to_wire(statement.ext),
     )
 
 
@@ -238,10 +249,15 @@ def _from_wire(wire: _BodyWire) -> Statement:
         parse_id(wire.to.id),
         parse_handle(wire.to.handle),
         _STRENGTHS[wire.strength],
-        tuple(Evidence(item.kind, _from_seconds(item.at), item.ref) for item in wire.evidence),
+        tuple(
+            Evidence(_KNOWN_EVIDENCE[item.kind], _from_seconds(item.at), item.ref)
+            for item in wire.evidence
+            if item.kind in _KNOWN_EVIDENCE
+        ),
         _from_seconds(wire.issued),
         _from_seconds(wire.expires),
         wire.contested,
+        ext_of(wire.ext),
     )
     # An identifier can be parsed from several spellings; only the one that `str()` writes is canonical.
     spelled = (str(statement.x_handle), str(statement.target_id), str(statement.target_handle))

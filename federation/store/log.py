@@ -7,24 +7,32 @@ from typing import Final
 
 from directory.origins import HIDDEN_AFTER
 from directory.store.database import Database
-from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, origin_answers
+from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, holds_at, origin_answers
+from federation.protocol.log_state import read_own_checkpoint
+from federation.store.doubt import Doubt, find_doubt
 from federation.store.log_rows import fetch_tiles
 from federation.tlog.tiles import Bundle, Tile
 
 _IS_ANSWERING: Final = f"""
 SELECT origin.id, {origin_answers("$4")} AND EXISTS (SELECT FROM mapping m WHERE m.origin = origin.id AND m.leaf = $2
-    AND {IS_ACTIVE} AND {IS_NOT_HIDDEN} AND m.expires > $3) AS holds
+    AND {IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {holds_at("$3")}) AS holds
 FROM origin WHERE origin.name = $1
+"""
+_PUBLISHED: Final = """
+SELECT s.origin, s.published, s.published_size, c.root, c.line FROM log_state s
+LEFT JOIN log_cosignature c ON c.origin = s.origin AND c.size = s.published_size ORDER BY c.name
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The last published checkpoint, a note, and its size."""
+    """The last published checkpoint, a note as its log signed it, and its size."""
 
     origin: str
     note: bytes
     size: int
+    cosignatures: tuple[str, ...] = ()
+    """Lines of witnesses on exactly this checkpoint, as they are stored: to be verified before anybody sees them."""
 
 
 class LogStore:
@@ -36,10 +44,28 @@ class LogStore:
     async def find_published(self) -> Published | None:
         """Finds the published checkpoint. Returns None before the first."""
         async with self._database.connection() as connection:
-            row = await connection.fetchrow("SELECT origin, published, published_size FROM log_state")
-        if row is None or row["published"] is None:
+            rows = await connection.fetch(_PUBLISHED)
+        if not rows or rows[0]["published"] is None:
             return None
-        return Published(row["origin"], bytes(row["published"]), row["published_size"])
+        note = bytes(rows[0]["published"])
+        root = read_own_checkpoint(note).root
+        lines = tuple(row["line"] for row in rows if row["root"] == root)
+        return Published(rows[0]["origin"], note, rows[0]["published_size"], lines)
+
+    async def find_doubt(self, origin: str, witness: str, late_before: datetime) -> Doubt | None:
+        """Finds why nothing is published: nothing is signed, or `witness`, the log's own, has not cosigned since
+        `late_before`. Returns None where all is well, and before the log is begun."""
+        async with self._database.connection() as connection:
+            told = await find_doubt(connection)
+            newest = await connection.fetchval(
+                "SELECT max(at) FROM log_cosignature WHERE origin = $1 AND name = $2",
+                origin,
+                witness,
+            )
+        if told is not None:
+            return told
+        is_late = newest is not None and newest < late_before
+        return Doubt(newest, "no process leads the log") if is_late else None
 
     async def find_tiles(self, items: Sequence[Tile | Bundle]) -> dict[Tile | Bundle, bytes]:
         """Finds what is stored for each, which may be wider than asked for; what is missing is left out."""

@@ -16,7 +16,7 @@ from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.tiles import Bundle, Tile
 
 _SELECT_STATE: Final = (
-    "SELECT origin, staged_size, staged_root, staged_at, signed, published, published_size, ingested_size"
+    "SELECT origin, staged_size, staged_root, staged_at, issued_at, signed, published, published_size, ingested_size"
     " FROM log_state WHERE id = 1"
 )
 
@@ -34,6 +34,7 @@ async def fetch_state(connection: Connection, *, lock: bool = False) -> LogState
         row["origin"],
         staged,
         row["staged_at"],
+        row["issued_at"],
         row["signed"],
         row["published"],
         row["published_size"],
@@ -44,8 +45,8 @@ async def fetch_state(connection: Connection, *, lock: bool = False) -> LogState
 async def insert_state(connection: Connection, staged: Checkpoint, now: datetime) -> None:
     """Begins the log; does nothing where it is begun already."""
     await connection.execute(
-        "INSERT INTO log_state (id, origin, staged_size, staged_root, staged_at, published_size, ingested_size)"
-        " VALUES (1, $1, $2, $3, $4, 0, 0) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO log_state (id, origin, staged_size, staged_root, staged_at, issued_at, published_size,"
+        " ingested_size) VALUES (1, $1, $2, $3, $4, $4, 0, 0) ON CONFLICT (id) DO NOTHING",
         staged.origin,
         staged.size,
         staged.root,
@@ -58,26 +59,42 @@ async def has_leaves(connection: Connection) -> bool:
     return bool(
         await connection.fetchval(
             "SELECT EXISTS (SELECT FROM log_tile) OR EXISTS (SELECT FROM log_statement)"
+            " OR EXISTS (SELECT FROM log_revoke)"
             " OR EXISTS (SELECT FROM log_operations WHERE leaf IS NOT NULL)"
         )
     )
 
 
 async def update_staged(
-    connection: Connection, before: Checkpoint, staged: Checkpoint, now: datetime
+    connection: Connection, before: Checkpoint, staged: Checkpoint, now: datetime, newest: datetime
 ) -> None:
-    """Replaces the staged tree, which is signed next. Raises LogWaits where another process replaced it first."""
+    """Replaces the staged tree, which is signed next; `newest` is the newest `issued` in it. Raises LogWaits where
+    another process replaced it first."""
     done = await connection.execute(
-        "UPDATE log_state SET staged_size = $1, staged_root = $2, staged_at = greatest(staged_at, $3)"
-        " WHERE id = 1 AND staged_size = $4 AND staged_root = $5",
+        "UPDATE log_state SET staged_size = $1, staged_root = $2, staged_at = greatest(staged_at, $3),"
+        " issued_at = greatest(issued_at, $4) WHERE id = 1 AND staged_size = $5 AND staged_root = $6",
         staged.size,
         staged.root,
         now,
+        newest,
         before.size,
         before.root,
     )
     if done != "UPDATE 1":
         raise LogWaits("another sequencer has written at the same time")
+
+
+async def reset_times(connection: Connection, before: LogState, now: datetime) -> bool:
+    """Sets the times of the last batch to `now`, where they are later. Returns False where the state has changed."""
+    done = await connection.execute(
+        "UPDATE log_state SET staged_at = least(staged_at, $1), issued_at = least(issued_at, $1)"
+        " WHERE id = 1 AND staged_size = $2 AND staged_at = $3 AND issued_at = $4",
+        now,
+        before.staged.size,
+        before.staged_at,
+        before.issued_at,
+    )
+    return done == "UPDATE 1"
 
 
 async def swap_signed(connection: Connection, before: bytes | None, staged: Checkpoint, note: bytes) -> bool:
@@ -166,13 +183,23 @@ async def set_operations_leaf(connection: Connection, number: int, leaf: int) ->
     await connection.execute("UPDATE log_operations SET leaf = $2 WHERE number = $1", number, leaf)
 
 
-async def set_revoked(connection: Connection, revokes: Sequence[tuple[int, int]]) -> None:
-    """Marks leaves as revoked, by target and revoking leaf of each."""
+async def set_revoked(connection: Connection, revokes: Sequence[tuple[int, int, int]]) -> None:
+    """Marks leaves as revoked, by target, revoking leaf and true reason of each. That the leaf was revoked stays when
+    its body is erased."""
+    targets, revoking = [target for target, _, _ in revokes], [by for _, by, _ in revokes]
     await connection.execute(
-        "UPDATE log_statement SET revoked_by = r.by FROM unnest($1::bigint[], $2::bigint[]) AS r (leaf, by)"
+        "UPDATE log_statement SET revoked_by = r.by, ended = r.reason"
+        " FROM unnest($1::bigint[], $2::bigint[], $3::int[]) AS r (leaf, by, reason)"
         " WHERE log_statement.leaf = r.leaf",
-        [target for target, _ in revokes],
-        [by for _, by in revokes],
+        targets,
+        revoking,
+        [reason for _, _, reason in revokes],
+    )
+    await connection.execute(
+        "INSERT INTO log_revoke (target, leaf) SELECT * FROM unnest($1::bigint[], $2::bigint[])"
+        " ON CONFLICT (target) DO UPDATE SET leaf = excluded.leaf",
+        targets,
+        revoking,
     )
 
 

@@ -26,8 +26,13 @@ FROM mapping m WHERE {_WAITS} AND m.leaf IS NULL
 ORDER BY m.id LIMIT $3 FOR UPDATE OF m SKIP LOCKED
 """
 _IS_UNREVOKED: Final = f"{IS_WITHDRAWN} AND m.leaf IS NOT NULL AND {_OF_ORIGIN}"
+TRUE_REASON: Final = (
+    f"coalesce(s.ended, CASE WHEN m.expires <= $2 THEN {RevokeReason.LAPSED.value}"
+    f" ELSE {RevokeReason.WITHDRAWN.value} END)"
+)
+"""Why the withdrawn mapping `m` ended, whose body is `s`; $2 is the time."""
 _REVOCABLE: Final = f"""
-SELECT s.leaf, coalesce(s.ended, CASE WHEN m.expires <= $2 THEN $4::int ELSE $5::int END) AS reason
+SELECT s.leaf, {TRUE_REASON} AS reason
 FROM mapping m JOIN log_statement s ON s.leaf = m.leaf
 WHERE {_IS_UNREVOKED} AND s.revoked_by IS NULL ORDER BY m.leaf LIMIT $3
 """
@@ -67,8 +72,8 @@ async def fetch_pending(
 async def fetch_revocable(
     connection: Connection, origin: str, now: datetime, limit: int
 ) -> list[tuple[int, int]]:
-    """Fetches leaves of withdrawn mappings that no entry revokes yet, each with its reason."""
-    rows = await connection.fetch(_REVOCABLE, origin, now, limit, RevokeReason.LAPSED, RevokeReason.WITHDRAWN)
+    """Fetches leaves of withdrawn mappings that no entry revokes yet, each with its true reason."""
+    rows = await connection.fetch(_REVOCABLE, origin, now, limit)
     return [(row["leaf"], row["reason"]) for row in rows]
 
 

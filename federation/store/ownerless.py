@@ -4,8 +4,11 @@ from typing import Final
 
 OWNERLESS_TABLES: Final[dict[str, str]] = {
     "log_state": "sizes and hashes of our own log",
+    "log_doubt": "why nothing is signed, for the operator",
+    "log_cosignature": "signatures of witnesses over sizes and hashes of logs",
     "log_tile": "hashes, and leaves that are salted hashes: they tell nothing once the salt is gone",
     "log_statement": "what the log says: salt and body go when the leaf's revoke is published",
+    "log_revoke": "numbers of leaves, as the log has them",
     "log_operations": "the operator's signed documents",
     "proof_link": "hashes of links that were given out, and numbers of leaves: they go when they expire",
     "daily_check": "the result of the last check: numbers of leaves",

@@ -7,7 +7,14 @@ import asyncpg
 
 from directory.store.database import Connection, Database
 
-PUBLIC_TABLES: Final = ("log_tile", "log_operations", "log_state", "migration")
+PUBLIC_TABLES: Final = (
+    "log_tile",
+    "log_revoke",
+    "log_operations",
+    "log_state",
+    "log_cosignature",
+    "migration",
+)
 """Not rewritten: their rows are not about one person, or are never erased."""
 STATISTICS: Final = "pg_catalog.pg_statistic"
 """PostgreSQL's samples of columns. A replaced sample stays in it as a dead row, as in any table."""

@@ -12,10 +12,31 @@ class LogState(Table, tablename="log_state"):
     staged_size = BigInt()
     staged_root = Bytea()
     staged_at = Timestamptz()
+    issued_at = Timestamptz()
     signed = Bytea(null=True, default=None)
     published = Bytea(null=True, default=None)
     published_size = BigInt()
     ingested_size = BigInt()
+
+
+class LogDoubt(Table, tablename="log_doubt"):
+    """One row, number 1, while nothing is signed: since when, and why."""
+
+    id = SmallInt(primary_key=True)
+    since = Timestamptz()
+    reason = Text()
+
+
+class LogCosignature(Table, tablename="log_cosignature"):
+    """The newest cosignature of each witness on each log: one row for `origin` and `name`."""
+
+    origin = Text()
+    name = Text()
+    key_id = Bytea()
+    size = BigInt()
+    root = Bytea()
+    at = Timestamptz()
+    line = Text()
 
 
 class LogTile(Table, tablename="log_tile"):
@@ -28,7 +49,8 @@ class LogTile(Table, tablename="log_tile"):
 class LogStatement(Table, tablename="log_statement"):
     """Salt and body of a leaf. A row is deleted when the leaf's revoke `revoked_by` is published.
 
-    `ended` is the reason of a revoke that is still to come, where it is known before.
+    `ended` is the true reason of a revoke that is still to come: set when its entry is staged, or before where it is
+    known. The entry itself tells none.
     """
 
     leaf = BigInt(primary_key=True)
@@ -36,6 +58,13 @@ class LogStatement(Table, tablename="log_statement"):
     body = Bytea()
     ended = SmallInt(null=True, default=None)
     revoked_by = BigInt(null=True, default=None)
+
+
+class LogRevoke(Table, tablename="log_revoke"):
+    """The entry `leaf` of our own log revokes the leaf `target`: what a peer is told who asks for an erased body."""
+
+    target = BigInt(primary_key=True)
+    leaf = BigInt()
 
 
 class LogOperations(Table, tablename="log_operations"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from federation.errors import InvalidKey
-from federation.tlog.ed25519 import PUBLIC_KEY_BYTES, Seed
+from federation.tlog.ed25519 import PUBLIC_KEY_BYTES, Seed, is_public_key
 from federation.tlog.text import check_text, decode_base64, encode_base64
 
 KEY_ID_BYTES: Final = 4
@@ -61,6 +61,8 @@ class VerifierKey:
             raise InvalidKey(f"not a verifier key: its name is longer than {MAX_KEY_NAME_BYTES} bytes")
         if len(self.public_key) != PUBLIC_KEY_BYTES:
             raise InvalidKey("not a verifier key: it is not 32 bytes long")
+        if not is_public_key(self.public_key):
+            raise InvalidKey("not a verifier key: its 32 bytes are no public key of Ed25519")
         object.__setattr__(self, "key_id", compute_key_id(self.name, self.kind, self.public_key))
 
     @classmethod

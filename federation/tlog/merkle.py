@@ -154,19 +154,36 @@ def verify_consistency(
         if proof or (old_size == new_size and old_root != new_root):
             raise InvalidProof("two roots of one size differ, or nothing was to be proven")
         return
-    if _walk_consistency(old_size, new_size, old_root, proof) != (old_root, new_root):
+    # A proof leaves out the subtree that the old tree ends in where that is the whole old tree: its root is known.
+    path = [old_root, *proof] if _is_perfect(old_size) else proof
+    if _walk_consistency(old_size, new_size, path) != (old_root, new_root):
         raise InvalidProof("a consistency proof does not lead to both roots")
 
 
-def _walk_consistency(
-    old_size: int, new_size: int, old_root: bytes, proof: Sequence[bytes]
-) -> tuple[bytes, bytes]:
-    # The path begins at the perfect subtree that the old tree ends in. Where that is the whole old tree, its root is
-    # known.
+def derive_prefix_root(old_size: int, new_size: int, new_root: bytes, hashes: Sequence[bytes]) -> bytes:
+    """Computes the root over the first `old_size` leaves of the tree with `new_root`. Raises InvalidProof.
+
+    `hashes` are a consistency proof that always begins with the perfect subtree in which the old tree ends. They are
+    verified against the new root alone: an old root that was signed and is another shows that the log has forked.
+    """
+    if not 0 < old_size < new_size <= MAX_TREE_SIZE:
+        raise InvalidProof("a tree does not begin with a tree of this size")
+    _check_hashes(hashes, MAX_CONSISTENCY_HASHES)
+    old, new = _walk_consistency(old_size, new_size, hashes)
+    if new != new_root:
+        raise InvalidProof("the hashes do not lead to the root of the larger tree")
+    return old
+
+
+def _is_perfect(size: int) -> bool:
+    return size & (size - 1) == 0
+
+
+def _walk_consistency(old_size: int, new_size: int, path: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """Walks from the perfect subtree that the old tree ends in to both roots, and returns these."""
     fn, sn = old_size - 1, new_size - 1
     while fn & 1:
         fn, sn = fn >> 1, sn >> 1
-    path = list(proof) if fn else [old_root, *proof]
     if not path:
         raise InvalidProof("a consistency proof is too short")
     old = new = path[0]

@@ -78,6 +78,17 @@ def consistency_spans(old_size: int, new_size: int) -> list[Span]:
     return spans[::-1]
 
 
+def prefix_spans(old_size: int, new_size: int) -> list[Span]:
+    """Lists the spans from which both roots can be computed: the subtree that the old tree ends in always comes first.
+
+    Raises ValueError unless the old tree has a leaf, and the new one more.
+    """
+    if not 0 < old_size < new_size:
+        raise ValueError(f"a tree of {new_size} does not begin with one of {old_size}")
+    spans = consistency_spans(old_size, new_size)
+    return [(0, old_size), *spans] if old_size & (old_size - 1) == 0 else spans
+
+
 HashOf = Callable[[Node], bytes]
 
 
@@ -89,6 +100,11 @@ def prove_inclusion(index: int, size: int, hash_of: HashOf) -> tuple[bytes, ...]
 def prove_consistency(old_size: int, new_size: int, hash_of: HashOf) -> tuple[bytes, ...]:
     """Makes the proof from one size to a later one. Raises ValueError if out of range."""
     return tuple(_hash_span(span, hash_of) for span in consistency_spans(old_size, new_size))
+
+
+def prove_prefix(old_size: int, new_size: int, hash_of: HashOf) -> tuple[bytes, ...]:
+    """Lists the hashes that show which root a tree had at a smaller size. Raises ValueError if out of range."""
+    return tuple(_hash_span(span, hash_of) for span in prefix_spans(old_size, new_size))
 
 
 def _hash_span(span: Span, hash_of: HashOf) -> bytes:

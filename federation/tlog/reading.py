@@ -17,6 +17,7 @@ from federation.tlog.paths import (
     nodes_of,
     prove_consistency,
     prove_inclusion,
+    prove_prefix,
 )
 from federation.tlog.tiles import TILE_HEIGHT, TILE_WIDTH, Tile, tile_at
 
@@ -85,6 +86,10 @@ class TileHashes:
     def prove_consistency(self, old_size: int) -> tuple[bytes, ...]:
         """Makes the proof from a smaller tree to this one. Raises ValueError if out of range."""
         return prove_consistency(old_size, self._size, self.hash_of)
+
+    def prove_prefix(self, old_size: int) -> tuple[bytes, ...]:
+        """Lists the hashes that show which root this tree had at a smaller size. Raises ValueError if out of range."""
+        return prove_prefix(old_size, self._size, self.hash_of)
 
     def check_root(self, root: bytes) -> None:
         """Compares the root with `root`. Raises InvalidProof if the right edge does not lead to it."""

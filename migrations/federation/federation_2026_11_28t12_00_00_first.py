@@ -16,11 +16,28 @@ STATEMENTS = [
         staged_size bigint NOT NULL,
         staged_root bytea NOT NULL,
         staged_at timestamptz NOT NULL,
+        issued_at timestamptz NOT NULL,
         signed bytea,
         published bytea,
         published_size bigint NOT NULL,
         ingested_size bigint NOT NULL
     )""",
+    """CREATE TABLE log_doubt (
+        id smallint PRIMARY KEY CHECK (id = 1),
+        since timestamptz NOT NULL,
+        reason text NOT NULL
+    )""",
+    """CREATE TABLE log_cosignature (
+        id serial PRIMARY KEY,
+        origin text NOT NULL,
+        name text NOT NULL,
+        key_id bytea NOT NULL,
+        size bigint NOT NULL,
+        root bytea NOT NULL,
+        at timestamptz NOT NULL,
+        line text NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX log_cosignature_witness ON log_cosignature (origin, name)",
     """CREATE TABLE log_tile (
         place bigint PRIMARY KEY,
         data bytea NOT NULL
@@ -36,6 +53,10 @@ STATEMENTS = [
     # Statistics hold samples of what is in a column, longer than the rows themselves.
     "ALTER TABLE log_statement ALTER COLUMN salt SET STATISTICS 0, ALTER COLUMN body SET STATISTICS 0",
     "CREATE INDEX log_statement_revoked ON log_statement (revoked_by) WHERE revoked_by IS NOT NULL",
+    """CREATE TABLE log_revoke (
+        target bigint PRIMARY KEY,
+        leaf bigint NOT NULL
+    )""",
     """CREATE TABLE log_operations (
         number integer PRIMARY KEY,
         note bytea NOT NULL,

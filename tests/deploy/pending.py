@@ -1,7 +1,7 @@
 """Pending mappings of people for a running instance, stored as their clicks would have been."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from directory.mapping_life import MappingState
 from directory.store.database import Database
@@ -9,12 +9,12 @@ from tests.harness.mappings import bluesky
 from tests.harness.stored import StoredMappings
 
 
-def add_pending(dsn: str, origin: str, count: int) -> None:
-    """Adds `count` people."""
-    asyncio.run(_add(dsn, origin, count))
+def add_pending(dsn: str, origin: str, count: int, *, ahead: timedelta = timedelta(0)) -> None:
+    """Adds `count` people, as of now, or as a clock that runs ahead would have them."""
+    asyncio.run(_add(dsn, origin, count, datetime.now(UTC).replace(microsecond=0) + ahead))
 
 
-async def _add(dsn: str, origin: str, count: int) -> None:
+async def _add(dsn: str, origin: str, count: int, issued: datetime) -> None:
     database = await Database.connect(dsn, max_connections=1)
     try:
         async with database.connection() as connection:
@@ -25,7 +25,7 @@ async def _add(dsn: str, origin: str, count: int) -> None:
                     f"person{n}",
                     1_000 + n,
                     origin=origin,
-                    issued=datetime.now(UTC).replace(microsecond=0),
+                    issued=issued,
                 )
                 for n in range(made, made + count)
             ],

@@ -235,7 +235,7 @@ def test_demo_people_are_taken_out_again(folder: Path, command: Command) -> None
         assert (removed.code, removed.err) == (0, "")
         assert "demo mappings were taken out." in removed.out
         assert other.run("demo", "--remove").out == "There were no demo people.\n"
-        assert other.run("demo", *SMALL, "--unsigned", "--no-archive").code == 0
+        assert other.run("demo", *SMALL, "--no-archive").code == 0
 
 
 def test_a_bad_archive_is_one_sentence(command: Command) -> None:
@@ -313,7 +313,7 @@ def fresh() -> Iterator[Path]:
 
 
 def test_the_doctor_finds_all_well(fresh: Path) -> None:
-    """In a folder of its own: demo people who arrived elsewhere wait for a worker."""
+    """In a folder of its own, where nothing else was done."""
     command = Command(fresh, {"data": str(fresh / "data"), "port": str(free_port())})
     command.run("lookup", "@jack")
     shown = command.run("doctor")

@@ -69,3 +69,17 @@ def test_another_log_is_named(command: Command) -> None:
     assert placed.code == 0
     assert "theirs.bsky.example" not in command.run("lookup", "@ada").out
     assert command.run("hides", "lift", placed.out.split("\n", 1)[0]).code == 0
+
+
+def test_a_log_is_named_in_any_spelling_of_its_host(command: Command) -> None:
+    spelled = OTHER_ORIGIN.removesuffix("/log").upper() + "./log"
+    placed = command.run("hides", "add", "5", "--network", "bluesky", "--reason", "law", "--origin", spelled)
+    assert placed.code == 0, placed.err
+    assert f"said by {OTHER_ORIGIN}" in placed.out
+    assert command.run("hides", "lift", placed.out.split("\n", 1)[0]).code == 0
+    for wrong in ("https://two.example", "", "[::1]/log"):
+        refused = command.run(
+            "hides", "add", "5", "--network", "bluesky", "--reason", "law", "--origin", wrong
+        )
+        assert refused.code == 1
+        assert "is not the origin of a log" in refused.sentence

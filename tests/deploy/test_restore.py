@@ -110,7 +110,7 @@ def test_an_older_copy_is_not_signed_and_a_newer_one_goes_on(
     assert shown.code == 1
     assert "✗ Signed log" in words
     assert "older than what this instance has signed" in words
-    failed = instance.command.run("demo", "--people", "1", "--no-archive", database_url=old)
+    failed = instance.command.run("keys", "rotate", database_url=old)
     assert (
         failed.sentence
         == f"passerelle: {REFUSED}. It seems to come from a backup. Nothing was signed. {MEND}"

@@ -134,7 +134,7 @@ async def test_an_older_mapping_of_the_same_origin_is_outdone(
     mapping_store: StoredMappings, lookup: Lookup
 ) -> None:
     await mapping_store.add(
-        [bluesky("jack", 12, target="old"), bluesky("jack", 12, issued=START + timedelta(1))]
+        [bluesky("jack", 12, target="old", issued=START - timedelta(1)), bluesky("jack", 12)]
     )
     (answer,) = (await lookup.lookup(Query.parse("12"))).answers
     assert answer.mapping.target_id == did("jack")

@@ -28,7 +28,9 @@ PROFILE = "https://bsky.app/profile/did:plc:ewvi7nxzyoun6zhxrhs64oiz"
 
 
 def proven_by(mapping: Mapping, *evidence: Evidence) -> Mapping:
-    return msgspec.structs.replace(mapping, evidence=(*evidence, *mapping.evidence))
+    """Returns the mapping with this evidence of its X side alone."""
+    there = (piece for piece in mapping.evidence if not piece.binds_x)
+    return msgspec.structs.replace(mapping, evidence=(*evidence, *there))
 
 
 def signed_in(at: datetime = START, x_id: int = 12, name: str = "jack") -> Mapping:

@@ -29,6 +29,12 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ({"PASSERELLE_LOG_LEVEL": "loud"}, "PASSERELLE_LOG_LEVEL"),
         ({"PASSERELLE_PUBLIC_URL": "find.example"}, "public_url"),
         ({"PASSERELLE_PUBLIC_URL": "https://find.example/path"}, "public_url"),
+        ({"PASSERELLE_PUBLIC_URL": "https://find.example:8443"}, "public_url .*443 is for a local"),
+        ({"PASSERELLE_PUBLIC_URL": "https://[2001:db8::1]"}, "public_url .*not a number"),
+        ({"PASSERELLE_PUBLIC_URL": "https://[::1"}, "public_url .*cannot be read"),
+        ({"PASSERELLE_PUBLIC_URL": "https://xn--a.example"}, "public_url .*not allowed in a registered one"),
+        ({"PASSERELLE_PUBLIC_URL": "https://☃.example"}, "public_url .*not allowed in a registered one"),
+        ({"PASSERELLE_PUBLIC_URL": "https://find.exam\nple"}, "public_url .*character"),
         ({"PASSERELLE_DATABASE_URL": "mysql://x"}, "database_url"),
         ({"PASSERELLE_DATA": ""}, "PASSERELLE_DATA"),
         ({"PASSERELLE_NAME": "x"}, "PASSERELLE_NAME is kept in the database now: .*settings set name"),
@@ -78,3 +84,19 @@ def test_addresses() -> None:
     assert Settings(port=8001).base_url == "http://127.0.0.1:8001"
     public = Settings(public_url="https://find.example/")
     assert (public.base_url, public.domain, public.is_https) == ("https://find.example", "find.example", True)
+
+
+@pytest.mark.parametrize(
+    "typed", ["https://Find.Example", "HTTPS://FIND.EXAMPLE:443/", "https://find.example."]
+)
+def test_one_address_has_one_spelling(typed: str) -> None:
+    """Attack by slip: `https://Find.Example` began the log `Find.Example/log` for ever, a second log of its host;
+    and browsers, who send their origin in lower case, could send no form."""
+    settings = load_settings({"PASSERELLE_PUBLIC_URL": typed})
+    assert (settings.base_url, settings.domain) == ("https://find.example", "find.example")
+
+
+def test_an_address_to_listen_on_names_no_log() -> None:
+    """`http://::1:8000` was no address at all, and began the log `::1:8000/log`."""
+    settings = Settings(host="::1")
+    assert (settings.base_url, settings.log_host) == ("http://[::1]:8000", "localhost")

@@ -9,13 +9,17 @@ from directory.mappings import Mapping
 from directory.store.database import Database
 from directory.store.mapping_rows import withdraw_mappings
 from federation.fsck.run import FsckReport, check_database_log
-from federation.keys.instance import KeyFolder
+from federation.keys.instance import MARK_FILE, KeyFolder
+from federation.keys.operations import RightTree
+from federation.own_log.recovery import find_right_tree
 from federation.own_log.sequencer import Sequencer
 from federation.protocol.entry import STRIDE_BYTES, MappingEntry, parse_entry
 from federation.protocol.log_state import LogState, read_own_checkpoint
 from federation.protocol.tile_places import place_of
 from federation.store.log_rows import fetch_state
 from federation.tlog.bundles import decode_bundle
+from federation.tlog.checkpoint import Checkpoint
+from federation.tlog.merkle import EMPTY_ROOT
 from federation.tlog.tiles import bundles_added
 from tests.federation.tlog.naive import naive_root
 from tests.harness.clock import FakeClock
@@ -41,6 +45,11 @@ class LogHarness:
 
     def sequencer(self, max_batch: int = 10_000) -> Sequencer:
         return Sequencer(self.keys, ORIGIN, self.clock, max_batch=max_batch)
+
+    async def right_tree(self) -> RightTree:
+        """Returns all that is published, as a recovery names it."""
+        async with self.database.connection() as connection:
+            return await find_right_tree(connection, ORIGIN, self.clock.now())
 
     async def add_pending(self, count: int) -> list[Mapping]:
         """Adds mappings as publishing leaves them: pending, without a leaf."""
@@ -88,6 +97,10 @@ class LogHarness:
         async with self.database.connection() as connection:
             return [dict(row) for row in await connection.fetch(sql)]
 
+    def reset_mark(self) -> None:
+        """Sets the mark back to that of new keys, for a database that was emptied on purpose."""
+        (self.keys.path / MARK_FILE).write_text(str(Checkpoint(ORIGIN, 0, EMPTY_ROOT)))
+
     def note_signed(self, size: int, root: bytes) -> None:
         """Checks that no size is ever signed with two roots, by any process, published or not."""
         assert self.signed.setdefault(size, root) == root
@@ -119,7 +132,10 @@ class LogHarness:
             assert read_own_checkpoint(state.published).size == state.published_size
         keys = self.keys.read()
         report = await check_database_log(
-            self.database, checkpoint_keys=[key.vkey for key in keys.logs], first_key=self.first_key
+            self.database,
+            checkpoint_keys=[key.vkey for key in keys.logs],
+            first_key=self.first_key,
+            now=self.clock.now(),
         )
         assert report.is_clean, list(map(str, report.findings))
         return report

@@ -8,7 +8,8 @@ from typing import TypeVar
 from hypothesis import strategies as st
 
 from directory.identifiers import Acct, ActorUri, AtHandle, Did, XHandle, XId
-from directory.mappings import Evidence, Network, Strength
+from directory.mappings import Evidence, EvidenceKind, Network, Strength
+from directory.proofs.strength import SIGN_IN_AT
 from federation.errors import Malformed
 from federation.protocol.entry import (
     Entry,
@@ -81,6 +82,33 @@ _targets = st.one_of(
 )
 
 
+_X_SIDE = {
+    Strength.BOUND: (EvidenceKind.X_POST_ID, EvidenceKind.X_OAUTH),
+    Strength.HANDLE: (EvidenceKind.X_POST_HANDLE, EvidenceKind.X_CONFIRMED),
+}
+_ext = st.dictionaries(st.from_regex(r"[a-z][a-z0-9_]{0,31}", fullmatch=True), _refs, max_size=3).map(
+    lambda items: tuple(sorted(items.items()))
+)
+
+
+def _supporting(strength: Strength, network: Network) -> st.SearchStrategy[list[Evidence]]:
+    """Makes evidence that supports a strength of a mapping to `network`, in any order."""
+    if strength is Strength.LINKED:
+        refs: list[st.SearchStrategy[str | None]] = [
+            st.from_regex(r"https://x\.com/[A-Za-z0-9_]{1,15}", fullmatch=True),
+            st.builds("https://{}/@{}".format, _hosts, _labels),
+        ]
+        kinds: list[tuple[EvidenceKind, ...]] = [(EvidenceKind.PROFILE_LINK,)] * 2
+    else:
+        refs = [st.none() | _refs] * 2
+        kinds = [_X_SIDE[strength], (SIGN_IN_AT[network],)]
+    pieces = [
+        st.builds(Evidence, kind=st.sampled_from(kind), at=moments, ref=ref)
+        for kind, ref in zip(kinds, refs, strict=True)
+    ]
+    return st.tuples(*pieces).flatmap(st.permutations)
+
+
 @st.composite
 def statements(draw: st.DrawFn) -> Statement:
     strength = draw(st.sampled_from([Strength.BOUND, Strength.HANDLE, Strength.LINKED]))
@@ -93,10 +121,11 @@ def statements(draw: st.DrawFn) -> Statement:
         target_id,
         target_handle,
         strength,
-        tuple(draw(st.lists(_evidence, min_size=1, max_size=3))),
+        (*draw(_supporting(strength, network)), *draw(st.lists(_evidence, max_size=3))),
         issued,
         issued + timedelta(seconds=draw(st.integers(1, MAX_VALIDITY // timedelta(seconds=1)))),
         draw(st.booleans()),
+        draw(_ext),
     )
 
 

@@ -1,4 +1,4 @@
-"""`passerelle verify` and the demo through the log."""
+"""`passerelle verify`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,10 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from deploy.cli.verify import command as verify
-from deploy.demo import DemoPresent, remove_demo
-from deploy.demo_log import SignedDemo
 from directory.store.database import Database
-from directory.store.demo import DemoStore
 from federation.own_log.reader import LogService
 from federation.store.log import LogStore
 from tests.federation.log_harness import LogHarness
@@ -71,22 +68,3 @@ def test_what_is_no_proof_is_one_sentence(harness: LogHarness, check: Verify, co
     result = check(content)
     assert result.exit_code == 1
     assert len(result.output.splitlines()) <= 1
-
-
-async def test_demo_people_are_said_by_the_log_and_taken_out_again(harness: LogHarness) -> None:
-    sequencer = harness.sequencer()
-    await harness.add_pending(2)
-    demo = SignedDemo(harness.database, sequencer, harness.clock)
-    waiting: list[int] = []
-    await demo.publish(200, 0, lambda _: None, waiting.append)
-    live = len(await harness.live_leaves())
-    assert live > 170
-    assert waiting[-1] == 0
-    assert (await harness.check()).checkpoint.size == live + 1
-    with pytest.raises(DemoPresent):
-        await demo.publish(1, 0, lambda _: None, waiting.append)
-    assert await demo.withdraw(waiting.append) == live - 2
-    await remove_demo(DemoStore(harness.database), lambda _: None)
-    assert len(await harness.live_leaves()) == 2
-    assert len(await harness.fetch("SELECT FROM mapping")) == 2
-    await harness.check()

@@ -9,8 +9,10 @@ from federation.fsck.bodies import BodyRow
 from federation.fsck.bundle_hashing import HashedBundle, hash_bundle
 from federation.fsck.check import check_log
 from federation.fsck.findings import Fault, Finding
+from federation.fsck.liveness import Liveness
 from federation.fsck.operations import DocumentRow
-from federation.keys.chain import announce_key, sign_operations
+from federation.keys.chain import MIN_BETWEEN_S, sign_operations
+from federation.keys.changes import announce_key
 from federation.protocol.entry import MappingEntry, OperationsEntry, RevokeEntry, encode_entry
 from federation.protocol.statement import commitment
 from federation.tlog.bundles import encode_bundle
@@ -21,7 +23,7 @@ from federation.tlog.tiles import Bundle, Tile, bundle_at, bundles_added
 from tests.vectors.fixed import LOG, NEXT, ORIGIN, STRANGER, TIME
 from tests.vectors.of_operations import GENESIS
 
-ANNOUNCED = announce_key(GENESIS, NEXT.vkey, TIME + 1)
+ANNOUNCED = announce_key(GENESIS, NEXT.vkey, TIME + MIN_BETWEEN_S)
 NOTES = {
     0: bytes(sign_operations(GENESIS, [LOG])),
     5: bytes(sign_operations(ANNOUNCED, [LOG, NEXT])),
@@ -55,6 +57,10 @@ class Kept:
             DocumentRow(number, note, leaf)
             for number, (leaf, note) in enumerate(sorted(self.operations.items()))
         ]
+
+    def count_revokes(self) -> int:
+        """Counts the revokes that take effect, as the log itself does."""
+        return len(Liveness().extend(self.entries))
 
     def read_rows(self) -> Iterable[BodyRow] | None:
         return iter(self.rows_as_read or self.sorted_rows()) if self.with_rows else None

@@ -16,6 +16,7 @@ from federation.keys.rotate import KeyRotation
 from federation.own_log.sequencer import Sequencer
 from federation.protocol.log_state import LogState
 from federation.protocol.tile_places import name_of, places_beyond
+from federation.store.log_scan import QuietLeaves, fetch_quiet_leaves
 from tests.federation.log_harness import ORIGIN, LogHarness
 from tests.harness.clock import FakeClock
 
@@ -31,6 +32,7 @@ async def harness(database: Database, tmp_path: Path, clock: FakeClock) -> LogHa
     await made.add_pending(PEOPLE)
     await made.run()
     await made.withdraw([20])
+    clock.advance(hours=1)
     await rotation.rotate()
     await made.run()
     clock.advance(days=7)
@@ -102,6 +104,8 @@ AT_REST = [
     Column("log_statement", "leaf", "leaf = 7", "leaf 7: no body and no revoke", (9, 30, 62, 63)),
     Column("log_statement", "salt", "leaf = 7", "leaf 7: body does not match"),
     Column("log_statement", "body", "leaf = 290", "leaf 290: body does not match"),
+    Column("log_revoke", "target", "target = 20", "the rows that tell of revokes", (0, 4, 9, 40, 63)),
+    Column("log_revoke", "leaf", "target = 20", "the rows that tell of revokes", (0, 3, 8, 40, 63)),
     Column("log_operations", "number", "number = 1", "leaf 30[12]: an operations document does not belong", (3,)),
     Column("log_operations", "note", "number = 0", "leaf 0: the operations document"),
     Column("log_operations", "note", "number = 1", "leaf 30[12]: the operations document"),
@@ -118,8 +122,11 @@ ANSWER = [
     "x_id", "x_handle", "x_handle_key", "network", "target_id", "target_handle", "target_handle_key", "strength",
     "leaf", "issued", "expires",
 ]  # fmt: skip
-NOTHING_TELLS = {("log_state", "id"), ("log_state", "staged_at")}
+NOTHING_TELLS = {("log_state", "id"), ("log_state", "staged_at"), ("log_state", "issued_at")}
 """Columns whose damage cannot be found: the number of the only row, and when it was written."""
+BESIDE = {"log_doubt", "log_cosignature"}
+"""Tables that are no part of the log: why it waits; and cosignatures, which are verified whenever they are shown, and
+made again within ten minutes."""
 
 
 def flip(value: Any, bit: int) -> Any:
@@ -244,7 +251,8 @@ async def test_every_column_is_looked_at(database: Database) -> None:
             " WHERE table_name LIKE 'log\\_%' AND table_schema = 'public'"
         )
     tried = {(each.table, each.name) for each in AT_REST + STAGED}
-    assert {(table, column) for table, column in rows} == tried | NOTHING_TELLS
+    found = {(table, column) for table, column in rows if table not in BESIDE}
+    assert found == tried | NOTHING_TELLS
 
 
 async def test_ingested_too_small_mends_itself(harness: LogHarness) -> None:
@@ -255,11 +263,19 @@ async def test_ingested_too_small_mends_itself(harness: LogHarness) -> None:
     await harness.check()
 
 
-@pytest.mark.parametrize("table", ["log_tile", "log_statement", "log_operations"])
+async def test_a_revoke_that_is_not_known_any_more_is_told(harness: LogHarness) -> None:
+    """A peer that asks for an erased body would be told that it was lost."""
+    async with harness.database.connection() as connection:
+        await connection.execute("DELETE FROM log_revoke")
+    assert [each.fault for each in (await check(harness)).findings] == [Fault.REVOKE_ROW]
+
+
+@pytest.mark.parametrize("table", ["log_tile", "log_statement", "log_revoke", "log_operations"])
 async def test_a_row_too_many_is_told(harness: LogHarness, table: str) -> None:
     rows = {
         "log_tile": "(5, 'stray')",
         "log_statement": "(100000, 'salt', 'body')",
+        "log_revoke": "(100000, 100001)",
         "log_operations": "(9, 'note', 33)",
     }
     async with harness.database.connection() as connection:
@@ -267,6 +283,7 @@ async def test_a_row_too_many_is_told(harness: LogHarness, table: str) -> None:
     expected = {
         "log_tile": (Fault.STRAY_TILE, "tile/entries/005"),
         "log_statement": (Fault.STRAY_ROW, "leaf 100000"),
+        "log_revoke": (Fault.REVOKE_ROW, "leaf 100000"),
         "log_operations": (Fault.OPERATIONS_STRAY, "leaf 33"),
     }
     [finding] = (await check(harness)).findings
@@ -280,3 +297,65 @@ def test_where_a_log_has_nothing() -> None:
     assert [name_of(first) for first, _ in beyond[1:4]] == ["tile/entries/274", "tile/0/274", "tile/1/002"]
     assert name_of(beyond[-1][0]) == "nothing that a log can have"
     assert places_beyond(0)[:2] == [(-(2**63), -1), (0, 2**48 - 1)]
+
+
+SET_ASIDE = [
+    "DELETE FROM mapping WHERE leaf > 100 AND leaf <= 150",
+    "UPDATE mapping SET state = 0 WHERE leaf > 100 AND leaf <= 150",
+    "UPDATE mapping SET state = 2 WHERE leaf > 100 AND leaf <= 150",
+    "UPDATE mapping SET leaf = NULL WHERE leaf > 100 AND leaf <= 150",
+    "UPDATE mapping SET leaf = leaf + 100000 WHERE leaf > 100 AND leaf <= 150",
+    "WITH o AS (INSERT INTO origin (name) VALUES ('other.example/log') RETURNING id)"
+    " UPDATE mapping SET origin = (SELECT id FROM o) WHERE leaf > 100 AND leaf <= 150",
+]
+
+
+@pytest.mark.parametrize("change", SET_ASIDE)
+async def test_what_the_log_says_and_nothing_answers_is_told(harness: LogHarness, change: str) -> None:
+    """Somebody takes 50 people out of the answers, and leaves the log as it is: every hash is right."""
+    async with harness.database.connection() as connection:
+        assert await connection.execute(change) in {"UPDATE 50", "DELETE 50"}
+    report = await check(harness)
+    assert report.silent_leaves == tuple(range(101, 151))
+    assert "leaf 101: it holds, and nothing answers for it: its mapping is gone, or was set aside" in (
+        report.sentences
+    )
+
+
+@pytest.mark.parametrize("change", ["standing = 2", "standing = 3", "heard_at = '2020-01-01T00:00:00Z'"])
+async def test_a_log_of_ours_that_is_set_not_to_answer_is_told(harness: LogHarness, change: str) -> None:
+    """One row sets aside all that we ever said."""
+    async with harness.database.connection() as connection:
+        await connection.execute(f"UPDATE origin SET {change} WHERE name = '{ORIGIN}'")
+    assert [each.fault for each in (await check(harness)).findings] == [Fault.WRONG_STATE]
+
+
+async def test_a_name_that_ends_before_its_mapping_is_told(harness: LogHarness) -> None:
+    """Somebody ends the names of people whose X account was seen in a post: they are found by id alone."""
+    async with harness.database.connection() as connection:
+        await connection.execute("UPDATE mapping SET name_until = issued WHERE leaf = 7")
+        row = await connection.fetchval("SELECT id FROM mapping WHERE leaf = 7")
+    assert (await check(harness)).unsaid_answers == (row,)
+
+
+async def quiet(harness: LogHarness) -> QuietLeaves:
+    async with harness.database.connection() as connection:
+        return await fetch_quiet_leaves(connection, ORIGIN, harness.clock.now())
+
+
+async def test_who_does_not_answer_for_a_reason_is_counted(harness: LogHarness, clock: FakeClock) -> None:
+    await harness.withdraw([30, 31])
+    async with harness.database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO hide (id, origin, network, x_id, x_handle, x_handle_key, reason, hidden_by, hidden_at)"
+            " SELECT gen_random_uuid(), origin, network, x_id, x_handle, x_handle_key, 'rules', 'x', now()"
+            " FROM mapping WHERE leaf BETWEEN 40 AND 43"
+        )
+    await harness.check()
+    assert await quiet(harness) == QuietLeaves(ending=2, expired=0, ahead=0, hidden=4)
+    clock.advance(days=400)
+    await harness.check()
+    assert await quiet(harness) == QuietLeaves(ending=2, expired=PEOPLE - 3, ahead=0, hidden=4)
+    clock.advance(days=-800)
+    await harness.check()
+    assert await quiet(harness) == QuietLeaves(ending=2, expired=0, ahead=PEOPLE - 3, hidden=4)

@@ -25,6 +25,7 @@ from federation.errors import (
     InvalidCheckpoint,
     InvalidCosignature,
     InvalidEntry,
+    InvalidEvidence,
     InvalidKey,
     InvalidNote,
     InvalidOperations,
@@ -37,6 +38,8 @@ from federation.errors import (
     UntrustedOperations,
 )
 from federation.keys.chain import open_first_operations, parse_operations_note
+from federation.keys.equivocation import open_evidence
+from federation.keys.evidence import MAX_EVIDENCE_BYTES, Evidence
 from federation.keys.operations import MAX_OPERATIONS_BYTES, Operations
 from federation.own_log.mapping_proof import open_mapping_proof
 from federation.protocol.entry import ENTRY_BYTES, parse_entry
@@ -146,6 +149,14 @@ NOTE: Final = MAX_NOTE_BYTES
 SOME_NOTE: Final = 16 * NOTE
 """A text with one character beyond Latin-1 takes twice its bytes, and parts of it are copied a few times."""
 READ_CHECKPOINT: Final = (InvalidCheckpoint, UntrustedNote)
+READ_EVIDENCE: Final = (
+    InvalidCheckpoint,
+    InvalidEvidence,
+    InvalidOperations,
+    InvalidProof,
+    UntrustedNote,
+    UntrustedOperations,
+)
 READ_PROOF: Final = (InvalidTlogProof, InvalidCheckpoint, InvalidProof, InvalidStatement, UntrustedNote)
 
 
@@ -155,6 +166,10 @@ def open_as_stranger(data: bytes) -> object:
 
 def open_proof(data: bytes) -> object:
     return open_mapping_proof(TlogProof.parse(data), TRUST)
+
+
+def open_equivocation(data: bytes) -> object:
+    return open_evidence(Evidence.parse(data), [LOG.vkey])
 
 
 def open_operations(data: bytes) -> object:
@@ -177,6 +192,7 @@ PARSERS: Final = [
     Parser("bundle", bundles, partial(decode_bundle, width=2), (InvalidBundle,), MAX_BUNDLE_BYTES, 3_000, 2 * MAX_BUNDLE_BYTES),
     Parser("tlog-proof", texts("tlog-proofs", "proof"), TlogProof.parse, (InvalidTlogProof,), MAX_TLOG_PROOF_BYTES, 5_000, SOME_NOTE),
     Parser("mapping proof", texts("tlog-proofs", "proof"), open_proof, READ_PROOF, MAX_TLOG_PROOF_BYTES, 12_000, SOME_NOTE),
+    Parser("equivocation", texts("equivocations", "evidence"), open_equivocation, READ_EVIDENCE, MAX_EVIDENCE_BYTES, 30_000, 5 * SOME_NOTE),
     Parser("statement", texts("statements", "body"), parse_statement, (InvalidStatement,), MAX_BODY_BYTES, 1_000, 100 * K),
     Parser("operations text", texts_of_operations, Operations.parse, (InvalidOperations,), MAX_OPERATIONS_BYTES, 2_000, 200 * K, text),
     Parser("operations note", notes_of_operations, parse_operations_note, (InvalidOperations,), NOTE, 5_000, SOME_NOTE),

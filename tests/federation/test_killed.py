@@ -14,7 +14,6 @@ from directory.store.database import Database
 from directory.store.members import MemberStore
 from directory.store.publications import PublicationStore
 from federation.keys.rotate import KeyRotation
-from federation.own_log.high_water import MARK_FILE
 from tests.directory.members.people import at_bluesky, on_x
 from tests.federation.faults import When
 from tests.federation.killing import Killing
@@ -23,7 +22,7 @@ from tests.harness.clock import FakeClock
 
 KILLED: Final = -9
 MAX_POINTS: Final = 80
-TABLES: Final = "log_state, log_tile, log_statement, log_operations, mapping"
+TABLES: Final = "log_state, log_cosignature, log_tile, log_statement, log_revoke, log_operations, mapping"
 MARK: Final = {"mark: write", "mark: replace", "mark: sync"}
 WRITES: Final = {
     "UPDATE log_state SET staged_size",
@@ -31,6 +30,7 @@ WRITES: Final = {
     "COPY log_statement",
     "UPDATE mapping SET leaf",
     "UPDATE log_statement SET revoked_by",
+    "INSERT INTO log_revoke (target,",
     "UPDATE log_state SET signed",
     "UPDATE log_state SET published",
     "INSERT INTO mapping AS",
@@ -114,7 +114,7 @@ async def test_at_every_point_of_the_first_batch(life: Life, when: When) -> None
     async def begin(_at: int) -> None:
         async with harness.database.connection() as connection:
             await connection.execute(f"TRUNCATE {TABLES} CASCADE")
-        (harness.keys.path / MARK_FILE).unlink(missing_ok=True)
+        harness.reset_mark()
         harness.made, harness.signed = 0, {}
         await harness.add_pending(3)
 

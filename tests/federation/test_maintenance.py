@@ -112,7 +112,24 @@ async def test_what_cannot_be_checked_is_told_once_a_day(harness: LogHarness, tm
     assert await task.run_if_due()
     last = await last_check(harness)
     assert last is not None
-    assert (last.faults, last.leaves) == (1, 0)
+    assert (last.faults, last.leaves) == (1, 1), "the log itself is checked all the same"
+    assert str(harness.keys.path) in last.first_fault
+
+
+async def test_the_log_is_checked_beside_a_damaged_key(harness: LogHarness) -> None:
+    """Whoever damages both a key file and the log hid the second behind the first: nothing was checked."""
+    await harness.add_pending(12)
+    await harness.run()
+    (harness.keys.path / "log.key").write_bytes(b"garbage\n")
+    await damage(harness)
+    task = MaintenanceTask(harness.database, harness.keys, harness.clock)
+    harness.clock.advance(hours=1)
+    with capture_logs() as told:
+        assert not await task.run_if_due()
+    last = await last_check(harness)
+    assert last is not None
+    assert (last.leaves, last.faults > 1, "holds no key" in last.first_fault) == (13, True, True)
+    assert "leaf 9" in str(told)
 
 
 async def test_an_empty_log_and_a_clock_that_was_wrong(harness: LogHarness) -> None:

@@ -14,6 +14,7 @@ from directory.store.database import Database
 from directory.store.mappings import MappingStore
 from directory.store.members import MemberStore
 from directory.store.publications import PublicationStore
+from federation.fsck.run import check_database_log
 from federation.own_log.reader import LogService
 from federation.protocol.entry import RevokeEntry, RevokeReason, parse_entry
 from federation.store.log import LogStore
@@ -77,16 +78,63 @@ async def test_a_member_answers_changes_and_withdraws(
     await harness.run()
     assert await answers(lookup, "5") == ["ada.new.example"]
     await harness.check()
-    assert await revokes(harness) == [(1, RevokeReason.REPLACED)]
+    assert await revokes(harness) == [(1, 0)]
 
     await publishing.withdraw(member, said.id)
     assert await answers(lookup, "5") == [], "it stops at once, before the log says so"
     assert len(await revokes(harness)) == 1
     await harness.run()
-    assert await revokes(harness) == [(1, RevokeReason.REPLACED), (2, RevokeReason.WITHDRAWN)]
+    assert await revokes(harness) == [(1, 0), (2, 0)]
     await harness.check()
     assert await harness.fetch("SELECT FROM mapping") == []
     assert await harness.fetch("SELECT FROM log_statement") == []
+
+
+async def test_the_log_never_says_why_and_peers_are_told_while_there_is_a_body(
+    harness: LogHarness, membership: Membership, publishing: Publishing
+) -> None:
+    """Whoever watches the log each second links a leaf to a person by its time. A reason in its revoke would tell of
+    that person for ever that they were refuted, or taken out."""
+    clock = harness.clock
+    signed_in = await membership.sign_in(at_bluesky("ada", at=clock.now()))
+    x = await membership.link(signed_in.member, on_x("ada", 5, at=clock.now()))
+    said = await publishing.publish(signed_in.member, Wish(x.id, signed_in.account.id, consent=1))
+    await harness.add_pending(2)
+    await harness.run()
+    (own,) = await harness.fetch("SELECT leaf FROM mapping WHERE x_id = 5")
+    (expired, moderated) = sorted(set(await harness.live_leaves()) - {own["leaf"]})
+    await publishing.withdraw(signed_in.member, said.id)
+    async with harness.database.connection() as connection:
+        await connection.execute("UPDATE mapping SET expires = $2 WHERE leaf = $1", expired, clock.now())
+        await connection.execute(
+            "UPDATE log_statement SET ended = $2 WHERE leaf = $1", moderated, RevokeReason.MODERATED
+        )
+        await harness.withdraw([expired, moderated])
+        await harness.sequencer()._stage(connection)
+    clock.advance(days=400)
+    kept = {row["leaf"]: row["ended"] for row in await harness.fetch("SELECT leaf, ended FROM log_statement")}
+    assert kept == {
+        own["leaf"]: RevokeReason.WITHDRAWN,
+        expired: RevokeReason.LAPSED,
+        moderated: RevokeReason.MODERATED,
+    }, "as it was when the revoke was staged, and not what it looks like later"
+    await harness.run()
+    assert sorted(await revokes(harness)) == [(leaf, 0) for leaf in sorted(kept)]
+    assert await harness.fetch("SELECT FROM log_statement") == []
+
+
+async def test_a_withdrawal_that_no_member_made_is_told(
+    harness: LogHarness, membership: Membership, publishing: Publishing
+) -> None:
+    """Somebody blanks a row as a withdrawal does. The publication still stands: so its member did not withdraw it."""
+    signed_in = await membership.sign_in(at_bluesky("ada", at=harness.clock.now()))
+    x = await membership.link(signed_in.member, on_x("ada", 5, at=harness.clock.now()))
+    await publishing.publish(signed_in.member, Wish(x.id, signed_in.account.id, consent=1))
+    await harness.run()
+    await harness.check()
+    await harness.withdraw([1])
+    report = await check_database_log(harness.database)
+    assert report.silent_leaves == (1,)
 
 
 async def test_who_changed_their_mind_before_the_batch_is_never_in_the_log(

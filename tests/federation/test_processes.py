@@ -111,7 +111,7 @@ async def test_a_clock_that_was_set_back_is_told_by_every_process(
     ended = killing.run(**behind)
     assert (ended.status, ended.signed) == (1, [])
     assert ended.errors == [
-        "LogRefused: the clock says 2026-11-01 11:00:00 UTC, and the log was written at 2026-11-01 12:00:00"
+        "WrongClock: the clock says 2026-11-01 11:00:00 UTC, and the log was cosigned at 2026-11-01 12:00:00"
     ]
     leader = killing.start(work="lead", **behind)
     await until(lambda: "the clock says" in leader.told.read_text())

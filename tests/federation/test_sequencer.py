@@ -5,7 +5,7 @@ import pytest
 from directory.queries import Query
 from directory.store.database import Database
 from federation.errors import LogRefused, MissingKeys
-from federation.own_log.high_water import MARK_FILE
+from federation.keys.instance import MARK_FILE
 from federation.protocol.log_state import read_own_checkpoint
 from tests.federation.log_harness import ORIGIN, LogHarness
 from tests.harness.clock import FakeClock
@@ -130,7 +130,7 @@ async def test_a_database_from_a_backup_is_not_signed_again(harness: LogHarness)
 async def test_an_emptied_database_is_not_begun_again(harness: LogHarness) -> None:
     await harness.run()
     async with harness.database.connection() as connection:
-        await connection.execute("TRUNCATE log_state, log_tile, log_statement, log_operations")
+        await connection.execute("TRUNCATE log_state, log_tile, log_statement, log_revoke, log_operations")
     with pytest.raises(LogRefused, match="backup"):
         await harness.run()
 

@@ -46,13 +46,13 @@ class Command:
     program: tuple[str | Path, ...] = (PROGRAM,)
     timeout_s: float = TIMEOUT_S
 
-    def run(self, *arguments: str | Path, **settings: str) -> Result:
-        """Runs the command to its end."""
+    def run(self, *arguments: str | Path, said: str = "", **settings: str) -> Result:
+        """Runs the command to its end. `said` is what it reads."""
         done = subprocess.run(
             [*self.program, *arguments],
             cwd=self.folder,
             env=self._environment(settings),
-            stdin=subprocess.DEVNULL,
+            input=said,
             capture_output=True,
             text=True,
             timeout=self.timeout_s,

@@ -32,19 +32,32 @@ def _mapping_on(
 ) -> Mapping:
     """Makes a mapping: by default `bound` with an id, `handle` without."""
     identity, label, kind = _TARGETS[network](target or x_handle)
+    graded = strength or (Strength.BOUND if x_id is not None else Strength.HANDLE)
     return Mapping(
         x_id=XId(x_id) if x_id is not None else None,
         x_handle=XHandle.parse(x_handle),
         network=network,
         target_id=identity,
         target_handle=label,
-        strength=strength or (Strength.BOUND if x_id is not None else Strength.HANDLE),
-        evidence=(Evidence(kind, issued),),
+        strength=graded,
+        evidence=_evidence_of(graded, f"https://x.com/{x_handle}", Evidence(kind, issued)),
         origin=origin,
         leaf=None,
         issued=issued,
         expires=issued + timedelta(days=180),
     )
+
+
+def _evidence_of(strength: Strength, x_profile: str, sign_in: Evidence) -> tuple[Evidence, ...]:
+    """Makes the least evidence that supports a strength."""
+    seen = sign_in.at
+    if strength is Strength.IMPORTED:
+        return (Evidence(EvidenceKind.IMPORT, seen),)
+    if strength is Strength.LINKED:
+        links = (x_profile, "https://profiles.example/@them")
+        return tuple(Evidence(EvidenceKind.PROFILE_LINK, seen, ref) for ref in links)
+    kind = EvidenceKind.X_POST_ID if strength is Strength.BOUND else EvidenceKind.X_POST_HANDLE
+    return (Evidence(kind, seen), sign_in)
 
 
 def _at_bluesky(name: str) -> Target:

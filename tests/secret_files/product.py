@@ -13,21 +13,22 @@ from directory.vault import KEY_FILE_NAME, Vault
 from directory.vault_keys import KeyFile
 from federation.keys.instance import (
     LOG_FILE,
+    MARK_FILE,
     PEER_FILE,
     RECOVERY_FILE,
     RECOVERY_KEY_FILE,
     WITNESS_FILE,
     KeyFolder,
 )
-from federation.own_log.high_water import MARK_FILE, SignedMark
+from federation.own_log.high_water import SignedMark
 from federation.tlog.checkpoint import Checkpoint
+from federation.tlog.keys import KeyKind, PrivateKey
 
 HOST: Final = "one.example"
 ORIGIN: Final = "one.example/log"
 NOW: Final = datetime(2026, 11, 1, 12, tzinfo=UTC)
 KEYS: Final = "keys"
 VAULT: Final = "vault"
-RECOVERY_KEY: Final = "PRIVATE+KEY+one.example/recovery+00000000+c2VjcmV0IHJlY292ZXJ5IGtleQ=="
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def mark(size: int) -> Checkpoint:
 
 
 def put_recovery_key(data: Path) -> object:
-    return KeyFolder(data).put_recovery_key(RECOVERY_KEY)
+    """Beside one that is there, which may be in force."""
+    return KeyFolder(data).put_recovery_key(PrivateKey.generate(f"{HOST}/recovery", KeyKind.NOTE))
 
 
 def read_ring(data: Path) -> object:
@@ -105,7 +107,8 @@ SECRETS: Final = (
 def make_all(data: Path) -> None:
     """An instance that was started, has signed, and still has its recovery key."""
     assert KeyFolder(data).make(HOST)
-    SignedMark(data / KEYS).swap(None, mark(1))
+    beside = SignedMark(data / KEYS)
+    beside.swap(beside.read(), mark(1))
     put_recovery_key(data)
     SecretFolder(path=data / VAULT).ensure()
     Vault.open(data / VAULT, now=NOW, may_create=True)

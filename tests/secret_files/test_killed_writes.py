@@ -8,8 +8,7 @@ import pytest
 
 from directory.networks.bluesky.client_key_file import CLIENT_KEYS_FILE
 from directory.vault import KEY_FILE_NAME
-from federation.keys.instance import RECOVERY_KEY_FILE
-from federation.own_log.high_water import MARK_FILE
+from federation.keys.instance import MARK_FILE, RECOVERY_KEY_FILE
 from tests.secret_files import product
 from tests.secret_files.processes import Point, run_killed
 from tests.secret_files.product import KEYS, VAULT, make_all
@@ -19,12 +18,13 @@ AFTER: Final[tuple[Point, ...]] = ("in place", "durable")
 
 REPLACED: Final = {
     MARK_FILE: (KEYS, product.swap_mark),
-    RECOVERY_KEY_FILE: (KEYS, product.put_recovery_key),
     KEY_FILE_NAME: (VAULT, product.rotate_ring),
 }
 MADE: Final = {
     CLIENT_KEYS_FILE: (VAULT, product.read_client_keys),
     "log-*.key": (KEYS, product.add_log_key),
+    RECOVERY_KEY_FILE: (KEYS, product.put_recovery_key),
+    "recovery-*.key": (KEYS, product.put_recovery_key),
 }
 
 each_point = pytest.mark.parametrize("point", [*BEFORE, *AFTER])

@@ -6,12 +6,25 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tests.vectors import of_mappings, of_notes, of_operations, of_trees
+from tests.vectors import (
+    of_bodies,
+    of_documents,
+    of_evidence,
+    of_mappings,
+    of_notes,
+    of_operations,
+    of_origins,
+    of_signatures,
+    of_trees,
+)
 from tests.vectors.fixed import Case
 
 FOLDER: Final = Path(__file__).parent
 
 FILES: Final[dict[str, Callable[[], list[Case]]]] = {
+    "signatures": of_signatures.signatures,
+    "origins": of_origins.origins,
+    "addresses": of_origins.addresses,
     "vkeys": of_notes.vkeys,
     "notes": of_notes.notes,
     "checkpoints": of_notes.checkpoints,
@@ -26,6 +39,11 @@ FILES: Final[dict[str, Callable[[], list[Case]]]] = {
     "replay": of_mappings.replay,
     "statements": of_mappings.statements,
     "operations": of_operations.operations,
+    "equivocations": of_evidence.equivocations,
+    "in-force": of_documents.documents_in_force,
+    "return-points": of_documents.return_points,
+    "same-house": of_documents.houses,
+    "missing-bodies": of_bodies.missing,
 }
 
 

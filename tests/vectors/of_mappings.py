@@ -27,11 +27,19 @@ def entries() -> list[Case]:
         good("mapping", "publishes a mapping", raw=b"\x01" + digest, says="mapping", commitment=digest.hex()),
         good(
             "revoke",
-            "the member withdrew",
+            "for a reason, which a log should not tell",
             raw=encode_entry(RevokeEntry(7, 1)),
             says="revoke",
             target=7,
             reason=1,
+        ),
+        good(
+            "revoke-untold",
+            "as every log should write it",
+            raw=encode_entry(RevokeEntry(7, 0)),
+            says="revoke",
+            target=7,
+            reason=0,
         ),
         good(
             "revoke-far",
@@ -109,6 +117,13 @@ def replay() -> list[Case]:
             [revoked(1, 3, 2)],
         ),
         case(
+            "untold",
+            "a revoke that tells no reason is as good as any",
+            [document, mapping, mapping, RevokeEntry(2, 0)],
+            [1],
+            [revoked(2, 3, 0)],
+        ),
+        case(
             "twice",
             "the second revoke is a no-op",
             [document, mapping, revoke(1), revoke(1)],
@@ -145,16 +160,32 @@ def statement_values() -> dict[str, Statement]:
         network=Network.MASTODON,
         target_id=ActorUri.parse("https://social.example/users/ada"),
         target_handle=Acct("ada", "social.example"),
+        evidence=(bound.evidence[0], Evidence(EvidenceKind.MASTODON_OAUTH, ISSUED)),
     )
     oembed = (Evidence(EvidenceKind.X_POST_HANDLE, ISSUED), Evidence(EvidenceKind.MASTODON_OAUTH, ISSUED))
     handle = replace(mastodon, x_id=None, strength=Strength.HANDLE, evidence=oembed)
     linked = replace(
         handle,
         strength=Strength.LINKED,
-        evidence=(Evidence(EvidenceKind.PROFILE_LINK, ISSUED, "https://instance.example/m/ada"),),
+        evidence=tuple(
+            Evidence(EvidenceKind.PROFILE_LINK, ISSUED, ref)
+            for ref in ("https://x.com/Ada_L", "https://social.example/@ada")
+        ),
     )
     short = replace(handle, expires=ISSUED + timedelta(seconds=1))
     contested = replace(bound, is_contested=True)
+    signed_in = replace(
+        bound,
+        evidence=(Evidence(EvidenceKind.X_OAUTH, ISSUED), Evidence(EvidenceKind.BLUESKY_OAUTH, ISSUED)),
+    )
+    confirmed = replace(
+        handle,
+        evidence=(
+            Evidence(EvidenceKind.MASTODON_OAUTH, ISSUED),
+            Evidence(EvidenceKind.X_CONFIRMED, ISSUED, "https://x.com/Ada_L/status/20"),
+        ),
+    )
+    more = replace(bound, ext=(("a", "~"), ("note_2", "it means nothing")))
     web = replace(bound, target_id=Did.parse("did:web:ada.example"), x_id=XId(2**63 - 1))
     return {
         "bound": bound,
@@ -164,12 +195,19 @@ def statement_values() -> dict[str, Statement]:
         "one-second": short,
         "did-web": web,
         "contested": contested,
+        "x-oauth": signed_in,
+        "x-confirmed": confirmed,
+        "ext": more,
     }
 
 
 def statements() -> list[Case]:
-    bodies = {name: encode_statement(value) for name, value in statement_values().items()}
-    cases = [good(name, "", **opening(body)) for name, body in bodies.items()]
+    values = statement_values()
+    bodies = {name: encode_statement(value) for name, value in values.items()}
+    cases = [
+        good(name, "", counts=[item.kind for item in values[name].evidence], **opening(body))
+        for name, body in bodies.items()
+    ]
     bound = bodies["bound"].decode()
     day = 86_400
 
@@ -180,6 +218,46 @@ def statements() -> list[Case]:
             at = at[step]
         at[path[-1]] = to
         return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    def seen(name: str, *items: str | Case) -> str:
+        value = json.loads(bodies[name])
+        value["evidence"] = [item if isinstance(item, dict) else {"at": TIME, "kind": item} for item in items]
+        return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+    def link(ref: str) -> Case:
+        return {"at": TIME, "kind": "profile-link", "ref": ref}
+
+    on_x, elsewhere = link("https://x.com/Ada_L"), link("https://social.example/@ada")
+    proven = ("x-post-id", "bluesky-oauth")
+    ignored = [
+        (
+            "later-kind",
+            "evidence of a kind that nobody knows yet is ignored",
+            seen("bound", "hearsay", *proven),
+        ),
+        (
+            "later-kind-long",
+            "a kind has up to 32 characters",
+            seen("bound", *proven, {"at": 0, "kind": "a-" * 15 + "a1", "ref": "anything"}),
+        ),
+        ("later-kinds", "eight items with those that are ignored", seen("bound", *proven, *["later"] * 6)),
+    ]
+    cases += [
+        good(label, desc, counts=list(proven), **opening(body.encode())) for label, desc, body in ignored
+    ]
+    supported: list[tuple[str, str, str, tuple[str | Case, ...]]] = [
+        ("links", "two links, in any order", "linked", (elsewhere, on_x)),
+        ("both-sign-ins", "a sign-in at another network besides", "bound", (*proven, "mastodon-oauth")),
+        (
+            "more-than-enough",
+            "stronger evidence besides",
+            "handle",
+            ("x-oauth", "x-confirmed", "mastodon-oauth"),
+        ),
+    ]
+    for label, desc, name, items in supported:
+        kinds = [item if isinstance(item, str) else item["kind"] for item in items]
+        cases.append(good(label, desc, counts=kinds, **opening(seen(name, *items).encode())))
 
     def on_mastodon(field: str, to: str) -> str:
         value = json.loads(bodies["mastodon"])
@@ -223,8 +301,74 @@ def statements() -> list[Case]:
         ("year", "evidence after the year 9999", changed("evidence", 0, "at", to=253_402_300_800)),
         ("beyond-json", "a number of 2^53", changed("evidence", 0, "at", to=2**53)),
         ("no-evidence", "no evidence", changed("evidence", to=[])),
-        ("nine", "nine pieces of evidence", changed("evidence", to=[{"at": 1, "kind": "x-oauth"}] * 9)),
-        ("hearsay", "evidence of an unknown kind", changed("evidence", 0, "kind", to="hearsay")),
+        ("nine", "nine pieces of evidence", seen("bound", *proven, *["x-oauth"] * 7)),
+        ("nine-ignored", "nine pieces, most of an unknown kind", seen("bound", *proven, *["later"] * 7)),
+        ("bound-by-hearsay", "an unknown kind proves nothing", seen("bound", "hearsay", "bluesky-oauth")),
+        (
+            "bound-by-handle",
+            "a handle's proof does not bind a number",
+            seen("bound", "x-post-handle", "bluesky-oauth"),
+        ),
+        ("bound-by-sign-in", "nothing proves the X side", seen("bound", "bluesky-oauth")),
+        ("bound-alone", "nothing proves the new account", seen("bound", "x-post-id")),
+        (
+            "bound-elsewhere",
+            "the sign-in is at another network",
+            seen("bound", "x-post-id", "mastodon-oauth"),
+        ),
+        (
+            "handle-by-number",
+            "a number's proof is no proof of the handle alone",
+            seen("handle", "x-post-id", "mastodon-oauth"),
+        ),
+        ("handle-alone", "nothing proves the new account", seen("handle", "x-post-handle")),
+        (
+            "handle-elsewhere",
+            "the sign-in is at another network",
+            seen("handle", "x-post-handle", "bluesky-oauth"),
+        ),
+        ("linked-by-one", "one link and a sign-in", seen("linked", on_x, "mastodon-oauth")),
+        ("linked-on-x-twice", "both links are on X", seen("linked", on_x, on_x)),
+        ("linked-not-on-x", "no link is on X", seen("linked", elsewhere, elsewhere)),
+        ("linked-no-ref", "a link that tells no place", seen("linked", on_x, "profile-link")),
+        (
+            "linked-on-twitter",
+            "twitter.com is no other host",
+            seen("linked", on_x, link("https://twitter.com/ada")),
+        ),
+        (
+            "linked-below-x",
+            "nor is a name below x.com",
+            seen("linked", on_x, link("https://mobile.x.com/ada")),
+        ),
+        (
+            "linked-by-post",
+            "a post on X is no profile",
+            seen("linked", link("https://x.com/Ada_L/status/20"), elsewhere),
+        ),
+        ("demo", "what is made up is no evidence", seen("bound", *proven, "demo")),
+        ("import", "what is taken over is no evidence", seen("bound", *proven, "import")),
+        ("kind-upper-case", "a kind in upper case", seen("bound", *proven, "Later")),
+        ("kind-long", "a kind of 33 characters", seen("bound", *proven, "a" * 33)),
+        ("kind-empty", "a kind without a name", seen("bound", *proven, "")),
+        (
+            "later-field",
+            "a field that is not known, in an item that is ignored",
+            seen("bound", *proven, {"at": 1, "kind": "later", "more": 1}),
+        ),
+        (
+            "later-ref",
+            "an empty reference, in an item that is ignored",
+            seen("bound", *proven, {"at": 1, "kind": "later", "ref": ""}),
+        ),
+        ("ext-empty", "an empty ext is left out", changed("ext", to={})),
+        ("ext-number", "ext holds texts alone", changed("ext", to={"a": 1})),
+        ("ext-nested", "ext holds texts alone", changed("ext", to={"a": {"b": "c"}})),
+        ("ext-name", "a name in ext in upper case", changed("ext", to={"A": "b"})),
+        ("ext-text-empty", "an empty text in ext", changed("ext", to={"a": ""})),
+        ("ext-text-long", "a text of 501 characters in ext", changed("ext", to={"a": "b" * 501})),
+        ("ext-many", "17 names in ext", changed("ext", to={f"n{n}": "b" for n in range(17)})),
+        ("ext-list", "ext is an object", changed("ext", to=["a"])),
         ("ref-empty", "an empty reference", changed("evidence", 0, "ref", to="")),
         ("ref-long", "a reference of 501 characters", changed("evidence", 0, "ref", to="a" * 501)),
         ("not-ascii", "a letter that is not ASCII", changed("evidence", 0, "ref", to="é")),

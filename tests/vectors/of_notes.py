@@ -2,8 +2,10 @@
 
 from federation.tlog.checkpoint import Checkpoint, sign_checkpoint
 from federation.tlog.cosignature import cosign
+from federation.tlog.keys import KeyKind, compute_key_id
 from federation.tlog.merkle import EMPTY_ROOT
 from federation.tlog.note import Note, Signature, sign_note, sign_text
+from tests.vectors.curve import SMALL, P, encode
 from tests.vectors.fixed import (
     CHECKPOINT,
     COSIGNED,
@@ -67,8 +69,24 @@ def vkeys() -> list[Case]:
             f"{name}+{key_id}+" + base64(b"\x01" + LOG.vkey.public_key[1:]),
         ),
         ("empty", "nothing at all", ""),
+        *(
+            (f"key-{label}", f"not a public key of Ed25519: {desc}", spell_key(public_key))
+            for label, desc, public_key in [
+                ("zero", "all zeros, of order 4", bytes(32)),
+                ("identity", "the neutral point, under which all is signed", encode(1, 0)),
+                ("order-8", "of order 8", SMALL[1].encoded),
+                ("beyond", "its y is not below p", encode(P + 3, 0)),
+                ("off-curve", "no point has this y", encode(2, 0)),
+            ]
+        ),
     ]
     return cases + [bad(label, desc, vkey=text) for label, desc, text in wrong]
+
+
+def spell_key(public_key: bytes) -> str:
+    """Writes any 32 bytes as a verifier key with the id that it would have."""
+    key_id = compute_key_id(ORIGIN, KeyKind.NOTE, public_key)
+    return f"{ORIGIN}+{key_id.hex()}+{base64(bytes([KeyKind.NOTE]) + public_key)}"
 
 
 def notes() -> list[Case]:

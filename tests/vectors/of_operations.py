@@ -1,12 +1,15 @@
 """Operations documents: a first one, rotation, recovery, and what does not follow."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from federation.keys.chain import MIN_OVERLAP_S, announce_key, recover_key, sign_operations, switch_key
-from federation.keys.operations import Operations, fingerprint_recovery
+from federation.keys.chain import MIN_BETWEEN_S, MIN_OVERLAP_S, sign_operations
+from federation.keys.changes import Recovery, announce_key, recover_key, switch_key
+from federation.keys.operations import Operations, RightTree, fingerprint_recovery
 from federation.protocol.entry import OperationsEntry, encode_entry
-from federation.tlog.keys import PrivateKey
+from federation.tlog.keys import KeyKind, PrivateKey
 from federation.tlog.note import sign_note
 from federation.tlog.text import encode_base64
 from tests.vectors.fixed import (
@@ -18,11 +21,15 @@ from tests.vectors.fixed import (
     RECOVERY,
     RECOVERY_2,
     RESCUE,
+    STRANGER,
     TIME,
     WITNESS,
     Case,
     bad,
+    base64,
     good,
+    make_seed,
+    root,
 )
 
 GENESIS = Operations(
@@ -39,16 +46,33 @@ GENESIS = Operations(
 )
 
 
+RIGHT = RightTree(7, root(7))
+RESCUING = Recovery(RECOVERY.vkey, RESCUE.vkey, fingerprint_recovery(RECOVERY_2.vkey.public_key), RIGHT)
+ELSEWHERE = PrivateKey("new.example/log", KeyKind.NOTE, make_seed("next"))
+
+
+def next_plain(previous: Operations, **change: Any) -> Operations:
+    """An ordinary document an hour after `previous`, which changes only what is given."""
+    issued = previous.issued + MIN_BETWEEN_S
+    following = {"number": previous.number + 1, "previous": previous.digest, "issued": issued}
+    cleared = {"recovered_by": None, "right_tree": None, "moved_from": None}
+    return replace(previous, **{**following, **cleared, **change})
+
+
 def operations() -> list[Case]:
-    announced = announce_key(GENESIS, NEXT.vkey, TIME + 10)
-    switched = switch_key(announced, TIME + 10 + MIN_OVERLAP_S)
-    rescued = recover_key(
-        announced,
-        TIME + 20,
-        recovered_by=RECOVERY.vkey,
-        log_key=RESCUE.vkey,
-        recovery=fingerprint_recovery(RECOVERY_2.vkey.public_key),
+    announced = announce_key(GENESIS, NEXT.vkey, TIME + MIN_BETWEEN_S)
+    switched = switch_key(announced, announced.issued + MIN_OVERLAP_S)
+    rescued = recover_key(announced, TIME + 20, RESCUING)
+    ahead = replace(announced, issued=253_402_300_799)
+    rescued_from_ahead = recover_key(ahead, TIME - 1, RESCUING)
+    rescued_again = recover_key(
+        rescued,
+        TIME,
+        Recovery(
+            RECOVERY_2.vkey, LOG.vkey, fingerprint_recovery(STRANGER.vkey.public_key), RightTree(9, root(9))
+        ),
     )
+    moved = next_plain(GENESIS, moved_to=ELSEWHERE.vkey)
     first, second = (GENESIS, LOG), (announced, LOG, NEXT)
     grab = replace(announced, log_key=NEXT.vkey, next_key=None)
 
@@ -73,6 +97,15 @@ def operations() -> list[Case]:
         """A text that no document has, signed all the same."""
         return {"logKey": str(LOG.vkey), "notes": [bytes(sign_note(text, [LOG])).decode()]}
 
+    def spelled_after(previous: Operations, fields: Mapping[str, object]) -> Case:
+        """A recovery after `previous` with other fields, None for one that is left out."""
+        value = {**json.loads(recover_key(previous, TIME, RESCUING).text), **fields}
+        kept = {name: each for name, each in value.items() if each is not None}
+        text = json.dumps(kept, sort_keys=True, separators=(",", ":")) + "\n"
+        notes = [sign_operations(GENESIS, [LOG]), sign_operations(previous, [LOG, NEXT])]
+        notes.append(sign_note(text, [RECOVERY, RESCUE]))
+        return {"logKey": str(LOG.vkey), "notes": [bytes(note).decode() for note in notes]}
+
     def changed(**fields: object) -> Case:
         value = json.loads(GENESIS.text) | fields
         return spelled(json.dumps(value, sort_keys=True, separators=(",", ":")) + "\n")
@@ -86,6 +119,73 @@ def operations() -> list[Case]:
             "the recovery key names another log key at once",
             **chain(first, second, (rescued, RECOVERY, RESCUE)),
         ),
+        good(
+            "recovered-from-far-ahead",
+            "a recovery is bound by no time before it, not even of the year 9999",
+            **chain(first, (ahead, LOG, NEXT), (rescued_from_ahead, RECOVERY, RESCUE)),
+        ),
+        good(
+            "recovered-again",
+            "the next recovery key, and an earlier time than the last recovery's",
+            **chain(first, second, (rescued, RECOVERY, RESCUE), (rescued_again, RECOVERY_2, LOG)),
+        ),
+        good("moved", "the instance goes on under another name", **chain(first, (moved, LOG))),
+        good("still-moved", "it stays said", **chain(first, (moved, LOG), (next_plain(moved), LOG))),
+        good(
+            "move-taken-back",
+            "a recovery takes it back",
+            **chain(first, (moved, LOG), (recover_key(moved, TIME, RESCUING), RECOVERY, RESCUE)),
+        ),
+        good(
+            "ext",
+            "room to grow",
+            **chain(first, (next_plain(GENESIS, ext=(("a", "1"), ("b_2", "text"))), LOG)),
+        ),
+        bad(
+            "too-soon",
+            "a second less than an hour after the one before",
+            **wrong(first, (replace(announced, issued=announced.issued - 1), LOG, NEXT)),
+        ),
+        bad(
+            "too-soon-after-recovery",
+            "less than an hour after a recovery",
+            **wrong(
+                first,
+                second,
+                (rescued, RECOVERY, RESCUE),
+                (next_plain(rescued, issued=rescued.issued + MIN_BETWEEN_S - 1), RESCUE),
+            ),
+        ),
+        bad(
+            "move-unsaid",
+            "the log key takes a move back",
+            **wrong(first, (moved, LOG), (next_plain(moved, moved_to=None), LOG)),
+        ),
+        bad(
+            "moved-by-recovery",
+            "a recovery says a move",
+            **wrong(first, second, (replace(rescued, moved_to=ELSEWHERE.vkey), RECOVERY, RESCUE)),
+        ),
+        bad("moved-first", "a first document says a move", **changed(moved_to=str(ELSEWHERE.vkey))),
+        bad("moved-within", "moved from its own name", **changed(moved_from=str(STRANGER.vkey))),
+        bad("moved-from-witness", "moved from a witness key", **changed(moved_from=str(WITNESS.vkey))),
+        bad(
+            "right-tree-alone", "a size and root without a recovery", **changed(size=1, root=base64(root(1)))
+        ),
+        bad("ext-empty", "an empty ext is left out", **changed(ext={})),
+        bad("ext-name", "a name in upper case", **changed(ext={"A": "1"})),
+        bad("ext-text", "an empty text", **changed(ext={"a": ""})),
+        bad("ext-long", "a text of 501 characters", **changed(ext={"a": "x" * 501})),
+        bad("ext-many", "17 texts", **changed(ext={f"n{n:02}": "1" for n in range(17)})),
+        *[
+            bad(f"recovered-{name}", desc, **spelled_after(announced, fields))
+            for name, desc, fields in (
+                ("no-size", "a recovery without a size", {"size": None}),
+                ("no-root", "a recovery without a root", {"root": None}),
+                ("size-zero", "the size 0: not even the first document was right", {"size": 0}),
+                ("root-short", "a root of 31 bytes", {"root": base64(bytes(31))}),
+            )
+        ],
         bad(
             "other-key",
             "a first document under another key",

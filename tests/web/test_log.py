@@ -235,6 +235,10 @@ def test_a_link_is_not_used_up_by_looking_at_it(log_instance: RunningInstance, r
     [
         ("live/other.example/log/1", 404),
         (f"live/{ORIGIN}/100000", 404),
+        (f"live/{HOST.upper()}/log/1", 404),
+        (f"live/{HOST}:443/log/1", 404),
+        (f"live/{HOST}./log/1", 404),
+        ("live/[::1]/log/1", 404),
         (f"live/{ORIGIN}/01", 404),
         (f"live/{ORIGIN}/+1", 404),
         (f"live/{ORIGIN}/1_0", 404),
@@ -257,6 +261,13 @@ def test_what_nobody_can_answer_is_a_problem_document(reader: httpx.Client, path
     answer = reader.get(f"/api/v1/{path}")
     assert answer.status_code == status
     assert answer.headers["content-type"].startswith("application/problem+json")
+
+
+def test_the_slash_of_an_origin_may_be_escaped(reader: httpx.Client) -> None:
+    """Programs that escape each part of a path ask the same leaf."""
+    plain = reader.get(f"/api/v1/live/{ORIGIN}/3")
+    assert plain.json()["origin"] == ORIGIN
+    assert reader.get(f"/api/v1/live/{ORIGIN.replace('/', '%2F')}/3").json() == plain.json()
 
 
 def test_what_is_asked_of_a_leaf_is_counted_and_documented(reader: httpx.Client) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from directory import ranking
 from directory.accounts import LinkedAccount, ProvenAccount
-from directory.mappings import Evidence, Mapping, Strength
+from directory.mappings import Evidence, Mapping, Network, Strength
 from directory.members import publications
 from directory.members.claims import Claim
 from directory.members.errors import NotProven
@@ -66,7 +66,8 @@ def _any_proof(x: LinkedAccount, target: LinkedAccount, now: Any) -> tuple[Evide
     graded = [
         (piece, strength)
         for piece in x.evidence
-        if (strength := strength_of((piece, *target.evidence))) is not None
+        if (strength := strength_of((piece, *target.evidence), Network(target.account.network.value)))
+        is not None
     ]
     if not graded:
         raise NotProven

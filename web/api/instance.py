@@ -8,6 +8,7 @@ from litestar.di import NamedDependency
 from litestar.enums import MediaType
 
 from directory.queries import MAX_MATCH_PAIRS
+from federation.keys.instance import log_origin
 from web.api.answers import answers
 from web.api.schema import MAX_API_PAIRS, InstanceOut, StatisticsOut
 from web.services import Services
@@ -92,6 +93,8 @@ async def healthz() -> str:
 
 @get("/readyz", include_in_schema=False, media_type=MediaType.TEXT)
 async def readyz(services: NamedDependency[Services]) -> str:
-    """Answers while the database answers too; 503 where it does not."""
+    """Answers while the database answers too; 503 where it does not. Says whether publishing waits: lookups go on
+    meanwhile, so it stays 200. Why it waits is for the operator alone."""
     await services.health.is_reachable()
-    return "ready\n"
+    waits = await services.log.find_doubt(log_origin(services.settings)) is not None
+    return "ready\npublishing waits\n" if waits else "ready\n"

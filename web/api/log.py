@@ -10,7 +10,6 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from federation.errors import InvalidTile, LogEmpty
-from federation.keys.chain import parse_operations_note
 from federation.keys.fingerprints import to_words
 from federation.keys.operations import Operations
 from federation.tlog.text import encode_base64
@@ -32,13 +31,13 @@ _read = partial(route, http_method=[HttpMethod.GET, HttpMethod.HEAD], include_in
 async def checkpoint(
     request: Request[Any, Any, Any], services: NamedDependency[Services]
 ) -> Response[bytes | None]:
-    """Serves the last published checkpoint, a signed note."""
+    """Serves the last published checkpoint, a signed note, with its cosignatures."""
     check_spelling(request, "/log/checkpoint")
     try:
-        published = await services.log.published()
+        note = await services.log.checkpoint()
     except LogEmpty as error:
         raise NotFoundException from error
-    return _validated(request, published.note, NOTE_TYPE, CHECKPOINT_CACHE)
+    return _validated(request, note, NOTE_TYPE, CHECKPOINT_CACHE)
 
 
 @_read("/log/tile/{path:path}")
@@ -78,7 +77,7 @@ async def descriptor(services: NamedDependency[Services]) -> Response[bytes]:
     except LogEmpty as error:
         raise NotFoundException from error
     settings, said = services.settings, services.instance.now
-    document = parse_operations_note(documents[-1])[0]
+    document = services.log.document_in_force(documents)
     return json_answer(
         DescriptorOut(
             v=PROTOCOL_VERSION,

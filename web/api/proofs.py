@@ -1,7 +1,6 @@
 """What third parties ask of one leaf of a log: whether it still holds, and its proof with a token of its
 subject."""
 
-import re
 from typing import Annotated, Any, Final
 
 from litestar import Request, Response, get
@@ -9,8 +8,8 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import Parameter, PathParameter
 
+from directory.origin_names import LOG_SUFFIX, is_origin
 from federation.errors import LogEmpty, UnknownLeaf
-from federation.keys.operations import LOG_SUFFIX
 from federation.tlog.merkle import MAX_TREE_SIZE
 from federation.tlog.proof import MEDIA_SUFFIX
 from web.api.answers import answers, check_spelling, json_answer, problem
@@ -19,8 +18,6 @@ from web.services import Services
 
 MAX_TOKEN_CHARS: Final = 100
 PROOF_TYPE: Final = "text/plain"
-
-_HOST: Final = re.compile(r"[a-z0-9.:-]{1,255}")
 
 Host = Annotated[str, PathParameter(description="The log's origin is `<host>/log`.", max_length=255)]
 Leaf = Annotated[int, PathParameter(description="The place of the entry in that log, from 0.")]
@@ -92,6 +89,7 @@ async def proof(
 
 def _origin_of(host: str, leaf: int) -> str:
     """Returns the origin of the log at `host`. Refuses a host or a leaf that no log can have."""
-    if not _HOST.fullmatch(host) or not 0 <= leaf < MAX_TREE_SIZE:
+    origin = host + LOG_SUFFIX
+    if not is_origin(origin) or not 0 <= leaf < MAX_TREE_SIZE:
         raise NotFoundException
-    return host + LOG_SUFFIX
+    return origin

@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.datastructures import FormMultiDict
 
+from federation.keys.instance import log_origin
 from web.auth.cookies import Cookies
 from web.auth.errors import SignInNeeded
 from web.auth.forms import form_token, read_form
@@ -55,6 +56,10 @@ class MemberContext:
     @property
     def base_url(self) -> str:
         return self.services.settings.base_url
+
+    async def is_log_waiting(self) -> bool:
+        """Whether nothing is published at the moment, for a reason that does not pass by itself in seconds."""
+        return await self.services.log.find_doubt(log_origin(self.services.settings)) is not None
 
     async def at_browser(self, request: Request[Any, Any, Any]) -> AtBrowser:
         """Resolves the session cookie. The only place that decides who is signed in."""

@@ -13,6 +13,7 @@ from litestar.response import Redirect
 from directory.accounts import AccountNetwork, LinkedAccount
 from directory.members.consents import PRESENT_VERSION, Consent, ConsentKind
 from directory.members.errors import ConsentOutdated
+from directory.members.publications import PublicationState
 from directory.queries import Lists
 from directory.services.export import export_name
 from web.auth.member_context import NO_STORE, MemberContext, SignedIn
@@ -58,6 +59,8 @@ async def account(
     accounts = await members.membership.accounts(me.member)
     held = await members.consenting.present(me.member)
     on_page = [each for each in accounts if each.on_page and not each.is_lapsed]
+    publications, now = await members.publishing.list_of(me.member), context.services.clock.now()
+    is_waiting = any(each.state(now) is PublicationState.PENDING for each in publications)
     return context.page(
         request,
         "account.html",
@@ -65,8 +68,9 @@ async def account(
         accounts=accounts,
         claims=await members.membership.waiting_claims(me.member),
         contested=await members.membership.contested_accounts(me.member),
-        publications=await members.publishing.list_of(me.member),
-        now=context.services.clock.now(),
+        publications=publications,
+        is_log_waiting=is_waiting and await context.is_log_waiting(),
+        now=now,
         consents=[ConsentRow(kind, PRESENT_VERSION[kind], held.get(kind)) for kind in ASKED_CONSENTS],
         people_kept=(await members.follow_lists.sizes(me.member)).get(Lists.FOLLOWING, 0),
         sessions=await members.signing_in.sessions(me.member),

@@ -70,6 +70,7 @@ async def _values(
         "now": now,
         "look": look,
         "is_waiting": is_waiting,
+        "is_log_waiting": is_waiting and await context.is_log_waiting(),
         "is_all_hidden": all(each.hidden is not None for each in publications),
         "pause_s": pause_before(look) if is_waiting else None,
         "has_post": any(item.kind.is_x_post for each in accounts for item in each.evidence),

@@ -269,6 +269,15 @@ def test_a_mapping_is_renewed_for_30_days_more_or_when_it_has_run_out(
     assert is_worth_restating(said, meant) is is_worth
 
 
+@pytest.mark.parametrize(
+    ("ahead", "is_worth"), [(timedelta(hours=1), False), (timedelta(hours=1, seconds=1), True)]
+)
+def test_what_a_clock_that_ran_ahead_issued_is_said_anew(ahead: timedelta, *, is_worth: bool) -> None:
+    """It expires later than anything that is said now, and answers to nobody until its time: it was never renewed."""
+    said = msgspec.structs.replace(SAID, issued=START + ahead, expires=START + ahead + VALID)
+    assert is_worth_restating(said, MEANT) is is_worth
+
+
 S = PublicationState
 
 
@@ -283,6 +292,8 @@ S = PublicationState
         ({"mapping_state": MappingState.PENDING}, timedelta(0), S.EXPIRED),
         ({"mapping_state": MappingState.PENDING, "is_replacing": True}, DAY, S.ACTIVE),
         ({"is_replacing": True}, DAY, S.ACTIVE),
+        ({"issued": START + timedelta(hours=1)}, DAY, S.ACTIVE),
+        ({"issued": START + timedelta(hours=1, seconds=1)}, DAY, S.PENDING),
         ({"hidden": HideReason.WRONG_ACCOUNT}, DAY, S.HIDDEN),
         ({"hidden": HideReason.WRONG_ACCOUNT}, timedelta(0), S.HIDDEN),
         ({"hidden": HideReason.WRONG_ACCOUNT, "mapping_state": MappingState.PENDING}, DAY, S.HIDDEN),

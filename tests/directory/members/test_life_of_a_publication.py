@@ -42,7 +42,7 @@ from tests.harness.clock import FakeClock
 
 NAMES = ["ada", "bob"]
 TABLES = "member, linked_account, contested_claim, consent, publication, mapping, origin"
-LOG: Final = "log_state, log_tile, log_statement, log_operations"
+LOG: Final = "log_state, log_cosignature, log_tile, log_statement, log_operations"
 
 T = TypeVar("T")
 

@@ -2,8 +2,8 @@ from itertools import combinations
 
 import pytest
 
-from directory.mappings import Evidence, EvidenceKind, Strength
-from directory.proofs.strength import strength_of
+from directory.mappings import Evidence, EvidenceKind, Network, Strength
+from directory.proofs import strength
 from tests.harness.clock import START
 
 K = EvidenceKind
@@ -19,9 +19,15 @@ def link(ref: str | None) -> Evidence:
     return Evidence(K.PROFILE_LINK, START, ref)
 
 
-@pytest.mark.parametrize("new", [K.BLUESKY_OAUTH, K.MASTODON_OAUTH])
+def strength_of(evidence: list[Evidence], network: Network = Network.BLUESKY) -> Strength | None:
+    return strength.strength_of(evidence, network)
+
+
 @pytest.mark.parametrize(
-    ("on_x", "strength"),
+    ("new", "network"), [(K.BLUESKY_OAUTH, Network.BLUESKY), (K.MASTODON_OAUTH, Network.MASTODON)]
+)
+@pytest.mark.parametrize(
+    ("on_x", "graded"),
     [
         (K.X_POST_ID, Strength.BOUND),
         (K.X_OAUTH, Strength.BOUND),
@@ -29,11 +35,16 @@ def link(ref: str | None) -> Evidence:
         (K.X_CONFIRMED, Strength.HANDLE),
     ],
 )
-def test_both_sides_proven(on_x: EvidenceKind, new: EvidenceKind, strength: Strength) -> None:
-    assert strength_of(evidence(on_x, new)) is strength
-    assert strength_of(evidence(on_x)) is None
-    assert strength_of(evidence(new)) is None
-    assert strength_of(evidence(on_x, new, K.IMPORT, K.X_CONFIRMED)) is strength
+def test_both_sides_proven(on_x: EvidenceKind, new: EvidenceKind, network: Network, graded: Strength) -> None:
+    assert strength_of(evidence(on_x, new), network) is graded
+    assert strength_of(evidence(on_x), network) is None
+    assert strength_of(evidence(new), network) is None
+    assert strength_of(evidence(on_x, new, K.IMPORT, K.X_CONFIRMED), network) is graded
+
+
+def test_a_sign_in_at_another_network_proves_nothing_of_this_account() -> None:
+    assert strength_of(evidence(K.X_POST_ID, K.MASTODON_OAUTH), Network.BLUESKY) is None
+    assert strength_of(evidence(K.X_POST_HANDLE, K.BLUESKY_OAUTH), Network.MASTODON) is None
 
 
 def test_links_of_both_profiles() -> None:
@@ -47,13 +58,48 @@ def test_a_link_of_the_x_account_alone_is_half_of_it() -> None:
     assert strength_of([link(X_PROFILE), *evidence(K.BLUESKY_OAUTH)]) is None
 
 
-@pytest.mark.parametrize("ref", [None, "", "alice", "https://evil.example/x.com/alice", BLUESKY_PROFILE])
+@pytest.mark.parametrize(
+    "ref",
+    [
+        None,
+        "",
+        "alice",
+        "https://evil.example/x.com/alice",
+        BLUESKY_PROFILE,
+        "http://x.com/alice",
+        "https://x.com.evil.example/alice",
+        "https://x.com/alice/status/1",
+        "https://x.com/alice?",
+        "https://x.com/a_name_of_16_char",
+        "https://X.com/alice",
+    ],
+)
 def test_a_link_of_the_new_account_alone_says_nothing_about_x(ref: str | None) -> None:
     """Mallory names the victim's X account on her page here, and links to it from her own Mastodon account."""
-    assert strength_of([link(ref), *evidence(K.MASTODON_OAUTH)]) is None
+    assert strength_of([link(ref), *evidence(K.MASTODON_OAUTH)], Network.MASTODON) is None
     assert strength_of([link(ref), link(BLUESKY_PROFILE)]) is None
     assert strength_of([link(X_PROFILE)]) is None
     assert strength_of([link(X_PROFILE), link(X_PROFILE)]) is None
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        None,
+        "",
+        "alice",
+        "https://x.com/other",
+        "https://twitter.com/alice",
+        "https://mobile.x.com/alice",
+        "https://localhost/alice",
+        "https://BSKY.app/alice",
+        "http://bsky.app/alice",
+        "https://bsky.app",
+    ],
+)
+def test_a_second_link_that_is_not_on_another_host_proves_no_new_account(ref: str | None) -> None:
+    """Mallory, who holds the X account, counts two of its pages as the profiles of two accounts."""
+    assert strength_of([link(X_PROFILE), link(ref), *evidence(K.BLUESKY_OAUTH)]) is None
 
 
 def test_imported_and_synthetic() -> None:

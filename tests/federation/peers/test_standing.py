@@ -47,6 +47,15 @@ async def test_software_only_ever_takes_trust_away(
 
 async def test_our_own_log_and_a_stranger_are_no_peers(standings: PeerStandings) -> None:
     """An operator who suspended their own log by a slip would find their members gone."""
-    for origin in (ORIGIN, "nobody.example/log"):
+    for origin in (ORIGIN, ORIGIN.title().replace("/Log", "/log"), "nobody.example/log", "one.example", ""):
         with pytest.raises(UnknownPeer):
             await standings.change(origin, Standing.SUSPENDED, Authority.OPERATOR)
+
+
+async def test_a_peer_is_found_however_its_origin_is_typed(standings: PeerStandings) -> None:
+    """Attack by slip: a peer that must stop answering goes on, since its name was typed in capitals."""
+    assert (
+        await standings.change("Two.Example./log", Standing.SUSPENDED, Authority.OPERATOR)
+        is Standing.FOLLOWING
+    )
+    assert await standings.standing_of(OTHER_ORIGIN) is Standing.SUSPENDED

@@ -100,7 +100,7 @@ class MemberInstance(RunningInstance):
 
     @asynccontextmanager
     async def _running_log(self) -> AsyncIterator[None]:
-        await settle_keys(self.settings, self.database, self.clock)
+        await settle_keys(self.settings, self.database, self.clock, None)
         if self._log != "running":
             yield
             return

@@ -12,6 +12,7 @@ from directory.queries import Query
 from directory.services.moderation import Moderation
 from directory.store.hides import HideStore
 from federation.keys.instance import log_origin
+from federation.store.doubt import end_doubt, record_doubt
 from tests.web.members.gallery import People, Person
 from tests.web.members.instance import MemberInstance, member_instance
 from web.pages.published import PAUSES_S, pause_before
@@ -121,3 +122,32 @@ def test_what_is_hidden_is_told_with_its_reason(
     assert account.count("Hidden by a moderator") == account.count(sentence) == 2
     french = client.get("/account", headers={"accept-language": "fr"}).text
     assert "La modération pense que ce compte se fait passer pour quelqu’un d’autre." in french
+
+
+def test_it_says_at_once_that_publishing_waits(client: httpx.Client, instance: MemberInstance) -> None:
+    """The log is in doubt, in another process: the page said "in a moment", for two minutes."""
+
+    async def doubt() -> None:
+        async with instance.database.connection() as connection:
+            await record_doubt(connection, "the clock is wrong", instance.clock.now())
+
+    async def settle() -> None:
+        async with instance.database.connection() as connection:
+            await end_doubt(connection)
+
+    assert "Public in a moment" in client.get(PAGE).text
+    assert client.get("/readyz").text == "ready\n"
+    instance.call(doubt)
+    try:
+        page = client.get(PAGE).text
+        assert "Public in a moment" not in page
+        assert "This takes longer than usual" in page
+        assert f"{ASK}?look=1" in page, "it goes on asking"
+        assert "Publishing waits at the moment." in client.get("/account").text
+        ready = client.get("/readyz")
+        assert (ready.status_code, ready.text) == (200, "ready\npublishing waits\n"), (
+            "and why is not for everybody"
+        )
+    finally:
+        instance.call(settle)
+    assert "Publishing waits at the moment." not in client.get("/account").text

@@ -1,0 +1,88 @@
+"""`passerelle recover`."""
+
+import click
+
+from deploy.cli.output import console, errors
+from deploy.cli.session import with_database
+from deploy.wiring.log import key_folder
+from directory.clock import SystemClock
+from directory.settings import Settings
+from directory.store.database import Database
+from federation.keys.instance import log_origin
+from federation.own_log.clock_recovery import AheadLog, find_ahead, recover_clock
+from federation.own_log.confirming import Confirmable, confirm, find_confirmable
+
+_TIME = "%Y-%m-%d %H:%M:%S"
+
+
+@click.command("recover")
+@click.option("--confirm", "size", type=click.IntRange(0), help="How many leaves were signed, all in all.")
+@click.option("--clock", "is_clock", is_flag=True, help="The clock ran ahead, and is right now.")
+def command(size: int | None, is_clock: bool) -> None:
+    """Let the signed log go on where only its operator can tell what is true."""
+    if (size is None) is not is_clock:
+        raise click.UsageError("Say what is to be recovered: --confirm SIZE, or --clock.")
+    if size is None:
+        _recover_clock()
+    else:
+        _confirm(size)
+
+
+def _confirm(size: int) -> None:
+    async def run(settings: Settings, database: Database) -> None:
+        folder = key_folder(settings)
+        async with database.connection() as connection:
+            found = await find_confirmable(connection, folder, size)
+            _ask_size(found)
+            await confirm(connection, folder, found)
+
+    with_database(run)
+    console.print(
+        "The mark is written. A running instance goes on with the log within a minute.", soft_wrap=True
+    )
+
+
+def _ask_size(found: Confirmable) -> None:
+    """Tells what is about to be confirmed. Raises Abort where it is not."""
+    when = f", written at {found.written_at:{_TIME}} UTC" if found.written_at is not None else ""
+    errors.print(
+        f"This database holds {found.signed.size:,} leaves of {found.signed.origin} as signed{when}.\n"
+        "If this instance ever signed more than that, others have seen it, and will see a fork: no peer will follow the log"
+        " again. A database from a backup, and a machine that was set back to a snapshot, hold less than was signed.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    click.confirm(
+        f"Were {found.signed.size:,} leaves the last that this log has signed?", abort=True, err=True
+    )
+
+
+def _recover_clock() -> None:
+    async def run(settings: Settings, database: Database) -> int:
+        clock, origin = SystemClock(), log_origin(settings)
+        async with database.connection() as connection:
+            _ask_time(await find_ahead(connection, origin, clock))
+            return await recover_clock(connection, origin, clock)
+
+    count = with_database(run)
+    console.print(
+        f"{count:,} mappings are published again with right times, and their former leaves are revoked. A running"
+        " instance goes on with the log within a minute.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _ask_time(found: AheadLog) -> None:
+    """Tells both times. Raises Abort where the operator does not stand by this machine's."""
+    state = found.state
+    errors.print(
+        f"The clock of this machine says   {found.now:{_TIME}} UTC\n"
+        f"The clock of the database says   {found.database_now:{_TIME}} UTC\n"
+        f"The log was last written at      {state.staged_at:{_TIME}} UTC\n"
+        f"The newest that it says is from  {state.issued_at:{_TIME}} UTC\n"
+        f"{found.leaves:,} leaves are from the future. They are published again with the time that it is now, and revoked.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    click.confirm("Is the clock of this machine right now?", abort=True, err=True)

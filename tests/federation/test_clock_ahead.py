@@ -1,0 +1,173 @@
+"""A clock that ran ahead for one batch, and is right again: the log does not stop until then."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from directory.mapping_life import MappingState
+from directory.members.publications import Wish
+from directory.services.membership import Membership
+from directory.services.publishing import Publishing
+from directory.store.claims import ClaimStore
+from directory.store.database import Database
+from directory.store.members import MemberStore
+from directory.store.publications import PublicationStore
+from federation.errors import LogEmpty
+from federation.own_log.clock_recovery import ClockIsRight, find_ahead, recover_clock
+from federation.own_log.preconditions import WrongClock
+from tests.directory.members.people import at_bluesky, on_x
+from tests.federation.log_harness import ORIGIN, LogHarness
+from tests.harness.clock import FakeClock
+from tests.harness.mappings import bluesky
+
+
+@pytest.fixture
+def harness(database: Database, tmp_path: Path, clock: FakeClock) -> LogHarness:
+    return LogHarness(database, tmp_path / "data", clock)
+
+
+async def recover(harness: LogHarness) -> int:
+    async with harness.database.connection() as connection:
+        return await recover_clock(connection, ORIGIN, harness.clock)
+
+
+async def publish(harness: LogHarness, name: str, number: int) -> UUID:
+    """A member publishes an X account. Returns the publication."""
+    clock, people = harness.clock, MemberStore(harness.database)
+    membership = Membership(people, ClaimStore(harness.database), clock)
+    publishing = Publishing(people, PublicationStore(harness.database), clock, ORIGIN)
+    signed_in = await membership.sign_in(at_bluesky(name, at=clock.now()))
+    x = await membership.link(signed_in.member, on_x(name, number, at=clock.now()))
+    said = await publishing.publish(signed_in.member, Wish(x.id, signed_in.account.id, consent=1))
+    harness.made += 1
+    return said.id
+
+
+async def run_ahead(harness: LogHarness, **ahead: float) -> None:
+    """Publishes and signs under a clock that runs ahead, and sets it right."""
+    harness.clock.advance(**ahead)
+    await publish(harness, "ada", 5)
+    await harness.add_pending(2)
+    await harness.run()
+    harness.clock.advance(**{unit: -value for unit, value in ahead.items()})
+
+
+async def test_one_batch_under_a_clock_that_ran_ahead_does_not_stop_the_log(harness: LogHarness) -> None:
+    """It stopped until 2028, with the advice to set a clock that was right."""
+    await harness.add_pending(2)
+    await harness.run()
+    await run_ahead(harness, days=400)
+    await harness.add_pending(1)
+    with pytest.raises(WrongClock) as refused:
+        await harness.run()
+    assert "passerelle recover --clock" in refused.value.mend
+    async with harness.database.connection() as connection:
+        with pytest.raises(WrongClock):
+            await harness.sequencer().check(connection)
+        found = await find_ahead(connection, ORIGIN, harness.clock)
+    assert (found.leaves, found.now) == (3, harness.clock.now())
+    assert await recover(harness) == 3
+    harness.made += 3
+    # Three anew, and one that waited; then the revokes of the three that were from the future.
+    assert await harness.run() == 4 + 3
+    await harness.check()
+    now = harness.clock.now()
+    rows = await harness.fetch("SELECT issued, expires, state FROM mapping")
+    assert len(rows) == 6
+    assert all(row["issued"] <= now and row["expires"] <= now + timedelta(days=180) for row in rows)
+    assert await harness.fetch("SELECT FROM publication WHERE replaces IS NOT NULL") == []
+    async with harness.database.connection() as connection:
+        with pytest.raises(ClockIsRight):
+            await find_ahead(connection, ORIGIN, harness.clock)
+    assert await recover(harness) == 0
+
+
+async def test_a_kill_in_between_leaves_the_log_in_doubt(harness: LogHarness) -> None:
+    """Half is stored again: the log would go on, and the other half stay in the future for ever."""
+    await harness.run()
+    await run_ahead(harness, days=400)
+    async with harness.database.connection() as connection:
+        with pytest.raises(Killed):
+            await recover_clock(connection, ORIGIN, KilledClock(harness.clock, after=3))
+        with pytest.raises(WrongClock):
+            await harness.sequencer().check(connection)
+    assert await recover(harness) == 1
+    harness.made += 3
+    assert await harness.run() == 6
+    await harness.check()
+
+
+class Killed(Exception):
+    """The process ends here."""
+
+
+class KilledClock:
+    """A clock whose process is killed when it is looked at once more than `after` times."""
+
+    def __init__(self, clock: FakeClock, after: int) -> None:
+        self._clock, self._left = clock, after
+
+    def now(self) -> datetime:
+        if not self._left:
+            raise Killed
+        self._left -= 1
+        return self._clock.now()
+
+
+async def test_what_is_staged_under_the_wrong_clock_is_revoked_too(harness: LogHarness) -> None:
+    """The clock is set right between the two steps of a batch."""
+    await harness.run()
+    harness.clock.advance(days=400)
+    await publish(harness, "ada", 5)
+    async with harness.database.connection() as connection:
+        await harness.sequencer()._stage(connection)
+    harness.clock.advance(days=-400)
+    assert await recover(harness) == 1
+    harness.made += 1
+    await harness.run()
+    await harness.check()
+    (row,) = await harness.fetch("SELECT issued, leaf FROM mapping")
+    assert row["issued"] == harness.clock.now()
+
+
+async def test_a_member_who_withdraws_meanwhile_is_not_said_again(harness: LogHarness) -> None:
+    await harness.run()
+    await run_ahead(harness, days=400)
+    await harness.withdraw([1, 2, 3])
+    assert await recover(harness) == 0
+    await harness.run()
+    await harness.check()
+    assert await harness.live_leaves() == []
+
+
+async def test_a_web_machine_whose_clock_runs_ahead_stops_nothing(harness: LogHarness) -> None:
+    """It stores what the sequencer, whose clock is right, would say with times of the future; and then doubt."""
+    person = bluesky("person0", 1_000, origin=ORIGIN, issued=harness.clock.now() + timedelta(days=400))
+    await harness.mappings.add([person], MappingState.PENDING)
+    await harness.run()
+    await harness.check()
+    (row,) = await harness.fetch("SELECT issued, expires FROM mapping")
+    assert row["issued"] == harness.clock.now()
+    assert row["expires"] <= harness.clock.now() + timedelta(days=180)
+    await harness.add_pending(1)
+    assert await harness.run() == 1
+
+
+async def test_an_hour_ahead_is_no_doubt(harness: LogHarness) -> None:
+    person = bluesky("person0", 1_000, origin=ORIGIN, issued=harness.clock.now() + timedelta(minutes=50))
+    await harness.mappings.add([person], MappingState.PENDING)
+    await harness.run()
+    harness.clock.advance(seconds=1)
+    await harness.add_pending(1)
+    assert await harness.run() == 1
+
+
+async def test_a_log_that_is_right_is_left_alone(harness: LogHarness) -> None:
+    async with harness.database.connection() as connection:
+        with pytest.raises(LogEmpty):
+            await find_ahead(connection, ORIGIN, harness.clock)
+        await harness.run()
+        with pytest.raises(ClockIsRight):
+            await find_ahead(connection, ORIGIN, harness.clock)
