@@ -252,8 +252,12 @@ class KeyFolder:
         """
         if not self.exists():
             return
-        self.fingerprint()
-        self._read_recovery()
+        try:
+            self.fingerprint()
+            self._read_recovery()
+        except MissingKeys as error:
+            # Not to recover, as for another missing file: that is what is refused here.
+            raise MissingKeys(error.seen, REPLACE) from error
         self._check_recovery_files()
         for path in self.path.glob(LOG_FILES):
             self._read_key(path.name, KeyKind.NOTE)
