@@ -7,9 +7,10 @@ from typing import Final
 import pytest
 
 from directory.store.database import Database
-from federation.errors import InvariantBroken
+from federation.errors import InvariantBroken, UnknownLeaf
 from federation.own_log.bodies import BodyService
 from federation.own_log.draining import drain
+from federation.own_log.reader import LogService
 from federation.protocol.body_answers import (
     BODY_GRACE_S,
     Body,
@@ -25,6 +26,7 @@ from federation.protocol.body_answers import (
 from federation.protocol.entry import MappingEntry, RevokeEntry, RevokeReason, parse_entry
 from federation.protocol.statement import commitment
 from federation.store.bodies import BodyStore
+from federation.store.log import LogStore
 from federation.tlog.tiles import Bundle
 from tests.federation.log_harness import LogHarness
 from tests.harness.clock import FakeClock
@@ -105,6 +107,18 @@ async def test_who_withdraws_is_revoked_though_the_body_is_lost(harness: LogHarn
     assert revoke == RevokeEntry(2, RevokeReason.UNSPECIFIED)
     assert await harness.fetch("SELECT FROM mapping WHERE leaf = 2") == []
     await harness.check()
+
+
+async def test_no_proof_is_made_of_what_was_withdrawn(harness: LogHarness) -> None:
+    """Attack: a link that was made before the withdrawal, used while the log is in doubt and revokes nothing for days."""
+    await harness.add_pending(2)
+    await harness.run()
+    service = LogService(LogStore(harness.database), harness.clock)
+    kept, withdrawn = await service.create_proof_link(1), await service.create_proof_link(2)
+    await harness.withdraw([2])
+    with pytest.raises(UnknownLeaf):
+        await service.redeem_proof_link(2, withdrawn)
+    assert await service.redeem_proof_link(1, kept)
 
 
 async def test_leaves_of_a_later_bundle(harness: LogHarness) -> None:

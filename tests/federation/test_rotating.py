@@ -20,7 +20,7 @@ from federation.fsck.findings import Fault
 from federation.fsck.run import check_database_log
 from federation.keys.chain import MAX_ORDINARY, MIN_BETWEEN_S, open_chain, sign_operations
 from federation.keys.documents import find_in_force, load_documents
-from federation.keys.instance import KeyFolder, ShowRecoveryKey
+from federation.keys.instance import MAX_LOG_KEYS, KeyFolder, ShowRecoveryKey
 from federation.keys.operations import MAX_OPERATIONS_BYTES, RightTree
 from federation.keys.overview import Standing, overview_of
 from federation.keys.own_keys import OtherKeys, check_keys, record_keys
@@ -552,6 +552,34 @@ async def test_recovery_does_not_send_the_operator_back_to_itself(harness: LogHa
     with pytest.raises(MissingKeys) as refused:
         await recover(harness, harness.recovery)
     assert "the whole folder" in refused.value.mend
+
+
+async def test_no_key_is_made_that_would_not_be_read(harness: LogHarness, rotation: KeyRotation) -> None:
+    """Attack by accident: rotations that were broken off left a file each. Beyond a hundred some were not read, perhaps the
+    one in power; and a recovery ended after its next recovery key was handed over."""
+    await harness.run()
+    while len(harness.keys.read().logs) < MAX_LOG_KEYS:
+        harness.keys.add_log_key(ORIGIN)
+    harness.clock.advance(hours=1)
+    shown: list[PrivateKey] = []
+
+    def show(recovery: PrivateKey) -> bool:
+        shown.append(recovery)
+        return True
+
+    assert harness.recovery is not None
+    for change in (rotation.rotate(), recover(harness, harness.recovery, show)):
+        with pytest.raises(UnsafeKeys, match="no room") as refused:
+            await change
+        assert "retired" in refused.value.mend
+    assert shown == []
+    await harness.add_pending(1)
+    assert await harness.run() == 1
+    copied = harness.keys.path / "log-copied.key"
+    shutil.copyfile(harness.keys.path / "log.key", copied)
+    copied.chmod(0o600)
+    with pytest.raises(UnsafeKeys, match="more than 100"):
+        harness.keys.read()
 
 
 async def test_a_recovery_names_the_tree_up_to_which_the_log_was_right(harness: LogHarness) -> None:
