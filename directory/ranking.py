@@ -43,7 +43,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
     mapping: Mapping
     matched_by: MatchedBy
-    disputed: bool = False
+    disputed: bool
     agreeing: tuple[str, ...] = ()
     name_doubt: Doubt | None = None
 

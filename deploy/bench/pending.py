@@ -8,14 +8,11 @@ from typing import Any, Final
 from directory.demo import demo_rows
 from directory.mapping_life import MappingState
 from directory.mappings import Evidence, EvidenceKind, Network, Strength
+from directory.proofs.strength import SIGN_IN_AT
 from directory.store.database import Database
 from directory.store.mapping_rows import ensure_origin
 from directory.store.mappings import COPY_COLUMNS, MappingRow, encode_evidence, network_of_code
 
-SIGN_IN_AT: Final = {
-    Network.BLUESKY: EvidenceKind.BLUESKY_OAUTH,
-    Network.MASTODON: EvidenceKind.MASTODON_OAUTH,
-}
 _PEOPLE_A_MAPPING: Final = 2
 """Enough: seven of ten invented people are bound, and seven of eight are of the first origin."""
 _NO_ORIGIN: Final = -1

@@ -1,7 +1,6 @@
 """Shows the keys of this instance: those that its documents put in force, not those that lie in files."""
 
 import hashlib
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,10 +8,9 @@ import click
 
 from deploy.wiring.log import key_folder
 from directory.clock import SystemClock
-from directory.secret_files import SecretFileError
 from directory.settings import Settings
 from directory.store.database import Database
-from federation.errors import InvalidKey
+from federation.errors import InvalidKey, MissingKeys, UnsafeKeys
 from federation.keys.documents import load_documents
 from federation.keys.fingerprints import to_words
 from federation.keys.instance import InstanceKeys, KeyFolder
@@ -23,21 +21,27 @@ from federation.tlog.text import encode_base64
 
 
 async def show_keys(settings: Settings, database: Database) -> None:
-    """Shows the keys in force. Before the log is begun, those in the folder."""
+    """Shows the keys in force. Before the log is begun, those in the folder.
+
+    Raises MissingKeys, UnsafeKeys; a key file that cannot be used is raised after all was shown.
+    """
     folder = key_folder(settings)
     async with database.connection() as connection:
         documents = await load_documents(connection)
     overview = overview_of(documents, SystemClock().now())
     if overview is None:
+        keys = folder.read()
         click.echo("The log is not begun yet; these keys are in its first document.")
-        _show_folder(folder.read())
+        _show_folder(keys)
         return
-    _show_overview(overview, folder)
+    here, fault = _log_keys_here(folder)
+    _show_overview(overview, here)
     _show_recovery_files(folder, [document for document, _ in documents])
+    if fault is not None:
+        raise fault
 
 
-def _show_overview(overview: KeyOverview, folder: KeyFolder) -> None:
-    here = _log_keys_here(folder)
+def _show_overview(overview: KeyOverview, here: set[VerifierKey]) -> None:
     for key, standing in overview.log_keys:
         is_needed = standing is not Standing.RETIRED and key not in here
         missing = ", and its private key is not here" if is_needed else ""
@@ -52,10 +56,14 @@ def _show_overview(overview: KeyOverview, folder: KeyFolder) -> None:
             _tell_recovery("Its recovery key, which already counts for the next recovery", later.recovery)
 
 
-def _log_keys_here(folder: KeyFolder) -> set[VerifierKey]:
-    with suppress(SecretFileError):
-        return {key.vkey for key in folder.read().logs}
-    return set()
+def _log_keys_here(folder: KeyFolder) -> tuple[set[VerifierKey], UnsafeKeys | None]:
+    """Returns the log keys whose private half is here, and what is wrong with a file that is here as well."""
+    try:
+        return {key.vkey for key in folder.read().logs}, None
+    except MissingKeys:
+        return set(), None
+    except UnsafeKeys as error:
+        return set(), error
 
 
 def _show_folder(keys: InstanceKeys) -> None:

@@ -146,7 +146,7 @@ def is_away(account: LinkedAccount, now: datetime) -> bool:
     if target is None or (isinstance(target, BlueskyAccount) and not target.did.value.startswith(WEB_DID)):
         return False
     since = account.health_since
-    return account.health is not ProofState.HOLDS and since is not None and now - since > AWAY_AFTER
+    return since is not None and now - since > AWAY_AFTER
 
 
 def judge_x(account: LinkedAccount, seen: Sequence[XSeen], attempt: int, now: datetime) -> Outcome:
@@ -198,7 +198,7 @@ def _find_present(account: LinkedAccount, seen: Sequence[XSeen]) -> Account:
     if by_id:
         return by_id[0]
     alike = [x for _, x in posts if x.handle.key == account.handle.key]
-    is_by_name = account.x is not None and account.x.id is None
+    is_by_name = account.account.id is None
     renamed = [x for _, x in posts if is_by_name and x not in alike]
     return next(iter(renamed or alike), account.account)
 

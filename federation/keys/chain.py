@@ -15,9 +15,11 @@ and no document is in force before its own time.
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import reduce
 from typing import Final
 
+from directory.mappings import MAX_AHEAD
 from federation.errors import InvalidNote, InvalidOperations, UntrustedNote, UntrustedOperations
 from federation.keys.operations import Operations, fingerprint_recovery
 from federation.tlog.keys import PrivateKey, VerifierKey
@@ -27,7 +29,7 @@ MIN_OVERLAP_S: Final = 7 * 24 * 3600
 """How long a next key is announced before the switch: time for the operator to notice a theft."""
 MIN_BETWEEN_S: Final = 3_600
 """How long after the document before it an ordinary one may be issued at the earliest."""
-MAX_AHEAD_S: Final = 3_600
+MAX_AHEAD_S: Final = MAX_AHEAD // timedelta(seconds=1)
 """How far in the future of its reader a document may be issued, and be in force."""
 MAX_ORDINARY: Final = 1_000
 """The most documents after the first one or a recovery, up to the next recovery."""

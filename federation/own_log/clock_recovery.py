@@ -13,11 +13,12 @@ from datetime import datetime
 import msgspec
 
 from directory.clock import Clock
+from directory.mappings import MAX_AHEAD
 from directory.members.rechecks import RECHECK_EVERY
 from directory.store.database import Connection
 from directory.store.rechecks import bring_rechecks_forward
 from federation.errors import LogEmpty, LogRefused
-from federation.own_log.preconditions import MAX_AHEAD, WrongClock, check_clock, load_state
+from federation.own_log.preconditions import WrongClock, check_clock, load_state
 from federation.own_log.restamping import is_ahead, restamp
 from federation.protocol.log_state import LogState
 from federation.store.ahead import list_ahead, lock_ahead, say_again

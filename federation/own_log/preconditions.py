@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+from directory.mappings import MAX_AHEAD
 from directory.store.database import Connection
 from federation.errors import LogRefused, Malformed, UntrustedNote
 from federation.keys.instance import RECOVER, InstanceKeys
@@ -26,8 +27,6 @@ from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile, right_edge
 FSCK: Final = "`passerelle fsck` tells where; stop the instance and restore the newest copy of its database."
 MAX_CLOCK_STEP: Final = timedelta(seconds=60)
 """How far the clock may be behind the last batch: machines correct theirs in small steps."""
-MAX_AHEAD: Final = timedelta(hours=1)
-"""What was issued later than this from now on holds for no reader yet (docs/protocol.md, section 8)."""
 SET_CLOCK: Final = (
     "If the clock of this machine is wrong, set it: the log then goes on by itself. If it is right now, and was ahead when"
     ' that was written, run `passerelle recover --clock` (docs/operations.md, "A clock that ran ahead").'

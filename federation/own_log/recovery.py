@@ -4,7 +4,9 @@ from datetime import datetime
 
 from directory.store.database import Connection
 from federation.errors import InvalidProof, InvalidTile, LogEmpty, LogRefused
+from federation.keys.instance import KeyFolder
 from federation.keys.operations import RightTree
+from federation.own_log.high_water import SignedMark
 from federation.own_log.preconditions import FSCK, check_clock, check_mark, load_state
 from federation.protocol.log_state import LogState, read_own_checkpoint
 from federation.store.log_rows import fetch_tiles
@@ -14,17 +16,20 @@ from federation.tlog.paths import prefix_spans
 from federation.tlog.reading import TileHashes, root_tiles, tiles_of_spans
 
 
+async def check_not_older(connection: Connection, origin: str, folder: KeyFolder) -> None:
+    """Checks that the database holds all that was signed, where the mark beside the keys is still there to tell: else
+    the recovery would wait for ever, and its next recovery key with it. Raises LogRefused, UnsafeKeys."""
+    mark = SignedMark(folder.path).read() if folder.exists() else None
+    state = await load_state(connection, origin)
+    if mark is not None and state is not None:
+        await check_mark(connection, mark, state)
+
+
 async def find_right_tree(
-    connection: Connection,
-    origin: str,
-    now: datetime,
-    size: int | None = None,
-    *,
-    mark: Checkpoint | None = None,
+    connection: Connection, origin: str, now: datetime, size: int | None = None
 ) -> RightTree:
     """Finds the tree up to which a recovery says that our log is right: all that is published (or staged, where nothing
-    ever was), or its first `size` leaves. Checks all that would keep the recovery from being published, the `mark` of
-    what was signed too, where it is there.
+    ever was), or its first `size` leaves. Checks all that would keep the recovery from being published.
 
     Raises LogRefused, LogEmpty.
     """
@@ -32,8 +37,6 @@ async def find_right_tree(
     if state is None or not state.staged.size:
         raise LogEmpty("the log is not begun yet: start the instance first")
     await check_clock(connection, state, now)
-    if mark is not None:
-        await check_mark(connection, mark, state)
     whole = _whole_of(state)
     size = whole.size if size is None else size
     if not 1 <= size <= whole.size:

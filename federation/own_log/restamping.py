@@ -4,14 +4,13 @@ from datetime import datetime
 
 import msgspec
 
-from directory.mappings import Mapping
-from federation.own_log.preconditions import MAX_AHEAD
+from directory.mappings import Mapping, has_begun
 from federation.protocol.statement import MAX_VALIDITY
 
 
 def is_ahead(mapping: Mapping, now: datetime) -> bool:
     """Whether a mapping was issued so far in the future that no reader believes it yet."""
-    return mapping.issued > now + MAX_AHEAD
+    return not has_begun(mapping.issued, now)
 
 
 def restamp(mapping: Mapping, now: datetime) -> Mapping:

@@ -119,7 +119,7 @@ def test_an_archive_becomes_a_file_for_mastodon(demo: Demo) -> None:
 def test_a_file_too_long_for_mastodon_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Mastodon refuses it as a whole, and says so only to whoever uploads it."""
     found = [
-        Match(Query(XId(number)), (Answer(mastodon(f"p{number}", number), MatchedBy.ID),))
+        Match(Query(XId(number)), (Answer(mastodon(f"p{number}", number), MatchedBy.ID, disputed=False),))
         for number in (1, 2)
     ]
     monkeypatch.setattr(match, "MASTODON_CSV_MAX_ROWS", 1)

@@ -1,6 +1,7 @@
 """A name counts as of the day on which it was seen: who is followed by name, and why not."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import msgspec
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.doubts import NAME_HOLDS, Doubt
+from directory.doubts import NAME_HOLDS, Doubt, doubt_beside_id
 from directory.identifiers import XHandle, XId
 from directory.mappings import Mapping, Strength
 from directory.origins import Standing
@@ -164,3 +165,48 @@ def test_nobody_is_followed_by_a_name_of_doubtful_age(
         else:
             oldest = proven.date() - timedelta(days=365)
             assert answer.may_follow is (max(date(2006, 3, 21), oldest) <= seen <= today)
+
+
+def test_a_name_holds_for_365_days() -> None:
+    """As the documentation says. X gives up names that nobody uses: with every day more, a buyer is followed who came a
+    year after."""
+    assert answer_to(read_name(PROVEN - timedelta(days=365)), bluesky("jack")).may_follow
+    assert not answer_to(read_name(PROVEN - timedelta(days=366)), bluesky("jack")).may_follow
+
+
+def test_the_codes_are_as_the_api_tells_them() -> None:
+    """A program that knows them, and the page, would show no reason for a code that changed."""
+    assert [doubt.value for doubt in Doubt] == [
+        "disputed",
+        "limited",
+        "links-only",
+        "unchecked",
+        "name-seen-long-ago",
+        "name-of-unknown-age",
+    ]
+
+
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A server whose clock is set to 14 hours before Greenwich."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "EAST-14")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_east")
+def test_the_day_is_the_same_wherever_the_server_stands() -> None:
+    """At noon of 1 October in UTC it is 2 October at the server: instances would differ in whom they follow."""
+    noon = datetime(2026, 10, 1, 12, tzinfo=UTC)
+    assert noon.astimezone().date() == date(2026, 10, 2)
+    assert answer_to(read_name(date(2026, 10, 1) - NAME_HOLDS), bluesky("jack", issued=noon)).may_follow
+    renamed = bluesky("countess", 12, issued=noon)
+    assert doubt_beside_id(read_name(date(2026, 10, 1)), [renamed]) is Doubt.NAME_SEEN_LONG_AGO
+    assert doubt_beside_id(read_name(date(2026, 10, 2)), [renamed]) is None
+
+
+def test_a_name_without_a_day_was_given_up_by_nobody() -> None:
+    """There is nothing to compare: one such person would end the search for a whole list with an error."""
+    assert doubt_beside_id(read_name(None), [bluesky("countess", 12)]) is None

@@ -133,7 +133,9 @@ users = st.from_regex(r"[A-Za-z0-9]{1,15}", fullmatch=True)
 )
 def test_both_files_can_be_read_back(people: list[tuple[Any, str, Strength]]) -> None:
     chosen = [
-        Chosen(Query(XId(number)), Answer(make(name, number, strength=strength), MatchedBy.ID))
+        Chosen(
+            Query(XId(number)), Answer(make(name, number, strength=strength), MatchedBy.ID, disputed=False)
+        )
         for number, (make, name, strength) in enumerate(people, start=1)
     ]
     header, *rows = csv.reader(io.StringIO(mastodon_csv(mastodon_accounts(chosen))))

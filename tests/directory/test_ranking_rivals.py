@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 import pytest
 
+from directory.doubts import Doubt
 from directory.identifiers import XHandle, XId
 from directory.mappings import Mapping, Network, Strength
 from directory.origins import Standing
@@ -127,3 +128,40 @@ def test_of_one_second_the_later_leaf_counts(early: int | None, late: int) -> No
     correction = msgspec.structs.replace(bluesky("jack", 12, target="ann"), leaf=late)
     (answer,) = ranked(BY_ID, [mistake, correction])
     assert answer.mapping == correction
+
+
+def contested(mapping: Mapping) -> Mapping:
+    return msgspec.structs.replace(mapping, is_contested=True)
+
+
+@pytest.mark.parametrize("query", [BY_HANDLE, BY_BOTH])
+def test_a_name_that_ended_finds_nobody(query: Query) -> None:
+    """Attack: a name that only a sign-in at X had proven was sold 60 days later. Whoever looked for its buyer found the
+    seller, for as long as the mapping stood."""
+    for x_id in (None, 99):
+        ended = msgspec.structs.replace(bluesky("jack", x_id), answers_by_name=False)
+        assert ranked(query, [ended]) == ()
+        assert [answer.mapping for answer in ranked(query, [ended, mastodon("jack")])] == [mastodon("jack")]
+
+
+@pytest.mark.parametrize("query", [BY_ID, BY_BOTH])
+def test_a_number_finds_its_account_after_its_name_ended(query: Query) -> None:
+    """It never passes on: who looks for account 12 is not to lose it since its name is not renewed."""
+    ended = msgspec.structs.replace(bluesky("jack", 12), answers_by_name=False)
+    (answer,) = ranked(query, [ended])
+    assert (answer.mapping, answer.matched_by, answer.may_follow) == (ended, MatchedBy.ID, True)
+
+
+def test_of_two_instances_that_tell_of_a_contest_the_newer_answers() -> None:
+    """Each says that its mapping is contested: the one that was checked last is shown, and the other agrees."""
+    older = contested(bluesky("jack", 12))
+    newer = contested(bluesky("jack", 12, origin=OTHER_ORIGIN, issued=LATER))
+    (answer,) = ranked(BY_ID, [older, newer])
+    assert (answer.mapping, answer.disputed, answer.agreeing) == (newer, True, (ORIGIN,))
+
+
+def test_who_agrees_is_told_of_a_doubtful_name_as_well() -> None:
+    """A person who has to look decides by how many instances say so: none would be told."""
+    rows = [bluesky("jack"), bluesky("jack", origin=OTHER_ORIGIN, issued=LATER)]
+    (answer,) = ranked(BY_BOTH, rows)
+    assert (answer.doubt, answer.agreeing) == (Doubt.NAME_OF_UNKNOWN_AGE, (ORIGIN,))

@@ -36,7 +36,12 @@ TABLE: Final[dict[str, Tests]] = {
         stored=(f"{_MEMBERS}/test_publishing.py", f"{_MEMBERS}/test_life_of_a_publication.py"),
     ),
     "directory/members/rechecks.py": Tests(
-        pure=(f"{_MEMBERS}/test_recheck_rules.py",), stored=(f"{_MEMBERS}/test_rechecks.py",)
+        pure=(
+            f"{_MEMBERS}/test_recheck_rules.py",
+            f"{_MEMBERS}/test_recheck_pieces.py",
+            f"{_MEMBERS}/test_away.py",
+        ),
+        stored=(f"{_MEMBERS}/test_rechecks.py",),
     ),
     "directory/members/renewal.py": Tests(
         pure=(f"{_MEMBERS}/test_renewal.py", f"{_MEMBERS}/test_recheck_rules.py"),

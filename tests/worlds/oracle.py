@@ -9,7 +9,7 @@ import msgspec
 from directory.mappings import EvidenceKind, Mapping
 from directory.queries import Query
 from directory.ranking import Answer, MatchedBy
-from tests.worlds.world import MALLORY, OnX, Person, World
+from tests.worlds.world import MALLORY, OnX, Person, Place, World
 
 NAME_SIGHT: Final = {EvidenceKind.X_OAUTH: timedelta(days=60)}
 OTHER_SIGHT: Final = timedelta(days=180)
@@ -42,7 +42,7 @@ def judge_follow(world: World, asked: Asked, answer: Answer) -> Verdict:
     author, said_by, proven_at = find_proof(world, answer.mapping)
     place = world.place_of(answer.mapping.target_id)
     rightful = asked.x.owner_at(proven_at)
-    if place.owner == rightful:
+    if place.owner == rightful or _is_said_since(world, asked, place):
         return Verdict.RIGHT
     if author is not asked.x and _is_within_name_rule(world, answer, asked, author):
         return Verdict.NAME_PASSED_ON
@@ -64,6 +64,15 @@ def find_proof(world: World, mapping: Mapping) -> tuple[OnX, Person, datetime]:
         return x, x.owner_at(evidence.at), evidence.at
     post = world.posts[int((evidence.ref or "").rpartition("/")[2])]
     return post.author, post.said_by, post.at
+
+
+def _is_said_since(world: World, asked: Asked, place: Place) -> bool:
+    """Whether the asked account was the last to be proven under the asked name, by whoever has the place: the answer may
+    be an older one of theirs, for another account of theirs that bore the name before."""
+    if asked.query.x_handle is None:
+        return False
+    at, bearer = world.told.get(asked.query.x_handle.key, (world.now, None))
+    return bearer is asked.x and place.owner == asked.x.owner_at(at)
 
 
 def _is_within_name_rule(world: World, answer: Answer, asked: Asked, author: OnX) -> bool:

@@ -294,3 +294,41 @@ def test_a_sign_in_that_names_nothing_lifts_no_doubt(names: tuple[str, ...], hea
     after = prove_again(before, ProvenAccount(x_account("ada", 5), piece(K.X_OAUTH, 3, names)), NOW)
     assert after.health is health
     assert after.health_since == (START if health is ProofState.IN_DOUBT else None)
+
+
+@pytest.mark.parametrize("health", [ProofState.STALE, ProofState.LAPSED])
+@pytest.mark.parametrize("x_id", [None, 5])
+def test_what_is_no_doubt_ends_with_any_proof(health: ProofState, x_id: int | None) -> None:
+    """Whoever signs in at X again after their proof lapsed, or after a source was out of reach for a while, would be
+    told that it was in vain."""
+    before = msgspec.structs.replace(ada(POST, x_id=x_id), health=health, health_since=START)
+    after = prove_again(before, ProvenAccount(x_account("ada", 5), piece(K.X_OAUTH, 3, ())), NOW)
+    assert (after.health, after.health_since) == (ProofState.HOLDS, None)
+
+
+@pytest.mark.parametrize(
+    ("account", "new", "has_rival"),
+    [
+        (ada(POST), piece(K.X_OAUTH, 3, ()), True),
+        (ada(POST), SIGN_IN, False),
+        (ada(POST), piece(K.X_POST_ID, 3), False),
+        (linked(bluesky("ada")), Evidence(K.BLUESKY_OAUTH, NOW), False),
+    ],
+)
+def test_a_sign_in_that_names_nothing_puts_no_rival_aside(
+    account: LinkedAccount, new: Evidence, *, has_rival: bool
+) -> None:
+    """Attack: the X account was sold, its buyer was seen to prove it, and what the seller had named was followed unseen
+    again as soon as somebody signed in with it. What names an account settles whose it is."""
+    rivalled = msgspec.structs.replace(account, has_rival=True)
+    proven = ProvenAccount(account.account, new)
+    assert prove_again(rivalled, proven, NOW).has_rival is has_rival
+    assert prove_again(account, proven, NOW).has_rival is False
+
+
+def test_a_recheck_that_holds_puts_the_rival_aside() -> None:
+    """Else one wrong claim of somebody else would leave a member's mappings contested until they prove it all again,
+    and have the account re-checked without end."""
+    seen = see_again(msgspec.structs.replace(ada(POST), has_rival=True), x_account("ada", 5), (), NOW)
+    assert seen is not None
+    assert seen.has_rival is False
