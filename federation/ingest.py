@@ -14,7 +14,7 @@ from directory.store.database import Connection
 from federation.errors import InvalidStatement
 from federation.protocol.statement import parse_statement
 from federation.store.log_rows import delete_revoked, fetch_bodies
-from federation.store.own_mappings import end_replaced_wordings
+from federation.store.own_mappings import end_replaced_wordings, fetch_ended
 
 MAX_TAKEN_IN: Final = 10_000
 """Bodies that are parsed and taken in at a time. Bounds the memory while catching up."""
@@ -30,7 +30,7 @@ async def ingest_own_leaves(connection: Connection, origin: str, first: int, siz
     """
     done = await _take_in(connection, origin, first, size, now) if size > first else size
     erased = await delete_revoked(connection, size)
-    await let_go_leaves(connection, origin, erased)
+    await let_go_leaves(connection, origin, sorted({*erased, *await fetch_ended(connection, origin, size)}))
     return done
 
 

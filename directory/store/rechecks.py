@@ -109,6 +109,11 @@ class RecheckStore:
         return True
 
 
+async def bring_rechecks_forward(connection: Connection, latest: datetime, now: datetime) -> None:
+    """Makes re-checks due that are planned for later than `latest`, as no right clock plans them."""
+    await connection.execute("UPDATE linked_account SET recheck_at = $2 WHERE recheck_at > $1", latest, now)
+
+
 async def _write(connection: Connection, account: LinkedAccount, outcome: Outcome, now: datetime) -> None:
     if isinstance(outcome, Held):
         outcome = await _without_taken_id(connection, account, outcome, now)

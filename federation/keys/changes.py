@@ -40,7 +40,8 @@ def switch_key(previous: Operations, issued: int) -> Operations:
 
 def recover_key(previous: Operations, issued: int, says: Recovery) -> Operations:
     """Makes the document that the recovery key signs: the new log key is valid at once. It takes back where a thief of
-    the log key may have moved the instance to.
+    the log key may have moved the instance to, and leaves out `ext`, with which they may have filled the document before
+    until nothing more fits.
 
     Raises InvalidOperations, also where `previous` does not name the recovery key that signs.
     """
@@ -50,6 +51,7 @@ def recover_key(previous: Operations, issued: int, says: Recovery) -> Operations
         recovery=says.recovery,
         right_tree=says.right_tree,
         moved_to=None,
+        ext=(),
     )
     fault = find_power_fault(document, previous)
     if fault:

@@ -43,6 +43,8 @@ LOG_FILES: Final = "log*.key"
 """The first log key, and `log-<id>.key` for each later one."""
 LOCAL_NAME: Final = LOCAL_HOST
 MAX_LOG_KEYS: Final = 100
+"""The most files of log keys. With more, none would be read: the one in power could be among those left out."""
+FULL: Final = "Move the files of retired keys, which `passerelle keys` tells, to a folder of their own: nothing is signed with them."
 RECOVER: Final = (
     "Bring the folder of keys back from its backup, or the newest copy of it from the machine where the key was rotated;"
     " if it is lost for good, run `passerelle keys recover` with the recovery key."
@@ -202,7 +204,9 @@ class KeyFolder:
         names = sorted(
             (path.name for path in self.path.glob(LOG_FILES)), key=lambda name: (name != LOG_FILE, name)
         )
-        logs = tuple(self._read_key(name, KeyKind.NOTE) for name in names[:MAX_LOG_KEYS] or [LOG_FILE])
+        if len(names) > MAX_LOG_KEYS:
+            raise UnsafeKeys(f"{self.path} holds more than {MAX_LOG_KEYS} log keys", FULL)
+        logs = tuple(self._read_key(name, KeyKind.NOTE) for name in names or [LOG_FILE])
         if any(key.name != logs[0].name for key in logs):
             raise UnsafeKeys(f"the log keys in {self.path} are of different logs", RECOVER)
         return logs
@@ -223,8 +227,14 @@ class KeyFolder:
         return key
 
     def keep_log_key(self, key: PrivateKey) -> None:
-        """Adds a further log key. Durable once it returns. Raises FileExistsError."""
+        """Adds a further log key. Durable once it returns. Raises FileExistsError, UnsafeKeys."""
+        self.check_room()
         self._folder.add(f"log-{key.vkey.key_id.hex()}.key", _line(key.reveal()))
+
+    def check_room(self) -> None:
+        """Checks that there is room for another log key. Raises UnsafeKeys."""
+        if sum(1 for _ in self.path.glob(LOG_FILES)) >= MAX_LOG_KEYS:
+            raise UnsafeKeys(f"{self.path} has no room for more than {MAX_LOG_KEYS} log keys", FULL)
 
     def put_recovery_key(self, recovery: PrivateKey) -> Path:
         """Writes a recovery key to a file of its own, for the operator to take off this machine. Durable once it
@@ -252,9 +262,14 @@ class KeyFolder:
         """
         if not self.exists():
             return
-        self.fingerprint()
-        self._read_recovery()
+        try:
+            self.fingerprint()
+            self._read_recovery()
+        except MissingKeys as error:
+            # Not to recover, as for another missing file: that is what is refused here.
+            raise MissingKeys(error.seen, REPLACE) from error
         self._check_recovery_files()
+        self.check_room()
         for path in self.path.glob(LOG_FILES):
             self._read_key(path.name, KeyKind.NOTE)
 

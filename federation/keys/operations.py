@@ -163,8 +163,8 @@ def _find_moving_fault(document: Operations) -> str | None:
     if document.moved_from is not None and document.number != 0:
         return "only the first one says where the instance has moved from"
     for key in filter(None, (document.moved_to, document.moved_from)):
-        host = key.name.removesuffix(LOG_SUFFIX)
-        if key.kind is not KeyKind.NOTE or not host or key.name in (host, document.origin):
+        is_other = origin_names.is_origin(key.name) and key.name != document.origin
+        if key.kind is not KeyKind.NOTE or not is_other:
             return "a key that it moved to or from is not the log key of another log"
     return None
 

@@ -112,7 +112,12 @@ class KeyRotation:
         new = new.handed_over(show)
         kept_in = self._keep(new)
         keys = self._keys.read()
-        document = replace(document, witness_key=keys.witness.vkey, peer_key=keys.peer.public_key)
+        document = replace(
+            document,
+            witness_key=keys.witness.vkey,
+            peer_key=keys.peer.public_key,
+            policy=_own_policy(documents, current),
+        )
         await self._propose(current, document, recovery, known=documents)
         return Recovered(document, new.recovery, kept_in)
 
@@ -175,6 +180,13 @@ def _check_room(documents: list[KeptDocument], last: Operations, *, is_recovery:
     end = end_of([document for document, _ in documents[: last.number + 1]])
     if fault := end.find_limit_fault(is_recovery=is_recovery):
         raise LogRefused(fault)
+
+
+def _own_policy(documents: list[KeptDocument], last: Operations) -> tuple[tuple[str, int], ...]:
+    """Returns the policy of the newest document up to `last` that no thief of the log key can have written: the first
+    one, or a recovery."""
+    chain = [document for document, _ in documents[: last.number + 1]]
+    return next((each for each in reversed(chain) if each.recovered_by is not None), chain[0]).policy
 
 
 def _named_by(documents: list[KeptDocument], recovery: PrivateKey) -> Operations:

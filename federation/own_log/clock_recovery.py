@@ -2,7 +2,8 @@
 
 1. What was issued in the future is stored again with right times, one publication at a time: the next batch says it, and
    revokes the leaf before, as for a renewal.
-2. Then the times of the last batch are set to now, and the cosignature of a time to come is dropped. Until this last
+2. Re-checks that were planned for a time far in the future are due now: what is published expires without them.
+3. Then the times of the last batch are set to now, and the cosignature of a time to come is dropped. Until this last
    step the log stays in doubt: after a kill in between, the same command does the rest.
 """
 
@@ -13,7 +14,9 @@ import msgspec
 
 from directory.clock import Clock
 from directory.mappings import MAX_AHEAD
+from directory.members.rechecks import RECHECK_EVERY
 from directory.store.database import Connection
+from directory.store.rechecks import bring_rechecks_forward
 from federation.errors import LogEmpty, LogRefused
 from federation.own_log.preconditions import WrongClock, check_clock, load_state
 from federation.own_log.restamping import is_ahead, restamp
@@ -59,11 +62,14 @@ async def recover_clock(connection: Connection, origin: str, clock: Clock) -> in
     count = 0
     for number in await list_ahead(connection, origin, clock.now() + MAX_AHEAD):
         count += await _say_again(connection, origin, number, clock.now())
+    await bring_rechecks_forward(connection, clock.now() + RECHECK_EVERY, clock.now())
     async with connection.transaction():
         state, now = await load_state(connection, origin, lock=True), clock.now()
         if state is None:
             raise LogEmpty("the log is not begun yet: there is nothing to recover")
-        if not await reset_times(connection, state, now):
+        # Another machine, whose clock runs ahead still, may have written a batch since the list was read.
+        is_ahead_again = await list_ahead(connection, origin, now + MAX_AHEAD)
+        if is_ahead_again or not await reset_times(connection, state, now):
             raise LogRefused("another process has written the log at the same time: run this again")
         await delete_cosignatures_after(connection, origin, now)
     return count

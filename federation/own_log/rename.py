@@ -13,7 +13,7 @@ from directory.store.instance_identity import forget_secret, lock_identity
 from federation.errors import LogRefused
 from federation.keys.instance import LOCAL_NAME, KeyFolder, NewKeys, ShowRecoveryKey
 from federation.keys.operations import LOG_SUFFIX
-from federation.keys.own_keys import KEYS, keep_keys
+from federation.keys.own_keys import KEYS, check_keys, keep_keys
 from federation.own_log.sequencer_task import LEADER_LOCK
 from federation.store.renaming import put_log_away
 
@@ -54,6 +54,7 @@ async def leave_localhost(
     sync_folder(keys.path.parent)
     async with database.transaction() as connection:
         await lock_identity(connection)
+        await check_keys(connection, keys)
         if not await keep_keys(connection, keys, new, now):
             raise LogRefused("somebody else has made keys at the same time: `passerelle keys` shows them")
     return LeftLocalhost(waiting, away, new)

@@ -216,17 +216,24 @@ class Sequencer:
             state = await load_state(connection, self.origin, lock=True)
             if state is None or not (state.is_signed and state.is_published):
                 return
-            mark = await self._raised_mark(connection, state)
+            keys = self._key_folder.read()
+            mark = await self._raised_mark(connection, state, keys)
             try:
-                await cosign_published(connection, self._key_folder.read(), mark, state, self._clock.now())
+                await cosign_published(connection, keys, mark, state, self._clock.now())
             except CosigningWaits as error:
                 self._tell_cosigning(str(error))
 
-    async def _raised_mark(self, connection: Connection, state: LogState) -> Checkpoint:
-        """Raises the mark to what is signed: on another machine it may be older than what this one has taken over."""
+    async def _raised_mark(self, connection: Connection, state: LogState, keys: InstanceKeys) -> Checkpoint:
+        """Raises the mark to what is signed: on another machine it may be older than what this one has taken over.
+
+        The state row is not believed: whoever changed it would have the mark say for ever that more was signed.
+        """
         mark = self._mark.read()
         await check_mark(connection, mark, state)
-        self._mark.swap(mark, state.staged)
+        if mark != state.staged:
+            check_signed(state, await load_documents(connection), keys)
+            await check_staged(connection, state)
+            self._mark.swap(mark, state.staged)
         return state.staged
 
     def _tell_cosigning(self, why: str) -> None:

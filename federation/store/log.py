@@ -7,7 +7,13 @@ from typing import Final
 
 from directory.origins import HIDDEN_AFTER
 from directory.store.database import Database
-from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, holds_at, origin_answers
+from directory.store.mapping_conditions import (
+    IS_ACTIVE,
+    IS_NOT_HIDDEN,
+    IS_WITHDRAWN,
+    holds_at,
+    origin_answers,
+)
 from federation.protocol.log_state import read_own_checkpoint
 from federation.store.doubt import Doubt, find_doubt
 from federation.store.log_rows import fetch_tiles
@@ -21,6 +27,11 @@ FROM origin WHERE origin.name = $1
 _PUBLISHED: Final = """
 SELECT s.origin, s.published, s.published_size, c.root, c.line FROM log_state s
 LEFT JOIN log_cosignature c ON c.origin = s.origin AND c.size = s.published_size ORDER BY c.name
+"""
+_STATEMENT: Final = f"""
+SELECT s.salt, s.body FROM log_statement s WHERE s.leaf = $1 AND s.ended IS NULL AND s.revoked_by IS NULL
+    AND NOT EXISTS (SELECT FROM mapping m JOIN origin ON origin.id = m.origin JOIN log_state l ON l.origin = origin.name
+        WHERE m.leaf = s.leaf AND {IS_WITHDRAWN})
 """
 
 
@@ -73,9 +84,10 @@ class LogStore:
             return await fetch_tiles(connection, items)
 
     async def find_statement(self, leaf: int) -> tuple[bytes, bytes] | None:
-        """Finds salt and body of a leaf. Returns None where they are erased, or the leaf has none."""
+        """Finds salt and body of a leaf of our own log. Returns None where it has none, they are erased, or what they say
+        was withdrawn or replaced, and is still to be revoked."""
         async with self._database.connection() as connection:
-            row = await connection.fetchrow("SELECT salt, body FROM log_statement WHERE leaf = $1", leaf)
+            row = await connection.fetchrow(_STATEMENT, leaf)
         return None if row is None else (bytes(row["salt"]), bytes(row["body"]))
 
     async def list_documents(self, size: int) -> list[bytes]:

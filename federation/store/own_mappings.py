@@ -25,28 +25,32 @@ SELECT m.id, m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.stre
 FROM mapping m WHERE {_WAITS} AND m.leaf IS NULL
 ORDER BY m.id LIMIT $3 FOR UPDATE OF m SKIP LOCKED
 """
-_IS_UNREVOKED: Final = f"{IS_WITHDRAWN} AND m.leaf IS NOT NULL AND {_OF_ORIGIN}"
+_IS_ENDED: Final = f"{IS_WITHDRAWN} AND m.leaf IS NOT NULL AND {_OF_ORIGIN}"
+# Not by its salt and body: where these are lost, the leaf holds for everybody else all the same.
+_IS_UNREVOKED: Final = f"{_IS_ENDED} AND NOT EXISTS (SELECT FROM log_revoke r WHERE r.target = m.leaf)"
 TRUE_REASON: Final = (
     f"coalesce(s.ended, CASE WHEN m.expires <= $2 THEN {RevokeReason.LAPSED.value}"
     f" ELSE {RevokeReason.WITHDRAWN.value} END)"
 )
 """Why the withdrawn mapping `m` ended, whose body is `s`; $2 is the time."""
 _REVOCABLE: Final = f"""
-SELECT s.leaf, {TRUE_REASON} AS reason
-FROM mapping m JOIN log_statement s ON s.leaf = m.leaf
-WHERE {_IS_UNREVOKED} AND s.revoked_by IS NULL ORDER BY m.leaf LIMIT $3
+SELECT m.leaf, {TRUE_REASON} AS reason
+FROM mapping m LEFT JOIN log_statement s ON s.leaf = m.leaf
+WHERE {_IS_UNREVOKED} ORDER BY m.leaf LIMIT $3
 """
 _HAS_WORK: Final = f"""
 SELECT NOT EXISTS (SELECT FROM log_state)
     OR EXISTS (SELECT FROM log_operations WHERE leaf IS NULL)
     OR EXISTS (SELECT FROM mapping m WHERE {_WAITS} AND m.leaf IS NULL)
-    OR EXISTS (SELECT FROM mapping m JOIN log_statement s ON s.leaf = m.leaf
-               WHERE {_IS_UNREVOKED} AND s.revoked_by IS NULL)
+    OR EXISTS (SELECT FROM mapping m WHERE {_IS_UNREVOKED})
 """
 _COUNT_WORK: Final = f"""
 SELECT (SELECT count(*) FROM log_operations WHERE leaf IS NULL)
     + (SELECT count(*) FROM mapping m WHERE {_WAITS})
-    + (SELECT count(*) FROM mapping m WHERE {_IS_UNREVOKED})
+    + (SELECT count(*) FROM mapping m WHERE {_IS_ENDED})
+"""
+_ENDED: Final = f"""
+SELECT m.leaf FROM mapping m JOIN log_revoke r ON r.target = m.leaf WHERE {_IS_ENDED} AND r.leaf < $2
 """
 
 
@@ -75,6 +79,12 @@ async def fetch_revocable(
     """Fetches leaves of withdrawn mappings that no entry revokes yet, each with its true reason."""
     rows = await connection.fetch(_REVOCABLE, origin, now, limit)
     return [(row["leaf"], row["reason"]) for row in rows]
+
+
+async def fetch_ended(connection: Connection, origin: str, size: int) -> list[int]:
+    """Fetches leaves of withdrawn mappings that an entry below `size` revokes, whether or not their bodies are there."""
+    rows = await connection.fetch(_ENDED, origin, size)
+    return [row["leaf"] for row in rows]
 
 
 async def drop_unpublishable_mappings(connection: Connection, numbers: Sequence[int]) -> None:

@@ -11,7 +11,7 @@ from directory.store.mapping_rows import withdraw_mappings
 from federation.fsck.run import FsckReport, check_database_log
 from federation.keys.instance import MARK_FILE, KeyFolder
 from federation.keys.operations import RightTree
-from federation.own_log.recovery import find_right_tree
+from federation.own_log.recovery import check_not_older, find_right_tree
 from federation.own_log.sequencer import Sequencer
 from federation.protocol.entry import STRIDE_BYTES, MappingEntry, parse_entry
 from federation.protocol.log_state import LogState, read_own_checkpoint
@@ -49,6 +49,7 @@ class LogHarness:
     async def right_tree(self) -> RightTree:
         """Returns all that is published, as a recovery names it."""
         async with self.database.connection() as connection:
+            await check_not_older(connection, ORIGIN, self.keys)
             return await find_right_tree(connection, ORIGIN, self.clock.now())
 
     async def add_pending(self, count: int) -> list[Mapping]:

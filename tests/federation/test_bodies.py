@@ -1,12 +1,16 @@
 """What our log answers who asks for the body of each leaf, and what a reader makes of a body that is missing."""
 
+import asyncio
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from directory.store.database import Database
-from federation.errors import InvariantBroken
+from federation.errors import InvariantBroken, UnknownLeaf
 from federation.own_log.bodies import BodyService
+from federation.own_log.draining import drain
+from federation.own_log.reader import LogService
 from federation.protocol.body_answers import (
     BODY_GRACE_S,
     Body,
@@ -19,12 +23,15 @@ from federation.protocol.body_answers import (
     NotYet,
     judge_missing,
 )
-from federation.protocol.entry import MappingEntry, RevokeReason, parse_entry
+from federation.protocol.entry import MappingEntry, RevokeEntry, RevokeReason, parse_entry
 from federation.protocol.statement import commitment
 from federation.store.bodies import BodyStore
+from federation.store.log import LogStore
 from federation.tlog.tiles import Bundle
 from tests.federation.log_harness import LogHarness
 from tests.harness.clock import FakeClock
+
+PATIENCE_S: Final = 30
 
 
 @pytest.fixture
@@ -84,6 +91,34 @@ async def test_a_body_that_we_lost_is_not_called_erased(harness: LogHarness) -> 
     async with harness.database.connection() as connection:
         await connection.execute("DELETE FROM log_statement WHERE leaf = 1")
     assert (await ask(harness, width=2))[1] == Lost()
+
+
+async def test_who_withdraws_is_revoked_though_the_body_is_lost(harness: LogHarness) -> None:
+    """Attack: whoever can write to the database deletes the salts and bodies of some people. Their withdrawals never came
+    into the log, so that peers went on answering with them; and commands that wait for the log never ended."""
+    await harness.add_pending(3)
+    await harness.run()
+    async with harness.database.connection() as connection:
+        await connection.execute("DELETE FROM log_statement WHERE leaf = 2")
+    await harness.withdraw([2])
+    async with asyncio.timeout(PATIENCE_S):
+        await drain(harness.database, harness.sequencer(), harness.clock, lambda waiting: None)
+    revoke = parse_entry((await harness.entries())[4])
+    assert revoke == RevokeEntry(2, RevokeReason.UNSPECIFIED)
+    assert await harness.fetch("SELECT FROM mapping WHERE leaf = 2") == []
+    await harness.check()
+
+
+async def test_no_proof_is_made_of_what_was_withdrawn(harness: LogHarness) -> None:
+    """Attack: a link that was made before the withdrawal, used while the log is in doubt and revokes nothing for days."""
+    await harness.add_pending(2)
+    await harness.run()
+    service = LogService(LogStore(harness.database), harness.clock)
+    kept, withdrawn = await service.create_proof_link(1), await service.create_proof_link(2)
+    await harness.withdraw([2])
+    with pytest.raises(UnknownLeaf):
+        await service.redeem_proof_link(2, withdrawn)
+    assert await service.redeem_proof_link(1, kept)
 
 
 async def test_leaves_of_a_later_bundle(harness: LogHarness) -> None:

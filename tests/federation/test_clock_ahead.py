@@ -1,26 +1,33 @@
 """A clock that ran ahead for one batch, and is right again: the log does not stop until then."""
 
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from directory.mapping_life import MappingState
 from directory.members.publications import Wish
+from directory.members.rechecks import RECHECK_EVERY
 from directory.services.membership import Membership
 from directory.services.publishing import Publishing
 from directory.store.claims import ClaimStore
 from directory.store.database import Database
 from directory.store.members import MemberStore
 from directory.store.publications import PublicationStore
-from federation.errors import LogEmpty
+from federation.errors import LogEmpty, LogRefused
 from federation.own_log.clock_recovery import ClockIsRight, find_ahead, recover_clock
 from federation.own_log.preconditions import WrongClock
+from federation.own_log.sequencer import Sequencer
 from tests.directory.members.people import at_bluesky, on_x
 from tests.federation.log_harness import ORIGIN, LogHarness
 from tests.harness.clock import FakeClock
 from tests.harness.mappings import bluesky
+from tests.harness.stored import StoredMappings
 
 
 @pytest.fixture
@@ -113,6 +120,65 @@ class KilledClock:
         if not self._left:
             raise Killed
         self._left -= 1
+        return self._clock.now()
+
+
+async def test_what_is_said_again_is_checked_again_in_time(harness: LogHarness) -> None:
+    """What happened: re-checks stayed planned for two months after the wrong time. Nothing renewed what was said again,
+    and all of it expired after 180 days."""
+    await harness.run()
+    await run_ahead(harness, days=400)
+    latest = harness.clock.now() + RECHECK_EVERY
+    assert all(row["recheck_at"] > latest for row in await planned(harness))
+    await recover(harness)
+    assert [row["recheck_at"] for row in await planned(harness)] == [harness.clock.now()] * 2
+
+
+async def planned(harness: LogHarness) -> list[dict[str, Any]]:
+    return await harness.fetch("SELECT recheck_at FROM linked_account")
+
+
+async def test_a_batch_of_a_machine_whose_clock_runs_ahead_still(harness: LogHarness, dsn: str) -> None:
+    """Attack by accident: of two machines one was set right, and the other writes a batch while the first one recovers.
+    The doubt was lifted, and nobody was told that this batch is from the future."""
+    await harness.run()
+    await run_ahead(harness, days=400)
+    ahead = FakeClock(harness.clock.now() + timedelta(days=400))
+
+    async def write_elsewhere() -> None:
+        database = await Database.connect(dsn, max_connections=2)
+        try:
+            person = bluesky("person9", 1_009, origin=ORIGIN, issued=ahead.now())
+            await StoredMappings(database).add([person], MappingState.PENDING)
+            async with database.connection() as connection:
+                await Sequencer(harness.keys, ORIGIN, ahead).run_once(connection)
+        finally:
+            await database.close()
+
+    def meanwhile() -> None:
+        with ThreadPoolExecutor(1) as other:
+            other.submit(lambda: asyncio.run(write_elsewhere())).result()
+
+    async with harness.database.connection() as connection:
+        with pytest.raises(LogRefused, match="at the same time"):
+            await recover_clock(connection, ORIGIN, ClockOfOneMachine(harness.clock, 2, meanwhile))
+        with pytest.raises(WrongClock):
+            await harness.sequencer().check(connection)
+    assert await recover(harness) == 1
+    await harness.run()
+    await harness.check()
+
+
+class ClockOfOneMachine:
+    """A clock; when it is looked at for the given time, another machine does something."""
+
+    def __init__(self, clock: FakeClock, look: int, meanwhile: Callable[[], None]) -> None:
+        self._clock, self._left, self._meanwhile = clock, look, meanwhile
+
+    def now(self) -> datetime:
+        self._left -= 1
+        if not self._left:
+            self._meanwhile()
         return self._clock.now()
 
 

@@ -13,8 +13,15 @@ from federation.own_log.preconditions import WrongClock
 from federation.own_log.reader import LATE_AFTER, LogService
 from federation.store.cosignatures import Cosignature, find_cosignature
 from federation.store.log import LogStore
-from federation.tlog.checkpoint import LogTrust, SignedCheckpoint, open_checkpoint
+from federation.tlog.checkpoint import (
+    Checkpoint,
+    LogTrust,
+    SignedCheckpoint,
+    open_checkpoint,
+    sign_checkpoint,
+)
 from federation.tlog.cosignature import CosignatureVerifier, parse_time
+from federation.tlog.keys import KeyKind, PrivateKey
 from federation.tlog.note import NoteVerifier
 from federation.tlog.proof import TlogProof
 from tests.federation.log_harness import HOST, ORIGIN, LogHarness
@@ -195,6 +202,26 @@ async def test_a_machine_that_takes_over_cosigns(harness: LogHarness, service: L
     harness.clock.advance(minutes=10)
     assert await harness.run() == 0
     assert time_of(await served(harness, service)) == int(harness.clock.now().timestamp())
+
+
+async def test_the_mark_is_not_raised_to_what_the_log_did_not_sign(harness: LogHarness) -> None:
+    """Attack: whoever can write to the database says that a million leaves were signed, while the log runs. The mark beside
+    the keys said so from then on, and no true database was new enough any more."""
+    await harness.run()
+    mark = (harness.keys.path / MARK_FILE).read_text()
+    invented = Checkpoint(ORIGIN, 1_000_000, bytes(32))
+    note = bytes(sign_checkpoint(invented, [PrivateKey.generate(ORIGIN, KeyKind.NOTE)]))
+    async with harness.database.connection() as connection:
+        await connection.execute(
+            "UPDATE log_state SET staged_size = $1, staged_root = $2, signed = $3, published = $3, published_size = $1,"
+            " ingested_size = $1",
+            invented.size,
+            invented.root,
+            note,
+        )
+    with pytest.raises(LogRefused, match="not by a key"):
+        await harness.run()
+    assert (harness.keys.path / MARK_FILE).read_text() == mark
 
 
 async def test_a_note_that_the_log_did_not_sign_is_not_cosigned(harness: LogHarness) -> None:

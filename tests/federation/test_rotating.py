@@ -20,8 +20,8 @@ from federation.fsck.findings import Fault
 from federation.fsck.run import check_database_log
 from federation.keys.chain import MAX_ORDINARY, MIN_BETWEEN_S, open_chain, sign_operations
 from federation.keys.documents import find_in_force, load_documents
-from federation.keys.instance import KeyFolder, ShowRecoveryKey
-from federation.keys.operations import RightTree
+from federation.keys.instance import MAX_LOG_KEYS, KeyFolder, ShowRecoveryKey
+from federation.keys.operations import MAX_OPERATIONS_BYTES, RightTree
 from federation.keys.overview import Standing, overview_of
 from federation.keys.own_keys import OtherKeys, check_keys, record_keys
 from federation.keys.rotate import KeyRotation, Recovered, RotationTooEarly
@@ -490,6 +490,96 @@ async def test_a_thief_who_fills_the_documents_keeps_nobody_from_recovering(
     await harness.run()
     await harness.check()
     assert await signers(harness) == {recovered.document.log_key}
+
+
+async def test_a_thief_who_fills_a_document_keeps_nobody_from_recovering(harness: LogHarness) -> None:
+    """Attack: the stolen log key signs a document of nearly 8,000 bytes, and the recovery, which took all of it over and
+    says more, was too long to be made. A policy of the thief's stayed as well."""
+    await harness.run()
+    key = harness.keys.read().logs[0]
+    async with harness.database.transaction() as connection:
+        ((first, _),) = await load_documents(connection)
+        issued = first.issued + MIN_BETWEEN_S
+        theirs = replace(first, number=1, previous=first.digest, issued=issued, policy=(("validity_s", 1),))
+        theirs = replace(
+            theirs, ext=tuple((f"{letter}{'a' * 10}", "x" * 480) for letter in "abcdefghijklmno")
+        )
+        assert MAX_OPERATIONS_BYTES - 200 < len(theirs.text) <= MAX_OPERATIONS_BYTES
+        await insert_operations(connection, 1, bytes(sign_operations(theirs, [key])))
+    harness.clock.advance(hours=1)
+    await harness.run()
+    assert harness.recovery is not None
+    recovered = await recover(harness, harness.recovery)
+    assert (recovered.document.ext, recovered.document.policy) == ((), first.policy)
+    await harness.run()
+    await harness.check()
+    assert await signers(harness) == {recovered.document.log_key}
+
+
+@pytest.mark.parametrize("size", [None, 257, 256])
+async def test_no_recovery_names_a_root_that_damaged_tiles_lead_to(
+    harness: LogHarness, size: int | None
+) -> None:
+    """Attack by accident: one wrong bit in a tile. The recovery named a root that the log never had, so that no reader
+    followed it; and the recovery key was used up."""
+    await harness.add_pending(300)
+    await harness.run()
+    async with harness.database.connection() as connection:
+        await connection.execute(
+            "UPDATE log_tile SET data = set_bit(data, 1, 1 - get_bit(data, 1)) WHERE place >= 1::bigint << 48"
+        )
+        with pytest.raises(LogRefused, match="do not lead to its root"):
+            await find_right_tree(connection, ORIGIN, harness.clock.now(), size)
+
+
+async def test_no_recovery_key_is_used_up_on_an_older_database(harness: LogHarness) -> None:
+    """Attack by accident: a database from a backup. Its recovery was stored where nothing is ever signed, and the next
+    recovery key that the operator wrote down served nothing."""
+    await harness.add_pending(3)
+    await harness.run()
+    mark = harness.keys.path / "signed.checkpoint"
+    mark.write_text(mark.read_text().replace("\n4\n", "\n7\n"))
+    with pytest.raises(LogRefused, match="older than what this instance has signed"):
+        await harness.right_tree()
+
+
+@pytest.mark.parametrize("name", ["witness.key", "peer.key", "recovery.fingerprint"])
+async def test_recovery_does_not_send_the_operator_back_to_itself(harness: LogHarness, name: str) -> None:
+    """What happened: beside a missing file it refused, with the advice to run the same command."""
+    await harness.run()
+    (harness.keys.path / name).unlink()
+    assert harness.recovery is not None
+    with pytest.raises(MissingKeys) as refused:
+        await recover(harness, harness.recovery)
+    assert "the whole folder" in refused.value.mend
+
+
+async def test_no_key_is_made_that_would_not_be_read(harness: LogHarness, rotation: KeyRotation) -> None:
+    """Attack by accident: rotations that were broken off left a file each. Beyond a hundred some were not read, perhaps the
+    one in power; and a recovery ended after its next recovery key was handed over."""
+    await harness.run()
+    while len(harness.keys.read().logs) < MAX_LOG_KEYS:
+        harness.keys.add_log_key(ORIGIN)
+    harness.clock.advance(hours=1)
+    shown: list[PrivateKey] = []
+
+    def show(recovery: PrivateKey) -> bool:
+        shown.append(recovery)
+        return True
+
+    assert harness.recovery is not None
+    for change in (rotation.rotate(), recover(harness, harness.recovery, show)):
+        with pytest.raises(UnsafeKeys, match="no room") as refused:
+            await change
+        assert "retired" in refused.value.mend
+    assert shown == []
+    await harness.add_pending(1)
+    assert await harness.run() == 1
+    copied = harness.keys.path / "log-copied.key"
+    shutil.copyfile(harness.keys.path / "log.key", copied)
+    copied.chmod(0o600)
+    with pytest.raises(UnsafeKeys, match="more than 100"):
+        harness.keys.read()
 
 
 async def test_a_recovery_names_the_tree_up_to_which_the_log_was_right(harness: LogHarness) -> None:

@@ -168,6 +168,11 @@ def operations() -> list[Case]:
         ),
         bad("moved-first", "a first document says a move", **changed(moved_to=str(ELSEWHERE.vkey))),
         bad("moved-within", "moved from its own name", **changed(moved_from=str(STRANGER.vkey))),
+        bad(
+            "moved-from-spelled",
+            "moved from a log that no host has in its one spelling",
+            **changed(moved_from=str(PrivateKey("New.example/log", KeyKind.NOTE, make_seed("next")).vkey)),
+        ),
         bad("moved-from-witness", "moved from a witness key", **changed(moved_from=str(WITNESS.vkey))),
         bad(
             "right-tree-alone", "a size and root without a recovery", **changed(size=1, root=base64(root(1)))
