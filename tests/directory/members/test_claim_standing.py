@@ -9,13 +9,13 @@ from directory.identifiers import XId
 from directory.mappings import EvidenceKind
 from directory.members.claims import Claim, ClaimState, Settled
 from directory.members.errors import ClaimPaused
-from directory.members.rechecks import Lapsed
+from directory.members.rechecks import Held, Lapsed
 from directory.networks.backoff import Failure
 from directory.store.account_hosts import X_STAND_IN
 from directory.store.claims import ClaimJob
 from directory.store.host_backoff import HostBackoffStore
 from tests.directory.members.contests import Site
-from tests.directory.members.people import on_x, x_ids
+from tests.directory.members.people import on_x, x_account, x_ids
 
 
 async def approved_look(site: Site) -> ClaimJob:
@@ -55,6 +55,20 @@ class TestLooks:
         await backoffs.record_contacts({}, [X_STAND_IN], site.clock.now())
         (again,) = await site.claims.claim_due_looks(site.clock.now(), 10)
         assert (again.hosts, again.attempt, again.case) == ((X_STAND_IN,), job.attempt, job.case)
+
+    async def test_a_look_does_not_count_once_the_holder_was_seen(self, site: Site) -> None:
+        """While X is asked about Eve's post, a re-check sees Ada's own: the next look is about what is so now."""
+        job = await approved_look(site)
+        due = await site.due_x()
+        site.clock.advance(minutes=1)
+        evidence = on_x("ada", 5, at=site.clock.now()).evidence
+        await site.rechecks.record_recheck(due, Held(x_account("ada", 5), (evidence,)), site.clock.now())
+        seen = on_x("ada", 5, at=site.clock.now(), post=9)
+        assert await site.claims.carry_out(job, seen, site.clock.now()) is Settled.CHANGED
+        assert await site.x_of(job.case.claim.member) == []
+        site.clock.advance(minutes=5)
+        (again,) = await site.claims.claim_due_looks(site.clock.now(), 10)
+        assert await site.claims.carry_out(again, seen, site.clock.now()) is Settled.HANDED_OVER
 
     async def test_a_worker_takes_as_many_looks_as_it_has_room_for(self, site: Site) -> None:
         """The others would be leased to it, and wait."""
@@ -343,3 +357,14 @@ class TestHolders:
         await site.membership.link(await site.sign_in("bob"), on_x("ada", 5, at=site.clock.now(), post=3))
         (held,) = await site.x_of(ada)
         assert (await site.case(claim)).claim.holder == held.id
+
+    async def test_of_two_claims_that_meet_the_one_that_ends_tells_when(self, site: Site) -> None:
+        """Without its time it would count as one that waits: the export shows it as open for ever."""
+        former, wish = await site.publish("former", 5)
+        ada, _ = await site.publish("ada", None)
+        await site.claim(await site.sign_in("eve"), "ada", 5)
+        await site.membership.unlink(former, wish.x_account)
+        site.clock.advance(minutes=1)
+        await site.membership.link(ada, on_x("ada", 5, at=site.clock.now(), post=3))
+        ended = {each.state: each.settled_at for each in await all_claims(site, "eve")}
+        assert ended == {ClaimState.OPEN: None, ClaimState.LAPSED: site.clock.now()}
