@@ -105,6 +105,10 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         """Whether it is a link that was seen on an X profile: `ref` is `https://x.com/` and a handle."""
         return self._is_link and _X_PROFILE.fullmatch(self.ref or "") is not None
 
+    def is_link_of(self, handle: XHandle) -> bool:
+        """Whether it is a link that was seen on the X profile of this handle, in whatever case."""
+        return self.is_link_on_x and (self.ref or "").rpartition("/")[2].lower() == handle.key
+
     @property
     def is_link_elsewhere(self) -> bool:
         """Whether it is a link that was seen on a profile of another host than those of X."""

@@ -117,7 +117,13 @@ def _find_fault(statement: Statement) -> str | None:
         return f"it holds for more than {MAX_VALIDITY.days} days, or for none"
     if not is_supported(statement.strength, statement.evidence, statement.network):
         return f"its evidence does not support the strength {statement.strength.label}"
+    if statement.strength is Strength.LINKED and not _is_link_of_handle(statement):
+        return "the link on X is on the profile of another handle"
     return _find_evidence_fault(statement.evidence) or find_ext_fault(statement.ext)
+
+
+def _is_link_of_handle(statement: Statement) -> bool:
+    return any(piece.is_link_of(statement.x_handle) for piece in statement.evidence)
 
 
 def _find_evidence_fault(evidence: tuple[Evidence, ...]) -> str | None:

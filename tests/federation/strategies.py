@@ -91,11 +91,11 @@ _ext = st.dictionaries(st.from_regex(r"[a-z][a-z0-9_]{0,31}", fullmatch=True), _
 )
 
 
-def _supporting(strength: Strength, network: Network) -> st.SearchStrategy[list[Evidence]]:
-    """Makes evidence that supports a strength of a mapping to `network`, in any order."""
+def _supporting(strength: Strength, network: Network, handle: XHandle) -> st.SearchStrategy[list[Evidence]]:
+    """Makes evidence that supports a strength of a mapping from `handle` to `network`, in any order."""
     if strength is Strength.LINKED:
         refs: list[st.SearchStrategy[str | None]] = [
-            st.from_regex(r"https://x\.com/[A-Za-z0-9_]{1,15}", fullmatch=True),
+            st.sampled_from([str(handle), handle.key, str(handle).upper()]).map("https://x.com/{}".format),
             st.builds("https://{}/@{}".format, _hosts, _labels),
         ]
         kinds: list[tuple[EvidenceKind, ...]] = [(EvidenceKind.PROFILE_LINK,)] * 2
@@ -114,14 +114,15 @@ def statements(draw: st.DrawFn) -> Statement:
     strength = draw(st.sampled_from([Strength.BOUND, Strength.HANDLE, Strength.LINKED]))
     network, target_id, target_handle = draw(_targets)
     issued = draw(moments)
+    handle = draw(st.builds(XHandle, st.from_regex(r"[A-Za-z0-9_]{1,15}", fullmatch=True)))
     return Statement(
         draw(st.builds(XId, st.integers(1, 2**63 - 1))) if strength is Strength.BOUND else None,
-        draw(st.builds(XHandle, st.from_regex(r"[A-Za-z0-9_]{1,15}", fullmatch=True))),
+        handle,
         network,
         target_id,
         target_handle,
         strength,
-        (*draw(_supporting(strength, network)), *draw(st.lists(_evidence, max_size=3))),
+        (*draw(_supporting(strength, network, handle)), *draw(st.lists(_evidence, max_size=3))),
         issued,
         issued + timedelta(seconds=draw(st.integers(1, MAX_VALIDITY // timedelta(seconds=1)))),
         draw(st.booleans()),

@@ -21,7 +21,7 @@ from tests.vectors.of_mappings import statement_values
 
 K = EvidenceKind
 SAID: Final = statement_values()
-X_LINK: Final = "https://x.com/ada"
+X_LINK: Final = "https://x.com/ada_l"
 NEW_LINK: Final = "https://social.example/@ada"
 
 
@@ -55,6 +55,7 @@ def link(ref: str | None) -> dict[str, Any]:
         ("linked", [link(X_LINK), link(X_LINK)]),
         ("linked", [link(NEW_LINK), link(NEW_LINK)]),
         ("linked", [link(X_LINK), link(None)]),
+        ("linked", [link("https://x.com/mallory"), link(NEW_LINK)]),
         ("linked", [link(X_LINK), link("https://twitter.com/ada")]),
         ("linked", [link("https://x.com/ada/status/1"), link(NEW_LINK)]),
     ],

@@ -328,6 +328,11 @@ def statements() -> list[Case]:
             seen("handle", "x-post-handle", "bluesky-oauth"),
         ),
         ("linked-by-one", "one link and a sign-in", seen("linked", on_x, "mastodon-oauth")),
+        (
+            "linked-by-another",
+            "the link on X is on another profile",
+            seen("linked", link("https://x.com/Mallory"), elsewhere),
+        ),
         ("linked-on-x-twice", "both links are on X", seen("linked", on_x, on_x)),
         ("linked-not-on-x", "no link is on X", seen("linked", elsewhere, elsewhere)),
         ("linked-no-ref", "a link that tells no place", seen("linked", on_x, "profile-link")),
