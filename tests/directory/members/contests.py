@@ -1,7 +1,8 @@
 """Members who contest X accounts, in tests: what they do, each in one line."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
@@ -96,3 +97,14 @@ class Site(NamedTuple):
 
 def by_x_sign_in(handle: str, x_id: int, site: Site) -> ProvenAccount:
     return ProvenAccount(x_account(handle, x_id), Evidence(EvidenceKind.X_OAUTH, site.clock.now()))
+
+
+async def is_held_up(database: Database, task: asyncio.Future[Any]) -> bool:
+    """Waits until a task waits for a lock. Returns False where it ends instead."""
+    async with database.connection() as connection:
+        while not task.done():
+            if await connection.fetchval(
+                "SELECT true FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            ):
+                return True
+    return False

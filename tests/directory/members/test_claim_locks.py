@@ -3,30 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from directory.members.claims import CLAIM_LIFE, Case, ClaimState, Settled
 from directory.store.accounts import take_x_turn
-from directory.store.database import Database
-from tests.directory.members.contests import Site
+from tests.directory.members.contests import Site, is_held_up
 from tests.directory.members.people import on_x
 
 Decide = Callable[[Site, Case], Awaitable[object]]
 
 LOCK = "SELECT FROM member WHERE id = $1 FOR NO KEY UPDATE"
-
-
-async def is_held_up(database: Database, task: asyncio.Future[Any]) -> bool:
-    """Waits until a task waits for a lock. Returns False where it ends instead."""
-    async with database.connection() as connection:
-        while not task.done():
-            if await connection.fetchval(
-                "SELECT true FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            ):
-                return True
-    return False
 
 
 async def reject(site: Site, case: Case) -> object:

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from directory.members.consents import ConsentKind
-from directory.members.errors import MemberError
+from directory.members.errors import AccountLinkedElsewhere, MemberError
 from directory.members.publications import Wish
 from directory.networks.port import Purpose, TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn
@@ -18,13 +18,15 @@ from directory.services.leaving import Leaving
 from directory.services.lookup import Lookup
 from directory.services.membership import Membership
 from directory.services.permissions import Permissions
+from directory.store.accounts import insert_account
 from directory.store.database import Database
 from tests.directory.members.conftest import Join
+from tests.directory.members.contests import is_held_up
 from tests.directory.members.logged import LoggedPublishing
 from tests.directory.members.people import at_bluesky, at_mastodon, bluesky, on_x, x_account
 from tests.directory.members.test_permissions import tokens
 from tests.directory.members.test_publishing import answers
-from tests.harness.clock import FakeClock
+from tests.harness.clock import START, FakeClock
 
 ROUNDS = 8
 """How often each race is run: the scheduler decides who wins."""
@@ -226,3 +228,15 @@ async def test_claiming_what_is_let_go_in_that_moment(database: Database, member
     linked = await claiming
     assert (linked.member, linked.account) == (claimant, x_account("wanted", 5))
     assert await membership.waiting_claims(claimant) == []
+
+
+async def test_linking_what_another_links_in_that_moment(database: Database, membership: Membership) -> None:
+    """Neither sees the other's row yet: the second is told so, and the account is not in two memberships."""
+    ada, bob = [(await membership.sign_in(at_bluesky(name))).member for name in ("ada", "bob")]
+    async with database.transaction() as connection:
+        await insert_account(connection, ada, at_mastodon("shared"), START)
+        linking = asyncio.create_task(membership.link(bob, at_mastodon("shared")))
+        assert await is_held_up(database, linking)
+    with pytest.raises(AccountLinkedElsewhere):
+        await linking
+    assert [len(await membership.accounts(member)) for member in (ada, bob)] == [2, 1]
