@@ -216,14 +216,19 @@ class LifeOfALog(RuleBasedStateMachine):
         parsed = [parse_entry(entry) for entry in entries]
         said = {leaf for leaf, entry in enumerate(parsed) if isinstance(entry, MappingEntry)}
         assert said - live == {entry.target for entry in parsed if isinstance(entry, RevokeEntry)}
-        assert set(await self.harness.live_leaves()) <= live, "nothing answers that the log does not say"
-        await self._check_served(said, live)
+        answering = set(await self.harness.live_leaves())
+        assert answering <= live, "nothing answers that the log does not say"
+        await self._check_served(said - live, answering)
 
-    async def _check_served(self, said: set[int], live: set[int]) -> None:
-        """Checks through the public reader that live leaves are served and others are not, at both ends of the log."""
-        for leaf in {*sorted(live)[:1], *sorted(live)[-1:]}:
+    async def _check_served(self, revoked: set[int], answering: set[int]) -> None:
+        """Checks through the public reader that what answers is served, at both ends of the log, and what does not is not:
+        a withdrawn mapping is proven to nobody, also before the log revokes it."""
+        for leaf in {*sorted(answering)[:1], *sorted(answering)[-1:]}:
             assert await self.service.make_proof(leaf)
-        for leaf in {*sorted(said - live)[:1], *sorted(said - live)[-1:], self.size}:
+        withdrawn = await self.harness.fetch("SELECT leaf FROM mapping WHERE state = 2 AND leaf IS NOT NULL")
+        gone = {row["leaf"] for row in withdrawn if row["leaf"] < self.size}
+        silent = sorted((revoked | gone) - answering)
+        for leaf in {*silent[:1], *silent[-1:], self.size}:
             with pytest.raises(UnknownLeaf):
                 await self.service.make_proof(leaf)
 
