@@ -8,5 +8,7 @@ APP_CONFIG = AppConfig(
     app_name="federation",
     migrations_folder_path=str(Path(__file__).parent / "federation"),
     # exclude_imported: else a second app makes imported tables again.
-    table_classes=table_finder(["federation.store.tables"], exclude_imported=True),
+    table_classes=table_finder(
+        ["federation.store.tables", "federation.store.peer_tables"], exclude_imported=True
+    ),
 )

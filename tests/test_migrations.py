@@ -24,7 +24,7 @@ TABLES: Final[list[type[Table]]] = [
 # What a Piccolo column of each type falls back to when its declaration says nothing.
 _SILENT_DEFAULTS: Final = frozenset(
     {"''::text", "''::character varying", "''::bytea", "'\\x'::bytea", "0", "'0'::bigint", "'{}'::json"}
-    | {"CURRENT_TIMESTAMP", "now()", "uuid_generate_v4()", "gen_random_uuid()"}
+    | {"CURRENT_TIMESTAMP", "CURRENT_DATE", "now()", "uuid_generate_v4()", "gen_random_uuid()"}
     | {"'{}'::text[]", "'{}'::bigint[]", "'{}'::date[]", "NULL"}
 )
 
