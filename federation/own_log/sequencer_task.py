@@ -18,7 +18,8 @@ LEADER_LOCK: Final = 0x70617373_65726502
 """`pass` `ere` 02: held by the connection of the leader."""
 BATCH_EVERY_S: Final = 1.0
 STAND_BY_S: Final = 2.0
-DOUBT_S: Final = 60.0
+DOUBT_S: Final = 10.0
+"""Between two looks at a log in doubt: an operator who has mended it watches for it to go on."""
 DATABASE_TROUBLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = structlog.get_logger(__name__)

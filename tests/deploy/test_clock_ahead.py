@@ -64,7 +64,7 @@ def test_one_batch_under_a_clock_that_ran_ahead(folder: Path, dsn: str) -> None:
         asked = instance.command.run("recover", "--clock", said="y\n", database_url=dsn)
         assert (asked.code, "2 mappings are published again" in asked.out) == (0, True), asked
         # One that waited, two anew, and the revokes of the two from the future.
-        assert wait_until(lambda: (seen := instance.checkpoint()) is not None and seen.size == 11, 90)
+        assert wait_until(lambda: (seen := instance.checkpoint()) is not None and seen.size == 11, PATIENCE_S)
         assert wait_until(lambda: OVER in log.read_text(), PATIENCE_S), log.read_text()
         assert ready(instance) == "ready\n"
         running.send(signal.SIGTERM)
