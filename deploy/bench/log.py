@@ -13,9 +13,9 @@ import psutil
 from deploy.bench.databases import new_database
 from deploy.bench.load import get_request, measure_load
 from deploy.bench.measured import EMPTY_PATH, measured_server
-from deploy.bench.pending import add_pending
 from deploy.bench.results import Result
 from deploy.bench.synthetic_log import HOST, ORIGIN, synthetic_log
+from deploy.pending import add_pending
 from deploy.ports import free_port
 from directory.clock import SystemClock
 from directory.mapping_life import MappingState

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deploy.bench.pending import add_pending
+from deploy.pending import add_pending
 from directory.store.database import Database
 from federation.own_log.draining import drain
 from tests.federation.log_harness import ORIGIN, LogHarness

@@ -1,4 +1,4 @@
-"""Makes mappings that wait for the log, as publishing leaves them, for measuring it."""
+"""Makes mappings of invented people that wait for the log, as publishing leaves them: for measuring, and for trying out."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,7 +13,7 @@ from directory.store.database import Database
 from directory.store.mapping_rows import ensure_origin
 from directory.store.mappings import COPY_COLUMNS, MappingRow, encode_evidence, network_of_code
 
-_PEOPLE_A_MAPPING: Final = 2
+PEOPLE_A_MAPPING: Final = 2
 """Enough: seven of ten invented people are bound, and seven of eight are of the first origin."""
 _NO_ORIGIN: Final = -1
 _PENDING: Final = MappingState.PENDING.value
@@ -22,17 +22,20 @@ _STRENGTH: Final = COPY_COLUMNS.index("strength")
 _ORIGIN: Final = COPY_COLUMNS.index("origin")
 
 
-async def add_pending(database: Database, count: int, origin: str, now: datetime) -> None:
-    """Adds `count` pending mappings of the log `origin`, proven as members' are."""
+async def add_pending(database: Database, count: int, origin: str, now: datetime, *, first: int = 0) -> None:
+    """Adds `count` pending mappings of the log `origin`, proven as members' are.
+
+    Invented people begin at slot `first`: two calls that are `count * PEOPLE_A_MAPPING` slots apart share nobody.
+    """
     async with database.transaction() as connection:
         own = await ensure_origin(connection, origin)
         await connection.copy_records_to_table(
-            "mapping", records=_pending_rows(count, own, now), columns=COPY_COLUMNS, timeout=None
+            "mapping", records=_pending_rows(count, own, now, first), columns=COPY_COLUMNS, timeout=None
         )
 
 
-def _pending_rows(count: int, own: int, now: datetime) -> Iterator[MappingRow]:
-    people = demo_rows(count * _PEOPLE_A_MAPPING, now=now, origins=(own, _NO_ORIGIN))
+def _pending_rows(count: int, own: int, now: datetime, first: int) -> Iterator[MappingRow]:
+    people = demo_rows(count * PEOPLE_A_MAPPING, now=now, origins=(own, _NO_ORIGIN), first=first)
     bound = (row for row in people if row[_ORIGIN] == own and row[_STRENGTH] == Strength.BOUND.value)
     return map(_as_pending, islice(bound, count))
 

@@ -1,0 +1,1 @@
+"""Several instances on one machine, to see how they hear of each other's people."""
