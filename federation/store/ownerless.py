@@ -12,5 +12,17 @@ OWNERLESS_TABLES: Final[dict[str, str]] = {
     "log_operations": "the operator's signed documents",
     "proof_link": "hashes of links that were given out, and numbers of leaves: they go when they expire",
     "daily_check": "the result of the last check: numbers of leaves",
+    "peer": "peers: hosts, keys, and what operators decided about them",
+    "peer_log": "how far the logs of peers were read: sizes, hashes, and signed notes",
+    "peer_document": "the signed operations documents of peers",
+    "peer_bundle": "the entries of peers' logs: salted hashes, which tell nothing once the salt is gone",
+    "peer_revoke": "numbers of leaves of peers' logs",
+    "peer_statement": "what peers say of their members: salt and body go when the peer revokes the leaf, and with the peer",
+    "peer_missing": "numbers of leaves of peers' logs",
+    "peer_nonce": "hashes of the nonces of signed requests: they go when these are too old to be answered",
+    "peer_evidence": "signed notes that contradict each other: hashes and sizes of logs",
+    "peer_delivery": "which evidence is still to be sent to which peer",
+    "peer_witnessed": "what our witness has cosigned: sizes and hashes of logs",
+    "peer_sample": "numbers of leaves that we look at ourselves, and what came of it",
 }
 """Every table of the log stands here: a test compares."""
