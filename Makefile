@@ -1,5 +1,6 @@
 # make run      start Passerelle on http://127.0.0.1:8000
 # make test     set up what the tests need, and run them all
+# make fuzz     run the property tests with other examples than the suite's, ten times as many (FUZZ=tests/federation for some)
 # make mutants  change one thing at a time in what decides who is who: the tests have to notice (takes an hour;
 #               MODULE=directory/ranking.py for one module)
 # make worlds   play a million generated worlds on all cores, and judge every follow without a tick (takes an hour or more;
@@ -20,7 +21,7 @@ export PIP_DRY_RUN := 0
 export PIP_REQUIRE_HASHES := 0
 export PIP_USER := 0
 
-.PHONY: run install install-dev test mutants worlds check format lock vendor texts clean
+.PHONY: run install install-dev test fuzz mutants worlds check format lock vendor texts clean
 .DEFAULT_GOAL := run
 
 run: install
@@ -55,6 +56,10 @@ endef
 test: install-dev
 	@$(BIN)/python -m tests.setup
 	@$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+fuzz: install-dev
+	@$(BIN)/python -m tests.setup
+	@PASSERELLE_TEST_FUZZ=1 $(BIN)/python -m pytest -n 2 $(FUZZ)
 
 mutants: install-dev
 	@$(BIN)/python -m tests.mutants $(MODULE)

@@ -1,17 +1,13 @@
-"""Hypothesis without deadlines, which would measure how busy the machine is. Fixtures for killed processes."""
+"""Fixtures for killed processes."""
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from tests.federation.killing import Killing
 from tests.harness.postgres import make_folder
-
-settings.register_profile("no-deadline", deadline=None)
-settings.load_profile("no-deadline")
 
 
 @pytest.fixture
