@@ -202,7 +202,7 @@ _MAY_WRITE: Final = {
     "directory/store/mapping_rows.py",
     "directory/store/demo.py",  # invented rows of invented origins, in bulk
     "deploy/bench/log.py",  # a bench's own database
-    "deploy/bench/pending.py",  # the same
+    "deploy/pending.py",  # the same
 }
 _NUMBER_IN_SQL: Final = re.compile(
     r"\b(state|health|kind|strength|network|purpose|standing)\s*(=|<>|IN \()\s*\(?\s*[0-9]"
