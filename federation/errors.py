@@ -110,3 +110,27 @@ class UnknownPeer(FederationError):
 
 class StandingRefused(FederationError):
     """A change of a peer's standing is refused."""
+
+
+class InvalidAddCheckpoint(Malformed):
+    """Bytes are not a request to cosign a checkpoint, or not the answer to one."""
+
+
+class UnknownLog(FederationError):
+    """A log is not one that this witness cosigns."""
+
+
+class OtherSize(FederationError):
+    """The size that a request begins with is not the one that this witness has cosigned last."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the size cosigned last is {size}")
+        self.size = size
+
+
+class WitnessWaits(FederationError):
+    """This witness cannot cosign at the moment. Nothing is in doubt about the log."""
+
+
+class EvidenceRefused(FederationError):
+    """Evidence does not prove that a log which we know has forked."""

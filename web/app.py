@@ -19,6 +19,7 @@ from web.api import directory as directory_api
 from web.api import instance as instance_api
 from web.api import log as log_api
 from web.api import proofs as proofs_api
+from web.api import witness as witness_api
 from web.api.metrics import Metrics
 from web.api.webfinger import webfinger
 from web.errors import exception_handler
@@ -91,6 +92,7 @@ def _routes(services: Services) -> list[ControllerRouterHandler]:
     routes: list[ControllerRouterHandler] = [api, forms, webfinger, _static()]
     routes += [instance_api.nodeinfo_links, instance_api.nodeinfo, instance_api.healthz, instance_api.readyz]
     routes += [log_api.checkpoint, log_api.tile, log_api.operations, log_api.descriptor]
+    routes += [witness_api.add_checkpoint, witness_api.latest]
     routes += [home.home, home.search, person.person, person.person_by_id, results.results_start]
     routes += [about.about, about.api_docs]
     if services.settings.metrics:

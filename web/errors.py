@@ -23,7 +23,10 @@ from web.rendering import Renderer, is_fragment
 
 log = structlog.get_logger(__name__)
 
-PROGRAM_PATHS: Final = ("/api/", "/log/", "/.well-known/", "/nodeinfo/", "/healthz", "/readyz", "/metrics")
+PROGRAM_PATHS: Final = (
+    *("/api/", "/log/", "/federation/", "/.well-known/", "/nodeinfo/"),
+    *("/healthz", "/readyz", "/metrics"),
+)
 # The same failures in words for pages: only archives and lists are large there, and the API is not mentioned.
 OF_PAGE: Final = {
     "too-large": PROBLEMS["archive-too-large"],

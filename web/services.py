@@ -12,6 +12,7 @@ from directory.services.statistics import StatisticsService
 from directory.settings import Settings
 from directory.store.statistics import StatisticsStore
 from federation.own_log.reader import LogService
+from federation.witness.cosigning import Witness
 from web.member_services import MemberServices
 
 
@@ -27,6 +28,7 @@ class Services:
     statistics: StatisticsService
     health: StatisticsStore
     log: LogService
+    witness: Witness
     large_matches: asyncio.Semaphore
     """Large lists that are matched at the same time, so that memory stays bounded."""
     members: MemberServices | None = None

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from deploy.wiring.instance import build_lookup
 from deploy.wiring.jobs import build_gauges
+from deploy.wiring.log import key_folder
 from deploy.wiring.members import MemberParts
 from directory.clock import Clock
 from directory.jobs.worker import Worker
@@ -18,6 +19,7 @@ from directory.store.mappings import MappingStore
 from directory.store.statistics import StatisticsStore
 from federation.own_log.reader import LogService
 from federation.store.log import LogStore
+from federation.witness.cosigning import Witness
 from web.member_services import MemberServices
 from web.middleware.rate_limit import RateLimiter
 from web.services import Services
@@ -42,6 +44,7 @@ def build_services(settings: Settings, database: Database, clock: Clock, instanc
         statistics=StatisticsService(statistics, clock),
         health=statistics,
         log=LogService(LogStore(database), clock),
+        witness=Witness(database, key_folder(settings), clock),
         large_matches=asyncio.Semaphore(settings.matches_at_once),
     )
 

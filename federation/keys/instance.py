@@ -211,6 +211,10 @@ class KeyFolder:
             raise UnsafeKeys(f"the log keys in {self.path} are of different logs", RECOVER)
         return logs
 
+    def read_witness(self) -> PrivateKey:
+        """Reads the witness key alone. Raises MissingKeys, UnsafeKeys."""
+        return self._read_key(WITNESS_FILE, KeyKind.COSIGNATURE)
+
     def find_unsafe(self) -> list[SecretFileError]:
         """Returns the errors of the folder and its files, whatever their content; none where there is no folder."""
         return self._folder.find_unsafe()
