@@ -14,6 +14,7 @@ from tests.vectors import (
     of_notes,
     of_operations,
     of_origins,
+    of_requests,
     of_signatures,
     of_trees,
 )
@@ -45,6 +46,7 @@ FILES: Final[dict[str, Callable[[], list[Case]]]] = {
     "same-house": of_documents.houses,
     "missing-bodies": of_bodies.missing,
     "body-answers": of_bodies.answers,
+    "signed-requests": of_requests.signed_requests,
 }
 
 
