@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -17,7 +18,6 @@ from federation.keys.equivocation import Equivocation, open_evidence
 from federation.keys.evidence import Evidence, make_evidence
 from federation.keys.operations import Operations
 from federation.keys.peer_chain import PeerChain
-from federation.store.peer_forks import Fork
 from federation.tlog.checkpoint import SignedCheckpoint
 from federation.tlog.keys import VerifierKey
 from federation.tlog.note import Note
@@ -38,24 +38,28 @@ def accuse(one: Note, other: Note, chain: PeerChain, hashes: Iterable[bytes] = (
     return make_evidence(one, other, keys=keys, hashes=kept)
 
 
-def judge(evidence: Evidence, chain: PeerChain, now: datetime, told_by: str = "") -> Fork:
-    """Verifies evidence under the keys of a chain. Lines of keys that have not to sign are left out of the file, so that
-    one fork is one file however it is dressed up.
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Evidence that a log has forked, and why it is not held against the log: empty where nothing explains it."""
 
-    Raises EvidenceRefused where it proves nothing: then nothing of it is kept.
+    evidence: Evidence
+    explained: str
+
+
+def judge(evidence: Evidence, chain: PeerChain, now: datetime) -> Verdict:
+    """Verifies evidence under the keys of a chain. Returns it without the lines of other keys, so that one fork is one
+    file however it is dressed up.
+
+    Raises EvidenceRefused where it proves nothing.
     """
     try:
         found = open_evidence(evidence, chain.all_keys)
         if not found.is_proven:
             raise EvidenceRefused("it is a suspicion, and proves nothing")
-        file = bytes(_bared(evidence, found))
+        bared = _bared(evidence, found)
     except _REFUSED as error:
         raise EvidenceRefused(f"it proves nothing: {error}") from error
-    older, newer = found.older.checkpoint, found.newer.checkpoint
-    explained = find_explanation(found, chain, now)
-    return Fork(
-        evidence.origin, file, older.size, newer.size, is_proven=True, explained=explained, told_by=told_by
-    )
+    return Verdict(bared, find_explanation(found, chain, now))
 
 
 def find_explanation(found: Equivocation, chain: PeerChain, now: datetime) -> str:

@@ -22,11 +22,11 @@ from federation.errors import (
     WitnessWaits,
 )
 from federation.keys.accusing import accuse, judge
+from federation.keys.forks import record_fork
 from federation.keys.instance import KeyFolder
 from federation.keys.peer_chain import PeerChain, PeerChains
 from federation.protocol.add_checkpoint import AddCheckpoint
 from federation.store.peer_chains import KnownPeer, fetch_known_peer, fetch_read_tree
-from federation.store.peer_forks import Recorded, record_fork
 from federation.store.witnessed import Witnessed, fetch_witnessed, find_witnessed, swap_witnessed
 from federation.tlog.checkpoint import (
     Checkpoint,
@@ -141,20 +141,16 @@ class Witness:
         """Keeps two contradicting checkpoints. Returns False where they are not held against the log."""
         one = Note(str(signed.checkpoint), signed.log_signatures)
         try:
-            fork = judge(accuse(one, parse_note(note), chain), chain, now)
+            found = judge(accuse(one, parse_note(note), chain), chain, now)
         except (InvalidEvidence, EvidenceRefused) as error:
             log.warning(
                 "a contradiction could not be proven", origin=signed.checkpoint.origin, reason=str(error)
             )
             return False
-        if await record_fork(connection, fork, now) is Recorded.KEPT:
-            log.error(
-                "a peer's log has forked" if fork.freezes else "a fork of a peer's log is explained",
-                origin=fork.origin,
-                size=fork.newer_size,
-                reason=fork.explained,
-            )
-        return fork.freezes
+        await record_fork(
+            connection, signed.checkpoint.origin, found.evidence, now, explained=found.explained
+        )
+        return not found.explained
 
 
 def _contradicts(here: Checkpoint, size: int, root: bytes) -> bool:
