@@ -17,6 +17,7 @@ from directory.settings import Settings
 from directory.store.database import Database
 from directory.store.mappings import MappingStore
 from directory.store.statistics import StatisticsStore
+from federation.keys.witness_keys import WitnessKeys
 from federation.own_log.reader import LogService
 from federation.store.log import LogStore
 from federation.witness.cosigning import Witness
@@ -43,7 +44,7 @@ def build_services(settings: Settings, database: Database, clock: Clock, instanc
         single_lookup=LookupBatcher(MappingStore(database), clock),
         statistics=StatisticsService(statistics, clock),
         health=statistics,
-        log=LogService(LogStore(database), clock),
+        log=LogService(LogStore(database), clock, WitnessKeys(database, clock)),
         witness=Witness(database, key_folder(settings), clock),
         large_matches=asyncio.Semaphore(settings.matches_at_once),
     )

@@ -21,7 +21,7 @@ from web.api.answers import check_spelling
 from web.services import Services
 
 PREFIX: Final = "/federation/v1"
-TEXT_TYPE: Final = "text/plain; charset=utf-8"
+TEXT_TYPE: Final = "text/plain"
 RETRY_AFTER_S: Final = 60
 _NO_STORE: Final = {"cache-control": "no-store"}
 _DIGEST = re.compile(r"[0-9a-f]{64}")
