@@ -5,7 +5,7 @@ files are kept that whoever holds its keys cannot fill the table, and none is se
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum, auto
 from hashlib import sha256
 from typing import Final
@@ -20,7 +20,6 @@ MAX_PROVEN: Final = 8
 MAX_OTHERS: Final = 2
 """Files of one log that a retired key explains. Counted apart, so that a thief of a former key leaves room for what is
 held against the log."""
-DELIVER_FOR: Final = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +34,13 @@ class Fork:
     """Why it is not held against the log: a sentence for the operator. Empty where nothing explains it."""
     told_by: str = ""
     """The origin of the peer that sent it; empty where we found it ourselves."""
+    is_ours: bool = False
+    """Whether it is about our own log, which nobody freezes here, and of which we tell nobody."""
 
     @property
     def freezes(self) -> bool:
         """Whether the log is frozen for it."""
-        return not self.explained
+        return not self.explained and not self.is_ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ async def keep_fork(connection: Connection, fork: Fork, now: datetime) -> Record
         return Recorded.KNOWN
     if fork.freezes and await _is_news(connection, fork):
         await freeze(connection, fork.origin)
-    if await _count(connection, fork) >= (MAX_PROVEN if fork.freezes else MAX_OTHERS):
+    if await _count(connection, fork) >= (MAX_OTHERS if fork.explained else MAX_PROVEN):
         return Recorded.FULL
     number = await connection.fetchval(
         "INSERT INTO peer_evidence (origin, digest, file, found_at, told_by, explained, older_size, newer_size,"
@@ -137,7 +138,7 @@ async def _count(connection: Connection, fork: Fork) -> int:
         await connection.fetchval(
             "SELECT count(*) FROM peer_evidence WHERE origin = $1 AND (explained = '') = $2",
             fork.origin,
-            fork.freezes,
+            not fork.explained,
         )
     )
 
