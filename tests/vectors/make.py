@@ -46,6 +46,7 @@ FILES: Final[dict[str, Callable[[], list[Case]]]] = {
     "same-house": of_documents.houses,
     "missing-bodies": of_bodies.missing,
     "signed-requests": of_requests.signed_requests,
+    "body-answers": of_bodies.answers,
 }
 
 
