@@ -1,6 +1,7 @@
 """Receives the requests of other instances to follow this one. Whoever asks is believed nothing: an operator decides."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,6 +19,7 @@ from federation.errors import (
     UntrustedRequest,
 )
 from federation.peers.addresses import address_of
+from federation.peers.budget import PEERINGS_AN_HOUR, Asked, PeerBudget
 from federation.peers.introduction import FOR_STRANGERS, Introducer
 from federation.peers.requests import PeerRequests
 from federation.peers.signing import Request, verify_request
@@ -60,6 +62,7 @@ class AskingParts:
     peers: PeerStore
     requests: PeerRequests
     introducer: Introducer
+    budget: PeerBudget
     clock: Clock
     own: str
     """The origin of our own log."""
@@ -73,8 +76,12 @@ class Asking:
         self._parts = parts
         self._seen: OrderedDict[str, tuple[datetime, Stranger | str]] = OrderedDict()
 
-    async def receive(self, request: Request) -> State:
-        """Receives a signed request. Raises UntrustedRequest, PeerRefused, TooManyRequests, InvalidPeering."""
+    async def receive(self, request: Request, count_stranger: Callable[[], None]) -> State:
+        """Receives a signed request. `count_stranger` is called before another server is asked for somebody whom nobody
+        here has confirmed, and raises where that caller has asked too often.
+
+        Raises UntrustedRequest, PeerRefused, TooManyRequests, InvalidPeering.
+        """
         claim = self._parts.requests.read(request)
         said = parse_peering_request(request.content)
         if said.origin != claim.origin:
@@ -86,9 +93,11 @@ class Asking:
             return await self._answer_peer(await self._parts.requests.verify(request), said.wish)
         if peer is not None and peer.they_follow is TheyFollow.REFUSED:
             raise PeerRefused(f"the operators here have refused {said.origin}")
+        count_stranger()
         return await self._answer_stranger(request, said)
 
     async def _answer_peer(self, peer: Peer, wish: Wish) -> State:
+        self._parts.budget.take(peer.origin, Asked.PEERING, PEERINGS_AN_HOUR)
         if wish is Wish.STOP:
             await self._parts.peers.stop_following(peer.origin)
             return State.STOPPED

@@ -32,6 +32,7 @@ ON CONFLICT (origin) DO UPDATE SET address = $2, name = $3, contact = $4, first_
     confirmed_at = coalesce(peer.confirmed_at, $6),
     they_follow = CASE WHEN peer.first_key = $5 THEN peer.they_follow ELSE 0 END,
     asked_at = CASE WHEN peer.first_key = $5 THEN peer.asked_at END
+    WHERE peer.confirmed_at IS NULL OR peer.first_key = $5
 """
 _ASK: Final = """
 INSERT INTO peer (origin, address, name, contact, first_key, they_follow, asked_at)
@@ -160,7 +161,10 @@ async def put_asking(connection: Connection, shown: Shown, now: datetime) -> Non
 
 
 async def put_confirmed(connection: Connection, shown: Shown, notes: Sequence[bytes], now: datetime) -> None:
-    """Pins the first key of a peer, and has its log read from now on. A request under another key is forgotten."""
+    """Pins the first key of a peer, and has its log read from now on. A request under another key is forgotten.
+
+    A key that is pinned stays: the caller looks which one it is.
+    """
     origin = shown.origin
     await connection.execute(_PUT, *msgspec.structs.astuple(shown), now)
     await ensure_origin(connection, origin)
@@ -176,6 +180,33 @@ async def put_confirmed(connection: Connection, shown: Shown, notes: Sequence[by
             "INSERT INTO peer_document (log, number, note) VALUES ($1, $2, $3)",
             [(log, number, note) for number, note in enumerate(notes)],
         )
+
+
+async def put_decision(
+    connection: Connection, origin: str, we_follow: WeFollow | None, they_follow: TheyFollow | None
+) -> None:
+    """Records what an operator has decided about a confirmed peer, None for what stays. What we follow already, stays
+    followed."""
+    await connection.execute(
+        "UPDATE peer SET we_follow = greatest(we_follow, $2), they_follow = coalesce($3, they_follow),"
+        " asked_at = CASE WHEN $3::smallint IS NULL THEN asked_at END WHERE origin = $1",
+        origin,
+        None if we_follow is None else we_follow.value,
+        None if they_follow is None else they_follow.value,
+    )
+
+
+async def fetch_standing(connection: Connection, origin: str) -> Standing:
+    """Fetches the standing of an origin that has a row."""
+    return Standing(await connection.fetchval("SELECT standing FROM origin WHERE name = $1", origin))
+
+
+async def fetch_evidence_count(connection: Connection, origin: str) -> int:
+    """Counts the proven contradictions of a log that are kept here."""
+    count: int = await connection.fetchval(
+        "SELECT count(*) FROM peer_evidence WHERE origin = $1 AND is_proven", origin
+    )
+    return count
 
 
 def peer_of(row: asyncpg.Record) -> Peer:
