@@ -25,7 +25,7 @@ from directory.store.dialect import DIALECT
 
 
 class Peer(Table, tablename="peer", db=DIALECT):
-    """See `federation.peers.registry.Peer`: what the operators of this instance and of the other have decided.
+    """See `federation.protocol.peer.Peer`: what the operators of this instance and of the other have decided.
 
     `first_key` is the log key of the log's first document; it is pinned once `confirmed_at` is set, and never before
     an operator has compared it.

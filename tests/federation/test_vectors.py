@@ -208,12 +208,6 @@ def check_missing_body(case: Case) -> None:
     assert judged.value == case["verdict"]
 
 
-def check_answers(case: Case) -> None:
-    answers = parse_answers(bytes.fromhex(case["content"]), case["width"])
-    assert list(map(say, answers)) == case["answers"]
-    assert encode_answers(answers).hex() == case["content"]
-
-
 def check_signed_request(case: Case) -> None:
     headers = tuple((name, value) for name, value in case["headers"])
     content = bytes.fromhex(case["content"])
@@ -222,6 +216,12 @@ def check_signed_request(case: Case) -> None:
     [public_key] = hashes([case["publicKey"]])
     verify_request(request, claim, public_key)
     assert (claim.origin, claim.created, claim.nonce) == (case["keyId"], case["created"], case["nonce"])
+
+
+def check_answers(case: Case) -> None:
+    answers = parse_answers(bytes.fromhex(case["content"]), case["width"])
+    assert list(map(say, answers)) == case["answers"]
+    assert encode_answers(answers).hex() == case["content"]
 
 
 CHECKS: dict[str, Callable[[Case], None]] = {
@@ -247,8 +247,8 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "return-points": check_return_point,
     "same-house": check_house,
     "missing-bodies": check_missing_body,
-    "body-answers": check_answers,
     "signed-requests": check_signed_request,
+    "body-answers": check_answers,
 }
 
 

@@ -45,8 +45,8 @@ FILES: Final[dict[str, Callable[[], list[Case]]]] = {
     "return-points": of_documents.return_points,
     "same-house": of_documents.houses,
     "missing-bodies": of_bodies.missing,
-    "body-answers": of_bodies.answers,
     "signed-requests": of_requests.signed_requests,
+    "body-answers": of_bodies.answers,
 }
 
 

@@ -51,7 +51,7 @@ def signed_requests() -> list[Case]:
 
 def _good() -> list[Case]:
     signed = _signed(PLAIN)
-    told = {"keyId": ORIGIN, "created": TIME, "nonce": NONCE}
+    told: Case = {"keyId": ORIGIN, "created": TIME, "nonce": NONCE}
     return [
         good("post", "a request with content", **_case(signed, **told)),
         good("get", "a request without content has the digest of nothing", **_case(_signed(EMPTY), **told)),
