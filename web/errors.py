@@ -15,7 +15,15 @@ from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQue
 from directory.members.errors import MemberError, ReadOnly
 from directory.vault import MEND_VAULT
 from directory.vault_keys import VaultError
-from federation.errors import FederationError, PeerRefused, TooManyRequests, UntrustedRequest
+from federation.errors import (
+    EvidenceRefused,
+    FederationError,
+    InvalidEvidence,
+    PeerRefused,
+    TooManyRequests,
+    UnknownLog,
+    UntrustedRequest,
+)
 from federation.protocol.peering_wire import InvalidPeering
 from web.auth.errors import ForgedForm, SignInNeeded
 from web.auth.sentences import MEMBER
@@ -90,8 +98,12 @@ def _of_peers(error: FederationError) -> Failure:
             return Failure(
                 PROBLEMS["too-many-requests"], str(error), {"retry-after": str(error.retry_after_s)}
             )
-        case InvalidPeering():
+        case InvalidPeering() | InvalidEvidence():
             return _of("invalid-request", str(error))
+        case UnknownLog():
+            return _of("not-found", "")
+        case EvidenceRefused():
+            return _of("proves-nothing", str(error))
         case _:
             return _of("internal", "")
 

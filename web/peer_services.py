@@ -7,6 +7,7 @@ from federation.peers.asking import Asking
 from federation.peers.budget import PeerBudget
 from federation.peers.copies import PeerCopies
 from federation.peers.requests import PeerRequests
+from federation.witness.evidence import EvidenceDesk
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +19,4 @@ class PeerServices:
     bodies: BodyService
     copies: PeerCopies
     budget: PeerBudget
+    evidence: EvidenceDesk

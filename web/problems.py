@@ -75,6 +75,12 @@ _ALL: Final = (
         N_("The operators of this instance have not approved it, or have taken that back."),
     ),
     Problem(
+        "proves-nothing",
+        422,
+        N_("This does not prove that a log has forked"),
+        N_("Compare it with `passerelle verify`, which tells what a file shows."),
+    ),
+    Problem(
         "method-not-allowed",
         405,
         N_("This address does not take that method"),

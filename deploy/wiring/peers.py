@@ -22,6 +22,7 @@ from federation.store.peer_nonces import PeerNonceStore
 from federation.store.peer_purge import PeerPurge
 from federation.store.peer_signers import SignerStore
 from federation.store.peers import PeerStore
+from federation.witness.evidence import EvidenceDesk
 from web.peer_services import PeerServices
 
 
@@ -49,6 +50,7 @@ def build_peer_services(
         bodies=BodyService(BodyStore(database), clock),
         copies=PeerCopies(PeerCopyStore(database)),
         budget=budget,
+        evidence=EvidenceDesk(database, log_origin(settings), clock),
     )
 
 

@@ -11,6 +11,8 @@ STATEMENTS_AN_HOUR: Final = 2_000
 A_BUNDLE: Final = 3
 """Requests more an hour for each bundle of the log: a first sync, broken off and begun anew."""
 PEERINGS_AN_HOUR: Final = 60
+EVIDENCE_AN_HOUR: Final = 100
+"""Each is verified, which takes as long as a few hundred signatures at most."""
 
 
 class Asked(enum.Enum):

@@ -9,11 +9,13 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
 from federation.errors import InvalidTile, LogEmpty
-from federation.peers.budget import Asked, statements_an_hour
+from federation.keys.evidence import MAX_EVIDENCE_BYTES
+from federation.peers.budget import EVIDENCE_AN_HOUR, Asked, statements_an_hour
 from federation.protocol.body_wire import encode_answers
 from federation.protocol.peer import Peer
 from federation.protocol.peering_wire import MAX_PEERING_BYTES, PeeringAnswer, State, encode_peering
 from federation.tlog.tiles import TILE_WIDTH, Bundle, parse_path
+from federation.witness.delivering import EVIDENCE_PATH
 from web.api.answers import check_spelling
 from web.api.signed_requests import StrangerLimit, any_peer, approved_peer, as_signed, require_peers
 from web.services import Services
@@ -21,6 +23,7 @@ from web.services import Services
 PREFIX: Final = "/federation/v1"
 CONTENT_TYPE: Final = "application/octet-stream"
 NOT_KEPT: Final = {"cache-control": "no-store"}
+CREATED: Final = 201
 ACCEPTED: Final = 202
 
 
@@ -103,11 +106,25 @@ async def own_document(
     return _found(await require_peers(services).copies.read_document(peer.origin, number))
 
 
+@post("/evidence", dependencies={"peer": Provide(any_peer)}, request_max_body_size=MAX_EVIDENCE_BYTES)
+async def evidence(
+    request: Request[Any, Any, Any],
+    services: NamedDependency[Services],
+    peer: NamedDependency[Peer],
+) -> Response[bytes]:
+    """Takes evidence that a log has forked, which is verified here."""
+    check_spelling(request, EVIDENCE_PATH)
+    peers = require_peers(services)
+    peers.budget.take(peer.origin, Asked.EVIDENCE, EVIDENCE_AN_HOUR)
+    is_new = await peers.evidence.receive_evidence(peer.origin, await request.body())
+    return Response(b"", status_code=CREATED if is_new else 200, headers=NOT_KEPT)
+
+
 def federation_router() -> Router:
     """Returns the routes of peers."""
     return Router(
         PREFIX,
-        route_handlers=[peering, statements, own_entries, own_statements, own_document],
+        route_handlers=[peering, statements, own_entries, own_statements, own_document, evidence],
         request_max_body_size=MAX_PEERING_BYTES,
         include_in_schema=False,
     )
