@@ -31,10 +31,10 @@ def seed(text: str) -> Seed:
 class PeerLog:
     """The log of `host`: leaf n of it is `<word> n`, and from `fork` on another word."""
 
-    def __init__(self, host: str = "peer.example", leaves: int = 600) -> None:
+    def __init__(self, host: str = "peer.example", leaves: int = 600, key: str = "first") -> None:
         self.host = host
         self.origin = f"{host}/log"
-        self.key = self.log_key("first")
+        self.key = self.log_key(key)
         self.witness = PrivateKey(f"{host}/witness", KeyKind.COSIGNATURE, seed(f"{host} witness"))
         self.recovery = self.recovery_key(1)
         self.peer = seed(f"{host} peer")
