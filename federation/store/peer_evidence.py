@@ -115,13 +115,13 @@ async def list_forks(connection: Connection, origin: str | None = None) -> list[
     return [_kept(row) for row in rows]
 
 
-async def count_forks(connection: Connection, origin: str) -> int:
-    """Counts the files about a log that would freeze it."""
-    return int(
-        await connection.fetchval(
-            "SELECT count(*) FROM peer_evidence WHERE origin = $1 AND explained = ''", origin
-        )
+async def list_frozen(connection: Connection) -> list[str]:
+    """Lists the origins of peers that are frozen now."""
+    rows = await connection.fetch(
+        "SELECT o.name FROM origin o JOIN peer p ON p.origin = o.name WHERE o.standing = $1 ORDER BY o.name",
+        Standing.FROZEN.value,
     )
+    return [row["name"] for row in rows]
 
 
 async def _is_news(connection: Connection, fork: Fork) -> bool:

@@ -10,6 +10,7 @@ from directory.store.leases import Lease, LeasedTable
 from federation.store.peer_chains import KnownPeer, fetch_known_peer
 
 ROUND_LEASE: Final = timedelta(minutes=4)
+RECENT: Final = timedelta(minutes=30)
 
 ROUNDS: Final = LeasedTable(
     name="peer_witness",
@@ -53,6 +54,10 @@ class WitnessState:
     fault: str
     is_on_published: bool
     """Whether it has cosigned all that is published."""
+
+    def is_recent(self, now: datetime) -> bool:
+        """Whether it has cosigned within the last three rounds."""
+        return self.cosigned_at is not None and self.cosigned_at > now - RECENT
 
 
 @dataclass(frozen=True, slots=True)
