@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 import click
 
 from deploy.cli.output import console
+from deploy.cli.peer_evidence import evidence_command
 from deploy.cli.peer_table import peers_table, show_introduction, show_view, tell
 from deploy.cli.session import with_database
 from deploy.wiring.peers import build_peering
@@ -37,6 +38,9 @@ _yes_option = click.option(
 @click.group("peers")
 def command() -> None:
     """Choose the instances that this one follows, and those that may follow it."""
+
+
+command.add_command(evidence_command)
 
 
 @command.command("add")

@@ -1,6 +1,7 @@
 """The names of the kinds of jobs. Each kind has slots of its own, so that none waits for another."""
 
 import enum
+from typing import Final
 
 
 class JobKind(enum.StrEnum):
@@ -24,3 +25,7 @@ class JobKind(enum.StrEnum):
     """Evidence of forks that peers are still to be told."""
     HOUSEKEEPING = "housekeeping"
     """Deletion of what has expired."""
+
+
+OF_PEERS: Final = frozenset({JobKind.WITNESSES, JobKind.EVIDENCE})
+"""Kinds of the federation, which are not in the catalogue of the directory."""
