@@ -22,6 +22,7 @@ from deploy.ports import PortInUse, check_port_free
 from deploy.secret_check import check_secret_files
 from deploy.vault_check import look_at_vault
 from deploy.wiring.log import key_folder
+from deploy.witness_check import look_at_witnesses
 from directory.clock import SystemClock
 from directory.settings import Role, Settings
 from directory.store.database import Connection
@@ -143,6 +144,7 @@ async def _look_at(settings: Settings, connection: Connection) -> list[Finding]:
             findings.append(await look_at_keys(connection, SystemClock().now()))
             findings.append(await look_at_daily_check(connection))
             findings.append(await look_at_jobs(connection))
+            findings += await look_at_witnesses(settings, connection, SystemClock().now())
             findings += await look_at_demo(settings, connection)
     return findings
 

@@ -3,8 +3,9 @@
 1. What was issued in the future is stored again with right times, one publication at a time: the next batch says it, and
    revokes the leaf before, as for a renewal.
 2. Re-checks that were planned for a time far in the future are due now: what is published expires without them.
-3. Then the times of the last batch are set to now, and the cosignature of a time to come is dropped. Until this last
-   step the log stays in doubt: after a kill in between, the same command does the rest.
+3. Then the times of the last batch are set to now, and the cosignature of a time to come is dropped. What our witness has
+   cosigned of the logs of peers stays, with the time that it is now: nobody has believed a time so far ahead. Until this
+   last step the log stays in doubt: after a kill in between, the same command does the rest.
 """
 
 from dataclasses import dataclass
@@ -18,12 +19,13 @@ from directory.members.rechecks import RECHECK_EVERY
 from directory.store.database import Connection
 from directory.store.rechecks import bring_rechecks_forward
 from federation.errors import LogEmpty, LogRefused
-from federation.own_log.preconditions import WrongClock, check_clock, load_state
+from federation.own_log.preconditions import MAX_CLOCK_STEP, WrongClock, check_clock, load_state
 from federation.own_log.restamping import is_ahead, restamp
 from federation.protocol.log_state import LogState
 from federation.store.ahead import list_ahead, lock_ahead, say_again
 from federation.store.cosignatures import delete_cosignatures_after
 from federation.store.log_rows import reset_times
+from federation.store.witnessed import find_newest_time, reset_witnessed_times
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ async def recover_clock(connection: Connection, origin: str, clock: Clock) -> in
         if is_ahead_again or not await reset_times(connection, state, now):
             raise LogRefused("another process has written the log at the same time: run this again")
         await delete_cosignatures_after(connection, origin, now)
+        await reset_witnessed_times(connection, now)
     return count
 
 
@@ -91,4 +94,5 @@ async def _is_right(connection: Connection, state: LogState, now: datetime) -> b
         await check_clock(connection, state, now)
     except WrongClock:
         return False
-    return True
+    newest = await find_newest_time(connection)
+    return newest is None or newest <= now + MAX_CLOCK_STEP

@@ -19,14 +19,16 @@ from directory.store.claims import ClaimStore
 from directory.store.database import Database
 from directory.store.members import MemberStore
 from directory.store.publications import PublicationStore
-from federation.errors import LogEmpty, LogRefused
+from federation.errors import LogEmpty, LogRefused, OtherSize
 from federation.own_log.clock_recovery import ClockIsRight, find_ahead, recover_clock
 from federation.own_log.preconditions import WrongClock
 from federation.own_log.sequencer import Sequencer
+from federation.witness.cosigning import Witness
 from tests.directory.members.people import at_bluesky, on_x
 from tests.federation.log_harness import ORIGIN, LogHarness
 from tests.harness.clock import FakeClock
 from tests.harness.mappings import bluesky
+from tests.harness.peer_log import PeerLog, confirm_peer
 from tests.harness.stored import StoredMappings
 
 
@@ -235,5 +237,27 @@ async def test_a_log_that_is_right_is_left_alone(harness: LogHarness) -> None:
         with pytest.raises(LogEmpty):
             await find_ahead(connection, ORIGIN, harness.clock)
         await harness.run()
+        with pytest.raises(ClockIsRight):
+            await find_ahead(connection, ORIGIN, harness.clock)
+
+
+async def test_a_witness_that_signed_while_the_clock_ran_ahead_goes_on(harness: LogHarness) -> None:
+    """Nothing of our own log tells of it: without this way back no peer would be cosigned until 2028."""
+    await harness.add_pending(1)
+    await harness.run()
+    log = PeerLog()
+    await confirm_peer(harness.database, log)
+    witness = Witness(harness.database, harness.keys, harness.clock)
+    harness.clock.advance(days=400)
+    await witness.add_checkpoint(log.request(0, 200))
+    harness.clock.advance(days=-400)
+    async with harness.database.connection() as connection:
+        await find_ahead(connection, ORIGIN, harness.clock)
+    await recover(harness)
+    harness.clock.advance(seconds=1)
+    with pytest.raises(OtherSize):
+        await witness.add_checkpoint(log.request(0, 100))
+    await witness.add_checkpoint(log.request(200, 300))
+    async with harness.database.connection() as connection:
         with pytest.raises(ClockIsRight):
             await find_ahead(connection, ORIGIN, harness.clock)
