@@ -16,6 +16,7 @@ from directory.settings import Settings
 from directory.store.database import Database
 from directory.store.mappings import MappingStore
 from directory.store.statistics import StatisticsStore
+from federation.keys.instance import log_origin
 from federation.own_log.reader import LogService
 from federation.store.log import LogStore
 from web.member_services import MemberServices
@@ -37,8 +38,8 @@ def build_services(settings: Settings, database: Database, clock: Clock, instanc
         settings=settings,
         instance=instance,
         clock=clock,
-        lookup=build_lookup(database, clock),
-        single_lookup=LookupBatcher(MappingStore(database), clock),
+        lookup=build_lookup(settings, database, clock),
+        single_lookup=LookupBatcher(MappingStore(database), clock, log_origin(settings)),
         statistics=StatisticsService(statistics, clock),
         health=statistics,
         log=LogService(LogStore(database), clock),

@@ -58,7 +58,8 @@ class AnswerOut(msgspec.Struct, frozen=True, gc=False):
             " `links-only`: profiles link to each other. `unchecked`: nobody proved it. `name-seen-long-ago`: only the"
             " handle matches, and you saw it more than a year before it was proven, or before the account with the"
             " number that you sent was proven under another handle. `name-of-unknown-age`: only the"
-            " handle matches, and no day was sent on which you saw it, or one that cannot be true."
+            " handle matches, and no day was sent on which you saw it, or one that cannot be true. `stale`: it is sure"
+            " but for the silence of its instance; see `stale`."
         ),
     ]
     disputed: Annotated[
@@ -70,6 +71,13 @@ class AnswerOut(msgspec.Struct, frozen=True, gc=False):
     ]
     evidence: list[EvidenceOut]
     origin: Annotated[str, Meta(description="The log that says it.")]
+    stale: Annotated[
+        bool,
+        Meta(
+            description="The origin has not been heard from for a day, so what it withdrew since is not known here: never"
+            " follow without a person's tick."
+        ),
+    ]
     agreeing: Annotated[tuple[str, ...], Meta(description="Other origins that name the same account.")]
     leaf: Annotated[int | None, Meta(description="Its index in the log of its origin.")]
     issued: datetime
@@ -179,6 +187,7 @@ def answer_out(answer: Answer) -> AnswerOut:
         answer.disputed,
         [EvidenceOut(item.kind, item.at, item.ref) for item in mapping.evidence],
         mapping.origin,
+        mapping.is_stale,
         answer.agreeing,
         mapping.leaf,
         mapping.issued,
