@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from deploy.wiring.members import MemberParts
 from deploy.wiring.networks import build_post_checker
+from deploy.wiring.peer_upkeep import build_upkeep
 from directory.jobs.catalogue import JobParts, Jobs
 from directory.jobs.gauges import JobGauges
 from directory.jobs.host_watch import HostWatch
@@ -28,7 +29,7 @@ def build_worker(members: MemberParts) -> Worker:
     watch = partial(
         HostWatch, HostBackoffStore(ground.database), ground.clock, _shared_hosts(ground.settings)
     )
-    return Worker(Jobs(_job_parts(members)).kinds(), watch)
+    return Worker((*Jobs(_job_parts(members)).kinds(), *build_upkeep(ground)), watch)
 
 
 def build_gauges(members: MemberParts, worker: Worker) -> JobGauges:

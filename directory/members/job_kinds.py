@@ -18,5 +18,7 @@ class JobKind(enum.StrEnum):
     """Tokens that their networks have to revoke."""
     ARRIVALS = "arrivals"
     """Mappings that were taken in, to be matched with kept lists."""
+    LEASES = "leases"
+    """Deletion of what peers said that have been silent for a month."""
     HOUSEKEEPING = "housekeeping"
     """Deletion of what has expired."""
