@@ -51,6 +51,10 @@ class InvalidStatement(Malformed):
     """Bytes are not the canonical body of a mapping, or a mapping cannot be encoded as one."""
 
 
+class InvalidBodies(Malformed):
+    """Bytes are not the answers of a log for the leaves of a bundle, or a value cannot be written as one."""
+
+
 class InvalidOperations(Malformed):
     """A text is not an operations document, or a value cannot be written as one."""
 
@@ -110,3 +114,35 @@ class UnknownPeer(FederationError):
 
 class StandingRefused(FederationError):
     """A change of a peer's standing is refused."""
+
+
+class InvalidDescriptor(Malformed):
+    """Bytes are not the descriptor of an instance."""
+
+
+class UntrustedRequest(FederationError):
+    """A request is not signed by the peer that it names, or it is too old, or was answered already."""
+
+
+class PeerRefused(FederationError):
+    """A peer asks for something that it is not given."""
+
+
+class TooManyRequests(FederationError):
+    """A peer, or all strangers together, have asked for more than they are given at the moment."""
+
+    def __init__(self, why: str, retry_after_s: int) -> None:
+        super().__init__(why)
+        self.retry_after_s = retry_after_s
+
+
+class PeeringRefused(FederationError):
+    """Another instance cannot be taken up as a peer."""
+
+
+class IntroductionFailed(PeeringRefused):
+    """An address does not lead to an instance that can be a peer."""
+
+
+class RequestFailed(FederationError):
+    """A peer did not answer a request of ours as it should."""

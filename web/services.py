@@ -13,6 +13,7 @@ from directory.settings import Settings
 from directory.store.statistics import StatisticsStore
 from federation.own_log.reader import LogService
 from web.member_services import MemberServices
+from web.peer_services import PeerServices
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,5 +32,7 @@ class Services:
     """Large lists that are matched at the same time, so that memory stays bounded."""
     members: MemberServices | None = None
     """None in a process that only answers questions: it has no pages of members."""
+    peers: PeerServices | None = None
+    """What peers ask; None in a process that answers none."""
     jobs: JobGauges | None = None
     """How the jobs of members are doing; None likewise."""

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from deploy.wiring.instance import build_lookup
 from deploy.wiring.jobs import build_gauges
 from deploy.wiring.members import MemberParts
+from deploy.wiring.peers import build_peer_services
 from directory.clock import Clock
 from directory.jobs.worker import Worker
 from directory.services.batching import LookupBatcher
@@ -57,6 +58,7 @@ def build_all_services(
     ground = members.ground
     return dataclasses.replace(
         build_services(ground.settings, ground.database, ground.clock, ground.instance),
+        peers=build_peer_services(ground.settings, ground.database, ground.clock, members.networks.http),
         members=build_member_services(members, worker, announce),
         jobs=build_gauges(members, worker),
     )

@@ -25,7 +25,7 @@ from directory.store.dialect import DIALECT
 
 
 class Peer(Table, tablename="peer", db=DIALECT):
-    """See `federation.peers.registry.Peer`: what the operators of this instance and of the other have decided.
+    """See `federation.protocol.peer.Peer`: what the operators of this instance and of the other have decided.
 
     `first_key` is the log key of the log's first document; it is pinned once `confirmed_at` is set, and never before
     an operator has compared it.
@@ -41,7 +41,7 @@ class Peer(Table, tablename="peer", db=DIALECT):
     confirmed_at = Timestamptz(null=True, default=None)
     asked_at = Timestamptz(null=True, default=None)
     is_listed = Boolean(default=True)
-    strengths = Array(SmallInt(), default=[1, 2, 3])
+    strengths = Array(SmallInt(), default=[2, 3, 4])
     daily_cap = Integer(null=True, default=None)
     growth_cap = Integer(null=True, default=None)
     sample_size = Integer(default=20)
