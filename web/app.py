@@ -19,6 +19,7 @@ from federation.keys.instance import log_origin
 from web.api import directory as directory_api
 from web.api import instance as instance_api
 from web.api import log as log_api
+from web.api import peers as peers_api
 from web.api import proofs as proofs_api
 from web.api.federation import federation_router
 from web.api.metrics import Metrics
@@ -85,6 +86,7 @@ def _routes(services: Services) -> list[ControllerRouterHandler]:
             directory_api.reverse,
             instance_api.stats,
             instance_api.instance,
+            peers_api.peers,
             proofs_api.live,
             proofs_api.proof,
         ],

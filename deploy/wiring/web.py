@@ -19,7 +19,9 @@ from directory.store.mappings import MappingStore
 from directory.store.statistics import StatisticsStore
 from federation.keys.instance import log_origin
 from federation.own_log.reader import LogService
+from federation.peers.heard import HeardPeers
 from federation.store.log import LogStore
+from federation.store.peer_listing import PeerListing
 from web.member_services import MemberServices
 from web.middleware.rate_limit import RateLimiter
 from web.services import Services
@@ -35,14 +37,16 @@ Announce = Callable[[], Awaitable[object]]
 def build_services(settings: Settings, database: Database, clock: Clock, instance: LiveSettings) -> Services:
     """Builds the services of pages and API, over an open, migrated database."""
     statistics = StatisticsStore(database)
+    counting = StatisticsService(statistics, clock)
     return Services(
         settings=settings,
         instance=instance,
         clock=clock,
         lookup=build_lookup(settings, database, clock),
         single_lookup=LookupBatcher(MappingStore(database), clock, log_origin(settings)),
-        statistics=StatisticsService(statistics, clock),
+        statistics=counting,
         health=statistics,
+        heard=HeardPeers(PeerListing(database), counting, clock),
         log=LogService(LogStore(database), clock),
         large_matches=asyncio.Semaphore(settings.matches_at_once),
     )

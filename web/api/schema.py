@@ -11,6 +11,7 @@ from directory.instance_settings import Registration
 from directory.mappings import EvidenceKind, Network, Strength
 from directory.queries import Query
 from directory.ranking import Answer, Match, MatchedBy
+from federation.peers.heard import Freshness, State
 from web.targets import profile_url
 
 MAX_API_PAIRS: Final = 10_000
@@ -137,6 +138,35 @@ class StatisticsOut(msgspec.Struct, frozen=True):
     by_strength: dict[str, int]
     origins: int
     counted_at: datetime
+
+
+class PeerOut(msgspec.Struct, frozen=True):
+    """An instance that this one hears."""
+
+    origin: Annotated[str, Meta(description="Its log, as it stands in answers.")]
+    url: str
+    state: Annotated[
+        State,
+        Meta(
+            description="`followed`, or `limited`: shown with its name, and never followed without a person's tick."
+        ),
+    ]
+    heard_at: Annotated[
+        datetime | None, Meta(description="The time of its log when it was heard last; null: never.")
+    ]
+    freshness: Annotated[
+        Freshness,
+        Meta(
+            description="`stale` after a day without a word; `silent` after 7: then its mappings do not answer."
+        ),
+    ]
+    mappings: Annotated[int, Meta(description="How many of its mappings answer; at most five minutes old.")]
+
+
+class PeersOut(msgspec.Struct, frozen=True):
+    """The instances that this one hears, by name."""
+
+    peers: list[PeerOut]
 
 
 class InstanceOut(msgspec.Struct, frozen=True):
