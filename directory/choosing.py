@@ -4,11 +4,16 @@ Only people whom somebody followed on X, and neither blocked nor muted, are chos
 no list was asked for in person.
 """
 
+from typing import Final
+
 import msgspec
 
+from directory.doubts import Doubt
 from directory.mappings import Strength
 from directory.queries import Query
 from directory.ranking import Answer
+
+_TAKE_A_TICK_OF_THEIR_OWN: Final = frozenset({Doubt.LIMITED, Doubt.STALE})
 
 
 class Chosen(msgspec.Struct, frozen=True, gc=False):
@@ -37,10 +42,12 @@ def is_chosen_unasked(query: Query, answer: Answer) -> bool:
 def may_choose_with_all(query: Query, answer: Answer) -> bool:
     """Returns whether "all" means this one, too: it is wanted and proven.
 
-    An unchecked hint, and a name that may be somebody else's by now, take a tick of their own.
+    An unchecked hint, a name that may be somebody else's by now, and what only a limited or a silent instance says take a
+    tick of their own.
     """
     return (
         query.lists.is_wanted
+        and answer.doubt not in _TAKE_A_TICK_OF_THEIR_OWN
         and answer.name_doubt is None
         and answer.mapping.strength > Strength.IMPORTED
         and may_choose(query, answer)

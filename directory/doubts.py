@@ -10,7 +10,6 @@ from datetime import UTC, date, timedelta
 from typing import Final
 
 from directory.mappings import Mapping
-from directory.origins import Standing
 from directory.queries import Query
 from directory.x_time import FIRST_DAY_OF_X
 
@@ -34,6 +33,8 @@ class Doubt(enum.StrEnum):
     stands beside it was proven under another name."""
     NAME_OF_UNKNOWN_AGE = "name-of-unknown-age"
     """Only the name matches, and nothing tells when it was seen."""
+    STALE = "stale"
+    """The instance that says so has not been heard from for a day: it may have withdrawn it since."""
 
 
 def doubt_of_name(query: Query, mapping: Mapping, today: date) -> Doubt | None:
@@ -53,7 +54,7 @@ def doubt_of_name(query: Query, mapping: Mapping, today: date) -> Doubt | None:
 
 def doubt_beside_id(query: Query, known: Iterable[Mapping]) -> Doubt | None:
     """Tells why the handle of a query is no longer that of its id: a mapping of this id was proven under another one,
-    on the day on which the handle was seen, or later. Returns None where nobody says so whom we follow.
+    on the day on which the handle was seen, or later. Returns None where nobody says so on whom we rely.
 
     Whoever proves the handle then is somebody else.
     """
@@ -61,7 +62,6 @@ def doubt_beside_id(query: Query, known: Iterable[Mapping]) -> Doubt | None:
         return None
     for mapping in known:
         is_renamed = mapping.x_handle.key != query.x_handle.key
-        is_heard = mapping.standing is Standing.FOLLOWING
-        if is_heard and is_renamed and mapping.issued.astimezone(UTC).date() >= query.seen:
+        if mapping.is_relied_on and is_renamed and mapping.issued.astimezone(UTC).date() >= query.seen:
             return Doubt.NAME_SEEN_LONG_AGO
     return None

@@ -129,7 +129,8 @@ class Mapping(msgspec.Struct, frozen=True, gc=False):
 
     `x_id` is None where only the handle was proven. `origin` is the log that holds it; `leaf` is its index there, None
     while the mapping is in no log. `issued` is when the origin said so: nothing later was seen of the X account's handle.
-    `standing` is the origin's. `is_contested`: somebody else has proven the X account, or
+    `standing` is the origin's, and `is_stale` where it has not been heard from for a day; `is_checked`: our own look at the
+    evidence has lately confirmed it. `is_contested`: somebody else has proven the X account, or
     one of the proofs is in doubt; until that is settled nobody follows it unseen.
     """
 
@@ -148,6 +149,13 @@ class Mapping(msgspec.Struct, frozen=True, gc=False):
     is_contested: bool = False
     answers_by_name: bool = True
     """False from `name_until` on: then its handle finds it no more, and its id does."""
+    is_stale: bool = False
+    is_checked: bool = False
+
+    @property
+    def is_relied_on(self) -> bool:
+        """Whether this instance relies on it: it follows the origin, or has looked at the evidence itself."""
+        return self.standing is Standing.FOLLOWING or self.is_checked
 
     @property
     def name_until(self) -> datetime:

@@ -1,9 +1,12 @@
 """Ranks the mappings that answer a query, and decides whether one may be followed without a tick.
 
 Pure. Different targets on one network for one X account: the stronger wins, then the newer;
-equal strength from different origins is a dispute, which is shown and never followed. Mappings of
-limited origins are shown only where no followed origin has one, and never followed without a tick. A mapping that the
-handle alone found is followed without a tick only if the handle was seen recently enough (`directory.doubts`).
+equal strength from different origins is a dispute, which is shown and never followed. What a member of this instance has
+proven is outranked by nobody's word: a peer that names another account, however strong, is a dispute with it at most.
+Mappings of limited origins are shown only where no followed origin has one, and never followed without a tick, unless
+our own look at the evidence has confirmed them: two limited origins that agree are no more than one, since anyone can
+run two. A mapping that the handle alone found is followed without a tick only if the handle was seen recently enough
+(`directory.doubts`), and one of an origin that fell silent by nobody.
 """
 
 import enum
@@ -15,7 +18,6 @@ import msgspec
 from directory.doubts import Doubt, doubt_beside_id, doubt_of_name
 from directory.identifiers import XId
 from directory.mappings import Mapping, Network, Strength
-from directory.origins import Standing
 from directory.queries import Query
 
 
@@ -58,13 +60,13 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
         """Why it may not be followed without a tick. None where it may."""
         if self.disputed:
             return Doubt.DISPUTED
-        if self.mapping.standing is not Standing.FOLLOWING:
+        if not self.mapping.is_relied_on:
             return Doubt.LIMITED
         strength = self.mapping.strength
         if strength is Strength.BOUND or (
             strength is Strength.HANDLE and self.matched_by is MatchedBy.HANDLE
         ):
-            return self.name_doubt
+            return self.name_doubt or (Doubt.STALE if self.mapping.is_stale else None)
         return Doubt.LINKS_ONLY if strength is Strength.LINKED else Doubt.UNCHECKED
 
 
@@ -95,15 +97,18 @@ def select_candidates(query: Query, mappings: Iterable[Mapping]) -> list[Candida
     return found
 
 
-def rank(query: Query, mappings: Sequence[Mapping], today: date) -> Match:
-    """Ranks all mappings that a lookup by the query's id or handle found."""
+def rank(query: Query, mappings: Sequence[Mapping], today: date, own_origin: str) -> Match:
+    """Ranks all mappings that a lookup by the query's id or handle found. `own_origin` is that of this instance's log."""
     if len(mappings) == 1 and query.x_id is not None and query.x_id == mappings[0].x_id:
         # The usual case: a single mapping needs no ranking.
         return Match(query, (Answer(mappings[0], MatchedBy.ID, mappings[0].is_contested),))
     candidates = select_candidates(query, mappings)
     known = [each.mapping for each in candidates if each.matched_by is MatchedBy.ID]
     return Match(
-        query, tuple(_with_name_doubt(answer, query, known, today) for answer in _best_answers(candidates))
+        query,
+        tuple(
+            _with_name_doubt(answer, query, known, today) for answer in _best_answers(candidates, own_origin)
+        ),
     )
 
 
@@ -117,16 +122,16 @@ def _with_name_doubt(answer: Answer, query: Query, known: Sequence[Mapping], tod
     return Answer(answer.mapping, answer.matched_by, answer.disputed, answer.agreeing, doubt)
 
 
-def _best_answers(candidates: list[Candidate]) -> list[Answer]:
+def _best_answers(candidates: list[Candidate], own_origin: str) -> list[Answer]:
     if len(candidates) == 1:
         only = candidates[0]
         return [Answer(only.mapping, only.matched_by, only.mapping.is_contested)]
-    whose, disputed = _of_one_person(_most_trusted(candidates))
+    whose, disputed = _of_one_person(_most_trusted(candidates), own_origin)
     answers: list[Answer] = []
     for network in Network:
         here = [candidate for candidate in whose if candidate.mapping.network is network]
         if here:
-            answers += _answers_on_network(here, disputed=disputed)
+            answers += _answers_on_network(here, own_origin, disputed=disputed)
     answers.sort(key=lambda answer: answer.mapping.strength, reverse=True)
     return answers
 
@@ -144,14 +149,14 @@ def _rank_of(mapping: Mapping) -> tuple[int, float, int, int, str, str]:
 
 
 def _most_trusted(candidates: list[Candidate]) -> list[Candidate]:
-    """Drops mappings of limited origins on networks where a followed origin has one: they neither outrank nor
+    """Drops mappings of limited origins on networks where there is one to rely on: they neither outrank nor
     dispute it."""
-    followed = [each for each in candidates if each.mapping.standing is Standing.FOLLOWING]
-    networks = {each.mapping.network for each in followed}
-    return followed + [each for each in candidates if each.mapping.network not in networks]
+    relied_on = [each for each in candidates if each.mapping.is_relied_on]
+    networks = {each.mapping.network for each in relied_on}
+    return relied_on + [each for each in candidates if each.mapping.network not in networks]
 
 
-def _of_one_person(candidates: list[Candidate]) -> tuple[list[Candidate], bool]:
+def _of_one_person(candidates: list[Candidate], own_origin: str) -> tuple[list[Candidate], bool]:
     """Drops mappings of other people who once held the handle. Returns the rest, and True where their ids are in
     dispute.
 
@@ -160,18 +165,18 @@ def _of_one_person(candidates: list[Candidate]) -> tuple[list[Candidate], bool]:
     known = [candidate for candidate in candidates if candidate.mapping.x_id is not None]
     if len({candidate.mapping.x_id for candidate in known}) < 2:
         return candidates, False
-    # What limited origins say decides only where no followed origin knows an id, on whatever network.
-    heard = [each for each in known if each.mapping.standing is Standing.FOLLOWING] or known
-    winning: set[XId | None] = {c.mapping.x_id for c in _contest(heard, lambda c: c.mapping.x_id)}
+    # What limited origins say decides only where nobody to rely on knows an id, on whatever network.
+    heard = [each for each in known if each.mapping.is_relied_on] or known
+    winning: set[XId | None] = {c.mapping.x_id for c in _contest(heard, lambda c: c.mapping.x_id, own_origin)}
     kept = [c for c in candidates if c.mapping.x_id is None or c.mapping.x_id in winning]
     return kept, len(winning) > 1
 
 
-def _answers_on_network(candidates: list[Candidate], *, disputed: bool) -> list[Answer]:
+def _answers_on_network(candidates: list[Candidate], own_origin: str, *, disputed: bool) -> list[Answer]:
     if len(candidates) == 1:
         only = candidates[0]
         return [Answer(only.mapping, only.matched_by, disputed or only.mapping.is_contested)]
-    winners = _contest(candidates, lambda candidate: candidate.mapping.target_id)
+    winners = _contest(candidates, lambda candidate: candidate.mapping.target_id, own_origin)
     targets = {winner.mapping.target_id for winner in winners}
     return [
         Answer(
@@ -185,13 +190,20 @@ def _answers_on_network(candidates: list[Candidate], *, disputed: bool) -> list[
 
 
 def _first_of_each_target(winners: list[Candidate]) -> list[Candidate]:
-    """Returns one candidate for each target: the best, but for one that its instance says is contested."""
+    """Returns one candidate for each target: the best, but for one that its instance says is contested; of equal
+    ones that of an origin that is heard from."""
     first: dict[Hashable, Candidate] = {}
     for winner in winners:
         kept = first.setdefault(winner.mapping.target_id, winner)
-        if winner.mapping.is_contested and not kept.mapping.is_contested:
+        if _goes_before(winner.mapping, kept.mapping):
             first[winner.mapping.target_id] = winner
     return list(first.values())
+
+
+def _goes_before(mapping: Mapping, kept: Mapping) -> bool:
+    if mapping.is_contested != kept.is_contested:
+        return mapping.is_contested
+    return kept.is_stale and not mapping.is_stale and mapping.strength is kept.strength
 
 
 def _agreeing(winner: Candidate, candidates: list[Candidate]) -> tuple[str, ...]:
@@ -199,14 +211,25 @@ def _agreeing(winner: Candidate, candidates: list[Candidate]) -> tuple[str, ...]
     return tuple(sorted(same - {winner.mapping.origin}))
 
 
-def _contest(candidates: list[Candidate], claim: Callable[[Candidate], Hashable]) -> list[Candidate]:
-    """Returns the strongest candidates, best first: of each origin those with its newest claim.
+def _contest(
+    candidates: list[Candidate], claim: Callable[[Candidate], Hashable], own_origin: str
+) -> list[Candidate]:
+    """Returns the strongest candidates, best first: of each origin those with its newest claim; and beside them
+    what our own members have proven, however strong the others are.
 
     They are in dispute where their claims differ. Within one origin the newest claim counts, as it may
     replace its own; between origins a newer claim is no better than an older one.
     """
     best = max(candidate.mapping.strength for candidate in candidates)
-    strongest = [candidate for candidate in candidates if candidate.mapping.strength is best]
+    proven_here = max(
+        (c.mapping.strength for c in candidates if _is_proven_here(c.mapping, own_origin)), default=best
+    )
+    strongest = [
+        candidate
+        for candidate in candidates
+        if candidate.mapping.strength is best
+        or (candidate.mapping.origin == own_origin and candidate.mapping.strength is proven_here)
+    ]
     strongest.sort(key=lambda candidate: _rank_of(candidate.mapping), reverse=True)
     kept: list[Candidate] = []
     spoken: dict[str, Hashable] = {}
@@ -215,3 +238,8 @@ def _contest(candidates: list[Candidate], claim: Callable[[Candidate], Hashable]
         if spoken.setdefault(candidate.mapping.origin, said) == said:
             kept.append(candidate)
     return kept
+
+
+def _is_proven_here(mapping: Mapping, own_origin: str) -> bool:
+    """Whether a member of this instance has proven the X account, by id or by handle."""
+    return mapping.origin == own_origin and mapping.strength >= Strength.HANDLE

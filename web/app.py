@@ -15,9 +15,11 @@ from litestar.plugins.prometheus import PrometheusConfig
 from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, ControllerRouterHandler
 
+from federation.keys.instance import log_origin
 from web.api import directory as directory_api
 from web.api import instance as instance_api
 from web.api import log as log_api
+from web.api import peers as peers_api
 from web.api import proofs as proofs_api
 from web.api import witness as witness_api
 from web.api.federation import federation_router
@@ -48,7 +50,9 @@ def create_app(services: Services, extra_routes: Sequence[ControllerRouterHandle
 def create_litestar(services: Services, extra_routes: Sequence[ControllerRouterHandler] = ()) -> Litestar:
     """Creates the routes and their dependencies, without the headers that every answer carries."""
     settings = services.settings
-    renderer = Renderer(base_url=settings.base_url, instance=lambda: services.instance.now)
+    renderer = Renderer(
+        base_url=settings.base_url, own_origin=log_origin(settings), instance=lambda: services.instance.now
+    )
     keys = ClientKeys(settings.trusted_proxies)
     request_limiter = RateLimiter("requests", settings.rate_lookups_per_minute)
     pair_limiter = RateLimiter("people", settings.rate_pairs_per_minute)
@@ -83,6 +87,7 @@ def _routes(services: Services) -> list[ControllerRouterHandler]:
             directory_api.reverse,
             instance_api.stats,
             instance_api.instance,
+            peers_api.peers,
             proofs_api.live,
             proofs_api.proof,
         ],

@@ -29,11 +29,14 @@ def is_fragment(request: Request[Any, Any, Any]) -> bool:
 class Renderer:
     """Renders templates for one instance."""
 
-    def __init__(self, *, base_url: str, instance: Callable[[], InstanceSettings]) -> None:
-        """`instance` returns the instance settings as they are now."""
+    def __init__(self, *, base_url: str, own_origin: str, instance: Callable[[], InstanceSettings]) -> None:
+        """`own_origin` is that of this instance's log. `instance` returns the instance settings as they are now."""
         self.base_url = base_url
         self._instance = instance
-        self._environments = {language: _environment(language, base_url=base_url) for language in LANGUAGES}
+        self._environments = {
+            language: _environment(language, base_url=base_url, own_origin=own_origin)
+            for language in LANGUAGES
+        }
 
     def language_of(self, request: Request[Any, Any, Any]) -> str:
         """Returns the language of a page for this request."""
@@ -70,7 +73,7 @@ class Renderer:
         return answer
 
 
-def _environment(language: str, *, base_url: str) -> jinja2.Environment:
+def _environment(language: str, *, base_url: str, own_origin: str) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("web"),
         autoescape=True,
@@ -85,6 +88,7 @@ def _environment(language: str, *, base_url: str) -> jinja2.Environment:
     environment.globals |= {
         "asset": asset_url,
         "base_url": base_url,
+        "own_origin": own_origin,
         "language": language,
         "text_direction": locale.text_direction,
     }

@@ -12,6 +12,7 @@ from directory.services.statistics import StatisticsService
 from directory.settings import Settings
 from directory.store.statistics import StatisticsStore
 from federation.own_log.reader import LogService
+from federation.peers.heard import HeardPeers
 from federation.witness.cosigning import Witness
 from web.member_services import MemberServices
 from web.peer_services import PeerServices
@@ -28,6 +29,7 @@ class Services:
     single_lookup: LookupBatcher
     statistics: StatisticsService
     health: StatisticsStore
+    heard: HeardPeers
     log: LogService
     witness: Witness
     large_matches: asyncio.Semaphore

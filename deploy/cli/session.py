@@ -29,4 +29,4 @@ def with_database(work: Callable[[Settings, Database], Awaitable[T]]) -> T:
 
 def with_lookup(work: Callable[[Lookup], Awaitable[T]]) -> T:
     """Runs `work` with the lookups."""
-    return with_database(lambda _, database: work(build_lookup(database, SystemClock())))
+    return with_database(lambda settings, database: work(build_lookup(settings, database, SystemClock())))

@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 from deploy.migrate import migrate
 from directory.clock import Clock
 from directory.services.lookup import Lookup
+from directory.settings import Settings
 from directory.store.database import Database
 from directory.store.mappings import MappingStore
+from federation.keys.instance import log_origin
 
 
 @asynccontextmanager
@@ -24,6 +26,6 @@ async def migrated_database(dsn: str, *, connections: int) -> AsyncIterator[Data
         await database.close()
 
 
-def build_lookup(database: Database, clock: Clock) -> Lookup:
+def build_lookup(settings: Settings, database: Database, clock: Clock) -> Lookup:
     """Builds the lookups over an open, migrated database."""
-    return Lookup(MappingStore(database), clock)
+    return Lookup(MappingStore(database), clock, log_origin(settings))

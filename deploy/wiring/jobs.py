@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from deploy.wiring.members import MemberParts
 from deploy.wiring.networks import build_post_checker
+from deploy.wiring.peer_upkeep import build_upkeep
 from deploy.wiring.witness import build_witness_jobs
 from directory.jobs.catalogue import JobParts, Jobs
 from directory.jobs.gauges import JobGauges
@@ -29,7 +30,11 @@ def build_worker(members: MemberParts) -> Worker:
     watch = partial(
         HostWatch, HostBackoffStore(ground.database), ground.clock, _shared_hosts(ground.settings)
     )
-    kinds = (*Jobs(_job_parts(members)).kinds(), *build_witness_jobs(members).kinds())
+    kinds = (
+        *Jobs(_job_parts(members)).kinds(),
+        *build_witness_jobs(members).kinds(),
+        *build_upkeep(ground),
+    )
     return Worker(kinds, watch)
 
 

@@ -18,9 +18,12 @@ from directory.settings import Settings
 from directory.store.database import Database
 from directory.store.mappings import MappingStore
 from directory.store.statistics import StatisticsStore
+from federation.keys.instance import log_origin
 from federation.keys.witness_keys import WitnessKeys
 from federation.own_log.reader import LogService
+from federation.peers.heard import HeardPeers
 from federation.store.log import LogStore
+from federation.store.peer_listing import PeerListing
 from federation.witness.cosigning import Witness
 from web.member_services import MemberServices
 from web.middleware.rate_limit import RateLimiter
@@ -37,16 +40,18 @@ Announce = Callable[[], Awaitable[object]]
 def build_services(settings: Settings, database: Database, clock: Clock, instance: LiveSettings) -> Services:
     """Builds the services of pages and API, over an open, migrated database."""
     statistics = StatisticsStore(database)
+    counting = StatisticsService(statistics, clock)
     return Services(
         settings=settings,
         instance=instance,
         clock=clock,
-        lookup=build_lookup(database, clock),
-        single_lookup=LookupBatcher(MappingStore(database), clock),
-        statistics=StatisticsService(statistics, clock),
+        lookup=build_lookup(settings, database, clock),
+        single_lookup=LookupBatcher(MappingStore(database), clock, log_origin(settings)),
+        statistics=counting,
         health=statistics,
         log=LogService(LogStore(database), clock, WitnessKeys(database, clock)),
         witness=Witness(database, key_folder(settings), clock),
+        heard=HeardPeers(PeerListing(database), counting, clock),
         large_matches=asyncio.Semaphore(settings.matches_at_once),
     )
 

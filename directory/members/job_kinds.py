@@ -23,9 +23,11 @@ class JobKind(enum.StrEnum):
     """Requests to peers to cosign our own log."""
     EVIDENCE = "evidence"
     """Evidence of forks that peers are still to be told."""
+    LEASES = "leases"
+    """Deletion of what peers said that have been silent for a month."""
     HOUSEKEEPING = "housekeeping"
     """Deletion of what has expired."""
 
 
-OF_PEERS: Final = frozenset({JobKind.WITNESSES, JobKind.EVIDENCE})
+OF_PEERS: Final = frozenset({JobKind.WITNESSES, JobKind.EVIDENCE, JobKind.LEASES})
 """Kinds of the federation, which are not in the catalogue of the directory."""

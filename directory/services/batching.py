@@ -21,8 +21,9 @@ class LookupBatcher:
     A lone lookup is asked at once, so batching delays nobody; many at once share round trips.
     """
 
-    def __init__(self, mappings: MappingStore, clock: Clock) -> None:
+    def __init__(self, mappings: MappingStore, clock: Clock, own_origin: str) -> None:
         self._mappings = mappings
+        self._own_origin = own_origin
         self._clock = clock
         self._waiting: list[tuple[Query, asyncio.Future[Match]]] = []
         self._running: set[asyncio.Task[None]] = set()
@@ -49,7 +50,8 @@ class LookupBatcher:
         queries = list(dict.fromkeys(query for query, _ in batch))
         now = self._clock.now()
         try:
-            found = match_all(queries, await self._mappings.find_mappings(queries, now), now.date())
+            mappings = await self._mappings.find_mappings(queries, now)
+            found = match_all(queries, mappings, now.date(), self._own_origin)
         except DirectoryError as error:
             _settle(batch, error)
         except asyncio.CancelledError:

@@ -25,14 +25,17 @@ Two lists at a time still leave connections of the pool to single lookups.
 class Lookup:
     """Answers from the directory. It keeps nothing of what it was asked."""
 
-    def __init__(self, mappings: MappingStore, clock: Clock) -> None:
+    def __init__(self, mappings: MappingStore, clock: Clock, own_origin: str) -> None:
+        """`own_origin` is the origin of this instance's log: what its members have proven is outranked by nobody."""
         self._mappings = mappings
+        self._own_origin = own_origin
         self._clock = clock
 
     async def lookup(self, query: Query) -> Match:
         """Looks up where one X account is now. Raises DirectoryUnavailable."""
         now = self._clock.now()
-        return rank(query, await self._mappings.find_mappings([query], now), now.date())
+        found = await self._mappings.find_mappings([query], now)
+        return rank(query, found, now.date(), self._own_origin)
 
     async def match(self, queries: Sequence[Query], *, with_evidence: bool = True) -> list[Match]:
         """Returns a match for each of the accounts that has an answer, in the order of the queries.
@@ -64,7 +67,7 @@ class Lookup:
                 chunk, task = under_way.popleft()
                 mappings = await task
                 ask_next()
-                yield match_all(chunk, mappings, now.date())
+                yield match_all(chunk, mappings, now.date(), self._own_origin)
         finally:
             for _, task in under_way:
                 task.cancel()
@@ -82,7 +85,9 @@ class Lookup:
         ]
 
 
-def match_all(queries: Sequence[Query], mappings: Iterable[Mapping], today: date) -> list[Match]:
+def match_all(
+    queries: Sequence[Query], mappings: Iterable[Mapping], today: date, own_origin: str
+) -> list[Match]:
     """Gives each query the mappings that may be of its account, and keeps those with an answer. Pure."""
     by_id: defaultdict[int, list[Mapping]] = defaultdict(list)
     by_handle: defaultdict[str, list[Mapping]] = defaultdict(list)
@@ -100,7 +105,7 @@ def match_all(queries: Sequence[Query], mappings: Iterable[Mapping], today: date
             named = by_handle.get(query.x_handle.key, [])
             found = found + [mapping for mapping in named if query.x_id is None or mapping.x_id is None]
         if found:
-            match = rank(query, found, today)
+            match = rank(query, found, today, own_origin)
             if match.answers:
                 matches.append(match)
     return matches

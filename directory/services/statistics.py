@@ -20,6 +20,7 @@ class Statistics(msgspec.Struct, frozen=True):
     people: int
     by_network: dict[str, int]
     by_strength: dict[str, int]
+    by_origin: dict[str, int]
     origins: int
     counted_at: datetime
 
@@ -45,8 +46,10 @@ class StatisticsService:
         groups, people, origins = await self._store.count_mappings(now)
         by_network: dict[str, int] = {}
         by_strength: dict[str, int] = {}
-        for network, strength, count in groups:
+        by_origin: dict[str, int] = {}
+        for origin, network, strength, count in groups:
+            by_origin[origin] = by_origin.get(origin, 0) + count
             by_network[network.value] = by_network.get(network.value, 0) + count
             by_strength[strength.label] = by_strength.get(strength.label, 0) + count
-        total = sum(count for _, _, count in groups)
-        return Statistics(total, people, by_network, by_strength, origins, now)
+        total = sum(count for _, _, _, count in groups)
+        return Statistics(total, people, by_network, by_strength, by_origin, origins, now)

@@ -16,7 +16,13 @@ from directory.mappings import MAX_AHEAD, Mapping, has_begun
 from directory.store.database import Connection, Database
 from directory.store.follow_lists import fetch_waiting
 from directory.store.leases import Lease, LeasedTable
-from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, STANDING_ANSWERS
+from directory.store.mapping_conditions import (
+    IS_ACTIVE,
+    IS_NOT_HIDDEN,
+    STANDING_ANSWERS,
+    is_checked,
+    is_stale,
+)
 from directory.store.mappings import mapping_of
 
 LEAVES_AT_ONCE: Final = 1_000
@@ -28,12 +34,12 @@ _COLUMNS: Final = (
 )
 # Hides and standings change, an arrival is matched once: so both are applied when newcomers are read.
 _ARRIVED: Final = f"""
-SELECT m.id, {_COLUMNS}, m.name_until > $1 AS answers_by_name FROM mapping m JOIN origin ON origin.id = m.origin
+SELECT m.id, {_COLUMNS}, m.name_until > $1 AS answers_by_name, {is_stale("$1")}, {is_checked("$1")} FROM mapping m JOIN origin ON origin.id = m.origin
 WHERE {IS_ACTIVE} AND m.expires > $1 AND m.origin = $2 AND m.leaf >= $3 AND m.leaf < $4 ORDER BY m.leaf LIMIT $5
 """
-# Found once, they are told whether the handle still answers or not.
+# Found once, they are told whether the handle still answers or not, and whether their instance is heard from.
 _OF_MEMBER: Final = f"""
-SELECT n.found_at, {_COLUMNS}, true AS answers_by_name FROM newcomer n JOIN follow_list f ON f.id = n.follow_list
+SELECT n.found_at, {_COLUMNS}, true AS answers_by_name, false AS is_stale, false AS is_checked FROM newcomer n JOIN follow_list f ON f.id = n.follow_list
 JOIN mapping m ON m.id = n.mapping JOIN origin ON origin.id = m.origin
 WHERE f.member = $1 AND {IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {STANDING_ANSWERS} ORDER BY n.found_at, n.id
 """

@@ -8,7 +8,7 @@ from typing import Final
 
 from directory.mapping_life import MappingState, Move, sources
 from directory.mappings import MAX_AHEAD
-from directory.origins import ANSWERING
+from directory.origins import ANSWERING, STALE_AFTER
 
 IS_PENDING: Final = f"m.state = {MappingState.PENDING.value}"
 IS_ACTIVE: Final = f"m.state = {MappingState.ACTIVE.value}"
@@ -52,6 +52,16 @@ def origin_answers(heard_after: str) -> str:
     log and demo origins have no such time, and are never hidden for it.
     """
     return f"{STANDING_ANSWERS} AND (origin.heard_at IS NULL OR origin.heard_at > {heard_after})"
+
+
+def is_stale(now: str) -> str:
+    """Returns whether an origin has not been heard from for a day: its mappings are followed unseen by nobody."""
+    return f"coalesce(origin.heard_at <= {now}::timestamptz - interval '{STALE_AFTER // timedelta(seconds=1)} s', false)"
+
+
+def is_checked(now: str) -> str:
+    """Returns whether our own look at the evidence of a mapping counts still."""
+    return f"coalesce(m.checked_until > {now}, false)"
 
 
 def in_states_before(move: Move) -> str:

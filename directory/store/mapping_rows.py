@@ -85,6 +85,11 @@ _LET_GO: Final = f"""
 DELETE FROM mapping m WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[]) AND {in_states_before(Move.LET_GO)}
     AND NOT EXISTS (SELECT FROM publication p WHERE p.mapping = m.id OR p.replaces = m.id)
 """
+_LET_GO_OF_ORIGIN: Final = f"""
+DELETE FROM mapping WHERE id = ANY(ARRAY(
+    SELECT m.id FROM mapping m WHERE m.origin = $1 AND m.leaf IS NOT NULL AND {in_states_before(Move.LET_GO)}
+    ORDER BY m.leaf LIMIT $2))
+"""
 
 
 async def ensure_origin(connection: Connection, name: str, *, is_demo: bool = False) -> int:
@@ -158,6 +163,14 @@ async def let_go_mappings(connection: Connection, origin: int, leaves: Sequence[
     """Lets mappings go by their leaves: deletes their rows. A mapping that a publication still points at stays
     until its member, or a newer mapping, withdraws it."""
     await connection.execute(_LET_GO, origin, leaves)
+
+
+async def let_go_of_origin(connection: Connection, origin: int, limit: int) -> int:
+    """Lets go of at most `limit` mappings of an origin that is no longer followed or heard from, with what waits to be
+    matched of it. Returns how many. The origin is a peer: no publication points at its mappings."""
+    await connection.execute("DELETE FROM arrival WHERE origin = $1", origin)
+    done = await connection.execute(_LET_GO_OF_ORIGIN, origin, limit)
+    return int(done.rpartition(" ")[2])
 
 
 async def say_mappings_anew(connection: Connection, before: int, after: int) -> int:

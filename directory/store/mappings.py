@@ -13,7 +13,14 @@ from directory.mappings import Evidence, Mapping, Network, Strength
 from directory.origins import HIDDEN_AFTER, Standing
 from directory.queries import Query
 from directory.store.database import Database
-from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, holds_at, origin_answers
+from directory.store.mapping_conditions import (
+    IS_ACTIVE,
+    IS_NOT_HIDDEN,
+    holds_at,
+    is_checked,
+    is_stale,
+    origin_answers,
+)
 
 _NETWORK_CODE: Final = {Network.BLUESKY: 1, Network.MASTODON: 2}
 _NETWORK_OF_CODE: Final = {code: network for network, code in _NETWORK_CODE.items()}
@@ -22,7 +29,7 @@ _ANSWERING: Final = f"{IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {origin_answers('$2')}
 _SELECT: Final = (
     "SELECT m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence,"
     " origin.name AS origin, m.leaf, m.issued, m.expires, origin.standing, m.is_contested,"
-    " m.name_until > $1 AS answers_by_name"
+    f" m.name_until > $1 AS answers_by_name, {is_stale('$1')} AS is_stale, {is_checked('$1')} AS is_checked"
     f" FROM mapping m JOIN origin ON origin.id = m.origin WHERE {_ANSWERING}"
 )
 _SELECT_WITHOUT_EVIDENCE: Final = _SELECT.replace(" m.evidence,", " '[]' AS evidence,")
@@ -187,6 +194,8 @@ def mapping_of(row: asyncpg.Record | tuple[Any, ...]) -> Mapping:
         standing,
         is_contested,
         answers_by_name,
+        stale,
+        checked,
     ) = row
     network = _NETWORK_OF_CODE[code]
     identity, label = target_of(network, target_id, target_handle)
@@ -205,6 +214,8 @@ def mapping_of(row: asyncpg.Record | tuple[Any, ...]) -> Mapping:
         _STANDING_OF[standing],
         is_contested,
         answers_by_name,
+        stale,
+        checked,
     )
 
 

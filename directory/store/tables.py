@@ -53,6 +53,7 @@ class Mapping(Table, tablename="mapping"):
     name_until = Timestamptz()
     evidence = JSON()
     is_contested = Boolean(default=False)
+    checked_until = Timestamptz(null=True, default=None)
 
 
 class Arrival(Table, tablename="arrival"):

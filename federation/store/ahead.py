@@ -15,7 +15,7 @@ from directory.store.publication_rows import restate_publication
 SCAN_TIMEOUT_S: Final = 3_600.0
 _COLUMNS: Final = """
 m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence, $1::text AS origin, m.leaf, m.issued,
-m.expires, 0 AS standing, m.is_contested, true AS answers_by_name
+m.expires, 0 AS standing, m.is_contested, true AS answers_by_name, false AS is_stale, false AS is_checked
 """
 _OF_OURS: Final = f"m.origin = (SELECT id FROM origin WHERE name = $1) AND m.leaf IS NOT NULL AND ({IS_PENDING} OR {IS_ACTIVE})"
 # What a newer wording replaces already ends with it.

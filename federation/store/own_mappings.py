@@ -21,7 +21,7 @@ _WAITS: Final = f"{IS_PENDING} AND {_OF_ORIGIN} AND m.expires > $2 AND {IS_NOT_H
 _PENDING: Final = f"""
 SELECT m.id, m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence,
     $1::text AS origin, m.leaf, m.issued, m.expires, 0 AS standing, m.is_contested,
-    m.name_until > $2 AS answers_by_name
+    m.name_until > $2 AS answers_by_name, false AS is_stale, false AS is_checked
 FROM mapping m WHERE {_WAITS} AND m.leaf IS NULL
 ORDER BY m.id LIMIT $3 FOR UPDATE OF m SKIP LOCKED
 """

@@ -183,6 +183,17 @@ class LogKnown(Table, tablename="log_known"):
     seen_at = Timestamptz()
 
 
+class PeerSilence(Table, tablename="peer_silence", db=DIALECT):
+    """How long a peer was seen to be silent: see `federation.peers.lease`."""
+
+    origin = ForeignKey(
+        Peer, null=False, primary_key=True, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict
+    )
+    heard_at = Timestamptz()
+    seen_at = Timestamptz()
+    days = Integer()
+
+
 class PeerSample(Table, tablename="peer_sample", db=DIALECT):
     """A leaf of a peer whose evidence we look at ourselves, in one month."""
 

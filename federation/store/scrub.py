@@ -13,6 +13,11 @@ PUBLIC_TABLES: Final = (
     "log_operations",
     "log_state",
     "log_cosignature",
+    "peer_bundle",
+    "peer_revoke",
+    "peer_document",
+    "peer_evidence",
+    "peer_witnessed",
     "migration",
 )
 """Not rewritten: their rows are not about one person, or are never erased."""

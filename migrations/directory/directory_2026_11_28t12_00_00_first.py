@@ -41,7 +41,8 @@ STATEMENTS = [
         expires timestamptz NOT NULL,
         name_until timestamptz NOT NULL,
         evidence json NOT NULL,
-        is_contested boolean NOT NULL DEFAULT false
+        is_contested boolean NOT NULL DEFAULT false,
+        checked_until timestamptz
     )""",
     "CREATE INDEX mapping_x_id ON mapping (x_id) WHERE state = 1 AND x_id IS NOT NULL",
     "CREATE INDEX mapping_x_handle ON mapping (x_handle_key) WHERE state = 1",

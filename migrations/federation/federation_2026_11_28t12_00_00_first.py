@@ -196,6 +196,12 @@ STATEMENTS = [
         told_by text NOT NULL,
         seen_at timestamptz NOT NULL
     )""",
+    """CREATE TABLE peer_silence (
+        origin text PRIMARY KEY REFERENCES peer (origin) ON DELETE CASCADE ON UPDATE RESTRICT,
+        heard_at timestamptz NOT NULL,
+        seen_at timestamptz NOT NULL,
+        days integer NOT NULL
+    )""",
     """CREATE TABLE peer_sample (
         id serial PRIMARY KEY,
         origin text NOT NULL REFERENCES peer (origin) ON DELETE CASCADE ON UPDATE RESTRICT,

@@ -25,7 +25,7 @@ from directory.ranking import Answer, Match, MatchedBy
 from directory.services.lookup import match_all
 from tests.harness.clock import START
 from tests.harness.command import Command, Result
-from tests.harness.mappings import mastodon
+from tests.harness.mappings import ORIGIN, mastodon
 from tests.harness.postgres import FAST_SETTINGS, make_folder
 
 FOLLOWS = 250
@@ -179,7 +179,7 @@ class _Matching:
         self._mappings = mappings
 
     async def match(self, queries: list[Query], *, with_evidence: bool) -> list[Match]:
-        return match_all(queries, self._mappings, START.date())
+        return match_all(queries, self._mappings, START.date(), ORIGIN)
 
 
 def test_one_account_is_looked_up(demo: Demo) -> None:

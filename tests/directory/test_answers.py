@@ -25,7 +25,7 @@ JACK = Query.parse("12")
 
 @pytest.fixture
 def lookup(mapping_store: StoredMappings, clock: FakeClock) -> Lookup:
-    return Lookup(mapping_store, clock)
+    return Lookup(mapping_store, clock, ORIGIN)
 
 
 def said(*mappings: Mapping, first: int = 0) -> list[tuple[int, Mapping]]:

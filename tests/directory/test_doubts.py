@@ -183,6 +183,7 @@ def test_the_codes_are_as_the_api_tells_them() -> None:
         "unchecked",
         "name-seen-long-ago",
         "name-of-unknown-age",
+        "stale",
     ]
 
 

@@ -16,13 +16,13 @@ from directory.services.batching import LookupBatcher
 from directory.services.lookup import MATCH_CHUNK_PAIRS, Lookup
 from directory.store.database import Database
 from tests.harness.clock import START, FakeClock
-from tests.harness.mappings import OTHER_ORIGIN, bluesky, did, mastodon
+from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky, did, mastodon
 from tests.harness.stored import StoredMappings
 
 
 @pytest.fixture
 def lookup(mapping_store: StoredMappings, clock: FakeClock) -> Lookup:
-    return Lookup(mapping_store, clock)
+    return Lookup(mapping_store, clock, ORIGIN)
 
 
 async def test_a_mapping_comes_back_as_it_was_stored(mapping_store: StoredMappings, lookup: Lookup) -> None:
@@ -111,7 +111,7 @@ async def test_single_lookups_share_statements(mapping_store: StoredMappings, cl
             asked.append(len(queries))
             return await mapping_store.find_mappings(queries, now, with_evidence=with_evidence)
 
-    batcher = LookupBatcher(CountingStore.__new__(CountingStore), clock)
+    batcher = LookupBatcher(CountingStore.__new__(CountingStore), clock, ORIGIN)
     matches = await asyncio.gather(*(batcher.lookup(Query.parse(str(number))) for number in range(1, 520)))
     assert [bool(match.answers) for match in matches] == [number < 500 for number in range(1, 520)]
     assert sum(asked) == 519
@@ -123,9 +123,9 @@ async def test_a_stopped_database_is_one_error(dsn: str, clock: FakeClock) -> No
     store = StoredMappings(database)
     await database.close()
     with pytest.raises(DirectoryUnavailable):
-        await Lookup(store, clock).lookup(Query.parse("12"))
+        await Lookup(store, clock, ORIGIN).lookup(Query.parse("12"))
     with pytest.raises(DirectoryUnavailable):
-        await LookupBatcher(store, clock).lookup(Query.parse("12"))
+        await LookupBatcher(store, clock, ORIGIN).lookup(Query.parse("12"))
     with pytest.raises(DirectoryUnavailable):
         await Database.connect("postgresql://127.0.0.1:1/nothing")
 

@@ -18,7 +18,7 @@ from directory.services.batching import LookupBatcher
 from directory.services.lookup import Lookup
 from directory.store.database import Database
 from tests.harness.clock import START, FakeClock
-from tests.harness.mappings import bluesky, mastodon
+from tests.harness.mappings import ORIGIN, bluesky, mastodon
 from tests.harness.stored import StoredMappings
 
 K = EvidenceKind
@@ -69,7 +69,7 @@ async def test_a_name_proven_by_an_x_sign_in_answers_for_60_days_and_its_id_goes
     """Account 12 signed in with X as @jack and sold the name. Nothing looks at a sign-in again: for six months
     @jack led to the seller, `bound`, and was followed unseen."""
     await mapping_store.add([signed_in(), proven_by(bluesky("nina", 13), Evidence(K.X_POST_ID, START))])
-    lookup = Lookup(mapping_store, clock)
+    lookup = Lookup(mapping_store, clock, ORIGIN)
     by_name, by_id = Query.parse("@jack"), Query.parse("12")
     clock.advance(days=60, seconds=-1)
     assert [answer.may_follow for answer in (await lookup.lookup(by_name)).answers] == [True]
@@ -90,11 +90,13 @@ async def test_a_name_that_ended_is_not_found_through_an_id_beside_it(
     await mapping_store.add([signed_in()])
     clock.advance(days=61)
     by_id, by_name = Query.parse("12"), Query.parse("@jack")
-    batcher = LookupBatcher(mapping_store, clock)
+    batcher = LookupBatcher(mapping_store, clock, ORIGIN)
     found = await asyncio.gather(batcher.lookup(by_id), batcher.lookup(by_id), batcher.lookup(by_name))
     assert [len(match.answers) for match in found] == [1, 1, 0]
     for with_evidence in (True, False):
-        matches = await Lookup(mapping_store, clock).match([by_id, by_name], with_evidence=with_evidence)
+        matches = await Lookup(mapping_store, clock, ORIGIN).match(
+            [by_id, by_name], with_evidence=with_evidence
+        )
         assert [match.query for match in matches] == [by_id]
 
 
@@ -107,7 +109,7 @@ async def test_a_long_list_sees_the_same_age_as_one_lookup(
     which the account of the proof did not bear then. Who bore it in between may be who is meant."""
     post = Evidence(K.X_POST_ID, START - 100 * DAY)
     await mapping_store.add([proven_by(bluesky("jack"), post), proven_by(mastodon("jack"), post)])
-    lookup = Lookup(mapping_store, clock)
+    lookup = Lookup(mapping_store, clock, ORIGIN)
     for days, doubt in ((365, None), (366, Doubt.NAME_SEEN_LONG_AGO)):
         queries = parse_lines(f"12,jack,f,{(START - days * DAY).date()}")
         for with_evidence in (True, False):

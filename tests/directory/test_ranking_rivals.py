@@ -13,9 +13,10 @@ from directory.identifiers import XHandle, XId
 from directory.mappings import Mapping, Network, Strength
 from directory.origins import Standing
 from directory.queries import Query
-from directory.ranking import Answer, MatchedBy, rank
+from directory.ranking import Answer, MatchedBy
 from tests.harness.clock import START
 from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky, mastodon
+from tests.harness.ranking import NEITHER, rank
 
 BY_ID: Final = Query(x_id=XId(12))
 BY_HANDLE: Final = Query(x_handle=XHandle("jack"))
@@ -28,9 +29,9 @@ def limited(mapping: Mapping) -> Mapping:
     return msgspec.structs.replace(mapping, standing=Standing.LIMITED)
 
 
-def ranked(query: Query, mappings: Sequence[Mapping]) -> tuple[Answer, ...]:
+def ranked(query: Query, mappings: Sequence[Mapping], own: str = NEITHER) -> tuple[Answer, ...]:
     """The answers, which are the same in whatever order the mappings come."""
-    every_order = [rank(query, order, START.date()) for order in permutations(mappings)]
+    every_order = [rank(query, order, own=own) for order in permutations(mappings)]
     assert all(match == every_order[0] for match in every_order)
     assert every_order[0].query == query
     return every_order[0].answers

@@ -21,7 +21,7 @@ from tests.conftest import TEMPLATE
 from tests.directory.test_lookup import *  # noqa: F403 - the same tests, collected here over another server
 from tests.harness.clock import FakeClock
 from tests.harness.external_postgres import PASSWORD, ExternalPostgres, external_postgres
-from tests.harness.mappings import bluesky
+from tests.harness.mappings import ORIGIN, bluesky
 from tests.harness.postgres import RUN, SharedPostgres
 from tests.harness.stored import StoredMappings
 
@@ -55,7 +55,9 @@ async def test_an_instance_works_on_it(server: ExternalPostgres) -> None:
     async with shared.database() as address:
         settings = Settings(database_url=address)
         async with migrated_database(address, connections=2) as database:
-            assert (await build_lookup(database, SystemClock()).lookup(Query.parse("12"))).answers == ()
+            assert (
+                await build_lookup(settings, database, SystemClock()).lookup(Query.parse("12"))
+            ).answers == ()
         assert all(finding.is_good for finding in await check_database(settings))
 
 
@@ -80,7 +82,7 @@ async def test_a_server_that_is_stopped_under_way_is_one_error(clock: FakeClock)
         running.stop()
         for _ in range(2):
             with pytest.raises(DirectoryUnavailable):
-                await Lookup(store, clock).lookup(Query.parse("12"))
+                await Lookup(store, clock, ORIGIN).lookup(Query.parse("12"))
         with pytest.raises(DirectoryUnavailable):
             await store.add([bluesky("nina", 13)])
         await database.close()

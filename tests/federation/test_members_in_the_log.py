@@ -42,7 +42,7 @@ def publishing(database: Database, clock: FakeClock) -> Publishing:
 
 @pytest.fixture
 def lookup(database: Database, clock: FakeClock) -> Lookup:
-    return Lookup(MappingStore(database), clock)
+    return Lookup(MappingStore(database), clock, ORIGIN)
 
 
 async def answers(lookup: Lookup, asked: str) -> list[str]:

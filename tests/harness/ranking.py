@@ -11,8 +11,10 @@ from directory.ranking import rank as rank_on
 from tests.harness.clock import START
 
 TODAY: Final = START.date()
+NEITHER: Final = "here.example/log"
+"""The origin of an instance whose members have proven nothing."""
 
 
-def rank(query: Query, mappings: Sequence[Mapping], today: date = TODAY) -> Match:
+def rank(query: Query, mappings: Sequence[Mapping], today: date = TODAY, own: str = NEITHER) -> Match:
     """Ranks the mappings that a lookup on `today` found."""
-    return rank_on(query, mappings, today)
+    return rank_on(query, mappings, today, own)

@@ -14,6 +14,7 @@ from directory.instance_settings import InstanceSettings
 from tests.harness.accessibility import serious_violations
 from tests.harness.browser import chromium_fixture
 from tests.harness.instance import RunningInstance, running_instance
+from tests.harness.mappings import ORIGIN
 from tests.web.conftest import fill
 from web.auth.errors import SignInNeeded
 from web.errors import exception_handler
@@ -130,7 +131,7 @@ async def test_a_stopped_database_is_told_too(module_dsn: str) -> None:
 
 async def test_a_part_that_needs_somebody_signed_in_says_so() -> None:
     """A redirect would have put the whole page of signing in where the answer belongs."""
-    handle = exception_handler(Renderer(base_url="", instance=InstanceSettings))
+    handle = exception_handler(Renderer(base_url="", own_origin=ORIGIN, instance=InstanceSettings))
     request = RequestFactory().post("/account/list", headers={"x-passerelle-fragment": "1"})
     answer = handle(request, SignInNeeded("/account/list"))
     assert answer.status_code == 401
@@ -141,7 +142,7 @@ async def test_a_part_that_needs_somebody_signed_in_says_so() -> None:
 
 async def test_a_list_too_long_for_a_script_is_not_told_to_switch_scripts_on() -> None:
     """So the form without scripts is answered, which takes less than they do."""
-    handle = exception_handler(Renderer(base_url="", instance=InstanceSettings))
+    handle = exception_handler(Renderer(base_url="", own_origin=ORIGIN, instance=InstanceSettings))
     error = HTTPException(status_code=413)
     to_script = handle(RequestFactory().post("/results", headers={"x-passerelle-fragment": "1"}), error)
     assert json.loads(to_script.content)["detail"] == (

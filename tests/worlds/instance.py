@@ -37,7 +37,7 @@ from directory.proofs.results import CheckResult, Refuted, Unreachable, Verified
 from directory.queries import Query
 from directory.ranking import Answer, rank
 from tests.worlds.ledger import Ledger, Paused, Said
-from tests.worlds.people import INSTANCE
+from tests.worlds.people import INSTANCE, ORIGIN
 
 SESSION_LIFE: Final = timedelta(days=30)
 ReadPost = Callable[[int, Challenge, XId | None, bool], CheckResult]
@@ -413,7 +413,7 @@ class Instance:
                 and mapping.name_until > now
             ):
                 found.append(mapping)
-        return rank(query, found, today).answers if found else ()
+        return rank(query, found, today, ORIGIN).answers if found else ()
 
 
 def nonce_of(number: int) -> Nonce:

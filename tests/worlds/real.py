@@ -48,7 +48,7 @@ from directory.store.used_challenges import UsedChallengeStore
 from directory.vault import Vault
 from tests.directory.members.logged import LoggedPublishing
 from tests.harness.clock import FakeClock
-from tests.worlds.people import INSTANCE
+from tests.worlds.people import INSTANCE, ORIGIN
 from tests.worlds.world import World
 
 MANY = 1_000
@@ -82,7 +82,7 @@ class RealInstance:
         self._leaving = Leaving(ExportStore(database), ErasureStore(database), clock, INSTANCE)
         self._publications = PublicationStore(database)
         self._publishing = publishing
-        self._lookup = Lookup(MappingStore(database), clock)
+        self._lookup = Lookup(MappingStore(database), clock, ORIGIN)
         self._sessions: list[tuple[UUID, UUID, int]] = []
 
     async def do(self, name: str, *given: Any) -> Any:

@@ -11,6 +11,7 @@ from directory.instance_settings import Registration
 from directory.mappings import EvidenceKind, Network, Strength
 from directory.queries import Query
 from directory.ranking import Answer, Match, MatchedBy
+from federation.peers.heard import Freshness, State
 from web.targets import profile_url
 
 MAX_API_PAIRS: Final = 10_000
@@ -58,7 +59,8 @@ class AnswerOut(msgspec.Struct, frozen=True, gc=False):
             " `links-only`: profiles link to each other. `unchecked`: nobody proved it. `name-seen-long-ago`: only the"
             " handle matches, and you saw it more than a year before it was proven, or before the account with the"
             " number that you sent was proven under another handle. `name-of-unknown-age`: only the"
-            " handle matches, and no day was sent on which you saw it, or one that cannot be true."
+            " handle matches, and no day was sent on which you saw it, or one that cannot be true. `stale`: it is sure"
+            " but for the silence of its instance; see `stale`."
         ),
     ]
     disputed: Annotated[
@@ -70,6 +72,13 @@ class AnswerOut(msgspec.Struct, frozen=True, gc=False):
     ]
     evidence: list[EvidenceOut]
     origin: Annotated[str, Meta(description="The log that says it.")]
+    stale: Annotated[
+        bool,
+        Meta(
+            description="The origin has not been heard from for a day, so what it withdrew since is not known here: never"
+            " follow without a person's tick."
+        ),
+    ]
     agreeing: Annotated[tuple[str, ...], Meta(description="Other origins that name the same account.")]
     leaf: Annotated[int | None, Meta(description="Its index in the log of its origin.")]
     issued: datetime
@@ -131,6 +140,35 @@ class StatisticsOut(msgspec.Struct, frozen=True):
     counted_at: datetime
 
 
+class PeerOut(msgspec.Struct, frozen=True):
+    """An instance that this one hears."""
+
+    origin: Annotated[str, Meta(description="Its log, as it stands in answers.")]
+    url: str
+    state: Annotated[
+        State,
+        Meta(
+            description="`followed`, or `limited`: shown with its name, and never followed without a person's tick."
+        ),
+    ]
+    heard_at: Annotated[
+        datetime | None, Meta(description="The time of its log when it was heard last; null: never.")
+    ]
+    freshness: Annotated[
+        Freshness,
+        Meta(
+            description="`stale` after a day without a word; `silent` after 7: then its mappings do not answer."
+        ),
+    ]
+    mappings: Annotated[int, Meta(description="How many of its mappings answer; at most five minutes old.")]
+
+
+class PeersOut(msgspec.Struct, frozen=True):
+    """The instances that this one hears, by name."""
+
+    peers: list[PeerOut]
+
+
 class InstanceOut(msgspec.Struct, frozen=True):
     """Who runs this instance, and its limits."""
 
@@ -179,6 +217,7 @@ def answer_out(answer: Answer) -> AnswerOut:
         answer.disputed,
         [EvidenceOut(item.kind, item.at, item.ref) for item in mapping.evidence],
         mapping.origin,
+        mapping.is_stale,
         answer.agreeing,
         mapping.leaf,
         mapping.issued,

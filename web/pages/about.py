@@ -16,11 +16,12 @@ from web.version import VERSION
 async def about(
     request: Request[Any, Any, Any], services: NamedDependency[Services], renderer: NamedDependency[Renderer]
 ) -> Response[str]:
-    """Shows who runs the instance, its counts, and what happens with what people send."""
+    """Shows who runs the instance, its counts, whom it hears, and what happens with what people send."""
     return renderer.page(
         request,
         "about.html",
         statistics=await services.statistics.current(),
+        peers=await services.heard.list_peers(),
         version=VERSION,
     )
 

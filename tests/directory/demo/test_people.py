@@ -17,6 +17,7 @@ from directory.store.database import Database
 from directory.store.demo import DemoStore
 from directory.store.mappings import MappingRow, MappingStore, network_of_code
 from tests.harness.clock import START, FakeClock
+from tests.harness.mappings import ORIGIN
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PEOPLE = 20_000
@@ -114,7 +115,7 @@ async def test_an_invented_archive_finds_its_people_in_the_database(
     written = write_archive(path, plan)
 
     queries = read_archive(path).people
-    matches = await Lookup(MappingStore(database), clock).match(queries)
+    matches = await Lookup(MappingStore(database), clock, ORIGIN).match(queries)
 
     world = World()
     known = {world.x_id(slot): world.handle(slot) for slot in range(people)}

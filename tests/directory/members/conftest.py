@@ -38,6 +38,7 @@ from tests.directory.members.contests import Site
 from tests.directory.members.logged import LoggedPublishing
 from tests.directory.members.people import INSTANCE, at_bluesky, on_x
 from tests.harness.clock import FakeClock
+from tests.harness.mappings import ORIGIN
 
 Join = Callable[[str, int | None], Awaitable[tuple[UUID, Wish]]]
 
@@ -107,7 +108,7 @@ def leaving(database: Database, clock: FakeClock) -> Leaving:
 
 @pytest.fixture
 def lookup(database: Database, clock: FakeClock) -> Lookup:
-    return Lookup(MappingStore(database), clock)
+    return Lookup(MappingStore(database), clock, ORIGIN)
 
 
 @pytest.fixture

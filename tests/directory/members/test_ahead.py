@@ -45,7 +45,7 @@ async def take_in(database: Database, *people: Mapping, first: int = 1) -> None:
 async def answers(database: Database, mapping: Mapping, clock: FakeClock) -> list[bool]:
     """Tells for each way to ask whether the mapping answers now."""
     store = StoredMappings(database)
-    lookup = Lookup(store, clock)
+    lookup = Lookup(store, clock, ORIGIN)
     statistics = await StatisticsService(StatisticsStore(database), clock).current()
     return [
         bool((await lookup.lookup(JACK)).answers),

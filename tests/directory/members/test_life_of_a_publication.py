@@ -39,6 +39,7 @@ from directory.store.rechecks import RecheckStore
 from tests.directory.members.logged import LoggedPublishing
 from tests.directory.members.people import INSTANCE, at_bluesky, at_mastodon, on_x
 from tests.harness.clock import FakeClock
+from tests.harness.mappings import ORIGIN
 
 NAMES = ["ada", "bob"]
 TABLES = "member, linked_account, contested_claim, consent, publication, mapping, origin"
@@ -71,7 +72,7 @@ class LifeOfAPublication(RuleBasedStateMachine):
         self.publishing = LoggedPublishing(database, self.clock, self.folder)
         self.leaving = Leaving(ExportStore(database), ErasureStore(database), self.clock, INSTANCE)
         self.rechecks = RecheckStore(database)
-        self.lookup = Lookup(MappingStore(database), self.clock)
+        self.lookup = Lookup(MappingStore(database), self.clock, ORIGIN)
 
     def teardown(self) -> None:
         if hasattr(self, "database"):

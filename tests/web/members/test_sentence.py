@@ -12,6 +12,7 @@ import httpx
 import pytest
 from litestar.routes import HTTPRoute
 
+from federation.keys.instance import log_origin
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_x import FakeX
 from tests.web.members.instance import MemberInstance, member_instance
@@ -64,7 +65,11 @@ def rows_of_all_tables(instance: MemberInstance) -> dict[str, list[str]]:
 def pages_of_members(instance: MemberInstance, ids: dict[str, str]) -> list[str]:
     """The address of every GET route of members' pages, its parameters filled in."""
     settings = instance.services.settings
-    renderer = Renderer(base_url=settings.base_url, instance=lambda: instance.services.instance.now)
+    renderer = Renderer(
+        base_url=settings.base_url,
+        own_origin=log_origin(settings),
+        instance=lambda: instance.services.instance.now,
+    )
     routes = [route for router in member_routes(instance.services, renderer) for route in router.routes]
     paths = {route.path for route in routes if isinstance(route, HTTPRoute) and "GET" in route.methods}
     return sorted(re.sub(r"{(\w+)(?::\w+)?}", lambda found: ids.get(found[1], "1"), path) for path in paths)
