@@ -11,6 +11,9 @@ OWNERLESS_TABLES: Final[dict[str, str]] = {
     "log_revoke": "numbers of leaves, as the log has them",
     "log_operations": "the operator's signed documents",
     "proof_link": "hashes of links that were given out, and numbers of leaves: they go when they expire",
+    "log_recovery": "sizes and hashes of our own log, and the address of a peer",
+    "recovered_bundle": "hashes and numbers of leaves, as the log has them",
+    "recovered_statement": "what the log says, while it is brought back: emptied when it is",
     "daily_check": "the result of the last check: numbers of leaves",
 }
 """Every table of the log stands here: a test compares."""
