@@ -19,6 +19,8 @@ LEADER_LOCK: Final = 0x70617373_65726502
 BATCH_EVERY_S: Final = 1.0
 STAND_BY_S: Final = 2.0
 DOUBT_S: Final = 60.0
+CHECK_EVERY_S: Final = 3_600.0
+"""While it leads: a peer that did not answer at the start may know more."""
 DATABASE_TROUBLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = structlog.get_logger(__name__)
@@ -108,7 +110,11 @@ class SequencerTask:
         try:
             await self._sequencer.check(connection)
             self.is_leading, is_first = True, True
+            due = self._time() + CHECK_EVERY_S
             while not self._stopping.is_set():
+                if self._time() >= due:
+                    await self._sequencer.check(connection)
+                    due = self._time() + CHECK_EVERY_S
                 count = await self._sequencer.run_once(connection)
                 await self._tell_well(connection, is_first=is_first)
                 is_first = False
@@ -120,6 +126,10 @@ class SequencerTask:
             raise
         finally:
             await give_up_leading(connection)
+
+    @staticmethod
+    def _time() -> float:
+        return asyncio.get_running_loop().time()
 
     async def _wait(self, seconds: float) -> None:
         try:

@@ -4,7 +4,7 @@ Nothing is believed of the entries: whoever calls this compares the root at the 
 has signed, and writes nothing into the log before.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -59,6 +59,7 @@ class Regrowth:
         self._base = edge.size
         self._live = LeafSet()
         self._ended: set[int] = set()
+        self._has_ended = False
 
     @property
     def size(self) -> int:
@@ -66,6 +67,19 @@ class Regrowth:
 
     def root(self) -> bytes:
         return self._edge.tree.root()
+
+    def holds(self, leaf: int) -> bool:
+        """Whether a leaf that was added is a mapping, and holds at the end of what was taken."""
+        return leaf in self._live
+
+    def live_leaves(self) -> Iterator[int]:
+        """Yields the added leaves that are mappings, and hold at the end."""
+        return iter(self._live)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether a mapping among the added leaves was revoked since: nobody knows any more what it said."""
+        return self._has_ended
 
     def extend(self, entries: Sequence[bytes], former: Collection[int]) -> Regrown:
         """Takes the next entries. `former` are the leaves that they revoke, of those that the tree had at first and that
@@ -94,6 +108,7 @@ class Regrowth:
         if target not in self._live:
             return False
         self._live.discard(target)
+        self._has_ended = True
         return True
 
     def _grow(self, entries: Sequence[bytes]) -> tuple[tuple[Tile | Bundle, bytes], ...]:
@@ -119,4 +134,3 @@ def find_targets(entries: Sequence[bytes], base: int) -> set[int]:
 def empty_edge() -> LogEdge:
     """Returns the edge of a log without leaves."""
     return LogEdge(Edge.empty(), b"")
-

@@ -4,14 +4,17 @@ Not trusted: entries are compared with a signed root, and bodies with their comm
 can change these rows can make a recovery fail.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from directory.store.database import Connection
 from federation.protocol.tile_places import place_of, places_beyond
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.tiles import Bundle, Tile
+
+MOVE_TIMEOUT_S: Final = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +84,23 @@ async def store_bodies(connection: Connection, bodies: Sequence[tuple[int, bytes
 async def fetch_bodies_brought(
     connection: Connection, first: int, end: int
 ) -> dict[int, tuple[bytes, bytes]]:
-    """Fetches salt and body of the leaves from `first` up to `end` that are here, the log's own before what was brought."""
+    """Fetches salt and body of the leaves from `first` up to `end` that are here: those that were brought before the
+    log's own, which may be of another tree."""
+    found: dict[int, tuple[bytes, bytes]] = {}
+    for table in ("log_statement", "recovered_statement"):
+        rows = await connection.fetch(
+            f"SELECT leaf, salt, body FROM {table} WHERE leaf >= $1 AND leaf < $2",
+            first,
+            end,
+        )
+        found.update({row["leaf"]: (row["salt"], row["body"]) for row in rows})
+    return found
+
+
+async def fetch_staged(connection: Connection, leaves: Sequence[int]) -> dict[int, tuple[bytes, bytes]]:
+    """Fetches salt and body of those of the leaves for which the log has them."""
     rows = await connection.fetch(
-        "SELECT leaf, salt, body FROM recovered_statement WHERE leaf >= $1 AND leaf < $2"
-        " UNION ALL SELECT leaf, salt, body FROM log_statement WHERE leaf >= $1 AND leaf < $2",
-        first,
-        end,
+        "SELECT leaf, salt, body FROM log_statement WHERE leaf = ANY($1::bigint[])", list(leaves)
     )
     return {row["leaf"]: (row["salt"], row["body"]) for row in rows}
 
@@ -144,34 +158,44 @@ async def move_statements(connection: Connection) -> None:
     """Makes the salts and bodies that were brought those of the log."""
     await connection.execute(
         "INSERT INTO log_statement (leaf, salt, body) SELECT leaf, salt, body FROM recovered_statement"
-        " ON CONFLICT (leaf) DO NOTHING"
+        " ON CONFLICT (leaf) DO NOTHING",
+        timeout=MOVE_TIMEOUT_S,
     )
 
 
-async def replace_operations(connection: Connection, documents: Mapping[int, tuple[bytes, int]]) -> None:
-    """Writes the documents of the log by their numbers, each with its leaf, and deletes later ones."""
-    await connection.execute("DELETE FROM log_operations WHERE number > $1", max(documents))
-    await connection.execute("DELETE FROM log_operations WHERE number = ANY($1::int[])", list(documents))
-    await connection.executemany(
-        "INSERT INTO log_operations (number, note, leaf) VALUES ($1, $2, $3)",
-        [(number, note, leaf) for number, (note, leaf) in sorted(documents.items())],
+async def replace_operations(connection: Connection, said: Sequence[tuple[int, bytes, int]]) -> None:
+    """Writes documents of the log: number, note and leaf of each. What waits under one of these numbers is replaced."""
+    await connection.execute(
+        "DELETE FROM log_operations WHERE number = ANY($1::int[])", [number for number, _, _ in said]
     )
+    await connection.executemany("INSERT INTO log_operations (number, note, leaf) VALUES ($1, $2, $3)", said)
 
 
-async def replace_state(
-    connection: Connection, whole: Checkpoint, note: bytes, now: datetime, newest: datetime
-) -> None:
+async def drop_waiting_documents(connection: Connection, first: int) -> None:
+    """Deletes the documents that wait for a batch, from number `first` on."""
+    await connection.execute("DELETE FROM log_operations WHERE leaf IS NULL AND number >= $1", first)
+
+
+async def replace_state(connection: Connection, whole: Checkpoint, note: bytes, now: datetime) -> None:
     """Sets the log to a checkpoint that it has signed: staged, signed and published. What was taken into the answers stays
     so."""
     await connection.execute(
         "INSERT INTO log_state AS s (id, origin, staged_size, staged_root, staged_at, issued_at, signed, published,"
-        " published_size, ingested_size) VALUES (1, $1, $2, $3, $4, $5, $6, $6, $2, 0)"
+        " published_size, ingested_size) VALUES (1, $1, $2, $3, $4, $4, $5, $5, $2, 0)"
         " ON CONFLICT (id) DO UPDATE SET staged_size = $2, staged_root = $3, staged_at = greatest(s.staged_at, $4),"
-        " issued_at = greatest(s.issued_at, $5), signed = $6, published = $6, published_size = $2",
+        " signed = $5, published = $5, published_size = $2",
         whole.origin,
         whole.size,
         whole.root,
         now,
-        newest,
         note,
+    )
+
+
+async def raise_issued(connection: Connection, origin: int) -> None:
+    """Raises the newest `issued` of the log to what its mappings say."""
+    await connection.execute(
+        "UPDATE log_state SET issued_at = greatest(issued_at, (SELECT max(issued) FROM mapping"
+        " WHERE origin = $1 AND leaf IS NOT NULL)) WHERE id = 1",
+        origin,
     )
