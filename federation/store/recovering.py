@@ -165,10 +165,15 @@ async def move_statements(connection: Connection) -> None:
 
 async def replace_operations(connection: Connection, said: Sequence[tuple[int, bytes, int]]) -> None:
     """Writes documents of the log: number, note and leaf of each. What waits under one of these numbers is replaced."""
+    if not said:
+        return
     await connection.execute(
         "DELETE FROM log_operations WHERE number = ANY($1::int[])", [number for number, _, _ in said]
     )
-    await connection.executemany("INSERT INTO log_operations (number, note, leaf) VALUES ($1, $2, $3)", said)
+    await connection.execute(
+        "INSERT INTO log_operations (number, note, leaf) SELECT * FROM unnest($1::int[], $2::bytea[], $3::bigint[])",
+        *map(list, zip(*said, strict=True)),
+    )
 
 
 async def drop_waiting_documents(connection: Connection, first: int) -> None:

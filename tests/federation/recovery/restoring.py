@@ -41,6 +41,7 @@ async def back_up(harness: LogHarness) -> Backup:
 async def restore(harness: LogHarness, backup: Backup) -> None:
     async with harness.database.transaction() as connection:
         await connection.execute(f"TRUNCATE {', '.join(TABLES)} CASCADE")
+        await connection.execute("TRUNCATE log_recovery, recovered_bundle, recovered_statement")
         for name in TABLES:
             await connection.copy_records_to_table(name, records=backup.rows[name])
 
