@@ -51,13 +51,14 @@ class PublicAddress:
 
     @property
     def is_local(self) -> bool:
-        """Whether it leads to the machine of whoever asks, so that it names no log."""
+        """Whether it leads to the machine of whoever asks, so that nobody else can follow its log."""
         return is_local_name(self.host) or _parse_ip(self.host) is not None
 
     @property
     def log_host(self) -> str:
-        """The host in the names of the log and its keys."""
-        return LOCAL_HOST if self.is_local else self.host
+        """The host in the names of the log and its keys. A name below `.localhost` is its own: several instances can be
+        tried out on one machine."""
+        return LOCAL_HOST if self.host == LOCAL_HOST or _parse_ip(self.host) is not None else self.host
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.netloc}"

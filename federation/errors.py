@@ -114,3 +114,59 @@ class UnknownPeer(FederationError):
 
 class StandingRefused(FederationError):
     """A change of a peer's standing is refused."""
+
+
+class InvalidAddCheckpoint(Malformed):
+    """Bytes are not a request to cosign a checkpoint, or not the answer to one."""
+
+
+class UnknownLog(FederationError):
+    """A log is not one that this witness cosigns."""
+
+
+class OtherSize(FederationError):
+    """The size that a request begins with is not the one that this witness has cosigned last."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the size cosigned last is {size}")
+        self.size = size
+
+
+class WitnessWaits(FederationError):
+    """This witness cannot cosign at the moment. Nothing is in doubt about the log."""
+
+
+class EvidenceRefused(FederationError):
+    """Evidence does not prove that a log which we know has forked."""
+
+
+class InvalidDescriptor(Malformed):
+    """Bytes are not the descriptor of an instance."""
+
+
+class UntrustedRequest(FederationError):
+    """A request is not signed by the peer that it names, or it is too old, or was answered already."""
+
+
+class PeerRefused(FederationError):
+    """A peer asks for something that it is not given."""
+
+
+class TooManyRequests(FederationError):
+    """A peer, or all strangers together, have asked for more than they are given at the moment."""
+
+    def __init__(self, why: str, retry_after_s: int) -> None:
+        super().__init__(why)
+        self.retry_after_s = retry_after_s
+
+
+class PeeringRefused(FederationError):
+    """Another instance cannot be taken up as a peer."""
+
+
+class IntroductionFailed(PeeringRefused):
+    """An address does not lead to an instance that can be a peer."""
+
+
+class RequestFailed(FederationError):
+    """A peer did not answer a request of ours as it should."""

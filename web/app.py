@@ -19,7 +19,10 @@ from web.api import directory as directory_api
 from web.api import instance as instance_api
 from web.api import log as log_api
 from web.api import proofs as proofs_api
+from web.api import witness as witness_api
+from web.api.federation import federation_router
 from web.api.metrics import Metrics
+from web.api.signed_requests import StrangerLimit
 from web.api.webfinger import webfinger
 from web.errors import exception_handler
 from web.member_routes import member_routes
@@ -57,6 +60,7 @@ def create_litestar(services: Services, extra_routes: Sequence[ControllerRouterH
             "renderer": _given(renderer),
             "pair_limiter": _given(pair_limiter),
             "client_keys": _given(keys),
+            "stranger_limit": _given(StrangerLimit(request_limiter, keys)),
         },
         exception_handlers={Exception: exception_handler(renderer)},
         middleware=[
@@ -91,8 +95,11 @@ def _routes(services: Services) -> list[ControllerRouterHandler]:
     routes: list[ControllerRouterHandler] = [api, forms, webfinger, _static()]
     routes += [instance_api.nodeinfo_links, instance_api.nodeinfo, instance_api.healthz, instance_api.readyz]
     routes += [log_api.checkpoint, log_api.tile, log_api.operations, log_api.descriptor]
+    routes += [witness_api.add_checkpoint, witness_api.latest]
     routes += [home.home, home.search, person.person, person.person_by_id, results.results_start]
     routes += [about.about, about.api_docs]
+    if services.peers is not None:
+        routes.append(federation_router())
     if services.settings.metrics:
         routes.append(Metrics)
     return routes

@@ -15,6 +15,8 @@ from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQue
 from directory.members.errors import MemberError, ReadOnly
 from directory.vault import MEND_VAULT
 from directory.vault_keys import VaultError
+from federation.errors import FederationError, PeerRefused, TooManyRequests, UntrustedRequest
+from federation.protocol.peering_wire import InvalidPeering
 from web.auth.errors import ForgedForm, SignInNeeded
 from web.auth.sentences import MEMBER
 from web.language import translate
@@ -23,7 +25,16 @@ from web.rendering import Renderer, is_fragment
 
 log = structlog.get_logger(__name__)
 
-PROGRAM_PATHS: Final = ("/api/", "/log/", "/.well-known/", "/nodeinfo/", "/healthz", "/readyz", "/metrics")
+PROGRAM_PATHS: Final = (
+    "/api/",
+    "/log/",
+    "/federation/",
+    "/.well-known/",
+    "/nodeinfo/",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+)
 # The same failures in words for pages: only archives and lists are large there, and the API is not mentioned.
 OF_PAGE: Final = {
     "too-large": PROBLEMS["archive-too-large"],
@@ -35,16 +46,17 @@ OF_PART: Final = {**OF_PAGE, "too-large": PROBLEMS["list-too-large"]}
 def failure_of(error: Exception) -> Failure:
     """Returns the failure that an error stands for. An error that is not in the table is our own fault: 500."""
     match error:
-        case InvalidIdentifier():
-            return _of("invalid-account", str(error))
-        case InvalidQuery():
-            return _of("invalid-request", str(error))
+        case InvalidIdentifier() | InvalidQuery():
+            is_account = isinstance(error, InvalidIdentifier)
+            return _of("invalid-account" if is_account else "invalid-request", str(error))
         case ArchiveError():
             return Failure(PROBLEMS["invalid-archive"], SENTENCES[error.code], values={"file": error.file})
         case MemberError() | ForgedForm():
             return _of_members(error)
         case DirectoryUnavailable() | VaultError():
             return _of_keeping(error)
+        case FederationError():
+            return _of_peers(error)
         case TooManyRequestsException():
             return Failure(PROBLEMS["too-many-requests"], "", error.headers or {})
         case ValidationException():
@@ -66,6 +78,22 @@ def _of_members(error: MemberError | ForgedForm) -> Failure:
         return _of("not-from-here", "")
     problem = PROBLEMS["read-only" if isinstance(error, ReadOnly) else "not-done"]
     return Failure(problem, MEMBER[error.code], is_for_people=True)
+
+
+def _of_peers(error: FederationError) -> Failure:
+    match error:
+        case UntrustedRequest():
+            return _of("not-signed", str(error))
+        case PeerRefused():
+            return _of("not-for-you", str(error))
+        case TooManyRequests():
+            return Failure(
+                PROBLEMS["too-many-requests"], str(error), {"retry-after": str(error.retry_after_s)}
+            )
+        case InvalidPeering():
+            return _of("invalid-request", str(error))
+        case _:
+            return _of("internal", "")
 
 
 def _of(slug: str, detail: str) -> Failure:

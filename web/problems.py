@@ -42,6 +42,12 @@ _ALL: Final = (
         N_("Nothing was changed. Reload the page, sign in, and do it again."),
     ),
     Problem(
+        "not-signed",
+        401,
+        N_("This request is not signed by a peer"),
+        N_("Only instances that operators have chosen are answered here."),
+    ),
+    Problem(
         "invalid-archive",
         400,
         N_("This archive cannot be read"),
@@ -61,6 +67,12 @@ _ALL: Final = (
         403,
         N_("That form is not from this page"),
         N_("Nothing was changed. Open the page again and send the form from there."),
+    ),
+    Problem(
+        "not-for-you",
+        403,
+        N_("This is not for every peer"),
+        N_("The operators of this instance have not approved it, or have taken that back."),
     ),
     Problem(
         "method-not-allowed",

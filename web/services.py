@@ -12,7 +12,9 @@ from directory.services.statistics import StatisticsService
 from directory.settings import Settings
 from directory.store.statistics import StatisticsStore
 from federation.own_log.reader import LogService
+from federation.witness.cosigning import Witness
 from web.member_services import MemberServices
+from web.peer_services import PeerServices
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +29,12 @@ class Services:
     statistics: StatisticsService
     health: StatisticsStore
     log: LogService
+    witness: Witness
     large_matches: asyncio.Semaphore
     """Large lists that are matched at the same time, so that memory stays bounded."""
     members: MemberServices | None = None
     """None in a process that only answers questions: it has no pages of members."""
+    peers: PeerServices | None = None
+    """What peers ask; None in a process that answers none."""
     jobs: JobGauges | None = None
     """How the jobs of members are doing; None likewise."""

@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from deploy.wiring.instance import build_lookup
 from deploy.wiring.jobs import build_gauges
+from deploy.wiring.log import key_folder
 from deploy.wiring.members import MemberParts
+from deploy.wiring.peers import build_peer_services
 from directory.clock import Clock
 from directory.jobs.worker import Worker
 from directory.services.batching import LookupBatcher
@@ -16,8 +18,10 @@ from directory.settings import Settings
 from directory.store.database import Database
 from directory.store.mappings import MappingStore
 from directory.store.statistics import StatisticsStore
+from federation.keys.witness_keys import WitnessKeys
 from federation.own_log.reader import LogService
 from federation.store.log import LogStore
+from federation.witness.cosigning import Witness
 from web.member_services import MemberServices
 from web.middleware.rate_limit import RateLimiter
 from web.services import Services
@@ -41,7 +45,8 @@ def build_services(settings: Settings, database: Database, clock: Clock, instanc
         single_lookup=LookupBatcher(MappingStore(database), clock),
         statistics=StatisticsService(statistics, clock),
         health=statistics,
-        log=LogService(LogStore(database), clock),
+        log=LogService(LogStore(database), clock, WitnessKeys(database, clock)),
+        witness=Witness(database, key_folder(settings), clock),
         large_matches=asyncio.Semaphore(settings.matches_at_once),
     )
 
@@ -56,6 +61,7 @@ def build_all_services(
     ground = members.ground
     return dataclasses.replace(
         build_services(ground.settings, ground.database, ground.clock, ground.instance),
+        peers=build_peer_services(ground.settings, ground.database, ground.clock, members.networks.http),
         members=build_member_services(members, worker, announce),
         jobs=build_gauges(members, worker),
     )

@@ -7,6 +7,7 @@ from typing import Final
 
 import h11
 
+from directory.host_names import LOCAL_SUFFIX
 from directory.networks.addresses import Address, is_loopback, is_public, parse_address
 from directory.networks.errors import NotSecure, Refused, Unreachable
 from directory.networks.limits import MAX_HEAD_BYTES
@@ -18,6 +19,7 @@ MAX_ADDRESSES_TRIED: Final = 4
 # Small enough that a head above MAX_HEAD_BYTES is refused before much more of it is read.
 READ_BYTES: Final = 16 * 1024
 IDLE_S: Final = 15.0
+LOOPBACK: Final = "127.0.0.1"
 MAX_IDLE: Final = 16
 
 
@@ -118,6 +120,8 @@ class Dialer:
     async def _look_up(self, host: str, seconds: float) -> Sequence[str]:
         if parse_address(host):
             return [host]
+        if self._allow_loopback and host.endswith(LOCAL_SUFFIX):
+            return [LOOPBACK]  # RFC 6761: no name server is asked, and few systems know the names below
         try:
             async with asyncio.timeout(seconds):
                 return await self._resolve(host)

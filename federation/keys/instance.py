@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from directory.host_names import LOCAL_HOST
+from directory.host_names import LOCAL_HOST, is_local_name
 from directory.secret_files import SecretFileError, SecretFolder
 from directory.settings import Settings
 from federation.errors import InvalidKey, MissingKeys, UnsafeKeys
@@ -67,7 +67,7 @@ def log_host(settings: Settings) -> str:
 
 def is_local(settings: Settings) -> bool:
     """Whether the instance has no public address."""
-    return settings.log_host == LOCAL_NAME
+    return is_local_name(settings.log_host)
 
 
 def log_origin(settings: Settings) -> str:
@@ -194,7 +194,7 @@ class KeyFolder:
         return InstanceKeys(
             self.read_logs(),
             self._read_key(WITNESS_FILE, KeyKind.COSIGNATURE),
-            self._read_peer(),
+            self.read_peer(),
             self._read_recovery(),
         )
 
@@ -211,6 +211,10 @@ class KeyFolder:
             raise UnsafeKeys(f"the log keys in {self.path} are of different logs", RECOVER)
         return logs
 
+    def read_witness(self) -> PrivateKey:
+        """Reads the witness key alone. Raises MissingKeys, UnsafeKeys."""
+        return self._read_key(WITNESS_FILE, KeyKind.COSIGNATURE)
+
     def find_unsafe(self) -> list[SecretFileError]:
         """Returns the errors of the folder and its files, whatever their content; none where there is no folder."""
         return self._folder.find_unsafe()
@@ -218,7 +222,7 @@ class KeyFolder:
     def fingerprint(self) -> bytes:
         """Returns the fingerprint by which the database identifies the folder. Raises MissingKeys, UnsafeKeys."""
         witness = self._read_key(WITNESS_FILE, KeyKind.COSIGNATURE)
-        return fingerprint_keys(witness.vkey, self._read_peer().public_key)
+        return fingerprint_keys(witness.vkey, self.read_peer().public_key)
 
     def add_log_key(self, name: str) -> PrivateKey:
         """Makes a further log key, for a rotation. Durable once it returns."""
@@ -288,7 +292,8 @@ class KeyFolder:
             raise self._folder.damaged(name, "holds a key for another use")
         return key
 
-    def _read_peer(self) -> Seed:
+    def read_peer(self) -> Seed:
+        """Reads the key alone that requests to peers are signed with. Raises MissingKeys, UnsafeKeys."""
         text = self._folder.read_text(PEER_FILE)
         try:
             seed = decode_base64(text.removeprefix(_PEER_PREFIX))

@@ -12,11 +12,13 @@ from directory.clock import Clock
 from federation.errors import InvalidTile, LogEmpty, Malformed, UnknownLeaf
 from federation.keys.chain import MAX_AHEAD_S, parse_operations_note
 from federation.keys.operations import Operations, witness_of
+from federation.keys.witness_keys import WitnessKeys
 from federation.own_log.mapping_proof import make_mapping_proof
 from federation.protocol.entry import STRIDE_BYTES
 from federation.store.doubt import Doubt
 from federation.store.log import LogStore, Published
 from federation.tlog.cosignature import CosignatureVerifier
+from federation.tlog.keys import VerifierKey
 from federation.tlog.note import Note, Signature, parse_note
 from federation.tlog.reading import TileHashes, inclusion_tiles
 from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile, count_hashes, parse_path
@@ -25,15 +27,19 @@ MAX_CACHED_TILES: Final = 2_048
 """At most 18 MB a process. What is published under a path never changes."""
 LATE_AFTER: Final = timedelta(minutes=15)
 """Without a cosignature for so long, no process leads: one is made every ten minutes."""
+MAX_COSIGNATURES: Final = 50
+"""Witnesses that are shown on a checkpoint, our own first: a note has at most 100 lines."""
 PROOF_LINK_LIFE: Final = timedelta(hours=1)
 
 
 class LogService:
     """The reads of our own log, shared by all requests of a process."""
 
-    def __init__(self, store: LogStore, clock: Clock) -> None:
+    def __init__(self, store: LogStore, clock: Clock, witnesses: WitnessKeys | None = None) -> None:
+        """Without `witnesses`, the cosignatures of our own witness alone are shown."""
         self._store = store
         self._clock = clock
+        self._witnesses = witnesses
         self._seen_size = 0
         self._cosigned_as: Published | None = None
         self._cosigned: Note
@@ -121,14 +127,24 @@ class LogService:
         return await self.make_proof(leaf)
 
     async def _cosign(self, published: Published) -> Note:
-        """Returns the note with the cosignatures of our own witness. One that is false is left out: with a false line of
-        a key that they know, readers would refuse the note."""
+        """Returns the note with the cosignatures of our own witness and of peers. One that is false is left out: with a
+        false line of a key that they know, readers would refuse the note."""
         if published != self._cosigned_as:
             documents = await self._store.list_documents(published.size)
-            witness = CosignatureVerifier(parse_operations_note(documents[-1])[0].witness_key)
-            self._cosigned = with_cosignatures(published.note, published.cosignatures, witness)
+            own = parse_operations_note(documents[-1])[0].witness_key
+            keys = [own, *await self._find_witnesses(published.cosignatures, own.name)]
+            witnesses = [CosignatureVerifier(key) for key in keys[:MAX_COSIGNATURES]]
+            self._cosigned = with_cosignatures(published.note, published.cosignatures, witnesses)
             self._cosigned_as = published
         return self._cosigned
+
+    async def _find_witnesses(self, lines: Sequence[str], own: str) -> list[VerifierKey]:
+        """Finds the keys of the peers that lines name."""
+        if self._witnesses is None:
+            return []
+        names = {name for name in map(_name_in, lines) if name not in {"", own}}
+        found = await self._witnesses.find(names) if names else {}
+        return [found[name] for name in sorted(found)]
 
     async def _find_tiles(self, needed: list[Tile]) -> dict[Tile, bytes]:
         """Finds published tiles, cached: all proofs share most of them."""
@@ -147,16 +163,24 @@ class LogService:
         return data
 
 
-def with_cosignatures(signed: bytes, lines: Sequence[str], witness: CosignatureVerifier) -> Note:
-    """Returns a note with those of the lines that are a true cosignature of this witness."""
+def with_cosignatures(signed: bytes, lines: Sequence[str], witnesses: Sequence[CosignatureVerifier]) -> Note:
+    """Returns a note with those of the lines that are a true cosignature of one of these witnesses."""
     note, true = parse_note(signed), list[Signature]()
+    known = {(witness.vkey.name, witness.vkey.key_id): witness for witness in witnesses}
     for line in lines:
         with suppress(Malformed):
             signature = Signature.parse(line)
-            is_known = (signature.name, signature.key_id) == (witness.vkey.name, witness.vkey.key_id)
-            if is_known and witness.is_valid(note.text.encode(), signature.payload):
+            witness = known.get((signature.name, signature.key_id))
+            if witness is not None and witness.is_valid(note.text.encode(), signature.payload):
                 true.append(signature)
     return note.signed_also(true)
+
+
+def _name_in(line: str) -> str:
+    """Returns the name in a signature line, empty where it is none."""
+    with suppress(Malformed):
+        return Signature.parse(line).name
+    return ""
 
 
 def _hash(token: str) -> bytes:

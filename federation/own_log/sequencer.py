@@ -30,6 +30,7 @@ from federation.own_log.cosigning import CosigningWaits, cosign_published, needs
 from federation.own_log.genesis import make_genesis
 from federation.own_log.guard import Guard, NoGuard
 from federation.own_log.high_water import SignedMark, check_size
+from federation.own_log.known import check_known
 from federation.own_log.preconditions import (
     check_clock,
     check_mark,
@@ -42,6 +43,7 @@ from federation.own_log.restamping import restamp
 from federation.protocol.log_state import LogState, read_own_checkpoint
 from federation.protocol.statement import Statement, encode_statement
 from federation.store import log_rows, own_mappings
+from federation.store.known import fetch_known
 from federation.tlog.checkpoint import Checkpoint, sign_checkpoint
 from federation.tlog.keys import PrivateKey
 from federation.tlog.merkle import EMPTY_ROOT
@@ -90,6 +92,7 @@ class Sequencer:
             raise LogRefused(f"the keys are those of {keys.origin}, and this instance is {self.origin}")
         self._edge = None
         await self._guard.check(connection, keys)
+        await check_known(connection, self.origin, [key.vkey for key in keys.logs], self._clock.now())
         async with connection.transaction():
             state = await load_state(connection, self.origin, lock=True)
             if state is None:
@@ -107,6 +110,7 @@ class Sequencer:
         Returns the number of its entries; they are durable and published once it returns. Raises LogRefused,
         LogWaits, MissingKeys, UnsafeKeys, and what the database raises; it can be called again after that.
         """
+        await self._check_known(connection)
         await self._finish(connection)
         count = 0
         if await own_mappings.has_work(connection, self.origin, self._clock.now()):
@@ -115,6 +119,12 @@ class Sequencer:
             await self._finish(connection)
         await self._cosign(connection)
         return count
+
+    async def _check_known(self, connection: Connection) -> None:
+        """Checks what peers have shown of this log. The keys are read only where there is something."""
+        if await fetch_known(connection) is not None:
+            held = [key.vkey for key in self._key_folder.read_logs()]
+            await check_known(connection, self.origin, held, self._clock.now())
 
     async def _finish(self, connection: Connection) -> None:
         state = await load_state(connection, self.origin)

@@ -13,10 +13,12 @@ log = structlog.get_logger(__name__)
 class PeerStandings:
     """Tells and changes standings. A change deletes and rewrites nothing of a peer, which answers again once resumed."""
 
-    def __init__(self, origins: OriginStore, own: str) -> None:
-        """`own` is the origin of this instance's log, whose standing never changes."""
+    def __init__(self, origins: OriginStore, own: str, *, allow_loopback: bool = False) -> None:
+        """`own` is the origin of this instance's log, whose standing never changes. With `allow_loopback` a log of a
+        local name may be a peer, for trying out."""
         self._origins = origins
         self._own = own
+        self._allow_loopback = allow_loopback
 
     async def standing_of(self, origin: str) -> Standing:
         """Returns the standing of a peer. Raises UnknownPeer."""
@@ -36,12 +38,13 @@ class PeerStandings:
         return before
 
     async def _find(self, origin: str) -> Origin:
-        """Finds a peer by its origin, however that is typed. A log of a local name is nobody's peer."""
+        """Finds a peer by its origin, however that is typed. A log of a local name is no peer of a public instance."""
         try:
             name = parse_origin(origin)
         except InvalidOrigin as error:
             raise UnknownPeer(str(error)) from error
         found = await self._origins.find_origin(name)
-        if found is None or name == self._own or is_local_origin(name):
+        is_elsewhere = self._allow_loopback or not is_local_origin(name)
+        if found is None or name == self._own or not is_elsewhere:
             raise UnknownPeer(f"{name} is not a peer of this instance")
         return found

@@ -60,6 +60,19 @@ async def swap_cosignature(connection: Connection, before: Cosignature | None, n
     return done == "UPDATE 1"
 
 
+async def put_cosignature(connection: Connection, new: Cosignature, not_after: datetime) -> None:
+    """Stores the cosignature of another witness where it is the newest of that witness. One that is of a time after
+    `not_after` gives way: it was made under a clock that ran ahead, as was ours when it came."""
+    await connection.execute(
+        "INSERT INTO log_cosignature (origin, name, key_id, size, root, at, line) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        " ON CONFLICT (origin, name) DO UPDATE SET key_id = excluded.key_id, size = excluded.size,"
+        " root = excluded.root, at = excluded.at, line = excluded.line"
+        " WHERE log_cosignature.at <= excluded.at OR log_cosignature.at > $8",
+        *_row_of(new),
+        not_after,
+    )
+
+
 async def delete_cosignatures_after(connection: Connection, origin: str, now: datetime) -> None:
     """Deletes cosignatures of a time that is still to come: a clock that ran ahead made them."""
     await connection.execute("DELETE FROM log_cosignature WHERE origin = $1 AND at > $2", origin, now)

@@ -25,7 +25,7 @@ from directory.store.dialect import DIALECT
 
 
 class Peer(Table, tablename="peer", db=DIALECT):
-    """See `federation.peers.registry.Peer`: what the operators of this instance and of the other have decided.
+    """See `federation.protocol.peer.Peer`: what the operators of this instance and of the other have decided.
 
     `first_key` is the log key of the log's first document; it is pinned once `confirmed_at` is set, and never before
     an operator has compared it.
@@ -133,6 +133,9 @@ class PeerEvidence(Table, tablename="peer_evidence"):
     found_at = Timestamptz()
     told_by = Text(default="")
     is_proven = Boolean(default=False)
+    explained = Text(default="")
+    older_size = BigInt()
+    newer_size = BigInt()
 
 
 class PeerDelivery(Table, tablename="peer_delivery", db=DIALECT):
@@ -153,6 +156,31 @@ class PeerWitnessed(Table, tablename="peer_witnessed"):
     note = Bytea()
     at = Timestamptz()
     line = Text()
+
+
+class PeerWitness(Table, tablename="peer_witness", db=DIALECT):
+    """How a peer cosigns our own log: the size that it was last known to have cosigned, and when it is asked next."""
+
+    id = Serial(primary_key=True)
+    origin = ForeignKey(
+        Peer, null=False, unique=True, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict
+    )
+    size = BigInt(default=0)
+    cosigned_at = Timestamptz(null=True, default=None)
+    fault = Text(default="")
+    next_at = Timestamptz()
+    attempts = Integer(default=0)
+    failures = Integer(default=0)
+
+
+class LogKnown(Table, tablename="log_known"):
+    """One row, number 1: a checkpoint of our own log that a peer holds and this database does not lead to."""
+
+    id = SmallInt(primary_key=True)
+    size = BigInt()
+    note = Bytea()
+    told_by = Text()
+    seen_at = Timestamptz()
 
 
 class PeerSample(Table, tablename="peer_sample", db=DIALECT):

@@ -172,7 +172,10 @@ STATEMENTS = [
         file bytea NOT NULL,
         found_at timestamptz NOT NULL,
         told_by text NOT NULL DEFAULT '',
-        is_proven boolean NOT NULL DEFAULT false
+        is_proven boolean NOT NULL DEFAULT false,
+        explained text NOT NULL DEFAULT '',
+        older_size bigint NOT NULL,
+        newer_size bigint NOT NULL
     )""",
     "CREATE INDEX peer_evidence_origin ON peer_evidence (origin)",
     """CREATE TABLE peer_delivery (
@@ -192,6 +195,24 @@ STATEMENTS = [
         note bytea NOT NULL,
         at timestamptz NOT NULL,
         line text NOT NULL
+    )""",
+    """CREATE TABLE peer_witness (
+        id serial PRIMARY KEY,
+        origin text NOT NULL UNIQUE REFERENCES peer (origin) ON DELETE CASCADE ON UPDATE RESTRICT,
+        size bigint NOT NULL DEFAULT 0,
+        cosigned_at timestamptz,
+        fault text NOT NULL DEFAULT '',
+        next_at timestamptz NOT NULL,
+        attempts integer NOT NULL DEFAULT 0,
+        failures integer NOT NULL DEFAULT 0
+    )""",
+    "CREATE INDEX peer_witness_due ON peer_witness (next_at)",
+    """CREATE TABLE log_known (
+        id smallint PRIMARY KEY CHECK (id = 1),
+        size bigint NOT NULL,
+        note bytea NOT NULL,
+        told_by text NOT NULL,
+        seen_at timestamptz NOT NULL
     )""",
     """CREATE TABLE peer_sample (
         id serial PRIMARY KEY,

@@ -23,6 +23,7 @@ from federation.keys.evidence import Evidence
 from federation.keys.moving import is_same_house
 from federation.keys.operations import Operations, RightTree
 from federation.keys.return_point import size_to_read_from
+from federation.peers.signing import Request, read_claim, verify_request
 from federation.protocol.body_answers import judge_missing
 from federation.protocol.body_wire import encode_answers, parse_answers
 from federation.protocol.entry import MappingEntry, OperationsEntry, RevokeEntry, UnknownEntry, parse_entry
@@ -207,6 +208,16 @@ def check_missing_body(case: Case) -> None:
     assert judged.value == case["verdict"]
 
 
+def check_signed_request(case: Case) -> None:
+    headers = tuple((name, value) for name, value in case["headers"])
+    content = bytes.fromhex(case["content"])
+    request = Request(case["method"], case["authority"], case["path"], headers, content)
+    claim = read_claim(request, case["now"])
+    [public_key] = hashes([case["publicKey"]])
+    verify_request(request, claim, public_key)
+    assert (claim.origin, claim.created, claim.nonce) == (case["keyId"], case["created"], case["nonce"])
+
+
 def check_answers(case: Case) -> None:
     answers = parse_answers(bytes.fromhex(case["content"]), case["width"])
     assert list(map(say, answers)) == case["answers"]
@@ -236,6 +247,7 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "return-points": check_return_point,
     "same-house": check_house,
     "missing-bodies": check_missing_body,
+    "signed-requests": check_signed_request,
     "body-answers": check_answers,
 }
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from hypercorn.asyncio import serve
@@ -11,12 +12,16 @@ from hypercorn.asyncio import serve
 from deploy.ports import free_port
 from deploy.web_server import hypercorn_config
 from deploy.wiring.ground import load_live_settings
+from deploy.wiring.peers import build_peer_services, build_peering, build_signed_client
 from deploy.wiring.web import build_services
 from directory.clock import Clock
 from directory.instance_settings import parse_setting
+from directory.networks.http import GuardedClient
 from directory.settings import Settings
 from directory.store.database import Database
 from directory.store.instance_settings import InstanceSettingStore
+from federation.peers.peering import Peering
+from federation.peers.signed_client import SignedClient
 from tests.harness.clock import FakeClock
 from tests.harness.stored import StoredMappings
 from web.app import create_app
@@ -41,6 +46,9 @@ class RunningInstance:
         self._thread = threading.Thread(target=self._run, name="instance", daemon=True)
         self.database: Database
         self.services: Services
+        self.http: GuardedClient
+        self.peering: Peering
+        self.signed: SignedClient
 
     def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Runs a coroutine on the instance's loop. Returns its result."""
@@ -87,7 +95,14 @@ class RunningInstance:
         self.database = await Database.connect(self._dsn, max_connections=4)
         try:
             live = await load_live_settings(self.database)
-            self.services = build_services(self.settings, self.database, self.clock, live)
+            self.http = GuardedClient("tests", allow_loopback=self.settings.allow_loopback)
+            parts = (self.settings, self.database, self.clock, self.http)
+            self.peering = build_peering(*parts)
+            self.signed = build_signed_client(self.settings, self.clock, self.http)
+            self.services = replace(
+                build_services(self.settings, self.database, self.clock, live),
+                peers=build_peer_services(*parts),
+            )
             app: Any = create_app(self.services)
             config = hypercorn_config(self.settings)
             config.graceful_timeout = 0.2
@@ -96,6 +111,7 @@ class RunningInstance:
             self._ready.set()
             await server
         finally:
+            await self.http.close()
             await self.database.close()
 
     async def _wait_until_listening(self) -> None:

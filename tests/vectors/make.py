@@ -14,6 +14,7 @@ from tests.vectors import (
     of_notes,
     of_operations,
     of_origins,
+    of_requests,
     of_signatures,
     of_trees,
 )
@@ -44,6 +45,7 @@ FILES: Final[dict[str, Callable[[], list[Case]]]] = {
     "return-points": of_documents.return_points,
     "same-house": of_documents.houses,
     "missing-bodies": of_bodies.missing,
+    "signed-requests": of_requests.signed_requests,
     "body-answers": of_bodies.answers,
 }
 

@@ -61,7 +61,12 @@ def addresses() -> list[Case]:
             "wide", "a full stop and letters that UTS 46 maps", address="https://ｆind。example", origin=plain
         ),
         good("local", "no public address", address="http://localhost:8000", origin="localhost/log"),
-        good("below-local", "every machine's own", address="http://a.localhost:8000", origin="localhost/log"),
+        good(
+            "below-local",
+            "one of several that are tried out on one machine",
+            address="http://a.localhost:8000",
+            origin="a.localhost/log",
+        ),
         good("loopback", "no public address", address="http://127.0.0.1:8000", origin="localhost/log"),
         good("loopback-6", "no public address", address="http://[::1]:8000", origin="localhost/log"),
         bad("port", "another port: peers ask 443", address="https://find.example:8443"),

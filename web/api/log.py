@@ -90,6 +90,7 @@ async def descriptor(services: NamedDependency[Services]) -> Response[bytes]:
             version=VERSION,
             url=settings.base_url,
             log=f"{settings.base_url}/log/",
+            federation=f"{settings.base_url}/federation/v1/",
             rules=f"{settings.base_url}/about",
             operations=len(documents),
             keys=_keys_of(document),

@@ -223,6 +223,8 @@ class DescriptorOut(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     url: str
     log: str
+    federation: str
+    """Where peers are answered (docs/protocol.md, section 16)."""
     rules: str
     operations: int
     """How many operations documents there are, below `log` at `operations/<number>`."""

@@ -21,6 +21,10 @@ from directory.networks.callers import Caller, called_by
 
 WINDOW_S: Final = 60
 FREE_PATHS: Final = ("/static/", "/log/", "/healthz", "/readyz", "/metrics")
+SIGNED_PATHS: Final = tuple(
+    f"/federation/v1/{path}" for path in ("peering", "statements/", "own/", "evidence")
+)
+"""Requests of peers, which have budgets of their own. Those that no peer has signed are counted by `StrangerLimit`."""
 MAX_KEYS: Final = 200_000
 """Beyond this many addresses in a minute new ones share one counter: memory stays bounded."""
 ROUNDING: Final = 1e-6
@@ -180,6 +184,10 @@ class RateLimitMiddleware:
             await self._app(scope, receive, send)
             return
         caller = self._keys.caller_of(scope)
+        if scope["path"].startswith(SIGNED_PATHS):
+            with called_by(caller):
+                await self._app(scope, receive, send)
+            return
         allowance = self._limiter.take(caller.key)
 
         async def send_with_headers(message: Message) -> None:
