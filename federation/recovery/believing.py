@@ -1,7 +1,7 @@
 """Which keys are believed about our own log, and which checkpoint of it is the newest that they have signed. Pure.
 
-The keys of the folder are ours; a document is believed because it follows in a chain that names one of them. A key from
-before a recovery is lost or stolen, and counts for nothing: whoever has it could otherwise show a tree of their own.
+The keys of the folder are ours; a document is believed because it follows in a chain that names one of them. A key that is
+no more in power counts for nothing: who has stolen it could otherwise show a tree of their own.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,15 +31,6 @@ class Seen:
     address: str
     checkpoint: Checkpoint
     note: bytes
-
-
-def believed_keys(own: Iterable[VerifierKey], chain: Sequence[Operations]) -> list[VerifierKey]:
-    """Returns the keys whose signature on a checkpoint of our log counts: those of the folder and of the documents, but
-    for those from before the last recovery."""
-    recovered = max((at for at, document in enumerate(chain) if document.recovered_by), default=0)
-    former = {key for document in chain[:recovered] for key in document.checkpoint_keys}
-    present = {key for document in chain[recovered:] for key in document.checkpoint_keys}
-    return [key for key in dict.fromkeys([*own, *present]) if key in present or key not in former]
 
 
 def open_own(note: bytes, origin: str, keys: Sequence[VerifierKey]) -> SignedCheckpoint:

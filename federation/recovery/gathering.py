@@ -20,7 +20,7 @@ from federation.protocol.entry import STRIDE_BYTES, MappingEntry, parse_entry
 from federation.protocol.statement import commitment
 from federation.recovery.believing import fork_of
 from federation.recovery.copies import Copy, PeerFailed
-from federation.recovery.outlook import Outlook, load_signed_edge
+from federation.recovery.outlook import MORE_PEERS, Outlook, check_enough, load_signed_edge
 from federation.recovery.regrowth import Regrown, Regrowth, WrongEntries, empty_edge
 from federation.recovery.replay import OtherTree, replay
 from federation.store.recovering import (
@@ -61,6 +61,7 @@ async def gather(
     connection: Connection, outlook: Outlook, copies: Sequence[Copy], on_progress: OnProgress
 ) -> Gathered:
     """Brings and verifies all that is missing. Raises LogRefused where no peer has the entries, or the log has forked."""
+    check_enough(outlook)
     faults: dict[str, str] = {}
     begun = await _fitting(connection, outlook)
     for copy in _in_order(outlook, copies, begun):
@@ -76,7 +77,7 @@ async def gather(
     reasons = "; ".join(f"{address}: {fault}" for address, fault in faults.items())
     raise LogRefused(
         f"{outlook.whole.size} leaves of this log were signed, and no peer has all of their entries ({reasons})",
-        mend="Run `passerelle recover` again when more peers answer, with `--from` and the address of each that you know.",
+        mend=MORE_PEERS,
     )
 
 

@@ -6,13 +6,15 @@ from typing import Final
 
 import structlog
 
+from directory.clock import Clock
 from directory.store.database import Connection
 from federation.errors import LogRefused
+from federation.keys.chain import find_keys_in_power
 from federation.keys.documents import load_documents
 from federation.keys.instance import InstanceKeys
 from federation.own_log.preconditions import former_root, load_state
 from federation.recovery.asking import ask_checkpoints
-from federation.recovery.believing import Seen, believed_keys, see
+from federation.recovery.believing import Seen, see
 from federation.recovery.copies import Copy
 from federation.store.recovering import list_confirmed_addresses
 from federation.tlog.checkpoint import Checkpoint
@@ -38,8 +40,9 @@ class PeerGuard:
     A peer is believed only what a key of our own has signed: one that lies, or is behind, changes nothing.
     """
 
-    def __init__(self, open_copies: OpenCopies) -> None:
+    def __init__(self, open_copies: OpenCopies, clock: Clock) -> None:
         self._open_copies = open_copies
+        self._clock = clock
 
     async def check(self, connection: Connection, keys: InstanceKeys) -> None:
         """Raises LogRefused where a peer has a tree that the database does not hold, signed by this log."""
@@ -49,7 +52,8 @@ class PeerGuard:
         async with self._open_copies(addresses) as copies:
             told = await ask_checkpoints(copies)
         chain = [document for document, _ in await load_documents(connection)]
-        believed = believed_keys([key.vkey for key in keys.logs], chain)
+        held = [key.vkey for key in keys.logs]
+        believed = find_keys_in_power(chain, held, int(self._clock.now().timestamp()))
         for each in told:
             found = see(each, keys.origin, believed)
             if isinstance(found, Seen):

@@ -3,14 +3,16 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from directory.store.database import Connection
 from federation.errors import FederationError, LogRefused
+from federation.keys.chain import find_keys_in_power
 from federation.keys.instance import KeyFolder
 from federation.keys.operations import Operations
 from federation.own_log.batch import LogEdge
-from federation.own_log.high_water import SignedMark
+from federation.own_log.high_water import SignedMark, check_size
 from federation.own_log.preconditions import FSCK, former_root, load_state
 from federation.protocol.entry import STRIDE_BYTES
 from federation.protocol.log_state import LogState, read_own_checkpoint
@@ -18,7 +20,6 @@ from federation.recovery.asking import ask_checkpoints, fetch_documents
 from federation.recovery.believing import (
     Seen,
     Told,
-    believed_keys,
     follow_documents,
     fork_of,
     newest,
@@ -33,6 +34,10 @@ from federation.tlog.keys import VerifierKey
 from federation.tlog.merkle import EMPTY_ROOT
 from federation.tlog.tiles import TILE_WIDTH, Bundle, Tile, bundle_at, right_edge
 
+MORE_PEERS: Final = (
+    "Run `passerelle recover` again when more peers answer, with `--from` and the address of each that you know; or bring a"
+    " newer copy of the database."
+)
 HERE: Final = "this database"
 
 
@@ -74,7 +79,9 @@ class Outlook:
         return self.target.checkpoint if self.target is not None and self.is_behind else self.held
 
 
-async def look(connection: Connection, folder: KeyFolder, origin: str, copies: Sequence[Copy]) -> Outlook:
+async def look(
+    connection: Connection, folder: KeyFolder, origin: str, copies: Sequence[Copy], now: datetime
+) -> Outlook:
     """Looks at all three, and asks all peers. Raises LogRefused where the log has forked or the database is damaged,
     MissingKeys, UnsafeKeys."""
     keys = folder.read()
@@ -87,15 +94,25 @@ async def look(connection: Connection, folder: KeyFolder, origin: str, copies: S
         for note, leaf in await fetch_operation_notes(connection)
         if leaf is not None and leaf < held.size
     ]
-    told = await ask_checkpoints(copies)
     own = [key.vkey for key in keys.logs]
-    chain, notes = await _longest_chain(known, told, copies, [key.vkey for key in keys.logs])
-    believed = believed_keys(own, chain)
+    told = await ask_checkpoints(copies)
+    chain, notes = await _longest_chain(known, told, copies, own)
+    believed = find_keys_in_power(chain, own, int(now.timestamp()))
     heard = tuple(_hear(each, origin, believed) for each in told)
     seen = [each.seen for each in heard if each.seen is not None]
     target = newest(seen)
     await _check_prefixes(connection, held, seen)
     return Outlook(held, state, SignedMark(folder.path).read(), heard, target, tuple(notes))
+
+
+def check_enough(outlook: Outlook) -> None:
+    """Checks that all that this instance has signed can be brought back, as far as the mark tells. Raises LogRefused."""
+    if outlook.mark is None:
+        return
+    try:
+        check_size(outlook.mark, outlook.held.origin, outlook.whole.size)
+    except LogRefused as error:
+        raise LogRefused(f"{error}, and no peer that answers has seen so much", mend=MORE_PEERS) from error
 
 
 async def _held(connection: Connection, state: LogState | None, origin: str) -> Checkpoint:

@@ -68,7 +68,7 @@ async def recover(harness: LogHarness, *copies: Copy, connection: Connection | N
     if connection is None:
         async with harness.database.connection() as opened:
             return await recover(harness, *copies, connection=opened)
-    outlook = await look(connection, harness.keys, ORIGIN, copies)
+    outlook = await look(connection, harness.keys, ORIGIN, copies, harness.clock.now())
     gathered = await gather(connection, outlook, copies, quiet)
     brought = await bring_back(connection, harness.keys, outlook, harness.clock.now())
     raise_mark(harness.keys, outlook)
