@@ -36,6 +36,8 @@ class Move(enum.Enum):
     """Its log has revoked it, or its origin is no longer followed."""
     SAY_ANEW = enum.auto()
     """Its log was replaced by another one, which has to append it."""
+    LOSE = enum.auto()
+    """Its log was brought back, and nobody has kept what its leaf says: it is to be revoked."""
 
 
 Step = tuple[MappingState | None, MappingState | None]
@@ -49,6 +51,7 @@ MOVES: Final[Mapping[Move, frozenset[Step]]] = {
     ),
     Move.DISCARD: frozenset({(MappingState.WITHDRAWN, None)}),
     Move.LET_GO: frozenset({(MappingState.ACTIVE, None), (MappingState.WITHDRAWN, None)}),
+    Move.LOSE: frozenset({(None, MappingState.WITHDRAWN)}),
     Move.SAY_ANEW: frozenset(
         {(MappingState.PENDING, MappingState.PENDING), (MappingState.ACTIVE, MappingState.PENDING)}
     ),

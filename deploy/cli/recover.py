@@ -2,6 +2,7 @@
 
 import click
 
+from deploy.cli.bring_back import bring_log_back
 from deploy.cli.output import console, errors
 from deploy.cli.session import with_database
 from deploy.wiring.log import key_folder
@@ -16,16 +17,23 @@ _TIME = "%Y-%m-%d %H:%M:%S"
 
 
 @click.command("recover")
+@click.option("--from", "named", multiple=True, metavar="ADDRESS", help="A peer to ask; can be repeated.")
+@click.option("--yes", "is_agreed", is_flag=True, help="Bring back what is missing without asking.")
 @click.option("--confirm", "size", type=click.IntRange(0), help="How many leaves were signed, all in all.")
 @click.option("--clock", "is_clock", is_flag=True, help="The clock ran ahead, and is right now.")
-def command(size: int | None, is_clock: bool) -> None:
-    """Let the signed log go on where only its operator can tell what is true."""
-    if (size is None) is not is_clock:
-        raise click.UsageError("Say what is to be recovered: --confirm SIZE, or --clock.")
-    if size is None:
+def command(named: tuple[str, ...], size: int | None, *, is_agreed: bool, is_clock: bool) -> None:
+    """Bring the signed log back from peers, after its database was lost or set back.
+
+    With --confirm or --clock: let it go on where only its operator can tell what is true.
+    """
+    if (size is not None) + is_clock + bool(named or is_agreed) > 1:
+        raise click.UsageError("--confirm and --clock stand alone.")
+    if is_clock:
         _recover_clock()
-    else:
+    elif size is not None:
         _confirm(size)
+    else:
+        bring_log_back(named, is_agreed=is_agreed)
 
 
 def _confirm(size: int) -> None:

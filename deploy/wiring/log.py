@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from deploy.database import data_folder
+from deploy.wiring.copies import build_guard
 from directory.clock import Clock, SystemClock
 from directory.settings import Settings
 from directory.store.database import Database
@@ -27,8 +28,9 @@ def key_folder(settings: Settings) -> KeyFolder:
 
 
 def build_sequencer(settings: Settings, clock: Clock | None = None) -> Sequencer:
-    """Builds the sequencer over the keys of the settings."""
-    return Sequencer(key_folder(settings), log_origin(settings), clock or SystemClock())
+    """Builds the sequencer over the keys of the settings. It asks the peers before it signs."""
+    keys, time = key_folder(settings), clock or SystemClock()
+    return Sequencer(keys, log_origin(settings), time, guard=build_guard(settings, keys, time))
 
 
 @asynccontextmanager

@@ -7,6 +7,7 @@ with the table of moves. It also shows that no other module writes here, but for
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from directory.mapping_life import Move, target
@@ -71,6 +72,16 @@ WHERE m.id = ANY($1::bigint[]) AND ({IS_PENDING} OR {IS_ACTIVE}) AND NOT m.is_co
 """
 _DISCARD: Final = f"""
 DELETE FROM mapping m WHERE m.id = ANY($1::bigint[]) AND m.leaf IS NULL AND {in_states_before(Move.DISCARD)}
+"""
+_LOSE: Final = """
+INSERT INTO mapping (origin, leaf, network, strength, state, x_handle, x_handle_key, target_id, target_handle,
+    target_handle_key, evidence, issued, expires, name_until, is_contested)
+SELECT $1, lost.leaf, 1, 1, $4, '', '', '', '', '', '[]', $3, $3, $3, false FROM unnest($2::bigint[]) AS lost (leaf)
+ON CONFLICT (origin, leaf) WHERE leaf IS NOT NULL DO NOTHING
+"""
+_TAKE_BACK: Final = f"""
+UPDATE mapping m SET leaf = NULL WHERE m.origin = $1 AND m.leaf >= $2 AND NOT m.leaf = ANY($3::bigint[])
+    AND NOT {IS_ACTIVE} RETURNING m.id
 """
 # A hide that knows the handle alone takes over the X id, once a mapping states it: handles change.
 _TELL_HIDES: Final = """
@@ -171,6 +182,19 @@ async def let_go_of_origin(connection: Connection, origin: int, limit: int) -> i
     await connection.execute("DELETE FROM arrival WHERE origin = $1", origin)
     done = await connection.execute(_LET_GO_OF_ORIGIN, origin, limit)
     return int(done.rpartition(" ")[2])
+
+
+async def store_lost(connection: Connection, origin: int, leaves: Sequence[int], now: datetime) -> None:
+    """Stores leaves of our own log that hold and of which nobody knows what they say, so that the next batch revokes
+    them. The rows say nothing else."""
+    await connection.execute(_LOSE, origin, leaves, now, target(Move.LOSE))
+
+
+async def take_back_leaves(connection: Connection, origin: int, first: int, kept: Sequence[int]) -> None:
+    """Takes the leaves from `first` on back from mappings that were staged and never signed, but for `kept`. No state
+    changes: a pending one waits for another leaf. A withdrawn one, which no log has said, is deleted."""
+    rows = await connection.fetch(_TAKE_BACK, origin, first, kept)
+    await connection.execute(_DISCARD, [row["id"] for row in rows])
 
 
 async def say_mappings_anew(connection: Connection, before: int, after: int) -> int:

@@ -21,6 +21,7 @@ from directory.store.database import Connection
 from directory.store.mapping_conditions import SAME_ACCOUNT
 from directory.store.mapping_rows import mark_contested, store_pending, withdraw_mappings
 from directory.store.mappings import network_code, network_of_code, target_of
+from directory.store.unheld import take_over
 
 _SELECT: Final = f"""
 SELECT p.id, p.member, p.x_account, p.target_account, p.network, p.published_at, p.mapping, p.replaces,
@@ -184,10 +185,11 @@ async def insert_publication(
     before: Publication | None,
 ) -> None:
     """Inserts a publication with its mapping; it keeps the id and the date of the one before it."""
+    former = await take_over(connection, mapping)
     number = await store_pending(connection, mapping)
     await connection.execute(
-        "INSERT INTO publication (id, member, x_account, target_account, network, mapping, published_at)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO publication (id, member, x_account, target_account, network, mapping, published_at, replaces)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         before.id if before is not None else uuid4(),
         x.member,
         x.id,
@@ -195,6 +197,7 @@ async def insert_publication(
         network_code(mapping.network),
         number,
         before.published_at if before is not None else mapping.issued,
+        former,
     )
 
 

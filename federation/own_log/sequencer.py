@@ -28,6 +28,7 @@ from federation.keys.operations import Operations
 from federation.own_log.batch import Batch, LogEdge, Pending, compose_batch
 from federation.own_log.cosigning import CosigningWaits, cosign_published, needs_cosigning
 from federation.own_log.genesis import make_genesis
+from federation.own_log.guard import Guard, NoGuard
 from federation.own_log.high_water import SignedMark, check_size
 from federation.own_log.known import check_known
 from federation.own_log.preconditions import (
@@ -60,11 +61,21 @@ class Sequencer:
     sequencers from signing different trees. Leadership only spares them from waiting for each other.
     """
 
-    def __init__(self, keys: KeyFolder, origin: str, clock: Clock, *, max_batch: int = MAX_BATCH) -> None:
+    def __init__(
+        self,
+        keys: KeyFolder,
+        origin: str,
+        clock: Clock,
+        *,
+        guard: Guard | None = None,
+        max_batch: int = MAX_BATCH,
+    ) -> None:
+        """`guard` asks others before anything is signed; None for a log that nobody else can know."""
         self._key_folder = keys
         self._mark = SignedMark(keys.path)
         self.origin = origin
         self._clock = clock
+        self._guard = guard or NoGuard()
         self.max_batch = max_batch
         self._edge: LogEdge | None = None
         self._cosigning_waits = ""
@@ -74,11 +85,13 @@ class Sequencer:
         return self._clock.now()
 
     async def check(self, connection: Connection) -> None:
-        """Checks everything that must hold before signing. Raises LogRefused, MissingKeys, UnsafeKeys."""
+        """Checks everything that must hold before signing, and asks the guard, which may take seconds. Whoever leads calls
+        it first. Raises LogRefused, MissingKeys, UnsafeKeys."""
         keys = self._key_folder.read()
         if keys.origin != self.origin:
             raise LogRefused(f"the keys are those of {keys.origin}, and this instance is {self.origin}")
         self._edge = None
+        await self._guard.check(connection, keys)
         await check_known(connection, self.origin, [key.vkey for key in keys.logs], self._clock.now())
         async with connection.transaction():
             state = await load_state(connection, self.origin, lock=True)

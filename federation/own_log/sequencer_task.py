@@ -20,6 +20,8 @@ BATCH_EVERY_S: Final = 1.0
 STAND_BY_S: Final = 2.0
 DOUBT_S: Final = 10.0
 """Between two looks at a log in doubt: an operator who has mended it watches for it to go on."""
+CHECK_EVERY_S: Final = 3_600.0
+"""While it leads: a peer that did not answer at the start may know more."""
 DATABASE_TROUBLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = structlog.get_logger(__name__)
@@ -109,7 +111,11 @@ class SequencerTask:
         try:
             await self._sequencer.check(connection)
             self.is_leading, is_first = True, True
+            due = self._time() + CHECK_EVERY_S
             while not self._stopping.is_set():
+                if self._time() >= due:
+                    await self._sequencer.check(connection)
+                    due = self._time() + CHECK_EVERY_S
                 count = await self._sequencer.run_once(connection)
                 await self._tell_well(connection, is_first=is_first)
                 is_first = False
@@ -121,6 +127,10 @@ class SequencerTask:
             raise
         finally:
             await give_up_leading(connection)
+
+    @staticmethod
+    def _time() -> float:
+        return asyncio.get_running_loop().time()
 
     async def _wait(self, seconds: float) -> None:
         try:

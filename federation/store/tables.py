@@ -91,3 +91,28 @@ class DailyCheck(Table, tablename="daily_check"):
     leaves = BigInt()
     faults = Integer()
     first_fault = Text()
+
+
+class LogRecovery(Table, tablename="log_recovery"):
+    """One row, number 1, while our log is brought back: from which size on, to which signed checkpoint, and whose copy of
+    the entries is read."""
+
+    id = SmallInt(primary_key=True)
+    base_size = BigInt()
+    note = Bytea()
+    source = Text()
+
+
+class RecoveredBundle(Table, tablename="recovered_bundle"):
+    """An entry bundle of our own log as a peer has it, until the root over all of them was compared."""
+
+    number = BigInt(primary_key=True)
+    data = Bytea()
+
+
+class RecoveredStatement(Table, tablename="recovered_statement"):
+    """Salt and body of a leaf that is brought back: compared with its commitment, and not yet part of the log."""
+
+    leaf = BigInt(primary_key=True)
+    salt = Bytea()
+    body = Bytea()

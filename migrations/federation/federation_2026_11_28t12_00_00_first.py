@@ -76,6 +76,24 @@ STATEMENTS = [
         faults integer NOT NULL,
         first_fault text NOT NULL
     )""",
+    # What is brought back of our own log, before all of it is there and becomes part of the log at once.
+    """CREATE TABLE log_recovery (
+        id smallint PRIMARY KEY CHECK (id = 1),
+        base_size bigint NOT NULL,
+        note bytea NOT NULL,
+        source text NOT NULL
+    )""",
+    """CREATE TABLE recovered_bundle (
+        number bigint PRIMARY KEY,
+        data bytea NOT NULL
+    )""",
+    "ALTER TABLE recovered_bundle ALTER COLUMN data SET STORAGE EXTERNAL",
+    """CREATE TABLE recovered_statement (
+        leaf bigint PRIMARY KEY,
+        salt bytea NOT NULL,
+        body bytea NOT NULL
+    )""",
+    "ALTER TABLE recovered_statement ALTER COLUMN salt SET STATISTICS 0, ALTER COLUMN body SET STATISTICS 0",
     # What a peer's log said is kept under `place`: the number of the log, and a leaf or a bundle of it (peer_places).
     """CREATE TABLE peer (
         origin text PRIMARY KEY,
