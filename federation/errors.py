@@ -51,6 +51,10 @@ class InvalidStatement(Malformed):
     """Bytes are not the canonical body of a mapping, or a mapping cannot be encoded as one."""
 
 
+class InvalidBodies(Malformed):
+    """Bytes are not the answers of a log for the leaves of a bundle, or a value cannot be written as one."""
+
+
 class InvalidOperations(Malformed):
     """A text is not an operations document, or a value cannot be written as one."""
 

@@ -41,7 +41,7 @@ class Peer(Table, tablename="peer", db=DIALECT):
     confirmed_at = Timestamptz(null=True, default=None)
     asked_at = Timestamptz(null=True, default=None)
     is_listed = Boolean(default=True)
-    strengths = Array(SmallInt(), default=[1, 2, 3])
+    strengths = Array(SmallInt(), default=[2, 3, 4])
     daily_cap = Integer(null=True, default=None)
     growth_cap = Integer(null=True, default=None)
     sample_size = Integer(default=20)

@@ -88,7 +88,7 @@ STATEMENTS = [
         confirmed_at timestamptz,
         asked_at timestamptz,
         is_listed boolean NOT NULL DEFAULT true,
-        strengths smallint[] NOT NULL DEFAULT '{1,2,3}',
+        strengths smallint[] NOT NULL DEFAULT '{2,3,4}',
         daily_cap integer,
         growth_cap integer,
         sample_size integer NOT NULL DEFAULT 20,

@@ -22,6 +22,7 @@ import pytest
 from federation.errors import (
     FederationError,
     InvalidBundle,
+    InvalidBodies,
     InvalidCheckpoint,
     InvalidCosignature,
     InvalidEntry,
@@ -42,6 +43,8 @@ from federation.keys.equivocation import open_evidence
 from federation.keys.evidence import MAX_EVIDENCE_BYTES, Evidence
 from federation.keys.operations import MAX_OPERATIONS_BYTES, Operations
 from federation.own_log.mapping_proof import open_mapping_proof
+from federation.protocol.body_answers import Body, Erased, Lost
+from federation.protocol.body_wire import MAX_ANSWER_BYTES, encode_answers, parse_answers
 from federation.protocol.entry import ENTRY_BYTES, parse_entry
 from federation.protocol.statement import MAX_BODY_BYTES, parse_statement
 from federation.tlog.bundles import MAX_BUNDLE_BYTES, decode_bundle
@@ -122,6 +125,12 @@ def bundles() -> list[bytes]:
     return [b64decode(case["bundle"]) for case in cases("bundles")]
 
 
+def answers() -> list[bytes]:
+    return [bytes.fromhex(case["content"]) for case in cases("body-answers") if case["width"] == 3] + [
+        encode_answers([Body(bytes(32), b"{}"), Erased(7), Lost()])
+    ]
+
+
 def payloads() -> list[bytes]:
     return [Signature.parse(case["line"]).payload for case in cases("cosignatures") if not case["wantErr"]]
 
@@ -190,6 +199,7 @@ PARSERS: Final = [
     Parser("tile path", texts("tile-paths", "path"), parse_path, (InvalidTile,), MAX_PATH_CHARS, 100, 16 * K, text),
     Parser("tile", lambda: [bytes(32), bytes(TILE_BYTES)], Tile(0, 3, 1).read, (InvalidTile,), TILE_BYTES, 40, 16 * K),
     Parser("bundle", bundles, partial(decode_bundle, width=2), (InvalidBundle,), MAX_BUNDLE_BYTES, 3_000, 2 * MAX_BUNDLE_BYTES),
+    Parser("body answers", answers, partial(parse_answers, width=3), (InvalidBodies,), 3 * MAX_ANSWER_BYTES, 60, 40 * K),
     Parser("tlog-proof", texts("tlog-proofs", "proof"), TlogProof.parse, (InvalidTlogProof,), MAX_TLOG_PROOF_BYTES, 5_000, SOME_NOTE),
     Parser("mapping proof", texts("tlog-proofs", "proof"), open_proof, READ_PROOF, MAX_TLOG_PROOF_BYTES, 12_000, SOME_NOTE),
     Parser("equivocation", texts("equivocations", "evidence"), open_equivocation, READ_EVIDENCE, MAX_EVIDENCE_BYTES, 30_000, 5 * SOME_NOTE),

@@ -24,6 +24,7 @@ from federation.keys.moving import is_same_house
 from federation.keys.operations import Operations, RightTree
 from federation.keys.return_point import size_to_read_from
 from federation.protocol.body_answers import judge_missing
+from federation.protocol.body_wire import encode_answers, parse_answers
 from federation.protocol.entry import MappingEntry, OperationsEntry, RevokeEntry, UnknownEntry, parse_entry
 from federation.protocol.statement import commitment, encode_statement, parse_statement
 from federation.tlog.bundles import decode_bundle
@@ -37,6 +38,7 @@ from federation.tlog.note import NoteVerifier, Signature, open_note, parse_note
 from federation.tlog.proof import TlogProof, verify_tlog_proof
 from federation.tlog.tiles import Tile, parse_path
 from tests.vectors.make import FILES, path_of
+from tests.vectors.of_bodies import say
 
 Case = dict[str, Any]
 CHECKOUT = Path(__file__).parents[2]
@@ -205,6 +207,12 @@ def check_missing_body(case: Case) -> None:
     assert judged.value == case["verdict"]
 
 
+def check_answers(case: Case) -> None:
+    answers = parse_answers(bytes.fromhex(case["content"]), case["width"])
+    assert list(map(say, answers)) == case["answers"]
+    assert encode_answers(answers).hex() == case["content"]
+
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "signatures": check_signature,
     "vkeys": check_vkey,
@@ -228,6 +236,7 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "return-points": check_return_point,
     "same-house": check_house,
     "missing-bodies": check_missing_body,
+    "body-answers": check_answers,
 }
 
 

@@ -44,6 +44,7 @@ FILES: Final[dict[str, Callable[[], list[Case]]]] = {
     "return-points": of_documents.return_points,
     "same-house": of_documents.houses,
     "missing-bodies": of_bodies.missing,
+    "body-answers": of_bodies.answers,
 }
 
 

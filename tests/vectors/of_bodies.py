@@ -1,7 +1,20 @@
-"""A mapping's leaf without a body: what a reader makes of it, and when."""
+"""What a log answers for the leaves of a bundle, as bytes; and what a reader makes of a leaf without a body."""
 
-from federation.protocol.body_answers import BODY_GRACE_S, judge_missing
+from federation.protocol.body_answers import (
+    BODY_GRACE_S,
+    Body,
+    Ended,
+    Erased,
+    LeafAnswer,
+    Lost,
+    NeverMapping,
+    judge_missing,
+)
+from federation.protocol.body_wire import encode_answers
 from tests.vectors.fixed import TIME, Case, bad, good
+
+SALT = bytes(range(32))
+LAST_LEAF = 2**63 - 2
 
 
 def missing() -> list[Case]:
@@ -34,3 +47,70 @@ def missing() -> list[Case]:
 
 def _given(revoked_by: int | None, missing_at: int | None, checkpoint_at: int) -> Case:
     return {"revokedBy": revoked_by, "missingAt": missing_at, "checkpointAt": checkpoint_at}
+
+
+def answers() -> list[Case]:
+    told: list[tuple[str, str, list[LeafAnswer]]] = [
+        (
+            "bodies",
+            "two leaves that hold, the shortest body and the longest",
+            [Body(SALT, b"{"), Body(SALT, b"x" * 4_000)],
+        ),
+        (
+            "each",
+            "a body, and each answer in its place",
+            [NeverMapping(), Body(SALT, b"{}"), Erased(300), Ended(1), Lost()],
+        ),
+        ("ends", "the largest values", [Erased(LAST_LEAF), Ended(255)]),
+        ("full", "a full bundle without a body", [Ended(2)] * 256),
+    ]
+    return [
+        *(
+            good(
+                name, desc, content=encode_answers(each).hex(), width=len(each), answers=list(map(say, each))
+            )
+            for name, desc, each in told
+        ),
+        *_bad_answers(),
+    ]
+
+
+def say(answer: LeafAnswer) -> Case:
+    """What a vector tells of an answer."""
+    match answer:
+        case Body(salt, body):
+            return {"says": "body", "salt": salt.hex(), "body": body.hex()}
+        case Erased(by):
+            return {"says": "erased", "by": by}
+        case Ended(reason):
+            return {"says": "ended", "reason": reason}
+        case NeverMapping():
+            return {"says": "never"}
+        case _:
+            return {"says": "lost"}
+
+
+def _bad_answers() -> list[Case]:
+    never, body = encode_answers([NeverMapping()]), encode_answers([Body(SALT, b"{}")])
+    told: list[tuple[str, str, bytes, int]] = [
+        ("empty", "nothing", b"", 1),
+        ("html", "a page of a web server", b"<!DOCTYPE html>", 1),
+        ("too-few", "a leaf is not answered", never, 2),
+        ("too-many", "one answer more than leaves", never * 2, 1),
+        ("trailing", "a byte more", never + b"\0", 1),
+        ("cut-length", "it ends within a length", never[:3], 1),
+        ("cut-value", "it ends within a value", never[:-1], 1),
+        ("cut-body", "it ends within a body", body[:-1], 1),
+        ("no-body", "a salt without a body", (32).to_bytes(4, "big") + SALT, 1),
+        ("long-body", "a body of 4,001 bytes", (4_033).to_bytes(4, "big") + SALT + b"x" * 4_001, 1),
+        ("huge", "a length beyond what came", b"\xff" * 4 + SALT, 1),
+        ("kind-0", "a kind that does not exist", bytes(13), 1),
+        ("kind-5", "as above", bytes(4) + b"\x05" + bytes(8), 1),
+        ("reason-256", "no reason is so large", bytes(4) + b"\x02" + (256).to_bytes(8, "big"), 1),
+        ("by-last", "no tree has such a leaf", bytes(4) + b"\x01" + (2**63 - 1).to_bytes(8, "big"), 1),
+        ("never-1", "never a mapping, and a value", bytes(4) + b"\x03" + (1).to_bytes(8, "big"), 1),
+        ("lost-1", "lost, and a value", bytes(4) + b"\x04" + (1).to_bytes(8, "big"), 1),
+        ("width-0", "a bundle has a leaf", b"", 0),
+        ("width-257", "a bundle has no more than 256", never * 257, 257),
+    ]
+    return [bad(name, desc, content=content.hex(), width=width) for name, desc, content, width in told]
