@@ -18,5 +18,7 @@ class JobKind(enum.StrEnum):
     """Tokens that their networks have to revoke."""
     ARRIVALS = "arrivals"
     """Mappings that were taken in, to be matched with kept lists."""
+    PEERS = "peers"
+    """Logs of peers that are due to be read on."""
     HOUSEKEEPING = "housekeeping"
     """Deletion of what has expired."""

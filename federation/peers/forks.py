@@ -23,7 +23,7 @@ async def record_fork(
     nothing, where this evidence is kept already.
     """
     file = bytes(evidence)
-    number = await insert_evidence(connection, origin, sha256(file).digest(), file, now, told_by)
+    number = await insert_evidence(connection, origin, sha256(file).digest(), file, now=now, told_by=told_by)
     if number is None:
         return False
     before = await lock_standing(connection, origin)

@@ -11,8 +11,8 @@ from directory.origins import Standing
 from directory.store.database import Connection
 
 
-async def insert_evidence(  # noqa: PLR0913 - the columns of the row
-    connection: Connection, origin: str, digest: bytes, file: bytes, now: datetime, told_by: str
+async def insert_evidence(
+    connection: Connection, origin: str, digest: bytes, file: bytes, *, now: datetime, told_by: str
 ) -> int | None:
     """Inserts proven evidence. Returns its number, None where this file is kept already."""
     number = await connection.fetchval(

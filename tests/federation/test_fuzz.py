@@ -21,8 +21,8 @@ import pytest
 
 from federation.errors import (
     FederationError,
-    InvalidBundle,
     InvalidBodies,
+    InvalidBundle,
     InvalidCheckpoint,
     InvalidCosignature,
     InvalidEntry,
