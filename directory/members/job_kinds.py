@@ -25,9 +25,11 @@ class JobKind(enum.StrEnum):
     """Evidence of forks that peers are still to be told."""
     LEASES = "leases"
     """Deletion of what peers said that have been silent for a month."""
+    PEERS = "peers"
+    """Logs of peers that are due to be read on."""
     HOUSEKEEPING = "housekeeping"
     """Deletion of what has expired."""
 
 
-OF_PEERS: Final = frozenset({JobKind.WITNESSES, JobKind.EVIDENCE, JobKind.LEASES})
+OF_PEERS: Final = frozenset({JobKind.WITNESSES, JobKind.EVIDENCE, JobKind.LEASES, JobKind.PEERS})
 """Kinds of the federation, which are not in the catalogue of the directory."""
