@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from deploy.wiring.members import MemberParts
 from deploy.wiring.networks import build_post_checker
 from deploy.wiring.peer_upkeep import build_upkeep
+from deploy.wiring.tail import build_tail
 from deploy.wiring.witness import build_witness_jobs
 from directory.jobs.catalogue import JobParts, Jobs
 from directory.jobs.gauges import JobGauges
@@ -32,6 +33,7 @@ def build_worker(members: MemberParts) -> Worker:
     )
     kinds = (
         *Jobs(_job_parts(members)).kinds(),
+        *build_tail(ground, members.networks.http),
         *build_witness_jobs(members).kinds(),
         *build_upkeep(ground),
     )

@@ -82,7 +82,7 @@ async def test_a_peer_that_returns_answers_again_by_itself(
     await add_peer(database, OTHER_ORIGIN, START, *THEIRS)
     await run_for(leases, clock, 20)
     assert (await lookup.lookup(Query.parse("1"))).answers == ()
-    await OriginStore(database).record_heard(OTHER_ORIGIN, clock.now())
+    await OriginStore(database).record_heard(OTHER_ORIGIN, clock.now(), clock.now())
     (answer,) = (await lookup.lookup(Query.parse("1"))).answers
     assert answer.may_follow
     assert await run_for(leases, clock, 29) == 0
@@ -93,7 +93,7 @@ async def test_after_a_purge_a_peer_is_taken_in_anew(
 ) -> None:
     await add_peer(database, OTHER_ORIGIN, START, *THEIRS)
     await run_for(leases, clock, 31)
-    await OriginStore(database).record_heard(OTHER_ORIGIN, clock.now())
+    await OriginStore(database).record_heard(OTHER_ORIGIN, clock.now(), clock.now())
     async with database.transaction() as connection:
         await take_in_leaves(connection, OTHER_ORIGIN, said(*THEIRS), clock.now())
     (answer,) = (await lookup.lookup(Query.parse("1"))).answers
@@ -124,7 +124,7 @@ async def test_a_clock_that_steps_a_year_ahead_purges_nobody(
     assert await run_for(leases, clock, DAYS_SEEN - 2) == 0
     clock.advance(days=-404)
     assert await leases.run() == 0
-    await OriginStore(database).record_heard(OTHER_ORIGIN, clock.now())
+    await OriginStore(database).record_heard(OTHER_ORIGIN, clock.now(), clock.now())
     assert await run_for(leases, clock, 8) == 0
     assert await count(database, "peer_statement") == len(THEIRS)
 
@@ -136,7 +136,7 @@ async def test_a_clock_that_runs_a_year_ahead_purges_no_peer_that_is_heard(
     await add_peer(database, OTHER_ORIGIN, START, *THEIRS)
     clock.advance(days=400)
     for day in range(1, 3 * DAYS_SEEN):
-        await OriginStore(database).record_heard(OTHER_ORIGIN, START + timedelta(days=day))
+        await OriginStore(database).record_heard(OTHER_ORIGIN, START + timedelta(days=day), clock.now())
         assert await run_for(leases, clock, 1) == 0
 
 
@@ -158,7 +158,7 @@ async def test_a_peer_that_is_heard_in_the_middle_of_a_purge_keeps_the_rest(
     store = PeerLeaseStore(database)
     (peer,) = await store.find_silent(clock.now())
     assert await store.purge_step(peer, 2) == 4
-    await OriginStore(database).record_heard(OTHER_ORIGIN, clock.now())
+    await OriginStore(database).record_heard(OTHER_ORIGIN, clock.now(), clock.now())
     assert await store.purge_step(peer, 2) == 0
     assert await count(database, "peer_statement") == len(THEIRS) - 2
 

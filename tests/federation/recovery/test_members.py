@@ -48,7 +48,9 @@ class Person:
         return await PublicationStore(self.database).list_publications(self.member)
 
     async def answers(self) -> int:
-        match = await Lookup(MappingStore(self.database), self.clock).lookup(Query.parse(str(self.number)))
+        match = await Lookup(MappingStore(self.database), self.clock, ORIGIN).lookup(
+            Query.parse(str(self.number))
+        )
         return len(match.answers)
 
 
