@@ -7,8 +7,11 @@ import click
 
 from deploy.cli.output import console, progress
 from deploy.cli.session import with_database
+from deploy.cli.several import run_several
 from deploy.cli.sizes import SIZE
 from deploy.demo import fill_demo, remove_demo
+from deploy.trial.instances import NAMES
+from deploy.trial.world import MAX_PEOPLE as MAX_PEOPLE_EACH
 from deploy.wiring.demo_guard import check_demo_place
 from directory.demo import MAX_PEOPLE, ArchivePlan, check_archive, write_archive
 from directory.settings import Settings
@@ -16,6 +19,7 @@ from directory.store.database import Database
 from directory.store.demo import DemoStore
 
 DEFAULT_PEOPLE = 20_000
+PEOPLE_EACH = 1_000
 LIST_PARTS = 3
 
 
@@ -40,6 +44,11 @@ LIST_PARTS = 3
 )
 @click.option("--no-archive", is_flag=True, help="Fill the directory only.")
 @click.option("--no-people", is_flag=True, help="Write the archive only.")
+@click.option(
+    "--instances",
+    type=click.IntRange(2, len(NAMES)),
+    help="Run so many instances on this machine that are peers of each other, with 1,000 people in each (or --people).",
+)
 @click.option("--remove", is_flag=True, help="Take all demo people out again, and nothing else.")
 def command(
     *,
@@ -51,6 +60,7 @@ def command(
     tweets: int,
     no_archive: bool,
     no_people: bool,
+    instances: int | None,
     remove: bool,
 ) -> None:
     """Fill the directory with synthetic people, and make an X archive to try it with.
@@ -58,6 +68,11 @@ def command(
     For trying out alone: an instance with a public address refuses them. They stand under an origin of their
     own, demo.localhost/log, and never enter the signed log; `passerelle demo --remove` takes them out again.
     """
+    if instances is not None:
+        context = click.get_current_context()
+        is_default = context.get_parameter_source("people") is click.core.ParameterSource.DEFAULT
+        run_several(instances, PEOPLE_EACH if is_default else min(people, MAX_PEOPLE_EACH))
+        return
     if remove:
         removed = with_database(_remove)
         console.print(

@@ -218,7 +218,7 @@ class Peering:
         """Pins the keys, with what was decided, in one transaction: two operators cannot pin two keys."""
         now = self._parts.clock.now()
         async with self._parts.database.transaction() as connection:
-            await put_confirmed(connection, introduction.shown, introduction.notes, now)
+            await put_confirmed(connection, introduction.shown, introduction.notes, introduction.size, now)
             peer = await fetch_peer(connection, introduction.origin, is_locked=True)
             # After the row was written: another operator may have been first, with another key.
             _check_pinned(peer, introduction)

@@ -160,19 +160,22 @@ async def put_asking(connection: Connection, shown: Shown, now: datetime) -> Non
     await connection.execute(_ASK, *msgspec.structs.astuple(shown), TheyFollow.ASK.value, now)
 
 
-async def put_confirmed(connection: Connection, shown: Shown, notes: Sequence[bytes], now: datetime) -> None:
+async def put_confirmed(
+    connection: Connection, shown: Shown, notes: Sequence[bytes], size: int, now: datetime
+) -> None:
     """Pins the first key of a peer, and has its log read from now on. A request under another key is forgotten.
 
-    A key that is pinned stays: the caller looks which one it is.
+    `size` is that of the log as the operator saw it: up to there it counts as no growth. A key that is pinned stays: the caller looks which one it is.
     """
     origin = shown.origin
     await connection.execute(_PUT, *msgspec.structs.astuple(shown), now)
     await ensure_origin(connection, origin)
     log = await connection.fetchval(
-        "INSERT INTO peer_log (origin, root, next_at) VALUES ($1, $2, $3) ON CONFLICT (origin) DO NOTHING"
-        " RETURNING id",
+        "INSERT INTO peer_log (origin, root, day_size, next_at) VALUES ($1, $2, $3, $4)"
+        " ON CONFLICT (origin) DO NOTHING RETURNING id",
         origin,
         EMPTY_ROOT,
+        size,
         now,
     )
     if log is not None:  # else the documents that were read since it was confirmed are there

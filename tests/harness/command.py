@@ -63,19 +63,19 @@ class Command:
     @contextlib.contextmanager
     def started(self, *arguments: str | Path, **settings: str) -> Iterator["Started"]:
         """Starts the command; what still runs at the end of the block is killed."""
-        log = self.folder / "stderr.log"
-        with log.open("ab") as errors:
+        log, output = self.folder / "stderr.log", self.folder / "stdout.log"
+        with log.open("ab") as errors, output.open("ab") as written:
             process = subprocess.Popen(
                 [*self.program, *arguments],
                 cwd=self.folder,
                 env=self._environment(settings),
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+                stdout=written,
                 stderr=errors,
                 start_new_session=True,
             )
         try:
-            yield Started(process, log)
+            yield Started(process, log, output)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -93,6 +93,9 @@ class Started:
 
     process: subprocess.Popen[bytes]
     log: Path
+    """Its standard error."""
+    output: Path
+    """Its standard output."""
 
     def wait_until_ready(self, url: str) -> None:
         """Waits until the instance at `url` answers. Fails where the process ends before."""

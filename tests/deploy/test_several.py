@@ -1,0 +1,34 @@
+"""`passerelle demo --instances`: several instances that are peers of each other, as a newcomer starts them."""
+
+import re
+import signal
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from deploy.embedded.locks import wait_until
+from tests.harness.command import Command
+
+PATIENCE_S: Final = 150
+
+
+def test_two_instances_answer_for_each_other_until_they_are_stopped(folder: Path) -> None:
+    command = Command(folder, {"data": str(folder / "data")})
+    with command.started("demo", "--instances", "2", "--people", "20") as running:
+        assert wait_until(lambda: "the mapping comes from" in running.output.read_text(), PATIENCE_S), (
+            running.output.read_text() + running.log.read_text()
+        )
+        said = " ".join(running.output.read_text().split())
+        found = re.search(r"Look @(\w+) up at http://one\.localhost:(\d+)", said)
+        assert found is not None, said
+        asked = httpx.get(
+            f"http://127.0.0.1:{found[2]}/api/v1/lookup",
+            params={"x": found[1]},
+            headers={"host": f"one.localhost:{found[2]}"},
+            trust_env=False,
+        )
+        assert '"origin":"two.localhost/log"' in asked.text, asked.text
+        running.send(signal.SIGINT)
+        assert running.wait() == 0, running.log.read_text()
+    assert not (folder / "data" / "several").exists()
