@@ -159,9 +159,7 @@ async def _ask_again(current: Round) -> None:
             return
         steps = await _group(connection, progress, waiting)
     for step in steps:
-        judged = await _ask(current, progress.size, step)
-        async with current.step() as (connection, after):
-            await _store_again(connection, current, after, judged, step, waiting)
+        await _take_again(current, progress.size, step, waiting)
         if current.is_over:
             return
 
@@ -179,19 +177,16 @@ async def _group(
     return steps
 
 
-async def _store_again(  # noqa: PLR0913 - what one step needs
-    connection: Connection,
-    current: Round,
-    progress: Progress,
-    judged: Judged,
-    step: BodyStep,
-    waiting: dict[int, datetime | None],
-) -> None:
-    came = [leaf for leaf in step.wanted if leaf not in set(judged.missing)]
-    if came:
-        await _store(connection, current, progress, judged, range(min(came), max(came) + 1))
-        await delete_missing(connection, progress.log, came)
-    await _mark(connection, current, progress, {leaf: waiting.get(leaf) for leaf in judged.missing})
+async def _take_again(current: Round, size: int, step: BodyStep, waiting: dict[int, datetime | None]) -> None:
+    """Asks for the bodies of one bundle that were missing, and takes in those that came."""
+    judged = await _ask(current, size, step)
+    missing = {leaf: waiting.get(leaf) for leaf in judged.missing}
+    came = [leaf for leaf in step.wanted if leaf not in missing]
+    async with current.step() as (connection, progress):
+        if came:
+            await _store(connection, current, progress, judged, range(min(came), max(came) + 1))
+            await delete_missing(connection, progress.log, came)
+        await _mark(connection, current, progress, missing)
 
 
 async def _mark(

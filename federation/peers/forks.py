@@ -8,7 +8,13 @@ import structlog
 from directory.origins import Authority, Standing, may_change
 from directory.store.database import Connection
 from federation.keys.evidence import Evidence
-from federation.store.peer_evidence import freeze_origin, insert_evidence, lock_standing, schedule_deliveries
+from federation.store.peer_evidence import (
+    ProvenFork,
+    freeze_origin,
+    insert_evidence,
+    lock_standing,
+    schedule_deliveries,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +29,8 @@ async def record_fork(
     nothing, where this evidence is kept already.
     """
     file = bytes(evidence)
-    number = await insert_evidence(connection, origin, sha256(file).digest(), file, now=now, told_by=told_by)
+    found = ProvenFork(origin, sha256(file).digest(), file, now, told_by)
+    number = await insert_evidence(connection, found)
     if number is None:
         return False
     before = await lock_standing(connection, origin)

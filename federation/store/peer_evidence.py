@@ -5,24 +5,34 @@ what they say to anyone.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from directory.origins import Standing
 from directory.store.database import Connection
 
 
-async def insert_evidence(
-    connection: Connection, origin: str, digest: bytes, file: bytes, *, now: datetime, told_by: str
-) -> int | None:
+@dataclass(frozen=True, slots=True)
+class ProvenFork:
+    """Evidence that proves a fork of `origin`: the file, when it came here, and the peer that sent it, if one did."""
+
+    origin: str
+    digest: bytes
+    file: bytes
+    found_at: datetime
+    told_by: str
+
+
+async def insert_evidence(connection: Connection, found: ProvenFork) -> int | None:
     """Inserts proven evidence. Returns its number, None where this file is kept already."""
     number = await connection.fetchval(
         "INSERT INTO peer_evidence (origin, digest, file, found_at, told_by, is_proven)"
         " VALUES ($1, $2, $3, $4, $5, true) ON CONFLICT (digest) DO NOTHING RETURNING id",
-        origin,
-        digest,
-        file,
-        now,
-        told_by,
+        found.origin,
+        found.digest,
+        found.file,
+        found.found_at,
+        found.told_by,
     )
     return None if number is None else int(number)
 

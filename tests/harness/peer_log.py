@@ -299,10 +299,13 @@ async def log_server(serve: Serve) -> AsyncIterator[LogServer]:
         yield them
     finally:
         server.close()
-        for task in them.at_work:
+        for _ in range(3):
+            await asyncio.sleep(0)  # turns of the loop, in which connections that were just made begin
+        for task in list(them.at_work):
             task.cancel()
         await asyncio.gather(*them.at_work, return_exceptions=True)
         await server.wait_closed()
+        await asyncio.sleep(0)  # one turn of the loop, in which the sockets are closed
 
 
 class Unsigned:

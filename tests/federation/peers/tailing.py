@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+from directory.networks.http import GuardedClient
 from directory.origins import Standing
 from directory.store.database import Database
 from directory.store.mapping_rows import ensure_origin
-from directory.networks.http import GuardedClient
 from federation.peers.tail import Tail
 from federation.peers.verdicts import Verdict
 from federation.store.peer_logs import PeerLogStore

@@ -7,11 +7,11 @@ import pytest
 
 from deploy.migrate import migrate
 from directory.store.database import Database
+from federation.errors import InvalidTile
 from federation.own_log.bodies import BodyService
 from federation.own_log.reader import LogService
 from federation.peers.verdicts import Verdict
 from federation.protocol.body_wire import encode_answers
-from federation.errors import InvalidTile
 from federation.store.bodies import BodyStore
 from federation.store.log import LogStore
 from federation.tlog.tiles import Bundle
