@@ -10,7 +10,7 @@ from directory.answers import take_in_peer_leaves
 from directory.mappings import Mapping
 from directory.store.database import Connection
 from federation.errors import InvalidStatement, InvariantBroken
-from federation.peers.growth import may_take
+from federation.peers.growth import bundles_today
 from federation.peers.kept_tree import split_bundle
 from federation.peers.rounds import Round
 from federation.peers.verdicts import Verdict
@@ -72,19 +72,19 @@ async def read_bodies(current: Round) -> Verdict:
         async with current.step() as (connection, progress):
             if progress.cosigned_at is None or progress.bodies_size >= progress.size:
                 return Verdict.READ
-            if not may_take(progress, current.peer):
+            if not bundles_today(progress, current.peer):
                 return Verdict.STOPPED
             if await count_missing(connection, progress.log, MAX_MISSING) >= MAX_MISSING:
                 return Verdict.STOPPED
-            step = await _plan(connection, progress)
+            step = await _plan(connection, progress, bundles_today(progress, current.peer))
         if current.is_over:
             return Verdict.MORE
         await _take(current, progress, step)
 
 
-async def _plan(connection: Connection, progress: Progress) -> BodyStep:
+async def _plan(connection: Connection, progress: Progress, bundles: int) -> BodyStep:
     start = progress.bodies_size
-    end = min((start // TILE_WIDTH + BUNDLES_A_STEP) * TILE_WIDTH, progress.size)
+    end = min((start // TILE_WIDTH + min(bundles, BUNDLES_A_STEP)) * TILE_WIDTH, progress.size)
     return BodyStep(start, end, await _find_holding(connection, progress.log, start, end))
 
 
