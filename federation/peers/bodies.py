@@ -10,7 +10,7 @@ from directory.answers import take_in_peer_leaves
 from directory.mappings import Mapping
 from directory.store.database import Connection
 from federation.errors import InvalidStatement, InvariantBroken
-from federation.peers.growth import may_take
+from federation.peers.growth import bundles_today
 from federation.peers.kept_tree import split_bundle
 from federation.peers.rounds import Round
 from federation.peers.verdicts import Verdict
@@ -72,19 +72,19 @@ async def read_bodies(current: Round) -> Verdict:
         async with current.step() as (connection, progress):
             if progress.cosigned_at is None or progress.bodies_size >= progress.size:
                 return Verdict.READ
-            if not may_take(progress, current.peer):
+            if not bundles_today(progress, current.peer):
                 return Verdict.STOPPED
             if await count_missing(connection, progress.log, MAX_MISSING) >= MAX_MISSING:
                 return Verdict.STOPPED
-            step = await _plan(connection, progress)
+            step = await _plan(connection, progress, bundles_today(progress, current.peer))
         if current.is_over:
             return Verdict.MORE
         await _take(current, progress, step)
 
 
-async def _plan(connection: Connection, progress: Progress) -> BodyStep:
+async def _plan(connection: Connection, progress: Progress, bundles: int) -> BodyStep:
     start = progress.bodies_size
-    end = min((start // TILE_WIDTH + BUNDLES_A_STEP) * TILE_WIDTH, progress.size)
+    end = min((start // TILE_WIDTH + min(bundles, BUNDLES_A_STEP)) * TILE_WIDTH, progress.size)
     return BodyStep(start, end, await _find_holding(connection, progress.log, start, end))
 
 
@@ -159,9 +159,7 @@ async def _ask_again(current: Round) -> None:
             return
         steps = await _group(connection, progress, waiting)
     for step in steps:
-        judged = await _ask(current, progress.size, step)
-        async with current.step() as (connection, after):
-            await _store_again(connection, current, after, judged, step, waiting)
+        await _take_again(current, progress.size, step, waiting)
         if current.is_over:
             return
 
@@ -179,19 +177,16 @@ async def _group(
     return steps
 
 
-async def _store_again(  # noqa: PLR0913 - what one step needs
-    connection: Connection,
-    current: Round,
-    progress: Progress,
-    judged: Judged,
-    step: BodyStep,
-    waiting: dict[int, datetime | None],
-) -> None:
-    came = [leaf for leaf in step.wanted if leaf not in set(judged.missing)]
-    if came:
-        await _store(connection, current, progress, judged, range(min(came), max(came) + 1))
-        await delete_missing(connection, progress.log, came)
-    await _mark(connection, current, progress, {leaf: waiting.get(leaf) for leaf in judged.missing})
+async def _take_again(current: Round, size: int, step: BodyStep, waiting: dict[int, datetime | None]) -> None:
+    """Asks for the bodies of one bundle that were missing, and takes in those that came."""
+    judged = await _ask(current, size, step)
+    missing = {leaf: waiting.get(leaf) for leaf in judged.missing}
+    came = [leaf for leaf in step.wanted if leaf not in missing]
+    async with current.step() as (connection, progress):
+        if came:
+            await _store(connection, current, progress, judged, range(min(came), max(came) + 1))
+            await delete_missing(connection, progress.log, came)
+        await _mark(connection, current, progress, missing)
 
 
 async def _mark(

@@ -1,9 +1,10 @@
 """Compares a checkpoint with the one that was believed before: does the log go on from it, lag behind, or contradict it?"""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from federation.errors import InvalidEvidence, InvalidProof
-from federation.keys.evidence import MAX_EVIDENCE_DOCUMENTS, make_evidence
+from federation.keys.evidence import MAX_EVIDENCE_DOCUMENTS, Evidence, make_evidence
 from federation.peers.believing import Opened
 from federation.peers.chains import Chain
 from federation.peers.log_client import LogClient
@@ -102,13 +103,12 @@ def fork(progress: Progress, opened: Opened, hashes: Sequence[bytes]) -> PeerFau
         return WrongAnswer(f"the log contradicts itself, and there is no evidence of it: {error}")
 
 
-def _evidence(kept: Note, new: Note, chain: Chain, hashes: Sequence[bytes]):  # type: ignore[no-untyped-def]
+def _evidence(kept: Note, new: Note, chain: Chain, hashes: Sequence[bytes]) -> Evidence:
     documents = [parse_note(each.note) for each in chain.known]
     if len(documents) <= MAX_EVIDENCE_DOCUMENTS:
-        try:
+        # Too long documents leave no room: then the keys stand in their place.
+        with suppress(InvalidEvidence):
             return make_evidence(kept, new, documents=documents, hashes=hashes)
-        except InvalidEvidence:
-            pass
     signers = {(line.name, line.key_id) for note in (kept, new) for line in note.signatures}
     keys = {key for document in chain.documents for key in document.checkpoint_keys}
     return make_evidence(

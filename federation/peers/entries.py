@@ -2,7 +2,7 @@
 transaction: whatever is stored is believed, and is not fetched again."""
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
@@ -40,6 +40,15 @@ from federation.tlog.tiles import TILE_WIDTH
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A step from what was read. `kept` are the entries of the bundle in which that ends."""
+
+    progress: Progress
+    step: Step
+    kept: bytes
+
+
 async def read_entries(current: Round, opened: Opened) -> Verdict:
     """Reads the entries up to the signed size, the growth cap, or the end of the round. Raises PeerFault."""
     chain = await _find_read_before(current, opened.chain)
@@ -52,10 +61,10 @@ async def read_entries(current: Round, opened: Opened) -> Verdict:
                     return Verdict.STOPPED
                 await _reach(connection, current, progress, opened, chain)
                 return Verdict.READ
-            kept = await _fetch_last(connection, progress)
+            planned = Planned(progress, step, await _fetch_last(connection, progress))
         if current.is_over:
             return Verdict.MORE
-        chain = await _read_on(current, progress, opened, chain, step, kept)
+        chain = await _read_on(current, opened, chain, planned)
 
 
 async def _fetch_last(connection: Connection, progress: Progress) -> bytes:
@@ -66,16 +75,15 @@ async def _fetch_last(connection: Connection, progress: Progress) -> bytes:
     return (await fetch_bundles(connection, progress.log, last, last + 1))[last]
 
 
-async def _read_on(  # noqa: PLR0913 - what one step needs
-    current: Round, progress: Progress, opened: Opened, chain: Chain, step: Step, kept: bytes
-) -> Chain:
+async def _read_on(current: Round, opened: Opened, chain: Chain, planned: Planned) -> Chain:
     """Fetches, verifies and stores one step. Returns the documents as they are known then."""
+    step = planned.step
     served = await current.client.fetch_bundles(step.bundles)
     try:
-        read = read_step(progress.range, kept, step, served)
+        read = read_step(planned.progress.range, planned.kept, step, served)
         await _check_root(current, read, opened)
     except WrongAnswer:
-        await _explain(current, progress, opened)
+        await _explain(current, planned.progress, opened)
         raise
     chain = await _find_documents(current, chain, read)
     try:

@@ -3,10 +3,13 @@
 from datetime import datetime
 from typing import Final
 
+from federation.protocol.peer_places import MAX_LEAVES
 from federation.store.tailed import Progress, TailedPeer
+from federation.tlog.tiles import TILE_WIDTH
 
 DEFAULT_GROWTH_CAP: Final = 50_000
 """Entries a day, where operators have set nothing else."""
+MAX_BUNDLES: Final = MAX_LEAVES // TILE_WIDTH
 
 
 def allowed_size(progress: Progress, peer: TailedPeer, now: datetime) -> int:
@@ -16,6 +19,9 @@ def allowed_size(progress: Progress, peer: TailedPeer, now: datetime) -> int:
     return from_size + cap
 
 
-def may_take(progress: Progress, peer: TailedPeer) -> bool:
-    """Whether mappings are still taken in today. Whole bundles are taken: up to 255 more than the cap."""
-    return peer.daily_cap is None or progress.day_taken < peer.daily_cap
+def bundles_today(progress: Progress, peer: TailedPeer) -> int:
+    """Returns how many bundles of bodies are still asked for today; 0 where the cap is reached. Whole ones are taken: up
+    to 255 mappings more than the cap."""
+    if peer.daily_cap is None:
+        return MAX_BUNDLES
+    return max(-(-(peer.daily_cap - progress.day_taken) // TILE_WIDTH), 0)

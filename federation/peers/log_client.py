@@ -4,20 +4,20 @@ Nothing that is fetched is believed here; sizes are bounded before anything is r
 """
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, Protocol, TypeVar
 
 from directory.networks.answers import Answer
-from directory.networks.errors import HeldBack, NetworkError
+from directory.networks.errors import BadAnswer, HeldBack, NetworkError
 from directory.networks.http import DEFAULT_LIMITS, GuardedClient
 from directory.networks.limits import Limits
 from directory.networks.retry_after import retry_after_s
 from federation.errors import InvalidBodies, InvalidTile
 from federation.peers.reading import check_bundle
-from federation.peers.verdicts import NotServed, Unavailable, WaitsForApproval, WrongAnswer
+from federation.peers.verdicts import NotServed, PeerFault, Unavailable, WaitsForApproval, WrongAnswer
 from federation.protocol.body_answers import LeafAnswer
 from federation.protocol.body_wire import MAX_ANSWERS_BYTES, parse_answers
 from federation.protocol.entry import STRIDE_BYTES
@@ -105,7 +105,7 @@ class LogClient:
             answer = self._judge(await self._signed.get(self._address, path, limits=BODY_LIMITS))
             return parse_answers(answer.body, bundle.width)
         except NetworkError as error:
-            raise _unavailable(error) from error
+            raise _fault_of(error) from error
         except InvalidBodies as error:
             raise WrongAnswer(str(error)) from error
 
@@ -121,7 +121,7 @@ class LogClient:
         try:
             answer = await self._client.get(f"{self._address}/log/{path}", limits=limits)
         except NetworkError as error:
-            raise _unavailable(error) from error
+            raise _fault_of(error) from error
         return self._judge(answer)
 
     def _judge(self, answer: Answer) -> Answer:
@@ -135,25 +135,30 @@ class LogClient:
         raise Unavailable(f"{answer.host} answered with status {answer.status}", retry_after_s=wait)
 
 
-def _unavailable(error: NetworkError) -> Unavailable:
+def _fault_of(error: NetworkError) -> PeerFault:
+    if isinstance(error, BadAnswer):
+        return WrongAnswer(str(error))
     wait = error.retry_after_s if isinstance(error, HeldBack) else 0
     return Unavailable(str(error), retry_after_s=wait)
 
 
 async def _gather(fetch: Callable[[_Item], Awaitable[_Got]], items: Sequence[_Item]) -> list[_Got]:
-    """Fetches all items, `AT_ONCE` at a time, in order. The first fault ends all."""
+    """Fetches all items, `AT_ONCE` at a time, in order. After the first fault no more are asked for."""
     got: dict[int, _Got] = {}
-    numbered = iter(enumerate(items))
+    left = deque(enumerate(items))
 
     async def work() -> None:
-        for at, item in numbered:
-            got[at] = await fetch(item)
+        while left:
+            at, item = left.popleft()
+            try:
+                got[at] = await fetch(item)
+            finally:
+                if at not in got:
+                    left.clear()
 
     tasks = [asyncio.create_task(work()) for _ in range(min(AT_ONCE, len(items)))]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    # Those that are under way end by themselves, so that their connections can be used again.
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result
     return [got[at] for at in range(len(items))]

@@ -261,6 +261,7 @@ class LogServer:
         self.asked: list[str] = []
         self.port = 0
         self.at_work: set[asyncio.Task[Any]] = set()
+        self.writers: list[asyncio.StreamWriter] = []
 
     @property
     def address(self) -> str:
@@ -275,9 +276,6 @@ class LogServer:
         return honest if self.lies is None else self.lies(path, honest)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self.at_work.add(task)
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -288,21 +286,31 @@ class LogServer:
                 await writer.drain()
         writer.transport.abort()
 
+    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Begins at once, so that no connection is forgotten at the end."""
+        self.writers.append(writer)
+        self.at_work.add(asyncio.create_task(self.handle(reader, writer)))
+
 
 @asynccontextmanager
 async def log_server(serve: Serve) -> AsyncIterator[LogServer]:
     """Serves on this machine for the block."""
     them = LogServer(serve)
-    server = await asyncio.start_server(them.handle, "127.0.0.1", 0)
+    server = await asyncio.start_server(them.connected, "127.0.0.1", 0)
     them.port = server.sockets[0].getsockname()[1]
     try:
         yield them
     finally:
         server.close()
-        for task in them.at_work:
+        for _ in range(3):
+            await asyncio.sleep(0)  # turns of the loop, in which connections that were just made begin
+        for task in list(them.at_work):
             task.cancel()
         await asyncio.gather(*them.at_work, return_exceptions=True)
+        for writer in them.writers:
+            writer.transport.abort()
         await server.wait_closed()
+        await asyncio.sleep(0)  # one turn of the loop, in which the sockets are closed
 
 
 class Unsigned:
