@@ -23,6 +23,7 @@ T = TypeVar("T")
 _OF_DELIVERY: Final = {
     Delivered.APPROVED: "Its operators have approved us already: its mappings come in now.",
     Delivered.WAITING: "Its operators have to approve us; until then its log is read, and it gives no bodies.",
+    Delivered.STOPPED: "Its answer makes no sense: run the same command again later.",
     Delivered.REFUSED: "It refuses to be followed by us: {}.",
     Delivered.FAILED: "Our request did not reach it: {}. Run the same command again later.",
 }
