@@ -15,7 +15,7 @@ from federation.keys.evidence import make_evidence
 from federation.keys.forks import record_fork
 from federation.tlog.note import parse_note
 from tests.harness.command import Command
-from tests.harness.peer_log import PeerLog, confirm_peer
+from tests.harness.known_log import PeerLog, confirm_peer
 from tests.harness.postgres import FAST_SETTINGS
 
 LOG = PeerLog("forking.example")

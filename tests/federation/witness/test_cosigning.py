@@ -31,7 +31,7 @@ from federation.tlog.note import Note, NoteVerifier, Signature, parse_note, pars
 from federation.tlog.text import encode_base64
 from federation.witness.cosigning import Witness
 from tests.harness.clock import FakeClock
-from tests.harness.peer_log import PeerLog, confirm_peer, hold_documents, seed, standing_of
+from tests.harness.known_log import PeerLog, confirm_peer, hold_documents, seed, standing_of
 
 HOST = "own.example"
 
