@@ -8,13 +8,21 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from directory.mappings import Mapping
-from directory.store.arrivals import record_arrival
+from directory.store.arrivals import extend_arrival, record_arrival
 from directory.store.database import Connection
-from directory.store.mapping_rows import ensure_origin, let_go_mappings, take_in_mappings
+from directory.store.mapping_rows import (
+    copy_mappings,
+    ensure_origin,
+    find_origin_number,
+    has_mappings,
+    let_go_mappings,
+    let_go_mappings_from,
+    take_in_mappings,
+)
 
 
 class AnswersError(ValueError):
-    """The caller passed a mapping of another origin, or with another leaf."""
+    """The caller passed a mapping of another origin, or with another leaf, or of an origin that nobody has entered."""
 
 
 async def take_in_leaves(
@@ -28,11 +36,7 @@ async def take_in_leaves(
     Returns the leaves to try again, since their members are changing them now. Can be repeated: a mapping that answers
     stays as it is, and a withdrawn one is not taken in again. Raises AnswersError.
     """
-    for leaf, mapping in said:
-        if mapping.origin != origin or mapping.leaf != leaf:
-            raise AnswersError(
-                f"leaf {leaf} of {origin} says a mapping of {mapping.origin}, leaf {mapping.leaf}"
-            )
+    _check_said(origin, said)
     if not said:
         return set()
     number = await ensure_origin(connection, origin)
@@ -43,7 +47,48 @@ async def take_in_leaves(
     return postponed
 
 
+async def take_in_peer_leaves(
+    connection: Connection,
+    origin: str,
+    leaves: range,
+    said: Sequence[tuple[int, Mapping]],
+    now: datetime,
+) -> None:
+    """Takes in the mappings that a peer's log says in a run of leaves, where these are new by COPY.
+
+    The caller holds a transaction and the lease of that log, and has checked what `take_in_leaves` asks for. The origin
+    was entered when operators confirmed the peer: no log is followed because of what it says. Raises AnswersError.
+    """
+    _check_said(origin, said)
+    if not said:
+        return
+    number = await find_origin_number(connection, origin)
+    if number is None:
+        raise AnswersError(f"{origin} is not an origin that this instance follows")
+    if await has_mappings(connection, number, leaves.start, leaves.stop):
+        await take_in_mappings(connection, number, said)
+    else:
+        await copy_mappings(connection, number, said)
+    await extend_arrival(connection, number, leaves.start, leaves.stop, now)
+
+
+def _check_said(origin: str, said: Sequence[tuple[int, Mapping]]) -> None:
+    for leaf, mapping in said:
+        if mapping.origin != origin or mapping.leaf != leaf:
+            raise AnswersError(
+                f"leaf {leaf} of {origin} says a mapping of {mapping.origin}, leaf {mapping.leaf}"
+            )
+
+
 async def let_go_leaves(connection: Connection, origin: str, leaves: Sequence[int]) -> None:
     """Removes the mappings of leaves of `origin` from the answers. The caller holds a transaction. Can be repeated."""
-    if leaves:
-        await let_go_mappings(connection, await ensure_origin(connection, origin), leaves)
+    number = await find_origin_number(connection, origin) if leaves else None
+    if number is not None:
+        await let_go_mappings(connection, number, leaves)
+
+
+async def let_go_from(connection: Connection, origin: str, leaf: int) -> None:
+    """Removes the mappings of all leaves from `leaf` on, as `let_go_leaves` does."""
+    number = await find_origin_number(connection, origin)
+    if number is not None:
+        await let_go_mappings_from(connection, number, leaf)

@@ -19,6 +19,8 @@ class JobKind(enum.StrEnum):
     """Tokens that their networks have to revoke."""
     ARRIVALS = "arrivals"
     """Mappings that were taken in, to be matched with kept lists."""
+    PEERS = "peers"
+    """Logs of peers that are due to be read on."""
     WITNESSES = "witnesses"
     """Requests to peers to cosign our own log."""
     EVIDENCE = "evidence"
@@ -27,5 +29,5 @@ class JobKind(enum.StrEnum):
     """Deletion of what has expired."""
 
 
-OF_PEERS: Final = frozenset({JobKind.WITNESSES, JobKind.EVIDENCE})
+OF_PEERS: Final = frozenset({JobKind.PEERS, JobKind.WITNESSES, JobKind.EVIDENCE})
 """Kinds of the federation, which are not in the catalogue of the directory."""

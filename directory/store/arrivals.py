@@ -118,6 +118,19 @@ async def record_arrival(connection: Connection, origin: int, first: int, end: i
     )
 
 
+async def extend_arrival(connection: Connection, origin: int, first: int, end: int, now: datetime) -> None:
+    """Records an arrival as `record_arrival` does, in the one that ends where it begins, as long as nobody has claimed that:
+    the first sync of a large peer is few of them."""
+    done = await connection.execute(
+        "UPDATE arrival SET end_leaf = $3 WHERE origin = $1 AND end_leaf = $2 AND attempts = 0",
+        origin,
+        first,
+        end,
+    )
+    if done == "UPDATE 0":
+        await record_arrival(connection, origin, first, end, now)
+
+
 async def fetch_newcomers(connection: Connection, member: UUID) -> list[Newcomer]:
     """Reads the newcomers found for a member, the first found first, without evidence.
 

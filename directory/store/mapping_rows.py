@@ -140,6 +140,33 @@ async def take_in_mappings(
     return {leaf for leaf, is_pending in others.items() if is_pending}
 
 
+async def copy_mappings(connection: Connection, origin: int, said: Sequence[tuple[int, Mapping]]) -> None:
+    """Takes in mappings of leaves that have no row yet, by COPY: from now on they answer. Raises where one has a row."""
+    active = target(Move.TAKE_IN)
+    rows = [row_of(mapping, origin, active, leaf) for leaf, mapping in said]
+    await _tell_hides(connection, origin, rows)
+    await connection.copy_records_to_table("mapping", records=rows, columns=COPY_COLUMNS)
+
+
+async def has_mappings(connection: Connection, origin: int, first: int, end: int) -> bool:
+    """Tells whether a leaf from `first` up to `end` of an origin has a row."""
+    sql = "SELECT EXISTS (SELECT FROM mapping WHERE origin = $1 AND leaf >= $2 AND leaf < $3)"
+    return bool(await connection.fetchval(sql, origin, first, end))
+
+
+async def let_go_mappings_from(connection: Connection, origin: int, leaf: int) -> None:
+    """Lets go all mappings of an origin from a leaf on."""
+    sql = "SELECT m.leaf FROM mapping m WHERE m.origin = $1 AND m.leaf >= $2"
+    leaves = [row["leaf"] for row in await connection.fetch(sql, origin, leaf)]
+    await let_go_mappings(connection, origin, leaves)
+
+
+async def find_origin_number(connection: Connection, name: str) -> int | None:
+    """Finds the row number of an origin. Returns None where nobody has entered it."""
+    number = await connection.fetchval("SELECT id FROM origin WHERE name = $1", name)
+    return None if number is None else int(number)
+
+
 async def mark_contested(connection: Connection, numbers: Sequence[int]) -> None:
     """Marks mappings as contested by their row numbers: from now on nobody follows them unseen. No state changes.
 

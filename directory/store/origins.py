@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
+from directory.mappings import MAX_AHEAD
 from directory.origins import Origin, Standing
 from directory.store import tables
-from directory.store.database import Database
+from directory.store.database import Connection, Database
 from directory.store.ordinary import run
 
 
@@ -28,9 +29,17 @@ class OriginStore:
         async with self._database.connection() as connection:
             return bool(await run(connection, change.where(is_as_seen)))
 
-    async def record_heard(self, name: str, at: datetime) -> None:
-        """Records the time of an origin's last fresh checkpoint; an older one changes nothing."""
-        is_newer = tables.Origin.heard_at.is_null() | (tables.Origin.heard_at < at)
-        change = tables.Origin.update({tables.Origin.heard_at: at}).where(tables.Origin.name == name)
+    async def record_heard(self, name: str, at: datetime, now: datetime) -> None:
+        """Records the time of an origin's last fresh checkpoint, as `hear_origin` does."""
         async with self._database.connection() as connection:
-            await run(connection, change.where(is_newer))
+            await hear_origin(connection, name, at, now)
+
+
+async def hear_origin(connection: Connection, name: str, at: datetime, now: datetime) -> None:
+    """Records the time of an origin's last fresh checkpoint. An older one changes nothing, nor does one from the future:
+    an origin that has fallen silent would seem fresh for as long."""
+    if at > now + MAX_AHEAD:
+        return
+    is_newer = tables.Origin.heard_at.is_null() | (tables.Origin.heard_at < at)
+    change = tables.Origin.update({tables.Origin.heard_at: at}).where(tables.Origin.name == name)
+    await run(connection, change.where(is_newer))

@@ -53,7 +53,8 @@ class PeerLog(Table, tablename="peer_log", db=DIALECT):
 
     `size`, `root` and `frontier` are the tree that was read; `note` is the checkpoint under which it was believed, with
     the log's own lines; `cosigned_at` is the time of the log. `bodies_size` is up to where bodies were asked for, and
-    `target_size` the newest size that the log has signed.
+    `target_size` the newest size that the log has signed. The growth of `day` counts from `day_size`. `skipped` are bodies
+    that we do not take from this peer, `invalid` those that say nothing.
     """
 
     id = Serial(primary_key=True)
@@ -70,6 +71,8 @@ class PeerLog(Table, tablename="peer_log", db=DIALECT):
     day = Date(null=True, default=None)
     day_size = BigInt(default=0)
     day_taken = BigInt(default=0)
+    skipped = BigInt(default=0)
+    invalid = BigInt(default=0)
     stopped = Text(default="")
     fault = Text(default="")
     seen_at = Timestamptz(null=True, default=None)
@@ -88,10 +91,14 @@ class PeerDocument(Table, tablename="peer_document", db=DIALECT):
 
 
 class PeerBundle(Table, tablename="peer_bundle"):
-    """The entries of a peer's log, up to its believed size; a bundle is as wide as it has become."""
+    """The entries of a peer's log, up to its believed size; a bundle is as wide as it has become.
+
+    `root` is that of the tree over a full bundle, so that the root of any smaller size is found without hashing all.
+    """
 
     place = BigInt(primary_key=True)
     data = Bytea()
+    root = Bytea(null=True, default=None)
 
 
 class PeerRevoke(Table, tablename="peer_revoke"):
@@ -110,10 +117,14 @@ class PeerStatement(Table, tablename="peer_statement"):
 
 
 class PeerMissing(Table, tablename="peer_missing"):
-    """A leaf that holds and has no body: since which time of the log, None where it was not asked for yet."""
+    """A leaf that holds and has no body: since which time of the log, None where it was not asked for yet.
+
+    `asked_at` is when it was asked for last, by our own clock: those that have waited longest come first.
+    """
 
     place = BigInt(primary_key=True)
     missing_at = Timestamptz(null=True, default=None)
+    asked_at = Timestamptz(null=True, default=None)
     is_breach = Boolean(default=False)
 
 

@@ -107,6 +107,8 @@ STATEMENTS = [
         day date,
         day_size bigint NOT NULL DEFAULT 0,
         day_taken bigint NOT NULL DEFAULT 0,
+        skipped bigint NOT NULL DEFAULT 0,
+        invalid bigint NOT NULL DEFAULT 0,
         stopped text NOT NULL DEFAULT '',
         fault text NOT NULL DEFAULT '',
         seen_at timestamptz,
@@ -124,7 +126,8 @@ STATEMENTS = [
     "CREATE UNIQUE INDEX peer_document_number ON peer_document (log, number)",
     """CREATE TABLE peer_bundle (
         place bigint PRIMARY KEY,
-        data bytea NOT NULL
+        data bytea NOT NULL,
+        root bytea
     )""",
     "ALTER TABLE peer_bundle ALTER COLUMN data SET STORAGE EXTERNAL",
     """CREATE TABLE peer_revoke (
@@ -140,6 +143,7 @@ STATEMENTS = [
     """CREATE TABLE peer_missing (
         place bigint PRIMARY KEY,
         missing_at timestamptz,
+        asked_at timestamptz,
         is_breach boolean NOT NULL DEFAULT false
     )""",
     """CREATE TABLE peer_nonce (

@@ -158,13 +158,13 @@ async def test_an_origin_that_fell_silent_is_hidden_until_it_is_heard(
 ) -> None:
     await take_in(database, said(bluesky("jack", 12, origin=OTHER_ORIGIN)), OTHER_ORIGIN)
     origins = OriginStore(database)
-    await origins.record_heard(OTHER_ORIGIN, clock.now())
-    await origins.record_heard(OTHER_ORIGIN, clock.now() - timedelta(days=30))
+    await origins.record_heard(OTHER_ORIGIN, clock.now(), clock.now())
+    await origins.record_heard(OTHER_ORIGIN, clock.now() - timedelta(days=30), clock.now())
     clock.advance(seconds=HIDDEN_AFTER / timedelta(seconds=1) - 1)
     assert await targets(lookup) == ["jack.bsky.example"]
     clock.advance(seconds=1)
     assert await targets(lookup) == []
-    await origins.record_heard(OTHER_ORIGIN, clock.now())
+    await origins.record_heard(OTHER_ORIGIN, clock.now(), clock.now())
     assert await targets(lookup) == ["jack.bsky.example"]
 
 

@@ -215,7 +215,7 @@ async def test_newcomers_of_a_suspended_or_silent_origin_come_back_with_it(
     await origins.change_standing(ORIGIN, Standing.SUSPENDED, Standing.FOLLOWING)
     assert await found_for(database, member) == ["ann"]
     await arrive(database, clock, bluesky("bob", 2), first=1)
-    await origins.record_heard(ORIGIN, clock.now())
+    await origins.record_heard(ORIGIN, clock.now(), clock.now())
     clock.advance(seconds=HIDDEN_AFTER.total_seconds() + 1)
     await newcomers.meet(await claim(newcomers))
     assert await found_for(database, member) == ["ann", "bob"]

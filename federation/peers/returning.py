@@ -1,0 +1,65 @@
+"""Returns to where a log was right, as its recovery says: what was read beyond is given up."""
+
+import structlog
+
+from directory.answers import let_go_from
+from directory.store.database import Connection
+from federation.keys.operations import RightTree
+from federation.keys.return_point import size_to_read_from
+from federation.peers.believing import Opened
+from federation.peers.comparing import derive, kept_checkpoint
+from federation.peers.rounds import Round, load_tree
+from federation.peers.verdicts import WrongAnswer
+from federation.store.peer_bodies import cut_bodies, mark_unasked
+from federation.store.peer_leaves import cut_leaves
+from federation.store.peer_logs import cut_progress, delete_documents_from, set_note
+from federation.store.tailed import Progress
+
+log = structlog.get_logger(__name__)
+
+
+async def return_to_right(current: Round, opened: Opened) -> Opened:
+    """Follows a recovery back, where the checkpoint was opened under one that is new. Returns the checkpoint with the
+    documents that are left to be found.
+
+    Raises WrongAnswer where the recovery is not of this log: then it changes nothing.
+    """
+    recovery = opened.recovery
+    if recovery is None or recovery.right_tree is None:
+        return opened
+    right = recovery.right_tree
+    await _check_right(current, right, opened)
+    async with current.step() as (connection, progress):
+        kept_root = None
+        if progress.size >= right.size:
+            kept_root = (await load_tree(connection, progress, right.size)).root_at(right.size)
+        start = size_to_read_from(progress.size, right, kept_root)
+        chain = opened.chain.cut_leaves(start)
+        first = chain.count_confirmed()
+        await delete_documents_from(connection, progress.log, first)
+        if start < progress.size:
+            log.warning("a log was recovered", origin=current.peer.origin, size=progress.size, right=start)
+            await cut_to(connection, current.peer.origin, progress, start)
+    return Opened(opened.data, opened.signed, chain)
+
+
+async def _check_right(current: Round, right: RightTree, opened: Opened) -> None:
+    if right.size >= opened.size:
+        raise WrongAnswer("a recovery says that more was right than the log has")
+    _, root = await derive(current.client, right.size, opened.size, opened.root)
+    if root != right.root:
+        raise WrongAnswer("a recovery names another tree than that of the log which it is in")
+
+
+async def cut_to(connection: Connection, origin: str, progress: Progress, size: int) -> None:
+    """Gives up all that was read of a log from leaf `size` on, with what it published and revoked."""
+    tree = await load_tree(connection, progress, size)
+    edge = tree.range_at(size)
+    kept = kept_checkpoint(progress)
+    again = await cut_leaves(connection, progress.log, size)
+    await cut_bodies(connection, progress.log, size)
+    await mark_unasked(connection, progress.log, [leaf for leaf in again if leaf < progress.bodies_size])
+    await cut_progress(connection, progress.log, edge)
+    if kept is not None and kept.size <= size:
+        await set_note(connection, progress.log, progress.note)
+    await let_go_from(connection, origin, size)

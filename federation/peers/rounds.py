@@ -1,0 +1,53 @@
+"""One round of reading the log of a peer: what all its steps share."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from directory.clock import Clock
+from directory.store.database import Connection, Database
+from federation.peers.kept_tree import KeptTree
+from federation.peers.log_client import LogClient
+from federation.peers.verdicts import LeaseLost
+from federation.store.peer_leaves import fetch_bundles, fetch_roots
+from federation.store.peer_logs import lock_progress
+from federation.store.tailed import Progress, TailedPeer, TailJob
+from federation.tlog.tiles import TILE_WIDTH
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One attempt at a log. `until` is when it stops by the clock of the event loop, to go on in the next one."""
+
+    database: Database
+    clock: Clock
+    client: LogClient
+    job: TailJob
+    until: float
+
+    @property
+    def peer(self) -> TailedPeer:
+        return self.job.peer
+
+    @property
+    def is_over(self) -> bool:
+        return asyncio.get_running_loop().time() >= self.until
+
+    @asynccontextmanager
+    async def step(self) -> AsyncIterator[tuple[Connection, Progress]]:
+        """Opens a transaction that holds the lease. Raises LeaseLost."""
+        async with self.database.transaction() as connection:
+            progress = await lock_progress(connection, self.job.lease)
+            if progress is None:
+                raise LeaseLost("another attempt counts by now, or this peer is read no more")
+            yield connection, progress
+
+
+async def load_tree(connection: Connection, progress: Progress, *sizes: int) -> KeptTree:
+    """Loads what the roots of the tree at its own size and at these smaller ones are computed from."""
+    roots = await fetch_roots(connection, progress.log, progress.size // TILE_WIDTH)
+    bundles: dict[int, bytes] = {}
+    for index in {size // TILE_WIDTH for size in (progress.size, *sizes) if size % TILE_WIDTH}:
+        bundles |= await fetch_bundles(connection, progress.log, index, index + 1)
+    return KeptTree(progress.size, roots, bundles)

@@ -1,0 +1,132 @@
+"""Reads on in the log of one peer: one round, from its checkpoint to the bodies, and when the next one is due.
+
+A round is made of steps, each of which is verified and then stored in one transaction. It can be broken off at any point:
+what was stored is believed, and the next round goes on behind it.
+"""
+
+import asyncio
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from directory.clock import Clock
+from directory.networks.http import GuardedClient
+from directory.store.database import Database
+from federation.keys.forks import record_fork
+from federation.peers.believing import open_served
+from federation.peers.bodies import read_bodies
+from federation.peers.chains import chain_of
+from federation.peers.comparing import compare
+from federation.peers.entries import read_entries
+from federation.peers.log_client import FetchSigned, LogClient
+from federation.peers.returning import return_to_right
+from federation.peers.rounds import Round
+from federation.peers.verdicts import (
+    MAX_RETRY_AFTER_S,
+    Forked,
+    LeaseLost,
+    PeerFault,
+    Unavailable,
+    Verdict,
+    WaitsForApproval,
+    WrongAnswer,
+)
+from federation.protocol.peer_places import MAX_LEAVES
+from federation.store.peer_logs import PEER_LOGS, begin_day, fetch_documents, set_outcome, set_target
+from federation.store.tailed import TailJob
+
+EVERY_S: Final = 40
+"""Between two rounds of a healthy peer."""
+MAX_BACKOFF_S: Final = 3_600
+MAX_DOUBLINGS: Final = 7
+WAITING: Final = "it has not approved yet that we follow it"
+CAPPED: Final = "it has grown by more than its cap of today"
+BODIES_CAPPED: Final = (
+    "as many of its mappings were taken in today as its cap allows, or too many bodies are missing"
+)
+
+log = structlog.get_logger(__name__)
+
+
+class Tail:
+    """Reads the logs of peers."""
+
+    def __init__(self, database: Database, clock: Clock, client: GuardedClient, signed: FetchSigned) -> None:
+        """`signed` fetches bodies, which peers serve to whom they have approved."""
+        self._database = database
+        self._clock = clock
+        self._client = client
+        self._signed = signed
+
+    async def run(self, job: TailJob, limit_s: float) -> Verdict:
+        """Reads on for at most `limit_s` and what one step takes. Records how it ended, and when it is due again."""
+        client = LogClient(self._client, self._signed, job.peer.address, self._clock.now())
+        until = asyncio.get_running_loop().time() + limit_s
+        current = Round(self._database, self._clock, client, job, until)
+        try:
+            verdict, stopped = await _read(current)
+            await self._end(current, verdict, stopped)
+        except LeaseLost:
+            return Verdict.LOST
+        except PeerFault as fault:
+            await self._fail(current, fault)
+            return fault.verdict
+        return verdict
+
+    async def _end(self, current: Round, verdict: Verdict, stopped: str) -> None:
+        now = self._clock.now()
+        wait = timedelta(seconds=0 if verdict is Verdict.MORE else EVERY_S)
+        async with current.step() as (connection, progress):
+            await set_outcome(connection, progress.log, now, stopped=stopped)
+            await PEER_LOGS.reschedule(connection, current.job.lease, now + wait)
+
+    async def _fail(self, current: Round, fault: PeerFault) -> None:
+        """Records a fault, and leaves the peer alone for a while. A fork freezes it."""
+        now, origin = self._clock.now(), current.peer.origin
+        log.warning(
+            "the log of a peer cannot be read on", origin=origin, verdict=fault.verdict, reason=str(fault)
+        )
+        try:
+            async with current.step() as (connection, progress):
+                wait = backoff_s(progress.failures + 1, fault)
+                await set_outcome(connection, progress.log, now, stopped=progress.stopped, fault=str(fault))
+                await PEER_LOGS.reschedule(connection, current.job.lease, now + timedelta(seconds=wait))
+                if isinstance(fault, Forked):
+                    await record_fork(connection, origin, fault.evidence, now)
+        except LeaseLost:
+            log.info("a fault came too late to be recorded", origin=origin)
+
+
+async def _read(current: Round) -> tuple[Verdict, str]:
+    """Reads on. Returns how it ended, and why it stopped where it did. Raises PeerFault."""
+    now = current.clock.now()
+    async with current.step() as (connection, progress):
+        await begin_day(connection, progress.log, now)
+        chain = chain_of(await fetch_documents(connection, progress.log))
+    data = await current.client.fetch_checkpoint()
+    opened = await open_served(data, chain, current.client, current.peer, now)
+    if opened.size >= MAX_LEAVES:
+        raise WrongAnswer("the log is larger than any can be")
+    opened = await return_to_right(current, opened)
+    async with current.step() as (connection, progress):
+        await set_target(connection, progress.log, opened.size)
+    await compare(current, progress, opened)
+    verdict = await read_entries(current, opened)
+    stopped = CAPPED if verdict is Verdict.STOPPED else ""
+    if verdict is Verdict.MORE or not current.peer.takes_bodies:
+        return verdict, stopped
+    try:
+        bodies = await read_bodies(current)
+    except WaitsForApproval:
+        return Verdict.STOPPED, WAITING
+    if bodies is Verdict.STOPPED:
+        stopped = stopped or BODIES_CAPPED
+    return (verdict if bodies is Verdict.READ else bodies), stopped
+
+
+def backoff_s(failures: int, fault: PeerFault) -> int:
+    """Returns for how long a peer is left alone after so many failures in a row."""
+    wait = min(EVERY_S << min(failures, MAX_DOUBLINGS), MAX_BACKOFF_S)
+    asked = fault.retry_after_s if isinstance(fault, Unavailable) else 0
+    return max(wait, min(asked, MAX_RETRY_AFTER_S))

@@ -1,0 +1,124 @@
+"""An instance that tails one peer, for tests: a real database, the guarded client, and what is to be seen afterwards."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from directory.networks.http import GuardedClient
+from directory.origins import Standing
+from directory.store.database import Database
+from directory.store.mapping_rows import ensure_origin
+from federation.peers.tail import Tail
+from federation.peers.verdicts import Verdict
+from federation.store.peer_logs import PeerLogStore
+from federation.tlog.keys import VerifierKey
+from federation.tlog.merkle import EMPTY_ROOT
+from tests.harness.clock import FakeClock
+from tests.harness.peer_log import ORIGIN, Unsigned
+
+STATE = (
+    "peer_log", "peer_document", "peer_bundle", "peer_revoke", "peer_statement", "peer_missing", "peer_evidence",
+    "mapping", "arrival", "origin",
+)  # fmt: skip
+NOT_STATE = {
+    "fault",
+    "failures",
+    "next_at",
+    "attempts",
+    "target_size",
+    "day",
+    "day_size",
+    "asked_at",
+    "seen_at",
+    "stopped",
+}
+
+
+class Reader:
+    """An instance, as far as it reads the logs of peers."""
+
+    def __init__(self, database: Database, clock: FakeClock, client: GuardedClient) -> None:
+        self.database = database
+        self.clock = clock
+        self.logs = PeerLogStore(database)
+        self.tail = Tail(database, clock, client, Unsigned(client))
+
+    async def confirm(
+        self, address: str, first_key: VerifierKey, *, origin: str = ORIGIN, seen: int = 0, **columns: Any
+    ) -> None:
+        """Enters a peer as operators do who have compared its fingerprint."""
+        now = self.clock.now()
+        given = {"we_follow": 2, **columns}
+        names = ", ".join(given)
+        places = ", ".join(f"${n}" for n in range(5, 5 + len(given)))
+        async with self.database.transaction() as connection:
+            await connection.execute(
+                f"INSERT INTO peer (origin, address, first_key, confirmed_at, {names}) VALUES ($1, $2, $3, $4, {places})",
+                origin, address, str(first_key), now, *given.values(),
+            )  # fmt: skip
+            await connection.execute(
+                "INSERT INTO peer_log (origin, root, next_at, day, day_size) VALUES ($1, $2, $3, $4, $5)",
+                origin, EMPTY_ROOT, now, now.date(), seen,
+            )  # fmt: skip
+            await ensure_origin(connection, origin)
+
+    async def round(self, limit_s: float = 60) -> Verdict:
+        """Runs one round of the peer that is due, an hour later if none is."""
+        job = await self.logs.claim_due(self.clock.now())
+        if job is None:
+            self.clock.advance(hours=1)
+            job = await self.logs.claim_due(self.clock.now())
+        assert job is not None
+        return await self.tail.run(job, limit_s)
+
+    async def rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        async with self.database.connection() as connection:
+            return [dict(row) for row in await connection.fetch(sql, *values)]
+
+    async def log(self, origin: str = ORIGIN) -> dict[str, Any]:
+        return (await self.rows("SELECT * FROM peer_log WHERE origin = $1", origin))[0]
+
+    async def leaves(self) -> list[int]:
+        """The leaves of the peer whose mappings answer."""
+        return [
+            row["leaf"] for row in await self.rows("SELECT leaf FROM mapping WHERE state = 1 ORDER BY leaf")
+        ]
+
+    async def standing(self, origin: str = ORIGIN) -> Standing:
+        return Standing(
+            (await self.rows("SELECT standing FROM origin WHERE name = $1", origin))[0]["standing"]
+        )
+
+    async def state(self) -> dict[str, list[dict[str, Any]]]:
+        """All that is known of peers but how their reading goes."""
+        return {
+            table: sorted(
+                (
+                    {k: v for k, v in row.items() if k not in NOT_STATE}
+                    for row in await self.rows(f"SELECT * FROM {table}")
+                ),
+                key=repr,
+            )
+            for table in STATE
+        }
+
+    async def check(self) -> None:
+        """Checks what always holds: no statement of a revoked leaf, and what answers was read and has its body."""
+        assert not await self.rows("SELECT FROM peer_statement s JOIN peer_revoke r ON r.place = s.place")
+        statements = {
+            r["leaf"] for r in await self.rows("SELECT place % (1::bigint << 40) AS leaf FROM peer_statement")
+        }
+        assert set(await self.leaves()) == statements
+        log = await self.log()
+        assert all(leaf < log["bodies_size"] <= log["size"] for leaf in statements)
+
+
+@asynccontextmanager
+async def reading(database: Database, clock: FakeClock) -> AsyncIterator[Reader]:
+    """Opens the guarded client for a reader."""
+    async with GuardedClient("Passerelle/test", allow_loopback=True) as client:
+        yield Reader(database, clock, client)
+
+
+LONG = timedelta(days=1)

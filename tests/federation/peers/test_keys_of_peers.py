@@ -1,0 +1,192 @@
+"""The keys of a peer change while its log is read: by rotation, by a thief, and by a recovery."""
+
+from directory.origins import Standing
+from directory.store.database import Database
+from federation.keys.operations import RightTree
+from federation.peers.verdicts import Verdict
+from tests.federation.peers.tailing import reading
+from tests.harness.clock import FakeClock
+from tests.harness.peer_log import PeerLog, Reply, key, log_server
+
+
+async def test_a_rotation_is_followed_through_the_log(database: Database, clock: FakeClock) -> None:
+    """Who was away during a rotation finds a checkpoint under a key that it does not know."""
+    log = PeerLog(clock)
+    log.add_people(3)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        new = key("next")
+        log.add_document(log.next_document(next_key=new.vkey, issued=log.now() + 3600), [log.log_key, new])
+        clock.advance(days=8)
+        log.add_document(log.next_document(log_key=new.vkey, next_key=None), [log.log_key])
+        log.keys = [new]
+        log.add_people(2)
+        log.publish()
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        documents = await reader.rows("SELECT number, leaf FROM peer_document ORDER BY number")
+        assert [(row["number"], row["leaf"]) for row in documents] == [(0, 0), (1, 4), (2, 5)]
+        assert await reader.leaves() == [1, 2, 3, 6, 7]
+        clock.advance(seconds=60)
+        log.note = bytes(log.sign(keys=[log.log_key]))
+        assert await reader.round() is Verdict.WRONG, "the retired key signs nothing any more"
+
+
+async def test_a_key_counts_once_its_document_is_in_the_log(database: Database, clock: FakeClock) -> None:
+    """A document that was signed and never put into the log would let a key sign that nobody can see there."""
+    log = PeerLog(clock)
+    log.add_people(3)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        known = await reader.state()
+        hidden = log.copy()
+        new = key("next")
+        hidden.add_document(
+            hidden.next_document(next_key=new.vkey, issued=log.now() + 3600), [log.log_key, new]
+        )
+        log.document_notes = hidden.document_notes
+        log.add_people(1)
+        log.keys = [new]
+        log.publish()
+        clock.advance(seconds=60)
+        assert await reader.round() is Verdict.WRONG
+        assert await reader.state() == known
+
+
+async def test_of_two_documents_with_one_number_the_log_has_one(database: Database, clock: FakeClock) -> None:
+    """A log that serves another document than the one that its entry names changes nothing with either."""
+    log = PeerLog(clock)
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        other = log.copy()
+        other.add_document(other.next_document(issued=log.now() + 7200), [log.log_key])
+        log.add_document(log.next_document(issued=log.now() + 3600), [log.log_key])
+        log.document_notes = other.document_notes
+        log.add_people(1)
+        log.publish()
+        assert await reader.round() is Verdict.READ
+        assert len(await reader.rows("SELECT FROM peer_document")) == 1
+        assert await reader.leaves() == [2]
+
+
+async def test_a_document_of_the_year_9999_locks_nobody_out(database: Database, clock: FakeClock) -> None:
+    """A thief of the log key dates a document far ahead, so that no other could come after it."""
+    log = PeerLog(clock)
+    log.add_people(2)
+    right = RightTree(len(log.entries), log.root())
+    stolen = key("stranger")
+    log.add_document(log.next_document(next_key=stolen.vkey, issued=253_402_300_799), [log.log_key, stolen])
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        log.entries, log.hashes = log.entries[:3], log.hashes[:96]
+        log.recover(right, key("rescue"), after=0)
+        log.add_people(1)
+        log.publish()
+        clock.advance(days=1)
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        assert await reader.leaves() == [1, 2, 4]
+        assert len(await reader.rows("SELECT FROM peer_document")) == 2
+
+
+async def test_a_thiefs_fork_ends_at_the_recovery(database: Database, clock: FakeClock) -> None:
+    """What a thief has published and revoked is given up; what holds again is asked for again."""
+    log = PeerLog(clock)
+    people = log.add_people(300)
+    log.publish()
+    right = RightTree(len(log.entries), log.root())
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        thief = log.copy()
+        thief.add_people(400)
+        for leaf in people[:20]:
+            thief.revoke(leaf)
+        thief.publish()
+        server.serve = thief.serve
+        clock.advance(seconds=60)
+        assert await reader.round() is Verdict.READ
+        assert len(await reader.leaves()) == 680
+        log.recover(right, key("rescue"))
+        log.add_people(5)
+        log.publish()
+        server.serve = log.serve
+        clock.advance(seconds=60)
+        before = len(server.asked)
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        assert await reader.leaves() == [*people, *range(302, 307)]
+        assert await reader.standing() is Standing.FOLLOWING
+        assert not any(path.startswith("/log/tile/entries/000") for path in server.asked[before:])
+        assert not await reader.rows("SELECT FROM peer_missing")
+        await reader.check()
+
+
+async def test_a_recovery_that_names_another_tree_changes_nothing(
+    database: Database, clock: FakeClock
+) -> None:
+    log = PeerLog(clock)
+    log.add_people(300)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        known = await reader.state()
+        log.recover(RightTree(200, b"\7" * 32), key("rescue"))
+        log.publish()
+        clock.advance(seconds=60)
+        assert await reader.round() is Verdict.WRONG
+        assert await reader.state() == known
+
+
+async def test_what_was_read_of_another_log_is_given_up_whole(database: Database, clock: FakeClock) -> None:
+    """The thief had forked before the point up to which the log was right: nothing that was read of it stays."""
+    log = PeerLog(clock)
+    log.add_people(10)
+    thief = log.copy()
+    thief.add_people(600)
+    thief.publish()
+    log.add_people(300)
+    right = RightTree(len(log.entries), log.root())
+    log.recover(right, key("rescue"))
+    log.publish()
+    async with log_server(thief.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        server.serve = log.serve
+        clock.advance(seconds=60)
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        assert await reader.leaves() == list(range(1, 311))
+        await reader.check()
+
+
+async def test_a_thousand_documents_are_read_and_more_are_not(database: Database, clock: FakeClock) -> None:
+    """A log that names documents without end has us fetch each of them once, and no more than a chain can have."""
+    log = PeerLog(clock)
+    for _ in range(100):
+        log.add_document(log.next_document(), [log.log_key])
+    log.noise(100)
+    for _ in range(300):
+        log.append(b"\x03" + bytes(32))
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        assert len(await reader.rows("SELECT FROM peer_document")) == 101
+        assert sum(path.startswith("/log/operations") for path in server.asked) <= 103
+
+
+async def test_the_first_document_is_the_one_that_was_compared(database: Database, clock: FakeClock) -> None:
+    """A peer that shows another first document after the operators have compared the fingerprint is another log."""
+    log = PeerLog(clock)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, key("stranger").vkey)
+        assert await reader.round() is Verdict.WRONG
+        assert (await reader.log())["size"] == 0
+        server.lies = lambda path, honest: Reply(404) if "operations" in path else honest
+        clock.advance(hours=2)
+        assert await reader.round() is Verdict.WRONG

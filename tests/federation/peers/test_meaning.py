@@ -1,0 +1,299 @@
+"""What the entries and bodies of a peer can say, and what of it answers."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from directory.mappings import Evidence, EvidenceKind, Strength
+from directory.store.database import Database
+from federation.peers.verdicts import Verdict
+from federation.protocol.body_answers import Body, Ended, LeafAnswer, NeverMapping
+from federation.protocol.body_wire import encode_answers
+from federation.protocol.entry import RevokeEntry, UnknownEntry, encode_entry
+from federation.tlog.tiles import Bundle
+from tests.federation.peers.tailing import Reader, reading
+from tests.harness.clock import FakeClock
+from tests.harness.mappings import bluesky
+from tests.harness.peer_log import ORIGIN, Lie, LogServer, PeerLog, Reply, log_server, says
+
+SALT = b"\5" * 32
+STATEMENTS = "/federation/v1/statements/"
+
+
+def lying(log: PeerLog, answers: dict[int, LeafAnswer]) -> Lie:
+    """Answers otherwise for some leaves."""
+
+    def lie(path: str, honest: Reply) -> Reply:
+        if not path.startswith(STATEMENTS):
+            return honest
+        item = Bundle.parse("tile/entries/" + path.removeprefix(STATEMENTS))
+        leaves = range(item.start, item.start + item.width)
+        return Reply(200, encode_answers([answers.get(leaf) or log.answer(leaf) for leaf in leaves]))
+
+    return lie
+
+
+async def start(reader: Reader, log: PeerLog, server: LogServer, **columns: object) -> None:
+    log.publish()
+    await reader.confirm(server.address, log.log_key.vkey, **columns)
+
+
+async def test_revokes_of_nothing_revoke_nothing(database: Database, clock: FakeClock) -> None:
+    """A revoke of an unknown, later or own leaf, of a revoke, of a document, or for a second time is a no-op."""
+    log = PeerLog(clock)
+    people = log.add_people(5)
+    first = log.revoke(people[0])
+    for target in (0, first, 2**40, 2**63 - 2, len(log.entries) + 4, len(log.entries) + 6, people[0]):
+        log.append(encode_entry(RevokeEntry(target, 0)))
+    log.append(encode_entry(UnknownEntry(b"\x07" + bytes(32))))
+    log.append(b"\x02" + people[1].to_bytes(8, "big") + b"\0" + b"\1" * 23)
+    later = log.add_people(300)
+    log.append(encode_entry(RevokeEntry(people[2], 250)))
+    log.bodies.pop(people[2])
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await start(reader, log, server)
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        assert await reader.leaves() == [people[1], people[3], people[4], *later]
+        revokes = await reader.rows(
+            "SELECT place % (1::bigint << 40) AS target, leaf FROM peer_revoke ORDER BY 1"
+        )
+        assert [(r["target"], r["leaf"]) for r in revokes] == [
+            (people[0], first),
+            (people[2], len(log.entries) - 1),
+        ]
+
+
+def body(change: Callable[[dict[str, object]], object], clock: FakeClock) -> bytes:
+    """A body that was changed, written canonically again."""
+    told = json.loads(says(bluesky("ada", 7, origin=ORIGIN, issued=clock.now()), SALT).body)
+    change(told)
+    return json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
+
+
+INVALID: dict[str, Callable[[FakeClock], bytes]] = {
+    "not canonical": lambda c: body(lambda _: None, c).replace(b":", b": ", 1),
+    "duplicate keys": lambda c: body(lambda _: None, c)[:-1] + b',"v":1}',
+    "deep nesting": lambda _: b"[" * 1_999 + b"]" * 1_999,
+    "a lone surrogate": lambda c: body(lambda b: b.update(ext={"a": "\ud800"}), c),
+    "a strength without its evidence": lambda c: body(lambda b: b.update(evidence=[b["evidence"][1]]), c),  # type: ignore[index]
+    "demo evidence": lambda c: body(lambda b: b["evidence"].append({"at": 1, "kind": "demo"}), c),  # type: ignore[attr-defined]
+    "a field of its own": lambda c: body(lambda b: b.update(y=1), c),
+    "valid for too long": lambda c: body(lambda b: b.update(expires=b["expires"] + 86_400 * 30), c),  # type: ignore[operator]
+    "not JSON": lambda _: b"<!DOCTYPE html>",
+}
+
+
+@pytest.mark.parametrize("name", INVALID)
+async def test_a_body_that_says_nothing_is_kept_nowhere(
+    name: str, database: Database, clock: FakeClock
+) -> None:
+    """It matches its commitment, so that only its meaning is left to refuse it."""
+    log = PeerLog(clock)
+    log.add_body(Body(SALT, INVALID[name](clock)))
+    good = log.add_person()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await start(reader, log, server)
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == [good]
+        assert len(await reader.rows("SELECT FROM peer_statement")) == 1
+        assert not await reader.rows("SELECT FROM peer_missing")
+        assert (await reader.log())["invalid"] == 1
+        await reader.check()
+
+
+async def test_a_body_that_is_not_its_commitment_counts_as_none(database: Database, clock: FakeClock) -> None:
+    """Whatever is served in the place of a body, the leaf answers nothing until it comes; after a quarter of an hour by the
+    log's clock it is a breach."""
+    log = PeerLog(clock)
+    people = log.add_people(6)
+    wrong = {
+        people[0]: Body(SALT, log.bodies[people[0]].body),
+        people[1]: Body(log.bodies[people[1]].salt, log.bodies[people[2]].body),
+        people[2]: Ended(1),
+        people[3]: NeverMapping(),
+    }
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await start(reader, log, server)
+        server.lies = lying(log, wrong)
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == people[4:]
+        assert [r["is_breach"] for r in await reader.rows("SELECT is_breach FROM peer_missing")] == [
+            False
+        ] * 4
+
+        clock.advance(seconds=899)
+        log.publish()
+        assert await reader.round() is Verdict.READ
+        assert not await reader.rows("SELECT FROM peer_missing WHERE is_breach")
+
+        clock.advance(seconds=60)
+        log.publish()
+        assert await reader.round() is Verdict.READ
+        assert len(await reader.rows("SELECT FROM peer_missing WHERE is_breach")) == 4
+
+        clock.advance(seconds=60)
+        log.revoke(people[0])
+        log.publish()
+        server.lies = None
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == people[1:]
+        assert not await reader.rows("SELECT FROM peer_missing")
+        await reader.check()
+
+
+async def test_a_log_without_a_clock_accuses_nobody_and_answers_nothing(
+    database: Database, clock: FakeClock
+) -> None:
+    """Without a cosignature of its own witness nobody knows how fresh a log is, and its leases would never end."""
+    log = PeerLog(clock)
+    log.add_people(2)
+    log.publish()
+    log.note = bytes(log.sign())
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == []
+        log.note = bytes(log.cosigned(log.sign(), log.now() + 3_700))
+        clock.advance(seconds=60)
+        assert await reader.round() is Verdict.READ
+        assert (await reader.log())["cosigned_at"] is None
+        assert await reader.leaves() == []
+
+
+async def test_the_clock_of_a_log_never_goes_back_nor_ahead(database: Database, clock: FakeClock) -> None:
+    """A replayed old cosignature would make a log seem silent, one from the future would make it seem fresh for years."""
+    log = PeerLog(clock)
+    log.add_people(2)
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await start(reader, log, server)
+        assert await reader.round() is Verdict.READ
+        heard = clock.now()
+        for at in (log.now() - 86_400, log.now() + 86_400, 2**62):
+            log.note = bytes(log.cosigned(log.sign(), at))
+            clock.advance(seconds=41)
+            assert await reader.round() is Verdict.READ
+            assert (await reader.log())["cosigned_at"] == heard
+            assert (await reader.rows("SELECT heard_at FROM origin"))[0]["heard_at"] == heard
+        clock.advance(seconds=41)
+        log.publish()
+        assert await reader.round() is Verdict.READ
+        assert (await reader.rows("SELECT heard_at FROM origin"))[0]["heard_at"] == clock.now()
+
+
+async def test_a_replayed_checkpoint_makes_nothing_fresh(database: Database, clock: FakeClock) -> None:
+    """Whoever replays an old checkpoint, with its log's newest cosignature on it, does not keep alive what was revoked."""
+    log = PeerLog(clock)
+    log.add_people(2)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        old = len(log.entries)
+        log.add_person()
+        log.publish()
+        clock.advance(seconds=41)
+        assert await reader.round() is Verdict.READ
+        heard = (await reader.rows("SELECT heard_at FROM origin"))[0]["heard_at"]
+        clock.advance(seconds=41)
+        log.note = bytes(log.cosigned(log.sign(old)))
+        assert await reader.round() is Verdict.STALE
+        assert (await reader.rows("SELECT heard_at FROM origin"))[0]["heard_at"] == heard
+
+
+async def test_only_strengths_that_are_taken_answer(database: Database, clock: FakeClock) -> None:
+    log = PeerLog(clock)
+    bound = log.add_person()
+    log.add_person(bluesky("grace", origin=ORIGIN, issued=clock.now()))
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await start(reader, log, server, strengths=[Strength.BOUND.value])
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == [bound]
+        assert (await reader.log())["skipped"] == 1
+        assert len(await reader.rows("SELECT FROM peer_statement")) == 1
+
+
+async def test_one_commitment_can_stand_in_two_leaves(database: Database, clock: FakeClock) -> None:
+    log = PeerLog(clock)
+    told = says(bluesky("ada", 7, origin=ORIGIN, issued=clock.now()), SALT)
+    one, two = log.add_body(told), log.add_body(told)
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await start(reader, log, server)
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == [one, two]
+        log.revoke(one)
+        log.publish()
+        clock.advance(seconds=41)
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == [two]
+
+
+async def test_a_body_that_is_served_after_its_revoke_is_not_asked_for(
+    database: Database, clock: FakeClock
+) -> None:
+    log = PeerLog(clock)
+    person = log.add_person()
+    told = log.bodies[person]
+    log.revoke(person)
+    log.bodies[person] = told
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await start(reader, log, server)
+        server.lies = lying(log, {person: told})
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == []
+        assert not any(path.startswith(STATEMENTS) for path in server.asked)
+
+
+async def test_a_peer_that_has_not_approved_us_is_waited_for(database: Database, clock: FakeClock) -> None:
+    """Its tree is read all the same, and nothing is held against it."""
+    log = PeerLog(clock)
+    log.add_person()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await start(reader, log, server)
+        server.lies = lambda path, honest: Reply(403) if path.startswith(STATEMENTS) else honest
+        assert await reader.round() is Verdict.STOPPED
+        row = await reader.log()
+        assert (row["size"], row["bodies_size"], row["failures"]) == (2, 0, 0)
+        assert "approved" in row["stopped"]
+        assert not await reader.rows("SELECT FROM peer_missing")
+        server.lies = None
+        clock.advance(minutes=10)
+        assert await reader.round() is Verdict.READ
+        assert (await reader.log())["stopped"] == ""
+        assert await reader.leaves() == [1]
+
+
+async def test_a_log_that_we_do_not_follow_is_read_without_its_bodies(
+    database: Database, clock: FakeClock
+) -> None:
+    log = PeerLog(clock)
+    log.add_person()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await start(reader, log, server, we_follow=1)
+        assert await reader.round() is Verdict.READ
+        assert (await reader.log())["size"] == 2
+        assert not any(path.startswith(STATEMENTS) for path in server.asked)
+
+
+async def test_what_is_issued_in_2099_waits(database: Database, clock: FakeClock) -> None:
+    log = PeerLog(clock)
+    log.add_person(bluesky("ada", 7, origin=ORIGIN, issued=clock.now() + timedelta(days=27_000)))
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await start(reader, log, server)
+        assert await reader.round() is Verdict.READ
+        assert (await reader.rows("SELECT issued FROM mapping"))[0]["issued"] > clock.now() + timedelta(
+            days=20_000
+        )
+
+
+async def test_evidence_of_a_kind_that_is_unknown_is_ignored(database: Database, clock: FakeClock) -> None:
+    log = PeerLog(clock)
+    told = json.loads(says(bluesky("ada", 7, origin=ORIGIN, issued=clock.now()), SALT).body)
+    told["evidence"].append({"at": 1, "kind": "a-new-kind"})
+    log.add_body(Body(SALT, json.dumps(told, sort_keys=True, separators=(",", ":")).encode()))
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await start(reader, log, server)
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == [1]
+        assert Evidence(EvidenceKind.X_POST_ID, clock.now()).binds_x

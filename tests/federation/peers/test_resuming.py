@@ -1,0 +1,187 @@
+"""A reading that is broken off at any point goes on behind what was stored, and fetches none of it again."""
+
+import asyncio
+import tracemalloc
+
+from directory.store.database import Database
+from federation.peers.jobs import TailJobs
+from federation.peers.reading import BUNDLES_A_STEP
+from federation.peers.verdicts import Verdict
+from tests.federation.peers.tailing import Reader, reading
+from tests.harness.clock import FakeClock
+from tests.harness.peer_log import LogServer, PeerLog, Reply, log_server
+
+STEP = BUNDLES_A_STEP * 256
+
+
+async def broken_off(reader: Reader, server: LogServer, after: int) -> bool:
+    """Runs one job, and cancels it at its `after`-th request. Returns whether it ended before."""
+    jobs = TailJobs(reader.logs, reader.tail, reader.clock)
+    work = await jobs.claim(())
+    assert work is not None
+    reached, begin = asyncio.Event(), len(server.asked)
+
+    async def watch(_: str) -> None:
+        if len(server.asked) - begin >= after:
+            reached.set()
+            await asyncio.sleep(30)
+
+    server.before = watch
+    job, hit = asyncio.create_task(work.run()), asyncio.create_task(reached.wait())  # type: ignore[arg-type]
+    await asyncio.wait({job, hit}, return_when=asyncio.FIRST_COMPLETED)
+    server.before = None
+    is_done = job.done()
+    for task in (job, hit):
+        task.cancel()
+    await asyncio.gather(job, hit, return_exceptions=True)
+    if not is_done:
+        await work.release()
+    return is_done
+
+
+async def test_what_was_believed_is_never_fetched_again(database: Database, clock: FakeClock) -> None:
+    """Broken off at every seventh request of a first sync, it still ends, and asks for each bundle that was stored once."""
+    log = PeerLog(clock)
+    people = log.add_people(2_000)
+    log.noise(2 * STEP)
+    people += log.add_people(500)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey, seen=10**6)
+        rounds = 0
+        while True:
+            before, begin = await reader.log(), len(server.asked)
+            if await broken_off(reader, server, 20 + 31 * rounds):
+                break
+            rounds += 1
+            for path in server.asked[begin:]:
+                if path.startswith("/log/tile/entries/"):
+                    number = int("".join(c for c in path.split(".p")[0][18:] if c.isdigit()))
+                    assert number >= before["size"] // 256, "this was stored before"
+                if path.startswith("/federation"):
+                    number = int("".join(c for c in path.split(".p")[0][26:] if c.isdigit()))
+                    assert number >= before["bodies_size"] // 256
+        assert rounds >= 3
+        assert await reader.leaves() == people
+        assert (await reader.log())["size"] == len(log.entries)
+        await reader.check()
+
+
+async def test_a_round_whose_time_is_over_goes_on_at_once(database: Database, clock: FakeClock) -> None:
+    log = PeerLog(clock)
+    log.add_people(10)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round(limit_s=0) is Verdict.MORE
+        assert await reader.logs.claim_due(clock.now()) is not None
+
+
+async def test_growth_beyond_the_cap_stops_and_goes_on_the_next_day(
+    database: Database, clock: FakeClock
+) -> None:
+    """Growth is no fraud: what is below the cap is read and verified, the reason is told, and nothing is held against it."""
+    log = PeerLog(clock)
+    people = log.add_people(500)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey, growth_cap=300)
+        assert await reader.round() is Verdict.STOPPED
+        row = await reader.log()
+        assert (row["size"], row["failures"], row["fault"]) == (300, 0, "")
+        assert row["stopped"] != ""
+        assert row["target_size"] == 501
+        assert row["root"] == log.root(300)
+        clock.advance(hours=13)
+        log.publish()
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == people
+
+
+async def test_what_was_there_at_the_confirmation_is_free(database: Database, clock: FakeClock) -> None:
+    log = PeerLog(clock)
+    log.add_people(500)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey, growth_cap=10, seen=501)
+        assert await reader.round() is Verdict.READ
+        log.add_people(11)
+        log.publish()
+        clock.advance(seconds=41)
+        assert await reader.round() is Verdict.STOPPED
+        assert (await reader.log())["size"] == 511
+
+
+async def test_the_daily_cap_stops_what_is_taken_in(database: Database, clock: FakeClock) -> None:
+    log = PeerLog(clock)
+    log.add_people(16 * 256 + 100)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey, daily_cap=1_000)
+        assert await reader.round() is Verdict.STOPPED
+        first = len(await reader.leaves())
+        assert 1_000 <= first < 1_256
+        clock.advance(days=1)
+        log.publish()
+        for _ in range(4):
+            await reader.round()
+            clock.advance(days=1)
+            log.publish()
+        assert len(await reader.leaves()) == 16 * 256 + 100
+
+
+async def test_a_partial_bundle_that_is_gone_is_read_from_the_full_one(
+    database: Database, clock: FakeClock
+) -> None:
+    log = PeerLog(clock)
+    log.add_people(300)
+    log.publish()
+    note = log.note
+    log.add_people(500)
+    log.publish()
+    log.note = note
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        server.lies = lambda path, honest: Reply(404) if "entries" in path and ".p/" in path else honest
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        assert (await reader.log())["size"] == 301
+
+
+async def test_a_first_sync_is_few_arrivals_in_bounded_memory(database: Database, clock: FakeClock) -> None:
+    """Memory is that of a step, whatever the size of the log."""
+    log = PeerLog(clock)
+    log.add_people(3 * 4_096)
+    log.noise(4 * STEP)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey, seen=10**6)
+        tracemalloc.start()
+        try:
+            assert await reader.round() is Verdict.READ
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 60 * 2**20
+        assert len(await reader.rows("SELECT FROM arrival")) == 1
+        assert len(await reader.leaves()) == 3 * 4_096
+
+
+async def test_a_fork_that_shows_in_the_middle_of_a_first_sync_is_proven(
+    database: Database, clock: FakeClock
+) -> None:
+    """Between two rounds of a first sync the log goes on otherwise behind what was read: the note that was believed is the
+    evidence, although its tree was not read yet."""
+    log = PeerLog(clock)
+    log.noise(2 * STEP + 10)
+    forked = log.copy()
+    log.noise(100)
+    log.publish()
+    forked.add_people(200)
+    forked.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey, seen=10**6)
+        assert not await broken_off(reader, server, 80)
+        assert (await reader.log())["size"] == STEP
+        server.serve = forked.serve
+        assert await reader.round() is Verdict.FORKED
+        assert len(await reader.rows("SELECT FROM peer_evidence")) == 1
