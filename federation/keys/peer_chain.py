@@ -7,7 +7,7 @@ from functools import cached_property
 from directory.store.database import Connection
 from federation.errors import Malformed, UnknownLog, UntrustedOperations
 from federation.keys.chain import index_in_force, open_chain
-from federation.keys.operations import Operations, RightTree
+from federation.keys.operations import Operations
 from federation.store.peer_chains import KnownPeer, Version, fetch_peer_documents
 from federation.tlog.keys import VerifierKey
 from federation.tlog.note import Note, NoteVerifier, parse_note
@@ -51,10 +51,15 @@ class PeerChain:
         named = max(at for at, each in enumerate(self.documents) if key in each.checkpoint_keys)
         return self.documents[min(named + 1, len(self.documents) - 1)]
 
-    def right_tree(self) -> RightTree | None:
-        """Returns the tree up to which the newest recovery says that the log was right, once its entry was found."""
-        trees = (each.right_tree for each in reversed(self.documents[: self.found]) if each.recovered_by)
-        return next(trees, None)
+    def last_recovery(self) -> Operations | None:
+        """Returns the newest recovery whose entry was found in the tree. None where there was none."""
+        found = reversed(self.documents[: self.found])
+        return next((each for each in found if each.recovered_by), None)
+
+    def keys_since(self, document: Operations) -> tuple[VerifierKey, ...]:
+        """Returns the log keys of a document and of all after it, also those that were rotated away since."""
+        later = self.documents[document.number :]
+        return tuple(dict.fromkeys(key for each in later for key in each.checkpoint_keys))
 
     def parsed_notes(self) -> tuple[Note, ...]:
         """Returns the documents as notes."""

@@ -96,7 +96,7 @@ class Witness:
         kept: Witnessed | None,
     ) -> Signature:
         now, checkpoint = self._clock.now(), signed.checkpoint
-        check_growth(request, checkpoint, find_base(kept, chain, now))
+        check_growth(request, checkpoint, find_base(kept, chain))
         check_time(kept, now)
         at = now.replace(microsecond=0)
         line = cosign(checkpoint, self._read_key(), int(at.timestamp()))

@@ -49,6 +49,10 @@ OK: Final = 200
 CONFLICT: Final = 409
 UNPROVEN: Final = 422
 _NOT_YET: Final = "nothing is published yet"
+_FAULTS: Final = {
+    404: "it cosigns this log not yet, or no more: its operators have not confirmed our keys, or have suspended us",
+    503: "its witness cannot cosign at the moment",
+}
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +104,7 @@ class Gathering:
             if await finish_round(connection, claimed.lease, end) and result.cosignature is not None:
                 await put_cosignature(connection, result.cosignature, now + MAX_FUTURE)
         if result.fault and result.fault != _NOT_YET:
-            log.warning("a peer does not cosign our log", origin=claimed.peer.origin, reason=result.fault)
+            log.info("a peer does not cosign our log", origin=claimed.peer.origin, reason=result.fault)
 
     async def _ask(self, claimed: Round) -> _Result:
         async with self._database.connection() as connection:
@@ -119,7 +123,7 @@ class Gathering:
             if answer.status == UNPROVEN or told == old or (told is not None and told > checkpoint.size):
                 return await self._look_at_newer(claimed.peer, checkpoint.size if told is None else told)
             if told is None:
-                return _Result(claimed.size, fault=f"it answers with status {answer.status}")
+                return _Result(claimed.size, fault=_FAULTS.get(answer.status, f"it answers {answer.status}"))
             old = told
         return _Result(old, fault="it tells another size each time")
 

@@ -3,6 +3,7 @@
 https://c2sp.org/tlog-witness@v1.0.0#add-checkpoint
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from federation.keys.peer_chain import PeerChain
 from federation.protocol.add_checkpoint import AddCheckpoint
 from federation.store.witnessed import Witnessed
 from federation.tlog.checkpoint import Checkpoint
+from federation.tlog.keys import VerifierKey
 from federation.tlog.merkle import EMPTY_ROOT, verify_consistency
 from federation.tlog.note import parse_note
 
@@ -26,23 +28,24 @@ class Base:
 EMPTY = Base(0, EMPTY_ROOT)
 
 
-def find_base(kept: Witnessed | None, chain: PeerChain, now: datetime) -> Base:
-    """Returns the tree to grow from: what was cosigned last, or after a recovery that one up to where the log was right.
+def find_base(kept: Witnessed | None, chain: PeerChain) -> Base:
+    """Returns the tree to grow from: what was cosigned last, or the one up to which a recovery since says that the log was
+    right.
 
-    Only the recovery key takes a witness back, and only from what no key in power has signed: it is the log's word that a
-    thief had signed it.
+    Only the recovery key takes a witness elsewhere, and only from what no key has signed that is named since: a thief may
+    have signed it, also where it is the smaller of the two.
     """
     if kept is None:
         return EMPTY
-    base, right = Base(kept.size, kept.root), chain.right_tree()
-    if right is None or right.size > kept.size or _is_signed_in_power(kept, chain, now):
-        return base
-    return Base(right.size, right.root)
+    recovery = chain.last_recovery()
+    if recovery is None or recovery.right_tree is None or _is_signed_by(kept, chain.keys_since(recovery)):
+        return Base(kept.size, kept.root)
+    return Base(recovery.right_tree.size, recovery.right_tree.root)
 
 
-def _is_signed_in_power(kept: Witnessed, chain: PeerChain, now: datetime) -> bool:
-    """The lines that are kept were verified."""
-    named = {(key.name, key.key_id) for key in chain.keys_at(now)}
+def _is_signed_by(kept: Witnessed, keys: Sequence[VerifierKey]) -> bool:
+    """Whether one of these keys has signed what was cosigned. The lines that are kept were verified."""
+    named = {(key.name, key.key_id) for key in keys}
     return any((line.name, line.key_id) in named for line in parse_note(kept.note).signatures)
 
 

@@ -15,8 +15,8 @@ from federation.keys.evidence import make_evidence
 from federation.keys.forks import record_fork
 from federation.tlog.note import parse_note
 from tests.harness.command import Command
+from tests.harness.known_log import PeerLog, confirm_peer
 from tests.harness.postgres import FAST_SETTINGS
-from tests.harness.witnessed_log import PeerLog, confirm_peer
 
 LOG = PeerLog("forking.example")
 KEY = str(LOG.documents[0].log_key)

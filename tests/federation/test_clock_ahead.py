@@ -27,9 +27,9 @@ from federation.witness.cosigning import Witness
 from tests.directory.members.people import at_bluesky, on_x
 from tests.federation.log_harness import ORIGIN, LogHarness
 from tests.harness.clock import FakeClock
+from tests.harness.known_log import PeerLog, confirm_peer
 from tests.harness.mappings import bluesky
 from tests.harness.stored import StoredMappings
-from tests.harness.witnessed_log import PeerLog, confirm_peer
 
 
 @pytest.fixture

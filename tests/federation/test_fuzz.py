@@ -21,6 +21,7 @@ import pytest
 
 from federation.errors import (
     FederationError,
+    InvalidAddCheckpoint,
     InvalidBodies,
     InvalidBundle,
     InvalidCheckpoint,
@@ -43,6 +44,12 @@ from federation.keys.equivocation import open_evidence
 from federation.keys.evidence import MAX_EVIDENCE_BYTES, Evidence
 from federation.keys.operations import MAX_OPERATIONS_BYTES, Operations
 from federation.own_log.mapping_proof import open_mapping_proof
+from federation.protocol.add_checkpoint import (
+    MAX_REQUEST_BYTES,
+    MAX_SIZE_BYTES,
+    AddCheckpoint,
+    parse_size,
+)
 from federation.protocol.body_answers import Body, Erased, Lost
 from federation.protocol.body_wire import MAX_ANSWER_BYTES, encode_answers, parse_answers
 from federation.protocol.entry import ENTRY_BYTES, parse_entry
@@ -131,6 +138,10 @@ def answers() -> list[bytes]:
     ]
 
 
+def witness_requests() -> list[bytes]:
+    return [b64decode(case["request"]) for case in cases("add-checkpoint")]
+
+
 def payloads() -> list[bytes]:
     return [Signature.parse(case["line"]).payload for case in cases("cosignatures") if not case["wantErr"]]
 
@@ -200,6 +211,8 @@ PARSERS: Final = [
     Parser("tile", lambda: [bytes(32), bytes(TILE_BYTES)], Tile(0, 3, 1).read, (InvalidTile,), TILE_BYTES, 40, 16 * K),
     Parser("bundle", bundles, partial(decode_bundle, width=2), (InvalidBundle,), MAX_BUNDLE_BYTES, 3_000, 2 * MAX_BUNDLE_BYTES),
     Parser("body answers", answers, partial(parse_answers, width=3), (InvalidBodies,), 3 * MAX_ANSWER_BYTES, 60, 40 * K),
+    Parser("add-checkpoint", witness_requests, AddCheckpoint.parse, (InvalidAddCheckpoint,), MAX_REQUEST_BYTES, 1_000, 2 * SOME_NOTE),
+    Parser("told size", lambda: [b"0\n", b"300\n", b"9223372036854775807\n"], parse_size, (InvalidAddCheckpoint,), MAX_SIZE_BYTES, 20, 4 * K),
     Parser("tlog-proof", texts("tlog-proofs", "proof"), TlogProof.parse, (InvalidTlogProof,), MAX_TLOG_PROOF_BYTES, 5_000, SOME_NOTE),
     Parser("mapping proof", texts("tlog-proofs", "proof"), open_proof, READ_PROOF, MAX_TLOG_PROOF_BYTES, 12_000, SOME_NOTE),
     Parser("equivocation", texts("equivocations", "evidence"), open_equivocation, READ_EVIDENCE, MAX_EVIDENCE_BYTES, 30_000, 5 * SOME_NOTE),

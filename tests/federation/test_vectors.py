@@ -15,7 +15,7 @@ import pytest
 from directory.errors import DirectoryError
 from directory.origin_names import LOG_SUFFIX, InvalidOrigin, is_origin, parse_origin
 from directory.public_address import PublicAddress
-from federation.errors import FederationError, UntrustedNote
+from federation.errors import FederationError, InvalidProof, Malformed, OtherSize, UnknownLog, UntrustedNote
 from federation.fsck.liveness import Liveness
 from federation.keys.chain import in_force, open_chain
 from federation.keys.equivocation import open_evidence
@@ -24,12 +24,13 @@ from federation.keys.moving import is_same_house
 from federation.keys.operations import Operations, RightTree
 from federation.keys.return_point import size_to_read_from
 from federation.peers.signing import Request, read_claim, verify_request
+from federation.protocol.add_checkpoint import AddCheckpoint, encode_size
 from federation.protocol.body_answers import judge_missing
 from federation.protocol.body_wire import encode_answers, parse_answers
 from federation.protocol.entry import MappingEntry, OperationsEntry, RevokeEntry, UnknownEntry, parse_entry
 from federation.protocol.statement import commitment, encode_statement, parse_statement
 from federation.tlog.bundles import decode_bundle
-from federation.tlog.checkpoint import Checkpoint, LogTrust, open_checkpoint
+from federation.tlog.checkpoint import Checkpoint, LogTrust, open_checkpoint, parse_signed_checkpoint
 from federation.tlog.cosignature import CosignatureVerifier, parse_time
 from federation.tlog.ed25519 import Seed, is_signed
 from federation.tlog.growth import Edge, grow
@@ -38,6 +39,7 @@ from federation.tlog.merkle import leaf_hash, verify_consistency, verify_inclusi
 from federation.tlog.note import NoteVerifier, Signature, open_note, parse_note
 from federation.tlog.proof import TlogProof, verify_tlog_proof
 from federation.tlog.tiles import Tile, parse_path
+from federation.witness.growth import EMPTY, Base, check_growth
 from tests.vectors.make import FILES, path_of
 from tests.vectors.of_bodies import say
 
@@ -224,6 +226,44 @@ def check_answers(case: Case) -> None:
     assert encode_answers(answers).hex() == case["content"]
 
 
+def check_add_checkpoint(case: Case) -> None:
+    error = find_refusal(case)
+    status = next((status for kind, status in STATUS_OF_WITNESS if isinstance(error, kind)), 200)
+    told = encode_size(error.size).decode() if isinstance(error, OtherSize) else None
+    assert (status, told) == (case["status"], case.get("told"))
+    if error is not None:
+        raise error
+
+
+def find_refusal(case: Case) -> FederationError | None:
+    try:
+        answer_add_checkpoint(case)
+    except FederationError as error:
+        return error
+    return None
+
+
+def answer_add_checkpoint(case: Case) -> None:
+    """Does what a witness does that has cosigned `keptSize` last."""
+    request = AddCheckpoint.parse(b64decode(case["request"]))
+    assert bytes(request) == b64decode(case["request"])
+    checkpoint, _ = parse_signed_checkpoint(request.note)
+    if checkpoint.origin != case["origin"]:
+        raise UnknownLog(checkpoint.origin)
+    keys = tuple(NoteVerifier.parse(key) for key in case["logKeys"])
+    open_checkpoint(request.note, LogTrust(case["origin"], keys))
+    base = EMPTY if case["keptSize"] is None else Base(case["keptSize"], b64decode(case["keptRoot"]))
+    check_growth(request, checkpoint, base)
+
+
+STATUS_OF_WITNESS = (
+    (Malformed, 400),
+    (UntrustedNote, 403),
+    (UnknownLog, 404),
+    (OtherSize, 409),
+    (InvalidProof, 422),
+)
+
 CHECKS: dict[str, Callable[[Case], None]] = {
     "signatures": check_signature,
     "vkeys": check_vkey,
@@ -248,6 +288,7 @@ CHECKS: dict[str, Callable[[Case], None]] = {
     "same-house": check_house,
     "missing-bodies": check_missing_body,
     "signed-requests": check_signed_request,
+    "add-checkpoint": check_add_checkpoint,
     "body-answers": check_answers,
 }
 

@@ -17,6 +17,7 @@ from tests.vectors import (
     of_requests,
     of_signatures,
     of_trees,
+    of_witness,
 )
 from tests.vectors.fixed import Case
 
@@ -46,6 +47,7 @@ FILES: Final[dict[str, Callable[[], list[Case]]]] = {
     "same-house": of_documents.houses,
     "missing-bodies": of_bodies.missing,
     "signed-requests": of_requests.signed_requests,
+    "add-checkpoint": of_witness.requests,
     "body-answers": of_bodies.answers,
 }
 

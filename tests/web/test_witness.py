@@ -13,7 +13,7 @@ from federation.tlog.checkpoint import LogTrust, open_checkpoint
 from federation.tlog.cosignature import CosignatureVerifier
 from federation.tlog.note import NoteVerifier, parse_signatures
 from tests.harness.instance import RunningInstance, running_instance
-from tests.harness.witnessed_log import PeerLog, confirm_peer
+from tests.harness.known_log import PeerLog, confirm_peer
 
 HOST = "own.example"
 ADD = "/federation/v1/add-checkpoint"

@@ -18,8 +18,8 @@ from federation.tlog.note import Note, Signature, parse_note
 from federation.witness.delivering import EVIDENCE_PATH, EVIDENCE_TYPE, EvidenceDelivery
 from federation.witness.evidence import EvidenceDesk
 from tests.harness.clock import FakeClock
+from tests.harness.known_log import PeerLog, confirm_peer, hold_documents, standing_of
 from tests.harness.peers import PeerInstance
-from tests.harness.witnessed_log import PeerLog, confirm_peer, hold_documents, standing_of
 
 TELLER = "teller.example/log"
 

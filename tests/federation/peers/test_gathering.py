@@ -27,8 +27,8 @@ from federation.witness.answers import read_cosignature
 from federation.witness.asking import Shown, ask_newest
 from federation.witness.gathering import EVERY, Gathering
 from tests.harness.clock import FakeClock
+from tests.harness.known_log import PeerLog
 from tests.harness.peers import PeerInstance
-from tests.harness.witnessed_log import PeerLog
 
 
 def gather(asking: PeerInstance) -> int:

@@ -31,7 +31,7 @@ from federation.tlog.note import Note, NoteVerifier, Signature, parse_note, pars
 from federation.tlog.text import encode_base64
 from federation.witness.cosigning import Witness
 from tests.harness.clock import FakeClock
-from tests.harness.witnessed_log import PeerLog, confirm_peer, hold_documents, seed, standing_of
+from tests.harness.known_log import PeerLog, confirm_peer, hold_documents, seed, standing_of
 
 HOST = "own.example"
 
@@ -425,6 +425,38 @@ async def test_a_thiefs_tree_is_given_up_at_the_recovery(
         await witness.add_checkpoint(log.request(100, 200))
     assert told.value.size == 250
     assert await standing_of(database, log.origin) is Standing.FOLLOWING
+
+
+async def test_a_thiefs_smaller_tree_is_given_up_as_well(
+    witness: Witness, database: Database, keys: KeyFolder, log: PeerLog, clock: FakeClock
+) -> None:
+    """A thief had its tree of 150 cosigned, and the log was right up to 300: nothing leads from the one to the other, and
+    the log could never be cosigned again."""
+    await witness.add_checkpoint(log.request(0, 150, "other"))
+    log.recover(300)
+    await hold_documents(database, log)
+    with pytest.raises(OtherSize) as told:
+        await witness.add_checkpoint(log.request(150, 400))
+    assert told.value.size == 300
+    clock.advance(seconds=1)
+    check_line(keys, log.checkpoint(400), await witness.add_checkpoint(log.request(300, 400)))
+
+
+async def test_a_rotation_after_a_recovery_takes_nothing_back(
+    witness: Witness, database: Database, log: PeerLog, clock: FakeClock
+) -> None:
+    """Attack: the key that the recovery named has been rotated away, and the log points to the old recovery to have another
+    tree cosigned."""
+    log.recover(120)
+    await hold_documents(database, log)
+    await witness.add_checkpoint(log.request(0, 200))
+    log.switch(log.announce())
+    await hold_documents(database, log)
+    clock.advance(seconds=1)
+    with pytest.raises(OtherSize) as told:
+        await witness.add_checkpoint(log.request(120, 300, "other"))
+    assert told.value.size == 200
+    await witness.add_checkpoint(log.request(200, 300))
 
 
 @pytest.mark.parametrize(
