@@ -29,7 +29,7 @@ def build_worker(members: MemberParts) -> Worker:
     watch = partial(
         HostWatch, HostBackoffStore(ground.database), ground.clock, _shared_hosts(ground.settings)
     )
-    return Worker((*Jobs(_job_parts(members)).kinds(), *build_upkeep(ground)), watch)
+    return Worker((*Jobs(_job_parts(members)).kinds(), *build_upkeep(ground, members.networks)), watch)
 
 
 def build_gauges(members: MemberParts, worker: Worker) -> JobGauges:

@@ -18,6 +18,8 @@ class JobKind(enum.StrEnum):
     """Tokens that their networks have to revoke."""
     ARRIVALS = "arrivals"
     """Mappings that were taken in, to be matched with kept lists."""
+    SAMPLES = "samples"
+    """Our own looks at the evidence of what peers say."""
     LEASES = "leases"
     """Deletion of what peers said that have been silent for a month."""
     HOUSEKEEPING = "housekeeping"
