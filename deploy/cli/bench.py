@@ -5,6 +5,7 @@ import sys
 
 import click
 
+from deploy.bench.arrivals import bench_arrivals
 from deploy.bench.directory import bench_directory
 from deploy.bench.log import bench_log
 from deploy.bench.results import results_markdown, results_table
@@ -15,7 +16,7 @@ from directory.settings import load_settings
 
 
 @click.command("bench")
-@click.argument("what", type=click.Choice(["directory", "log"]), default="directory")
+@click.argument("what", type=click.Choice(["directory", "log", "arrivals"]), default="directory")
 @click.option("--people", type=click.IntRange(1_000, MAX_PEOPLE), default=1_000_000, show_default=True)
 @click.option(
     "--seconds",
@@ -35,7 +36,8 @@ from directory.settings import load_settings
 def command(what: str, people: int, seconds: float, leaves: int, markdown: bool) -> None:
     """Measure how fast it is, as ratios to the bare limit. Ends with 1 where a target is missed.
 
-    WHAT is `directory` (lookups and matches, the default) or `log` (the signed log).
+    WHAT is `directory` (lookups and matches, the default), `log` (the signed log) or `arrivals`
+    (newcomers that meet kept lists).
 
     Works in databases of its own, `passerelle_bench_<people>`, in the folder `bench` of the data folder (or
     on the server of PASSERELLE_DATABASE_URL), and keeps them for the next time: the first run fills them,
@@ -47,6 +49,8 @@ def command(what: str, people: int, seconds: float, leaves: int, markdown: bool)
     ):
         if what == "log":
             results = asyncio.run(bench_log(dsn, leaves, seconds))
+        elif what == "arrivals":
+            results = asyncio.run(bench_arrivals(dsn, people))
         else:
             results = asyncio.run(bench_directory(dsn, people, seconds))
     if markdown:

@@ -35,7 +35,7 @@ def build_worker(members: MemberParts) -> Worker:
         *Jobs(_job_parts(members)).kinds(),
         *build_tail(ground, members.networks.http),
         *build_witness_jobs(members).kinds(),
-        *build_upkeep(ground),
+        *build_upkeep(ground, members.networks),
     )
     return Worker(kinds, watch)
 

@@ -23,6 +23,8 @@ class JobKind(enum.StrEnum):
     """Requests to peers to cosign our own log."""
     EVIDENCE = "evidence"
     """Evidence of forks that peers are still to be told."""
+    SAMPLES = "samples"
+    """Our own looks at the evidence of what peers say."""
     LEASES = "leases"
     """Deletion of what peers said that have been silent for a month."""
     PEERS = "peers"
@@ -31,5 +33,7 @@ class JobKind(enum.StrEnum):
     """Deletion of what has expired."""
 
 
-OF_PEERS: Final = frozenset({JobKind.WITNESSES, JobKind.EVIDENCE, JobKind.LEASES, JobKind.PEERS})
+OF_PEERS: Final = frozenset(
+    {JobKind.PEERS, JobKind.WITNESSES, JobKind.EVIDENCE, JobKind.SAMPLES, JobKind.LEASES}
+)
 """Kinds of the federation, which are not in the catalogue of the directory."""

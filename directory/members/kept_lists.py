@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Final
-from uuid import UUID
 
 import msgspec
 
@@ -37,13 +36,6 @@ class KeptList(msgspec.Struct, frozen=True):
         """Returns a query for each person of the list."""
         people = zip(self.x_ids, self.x_handles, self.x_seen, strict=True)
         return [query_of(x_id, handle, seen, self.kind) for x_id, handle, seen in people]
-
-
-class Waiting(msgspec.Struct, frozen=True):
-    """A kept list of follows that holds a person, and the query for that person as the list names them."""
-
-    follow_list: UUID
-    query: Query
 
 
 def query_of(x_id: int, handle: str, seen: date, kind: Lists) -> Query:

@@ -16,6 +16,7 @@ library that X publishes for its own rules (https://github.com/twitter/twitter-t
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
 from typing import Final
 from urllib.parse import quote
 
@@ -109,6 +110,42 @@ def is_sentence(text: str, sentence: str) -> bool:
         return False
     shown = words[: len(meant)]
     return shown == meant or shown == [*meant[:-1], f"{meant[-1]}."]
+
+
+class Said(msgspec.Struct, frozen=True):
+    """What a sentence says, whoever it was made for: the accounts and the instance as `written_name` writes them."""
+
+    names: tuple[str, ...]
+    instance: str
+
+
+def written_name(name: str) -> str:
+    """Writes a name as it is read from a sentence: without links, in lower case."""
+    return unicodedata.normalize("NFC", _unlinked(name)).lower()
+
+
+def read_sentence(text: str) -> Said | None:
+    """Reads the sentence that a post is, whole and alone, in any language and with whatever nonce. Returns None where it
+    is none. Total."""
+    if len(text) > MAX_TEXT_CHARS:
+        return None
+    shown = " ".join(_words(text))
+    for wording in WORDINGS.values():
+        found = _pattern_of(wording).fullmatch(shown)
+        if found is not None:
+            names = found["names"].split(f" {wording.and_.lower()} ")
+            return Said(tuple(names), found["instance"])
+    return None
+
+
+@cache
+def _pattern_of(wording: Wording) -> re.Pattern[str]:
+    opening, proving, with_, and_ = (re.escape(part.lower()) for part in msgspec.structs.astuple(wording))
+    name = r"[^\s.]+"
+    return re.compile(
+        rf"{opening} (?P<names>{name}(?: {and_} {name}){{0,{MAX_TARGETS - 1}}})\. {proving}"
+        rf" (?P<instance>{name}) {with_} {NONCE_PATTERN}\.?(?: {_ADDED_LINK.pattern}){{0,{MAX_ADDED_LINKS}}}"
+    )
 
 
 def find_nonces(text: str) -> frozenset[str]:

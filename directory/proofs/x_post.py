@@ -20,6 +20,7 @@ from directory.networks.errors import BadAnswer, HeldBack, NetworkError
 from directory.networks.limits import Limits
 from directory.networks.retry_after import retry_after_s
 from directory.proofs.challenge import Challenge
+from directory.proofs.foreign import ForeignClaim, judge_foreign
 from directory.proofs.judge import judge, judge_again, refusal_unseen
 from directory.proofs.post_url import XPostId
 from directory.proofs.reasons import UnreachableReason
@@ -102,6 +103,10 @@ class PostChecker:
         The result holds the present handle: the caller compares it with the one that was proven.
         """
         return await self._look(post, lambda seen: judge_again(challenge, seen, self._clock.now(), known))
+
+    async def check_foreign(self, claim: ForeignClaim) -> CheckResult:
+        """Checks the post with which another instance has proven an account, without knowing its nonce."""
+        return await self._look(claim.post, lambda seen: judge_foreign(claim, seen))
 
     async def _look(self, post: XPostId, verdict: Verdict) -> CheckResult:
         by_handle: Verified | None = None

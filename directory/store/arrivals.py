@@ -4,38 +4,61 @@ An arrival is a range of leaves of one origin, not a row for each person: the fi
 a few.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 import msgspec
 
-from directory.follows.newcomers import Newcomer, match_waiting
-from directory.mappings import MAX_AHEAD, Mapping, has_begun
+from directory.follows.newcomers import Newcomer
+from directory.mappings import MAX_AHEAD
 from directory.store.database import Connection, Database
-from directory.store.follow_lists import fetch_waiting
+from directory.store.follow_lists import IS_KEPT_TO_FOLLOW
 from directory.store.leases import Lease, LeasedTable
-from directory.store.mapping_conditions import (
-    IS_ACTIVE,
-    IS_NOT_HIDDEN,
-    STANDING_ANSWERS,
-    is_checked,
-    is_stale,
-)
+from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, STANDING_ANSWERS, has_begun
 from directory.store.mappings import mapping_of
 
-LEAVES_AT_ONCE: Final = 1_000
-"""Leaves that are matched with the kept lists in one transaction."""
+LEAVES_AT_ONCE: Final = 10_000
+"""Leaves that are matched with the kept lists in one transaction: each list that holds one of them is read once."""
+MEET_TIMEOUT_S: Final = 120.0
+"""For one step, below half of the lease: tens of millions of pairs would be needed to come near it."""
 
 _COLUMNS: Final = (
     "m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, '[]' AS evidence,"
     " origin.name AS origin, m.leaf, m.issued, m.expires, origin.standing, m.is_contested"
 )
 # Hides and standings change, an arrival is matched once: so both are applied when newcomers are read.
-_ARRIVED: Final = f"""
-SELECT m.id, {_COLUMNS}, m.name_until > $1 AS answers_by_name, {is_stale("$1")}, {is_checked("$1")} FROM mapping m JOIN origin ON origin.id = m.origin
-WHERE {IS_ACTIVE} AND m.expires > $1 AND m.origin = $2 AND m.leaf >= $3 AND m.leaf < $4 ORDER BY m.leaf LIMIT $5
+_ARRIVED: Final = f"{IS_ACTIVE} AND m.expires > $1 AND m.origin = $2 AND m.leaf >= $3 AND m.leaf < $4"
+_LATER: Final = f"NOT ({has_begun('$1')})"
+_SUM_UP: Final = f"""
+SELECT count(*) AS arrived, max(m.leaf) AS last, min(m.issued) FILTER (WHERE {_LATER}) AS due,
+    min(m.leaf) FILTER (WHERE {_LATER}) AS first_later, max(m.leaf) FILTER (WHERE {_LATER}) AS last_later
+FROM (SELECT m.leaf, m.issued FROM mapping m WHERE {_ARRIVED} ORDER BY m.leaf LIMIT $5) AS m
+"""
+# The rule of `directory.ranking.select_candidates`, for all at once: by id where both sides have one, else by handle.
+# The lists are found by their indexes, and each is read once. Lists and mappings are locked: one that is being deleted
+# right now is left out and breaks no foreign key.
+_MEET: Final = f"""
+WITH arrived AS MATERIALIZED (
+    SELECT m.id, m.x_id, m.x_handle_key::text, m.name_until > $1 AS answers_by_name
+    FROM mapping m WHERE {_ARRIVED} AND {has_begun("$1")}
+), waiting AS MATERIALIZED (
+    SELECT follow_list.id, x_ids, x_handles FROM follow_list
+    WHERE {IS_KEPT_TO_FOLLOW} AND (x_ids && ARRAY(SELECT x_id FROM arrived WHERE x_id IS NOT NULL)
+        OR x_handles && ARRAY(SELECT x_handle_key FROM arrived WHERE answers_by_name))
+), met AS (
+    SELECT w.id AS follow_list, a.id AS mapping FROM waiting w
+    CROSS JOIN LATERAL unnest(w.x_ids) AS person (x_id) JOIN arrived a ON a.x_id = person.x_id
+    UNION ALL
+    SELECT w.id, a.id FROM waiting w
+    CROSS JOIN LATERAL unnest(w.x_ids, w.x_handles) AS person (x_id, x_handle)
+    JOIN arrived a ON a.x_handle_key = person.x_handle AND a.answers_by_name
+    WHERE person.x_id = 0 OR a.x_id IS NULL
+)
+INSERT INTO newcomer (follow_list, mapping, found_at)
+SELECT f.id, m.id, $1 FROM met
+JOIN follow_list f ON f.id = met.follow_list JOIN mapping m ON m.id = met.mapping FOR KEY SHARE OF f, m
+ON CONFLICT (follow_list, mapping) DO NOTHING
 """
 # Found once, they are told whether the handle still answers or not, and whether their instance is heard from.
 _OF_MEMBER: Final = f"""
@@ -43,14 +66,8 @@ SELECT n.found_at, {_COLUMNS}, true AS answers_by_name, false AS is_stale, false
 JOIN mapping m ON m.id = n.mapping JOIN origin ON origin.id = m.origin
 WHERE f.member = $1 AND {IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {STANDING_ANSWERS} ORDER BY n.found_at, n.id
 """
-# Locks lists and mappings: one that is being deleted right now is left out and breaks no foreign key.
-_ADD_NEWCOMERS: Final = """
-INSERT INTO newcomer (follow_list, mapping, found_at)
-SELECT f.id, m.id, $3 FROM unnest($1::uuid[], $2::bigint[]) AS n (follow_list, mapping)
-JOIN follow_list f ON f.id = n.follow_list JOIN mapping m ON m.id = n.mapping FOR KEY SHARE OF f, m
-ON CONFLICT (follow_list, mapping) DO NOTHING RETURNING id
-"""
-
+# Few lists are few rows, so the planner would read them all: and compare each of thousands of people with each who arrived.
+_BY_INDEX: Final = "SET LOCAL enable_seqscan = off"
 
 ARRIVAL_LEASE: Final = timedelta(minutes=5)
 ARRIVALS: Final = LeasedTable(name="arrival", lease=ARRIVAL_LEASE, waits="true", ending=None)
@@ -68,6 +85,16 @@ class Arrival(msgspec.Struct, frozen=True):
     @property
     def lease(self) -> Lease:
         return Lease(self.id, self.attempt)
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """The leaves of one step: how many arrived, up to which leaf; and those that wait for their time, from `due` on."""
+
+    arrived: int
+    last: int | None
+    due: datetime | None
+    first_later: int | None
+    last_later: int | None
 
 
 class ArrivalStore:
@@ -97,19 +124,14 @@ class ArrivalStore:
         async with self._database.transaction() as connection:
             if not await ARRIVALS.lock(connection, arrival.lease):
                 return 0
-            rows = await connection.fetch(
-                _ARRIVED,
-                now,
-                arrival.origin,
-                arrival.next_leaf,
-                arrival.end_leaf,
-                LEAVES_AT_ONCE,
-            )
-            arrived = [(row[0], mapping_of(row[1:])) for row in map(tuple, rows)]
-            begun = [each for each in arrived if has_begun(each[1].issued, now)]
-            found = await _find_newcomers(connection, begun, now)
-            await _put_off_waiting(connection, arrival, [mapping for _, mapping in arrived], now)
-            await _advance(connection, arrival, arrived, now)
+            await connection.execute(_BY_INDEX)
+            leaves = (now, arrival.origin, arrival.next_leaf, arrival.end_leaf)
+            seen = Seen(*tuple(await connection.fetchrow(_SUM_UP, *leaves, LEAVES_AT_ONCE) or ()))
+            found = 0
+            if seen.last is not None:
+                found = await _find_newcomers(connection, (*leaves[:3], seen.last + 1))
+            await _put_off_waiting(connection, arrival, seen)
+            await _advance(connection, arrival, seen, now)
         return found
 
 
@@ -147,40 +169,21 @@ async def fetch_newcomers(connection: Connection, member: UUID) -> list[Newcomer
     return [Newcomer(mapping_of(row[1:]), row[0]) for row in map(tuple, rows)]
 
 
-async def _find_newcomers(
-    connection: Connection, arrived: Sequence[tuple[int, Mapping]], now: datetime
-) -> int:
-    mappings = [mapping for _, mapping in arrived]
-    waiting = await fetch_waiting(connection, mappings, now)
-    number_of = {mapping: number for number, mapping in arrived}
-    matched = match_waiting(waiting, mappings)
-    found = sorted({(each.follow_list, number_of[mapping]) for mapping, each in matched})
-    rows = await connection.fetch(
-        _ADD_NEWCOMERS,
-        [follow_list for follow_list, _ in found],
-        [number for _, number in found],
-        now,
-    )
-    return len(rows)
+async def _find_newcomers(connection: Connection, leaves: tuple[datetime, int, int, int]) -> int:
+    done = await connection.execute(_MEET, *leaves, timeout=MEET_TIMEOUT_S)
+    return int(done.rpartition(" ")[2])
 
 
-async def _put_off_waiting(
-    connection: Connection, arrival: Arrival, arrived: Sequence[Mapping], now: datetime
-) -> None:
+async def _put_off_waiting(connection: Connection, arrival: Arrival, seen: Seen) -> None:
     """Records the range of those that wait for their time. It may hold others, which are not found twice."""
-    waiting = [(mapping.issued, mapping.leaf) for mapping in arrived if not has_begun(mapping.issued, now)]
-    leaves = [leaf for _, leaf in waiting if leaf is not None]
-    if leaves:
-        due = min(issued for issued, _ in waiting) - MAX_AHEAD
-        await record_arrival(connection, arrival.origin, min(leaves), max(leaves) + 1, due)
+    if seen.due is not None and seen.first_later is not None and seen.last_later is not None:
+        due = seen.due - MAX_AHEAD
+        await record_arrival(connection, arrival.origin, seen.first_later, seen.last_later + 1, due)
 
 
-async def _advance(
-    connection: Connection, arrival: Arrival, arrived: Sequence[tuple[int, Mapping]], now: datetime
-) -> None:
-    last = arrived[-1][1].leaf if arrived else None
-    if last is None or len(arrived) < LEAVES_AT_ONCE or last + 1 >= arrival.end_leaf:
+async def _advance(connection: Connection, arrival: Arrival, seen: Seen, now: datetime) -> None:
+    if seen.last is None or seen.arrived < LEAVES_AT_ONCE or seen.last + 1 >= arrival.end_leaf:
         await ARRIVALS.finish(connection, arrival.lease)
         return
-    await connection.execute("UPDATE arrival SET next_leaf = $2 WHERE id = $1", arrival.id, last + 1)
+    await connection.execute("UPDATE arrival SET next_leaf = $2 WHERE id = $1", arrival.id, seen.last + 1)
     await ARRIVALS.reschedule(connection, arrival.lease, now)

@@ -1,17 +1,15 @@
 """Kept follow lists: replaced as a whole, readable only while the consent holds."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
 import asyncpg
 
-from directory.mappings import Mapping
 from directory.members.consents import ConsentKind
-from directory.members.kept_lists import KeptList, Waiting, query_of
+from directory.members.kept_lists import KeptList
 from directory.queries import Lists
-from directory.store.accounts import lock_member, plain_uuid
+from directory.store.accounts import lock_member
 from directory.store.consents import require_consent
 from directory.store.database import Connection, Database
 
@@ -22,21 +20,8 @@ _WITH_CONSENT: Final = (
 )
 # Spelled out, so that PostgreSQL uses the partial indexes.
 _IS_FOLLOWING: Final = f"kind = {Lists.FOLLOWING.value}"
-# One index look-up for each account asked for: `&&` with many would compare all with all.
-_WAITING: Final = f"""
-SELECT follow_list.id, asked.x_id, x_handles[place] AS x_handle, x_seen[place] AS seen
-FROM unnest($2::bigint[]) AS asked (x_id)
-JOIN follow_list ON {_IS_FOLLOWING} AND x_ids @> ARRAY[asked.x_id]
-CROSS JOIN LATERAL unnest(array_positions(x_ids, asked.x_id)) AS place
-WHERE {_WITH_CONSENT}
-UNION
-SELECT follow_list.id, x_ids[place] AS x_id, asked.x_handle, x_seen[place] AS seen
-FROM unnest($3::text[]) AS asked (x_handle)
-JOIN follow_list ON {_IS_FOLLOWING} AND x_handles @> ARRAY[asked.x_handle]
-CROSS JOIN LATERAL unnest(array_positions(x_handles, asked.x_handle)) AS place
-WHERE {_WITH_CONSENT}
-ORDER BY id, x_id, x_handle
-"""
+IS_KEPT_TO_FOLLOW: Final = f"{_IS_FOLLOWING} AND {_WITH_CONSENT}"
+"""The list is one of people followed, and its consent holds. $1 is now."""
 
 
 class FollowListStore:
@@ -97,26 +82,6 @@ class FollowListStore:
                 "DELETE FROM follow_list WHERE member = $1 AND kind = $2 RETURNING true", member, kind.value
             )
         return bool(dropped)
-
-
-async def fetch_waiting(connection: Connection, mappings: Sequence[Mapping], now: datetime) -> list[Waiting]:
-    """Finds the lists of people followed that may hold the X account of one of these mappings.
-
-    A handle found beside another id belongs to another person: `directory.follows.newcomers` tells them apart.
-    """
-    rows = await connection.fetch(
-        _WAITING,
-        now,
-        [mapping.x_id.value for mapping in mappings if mapping.x_id is not None],
-        [mapping.x_handle.key for mapping in mappings],
-    )
-    return [
-        Waiting(
-            plain_uuid(row["id"]),
-            query_of(row["x_id"], row["x_handle"], row["seen"], Lists.FOLLOWING),
-        )
-        for row in rows
-    ]
 
 
 async def fetch_lists(connection: Connection, member: UUID) -> list[KeptList]:

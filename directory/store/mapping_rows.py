@@ -70,6 +70,10 @@ _MARK_CONTESTED: Final = f"""
 UPDATE mapping m SET is_contested = true
 WHERE m.id = ANY($1::bigint[]) AND ({IS_PENDING} OR {IS_ACTIVE}) AND NOT m.is_contested
 """
+_RECORD_LOOK: Final = f"""
+UPDATE mapping m SET checked_until = $3, is_contested = m.is_contested OR $4
+WHERE m.origin = $1 AND m.leaf = $2 AND {IS_ACTIVE}
+"""
 _DISCARD: Final = f"""
 DELETE FROM mapping m WHERE m.id = ANY($1::bigint[]) AND m.leaf IS NULL AND {in_states_before(Move.DISCARD)}
 """
@@ -189,6 +193,14 @@ async def mark_contested(connection: Connection, numbers: Sequence[int]) -> None
     Only the wording that replaces a mapping takes the mark away.
     """
     await connection.execute(_MARK_CONTESTED, numbers)
+
+
+async def record_own_look(
+    connection: Connection, origin: int, leaf: int, until: datetime | None, *, is_refuted: bool
+) -> None:
+    """Records what our own look at the evidence of a peer's mapping has shown: until when it counts, or that it is
+    refuted; then nobody follows the mapping unseen. No state changes."""
+    await connection.execute(_RECORD_LOOK, origin, leaf, until, is_refuted)
 
 
 async def withdraw_mappings(connection: Connection, numbers: Sequence[int]) -> None:

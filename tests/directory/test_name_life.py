@@ -2,18 +2,15 @@
 
 import asyncio
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.doubts import Doubt
-from directory.follows.newcomers import match_waiting
 from directory.mappings import X_SIGN_IN_NAMES, Evidence, EvidenceKind, Mapping
-from directory.members.kept_lists import Waiting
 from directory.queries import Query, parse_lines
-from directory.ranking import MatchedBy
+from directory.ranking import MatchedBy, select_candidates
 from directory.services.batching import LookupBatcher
 from directory.services.lookup import Lookup
 from directory.store.database import Database
@@ -134,13 +131,10 @@ async def test_what_is_stored_is_what_the_evidence_tells(
 
 def test_a_newcomer_is_not_found_by_a_name_that_ended() -> None:
     ended = msgspec.structs.replace(signed_in(), answers_by_name=False)
-    assert match_waiting([_waiting(",jack,f")], [ended]) == []
-    assert match_waiting([_waiting("12,jack,f")], [ended])
-    assert match_waiting([_waiting(",jack,f")], [signed_in()])
-
-
-def _waiting(line: str) -> Waiting:
-    return Waiting(UUID(int=1), parse_lines(line)[0])
+    (by_name,), (by_id,) = parse_lines(",jack,f"), parse_lines("12,jack,f")
+    assert select_candidates(by_name, [ended]) == []
+    assert select_candidates(by_id, [ended])
+    assert select_candidates(by_name, [signed_in()])
 
 
 @given(

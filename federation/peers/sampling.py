@@ -1,0 +1,147 @@
+"""Draws each month's samples of each peer, looks at one after the other, and limits a peer that does not hold up."""
+
+import secrets
+from collections.abc import Mapping as Mappings
+from typing import Final
+
+import structlog
+
+from directory.accounts import AccountNetwork, BlueskyAccount, MastodonAccount, TargetAccount
+from directory.clock import Clock
+from directory.failures import Failing, failures_noted
+from directory.identifiers import Acct, ActorUri, AtHandle, Did
+from directory.mappings import Mapping
+from directory.networks.port import SignIn
+from directory.networks.sign_in_errors import AccountNotFound, IdentityMismatch, SignInError
+from directory.origins import Authority, Standing
+from directory.proofs.foreign import ForeignClaim
+from directory.proofs.x_post import PostChecker
+from federation.errors import StandingRefused, UnknownPeer
+from federation.peers.samples import (
+    LOOK_HOLDS,
+    Looked,
+    SampleResult,
+    claim_of,
+    is_to_be_limited,
+    looked_at_post,
+    month_of,
+    retry_at,
+)
+from federation.peers.standing import PeerStandings
+from federation.store.peer_samples import PeerSampleStore, SampleJob, Undrawn
+
+FEW: Final = 10_000
+"""Up to so many mappings of a peer are read to draw from; of more, leaves are drawn until enough of them hold."""
+DRAWS: Final = 5_000
+MAX_ROUNDS: Final = 20
+
+log = structlog.get_logger(__name__)
+
+
+class Sampling:
+    """Any number of processes may run it: each sample is one row, looked at by one of them."""
+
+    def __init__(
+        self,
+        samples: PeerSampleStore,
+        standings: PeerStandings,
+        checker: PostChecker,
+        networks: Mappings[AccountNetwork, SignIn],
+        clock: Clock,
+    ) -> None:
+        self._samples = samples
+        self._standings = standings
+        self._checker = checker
+        self._networks = networks
+        self._clock = clock
+
+    async def claim(self) -> SampleJob | None:
+        """Draws what is not drawn yet, and claims a sample that is due. Returns None where none is."""
+        now = self._clock.now()
+        for peer in await self._samples.find_undrawn(month_of(now)):
+            await self._samples.record_drawn(peer, month_of(now), await self._draw(peer), now)
+        return await self._samples.claim_due(now)
+
+    async def release(self, job: SampleJob) -> None:
+        """Releases a sample whose attempt was broken off."""
+        await self._samples.release(job, self._clock.now())
+
+    async def look(self, job: SampleJob) -> None:
+        """Looks at one sample, and records what it has shown. Limits the peer where too much is refuted."""
+        mapping = await self._samples.find_mapping(job)
+        if mapping is None:
+            # Revoked or replaced since it was drawn: there is nothing to hold against anybody.
+            await self._samples.drop(job)
+            return
+        former = await self._samples.find_former(job.origin)
+        looked, now = await self._look_at(mapping, former), self._clock.now()
+        if looked.result is SampleResult.UNREACHABLE and (due := retry_at(job.attempt, now)) is not None:
+            await self._samples.reschedule(job, due)
+            return
+        until = now + LOOK_HOLDS if looked.result is SampleResult.HOLDS else None
+        is_refuted = looked.result is SampleResult.REFUTED
+        if await self._samples.record(job, looked.result, looked.reason, until, is_refuted=is_refuted):
+            await self._judge_peer(job)
+
+    async def _draw(self, peer: Undrawn) -> list[int]:
+        few = await self._samples.find_leaves(peer, FEW + 1)
+        if len(few) <= FEW:
+            return secrets.SystemRandom().sample(few, min(peer.count, len(few)))
+        drawn: dict[int, None] = {}
+        for _ in range(MAX_ROUNDS):
+            leaves = [secrets.randbelow(peer.size) for _ in range(DRAWS)]
+            alive = await self._samples.keep_alive(peer, leaves)
+            drawn |= dict.fromkeys(leaf for leaf in leaves if leaf in alive)
+            if len(drawn) >= peer.count:
+                break
+        return list(drawn)[: peer.count]
+
+    async def _look_at(self, mapping: Mapping, former: list[str]) -> Looked:
+        claim = claim_of(mapping, former)
+        if not isinstance(claim, ForeignClaim):
+            return claim
+        looked = looked_at_post(claim, await self._checker.check_foreign(claim))
+        return await self._look_at_target(mapping) if looked.result is SampleResult.HOLDS else looked
+
+    async def _look_at_target(self, mapping: Mapping) -> Looked:
+        """Asks the network whether the account still bears the name that the sentence shows."""
+        target = _target_of(mapping)
+        network = self._networks.get(target.network)
+        if network is None:
+            return Looked(SampleResult.UNREACHABLE, "no-network")
+        try:
+            with failures_noted(Failing.POST_CHECK, SignInError):
+                there = await network.current_account(target)
+        except AccountNotFound as error:
+            return Looked(SampleResult.GONE, error.code)
+        except IdentityMismatch as error:
+            return Looked(SampleResult.REFUTED, error.code)
+        except SignInError as error:
+            return Looked(SampleResult.UNREACHABLE, error.code)
+        is_same = there.id == target.id and there.handle.key == target.handle.key
+        return Looked(SampleResult.HOLDS) if is_same else Looked(SampleResult.REFUTED, "name-passed-on")
+
+    async def _judge_peer(self, job: SampleJob) -> None:
+        counts = await self._samples.count_results(job.origin, job.month)
+        if not is_to_be_limited({SampleResult(number): count for number, count in counts.items()}):
+            return
+        try:
+            if await self._standings.standing_of(job.origin) is not Standing.FOLLOWING:
+                return
+            await self._standings.change(job.origin, Standing.LIMITED, Authority.SOFTWARE)
+        except (StandingRefused, UnknownPeer):
+            return
+        log.warning(
+            "a peer was limited: too much of what it says did not hold up to our own look; `passerelle peers show`"
+            " tells more",
+            origin=job.origin,
+        )
+
+
+def _target_of(mapping: Mapping) -> TargetAccount:
+    match mapping.target_id, mapping.target_handle:
+        case Did() as did, AtHandle() as handle:
+            return BlueskyAccount(did, handle)
+        case ActorUri() as actor, Acct() as acct:
+            return MastodonAccount(actor, acct)
+    raise ValueError("a target has the id and the label of one network")

@@ -1,0 +1,157 @@
+"""The samples of peers as rows of work, and what looking at them has shown."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from directory.mappings import Mapping
+from directory.origins import ANSWERING
+from directory.store.database import Database
+from directory.store.leases import Lease, LeasedTable
+from directory.store.mapping_conditions import IS_ACTIVE
+from directory.store.mapping_rows import record_own_look
+from directory.store.mappings import mapping_of
+from federation.protocol.peer import WeFollow
+
+SAMPLE_LEASE: Final = timedelta(minutes=5)
+SAMPLES: Final = LeasedTable(
+    name="peer_sample", lease=SAMPLE_LEASE, waits="result IS NULL", ending="result = $3, reason = $4"
+)
+_STANDINGS: Final = [standing.value for standing in sorted(ANSWERING)]
+_UNDRAWN: Final = f"""
+SELECT p.origin, o.id, p.sample_size, l.size FROM peer p JOIN origin o ON o.name = p.origin
+JOIN peer_log l ON l.origin = p.origin
+WHERE p.confirmed_at IS NOT NULL AND p.we_follow = $2 AND p.sample_size > 0 AND o.standing = ANY($3::smallint[])
+    AND NOT EXISTS (SELECT FROM peer_sample s WHERE s.origin = p.origin AND s.month = $1)
+    AND EXISTS (SELECT FROM mapping m WHERE m.origin = o.id AND m.leaf IS NOT NULL AND {IS_ACTIVE})
+"""
+_LEAVES: Final = (
+    f"SELECT m.leaf FROM mapping m WHERE m.origin = $1 AND m.leaf IS NOT NULL AND {IS_ACTIVE} LIMIT $2"
+)
+_ALIVE: Final = (
+    f"SELECT m.leaf FROM mapping m WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[]) AND {IS_ACTIVE}"
+)
+_MAPPING: Final = f"""
+SELECT m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence, origin.name AS origin, m.leaf,
+    m.issued, m.expires, origin.standing, m.is_contested, true AS answers_by_name, false AS is_stale, false AS is_checked
+FROM mapping m JOIN origin ON origin.id = m.origin WHERE origin.name = $1 AND m.leaf = $2 AND {IS_ACTIVE}
+"""
+
+
+class Undrawn(msgspec.Struct, frozen=True):
+    """A peer of which nothing was drawn this month: `count` samples of a log of `size` leaves."""
+
+    origin: str
+    number: int
+    count: int
+    size: int
+
+
+class SampleJob(msgspec.Struct, frozen=True):
+    """One attempt at a sample."""
+
+    id: int
+    attempt: int
+    origin: str
+    month: date
+    leaf: int
+
+    @property
+    def lease(self) -> Lease:
+        return Lease(self.id, self.attempt)
+
+
+class PeerSampleStore:
+    """Trusted: whoever can change these rows can have a peer limited, or its mappings followed unseen."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find_undrawn(self, month: date) -> list[Undrawn]:
+        """Finds the followed and limited peers that have mappings here, and no samples of a month."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_UNDRAWN, month, WeFollow.FOLLOWING.value, _STANDINGS)
+        return [Undrawn(*row) for row in map(tuple, rows)]
+
+    async def find_leaves(self, peer: Undrawn, limit: int) -> list[int]:
+        """Finds leaves of a peer that answer, at most `limit`, in no order."""
+        async with self._database.connection() as connection:
+            return [row[0] for row in await connection.fetch(_LEAVES, peer.number, limit)]
+
+    async def keep_alive(self, peer: Undrawn, leaves: Sequence[int]) -> set[int]:
+        """Returns those of the leaves that answer."""
+        async with self._database.connection() as connection:
+            return {row[0] for row in await connection.fetch(_ALIVE, peer.number, leaves)}
+
+    async def record_drawn(self, peer: Undrawn, month: date, leaves: Sequence[int], now: datetime) -> None:
+        """Records the samples of a month, unless another process has drawn some."""
+        async with self._database.transaction() as connection:
+            await connection.execute("SELECT FROM peer WHERE origin = $1 FOR UPDATE", peer.origin)
+            await connection.execute(
+                "INSERT INTO peer_sample (origin, month, leaf, next_at) SELECT $1, $2, leaf, $4"
+                " FROM unnest($3::bigint[]) AS drawn (leaf)"
+                " WHERE NOT EXISTS (SELECT FROM peer_sample WHERE origin = $1 AND month = $2)",
+                peer.origin,
+                month,
+                leaves,
+                now,
+            )
+
+    async def claim_due(self, now: datetime) -> SampleJob | None:
+        """Claims a sample that is due. Returns None where none is."""
+        async with self._database.connection() as connection:
+            rows = await SAMPLES.claim(connection, now, 1, "id, attempts, origin, month, leaf")
+        return SampleJob(*tuple(rows[0])[:5]) if rows else None
+
+    async def release(self, job: SampleJob, now: datetime) -> None:
+        """Releases a sample whose attempt was broken off: it is due again now."""
+        async with self._database.connection() as connection:
+            await SAMPLES.release(connection, job.lease, now)
+
+    async def reschedule(self, job: SampleJob, due: datetime) -> None:
+        """Ends an attempt, and makes the next one due at `due`."""
+        async with self._database.connection() as connection:
+            await SAMPLES.reschedule(connection, job.lease, due)
+
+    async def drop(self, job: SampleJob) -> None:
+        """Deletes a sample whose mapping answers no more."""
+        async with self._database.transaction() as connection:
+            if await SAMPLES.lock(connection, job.lease):
+                await connection.execute("DELETE FROM peer_sample WHERE id = $1", job.id)
+
+    async def find_mapping(self, job: SampleJob) -> Mapping | None:
+        """Finds the mapping of a sample, with its evidence. Returns None where it answers no more."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_MAPPING, job.origin, job.leaf)
+        return None if row is None else mapping_of(row)
+
+    async def find_former(self, origin: str) -> list[str]:
+        """Finds the origins that have moved to this one, by their own word."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch("SELECT origin FROM peer WHERE moved_to = $1", origin)
+        return [row[0] for row in rows]
+
+    async def record(
+        self, job: SampleJob, result: int, reason: str, until: datetime | None, *, is_refuted: bool
+    ) -> bool:
+        """Records a result, with the mapping: `until` is how long a look that it withstood counts. Returns False where
+        another attempt counts by now."""
+        async with self._database.transaction() as connection:
+            if not await SAMPLES.finish(connection, job.lease, result, reason):
+                return False
+            number = await connection.fetchval("SELECT id FROM origin WHERE name = $1", job.origin)
+            await record_own_look(connection, number, job.leaf, until, is_refuted=is_refuted)
+        return True
+
+    async def count_results(self, origin: str, month: date) -> dict[int, int]:
+        """Counts the results of a month by their numbers."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT result, count(*) FROM peer_sample WHERE origin = $1 AND month = $2 AND result IS NOT NULL"
+                " GROUP BY result",
+                origin,
+                month,
+            )
+        return {row[0]: row[1] for row in rows}

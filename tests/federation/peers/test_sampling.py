@@ -1,0 +1,293 @@
+"""Our own look at a few mappings of each peer: drawn so that no peer knows which, and with consequences."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import date, timedelta
+from typing import Final
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from directory.accounts import AccountNetwork, BlueskyAccount
+from directory.identifiers import AtHandle, Did
+from directory.mappings import Evidence, EvidenceKind, Mapping
+from directory.networks.http import GuardedClient
+from directory.origins import Authority, Standing
+from directory.proofs.sentence import write_sentence
+from directory.proofs.x_post import PostChecker
+from directory.queries import Query
+from directory.services.lookup import Lookup
+from directory.store.database import Database
+from directory.store.mappings import MappingStore
+from directory.store.origins import OriginStore
+from federation.peers.samples import MAX_ATTEMPTS, SampleResult, is_to_be_limited
+from federation.peers.sampling import Sampling
+from federation.peers.standing import PeerStandings
+from federation.store.peer_samples import PeerSampleStore
+from tests.directory.jobs.site import NamingNetwork
+from tests.directory.proofs.conftest import IMPATIENT
+from tests.directory.proofs.posts import only
+from tests.directory.proofs.test_sentence import NONCE
+from tests.federation.peers.heard import add_peer
+from tests.harness.clock import START, FakeClock
+from tests.harness.fake_x import FakeX
+from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky
+
+HOST: Final = "two.example"
+MINUTE: Final = timedelta(minutes=1)
+MONTH: Final = date(2026, 11, 1)
+R = SampleResult
+NOT_LOOKED_AT: Final[frozenset[R]] = frozenset({R.UNREACHABLE, R.UNSEEABLE})
+
+
+@pytest.fixture
+def x() -> Iterator[FakeX]:
+    with FakeX() as fake:
+        yield fake
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[GuardedClient]:
+    async with GuardedClient("Passerelle/test", allow_loopback=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def names() -> NamingNetwork:
+    return NamingNetwork()
+
+
+@pytest.fixture
+def standings(database: Database) -> PeerStandings:
+    return PeerStandings(OriginStore(database), ORIGIN)
+
+
+@pytest.fixture
+def sampling(  # noqa: PLR0917 - fixtures
+    database: Database,
+    x: FakeX,
+    client: GuardedClient,
+    names: NamingNetwork,
+    standings: PeerStandings,
+    clock: FakeClock,
+) -> Sampling:
+    checker = PostChecker(client, x.sources().in_order(), clock, IMPATIENT)
+    return Sampling(PeerSampleStore(database), standings, checker, {AccountNetwork.BLUESKY: names}, clock)
+
+
+def proven(x: FakeX, number: int, *, is_true: bool = True) -> Mapping:
+    """Somebody of the peer, with a post of theirs; an untrue one is about another account than the post names."""
+    author = x.account(f"p{number}")
+    mapping = bluesky(str(author.handle), author.id.value, target=f"t{number}", origin=OTHER_ORIGIN)
+    named = str(mapping.target_handle) if is_true else "somebody.else.example"
+    post = x.post(author, write_sentence("en", [named], HOST, NONCE), START - MINUTE)
+    first, *rest = mapping.evidence
+    return msgspec.structs.replace(mapping, evidence=(msgspec.structs.replace(first, ref=post.id.url), *rest))
+
+
+async def look_at_all(sampling: Sampling) -> int:
+    """Looks at all samples that are due. Returns how many."""
+    count = 0
+    while (job := await sampling.claim()) is not None:
+        await sampling.look(job)
+        count += 1
+    return count
+
+
+async def results_of(database: Database) -> dict[R, int]:
+    found = await PeerSampleStore(database).count_results(OTHER_ORIGIN, MONTH)
+    return {R(number): count for number, count in found.items()}
+
+
+async def test_a_peer_that_tells_the_truth_is_followed_on(
+    database: Database, sampling: Sampling, standings: PeerStandings, x: FakeX
+) -> None:
+    await add_peer(database, OTHER_ORIGIN, START, *(proven(x, number) for number in range(6)))
+    assert await look_at_all(sampling) == 6
+    assert await results_of(database) == {R.HOLDS: 6}
+    assert await standings.standing_of(OTHER_ORIGIN) is Standing.FOLLOWING
+    assert await look_at_all(sampling) == 0
+
+
+async def test_a_peer_that_invents_accounts_is_limited(
+    database: Database, sampling: Sampling, standings: PeerStandings, x: FakeX
+) -> None:
+    """It takes the posts of people who moved, and says that they lead to accounts of its own."""
+    people = [proven(x, number, is_true=number > 1) for number in range(7)]
+    await add_peer(database, OTHER_ORIGIN, START, *people)
+    await look_at_all(sampling)
+    assert await results_of(database) == {R.HOLDS: 5, R.REFUTED: 2}
+    assert await standings.standing_of(OTHER_ORIGIN) is Standing.LIMITED
+
+
+async def test_what_our_own_look_has_shown_decides_who_is_followed_unseen(
+    database: Database, sampling: Sampling, standings: PeerStandings, x: FakeX, clock: FakeClock
+) -> None:
+    """Of a limited peer what held is followed for 60 days; what was refuted of a followed one is followed by nobody."""
+    await add_peer(database, OTHER_ORIGIN, START, proven(x, 0), proven(x, 1, is_true=False))
+    await look_at_all(sampling)
+    lookup = Lookup(MappingStore(database), clock, ORIGIN)
+
+    async def may_follow(name: str) -> bool:
+        (answer,) = (await lookup.lookup(Query.parse(f"@{name}"))).answers
+        return answer.may_follow
+
+    assert await may_follow("p0")
+    assert not await may_follow("p1")
+    await standings.change(OTHER_ORIGIN, Standing.LIMITED, Authority.OPERATOR)
+    assert await may_follow("p0")
+    clock.advance(days=61)
+    await OriginStore(database).record_heard(OTHER_ORIGIN, clock.now())
+    assert not await may_follow("p0")
+
+
+async def test_an_account_that_passed_on_is_refuted(
+    database: Database, sampling: Sampling, x: FakeX, names: NamingNetwork
+) -> None:
+    """The sentence shows the victim's name, and the body has Mallory's id beside it."""
+    mapping = proven(x, 0)
+    await add_peer(database, OTHER_ORIGIN, START, mapping)
+    assert isinstance(mapping.target_id, Did)
+    names.renamed[mapping.target_id] = BlueskyAccount(mapping.target_id, AtHandle("mallory.bsky.example"))
+    await look_at_all(sampling)
+    assert await results_of(database) == {R.REFUTED: 1}
+
+
+async def test_what_cannot_be_reached_is_asked_again_and_refutes_nothing(
+    database: Database, sampling: Sampling, standings: PeerStandings, x: FakeX, clock: FakeClock
+) -> None:
+    await add_peer(database, OTHER_ORIGIN, START, *(proven(x, number) for number in range(6)))
+    only(x)
+    assert await look_at_all(sampling) == 6
+    assert await look_at_all(sampling) == 0
+    for _ in range(MAX_ATTEMPTS):
+        clock.advance(days=2)
+        await look_at_all(sampling)
+    assert await results_of(database) == {R.UNREACHABLE: 6}
+    assert await standings.standing_of(OTHER_ORIGIN) is Standing.FOLLOWING
+
+
+async def test_an_id_that_no_source_tells_is_not_confirmed(
+    database: Database, sampling: Sampling, x: FakeX
+) -> None:
+    """The handle has passed to somebody who posted such a sentence: the id that the peer says may be anybody's."""
+    await add_peer(database, OTHER_ORIGIN, START, proven(x, 0))
+    only(x, "oembed-x")
+    await look_at_all(sampling)
+    assert await results_of(database) == {}
+
+
+async def test_posts_that_nobody_finds_limit_a_peer(
+    database: Database, sampling: Sampling, standings: PeerStandings, x: FakeX
+) -> None:
+    """A deleted post refutes nothing, so a peer that invents everything names posts that never were."""
+    people = [bluesky(f"p{number}", number + 1, origin=OTHER_ORIGIN) for number in range(12)]
+    await add_peer(database, OTHER_ORIGIN, START, *people)
+    await look_at_all(sampling)
+    assert await results_of(database) == {R.GONE: 12}
+    assert await standings.standing_of(OTHER_ORIGIN) is Standing.LIMITED
+
+
+async def test_what_only_the_peer_can_see_counts_for_nothing(
+    database: Database, sampling: Sampling, standings: PeerStandings
+) -> None:
+    signed_in = (Evidence(EvidenceKind.X_OAUTH, START), Evidence(EvidenceKind.BLUESKY_OAUTH, START))
+    people = [
+        msgspec.structs.replace(bluesky(f"p{number}", number + 1, origin=OTHER_ORIGIN), evidence=signed_in)
+        for number in range(12)
+    ]
+    await add_peer(database, OTHER_ORIGIN, START, *people)
+    await look_at_all(sampling)
+    assert await results_of(database) == {R.UNSEEABLE: 12}
+    assert await standings.standing_of(OTHER_ORIGIN) is Standing.FOLLOWING
+
+
+@pytest.mark.parametrize("few", [0, 10_000], ids=["drawn", "listed"])
+async def test_as_many_as_the_operator_wants_are_drawn_each_month_and_each_once(
+    database: Database,
+    sampling: Sampling,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    few: int,
+) -> None:
+    monkeypatch.setattr("federation.peers.sampling.FEW", few)
+    people = [bluesky(f"p{number}", number + 1, origin=OTHER_ORIGIN) for number in range(60)]
+    await add_peer(database, OTHER_ORIGIN, START, *people)
+    await look_at_all(sampling)
+    clock.advance(days=31)
+    await look_at_all(sampling)
+    async with database.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT month, count(*), count(DISTINCT leaf) FROM peer_sample GROUP BY 1"
+        )
+    assert sorted(map(tuple, rows)) == [(MONTH, 20, 20), (date(2026, 12, 1), 20, 20)]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE peer SET sample_size = 0",
+        "UPDATE peer SET we_follow = 1",
+        "UPDATE peer SET confirmed_at = NULL",
+        "UPDATE origin SET standing = 2",
+        "UPDATE origin SET standing = 3",
+    ],
+)
+async def test_nothing_is_drawn_of_who_does_not_answer_here(
+    database: Database, sampling: Sampling, x: FakeX, change: str
+) -> None:
+    await add_peer(database, OTHER_ORIGIN, START, proven(x, 0))
+    async with database.connection() as connection:
+        await connection.execute(change)
+    assert await sampling.claim() is None
+
+
+async def test_what_was_revoked_meanwhile_is_held_against_nobody(
+    database: Database, sampling: Sampling, x: FakeX
+) -> None:
+    await add_peer(database, OTHER_ORIGIN, START, proven(x, 0))
+    job = await sampling.claim()
+    assert job is not None
+    async with database.connection() as connection:
+        await connection.execute("DELETE FROM mapping")
+    await sampling.look(job)
+    assert await results_of(database) == {}
+
+
+async def test_two_processes_draw_once_and_look_once(
+    database: Database, sampling: Sampling, x: FakeX
+) -> None:
+    await add_peer(database, OTHER_ORIGIN, START, proven(x, 0))
+    first = await sampling.claim()
+    assert first is not None
+    assert await sampling.claim() is None
+    await sampling.release(first)
+    again = await sampling.claim()
+    assert again is not None
+    await sampling.look(again)
+    await sampling.look(first)
+    assert await results_of(database) == {R.HOLDS: 1}
+
+
+@pytest.mark.parametrize(
+    ("counts", "limited"),
+    [
+        ({R.HOLDS: 3, R.REFUTED: 1}, False),
+        ({R.HOLDS: 3, R.REFUTED: 2}, True),
+        ({R.HOLDS: 8, R.REFUTED: 2}, False),
+        ({R.HOLDS: 7, R.REFUTED: 2}, True),
+        ({R.HOLDS: 5, R.GONE: 5}, False),
+        ({R.HOLDS: 5, R.GONE: 6}, True),
+        ({R.GONE: 9}, False),
+    ],
+)
+def test_one_mistake_limits_nobody(counts: dict[R, int], limited: bool) -> None:
+    assert is_to_be_limited(counts) is limited
+
+
+@given(st.dictionaries(st.sampled_from(R), st.integers(0, 40)))
+def test_what_was_not_looked_at_changes_nothing(counts: dict[R, int]) -> None:
+    """Silence of sources, and evidence that nobody else can see, neither limits a peer nor keeps it from being limited."""
+    seen = {result: n for result, n in counts.items() if result not in NOT_LOOKED_AT}
+    assert is_to_be_limited(counts) is is_to_be_limited(seen)
