@@ -10,6 +10,9 @@ from typing import Final
 
 import msgspec
 
+STALE_AFTER: Final = timedelta(days=1)
+"""The mappings of an origin without a fresh checkpoint for this long are shown as stale, and followed unseen by
+nobody: what was withdrawn there since is not known here."""
 HIDDEN_AFTER: Final = timedelta(days=7)
 """The mappings of an origin without a fresh checkpoint for this long do not answer until the next one (DESIGN, 5)."""
 

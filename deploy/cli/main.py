@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "fsck": "Check the whole signed log against what was signed.",
     "verify": "Check a proof of one mapping, without any network.",
     "bench": "Measure how fast it is, as ratios to the bare limit.",
+    "peers": "Choose the instances that this one follows, and those that may follow it.",
     "proofs": "Decide what only a person can: posts X hides, contested accounts.",
     "hides": "Hide what is said of an X account, and lift it again.",
     "recover": "Let the signed log go on where only its operator can tell what is true.",

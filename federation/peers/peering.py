@@ -60,9 +60,17 @@ class Delivered(enum.Enum):
     APPROVED = enum.auto()
     WAITING = enum.auto()
     """Its operators have to decide."""
+    STOPPED = enum.auto()
     REFUSED = enum.auto()
     FAILED = enum.auto()
     """It did not arrive, or the answer says nothing."""
+
+
+_OF_STATE: Final = {
+    State.APPROVED: Delivered.APPROVED,
+    State.WAITING: Delivered.WAITING,
+    State.STOPPED: Delivered.STOPPED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +263,7 @@ class Peering:
             state = parse_peering_answer(answer.body)
         except Malformed as error:
             return Delivery(Delivered.FAILED, str(error))
-        return Delivery(Delivered.APPROVED if state is State.APPROVED else Delivered.WAITING)
+        return Delivery(_OF_STATE[state])
 
     def _require(self, view: PeerView, *standings: Standing) -> None:
         if view.standing is Standing.FROZEN and Standing.FROZEN not in standings:

@@ -12,7 +12,12 @@ from hypercorn.asyncio import serve
 from deploy.ports import free_port
 from deploy.web_server import hypercorn_config
 from deploy.wiring.ground import load_live_settings
-from deploy.wiring.peers import build_peer_services, build_peering, build_signed_client
+from deploy.wiring.peers import (
+    build_peer_services,
+    build_peering,
+    build_signed_client,
+    build_standings,
+)
 from deploy.wiring.web import build_services
 from directory.clock import Clock
 from directory.instance_settings import parse_setting
@@ -22,6 +27,7 @@ from directory.store.database import Database
 from directory.store.instance_settings import InstanceSettingStore
 from federation.peers.peering import Peering
 from federation.peers.signed_client import SignedClient
+from federation.peers.standing import PeerStandings
 from tests.harness.clock import FakeClock
 from tests.harness.stored import StoredMappings
 from web.app import create_app
@@ -49,6 +55,7 @@ class RunningInstance:
         self.http: GuardedClient
         self.peering: Peering
         self.signed: SignedClient
+        self.standings: PeerStandings
 
     def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Runs a coroutine on the instance's loop. Returns its result."""
@@ -98,6 +105,7 @@ class RunningInstance:
             self.http = GuardedClient("tests", allow_loopback=self.settings.allow_loopback)
             parts = (self.settings, self.database, self.clock, self.http)
             self.peering = build_peering(*parts)
+            self.standings = build_standings(self.settings, self.database)
             self.signed = build_signed_client(self.settings, self.clock, self.http)
             self.services = replace(
                 build_services(self.settings, self.database, self.clock, live),

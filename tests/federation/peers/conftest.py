@@ -7,11 +7,14 @@ import pytest
 
 from deploy.migrate import migrate
 from tests.conftest import TEMPLATE
+from tests.directory.networks.conftest import internet
 from tests.harness.clock import FakeClock
 from tests.harness.peers import PeerInstance, peer_instance
 from tests.harness.postgres import SharedPostgres
 
 PEOPLE = 300
+
+__all__ = ["internet"]
 
 
 @pytest.fixture

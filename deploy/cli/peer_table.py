@@ -1,0 +1,150 @@
+"""Shows peers, and the keys of an instance that may become one."""
+
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+
+from rich.markup import escape
+from rich.table import Table
+
+from deploy.cli.output import console
+from directory.origins import HIDDEN_AFTER, STALE_AFTER, Standing
+from federation.errors import Malformed
+from federation.keys.chain import index_in_force, parse_operations_note
+from federation.keys.fingerprints import to_words
+from federation.keys.operations import Operations
+from federation.peers.introduction import Introduction
+from federation.protocol.peer import PeerView, TheyFollow, WeFollow
+from federation.tlog.keys import VerifierKey
+
+_TIME: Final = "%Y-%m-%d %H:%M UTC"
+WE_FOLLOW: Final = {
+    WeFollow.NO: "no",
+    WeFollow.ASKED: "asked; our request was not delivered",
+    WeFollow.FOLLOWING: "yes",
+}
+THEY_FOLLOW: Final = {
+    TheyFollow.NO: "no",
+    TheyFollow.ASK: "they ask: approve or refuse",
+    TheyFollow.APPROVED: "yes",
+    TheyFollow.REFUSED: "refused",
+}
+
+
+def tell(text: str) -> None:
+    """Prints a sentence, which may hold what strangers wrote."""
+    console.print(escape(text), highlight=False, soft_wrap=True)
+
+
+def show_introduction(introduction: Introduction, evidence: int) -> None:
+    """Shows who is at an address, with the fingerprints to compare."""
+    said = introduction.descriptor
+    tell(f"{introduction.address.url} has the log {introduction.origin}, with {introduction.size:,} entries.")
+    tell(
+        f'It calls itself "{said.name}"; its operators can be reached at: {said.contact or "it does not say"}.'
+    )
+    if evidence:
+        tell(
+            f"WARNING: {evidence} proven contradictions of this log are kept here. See docs/operations.md, Peers."
+        )
+    show_fingerprints(introduction.fingerprints)
+
+
+def show_fingerprints(fingerprints: dict[str, bytes]) -> None:
+    """Shows fingerprints as words and in hex."""
+    for name, fingerprint in fingerprints.items():
+        tell(f"  {name}")
+        tell(f"    {to_words(fingerprint)}")
+        tell(f"    {fingerprint.hex()}")
+
+
+def peers_table(views: list[PeerView], now: datetime) -> Table:
+    """Returns the table of all peers."""
+    table = Table("Peer", "We follow", "They follow", "Standing", "Read", "Its time")
+    for view in views:
+        table.add_row(
+            escape(f"{view.peer.origin}\n{view.peer.name}".strip()),
+            WE_FOLLOW[view.peer.we_follow],
+            THEY_FOLLOW[view.peer.they_follow],
+            describe_standing(view),
+            f"{view.bodies_size:,} of {max(view.target_size, view.size):,}",
+            describe_freshness(view, now),
+        )
+    return table
+
+
+def describe_standing(view: PeerView) -> str:
+    """Describes the standing of a peer in a word or a few."""
+    if view.standing is None:
+        return "not confirmed"
+    return {
+        Standing.FOLLOWING: "in good standing",
+        Standing.LIMITED: "limited",
+        Standing.SUSPENDED: "suspended",
+        Standing.FROZEN: "FROZEN",
+    }[view.standing]
+
+
+def describe_freshness(view: PeerView, now: datetime) -> str:
+    """Describes how long ago a log has signed that it is alive."""
+    if view.heard_at is None:
+        return "not heard yet"
+    age = now - view.heard_at
+    when = f"{view.heard_at:{_TIME}}"
+    if age >= HIDDEN_AFTER:
+        return f"{when}: hidden"
+    return f"{when}: stale" if age >= STALE_AFTER else when
+
+
+def show_view(view: PeerView, now: datetime) -> None:
+    """Shows all that is known of a peer."""
+    peer = view.peer
+    table = Table(show_header=False, box=None)
+    for name, text in (
+        ("Log", peer.origin),
+        ("Address", peer.address),
+        ("Calls itself", peer.name),
+        ("Contact", peer.contact or "it does not say"),
+        (
+            "Confirmed",
+            f"{peer.confirmed_at:{_TIME}}" if peer.confirmed_at else "no: nothing of it is believed",
+        ),
+        ("We follow", WE_FOLLOW[peer.we_follow]),
+        ("They follow", THEY_FOLLOW[peer.they_follow]),
+        ("Standing", describe_standing(view)),
+        ("Its time", describe_freshness(view, now)),
+        ("Tree read", f"{view.size:,} of {max(view.target_size, view.size):,} entries"),
+        ("Bodies read", f"{view.bodies_size:,} of {view.size:,}"),
+        ("Last asked", f"{view.seen_at:{_TIME}}" if view.seen_at else "never"),
+        ("Stopped", view.stopped or "no"),
+        ("Fault", view.fault or "none"),
+        ("Bodies missing", f"{view.missing:,}"),
+        ("Evidence", f"{view.evidence} proven contradictions" if view.evidence else "none"),
+        ("Moved to", peer.moved_to or "no"),
+    ):
+        table.add_row(name, escape(text))
+    console.print(table)
+    show_fingerprints(_fingerprints_of(view, now))
+
+
+def _fingerprints_of(view: PeerView, now: datetime) -> dict[str, bytes]:
+    """Returns the fingerprints of the keys that are held: the first one, and those of the document in force."""
+    told = {"log key, as confirmed" if view.peer.is_confirmed else "log key, as shown": _first(view)}
+    documents = _parse_documents(view.documents)
+    if documents:
+        document = documents[index_in_force(documents, int(now.timestamp()))]
+        told["log key now"] = document.log_key.fingerprint
+        told["witness key"] = document.witness_key.fingerprint
+        told["peer key"] = sha256(document.peer_key).digest()
+    return told
+
+
+def _first(view: PeerView) -> bytes:
+    return VerifierKey.parse(view.peer.first_key).fingerprint
+
+
+def _parse_documents(notes: tuple[bytes, ...]) -> list[Operations]:
+    try:
+        return [parse_operations_note(note)[0] for note in notes]
+    except Malformed:
+        return []
