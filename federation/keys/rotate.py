@@ -97,11 +97,16 @@ class KeyRotation:
         current = await self._current()
         if current.moved_to == moved_to:
             return None
-        now = int(self._clock.now().timestamp())
-        _check_time(now, current.issued + MIN_BETWEEN_S, "the move can be announced")
-        document = say_moved(current, moved_to, now)
+        document = say_moved(await self.find_movable(), moved_to, int(self._clock.now().timestamp()))
         await self._propose(current, document)
         return document
+
+    async def find_movable(self) -> Operations:
+        """Finds the document after which a move can be said now. Raises as `move`."""
+        current = await self._current()
+        now = int(self._clock.now().timestamp())
+        _check_time(now, current.issued + MIN_BETWEEN_S, "the move can be announced")
+        return current
 
     async def recover(
         self, recovery: PrivateKey, right_tree: RightTree, show: ShowRecoveryKey | None = None
