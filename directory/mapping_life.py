@@ -2,7 +2,7 @@
 
 A mapping of ours is stored PENDING. The log gives it a leaf, and once a published checkpoint covers the leaf the
 mapping is taken in: it is ACTIVE, and answers. A WITHDRAWN mapping no longer answers; its row keeps the leaf until
-the log has revoked it. A mapping of a peer begins ACTIVE, since it was pending at its own instance.
+the log has revoked it. A mapping of a peer begins ACTIVE, since it was pending at its own instance. A leaf of ours that holds, and that nothing here says any more, begins WITHDRAWN.
 
 Whether an active mapping is shown is no state: a hide (`directory.moderation.hides`) and the standing of an origin
 (`directory.origins`) are kept apart, and change no mapping.
@@ -37,7 +37,8 @@ class Move(enum.Enum):
     SAY_ANEW = enum.auto()
     """Its log was replaced by another one, which has to append it."""
     LOSE = enum.auto()
-    """Its log was brought back, and nobody has kept what its leaf says: it is to be revoked."""
+    """Its leaf holds, and nothing here says it any more: nobody has kept its body, or another log says it. It is to be
+    revoked."""
 
 
 Step = tuple[MappingState | None, MappingState | None]

@@ -17,11 +17,12 @@ from directory.settings import Settings
 from directory.store.database import Database
 from federation.errors import FederationError
 from federation.keys.instance import log_origin
+from federation.own_log.leading import leading
 from federation.peers.addresses import parse_peer_address
 from federation.recovery.bringing_back import BroughtBack
 from federation.recovery.gathering import Gathered, OnProgress
 from federation.recovery.outlook import Outlook, check_enough
-from federation.recovery.running import Recovering, is_known_to_a_peer, leading
+from federation.recovery.running import Recovering, is_known_to_a_peer
 from federation.store.recovering import list_confirmed_addresses
 
 
@@ -40,8 +41,9 @@ def bring_log_back(named: Sequence[str], *, is_agreed: bool) -> None:
         async with database.connection() as connection, leading(connection):
             known = await list_confirmed_addresses(connection)
             addresses = _addresses(settings, known, named)
-            recovering = Recovering(connection, keys, log_origin(settings), clock)
-            async with open_copies(settings, keys, clock, addresses) as copies:
+            origin = log_origin(settings)
+            recovering = Recovering(connection, keys, origin, clock)
+            async with open_copies(settings, keys, clock, origin, addresses) as copies:
                 outlook = await recovering.look(copies)
                 _show(outlook)
                 if not outlook.is_behind:

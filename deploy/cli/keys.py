@@ -5,11 +5,13 @@ import sys
 import click
 
 from deploy.cli.key_table import show_keys
+from deploy.cli.moving import announce_moving, finish_moving
 from deploy.cli.output import console, errors
 from deploy.cli.recovery import ensure_keys, show_recovery_key, tell_kept, tell_new_keys
 from deploy.cli.session import with_database
 from deploy.wiring.log import build_sequencer, key_folder
 from directory.clock import SystemClock
+from directory.public_address import PublicAddress
 from directory.settings import Settings
 from directory.store.database import Database
 from federation.keys.instance import log_host, log_origin
@@ -112,6 +114,17 @@ def leave() -> None:
         tell_new_keys(keys, left.new)
 
     with_database(run)
+
+
+@command.command("move")
+@click.argument("address", required=False)
+def move(address: str | None) -> None:
+    """Change the domain of this instance: first say so with the new ADDRESS, then finish under it, without one."""
+    if address is None:
+        with_database(finish_moving)
+        return
+    host = PublicAddress.parse(address).log_host
+    with_database(lambda settings, database: announce_moving(settings, database, host, address))
 
 
 def _ask_recovery_key() -> PrivateKey:

@@ -14,6 +14,7 @@ from federation.keys.chain import index_in_force, parse_operations_note
 from federation.keys.fingerprints import to_words
 from federation.keys.operations import Operations
 from federation.peers.introduction import Introduction
+from federation.peers.moving import moved_to_of
 from federation.protocol.peer import PeerView, TheyFollow, WeFollow
 from federation.tlog.keys import VerifierKey
 
@@ -63,7 +64,7 @@ def peers_table(views: list[PeerView], now: datetime) -> Table:
     table = Table("Peer", "We follow", "They follow", "Standing", "Read", "Its time")
     for view in views:
         table.add_row(
-            escape(f"{view.peer.origin}\n{view.peer.name}".strip()),
+            escape("\n".join(filter(None, (view.peer.origin, view.peer.name, _move_of(view, now))))),
             WE_FOLLOW[view.peer.we_follow],
             THEY_FOLLOW[view.peer.they_follow],
             describe_standing(view),
@@ -96,6 +97,21 @@ def describe_freshness(view: PeerView, now: datetime) -> str:
     return f"{when}: stale" if age >= STALE_AFTER else when
 
 
+def describe_move(view: PeerView, now: datetime) -> str:
+    """Describes where a peer says that it has moved to, and whether operators of ours have carried the trust over."""
+    said = moved_to_of(_parse_documents(view.documents), now)
+    if said is None:
+        return f"{view.peer.moved_to}, and says so no more" if view.peer.moved_to else "no"
+    if said == view.peer.moved_to:
+        return f"{said}, which stands here as this one does"
+    return f"{said}, as it says: `passerelle peers add` with that address, after its operators have told you"
+
+
+def _move_of(view: PeerView, now: datetime) -> str:
+    said = moved_to_of(_parse_documents(view.documents), now)
+    return "" if said is None else f"moves to {said}"
+
+
 def show_view(view: PeerView, now: datetime) -> None:
     """Shows all that is known of a peer."""
     peer = view.peer
@@ -120,7 +136,7 @@ def show_view(view: PeerView, now: datetime) -> None:
         ("Fault", view.fault or "none"),
         ("Bodies missing", f"{view.missing:,}"),
         ("Evidence", f"{view.evidence} proven contradictions" if view.evidence else "none"),
-        ("Moved to", peer.moved_to or "no"),
+        ("Moved to", describe_move(view, now)),
     ):
         table.add_row(name, escape(text))
     console.print(table)

@@ -8,6 +8,7 @@ import click
 
 from deploy.cli.output import console
 from deploy.cli.peer_evidence import evidence_command
+from deploy.cli.peer_moving import carry_over_command, offer_carry_over
 from deploy.cli.peer_table import peers_table, show_introduction, show_view, tell
 from deploy.cli.session import with_database
 from deploy.wiring.peers import build_peering
@@ -59,6 +60,7 @@ def add_command(address: str, fingerprint: str | None, yes: bool) -> None:
     introduction, delivery = _with_peering(run)
     tell(f"The keys of {introduction.origin} are confirmed, and its log is read from now on.")
     tell(_OF_DELIVERY[delivery.state].format(delivery.why))
+    offer_carry_over(introduction.origin)
     sys.exit(0 if delivery.state in {Delivered.APPROVED, Delivered.WAITING} else 1)
 
 
@@ -174,6 +176,9 @@ def remove_command(peer: str, yes: bool) -> None:
     tell(f"{origin} is no peer any more; {count:,} of its mappings were deleted here.")
     if told is not None and told.state is Delivered.FAILED:
         tell(f"It could not be told: {told.why}.")
+
+
+command.add_command(carry_over_command)
 
 
 def _check_options(fingerprint: str | None, *, is_unasked: bool) -> None:

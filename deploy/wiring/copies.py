@@ -7,7 +7,7 @@ from functools import partial
 from directory.clock import Clock
 from directory.networks.http import GuardedClient, user_agent
 from directory.settings import Settings
-from federation.keys.instance import KeyFolder, log_origin
+from federation.keys.instance import KeyFolder
 from federation.peers.signed_client import SignedClient
 from federation.recovery.copies import HttpCopy
 from federation.recovery.guard import PeerGuard
@@ -15,16 +15,15 @@ from federation.recovery.guard import PeerGuard
 
 @asynccontextmanager
 async def open_copies(
-    settings: Settings, keys: KeyFolder, clock: Clock, addresses: Sequence[str]
+    settings: Settings, keys: KeyFolder, clock: Clock, origin: str, addresses: Sequence[str]
 ) -> AsyncIterator[list[HttpCopy]]:
-    """Opens the copies of the peers at these addresses, until the block ends. Asks nobody yet."""
+    """Opens the copies of our log `origin` at these addresses, until the block ends. Asks nobody yet."""
     client = GuardedClient(user_agent(settings.base_url), allow_loopback=settings.allow_loopback)
-    origin = log_origin(settings)
     async with client:
         signed = SignedClient(client, origin, keys.read_peer, clock)
         yield [HttpCopy(address, origin, client, signed) for address in addresses]
 
 
-def build_guard(settings: Settings, keys: KeyFolder, clock: Clock) -> PeerGuard:
-    """Builds what asks the peers before anything is signed."""
-    return PeerGuard(partial(open_copies, settings, keys, clock), clock)
+def build_guard(settings: Settings, keys: KeyFolder, clock: Clock, origin: str) -> PeerGuard:
+    """Builds what asks the peers before anything is signed in the log `origin`."""
+    return PeerGuard(partial(open_copies, settings, keys, clock, origin), clock)

@@ -27,10 +27,13 @@ def key_folder(settings: Settings) -> KeyFolder:
     return KeyFolder(data_folder(settings))
 
 
-def build_sequencer(settings: Settings, clock: Clock | None = None) -> Sequencer:
-    """Builds the sequencer over the keys of the settings. It asks the peers before it signs."""
-    keys, time = key_folder(settings), clock or SystemClock()
-    return Sequencer(keys, log_origin(settings), time, guard=build_guard(settings, keys, time))
+def build_sequencer(
+    settings: Settings, clock: Clock | None = None, *, origin: str | None = None
+) -> Sequencer:
+    """Builds the sequencer over the keys of the settings. It asks the peers before it signs. `origin` is that of the
+    settings, but for a log that is put away."""
+    keys, time, name = key_folder(settings), clock or SystemClock(), origin or log_origin(settings)
+    return Sequencer(keys, name, time, guard=build_guard(settings, keys, time, name))
 
 
 @asynccontextmanager

@@ -38,6 +38,19 @@ def switch_key(previous: Operations, issued: int) -> Operations:
     return _next_after(previous, issued, log_key=previous.next_key, next_key=None)
 
 
+def say_moved(previous: Operations, moved_to: VerifierKey, issued: int) -> Operations:
+    """Makes the document that says under which log key the instance goes on, in a log of another name.
+
+    Raises InvalidOperations where it said so before, for another key, or less than an hour after `previous`.
+    """
+    if issued < previous.issued + MIN_BETWEEN_S:
+        raise InvalidOperations("the document before was issued too short a time ago")
+    if previous.moved_to not in {None, moved_to}:
+        raise InvalidOperations("it has moved elsewhere already, which the recovery key alone takes back")
+    kept = _next_after(previous, issued, log_key=previous.log_key, next_key=previous.next_key)
+    return replace(kept, moved_to=moved_to)
+
+
 def recover_key(previous: Operations, issued: int, says: Recovery) -> Operations:
     """Makes the document that the recovery key signs: the new log key is valid at once. It takes back where a thief of
     the log key may have moved the instance to, and leaves out `ext`, with which they may have filled the document before

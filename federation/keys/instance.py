@@ -35,6 +35,8 @@ RECOVERY_FILE: Final = "recovery.fingerprint"
 MARK_FILE: Final = "signed.checkpoint"
 """The mark of what was signed (`federation.own_log.high_water`). New keys come with one of nothing: without it, nothing
 could tell a new log from one whose mark was lost."""
+MOVED_FROM_FILE: Final = "moved-from.vkey"
+"""The log key of the former name, in the folder of an instance that changed its domain: its first document names it."""
 RECOVERY_KEY_FILE: Final = "recovery.key"
 """The recovery key, until the operator takes it off this machine, where no terminal could show it."""
 RECOVERY_KEY_FILES: Final = "recovery*.key"
@@ -85,6 +87,8 @@ class InstanceKeys:
     peer: Seed
     recovery: bytes
     """The fingerprint of the recovery key that the first operations document names."""
+    moved_from: VerifierKey | None = None
+    """The log key of the log of the former name; None where there was none."""
 
     @property
     def origin(self) -> str:
@@ -145,8 +149,8 @@ def fingerprint_keys(witness: VerifierKey, peer: bytes) -> bytes:
 class KeyFolder:
     """The folder of keys. It is read at each use, so that a rotation by another process is seen."""
 
-    def __init__(self, data: Path) -> None:
-        self.path = data / FOLDER
+    def __init__(self, data: Path, name: str = FOLDER) -> None:
+        self.path = data / name
         self._folder = SecretFolder(
             path=self.path,
             lost=RECOVER,
@@ -164,13 +168,15 @@ class KeyFolder:
         new = NewKeys.generate(host, is_shown=True)
         return new.recovery if self.make_new(new) else None
 
-    def make_new(self, new: NewKeys) -> bool:
+    def make_new(self, new: NewKeys, moved_from: VerifierKey | None = None) -> bool:
         """Makes the folder of a log that has signed nothing: these keys, new other ones, the fingerprint of the recovery
-        key, and the mark of nothing. Where that key was not shown, the folder holds it from the start.
+        key, and the mark of nothing. Where that key was not shown, the folder holds it from the start. `moved_from` is the
+        log key of the log that this one goes on from.
 
         Returns False where keys exist: then nothing was changed.
         """
-        return self._make(new, {MARK_FILE: str(Checkpoint(new.log.name, 0, EMPTY_ROOT))})
+        former = {} if moved_from is None else {MOVED_FROM_FILE: f"{moved_from}\n"}
+        return self._make(new, {MARK_FILE: str(Checkpoint(new.log.name, 0, EMPTY_ROOT)), **former})
 
     def make_around(self, new: NewKeys) -> bool:
         """Makes the folder as `make_new`, for a log that was begun. The mark stays missing: what the lost folder has
@@ -196,6 +202,7 @@ class KeyFolder:
             self._read_key(WITNESS_FILE, KeyKind.COSIGNATURE),
             self.read_peer(),
             self._read_recovery(),
+            self._read_moved_from(),
         )
 
     def read_logs(self) -> tuple[PrivateKey, ...]:
@@ -302,6 +309,16 @@ class KeyFolder:
         if not text.startswith(_PEER_PREFIX) or len(seed) != SEED_BYTES:
             raise self._folder.damaged(PEER_FILE, "holds no key")
         return Seed(seed)
+
+    def _read_moved_from(self) -> VerifierKey | None:
+        try:
+            text = self._folder.read_text(MOVED_FROM_FILE)
+        except MissingKeys:
+            return None
+        try:
+            return VerifierKey.parse(text)
+        except InvalidKey as error:
+            raise self._folder.damaged(MOVED_FROM_FILE, f"holds no key: {error}") from error
 
     def _read_recovery(self) -> bytes:
         text = self._folder.read_text(RECOVERY_FILE)

@@ -13,7 +13,7 @@ from directory.clock import Clock
 from directory.store.database import Database
 from federation.errors import InvalidOperations, LogEmpty, LogRefused
 from federation.keys.chain import MIN_BETWEEN_S, MIN_OVERLAP_S, end_of, required_keys, sign_operations
-from federation.keys.changes import Recovery, announce_key, recover_key, switch_key
+from federation.keys.changes import Recovery, announce_key, recover_key, say_moved, switch_key
 from federation.keys.documents import KeptDocument, load_documents
 from federation.keys.instance import (
     RECOVERY_KEY_FILE,
@@ -24,7 +24,7 @@ from federation.keys.instance import (
 from federation.keys.operations import Operations, RightTree, fingerprint_recovery
 from federation.keys.own_keys import check_keys, record_keys
 from federation.store.log_rows import fetch_state, insert_operations, replace_pending_operations
-from federation.tlog.keys import PrivateKey
+from federation.tlog.keys import PrivateKey, VerifierKey
 
 CHANGED_MEANWHILE: Final = "somebody else has changed the keys at the same time"
 
@@ -87,6 +87,26 @@ class KeyRotation:
         document = announce_key(current, new.vkey, now)
         await self._propose(current, document)
         return Rotated(document, datetime.fromtimestamp(now, UTC) + _OVERLAP)
+
+    async def move(self, moved_to: VerifierKey) -> Operations | None:
+        """Says where the instance goes on: under this log key, in a log of another name. Returns None where that was said
+        before.
+
+        Raises LogEmpty, RotationTooEarly, LogRefused, InvalidOperations, MissingKeys, UnsafeKeys.
+        """
+        current = await self._current()
+        if current.moved_to == moved_to:
+            return None
+        document = say_moved(await self.find_movable(), moved_to, int(self._clock.now().timestamp()))
+        await self._propose(current, document)
+        return document
+
+    async def find_movable(self) -> Operations:
+        """Finds the document after which a move can be said now. Raises as `move`."""
+        current = await self._current()
+        now = int(self._clock.now().timestamp())
+        _check_time(now, current.issued + MIN_BETWEEN_S, "the move can be announced")
+        return current
 
     async def recover(
         self, recovery: PrivateKey, right_tree: RightTree, show: ShowRecoveryKey | None = None

@@ -25,6 +25,7 @@ def make_genesis(keys: InstanceKeys, now: datetime) -> Note:
         witness_key=keys.witness.vkey,
         peer_key=keys.peer.public_key,
         recovery=keys.recovery,
+        moved_from=keys.moved_from,
         policy=(
             (POLICY_RECHECK_S, int(RECHECK.total_seconds())),
             (POLICY_VALIDITY_S, int(MAX_VALIDITY.total_seconds())),

@@ -15,13 +15,14 @@ from federation.keys.instance import MARK_FILE
 from federation.tlog.checkpoint import Checkpoint
 
 RESTORE: Final = (
-    "Stop the instance and restore a newer copy of its database, one that holds all that was signed"
-    ' (docs/operations.md, "A database from a backup").'
+    "Run `passerelle recover`, which brings what is missing back from peers; or stop the instance and restore a newer copy"
+    ' of its database, one that holds all that was signed (docs/operations.md, "A database from a backup").'
 )
 MARK_LOST: Final = 'Do not delete it; see docs/operations.md, "When the mark is lost".'
 CONFIRM: Final = (
-    "Bring the file back from the machine that signed last; not from a backup. If it is lost for good, and this database"
-    " holds all that was ever signed, run `passerelle recover --confirm SIZE` with that size"
+    "Bring the file back from the machine that signed last; not from a backup. If it is lost for good, run `passerelle"
+    " recover`, which shows what peers have seen; or, if this database holds all that was ever signed, `passerelle recover"
+    " --confirm SIZE` with that size"
     ' (docs/operations.md, "When the mark is lost").'
 )
 

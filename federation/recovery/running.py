@@ -1,38 +1,15 @@
 """Runs a recovery from its first look to the mark, so that it can be interrupted and run again."""
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from typing import Final
+from collections.abc import Sequence
 
 from directory.clock import Clock
 from directory.store.database import Connection
 from federation.errors import LogRefused
 from federation.keys.instance import KeyFolder
-from federation.own_log.sequencer_task import LEADER_LOCK, give_up_leading
 from federation.recovery.bringing_back import BroughtBack, bring_back, raise_mark
 from federation.recovery.copies import Copy
 from federation.recovery.gathering import Gathered, OnProgress, gather
 from federation.recovery.outlook import Outlook, look
-
-LEAD_TRIES: Final = 60
-LEAD_EVERY_S: Final = 0.5
-"""An instance in doubt holds the lock while it asks its peers, for seconds at a time."""
-
-
-@asynccontextmanager
-async def leading(connection: Connection, tries: int = LEAD_TRIES) -> AsyncIterator[None]:
-    """Keeps every sequencer from leading until the block ends. Raises LogRefused where one leads."""
-    for _ in range(tries):
-        if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
-            break
-        await asyncio.sleep(LEAD_EVERY_S)
-    else:
-        raise LogRefused("an instance is running on this database, and signs: stop it first")
-    try:
-        yield
-    finally:
-        await give_up_leading(connection)
 
 
 class Recovering:

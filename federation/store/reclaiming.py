@@ -17,6 +17,7 @@ _SAME_PAIR: Final = (
     "n.network = m.network AND n.target_id = m.target_id AND n.x_handle_key = m.x_handle_key"
     " AND n.x_id IS NOT DISTINCT FROM m.x_id"
 )
+_N_IS_ACTIVE: Final = IS_ACTIVE.replace("m.", "n.")
 _IS_HELD: Final = (
     "(EXISTS (SELECT FROM publication p WHERE p.mapping = n.id)"
     " OR EXISTS (SELECT FROM publication p WHERE p.replaces = n.id))"
@@ -25,7 +26,7 @@ _IS_HELD: Final = (
 _FIND: Final = f"""
 SELECT DISTINCT ON (p.id) p.id, p.mapping, p.replaces, n.id AS found
 FROM publication p JOIN mapping m ON m.id = p.mapping JOIN mapping n ON n.origin = m.origin AND {_SAME_PAIR}
-WHERE m.origin = $1 AND n.leaf >= $2 AND n.state = 1 AND n.id <> m.id AND NOT {_IS_HELD}
+WHERE m.origin = $1 AND n.leaf >= $2 AND {_N_IS_ACTIVE} AND n.id <> m.id AND NOT {_IS_HELD}
 ORDER BY p.id, n.leaf DESC
 """
 _IS_REVOKED: Final = "EXISTS (SELECT FROM log_revoke r WHERE r.target = m.leaf)"
@@ -41,7 +42,7 @@ WHERE f.id = p.replaces AND f.origin = $1 AND r.target = f.leaf RETURNING f.id
 _TWICE: Final = f"""
 SELECT m.id FROM mapping m WHERE m.origin = $1 AND m.leaf >= $2 AND {IS_ACTIVE}
     AND NOT EXISTS (SELECT FROM publication p WHERE p.mapping = m.id OR p.replaces = m.id)
-    AND EXISTS (SELECT FROM mapping n WHERE n.origin = m.origin AND n.state = 1 AND {_SAME_PAIR}
+    AND EXISTS (SELECT FROM mapping n WHERE n.origin = m.origin AND {_N_IS_ACTIVE} AND {_SAME_PAIR}
         AND (n.leaf > m.leaf OR EXISTS (SELECT FROM publication p WHERE p.mapping = n.id)))
 """
 

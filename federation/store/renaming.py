@@ -12,3 +12,9 @@ async def put_log_away(connection: Connection, old: str, new: str) -> int:
     )
     before, after = await ensure_origin(connection, old), await ensure_origin(connection, new)
     return await say_mappings_anew(connection, before, after)
+
+
+async def list_holding(connection: Connection) -> list[int]:
+    """Lists the leaves of our own log that have a body and no revoke."""
+    rows = await connection.fetch("SELECT leaf FROM log_statement WHERE revoked_by IS NULL ORDER BY leaf")
+    return [row["leaf"] for row in rows]

@@ -27,8 +27,8 @@ REFUSED: Final = (
     "the database is older than what this instance has signed: it holds 4 leaves, and 9 were signed"
 )
 MEND: Final = (
-    "Stop the instance and restore a newer copy of its database, one that holds all that was signed"
-    ' (docs/operations.md, "A database from a backup").'
+    "Run `passerelle recover`, which brings what is missing back from peers; or stop the instance and restore a newer copy"
+    ' of its database, one that holds all that was signed (docs/operations.md, "A database from a backup").'
 )
 
 

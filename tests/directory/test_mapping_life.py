@@ -16,10 +16,13 @@ from directory.store.mapping_rows import (
     let_go_mappings,
     say_mappings_anew,
     set_leaves,
+    store_lost,
     store_pending,
+    take_back_leaves,
     take_in_mappings,
     withdraw_mappings,
 )
+from tests.harness.clock import START
 from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky
 from tests.harness.stored import StoredMappings
 
@@ -102,8 +105,15 @@ async def test_what_no_log_has_said_is_discarded(
     assert sources(Move.DISCARD) == (MappingState.WITHDRAWN,)
 
 
-@pytest.mark.parametrize(("act", "begins"), [(_store, MappingState.PENDING), (_take_in, MappingState.ACTIVE)])
-async def test_a_mapping_begins_in_one_of_two_ways(
+async def _lose(connection: Connection, _: int) -> None:
+    await store_lost(connection, await ensure_origin(connection, ORIGIN), [LEAF], START)
+
+
+@pytest.mark.parametrize(
+    ("act", "begins"),
+    [(_store, MappingState.PENDING), (_take_in, MappingState.ACTIVE), (_lose, MappingState.WITHDRAWN)],
+)
+async def test_a_mapping_begins_in_one_of_three_ways(
     database: Database, act: Act, begins: MappingState
 ) -> None:
     async with database.transaction() as connection:
@@ -113,7 +123,37 @@ async def test_a_mapping_begins_in_one_of_two_ways(
     assert {after for steps in MOVES.values() for before, after in steps if before is None} == {
         MappingState.PENDING,
         MappingState.ACTIVE,
+        MappingState.WITHDRAWN,
     }
+
+
+@pytest.mark.parametrize("state", MappingState)
+async def test_what_has_a_row_is_not_lost(
+    mapping_store: StoredMappings, database: Database, state: MappingState
+) -> None:
+    """A leaf whose mapping is there keeps it, whoever calls it lost."""
+    row = await put(mapping_store, state, leaf=LEAF)
+    async with database.transaction() as connection:
+        await _lose(connection, row)
+    assert await state_of(database, row) is state
+
+
+@pytest.mark.parametrize("state", MappingState)
+async def test_a_leaf_that_was_never_signed_is_taken_back(
+    mapping_store: StoredMappings, database: Database, state: MappingState
+) -> None:
+    """No state changes but that of a withdrawn row, which no log has said: it would revoke what somebody else says there."""
+    row = await put(mapping_store, state, leaf=LEAF)
+    async with database.transaction() as connection:
+        number = await ensure_origin(connection, ORIGIN)
+        await take_back_leaves(connection, number, LEAF, [LEAF])
+        await take_back_leaves(connection, number, LEAF + 1, [])
+    assert await state_of(database, row) is state
+    async with database.transaction() as connection:
+        await take_back_leaves(connection, number, LEAF, [])
+        leaf = await connection.fetchval("SELECT leaf FROM mapping WHERE id = $1", row)
+    assert await state_of(database, row) is (None if state is MappingState.WITHDRAWN else state)
+    assert leaf == (LEAF if state is MappingState.ACTIVE else None)
 
 
 async def test_a_withdrawn_row_tells_nothing_but_its_leaf(
@@ -161,7 +201,11 @@ BROKEN: Final[dict[str, dict[Move, frozenset[Step]]]] = {
     "a move is missing": {move: steps for move, steps in MOVES.items() if move is not Move.LET_GO},
     "several states": {**MOVES, Move.WITHDRAW: MOVES[Move.WITHDRAW] | _UNPUBLISHED},
     "answers again": {**MOVES, Move.TAKE_IN: MOVES[Move.TAKE_IN] | _REVIVED},
-    "nothing leads to WITHDRAWN": {**MOVES, Move.WITHDRAW: _ONLY_ACTIVE_GOES},
+    "nothing leads to WITHDRAWN": {
+        **MOVES,
+        Move.WITHDRAW: _ONLY_ACTIVE_GOES,
+        Move.LOSE: frozenset({(None, MappingState.ACTIVE)}),
+    },
     "nothing leads out of WITHDRAWN": {
         **MOVES,
         Move.DISCARD: _ONLY_ACTIVE_GOES,
