@@ -1,6 +1,7 @@
 """The names of the kinds of jobs. Each kind has slots of its own, so that none waits for another."""
 
 import enum
+from typing import Final
 
 
 class JobKind(enum.StrEnum):
@@ -20,5 +21,13 @@ class JobKind(enum.StrEnum):
     """Mappings that were taken in, to be matched with kept lists."""
     PEERS = "peers"
     """Logs of peers that are due to be read on."""
+    WITNESSES = "witnesses"
+    """Requests to peers to cosign our own log."""
+    EVIDENCE = "evidence"
+    """Evidence of forks that peers are still to be told."""
     HOUSEKEEPING = "housekeeping"
     """Deletion of what has expired."""
+
+
+OF_PEERS: Final = frozenset({JobKind.PEERS, JobKind.WITNESSES, JobKind.EVIDENCE})
+"""Kinds of the federation, which are not in the catalogue of the directory."""
