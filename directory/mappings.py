@@ -75,17 +75,24 @@ class EvidenceKind(enum.StrEnum):
     @property
     def binds_x_id(self) -> bool:
         """Whether it proves an X id, and so outlives the handle."""
-        return self is EvidenceKind.X_POST_ID or self is EvidenceKind.X_OAUTH
+        return self is _X_POST_ID or self is _X_OAUTH
 
     @property
     def binds_x_handle(self) -> bool:
         """Whether it proves an X handle, and nothing of the id."""
-        return self is EvidenceKind.X_POST_HANDLE or self is EvidenceKind.X_CONFIRMED
+        return self is _X_POST_HANDLE or self is _X_CONFIRMED
 
     @property
     def is_x_post(self) -> bool:
         """Whether it is a post on X that a source showed, and can show again."""
         return self is EvidenceKind.X_POST_ID or self is EvidenceKind.X_POST_HANDLE
+
+
+# Looked up once: members of an enum are found slowly, and these are asked for with each mapping of a first sync.
+_X_POST_ID: Final = EvidenceKind.X_POST_ID
+_X_POST_HANDLE: Final = EvidenceKind.X_POST_HANDLE
+_X_OAUTH: Final = EvidenceKind.X_OAUTH
+_X_CONFIRMED: Final = EvidenceKind.X_CONFIRMED
 
 
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -13,7 +13,7 @@ from federation.errors import InvalidStatement, InvariantBroken
 from federation.peers.growth import bundles_today
 from federation.peers.kept_tree import split_bundle
 from federation.peers.rounds import Round
-from federation.peers.verdicts import Verdict
+from federation.peers.verdicts import LeaseLost, Verdict
 from federation.protocol.body_answers import Body, LeafAnswer, judge_missing
 from federation.protocol.entry import EntryType
 from federation.protocol.statement import commitment, parse_statement
@@ -104,6 +104,9 @@ async def _take(current: Round, progress: Progress, step: BodyStep) -> None:
     """Asks for the bodies of a step, and takes in what they say, with the new place in one transaction."""
     judged = await _ask(current, progress.size, step)
     async with current.step() as (connection, now):
+        # Its bodies may have been purged meanwhile: then all of them are asked for again.
+        if now.bodies_size != step.start:
+            raise LeaseLost("the bodies of this log are asked for from elsewhere by now")
         await _store(connection, current, now, judged, range(step.start, step.end))
         await set_bodies_size(connection, now.log, step.end)
         await _mark(connection, current, now, dict.fromkeys(judged.missing))

@@ -20,7 +20,7 @@ from federation.peers.growth import allowed_size
 from federation.peers.reading import ReadStep, Step, plan_step, read_step
 from federation.peers.returning import cut_to
 from federation.peers.rounds import Round
-from federation.peers.verdicts import DamagedCopy, PeerFault, Verdict, WrongAnswer
+from federation.peers.verdicts import DamagedCopy, LeaseLost, PeerFault, Verdict, WrongAnswer
 from federation.protocol.entry import EntryType
 from federation.store.peer_bodies import delete_statements
 from federation.store.peer_leaves import fetch_bundles, find_entry, insert_revokes, store_bundles
@@ -88,6 +88,8 @@ async def _read_on(current: Round, opened: Opened, chain: Chain, planned: Planne
     chain = await _find_documents(current, chain, read)
     try:
         async with current.step() as (connection, now):
+            if now.size != step.start:
+                raise LeaseLost("this log is read from elsewhere by now")
             await _store(connection, current, now, read, chain)
             if step.end == opened.size:
                 await _reach(connection, current, replace(now, size=step.end), opened, chain)

@@ -26,6 +26,9 @@ OWNERLESS_TABLES: Final[dict[str, str]] = {
     "peer_evidence": "signed notes that contradict each other: hashes and sizes of logs",
     "peer_delivery": "which evidence is still to be sent to which peer",
     "peer_witnessed": "what our witness has cosigned: sizes and hashes of logs",
+    "peer_witness": "when each peer is asked for a cosignature of our log: sizes and times",
+    "log_known": "a signed checkpoint of our own log that a peer holds",
+    "peer_silence": "for how long each peer was seen to be silent",
     "peer_sample": "numbers of leaves that we look at ourselves, and what came of it",
 }
 """Every table of the log stands here: a test compares."""

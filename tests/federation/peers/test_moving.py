@@ -77,7 +77,7 @@ async def confirm(
     origin = f"{host}/log"
     shown = Shown(origin, f"https://{host}", host, "", str(keys.logs[0].vkey))
     async with database.transaction() as connection:
-        await put_confirmed(connection, shown, notes, now)
+        await put_confirmed(connection, shown, notes, 0, now)
         if is_read:
             await connection.execute(
                 "UPDATE peer_document d SET leaf = d.number FROM peer_log l WHERE l.id = d.log AND l.origin = $1",

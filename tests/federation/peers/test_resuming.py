@@ -27,12 +27,12 @@ async def broken_off(reader: Reader, server: LogServer, after: int) -> bool:
             await asyncio.sleep(30)
 
     server.before = watch
-    job, hit = asyncio.create_task(work.run()), asyncio.create_task(reached.wait())  # type: ignore[arg-type]
+    job, hit = asyncio.ensure_future(work.run()), asyncio.create_task(reached.wait())
     await asyncio.wait({job, hit}, return_when=asyncio.FIRST_COMPLETED)
     server.before = None
     is_done = job.done()
-    for task in (job, hit):
-        task.cancel()
+    job.cancel()
+    hit.cancel()
     await asyncio.gather(job, hit, return_exceptions=True)
     if not is_done:
         await work.release()
@@ -185,3 +185,35 @@ async def test_a_fork_that_shows_in_the_middle_of_a_first_sync_is_proven(
         server.serve = forked.serve
         assert await reader.round() is Verdict.FORKED
         assert len(await reader.rows("SELECT FROM peer_evidence")) == 1
+
+
+async def test_bodies_that_are_purged_meanwhile_are_asked_for_from_the_start(
+    database: Database, clock: FakeClock
+) -> None:
+    """A purge between asking and storing set the place back, and the step that was under way set it ahead again: what was
+    purged before it stayed away for ever."""
+    log = PeerLog(clock)
+    people = log.add_people(6_000)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        purged = False
+
+        async def purge(path: str) -> None:
+            nonlocal purged
+            if path.endswith("/statements/020") and not purged:
+                purged = True
+                for sql in (
+                    "DELETE FROM peer_statement",
+                    "DELETE FROM mapping",
+                    "UPDATE peer_log SET bodies_size = 0",
+                ):
+                    await reader.rows(sql)
+
+        server.before = purge
+        assert await reader.round() is Verdict.LOST
+        clock.advance(hours=1)
+        log.publish()
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == people
+        await reader.check()
