@@ -11,6 +11,8 @@ MAX_TYPED_CHARS: Final = 1_024
 MAX_HOST_CHARS: Final = 253
 LOCAL_HOST: Final = "localhost"
 LOCAL_SUFFIX: Final = ".localhost"
+DEMO_HOSTS: Final = ("demo.localhost", "echo.localhost")
+"""The hosts of the people whom `passerelle demo` invents; no instance has them."""
 
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 # The last label begins with a letter, so that no numeric address is taken for a name.

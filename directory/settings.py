@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from directory.errors import DirectoryError
-from directory.host_names import LOCAL_HOST
+from directory.host_names import DEMO_HOSTS, LOCAL_HOST
 from directory.public_address import InvalidAddress, parse_address
 
 PREFIX: Final = "PASSERELLE_"
@@ -239,9 +239,11 @@ def _named(message: str) -> str:
 
 def _check_public_url(url: str) -> None:
     try:
-        parse_address(url)
+        address = parse_address(url)
     except InvalidAddress as error:
         raise ValueError(f"public_url {error}") from None
+    if address.host in DEMO_HOSTS:
+        raise ValueError(f"public_url cannot be {address.host}: demo people have their log under that name")
 
 
 def _moved(name: str, field: str) -> str:

@@ -8,11 +8,13 @@ from typing import Final
 from directory.demo.names import BLUESKY_HOSTS, MASTODON_HOSTS
 from directory.demo.problems import DemoError, DemoProblem
 from directory.demo.world import MAX_PEOPLE, World
+from directory.host_names import DEMO_HOSTS
 from directory.mapping_life import MappingState
 from directory.mappings import Evidence, EvidenceKind, Network, Strength
+from directory.origin_names import LOG_SUFFIX
 from directory.store.mappings import MappingRow, encode_evidence, network_code
 
-DEMO_ORIGINS: Final = ("demo.localhost/log", "echo.localhost/log")
+DEMO_ORIGINS: Final = (DEMO_HOSTS[0] + LOG_SUFFIX, DEMO_HOSTS[1] + LOG_SUFFIX)
 """The origins of invented mappings. There are no logs of these names, and no peer can have one."""
 VALID_DAYS: Final = 180
 _ISSUED_DAYS: Final = 170

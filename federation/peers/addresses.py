@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from directory.host_names import LOCAL_HOST
+from directory.host_names import DEMO_HOSTS, LOCAL_HOST
 from directory.origin_names import LOG_SUFFIX
 from directory.public_address import InvalidAddress, PublicAddress
 from federation.errors import PeeringRefused
@@ -26,7 +26,7 @@ def parse_peer_address(text: str, *, allow_loopback: bool) -> PeerAddress:
         address = PublicAddress.parse(text.strip() if "://" in text else f"https://{text.strip()}")
     except InvalidAddress as error:
         raise PeeringRefused(f"the address {error}") from error
-    if address.log_host == LOCAL_HOST or (address.is_local and not allow_loopback):
+    if address.log_host in {LOCAL_HOST, *DEMO_HOSTS} or (address.is_local and not allow_loopback):
         raise PeeringRefused("an address of this machine is nobody's peer")
     if address.scheme != "https" and not address.is_local:
         raise PeeringRefused("the address has to begin with https://")

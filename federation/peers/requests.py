@@ -46,6 +46,20 @@ class PeerRequests:
 
         Raises UntrustedRequest, also where the origin is no peer; PeerRefused where the peer is suspended.
         """
+        return (await self._verify(request)).peer
+
+    async def verify_approved(self, request: Request) -> Peer:
+        """Returns the peer that has signed a request, where our operators have approved it. Raises as `verify`, and
+        PeerRefused where they have not, or it is frozen: whoever has stolen its keys is given nobody's mapping."""
+        signer = await self._verify(request)
+        peer = signer.peer
+        if peer.they_follow is not TheyFollow.APPROVED:
+            raise PeerRefused(f"the operators here have not approved {peer.origin}")
+        if signer.standing not in ANSWERING:
+            raise PeerRefused(f"{peer.origin} is frozen here")
+        return peer
+
+    async def _verify(self, request: Request) -> Signer:
         claim = self.read(request)
         signer = await self._signers.find_signer(claim.origin)
         if signer is None:
@@ -54,18 +68,7 @@ class PeerRequests:
         await self.use_up(claim)
         if signer.standing is Standing.SUSPENDED:
             raise PeerRefused(f"{claim.origin} is suspended here")
-        return signer.peer
-
-    async def verify_approved(self, request: Request) -> Peer:
-        """Returns the peer that has signed a request, where our operators have approved it. Raises as `verify`, and
-        PeerRefused where they have not, or it is frozen: whoever has stolen its keys is given nobody's mapping."""
-        peer = await self.verify(request)
-        if peer.they_follow is not TheyFollow.APPROVED:
-            raise PeerRefused(f"the operators here have not approved {peer.origin}")
-        signer = await self._signers.find_signer(peer.origin)
-        if signer is None or signer.standing not in ANSWERING:
-            raise PeerRefused(f"{peer.origin} is frozen here")
-        return peer
+        return signer
 
     async def use_up(self, claim: Claim) -> None:
         """Uses up the nonce of a request whose signature was verified. Raises UntrustedRequest where it was before."""

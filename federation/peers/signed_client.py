@@ -15,7 +15,11 @@ DEFAULT_LIMITS: Final = Limits()
 
 
 class SignedClient:
-    """Sends signed requests to peers: never redirected, and never sent twice under one nonce."""
+    """Sends signed requests to peers, which are never redirected.
+
+    A GET over a kept connection that has just closed is sent once more. Where the first one had arrived, the second is
+    refused as a replay (401): the caller asks again later, as after any failure.
+    """
 
     def __init__(self, http: GuardedClient, origin: str, read_key: Callable[[], Seed], clock: Clock) -> None:
         """`read_key` reads the peer key at the first request, and raises MissingKeys or UnsafeKeys where it cannot: a

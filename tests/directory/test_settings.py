@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from deploy.cli.doctor import setting_descriptions
+from directory.host_names import DEMO_HOSTS
 from directory.settings import InvalidSettings, Role, Settings, load_settings
 
 OPERATIONS = Path(__file__).parent.parent.parent / "docs" / "operations.md"
@@ -100,3 +101,15 @@ def test_an_address_to_listen_on_names_no_log() -> None:
     """`http://::1:8000` was no address at all, and began the log `::1:8000/log`."""
     settings = Settings(host="::1")
     assert (settings.base_url, settings.log_host) == ("http://[::1]:8000", "localhost")
+
+
+@pytest.mark.parametrize("host", DEMO_HOSTS)
+def test_no_instance_has_the_name_of_demo_people(host: str) -> None:
+    """Attack by slip: its log would be taken for theirs, and `passerelle demo --remove` would take out its members."""
+    with pytest.raises(InvalidSettings, match="demo people"):
+        load_settings({"PASSERELLE_PUBLIC_URL": f"http://{host}:8000"})
+
+
+def test_instances_on_one_machine_have_logs_of_their_own() -> None:
+    settings = load_settings({"PASSERELLE_PUBLIC_URL": "http://One.localhost:8001"})
+    assert (settings.domain, settings.log_host) == ("one.localhost:8001", "one.localhost")

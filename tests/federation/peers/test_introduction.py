@@ -34,7 +34,7 @@ BAD_ADDRESSES = [
     "https://ada@find.example", "https://find.example@evil.example", "ftp://find.example", "intranet",
     "127.0.0.1", "10.0.0.1", "169.254.169.254", "2130706433", "0x7f000001", "0x7f.0.0.1", "017700000001", "127.1", "0",
     "https://[::1]", "https://[::ffff:127.0.0.1]", "https://[fd00::1]", "https://[fe80::1]", "https://[2606:2800::1]",
-    "localhost", "http://localhost:8000",
+    "localhost", "http://localhost:8000", "http://demo.localhost:8000",
 ]  # fmt: skip
 
 

@@ -165,7 +165,7 @@ def test_removing_deletes_everything_and_tells_it(one: PeerInstance, two: PeerIn
     one.approve(two)
     read_something(two, one)
     two.fetch(
-        "INSERT INTO peer_evidence (origin, digest, file, found_at, is_proven) VALUES ($1, '', '', now(), true)",
+        "INSERT INTO peer_evidence (origin, digest, file, older_size, newer_size, found_at, is_proven) VALUES ($1, '', '', 1, 2, now(), true)",
         one.origin,
     )
     count, told = two.running.call(lambda: two.peering.remove(one.origin))

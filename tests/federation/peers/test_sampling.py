@@ -138,7 +138,7 @@ async def test_what_our_own_look_has_shown_decides_who_is_followed_unseen(
     await standings.change(OTHER_ORIGIN, Standing.LIMITED, Authority.OPERATOR)
     assert await may_follow("p0")
     clock.advance(days=61)
-    await OriginStore(database).record_heard(OTHER_ORIGIN, clock.now())
+    await OriginStore(database).record_heard(OTHER_ORIGIN, clock.now(), clock.now())
     assert not await may_follow("p0")
 
 
