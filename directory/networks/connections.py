@@ -148,9 +148,15 @@ class IdleConnections:
         self._drop_expired()
         while found := next((one for one in reversed(self._idle) if one.origin == origin), None):
             self._idle.remove(found)
-            if await found.is_quiet():
+            is_usable = False
+            try:
+                is_usable = await found.is_quiet()
+            finally:
+                # Also where the request is given up at this moment: nobody else knows of the connection.
+                if not is_usable:
+                    found.close()
+            if is_usable:
                 return found
-            found.close()
         return None
 
     def give(self, connection: Connection) -> None:
