@@ -13,7 +13,7 @@ from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from types import FrameType
 from typing import Any, Final
 
@@ -21,11 +21,15 @@ import pytest
 
 from federation.errors import (
     FederationError,
+<<<<<<< HEAD
     InvalidAddCheckpoint,
+=======
+>>>>>>> t-peering
     InvalidBodies,
     InvalidBundle,
     InvalidCheckpoint,
     InvalidCosignature,
+    InvalidDescriptor,
     InvalidEntry,
     InvalidEvidence,
     InvalidKey,
@@ -38,21 +42,28 @@ from federation.errors import (
     Malformed,
     UntrustedNote,
     UntrustedOperations,
+    UntrustedRequest,
 )
 from federation.keys.chain import open_first_operations, parse_operations_note
 from federation.keys.equivocation import open_evidence
 from federation.keys.evidence import MAX_EVIDENCE_BYTES, Evidence
 from federation.keys.operations import MAX_OPERATIONS_BYTES, Operations
 from federation.own_log.mapping_proof import open_mapping_proof
+<<<<<<< HEAD
 from federation.protocol.add_checkpoint import (
     MAX_REQUEST_BYTES,
     MAX_SIZE_BYTES,
     AddCheckpoint,
     parse_size,
 )
+=======
+from federation.peers.signing import MAX_FIELD_CHARS, Request, read_claim
+>>>>>>> t-peering
 from federation.protocol.body_answers import Body, Erased, Lost
 from federation.protocol.body_wire import MAX_ANSWER_BYTES, encode_answers, parse_answers
+from federation.protocol.descriptor import MAX_DESCRIPTOR_BYTES, parse_descriptor
 from federation.protocol.entry import ENTRY_BYTES, parse_entry
+from federation.protocol.peering_wire import MAX_PEERING_BYTES, InvalidPeering, parse_peering_request
 from federation.protocol.statement import MAX_BODY_BYTES, parse_statement
 from federation.tlog.bundles import MAX_BUNDLE_BYTES, decode_bundle
 from federation.tlog.checkpoint import Checkpoint, LogTrust, open_checkpoint, parse_signed_checkpoint
@@ -138,8 +149,38 @@ def answers() -> list[bytes]:
     ]
 
 
+<<<<<<< HEAD
 def witness_requests() -> list[bytes]:
     return [b64decode(case["request"]) for case in cases("add-checkpoint")]
+=======
+def descriptors() -> list[bytes]:
+    keys = {"log": {"key": str(LOG.vkey), "fingerprint": "00", "words": "babab"}}
+    said = {"v": 1, "origin": ORIGIN, "operations": 1, "name": "One", "contact": "a@b.example", "keys": keys}
+    return [json.dumps(said).encode()]
+
+
+def peerings() -> list[bytes]:
+    wishes = ('"follow"', '"stop","address":"http://one.localhost:8001"')
+    return [b'{"v":1,"origin":"%s","wish":%s}' % (ORIGIN.encode(), wish.encode()) for wish in wishes]
+
+
+@cache
+def signed_request() -> Any:
+    [case] = [case for case in cases("signed-requests") if case["name"] == "get"]
+    return case
+
+
+def signature_inputs() -> list[bytes]:
+    return [dict(signed_request()["headers"])["signature-input"].encode()]
+
+
+def read_signature_input(field: str) -> object:
+    """Reads a request whose digest and signature have their forms."""
+    case = signed_request()
+    headers = dict(case["headers"]) | {"signature-input": field}
+    request = Request("GET", case["authority"], case["path"], tuple(headers.items()))
+    return read_claim(request, case["now"])
+>>>>>>> t-peering
 
 
 def payloads() -> list[bytes]:
@@ -211,8 +252,14 @@ PARSERS: Final = [
     Parser("tile", lambda: [bytes(32), bytes(TILE_BYTES)], Tile(0, 3, 1).read, (InvalidTile,), TILE_BYTES, 40, 16 * K),
     Parser("bundle", bundles, partial(decode_bundle, width=2), (InvalidBundle,), MAX_BUNDLE_BYTES, 3_000, 2 * MAX_BUNDLE_BYTES),
     Parser("body answers", answers, partial(parse_answers, width=3), (InvalidBodies,), 3 * MAX_ANSWER_BYTES, 60, 40 * K),
+<<<<<<< HEAD
     Parser("add-checkpoint", witness_requests, AddCheckpoint.parse, (InvalidAddCheckpoint,), MAX_REQUEST_BYTES, 1_000, 2 * SOME_NOTE),
     Parser("told size", lambda: [b"0\n", b"300\n", b"9223372036854775807\n"], parse_size, (InvalidAddCheckpoint,), MAX_SIZE_BYTES, 20, 4 * K),
+=======
+    Parser("descriptor", descriptors, parse_descriptor, (InvalidDescriptor,), MAX_DESCRIPTOR_BYTES, 200, 200 * K),
+    Parser("peering", peerings, parse_peering_request, (InvalidPeering,), MAX_PEERING_BYTES, 100, 40 * K),
+    Parser("signature input", signature_inputs, read_signature_input, (UntrustedRequest,), MAX_FIELD_CHARS, 300, 40 * K, text),
+>>>>>>> t-peering
     Parser("tlog-proof", texts("tlog-proofs", "proof"), TlogProof.parse, (InvalidTlogProof,), MAX_TLOG_PROOF_BYTES, 5_000, SOME_NOTE),
     Parser("mapping proof", texts("tlog-proofs", "proof"), open_proof, READ_PROOF, MAX_TLOG_PROOF_BYTES, 12_000, SOME_NOTE),
     Parser("equivocation", texts("equivocations", "evidence"), open_equivocation, READ_EVIDENCE, MAX_EVIDENCE_BYTES, 30_000, 5 * SOME_NOTE),
