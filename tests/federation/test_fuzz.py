@@ -21,10 +21,7 @@ import pytest
 
 from federation.errors import (
     FederationError,
-<<<<<<< HEAD
     InvalidAddCheckpoint,
-=======
->>>>>>> t-peering
     InvalidBodies,
     InvalidBundle,
     InvalidCheckpoint,
@@ -49,16 +46,13 @@ from federation.keys.equivocation import open_evidence
 from federation.keys.evidence import MAX_EVIDENCE_BYTES, Evidence
 from federation.keys.operations import MAX_OPERATIONS_BYTES, Operations
 from federation.own_log.mapping_proof import open_mapping_proof
-<<<<<<< HEAD
+from federation.peers.signing import MAX_FIELD_CHARS, Request, read_claim
 from federation.protocol.add_checkpoint import (
     MAX_REQUEST_BYTES,
     MAX_SIZE_BYTES,
     AddCheckpoint,
     parse_size,
 )
-=======
-from federation.peers.signing import MAX_FIELD_CHARS, Request, read_claim
->>>>>>> t-peering
 from federation.protocol.body_answers import Body, Erased, Lost
 from federation.protocol.body_wire import MAX_ANSWER_BYTES, encode_answers, parse_answers
 from federation.protocol.descriptor import MAX_DESCRIPTOR_BYTES, parse_descriptor
@@ -149,10 +143,10 @@ def answers() -> list[bytes]:
     ]
 
 
-<<<<<<< HEAD
 def witness_requests() -> list[bytes]:
     return [b64decode(case["request"]) for case in cases("add-checkpoint")]
-=======
+
+
 def descriptors() -> list[bytes]:
     keys = {"log": {"key": str(LOG.vkey), "fingerprint": "00", "words": "babab"}}
     said = {"v": 1, "origin": ORIGIN, "operations": 1, "name": "One", "contact": "a@b.example", "keys": keys}
@@ -180,7 +174,6 @@ def read_signature_input(field: str) -> object:
     headers = dict(case["headers"]) | {"signature-input": field}
     request = Request("GET", case["authority"], case["path"], tuple(headers.items()))
     return read_claim(request, case["now"])
->>>>>>> t-peering
 
 
 def payloads() -> list[bytes]:
@@ -252,14 +245,11 @@ PARSERS: Final = [
     Parser("tile", lambda: [bytes(32), bytes(TILE_BYTES)], Tile(0, 3, 1).read, (InvalidTile,), TILE_BYTES, 40, 16 * K),
     Parser("bundle", bundles, partial(decode_bundle, width=2), (InvalidBundle,), MAX_BUNDLE_BYTES, 3_000, 2 * MAX_BUNDLE_BYTES),
     Parser("body answers", answers, partial(parse_answers, width=3), (InvalidBodies,), 3 * MAX_ANSWER_BYTES, 60, 40 * K),
-<<<<<<< HEAD
     Parser("add-checkpoint", witness_requests, AddCheckpoint.parse, (InvalidAddCheckpoint,), MAX_REQUEST_BYTES, 1_000, 2 * SOME_NOTE),
     Parser("told size", lambda: [b"0\n", b"300\n", b"9223372036854775807\n"], parse_size, (InvalidAddCheckpoint,), MAX_SIZE_BYTES, 20, 4 * K),
-=======
     Parser("descriptor", descriptors, parse_descriptor, (InvalidDescriptor,), MAX_DESCRIPTOR_BYTES, 200, 200 * K),
     Parser("peering", peerings, parse_peering_request, (InvalidPeering,), MAX_PEERING_BYTES, 100, 40 * K),
     Parser("signature input", signature_inputs, read_signature_input, (UntrustedRequest,), MAX_FIELD_CHARS, 300, 40 * K, text),
->>>>>>> t-peering
     Parser("tlog-proof", texts("tlog-proofs", "proof"), TlogProof.parse, (InvalidTlogProof,), MAX_TLOG_PROOF_BYTES, 5_000, SOME_NOTE),
     Parser("mapping proof", texts("tlog-proofs", "proof"), open_proof, READ_PROOF, MAX_TLOG_PROOF_BYTES, 12_000, SOME_NOTE),
     Parser("equivocation", texts("equivocations", "evidence"), open_equivocation, READ_EVIDENCE, MAX_EVIDENCE_BYTES, 30_000, 5 * SOME_NOTE),

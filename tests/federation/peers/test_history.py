@@ -227,7 +227,8 @@ async def test_a_lie_about_history_changes_nothing(name: str, database: Database
         seen = await reader.round()
         row = await reader.log()
         assert seen is verdict, row["fault"]
-        assert row["fault"] != "" and row["failures"] == 1
+        assert row["fault"] != ""
+        assert row["failures"] == 1
         assert len(server.asked) - asked <= MAX_ASKED
         after = await reader.state()
         evidence, _ = after.pop("peer_evidence"), known.pop("peer_evidence")
@@ -237,7 +238,8 @@ async def test_a_lie_about_history_changes_nothing(name: str, database: Database
             assert proof.is_proven
             del after["origin"], known["origin"]
             assert after == known
-            assert await reader.logs.claim_due(clock.now() + (clock.now() - clock.now())) is None
+            clock.advance(days=1)
+            assert await reader.logs.claim_due(clock.now()) is None
             return
         assert not evidence
         assert after == known

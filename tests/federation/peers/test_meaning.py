@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ def lying(log: PeerLog, answers: dict[int, LeafAnswer]) -> Lie:
     return lie
 
 
-async def start(reader: Reader, log: PeerLog, server: LogServer, **columns: object) -> None:
+async def start(reader: Reader, log: PeerLog, server: LogServer, **columns: Any) -> None:
     log.publish()
     await reader.confirm(server.address, log.log_key.vkey, **columns)
 
@@ -65,7 +66,7 @@ async def test_revokes_of_nothing_revoke_nothing(database: Database, clock: Fake
         ]
 
 
-def body(change: Callable[[dict[str, object]], object], clock: FakeClock) -> bytes:
+def body(change: Callable[[dict[str, Any]], object], clock: FakeClock) -> bytes:
     """A body that was changed, written canonically again."""
     told = json.loads(says(bluesky("ada", 7, origin=ORIGIN, issued=clock.now()), SALT).body)
     change(told)
@@ -77,10 +78,10 @@ INVALID: dict[str, Callable[[FakeClock], bytes]] = {
     "duplicate keys": lambda c: body(lambda _: None, c)[:-1] + b',"v":1}',
     "deep nesting": lambda _: b"[" * 1_999 + b"]" * 1_999,
     "a lone surrogate": lambda c: body(lambda b: b.update(ext={"a": "\ud800"}), c),
-    "a strength without its evidence": lambda c: body(lambda b: b.update(evidence=[b["evidence"][1]]), c),  # type: ignore[index]
-    "demo evidence": lambda c: body(lambda b: b["evidence"].append({"at": 1, "kind": "demo"}), c),  # type: ignore[attr-defined]
+    "a strength without its evidence": lambda c: body(lambda b: b.update(evidence=[b["evidence"][1]]), c),
+    "demo evidence": lambda c: body(lambda b: b["evidence"].append({"at": 1, "kind": "demo"}), c),
     "a field of its own": lambda c: body(lambda b: b.update(y=1), c),
-    "valid for too long": lambda c: body(lambda b: b.update(expires=b["expires"] + 86_400 * 30), c),  # type: ignore[operator]
+    "valid for too long": lambda c: body(lambda b: b.update(expires=b["expires"] + 86_400 * 30), c),
     "not JSON": lambda _: b"<!DOCTYPE html>",
 }
 
@@ -108,7 +109,7 @@ async def test_a_body_that_is_not_its_commitment_counts_as_none(database: Databa
     log's clock it is a breach."""
     log = PeerLog(clock)
     people = log.add_people(6)
-    wrong = {
+    wrong: dict[int, LeafAnswer] = {
         people[0]: Body(SALT, log.bodies[people[0]].body),
         people[1]: Body(log.bodies[people[1]].salt, log.bodies[people[2]].body),
         people[2]: Ended(1),

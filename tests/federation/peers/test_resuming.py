@@ -27,12 +27,12 @@ async def broken_off(reader: Reader, server: LogServer, after: int) -> bool:
             await asyncio.sleep(30)
 
     server.before = watch
-    job, hit = asyncio.create_task(work.run()), asyncio.create_task(reached.wait())  # type: ignore[arg-type]
+    job, hit = asyncio.ensure_future(work.run()), asyncio.create_task(reached.wait())
     await asyncio.wait({job, hit}, return_when=asyncio.FIRST_COMPLETED)
     server.before = None
     is_done = job.done()
-    for task in (job, hit):
-        task.cancel()
+    job.cancel()
+    hit.cancel()
     await asyncio.gather(job, hit, return_exceptions=True)
     if not is_done:
         await work.release()

@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from directory.jobs.gauges import FRESH_FOR
+from directory.members.job_kinds import OF_PEERS
 from tests.harness.clock import FakeClock
 from tests.harness.fake_x import FakeX
 from tests.web.members.gallery import People
@@ -17,7 +18,9 @@ from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.worlds import fetch
 
 REACHED_S = 20
-KINDS = {"posts", "links", "arrivals", "rechecks", "claims", "revocations", "housekeeping"}
+KINDS = {"posts", "links", "arrivals", "rechecks", "claims", "revocations", "housekeeping"} | {
+    kind.value for kind in OF_PEERS
+}
 
 
 @pytest.fixture(scope="module")
