@@ -145,8 +145,8 @@ class PeerEvidence(Table, tablename="peer_evidence"):
     told_by = Text(default="")
     is_proven = Boolean(default=False)
     explained = Text(default="")
-    older_size = BigInt()
-    newer_size = BigInt()
+    older_size = BigInt(default=0)
+    newer_size = BigInt(default=0)
 
 
 class PeerDelivery(Table, tablename="peer_delivery", db=DIALECT):

@@ -178,8 +178,8 @@ STATEMENTS = [
         told_by text NOT NULL DEFAULT '',
         is_proven boolean NOT NULL DEFAULT false,
         explained text NOT NULL DEFAULT '',
-        older_size bigint NOT NULL,
-        newer_size bigint NOT NULL
+        older_size bigint NOT NULL DEFAULT 0,
+        newer_size bigint NOT NULL DEFAULT 0
     )""",
     "CREATE INDEX peer_evidence_origin ON peer_evidence (origin)",
     """CREATE TABLE peer_delivery (
