@@ -1,6 +1,7 @@
 """The names of the kinds of jobs. Each kind has slots of its own, so that none waits for another."""
 
 import enum
+from typing import Final
 
 
 class JobKind(enum.StrEnum):
@@ -24,3 +25,7 @@ class JobKind(enum.StrEnum):
     """Deletion of what peers said that have been silent for a month."""
     HOUSEKEEPING = "housekeeping"
     """Deletion of what has expired."""
+
+
+OF_PEERS: Final = frozenset({JobKind.SAMPLES, JobKind.LEASES})
+"""Made over the services of peers, in `deploy.wiring`; all others in `directory.jobs.catalogue`."""
