@@ -222,6 +222,8 @@ def _newcomer(newcomer: Newcomer) -> dict[str, Any]:
             "id": str(mapping.target_id),
             "handle": str(mapping.target_handle),
         },
+        "origin": mapping.origin,
+        "doubt": newcomer.doubt,
         "found_at": newcomer.found_at,
     }
 

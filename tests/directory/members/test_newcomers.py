@@ -3,9 +3,11 @@
 import asyncio
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from directory.answers import take_in_leaves
+from directory.doubts import Doubt
 from directory.mappings import Mapping, Network
 from directory.members.consents import ConsentKind
 from directory.moderation.hides import HideReason
@@ -270,3 +272,21 @@ async def test_nobody_is_found_for_a_list_that_is_being_replaced(
         await wait_for_locks(connection, 2, replacing)
     await asyncio.gather(meeting, replacing)
     assert await found_for(database, member) == []
+
+
+async def test_a_newcomer_keeps_the_doubt_of_whoever_says_so(
+    database: Database, newcomers: Newcomers, follow_lists: FollowLists, member: UUID, clock: FakeClock
+) -> None:
+    """A limited peer publishes whom everybody waits for: told without its doubt, they would follow it unseen."""
+    await follow_lists.keep(member, Lists.FOLLOWING, parse_lines("1\n2"), consent=1)
+    contested = msgspec.structs.replace(bluesky("bob", 2), is_contested=True)
+    await arrive(database, clock, bluesky("ann", 1), contested)
+    await newcomers.meet(await claim(newcomers))
+
+    async def doubts() -> list[Doubt | None]:
+        async with database.connection() as connection:
+            return [each.doubt for each in await fetch_newcomers(connection, member)]
+
+    assert await doubts() == [None, Doubt.DISPUTED]
+    await OriginStore(database).change_standing(ORIGIN, Standing.FOLLOWING, Standing.LIMITED)
+    assert await doubts() == [Doubt.LIMITED, Doubt.DISPUTED]
