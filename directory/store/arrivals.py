@@ -18,7 +18,7 @@ from directory.store.leases import Lease, LeasedTable
 from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, STANDING_ANSWERS, has_begun
 from directory.store.mappings import mapping_of
 
-LEAVES_AT_ONCE: Final = 10_000
+LEAVES_AT_ONCE: Final = 30_000
 """Leaves that are matched with the kept lists in one transaction: each list that holds one of them is read once."""
 MEET_TIMEOUT_S: Final = 120.0
 """For one step, below half of the lease: tens of millions of pairs would be needed to come near it."""
