@@ -24,7 +24,7 @@ ORIGIN: Final = "peer.invalid/log"
 """A name that nobody can have."""
 STRANGERS: Final = 3
 """Of so many people on a list one has arrived."""
-MIN_PER_SECOND: Final = 5_000.0
+MIN_PER_SECOND: Final = 1_000.0
 FILL_STEP: Final = 50_000
 _NAMESPACE: Final = UUID(int=0x70617373)
 

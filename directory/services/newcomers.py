@@ -1,13 +1,15 @@
 """Matches newcomers with the follow lists that members let us keep."""
 
 from directory.clock import Clock
-from directory.store.arrivals import Arrival, ArrivalStore
+from directory.errors import DirectoryUnavailable
+from directory.store.arrivals import FEW_LEAVES, MEET_TIMEOUT_S, Arrival, ArrivalStore
 
 
 class Newcomers:
     """Arrivals of this instance, one range of leaves at a time."""
 
-    def __init__(self, arrivals: ArrivalStore, clock: Clock) -> None:
+    def __init__(self, arrivals: ArrivalStore, clock: Clock, timeout_s: float = MEET_TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
         self._arrivals = arrivals
         self._clock = clock
 
@@ -21,4 +23,9 @@ class Newcomers:
 
     async def meet(self, arrival: Arrival) -> int:
         """Matches the next leaves of an arrival with the kept lists. Returns how many newcomers were found."""
-        return await self._arrivals.meet_arrival(arrival, self._clock.now())
+        now = self._clock.now()
+        try:
+            return await self._arrivals.meet_arrival(arrival, now, timeout_s=self._timeout_s)
+        except DirectoryUnavailable:
+            # Maybe it was too much for one step: it would be so again for ever.
+            return await self._arrivals.meet_arrival(arrival, now, FEW_LEAVES)

@@ -18,10 +18,13 @@ from directory.store.leases import Lease, LeasedTable
 from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, STANDING_ANSWERS, has_begun
 from directory.store.mappings import mapping_of
 
-LEAVES_AT_ONCE: Final = 10_000
+LEAVES_AT_ONCE: Final = 30_000
 """Leaves that are matched with the kept lists in one transaction: each list that holds one of them is read once."""
-MEET_TIMEOUT_S: Final = 120.0
-"""For one step, below half of the lease: tens of millions of pairs would be needed to come near it."""
+FEW_LEAVES: Final = 500
+"""A step that took too long is made again with so many: where everybody waits for the same people, each who arrives is a
+thousand rows."""
+MEET_TIMEOUT_S: Final = 60.0
+"""For one try at a step: two of them end before half of the lease."""
 
 _COLUMNS: Final = (
     "m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, '[]' AS evidence,"
@@ -114,24 +117,31 @@ class ArrivalStore:
         async with self._database.connection() as connection:
             await ARRIVALS.release(connection, arrival.lease, now)
 
-    async def meet_arrival(self, arrival: Arrival, now: datetime) -> int:
+    async def meet_arrival(
+        self,
+        arrival: Arrival,
+        now: datetime,
+        leaves_at_once: int = LEAVES_AT_ONCE,
+        timeout_s: float = MEET_TIMEOUT_S,
+    ) -> int:
         """Matches the next leaves of an arrival with all kept lists, in one transaction.
 
         Those that were issued in the future are recorded as an arrival of their own, due when the first of them has
         begun to hold. The arrival then starts behind them and is due again; after the last leaf it is finished. Returns how
-        many newcomers were found. Repeated, or after the lease was lost, it changes nothing.
+        many newcomers were found. Repeated, or after the lease was lost, it changes nothing. Raises DirectoryUnavailable, also where
+        it took longer than `timeout_s`.
         """
         async with self._database.transaction() as connection:
             if not await ARRIVALS.lock(connection, arrival.lease):
                 return 0
             await connection.execute(_BY_INDEX)
             leaves = (now, arrival.origin, arrival.next_leaf, arrival.end_leaf)
-            seen = Seen(*tuple(await connection.fetchrow(_SUM_UP, *leaves, LEAVES_AT_ONCE) or ()))
+            seen = Seen(*tuple(await connection.fetchrow(_SUM_UP, *leaves, leaves_at_once) or ()))
             found = 0
             if seen.last is not None:
-                found = await _find_newcomers(connection, (*leaves[:3], seen.last + 1))
+                found = await _find_newcomers(connection, (*leaves[:3], seen.last + 1), timeout_s)
             await _put_off_waiting(connection, arrival, seen)
-            await _advance(connection, arrival, seen, now)
+            await _advance(connection, arrival, seen, now, leaves_at_once)
         return found
 
 
@@ -169,8 +179,10 @@ async def fetch_newcomers(connection: Connection, member: UUID) -> list[Newcomer
     return [Newcomer(mapping_of(row[1:]), row[0]) for row in map(tuple, rows)]
 
 
-async def _find_newcomers(connection: Connection, leaves: tuple[datetime, int, int, int]) -> int:
-    done = await connection.execute(_MEET, *leaves, timeout=MEET_TIMEOUT_S)
+async def _find_newcomers(
+    connection: Connection, leaves: tuple[datetime, int, int, int], timeout_s: float
+) -> int:
+    done = await connection.execute(_MEET, *leaves, timeout=timeout_s)
     return int(done.rpartition(" ")[2])
 
 
@@ -181,8 +193,10 @@ async def _put_off_waiting(connection: Connection, arrival: Arrival, seen: Seen)
         await record_arrival(connection, arrival.origin, seen.first_later, seen.last_later + 1, due)
 
 
-async def _advance(connection: Connection, arrival: Arrival, seen: Seen, now: datetime) -> None:
-    if seen.last is None or seen.arrived < LEAVES_AT_ONCE or seen.last + 1 >= arrival.end_leaf:
+async def _advance(
+    connection: Connection, arrival: Arrival, seen: Seen, now: datetime, leaves_at_once: int
+) -> None:
+    if seen.last is None or seen.arrived < leaves_at_once or seen.last + 1 >= arrival.end_leaf:
         await ARRIVALS.finish(connection, arrival.lease)
         return
     await connection.execute("UPDATE arrival SET next_leaf = $2 WHERE id = $1", arrival.id, seen.last + 1)

@@ -18,7 +18,14 @@ from directory.services.follow_lists import FollowLists
 from directory.services.membership import Membership
 from directory.services.moderation import Moderation
 from directory.services.newcomers import Newcomers
-from directory.store.arrivals import ARRIVAL_LEASE, LEAVES_AT_ONCE, Arrival, ArrivalStore, fetch_newcomers
+from directory.store.arrivals import (
+    ARRIVAL_LEASE,
+    FEW_LEAVES,
+    LEAVES_AT_ONCE,
+    Arrival,
+    ArrivalStore,
+    fetch_newcomers,
+)
 from directory.store.database import Connection, Database
 from directory.store.hides import HideStore
 from directory.store.origins import OriginStore
@@ -290,3 +297,19 @@ async def test_a_newcomer_keeps_the_doubt_of_whoever_says_so(
     assert await doubts() == [None, Doubt.DISPUTED]
     await OriginStore(database).change_standing(ORIGIN, Standing.FOLLOWING, Standing.LIMITED)
     assert await doubts() == [Doubt.LIMITED, Doubt.DISPUTED]
+
+
+async def test_a_step_that_takes_too_long_is_made_with_fewer(
+    database: Database, follow_lists: FollowLists, member: UUID, clock: FakeClock
+) -> None:
+    """Everybody waits for the same people, and they arrive at once: a step that is too large is so at each attempt, and
+    nobody who arrived later was ever found."""
+    impatient = Newcomers(ArrivalStore(database), clock, timeout_s=0)
+    await follow_lists.keep(member, Lists.FOLLOWING, parse_lines(f"1\n{FEW_LEAVES + 1}"), consent=1)
+    people = [bluesky(f"p{number}", number) for number in range(1, FEW_LEAVES + 2)]
+    await arrive(database, clock, *people)
+    assert await impatient.meet(await claim(impatient)) == 1
+    rest = await claim(impatient)
+    assert rest.next_leaf == FEW_LEAVES
+    assert await impatient.meet(rest) == 1
+    assert await impatient.claim_arrival() is None
