@@ -85,7 +85,7 @@ def running_instances(folder: Path, count: int) -> Iterator[Sequence[TrialInstan
 def _started(instance: TrialInstance) -> Iterator[subprocess.Popen[bytes]]:
     with instance.output.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "deploy.trial.child"],
+            [sys.executable, "-m", "deploy.cli.child"],
             env=instance.environment(),
             stdin=subprocess.PIPE,
             stdout=output,
