@@ -26,7 +26,7 @@ from tests.deploy.members import Members
 from tests.harness.command import Command, Result, Started
 from tests.harness.tls_front import TlsFronts
 
-PATIENCE_S: Final = 60
+PATIENCE_S: Final = 120
 NAMES: Final = ("one", "two", "three")
 T = TypeVar("T")
 
