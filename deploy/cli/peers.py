@@ -58,7 +58,7 @@ def add_command(address: str, fingerprint: str | None, yes: bool) -> None:
 
     introduction, delivery = with_peering(run)
     tell(f"The keys of {introduction.origin} are confirmed, and its log is read from now on.")
-    tell(_OF_DELIVERY[delivery.state].format(delivery.why))
+    tell(_OF_DELIVERY[delivery.state].format(delivery.why.rstrip(".")))
     offer_carry_over(introduction.origin)
     sys.exit(0 if delivery.state in {Delivered.APPROVED, Delivered.WAITING} else 1)
 
@@ -174,7 +174,7 @@ def remove_command(peer: str, yes: bool) -> None:
     origin, count, told = with_peering(run)
     tell(f"{origin} is no peer any more; {count:,} of its mappings were deleted here.")
     if told is not None and told.state is Delivered.FAILED:
-        tell(f"It could not be told: {told.why}.")
+        tell(f"It could not be told: {told.why.rstrip('.')}.")
 
 
 command.add_command(carry_over_command)

@@ -101,6 +101,10 @@ class Asking:
         if wish is Wish.STOP:
             await self._parts.peers.stop_following(peer.origin)
             return State.STOPPED
+        return await self._answer_known(peer)
+
+    async def _answer_known(self, peer: Peer) -> State:
+        """Answers a peer that asks to follow us by what our operators have decided. Raises PeerRefused."""
         if peer.they_follow is TheyFollow.REFUSED:
             raise PeerRefused(f"the operators here have refused {peer.origin}")
         if peer.they_follow is TheyFollow.APPROVED:
@@ -149,18 +153,23 @@ class Asking:
         return Stranger(introduction.shown, introduction.document.peer_key)
 
     async def _store(self, shown: Shown) -> State:
-        """Stores a request, unless an operator has decided meanwhile, or there is no room any more."""
+        """Stores a request, unless there is no room any more. Where an operator has decided meanwhile, as where those of
+        both sides take each other up at the same moment, that is the answer. Raises PeerRefused, TooManyRequests."""
         origin, now = shown.origin, self._parts.clock.now()
         async with self._parts.database.transaction() as connection:
             await lock_asking(connection)
             await delete_forgotten(connection, now - FORGOTTEN_AFTER)
             check_room(origin, await fetch_asking(connection, now - FORGOTTEN_AFTER))
             peer = await fetch_peer(connection, origin, is_locked=True)
-            if peer is not None and (peer.is_confirmed or peer.they_follow is TheyFollow.REFUSED):
-                raise PeerRefused(f"an operator here has just decided about {origin}")
-            await put_asking(connection, shown, now)
+            is_decided = peer is not None and (peer.is_confirmed or peer.they_follow is TheyFollow.REFUSED)
+            if not is_decided:
+                await put_asking(connection, shown, now)
         log.info("an instance asks to follow this one", origin=origin)
-        return State.WAITING
+        if peer is None or not is_decided:
+            return State.WAITING
+        if peer.is_confirmed and peer.first_key != shown.first_key:
+            raise PeerRefused(f"{origin} was confirmed here under another key")
+        return await self._answer_known(peer)
 
     async def _check_room(self, said: PeeringRequest) -> None:
         """Refuses before anything is fetched where there would be no room."""

@@ -25,10 +25,16 @@ class Members:
     processes the names of those who join."""
 
     def __init__(
-        self, data: Path, dsn: str, clock: Clock | None = None, *, plc: FakePlc | None = None
+        self,
+        data: Path,
+        dsn: str,
+        clock: Clock | None = None,
+        *,
+        plc: FakePlc | None = None,
+        public_url: str | None = None,
     ) -> None:
         self._plc = plc
-        self._settings = Settings(data=data, allow_loopback=True)
+        self._settings = Settings(data=data, allow_loopback=True, public_url=public_url)
         self.dsn = dsn
         self.clock = clock or SystemClock()
         asyncio.run(migrate(dsn))

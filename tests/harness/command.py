@@ -39,12 +39,13 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command to run in `folder`. `settings` are the PASSERELLE_ variables by field."""
+    """A command to run in `folder`. `settings` are the PASSERELLE_ variables by field, `variables` others by name."""
 
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
     program: tuple[str | Path, ...] = (PROGRAM,)
     timeout_s: float = TIMEOUT_S
+    variables: dict[str, str] = field(default_factory=dict)
 
     def run(self, *arguments: str | Path, said: str = "", **settings: str) -> Result:
         """Runs the command to its end. `said` is what it reads."""
@@ -84,7 +85,7 @@ class Command:
     def _environment(self, settings: dict[str, str]) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_TESTS)}
         ours = {f"PASSERELLE_{name.upper()}": value for name, value in (self.settings | settings).items()}
-        return {**kept, "COLUMNS": "200", "LC_ALL": "C.UTF-8", **ours}
+        return {**kept, "COLUMNS": "200", "LC_ALL": "C.UTF-8", **self.variables, **ours}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Strangers ask to follow: what is taken from them, what is fetched for them, and how much room they have."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -18,9 +19,11 @@ from federation.peers.asking import (
     Asking,
     check_room,
 )
+from federation.peers.peering import Delivered, Delivery
 from federation.peers.signing import Request, make_nonce, sign_request
-from federation.protocol.peer import TheyFollow
+from federation.protocol.peer import TheyFollow, WeFollow
 from federation.protocol.peering_wire import PEERING_PATH, PeeringRequest, Wish, encode_peering
+from federation.store.peers import lock_asking
 from federation.tlog.ed25519 import Seed
 from tests.directory.networks.conftest import Internet
 from tests.directory.networks.strangers import client_tls
@@ -42,6 +45,15 @@ PRIVATE = (
     ["64:ff9b::7f00:1"],
     ["93.184.215.14", "127.0.0.1"],
 )
+WAIT_FOR_A_WAITER = """
+DO $$ BEGIN
+  LOOP
+    EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database()));
+    PERFORM pg_sleep(0.01);
+  END LOOP;
+END $$
+"""
 
 
 def no_count() -> None:
@@ -259,3 +271,24 @@ def test_a_request_that_says_nothing(one: PeerInstance, two: PeerInstance, conte
 def test_a_request_that_is_too_long(one: PeerInstance, two: PeerInstance) -> None:
     asker = Asker.of(two, one)
     assert send(one, asker.request(PEERING_PATH, "POST", b" " * 5_000)).status_code == 413
+
+
+def test_operators_who_take_each_other_up_at_the_same_moment_both_wait(
+    one: PeerInstance, two: PeerInstance
+) -> None:
+    """Attack by accident: while the keys of whoever asked were still fetched, the operator here confirmed them; the request
+    was refused then, and the other operator had to guess that it was to be sent again."""
+
+    async def ask_while_an_operator_adds() -> Delivery:
+        async with two.running.database.transaction() as connection:
+            await lock_asking(connection)
+            asked = asyncio.create_task(asyncio.to_thread(one.add, two))
+            await connection.execute(WAIT_FOR_A_WAITER)
+            await two.peering.add(await two.peering.introduce(one.address))
+        return await asked
+
+    assert two.running.call(ask_while_an_operator_adds).state is Delivered.WAITING
+    assert two.fetch("SELECT they_follow FROM peer") == [{"they_follow": TheyFollow.ASK.value}]
+    assert one.fetch("SELECT we_follow, they_follow FROM peer") == [
+        {"we_follow": WeFollow.FOLLOWING.value, "they_follow": TheyFollow.ASK.value}
+    ]

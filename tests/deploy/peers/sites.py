@@ -1,0 +1,225 @@
+"""Instances as real processes, each with a data folder and a database of its own, and https between them."""
+
+import asyncio
+import json
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from deploy.embedded import EmbeddedDatabase, open_database
+from deploy.embedded.locks import wait_until
+from deploy.migrate import migrate
+from deploy.pending import add_pending
+from deploy.ports import free_port
+from directory.clock import SystemClock
+from directory.store.database import Database
+from federation.keys.fingerprints import to_words
+from federation.keys.instance import KeyFolder
+from federation.tlog.checkpoint import Checkpoint, parse_signed_checkpoint
+from tests.deploy.machines import fetch
+from tests.deploy.members import Members
+from tests.harness.command import Command, Result, Started
+from tests.harness.tls_front import TlsFronts
+
+PATIENCE_S: Final = 120
+NAMES: Final = ("one", "two", "three")
+T = TypeVar("T")
+
+
+@dataclass
+class Site:
+    """An instance: its name is that of its folder and of its host below `.localhost`."""
+
+    name: str
+    folder: Path
+    fronts: TlsFronts
+    front: int
+    port: int
+    host: str = ""
+
+    def __post_init__(self) -> None:
+        self.host = self.host or f"{self.name}.localhost"
+        self.runs.mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    def behind(cls, fronts: TlsFronts, folder: Path, name: str) -> "Site":
+        """Makes an instance that was never started, with a front of its own."""
+        port = free_port()
+        return cls(name, folder, fronts, fronts.add(f"{name}.localhost", port), port)
+
+    @property
+    def data(self) -> Path:
+        return self.folder / self.name
+
+    @property
+    def runs(self) -> Path:
+        """Where its commands run, and what they write stays."""
+        return self.folder / f"{self.name}-runs"
+
+    @property
+    def address(self) -> str:
+        return f"https://{self.host}:{self.front}"
+
+    @property
+    def origin(self) -> str:
+        return f"{self.host}/log"
+
+    @property
+    def words(self) -> str:
+        """The fingerprint of its first log key, as its operator tells it."""
+        return to_words(KeyFolder(self.data).read_logs()[0].vkey.fingerprint)
+
+    @property
+    def command(self) -> Command:
+        settings = {
+            "data": str(self.data),
+            "port": str(self.port),
+            "public_url": self.address,
+            "allow_loopback": "true",
+            "log_format": "json",
+            "rate_lookups_per_minute": "0",
+        }
+        return Command(self.runs, settings, variables={"SSL_CERT_FILE": str(self.fronts.file)})
+
+    @property
+    def log(self) -> str:
+        """What its processes have written."""
+        return (self.runs / "stderr.log").read_text()
+
+    @contextmanager
+    def serving(self, **settings: str) -> Iterator[Started]:
+        """Runs its process until the block ends; it is stopped as supervisors do."""
+        with self.command.started("serve", **settings) as started:
+            started.wait_until_ready(f"http://127.0.0.1:{self.port}")
+            yield started
+            if started.process.poll() is None:
+                started.send(signal.SIGTERM)
+            assert started.wait() in {0, -signal.SIGKILL}, self.log
+        assert "Traceback" not in self.log
+
+    @contextmanager
+    def database(self) -> Iterator[EmbeddedDatabase]:
+        """Holds its database, beside its process or alone."""
+        with open_database(self.data) as database:
+            yield database
+
+    def run(self, *arguments: str | Path, said: str = "", code: int = 0) -> Result:
+        """Runs a command of its operator. Fails where it ends otherwise than with `code`."""
+        done = self.command.run(*arguments, said=said)
+        assert done.code == code, (self.name, arguments, done.out, done.err)
+        return done
+
+    def fetch(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        """Reads from its database, or changes it, past its process."""
+        with self.database() as database:
+            return list(map(dict, fetch(database.dsn, sql, *values)))
+
+    def members(self) -> Members:
+        """Its members; its database has to be held."""
+        with self.database() as database:
+            return Members(self.data, database.dsn, public_url=self.address)
+
+    def add_people(self, count: int, *, first: int = 0) -> None:
+        """Has so many invented people wait for its log."""
+
+        async def run(dsn: str) -> None:
+            await migrate(dsn)
+            opened = await Database.connect(dsn, max_connections=1)
+            now = SystemClock().now().replace(microsecond=0)
+            try:
+                await add_pending(opened, count, self.origin, now, first=first)
+            finally:
+                await opened.close()
+
+        with self.database() as database:
+            asyncio.run(run(database.dsn))
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Returns the checkpoint that it serves. None before the first."""
+        status, body = self.get("/log/checkpoint")
+        return parse_signed_checkpoint(body)[0] if status == 200 else None
+
+    def wait_for_size(self, size: int) -> None:
+        """Waits until its published log has at least so many leaves."""
+        assert wait_until(
+            lambda: (served := self.checkpoint()) is not None and served.size >= size, PATIENCE_S
+        ), (size, self.checkpoint(), self.log)
+
+    def look_up(self, x: str) -> list[str]:
+        """Asks it for somebody on X. Returns the origins of what it answers."""
+        status, body = self.get(f"/api/v1/lookup?x={x}")
+        assert status == 200, body
+        return [each["origin"] for each in json.loads(body)["answers"]]
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        """Asks its process, past its front. Returns status and body."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def hears(self, x: str, origin: str) -> bool:
+        """Waits until it answers for somebody with what this log has said. Returns False where it does not in time."""
+
+        def is_heard() -> bool:
+            self.nudge()
+            return origin in self.look_up(x)
+
+        return wait_until(is_heard, PATIENCE_S)
+
+    def progress(self, peer: "Site | str") -> dict[str, Any]:
+        """How far it has read the log of a peer."""
+        origin = peer if isinstance(peer, str) else peer.origin
+        [row] = self.fetch("SELECT * FROM peer_log WHERE origin = $1", origin)
+        return row
+
+    def nudge(self) -> None:
+        """Makes the next look at every peer due, so that no test waits for it."""
+        self.fetch("UPDATE peer_log SET next_at = now()")
+
+
+Trio = tuple[Site, Site, Site]
+
+
+def at_once(do: Callable[[Site], T], sites: Sequence[Site]) -> list[T]:
+    """Does something at several instances at a time."""
+    with ThreadPoolExecutor(len(sites)) as pool:
+        return list(pool.map(do, sites))
+
+
+@contextmanager
+def running(*sites: Site) -> Iterator[None]:
+    """Runs instances until the block ends, and holds their databases."""
+    with ExitStack() as stack:
+        for site in sites:
+            stack.enter_context(site.database())
+        started = at_once(lambda site: stack.enter_context(site.serving()), sites)
+        yield
+        for each in started:
+            if each.process.poll() is None:
+                each.send(signal.SIGTERM)
+
+
+def make_peers(sites: Sequence[Site]) -> None:
+    """Has the operators of running instances take each other up, with the words that they tell each other."""
+
+    def take_up(ours: Site) -> None:
+        for theirs in sites:
+            if theirs is not ours:
+                ours.run("peers", "add", theirs.address, "--fingerprint", theirs.words, "--yes")
+
+    def approve(ours: Site) -> None:
+        for theirs in sites:
+            if theirs is not ours:
+                ours.run("peers", "approve", theirs.origin)
+
+    at_once(take_up, sites)
+    at_once(approve, sites)
