@@ -12,7 +12,7 @@ from directory.store.arrivals import fetch_newcomers
 from federation.keys.instance import KeyFolder
 from tests.deploy.embedded.test_erased_files import dump, found_in, found_on_disk
 from tests.deploy.peers.forking import read_up_to, standing_of, twin_of
-from tests.deploy.peers.moving import learns_of_move, serving_files
+from tests.deploy.peers.moving import begin_earlier, learns_of_move, serving_files
 from tests.deploy.peers.people import dump_to, publish, restore_from, scrub, secrets_of
 from tests.deploy.peers.sites import PATIENCE_S, Site, Trio, held, make_peers
 from tests.harness.tls_front import TlsFronts
@@ -150,6 +150,7 @@ def test_an_instance_that_moves_is_followed_to_its_new_domain(
         "former", folder, fronts, fronts.add("moved.localhost", former.port), former.port, "moved.localhost"
     )
     with held(former):
+        begin_earlier(former)
         former.start()
         make_peers((former, one), (former, two))
         publish(former, "mover", 9_001)
