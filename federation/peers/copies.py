@@ -14,6 +14,10 @@ class PeerCopies:
     def __init__(self, store: PeerCopyStore) -> None:
         self._store = store
 
+    async def read_checkpoint(self, origin: str) -> bytes | None:
+        """Reads the checkpoint that was believed last. Returns None before the first."""
+        return await self._store.find_checkpoint(origin)
+
     async def read_entries(self, origin: str, bundle: Bundle) -> bytes | None:
         """Reads an entry bundle. Returns None where so much was not read."""
         held = await self._read(origin, bundle)

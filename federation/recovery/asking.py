@@ -20,21 +20,21 @@ MAX_DOCUMENTS_BROUGHT: Final = 2_000
 
 
 async def ask_checkpoints(copies: Sequence[Copy], within_s: float = ASK_S) -> list[Told]:
-    """Asks all peers for the newest checkpoint of our log, in parallel. Each is told of, also one that does not answer."""
+    """Asks all peers for the newest checkpoints of our log, in parallel. Each is told of, also one that does not answer."""
     return list(await asyncio.gather(*(_ask(copy, within_s) for copy in copies[:MAX_ASKED])))
 
 
 async def _ask(copy: Copy, within_s: float) -> Told:
     try:
         async with asyncio.timeout(within_s):
-            note = await copy.checkpoint()
+            notes = await copy.checkpoints()
     except PeerFailed as error:
         return Told(copy.address, fault=str(error))
     except TimeoutError:
         return Told(copy.address, fault=f"it does not answer within {within_s:g} s")
-    if note is not None and len(note) > MAX_NOTE_BYTES:
+    if any(len(note) > MAX_NOTE_BYTES for note in notes):
         return Told(copy.address, fault="what it shows is longer than any checkpoint")
-    return Told(copy.address, note)
+    return Told(copy.address, notes)
 
 
 async def fetch_documents(copy: Copy, first: int) -> list[bytes]:

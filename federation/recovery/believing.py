@@ -17,10 +17,10 @@ from federation.tlog.note import NoteVerifier
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one peer says: a checkpoint of our log, or why not."""
+    """What one peer says: checkpoints of our log, or why not."""
 
     address: str
-    note: bytes | None = None
+    notes: tuple[bytes, ...] = ()
     fault: str = ""
 
 
@@ -39,16 +39,18 @@ def open_own(note: bytes, origin: str, keys: Sequence[VerifierKey]) -> SignedChe
 
 
 def see(told: Told, origin: str, keys: Sequence[VerifierKey]) -> Seen | str:
-    """Returns what a peer has shown, or a sentence that tells why it counts for nothing."""
-    if told.note is None:
-        return told.fault or "it has nothing of this log"
-    try:
-        opened = open_own(told.note, origin, keys)
-    except UntrustedNote:
-        return "what it shows is not signed by a key of this log"
-    except Malformed as error:
-        return f"what it shows is no checkpoint of this log: {error}"
-    return Seen(told.address, opened.checkpoint, bytes(opened.verified_note))
+    """Returns the largest checkpoint that a peer has shown, or a sentence that tells why what it shows counts for nothing."""
+    found, why = [], told.fault or "it has nothing of this log"
+    for note in told.notes:
+        try:
+            opened = open_own(note, origin, keys)
+        except UntrustedNote:
+            why = "what it shows is not signed by a key of this log"
+        except Malformed as error:
+            why = f"what it shows is no checkpoint of this log: {error}"
+        else:
+            found.append(Seen(told.address, opened.checkpoint, bytes(opened.verified_note)))
+    return max(found, key=lambda each: each.checkpoint.size) if found else why
 
 
 def newest(seen: Iterable[Seen]) -> Seen | None:

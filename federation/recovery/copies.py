@@ -1,5 +1,6 @@
 """What a peer has kept of our own log, and how it is asked for it. Nothing that it says is believed as it stands."""
 
+import asyncio
 from hashlib import sha256
 from typing import Final, Protocol
 
@@ -32,8 +33,9 @@ class Copy(Protocol):
     def address(self) -> str:
         """The address of the peer."""
 
-    async def checkpoint(self) -> bytes | None:
-        """Fetches the newest checkpoint of our log that the peer has cosigned. Returns None where it has none."""
+    async def checkpoints(self) -> tuple[bytes, ...]:
+        """Fetches the newest checkpoints of our log that the peer has: the one that it has cosigned, and the one that it
+        has read."""
 
     async def entries(self, bundle: Bundle) -> bytes | None:
         """Fetches an entry bundle. Returns None where the peer has not read so far."""
@@ -64,7 +66,17 @@ class HttpCopy:
     def address(self) -> str:
         return self._address
 
-    async def checkpoint(self) -> bytes | None:
+    async def checkpoints(self) -> tuple[bytes, ...]:
+        """It cosigns every ten minutes and reads more often; where it does not know us by our key, it still shows what it
+        has cosigned."""
+        asked = await asyncio.gather(self._cosigned(), self._get("own/checkpoint"), return_exceptions=True)
+        found = tuple(each for each in asked if isinstance(each, bytes))
+        for each in asked:
+            if isinstance(each, BaseException) and not (found and isinstance(each, PeerFailed)):
+                raise each
+        return found
+
+    async def _cosigned(self) -> bytes | None:
         path = f"{PREFIX}/{sha256(self._origin.encode()).hexdigest()}/checkpoint"
         try:
             answer = await self._client.get(self._address + path, limits=CHECKPOINT_LIMITS)

@@ -135,7 +135,7 @@ def _hear(told: Told, origin: str, keys: Sequence[VerifierKey]) -> Heard:
 async def _longest_chain(
     known: list[bytes], told: Sequence[Told], copies: Sequence[Copy], own: Sequence[VerifierKey]
 ) -> tuple[list[Operations], list[bytes]]:
-    answering = {each.address for each in told if each.note is not None}
+    answering = {each.address for each in told if each.notes}
     asked = [copy for copy in copies if copy.address in answering]
     brought = await asyncio.gather(*(fetch_documents(copy, len(known)) for copy in asked))
     best: list[Operations] = []

@@ -76,6 +76,13 @@ class PeerCopyStore:
             )
         return None if note is None else bytes(note)
 
+    async def find_checkpoint(self, origin: str) -> bytes | None:
+        """Finds the checkpoint under which a peer's log was believed last, with its own lines. Returns None before the
+        first."""
+        async with self._database.connection() as connection:
+            note = await connection.fetchval("SELECT note FROM peer_log WHERE origin = $1", origin)
+        return None if note is None else bytes(note)
+
     async def find_size(self, origin: str) -> int:
         """Finds up to where the log of a peer was read and believed."""
         async with self._database.connection() as connection:

@@ -66,6 +66,18 @@ async def statements(
     return _bytes(encode_answers(await peers.bodies.read(bundle)))
 
 
+@get("/own/checkpoint", dependencies={"peer": Provide(any_peer)})
+async def own_checkpoint(
+    request: Request[Any, Any, Any],
+    services: NamedDependency[Services],
+    peer: NamedDependency[Peer],
+) -> Response[bytes]:
+    """Serves a peer the checkpoint of its own log that was believed here last."""
+    check_spelling(request, f"{PREFIX}/own/checkpoint")
+    await _take_own(services, peer)
+    return _found(await require_peers(services).copies.read_checkpoint(peer.origin))
+
+
 @get("/own/entries/{path:path}", dependencies={"peer": Provide(any_peer)})
 async def own_entries(
     request: Request[Any, Any, Any],
@@ -124,7 +136,15 @@ def federation_router() -> Router:
     """Returns the routes of peers."""
     return Router(
         PREFIX,
-        route_handlers=[peering, statements, own_entries, own_statements, own_document, evidence],
+        route_handlers=[
+            peering,
+            statements,
+            own_checkpoint,
+            own_entries,
+            own_statements,
+            own_document,
+            evidence,
+        ],
         request_max_body_size=MAX_PEERING_BYTES,
         include_in_schema=False,
     )

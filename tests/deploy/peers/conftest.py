@@ -1,4 +1,4 @@
-"""Three instances that are peers of each other, made once and copied for each test that needs them."""
+"""Three instances that are peers of each other, and what stands in front of them."""
 
 import shutil
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.embedded.programs import kill_all, server_processes
-from tests.deploy.peers.sites import NAMES, Site, make_peers, running
+from tests.deploy.peers.sites import Site, Trio, at_once, held, make_peers
 from tests.harness.postgres import make_folder
 from tests.harness.tls_front import TlsFronts, running_tls_fronts
 
@@ -29,9 +29,19 @@ def fronts(folder: Path) -> Iterator[TlsFronts]:
 
 
 @pytest.fixture(scope="module")
-def trio(folder: Path, fronts: TlsFronts) -> Iterator[tuple[Site, ...]]:
-    """Three running instances, each of which follows the two others."""
-    sites = tuple(Site.behind(fronts, folder, name) for name in NAMES)
-    with running(*sites):
-        make_peers(sites)
+def peered(folder: Path, fronts: TlsFronts) -> Iterator[Trio]:
+    """Three instances, each of which follows the two others."""
+    one, two, three = (Site.behind(fronts, folder, name) for name in ("one", "two", "three"))
+    sites = (one, two, three)
+    with held(*sites):
+        at_once(Site.start, sites)
+        make_peers((one, two), (two, three), (three, one))
         yield sites
+
+
+@pytest.fixture
+def trio(peered: Trio) -> Trio:
+    """The three instances, running."""
+    for site in peered:
+        site.start()
+    return peered

@@ -27,7 +27,6 @@ from tests.harness.command import Command, Result, Started
 from tests.harness.tls_front import TlsFronts
 
 PATIENCE_S: Final = 120
-NAMES: Final = ("one", "two", "three")
 T = TypeVar("T")
 
 
@@ -41,6 +40,7 @@ class Site:
     front: int
     port: int
     host: str = ""
+    stack: ExitStack | None = None
 
     def __post_init__(self) -> None:
         self.host = self.host or f"{self.name}.localhost"
@@ -64,6 +64,11 @@ class Site:
     @property
     def address(self) -> str:
         return f"https://{self.host}:{self.front}"
+
+    @property
+    def url(self) -> str:
+        """Where its process listens, behind its front."""
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def origin(self) -> str:
@@ -95,12 +100,23 @@ class Site:
     def serving(self, **settings: str) -> Iterator[Started]:
         """Runs its process until the block ends; it is stopped as supervisors do."""
         with self.command.started("serve", **settings) as started:
-            started.wait_until_ready(f"http://127.0.0.1:{self.port}")
+            started.wait_until_ready(self.url)
             yield started
-            if started.process.poll() is None:
-                started.send(signal.SIGTERM)
-            assert started.wait() in {0, -signal.SIGKILL}, self.log
+            started.send(signal.SIGTERM)
+            assert started.wait() == 0, self.log
         assert "Traceback" not in self.log
+
+    def start(self) -> None:
+        """Starts its process, if it does not run."""
+        if self.stack is None:
+            self.stack = ExitStack()
+            self.stack.enter_context(self.serving())
+
+    def stop(self) -> None:
+        """Stops its process, if it runs."""
+        if self.stack is not None:
+            stack, self.stack = self.stack, None
+            stack.close()
 
     @contextmanager
     def database(self) -> Iterator[EmbeddedDatabase]:
@@ -167,59 +183,64 @@ class Site:
             connection.close()
 
     def hears(self, x: str, origin: str) -> bool:
-        """Waits until it answers for somebody with what this log has said. Returns False where it does not in time."""
+        """Waits until it answers for somebody with what this log has said, and nothing else. Returns False where it does
+        not in time."""
 
         def is_heard() -> bool:
             self.nudge()
-            return origin in self.look_up(x)
+            return self.look_up(x) == [origin]
 
         return wait_until(is_heard, PATIENCE_S)
 
-    def progress(self, peer: "Site | str") -> dict[str, Any]:
+    def progress(self, peer: "Site") -> dict[str, Any]:
         """How far it has read the log of a peer."""
-        origin = peer if isinstance(peer, str) else peer.origin
-        [row] = self.fetch("SELECT * FROM peer_log WHERE origin = $1", origin)
+        [row] = self.fetch("SELECT * FROM peer_log WHERE origin = $1", peer.origin)
         return row
 
     def nudge(self) -> None:
-        """Makes the next look at every peer due, so that no test waits for it."""
-        self.fetch("UPDATE peer_log SET next_at = now()")
+        """Makes the next look at all healthy peers due, so that no test waits for it. One that is under way goes on."""
+        self.fetch("UPDATE peer_log SET next_at = now() WHERE next_at < now() + interval '1 minute'")
+
+    def read_now(self, peer: "Site") -> None:
+        """Makes the next look at a peer due, whoever was at it: a process that was killed."""
+        self.fetch("UPDATE peer_log SET next_at = now() WHERE origin = $1", peer.origin)
 
 
 Trio = tuple[Site, Site, Site]
 
 
-def at_once(do: Callable[[Site], T], sites: Sequence[Site]) -> list[T]:
-    """Does something at several instances at a time."""
-    with ThreadPoolExecutor(len(sites)) as pool:
-        return list(pool.map(do, sites))
+def at_once(do: Callable[[T], object], items: Sequence[T]) -> None:
+    """Does something with several things at a time."""
+    with ThreadPoolExecutor(len(items)) as pool:
+        list(pool.map(do, items))
 
 
 @contextmanager
-def running(*sites: Site) -> Iterator[None]:
-    """Runs instances until the block ends, and holds their databases."""
+def held(*sites: Site) -> Iterator[None]:
+    """Holds the databases of instances until the block ends; those whose processes run are stopped then."""
     with ExitStack() as stack:
         for site in sites:
             stack.enter_context(site.database())
-        started = at_once(lambda site: stack.enter_context(site.serving()), sites)
-        yield
-        for each in started:
-            if each.process.poll() is None:
-                each.send(signal.SIGTERM)
+        try:
+            yield
+        finally:
+            at_once(Site.stop, sites)
 
 
-def make_peers(sites: Sequence[Site]) -> None:
+def make_peers(*pairs: tuple[Site, Site]) -> None:
     """Has the operators of running instances take each other up, with the words that they tell each other."""
+    both = [*pairs, *((theirs, ours) for ours, theirs in pairs)]
+    by_operator = [
+        [pair for pair in both if pair[0] is site] for site in {id(a): a for a, _ in both}.values()
+    ]
 
-    def take_up(ours: Site) -> None:
-        for theirs in sites:
-            if theirs is not ours:
-                ours.run("peers", "add", theirs.address, "--fingerprint", theirs.words, "--yes")
+    def take_up(mine: list[tuple[Site, Site]]) -> None:
+        for ours, theirs in mine:
+            ours.run("peers", "add", theirs.address, "--fingerprint", theirs.words, "--yes")
 
-    def approve(ours: Site) -> None:
-        for theirs in sites:
-            if theirs is not ours:
-                ours.run("peers", "approve", theirs.origin)
+    def approve(mine: list[tuple[Site, Site]]) -> None:
+        for ours, theirs in mine:
+            ours.run("peers", "approve", theirs.origin)
 
-    at_once(take_up, sites)
-    at_once(approve, sites)
+    at_once(take_up, by_operator)
+    at_once(approve, by_operator)

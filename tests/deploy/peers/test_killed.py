@@ -12,7 +12,7 @@ import pytest
 
 from deploy.embedded.locks import wait_until
 from federation.tlog.tiles import TILE_WIDTH
-from tests.deploy.peers.sites import PATIENCE_S, Site, running
+from tests.deploy.peers.sites import PATIENCE_S, Site, held
 from tests.harness.command import Started
 from tests.harness.tls_front import TlsFronts
 
@@ -39,7 +39,8 @@ class Had:
 def big(folder: Path, fronts: TlsFronts) -> Iterator[Site]:
     """An instance with many people in its log."""
     site = Site.behind(fronts, folder, "big")
-    with running(site):
+    with held(site):
+        site.start()
         site.add_people(PEOPLE)
         site.wait_for_size(PEOPLE)
         yield site
@@ -107,7 +108,7 @@ def test_a_first_sync_that_is_killed_again_and_again_fetches_nothing_twice(big: 
     requests, had = big.fronts.requests[big.host], Had(0, 0)
     for number in range(KILLS):
         requests.clear()
-        late.nudge()
+        late.read_now(big)
         with late.command.started("serve", roles="worker") as started:
             if number % 2:
                 wait_for_requests(late, requests, MIDDLE)
@@ -119,7 +120,7 @@ def test_a_first_sync_that_is_killed_again_and_again_fetches_nothing_twice(big: 
     assert 0 < had.size <= PEOPLE + 1
     assert had.bodies <= PEOPLE
     requests.clear()
-    late.nudge()
+    late.read_now(big)
     with late.serving():
         assert wait_until(lambda: progress_of(late).bodies > PEOPLE, PATIENCE_S), late.log
     check_asked(list(requests), had)

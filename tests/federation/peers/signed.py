@@ -13,6 +13,7 @@ from tests.harness.peers import PeerInstance
 BODIES = "/federation/v1/statements/000"
 ROUTES = (
     ("GET", BODIES),
+    ("GET", "/federation/v1/own/checkpoint"),
     ("GET", "/federation/v1/own/entries/000"),
     ("GET", "/federation/v1/own/statements/000"),
     ("GET", "/federation/v1/own/documents/0"),

@@ -26,9 +26,9 @@ class KeptCopy:
     asked: list[str] = field(default_factory=list)
     on_ask: Callable[[], None] = lambda: None
 
-    async def checkpoint(self) -> bytes | None:
+    async def checkpoints(self) -> tuple[bytes, ...]:
         self._tell("checkpoint")
-        return self.note
+        return () if self.note is None else (self.note,)
 
     async def entries(self, bundle: Bundle) -> bytes | None:
         self._tell(f"entries {bundle.index}")

@@ -117,3 +117,21 @@ def test_bodies_that_no_peer_has_are_asked_for_apart(
     one.publish()
     assert command(one, dsn, folder, "fsck").code == 0
     assert one.fetch("SELECT published_size FROM log_state") == [{"published_size": 41}]
+
+
+def test_what_a_peer_has_read_counts_before_it_has_cosigned_it(
+    one: PeerInstance, two: PeerInstance, dsn: str, folder: Path
+) -> None:
+    """Attack by accident: peers read every 40 seconds and cosign every ten minutes. A database that was set back by a few
+    minutes was gone on with, as nobody had cosigned more; and what two peers had whole was not brought back."""
+    two.add(one)
+    one.add(two)
+    hand_over(one, two)
+    two.fetch("DELETE FROM peer_witnessed")
+    one.fetch("TRUNCATE log_state, log_tile, log_statement, log_revoke, log_operations, mapping CASCADE")
+    (one.keys.path / MARK_FILE).write_text(str(Checkpoint(one.origin, 0, EMPTY_ROOT)))
+    with pytest.raises(LogRefused, match="has seen 21 leaves of this log"):
+        check_guard(one)
+    done = command(one, dsn, folder, "recover", "--yes")
+    assert (done.code, "21 entries are back" in done.out) == (0, True), done
+    check_guard(one)
