@@ -6,14 +6,22 @@ says: each was held against its commitment before it came here.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from directory.store.database import Connection
 from federation.protocol.body_answers import Body
 from federation.protocol.peer_places import leaf_of, peer_place, peer_places
 
+_HAS_STATEMENTS: Final = "SELECT EXISTS (SELECT FROM peer_statement WHERE place >= $1 AND place <= $2)"
+
 
 async def copy_statements(connection: Connection, log: int, bodies: Sequence[tuple[int, Body]]) -> None:
-    """Stores salts and bodies of leaves that have none yet."""
+    """Stores salts and bodies. What was left of a purge that was broken off is replaced."""
+    if not bodies:
+        return
+    places = [peer_place(log, leaf) for leaf, _ in bodies]
+    if await connection.fetchval(_HAS_STATEMENTS, min(places), max(places)):
+        await connection.execute("DELETE FROM peer_statement WHERE place = ANY($1::bigint[])", places)
     await connection.copy_records_to_table(
         "peer_statement",
         records=[(peer_place(log, leaf), said.salt, said.body) for leaf, said in bodies],
@@ -68,16 +76,17 @@ async def delete_missing(connection: Connection, log: int, leaves: Sequence[int]
 
 
 async def fetch_missing(
-    connection: Connection, log: int, asked_before: datetime, limit: int
+    connection: Connection, log: int, asked_before: datetime, now: datetime, limit: int
 ) -> dict[int, datetime | None]:
     """Fetches leaves without a body that were not asked for since, those that have waited longest first: with the time of
-    the log since which each is missed."""
+    the log since which each is missed. What was asked for in the future was asked for under a clock that ran ahead."""
     rows = await connection.fetch(
         "SELECT place, missing_at FROM peer_missing WHERE place >= $1 AND place < $2"
-        " AND (asked_at IS NULL OR asked_at < $3) ORDER BY asked_at NULLS FIRST, place LIMIT $4",
+        " AND (asked_at IS NULL OR asked_at < $3 OR asked_at > $5) ORDER BY asked_at NULLS FIRST, place LIMIT $4",
         *peer_places(log),
         asked_before,
         limit,
+        now,
     )
     return {leaf_of(row["place"]): row["missing_at"] for row in rows}
 
