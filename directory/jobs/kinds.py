@@ -11,7 +11,7 @@ class Work:
     """One claimed row.
 
     `run` does the job and records the result. `release` makes the row of an interrupted job due again now. Either
-    changes nothing where it comes too late. `hosts` are those that the job is known to ask.
+    changes nothing where it comes too late. `hosts` are those that the job is known to ask, or a name for many that share the slots of one.
     """
 
     run: Callable[[], Awaitable[object]]

@@ -33,6 +33,8 @@ class LeasedTable:
     `key`, `due` and `attempts` are columns; `waits` is the condition under which a row is still to be done.
     `ending` are the assignments that finish a row, their values counted from $3; None deletes the row. `hosts`
     is an expression of type text[] for the hosts that a row talks to; None where they are not known before.
+    `farthest` is more than any row is scheduled ahead: what is due later was scheduled by a clock that ran ahead, and is
+    due now. None: it waits.
     `heeds_backoff`: rows of a host that is left alone stay due. It is off where a member waits for the answer:
     the row is claimed all the same, so that the member can be told.
     """
@@ -45,6 +47,7 @@ class LeasedTable:
     due: str = "next_at"
     attempts: str = "attempts"
     hosts: str | None = None
+    farthest: timedelta | None = None
     heeds_backoff: bool = False
 
     async def claim(
@@ -59,7 +62,7 @@ class LeasedTable:
             await connection.fetch(
                 f"UPDATE {self.name} SET {self.due} = $2, {self.attempts} = {self.attempts} + 1"
                 f" WHERE {self.key} = ANY(ARRAY(SELECT {self.key} FROM {self.name}"
-                f" WHERE {self.waits} AND {self.due} <= $1 AND NOT {self.is_held_back}"
+                f" WHERE {self.waits} AND {self._is_due} AND NOT {self.is_held_back}"
                 f" AND NOT coalesce({hosts} && $4::text[], false)"
                 f" ORDER BY {self.due} LIMIT $3 FOR UPDATE SKIP LOCKED))"
                 f" RETURNING {columns}, {hosts} AS hosts",
@@ -97,6 +100,13 @@ class LeasedTable:
     async def _change(self, connection: Connection, lease: Lease, changes: str, *values: object) -> bool:
         sql = f"UPDATE {self.name} SET {changes} WHERE {self._is_mine} RETURNING true"
         return bool(await connection.fetchval(sql, *lease, *values))
+
+    @property
+    def _is_due(self) -> str:
+        if self.farthest is None:
+            return f"{self.due} <= $1"
+        seconds = self.farthest // timedelta(seconds=1)
+        return f"({self.due} <= $1 OR {self.due} > $1::timestamptz + interval '{seconds} s')"
 
     @property
     def _is_mine(self) -> str:

@@ -37,9 +37,11 @@ class OriginStore:
 
 async def hear_origin(connection: Connection, name: str, at: datetime, now: datetime) -> None:
     """Records the time of an origin's last fresh checkpoint. An older one changes nothing, nor does one from the future:
-    an origin that has fallen silent would seem fresh for as long."""
+    an origin that has fallen silent would seem fresh for as long. What is kept from the future was heard under a clock that
+    ran ahead, and is replaced."""
     if at > now + MAX_AHEAD:
         return
     is_newer = tables.Origin.heard_at.is_null() | (tables.Origin.heard_at < at)
+    is_newer |= tables.Origin.heard_at > now + MAX_AHEAD
     change = tables.Origin.update({tables.Origin.heard_at: at}).where(tables.Origin.name == name)
     await run(connection, change.where(is_newer))

@@ -4,6 +4,7 @@ transaction: whatever is stored is believed, and is not fetched again."""
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Final
 
 import structlog
 
@@ -18,7 +19,7 @@ from federation.peers.chains import Chain, open_under
 from federation.peers.comparing import derive, kept_checkpoint, prove_goes_on
 from federation.peers.cross_checking import is_newest
 from federation.peers.growth import allowed_size
-from federation.peers.reading import ReadStep, Step, plan_step, read_step
+from federation.peers.reading import BUNDLES_A_STEP, ReadStep, Step, plan_step, read_step
 from federation.peers.returning import cut_to
 from federation.peers.rounds import Round
 from federation.peers.verdicts import DamagedCopy, LeaseLost, PeerFault, Verdict, WrongAnswer
@@ -38,6 +39,9 @@ from federation.tlog.cosignature import parse_time
 from federation.tlog.note import Note
 from federation.tlog.tiles import TILE_WIDTH
 
+QUICK_STEP_S: Final = 5.0
+"""Of a slow peer little is read at first, so that a step is done in the time of its round; then more, as it goes."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -53,10 +57,11 @@ class Planned:
 async def read_entries(current: Round, opened: Opened) -> Verdict:
     """Reads the entries up to the signed size, the growth cap, or the end of the round. Raises PeerFault."""
     chain = await _find_read_before(current, opened.chain)
+    bundles = BUNDLES_A_STEP // 8 if current.job.is_slow else BUNDLES_A_STEP
     while True:
         async with current.step() as (connection, progress):
             allowed = allowed_size(progress, current.peer, current.clock.now())
-            step = plan_step(progress.size, opened.size, allowed)
+            step = plan_step(progress.size, opened.size, allowed, bundles)
             if step is None:
                 if progress.size < opened.size:
                     return Verdict.STOPPED
@@ -65,7 +70,10 @@ async def read_entries(current: Round, opened: Opened) -> Verdict:
             planned = Planned(progress, step, await _fetch_last(connection, progress))
         if current.is_over:
             return Verdict.MORE
+        before = current.elapsed_s
         chain = await _read_on(current, opened, chain, planned)
+        if current.elapsed_s - before < QUICK_STEP_S:
+            bundles = min(2 * bundles, BUNDLES_A_STEP)
 
 
 async def _fetch_last(connection: Connection, progress: Progress) -> bytes:
@@ -214,7 +222,7 @@ async def _reach(
     newest = await is_newest(connection, current, progress, believed, has_grown=has_grown)
     at = time_of(signed, current.clock.now())
     if at is not None and newest:
-        await set_cosigned(connection, progress.log, at)
+        await set_cosigned(connection, progress.log, at, current.clock.now())
         await hear_origin(connection, current.peer.origin, at, current.clock.now())
 
 

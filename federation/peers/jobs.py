@@ -7,16 +7,18 @@ from typing import Final
 from directory.clock import Clock
 from directory.jobs.kinds import Kind, Work
 from directory.members.job_kinds import JobKind
-from federation.peers.tail import Tail
-from federation.store.peer_logs import TAIL_LEASE, PeerLogStore
+from federation.peers.tail import Pace, Tail
+from federation.store.peer_logs import SLOW, TAIL_LEASE, PeerLogStore
 from federation.store.tailed import TailJob
 
-SLOTS: Final = 4
-"""Logs that one process reads at a time."""
+SLOTS: Final = 6
+"""Logs that one process reads at a time. Of those that are slow, or far behind, `MAX_RUNNING_A_HOST` run at a time, so that
+they never keep the others waiting."""
 EVERY_S: Final = 2.0
 LIMIT_S: Final = TAIL_LEASE.total_seconds() / 2
-READ_FOR_S: Final = LIMIT_S / 2
-"""After this a round ends by itself, behind a step, and goes on at once."""
+QUICK: Final = Pace(read_for_s=5, ask_for_s=10)
+SLOW_PACE: Final = Pace(read_for_s=LIMIT_S / 2, ask_for_s=LIMIT_S * 4 / 5)
+"""Beyond these, what is under way takes 30 s at most."""
 
 
 class TailJobs:
@@ -31,12 +33,16 @@ class TailJobs:
         """Returns the kind of job that a worker runs."""
         return (Kind(name=JobKind.PEERS, claim=self.claim, slots=SLOTS, limit_s=LIMIT_S, every_s=EVERY_S),)
 
-    async def claim(self, _busy: Collection[str]) -> Work | None:
-        """Claims a log that is due. Returns None where none is."""
-        job = await self._logs.claim_due(self._clock.now())
+    async def claim(self, busy: Collection[str]) -> Work | None:
+        """Claims a log that is due, no slow one where these have their slots. Returns None where none is."""
+        job = await self._logs.claim_due(self._clock.now(), busy)
         if job is None:
             return None
-        return Work(run=partial(self._tail.run, job, READ_FOR_S), release=partial(self._release, job))
+        return Work(
+            run=partial(self._tail.run, job, SLOW_PACE if job.is_slow else QUICK),
+            release=partial(self._release, job),
+            hosts=(SLOW,) if job.is_slow else (),
+        )
 
     async def _release(self, job: TailJob) -> None:
         await self._logs.release(job.lease, self._clock.now())

@@ -65,6 +65,7 @@ class PeerLeases:
         """
         now = self._clock.now()
         await self._leases.hide_unheard()
+        await self._leases.correct_ahead(now)
         purged = 0
         for peer in await self._leases.find_silent(now - HIDDEN_AFTER):
             silence = see_silence(peer.silence, peer.heard_at, now)

@@ -6,8 +6,9 @@ Nothing that is fetched is believed here; sizes are bounded before anything is r
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from math import inf
 from typing import Final, Protocol, TypeVar
 
 from directory.networks.answers import Answer
@@ -17,7 +18,14 @@ from directory.networks.limits import Limits
 from directory.networks.retry_after import retry_after_s
 from federation.errors import InvalidBodies, InvalidTile
 from federation.peers.reading import check_bundle
-from federation.peers.verdicts import NotServed, PeerFault, Unavailable, WaitsForApproval, WrongAnswer
+from federation.peers.verdicts import (
+    NotServed,
+    OutOfTime,
+    PeerFault,
+    Unavailable,
+    WaitsForApproval,
+    WrongAnswer,
+)
 from federation.protocol.body_answers import LeafAnswer
 from federation.protocol.body_wire import MAX_ANSWERS_BYTES, parse_answers
 from federation.protocol.entry import STRIDE_BYTES
@@ -30,10 +38,6 @@ MAX_BUNDLE_BYTES: Final = TILE_WIDTH * STRIDE_BYTES
 MAX_KEPT_TILES: Final = 64
 """512 KiB: the proofs of one round share most of their tiles."""
 
-NOTE_LIMITS: Final = replace(DEFAULT_LIMITS, max_body_bytes=MAX_NOTE_BYTES)
-TILE_LIMITS: Final = replace(DEFAULT_LIMITS, max_body_bytes=TILE_BYTES)
-BUNDLE_LIMITS: Final = replace(DEFAULT_LIMITS, max_body_bytes=MAX_BUNDLE_BYTES)
-BODY_LIMITS: Final = replace(DEFAULT_LIMITS, max_body_bytes=MAX_ANSWERS_BYTES)
 
 _OK: Final = 200
 _FORBIDDEN: Final = 403
@@ -50,33 +54,51 @@ class FetchSigned(Protocol):
     async def get(self, address: str, path: str, *, limits: Limits) -> Answer: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long a peer is waited for: `limits` of each request, and when no further one is sent, by the clock of the event
+    loop. Those that are under way end by themselves."""
+
+    until: float = inf
+    limits: Limits = DEFAULT_LIMITS
+
+    def for_bytes(self, count: int) -> Limits:
+        """Returns the limits of a request whose answer has so many bytes at most. Raises OutOfTime."""
+        if asyncio.get_running_loop().time() >= self.until:
+            raise OutOfTime("it answers too slowly to be read on in the time that a round has")
+        return replace(self.limits, max_body_bytes=count)
+
+
 class LogClient:
     """Fetches from one peer at `address`. Raises PeerFault alone."""
 
-    def __init__(self, client: GuardedClient, signed: FetchSigned, address: str, now: datetime) -> None:
+    def __init__(
+        self, client: GuardedClient, signed: FetchSigned, address: str, now: datetime, patience: Patience
+    ) -> None:
         self._client = client
         self._signed = signed
         self._address = address
         self._now = now
+        self._patience = patience
         self._tiles: OrderedDict[Tile, bytes] = OrderedDict()
         # Over all that is fetched at a time: more would wait for a place for this host, and not for long.
         self._places = asyncio.Semaphore(AT_ONCE)
 
     async def fetch_checkpoint(self) -> bytes:
         """Fetches the checkpoint as it is served."""
-        return (await self._get("checkpoint", NOTE_LIMITS)).body
+        return (await self._get("checkpoint", MAX_NOTE_BYTES)).body
 
     async def fetch_document(self, number: int) -> bytes | None:
         """Fetches an operations document. Returns None where there is none."""
         try:
-            return (await self._get(f"operations/{number}", NOTE_LIMITS)).body
+            return (await self._get(f"operations/{number}", MAX_NOTE_BYTES)).body
         except NotServed:
             return None
 
     async def fetch_tile(self, tile: Tile) -> bytes:
         """Fetches the hashes of a tile; the full one where the partial one is gone. Kept for the round."""
         if tile not in self._tiles:
-            data = await self._either(str(tile), str(Tile(tile.level, tile.index)), TILE_LIMITS)
+            data = await self._either(str(tile), str(Tile(tile.level, tile.index)), TILE_BYTES)
             try:
                 self._tiles[tile] = tile.read(data)
             except InvalidTile as error:
@@ -98,29 +120,31 @@ class LogClient:
         return await _gather(self._fetch_bodies, bundles)
 
     async def _fetch_bundle(self, bundle: Bundle) -> bytes:
-        data = await self._either(str(bundle), str(Bundle(bundle.index)), BUNDLE_LIMITS)
+        data = await self._either(str(bundle), str(Bundle(bundle.index)), MAX_BUNDLE_BYTES)
         return check_bundle(bundle, data)
 
     async def _fetch_bodies(self, bundle: Bundle) -> list[LeafAnswer]:
         path = f"/federation/v1/statements/{str(bundle).removeprefix('tile/entries/')}"
         try:
+            limits = self._patience.for_bytes(MAX_ANSWERS_BYTES)
             async with self._places:
-                answer = self._judge(await self._signed.get(self._address, path, limits=BODY_LIMITS))
+                answer = self._judge(await self._signed.get(self._address, path, limits=limits))
             return parse_answers(answer.body, bundle.width)
         except NetworkError as error:
             raise _fault_of(error) from error
         except InvalidBodies as error:
             raise WrongAnswer(str(error)) from error
 
-    async def _either(self, path: str, full: str, limits: Limits) -> bytes:
+    async def _either(self, path: str, full: str, most: int) -> bytes:
         try:
-            return (await self._get(path, limits)).body
+            return (await self._get(path, most)).body
         except NotServed:
             if path == full:
                 raise
-        return (await self._get(full, limits)).body
+        return (await self._get(full, most)).body
 
-    async def _get(self, path: str, limits: Limits) -> Answer:
+    async def _get(self, path: str, most: int) -> Answer:
+        limits = self._patience.for_bytes(most)
         try:
             async with self._places:
                 answer = await self._client.get(f"{self._address}/log/{path}", limits=limits)

@@ -22,7 +22,7 @@ async def ask_again(current: Round) -> None:
     """Asks again for bodies that were missing. One that stays away for too long, by the clock of its log, is a breach."""
     now = current.clock.now()
     async with current.step() as (connection, progress):
-        waiting = await fetch_missing(connection, progress.log, now - ASK_AGAIN_AFTER, MISSING_A_ROUND)
+        waiting = await fetch_missing(connection, progress.log, now - ASK_AGAIN_AFTER, now, MISSING_A_ROUND)
         if not waiting or progress.cosigned_at is None:
             return
         steps = await _group(connection, progress, waiting)

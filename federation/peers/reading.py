@@ -38,11 +38,11 @@ class ReadStep:
     """Leaves and digests of operations entries."""
 
 
-def plan_step(size: int, signed: int, allowed: int) -> Step | None:
-    """Plans the next step from `size` in a log of `signed` leaves, of which `allowed` may be read. Returns None where there
-    is none."""
+def plan_step(size: int, signed: int, allowed: int, bundles: int = BUNDLES_A_STEP) -> Step | None:
+    """Plans the next step from `size` in a log of `signed` leaves, of which `allowed` may be read, of so many bundles at
+    most. Returns None where there is none."""
     first = size // TILE_WIDTH
-    end = min((first + BUNDLES_A_STEP) * TILE_WIDTH, signed, allowed)
+    end = min((first + bundles) * TILE_WIDTH, signed, allowed)
     if end <= size:
         return None
     last = (end - 1) // TILE_WIDTH

@@ -6,12 +6,12 @@ from typing import Final
 
 from directory.clock import Clock
 from federation.errors import UnknownPeer
-from federation.peers.tail import Tail
+from federation.peers.tail import Pace, Tail
 from federation.peers.verdicts import Verdict
 from federation.store.peer_logs import PeerLogStore
 from federation.store.tailed import Progress, TailJob
 
-SLICE_S: Final = 1.0
+SLICE: Final = Pace(read_for_s=1.0, ask_for_s=120.0)
 """How long one round reads before the watcher is told how far it is."""
 _GOES_ON: Final = frozenset({Verdict.MORE})
 
@@ -52,7 +52,7 @@ class ReadingNow:
     async def _slice(self, job: TailJob) -> tuple[Verdict, Progress]:
         is_over = False
         try:
-            verdict = await self._tail.run(job, SLICE_S)
+            verdict = await self._tail.run(job, SLICE)
             is_over = True
         finally:
             if not is_over:

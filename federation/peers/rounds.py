@@ -25,10 +25,15 @@ class Round:
     client: LogClient
     job: TailJob
     until: float
+    begun: float
 
     @property
     def peer(self) -> TailedPeer:
         return self.job.peer
+
+    @property
+    def elapsed_s(self) -> float:
+        return asyncio.get_running_loop().time() - self.begun
 
     @property
     def is_over(self) -> bool:

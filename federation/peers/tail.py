@@ -5,27 +5,30 @@ what was stored is believed, and the next round goes on behind it.
 """
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 import structlog
 
 from directory.clock import Clock
-from directory.networks.http import GuardedClient
-from directory.store.database import Database
+from directory.networks.http import DEFAULT_LIMITS, GuardedClient
+from directory.networks.limits import Limits
+from directory.store.database import Connection, Database
 from federation.keys.forks import record_fork
 from federation.peers.believing import open_served
 from federation.peers.bodies import read_bodies
 from federation.peers.chains import chain_of
 from federation.peers.comparing import compare
 from federation.peers.entries import read_entries
-from federation.peers.log_client import FetchSigned, LogClient
+from federation.peers.log_client import FetchSigned, LogClient, Patience
 from federation.peers.returning import return_to_right
 from federation.peers.rounds import Round
 from federation.peers.verdicts import (
     MAX_RETRY_AFTER_S,
     Forked,
     LeaseLost,
+    OutOfTime,
     PeerFault,
     Unavailable,
     Verdict,
@@ -33,9 +36,20 @@ from federation.peers.verdicts import (
     WrongAnswer,
 )
 from federation.protocol.peer_places import MAX_LEAVES
-from federation.store.peer_logs import PEER_LOGS, begin_day, fetch_documents, set_outcome, set_target
-from federation.store.tailed import TailJob
+from federation.store.peer_logs import (
+    PEER_LOGS,
+    begin_day,
+    fetch_documents,
+    set_outcome,
+    set_slow,
+    set_target,
+)
+from federation.store.tailed import Progress, TailJob
 
+SLOW_FROM_S: Final = 5.0
+"""Who takes longer for a round is slow, or far behind."""
+SLOW_FOR: Final = timedelta(minutes=10)
+"""Long enough that who is slow now and then takes few of the other slots."""
 EVERY_S: Final = 40
 """Between two rounds of a healthy peer."""
 MAX_BACKOFF_S: Final = 3_600
@@ -49,36 +63,70 @@ BODIES_CAPPED: Final = (
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long a round takes: it ends by itself behind a step after `read_for_s`; no request is sent after `ask_for_s`."""
+
+    read_for_s: float
+    ask_for_s: float
+
+
 class Tail:
     """Reads the logs of peers."""
 
-    def __init__(self, database: Database, clock: Clock, client: GuardedClient, signed: FetchSigned) -> None:
-        """`signed` fetches bodies, which peers serve to whom they have approved."""
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        client: GuardedClient,
+        signed: FetchSigned,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        """`signed` fetches bodies, which peers serve to whom they have approved. `limits` are those of a request."""
+        self._limits = limits
         self._database = database
         self._clock = clock
         self._client = client
         self._signed = signed
 
-    async def run(self, job: TailJob, limit_s: float) -> Verdict:
-        """Reads on for at most `limit_s` and what one step takes. Records how it ended, and when it is due again."""
-        client = LogClient(self._client, self._signed, job.peer.address, self._clock.now())
-        until = asyncio.get_running_loop().time() + limit_s
-        current = Round(self._database, self._clock, client, job, until)
+    async def run(self, job: TailJob, pace: Pace) -> Verdict:
+        """Reads on. Records how it ended, and when it is due again."""
+        begun = asyncio.get_running_loop().time()
+        patience = Patience(until=begun + pace.ask_for_s, limits=self._limits)
+        client = LogClient(self._client, self._signed, job.peer.address, self._clock.now(), patience)
+        current = Round(self._database, self._clock, client, job, begun + pace.read_for_s, begun)
         try:
             verdict, stopped = await _read(current)
             await self._end(current, verdict, stopped)
         except LeaseLost:
             return Verdict.LOST
+        except OutOfTime as fault:
+            return await self._give_time(current, fault)
         except PeerFault as fault:
             await self._fail(current, fault)
             return fault.verdict
         return verdict
+
+    async def _give_time(self, current: Round, fault: OutOfTime) -> Verdict:
+        """Has a round that was not done in its time go on among the slow ones; there it is a fault."""
+        if current.job.is_slow:
+            await self._fail(current, fault)
+            return fault.verdict
+        try:
+            async with current.step() as (connection, progress):
+                now = self._clock.now()
+                await set_slow(connection, progress.log, now + SLOW_FOR)
+                await PEER_LOGS.reschedule(connection, current.job.lease, now)
+        except LeaseLost:
+            return Verdict.LOST
+        return Verdict.MORE
 
     async def _end(self, current: Round, verdict: Verdict, stopped: str) -> None:
         now = self._clock.now()
         wait = timedelta(seconds=0 if verdict is Verdict.MORE else EVERY_S)
         async with current.step() as (connection, progress):
             await set_outcome(connection, progress.log, now, stopped=stopped)
+            await self._note_pace(connection, current, progress)
             await PEER_LOGS.reschedule(connection, current.job.lease, now + wait)
 
     async def _fail(self, current: Round, fault: PeerFault) -> None:
@@ -91,11 +139,16 @@ class Tail:
             async with current.step() as (connection, progress):
                 wait = backoff_s(progress.failures + 1, fault)
                 await set_outcome(connection, progress.log, now, stopped=progress.stopped, fault=str(fault))
+                await self._note_pace(connection, current, progress)
                 await PEER_LOGS.reschedule(connection, current.job.lease, now + timedelta(seconds=wait))
                 if isinstance(fault, Forked):
                     await record_fork(connection, origin, fault.evidence, now)
         except LeaseLost:
             log.info("a fault came too late to be recorded", origin=origin)
+
+    async def _note_pace(self, connection: Connection, current: Round, progress: Progress) -> None:
+        if current.elapsed_s > SLOW_FROM_S:
+            await set_slow(connection, progress.log, self._clock.now() + SLOW_FOR)
 
 
 async def _read(current: Round) -> tuple[Verdict, str]:

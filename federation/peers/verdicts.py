@@ -51,6 +51,12 @@ class WaitsForApproval(Unavailable):
     """The peer has not approved yet that we follow it."""
 
 
+class OutOfTime(PeerFault):
+    """The peer answers so slowly that the time of a round was over in the middle of a step."""
+
+    verdict = Verdict.UNAVAILABLE
+
+
 class StaleCopy(PeerFault):
     """An older checkpoint than the one that was read was served: a copy that lags behind, or a replay."""
 

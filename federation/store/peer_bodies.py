@@ -76,16 +76,17 @@ async def delete_missing(connection: Connection, log: int, leaves: Sequence[int]
 
 
 async def fetch_missing(
-    connection: Connection, log: int, asked_before: datetime, limit: int
+    connection: Connection, log: int, asked_before: datetime, now: datetime, limit: int
 ) -> dict[int, datetime | None]:
     """Fetches leaves without a body that were not asked for since, those that have waited longest first: with the time of
-    the log since which each is missed."""
+    the log since which each is missed. What was asked for in the future was asked for under a clock that ran ahead."""
     rows = await connection.fetch(
         "SELECT place, missing_at FROM peer_missing WHERE place >= $1 AND place < $2"
-        " AND (asked_at IS NULL OR asked_at < $3) ORDER BY asked_at NULLS FIRST, place LIMIT $4",
+        " AND (asked_at IS NULL OR asked_at < $3 OR asked_at > $5) ORDER BY asked_at NULLS FIRST, place LIMIT $4",
         *peer_places(log),
         asked_before,
         limit,
+        now,
     )
     return {leaf_of(row["place"]): row["missing_at"] for row in rows}
 

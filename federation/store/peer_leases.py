@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from directory.mappings import MAX_AHEAD
 from directory.store.database import Database
 from directory.store.mapping_rows import let_go_of_origin
 from federation.protocol.peer_places import peer_places
@@ -22,6 +23,10 @@ ON CONFLICT (origin) DO UPDATE SET heard_at = excluded.heard_at, seen_at = exclu
 # Our own log has no such time, and answers without: a peer that has none would never be hidden.
 _HIDE_UNHEARD: Final = """
 UPDATE origin SET heard_at = to_timestamp(0) FROM peer WHERE peer.origin = origin.name AND origin.heard_at IS NULL
+"""
+# A time from the future was heard under a clock of ours that ran ahead: a peer that is silent would seem fresh for as long.
+_HEARD_AHEAD: Final = """
+UPDATE origin SET heard_at = $1 FROM peer WHERE peer.origin = origin.name AND origin.heard_at > $2
 """
 # The time is compared again under the lock: a peer that was heard meanwhile keeps what it has.
 _LOCK: Final = "SELECT true FROM origin WHERE id = $1 AND heard_at = $2 FOR UPDATE"
@@ -64,6 +69,11 @@ class PeerLeaseStore:
         """Has peers that were never heard from stay hidden until they are."""
         async with self._database.connection() as connection:
             await connection.execute(_HIDE_UNHEARD)
+
+    async def correct_ahead(self, now: datetime) -> None:
+        """Has peers that were heard in what is now the future count as heard now."""
+        async with self._database.connection() as connection:
+            await connection.execute(_HEARD_AHEAD, now, now + MAX_AHEAD)
 
     async def find_silent(self, heard_before: datetime) -> list[SilentPeer]:
         """Finds the peers that were last heard from before a time."""

@@ -3,12 +3,13 @@
 Trusted: whoever can change these rows decides which tree of a peer this instance takes for the right one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import asyncpg
 
+from directory.mappings import MAX_AHEAD
 from directory.origins import Standing
 from directory.store.database import Connection, Database
 from directory.store.leases import Lease, LeasedTable
@@ -16,6 +17,10 @@ from federation.store.tailed import Progress, TailedPeer, TailJob, decode_range,
 from federation.tlog.merkle import CompactRange
 
 TAIL_LEASE: Final = timedelta(minutes=10)
+FARTHEST: Final = timedelta(hours=2)
+"""Twice as far ahead as any round is scheduled."""
+SLOW: Final = "(slow)"
+"""What all the slow ones count as, in the place of a host: of one, some run at a time."""
 FOLLOWING: Final = 2
 """The number of `peer.we_follow` under which the bodies of a peer are fetched."""
 
@@ -28,6 +33,8 @@ PEER_LOGS: Final = LeasedTable(
         f" AND p.confirmed_at IS NOT NULL AND {_STANDS})"
     ),
     ending=None,
+    hosts=f"CASE WHEN peer_log.slow_until > $1 THEN ARRAY['{SLOW}'] END",
+    farthest=FARTHEST,
 )
 
 _PEER: Final = (
@@ -50,15 +57,15 @@ class PeerLogStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim_due(self, now: datetime) -> TailJob | None:
-        """Claims the log that has been due for longest. Returns None where none is."""
+    async def claim_due(self, now: datetime, busy: Collection[str] = ()) -> TailJob | None:
+        """Claims the log that has been due for longest; no slow one where `SLOW` is busy. Returns None where none is."""
         async with self._database.transaction() as connection:
-            rows = await PEER_LOGS.claim(connection, now, 1, "id, attempts")
+            rows = await PEER_LOGS.claim(connection, now, 1, "id, attempts", busy)
             if not rows:
                 return None
             lease = Lease(rows[0]["id"], rows[0]["attempts"])
             [row] = await connection.fetch(_PEER, lease.key)
-        return TailJob(lease, _peer_of(row))
+        return TailJob(lease, _peer_of(row), is_slow=bool(rows[0]["hosts"]))
 
     async def claim_log(self, origin: str, now: datetime) -> TailJob | None:
         """Claims the log of a peer though it is not due: an attempt that is under way stores nothing after this. Returns
@@ -148,10 +155,15 @@ async def set_note(connection: Connection, log: int, note: bytes | None) -> None
     await connection.execute("UPDATE peer_log SET note = $2 WHERE id = $1", log, note)
 
 
-async def set_cosigned(connection: Connection, log: int, at: datetime) -> None:
-    """Sets the time of the log; an earlier one than the one kept changes nothing."""
+async def set_cosigned(connection: Connection, log: int, at: datetime, now: datetime) -> None:
+    """Sets the time of the log; an earlier one than the one kept changes nothing, unless that is from the future: it was
+    kept under a clock of ours that ran ahead."""
     await connection.execute(
-        "UPDATE peer_log SET cosigned_at = greatest(cosigned_at, $2) WHERE id = $1", log, at
+        "UPDATE peer_log SET cosigned_at = CASE WHEN cosigned_at > $3 THEN $2 ELSE greatest(cosigned_at, $2) END"
+        " WHERE id = $1",
+        log,
+        at,
+        now + MAX_AHEAD,
     )
 
 
@@ -183,6 +195,11 @@ async def set_outcome(
         fault,
         now,
     )
+
+
+async def set_slow(connection: Connection, log: int, until: datetime) -> None:
+    """Has a log read among the slow ones until then."""
+    await connection.execute("UPDATE peer_log SET slow_until = $2 WHERE id = $1", log, until)
 
 
 async def cut_progress(connection: Connection, log: int, edge: CompactRange) -> None:

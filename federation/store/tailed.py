@@ -53,6 +53,8 @@ class TailJob:
 
     lease: Lease
     peer: TailedPeer
+    is_slow: bool = False
+    """Whether it is read among those that lately took long."""
 
 
 def encode_range(edge: CompactRange) -> bytes:

@@ -132,7 +132,8 @@ STATEMENTS = [
         seen_at timestamptz,
         next_at timestamptz NOT NULL,
         attempts integer NOT NULL DEFAULT 0,
-        failures integer NOT NULL DEFAULT 0
+        failures integer NOT NULL DEFAULT 0,
+        slow_until timestamptz
     )""",
     """CREATE TABLE peer_document (
         id serial PRIMARY KEY,

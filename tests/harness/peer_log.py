@@ -248,6 +248,8 @@ class Reply:
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    write: Callable[[asyncio.StreamWriter], Awaitable[None]] | None = None
+    """Writes what is sent instead, whatever it is; then the connection is closed."""
 
 
 Serve = Callable[[str], Awaitable[bytes | None]]
@@ -283,11 +285,14 @@ class LogServer:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 reply = await self.answer(head.split(" ", 2)[1])
+                if reply.write is not None:
+                    await reply.write(writer)
+                    break
                 lines = [f"HTTP/1.1 {reply.status} X", f"content-length: {len(reply.body)}"]
                 lines += [f"{name}: {value}" for name, value in reply.headers.items()]
                 writer.write("\r\n".join([*lines, "", ""]).encode() + reply.body)
                 await writer.drain()
-        writer.transport.abort()
+        writer.close()
 
     def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Begins at once, so that no connection is forgotten at the end."""

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from directory.networks.http import GuardedClient
+from directory.networks.http import DEFAULT_LIMITS, GuardedClient
+from directory.networks.limits import Limits
 from directory.origins import Standing
 from directory.store.database import Database
 from directory.store.mapping_rows import ensure_origin
-from federation.peers.tail import Tail
+from federation.peers.tail import Pace, Tail
 from federation.peers.verdicts import Verdict
 from federation.store.peer_logs import PeerLogStore
 from federation.tlog.keys import VerifierKey
@@ -28,20 +29,24 @@ NOT_STATE = {
     "target_size",
     "day",
     "day_size",
+    "day_taken",
     "asked_at",
     "seen_at",
     "stopped",
+    "slow_until",
 }
 
 
 class Reader:
     """An instance, as far as it reads the logs of peers."""
 
-    def __init__(self, database: Database, clock: FakeClock, client: GuardedClient) -> None:
+    def __init__(
+        self, database: Database, clock: FakeClock, client: GuardedClient, limits: Limits = DEFAULT_LIMITS
+    ) -> None:
         self.database = database
         self.clock = clock
         self.logs = PeerLogStore(database)
-        self.tail = Tail(database, clock, client, Unsigned(client))
+        self.tail = Tail(database, clock, client, Unsigned(client), limits)
 
     async def confirm(
         self, address: str, first_key: VerifierKey, *, origin: str = ORIGIN, seen: int = 0, **columns: Any
@@ -68,7 +73,7 @@ class Reader:
             self.clock.advance(hours=1)
             job = await self.logs.claim_due(self.clock.now())
         assert job is not None
-        return await self.tail.run(job, limit_s)
+        return await self.tail.run(job, Pace(read_for_s=limit_s, ask_for_s=300))
 
     async def rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
         async with self.database.connection() as connection:
@@ -113,7 +118,9 @@ class Reader:
 
 
 @asynccontextmanager
-async def reading(database: Database, clock: FakeClock) -> AsyncIterator[Reader]:
+async def reading(
+    database: Database, clock: FakeClock, limits: Limits = DEFAULT_LIMITS
+) -> AsyncIterator[Reader]:
     """Opens the guarded client for a reader."""
     async with GuardedClient("Passerelle/test", allow_loopback=True) as client:
-        yield Reader(database, clock, client)
+        yield Reader(database, clock, client, limits)

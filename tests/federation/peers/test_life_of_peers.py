@@ -5,6 +5,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 from hypothesis import HealthCheck, settings
@@ -18,6 +19,7 @@ from directory.store.origins import OriginStore
 from federation.keys.equivocation import open_evidence
 from federation.keys.evidence import Evidence
 from federation.keys.operations import RightTree
+from federation.peers.tail import Pace
 from federation.peers.verdicts import Verdict
 from federation.protocol.entry import EntryType, RevokeEntry, parse_entry
 from federation.protocol.peer_places import leaf_of, peer_places
@@ -289,13 +291,15 @@ class LifeOfPeers(RuleBasedStateMachine):
         [other] = [each for each in self.them if each is not them]
         known = await self._rows_of(other)
         now = self.clock.now()
-        await self.reader.rows("UPDATE peer_log SET next_at = $1", now + HIDDEN_AFTER)
+        await self.reader.rows("UPDATE peer_log SET next_at = $1", now + timedelta(hours=1))
         await self.reader.rows("UPDATE peer_log SET next_at = $2 WHERE origin = $1", them.origin, now)
         job = await self.reader.logs.claim_due(now)
         if job is None:
             assert await self.reader.standing(them.origin) in {Standing.SUSPENDED, Standing.FROZEN}
             return Verdict.LOST
-        verdict = await _until_request(them.server, after, self.reader.tail.run(job, limit_s))
+        verdict = await _until_request(
+            them.server, after, self.reader.tail.run(job, Pace(read_for_s=limit_s, ask_for_s=300))
+        )
         assert await self._rows_of(other) == known
         return verdict
 
@@ -304,7 +308,7 @@ class LifeOfPeers(RuleBasedStateMachine):
         log = await self.reader.log(them.origin)
         rows = [{name: value for name, value in log.items() if name != "next_at"}]
         for table in OF_LOG:
-            sql = f"SELECT * FROM {table} WHERE place >= $1 AND place < $2 ORDER BY place"
+            sql = f"SELECT * FROM {table} WHERE place >= $1 AND place < $2 ORDER BY place"  # noqa: S608 - a table of above
             rows += await self.reader.rows(sql, *peer_places(log["id"]))
         for sql in (
             "SELECT m.* FROM mapping m JOIN origin o ON o.id = m.origin WHERE o.name = $1 ORDER BY leaf",

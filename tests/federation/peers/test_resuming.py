@@ -7,6 +7,7 @@ from directory.store.database import Database
 from federation.peers.jobs import TailJobs
 from federation.peers.reading import BUNDLES_A_STEP
 from federation.peers.verdicts import Verdict
+from federation.store.peer_leases import PeerLeaseStore
 from tests.federation.peers.tailing import Reader, reading
 from tests.harness.clock import FakeClock
 from tests.harness.peer_log import LogServer, PeerLog, Reply, log_server
@@ -212,6 +213,25 @@ async def test_bodies_that_are_purged_meanwhile_are_asked_for_from_the_start(
         server.before = purge
         assert await reader.round() is Verdict.LOST
         clock.advance(hours=1)
+        log.publish()
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == people
+        await reader.check()
+
+
+async def test_a_purge_that_was_broken_off_is_in_nobodys_way(database: Database, clock: FakeClock) -> None:
+    """A peer is heard again in the middle of the purge of what it had said, or the process ends there: what is left stood
+    in the way of the bodies that are asked for anew, and the peer was never read on."""
+    log = PeerLog(clock)
+    people = log.add_people(20)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        clock.advance(days=31)
+        store = PeerLeaseStore(database)
+        [peer] = await store.find_silent(clock.now())
+        assert await store.purge_step(peer, 7)
         log.publish()
         assert await reader.round() is Verdict.READ
         assert await reader.leaves() == people
