@@ -113,8 +113,13 @@ async def begin_day(connection: Connection, log: int, now: datetime) -> None:
 
 
 async def set_target(connection: Connection, log: int, size: int) -> None:
-    """Sets the newest size that the log has signed, for people to see how far it is."""
-    await connection.execute("UPDATE peer_log SET target_size = $2 WHERE id = $1", log, size)
+    """Sets the newest size that the log has signed, for people to see how far it is. What was free at the confirmation is
+    no more than that: a log that has shown a size which it never had would be capped by nothing."""
+    await connection.execute(
+        "UPDATE peer_log SET target_size = $2, day_size = least(day_size, greatest(size, $2)) WHERE id = $1",
+        log,
+        size,
+    )
 
 
 async def set_tree(connection: Connection, log: int, edge: CompactRange) -> None:

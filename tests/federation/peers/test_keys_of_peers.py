@@ -1,9 +1,13 @@
 """The keys of a peer change while its log is read: by rotation, by a thief, and by a recovery."""
 
+import pytest
+
 from directory.origins import Standing
 from directory.store.database import Database
 from federation.keys.operations import RightTree
+from federation.peers import chains
 from federation.peers.verdicts import Verdict
+from federation.tlog.note import Signature, parse_note
 from tests.federation.peers.tailing import reading
 from tests.harness.clock import FakeClock
 from tests.harness.peer_log import PeerLog, Reply, key, log_server
@@ -177,6 +181,35 @@ async def test_a_thousand_documents_are_read_and_more_are_not(database: Database
         assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
         assert len(await reader.rows("SELECT FROM peer_document")) == 101
         assert sum(path.startswith("/log/operations") for path in server.asked) <= 103
+
+
+async def test_of_a_document_only_the_lines_that_count_are_kept(
+    database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attack: a chain has room for a hundred thousand documents, a note for a hundred lines, and all that is kept of one log is
+    read in each round: 6 GB of it would end the process, with the reading of all others."""
+    monkeypatch.setattr(chains, "MAX_KNOWN", 4)
+    log = PeerLog(clock)
+    log.add_person()
+    log.publish()
+    junk = [Signature("a" * 200, bytes(3) + bytes([n]), bytes(300)) for n in range(90)]
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        for _ in range(6):
+            log.add_document(log.next_document(), [log.log_key])
+            log.document_notes[-1] = bytes(parse_note(log.document_notes[-1]).signed_also(junk))
+        person = log.add_person()
+        log.publish()
+        clock.advance(hours=2)
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        rows = await reader.rows("SELECT note FROM peer_document ORDER BY number")
+        assert len(rows) == 4
+        assert all(len(row["note"]) < 2_000 for row in rows)
+        assert person in await reader.leaves()
+        clock.advance(hours=2)
+        log.publish()
+        assert await reader.round() is Verdict.READ
 
 
 async def test_the_first_document_is_the_one_that_was_compared(database: Database, clock: FakeClock) -> None:
