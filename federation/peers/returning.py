@@ -17,7 +17,7 @@ from federation.peers.rounds import Round, load_tree
 from federation.peers.verdicts import Forked, WrongAnswer
 from federation.store.peer_bodies import cut_bodies, mark_unasked
 from federation.store.peer_leaves import cut_leaves
-from federation.store.peer_logs import cut_progress, delete_documents_from, set_note
+from federation.store.peer_logs import cut_documents, cut_progress, delete_documents_from, set_note
 from federation.store.tailed import Progress
 
 log = structlog.get_logger(__name__)
@@ -81,13 +81,15 @@ async def _check_right(current: Round, right: RightTree, opened: Opened) -> None
 
 
 async def cut_to(connection: Connection, origin: str, progress: Progress, size: int) -> None:
-    """Gives up all that was read of a log from leaf `size` on, with what it published and revoked."""
+    """Gives up all that was read of a log from leaf `size` on, with what it published and revoked, and the keys that it
+    named."""
     tree = await load_tree(connection, progress, size)
     edge = tree.range_at(size)
     kept = kept_checkpoint(progress)
     again = await cut_leaves(connection, progress.log, size)
     await cut_bodies(connection, progress.log, size)
     await mark_unasked(connection, progress.log, [leaf for leaf in again if leaf < progress.bodies_size])
+    await cut_documents(connection, progress.log, size)
     await cut_progress(connection, progress.log, edge)
     if kept is not None and kept.size <= size:
         await set_note(connection, progress.log, progress.note)

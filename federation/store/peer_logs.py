@@ -207,3 +207,15 @@ async def store_documents(
 async def delete_documents_from(connection: Connection, log: int, number: int) -> None:
     """Deletes the documents of a log from a number on."""
     await connection.execute("DELETE FROM peer_document WHERE log = $1 AND number >= $2", log, number)
+
+
+async def cut_documents(connection: Connection, log: int, size: int) -> None:
+    """Gives up the documents whose entries are from leaf `size` on, with all after them. The first one stays, which
+    operators have compared, as one that is still to be found."""
+    await connection.execute(
+        "DELETE FROM peer_document WHERE log = $1 AND number > 0"
+        " AND number >= (SELECT min(number) FROM peer_document WHERE log = $1 AND leaf >= $2)",
+        log,
+        size,
+    )
+    await connection.execute("UPDATE peer_document SET leaf = NULL WHERE log = $1 AND leaf >= $2", log, size)
