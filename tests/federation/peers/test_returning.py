@@ -1,5 +1,7 @@
 """What a recovery, an unbelieved reading and a purge leave behind, and what an evil peer or a thief makes of it."""
 
+import asyncio
+
 from directory.origins import Standing
 from directory.store.database import Database
 from federation.keys.equivocation import open_evidence
@@ -8,6 +10,7 @@ from federation.keys.operations import RightTree
 from federation.peers.reading import BUNDLES_A_STEP
 from federation.peers.verdicts import Verdict
 from federation.store.peer_leases import PeerLeaseStore
+from federation.store.peer_purge import PeerPurge
 from tests.federation.peers.tailing import reading
 from tests.harness.clock import FakeClock
 from tests.harness.peer_log import ORIGIN, PeerLog, Reply, key, log_server
@@ -169,3 +172,29 @@ async def test_a_document_of_entries_that_were_given_up_is_given_up_with_them(
         server.serve = log.serve
         assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
         assert len(await reader.rows("SELECT FROM peer_document")) == 3
+
+
+async def test_a_peer_that_is_resumed_while_it_is_erased_comes_back_whole(
+    database: Database, clock: FakeClock
+) -> None:
+    """A large peer is suspended, which takes minutes, and resumed meanwhile by another operator: what is read of it in between
+    is deleted under the reader, and would never be asked for again."""
+    log = PeerLog(clock)
+    people = log.add_people(3)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        async with database.transaction() as connection:
+            await connection.execute("SELECT FROM mapping FOR UPDATE")
+            erasing = asyncio.create_task(PeerPurge(database).purge_bodies(ORIGIN))
+            while await reader.rows("SELECT FROM peer_statement"):
+                await asyncio.sleep(0)
+            log.publish()
+            assert await reader.round() is Verdict.READ
+        await erasing
+        clock.advance(seconds=60)
+        log.publish()
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == people
+        await reader.check()
