@@ -8,6 +8,7 @@ from typing import Final
 from federation.errors import InvalidCheckpoint, UntrustedNote
 from federation.keys.chain import ChainEnd, end_of, index_in_force, parse_operations_note, strip_operations
 from federation.keys.operations import Operations
+from federation.keys.peer_chain import PeerChain
 from federation.peers.verdicts import WrongAnswer
 from federation.tlog.checkpoint import LogTrust, SignedCheckpoint, open_checkpoint
 from federation.tlog.cosignature import CosignatureVerifier
@@ -50,6 +51,11 @@ class Chain:
     def confirmed(self) -> "Chain":
         """The documents whose entries were found."""
         return Chain(self.known[: self.count_confirmed()])
+
+    @property
+    def as_peers(self) -> PeerChain:
+        """All documents, also those that are provisional, as those by which a log is judged."""
+        return PeerChain(self.documents, tuple(each.note for each in self.known), len(self.known))
 
     def count_confirmed(self) -> int:
         """Counts the documents whose entries were found."""

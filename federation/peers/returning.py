@@ -9,7 +9,6 @@ from federation.keys.accusing import judge
 from federation.keys.evidence import Evidence
 from federation.keys.forks import record_fork
 from federation.keys.operations import RightTree
-from federation.keys.peer_chain import PeerChain
 from federation.keys.return_point import size_to_read_from
 from federation.peers.believing import Opened
 from federation.peers.comparing import derive, find_contradiction, kept_checkpoint
@@ -61,10 +60,8 @@ async def return_to_right(current: Round, opened: Opened) -> Opened:
 def _explain(current: Round, opened: Opened, found: Evidence) -> str:
     """Explains by the recovery why a contradiction is not held against the log. Raises Forked where it does not: a key that
     has signed both is still in power."""
-    known = opened.chain.known
-    chain = PeerChain(opened.chain.documents, tuple(each.note for each in known), len(known))
     try:
-        explained = judge(found, chain, current.clock.now()).explained
+        explained = judge(found, opened.chain.as_peers, current.clock.now()).explained
     except EvidenceRefused as error:
         raise WrongAnswer(f"the log contradicts itself, and there is no evidence of it: {error}") from error
     if not explained:
