@@ -28,14 +28,37 @@ _REFUSED: Final = (Malformed, UntrustedNote, UntrustedOperations, InvalidProof)
 def accuse(one: Note, other: Note, chain: PeerChain, hashes: Iterable[bytes] = ()) -> Evidence:
     """Makes evidence of two checkpoints that keys of this chain have signed, with verified lines alone.
 
-    It holds the documents, or where they are too long the keys. Raises InvalidEvidence.
+    It holds the documents, or where they are too long the keys, of those that have signed as few as will do. Raises
+    InvalidEvidence.
     """
     kept = tuple(hashes)
     with suppress(InvalidEvidence):
         return make_evidence(one, other, documents=chain.parsed_notes(), hashes=kept)
-    signed = {(line.name, line.key_id) for note in (one, other) for line in note.signatures}
-    keys = [key for key in chain.all_keys if (key.name, key.key_id) in signed]
-    return make_evidence(one, other, keys=keys, hashes=kept)
+    keys = _keys_for(one, other, chain)
+    return make_evidence(_signed_by(one, keys), _signed_by(other, keys), keys=keys, hashes=kept)
+
+
+def _keys_for(one: Note, other: Note, chain: PeerChain) -> list[VerifierKey]:
+    """Chooses the first and the last key that have signed both, or each: a log could sign with more than evidence has room for.
+    The first is the one that most readers know; the last is in power for longest."""
+    signers = [[key for key in chain.all_keys if _is_signed_by(note, key)] for note in (one, other)]
+    both = [key for key in signers[0] if key in signers[1]]
+    of_each = [both] if both else signers
+    return list(dict.fromkeys(key for each in of_each for key in (*each[:1], *each[-1:])))
+
+
+def _signed_by(note: Note, keys: Sequence[VerifierKey]) -> Note:
+    """Leaves one line of each of these keys."""
+    lines = {
+        (line.name, line.key_id): line
+        for line in note.signatures
+        if any((key.name, key.key_id) == (line.name, line.key_id) for key in keys)
+    }
+    return Note(note.text, tuple(lines.values()))
+
+
+def _is_signed_by(note: Note, key: VerifierKey) -> bool:
+    return any((line.name, line.key_id) == (key.name, key.key_id) for line in note.signatures)
 
 
 @dataclass(frozen=True, slots=True)

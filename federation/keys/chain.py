@@ -23,7 +23,7 @@ from directory.mappings import MAX_AHEAD
 from federation.errors import InvalidNote, InvalidOperations, UntrustedNote, UntrustedOperations
 from federation.keys.operations import Operations, fingerprint_recovery
 from federation.tlog.keys import PrivateKey, VerifierKey
-from federation.tlog.note import Note, NoteVerifier, open_note, parse_note, sign_note
+from federation.tlog.note import Note, NoteVerifier, Signature, open_note, parse_note, sign_note
 
 MIN_OVERLAP_S: Final = 7 * 24 * 3600
 """How long a next key is announced before the switch: time for the operator to notice a theft."""
@@ -61,6 +61,16 @@ def required_keys(document: Operations, previous: Operations | None) -> tuple[Ve
     power = document.recovered_by or previous.log_key
     new = (key for key in document.checkpoint_keys if key not in previous.checkpoint_keys)
     return (power, *new)
+
+
+def strip_operations(note: Note, document: Operations, previous: Operations | None) -> Note:
+    """Leaves one line of each key that has to sign a document, as whoever keeps it needs: a log could add lines, each as
+    long as they get. Verifies nothing."""
+    needed = {(key.name, key.key_id) for key in required_keys(document, previous)}
+    lines: dict[tuple[str, bytes], Signature] = {}
+    for line in note.signatures:
+        lines.setdefault((line.name, line.key_id), line)
+    return Note(note.text, tuple(line for place, line in lines.items() if place in needed))
 
 
 def open_first_operations(data: bytes, log_key: VerifierKey) -> Operations:

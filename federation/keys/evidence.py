@@ -26,12 +26,12 @@ from federation.errors import (
     InvalidNote,
     InvalidOperations,
 )
-from federation.keys.chain import required_keys
+from federation.keys.chain import strip_operations
 from federation.keys.operations import Operations
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.keys import KeyKind, VerifierKey
 from federation.tlog.merkle import HASH_BYTES, MAX_CONSISTENCY_HASHES
-from federation.tlog.note import Note, Signature, parse_note
+from federation.tlog.note import Note, parse_note
 from federation.tlog.text import decode_hash, encode_base64
 
 MAX_EVIDENCE_BYTES: Final = 256 * 1024
@@ -175,11 +175,7 @@ def _strip_documents(notes: Iterable[Note]) -> Iterator[Note]:
     previous: Operations | None = None
     for note in notes:
         document = Operations.parse(note.text)
-        needed = {(key.name, key.key_id) for key in required_keys(document, previous)}
-        lines: dict[tuple[str, bytes], Signature] = {}
-        for line in note.signatures:
-            lines.setdefault((line.name, line.key_id), line)
-        yield Note(note.text, tuple(line for place, line in lines.items() if place in needed))
+        yield strip_operations(note, document, previous)
         previous = document
 
 

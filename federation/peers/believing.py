@@ -83,6 +83,8 @@ async def _follow_on(client: LogClient, chain: Chain) -> Chain | None:
     """Fetches the documents after those that are known. Returns None where none follows."""
     end, longer = chain.end, chain
     for _ in range(MAX_FOLLOWED):
+        if longer.is_full:
+            break
         data = await client.fetch_document(end.document.number + 1)
         if data is None:
             break
@@ -127,7 +129,10 @@ def _is_document(data: bytes, document: Operations) -> bool:
 
 
 async def find_next(client: LogClient, chain: Chain) -> Chain:
-    """Fetches the document after those that are known. Returns the same chain where none is served that follows."""
+    """Fetches the document after those that are known. Returns the same chain where none is served that follows, or there is
+    no room."""
+    if chain.is_full:
+        return chain
     end = chain.end
     data = await client.fetch_document(end.document.number + 1)
     if data is None:

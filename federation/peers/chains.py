@@ -3,14 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from federation.errors import InvalidCheckpoint, UntrustedNote
-from federation.keys.chain import ChainEnd, end_of, index_in_force, parse_operations_note
+from federation.keys.chain import ChainEnd, end_of, index_in_force, parse_operations_note, strip_operations
 from federation.keys.operations import Operations
+from federation.keys.peer_chain import PeerChain
 from federation.peers.verdicts import WrongAnswer
 from federation.tlog.checkpoint import LogTrust, SignedCheckpoint, open_checkpoint
 from federation.tlog.cosignature import CosignatureVerifier
-from federation.tlog.note import NoteVerifier
+from federation.tlog.note import NoteVerifier, parse_note
+
+MAX_KNOWN: Final = 5_000
+"""Documents of one log that are followed, of the 101,101 that a chain has room for: all of them are read in each round. One
+thief of a log key adds at most 1,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +43,29 @@ class Chain:
         return end_of(self.documents)
 
     @property
+    def is_full(self) -> bool:
+        """Whether no more documents are followed here."""
+        return len(self.known) >= MAX_KNOWN
+
+    @property
     def confirmed(self) -> "Chain":
         """The documents whose entries were found."""
         return Chain(self.known[: self.count_confirmed()])
+
+    @property
+    def as_peers(self) -> PeerChain:
+        """All documents, also those that are provisional, as those by which a log is judged."""
+        return PeerChain(self.documents, tuple(each.note for each in self.known), len(self.known))
 
     def count_confirmed(self) -> int:
         """Counts the documents whose entries were found."""
         return next((at for at, each in enumerate(self.known) if each.leaf is None), len(self.known))
 
     def added(self, note: bytes, document: Operations) -> "Chain":
-        """Returns the chain with one more provisional document."""
-        return Chain((*self.known, KnownDocument(note, document, None)))
+        """Returns the chain with one more provisional document, of which the lines that count are kept."""
+        previous = self.known[-1].document if self.known else None
+        bare = bytes(strip_operations(parse_note(note), document, previous))
+        return Chain((*self.known, KnownDocument(bare, document, None)))
 
     def found_at(self, leaf: int) -> "Chain":
         """Returns the chain with the first provisional document found at this leaf."""

@@ -1,13 +1,12 @@
 """Compares a checkpoint with the one that was believed before: does the log go on from it, lag behind, or contradict it?"""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final
 
 from federation.errors import InvalidEvidence, InvalidProof
-from federation.keys.evidence import MAX_EVIDENCE_DOCUMENTS, Evidence, make_evidence
+from federation.keys.accusing import accuse
+from federation.keys.evidence import Evidence
 from federation.peers.believing import Opened
-from federation.peers.chains import Chain
 from federation.peers.log_client import LogClient
 from federation.peers.rounds import Round, load_tree
 from federation.peers.verdicts import Forked, PeerFault, StaleCopy, WrongAnswer
@@ -122,19 +121,6 @@ def fork(progress: Progress, opened: Opened, hashes: Sequence[bytes]) -> PeerFau
     note = opened.signed.checkpoint
     new = Note(str(note), opened.signed.log_signatures)
     try:
-        return Forked(_evidence(parse_note(progress.note or b""), new, opened.chain, hashes))
+        return Forked(accuse(parse_note(progress.note or b""), new, opened.chain.as_peers, hashes))
     except InvalidEvidence as error:
         return WrongAnswer(f"the log contradicts itself, and there is no evidence of it: {error}")
-
-
-def _evidence(kept: Note, new: Note, chain: Chain, hashes: Sequence[bytes]) -> Evidence:
-    documents = [parse_note(each.note) for each in chain.known]
-    if len(documents) <= MAX_EVIDENCE_DOCUMENTS:
-        # Too long documents leave no room: then the keys stand in their place.
-        with suppress(InvalidEvidence):
-            return make_evidence(kept, new, documents=documents, hashes=hashes)
-    signers = {(line.name, line.key_id) for note in (kept, new) for line in note.signatures}
-    keys = {key for document in chain.documents for key in document.checkpoint_keys}
-    return make_evidence(
-        kept, new, keys=[key for key in keys if (key.name, key.key_id) in signers], hashes=hashes
-    )

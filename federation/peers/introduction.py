@@ -4,7 +4,7 @@ Nothing here is believed. What counts are the fingerprints, which the operator h
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -20,7 +20,7 @@ from federation.errors import (
     UntrustedNote,
     UntrustedOperations,
 )
-from federation.keys.chain import in_force, open_chain, parse_operations_note
+from federation.keys.chain import in_force, open_chain, parse_operations_note, strip_operations
 from federation.keys.fingerprints import to_words
 from federation.keys.operations import Operations
 from federation.peers.addresses import PeerAddress
@@ -33,7 +33,7 @@ from federation.protocol.descriptor import (
 from federation.protocol.peer import Shown
 from federation.tlog.checkpoint import LogTrust, open_checkpoint
 from federation.tlog.keys import VerifierKey
-from federation.tlog.note import MAX_NOTE_BYTES, NoteVerifier
+from federation.tlog.note import MAX_NOTE_BYTES, NoteVerifier, parse_note
 
 OK: Final = 200
 NOT_FOUND: Final = 404
@@ -136,7 +136,7 @@ class Introducer:
             )
         document = in_force(chain, int(self._clock.now().timestamp()))
         size = await self._read_size(address, chain, document)
-        return Introduction(address, descriptor, notes, tuple(chain), document, size)
+        return Introduction(address, descriptor, _strip(notes, chain), tuple(chain), document, size)
 
     async def _read_documents(self, address: PeerAddress, count: int) -> tuple[bytes, ...]:
         found: list[bytes] = []
@@ -158,6 +158,15 @@ class Introducer:
 
     async def _get(self, address: PeerAddress, path: str, limits: Limits) -> Answer:
         return (await self._http.get(address.url + path, limits=limits)).expect(OK)
+
+
+def _strip(notes: Sequence[bytes], chain: Sequence[Operations]) -> tuple[bytes, ...]:
+    """Leaves the lines that count of documents: they are kept, and read in each round."""
+    before = (None, *chain[:-1])
+    return tuple(
+        bytes(strip_operations(parse_note(note), document, previous))
+        for note, document, previous in zip(notes, chain, before, strict=True)
+    )
 
 
 async def _together(requests: Iterable[Coroutine[object, object, Answer]]) -> list[bytes]:

@@ -9,7 +9,6 @@ from federation.keys.accusing import judge
 from federation.keys.evidence import Evidence
 from federation.keys.forks import record_fork
 from federation.keys.operations import RightTree
-from federation.keys.peer_chain import PeerChain
 from federation.keys.return_point import size_to_read_from
 from federation.peers.believing import Opened
 from federation.peers.comparing import derive, find_contradiction, kept_checkpoint
@@ -17,7 +16,7 @@ from federation.peers.rounds import Round, load_tree
 from federation.peers.verdicts import Forked, WrongAnswer
 from federation.store.peer_bodies import cut_bodies, mark_unasked
 from federation.store.peer_leaves import cut_leaves
-from federation.store.peer_logs import cut_progress, delete_documents_from, set_note
+from federation.store.peer_logs import cut_documents, cut_progress, delete_documents_from, set_note
 from federation.store.tailed import Progress
 
 log = structlog.get_logger(__name__)
@@ -61,10 +60,8 @@ async def return_to_right(current: Round, opened: Opened) -> Opened:
 def _explain(current: Round, opened: Opened, found: Evidence) -> str:
     """Explains by the recovery why a contradiction is not held against the log. Raises Forked where it does not: a key that
     has signed both is still in power."""
-    known = opened.chain.known
-    chain = PeerChain(opened.chain.documents, tuple(each.note for each in known), len(known))
     try:
-        explained = judge(found, chain, current.clock.now()).explained
+        explained = judge(found, opened.chain.as_peers, current.clock.now()).explained
     except EvidenceRefused as error:
         raise WrongAnswer(f"the log contradicts itself, and there is no evidence of it: {error}") from error
     if not explained:
@@ -81,13 +78,15 @@ async def _check_right(current: Round, right: RightTree, opened: Opened) -> None
 
 
 async def cut_to(connection: Connection, origin: str, progress: Progress, size: int) -> None:
-    """Gives up all that was read of a log from leaf `size` on, with what it published and revoked."""
+    """Gives up all that was read of a log from leaf `size` on, with what it published and revoked, and the keys that it
+    named."""
     tree = await load_tree(connection, progress, size)
     edge = tree.range_at(size)
     kept = kept_checkpoint(progress)
     again = await cut_leaves(connection, progress.log, size)
     await cut_bodies(connection, progress.log, size)
     await mark_unasked(connection, progress.log, [leaf for leaf in again if leaf < progress.bodies_size])
+    await cut_documents(connection, progress.log, size)
     await cut_progress(connection, progress.log, edge)
     if kept is not None and kept.size <= size:
         await set_note(connection, progress.log, progress.note)

@@ -135,8 +135,13 @@ async def begin_day(connection: Connection, log: int, now: datetime) -> None:
 
 
 async def set_target(connection: Connection, log: int, size: int) -> None:
-    """Sets the newest size that the log has signed, for people to see how far it is."""
-    await connection.execute("UPDATE peer_log SET target_size = $2 WHERE id = $1", log, size)
+    """Sets the newest size that the log has signed, for people to see how far it is. What was free at the confirmation is
+    no more than that: a log that has shown a size which it never had would be capped by nothing."""
+    await connection.execute(
+        "UPDATE peer_log SET target_size = $2, day_size = least(day_size, greatest(size, $2)) WHERE id = $1",
+        log,
+        size,
+    )
 
 
 async def set_tree(connection: Connection, log: int, edge: CompactRange) -> None:
@@ -234,3 +239,15 @@ async def store_documents(
 async def delete_documents_from(connection: Connection, log: int, number: int) -> None:
     """Deletes the documents of a log from a number on."""
     await connection.execute("DELETE FROM peer_document WHERE log = $1 AND number >= $2", log, number)
+
+
+async def cut_documents(connection: Connection, log: int, size: int) -> None:
+    """Gives up the documents whose entries are from leaf `size` on, with all after them. The first one stays, which
+    operators have compared, as one that is still to be found."""
+    await connection.execute(
+        "DELETE FROM peer_document WHERE log = $1 AND number > 0"
+        " AND number >= (SELECT min(number) FROM peer_document WHERE log = $1 AND leaf >= $2)",
+        log,
+        size,
+    )
+    await connection.execute("UPDATE peer_document SET leaf = NULL WHERE log = $1 AND leaf >= $2", log, size)

@@ -28,15 +28,13 @@ class PeerPurge:
     async def purge_bodies(self, origin: str) -> int:
         """Deletes salts, bodies and mappings of a peer, after its log was set to ask for them anew. The tree stays.
         Returns how many mappings were deleted."""
-        async with self._database.transaction() as connection:
-            # The row is locked: a round that is under way stores nothing after this.
-            log = await connection.fetchval(
-                "UPDATE peer_log SET bodies_size = 0, attempts = attempts + 1 WHERE origin = $1 RETURNING id",
-                origin,
-            )
+        log = await self._ask_anew(origin)
         if log is not None:
             await self._delete_of_log(log, _BODIES)
-        return await self._delete_mappings(origin)
+        count = await self._delete_mappings(origin)
+        # Once more: a peer that was resumed meanwhile was read, and part of that was deleted here.
+        await self._ask_anew(origin)
+        return count
 
     async def purge_all(self, origin: str) -> int:
         """Deletes a peer and all that was read of its log. What stays: evidence against it, what moderators hid,
@@ -55,6 +53,16 @@ class PeerPurge:
         if log is not None:
             await self._delete_of_log(log, _OF_LOG)
         return count
+
+    async def _ask_anew(self, origin: str) -> int | None:
+        """Has all bodies of a peer asked for anew. Returns the number of its log, None where it has none."""
+        async with self._database.transaction() as connection:
+            # The row is locked: a round that is under way stores nothing after this.
+            number: int | None = await connection.fetchval(
+                "UPDATE peer_log SET bodies_size = 0, attempts = attempts + 1 WHERE origin = $1 RETURNING id",
+                origin,
+            )
+        return number
 
     async def _delete_mappings(self, origin: str) -> int:
         count = 0

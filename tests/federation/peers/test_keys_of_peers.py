@@ -1,12 +1,20 @@
 """The keys of a peer change while its log is read: by rotation, by a thief, and by a recovery."""
 
+import pytest
+
 from directory.origins import Standing
 from directory.store.database import Database
+from federation.keys.equivocation import open_evidence
+from federation.keys.evidence import MAX_EVIDENCE_DOCUMENTS, Evidence
 from federation.keys.operations import RightTree
+from federation.peers import chains
 from federation.peers.verdicts import Verdict
+from federation.tlog.keys import KeyKind, PrivateKey
+from federation.tlog.note import Signature, parse_note
 from tests.federation.peers.tailing import reading
 from tests.harness.clock import FakeClock
-from tests.harness.peer_log import PeerLog, Reply, key, log_server
+from tests.harness.peer_log import ORIGIN, PeerLog, Reply, key, log_server
+from tests.vectors.fixed import make_seed
 
 
 async def test_a_rotation_is_followed_through_the_log(database: Database, clock: FakeClock) -> None:
@@ -177,6 +185,58 @@ async def test_a_thousand_documents_are_read_and_more_are_not(database: Database
         assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
         assert len(await reader.rows("SELECT FROM peer_document")) == 101
         assert sum(path.startswith("/log/operations") for path in server.asked) <= 103
+
+
+async def test_no_number_of_keys_keeps_a_fork_from_being_proven(database: Database, clock: FakeClock) -> None:
+    """Attack: a log announces twenty keys, in more documents than evidence can hold, and signs with all of them: so many keys
+    do not stand in evidence either, and what cannot be proven freezes nobody."""
+    log = PeerLog(clock)
+    announced = [PrivateKey(ORIGIN, KeyKind.NOTE, make_seed(f"announced {n}")) for n in range(20)]
+    for n in range(MAX_EVIDENCE_DOCUMENTS):
+        new = announced[n % 20]
+        issued = max(log.now(), log.documents[-1].issued) + 7_200
+        log.add_document(log.next_document(next_key=new.vkey, issued=issued), [log.log_key, new])
+    log.keys = [log.log_key, *announced]
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        note = bytes(log.cosigned(log.sign(root=b"\7" * 32)))
+        server.lies = lambda path, honest: Reply(200, note) if path == "/log/checkpoint" else honest
+        clock.advance(seconds=60)
+        assert await reader.round() is Verdict.FORKED, (await reader.log())["fault"]
+        assert await reader.standing() is Standing.FROZEN
+        (row,) = await reader.rows("SELECT file FROM peer_evidence")
+        assert open_evidence(Evidence.parse(row["file"]), [log.log_key.vkey]).is_proven
+
+
+async def test_of_a_document_only_the_lines_that_count_are_kept(
+    database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attack: a chain has room for a hundred thousand documents, a note for a hundred lines, and all that is kept of one log is
+    read in each round: 6 GB of it would end the process, with the reading of all others."""
+    monkeypatch.setattr(chains, "MAX_KNOWN", 4)
+    log = PeerLog(clock)
+    log.add_person()
+    log.publish()
+    junk = [Signature("a" * 200, bytes(3) + bytes([n]), bytes(300)) for n in range(90)]
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        for _ in range(6):
+            log.add_document(log.next_document(), [log.log_key])
+            log.document_notes[-1] = bytes(parse_note(log.document_notes[-1]).signed_also(junk))
+        person = log.add_person()
+        log.publish()
+        clock.advance(hours=2)
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        rows = await reader.rows("SELECT note FROM peer_document ORDER BY number")
+        assert len(rows) == 4
+        assert all(len(row["note"]) < 2_000 for row in rows)
+        assert person in await reader.leaves()
+        clock.advance(hours=2)
+        log.publish()
+        assert await reader.round() is Verdict.READ
 
 
 async def test_the_first_document_is_the_one_that_was_compared(database: Database, clock: FakeClock) -> None:

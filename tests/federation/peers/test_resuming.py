@@ -113,6 +113,23 @@ async def test_what_was_there_at_the_confirmation_is_free(database: Database, cl
         assert (await reader.log())["size"] == 511
 
 
+async def test_a_size_that_was_shown_at_the_confirmation_alone_is_not_free(
+    database: Database, clock: FakeClock
+) -> None:
+    """Attack: the operators are shown a signed checkpoint of 2^38 leaves. No cap would count before the log has as many."""
+    log = PeerLog(clock)
+    log.add_people(20)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey, growth_cap=10, seen=2**38)
+        assert await reader.round() is Verdict.READ
+        log.noise(500)
+        log.publish()
+        clock.advance(seconds=41)
+        assert await reader.round() is Verdict.STOPPED
+        assert (await reader.log())["size"] == 31
+
+
 async def test_the_daily_cap_stops_what_is_taken_in(database: Database, clock: FakeClock) -> None:
     log = PeerLog(clock)
     log.add_people(16 * 256 + 100)

@@ -1,15 +1,21 @@
 """What a recovery, an unbelieved reading and a purge leave behind, and what an evil peer or a thief makes of it."""
 
+import asyncio
+
 from directory.origins import Standing
 from directory.store.database import Database
 from federation.keys.equivocation import open_evidence
 from federation.keys.evidence import Evidence
 from federation.keys.operations import RightTree
+from federation.peers.reading import BUNDLES_A_STEP
 from federation.peers.verdicts import Verdict
 from federation.store.peer_leases import PeerLeaseStore
-from tests.federation.peers.tailing import reading
+from federation.store.peer_purge import PeerPurge
+from tests.federation.peers.tailing import Reader, reading
 from tests.harness.clock import FakeClock
 from tests.harness.peer_log import ORIGIN, PeerLog, Reply, key, log_server
+
+STEP = BUNDLES_A_STEP * 256
 
 
 async def test_a_tree_of_the_size_that_was_read_is_compared_with_it(
@@ -125,4 +131,76 @@ async def test_a_peer_that_returns_in_the_middle_of_its_purge_is_read_on(
         clock.advance(seconds=60)
         assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
         assert await reader.leaves() == [*people, 301, 302, 303]
+        await reader.check()
+
+
+async def test_a_document_of_entries_that_were_given_up_is_given_up_with_them(
+    database: Database, clock: FakeClock
+) -> None:
+    """Attack: a thief shows one reader a long tree that announces a key of theirs, under a checkpoint that is not believed in
+    the end. The entries are given up; their document would stay in force, and stand in the way of the log's own next one."""
+    log = PeerLog(clock)
+    log.add_people(3)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        known = await reader.log()
+        thief, stolen, third = log.copy(), key("stranger"), key("rescue")
+        thief.add_document(thief.next_document(next_key=stolen.vkey), [log.log_key, stolen])
+        thief.noise(STEP + 100)
+        hidden = thief.copy()
+        clock.advance(days=8)
+        hidden.add_document(
+            hidden.next_document(log_key=stolen.vkey, next_key=third.vkey), [log.log_key, third]
+        )
+        thief.document_notes = hidden.document_notes
+        thief.keys = [third]
+        thief.publish()
+        server.serve = thief.serve
+        assert await reader.round() is Verdict.WRONG
+        row = await reader.log()
+        assert (row["size"], row["root"], row["note"]) == (known["size"], known["root"], known["note"])
+        documents = await reader.rows("SELECT number, leaf FROM peer_document")
+        assert [(each["number"], each["leaf"]) for each in documents] == [(0, 0)]
+        new = key("next")
+        log.add_document(log.next_document(next_key=new.vkey), [log.log_key, new])
+        clock.advance(days=8)
+        log.add_document(log.next_document(log_key=new.vkey, next_key=None), [log.log_key])
+        log.keys = [new]
+        log.publish()
+        server.serve = log.serve
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        assert len(await reader.rows("SELECT FROM peer_document")) == 3
+
+
+async def _erased(reader: Reader) -> None:
+    """Waits until the bodies are gone. The mappings are not: a test has locked them."""
+    async with asyncio.timeout(30):
+        while await reader.rows("SELECT FROM peer_statement"):  # noqa: ASYNC110 - what another connection does
+            await asyncio.sleep(0)
+
+
+async def test_a_peer_that_is_resumed_while_it_is_erased_comes_back_whole(
+    database: Database, clock: FakeClock
+) -> None:
+    """A large peer is suspended, which takes minutes, and resumed meanwhile by another operator: what is read of it in between
+    is deleted under the reader, and would never be asked for again."""
+    log = PeerLog(clock)
+    people = log.add_people(3)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        async with database.transaction() as connection:
+            await connection.execute("SELECT FROM mapping FOR UPDATE")
+            erasing = asyncio.create_task(PeerPurge(database).purge_bodies(ORIGIN))
+            await _erased(reader)
+            log.publish()
+            assert await reader.round() is Verdict.READ
+        await erasing
+        clock.advance(seconds=60)
+        log.publish()
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == people
         await reader.check()
