@@ -9,6 +9,7 @@ from datetime import datetime
 
 from directory.mappings import Mapping
 from directory.store.arrivals import extend_arrival, record_arrival
+from directory.store.crowds import without_crowds
 from directory.store.database import Connection
 from directory.store.mapping_rows import (
     copy_mappings,
@@ -57,7 +58,8 @@ async def take_in_peer_leaves(
     """Takes in the mappings that a peer's log says in a run of leaves, where these are new by COPY.
 
     The caller holds a transaction and the lease of that log, and has checked what `take_in_leaves` asks for. The origin
-    was entered when operators confirmed the peer: no log is followed because of what it says. Raises AnswersError.
+    was entered when operators confirmed the peer: no log is followed because of what it says. What it says of one X account
+    beyond `MAX_OF_ONE_ACCOUNT` is left out. Raises AnswersError.
     """
     _check_said(origin, said)
     if not said:
@@ -65,6 +67,9 @@ async def take_in_peer_leaves(
     number = await find_origin_number(connection, origin)
     if number is None:
         raise AnswersError(f"{origin} is not an origin that this instance follows")
+    said = await without_crowds(connection, number, said)
+    if not said:
+        return
     if await has_mappings(connection, number, leaves.start, leaves.stop):
         await take_in_mappings(connection, number, said)
     else:

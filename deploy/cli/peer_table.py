@@ -11,7 +11,7 @@ from deploy.cli.output import console
 from directory.origins import HIDDEN_AFTER, STALE_AFTER, Standing
 from federation.errors import Malformed
 from federation.keys.chain import index_in_force, parse_operations_note
-from federation.keys.fingerprints import to_words
+from federation.keys.fingerprints import resembles_fingerprint, to_words
 from federation.keys.operations import Operations
 from federation.peers.introduction import Introduction
 from federation.peers.moving import moved_to_of
@@ -37,12 +37,21 @@ def tell(text: str) -> None:
     console.print(escape(text), highlight=False, soft_wrap=True)
 
 
+def quote_said(text: str) -> str:
+    """Quotes what an instance says of itself, on one line. Left out is what could be taken for the fingerprint beside it:
+    whoever answers there in the place of another one would show the words that the operator was told."""
+    if resembles_fingerprint(text):
+        return "(left out: it looks like a fingerprint, and is none)"
+    return '"' + text.replace('"', "'") + '"' if text else ""
+
+
 def show_introduction(introduction: Introduction, evidence: int) -> None:
     """Shows who is at an address, with the fingerprints to compare."""
     said = introduction.descriptor
     tell(f"{introduction.address.url} has the log {introduction.origin}, with {introduction.size:,} entries.")
     tell(
-        f'It calls itself "{said.name}"; its operators can be reached at: {said.contact or "it does not say"}.'
+        f"It calls itself {quote_said(said.name)}; its operators can be reached at:"
+        f" {quote_said(said.contact) or 'it does not say'}."
     )
     if evidence:
         tell(
@@ -64,7 +73,9 @@ def peers_table(views: list[PeerView], now: datetime) -> Table:
     table = Table("Peer", "We follow", "They follow", "Standing", "Read", "Its time")
     for view in views:
         table.add_row(
-            escape("\n".join(filter(None, (view.peer.origin, view.peer.name, _move_of(view, now))))),
+            escape(
+                "\n".join(filter(None, (view.peer.origin, quote_said(view.peer.name), _move_of(view, now))))
+            ),
             WE_FOLLOW[view.peer.we_follow],
             THEY_FOLLOW[view.peer.they_follow],
             describe_standing(view),
@@ -119,8 +130,8 @@ def show_view(view: PeerView, now: datetime) -> None:
     for name, text in (
         ("Log", peer.origin),
         ("Address", peer.address),
-        ("Calls itself", peer.name),
-        ("Contact", peer.contact or "it does not say"),
+        ("Calls itself", quote_said(peer.name)),
+        ("Contact", quote_said(peer.contact) or "it does not say"),
         (
             "Confirmed",
             f"{peer.confirmed_at:{_TIME}}" if peer.confirmed_at else "no: nothing of it is believed",

@@ -3,6 +3,7 @@
 Sixteen bits become one word of five letters, consonants and vowels in turn: pronounceable in most languages.
 """
 
+import re
 from typing import Final
 
 WORDS: Final = 8
@@ -10,6 +11,16 @@ WORDS: Final = 8
 
 _CONSONANTS: Final = "bdfghjklmnprstvz"
 _VOWELS: Final = "aiou"
+_WORD: Final = rf"[{_CONSONANTS}][{_VOWELS}][{_CONSONANTS}][{_VOWELS}][{_CONSONANTS}]"
+_LIKE_ONE: Final = re.compile(
+    rf"(?:(?<![^\W_]){_WORD}[\W_]+){{2}}{_WORD}|(?:[0-9a-f]{{2}}[\W_]*){{12}}", re.IGNORECASE
+)
+"""Three words in a row, or twelve bytes in hex."""
+
+
+def resembles_fingerprint(text: str) -> bool:
+    """Whether somebody could take a part of a text for a fingerprint that was computed from a key."""
+    return _LIKE_ONE.search(text) is not None
 
 
 def to_words(fingerprint: bytes) -> str:

@@ -6,18 +6,20 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from directory.answers import AnswersError, let_go_leaves, take_in_leaves
+from directory.answers import AnswersError, let_go_leaves, take_in_leaves, take_in_peer_leaves
 from directory.mapping_life import MappingState
 from directory.mappings import Mapping
 from directory.origins import HIDDEN_AFTER, Standing
 from directory.queries import Query
 from directory.services.lookup import Lookup
 from directory.services.statistics import StatisticsService
+from directory.store.crowds import MAX_OF_ONE_ACCOUNT
 from directory.store.database import Database
+from directory.store.mapping_rows import ensure_origin
 from directory.store.origins import OriginStore
 from directory.store.statistics import StatisticsStore
 from tests.harness.clock import START, FakeClock
-from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky
+from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky, did
 from tests.harness.stored import StoredMappings
 
 JACK = Query.parse("12")
@@ -132,6 +134,49 @@ async def test_what_its_member_is_changing_arrives_when_it_answers(
     assert await arrivals(database) == [(5, 6)]
     assert await take_in(database, leaves[:1]) == set()
     assert sorted(await arrivals(database)) == [(4, 5), (5, 6)]
+
+
+@pytest.mark.parametrize("name", ["jack", None], ids=["one id", "one handle"])
+async def test_a_peer_that_says_one_person_a_thousand_times(
+    database: Database, lookup: Lookup, name: str | None
+) -> None:
+    """Attack: a peer, which may be limited, fills its log with one X account. A look-up reads all that is said of an
+    account: of 100,000 mappings it would take seconds, and all other look-ups wait behind it."""
+    numbers = [12] * 400 if name is None else list(range(1_000, 1_400))
+    handles = [f"n{number}" for number in range(400)] if name is None else [name] * 400
+    crowd = [
+        bluesky(handle, number, target=f"t{handle}", origin=OTHER_ORIGIN)
+        for handle, number in zip(handles, numbers, strict=True)
+    ]
+    await take_in(database, said(bluesky("jack", 12, target="ours")))
+    for first in (0, 200):
+        async with database.transaction() as connection:
+            await ensure_origin(connection, OTHER_ORIGIN)
+            some = said(
+                *crowd[first : first + 200],
+                bluesky(f"else{first}", 7 + first, origin=OTHER_ORIGIN),
+                first=first,
+            )
+            await take_in_peer_leaves(connection, OTHER_ORIGIN, range(first, first + 201), some, START)
+            await let_go_leaves(connection, OTHER_ORIGIN, [first + 200])
+    async with database.connection() as connection:
+        count = await connection.fetchval(
+            "SELECT count(*) FROM mapping m JOIN origin o ON o.id = m.origin WHERE o.name = $1", OTHER_ORIGIN
+        )
+    assert count == MAX_OF_ONE_ACCOUNT
+    answers = (await lookup.lookup(Query.parse("@jack" if name else "12"))).answers
+    assert did("ours") in {answer.mapping.target_id for answer in answers}
+
+
+async def test_what_is_said_of_others_beside_a_crowd_comes_in(database: Database, lookup: Lookup) -> None:
+    """Nobody is left out for what is said of somebody else."""
+    crowd = [bluesky("jack", 12, origin=OTHER_ORIGIN) for _ in range(50)]
+    some = said(*crowd, bluesky("ada", 13, origin=OTHER_ORIGIN), bluesky("bob", origin=OTHER_ORIGIN))
+    async with database.transaction() as connection:
+        await ensure_origin(connection, OTHER_ORIGIN)
+        await take_in_peer_leaves(connection, OTHER_ORIGIN, range(52), some, START)
+    for query in ("12", "13", "@bob"):
+        assert (await lookup.lookup(Query.parse(query))).answers
 
 
 @pytest.mark.parametrize("standing", Standing)
