@@ -6,19 +6,28 @@ says: each was held against its commitment before it came here.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from directory.store.database import Connection
 from federation.protocol.body_answers import Body
 from federation.protocol.peer_places import leaf_of, peer_place, peer_places
 
+_HAS_STATEMENTS: Final = "SELECT EXISTS (SELECT FROM peer_statement WHERE place >= $1 AND place <= $2)"
+_ADD_STATEMENTS: Final = (
+    "INSERT INTO peer_statement (place, salt, body) SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[])"
+    " ON CONFLICT (place) DO NOTHING"
+)
+
 
 async def copy_statements(connection: Connection, log: int, bodies: Sequence[tuple[int, Body]]) -> None:
-    """Stores salts and bodies of leaves that have none yet."""
-    await connection.copy_records_to_table(
-        "peer_statement",
-        records=[(peer_place(log, leaf), said.salt, said.body) for leaf, said in bodies],
-        columns=["place", "salt", "body"],
-    )
+    """Stores salts and bodies of leaves, by COPY where none has any yet. What is there stays: it is the same."""
+    if not bodies:
+        return
+    rows = [(peer_place(log, leaf), said.salt, said.body) for leaf, said in bodies]
+    if await connection.fetchval(_HAS_STATEMENTS, rows[0][0], rows[-1][0]):
+        await connection.execute(_ADD_STATEMENTS, *map(list, zip(*rows, strict=True)))
+        return
+    await connection.copy_records_to_table("peer_statement", records=rows, columns=["place", "salt", "body"])
 
 
 async def delete_statements(connection: Connection, log: int, leaves: Sequence[int]) -> None:
