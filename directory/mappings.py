@@ -93,6 +93,7 @@ _X_POST_ID: Final = EvidenceKind.X_POST_ID
 _X_POST_HANDLE: Final = EvidenceKind.X_POST_HANDLE
 _X_OAUTH: Final = EvidenceKind.X_OAUTH
 _X_CONFIRMED: Final = EvidenceKind.X_CONFIRMED
+_BINDING_X: Final = frozenset(kind for kind in EvidenceKind if kind.binds_x_id or kind.binds_x_handle)
 
 
 class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -128,7 +129,7 @@ class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     @property
     def binds_x(self) -> bool:
         """Whether it proves the X account of a mapping, by id or by handle."""
-        return self.kind.binds_x_id or self.kind.binds_x_handle
+        return self.kind in _BINDING_X
 
 
 class Mapping(msgspec.Struct, frozen=True, gc=False):
@@ -168,8 +169,11 @@ class Mapping(msgspec.Struct, frozen=True, gc=False):
     def name_until(self) -> datetime:
         """Until when the handle answers. Needs the evidence: where only an X sign-in proves the X account, 60 days
         from it, or from `issued` where it claims to be later."""
-        proofs = [piece for piece in self.evidence if piece.binds_x]
-        if not proofs or any(piece.kind is not EvidenceKind.X_OAUTH for piece in proofs):
+        proofs = [piece for piece in self.evidence if piece.kind in _BINDING_X]
+        for piece in proofs:
+            if piece.kind is not _X_OAUTH:
+                return self.expires
+        if not proofs:
             return self.expires
         signed_in = min(max(piece.at for piece in proofs), self.issued)
         return min(signed_in + X_SIGN_IN_NAMES, self.expires)

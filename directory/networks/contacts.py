@@ -36,8 +36,8 @@ def current_contacts() -> Contacts | None:
 
 
 @contextmanager
-def contacts_told_to(contacts: Contacts) -> Iterator[None]:
-    """Has `contacts` hear of every request that is made in the block, and in tasks that it starts."""
+def contacts_told_to(contacts: Contacts | None) -> Iterator[None]:
+    """Has `contacts`, or nobody, hear of every request that is made in the block, and in tasks that it starts."""
     token = _listening.set(contacts)
     try:
         yield

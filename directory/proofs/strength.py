@@ -10,6 +10,13 @@ SIGN_IN_AT: Final = {
     Network.MASTODON: EvidenceKind.MASTODON_OAUTH,
 }
 
+# Looked up once: a first sync holds each of millions of bodies to it.
+_BOUND: Final = Strength.BOUND
+_HANDLE: Final = Strength.HANDLE
+_LINKED: Final = Strength.LINKED
+_BINDING_ID: Final = frozenset(kind for kind in EvidenceKind if kind.binds_x_id)
+_BINDING_HANDLE: Final = frozenset(kind for kind in EvidenceKind if kind.binds_x_handle)
+
 
 def strength_of(evidence: Collection[Evidence], network: Network) -> Strength | None:
     """Returns the highest strength that the evidence of one mapping to `network` supports; None where it supports
@@ -27,11 +34,11 @@ def is_supported(strength: Strength, evidence: Collection[Evidence], network: Ne
     """
     kinds = {piece.kind for piece in evidence}
     is_signed_in = SIGN_IN_AT[network] in kinds
-    if strength is Strength.BOUND:
-        return is_signed_in and any(kind.binds_x_id for kind in kinds)
-    if strength is Strength.HANDLE:
-        return is_signed_in and any(kind.binds_x_handle for kind in kinds)
-    if strength is Strength.LINKED:
+    if strength is _BOUND:
+        return is_signed_in and not kinds.isdisjoint(_BINDING_ID)
+    if strength is _HANDLE:
+        return is_signed_in and not kinds.isdisjoint(_BINDING_HANDLE)
+    if strength is _LINKED:
         return any(piece.is_link_on_x for piece in evidence) and any(
             piece.is_link_elsewhere for piece in evidence
         )

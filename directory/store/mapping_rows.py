@@ -96,6 +96,7 @@ WHERE h.origin = $1 AND h.x_id IS NULL AND h.network = said.network AND h.x_hand
         SELECT FROM hide other WHERE other.origin = h.origin AND other.network = h.network
         AND other.x_handle_key = h.x_handle_key AND other.x_id = said.x_id)
 """
+_HAS_HIDES_BY_NAME: Final = "SELECT EXISTS (SELECT FROM hide WHERE origin = $1 AND x_id IS NULL)"
 _LET_GO: Final = f"""
 DELETE FROM mapping m WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[]) AND {in_states_before(Move.LET_GO)}
     AND NOT EXISTS (SELECT FROM publication p WHERE p.mapping = m.id OR p.replaces = m.id)
@@ -269,6 +270,8 @@ async def say_mappings_anew(connection: Connection, before: int, after: int) -> 
 
 
 async def _tell_hides(connection: Connection, origin: int, rows: Sequence[MappingRow]) -> None:
+    if not await connection.fetchval(_HAS_HIDES_BY_NAME, origin):
+        return
     await connection.execute(
         _TELL_HIDES,
         origin,

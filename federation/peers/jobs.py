@@ -1,4 +1,7 @@
-"""The job that reads the logs of peers: any process claims a log that is due, reads on, and makes the next round due."""
+"""The job that reads the logs of peers: any process claims logs that are due, and makes their next round due.
+
+Those that had nothing new are looked at many at a time; each other is read on by itself.
+"""
 
 from collections.abc import Collection
 from functools import partial
@@ -7,6 +10,7 @@ from typing import Final
 from directory.clock import Clock
 from directory.jobs.kinds import Kind, Work
 from directory.members.job_kinds import JobKind
+from federation.peers.looks import Looks
 from federation.peers.tail import Pace, Tail
 from federation.store.peer_logs import SLOW, TAIL_LEASE, PeerLogStore
 from federation.store.tailed import TailJob
@@ -24,9 +28,10 @@ SLOW_PACE: Final = Pace(read_for_s=LIMIT_S / 2, ask_for_s=LIMIT_S * 4 / 5)
 class TailJobs:
     """Claims the logs of peers that are due, and reads them."""
 
-    def __init__(self, logs: PeerLogStore, tail: Tail, clock: Clock) -> None:
+    def __init__(self, logs: PeerLogStore, tail: Tail, looks: Looks, clock: Clock) -> None:
         self._logs = logs
         self._tail = tail
+        self._looks = looks
         self._clock = clock
 
     def kinds(self) -> tuple[Kind, ...]:
@@ -34,7 +39,10 @@ class TailJobs:
         return (Kind(name=JobKind.PEERS, claim=self.claim, slots=SLOTS, limit_s=LIMIT_S, every_s=EVERY_S),)
 
     async def claim(self, busy: Collection[str]) -> Work | None:
-        """Claims a log that is due, no slow one where these have their slots. Returns None where none is."""
+        """Claims logs that are due, no slow one where these have their slots. Returns None where none is."""
+        quiet = await self._looks.claim()
+        if quiet:
+            return Work(run=partial(self._looks.run, quiet), release=partial(self._looks.release, quiet))
         job = await self._logs.claim_due(self._clock.now(), busy)
         if job is None:
             return None

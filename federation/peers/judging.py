@@ -93,7 +93,7 @@ def judge_answers(
         except InvalidStatement:
             judged.invalid += 1
             continue
-        if statement.strength.value not in peer.strengths:
+        if statement.strength not in peer.strengths:
             judged.skipped += 1
             continue
         judged.bodies.append((leaf, answer))

@@ -16,12 +16,13 @@ from directory.networks.http import DEFAULT_LIMITS, GuardedClient
 from directory.networks.limits import Limits
 from directory.store.database import Connection, Database
 from federation.keys.forks import record_fork
-from federation.peers.believing import open_served
+from federation.peers.believing import Opened, open_served
 from federation.peers.bodies import read_bodies
 from federation.peers.chains import chain_of
 from federation.peers.comparing import compare
 from federation.peers.entries import read_entries
 from federation.peers.log_client import FetchSigned, LogClient, Patience
+from federation.peers.looks import EVERY_S, counts_whole, quiet_digest
 from federation.peers.returning import return_to_right
 from federation.peers.rounds import Round
 from federation.peers.verdicts import (
@@ -50,8 +51,6 @@ SLOW_FROM_S: Final = 5.0
 """Who takes longer for a round is slow, or far behind."""
 SLOW_FOR: Final = timedelta(minutes=10)
 """Long enough that who is slow now and then takes few of the other slots."""
-EVERY_S: Final = 40
-"""Between two rounds of a healthy peer."""
 MAX_BACKOFF_S: Final = 3_600
 MAX_DOUBLINGS: Final = 7
 WAITING: Final = "it has not approved yet that we follow it"
@@ -96,8 +95,8 @@ class Tail:
         client = LogClient(self._client, self._signed, job.peer.address, self._clock.now(), patience)
         current = Round(self._database, self._clock, client, job, begun + pace.read_for_s, begun)
         try:
-            verdict, stopped = await _read(current)
-            await self._end(current, verdict, stopped)
+            verdict, stopped, opened = await _read(current)
+            await self._end(current, verdict, stopped, opened)
         except LeaseLost:
             return Verdict.LOST
         except OutOfTime as fault:
@@ -121,11 +120,12 @@ class Tail:
             return Verdict.LOST
         return Verdict.MORE
 
-    async def _end(self, current: Round, verdict: Verdict, stopped: str) -> None:
+    async def _end(self, current: Round, verdict: Verdict, stopped: str, opened: Opened) -> None:
         now = self._clock.now()
         wait = timedelta(seconds=0 if verdict is Verdict.MORE else EVERY_S)
+        quiet = quiet_digest(opened.data) if verdict is Verdict.READ and counts_whole(opened, now) else None
         async with current.step() as (connection, progress):
-            await set_outcome(connection, progress.log, now, stopped=stopped)
+            await set_outcome(connection, progress.log, now, stopped=stopped, quiet_under=quiet)
             await self._note_pace(connection, current, progress)
             await PEER_LOGS.reschedule(connection, current.job.lease, now + wait)
 
@@ -151,8 +151,8 @@ class Tail:
             await set_slow(connection, progress.log, self._clock.now() + SLOW_FOR)
 
 
-async def _read(current: Round) -> tuple[Verdict, str]:
-    """Reads on. Returns how it ended, and why it stopped where it did. Raises PeerFault."""
+async def _read(current: Round) -> tuple[Verdict, str, Opened]:
+    """Reads on. Returns how it ended, why it stopped where it did, and under which checkpoint. Raises PeerFault."""
     now = current.clock.now()
     async with current.step() as (connection, progress):
         await begin_day(connection, progress.log, now)
@@ -168,14 +168,14 @@ async def _read(current: Round) -> tuple[Verdict, str]:
     verdict = await read_entries(current, opened)
     stopped = CAPPED if verdict is Verdict.STOPPED else ""
     if verdict is Verdict.MORE or not current.peer.takes_bodies:
-        return verdict, stopped
+        return verdict, stopped, opened
     try:
         bodies = await read_bodies(current)
     except WaitsForApproval:
-        return Verdict.STOPPED, WAITING
+        return Verdict.STOPPED, WAITING, opened
     if bodies is Verdict.STOPPED:
         stopped = stopped or BODIES_CAPPED
-    return (verdict if bodies is Verdict.READ else bodies), stopped
+    return (verdict if bodies is Verdict.READ else bodies), stopped, opened
 
 
 def backoff_s(failures: int, fault: PeerFault) -> int:

@@ -41,6 +41,8 @@ def ext_to_wire(ext: Ext) -> dict[str, str] | None:
 
 def find_ext_fault(ext: Ext) -> str | None:
     """Finds why `ext` cannot be written. Returns None where it can."""
+    if not ext:
+        return None
     names = [name for name, _ in ext]
     if names != sorted(set(names)) or len(names) > MAX_EXT_ITEMS:
         return f"its ext is not sorted by name, or has more than {MAX_EXT_ITEMS} items"

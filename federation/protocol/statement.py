@@ -33,6 +33,10 @@ LOGGED_EVIDENCE: Final = frozenset(EvidenceKind) - REFUSED_EVIDENCE
 
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _NOT_WHOLE: Final = "a time is not in UTC and whole seconds since 1970"
+_NO_TIME: Final = timedelta(0)
+# Looked up once: members of an enum are found slowly, and a first sync reads millions of bodies.
+_BOUND: Final = Strength.BOUND
+_LINKED: Final = Strength.LINKED
 _COMMITMENT_PREFIX: Final = b"passerelle/mapping/v1\x00"
 
 
@@ -109,15 +113,15 @@ def _find_fault(statement: Statement) -> str | None:
         return _NOT_WHOLE
     if statement.strength not in _LABELS:
         return f"strength {statement.strength.label} never enters a log"
-    if (statement.x_id is not None) != (statement.strength is Strength.BOUND):
+    if (statement.x_id is not None) != (statement.strength is _BOUND):
         return "an X id is told when it is proven, and only then"
     if (type(statement.target_id), type(statement.target_handle)) != _ACCOUNT_TYPES[statement.network]:
         return f"the account is not one of {statement.network}"
-    if not timedelta(0) < statement.expires - statement.issued <= MAX_VALIDITY:
+    if not _NO_TIME < statement.expires - statement.issued <= MAX_VALIDITY:
         return f"it holds for more than {MAX_VALIDITY.days} days, or for none"
     if not is_supported(statement.strength, statement.evidence, statement.network):
         return f"its evidence does not support the strength {statement.strength.label}"
-    if statement.strength is Strength.LINKED and not _is_link_of_handle(statement):
+    if statement.strength is _LINKED and not _is_link_of_handle(statement):
         return "the link on X is on the profile of another handle"
     return _find_evidence_fault(statement.evidence) or find_ext_fault(statement.ext)
 

@@ -188,17 +188,24 @@ async def count_bodies(connection: Connection, log: int, taken: int, skipped: in
     )
 
 
-async def set_outcome(
-    connection: Connection, log: int, now: datetime, *, stopped: str = "", fault: str = ""
+async def set_outcome(  # noqa: PLR0913 - each a column
+    connection: Connection,
+    log: int,
+    now: datetime,
+    *,
+    stopped: str = "",
+    fault: str = "",
+    quiet_under: bytes | None = None,
 ) -> None:
     """Records how a round ended: with a fault it counts as a failure, else there are none."""
     await connection.execute(
         "UPDATE peer_log SET stopped = $2, fault = $3, failures = CASE WHEN $3 = '' THEN 0 ELSE failures + 1 END,"
-        " seen_at = CASE WHEN $3 = '' THEN $4 ELSE seen_at END WHERE id = $1",
+        " seen_at = CASE WHEN $3 = '' THEN $4 ELSE seen_at END, quiet_under = $5 WHERE id = $1",
         log,
         stopped,
         fault,
         now,
+        quiet_under,
     )
 
 

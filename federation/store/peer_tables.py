@@ -55,7 +55,8 @@ class PeerLog(Table, tablename="peer_log", db=DIALECT):
     the log's own lines; `cosigned_at` is the time of the log. `bodies_size` is up to where bodies were asked for, and
     `target_size` the newest size that the log has signed. The growth of `day` counts from `day_size`. `skipped` are bodies
     that we do not take from this peer, `invalid` those that say nothing. Until `slow_until` it is read among the slow ones,
-    which never have all the slots.
+    which never have all the slots. `quiet_under` is the SHA-256 of the checkpoint, as it was served, under which all was
+    read (`federation.peers.looks`).
     """
 
     id = Serial(primary_key=True)
@@ -77,6 +78,7 @@ class PeerLog(Table, tablename="peer_log", db=DIALECT):
     stopped = Text(default="")
     fault = Text(default="")
     seen_at = Timestamptz(null=True, default=None)
+    quiet_under = Bytea(null=True, default=None)
     next_at = Timestamptz()
     attempts = Integer(default=0)
     failures = Integer(default=0)

@@ -130,6 +130,7 @@ STATEMENTS = [
         stopped text NOT NULL DEFAULT '',
         fault text NOT NULL DEFAULT '',
         seen_at timestamptz,
+        quiet_under bytea,
         next_at timestamptz NOT NULL,
         attempts integer NOT NULL DEFAULT 0,
         failures integer NOT NULL DEFAULT 0,

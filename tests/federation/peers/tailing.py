@@ -9,9 +9,12 @@ from directory.networks.limits import Limits
 from directory.origins import Standing
 from directory.store.database import Database
 from directory.store.mapping_rows import ensure_origin
+from federation.peers.jobs import TailJobs
+from federation.peers.looks import Looks
 from federation.peers.tail import Pace, Tail
 from federation.peers.verdicts import Verdict
 from federation.store.peer_logs import PeerLogStore
+from federation.store.quiet_logs import QuietLogStore
 from federation.tlog.keys import VerifierKey
 from federation.tlog.merkle import EMPTY_ROOT
 from tests.harness.clock import FakeClock
@@ -32,6 +35,7 @@ NOT_STATE = {
     "day_taken",
     "asked_at",
     "seen_at",
+    "quiet_under",
     "stopped",
     "slow_until",
 }
@@ -47,6 +51,8 @@ class Reader:
         self.clock = clock
         self.logs = PeerLogStore(database)
         self.tail = Tail(database, clock, client, Unsigned(client), limits)
+        looks = Looks(QuietLogStore(database), clock, client, within_s=1.0)
+        self.jobs = TailJobs(self.logs, self.tail, looks, clock)
 
     async def confirm(
         self, address: str, first_key: VerifierKey, *, origin: str = ORIGIN, seen: int = 0, **columns: Any
@@ -74,6 +80,14 @@ class Reader:
             job = await self.logs.claim_due(self.clock.now())
         assert job is not None
         return await self.tail.run(job, Pace(read_for_s=limit_s, ask_for_s=300))
+
+    async def run_due(self) -> int:
+        """Runs the jobs that are due, as a worker does. Returns how many there were."""
+        count = 0
+        while (work := await self.jobs.claim(())) is not None:
+            await work.run()
+            count += 1
+        return count
 
     async def rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
         async with self.database.connection() as connection:

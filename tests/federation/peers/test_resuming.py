@@ -4,7 +4,7 @@ import asyncio
 import tracemalloc
 
 from directory.store.database import Database
-from federation.peers.jobs import TailJobs
+from federation.peers import bodies
 from federation.peers.reading import BUNDLES_A_STEP
 from federation.peers.verdicts import Verdict
 from federation.store.peer_leases import PeerLeaseStore
@@ -17,8 +17,7 @@ STEP = BUNDLES_A_STEP * 256
 
 async def broken_off(reader: Reader, server: LogServer, after: int) -> bool:
     """Runs one job, and cancels it at its `after`-th request. Returns whether it ended before."""
-    jobs = TailJobs(reader.logs, reader.tail, reader.clock)
-    work = await jobs.claim(())
+    work = await reader.jobs.claim(())
     assert work is not None
     reached, begin = asyncio.Event(), len(server.asked)
 
@@ -211,7 +210,9 @@ async def test_bodies_that_are_purged_meanwhile_are_asked_for_from_the_start(
     """A purge between asking and storing set the place back, and the step that was under way set it ahead again: what was
     purged before it stayed away for ever."""
     log = PeerLog(clock)
-    people = log.add_people(6_000)
+    # It is asked for after the first step was stored, while others are under way.
+    bundle = bodies.BUNDLES_A_STEP * (bodies.STEPS_AHEAD + 1)
+    people = log.add_people((bundle + 1) * 256)
     log.publish()
     async with log_server(log.serve) as server, reading(database, clock) as reader:
         await reader.confirm(server.address, log.log_key.vkey)
@@ -219,7 +220,7 @@ async def test_bodies_that_are_purged_meanwhile_are_asked_for_from_the_start(
 
         async def purge(path: str) -> None:
             nonlocal purged
-            if path.endswith("/statements/020") and not purged:
+            if path.endswith(f"/statements/{bundle:03}") and not purged:
                 purged = True
                 # In the order of the real ones, in one transaction: other steps may be stored at this moment.
                 async with database.transaction() as connection:

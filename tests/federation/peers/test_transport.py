@@ -20,7 +20,7 @@ from directory.jobs.loop import KindLoop
 from directory.networks.limits import Limits
 from directory.store.database import Database
 from directory.store.host_backoff import HostBackoffStore
-from federation.peers.jobs import SLOTS, TailJobs
+from federation.peers.jobs import SLOTS
 from federation.peers.tail import MAX_BACKOFF_S, SLOW_FOR, Pace
 from federation.peers.verdicts import Verdict
 from tests.federation.peers.tailing import Reader, reading
@@ -217,8 +217,7 @@ async def test_slow_peers_keep_no_other_waiting(database: Database, clock: FakeC
                 await confirm(reader, theirs, each)
             await reader.rows("UPDATE peer_log SET slow_until = $1", clock.now() + SLOW_FOR)
             await confirm(reader, server, log)
-            jobs = TailJobs(reader.logs, reader.tail, clock)
-            [kind] = jobs.kinds()
+            [kind] = reader.jobs.kinds()
             loop = KindLoop(kind, partial(HostWatch, HostBackoffStore(database), clock, frozenset()))
             running = asyncio.create_task(loop.run())
             async with asyncio.timeout(10):
