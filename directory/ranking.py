@@ -1,7 +1,8 @@
 """Ranks the mappings that answer a query, and decides whether one may be followed without a tick.
 
 Pure. Different targets on one network for one X account: the stronger wins, then the newer;
-equal strength from different origins is a dispute, which is shown and never followed. What a member of this instance has
+equal strength from different origins is a dispute, which is shown and never followed; so are two addresses of one account
+on Mastodon, whose import follows addresses. What a member of this instance has
 proven is outranked by nobody's word: a peer that names another account, however strong, is a dispute with it at most.
 Mappings of limited origins are shown only where no followed origin has one, and never followed without a tick, unless
 our own look at the evidence has confirmed them: two limited origins that agree are no more than one, since anyone can
@@ -176,28 +177,48 @@ def _answers_on_network(candidates: list[Candidate], own_origin: str, *, dispute
     if len(candidates) == 1:
         only = candidates[0]
         return [Answer(only.mapping, only.matched_by, disputed or only.mapping.is_contested)]
-    winners = _contest(candidates, lambda candidate: candidate.mapping.target_id, own_origin)
-    targets = {winner.mapping.target_id for winner in winners}
-    return [
-        Answer(
-            winner.mapping,
-            winner.matched_by,
-            disputed or len(targets) > 1 or winner.mapping.is_contested,
-            _agreeing(winner, candidates),
-        )
-        for winner in _first_of_each_target(winners)
-    ]
+    said: dict[Hashable, list[Candidate]] = {}
+    for winner in _contest(candidates, lambda candidate: candidate.mapping.target_id, own_origin):
+        said.setdefault(winner.mapping.target_id, []).append(winner)
+    disputed = disputed or len(said) > 1
+    return [_answer_of(same, candidates, own_origin, disputed=disputed) for same in said.values()]
 
 
-def _first_of_each_target(winners: list[Candidate]) -> list[Candidate]:
-    """Returns one candidate for each target: the best, but for one that its instance says is contested; of equal
-    ones that of an origin that is heard from."""
-    first: dict[Hashable, Candidate] = {}
-    for winner in winners:
-        kept = first.setdefault(winner.mapping.target_id, winner)
-        if _goes_before(winner.mapping, kept.mapping):
-            first[winner.mapping.target_id] = winner
-    return list(first.values())
+def _answer_of(
+    same: list[Candidate], candidates: list[Candidate], own_origin: str, *, disputed: bool
+) -> Answer:
+    """Returns the answer of those who name the same target, best first."""
+    first = _speaker_of(same, own_origin)
+    in_doubt = any(each.mapping.is_contested for each in same) or _are_addresses_disputed(same, own_origin)
+    return Answer(first.mapping, first.matched_by, disputed or in_doubt, _agreeing(first, candidates))
+
+
+def _speaker_of(same: list[Candidate], own_origin: str) -> Candidate:
+    """Returns who speaks for those who name one target: the best, but for one that its instance says is contested; of
+    equal ones that of an origin that is heard from. Our own member's names of the accounts are not replaced by others."""
+    first = same[0]
+    for each in same[1:]:
+        if _goes_before(each.mapping, first.mapping):
+            first = each
+    ours = next((each for each in same if each.mapping.origin == own_origin), first)
+    return first if _names_of(ours.mapping) == _names_of(first.mapping) else ours
+
+
+def _names_of(mapping: Mapping) -> tuple[str, str]:
+    return mapping.x_handle.key, str(mapping.target_handle).lower()
+
+
+def _are_addresses_disputed(same: list[Candidate], own_origin: str) -> bool:
+    """Whether instances give one account different addresses, and none of them is this one.
+
+    On Mastodon alone: its import follows addresses, and cannot compare them with the account's id.
+    """
+    if same[0].mapping.network is not Network.MASTODON:
+        return False
+    newest: dict[str, str] = {}
+    for each in same:
+        newest.setdefault(each.mapping.origin, _names_of(each.mapping)[1])
+    return own_origin not in newest and len(set(newest.values())) > 1
 
 
 def _goes_before(mapping: Mapping, kept: Mapping) -> bool:

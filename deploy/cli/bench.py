@@ -9,6 +9,7 @@ from deploy.bench.arrivals import bench_arrivals
 from deploy.bench.directory import bench_directory
 from deploy.bench.log import bench_log
 from deploy.bench.results import results_markdown, results_table
+from deploy.bench.sync import bench_sync
 from deploy.cli.output import console, errors
 from deploy.database import bench_server
 from directory.demo import MAX_PEOPLE
@@ -16,7 +17,7 @@ from directory.settings import load_settings
 
 
 @click.command("bench")
-@click.argument("what", type=click.Choice(["directory", "log", "arrivals"]), default="directory")
+@click.argument("what", type=click.Choice(["directory", "log", "arrivals", "sync"]), default="directory")
 @click.option("--people", type=click.IntRange(1_000, MAX_PEOPLE), default=1_000_000, show_default=True)
 @click.option(
     "--seconds",
@@ -36,8 +37,8 @@ from directory.settings import load_settings
 def command(what: str, people: int, seconds: float, leaves: int, markdown: bool) -> None:
     """Measure how fast it is, as ratios to the bare limit. Ends with 1 where a target is missed.
 
-    WHAT is `directory` (lookups and matches, the default), `log` (the signed log) or `arrivals`
-    (newcomers that meet kept lists).
+    WHAT is `directory` (lookups and matches, the default), `log` (the signed log), `arrivals`
+    (newcomers that meet kept lists) or `sync` (reading the log of a peer).
 
     Works in databases of its own, `passerelle_bench_<people>`, in the folder `bench` of the data folder (or
     on the server of PASSERELLE_DATABASE_URL), and keeps them for the next time: the first run fills them,
@@ -49,6 +50,8 @@ def command(what: str, people: int, seconds: float, leaves: int, markdown: bool)
     ):
         if what == "log":
             results = asyncio.run(bench_log(dsn, leaves, seconds))
+        elif what == "sync":
+            results = asyncio.run(bench_sync(dsn, people, seconds))
         elif what == "arrivals":
             results = asyncio.run(bench_arrivals(dsn, people))
         else:

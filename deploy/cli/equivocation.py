@@ -12,11 +12,11 @@ from federation.tlog.cosignature import parse_time
 from federation.tlog.keys import VerifierKey
 
 
-def tell_equivocation(found: Equivocation) -> None:
-    """Prints what a verified file proves, what it does not, and whose keys have signed."""
+def tell_equivocation(found: Equivocation, now: datetime) -> None:
+    """Prints what a verified file proves, what it does not, and whose keys have signed, as of `now`."""
     lines = [_name_verdict(found), "Signed with, in words:"]
     for key in found.signers:
-        lines += [to_words(key.fingerprint), *_tell_replacement(found, key)]
+        lines += [to_words(key.fingerprint), *_tell_replacement(found, key, now)]
     for seen in (found.older, found.newer):
         lines += tell_witnesses(seen)
     lines += [
@@ -45,8 +45,8 @@ def _name_verdict(found: Equivocation) -> str:
     )
 
 
-def _tell_replacement(found: Equivocation, key: VerifierKey) -> list[str]:
-    document = found.find_replacement(key)
+def _tell_replacement(found: Equivocation, key: VerifierKey, now: datetime) -> list[str]:
+    document = found.find_replacement(key, now)
     if document is None:
         return []
     by = "by recovery, as when it was lost or stolen" if document.recovered_by else "by rotation"

@@ -1,7 +1,6 @@
 """`passerelle peers`: chooses the instances that this one follows, and those that may follow it."""
 
 import sys
-from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import click
@@ -9,20 +8,18 @@ import click
 from deploy.cli.output import console
 from deploy.cli.peer_evidence import evidence_command
 from deploy.cli.peer_moving import carry_over_command, offer_carry_over
+from deploy.cli.peer_policy import policy_command
+from deploy.cli.peer_session import with_peering
+from deploy.cli.peer_sync import sync_command
 from deploy.cli.peer_table import peers_table, show_introduction, show_view, tell
-from deploy.cli.session import with_database
-from deploy.wiring.peers import build_peering
 from directory.clock import SystemClock
-from directory.networks.http import GuardedClient, user_agent
-from directory.settings import Settings
-from directory.store.database import Database
 from federation.errors import PeeringRefused, UnknownPeer
 from federation.peers.introduction import Introduction, is_fingerprint
 from federation.peers.peering import Delivered, Delivery, Peering
 
 T = TypeVar("T")
 _OF_DELIVERY: Final = {
-    Delivered.APPROVED: "Its operators have approved us already: its mappings come in now.",
+    Delivered.APPROVED: "Its operators have approved us already: its mappings come in now (`passerelle peers sync` shows how far).",
     Delivered.WAITING: "Its operators have to approve us; until then its log is read, and it gives no bodies.",
     Delivered.STOPPED: "Its answer makes no sense: run the same command again later.",
     Delivered.REFUSED: "It refuses to be followed by us: {}.",
@@ -43,6 +40,8 @@ def command() -> None:
 
 
 command.add_command(evidence_command)
+command.add_command(policy_command)
+command.add_command(sync_command)
 
 
 @command.command("add")
@@ -57,7 +56,7 @@ def add_command(address: str, fingerprint: str | None, yes: bool) -> None:
         introduction = await _confirmed(peering, address, fingerprint, is_unasked=yes)
         return introduction, await peering.add(introduction)
 
-    introduction, delivery = _with_peering(run)
+    introduction, delivery = with_peering(run)
     tell(f"The keys of {introduction.origin} are confirmed, and its log is read from now on.")
     tell(_OF_DELIVERY[delivery.state].format(delivery.why.rstrip(".")))
     offer_carry_over(introduction.origin)
@@ -81,7 +80,7 @@ def approve_command(address: str, fingerprint: str | None, yes: bool) -> None:
         await peering.approve(introduction)
         return introduction.origin
 
-    origin = _with_peering(run)
+    origin = with_peering(run)
     tell(f"{origin} may take what this instance publishes, with its bodies, from now on.")
     tell("To follow it as well, run `passerelle peers add` with its address.")
 
@@ -90,14 +89,14 @@ def approve_command(address: str, fingerprint: str | None, yes: bool) -> None:
 @click.argument("peer")
 def refuse_command(peer: str) -> None:
     """Give the instance PEER nothing (any more) of what this one publishes. The log itself stays public."""
-    refused = _with_peering(lambda peering: peering.refuse(peer))
+    refused = with_peering(lambda peering: peering.refuse(peer))
     tell(f"{refused.origin} is refused, and gets no bodies from now on. `peers approve` takes that back.")
 
 
 @command.command("list")
 def list_command() -> None:
     """List all peers, and who asks to be one."""
-    views = _with_peering(lambda peering: peering.views())
+    views = with_peering(lambda peering: peering.views())
     if views:
         console.print(peers_table(views, SystemClock().now()))
     else:
@@ -108,14 +107,14 @@ def list_command() -> None:
 @click.argument("peer")
 def show_command(peer: str) -> None:
     """Show what is known of PEER: keys, standing, how far it was read, faults and evidence."""
-    show_view(_with_peering(lambda peering: peering.view(peer)), SystemClock().now())
+    show_view(with_peering(lambda peering: peering.view(peer)), SystemClock().now())
 
 
 @command.command("limit")
 @click.argument("peer")
 def limit_command(peer: str) -> None:
     """Limit PEER: its mappings are shown with their origin, and never followed without a tick."""
-    limited = _with_peering(lambda peering: peering.limit(peer))
+    limited = with_peering(lambda peering: peering.limit(peer))
     tell(
         f"{limited.origin} is limited: its mappings are shown, and followed only where somebody else agrees."
     )
@@ -130,7 +129,7 @@ def suspend_command(peer: str) -> None:
     async def run(peering: Peering) -> tuple[str, int]:
         return (await peering.find(peer)).origin, await peering.suspend(peer)
 
-    origin, count = _with_peering(run)
+    origin, count = with_peering(run)
     tell(f"{origin} is suspended: {count:,} of its mappings were deleted here, and it is answered nothing.")
     tell("`passerelle peers resume` fetches them again; `passerelle peers remove` forgets the peer.")
 
@@ -139,7 +138,7 @@ def suspend_command(peer: str) -> None:
 @click.argument("peer")
 def resume_command(peer: str) -> None:
     """Follow PEER again that was limited or suspended."""
-    resumed = _with_peering(lambda peering: peering.resume(peer))
+    resumed = with_peering(lambda peering: peering.resume(peer))
     tell(f"{resumed.origin} is in good standing again, and its log is read now.")
 
 
@@ -156,7 +155,7 @@ def unfreeze_command(peer: str, yes: bool) -> None:
             click.confirm("Have its operators told you what happened, and is it mended?", abort=True)
         return (await peering.unfreeze(peer)).origin
 
-    origin = _with_peering(run)
+    origin = with_peering(run)
     tell(f"{origin} is in good standing again, and its log is read now. The evidence is kept.")
 
 
@@ -172,7 +171,7 @@ def remove_command(peer: str, yes: bool) -> None:
             click.confirm(f"Delete everything of {origin} here?", abort=True)
         return origin, *await peering.remove(peer)
 
-    origin, count, told = _with_peering(run)
+    origin, count, told = with_peering(run)
     tell(f"{origin} is no peer any more; {count:,} of its mappings were deleted here.")
     if told is not None and told.state is Delivered.FAILED:
         tell(f"It could not be told: {told.why.rstrip('.')}.")
@@ -222,12 +221,3 @@ async def _address_of(peering: Peering, text: str) -> str:
         return (await peering.find(text)).address
     except UnknownPeer:
         return text
-
-
-def _with_peering(work: Callable[[Peering], Awaitable[T]]) -> T:
-    async def run(settings: Settings, database: Database) -> T:
-        agent = user_agent(settings.base_url)
-        async with GuardedClient(agent, allow_loopback=settings.allow_loopback) as http:
-            return await work(build_peering(settings, database, SystemClock(), http))
-
-    return with_database(run)

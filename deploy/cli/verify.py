@@ -79,7 +79,7 @@ def command(file: Path, keys: tuple[VerifierKey, ...], witnesses: tuple[Verifier
             data = opened.read(_MAX_BYTES + 1)
         if data.startswith(f"{HEADER}\n".encode()):
             found = _open_evidence(data, keys, witnesses)
-            tell_equivocation(found)
+            tell_equivocation(found, SystemClock().now())
             sys.exit(0 if found.is_proven else 1)
         proof = TlogProof.parse(data)
         keys = keys or _keys_here(proof.checkpoint.origin)

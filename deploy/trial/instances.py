@@ -7,9 +7,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -33,15 +33,24 @@ class InstanceFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TrialInstance:
-    """One of several instances: its name, its data folder, and the port that it listens on."""
+    """One of several instances: its name, its data folder, and the port that it listens on.
+
+    `public_port` is another one where something stands in front of it; `more` are further settings of its process.
+    """
 
     name: str
     data: Path
     port: int
+    public_port: int | None = None
+    more: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def host(self) -> str:
+        return f"{self.name}.localhost"
 
     @property
     def url(self) -> str:
-        return f"http://{self.name}.localhost:{self.port}"
+        return f"http://{self.host}:{self.public_port or self.port}"
 
     @property
     def settings(self) -> Settings:
@@ -61,7 +70,7 @@ class TrialInstance:
             "public_url": self.url,
             "allow_loopback": "true",
         }
-        return kept | {f"{PREFIX}{name.upper()}": value for name, value in own.items()}
+        return kept | {f"{PREFIX}{name.upper()}": value for name, value in {**own, **self.more}.items()}
 
 
 @contextmanager
@@ -75,17 +84,18 @@ def running_instances(folder: Path, count: int) -> Iterator[Sequence[TrialInstan
     instances = [TrialInstance(name, folder / name, free_port()) for name in NAMES[:count]]
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        started = [(each, stack.enter_context(_started(each))) for each in instances]
+        started = [(each, stack.enter_context(starting_instance(each))) for each in instances]
         for instance, process in started:
-            _wait_until_ready(instance, process)
+            wait_until_ready(instance, process)
         yield instances
 
 
 @contextmanager
-def _started(instance: TrialInstance) -> Iterator[subprocess.Popen[bytes]]:
+def starting_instance(instance: TrialInstance) -> Iterator[subprocess.Popen[bytes]]:
+    """Starts the process of an instance, and stops it at the end of the block."""
     with instance.output.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "deploy.trial.child"],
+            [sys.executable, "-m", "deploy.cli.child"],
             env=instance.environment(),
             stdin=subprocess.PIPE,
             stdout=output,
@@ -104,7 +114,8 @@ def _started(instance: TrialInstance) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
 
 
-def _wait_until_ready(instance: TrialInstance, process: subprocess.Popen[bytes]) -> None:
+def wait_until_ready(instance: TrialInstance, process: subprocess.Popen[bytes]) -> None:
+    """Waits until an instance answers. Raises InstanceFailed."""
     patience_ends = time.monotonic() + READY_WITHIN_S
     while not _is_ready(instance):
         if process.poll() is not None or time.monotonic() > patience_ends:

@@ -11,7 +11,7 @@ from directory.members.job_kinds import JobKind
 from directory.store.origins import OriginStore
 from federation.keys.instance import log_origin
 from federation.peers.lease import PeerLeases
-from federation.peers.sampling import Sampling
+from federation.peers.sampling import Sampling, Sources
 from federation.peers.standing import PeerStandings
 from federation.store.peer_leases import PeerLeaseStore
 from federation.store.peer_samples import SAMPLE_LEASE, PeerSampleStore
@@ -51,8 +51,8 @@ def _sampling(ground: Ground, networks: Networks) -> Sampling:
     standings = PeerStandings(
         OriginStore(ground.database), log_origin(settings), allow_loopback=settings.allow_loopback
     )
-    checker = build_post_checker(ground, networks.http)
-    return Sampling(PeerSampleStore(ground.database), standings, checker, networks.sign_in, ground.clock)
+    sources = Sources(build_post_checker(ground, networks.http), networks.sign_in)
+    return Sampling(PeerSampleStore(ground.database), standings, sources, ground.clock)
 
 
 async def _claim_sample(sampling: Sampling, _busy: Collection[str]) -> Work | None:

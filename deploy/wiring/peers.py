@@ -13,11 +13,14 @@ from federation.peers.budget import PeerBudget
 from federation.peers.copies import PeerCopies
 from federation.peers.introduction import Introducer
 from federation.peers.peering import Peering, PeeringParts
+from federation.peers.reading_now import ReadingNow
 from federation.peers.requests import PeerRequests
 from federation.peers.signed_client import SignedClient
 from federation.peers.standing import PeerStandings
+from federation.peers.tail import Tail
 from federation.store.bodies import BodyStore
 from federation.store.peer_copies import PeerCopyStore
+from federation.store.peer_logs import PeerLogStore
 from federation.store.peer_nonces import PeerNonceStore
 from federation.store.peer_purge import PeerPurge
 from federation.store.peer_signers import SignerStore
@@ -80,3 +83,11 @@ def build_peering(settings: Settings, database: Database, clock: Clock, http: Gu
             allow_loopback=settings.allow_loopback,
         )
     )
+
+
+def build_reading_now(
+    settings: Settings, database: Database, clock: Clock, http: GuardedClient
+) -> ReadingNow:
+    """Builds what reads the log of one peer to its end, for who watches it."""
+    tail = Tail(database, clock, http, build_signed_client(settings, clock, http))
+    return ReadingNow(PeerLogStore(database), tail, clock)

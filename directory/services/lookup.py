@@ -74,7 +74,7 @@ class Lookup:
 
     async def reverse(self, account: Did | AtHandle | Acct | ActorUri) -> list[Answer]:
         """Finds the X accounts that map to an account: only those whose lookup would answer with it."""
-        mappings = await self._mappings.find_by_target(account, self._clock.now())
+        mappings = await self._mappings.find_by_target(account, self._clock.now(), self._own_origin)
         queries = list(dict.fromkeys(Query(mapping.x_id, mapping.x_handle) for mapping in mappings))
         targets = {mapping.target_id for mapping in mappings}
         return [

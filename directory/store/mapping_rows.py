@@ -105,6 +105,11 @@ DELETE FROM mapping WHERE id = ANY(ARRAY(
     SELECT m.id FROM mapping m WHERE m.origin = $1 AND m.leaf IS NOT NULL AND {in_states_before(Move.LET_GO)}
     ORDER BY m.leaf LIMIT $2))
 """
+_LET_GO_OF_STRENGTHS: Final = f"""
+DELETE FROM mapping WHERE id = ANY(ARRAY(
+    SELECT m.id FROM mapping m WHERE m.origin = $1 AND m.leaf IS NOT NULL AND m.strength <> ALL($2::smallint[])
+    AND {in_states_before(Move.LET_GO)} ORDER BY m.leaf LIMIT $3)) RETURNING leaf
+"""
 
 
 async def ensure_origin(connection: Connection, name: str, *, is_demo: bool = False) -> int:
@@ -221,6 +226,14 @@ async def let_go_of_origin(connection: Connection, origin: int, limit: int) -> i
     await connection.execute("DELETE FROM arrival WHERE origin = $1", origin)
     done = await connection.execute(_LET_GO_OF_ORIGIN, origin, limit)
     return int(done.rpartition(" ")[2])
+
+
+async def let_go_of_strengths(
+    connection: Connection, origin: int, kept: Sequence[int], limit: int
+) -> list[int]:
+    """Lets go of at most `limit` mappings of an origin whose strength is none of `kept`. Returns their leaves."""
+    rows = await connection.fetch(_LET_GO_OF_STRENGTHS, origin, list(kept), limit)
+    return [row["leaf"] for row in rows]
 
 
 async def store_lost(connection: Connection, origin: int, leaves: Sequence[int], now: datetime) -> None:

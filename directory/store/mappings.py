@@ -47,8 +47,10 @@ UNION ALL
 
 _BY_X_ACCOUNT: Final = _by_x_account(_SELECT)
 _BY_X_ACCOUNT_WITHOUT_EVIDENCE: Final = _by_x_account(_SELECT_WITHOUT_EVIDENCE)
-_BY_TARGET_ID: Final = f"{_SELECT} AND m.target_id = $3 ORDER BY m.id LIMIT $4"
-_BY_TARGET_HANDLE: Final = f"{_SELECT} AND m.target_handle_key = $3 ORDER BY m.id LIMIT $4"
+# Our own first, then by standing: whoever fills the limit is left out first.
+_IN_ORDER: Final = "ORDER BY origin.name = $5 DESC, origin.standing, m.id LIMIT $4"
+_BY_TARGET_ID: Final = f"{_SELECT} AND m.target_id = $3 {_IN_ORDER}"
+_BY_TARGET_HANDLE: Final = f"{_SELECT} AND m.target_handle_key = $3 {_IN_ORDER}"
 
 COPY_COLUMNS: Final = (
     "x_id",
@@ -122,13 +124,16 @@ class MappingStore:
             rows = await connection.fetch(statement, now, now - HIDDEN_AFTER, x_ids, beside, alone)
         return list(map(mapping_of, rows))
 
-    async def find_by_target(self, account: Did | AtHandle | Acct | ActorUri, now: datetime) -> list[Mapping]:
-        """Finds the mappings that answer with this account, by its lasting id or its present label."""
+    async def find_by_target(
+        self, account: Did | AtHandle | Acct | ActorUri, now: datetime, own_origin: str = ""
+    ) -> list[Mapping]:
+        """Finds the mappings that answer with this account, by its lasting id or its present label: at most
+        `MAX_REVERSE_ROWS`, those of our own log first, those of limited peers last."""
         by_id = isinstance(account, Did | ActorUri)
         sql = _BY_TARGET_ID if by_id else _BY_TARGET_HANDLE
         key = account.key if isinstance(account, Acct) else str(account)
         async with self._database.connection() as connection:
-            rows = await connection.fetch(sql, now, now - HIDDEN_AFTER, key, MAX_REVERSE_ROWS)
+            rows = await connection.fetch(sql, now, now - HIDDEN_AFTER, key, MAX_REVERSE_ROWS, own_origin)
         return list(map(mapping_of, rows))
 
 

@@ -80,7 +80,7 @@ def find_explanation(found: Equivocation, chain: PeerChain, now: datetime) -> st
 def _find_replacement(
     found: Equivocation, chain: PeerChain, key: VerifierKey, now: datetime
 ) -> Operations | None:
-    return chain.find_retirement(key, now) or found.find_replacement(key)
+    return chain.find_retirement(key, now) or found.find_replacement(key, now)
 
 
 def _signers_of(signed: SignedCheckpoint, signers: Sequence[VerifierKey]) -> list[VerifierKey]:

@@ -6,10 +6,11 @@ smaller one: nobody can make these against a log that has only grown.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 
 from federation.errors import InvalidProof, UntrustedNote, UntrustedOperations
-from federation.keys.chain import open_chain
+from federation.keys.chain import find_keys_in_power, open_chain
 from federation.keys.evidence import Evidence
 from federation.keys.operations import Operations
 from federation.tlog.checkpoint import Checkpoint, LogTrust, SignedCheckpoint, open_checkpoint
@@ -31,11 +32,14 @@ class Equivocation:
     chain: tuple[Operations, ...]
     """The documents that it holds, verified as a chain."""
 
-    def find_replacement(self, key: VerifierKey) -> Operations | None:
+    def find_replacement(self, key: VerifierKey, now: datetime) -> Operations | None:
         """Returns the document that took `key` out of power: what it signed since may be the work of a thief.
 
-        None where no document in the evidence did; there may be one that is not in it.
+        None where no document in the evidence did by `now`: one that is dated ahead takes no key out of power before its
+        time, but for a recovery. There may be one that is not in the evidence.
         """
+        if key in find_keys_in_power(self.chain, (), int(now.timestamp())):
+            return None
         for before, after in pairwise(self.chain):
             if key in before.checkpoint_keys and key not in after.checkpoint_keys:
                 return after

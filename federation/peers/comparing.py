@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Final
 
 from federation.errors import InvalidEvidence, InvalidProof
 from federation.keys.evidence import MAX_EVIDENCE_DOCUMENTS, Evidence, make_evidence
@@ -16,6 +17,8 @@ from federation.tlog.merkle import EMPTY_ROOT, derive_prefix_root
 from federation.tlog.note import Note, parse_note
 from federation.tlog.paths import prefix_spans
 from federation.tlog.reading import TileHashes, tiles_of_spans
+
+UNSIGNED: Final = "the checkpoint is of another tree than the one that was read, which was not signed yet"
 
 
 async def compare(current: Round, progress: Progress, opened: Opened) -> None:
@@ -33,6 +36,8 @@ async def compare(current: Round, progress: Progress, opened: Opened) -> None:
         await _compare_smaller(current, progress, kept, opened)
     elif kept is not None and progress.size < kept.size:
         await prove_goes_on(current.client, progress, opened)
+    elif opened.size == progress.size and opened.root != progress.root and opened.size:
+        raise WrongAnswer(UNSIGNED)
     elif opened.size == 0 and opened.root != EMPTY_ROOT:
         raise WrongAnswer("a tree without leaves was signed under another root than that of the empty tree")
 
@@ -49,9 +54,7 @@ async def _compare_smaller(
     if tree.root_at(opened.size) == opened.root:
         raise StaleCopy(f"a checkpoint of {opened.size} leaves was served, and {tree.size} are known")
     if kept is None or kept.size < opened.size:
-        raise WrongAnswer(
-            "the checkpoint is of another tree than the one that was read, which was not signed yet"
-        )
+        raise WrongAnswer(UNSIGNED)
     if opened.size == 0 or tree.size == kept.size:
         raise fork(progress, opened, tree.prove_prefix(opened.size) if opened.size else ())
     await _compare_within(current.client, progress, kept, opened)
@@ -73,6 +76,27 @@ async def prove_goes_on(client: LogClient, progress: Progress, opened: Opened) -
     hashes, root = await derive(client, kept.size, opened.size, opened.root)
     if root != kept.root:
         raise fork(progress, opened, hashes)
+
+
+async def find_contradiction(current: Round, opened: Opened) -> Evidence | None:
+    """Finds whether a checkpoint contradicts the one that is believed, which may be larger. Returns None where it does not, or
+    where what was read does not show it. Raises WrongAnswer, Unavailable."""
+    async with current.step() as (connection, progress):
+        kept = kept_checkpoint(progress)
+        tree = None
+        if kept is not None and opened.size < kept.size == progress.size:
+            tree = await load_tree(connection, progress, opened.size)
+    if kept is None or kept.size == 0:
+        return None
+    if tree is not None:
+        hashes, is_same = tree.prove_prefix(opened.size), tree.root_at(opened.size) == opened.root
+    elif kept.size < opened.size:
+        hashes, root = await derive(current.client, kept.size, opened.size, opened.root)
+        is_same = root == kept.root
+    else:
+        hashes, is_same = (), kept.size > opened.size or kept.root == opened.root
+    fault = None if is_same else fork(progress, opened, hashes)
+    return fault.evidence if isinstance(fault, Forked) else None
 
 
 async def derive(

@@ -16,6 +16,7 @@ from federation.keys.operations import Operations
 from federation.peers.believing import Opened, find_next
 from federation.peers.chains import Chain, open_under
 from federation.peers.comparing import derive, kept_checkpoint, prove_goes_on
+from federation.peers.cross_checking import is_newest
 from federation.peers.growth import allowed_size
 from federation.peers.reading import ReadStep, Step, plan_step, read_step
 from federation.peers.returning import cut_to
@@ -59,7 +60,7 @@ async def read_entries(current: Round, opened: Opened) -> Verdict:
             if step is None:
                 if progress.size < opened.size:
                     return Verdict.STOPPED
-                await _reach(connection, current, progress, opened, chain)
+                await _reach(connection, current, progress, replace(opened, chain=chain), has_grown=False)
                 return Verdict.READ
             planned = Planned(progress, step, await _fetch_last(connection, progress))
         if current.is_over:
@@ -92,7 +93,8 @@ async def _read_on(current: Round, opened: Opened, chain: Chain, planned: Planne
                 raise LeaseLost("this log is read from elsewhere by now")
             await _store(connection, current, now, read, chain)
             if step.end == opened.size:
-                await _reach(connection, current, replace(now, size=step.end), opened, chain)
+                reached = replace(now, size=step.end)
+                await _reach(connection, current, reached, replace(opened, chain=chain), has_grown=True)
             elif _opens(current, opened, chain.confirmed) is not None:
                 await set_note(connection, now.log, _own_note(opened.signed))
     except WrongAnswer:
@@ -198,16 +200,20 @@ async def _store_chain(connection: Connection, number: int, chain: Chain, first:
 
 
 async def _reach(
-    connection: Connection, current: Round, progress: Progress, opened: Opened, chain: Chain
+    connection: Connection, current: Round, progress: Progress, opened: Opened, *, has_grown: bool
 ) -> None:
-    """Believes a checkpoint whose tree was read: keeps its note, and the time of the log. Raises WrongAnswer where a
-    document that names its key is not in the log."""
-    signed = _opens(current, opened, chain.confirmed)
+    """Believes a checkpoint whose tree was read: keeps its note, and the time of the log where nothing newer is known of
+    it. Raises WrongAnswer where a document that names its key is not in the log, Forked where our witness has cosigned
+    another tree."""
+    chain = opened.chain.confirmed
+    signed = _opens(current, opened, chain)
     if signed is None:
         raise WrongAnswer("the documents that name the key of the checkpoint are not in the log")
     await set_note(connection, progress.log, _own_note(signed))
+    believed = Opened(opened.data, signed, chain)
+    newest = await is_newest(connection, current, progress, believed, has_grown=has_grown)
     at = time_of(signed, current.clock.now())
-    if at is not None:
+    if at is not None and newest:
         await set_cosigned(connection, progress.log, at)
         await hear_origin(connection, current.peer.origin, at, current.clock.now())
 

@@ -59,6 +59,8 @@ class LogClient:
         self._address = address
         self._now = now
         self._tiles: OrderedDict[Tile, bytes] = OrderedDict()
+        # Over all that is fetched at a time: more would wait for a place for this host, and not for long.
+        self._places = asyncio.Semaphore(AT_ONCE)
 
     async def fetch_checkpoint(self) -> bytes:
         """Fetches the checkpoint as it is served."""
@@ -102,7 +104,8 @@ class LogClient:
     async def _fetch_bodies(self, bundle: Bundle) -> list[LeafAnswer]:
         path = f"/federation/v1/statements/{str(bundle).removeprefix('tile/entries/')}"
         try:
-            answer = self._judge(await self._signed.get(self._address, path, limits=BODY_LIMITS))
+            async with self._places:
+                answer = self._judge(await self._signed.get(self._address, path, limits=BODY_LIMITS))
             return parse_answers(answer.body, bundle.width)
         except NetworkError as error:
             raise _fault_of(error) from error
@@ -119,7 +122,8 @@ class LogClient:
 
     async def _get(self, path: str, limits: Limits) -> Answer:
         try:
-            answer = await self._client.get(f"{self._address}/log/{path}", limits=limits)
+            async with self._places:
+                answer = await self._client.get(f"{self._address}/log/{path}", limits=limits)
         except NetworkError as error:
             raise _fault_of(error) from error
         return self._judge(answer)

@@ -1,6 +1,7 @@
 """Verifies the requests of peers: who has signed, that it was lately, and that it was not answered before."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -46,29 +47,23 @@ class PeerRequests:
 
         Raises UntrustedRequest, also where the origin is no peer; PeerRefused where the peer is suspended.
         """
-        return (await self._verify(request)).peer
+        return await self._verify(request, _check_known)
 
     async def verify_approved(self, request: Request) -> Peer:
         """Returns the peer that has signed a request, where our operators have approved it. Raises as `verify`, and
         PeerRefused where they have not, or it is frozen: whoever has stolen its keys is given nobody's mapping."""
-        signer = await self._verify(request)
-        peer = signer.peer
-        if peer.they_follow is not TheyFollow.APPROVED:
-            raise PeerRefused(f"the operators here have not approved {peer.origin}")
-        if signer.standing not in ANSWERING:
-            raise PeerRefused(f"{peer.origin} is frozen here")
-        return peer
+        return await self._verify(request, _check_approved)
 
-    async def _verify(self, request: Request) -> Signer:
+    async def _verify(self, request: Request, check: Callable[[Signer], None]) -> Peer:
         claim = self.read(request)
         signer = await self._signers.find_signer(claim.origin)
         if signer is None:
             raise UntrustedRequest(f"{claim.origin} is not a peer whose keys were confirmed here")
         verify_request(request, claim, await self._find_key(signer))
+        # Before the nonce is kept: what gets no answer needs no row, and one that is thrown out must not fill the table.
+        check(signer)
         await self.use_up(claim)
-        if signer.standing is Standing.SUSPENDED:
-            raise PeerRefused(f"{claim.origin} is suspended here")
-        return signer
+        return signer.peer
 
     async def use_up(self, claim: Claim) -> None:
         """Uses up the nonce of a request whose signature was verified. Raises UntrustedRequest where it was before."""
@@ -99,3 +94,18 @@ class PeerRequests:
 
     def _seconds(self) -> int:
         return int(self._clock.now().timestamp())
+
+
+def _check_known(signer: Signer) -> None:
+    """Raises PeerRefused."""
+    if signer.standing is Standing.SUSPENDED:
+        raise PeerRefused(f"{signer.peer.origin} is suspended here")
+
+
+def _check_approved(signer: Signer) -> None:
+    """Raises PeerRefused."""
+    _check_known(signer)
+    if signer.peer.they_follow is not TheyFollow.APPROVED:
+        raise PeerRefused(f"the operators here have not approved {signer.peer.origin}")
+    if signer.standing not in ANSWERING:
+        raise PeerRefused(f"{signer.peer.origin} is frozen here")

@@ -4,12 +4,17 @@ import structlog
 
 from directory.answers import let_go_from
 from directory.store.database import Connection
+from federation.errors import EvidenceRefused
+from federation.keys.accusing import judge
+from federation.keys.evidence import Evidence
+from federation.keys.forks import record_fork
 from federation.keys.operations import RightTree
+from federation.keys.peer_chain import PeerChain
 from federation.keys.return_point import size_to_read_from
 from federation.peers.believing import Opened
-from federation.peers.comparing import derive, kept_checkpoint
+from federation.peers.comparing import derive, find_contradiction, kept_checkpoint
 from federation.peers.rounds import Round, load_tree
-from federation.peers.verdicts import WrongAnswer
+from federation.peers.verdicts import Forked, WrongAnswer
 from federation.store.peer_bodies import cut_bodies, mark_unasked
 from federation.store.peer_leaves import cut_leaves
 from federation.store.peer_logs import cut_progress, delete_documents_from, set_note
@@ -20,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 async def return_to_right(current: Round, opened: Opened) -> Opened:
     """Follows a recovery back, where the checkpoint was opened under one that is new. Returns the checkpoint with the
-    documents that are left to be found.
+    documents that are left to be found. What was believed and contradicts it is kept as evidence, which it explains.
 
     Raises WrongAnswer where the recovery is not of this log: then it changes nothing.
     """
@@ -29,7 +34,13 @@ async def return_to_right(current: Round, opened: Opened) -> Opened:
         return opened
     right = recovery.right_tree
     await _check_right(current, right, opened)
+    found = await find_contradiction(current, opened)
+    explained = _explain(current, opened, found) if found is not None else ""
     async with current.step() as (connection, progress):
+        if found is not None:
+            await record_fork(
+                connection, current.peer.origin, found, current.clock.now(), explained=explained
+            )
         kept_root = None
         if progress.size >= right.size:
             kept_root = (await load_tree(connection, progress, right.size)).root_at(right.size)
@@ -40,7 +51,25 @@ async def return_to_right(current: Round, opened: Opened) -> Opened:
         if start < progress.size:
             log.warning("a log was recovered", origin=current.peer.origin, size=progress.size, right=start)
             await cut_to(connection, current.peer.origin, progress, start)
+        kept = kept_checkpoint(progress)
+        if kept is not None and kept.size > right.size:
+            # Beyond, it may be a thief's, also where nothing was read of it yet.
+            await set_note(connection, progress.log, None)
     return Opened(opened.data, opened.signed, chain)
+
+
+def _explain(current: Round, opened: Opened, found: Evidence) -> str:
+    """Explains by the recovery why a contradiction is not held against the log. Raises Forked where it does not: a key that
+    has signed both is still in power."""
+    known = opened.chain.known
+    chain = PeerChain(opened.chain.documents, tuple(each.note for each in known), len(known))
+    try:
+        explained = judge(found, chain, current.clock.now()).explained
+    except EvidenceRefused as error:
+        raise WrongAnswer(f"the log contradicts itself, and there is no evidence of it: {error}") from error
+    if not explained:
+        raise Forked(found)
+    return explained
 
 
 async def _check_right(current: Round, right: RightTree, opened: Opened) -> None:

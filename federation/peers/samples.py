@@ -1,7 +1,7 @@
 """Our own look at the evidence of a few mappings of each peer, each month, and what follows from it. Pure.
 
-A peer cannot know which ones: they are drawn by the system's source of secrets, among all that hold, so that neither
-gaps nor order of its log make one likelier. What nobody outside the peer can look at counts for nothing.
+A peer cannot know which ones, nor when: they are drawn by the system's source of secrets, each at a moment of its own,
+among all that hold then, so that neither gaps nor order of its log make one likelier. What nobody outside the peer can look at counts for nothing.
 """
 
 import enum
@@ -58,6 +58,12 @@ class Looked(msgspec.Struct, frozen=True):
 def month_of(now: datetime) -> date:
     """Returns the month of a sample: its first day."""
     return now.date().replace(day=1)
+
+
+def month_after(now: datetime) -> datetime:
+    """Returns when the month of a time ends."""
+    first = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return (first + timedelta(days=31)).replace(day=1)
 
 
 def claim_of(mapping: Mapping, former: Sequence[str] = ()) -> ForeignClaim | Looked:

@@ -1,9 +1,16 @@
-"""Draws each month's samples of each peer, looks at one after the other, and limits a peer that does not hold up."""
+"""Draws each month's samples of each peer, looks at one after the other, and limits a peer that does not hold up.
+
+Each is drawn at a secret moment of its own. A peer that knew the day would hold what is true then, and else invent.
+"""
 
 import secrets
+from collections.abc import Callable
 from collections.abc import Mapping as Mappings
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
+import msgspec
 import structlog
 
 from directory.accounts import AccountNetwork, BlueskyAccount, MastodonAccount, TargetAccount
@@ -24,11 +31,12 @@ from federation.peers.samples import (
     claim_of,
     is_to_be_limited,
     looked_at_post,
+    month_after,
     month_of,
     retry_at,
 )
 from federation.peers.standing import PeerStandings
-from federation.store.peer_samples import PeerSampleStore, SampleJob, Undrawn
+from federation.store.peer_samples import PeerSampleStore, SampledPeer, SampleJob
 
 FEW: Final = 10_000
 """Up to so many mappings of a peer are read to draw from; of more, leaves are drawn until enough of them hold."""
@@ -38,6 +46,19 @@ MAX_ROUNDS: Final = 20
 log = structlog.get_logger(__name__)
 
 
+def secret_moment(first: datetime, end: datetime) -> datetime:
+    """Returns a moment between two that nobody can foresee."""
+    return first + (end - first) * (secrets.randbelow(1_000_000) / 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """With what evidence is looked at: X, and the networks that tell whether an account bears its name still."""
+
+    checker: PostChecker
+    networks: Mappings[AccountNetwork, SignIn]
+
+
 class Sampling:
     """Any number of processes may run it: each sample is one row, looked at by one of them."""
 
@@ -45,22 +66,30 @@ class Sampling:
         self,
         samples: PeerSampleStore,
         standings: PeerStandings,
-        checker: PostChecker,
-        networks: Mappings[AccountNetwork, SignIn],
+        sources: Sources,
         clock: Clock,
+        choose_moment: Callable[[datetime, datetime], datetime] = secret_moment,
     ) -> None:
         self._samples = samples
         self._standings = standings
-        self._checker = checker
-        self._networks = networks
+        self._sources = sources
         self._clock = clock
+        self.choose_moment = choose_moment
 
     async def claim(self) -> SampleJob | None:
-        """Draws what is not drawn yet, and claims a sample that is due. Returns None where none is."""
+        """Plans what is not planned yet, and claims a sample that is due, drawn by now. Returns None where none is."""
         now = self._clock.now()
-        for peer in await self._samples.find_undrawn(month_of(now)):
-            await self._samples.record_drawn(peer, month_of(now), await self._draw(peer), now)
-        return await self._samples.claim_due(now)
+        for peer in await self._samples.find_unplanned(month_of(now)):
+            await self._samples.record_planned(peer.origin, month_of(now), self._plan(peer, now))
+        while (job := await self._samples.claim_due(now)) is not None:
+            if job.leaf is not None:
+                return job
+            leaf = await self._draw(job)
+            if leaf is not None and await self._samples.record_drawn(job, leaf):
+                return msgspec.structs.replace(job, leaf=leaf)
+            # All that this peer has said was drawn this month: there is nothing to look at.
+            await self._samples.drop(job)
+        return None
 
     async def release(self, job: SampleJob) -> None:
         """Releases a sample whose attempt was broken off."""
@@ -83,30 +112,35 @@ class Sampling:
         if await self._samples.record(job, looked.result, looked.reason, until, is_refuted=is_refuted):
             await self._judge_peer(job)
 
-    async def _draw(self, peer: Undrawn) -> list[int]:
-        few = await self._samples.find_leaves(peer, FEW + 1)
+    def _plan(self, peer: SampledPeer, now: datetime) -> list[datetime]:
+        return [self.choose_moment(now, month_after(now)) for _ in range(peer.count)]
+
+    async def _draw(self, job: SampleJob) -> int | None:
+        """Draws a leaf among all that hold now. Returns None where there is none."""
+        peer = await self._samples.find_sampled(job.origin)
+        if peer is None:
+            return None
+        few = await self._samples.find_leaves(peer, job.month, FEW + 1)
         if len(few) <= FEW:
-            return secrets.SystemRandom().sample(few, min(peer.count, len(few)))
-        drawn: dict[int, None] = {}
+            return secrets.choice(few) if few else None
         for _ in range(MAX_ROUNDS):
             leaves = [secrets.randbelow(peer.size) for _ in range(DRAWS)]
-            alive = await self._samples.keep_alive(peer, leaves)
-            drawn |= dict.fromkeys(leaf for leaf in leaves if leaf in alive)
-            if len(drawn) >= peer.count:
-                break
-        return list(drawn)[: peer.count]
+            alive = await self._samples.keep_alive(peer, job.month, leaves)
+            if alive:
+                return next(leaf for leaf in leaves if leaf in alive)
+        return None
 
     async def _look_at(self, mapping: Mapping, former: list[str]) -> Looked:
         claim = claim_of(mapping, former)
         if not isinstance(claim, ForeignClaim):
             return claim
-        looked = looked_at_post(claim, await self._checker.check_foreign(claim))
+        looked = looked_at_post(claim, await self._sources.checker.check_foreign(claim))
         return await self._look_at_target(mapping) if looked.result is SampleResult.HOLDS else looked
 
     async def _look_at_target(self, mapping: Mapping) -> Looked:
         """Asks the network whether the account still bears the name that the sentence shows."""
         target = _target_of(mapping)
-        network = self._networks.get(target.network)
+        network = self._sources.networks.get(target.network)
         if network is None:
             return Looked(SampleResult.UNREACHABLE, "no-network")
         try:

@@ -43,6 +43,21 @@ class Shown(msgspec.Struct, frozen=True):
     first_key: str
 
 
+class PeerPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What operators of ours let a confirmed peer do here."""
+
+    strengths: frozenset[Strength]
+    """Mappings of other strengths are not taken."""
+    daily_cap: int | None
+    """Mappings that are taken in a day at most. None: as many as come."""
+    growth_cap: int | None
+    """Entries by which its log may grow in a day. None: what this software takes for usual."""
+    sample_size: int
+    """Mappings whose evidence we look at ourselves each month."""
+    is_listed: bool
+    """Whether it is named in `/api/v1/peers` and on the About page."""
+
+
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """A row of the table `peer`."""
 
@@ -66,6 +81,16 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     growth_cap: int | None
     sample_size: int
     moved_to: str | None
+
+    @property
+    def policy(self) -> PeerPolicy:
+        return PeerPolicy(
+            strengths=self.strengths,
+            daily_cap=self.daily_cap,
+            growth_cap=self.growth_cap,
+            sample_size=self.sample_size,
+            is_listed=self.is_listed,
+        )
 
     @property
     def is_confirmed(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Final
 
 from directory.store.database import Database
 from directory.store.leases import Lease, LeasedTable
+from directory.store.mapping_conditions import STANDING_ANSWERS
 
 DELIVERY_LEASE: Final = timedelta(minutes=4)
 DELIVER_FOR: Final = timedelta(days=30)
@@ -16,8 +17,8 @@ DELIVERIES: Final = LeasedTable(
     name="peer_delivery",
     lease=DELIVERY_LEASE,
     waits=(
-        "EXISTS (SELECT FROM peer p JOIN origin o ON o.name = p.origin WHERE p.origin = peer_delivery.origin"
-        " AND p.confirmed_at IS NOT NULL AND o.standing IN (0, 1))"
+        "EXISTS (SELECT FROM peer p JOIN origin ON origin.name = p.origin WHERE p.origin = peer_delivery.origin"
+        f" AND p.confirmed_at IS NOT NULL AND {STANDING_ANSWERS})"
     ),
     ending=None,
     hosts="ARRAY(SELECT split_part(p.address, '//', 2) FROM peer p WHERE p.origin = peer_delivery.origin)",

@@ -6,17 +6,25 @@ says: each was held against its commitment before it came here.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 from directory.store.database import Connection
 from federation.protocol.body_answers import Body
 from federation.protocol.peer_places import leaf_of, peer_place, peer_places
 
+_HAS_STATEMENTS: Final = "SELECT EXISTS (SELECT FROM peer_statement WHERE place >= $1 AND place <= $2)"
+
 
 async def copy_statements(connection: Connection, log: int, bodies: Sequence[tuple[int, Body]]) -> None:
-    """Stores salts and bodies of leaves that have none yet."""
+    """Stores salts and bodies of leaves, by COPY. Those that a purge has left, as it was broken off, are replaced."""
+    if not bodies:
+        return
+    places = [peer_place(log, leaf) for leaf, _ in bodies]
+    if await connection.fetchval(_HAS_STATEMENTS, min(places), max(places)):
+        await connection.execute("DELETE FROM peer_statement WHERE place = ANY($1::bigint[])", places)
     await connection.copy_records_to_table(
         "peer_statement",
-        records=[(peer_place(log, leaf), said.salt, said.body) for leaf, said in bodies],
+        records=[(place, said.salt, said.body) for place, (_, said) in zip(places, bodies, strict=True)],
         columns=["place", "salt", "body"],
     )
 

@@ -34,6 +34,10 @@ _PEER: Final = (
     "SELECT p.origin, p.address, p.first_key, p.we_follow, p.strengths, p.daily_cap, p.growth_cap"
     " FROM peer p JOIN peer_log l ON l.origin = p.origin WHERE l.id = $1"
 )
+_CLAIM_LOG: Final = (
+    "UPDATE peer_log SET next_at = $2, attempts = attempts + 1"
+    f" WHERE origin = $1 AND {PEER_LOGS.waits} RETURNING id, attempts"
+)
 _PROGRESS: Final = (
     "SELECT id, size, root, frontier, note, cosigned_at, target_size, bodies_size, day, day_size, day_taken, failures,"
     " stopped, fault FROM peer_log WHERE id = $1"
@@ -55,6 +59,17 @@ class PeerLogStore:
             lease = Lease(rows[0]["id"], rows[0]["attempts"])
             [row] = await connection.fetch(_PEER, lease.key)
         return TailJob(lease, _peer_of(row))
+
+    async def claim_log(self, origin: str, now: datetime) -> TailJob | None:
+        """Claims the log of a peer though it is not due: an attempt that is under way stores nothing after this. Returns
+        None where the peer is not read."""
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(_CLAIM_LOG, origin, now + TAIL_LEASE)
+            if row is None:
+                return None
+            lease = Lease(row["id"], row["attempts"])
+            [peer] = await connection.fetch(_PEER, lease.key)
+        return TailJob(lease, _peer_of(peer))
 
     async def release(self, lease: Lease, now: datetime) -> None:
         """Releases a log whose reading was broken off: due again now."""

@@ -2,16 +2,14 @@
 
 from typing import Final
 
+from directory.origins import Standing
 from directory.store.database import Connection, Database
+from directory.store.mapping_rows import find_origin_number, let_go_of_origin
 from federation.protocol.peer_places import peer_places
 
 STEP_ROWS: Final = 20_000
 """Rows that one statement deletes: a large peer takes minutes, and no statement may."""
 
-_OF_ORIGIN: Final = "(SELECT id FROM origin WHERE name = $1)"
-_DELETE_MAPPINGS: Final = f"""
-DELETE FROM mapping WHERE id IN (SELECT id FROM mapping WHERE origin = {_OF_ORIGIN} LIMIT $2)
-"""
 # What moderators hid stays hidden, should the peer come back.
 _DELETE_ORIGIN: Final = """
 DELETE FROM origin o WHERE name = $1 AND NOT EXISTS (SELECT FROM mapping m WHERE m.origin = o.id)
@@ -49,7 +47,9 @@ class PeerPurge:
         async with self._database.transaction() as connection:
             await connection.execute("DELETE FROM peer WHERE origin = $1", origin)
             await connection.execute(
-                "UPDATE origin SET standing = 0, heard_at = NULL WHERE name = $1", origin
+                "UPDATE origin SET standing = $2, heard_at = NULL WHERE name = $1",
+                origin,
+                Standing.FOLLOWING.value,
             )
             await connection.execute(_DELETE_ORIGIN, origin)
         if log is not None:
@@ -60,7 +60,8 @@ class PeerPurge:
         count = 0
         while True:
             async with self._database.transaction() as connection:
-                deleted = _count(await connection.execute(_DELETE_MAPPINGS, origin, STEP_ROWS))
+                number = await find_origin_number(connection, origin)
+                deleted = 0 if number is None else await let_go_of_origin(connection, number, STEP_ROWS)
             count += deleted
             if deleted < STEP_ROWS:
                 return count

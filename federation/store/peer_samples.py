@@ -20,19 +20,21 @@ SAMPLES: Final = LeasedTable(
     name="peer_sample", lease=SAMPLE_LEASE, waits="result IS NULL", ending="result = $3, reason = $4"
 )
 _STANDINGS: Final = [standing.value for standing in sorted(ANSWERING)]
-_UNDRAWN: Final = f"""
+_PEER: Final = """
 SELECT p.origin, o.id, p.sample_size, l.size FROM peer p JOIN origin o ON o.name = p.origin
 JOIN peer_log l ON l.origin = p.origin
-WHERE p.confirmed_at IS NOT NULL AND p.we_follow = $2 AND p.sample_size > 0 AND o.standing = ANY($3::smallint[])
-    AND NOT EXISTS (SELECT FROM peer_sample s WHERE s.origin = p.origin AND s.month = $1)
+WHERE p.confirmed_at IS NOT NULL AND p.we_follow = $2 AND o.standing = ANY($3::smallint[])
+"""
+_UNPLANNED: Final = f"""
+{_PEER} AND p.sample_size > 0 AND NOT EXISTS (SELECT FROM peer_sample s WHERE s.origin = p.origin AND s.month = $1)
     AND EXISTS (SELECT FROM mapping m WHERE m.origin = o.id AND m.leaf IS NOT NULL AND {IS_ACTIVE})
 """
-_LEAVES: Final = (
-    f"SELECT m.leaf FROM mapping m WHERE m.origin = $1 AND m.leaf IS NOT NULL AND {IS_ACTIVE} LIMIT $2"
+_OF_ORIGIN: Final = f"{_PEER} AND p.origin = $1"
+_NEW: Final = (
+    "NOT EXISTS (SELECT FROM peer_sample s WHERE s.origin = $2 AND s.month = $3 AND s.leaf = m.leaf)"
 )
-_ALIVE: Final = (
-    f"SELECT m.leaf FROM mapping m WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[]) AND {IS_ACTIVE}"
-)
+_LEAVES: Final = f"SELECT m.leaf FROM mapping m WHERE m.origin = $1 AND m.leaf IS NOT NULL AND {IS_ACTIVE} AND {_NEW} LIMIT $4"
+_ALIVE: Final = f"SELECT m.leaf FROM mapping m WHERE m.origin = $1 AND m.leaf = ANY($4::bigint[]) AND {IS_ACTIVE} AND {_NEW}"
 _MAPPING: Final = f"""
 SELECT m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence, origin.name AS origin, m.leaf,
     m.issued, m.expires, origin.standing, m.is_contested, true AS answers_by_name, false AS is_stale, false AS is_checked
@@ -40,8 +42,8 @@ FROM mapping m JOIN origin ON origin.id = m.origin WHERE origin.name = $1 AND m.
 """
 
 
-class Undrawn(msgspec.Struct, frozen=True):
-    """A peer of which nothing was drawn this month: `count` samples of a log of `size` leaves."""
+class SampledPeer(msgspec.Struct, frozen=True):
+    """A peer that is looked at: `count` samples a month of a log of `size` leaves."""
 
     origin: str
     number: int
@@ -50,13 +52,13 @@ class Undrawn(msgspec.Struct, frozen=True):
 
 
 class SampleJob(msgspec.Struct, frozen=True):
-    """One attempt at a sample."""
+    """One attempt at a sample. `leaf` is None until it is drawn, when its moment has come."""
 
     id: int
     attempt: int
     origin: str
     month: date
-    leaf: int
+    leaf: int | None
 
     @property
     def lease(self) -> Lease:
@@ -69,35 +71,58 @@ class PeerSampleStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def find_undrawn(self, month: date) -> list[Undrawn]:
+    async def find_unplanned(self, month: date) -> list[SampledPeer]:
         """Finds the followed and limited peers that have mappings here, and no samples of a month."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(_UNDRAWN, month, WeFollow.FOLLOWING.value, _STANDINGS)
-        return [Undrawn(*row) for row in map(tuple, rows)]
+            rows = await connection.fetch(_UNPLANNED, month, WeFollow.FOLLOWING.value, _STANDINGS)
+        return [SampledPeer(*row) for row in map(tuple, rows)]
 
-    async def find_leaves(self, peer: Undrawn, limit: int) -> list[int]:
-        """Finds leaves of a peer that answer, at most `limit`, in no order."""
+    async def find_sampled(self, origin: str) -> SampledPeer | None:
+        """Finds a peer that is followed or limited. Returns None where it does not answer here."""
         async with self._database.connection() as connection:
-            return [row[0] for row in await connection.fetch(_LEAVES, peer.number, limit)]
+            row = await connection.fetchrow(_OF_ORIGIN, origin, WeFollow.FOLLOWING.value, _STANDINGS)
+        return None if row is None else SampledPeer(*tuple(row))
 
-    async def keep_alive(self, peer: Undrawn, leaves: Sequence[int]) -> set[int]:
-        """Returns those of the leaves that answer."""
+    async def find_leaves(self, peer: SampledPeer, month: date, limit: int) -> list[int]:
+        """Finds leaves of a peer that answer and were not drawn in a month, at most `limit`, in no order."""
         async with self._database.connection() as connection:
-            return {row[0] for row in await connection.fetch(_ALIVE, peer.number, leaves)}
+            rows = await connection.fetch(_LEAVES, peer.number, peer.origin, month, limit)
+        return [row[0] for row in rows]
 
-    async def record_drawn(self, peer: Undrawn, month: date, leaves: Sequence[int], now: datetime) -> None:
-        """Records the samples of a month, unless another process has drawn some."""
+    async def keep_alive(self, peer: SampledPeer, month: date, leaves: Sequence[int]) -> set[int]:
+        """Returns those of the leaves that answer and were not drawn in a month."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_ALIVE, peer.number, peer.origin, month, leaves)
+        return {row[0] for row in rows}
+
+    async def record_planned(self, origin: str, month: date, moments: Sequence[datetime]) -> None:
+        """Records when samples of a month are drawn, unless another process has."""
         async with self._database.transaction() as connection:
-            await connection.execute("SELECT FROM peer WHERE origin = $1 FOR UPDATE", peer.origin)
+            await connection.execute("SELECT FROM peer WHERE origin = $1 FOR UPDATE", origin)
             await connection.execute(
-                "INSERT INTO peer_sample (origin, month, leaf, next_at) SELECT $1, $2, leaf, $4"
-                " FROM unnest($3::bigint[]) AS drawn (leaf)"
+                "INSERT INTO peer_sample (origin, month, next_at) SELECT $1, $2, moment"
+                " FROM unnest($3::timestamptz[]) AS planned (moment)"
                 " WHERE NOT EXISTS (SELECT FROM peer_sample WHERE origin = $1 AND month = $2)",
-                peer.origin,
+                origin,
                 month,
-                leaves,
-                now,
+                moments,
             )
+
+    async def record_drawn(self, job: SampleJob, leaf: int) -> bool:
+        """Records which leaf was drawn. Returns False where another attempt counts by now, or has drawn the same."""
+        async with self._database.transaction() as connection:
+            await connection.execute("SELECT FROM peer WHERE origin = $1 FOR UPDATE", job.origin)
+            if not await SAMPLES.lock(connection, job.lease):
+                return False
+            done = await connection.execute(
+                "UPDATE peer_sample SET leaf = $2 WHERE id = $1 AND NOT EXISTS (SELECT FROM peer_sample s"
+                " WHERE s.origin = $3 AND s.month = $4 AND s.leaf = $2)",
+                job.id,
+                leaf,
+                job.origin,
+                job.month,
+            )
+        return done == "UPDATE 1"
 
     async def claim_due(self, now: datetime) -> SampleJob | None:
         """Claims a sample that is due. Returns None where none is."""
@@ -116,7 +141,7 @@ class PeerSampleStore:
             await SAMPLES.reschedule(connection, job.lease, due)
 
     async def drop(self, job: SampleJob) -> None:
-        """Deletes a sample whose mapping answers no more."""
+        """Deletes a sample whose mapping answers no more, or for which there is none."""
         async with self._database.transaction() as connection:
             if await SAMPLES.lock(connection, job.lease):
                 await connection.execute("DELETE FROM peer_sample WHERE id = $1", job.id)
@@ -142,7 +167,8 @@ class PeerSampleStore:
             if not await SAMPLES.finish(connection, job.lease, result, reason):
                 return False
             number = await connection.fetchval("SELECT id FROM origin WHERE name = $1", job.origin)
-            await record_own_look(connection, number, job.leaf, until, is_refuted=is_refuted)
+            if job.leaf is not None:
+                await record_own_look(connection, number, job.leaf, until, is_refuted=is_refuted)
         return True
 
     async def count_results(self, origin: str, month: date) -> dict[int, int]:

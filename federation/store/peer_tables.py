@@ -206,11 +206,11 @@ class PeerSilence(Table, tablename="peer_silence", db=DIALECT):
 
 
 class PeerSample(Table, tablename="peer_sample", db=DIALECT):
-    """A leaf of a peer whose evidence we look at ourselves, in one month."""
+    """A leaf of a peer whose evidence we look at ourselves, in one month. It is drawn when `next_at` has come."""
 
     origin = ForeignKey(Peer, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
     month = Date()
-    leaf = BigInt()
+    leaf = BigInt(null=True, default=None)
     result = SmallInt(null=True, default=None)
     reason = Text(default="")
     next_at = Timestamptz()

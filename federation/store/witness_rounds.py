@@ -7,6 +7,7 @@ from typing import Final
 
 from directory.store.database import Connection, Database
 from directory.store.leases import Lease, LeasedTable
+from directory.store.mapping_conditions import STANDING_ANSWERS
 from federation.store.peer_chains import KnownPeer, fetch_known_peer
 
 ROUND_LEASE: Final = timedelta(minutes=4)
@@ -16,8 +17,8 @@ ROUNDS: Final = LeasedTable(
     name="peer_witness",
     lease=ROUND_LEASE,
     waits=(
-        "EXISTS (SELECT FROM peer p JOIN origin o ON o.name = p.origin WHERE p.origin = peer_witness.origin"
-        " AND p.confirmed_at IS NOT NULL AND o.standing IN (0, 1))"
+        "EXISTS (SELECT FROM peer p JOIN origin ON origin.name = p.origin WHERE p.origin = peer_witness.origin"
+        f" AND p.confirmed_at IS NOT NULL AND {STANDING_ANSWERS})"
     ),
     ending="size = $3, cosigned_at = coalesce($4, cosigned_at), fault = $5, failures = $6, next_at = $7",
     hosts="ARRAY(SELECT split_part(p.address, '//', 2) FROM peer p WHERE p.origin = peer_witness.origin)",

@@ -228,7 +228,7 @@ STATEMENTS = [
         id serial PRIMARY KEY,
         origin text NOT NULL REFERENCES peer (origin) ON DELETE CASCADE ON UPDATE RESTRICT,
         month date NOT NULL,
-        leaf bigint NOT NULL,
+        leaf bigint,
         result smallint,
         reason text NOT NULL DEFAULT '',
         next_at timestamptz NOT NULL,

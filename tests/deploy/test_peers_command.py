@@ -144,3 +144,67 @@ def test_a_public_instance_has_no_local_peers(command: Command, one: PeerInstanc
         "peers", "add", one.address, "--fingerprint", words_of(one), "--yes", allow_loopback="false"
     )
     assert (refused.code, "nobody's peer" in refused.sentence) == (1, True)
+
+
+ANSWERING = "SELECT count(*) AS count FROM mapping m JOIN origin o ON o.id = m.origin WHERE o.name = $1"
+
+
+def followed(command: Command, one: PeerInstance, two: PeerInstance) -> None:
+    """Has `two` follow `one`, and read all of it."""
+    one.approve(two)
+    assert command.run("peers", "add", one.address, "--fingerprint", words_of(one), "--yes").code == 0
+    synced = command.run("peers", "sync", one.origin)
+    assert (synced.code, "11 of 11 entries are read" in synced.out) == (0, True), synced
+
+
+def answering(two: PeerInstance, one: PeerInstance) -> object:
+    return two.fetch(ANSWERING, one.origin)[0]["count"]
+
+
+def test_a_log_is_read_while_its_operator_watches(
+    command: Command, one: PeerInstance, two: PeerInstance
+) -> None:
+    followed(command, one, two)
+    assert answering(two, one) == 10
+    again = command.run("peers", "sync", "one.localhost")
+    assert again.code == 0
+    assert command.run("peers", "suspend", one.origin).code == 0
+    refused = command.run("peers", "sync", one.origin)
+    assert (refused.code, "is not read" in refused.sentence) == (1, True)
+
+
+def test_a_peer_that_is_gone_is_told_in_a_sentence(
+    command: Command, own_dsn: str, dsn: str, tmp_path: Path, two: PeerInstance
+) -> None:
+    with peer_instance(dsn, tmp_path, "one.localhost", clock=SystemClock(), people=10) as one:
+        followed(command, one, two)
+    gone = command.run("peers", "sync", "one.localhost")
+    assert gone.code == 1
+    assert "11 of 11 entries are read" in gone.out
+    assert two.fetch("SELECT fault FROM peer_log")[0]["fault"] != ""
+
+
+def test_what_is_taken_of_a_peer_is_changed_at_once(
+    command: Command, one: PeerInstance, two: PeerInstance
+) -> None:
+    """Attack: a peer proves handles alone, and its bodies were taken before the operator thought better of it."""
+    followed(command, one, two)
+    shown = command.run("peers", "policy", one.origin)
+    assert "takes bound, handle, linked: as many mappings a day as come" in shown.out
+    less = command.run("peers", "policy", one.origin, "--take", "handle", "--samples", "7", "--unlisted")
+    assert "10 of its mappings were deleted here" in less.out
+    assert "is not named on the About page" in less.out
+    assert answering(two, one) == 0
+    assert two.fetch("SELECT count(*) AS count FROM peer_statement")[0]["count"] == 0
+    capped = command.run(
+        "peers", "policy", one.origin, "--take", "bound", "--daily-cap", "1000", "--growth-cap", "5"
+    )
+    assert "takes bound: 1,000 mappings a day" in capped.out
+    assert "by 5 entries a day" in capped.out
+    assert command.run("peers", "sync", one.origin).code == 0
+    assert answering(two, one) == 10
+    usual = command.run("peers", "policy", one.origin, "--daily-cap", "usual", "--growth-cap", "usual")
+    assert "as many mappings a day as come" in usual.out
+    assert "50,000 entries" in usual.out
+    for wrong in (("--daily-cap", "many"), ("--take", "imported"), ("--samples", "9999")):
+        assert command.run("peers", "policy", one.origin, *wrong).code in {1, 2}

@@ -15,6 +15,7 @@ from directory.queries import Query
 from directory.services.batching import LookupBatcher
 from directory.services.lookup import MATCH_CHUNK_PAIRS, Lookup
 from directory.store.database import Database
+from directory.store.mappings import MAX_REVERSE_ROWS
 from tests.harness.clock import START, FakeClock
 from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky, did, mastodon
 from tests.harness.stored import StoredMappings
@@ -98,6 +99,21 @@ async def test_back_only_where_the_way_there_leads(mapping_store: StoredMappings
     stranger = bluesky("jack", strength=Strength.IMPORTED, target="stranger", origin=OTHER_ORIGIN)
     await mapping_store.add([stranger, bluesky("jack", 12)])
     assert await lookup.reverse(did("stranger")) == []
+
+
+async def test_back_to_our_member_whatever_others_were_there_before(
+    mapping_store: StoredMappings, lookup: Lookup
+) -> None:
+    """A peer, even a limited one, says of a hundred invented X accounts that they are where somebody will soon publish
+    here: more than are read for one account."""
+    crowd = [
+        bluesky(f"n{number}", number, target="jack", origin=OTHER_ORIGIN)
+        for number in range(100, 101 + MAX_REVERSE_ROWS)
+    ]
+    await mapping_store.add(crowd)
+    await mapping_store.add([bluesky("jack", 12)])
+    for account in (did("jack"), AtHandle.parse("jack.bsky.example")):
+        assert "12" in {str(answer.mapping.x_id) for answer in await lookup.reverse(account)}
 
 
 async def test_single_lookups_share_statements(mapping_store: StoredMappings, clock: FakeClock) -> None:

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.choosing import is_chosen_unasked, may_choose_with_all
+from directory.choosing import Chosen, is_chosen_unasked, may_choose_with_all
 from directory.doubts import Doubt
-from directory.identifiers import XHandle, XId
-from directory.mappings import Mapping, Strength
+from directory.exports import mastodon_accounts
+from directory.identifiers import Acct, XHandle, XId
+from directory.mappings import Mapping, Network, Strength
 from directory.origins import Standing
 from directory.queries import Lists, Query
 from directory.ranking import Answer
@@ -76,6 +77,48 @@ def test_what_is_contested_here_stays_so_whatever_a_peer_says() -> None:
     ours = msgspec.structs.replace(bluesky("jack"), is_contested=True)
     theirs = bluesky("jack", 12, origin=OTHER_ORIGIN)
     assert all(answer.disputed for answer in at_ours(BY_BOTH, [ours, theirs]))
+
+
+def at_address(mapping: Mapping, address: str) -> Mapping:
+    return msgspec.structs.replace(mapping, target_handle=Acct.parse(address))
+
+
+@pytest.mark.parametrize("query", [BY_ID, BY_HANDLE, BY_BOTH])
+def test_a_peer_that_knows_the_account_of_our_member_gives_it_no_other_address(query: Query) -> None:
+    """A followed peer names the very account that our member has proven, later, under an address of its own: it is no
+    dispute by the account's id. The file for Mastodon's import holds addresses, so all who import it would follow the
+    peer's account."""
+    ours = mastodon("jack", 12)
+    theirs = at_address(mastodon("jack", 12, origin=OTHER_ORIGIN, issued=LATER), "mallory@evil.example")
+    (answer,) = at_ours(query, [ours, theirs])
+    assert (answer.mapping, answer.may_follow, answer.agreeing) == (ours, True, (OTHER_ORIGIN,))
+    assert mastodon_accounts([Chosen(BY_BOTH, answer)]) == ["jack@social.example"]
+
+
+def test_a_peer_gives_our_member_no_other_name_on_x() -> None:
+    """The page of an account shows how it is called on X: that is what was seen here, too."""
+    ours = bluesky("jack", 12)
+    theirs = bluesky("president", 12, target="jack", origin=OTHER_ORIGIN, issued=LATER)
+    (answer,) = at_ours(BY_ID, [ours, theirs])
+    assert answer.mapping == ours
+
+
+def test_peers_that_give_one_account_two_addresses_are_in_dispute() -> None:
+    """An evil peer that is followed confirms what an honest one says, later, under another address, which is what a
+    file for Mastodon's import would hold."""
+    honest = mastodon("jack", 12, origin=OTHER_ORIGIN)
+    evil = at_address(mastodon("jack", 12, origin=THIRD, issued=LATER), "mallory@evil.example")
+    (answer,) = at_ours(BY_ID, [honest, evil])
+    assert answer.doubt is Doubt.DISPUTED
+    assert not mastodon_accounts([Chosen(BY_BOTH, answer)])
+
+
+def test_a_peer_may_correct_an_address_of_its_own() -> None:
+    """Until the older wording is revoked, one log says two: the newer one counts."""
+    older = at_address(mastodon("jack", 12, origin=OTHER_ORIGIN), "jack@before.example")
+    newer = mastodon("jack", 12, origin=OTHER_ORIGIN, issued=LATER)
+    (answer,) = at_ours(BY_ID, [older, newer])
+    assert (answer.mapping, answer.may_follow) == (newer, True)
 
 
 def test_what_nobody_proved_here_has_no_such_weight() -> None:
@@ -169,6 +212,8 @@ def _said(draw: st.DrawFn, origins: tuple[str, ...]) -> Mapping:
     )
     if mapping.origin == ORIGIN:
         return mapping
+    if mapping.network is Network.MASTODON and draw(st.booleans()):
+        mapping = at_address(mapping, "mallory@evil.example")
     return msgspec.structs.replace(
         mapping,
         standing=draw(st.sampled_from([Standing.FOLLOWING, Standing.LIMITED])),
@@ -190,14 +235,14 @@ def test_nobody_is_followed_unseen_on_a_peers_word_against_our_members(
         if not answer.may_follow:
             continue
         here = {
-            mapping.target_id
+            (mapping.target_id, mapping.target_handle)
             for mapping in said
             if mapping.origin == ORIGIN
             and mapping.network is answer.mapping.network
             and mapping.strength >= Strength.HANDLE
             and _is_found(query, mapping)
         }
-        assert not here or answer.mapping.target_id in here
+        assert not here or (answer.mapping.target_id, answer.mapping.target_handle) in here
 
 
 @given(st.lists(_said(_PEERS), max_size=6), _QUERIES)

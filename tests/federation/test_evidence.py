@@ -1,5 +1,7 @@
 """Evidence of an equivocation proves what a log did, and can never be made against a log that only grows."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -11,6 +13,8 @@ from federation.errors import (
     UntrustedNote,
     UntrustedOperations,
 )
+from federation.keys.chain import sign_operations
+from federation.keys.changes import switch_key
 from federation.keys.equivocation import open_evidence
 from federation.keys.evidence import (
     MAX_EVIDENCE_BYTES,
@@ -31,6 +35,7 @@ from tests.federation.strategies import raises_only, spoiled
 from tests.federation.tlog.naive import make_entries, naive_root
 from tests.vectors.fixed import LOG, NEXT, ORIGIN, RESCUE, STRANGER, TIME, WITNESS
 from tests.vectors.of_evidence import (
+    ANNOUNCED,
     FORK,
     RECOVERED,
     ROTATION,
@@ -41,6 +46,7 @@ from tests.vectors.of_evidence import (
 )
 
 ENTRIES = make_entries(80)
+LATER = datetime.fromtimestamp(TIME, UTC) + timedelta(days=30)
 
 
 def tree_of(entries: list[bytes]) -> TileHashes:
@@ -151,15 +157,23 @@ def test_it_tells_which_document_took_a_key_out_of_power() -> None:
     """A thief signs with the stolen key after the recovery: the file must not read as if the operator had done it."""
     stolen = make_evidence(true(300, LOG), forked(300, RESCUE), documents=RECOVERED)
     found = open_evidence(stolen, [LOG.vkey])
-    by = found.find_replacement(LOG.vkey)
+    by = found.find_replacement(LOG.vkey, LATER)
     assert by is not None
     assert (by.number, by.recovered_by is not None) == (1, True)
-    assert found.find_replacement(RESCUE.vkey) is None
+    assert found.find_replacement(RESCUE.vkey, LATER) is None
     rotated = open_evidence(
         make_evidence(true(300, LOG), forked(300, NEXT), documents=ROTATION), [NEXT.vkey]
-    ).find_replacement(LOG.vkey)
+    ).find_replacement(LOG.vkey, LATER)
     assert rotated is not None
     assert (rotated.number, rotated.recovered_by) == (2, None)
+
+
+def test_a_rotation_that_is_dated_ahead_takes_no_key_out_of_power() -> None:
+    """Attack: a log that means to fork writes a switch of its key for the year 9999. By it, all that the present key signs
+    would have been signed by a key out of power."""
+    ahead = sign_operations(switch_key(ANNOUNCED, 253_402_300_799), [LOG])
+    evidence = make_evidence(true(300, LOG), forked(300, LOG), documents=[*ROTATION[:2], ahead])
+    assert open_evidence(evidence, [LOG.vkey]).find_replacement(LOG.vkey, LATER) is None
 
 
 def test_what_witnesses_saw_is_verified() -> None:

@@ -124,9 +124,9 @@ ANSWER = [
 ]  # fmt: skip
 NOTHING_TELLS = {("log_state", "id"), ("log_state", "staged_at"), ("log_state", "issued_at")}
 """Columns whose damage cannot be found: the number of the only row, and when it was written."""
-BESIDE = {"log_doubt", "log_cosignature"}
-"""Tables that are no part of the log: why it waits; and cosignatures, which are verified whenever they are shown, and
-made again within ten minutes."""
+BESIDE = {"log_doubt", "log_cosignature", "log_known", "log_recovery"}
+"""Tables that are no part of the log: why it waits; cosignatures, which are verified whenever they are shown, and made
+again within ten minutes; what peers hold of it, which is signed; and how far it is brought back."""
 
 
 def flip(value: Any, bit: int) -> Any:

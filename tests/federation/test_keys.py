@@ -106,7 +106,7 @@ def test_a_further_log_key_is_found(folder: KeyFolder) -> None:
         (Settings(host="::1", public_url="http://[::1]"), "localhost/log"),
         (Settings(host="::1"), "localhost/log"),
         (Settings(host="192.0.2.7"), "localhost/log"),
-        (Settings(public_url="http://demo.localhost:8000"), "localhost/log"),
+        (Settings(public_url="http://one.localhost:8000"), "one.localhost/log"),
         (Settings(public_url="https://find.example"), "find.example/log"),
         (Settings(public_url="https://Find.Example.:443/"), "find.example/log"),
         (Settings(public_url="https://bücher.example"), "xn--bcher-kva.example/log"),

@@ -50,8 +50,8 @@ def key(name: str, origin: str = ORIGIN) -> PrivateKey:
     return PrivateKey(origin, KeyKind.NOTE, make_seed(name))
 
 
-def recovery_key(name: str = "recovery") -> PrivateKey:
-    return PrivateKey(f"{HOST}/recovery", KeyKind.NOTE, make_seed(name))
+def recovery_key(name: str = "recovery", host: str = HOST) -> PrivateKey:
+    return PrivateKey(f"{host}/recovery", KeyKind.NOTE, make_seed(name))
 
 
 WITNESS: Final = PrivateKey(f"{HOST}/witness", KeyKind.COSIGNATURE, make_seed("own witness"))
@@ -68,6 +68,7 @@ class PeerLog:
     def __init__(self, clock: FakeClock, *, origin: str = ORIGIN, host: str = HOST) -> None:
         self.clock = clock
         self.origin = origin
+        self.host = host
         self.log_key = key("log", origin)
         self.keys = [self.log_key]
         self.witness = PrivateKey(f"{host}/witness", KeyKind.COSIGNATURE, make_seed("own witness"))
@@ -82,7 +83,7 @@ class PeerLog:
         self.note = b""
         first = Operations(
             origin, 0, None, self.now(), self.log_key.vkey, None, self.witness.vkey,
-            make_seed("peer").public_key, fingerprint_recovery(recovery_key().vkey.public_key),
+            make_seed("peer").public_key, fingerprint_recovery(recovery_key(host=host).vkey.public_key),
         )  # fmt: skip
         self.add_document(first, self.keys)
 
@@ -91,7 +92,7 @@ class PeerLog:
 
     def copy(self) -> "PeerLog":
         """A log that goes on apart from this one, under the same keys: a fork."""
-        other = PeerLog(self.clock, origin=self.origin)
+        other = PeerLog(self.clock, origin=self.origin, host=self.host)
         for name in ("entries", "documents", "document_notes", "keys"):
             setattr(other, name, list(getattr(self, name)))
         other.bodies, other.revoked = dict(self.bodies), dict(self.revoked)
@@ -124,11 +125,13 @@ class PeerLog:
         last = self.documents[-1]
         given = {
             "log_key": last.log_key, "next_key": last.next_key, "recovery": last.recovery,
-            "issued": max(self.now(), last.issued + 3600), "recovered_by": None, "right_tree": None, **changes,
+            "issued": max(self.now(), last.issued + 3600), "recovered_by": None, "right_tree": None,
+            "moved_to": last.moved_to, **changes,
         }  # fmt: skip
         return Operations(
             self.origin, last.number + 1, last.digest, given["issued"], given["log_key"], given["next_key"],
             last.witness_key, last.peer_key, given["recovery"], given["recovered_by"], given["right_tree"],
+            given["moved_to"],
         )  # fmt: skip
 
     def recover(self, right: RightTree, new: PrivateKey, *, after: int | None = None) -> int:
@@ -136,10 +139,10 @@ class PeerLog:
         if after is not None:
             del self.documents[after + 1 :], self.document_notes[after + 1 :]
         document = self.next_document(
-            log_key=new.vkey, next_key=None, recovered_by=recovery_key().vkey, right_tree=right,
-            recovery=fingerprint_recovery(recovery_key("recovery 2").vkey.public_key),
+            log_key=new.vkey, next_key=None, moved_to=None, recovered_by=recovery_key(host=self.host).vkey, right_tree=right,
+            recovery=fingerprint_recovery(recovery_key("recovery 2", self.host).vkey.public_key),
         )  # fmt: skip
-        leaf = self.add_document(document, [recovery_key(), new])
+        leaf = self.add_document(document, [recovery_key(host=self.host), new])
         self.keys = [new]
         return leaf
 

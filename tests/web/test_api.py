@@ -98,6 +98,7 @@ def test_the_openapi_document_names_every_address(client: httpx.Client) -> None:
     assert document["openapi"].startswith("3.1")
     assert {path.removeprefix("/api/v1") for path in document["paths"]} == {
         "/lookup",
+        "/peers",
         "/match",
         "/reverse",
         "/stats",

@@ -8,6 +8,7 @@ import pytest
 
 from directory.origins import Standing
 from federation.errors import EvidenceRefused, InvalidEvidence, UnknownLog
+from federation.keys.changes import switch_key
 from federation.keys.equivocation import open_evidence
 from federation.keys.evidence import Evidence, make_evidence
 from federation.store.deliveries import DELIVER_FOR, DeliveryStore
@@ -179,6 +180,17 @@ def test_a_retired_key_freezes_nobody(one: PeerInstance, log: PeerLog) -> None:
     assert one.fetch("SELECT FROM peer_delivery") == []
     assert receive(one, bytes(fork(log, 200, 300, log.key)))
     assert standing(one, log) is Standing.FROZEN
+
+
+def test_a_log_does_not_excuse_its_forks_beforehand(one: PeerInstance, log: PeerLog) -> None:
+    """Attack: a log publishes a switch of its key that is dated to the year 9999. Its key stays in power until then, and
+    each fork by that key would be explained as that of a key that was rotated away."""
+    log.announce()
+    log.add(switch_key(log.documents[-1], 253_402_300_799), log.key)
+    knows(one, log)
+    assert receive(one, bytes(fork(log, 200, 300)))
+    assert standing(one, log) is Standing.FROZEN
+    assert kept(one, log)[0]["explained"] == ""
 
 
 def test_a_recovery_that_we_know_explains_a_thief(one: PeerInstance, log: PeerLog) -> None:

@@ -163,6 +163,17 @@ def test_a_suspended_a_frozen_and_a_removed_peer(one: PeerInstance, peer: Asker)
     assert [peer.ask(path).status_code for path in (BODIES, own)] == [401, 401]
 
 
+def test_who_is_refused_fills_no_table(one: PeerInstance, peer: Asker) -> None:
+    """Attack: a peer that was thrown out signs thousands of requests. Each is refused, and none may leave a row for ten
+    minutes: its budget, which holds the others, is never asked."""
+    one.running.call(lambda: one.peering.refuse(peer.origin))
+    assert {peer.ask().status_code for _ in range(3)} == {403}
+    one.running.call(lambda: one.peering.suspend(peer.origin))
+    assert {peer.ask("/federation/v1/own/documents/0").status_code for _ in range(3)} == {403}
+    assert peer.wish().status_code == 403
+    assert used_nonces(one) == 0
+
+
 def freeze(instance: PeerInstance, origin: str) -> None:
     async def run() -> None:
         standings = instance.running.standings

@@ -203,12 +203,11 @@ async def test_bodies_that_are_purged_meanwhile_are_asked_for_from_the_start(
             nonlocal purged
             if path.endswith("/statements/020") and not purged:
                 purged = True
-                for sql in (
-                    "DELETE FROM peer_statement",
-                    "DELETE FROM mapping",
-                    "UPDATE peer_log SET bodies_size = 0",
-                ):
-                    await reader.rows(sql)
+                # In the order of the real ones, in one transaction: other steps may be stored at this moment.
+                async with database.transaction() as connection:
+                    await connection.execute("UPDATE peer_log SET bodies_size = 0")
+                    await connection.execute("DELETE FROM mapping")
+                    await connection.execute("DELETE FROM peer_statement")
 
         server.before = purge
         assert await reader.round() is Verdict.LOST

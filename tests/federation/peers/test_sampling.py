@@ -1,7 +1,7 @@
 """Our own look at a few mappings of each peer: drawn so that no peer knows which, and with consequences."""
 
 from collections.abc import AsyncIterator, Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.accounts import AccountNetwork, BlueskyAccount
+from directory.answers import take_in_leaves
 from directory.identifiers import AtHandle, Did
 from directory.mappings import Evidence, EvidenceKind, Mapping
 from directory.networks.http import GuardedClient
@@ -21,14 +22,15 @@ from directory.services.lookup import Lookup
 from directory.store.database import Database
 from directory.store.mappings import MappingStore
 from directory.store.origins import OriginStore
-from federation.peers.samples import MAX_ATTEMPTS, SampleResult, is_to_be_limited
-from federation.peers.sampling import Sampling
+from federation.peers.samples import MAX_ATTEMPTS, SampleResult, is_to_be_limited, month_after, month_of
+from federation.peers.sampling import Sampling, Sources, secret_moment
 from federation.peers.standing import PeerStandings
 from federation.store.peer_samples import PeerSampleStore
 from tests.directory.jobs.site import NamingNetwork
 from tests.directory.proofs.conftest import IMPATIENT
 from tests.directory.proofs.posts import only
 from tests.directory.proofs.test_sentence import NONCE
+from tests.directory.test_answers import said
 from tests.federation.peers.heard import add_peer
 from tests.harness.clock import START, FakeClock
 from tests.harness.fake_x import FakeX
@@ -73,7 +75,13 @@ def sampling(  # noqa: PLR0917 - fixtures
     clock: FakeClock,
 ) -> Sampling:
     checker = PostChecker(client, x.sources().in_order(), clock, IMPATIENT)
-    return Sampling(PeerSampleStore(database), standings, checker, {AccountNetwork.BLUESKY: names}, clock)
+    sources = Sources(checker, {AccountNetwork.BLUESKY: names})
+    return Sampling(PeerSampleStore(database), standings, sources, clock, at_once)
+
+
+def at_once(first: datetime, _end: datetime) -> datetime:
+    """For tests that are not about when samples are drawn."""
+    return first
 
 
 def proven(x: FakeX, number: int, *, is_true: bool = True) -> Mapping:
@@ -222,6 +230,35 @@ async def test_as_many_as_the_operator_wants_are_drawn_each_month_and_each_once(
             "SELECT month, count(*), count(DISTINCT leaf) FROM peer_sample GROUP BY 1"
         )
     assert sorted(map(tuple, rows)) == [(MONTH, 20, 20), (date(2026, 12, 1), 20, 20)]
+
+
+async def test_a_peer_that_tells_the_truth_on_the_first_day_is_found_out(
+    database: Database,
+    sampling: Sampling,
+    standings: PeerStandings,
+    x: FakeX,
+    clock: FakeClock,
+) -> None:
+    """Attack: a peer has a few true mappings when the month begins, and invents thousands on the next day. Were all
+    samples of a month drawn at its beginning, nobody would look at one of these before they are revoked again."""
+    sampling.choose_moment = lambda first, end: first + (end - first) / 2
+    await add_peer(database, OTHER_ORIGIN, START, proven(x, 0))
+    assert await look_at_all(sampling) == 0
+    clock.advance(days=1)
+    invented = [proven(x, number, is_true=False) for number in range(1, 30)]
+    async with database.transaction() as connection:
+        await take_in_leaves(connection, OTHER_ORIGIN, said(*invented, first=1), START)
+    clock.advance(days=14)
+    assert await look_at_all(sampling) == 20
+    assert await standings.standing_of(OTHER_ORIGIN) is Standing.LIMITED
+
+
+def test_moments_are_spread_over_what_is_left_of_the_month() -> None:
+    first, end = START, month_after(START)
+    moments = [secret_moment(first, end) for _ in range(300)]
+    assert all(first <= moment < end for moment in moments)
+    assert max(moments) - min(moments) > (end - first) / 2
+    assert month_of(end) == date(2026, 12, 1)
 
 
 @pytest.mark.parametrize(

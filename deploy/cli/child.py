@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 
-from deploy.cli import main
+from deploy.cli.main import main
 
 
 def run() -> None:
