@@ -70,7 +70,7 @@ def show_fingerprints(fingerprints: dict[str, bytes]) -> None:
 
 def peers_table(views: list[PeerView], now: datetime) -> Table:
     """Returns the table of all peers."""
-    table = Table("Peer", "We follow", "They follow", "Standing", "Read", "Its time")
+    table = Table("Peer", "We follow", "They follow", "Standing", "Entries read", "Last heard")
     for view in views:
         table.add_row(
             escape(
@@ -79,7 +79,7 @@ def peers_table(views: list[PeerView], now: datetime) -> Table:
             WE_FOLLOW[view.peer.we_follow],
             THEY_FOLLOW[view.peer.they_follow],
             describe_standing(view),
-            f"{view.bodies_size:,} of {max(view.target_size, view.size):,}",
+            f"{min(view.bodies_size, view.size) if _takes(view) else view.size:,} of {max(view.target_size, view.size):,}",
             describe_freshness(view, now),
         )
     return table
@@ -139,19 +139,40 @@ def show_view(view: PeerView, now: datetime) -> None:
         ("We follow", WE_FOLLOW[peer.we_follow]),
         ("They follow", THEY_FOLLOW[peer.they_follow]),
         ("Standing", describe_standing(view)),
-        ("Its time", describe_freshness(view, now)),
-        ("Tree read", f"{view.size:,} of {max(view.target_size, view.size):,} entries"),
-        ("Bodies read", f"{view.bodies_size:,} of {view.size:,}"),
+        ("Last heard", describe_freshness(view, now)),
+        ("Entries read", f"{view.size:,} of {max(view.target_size, view.size):,}"),
+        ("Bodies read", _bodies_of(view)),
         ("Last asked", f"{view.seen_at:{_TIME}}" if view.seen_at else "never"),
         ("Stopped", view.stopped or "no"),
         ("Fault", view.fault or "none"),
         ("Bodies missing", f"{view.missing:,}"),
+        ("Bodies not taken", _not_taken(view)),
         ("Evidence", f"{view.evidence} proven contradictions" if view.evidence else "none"),
         ("Moved to", describe_move(view, now)),
     ):
         table.add_row(name, escape(text))
     console.print(table)
     show_fingerprints(_fingerprints_of(view, now))
+
+
+def _takes(view: PeerView) -> bool:
+    return view.peer.we_follow is WeFollow.FOLLOWING
+
+
+def _bodies_of(view: PeerView) -> str:
+    """Describes how far what entries say was asked for: a number would look like one of bodies."""
+    if not _takes(view):
+        return "none: we do not follow it"
+    return (
+        "of all entries that were read"
+        if view.bodies_size >= view.size
+        else f"of the first {view.bodies_size:,} entries"
+    )
+
+
+def _not_taken(view: PeerView) -> str:
+    reasons = ((view.skipped, "of a strength that we do not take"), (view.invalid, "that say nothing"))
+    return ", ".join(f"{count:,} {why}" for count, why in reasons if count) or "none"
 
 
 def _fingerprints_of(view: PeerView, now: datetime) -> dict[str, bytes]:

@@ -116,3 +116,7 @@ class PeerView(msgspec.Struct, frozen=True, kw_only=True):
     """How many files of evidence against it are kept."""
     missing: int
     """Leaves that hold and for which it serves no body."""
+    skipped: int
+    """Bodies of a strength that we do not take from it."""
+    invalid: int
+    """Bodies that are what their leaf commits to, and say nothing."""

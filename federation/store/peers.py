@@ -17,7 +17,7 @@ from federation.tlog.merkle import EMPTY_ROOT
 ASKING_LOCK: Final = 0x7061_7373_6173_6B
 
 _VIEWS: Final = """
-SELECT p.*, o.standing, o.heard_at, l.size, l.target_size, l.bodies_size, l.seen_at, l.fault, l.stopped,
+SELECT p.*, o.standing, o.heard_at, l.size, l.target_size, l.bodies_size, l.seen_at, l.fault, l.stopped, l.skipped, l.invalid,
     ARRAY(SELECT d.note FROM peer_document d WHERE d.log = l.id ORDER BY d.number) AS documents,
     (SELECT count(*) FROM peer_evidence e WHERE e.origin = p.origin AND e.is_proven) AS evidence,
     (SELECT count(*) FROM peer_missing m WHERE m.place >= l.id * (1::bigint << 40)
@@ -247,4 +247,6 @@ def _view_of(row: asyncpg.Record) -> PeerView:
         documents=tuple(map(bytes, row["documents"] or ())),
         evidence=row["evidence"],
         missing=row["missing"],
+        skipped=row["skipped"] or 0,
+        invalid=row["invalid"] or 0,
     )
