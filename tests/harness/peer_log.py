@@ -5,6 +5,7 @@
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -301,10 +302,10 @@ class LogServer:
 
 
 @asynccontextmanager
-async def log_server(serve: Serve) -> AsyncIterator[LogServer]:
+async def log_server(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncIterator[LogServer]:
     """Serves on this machine for the block."""
     them = LogServer(serve)
-    server = await asyncio.start_server(them.connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(them.connected, "127.0.0.1", 0, ssl=tls)
     them.port = server.sockets[0].getsockname()[1]
     try:
         yield them

@@ -44,15 +44,18 @@ NOT_STATE = {
 class Reader:
     """An instance, as far as it reads the logs of peers."""
 
-    def __init__(
-        self, database: Database, clock: FakeClock, client: GuardedClient, limits: Limits = DEFAULT_LIMITS
-    ) -> None:
+    def __init__(self, database: Database, clock: FakeClock, client: GuardedClient) -> None:
         self.database = database
         self.clock = clock
         self.logs = PeerLogStore(database)
-        self.tail = Tail(database, clock, client, Unsigned(client), limits)
-        looks = Looks(QuietLogStore(database), clock, client, within_s=1.0)
-        self.jobs = TailJobs(self.logs, self.tail, looks, clock)
+        self._client = client
+        self.use(DEFAULT_LIMITS)
+
+    def use(self, limits: Limits) -> None:
+        """Reads with other limits of a request from now on."""
+        self.tail = Tail(self.database, self.clock, self._client, Unsigned(self._client), limits)
+        looks = Looks(QuietLogStore(self.database), self.clock, self._client, within_s=1.0)
+        self.jobs = TailJobs(self.logs, self.tail, looks, self.clock)
 
     async def confirm(
         self, address: str, first_key: VerifierKey, *, origin: str = ORIGIN, seen: int = 0, **columns: Any
@@ -132,9 +135,7 @@ class Reader:
 
 
 @asynccontextmanager
-async def reading(
-    database: Database, clock: FakeClock, limits: Limits = DEFAULT_LIMITS
-) -> AsyncIterator[Reader]:
+async def reading(database: Database, clock: FakeClock) -> AsyncIterator[Reader]:
     """Opens the guarded client for a reader."""
     async with GuardedClient("Passerelle/test", allow_loopback=True) as client:
-        yield Reader(database, clock, client, limits)
+        yield Reader(database, clock, client)

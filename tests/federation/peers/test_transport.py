@@ -17,6 +17,7 @@ import pytest
 
 from directory.jobs.host_watch import HostWatch
 from directory.jobs.loop import KindLoop
+from directory.networks.http import DEFAULT_LIMITS
 from directory.networks.limits import Limits
 from directory.store.database import Database
 from directory.store.host_backoff import HostBackoffStore
@@ -120,7 +121,7 @@ async def test_what_comes_over_the_wire_changes_nothing(
     """A peer holds us up, floods us or sends us elsewhere, with its checkpoint, its entries or its bodies."""
     reply, verdict = LIES[name]
     log = honest_log(clock)
-    async with log_server(log.serve) as server, reading(database, clock, HASTY) as reader:
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
         await confirm(reader, server, log)
         assert await reader.round() is Verdict.READ
         known = await reader.state()
@@ -129,12 +130,14 @@ async def test_what_comes_over_the_wire_changes_nothing(
         server.lies = lambda path, honest: reply if PLACES[place] in path else honest
         clock.advance(seconds=41)
         asked, begun = len(server.asked), time.monotonic()
+        reader.use(HASTY)
         tracemalloc.start()
         try:
             seen = await reader.round()
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
+        reader.use(DEFAULT_LIMITS)
         row = await reader.log()
         assert seen is verdict, row["fault"]
         assert time.monotonic() - begun < MAX_ROUND_S
@@ -175,7 +178,7 @@ async def test_a_transfer_that_is_cut_goes_on(tenth: int, database: Database, cl
             return Reply(write=raw(head + honest.body[: whole * tenth // 10 - before]))
         return honest
 
-    async with log_server(log.serve) as server, reading(database, clock, HASTY) as reader:
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
         await confirm(reader, server, log)
         server.lies = lie
         assert await reader.round() in {Verdict.WRONG, Verdict.UNAVAILABLE}
