@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from directory.store.copying import few_at_a_time
 from directory.store.database import Connection
 from federation.protocol.body_answers import Body
 from federation.protocol.peer_places import leaf_of, peer_place, peer_places
@@ -23,11 +24,14 @@ async def copy_statements(connection: Connection, log: int, bodies: Sequence[tup
     """Stores salts and bodies of leaves, by COPY where none has any yet. What is there stays: it is the same."""
     if not bodies:
         return
-    rows = [(peer_place(log, leaf), said.salt, said.body) for leaf, said in bodies]
-    if await connection.fetchval(_HAS_STATEMENTS, rows[0][0], rows[-1][0]):
+    rows = ((peer_place(log, leaf), said.salt, said.body) for leaf, said in bodies)
+    first, last = peer_place(log, bodies[0][0]), peer_place(log, bodies[-1][0])
+    if await connection.fetchval(_HAS_STATEMENTS, first, last):
         await connection.execute(_ADD_STATEMENTS, *map(list, zip(*rows, strict=True)))
         return
-    await connection.copy_records_to_table("peer_statement", records=rows, columns=["place", "salt", "body"])
+    await connection.copy_records_to_table(
+        "peer_statement", records=few_at_a_time(rows), columns=["place", "salt", "body"]
+    )
 
 
 async def delete_statements(connection: Connection, log: int, leaves: Sequence[int]) -> None:
