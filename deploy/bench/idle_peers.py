@@ -19,11 +19,17 @@ TARGET_CPU: Final = 0.01
 TARGET_REQUESTS: Final = 2.0
 
 
-async def bench_idle_peers(admin_dsn: str, peers: int = PEERS, seconds: float = WATCHED_S) -> list[Result]:
-    """Watches an instance without peers, and then with them, for so many seconds each."""
+async def bench_idle_peers(
+    admin_dsn: str, peers: int = PEERS, seconds: float = WATCHED_S, settle_s: float = SPREAD_S
+) -> list[Result]:
+    """Watches an instance without peers, and then with them, for so many seconds each.
+
+    In `settle_s` those that were read last are looked at once more, as all others were.
+    """
     async with running_follower(admin_dsn) as follower, many_logs(free_port(), peers) as many:
         alone, _ = await _watch(follower, seconds)
         await _follow_all(follower, many)
+        await asyncio.sleep(settle_s)
         many.asked.clear()
         cpu, database = await _watch(follower, seconds)
         requests = many.asked.total() / peers * 60 / seconds
@@ -75,5 +81,3 @@ async def _follow_all(follower: Running, many: ManyLogs) -> None:
             await ensure_origin(connection, log.origin)
     while await follower.fetchval("SELECT count(*) FROM peer_log WHERE quiet_under IS NULL"):  # noqa: ASYNC110 - it is in the database
         await asyncio.sleep(LOOK_EVERY_S)
-    # Those that were read last are looked at once more, as all others were.
-    await asyncio.sleep(SPREAD_S)
