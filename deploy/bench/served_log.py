@@ -67,8 +67,12 @@ async def _publish(dsn: str, data: Path, people: int) -> None:
         await database.close()
 
 
+def _read_files(data: Path) -> list[tuple[str, bytes]]:
+    return [(str(path.relative_to(data)), path.read_bytes()) for path in data.rglob("*") if path.is_file()]
+
+
 async def _keep_files(dsn: str, data: Path) -> None:
-    files = [(str(path.relative_to(data)), path.read_bytes()) for path in data.rglob("*") if path.is_file()]
+    files = _read_files(data)
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute(_FILES)

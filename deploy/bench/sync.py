@@ -1,33 +1,81 @@
 """Measures syncing with a peer: two instances on one machine, over real HTTP, each with a database of its own."""
 
+import asyncio
+import statistics
 import time
 from typing import Final
 
 import asyncpg
 
 from deploy.bench.databases import drop_database, new_database
-from deploy.bench.pair import Running, Synced, first_sync, make_pair, running_follower, running_server
+from deploy.bench.directory import lookup_requests
+from deploy.bench.idle_peers import bench_idle_peers
+from deploy.bench.load import measure_load
+from deploy.bench.pair import (
+    LOOK_EVERY_S,
+    Running,
+    Synced,
+    first_sync,
+    make_pair,
+    running_follower,
+    running_server,
+)
 from deploy.bench.results import Result
+from deploy.bench.updates import bench_updates
 from directory.store.mappings import COPY_COLUMNS
 
 SMALL_PEOPLE: Final = 100_000
 TARGET_PER_S: Final = 15_000
 TARGET_OF_COPY: Final = 0.25
 TARGET_BYTES: Final = 300_000_000
+TARGET_P99: Final = 2.0
+CALLERS: Final = 4
+LOAD_S: Final = 1.0
+IDLE_RUNS: Final = 5
 COPIED_AT_ONCE: Final = 50_000
 COPY_DATABASE: Final = "passerelle_bench_copy"
 
 
-async def bench_sync(admin_dsn: str, people: int, seconds: float) -> list[Result]:
+async def bench_sync(admin_dsn: str, people: int) -> list[Result]:
     """Measures all cases."""
     small = min(people, SMALL_PEOPLE)
     results: list[Result] = []
     for size in sorted({small, people}):
-        results += await _first_sync(admin_dsn, size)
-    return results
+        results += await bench_first_sync(admin_dsn, size)
+    results.append(await _lookups(admin_dsn, small))
+    results += await bench_updates(admin_dsn, small)
+    return [*results, *await bench_idle_peers(admin_dsn)]
 
 
-async def _first_sync(admin_dsn: str, people: int) -> list[Result]:
+async def _lookups(admin_dsn: str, people: int) -> Result:
+    """Looks people up during a first sync, and when it is over."""
+    requests = lookup_requests(people)
+    async with running_server(admin_dsn, people) as server, running_follower(admin_dsn) as follower:
+        await make_pair(server, follower)
+        syncing = asyncio.create_task(first_sync(follower, await _published_size(server)))
+        while not await follower.fetchval("SELECT bodies_size FROM peer_log"):  # noqa: ASYNC110 - it is in the database
+            await asyncio.sleep(LOOK_EVERY_S)
+        port, during = follower.instance.port, []
+        while not syncing.done():
+            load = await measure_load(port, requests, connections=CALLERS, seconds=LOAD_S)
+            during += [] if syncing.done() else [load.p99]
+        await syncing
+        idle = [
+            (await measure_load(port, requests, connections=CALLERS, seconds=LOAD_S)).p99
+            for _ in range(IDLE_RUNS)
+        ]
+    busy, quiet = statistics.median(during), statistics.median(idle)
+    return Result(
+        f"lookups of {CALLERS} callers during a first sync in the same process: p99",
+        f"{busy * 1000:.1f} ms, the median of {len(during)} runs",
+        f"{quiet * 1000:.1f} ms when it is over",
+        busy / quiet,
+        TARGET_P99,
+    )
+
+
+async def bench_first_sync(admin_dsn: str, people: int) -> list[Result]:
+    """Measures a first sync of a log of so many people."""
     async with running_server(admin_dsn, people) as server, running_follower(admin_dsn) as follower:
         await make_pair(server, follower)
         synced = await first_sync(follower, await _published_size(server))

@@ -51,7 +51,7 @@ def command(what: str, people: int, seconds: float, leaves: int, markdown: bool)
         if what == "log":
             results = asyncio.run(bench_log(dsn, leaves, seconds))
         elif what == "sync":
-            results = asyncio.run(bench_sync(dsn, people, seconds))
+            results = asyncio.run(bench_sync(dsn, people))
         elif what == "arrivals":
             results = asyncio.run(bench_arrivals(dsn, people))
         else:

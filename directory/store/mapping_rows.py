@@ -12,6 +12,7 @@ from typing import Final
 
 from directory.mapping_life import Move, target
 from directory.mappings import Mapping
+from directory.store.copying import few_at_a_time
 from directory.store.database import Connection
 from directory.store.mapping_conditions import IS_ACTIVE, IS_PENDING, in_states_before
 from directory.store.mappings import COPY_COLUMNS, MappingRow, row_of
@@ -169,9 +170,12 @@ async def take_in_mappings(
 async def copy_mappings(connection: Connection, origin: int, said: Sequence[tuple[int, Mapping]]) -> None:
     """Takes in mappings of leaves that have no row yet, by COPY: from now on they answer. Raises where one has a row."""
     active = target(Move.TAKE_IN)
-    rows = [row_of(mapping, origin, active, leaf) for leaf, mapping in said]
-    await _tell_hides(connection, origin, rows)
-    await connection.copy_records_to_table("mapping", records=rows, columns=COPY_COLUMNS)
+    if await _has_hides_by_name(connection, origin):
+        await _tell_hides(
+            connection, origin, [row_of(mapping, origin, active, leaf) for leaf, mapping in said]
+        )
+    rows = (row_of(mapping, origin, active, leaf) for leaf, mapping in said)
+    await connection.copy_records_to_table("mapping", records=few_at_a_time(rows), columns=COPY_COLUMNS)
 
 
 async def has_mappings(connection: Connection, origin: int, first: int, end: int) -> bool:
@@ -269,9 +273,11 @@ async def say_mappings_anew(connection: Connection, before: int, after: int) -> 
     return int(done.rpartition(" ")[2])
 
 
+async def _has_hides_by_name(connection: Connection, origin: int) -> bool:
+    return bool(await connection.fetchval(_HAS_HIDES_BY_NAME, origin))
+
+
 async def _tell_hides(connection: Connection, origin: int, rows: Sequence[MappingRow]) -> None:
-    if not await connection.fetchval(_HAS_HIDES_BY_NAME, origin):
-        return
     await connection.execute(
         _TELL_HIDES,
         origin,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from directory.clock import Clock
 from directory.store.database import Connection, Database
@@ -26,6 +26,8 @@ class Round:
     job: TailJob
     until: float
     begun: float
+    judging: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by the step whose bodies are judged: one has the loop at a time, and others in between."""
 
     @property
     def peer(self) -> TailedPeer:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from directory.store.copying import few_at_a_time
 from directory.store.database import Connection
 from federation.protocol.body_answers import Body
 from federation.protocol.peer_places import leaf_of, peer_place, peer_places
@@ -22,10 +23,9 @@ async def copy_statements(connection: Connection, log: int, bodies: Sequence[tup
     places = [peer_place(log, leaf) for leaf, _ in bodies]
     if await connection.fetchval(_HAS_STATEMENTS, min(places), max(places)):
         await connection.execute("DELETE FROM peer_statement WHERE place = ANY($1::bigint[])", places)
+    rows = ((place, said.salt, said.body) for place, (_, said) in zip(places, bodies, strict=True))
     await connection.copy_records_to_table(
-        "peer_statement",
-        records=[(place, said.salt, said.body) for place, (_, said) in zip(places, bodies, strict=True)],
-        columns=["place", "salt", "body"],
+        "peer_statement", records=few_at_a_time(rows), columns=["place", "salt", "body"]
     )
 
 
