@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from deploy.bench.listening import listening
+
 READ_BYTES: Final = 65_536
 _GET: Final = b"GET /"
 
@@ -25,13 +27,13 @@ async def counting_proxy(port: int, to: int) -> AsyncIterator[Counted]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", to)
-        await asyncio.gather(_pass(counted, reader, back), _pass(counted, there, writer))
+        try:
+            await asyncio.gather(_pass(counted, reader, back), _pass(counted, there, writer))
+        finally:
+            back.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", port)
-    try:
+    async with listening(port, serve):
         yield counted
-    finally:
-        server.close()
 
 
 async def _pass(counted: Counted, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

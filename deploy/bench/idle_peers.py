@@ -33,7 +33,7 @@ async def bench_idle_peers(
         many.asked.clear()
         cpu, database = await _watch(follower, seconds)
         requests = many.asked.total() / peers * 60 / seconds
-        most = max(many.asked.values())
+        most = max(many.asked.values(), default=0)
     return [
         Result(
             f"{peers} peers with nothing new: share of a core, above that without peers",

@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from deploy.bench.listening import listening
 from federation.keys.instance import InstanceKeys, KeyFolder
 from federation.own_log.cosigning import COSIGN_EVERY
 from federation.own_log.genesis import make_genesis
@@ -92,19 +93,11 @@ async def many_logs(port: int, count: int) -> AsyncIterator[ManyLogs]:
     many = ManyLogs(port, {log.origin.partition("/")[0]: log for log in made})
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                writer.write(many.answer(head.decode("latin-1")))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            writer.write(many.answer(head.decode("latin-1")))
 
-    server = await asyncio.start_server(serve, "127.0.0.1", port)
-    try:
+    async with listening(port, serve):
         yield many
-    finally:
-        server.close()
 
 
 def _make(host: str, phase_s: int) -> SmallLog:
