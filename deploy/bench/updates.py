@@ -10,6 +10,7 @@ from deploy.bench.results import Result
 from deploy.pending import PEOPLE_A_MAPPING, add_pending
 from deploy.ports import free_port
 from directory.clock import SystemClock
+from directory.store.mapping_conditions import IS_ACTIVE
 from directory.store.mapping_rows import withdraw_mappings
 
 NEW: Final = 10
@@ -20,7 +21,7 @@ _IS_THERE: Final = (
     "SELECT count(*) FROM mapping m JOIN origin o ON o.id = m.origin WHERE o.name = $1 AND m.leaf = $2"
 )
 _ANY: Final = (
-    "SELECT min(m.leaf) FROM mapping m JOIN origin o ON o.id = m.origin WHERE o.name = $1 AND m.state = 1"
+    f"SELECT min(m.leaf) FROM mapping m JOIN origin o ON o.id = m.origin WHERE o.name = $1 AND {IS_ACTIVE}"
 )
 
 
