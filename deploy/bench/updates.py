@@ -21,7 +21,7 @@ _IS_THERE: Final = (
     "SELECT count(*) FROM mapping m JOIN origin o ON o.id = m.origin WHERE o.name = $1 AND m.leaf = $2"
 )
 _ANY: Final = (
-    f"SELECT min(m.leaf) FROM mapping m JOIN origin o ON o.id = m.origin WHERE o.name = $1 AND {IS_ACTIVE}"
+    f"SELECT min(m.leaf) FROM mapping m JOIN origin o ON o.id = m.origin WHERE o.name = $1 AND {IS_ACTIVE}"  # noqa: S608 - constants
 )
 
 
