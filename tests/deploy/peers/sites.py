@@ -182,15 +182,20 @@ class Site:
         finally:
             connection.close()
 
-    def hears(self, x: str, origin: str) -> bool:
-        """Waits until it answers for somebody with what this log has said, and nothing else. Returns False where it does
-        not in time."""
+    def wait_to_hear(self, x: str, origin: str) -> None:
+        """Waits until it answers for somebody with what this log has said, and nothing else."""
 
         def is_heard() -> bool:
             self.nudge()
             return self.look_up(x) == [origin]
 
-        return wait_until(is_heard, PATIENCE_S)
+        assert wait_until(is_heard, PATIENCE_S), (
+            self.name,
+            x,
+            self.look_up(x),
+            self.fetch("SELECT origin, size, bodies_size, next_at - now(), stopped, fault FROM peer_log"),
+            self.log[-2_000:],
+        )
 
     def progress(self, peer: "Site") -> dict[str, Any]:
         """How far it has read the log of a peer."""

@@ -33,7 +33,7 @@ def test_what_is_withdrawn_is_gone_everywhere(trio: Trio) -> None:
     member, publication = publish(one, NAME, X_ID)
     secrets: dict[str, bytes] = {}
     for each in (two, three):
-        assert each.hears(NAME, one.origin)
+        each.wait_to_hear(NAME, one.origin)
         secrets |= {
             f"{name} at {each.name}": secret for name, secret in secrets_of(each, one.origin, X_ID).items()
         }
@@ -67,8 +67,8 @@ def test_who_keeps_a_list_hears_of_somebody_who_publishes_elsewhere(trio: Trio) 
             newcomers = await fetch_newcomers(connection, waiting)
             return [(str(each.mapping.x_handle), each.mapping.origin) for each in newcomers]
 
-    assert one.hears("zoe", three.origin)
-    assert one.hears("stranger", three.origin)
+    one.wait_to_hear("zoe", three.origin)
+    one.wait_to_hear("stranger", three.origin)
     assert wait_until(lambda: members.call(found) == [("zoe", three.origin)], PATIENCE_S)
 
 
@@ -76,12 +76,12 @@ def test_a_database_from_an_old_backup_recovers_from_the_peers(trio: Trio) -> No
     """What was published after the backup comes back from the two others, and none of them sees a fork."""
     one, two, three = trio
     publish(one, "before", 8001)
-    assert two.hears("before", one.origin)
+    two.wait_to_hear("before", one.origin)
     with one.database() as database:
         backup = dump_to(database.dsn, one.runs / "old.dump")
     publish(one, "after", 8002)
     for each in (two, three):
-        assert each.hears("after", one.origin)
+        each.wait_to_hear("after", one.origin)
     one.stop()
     with one.database() as database:
         restore_from(backup, database.dsn)
@@ -96,7 +96,7 @@ def test_a_database_from_an_old_backup_recovers_from_the_peers(trio: Trio) -> No
     assert one.look_up("after") == [one.origin]
     publish(one, "later", 8003)
     for each in (two, three):
-        assert each.hears("later", one.origin)
+        each.wait_to_hear("later", one.origin)
         assert each.look_up("after") == [one.origin]
         assert each.run("peers", "evidence").out == "There is no evidence of a fork.\n"
 
@@ -155,7 +155,7 @@ def test_an_instance_that_moves_is_followed_to_its_new_domain(
         make_peers((former, one), (former, two))
         publish(former, "mover", 9_001)
         for each in (one, two):
-            assert each.hears("mover", former.origin)
+            each.wait_to_hear("mover", former.origin)
         assert "moves to" in former.run("keys", "move", moved.address).out
         for each in (one, two):
             assert learns_of_move(each, moved)
@@ -168,9 +168,9 @@ def test_an_instance_that_moves_is_followed_to_its_new_domain(
                 told = each.run("peers", "add", moved.address, "--fingerprint", moved.words, "--yes").out
                 assert f"{former.origin} goes on as {moved.origin}" in told
                 each.run("peers", "carry-over", moved.origin, "--yes")
-                assert each.hears("mover", moved.origin)
+                each.wait_to_hear("mover", moved.origin)
             publish(moved, "newmover", 9_002)
             publish(one, "stayer", 9_003)
-            assert one.hears("newmover", moved.origin)
-            assert moved.hears("stayer", one.origin)
+            one.wait_to_hear("newmover", moved.origin)
+            moved.wait_to_hear("stayer", one.origin)
             moved.stop()
