@@ -48,7 +48,7 @@ def test_a_fresh_checkout_installs_and_runs(folder: Path, pip: str) -> None:
     changed = subprocess.run(
         ["git", "status", "--porcelain"], cwd=fresh, capture_output=True, text=True, check=True, timeout=60
     )
-    assert changed.stdout.split() == ["??", log.name]
+    assert changed.stdout.split() == ["??", log.name, "??", log.with_name("stdout.log").name]
 
 
 def offer_newer_releases(python: Path, newer: Path) -> str:
