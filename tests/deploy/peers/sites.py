@@ -204,8 +204,10 @@ class Site:
 
     def nudge(self) -> None:
         """Makes the next look at all peers due, so that no test waits for it. One that is under way, under a lease of ten
-        minutes, goes on."""
-        self.fetch("UPDATE peer_log SET next_at = now() WHERE next_at < now() + interval '5 minutes'")
+        minutes, goes on; a peer that was away is not left alone for longer and longer, however often this is called."""
+        self.fetch(
+            "UPDATE peer_log SET next_at = now(), failures = 0 WHERE next_at < now() + interval '5 minutes'"
+        )
 
     def read_now(self, peer: "Site") -> None:
         """Makes the next look at a peer due, whoever was at it: a process that was killed."""

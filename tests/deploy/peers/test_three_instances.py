@@ -34,11 +34,10 @@ def test_what_is_withdrawn_is_gone_everywhere(trio: Trio) -> None:
     secrets: dict[str, bytes] = {}
     for each in (two, three):
         each.wait_to_hear(NAME, one.origin)
-        secrets |= {
-            f"{name} at {each.name}": secret for name, secret in secrets_of(each, one.origin, X_ID).items()
-        }
+        held_here = secrets_of(each, one.origin, NAME, X_ID)
+        secrets |= {f"{name} at {each.name}": secret for name, secret in held_here.items()}
         with each.database() as database:
-            assert found_in(dump(database.dsn), secrets)
+            assert found_in(dump(database.dsn), held_here) == set(held_here)
     assert any("pg_wal" in file for file in found_on_disk(three.data, secrets))
     withdrawn = time.monotonic()
     one.members().call(lambda parts: parts.publishing.withdraw(member, publication))
@@ -98,7 +97,7 @@ def test_a_database_from_an_old_backup_recovers_from_the_peers(trio: Trio) -> No
     for each in (two, three):
         each.wait_to_hear("later", one.origin)
         assert each.look_up("after") == [one.origin]
-        assert each.run("peers", "evidence").out == "There is no evidence of a fork.\n"
+        assert each.run("peers", "evidence", one.origin).out == "There is no evidence of a fork.\n"
 
 
 def test_a_log_that_forks_is_frozen_by_all_with_evidence(trio: Trio, folder: Path, fronts: TlsFronts) -> None:
