@@ -9,12 +9,13 @@ from typing import Final
 from tests.vectors import (
     of_bodies,
     of_documents,
+    of_entries,
     of_evidence,
-    of_mappings,
     of_notes,
     of_operations,
     of_origins,
     of_signatures,
+    of_statements,
     of_trees,
 )
 from tests.vectors.fixed import Case
@@ -35,9 +36,9 @@ FILES: Final[dict[str, Callable[[], list[Case]]]] = {
     "inclusion": of_trees.inclusion,
     "consistency": of_trees.consistency,
     "tlog-proofs": of_trees.tlog_proofs,
-    "entries": of_mappings.entries,
-    "replay": of_mappings.replay,
-    "statements": of_mappings.statements,
+    "entries": of_entries.entries,
+    "replay": of_entries.replay,
+    "statements": of_statements.statements,
     "operations": of_operations.operations,
     "equivocations": of_evidence.equivocations,
     "in-force": of_documents.documents_in_force,
