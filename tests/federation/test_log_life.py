@@ -216,18 +216,22 @@ class LifeOfALog(RuleBasedStateMachine):
         parsed = [parse_entry(entry) for entry in entries]
         said = {leaf for leaf, entry in enumerate(parsed) if isinstance(entry, MappingEntry)}
         assert said - live == {entry.target for entry in parsed if isinstance(entry, RevokeEntry)}
-        answering = set(await self.harness.live_leaves())
-        assert answering <= live, "nothing answers that the log does not say"
-        await self._check_served(said - live, answering)
+        assert set(await self.harness.live_leaves()) <= live, "nothing answers that the log does not say"
+        await self._check_served(said, live & said - await self._find_ended())
 
-    async def _check_served(self, revoked: set[int], answering: set[int]) -> None:
-        """Checks through the public reader that what answers is served, at both ends of the log, and what does not is not:
-        a withdrawn mapping is proven to nobody, also before the log revokes it."""
-        for leaf in {*sorted(answering)[:1], *sorted(answering)[-1:]}:
+    async def _find_ended(self) -> set[int]:
+        """Finds the leaves that hold, and that the next revokes are to name: withdrawn or replaced, they are proven to nobody."""
+        rows = await self.harness.fetch(
+            "SELECT leaf FROM mapping WHERE state = 2 AND leaf IS NOT NULL"
+            " UNION SELECT leaf FROM log_statement WHERE ended IS NOT NULL"
+        )
+        return {row["leaf"] for row in rows}
+
+    async def _check_served(self, said: set[int], served: set[int]) -> None:
+        """Checks through the public reader that these leaves are served and others are not, at both ends of the log."""
+        for leaf in {*sorted(served)[:1], *sorted(served)[-1:]}:
             assert await self.service.make_proof(leaf)
-        withdrawn = await self.harness.fetch("SELECT leaf FROM mapping WHERE state = 2 AND leaf IS NOT NULL")
-        gone = {row["leaf"] for row in withdrawn if row["leaf"] < self.size}
-        silent = sorted((revoked | gone) - answering)
+        silent = sorted(said - served)
         for leaf in {*silent[:1], *silent[-1:], self.size}:
             with pytest.raises(UnknownLeaf):
                 await self.service.make_proof(leaf)

@@ -11,7 +11,7 @@ from federation.tlog.note import NoteVerifier
 from federation.tlog.proof import TlogProof
 from federation.tlog.reading import TileHashes
 from tests.vectors.fixed import LOG, ORIGIN, STRANGER
-from tests.vectors.of_mappings import statement_values
+from tests.vectors.of_statements import statement_values
 
 SALT = bytes(range(32))
 STATEMENT = statement_values()["bound"]

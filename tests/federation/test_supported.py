@@ -17,7 +17,7 @@ from federation.errors import InvalidStatement
 from federation.protocol.statement import Statement, encode_statement, parse_statement
 from tests.directory.members.people import bluesky, linked, mastodon, names_of, x_account
 from tests.harness.clock import START
-from tests.vectors.of_mappings import statement_values
+from tests.vectors.of_statements import statement_values
 
 K = EvidenceKind
 SAID: Final = statement_values()
