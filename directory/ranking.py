@@ -133,7 +133,14 @@ def _best_answers(candidates: list[Candidate], own_origin: str) -> list[Answer]:
         here = [candidate for candidate in whose if candidate.mapping.network is network]
         if here:
             answers += _answers_on_network(here, own_origin, disputed=disputed)
-    answers.sort(key=lambda answer: answer.mapping.strength, reverse=True)
+    # In a dispute, what a member of this instance has proven comes first, whatever a peer says and when.
+    answers.sort(
+        key=lambda answer: (
+            answer.disputed and answer.mapping.origin == own_origin,
+            answer.mapping.strength,
+        ),
+        reverse=True,
+    )
     return answers
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from federation.errors import InvalidKey, Malformed, UntrustedNote, UntrustedOperations
-from federation.keys.chain import end_of, follow, open_first_operations, parse_operations_note
+from federation.keys.chain import follow, open_first_operations, parse_operations_note
 from federation.keys.operations import Operations
 from federation.peers.chains import Chain, open_under
 from federation.peers.log_client import LogClient
@@ -97,9 +97,9 @@ async def _follow_on(client: LogClient, chain: Chain) -> Chain | None:
 
 
 async def _find_recovery(client: LogClient, chain: Chain) -> Chain | None:
-    """Finds where the documents that are served part from those that are known, and follows a recovery from there.
+    """Finds where the documents that are served part from those that are known, and follows those with a recovery from there.
 
-    Returns None where no recovery stands there: then nothing explains another document.
+    Returns None where none of them is a recovery: then nothing explains another document.
     """
     same, other = 0, len(chain.known)
     while same + 1 < other:
@@ -109,16 +109,20 @@ async def _find_recovery(client: LogClient, chain: Chain) -> Chain | None:
         same, other = (middle, other) if is_same else (same, middle)
     if other == len(chain.known):
         return None
-    known = Chain(chain.known[:other])
-    data = await client.fetch_document(other)
-    try:
-        end = follow(data or b"", end_of(known.documents))
-    except (Malformed, UntrustedOperations):
-        return None
-    if data is None or end.document.recovered_by is None:
-        return None
-    recovered = known.added(data, end.document)
-    return await _follow_on(client, recovered) or recovered
+    branch = await _follow_on(client, Chain(chain.known[:other]))
+    return branch if branch is not None and _explains(branch, chain, other) else None
+
+
+def _explains(branch: Chain, chain: Chain, parted: int) -> bool:
+    """Whether a recovery explains that the documents from number `parted` on are others than those that are known.
+
+    Before it, the operators may have published a document beside one of a thief. A log key alone can neither make a
+    recovery nor take one back.
+    """
+    fresh, given_up = branch.documents[parted:], chain.documents[parted:]
+    if fresh[0].recovered_by is not None:
+        return True
+    return any(each.recovered_by for each in fresh) and not any(each.recovered_by for each in given_up)
 
 
 def _is_document(data: bytes, document: Operations) -> bool:

@@ -250,3 +250,38 @@ async def test_the_first_document_is_the_one_that_was_compared(database: Databas
         server.lies = lambda path, honest: Reply(404) if "operations" in path else honest
         clock.advance(hours=2)
         assert await reader.round() is Verdict.WRONG
+
+
+async def test_a_thiefs_document_beside_one_of_the_operators_locks_nobody_out(
+    database: Database, clock: FakeClock
+) -> None:
+    """A thief shows a reader a document of its own, where the operators publish another one of that number before they know
+    of the theft: the recovery that follows theirs was never believed by that reader."""
+    log = PeerLog(clock)
+    people = log.add_people(5)
+    log.publish()
+    right = RightTree(len(log.entries), log.root())
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        thief = log.copy()
+        thief.add_document(thief.next_document(issued=log.now() + 7_200), [log.log_key])
+        thief.add_people(3)
+        thief.publish()
+        server.serve = thief.serve
+        assert await reader.round() is Verdict.READ
+        assert len(await reader.rows("SELECT FROM peer_document")) == 2
+        log.add_document(log.next_document(), [log.log_key])
+        log.recover(right, key("rescue"))
+        log.add_person()
+        log.publish()
+        server.serve = log.serve
+        clock.advance(seconds=60)
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        assert await reader.leaves() == [*people, len(log.entries) - 1]
+        assert len(await reader.rows("SELECT FROM peer_document")) == 3
+
+        server.serve = thief.serve
+        clock.advance(seconds=60)
+        known = await reader.state()
+        assert await reader.round() is Verdict.WRONG
+        assert await reader.state() == known

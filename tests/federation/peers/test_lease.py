@@ -108,8 +108,10 @@ async def test_nothing_but_the_silent_peers_goes(
     async with database.transaction() as connection:
         await take_in_leaves(connection, ORIGIN, said(bluesky("ours", 90)), START)
     await add_peer(database, OTHER_ORIGIN, START, *THEIRS)
-    await add_peer(database, THIRD, START + timedelta(days=29), bluesky("third", 91, origin=THIRD))
-    assert await run_for(leases, clock, 31) == 2 * len(THEIRS)
+    await add_peer(database, THIRD, START, bluesky("third", 91, origin=THIRD))
+    assert await run_for(leases, clock, 29) == 0
+    await OriginStore(database).record_heard(THIRD, clock.now(), clock.now())
+    assert await run_for(leases, clock, 2) == 2 * len(THEIRS)
     assert await count(database, "mapping") == 2
     assert await count(database, "peer_statement") == 1
 

@@ -40,7 +40,7 @@ TABLES: Final = (
     " peer_silence, mapping, arrival, origin"
 )
 OF_LOG: Final = ("peer_bundle", "peer_revoke", "peer_statement", "peer_missing")
-MAX_EXAMPLES: Final = 12
+MAX_EXAMPLES: Final = 8
 MAX_STEPS: Final = 20
 MAX_ROUNDS: Final = 12
 """In which an honest peer is read to its end, whatever was before."""
