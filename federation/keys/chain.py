@@ -158,15 +158,22 @@ def index_in_force(chain: Sequence[Operations], now: int) -> int:
     return max(come, default=0)
 
 
+def index_in_power(chain: Sequence[Operations], now: int) -> int:
+    """Returns the first document whose log keys count, with those of all after it: the one in force, or the last recovery.
+
+    A recovery takes the keys before it out of power at once, also before its time: it says that they are lost or stolen.
+    """
+    recovered = max((at for at, each in enumerate(chain) if each.recovered_by), default=0)
+    return max(index_in_force(chain, now), recovered)
+
+
 def find_keys_in_power(
     chain: Sequence[Operations], held: Iterable[VerifierKey], now: int
 ) -> tuple[VerifierKey, ...]:
     """Returns the log keys of the document in force and of later ones, from the last recovery on, and those of `held` that
     no document names: a database from a backup may be older than they are."""
-    first = index_in_force(chain, now) if chain else 0
-    recovered = max((at for at, each in enumerate(chain) if each.recovered_by), default=0)
     named = {key for each in chain for key in each.checkpoint_keys}
-    in_power = (key for each in chain[max(first, recovered) :] for key in each.checkpoint_keys)
+    in_power = (key for each in chain[index_in_power(chain, now) :] for key in each.checkpoint_keys)
     return tuple(dict.fromkeys([*in_power, *(key for key in held if key not in named)]))
 
 

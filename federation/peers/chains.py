@@ -6,7 +6,14 @@ from datetime import datetime
 from typing import Final
 
 from federation.errors import InvalidCheckpoint, UntrustedNote
-from federation.keys.chain import ChainEnd, end_of, index_in_force, parse_operations_note, strip_operations
+from federation.keys.chain import (
+    ChainEnd,
+    end_of,
+    in_force,
+    index_in_power,
+    parse_operations_note,
+    strip_operations,
+)
 from federation.keys.operations import Operations
 from federation.keys.peer_chain import PeerChain
 from federation.peers.verdicts import WrongAnswer
@@ -88,16 +95,17 @@ def chain_of(rows: Sequence[tuple[bytes, int | None]]) -> Chain:
 
 
 def open_under(data: bytes, origin: str, chain: Chain, now: datetime) -> SignedCheckpoint:
-    """Opens a checkpoint under the keys of the document in force and of those after it, with the witness of the former.
+    """Opens a checkpoint under the keys in power, with the witness of the document in force.
 
     Raises UntrustedNote, WrongAnswer where it is no checkpoint of this log.
     """
     if not chain.known:
         raise UntrustedNote("no document of this log is known")
     documents = chain.documents
-    first = index_in_force(documents, int(now.timestamp()))
-    keys = dict.fromkeys(key for document in documents[first:] for key in document.checkpoint_keys)
-    witness = CosignatureVerifier(documents[first].witness_key)
+    seconds = int(now.timestamp())
+    in_power = documents[index_in_power(documents, seconds) :]
+    keys = dict.fromkeys(key for document in in_power for key in document.checkpoint_keys)
+    witness = CosignatureVerifier(in_force(documents, seconds).witness_key)
     try:
         return open_checkpoint(data, LogTrust(origin, tuple(map(NoteVerifier, keys)), (witness,)))
     except InvalidCheckpoint as error:

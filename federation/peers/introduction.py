@@ -20,7 +20,7 @@ from federation.errors import (
     UntrustedNote,
     UntrustedOperations,
 )
-from federation.keys.chain import in_force, open_chain, parse_operations_note, strip_operations
+from federation.keys.chain import in_force, index_in_power, open_chain, parse_operations_note, strip_operations
 from federation.keys.fingerprints import to_words
 from federation.keys.operations import Operations
 from federation.peers.addresses import PeerAddress
@@ -135,7 +135,7 @@ class Introducer:
                 f"the documents at {address.url} are of the log {chain[0].origin}, not of {address.origin}"
             )
         document = in_force(chain, int(self._clock.now().timestamp()))
-        size = await self._read_size(address, chain, document)
+        size = await self._read_size(address, chain)
         return Introduction(address, descriptor, _strip(notes, chain), tuple(chain), document, size)
 
     async def _read_documents(self, address: PeerAddress, count: int) -> tuple[bytes, ...]:
@@ -147,12 +147,13 @@ class Introducer:
             )
         return tuple(found)
 
-    async def _read_size(self, address: PeerAddress, chain: list[Operations], document: Operations) -> int:
+    async def _read_size(self, address: PeerAddress, chain: list[Operations]) -> int:
         answer = await self._http.get(f"{address.url}/log/checkpoint", limits=_NOTE_LIMITS)
         if answer.status == NOT_FOUND:
             return 0
         answer.expect(OK)
-        keys = dict.fromkeys(key for each in chain[document.number :] for key in each.checkpoint_keys)
+        in_power = chain[index_in_power(chain, int(self._clock.now().timestamp())) :]
+        keys = dict.fromkeys(key for each in in_power for key in each.checkpoint_keys)
         trust = LogTrust(address.origin, tuple(map(NoteVerifier, keys)), (), 0)
         return open_checkpoint(answer.body, trust).checkpoint.size
 
