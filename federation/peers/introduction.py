@@ -20,7 +20,13 @@ from federation.errors import (
     UntrustedNote,
     UntrustedOperations,
 )
-from federation.keys.chain import in_force, index_in_power, open_chain, parse_operations_note, strip_operations
+from federation.keys.chain import (
+    in_force,
+    index_in_power,
+    open_chain,
+    parse_operations_note,
+    strip_operations,
+)
 from federation.keys.fingerprints import to_words
 from federation.keys.operations import Operations
 from federation.peers.addresses import PeerAddress
