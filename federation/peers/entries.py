@@ -27,6 +27,7 @@ from federation.protocol.entry import EntryType
 from federation.store.peer_bodies import delete_statements
 from federation.store.peer_leaves import fetch_bundles, find_entry, insert_revokes, store_bundles
 from federation.store.peer_logs import (
+    allow_growth,
     delete_documents_from,
     set_cosigned,
     set_note,
@@ -193,6 +194,7 @@ async def _store(
     await store_bundles(connection, progress.log, read.rows)
     targets = await insert_revokes(connection, progress.log, read.revokes)
     if targets:
+        await allow_growth(connection, progress.log, len(targets))
         await delete_statements(connection, progress.log, targets)
         await let_go_leaves(connection, current.peer.origin, targets)
     await set_tree(connection, progress.log, read.edge)

@@ -12,14 +12,14 @@ from directory.jobs.kinds import Kind, Work
 from directory.members.job_kinds import JobKind
 from federation.peers.looks import Looks
 from federation.peers.tail import Pace, Tail
-from federation.store.peer_logs import SLOW, TAIL_LEASE, PeerLogStore
+from federation.store.peer_logs import SLOW, PeerLogStore
 from federation.store.tailed import TailJob
 
 SLOTS: Final = 6
 """Logs that one process reads at a time. Of those that are slow, or far behind, `MAX_RUNNING_A_HOST` run at a time, so that
 they never keep the others waiting."""
 EVERY_S: Final = 2.0
-LIMIT_S: Final = TAIL_LEASE.total_seconds() / 2
+LIMIT_S: Final = 300.0
 QUICK: Final = Pace(read_for_s=5, ask_for_s=10)
 SLOW_PACE: Final = Pace(read_for_s=LIMIT_S / 2, ask_for_s=LIMIT_S * 4 / 5)
 """Beyond these, what is under way takes 30 s at most."""

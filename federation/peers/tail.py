@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from directory.clock import Clock
+from directory.errors import DirectoryUnavailable
 from directory.networks.http import DEFAULT_LIMITS, GuardedClient
 from directory.networks.limits import Limits
 from directory.store.database import Connection, Database
@@ -23,6 +24,7 @@ from federation.peers.comparing import compare
 from federation.peers.entries import read_entries
 from federation.peers.log_client import FetchSigned, LogClient, Patience
 from federation.peers.looks import EVERY_S, counts_whole, quiet_digest
+from federation.peers.renewing import renewed
 from federation.peers.returning import return_to_right
 from federation.peers.rounds import Round
 from federation.peers.verdicts import (
@@ -30,6 +32,7 @@ from federation.peers.verdicts import (
     Forked,
     LeaseLost,
     OutOfTime,
+    OwnFault,
     PeerFault,
     Unavailable,
     Verdict,
@@ -95,7 +98,8 @@ class Tail:
         client = LogClient(self._client, self._signed, job.peer.address, self._clock.now(), patience)
         current = Round(self._database, self._clock, client, job, begun + pace.read_for_s, begun)
         try:
-            verdict, stopped, opened = await _read(current)
+            async with renewed(self._database, self._clock, job.lease):
+                verdict, stopped, opened = await _read(current)
             await self._end(current, verdict, stopped, opened)
         except LeaseLost:
             return Verdict.LOST
@@ -104,6 +108,12 @@ class Tail:
         except PeerFault as fault:
             await self._fail(current, fault)
             return fault.verdict
+        except DirectoryUnavailable:
+            raise
+        except Exception:
+            # A fault of ours: it is told of, and the peer is left alone for longer each time, as for one of the peer.
+            await self._fail(current, OwnFault())
+            raise
         return verdict
 
     async def _give_time(self, current: Round, fault: OutOfTime) -> Verdict:

@@ -43,6 +43,15 @@ class Unavailable(PeerFault):
         self.retry_after_s = min(retry_after_s, MAX_RETRY_AFTER_S)
 
 
+class OwnFault(PeerFault):
+    """This instance has a fault of its own, which the log of its server tells."""
+
+    verdict = Verdict.UNAVAILABLE
+
+    def __init__(self) -> None:
+        super().__init__("reading it failed for a fault of this instance: see the log of the server")
+
+
 class NotServed(Unavailable):
     """The peer answered that it has no such thing."""
 

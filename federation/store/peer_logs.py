@@ -16,7 +16,8 @@ from directory.store.leases import Lease, LeasedTable
 from federation.store.tailed import Progress, TailedPeer, TailJob, decode_range, encode_range
 from federation.tlog.merkle import CompactRange
 
-TAIL_LEASE: Final = timedelta(minutes=10)
+TAIL_LEASE: Final = timedelta(minutes=1)
+"""A round renews it (`federation/peers/renewing.py`): for so long a peer waits after a process that was killed."""
 FARTHEST: Final = timedelta(hours=2)
 """Twice as far ahead as any round is scheduled."""
 SLOW: Final = "(slow)"
@@ -124,6 +125,12 @@ async def lock_progress(connection: Connection, lease: Lease) -> Progress | None
     )
 
 
+async def renew(connection: Connection, lease: Lease, now: datetime) -> bool:
+    """Lets a lease last for its whole time again. Returns False where another attempt counts by now, or the peer is read no
+    more."""
+    return await PEER_LOGS.reschedule(connection, lease, now + TAIL_LEASE)
+
+
 async def begin_day(connection: Connection, log: int, now: datetime) -> None:
     """Begins to count the growth of a new day, from the size that was read or was free at the confirmation."""
     await connection.execute(
@@ -132,6 +139,12 @@ async def begin_day(connection: Connection, log: int, now: datetime) -> None:
         log,
         now.date(),
     )
+
+
+async def allow_growth(connection: Connection, log: int, entries: int) -> None:
+    """Lets so many entries more be read today: a withdrawal is held up by no cap. There are at most as many of these as
+    mappings that were read before."""
+    await connection.execute("UPDATE peer_log SET day_size = day_size + $2 WHERE id = $1", log, entries)
 
 
 async def set_target(connection: Connection, log: int, size: int) -> None:

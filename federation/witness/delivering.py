@@ -18,8 +18,10 @@ EVIDENCE_TYPE: Final = "text/plain"
 FIRST_PAUSE: Final = timedelta(minutes=1)
 MAX_PAUSE: Final = timedelta(hours=6)
 TAKEN: Final = range(200, 300)
-NEVER: Final = frozenset({400, 404, 413, 422})
-"""The peer does not know that log, or what it knows of it does not prove it: asking again changes nothing."""
+NEVER: Final = frozenset({400, 413})
+"""The peer cannot read the file, and will not."""
+NOT_YET: Final = frozenset({404, 422})
+"""The peer does not know that log yet, or has not read the documents of it that prove the fork."""
 
 PostSigned = Callable[[str, str, bytes, str], Awaitable[Answer]]
 """Sends a signed POST: the peer's address, the path, the content and its media type."""
@@ -53,9 +55,13 @@ class EvidenceDelivery:
             return
         if answer.status in TAKEN or answer.status in NEVER:
             await self._store.finish(delivery.lease)
+        elif answer.status in NOT_YET:
+            await self._wait(delivery, MAX_PAUSE)
         else:
             await self._pause(delivery)
 
     async def _pause(self, delivery: Delivery) -> None:
-        pause = min(FIRST_PAUSE * 2 ** min(delivery.lease.attempt, 10), MAX_PAUSE)
+        await self._wait(delivery, min(FIRST_PAUSE * 2 ** min(delivery.lease.attempt, 10), MAX_PAUSE))
+
+    async def _wait(self, delivery: Delivery, pause: timedelta) -> None:
         await self._store.reschedule(delivery.lease, self._clock.now() + pause)

@@ -295,9 +295,17 @@ def test_who_does_not_answer_is_told_later_and_not_for_ever(
     assert one.fetch("SELECT FROM peer_delivery") == []
 
 
-def test_who_does_not_know_that_log_is_told_once(one: PeerInstance, two: PeerInstance, log: PeerLog) -> None:
+def test_who_does_not_know_that_log_is_told_again_for_thirty_days(
+    one: PeerInstance, two: PeerInstance, log: PeerLog, clock: FakeClock
+) -> None:
+    """A peer that confirms the log a day later would follow a log of which all others know that it has forked."""
     become_peers(one, two)
     knows(one, log)
     receive(one, bytes(fork(log)))
     assert deliver(one) == 1
+    assert deliver(one) == 0
+    knows(two, log)
+    clock.advance(hours=6)
+    assert deliver(one) == 1
+    assert two.fetch("SELECT FROM peer_evidence") != []
     assert one.fetch("SELECT FROM peer_delivery") == []

@@ -98,6 +98,41 @@ async def test_growth_beyond_the_cap_stops_and_goes_on_the_next_day(
         assert await reader.leaves() == people
 
 
+async def test_withdrawals_are_held_up_by_no_cap(database: Database, clock: FakeClock) -> None:
+    """People can leave: a community of thousands that closes down would be heard to the end only after days."""
+    log = PeerLog(clock)
+    people = log.add_people(600)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey, growth_cap=20, seen=601)
+        assert await reader.round() is Verdict.READ
+        for person in people:
+            log.revoke(person)
+        log.publish()
+        clock.advance(seconds=41)
+        verdict = await reader.round()
+        while verdict is Verdict.MORE:
+            verdict = await reader.round()
+        assert verdict is Verdict.READ
+        assert await reader.leaves() == []
+
+
+async def test_revokes_of_nothing_count_as_growth(database: Database, clock: FakeClock) -> None:
+    """Attack: a flood of revokes, each of the same mapping, or of none, to get around the cap."""
+    log = PeerLog(clock)
+    (person,) = log.add_people(1)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey, growth_cap=20)
+        assert await reader.round() is Verdict.READ
+        for _ in range(500):
+            log.revoke(person)
+        log.publish()
+        clock.advance(seconds=41)
+        assert await reader.round() is Verdict.STOPPED
+        assert (await reader.log())["size"] == 2 + 20 - 2 + 1
+
+
 async def test_what_was_there_at_the_confirmation_is_free(database: Database, clock: FakeClock) -> None:
     log = PeerLog(clock)
     log.add_people(500)
