@@ -203,10 +203,11 @@ class Site:
         return row
 
     def nudge(self) -> None:
-        """Makes the next look at all peers due, so that no test waits for it. One that is under way, under a lease of ten
-        minutes, goes on; a peer that was away is not left alone for longer and longer, however often this is called."""
+        """Makes the next look at all peers due, so that no test waits for it. One that is under way, whose lease is renewed
+        in time, goes on; a peer that was away is not left alone for longer and longer, however often this is called."""
         self.fetch(
-            "UPDATE peer_log SET next_at = now(), failures = 0 WHERE next_at < now() + interval '5 minutes'"
+            "UPDATE peer_log SET next_at = now(), failures = 0"
+            " WHERE next_at NOT BETWEEN now() + interval '42 s' AND now() + interval '61 s'"
         )
 
     def read_now(self, peer: "Site") -> None:
