@@ -28,7 +28,7 @@ async def bench_idle_peers(
     """
     async with running_follower(admin_dsn) as follower, many_logs(free_port(), peers) as many:
         alone, _ = await _watch(follower, seconds)
-        await _follow_all(follower, many)
+        await _follow_all(follower, many, settle_s)
         await asyncio.sleep(settle_s)
         many.asked.clear()
         cpu, database = await _watch(follower, seconds)
@@ -59,8 +59,8 @@ async def _watch(follower: Running, seconds: float) -> tuple[float, float]:
     return (follower.cpu_s() - before) / seconds, (database_cpu_s(follower) - database) / seconds
 
 
-async def _follow_all(follower: Running, many: ManyLogs) -> None:
-    """Enters all logs as peers that operators have confirmed, and waits until each was read."""
+async def _follow_all(follower: Running, many: ManyLogs, spread_s: float) -> None:
+    """Enters all logs as peers that operators have confirmed, due one after the other, and waits until each was read."""
     now = SystemClock().now()
     async with follower.database.transaction() as connection:
         for number, (host, log) in enumerate(many.logs.items()):
@@ -71,7 +71,7 @@ async def _follow_all(follower: Running, many: ManyLogs) -> None:
                 str(log.keys.logs[0].vkey),
                 now,
             )
-            due = now + timedelta(seconds=number * SPREAD_S / len(many.logs))
+            due = now + timedelta(seconds=number * spread_s / len(many.logs))
             await connection.execute(
                 "INSERT INTO peer_log (origin, root, next_at) VALUES ($1, $2, $3)",
                 log.origin,
