@@ -31,6 +31,7 @@ from web.member_routes import member_routes
 from web.middleware.caching import CachingMiddleware
 from web.middleware.headers import HeadersMiddleware
 from web.middleware.rate_limit import ClientKeys, RateLimiter, RateLimitMiddleware
+from web.middleware.waiting import WaitingMiddleware
 from web.pages import about, home, person, results
 from web.pages.uploads import max_form_bytes
 from web.rendering import STATIC_FOLDER, Renderer
@@ -44,7 +45,7 @@ def create_app(services: Services, extra_routes: Sequence[ControllerRouterHandle
     """Creates the application over services that are already running."""
     application = create_litestar(services, extra_routes)
     # Outside of Litestar, so that its answers from before any middleware (404, 405) carry the headers too.
-    return HeadersMiddleware(application, is_https=services.settings.is_https)
+    return WaitingMiddleware(HeadersMiddleware(application, is_https=services.settings.is_https))
 
 
 def create_litestar(services: Services, extra_routes: Sequence[ControllerRouterHandler] = ()) -> Litestar:

@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from directory.mappings import Mapping
+from directory.store.copying import few_at_a_time
 from directory.store.database import Connection
 from directory.store.mapping_conditions import IS_ACTIVE
 
@@ -35,12 +36,15 @@ async def without_crowds(
 ) -> list[tuple[int, Mapping]]:
     """Returns what may be taken in of what a log says: the first `MAX_OF_ONE_ACCOUNT` of each X account, beside those that
     answer already."""
-    ids = {mapping.x_id.value for _, mapping in said if mapping.x_id is not None}
+    ids, handles = set[int](), set[str]()
+    async for _, mapping in few_at_a_time(said):
+        handles.add(mapping.x_handle.key)
+        if mapping.x_id is not None:
+            ids.add(mapping.x_id.value)
     by_id = Counter(dict(map(tuple, await connection.fetch(_BY_ID, origin, ids))))
-    handles = {mapping.x_handle.key for _, mapping in said}
     by_handle = Counter(dict(map(tuple, await connection.fetch(_BY_HANDLE, origin, handles))))
     taken = []
-    for leaf, mapping in said:
+    async for leaf, mapping in few_at_a_time(said):
         number, key = None if mapping.x_id is None else mapping.x_id.value, mapping.x_handle.key
         if max(by_id[number], by_handle[key]) >= MAX_OF_ONE_ACCOUNT:
             continue
