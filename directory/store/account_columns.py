@@ -64,6 +64,11 @@ def read_account(network: int, account_id: str | None, handle: str) -> Account:
     return _read_target(_NETWORK_OF_CODE[network], account_id, handle)
 
 
+def read_target_account(network: int, account_id: str, handle: str) -> TargetAccount:
+    """Reads an account that a mapping can lead to."""
+    return _read_target(_NETWORK_OF_CODE[network], account_id, handle)
+
+
 def read_x_account(account_id: str | None, handle: str) -> XAccount:
     """Reads an X account from columns that hold X accounts only."""
     return XAccount(XId(int(account_id)) if account_id is not None else None, XHandle(handle))

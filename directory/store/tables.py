@@ -320,6 +320,95 @@ class Newcomer(Table, tablename="newcomer"):
     found_at = Timestamptz()
 
 
+class FollowRun(Table, tablename="follow_run"):
+    """See `directory.follows.runs.Run`."""
+
+    id = UUID(primary_key=True)
+    member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    account = ForeignKey(LinkedAccount, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    network = SmallInt()
+    host = Text()
+    kind = SmallInt()
+    source = SmallInt()
+    title = Text(default="")
+    state = SmallInt()
+    created_at = Timestamptz()
+    starts_at = Timestamptz()
+    next_at = Timestamptz()
+    attempts = Integer(default=0)
+    ended_at = Timestamptz(null=True, default=None)
+    is_read = Boolean(default=False)
+    note = Text(default="")
+
+
+class FollowItem(Table, tablename="follow_item"):
+    """See `directory.follows.runs.Item`: one person in a run, once."""
+
+    id = BigSerial(primary_key=True)
+    run = ForeignKey(FollowRun, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    number = Integer()
+    target_id = Text()
+    target_handle = Text()
+    x_id = BigInt(null=True, default=None)
+    x_handle = Text(default="")
+    x_seen = Date(null=True, default=None)
+    lists = SmallInt(default=0)
+    is_ticked = Boolean(default=False)
+    state = SmallInt(default=0)
+    reason = SmallInt(default=0)
+    remote = Text(default="")
+    looks = SmallInt(default=0)
+    changed_at = Timestamptz()
+
+
+class FollowBudget(Table, tablename="follow_budget"):
+    """See `directory.follows.runs.Budget`, of each account that follows."""
+
+    account = ForeignKey(
+        LinkedAccount, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict, primary_key=True
+    )
+    hour_began = Timestamptz()
+    hour_spent = Integer(default=0)
+    day_began = Timestamptz()
+    day_spent = Integer(default=0)
+    not_before = Timestamptz(null=True, default=None)
+
+
+class IgnoredPerson(Table, tablename="ignored_person"):
+    """Somebody whom a member does not want offered any more."""
+
+    id = BigSerial(primary_key=True)
+    member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    network = SmallInt()
+    target_id = Text()
+    ignored_at = Timestamptz()
+
+
+class StandingMatch(Table, tablename="standing_match"):
+    """See `directory.follows.runs.StandingMatch`."""
+
+    member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    account = ForeignKey(
+        LinkedAccount, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict, primary_key=True
+    )
+    since = Timestamptz()
+    last_batch = Date(null=True, default=None)
+
+
+class Face(Table, tablename="face"):
+    """How an account looks that was found: public, and kept for a day, whoever it was found for."""
+
+    id = BigSerial(primary_key=True)
+    network = SmallInt()
+    target_id = Text()
+    handle = Text()
+    name = Text()
+    description = Text()
+    picture = Bytea(null=True, default=None)
+    picture_type = Text(default="")
+    fetched_at = Timestamptz()
+
+
 class Hide(Table, tablename="hide", db=DIALECT):
     """See `directory.moderation.hides.Hide`."""
 
