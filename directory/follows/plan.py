@@ -1,0 +1,155 @@
+"""Plans a run: from what was found for a list to whom one account would follow, and who is left out and why. Pure.
+
+Each account is wanted once, whoever else leads to it. Whom the account follows already is seen by the run itself,
+which reads them first.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from directory.accounts import BlueskyAccount, MastodonAccount, TargetAccount
+from directory.choosing import is_chosen_unasked
+from directory.doubts import Doubt
+from directory.follows.reasons import Reason
+from directory.follows.runs import LeftOut, Plan, Wanted
+from directory.identifiers import Acct, ActorUri, AtHandle, Did
+from directory.mappings import Mapping as Mapped
+from directory.mappings import Network
+from directory.queries import Query
+from directory.ranking import Answer, Match
+
+_OF_DOUBT: Final[Mapping[Doubt, Reason]] = {
+    Doubt.DISPUTED: Reason.DISPUTED,
+    Doubt.LIMITED: Reason.LIMITED,
+    Doubt.NAME_SEEN_LONG_AGO: Reason.NAME_SEEN_LONG_AGO,
+    Doubt.NAME_OF_UNKNOWN_AGE: Reason.NAME_OF_UNKNOWN_AGE,
+}
+TAKE_A_TICK: Final = frozenset(
+    {
+        Reason.CHOSEN_AWAY,
+        Reason.NEEDS_TICK,
+        Reason.LIMITED,
+        Reason.NAME_SEEN_LONG_AGO,
+        Reason.NAME_OF_UNKNOWN_AGE,
+    }
+)
+"""Whoever is left out for one of these is taken in by a tick."""
+
+IsTicked = Callable[[Query, Answer], bool]
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What the network says of an account: MOVED, GONE, LABELLED, NOT_THAT_ID or NONE; and where it moved to."""
+
+    reason: Reason
+    moved_to: TargetAccount | None = None
+
+
+NOTHING_KNOWN: Final = Known(Reason.NONE)
+
+
+class Wishes(msgspec.Struct, frozen=True):
+    """What a plan depends on besides the matches. Accounts are named by the text of their ids.
+
+    `own`: the member's own accounts. `ignored`: whom they do not want offered any more. `known`: what is known of
+    accounts. `closed`: hosts where the operators let nobody be followed.
+    """
+
+    network: Network
+    is_ticked: IsTicked
+    own: Collection[str] = frozenset()
+    ignored: Collection[str] = frozenset()
+    known: Mapping[str, Known] = {}
+    closed: Collection[str] = frozenset()
+
+
+def plan_follows(matches: Iterable[Match], wishes: Wishes) -> Plan:
+    """Plans whom an account on one network would follow, surest first, and tells who is left out."""
+    wanted: dict[str, tuple[Answer, Wanted]] = {}
+    left_out: dict[str, LeftOut] = {}
+    for match in matches:
+        here = [answer for answer in match.answers if answer.mapping.network is wishes.network]
+        if not here:
+            _put_elsewhere(match, left_out)
+        for answer in here:
+            _put(match.query, answer, wishes, wanted, left_out)
+    ordered = sorted(wanted.values(), key=lambda each: _sureness(*each))
+    return Plan(
+        tuple(each for _, each in ordered),
+        tuple(each for key, each in left_out.items() if key not in wanted),
+    )
+
+
+def target_of(mapping: Mapped) -> TargetAccount:
+    """Returns the account that a mapping leads to."""
+    match mapping.target_id, mapping.target_handle:
+        case Did() as did, AtHandle() as handle:
+            return BlueskyAccount(did, handle)
+        case ActorUri() as uri, Acct() as acct:
+            return MastodonAccount(uri, acct)
+        case _:
+            raise ValueError("a mapping's id and handle are of one network")
+
+
+def reason_of(query: Query, answer: Answer, wishes: Wishes) -> Reason:
+    """Returns why an answer is left out; NONE where it is wanted."""
+    target = str(answer.mapping.target_id)
+    if target in wishes.own:
+        return Reason.OWN_ACCOUNT
+    if query.lists.is_refused:
+        return Reason.REFUSED_ON_X
+    if answer.disputed:
+        return Reason.DISPUTED
+    if target in wishes.ignored:
+        return Reason.CHOSEN_AWAY
+    if _host_of(answer.mapping) in wishes.closed:
+        return Reason.SWITCHED_OFF
+    if (known := wishes.known.get(target, NOTHING_KNOWN)).reason is not Reason.NONE:
+        return known.reason
+    return Reason.NONE if wishes.is_ticked(query, answer) else _why_not_ticked(query, answer)
+
+
+def _put(
+    query: Query,
+    answer: Answer,
+    wishes: Wishes,
+    wanted: dict[str, tuple[Answer, Wanted]],
+    left_out: dict[str, LeftOut],
+) -> None:
+    account, key = target_of(answer.mapping), str(answer.mapping.target_id)
+    reason = reason_of(query, answer, wishes)
+    if reason is not Reason.NONE:
+        instead = wishes.known.get(key, NOTHING_KNOWN).moved_to
+        left_out.setdefault(key, LeftOut(query, account, reason, instead))
+        return
+    found = answer, Wanted(account, query, not is_chosen_unasked(query, answer))
+    if key not in wanted or _sureness(*found) < _sureness(*wanted[key]):
+        wanted[key] = found
+
+
+def _put_elsewhere(match: Match, left_out: dict[str, LeftOut]) -> None:
+    """Notes somebody whose accounts are all on another network, and who would have been wanted."""
+    if match.query.lists.is_wanted and match.answers:
+        mapping = match.answers[0].mapping
+        left_out.setdefault(
+            str(mapping.target_id), LeftOut(match.query, target_of(mapping), Reason.OTHER_NETWORK)
+        )
+
+
+def _why_not_ticked(query: Query, answer: Answer) -> Reason:
+    if is_chosen_unasked(query, answer):
+        return Reason.CHOSEN_AWAY
+    return _OF_DOUBT.get(answer.doubt, Reason.NEEDS_TICK) if answer.doubt else Reason.NEEDS_TICK
+
+
+def _host_of(mapping: Mapped) -> str:
+    """Returns the host of a Mastodon account; empty for one on Bluesky, whose host no mapping tells."""
+    return mapping.target_handle.host if isinstance(mapping.target_handle, Acct) else ""
+
+
+def _sureness(answer: Answer, wanted: Wanted) -> tuple[bool, int, bool, str]:
+    """Returns the sort key, surest first."""
+    mapping = answer.mapping
+    return wanted.is_ticked, -mapping.strength, answer.matched_by == "handle", str(mapping.target_handle)
