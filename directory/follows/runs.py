@@ -135,3 +135,11 @@ class StandingMatch(msgspec.Struct, frozen=True):
     account: UUID
     since: datetime
     last_batch: date | None
+
+
+class IgnoredPerson(msgspec.Struct, frozen=True):
+    """Somebody whom a member does not want offered any more: an account on a network, whatever the match."""
+
+    network: Network
+    target_id: str
+    ignored_at: datetime

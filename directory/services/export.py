@@ -23,6 +23,7 @@ from directory.members.publications import Publication
 from directory.members.sessions import Session
 from directory.members.tokens import Token
 from directory.moderation.hides import Hide
+from directory.services.export_follows import follow_runs, ignored_person, standing_match
 from directory.store.challenges import ChallengeRow
 from directory.store.exports import MemberData
 
@@ -64,6 +65,9 @@ def documents(data: MemberData, instance: str, now: datetime) -> dict[str, Docum
         "links.json": [_page(data.page_code, data.link_checks)] if data.page_code is not None else [],
         "newcomers.json": [_newcomer(each) for each in data.newcomers],
         "hidden.json": [_hide(hide) for hide in data.hides],
+        "runs.json": follow_runs(data.runs, data.run_items, data.accounts),
+        "ignored.json": list(map(ignored_person, data.ignored)),
+        "standing.json": [standing_match(each, data.accounts) for each in data.standing],
         "sessions.json": [_session(session, data.accounts) for session in data.sessions],
     }
     for kept in data.follow_lists:

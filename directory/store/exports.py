@@ -7,6 +7,7 @@ import msgspec
 
 from directory.accounts import LinkedAccount, Member
 from directory.follows.newcomers import Newcomer
+from directory.follows.runs import IgnoredPerson, Item, Run, StandingMatch
 from directory.members.challenges import ProofCheck
 from directory.members.claims import Claim
 from directory.members.consents import Consent
@@ -39,6 +40,10 @@ class MemberData(msgspec.Struct, frozen=True, kw_only=True):
     link_checks: list[LinkCheck]
     newcomers: list[Newcomer]
     hides: list[Hide]
+    runs: list[Run]
+    run_items: list[tuple[UUID, Item]]
+    ignored: list[IgnoredPerson]
+    standing: list[StandingMatch]
 
 
 class ExportStore:

@@ -23,11 +23,12 @@ from directory.store.database import Connection
 _COPIED: Final = (
     "run", "number", "target_id", "target_handle", "x_id", "x_handle", "x_seen", "lists", "is_ticked", "changed_at",
 )  # fmt: skip
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "i.number, i.target_id, i.target_handle, i.x_id, i.x_handle, i.x_seen, i.lists, i.is_ticked, i.state, i.reason,"
     " i.remote, i.looks, i.changed_at, r.network"
 )
-_SELECT: Final = f"SELECT {_COLUMNS} FROM follow_item i JOIN follow_run r ON r.id = i.run"
+"""What `item_of` reads: `i` is the item, `r` its run."""
+_SELECT: Final = f"SELECT {COLUMNS} FROM follow_item i JOIN follow_run r ON r.id = i.run"
 _LEFT: Final = f"({ItemState.PENDING:d}, {ItemState.SENT:d}, {ItemState.UNDOING:d})"
 """As the partial index spells it."""
 

@@ -13,13 +13,15 @@ from directory.follows.states import OPEN, RUN_MOVES, RunMove, RunState
 from directory.mappings import Network
 from directory.store.account_columns import account_network_code, account_network_of_code
 from directory.store.accounts import plain_uuid
-from directory.store.database import Connection
+from directory.store.database import Connection, Database
 from directory.store.leases import LeasedTable
 
 RUN_LEASE: Final = timedelta(minutes=2)
 """For so long a run waits after a process that was killed. A step takes half of it at most."""
 KEEP_ENDED: Final = timedelta(days=180)
 """How long an ended run can be looked at and undone."""
+MAX_PURGED: Final = 20
+"""Runs that one step of housekeeping deletes: each can have a hundred thousand people."""
 _COLUMNS: Final = "id, member, account, network, host, kind, source, title, state, created_at, starts_at, next_at, ended_at, is_read, note"
 _AT_WORK: Final = f"({RunState.PLANNED:d}, {RunState.RUNNING:d}, {RunState.UNDOING:d})"
 """As the partial index spells it."""
@@ -126,13 +128,15 @@ async def save_budget(connection: Connection, account: UUID, budget: Budget) -> 
     )  # fmt: skip
 
 
-async def purge_runs(connection: Connection, now: datetime, limit: int) -> int:
-    """Deletes runs that ended long ago. Returns how many."""
-    rows = await connection.fetch(
-        "DELETE FROM follow_run WHERE id = ANY(ARRAY(SELECT id FROM follow_run WHERE ended_at IS NOT NULL"
-        " AND ended_at < $1 LIMIT $2)) RETURNING true",
-        now - KEEP_ENDED, limit,
-    )  # fmt: skip
+async def purge_runs(database: Database, now: datetime, limit: int) -> int:
+    """Deletes runs that ended long ago, with the people in them. Returns how many."""
+    async with database.connection() as connection:
+        rows = await connection.fetch(
+            "DELETE FROM follow_run WHERE id = ANY(ARRAY(SELECT id FROM follow_run WHERE ended_at IS NOT NULL"
+            " AND ended_at < $1 LIMIT $2)) RETURNING true",
+            now - KEEP_ENDED,
+            min(limit, MAX_PURGED),
+        )
     return len(rows)
 
 

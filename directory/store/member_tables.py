@@ -24,7 +24,10 @@ from directory.store.claim_rows import fetch_claims
 from directory.store.claims import ClaimStore
 from directory.store.consents import ConsentStore, fetch_consents
 from directory.store.database import Connection, Database
+from directory.store.faces import purge_faces
+from directory.store.follow_exports import fetch_ignored, fetch_items_of_member, fetch_standing
 from directory.store.follow_lists import fetch_lists
+from directory.store.follow_runs import fetch_runs, purge_runs
 from directory.store.hides import fetch_hides_of_member
 from directory.store.host_backoff import HostBackoffStore
 from directory.store.link_checks import LinkCheckStore, fetch_link_checks
@@ -189,6 +192,35 @@ MEMBER_TABLES: Final = (
         kept="as long as the consent to keep it: 12 months, renewable",
     ),
     MemberTable(
+        name="follow_item",
+        of_member="run IN (SELECT id FROM follow_run WHERE member = $1)",
+        exported=Exported("run_items", "runs.json", fetch_items_of_member),
+        kept="as long as its run",
+    ),
+    MemberTable(
+        name="follow_run",
+        exported=Exported("runs", "runs.json", fetch_runs),
+        kept="180 days after it ended",
+        purge=purge_runs,
+    ),
+    MemberTable(
+        name="follow_budget",
+        of_member="account IN (SELECT id FROM linked_account WHERE member = $1)",
+        exported=None,
+        not_exported="counters of the last day, so that no network is asked too often",
+        kept="as long as the account is linked",
+    ),
+    MemberTable(
+        name="ignored_person",
+        exported=Exported("ignored", "ignored.json", fetch_ignored),
+        kept=WHILE_MEMBER,
+    ),
+    MemberTable(
+        name="standing_match",
+        exported=Exported("standing", "standing.json", fetch_standing),
+        kept="until it is ended, or as long as the account is linked",
+    ),
+    MemberTable(
         name="linked_account",
         exported=Exported("accounts", "accounts.json", fetch_accounts),
         kept="until it is unlinked, or as long as the membership",
@@ -218,6 +250,11 @@ NAMELESS_TABLES: Final = (
         name="host_backoff",
         kept="until the host answers, the last account on it goes, or a day after its time: two days at most",
         purge=lambda database, now, limit: HostBackoffStore(database).purge_backoffs(now, limit),
+    ),
+    NamelessTable(
+        name="face",
+        kept="a day",
+        purge=purge_faces,
     ),
 )
 

@@ -10,9 +10,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from directory.accounts import AccountNetwork
+from directory.accounts import AccountNetwork, BlueskyAccount
 from directory.answers import take_in_leaves
-from directory.identifiers import XHandle
+from directory.follows.runs import Run, RunKind, Source, Wanted
+from directory.follows.states import RunState
+from directory.identifiers import AtHandle, Did, XHandle
 from directory.mappings import Network
 from directory.members.consents import ConsentKind
 from directory.members.errors import MemberGone, XAccountContested
@@ -36,6 +38,8 @@ from directory.services.proving import Proving
 from directory.services.signing_in import Departure, SigningIn
 from directory.store.arrivals import ArrivalStore
 from directory.store.database import Connection, Database
+from directory.store.follow_items import RunItems
+from directory.store.follow_runs import insert_run, lock_budget
 from directory.store.hides import HideStore
 from directory.store.member_tables import MEMBER_TABLES
 from directory.vault import Secret
@@ -46,7 +50,7 @@ from tests.directory.members.test_permissions import tokens
 from tests.directory.members.test_publishing import answers
 from tests.directory.test_answers import said
 from tests.harness.clock import FakeClock
-from tests.harness.mappings import OTHER_ORIGIN, bluesky
+from tests.harness.mappings import OTHER_ORIGIN, bluesky, did
 
 SESAME = "sesame-open"
 
@@ -97,8 +101,32 @@ async def life(  # noqa: PLR0917 - everything there is to use
     await page_links.submit(member, XHandle("ada"))
     await follow_lists.keep(member, Lists.FOLLOWING, parse_lines("77,Friend\n,other"), consent=1)
     await find_newcomer(database, clock)
+    await follow_people(database, member, wish.target_account, clock)
     await hide_on_mastodon(membership, publishing, database, member, wish, clock)
     return Life(member, token, str(kept.challenge.nonce), publishing)
+
+
+async def follow_people(database: Database, member: UUID, account: UUID, clock: FakeClock) -> None:
+    """The member follows somebody with a run, ignores somebody, and has newcomers followed."""
+    now = clock.now()
+    run = Run(
+        id=uuid4(), member=member, account=account, network=Network.BLUESKY, host="pds.example", kind=RunKind.FOLLOW,
+        source=Source.UPLOAD, title="", state=RunState.PLANNED, created_at=now, starts_at=now, next_at=now,
+        ended_at=None, is_read=False, note="",
+    )  # fmt: skip
+    friend = BlueskyAccount(Did("did:plc:friend"), AtHandle("friend.bsky.example"))
+    async with database.transaction() as connection:
+        assert await insert_run(connection, run)
+        await RunItems(connection, run.id).insert([Wanted(friend, Query.parse("77"), is_ticked=True)], now)
+        await lock_budget(connection, account, now)
+        await connection.execute(
+            "INSERT INTO ignored_person (member, network, target_id, ignored_at) VALUES ($1, 1, 'did:plc:no', $2)",
+            member,
+            now,
+        )
+        await connection.execute(
+            "INSERT INTO standing_match (member, account, since) VALUES ($1, $2, $3)", member, account, now
+        )
 
 
 async def find_newcomer(database: Database, clock: FakeClock) -> None:
@@ -165,6 +193,13 @@ async def test_the_export_holds_all_that_is_stored(
         {"id": None, "handle": "other", "seen": "2026-11-01"},
         {"id": "77", "handle": "friend", "seen": None},
     ]
+    (run,) = files["runs.json"]
+    assert (run["account"], run["state"], run["kind"]) == (str(did("ada")), "planned", "follow")
+    assert [(each["x"]["id"], each["to"]["id"], each["state"]) for each in run["people"]] == [
+        ("77", "did:plc:friend", "pending")
+    ]
+    assert [each["id"] for each in files["ignored.json"]] == ["did:plc:no"]
+    assert [each["account"] for each in files["standing.json"]] == [str(did("ada"))]
     assert {name.replace("following", "<list>") for name in files} == {
         table.exported.file for table in MEMBER_TABLES if table.exported is not None
     }
@@ -228,6 +263,11 @@ async def test_erasing_leaves_nothing_but_the_revocation(
         "consent": 3,
         "newcomer": 1,
         "follow_list": 1,
+        "follow_item": 1,
+        "follow_run": 1,
+        "follow_budget": 1,
+        "ignored_person": 1,
+        "standing_match": 1,
         "linked_account": 2,
         "member": 1,
     }
