@@ -106,6 +106,11 @@ class ArrivalStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    async def list_newcomers(self, member: UUID) -> list[Newcomer]:
+        """Lists the newcomers found for a member, as `fetch_newcomers` does."""
+        async with self._database.connection() as connection:
+            return await fetch_newcomers(connection, member)
+
     async def claim_due_arrival(self, now: datetime) -> Arrival | None:
         """Claims the arrival that has waited longest. Returns None where none is due."""
         async with self._database.connection() as connection:

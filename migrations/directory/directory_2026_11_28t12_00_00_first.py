@@ -335,11 +335,17 @@ STATEMENTS = [
         handle text NOT NULL,
         name text NOT NULL,
         description text NOT NULL,
+        digest text NOT NULL,
+        reason smallint NOT NULL DEFAULT 0,
+        moved_id text NOT NULL DEFAULT '',
+        moved_handle text NOT NULL DEFAULT '',
+        picture_url text NOT NULL DEFAULT '',
         picture bytea,
         picture_type text NOT NULL DEFAULT '',
         fetched_at timestamptz NOT NULL
     )""",
     "CREATE UNIQUE INDEX face_target ON face (network, target_id)",
+    "CREATE INDEX face_digest ON face (digest)",
     "CREATE INDEX face_fetched ON face (fetched_at)",
     """CREATE TABLE hide (
         id uuid PRIMARY KEY,

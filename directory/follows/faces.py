@@ -1,0 +1,72 @@
+"""How an account looks, so that a person recognises a person. Pure.
+
+All of it was written by strangers: texts are cut and shown as text, and a picture is what its first bytes say it is.
+"""
+
+import hashlib
+from typing import Final
+
+import msgspec
+
+from directory.accounts import TargetAccount
+from directory.follows.plan import NOTHING_KNOWN, Known
+from directory.follows.reasons import Reason
+
+MAX_NAME_CHARS: Final = 100
+MAX_DESCRIPTION_CHARS: Final = 300
+MAX_URL_CHARS: Final = 1_024
+MAX_PICTURE_BYTES: Final = 512 * 1024
+TOLD_BY_NETWORKS: Final = frozenset({Reason.MOVED, Reason.GONE, Reason.LABELLED, Reason.NOT_THAT_ID})
+
+_RIFF_HEAD_BYTES: Final = 12
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """What a network tells of an account; `avatar_url` is empty where it has no picture."""
+
+    account: TargetAccount
+    name: str
+    description: str
+    avatar_url: str = ""
+    known: Known = NOTHING_KNOWN
+
+
+class Picture(msgspec.Struct, frozen=True):
+    """A picture of a type that browsers only paint."""
+
+    content: bytes
+    media_type: str
+
+
+def trimmed(profile: Profile) -> Profile:
+    """Returns a profile whose texts are no longer than what is kept."""
+    is_short = len(profile.avatar_url) <= MAX_URL_CHARS
+    return msgspec.structs.replace(
+        profile,
+        name=_plain(profile.name)[:MAX_NAME_CHARS],
+        description=_plain(profile.description)[:MAX_DESCRIPTION_CHARS],
+        avatar_url=profile.avatar_url if is_short and "\0" not in profile.avatar_url else "",
+    )
+
+
+def picture_type(content: bytes) -> str:
+    """Returns the media type by the first bytes: PNG, JPEG, GIF or WebP. Empty for all else, and so for SVG, which can
+    hold scripts."""
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if content.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if content.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    head = content[:_RIFF_HEAD_BYTES]
+    return "image/webp" if head[:4] == b"RIFF" and head[8:] == b"WEBP" else ""
+
+
+def digest_of(target_id: str) -> str:
+    """Returns the name of a face in addresses: it does not say whose it is."""
+    return hashlib.sha256(b"passerelle/face/v1\0" + target_id.encode()).hexdigest()[:32]
+
+
+def _plain(text: str) -> str:
+    """Returns a text without what cannot be seen, nor stored."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -1,0 +1,136 @@
+"""Plans of runs: the matches they are made from, the people a member ignores, and their standing wishes.
+
+Nothing of an uploaded list is kept: a plan is made anew each time, and what is started is stored with the run.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from uuid import UUID
+
+import msgspec
+
+from directory.accounts import LinkedAccount
+from directory.clock import Clock
+from directory.follows.newcomers import Newcomer
+from directory.follows.plan import IsTicked, Known, Wishes, plan_follows
+from directory.follows.runs import Plan, Source, StandingMatch
+from directory.mappings import Network
+from directory.queries import Lists, Query
+from directory.ranking import Match
+from directory.services.follow_lists import FollowLists
+from directory.services.lookup import Lookup
+from directory.store.arrivals import ArrivalStore
+from directory.store.ignored_people import IgnoredPeopleStore
+from directory.store.standing_matches import StandingMatchStore
+
+
+class Planning:
+    """The way from a list to a plan."""
+
+    def __init__(
+        self,
+        lookup: Lookup,
+        follow_lists: FollowLists,
+        arrivals: ArrivalStore,
+        ignored: IgnoredPeopleStore,
+        standing: StandingMatchStore,
+        clock: Clock,
+        closed: Collection[str] = frozenset(),
+    ) -> None:
+        """`closed` are the hosts where the operators let nobody be followed."""
+        self._lookup = lookup
+        self._follow_lists = follow_lists
+        self._arrivals = arrivals
+        self._ignored = ignored
+        self._standing = standing
+        self._clock = clock
+        self._closed = frozenset(closed)
+
+    async def match(self, member: UUID, source: Source, uploaded: Sequence[Query]) -> list[Match]:
+        """Matches the list that a source means; `uploaded` is for the sources that come from an upload.
+
+        Raises DirectoryUnavailable.
+        """
+        queries = await self._queries(member, source, uploaded)
+        return await self._lookup.match(queries, with_evidence=False)
+
+    async def plan(
+        self,
+        account: LinkedAccount,
+        matches: Sequence[Match],
+        *,
+        is_ticked: IsTicked,
+        own: Sequence[LinkedAccount],
+        known: Mapping[str, Known],
+    ) -> Plan:
+        """Plans whom one account of a member would follow. `own` are all accounts of the member."""
+        network = Network(account.network.value)
+        wishes = Wishes(
+            network,
+            is_ticked,
+            own={str(each.account.id) for each in own if each.target is not None},
+            ignored=await self._ignored.find_ignored(account.member, network),
+            known=known,
+            closed=self._closed,
+        )
+        return plan_follows(matches, wishes)
+
+    async def ignored(self, member: UUID, network: Network) -> frozenset[str]:
+        """Returns the ids of those whom a member ignores on a network."""
+        return await self._ignored.find_ignored(member, network)
+
+    async def ignore(self, member: UUID, network: Network, target_id: str) -> bool:
+        """Ignores somebody in all plans from now on. Returns False where too many are ignored already. Raises
+        MemberGone."""
+        return await self._ignored.ignore(member, network, target_id, self._clock.now())
+
+    async def restore(self, member: UUID, network: Network, target_id: str) -> bool:
+        """Offers somebody again; returns whether they were ignored."""
+        return await self._ignored.restore(member, network, target_id)
+
+    async def standing(self, member: UUID) -> list[StandingMatch]:
+        """Lists the accounts with which a member wants newcomers followed."""
+        return await self._standing.list_standing(member)
+
+    async def set_standing(self, member: UUID, accounts: Sequence[UUID]) -> None:
+        """Sets with which accounts newcomers are followed. Raises MemberGone, UnknownAccount."""
+        await self._standing.set_standing(member, accounts, self._clock.now())
+
+    async def count_newcomers(self, member: UUID) -> int:
+        """Counts the newcomers found for a member's kept list."""
+        return len(await self._arrivals.list_newcomers(member))
+
+    async def _queries(self, member: UUID, source: Source, uploaded: Sequence[Query]) -> Sequence[Query]:
+        match source:
+            case Source.UPLOAD:
+                return uploaded
+            case Source.FOLLOWERS:
+                return [followed_back(query) for query in uploaded if _is_follower(query)]
+            case Source.KEPT_LIST:
+                return await self._kept(member)
+            case Source.ARRIVAL:
+                return only_newcomers(await self._kept(member), await self._arrivals.list_newcomers(member))
+
+    async def _kept(self, member: UUID) -> list[Query]:
+        kept = await self._follow_lists.find(member, Lists.FOLLOWING)
+        return kept.queries() if kept is not None else []
+
+
+def followed_back(query: Query) -> Query:
+    """Returns the query for somebody who followed the member: asked for in person, as no list of those followed has
+    them."""
+    return msgspec.structs.replace(query, lists=Lists.NONE)
+
+
+def only_newcomers(kept: Sequence[Query], newcomers: Sequence[Newcomer]) -> list[Query]:
+    """Returns those of a kept list who have newly arrived."""
+    ids = {each.mapping.x_id for each in newcomers if each.mapping.x_id is not None}
+    handles = {each.mapping.x_handle.key for each in newcomers}
+    return [
+        query
+        for query in kept
+        if query.x_id in ids or (query.x_handle is not None and query.x_handle.key in handles)
+    ]
+
+
+def _is_follower(query: Query) -> bool:
+    return Lists.FOLLOWER in query.lists and not query.lists.is_refused
