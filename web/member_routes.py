@@ -4,14 +4,18 @@ from typing import Any, Final, TypeVar
 
 from litestar import Router
 from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
 
 from web.auth.cookies import Cookies
 from web.auth.journey import Journeys
 from web.auth.member_context import MemberContext
 from web.auth.read_only import read_only_guard
 from web.auth.signed_in import provide_asked, provide_me, provide_my_form
+from web.member_services import MemberServices
 from web.pages import (
     account,
+    faces,
+    follow,
     kept_list,
     leave,
     member_page,
@@ -20,6 +24,8 @@ from web.pages import (
     prove_links,
     publish,
     published,
+    run_news,
+    runs,
     sign_in,
     sign_in_return,
 )
@@ -45,11 +51,12 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
         "me": Provide(provide_me),
         "my_form": Provide(provide_my_form),
         "asked": Provide(provide_asked),
+        "streams": _given(run_news.Streams()),
     }
     return [
         Router(
             "/",
-            route_handlers=[kept_list.kept_list_page, kept_list.keep_list],
+            route_handlers=[kept_list.kept_list_page, kept_list.keep_list, *_plan_pages(services.members)],
             dependencies=dependencies,
             guards=guards,
             request_max_body_size=max_form_bytes(settings),
@@ -90,11 +97,32 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
                 leave.leave_page,
                 leave.leave,
                 member_page.member_page,
+                *_run_pages(services.members),
             ],
             dependencies=dependencies,
             guards=guards,
             request_max_body_size=MAX_FORM_BYTES,
         ),
+    ]
+
+
+def _plan_pages(members: MemberServices) -> list[ControllerRouterHandler]:
+    """Returns the pages whose forms hold a whole list; none where nobody is followed."""
+    return [follow.follow_page, follow.follow] if members.follows is not None else []
+
+
+def _run_pages(members: MemberServices) -> list[ControllerRouterHandler]:
+    """Returns the pages of runs; none where nobody is followed."""
+    if members.follows is None:
+        return []
+    return [
+        runs.runs_page,
+        runs.run_page,
+        runs.run_picture,
+        runs.permit,
+        runs.act_on_run,
+        run_news.run_news,
+        faces.face,
     ]
 
 

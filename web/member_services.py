@@ -16,6 +16,7 @@ from directory.services.permissions import Permissions
 from directory.services.proving import Proving
 from directory.services.publishing import Publishing
 from directory.services.signing_in import SigningIn
+from web.follow_services import FollowServices
 from web.middleware.rate_limit import RateLimiter
 
 
@@ -41,3 +42,5 @@ class MemberServices:
     """Something is due now: a post to look at, a permission to give back."""
     announce: Callable[[], Awaitable[object]]
     """Something was published: it is to answer as soon as it can."""
+    follows: FollowServices | None = None
+    """None where the operators let nobody be followed: then its pages are not there."""

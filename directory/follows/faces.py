@@ -3,7 +3,6 @@
 All of it was written by strangers: texts are cut and shown as text, and a picture is what its first bytes say it is.
 """
 
-import hashlib
 from typing import Final
 
 import msgspec
@@ -29,6 +28,18 @@ class Profile(msgspec.Struct, frozen=True):
     description: str
     avatar_url: str = ""
     known: Known = NOTHING_KNOWN
+
+
+class Face(msgspec.Struct, frozen=True):
+    """A profile that is kept. `code` names its picture in addresses: drawn by lot, so that only whoever was shown the
+    face can ask for it."""
+
+    profile: Profile
+    code: str
+
+    @property
+    def has_picture(self) -> bool:
+        return bool(self.profile.avatar_url)
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -60,11 +71,6 @@ def picture_type(content: bytes) -> str:
         return "image/gif"
     head = content[:_RIFF_HEAD_BYTES]
     return "image/webp" if head[:4] == b"RIFF" and head[8:] == b"WEBP" else ""
-
-
-def digest_of(target_id: str) -> str:
-    """Returns the name of a face in addresses: it does not say whose it is."""
-    return hashlib.sha256(b"passerelle/face/v1\0" + target_id.encode()).hexdigest()[:32]
 
 
 def _plain(text: str) -> str:

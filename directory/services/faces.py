@@ -11,7 +11,7 @@ import structlog
 
 from directory.accounts import TargetAccount
 from directory.clock import Clock
-from directory.follows.faces import MAX_PICTURE_BYTES, Picture, Profile, picture_type, trimmed
+from directory.follows.faces import MAX_PICTURE_BYTES, Face, Picture, Profile, picture_type, trimmed
 from directory.mappings import Network
 from directory.networks.errors import NetworkError
 from directory.networks.http import GuardedClient
@@ -51,27 +51,27 @@ class Faces:
         self._clock = clock
         self._places = asyncio.Semaphore(PICTURES_AT_ONCE)
 
-    async def of(self, network: Network, accounts: Sequence[TargetAccount]) -> dict[str, Profile]:
+    async def of(self, network: Network, accounts: Sequence[TargetAccount]) -> dict[str, Face]:
         """Returns the faces that are known, or fetched within 3 seconds, by the texts of their ids."""
         wanted = accounts[:MAX_FACES]
         found = await self._store.find_faces(network, [str(each.id) for each in wanted], self._clock.now())
-        known = {str(face.account.id): face for face in found}
+        known = {str(face.profile.account.id): face for face in found}
         missing = [each for each in wanted if str(each.id) not in known]
         for face in await self._fetch(network, missing):
-            known[str(face.account.id)] = face
+            known[str(face.profile.account.id)] = face
         return known
 
-    async def picture(self, network: Network, digest: str) -> Picture | None:
+    async def picture(self, code: str) -> Picture | None:
         """Returns the picture of a face, fetched once a day. None where there is none that may be shown."""
-        found = await self._store.find_picture(network, digest, self._clock.now())
+        found = await self._store.find_picture(code, self._clock.now())
         if not isinstance(found, str):
             return found
         async with self._places:
             picture = await self._fetch_picture(found)
-        await self._store.save_picture(network, digest, found, picture)
+        await self._store.save_picture(code, found, picture)
         return picture
 
-    async def _fetch(self, network: Network, missing: Sequence[TargetAccount]) -> list[Profile]:
+    async def _fetch(self, network: Network, missing: Sequence[TargetAccount]) -> list[Face]:
         profiles = self._profiles.get(network)
         if profiles is None or not missing:
             return []
@@ -84,8 +84,7 @@ class Faces:
             return []
         # Only of those who were asked for: nobody else's face is written over.
         faces = {str(each.account.id): trimmed(each) for each in told if str(each.account.id) in asked}
-        await self._store.save_faces(network, list(faces.values()), self._clock.now())
-        return list(faces.values())
+        return await self._store.save_faces(network, list(faces.values()), self._clock.now())
 
     async def _fetch_picture(self, url: str) -> Picture | None:
         try:

@@ -3,7 +3,8 @@
 Nothing of an uploaded list is kept: a plan is made anew each time, and what is started is stored with the run.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -11,8 +12,8 @@ import msgspec
 from directory.accounts import LinkedAccount
 from directory.clock import Clock
 from directory.follows.newcomers import Newcomer
-from directory.follows.plan import IsTicked, Known, Wishes, plan_follows
-from directory.follows.runs import Plan, Source, StandingMatch
+from directory.follows.plan import IsTicked, Wishes
+from directory.follows.runs import Source, StandingMatch
 from directory.mappings import Network
 from directory.queries import Lists, Query
 from directory.ranking import Match
@@ -21,6 +22,9 @@ from directory.services.lookup import Lookup
 from directory.store.arrivals import ArrivalStore
 from directory.store.ignored_people import IgnoredPeopleStore
 from directory.store.standing_matches import StandingMatchStore
+
+UPLOADED: Final = frozenset({Source.UPLOAD, Source.FOLLOWERS})
+"""Their people come with the request, and nothing of them is kept."""
 
 
 class Planning:
@@ -46,33 +50,25 @@ class Planning:
         self._closed = frozenset(closed)
 
     async def match(self, member: UUID, source: Source, uploaded: Sequence[Query]) -> list[Match]:
-        """Matches the list that a source means; `uploaded` is for the sources that come from an upload.
+        """Matches the list that a source names: the uploaded one, or what is kept of the member's.
 
         Raises DirectoryUnavailable.
         """
-        queries = await self._queries(member, source, uploaded)
+        queries = uploaded if source in UPLOADED else await self._queries(member, source)
         return await self._lookup.match(queries, with_evidence=False)
 
-    async def plan(
-        self,
-        account: LinkedAccount,
-        matches: Sequence[Match],
-        *,
-        is_ticked: IsTicked,
-        own: Sequence[LinkedAccount],
-        known: Mapping[str, Known],
-    ) -> Plan:
-        """Plans whom one account of a member would follow. `own` are all accounts of the member."""
+    async def wishes(
+        self, account: LinkedAccount, own: Sequence[LinkedAccount], is_ticked: IsTicked
+    ) -> Wishes:
+        """Returns what a plan for one account of a member depends on. `own` are all accounts of the member."""
         network = Network(account.network.value)
-        wishes = Wishes(
+        return Wishes(
             network,
             is_ticked,
             own={str(each.account.id) for each in own if each.target is not None},
             ignored=await self._ignored.find_ignored(account.member, network),
-            known=known,
             closed=self._closed,
         )
-        return plan_follows(matches, wishes)
 
     async def ignored(self, member: UUID, network: Network) -> frozenset[str]:
         """Returns the ids of those whom a member ignores on a network."""
@@ -99,26 +95,27 @@ class Planning:
         """Counts the newcomers found for a member's kept list."""
         return len(await self._arrivals.list_newcomers(member))
 
-    async def _queries(self, member: UUID, source: Source, uploaded: Sequence[Query]) -> Sequence[Query]:
-        match source:
-            case Source.UPLOAD:
-                return uploaded
-            case Source.FOLLOWERS:
-                return [followed_back(query) for query in uploaded if _is_follower(query)]
-            case Source.KEPT_LIST:
-                return await self._kept(member)
-            case Source.ARRIVAL:
-                return only_newcomers(await self._kept(member), await self._arrivals.list_newcomers(member))
+    async def _queries(self, member: UUID, source: Source) -> Sequence[Query]:
+        kept = await self._kept(member)
+        if source is Source.ARRIVAL:
+            return only_newcomers(kept, await self._arrivals.list_newcomers(member))
+        return kept
 
     async def _kept(self, member: UUID) -> list[Query]:
         kept = await self._follow_lists.find(member, Lists.FOLLOWING)
         return kept.queries() if kept is not None else []
 
 
-def followed_back(query: Query) -> Query:
-    """Returns the query for somebody who followed the member: asked for in person, as no list of those followed has
-    them."""
-    return msgspec.structs.replace(query, lists=Lists.NONE)
+def matches_of(source: Source, matches: Sequence[Match]) -> Sequence[Match]:
+    """Returns the matches of a list that a source means: for FOLLOWERS those who followed the member, each as somebody
+    asked for in person, as no list of people followed has them."""
+    if source is not Source.FOLLOWERS:
+        return matches
+    return [
+        Match(msgspec.structs.replace(match.query, lists=Lists.NONE), match.answers)
+        for match in matches
+        if Lists.FOLLOWER in match.query.lists and not match.query.lists.is_refused
+    ]
 
 
 def only_newcomers(kept: Sequence[Query], newcomers: Sequence[Newcomer]) -> list[Query]:
@@ -130,7 +127,3 @@ def only_newcomers(kept: Sequence[Query], newcomers: Sequence[Newcomer]) -> list
         for query in kept
         if query.x_id in ids or (query.x_handle is not None and query.x_handle.key in handles)
     ]
-
-
-def _is_follower(query: Query) -> bool:
-    return Lists.FOLLOWER in query.lists and not query.lists.is_refused

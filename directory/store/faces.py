@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from secrets import token_urlsafe
 from typing import Final
 
 import asyncpg
 
 from directory.accounts import AccountNetwork
-from directory.follows.faces import Picture, Profile, digest_of
+from directory.follows.faces import Face, Picture, Profile
 from directory.follows.plan import Known
 from directory.follows.reasons import Reason
 from directory.mappings import Network
@@ -16,7 +17,7 @@ from directory.store.database import Database
 
 KEEP_FACE: Final = timedelta(days=1)
 _COLUMNS: Final = (
-    "network, target_id, handle, name, description, reason, moved_id, moved_handle, picture_url, digest"
+    "network, target_id, handle, name, description, reason, moved_id, moved_handle, picture_url, code"
 )
 
 
@@ -26,38 +27,39 @@ class FaceStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def find_faces(self, network: Network, ids: Sequence[str], now: datetime) -> list[Profile]:
+    async def find_faces(self, network: Network, ids: Sequence[str], now: datetime) -> list[Face]:
         """Finds the faces that were fetched within a day."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 f"SELECT {_COLUMNS} FROM face WHERE network = $1 AND target_id = ANY($2::text[]) AND fetched_at > $3",
                 _code(network), ids, now - KEEP_FACE,
             )  # fmt: skip
-        return [_profile_of(row) for row in rows]
+        return [_face_of(row) for row in rows]
 
-    async def save_faces(self, network: Network, profiles: Sequence[Profile], now: datetime) -> None:
-        """Saves faces in place of those before; their pictures are fetched when somebody looks."""
+    async def save_faces(self, network: Network, profiles: Sequence[Profile], now: datetime) -> list[Face]:
+        """Saves profiles in place of those before; their pictures are fetched when somebody looks. Returns the faces."""
         columns = list(zip(*(_values(each) for each in profiles), strict=True))
         if not columns:
-            return
+            return []
         async with self._database.connection() as connection:
-            await connection.execute(
+            rows = await connection.fetch(
                 f"INSERT INTO face ({_COLUMNS}, fetched_at) SELECT $1, u.*, $2 FROM unnest($3::text[], $4::text[],"
                 " $5::text[], $6::text[], $7::smallint[], $8::text[], $9::text[], $10::text[], $11::text[]) AS u"
                 " ON CONFLICT (network, target_id) DO UPDATE SET handle = excluded.handle, name = excluded.name,"
                 " description = excluded.description, reason = excluded.reason, moved_id = excluded.moved_id,"
                 " moved_handle = excluded.moved_handle, picture_url = excluded.picture_url, picture = NULL,"
-                " picture_type = '', fetched_at = excluded.fetched_at",
+                " picture_type = '', fetched_at = excluded.fetched_at"
+                f" RETURNING {_COLUMNS}",
                 _code(network), now, *columns,
             )  # fmt: skip
+        return [_face_of(row) for row in rows]
 
-    async def find_picture(self, network: Network, digest: str, now: datetime) -> Picture | str | None:
+    async def find_picture(self, code: str, now: datetime) -> Picture | str | None:
         """Finds the picture of a face; or its address, where it was not fetched yet. None where there is none."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
-                "SELECT picture, picture_type, picture_url FROM face WHERE digest = $2 AND network = $1"
-                " AND fetched_at > $3",
-                _code(network), digest, now - KEEP_FACE,
+                "SELECT picture, picture_type, picture_url FROM face WHERE code = $1 AND fetched_at > $2",
+                code, now - KEEP_FACE,
             )  # fmt: skip
         if row is None:
             return None
@@ -65,14 +67,13 @@ class FaceStore:
             return Picture(row["picture"], row["picture_type"])
         return row["picture_url"] or None
 
-    async def save_picture(self, network: Network, digest: str, url: str, picture: Picture | None) -> None:
+    async def save_picture(self, code: str, url: str, picture: Picture | None) -> None:
         """Saves the picture that was fetched from that address; None where there is none that may be shown."""
         async with self._database.connection() as connection:
             await connection.execute(
-                "UPDATE face SET picture = $4, picture_type = $5, picture_url = '' WHERE digest = $2 AND network = $1"
-                " AND picture_url = $3",
-                _code(network), digest, url, picture.content if picture else None,
-                picture.media_type if picture else "",
+                "UPDATE face SET picture = $3, picture_type = $4, picture_url = CASE WHEN $3 IS NULL THEN '' ELSE $2 END"
+                " WHERE code = $1 AND picture_url = $2",
+                code, url, picture.content if picture else None, picture.media_type if picture else "",
             )  # fmt: skip
 
 
@@ -99,13 +100,13 @@ def _values(profile: Profile) -> tuple[str, str, str, str, int, str, str, str, s
         str(moved.id) if moved else "",
         str(moved.handle) if moved else "",
         profile.avatar_url,
-        digest_of(str(account.id)),
+        token_urlsafe(18),
     )
 
 
-def _profile_of(row: asyncpg.Record) -> Profile:
+def _face_of(row: asyncpg.Record) -> Face:
     network, moved = row["network"], row["moved_id"]
-    return Profile(
+    profile = Profile(
         read_target_account(network, row["target_id"], row["handle"]),
         row["name"],
         row["description"],
@@ -114,6 +115,7 @@ def _profile_of(row: asyncpg.Record) -> Profile:
             Reason(row["reason"]), read_target_account(network, moved, row["moved_handle"]) if moved else None
         ),
     )
+    return Face(profile, row["code"])
 
 
 def _code(network: Network) -> int:

@@ -404,7 +404,7 @@ class Face(Table, tablename="face"):
     handle = Text()
     name = Text()
     description = Text()
-    digest = Text()
+    code = Text()
     reason = SmallInt(default=0)
     moved_id = Text(default="")
     moved_handle = Text(default="")

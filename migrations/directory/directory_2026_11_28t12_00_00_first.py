@@ -335,7 +335,7 @@ STATEMENTS = [
         handle text NOT NULL,
         name text NOT NULL,
         description text NOT NULL,
-        digest text NOT NULL,
+        code text NOT NULL,
         reason smallint NOT NULL DEFAULT 0,
         moved_id text NOT NULL DEFAULT '',
         moved_handle text NOT NULL DEFAULT '',
@@ -345,7 +345,7 @@ STATEMENTS = [
         fetched_at timestamptz NOT NULL
     )""",
     "CREATE UNIQUE INDEX face_target ON face (network, target_id)",
-    "CREATE INDEX face_digest ON face (digest)",
+    "CREATE UNIQUE INDEX face_code ON face (code)",
     "CREATE INDEX face_fetched ON face (fetched_at)",
     """CREATE TABLE hide (
         id uuid PRIMARY KEY,

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from contextlib import suppress
 from typing import Final
+from uuid import UUID
 
 import msgspec
 
@@ -19,6 +20,7 @@ from directory.networks.port import Purpose, SignInDone, SignInStart
 from directory.networks.sign_in_errors import OurselvesBusy, SignInError, StateMismatch
 from directory.services.live_settings import LiveSettings
 from directory.services.signing_in import Departure
+from web.auth.follow_journey import FollowJourneys, Permitted
 from web.auth.member_context import AtBrowser
 from web.auth.read_only import require_writable
 from web.auth.sealed_journey import Asked, Away
@@ -60,6 +62,13 @@ class Journeys:
         self._instance = instance
         self._clock = clock
         self._base_url = base_url
+        self._follows = FollowJourneys(members, clock)
+
+    async def depart_to_follow(self, account: LinkedAccount, run: UUID | None, at: AtBrowser) -> str:
+        """Returns the address at which the person permits follows with an account of theirs. Raises InvalidIdentifier,
+        SignInError, MemberGone."""
+        with failures_noted(Failing.SIGN_IN, SignInError, MemberError, InvalidIdentifier):
+            return await self._follows.depart(account, run, at, self._base_url + CALLBACKS[account.network])
 
     async def depart(
         self,
@@ -101,7 +110,9 @@ class Journeys:
         await self._members.signing_in.begin(at.browser, departure)
         return started.authorize_url
 
-    async def arrive(self, network: AccountNetwork, returned_to: str, at: AtBrowser) -> Arrival | Question:
+    async def arrive(
+        self, network: AccountNetwork, returned_to: str, at: AtBrowser
+    ) -> Arrival | Question | Permitted:
         """Finishes a sign-in: links the account to the member, or signs them in; asks where it is another account
         than was typed.
 
@@ -110,12 +121,16 @@ class Journeys:
         with failures_noted(Failing.SIGN_IN, SignInError, MemberError):
             return await self._arrive(network, returned_to, at)
 
-    async def _arrive(self, network: AccountNetwork, returned_to: str, at: AtBrowser) -> Arrival | Question:
+    async def _arrive(
+        self, network: AccountNetwork, returned_to: str, at: AtBrowser
+    ) -> Arrival | Question | Permitted:
         state = Returned.parse(returned_to).fields.get("state", "")
         member = at.me.member if at.me is not None else None
         kept = await self._members.signing_in.finish(at.browser, state, member)
         if kept.network is not network:
             raise StateMismatch("", "the browser came back to the address of another network")
+        if kept.purpose is Purpose.FOLLOW:
+            return await self._follows.arrive(kept, returned_to)
         away = Away.read(kept.secrets)
         record = away.record
         if network is AccountNetwork.X:

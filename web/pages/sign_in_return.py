@@ -12,6 +12,7 @@ from directory.accounts import AccountNetwork
 from directory.members.errors import LapsedSignIn, RegistrationClosed
 from directory.members.sign_ins import MAX_STATE_CHARS
 from directory.networks.sign_in_errors import SignInError
+from web.auth.follow_journey import Permitted
 from web.auth.forms import form_token, read_form, text_of
 from web.auth.journey import CALLBACKS, Arrival, Journeys, Question
 from web.auth.member_context import NO_STORE, AtBrowser, MemberContext
@@ -62,7 +63,7 @@ async def _land(
     request: Request[Any, Any, Any],
     context: MemberContext,
     at: AtBrowser,
-    arriving: Awaitable[Arrival | Question],
+    arriving: Awaitable[Arrival | Question | Permitted],
 ) -> Response[Any]:
     try:
         landed = await arriving
@@ -74,6 +75,9 @@ async def _land(
         return _refused(request, context, at, refusal)
     if isinstance(landed, Question):
         return _asked(request, context, at, landed)
+    if isinstance(landed, Permitted):
+        page = f"/account/runs/{landed.run}" if landed.run is not None else "/account/list"
+        return Redirect(f"{page}?said={landed.said}", status_code=303, headers=dict(NO_STORE))
     home = Redirect(_next_page(landed), status_code=303, headers=dict(NO_STORE))
     if landed.token is not None:
         context.cookies.keep_session(home, landed.token)

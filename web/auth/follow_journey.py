@@ -1,0 +1,119 @@
+"""Asks a network for the permission to follow as one linked account: apart from signing in, and only for a run or for
+newcomers."""
+
+from typing import Self
+from uuid import UUID
+
+import msgspec
+
+from directory.accounts import AccountNetwork, LinkedAccount
+from directory.clock import Clock
+from directory.members.errors import MemberError
+from directory.networks.port import Purpose
+from directory.networks.sign_in_errors import IdentityMismatch, RefusedByPerson, SignInError, StateMismatch
+from directory.members.sign_ins import SignIn
+from directory.services.signing_in import Departure
+from directory.vault import Secret
+from web.auth.member_context import AtBrowser
+from web.member_services import MemberServices
+
+
+class AwayToFollow(msgspec.Struct, frozen=True, tag="follow"):
+    """A browser that is at a network to permit follows: the network's record, for which account, and for which run."""
+
+    record: bytes
+    account: UUID
+    run: UUID | None
+
+    def sealable(self) -> Secret:
+        return Secret(msgspec.json.encode(self))
+
+    @classmethod
+    def read(cls, secrets: Secret) -> Self:
+        """Raises StateMismatch for what is none."""
+        try:
+            return msgspec.json.decode(secrets.reveal(), type=cls)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise StateMismatch("", "what was sealed is of another kind of sign-in") from None
+
+
+class Permitted(msgspec.Struct, frozen=True):
+    """A person who returned from permitting follows, or from not doing so. `said` is the code of a sentence."""
+
+    run: UUID | None
+    said: str
+
+
+class FollowJourneys:
+    """Built once for each process."""
+
+    def __init__(self, members: MemberServices, clock: Clock) -> None:
+        self._members = members
+        self._clock = clock
+
+    async def depart(self, account: LinkedAccount, run: UUID | None, at: AtBrowser, redirect_uri: str) -> str:
+        """Returns the address to send the browser to. Raises InvalidIdentifier, SignInError, MemberGone."""
+        if account.target is None:
+            raise StateMismatch("", "nobody follows with an account on X")
+        started = await self._members.networks[account.network].start_sign_in(
+            str(account.handle),
+            purpose=Purpose.FOLLOW,
+            redirect_uri=redirect_uri,
+            now=self._clock.now(),
+            expected=account.target.id,
+        )
+        away = AwayToFollow(started.record, account.id, run)
+        departure = Departure(started.state, Purpose.FOLLOW, account.network, account.member, away.sealable())
+        await self._members.signing_in.begin(at.browser, departure)
+        return started.authorize_url
+
+    async def arrive(self, kept: SignIn, returned_to: str) -> Permitted:
+        """Keeps the permission, and lets the run go on. Where it was not given, it says why. Raises StateMismatch."""
+        away = AwayToFollow.read(kept.secrets)
+        try:
+            await self._keep(kept, away, returned_to)
+        except (IdentityMismatch, RefusedByPerson, MemberError):
+            return Permitted(away.run, "not-permitted")
+        except SignInError:
+            return Permitted(away.run, "unreachable")
+        finally:
+            # Tokens are noted when they are granted: what was not kept is revoked.
+            self._members.wake_jobs()
+        return Permitted(away.run, "permitted")
+
+    async def _keep(self, kept: SignIn, away: AwayToFollow, returned_to: str) -> None:
+        network: AccountNetwork = kept.network
+        done = await self._members.networks[network].finish_sign_in(
+            away.record, returned_to, self._clock.now()
+        )
+        account = await self._account_of(kept.member, away.account)
+        if account is None or account.target is None or account.target.id != done.account.id:
+            raise IdentityMismatch("", "another account signed in than the one that is to follow")
+        if not done.may_follow:
+            raise RefusedByPerson("", "the permission to follow was not given")
+        if not await self._is_needed(account):
+            return
+        await self._members.permissions.keep(account.id, Purpose.FOLLOW, done.tokens)
+        await self._go_on(account)
+
+    async def _account_of(self, member: UUID | None, account: UUID) -> LinkedAccount | None:
+        if member is None:
+            return None
+        held = await self._members.membership.accounts(member)
+        return next((each for each in held if each.id == account), None)
+
+    async def _is_needed(self, account: LinkedAccount) -> bool:
+        """Whether a run of the account is open, or newcomers are followed with it: no permission is kept without."""
+        follows = self._members.follows
+        if follows is None:
+            return False
+        runs = await follows.following.list_of(account.member)
+        standing = await follows.planning.standing(account.member)
+        return any(run.account == account.id and run.state.is_open for run in runs) or any(
+            each.account == account.id for each in standing
+        )
+
+    async def _go_on(self, account: LinkedAccount) -> None:
+        """Lets the run of an account go on that waited for the permission."""
+        if self._members.follows is not None:
+            await self._members.follows.following.go_on_with(account.member, account.id)

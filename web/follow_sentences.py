@@ -1,0 +1,79 @@
+"""The sentences about runs: why somebody is left out or was not followed, and what became of each and of the run."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from directory.follows.reasons import Reason
+from directory.follows.states import ItemState, RunState
+from directory.texts import N_
+
+REASONS: Final[Mapping[Reason, str]] = {
+    Reason.NONE: "",
+    Reason.ALREADY_FOLLOWED: N_("You follow them already."),
+    Reason.OWN_ACCOUNT: N_("This is an account of yours."),
+    Reason.CHOSEN_AWAY: N_("You chose not to follow them."),
+    Reason.NEEDS_TICK: N_("We are not sure enough to choose them for you: please look, and tick them yourself."),
+    Reason.DISPUTED: N_("Instances name different accounts, so nobody is followed unseen."),
+    Reason.LIMITED: N_("Only an instance says so that we do not rely on yet: please look for yourself."),
+    Reason.NAME_SEEN_LONG_AGO: N_("You saw this name long ago, and it may belong to somebody else now."),
+    Reason.NAME_OF_UNKNOWN_AGE: N_("Only the name matches, and your list does not say when you saw it."),
+    Reason.REFUSED_ON_X: N_("You blocked or muted them on X."),
+    Reason.MOVED: N_("This account says that it has moved."),
+    Reason.GONE: N_("This account is gone."),
+    Reason.LABELLED: N_("The moderators of the network say that this account pretends to be somebody, or took it down."),
+    Reason.NOT_THAT_ID: N_("The name leads to another account than the one that was proven."),
+    Reason.WITHDRAWN: N_("It is not said any more that this is them."),
+    Reason.OTHER_NETWORK: N_("They are on the other network only."),
+    Reason.SWITCHED_OFF: N_("Whoever runs this instance lets nobody be followed there."),
+    Reason.NOT_FOUND: N_("Your server does not find this account: theirs may be silent, or blocked by yours."),
+    Reason.BLOCKED: N_("A block stands between you, or between your servers."),
+    Reason.REJECTED: N_("They have declined."),
+    Reason.REFUSED: N_("Your server refused, for a reason of its own."),
+    Reason.NOT_TAKEN: N_("Your server said yes, but nothing came of it."),
+    Reason.LIMIT_REACHED: N_("Your account follows as many people as your server allows."),
+    Reason.MEMBER_MOVED: N_("Your own account has moved, so nobody can be followed with it."),
+}  # fmt: skip
+
+RESULTS: Final[Mapping[ItemState, str]] = {
+    ItemState.PENDING: N_("Waiting"),
+    ItemState.SENT: N_("Sent, not seen yet"),
+    ItemState.FOLLOWED: N_("Followed"),
+    ItemState.REQUESTED: N_("Asked: they decide"),
+    ItemState.ALREADY: N_("Followed before"),
+    ItemState.FAILED: N_("Not followed"),
+    ItemState.SKIPPED: N_("Left out"),
+    ItemState.UNDOING: N_("Being taken back"),
+    ItemState.UNDONE: N_("Taken back"),
+}
+
+STATES: Final[Mapping[RunState, str]] = {
+    RunState.PLANNED: N_("It has not begun yet."),
+    RunState.RUNNING: N_("It goes on by itself: you can close this page, and come back whenever you like."),
+    RunState.PAUSED: N_("It is paused: nobody is followed until you let it go on."),
+    RunState.NEEDS_SIGN_IN: N_("It waits for you: please let us follow for you at your server once more."),
+    RunState.DONE: N_("It is done."),
+    RunState.CANCELLED: N_("It was ended before everybody was followed."),
+    RunState.UNDOING: N_("Everything this run followed is being taken back."),
+    RunState.UNDONE: N_("Everything this run followed was taken back."),
+}  # fmt: skip
+
+SAID: Final[Mapping[str, str]] = {
+    "started": N_("Started. From now on it goes on by itself."),
+    "permitted": N_("Thank you: your server lets us follow for you."),
+    "not-permitted": N_("Your server has not let us follow for you, so nothing is followed yet: you can allow it below."),
+    "unreachable": N_("Your server does not answer at the moment: you can allow it below, later."),
+    "pause": N_("Paused. Nobody is followed until you let it go on."),
+    "resume": N_("It goes on."),
+    "cancel": N_("Ended. Whom it has followed stays followed; you can still take that back."),
+    "retry": N_("Those who were not followed are tried once more."),
+    "undo": N_("What this run followed is being taken back, and nothing else."),
+    "not-now": N_("That cannot be done now; nothing was changed."),
+}  # fmt: skip
+
+NOTES: Final[Mapping[str, str]] = {
+    "host-silent": N_("Your server does not answer at the moment: it is asked again later."),
+    "unreachable": N_("Your server does not answer at the moment: it is asked again later."),
+    "rate-limited": N_("Your server asked us to wait: it goes on at the time below."),
+    "switched-off": N_("Whoever runs this instance lets nobody be followed at the moment."),
+}
+"""Of the codes in a run's note; others are not told."""

@@ -1,0 +1,102 @@
+"""Reads the form of a plan: the people, the account, the ticks, and what to do."""
+
+import enum
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from litestar import Request
+from litestar.datastructures import FormMultiDict
+
+from directory.follows.runs import Source
+from web.pages.results_form import ResultsForm, read_results_form
+
+MAX_ID_CHARS: Final = 2_048
+SOURCES: Final = {
+    "upload": Source.UPLOAD,
+    "kept-list": Source.KEPT_LIST,
+    "newcomers": Source.ARRIVAL,
+    "followers": Source.FOLLOWERS,
+}
+SOURCE_NAMES: Final = {source: name for name, source in SOURCES.items()}
+
+
+class Do(enum.StrEnum):
+    """The buttons of the form."""
+
+    SHOW = "show"
+    START = "start"
+    FOLLOWS = "follows"
+    BLOCKS = "blocks"
+    MUTES = "mutes"
+    LINKS = "links"
+    JSON = "json"
+
+
+class Part(enum.StrEnum):
+    """Which people of a plan are shown."""
+
+    WANTED = "wanted"
+    LEFT_OUT = "left-out"
+
+
+class FollowForm(msgspec.Struct, frozen=True):
+    """The parsed form. `ignore` and `restore` are the ids of accounts; `starts_on` is None for now."""
+
+    results: ResultsForm
+    source: Source
+    account: UUID | None
+    do: Do
+    part: Part
+    ignore: str
+    restore: str
+    starts_on: date | None
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is stored: then the form has to be one of ours."""
+        return self.do is Do.START or bool(self.ignore or self.restore)
+
+
+async def read_follow_form(request: Request[Any, Any, Any]) -> FollowForm:
+    """Reads the form. Raises InvalidQuery for what no form of ours sends."""
+    results, form = await read_results_form(request), await request.form()
+    return FollowForm(
+        results,
+        SOURCES.get(_value(form, "source"), Source.UPLOAD),
+        parse_uuid(_value(form, "account")),
+        _do(_value(form, "do")),
+        Part.LEFT_OUT if _value(form, "part") == Part.LEFT_OUT else Part.WANTED,
+        _value(form, "ignore")[:MAX_ID_CHARS],
+        _value(form, "restore")[:MAX_ID_CHARS],
+        _day(_value(form, "starts_on")),
+    )
+
+
+def parse_uuid(text: str) -> UUID | None:
+    """Parses an id of ours. Returns None for anything else."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _value(form: FormMultiDict, name: str) -> str:
+    """Returns the last field of that name: a pressed button comes after the field that it overrides."""
+    values = form.getall(name, [])
+    return values[-1] if values and isinstance(values[-1], str) else ""
+
+
+def _do(text: str) -> Do:
+    try:
+        return Do(text)
+    except ValueError:
+        return Do.SHOW
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None

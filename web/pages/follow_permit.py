@@ -1,0 +1,55 @@
+"""The way to a member's server to permit follows, where no permission is kept yet."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response
+from litestar.response import Redirect
+
+from directory.accounts import LinkedAccount
+from directory.errors import InvalidIdentifier
+from directory.members.sessions import new_token
+from directory.networks.port import Purpose
+from directory.networks.sign_in_errors import SignInError
+from web.auth.journey import Journeys
+from web.auth.member_context import NO_STORE, MemberContext
+
+
+async def permission_page(
+    request: Request[Any, Any, Any],
+    context: MemberContext,
+    journeys: Journeys,
+    account: LinkedAccount,
+    run: UUID | None,
+    *,
+    said: str,
+) -> Response[Any]:
+    """Sends the browser to the server of the account; or back at once, where the permission is kept, or the server does
+    not answer."""
+    if await has_permission(context, account):
+        return back_to(run, said)
+    at = await context.at_browser(request)
+    if not at.browser:
+        at = msgspec.structs.replace(at, browser=new_token())
+    try:
+        url = await journeys.depart_to_follow(account, run, at)
+    except (SignInError, InvalidIdentifier):
+        return back_to(run, "unreachable")
+    # Not a redirect: our security policy lets a form lead only to this site.
+    headers = {"refresh": f"0;url={url}"}
+    leaving = context.page(request, "leaving_for_network.html", headers=headers, url=url)
+    context.cookies.keep_browser(leaving, at.browser)
+    return leaving
+
+
+async def has_permission(context: MemberContext, account: LinkedAccount) -> bool:
+    """Tells whether a permission to follow with an account is kept. It may have ended at the network since."""
+    held = await context.members.permissions.list_of(account.member)
+    return any(each.account == account.id and each.purpose is Purpose.FOLLOW for each in held)
+
+
+def back_to(run: UUID | None, said: str) -> Redirect:
+    """Leads to the page of a run, or to that of the kept list, which says what happened."""
+    page = f"/account/runs/{run}" if run is not None else "/account/list"
+    return Redirect(f"{page}?said={said}", status_code=303, headers=dict(NO_STORE))

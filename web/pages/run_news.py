@@ -1,0 +1,108 @@
+"""The news of a run while its page is open, as server-sent events: the same parts of the page, rendered again.
+
+A browser comes back by itself when a stream ends, so that streams may be short. Nothing is sent that has not changed.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import contextmanager
+from collections.abc import Iterator
+from typing import Any, Final
+from uuid import UUID
+
+from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.exceptions import NotFoundException, TooManyRequestsException
+from litestar.params import FromPath
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from web.auth.errors import SignInNeeded
+from web.auth.member_context import MemberContext, SignedIn
+from web.pages.runs import RUNS_PATH, After, find_run, run_values
+
+LOOK_S: Final = 2.0
+"""Between two looks at a run."""
+STREAM_S: Final = 300.0
+"""How long one stream lasts."""
+RETRY_MS: Final = 5_000
+MAX_STREAMS: Final = 200
+"""In one process."""
+MAX_STREAMS_OF_MEMBER: Final = 4
+
+
+class Streams:
+    """Counts the streams that are open in this process."""
+
+    def __init__(self) -> None:
+        self._open: Counter[UUID] = Counter()
+
+    @contextmanager
+    def place(self, member: UUID) -> Iterator[None]:
+        """Holds a place. Raises TooManyRequestsException where all are taken."""
+        self.check(member)
+        self._open[member] += 1
+        try:
+            yield
+        finally:
+            self._open[member] -= 1
+            self._open += Counter()  # forgets those without a stream
+
+    def check(self, member: UUID) -> None:
+        """Raises TooManyRequestsException where all places are taken."""
+        if self._open[member] >= MAX_STREAMS_OF_MEMBER or self._open.total() >= MAX_STREAMS:
+            raise TooManyRequestsException(headers={"retry-after": "30"})
+
+
+@get(f"{RUNS_PATH}/{{run_id:uuid}}/news", include_in_schema=False)
+async def run_news(
+    request: Request[Any, Any, Any],
+    context: NamedDependency[MemberContext],
+    me: NamedDependency[SignedIn],
+    streams: NamedDependency[Streams],
+    run_id: FromPath[UUID],
+    after: After = -1,
+) -> Response[Any]:
+    """Streams the news of one run of the member; any other is not found."""
+    await find_run(context, me.member, run_id)
+    streams.check(me.member)
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return ServerSentEvent(_news(request, context, me, streams, (run_id, after)), headers=headers)
+
+
+async def _news(
+    request: Request[Any, Any, Any],
+    context: MemberContext,
+    me: SignedIn,
+    streams: Streams,
+    shown: tuple[UUID, int],
+) -> AsyncIterator[ServerSentEventMessage]:
+    run_id, after = shown
+    sent: dict[str, str] = {}
+    with streams.place(me.member):
+        for _ in range(int(STREAM_S / LOOK_S)):
+            try:
+                parts = await _parts(request, context, me, run_id, after)
+            except (SignInNeeded, NotFoundException):
+                return
+            for name, html in parts.items():
+                if sent.get(name) != html:
+                    yield ServerSentEventMessage(html, event=name, retry=RETRY_MS)
+            sent = parts
+            await asyncio.sleep(LOOK_S)
+
+
+async def _parts(
+    request: Request[Any, Any, Any], context: MemberContext, me: SignedIn, run_id: UUID, after: int
+) -> dict[str, str]:
+    """Renders the parts of the page. Who asks is looked up each time: whoever has signed out is told nothing more.
+
+    Raises SignInNeeded, NotFoundException.
+    """
+    if (await context.me(request)).session != me.session:
+        raise SignInNeeded(request.url.path)
+    values = await run_values(context, me, await find_run(context, me.member, run_id), after)
+    return {
+        name: context.page(request, f"_run_{name}.html", **values).content
+        for name in ("progress", "acts", "people")
+    }
