@@ -66,6 +66,8 @@ class Wanted(msgspec.Struct, frozen=True):
     account: TargetAccount
     query: Query
     is_ticked: bool
+    bridge_of: str = ""
+    """Where `account` is only a bridge: the id of the account on the other network, which the query has to lead to."""
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +77,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     account: TargetAccount
     query: Query
     is_ticked: bool
+    bridge_of: str = ""
+    """As in `Wanted`."""
     state: ItemState
     reason: Reason
     remote: str

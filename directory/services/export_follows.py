@@ -53,6 +53,7 @@ def _person(item: Item) -> dict[str, Any]:
         },
         "to": {"id": str(item.account.id), "handle": str(item.account.handle)},
         "ticked": item.is_ticked,
+        "bridge_of": item.bridge_of or None,
         "state": item.state.label,
         "reason": item.reason.label,
         "changed_at": item.changed_at,

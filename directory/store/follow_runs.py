@@ -14,15 +14,18 @@ from directory.mappings import Network
 from directory.store.account_columns import account_network_code, account_network_of_code
 from directory.store.accounts import plain_uuid
 from directory.store.database import Connection, Database
-from directory.store.leases import LeasedTable
+from directory.store.leases import Lease, LeasedTable
 
 RUN_LEASE: Final = timedelta(minutes=2)
 """For so long a run waits after a process that was killed. A step takes half of it at most."""
 KEEP_ENDED: Final = timedelta(days=180)
 """How long an ended run can be looked at and undone."""
+FARTHEST: Final = timedelta(hours=26)
+"""No step is put off for longer: a network asks for a day at most."""
 MAX_PURGED: Final = 20
 """Runs that one step of housekeeping deletes: each can have a hundred thousand people."""
 _COLUMNS: Final = "id, member, account, network, host, kind, source, title, state, created_at, starts_at, next_at, ended_at, is_read, note"
+_BUDGET: Final = "hour_began, hour_spent, day_began, day_spent, not_before"
 _AT_WORK: Final = f"({RunState.PLANNED:d}, {RunState.RUNNING:d}, {RunState.UNDOING:d})"
 """As the partial index spells it."""
 FOLLOW_RUNS: Final = LeasedTable(
@@ -75,6 +78,16 @@ async def find_open_run(connection: Connection, account: UUID) -> Run | None:
     return None if row is None else run_of(row)
 
 
+async def fetch_open_runs(connection: Connection, limit: int) -> list[Run]:
+    """Fetches open runs of all members, those due first."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM follow_run WHERE state = ANY($1::smallint[]) ORDER BY next_at, id LIMIT $2",
+        [state.value for state in OPEN],
+        limit,
+    )
+    return list(map(run_of, rows))
+
+
 async def claim_run(connection: Connection, now: datetime, busy: Collection[str]) -> tuple[Run, int] | None:
     """Claims the run that has been due for longest. Returns it with the number of the attempt; None where none is due."""
     rows = await FOLLOW_RUNS.claim(connection, now, 1, f"{_COLUMNS}, attempts", busy)
@@ -84,13 +97,18 @@ async def claim_run(connection: Connection, now: datetime, busy: Collection[str]
 async def move_run(
     connection: Connection, run: UUID, move: RunMove, now: datetime, *, note: str = ""
 ) -> bool:
-    """Moves a run, which is due at once where it is at work then. Returns False where its state does not allow the move."""
+    """Moves a run, which is due at once where it is at work then. A step that is under way counts no more.
+
+    One that is resumed reads anew who is followed already. Returns False where its state does not allow the move.
+    """
     steps = RUN_MOVES[move]
     (after,) = set(steps.values())
     moved = await connection.fetchval(
         "UPDATE follow_run SET state = $3, note = $4, next_at = $5, ended_at = CASE WHEN $6 THEN NULL ELSE $5 END,"
+        " is_read = is_read AND NOT $7,"
         " attempts = attempts + 1 WHERE id = $1 AND state = ANY($2::smallint[]) RETURNING true",
         run, [state.value for state in steps], after.value, note, now, after in OPEN,
+        move is RunMove.RESUME,
     )  # fmt: skip
     return bool(moved)
 
@@ -100,9 +118,39 @@ async def set_read(connection: Connection, run: UUID) -> None:
     await connection.execute("UPDATE follow_run SET is_read = true WHERE id = $1", run)
 
 
-async def set_note(connection: Connection, run: UUID, note: str) -> None:
-    """Notes why a run waits."""
-    await connection.execute("UPDATE follow_run SET note = $2 WHERE id = $1", run, note)
+async def set_host(connection: Connection, run: UUID, host: str) -> None:
+    """Notes which host the run asks."""
+    await connection.execute("UPDATE follow_run SET host = $2 WHERE id = $1", run, host)
+
+
+async def reschedule_run(connection: Connection, lease: Lease, due: datetime, note: str) -> bool:
+    """Ends a step and makes the next one due; `note` tells why it waits. Returns False where the step counts no more."""
+    done = await connection.fetchval(
+        "UPDATE follow_run SET next_at = $3, note = $4 WHERE id = $1 AND attempts = $2 RETURNING true",
+        *lease, due, note,
+    )  # fmt: skip
+    return bool(done)
+
+
+async def poke_run(connection: Connection, run: UUID, now: datetime) -> bool:
+    """Makes the next step of a run due now. Returns False where it is not at work."""
+    done = await connection.fetchval(
+        f"UPDATE follow_run SET next_at = $2, note = '', attempts = attempts + 1"
+        f" WHERE id = $1 AND state IN {_AT_WORK} RETURNING true",
+        run,
+        now,
+    )
+    return bool(done)
+
+
+async def mend_schedules(connection: Connection, now: datetime) -> int:
+    """Makes runs due now that a clock which ran ahead put off for longer than any run waits. Returns how many."""
+    rows = await connection.fetch(
+        f"UPDATE follow_run SET next_at = $1 WHERE state IN {_AT_WORK} AND state <> {RunState.PLANNED:d}"
+        " AND next_at > $2 RETURNING true",
+        now, now + FARTHEST,
+    )  # fmt: skip
+    return len(rows)
 
 
 async def lock_budget(connection: Connection, account: UUID, now: datetime) -> Budget:
@@ -112,11 +160,16 @@ async def lock_budget(connection: Connection, account: UUID, now: datetime) -> B
         account, now,
     )  # fmt: skip
     row = await connection.fetchrow(
-        "SELECT hour_began, hour_spent, day_began, day_spent, not_before FROM follow_budget WHERE account = $1 FOR UPDATE",
-        account,
+        f"SELECT {_BUDGET} FROM follow_budget WHERE account = $1 FOR UPDATE", account
     )
     assert row is not None  # noqa: S101 - it was inserted above, and its account is locked by the run
     return Budget(**row)
+
+
+async def find_budget(connection: Connection, account: UUID) -> Budget | None:
+    """Finds what an account has spent. Returns None where it never followed."""
+    row = await connection.fetchrow(f"SELECT {_BUDGET} FROM follow_budget WHERE account = $1", account)
+    return None if row is None else Budget(**row)
 
 
 async def save_budget(connection: Connection, account: UUID, budget: Budget) -> None:
@@ -129,8 +182,9 @@ async def save_budget(connection: Connection, account: UUID, budget: Budget) -> 
 
 
 async def purge_runs(database: Database, now: datetime, limit: int) -> int:
-    """Deletes runs that ended long ago, with the people in them. Returns how many."""
+    """Deletes runs that ended long ago, with the people in them. Returns how many. Also mends schedules."""
     async with database.connection() as connection:
+        await mend_schedules(connection, now)
         rows = await connection.fetch(
             "DELETE FROM follow_run WHERE id = ANY(ARRAY(SELECT id FROM follow_run WHERE ended_at IS NOT NULL"
             " AND ended_at < $1 LIMIT $2)) RETURNING true",

@@ -354,6 +354,7 @@ class FollowItem(Table, tablename="follow_item"):
     x_seen = Date(null=True, default=None)
     lists = SmallInt(default=0)
     is_ticked = Boolean(default=False)
+    bridge_of = Text(default="")
     state = SmallInt(default=0)
     reason = SmallInt(default=0)
     remote = Text(default="")

@@ -295,6 +295,7 @@ STATEMENTS = [
         x_seen date,
         lists smallint NOT NULL DEFAULT 0,
         is_ticked boolean NOT NULL DEFAULT false,
+        bridge_of text NOT NULL DEFAULT '',
         state smallint NOT NULL DEFAULT 0,
         reason smallint NOT NULL DEFAULT 0,
         remote text NOT NULL DEFAULT '',
