@@ -4,6 +4,7 @@ Nothing of an uploaded list is kept: a plan is made anew each time, and what is 
 """
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -56,6 +57,11 @@ class Planning:
         """
         queries = uploaded if source in UPLOADED else await self._queries(member, source)
         return await self._lookup.match(queries, with_evidence=False)
+
+    async def match_newcomers(self, member: UUID, since: datetime) -> list[Match]:
+        """Matches those of a member's kept list who were found since then."""
+        found = [each for each in await self._arrivals.list_newcomers(member) if each.found_at >= since]
+        return await self._lookup.match(only_newcomers(await self._kept(member), found), with_evidence=False)
 
     async def wishes(
         self, account: LinkedAccount, own: Sequence[LinkedAccount], is_ticked: IsTicked

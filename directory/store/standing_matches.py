@@ -2,12 +2,27 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
+import asyncpg
+
 from directory.follows.runs import StandingMatch
+from directory.follows.states import OPEN
 from directory.members.errors import UnknownAccount
 from directory.store.accounts import lock_member, plain_uuid
 from directory.store.database import Database
+
+_CLAIM: Final = """
+WITH due AS (
+    SELECT account, last_batch FROM standing_match s
+    WHERE (last_batch IS NULL OR last_batch < $1)
+    AND NOT EXISTS (SELECT FROM follow_run r WHERE r.account = s.account AND r.state = ANY($2::smallint[]))
+    ORDER BY last_batch NULLS FIRST, account LIMIT 1 FOR UPDATE SKIP LOCKED
+)
+UPDATE standing_match s SET last_batch = $1 FROM due WHERE s.account = due.account
+RETURNING s.member, s.account, s.since, due.last_batch
+"""
 
 
 class StandingMatchStore:
@@ -24,12 +39,7 @@ class StandingMatchStore:
                 " ORDER BY since, account",
                 member,
             )
-        return [
-            StandingMatch(
-                plain_uuid(row["member"]), plain_uuid(row["account"]), row["since"], row["last_batch"]
-            )
-            for row in rows
-        ]
+        return list(map(_wish_of, rows))
 
     async def set_standing(self, member: UUID, accounts: Sequence[UUID], now: datetime) -> None:
         """Sets with which of their accounts a member follows newcomers; those that stood stay as they are. Raises
@@ -53,3 +63,33 @@ class StandingMatchStore:
                 " FROM unnest($2::uuid[]) AS account ON CONFLICT DO NOTHING",
                 member, accounts, now,
             )  # fmt: skip
+
+    async def claim_due(self, now: datetime) -> StandingMatch | None:
+        """Claims the wish whose batch of the day has waited longest, of an account without an open run. Returns it as it was
+        before: with the day of the batch before. Returns None where there is none."""
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(_CLAIM, now.date(), [state.value for state in OPEN])
+        return None if row is None else _wish_of(row)
+
+    async def release(self, wish: StandingMatch) -> None:
+        """Makes the batch of the day due again."""
+        async with self._database.connection() as connection:
+            await connection.execute(
+                "UPDATE standing_match SET last_batch = $2 WHERE account = $1", wish.account, wish.last_batch
+            )
+
+    async def find_had(self, account: UUID, target_ids: Sequence[str]) -> frozenset[str]:
+        """Finds those of these accounts whom a run of this account had, whatever became of it."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT DISTINCT i.target_id FROM follow_item i JOIN follow_run r ON r.id = i.run"
+                " WHERE r.account = $1 AND i.target_id = ANY($2::text[])",
+                account, list(target_ids),
+            )  # fmt: skip
+        return frozenset(row["target_id"] for row in rows)
+
+
+def _wish_of(row: asyncpg.Record) -> StandingMatch:
+    return StandingMatch(
+        plain_uuid(row["member"]), plain_uuid(row["account"]), row["since"], row["last_batch"]
+    )
