@@ -1,0 +1,83 @@
+"""Follows newcomers for members who wish it: one batch a day, of people who came since the batch before.
+
+Nobody is followed twice by this: whom a run of that account had before, it leaves alone, whatever the member did since.
+"""
+
+from datetime import UTC, datetime, time
+from typing import Final
+
+import structlog
+
+from directory.choosing import is_chosen_unasked
+from directory.clock import Clock
+from directory.follows.errors import FollowsOff, NothingToFollow, RunOpen
+from directory.follows.plan import plan_follows
+from directory.follows.runs import Plan, Run, Source, StandingMatch
+from directory.members.errors import MemberGone, UnknownAccount
+from directory.services.following import Asked, Following
+from directory.services.planning import Planning
+from directory.store.members import MemberStore
+from directory.store.standing_matches import StandingMatchStore
+
+MAX_BATCH: Final = 1_000
+"""People of one batch. More wait for the day after: a flood of arrivals does not fill an account in a night."""
+
+log = structlog.get_logger(__name__)
+
+
+class Standing:
+    """The batches of the day."""
+
+    def __init__(
+        self,
+        store: StandingMatchStore,
+        members: MemberStore,
+        planning: Planning,
+        following: Following,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._members = members
+        self._planning = planning
+        self._following = following
+        self._clock = clock
+
+    async def claim(self) -> StandingMatch | None:
+        """Claims a wish whose batch of today is still to be made, and whose account has no open run. Returns None where
+        there is none."""
+        return await self._store.claim_due(self._clock.now())
+
+    async def release(self, wish: StandingMatch) -> None:
+        """Makes the batch of a wish due again, as it was before the claim."""
+        await self._store.release(wish)
+
+    async def follow_newcomers(self, wish: StandingMatch) -> Run | None:
+        """Starts the run of a batch. Returns None where nobody came who may be followed unseen."""
+        try:
+            plan = await self._plan(wish)
+            return await self._following.start(wish.member, wish.account, plan, Asked(source=Source.ARRIVAL))
+        except RunOpen:
+            await self.release(wish)
+        except (NothingToFollow, FollowsOff, MemberGone, UnknownAccount) as error:
+            log.debug("no newcomers are followed", reason=type(error).__name__)
+        return None
+
+    async def _plan(self, wish: StandingMatch) -> Plan:
+        own = await self._members.list_accounts(wish.member)
+        account = next((each for each in own if each.id == wish.account), None)
+        if account is None:
+            raise UnknownAccount
+        came = await self._planning.match_newcomers(wish.member, since_of(wish))
+        plan = plan_follows(came, await self._planning.wishes(account, own, is_chosen_unasked))
+        ids = [str(each.account.id) for each in plan.wanted]
+        had = await self._store.find_had(wish.account, ids)
+        fresh = [each for each in plan.wanted if str(each.account.id) not in had]
+        return Plan(tuple(fresh[:MAX_BATCH]), plan.left_out)
+
+
+def since_of(wish: StandingMatch) -> datetime:
+    """Returns from when newcomers count: from the day of the batch before, as more may have come that day; never from
+    before the wish."""
+    if wish.last_batch is None:
+        return wish.since
+    return max(wish.since, datetime.combine(wish.last_batch, time(), UTC))
