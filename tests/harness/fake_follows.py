@@ -74,6 +74,9 @@ class FakeNetwork:
     def follow_by_hand(self, *targets: str) -> None:
         self.records += [(f"by-hand-{len(self.records) + n}", each) for n, each in enumerate(targets)]
 
+    def unfollow_by_hand(self, target: str) -> None:
+        self.records = [each for each in self.records if each[1] != target]
+
     async def call(self, what: str, access: str) -> None:
         self.asked.append(what)
         if self.before_call is not None:

@@ -1,0 +1,208 @@
+"""Newcomers are followed for who wishes it: the same day, each once, and nobody without the wish."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from directory.answers import take_in_leaves
+from directory.follows.runs import Source
+from directory.follows.states import RunState
+from directory.mappings import Mapping
+from directory.members.consents import PRESENT_VERSION, ConsentKind
+from directory.queries import Lists, parse_lines
+from directory.services.consenting import Consenting
+from directory.services.follow_lists import FollowLists
+from directory.services.lookup import Lookup
+from directory.services.newcomers import Newcomers
+from directory.services.planning import Planning, PlanStores
+from directory.services.standing import Standing
+from directory.store.arrivals import ArrivalStore
+from directory.store.consents import ConsentStore
+from directory.store.follow_lists import FollowListStore
+from directory.store.ignored_people import IgnoredPeopleStore
+from directory.store.mapping_rows import ensure_origin
+from directory.store.mappings import MappingStore
+from directory.store.members import MemberStore
+from directory.store.standing_matches import StandingMatchStore
+from tests.directory.follows.site import FIRST_X_ID, FollowSite, handle, letters
+from tests.harness.mappings import ORIGIN, bluesky
+
+
+class Days:
+    """A member with a kept list of twenty people, and the days that pass."""
+
+    def __init__(self, site: FollowSite) -> None:
+        self.site = site
+        self.leaf = 0
+        database, clock = site.database, site.clock
+        self.lists = FollowLists(FollowListStore(database), clock)
+        self.planning = Planning(
+            Lookup(MappingStore(database), clock, ORIGIN),
+            self.lists,
+            PlanStores(ArrivalStore(database), IgnoredPeopleStore(database), StandingMatchStore(database)),
+            clock,
+            site.switches,
+        )
+        self.standing = Standing(
+            StandingMatchStore(database), MemberStore(database), self.planning, site.following, clock
+        )
+
+    async def keep_list(self) -> None:
+        people = parse_lines("\n".join(str(FIRST_X_ID + number) for number in range(20)))
+        version = PRESENT_VERSION[ConsentKind.KEEP_FOLLOW_LIST]
+        await self.lists.keep(self.site.member, Lists.FOLLOWING, people, consent=version)
+
+    async def wish(self) -> None:
+        await self.planning.set_standing(self.site.member, [self.site.account])
+
+    async def arrive(self, *numbers: int) -> None:
+        """People publish, here or at a peer, and meet the kept list."""
+        said = []
+        for number in numbers:
+            self.leaf += 1
+            said.append((self.leaf, self.says(letters(number), number)))
+        async with self.site.database.transaction() as connection:
+            await ensure_origin(connection, ORIGIN)
+            await take_in_leaves(connection, ORIGIN, said, self.site.clock.now())
+        newcomers = Newcomers(ArrivalStore(self.site.database), self.site.clock)
+        while arrival := await newcomers.claim_arrival():
+            await newcomers.meet(arrival)
+
+    def says(self, name: str, number: int) -> Mapping:
+        mapping = bluesky(name, FIRST_X_ID + number, issued=self.site.clock.now())
+        return msgspec.structs.replace(mapping, leaf=self.leaf)
+
+    async def work(self) -> int:
+        """Makes all batches that are due, and drives their runs to the end. Returns how many wishes were claimed."""
+        count = 0
+        while wish := await self.standing.claim():
+            count += 1
+            if await self.standing.follow_newcomers(wish) is not None:
+                await self.drive()
+        return count
+
+    async def drive(self) -> None:
+        for _ in range(100):
+            if await self.site.run_once() is not None:
+                continue
+            runs = await self.site.following.list_of(self.site.member)
+            if not any(run.state in (RunState.PLANNED, RunState.RUNNING) for run in runs):
+                return
+            self.site.clock.advance(seconds=60)
+        raise AssertionError(runs)
+
+    def pass_days(self, days: int) -> None:
+        self.site.clock.advance(seconds=timedelta(days=days).total_seconds())
+
+
+@pytest.fixture
+async def days(site: FollowSite) -> Days:
+    made = Days(site)
+    await made.keep_list()
+    return made
+
+
+async def test_newcomers_are_followed_the_same_day(days: Days) -> None:
+    await days.wish()
+    await days.arrive(3, 5, 50)
+    assert await days.work() == 1
+    assert days.site.network.followed == [handle(3), handle(5)], "50 is on no list"
+    (run,) = await days.site.following.list_of(days.site.member)
+    assert run.source is Source.ARRIVAL
+
+
+async def test_nobody_is_followed_without_the_wish(days: Days) -> None:
+    await days.arrive(3)
+    assert await days.work() == 0
+    assert days.site.network.followed == []
+
+
+async def test_who_came_before_the_wish_is_the_members_to_choose(days: Days) -> None:
+    await days.arrive(3)
+    days.pass_days(1)
+    await days.wish()
+    await days.arrive(5)
+    await days.work()
+    assert days.site.network.followed == [handle(5)]
+
+
+async def test_one_batch_a_day_has_all_who_came(days: Days) -> None:
+    await days.wish()
+    await days.arrive(3)
+    assert await days.work() == 1
+    await days.arrive(5)
+    assert await days.work() == 0
+    days.pass_days(1)
+    await days.arrive(7)
+    assert await days.work() == 1
+    assert days.site.network.followed == [handle(3), handle(5), handle(7)]
+    days.pass_days(1)
+    assert await days.work() == 1
+    assert len(await days.site.following.list_of(days.site.member)) == 2, "nobody came: no run"
+
+
+async def test_who_was_unfollowed_by_hand_is_not_followed_again(days: Days) -> None:
+    """The batch of the next day looks at the same newcomers once more."""
+    await days.wish()
+    await days.arrive(3)
+    await days.work()
+    days.site.network.unfollow_by_hand(handle(3))
+    days.pass_days(1)
+    await days.arrive(5)
+    await days.work()
+    assert days.site.network.followed == [handle(5)]
+
+
+async def test_who_takes_a_tick_is_not_followed_unseen(days: Days) -> None:
+    """Two people say that they are one account on X."""
+    await days.wish()
+    await days.arrive(3)
+    days.leaf += 1
+    async with days.site.database.transaction() as connection:
+        other = days.says("impostor", 3)
+        await take_in_leaves(connection, ORIGIN, [(days.leaf, other)], days.site.clock.now())
+    await days.work()
+    assert days.site.network.followed == []
+
+
+async def test_an_open_run_is_waited_for(days: Days) -> None:
+    await days.wish()
+    await days.site.publish(30)
+    await days.site.start(30, starts_at=days.site.clock.now() + timedelta(hours=3))
+    await days.arrive(3)
+    assert await days.work() == 0
+    days.site.clock.advance(seconds=3 * 3600)
+    await days.drive()
+    assert await days.work() == 1
+    assert days.site.network.followed == [handle(3), handle(30)]
+
+
+async def test_the_wish_ends_with_the_consent_to_keep_the_list(days: Days) -> None:
+    await days.wish()
+    await days.arrive(3)
+    consenting = Consenting(ConsentStore(days.site.database), days.site.clock)
+    await consenting.withdraw(days.site.member, ConsentKind.KEEP_FOLLOW_LIST)
+    await days.work()
+    assert days.site.network.followed == []
+
+
+async def test_a_batch_that_was_broken_off_is_made_again(days: Days) -> None:
+    await days.wish()
+    await days.arrive(3)
+    wish = await days.standing.claim()
+    assert wish is not None
+    assert await days.standing.claim() is None
+    await days.standing.release(wish)
+    assert await days.work() == 1
+    assert days.site.network.followed == [handle(3)]
+
+
+async def test_the_permission_is_kept_for_the_next_day(days: Days) -> None:
+    """Else the wish would ask its member for a sign-in each day."""
+    await days.wish()
+    for number in (3, 5):
+        await days.arrive(number)
+        await days.work()
+        days.pass_days(1)
+    assert days.site.network.followed == [handle(3), handle(5)]
