@@ -79,6 +79,7 @@ class StepParts:
     switches: Switches
     no_run_before: Callable[[], date | None]
     clock: Clock
+    step_s: float = STEP_S
 
 
 class RunSteps:
@@ -131,7 +132,7 @@ class RunSteps:
         return run.network not in self._parts.networks or self._parts.switches.stop_run(run.network, run.host)
 
     async def _work(self, step: Step) -> None:
-        deadline = asyncio.get_running_loop().time() + STEP_S
+        deadline = asyncio.get_running_loop().time() + self._parts.step_s
         network, used = self._parts.networks[step.run.network], None
         try:
             used = await self._parts.permissions.fresh(step.run.account, Purpose.FOLLOW, network.refresh)

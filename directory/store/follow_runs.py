@@ -104,7 +104,7 @@ async def move_run(
     steps = RUN_MOVES[move]
     (after,) = set(steps.values())
     moved = await connection.fetchval(
-        "UPDATE follow_run SET state = $3, note = $4, next_at = $5, ended_at = CASE WHEN $6 THEN NULL ELSE $5 END,"
+        "UPDATE follow_run SET state = $3, note = $4, next_at = $5::timestamptz, ended_at = CASE WHEN $6 THEN NULL ELSE $5::timestamptz END,"
         " is_read = is_read AND NOT $7,"
         " attempts = attempts + 1 WHERE id = $1 AND state = ANY($2::smallint[]) RETURNING true",
         run, [state.value for state in steps], after.value, note, now, after in OPEN,
