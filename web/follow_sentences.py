@@ -71,6 +71,16 @@ SAID: Final[Mapping[str, str]] = {
     "not-now": N_("That cannot be done now; nothing was changed."),
 }  # fmt: skip
 
+NEWCOMERS_SAID: Final[Mapping[str, str]] = {
+    "off": N_("Saved: newcomers are neither followed nor announced."),
+    "tell": N_("Saved: we only tell you about newcomers."),
+    "follow": N_("Saved: we follow newcomers for you, once a day."),
+    "permitted": N_("Saved: we follow newcomers for you, once a day."),
+    "not-permitted": N_("Your server has not let us follow for you, so newcomers cannot be followed yet: save once more to be asked again."),
+    "unreachable": N_("Your server does not answer at the moment: please save once more, later."),
+}  # fmt: skip
+"""What is said on the page of the kept list."""
+
 FAILED: Final[Mapping[str, str]] = {
     "follow": N_("That cannot be done now; nothing was changed."),
     "unknown-run": N_("There is no such run (any more)."),

@@ -19,6 +19,7 @@ from web.pages import (
     kept_list,
     leave,
     member_page,
+    newcomers,
     proof_file,
     prove,
     prove_links,
@@ -124,6 +125,7 @@ def _run_pages(members: MemberServices) -> list[ControllerRouterHandler]:
         runs.act_on_run,
         run_news.run_news,
         faces.face,
+        newcomers.choose_for_newcomers,
     ]
 
 

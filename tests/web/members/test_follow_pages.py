@@ -68,6 +68,11 @@ def member_of(instance: MemberInstance, visitor: Visitor) -> UUID:
     return UUID(str(rows[0]["member"]))
 
 
+def tokens(instance: MemberInstance, visitor: Visitor) -> int:
+    sql = "SELECT 1 FROM token t JOIN linked_account a ON a.id = t.account WHERE a.handle = $1"
+    return len(fetch(instance, sql, visitor.acct))  # type: ignore[attr-defined]
+
+
 def start(instance: MemberInstance, internet: FakeInternet, visitor: Visitor) -> UUID:
     """Starts a run, and permits it at the server; the run."""
     leaving = press(visitor, do="start")
@@ -92,19 +97,10 @@ def test_from_an_archive_to_a_run_with_its_permission(
     )
     assert "2 people to follow" in shown.text
     assert "about 1 minute on Mastodon" in shown.text
-    assert fetch(instance, "SELECT 1 FROM token") == []
+    assert tokens(instance, member) == 0
 
     run = start(instance, internet, member)
-    assert (
-        len(
-            fetch(
-                instance,
-                "SELECT 1 FROM token t JOIN follow_run r ON r.account = t.account WHERE r.id = $1",
-                run,
-            )
-        )
-        == 1
-    )
+    assert tokens(instance, member) == 1
     page = member.get(f"/account/runs/{run}?said=permitted").text
     assert "Thank you: your server lets us follow for you." in page
     assert "0 of 3 people" in page
@@ -192,7 +188,7 @@ def test_a_run_is_paused_resumed_and_undone_and_says_so(
         assert sentence in member.get(answer.headers["location"]).text
     hand.finish_undo(run)
     assert "was taken back" in member.get(page).text
-    assert member.send(page, f"{page}/pause").headers["location"] == f"{page}?said=not-now"
+    assert member.send("/account", f"{page}/pause").headers["location"] == f"{page}?said=not-now"
 
 
 def test_a_second_run_of_an_account_leads_to_the_first(
@@ -208,13 +204,13 @@ def test_a_second_run_of_an_account_leads_to_the_first(
 
 def test_a_run_may_start_on_a_day(instance: MemberInstance, internet: FakeInternet, member: Visitor) -> None:
     day = (instance.clock.now() + timedelta(days=30)).date()
+    far = press(member, do="start", starts_on=str(day + timedelta(days=800)))
+    assert "within a year" in far.text
     assert press(member, do="start", starts_on=str(day)).status_code == 200
     (row,) = fetch(
         instance, "SELECT starts_at FROM follow_run WHERE member = $1", member_of(instance, member)
     )
     assert row["starts_at"].date() == day
-    far = press(member, do="start", starts_on=str(day + timedelta(days=800)))
-    assert "within a year" in far.text
 
 
 def test_a_permission_that_was_refused_keeps_the_plan(
@@ -222,7 +218,7 @@ def test_a_permission_that_was_refused_keeps_the_plan(
 ) -> None:
     leaving = press(member, do="start")
     url = leaving.headers["refresh"].partition("url=")[2]
-    back = agree(internet, url, member.acct, says_yes=False)  # type: ignore[attr-defined]
+    back = agree(internet, url, member.acct, deny=True)  # type: ignore[attr-defined]
     landed = member.get(back.removeprefix(instance.settings.base_url))
     run = hand.only(member_of(instance, member))
     assert landed.headers["location"] == f"/account/runs/{run}?said=not-permitted"
@@ -242,12 +238,7 @@ def test_another_account_gives_no_permission(
     landed = member.get(back.removeprefix(instance.settings.base_url))
     run = hand.only(member_of(instance, member))
     assert landed.headers["location"] == f"/account/runs/{run}?said=not-permitted"
-    assert (
-        fetch(
-            instance, "SELECT 1 FROM token t JOIN follow_run r ON r.account = t.account WHERE r.id = $1", run
-        )
-        == []
-    )
+    assert tokens(instance, member) == 0
 
 
 def test_a_run_of_somebody_else_is_not_there(
@@ -297,3 +288,50 @@ def test_the_picture_holds_a_number_and_nobody(
     assert picture.headers["x-content-type-options"] == "nosniff"
     assert ">3<" in picture.text
     assert "social" not in picture.text
+
+
+def test_newcomers_are_followed_announced_or_neither(
+    instance: MemberInstance, internet: FakeInternet, member: Visitor
+) -> None:
+    member.send("/account/list", "/account/list/consent", version="1")
+    who = member_of(instance, member)
+    keep_list(instance, who, [Query(XId(1), None, Lists.FOLLOWING)])
+    page = member.get("/account/list").text
+    assert "follow newcomers for me with" in page
+    (account,) = fetch(instance, "SELECT id FROM linked_account WHERE member = $1", who)
+
+    leaving = member.send("/account/list", "/account/list/newcomers", newcomers=str(account["id"]))
+    back = agree(internet, leaving.headers["refresh"].partition("url=")[2], member.acct)  # type: ignore[attr-defined]
+    landed = member.get(back.removeprefix(instance.settings.base_url))
+    assert landed.headers["location"] == "/account/list?said=permitted"
+    assert "we follow newcomers for you" in member.get(landed.headers["location"]).text
+    assert tokens(instance, member) == 1
+
+    told = member.send("/account/list", "/account/list/newcomers", newcomers="tell", version="1")
+    assert "only tell you" in member.get(told.headers["location"]).text
+    assert fetch(instance, "SELECT 1 FROM standing_match WHERE member = $1", who) == []
+    assert tokens(instance, member) == 0
+
+
+def test_nobody_follows_newcomers_with_the_account_of_another(
+    instance: MemberInstance, internet: FakeInternet, member: Visitor, eve: Visitor
+) -> None:
+    """Attack: a member has newcomers followed with the account of somebody else."""
+    (account,) = fetch(
+        instance, "SELECT id FROM linked_account WHERE member = $1", member_of(instance, member)
+    )
+    eve.sign_in_at_mastodon(internet, enrol(internet, "evefollows"))
+    assert eve.send("/account", "/account/list/newcomers", newcomers=str(account["id"])).status_code == 409
+    assert fetch(instance, "SELECT 1 FROM standing_match WHERE account = $1", account["id"]) == []
+
+
+def test_a_permission_that_nothing_needs_any_more_is_not_kept(
+    instance: MemberInstance, internet: FakeInternet, member: Visitor, hand: HandRun
+) -> None:
+    """The run was ended in another window while the person was at their server."""
+    leaving = press(member, do="start")
+    run = hand.only(member_of(instance, member))
+    member.send(f"/account/runs/{run}", f"/account/runs/{run}/cancel")
+    back = agree(internet, leaving.headers["refresh"].partition("url=")[2], member.acct)  # type: ignore[attr-defined]
+    member.get(back.removeprefix(instance.settings.base_url))
+    assert tokens(instance, member) == 0
