@@ -12,6 +12,7 @@ from litestar.response import Redirect
 
 from directory.archive import SENTENCES, ArchiveError
 from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQuery
+from directory.follows.errors import FollowError, UnknownRun
 from directory.members.errors import MemberError, ReadOnly
 from directory.vault import MEND_VAULT
 from directory.vault_keys import VaultError
@@ -27,6 +28,7 @@ from federation.errors import (
 from federation.protocol.peering_wire import InvalidPeering
 from web.auth.errors import ForgedForm, SignInNeeded
 from web.auth.sentences import MEMBER
+from web.follow_sentences import FAILED
 from web.language import translate
 from web.problems import OF_STATUS, PROBLEM_JSON, PROBLEMS, Failure, Problem, ProblemDocument
 from web.rendering import Renderer, is_fragment
@@ -59,7 +61,7 @@ def failure_of(error: Exception) -> Failure:
             return _of("invalid-account" if is_account else "invalid-request", str(error))
         case ArchiveError():
             return Failure(PROBLEMS["invalid-archive"], SENTENCES[error.code], values={"file": error.file})
-        case MemberError() | ForgedForm():
+        case MemberError() | ForgedForm() | FollowError():
             return _of_members(error)
         case DirectoryUnavailable() | VaultError():
             return _of_keeping(error)
@@ -75,13 +77,21 @@ def failure_of(error: Exception) -> Failure:
             return _of("internal", "")
 
 
+def _of_follows(error: FollowError) -> Failure:
+    if isinstance(error, UnknownRun):
+        return _of("not-found", "")
+    return Failure(PROBLEMS["not-done"], FAILED[error.code], is_for_people=True)
+
+
 def _of_keeping(error: DirectoryUnavailable | VaultError) -> Failure:
     if isinstance(error, VaultError):
         return _of("sealed", "")
     return Failure(PROBLEMS["unavailable"], "", {"retry-after": "60"})
 
 
-def _of_members(error: MemberError | ForgedForm) -> Failure:
+def _of_members(error: MemberError | ForgedForm | FollowError) -> Failure:
+    if isinstance(error, FollowError):
+        return _of_follows(error)
     if isinstance(error, ForgedForm):
         return _of("not-from-here", "")
     problem = PROBLEMS["read-only" if isinstance(error, ReadOnly) else "not-done"]

@@ -67,8 +67,30 @@ SAID: Final[Mapping[str, str]] = {
     "cancel": N_("Ended. Whom it has followed stays followed; you can still take that back."),
     "retry": N_("Those who were not followed are tried once more."),
     "undo": N_("What this run followed is being taken back, and nothing else."),
+    "run-open": N_("A run with this account is under way already: this is it."),
     "not-now": N_("That cannot be done now; nothing was changed."),
 }  # fmt: skip
+
+NEWCOMERS_SAID: Final[Mapping[str, str]] = {
+    "off": N_("Saved: newcomers are neither followed nor announced."),
+    "tell": N_("Saved: we only tell you about newcomers."),
+    "follow": N_("Saved: we follow newcomers for you, once a day."),
+    "permitted": N_("Saved: we follow newcomers for you, once a day."),
+    "not-permitted": N_("Your server has not let us follow for you, so newcomers cannot be followed yet: save once more to be asked again."),
+    "unreachable": N_("Your server does not answer at the moment: please save once more, later."),
+}  # fmt: skip
+"""What is said on the page of the kept list."""
+
+FAILED: Final[Mapping[str, str]] = {
+    "follow": N_("That cannot be done now; nothing was changed."),
+    "unknown-run": N_("There is no such run (any more)."),
+    "run-open": N_("A run with this account is under way: the next one can start when it is done."),
+    "nothing-to-follow": N_("Nobody is chosen, so there is nothing to start: tick somebody first."),
+    "too-many-people": N_("That is more than one run can take: please choose fewer people."),
+    "not-now": N_("That cannot be done now; nothing was changed."),
+    "follows-off": N_("Whoever runs this instance lets nobody be followed there at the moment."),
+}
+"""By error code."""
 
 NOTES: Final[Mapping[str, str]] = {
     "host-silent": N_("Your server does not answer at the moment: it is asked again later."),

@@ -10,7 +10,7 @@ from web.auth.cookies import Cookies
 from web.auth.journey import Journeys
 from web.auth.member_context import MemberContext
 from web.auth.read_only import read_only_guard
-from web.auth.signed_in import provide_asked, provide_me, provide_my_form
+from web.auth.signed_in import provide_asked, provide_here, provide_me, provide_my_form
 from web.member_services import MemberServices
 from web.pages import (
     account,
@@ -19,6 +19,7 @@ from web.pages import (
     kept_list,
     leave,
     member_page,
+    newcomers,
     proof_file,
     prove,
     prove_links,
@@ -51,6 +52,7 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
         "me": Provide(provide_me),
         "my_form": Provide(provide_my_form),
         "asked": Provide(provide_asked),
+        "here": Provide(provide_here),
         "streams": _given(run_news.Streams()),
     }
     return [
@@ -123,6 +125,7 @@ def _run_pages(members: MemberServices) -> list[ControllerRouterHandler]:
         runs.act_on_run,
         run_news.run_news,
         faces.face,
+        newcomers.choose_for_newcomers,
     ]
 
 

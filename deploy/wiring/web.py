@@ -4,12 +4,14 @@ import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
 
+from deploy.wiring.follow_pages import build_follow_services
 from deploy.wiring.instance import build_lookup
 from deploy.wiring.jobs import build_gauges
 from deploy.wiring.log import key_folder
 from deploy.wiring.members import MemberParts
 from deploy.wiring.peers import build_peer_services
 from directory.clock import Clock
+from directory.follows.switches import Switches
 from directory.jobs.worker import Worker
 from directory.services.batching import LookupBatcher
 from directory.services.live_settings import LiveSettings
@@ -90,4 +92,5 @@ def build_member_services(members: MemberParts, worker: Worker, announce: Announ
         sign_in_limiter=RateLimiter("sign-ins", members.ground.settings.rate_sign_ins_per_minute),
         wake_jobs=worker.wake,
         announce=announce,
+        follows=build_follow_services(members, Switches()),
     )

@@ -54,7 +54,7 @@ class Wishes(msgspec.Struct, frozen=True):
     """What a plan depends on besides the matches. Accounts are named by the text of their ids.
 
     `own`: the member's own accounts. `ignored`: whom they do not want offered any more. `known`: what is known of
-    accounts. `closed`: hosts where the operators let nobody be followed.
+    accounts. `is_closed`: whether the operators let nobody follow an account.
     """
 
     network: Network
@@ -62,7 +62,7 @@ class Wishes(msgspec.Struct, frozen=True):
     own: Collection[str] = frozenset()
     ignored: Collection[str] = frozenset()
     known: Mapping[str, Known] = {}
-    closed: Collection[str] = frozenset()
+    is_closed: Callable[[TargetAccount], bool] = lambda _account: False
 
 
 def plan_follows(matches: Iterable[Match], wishes: Wishes) -> Plan:
@@ -104,7 +104,7 @@ def reason_of(query: Query, answer: Answer, wishes: Wishes) -> Reason:
         return Reason.DISPUTED
     if target in wishes.ignored:
         return Reason.CHOSEN_AWAY
-    if _host_of(answer.mapping) in wishes.closed:
+    if wishes.is_closed(target_of(answer.mapping)):
         return Reason.SWITCHED_OFF
     if (known := wishes.known.get(target, NOTHING_KNOWN)).reason is not Reason.NONE:
         return known.reason
@@ -142,11 +142,6 @@ def _why_not_ticked(query: Query, answer: Answer) -> Reason:
     if is_chosen_unasked(query, answer):
         return Reason.CHOSEN_AWAY
     return _OF_DOUBT.get(answer.doubt, Reason.NEEDS_TICK) if answer.doubt else Reason.NEEDS_TICK
-
-
-def _host_of(mapping: Mapped) -> str:
-    """Returns the host of a Mastodon account; empty for one on Bluesky, whose host no mapping tells."""
-    return mapping.target_handle.host if isinstance(mapping.target_handle, Acct) else ""
 
 
 def _sureness(answer: Answer, wanted: Wanted) -> tuple[bool, int, bool, str]:

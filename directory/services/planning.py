@@ -3,7 +3,8 @@
 Nothing of an uploaded list is kept: a plan is made anew each time, and what is started is stored with the run.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -15,6 +16,7 @@ from directory.clock import Clock
 from directory.follows.newcomers import Newcomer
 from directory.follows.plan import IsTicked, Wishes
 from directory.follows.runs import Source, StandingMatch
+from directory.follows.switches import Switches
 from directory.mappings import Network
 from directory.queries import Lists, Query
 from directory.ranking import Match
@@ -28,6 +30,15 @@ UPLOADED: Final = frozenset({Source.UPLOAD, Source.FOLLOWERS})
 """Their people come with the request, and nothing of them is kept."""
 
 
+@dataclass(frozen=True, slots=True)
+class PlanStores:
+    """What plans are read from."""
+
+    arrivals: ArrivalStore
+    ignored: IgnoredPeopleStore
+    standing: StandingMatchStore
+
+
 class Planning:
     """The way from a list to a plan."""
 
@@ -35,20 +46,17 @@ class Planning:
         self,
         lookup: Lookup,
         follow_lists: FollowLists,
-        arrivals: ArrivalStore,
-        ignored: IgnoredPeopleStore,
-        standing: StandingMatchStore,
+        people: PlanStores,
         clock: Clock,
-        closed: Collection[str] = frozenset(),
+        switches: Switches,
     ) -> None:
-        """`closed` are the hosts where the operators let nobody be followed."""
         self._lookup = lookup
         self._follow_lists = follow_lists
-        self._arrivals = arrivals
-        self._ignored = ignored
-        self._standing = standing
+        self._arrivals = people.arrivals
+        self._ignored = people.ignored
+        self._standing = people.standing
         self._clock = clock
-        self._closed = frozenset(closed)
+        self._switches = switches
 
     async def match(self, member: UUID, source: Source, uploaded: Sequence[Query]) -> list[Match]:
         """Matches the list that a source names: the uploaded one, or what is kept of the member's.
@@ -73,7 +81,7 @@ class Planning:
             is_ticked,
             own={str(each.account.id) for each in own if each.target is not None},
             ignored=await self._ignored.find_ignored(account.member, network),
-            closed=self._closed,
+            is_closed=self._switches.stop_target,
         )
 
     async def ignored(self, member: UUID, network: Network) -> frozenset[str]:

@@ -9,9 +9,9 @@ import msgspec
 from directory.accounts import AccountNetwork, LinkedAccount
 from directory.clock import Clock
 from directory.members.errors import MemberError
+from directory.members.sign_ins import SignIn
 from directory.networks.port import Purpose
 from directory.networks.sign_in_errors import IdentityMismatch, RefusedByPerson, SignInError, StateMismatch
-from directory.members.sign_ins import SignIn
 from directory.services.signing_in import Departure
 from directory.vault import Secret
 from web.auth.member_context import AtBrowser
@@ -116,4 +116,4 @@ class FollowJourneys:
     async def _go_on(self, account: LinkedAccount) -> None:
         """Lets the run of an account go on that waited for the permission."""
         if self._members.follows is not None:
-            await self._members.follows.following.go_on_with(account.member, account.id)
+            await self._members.follows.following.permission_given(account.id)

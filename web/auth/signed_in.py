@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from litestar import Request
+from litestar import Request, Response
 from litestar.datastructures import FormMultiDict
 from litestar.di import NamedDependency
 
@@ -31,6 +31,26 @@ class Asked:
     def text(self, name: str) -> str:
         """Returns a field of the form; empty where it is missing."""
         return text_of(self.form, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """A member's request for a page. Who asks comes from the session alone."""
+
+    request: Request[Any, Any, Any]
+    context: MemberContext
+    me: SignedIn
+
+    def page(self, template: str, **values: Any) -> Response[str]:
+        """Renders a page with the token of the member's forms."""
+        return self.context.page(self.request, template, form_token=self.me.form_token, **values)
+
+
+async def provide_here(
+    request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
+) -> Here:
+    """Provides request and member together. Raises SignInNeeded."""
+    return Here(request, context, me)
 
 
 async def provide_me(request: Request[Any, Any, Any], context: NamedDependency[MemberContext]) -> SignedIn:

@@ -65,6 +65,7 @@ async def account(
         request,
         "account.html",
         form_token=me.form_token,
+        has_follows=members.follows is not None,
         accounts=accounts,
         claims=await members.membership.waiting_claims(me.member),
         contested=await members.membership.contested_accounts(me.member),

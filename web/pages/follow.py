@@ -10,30 +10,33 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Response, get, post
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
-from litestar.response import Redirect
+from litestar.params import FromQuery
 
 from directory.accounts import LinkedAccount
 from directory.exports import ExportedFile
+from directory.follows.errors import RunOpen
 from directory.follows.estimate import estimate, number_of_files
 from directory.follows.files import blocks_file, follows_file, mutes_file, plan_json, refused
 from directory.follows.plan import Wishes, plan_follows
 from directory.follows.reasons import Reason
-from directory.follows.runs import Plan, Run, Source
+from directory.follows.runs import Plan, Run
 from directory.mappings import Network
 from directory.queries import Lists, Query, format_lines
 from directory.ranking import Answer, Match
+from directory.services.following import Asked as RunWish
 from directory.services.planning import UPLOADED, matches_of
 from web.auth.journey import Journeys
-from web.auth.member_context import NO_STORE, MemberContext, SignedIn
+from web.auth.member_context import NO_STORE, MemberContext
 from web.auth.read_only import GOES_ON
-from web.follow_services import FollowServices
+from web.auth.signed_in import Here
 from web.follow_sentences import REASONS
+from web.follow_services import FollowServices
 from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.pages.follow_form import SOURCE_NAMES, SOURCES, Do, FollowForm, Part, read_follow_form
-from web.pages.follow_permit import permission_page
+from web.pages.follow_permit import back_to, follows_of, permission_page
 from web.pages.plan_rows import PlanPage, Span, count_reasons, plan_page
 from web.pages.results_form import Action, ResultsForm
 from web.pages.selection import View
@@ -69,53 +72,45 @@ class Planned(msgspec.Struct, frozen=True):
 
 
 @get(FOLLOW_PATH, include_in_schema=False)
-async def follow_page(
-    request: Request[Any, Any, Any],
-    context: NamedDependency[MemberContext],
-    me: NamedDependency[SignedIn],
-    source: str = "",
-) -> Response[Any]:
+async def follow_page(here: NamedDependency[Here], source: FromQuery[str] = "") -> Response[Any]:
     """Shows where a plan can come from; or the plan of a list that is kept here."""
     chosen = SOURCES.get(source)
     if chosen is None or chosen in UPLOADED:
-        return await _start_page(request, context, me)
+        return await _start_page(here)
     form = FollowForm(_NO_RESULTS, chosen, None, Do.SHOW, Part.WANTED, "", "", None)
-    planned = await _plan(context, me, form, [])
-    return await _plan_page(request, context, me, planned)
+    async with here.context.services.large_matches:
+        return await _plan_page(here, await _plan(here, form, []))
 
 
 @post(FOLLOW_PATH, status_code=200, include_in_schema=False, opt=GOES_ON)
 async def follow(
-    request: Request[Any, Any, Any],
-    context: NamedDependency[MemberContext],
-    me: NamedDependency[SignedIn],
+    here: NamedDependency[Here],
     journeys: NamedDependency[Journeys],
     pair_limiter: NamedDependency[RateLimiter],
     client_keys: NamedDependency[ClientKeys],
 ) -> Response[Any]:
     """Plans, and does what the pressed button says."""
-    form = await read_follow_form(request)
+    form = await read_follow_form(here.request)
     if form.changes:
-        await context.my_form(request)
-        context.require_writable()
+        await here.context.my_form(here.request)
+        here.context.require_writable()
     read = await read_uploads(form.results.uploads)
     people = form.results.queries + (read.people if read else [])
-    pair_limiter.take(client_keys.key_of(request.scope), max(1, len(people))).check()
-    async with context.services.large_matches:
-        await _ignore_or_restore(context, me, form)
-        planned = await _plan(context, me, form, people)
+    pair_limiter.take(client_keys.key_of(here.request.scope), max(1, len(people))).check()
+    async with here.context.services.large_matches:
+        await _ignore_or_restore(here, form)
+        planned = await _plan(here, form, people)
         if (file := await asyncio.to_thread(_file, planned)) is not None:
             return _download(file)
         if form.do is Do.LINKS:
-            links = planned.plan.wanted[:MAX_LINKS]
-            return context.page(request, "follow_links.html", people=links, network=planned.network)
-        if form.do is Do.START and planned.plan.wanted and _starts(context, form) is not None:
-            return await _start(request, context, journeys, planned)
-        return await _plan_page(request, context, me, planned)
+            return here.page("follow_links.html", people=planned.plan.wanted[:MAX_LINKS])
+        if form.do is Do.START and _starts(here.context, form) is not None:
+            return await _start(here, journeys, planned)
+        return await _plan_page(here, planned)
 
 
-async def _plan(context: MemberContext, me: SignedIn, form: FollowForm, people: Sequence[Query]) -> Planned:
-    follows = follows_of(context)
+async def _plan(here: Here, form: FollowForm, people: Sequence[Query]) -> Planned:
+    follows, context, me = follows_of(here.context), here.context, here.me
     own = await context.members.membership.accounts(me.member)
     accounts = [each for each in own if each.target is not None and not each.is_lapsed]
     if not accounts:
@@ -131,34 +126,35 @@ async def _plan(context: MemberContext, me: SignedIn, form: FollowForm, people: 
     return Planned(form, account, accounts, uploaded, matches, toggled, wishes, plan)
 
 
-async def _ignore_or_restore(context: MemberContext, me: SignedIn, form: FollowForm) -> None:
+async def _ignore_or_restore(here: Here, form: FollowForm) -> None:
     """Ignores or restores one person, on the network of the account that the form names."""
     if not (form.ignore or form.restore):
         return
-    held = await context.members.membership.accounts(me.member)
-    account = next((each for each in held if each.id == (form.account or me.account)), None)
+    member = here.me.member
+    held = await here.context.members.membership.accounts(member)
+    account = next((each for each in held if each.id == (form.account or here.me.account)), None)
     if account is None or account.network.target is None:
         return
-    planning = follows_of(context).planning
+    planning = follows_of(here.context).planning
     if form.ignore:
-        await planning.ignore(me.member, account.network.target, form.ignore)
+        await planning.ignore(member, account.network.target, form.ignore)
     else:
-        await planning.restore(me.member, account.network.target, form.restore)
+        await planning.restore(member, account.network.target, form.restore)
 
 
-async def _start(
-    request: Request[Any, Any, Any], context: MemberContext, journeys: Journeys, planned: Planned
-) -> Response[Any]:
-    """Stores the run, then asks for the permission where there is none: nothing of the plan is lost on the way."""
+async def _start(here: Here, journeys: Journeys, planned: Planned) -> Response[Any]:
+    """Stores the run, then asks for the permission where there is none: nothing of the plan is lost on the way.
+
+    Raises FollowError.
+    """
     account = planned.account
-    run = await follows_of(context).following.start(
-        account.member,
-        account.id,
-        planned.plan,
-        source=planned.form.source,
-        starts_at=_starts(context, planned.form),
-    )
-    return await permission_page(request, context, journeys, account, run.id, said="started")
+    asked = RunWish(source=planned.form.source, starts_at=_starts(here.context, planned.form))
+    try:
+        run = await follows_of(here.context).following.start(account.member, account.id, planned.plan, asked)
+    except RunOpen as other:
+        return back_to(other.run.id, "run-open")
+    here.context.members.wake_jobs()
+    return await permission_page(here, journeys, account, back_to(run.id, "started"), run.id)
 
 
 def _starts(context: MemberContext, form: FollowForm) -> datetime | None:
@@ -170,31 +166,19 @@ def _starts(context: MemberContext, form: FollowForm) -> datetime | None:
     return max(now, chosen) if chosen - now < MAX_AHEAD else None
 
 
-async def _plan_page(
-    request: Request[Any, Any, Any], context: MemberContext, me: SignedIn, planned: Planned
-) -> Response[Any]:
-    follows, form = follows_of(context), planned.form
-    page = await asyncio.to_thread(
-        plan_page,
-        planned.plan,
-        planned.matches,
-        form.part,
-        form.results.view.page,
-        frozenset(planned.wishes.ignored),
-    )
+async def _plan_page(here: Here, planned: Planned) -> Response[Any]:
+    follows, form, wishes = follows_of(here.context), planned.form, planned.wishes
+    number, ignored = form.results.view.page, frozenset(wishes.ignored)
+    page = await asyncio.to_thread(plan_page, planned.plan, planned.matches, form.part, number, ignored)
     shown = [row.account for row in page.rows if row.account is not None]
-    faces = await follows.faces.of(
-        planned.network, [each for each in shown if each.network.target is planned.network]
-    )
-    template = "_plan.html" if is_fragment(request) else "plan.html"
-    return context.page(
-        request,
-        template,
-        form_token=me.form_token,
-        faces=faces,
+    return here.page(
+        "_plan.html" if is_fragment(here.request) else "plan.html",
+        faces=await follows.faces.of(
+            planned.network, [each for each in shown if each.network.target is planned.network]
+        ),
         open_run=await _open_run(follows, planned.account),
-        is_too_far=form.do is Do.START and _starts(context, form) is None,
-        today=context.services.clock.now().date(),
+        is_too_far=form.do is Do.START and _starts(here.context, form) is None,
+        today=here.context.services.clock.now().date(),
         **_values(planned, page),
     )
 
@@ -224,25 +208,16 @@ def _values(planned: Planned, page: PlanPage) -> dict[str, Any]:
     }
 
 
-async def _start_page(request: Request[Any, Any, Any], context: MemberContext, me: SignedIn) -> Response[Any]:
-    follows = follows_of(context)
-    sizes = await context.members.follow_lists.sizes(me.member)
-    return context.page(
-        request,
+async def _start_page(here: Here) -> Response[Any]:
+    follows, member = follows_of(here.context), here.me.member
+    sizes = await here.context.members.follow_lists.sizes(member)
+    return here.page(
         "follow.html",
-        form_token=me.form_token,
         people=sizes.get(Lists.FOLLOWING, 0),
-        newcomers=await follows.planning.count_newcomers(me.member),
-        runs=await follows.following.list_of(me.member),
-        upload_max_mb=context.services.settings.upload_max_mb,
+        newcomers=await follows.planning.count_newcomers(member),
+        runs=await follows.following.list_of(member),
+        upload_max_mb=here.context.services.settings.upload_max_mb,
     )
-
-
-def follows_of(context: MemberContext) -> FollowServices:
-    """Returns the services of follows. Raises NotFoundException where the operators let nobody be followed."""
-    if context.members.follows is None:
-        raise NotFoundException
-    return context.members.follows
 
 
 async def _open_run(follows: FollowServices, account: LinkedAccount) -> Run | None:

@@ -4,7 +4,8 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import Request, Response
+from litestar import Response
+from litestar.exceptions import NotFoundException
 from litestar.response import Redirect
 
 from directory.accounts import LinkedAccount
@@ -14,22 +15,19 @@ from directory.networks.port import Purpose
 from directory.networks.sign_in_errors import SignInError
 from web.auth.journey import Journeys
 from web.auth.member_context import NO_STORE, MemberContext
+from web.auth.signed_in import Here
+from web.follow_services import FollowServices
 
 
 async def permission_page(
-    request: Request[Any, Any, Any],
-    context: MemberContext,
-    journeys: Journeys,
-    account: LinkedAccount,
-    run: UUID | None,
-    *,
-    said: str,
+    here: Here, journeys: Journeys, account: LinkedAccount, back: Redirect, run: UUID | None = None
 ) -> Response[Any]:
-    """Sends the browser to the server of the account; or back at once, where the permission is kept, or the server does
-    not answer."""
+    """Sends the browser to the server of the account; or `back` at once, where the permission is kept. Where the server
+    does not answer, the page of the run says so."""
+    context = here.context
     if await has_permission(context, account):
-        return back_to(run, said)
-    at = await context.at_browser(request)
+        return back
+    at = await context.at_browser(here.request)
     if not at.browser:
         at = msgspec.structs.replace(at, browser=new_token())
     try:
@@ -38,7 +36,7 @@ async def permission_page(
         return back_to(run, "unreachable")
     # Not a redirect: our security policy lets a form lead only to this site.
     headers = {"refresh": f"0;url={url}"}
-    leaving = context.page(request, "leaving_for_network.html", headers=headers, url=url)
+    leaving = context.page(here.request, "leaving_for_network.html", headers=headers, url=url)
     context.cookies.keep_browser(leaving, at.browser)
     return leaving
 
@@ -53,3 +51,10 @@ def back_to(run: UUID | None, said: str) -> Redirect:
     """Leads to the page of a run, or to that of the kept list, which says what happened."""
     page = f"/account/runs/{run}" if run is not None else "/account/list"
     return Redirect(f"{page}?said={said}", status_code=303, headers=dict(NO_STORE))
+
+
+def follows_of(context: MemberContext) -> FollowServices:
+    """Returns the services of follows. Raises NotFoundException where there are none."""
+    if context.members.follows is None:
+        raise NotFoundException
+    return context.members.follows

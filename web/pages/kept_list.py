@@ -2,16 +2,19 @@
 
 from typing import Any
 
-from litestar import Request, Response, get, post
+from litestar import Response, get, post
 from litestar.di import NamedDependency
+from litestar.params import FromQuery
 from litestar.response import Redirect
 
 from directory.members.consents import PRESENT_VERSION, ConsentKind
 from directory.queries import Lists
-from web.auth.member_context import NO_STORE, MemberContext, SignedIn
+from web.auth.member_context import NO_STORE
 from web.auth.read_only import GOES_ON
-from web.auth.signed_in import Asked
+from web.auth.signed_in import Asked, Here
+from web.follow_sentences import NEWCOMERS_SAID
 from web.middleware.rate_limit import ClientKeys, RateLimiter
+from web.pages.newcomers import wish_of
 from web.pages.results_form import read_results_form
 from web.pages.uploads import read_uploads
 from web.rendering import is_fragment
@@ -20,18 +23,14 @@ KEPT_LIST_PATH = "/account/list"
 
 
 @get(KEPT_LIST_PATH, include_in_schema=False)
-async def kept_list_page(
-    request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
-) -> Response[Any]:
+async def kept_list_page(here: NamedDependency[Here], said: FromQuery[str] = "") -> Response[Any]:
     """Shows what is kept, until when, and the form for a list."""
-    return await _page(request, context, me, "kept_list.html")
+    return await _page(here, "kept_list.html", said=NEWCOMERS_SAID.get(said, ""))
 
 
 @post(KEPT_LIST_PATH, status_code=200, include_in_schema=False)
 async def keep_list(
-    request: Request[Any, Any, Any],
-    context: NamedDependency[MemberContext],
-    me: NamedDependency[SignedIn],
+    here: NamedDependency[Here],
     pair_limiter: NamedDependency[RateLimiter],
     client_keys: NamedDependency[ClientKeys],
 ) -> Response[Any]:
@@ -40,6 +39,7 @@ async def keep_list(
 
     An archive that names none of them changes nothing.
     """
+    request, context, me = here.request, here.context, here.me
     await context.my_form(request)
     form = await read_results_form(request)
     read = await read_uploads(form.uploads)
@@ -52,7 +52,7 @@ async def keep_list(
     if followed and not is_fragment(request):
         return Redirect(KEPT_LIST_PATH, status_code=303, headers=dict(NO_STORE))
     template = "_kept_list.html" if is_fragment(request) else "kept_list.html"
-    return await _page(request, context, me, template, is_unchanged=not followed)
+    return await _page(here, template, is_unchanged=not followed)
 
 
 @post(f"{KEPT_LIST_PATH}/consent", status_code=303, include_in_schema=False)
@@ -72,24 +72,18 @@ async def delete_list(asked: NamedDependency[Asked]) -> Redirect:
     return Redirect(KEPT_LIST_PATH, status_code=303, headers=dict(NO_STORE))
 
 
-async def _page(
-    request: Request[Any, Any, Any],
-    context: MemberContext,
-    me: SignedIn,
-    template: str,
-    *,
-    is_unchanged: bool = False,
-) -> Response[Any]:
+async def _page(here: Here, template: str, *, is_unchanged: bool = False, said: str = "") -> Response[Any]:
+    context, me = here.context, here.me
     held = (await context.members.consenting.present(me.member)).get(ConsentKind.KEEP_FOLLOW_LIST)
     version = PRESENT_VERSION[ConsentKind.KEEP_FOLLOW_LIST]
     sizes = await context.members.follow_lists.sizes(me.member)
-    return context.page(
-        request,
+    return here.page(
         template,
-        form_token=me.form_token,
         consent=held if held is not None and held.version == version else None,
         consent_version=version,
         people=sizes.get(Lists.FOLLOWING, 0),
         is_unchanged=is_unchanged,
+        said=said,
+        wish=await wish_of(context, me.member),
         upload_max_mb=context.services.settings.upload_max_mb,
     )

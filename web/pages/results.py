@@ -58,15 +58,22 @@ async def results(
     async with services.large_matches:
         matches = await services.lookup.match(queries, with_evidence=False)
         return await asyncio.to_thread(
-            _answer, request, renderer, form, _Asked(len(queries), _notices(read)), matches
+            _answer,
+            request,
+            renderer,
+            form,
+            _Asked(len(queries), _notices(read), _has_follows(services)),
+            matches,
         )
 
 
 class _Asked(msgspec.Struct, frozen=True):
-    """How many people were asked for, and the notices about the archive they came from."""
+    """How many people were asked for, the notices about the archive they came from, and whether members can have them
+    followed here."""
 
     count: int
     notices: list[str]
+    has_follows: bool
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -123,6 +130,7 @@ def _results_page(request: Request[Any, Any, Any], renderer: Renderer, found: _F
         lists=_lists_in(found.matches),
         pairs="\n".join(format_lines(match.query for match in found.matches)),
         toggled=" ".join(sorted(found.view.toggled)),
+        has_follows=found.asked.has_follows,
     )
 
 
@@ -134,6 +142,10 @@ def _notices(read: Archive | None) -> list[str]:
     return [
         sentence for notice, sentence in NOTICE_SENTENCES.items() if notice in read.notices - {Notice.NOBODY}
     ]
+
+
+def _has_follows(services: Services) -> bool:
+    return services.members is not None and services.members.follows is not None
 
 
 def _lists_in(matches: list[Match]) -> Lists:

@@ -5,20 +5,20 @@ A browser comes back by itself when a stream ends, so that streams may be short.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from collections.abc import Iterator
 from typing import Any, Final
 from uuid import UUID
 
-from litestar import Request, Response, get
+from litestar import Response, get
 from litestar.di import NamedDependency
-from litestar.exceptions import NotFoundException, TooManyRequestsException
+from litestar.exceptions import TooManyRequestsException
 from litestar.params import FromPath
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
+from directory.follows.errors import UnknownRun
 from web.auth.errors import SignInNeeded
-from web.auth.member_context import MemberContext, SignedIn
+from web.auth.signed_in import Here
 from web.pages.runs import RUNS_PATH, After, find_run, run_values
 
 LOOK_S: Final = 2.0
@@ -56,34 +56,27 @@ class Streams:
 
 @get(f"{RUNS_PATH}/{{run_id:uuid}}/news", include_in_schema=False)
 async def run_news(
-    request: Request[Any, Any, Any],
-    context: NamedDependency[MemberContext],
-    me: NamedDependency[SignedIn],
+    here: NamedDependency[Here],
     streams: NamedDependency[Streams],
     run_id: FromPath[UUID],
     after: After = -1,
 ) -> Response[Any]:
     """Streams the news of one run of the member; any other is not found."""
-    await find_run(context, me.member, run_id)
-    streams.check(me.member)
+    await find_run(here, run_id)
+    streams.check(here.me.member)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return ServerSentEvent(_news(request, context, me, streams, (run_id, after)), headers=headers)
+    return ServerSentEvent(_news(here, streams, run_id, after), headers=headers)
 
 
 async def _news(
-    request: Request[Any, Any, Any],
-    context: MemberContext,
-    me: SignedIn,
-    streams: Streams,
-    shown: tuple[UUID, int],
+    here: Here, streams: Streams, run_id: UUID, after: int
 ) -> AsyncIterator[ServerSentEventMessage]:
-    run_id, after = shown
     sent: dict[str, str] = {}
-    with streams.place(me.member):
+    with streams.place(here.me.member):
         for _ in range(int(STREAM_S / LOOK_S)):
             try:
-                parts = await _parts(request, context, me, run_id, after)
-            except (SignInNeeded, NotFoundException):
+                parts = await _parts(here, run_id, after)
+            except (SignInNeeded, UnknownRun):
                 return
             for name, html in parts.items():
                 if sent.get(name) != html:
@@ -92,17 +85,12 @@ async def _news(
             await asyncio.sleep(LOOK_S)
 
 
-async def _parts(
-    request: Request[Any, Any, Any], context: MemberContext, me: SignedIn, run_id: UUID, after: int
-) -> dict[str, str]:
+async def _parts(here: Here, run_id: UUID, after: int) -> dict[str, str]:
     """Renders the parts of the page. Who asks is looked up each time: whoever has signed out is told nothing more.
 
-    Raises SignInNeeded, NotFoundException.
+    Raises SignInNeeded, UnknownRun.
     """
-    if (await context.me(request)).session != me.session:
-        raise SignInNeeded(request.url.path)
-    values = await run_values(context, me, await find_run(context, me.member, run_id), after)
-    return {
-        name: context.page(request, f"_run_{name}.html", **values).content
-        for name in ("progress", "acts", "people")
-    }
+    if (await here.context.me(here.request)).session != here.me.session:
+        raise SignInNeeded(here.request.url.path)
+    values = await run_values(here, await find_run(here, run_id), after)
+    return {name: here.page(f"_run_{name}.html", **values).content for name in ("progress", "acts", "people")}

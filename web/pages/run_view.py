@@ -6,10 +6,10 @@ from typing import Final
 import msgspec
 
 from directory.accounts import LinkedAccount
-from directory.follows.progress import Progress
 from directory.follows.reasons import Reason
 from directory.follows.runs import Item, Run
 from directory.follows.states import RUN_MOVES, ItemState, RunMove, RunState
+from directory.services.following import Progress
 from web.follow_sentences import NOTES, REASONS, RESULTS, STATES
 
 ACTS: Final = {
@@ -46,6 +46,11 @@ class RunView(msgspec.Struct, frozen=True):
     next_slot: datetime | None
     ends_at: datetime | None
     acts: frozenset[str]
+
+    @property
+    def followed(self) -> int:
+        """How many are followed, or were asked."""
+        return sum(number for state, _, number in self.counts if state in _DONE)
 
     @property
     def percent(self) -> int:

@@ -9,6 +9,7 @@ from directory.follows.estimate import estimate, number_of_files
 from directory.follows.plan import IsTicked, Known, Wishes, plan_follows, target_of
 from directory.follows.reasons import Reason
 from directory.follows.runs import Plan
+from directory.follows.switches import Switches
 from directory.identifiers import XHandle, XId
 from directory.mappings import Mapping, Network, Strength
 from directory.queries import Lists, Query
@@ -122,7 +123,11 @@ def test_a_moved_account_offers_the_new_one_and_a_closed_host_nobody() -> None:
     known = Known(Reason.MOVED, target_of(there))
     made = plan(match(by_id(1), here), network=Network.MASTODON, known={str(here.target_id): known})
     assert [(each.reason, each.instead) for each in made.left_out] == [(Reason.MOVED, target_of(there))]
-    made = plan(match(by_id(1), here), network=Network.MASTODON, closed={"social.example"})
+    made = plan(
+        match(by_id(1), here),
+        network=Network.MASTODON,
+        is_closed=Switches(not_to=frozenset({"social.example"})).stop_target,
+    )
     assert reasons(made) == {"here@social.example": Reason.SWITCHED_OFF}
 
 

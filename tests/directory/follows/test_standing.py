@@ -26,7 +26,7 @@ from directory.store.mappings import MappingStore
 from directory.store.members import MemberStore
 from directory.store.standing_matches import StandingMatchStore
 from tests.directory.follows.site import FIRST_X_ID, FollowSite, handle, letters
-from tests.harness.mappings import ORIGIN, bluesky
+from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky
 
 
 class Days:
@@ -155,13 +155,13 @@ async def test_who_was_unfollowed_by_hand_is_not_followed_again(days: Days) -> N
 
 
 async def test_who_takes_a_tick_is_not_followed_unseen(days: Days) -> None:
-    """Two people say that they are one account on X."""
+    """Two instances name two people for one account on X."""
     await days.wish()
     await days.arrive(3)
-    days.leaf += 1
+    other = bluesky("impostor", FIRST_X_ID + 3, origin=OTHER_ORIGIN, issued=days.site.clock.now())
     async with days.site.database.transaction() as connection:
-        other = days.says("impostor", 3)
-        await take_in_leaves(connection, ORIGIN, [(days.leaf, other)], days.site.clock.now())
+        said = [(1, msgspec.structs.replace(other, leaf=1))]
+        await take_in_leaves(connection, OTHER_ORIGIN, said, days.site.clock.now())
     await days.work()
     assert days.site.network.followed == []
 

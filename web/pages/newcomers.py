@@ -1,0 +1,96 @@
+"""What a member wants for newcomers on their kept list: followed for them, told about, or neither."""
+
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from litestar import Response, post
+from litestar.di import NamedDependency
+
+from directory.accounts import LinkedAccount
+from directory.members.consents import PRESENT_VERSION, ConsentKind
+from directory.members.errors import UnknownAccount
+from directory.networks.port import Purpose
+from web.auth.journey import Journeys
+from web.auth.member_context import MemberContext
+from web.auth.read_only import GOES_ON
+from web.auth.signed_in import Asked, Here
+from web.pages.follow_form import parse_uuid
+from web.pages.follow_permit import back_to, follows_of, permission_page
+
+NEWCOMERS_PATH: Final = "/account/list/newcomers"
+OFF: Final = "off"
+TELL: Final = "tell"
+
+
+class NewcomerWish(msgspec.Struct, frozen=True):
+    """What is chosen now: OFF, TELL or the id of an account; and the accounts that could follow."""
+
+    chosen: str
+    accounts: list[LinkedAccount]
+    version: int
+
+
+async def wish_of(context: MemberContext, member: UUID) -> NewcomerWish | None:
+    """Returns what a member wants for newcomers. None where nobody is followed here."""
+    if context.members.follows is None:
+        return None
+    accounts = await context.members.membership.accounts(member)
+    standing = await context.members.follows.planning.standing(member)
+    held = await context.members.consenting.present(member)
+    chosen = TELL if ConsentKind.ANNOUNCE_NEWCOMERS in held else OFF
+    return NewcomerWish(
+        str(standing[0].account) if standing else chosen,
+        [each for each in accounts if each.target is not None and not each.is_lapsed],
+        PRESENT_VERSION[ConsentKind.ANNOUNCE_NEWCOMERS],
+    )
+
+
+@post(NEWCOMERS_PATH, status_code=200, include_in_schema=False, opt=GOES_ON)
+async def choose_for_newcomers(
+    here: NamedDependency[Here], asked: NamedDependency[Asked], journeys: NamedDependency[Journeys]
+) -> Response[object]:
+    """Saves what the member wants for newcomers, and asks for the permission that following needs."""
+    chosen, context = asked.text("newcomers"), here.context
+    if chosen not in {OFF, TELL}:
+        asked.require_writable()
+        return await _follow_with(here, journeys, chosen)
+    if chosen == TELL:
+        asked.require_writable()
+        await _tell(asked)
+    else:
+        await asked.members.consenting.withdraw(asked.member, ConsentKind.ANNOUNCE_NEWCOMERS)
+    await _stop_following(context, asked.member)
+    return back_to(None, chosen)
+
+
+async def _tell(asked: Asked) -> None:
+    """Gives the consent, to the version of the text that was shown."""
+    version = asked.text("version")
+    await asked.members.consenting.give(
+        asked.member, ConsentKind.ANNOUNCE_NEWCOMERS, int(version) if version.isdecimal() else 0
+    )
+
+
+async def _follow_with(here: Here, journeys: Journeys, chosen: str) -> Response[object]:
+    """Follows newcomers with one account of the member from now on. Raises UnknownAccount."""
+    member, wanted = here.me.member, parse_uuid(chosen)
+    wish = await wish_of(here.context, member)
+    account = next((each for each in wish.accounts if each.id == wanted), None) if wish is not None else None
+    if account is None:
+        raise UnknownAccount
+    await follows_of(here.context).planning.set_standing(member, [account.id])
+    return await permission_page(here, journeys, account, back_to(None, "follow"))
+
+
+async def _stop_following(context: MemberContext, member: UUID) -> None:
+    """Follows no newcomers any more. A permission that nothing else needs is given back."""
+    follows = follows_of(context)
+    standing = await follows.planning.standing(member)
+    await follows.planning.set_standing(member, [])
+    runs = await follows.following.list_of(member)
+    needed = {run.account for run in runs if run.state.is_open}
+    for each in standing:
+        if each.account not in needed:
+            await context.members.permissions.give_back(each.account, Purpose.FOLLOW)
+    context.members.wake_jobs()
