@@ -28,6 +28,8 @@ class DidDocument(msgspec.Struct, frozen=True):
     handle: AtHandle | None
     pds: str
     """The origin of the account's server."""
+    names: frozenset[str] = frozenset()
+    """All that the document says the account is known as, unchecked."""
 
 
 class _Service(msgspec.Struct):
@@ -85,7 +87,8 @@ def parse_document(did: Did, document: _Document, host: str, *, allow_loopback: 
     if not endpoints:
         raise AccountNotFound(host, "the account has no server")
     pds = parse_origin(endpoints[0], allow_loopback=allow_loopback)
-    return DidDocument(did, _claimed_handle(document.alsoKnownAs), pds)
+    names = frozenset(name for name in document.alsoKnownAs if isinstance(name, str))
+    return DidDocument(did, _claimed_handle(document.alsoKnownAs), pds, names)
 
 
 def _claimed_handle(names: list[object]) -> AtHandle | None:
