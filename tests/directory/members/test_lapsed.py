@@ -1,6 +1,7 @@
 """What an account opens once its proof has lapsed: a domain was bought, or a name was given to somebody else."""
 
 import asyncio
+from datetime import datetime
 from uuid import UUID
 
 import pytest
@@ -16,7 +17,7 @@ from directory.members.errors import (
     UnknownAccount,
 )
 from directory.members.publications import Wish
-from directory.members.rechecks import Lapsed, judge_target
+from directory.members.rechecks import RECHECK_EVERY, Lapsed, judge_target
 from directory.networks.port import Purpose
 from directory.proofs.reasons import UnreachableReason
 from directory.proofs.results import Unreachable
@@ -28,7 +29,7 @@ from directory.store.claims import ClaimStore
 from directory.store.database import Database
 from directory.store.rechecks import RecheckJob, RecheckStore
 from tests.directory.members.conftest import Join
-from tests.directory.members.people import at_bluesky, at_mastodon, on_x, x_account
+from tests.directory.members.people import at_bluesky, at_mastodon, bluesky, names_of, on_x, x_account
 from tests.directory.members.test_permissions import tokens
 from tests.harness.clock import START, FakeClock
 
@@ -176,6 +177,32 @@ async def test_a_lapsed_holder_blocks_nobody(
     assert linked.id != wish.target_account, "nothing of the former member comes along"
     assert await kinds(membership, member) == [("x", False)]
     assert len(await permissions.claim_revocations(10)) == 1
+
+
+async def test_what_a_lapsed_x_holder_keeps_is_rechecked(
+    membership: Membership, publishing: Publishing, join: Join, lapsing: Lapsing, clock: FakeClock
+) -> None:
+    """Ada's other X account was published by a sign-in at X, which cannot be looked at again without her; then a post
+    proved it too. When Bob takes over the lapsed one, what stays with her and was not seen for long is due now."""
+    member, wish = await join("ada", 5)
+    await lapsing.publish(member, wish)
+    await lapsing.lapse(wish.x_account)
+    names = names_of(bluesky("ada"))
+    by_sign_in = Evidence(EvidenceKind.X_OAUTH, clock.now(), "https://x.com/i/user/6", names)
+    other = await membership.link(member, ProvenAccount(x_account("ada_two", 6), by_sign_in))
+    await publishing.publish(member, Wish(other.id, wish.target_account, 1))
+    assert await recheck_of(membership, member, other.id) is None
+    await membership.link(member, on_x("ada_two", 6, at=clock.now(), names=[bluesky("ada")]))
+    clock.advance(seconds=RECHECK_EVERY.total_seconds())
+    bob = (await membership.sign_in(at_bluesky("bob"))).member
+    linked = await membership.link(bob, on_x("ada", 5, at=clock.now(), names=[bluesky("bob")]))
+    assert linked.member == bob
+    assert await recheck_of(membership, member, other.id) == clock.now()
+
+
+async def recheck_of(membership: Membership, member: UUID, account: UUID) -> datetime | None:
+    """Returns when an account of a member is re-checked."""
+    return next(each.recheck_at for each in await membership.accounts(member) if each.id == account)
 
 
 async def test_the_only_account_of_a_member_is_not_taken_over(
