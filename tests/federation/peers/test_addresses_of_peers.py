@@ -106,7 +106,7 @@ async def test_a_name_that_turns_inside_between_two_rounds(
 
 @pytest.mark.parametrize("inside", INSIDE)
 @pytest.mark.parametrize("part", ["/log/operations/", "/log/tile/entries/", "/federation/v1/statements/"])
-async def test_a_name_that_turns_inside_in_the_middle_of_a_round(
+async def test_a_name_that_turns_inside_in_the_middle_of_a_round(  # noqa: PLR0917 - fixtures
     part: str, inside: str, database: Database, clock: FakeClock, internet: Internet, authority: trustme.CA
 ) -> None:
     """DNS rebinding: the peer tells its checkpoint, cuts the connection at what follows, and its name leads inside from then

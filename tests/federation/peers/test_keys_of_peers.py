@@ -4,10 +4,12 @@ import pytest
 
 from directory.origins import Standing
 from directory.store.database import Database
+from federation.keys.chain import parse_operations_note
 from federation.keys.equivocation import open_evidence
 from federation.keys.evidence import MAX_EVIDENCE_DOCUMENTS, Evidence
 from federation.keys.operations import RightTree
 from federation.peers import chains
+from federation.peers.moving import PeerMoving, moved_to_of
 from federation.peers.verdicts import Verdict
 from federation.tlog.keys import KeyKind, PrivateKey
 from federation.tlog.note import Signature, parse_note
@@ -130,6 +132,44 @@ async def test_a_thiefs_fork_ends_at_the_recovery(database: Database, clock: Fak
         assert await reader.standing() is Standing.FOLLOWING
         assert not any(path.startswith("/log/tile/entries/000") for path in server.asked[before:])
         assert not await reader.rows("SELECT FROM peer_missing")
+        await reader.check()
+
+
+async def test_a_thief_that_says_where_the_log_has_moved_moves_nothing(
+    database: Database, clock: FakeClock
+) -> None:
+    """Attack: a thief of the log key publishes that the instance goes on as a log of their own, whose first document names
+    the stolen key. Nothing follows of itself; and the recovery takes it back, also where the operators' clock is ahead."""
+    log = PeerLog(clock)
+    people = log.add_people(3)
+    log.publish()
+    right = RightTree(len(log.entries), log.root())
+    moving = PeerMoving(database, clock)
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        peers = await reader.rows("SELECT * FROM peer")
+        theirs = key("stranger", "thief.example/log")
+        thief = log.copy()
+        thief.add_document(thief.next_document(moved_to=theirs.vkey), [log.log_key])
+        thief.publish()
+        server.serve = thief.serve
+        clock.advance(seconds=60)
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        assert await reader.rows("SELECT * FROM peer") == peers
+        assert await reader.leaves() == people
+        assert await moving.find_former(theirs.name) is None
+        assert [row["name"] for row in await reader.rows("SELECT name FROM origin")] == [ORIGIN]
+
+        log.recover(right, key("rescue"))
+        log.publish()
+        server.serve = log.serve
+        clock.advance(seconds=60)
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        notes = [row["note"] for row in await reader.rows("SELECT note FROM peer_document ORDER BY number")]
+        assert notes == log.document_notes
+        assert moved_to_of([parse_operations_note(note)[0] for note in notes], clock.now()) is None
+        assert await reader.leaves() == people
         await reader.check()
 
 

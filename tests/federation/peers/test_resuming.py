@@ -133,6 +133,23 @@ async def test_revokes_of_nothing_count_as_growth(database: Database, clock: Fak
         assert (await reader.log())["size"] == 2 + 20 - 2 + 1
 
 
+async def test_revokes_that_were_free_already_free_nothing_more(database: Database, clock: FakeClock) -> None:
+    """Attack: a log whose history holds many withdrawals, all of them seen at the confirmation and free, grows by as many
+    mappings at once, as if these withdrawals were still to be read."""
+    log = PeerLog(clock)
+    for person in log.add_people(300):
+        log.revoke(person)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey, growth_cap=10, seen=601)
+        assert await reader.round() is Verdict.READ
+        log.add_people(300)
+        log.publish()
+        clock.advance(seconds=41)
+        assert await reader.round() is Verdict.STOPPED
+        assert (await reader.log())["size"] == 611
+
+
 async def test_what_was_there_at_the_confirmation_is_free(database: Database, clock: FakeClock) -> None:
     log = PeerLog(clock)
     log.add_people(500)

@@ -165,7 +165,7 @@ async def test_an_account_that_passed_on_is_refuted(
     assert await results_of(database) == {R.REFUTED: 1}
 
 
-async def test_a_handle_that_is_not_its_ids_is_found_out_behind_the_tail(
+async def test_a_handle_that_is_not_its_ids_is_found_out_behind_the_tail(  # noqa: PLR0917 - fixtures
     database: Database,
     sampling: Sampling,
     standings: PeerStandings,
