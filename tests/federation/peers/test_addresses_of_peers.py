@@ -33,14 +33,19 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
+def public_client(resolve: Resolve, authority: trustme.CA) -> GuardedClient:
+    """The client of an instance as it is run in public."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return GuardedClient("Passerelle/test", resolve=resolve, tls=context)
+
+
 @asynccontextmanager
 async def public_reader(
     database: Database, clock: FakeClock, resolve: Resolve, authority: trustme.CA
 ) -> AsyncIterator[Reader]:
     """An instance as it is run in public."""
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    async with GuardedClient("Passerelle/test", resolve=resolve, tls=context) as client:
+    async with public_client(resolve, authority) as client:
         yield Reader(database, clock, client)
 
 

@@ -44,7 +44,7 @@ def is_ours(keys: KeyFolder, log: PeerLog, size: int, answer: bytes) -> bool:
 
 
 @pytest.mark.parametrize("point", [BEFORE_STORE, STORED, UNANSWERED])
-async def test_a_witness_that_is_killed_says_the_same_afterwards(
+async def test_a_witness_that_is_killed_says_the_same_afterwards(  # noqa: PLR0917 - fixtures
     point: str, database: Database, dsn: str, keys: KeyFolder, log: PeerLog, clock: FakeClock
 ) -> None:
     """The log asks for a cosignature, the process is killed, and the log asks again: first for the same tree, then for another
