@@ -181,6 +181,32 @@ async def test_a_size_that_was_shown_at_the_confirmation_alone_is_not_free(
         assert (await reader.log())["size"] == 31
 
 
+async def test_an_old_checkpoint_in_the_middle_of_a_first_sync_caps_nothing(
+    database: Database, clock: FakeClock
+) -> None:
+    """A copy of the peer's log lags behind, and is asked once: what was free at the confirmation was cut to its size for good,
+    and the rest of a first sync took months of daily caps."""
+    log = PeerLog(clock)
+    log.noise(20_000)
+    log.publish()
+    old = log.note
+    log.noise(20_000)
+    log.publish()
+    size = len(log.entries)
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey, growth_cap=10, seen=size)
+        server.lies = lambda path, honest: Reply(503) if "entries/070" in path else honest
+        assert await reader.round() is Verdict.UNAVAILABLE
+        assert 0 < (await reader.log())["size"] < 20_000
+        server.lies = lambda path, honest: Reply(200, old) if path == "/log/checkpoint" else honest
+        clock.advance(hours=1)
+        assert await reader.round() is Verdict.STALE
+        server.lies = None
+        clock.advance(hours=2)
+        assert await reader.round() is Verdict.READ
+        assert (await reader.log())["size"] == size
+
+
 async def test_the_daily_cap_stops_what_is_taken_in(database: Database, clock: FakeClock) -> None:
     log = PeerLog(clock)
     log.add_people(16 * 256 + 100)
