@@ -7,6 +7,8 @@ from directory.store.database import Database
 from federation.peers import bodies
 from federation.peers.reading import BUNDLES_A_STEP
 from federation.peers.verdicts import Verdict
+from federation.protocol.body_answers import NeverMapping
+from federation.protocol.body_wire import encode_answers
 from federation.store.peer_leases import PeerLeaseStore
 from tests.federation.peers.tailing import Reader, reading
 from tests.harness.clock import FakeClock
@@ -223,6 +225,45 @@ async def test_the_daily_cap_stops_what_is_taken_in(database: Database, clock: F
             clock.advance(days=1)
             log.publish()
         assert len(await reader.leaves()) == 16 * 256 + 100
+
+
+async def test_bodies_that_were_withheld_count_for_the_daily_cap(
+    database: Database, clock: FakeClock
+) -> None:
+    """Attack: a peer withholds its bodies when they are asked for, and serves them when they are asked for again, which no cap
+    held up: 25,600 mappings a day under a cap of 100."""
+    log = PeerLog(clock)
+    people = log.add_people(2_000)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey, daily_cap=100)
+
+        def withhold(path: str, honest: Reply) -> Reply:
+            if "/statements/" not in path:
+                return honest
+            count = int(path.rpartition("/")[2]) if ".p/" in path else 256
+            return Reply(200, encode_answers([NeverMapping()] * count))
+
+        server.lies = withhold
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == []
+        server.lies = None
+        taken = []
+        for _ in range(2):
+            clock.advance(minutes=2)
+            log.publish()
+            assert await reader.round() in {Verdict.READ, Verdict.STOPPED}
+            taken.append(len(await reader.leaves()))
+        assert 100 <= taken[0] < 100 + 256
+        assert taken[1] == taken[0]
+        days = 0
+        while len(await reader.leaves()) < len(people):
+            days += 1
+            clock.advance(days=1)
+            log.publish()
+            await reader.round()
+        assert days >= 6
+        assert not await reader.rows("SELECT FROM peer_missing")
 
 
 async def test_a_partial_bundle_that_is_gone_is_read_from_the_full_one(
