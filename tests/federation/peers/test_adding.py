@@ -19,6 +19,7 @@ from tests.federation.peers.test_addresses_of_peers import (
     ADDRESSES,
     INSIDE,
     PUBLIC,
+    TURNED,
     authority,
     honest,
     public_client,
@@ -99,7 +100,7 @@ async def test_a_name_that_leads_inside_adds_nobody(
     assert (internet.dialled, await peers(database)) == ([], 0)
 
 
-@pytest.mark.parametrize("inside", INSIDE)
+@pytest.mark.parametrize("inside", TURNED)
 @pytest.mark.parametrize("part", [DESCRIPTOR_PATH, "/log/operations/", "/log/checkpoint"])
 async def test_a_name_that_turns_inside_in_the_middle_adds_nobody(  # noqa: PLR0917 - fixtures
     part: str,
@@ -126,7 +127,7 @@ async def test_a_name_that_turns_inside_in_the_middle_adds_nobody(  # noqa: PLR0
     assert await peers(database) == 0
 
 
-@pytest.mark.parametrize("inside", INSIDE)
+@pytest.mark.parametrize("inside", TURNED)
 async def test_a_name_that_turns_inside_before_our_request_is_sent_nothing(
     inside: str, peering: Peering, names: Names, internet: Internet, server: LogServer
 ) -> None:
