@@ -11,31 +11,41 @@ from typing import Final
 
 GIVE_WAY_S: Final = 0.01
 """For how long a slice, which takes about half a millisecond, gives way at most."""
+COUNTED_FOR_S: Final = 1.0
+"""Who waits for longer waits for a host or for the database, not for this loop: nobody slows work down by keeping requests
+under way."""
 
 
 class _People:
     """Who waits for an answer of this process, and the work that waits for them."""
 
-    waiting = 0
+    waiting: Final[set[object]] = set()
     work: Final[set[asyncio.Future[None]]] = set()
 
 
 def count_waiting() -> int:
     """Counts who waits."""
-    return _People.waiting
+    return len(_People.waiting)
 
 
 @contextmanager
 def somebody_waits() -> Iterator[None]:
-    """Counts somebody as waiting until the block ends."""
-    _People.waiting += 1
+    """Counts somebody as waiting until the block ends, for `COUNTED_FOR_S` at most."""
+    person = object()
+    _People.waiting.add(person)
+    timer = asyncio.get_running_loop().call_later(COUNTED_FOR_S, _leave, person)
     try:
         yield
     finally:
-        _People.waiting -= 1
-        if not _People.waiting:
-            for turn in _People.work:
-                turn.cancel()
+        timer.cancel()
+        _leave(person)
+
+
+def _leave(person: object) -> None:
+    _People.waiting.discard(person)
+    if not _People.waiting:
+        for turn in _People.work:
+            turn.cancel()
 
 
 async def give_way() -> None:

@@ -19,6 +19,7 @@ from directory.store.accounts import (
     insert_account,
     lock_x_parties,
     opens_nothing,
+    update_rechecks,
 )
 from directory.store.claim_rows import find_approved_holders, is_paused, keep_claims_with_holder, write_claim
 from directory.store.database import Connection
@@ -46,6 +47,8 @@ async def link_account(
         linked = await _link_new(connection, member, proven, now)
     if isinstance(linked, LinkedAccount):
         await restate_account(connection, linked, now)
+        # What is published may have a proof now that can be looked at again, where it had none.
+        await update_rechecks(connection, linked.member, now)
     return linked
 
 

@@ -10,7 +10,7 @@
 
 Only the recovery key can change the recovery key: whoever steals the log key cannot lock the operator out. Nor can they
 fill the chain, as recoveries count apart, nor date it ahead: a recovery is bound by no time in the documents before it,
-and no document is in force before its own time.
+and no other document is in force before its own time.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -149,22 +149,28 @@ def open_chain(notes: Iterable[bytes], log_key: VerifierKey) -> list[Operations]
 
 
 def in_force(chain: Sequence[Operations], now: int) -> Operations:
-    """Returns the document in force: the last one whose time has come, else the first one, which operators compare."""
+    """Returns the document in force: the last one whose time has come, or that is a recovery; else the first one, which
+    operators compare."""
     return chain[index_in_force(chain, now)]
 
 
 def index_in_force(chain: Sequence[Operations], now: int) -> int:
-    come = (at for at, document in enumerate(chain) if document.issued <= now + MAX_AHEAD_S)
-    return max(come, default=0)
+    """Returns the document in force: its log keys count, with those of all after it.
 
-
-def index_in_power(chain: Sequence[Operations], now: int) -> int:
-    """Returns the first document whose log keys count, with those of all after it: the one in force, or the last recovery.
-
-    A recovery takes the keys before it out of power at once, also before its time: it says that they are lost or stolen.
+    A recovery is in force at once, also before its time: it says that the keys before it are lost or stolen, and a thief may
+    have written what stands beside them.
     """
-    recovered = max((at for at, each in enumerate(chain) if each.recovered_by), default=0)
-    return max(index_in_force(chain, now), recovered)
+    return max((at for at, each in enumerate(chain) if each.recovered_by or has_come(each, now)), default=0)
+
+
+def index_come(chain: Sequence[Operations], now: int) -> int:
+    """Returns the last document whose time has come, as if there were no recovery."""
+    return max((at for at, each in enumerate(chain) if has_come(each, now)), default=0)
+
+
+def has_come(document: Operations, now: int) -> bool:
+    """Tells whether the time of a document has come."""
+    return document.issued <= now + MAX_AHEAD_S
 
 
 def find_keys_in_power(
@@ -173,7 +179,7 @@ def find_keys_in_power(
     """Returns the log keys of the document in force and of later ones, from the last recovery on, and those of `held` that
     no document names: a database from a backup may be older than they are."""
     named = {key for each in chain for key in each.checkpoint_keys}
-    in_power = (key for each in chain[index_in_power(chain, now) :] for key in each.checkpoint_keys)
+    in_power = (key for each in chain[index_in_force(chain, now) :] for key in each.checkpoint_keys)
     return tuple(dict.fromkeys([*in_power, *(key for key in held if key not in named)]))
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from directory.store.database import Connection
 from federation.errors import LogRefused, Malformed, UntrustedOperations
-from federation.keys.chain import in_force, index_in_force, index_in_power, open_chain
+from federation.keys.chain import in_force, index_come, index_in_force, open_chain
 from federation.keys.operations import Operations
 from federation.store.log_rows import fetch_operation_notes
 from federation.tlog.keys import VerifierKey
@@ -39,7 +39,7 @@ def find_signers(chain: Sequence[Operations], now: int) -> tuple[list[VerifierKe
     The keys of the document in force and of later ones must, so that nothing changes for readers when the time of these
     comes. A recovery says that the keys before it are lost or stolen.
     """
-    first, in_power = index_in_force(chain, now), index_in_power(chain, now)
+    first, in_power = index_come(chain, now), index_in_force(chain, now)
     required = _keys_of(chain[in_power:])
     return required, [key for key in _keys_of(chain[first:in_power]) if key not in required]
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from directory.clock import Clock
 from federation.errors import InvalidTile, LogEmpty, Malformed, UnknownLeaf
-from federation.keys.chain import MAX_AHEAD_S, parse_operations_note
+from federation.keys.chain import has_come, parse_operations_note
 from federation.keys.operations import Operations, witness_of
 from federation.keys.witness_keys import WitnessKeys
 from federation.own_log.mapping_proof import make_mapping_proof
@@ -81,10 +81,10 @@ class LogService:
 
     def document_in_force(self, documents: Sequence[bytes]) -> Operations:
         """Parses the document in force now, of all documents of our own log."""
-        latest = int(self._clock.now().timestamp()) + MAX_AHEAD_S
+        now = int(self._clock.now().timestamp())
         parsed = (parse_operations_note(note)[0] for note in reversed(documents))
-        come = next((document for document in parsed if document.issued <= latest), None)
-        return come or parse_operations_note(documents[0])[0]
+        found = next((each for each in parsed if each.recovered_by or has_come(each, now)), None)
+        return found or parse_operations_note(documents[0])[0]
 
     async def is_live(self, origin: str, leaf: int) -> bool:
         """Tells whether the mapping of a leaf answers here now.

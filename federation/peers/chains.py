@@ -10,7 +10,7 @@ from federation.keys.chain import (
     ChainEnd,
     end_of,
     in_force,
-    index_in_power,
+    index_in_force,
     parse_operations_note,
     strip_operations,
 )
@@ -103,7 +103,7 @@ def open_under(data: bytes, origin: str, chain: Chain, now: datetime) -> SignedC
         raise UntrustedNote("no document of this log is known")
     documents = chain.documents
     seconds = int(now.timestamp())
-    in_power = documents[index_in_power(documents, seconds) :]
+    in_power = documents[index_in_force(documents, seconds) :]
     keys = dict.fromkeys(key for document in in_power for key in document.checkpoint_keys)
     witness = CosignatureVerifier(in_force(documents, seconds).witness_key)
     try:

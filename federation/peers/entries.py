@@ -194,7 +194,7 @@ async def _store(
     await store_bundles(connection, progress.log, read.rows)
     targets = await insert_revokes(connection, progress.log, read.revokes)
     if targets:
-        await allow_growth(connection, progress.log, len(targets))
+        await allow_growth(connection, progress.log, len(targets), read.edge.size)
         await delete_statements(connection, progress.log, targets)
         await let_go_leaves(connection, current.peer.origin, targets)
     await set_tree(connection, progress.log, read.edge)

@@ -22,7 +22,7 @@ from federation.errors import (
 )
 from federation.keys.chain import (
     in_force,
-    index_in_power,
+    index_in_force,
     open_chain,
     parse_operations_note,
     strip_operations,
@@ -158,7 +158,7 @@ class Introducer:
         if answer.status == NOT_FOUND:
             return 0
         answer.expect(OK)
-        in_power = chain[index_in_power(chain, int(self._clock.now().timestamp())) :]
+        in_power = chain[index_in_force(chain, int(self._clock.now().timestamp())) :]
         keys = dict.fromkeys(key for each in in_power for key in each.checkpoint_keys)
         trust = LogTrust(address.origin, tuple(map(NoteVerifier, keys)), (), 0)
         return open_checkpoint(answer.body, trust).checkpoint.size

@@ -1,10 +1,12 @@
 """Bodies that were missing: asked for again, and a breach where one stays away for too long by the clock of its log."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from directory.store.database import Connection
 from federation.errors import InvariantBroken
+from federation.peers.growth import bundles_today
 from federation.peers.judging import BodyStep, ask, find_holding
 from federation.peers.rounds import Round
 from federation.peers.taking import take_in
@@ -19,16 +21,19 @@ ASK_AGAIN_AFTER: Final = timedelta(seconds=30)
 
 
 async def ask_again(current: Round) -> None:
-    """Asks again for bodies that were missing. One that stays away for too long, by the clock of its log, is a breach."""
+    """Asks again for bodies that were missing, up to the daily cap: a peer could withhold at first what that holds up. One
+    that stays away for too long, by the clock of its log, is a breach."""
     now = current.clock.now()
     async with current.step() as (connection, progress):
+        if not bundles_today(progress, current.peer):
+            return
         waiting = await fetch_missing(connection, progress.log, now - ASK_AGAIN_AFTER, now, MISSING_A_ROUND)
         if not waiting or progress.cosigned_at is None:
             return
         steps = await _group(connection, progress, waiting)
     for step in steps:
-        await _take_again(current, progress.size, step, waiting)
-        if current.is_over:
+        is_capped = await _take_again(current, progress.size, step, waiting)
+        if is_capped or current.is_over:
             return
 
 
@@ -45,8 +50,9 @@ async def _group(
     return steps
 
 
-async def _take_again(current: Round, size: int, step: BodyStep, waiting: dict[int, datetime | None]) -> None:
-    """Asks for the bodies of one bundle that were missing, and takes in those that came."""
+async def _take_again(current: Round, size: int, step: BodyStep, waiting: dict[int, datetime | None]) -> bool:
+    """Asks for the bodies of one bundle that were missing, and takes in those that came. Returns whether the daily cap is
+    reached."""
     judged = await ask(current, size, step)
     missing = {leaf: waiting.get(leaf) for leaf in judged.missing}
     came = [leaf for leaf in step.wanted if leaf not in missing]
@@ -55,6 +61,8 @@ async def _take_again(current: Round, size: int, step: BodyStep, waiting: dict[i
             await take_in(connection, current, progress, judged, range(min(came), max(came) + 1))
             await delete_missing(connection, progress.log, came)
         await mark(connection, current, progress, missing)
+    after = replace(progress, day_taken=progress.day_taken + len(judged.said))
+    return not bundles_today(after, current.peer)
 
 
 async def mark(

@@ -41,3 +41,6 @@ async def _renew(database: Database, clock: Clock, lease: Lease, every_s: float)
                 is_held = await renew(connection, lease, clock.now())
         except DirectoryUnavailable as error:
             log.warning("the lease of a peer's log was not renewed", reason=str(error))
+        except Exception:
+            # One error must not be the last renewal: another process would read the same beside this one.
+            log.exception("the lease of a peer's log was not renewed after a fault")

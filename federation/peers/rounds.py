@@ -50,6 +50,11 @@ class Round:
                 raise LeaseLost("another attempt counts by now, or this peer is read no more")
             yield connection, progress
 
+    async def load(self) -> Progress:
+        """Loads how far the log was read. Raises LeaseLost."""
+        async with self.step() as (_, progress):
+            return progress
+
 
 async def load_tree(connection: Connection, progress: Progress, *sizes: int) -> KeptTree:
     """Loads what the roots of the tree at its own size and at these smaller ones are computed from."""

@@ -172,9 +172,10 @@ async def _read(current: Round) -> tuple[Verdict, str, Opened]:
     if opened.size >= MAX_LEAVES:
         raise WrongAnswer("the log is larger than any can be")
     opened = await return_to_right(current, opened)
+    await compare(current, await current.load(), opened)
+    # After that: an old checkpoint of a copy that lags behind must not cut what was free at the confirmation.
     async with current.step() as (connection, progress):
         await set_target(connection, progress.log, opened.size)
-    await compare(current, progress, opened)
     verdict = await read_entries(current, opened)
     stopped = CAPPED if verdict is Verdict.STOPPED else ""
     if verdict is Verdict.MORE or not current.peer.takes_bodies:

@@ -12,6 +12,8 @@ from directory.store.mapping_conditions import STANDING_ANSWERS
 DELIVERY_LEASE: Final = timedelta(minutes=4)
 DELIVER_FOR: Final = timedelta(days=30)
 """A peer that has not taken evidence for so long is told no more."""
+FARTHEST: Final = timedelta(hours=12)
+"""Twice as far ahead as any delivery is scheduled."""
 
 DELIVERIES: Final = LeasedTable(
     name="peer_delivery",
@@ -22,6 +24,7 @@ DELIVERIES: Final = LeasedTable(
     ),
     ending=None,
     hosts="ARRAY(SELECT split_part(p.address, '//', 2) FROM peer p WHERE p.origin = peer_delivery.origin)",
+    farthest=FARTHEST,
     heeds_backoff=True,
 )
 _FILE: Final = """

@@ -141,10 +141,16 @@ async def begin_day(connection: Connection, log: int, now: datetime) -> None:
     )
 
 
-async def allow_growth(connection: Connection, log: int, entries: int) -> None:
+async def allow_growth(connection: Connection, log: int, entries: int, read: int) -> None:
     """Lets so many entries more be read today: a withdrawal is held up by no cap. There are at most as many of these as
-    mappings that were read before."""
-    await connection.execute("UPDATE peer_log SET day_size = day_size + $2 WHERE id = $1", log, entries)
+    mappings that were read before. `read` is the size that was read with them: where they were free already, as they were
+    seen at the confirmation, they free nothing beyond."""
+    await connection.execute(
+        "UPDATE peer_log SET day_size = greatest(day_size, least(day_size + $2, $3)) WHERE id = $1",
+        log,
+        entries,
+        read,
+    )
 
 
 async def set_target(connection: Connection, log: int, size: int) -> None:

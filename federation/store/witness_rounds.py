@@ -12,6 +12,8 @@ from federation.store.peer_chains import KnownPeer, fetch_known_peer
 
 ROUND_LEASE: Final = timedelta(minutes=4)
 RECENT: Final = timedelta(minutes=30)
+FARTHEST: Final = timedelta(hours=2)
+"""Twice as far ahead as any round is scheduled."""
 
 ROUNDS: Final = LeasedTable(
     name="peer_witness",
@@ -22,6 +24,7 @@ ROUNDS: Final = LeasedTable(
     ),
     ending="size = $3, cosigned_at = coalesce($4, cosigned_at), fault = $5, failures = $6, next_at = $7",
     hosts="ARRAY(SELECT split_part(p.address, '//', 2) FROM peer p WHERE p.origin = peer_witness.origin)",
+    farthest=FARTHEST,
     heeds_backoff=True,
 )
 _MISSING: Final = """

@@ -119,6 +119,11 @@ def test_nobody_pins_a_key_unseen(command: Command, one: PeerInstance, arguments
     [
         ("http://10.0.0.1", "name, not a number"),
         ("https://ada@find.example", "beside the host"),
+        ("https://find.example@10.0.0.1", "beside the host"),
+        ("https://2130706433", "not a number"),
+        ("https://0177.0.0.1", "not a number"),
+        ("https://[::ffff:127.0.0.1]", "name, not a number"),
+        ("https://[fd00::1]", "name, not a number"),
         ("http://localhost:8000", "nobody's peer"),
         ("http://two.localhost:1", "this instance itself"),
         ("https://find.example:8443", "port"),

@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from directory import courtesy
 from directory.courtesy import GIVE_WAY_S, give_way, somebody_waits
 from directory.store.copying import ROWS_AT_ONCE, few_at_a_time
 
@@ -44,6 +47,21 @@ async def test_it_goes_on_though_somebody_always_waits() -> None:
         rows = [row async for row in few_at_a_time(range(5 * ROWS_AT_ONCE))]
     assert rows == list(range(5 * ROWS_AT_ONCE))
     assert asyncio.get_running_loop().time() - begun >= 5 * GIVE_WAY_S
+
+
+async def test_who_waits_for_long_waits_for_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attack: a few requests, each kept open for as long as a slow host of the attacker's is asked for it, would slow down the
+    reading of all peers twentyfold."""
+    monkeypatch.setattr(courtesy, "COUNTED_FOR_S", 0.05)
+    with somebody_waits():
+        begun = asyncio.get_running_loop().time()
+        while courtesy.count_waiting():
+            await give_way()
+        assert asyncio.get_running_loop().time() - begun >= 0.04
+        assert await goes_on_at_once()
+    with somebody_waits():
+        assert courtesy.count_waiting() == 1, "nobody is counted out twice"
+    assert courtesy.count_waiting() == 0
 
 
 async def test_who_is_broken_off_waits_no_more() -> None:

@@ -330,6 +330,18 @@ def test_a_document_is_in_force_when_its_time_has_come() -> None:
     assert in_force(chain, 0) == GENESIS, "operators have compared it"
 
 
+def test_a_recovery_is_in_force_before_its_time() -> None:
+    """Attack: a thief of the log key has named a peer key of their own. The operators recover on a machine whose clock runs a
+    day ahead: until then the thief would ask in their name, and for what only peers are given."""
+    stolen = replace(plain(GENESIS), peer_key=Seed(b"q" * 32).public_key)
+    recovered = replace(recover_key(stolen, START + 86_400, RESCUE), peer_key=GENESIS.peer_key)
+    chain = [GENESIS, stolen, recovered]
+    assert open_chain(
+        [signed(GENESIS, FIRST), signed(stolen, FIRST), signed(recovered, RECOVERY, THIRD)], FIRST.vkey
+    )
+    assert in_force(chain, stolen.issued).peer_key == GENESIS.peer_key
+
+
 def test_the_keys_of_now_and_of_later_sign() -> None:
     chain = [GENESIS, ANNOUNCED, SWITCHED]
     assert find_signers(chain, SWITCHED.issued) == ([SECOND.vkey], [])

@@ -350,6 +350,20 @@ class TestHolders:
         await site.membership.link(eve, on_x("ada", 8, at=site.clock.now(), post=4))
         assert (await site.case(claim)).claim.is_free
 
+    async def test_a_claim_to_a_number_outlasts_its_members_proof_of_the_name(self, site: Site) -> None:
+        """Attack: Ada leaves, and a name passes on. Eve, who claimed number 5, proves the name alone, and her claim
+        counted as upheld: whoever links number 5 next had nothing against them, and was followed unseen."""
+        ada, _ = await site.publish("ada", 5)
+        eve = await site.sign_in("eve")
+        claim = await site.claim(eve, "ada", 5)
+        await site.leaving.erase(ada)
+        by_name = await site.membership.link(eve, on_x("ada", at=site.clock.now(), post=10))
+        assert (await site.case(claim)).claim.state is ClaimState.OPEN
+        bob = await site.sign_in("bob")
+        by_number = await site.membership.link(bob, on_x("countess", 5, at=site.clock.now(), post=3))
+        assert (await site.case(claim)).claim.holder == by_number.id
+        assert await site.x_of(eve) == [by_name]
+
     async def test_a_claim_against_another_account_of_the_name_stays(self, site: Site) -> None:
         """Attack: a friend links another account under the same name, and nobody stands against the holder any more."""
         ada, _ = await site.publish("ada", 7)

@@ -1,6 +1,7 @@
 """What an account opens once its proof has lapsed: a domain was bought, or a name was given to somebody else."""
 
 import asyncio
+from datetime import datetime
 from uuid import UUID
 
 import pytest
@@ -16,7 +17,7 @@ from directory.members.errors import (
     UnknownAccount,
 )
 from directory.members.publications import Wish
-from directory.members.rechecks import Lapsed, judge_target
+from directory.members.rechecks import RECHECK_EVERY, Lapsed, judge_target
 from directory.networks.port import Purpose
 from directory.proofs.reasons import UnreachableReason
 from directory.proofs.results import Unreachable
@@ -28,7 +29,7 @@ from directory.store.claims import ClaimStore
 from directory.store.database import Database
 from directory.store.rechecks import RecheckJob, RecheckStore
 from tests.directory.members.conftest import Join
-from tests.directory.members.people import at_bluesky, at_mastodon, on_x, x_account
+from tests.directory.members.people import at_bluesky, at_mastodon, bluesky, names_of, on_x, x_account
 from tests.directory.members.test_permissions import tokens
 from tests.harness.clock import START, FakeClock
 
@@ -176,6 +177,29 @@ async def test_a_lapsed_holder_blocks_nobody(
     assert linked.id != wish.target_account, "nothing of the former member comes along"
     assert await kinds(membership, member) == [("x", False)]
     assert len(await permissions.claim_revocations(10)) == 1
+
+
+async def test_what_a_post_proves_beside_a_sign_in_is_rechecked(
+    membership: Membership, publishing: Publishing, join: Join, clock: FakeClock
+) -> None:
+    """A sign-in at X cannot be looked at again without its member, so no re-check is planned. Once a post proves the account
+    too, it is looked at again as any other: else whoever buys the handle would be followed for ever."""
+    member, wish = await join("ada", 5)
+    names = names_of(bluesky("ada"))
+    by_sign_in = Evidence(EvidenceKind.X_OAUTH, clock.now(), "https://x.com/i/user/6", names)
+    other = await membership.link(member, ProvenAccount(x_account("ada_two", 6), by_sign_in))
+    await publishing.publish(member, Wish(other.id, wish.target_account, 1))
+    assert await recheck_of(membership, member, other.id) is None
+    clock.advance(seconds=60)
+    await membership.link(member, on_x("ada_two", 6, at=clock.now(), names=[bluesky("ada")]))
+    planned = await recheck_of(membership, member, other.id)
+    assert planned is not None
+    assert clock.now() < planned <= clock.now() + RECHECK_EVERY
+
+
+async def recheck_of(membership: Membership, member: UUID, account: UUID) -> datetime | None:
+    """Returns when an account of a member is re-checked."""
+    return next(each.recheck_at for each in await membership.accounts(member) if each.id == account)
 
 
 async def test_the_only_account_of_a_member_is_not_taken_over(

@@ -26,6 +26,8 @@ INSIDE = [
     "127.0.0.1", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.0.1", "100.64.0.1", "169.254.169.254", "::1",  # noqa: S104 - what a name server says
     "fe80::1", "fd00::1", "fc00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::",
 ]  # fmt: skip
+TURNED = ["127.0.0.1", "169.254.169.254", "fd00::1", "::ffff:10.0.0.1"]
+"""One of each kind, to which a name turns at each point."""
 
 
 @pytest.fixture(scope="module")
@@ -33,14 +35,19 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
+def public_client(resolve: Resolve, authority: trustme.CA) -> GuardedClient:
+    """The client of an instance as it is run in public."""
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return GuardedClient("Passerelle/test", resolve=resolve, tls=context)
+
+
 @asynccontextmanager
 async def public_reader(
     database: Database, clock: FakeClock, resolve: Resolve, authority: trustme.CA
 ) -> AsyncIterator[Reader]:
     """An instance as it is run in public."""
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    async with GuardedClient("Passerelle/test", resolve=resolve, tls=context) as client:
+    async with public_client(resolve, authority) as client:
         yield Reader(database, clock, client)
 
 
@@ -78,7 +85,7 @@ async def test_a_name_that_leads_inside_is_asked_nothing(
 async def test_a_name_that_turns_inside_between_two_rounds(
     database: Database, clock: FakeClock, internet: Internet, authority: trustme.CA
 ) -> None:
-    """DNS rebinding: a peer that was read for months leads to the cloud's secrets from now on, or in the middle of a round."""
+    """DNS rebinding: a peer that was read for months leads to the cloud's secrets from now on."""
     log, asked = honest(clock), 0
     found = [PUBLIC]
 
@@ -101,6 +108,43 @@ async def test_a_name_that_turns_inside_between_two_rounds(
             assert await reader.round() is Verdict.UNAVAILABLE
             assert len(internet.dialled) == dialled
             assert await reader.state() == known
+    assert set(internet.dialled) == {(PUBLIC, 443)}
+
+
+@pytest.mark.parametrize("inside", TURNED)
+@pytest.mark.parametrize("part", ["/log/operations/", "/log/tile/entries/", "/federation/v1/statements/"])
+async def test_a_name_that_turns_inside_in_the_middle_of_a_round(  # noqa: PLR0917 - fixtures
+    part: str, inside: str, database: Database, clock: FakeClock, internet: Internet, authority: trustme.CA
+) -> None:
+    """DNS rebinding: the peer tells its checkpoint, cuts the connection at what follows, and its name leads inside from then
+    on: whatever is asked again is asked nobody there."""
+    log, found = honest(clock), [PUBLIC]
+
+    async def resolve(_: str) -> Sequence[str]:
+        return found
+
+    async with log_server(log.serve, tls=server_tls(authority.issue_cert(HOST))) as server:
+        internet.port = server.port
+
+        async def turn(path: str) -> None:
+            if path.startswith(part):
+                found[:] = [inside]
+                for writer in server.writers:
+                    writer.transport.abort()
+
+        server.before = turn
+        async with public_reader(database, clock, resolve, authority) as reader:
+            await confirm(reader, log)
+            assert await reader.round() is Verdict.UNAVAILABLE
+            assert found == [inside]
+            assert await reader.leaves() == []
+            assert (await reader.log())["size"] == (0 if "statements" not in part else 4)
+            assert set(internet.dialled) == {(PUBLIC, 443)}
+            found[:], server.before = [PUBLIC], None
+            clock.advance(hours=1)
+            log.publish()
+            assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+            assert await reader.leaves() == [1, 2, 3]
     assert set(internet.dialled) == {(PUBLIC, 443)}
 
 

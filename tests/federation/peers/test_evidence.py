@@ -295,6 +295,26 @@ def test_who_does_not_answer_is_told_later_and_not_for_ever(
     assert one.fetch("SELECT FROM peer_delivery") == []
 
 
+def test_a_clock_that_ran_ahead_for_an_hour_leaves_no_peer_untold(
+    one: PeerInstance, two: PeerInstance, log: PeerLog, clock: FakeClock
+) -> None:
+    """A clock steps three weeks ahead and back: what was tried meanwhile waited for these weeks, and a peer followed a log that
+    had forked."""
+    become_peers(one, two)
+    knows(one, log)
+    receive(one, bytes(fork(log)))
+    address = one.fetch("SELECT address FROM peer WHERE origin = $1", two.origin)[0]["address"]
+    one.fetch("UPDATE peer SET address = 'http://127.0.0.1:1' WHERE origin = $1 RETURNING origin", two.origin)
+    clock.advance(days=21)
+    assert deliver(one) == 1
+    clock.advance(days=-21)
+    one.fetch("UPDATE peer SET address = $2 WHERE origin = $1 RETURNING origin", two.origin, address)
+    knows(two, log)
+    assert deliver(one) == 1
+    assert two.fetch("SELECT FROM peer_evidence") != []
+    assert one.fetch("SELECT FROM peer_delivery") == []
+
+
 def test_who_does_not_know_that_log_is_told_again_for_thirty_days(
     one: PeerInstance, two: PeerInstance, log: PeerLog, clock: FakeClock
 ) -> None:

@@ -132,6 +132,21 @@ def test_who_does_not_answer_is_asked_less_often(
     assert pauses[-1] == timedelta(hours=1)
 
 
+def test_a_peer_that_was_asked_under_a_clock_that_ran_ahead_is_asked_again(
+    one: PeerInstance, two: PeerInstance, clock: FakeClock
+) -> None:
+    """A clock steps weeks ahead and back: nobody cosigned our log until these weeks had passed."""
+    become_peers(one, two)
+    address = one.fetch("SELECT address FROM peer")[0]["address"]
+    one.fetch("UPDATE peer SET address = 'http://127.0.0.1:1' RETURNING origin")
+    clock.advance(days=21)
+    assert gather(one) == 1
+    clock.advance(days=-21)
+    one.fetch("UPDATE peer SET address = $1 RETURNING origin", address)
+    assert gather(one) == 1
+    assert states(one)[0].fault == ""
+
+
 def test_a_damaged_line_is_not_served(one: PeerInstance, two: PeerInstance) -> None:
     """With a false line of a witness that they know, readers refuse the note, whatever else it holds."""
     become_peers(one, two)

@@ -4,10 +4,12 @@ import pytest
 
 from directory.origins import Standing
 from directory.store.database import Database
+from federation.keys.chain import MAX_ORDINARY, parse_operations_note
 from federation.keys.equivocation import open_evidence
 from federation.keys.evidence import MAX_EVIDENCE_DOCUMENTS, Evidence
 from federation.keys.operations import RightTree
 from federation.peers import chains
+from federation.peers.moving import PeerMoving, moved_to_of
 from federation.peers.verdicts import Verdict
 from federation.tlog.keys import KeyKind, PrivateKey
 from federation.tlog.note import Signature, parse_note
@@ -39,6 +41,34 @@ async def test_a_rotation_is_followed_through_the_log(database: Database, clock:
         clock.advance(seconds=60)
         log.note = bytes(log.sign(keys=[log.log_key]))
         assert await reader.round() is Verdict.WRONG, "the retired key signs nothing any more"
+
+
+async def test_a_rotation_in_the_middle_of_a_first_sync(database: Database, clock: FakeClock) -> None:
+    """The first steps were read under a checkpoint of the former key, which is retired before the sync goes on."""
+    log = PeerLog(clock)
+    people = log.add_people(10)
+    log.noise(40_000)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey, seen=10**6)
+        server.lies = lambda path, honest: Reply(503) if "entries/070" in path else honest
+        assert await reader.round() is Verdict.UNAVAILABLE
+        read = (await reader.log())["size"]
+        assert 0 < read < len(log.entries)
+
+        new = key("next")
+        log.add_document(log.next_document(next_key=new.vkey, issued=log.now() + 3600), [log.log_key, new])
+        clock.advance(days=8)
+        log.add_document(log.next_document(log_key=new.vkey, next_key=None), [log.log_key])
+        log.keys = [new]
+        people += log.add_people(2)
+        log.publish()
+        server.lies, asked = None, len(server.asked)
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        assert await reader.leaves() == people
+        assert not any(path.startswith("/log/tile/entries/000") for path in server.asked[asked:])
+        assert len(await reader.rows("SELECT FROM peer_document WHERE leaf IS NOT NULL")) == 3
+        await reader.check()
 
 
 async def test_a_key_counts_once_its_document_is_in_the_log(database: Database, clock: FakeClock) -> None:
@@ -133,6 +163,44 @@ async def test_a_thiefs_fork_ends_at_the_recovery(database: Database, clock: Fak
         await reader.check()
 
 
+async def test_a_thief_that_says_where_the_log_has_moved_moves_nothing(
+    database: Database, clock: FakeClock
+) -> None:
+    """Attack: a thief of the log key publishes that the instance goes on as a log of their own, whose first document names
+    the stolen key. Nothing follows of itself; and the recovery takes it back, also where the operators' clock is ahead."""
+    log = PeerLog(clock)
+    people = log.add_people(3)
+    log.publish()
+    right = RightTree(len(log.entries), log.root())
+    moving = PeerMoving(database, clock)
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        peers = await reader.rows("SELECT * FROM peer")
+        theirs = key("stranger", "thief.example/log")
+        thief = log.copy()
+        thief.add_document(thief.next_document(moved_to=theirs.vkey), [log.log_key])
+        thief.publish()
+        server.serve = thief.serve
+        clock.advance(seconds=60)
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        assert await reader.rows("SELECT * FROM peer") == peers
+        assert await reader.leaves() == people
+        assert await moving.find_former(theirs.name) is None
+        assert [row["name"] for row in await reader.rows("SELECT name FROM origin")] == [ORIGIN]
+
+        log.recover(right, key("rescue"))
+        log.publish()
+        server.serve = log.serve
+        clock.advance(seconds=60)
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        notes = [row["note"] for row in await reader.rows("SELECT note FROM peer_document ORDER BY number")]
+        assert notes == log.document_notes
+        assert moved_to_of([parse_operations_note(note)[0] for note in notes], clock.now()) is None
+        assert await reader.leaves() == people
+        await reader.check()
+
+
 async def test_a_recovery_that_names_another_tree_changes_nothing(
     database: Database, clock: FakeClock
 ) -> None:
@@ -174,7 +242,7 @@ async def test_what_was_read_of_another_log_is_given_up_whole(database: Database
 async def test_a_thousand_documents_are_read_and_more_are_not(database: Database, clock: FakeClock) -> None:
     """A log that names documents without end has us fetch each of them once, and no more than a chain can have."""
     log = PeerLog(clock)
-    for _ in range(100):
+    for _ in range(MAX_ORDINARY + 3):
         log.add_document(log.next_document(), [log.log_key])
     log.noise(100)
     for _ in range(300):
@@ -183,8 +251,8 @@ async def test_a_thousand_documents_are_read_and_more_are_not(database: Database
     async with log_server(log.serve) as server, reading(database, clock) as reader:
         await reader.confirm(server.address, log.log_key.vkey)
         assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
-        assert len(await reader.rows("SELECT FROM peer_document")) == 101
-        assert sum(path.startswith("/log/operations") for path in server.asked) <= 103
+        assert len(await reader.rows("SELECT FROM peer_document")) == 1 + MAX_ORDINARY
+        assert sum(path.startswith("/log/operations") for path in server.asked) <= MAX_ORDINARY + 3
 
 
 async def test_no_number_of_keys_keeps_a_fork_from_being_proven(database: Database, clock: FakeClock) -> None:

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from directory.mappings import Evidence, EvidenceKind, Strength
+from directory.origins import Standing
+from directory.queries import Query
+from directory.services.lookup import Lookup
+from directory.store.crowds import MAX_OF_ONE_ACCOUNT
 from directory.store.database import Database
+from directory.store.mappings import MappingStore
 from federation.peers.verdicts import Verdict
 from federation.protocol.body_answers import Body, Ended, LeafAnswer, NeverMapping
 from federation.protocol.body_wire import encode_answers
@@ -286,6 +291,80 @@ async def test_what_is_issued_in_2099_waits(database: Database, clock: FakeClock
         assert (await reader.rows("SELECT issued FROM mapping"))[0]["issued"] > clock.now() + timedelta(
             days=20_000
         )
+
+
+async def answers_of(database: Database, clock: FakeClock, name: str) -> int:
+    """Counts what is answered for somebody."""
+    found = await Lookup(MappingStore(database), clock, "one.example/log").lookup(Query.parse(f"@{name}"))
+    return len(found.answers)
+
+
+async def test_what_has_expired_or_is_of_a_time_to_come_answers_nobody(
+    database: Database, clock: FakeClock
+) -> None:
+    """A body of last year, and one of 2099, which would count as the newest for ever."""
+    log = PeerLog(clock)
+    for name, days in (("ada", -400), ("bob", 27_000), ("eve", 0)):
+        log.add_person(bluesky(name, 30_000 + days, origin=ORIGIN, issued=clock.now() + timedelta(days=days)))
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await start(reader, log, server)
+        assert await reader.round() is Verdict.READ
+        assert [await answers_of(database, clock, name) for name in ("ada", "bob", "eve")] == [0, 0, 1]
+
+
+async def test_one_person_in_thousands_of_leaves_answers_a_few_times(
+    database: Database, clock: FakeClock
+) -> None:
+    """A look-up reads all that is said of an account: one that is said to have a million would stop the look-ups of all."""
+    log = PeerLog(clock)
+    for n in range(3_000):
+        log.add_person(bluesky("ada", 7, target=f"t{n}", origin=ORIGIN, issued=clock.now()))
+    other = log.add_person()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await start(reader, log, server)
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == [*range(1, 1 + MAX_OF_ONE_ACCOUNT), other]
+
+
+@pytest.mark.parametrize("hours", [-24, 24])
+async def test_a_clock_of_a_log_that_is_a_day_off(hours: int, database: Database, clock: FakeClock) -> None:
+    """One that lags is stale for a day and answers; one that runs ahead answers once its time has come. Nobody is accused."""
+    theirs = FakeClock(clock.now() + timedelta(hours=hours))
+    log = PeerLog(theirs)
+    person = log.add_person()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await start(reader, log, server)
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        assert await reader.leaves() == ([person] if hours < 0 else [])
+        assert (await reader.log())["size"] == 2
+        clock.advance(hours=25)
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == [person]
+        assert not await reader.rows("SELECT FROM peer_missing WHERE is_breach")
+        assert await reader.standing() is Standing.FOLLOWING
+
+
+async def test_our_clock_steps_back_a_day(database: Database, clock: FakeClock) -> None:
+    """For a day all that a peer says is of a time to come: nothing is given up, nobody is accused, and it is read on."""
+    log = PeerLog(FakeClock(clock.now()))
+    people = log.add_people(2)
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await start(reader, log, server)
+        assert await reader.round() is Verdict.READ
+        clock.advance(days=-1)
+        log.clock.advance(seconds=60)
+        log.revoke(people[0])
+        log.publish()
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        assert await reader.leaves() == people[1:]
+        assert (await reader.log())["size"] == 4
+        assert await reader.standing() is Standing.FOLLOWING
+        clock.advance(days=1, seconds=60)
+        log.add_person()
+        log.publish()
+        assert await reader.round() is Verdict.READ
+        assert len(await reader.leaves()) == 2
+        assert (await reader.rows("SELECT heard_at FROM origin"))[0]["heard_at"] == log.clock.now()
 
 
 async def test_evidence_of_a_kind_that_is_unknown_is_ignored(database: Database, clock: FakeClock) -> None:

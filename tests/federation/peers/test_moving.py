@@ -15,7 +15,7 @@ from federation.keys.changes import Recovery, recover_key, say_moved
 from federation.keys.instance import InstanceKeys, KeyFolder, NewKeys
 from federation.keys.operations import Operations, RightTree, fingerprint_recovery
 from federation.own_log.genesis import make_genesis
-from federation.peers.moving import PeerMoving
+from federation.peers.moving import PeerMoving, moved_to_of
 from federation.protocol.peer import Shown, TheyFollow, WeFollow
 from federation.store.peers import fetch_peer, fetch_standing, put_confirmed, put_decision
 from federation.tlog.keys import PrivateKey
@@ -178,6 +178,25 @@ async def test_a_recovery_takes_the_move_back(
     house.append(recover_key(house.chain[-1], int(clock.now().timestamp()), says), house.recovery)
     await both(database, house, clock)
     await refuse(moving, database)
+
+
+async def test_a_recovery_under_a_clock_that_ran_ahead_takes_the_move_back(
+    database: Database, house: House, moving: PeerMoving, clock: FakeClock
+) -> None:
+    """Attack: as above, and the operator recovers on a machine whose clock runs a day ahead. For that day the thief's log was
+    still the one to which trust is carried over."""
+    house.say_moved(house.new.logs[0])
+    fresh = PrivateKey.generate(f"{OLD}/log", house.old.logs[0].kind)
+    nxt = PrivateKey.generate(f"{OLD}/recovery", house.old.logs[0].kind)
+    says = Recovery(
+        house.recovery.vkey, fresh.vkey, fingerprint_recovery(nxt.vkey.public_key), RightTree(1, bytes(32))
+    )
+    house.old = replace(house.old, logs=(*house.old.logs, fresh))
+    ahead = int((clock.now() + timedelta(days=1)).timestamp())
+    house.append(recover_key(house.chain[-1], ahead, says), house.recovery)
+    await both(database, house, clock)
+    await refuse(moving, database)
+    assert moved_to_of(house.chain, clock.now()) is None
 
 
 @pytest.mark.parametrize("standing", [Standing.SUSPENDED, Standing.FROZEN])

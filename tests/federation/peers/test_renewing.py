@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from directory.networks.answers import Answer
 from directory.networks.http import GuardedClient
@@ -57,6 +58,24 @@ async def test_a_lease_lasts_as_long_as_its_round(database: Database, clock: Fak
         assert (await reader.log())["next_at"] == due
         clock.advance(seconds=TAIL_LEASE.total_seconds() * 0.1)
         assert await reader.logs.claim_due(clock.now()) is not None, "a killed process keeps it no longer"
+
+
+async def test_one_renewal_that_fails_is_not_the_last(database: Database, clock: FakeClock) -> None:
+    """A migration changes a table while a round is under way: from one error on the lease was never renewed, and another process
+    read the same beside it."""
+    async with reading(database, clock) as reader:
+        await confirmed(reader, clock, "http://127.0.0.1:1")
+        job = await reader.logs.claim_due(clock.now())
+        assert job is not None
+        with capture_logs() as told:
+            await reader.rows("ALTER TABLE peer_log RENAME TO elsewhere")
+            async with renewed(database, clock, job.lease, OFTEN_S):
+                async with asyncio.timeout(30):
+                    while not told:  # noqa: ASYNC110 - another task tells
+                        await asyncio.sleep(OFTEN_S)
+                await reader.rows("ALTER TABLE elsewhere RENAME TO peer_log")
+                clock.advance(seconds=TAIL_LEASE.total_seconds() * 0.9)
+                await until_due(reader, clock, TAIL_LEASE)
 
 
 async def test_a_lost_lease_is_not_renewed(database: Database, clock: FakeClock) -> None:

@@ -7,6 +7,8 @@ from directory.store.database import Database
 from federation.peers import bodies
 from federation.peers.reading import BUNDLES_A_STEP
 from federation.peers.verdicts import Verdict
+from federation.protocol.body_answers import NeverMapping
+from federation.protocol.body_wire import encode_answers
 from federation.store.peer_leases import PeerLeaseStore
 from tests.federation.peers.tailing import Reader, reading
 from tests.harness.clock import FakeClock
@@ -133,6 +135,23 @@ async def test_revokes_of_nothing_count_as_growth(database: Database, clock: Fak
         assert (await reader.log())["size"] == 2 + 20 - 2 + 1
 
 
+async def test_revokes_that_were_free_already_free_nothing_more(database: Database, clock: FakeClock) -> None:
+    """Attack: a log whose history holds many withdrawals, all of them seen at the confirmation and free, grows by as many
+    mappings at once, as if these withdrawals were still to be read."""
+    log = PeerLog(clock)
+    for person in log.add_people(300):
+        log.revoke(person)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey, growth_cap=10, seen=601)
+        assert await reader.round() is Verdict.READ
+        log.add_people(300)
+        log.publish()
+        clock.advance(seconds=41)
+        assert await reader.round() is Verdict.STOPPED
+        assert (await reader.log())["size"] == 611
+
+
 async def test_what_was_there_at_the_confirmation_is_free(database: Database, clock: FakeClock) -> None:
     log = PeerLog(clock)
     log.add_people(500)
@@ -164,6 +183,32 @@ async def test_a_size_that_was_shown_at_the_confirmation_alone_is_not_free(
         assert (await reader.log())["size"] == 31
 
 
+async def test_an_old_checkpoint_in_the_middle_of_a_first_sync_caps_nothing(
+    database: Database, clock: FakeClock
+) -> None:
+    """A copy of the peer's log lags behind, and is asked once: what was free at the confirmation was cut to its size for good,
+    and the rest of a first sync took months of daily caps."""
+    log = PeerLog(clock)
+    log.noise(20_000)
+    log.publish()
+    old = log.note
+    log.noise(20_000)
+    log.publish()
+    size = len(log.entries)
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey, growth_cap=10, seen=size)
+        server.lies = lambda path, honest: Reply(503) if "entries/070" in path else honest
+        assert await reader.round() is Verdict.UNAVAILABLE
+        assert 0 < (await reader.log())["size"] < 20_000
+        server.lies = lambda path, honest: Reply(200, old) if path == "/log/checkpoint" else honest
+        clock.advance(hours=1)
+        assert await reader.round() is Verdict.STALE
+        server.lies = None
+        clock.advance(hours=2)
+        assert await reader.round() is Verdict.READ
+        assert (await reader.log())["size"] == size
+
+
 async def test_the_daily_cap_stops_what_is_taken_in(database: Database, clock: FakeClock) -> None:
     log = PeerLog(clock)
     log.add_people(16 * 256 + 100)
@@ -180,6 +225,45 @@ async def test_the_daily_cap_stops_what_is_taken_in(database: Database, clock: F
             clock.advance(days=1)
             log.publish()
         assert len(await reader.leaves()) == 16 * 256 + 100
+
+
+async def test_bodies_that_were_withheld_count_for_the_daily_cap(
+    database: Database, clock: FakeClock
+) -> None:
+    """Attack: a peer withholds its bodies when they are asked for, and serves them when they are asked for again, which no cap
+    held up: 25,600 mappings a day under a cap of 100."""
+    log = PeerLog(clock)
+    people = log.add_people(2_000)
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey, daily_cap=100)
+
+        def withhold(path: str, honest: Reply) -> Reply:
+            if "/statements/" not in path:
+                return honest
+            count = int(path.rpartition("/")[2]) if ".p/" in path else 256
+            return Reply(200, encode_answers([NeverMapping()] * count))
+
+        server.lies = withhold
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == []
+        server.lies = None
+        taken = []
+        for _ in range(2):
+            clock.advance(minutes=2)
+            log.publish()
+            assert await reader.round() in {Verdict.READ, Verdict.STOPPED}
+            taken.append(len(await reader.leaves()))
+        assert 100 <= taken[0] < 100 + 256
+        assert taken[1] == taken[0]
+        days = 0
+        while len(await reader.leaves()) < len(people):
+            days += 1
+            clock.advance(days=1)
+            log.publish()
+            await reader.round()
+        assert days >= 6
+        assert not await reader.rows("SELECT FROM peer_missing")
 
 
 async def test_a_partial_bundle_that_is_gone_is_read_from_the_full_one(

@@ -25,6 +25,7 @@ from directory.store.origins import OriginStore
 from federation.peers.samples import MAX_ATTEMPTS, SampleResult, is_to_be_limited, month_after, month_of
 from federation.peers.sampling import Sampling, Sources, secret_moment
 from federation.peers.standing import PeerStandings
+from federation.peers.verdicts import Verdict
 from federation.store.peer_samples import PeerSampleStore
 from tests.directory.jobs.site import NamingNetwork
 from tests.directory.proofs.conftest import IMPATIENT
@@ -32,9 +33,11 @@ from tests.directory.proofs.posts import only
 from tests.directory.proofs.test_sentence import NONCE
 from tests.directory.test_answers import said
 from tests.federation.peers.heard import add_peer
+from tests.federation.peers.tailing import reading
 from tests.harness.clock import START, FakeClock
 from tests.harness.fake_x import FakeX
 from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky
+from tests.harness.peer_log import PeerLog, log_server
 
 HOST: Final = "two.example"
 MINUTE: Final = timedelta(minutes=1)
@@ -160,6 +163,39 @@ async def test_an_account_that_passed_on_is_refuted(
     names.renamed[mapping.target_id] = BlueskyAccount(mapping.target_id, AtHandle("mallory.bsky.example"))
     await look_at_all(sampling)
     assert await results_of(database) == {R.REFUTED: 1}
+
+
+async def test_a_handle_that_is_not_its_ids_is_found_out_behind_the_tail(  # noqa: PLR0917 - fixtures
+    database: Database,
+    sampling: Sampling,
+    standings: PeerStandings,
+    x: FakeX,
+    names: NamingNetwork,
+    clock: FakeClock,
+) -> None:
+    """Attack: a peer publishes the ids of its own accounts under the names of others, in bodies that are right in every way.
+    Nothing in the log can tell: they come in, and our own look limits the peer."""
+    log = PeerLog(clock)
+    people = [proven(x, number) for number in range(7)]
+    for number, mapping in enumerate(people):
+        log.add_person(mapping)
+        if number < 2:
+            assert isinstance(mapping.target_id, Did)
+            names.renamed[mapping.target_id] = BlueskyAccount(
+                mapping.target_id, AtHandle(f"mallory{number}.bsky.example")
+            )
+    log.publish()
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        assert len(await reader.leaves()) == 7
+        await look_at_all(sampling)
+        assert await results_of(database) == {R.HOLDS: 5, R.REFUTED: 2}
+        assert await standings.standing_of(OTHER_ORIGIN) is Standing.LIMITED
+        lookup = Lookup(MappingStore(database), clock, ORIGIN)
+        for number in range(2):
+            (answer,) = (await lookup.lookup(Query.parse(f"@p{number}"))).answers
+            assert not answer.may_follow
 
 
 async def test_what_cannot_be_reached_is_asked_again_and_refutes_nothing(

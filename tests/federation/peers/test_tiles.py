@@ -95,6 +95,40 @@ async def test_no_step_is_believed_by_tiles_that_lie(
         assert (await reader.log())["root"] == log.root(CAP)
 
 
+LARGE = 200_000
+"""Three nodes of level 2: the proof from a step within the first of them needs the second and the third."""
+LOW_CAP = 300
+AT_LEVEL_2: dict[str, tuple[Lie, Verdict]] = {
+    "a bit flipped": (on_level(2, flip(33)), Verdict.WRONG),
+    "the last bit flipped": (on_level(2, flip(-1)), Verdict.WRONG),
+    "its hashes in another order": (on_level(2, lambda _, data: data[:32] + data[64:] + data[32:64]), Verdict.WRONG),
+    "a hash short": (on_level(2, lambda _, data: data[:-32]), Verdict.WRONG),
+    "gone": (lambda path, honest: Reply(404) if path.startswith("/log/tile/2/") else honest, Verdict.UNAVAILABLE),
+}  # fmt: skip
+
+
+async def test_the_wrong_tile_at_level_2(database: Database, clock: FakeClock) -> None:
+    """A log of more than 65,536 leaves lies where its tree is high, in a tile that only large logs have."""
+    log = PeerLog(clock)
+    log.noise(LARGE - len(log.entries))
+    log.publish()
+    true = {level: await log.serve(f"/log/tile/{level}/000.p/3") or b"" for level in (1, 2)}
+    lies = {**AT_LEVEL_2, "another tile": (on_level(2, lambda _, data: true[1][: len(data)]), Verdict.WRONG)}
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey, growth_cap=LOW_CAP)
+        known = await reader.state()
+        for name, (lie, verdict) in lies.items():
+            server.lies, asked = lie, len(server.asked)
+            assert await reader.round() is verdict, (name, (await reader.log())["fault"])
+            assert any(path.startswith("/log/tile/2/") for path in server.asked[asked:]), name
+            assert await reader.state() == known, name
+            assert len(server.asked) - asked < 100, name
+            clock.advance(hours=2)
+        server.lies = None
+        assert await reader.round() is Verdict.STOPPED, (await reader.log())["fault"]
+        assert (await reader.log())["root"] == log.root(LOW_CAP)
+
+
 @pytest.mark.parametrize("is_true", [True, False])
 async def test_a_full_tile_in_the_place_of_a_partial_one(
     is_true: bool, grown: PeerLog, database: Database, clock: FakeClock

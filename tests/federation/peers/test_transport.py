@@ -146,6 +146,51 @@ async def test_what_comes_over_the_wire_changes_nothing(
             await reader.check()
 
 
+async def test_another_peer_goes_on_beside_each_lie(database: Database, clock: FakeClock) -> None:
+    """While one peer lies on the wire, one that is honest is read at the same time, and answers."""
+    liar, log = honest_log(clock, "liar.example", 3), honest_log(clock)
+    async with (
+        log_server(liar.serve) as lying_server,
+        log_server(log.serve) as server,
+        reading(database, clock) as reader,
+    ):
+        await confirm(reader, lying_server, liar)
+        await confirm(reader, server, log)
+        assert await reader.run_due() == 2
+        of_liar = await leaves_of(reader, liar)
+        for name, (reply, _) in LIES.items():
+            lying_server.lies = lying("/log/checkpoint", reply)
+            person = log.add_person()
+            log.publish()
+            clock.advance(hours=1)
+            verdicts = await rounds_at_once(reader)
+            assert verdicts[log.origin] is Verdict.READ, name
+            assert verdicts[liar.origin] is not Verdict.READ, name
+            assert (await leaves_of(reader, log))[-1] == person, name
+            assert await leaves_of(reader, liar) == of_liar, name
+            row = await reader.log(log.origin)
+            assert (row["fault"], row["failures"]) == ("", 0), name
+
+
+async def rounds_at_once(reader: Reader) -> dict[str, Verdict]:
+    """Runs a round of each of two peers at the same time, and checks that their time is bounded."""
+    jobs = [await reader.logs.claim_due(reader.clock.now()) for _ in range(2)]
+    begun, pace = time.monotonic(), Pace(read_for_s=60, ask_for_s=300)
+    reader.use(HASTY)
+    seen = await asyncio.gather(*(reader.tail.run(job, pace) for job in jobs if job is not None))
+    reader.use(DEFAULT_LIMITS)
+    assert time.monotonic() - begun < MAX_ROUND_S
+    return {job.peer.origin: verdict for job, verdict in zip(jobs, seen, strict=True) if job is not None}
+
+
+async def leaves_of(reader: Reader, log: PeerLog) -> list[int]:
+    rows = await reader.rows(
+        "SELECT leaf FROM mapping m JOIN origin o ON o.id = m.origin WHERE o.name = $1 AND m.state = 1 ORDER BY leaf",
+        log.origin,
+    )
+    return [row["leaf"] for row in rows]
+
+
 def lying(part: str, reply: Reply) -> Lie:
     return lambda path, honest: reply if part in path else honest
 
