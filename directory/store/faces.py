@@ -71,7 +71,7 @@ class FaceStore:
         """Saves the picture that was fetched from that address; None where there is none that may be shown."""
         async with self._database.connection() as connection:
             await connection.execute(
-                "UPDATE face SET picture = $3, picture_type = $4, picture_url = CASE WHEN $3 IS NULL THEN '' ELSE $2 END"
+                "UPDATE face SET picture = $3::bytea, picture_type = $4, picture_url = CASE WHEN $3::bytea IS NULL THEN '' ELSE $2 END"
                 " WHERE code = $1 AND picture_url = $2",
                 code, url, picture.content if picture else None, picture.media_type if picture else "",
             )  # fmt: skip
