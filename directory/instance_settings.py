@@ -4,6 +4,7 @@ What a process needs to start is in `directory.settings`.
 """
 
 from collections.abc import Mapping
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal, get_args, get_type_hints
 
@@ -70,17 +71,33 @@ class InstanceSettings(msgspec.Struct, frozen=True, kw_only=True):
             description="`true`: members publish, prove, link and keep nothing. Withdrawing, signing out, exporting and leaving go on, and so does what was handed in before."
         ),
     ] = False
+    follows_from: Annotated[
+        str,
+        Meta(
+            description="A day, `YYYY-MM-DD`: no run of follows begins before it; those that wait begin within its first hour, UTC. Empty: at once.",
+            pattern="^([0-9]{4}-[0-9]{2}-[0-9]{2})?$",
+        ),
+    ] = ""
 
     def __post_init__(self) -> None:
         if not self.name.strip() or not self.name.isprintable():
             raise ValueError("name: expected one line of text")
         if len(set(self.languages)) < len(self.languages):
             raise ValueError("languages: expected each language once")
+        try:
+            _ = self.first_day_of_follows
+        except ValueError:
+            raise ValueError("follows_from: expected a day such as 2026-12-31") from None
 
     @property
     def takes_members(self) -> bool:
         """Whether somebody new may become a member now."""
         return self.registration is Registration.OPEN and not self.read_only
+
+    @property
+    def first_day_of_follows(self) -> date | None:
+        """The day before which no run of follows begins; None where there is none."""
+        return date.fromisoformat(self.follows_from) if self.follows_from else None
 
 
 KEYS: Final = InstanceSettings.__struct_fields__

@@ -20,6 +20,8 @@ from directory.public_address import InvalidAddress, parse_address
 
 PREFIX: Final = "PASSERELLE_"
 CONFIG_VARIABLE: Final = "PASSERELLE_CONFIG"
+_LISTS: Final = ("roles", "no_follows_to", "no_follows_on")
+"""Settings of which a text names several, separated by commas."""
 MOVED: Final = {
     "name": "name",
     "description": "description",
@@ -29,6 +31,7 @@ MOVED: Final = {
     "languages": "languages",
     "registration": "registration",
     "read_only": "read_only",
+    "follows_from": "follows_from",
 }
 """Names that people may look for in the environment, and the setting of the instance for each
 (`directory.instance_settings`)."""
@@ -118,6 +121,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             description="A server of Bluesky's network that is asked for handles which neither DNS nor their host tells. Empty: none."
         ),
     ] = ""
+    follows: Annotated[
+        bool,
+        Meta(
+            description="Whether members can have people followed for them. `false`: nobody is followed; what was is still undone."
+        ),
+    ] = True
+    no_follows_to: Annotated[
+        frozenset[str],
+        Meta(
+            description="Hosts, separated by commas, whose accounts nobody follows and whose members follow nobody; each means what is below it, too."
+        ),
+    ] = frozenset()
+    no_follows_on: Annotated[
+        frozenset[Literal["bluesky", "mastodon"]],
+        Meta(
+            description="Networks, separated by commas, on which nobody is followed: `bluesky`, `mastodon`."
+        ),
+    ] = frozenset()
     x_syndication: Annotated[
         str, Meta(description="Where proof posts are read first, with the author's number. Empty: nowhere.")
     ] = "https://cdn.syndication.twimg.com"
@@ -206,8 +227,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         for field in MOVED.keys() & values.keys():
             raise InvalidSettings(_moved(field, field))
         values |= _read_environment(environment, set(cls.__struct_fields__))
-        if isinstance(roles := values.get("roles"), str):
-            values["roles"] = [part.strip() for part in roles.split(",") if part.strip()]
+        for field in _LISTS:
+            if isinstance(text := values.get(field), str):
+                values[field] = [part.strip() for part in text.split(",") if part.strip()]
         try:
             return msgspec.convert(values, cls, strict=False, dec_hook=_read_path)
         except (msgspec.ValidationError, ValueError) as error:

@@ -3,6 +3,7 @@
 from functools import partial
 from urllib.parse import urlsplit
 
+from deploy.wiring.follows import build_run_steps
 from deploy.wiring.members import MemberParts
 from deploy.wiring.networks import build_post_checker
 from deploy.wiring.peer_upkeep import build_upkeep
@@ -63,6 +64,7 @@ def _job_parts(members: MemberParts) -> JobParts:
         page_links=members.page_links,
         links=ProfileChecking(checker, members.page_links, networks.dids, fxtwitter),
         newcomers=Newcomers(ArrivalStore(ground.database), ground.clock),
+        steps=build_run_steps(members),
         housekeeping=Housekeeping(ground.database, ground.clock),
     )
 

@@ -22,6 +22,11 @@ class RunKind(enum.IntEnum):
     LIST = 4
     """The people of an X list, as a list on Bluesky."""
 
+    @property
+    def needs_more(self) -> bool:
+        """Whether the permission to follow alone does not reach so far."""
+        return self is not RunKind.FOLLOW
+
 
 class Source(enum.IntEnum):
     """Where the matches of a run came from. The numbers are stored."""

@@ -37,7 +37,9 @@ from directory.services.permissions import Permissions
 from directory.services.profile_checking import ProfileChecking
 from directory.services.proving import Proving
 from directory.services.rechecking import Rechecking
+from directory.services.run_steps import RunSteps
 from directory.store.arrivals import ARRIVAL_LEASE
+from directory.store.follow_runs import RUN_LEASE
 from directory.store.rechecks import RecheckJob, RecheckStore
 from directory.store.used_challenges import UsedChallengeStore
 
@@ -48,6 +50,7 @@ SLOTS: Final = {
     JobKind.CLAIMS: 1,
     JobKind.REVOCATIONS: 4,
     JobKind.ARRIVALS: 1,
+    JobKind.FOLLOWS: 8,
     JobKind.HOUSEKEEPING: 1,
 }
 """Rows of a kind that one process runs at a time. For posts it is the number of connections that the guarded client
@@ -79,6 +82,7 @@ class JobParts:
     page_links: PageLinks
     links: ProfileChecking
     newcomers: Newcomers
+    steps: RunSteps
     housekeeping: Housekeeping
 
 
@@ -98,6 +102,7 @@ class Jobs:
             _kind(JobKind.RECHECKS, self.claim_recheck, RECHECK_LEASE, every_s=RECHECKS_EVERY_S),
             _kind(JobKind.CLAIMS, self.claim_claim, LOOK_LEASE, every_s=RECHECKS_EVERY_S),
             _kind(JobKind.ARRIVALS, self.claim_arrival, ARRIVAL_LEASE),
+            _kind(JobKind.FOLLOWS, self.claim_follows, RUN_LEASE, is_awaited=True),
             Kind(
                 name=JobKind.HOUSEKEEPING,
                 claim=self.claim_housekeeping,
@@ -159,6 +164,14 @@ class Jobs:
             return None
         release = partial(self._parts.newcomers.release_arrival, arrival)
         return Work(run=partial(self._parts.newcomers.meet, arrival), release=release)
+
+    async def claim_follows(self, busy: Collection[str]) -> Work | None:
+        """Claims the follow run that has been due for longest, for one step."""
+        step = await self._parts.steps.claim(busy)
+        if step is None:
+            return None
+        release = partial(self._parts.steps.release, step)
+        return Work(run=partial(self._parts.steps.take, step), release=release, hosts=(step.run.host,))
 
     async def claim_housekeeping(self, _busy: Collection[str]) -> Work | None:
         """Returns the deletion of what has expired. Claims no row: any number of processes can run each step."""

@@ -75,7 +75,7 @@ class Following:
         """
         asked = asked or Asked()
         linked = await self._linked(member, account)
-        run = self._run(linked, await self._host(linked), asked)
+        run = self._run(linked, await self._host(linked, asked.kind), asked)
         if self._switches.stop_run(run.network, run.host):
             raise FollowsOff
         await self._store.start_run(run, await self._wanted(linked, plan))
@@ -132,10 +132,10 @@ class Following:
                 return each
         raise UnknownAccount
 
-    async def _host(self, linked: LinkedAccount) -> str:
+    async def _host(self, linked: LinkedAccount, kind: RunKind) -> str:
         """Returns the host of the account's server, as far as it is known before the first step."""
         try:
-            tokens = await self._permissions.read(linked.id, Purpose.FOLLOW)
+            tokens = await self._permissions.read(linked.id, purpose_of(kind))
         except NeedsSignIn:
             return ""
         return host_of(tokens.server)
@@ -177,6 +177,11 @@ class Following:
         if len(once) > MAX_PEOPLE:
             raise TooManyPeople
         return list(once.values())
+
+
+def purpose_of(kind: RunKind) -> Purpose:
+    """Returns the permission that a run of a kind needs: the least that suffices."""
+    return Purpose.ARRANGE if kind.needs_more else Purpose.FOLLOW
 
 
 def host_of(server: str) -> str:

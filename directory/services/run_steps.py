@@ -24,9 +24,9 @@ from directory.follows.tally import count_outcomes, count_result
 from directory.follows.times import day_of_all
 from directory.mappings import Network
 from directory.networks.errors import BadStatus, NetworkError
-from directory.networks.port import Purpose, TokenSet
+from directory.networks.port import TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn, SignInError
-from directory.services.following import Following
+from directory.services.following import Following, purpose_of
 from directory.services.lookup import Lookup
 from directory.services.permissions import Permissions, Refresh
 from directory.store.follow_steps import Outlook, Step, StepLost, StepStore
@@ -135,7 +135,9 @@ class RunSteps:
         deadline = asyncio.get_running_loop().time() + self._parts.step_s
         network, used = self._parts.networks[step.run.network], None
         try:
-            used = await self._parts.permissions.fresh(step.run.account, Purpose.FOLLOW, network.refresh)
+            used = await self._parts.permissions.fresh(
+                step.run.account, purpose_of(step.run.kind), network.refresh
+            )
             await self._learn_host(step, network, used)
             async with network.open(step.run, used) as session:
                 await _Visit(self._parts, step, session, deadline).make()
@@ -154,7 +156,7 @@ class RunSteps:
         """Has the run wait for a sign-in; or go on at once, where one was finished since the step began."""
         await self._store.lose_permission(step, self._clock.now())
         try:
-            kept = await self._parts.permissions.read(step.run.account, Purpose.FOLLOW)
+            kept = await self._parts.permissions.read(step.run.account, purpose_of(step.run.kind))
         except NeedsSignIn:
             return
         if used is None or kept.access != used.access:
@@ -326,4 +328,4 @@ class _Visit:
 
 
 def _attempts(items: Sequence[Item]) -> list[Attempt]:
-    return [Attempt(each.number, each.account, each.remote) for each in items]
+    return [Attempt(each.number, each.account, each.remote, each.state, each.looks) for each in items]

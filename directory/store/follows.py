@@ -153,10 +153,13 @@ class FollowStore:
 
 
 async def give_back_unless_needed(connection: Connection, account: UUID, now: datetime) -> None:
-    """Hands the permission to follow over for revocation, unless newcomers are followed with it. The member is locked, and
-    no run of the account is open."""
+    """Hands the permissions of runs over for revocation, where no run of the account is open; that to follow stays while
+    newcomers are followed with it. The member is locked."""
+    if await find_open_run(connection, account) is not None:
+        return
+    await hand_over_token(connection, account, Purpose.ARRANGE, now)
     standing = await connection.fetchval("SELECT true FROM standing_match WHERE account = $1", account)
-    if not standing and await find_open_run(connection, account) is None:
+    if not standing:
         await hand_over_token(connection, account, Purpose.FOLLOW, now)
 
 

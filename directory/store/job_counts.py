@@ -9,6 +9,7 @@ from directory.members.job_kinds import JobKind
 from directory.store.arrivals import ARRIVALS
 from directory.store.claims import CLAIM_LOOKS
 from directory.store.database import Connection, Database
+from directory.store.follow_runs import FOLLOW_RUNS
 from directory.store.leases import LeasedTable
 from directory.store.link_checks import LINK_CHECKS
 from directory.store.proof_check_rows import PROOF_CHECKS
@@ -22,6 +23,7 @@ LEASED_TABLES: Final = {
     JobKind.CLAIMS: CLAIM_LOOKS,
     JobKind.REVOCATIONS: REVOCATIONS,
     JobKind.ARRIVALS: ARRIVALS,
+    JobKind.FOLLOWS: FOLLOW_RUNS,
 }
 
 

@@ -67,6 +67,8 @@ def test_no_name_is_both_in_the_environment_and_in_the_database() -> None:
         ("registration", "closed", "closed"),
         ("read_only", "on", True),
         ("read_only", "False", False),
+        ("follows_from", "2026-12-31", "2026-12-31"),
+        ("follows_from", "", ""),
         ("rules", "Be kind.\n\nPublish only yourself.", "Be kind.\n\nPublish only yourself."),
     ],
 )
@@ -92,6 +94,8 @@ def test_what_a_person_writes(key: str, text: str, value: Any) -> None:
         ("languages", "en,en"),
         ("registration", "perhaps"),
         ("read_only", "perhaps"),
+        ("follows_from", "tomorrow"),
+        ("follows_from", "2026-13-31"),
         ("port", "80"),
     ],
 )

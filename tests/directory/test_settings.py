@@ -40,6 +40,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ({"PASSERELLE_DATA": ""}, "PASSERELLE_DATA"),
         ({"PASSERELLE_NAME": "x"}, "PASSERELLE_NAME is kept in the database now: .*settings set name"),
         ({"PASSERELLE_LANGUAGE": "fr"}, "PASSERELLE_LANGUAGE is kept in the database now: .*set languages"),
+        ({"PASSERELLE_NO_FOLLOWS_ON": "x"}, "PASSERELLE_NO_FOLLOWS_ON"),
         ({"PASSERELLE_ROLES": "web,cook"}, "PASSERELLE_ROLES: Invalid enum value 'cook'"),
         ({"PASSERELLE_ROLES": " , "}, "at least one of web, worker, sequencer"),
         ({"PASSERELLE_CONFIG": "/nowhere/at/all.toml"}, "cannot be read"),

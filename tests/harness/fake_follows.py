@@ -51,11 +51,13 @@ class FakeNetwork:
     before_call: Callable[[str], object] | None = None
     records: list[tuple[str, str]] = field(default_factory=list)
     """Names and targets of what is followed now."""
+    made: set[str] = field(default_factory=set)
+    """All names that were ever used."""
     asked: list[str] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
     """Targets that a follow was sent for, in order."""
     refusals: list[bool] = field(default_factory=list)
-    """Of each call that changes something, whether it was refused with 429."""
+    """Of each change that was asked for, whether it was refused with 429."""
     _hour: tuple[datetime, int] | None = None
     _made: int = 0
 
@@ -143,8 +145,9 @@ class FakeSession:
         await network.call("follow", self._access)
         outcomes, spent, wait = [], 0, None
         for item in items:
-            if wait is None and not network.may_change():
-                wait = network.wait_until()
+            if wait is None:
+                network.refusals.append(not network.may_change())
+                wait = network.wait_until() if network.refusals[-1] else None
             if wait is not None:
                 outcomes.append(Outcome(item.number, ItemState.PENDING))
                 continue
@@ -152,7 +155,6 @@ class FakeSession:
             outcomes.append(self._make(item))
             spent += 3
             network.point()
-        network.refusals.append(wait is not None)
         return Told(tuple(outcomes), spent, wait)
 
     def _make(self, item: Attempt) -> Outcome:
@@ -163,10 +165,10 @@ class FakeSession:
         if network.never_takes:
             return Outcome(item.number, ItemState.SENT)
         remote = item.remote or network.name()
-        held = [name for name, _ in network.records]
         if not network.names_records and any(target == each for _, each in network.records):
             return Outcome(item.number, ItemState.ALREADY, Reason.ALREADY_FOLLOWED)
-        if remote not in held:
+        if remote not in network.made:
+            network.made.add(remote)
             network.records.append((remote, target))
         if network.slow_to_tell:
             return Outcome(item.number, ItemState.SENT, remote=remote)

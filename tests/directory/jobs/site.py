@@ -11,6 +11,7 @@ from uuid import UUID
 
 from directory.accounts import AccountNetwork, TargetAccount
 from directory.clock import Clock
+from directory.follows.switches import Switches
 from directory.identifiers import TargetHandle, TargetId, XHandle
 from directory.jobs.catalogue import JobParts, Jobs
 from directory.jobs.host_watch import HostWatch
@@ -27,8 +28,10 @@ from directory.proofs.profile_link import LinkChecker
 from directory.proofs.results import Refuted, Unreachable, Verified
 from directory.proofs.x_post import PostChecker, XSources
 from directory.services.claiming import Claiming
+from directory.services.following import Following
 from directory.services.housekeeping import Housekeeping
 from directory.services.kept_apps import KeptApps
+from directory.services.lookup import Lookup
 from directory.services.membership import Membership
 from directory.services.name_checking import NameChecking
 from directory.services.newcomers import Newcomers
@@ -36,18 +39,22 @@ from directory.services.page_links import PageLinks
 from directory.services.permissions import Permissions
 from directory.services.profile_checking import ProfileChecking
 from directory.services.proving import Proving
+from directory.services.run_steps import RunSteps, StepParts
 from directory.store.arrivals import ArrivalStore
 from directory.store.challenges import ChallengeStore
 from directory.store.claims import ClaimStore
 from directory.store.database import Database
+from directory.store.follow_steps import StepStore
+from directory.store.follows import FollowStore
 from directory.store.host_backoff import HostBackoffStore
+from directory.store.mappings import MappingStore
 from directory.store.mastodon_apps import MastodonAppStore
 from directory.store.members import MemberStore
 from directory.store.proof_checks import ProofCheckStore
 from directory.store.rechecks import RecheckStore
 from directory.store.used_challenges import UsedChallengeStore
 from directory.vault import Vault
-from tests.directory.members.people import INSTANCE, at_bluesky
+from tests.directory.members.people import INSTANCE, ORIGIN, at_bluesky
 from tests.harness.fake_x import FakeX
 
 PATIENCE_S: Final = 20
@@ -182,7 +189,24 @@ class JobSite:
                 page_links=self.page_links,
                 links=links,
                 newcomers=Newcomers(ArrivalStore(database), clock),
+                steps=self.steps(database),
                 housekeeping=Housekeeping(database, clock),
+            )
+        )
+
+    def steps(self, database: Database) -> RunSteps:
+        """Makes the steps of follow runs, on no network."""
+        switches, members = Switches(), MemberStore(database)
+        return RunSteps(
+            StepParts(
+                store=StepStore(database),
+                following=Following(FollowStore(database), members, self.permissions, switches, self.clock),
+                permissions=self.permissions,
+                lookup=Lookup(MappingStore(database), self.clock, ORIGIN),
+                networks={},
+                switches=switches,
+                no_run_before=lambda: None,
+                clock=self.clock,
             )
         )
 

@@ -20,6 +20,7 @@ from directory.networks.port import Revocation, TokenSet
 from directory.networks.sign_in_errors import ServerUnreachable, network_errors
 from directory.proofs.x_post import XSources
 from directory.store.database import Database
+from directory.store.follow_runs import RUN_LEASE
 from directory.store.rechecks import RecheckStore
 from directory.store.revocations import RevocationStore
 from tests.directory.jobs.site import JobSite, SlowNetwork, soon
@@ -36,6 +37,7 @@ LEASES = {
     JobKind.RECHECKS: RECHECK_LEASE,
     JobKind.CLAIMS: LOOK_LEASE,
     JobKind.REVOCATIONS: REVOCATION_LEASE,
+    JobKind.FOLLOWS: RUN_LEASE,
 }
 
 

@@ -1,0 +1,81 @@
+"""Builds the services of follow runs, and the steps that the worker takes."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from deploy.wiring.ground import Ground
+from deploy.wiring.instance import build_lookup
+from deploy.wiring.members import MemberParts
+from deploy.wiring.networks import Networks
+from directory.accounts import AccountNetwork
+from directory.follows.switches import Switches
+from directory.identifiers import Did
+from directory.mappings import Network
+from directory.networks.bluesky.did import DidResolver
+from directory.networks.port import TokenSet
+from directory.services.following import Following, host_of
+from directory.services.permissions import Permissions
+from directory.services.run_steps import FollowNetwork, OpenSession, RunSteps, StepParts
+from directory.settings import Settings
+from directory.store.follow_steps import StepStore
+from directory.store.follows import FollowStore
+from directory.store.members import MemberStore
+
+
+def build_switches(settings: Settings) -> Switches:
+    """Builds the operators' switches over follows."""
+    hosts = frozenset(host.lower().rstrip(".") for host in settings.no_follows_to)
+    return Switches(settings.follows, hosts, frozenset(map(Network, settings.no_follows_on)))
+
+
+def build_following(ground: Ground, permissions: Permissions) -> Following:
+    """Builds what pages and commands start and move runs with."""
+    return Following(
+        FollowStore(ground.database),
+        MemberStore(ground.database),
+        permissions,
+        build_switches(ground.settings),
+        ground.clock,
+    )
+
+
+def build_sessions(networks: Networks) -> Mapping[Network, OpenSession]:
+    """Builds what opens sessions, by network. A run on a network without one waits."""
+    _ = networks
+    return {}
+
+
+def build_follow_networks(
+    networks: Networks, sessions: Mapping[Network, OpenSession]
+) -> Mapping[Network, FollowNetwork]:
+    """Builds the networks that people can be followed on, over what opens sessions there."""
+    return {
+        network: FollowNetwork(
+            open=opens,
+            refresh=networks.sign_in[AccountNetwork(network.value)].refresh,
+            home=partial(_home_at_bluesky, networks.dids) if network is Network.BLUESKY else None,
+        )
+        for network, opens in sessions.items()
+    }
+
+
+async def _home_at_bluesky(dids: DidResolver, tokens: TokenSet) -> str:
+    """Returns the host of the account's own server: its tokens name the one that signs people in, for many of these."""
+    return host_of((await dids.resolve(Did.parse(tokens.account_id))).pds)
+
+
+def build_run_steps(members: MemberParts) -> RunSteps:
+    """Builds the steps of runs."""
+    ground = members.ground
+    return RunSteps(
+        StepParts(
+            store=StepStore(ground.database),
+            following=build_following(ground, members.permissions),
+            permissions=members.permissions,
+            lookup=build_lookup(ground.settings, ground.database, ground.clock),
+            networks=build_follow_networks(members.networks, build_sessions(members.networks)),
+            switches=build_switches(ground.settings),
+            no_run_before=lambda: ground.instance.now.first_day_of_follows,
+            clock=ground.clock,
+        )
+    )
