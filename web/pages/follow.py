@@ -121,6 +121,8 @@ async def _plan(here: Here, form: FollowForm, people: Sequence[Query]) -> Planne
     shown = form.results
     toggled = toggled_after(matches, shown.view.toggled, shown.shown, shown.ticked)
     wishes = await follows.planning.wishes(account, own, partial(_is_ticked, toggled=toggled))
+    known = await follows.faces.known(wishes.network, matches)
+    wishes = msgspec.structs.replace(wishes, known=known)
     plan = await asyncio.to_thread(plan_follows, matches, wishes)
     uploaded = [match.query for match in found] if form.source in UPLOADED else []
     return Planned(form, account, accounts, uploaded, matches, toggled, wishes, plan)

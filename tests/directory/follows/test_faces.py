@@ -14,7 +14,7 @@ from directory.follows.faces import (
     picture_type,
     trimmed,
 )
-from directory.follows.plan import Known, target_of
+from directory.follows.plan import target_of
 from directory.follows.reasons import Reason
 from directory.mappings import Network
 from directory.networks.answers import Answer
@@ -131,11 +131,11 @@ async def test_a_network_tells_only_of_those_who_were_asked_for(database: Databa
 
 
 async def test_what_the_network_says_of_an_account_is_kept(database: Database, clock: FakeClock) -> None:
-    known = Known(Reason.MOVED, BOB)
-    async with faces_of(database, clock, Site(profile(known=known))) as (faces, _):
+    told = profile(reason=Reason.MOVED, moved_to=BOB)
+    async with faces_of(database, clock, Site(told)) as (faces, _):
         await faces.of(Network.BLUESKY, [ANN])
         stored = await faces.of(Network.BLUESKY, [ANN])
-        assert stored[str(ANN.id)].profile.known == known
+        assert stored[str(ANN.id)].profile == told
 
 
 def test_texts_of_strangers_are_cut_and_plain() -> None:
