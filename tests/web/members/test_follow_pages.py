@@ -137,6 +137,14 @@ def test_whoever_is_ignored_stays_so_until_restored(instance: MemberInstance, me
     assert fetch(instance, "SELECT 1 FROM ignored_person") == []
 
 
+def test_only_people_of_the_list_are_ignored(instance: MemberInstance, member: Visitor) -> None:
+    """Attack: a form has texts of its own stored as people who are ignored, or a text that no database takes."""
+    for name in ("https://social.example/users/nobody", "x" * 2_000, "a\0b"):
+        assert press(member, ignore=name).status_code == 200
+        assert press(member, restore=name).status_code == 200
+    assert fetch(instance, "SELECT 1 FROM ignored_person") == []
+
+
 def test_whoever_is_known_to_be_gone_is_left_out(instance: MemberInstance, member: Visitor) -> None:
     cat = target_of(mastodon("cat", 3))
     store = FaceStore(instance.database)
