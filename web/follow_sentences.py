@@ -93,9 +93,12 @@ FAILED: Final[Mapping[str, str]] = {
 """By error code."""
 
 NOTES: Final[Mapping[str, str]] = {
-    "host-silent": N_("Your server does not answer at the moment: it is asked again later."),
     "unreachable": N_("Your server does not answer at the moment: it is asked again later."),
-    "rate-limited": N_("Your server asked us to wait: it goes on at the time below."),
+    "too-slow": N_("Your server does not answer at the moment: it is asked again later."),
+    "busy": N_("Your server does not answer at the moment: it is asked again later."),
+    "bad-status": N_("Your server does not answer at the moment: it is asked again later."),
+    "bad-answer": N_("Your server does not answer at the moment: it is asked again later."),
+    "waits": N_("As many as your server permits for now are followed: it goes on at the time below."),
     "switched-off": N_("Whoever runs this instance lets nobody be followed at the moment."),
 }
 """Of the codes in a run's note; others are not told."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import jinja2
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_skeleton
 from babel.numbers import format_decimal
 from litestar import Request, Response
 from litestar.enums import MediaType
@@ -95,7 +95,7 @@ def _environment(language: str, *, base_url: str, own_origin: str) -> jinja2.Env
     environment.filters |= {
         "profile": lambda mapping: profile_url(mapping.target_id),
         "profile_of": profile_url,
-        "moment": lambda value: format_datetime(value, format="medium", locale=locale) + " UTC",
+        "moment": lambda value: format_skeleton("yMMMdHm", value, locale=locale) + " UTC",
         "number": lambda value: format_decimal(value, locale=locale),
         "date": lambda value: format_date(value, format="long", locale=locale),
     }

@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping
 
+from deploy.wiring.follows import build_following, build_switches
 from deploy.wiring.instance import build_lookup
 from deploy.wiring.members import MemberParts
-from directory.follows.switches import Switches
 from directory.mappings import Network
 from directory.services.faces import Faces, Profiles
-from directory.services.following import Following
 from directory.services.planning import Planning, PlanStores
 from directory.store.arrivals import ArrivalStore
 from directory.store.faces import FaceStore
-from directory.store.follows import FollowStore
 from directory.store.ignored_people import IgnoredPeopleStore
-from directory.store.members import MemberStore
 from directory.store.standing_matches import StandingMatchStore
 from web.follow_services import FollowServices
 
@@ -22,16 +19,17 @@ NO_PROFILES: Mapping[Network, Profiles] = {}
 
 
 def build_follow_services(
-    members: MemberParts, switches: Switches, profiles: Mapping[Network, Profiles] = NO_PROFILES
+    members: MemberParts, profiles: Mapping[Network, Profiles] = NO_PROFILES
 ) -> FollowServices | None:
     """Builds the services of plans and runs. Returns None where the operators let nobody be followed."""
+    switches = build_switches(members.ground.settings)
     if not switches.is_on:
         return None
     ground, database, clock = members.ground, members.ground.database, members.ground.clock
     stores = PlanStores(ArrivalStore(database), IgnoredPeopleStore(database), StandingMatchStore(database))
     lookup = build_lookup(ground.settings, database, clock)
     return FollowServices(
-        Following(FollowStore(database), MemberStore(database), members.permissions, switches, clock),
+        build_following(ground, members.permissions),
         Planning(lookup, members.follow_lists, stores, clock, switches),
         Faces(FaceStore(database), profiles, members.networks.http, clock),
     )

@@ -11,7 +11,6 @@ from deploy.wiring.log import key_folder
 from deploy.wiring.members import MemberParts
 from deploy.wiring.peers import build_peer_services
 from directory.clock import Clock
-from directory.follows.switches import Switches
 from directory.jobs.worker import Worker
 from directory.services.batching import LookupBatcher
 from directory.services.live_settings import LiveSettings
@@ -92,5 +91,5 @@ def build_member_services(members: MemberParts, worker: Worker, announce: Announ
         sign_in_limiter=RateLimiter("sign-ins", members.ground.settings.rate_sign_ins_per_minute),
         wake_jobs=worker.wake,
         announce=announce,
-        follows=build_follow_services(members, Switches()),
+        follows=build_follow_services(members),
     )

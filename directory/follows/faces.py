@@ -8,26 +8,26 @@ from typing import Final
 import msgspec
 
 from directory.accounts import TargetAccount
-from directory.follows.plan import NOTHING_KNOWN, Known
 from directory.follows.reasons import Reason
 
 MAX_NAME_CHARS: Final = 100
 MAX_DESCRIPTION_CHARS: Final = 300
 MAX_URL_CHARS: Final = 1_024
 MAX_PICTURE_BYTES: Final = 512 * 1024
-TOLD_BY_NETWORKS: Final = frozenset({Reason.MOVED, Reason.GONE, Reason.LABELLED, Reason.NOT_THAT_ID})
 
 _RIFF_HEAD_BYTES: Final = 12
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """What a network tells of an account; `avatar_url` is empty where it has no picture."""
+    """What a network tells of an account. `avatar_url` is empty where it has no picture. `reason` is MOVED, GONE, LABELLED
+    or NONE; `moved_to` is where it moved, if that can be told."""
 
     account: TargetAccount
-    name: str
-    description: str
+    name: str = ""
+    description: str = ""
     avatar_url: str = ""
-    known: Known = NOTHING_KNOWN
+    reason: Reason = Reason.NONE
+    moved_to: TargetAccount | None = None
 
 
 class Face(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ A plan works without them: whoever does not answer in time is shown by name alon
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 import structlog
@@ -12,10 +12,12 @@ import structlog
 from directory.accounts import TargetAccount
 from directory.clock import Clock
 from directory.follows.faces import MAX_PICTURE_BYTES, Face, Picture, Profile, picture_type, trimmed
+from directory.follows.plan import Known
 from directory.mappings import Network
 from directory.networks.errors import NetworkError
 from directory.networks.http import GuardedClient
 from directory.networks.limits import Limits
+from directory.ranking import Match
 from directory.store.faces import FaceStore
 
 log = structlog.get_logger(__name__)
@@ -60,6 +62,15 @@ class Faces:
         for face in await self._fetch(network, missing):
             known[str(face.profile.account.id)] = face
         return known
+
+    async def known(self, network: Network, matches: Iterable[Match]) -> dict[str, Known]:
+        """Returns what the network said within a day of those who were matched and are gone, moved or labelled. Asks
+        nobody."""
+        ids = {str(a.mapping.target_id) for m in matches for a in m.answers if a.mapping.network is network}
+        faces = await self._store.find_known(network, list(ids), self._clock.now())
+        return {
+            str(face.profile.account.id): Known(face.profile.reason, face.profile.moved_to) for face in faces
+        }
 
     async def picture(self, code: str) -> Picture | None:
         """Returns the picture of a face, fetched once a day. None where there is none that may be shown."""

@@ -9,7 +9,6 @@ import asyncpg
 
 from directory.accounts import AccountNetwork
 from directory.follows.faces import Face, Picture, Profile
-from directory.follows.plan import Known
 from directory.follows.reasons import Reason
 from directory.mappings import Network
 from directory.store.account_columns import account_network_code, read_target_account
@@ -32,6 +31,16 @@ class FaceStore:
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 f"SELECT {_COLUMNS} FROM face WHERE network = $1 AND target_id = ANY($2::text[]) AND fetched_at > $3",
+                _code(network), ids, now - KEEP_FACE,
+            )  # fmt: skip
+        return [_face_of(row) for row in rows]
+
+    async def find_known(self, network: Network, ids: Sequence[str], now: datetime) -> list[Face]:
+        """Finds the faces of those of whom the network said within a day that they are gone, moved or labelled."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                f"SELECT {_COLUMNS} FROM face WHERE network = $1 AND target_id = ANY($2::text[]) AND fetched_at > $3"
+                " AND reason <> 0",
                 _code(network), ids, now - KEEP_FACE,
             )  # fmt: skip
         return [_face_of(row) for row in rows]
@@ -71,7 +80,7 @@ class FaceStore:
         """Saves the picture that was fetched from that address; None where there is none that may be shown."""
         async with self._database.connection() as connection:
             await connection.execute(
-                "UPDATE face SET picture = $3, picture_type = $4, picture_url = CASE WHEN $3 IS NULL THEN '' ELSE $2 END"
+                "UPDATE face SET picture = $3::bytea, picture_type = $4, picture_url = CASE WHEN $3::bytea IS NULL THEN '' ELSE $2 END"
                 " WHERE code = $1 AND picture_url = $2",
                 code, url, picture.content if picture else None, picture.media_type if picture else "",
             )  # fmt: skip
@@ -90,13 +99,13 @@ async def purge_faces(database: Database, now: datetime, limit: int) -> int:
 
 
 def _values(profile: Profile) -> tuple[str, str, str, str, int, str, str, str, str]:
-    account, moved = profile.account, profile.known.moved_to
+    account, moved = profile.account, profile.moved_to
     return (
         str(account.id),
         str(account.handle),
         profile.name,
         profile.description,
-        profile.known.reason.value,
+        profile.reason.value,
         str(moved.id) if moved else "",
         str(moved.handle) if moved else "",
         profile.avatar_url,
@@ -111,9 +120,8 @@ def _face_of(row: asyncpg.Record) -> Face:
         row["name"],
         row["description"],
         row["picture_url"],
-        Known(
-            Reason(row["reason"]), read_target_account(network, moved, row["moved_handle"]) if moved else None
-        ),
+        Reason(row["reason"]),
+        read_target_account(network, moved, row["moved_handle"]) if moved else None,
     )
     return Face(profile, row["code"])
 

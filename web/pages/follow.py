@@ -98,7 +98,6 @@ async def follow(
     people = form.results.queries + (read.people if read else [])
     pair_limiter.take(client_keys.key_of(here.request.scope), max(1, len(people))).check()
     async with here.context.services.large_matches:
-        await _ignore_or_restore(here, form)
         planned = await _plan(here, form, people)
         if (file := await asyncio.to_thread(_file, planned)) is not None:
             return _download(file)
@@ -118,28 +117,28 @@ async def _plan(here: Here, form: FollowForm, people: Sequence[Query]) -> Planne
     account = next((each for each in accounts if each.id == (form.account or me.account)), accounts[0])
     found = await follows.planning.match(me.member, form.source, people)
     matches = matches_of(form.source, found)
+    await _ignore_or_restore(here, form, account, matches)
     shown = form.results
     toggled = toggled_after(matches, shown.view.toggled, shown.shown, shown.ticked)
     wishes = await follows.planning.wishes(account, own, partial(_is_ticked, toggled=toggled))
+    known = await follows.faces.known(wishes.network, matches)
+    wishes = msgspec.structs.replace(wishes, known=known)
     plan = await asyncio.to_thread(plan_follows, matches, wishes)
     uploaded = [match.query for match in found] if form.source in UPLOADED else []
     return Planned(form, account, accounts, uploaded, matches, toggled, wishes, plan)
 
 
-async def _ignore_or_restore(here: Here, form: FollowForm) -> None:
-    """Ignores or restores one person, on the network of the account that the form names."""
-    if not (form.ignore or form.restore):
+async def _ignore_or_restore(
+    here: Here, form: FollowForm, account: LinkedAccount, matches: Sequence[Match]
+) -> None:
+    """Ignores one person of a list, or restores one who is ignored; nobody else, whatever the form says."""
+    planning, network = follows_of(here.context).planning, account.network.target
+    if network is None or not (form.ignore or form.restore):
         return
-    member = here.me.member
-    held = await here.context.members.membership.accounts(member)
-    account = next((each for each in held if each.id == (form.account or here.me.account)), None)
-    if account is None or account.network.target is None:
-        return
-    planning = follows_of(here.context).planning
-    if form.ignore:
-        await planning.ignore(member, account.network.target, form.ignore)
-    else:
-        await planning.restore(member, account.network.target, form.restore)
+    if form.ignore in {str(answer.mapping.target_id) for match in matches for answer in match.answers}:
+        await planning.ignore(account.member, network, form.ignore)
+    if form.restore in await planning.ignored(account.member, network):
+        await planning.restore(account.member, network, form.restore)
 
 
 async def _start(here: Here, journeys: Journeys, planned: Planned) -> Response[Any]:

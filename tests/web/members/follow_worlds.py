@@ -2,18 +2,26 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import Final
 from uuid import UUID, uuid4
 
+from directory.follows.faces import Picture, Profile
+from directory.follows.plan import target_of
 from directory.follows.reasons import Reason
 from directory.follows.states import ItemMove, ItemState, RunMove
-from directory.mappings import Mapping
-from directory.members.tokens import Token
-from directory.networks.port import Purpose
+from directory.mappings import Mapping, Network
+from directory.networks.port import AppBinding, Purpose, TokenSet
 from directory.queries import Lists, Query
+from directory.store.faces import FaceStore
 from directory.store.follow_items import RunItems
 from directory.store.follow_runs import move_run
-from directory.store.tokens import TokenStore
 from tests.web.members.instance import MemberInstance
+
+PIXEL: Final = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154"
+    "789c63f8cfc0f01f0005000180"
+    "b3d9a5ef0000000049454e44ae426082"
+)
 
 
 class HandRun:
@@ -99,14 +107,59 @@ def keep_list(instance: MemberInstance, member: UUID, people: Sequence[Query]) -
     instance.call(lambda: instance.members.follow_lists.keep(member, Lists.FOLLOWING, people, 1))
 
 
-def permit(instance: MemberInstance, account: UUID) -> None:
-    """Keeps a permission to follow, as if the member had given it."""
+def account_of(instance: MemberInstance, member: UUID) -> UUID:
+    """The first account of a member."""
+    return instance.call(lambda: instance.members.membership.accounts(member))[0].id
+
+
+def permit(instance: MemberInstance, account: UUID, *, is_given: bool = True) -> None:
+    """Keeps a permission to follow, as if the member had given it; or takes it away."""
 
     async def keep() -> None:
-        now = instance.clock.now()
-        row = Token(
-            uuid4(), account, Purpose.FOLLOW, "pds.example", "follow", now, now, now + timedelta(hours=2)
-        )
-        await TokenStore(instance.database).add_token(row, uuid4().bytes * 2, b"sealed", now)
+        if not is_given:
+            await instance.members.permissions.give_back(account, Purpose.FOLLOW)
+            return
+        await instance.members.permissions.keep(account, Purpose.FOLLOW, _tokens(instance))
 
     instance.call(keep)
+
+
+def show_faces(instance: MemberInstance, mappings: Iterable[Mapping]) -> None:
+    """Keeps a face for each: a name, a description, a picture."""
+
+    async def keep() -> None:
+        now, store = instance.clock.now(), FaceStore(instance.database)
+        profiles = [
+            Profile(
+                target_of(each),
+                f"Friend {each.x_handle}",
+                "Birds, bread and bicycles. " * 6,
+                "https://x.test/p",
+            )
+            for each in mappings
+        ]
+        for face in await store.save_faces(
+            profiles[0].account.network.target or Network.BLUESKY, profiles, now
+        ):
+            await store.save_picture(face.code, "https://x.test/p", Picture(PIXEL, "image/png"))
+
+    instance.call(keep)
+
+
+def _tokens(instance: MemberInstance) -> TokenSet:
+    return TokenSet(
+        network=Network.BLUESKY,
+        account_id="did:plc:someone",
+        server="https://pds.example",
+        access=uuid4().hex,
+        refresh=uuid4().hex,
+        scope="follow",
+        expires_at=instance.clock.now() + timedelta(hours=2),
+        client_id="https://find.example/client",
+        binding=AppBinding("secret"),
+    )
+
+
+def friend(number: int) -> str:
+    """A name that makes an id of its own."""
+    return f"friend{chr(97 + number // 26)}{chr(97 + number % 26)}"

@@ -13,15 +13,19 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 
+from directory.follows.faces import Profile
+from directory.follows.plan import target_of
 from directory.follows.reasons import Reason
 from directory.identifiers import XId
+from directory.mappings import Network
 from directory.queries import Lists, Query
+from directory.store.faces import FaceStore
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_mastodon.visitor import agree
 from tests.harness.fake_x import FakeX
 from tests.harness.mappings import bluesky, mastodon
 from tests.web.archives import following, zip_bytes
-from tests.web.members.follow_worlds import HandRun, find, keep_list
+from tests.web.members.follow_worlds import HandRun, find, keep_list, show_faces
 from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.visitors import SAME_ORIGIN, Visitor
 from tests.web.members.worlds import client_of, enrol, fetch
@@ -131,6 +135,39 @@ def test_whoever_is_ignored_stays_so_until_restored(instance: MemberInstance, me
     assert "Offer again" in left
     assert "3 people to follow" in press(member, restore=ann).text
     assert fetch(instance, "SELECT 1 FROM ignored_person") == []
+
+
+def test_only_people_of_the_list_are_ignored(instance: MemberInstance, member: Visitor) -> None:
+    """Attack: a form has texts of its own stored as people who are ignored, or a text that no database takes."""
+    for name in ("https://social.example/users/nobody", "x" * 2_000, "a\0b"):
+        assert press(member, ignore=name).status_code == 200
+        assert press(member, restore=name).status_code == 200
+    assert fetch(instance, "SELECT 1 FROM ignored_person") == []
+
+
+def test_whoever_is_known_to_be_gone_is_left_out(instance: MemberInstance, member: Visitor) -> None:
+    cat = target_of(mastodon("cat", 3))
+    store = FaceStore(instance.database)
+    gone = [Profile(cat, "Cat", reason=Reason.GONE)]
+    instance.call(lambda: store.save_faces(Network.MASTODON, gone, instance.clock.now()))
+    assert "2 people to follow" in press(member).text
+    assert "This account is gone." in press(member, part="left-out").text
+    fetch(instance, "DELETE FROM face")
+
+
+def test_a_face_is_served_to_members_alone(instance: MemberInstance, member: Visitor) -> None:
+    """Attack: somebody asks whether a person was looked for here."""
+    show_faces(instance, [mastodon("ann", 1)])
+    page = press(member).text
+    found = re.search(r'src="(/account/faces/[^"]+)"', page)
+    assert found is not None
+    picture = member.get(found[1])
+    assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
+    assert picture.headers["x-content-type-options"] == "nosniff"
+    assert member.get("/account/faces/another").status_code == 404
+    with Visitor(instance) as stranger:
+        assert stranger.get(found[1]).headers["location"] == "/sign-in"
+    fetch(instance, "DELETE FROM face")
 
 
 def test_the_other_direction(member: Visitor) -> None:
