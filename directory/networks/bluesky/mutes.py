@@ -2,12 +2,24 @@
 
 from typing import Final
 
+import msgspec
+from atproto import models
+
 from directory.networks.bluesky.xrpc import Xrpc
 from directory.networks.errors import BadAnswer
 
 PAGE: Final = 100
 MAX_PAGES: Final = 500
 MUTE: Final = "app.bsky.graph.muteActor"
+
+
+class _Muted(msgspec.Struct):
+    did: str
+
+
+class _Page(msgspec.Struct):
+    mutes: list[_Muted]
+    cursor: str | None = None
 
 
 class Mutes:
@@ -31,10 +43,16 @@ class Mutes:
         found: set[str] = set()
         cursor: str | None = None
         for _ in range(MAX_PAGES):
-            with self._xrpc.errors():
-                page = await self._xrpc.api.app.bsky.graph.get_mutes({"limit": PAGE, "cursor": cursor})
+            page = await self._read_page(cursor)
             found.update(profile.did for profile in page.mutes)
             if not page.mutes or not page.cursor or page.cursor == cursor:
                 return found
             cursor = page.cursor
         raise BadAnswer(self._xrpc.host, "has more mutes than we read", may_have_arrived=True)
+
+    async def _read_page(self, cursor: str | None) -> _Page:
+        """Reads a page. Of a profile only its id counts: atproto's model would refuse a page for one odd profile."""
+        params = models.AppBskyGraphGetMutes.Params(limit=PAGE, cursor=cursor)
+        with self._xrpc.errors():
+            answer = await self._xrpc.api.invoke_query("app.bsky.graph.getMutes", params=params)
+            return msgspec.convert(answer.content, _Page)

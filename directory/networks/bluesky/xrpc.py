@@ -15,7 +15,7 @@ from directory.networks.errors import BadAnswer, BadStatus, NetworkError
 from directory.networks.http import TOO_MANY_REQUESTS
 from directory.networks.sign_in_errors import NeedsSignIn
 
-MAX_NAME_CHARS: Final = 64
+MAX_CHARS: Final = 200
 _SHUT: Final = frozenset(
     {"AccountTakedown", "AccountSuspended", "AccountDeactivated"}
     | {"RepoTakendown", "RepoSuspended", "RepoDeactivated", "RepoNotFound"}
@@ -29,10 +29,12 @@ class Refusal(BadStatus):
 
     code = "refused"
 
-    def __init__(self, host: str, status: int, name: str) -> None:
+    def __init__(self, host: str, status: int, name: str, says: str) -> None:
+        """`name` and `says` are the error's name and message, empty where it has none. They are for comparing: neither
+        is shown."""
         super().__init__(host, status)
         self.name = name
-        """The error's name, empty where it has none."""
+        self.says = says
 
     @property
     def is_rate_limit(self) -> bool:
@@ -84,9 +86,10 @@ class Xrpc:
         response = error.response
         if response is None:
             return BadAnswer(self.host, "no answer could be read", may_have_arrived=True)
-        name = str(getattr(response.content, "error", ""))[:MAX_NAME_CHARS]
+        name = str(getattr(response.content, "error", None) or "")[:MAX_CHARS]
+        says = str(getattr(response.content, "message", None) or "")[:MAX_CHARS]
         if name in _SHUT:
             return AccountShut(self.host, "the account is suspended or switched off at its server")
         if name in _TOKEN or (response.status_code in {401, 403} and name != _WANTS_NONCE):
             return NeedsSignIn(self.host, "the server no longer takes the permission")
-        return Refusal(self.host, response.status_code, name)
+        return Refusal(self.host, response.status_code, name, says)
