@@ -29,15 +29,27 @@ MAX_CLIENT_KEYS: Final = 10
 
 SCOPE_PROVE: Final = "atproto"
 SCOPE_FOLLOW: Final = "atproto repo:app.bsky.graph.follow?action=create&action=delete"
-# For servers that do not know SCOPE_FOLLOW.
+SCOPE_ARRANGE: Final = " ".join(
+    [
+        SCOPE_FOLLOW,
+        "repo:app.bsky.graph.block?action=create&action=delete",
+        "repo:app.bsky.graph.list?action=create&action=delete",
+        "repo:app.bsky.graph.listitem?action=create&action=delete",
+        "rpc:app.bsky.graph.getMutes?aud=*",
+        "rpc:app.bsky.graph.muteActor?aud=*",
+        "rpc:app.bsky.graph.unmuteActor?aud=*",
+    ]
+)
+# For servers that do not know the narrower ones.
 BROAD: Final = "transition:generic"
 SCOPE_FOLLOW_BROAD: Final = f"atproto {BROAD}"
-_ALL_SCOPES: Final = tuple(dict.fromkeys(f"{SCOPE_PROVE} {SCOPE_FOLLOW} {SCOPE_FOLLOW_BROAD}".split()))
+_ALL_SCOPES: Final = tuple(dict.fromkeys(f"{SCOPE_ARRANGE} {SCOPE_FOLLOW_BROAD}".split()))
 
 # The scopes to request, in the order to try them.
 SCOPES: Final[Mapping[Purpose, tuple[str, ...]]] = {
     Purpose.PROVE: (SCOPE_PROVE,),
     Purpose.FOLLOW: (SCOPE_FOLLOW, SCOPE_FOLLOW_BROAD),
+    Purpose.ARRANGE: (SCOPE_ARRANGE, SCOPE_FOLLOW_BROAD),
 }
 
 

@@ -21,6 +21,7 @@ SCOPE_PROFILE: Final = "profile"
 # https://docs.joinmastodon.org/api/oauth-scopes/
 SCOPE_ACCOUNTS: Final = "read:accounts"
 SCOPE_FOLLOW: Final = "read:accounts read:follows write:follows"
+SCOPE_ARRANGE: Final = f"{SCOPE_FOLLOW} read:blocks read:mutes write:blocks write:mutes"
 _MAY_FOLLOW: Final = frozenset({"write:follows", "write", "follow"})
 _TEMPLATE = re.compile(rb"""template\s*=\s*["']https://([^/"'<>\s]{1,253})/""")
 
@@ -38,6 +39,8 @@ class Server(msgspec.Struct, frozen=True):
         """Returns the narrowest scope that serves the purpose."""
         if purpose is Purpose.FOLLOW:
             return SCOPE_FOLLOW
+        if purpose is Purpose.ARRANGE:
+            return SCOPE_ARRANGE
         return SCOPE_PROFILE if self.has_profile_scope else SCOPE_ACCOUNTS
 
 
