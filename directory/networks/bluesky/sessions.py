@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -60,6 +61,10 @@ class BlueskySessions:
             run, tokens, origin=origin, send=send, allowances=self._allowances, clock=self._clock
         ) as session:
             yield session
+
+    async def find_host(self, tokens: TokenSet) -> str:
+        """Finds the host of the account's server. Raises as `open`."""
+        return urlsplit(await self._find_home(tokens)).netloc
 
     async def _find_home(self, tokens: TokenSet) -> str:
         """Finds the account's server, and whether it still names the one of the sign-in. A server that lies gets tokens

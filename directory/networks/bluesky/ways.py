@@ -84,7 +84,8 @@ class RecordsWay:
 
     async def find(self, part: Part) -> Found:
         """Reads the records that were made since the first of these names was chosen."""
-        entries = await self._repo.read_down_to(self._collection, min(item.remote for item in part))
+        first = min((item.remote for item in part if item.remote), default="")
+        entries = await self._repo.read_down_to(self._collection, first)
         keys = {entry.key for entry in entries}
         others = {entry.subject: entry.key for entry in entries if self._is_ours(entry)}
         own = frozenset(item.number for item in part if item.remote in keys)
