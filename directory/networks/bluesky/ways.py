@@ -86,9 +86,9 @@ class RecordsWay:
         """Reads the records that were made since the first of these names was chosen."""
         first = min((item.remote for item in part if item.remote), default="")
         entries = await self._repo.read_down_to(self._collection, first)
-        keys = {entry.key for entry in entries}
-        others = {entry.subject: entry.key for entry in entries if self._is_ours(entry)}
-        own = frozenset(item.number for item in part if item.remote in keys)
+        subjects = {entry.key: entry.subject for entry in entries if self._is_ours(entry)}
+        others = {subject: key for key, subject in subjects.items()}
+        own = frozenset(item.number for item in part if subjects.get(item.remote) == str(item.account.id))
         found = {item.number: others.get(str(item.account.id)) for item in part if item.number not in own}
         return Found(own, {number: key for number, key in found.items() if key is not None})
 

@@ -35,7 +35,7 @@ def stranger_did(number: int) -> str:
 
 
 def attempt(number: int, did: str | None = None, remote: str = "") -> Attempt:
-    account = BlueskyAccount(Did.parse(did or stranger_did(number)), AtHandle.parse(f"p{number}.test"))
+    account = BlueskyAccount(Did(did or stranger_did(number)), AtHandle.parse(f"p{number}.test"))
     return Attempt(number, account, remote)
 
 
