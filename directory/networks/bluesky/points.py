@@ -90,9 +90,9 @@ def affordable(budget: Budget, said: Sequence[Granted], cost: int, now: datetime
     """Returns how many writes of a cost, in points, fit in now. For what costs no points: whether any request does."""
     if next_slot(budget, said, cost, now) > now:
         return 0
-    left = [limit - spent for limit, spent, _ in _windows(budget, now)]
+    left = [HOUR_POINTS, *(limit - spent for limit, spent, _ in _windows(budget, now))]
     left += [granted.left for granted in said if granted.is_points]
-    return min(left, default=HOUR_POINTS) // cost if cost else 1
+    return min(left) // cost if cost else 1
 
 
 def next_slot(budget: Budget, said: Sequence[Granted], cost: int, now: datetime) -> datetime:

@@ -30,6 +30,10 @@ CAR_LIMITS: Final = Limits(total_s=30.0, max_body_bytes=MAX_CAR_BYTES)
 _Writes = models.ComAtprotoRepoApplyWrites
 
 
+class NotARepository(ValueError):
+    """The file is no repository, or not a whole one."""
+
+
 class Entry(msgspec.Struct, frozen=True):
     """A record that names somebody: its key, whom it names, and the list that it belongs to (empty for others)."""
 
@@ -125,12 +129,12 @@ class Repo:
                     {"did": self._did}, extensions={LIMITS: CAR_LIMITS}
                 )
             return await asyncio.to_thread(read_car, car, collection)
-        except (ValueError, BadAnswer, Refusal):
+        except (NotARepository, BadAnswer, Refusal):
             return None
 
 
 def read_car(car: bytes, collection: str) -> list[Entry]:
-    """Reads the records of a collection out of a repository. Raises ValueError for what is none.
+    """Reads the records of a collection out of a repository. Raises NotARepository, also where a part is missing.
 
     The keys of a node of the tree share what their neighbours before them begin with. Each node is read once,
     whatever leads to it.
@@ -138,20 +142,20 @@ def read_car(car: bytes, collection: str) -> list[Entry]:
     try:
         blocks, root = _blocks(car)
         return list(_walk(blocks, root, f"{collection}/".encode()))
-    except (AtProtocolError, KeyError, TypeError) as error:
-        raise ValueError("the file is no repository") from error
+    except (AtProtocolError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise NotARepository("the file is no repository, or not a whole one") from error
 
 
 def _walk(blocks: Mapping[Any, Any], root: Any, prefix: bytes) -> Iterator[Entry]:
     waiting, seen = [root], {root}
     while waiting:
-        below, leaves = _read_node(blocks.get(waiting.pop()))
+        below, leaves = _read_node(blocks[waiting.pop()])
         fresh = [cid for cid in below if cid not in seen]
         seen.update(fresh)
         waiting += fresh
         for key, value in leaves:
             if key.startswith(prefix):
-                yield _entry(key.removeprefix(prefix).decode(), blocks.get(value))
+                yield _entry(key.removeprefix(prefix).decode(), blocks[value])
 
 
 def _blocks(car: bytes) -> tuple[Mapping[Any, Any], Any]:
