@@ -22,6 +22,7 @@ from directory.networks.bluesky.requests import DpopRequests
 from directory.networks.bluesky.servers import Servers
 from directory.networks.bluesky.sessions import BlueskySessions
 from directory.networks.bluesky.settling import MAX_CALLS
+from directory.networks.bluesky.wire import acting_as
 from directory.networks.bluesky.xrpc import AccountShut
 from directory.networks.errors import BadAnswer, NetworkError, Unreachable
 from directory.networks.http import GuardedClient
@@ -29,7 +30,7 @@ from directory.networks.port import DpopBinding, TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn
 from tests.directory.networks.bluesky.calls import At
 from tests.directory.networks.bluesky.fakes import ALICE, NOON, FakePds, document
-from tests.directory.networks.bluesky.follows.following import attempt, run_of, stranger_did
+from tests.directory.networks.bluesky.follows.following import Line, attempt, run_of, stranger_did
 from tests.harness.fake_mastodon.internet import FakeInternet, Request, Response
 
 WRITES: Final = "/xrpc/com.atproto.repo.applyWrites"
@@ -112,8 +113,14 @@ def repository(internet: FakeInternet) -> Repository:
     return site
 
 
-def session(http: GuardedClient, scope: str = SCOPE_FOLLOW, kind: RunKind = RunKind.FOLLOW) -> BlueskyFollows:
+def session(
+    http: GuardedClient,
+    scope: str = SCOPE_FOLLOW,
+    kind: RunKind = RunKind.FOLLOW,
+    breaks_after: float | None = None,
+) -> BlueskyFollows:
     held = tokens(scope)
+    line = Line(acting_as(DpopRequests(http), held, At(NOON)), breaks=lambda _path, _number: breaks_after)
     return BlueskyFollows(
         run_of(NOON, kind),
         held,
