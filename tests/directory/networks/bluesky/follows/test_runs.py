@@ -1,14 +1,20 @@
 """Runs at a real PDS: every person exactly once, whatever breaks in the middle, and an undo that leaves no trace."""
 
 import asyncio
+from typing import Any
 
+import msgspec
 import pytest
 
 from directory.follows.reasons import Reason
 from directory.follows.runs import RunKind
 from directory.follows.states import ItemState
+from directory.networks.answers import Answer
+from directory.networks.bluesky.xrpc import AccountShut
 from directory.networks.errors import NetworkError
+from directory.networks.http import GuardedClient
 from directory.networks.port import Purpose
+from directory.networks.sign_in_errors import NeedsSignIn
 from tests.directory.networks.bluesky.follows.following import (
     Follower,
     attempt,
@@ -81,16 +87,16 @@ async def test_one_request_for_two_hundred_follows(instance: Instance, alice: Ac
 
 
 async def test_a_batch_with_records_that_the_server_refuses(instance: Instance, alice: Account) -> None:
-    """Two of 200 name somebody by an id that no server takes: it refuses all 200 for each, and does not say which. The
+    """Two of 60 name somebody by an id that no server takes: it refuses all 60 for each, and does not say which. The
     others are followed, and nobody is tried for ever."""
     run = await follower(instance, alice)
-    run.want(*(attempt(number, "nobody" if number in {57, 180} else None) for number in range(200)))
+    run.want(*(attempt(number, "nobody" if number in {17, 50} else None) for number in range(60)))
     for _ in range(3):
         if run.in_state(ItemState.PENDING):
             await run.step()
-    assert run.states() == {"followed": 198, "failed": 2}
-    assert {each.number for each in run.in_state(ItemState.FAILED)} == {57, 180}
-    assert len(await records(instance, alice.did)) == 198
+    assert run.states() == {"followed": 58, "failed": 2}
+    assert {each.number for each in run.in_state(ItemState.FAILED)} == {17, 50}
+    assert len(await records(instance, alice.did)) == 58
 
 
 async def test_a_late_call_meets_its_own_records(instance: Instance, alice: Account) -> None:
@@ -145,17 +151,18 @@ async def test_an_undo_of_what_is_gone_already(instance: Instance, alice: Accoun
 async def test_blocks_and_lists(instance: Instance, alice: Account, kind: RunKind) -> None:
     """The same way; an undo of a list takes the list away too."""
     collection = {RunKind.BLOCK: "app.bsky.graph.block", RunKind.LIST: "app.bsky.graph.listitem"}[kind]
+    people = 205 if kind is RunKind.LIST else 20
     run = await follower(instance, alice, kind)
-    run.want(*(attempt(number) for number in range(205)))
+    run.want(*(attempt(number) for number in range(people)))
     await finish(run)
     made = await records(instance, alice.did, collection)
-    assert sorted(each["subject"] for each in made.values()) == sorted(map(stranger_did, range(205)))
+    assert sorted(each["subject"] for each in made.values()) == sorted(map(stranger_did, range(people)))
     lists = await records(instance, alice.did, "app.bsky.graph.list")
     assert [each["name"] for each in lists.values()] == (["Friends"] if kind is RunKind.LIST else [])
     uris = [f"at://{alice.did}/app.bsky.graph.list/{key}" for key in lists]
     assert {each.get("list", "") for each in made.values()} == set(uris or [""])
     async with run.session() as session:
-        assert len(await session.read_followed(kind)) == 205
+        assert len(await session.read_followed(kind)) == people
     await run.undo()
     assert await records(instance, alice.did, collection) == {}
     assert await records(instance, alice.did, "app.bsky.graph.list") == {}
@@ -169,3 +176,53 @@ async def test_whom_no_server_takes(instance: Instance, alice: Account) -> None:
     assert run.line.paths == []
     assert run.states() == {"failed": 1}
     assert Reason.REFUSED.is_failure
+
+
+async def test_an_account_that_is_switched_off(instance: Instance, alice: Account) -> None:
+    """The member has switched the account off at their server: one error, and not one about the permission."""
+    run = await follower(instance, alice)
+    run.want(*(attempt(number) for number in range(3)))
+    await asyncio.to_thread(
+        instance.pds.procedure,
+        "com.atproto.server.deactivateAccount",
+        token=alice.access_token,
+        deleteAfter="2036-01-02T03:04:05.000Z",
+    )
+    with pytest.raises(AccountShut):
+        await run.step()
+    assert run.line.paths == [WRITES]
+
+
+async def test_a_permission_that_was_taken_back(instance: Instance, alice: Account, bob: Account) -> None:
+    """The tokens of somebody else's key, as after a theft, are refused: the member has to sign in again."""
+    run = await follower(instance, alice)
+    run.want(attempt(1))
+    stolen = msgspec.structs.replace(
+        run.tokens, binding=(await instance.signed_in(bob, Purpose.FOLLOW)).tokens.binding
+    )
+    run = Follower.of(instance, stolen)
+    run.want(attempt(1))
+    with pytest.raises(NeedsSignIn):
+        await run.step()
+
+
+async def test_a_server_that_forgot_its_nonce_costs_one_request(instance: Instance, alice: Account) -> None:
+    """An instance that was just started knows no nonce: the server asks for its own, and the call is repeated once."""
+    tokens = (await instance.signed_in(alice, Purpose.FOLLOW)).tokens
+    sent: list[int] = []
+
+    class Counting(GuardedClient):
+        async def request(self, *args: Any, **named: Any) -> Answer:
+            answer = await super().request(*args, **named)
+            sent.append(answer.status)
+            return answer
+
+    async with Counting("Passerelle/test", allow_loopback=True) as http:
+        fresh = Instance(instance.pds, http)
+        run = Follower.of(fresh, tokens)
+        run.want(*(attempt(number) for number in range(2)))
+        await run.step()
+        assert run.states() == {"followed": 2}
+        run.want(attempt(2))
+        await run.step()
+    assert sent == [401, 200, 200]
