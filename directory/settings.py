@@ -115,6 +115,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     bluesky_server: Annotated[
         str, Meta(description="Where “Sign in with Bluesky” leads somebody who typed no name.")
     ] = "https://bsky.social"
+    bluesky_app_view: Annotated[
+        str,
+        Meta(
+            description="The service that is asked for names, pictures and moderators' labels of accounts on Bluesky's network. Empty: none."
+        ),
+    ] = "https://public.api.bsky.app"
     handle_resolver: Annotated[
         str,
         Meta(

@@ -29,27 +29,52 @@ MAX_CLIENT_KEYS: Final = 10
 
 SCOPE_PROVE: Final = "atproto"
 SCOPE_FOLLOW: Final = "atproto repo:app.bsky.graph.follow?action=create&action=delete"
-# For servers that do not know SCOPE_FOLLOW.
-SCOPE_FOLLOW_BROAD: Final = "atproto transition:generic"
-_ALL_SCOPES: Final = tuple(dict.fromkeys(f"{SCOPE_PROVE} {SCOPE_FOLLOW} {SCOPE_FOLLOW_BROAD}".split()))
+SCOPE_ARRANGE: Final = " ".join(
+    [
+        SCOPE_FOLLOW,
+        "repo:app.bsky.graph.block?action=create&action=delete",
+        "repo:app.bsky.graph.list?action=create&action=delete",
+        "repo:app.bsky.graph.listitem?action=create&action=delete",
+        "rpc:app.bsky.graph.getMutes?aud=*",
+        "rpc:app.bsky.graph.muteActor?aud=*",
+        "rpc:app.bsky.graph.unmuteActor?aud=*",
+    ]
+)
+# For servers that do not know the narrower ones.
+BROAD: Final = "transition:generic"
+SCOPE_FOLLOW_BROAD: Final = f"atproto {BROAD}"
+_ALL_SCOPES: Final = tuple(dict.fromkeys(f"{SCOPE_ARRANGE} {SCOPE_FOLLOW_BROAD}".split()))
 
 # The scopes to request, in the order to try them.
 SCOPES: Final[Mapping[Purpose, tuple[str, ...]]] = {
     Purpose.PROVE: (SCOPE_PROVE,),
     Purpose.FOLLOW: (SCOPE_FOLLOW, SCOPE_FOLLOW_BROAD),
+    Purpose.ARRANGE: (SCOPE_ARRANGE, SCOPE_FOLLOW_BROAD),
 }
 
 
 def may_follow(granted: str) -> bool:
     """Tells whether a granted scope suffices to follow."""
-    scopes = granted.split()
-    if "transition:generic" in scopes:
-        return True
-    for scope in scopes:
+    return may_create(granted, "app.bsky.graph.follow")
+
+
+def may_create(granted: str, collection: str) -> bool:
+    """Tells whether a granted scope suffices to create records of a collection."""
+    for scope in granted.split():
         name, _, query = scope.partition("?")
-        if name == "repo:app.bsky.graph.follow":
-            return "action" not in query or "action=create" in query.split("&")
+        if scope == BROAD or (
+            name in {f"repo:{collection}", "repo:*"}
+            and ("action" not in query or "action=create" in query.split("&"))
+        ):
+            return True
     return False
+
+
+def may_call(granted: str, method: str) -> bool:
+    """Tells whether a granted scope suffices to call a method of the service behind the server."""
+    return any(
+        scope == BROAD or scope.partition("?")[0] in {f"rpc:{method}", "rpc:*"} for scope in granted.split()
+    )
 
 
 class OAuthClient(Protocol):

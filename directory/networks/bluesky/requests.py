@@ -65,7 +65,7 @@ class Signed:
 
 
 class DpopRequests:
-    """Sends requests with proofs. Raises SignInError only."""
+    """Sends requests with proofs."""
 
     def __init__(self, http: GuardedClient) -> None:
         self._http = http
@@ -74,42 +74,44 @@ class DpopRequests:
     async def post_form(
         self, url: str, form: Callable[[], Mapping[str, str]], key: SigningKey, now: datetime
     ) -> Answer:
-        """Sends a form, which is made anew for each attempt: what is signed in it is valid once."""
+        """Sends a form, which is made anew for each attempt: what is signed in it is valid once. Raises SignInError."""
         headers = {"content-type": _FORM, "accept": _JSON}
-        return await self.send(
-            Signed(
-                method="POST",
-                url=url,
-                key=key,
-                now=now,
-                headers=headers,
-                content=lambda: urlencode(form()).encode(),
+        with network_errors(urlsplit(url).hostname or ""):
+            return await self.send(
+                Signed(
+                    method="POST",
+                    url=url,
+                    key=key,
+                    now=now,
+                    headers=headers,
+                    content=lambda: urlencode(form()).encode(),
+                )
             )
-        )
 
     async def send(self, request: Signed) -> Answer:
-        """Sends a request, and a second time where the server wants a nonce. Returns the answer, whatever its status."""
+        """Sends a request, and a second time where the server wants a nonce. Returns the answer, whatever its status.
+        Raises NetworkError."""
         nonce = self._nonces.get(request.url)
         answer = await self._attempt(request, nonce)
         newer = self._nonces.get(request.url)
-        if _wants_nonce(answer) and newer not in {None, nonce}:
+        if wants_nonce(answer) and newer not in {None, nonce}:
             return await self._attempt(request, newer)
         return answer
 
     async def _attempt(self, request: Signed, nonce: str | None) -> Answer:
-        with network_errors(urlsplit(request.url).hostname or ""):
-            answer = await self._http.request(
-                request.method,
-                request.url,
-                headers={**request.headers, "dpop": request.proof(nonce)},
-                content=request.content(),
-                limits=request.limits,
-            )
+        answer = await self._http.request(
+            request.method,
+            request.url,
+            headers={**request.headers, "dpop": request.proof(nonce)},
+            content=request.content(),
+            limits=request.limits,
+        )
         self._nonces.keep(request.url, answer.header("dpop-nonce"))
         return answer
 
 
-def _wants_nonce(answer: Answer) -> bool:
+def wants_nonce(answer: Answer) -> bool:
+    """Tells whether a server refuses a proof only for its nonce."""
     if answer.status == 401 and USE_NONCE in (answer.header("www-authenticate") or ""):
         return True
     return answer.status in {400, 401} and error_of(answer) == USE_NONCE

@@ -8,10 +8,10 @@ import pytest
 
 from directory.accounts import AccountNetwork
 from directory.clock import SystemClock
-from directory.networks.bluesky.pds import Pds as OurPds
 from directory.networks.bluesky.requests import DpopRequests
 from directory.networks.port import Purpose, TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn
+from tests.directory.networks.bluesky.calls import Calls
 from tests.directory.networks.bluesky.timed import clock_settings
 from tests.harness.fake_x import FakeX
 from tests.peers.pds import Account, Pds, running_pds
@@ -66,7 +66,7 @@ def is_taken(instance: MemberInstance, pds: Pds, tokens: TokenSet) -> bool:
 
     async def ask() -> bool:
         async with loopback_client() as http:
-            server = OurPds(DpopRequests(http), pds.url, tokens)
+            server = Calls(DpopRequests(http), pds.url, tokens)
             return (
                 await server.query("com.atproto.server.getSession", {}, instance.clock.now())
             ).status == 200

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from directory.accounts import AccountNetwork
-from directory.networks.bluesky.pds import Pds as OurPds
 from directory.networks.bluesky.requests import DpopRequests
 from directory.networks.port import TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn
 from federation.protocol.entry import ENTRY_BYTES
 from federation.tlog.bundles import decode_bundle
 from federation.tlog.tiles import bundle_at
+from tests.directory.networks.bluesky.calls import Calls
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_mastodon.site import FakeServer
 from tests.harness.fake_x import FakeX
@@ -51,7 +51,7 @@ def is_taken(instance: MemberInstance, pds: Pds, tokens: TokenSet) -> bool:
 
     async def ask() -> bool:
         async with loopback_client() as http:
-            server = OurPds(DpopRequests(http), pds.url, tokens)
+            server = Calls(DpopRequests(http), pds.url, tokens)
             answer = await server.query("com.atproto.server.getSession", {}, instance.clock.now())
             return answer.status == 200
 

@@ -13,11 +13,15 @@ from directory.networks.bluesky.client import (
     CLIENT_METADATA_PATH,
     JWKS_PATH,
     MAX_CLIENT_KEYS,
+    SCOPE_ARRANGE,
     SCOPE_FOLLOW,
     SCOPE_FOLLOW_BROAD,
+    SCOPES,
     ClientKeys,
     LoopbackClient,
     PublishedClient,
+    may_call,
+    may_create,
     may_follow,
 )
 from directory.networks.bluesky.dpop import SigningKey
@@ -42,7 +46,8 @@ def test_the_document_is_where_it_says() -> None:
 
 def test_all_that_is_asked_for_is_declared() -> None:
     declared = str(client(ClientKeys.generate()).metadata()["scope"]).split()
-    assert set(f"{SCOPE_FOLLOW} {SCOPE_FOLLOW_BROAD}".split()) == set(declared)
+    asked = " ".join(scope for scopes in SCOPES.values() for scope in scopes)
+    assert set(asked.split()) == set(declared)
 
 
 def test_only_public_halves_are_published() -> None:
@@ -122,3 +127,11 @@ def test_on_one_machine_the_id_is_the_document() -> None:
 )
 def test_who_may_follow(granted: str, may: bool) -> None:
     assert may_follow(granted) is may
+
+
+def test_blocks_mutes_and_lists_need_more_than_follows() -> None:
+    """Whoever agreed to follows alone is not taken at more than their word."""
+    for granted, may in ((SCOPE_FOLLOW, False), (SCOPE_ARRANGE, True), (SCOPE_FOLLOW_BROAD, True)):
+        assert may_create(granted, "app.bsky.graph.block") is may
+        assert may_create(granted, "app.bsky.graph.listitem") is may
+        assert may_call(granted, "app.bsky.graph.muteActor") is may

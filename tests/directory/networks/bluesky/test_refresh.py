@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from directory.networks.bluesky.pds import Pds as OurPds
 from directory.networks.http import GuardedClient
 from directory.networks.port import AppBinding, Revocation
 from directory.networks.sign_in_errors import NeedsSignIn
+from tests.directory.networks.bluesky.calls import Calls
 from tests.directory.networks.bluesky.signing_in import Instance
 from tests.directory.networks.bluesky.signing_in import now as real_now
 from tests.directory.networks.bluesky.timed import TimedInstance, clock_settings
@@ -70,7 +70,7 @@ async def test_tokens_are_no_use_without_their_key(instance: Instance, alice: Ac
     """Whoever steals the tokens but not the key that they are tied to has nothing."""
     alices, bobs = (await instance.signed_in(alice)).tokens, (await instance.signed_in(bob)).tokens
     stolen = replace(alices, binding=bobs.binding)
-    pds = OurPds(instance.requests, instance.pds.url, stolen)
+    pds = Calls(instance.requests, instance.pds.url, stolen)
     answer = await pds.query("com.atproto.server.getSession", {}, real_now())
     assert answer.status == 401
     with pytest.raises(NeedsSignIn):

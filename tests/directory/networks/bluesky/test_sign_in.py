@@ -9,7 +9,6 @@ from directory.accounts import BlueskyAccount, MastodonAccount
 from directory.errors import InvalidIdentifier
 from directory.identifiers import Acct, ActorUri, AtHandle, Did
 from directory.networks.bluesky.client import SCOPE_FOLLOW
-from directory.networks.bluesky.pds import Pds as OurPds
 from directory.networks.port import Purpose, TokenSet
 from directory.networks.sign_in_errors import (
     AccountNotFound,
@@ -18,6 +17,7 @@ from directory.networks.sign_in_errors import (
     SignInExpired,
     StateMismatch,
 )
+from tests.directory.networks.bluesky.calls import Calls
 from tests.directory.networks.bluesky.signing_in import Instance, now
 from tests.harness.browser import launched_chromium
 from tests.peers.pds import Account
@@ -78,7 +78,7 @@ async def test_follow_rights_are_asked_for_apart(instance: Instance, alice: Acco
     returned = await instance.visit(started, alice, SCOPE_FOLLOW)
     done = await instance.sign_in.finish_sign_in(started.record, returned, now())
     assert done.may_follow
-    pds = OurPds(instance.requests, instance.pds.url, done.tokens)
+    pds = Calls(instance.requests, instance.pds.url, done.tokens)
     follow = {
         "repo": alice.did,
         "collection": "app.bsky.graph.follow",

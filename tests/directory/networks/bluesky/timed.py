@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from directory.networks.bluesky.pds import Pds
 from directory.networks.port import TokenSet
+from tests.directory.networks.bluesky.calls import Calls
 from tests.directory.networks.bluesky.signing_in import Instance
 from tests.directory.networks.bluesky.signing_in import now as real_now
 
@@ -35,6 +35,6 @@ class TimedInstance(Instance):
 
     async def works(self, tokens: TokenSet) -> bool:
         """Whether the account's server takes the access token."""
-        pds = Pds(self.requests, self.pds.url, tokens)
+        pds = Calls(self.requests, self.pds.url, tokens)
         answer = await pds.query("com.atproto.server.getSession", {}, self.now())
         return answer.status == 200

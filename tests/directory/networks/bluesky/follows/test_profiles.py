@@ -1,0 +1,152 @@
+"""Profiles and labels, from a service that answers as https://docs.bsky.app documents: no real one is part of the PDS."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+import pytest
+
+from directory.follows.reasons import Reason
+from directory.networks.bluesky.profiles import MODERATION, BlueskyProfiles, Profile
+from directory.networks.errors import NetworkError
+from directory.networks.http import GuardedClient
+from tests.directory.networks.bluesky.calls import At
+from tests.directory.networks.bluesky.fakes import MALLORY, NOON
+from tests.directory.networks.bluesky.follows.following import attempt, stranger_did
+from tests.directory.networks.strangers import answer, says, stranger
+
+MANY: Final = "/xrpc/app.bsky.actor.getProfiles"
+
+
+def label(value: str, src: str = MODERATION, **more: Any) -> dict[str, Any]:
+    return {"src": src, "uri": stranger_did(1), "val": value, "cts": "2026-01-02T03:04:05.000Z", **more}
+
+
+@dataclass
+class View:
+    """An AppView. `profiles` are those that it shows; `gone` what it says of others, by name and message."""
+
+    profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
+    gone: dict[str, tuple[str, str]] = field(default_factory=dict)
+    asked: list[int] = field(default_factory=list)
+    heads: list[bytes] = field(default_factory=list)
+
+    def show(self, number: int, **more: Any) -> None:
+        did = stranger_did(number)
+        self.profiles[did] = {"did": did, "handle": f"p{number}.test", **more}
+
+    async def handle(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        self.heads.append(request)
+        url = urlsplit(request.split(b" ")[1].decode())
+        query = parse_qs(url.query)
+        if url.path == MANY:
+            self.asked.append(len(query["actors"]))
+            found = [self.profiles[did] for did in query["actors"] if did in self.profiles]
+            writer.write(answer(msgspec.json.encode({"profiles": found}), "content-type: application/json"))
+            return
+        name, message = self.gone.get(query["actor"][0], ("InternalServerError", ""))
+        status = HTTPStatus.INTERNAL_SERVER_ERROR if not message else HTTPStatus.BAD_REQUEST
+        body = msgspec.json.encode({"error": name, "message": message})
+        writer.write(answer(body, "content-type: application/json", status=f"{status} No"))
+
+    @asynccontextmanager
+    async def reader(self, http: GuardedClient) -> AsyncIterator[BlueskyProfiles]:
+        async with stranger(self.handle) as them:
+            yield BlueskyProfiles(http, At(NOON), them.url.rstrip("/"))
+
+
+async def read(view: View, http: GuardedClient, *numbers: int) -> dict[str, Profile]:
+    async with view.reader(http) as profiles:
+        found = await profiles.read([attempt(number).account for number in numbers])
+    return {str(each.account.id): each for each in found}
+
+
+async def test_faces_are_read_25_at_a_time(http: GuardedClient) -> None:
+    """Nobody's name goes along, and only the labels that count are asked for."""
+    view = View()
+    for number in range(60):
+        view.show(
+            number, displayName=f"Person {number}", description="Hello", avatar="https://cdn.test/a.jpg"
+        )
+    found = await read(view, http, *range(60))
+    assert view.asked == [25, 25, 10]
+    assert found[stranger_did(59)] == Profile(
+        attempt(59).account, "Person 59", "Hello", "https://cdn.test/a.jpg", Reason.NONE
+    )
+    assert all(b"authorization" not in head.lower() for head in view.heads)
+    assert all(MODERATION.encode() in head for head in view.heads)
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ([label("impersonation")], Reason.LABELLED),
+        ([label("!takedown")], Reason.LABELLED),
+        ([label("impersonation", exp="2026-11-29T00:00:00.000Z")], Reason.LABELLED),
+        ([label("impersonation", exp="2026-11-01T00:00:00.000Z")], Reason.NONE),
+        ([label("impersonation", neg=True)], Reason.NONE),
+        ([label("spam")], Reason.NONE),
+        # Anybody can run a labeler, and label anybody: here, themselves or their rival.
+        ([label("impersonation", src=MALLORY)], Reason.NONE),
+        ([], Reason.NONE),
+    ],
+)
+async def test_labels(http: GuardedClient, labels: list[dict[str, Any]], reason: Reason) -> None:
+    view = View()
+    view.show(1, labels=labels)
+    assert (await read(view, http, 1))[stranger_did(1)].reason is reason
+
+
+@pytest.mark.parametrize(
+    ("name", "says_", "is_gone"),
+    [
+        ("InvalidRequest", "Profile not found", True),
+        ("AccountTakedown", "Account has been suspended", True),
+        ("AccountDeactivated", "Account is deactivated", True),
+        ("InvalidRequest", "Error: actor must be a valid did", False),
+        ("InternalServerError", "", False),
+    ],
+)
+async def test_who_is_left_out_of_an_answer_is_asked_for(
+    http: GuardedClient, name: str, says_: str, is_gone: bool
+) -> None:
+    """A service in trouble leaves people out, too: nobody is called gone for that."""
+    view = View()
+    view.show(1)
+    view.gone[stranger_did(2)] = (name, says_)
+    found = await read(view, http, 1, 2)
+    assert found[stranger_did(1)].reason is Reason.NONE
+    assert [each.reason for did, each in found.items() if did == stranger_did(2)] == [Reason.GONE] * is_gone
+
+
+async def test_an_odd_profile_costs_only_itself(http: GuardedClient) -> None:
+    view = View()
+    for number in range(3):
+        view.show(number, displayName="x" * 5_000 if number == 1 else "Name")
+    view.profiles[stranger_did(2)]["displayName"] = 7
+    found = await read(view, http, 0, 1, 2)
+    assert set(found) == {stranger_did(0), stranger_did(1)}
+
+
+async def test_a_profile_that_nobody_asked_for(http: GuardedClient) -> None:
+    """The service answers for one person with another."""
+    view = View()
+    view.show(1)
+    view.profiles[stranger_did(1)]["did"] = MALLORY
+    assert await read(view, http, 1) == {}
+
+
+async def test_it_works_without_a_service(http: GuardedClient) -> None:
+    assert await BlueskyProfiles(http, At(NOON), None).read([attempt(1).account]) == []
+
+
+async def test_a_service_that_answers_with_a_page(http: GuardedClient) -> None:
+    async with stranger(says(answer(b"<h1>Hello</h1>", "content-type: text/html", status="502 No"))) as them:
+        profiles = BlueskyProfiles(http, At(NOON), them.url.rstrip("/"))
+        with pytest.raises(NetworkError):
+            await profiles.read([attempt(1).account])
