@@ -20,11 +20,14 @@ from directory.identifiers import TargetId
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """One item as a network needs it. `remote` as in `Item`."""
+    """One item as a network needs it, all as in `Item`. A look needs the state and the looks: a request that is seen no
+    longer was declined, and what is not seen for long was not taken."""
 
     number: int
     account: TargetAccount
     remote: str
+    state: ItemState = ItemState.SENT
+    looks: int = 0
 
 
 class Outcome(msgspec.Struct, frozen=True):
