@@ -13,7 +13,7 @@ from mastodon import Mastodon
 from directory.clock import Clock
 from directory.identifiers import Acct
 from directory.networks.answers import Answer
-from directory.networks.errors import BadAnswer, BadStatus, HeldBack, NetworkError, TooSlow
+from directory.networks.errors import BadAnswer, BadStatus, HeldBack, TooSlow
 from directory.networks.limits import Limits
 from directory.networks.mastodon.accounts import ACCOUNT_LIMITS
 from directory.networks.mastodon.allowance import Allowance, asked_to_wait_until
@@ -179,6 +179,6 @@ def has_ended(answer: Answer) -> bool:
     return answer.status == 401 or (answer.status == 403 and b"scope" in answer.body)
 
 
-def is_silence(error: NetworkError) -> bool:
-    """Tells whether no answer came in time."""
-    return isinstance(error, TooSlow)
+def is_silence(error: Exception) -> bool:
+    """Tells whether no answer came in time, be it from the server or from what stands before it."""
+    return isinstance(error, TooSlow) or (isinstance(error, BadStatus) and error.status == 504)
