@@ -40,6 +40,7 @@ class Request:
     query: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    raw_query: str = ""
 
     @property
     def form(self) -> dict[str, str]:
@@ -199,7 +200,9 @@ class _Handler(BaseHTTPRequestHandler):
         length = min(int(self.headers.get("content-length") or 0), MAX_BODY_BYTES)
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = self.rfile.read(length) if length else b""
-        request = Request(self.command, host, parts.path, first_values(parts.query), headers, body)
+        request = Request(
+            self.command, host, parts.path, first_values(parts.query), headers, body, parts.query
+        )
         self.server.internet.requests.append(request)
         site = self.server.internet.sites.get(host, nobody)
         response = site(request)
@@ -208,7 +211,9 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = answer
 
     def say(self, response: Response) -> None:
-        self.send_response(response.status)
+        self.send_response_only(response.status)
+        if "date" not in response.headers:
+            self.send_header("date", self.date_time_string())
         for name, value in response.headers.items():
             self.send_header(name, value)
         self.send_header("content-length", str(len(response.body)))
