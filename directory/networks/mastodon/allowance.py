@@ -39,12 +39,15 @@ class Allowance:
     def note(self, answer: Answer, now: datetime) -> None:
         """Notes what an answer tells."""
         window = read_window(answer, now)
-        if window is None:
-            return
-        if window.ends_at - now > LONG_WINDOW:
-            self._follows = window
-        else:
+        if window is not None and window.ends_at - now <= LONG_WINDOW:
             self._requests = window
+            return
+        if window is not None:
+            self._follows = window
+        if self._requests is not None:
+            # It was a request all the same.
+            left = max(0, self._requests.remaining - 1)
+            self._requests = Window(left, self._requests.ends_at)
 
     def wait_for(self, requests: int, now: datetime, *, follows: int = 0) -> datetime | None:
         """Returns until when to wait before so many requests and follows are sent; None where they may be sent now."""

@@ -27,6 +27,7 @@ PAGE: Final = 80
 """People of one page of a list: as many as servers give."""
 # A server that asks another one, which is silent, answers after 10 s.
 SEARCH_LIMITS: Final = Limits(first_byte_s=15.0, total_s=20.0)
+ACT_LIMITS: Final = Limits(first_byte_s=15.0, total_s=20.0, max_body_bytes=64 * 1024)
 PAGE_LIMITS: Final = Limits(total_s=25.0, max_body_bytes=4 * 1024 * 1024)
 _GONE: Final = frozenset({404, 410})
 _AWAY: Final = frozenset({502, 503, 504})
@@ -120,7 +121,7 @@ class Api:
 
     async def act(self, act: Act, id_: str) -> Said:
         """Does something to an account. Returns the answer, whatever its status, but where it ends the work."""
-        return await self._call(lambda api: _ACTS[act](api, id_), ACCOUNT_LIMITS, is_act=True)
+        return await self._call(lambda api: _ACTS[act](api, id_), ACT_LIMITS, is_act=True)
 
     async def following(self, id_: str, max_id: str | None) -> tuple[list[ApiAccount], str | None]:
         """Fetches a page of whom an account follows. Returns it with the id of the next page; None behind the last."""

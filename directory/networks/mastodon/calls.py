@@ -20,6 +20,8 @@ class Call:
 
     def __init__(self, items: Sequence[Attempt]) -> None:
         self.wait_until: datetime | None = None
+        self.short_until: datetime | None = None
+        """Until when nobody else can be found; whoever was found is still followed."""
         self.spent = 0
         self.known: dict[int, Outcome] = {}
         self.is_ended = False
@@ -51,4 +53,4 @@ class Call:
             for item in self._items
             if with_rest and item.number not in self.known
         ]
-        return Told((*self.known.values(), *rest), self.spent, self.wait_until)
+        return Told((*self.known.values(), *rest), self.spent, self.wait_until or self.short_until)

@@ -178,7 +178,8 @@ class MastodonFollows:
         found: dict[int, str] = {}
         for item in items:
             # Each that was found takes one more request to follow, and all together one about relationships.
-            if call.is_over or self._is_short(call, REQUESTS_AN_ITEM + len(found) + 1):
+            call.short_until = self._short_until(REQUESTS_AN_ITEM + len(found) + 1)
+            if call.is_over or call.short_until is not None:
                 break
             if not isinstance(item.account, MastodonAccount):
                 call.know(Outcome(item.number, ItemState.FAILED, Reason.OTHER_NETWORK))
@@ -226,7 +227,8 @@ class MastodonFollows:
 
     async def _done(self, call: Call, deed: _Deed, kind: RunKind, number: int, id_: str) -> Outcome | None:
         """Does one, once. Returns None where it was not sent."""
-        if self._is_short(call, 1, follows=1):
+        call.wait_until = self._short_until(1, follows=1)
+        if call.wait_until is not None:
             return None
         counts = int(kind is RunKind.FOLLOW)
         try:
@@ -256,10 +258,9 @@ class MastodonFollows:
             raise NeedsSignIn(self._tokens.server, "the permission does not suffice for that")
         return deed
 
-    def _is_short(self, call: Call, requests: int, *, follows: int = 0) -> bool:
-        """Tells whether the headers leave too little for what is to come, and notes until when to wait."""
-        call.wait_until = self._api.allowance.wait_for(requests, self._clock.now(), follows=follows)
-        return call.wait_until is not None
+    def _short_until(self, requests: int, *, follows: int = 0) -> datetime | None:
+        """Returns until when the headers leave too little for what is to come; None where they leave enough."""
+        return self._api.allowance.wait_for(requests, self._clock.now(), follows=follows)
 
     def _must_wait(self, budget: Budget, now: datetime) -> datetime | None:
         told = self._api.allowance.wait_for(REQUESTS_AN_ITEM, now, follows=1)

@@ -59,67 +59,67 @@ _FOLLOWS: Final = frozenset({"write", "write:follows"})
 
 GOTOSOCIAL: Final = Flavour(
     name="gotosocial",
-    # "no `uri` in accounts"; "accounts/search wants the leading @"
+    # As seen: no uri in accounts; accounts/search wants the leading @
     search_wants_at=True,
-    # "`read:accounts`: verify, lookup, accounts/search, relationships, following"
+    # As seen: read accounts verify, lookup, accounts/search, relationships, following
     wants={"read": _READS, "relationships": _READS, "follow": _FOLLOWS},
-    # "a remote account that was never seen → 404"
+    # As seen: a remote account that was never seen → 404
     not_found=Response.json({"error": "Not Found: target account not found"}, 404),
-    # "API with a revoked or garbage token"
+    # As seen: API with a revoked or garbage token
     no_token=Response.json({"error": "Unauthorized: token not supplied"}, 401),
-    # "too little scope"
+    # As seen: too little scope
     no_scope=Response.json({"error": "Forbidden: token has insufficient scope permission"}, 403),
-    # "A host that accepts and is silent: 200 [] after 10.0 s"
+    # As seen: A host that accepts and is silent 200 an empty list after 10.0 s
     silent=Response.json([]),
-    # "they block me (also remote): 404, same body"
+    # As seen: they block me - also remote 404, same body
     blocked=Response.json({"error": "Not Found: target account not found"}, 404),
-    # "self: 406"
+    # As seen: self 406
     itself=Response.json({"error": "Not Acceptable"}, 406),
-    # "I moved: 403"
+    # As seen: I moved 403
     own_moved=Response.json(
         {
             "error": "your account has Moved or is currently Moving; you cannot take create or update type actions"
         },
         403,
     ),
-    # "open, remote: 200 requested:true; following:true 4–6 s later"
+    # As seen: open, remote 200 requested true; following true 4–6 s later
     remote_after=timedelta(seconds=5),
-    # "GoToSocial gives a next even on the last page"
+    # As seen: GoToSocial gives a next even on the last page
     always_next=True,
-    # "300 requests / 5 min for an IP address"; "429 {"error":"rate limit reached"}, no Retry-After"
+    # As seen: 300 requests / 5 min for an IP address; 429 rate limit reached, no Retry-After
     requests=300,
 )
 TAKAHE: Final = Flavour(
     name="takahe",
-    # "Own accounts: acct bob@own.host in lookup and search"; "the actor https://host/@bob@host/"
+    # As seen: Own accounts acct bob@own.host in lookup and search; the actor https //host/@bob@host/
     own_is_bare=False,
     actor="https://{host}/@{user}@{host}/",
-    # "lookup?acct=@bob@host → 404 HTML"; "limit is ignored"
+    # As seen: lookup?acct @bob@host → 404 HTML; limit is ignored
     lookup_refuses_at=True,
     heeds_limit=False,
-    # "read:accounts: not verify_credentials, search, relationships: 403"; "read write:follows: all"
+    # As seen: read accounts not verify_credentials, search, relationships 403; read write follows all
     wants={"read": frozenset({"read"}), "relationships": frozenset({"read"}), "follow": _FOLLOWS},
-    # "error pages: HTML for 404 and 500"
+    # As seen: error pages HTML for 404 and 500
     not_found=Response.html("<h1>Not Found</h1>", 404),
-    # "400 Invalid Bearer token (plain text, labelled text/html)"
+    # As seen: 400 Invalid Bearer token - plain text, labelled text/html
     no_token=Response.html("Invalid Bearer token", 400),
-    # "403 out_of_scope_for_token"
+    # As seen: 403 out_of_scope_for_token
     no_scope=Response.json({"error": "out_of_scope_for_token"}, 403),
-    # "Silent host: 500 Internal Server Error after 10.1 s"
+    # As seen: Silent host 500 Internal Server Error after 10.1 s
     silent=Response.html("Internal Server Error", 500),
-    # "they block me: 200, both false for good"
+    # As seen: they block me 200, both false for good
     blocked=None,
-    # "self: 500 HTML"
+    # As seen: self 500 HTML
     itself=Response.html("<h1>Server Error</h1>", 500),
     own_moved=Response.html("<h1>Server Error</h1>", 500),
-    # "200 both false; following:true 1–2 s later"; "remote: requested 1 s → following 2 s"
+    # As seen: 200 both false; following true 1–2 s later; remote requested 1 s → following 2 s
     shown_after=timedelta(seconds=1),
     remote_after=timedelta(seconds=2),
-    # "Takahē answers 404 HTML for the whole request"
+    # As seen: Takahē answers 404 HTML for the whole request
     unknown_id_spoils=True,
-    # "Takahē's list holds pending follows"
+    # As seen: Takahē's list holds pending follows
     lists_requests=True,
-    # "Takahē showed "moved":null for an account moved on GoToSocial"
+    # As seen: Takahē showed moved null for an account moved on GoToSocial
     is_seen_moving=False,
 )
 # https://docs.joinmastodon.org/methods/accounts/, /entities/Account/, /api/rate-limits/; none of it was run.

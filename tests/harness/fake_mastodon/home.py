@@ -309,7 +309,7 @@ class Home:
         told = {
             "x-ratelimit-limit": str(limit),
             "x-ratelimit-remaining": str(max(0, limit - used)),
-            # "X-RateLimit-Reset: 2026-11-28T15:39:34.000Z"
+            # As seen, with milliseconds and a Z.
             "x-ratelimit-reset": ends.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
             "date": format_datetime(self.clock.now(), usegmt=True),
         }
