@@ -16,7 +16,7 @@ from directory.clock import Clock
 from directory.errors import InvalidIdentifier
 from directory.follows.reasons import Reason
 from directory.identifiers import Acct, ActorUri
-from directory.networks.errors import TooSlow
+from directory.networks.errors import BadAnswer, TooSlow
 from directory.networks.http import GuardedClient
 from directory.networks.mastodon.api import Api, Trouble
 from directory.networks.mastodon.entities import ApiAccount
@@ -90,7 +90,7 @@ class Finder:
         for way in reversed(ways) if self._searches_first else ways:
             try:
                 seen = await way(wanted.acct)
-            except Trouble:
+            except BadAnswer:
                 troubles += 1
                 continue
             for account in seen:

@@ -100,7 +100,11 @@ async def test_too_little_scope(
 
 
 @everywhere
-@pytest.mark.parametrize("page", [ERROR_PAGE, Response.html("<h1>We will be back</h1>")], ids=["500", "200"])
+@pytest.mark.parametrize(
+    "page",
+    [ERROR_PAGE, Response.html("<h1>Back soon</h1>"), Response.json([{"acct": None}])],
+    ids=["500", "200", "odd"],
+)
 async def test_an_error_page_about_one_person(
     internet: FakeInternet, http: GuardedClient, clock: FakeClock, flavour: Flavour, page: Response
 ) -> None:
