@@ -38,6 +38,8 @@ class Purpose(enum.StrEnum):
     """Only the proof of the account: the narrowest that the network offers."""
     FOLLOW = "follow"
     """Also to follow and unfollow as the account."""
+    ARRANGE = "arrange"
+    """Also to block, to mute and to keep lists as the account."""
 
 
 class SignInStart(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from typing import Final
 
 from directory.networks.port import Purpose
 
-_CODE: Final = {Purpose.PROVE: 1, Purpose.FOLLOW: 2}
+_CODE: Final = {Purpose.PROVE: 1, Purpose.FOLLOW: 2, Purpose.ARRANGE: 3}
 _PURPOSE_OF_CODE: Final = {code: purpose for purpose, code in _CODE.items()}
 
 

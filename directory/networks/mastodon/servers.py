@@ -21,13 +21,24 @@ SCOPE_PROFILE: Final = "profile"
 # https://docs.joinmastodon.org/api/oauth-scopes/
 SCOPE_ACCOUNTS: Final = "read:accounts"
 SCOPE_FOLLOW: Final = "read:accounts read:follows write:follows"
+_ARRANGING: Final = "write:blocks write:mutes"
+"""Whom an account blocks or mutes is told by the relationships: no more is read."""
+SCOPE_ARRANGE: Final = f"{SCOPE_FOLLOW} {_ARRANGING}"
 GOTOSOCIAL: Final = "gotosocial"
 TAKAHE: Final = "takahe"
 _SCOPES: Final = {
     # It has no use for `read:follows`: relationships want `read:accounts` there.
-    GOTOSOCIAL: {Purpose.PROVE: SCOPE_ACCOUNTS, Purpose.FOLLOW: "read:accounts write:follows"},
+    GOTOSOCIAL: {
+        Purpose.PROVE: SCOPE_ACCOUNTS,
+        Purpose.FOLLOW: "read:accounts write:follows",
+        Purpose.ARRANGE: f"read:accounts write:follows {_ARRANGING}",
+    },
     # With `read:accounts` it does not even tell who has signed in.
-    TAKAHE: {Purpose.PROVE: "read", Purpose.FOLLOW: "read write:follows"},
+    TAKAHE: {
+        Purpose.PROVE: "read",
+        Purpose.FOLLOW: "read write:follows",
+        Purpose.ARRANGE: f"read write:follows {_ARRANGING}",
+    },
 }
 """The least that works where a server differs from Mastodon."""
 _NODEINFO: Final = "http://nodeinfo.diaspora.software/ns/schema/2."
@@ -52,6 +63,8 @@ class Server(msgspec.Struct, frozen=True):
             return _SCOPES[self.software][purpose]
         if purpose is Purpose.FOLLOW:
             return SCOPE_FOLLOW
+        if purpose is Purpose.ARRANGE:
+            return SCOPE_ARRANGE
         return SCOPE_PROFILE if self.has_profile_scope else SCOPE_ACCOUNTS
 
 
