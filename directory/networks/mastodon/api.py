@@ -79,12 +79,12 @@ class Api:
         self._clock = clock
         self._search_limits = search_limits
 
-    async def lookup(self, acct: Acct) -> ApiAccount | None:
+    async def lookup(self, name: str) -> ApiAccount | None:
         """Looks an account up among those that the server has seen. Returns None where it has not. Raises Trouble.
 
-        Without the leading `@`, for which Takahē answers 404.
+        `name` is an address, or the bare name of an own account, without a leading `@`: Takahē answers 404 to one.
         """
-        said = await self._call(lambda api: api.account_lookup(str(acct)), ACCOUNT_LIMITS)
+        said = await self._call(lambda api: api.account_lookup(name), ACCOUNT_LIMITS)
         if said.status in _GONE or said.status == 422:
             return None
         return ApiAccount.read(self._read(said))

@@ -128,8 +128,10 @@ class FakeInternet:
     def server_tls(self, host: str) -> ssl.SSLContext:
         """Makes the context with the certificate of one host."""
         if host not in self._contexts:
-            self._contexts[host] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._authority.issue_cert(host).configure_cert(self._contexts[host])
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._authority.issue_cert(host).configure_cert(context)
+            # Whole before another thread sees it.
+            self._contexts[host] = context
         return self._contexts[host]
 
     def chromium_args(self) -> list[str]:

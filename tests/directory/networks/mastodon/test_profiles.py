@@ -72,8 +72,10 @@ async def test_silent_and_odd_servers_hold_up_nobody(
         internet.sites[f"silent{number}.test"] = internet.hang
     silent = [account(f"silent{number}.test") for number in range(AT_ONCE)]
     bluesky = BlueskyAccount(Did.parse("did:web:bob.test"), AtHandle.parse("bob.test"))
+    for host in internet.sites:
+        internet.server_tls(host)  # made before anybody waits for it
     asked: list[TargetAccount] = [bluesky, bob.account, account("odd.test"), *silent, account("nowhere.test")]
-    found = await MastodonProfiles(http, read_s=0.4).read(asked)
+    found = await MastodonProfiles(http, read_s=1.0).read(asked)
     assert [profile.account for profile in found] == [bob.account]
 
 

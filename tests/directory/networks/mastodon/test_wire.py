@@ -30,7 +30,7 @@ async def test_what_is_sent(internet: FakeInternet, http: GuardedClient, clock: 
         Response.json(ACCOUNT) if _.method == "GET" else Response.json({"id": "17"})
     )
     asking = api(http, clock)
-    assert await asking.lookup(BOB) == ApiAccount(id="17", acct="bob@far.test")
+    assert await asking.lookup(str(BOB)) == ApiAccount(id="17", acct="bob@far.test")
     await asking.act(Act.FOLLOW, "17")
     assert internet.asked(HOST) == ["/api/v1/accounts/lookup", "/api/v1/accounts/17/follow"]
     assert asking.wire.requests == 2
@@ -65,7 +65,7 @@ async def test_an_id_that_would_be_a_path(
 ) -> None:
     """An id becomes a part of an address, under the member's token."""
     internet.sites[HOST] = lambda _: Response.json(ACCOUNT | {"id": id_})
-    account = await api(http, clock).lookup(BOB)
+    account = await api(http, clock).lookup(str(BOB))
     assert account is not None
     assert account.id in {"", "True"}
 
@@ -102,7 +102,7 @@ async def test_redirects_are_not_followed(
     internet.sites[HOST] = lambda _: Response.redirect(f"https://{HOST}/elsewhere", status)
     internet.sites["evil.test"] = lambda _: Response.json(ACCOUNT)
     with pytest.raises(Trouble):
-        await api(http, clock).lookup(BOB)
+        await api(http, clock).lookup(str(BOB))
     assert internet.asked(HOST) == ["/api/v1/accounts/lookup"]
 
 
@@ -114,7 +114,7 @@ async def test_a_token_that_names_a_file_is_not_opened(
     secret = tmp_path / "secret"
     secret.write_text("the vault key\nhttps://evil.test\n")
     internet.sites[HOST] = lambda _: Response.json(ACCOUNT)
-    await api(http, clock, str(secret)).lookup(BOB)
+    await api(http, clock, str(secret)).lookup(str(BOB))
     assert internet.requests[0].headers["authorization"] == f"Bearer {secret}"
     assert internet.asked("evil.test") == []
 
@@ -124,7 +124,7 @@ async def test_a_token_that_is_a_header_too(
 ) -> None:
     internet.sites[HOST] = lambda _: Response.json(ACCOUNT)
     with pytest.raises(BadAnswer):
-        await api(http, clock, "x\r\nhost: evil.test").lookup(BOB)
+        await api(http, clock, "x\r\nhost: evil.test").lookup(str(BOB))
     assert internet.requests == []
 
 
@@ -139,7 +139,7 @@ async def test_an_answer_that_makes_no_sense(
     """Also one that is nested so deeply that reading it ends in RecursionError."""
     internet.sites[HOST] = lambda _: Response(status, body, {"content-type": "application/json"})
     asking = api(http, clock)
-    for call in (asking.lookup(BOB), asking.search(BOB), asking.me(), asking.relationships(["1"])):
+    for call in (asking.lookup(str(BOB)), asking.search(BOB), asking.me(), asking.relationships(["1"])):
         with pytest.raises(BadAnswer):
             await call
     assert (await asking.act(Act.FOLLOW, "1")).status == status
@@ -151,7 +151,7 @@ async def test_the_rules_of_the_guarded_client_hold(
     """Addresses inside, and answers without end."""
     internet.sites[HOST] = lambda _: Response(200, b"[" + b" " * 600_000 + b"]")
     with pytest.raises(TooLarge):
-        await api(http, clock).lookup(BOB)
+        await api(http, clock).lookup(str(BOB))
     internet.addresses["inside.test"] = ["10.0.0.7"]
     with pytest.raises(Refused):
         await Wire(http, "inside.test", "x").call(lambda one: one.account_lookup("bob"), Limits())
