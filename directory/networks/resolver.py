@@ -1,17 +1,13 @@
 """Resolves a name to addresses, by the system's resolver."""
 
-import asyncio
 import socket
-import threading
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 from directory.networks.callers import Caller, current_caller
-from directory.networks.errors import Busy
-from directory.networks.places import Room, Share, shares_of
+from directory.networks.places import Room
+from directory.networks.threads import Threads
 
 # Returns a name's addresses as texts, in the order to try them. Raises OSError where there are none.
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
@@ -31,28 +27,11 @@ class Lookups:
 
     def __init__(self, look_up: Callable[[str], list[str]], room: Room) -> None:
         self._look_up = look_up
-        self._room = room
-        self._held: Counter[Share] = Counter()
-        self._lock = threading.Lock()
-        self._threads = ThreadPoolExecutor(room.places, thread_name_prefix="resolver")
+        self._threads = Threads("resolver", room)
 
     async def run(self, host: str, caller: Caller) -> list[str]:
         """Looks a name up. Raises OSError, and Busy where the threads of a share are held."""
-        shares = shares_of(host, caller, self._room)
-        with self._lock:
-            if any(self._held[share] >= share.places for share in shares):
-                raise Busy(host, "too many of our lookups are under way")
-            self._held.update(shares)
-        lookup = self._threads.submit(self._look_up, host)
-        lookup.add_done_callback(lambda _: self._let_go(shares))
-        return await asyncio.wrap_future(lookup)
-
-    def _let_go(self, shares: Sequence[Share]) -> None:
-        with self._lock:
-            self._held.subtract(shares)
-            for share in shares:
-                if not self._held[share]:
-                    del self._held[share]
+        return await self._threads.run(host, caller, partial(self._look_up, host))
 
 
 async def resolve_by_system(host: str) -> Sequence[str]:

@@ -1,4 +1,7 @@
-"""Reads accounts from the Mastodon API: https://docs.joinmastodon.org/methods/accounts/"""
+"""Reads the account of a token: https://docs.joinmastodon.org/methods/accounts/#verify_credentials
+
+Not through Mastodon.py, which makes a text of whatever it is given: what proves an account is read as it was said.
+"""
 
 from typing import Final
 
@@ -8,6 +11,7 @@ from directory.errors import InvalidIdentifier
 from directory.identifiers import Acct, ActorUri
 from directory.networks.http import GuardedClient
 from directory.networks.limits import Limits
+from directory.networks.mastodon.entities import moved_acct
 from directory.networks.sign_in_errors import NeedsSignIn, ServerMisbehaved, network_errors
 
 # A profile with its note, fields and custom emoji.
@@ -35,16 +39,8 @@ class Credentials(msgspec.Struct, frozen=True):
             raise ServerMisbehaved(host, f"signed in nobody we could name: {error.why}") from None
 
     def moved_acct(self, own: Acct) -> Acct | None:
-        """Returns the address that the account moved to; None where it did not. Only `acct` of `moved` is read: on the
-        account's own domain it is the bare name."""
-        name = self.moved.get("acct") if isinstance(self.moved, dict) else None
-        if not isinstance(name, str):
-            return None
-        try:
-            there = Acct.parse(name if "@" in name else f"{name}@{own.host}")
-        except InvalidIdentifier:
-            return None
-        return there if there.key != own.key else None
+        """Returns the address that the account moved to; None where it did not."""
+        return moved_acct(self.moved, own)
 
     def is_among(self, actor: ActorUri, urls: frozenset[str]) -> bool:
         """Tells whether this is the account with this URI and these addresses."""

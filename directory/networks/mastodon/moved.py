@@ -9,10 +9,12 @@ import msgspec
 
 from directory.accounts import MastodonAccount
 from directory.errors import InvalidIdentifier
-from directory.identifiers import Acct, ActorUri
+from directory.identifiers import ActorUri
 from directory.networks.http import GuardedClient
 from directory.networks.mastodon.accounts import ACCOUNT_LIMITS
+from directory.networks.mastodon.entities import ApiAccount
 from directory.networks.mastodon.identity import resolve_acct, resolve_actor
+from directory.networks.mastodon.wire import Wire
 from directory.networks.sign_in_errors import (
     AccountNotFound,
     ServerMisbehaved,
@@ -27,16 +29,6 @@ _ACTIVITY: Final = "application/activity+json"
 
 class NotForStrangers(ServerUnreachable):
     """The server tells only other servers whether an account moved: a retry does not help."""
-
-
-class _Moved(msgspec.Struct):
-    acct: str
-
-
-class _Account(msgspec.Struct):
-    moved: _Moved | None = None
-    uri: str | None = None
-    """The actor URI; in Mastodon since 4.2."""
 
 
 class _Actor(msgspec.Struct):
@@ -68,27 +60,22 @@ async def names_back(http: GuardedClient, there: MastodonAccount, former: str) -
 async def _told_by_api(http: GuardedClient, here: MastodonAccount) -> MastodonAccount | None:
     host = here.actor.host
     with network_errors(host):
-        answer = await http.get(
-            f"https://{host}/api/v1/accounts/lookup?acct={here.acct.user}",
-            headers={"accept": "application/json"},
-            limits=ACCOUNT_LIMITS,
-        )
-        if answer.status in _GONE:
+        said = await Wire(http, host).call(lambda api: api.account_lookup(here.acct.user), ACCOUNT_LIMITS)
+        if said.status in _GONE:
             raise AccountNotFound(host, "the server knows no such account")
-        if answer.status in _NOT_FOR_STRANGERS:
+        if said.status in _NOT_FOR_STRANGERS:
             return await _told_by_actor(http, here)
-        account = answer.expect(200).parse(_Account)
-    moved = account.moved
-    if moved is None:
+        said.answer.expect(200)
+        account = ApiAccount.read(said.found())
+    if account.moved is None:
         return None
     if account.uri != str(here.actor):
         # On a server of several domains the name alone may be that of another account.
         return await _told_by_actor(http, here)
-    name = moved.acct if "@" in moved.acct else f"{moved.acct}@{here.acct.host}"
-    try:
-        return await resolve_acct(http, Acct.parse(name))
-    except InvalidIdentifier as error:
-        raise ServerMisbehaved(here.actor.host, f"names a new account that is none: {error.why}") from None
+    there = account.moved_acct(here.acct)
+    if there is None:
+        raise ServerMisbehaved(host, "names a new account that is none")
+    return await resolve_acct(http, there)
 
 
 async def _told_by_actor(http: GuardedClient, here: MastodonAccount) -> MastodonAccount | None:

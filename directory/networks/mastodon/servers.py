@@ -21,7 +21,27 @@ SCOPE_PROFILE: Final = "profile"
 # https://docs.joinmastodon.org/api/oauth-scopes/
 SCOPE_ACCOUNTS: Final = "read:accounts"
 SCOPE_FOLLOW: Final = "read:accounts read:follows write:follows"
-SCOPE_ARRANGE: Final = f"{SCOPE_FOLLOW} read:blocks read:mutes write:blocks write:mutes"
+_ARRANGING: Final = "write:blocks write:mutes"
+"""Whom an account blocks or mutes is told by the relationships: no more is read."""
+SCOPE_ARRANGE: Final = f"{SCOPE_FOLLOW} {_ARRANGING}"
+GOTOSOCIAL: Final = "gotosocial"
+TAKAHE: Final = "takahe"
+_SCOPES: Final = {
+    # It has no use for `read:follows`: relationships want `read:accounts` there.
+    GOTOSOCIAL: {
+        Purpose.PROVE: SCOPE_ACCOUNTS,
+        Purpose.FOLLOW: "read:accounts write:follows",
+        Purpose.ARRANGE: f"read:accounts write:follows {_ARRANGING}",
+    },
+    # With `read:accounts` it does not even tell who has signed in.
+    TAKAHE: {
+        Purpose.PROVE: "read",
+        Purpose.FOLLOW: "read write:follows",
+        Purpose.ARRANGE: f"read write:follows {_ARRANGING}",
+    },
+}
+"""The least that works where a server differs from Mastodon."""
+_NODEINFO: Final = "http://nodeinfo.diaspora.software/ns/schema/2."
 _MAY_FOLLOW: Final = frozenset({"write:follows", "write", "follow"})
 _TEMPLATE = re.compile(rb"""template\s*=\s*["']https://([^/"'<>\s]{1,253})/""")
 
@@ -34,9 +54,13 @@ class Server(msgspec.Struct, frozen=True):
     has_pkce: bool = False
     names_issuer: bool = False
     """Whether it names itself when it redirects the browser back (RFC 9207)."""
+    software: str = ""
+    """As its NodeInfo says; empty where that was not asked for, or says nothing."""
 
     def scope(self, purpose: Purpose) -> str:
         """Returns the narrowest scope that serves the purpose."""
+        if self.software in _SCOPES:
+            return _SCOPES[self.software][purpose]
         if purpose is Purpose.FOLLOW:
             return SCOPE_FOLLOW
         if purpose is Purpose.ARRANGE:
@@ -47,6 +71,23 @@ class Server(msgspec.Struct, frozen=True):
 def may_follow(granted: str) -> bool:
     """Tells whether a granted scope suffices to follow."""
     return not _MAY_FOLLOW.isdisjoint(granted.split())
+
+
+class _Link(msgspec.Struct):
+    rel: str = ""
+    href: str = ""
+
+
+class _NodeInfoLinks(msgspec.Struct):
+    links: list[_Link] = []
+
+
+class _Software(msgspec.Struct):
+    name: str = ""
+
+
+class _NodeInfo(msgspec.Struct):
+    software: _Software
 
 
 class _Metadata(msgspec.Struct):
@@ -65,7 +106,7 @@ async def find_server(http: GuardedClient, named: Acct | ActorUri | Host) -> Ser
     if isinstance(named, Host):
         return await _server_of_domain(http, named.name)
     host = (await finger(http, named.host, named)).actor.host if isinstance(named, Acct) else named.host
-    return await describe(http, host) or Server(host)
+    return await describe(http, host) or await _undescribed(http, host)
 
 
 async def _server_of_domain(http: GuardedClient, domain: str) -> Server:
@@ -74,8 +115,8 @@ async def _server_of_domain(http: GuardedClient, domain: str) -> Server:
         return described
     host = await _host_meta(http, domain)
     if host != domain:
-        return await describe(http, host) or Server(host)
-    return Server(domain)
+        return await describe(http, host) or await _undescribed(http, host)
+    return await _undescribed(http, domain)
 
 
 async def describe(http: GuardedClient, host: str) -> Server | None:
@@ -102,6 +143,37 @@ async def describe(http: GuardedClient, host: str) -> Server | None:
         has_pkce="S256" in metadata.code_challenge_methods_supported,
         names_issuer=metadata.authorization_response_iss_parameter_supported,
     )
+
+
+async def _undescribed(http: GuardedClient, host: str) -> Server:
+    """Returns a server without metadata, with the software that it says it runs: some want other scopes."""
+    try:
+        with network_errors(host):
+            return Server(host, software=await _software(http, host))
+    except SignInError:
+        return Server(host)
+
+
+async def _software(http: GuardedClient, host: str) -> str:
+    """Reads the software's name from NodeInfo. Raises NetworkError.
+
+    Asked at the host itself, whichever it names: one of several domains may name another of them.
+    """
+    found = await http.get(f"https://{host}/.well-known/nodeinfo", limits=METADATA_LIMITS)
+    links = found.expect(200).parse(_NodeInfoLinks).links
+    paths = (_path_of(one.href) for one in links if one.rel.startswith(_NODEINFO))
+    if not (path := next(paths, "")):
+        return ""
+    answer = await http.get(f"https://{host}{path}", limits=METADATA_LIMITS)
+    return answer.expect(200).parse(_NodeInfo).software.name.lower()
+
+
+def _path_of(url: str) -> str:
+    """Returns the path of an address, empty where it has none."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
 
 
 async def _host_meta(http: GuardedClient, domain: str) -> str:

@@ -40,6 +40,7 @@ class Request:
     query: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    raw_query: str = ""
 
     @property
     def form(self) -> dict[str, str]:
@@ -127,8 +128,10 @@ class FakeInternet:
     def server_tls(self, host: str) -> ssl.SSLContext:
         """Makes the context with the certificate of one host."""
         if host not in self._contexts:
-            self._contexts[host] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._authority.issue_cert(host).configure_cert(self._contexts[host])
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._authority.issue_cert(host).configure_cert(context)
+            # Whole before another thread sees it.
+            self._contexts[host] = context
         return self._contexts[host]
 
     def chromium_args(self) -> list[str]:
@@ -199,7 +202,9 @@ class _Handler(BaseHTTPRequestHandler):
         length = min(int(self.headers.get("content-length") or 0), MAX_BODY_BYTES)
         headers = {name.lower(): value for name, value in self.headers.items()}
         body = self.rfile.read(length) if length else b""
-        request = Request(self.command, host, parts.path, first_values(parts.query), headers, body)
+        request = Request(
+            self.command, host, parts.path, first_values(parts.query), headers, body, parts.query
+        )
         self.server.internet.requests.append(request)
         site = self.server.internet.sites.get(host, nobody)
         response = site(request)
@@ -208,7 +213,9 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = answer
 
     def say(self, response: Response) -> None:
-        self.send_response(response.status)
+        self.send_response_only(response.status)
+        if "date" not in response.headers:
+            self.send_header("date", self.date_time_string())
         for name, value in response.headers.items():
             self.send_header(name, value)
         self.send_header("content-length", str(len(response.body)))

@@ -51,6 +51,10 @@ class Profile:
     revokes_app: bool = False
     # Whether accounts can be looked up without a token.
     public_lookup: bool = True
+    # What NodeInfo names; None where it was not read.
+    software: str | None = None
+    # Scopes of which one is needed to ask whose token it is.
+    verify_wants: frozenset[str] = frozenset({"read", "read:accounts", "profile"})
 
 
 # https://docs.joinmastodon.org/methods/oauth/ (errors, PKCE and metadata since 4.3)
@@ -69,7 +73,7 @@ MASTODON_4_1: Final = Profile(name="mastodon 4.1")
 # superseriousbusiness/gotosocial internal/api/auth/token.go (the redirect address is required in every grant),
 # internal/api/auth/revoke_test.go, internal/api/wellknown/webfinger/webfingerget_test.go (both domains).
 # No OAuth metadata in the versions read; lookups are for people with a token.
-GOTOSOCIAL: Final = Profile(name="gotosocial", public_lookup=False)
+GOTOSOCIAL: Final = Profile(name="gotosocial", public_lookup=False, software="gotosocial")
 # jointakahe/takahe api/views/oauth.py (refusals; no token for apps; 403 without a body at revocation),
 # activities/users: an actor's URI holds its domain, WebFinger takes `acct:` only (400 otherwise).
 TAKAHE: Final = Profile(
@@ -81,6 +85,9 @@ TAKAHE: Final = Profile(
     wrong_client=(401, "access_denied"),
     client_credentials=(400, "invalid_grant_type"),
     revokes_unknown=(403, ""),
+    software="takahe",
+    # Seen at 0.11: with `read:accounts` or `profile` it answers 403.
+    verify_wants=frozenset({"read"}),
 )
 # external-mirrors/pleroma lib/pleroma/web/o_auth/o_auth_controller.ex (one answer for all refusals,
 # {} for every revocation, refresh tokens; the redirect address is not checked in the exchange)

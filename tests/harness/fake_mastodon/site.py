@@ -134,6 +134,9 @@ class FakeServer:
             ("GET", "/.well-known/webfinger"): self._webfinger,
             ("GET", "/.well-known/host-meta"): self._host_meta,
         }
+        if self.profile.software is not None:
+            routes["GET", "/.well-known/nodeinfo"] = self._nodeinfo_links
+            routes["GET", "/nodeinfo/2.0"] = self._nodeinfo
         if self.profile.revokes:
             routes["POST", "/oauth/revoke"] = self._revoke
         if self.profile.scopes_supported is not None:
@@ -213,6 +216,13 @@ class FakeServer:
             }
         )
 
+    def _nodeinfo_links(self, _request: Request) -> Response:
+        rel = "http://nodeinfo.diaspora.software/ns/schema/2.0"
+        return Response.json({"links": [{"rel": rel, "href": f"https://{self.host}/nodeinfo/2.0"}]})
+
+    def _nodeinfo(self, _request: Request) -> Response:
+        return Response.json({"version": "2.0", "software": {"name": self.profile.software}})
+
     def _instance(self, _request: Request) -> Response:
         return Response.json({"uri": self.domain, "title": self.host, "version": self.profile.name})
 
@@ -220,6 +230,9 @@ class FakeServer:
         token = self._bearer(request)
         if token is None or token.user is None:
             return Response.json({"error": "The access token is invalid"}, 401)
+        # A server that names no scope (snac) checks none.
+        if token.scope and self.profile.verify_wants.isdisjoint(token.scope.split()):
+            return Response.json({"error": "out_of_scope_for_token"}, 403)
         user, _, domain = token.user.partition("@")
         account = self.account(user, domain)
         return _NOT_FOUND if account is None else Response.json(self._api_account(account))

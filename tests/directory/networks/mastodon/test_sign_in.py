@@ -22,6 +22,8 @@ from tests.harness.fake_mastodon.profiles import (
 from tests.harness.fake_mastodon.site import FakeServer
 
 ALICE = Acct("alice", "social.test")
+LEAST = {GOTOSOCIAL: "read:accounts write:follows", TAKAHE: "read write:follows"}
+NODEINFO = "http://nodeinfo.diaspora.software/ns/schema/2.0"
 
 
 @pytest.fixture(params=STRICT, ids=lambda profile: profile.name)
@@ -95,7 +97,7 @@ async def test_the_instance_endpoint_is_not_needed(
 
 @pytest.mark.parametrize(
     ("profile", "scope"),
-    [(MASTODON_4_3, "profile"), (MASTODON_4_1, "read:accounts"), (TAKAHE, "read:accounts")],
+    [(MASTODON_4_3, "profile"), (MASTODON_4_1, "read:accounts"), (TAKAHE, "read")],
 )
 async def test_the_least_scope_is_asked_for(
     internet: FakeInternet, instance: Instance, profile: Profile, scope: str
@@ -112,7 +114,7 @@ async def test_following_is_asked_for_apart(
     done = await instance.signed_in("social.test", purpose=Purpose.FOLLOW)
     assert done.may_follow
     assert done.purpose is Purpose.FOLLOW
-    assert done.tokens.scope == "read:accounts read:follows write:follows"
+    assert done.tokens.scope == LEAST.get(profile, "read:accounts read:follows write:follows")
 
 
 async def test_pkce_is_used_where_it_is_offered(internet: FakeInternet, instance: Instance) -> None:
@@ -177,3 +179,56 @@ async def test_the_way_back_is_the_servers_own(internet: FakeInternet, instance:
     started = await instance.start("@alice@social.test")
     asked = parse_qs(urlsplit(started.authorize_url).query)
     assert asked["redirect_uri"] == [f"{CALLBACK}/social.test"]
+
+
+@pytest.mark.parametrize(
+    ("profile", "prove", "follow"),
+    [
+        (MASTODON_4_3, "profile", "read:accounts read:follows write:follows"),
+        (MASTODON_4_1, "read:accounts", "read:accounts read:follows write:follows"),
+        (GOTOSOCIAL, "read:accounts", "read:accounts write:follows"),
+        (TAKAHE, "read", "read write:follows"),
+    ],
+    ids=lambda value: value.name if isinstance(value, Profile) else None,
+)
+async def test_the_least_scope_that_works_at_each_server(
+    internet: FakeInternet, instance: Instance, profile: Profile, prove: str, follow: str
+) -> None:
+    """Takahē does not tell who signed in with `read:accounts`; GoToSocial has no use for `read:follows`."""
+    FakeServer.at(internet, "social.test", profile, now=instance.now)
+    for typed in ("@alice@social.test", "social.test"):
+        assert (await instance.signed_in(typed)).tokens.scope == prove
+        done = await instance.signed_in(typed, purpose=Purpose.FOLLOW)
+        assert done.tokens.scope == follow
+        assert done.may_follow
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        Response(404),
+        Response.html("<h1>Hello</h1>"),
+        Response.json({"links": [{"rel": NODEINFO, "href": "https://[::1/"}]}),
+        Response.json({"links": [{"rel": NODEINFO, "href": "https://social.test/none"}]}),
+        Response.json({"links": 5}),
+    ],
+)
+async def test_a_server_that_does_not_say_what_it_is(
+    internet: FakeInternet, instance: Instance, links: Response
+) -> None:
+    """It is taken for a Mastodon."""
+    server = FakeServer.at(internet, "social.test", GOTOSOCIAL, now=instance.now)
+    server.broken["/.well-known/nodeinfo"] = lambda _request: links
+    done = await instance.signed_in("@alice@social.test", purpose=Purpose.FOLLOW)
+    assert done.tokens.scope == "read:accounts read:follows write:follows"
+
+
+async def test_nobody_else_is_asked_what_a_server_is(internet: FakeInternet, instance: Instance) -> None:
+    """Another server would choose what is asked for here."""
+    server = FakeServer.at(internet, "social.test", GOTOSOCIAL, now=instance.now)
+    FakeServer.at(internet, "elsewhere.test", TAKAHE, now=instance.now)
+    links = {"links": [{"rel": NODEINFO, "href": "https://elsewhere.test/nodeinfo/2.0"}]}
+    server.broken["/.well-known/nodeinfo"] = lambda _request: Response.json(links)
+    done = await instance.signed_in("@alice@social.test", purpose=Purpose.FOLLOW)
+    assert done.tokens.scope == LEAST[GOTOSOCIAL]
+    assert not internet.asked("elsewhere.test")
