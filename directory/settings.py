@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from directory.errors import DirectoryError
 from directory.host_names import DEMO_HOSTS, LOCAL_HOST
+from directory.identifiers import Acct
 from directory.public_address import InvalidAddress, parse_address
 
 PREFIX: Final = "PASSERELLE_"
@@ -143,6 +144,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         "https://x.com"
     )
     x_api_url: Annotated[str, Meta(description="Where X's API answers.")] = "https://api.x.com"
+    bluesky_account: Annotated[
+        str,
+        Meta(
+            description="The handle of the instance's own account on Bluesky. With it members can have messages about newcomers there."
+        ),
+    ] = ""
+    bluesky_account_server: Annotated[
+        str, Meta(description="Where that account signs in: its server, or Bluesky's own entrance.")
+    ] = "https://bsky.social"
+    bluesky_password_file: Annotated[
+        Path | None,
+        Meta(
+            description="A file with an app password of that account, which allows direct messages. Mode 0600, in a folder of mode 0700."
+        ),
+    ] = None
+    mastodon_account: Annotated[
+        str,
+        Meta(
+            description="The address of the instance's own account on Mastodon, `name@server`. With it members can have messages about newcomers there."
+        ),
+    ] = ""
+    mastodon_token_file: Annotated[
+        Path | None,
+        Meta(description="A file with an access token of that account. Mode 0600, in a folder of mode 0700."),
+    ] = None
     allow_loopback: Annotated[
         bool,
         Meta(
@@ -172,6 +198,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             ("postgresql://", "postgres://")
         ):
             raise ValueError("database_url must start with postgresql://")
+        self._check_own_accounts()
+
+    def _check_own_accounts(self) -> None:
+        if bool(self.bluesky_account) is not (self.bluesky_password_file is not None):
+            raise ValueError("bluesky_account and bluesky_password_file go together")
+        if bool(self.mastodon_account) is not (self.mastodon_token_file is not None):
+            raise ValueError("mastodon_account and mastodon_token_file go together")
+        if self.mastodon_account:
+            Acct.parse(self.mastodon_account)
 
     @property
     def base_url(self) -> str:

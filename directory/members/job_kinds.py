@@ -19,6 +19,8 @@ class JobKind(enum.StrEnum):
     """Tokens that their networks have to revoke."""
     ARRIVALS = "arrivals"
     """Mappings that were taken in, to be matched with kept lists."""
+    MESSAGES = "messages"
+    """Messages to members that somebody they followed has arrived."""
     WITNESSES = "witnesses"
     """Requests to peers to cosign our own log."""
     EVIDENCE = "evidence"

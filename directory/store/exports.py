@@ -11,6 +11,7 @@ from directory.members.challenges import ProofCheck
 from directory.members.claims import Claim
 from directory.members.consents import Consent
 from directory.members.kept_lists import KeptList
+from directory.members.newcomer_messages import NewcomerMessages
 from directory.members.page_links import LinkCheck
 from directory.members.publications import Publication
 from directory.members.sessions import Session
@@ -38,6 +39,7 @@ class MemberData(msgspec.Struct, frozen=True, kw_only=True):
     page_code: str | None
     link_checks: list[LinkCheck]
     newcomers: list[Newcomer]
+    messages: NewcomerMessages | None
     hides: list[Hide]
 
 

@@ -11,6 +11,7 @@ from directory.store.claims import CLAIM_LOOKS
 from directory.store.database import Connection, Database
 from directory.store.leases import LeasedTable
 from directory.store.link_checks import LINK_CHECKS
+from directory.store.newcomer_messages import MESSAGES
 from directory.store.proof_check_rows import PROOF_CHECKS
 from directory.store.rechecks import RECHECKS
 from directory.store.revocations import REVOCATIONS
@@ -22,6 +23,7 @@ LEASED_TABLES: Final = {
     JobKind.CLAIMS: CLAIM_LOOKS,
     JobKind.REVOCATIONS: REVOCATIONS,
     JobKind.ARRIVALS: ARRIVALS,
+    JobKind.MESSAGES: MESSAGES,
 }
 
 
