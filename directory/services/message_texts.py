@@ -27,24 +27,33 @@ class MessageTexts(msgspec.Struct, frozen=True):
     def test_message(self, language: str, code: str) -> str:
         """Returns the test message."""
         texts = self.catalogues(language)
-        return texts.gettext(
-            "Hello from %(instance)s! This is a test message: you asked to hear when people you followed on X arrive."
-            " From now on a message comes once a week at most, and only if somebody came."
-            " One click stops them: %(stop)s"
-        ) % {"instance": self.instance_name(), "stop": self._stop(code)}
+        return _joined(
+            texts.gettext(
+                "Hello from %(instance)s! This is a test message: you asked to hear when people you followed on X arrive."
+            )
+            % {"instance": self.instance_name()},
+            texts.gettext("From now on a message comes once a week at most, and only if somebody came."),
+            self._how_to_stop(texts, code),
+        )
 
     def news(self, language: str, code: str, people: int) -> str:
         """Returns the message that people have arrived."""
-        said = self.catalogues(language).ngettext(
-            "%(num)s person you followed on X has arrived. See who: %(list)s To stop these messages: %(stop)s",
-            "%(num)s people you followed on X have arrived. See who: %(list)s To stop these messages: %(stop)s",
+        texts = self.catalogues(language)
+        said = texts.ngettext(
+            "%(num)s person you followed on X has arrived.",
+            "%(num)s people you followed on X have arrived.",
             people,
         )
-        return said % {
-            "num": format_decimal(people, locale=language),
-            "list": f"{self.base_url}{LIST_PATH}",
-            "stop": self._stop(code),
-        }
+        return _joined(
+            said % {"num": format_decimal(people, locale=language)},
+            texts.gettext("See who: %(link)s") % {"link": f"{self.base_url}{LIST_PATH}"},
+            self._how_to_stop(texts, code),
+        )
 
-    def _stop(self, code: str) -> str:
-        return f"{self.base_url}{STOP_PATH}{code}"
+    def _how_to_stop(self, texts: gettext.NullTranslations, code: str) -> str:
+        link = f"{self.base_url}{STOP_PATH}{code}"
+        return texts.gettext("To stop these messages: %(link)s") % {"link": link}
+
+
+def _joined(*parts: str) -> str:
+    return "\n\n".join(parts)

@@ -8,15 +8,17 @@ from litestar.response import Redirect
 
 from directory.members.consents import PRESENT_VERSION, ConsentKind
 from directory.queries import Lists
+from directory.services.message_texts import LIST_PATH
 from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked
 from web.middleware.rate_limit import ClientKeys, RateLimiter
+from web.pages.messages import view_messages
 from web.pages.results_form import read_results_form
 from web.pages.uploads import read_uploads
 from web.rendering import is_fragment
 
-KEPT_LIST_PATH = "/account/list"
+KEPT_LIST_PATH = LIST_PATH
 
 
 @get(KEPT_LIST_PATH, include_in_schema=False)
@@ -90,6 +92,7 @@ async def _page(
         consent=held if held is not None and held.version == version else None,
         consent_version=version,
         people=sizes.get(Lists.FOLLOWING, 0),
+        view=await view_messages(context, me),
         is_unchanged=is_unchanged,
         upload_max_mb=context.services.settings.upload_max_mb,
     )
