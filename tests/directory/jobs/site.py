@@ -30,6 +30,8 @@ from directory.services.claiming import Claiming
 from directory.services.housekeeping import Housekeeping
 from directory.services.kept_apps import KeptApps
 from directory.services.membership import Membership
+from directory.services.message_sending import MessageSending
+from directory.services.message_texts import MessageTexts
 from directory.services.name_checking import NameChecking
 from directory.services.newcomers import Newcomers
 from directory.services.page_links import PageLinks
@@ -43,12 +45,14 @@ from directory.store.database import Database
 from directory.store.host_backoff import HostBackoffStore
 from directory.store.mastodon_apps import MastodonAppStore
 from directory.store.members import MemberStore
+from directory.store.newcomer_messages import NewcomerMessageStore
 from directory.store.proof_checks import ProofCheckStore
 from directory.store.rechecks import RecheckStore
 from directory.store.used_challenges import UsedChallengeStore
 from directory.vault import Vault
 from tests.directory.members.people import INSTANCE, at_bluesky
 from tests.harness.fake_x import FakeX
+from web.language import catalogue
 
 PATIENCE_S: Final = 20
 """The limit for what happens at once, on a busy machine."""
@@ -182,6 +186,13 @@ class JobSite:
                 page_links=self.page_links,
                 links=links,
                 newcomers=Newcomers(ArrivalStore(database), clock),
+                messages=MessageSending(
+                    NewcomerMessageStore(database),
+                    {},
+                    MessageTexts(catalogue, INSTANCE, lambda: "Test"),
+                    self.vault,
+                    clock,
+                ),
                 housekeeping=Housekeeping(database, clock),
             )
         )
