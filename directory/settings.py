@@ -205,6 +205,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError("bluesky_account and bluesky_password_file go together")
         if bool(self.mastodon_account) is not (self.mastodon_token_file is not None):
             raise ValueError("mastodon_account and mastodon_token_file go together")
+        if not self.bluesky_account_server.startswith(("https://", "http://")):
+            raise ValueError("bluesky_account_server must start with https://")
         if self.mastodon_account:
             Acct.parse(self.mastodon_account)
 

@@ -72,6 +72,9 @@ class MessageSending:
         if messenger is None:
             await self._messages.skip(job, now + NO_ACCOUNT_PAUSE)
             return
+        if job.messages.last_sent_at is not None and job.messages.last_sent_at > now:
+            await self._messages.wait_anew(job, now)
+            return
         tiding = await self._messages.find_tiding(job, now)
         if tiding is None:
             return

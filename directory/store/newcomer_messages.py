@@ -32,11 +32,13 @@ from directory.store.database import Connection, Database
 from directory.store.leases import Lease, LeasedTable
 from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, STANDING_ANSWERS, holds_at
 
+CLOCK_SLACK: Final = timedelta(hours=1)
 MESSAGES: Final = LeasedTable(
     name="newcomer_message",
     lease=MESSAGE_LEASE,
     waits=f"state = {MessageState.ACTIVE.value}",
     ending="state = $3, ended_by = $4",
+    farthest=EVERY + CLOCK_SLACK,
     hosts="ARRAY['messages-' || network]",  # one at a time on each network: all are from one account
 )
 _COLUMNS: Final = "id, member, account, network, language, state, ended_by, is_tested, chosen_at, next_at, last_sent_at, told_until"
@@ -140,6 +142,16 @@ class NewcomerMessageStore:
         """Ends an attempt that sends nothing, and counts as no failure; the next is at `due`."""
         async with self._database.connection() as connection:
             await MESSAGES.reschedule(connection, _lease_of(job), due)
+
+    async def wait_anew(self, job: MessageJob, now: datetime) -> None:
+        """Begins the week anew, where the last message was sent by a clock that ran ahead."""
+        async with self._database.connection() as connection:
+            await connection.execute(
+                "UPDATE newcomer_message SET last_sent_at = $3, next_at = $4 WHERE id = $1 AND attempts = $2",
+                *_lease_of(job),
+                now,
+                now + EVERY,
+            )
 
     async def mark_sent(self, tiding: Tiding, now: datetime) -> bool:
         """Marks a message as sent, before it is. Durable once it returns. Returns False where it must not be sent: the

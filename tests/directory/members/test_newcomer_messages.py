@@ -621,6 +621,25 @@ async def test_without_an_account_of_its_own_an_instance_waits(site: Messaging, 
     assert len(site.told) == 1
 
 
+async def test_a_clock_that_ran_ahead_silences_nobody(site: Messaging, me: Me, database: Database) -> None:
+    """The machine's clock was a year ahead for an hour. Whoever was written to then hears again after a week, not a year,
+    and not sooner either."""
+    await me.begin()
+    async with database.connection() as connection:
+        await connection.execute(
+            "UPDATE newcomer_message SET last_sent_at = last_sent_at + interval '1 year',"
+            " next_at = next_at + interval '1 year'"
+        )
+    await site.arrive(bluesky("ann", 1))
+    await site.run_due()
+    assert len(site.told) == 1
+    site.clock.advance(days=6)
+    assert await site.run_due() == 0
+    site.clock.advance(days=1)
+    await site.run_due()
+    assert len(site.told) == 2
+
+
 async def test_each_message_has_a_key_of_its_own(site: Messaging, me: Me) -> None:
     """Mastodon gives the former post again for a key that it knows: news would be swallowed."""
     await me.begin()
