@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from directory.errors import DirectoryError
+from directory.errors import DirectoryError, InvalidIdentifier
 from directory.host_names import DEMO_HOSTS, LOCAL_HOST
 from directory.identifiers import Acct
 from directory.public_address import InvalidAddress, parse_address
@@ -208,7 +208,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if not self.bluesky_account_server.startswith(("https://", "http://")):
             raise ValueError("bluesky_account_server must start with https://")
         if self.mastodon_account:
-            Acct.parse(self.mastodon_account)
+            _check_acct(self.mastodon_account)
 
     @property
     def base_url(self) -> str:
@@ -281,6 +281,13 @@ def _check_public_url(url: str) -> None:
         raise ValueError(f"public_url {error}") from None
     if address.host in DEMO_HOSTS:
         raise ValueError(f"public_url cannot be {address.host}: demo people have their log under that name")
+
+
+def _check_acct(acct: str) -> None:
+    try:
+        Acct.parse(acct)
+    except InvalidIdentifier as error:
+        raise ValueError(f"mastodon_account is {error}") from None
 
 
 def _moved(name: str, field: str) -> str:

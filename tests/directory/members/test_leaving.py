@@ -14,7 +14,6 @@ from directory.accounts import AccountNetwork
 from directory.answers import take_in_leaves
 from directory.identifiers import XHandle
 from directory.mappings import Network
-from directory.members.consents import ConsentKind
 from directory.members.errors import MemberGone, XAccountContested
 from directory.members.publications import Wish
 from directory.members.receipts import Elsewhere, HandedOver, Withdrawn
@@ -22,23 +21,25 @@ from directory.members.sessions import new_token
 from directory.moderation.hides import HideReason
 from directory.networks.port import Purpose
 from directory.queries import Lists, Query, parse_lines
-from directory.services.consenting import Consenting
 from directory.services.export import export_name
 from directory.services.follow_lists import FollowLists
 from directory.services.leaving import Leaving
 from directory.services.lookup import Lookup
 from directory.services.membership import Membership
 from directory.services.moderation import Moderation
+from directory.services.newcomer_messages import MessageChoices
 from directory.services.newcomers import Newcomers
 from directory.services.page_links import PageLinks
 from directory.services.permissions import Permissions
 from directory.services.proving import Proving
 from directory.services.signing_in import Departure, SigningIn
 from directory.store.arrivals import ArrivalStore
+from directory.store.consents import ConsentStore
 from directory.store.database import Connection, Database
 from directory.store.hides import HideStore
 from directory.store.member_tables import MEMBER_TABLES
-from directory.vault import Secret
+from directory.store.newcomer_messages import NewcomerMessageStore
+from directory.vault import Secret, Vault
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing
 from tests.directory.members.people import INSTANCE, ORIGIN, at_bluesky, at_mastodon, on_x
@@ -68,7 +69,7 @@ async def life(  # noqa: PLR0917 - everything there is to use
     membership: Membership,
     signing_in: SigningIn,
     publishing: LoggedPublishing,
-    consenting: Consenting,
+    vault: Vault,
     permissions: Permissions,
     proving: Proving,
     follow_lists: FollowLists,
@@ -84,7 +85,7 @@ async def life(  # noqa: PLR0917 - everything there is to use
     assert stranger != member
     await publishing.publish(member, wish)
     await publishing.say()
-    await consenting.give(member, ConsentKind.ANNOUNCE_NEWCOMERS, 1)
+    await choose_messages(database, vault, member, wish, clock)
     await permissions.keep(wish.target_account, Purpose.FOLLOW, tokens(SESAME, clock.now()))
     account = next(each for each in await membership.accounts(member) if each.id == wish.target_account)
     token, _ = await signing_in.start_session(account, "Firefox on Linux")
@@ -99,6 +100,15 @@ async def life(  # noqa: PLR0917 - everything there is to use
     await find_newcomer(database, clock)
     await hide_on_mastodon(membership, publishing, database, member, wish, clock)
     return Life(member, token, str(kept.challenge.nonce), publishing)
+
+
+async def choose_messages(
+    database: Database, vault: Vault, member: UUID, wish: Wish, clock: FakeClock
+) -> None:
+    """Has messages about newcomers sent to the Bluesky account."""
+    offered = frozenset({AccountNetwork.BLUESKY})
+    choices = MessageChoices(NewcomerMessageStore(database), ConsentStore(database), vault, clock, offered)
+    await choices.choose(member, wish.target_account, 1, "fr")
 
 
 async def find_newcomer(database: Database, clock: FakeClock) -> None:
@@ -160,6 +170,19 @@ async def test_the_export_holds_all_that_is_stored(
     }
     assert [permission["server"] for permission in files["permissions.json"]] == ["https://pds.example"]
     assert files["proofs.json"][0]["posts"][0]["post"] == "2000000000000000001"
+    assert files["messages.json"] == [
+        {
+            "network": "bluesky",
+            "account": "did:plc:adaaaaaaaaaaaaaaaaaaaaaa",
+            "language": "fr",
+            "state": "active",
+            "cannot_be_written_to": None,
+            "chosen_at": "2026-11-01T12:00:00Z",
+            "test_message_sent": False,
+            "last_sent_at": None,
+            "next_look_at": "2026-11-01T12:00:00Z",
+        }
+    ]
     assert files["sessions.json"][0]["browser"] == "Firefox on Linux"
     assert files["follow-lists/following.json"]["people"] == [
         {"id": None, "handle": "other", "seen": "2026-11-01"},
@@ -228,6 +251,7 @@ async def test_erasing_leaves_nothing_but_the_revocation(
         "consent": 3,
         "newcomer": 1,
         "follow_list": 1,
+        "newcomer_message": 1,
         "linked_account": 2,
         "member": 1,
     }

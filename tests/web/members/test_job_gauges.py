@@ -18,7 +18,7 @@ from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.worlds import fetch
 
 REACHED_S = 20
-KINDS = {"posts", "links", "arrivals", "rechecks", "claims", "revocations", "housekeeping"} | {
+KINDS = {"posts", "links", "arrivals", "messages", "rechecks", "claims", "revocations", "housekeeping"} | {
     kind.value for kind in OF_PEERS
 }
 
