@@ -26,6 +26,7 @@ class Failing(enum.StrEnum):
     LINK_CHECK = "link-check"
     RECHECK = "re-check"
     REVOCATION = "revocation"
+    MESSAGE = "message"
 
 
 _counts: Counter[tuple[Failing, str]] = Counter()

@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from directory.errors import DirectoryError
+from directory.errors import DirectoryError, InvalidIdentifier
 from directory.host_names import DEMO_HOSTS, LOCAL_HOST
+from directory.identifiers import Acct
 from directory.public_address import InvalidAddress, parse_address
 
 PREFIX: Final = "PASSERELLE_"
@@ -170,6 +171,31 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         "https://x.com"
     )
     x_api_url: Annotated[str, Meta(description="Where X's API answers.")] = "https://api.x.com"
+    bluesky_account: Annotated[
+        str,
+        Meta(
+            description="The handle of the instance's own account on Bluesky. With it members can have messages about newcomers there."
+        ),
+    ] = ""
+    bluesky_account_server: Annotated[
+        str, Meta(description="Where that account signs in: its server, or Bluesky's own entrance.")
+    ] = "https://bsky.social"
+    bluesky_password_file: Annotated[
+        Path | None,
+        Meta(
+            description="A file with an app password of that account, which allows direct messages. Mode 0600, in a folder of mode 0700."
+        ),
+    ] = None
+    mastodon_account: Annotated[
+        str,
+        Meta(
+            description="The address of the instance's own account on Mastodon, `name@server`. With it members can have messages about newcomers there."
+        ),
+    ] = ""
+    mastodon_token_file: Annotated[
+        Path | None,
+        Meta(description="A file with an access token of that account. Mode 0600, in a folder of mode 0700."),
+    ] = None
     allow_loopback: Annotated[
         bool,
         Meta(
@@ -199,6 +225,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             ("postgresql://", "postgres://")
         ):
             raise ValueError("database_url must start with postgresql://")
+        self._check_own_accounts()
+
+    def _check_own_accounts(self) -> None:
+        if bool(self.bluesky_account) is not (self.bluesky_password_file is not None):
+            raise ValueError("bluesky_account and bluesky_password_file go together")
+        if bool(self.mastodon_account) is not (self.mastodon_token_file is not None):
+            raise ValueError("mastodon_account and mastodon_token_file go together")
+        if not self.bluesky_account_server.startswith(("https://", "http://")):
+            raise ValueError("bluesky_account_server must start with https://")
+        if self.mastodon_account:
+            _check_acct(self.mastodon_account)
 
     @property
     def base_url(self) -> str:
@@ -272,6 +309,13 @@ def _check_public_url(url: str) -> None:
         raise ValueError(f"public_url {error}") from None
     if address.host in DEMO_HOSTS:
         raise ValueError(f"public_url cannot be {address.host}: demo people have their log under that name")
+
+
+def _check_acct(acct: str) -> None:
+    try:
+        Acct.parse(acct)
+    except InvalidIdentifier as error:
+        raise ValueError(f"mastodon_account is {error}") from None
 
 
 def _moved(name: str, field: str) -> str:

@@ -11,6 +11,7 @@ from directory.services.consenting import Consenting
 from directory.services.follow_lists import FollowLists
 from directory.services.leaving import Leaving
 from directory.services.membership import Membership
+from directory.services.newcomer_messages import MessageChoices
 from directory.services.page_links import PageLinks
 from directory.services.permissions import Permissions
 from directory.services.proving import Proving
@@ -32,6 +33,7 @@ class MemberServices:
     publishing: Publishing
     consenting: Consenting
     follow_lists: FollowLists
+    messages: MessageChoices
     leaving: Leaving
     networks: Mapping[AccountNetwork, SignIn]
     x: XSignIn | None

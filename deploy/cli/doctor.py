@@ -12,6 +12,7 @@ from rich.table import Table
 from deploy.checks import LOCAL_CHECKS, check_database
 from deploy.cli.output import console
 from deploy.findings import Finding
+from deploy.message_check import look_at_messages
 from directory.settings import PREFIX, InvalidSettings, Settings, load_settings
 
 SECRETS: Final = ("database_url", "x_client_secret")
@@ -32,6 +33,7 @@ def command(list_settings: bool) -> None:
     findings = [Finding("Settings", True, "all can be read")]
     findings += [finding for check in LOCAL_CHECKS for finding in check(settings)]
     findings += asyncio.run(check_database(settings))
+    findings += asyncio.run(look_at_messages(settings))
     _show(findings)
     if list_settings:
         console.print(settings_table(settings))

@@ -15,6 +15,8 @@ from directory.jobs.host_watch import HostWatch
 from directory.jobs.worker import Worker
 from directory.proofs.profile_link import LinkChecker
 from directory.services.housekeeping import Housekeeping
+from directory.services.message_sending import MessageSending
+from directory.services.message_texts import MessageTexts
 from directory.services.name_checking import NameChecking
 from directory.services.newcomers import Newcomers
 from directory.services.profile_checking import ProfileChecking
@@ -22,8 +24,10 @@ from directory.settings import Settings
 from directory.store.arrivals import ArrivalStore
 from directory.store.host_backoff import HostBackoffStore
 from directory.store.job_counts import JobCountStore
+from directory.store.newcomer_messages import NewcomerMessageStore
 from directory.store.rechecks import RecheckStore
 from directory.store.used_challenges import UsedChallengeStore
+from web.language import catalogue
 
 
 def build_worker(members: MemberParts) -> Worker:
@@ -65,7 +69,19 @@ def _job_parts(members: MemberParts) -> JobParts:
         links=ProfileChecking(checker, members.page_links, networks.dids, fxtwitter),
         newcomers=Newcomers(ArrivalStore(ground.database), ground.clock),
         steps=build_run_steps(members),
+        messages=_message_sending(members),
         housekeeping=Housekeeping(ground.database, ground.clock),
+    )
+
+
+def _message_sending(members: MemberParts) -> MessageSending:
+    ground = members.ground
+    return MessageSending(
+        NewcomerMessageStore(ground.database),
+        members.networks.messengers,
+        MessageTexts(catalogue, ground.settings.base_url, ground.instance_name),
+        ground.secrets.vault,
+        ground.clock,
     )
 
 

@@ -13,6 +13,7 @@ from directory.services.consenting import Consenting
 from directory.services.follow_lists import FollowLists
 from directory.services.leaving import Leaving
 from directory.services.membership import Membership
+from directory.services.newcomer_messages import MessageChoices
 from directory.services.page_links import PageLinks
 from directory.services.permissions import Permissions
 from directory.services.proving import Proving
@@ -29,6 +30,7 @@ from directory.store.follow_lists import FollowListStore
 from directory.store.link_checks import LinkCheckStore
 from directory.store.member_pages import MemberPageStore
 from directory.store.members import MemberStore
+from directory.store.newcomer_messages import NewcomerMessageStore
 from directory.store.proof_checks import ProofCheckStore
 from directory.store.publications import PublicationStore
 from directory.store.revocations import RevocationStore
@@ -54,6 +56,7 @@ class MemberParts:
     publishing: Publishing
     consenting: Consenting
     follow_lists: FollowLists
+    messages: MessageChoices
     leaving: Leaving
 
 
@@ -90,6 +93,13 @@ def build_members(ground: Ground, networks: Networks, permissions: Permissions) 
         publishing=Publishing(people, PublicationStore(database), clock, log_origin(settings)),
         consenting=Consenting(ConsentStore(database), clock),
         follow_lists=FollowLists(FollowListStore(database), clock),
+        messages=MessageChoices(
+            NewcomerMessageStore(database),
+            ConsentStore(database),
+            vault,
+            clock,
+            frozenset(networks.messengers),
+        ),
         leaving=Leaving(ExportStore(database), ErasureStore(database), clock, settings.domain),
     )
 

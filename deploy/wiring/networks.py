@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deploy.wiring.ground import Ground
+from deploy.wiring.messages import build_messengers
 from directory.accounts import AccountNetwork
 from directory.clock import Clock
 from directory.networks.bluesky.client import (
@@ -27,6 +28,7 @@ from directory.networks.bluesky.sign_in import BlueskySignIn
 from directory.networks.http import GuardedClient
 from directory.networks.mastodon.apps import Apps
 from directory.networks.mastodon.sign_in import MastodonSignIn
+from directory.networks.messages import Messenger
 from directory.networks.port import Grants, SignIn
 from directory.proofs.x_oauth import XKey, XSignIn
 from directory.proofs.x_post import PostChecker, XSources
@@ -46,6 +48,8 @@ class Networks:
     mastodon: MastodonSignIn
     x: XSignIn | None
     """Only where the operator has a key at X."""
+    messengers: Mapping[AccountNetwork, Messenger]
+    """Only on networks where the instance has an account of its own."""
 
     @property
     def sign_in(self) -> Mapping[AccountNetwork, SignIn]:
@@ -66,6 +70,7 @@ def build_networks(ground: Ground, http: GuardedClient, grants: Grants) -> Netwo
         bluesky_client=client,
         mastodon=MastodonSignIn(http, Apps(http, kept, ground.instance_name, settings.base_url), grants),
         x=_x_sign_in(settings, http, ground.clock),
+        messengers=build_messengers(settings, http),
     )
 
 

@@ -84,6 +84,7 @@ def build_member_services(members: MemberParts, worker: Worker, announce: Announ
         publishing=members.publishing,
         consenting=members.consenting,
         follow_lists=members.follow_lists,
+        messages=members.messages,
         leaving=members.leaving,
         networks=members.networks.sign_in,
         x=members.networks.x,

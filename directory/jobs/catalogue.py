@@ -19,6 +19,7 @@ from directory.jobs.kinds import Kind, Work
 from directory.members.challenges import CHECK_LEASE, ProofJob
 from directory.members.claims import LOOK_LEASE
 from directory.members.job_kinds import JobKind
+from directory.members.newcomer_messages import MESSAGE_LEASE
 from directory.members.page_links import LinkJob
 from directory.members.rechecks import RECHECK_LEASE
 from directory.members.tokens import REVOCATION_LEASE, Revocation
@@ -30,6 +31,7 @@ from directory.proofs.post_url import XPostId
 from directory.proofs.x_post import PostChecker
 from directory.services.claiming import Claiming
 from directory.services.housekeeping import STEP, Housekeeping
+from directory.services.message_sending import MessageSending
 from directory.services.name_checking import NameChecking
 from directory.services.newcomers import Newcomers
 from directory.services.page_links import PageLinks
@@ -51,6 +53,7 @@ SLOTS: Final = {
     JobKind.REVOCATIONS: 4,
     JobKind.ARRIVALS: 1,
     JobKind.FOLLOWS: 8,
+    JobKind.MESSAGES: 2,
     JobKind.HOUSEKEEPING: 1,
 }
 """Rows of a kind that one process runs at a time. For posts it is the number of connections that the guarded client
@@ -83,6 +86,7 @@ class JobParts:
     links: ProfileChecking
     newcomers: Newcomers
     steps: RunSteps
+    messages: MessageSending
     housekeeping: Housekeeping
 
 
@@ -103,6 +107,7 @@ class Jobs:
             _kind(JobKind.CLAIMS, self.claim_claim, LOOK_LEASE, every_s=RECHECKS_EVERY_S),
             _kind(JobKind.ARRIVALS, self.claim_arrival, ARRIVAL_LEASE),
             _kind(JobKind.FOLLOWS, self.claim_follows, RUN_LEASE, is_awaited=True),
+            _kind(JobKind.MESSAGES, self.claim_message, MESSAGE_LEASE, is_awaited=True),
             Kind(
                 name=JobKind.HOUSEKEEPING,
                 claim=self.claim_housekeeping,
@@ -172,6 +177,14 @@ class Jobs:
             return None
         release = partial(self._parts.steps.release, step)
         return Work(run=partial(self._parts.steps.take, step), release=release, hosts=(step.run.host,))
+
+    async def claim_message(self, busy: Collection[str]) -> Work | None:
+        """Claims a message about newcomers that is due; one at a time on each network."""
+        job = await self._parts.messages.claim_due(busy)
+        if job is None:
+            return None
+        release = partial(self._parts.messages.release, job)
+        return Work(run=partial(self._parts.messages.run, job), release=release, hosts=job.hosts)
 
     async def claim_housekeeping(self, _busy: Collection[str]) -> Work | None:
         """Returns the deletion of what has expired. Claims no row: any number of processes can run each step."""

@@ -21,6 +21,8 @@ class JobKind(enum.StrEnum):
     """Mappings that were taken in, to be matched with kept lists."""
     FOLLOWS = "follows"
     """Steps of follow runs."""
+    MESSAGES = "messages"
+    """Messages to members that somebody they followed has arrived."""
     WITNESSES = "witnesses"
     """Requests to peers to cosign our own log."""
     EVIDENCE = "evidence"

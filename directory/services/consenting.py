@@ -19,7 +19,8 @@ class Consenting:
         return await self._consents.give_consent(member, kind, version, self._clock.now())
 
     async def withdraw(self, member: UUID, kind: ConsentKind) -> bool:
-        """Ends a consent and what rests on it: publications are withdrawn, kept lists deleted.
+        """Ends a consent and what rests on it: publications are withdrawn, kept lists deleted, messages
+        stopped.
 
         Returns whether the consent held until now. Raises MemberGone.
         """

@@ -18,6 +18,7 @@ from directory.members.challenges import ProofCheck
 from directory.members.claims import Claim
 from directory.members.consents import Consent
 from directory.members.kept_lists import LIST_NAMES, NO_DAY, KeptList
+from directory.members.newcomer_messages import MessageEnd, MessageState, NewcomerMessages
 from directory.members.page_links import LinkCheck
 from directory.members.publications import Publication
 from directory.members.sessions import Session
@@ -64,6 +65,7 @@ def documents(data: MemberData, instance: str, now: datetime) -> dict[str, Docum
         "proofs.json": [_proof(challenge, data.checks) for challenge in data.challenges],
         "links.json": [_page(data.page_code, data.link_checks)] if data.page_code is not None else [],
         "newcomers.json": [_newcomer(each) for each in data.newcomers],
+        "messages.json": [_messages(data.messages, data.accounts)] if data.messages is not None else [],
         "hidden.json": [_hide(hide) for hide in data.hides],
         "runs.json": follow_runs(data.runs, data.run_items, data.accounts),
         "ignored.json": list(map(ignored_person, data.ignored)),
@@ -229,6 +231,21 @@ def _newcomer(newcomer: Newcomer) -> dict[str, Any]:
         "origin": mapping.origin,
         "doubt": newcomer.doubt,
         "found_at": newcomer.found_at,
+    }
+
+
+def _messages(messages: NewcomerMessages, accounts: list[LinkedAccount]) -> dict[str, Any]:
+    account = next(account for account in accounts if account.id == messages.account)
+    return {
+        "network": account.network,
+        "account": _id(account.account),
+        "language": messages.language,
+        "state": messages.state.label,
+        "cannot_be_written_to": messages.end.label if messages.end is not MessageEnd.NONE else None,
+        "chosen_at": messages.chosen_at,
+        "test_message_sent": messages.is_tested,
+        "last_sent_at": messages.last_sent_at,
+        "next_look_at": messages.next_at if messages.state is MessageState.ACTIVE else None,
     }
 
 

@@ -15,10 +15,15 @@ from directory.members.consents import (
     expiry_of,
 )
 from directory.members.errors import ConsentMissing
+from directory.members.newcomer_messages import MessageState
 from directory.store.accounts import lock_member, plain_uuid, update_rechecks
 from directory.store.database import Connection, Database
 from directory.store.publication_rows import withdraw_all_of_member
 
+_STOP_MESSAGES: Final = (
+    f"UPDATE newcomer_message SET state = {MessageState.STOPPED.value}"
+    f" WHERE member = $1 AND state = {MessageState.ACTIVE.value}"
+)
 _COLUMNS: Final = "member, kind, version, given_at, expires, ended_at, ended_by"
 
 
@@ -36,8 +41,8 @@ class ConsentStore:
             return await give_consent(connection, member, kind, now)
 
     async def withdraw_consent(self, member: UUID, kind: ConsentKind, now: datetime) -> bool:
-        """Ends a consent and what rests on it: publications are withdrawn, kept lists deleted. Raises
-        MemberGone.
+        """Ends a consent and what rests on it: publications are withdrawn, kept lists deleted, messages
+        stopped. Raises MemberGone.
 
         Returns whether the consent held until now.
         """
@@ -49,6 +54,8 @@ class ConsentStore:
                 await update_rechecks(connection, member, now)
             if kind is ConsentKind.KEEP_FOLLOW_LIST:
                 await connection.execute("DELETE FROM follow_list WHERE member = $1", member)
+            if kind is ConsentKind.ANNOUNCE_NEWCOMERS:
+                await connection.execute(_STOP_MESSAGES, member)
         return was_given
 
     async def list_consents(self, member: UUID) -> list[Consent]:

@@ -12,6 +12,7 @@ from directory.members.challenges import ProofCheck
 from directory.members.claims import Claim
 from directory.members.consents import Consent
 from directory.members.kept_lists import KeptList
+from directory.members.newcomer_messages import NewcomerMessages
 from directory.members.page_links import LinkCheck
 from directory.members.publications import Publication
 from directory.members.sessions import Session
@@ -39,6 +40,7 @@ class MemberData(msgspec.Struct, frozen=True, kw_only=True):
     page_code: str | None
     link_checks: list[LinkCheck]
     newcomers: list[Newcomer]
+    messages: NewcomerMessages | None
     hides: list[Hide]
     runs: list[Run]
     run_items: list[tuple[UUID, Item]]

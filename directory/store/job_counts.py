@@ -12,6 +12,7 @@ from directory.store.database import Connection, Database
 from directory.store.follow_runs import FOLLOW_RUNS
 from directory.store.leases import LeasedTable
 from directory.store.link_checks import LINK_CHECKS
+from directory.store.newcomer_messages import MESSAGES
 from directory.store.proof_check_rows import PROOF_CHECKS
 from directory.store.rechecks import RECHECKS
 from directory.store.revocations import REVOCATIONS
@@ -24,6 +25,7 @@ LEASED_TABLES: Final = {
     JobKind.REVOCATIONS: REVOCATIONS,
     JobKind.ARRIVALS: ARRIVALS,
     JobKind.FOLLOWS: FOLLOW_RUNS,
+    JobKind.MESSAGES: MESSAGES,
 }
 
 

@@ -15,6 +15,7 @@ import msgspec
 from directory.accounts import Member
 from directory.members.challenges import challenge_context
 from directory.members.errors import MemberGone
+from directory.members.newcomer_messages import message_context
 from directory.members.sign_ins import sign_in_context
 from directory.members.tokens import app_context, token_context
 from directory.store.accounts import fetch_accounts, plain_uuid
@@ -33,6 +34,7 @@ from directory.store.host_backoff import HostBackoffStore
 from directory.store.link_checks import LinkCheckStore, fetch_link_checks
 from directory.store.mastodon_apps import MastodonAppStore
 from directory.store.member_pages import fetch_page_code
+from directory.store.newcomer_messages import fetch_messages
 from directory.store.proof_check_rows import fetch_checks
 from directory.store.publication_rows import fetch_publications_of_member
 from directory.store.publications import PublicationStore
@@ -190,6 +192,12 @@ MEMBER_TABLES: Final = (
         name="follow_list",
         exported=Exported("follow_lists", "follow-lists/<list>.json", fetch_lists),
         kept="as long as the consent to keep it: 12 months, renewable",
+    ),
+    MemberTable(
+        name="newcomer_message",
+        exported=Exported("messages", "messages.json", fetch_messages),
+        kept="until another account is chosen for the messages, or this one is unlinked",
+        context_of=message_context,
     ),
     MemberTable(
         name="follow_item",

@@ -415,6 +415,29 @@ class Face(Table, tablename="face"):
     fetched_at = Timestamptz()
 
 
+class NewcomerMessage(Table, tablename="newcomer_message"):
+    """See `directory.members.newcomer_messages.NewcomerMessages`. `sealed` is the code that stops them."""
+
+    id = UUID(primary_key=True)
+    member = ForeignKey(
+        Member, null=False, unique=True, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict
+    )
+    account = ForeignKey(LinkedAccount, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    network = SmallInt()
+    language = Text()
+    sealed = Bytea()
+    code_hash = Bytea(unique=True)
+    state = SmallInt(default=0)
+    ended_by = SmallInt(default=0)
+    is_tested = Boolean(default=False)
+    chosen_at = Timestamptz()
+    next_at = Timestamptz()
+    attempts = Integer(default=0)
+    failures = SmallInt(default=0)
+    last_sent_at = Timestamptz(null=True, default=None)
+    told_until = BigInt(default=0)
+
+
 class Hide(Table, tablename="hide", db=DIALECT):
     """See `directory.moderation.hides.Hide`."""
 

@@ -43,6 +43,10 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
         ({"PASSERELLE_NO_FOLLOWS_ON": "x"}, "PASSERELLE_NO_FOLLOWS_ON"),
         ({"PASSERELLE_ROLES": "web,cook"}, "PASSERELLE_ROLES: Invalid enum value 'cook'"),
         ({"PASSERELLE_ROLES": " , "}, "at least one of web, worker, sequencer"),
+        ({"PASSERELLE_MASTODON_ACCOUNT": "bot@bot.test"}, "mastodon_account and mastodon_token_file"),
+        ({"PASSERELLE_BLUESKY_PASSWORD_FILE": "/x"}, "bluesky_account and bluesky_password_file"),
+        ({"PASSERELLE_MASTODON_ACCOUNT": "bot", "PASSERELLE_MASTODON_TOKEN_FILE": "/x"}, "server is missing"),
+        ({"PASSERELLE_BLUESKY_ACCOUNT_SERVER": "bsky.social"}, "must start with https"),
         ({"PASSERELLE_CONFIG": "/nowhere/at/all.toml"}, "cannot be read"),
     ],
 )

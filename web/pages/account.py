@@ -1,5 +1,6 @@
 """A member's own page: accounts, publications, consents, browsers, and the export."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
@@ -72,7 +73,7 @@ async def account(
         publications=publications,
         is_log_waiting=is_waiting and await context.is_log_waiting(),
         now=now,
-        consents=[ConsentRow(kind, PRESENT_VERSION[kind], held.get(kind)) for kind in ASKED_CONSENTS],
+        consents=_consent_rows(context, held),
         people_kept=(await members.follow_lists.sizes(me.member)).get(Lists.FOLLOWING, 0),
         sessions=await members.signing_in.sessions(me.member),
         this_session=me.session,
@@ -163,6 +164,14 @@ async def export(context: NamedDependency[MemberContext], me: NamedDependency[Si
         media_type="application/zip",
         headers={**NO_STORE, "content-disposition": f'attachment; filename="{name}"'},
     )
+
+
+def _consent_rows(context: MemberContext, held: Mapping[ConsentKind, Consent]) -> list[ConsentRow]:
+    """Returns what is agreed to, and what can be: messages only where the instance has an account to write from."""
+    rows = [ConsentRow(kind, PRESENT_VERSION[kind], held.get(kind)) for kind in ASKED_CONSENTS]
+    if context.members.messages.offered:
+        return rows
+    return [row for row in rows if row.held is not None or row.kind is not ConsentKind.ANNOUNCE_NEWCOMERS]
 
 
 async def _my_page(context: MemberContext, me: SignedIn, on_page: list[LinkedAccount]) -> str:

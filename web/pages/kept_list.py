@@ -9,17 +9,19 @@ from litestar.response import Redirect
 
 from directory.members.consents import PRESENT_VERSION, ConsentKind
 from directory.queries import Lists
+from directory.services.message_texts import LIST_PATH
 from web.auth.member_context import NO_STORE
 from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked, Here
 from web.follow_sentences import NEWCOMERS_SAID
 from web.middleware.rate_limit import ClientKeys, RateLimiter
+from web.pages.messages import view_messages
 from web.pages.newcomers import wish_of
 from web.pages.results_form import read_results_form
 from web.pages.uploads import read_uploads
 from web.rendering import is_fragment
 
-KEPT_LIST_PATH = "/account/list"
+KEPT_LIST_PATH = LIST_PATH
 
 
 @get(KEPT_LIST_PATH, include_in_schema=False)
@@ -82,6 +84,7 @@ async def _page(here: Here, template: str, *, is_unchanged: bool = False, said: 
         consent=held if held is not None and held.version == version else None,
         consent_version=version,
         people=sizes.get(Lists.FOLLOWING, 0),
+        view=await view_messages(context, me),
         is_unchanged=is_unchanged,
         said=said,
         wish=await wish_of(context, me.member),

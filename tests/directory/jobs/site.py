@@ -33,6 +33,8 @@ from directory.services.housekeeping import Housekeeping
 from directory.services.kept_apps import KeptApps
 from directory.services.lookup import Lookup
 from directory.services.membership import Membership
+from directory.services.message_sending import MessageSending
+from directory.services.message_texts import MessageTexts
 from directory.services.name_checking import NameChecking
 from directory.services.newcomers import Newcomers
 from directory.services.page_links import PageLinks
@@ -50,12 +52,14 @@ from directory.store.host_backoff import HostBackoffStore
 from directory.store.mappings import MappingStore
 from directory.store.mastodon_apps import MastodonAppStore
 from directory.store.members import MemberStore
+from directory.store.newcomer_messages import NewcomerMessageStore
 from directory.store.proof_checks import ProofCheckStore
 from directory.store.rechecks import RecheckStore
 from directory.store.used_challenges import UsedChallengeStore
 from directory.vault import Vault
 from tests.directory.members.people import INSTANCE, ORIGIN, at_bluesky
 from tests.harness.fake_x import FakeX
+from web.language import catalogue
 
 PATIENCE_S: Final = 20
 """The limit for what happens at once, on a busy machine."""
@@ -190,6 +194,13 @@ class JobSite:
                 links=links,
                 newcomers=Newcomers(ArrivalStore(database), clock),
                 steps=self.steps(database),
+                messages=MessageSending(
+                    NewcomerMessageStore(database),
+                    {},
+                    MessageTexts(catalogue, INSTANCE, lambda: "Test"),
+                    self.vault,
+                    clock,
+                ),
                 housekeeping=Housekeeping(database, clock),
             )
         )

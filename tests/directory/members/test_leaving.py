@@ -16,7 +16,6 @@ from directory.follows.runs import Run, RunKind, Source, Wanted
 from directory.follows.states import RunState
 from directory.identifiers import AtHandle, Did, XHandle
 from directory.mappings import Network
-from directory.members.consents import ConsentKind
 from directory.members.errors import MemberGone, XAccountContested
 from directory.members.publications import Wish
 from directory.members.receipts import Elsewhere, HandedOver, Withdrawn
@@ -24,25 +23,27 @@ from directory.members.sessions import new_token
 from directory.moderation.hides import HideReason
 from directory.networks.port import Purpose
 from directory.queries import Lists, Query, parse_lines
-from directory.services.consenting import Consenting
 from directory.services.export import export_name
 from directory.services.follow_lists import FollowLists
 from directory.services.leaving import Leaving
 from directory.services.lookup import Lookup
 from directory.services.membership import Membership
 from directory.services.moderation import Moderation
+from directory.services.newcomer_messages import MessageChoices
 from directory.services.newcomers import Newcomers
 from directory.services.page_links import PageLinks
 from directory.services.permissions import Permissions
 from directory.services.proving import Proving
 from directory.services.signing_in import Departure, SigningIn
 from directory.store.arrivals import ArrivalStore
+from directory.store.consents import ConsentStore
 from directory.store.database import Connection, Database
 from directory.store.follow_items import RunItems
 from directory.store.follow_runs import insert_run, lock_budget
 from directory.store.hides import HideStore
 from directory.store.member_tables import MEMBER_TABLES
-from directory.vault import Secret
+from directory.store.newcomer_messages import NewcomerMessageStore
+from directory.vault import Secret, Vault
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing
 from tests.directory.members.people import INSTANCE, ORIGIN, at_bluesky, at_mastodon, on_x
@@ -72,7 +73,7 @@ async def life(  # noqa: PLR0917 - everything there is to use
     membership: Membership,
     signing_in: SigningIn,
     publishing: LoggedPublishing,
-    consenting: Consenting,
+    vault: Vault,
     permissions: Permissions,
     proving: Proving,
     follow_lists: FollowLists,
@@ -88,7 +89,7 @@ async def life(  # noqa: PLR0917 - everything there is to use
     assert stranger != member
     await publishing.publish(member, wish)
     await publishing.say()
-    await consenting.give(member, ConsentKind.ANNOUNCE_NEWCOMERS, 1)
+    await choose_messages(database, vault, member, wish, clock)
     await permissions.keep(wish.target_account, Purpose.FOLLOW, tokens(SESAME, clock.now()))
     account = next(each for each in await membership.accounts(member) if each.id == wish.target_account)
     token, _ = await signing_in.start_session(account, "Firefox on Linux")
@@ -127,6 +128,15 @@ async def follow_people(database: Database, member: UUID, account: UUID, clock: 
         await connection.execute(
             "INSERT INTO standing_match (member, account, since) VALUES ($1, $2, $3)", member, account, now
         )
+
+
+async def choose_messages(
+    database: Database, vault: Vault, member: UUID, wish: Wish, clock: FakeClock
+) -> None:
+    """Has messages about newcomers sent to the Bluesky account."""
+    offered = frozenset({AccountNetwork.BLUESKY})
+    choices = MessageChoices(NewcomerMessageStore(database), ConsentStore(database), vault, clock, offered)
+    await choices.choose(member, wish.target_account, 1, "fr")
 
 
 async def find_newcomer(database: Database, clock: FakeClock) -> None:
@@ -188,6 +198,19 @@ async def test_the_export_holds_all_that_is_stored(
     }
     assert [permission["server"] for permission in files["permissions.json"]] == ["https://pds.example"]
     assert files["proofs.json"][0]["posts"][0]["post"] == "2000000000000000001"
+    assert files["messages.json"] == [
+        {
+            "network": "bluesky",
+            "account": "did:plc:adaaaaaaaaaaaaaaaaaaaaaa",
+            "language": "fr",
+            "state": "active",
+            "cannot_be_written_to": None,
+            "chosen_at": "2026-11-01T12:00:00Z",
+            "test_message_sent": False,
+            "last_sent_at": None,
+            "next_look_at": "2026-11-01T12:00:00Z",
+        }
+    ]
     assert files["sessions.json"][0]["browser"] == "Firefox on Linux"
     assert files["follow-lists/following.json"]["people"] == [
         {"id": None, "handle": "other", "seen": "2026-11-01"},
@@ -268,6 +291,7 @@ async def test_erasing_leaves_nothing_but_the_revocation(
         "follow_budget": 1,
         "ignored_person": 1,
         "standing_match": 1,
+        "newcomer_message": 1,
         "linked_account": 2,
         "member": 1,
     }

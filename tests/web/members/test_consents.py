@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,11 @@ def clock(instance: MemberInstance) -> FakeClock:
 @pytest.fixture(scope="module")
 def instance(module_dsn: str, data: Path, x: FakeX, internet: FakeInternet) -> Iterator[MemberInstance]:
     clock, client = FakeClock(datetime.now(UTC)), client_of(internet)
-    with member_instance(module_dsn, data, x=x, clock=clock, open_client=client, jobs=False) as running:
+    # With an account of its own, so that messages are offered; nothing is sent here.
+    own: dict[str, Any] = {"mastodon_account": "bot@bot.test", "mastodon_token_file": data / "mastodon"}
+    with member_instance(
+        module_dsn, data, x=x, clock=clock, open_client=client, jobs=False, **own
+    ) as running:
         yield running
 
 

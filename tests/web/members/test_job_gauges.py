@@ -18,9 +18,17 @@ from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.worlds import fetch
 
 REACHED_S = 20
-KINDS = {"posts", "links", "arrivals", "rechecks", "claims", "revocations", "follows", "housekeeping"} | {
-    kind.value for kind in OF_PEERS
-}
+KINDS = {
+    "posts",
+    "links",
+    "arrivals",
+    "messages",
+    "rechecks",
+    "claims",
+    "revocations",
+    "follows",
+    "housekeeping",
+} | {kind.value for kind in OF_PEERS}
 
 
 @pytest.fixture(scope="module")
