@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from directory.follows.port import Attempt
 from directory.follows.reasons import Reason
 from directory.follows.runs import RunKind
 from directory.follows.states import ItemState
@@ -16,6 +17,7 @@ from directory.networks.errors import Busy, HeldBack, NetworkError
 from directory.networks.http import GuardedClient
 from directory.networks.mastodon.allowance import MARGIN
 from directory.networks.mastodon.follows import BATCH
+from directory.networks.mastodon.verdicts import MAX_LOOKS
 from directory.networks.mastodon.wire import CALLS
 from directory.networks.sign_in_errors import NeedsSignIn
 from tests.directory.networks.mastodon.following import (
@@ -201,6 +203,24 @@ async def test_a_search_that_is_silent(
     assert verdicts(told)[0] == verdicts(told)[1] == (FAILED, Reason.NOT_FOUND)
     assert bob.follows == 1
     assert "home.test" not in listener.failed
+
+
+@everywhere
+async def test_one_who_cannot_be_looked_up_holds_up_no_look(
+    internet: FakeInternet, http: GuardedClient, clock: FakeClock, flavour: Flavour
+) -> None:
+    """After a kill, the server answers 500 for one of them: the others are seen, and this one is given up in time."""
+    home = at(internet, flavour, clock)
+    people = [home.add("bad@far.test"), home.add("bob@far.test")]
+    people[1].asked_at = clock.now()
+    clock.advance(minutes=2)
+    home.fail("/api/v1/accounts/lookup", lambda asked: ERROR_PAGE if "bad" in asked.raw_query else None)
+    session, items = session_at(home, http, clock), attempts(*people)
+    assert states(await session.look(FOLLOW, items)) == {0: ItemState.SENT, 1: ItemState.FOLLOWED}
+    last = Attempt(0, people[0].account, "", ItemState.SENT, MAX_LOOKS - 1)
+    assert verdicts(await session.look(FOLLOW, [last])) == {0: (FAILED, Reason.NOT_TAKEN)}
+    undone = await session.undo(FOLLOW, items)
+    assert states(undone) == {0: ItemState.FOLLOWED, 1: ItemState.UNDONE}
 
 
 async def test_nothing_new_is_begun_after_the_time_of_a_step(
