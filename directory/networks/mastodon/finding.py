@@ -101,15 +101,16 @@ class Finder:
             await self._api.me()
         return Lost(Reason.NOT_FOUND)
 
-    async def find_seen(self, wanted: MastodonAccount) -> Found | None:
+    async def find_seen(self, wanted: MastodonAccount) -> Found | Lost:
         """Finds an account among those that the server has seen: whoever was followed from there is one of them.
 
-        Returns None where it is not among them, or is another. Raises as `find`.
+        Raises NeedsSignIn, NetworkError, BadAnswer for what may be the fault of the account, and SignInError where who it
+        is cannot be told.
         """
         for account in await self._by_lookup(wanted):
             if self._is_named(account.acct, wanted) and account.id and await self._is_proven(account, wanted):
                 return Found(account.id)
-        return None
+        return Lost(Reason.NOT_FOUND)
 
     async def _by_lookup(self, wanted: MastodonAccount) -> Sequence[ApiAccount]:
         account = await self._api.lookup(str(wanted.acct))

@@ -5,7 +5,7 @@ is followed who is followed already, and none is asked twice: Takahē and GoToSo
 the first, and whoever declined would be asked again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Final, Self
@@ -18,14 +18,14 @@ from directory.follows.port import Attempt, Followed, Outcome, Told
 from directory.follows.reasons import Reason
 from directory.follows.runs import Budget, RunKind
 from directory.follows.states import ItemState
-from directory.networks.errors import NetworkError
+from directory.networks.errors import BadAnswer, NetworkError
 from directory.networks.http import GuardedClient
 from directory.networks.limits import Limits
 from directory.networks.mastodon.api import SEARCH_LIMITS, Act, Api, AskedToWait, is_silence
 from directory.networks.mastodon.calls import Call
 from directory.networks.mastodon.entities import Relationship
 from directory.networks.mastodon.existing import followed_by
-from directory.networks.mastodon.finding import Finder, Fingers, Lost
+from directory.networks.mastodon.finding import Finder, Fingers, Found, Lost
 from directory.networks.mastodon.verdicts import (
     FOR_ALL,
     after_act,
@@ -34,6 +34,8 @@ from directory.networks.mastodon.verdicts import (
     after_undo,
     before_act,
     is_undone,
+    not_undone,
+    still_sent,
 )
 from directory.networks.mastodon.wire import Wire
 from directory.networks.port import TokenSet
@@ -148,7 +150,7 @@ class MastodonFollows:
     async def look(self, kind: RunKind, items: Sequence[Attempt]) -> Told:
         """Finds what became of items that may have been sent. Tells nothing of those that it did not get to."""
         call = Call(items)
-        ids = await self._seen(call, items, ItemState.PENDING)
+        ids = await self._seen(call, items, ItemState.PENDING, still_sent)
         rows = await self._relationships(call, list(ids.values()))
         for item in items:
             if item.number in ids and not call.is_ended:
@@ -160,7 +162,7 @@ class MastodonFollows:
         """Unfollows, or withdraws the request. Tells nothing of those that it did not get to."""
         deed = self._deed(kind)
         call = Call(items)
-        for number, id_ in (await self._seen(call, items, ItemState.UNDONE)).items():
+        for number, id_ in (await self._seen(call, items, ItemState.UNDONE, not_undone)).items():
             if call.is_over:
                 break
             try:
@@ -195,25 +197,36 @@ class MastodonFollows:
                 found[item.number] = seen.id
         return found
 
-    async def _seen(self, call: Call, items: Sequence[Attempt], unseen: ItemState) -> dict[int, str]:
-        """Returns the ids of items that were sent, by number. Whom the server has not seen was not followed there."""
+    async def _seen(
+        self, call: Call, items: Sequence[Attempt], unseen: ItemState, unclear: Callable[[Attempt], Outcome]
+    ) -> dict[int, str]:
+        """Returns the ids of items that were sent, by number. Whom the server has not seen was not followed there;
+        `unclear` tells what is said of those whom it cannot look up, though it is well."""
         ids = {item.number: item.remote for item in items if item.remote}
         for item in items:
             if call.is_over or item.number in ids or not isinstance(item.account, MastodonAccount):
                 continue
             try:
-                found = await self._finder.find_seen(item.account)
+                found = await self._seen_one(item.account)
             except (NetworkError, NeedsSignIn) as error:
                 call.end(error)
                 break
-            except SignInError:
-                # Who it is cannot be told now.
-                continue
-            if found is None:
-                call.know(Outcome(item.number, unseen))
-            else:
+            if isinstance(found, Found):
                 ids[item.number] = found.id
+            else:
+                call.know(unclear(item) if found is None else Outcome(item.number, unseen))
         return ids
+
+    async def _seen_one(self, account: MastodonAccount) -> Found | Lost | None:
+        """Finds an account among those that the server has seen. Returns None where that is unclear, and the server is
+        well. Raises NeedsSignIn and NetworkError."""
+        try:
+            return await self._finder.find_seen(account)
+        except NeedsSignIn:
+            raise
+        except (BadAnswer, SignInError):
+            await self._api.me()
+            return None
 
     async def _relationships(self, call: Call, ids: list[str]) -> dict[str, Relationship]:
         """Fetches relationships; none where that ends the call."""

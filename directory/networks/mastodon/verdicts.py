@@ -63,9 +63,19 @@ def after_look(kind: RunKind, item: Attempt, id_: str, row: Relationship | None)
     if not item.remote:
         # No answer was stored: it was not sent, or did not arrive.
         return Outcome(item.number, ItemState.PENDING, Reason.NONE, id_)
+    return still_sent(item, id_)
+
+
+def still_sent(item: Attempt, id_: str = "") -> Outcome:
+    """Judges an item of which nothing was seen: it is looked at again, but not for ever."""
     if item.looks + 1 >= MAX_LOOKS:
         return Outcome(item.number, ItemState.FAILED, Reason.NOT_TAKEN, id_)
     return Outcome(item.number, ItemState.SENT, Reason.NONE, id_)
+
+
+def not_undone(item: Attempt) -> Outcome:
+    """Judges an item that cannot be found, to be taken back."""
+    return Outcome(item.number, ItemState.FOLLOWED, Reason.REFUSED)
 
 
 def after_undo(kind: RunKind, number: int, id_: str, said: Said, row: Relationship | None) -> Outcome:

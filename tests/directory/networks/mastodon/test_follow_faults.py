@@ -7,15 +7,18 @@ from typing import Final
 
 import pytest
 
+from directory.follows.port import Attempt
 from directory.follows.reasons import Reason
 from directory.follows.runs import RunKind
 from directory.follows.states import ItemState
 from directory.networks.answers import Answer
 from directory.networks.contacts import contacts_told_to
-from directory.networks.errors import HeldBack, NetworkError
+from directory.networks.errors import Busy, HeldBack, NetworkError
 from directory.networks.http import GuardedClient
 from directory.networks.mastodon.allowance import MARGIN
 from directory.networks.mastodon.follows import BATCH
+from directory.networks.mastodon.verdicts import MAX_LOOKS
+from directory.networks.mastodon.wire import CALLS
 from directory.networks.sign_in_errors import NeedsSignIn
 from tests.directory.networks.mastodon.following import (
     FOLLOW,
@@ -30,7 +33,7 @@ from tests.directory.networks.mastodon.following import (
 from tests.harness.clock import FakeClock
 from tests.harness.fake_mastodon.flavours import ALL, GOTOSOCIAL, MASTODON, TAKAHE, Flavour
 from tests.harness.fake_mastodon.home import Home
-from tests.harness.fake_mastodon.internet import FakeInternet, Request, Response
+from tests.harness.fake_mastodon.internet import SILENCE_S, FakeInternet, Request, Response
 
 everywhere = pytest.mark.parametrize("flavour", ALL, ids=lambda flavour: flavour.name)
 FAILED: Final = ItemState.FAILED
@@ -202,6 +205,24 @@ async def test_a_search_that_is_silent(
     assert "home.test" not in listener.failed
 
 
+@everywhere
+async def test_one_who_cannot_be_looked_up_holds_up_no_look(
+    internet: FakeInternet, http: GuardedClient, clock: FakeClock, flavour: Flavour
+) -> None:
+    """After a kill, the server answers 500 for one of them: the others are seen, and this one is given up in time."""
+    home = at(internet, flavour, clock)
+    people = [home.add("bad@far.test"), home.add("bob@far.test")]
+    people[1].asked_at = clock.now()
+    clock.advance(minutes=2)
+    home.fail("/api/v1/accounts/lookup", lambda asked: ERROR_PAGE if "bad" in asked.raw_query else None)
+    session, items = session_at(home, http, clock), attempts(*people)
+    assert states(await session.look(FOLLOW, items)) == {0: ItemState.SENT, 1: ItemState.FOLLOWED}
+    last = Attempt(0, people[0].account, "", ItemState.SENT, MAX_LOOKS - 1)
+    assert verdicts(await session.look(FOLLOW, [last])) == {0: (FAILED, Reason.NOT_TAKEN)}
+    undone = await session.undo(FOLLOW, items)
+    assert states(undone) == {0: ItemState.FOLLOWED, 1: ItemState.UNDONE}
+
+
 async def test_nothing_new_is_begun_after_the_time_of_a_step(
     internet: FakeInternet, http: GuardedClient, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,26 +391,41 @@ async def test_a_host_that_is_held_back_is_not_asked(
     assert home.requests == []
 
 
-async def test_a_step_that_is_ended_sends_nothing_more(
+async def test_a_step_that_is_ended_lets_go(
     internet: FakeInternet, http: GuardedClient, clock: FakeClock
 ) -> None:
-    """A member erases the account while a request is under way: what is in a thread ends with the step."""
+    """Members erase their accounts while requests of theirs hang, as many as there are threads for a host. What is in
+    a thread ends with its step, and the next member is served long before the silence ends."""
     home = at(internet, MASTODON, clock)
-    people = [home.add("bob@far.test"), home.add("eve@far.test")]
-    reached = asyncio.Event()
+    hanging = home.add("bob@far.test")
+    reached = asyncio.Queue[None]()
     loop = asyncio.get_running_loop()
 
     def hang(request: Request) -> Response:
-        loop.call_soon_threadsafe(reached.set)
+        loop.call_soon_threadsafe(reached.put_nowait, None)
         return internet.hang(request)
 
-    home.fail(f"/api/v1/accounts/{people[0].id}/follow", hang)
-    step = asyncio.create_task(session_at(home, http, clock).follow(FOLLOW, attempts(*people)))
-    await reached.wait()
-    step.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await step
-    asked = len(home.requests)
-    bob = home.add("next@far.test")
-    assert (await session_at(home, http, clock).follow(FOLLOW, attempts(bob))).spent == 1
-    assert len(home.requests) == asked + 3
+    home.fail(f"/api/v1/accounts/{hanging.id}/follow", hang)
+    steps = [
+        asyncio.create_task(session_at(home, http, clock).follow(FOLLOW, attempts(hanging)))
+        for _ in range(CALLS.per_host)
+    ]
+    for _ in steps:
+        await reached.get()
+    for step in steps:
+        step.cancel()
+    assert all(
+        isinstance(one, asyncio.CancelledError)
+        for one in await asyncio.gather(*steps, return_exceptions=True)
+    )
+    items = attempts(home.add("next@far.test"))
+    async with asyncio.timeout(SILENCE_S / 2):
+        while True:
+            try:
+                told = await session_at(home, http, clock).follow(FOLLOW, items)
+            except Busy:
+                await asyncio.sleep(0.01)
+                continue
+            break
+    assert told.spent == 1
+    assert told.outcomes[0].state is not PENDING
