@@ -1,38 +1,19 @@
-"""Chooses the language of a page, and reads the texts of each language from the catalogues at start."""
+"""Chooses the language of a page."""
 
-import gettext
-import io
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 from typing import Final
 from urllib.parse import parse_qs
 
 from babel.core import Locale, negotiate_locale
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from litestar.types import Scope
 
-LANGUAGES: Final = ("en", "fr")
-SOURCE_LANGUAGE: Final = "en"
+from web.catalogues import LANGUAGES, catalogue
+
 COOKIE: Final = "lang"
 PARAMETER: Final = "lang"
 MAX_ACCEPTED: Final = 20
 _LANGUAGE_OF: Final = {language.lower(): language for language in LANGUAGES}
-
-
-@cache
-def catalogue(language: str) -> gettext.NullTranslations:
-    """Returns the texts of a language; those of the source language are the marked texts themselves."""
-    if language == SOURCE_LANGUAGE:
-        return gettext.NullTranslations()
-    path = files("web") / "locales" / language / "LC_MESSAGES" / "messages.po"
-    with path.open("rb") as po:
-        parsed = read_po(po, locale=language)
-    compiled = io.BytesIO()
-    write_mo(compiled, parsed)
-    compiled.seek(0)
-    return gettext.GNUTranslations(compiled)
 
 
 def translate(language: str, text: str) -> str:

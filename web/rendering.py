@@ -14,7 +14,8 @@ from litestar import Request, Response
 from litestar.enums import MediaType
 
 from directory.instance_settings import InstanceSettings
-from web.language import LANGUAGES, PARAMETER, catalogue, language_of, locale_of
+from web.catalogues import LANGUAGES, catalogue
+from web.language import PARAMETER, language_of, locale_of
 from web.targets import profile_url
 
 STATIC_FOLDER: Final = Path(str(files("web") / "static"))

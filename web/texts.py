@@ -14,7 +14,7 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
-from web.language import LANGUAGES, SOURCE_LANGUAGE
+from web.catalogues import LANGUAGES, SOURCE_LANGUAGE
 
 ROOT: Final = Path(__file__).parent.parent
 PACKAGES: Final = ("directory", "federation", "web", "admin", "deploy")

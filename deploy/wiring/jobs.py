@@ -27,7 +27,7 @@ from directory.store.job_counts import JobCountStore
 from directory.store.newcomer_messages import NewcomerMessageStore
 from directory.store.rechecks import RecheckStore
 from directory.store.used_challenges import UsedChallengeStore
-from web.language import catalogue
+from web.catalogues import catalogue
 
 
 def build_worker(members: MemberParts) -> Worker:

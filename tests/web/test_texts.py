@@ -16,7 +16,8 @@ from litestar.types import Scope
 
 import web.texts
 from directory.archive import NOTICE_SENTENCES, SENTENCES
-from web.language import LANGUAGES, SOURCE_LANGUAGE, catalogue, language_of, translate
+from web.catalogues import LANGUAGES, SOURCE_LANGUAGE, catalogue
+from web.language import language_of, translate
 from web.problems import PROBLEMS
 
 TEMPLATES: Final = sorted(

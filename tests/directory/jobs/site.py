@@ -59,7 +59,7 @@ from directory.store.used_challenges import UsedChallengeStore
 from directory.vault import Vault
 from tests.directory.members.people import INSTANCE, ORIGIN, at_bluesky
 from tests.harness.fake_x import FakeX
-from web.language import catalogue
+from web.catalogues import catalogue
 
 PATIENCE_S: Final = 20
 """The limit for what happens at once, on a busy machine."""

@@ -26,7 +26,7 @@ from tests.harness.clock import FakeClock
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_messages import BLUESKY_KEY, MASTODON_KEY, FakeChat, FakePosts
 from tests.harness.mappings import ORIGIN
-from web.language import catalogue
+from web.catalogues import catalogue
 
 BASE_URL: Final = "https://find.example"
 

@@ -31,6 +31,7 @@ from directory.services.follow_lists import FollowLists
 from directory.services.leaving import Leaving
 from directory.services.membership import Membership
 from directory.services.moderation import Moderation
+from directory.services.resealing import finish_rotation, rotate
 from directory.store.database import Database
 from directory.store.hides import HideStore
 from directory.vault import Vault
@@ -654,3 +655,18 @@ async def test_each_message_has_a_key_of_its_own(site: Messaging, me: Me) -> Non
     ]
     assert len(set(keys)) == 3
     assert timedelta(days=7) == EVERY
+
+
+async def test_links_outlast_a_rotation_of_the_vault(site: Messaging, me: Me, database: Database) -> None:
+    """The key that sealed the code is retired; links in old messages still stop, and new messages hold the same."""
+    await me.begin()
+    code = site.stop_code()
+    rotation = await rotate(site.vault, database, site.clock.now())
+    assert (rotation.resealed, rotation.broken) == (1, 0)
+    site.clock.advance(days=7)
+    await finish_rotation(site.vault, database, site.clock.now())
+    await site.arrive(bluesky("ann", 1))
+    await site.run_due()
+    assert len(site.told) == 2
+    assert site.stop_code() == code
+    assert await site.choices.of_code(code) is not None

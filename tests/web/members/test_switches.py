@@ -43,6 +43,7 @@ GOING_ON: Final = {
     "/account/sign-out",
     "/account/leave",
     "/account/list/delete",
+    "/account/list/messages/stop",
 }
 """Forms that withdraw, sign out or erase, or look for themselves at what they are asked."""
 
