@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from directory.errors import DirectoryUnavailable
 from directory.failures import failure_counts
+from directory.follows.tally import follow_counts
 from directory.jobs.gauges import KindGauges
 from directory.members.job_kinds import JobKind
 from web.services import Services
@@ -35,7 +36,7 @@ class Metrics(PrometheusController):
     @get()
     async def get(self, services: NamedDependency[Services]) -> Response[bytes]:
         """Answers with the metrics; the counts of jobs are left out while the database does not answer."""
-        content = generate_latest(REGISTRY) + _shown(_Failures())
+        content = generate_latest(REGISTRY) + _shown(_Failures()) + _shown(_Follows())
         if services.jobs is not None:
             with suppress(DirectoryUnavailable):
                 content += _shown(_Jobs(await services.jobs.current()))
@@ -72,6 +73,18 @@ class _Failures(Collector):
         for (what, reason), count in failure_counts().items():
             failed.add_metric([what.value, reason], count)
         yield failed
+
+
+class _Follows(Collector):
+    def collect(self) -> Iterator[Metric]:
+        results = CounterMetricFamily(
+            "passerelle_follows",
+            "What became of people in follow runs in this process: by network, result, and a stable reason.",
+            labels=["network", "result", "reason"],
+        )
+        for (network, result, reason), count in follow_counts().items():
+            results.add_metric([network.value, result, reason], count)
+        yield results
 
 
 def _shown(collector: Collector) -> bytes:
