@@ -43,6 +43,9 @@ GOING_ON: Final = {
     "/account/sign-out",
     "/account/leave",
     "/account/list/delete",
+    "/account/list/newcomers",
+    "/account/follow",
+    "/account/runs/{run_id:uuid}/{act:str}",
 }
 """Forms that withdraw, sign out or erase, or look for themselves at what they are asked."""
 
