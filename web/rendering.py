@@ -2,13 +2,15 @@
 
 import hashlib
 from collections.abc import Callable
-from functools import cache
+from datetime import datetime
+from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 import jinja2
-from babel.dates import format_date, format_skeleton
+from babel import Locale
+from babel.dates import format_date, format_time
 from babel.numbers import format_decimal
 from litestar import Request, Response
 from litestar.enums import MediaType
@@ -96,11 +98,17 @@ def _environment(language: str, *, base_url: str, own_origin: str) -> jinja2.Env
     environment.filters |= {
         "profile": lambda mapping: profile_url(mapping.target_id),
         "profile_of": profile_url,
-        "moment": lambda value: format_skeleton("yMMMdHm", value, locale=locale) + " UTC",
+        "moment": partial(_moment, locale=locale),
         "number": lambda value: format_decimal(value, locale=locale),
         "date": lambda value: format_date(value, format="long", locale=locale),
     }
     return environment
+
+
+def _moment(value: datetime, *, locale: Locale) -> str:
+    """Writes a day and a time, to the minute."""
+    day, time = format_date(value, "medium", locale), format_time(value, "short", locale=locale)
+    return f"{day}, {time} UTC"
 
 
 def _name_of(language: str) -> str:

@@ -1,12 +1,9 @@
 """Builds the services behind the pages of follows."""
 
-from collections.abc import Mapping
-
 from deploy.wiring.follows import build_following, build_switches
 from deploy.wiring.instance import build_lookup
 from deploy.wiring.members import MemberParts
-from directory.mappings import Network
-from directory.services.faces import Faces, Profiles
+from directory.services.faces import Faces
 from directory.services.planning import Planning, PlanStores
 from directory.store.arrivals import ArrivalStore
 from directory.store.faces import FaceStore
@@ -14,13 +11,8 @@ from directory.store.ignored_people import IgnoredPeopleStore
 from directory.store.standing_matches import StandingMatchStore
 from web.follow_services import FollowServices
 
-NO_PROFILES: Mapping[Network, Profiles] = {}
-"""Plans are shown without faces."""
 
-
-def build_follow_services(
-    members: MemberParts, profiles: Mapping[Network, Profiles] = NO_PROFILES
-) -> FollowServices | None:
+def build_follow_services(members: MemberParts) -> FollowServices | None:
     """Builds the services of plans and runs. Returns None where the operators let nobody be followed."""
     switches = build_switches(members.ground.settings)
     if not switches.is_on:
@@ -31,5 +23,5 @@ def build_follow_services(
     return FollowServices(
         build_following(ground, members.permissions),
         Planning(lookup, members.follow_lists, stores, clock, switches),
-        Faces(FaceStore(database), profiles, members.networks.http, clock),
+        Faces(FaceStore(database), members.networks.profiles, members.networks.http, clock),
     )

@@ -15,7 +15,7 @@ from directory.networks.bluesky.did import DidResolver
 from directory.networks.port import TokenSet
 from directory.services.following import Following, host_of
 from directory.services.permissions import Permissions
-from directory.services.run_steps import FollowNetwork, OpenSession, RunSteps, StepParts
+from directory.services.run_steps import FollowNetwork, RunSteps, StepParts
 from directory.settings import Settings
 from directory.store.follow_steps import StepStore
 from directory.store.follows import FollowStore
@@ -39,15 +39,7 @@ def build_following(ground: Ground, permissions: Permissions) -> Following:
     )
 
 
-def build_sessions(networks: Networks) -> Mapping[Network, OpenSession]:
-    """Builds what opens sessions, by network. A run on a network without one waits."""
-    _ = networks
-    return {}
-
-
-def build_follow_networks(
-    networks: Networks, sessions: Mapping[Network, OpenSession]
-) -> Mapping[Network, FollowNetwork]:
+def build_follow_networks(networks: Networks) -> Mapping[Network, FollowNetwork]:
     """Builds the networks that people can be followed on, over what opens sessions there."""
     return {
         network: FollowNetwork(
@@ -55,7 +47,7 @@ def build_follow_networks(
             refresh=networks.sign_in[AccountNetwork(network.value)].refresh,
             home=partial(_home_at_bluesky, networks.dids) if network is Network.BLUESKY else None,
         )
-        for network, opens in sessions.items()
+        for network, opens in networks.sessions.items()
     }
 
 
@@ -73,7 +65,7 @@ def build_run_steps(members: MemberParts) -> RunSteps:
             following=build_following(ground, members.permissions),
             permissions=members.permissions,
             lookup=build_lookup(ground.settings, ground.database, ground.clock),
-            networks=build_follow_networks(members.networks, build_sessions(members.networks)),
+            networks=build_follow_networks(members.networks),
             switches=build_switches(ground.settings),
             no_run_before=lambda: ground.instance.now.first_day_of_follows,
             clock=ground.clock,

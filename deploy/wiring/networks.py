@@ -7,6 +7,7 @@ from deploy.wiring.ground import Ground
 from deploy.wiring.messages import build_messengers
 from directory.accounts import AccountNetwork
 from directory.clock import Clock
+from directory.mappings import Network
 from directory.networks.bluesky.client import (
     CALLBACK_PATH,
     LoopbackClient,
@@ -22,17 +23,23 @@ from directory.networks.bluesky.handles import (
     well_known_source,
 )
 from directory.networks.bluesky.identity import Identities
+from directory.networks.bluesky.profiles import BlueskyProfiles
 from directory.networks.bluesky.requests import DpopRequests
 from directory.networks.bluesky.servers import Servers
+from directory.networks.bluesky.sessions import BlueskySessions
 from directory.networks.bluesky.sign_in import BlueskySignIn
 from directory.networks.http import GuardedClient
 from directory.networks.mastodon.apps import Apps
+from directory.networks.mastodon.follows import MastodonSessions
+from directory.networks.mastodon.profiles import MastodonProfiles
 from directory.networks.mastodon.sign_in import MastodonSignIn
 from directory.networks.messages import Messenger
 from directory.networks.port import Grants, SignIn
 from directory.proofs.x_oauth import XKey, XSignIn
 from directory.proofs.x_post import PostChecker, XSources
+from directory.services.faces import Profiles
 from directory.services.kept_apps import KeptApps
+from directory.services.run_steps import OpenSession
 from directory.settings import Settings
 from directory.store.mastodon_apps import MastodonAppStore
 
@@ -43,11 +50,15 @@ class Networks:
 
     http: GuardedClient
     dids: DidResolver
+    identities: Identities
     bluesky: BlueskySignIn
     bluesky_client: OAuthClient
     mastodon: MastodonSignIn
     x: XSignIn | None
     """Only where the operator has a key at X."""
+    sessions: Mapping[Network, OpenSession]
+    """What follows with members' permissions."""
+    profiles: Mapping[Network, Profiles]
     messengers: Mapping[AccountNetwork, Messenger]
     """Only on networks where the instance has an account of its own."""
 
@@ -63,13 +74,26 @@ def build_networks(ground: Ground, http: GuardedClient, grants: Grants) -> Netwo
     kept = KeptApps(MastodonAppStore(ground.database), ground.secrets.vault)
     dids = DidResolver(http, plc_url=settings.plc_url, allow_loopback=settings.allow_loopback)
     client = _bluesky_client(ground)
+    identities = _identities(settings, http, dids)
+    servers, requests = Servers(http, allow_loopback=settings.allow_loopback), DpopRequests(http)
     return Networks(
         http=http,
         dids=dids,
-        bluesky=_bluesky(settings, http, dids, client, grants),
+        identities=identities,
+        bluesky=BlueskySignIn(
+            identities, servers, requests, client, grants, allow_loopback=settings.allow_loopback
+        ),
         bluesky_client=client,
         mastodon=MastodonSignIn(http, Apps(http, kept, ground.instance_name, settings.base_url), grants),
         x=_x_sign_in(settings, http, ground.clock),
+        sessions={
+            Network.BLUESKY: BlueskySessions(identities, servers, requests, ground.clock).open,
+            Network.MASTODON: MastodonSessions(http, ground.clock).open,
+        },
+        profiles={
+            Network.BLUESKY: BlueskyProfiles(http, ground.clock, settings.bluesky_app_view or None),
+            Network.MASTODON: MastodonProfiles(http),
+        },
         messengers=build_messengers(settings, http),
     )
 
@@ -86,20 +110,11 @@ def build_post_checker(ground: Ground, http: GuardedClient) -> PostChecker:
     return PostChecker(http, sources.in_order(), ground.clock)
 
 
-def _bluesky(
-    settings: Settings, http: GuardedClient, dids: DidResolver, client: OAuthClient, grants: Grants
-) -> BlueskySignIn:
+def _identities(settings: Settings, http: GuardedClient, dids: DidResolver) -> Identities:
     sources = [dns_source(look_up_txt), well_known_source(http)]
     if settings.handle_resolver:
         sources.insert(0, service_source(http, settings.handle_resolver))
-    return BlueskySignIn(
-        Identities(dids, HandleResolver(*sources)),
-        Servers(http, allow_loopback=settings.allow_loopback),
-        DpopRequests(http),
-        client,
-        grants,
-        allow_loopback=settings.allow_loopback,
-    )
+    return Identities(dids, HandleResolver(*sources))
 
 
 def _bluesky_client(ground: Ground) -> OAuthClient:

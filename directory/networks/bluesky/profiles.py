@@ -12,6 +12,7 @@ from atproto import models
 
 from directory.accounts import BlueskyAccount, TargetAccount
 from directory.clock import Clock
+from directory.follows.faces import Profile
 from directory.follows.reasons import Reason
 from directory.networks.bluesky.wire import anonymous
 from directory.networks.bluesky.xrpc import AccountShut, Refusal, Xrpc
@@ -26,17 +27,6 @@ MAX_ASKED_SINGLY: Final = 25
 """Of those that an answer leaves out, a call of `read`. Nothing is known of the rest."""
 WARNING_LABELS: Final = frozenset({"impersonation", "!takedown", "!suspend"})
 _GONE: Final = "Profile not found"
-
-
-class Profile(msgspec.Struct, frozen=True):
-    """What the network tells of an account. `avatar_url` is empty where it has no picture. `reason` is GONE or LABELLED
-    where it is not to be followed, else NONE. No account of this network can say that it moved to another."""
-
-    account: TargetAccount
-    name: str = ""
-    description: str = ""
-    avatar_url: str = ""
-    reason: Reason = Reason.NONE
 
 
 class _Label(msgspec.Struct):

@@ -16,7 +16,7 @@ from directory.accounts import MastodonAccount
 from directory.clock import Clock
 from directory.follows.port import Attempt, Followed, Outcome, Told
 from directory.follows.reasons import Reason
-from directory.follows.runs import Budget, RunKind
+from directory.follows.runs import Budget, Run, RunKind
 from directory.follows.states import ItemState
 from directory.networks.errors import BadAnswer, NetworkError
 from directory.networks.http import GuardedClient
@@ -284,3 +284,16 @@ class MastodonFollows:
 def _left_today(budget: Budget, now: datetime) -> int:
     spent = budget.day_spent if now < budget.day_began + DAY else 0
     return FOLLOWS_A_DAY - spent
+
+
+class MastodonSessions:
+    """Opens sessions, one for each step of a run. One of these serves a whole process."""
+
+    def __init__(self, http: GuardedClient, clock: Clock) -> None:
+        self._http = http
+        self._clock = clock
+        self._fingers = Fingers(http, clock)
+
+    def open(self, _run: Run, tokens: TokenSet) -> AbstractAsyncContextManager[FollowSession]:
+        """Opens a session that acts with these tokens."""
+        return MastodonFollows(self._http, self._clock, self._fingers, tokens)

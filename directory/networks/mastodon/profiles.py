@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from directory.accounts import MastodonAccount, TargetAccount
+from directory.follows.faces import Profile
 from directory.follows.reasons import Reason
 from directory.networks.errors import NetworkError
 from directory.networks.http import GuardedClient
@@ -30,18 +31,6 @@ MAX_NOTE_CHARS: Final = 20_000
 """Of the HTML that is looked at."""
 _BREAKS: Final = frozenset({"br", "p", "li", "div"})
 _HIDDEN: Final = frozenset({"script", "style"})
-
-
-class Profile(msgspec.Struct, frozen=True):
-    """What an account's server tells of it. `avatar_url` is empty where it has no picture. `reason` is MOVED, GONE,
-    LABELLED or NONE; `moved_to` is where it moved, if that can be told."""
-
-    account: TargetAccount
-    name: str = ""
-    description: str = ""
-    avatar_url: str = ""
-    reason: Reason = Reason.NONE
-    moved_to: TargetAccount | None = None
 
 
 class MastodonProfiles:

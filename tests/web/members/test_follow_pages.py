@@ -372,3 +372,21 @@ def test_a_permission_that_nothing_needs_any_more_is_not_kept(
     back = agree(internet, leaving.headers["refresh"].partition("url=")[2], member.acct)  # type: ignore[attr-defined]
     member.get(back.removeprefix(instance.settings.base_url))
     assert tokens(instance, member) == 0
+
+
+def test_nothing_is_started_while_the_instance_is_read_only(
+    instance: MemberInstance, internet: FakeInternet, member: Visitor, hand: HandRun
+) -> None:
+    """Showing a plan, pausing and undoing go on; whatever follows somebody does not."""
+    run = start(instance, internet, member)
+    hand.begin(run)
+    page = f"/account/runs/{run}"
+    member.send(page, f"{page}/pause")
+    instance.set("read_only", "true")
+    try:
+        assert press(member).status_code == 200
+        assert press(member, do="start").status_code == 503
+        assert member.send(page, f"{page}/resume").status_code == 503
+        assert member.send(page, f"{page}/cancel").status_code == 303
+    finally:
+        instance.set("read_only", None)

@@ -44,6 +44,9 @@ GOING_ON: Final = {
     "/account/leave",
     "/account/list/delete",
     "/account/list/messages/stop",
+    "/account/list/newcomers",
+    "/account/follow",
+    "/account/runs/{run_id:uuid}/{act:str}",
 }
 """Forms that withdraw, sign out or erase, or look for themselves at what they are asked."""
 
