@@ -1,14 +1,9 @@
 """Builds the services behind the pages of follows."""
 
-from deploy.wiring.follows import build_following, build_switches
-from deploy.wiring.instance import build_lookup
+from deploy.wiring.follows import build_following, build_planning, build_switches
 from deploy.wiring.members import MemberParts
 from directory.services.faces import Faces
-from directory.services.planning import Planning, PlanStores
-from directory.store.arrivals import ArrivalStore
 from directory.store.faces import FaceStore
-from directory.store.ignored_people import IgnoredPeopleStore
-from directory.store.standing_matches import StandingMatchStore
 from web.follow_services import FollowServices
 
 
@@ -17,11 +12,9 @@ def build_follow_services(members: MemberParts) -> FollowServices | None:
     switches = build_switches(members.ground.settings)
     if not switches.is_on:
         return None
-    ground, database, clock = members.ground, members.ground.database, members.ground.clock
-    stores = PlanStores(ArrivalStore(database), IgnoredPeopleStore(database), StandingMatchStore(database))
-    lookup = build_lookup(ground.settings, database, clock)
+    ground = members.ground
     return FollowServices(
         build_following(ground, members.permissions),
-        Planning(lookup, members.follow_lists, stores, clock, switches),
-        Faces(FaceStore(database), members.networks.profiles, members.networks.http, clock),
+        build_planning(members),
+        Faces(FaceStore(ground.database), members.networks.profiles, members.networks.http, ground.clock),
     )

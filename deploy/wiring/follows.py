@@ -15,11 +15,15 @@ from directory.networks.bluesky.did import DidResolver
 from directory.networks.port import TokenSet
 from directory.services.following import Following, host_of
 from directory.services.permissions import Permissions
+from directory.services.planning import Planning, PlanStores
 from directory.services.run_steps import FollowNetwork, RunSteps, StepParts
 from directory.settings import Settings
+from directory.store.arrivals import ArrivalStore
 from directory.store.follow_steps import StepStore
 from directory.store.follows import FollowStore
+from directory.store.ignored_people import IgnoredPeopleStore
 from directory.store.members import MemberStore
+from directory.store.standing_matches import StandingMatchStore
 
 
 def build_switches(settings: Settings) -> Switches:
@@ -37,6 +41,14 @@ def build_following(ground: Ground, permissions: Permissions) -> Following:
         build_switches(ground.settings),
         ground.clock,
     )
+
+
+def build_planning(members: MemberParts) -> Planning:
+    """Builds what plans are made with."""
+    ground, database = members.ground, members.ground.database
+    stores = PlanStores(ArrivalStore(database), IgnoredPeopleStore(database), StandingMatchStore(database))
+    lookup = build_lookup(ground.settings, database, ground.clock)
+    return Planning(lookup, members.follow_lists, stores, ground.clock, build_switches(ground.settings))
 
 
 def build_follow_networks(networks: Networks) -> Mapping[Network, FollowNetwork]:

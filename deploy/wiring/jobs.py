@@ -3,7 +3,7 @@
 from functools import partial
 from urllib.parse import urlsplit
 
-from deploy.wiring.follows import build_run_steps
+from deploy.wiring.follows import build_following, build_planning, build_run_steps
 from deploy.wiring.members import MemberParts
 from deploy.wiring.networks import build_post_checker
 from deploy.wiring.peer_upkeep import build_upkeep
@@ -20,12 +20,15 @@ from directory.services.message_texts import MessageTexts
 from directory.services.name_checking import NameChecking
 from directory.services.newcomers import Newcomers
 from directory.services.profile_checking import ProfileChecking
+from directory.services.standing import Standing
 from directory.settings import Settings
 from directory.store.arrivals import ArrivalStore
 from directory.store.host_backoff import HostBackoffStore
 from directory.store.job_counts import JobCountStore
+from directory.store.members import MemberStore
 from directory.store.newcomer_messages import NewcomerMessageStore
 from directory.store.rechecks import RecheckStore
+from directory.store.standing_matches import StandingMatchStore
 from directory.store.used_challenges import UsedChallengeStore
 from web.catalogues import catalogue
 
@@ -69,8 +72,20 @@ def _job_parts(members: MemberParts) -> JobParts:
         links=ProfileChecking(checker, members.page_links, networks.dids, fxtwitter),
         newcomers=Newcomers(ArrivalStore(ground.database), ground.clock),
         steps=build_run_steps(members),
+        standing=_standing(members),
         messages=_message_sending(members),
         housekeeping=Housekeeping(ground.database, ground.clock),
+    )
+
+
+def _standing(members: MemberParts) -> Standing:
+    ground = members.ground
+    return Standing(
+        StandingMatchStore(ground.database),
+        MemberStore(ground.database),
+        build_planning(members),
+        build_following(ground, members.permissions),
+        ground.clock,
     )
 
 

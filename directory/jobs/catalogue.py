@@ -40,6 +40,7 @@ from directory.services.profile_checking import ProfileChecking
 from directory.services.proving import Proving
 from directory.services.rechecking import Rechecking
 from directory.services.run_steps import RunSteps
+from directory.services.standing import Standing
 from directory.store.arrivals import ARRIVAL_LEASE
 from directory.store.follow_runs import RUN_LEASE
 from directory.store.rechecks import RecheckJob, RecheckStore
@@ -53,6 +54,7 @@ SLOTS: Final = {
     JobKind.REVOCATIONS: 4,
     JobKind.ARRIVALS: 1,
     JobKind.FOLLOWS: 8,
+    JobKind.STANDING: 1,
     JobKind.MESSAGES: 2,
     JobKind.HOUSEKEEPING: 1,
 }
@@ -61,6 +63,9 @@ keeps to one host: one more would hit our own limit, take that for an unreachabl
 EVERY_S: Final = 2.0
 """Between two claims where nothing is due. Whoever submits work that a member waits for wakes the worker."""
 RECHECKS_EVERY_S: Final = 30.0
+STANDING_EVERY_S: Final = 60.0
+STANDING_LEASE: Final = timedelta(minutes=4)
+"""A batch takes half of it at most; there is no lease in the row."""
 TIDY_EVERY_S: Final = 300.0
 TIDY_LIMIT_S: Final = 600.0
 MAX_HOUSEKEEPING_STEPS: Final = 100
@@ -86,6 +91,7 @@ class JobParts:
     links: ProfileChecking
     newcomers: Newcomers
     steps: RunSteps
+    standing: Standing
     messages: MessageSending
     housekeeping: Housekeeping
 
@@ -107,6 +113,7 @@ class Jobs:
             _kind(JobKind.CLAIMS, self.claim_claim, LOOK_LEASE, every_s=RECHECKS_EVERY_S),
             _kind(JobKind.ARRIVALS, self.claim_arrival, ARRIVAL_LEASE),
             _kind(JobKind.FOLLOWS, self.claim_follows, RUN_LEASE, is_awaited=True),
+            _kind(JobKind.STANDING, self.claim_standing, STANDING_LEASE, every_s=STANDING_EVERY_S),
             _kind(JobKind.MESSAGES, self.claim_message, MESSAGE_LEASE, is_awaited=True),
             Kind(
                 name=JobKind.HOUSEKEEPING,
@@ -177,6 +184,15 @@ class Jobs:
             return None
         release = partial(self._parts.steps.release, step)
         return Work(run=partial(self._parts.steps.take, step), release=release, hosts=(step.run.host,))
+
+    async def claim_standing(self, _busy: Collection[str]) -> Work | None:
+        """Claims a wish to follow newcomers whose batch of the day is still to be made. The batch of a process that is killed
+        comes the day after: who came is still among the newcomers then."""
+        wish = await self._parts.standing.claim()
+        if wish is None:
+            return None
+        release = partial(self._parts.standing.release, wish)
+        return Work(run=partial(self._parts.standing.follow_newcomers, wish), release=release)
 
     async def claim_message(self, busy: Collection[str]) -> Work | None:
         """Claims a message about newcomers that is due; one at a time on each network."""

@@ -21,6 +21,8 @@ class JobKind(enum.StrEnum):
     """Mappings that were taken in, to be matched with kept lists."""
     FOLLOWS = "follows"
     """Steps of follow runs."""
+    STANDING = "standing"
+    """Batches of newcomers, for members who wish them followed."""
     MESSAGES = "messages"
     """Messages to members that somebody they followed has arrived."""
     WITNESSES = "witnesses"

@@ -6,6 +6,7 @@ the first, and whoever declined would be asked again.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Final, Self
@@ -14,7 +15,7 @@ import msgspec
 
 from directory.accounts import MastodonAccount
 from directory.clock import Clock
-from directory.follows.port import Attempt, Followed, Outcome, Told
+from directory.follows.port import Attempt, Followed, FollowSession, Outcome, Told
 from directory.follows.reasons import Reason
 from directory.follows.runs import Budget, Run, RunKind
 from directory.follows.states import ItemState

@@ -28,6 +28,7 @@ from directory.proofs.profile_link import LinkChecker
 from directory.proofs.results import Refuted, Unreachable, Verified
 from directory.proofs.x_post import PostChecker, XSources
 from directory.services.claiming import Claiming
+from directory.services.follow_lists import FollowLists
 from directory.services.following import Following
 from directory.services.housekeeping import Housekeeping
 from directory.services.kept_apps import KeptApps
@@ -39,22 +40,27 @@ from directory.services.name_checking import NameChecking
 from directory.services.newcomers import Newcomers
 from directory.services.page_links import PageLinks
 from directory.services.permissions import Permissions
+from directory.services.planning import Planning, PlanStores
 from directory.services.profile_checking import ProfileChecking
 from directory.services.proving import Proving
 from directory.services.run_steps import RunSteps, StepParts
+from directory.services.standing import Standing
 from directory.store.arrivals import ArrivalStore
 from directory.store.challenges import ChallengeStore
 from directory.store.claims import ClaimStore
 from directory.store.database import Database
+from directory.store.follow_lists import FollowListStore
 from directory.store.follow_steps import StepStore
 from directory.store.follows import FollowStore
 from directory.store.host_backoff import HostBackoffStore
+from directory.store.ignored_people import IgnoredPeopleStore
 from directory.store.mappings import MappingStore
 from directory.store.mastodon_apps import MastodonAppStore
 from directory.store.members import MemberStore
 from directory.store.newcomer_messages import NewcomerMessageStore
 from directory.store.proof_checks import ProofCheckStore
 from directory.store.rechecks import RecheckStore
+from directory.store.standing_matches import StandingMatchStore
 from directory.store.used_challenges import UsedChallengeStore
 from directory.vault import Vault
 from tests.directory.members.people import INSTANCE, ORIGIN, at_bluesky
@@ -194,6 +200,7 @@ class JobSite:
                 links=links,
                 newcomers=Newcomers(ArrivalStore(database), clock),
                 steps=self.steps(database),
+                standing=self.standing(database),
                 messages=MessageSending(
                     NewcomerMessageStore(database),
                     {},
@@ -220,6 +227,20 @@ class JobSite:
                 clock=self.clock,
             )
         )
+
+    def standing(self, database: Database) -> Standing:
+        """Makes the batches of newcomers."""
+        switches, members = Switches(), MemberStore(database)
+        wishes = StandingMatchStore(database)
+        planning = Planning(
+            Lookup(MappingStore(database), self.clock, ORIGIN),
+            FollowLists(FollowListStore(database), self.clock),
+            PlanStores(ArrivalStore(database), IgnoredPeopleStore(database), wishes),
+            self.clock,
+            switches,
+        )
+        following = Following(FollowStore(database), members, self.permissions, switches, self.clock)
+        return Standing(wishes, members, planning, following, self.clock)
 
     def claiming(self, database: Database | None = None) -> Claiming:
         """Makes the service of claims over the same sources."""

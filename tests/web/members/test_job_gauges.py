@@ -27,6 +27,7 @@ KINDS = {
     "claims",
     "revocations",
     "follows",
+    "standing",
     "housekeeping",
 } | {kind.value for kind in OF_PEERS}
 

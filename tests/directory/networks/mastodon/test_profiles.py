@@ -3,10 +3,11 @@
 import pytest
 
 from directory.accounts import BlueskyAccount, MastodonAccount, TargetAccount
+from directory.follows.faces import Profile
 from directory.follows.reasons import Reason
 from directory.identifiers import Acct, ActorUri, AtHandle, Did
 from directory.networks.http import GuardedClient
-from directory.networks.mastodon.profiles import AT_ONCE, MastodonProfiles, Profile, plain_text
+from directory.networks.mastodon.profiles import AT_ONCE, MastodonProfiles, plain_text
 from tests.harness.clock import FakeClock
 from tests.harness.fake_mastodon.flavours import GOTOSOCIAL, MASTODON, TAKAHE, Flavour
 from tests.harness.fake_mastodon.home import Home

@@ -11,8 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
+from directory.follows.faces import Profile
 from directory.follows.reasons import Reason
-from directory.networks.bluesky.profiles import MODERATION, BlueskyProfiles, Profile
+from directory.networks.bluesky.profiles import MODERATION, BlueskyProfiles
 from directory.networks.errors import NetworkError
 from directory.networks.http import GuardedClient
 from tests.directory.networks.bluesky.calls import At
