@@ -206,3 +206,28 @@ async def test_the_permission_is_kept_for_the_next_day(days: Days) -> None:
         await days.work()
         days.pass_days(1)
     assert days.site.network.followed == [handle(3), handle(5)]
+
+
+async def test_an_empty_morning_does_not_use_up_the_day(days: Days) -> None:
+    """Fault: the batch of the day was made as the day began, with nobody in it. Whoever published at noon was followed on
+    the day after, and the first of all a day after the wish."""
+    await days.wish()
+    assert await days.work() == 1
+    assert await days.work() == 0, "nobody came since"
+    days.site.clock.advance(seconds=3600)
+    await days.arrive(3)
+    assert await days.work() == 1
+    assert days.site.network.followed == [handle(3)]
+
+
+async def test_a_flood_of_newcomers_is_followed_to_the_last(
+    days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: each batch looked back one batch alone. Of a flood that filled two of them, the rest was followed never."""
+    monkeypatch.setattr("directory.services.standing.MAX_BATCH", 2)
+    await days.wish()
+    await days.arrive(*range(7))
+    for _ in range(4):
+        await days.work()
+        days.pass_days(1)
+    assert sorted(days.site.network.followed) == sorted(map(handle, range(7)))
