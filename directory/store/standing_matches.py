@@ -16,8 +16,8 @@ from directory.store.database import Database
 _CLAIM: Final = """
 WITH due AS (
     SELECT account, last_batch FROM standing_match s
-    WHERE (last_batch IS NULL OR last_batch < $4)
-    AND (looked_at IS NULL OR looked_at < $1 OR EXISTS (
+    WHERE last_batch IS DISTINCT FROM $4
+    AND (looked_at IS NULL OR looked_at < $1 OR looked_at > $3 OR EXISTS (
         SELECT FROM follow_list f JOIN newcomer n ON n.follow_list = f.id
         WHERE f.member = s.member AND n.found_at > s.looked_at
     ))

@@ -231,3 +231,15 @@ async def test_a_flood_of_newcomers_is_followed_to_the_last(
         await days.work()
         days.pass_days(1)
     assert sorted(days.site.network.followed) == sorted(map(handle, range(7)))
+
+
+async def test_a_clock_that_ran_ahead_does_not_hold_batches_back(days: Days) -> None:
+    """Fault: the day of the last batch was in the next year, after the clock of the machine had been; the next batch came
+    then."""
+    await days.wish()
+    days.pass_days(400)
+    await days.work()
+    days.pass_days(-400)
+    await days.arrive(3)
+    await days.work()
+    assert days.site.network.followed == [handle(3)]
