@@ -12,6 +12,7 @@ from directory.follows.states import OPEN
 from directory.members.errors import UnknownAccount
 from directory.store.accounts import lock_member, plain_uuid
 from directory.store.database import Database
+from directory.store.standing_ends import end_standing
 
 _CLAIM: Final = """
 WITH due AS (
@@ -46,15 +47,11 @@ class StandingMatchStore:
         return list(map(_wish_of, rows))
 
     async def set_standing(self, member: UUID, accounts: Sequence[UUID], now: datetime) -> None:
-        """Sets with which of their accounts a member follows newcomers; those that stood stay as they are. Raises
-        MemberGone, UnknownAccount."""
+        """Sets with which of their accounts a member follows newcomers; those that stood stay as they are. A
+        permission that nothing else needs is given back. Raises MemberGone, UnknownAccount."""
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
-            await connection.execute(
-                "DELETE FROM standing_match WHERE member = $1 AND NOT account = ANY($2::uuid[])",
-                member,
-                accounts,
-            )
+            await end_standing(connection, member, now, but=accounts)
             known = await connection.fetchval(
                 "SELECT count(*) FROM linked_account WHERE member = $1 AND id = ANY($2::uuid[])",
                 member,

@@ -10,9 +10,12 @@ from directory.follows.runs import Source
 from directory.follows.states import RunState
 from directory.mappings import Mapping
 from directory.members.consents import PRESENT_VERSION, ConsentKind
+from directory.networks.port import Purpose
+from directory.networks.sign_in_errors import NeedsSignIn
 from directory.queries import Lists, parse_lines
 from directory.services.consenting import Consenting
 from directory.services.follow_lists import FollowLists
+from directory.services.housekeeping import Housekeeping
 from directory.services.lookup import Lookup
 from directory.services.newcomers import Newcomers
 from directory.services.planning import Planning, PlanStores
@@ -241,5 +244,31 @@ async def test_a_clock_that_ran_ahead_does_not_hold_batches_back(days: Days) -> 
     await days.work()
     days.pass_days(-400)
     await days.arrive(3)
+    await days.work()
+    assert days.site.network.followed == [handle(3)]
+
+
+@pytest.mark.parametrize("door", ["wish", "list", "consent", "expiry"])
+async def test_the_permission_ends_with_the_wish_and_the_wish_with_the_list(days: Days, door: str) -> None:
+    """Fault: the list was deleted, or its consent withdrawn or expired, and the wish and the permission stayed, which
+    nothing needed any more. Who kept another list a year later had its people followed without being asked."""
+    await days.wish()
+    await days.arrive(3)
+    await days.work()
+    member, database, clock = days.site.member, days.site.database, days.site.clock
+    if door == "wish":
+        await days.planning.set_standing(member, [])
+    elif door == "list":
+        assert await days.lists.drop(member, Lists.FOLLOWING)
+    elif door == "consent":
+        await Consenting(ConsentStore(database), clock).withdraw(member, ConsentKind.KEEP_FOLLOW_LIST)
+    else:
+        clock.advance(days=800)
+        await Housekeeping(database, clock).run()
+        await Housekeeping(database, clock).run()
+    with pytest.raises(NeedsSignIn):
+        await days.site.permissions.read(days.site.account, Purpose.FOLLOW)
+    await days.keep_list()
+    await days.arrive(5)
     await days.work()
     assert days.site.network.followed == [handle(3)]
