@@ -43,6 +43,9 @@ DAY_MAY_CHANGE: Final = timedelta(hours=1)
 """The operators can move the day on which all runs begin."""
 AFTER_NOTHING: Final = timedelta(minutes=1)
 """After a call that changed nothing."""
+READ_ANEW_AFTER: Final = timedelta(minutes=10)
+"""After a wait so long it is read anew who is followed already: the member may have followed some of them by hand, and on
+Bluesky whoever is followed twice is there twice."""
 REQUESTED_LONG_AGO: Final = timedelta(days=1)
 """Whoever has not answered in this time is looked at once more when the run ends."""
 LOOK_AT_ONCE: Final = 40
@@ -305,6 +308,8 @@ class _Visit:
         else:
             due = self._next_due(outlook, now)
             due = due if pause is None else max(due, now + pause)
+            if self._run.network is Network.BLUESKY and due - now >= READ_ANEW_AFTER:
+                await self._store.read_anew(self._step)
             await self._store.reschedule_step(self._step, due, "" if due <= now else "waits")
 
     def _next_due(self, outlook: Outlook, now: datetime) -> datetime:

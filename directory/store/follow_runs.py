@@ -133,9 +133,9 @@ async def move_run(
     return bool(moved)
 
 
-async def set_read(connection: Connection, run: UUID) -> None:
-    """Notes that those who are followed already were read."""
-    await connection.execute("UPDATE follow_run SET is_read = true WHERE id = $1", run)
+async def set_read(connection: Connection, run: UUID, *, is_read: bool = True) -> None:
+    """Notes that those who are followed already were read, or have to be read anew."""
+    await connection.execute("UPDATE follow_run SET is_read = $2 WHERE id = $1", run, is_read)
 
 
 async def set_host(connection: Connection, run: UUID, host: str) -> None:

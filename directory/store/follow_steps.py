@@ -146,6 +146,11 @@ class StepStore:
             await set_read(connection, step.run.id)
         return found
 
+    async def read_anew(self, step: Step) -> None:
+        """Has the next step read anew who is followed already. Raises StepLost."""
+        async with self._held(step) as connection:
+            await set_read(connection, step.run.id, is_read=False)
+
     async def read_items(self, step: Step, state: ItemState, limit: int) -> list[Item]:
         """Reads people who are left, in the order of the plan."""
         async with self._database.connection() as connection:

@@ -420,3 +420,21 @@ async def test_a_run_that_takes_the_place_of_a_cancelled_one_doubles_nobody(site
         site.clock.advance(minutes=2)
         await site.run_once()
     assert site.network.followed == [handle(1)]
+
+
+async def test_who_is_followed_by_hand_while_a_run_waits_is_not_followed_twice(site: FollowSite) -> None:
+    """Fault: who was followed already was read once, as the run began. Hours later, behind the limits, it followed anew
+    whom the member had followed by hand meanwhile: two records, of which an app takes back one."""
+    site.network.points_an_hour = 6
+    await site.publish(*range(4))
+    run = await site.start(*range(4))
+    while len(site.network.followed) < 2:
+        await site.run_once()
+    site.network.follow_by_hand(handle(3))
+    await site.drive()
+    assert site.network.followed == [handle(number) for number in range(4)]
+    assert (await site.items(run))[3] == (3, "already", "already-followed")
+    await site.permit("second")
+    await site.following.undo(site.member, run.id)
+    await site.drive()
+    assert site.network.followed == [handle(3)]
