@@ -63,7 +63,7 @@ keeps to one host: one more would hit our own limit, take that for an unreachabl
 EVERY_S: Final = 2.0
 """Between two claims where nothing is due. Whoever submits work that a member waits for wakes the worker."""
 RECHECKS_EVERY_S: Final = 30.0
-STANDING_EVERY_S: Final = 60.0
+STANDING_EVERY_S: Final = 5.0
 STANDING_LEASE: Final = timedelta(minutes=4)
 """A batch takes half of it at most; there is no lease in the row."""
 TIDY_EVERY_S: Final = 300.0

@@ -40,5 +40,5 @@ class FollowLists:
         return await self._follow_lists.count_people(member)
 
     async def drop(self, member: UUID, kind: Lists) -> bool:
-        """Deletes one list; returns whether it was kept."""
-        return await self._follow_lists.drop_list(member, kind)
+        """Deletes one list; returns whether it was kept. Raises MemberGone."""
+        return await self._follow_lists.drop_list(member, kind, self._clock.now())

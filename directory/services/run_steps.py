@@ -17,7 +17,7 @@ from directory.follows.budget import DAY, LIMITS
 from directory.follows.port import Attempt, FollowSession, Told
 from directory.follows.proof import present_account
 from directory.follows.reasons import Reason
-from directory.follows.runs import Item, Run
+from directory.follows.runs import Item, Run, RunKind
 from directory.follows.states import ItemState, RunMove, RunState
 from directory.follows.switches import Switches
 from directory.follows.tally import count_outcomes, count_result
@@ -26,7 +26,7 @@ from directory.mappings import Network
 from directory.networks.errors import BadStatus, NetworkError
 from directory.networks.port import TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn, SignInError
-from directory.services.following import Following, purpose_of
+from directory.services.following import Following, host_of, purpose_of
 from directory.services.lookup import Lookup
 from directory.services.permissions import Permissions, Refresh
 from directory.store.follow_steps import Outlook, Step, StepLost, StepStore
@@ -43,6 +43,9 @@ DAY_MAY_CHANGE: Final = timedelta(hours=1)
 """The operators can move the day on which all runs begin."""
 AFTER_NOTHING: Final = timedelta(minutes=1)
 """After a call that changed nothing."""
+READ_ANEW_AFTER: Final = timedelta(minutes=10)
+"""After a wait so long it is read anew who is followed already: the member may have followed some of them by hand, and on
+Bluesky whoever is followed twice is there twice."""
 REQUESTED_LONG_AGO: Final = timedelta(days=1)
 """Whoever has not answered in this time is looked at once more when the run ends."""
 LOOK_AT_ONCE: Final = 40
@@ -138,7 +141,8 @@ class RunSteps:
             used = await self._parts.permissions.fresh(
                 step.run.account, purpose_of(step.run.kind), network.refresh
             )
-            await self._learn_host(step, network, used)
+            if await self._learn_host(step, network, used):
+                return
             async with network.open(step.run, used) as session:
                 await _Visit(self._parts, step, session, deadline).make()
         except NeedsSignIn:
@@ -146,11 +150,17 @@ class RunSteps:
         except (NetworkError, SignInError, TimeoutError) as error:
             await self._put_off(step, error)
 
-    async def _learn_host(self, step: Step, network: FollowNetwork, tokens: TokenSet) -> None:
-        if network.home is not None and not step.run.is_read:
-            host = await network.home(tokens)
-            if host != step.run.host:
-                await self._store.note_host(step, host)
+    async def _learn_host(self, step: Step, network: FollowNetwork, tokens: TokenSet) -> bool:
+        """Notes which host the run asks, where that was not known: a run is begun before its member gives the permission, and
+        goes on after an account moved. Returns whether it was not: the step is then claimed anew, as slots, pauses and the
+        operators' switches are by host."""
+        if step.run.host and (step.run.is_read or network.home is None):
+            return False
+        host = await network.home(tokens) if network.home is not None else host_of(tokens.server)
+        if host == step.run.host:
+            return False
+        await self._store.note_host(step, host, self._clock.now())
+        return True
 
     async def _lose(self, step: Step, used: TokenSet | None) -> None:
         """Has the run wait for a sign-in; or go on at once, where one was finished since the step began."""
@@ -247,8 +257,11 @@ class _Visit:
             match.query: match
             for match in await self._parts.lookup.match([each.query for each in items], with_evidence=False)
         }
-        skipped, attempts = {}, []
+        ignored = await self._ignored(items)
+        skipped, attempts = dict.fromkeys(ignored, Reason.CHOSEN_AWAY), list[Attempt]()
         for item in items:
+            if item.number in ignored:
+                continue
             account = present_account(item, matches.get(item.query), self._run.kind)
             if isinstance(account, Reason):
                 skipped[item.number] = account
@@ -263,6 +276,14 @@ class _Visit:
             for reason in skipped.values():
                 count_result(self._run.network, ItemState.SKIPPED.label, reason)
         return attempts
+
+    async def _ignored(self, items: Sequence[Item]) -> frozenset[int]:
+        """Returns the numbers of those whom the member has ignored since the plan."""
+        if self._run.kind is not RunKind.FOLLOW:
+            return frozenset()
+        ids = {each.number: {str(each.account.id), each.bridge_of} for each in items}
+        ignored = await self._store.find_ignored(self._step, list(set().union(*ids.values())))
+        return frozenset(number for number, named in ids.items() if named & ignored)
 
     async def _undo(self) -> bool:
         """Takes back the next few. Returns False where nothing came of it."""
@@ -287,6 +308,8 @@ class _Visit:
         else:
             due = self._next_due(outlook, now)
             due = due if pause is None else max(due, now + pause)
+            if self._run.network is Network.BLUESKY and due - now >= READ_ANEW_AFTER:
+                await self._store.read_anew(self._step)
             await self._store.reschedule_step(self._step, due, "" if due <= now else "waits")
 
     def _next_due(self, outlook: Outlook, now: datetime) -> datetime:

@@ -3,7 +3,7 @@
 Nobody is followed twice by this: whom a run of that account had before, it leaves alone, whatever the member did since.
 """
 
-from datetime import UTC, datetime, time
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -21,6 +21,8 @@ from directory.store.standing_matches import StandingMatchStore
 
 MAX_BATCH: Final = 1_000
 """People of one batch. More wait for the day after: a flood of arrivals does not fill an account in a night."""
+STILL_NEW: Final = timedelta(days=90)
+"""For so long newcomers are looked at again. Runs are kept for longer after their end, so whom one had is known."""
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +61,7 @@ class Standing:
         except RunOpen:
             await self.release(wish)
         except (NothingToFollow, FollowsOff, MemberGone, UnknownAccount) as error:
+            await self._store.give_day_back(wish)
             log.debug("no newcomers are followed", reason=type(error).__name__)
         return None
 
@@ -67,7 +70,7 @@ class Standing:
         account = next((each for each in own if each.id == wish.account), None)
         if account is None:
             raise UnknownAccount
-        came = await self._planning.match_newcomers(wish.member, since_of(wish))
+        came = await self._planning.match_newcomers(wish.member, since_of(wish, self._clock.now()))
         plan = plan_follows(came, await self._planning.wishes(account, own, is_chosen_unasked))
         ids = [str(each.account.id) for each in plan.wanted]
         had = await self._store.find_had(wish.account, ids)
@@ -75,9 +78,7 @@ class Standing:
         return Plan(tuple(fresh[:MAX_BATCH]), plan.left_out)
 
 
-def since_of(wish: StandingMatch) -> datetime:
-    """Returns from when newcomers count: from the day of the batch before, as more may have come that day; never from
-    before the wish."""
-    if wish.last_batch is None:
-        return wish.since
-    return max(wish.since, datetime.combine(wish.last_batch, time(), UTC))
+def since_of(wish: StandingMatch, now: datetime) -> datetime:
+    """Returns from when newcomers count: those of many batches before still do, as a batch has room for some, and a doubt
+    can end. Never from before the wish."""
+    return max(wish.since, now - STILL_NEW)

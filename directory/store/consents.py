@@ -19,6 +19,7 @@ from directory.members.newcomer_messages import MessageState
 from directory.store.accounts import lock_member, plain_uuid, update_rechecks
 from directory.store.database import Connection, Database
 from directory.store.publication_rows import withdraw_all_of_member
+from directory.store.standing_ends import end_standing
 
 _STOP_MESSAGES: Final = (
     f"UPDATE newcomer_message SET state = {MessageState.STOPPED.value}"
@@ -41,8 +42,8 @@ class ConsentStore:
             return await give_consent(connection, member, kind, now)
 
     async def withdraw_consent(self, member: UUID, kind: ConsentKind, now: datetime) -> bool:
-        """Ends a consent and what rests on it: publications are withdrawn, kept lists deleted, messages
-        stopped. Raises MemberGone.
+        """Ends a consent and what rests on it: publications are withdrawn, kept lists deleted and nobody followed
+        by them any more, messages stopped. Raises MemberGone.
 
         Returns whether the consent held until now.
         """
@@ -54,6 +55,7 @@ class ConsentStore:
                 await update_rechecks(connection, member, now)
             if kind is ConsentKind.KEEP_FOLLOW_LIST:
                 await connection.execute("DELETE FROM follow_list WHERE member = $1", member)
+                await end_standing(connection, member, now)
             if kind is ConsentKind.ANNOUNCE_NEWCOMERS:
                 await connection.execute(_STOP_MESSAGES, member)
         return was_given

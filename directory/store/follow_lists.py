@@ -12,6 +12,7 @@ from directory.queries import Lists
 from directory.store.accounts import lock_member
 from directory.store.consents import require_consent
 from directory.store.database import Connection, Database
+from directory.store.standing_ends import end_standing
 
 _COLUMNS: Final = "kind, x_ids, x_handles, x_seen, kept_at"
 _WITH_CONSENT: Final = (
@@ -75,12 +76,16 @@ class FollowListStore:
             )
         return {Lists(row["kind"]): row["people"] for row in rows}
 
-    async def drop_list(self, member: UUID, kind: Lists) -> bool:
-        """Deletes one list; returns whether it was kept."""
-        async with self._database.connection() as connection:
+    async def drop_list(self, member: UUID, kind: Lists, now: datetime) -> bool:
+        """Deletes one list; returns whether it was kept. With the list of people followed the wish ends that newcomers are.
+        Raises MemberGone."""
+        async with self._database.transaction() as connection:
+            await lock_member(connection, member)
             dropped = await connection.fetchval(
                 "DELETE FROM follow_list WHERE member = $1 AND kind = $2 RETURNING true", member, kind.value
             )
+            if kind is Lists.FOLLOWING:
+                await end_standing(connection, member, now)
         return bool(dropped)
 
 

@@ -9,7 +9,7 @@ import asyncpg
 
 from directory.accounts import AccountNetwork
 from directory.follows.runs import Budget, Run, RunKind, Source
-from directory.follows.states import OPEN, RUN_MOVES, RunMove, RunState
+from directory.follows.states import OPEN, RUN_MOVES, ItemState, RunMove, RunState
 from directory.mappings import Network
 from directory.store.account_columns import account_network_code, account_network_of_code
 from directory.store.accounts import plain_uuid
@@ -18,6 +18,8 @@ from directory.store.leases import Lease, LeasedTable
 
 RUN_LEASE: Final = timedelta(minutes=2)
 """For so long a run waits after a process that was killed. A step takes half of it at most."""
+CALL_LIMIT: Final = RUN_LEASE / 2
+"""So long after somebody was marked as sent, the call that follows them is over."""
 KEEP_ENDED: Final = timedelta(days=180)
 """How long an ended run can be looked at and undone."""
 FARTHEST: Final = timedelta(hours=26)
@@ -94,6 +96,24 @@ async def claim_run(connection: Connection, now: datetime, busy: Collection[str]
     return (run_of(rows[0]), rows[0]["attempts"]) if rows else None
 
 
+async def landed_at(connection: Connection, account: UUID, now: datetime) -> datetime:
+    """Returns when the calls that an account's runs may still have under way are over: now, or soon."""
+    sent = await connection.fetchval(
+        "SELECT max(i.changed_at) FROM follow_item i JOIN follow_run r ON r.id = i.run"
+        f" WHERE r.account = $1 AND i.state = {ItemState.SENT:d}",
+        account,
+    )
+    return now if sent is None else min(max(now, sent + CALL_LIMIT), now + CALL_LIMIT)
+
+
+async def wait_for_calls(connection: Connection, run: UUID, account: UUID, now: datetime) -> None:
+    """Has a run wait until the calls of its account that may be under way are over."""
+    landed = await landed_at(connection, account, now)
+    await connection.execute(
+        "UPDATE follow_run SET next_at = GREATEST(next_at, $2) WHERE id = $1", run, landed
+    )
+
+
 async def move_run(
     connection: Connection, run: UUID, move: RunMove, now: datetime, *, note: str = ""
 ) -> bool:
@@ -113,9 +133,9 @@ async def move_run(
     return bool(moved)
 
 
-async def set_read(connection: Connection, run: UUID) -> None:
-    """Notes that those who are followed already were read."""
-    await connection.execute("UPDATE follow_run SET is_read = true WHERE id = $1", run)
+async def set_read(connection: Connection, run: UUID, *, is_read: bool = True) -> None:
+    """Notes that those who are followed already were read, or have to be read anew."""
+    await connection.execute("UPDATE follow_run SET is_read = $2 WHERE id = $1", run, is_read)
 
 
 async def set_host(connection: Connection, run: UUID, host: str) -> None:

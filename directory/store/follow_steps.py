@@ -124,10 +124,20 @@ class StepStore:
         except StepLost:
             return
 
-    async def note_host(self, step: Step, host: str) -> None:
-        """Notes which host the run asks. Raises StepLost."""
+    async def note_host(self, step: Step, host: str, now: datetime) -> None:
+        """Notes which host the run asks, and ends the step: the next is due now. Raises StepLost."""
         async with self._held(step) as connection:
             await set_host(connection, step.run.id, host)
+            await reschedule_run(connection, step.lease, now, step.run.note)
+
+    async def find_ignored(self, step: Step, target_ids: Sequence[str]) -> frozenset[str]:
+        """Finds those of these accounts whom the member ignores."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                "SELECT target_id FROM ignored_person WHERE member = $1 AND target_id = ANY($2::text[])",
+                step.run.member, target_ids,
+            )  # fmt: skip
+        return frozenset(row["target_id"] for row in rows)
 
     async def record_followed(self, step: Step, followed: Sequence[Followed], now: datetime) -> int:
         """Marks those who are followed already. Returns how many. Raises StepLost."""
@@ -135,6 +145,11 @@ class StepStore:
             found = await RunItems(connection, step.run.id).find_already(followed, now)
             await set_read(connection, step.run.id)
         return found
+
+    async def read_anew(self, step: Step) -> None:
+        """Has the next step read anew who is followed already. Raises StepLost."""
+        async with self._held(step) as connection:
+            await set_read(connection, step.run.id, is_read=False)
 
     async def read_items(self, step: Step, state: ItemState, limit: int) -> list[Item]:
         """Reads people who are left, in the order of the plan."""

@@ -25,6 +25,7 @@ from directory.store.follow_runs import (
     lock_budget,
     move_run,
     poke_run,
+    wait_for_calls,
 )
 from directory.store.tokens import hand_over_token
 
@@ -58,6 +59,8 @@ class FollowStore:
             await _require_no_open_run(connection, run.account)
             if not await insert_run(connection, run):
                 raise NotNow  # cannot be: the member is locked
+            # It reads who is followed already: also whom a run that was cancelled just now is still following.
+            await wait_for_calls(connection, run.id, run.account, run.created_at)
             await RunItems(connection, run.id).insert(wanted, run.created_at)
             await lock_budget(connection, run.account, run.created_at)
 
@@ -76,6 +79,9 @@ class FollowStore:
                 await _require_no_open_run(connection, before.account)
             if not await move_run(connection, run, move, now):
                 raise NotNow
+            if move is RunMove.UNDO:
+                # What is on its way is taken back once it is there: before, there would be nothing to take back.
+                await wait_for_calls(connection, run, before.account, now)
             if items is not None:
                 await RunItems(connection, run).move_all(items, now)
             after = await _require_run(connection, member, run)

@@ -40,6 +40,7 @@ from directory.store.publication_rows import fetch_publications_of_member
 from directory.store.publications import PublicationStore
 from directory.store.sessions import SessionStore, fetch_sessions
 from directory.store.sign_ins import SignInStore
+from directory.store.standing_ends import purge_standing
 from directory.store.tokens import fetch_tokens
 from directory.vault import Context
 
@@ -226,7 +227,8 @@ MEMBER_TABLES: Final = (
     MemberTable(
         name="standing_match",
         exported=Exported("standing", "standing.json", fetch_standing),
-        kept="until it is ended, or as long as the account is linked",
+        kept="until it or the kept list is ended, or as long as the account is linked",
+        purge=purge_standing,
     ),
     MemberTable(
         name="linked_account",

@@ -1,7 +1,7 @@
 """Members' wishes that newcomers on their kept list are followed as they come, by one account each."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, time
 from typing import Final
 from uuid import UUID
 
@@ -12,15 +12,20 @@ from directory.follows.states import OPEN
 from directory.members.errors import UnknownAccount
 from directory.store.accounts import lock_member, plain_uuid
 from directory.store.database import Database
+from directory.store.standing_ends import end_standing
 
 _CLAIM: Final = """
 WITH due AS (
     SELECT account, last_batch FROM standing_match s
-    WHERE (last_batch IS NULL OR last_batch < $1)
+    WHERE last_batch IS DISTINCT FROM $4
+    AND (looked_at IS NULL OR looked_at < $1 OR looked_at > $3 OR EXISTS (
+        SELECT FROM follow_list f JOIN newcomer n ON n.follow_list = f.id
+        WHERE f.member = s.member AND n.found_at > s.looked_at
+    ))
     AND NOT EXISTS (SELECT FROM follow_run r WHERE r.account = s.account AND r.state = ANY($2::smallint[]))
     ORDER BY last_batch NULLS FIRST, account LIMIT 1 FOR UPDATE SKIP LOCKED
 )
-UPDATE standing_match s SET last_batch = $1 FROM due WHERE s.account = due.account
+UPDATE standing_match s SET last_batch = $4, looked_at = $3 FROM due WHERE s.account = due.account
 RETURNING s.member, s.account, s.since, due.last_batch
 """
 
@@ -42,15 +47,11 @@ class StandingMatchStore:
         return list(map(_wish_of, rows))
 
     async def set_standing(self, member: UUID, accounts: Sequence[UUID], now: datetime) -> None:
-        """Sets with which of their accounts a member follows newcomers; those that stood stay as they are. Raises
-        MemberGone, UnknownAccount."""
+        """Sets with which of their accounts a member follows newcomers; those that stood stay as they are. A
+        permission that nothing else needs is given back. Raises MemberGone, UnknownAccount."""
         async with self._database.transaction() as connection:
             await lock_member(connection, member)
-            await connection.execute(
-                "DELETE FROM standing_match WHERE member = $1 AND NOT account = ANY($2::uuid[])",
-                member,
-                accounts,
-            )
+            await end_standing(connection, member, now, but=accounts)
             known = await connection.fetchval(
                 "SELECT count(*) FROM linked_account WHERE member = $1 AND id = ANY($2::uuid[])",
                 member,
@@ -65,14 +66,24 @@ class StandingMatchStore:
             )  # fmt: skip
 
     async def claim_due(self, now: datetime) -> StandingMatch | None:
-        """Claims the wish whose batch of the day has waited longest, of an account without an open run. Returns it as it was
-        before: with the day of the batch before. Returns None where there is none."""
+        """Claims the wish whose batch of the day has waited longest, of an account without an open run: once a day, and again
+        as long as that day had no batch and somebody has come since. Returns it as it was before: with the day of the
+        batch before. Returns None where there is none."""
+        day = datetime.combine(now.date(), time(), UTC)
         async with self._database.transaction() as connection:
-            row = await connection.fetchrow(_CLAIM, now.date(), [state.value for state in OPEN])
+            row = await connection.fetchrow(_CLAIM, day, [state.value for state in OPEN], now, now.date())
         return None if row is None else _wish_of(row)
 
     async def release(self, wish: StandingMatch) -> None:
-        """Makes the batch of the day due again."""
+        """Makes the batch of the day due again now."""
+        async with self._database.connection() as connection:
+            await connection.execute(
+                "UPDATE standing_match SET last_batch = $2, looked_at = NULL WHERE account = $1",
+                wish.account, wish.last_batch,
+            )  # fmt: skip
+
+    async def give_day_back(self, wish: StandingMatch) -> None:
+        """Notes that nobody was followed: whoever comes later today still can be."""
         async with self._database.connection() as connection:
             await connection.execute(
                 "UPDATE standing_match SET last_batch = $2 WHERE account = $1", wish.account, wish.last_batch

@@ -394,6 +394,7 @@ class StandingMatch(Table, tablename="standing_match"):
     )
     since = Timestamptz()
     last_batch = Date(null=True, default=None)
+    looked_at = Timestamptz(null=True, default=None)
 
 
 class Face(Table, tablename="face"):

@@ -325,7 +325,8 @@ STATEMENTS = [
         member uuid NOT NULL REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT,
         account uuid PRIMARY KEY REFERENCES linked_account (id) ON DELETE CASCADE ON UPDATE RESTRICT,
         since timestamptz NOT NULL,
-        last_batch date
+        last_batch date,
+        looked_at timestamptz
     )""",
     "CREATE INDEX standing_match_member ON standing_match (member)",
     "CREATE INDEX standing_match_due ON standing_match (last_batch NULLS FIRST)",

@@ -10,7 +10,6 @@ from litestar.di import NamedDependency
 from directory.accounts import LinkedAccount
 from directory.members.consents import PRESENT_VERSION, ConsentKind
 from directory.members.errors import UnknownAccount
-from directory.networks.port import Purpose
 from web.auth.journey import Journeys
 from web.auth.member_context import MemberContext
 from web.auth.read_only import GOES_ON
@@ -85,12 +84,5 @@ async def _follow_with(here: Here, journeys: Journeys, chosen: str) -> Response[
 
 async def _stop_following(context: MemberContext, member: UUID) -> None:
     """Follows no newcomers any more. A permission that nothing else needs is given back."""
-    follows = follows_of(context)
-    standing = await follows.planning.standing(member)
-    await follows.planning.set_standing(member, [])
-    runs = await follows.following.list_of(member)
-    needed = {run.account for run in runs if run.state.is_open}
-    for each in standing:
-        if each.account not in needed:
-            await context.members.permissions.give_back(each.account, Purpose.FOLLOW)
+    await follows_of(context).planning.set_standing(member, [])
     context.members.wake_jobs()

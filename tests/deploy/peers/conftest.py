@@ -10,6 +10,7 @@ from tests.deploy.embedded.programs import kill_all, server_processes
 from tests.deploy.peers.sites import Site, Trio, at_once, held, make_peers
 from tests.harness.postgres import make_folder
 from tests.harness.tls_front import TlsFronts, running_tls_fronts
+from tests.peers.pds import Pds, shared_pds
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +46,9 @@ def trio(peered: Trio) -> Trio:
     for site in peered:
         site.start()
     return peered
+
+
+@pytest.fixture(scope="session")
+def pds() -> Pds:
+    """A real PDS, which the tests of this process share."""
+    return shared_pds()

@@ -6,16 +6,21 @@ from typing import Final
 
 from deploy.embedded.locks import wait_until
 from deploy.wiring.members import MemberParts
+from directory.follows.runs import Source
+from directory.follows.states import RunState
 from directory.origins import Standing
 from directory.queries import Lists, parse_lines
 from directory.store.arrivals import fetch_newcomers
 from federation.keys.instance import KeyFolder
 from tests.deploy.embedded.test_erased_files import dump, found_in, found_on_disk
+from tests.deploy.peers.following import follow_newcomers
 from tests.deploy.peers.forking import read_up_to, standing_of, twin_of
 from tests.deploy.peers.moving import begin_earlier, learns_of_move, serving_files
 from tests.deploy.peers.people import dump_to, publish, restore_from, scrub, secrets_of
 from tests.deploy.peers.sites import PATIENCE_S, Site, Trio, held, make_peers
+from tests.harness.mappings import did
 from tests.harness.tls_front import TlsFronts
+from tests.peers.pds import Pds
 
 NAME: Final = "quixotequagga"
 X_ID: Final = 7_316_845_209_417_734_651
@@ -69,6 +74,26 @@ def test_who_keeps_a_list_hears_of_somebody_who_publishes_elsewhere(trio: Trio) 
     one.wait_to_hear("zoe", three.origin)
     one.wait_to_hear("stranger", three.origin)
     assert wait_until(lambda: members.call(found) == [("zoe", three.origin)], PATIENCE_S)
+
+
+def test_who_publishes_elsewhere_is_followed_by_itself_the_same_day(trio: Trio, pds: Pds) -> None:
+    """The wish is kept at one instance, and the mapping is published at another one. Nothing is asked of the member
+    after the wish, and the batch of the day was looked for before anybody came. Strangers are not followed."""
+    one, _, three = trio
+    one.stop()
+    with one.serving(plc_url=pds.plc_url):
+        follower = follow_newcomers(one, pds, "7101,yara\n7102")
+        wish = "SELECT looked_at IS NOT NULL AS is_empty FROM standing_match WHERE member = $1"
+        assert wait_until(lambda: one.fetch(wish, follower.member)[0]["is_empty"], PATIENCE_S), one.log
+        publish(three, "yara", 7101)
+        publish(three, "unwanted", 7103)
+        one.wait_to_hear("yara", three.origin)
+        one.wait_to_hear("unwanted", three.origin)
+        assert wait_until(lambda: follower.subjects() == [str(did("yara"))], PATIENCE_S), one.log[-4_000:]
+        runs = "SELECT state, source FROM follow_run WHERE member = $1"
+        done = [{"state": RunState.DONE, "source": Source.ARRIVAL}]
+        assert wait_until(lambda: one.fetch(runs, follower.member) == done, PATIENCE_S)
+    assert follower.subjects() == [str(did("yara"))]
 
 
 def test_a_database_from_an_old_backup_recovers_from_the_peers(trio: Trio) -> None:

@@ -16,10 +16,11 @@ from directory.services.leaving import Leaving
 from directory.store.erasures import ErasureStore
 from directory.store.exports import ExportStore
 from directory.store.follow_runs import mend_schedules
+from directory.store.ignored_people import IgnoredPeopleStore
 from tests.directory.follows.site import FIRST_X_ID, FollowSite, handle, letters
 from tests.harness.clock import START
 from tests.harness.fake_follows import BusyNetwork
-from tests.harness.mappings import OTHER_ORIGIN, bluesky
+from tests.harness.mappings import OTHER_ORIGIN, bluesky, did
 from tests.harness.stored import StoredMappings
 
 EVERYTHING = "SELECT (SELECT count(*) FROM follow_run) + (SELECT count(*) FROM follow_item) + (SELECT count(*) FROM follow_budget)"
@@ -343,3 +344,97 @@ async def test_fifty_thousand_people_are_followed_once_each(site: FollowSite) ->
     assert (await site.drive()).state is RunState.DONE
     assert await site.states(run) == {ItemState.FOLLOWED: 50_000}
     assert len(set(site.network.followed)) == len(site.network.followed) == 50_000
+
+
+async def test_the_host_of_a_run_that_began_without_a_permission_is_learned(site: FollowSite) -> None:
+    """Fault: a run is begun first and permitted then, so the host of the member's server was not known; and on Mastodon it
+    never was after that. The operators' switch for that host did not hold it, and all such runs shared one slot and one
+    pause: a slow server of one member held up the runs of all others."""
+    await site.permissions.give_back(site.account, Purpose.FOLLOW)
+    await site.publish(1)
+    run = await site.start(1)
+    assert run.host == ""
+    while (await site.only_run()).state is not RunState.NEEDS_SIGN_IN:
+        await site.run_once()
+    await site.permit("second")
+    site.switches = Switches(not_to=frozenset({"pds.example"}))
+    for _ in range(3):
+        await site.run_once()
+    assert site.network.asked == []
+    assert ((await site.only_run()).host, (await site.only_run()).note) == ("pds.example", "switched-off")
+    site.switches = Switches()
+    assert (await site.drive()).state is RunState.DONE
+    assert site.network.followed == [handle(1)]
+
+
+async def test_an_undo_waits_for_a_follow_that_is_still_on_its_way(site: FollowSite) -> None:
+    """Fault: the undo was taken by another slot, or another process, while the call that follows was still under way. It
+    found nothing to take back, and then the follow arrived: the person was followed, and shown as taken back."""
+    await site.publish(1)
+    run = await site.start(1)
+
+    async def undo(called: str) -> None:
+        if called == "follow":
+            site.network.before_call = None
+            await site.following.undo(site.member, run.id)
+            await site.run_once()
+
+    site.network.before_call = undo
+    assert (await site.drive()).state is RunState.UNDONE
+    assert site.network.followed == []
+
+
+async def test_who_is_ignored_while_a_run_goes_on_is_not_followed(site: FollowSite) -> None:
+    """Fault: a batch of newcomers goes on for days at a slow limit. Whom the member ignored meanwhile was followed by it."""
+    site.network.batch = 1
+    await site.publish(1, 2)
+    run = await site.start(1, 2)
+    while not site.network.followed:
+        await site.run_once()
+    ignored = IgnoredPeopleStore(site.database)
+    target = str(did(letters(2)))
+    assert await ignored.ignore(site.member, Network.BLUESKY, target, site.clock.now())
+    await site.drive()
+    assert await site.items(run) == [(0, "followed", "none"), (1, "skipped", "chosen-away")]
+
+
+async def test_a_run_that_takes_the_place_of_a_cancelled_one_doubles_nobody(site: FollowSite) -> None:
+    """Fault: a member cancels and starts anew while a call is still under way. The new run read who is followed before
+    that call arrived, and followed the same person once more."""
+    await site.publish(1)
+    first = await site.start(1)
+
+    async def start_anew(called: str) -> None:
+        if called == "follow":
+            site.network.before_call = None
+            await site.following.cancel(site.member, first.id)
+            await site.permit("second")
+            await site.start(1)
+            while await site.run_once() is not None:
+                pass
+
+    site.network.before_call = start_anew
+    await site.run_once()
+    await site.run_once()
+    for _ in range(5):
+        site.clock.advance(minutes=2)
+        await site.run_once()
+    assert site.network.followed == [handle(1)]
+
+
+async def test_who_is_followed_by_hand_while_a_run_waits_is_not_followed_twice(site: FollowSite) -> None:
+    """Fault: who was followed already was read once, as the run began. Hours later, behind the limits, it followed anew
+    whom the member had followed by hand meanwhile: two records, of which an app takes back one."""
+    site.network.points_an_hour = 6
+    await site.publish(*range(4))
+    run = await site.start(*range(4))
+    while len(site.network.followed) < 2:
+        await site.run_once()
+    site.network.follow_by_hand(handle(3))
+    await site.drive()
+    assert site.network.followed == [handle(number) for number in range(4)]
+    assert (await site.items(run))[3] == (3, "already", "already-followed")
+    await site.permit("second")
+    await site.following.undo(site.member, run.id)
+    await site.drive()
+    assert site.network.followed == [handle(3)]

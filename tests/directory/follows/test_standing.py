@@ -10,9 +10,12 @@ from directory.follows.runs import Source
 from directory.follows.states import RunState
 from directory.mappings import Mapping
 from directory.members.consents import PRESENT_VERSION, ConsentKind
+from directory.networks.port import Purpose
+from directory.networks.sign_in_errors import NeedsSignIn
 from directory.queries import Lists, parse_lines
 from directory.services.consenting import Consenting
 from directory.services.follow_lists import FollowLists
+from directory.services.housekeeping import Housekeeping
 from directory.services.lookup import Lookup
 from directory.services.newcomers import Newcomers
 from directory.services.planning import Planning, PlanStores
@@ -206,3 +209,66 @@ async def test_the_permission_is_kept_for_the_next_day(days: Days) -> None:
         await days.work()
         days.pass_days(1)
     assert days.site.network.followed == [handle(3), handle(5)]
+
+
+async def test_an_empty_morning_does_not_use_up_the_day(days: Days) -> None:
+    """Fault: the batch of the day was made as the day began, with nobody in it. Whoever published at noon was followed on
+    the day after, and the first of all a day after the wish."""
+    await days.wish()
+    assert await days.work() == 1
+    assert await days.work() == 0, "nobody came since"
+    days.site.clock.advance(seconds=3600)
+    await days.arrive(3)
+    assert await days.work() == 1
+    assert days.site.network.followed == [handle(3)]
+
+
+async def test_a_flood_of_newcomers_is_followed_to_the_last(
+    days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: each batch looked back one batch alone. Of a flood that filled two of them, the rest was followed never."""
+    monkeypatch.setattr("directory.services.standing.MAX_BATCH", 2)
+    await days.wish()
+    await days.arrive(*range(7))
+    for _ in range(4):
+        await days.work()
+        days.pass_days(1)
+    assert sorted(days.site.network.followed) == sorted(map(handle, range(7)))
+
+
+async def test_a_clock_that_ran_ahead_does_not_hold_batches_back(days: Days) -> None:
+    """Fault: the day of the last batch was in the next year, after the clock of the machine had been; the next batch came
+    then."""
+    await days.wish()
+    days.pass_days(400)
+    await days.work()
+    days.pass_days(-400)
+    await days.arrive(3)
+    await days.work()
+    assert days.site.network.followed == [handle(3)]
+
+
+@pytest.mark.parametrize("door", ["wish", "list", "consent", "expiry"])
+async def test_the_permission_ends_with_the_wish_and_the_wish_with_the_list(days: Days, door: str) -> None:
+    """Fault: the list was deleted, or its consent withdrawn or expired, and the wish and the permission stayed, which
+    nothing needed any more. Who kept another list a year later had its people followed without being asked."""
+    await days.wish()
+    await days.arrive(3)
+    await days.work()
+    member, database, clock = days.site.member, days.site.database, days.site.clock
+    if door == "wish":
+        await days.planning.set_standing(member, [])
+    elif door == "list":
+        assert await days.lists.drop(member, Lists.FOLLOWING)
+    elif door == "consent":
+        await Consenting(ConsentStore(database), clock).withdraw(member, ConsentKind.KEEP_FOLLOW_LIST)
+    else:
+        clock.advance(days=800)
+        await Housekeeping(database, clock).run()
+        await Housekeeping(database, clock).run()
+    with pytest.raises(NeedsSignIn):
+        await days.site.permissions.read(days.site.account, Purpose.FOLLOW)
+    await days.keep_list()
+    await days.arrive(5)
+    await days.work()
+    assert days.site.network.followed == [handle(3)]
