@@ -52,9 +52,7 @@ class Followers:
     def permit(self, follower: Follower) -> None:
         """Has the member consent at the PDS to follows, and keeps the permission as a finished sign-in does."""
         tokens = self._at_pds(lambda instance: _consented(instance, follower.account))
-        self.members.call(
-            lambda parts: parts.permissions.keep(follower.linked, Purpose.FOLLOW, tokens)
-        )
+        self.members.call(lambda parts: parts.permissions.keep(follower.linked, Purpose.FOLLOW, tokens))
 
     def publish(self, people: Sequence[int]) -> None:
         """Has the directory know these people, each under an account that need not exist."""

@@ -26,16 +26,18 @@ from tests.peers.pds import shared_pds
 MANY: Final = "PASSERELLE_TEST_MANY"
 """With this variable, each member follows 1,000 people under 20 kills, in some minutes; the suite makes do with fewer."""
 PEOPLE: Final = 1_000 if os.environ.get(MANY) else 60
-KILLS: Final = 20 if os.environ.get(MANY) else 3
-KILLS_OF_UNDO: Final = 5 if os.environ.get(MANY) else 1
+KILLS: Final = 20 if os.environ.get(MANY) else 2
+KILLS_OF_UNDO: Final = 3 if os.environ.get(MANY) else 1
 MEMBERS: Final = 3
 BY_HAND: Final = 4
 """People on the list whom a member follows already."""
 LATEST_S: Final = 0.25
 """A process dies within this time after it was seen at work."""
 PATIENCE_S: Final = 120
-_AT_WORK: Final = (
-    f"SELECT FROM follow_run r WHERE state IN ({RunState.PLANNED:d}, {RunState.RUNNING:d}, {RunState.UNDOING:d})"
+_AT_WORK: Final = f"SELECT FROM follow_run WHERE state IN ({RunState.PLANNED:d}, {RunState.RUNNING:d}, {RunState.UNDOING:d})"
+CLAIMED: Final = f"{_AT_WORK} AND next_at > now() + interval '1 minute'"
+SENT: Final = (
+    f"SELECT FROM follow_item WHERE state = {ItemState.SENT:d} AND changed_at > now() - interval '1 minute'"
 )
 
 
@@ -56,13 +58,13 @@ class Site:
         """Tells whether any run has something to do."""
         return bool(self.fetch(_AT_WORK))
 
-    def kill_in_the_middle(self) -> None:
-        """Starts a worker and kills it at a random moment after it has claimed a step, or has marked people as sent."""
-        claimed = f"{_AT_WORK} AND next_at > now() + interval '1 minute'"
-        sent = f"SELECT FROM follow_item WHERE state = {ItemState.SENT:d} AND changed_at > now() - interval '1 minute'"
-        seen = self.random.choice([claimed, sent])
+    def kill_in_the_middle(self, *moments: str) -> None:
+        """Starts a worker and kills it within a moment after the database has a row of one of these."""
+        seen = self.random.choice(moments)
         with self.command.started("serve", roles="worker") as started:
-            assert wait_until(lambda: self.fetch(seen) or not self.is_at_work(), PATIENCE_S), _log(started)
+            assert wait_until(lambda: bool(self.fetch(seen)) or not self.is_at_work(), PATIENCE_S), _log(
+                started
+            )
             time.sleep(self.random.uniform(0, LATEST_S))
             assert started.process.poll() is None, _log(started)
             started.send(signal.SIGKILL)
@@ -73,11 +75,14 @@ class Site:
         self.pass_time()
 
     def pass_time(self) -> None:
-        """Has the lease of the killed process run out, and what it had sent be old enough for a look."""
+        """Has the lease of the killed process run out, what was sent be old enough for the last of all looks, and the points
+        that it counted in vain be those of another hour."""
         self.fetch("UPDATE follow_run SET next_at = now() WHERE next_at > now()")
         self.fetch(
-            f"UPDATE follow_item SET changed_at = now() - interval '2 minutes' WHERE state = {ItemState.SENT:d}"
+            "UPDATE follow_item SET changed_at = now() - interval '13 hours' WHERE state = $1",
+            ItemState.SENT.value,
         )
+        self.fetch("UPDATE follow_budget SET hour_began = hour_began - interval '2 hours'")
 
     def finish(self) -> None:
         """Has a worker take all runs to their end."""
@@ -118,7 +123,7 @@ def site(folder: Path) -> Iterator[Site]:
     }
     with open_database(folder / "data", FAST_SETTINGS) as database:
         followers = Followers(Members(folder / "data", database.dsn), pds)
-        yield Site(Command(folder, settings), followers, random.Random())
+        yield Site(Command(folder, settings), followers, random.SystemRandom())
 
 
 def joined(site: Site) -> dict[Follower, dict[str, Any]]:
@@ -146,7 +151,7 @@ def test_runs_whose_worker_is_killed_again_and_again(site: Site) -> None:
         follower: site.followers.start(follower, list_of(number)) for number, follower in enumerate(before)
     }
     while len(site.killed_with) < KILLS and site.is_at_work():
-        site.kill_in_the_middle()
+        site.kill_in_the_middle(CLAIMED, SENT)
     site.finish()
     for number, (follower, repo) in enumerate(before.items()):
         after = site.followers.repo(follower)
@@ -161,7 +166,7 @@ def test_runs_whose_worker_is_killed_again_and_again(site: Site) -> None:
         site.followers.permit(follower)  # what was permitted was given back at the end of the run
         site.followers.undo(follower, run)
     while len(site.killed_with) < KILLS + KILLS_OF_UNDO and site.is_at_work():
-        site.kill_in_the_middle()
+        site.kill_in_the_middle(CLAIMED)
     site.finish()
     assert {follower: site.followers.repo(follower) for follower in before} == before
     assert site.states() == {
@@ -169,3 +174,4 @@ def test_runs_whose_worker_is_killed_again_and_again(site: Site) -> None:
         ("undone", "already"): BY_HAND * MEMBERS,
     }
     assert any(site.killed_with), "no process died while people were in flight"
+    print(site.killed_with)
