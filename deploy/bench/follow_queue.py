@@ -93,7 +93,6 @@ async def _step(connection: Connection, now: datetime) -> None:
     items = RunItems(connection, run)
     await items.fetch(ItemState.SENT, BATCH)
     await items.fetch(ItemState.PENDING, BATCH)
-    await items.fetch_requested(now, BATCH)
     await items.fetch_waiting_since(ItemState.SENT)
     await items.has_any(ItemState.PENDING)
     await items.has_any(ItemState.UNDOING)
