@@ -72,12 +72,12 @@ def database_cpu_s(running: Running) -> float:
 
 
 @asynccontextmanager
-async def running_follower(admin_dsn: str) -> AsyncIterator[Running]:
-    """Runs an instance that knows nobody yet."""
+async def running_follower(admin_dsn: str, **more: str) -> AsyncIterator[Running]:
+    """Runs an instance that knows nobody yet. `more` are further settings of its process."""
     dsn = await new_database(admin_dsn, FOLLOWER_DATABASE)
     with tempfile.TemporaryDirectory() as folder:
         async with _running(
-            TrialInstance(FOLLOWER, Path(folder) / FOLLOWER, free_port(), more=_settings(dsn))
+            TrialInstance(FOLLOWER, Path(folder) / FOLLOWER, free_port(), more=_settings(dsn) | more)
         ) as running:
             yield running
     await drop_database(admin_dsn, FOLLOWER_DATABASE)

@@ -7,6 +7,7 @@ import click
 
 from deploy.bench.arrivals import bench_arrivals
 from deploy.bench.directory import bench_directory
+from deploy.bench.follows import bench_follows
 from deploy.bench.log import bench_log
 from deploy.bench.results import results_markdown, results_table
 from deploy.bench.sync import bench_sync
@@ -17,7 +18,9 @@ from directory.settings import load_settings
 
 
 @click.command("bench")
-@click.argument("what", type=click.Choice(["directory", "log", "arrivals", "sync"]), default="directory")
+@click.argument(
+    "what", type=click.Choice(["directory", "log", "arrivals", "sync", "follows"]), default="directory"
+)
 @click.option("--people", type=click.IntRange(1_000, MAX_PEOPLE), default=1_000_000, show_default=True)
 @click.option(
     "--seconds",
@@ -38,7 +41,7 @@ def command(what: str, people: int, seconds: float, leaves: int, markdown: bool)
     """Measure how fast it is, as ratios to the bare limit. Ends with 1 where a target is missed.
 
     WHAT is `directory` (lookups and matches, the default), `log` (the signed log), `arrivals`
-    (newcomers that meet kept lists) or `sync` (reading the log of a peer).
+    (newcomers that meet kept lists), `sync` (reading the log of a peer) or `follows` (runs of members).
 
     Works in databases of its own, `passerelle_bench_<people>`, in the folder `bench` of the data folder (or
     on the server of PASSERELLE_DATABASE_URL), and keeps them for the next time: the first run fills them,
@@ -54,6 +57,8 @@ def command(what: str, people: int, seconds: float, leaves: int, markdown: bool)
             results = asyncio.run(bench_sync(dsn, people))
         elif what == "arrivals":
             results = asyncio.run(bench_arrivals(dsn, people))
+        elif what == "follows":
+            results = asyncio.run(bench_follows(dsn, people))
         else:
             results = asyncio.run(bench_directory(dsn, people, seconds))
     if markdown:
