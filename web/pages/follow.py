@@ -15,12 +15,12 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromQuery
 
-from directory.accounts import LinkedAccount
+from directory.accounts import LinkedAccount, TargetAccount
 from directory.exports import ExportedFile
 from directory.follows.errors import RunOpen
 from directory.follows.estimate import estimate, number_of_files
 from directory.follows.files import blocks_file, follows_file, mutes_file, plan_json, refused
-from directory.follows.plan import Wishes, plan_follows
+from directory.follows.plan import Wishes, may_be_bridged, plan_follows, with_bridges
 from directory.follows.reasons import Reason
 from directory.follows.runs import Plan, Run
 from directory.mappings import Network
@@ -37,7 +37,14 @@ from web.follow_services import FollowServices
 from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.pages.follow_form import SOURCE_NAMES, SOURCES, Do, FollowForm, Part, read_follow_form
 from web.pages.follow_permit import back_to, follows_of, permission_page
-from web.pages.plan_rows import PlanPage, Span, count_reasons, plan_page
+from web.pages.plan_rows import (
+    PlanPage,
+    Span,
+    count_reasons,
+    may_be_bridged_on,
+    plan_page,
+    with_bridged,
+)
 from web.pages.results_form import Action, ResultsForm
 from web.pages.selection import View
 from web.pages.ticks import is_ticked, toggled_after
@@ -65,6 +72,10 @@ class Planned(msgspec.Struct, frozen=True):
     toggled: frozenset[str]
     wishes: Wishes
     plan: Plan
+    bridges: frozenset[str] = frozenset()
+    """Whose bridged accounts are ticked: people on the other network only, by the texts of their ids."""
+    are_unseen: bool = False
+    """Whether bridged accounts that were ticked were not seen at the bridge when they were needed."""
 
     @property
     def network(self) -> Network:
@@ -99,6 +110,13 @@ async def follow(
     pair_limiter.take(client_keys.key_of(here.request.scope), max(1, len(people))).check()
     async with here.context.services.large_matches:
         planned = await _plan(here, form, people)
+        if form.do is Do.SHOW:
+            return await _plan_page(here, planned)
+    # No place is held while a bridge is waited for.
+    planned = await _look_at_bridges(here, planned)
+    async with here.context.services.large_matches:
+        if planned.are_unseen:
+            return await _plan_page(here, planned)
         if (file := await asyncio.to_thread(_file, planned)) is not None:
             return _download(file)
         if form.do is Do.LINKS:
@@ -125,7 +143,30 @@ async def _plan(here: Here, form: FollowForm, people: Sequence[Query]) -> Planne
     wishes = msgspec.structs.replace(wishes, known=known)
     plan = await asyncio.to_thread(plan_follows, matches, wishes)
     uploaded = [match.query for match in found] if form.source in UPLOADED else []
-    return Planned(form, account, accounts, uploaded, matches, toggled, wishes, plan)
+    ticked = form.bridges & may_be_bridged(plan).keys()
+    return Planned(form, account, accounts, uploaded, matches, toggled, wishes, plan, ticked)
+
+
+async def _look_at_bridges(here: Here, planned: Planned) -> Planned:
+    """Takes those bridged accounts into the plan that are ticked and are seen at the bridge now. Where one is not, nothing
+    is done, and its tick is gone: the form's word is not trusted."""
+    if not planned.bridges:
+        return planned
+    others = may_be_bridged(planned.plan)
+    asked = [account for key in sorted(planned.bridges) if (account := others[key].account) is not None]
+    found = _open_ones(planned, await follows_of(here.context).bridging.look_again(asked))
+    if len(found) < len(planned.bridges):
+        return msgspec.structs.replace(planned, bridges=frozenset(found), are_unseen=True)
+    return msgspec.structs.replace(planned, plan=with_bridges(planned.plan, found), bridges=frozenset())
+
+
+def _open_ones(planned: Planned, found: dict[str, TargetAccount]) -> dict[str, TargetAccount]:
+    """Returns the bridged accounts that operators let people follow, on the network of the plan."""
+    return {
+        key: account
+        for key, account in found.items()
+        if account.network.target is planned.network and not planned.wishes.is_closed(account)
+    }
 
 
 async def _ignore_or_restore(
@@ -170,11 +211,15 @@ async def _plan_page(here: Here, planned: Planned) -> Response[Any]:
     number, ignored = form.results.view.page, frozenset(wishes.ignored)
     page = await asyncio.to_thread(plan_page, planned.plan, planned.matches, form.part, number, ignored)
     shown = [row.account for row in page.rows if row.account is not None]
+    # Both at once: a page waits 3 seconds at most.
+    faces, bridged = await asyncio.gather(
+        follows.faces.of(planned.network, [each for each in shown if each.network.target is planned.network]),
+        follows.bridging.of(may_be_bridged_on(page)),
+    )
+    page = with_bridged(page, _open_ones(planned, bridged))
     return here.page(
         "_plan.html" if is_fragment(here.request) else "plan.html",
-        faces=await follows.faces.of(
-            planned.network, [each for each in shown if each.network.target is planned.network]
-        ),
+        faces=faces,
         open_run=await _open_run(follows, planned.account),
         is_too_far=form.do is Do.START and _starts(here.context, form) is None,
         today=here.context.services.clock.now().date(),
@@ -183,7 +228,7 @@ async def _plan_page(here: Here, planned: Planned) -> Response[Any]:
 
 
 def _values(planned: Planned, page: PlanPage) -> dict[str, Any]:
-    form, count = planned.form, len(planned.plan.wanted)
+    form, count = planned.form, len(planned.plan.wanted) + len(planned.bridges)
     return {
         "page": page,
         "source": SOURCE_NAMES[form.source],
@@ -193,7 +238,9 @@ def _values(planned: Planned, page: PlanPage) -> dict[str, Any]:
         "accounts": planned.accounts,
         "network": planned.network.value,
         "wanted": count,
-        "left_out": len(planned.plan.left_out),
+        "left_out": len(planned.plan.left_out) - len(planned.bridges),
+        "bridges": planned.bridges,
+        "are_unseen": planned.are_unseen,
         "reasons": [(REASONS[reason], number) for reason, number in count_reasons(planned.plan)],
         "sentences": REASONS,
         "other_network": Reason.OTHER_NETWORK,

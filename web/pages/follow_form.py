@@ -13,6 +13,8 @@ from directory.follows.runs import Source
 from web.pages.results_form import ResultsForm, read_results_form
 
 MAX_ID_CHARS: Final = 2_048
+MAX_BRIDGES: Final = 1_000
+"""Ids of bridged people in one form: more are no person's ticks."""
 SOURCES: Final = {
     "upload": Source.UPLOAD,
     "kept-list": Source.KEPT_LIST,
@@ -42,7 +44,8 @@ class Part(enum.StrEnum):
 
 
 class FollowForm(msgspec.Struct, frozen=True):
-    """The parsed form. `ignore` and `restore` are the ids of accounts; `starts_on` is None for now."""
+    """The parsed form. `ignore` and `restore` are the ids of accounts; `starts_on` is None for now. `bridges` are the ids
+    of people on the other network whose bridged accounts are ticked."""
 
     results: ResultsForm
     source: Source
@@ -52,6 +55,7 @@ class FollowForm(msgspec.Struct, frozen=True):
     ignore: str
     restore: str
     starts_on: date | None
+    bridges: frozenset[str] = frozenset()
 
     @property
     def changes(self) -> bool:
@@ -71,7 +75,16 @@ async def read_follow_form(request: Request[Any, Any, Any]) -> FollowForm:
         _value(form, "ignore")[:MAX_ID_CHARS],
         _value(form, "restore")[:MAX_ID_CHARS],
         _day(_value(form, "starts_on")),
+        _bridges(form),
     )
+
+
+def _bridges(form: FormMultiDict) -> frozenset[str]:
+    """Returns the ticks of the other pages, and those of the page that was sent."""
+    shown = set(_value(form, "bridges_shown").split())
+    kept = set(_value(form, "bridges").split()) - shown
+    ticked = {each for each in form.getall("bridge", []) if isinstance(each, str)}
+    return frozenset(sorted(kept | ticked)[:MAX_BRIDGES])
 
 
 def parse_uuid(text: str) -> UUID | None:
