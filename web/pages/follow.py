@@ -19,10 +19,11 @@ from directory.accounts import LinkedAccount, TargetAccount
 from directory.exports import ExportedFile
 from directory.follows.errors import RunOpen
 from directory.follows.estimate import estimate, number_of_files
-from directory.follows.files import blocks_file, follows_file, mutes_file, plan_json, refused
+from directory.follows.files import blocks_file, follows_file, mutes_file, plan_json
 from directory.follows.plan import Wishes, may_be_bridged, plan_follows, with_bridges
 from directory.follows.reasons import Reason
-from directory.follows.runs import Plan, Run
+from directory.follows.refusals import plan_refusals
+from directory.follows.runs import Plan, Run, RunKind
 from directory.mappings import Network
 from directory.queries import Lists, Query, format_lines
 from directory.ranking import Answer, Match
@@ -35,7 +36,7 @@ from web.auth.signed_in import Here
 from web.follow_sentences import REASONS
 from web.follow_services import FollowServices
 from web.middleware.rate_limit import ClientKeys, RateLimiter
-from web.pages.follow_form import SOURCE_NAMES, SOURCES, Do, FollowForm, Part, read_follow_form
+from web.pages.follow_form import RUNS, SOURCE_NAMES, SOURCES, Do, FollowForm, Part, read_follow_form
 from web.pages.follow_permit import back_to, follows_of, permission_page
 from web.pages.plan_rows import (
     PlanPage,
@@ -121,7 +122,7 @@ async def follow(
             return _download(file)
         if form.do is Do.LINKS:
             return here.page("follow_links.html", people=planned.plan.wanted[:MAX_LINKS])
-        if form.do is Do.START and _starts(here.context, form) is not None:
+        if form.do in RUNS and _starts(here.context, form) is not None:
             return await _start(here, journeys, planned)
         return await _plan_page(here, planned)
 
@@ -150,7 +151,7 @@ async def _plan(here: Here, form: FollowForm, people: Sequence[Query]) -> Planne
 async def _look_at_bridges(here: Here, planned: Planned) -> Planned:
     """Takes those bridged accounts into the plan that are ticked and are seen at the bridge now. Where one is not, nothing
     is done, and its tick is gone: the form's word is not trusted."""
-    if not planned.bridges:
+    if not planned.bridges or planned.form.do in {Do.BLOCK, Do.MUTE, Do.BLOCKS, Do.MUTES}:
         return planned
     others = may_be_bridged(planned.plan)
     asked = [account for key in sorted(planned.bridges) if (account := others[key].account) is not None]
@@ -188,19 +189,23 @@ async def _start(here: Here, journeys: Journeys, planned: Planned) -> Response[A
     Raises FollowError.
     """
     account = planned.account
-    asked = RunWish(source=planned.form.source, starts_at=_starts(here.context, planned.form))
+    kind = RUNS[planned.form.do]
+    asked = RunWish(kind=kind, source=planned.form.source, starts_at=_starts(here.context, planned.form))
+    plan = planned.plan
+    if kind is not RunKind.FOLLOW:
+        plan = await asyncio.to_thread(plan_refusals, planned.matches, kind, planned.wishes)
     try:
-        run = await follows_of(here.context).following.start(account.member, account.id, planned.plan, asked)
+        run = await follows_of(here.context).following.start(account.member, account.id, plan, asked)
     except RunOpen as other:
         return back_to(other.run.id, "run-open")
     here.context.members.wake_jobs()
-    return await permission_page(here, journeys, account, back_to(run.id, "started"), run.id)
+    return await permission_page(here, journeys, account, back_to(run.id, "started"), run)
 
 
 def _starts(context: MemberContext, form: FollowForm) -> datetime | None:
     """Returns when a run starts. None for a day that is too far ahead."""
     now = context.services.clock.now()
-    if form.starts_on is None:
+    if form.starts_on is None or form.do is not Do.START:
         return now
     chosen = datetime.combine(form.starts_on, time(), UTC)
     return max(now, chosen) if chosen - now < MAX_AHEAD else None
@@ -246,12 +251,16 @@ def _values(planned: Planned, page: PlanPage) -> dict[str, Any]:
         "other_network": Reason.OTHER_NETWORK,
         "span": Span.of(estimate(planned.network, count)),
         "files": number_of_files(count),
-        "blocked": len(refused(planned.matches, Lists.BLOCK)),
-        "muted": len(refused(planned.matches, Lists.MUTE)),
+        "blocked": _count_refusals(planned, RunKind.BLOCK),
+        "muted": _count_refusals(planned, RunKind.MUTE),
         "pairs": "\n".join(format_lines(planned.uploaded)),
         "toggled": " ".join(sorted(planned.toggled)),
         "found": len(planned.matches),
     }
+
+
+def _count_refusals(planned: Planned, kind: RunKind) -> int:
+    return len(plan_refusals(planned.matches, kind, planned.wishes).wanted)
 
 
 async def _start_page(here: Here) -> Response[Any]:

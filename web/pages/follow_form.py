@@ -1,6 +1,7 @@
 """Reads the form of a plan: the people, the account, the ticks, and what to do."""
 
 import enum
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
@@ -9,7 +10,7 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import FormMultiDict
 
-from directory.follows.runs import Source
+from directory.follows.runs import RunKind, Source
 from web.pages.results_form import ResultsForm, read_results_form
 
 MAX_ID_CHARS: Final = 2_048
@@ -29,11 +30,21 @@ class Do(enum.StrEnum):
 
     SHOW = "show"
     START = "start"
+    BLOCK = "block"
+    MUTE = "mute"
     FOLLOWS = "follows"
     BLOCKS = "blocks"
     MUTES = "mutes"
     LINKS = "links"
     JSON = "json"
+
+
+RUNS: Final[Mapping[Do, RunKind]] = {
+    Do.START: RunKind.FOLLOW,
+    Do.BLOCK: RunKind.BLOCK,
+    Do.MUTE: RunKind.MUTE,
+}
+"""The buttons that start a run."""
 
 
 class Part(enum.StrEnum):
@@ -60,7 +71,7 @@ class FollowForm(msgspec.Struct, frozen=True):
     @property
     def changes(self) -> bool:
         """Whether anything is stored: then the form has to be one of ours."""
-        return self.do is Do.START or bool(self.ignore or self.restore)
+        return self.do in RUNS or bool(self.ignore or self.restore)
 
 
 async def read_follow_form(request: Request[Any, Any, Any]) -> FollowForm:
