@@ -15,15 +15,15 @@ from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
 from litestar.params import FromQuery
 
-from directory.accounts import LinkedAccount, TargetAccount
+from directory.accounts import LinkedAccount
 from directory.exports import ExportedFile
 from directory.follows.errors import RunOpen
 from directory.follows.estimate import estimate, number_of_files
 from directory.follows.files import blocks_file, follows_file, mutes_file, plan_json
-from directory.follows.plan import Wishes, may_be_bridged, plan_follows, with_bridges
+from directory.follows.plan import may_be_bridged, plan_follows
 from directory.follows.reasons import Reason
 from directory.follows.refusals import plan_refusals
-from directory.follows.runs import Plan, Run, RunKind
+from directory.follows.runs import Run, RunKind
 from directory.mappings import Network
 from directory.queries import Lists, Query, format_lines
 from directory.ranking import Answer, Match
@@ -46,6 +46,7 @@ from web.pages.plan_rows import (
     plan_page,
     with_bridged,
 )
+from web.pages.planned import Planned, count_refusals, estimate_elsewhere, look_at_bridges, open_ones
 from web.pages.results_form import Action, ResultsForm
 from web.pages.selection import View
 from web.pages.ticks import is_ticked, toggled_after
@@ -60,27 +61,6 @@ MAX_LINKS: Final = 10_000
 
 
 _NO_RESULTS: Final = ResultsForm([], False, [], View(), Action.SHOW, frozenset(), frozenset())
-
-
-class Planned(msgspec.Struct, frozen=True):
-    """A plan, and what it was made from. `uploaded` are the people of an uploaded list who were found."""
-
-    form: FollowForm
-    account: LinkedAccount
-    accounts: Sequence[LinkedAccount]
-    uploaded: Sequence[Query]
-    matches: Sequence[Match]
-    toggled: frozenset[str]
-    wishes: Wishes
-    plan: Plan
-    bridges: frozenset[str] = frozenset()
-    """Whose bridged accounts are ticked: people on the other network only, by the texts of their ids."""
-    are_unseen: bool = False
-    """Whether bridged accounts that were ticked were not seen at the bridge when they were needed."""
-
-    @property
-    def network(self) -> Network:
-        return self.wishes.network
 
 
 @get(FOLLOW_PATH, include_in_schema=False)
@@ -114,7 +94,7 @@ async def follow(
         if form.do is Do.SHOW:
             return await _plan_page(here, planned)
     # No place is held while a bridge is waited for.
-    planned = await _look_at_bridges(here, planned)
+    planned = await look_at_bridges(follows_of(here.context).bridging, planned)
     async with here.context.services.large_matches:
         if planned.are_unseen:
             return await _plan_page(here, planned)
@@ -146,28 +126,6 @@ async def _plan(here: Here, form: FollowForm, people: Sequence[Query]) -> Planne
     uploaded = [match.query for match in found] if form.source in UPLOADED else []
     ticked = form.bridges & may_be_bridged(plan).keys()
     return Planned(form, account, accounts, uploaded, matches, toggled, wishes, plan, ticked)
-
-
-async def _look_at_bridges(here: Here, planned: Planned) -> Planned:
-    """Takes those bridged accounts into the plan that are ticked and are seen at the bridge now. Where one is not, nothing
-    is done, and its tick is gone: the form's word is not trusted."""
-    if not planned.bridges or planned.form.do in {Do.BLOCK, Do.MUTE, Do.BLOCKS, Do.MUTES}:
-        return planned
-    others = may_be_bridged(planned.plan)
-    asked = [account for key in sorted(planned.bridges) if (account := others[key].account) is not None]
-    found = _open_ones(planned, await follows_of(here.context).bridging.look_again(asked))
-    if len(found) < len(planned.bridges):
-        return msgspec.structs.replace(planned, bridges=frozenset(found), are_unseen=True)
-    return msgspec.structs.replace(planned, plan=with_bridges(planned.plan, found), bridges=frozenset())
-
-
-def _open_ones(planned: Planned, found: dict[str, TargetAccount]) -> dict[str, TargetAccount]:
-    """Returns the bridged accounts that operators let people follow, on the network of the plan."""
-    return {
-        key: account
-        for key, account in found.items()
-        if account.network.target is planned.network and not planned.wishes.is_closed(account)
-    }
 
 
 async def _ignore_or_restore(
@@ -221,13 +179,19 @@ async def _plan_page(here: Here, planned: Planned) -> Response[Any]:
         follows.faces.of(planned.network, [each for each in shown if each.network.target is planned.network]),
         follows.bridging.of(may_be_bridged_on(page)),
     )
-    page = with_bridged(page, _open_ones(planned, bridged))
+    page = with_bridged(page, open_ones(planned, bridged))
+    today, first_day = (
+        here.context.services.clock.now().date(),
+        here.context.services.instance.now.first_day_of_follows,
+    )
     return here.page(
         "_plan.html" if is_fragment(here.request) else "plan.html",
         faces=faces,
         open_run=await _open_run(follows, planned.account),
         is_too_far=form.do is Do.START and _starts(here.context, form) is None,
-        today=here.context.services.clock.now().date(),
+        today=today,
+        first_day=first_day if first_day is not None and first_day > today else None,
+        elsewhere=await asyncio.to_thread(estimate_elsewhere, planned),
         **_values(planned, page),
     )
 
@@ -251,16 +215,12 @@ def _values(planned: Planned, page: PlanPage) -> dict[str, Any]:
         "other_network": Reason.OTHER_NETWORK,
         "span": Span.of(estimate(planned.network, count)),
         "files": number_of_files(count),
-        "blocked": _count_refusals(planned, RunKind.BLOCK),
-        "muted": _count_refusals(planned, RunKind.MUTE),
+        "blocked": count_refusals(planned, RunKind.BLOCK),
+        "muted": count_refusals(planned, RunKind.MUTE),
         "pairs": "\n".join(format_lines(planned.uploaded)),
         "toggled": " ".join(sorted(planned.toggled)),
         "found": len(planned.matches),
     }
-
-
-def _count_refusals(planned: Planned, kind: RunKind) -> int:
-    return len(plan_refusals(planned.matches, kind, planned.wishes).wanted)
 
 
 async def _start_page(here: Here) -> Response[Any]:
