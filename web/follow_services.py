@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from directory.services.bridging import Bridging
 from directory.services.faces import Faces
 from directory.services.following import Following
 from directory.services.planning import Planning
@@ -14,3 +15,4 @@ class FollowServices:
     following: Following
     planning: Planning
     faces: Faces
+    bridging: Bridging

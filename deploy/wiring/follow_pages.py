@@ -2,6 +2,8 @@
 
 from deploy.wiring.follows import build_following, build_planning, build_switches
 from deploy.wiring.members import MemberParts
+from directory.networks.bridges import Bridges
+from directory.services.bridging import Bridging
 from directory.services.faces import Faces
 from directory.store.faces import FaceStore
 from web.follow_services import FollowServices
@@ -12,9 +14,10 @@ def build_follow_services(members: MemberParts) -> FollowServices | None:
     switches = build_switches(members.ground.settings)
     if not switches.is_on:
         return None
-    ground = members.ground
+    ground, networks = members.ground, members.networks
     return FollowServices(
         build_following(ground, members.permissions),
         build_planning(members),
-        Faces(FaceStore(ground.database), members.networks.profiles, members.networks.http, ground.clock),
+        Faces(FaceStore(ground.database), networks.profiles, networks.http, ground.clock),
+        Bridging(Bridges(networks.http, networks.identities).find, ground.clock),
     )

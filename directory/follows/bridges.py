@@ -44,6 +44,13 @@ def is_bridged(account: TargetAccount) -> bool:
     return account.handle.value.endswith(f".{ON_BLUESKY}")
 
 
+def present_bridge(bridged: TargetAccount, account: TargetAccount) -> TargetAccount | None:
+    """Returns a bridged account under its present name. None where it is not the bridge of this account any more."""
+    if not is_bridge_of(bridged, account):
+        return None
+    return expected_on_fediverse(account) if isinstance(account, BlueskyAccount) else bridged
+
+
 def is_bridge_of(bridged: TargetAccount, account: TargetAccount) -> bool:
     """Whether a bridged account, which was seen to exist, has the name that the bridge gives to this account now."""
     if isinstance(account, BlueskyAccount):

@@ -72,7 +72,7 @@ def plan_follows(matches: Iterable[Match], wishes: Wishes) -> Plan:
     for match in matches:
         here = [answer for answer in match.answers if answer.mapping.network is wishes.network]
         if not here:
-            _put_elsewhere(match, left_out)
+            _put_elsewhere(match, wishes, left_out)
         for answer in here:
             _put(match.query, answer, wishes, wanted, left_out)
     ordered = sorted(wanted.values(), key=lambda each: _sureness(*each))
@@ -80,6 +80,24 @@ def plan_follows(matches: Iterable[Match], wishes: Wishes) -> Plan:
         tuple(each for _, each in ordered),
         tuple(each for key, each in left_out.items() if key not in wanted),
     )
+
+
+def may_be_bridged(plan: Plan) -> dict[str, LeftOut]:
+    """Returns whom a bridged account may stand for, by the texts of their ids: who is on the other network only."""
+    return {
+        str(each.account.id): each
+        for each in plan.left_out
+        if each.reason is Reason.OTHER_NETWORK and each.account is not None
+    }
+
+
+def with_bridges(plan: Plan, bridged: Mapping[str, TargetAccount]) -> Plan:
+    """Adds the bridged accounts of people who were left out, which the member ticked each and which were seen to exist."""
+    others = may_be_bridged(plan)
+    chosen = {key: account for key, account in bridged.items() if key in others}
+    added = [Wanted(account, others[key].query, True, key) for key, account in chosen.items()]
+    left_out = [each for each in plan.left_out if each.account is None or str(each.account.id) not in chosen]
+    return Plan((*plan.wanted, *added), tuple(left_out))
 
 
 def target_of(mapping: Mapped) -> TargetAccount:
@@ -129,13 +147,14 @@ def _put(
         wanted[key] = found
 
 
-def _put_elsewhere(match: Match, left_out: dict[str, LeftOut]) -> None:
+def _put_elsewhere(match: Match, wishes: Wishes, left_out: dict[str, LeftOut]) -> None:
     """Notes somebody whose accounts are all on another network, and who would have been wanted."""
     if match.query.lists.is_wanted and match.answers:
-        mapping = match.answers[0].mapping
-        left_out.setdefault(
-            str(mapping.target_id), LeftOut(match.query, target_of(mapping), Reason.OTHER_NETWORK)
-        )
+        answer = match.answers[0]
+        target = str(answer.mapping.target_id)
+        reason = Reason.OWN_ACCOUNT if target in wishes.own else Reason.OTHER_NETWORK
+        reason = Reason.DISPUTED if answer.disputed else reason
+        left_out.setdefault(target, LeftOut(match.query, target_of(answer.mapping), reason))
 
 
 def _why_not_ticked(query: Query, answer: Answer) -> Reason:

@@ -8,6 +8,7 @@ from typing import Final
 
 from directory.accounts import BlueskyAccount, MastodonAccount, TargetAccount
 from directory.doubts import Doubt
+from directory.follows.bridges import present_bridge
 from directory.follows.reasons import Reason
 from directory.follows.runs import Item, RunKind
 from directory.identifiers import Acct, ActorUri, AtHandle, Did
@@ -48,7 +49,10 @@ def present_account(item: Item, match: Match | None, kind: RunKind) -> TargetAcc
             return Reason.NEEDS_TICK
         if answer.doubt is not None:
             return reason_of(answer.doubt)
-    return item.account if item.bridge_of else account_of(answer)
+    account = account_of(answer)
+    if not item.bridge_of:
+        return account
+    return present_bridge(item.account, account) or Reason.NOT_THAT_ID
 
 
 def account_of(answer: Answer) -> TargetAccount:

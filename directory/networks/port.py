@@ -123,7 +123,7 @@ class SignInDone(msgspec.Struct, frozen=True):
     account: TargetAccount
     purpose: Purpose
     may_follow: bool
-    """Whether the network granted the right to follow."""
+    """Whether the network granted the right to follow; for Purpose.ARRANGE also to block and to mute."""
     tokens: TokenSet
     instead_of: str | None = None
     """The account that the person named at the start, where another one signed in. The caller asks them before it

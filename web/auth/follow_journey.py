@@ -12,6 +12,7 @@ from directory.members.errors import MemberError
 from directory.members.sign_ins import SignIn
 from directory.networks.port import Purpose
 from directory.networks.sign_in_errors import IdentityMismatch, RefusedByPerson, SignInError, StateMismatch
+from directory.services.following import purpose_of
 from directory.services.signing_in import Departure
 from directory.vault import Secret
 from web.auth.member_context import AtBrowser
@@ -37,6 +38,19 @@ class AwayToFollow(msgspec.Struct, frozen=True, tag="follow"):
             raise StateMismatch("", "what was sealed is of another kind of sign-in") from None
 
 
+class Wish(msgspec.Struct, frozen=True):
+    """The permission that is asked for, and the run it is for; None where it is for newcomers."""
+
+    purpose: Purpose
+    run: UUID | None
+
+
+class _Need(msgspec.Struct, frozen=True):
+    """What needs a permission: a run, or newcomers alone."""
+
+    has_run: bool
+
+
 class Permitted(msgspec.Struct, frozen=True):
     """A person who returned from permitting follows, or from not doing so. `said` is the code of a sentence."""
 
@@ -51,19 +65,19 @@ class FollowJourneys:
         self._members = members
         self._clock = clock
 
-    async def depart(self, account: LinkedAccount, run: UUID | None, at: AtBrowser, redirect_uri: str) -> str:
+    async def depart(self, account: LinkedAccount, asked: Wish, at: AtBrowser, redirect_uri: str) -> str:
         """Returns the address to send the browser to. Raises InvalidIdentifier, SignInError, MemberGone."""
         if account.target is None:
             raise StateMismatch("", "nobody follows with an account on X")
         started = await self._members.networks[account.network].start_sign_in(
             str(account.handle),
-            purpose=Purpose.FOLLOW,
+            purpose=asked.purpose,
             redirect_uri=redirect_uri,
             now=self._clock.now(),
             expected=account.target.id,
         )
-        away = AwayToFollow(started.record, account.id, run)
-        departure = Departure(started.state, Purpose.FOLLOW, account.network, account.member, away.sealable())
+        away = AwayToFollow(started.record, account.id, asked.run)
+        departure = Departure(started.state, asked.purpose, account.network, account.member, away.sealable())
         await self._members.signing_in.begin(at.browser, departure)
         return started.authorize_url
 
@@ -91,10 +105,12 @@ class FollowJourneys:
             raise IdentityMismatch("", "another account signed in than the one that is to follow")
         if not done.may_follow:
             raise RefusedByPerson("", "the permission to follow was not given")
-        if not await self._is_needed(account):
+        needed_by = await self._needed_by(account, kept.purpose)
+        if needed_by is None:
             return
-        await self._members.permissions.keep(account.id, Purpose.FOLLOW, done.tokens)
-        await self._go_on(account)
+        await self._members.permissions.keep(account.id, kept.purpose, done.tokens)
+        if needed_by.has_run:
+            await self._go_on(account)
 
     async def _account_of(self, member: UUID | None, account: UUID) -> LinkedAccount | None:
         if member is None:
@@ -102,16 +118,19 @@ class FollowJourneys:
         held = await self._members.membership.accounts(member)
         return next((each for each in held if each.id == account), None)
 
-    async def _is_needed(self, account: LinkedAccount) -> bool:
-        """Whether a run of the account is open, or newcomers are followed with it: no permission is kept without."""
+    async def _needed_by(self, account: LinkedAccount, purpose: Purpose) -> "_Need | None":
+        """Tells what needs the permission: an open run of the account whose kind it serves, or newcomers who are followed
+        with it. None where nothing does: then no permission is kept."""
         follows = self._members.follows
         if follows is None:
-            return False
+            return None
         runs = await follows.following.list_of(account.member)
+        mine = [run for run in runs if run.account == account.id and run.state.is_open]
+        if any(purpose_of(run.kind) is purpose for run in mine):
+            return _Need(has_run=True)
         standing = await follows.planning.standing(account.member)
-        return any(run.account == account.id and run.state.is_open for run in runs) or any(
-            each.account == account.id for each in standing
-        )
+        is_standing = purpose is Purpose.FOLLOW and any(each.account == account.id for each in standing)
+        return _Need(has_run=False) if is_standing else None
 
     async def _go_on(self, account: LinkedAccount) -> None:
         """Lets the run of an account go on that waited for the permission."""

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from contextlib import suppress
 from typing import Final
-from uuid import UUID
 
 import msgspec
 
@@ -20,7 +19,7 @@ from directory.networks.port import Purpose, SignInDone, SignInStart
 from directory.networks.sign_in_errors import OurselvesBusy, SignInError, StateMismatch
 from directory.services.live_settings import LiveSettings
 from directory.services.signing_in import Departure
-from web.auth.follow_journey import FollowJourneys, Permitted
+from web.auth.follow_journey import FollowJourneys, Permitted, Wish
 from web.auth.member_context import AtBrowser
 from web.auth.read_only import require_writable
 from web.auth.sealed_journey import Asked, Away
@@ -64,11 +63,11 @@ class Journeys:
         self._base_url = base_url
         self._follows = FollowJourneys(members, clock)
 
-    async def depart_to_follow(self, account: LinkedAccount, run: UUID | None, at: AtBrowser) -> str:
+    async def depart_to_follow(self, account: LinkedAccount, asked: Wish, at: AtBrowser) -> str:
         """Returns the address at which the person permits follows with an account of theirs. Raises InvalidIdentifier,
         SignInError, MemberGone."""
         with failures_noted(Failing.SIGN_IN, SignInError, MemberError, InvalidIdentifier):
-            return await self._follows.depart(account, run, at, self._base_url + CALLBACKS[account.network])
+            return await self._follows.depart(account, asked, at, self._base_url + CALLBACKS[account.network])
 
     async def depart(
         self,
@@ -129,7 +128,7 @@ class Journeys:
         kept = await self._members.signing_in.finish(at.browser, state, member)
         if kept.network is not network:
             raise StateMismatch("", "the browser came back to the address of another network")
-        if kept.purpose is Purpose.FOLLOW:
+        if kept.purpose is not Purpose.PROVE:
             return await self._follows.arrive(kept, returned_to)
         away = Away.read(kept.secrets)
         record = away.record

@@ -19,10 +19,11 @@ from directory.accounts import LinkedAccount
 from directory.exports import ExportedFile
 from directory.follows.errors import RunOpen
 from directory.follows.estimate import estimate, number_of_files
-from directory.follows.files import blocks_file, follows_file, mutes_file, plan_json, refused
-from directory.follows.plan import Wishes, plan_follows
+from directory.follows.files import blocks_file, follows_file, mutes_file, plan_json
+from directory.follows.plan import may_be_bridged, plan_follows
 from directory.follows.reasons import Reason
-from directory.follows.runs import Plan, Run
+from directory.follows.refusals import plan_refusals
+from directory.follows.runs import Run, RunKind
 from directory.mappings import Network
 from directory.queries import Lists, Query, format_lines
 from directory.ranking import Answer, Match
@@ -35,9 +36,17 @@ from web.auth.signed_in import Here
 from web.follow_sentences import REASONS
 from web.follow_services import FollowServices
 from web.middleware.rate_limit import ClientKeys, RateLimiter
-from web.pages.follow_form import SOURCE_NAMES, SOURCES, Do, FollowForm, Part, read_follow_form
+from web.pages.follow_form import RUNS, SOURCE_NAMES, SOURCES, Do, FollowForm, Part, read_follow_form
 from web.pages.follow_permit import back_to, follows_of, permission_page
-from web.pages.plan_rows import PlanPage, Span, count_reasons, plan_page
+from web.pages.plan_rows import (
+    PlanPage,
+    Span,
+    count_reasons,
+    may_be_bridged_on,
+    plan_page,
+    with_bridged,
+)
+from web.pages.planned import Planned, count_refusals, estimate_elsewhere, look_at_bridges, open_ones
 from web.pages.results_form import Action, ResultsForm
 from web.pages.selection import View
 from web.pages.ticks import is_ticked, toggled_after
@@ -52,23 +61,6 @@ MAX_LINKS: Final = 10_000
 
 
 _NO_RESULTS: Final = ResultsForm([], False, [], View(), Action.SHOW, frozenset(), frozenset())
-
-
-class Planned(msgspec.Struct, frozen=True):
-    """A plan, and what it was made from. `uploaded` are the people of an uploaded list who were found."""
-
-    form: FollowForm
-    account: LinkedAccount
-    accounts: Sequence[LinkedAccount]
-    uploaded: Sequence[Query]
-    matches: Sequence[Match]
-    toggled: frozenset[str]
-    wishes: Wishes
-    plan: Plan
-
-    @property
-    def network(self) -> Network:
-        return self.wishes.network
 
 
 @get(FOLLOW_PATH, include_in_schema=False)
@@ -99,11 +91,18 @@ async def follow(
     pair_limiter.take(client_keys.key_of(here.request.scope), max(1, len(people))).check()
     async with here.context.services.large_matches:
         planned = await _plan(here, form, people)
+        if form.do is Do.SHOW:
+            return await _plan_page(here, planned)
+    # No place is held while a bridge is waited for.
+    planned = await look_at_bridges(follows_of(here.context).bridging, planned)
+    async with here.context.services.large_matches:
+        if planned.are_unseen:
+            return await _plan_page(here, planned)
         if (file := await asyncio.to_thread(_file, planned)) is not None:
             return _download(file)
         if form.do is Do.LINKS:
             return here.page("follow_links.html", people=planned.plan.wanted[:MAX_LINKS])
-        if form.do is Do.START and _starts(here.context, form) is not None:
+        if form.do in RUNS and _starts(here.context, form) is not None:
             return await _start(here, journeys, planned)
         return await _plan_page(here, planned)
 
@@ -125,7 +124,8 @@ async def _plan(here: Here, form: FollowForm, people: Sequence[Query]) -> Planne
     wishes = msgspec.structs.replace(wishes, known=known)
     plan = await asyncio.to_thread(plan_follows, matches, wishes)
     uploaded = [match.query for match in found] if form.source in UPLOADED else []
-    return Planned(form, account, accounts, uploaded, matches, toggled, wishes, plan)
+    ticked = form.bridges & may_be_bridged(plan).keys()
+    return Planned(form, account, accounts, uploaded, matches, toggled, wishes, plan, ticked)
 
 
 async def _ignore_or_restore(
@@ -147,19 +147,23 @@ async def _start(here: Here, journeys: Journeys, planned: Planned) -> Response[A
     Raises FollowError.
     """
     account = planned.account
-    asked = RunWish(source=planned.form.source, starts_at=_starts(here.context, planned.form))
+    kind = RUNS[planned.form.do]
+    asked = RunWish(kind=kind, source=planned.form.source, starts_at=_starts(here.context, planned.form))
+    plan = planned.plan
+    if kind is not RunKind.FOLLOW:
+        plan = await asyncio.to_thread(plan_refusals, planned.matches, kind, planned.wishes)
     try:
-        run = await follows_of(here.context).following.start(account.member, account.id, planned.plan, asked)
+        run = await follows_of(here.context).following.start(account.member, account.id, plan, asked)
     except RunOpen as other:
         return back_to(other.run.id, "run-open")
     here.context.members.wake_jobs()
-    return await permission_page(here, journeys, account, back_to(run.id, "started"), run.id)
+    return await permission_page(here, journeys, account, back_to(run.id, "started"), run)
 
 
 def _starts(context: MemberContext, form: FollowForm) -> datetime | None:
     """Returns when a run starts. None for a day that is too far ahead."""
     now = context.services.clock.now()
-    if form.starts_on is None:
+    if form.starts_on is None or form.do is not Do.START:
         return now
     chosen = datetime.combine(form.starts_on, time(), UTC)
     return max(now, chosen) if chosen - now < MAX_AHEAD else None
@@ -170,20 +174,30 @@ async def _plan_page(here: Here, planned: Planned) -> Response[Any]:
     number, ignored = form.results.view.page, frozenset(wishes.ignored)
     page = await asyncio.to_thread(plan_page, planned.plan, planned.matches, form.part, number, ignored)
     shown = [row.account for row in page.rows if row.account is not None]
+    # Both at once: a page waits 3 seconds at most.
+    faces, bridged = await asyncio.gather(
+        follows.faces.of(planned.network, [each for each in shown if each.network.target is planned.network]),
+        follows.bridging.of(may_be_bridged_on(page)),
+    )
+    page = with_bridged(page, open_ones(planned, bridged))
+    today, first_day = (
+        here.context.services.clock.now().date(),
+        here.context.services.instance.now.first_day_of_follows,
+    )
     return here.page(
         "_plan.html" if is_fragment(here.request) else "plan.html",
-        faces=await follows.faces.of(
-            planned.network, [each for each in shown if each.network.target is planned.network]
-        ),
+        faces=faces,
         open_run=await _open_run(follows, planned.account),
         is_too_far=form.do is Do.START and _starts(here.context, form) is None,
-        today=here.context.services.clock.now().date(),
+        today=today,
+        first_day=first_day if first_day is not None and first_day > today else None,
+        elsewhere=await asyncio.to_thread(estimate_elsewhere, planned),
         **_values(planned, page),
     )
 
 
 def _values(planned: Planned, page: PlanPage) -> dict[str, Any]:
-    form, count = planned.form, len(planned.plan.wanted)
+    form, count = planned.form, len(planned.plan.wanted) + len(planned.bridges)
     return {
         "page": page,
         "source": SOURCE_NAMES[form.source],
@@ -193,14 +207,16 @@ def _values(planned: Planned, page: PlanPage) -> dict[str, Any]:
         "accounts": planned.accounts,
         "network": planned.network.value,
         "wanted": count,
-        "left_out": len(planned.plan.left_out),
+        "left_out": len(planned.plan.left_out) - len(planned.bridges),
+        "bridges": planned.bridges,
+        "are_unseen": planned.are_unseen,
         "reasons": [(REASONS[reason], number) for reason, number in count_reasons(planned.plan)],
         "sentences": REASONS,
         "other_network": Reason.OTHER_NETWORK,
         "span": Span.of(estimate(planned.network, count)),
         "files": number_of_files(count),
-        "blocked": len(refused(planned.matches, Lists.BLOCK)),
-        "muted": len(refused(planned.matches, Lists.MUTE)),
+        "blocked": count_refusals(planned, RunKind.BLOCK),
+        "muted": count_refusals(planned, RunKind.MUTE),
         "pairs": "\n".join(format_lines(planned.uploaded)),
         "toggled": " ".join(sorted(planned.toggled)),
         "found": len(planned.matches),

@@ -1,6 +1,7 @@
 """Reads the form of a plan: the people, the account, the ticks, and what to do."""
 
 import enum
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
@@ -9,10 +10,12 @@ import msgspec
 from litestar import Request
 from litestar.datastructures import FormMultiDict
 
-from directory.follows.runs import Source
+from directory.follows.runs import RunKind, Source
 from web.pages.results_form import ResultsForm, read_results_form
 
 MAX_ID_CHARS: Final = 2_048
+MAX_BRIDGES: Final = 1_000
+"""Ids of bridged people in one form: more are no person's ticks."""
 SOURCES: Final = {
     "upload": Source.UPLOAD,
     "kept-list": Source.KEPT_LIST,
@@ -27,11 +30,21 @@ class Do(enum.StrEnum):
 
     SHOW = "show"
     START = "start"
+    BLOCK = "block"
+    MUTE = "mute"
     FOLLOWS = "follows"
     BLOCKS = "blocks"
     MUTES = "mutes"
     LINKS = "links"
     JSON = "json"
+
+
+RUNS: Final[Mapping[Do, RunKind]] = {
+    Do.START: RunKind.FOLLOW,
+    Do.BLOCK: RunKind.BLOCK,
+    Do.MUTE: RunKind.MUTE,
+}
+"""The buttons that start a run."""
 
 
 class Part(enum.StrEnum):
@@ -42,7 +55,8 @@ class Part(enum.StrEnum):
 
 
 class FollowForm(msgspec.Struct, frozen=True):
-    """The parsed form. `ignore` and `restore` are the ids of accounts; `starts_on` is None for now."""
+    """The parsed form. `ignore` and `restore` are the ids of accounts; `starts_on` is None for now. `bridges` are the ids
+    of people on the other network whose bridged accounts are ticked."""
 
     results: ResultsForm
     source: Source
@@ -52,11 +66,12 @@ class FollowForm(msgspec.Struct, frozen=True):
     ignore: str
     restore: str
     starts_on: date | None
+    bridges: frozenset[str] = frozenset()
 
     @property
     def changes(self) -> bool:
         """Whether anything is stored: then the form has to be one of ours."""
-        return self.do is Do.START or bool(self.ignore or self.restore)
+        return self.do in RUNS or bool(self.ignore or self.restore)
 
 
 async def read_follow_form(request: Request[Any, Any, Any]) -> FollowForm:
@@ -71,7 +86,16 @@ async def read_follow_form(request: Request[Any, Any, Any]) -> FollowForm:
         _value(form, "ignore")[:MAX_ID_CHARS],
         _value(form, "restore")[:MAX_ID_CHARS],
         _day(_value(form, "starts_on")),
+        _bridges(form),
     )
+
+
+def _bridges(form: FormMultiDict) -> frozenset[str]:
+    """Returns the ticks of the other pages, and those of the page that was sent."""
+    shown = set(_value(form, "bridges_shown").split())
+    kept = set(_value(form, "bridges").split()) - shown
+    ticked = {each for each in form.getall("bridge", []) if isinstance(each, str)}
+    return frozenset(sorted(kept | ticked)[:MAX_BRIDGES])
 
 
 def parse_uuid(text: str) -> UUID | None:

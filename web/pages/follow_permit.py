@@ -10,9 +10,12 @@ from litestar.response import Redirect
 
 from directory.accounts import LinkedAccount
 from directory.errors import InvalidIdentifier
+from directory.follows.runs import Run, RunKind
 from directory.members.sessions import new_token
 from directory.networks.port import Purpose
 from directory.networks.sign_in_errors import SignInError
+from directory.services.following import purpose_of
+from web.auth.follow_journey import Wish
 from web.auth.journey import Journeys
 from web.auth.member_context import NO_STORE, MemberContext
 from web.auth.signed_in import Here
@@ -20,20 +23,23 @@ from web.follow_services import FollowServices
 
 
 async def permission_page(
-    here: Here, journeys: Journeys, account: LinkedAccount, back: Redirect, run: UUID | None = None
+    here: Here, journeys: Journeys, account: LinkedAccount, back: Redirect, run: Run | None = None
 ) -> Response[Any]:
     """Sends the browser to the server of the account; or `back` at once, where the permission is kept. Where the server
-    does not answer, the page of the run says so."""
+    does not answer, the page of the run says so. A run that blocks or mutes has a permission of its own."""
     context = here.context
-    if await has_permission(context, account):
+    asked = Wish(
+        purpose_of(run.kind if run is not None else RunKind.FOLLOW), run.id if run is not None else None
+    )
+    if await has_permission(context, account, asked.purpose):
         return back
     at = await context.at_browser(here.request)
     if not at.browser:
         at = msgspec.structs.replace(at, browser=new_token())
     try:
-        url = await journeys.depart_to_follow(account, run, at)
+        url = await journeys.depart_to_follow(account, asked, at)
     except (SignInError, InvalidIdentifier):
-        return back_to(run, "unreachable")
+        return back_to(asked.run, "unreachable")
     # Not a redirect: our security policy lets a form lead only to this site.
     headers = {"refresh": f"0;url={url}"}
     leaving = context.page(here.request, "leaving_for_network.html", headers=headers, url=url)
@@ -41,10 +47,10 @@ async def permission_page(
     return leaving
 
 
-async def has_permission(context: MemberContext, account: LinkedAccount) -> bool:
-    """Tells whether a permission to follow with an account is kept. It may have ended at the network since."""
+async def has_permission(context: MemberContext, account: LinkedAccount, purpose: Purpose) -> bool:
+    """Tells whether a permission for an account is kept. It may have ended at the network since."""
     held = await context.members.permissions.list_of(account.member)
-    return any(each.account == account.id and each.purpose is Purpose.FOLLOW for each in held)
+    return any(each.account == account.id and each.purpose is purpose for each in held)
 
 
 def back_to(run: UUID | None, said: str) -> Redirect:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -32,6 +32,8 @@ class PlanRow(msgspec.Struct, frozen=True):
     is_ticked: bool
     is_ignored: bool
     instead: TargetAccount | None = None
+    bridged: TargetAccount | None = None
+    """The copy on this network that a bridge keeps."""
 
     @property
     def x_name(self) -> str:
@@ -75,6 +77,24 @@ def plan_page(
     shown = people[(number - 1) * PAGE_PEOPLE : number * PAGE_PEOPLE]
     answers = _answers_of(shown, matches)
     return PlanPage(tuple(_row(each, answers, ignored) for each in shown), number, pages, part)
+
+
+def may_be_bridged_on(page: PlanPage) -> list[TargetAccount]:
+    """Returns the people of a page for whom a bridge is asked."""
+    return [
+        row.account for row in page.rows if row.account is not None and row.reason is Reason.OTHER_NETWORK
+    ]
+
+
+def with_bridged(page: PlanPage, found: Mapping[str, TargetAccount]) -> PlanPage:
+    """Adds the bridged accounts that were found, by the texts of the ids they stand for."""
+    rows = tuple(
+        msgspec.structs.replace(row, bridged=found.get(str(row.account.id)))
+        if row.reason is Reason.OTHER_NETWORK and row.account is not None
+        else row
+        for row in page.rows
+    )
+    return msgspec.structs.replace(page, rows=rows)
 
 
 def count_reasons(plan: Plan) -> list[tuple[Reason, int]]:

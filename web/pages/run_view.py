@@ -7,10 +7,11 @@ import msgspec
 
 from directory.accounts import LinkedAccount
 from directory.follows.reasons import Reason
-from directory.follows.runs import Item, Run
+from directory.follows.runs import Item, Run, RunKind
 from directory.follows.states import RUN_MOVES, ItemState, RunMove, RunState
 from directory.services.following import Progress
-from web.follow_sentences import NOTES, REASONS, RESULTS, STATES
+from web.follow_sentences import NOTES, REASONS
+from web.run_kind_sentences import WORDS, KindWords, results_of, states_of
 
 ACTS: Final = {
     "pause": RunMove.PAUSE,
@@ -48,6 +49,10 @@ class RunView(msgspec.Struct, frozen=True):
     acts: frozenset[str]
 
     @property
+    def words(self) -> KindWords:
+        return WORDS[self.run.kind]
+
+    @property
     def followed(self) -> int:
         """How many are followed, or were asked."""
         return sum(number for state, _, number in self.counts if state in _DONE)
@@ -60,15 +65,16 @@ class RunView(msgspec.Struct, frozen=True):
 def run_view(progress: Progress, account: LinkedAccount | None, now: datetime) -> RunView:
     """Returns what is shown of a run now."""
     run, states = progress.run, progress.counts.states
+    results = results_of(run.kind)
     is_at_work = run.state in {RunState.PLANNED, RunState.RUNNING, RunState.UNDOING}
     return RunView(
         run,
         account,
         progress.counts.total,
         sum(states.get(state, 0) for state in _SETTLED),
-        tuple((state, RESULTS[state], states[state]) for state in ItemState if states.get(state)),
+        tuple((state, results[state], states[state]) for state in ItemState if states.get(state)),
         tuple((REASONS[reason], number) for reason, number in sorted(progress.counts.reasons.items())),
-        STATES[run.state],
+        states_of(run.kind)[run.state],
         NOTES.get(run.note, "") if is_at_work else "",
         _per_hour(progress, now),
         progress.next_slot if is_at_work else None,
@@ -77,10 +83,10 @@ def run_view(progress: Progress, account: LinkedAccount | None, now: datetime) -
     )
 
 
-def person_row(item: Item) -> PersonRow:
+def person_row(item: Item, kind: RunKind) -> PersonRow:
     """Returns what is shown of one person."""
     reason = REASONS[item.reason] if item.reason is not Reason.ALREADY_FOLLOWED else ""
-    return PersonRow(item, RESULTS[item.state], reason)
+    return PersonRow(item, results_of(kind)[item.state], reason)
 
 
 def _acts(progress: Progress) -> frozenset[str]:

@@ -10,14 +10,15 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromPath, QueryParameter
 
 from directory.follows.errors import NotNow, RunOpen
+from directory.follows.runs import RunKind
 from directory.follows.states import RunState
-from directory.services.following import Following
+from directory.services.following import Following, purpose_of
 from web.auth.journey import Journeys
 from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked, Here
-from web.follow_sentences import SAID, STATES
 from web.pages.follow_permit import back_to, follows_of, has_permission, permission_page
 from web.pages.run_view import RunView, person_row, run_view
+from web.run_kind_sentences import WORDS, said_of, states_of
 
 RUNS_PATH: Final = "/account/runs"
 MAX_SAID_CHARS: Final = 40
@@ -48,7 +49,8 @@ async def runs_page(here: NamedDependency[Here]) -> Response[Any]:
     member = here.me.member
     runs = await follows_of(here.context).following.list_of(member)
     accounts = {each.id: each for each in await here.context.members.membership.accounts(member)}
-    return here.page("runs.html", runs=runs, accounts=accounts, states=STATES)
+    sentences = {run.id: states_of(run.kind)[run.state] for run in runs}
+    return here.page("runs.html", runs=runs, accounts=accounts, sentences=sentences, words=WORDS)
 
 
 @get(f"{RUNS_PATH}/{{run_id:uuid}}", include_in_schema=False)
@@ -57,14 +59,14 @@ async def run_page(
 ) -> Response[Any]:
     """Shows one run of the member; any other is not found."""
     values = await run_values(here, await find_run(here, run_id), after)
-    return here.page("run.html", said=SAID.get(said, ""), **values)
+    return here.page("run.html", said=said_of(values["view"].run.kind, said), **values)
 
 
 @get(f"{RUNS_PATH}/{{run_id:uuid}}/picture.svg", include_in_schema=False)
 async def run_picture(here: NamedDependency[Here], run_id: FromPath[UUID]) -> Response[Any]:
     """Serves a picture of how many were found, to share: a number alone, and nobody's name."""
     view = await find_run(here, run_id)
-    if view.run.state is not RunState.DONE:
+    if view.run.state is not RunState.DONE or view.run.kind is not RunKind.FOLLOW:
         raise NotFoundException
     picture = here.page("_run_picture.html", followed=view.followed)
     return Response(picture.content.encode(), media_type="image/svg+xml", headers=dict(PICTURE_HEADERS))
@@ -82,7 +84,7 @@ async def permit(
     view = await find_run(here, run_id)
     if view.account is None or not view.run.state.is_open:
         return back_to(run_id, "not-now")
-    return await permission_page(here, journeys, view.account, back_to(run_id, "permitted"), run_id)
+    return await permission_page(here, journeys, view.account, back_to(run_id, "permitted"), view.run)
 
 
 @post(f"{RUNS_PATH}/{{run_id:uuid}}/{{act:str}}", status_code=200, include_in_schema=False, opt=GOES_ON)
@@ -107,7 +109,7 @@ async def act_on_run(
         return back_to(other.run.id, "run-open")
     asked.members.wake_jobs()
     if act in _NEED_PERMISSION and view.account is not None:
-        return await permission_page(here, journeys, view.account, back_to(run_id, act), run_id)
+        return await permission_page(here, journeys, view.account, back_to(run_id, act), view.run)
     return back_to(run_id, act)
 
 
@@ -122,10 +124,11 @@ async def find_run(here: Here, run_id: UUID) -> RunView:
 async def run_values(here: Here, view: RunView, after: int) -> dict[str, Any]:
     """Returns what the templates of a run need."""
     items = await follows_of(here.context).following.items(here.me.member, view.run.id, after)
-    is_permitted = view.account is not None and await has_permission(here.context, view.account)
+    purpose = purpose_of(view.run.kind)
+    is_permitted = view.account is not None and await has_permission(here.context, view.account, purpose)
     return {
         "view": view,
-        "people": [person_row(item) for item in items],
+        "people": [person_row(item, view.run.kind) for item in items],
         "after": after,
         "next_after": items[-1].number if items and items[-1].number + 1 < view.total else None,
         "needs_permission": view.run.state.is_open and view.account is not None and not is_permitted,

@@ -58,6 +58,12 @@ def may_follow(granted: str) -> bool:
     return may_create(granted, "app.bsky.graph.follow")
 
 
+def may_arrange(granted: str) -> bool:
+    """Tells whether a granted scope suffices to follow, to block and to mute."""
+    may_block = may_create(granted, "app.bsky.graph.block")
+    return may_follow(granted) and may_block and may_call(granted, "app.bsky.graph.muteActor")
+
+
 def may_create(granted: str, collection: str) -> bool:
     """Tells whether a granted scope suffices to create records of a collection."""
     for scope in granted.split():

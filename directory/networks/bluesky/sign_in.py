@@ -9,7 +9,7 @@ import msgspec
 from directory.accounts import BlueskyAccount, TargetAccount
 from directory.errors import InvalidIdentifier
 from directory.identifiers import AtHandle, Did, TargetHandle, TargetId, parse_target_account
-from directory.networks.bluesky.client import SCOPES, OAuthClient, may_follow
+from directory.networks.bluesky.client import SCOPES, OAuthClient, may_arrange, may_follow
 from directory.networks.bluesky.did import DidDocument
 from directory.networks.bluesky.dpop import SigningKey
 from directory.networks.bluesky.identity import Identities
@@ -142,7 +142,9 @@ class BlueskySignIn:
             await self._grants.note_grant(held, kept.expected.purpose)
             account = await self._check(kept, tokens)
         instead_of = kept.named if kept.named_did not in {None, str(account.did)} else None
-        return SignInDone(account, kept.expected.purpose, may_follow(tokens.scope), held, instead_of)
+        purpose = kept.expected.purpose
+        is_granted = (may_arrange if purpose is Purpose.ARRANGE else may_follow)(tokens.scope)
+        return SignInDone(account, purpose, is_granted, held, instead_of)
 
     async def refresh(self, tokens: TokenSet, now: datetime) -> TokenSet:
         """Renews tokens. Raises NeedsSignIn also where the account has moved: its former server may not sign it in."""

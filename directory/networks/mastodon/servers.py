@@ -43,6 +43,8 @@ _SCOPES: Final = {
 """The least that works where a server differs from Mastodon."""
 _NODEINFO: Final = "http://nodeinfo.diaspora.software/ns/schema/2."
 _MAY_FOLLOW: Final = frozenset({"write:follows", "write", "follow"})
+_MAY_BLOCK: Final = frozenset({"write:blocks", "write", "follow"})
+_MAY_MUTE: Final = frozenset({"write:mutes", "write", "follow"})
 _TEMPLATE = re.compile(rb"""template\s*=\s*["']https://([^/"'<>\s]{1,253})/""")
 
 
@@ -71,6 +73,12 @@ class Server(msgspec.Struct, frozen=True):
 def may_follow(granted: str) -> bool:
     """Tells whether a granted scope suffices to follow."""
     return not _MAY_FOLLOW.isdisjoint(granted.split())
+
+
+def may_arrange(granted: str) -> bool:
+    """Tells whether a granted scope suffices to follow, to block and to mute."""
+    scopes = granted.split()
+    return not any(each.isdisjoint(scopes) for each in (_MAY_FOLLOW, _MAY_BLOCK, _MAY_MUTE))
 
 
 class _Link(msgspec.Struct):

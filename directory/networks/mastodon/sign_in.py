@@ -17,7 +17,7 @@ from directory.networks.mastodon.apps import App, Apps, client_fields
 from directory.networks.mastodon.identity import resolve_acct, resolve_actor, resolve_signed_in
 from directory.networks.mastodon.moved import moved_to, names_back
 from directory.networks.mastodon.names import Host, parse_typed
-from directory.networks.mastodon.servers import Server, find_server, may_follow
+from directory.networks.mastodon.servers import Server, find_server, may_arrange, may_follow
 from directory.networks.mastodon.tokens import TokenAnswer, TokenEndpoint, UnknownApp, token_set
 from directory.networks.oauth import Expected, Returned, challenge, new_secret, within_time
 from directory.networks.port import (
@@ -115,7 +115,9 @@ class MastodonSignIn:
             account, moved_to = await self._check(kept, tokens)
             instead_of = None if await self._is_named(kept.named, account) else kept.named
         held = _token_set(kept, now, tokens, str(account.actor))
-        return SignInDone(account, kept.expected.purpose, may_follow(held.scope), held, instead_of, moved_to)
+        purpose = kept.expected.purpose
+        is_granted = (may_arrange if purpose is Purpose.ARRANGE else may_follow)(held.scope)
+        return SignInDone(account, purpose, is_granted, held, instead_of, moved_to)
 
     async def refresh(self, tokens: TokenSet, now: datetime) -> TokenSet:
         """Renews tokens, on servers where they expire. Raises NeedsSignIn for those that cannot be renewed."""

@@ -390,3 +390,24 @@ def test_nothing_is_started_while_the_instance_is_read_only(
         assert member.send(page, f"{page}/cancel").status_code == 303
     finally:
         instance.set("read_only", None)
+
+
+def test_both_networks_are_estimated_before_anything_is_asked_for(
+    instance: MemberInstance, member: Visitor
+) -> None:
+    page = press(member, "1,ann,f\n2,bob,f\n9,blu,f\n").text
+    assert "about 1 minute on Mastodon, or one import of a file" in page
+    assert "Beside it: 1 person of your list is on Bluesky. That would take about 1 minute." in page
+    assert "Beside it" not in press(member, "1,ann,f\n").text
+    assert tokens(instance, member) == 0
+
+
+def test_the_day_on_which_all_runs_begin_is_told(instance: MemberInstance, member: Visitor) -> None:
+    today = instance.clock.now().date()
+    try:
+        instance.set("follows_from", str(today + timedelta(days=9)))
+        assert "yours waits for that day" in press(member).text
+        instance.set("follows_from", str(today))
+        assert "yours waits for that day" not in press(member).text
+    finally:
+        instance.set("follows_from", None)
