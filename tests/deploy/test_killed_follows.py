@@ -5,7 +5,8 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -58,17 +59,19 @@ class Site:
         """Tells whether any run has something to do."""
         return bool(self.fetch(_AT_WORK))
 
-    def kill_in_the_middle(self, *moments: str) -> None:
-        """Starts a worker and kills it within a moment after the database has a row of one of these."""
+    def working(self) -> AbstractContextManager[Started]:
+        """Starts a worker."""
+        return self.command.started("serve", roles="worker")
+
+    def kill(self, started: Started, *moments: str) -> None:
+        """Kills a worker within a moment after the database has a row of one of these."""
         seen = self.random.choice(moments)
-        with self.command.started("serve", roles="worker") as started:
-            assert wait_until(lambda: bool(self.fetch(seen)) or not self.is_at_work(), PATIENCE_S), _log(
-                started
-            )
-            time.sleep(self.random.uniform(0, LATEST_S))
-            assert started.process.poll() is None, _log(started)
-            started.send(signal.SIGKILL)
-            started.wait()
+        is_seen = wait_until(lambda: bool(self.fetch(seen)) or not self.is_at_work(), PATIENCE_S)
+        assert is_seen, _log(started)
+        time.sleep(self.random.uniform(0, LATEST_S))
+        assert started.process.poll() is None, _log(started)
+        started.send(signal.SIGKILL)
+        started.wait()
         self._wait_for_sessions()
         in_flight = f"state = {ItemState.SENT:d} OR state = {ItemState.UNDOING:d}"
         self.killed_with.append(len(self.fetch(f"SELECT FROM follow_item WHERE {in_flight}")))
@@ -84,12 +87,9 @@ class Site:
         )
         self.fetch("UPDATE follow_budget SET hour_began = hour_began - interval '2 hours'")
 
-    def finish(self) -> None:
-        """Has a worker take all runs to their end."""
-        with self.command.started("serve", roles="worker") as started:
-            assert wait_until(lambda: not self.is_at_work(), PATIENCE_S), (self.states(), _log(started))
-            started.send(signal.SIGTERM)
-            assert started.wait() == 0
+    def wait_for_end(self, started: Started) -> None:
+        """Waits until a worker has taken all runs to their end."""
+        assert wait_until(lambda: not self.is_at_work(), PATIENCE_S), (self.states(), _log(started))
 
     def states(self) -> Counter[tuple[str, str]]:
         """Counts people by the states of their run and of themselves."""
@@ -151,8 +151,31 @@ def test_runs_whose_worker_is_killed_again_and_again(site: Site) -> None:
         follower: site.followers.start(follower, list_of(number)) for number, follower in enumerate(before)
     }
     while len(site.killed_with) < KILLS and site.is_at_work():
-        site.kill_in_the_middle(CLAIMED, SENT)
-    site.finish()
+        with site.working() as started:
+            site.kill(started, CLAIMED, SENT)
+    with site.working() as started:
+        site.wait_for_end(started)
+        check_followed(site, before)
+        for follower, run in runs.items():
+            site.followers.permit(follower)  # what was permitted was given back at the end of the run
+            site.followers.undo(follower, run)
+        site.kill(started, CLAIMED)
+    while len(site.killed_with) < KILLS + KILLS_OF_UNDO and site.is_at_work():
+        with site.working() as started:
+            site.kill(started, CLAIMED)
+    with site.working() as started:
+        site.wait_for_end(started)
+        started.send(signal.SIGTERM)
+        assert started.wait() == 0
+    assert {follower: site.followers.repo(follower) for follower in before} == before, site.killed_with
+    assert site.states() == {
+        ("undone", "undone"): (PEOPLE - BY_HAND) * MEMBERS,
+        ("undone", "already"): BY_HAND * MEMBERS,
+    }
+
+
+def check_followed(site: Site, before: Mapping[Follower, dict[str, Any]]) -> None:
+    """Checks that every member follows everybody on their list exactly once, and that what was there is untouched."""
     for number, (follower, repo) in enumerate(before.items()):
         after = site.followers.repo(follower)
         subjects = sorted(record["subject"] for record in after.values())
@@ -161,15 +184,4 @@ def test_runs_whose_worker_is_killed_again_and_again(site: Site) -> None:
     assert site.states() == {
         ("done", "followed"): (PEOPLE - BY_HAND) * MEMBERS,
         ("done", "already"): BY_HAND * MEMBERS,
-    }
-    for follower, run in runs.items():
-        site.followers.permit(follower)  # what was permitted was given back at the end of the run
-        site.followers.undo(follower, run)
-    while len(site.killed_with) < KILLS + KILLS_OF_UNDO and site.is_at_work():
-        site.kill_in_the_middle(CLAIMED)
-    site.finish()
-    assert {follower: site.followers.repo(follower) for follower in before} == before, site.killed_with
-    assert site.states() == {
-        ("undone", "undone"): (PEOPLE - BY_HAND) * MEMBERS,
-        ("undone", "already"): BY_HAND * MEMBERS,
     }
