@@ -64,7 +64,9 @@ async def look_at_keys(connection: Connection, now: datetime) -> Finding:
         return Finding(KEYS_NAME, True, "none before the log is begun")
     document = overview.document
     seen = f"log key {to_words(document.log_key.fingerprint)}; recovery key {to_words(document.recovery)}"
-    ahead = [each for each in overview.to_come if each.issued > now.timestamp() + MAX_AHEAD_S]
+    # A recovery is in force at once, and its date still binds each document after it.
+    dated = [document, *overview.to_come]
+    ahead = [each for each in dated if each.issued > now.timestamp() + MAX_AHEAD_S]
     if ahead:
         when = datetime.fromtimestamp(ahead[0].issued, UTC)
         mend = "Where the clock ran ahead when it was made, `passerelle keys recover` takes it back."

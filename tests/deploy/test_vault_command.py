@@ -15,14 +15,19 @@ from deploy.ports import free_port
 from deploy.wiring.members import MemberParts
 from deploy.wiring.vault import VAULT_FOLDER
 from directory.accounts import AccountNetwork
+from directory.clock import SystemClock
+from directory.members.consents import PRESENT_VERSION, ConsentKind
 from directory.members.sessions import new_token
 from directory.networks.mastodon.apps import App
 from directory.networks.port import Purpose
 from directory.services.kept_apps import KeptApps
+from directory.services.newcomer_messages import MessageChoices
 from directory.services.signing_in import Departure
+from directory.store.consents import ConsentStore
 from directory.store.database import Database
 from directory.store.mastodon_apps import MastodonAppStore
 from directory.store.member_tables import SEALED_TABLES
+from directory.store.newcomer_messages import NewcomerMessageStore
 from directory.vault import KEY_FILE_NAME, Secret, Vault
 from tests.deploy.members import Members
 from tests.directory.members.test_permissions import tokens
@@ -76,6 +81,11 @@ class Sealed:
         database = await Database.connect(self._members.dsn, max_connections=1)
         try:
             await KeptApps(MastodonAppStore(database), self._vault).put(APP)
+            messages, consents = NewcomerMessageStore(database), ConsentStore(database)
+            offered = frozenset({AccountNetwork.BLUESKY})
+            choices = MessageChoices(messages, consents, self._vault, SystemClock(), offered)
+            version = PRESENT_VERSION[ConsentKind.ANNOUNCE_NEWCOMERS]
+            await choices.choose(self.member, self.account, version, "en")
         finally:
             await database.close()
 
@@ -177,6 +187,7 @@ def test_killed_half_way_it_is_finished_later(
         "token": {new},
         "challenge": {old},
         "sign_in": {old},
+        "newcomer_message": {old},
         "revocation": {old},
         "mastodon_app": {old},
     }

@@ -246,6 +246,7 @@ _MAY_WRITE: Final = {
     "directory/store/mapping_rows.py",
     "directory/store/demo.py",  # invented rows of invented origins, in bulk
     "deploy/bench/log.py",  # a bench's own database
+    "deploy/bench/follow_members.py",  # the same
     "deploy/bench/sync.py",  # copies rows into a database to measure
     "deploy/pending.py",  # the same
 }

@@ -192,7 +192,8 @@ def test_two_hundred_sign_in_starts_a_minute(module_dsn: str, data: Path, pds: P
     assert statuses[:20] == [400] * 20
     assert statuses.count(429) >= 178, "a few more at most, where the minute turns meanwhile"
     refused = answers[-1]
-    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    # As the minute turns, all of the next one and a twentieth of the one after, until one more fits.
+    assert 1 <= int(refused.headers["retry-after"]) <= 63
     assert "That was a little fast" in refused.text
     assert "Wait a minute and try again; nothing was lost." in refused.text
 
