@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-GIVE_WAY_S: Final = 0.01
+GIVE_WAY_S: Final = 0.015
 """For how long a slice, which takes about half a millisecond, gives way at most."""
 COUNTED_FOR_S: Final = 1.0
 """Who waits for longer waits for a host or for the database, not for this loop: nobody slows work down by keeping requests
