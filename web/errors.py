@@ -26,7 +26,7 @@ from federation.errors import (
     UntrustedRequest,
 )
 from federation.protocol.peering_wire import InvalidPeering
-from web.auth.errors import ForgedForm, SignInNeeded
+from web.auth.errors import SIGN_IN_AT, ForgedForm, SignInNeeded
 from web.auth.sentences import MEMBER
 from web.follow_sentences import FAILED
 from web.language import translate
@@ -167,11 +167,12 @@ def _way_to_sign_in(renderer: Renderer, request: Request[Any, Any, Any]) -> Resp
     there.
     """
     headers = {"cache-control": "no-store"}
+    place = request.route_handler.opt.get(SIGN_IN_AT, "/sign-in")
     if "hx-request" in request.headers:
-        return Response(b"", headers={**headers, "hx-redirect": "/sign-in"})
+        return Response(b"", headers={**headers, "hx-redirect": place})
     if is_fragment(request):
         return _part_problem(renderer, request, _of("signed-out", ""))
-    return Redirect("/sign-in", status_code=303, headers=headers)
+    return Redirect(place, status_code=303, headers=headers)
 
 
 def _log(failure: Failure, error: Exception) -> None:

@@ -29,6 +29,7 @@ from directory.queries import Lists, Query, format_lines
 from directory.ranking import Answer, Match
 from directory.services.following import Asked as RunWish
 from directory.services.planning import UPLOADED, matches_of
+from web.auth.errors import SIGN_IN_AT
 from web.auth.journey import Journeys
 from web.auth.member_context import NO_STORE, MemberContext
 from web.auth.read_only import GOES_ON
@@ -49,6 +50,7 @@ from web.pages.plan_rows import (
 from web.pages.planned import Planned, count_refusals, estimate_elsewhere, look_at_bridges, open_ones
 from web.pages.results_form import Action, ResultsForm
 from web.pages.selection import View
+from web.pages.sign_in import TO_FOLLOW
 from web.pages.ticks import is_ticked, toggled_after
 from web.pages.uploads import read_uploads
 from web.rendering import is_fragment
@@ -74,7 +76,13 @@ async def follow_page(here: NamedDependency[Here], source: FromQuery[str] = "") 
         return await _plan_page(here, await _plan(here, form, []))
 
 
-@post(FOLLOW_PATH, status_code=200, include_in_schema=False, opt=GOES_ON)
+# Nothing of the list was kept where nobody is signed in: the sign-in page says so.
+@post(
+    FOLLOW_PATH,
+    status_code=200,
+    include_in_schema=False,
+    opt={**GOES_ON, SIGN_IN_AT: f"/sign-in?to={TO_FOLLOW}"},
+)
 async def follow(
     here: NamedDependency[Here],
     journeys: NamedDependency[Journeys],

@@ -26,6 +26,8 @@ from web.middleware.rate_limit import ClientKeys
 MAX_TYPED_CHARS: Final = 2_048
 BUSY_S: Final = 60
 """When to come again, told while all places for requests to other servers are taken."""
+TO_FOLLOW: Final = "follow"
+"""`?to=`: whoever comes here from a list wanted people followed."""
 _SHOWN_CHARS: Final = 200
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 
@@ -136,6 +138,7 @@ def sign_in_page(
         typed=typed[:_SHOWN_CHARS],
         error=context.say(request, error),
         is_linking=at.me is not None,
+        is_to_follow=at.me is None and request.query_params.get("to") == TO_FOLLOW,
         has_x=context.members.x is not None,
         form_token=at.me.form_token if at.me is not None else form_token(browser),
     )

@@ -155,6 +155,15 @@ def test_whoever_is_known_to_be_gone_is_left_out(instance: MemberInstance, membe
     fetch(instance, "DELETE FROM face")
 
 
+def test_whoever_is_not_signed_in_reads_what_becomes_of_the_list(instance: MemberInstance) -> None:
+    """What happened: the sign-in page spoke of being found, and after it the list was gone without a word."""
+    with Visitor(instance) as stranger:
+        sent = stranger.client.post("/account/follow", data={"pairs": "7,ada,f"}, headers=SAME_ORIGIN)
+        assert (sent.status_code, sent.headers["location"]) == (303, "/sign-in?to=follow")
+        assert "choose your archive again" in stranger.get(sent.headers["location"]).text
+        assert "choose your archive again" not in stranger.get("/sign-in").text
+
+
 def test_a_face_is_served_to_members_alone(instance: MemberInstance, member: Visitor) -> None:
     """Attack: somebody asks whether a person was looked for here."""
     show_faces(instance, [mastodon("ann", 1)])
