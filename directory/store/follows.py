@@ -115,12 +115,16 @@ class FollowStore:
             return await _require_run(connection, member, run)
 
     async def resume_with_permission(self, account: UUID, now: datetime) -> Run | None:
-        """Resumes the run of an account that waits for a sign-in. Returns None where none waits."""
+        """Resumes the run of an account that waits for a sign-in. Returns None where none waits. Raises MemberGone."""
         async with self._database.transaction() as connection:
-            run = await find_open_run(connection, account)
+            found = await find_open_run(connection, account)
+            if found is None:
+                return None
+            await lock_member(connection, found.member)
+            # Read again: its member may have moved it before the lock.
+            run = await fetch_run(connection, found.member, found.id)
             if run is None:
                 return None
-            await lock_member(connection, run.member)
             resumed = run.state is RunState.NEEDS_SIGN_IN and await move_run(
                 connection, run.id, RunMove.RESUME, now
             )
