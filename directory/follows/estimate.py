@@ -13,8 +13,6 @@ MASTODON_REQUESTS_PER_FOLLOW: Final = 2.2
 MASTODON_REQUESTS_PER_MINUTE: Final = 60
 """300 in 5 minutes."""
 BLUESKY_SECONDS_PER_FOLLOW: Final = 0.05
-MASTODON_ROWS_PER_FILE: Final = 7_500
-"""Whoever follows fewer people than that on Mastodon may follow no more than that: a longer file is refused."""
 
 
 def estimate(network: Network, people: int) -> timedelta:
@@ -22,11 +20,6 @@ def estimate(network: Network, people: int) -> timedelta:
     if people <= 0:
         return timedelta(0)
     return _on_bluesky(people) if network is Network.BLUESKY else _on_mastodon(people)
-
-
-def number_of_files(people: int) -> int:
-    """Counts the files that Mastodon's import needs for so many people."""
-    return -(-people // MASTODON_ROWS_PER_FILE)
 
 
 def _on_bluesky(people: int) -> timedelta:

@@ -124,7 +124,7 @@ def _results_page(request: Request[Any, Any, Any], renderer: Renderer, found: _F
         notices=found.asked.notices,
         found=len(found.matches),
         chosen=len(chosen),
-        mastodon_files=number_of_files(mastodon_accounts(chosen)),
+        mastodon_files=number_of_files(len(mastodon_accounts(chosen))),
         mastodon_max_rows=MASTODON_CSV_MAX_ROWS,
         has_mastodon=_has_mastodon(found.matches),
         lists=_lists_in(found.matches),

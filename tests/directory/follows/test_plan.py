@@ -5,7 +5,8 @@ from datetime import date, timedelta
 import pytest
 
 from directory.choosing import is_chosen_unasked
-from directory.follows.estimate import estimate, number_of_files
+from directory.exports import number_of_files
+from directory.follows.estimate import estimate
 from directory.follows.plan import IsTicked, Known, Wishes, plan_follows, target_of
 from directory.follows.reasons import Reason
 from directory.follows.runs import Plan
