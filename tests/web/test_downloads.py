@@ -113,7 +113,9 @@ def test_a_list_too_long_for_mastodon_comes_in_files_it_takes(client: httpx.Clie
     x_ids = range(100_000, 100_000 + CROWD)
     page = ask(client, x_ids).text
     assert "Download for Mastodon (2 CSV files)" in page
-    assert page.count("Mastodon lets new accounts follow at most 7,500 people, so you get 2 files in a ZIP") == 1
+    assert (
+        page.count("Mastodon lets new accounts follow at most 7,500 people, so you get 2 files in a ZIP") == 1
+    )
     assert "files in a ZIP" not in ask(client, [1, 2]).text
     answer = ask(client, x_ids, do="csv")
     assert answer.headers["content-type"] == "application/zip"
