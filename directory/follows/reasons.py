@@ -61,6 +61,8 @@ class Reason(enum.IntEnum):
         return self.name.lower().replace("_", "-")
 
 
+FOR_ALL: Final = frozenset({Reason.LIMIT_REACHED, Reason.MEMBER_MOVED})
+"""Reasons that are the same for all who are left in a run."""
 _OF_DOUBT: Final[Mapping[Doubt, Reason]] = {
     Doubt.DISPUTED: Reason.DISPUTED,
     Doubt.LIMITED: Reason.LIMITED,

@@ -17,7 +17,7 @@ from directory.accounts import MastodonAccount
 from directory.clock import Clock
 from directory.follows.budget import DAY, LIMITS
 from directory.follows.port import Attempt, Followed, FollowSession, Outcome, Told
-from directory.follows.reasons import Reason
+from directory.follows.reasons import FOR_ALL, Reason
 from directory.follows.runs import Budget, Run, RunKind
 from directory.follows.states import ItemState
 from directory.mappings import Network
@@ -30,7 +30,6 @@ from directory.networks.mastodon.entities import Relationship
 from directory.networks.mastodon.existing import followed_by
 from directory.networks.mastodon.finding import Finder, Fingers, Found, Lost
 from directory.networks.mastodon.verdicts import (
-    FOR_ALL,
     after_act,
     after_look,
     after_refusal,
