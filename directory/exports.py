@@ -12,8 +12,8 @@ from directory.choosing import Chosen
 from directory.mappings import Network
 
 MASTODON_CSV_HEADER: Final = ("Account address", "Show boosts", "Notify on new posts", "Languages")
-MASTODON_CSV_MAX_ROWS: Final = 20_000
-"""Mastodon's import refuses more rows."""
+MASTODON_CSV_MAX_ROWS: Final = 7_500
+"""Whoever follows fewer people than that on Mastodon may follow no more than that: its import refuses a longer file whole."""
 
 
 class ExportedFile(msgspec.Struct, frozen=True):
@@ -59,25 +59,26 @@ def mastodon_csv(accounts: Iterable[str]) -> str:
     return text.getvalue()
 
 
-def number_of_files(accounts: Sequence[str]) -> int:
+def number_of_files(accounts: int) -> int:
     """Counts the files that Mastodon needs for so many accounts."""
-    return -(-len(accounts) // MASTODON_CSV_MAX_ROWS)
+    return -(-accounts // MASTODON_CSV_MAX_ROWS)
 
 
-def mastodon_file(accounts: Sequence[str]) -> ExportedFile:
-    """Makes one CSV, or several numbered ones in a ZIP where Mastodon would refuse the length of one.
+def mastodon_file(accounts: Sequence[str], name: str = "passerelle-mastodon") -> ExportedFile:
+    """Makes one CSV, or several numbered ones in a ZIP where Mastodon would refuse the length of one. `name` is without its
+    ending.
 
     All in one download: answers can change between two, and an account would be in neither file.
     """
-    files = number_of_files(accounts)
+    files = number_of_files(len(accounts))
     if files <= 1:
-        return ExportedFile("passerelle-mastodon.csv", "text/csv", mastodon_csv(accounts).encode())
+        return ExportedFile(f"{name}.csv", "text/csv", mastodon_csv(accounts).encode())
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(1, files + 1):
             rows = accounts[(number - 1) * MASTODON_CSV_MAX_ROWS : number * MASTODON_CSV_MAX_ROWS]
-            archive.writestr(f"passerelle-mastodon-{number}-of-{files}.csv", mastodon_csv(rows))
-    return ExportedFile("passerelle-mastodon.zip", "application/zip", packed.getvalue())
+            archive.writestr(f"{name}-{number}-of-{files}.csv", mastodon_csv(rows))
+    return ExportedFile(f"{name}.zip", "application/zip", packed.getvalue())
 
 
 def accounts_json(chosen: Iterable[Chosen]) -> bytes:

@@ -1,7 +1,6 @@
 """Builds the services of follow runs, and the steps that the worker takes."""
 
 from collections.abc import Mapping
-from functools import partial
 
 from deploy.wiring.ground import Ground
 from deploy.wiring.instance import build_lookup
@@ -9,11 +8,8 @@ from deploy.wiring.members import MemberParts
 from deploy.wiring.networks import Networks
 from directory.accounts import AccountNetwork
 from directory.follows.switches import Switches
-from directory.identifiers import Did
 from directory.mappings import Network
-from directory.networks.bluesky.did import DidResolver
-from directory.networks.port import TokenSet
-from directory.services.following import Following, host_of
+from directory.services.following import Following
 from directory.services.permissions import Permissions
 from directory.services.planning import Planning, PlanStores
 from directory.services.run_steps import FollowNetwork, RunSteps, StepParts
@@ -57,15 +53,10 @@ def build_follow_networks(networks: Networks) -> Mapping[Network, FollowNetwork]
         network: FollowNetwork(
             open=opens,
             refresh=networks.sign_in[AccountNetwork(network.value)].refresh,
-            home=partial(_home_at_bluesky, networks.dids) if network is Network.BLUESKY else None,
+            home=networks.homes.get(network),
         )
         for network, opens in networks.sessions.items()
     }
-
-
-async def _home_at_bluesky(dids: DidResolver, tokens: TokenSet) -> str:
-    """Returns the host of the account's own server: its tokens name the one that signs people in, for many of these."""
-    return host_of((await dids.resolve(Did.parse(tokens.account_id))).pds)
 
 
 def build_run_steps(members: MemberParts) -> RunSteps:

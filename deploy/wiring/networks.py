@@ -39,7 +39,7 @@ from directory.proofs.x_oauth import XKey, XSignIn
 from directory.proofs.x_post import PostChecker, XSources
 from directory.services.faces import Profiles
 from directory.services.kept_apps import KeptApps
-from directory.services.run_steps import OpenSession
+from directory.services.run_steps import Home, OpenSession
 from directory.settings import Settings
 from directory.store.mastodon_apps import MastodonAppStore
 
@@ -58,6 +58,8 @@ class Networks:
     """Only where the operator has a key at X."""
     sessions: Mapping[Network, OpenSession]
     """What follows with members' permissions."""
+    homes: Mapping[Network, Home]
+    """Only on networks where the tokens do not name the account's own server."""
     profiles: Mapping[Network, Profiles]
     messengers: Mapping[AccountNetwork, Messenger]
     """Only on networks where the instance has an account of its own."""
@@ -76,6 +78,7 @@ def build_networks(ground: Ground, http: GuardedClient, grants: Grants) -> Netwo
     client = _bluesky_client(ground)
     identities = _identities(settings, http, dids)
     servers, requests = Servers(http, allow_loopback=settings.allow_loopback), DpopRequests(http)
+    sessions = BlueskySessions(identities, servers, requests, ground.clock)
     return Networks(
         http=http,
         dids=dids,
@@ -87,9 +90,10 @@ def build_networks(ground: Ground, http: GuardedClient, grants: Grants) -> Netwo
         mastodon=MastodonSignIn(http, Apps(http, kept, ground.instance_name, settings.base_url), grants),
         x=_x_sign_in(settings, http, ground.clock),
         sessions={
-            Network.BLUESKY: BlueskySessions(identities, servers, requests, ground.clock).open,
+            Network.BLUESKY: sessions.open,
             Network.MASTODON: MastodonSessions(http, ground.clock).open,
         },
+        homes={Network.BLUESKY: sessions.find_host},
         profiles={
             Network.BLUESKY: BlueskyProfiles(http, ground.clock, settings.bluesky_app_view or None),
             Network.MASTODON: MastodonProfiles(http),

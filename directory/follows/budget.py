@@ -32,6 +32,7 @@ class Limits(msgspec.Struct, frozen=True):
 
 LIMITS: Final[Mapping[Network, Limits]] = {
     Network.BLUESKY: Limits(hour=5_000, day=35_000, create=3, delete=1),
+    # Of one account: Mastodon's `RateLimiter`, family `follows`.
     Network.MASTODON: Limits(hour=400, day=400, create=1, delete=0),
 }
 

@@ -37,6 +37,12 @@ class NothingToFollow(FollowError):
     code = "nothing-to-follow"
 
 
+class WishEnded(FollowError):
+    """Newcomers are not followed for this claim any more: the wish has ended, or was claimed again."""
+
+    code = "wish-ended"
+
+
 class TooManyPeople(FollowError):
     """A run takes 100,000 people at most."""
 

@@ -6,21 +6,13 @@ The limits are those that the networks publish; a server may be tighter, and a r
 from datetime import timedelta
 from typing import Final
 
+from directory.follows.budget import DAY, HOUR, LIMITS
 from directory.mappings import Network
 
-BLUESKY_POINTS_PER_HOUR: Final = 5_000
-BLUESKY_POINTS_PER_DAY: Final = 35_000
-BLUESKY_POINTS_PER_FOLLOW: Final = 3
-MASTODON_FOLLOWS_PER_DAY: Final = 400
 MASTODON_REQUESTS_PER_FOLLOW: Final = 2.2
 MASTODON_REQUESTS_PER_MINUTE: Final = 60
 """300 in 5 minutes."""
 BLUESKY_SECONDS_PER_FOLLOW: Final = 0.05
-MASTODON_ROWS_PER_FILE: Final = 7_500
-"""Whoever follows fewer people than that on Mastodon may follow no more than that: a longer file is refused."""
-
-_DAY: Final = timedelta(days=1)
-_HOUR: Final = timedelta(hours=1)
 
 
 def estimate(network: Network, people: int) -> timedelta:
@@ -30,20 +22,14 @@ def estimate(network: Network, people: int) -> timedelta:
     return _on_bluesky(people) if network is Network.BLUESKY else _on_mastodon(people)
 
 
-def number_of_files(people: int) -> int:
-    """Counts the files that Mastodon's import needs for so many people."""
-    return -(-people // MASTODON_ROWS_PER_FILE)
-
-
 def _on_bluesky(people: int) -> timedelta:
-    an_hour = BLUESKY_POINTS_PER_HOUR // BLUESKY_POINTS_PER_FOLLOW
-    a_day = BLUESKY_POINTS_PER_DAY // BLUESKY_POINTS_PER_FOLLOW
-    days, rest = divmod(people - 1, a_day)
-    hours, left = divmod(rest, an_hour)
-    return days * _DAY + hours * _HOUR + timedelta(seconds=(left + 1) * BLUESKY_SECONDS_PER_FOLLOW)
+    limits = LIMITS[Network.BLUESKY]
+    days, rest = divmod(people - 1, limits.day // limits.create)
+    hours, left = divmod(rest, limits.hour // limits.create)
+    return days * DAY + hours * HOUR + timedelta(seconds=(left + 1) * BLUESKY_SECONDS_PER_FOLLOW)
 
 
 def _on_mastodon(people: int) -> timedelta:
-    days, left = divmod(people - 1, MASTODON_FOLLOWS_PER_DAY)
+    days, left = divmod(people - 1, LIMITS[Network.MASTODON].day)
     minutes = (left + 1) * MASTODON_REQUESTS_PER_FOLLOW / MASTODON_REQUESTS_PER_MINUTE
-    return days * _DAY + timedelta(minutes=minutes)
+    return days * DAY + timedelta(minutes=minutes)

@@ -2,14 +2,12 @@
 
 import csv
 import io
-import zipfile
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
-from directory.exports import MASTODON_CSV_HEADER, ExportedFile
-from directory.follows.estimate import MASTODON_ROWS_PER_FILE, number_of_files
+from directory.exports import ExportedFile, mastodon_file
 from directory.follows.plan import target_of
 from directory.follows.runs import Wanted
 from directory.mappings import Network
@@ -31,18 +29,8 @@ class PlannedAccount(msgspec.Struct, frozen=True):
 
 
 def follows_file(wanted: Sequence[Wanted]) -> ExportedFile:
-    """Makes the follows for Mastodon's import: one CSV, or a ZIP of several, each of at most 7,500 rows."""
-    rows = [(str(each.account.handle), "true", "false", "") for each in wanted]
-    files = number_of_files(len(rows))
-    if files <= 1:
-        return _csv("passerelle-follows.csv", MASTODON_CSV_HEADER, rows)
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number in range(files):
-            part = rows[number * MASTODON_ROWS_PER_FILE : (number + 1) * MASTODON_ROWS_PER_FILE]
-            name = f"passerelle-follows-{number + 1}-of-{files}.csv"
-            archive.writestr(name, _csv(name, MASTODON_CSV_HEADER, part).content)
-    return ExportedFile("passerelle-follows.zip", "application/zip", packed.getvalue())
+    """Makes the follows for Mastodon's import."""
+    return mastodon_file([str(each.account.handle) for each in wanted], "passerelle-follows")
 
 
 def blocks_file(matches: Iterable[Match]) -> ExportedFile:

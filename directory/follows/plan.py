@@ -11,8 +11,7 @@ import msgspec
 
 from directory.accounts import BlueskyAccount, MastodonAccount, TargetAccount
 from directory.choosing import is_chosen_unasked
-from directory.doubts import Doubt
-from directory.follows.reasons import Reason
+from directory.follows.reasons import Reason, reason_of_doubt
 from directory.follows.runs import LeftOut, Plan, Wanted
 from directory.identifiers import Acct, ActorUri, AtHandle, Did
 from directory.mappings import Mapping as Mapped
@@ -20,12 +19,6 @@ from directory.mappings import Network
 from directory.queries import Query
 from directory.ranking import Answer, Match
 
-_OF_DOUBT: Final[Mapping[Doubt, Reason]] = {
-    Doubt.DISPUTED: Reason.DISPUTED,
-    Doubt.LIMITED: Reason.LIMITED,
-    Doubt.NAME_SEEN_LONG_AGO: Reason.NAME_SEEN_LONG_AGO,
-    Doubt.NAME_OF_UNKNOWN_AGE: Reason.NAME_OF_UNKNOWN_AGE,
-}
 TAKE_A_TICK: Final = frozenset(
     {
         Reason.CHOSEN_AWAY,
@@ -160,7 +153,7 @@ def _put_elsewhere(match: Match, wishes: Wishes, left_out: dict[str, LeftOut]) -
 def _why_not_ticked(query: Query, answer: Answer) -> Reason:
     if is_chosen_unasked(query, answer):
         return Reason.CHOSEN_AWAY
-    return _OF_DOUBT.get(answer.doubt, Reason.NEEDS_TICK) if answer.doubt else Reason.NEEDS_TICK
+    return reason_of_doubt(answer.doubt)
 
 
 def _sureness(answer: Answer, wanted: Wanted) -> tuple[bool, int, bool, str]:

@@ -3,31 +3,12 @@
 A plan can be days old when its turn comes: who withdrew since, or is disputed since, is followed by nobody.
 """
 
-from collections.abc import Mapping as Map
-from typing import Final
-
-from directory.accounts import BlueskyAccount, MastodonAccount, TargetAccount
-from directory.doubts import Doubt
+from directory.accounts import TargetAccount
 from directory.follows.bridges import present_bridge
-from directory.follows.reasons import Reason
+from directory.follows.plan import target_of
+from directory.follows.reasons import Reason, reason_of_doubt
 from directory.follows.runs import Item, RunKind
-from directory.identifiers import Acct, ActorUri, AtHandle, Did
-from directory.ranking import Answer, Match
-
-_REASONS: Final[Map[Doubt, Reason]] = {
-    Doubt.DISPUTED: Reason.DISPUTED,
-    Doubt.LIMITED: Reason.LIMITED,
-    Doubt.STALE: Reason.LIMITED,
-    Doubt.LINKS_ONLY: Reason.NEEDS_TICK,
-    Doubt.UNCHECKED: Reason.NEEDS_TICK,
-    Doubt.NAME_SEEN_LONG_AGO: Reason.NAME_SEEN_LONG_AGO,
-    Doubt.NAME_OF_UNKNOWN_AGE: Reason.NAME_OF_UNKNOWN_AGE,
-}
-
-
-def reason_of(doubt: Doubt) -> Reason:
-    """Returns why somebody is left out for a doubt."""
-    return _REASONS[doubt]
+from directory.ranking import Match
 
 
 def present_account(item: Item, match: Match | None, kind: RunKind) -> TargetAccount | Reason:
@@ -48,18 +29,8 @@ def present_account(item: Item, match: Match | None, kind: RunKind) -> TargetAcc
         if item.bridge_of:
             return Reason.NEEDS_TICK
         if answer.doubt is not None:
-            return reason_of(answer.doubt)
-    account = account_of(answer)
+            return reason_of_doubt(answer.doubt)
+    account = target_of(answer.mapping)
     if not item.bridge_of:
         return account
     return present_bridge(item.account, account) or Reason.NOT_THAT_ID
-
-
-def account_of(answer: Answer) -> TargetAccount:
-    """Returns the account that an answer names."""
-    target, handle = answer.mapping.target_id, answer.mapping.target_handle
-    if isinstance(target, Did) and isinstance(handle, AtHandle):
-        return BlueskyAccount(target, handle)
-    if isinstance(target, ActorUri) and isinstance(handle, Acct):
-        return MastodonAccount(target, handle)
-    raise ValueError("the id and the handle of a mapping are of different networks")

@@ -1,6 +1,10 @@
 """Why somebody is left out of a plan, was skipped or failed in a run. The texts for people stand with the pages."""
 
 import enum
+from collections.abc import Mapping
+from typing import Final
+
+from directory.doubts import Doubt
 
 
 class Reason(enum.IntEnum):
@@ -12,7 +16,7 @@ class Reason(enum.IntEnum):
     CHOSEN_AWAY = 3
     """The member took the tick away, or ignores this person."""
     NEEDS_TICK = 4
-    """An unchecked hint, a limited or silent instance: nobody is followed for it without a tick of their own."""
+    """An unchecked hint, or a silent instance: nobody is followed for it without a tick of their own."""
     DISPUTED = 5
     LIMITED = 6
     NAME_SEEN_LONG_AGO = 7
@@ -55,3 +59,21 @@ class Reason(enum.IntEnum):
     @property
     def label(self) -> str:
         return self.name.lower().replace("_", "-")
+
+
+FOR_ALL: Final = frozenset({Reason.LIMIT_REACHED, Reason.MEMBER_MOVED})
+"""Reasons that are the same for all who are left in a run."""
+_OF_DOUBT: Final[Mapping[Doubt, Reason]] = {
+    Doubt.DISPUTED: Reason.DISPUTED,
+    Doubt.LIMITED: Reason.LIMITED,
+    Doubt.STALE: Reason.NEEDS_TICK,
+    Doubt.LINKS_ONLY: Reason.NEEDS_TICK,
+    Doubt.UNCHECKED: Reason.NEEDS_TICK,
+    Doubt.NAME_SEEN_LONG_AGO: Reason.NAME_SEEN_LONG_AGO,
+    Doubt.NAME_OF_UNKNOWN_AGE: Reason.NAME_OF_UNKNOWN_AGE,
+}
+
+
+def reason_of_doubt(doubt: Doubt | None) -> Reason:
+    """Returns why somebody is left out for a doubt, or without one as a tick was taken away or never set."""
+    return Reason.NEEDS_TICK if doubt is None else _OF_DOUBT[doubt]

@@ -144,6 +144,8 @@ class StandingMatch(msgspec.Struct, frozen=True):
     account: UUID
     since: datetime
     last_batch: date | None
+    looked_at: datetime | None = None
+    """When the batch of a claimed one began: a later claim counts in its place."""
 
 
 class IgnoredPerson(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from directory.clock import Clock
 from directory.courtesy import give_way
 from directory.follows.budget import end_of
 from directory.follows.errors import FollowsOff, NothingToFollow, TooManyPeople
-from directory.follows.runs import Budget, Counts, Item, Plan, Run, RunKind, Source, Wanted
+from directory.follows.runs import Budget, Counts, Item, Plan, Run, RunKind, Source, StandingMatch, Wanted
 from directory.follows.states import ItemMove, ItemState, RunMove, RunState
 from directory.follows.switches import Switches
 from directory.mappings import Network
@@ -43,12 +43,14 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What a member asked a run for, beside whom it follows. `starts_at`: not before then; None is now."""
+    """What a member asked a run for, beside whom it follows. `starts_at`: not before then; None is now. `wish`: the claimed
+    wish that starts it, without the member."""
 
     kind: RunKind = RunKind.FOLLOW
     source: Source = Source.UPLOAD
     title: str = ""
     starts_at: datetime | None = None
+    wish: StandingMatch | None = None
 
 
 class Following:
@@ -71,14 +73,15 @@ class Following:
     async def start(self, member: UUID, account: UUID, plan: Plan, asked: Asked | None = None) -> Run:
         """Starts a run, which follows whom the plan wants with this account of the member.
 
-        Raises MemberGone, UnknownAccount, RunOpen with the open run, NothingToFollow, TooManyPeople, FollowsOff.
+        Raises MemberGone, UnknownAccount, RunOpen with the open run, NothingToFollow, TooManyPeople, FollowsOff,
+        WishEnded.
         """
         asked = asked or Asked()
         linked = await self._linked(member, account)
         run = self._run(linked, await self._host(linked, asked.kind), asked)
         if self._switches.stop_run(run.network, run.host):
             raise FollowsOff
-        await self._store.start_run(run, await self._wanted(linked, plan))
+        await self._store.start_run(run, await self._wanted(linked, plan), asked.wish)
         return run
 
     async def pause(self, member: UUID, run: UUID) -> Run:

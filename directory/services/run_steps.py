@@ -16,7 +16,7 @@ from directory.courtesy import give_way
 from directory.follows.budget import DAY, LIMITS
 from directory.follows.port import Attempt, FollowSession, Told
 from directory.follows.proof import present_account
-from directory.follows.reasons import Reason
+from directory.follows.reasons import FOR_ALL, Reason
 from directory.follows.runs import Item, Run, RunKind
 from directory.follows.states import ItemState, RunMove, RunState
 from directory.follows.switches import Switches
@@ -50,8 +50,6 @@ REQUESTED_LONG_AGO: Final = timedelta(days=1)
 """Whoever has not answered in this time is looked at once more when the run ends."""
 LOOK_AT_ONCE: Final = 40
 TOO_MANY_REQUESTS: Final = 429
-FOR_ALL: Final = frozenset({Reason.LIMIT_REACHED, Reason.MEMBER_MOVED})
-"""Reasons that are the same for all who are left in a run."""
 
 OpenSession = Callable[[Run, TokenSet], AbstractAsyncContextManager[FollowSession]]
 """Opens a session that acts as the run's account."""

@@ -10,7 +10,7 @@ import structlog
 
 from directory.choosing import is_chosen_unasked
 from directory.clock import Clock
-from directory.follows.errors import FollowsOff, NothingToFollow, RunOpen
+from directory.follows.errors import FollowsOff, NothingToFollow, RunOpen, WishEnded
 from directory.follows.plan import plan_follows
 from directory.follows.runs import Plan, Run, Source, StandingMatch
 from directory.members.errors import MemberGone, UnknownAccount
@@ -57,10 +57,11 @@ class Standing:
         """Starts the run of a batch. Returns None where nobody came who may be followed unseen."""
         try:
             plan = await self._plan(wish)
-            return await self._following.start(wish.member, wish.account, plan, Asked(source=Source.ARRIVAL))
+            asked = Asked(source=Source.ARRIVAL, wish=wish)
+            return await self._following.start(wish.member, wish.account, plan, asked)
         except RunOpen:
             await self.release(wish)
-        except (NothingToFollow, FollowsOff, MemberGone, UnknownAccount) as error:
+        except (NothingToFollow, FollowsOff, MemberGone, UnknownAccount, WishEnded) as error:
             await self._store.give_day_back(wish)
             log.debug("no newcomers are followed", reason=type(error).__name__)
         return None

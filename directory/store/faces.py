@@ -15,6 +15,8 @@ from directory.store.account_columns import account_network_code, read_target_ac
 from directory.store.database import Database
 
 KEEP_FACE: Final = timedelta(days=1)
+CLOCK_SLACK: Final = timedelta(hours=1)
+"""What was fetched later than that was fetched by a clock that ran ahead, and counts no more."""
 _COLUMNS: Final = (
     "network, target_id, handle, name, description, reason, moved_id, moved_handle, picture_url, code"
 )
@@ -30,8 +32,8 @@ class FaceStore:
         """Finds the faces that were fetched within a day."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
-                f"SELECT {_COLUMNS} FROM face WHERE network = $1 AND target_id = ANY($2::text[]) AND fetched_at > $3",
-                _code(network), ids, now - KEEP_FACE,
+                f"SELECT {_COLUMNS} FROM face WHERE network = $1 AND target_id = ANY($2::text[]) AND fetched_at > $3 AND fetched_at < $4",
+                _code(network), ids, now - KEEP_FACE, now + CLOCK_SLACK,
             )  # fmt: skip
         return [_face_of(row) for row in rows]
 
@@ -39,9 +41,9 @@ class FaceStore:
         """Finds the faces of those of whom the network said within a day that they are gone, moved or labelled."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
-                f"SELECT {_COLUMNS} FROM face WHERE network = $1 AND target_id = ANY($2::text[]) AND fetched_at > $3"
+                f"SELECT {_COLUMNS} FROM face WHERE network = $1 AND target_id = ANY($2::text[]) AND fetched_at > $3 AND fetched_at < $4"
                 " AND reason <> 0",
-                _code(network), ids, now - KEEP_FACE,
+                _code(network), ids, now - KEEP_FACE, now + CLOCK_SLACK,
             )  # fmt: skip
         return [_face_of(row) for row in rows]
 
@@ -67,8 +69,9 @@ class FaceStore:
         """Finds the picture of a face; or its address, where it was not fetched yet. None where there is none."""
         async with self._database.connection() as connection:
             row = await connection.fetchrow(
-                "SELECT picture, picture_type, picture_url FROM face WHERE code = $1 AND fetched_at > $2",
-                code, now - KEEP_FACE,
+                "SELECT picture, picture_type, picture_url FROM face WHERE code = $1 AND fetched_at > $2"
+                " AND fetched_at < $3",
+                code, now - KEEP_FACE, now + CLOCK_SLACK,
             )  # fmt: skip
         if row is None:
             return None
@@ -87,14 +90,13 @@ class FaceStore:
 
 
 async def purge_faces(database: Database, now: datetime, limit: int) -> int:
-    """Deletes faces that were fetched more than a day ago. Returns how many."""
+    """Deletes faces that were fetched more than a day ago, or by a clock that ran ahead. Returns how many."""
     async with database.connection() as connection:
         rows = await connection.fetch(
-            "DELETE FROM face WHERE id = ANY(ARRAY(SELECT id FROM face WHERE fetched_at < $1 LIMIT $2))"
-            " RETURNING true",
-            now - KEEP_FACE,
-            limit,
-        )
+            "DELETE FROM face WHERE id = ANY(ARRAY(SELECT id FROM face WHERE fetched_at < $1 OR fetched_at > $2"
+            " LIMIT $3)) RETURNING true",
+            now - KEEP_FACE, now + CLOCK_SLACK, limit,
+        )  # fmt: skip
     return len(rows)
 
 

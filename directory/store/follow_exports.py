@@ -3,7 +3,7 @@
 from typing import Final
 from uuid import UUID
 
-from directory.follows.runs import IgnoredPerson, Item, StandingMatch
+from directory.follows.runs import IgnoredPerson, Item
 from directory.mappings import Network
 from directory.store.account_columns import account_network_of_code
 from directory.store.accounts import plain_uuid
@@ -31,17 +31,5 @@ async def fetch_ignored(connection: Connection, member: UUID) -> list[IgnoredPer
         IgnoredPerson(
             Network(account_network_of_code(row["network"]).value), row["target_id"], row["ignored_at"]
         )
-        for row in rows
-    ]
-
-
-async def fetch_standing(connection: Connection, member: UUID) -> list[StandingMatch]:
-    """Reads with which accounts of a member newcomers are followed."""
-    rows = await connection.fetch(
-        "SELECT member, account, since, last_batch FROM standing_match WHERE member = $1 ORDER BY since, account",
-        member,
-    )
-    return [
-        StandingMatch(plain_uuid(row["member"]), plain_uuid(row["account"]), row["since"], row["last_batch"])
         for row in rows
     ]

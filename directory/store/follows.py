@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 
 from directory.follows.budget import fresh_budget
-from directory.follows.errors import NotNow, RunOpen, UnknownRun
-from directory.follows.runs import Budget, Counts, Item, Run, Wanted
+from directory.follows.errors import NotNow, RunOpen, UnknownRun, WishEnded
+from directory.follows.runs import Budget, Counts, Item, Run, StandingMatch, Wanted
 from directory.follows.states import ItemMove, ItemState, RunMove, RunState
 from directory.members.errors import UnknownAccount
 from directory.networks.port import Purpose
@@ -27,6 +27,7 @@ from directory.store.follow_runs import (
     poke_run,
     wait_for_calls,
 )
+from directory.store.standing_claims import finish_batch
 from directory.store.tokens import hand_over_token
 
 
@@ -47,8 +48,11 @@ class FollowStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def start_run(self, run: Run, wanted: Sequence[Wanted]) -> None:
-        """Stores a run with its people, in one transaction. Raises MemberGone, UnknownAccount, RunOpen."""
+    async def start_run(self, run: Run, wanted: Sequence[Wanted], wish: StandingMatch | None = None) -> None:
+        """Stores a run with its people, in one transaction; with it the batch of a claimed wish is made.
+
+        Raises MemberGone, UnknownAccount, RunOpen, WishEnded.
+        """
         async with self._database.transaction() as connection:
             await lock_member(connection, run.member)
             owned = await connection.fetchval(
@@ -56,6 +60,8 @@ class FollowStore:
             )
             if not owned:
                 raise UnknownAccount
+            if wish is not None and not await finish_batch(connection, wish):
+                raise WishEnded
             await _require_no_open_run(connection, run.account)
             if not await insert_run(connection, run):
                 raise NotNow  # cannot be: the member is locked
@@ -109,12 +115,16 @@ class FollowStore:
             return await _require_run(connection, member, run)
 
     async def resume_with_permission(self, account: UUID, now: datetime) -> Run | None:
-        """Resumes the run of an account that waits for a sign-in. Returns None where none waits."""
+        """Resumes the run of an account that waits for a sign-in. Returns None where none waits. Raises MemberGone."""
         async with self._database.transaction() as connection:
-            run = await find_open_run(connection, account)
+            found = await find_open_run(connection, account)
+            if found is None:
+                return None
+            await lock_member(connection, found.member)
+            # Read again: its member may have moved it before the lock.
+            run = await fetch_run(connection, found.member, found.id)
             if run is None:
                 return None
-            await lock_member(connection, run.member)
             resumed = run.state is RunState.NEEDS_SIGN_IN and await move_run(
                 connection, run.id, RunMove.RESUME, now
             )

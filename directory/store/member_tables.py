@@ -26,7 +26,7 @@ from directory.store.claims import ClaimStore
 from directory.store.consents import ConsentStore, fetch_consents
 from directory.store.database import Connection, Database
 from directory.store.faces import purge_faces
-from directory.store.follow_exports import fetch_ignored, fetch_items_of_member, fetch_standing
+from directory.store.follow_exports import fetch_ignored, fetch_items_of_member
 from directory.store.follow_lists import fetch_lists
 from directory.store.follow_runs import fetch_runs, purge_runs
 from directory.store.hides import fetch_hides_of_member
@@ -41,6 +41,7 @@ from directory.store.publications import PublicationStore
 from directory.store.sessions import SessionStore, fetch_sessions
 from directory.store.sign_ins import SignInStore
 from directory.store.standing_ends import purge_standing
+from directory.store.standing_matches import fetch_standing
 from directory.store.tokens import fetch_tokens
 from directory.vault import Context
 

@@ -11,7 +11,8 @@ from directory.follows.runs import StandingMatch
 from directory.follows.states import OPEN
 from directory.members.errors import UnknownAccount
 from directory.store.accounts import lock_member, plain_uuid
-from directory.store.database import Database
+from directory.store.database import Connection, Database
+from directory.store.standing_claims import give_day_back, release_batch
 from directory.store.standing_ends import end_standing
 
 _CLAIM: Final = """
@@ -26,7 +27,7 @@ WITH due AS (
     ORDER BY last_batch NULLS FIRST, account LIMIT 1 FOR UPDATE SKIP LOCKED
 )
 UPDATE standing_match s SET last_batch = $4, looked_at = $3 FROM due WHERE s.account = due.account
-RETURNING s.member, s.account, s.since, due.last_batch
+RETURNING s.member, s.account, s.since, due.last_batch, s.looked_at
 """
 
 
@@ -39,12 +40,7 @@ class StandingMatchStore:
     async def list_standing(self, member: UUID) -> list[StandingMatch]:
         """Lists a member's wishes, the oldest first."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(
-                "SELECT member, account, since, last_batch FROM standing_match WHERE member = $1"
-                " ORDER BY since, account",
-                member,
-            )
-        return list(map(_wish_of, rows))
+            return await fetch_standing(connection, member)
 
     async def set_standing(self, member: UUID, accounts: Sequence[UUID], now: datetime) -> None:
         """Sets with which of their accounts a member follows newcomers; those that stood stay as they are. A
@@ -75,19 +71,14 @@ class StandingMatchStore:
         return None if row is None else _wish_of(row)
 
     async def release(self, wish: StandingMatch) -> None:
-        """Makes the batch of the day due again now."""
+        """Makes the batch of the day due again now, where the claim still counts and the batch is not made."""
         async with self._database.connection() as connection:
-            await connection.execute(
-                "UPDATE standing_match SET last_batch = $2, looked_at = NULL WHERE account = $1",
-                wish.account, wish.last_batch,
-            )  # fmt: skip
+            await release_batch(connection, wish)
 
     async def give_day_back(self, wish: StandingMatch) -> None:
-        """Notes that nobody was followed: whoever comes later today still can be."""
+        """Notes that nobody was followed: whoever comes later today still can be. Where the claim counts no more, nothing."""
         async with self._database.connection() as connection:
-            await connection.execute(
-                "UPDATE standing_match SET last_batch = $2 WHERE account = $1", wish.account, wish.last_batch
-            )
+            await give_day_back(connection, wish)
 
     async def find_had(self, account: UUID, target_ids: Sequence[str]) -> frozenset[str]:
         """Finds those of these accounts whom a run of this account had, whatever became of it."""
@@ -100,7 +91,21 @@ class StandingMatchStore:
         return frozenset(row["target_id"] for row in rows)
 
 
+async def fetch_standing(connection: Connection, member: UUID) -> list[StandingMatch]:
+    """Reads with which accounts of a member newcomers are followed, the oldest wish first."""
+    rows = await connection.fetch(
+        "SELECT member, account, since, last_batch, looked_at FROM standing_match WHERE member = $1"
+        " ORDER BY since, account",
+        member,
+    )
+    return list(map(_wish_of, rows))
+
+
 def _wish_of(row: asyncpg.Record) -> StandingMatch:
     return StandingMatch(
-        plain_uuid(row["member"]), plain_uuid(row["account"]), row["since"], row["last_batch"]
+        plain_uuid(row["member"]),
+        plain_uuid(row["account"]),
+        row["since"],
+        row["last_batch"],
+        row["looked_at"],
     )

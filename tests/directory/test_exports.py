@@ -82,7 +82,7 @@ def test_nobody_blocked_or_muted_is_in_a_file(lists: Lists) -> None:
 @pytest.mark.parametrize("count", [1, MASTODON_CSV_MAX_ROWS])
 def test_what_mastodon_takes_at_once_is_one_csv(count: int) -> None:
     accounts = [f"p{number}@social.example" for number in range(count)]
-    assert number_of_files(accounts) == 1
+    assert number_of_files(len(accounts)) == 1
     file = mastodon_file(accounts)
     assert (file.name, file.media_type) == ("passerelle-mastodon.csv", "text/csv")
     assert file.content.decode() == mastodon_csv(accounts)
@@ -91,7 +91,7 @@ def test_what_mastodon_takes_at_once_is_one_csv(count: int) -> None:
 def test_more_than_mastodon_takes_are_several_files_in_a_zip() -> None:
     """A longer file is refused there as a whole, so nobody in it would be followed."""
     accounts = [f"p{number}@social.example" for number in range(2 * MASTODON_CSV_MAX_ROWS + 1)]
-    assert number_of_files(accounts) == 3
+    assert number_of_files(len(accounts)) == 3
     file = mastodon_file(accounts)
     assert (file.name, file.media_type) == ("passerelle-mastodon.zip", "application/zip")
     with zipfile.ZipFile(io.BytesIO(file.content)) as packed:
@@ -147,3 +147,12 @@ def test_both_files_can_be_read_back(people: list[tuple[Any, str, Strength]]) ->
     assert all(row[1:] == ["true", "false", ""] for row in rows)
     read = json.loads(accounts_json(chosen))
     assert [XId.parse(account["x_id"]).value for account in read] == list(range(1, len(people) + 1))
+
+
+def test_no_file_is_longer_than_what_a_new_account_may_follow() -> None:
+    """Fault: files of matches had up to 20,000 rows, which Mastodon reads at most; but whoever follows fewer than 7,500 people
+    there may follow no more, and its import refused such a file whole."""
+    file = mastodon_file([f"p{number}@social.example" for number in range(7_501)])
+    with zipfile.ZipFile(io.BytesIO(file.content)) as packed:
+        parts = [list(csv.reader(io.StringIO(packed.read(name).decode()))) for name in packed.namelist()]
+    assert [len(part) - 1 for part in parts] == [7_500, 1]

@@ -109,12 +109,14 @@ def test_a_hint_ticked_by_hand_can_be_downloaded_at_once(client: httpx.Client) -
 
 
 def test_a_list_too_long_for_mastodon_comes_in_files_it_takes(client: httpx.Client) -> None:
-    """One file of more than 20,000 rows was offered, and Mastodon refuses that as a whole."""
+    """One file of more rows than an account may follow was offered, and Mastodon refuses that as a whole."""
     x_ids = range(100_000, 100_000 + CROWD)
     page = ask(client, x_ids).text
     assert "Download for Mastodon (2 CSV files)" in page
-    assert page.count("Mastodon takes at most 20,000 accounts a file") == 1
-    assert "a file, so you get a ZIP" not in ask(client, [1, 2]).text
+    assert (
+        page.count("Mastodon lets new accounts follow at most 7,500 people, so you get 2 files in a ZIP") == 1
+    )
+    assert "files in a ZIP" not in ask(client, [1, 2]).text
     answer = ask(client, x_ids, do="csv")
     assert answer.headers["content-type"] == "application/zip"
     assert answer.headers["content-disposition"] == 'attachment; filename="passerelle-mastodon.zip"'

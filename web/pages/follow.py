@@ -16,9 +16,9 @@ from litestar.exceptions import NotFoundException
 from litestar.params import FromQuery
 
 from directory.accounts import LinkedAccount
-from directory.exports import ExportedFile
+from directory.exports import ExportedFile, number_of_files
 from directory.follows.errors import RunOpen
-from directory.follows.estimate import estimate, number_of_files
+from directory.follows.estimate import estimate
 from directory.follows.files import blocks_file, follows_file, mutes_file, plan_json
 from directory.follows.plan import may_be_bridged, plan_follows
 from directory.follows.reasons import Reason

@@ -12,7 +12,6 @@ from litestar.response import Redirect
 from directory.archive import NOTICE_SENTENCES, Archive, Notice
 from directory.choosing import may_choose
 from directory.exports import (
-    MASTODON_CSV_MAX_ROWS,
     accounts_json,
     mastodon_accounts,
     mastodon_file,
@@ -124,8 +123,7 @@ def _results_page(request: Request[Any, Any, Any], renderer: Renderer, found: _F
         notices=found.asked.notices,
         found=len(found.matches),
         chosen=len(chosen),
-        mastodon_files=number_of_files(mastodon_accounts(chosen)),
-        mastodon_max_rows=MASTODON_CSV_MAX_ROWS,
+        mastodon_files=number_of_files(len(mastodon_accounts(chosen))),
         has_mastodon=_has_mastodon(found.matches),
         lists=_lists_in(found.matches),
         pairs="\n".join(format_lines(match.query for match in found.matches)),

@@ -11,15 +11,16 @@ from typing import Final, Self
 
 import msgspec
 
+from directory.follows.budget import LIMITS
 from directory.follows.runs import Budget
+from directory.mappings import Network
 from directory.networks.answers import Answer
 from directory.networks.http import TOO_MANY_REQUESTS
 from directory.networks.retry_after import retry_after_s
 
-CREATE_POINTS: Final = 3
-DELETE_POINTS: Final = 1
-HOUR_POINTS: Final = 5_000
-DAY_POINTS: Final = 35_000
+_LIMITS: Final = LIMITS[Network.BLUESKY]
+CREATE_POINTS: Final = _LIMITS.create
+DELETE_POINTS: Final = _LIMITS.delete
 # The server's window begins after ours, when the first request arrives; and it tells its end in whole seconds.
 MARGIN: Final = timedelta(seconds=5)
 HOUR: Final = timedelta(hours=1) + MARGIN
@@ -90,7 +91,7 @@ def affordable(budget: Budget, said: Sequence[Granted], cost: int, now: datetime
     """Returns how many writes of a cost, in points, fit in now. For what costs no points: whether any request does."""
     if next_slot(budget, said, cost, now) > now:
         return 0
-    left = [HOUR_POINTS, *(limit - spent for limit, spent, _ in _windows(budget, now))]
+    left = [_LIMITS.hour, *(limit - spent for limit, spent, _ in _windows(budget, now))]
     left += [granted.left for granted in said if granted.is_points]
     return min(left) // cost if cost else 1
 
@@ -107,8 +108,8 @@ def next_slot(budget: Budget, said: Sequence[Granted], cost: int, now: datetime)
 def _windows(budget: Budget, now: datetime) -> Iterator[tuple[int, int, datetime]]:
     """Yields the limit, what is spent and the end of each window that has not ended."""
     for limit, spent, end in (
-        (HOUR_POINTS, budget.hour_spent, budget.hour_began + HOUR),
-        (DAY_POINTS, budget.day_spent, budget.day_began + DAY),
+        (_LIMITS.hour, budget.hour_spent, budget.hour_began + HOUR),
+        (_LIMITS.day, budget.day_spent, budget.day_began + DAY),
     ):
         if end > now:
             yield limit, spent, end

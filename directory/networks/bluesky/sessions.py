@@ -63,8 +63,8 @@ class BlueskySessions:
             yield session
 
     async def find_host(self, tokens: TokenSet) -> str:
-        """Finds the host of the account's server. Raises as `open`."""
-        return urlsplit(await self._find_home(tokens)).netloc
+        """Finds the host of the account's server: its tokens name the one that signs people in, for many of these. Raises as `open`."""
+        return urlsplit(await self._find_home(tokens)).netloc.lower()
 
     async def _find_home(self, tokens: TokenSet) -> str:
         """Finds the account's server, and whether it still names the one of the sign-in. A server that lies gets tokens

@@ -7,7 +7,7 @@ the first, and whoever declined would be asked again.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import TracebackType
 from typing import Final, Self
 
@@ -15,10 +15,12 @@ import msgspec
 
 from directory.accounts import MastodonAccount
 from directory.clock import Clock
+from directory.follows.budget import DAY, LIMITS
 from directory.follows.port import Attempt, Followed, FollowSession, Outcome, Told
-from directory.follows.reasons import Reason
+from directory.follows.reasons import FOR_ALL, Reason
 from directory.follows.runs import Budget, Run, RunKind
 from directory.follows.states import ItemState
+from directory.mappings import Network
 from directory.networks.errors import BadAnswer, NetworkError
 from directory.networks.http import GuardedClient
 from directory.networks.limits import Limits
@@ -28,7 +30,6 @@ from directory.networks.mastodon.entities import Relationship
 from directory.networks.mastodon.existing import followed_by
 from directory.networks.mastodon.finding import Finder, Fingers, Found, Lost
 from directory.networks.mastodon.verdicts import (
-    FOR_ALL,
     after_act,
     after_look,
     after_refusal,
@@ -43,9 +44,6 @@ from directory.networks.port import TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn, SignInError
 
 BATCH: Final = 20
-FOLLOWS_A_DAY: Final = 400
-"""Of one account: Mastodon's `RateLimiter`, family `follows`."""
-DAY: Final = timedelta(hours=24)
 REQUESTS_AN_ITEM: Final = 3
 """At most, to find one and to follow it."""
 
@@ -284,7 +282,7 @@ class MastodonFollows:
 
 def _left_today(budget: Budget, now: datetime) -> int:
     spent = budget.day_spent if now < budget.day_began + DAY else 0
-    return FOLLOWS_A_DAY - spent
+    return LIMITS[Network.MASTODON].day - spent
 
 
 class MastodonSessions:

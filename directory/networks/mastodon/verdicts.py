@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from directory.follows.looks import MAX_LOOKS
 from directory.follows.port import Attempt, Outcome
 from directory.follows.reasons import Reason
 from directory.follows.runs import RunKind
@@ -10,10 +11,6 @@ from directory.networks.errors import BadAnswer
 from directory.networks.mastodon.entities import Relationship
 from directory.networks.mastodon.wire import Said
 
-MAX_LOOKS: Final = 5
-"""So often a follow that was only sent is looked at. GoToSocial needed up to 6 s to follow somebody at a Takahē."""
-FOR_ALL: Final = frozenset({Reason.MEMBER_MOVED, Reason.LIMIT_REACHED})
-"""Reasons that would be the same for everybody else."""
 _GONE: Final = frozenset({404, 410})
 
 

@@ -146,3 +146,24 @@ def test_texts_of_strangers_are_cut_and_plain() -> None:
     assert "\0" not in long.name
     assert len(long.description) == MAX_DESCRIPTION_CHARS
     assert long.avatar_url == ""
+
+
+async def test_a_face_of_a_clock_that_ran_ahead_ends_with_the_mistake(
+    database: Database, clock: FakeClock
+) -> None:
+    """Fault: a face that was fetched while the clock of the machine was a year ahead counted for that year. Whoever was gone or
+    moved then was left out of all plans, and the network was not asked again."""
+    gone = Site(profile(reason=Reason.GONE))
+    async with faces_of(database, clock, gone) as (faces, _):
+        clock.advance(days=365)
+        face = (await faces.of(Network.BLUESKY, [ANN]))[str(ANN.id)]
+        assert await faces.picture(face.code) is not None
+        clock.advance(days=-365)
+        assert await FaceStore(database).find_known(Network.BLUESKY, [str(ANN.id)], clock.now()) == []
+        assert await faces.picture(face.code) is None
+        gone.profiles = (profile(),)
+        assert (await faces.of(Network.BLUESKY, [ANN]))[str(ANN.id)].profile.reason is Reason.NONE
+        clock.advance(days=365)
+        await faces.of(Network.BLUESKY, [ANN])
+        clock.advance(days=-365)
+        assert await purge_faces(database, clock.now(), 10) == 1

@@ -1,21 +1,24 @@
 """What goes wrong while a run is at work: permissions, servers, clocks, members who leave, and answers that change."""
 
+import asyncio
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
 
 from directory.follows.errors import FollowsOff
-from directory.follows.states import ItemState, RunState
+from directory.follows.states import ItemState, RunMove, RunState
 from directory.follows.switches import Switches
 from directory.follows.times import SPREAD_S
 from directory.mappings import Network
 from directory.networks.port import Purpose
 from directory.networks.sign_in_errors import NeedsSignIn
 from directory.services.leaving import Leaving
+from directory.store.accounts import lock_member
+from directory.store.database import Database
 from directory.store.erasures import ErasureStore
 from directory.store.exports import ExportStore
-from directory.store.follow_runs import mend_schedules
+from directory.store.follow_runs import mend_schedules, move_run
 from directory.store.ignored_people import IgnoredPeopleStore
 from tests.directory.follows.site import FIRST_X_ID, FollowSite, handle, letters
 from tests.harness.clock import START
@@ -438,3 +441,35 @@ async def test_who_is_followed_by_hand_while_a_run_waits_is_not_followed_twice(s
     await site.following.undo(site.member, run.id)
     await site.drive()
     assert site.network.followed == [handle(3)]
+
+
+@pytest.mark.parametrize("move", [RunMove.PAUSE, RunMove.CANCEL])
+async def test_a_sign_in_does_not_resume_what_its_member_ended_meanwhile(
+    site: FollowSite, move: RunMove
+) -> None:
+    """Fault: the run was read as waiting before its member was locked. Who paused or cancelled it at that moment, in another
+    window, found it running again."""
+    await site.publish(1)
+    await site.start(1)
+    site.network.lost = {"first"}
+    run = await site.drive()
+    assert run.state is RunState.NEEDS_SIGN_IN
+    async with site.database.transaction() as connection:
+        await lock_member(connection, site.member)
+        given = asyncio.create_task(site.following.permission_given(site.account))
+        await _until_waiting(site.database)
+        assert await move_run(connection, run.id, move, site.clock.now())
+    assert await given is None
+    assert (await site.only_run()).state is {
+        RunMove.PAUSE: RunState.PAUSED,
+        RunMove.CANCEL: RunState.CANCELLED,
+    }[move]
+
+
+async def _until_waiting(database: Database) -> None:
+    """Waits until a connection waits for a lock."""
+    async with database.connection() as connection:
+        for _ in range(10_000):
+            if await connection.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):
+                return
+    raise AssertionError("nobody waits")

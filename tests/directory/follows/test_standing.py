@@ -6,15 +6,19 @@ import msgspec
 import pytest
 
 from directory.answers import take_in_leaves
+from directory.choosing import is_chosen_unasked
+from directory.follows.errors import WishEnded
+from directory.follows.plan import Wishes, plan_follows
 from directory.follows.runs import Source
 from directory.follows.states import RunState
-from directory.mappings import Mapping
+from directory.mappings import Mapping, Network
 from directory.members.consents import PRESENT_VERSION, ConsentKind
 from directory.networks.port import Purpose
 from directory.networks.sign_in_errors import NeedsSignIn
 from directory.queries import Lists, parse_lines
 from directory.services.consenting import Consenting
 from directory.services.follow_lists import FollowLists
+from directory.services.following import Asked
 from directory.services.housekeeping import Housekeeping
 from directory.services.lookup import Lookup
 from directory.services.newcomers import Newcomers
@@ -272,3 +276,74 @@ async def test_the_permission_ends_with_the_wish_and_the_wish_with_the_list(days
     await days.arrive(5)
     await days.work()
     assert days.site.network.followed == [handle(3)]
+
+
+@pytest.mark.parametrize("door", ["wish", "consent", "account"])
+async def test_a_wish_that_ends_while_its_batch_is_planned_follows_nobody(days: Days, door: str) -> None:
+    """Fault: the wish was read at the claim alone. A member who took it back while the newcomers were matched found a run
+    open that they did not want, which waited for their next sign-in to follow them all."""
+    await days.wish()
+    await days.arrive(3)
+    wish = await days.standing.claim()
+    assert wish is not None
+    member = days.site.member
+    if door == "wish":
+        await days.planning.set_standing(member, [])
+    elif door == "consent":
+        await Consenting(ConsentStore(days.site.database), days.site.clock).withdraw(
+            member, ConsentKind.KEEP_FOLLOW_LIST
+        )
+    else:
+        await days.site.membership.unlink(member, days.site.account)
+    assert await days.standing.follow_newcomers(wish) is None
+    assert await days.site.following.list_of(member) == []
+
+
+async def test_a_batch_of_a_claim_that_was_made_again_counts_no_more(days: Days) -> None:
+    """Fault: a process was held up over midnight, while another claimed the next day. Both planned the same people, and
+    both runs were made: whoever was unfollowed by hand between the two was followed again."""
+    await days.wish()
+    await days.arrive(3)
+    late = await days.standing.claim()
+    days.pass_days(1)
+    assert late is not None
+    assert await days.work() == 1
+    assert await days.site.following.list_of(days.site.member) != []
+    days.site.network.unfollow_by_hand(handle(3))
+    plan = await days.planning.match_newcomers(days.site.member, late.since)
+    stale = plan_follows(plan, Wishes(Network.BLUESKY, is_chosen_unasked))
+    with pytest.raises(WishEnded):
+        await days.site.following.start(
+            late.member, late.account, stale, Asked(source=Source.ARRIVAL, wish=late)
+        )
+
+
+@pytest.mark.parametrize("end", ["release", "nobody"])
+async def test_a_late_claim_does_not_give_the_day_of_another_back(days: Days, end: str) -> None:
+    """Fault: a process that was held up, or broken off as its run had just been started, gave back the day on which a batch
+    was made meanwhile: that day had a second one."""
+    await days.wish()
+    await days.arrive(3)
+    late = await days.standing.claim()
+    assert late is not None
+    days.pass_days(1)
+    assert await days.work() == 1
+    if end == "release":
+        await days.standing.release(late)
+    else:
+        assert await days.standing.follow_newcomers(late) is None
+    await days.arrive(5)
+    assert await days.work() == 0
+
+
+async def test_a_claim_that_is_broken_off_after_its_run_began_is_not_made_again(days: Days) -> None:
+    """Fault: the process was stopped between the start of the run and the end of the job: the day had a second batch."""
+    await days.wish()
+    await days.arrive(3)
+    wish = await days.standing.claim()
+    assert wish is not None
+    assert await days.standing.follow_newcomers(wish) is not None
+    await days.standing.release(wish)
+    await days.drive()
+    await days.arrive(5)
+    assert await days.work() == 0

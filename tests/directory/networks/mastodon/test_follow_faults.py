@@ -7,6 +7,7 @@ from typing import Final
 
 import pytest
 
+from directory.follows.looks import MAX_LOOKS
 from directory.follows.port import Attempt
 from directory.follows.reasons import Reason
 from directory.follows.runs import RunKind
@@ -17,7 +18,6 @@ from directory.networks.errors import Busy, HeldBack, NetworkError
 from directory.networks.http import GuardedClient
 from directory.networks.mastodon.allowance import MARGIN
 from directory.networks.mastodon.follows import BATCH
-from directory.networks.mastodon.verdicts import MAX_LOOKS
 from directory.networks.mastodon.wire import CALLS
 from directory.networks.sign_in_errors import NeedsSignIn
 from tests.directory.networks.mastodon.following import (

@@ -3,13 +3,13 @@
 import pytest
 
 from directory.accounts import MastodonAccount
+from directory.follows.looks import MAX_LOOKS
 from directory.follows.port import Attempt
 from directory.follows.reasons import Reason
 from directory.follows.runs import RunKind
 from directory.follows.states import ItemState
 from directory.identifiers import Acct, ActorUri
 from directory.networks.http import GuardedClient
-from directory.networks.mastodon.verdicts import MAX_LOOKS
 from tests.directory.networks.mastodon.following import (
     FOLLOW,
     again,
