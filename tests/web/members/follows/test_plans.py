@@ -6,6 +6,8 @@ import json
 import re
 import zipfile
 
+import pytest
+
 from directory.follows.faces import Profile
 from directory.follows.plan import target_of
 from directory.follows.reasons import Reason
@@ -123,3 +125,9 @@ def test_both_networks_are_estimated_before_anything_is_asked_for(
     assert "Beside it: 1 person of your list is on Bluesky. That would take about 1 minute." in page
     assert "Beside it" not in press(member, "1,ann,f\n").text
     assert tokens(instance, member) == 0
+
+
+@pytest.mark.parametrize("code", ["a%00b", "%C3%A9", "x" * 64])
+def test_a_code_that_is_none_shows_no_face(member: Follower, code: str) -> None:
+    """Attack: a code holds what no database takes, so that the page fails."""
+    assert member.get(f"/account/faces/{code}").status_code == 404
