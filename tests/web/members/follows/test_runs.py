@@ -134,3 +134,40 @@ def test_the_day_on_which_all_runs_begin_is_told(instance: MemberInstance, membe
         assert "yours waits for that day" not in press(member).text
     finally:
         instance.set("follows_from", None)
+
+
+def news_of(member: Follower, page: str, **headers: str) -> tuple[int, str]:
+    """Reads a stream of news to its end."""
+    with member.client.stream("GET", f"{page}/news", headers=headers) as stream:
+        return stream.status_code, "".join(stream.iter_text())
+
+
+def test_the_news_of_a_run_that_is_over_end(
+    instance: MemberInstance, internet: FakeInternet, member: Follower, hand: HandRun
+) -> None:
+    """Attack: pages of runs that ended stay open, and hold the places for news of those that go on."""
+    run = start(instance, internet, member)
+    page = f"/account/runs/{run}"
+    member.send(page, f"{page}/cancel")
+    status, news = news_of(member, page)
+    assert status == 200
+    assert {line for line in news.splitlines() if line.startswith("event: ")} == {
+        "event: progress", "event: acts", "event: people",
+    }  # fmt: skip
+    last = {line.removeprefix("id: ") for line in news.splitlines() if line.startswith("id: ")}
+    assert len(last) == 1
+    status, news = news_of(member, page, **{"last-event-id": last.pop()})
+    assert (status, news) == (204, ""), "a browser does not come back"
+
+
+def test_the_news_end_when_the_member_leaves(
+    instance: MemberInstance, internet: FakeInternet, member: Follower
+) -> None:
+    """Attack: a stream that was opened before goes on telling of a member who is erased."""
+    page = f"/account/runs/{start(instance, internet, member)}"
+    with member.client.stream("GET", f"{page}/news") as stream:
+        news = stream.iter_text()
+        assert "event: progress" in next(news)
+        instance.call(lambda: instance.members.leaving.erase(member_of(instance, member)))
+        assert "event: " not in "".join(news).partition("event: people")[2]
+    assert member.get(page).headers["location"] == "/sign-in"
