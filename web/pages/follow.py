@@ -12,12 +12,11 @@ from typing import Any, Final
 import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
-from litestar.exceptions import NotFoundException
 from litestar.params import FromQuery
 
 from directory.accounts import LinkedAccount
 from directory.exports import ExportedFile
-from directory.follows.errors import RunOpen
+from directory.follows.errors import NoAccount, RunOpen
 from directory.follows.estimate import estimate, number_of_files
 from directory.follows.files import blocks_file, follows_file, mutes_file, plan_json
 from directory.follows.plan import may_be_bridged, plan_follows
@@ -112,7 +111,7 @@ async def _plan(here: Here, form: FollowForm, people: Sequence[Query]) -> Planne
     own = await context.members.membership.accounts(me.member)
     accounts = [each for each in own if each.target is not None and not each.is_lapsed]
     if not accounts:
-        raise NotFoundException
+        raise NoAccount
     account = next((each for each in accounts if each.id == (form.account or me.account)), accounts[0])
     found = await follows.planning.match(me.member, form.source, people)
     matches = matches_of(form.source, found)

@@ -69,8 +69,12 @@ def test_a_permission_that_nothing_needs_any_more_is_not_kept(
     run = hand.only(member_of(instance, member))
     member.send(f"/account/runs/{run}", f"/account/runs/{run}/cancel")
     back = agree(internet, leaving.headers["refresh"].partition("url=")[2], member.acct)
-    member.get(back.removeprefix(instance.settings.base_url))
+    landed = member.get(back.removeprefix(instance.settings.base_url))
     assert tokens(instance, member) == 0
+    assert landed.headers["location"] == f"/account/runs/{run}?said=not-needed"
+    page = member.get(landed.headers["location"]).text
+    assert "lets us follow for you" not in page
+    assert "so we have given it back" in page
 
 
 def test_newcomers_are_followed_announced_or_neither(
@@ -106,3 +110,13 @@ def test_nobody_follows_newcomers_with_the_account_of_another(
     eve.sign_in_at_mastodon(internet, enrol(internet, "evefollows"))
     assert eve.send("/account", "/account/list/newcomers", newcomers=str(account["id"])).status_code == 409
     assert fetch(instance, "SELECT 1 FROM standing_match WHERE account = $1", account["id"]) == []
+
+
+def test_nobody_is_promised_messages_where_the_instance_sends_none(
+    instance: MemberInstance, member: Follower
+) -> None:
+    member.send("/account/list", "/account/list/consent", version="1")
+    keep_list(instance, member_of(instance, member), [Query(XId(1), None, Lists.FOLLOWING)])
+    page = member.get("/account/list").text
+    assert "follow newcomers for me with" in page
+    assert "only tell me" not in page

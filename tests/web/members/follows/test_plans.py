@@ -131,3 +131,12 @@ def test_both_networks_are_estimated_before_anything_is_asked_for(
 def test_a_code_that_is_none_shows_no_face(member: Follower, code: str) -> None:
     """Attack: a code holds what no database takes, so that the page fails."""
     assert member.get(f"/account/faces/{code}").status_code == 404
+
+
+def test_whoever_has_no_account_to_follow_with_reads_what_to_do(
+    instance: MemberInstance, member: Follower
+) -> None:
+    fetch(instance, "UPDATE linked_account SET health = 3 WHERE handle = $1", member.acct)
+    answer = press(member)
+    assert answer.status_code == 409
+    assert "link one on Bluesky or Mastodon" in answer.text

@@ -56,6 +56,9 @@ def test_a_run_may_start_on_a_day(instance: MemberInstance, internet: FakeIntern
         instance, "SELECT starts_at FROM follow_run WHERE member = $1", member_of(instance, member)
     )
     assert row["starts_at"].date() == day
+    listed = member.get("/account/runs").text
+    assert "It has not begun yet." in listed
+    assert "Begun on" not in listed
 
 
 def test_a_run_of_somebody_else_is_not_there(
