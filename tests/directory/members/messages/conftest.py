@@ -1,6 +1,6 @@
 """A site that sends messages, and a member who keeps a list."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -13,13 +13,10 @@ from tests.directory.members.messages.me import ACCT, ACTOR, Me
 from tests.directory.members.messaging import Messaging
 from tests.directory.members.people import at_bluesky, at_mastodon
 from tests.harness.clock import FakeClock
+from tests.harness.fake_mastodon.fixtures import internet_fixture
 from tests.harness.fake_mastodon.internet import FakeInternet
 
-
-@pytest.fixture
-def internet() -> Iterator[FakeInternet]:
-    with FakeInternet() as fake:
-        yield fake
+internet = internet_fixture()
 
 
 @pytest.fixture
