@@ -61,6 +61,7 @@ SAID: Final[Mapping[str, str]] = {
     "started": N_("Started. From now on it goes on by itself."),
     "permitted": N_("Thank you: your server lets us follow for you."),
     "not-permitted": N_("Your server has not let us follow for you, so nothing is followed yet: you can allow it below."),
+    "not-needed": N_("Nothing needs that permission any more, so we have given it back."),
     "unreachable": N_("Your server does not answer at the moment: you can allow it below, later."),
     "pause": N_("Paused. Nobody is followed until you let it go on."),
     "resume": N_("It goes on."),
@@ -74,9 +75,11 @@ SAID: Final[Mapping[str, str]] = {
 NEWCOMERS_SAID: Final[Mapping[str, str]] = {
     "off": N_("Saved: newcomers are neither followed nor announced."),
     "tell": N_("Saved: we only tell you about newcomers."),
+    "choose-account": N_("Saved: now choose below which account the messages go to, so that we can tell you."),
     "follow": N_("Saved: we follow newcomers for you, once a day."),
     "permitted": N_("Saved: we follow newcomers for you, once a day."),
     "not-permitted": N_("Your server has not let us follow for you, so newcomers cannot be followed yet: save once more to be asked again."),
+    "not-needed": N_("Nothing needs that permission any more, so we have given it back."),
     "unreachable": N_("Your server does not answer at the moment: please save once more, later."),
 }  # fmt: skip
 """What is said on the page of the kept list."""
@@ -88,8 +91,9 @@ FAILED: Final[Mapping[str, str]] = {
     "nothing-to-follow": N_("Nobody is chosen, so there is nothing to start: tick somebody first."),
     "too-many-people": N_("That is more than one run can take: please choose fewer people."),
     "not-now": N_("That cannot be done now; nothing was changed."),
+    "no-account": N_("None of your accounts here can follow anybody: please link one on Bluesky or Mastodon first."),
     "follows-off": N_("Whoever runs this instance lets nobody be followed there at the moment."),
-}
+}  # fmt: skip
 """By error code."""
 
 NOTES: Final[Mapping[str, str]] = {

@@ -59,3 +59,9 @@ class FollowsOff(FollowError):
     """The operators of this instance let nobody be followed there at the moment."""
 
     code = "follows-off"
+
+
+class NoAccount(FollowError):
+    """The member has no account that can follow."""
+
+    code = "no-account"

@@ -63,4 +63,5 @@ class Membership:
     async def page(self, handle: str) -> list[LinkedAccount]:
         """Reads the accounts on the page `/m/<handle>`: that of the member who shows an account of this handle.
         Returns an empty list where there is no page."""
-        return await self._members.find_page(handle)
+        # No handle holds what cannot be printed; a zero byte no database takes.
+        return await self._members.find_page(handle) if handle.isprintable() else []

@@ -1,6 +1,6 @@
 """What `passerelle doctor` says of the accounts that messages about newcomers are sent from."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from deploy.message_check import check_accounts, look_at_messages
 from deploy.wiring.messages import build_messengers
 from directory.networks.http import GuardedClient
 from directory.settings import Role, Settings
+from tests.harness.fake_mastodon.fixtures import http_fixture
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_messages import BLUESKY_KEY, MASTODON_KEY, FakeChat, FakePosts
 
@@ -21,10 +22,7 @@ def internet() -> Iterator[FakeInternet]:
         yield fake
 
 
-@pytest.fixture
-async def http(internet: FakeInternet) -> AsyncIterator[GuardedClient]:
-    async with internet.client() as client:
-        yield client
+http = http_fixture()
 
 
 def settings_with(folder: Path, mastodon: str, bluesky: str, *, mode: int = 0o600) -> Settings:

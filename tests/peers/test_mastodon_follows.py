@@ -1,6 +1,5 @@
 """Follows through Mastodon.py at `mastodon_mock`, a server of others in a process of its own."""
 
-from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
 import pytest
@@ -19,23 +18,10 @@ from directory.networks.mastodon.follows import MastodonFollows
 from directory.networks.port import AppBinding, TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn
 from tests.harness.clock import FakeClock
-from tests.peers.mastodon_mock import HOST, MockMastodon, running_mock
+from tests.peers.mastodon_mock import HOST
 
 FOLLOW: Final = RunKind.FOLLOW
 SCOPE: Final = "read write"
-
-
-@pytest.fixture(scope="module")
-def mock() -> Iterator[MockMastodon]:
-    with running_mock() as running:
-        yield running
-
-
-@pytest.fixture
-async def http(mock: MockMastodon) -> AsyncIterator[GuardedClient]:
-    async with mock.client() as client:
-        yield client
-        await client.request("DELETE", f"https://{HOST}/api/v1/_mock/faults")
 
 
 async def somebody(http: GuardedClient, **fields: str) -> dict[str, Any]:

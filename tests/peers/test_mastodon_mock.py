@@ -1,6 +1,5 @@
 """Our client of the Mastodon API against `mastodon_mock`, a server of others in a process of its own."""
 
-from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -30,24 +29,11 @@ from directory.proofs.results import Refuted, Unreachable
 from tests.directory.networks.grants import NotedGrants
 from tests.directory.networks.mastodon.signing_in import CALLBACK, MORNING, KeptApps
 from tests.harness.clock import FakeClock
-from tests.peers.mastodon_mock import HOST, MockMastodon, running_mock
+from tests.peers.mastodon_mock import HOST
 
 USER: Final = Acct("testuser", HOST)
 ACTOR: Final = ActorUri.parse(f"https://{HOST}/users/testuser")
 PAGE: Final = "https://find.example.org/m/abcdefghijkmnpqrstuv"
-
-
-@pytest.fixture(scope="module")
-def mock() -> Iterator[MockMastodon]:
-    with running_mock() as running:
-        yield running
-
-
-@pytest.fixture
-async def http(mock: MockMastodon) -> AsyncIterator[GuardedClient]:
-    async with mock.client() as client:
-        yield client
-        await client.request("DELETE", f"https://{HOST}/api/v1/_mock/faults")
 
 
 @pytest.fixture

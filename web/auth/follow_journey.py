@@ -85,7 +85,7 @@ class FollowJourneys:
         """Keeps the permission, and lets the run go on. Where it was not given, it says why. Raises StateMismatch."""
         away = AwayToFollow.read(kept.secrets)
         try:
-            await self._keep(kept, away, returned_to)
+            is_kept = await self._keep(kept, away, returned_to)
         except (IdentityMismatch, RefusedByPerson, MemberError):
             return Permitted(away.run, "not-permitted")
         except SignInError:
@@ -93,9 +93,10 @@ class FollowJourneys:
         finally:
             # Tokens are noted when they are granted: what was not kept is revoked.
             self._members.wake_jobs()
-        return Permitted(away.run, "permitted")
+        return Permitted(away.run, "permitted" if is_kept else "not-needed")
 
-    async def _keep(self, kept: SignIn, away: AwayToFollow, returned_to: str) -> None:
+    async def _keep(self, kept: SignIn, away: AwayToFollow, returned_to: str) -> bool:
+        """Returns whether anything needs the permission; where nothing does, it is not kept."""
         network: AccountNetwork = kept.network
         done = await self._members.networks[network].finish_sign_in(
             away.record, returned_to, self._clock.now()
@@ -107,10 +108,11 @@ class FollowJourneys:
             raise RefusedByPerson("", "the permission to follow was not given")
         needed_by = await self._needed_by(account, kept.purpose)
         if needed_by is None:
-            return
+            return False
         await self._members.permissions.keep(account.id, kept.purpose, done.tokens)
         if needed_by.has_run:
             await self._go_on(account)
+        return True
 
     async def _account_of(self, member: UUID | None, account: UUID) -> LinkedAccount | None:
         if member is None:

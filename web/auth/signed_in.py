@@ -32,6 +32,12 @@ class Asked:
         """Returns a field of the form; empty where it is missing."""
         return text_of(self.form, name)
 
+    @property
+    def version(self) -> int:
+        """Returns the version of the text that was agreed to; 0, which no text has, where the form tells none."""
+        version = self.text("version")
+        return int(version) if version.isdecimal() else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Here:

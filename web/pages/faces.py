@@ -3,16 +3,18 @@
 An address is drawn by lot: nobody can ask whether somebody else looked for a person.
 """
 
-from typing import Annotated, Any, Final
+import re
+from typing import Any, Final
 
 from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.exceptions import NotFoundException
-from litestar.params import PathParameter
+from litestar.params import FromPath
 
 from web.auth.member_context import MemberContext, SignedIn
 
-MAX_CODE_CHARS: Final = 64
+_CODE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""No database takes every text that an address can hold."""
 _HEADERS: Final = {"cache-control": "private, max-age=3600", "content-disposition": "inline"}
 
 
@@ -20,11 +22,11 @@ _HEADERS: Final = {"cache-control": "private, max-age=3600", "content-dispositio
 async def face(
     context: NamedDependency[MemberContext],
     me: NamedDependency[SignedIn],
-    code: Annotated[str, PathParameter(max_length=MAX_CODE_CHARS)],
+    code: FromPath[str],
 ) -> Response[Any]:
     """Serves one picture: of a raster type by its first bytes, which `nosniff` holds browsers to."""
     _ = me  # whoever is signed out is shown no face
-    if context.members.follows is None:
+    if context.members.follows is None or _CODE.fullmatch(code) is None:
         raise NotFoundException
     picture = await context.members.follows.faces.picture(code)
     if picture is None:

@@ -12,18 +12,17 @@ from typing import Any, Final
 import msgspec
 from litestar import Response, get, post
 from litestar.di import NamedDependency
-from litestar.exceptions import NotFoundException
 from litestar.params import FromQuery
 
 from directory.accounts import LinkedAccount
 from directory.exports import ExportedFile, number_of_files
-from directory.follows.errors import RunOpen
+from directory.follows.errors import NoAccount, RunOpen
 from directory.follows.estimate import estimate
 from directory.follows.files import blocks_file, follows_file, mutes_file, plan_json
 from directory.follows.plan import may_be_bridged, plan_follows
 from directory.follows.reasons import Reason
 from directory.follows.refusals import plan_refusals
-from directory.follows.runs import Run, RunKind
+from directory.follows.runs import Run, RunKind, Source
 from directory.mappings import Network
 from directory.queries import Lists, Query, format_lines
 from directory.ranking import Answer, Match
@@ -66,12 +65,18 @@ _NO_RESULTS: Final = ResultsForm([], False, [], View(), Action.SHOW, frozenset()
 
 
 @get(FOLLOW_PATH, include_in_schema=False)
-async def follow_page(here: NamedDependency[Here], source: FromQuery[str] = "") -> Response[Any]:
+async def follow_page(
+    here: NamedDependency[Here],
+    pair_limiter: NamedDependency[RateLimiter],
+    client_keys: NamedDependency[ClientKeys],
+    source: FromQuery[str] = "",
+) -> Response[Any]:
     """Shows where a plan can come from; or the plan of a list that is kept here."""
     chosen = SOURCES.get(source)
     if chosen is None or chosen in UPLOADED:
         return await _start_page(here)
     form = FollowForm(_NO_RESULTS, chosen, None, Do.SHOW, Part.WANTED, "", "", None)
+    pair_limiter.take(client_keys.key_of(here.request.scope), await _count(here, chosen, [])).check()
     async with here.context.services.large_matches:
         return await _plan_page(here, await _plan(here, form, []))
 
@@ -96,7 +101,8 @@ async def follow(
         here.context.require_writable()
     read = await read_uploads(form.results.uploads)
     people = form.results.queries + (read.people if read else [])
-    pair_limiter.take(client_keys.key_of(here.request.scope), max(1, len(people))).check()
+    number = await _count(here, form.source, people)
+    pair_limiter.take(client_keys.key_of(here.request.scope), number).check()
     async with here.context.services.large_matches:
         planned = await _plan(here, form, people)
         if form.do is Do.SHOW:
@@ -115,12 +121,20 @@ async def follow(
         return await _plan_page(here, planned)
 
 
+async def _count(here: Here, source: Source, people: Sequence[Query]) -> int:
+    """Counts who is to be matched: those that were sent, or all of the kept list, which a match reads. At least one."""
+    if source in UPLOADED:
+        return max(1, len(people))
+    sizes = await here.context.members.follow_lists.sizes(here.me.member)
+    return max(1, sizes.get(Lists.FOLLOWING, 0))
+
+
 async def _plan(here: Here, form: FollowForm, people: Sequence[Query]) -> Planned:
     follows, context, me = follows_of(here.context), here.context, here.me
     own = await context.members.membership.accounts(me.member)
     accounts = [each for each in own if each.target is not None and not each.is_lapsed]
     if not accounts:
-        raise NotFoundException
+        raise NoAccount
     account = next((each for each in accounts if each.id == (form.account or me.account)), accounts[0])
     found = await follows.planning.match(me.member, form.source, people)
     matches = matches_of(form.source, found)

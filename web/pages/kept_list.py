@@ -60,10 +60,7 @@ async def keep_list(
 @post(f"{KEPT_LIST_PATH}/consent", status_code=303, include_in_schema=False)
 async def agree_to_keep(asked: NamedDependency[Asked]) -> Redirect:
     """Gives the consent to keep a list, to the text that was shown, for twelve months."""
-    version = asked.text("version")
-    await asked.members.consenting.give(
-        asked.member, ConsentKind.KEEP_FOLLOW_LIST, int(version) if version.isdecimal() else 0
-    )
+    await asked.members.consenting.give(asked.member, ConsentKind.KEEP_FOLLOW_LIST, asked.version)
     return Redirect(KEPT_LIST_PATH, status_code=303, headers=dict(NO_STORE))
 
 

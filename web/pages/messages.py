@@ -22,6 +22,7 @@ from directory.services.message_texts import LIST_PATH, STOP_PATH
 from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked
+from web.pages.follow_form import parse_uuid
 
 MESSAGES_PATH: Final = f"{LIST_PATH}/messages"
 MAX_CODE_CHARS: Final = 64
@@ -61,11 +62,10 @@ async def choose(
     request: Request[Any, Any, Any], context: NamedDependency[MemberContext], asked: NamedDependency[Asked]
 ) -> Redirect:
     """Gives the consent to the text that was shown, and chooses the account that gets the messages."""
-    version = asked.text("version")
     await asked.members.messages.choose(
         asked.member,
         _account_of(asked.text("account")),
-        int(version) if version.isdecimal() else 0,
+        asked.version,
         context.renderer.language_of(request),
     )
     asked.members.wake_jobs()
@@ -128,10 +128,10 @@ async def _stop_page(
 
 
 def _account_of(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise UnknownAccount from None
+    account = parse_uuid(text)
+    if account is None:
+        raise UnknownAccount
+    return account
 
 
 def _to_list() -> Redirect:

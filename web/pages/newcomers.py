@@ -10,6 +10,7 @@ from litestar.di import NamedDependency
 from directory.accounts import LinkedAccount
 from directory.members.consents import PRESENT_VERSION, ConsentKind
 from directory.members.errors import UnknownAccount
+from directory.members.newcomer_messages import MessageState
 from web.auth.journey import Journeys
 from web.auth.member_context import MemberContext
 from web.auth.read_only import GOES_ON
@@ -20,6 +21,7 @@ from web.pages.follow_permit import back_to, follows_of, permission_page
 NEWCOMERS_PATH: Final = "/account/list/newcomers"
 OFF: Final = "off"
 TELL: Final = "tell"
+CHOOSE_ACCOUNT: Final = "choose-account"
 
 
 class NewcomerWish(msgspec.Struct, frozen=True):
@@ -56,19 +58,20 @@ async def choose_for_newcomers(
         return await _follow_with(here, journeys, chosen)
     if chosen == TELL:
         asked.require_writable()
-        await _tell(asked)
+        await asked.members.consenting.give(asked.member, ConsentKind.ANNOUNCE_NEWCOMERS, asked.version)
     else:
         await asked.members.consenting.withdraw(asked.member, ConsentKind.ANNOUNCE_NEWCOMERS)
     await _stop_following(context, asked.member)
-    return back_to(None, chosen)
+    return back_to(None, await _said_of(asked, chosen))
 
 
-async def _tell(asked: Asked) -> None:
-    """Gives the consent, to the version of the text that was shown."""
-    version = asked.text("version")
-    await asked.members.consenting.give(
-        asked.member, ConsentKind.ANNOUNCE_NEWCOMERS, int(version) if version.isdecimal() else 0
-    )
+async def _said_of(asked: Asked, chosen: str) -> str:
+    """Returns the code of what is said: nobody is told anything before an account is chosen for the messages."""
+    if chosen != TELL or not asked.members.messages.offered:
+        return chosen
+    messages = await asked.members.messages.of_member(asked.member)
+    is_told = messages is not None and messages.state is MessageState.ACTIVE
+    return TELL if is_told else CHOOSE_ACCOUNT
 
 
 async def _follow_with(here: Here, journeys: Journeys, chosen: str) -> Response[object]:

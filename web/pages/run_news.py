@@ -1,6 +1,8 @@
 """The news of a run while its page is open, as server-sent events: the same parts of the page, rendered again.
 
-A browser comes back by itself when a stream ends, so that streams may be short. Nothing is sent that has not changed.
+A browser comes back by itself when a stream ends, so that streams may be short. Nothing is sent that has not changed. Where
+a run is over its stream ends, and a browser that has the last news is told to come back no more: pages that stay open hold
+no place.
 """
 
 import asyncio
@@ -16,9 +18,12 @@ from litestar.exceptions import TooManyRequestsException
 from litestar.params import FromPath
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
+from directory.errors import DirectoryUnavailable
 from directory.follows.errors import UnknownRun
 from web.auth.errors import SignInNeeded
+from web.auth.member_context import NO_STORE
 from web.auth.signed_in import Here
+from web.pages.run_view import RunView
 from web.pages.runs import RUNS_PATH, After, find_run, run_values
 
 LOOK_S: Final = 2.0
@@ -26,9 +31,13 @@ LOOK_S: Final = 2.0
 STREAM_S: Final = 300.0
 """How long one stream lasts."""
 RETRY_MS: Final = 5_000
+LAST: Final = "last"
+"""The id of the news of a run that is over: a browser that comes back names it."""
 MAX_STREAMS: Final = 200
 """In one process."""
 MAX_STREAMS_OF_MEMBER: Final = 4
+
+PARTS: Final = ("progress", "acts", "people")
 
 
 class Streams:
@@ -62,9 +71,11 @@ async def run_news(
     after: After = -1,
 ) -> Response[Any]:
     """Streams the news of one run of the member; any other is not found."""
-    await find_run(here, run_id)
+    view = await find_run(here, run_id)
+    if not view.run.state.is_open and here.request.headers.get("last-event-id") == LAST:
+        return Response(None, status_code=204, headers=dict(NO_STORE))
     streams.check(here.me.member)
-    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    headers = {**NO_STORE, "x-accel-buffering": "no"}
     return ServerSentEvent(_news(here, streams, run_id, after), headers=headers)
 
 
@@ -75,22 +86,26 @@ async def _news(
     with streams.place(here.me.member):
         for _ in range(int(STREAM_S / LOOK_S)):
             try:
-                parts = await _parts(here, run_id, after)
-            except (SignInNeeded, UnknownRun):
+                view, parts = await _parts(here, run_id, after)
+            except (SignInNeeded, UnknownRun, DirectoryUnavailable):
                 return
+            last = None if view.run.state.is_open else LAST
             for name, html in parts.items():
                 if sent.get(name) != html:
-                    yield ServerSentEventMessage(html, event=name, retry=RETRY_MS)
+                    yield ServerSentEventMessage(html, event=name, id=last, retry=RETRY_MS)
+            if last is not None:
+                return
             sent = parts
             await asyncio.sleep(LOOK_S)
 
 
-async def _parts(here: Here, run_id: UUID, after: int) -> dict[str, str]:
+async def _parts(here: Here, run_id: UUID, after: int) -> tuple[RunView, dict[str, str]]:
     """Renders the parts of the page. Who asks is looked up each time: whoever has signed out is told nothing more.
 
     Raises SignInNeeded, UnknownRun.
     """
     if (await here.context.me(here.request)).session != here.me.session:
         raise SignInNeeded(here.request.url.path)
-    values = await run_values(here, await find_run(here, run_id), after)
-    return {name: here.page(f"_run_{name}.html", **values).content for name in ("progress", "acts", "people")}
+    view = await find_run(here, run_id)
+    values = await run_values(here, view, after)
+    return view, {name: here.page(f"_run_{name}.html", **values).content for name in PARTS}

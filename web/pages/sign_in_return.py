@@ -18,6 +18,7 @@ from web.auth.journey import CALLBACKS, Arrival, Journeys, Question
 from web.auth.member_context import NO_STORE, AtBrowser, MemberContext
 from web.auth.read_only import GOES_ON
 from web.auth.sentences import MEMBER
+from web.pages.follow_permit import back_to
 from web.pages.sign_in import failed_page, sign_in_page
 
 
@@ -76,8 +77,7 @@ async def _land(
     if isinstance(landed, Question):
         return _asked(request, context, at, landed)
     if isinstance(landed, Permitted):
-        page = f"/account/runs/{landed.run}" if landed.run is not None else "/account/list"
-        return Redirect(f"{page}?said={landed.said}", status_code=303, headers=dict(NO_STORE))
+        return back_to(landed.run, landed.said)
     home = Redirect(_next_page(landed), status_code=303, headers=dict(NO_STORE))
     if landed.token is not None:
         context.cookies.keep_session(home, landed.token)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -68,8 +69,8 @@ async def faces_of(
         yield Faces(FaceStore(database), {Network.BLUESKY: site}, pictures, clock), pictures
 
 
-def profile(account: TargetAccount = ANN, **more: object) -> Profile:
-    return Profile(account, "Ann", "Birds", URL, **more)  # type: ignore[arg-type]
+def profile(account: TargetAccount = ANN, **more: Any) -> Profile:
+    return Profile(account, "Ann", "Birds", URL, **more)
 
 
 async def test_a_face_is_asked_for_once_a_day(database: Database, clock: FakeClock) -> None:

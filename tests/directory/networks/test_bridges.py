@@ -4,8 +4,6 @@ The bridge's answers are as it was seen to give them (snarfed/bridgy-fed, issues
 account holds its DID, and the DID document of an account of the fediverse names its actor.
 """
 
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
 
 from directory.accounts import BlueskyAccount, MastodonAccount
@@ -23,6 +21,7 @@ from directory.networks.bluesky.identity import Identities
 from directory.networks.bridges import Bridges
 from directory.networks.http import GuardedClient
 from directory.networks.sign_in_errors import ServerUnreachable, SignInError
+from tests.harness.fake_mastodon.fixtures import http_fixture, internet_fixture
 from tests.harness.fake_mastodon.internet import FakeInternet, Request, Response, nobody
 from tests.harness.fake_mastodon.site import JRD
 
@@ -33,16 +32,8 @@ BEA = MastodonAccount(ActorUri("https://fern.example/users/Bea_B"), Acct("Bea_B"
 BEAS_NAME = "bea-b.fern.example.ap.brid.gy"
 
 
-@pytest.fixture
-def internet() -> Iterator[FakeInternet]:
-    with FakeInternet() as internet:
-        yield internet
-
-
-@pytest.fixture
-async def http(internet: FakeInternet) -> AsyncIterator[GuardedClient]:
-    async with internet.client() as client:
-        yield client
+internet = internet_fixture()
+http = http_fixture()
 
 
 @pytest.fixture

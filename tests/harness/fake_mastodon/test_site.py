@@ -1,6 +1,5 @@
 """The fakes are as strict as they claim, so that a test that passes against them proves something."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -8,6 +7,7 @@ import pytest
 from playwright.async_api import async_playwright
 
 from tests.harness.browser import chromium_path, launch_args
+from tests.harness.fake_mastodon.fixtures import internet_fixture
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_mastodon.oauth import CODE_LIFETIME, App, OAuth, Refused
 from tests.harness.fake_mastodon.profiles import ALL, MASTODON_4_3, STRICT, Profile
@@ -119,10 +119,7 @@ def test_a_code_wants_its_way_back_and_its_verifier() -> None:
     assert oauth.token(exchanging(app, code, code_verifier=VERIFIER), NOW)
 
 
-@pytest.fixture
-def internet() -> Iterator[FakeInternet]:
-    with FakeInternet() as internet:
-        yield internet
+internet = internet_fixture()
 
 
 @everywhere

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page
 
-from tests.harness.fake_mastodon.internet import FakeInternet
+from tests.harness.fake_mastodon.fixtures import internet_fixture
 from tests.harness.fake_x import FakeX
 from tests.peers.pds import Account, Pds, shared_pds
 from tests.web.members.instance import MemberInstance, member_instance
@@ -26,11 +26,7 @@ def x() -> Iterator[FakeX]:
         yield fake
 
 
-@pytest.fixture(scope="module")
-def internet() -> Iterator[FakeInternet]:
-    """With nobody in it: `worlds.enrol` opens accounts."""
-    with FakeInternet() as fake:
-        yield fake
+internet = internet_fixture("module")
 
 
 @pytest.fixture(scope="module")

@@ -199,3 +199,9 @@ def test_a_form_of_the_page_leads_back_to_it(ada: Visitor, internet: FakeInterne
     assert "Take it off my page" in ada.get("/account").text
     without = ada.client.post(f"/account/accounts/{account_id(ada, acct)}/page", headers=SAME_ORIGIN)
     assert without.status_code == 403
+
+
+def test_a_name_that_no_database_takes_has_no_page(ada: Visitor) -> None:
+    """Attack: anybody asks for the page of a name with a zero byte, and each time an error is logged."""
+    for name in ("a%00b", "@a%00b@social.example", "%00", "a%0Ab"):
+        assert ada.get(f"/m/{name}").status_code == 404

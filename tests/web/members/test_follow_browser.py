@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import pytest
@@ -52,10 +52,8 @@ def member_with_list(instance: MemberInstance, person: Person) -> Person:
     return person
 
 
-async def enter(
-    chromium: Browser, instance: MemberInstance, person: Person, **more: object
-) -> BrowserContext:
-    context = await chromium.new_context(base_url=instance.url, **more)  # type: ignore[arg-type]
+async def enter(chromium: Browser, instance: MemberInstance, person: Person, **more: Any) -> BrowserContext:
+    context = await chromium.new_context(base_url=instance.url, **more)
     await context.add_cookies([{"name": "passerelle", "value": person.token, "url": instance.url}])
     return context
 

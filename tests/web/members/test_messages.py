@@ -8,11 +8,14 @@ import httpx
 import pytest
 from playwright.async_api import Browser, expect
 
+from directory.identifiers import XId
 from directory.members.consents import ConsentKind
+from directory.queries import Lists, Query
 from tests.harness.browser import chromium_fixture
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_messages import MASTODON_KEY, FakePosts
 from tests.harness.fake_x import FakeX
+from tests.web.members.follow_worlds import keep_list
 from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.visitors import SAME_ORIGIN, Visitor
 from tests.web.members.worlds import HOST, client_of, enrol, fetch
@@ -246,3 +249,21 @@ async def test_chosen_and_stopped_in_a_browser(
     width = await page.evaluate("document.documentElement.scrollWidth")
     assert width <= 360, "it fits on a phone"
     await context.close()
+
+
+def test_only_telling_says_that_an_account_is_still_to_be_chosen(
+    instance: MemberInstance, ada: Visitor, posts: FakePosts, acct: str
+) -> None:
+    """A consent alone has nobody written to: the page must not promise it."""
+    ((member,),) = fetch(instance, "SELECT member FROM linked_account WHERE handle = $1", acct)
+    keep_list(instance, member, [Query(XId(1), None, Lists.FOLLOWING)])
+    assert "only tell me" in ada.get(PATH).text
+    for prepare, said in ((None, "choose-account"), ("choose", "tell"), ("stop", "choose-account")):
+        if prepare == "choose":
+            choose(ada, acct)
+        if prepare == "stop":
+            ada.send(PATH, f"{CHOOSE}/stop")
+        told = ada.send(PATH, f"{PATH}/newcomers", newcomers="tell", version="1")
+        assert told.headers["location"] == f"{PATH}?said={said}"
+        is_promised = "we only tell you about newcomers" in ada.get(told.headers["location"]).text
+        assert is_promised is (said == "tell")

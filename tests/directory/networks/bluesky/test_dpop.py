@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from directory.networks.bluesky.dpop import SigningKey, dpop_proof
 from directory.networks.bluesky.requests import MAX_NONCES, DpopRequests, Nonces
 from directory.networks.http import GuardedClient
 from directory.networks.oauth import base64url
+from tests.harness.fake_mastodon.fixtures import http_fixture, internet_fixture
 from tests.harness.fake_mastodon.internet import FakeInternet, Request, Response
 
 Kind = tuple[int, dict[str, str], dict[str, str]]
@@ -71,16 +71,8 @@ AUTHORIZATION_SERVER: Kind = (400, {"content-type": "application/json"}, {"error
 RESOURCE_SERVER: Kind = (401, {"www-authenticate": 'DPoP error="use_dpop_nonce", error_description="x"'}, {})
 
 
-@pytest.fixture
-def internet() -> Iterator[FakeInternet]:
-    with FakeInternet() as internet:
-        yield internet
-
-
-@pytest.fixture
-async def http(internet: FakeInternet) -> AsyncIterator[GuardedClient]:
-    async with internet.client() as client:
-        yield client
+internet = internet_fixture()
+http = http_fixture()
 
 
 @pytest.mark.parametrize("kind", [AUTHORIZATION_SERVER, RESOURCE_SERVER])

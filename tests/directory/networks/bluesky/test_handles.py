@@ -1,6 +1,6 @@
 """From a handle to a DID, by every way there is."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -24,21 +24,14 @@ from directory.networks.sign_in_errors import (
     SignInError,
 )
 from tests.directory.networks.bluesky.fakes import ALICE, MALLORY, document
+from tests.harness.fake_mastodon.fixtures import http_fixture, internet_fixture
 from tests.harness.fake_mastodon.internet import FakeInternet, Request, Response
 
 HANDLE = AtHandle("alice.test")
 
 
-@pytest.fixture
-def internet() -> Iterator[FakeInternet]:
-    with FakeInternet() as internet:
-        yield internet
-
-
-@pytest.fixture
-async def http(internet: FakeInternet) -> AsyncIterator[GuardedClient]:
-    async with internet.client() as client:
-        yield client
+internet = internet_fixture()
+http = http_fixture()
 
 
 def says(*texts: str) -> HandleResolver:

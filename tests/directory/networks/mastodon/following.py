@@ -1,23 +1,39 @@
 """A member who follows at a fake home server."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
+
+import pytest
 
 from directory.follows.port import Attempt, Outcome, Told
 from directory.follows.reasons import Reason
 from directory.follows.runs import Budget, RunKind
 from directory.follows.states import ItemState
 from directory.mappings import Network
+from directory.networks.answers import Answer
+from directory.networks.errors import HeldBack, NetworkError
 from directory.networks.http import GuardedClient
 from directory.networks.limits import Limits
 from directory.networks.mastodon.finding import Fingers
 from directory.networks.mastodon.follows import MastodonFollows
 from directory.networks.port import AppBinding, TokenSet
 from tests.harness.clock import FakeClock
+from tests.harness.fake_mastodon.flavours import ALL, Flavour
 from tests.harness.fake_mastodon.home import ACCESS, Home, Person
+from tests.harness.fake_mastodon.internet import FakeInternet, Request, Response
 
 FOLLOW: Final = RunKind.FOLLOW
 IMPATIENT: Final = Limits(first_byte_s=0.3, total_s=0.5)
+everywhere = pytest.mark.parametrize("flavour", ALL, ids=lambda flavour: flavour.name)
+
+
+def at(internet: FakeInternet, flavour: Flavour, clock: FakeClock) -> Home:
+    return Home.at(internet, "home.test", flavour, clock)
+
+
+def always(response: Response) -> Callable[[Request], Response]:
+    return lambda _request: response
 
 
 def tokens(host: str, scope: str = "read write:follows", access: str = ACCESS) -> TokenSet:
@@ -81,3 +97,25 @@ def only(told: Told) -> Outcome:
 
 def budget(now: datetime, spent: int = 0, not_before: datetime | None = None) -> Budget:
     return Budget(hour_began=now, hour_spent=spent, day_began=now, day_spent=spent, not_before=not_before)
+
+
+class Listener:
+    """Hears what a job hears."""
+
+    def __init__(self) -> None:
+        self.failed: set[str] = set()
+        self.held: set[str] = set()
+        self.asked: list[str] = []
+
+    async def require_free(self, host: str) -> None:
+        self.asked.append(host)
+        if host in self.held:
+            raise HeldBack(host, 60)
+
+    def note_answer(self, host: str, answer: Answer) -> None:
+        if answer.status == 429 or answer.status >= 500:
+            self.failed.add(host)
+
+    def note_failure(self, host: str, error: NetworkError) -> None:
+        if isinstance(error, HeldBack) or "slow" in error.code:
+            self.failed.add(host)

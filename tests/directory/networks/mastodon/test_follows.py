@@ -13,23 +13,19 @@ from directory.networks.http import GuardedClient
 from tests.directory.networks.mastodon.following import (
     FOLLOW,
     again,
+    at,
     attempts,
+    everywhere,
     only,
     session_at,
     states,
     verdicts,
 )
 from tests.harness.clock import FakeClock
-from tests.harness.fake_mastodon.flavours import ALL, GOTOSOCIAL, MASTODON, TAKAHE, Flavour
-from tests.harness.fake_mastodon.home import Home
+from tests.harness.fake_mastodon.flavours import GOTOSOCIAL, MASTODON, TAKAHE, Flavour
 from tests.harness.fake_mastodon.internet import FakeInternet
 
-everywhere = pytest.mark.parametrize("flavour", ALL, ids=lambda flavour: flavour.name)
 FAILED = ItemState.FAILED
-
-
-def at(internet: FakeInternet, flavour: Flavour, clock: FakeClock) -> Home:
-    return Home.at(internet, "home.test", flavour, clock)
 
 
 @everywhere

@@ -1,24 +1,14 @@
 """A small internet in which Alice has an honest server, and Mallory one of her own."""
 
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
 
 from directory.networks.http import GuardedClient
 from tests.directory.networks.bluesky.fakes import ALICE, MALLORY, Neighbourhood
+from tests.harness.fake_mastodon.fixtures import http_fixture, internet_fixture
 from tests.harness.fake_mastodon.internet import FakeInternet
 
-
-@pytest.fixture
-def internet() -> Iterator[FakeInternet]:
-    with FakeInternet() as internet:
-        yield internet
-
-
-@pytest.fixture
-async def http(internet: FakeInternet) -> AsyncIterator[GuardedClient]:
-    async with internet.client() as client:
-        yield client
+internet = internet_fixture()
+http = http_fixture()
 
 
 @pytest.fixture

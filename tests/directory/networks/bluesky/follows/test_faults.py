@@ -1,6 +1,5 @@
 """Servers that fail, lie or fall silent, and permissions that end: one sentence each, and nothing is doubled."""
 
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -31,6 +30,7 @@ from directory.networks.sign_in_errors import NeedsSignIn
 from tests.directory.networks.bluesky.calls import At
 from tests.directory.networks.bluesky.fakes import ALICE, NOON, FakePds, document
 from tests.directory.networks.bluesky.follows.following import Line, attempt, run_of, stranger_did
+from tests.harness.fake_mastodon.fixtures import http_fixture, internet_fixture
 from tests.harness.fake_mastodon.internet import FakeInternet, Request, Response
 
 WRITES: Final = "/xrpc/com.atproto.repo.applyWrites"
@@ -94,16 +94,8 @@ def refused(status: int, name: str, **headers: str) -> Response:
     return Response(status, answer.body, answer.headers | named)
 
 
-@pytest.fixture
-def internet() -> Iterator[FakeInternet]:
-    with FakeInternet() as internet:
-        yield internet
-
-
-@pytest.fixture
-async def http(internet: FakeInternet) -> AsyncIterator[GuardedClient]:
-    async with internet.client() as client:
-        yield client
+internet = internet_fixture()
+http = http_fixture()
 
 
 @pytest.fixture

@@ -1,0 +1,118 @@
+"""What fails before a message, and members whose account takes none: who is tried again, and who is left alone."""
+
+import pytest
+
+from directory.members.newcomer_messages import (
+    UNSEEN_TIMES,
+    MessageEnd,
+    MessageState,
+)
+from tests.directory.members.messages.interrupting import answer
+from tests.directory.members.messages.me import ACCT, ACTOR, NETWORKS, Me
+from tests.directory.members.messaging import Messaging
+from tests.harness.mappings import bluesky, did
+
+CLOSED = "recipient has disabled incoming messages"
+
+
+@pytest.mark.parametrize("status", [401, 429, 500, 502, 503])
+async def test_failures_before_the_message_are_tried_again(site: Messaging, me: Me, status: int) -> None:
+    await me.choose()
+    site.posts.searching = lambda _: answer(status)
+    assert await site.run_due() == 1
+    site.posts.searching = None
+    site.clock.advance(minutes=14)
+    assert await site.run_due() == 0
+    site.clock.advance(minutes=1)
+    assert await site.run_due() == 1
+    assert len(site.told) == 1
+
+
+async def test_a_network_that_is_away_is_asked_ever_more_rarely(site: Messaging, me: Me) -> None:
+    await me.choose()
+    del site.internet.sites["bot.test"]
+    asked = []
+    for minute in range(0, 3 * 24 * 60, 15):
+        if await site.run_due():
+            asked.append(minute // 15)
+        site.clock.advance(minutes=15)
+    assert asked == [0, 1, 3, 7, 15, 31, 63, 127, 223], "15 min, twice as long each time, a day at most"
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+async def test_a_wrong_secret_sends_nothing_and_is_mended(site: Messaging, me: Me, network: str) -> None:
+    site.mastodon_key = site.bluesky_key = "wrong"
+    await me.begin(network)
+    assert site.told == []
+    site.mastodon_key, site.bluesky_key = Messaging.mastodon_key, Messaging.bluesky_key
+    site.clock.advance(minutes=15)
+    await site.run_due()
+    assert len(site.told) == 1
+
+
+async def test_a_session_is_kept_and_opened_anew_when_it_ends(site: Messaging, me: Me) -> None:
+    """Bluesky grants an account 300 sessions a day: one for each message would be one too many."""
+    await me.begin("bluesky")
+    assert site.chat.sessions == 1
+    site.chat.is_expired = True
+    await site.arrive(bluesky("ann", 1))
+    site.clock.advance(days=7)
+    await site.run_due()
+    site.clock.advance(minutes=15)
+    await site.run_due()
+    assert len(site.told) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "end"),
+    [
+        (CLOSED, MessageEnd.CLOSED),
+        ("recipient requires incoming messages to come from someone they follow", MessageEnd.CLOSED),
+        ("recipient does not exist", MessageEnd.GONE),
+        ("block between recipient and sender", MessageEnd.BLOCKED),
+    ],
+)
+async def test_who_takes_no_chat_messages_is_left_alone(
+    site: Messaging, me: Me, said: str, end: MessageEnd
+) -> None:
+    site.chat.refusals[str(did("me"))] = said
+    await me.begin("bluesky")
+    messages = await site.found(me.id)
+    assert (messages.state, messages.end) == (MessageState.ENDED, end)
+    site.clock.advance(days=30)
+    assert await site.run_due() == 0
+    site.chat.refusals.clear()
+    await me.begin("bluesky")
+    assert len(site.told) == 1, "chosen again, the test message comes"
+
+
+async def test_who_blocks_the_instance_or_is_suspended_is_left_alone(site: Messaging, me: Me) -> None:
+    site.posts.blocking.add(ACCT)
+    await me.begin()
+    assert (await site.found(me.id)).end is MessageEnd.BLOCKED
+    site.posts.blocking.clear()
+    site.posts.suspended.add(ACCT)
+    await me.begin()
+    assert (await site.found(me.id)).end is MessageEnd.GONE
+    assert site.told == []
+
+
+async def test_who_is_not_found_is_looked_for_over_days(site: Messaging, me: Me) -> None:
+    """Their server is away: the instance's own server finds nobody there, which is no reason to end."""
+    site.posts.accounts.clear()
+    await me.choose()
+    for _ in range(UNSEEN_TIMES - 1):
+        await site.run_due()
+        site.clock.advance(days=1)
+    assert (await site.found(me.id)).state is MessageState.ACTIVE
+    await site.run_due()
+    assert (await site.found(me.id)).end is MessageEnd.GONE
+
+
+@pytest.mark.parametrize("actor", ["https://social.example/users/other", "https://evil.example/users/me"])
+async def test_nobody_else_gets_the_message(site: Messaging, me: Me, actor: str) -> None:
+    """Attack: the address is somebody else's now, or the server names another actor for it."""
+    site.posts.accounts[ACCT] = actor
+    site.posts.accounts[f"{ACCT}.evil.example"] = ACTOR
+    await me.begin()
+    assert site.told == []
