@@ -8,12 +8,10 @@ from pathlib import Path
 
 import asyncpg
 
-from deploy.embedded.locks import wait_until
 from deploy.ports import free_port
 from directory.store.database import Connection
 from tests.harness.command import Command, Result, Started
 
-UP = '"event": "up"'
 PATIENCE_S = 90
 """For a process to start, on a busy machine."""
 
@@ -39,14 +37,7 @@ class Machine:
     def running(self, **settings: str) -> Iterator[Started]:
         """Runs the process for the block, from the moment that it reports to be up."""
         with self.command.started("serve", **settings) as started:
-            log = started.log
-            before = log.read_text().count(UP)
-            is_up = wait_until(
-                lambda: started.process.poll() is not None or log.read_text().count(UP) > before,
-                PATIENCE_S,
-            )
-            assert is_up, log.read_text()
-            assert started.process.poll() is None, log.read_text()
+            started.wait_until_up()
             yield started
 
     def run_once(self, **settings: str) -> None:

@@ -118,6 +118,7 @@ def site(folder: Path) -> Iterator[Site]:
         "data": str(folder / "data"),
         "port": str(free_port()),
         "allow_loopback": "true",
+        "log_format": "json",
         "plc_url": pds.plc_url,
         "handle_resolver": pds.url,
     }
@@ -164,6 +165,7 @@ def test_runs_whose_worker_is_killed_again_and_again(site: Site) -> None:
         with site.working() as started:
             site.kill(started, CLAIMED)
     with site.working() as started:
+        started.wait_until_up()
         site.wait_for_end(started)
         started.send(signal.SIGTERM)
         assert started.wait() == 0

@@ -12,9 +12,10 @@ from deploy.embedded.locks import wait_until
 from deploy.migrate import migrate
 from federation.keys.instance import KeyFolder
 from tests.conftest import TEMPLATE
-from tests.deploy.machines import PATIENCE_S, UP, Machine, fetch
+from tests.deploy.machines import PATIENCE_S, Machine, fetch
 from tests.deploy.members import Members
 from tests.deploy.pending import add_pending
+from tests.harness.command import UP
 from tests.harness.postgres import SharedPostgres
 
 LOG = "localhost/log"
@@ -113,7 +114,7 @@ def test_two_first_starts_at_one_moment_agree(one: Machine, two: Machine, dsn: s
 
         def settled() -> bool:
             ended = [started for started in both.values() if started.process.poll() is not None]
-            ups = [started for started in both.values() if UP in started.log.read_text()]
+            ups = [started for started in both.values() if UP in started.logged()]
             return len(ended) + len(ups) == 2
 
         assert wait_until(settled, PATIENCE_S)

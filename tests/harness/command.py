@@ -17,6 +17,8 @@ from deploy.embedded.locks import wait_until
 PROGRAM: Final = Path(sys.executable).parent / "passerelle"
 TIMEOUT_S: Final = 180
 """Long enough for a busy machine; a command that takes longer hangs."""
+UP: Final = '"event": "up"'
+"""What an instance that logs JSON writes once it is at work."""
 _OF_THE_TESTS: Final = ("PASSERELLE_", "PYTEST_", "PYTHON", "VIRTUAL_ENV", "COLUMNS", "MAKE", "MFLAGS")
 """Variables with these prefixes are those of the tests, not of a person at a terminal."""
 
@@ -66,6 +68,7 @@ class Command:
         """Starts the command; what still runs at the end of the block is killed."""
         log, output = self.folder / "stderr.log", self.folder / "stdout.log"
         with log.open("ab") as errors, output.open("ab") as written:
+            log_begins = errors.tell()
             process = subprocess.Popen(
                 [*self.program, *arguments],
                 cwd=self.folder,
@@ -76,7 +79,7 @@ class Command:
                 start_new_session=True,
             )
         try:
-            yield Started(process, log, output)
+            yield Started(process, log, output, log_begins)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -97,6 +100,8 @@ class Started:
     """Its standard error."""
     output: Path
     """Its standard output."""
+    log_begins: int
+    """How many bytes were in the log when it was started."""
 
     def wait_until_ready(self, url: str) -> None:
         """Waits until the instance at `url` answers. Fails where the process ends before."""
@@ -106,6 +111,20 @@ class Started:
 
         assert wait_until(settled, TIMEOUT_S), self.log.read_text()
         assert self.process.poll() is None, self.log.read_text()
+
+    def wait_until_up(self) -> None:
+        """Waits until an instance that logs JSON reports to be up: from here on it ends cleanly when told to. Fails where the
+        process ends before."""
+
+        def settled() -> bool:
+            return self.process.poll() is not None or UP in self.logged()
+
+        assert wait_until(settled, TIMEOUT_S), self.logged()
+        assert self.process.poll() is None, self.logged()
+
+    def logged(self) -> str:
+        """What it has written to the log, which holds that of the processes before it too."""
+        return self.log.read_bytes()[self.log_begins :].decode()
 
     def send(self, number: signal.Signals) -> None:
         """Sends a signal to it and to all of its group, as Ctrl-C does."""
