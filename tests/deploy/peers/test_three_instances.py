@@ -14,7 +14,7 @@ from directory.store.arrivals import fetch_newcomers
 from federation.keys.instance import KeyFolder
 from tests.deploy.embedded.test_erased_files import dump, found_in, found_on_disk
 from tests.deploy.peers.following import follow_newcomers
-from tests.deploy.peers.forking import read_up_to, standing_of, twin_of
+from tests.deploy.peers.forking import read_later, read_up_to, standing_of, twin_of
 from tests.deploy.peers.moving import begin_earlier, learns_of_move, serving_files
 from tests.deploy.peers.people import dump_to, publish, restore_from, scrub, secrets_of
 from tests.deploy.peers.sites import PATIENCE_S, Site, Trio, held, make_peers
@@ -106,6 +106,7 @@ def test_a_database_from_an_old_backup_recovers_from_the_peers(trio: Trio) -> No
     publish(one, "after", 8002)
     for each in (two, three):
         each.wait_to_hear("after", one.origin)
+        read_later(each, one)  # whoever fails is left alone for a minute
     one.stop()
     with one.database() as database:
         restore_from(backup, database.dsn)
