@@ -32,7 +32,7 @@ from web.middleware.caching import CachingMiddleware
 from web.middleware.headers import HeadersMiddleware
 from web.middleware.rate_limit import ClientKeys, RateLimiter, RateLimitMiddleware
 from web.middleware.waiting import WaitingMiddleware
-from web.pages import about, home, person, results
+from web.pages import about, home, person, results, whose
 from web.pages.uploads import max_form_bytes
 from web.rendering import STATIC_FOLDER, Renderer
 from web.services import Services
@@ -102,7 +102,7 @@ def _routes(services: Services) -> list[ControllerRouterHandler]:
     routes += [instance_api.nodeinfo_links, instance_api.nodeinfo, instance_api.healthz, instance_api.readyz]
     routes += [log_api.checkpoint, log_api.tile, log_api.operations, log_api.descriptor]
     routes += [witness_api.add_checkpoint, witness_api.latest]
-    routes += [home.home, home.search, person.person, person.person_by_id, results.results_start]
+    routes += [home.home, home.search, whose.whose, person.person, person.person_by_id, results.results_start]
     routes += [about.about, about.api_docs]
     if services.peers is not None:
         routes.append(federation_router())

@@ -10,7 +10,7 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Requ
 from litestar.params import Parameter
 
 from directory.errors import InvalidIdentifier, InvalidQuery
-from directory.identifiers import parse_target_account
+from directory.pasted.target_account import parse_target_account
 from directory.queries import Query
 from web.api.answers import answers, json_answer, problem
 from web.api.bodies import MAX_MATCH_BODY_BYTES, read_json
@@ -131,5 +131,5 @@ async def reverse(
 ) -> Response[bytes]:
     """Answers only with X accounts whose lookup leads back to this account."""
     target = parse_target_account(account)
-    found = await services.lookup.reverse(target)
+    found = await services.reversing.reverse(target)
     return json_answer(ReverseOut(str(target), [answer_out(answer) for answer in found]))

@@ -8,7 +8,7 @@ import msgspec
 
 from directory.accounts import BlueskyAccount, TargetAccount
 from directory.errors import InvalidIdentifier
-from directory.identifiers import AtHandle, Did, TargetHandle, TargetId, parse_target_account
+from directory.identifiers import AtHandle, Did, TargetHandle, TargetId
 from directory.networks.bluesky.client import SCOPES, OAuthClient, may_follow
 from directory.networks.bluesky.did import DidDocument
 from directory.networks.bluesky.dpop import SigningKey
@@ -36,6 +36,7 @@ from directory.networks.sign_in_errors import (
     SignInExpired,
     StateMismatch,
 )
+from directory.pasted.target_account import parse_target_account
 
 _NOT_HERE = "it is not an account of Bluesky's network"
 
