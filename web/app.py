@@ -30,6 +30,7 @@ from web.errors import exception_handler
 from web.member_routes import member_routes
 from web.middleware.caching import CachingMiddleware
 from web.middleware.headers import HeadersMiddleware
+from web.middleware.heads import HeadMiddleware
 from web.middleware.rate_limit import ClientKeys, RateLimiter, RateLimitMiddleware
 from web.middleware.waiting import WaitingMiddleware
 from web.pages import about, home, person, results, whose
@@ -45,7 +46,9 @@ def create_app(services: Services, extra_routes: Sequence[ControllerRouterHandle
     """Creates the application over services that are already running."""
     application = create_litestar(services, extra_routes)
     # Outside of Litestar, so that its answers from before any middleware (404, 405) carry the headers too.
-    return WaitingMiddleware(HeadersMiddleware(application, is_https=services.settings.is_https))
+    return WaitingMiddleware(
+        HeadersMiddleware(HeadMiddleware(application), is_https=services.settings.is_https)
+    )
 
 
 def create_litestar(services: Services, extra_routes: Sequence[ControllerRouterHandler] = ()) -> Litestar:

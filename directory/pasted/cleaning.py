@@ -52,7 +52,7 @@ def clean(kind: str, text: object) -> str:
 
 def normalise(text: str) -> str:
     """Removes invisible characters, and gives full-width forms their usual one."""
-    return _JOINERS.sub("", _INVISIBLE.sub("", text)).translate(_TO_ASCII)
+    return _JOINERS.sub("", _INVISIBLE.sub("", text.translate(_TO_ASCII)))
 
 
 def decode(kind: str, text: str) -> str:

@@ -34,6 +34,15 @@ def parse_x_account(text: object) -> XId | XHandle:
     return XHandle.parse(name)
 
 
+def parse_x_handle(text: object) -> XHandle:
+    """Parses what a person pastes where only a name will do: a number alone is one. Raises InvalidIdentifier."""
+    typed = without_prefix(clean(_KIND, text))
+    account = XHandle.parse(typed) if _DIGITS.fullmatch(typed) else parse_x_account(typed)
+    if isinstance(account, XId):
+        raise InvalidIdentifier("an X handle", typed, "it names a number, not a name")
+    return account
+
+
 def is_x_account_form(text: object) -> bool:
     """Whether a pasted text has the form of a name or an address on X, rather than on a new network."""
     try:

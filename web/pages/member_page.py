@@ -8,6 +8,8 @@ from litestar.exceptions import NotFoundException
 from litestar.params import PathParameter
 
 from directory.accounts import BlueskyAccount, LinkedAccount, MastodonAccount, XAccount
+from directory.errors import InvalidIdentifier
+from directory.pasted.any_account import parse_any_account
 from web.auth.member_context import MemberContext
 
 MAX_HANDLE_CHARS = 512
@@ -22,7 +24,7 @@ async def member_page(
     """Shows a page by the handle of any account on it, or by its own lasting code."""
     accounts = await context.members.page_links.find_page(handle)
     name = str(accounts[0].handle) if accounts else handle.removeprefix("@")
-    accounts = accounts or await context.members.membership.page(handle)
+    accounts = accounts or await context.members.membership.page(_handle_of(handle))
     if not accounts:
         raise NotFoundException
     return context.renderer.page(
@@ -33,6 +35,14 @@ async def member_page(
         links=[(each, profile_address(each)) for each in accounts],
         canonical=f"{context.base_url}/m/{handle.removeprefix('@').lower()}",
     )
+
+
+def _handle_of(pasted: str) -> str:
+    """Returns the handle of a page's address in its one spelling; as it is where it is none."""
+    try:
+        return str(parse_any_account(pasted))
+    except InvalidIdentifier:
+        return pasted
 
 
 def profile_address(account: LinkedAccount) -> str:

@@ -25,7 +25,7 @@ def parse_typed(text: str) -> Acct | ActorUri | Host:
     typed = clean(KIND, text)
     bare = _without_scheme(typed).rstrip("/")
     is_host = not set(bare) & set("/@")
-    name = parse_target_account(bare if is_host else typed)
+    name = parse_target_account(f"https://{bare}" if is_host else typed)
     if is_host and isinstance(name, AtHandle):
         return Host(name.value)
     if not isinstance(name, Acct | ActorUri):
