@@ -53,5 +53,6 @@ def profile_address(account: LinkedAccount) -> str:
             return f"https://x.com/{x_handle}"
         case BlueskyAccount(handle=handle):
             return f"https://bsky.app/profile/{handle}"
-        case MastodonAccount(acct=acct):
-            return f"https://{acct.host}/@{acct.user}"
+        case MastodonAccount(actor=actor, acct=acct):
+            # The domain of an address may have no pages of its own: its server has them.
+            return f"https://{actor.host}/@{acct.user}"
