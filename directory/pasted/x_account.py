@@ -15,6 +15,7 @@ _KIND: Final = "an X account"
 _ADDRESS: Final = "the address of an X profile"
 _NO_PERSON: Final = "it names no person"
 _REDIRECT: Final = "redirect_by_id"
+_PLAIN: Final = re.compile(r"@?[A-Za-z0-9_]{1,64}")
 _DIGITS: Final = re.compile(r"[0-9]+")
 
 
@@ -23,7 +24,7 @@ def parse_x_account(text: object) -> XId | XHandle:
 
     A bare number is an id; a handle of digits only is written with its @.
     """
-    typed = without_prefix(clean(_KIND, text))
+    typed = _cleaned(text)
     if looks_like_url(typed):
         return _in_url(typed)
     if _DIGITS.fullmatch(typed):
@@ -32,6 +33,13 @@ def parse_x_account(text: object) -> XId | XHandle:
     if at and not is_x_domain(parse_pasted_host(_KIND, host)):
         raise InvalidIdentifier(_KIND, typed, "it is an account of another network")
     return XHandle.parse(name)
+
+
+def _cleaned(text: object) -> str:
+    """Cleans a text, unless nothing of it needs it: nearly all that a program asks for."""
+    if isinstance(text, str) and _PLAIN.fullmatch(text):
+        return text
+    return without_prefix(clean(_KIND, text))
 
 
 def parse_x_handle(text: object) -> XHandle:

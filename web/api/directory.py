@@ -41,7 +41,8 @@ def lookup_route(services: Services) -> HTTPRouteHandler:
         x: Annotated[
             str,
             Parameter(
-                description="`@name`, an id, or any x.com or twitter.com profile address.", max_length=2_048
+                description="`@name`, an id, or any address of a profile on X, however it was copied.",
+                max_length=2_048,
             ),
         ],
     ) -> Response[bytes]:
@@ -126,7 +127,11 @@ async def reverse(
     services: NamedDependency[Services],
     account: Annotated[
         str,
-        Parameter(description="A DID, a handle, `user@host`, or the address of a profile.", max_length=2_048),
+        Parameter(
+            description="A DID, a handle, `user@host`, or the address of a profile, however it was copied. Where only its"
+            " server knows whose page it is, it is asked.",
+            max_length=2_048,
+        ),
     ],
 ) -> Response[bytes]:
     """Answers only with X accounts whose lookup leads back to this account."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from html import unescape
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ from directory.networks.mastodon.names import parse_typed as parse_at_mastodon
 from directory.pasted.x_account import parse_x_handle
 from directory.proofs.post_url import parse_pasted_post
 from tests.cases.accounts import wrong
-from tests.harness.fake_mastodon.internet import FakeInternet
+from tests.harness.fake_mastodon.internet import FakeInternet, nobody
 from tests.harness.fake_x import FakeX
 from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.visitors import SENTENCE, Visitor
@@ -100,3 +101,25 @@ def test_the_forms_of_members(visitor: Visitor, internet: FakeInternet) -> None:
     )
     assert sent.status_code == 303
     assert "status/20<" in visitor.get("/account/prove").text.replace('"', "<")
+
+
+@pytest.mark.parametrize(
+    ("host", "sentences"),
+    [
+        ("wrong.test", ("That server has no certificate", "Ce serveur n’a pas de certificat")),
+        ("absent.test", ("That server does not answer", "Ce serveur ne répond pas")),
+        ("shop.test", ("We cannot sign people in at that server", "serveur")),
+    ],
+)
+def test_why_a_server_signs_nobody_in(
+    visitor: Visitor, internet: FakeInternet, host: str, sentences: tuple[str, str]
+) -> None:
+    """A certificate for another name, a host that does not answer, and a host that is no such server were one
+    sentence, which told people to check the spelling."""
+    internet.sites["wrong.test"] = internet.sites["shop.test"] = nobody
+    internet._contexts["wrong.test"] = internet.server_tls("other.test")
+    for language, sentence in zip(("en", "fr"), sentences, strict=True):
+        visitor.client.headers["accept-language"] = language
+        answer = visitor.send("/sign-in", "/sign-in", account=f"https://{host}", network="mastodon")
+        assert answer.status_code == 400
+        assert sentence in unescape(answer.text)
