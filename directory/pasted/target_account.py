@@ -34,7 +34,14 @@ def parse_target_account(text: object) -> Target:
 
     A page that does not show whose it is comes back as an ActorUri: its server knows.
     """
-    typed = without_prefix(clean(_KIND, text))
+    try:
+        return _parse(without_prefix(clean(_KIND, text)))
+    except InvalidIdentifier as error:
+        # The message quotes what was pasted.
+        raise InvalidIdentifier(error.kind, text, error.why) from None
+
+
+def _parse(typed: str) -> Target:
     if typed.lower().startswith(_AT):
         return _at_identifier(typed[len(_AT) :].partition("/")[0])
     if typed.startswith("did:"):

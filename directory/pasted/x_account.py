@@ -24,7 +24,14 @@ def parse_x_account(text: object) -> XId | XHandle:
 
     A bare number is an id; a handle of digits only is written with its @.
     """
-    typed = _cleaned(text)
+    try:
+        return _parse(_cleaned(text))
+    except InvalidIdentifier as error:
+        # The message quotes what was pasted.
+        raise InvalidIdentifier(error.kind, text, error.why) from None
+
+
+def _parse(typed: str) -> XId | XHandle:
     if looks_like_url(typed):
         return _in_url(typed)
     if _DIGITS.fullmatch(typed):
