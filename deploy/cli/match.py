@@ -2,10 +2,12 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from deploy.cli.output import console, errors, progress
 from deploy.cli.session import with_lookup
@@ -20,7 +22,7 @@ SHOWN_ROWS = 50
 
 
 @click.command("match")
-@click.argument("archive", type=click.Path(path_type=Path))
+@click.argument("archives", metavar="ARCHIVE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--json", "form", flag_value="json", help="Print what the API would answer, and each person's lists."
 )
@@ -34,14 +36,14 @@ SHOWN_ROWS = 50
 @click.option(
     "--all", "show_all", is_flag=True, help=f"Show all rows of the table, not the first {SHOWN_ROWS}."
 )
-def command(archive: Path, form: str | None, show_all: bool) -> None:
+def command(archives: tuple[Path, ...], form: str | None, show_all: bool) -> None:
     """Who of an X archive is already here.
 
-    ARCHIVE is the ZIP from X, its folder, or one of its .js files.
+    ARCHIVE is the ZIP from X, its folder, or one of its .js files; several of them are read together.
     """
-    read = _read(archive)
+    read = read_given(archives)
     for notice in read.notices - {Notice.NOBODY}:
-        errors.print(f"[yellow]{NOTICE_SENTENCES[notice]}[/]")
+        errors.print(Text(NOTICE_SENTENCES[notice] % read.notice_values, style="yellow"))
     matches = with_lookup(lambda lookup: lookup.match(read.people, with_evidence=form == "json"))
     if form == "json":
         click.echo(as_json(MatchOut(len(read.people), len(matches), [_listed(match) for match in matches])))
@@ -80,12 +82,13 @@ def _sure(matches: list[Match]) -> list[Chosen]:
     ]
 
 
-def _read(path: Path) -> Archive:
+def read_given(paths: Sequence[Path]) -> Archive:
+    """Reads the archive that these paths hold together. Raises ArchiveError."""
     columns = (TextColumn("Reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with progress(*columns) as bar:
         task = bar.add_task("", total=None)
         return read_archive(
-            path, on_progress=lambda done, total: bar.update(task, completed=done, total=total)
+            list(paths), on_progress=lambda done, total: bar.update(task, completed=done, total=total)
         )
 
 
