@@ -11,6 +11,7 @@ import msgspec
 
 from directory.errors import InvalidIdentifier, InvalidQuery
 from directory.identifiers import XHandle, XId, parse_x_account
+from directory.x_names import X_NAME
 
 MAX_MATCH_PAIRS: Final = 100_000
 MAX_LINE_CHARS: Final = 64
@@ -93,6 +94,11 @@ def _parse_day(text: str) -> date:
     raise InvalidQuery(f"{text[:20]!r} is no day; write it as 2024-12-31")
 
 
+def _parse_handle(text: str) -> XHandle:
+    """Parses a handle, also one of the 16 to 20 characters that X gave before. Raises InvalidIdentifier."""
+    return XHandle(text) if X_NAME.fullmatch(text) else XHandle.parse(text)
+
+
 class Query(msgspec.Struct, frozen=True, gc=False):
     """One X account that is looked up. At least one of id and handle is known.
 
@@ -128,7 +134,7 @@ class Query(msgspec.Struct, frozen=True, gc=False):
         """
         return cls(
             XId.parse(x_id) if x_id else None,
-            XHandle.parse(x_handle) if x_handle else None,
+            _parse_handle(x_handle) if x_handle else None,
             _parse_lists(lists),
             _parse_day(seen) if seen else None,
         )
@@ -141,7 +147,7 @@ class Query(msgspec.Struct, frozen=True, gc=False):
 
 # The form that our own scripts write, parsed in one step as there may be a hundred thousand lines. The parsers
 # of its parts give the same result, and name the fault of any other line.
-_PLAIN_LINE: Final = re.compile(r"([1-9][0-9]{0,17}),([A-Za-z0-9_]{1,15})?,([frbm]{0,4})(?:,([0-9-]{10}))?")
+_PLAIN_LINE: Final = re.compile(r"([1-9][0-9]{0,17}),([A-Za-z0-9_]{1,20})?,([frbm]{0,4})(?:,([0-9-]{10}))?")
 
 
 def parse_lines(text: str, *, max_pairs: int = MAX_MATCH_PAIRS) -> list[Query]:

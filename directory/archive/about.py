@@ -14,6 +14,7 @@ from directory.archive.files import LIST_OF_KIND, Kind
 from directory.archive.problems import ArchiveError, ArchiveProblem
 from directory.errors import InvalidIdentifier
 from directory.identifiers import XHandle, XId
+from directory.x_names import X_NAME
 
 _COUNT: Final = re.compile(r"[0-9]{1,9}")
 
@@ -104,7 +105,4 @@ def _parse_x_id(text: object) -> XId | None:
 
 
 def _parse_handle(text: object) -> XHandle | None:
-    try:
-        return XHandle.parse(text)
-    except InvalidIdentifier:
-        return None
+    return XHandle(text) if isinstance(text, str) and X_NAME.fullmatch(text) else None

@@ -31,6 +31,8 @@ _ROW_KEY: Final = {
 _PREFIX_WORDS: Final = {kind: frozenset({kind.value}) for kind in Kind} | {
     Kind.TWEETS: frozenset({"tweets", "tweet"})
 }
+MAX_NAMES_TOLD: Final = 5
+"""Names of files in one sentence."""
 _LISTS: Final = [Lists(value) for value in range(16)]
 
 
@@ -60,7 +62,8 @@ class Archive:
     @property
     def notice_values(self) -> dict[str, str]:
         """The values that the sentences of notices name."""
-        return {"rows": str(self.skipped.rows), "files": ", ".join(self.left_out)}
+        told = [*self.left_out[:MAX_NAMES_TOLD], *(["…"] if len(self.left_out) > MAX_NAMES_TOLD else [])]
+        return {"rows": str(self.skipped.rows), "files": ", ".join(told)}
 
 
 def read_archive(

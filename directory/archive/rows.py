@@ -11,9 +11,9 @@ from typing import Final
 from directory.archive.elements import read_elements
 from directory.archive.limits import ROWS_FOR_ONE_BAD
 from directory.archive.problems import ArchiveError, ArchiveProblem
+from directory.archive.user_link import id_in_link
 from directory.errors import InvalidIdentifier
 from directory.identifiers import XId
-from directory.x_pages import id_in_link
 
 _ID_FIELD: Final = "accountId"
 _LINK_FIELD: Final = "userLink"

@@ -13,7 +13,7 @@ from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked
 from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.pages.results_form import read_results_form
-from web.pages.uploads import read_uploads
+from web.pages.uploads import portion_of, read_uploads
 from web.rendering import is_fragment
 
 KEPT_LIST_PATH = "/account/list"
@@ -42,8 +42,8 @@ async def keep_list(
     """
     await context.my_form(request)
     form = await read_results_form(request)
-    read = await read_uploads(form.uploads)
-    people = form.queries + (read.people if read else [])
+    read = await read_uploads(form.uploads) if form.uploads or form.has_files else None
+    people = form.queries + (portion_of(read, 1).people if read else [])
     pair_limiter.take(client_keys.key_of(request.scope), max(1, len(people))).check()
     followed = [query for query in people if query.lists and query.lists.is_wanted]
     if followed:

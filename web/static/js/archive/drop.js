@@ -12,6 +12,8 @@ import { DropView } from "./view.js";
  * @typedef {import("./summary.js").Summary} Summary
  */
 
+/** Names of files in one sentence. */
+const MAX_NAMES_TOLD = 5;
 const WORKER = new URL("./worker.js", import.meta.url);
 
 /** The archive cannot be read; holds the name of the sentence that says why. */
@@ -163,9 +165,14 @@ class ArchiveDrop {
   }
 }
 
+/** @param {string[]} names */
+function someOf(names) {
+  return [...names.slice(0, MAX_NAMES_TOLD), ...(names.length > MAX_NAMES_TOLD ? ["…"] : [])].join(", ");
+}
+
 /** @param {Summary} summary */
 function valuesOf({ people, named, badRows, leftOut }) {
-  return { people, named, rows: badRows, files: leftOut.join(", ") };
+  return { people, named, rows: badRows, files: someOf(leftOut) };
 }
 
 /**

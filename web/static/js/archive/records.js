@@ -22,7 +22,7 @@ const KEYS = Object.freeze(
 const ID_KEY = '"accountId"';
 /** X's pages that name an account by number: `/intent/user?user_id=1`, `/i/user/1`, `/redirect_by_id/1`. */
 const LINK =
-  /^https:\/\/(?:[a-z0-9-]+\.)?(?:x|twitter)\.com\/(?:intent\/(?:user|follow)\?(?:[^#]*&)?user_id=(\d+)|i\/user\/(\d+)|(?:[^?#]*\/)?redirect_by_id\/(\d+))(?:[/?#&]|$)/i;
+  /^https?:\/\/(?:[a-z0-9-]+\.)?(?:x|twitter)\.com\/(?:intent\/(?:user|follow)\?(?:[^#]*&)?user_id=(\d+)|i\/user\/(\d+)|(?:[^?#]*\/)?redirect_by_id\/(\d+))(?:[/?#&]|$)/i;
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
