@@ -14,7 +14,7 @@ from playwright.async_api import Browser
 
 import directory
 from deploy.cli.match import read_given
-from directory.archive import Archive, ArchiveError
+from directory.archive import Archive, ArchiveError, ArchiveProblem, Notice
 from tests.cases.archives import Case, Outcome, load_cases, write_case
 from tests.harness.browser import chromium_fixture
 from tests.web.drop_page import serve_drop_page
@@ -163,6 +163,18 @@ def test_every_reader_has_the_table() -> None:
     """A new door that reads archives stands in READERS, with a test over the table above."""
     assert {*_python_readers(), *_script_readers()} == set(READERS.values())
     assert {door for case in CASES for door in case.doors} == set(READERS)
+
+
+IN_ONE_READER: Final = {"not-found", "reader-failed", "not-everybody"}
+"""A path that is not there, a fault of the script, and its word for portions."""
+
+
+def test_the_readers_know_the_same_problems_and_notices() -> None:
+    script = (ROOT / "web/static/js/archive/errors.js").read_text()
+    lists = script.split("Object.freeze(")[1:]
+    problems, notices = (set(re.findall(r'^ +"([a-z0-9-]+)",', each, re.MULTILINE)) for each in lists)
+    assert problems ^ {problem.value for problem in ArchiveProblem} <= IN_ONE_READER
+    assert notices ^ {notice.value for notice in Notice} <= IN_ONE_READER
 
 
 def test_rows_have_names_of_their_own() -> None:

@@ -7,6 +7,8 @@ import { ArchiveError } from "./errors.js";
  * @typedef {{ id: string, handle: string | null }} Owner
  */
 
+const SPACE = 0x20;
+const OPEN_OBJECT = 0x7b;
 const MAX_ID = "9223372036854775807";
 const ID = /^[1-9]\d{0,18}$/;
 /** X gives 4 to 15 characters today; accounts of 16 to 20 were made before. */
@@ -35,7 +37,7 @@ export function readRow(list, bytes, file) {
   const parsed = parse(bytes, file);
   const row = child(parsed, KEYS[list]);
   if (!row || Object.keys(parsed).length > 1 || namesAnIdTwice(bytes)) throw new ArchiveError("wrong-shape", file);
-  return readId(row["accountId"] ?? idOfLink(row["userLink"]), file);
+  return readId(Object.hasOwn(row, "accountId") ? row["accountId"] : idOfLink(row["userLink"]), file);
 }
 
 /**
@@ -74,12 +76,13 @@ export function readManifest(bytes, file) {
 }
 
 /**
- * Shows the handles that one post mentions. Throws ArchiveError if it is not JSON.
+ * Shows the handles that one post mentions. Throws ArchiveError if it is no object, or not JSON.
  * @param {Uint8Array} bytes
  * @param {import("./people.js").People} people
  * @param {string} file
  */
 export function readMentions(bytes, people, file) {
+  if (bytes[bytes.findIndex((byte) => byte > SPACE)] !== OPEN_OBJECT) throw new ArchiveError("wrong-shape", file);
   if (!holdsScreenName(bytes)) return;
   const record = parse(bytes, file);
   const tweet = child(record, "tweet") ?? record;
