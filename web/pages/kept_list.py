@@ -6,14 +6,15 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.response import Redirect
 
+from directory.archive import ArchiveError, ArchiveProblem
 from directory.members.consents import PRESENT_VERSION, ConsentKind
-from directory.queries import Lists
+from directory.queries import MAX_MATCH_PAIRS, Lists
 from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked
 from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.pages.results_form import read_results_form
-from web.pages.uploads import portion_of, read_uploads
+from web.pages.uploads import read_uploads
 from web.rendering import is_fragment
 
 KEPT_LIST_PATH = "/account/list"
@@ -43,7 +44,9 @@ async def keep_list(
     await context.my_form(request)
     form = await read_results_form(request)
     read = await read_uploads(form.uploads) if form.uploads or form.has_files else None
-    people = form.queries + (portion_of(read, 1).people if read else [])
+    if read and len(read.people) > MAX_MATCH_PAIRS:
+        raise ArchiveError(ArchiveProblem.TOO_MANY_ROWS, form.uploads[0].filename)
+    people = form.queries + (read.people if read else [])
     pair_limiter.take(client_keys.key_of(request.scope), max(1, len(people))).check()
     followed = [query for query in people if query.lists and query.lists.is_wanted]
     if followed:
