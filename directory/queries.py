@@ -13,6 +13,7 @@ from directory.errors import InvalidIdentifier, InvalidLine, InvalidQuery
 from directory.identifiers import XHandle, XId
 from directory.pasted.cleaning import clean
 from directory.pasted.x_account import parse_x_account
+from directory.x_names import X_NAME
 
 MAX_MATCH_PAIRS: Final = 100_000
 MAX_LINE_CHARS: Final = 64
@@ -95,6 +96,11 @@ def _parse_day(text: str) -> date:
     raise InvalidQuery(f"{text[:20]!r} is no day; write it as 2024-12-31")
 
 
+def _parse_handle(text: str) -> XHandle:
+    """Parses a handle, also one of the 16 to 20 characters that X gave before. Raises InvalidIdentifier."""
+    return XHandle(text) if X_NAME.fullmatch(text) else XHandle.parse(text)
+
+
 class Query(msgspec.Struct, frozen=True, gc=False):
     """One X account that is looked up. At least one of id and handle is known.
 
@@ -146,7 +152,7 @@ def _parse_halves(x_id: str | None, x_handle: str | None) -> tuple[XId | None, X
     """
     number = XId.parse(clean("an X id", x_id)) if x_id else None
     if not x_handle or _PLAIN_HANDLE.fullmatch(x_handle):
-        return number, XHandle.parse(x_handle) if x_handle else None
+        return number, _parse_handle(x_handle) if x_handle else None
     account = parse_x_account(x_handle)
     if isinstance(account, XHandle):
         return number, account
@@ -157,7 +163,7 @@ def _parse_halves(x_id: str | None, x_handle: str | None) -> tuple[XId | None, X
 
 # The form that our own scripts write, parsed in one step as there may be a hundred thousand lines. The parsers
 # of its parts give the same result, and name the fault of any other line.
-_PLAIN_LINE: Final = re.compile(r"([1-9][0-9]{0,17}),([A-Za-z0-9_]{1,15})?,([frbm]{0,4})(?:,([0-9-]{10}))?")
+_PLAIN_LINE: Final = re.compile(r"([1-9][0-9]{0,17}),([A-Za-z0-9_]{1,20})?,([frbm]{0,4})(?:,([0-9-]{10}))?")
 
 
 def parse_lines(text: str, *, max_pairs: int = MAX_MATCH_PAIRS) -> list[Query]:

@@ -6,8 +6,9 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.response import Redirect
 
+from directory.archive import ArchiveError, ArchiveProblem
 from directory.members.consents import PRESENT_VERSION, ConsentKind
-from directory.queries import Lists
+from directory.queries import MAX_MATCH_PAIRS, Lists
 from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked
@@ -42,7 +43,9 @@ async def keep_list(
     """
     await context.my_form(request)
     form = await read_results_form(request)
-    read = await read_uploads(form.uploads)
+    read = await read_uploads(form.uploads) if form.uploads or form.has_files else None
+    if read and len(read.people) > MAX_MATCH_PAIRS:
+        raise ArchiveError(ArchiveProblem.TOO_MANY_ROWS, form.uploads[0].filename)
     people = form.queries + (read.people if read else [])
     pair_limiter.take(client_keys.key_of(request.scope), max(1, len(people))).check()
     followed = [query for query in people if query.lists and query.lists.is_wanted]

@@ -10,10 +10,14 @@ from litestar.enums import MediaType
 from litestar.response import Redirect
 
 from directory.archive import NOTICE_SENTENCES, Archive, Notice
-from directory.choosing import may_choose
+from directory.choosing import Chosen, may_choose
 from directory.exports import (
     MASTODON_CSV_MAX_ROWS,
+    ExportedFile,
     accounts_json,
+    address_lines,
+    list_file,
+    listed_accounts,
     mastodon_accounts,
     mastodon_file,
     number_of_files,
@@ -22,14 +26,17 @@ from directory.mappings import Network
 from directory.queries import Lists, format_lines
 from directory.ranking import Match
 from directory.texts import N_
+from web.language import translate
 from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.pages.results_form import Action, ResultsForm, read_results_form
 from web.pages.selection import View, page_of, select_matches
 from web.pages.ticks import ticked_answers, toggled_after, toggled_for_all
-from web.pages.uploads import read_uploads
+from web.pages.uploads import Portion, portion_of, read_uploads
 from web.rendering import Renderer, is_fragment
 from web.services import Services
 
+_LIST_OF_ACTION: Final = {Action.BLOCKED: Lists.BLOCK, Action.MUTED: Lists.MUTE}
+_DOWNLOADS: Final = frozenset({Action.JSON, Action.CSV, Action.LINES, *_LIST_OF_ACTION})
 NO_STORE: Final = {"cache-control": "no-store"}
 NOBODY_CHOSEN: Final = N_("Nobody is chosen for this file yet, so there is none: tick somebody first.")
 
@@ -50,23 +57,24 @@ async def results(
 ) -> Response[Any]:
     """Matches the list that the form holds, and shows a page of it or serves a file of the ticked accounts."""
     form = await read_results_form(request)
-    if not form.uploads and not form.has_list:
+    if not form.has_files and not form.has_list:
         return Redirect("/", status_code=303)
-    read = await read_uploads(form.uploads)
-    queries = form.queries + (read.people if read else [])
+    read = await read_uploads(form.uploads) if form.uploads or form.has_files else None
+    portion = portion_of(read, form.portion) if read else None
+    queries = form.queries + (portion.people if portion else [])
     pair_limiter.take(client_keys.key_of(request.scope), max(1, len(queries))).check()
     async with services.large_matches:
         matches = await services.lookup.match(queries, with_evidence=False)
-        return await asyncio.to_thread(
-            _answer, request, renderer, form, _Asked(len(queries), _notices(read)), matches
-        )
+        asked = _Asked(len(queries), _notices(read, renderer.language_of(request)), portion)
+        return await asyncio.to_thread(_answer, request, renderer, form, asked, matches)
 
 
 class _Asked(msgspec.Struct, frozen=True):
-    """How many people were asked for, and the notices about the archive they came from."""
+    """How many people were asked for, the notices about the archive they came from, and which portion of it they are."""
 
     count: int
     notices: list[str]
+    portion: Portion | None
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -85,15 +93,24 @@ def _answer(
     matches: list[Match],
 ) -> Response[Any]:
     view = msgspec.structs.replace(form.view, toggled=_toggled(matches, form))
-    chosen = ticked_answers(matches, view.toggled)
-    if form.action is Action.JSON and chosen:
-        return _download(accounts_json(chosen), MediaType.JSON, "passerelle.json")
-    if form.action is Action.CSV and (accounts := mastodon_accounts(chosen)):
-        file = mastodon_file(accounts)
-        return _download(file.content, file.media_type, file.name)
-    if form.action in {Action.JSON, Action.CSV}:
-        asked = msgspec.structs.replace(asked, notices=[NOBODY_CHOSEN])
+    if (file := _file(form.action, matches, ticked_answers(matches, view.toggled))) is not None:
+        return _download(file)
+    if form.action in _DOWNLOADS:
+        nobody = translate(renderer.language_of(request), NOBODY_CHOSEN)
+        asked = msgspec.structs.replace(asked, notices=[nobody])
     return _results_page(request, renderer, _Found(asked, matches, view))
+
+
+def _file(action: Action, matches: list[Match], chosen: list[Chosen]) -> ExportedFile | None:
+    """Makes the file that a button asks for. Returns None where nobody is to be in it, and for other buttons."""
+    if action is Action.JSON and chosen:
+        return ExportedFile("passerelle.json", MediaType.JSON, accounts_json(chosen))
+    if action in {Action.CSV, Action.LINES} and (accounts := mastodon_accounts(chosen)):
+        return mastodon_file(accounts) if action is Action.CSV else address_lines(accounts)
+    listed = _LIST_OF_ACTION.get(action)
+    if listed is not None and (accounts := listed_accounts(matches, listed)):
+        return list_file(accounts, listed)
+    return None
 
 
 def _toggled(matches: list[Match], form: ResultsForm) -> frozenset[str]:
@@ -121,18 +138,23 @@ def _results_page(request: Request[Any, Any, Any], renderer: Renderer, found: _F
         mastodon_max_rows=MASTODON_CSV_MAX_ROWS,
         has_mastodon=_has_mastodon(found.matches),
         lists=_lists_in(found.matches),
+        portion=found.asked.portion,
+        blocked=len(listed_accounts(found.matches, Lists.BLOCK)),
+        muted=len(listed_accounts(found.matches, Lists.MUTE)),
         pairs="\n".join(format_lines(match.query for match in found.matches)),
         toggled=" ".join(sorted(found.view.toggled)),
     )
 
 
-def _notices(read: Archive | None) -> list[str]:
+def _notices(read: Archive | None, language: str) -> list[str]:
     """Returns what a person should know about the archive, beside the results; an empty archive has texts of
     its own."""
     if read is None:
         return []
     return [
-        sentence for notice, sentence in NOTICE_SENTENCES.items() if notice in read.notices - {Notice.NOBODY}
+        translate(language, sentence) % read.notice_values
+        for notice, sentence in NOTICE_SENTENCES.items()
+        if notice in read.notices - {Notice.NOBODY}
     ]
 
 
@@ -153,6 +175,6 @@ def _has_mastodon(matches: list[Match]) -> bool:
     )
 
 
-def _download(content: bytes, media_type: str, name: str) -> Response[Any]:
-    headers = {**NO_STORE, "content-disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type=media_type, headers=headers)
+def _download(file: ExportedFile) -> Response[Any]:
+    headers = {**NO_STORE, "content-disposition": f'attachment; filename="{file.name}"'}
+    return Response(file.content, media_type=file.media_type, headers=headers)

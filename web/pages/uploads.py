@@ -4,14 +4,20 @@ import asyncio
 from collections.abc import Sequence
 from typing import BinaryIO, Final, cast
 
+import msgspec
 from litestar.datastructures import UploadFile
 
 from directory.archive import Archive, LooseFile, ReadLimits, read_archive
-from directory.queries import MAX_MATCH_PAIRS
+from directory.queries import MAX_MATCH_PAIRS, Query
 from directory.settings import Settings
 
+MAX_PORTIONS: Final = 5
+"""Of MAX_MATCH_PAIRS people each: so many are read, and looked up one portion at a time."""
 UPLOAD_LIMITS: Final = ReadLimits(
-    rows_per_list=MAX_MATCH_PAIRS, people=MAX_MATCH_PAIRS, tweets_bytes=512 * 2**20, list_bytes=64 * 2**20
+    rows_per_list=MAX_PORTIONS * MAX_MATCH_PAIRS,
+    people=MAX_PORTIONS * MAX_MATCH_PAIRS,
+    tweets_bytes=512 * 2**20,
+    list_bytes=128 * 2**20,
 )
 """What a form may cost: a ZIP of a few MB can unpack to a thousand times as much."""
 FORM_OVERHEAD_BYTES: Final = 14_000_000
@@ -23,10 +29,30 @@ def max_form_bytes(settings: Settings) -> int:
     return settings.upload_max_mb * 1_000_000 + FORM_OVERHEAD_BYTES
 
 
-async def read_uploads(uploads: Sequence[UploadFile]) -> Archive | None:
-    """Reads an archive that was sent as files. Returns None where none was. Raises ArchiveError. Nothing of it
-    is kept."""
-    if not uploads:
-        return None
+class Portion(msgspec.Struct, frozen=True):
+    """The people of an archive that are looked up at once: `start` to `end` of `total`, counted from 1."""
+
+    people: list[Query]
+    start: int
+    end: int
+    total: int
+    number: int
+
+    @property
+    def is_last(self) -> bool:
+        return self.end == self.total
+
+
+def portion_of(archive: Archive, number: int) -> Portion:
+    """Returns a portion of the people, the last one where `number` is beyond it."""
+    total = len(archive.people)
+    number = min(number, max(1, -(-total // MAX_MATCH_PAIRS)))
+    start = (number - 1) * MAX_MATCH_PAIRS
+    people = archive.people[start : start + MAX_MATCH_PAIRS]
+    return Portion(people, start + 1, start + len(people), total, number)
+
+
+async def read_uploads(uploads: Sequence[UploadFile]) -> Archive:
+    """Reads an archive that was sent as files. Raises ArchiveError, also where none was. Nothing of it is kept."""
     files = [LooseFile(upload.filename, cast(BinaryIO, upload.file)) for upload in uploads]
     return await asyncio.to_thread(read_archive, files, limits=UPLOAD_LIMITS)
