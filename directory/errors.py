@@ -22,6 +22,15 @@ class InvalidQuery(DirectoryError):
     """A lookup or a list of pairs cannot be understood, or is too long."""
 
 
+class InvalidLine(InvalidQuery):
+    """A line of a list cannot be read."""
+
+    def __init__(self, number: int, line: str, why: str) -> None:
+        self.number = number
+        self.line = line
+        super().__init__(why)
+
+
 class DirectoryUnavailable(DirectoryError):
     """The database did not answer; nothing was changed."""
 

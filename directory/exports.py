@@ -9,11 +9,20 @@ from typing import Final
 import msgspec
 
 from directory.choosing import Chosen
-from directory.mappings import Network
+from directory.mappings import Network, Strength
+from directory.queries import Lists
+from directory.ranking import Answer, Match
 
 MASTODON_CSV_HEADER: Final = ("Account address", "Show boosts", "Notify on new posts", "Languages")
 MASTODON_CSV_MAX_ROWS: Final = 7_500
-"""Whoever follows fewer people than that on Mastodon may follow no more than that: its import refuses a longer file whole."""
+"""Mastodon lets an account follow so many, and then 1.1 times as many as follow it. It refuses a file as a whole whose
+rows exceed what is left of that."""
+MASTODON_IMPORT_MAX_ROWS: Final = 20_000
+"""Mastodon refuses more rows of any list."""
+_LIST_HEADERS: Final = {
+    Lists.BLOCK: ("blocked", ("Account address",)),
+    Lists.MUTE: ("muted", ("Account address", "Hide notifications")),
+}
 
 
 class ExportedFile(msgspec.Struct, frozen=True):
@@ -39,15 +48,39 @@ class ExportedAccount(msgspec.Struct, frozen=True):
 
 
 def mastodon_accounts(chosen: Iterable[Chosen]) -> list[str]:
-    """Lists the addresses that Mastodon's import can follow, each once; left out are disputed ones, and people who
-    are blocked or muted."""
-    return list(
-        dict.fromkeys(
-            str(each.answer.mapping.target_handle)
-            for each in chosen
-            if each.answer.mapping.network is Network.MASTODON and each.may_be_followed
-        )
+    """Lists the addresses that Mastodon's import can follow, each once and the surest first; left out are disputed
+    ones, and people who are blocked or muted."""
+    answers = [
+        each.answer
+        for each in chosen
+        if each.answer.mapping.network is Network.MASTODON and each.may_be_followed
+    ]
+    return _addresses(answers)
+
+
+def listed_accounts(matches: Iterable[Match], listed: Lists) -> list[str]:
+    """Lists the addresses on Mastodon of the people on one list of X's, each once and the surest first.
+
+    Only sure ones: nobody is to block or mute a stranger.
+    """
+    return _addresses(
+        [
+            answer
+            for match in matches
+            if match.query.lists & listed
+            for answer in match.answers
+            if answer.mapping.network is Network.MASTODON and answer.may_follow
+        ]
     )
+
+
+def _addresses(answers: list[Answer]) -> list[str]:
+    surest_first = sorted(answers, key=_sureness, reverse=True)
+    return list(dict.fromkeys(str(answer.mapping.target_handle) for answer in surest_first))
+
+
+def _sureness(answer: Answer) -> tuple[bool, Strength]:
+    return answer.may_follow, answer.mapping.strength
 
 
 def mastodon_csv(accounts: Iterable[str]) -> str:
@@ -79,6 +112,23 @@ def mastodon_file(accounts: Sequence[str], name: str = "passerelle-mastodon") ->
             rows = accounts[(number - 1) * MASTODON_CSV_MAX_ROWS : number * MASTODON_CSV_MAX_ROWS]
             archive.writestr(f"{name}-{number}-of-{files}.csv", mastodon_csv(rows))
     return ExportedFile(f"{name}.zip", "application/zip", packed.getvalue())
+
+
+def address_lines(accounts: Iterable[str]) -> ExportedFile:
+    """Makes a text of one address a line, for programs and people that want no more."""
+    text = "".join(f"{account}\n" for account in accounts)
+    return ExportedFile("passerelle-mastodon.txt", "text/plain", text.encode())
+
+
+def list_file(accounts: Sequence[str], listed: Lists) -> ExportedFile:
+    """Makes the file of Mastodon's import for people who are blocked or muted, as far as it takes them at once."""
+    word, header = _LIST_HEADERS[listed]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    fixed = ("true",) * (len(header) - 1)
+    writer.writerows((account, *fixed) for account in accounts[:MASTODON_IMPORT_MAX_ROWS])
+    return ExportedFile(f"passerelle-mastodon-{word}.csv", "text/csv", text.getvalue().encode())
 
 
 def accounts_json(chosen: Iterable[Chosen]) -> bytes:

@@ -1,5 +1,7 @@
 """The names of people on the networks, parsed once at the edge into frozen values.
 
+These parsers are strict; what people paste goes through `directory.pasted` first.
+
 Every parser is total: it returns a value or raises `InvalidIdentifier`. For every value `v`
 of a type `T` here, `T.parse(str(v)) == v`.
 
@@ -31,23 +33,6 @@ _PLAIN_ACTOR = re.compile(rf"https://({_HOST.pattern})/[A-Za-z0-9@_~.-][A-Za-z0-
 _TOP_LEVEL = re.compile(r"[a-z][a-z0-9-]*")
 _ACCT_USER = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _URL_CHARS = re.compile(r"[!-~]+")
-
-_X_HOSTS: Final = frozenset(
-    {
-        "x.com",
-        "www.x.com",
-        "mobile.x.com",
-        "twitter.com",
-        "www.twitter.com",
-        "mobile.twitter.com",
-        "m.twitter.com",
-    }
-)
-# First path segments of x.com that are pages, not people.
-_X_PAGES: Final = frozenset(
-    {"i", "home", "search", "explore", "intent", "share", "hashtag", "settings", "messages", "notifications"}
-    | {"compose", "login", "logout", "signup", "tos", "privacy", "about", "jobs", "download"}
-)
 
 
 def _text(kind: str, text: object, max_chars: int) -> str:
@@ -237,75 +222,3 @@ def _plain_actor(text: object) -> str | None:
 
 TargetId = Did | ActorUri
 TargetHandle = AtHandle | Acct
-
-
-def parse_x_account(text: object) -> XId | XHandle:
-    """Parses what a person types for an X account: a handle, an id, or any address of a profile.
-
-    `1234`, `@name`, `name`, `x.com/name`, `https://twitter.com/name/status/1?s=20`,
-    `https://x.com/intent/user?user_id=12`, `https://twitter.com/i/user/12`. A bare number is an id;
-    a handle of digits only is written with its @. Raises InvalidIdentifier.
-    """
-    typed = _text("an X account", text, MAX_URL_CHARS).strip()
-    if typed.isascii() and typed.isdigit():
-        return XId.parse(typed)
-    if "/" not in typed:
-        return XHandle.parse(typed)
-    return _parse_x_url(typed)
-
-
-def _parse_x_url(typed: str) -> XId | XHandle:
-    kind = "the address of an X profile"
-    parts = _parse_url(kind, typed if "://" in typed else f"https://{typed}")
-    if (parts.hostname or "").lower() not in _X_HOSTS:
-        raise InvalidIdentifier(kind, typed, "it is not on x.com or twitter.com")
-    segments = [segment for segment in parts.path.split("/") if segment]
-    if segments[:2] == ["i", "user"] and len(segments) > 2:
-        return XId.parse(segments[2])
-    if segments[:1] == ["intent"]:
-        return _parse_x_intent(kind, typed, parts.query)
-    if not segments or segments[0].lower() in _X_PAGES:
-        raise InvalidIdentifier(kind, typed, "it names no person")
-    return XHandle.parse(segments[0])
-
-
-def _parse_x_intent(kind: str, typed: str, query: str) -> XId | XHandle:
-    fields = dict(pair.partition("=")[::2] for pair in query.split("&"))
-    if "user_id" in fields:
-        return XId.parse(fields["user_id"])
-    if "screen_name" in fields:
-        return XHandle.parse(fields["screen_name"])
-    raise InvalidIdentifier(kind, typed, "it names no person")
-
-
-def parse_target_account(text: object) -> Did | AtHandle | Acct | ActorUri:
-    """Parses what a person types for an account on the new networks: DID, handle, address or URL.
-
-    Addresses of profile pages are parsed too: `https://bsky.app/profile/<handle or DID>` and
-    `https://<host>/@<user>` (also `/users/<user>` as an actor URI). Raises InvalidIdentifier.
-    """
-    kind = "an account"
-    typed = _text(kind, text, MAX_URL_CHARS).strip()
-    if typed.startswith("did:"):
-        return Did.parse(typed)
-    if "://" in typed:
-        return _parse_target_url(typed)
-    if "@" in typed.removeprefix("@"):
-        return Acct.parse(typed)
-    if typed:
-        return AtHandle.parse(typed)
-    raise InvalidIdentifier(kind, text, "it is empty")
-
-
-def _parse_target_url(typed: str) -> Did | AtHandle | Acct | ActorUri:
-    kind = "the address of an account"
-    parts = _parse_url(kind, typed)
-    segments = [segment for segment in parts.path.split("/") if segment]
-    if (parts.hostname or "").lower() in {"bsky.app", "www.bsky.app"}:
-        if len(segments) < 2 or segments[0] != "profile":
-            raise InvalidIdentifier(kind, typed, "it names no person")
-        return Did.parse(segments[1]) if segments[1].startswith("did:") else AtHandle.parse(segments[1])
-    if len(segments) == 1 and segments[0].startswith("@"):
-        user = segments[0].removeprefix("@")
-        return Acct.parse(user if "@" in user else f"{user}@{parts.hostname}")
-    return ActorUri.parse(typed)

@@ -9,8 +9,11 @@ from typing import Final, Self
 
 import msgspec
 
-from directory.errors import InvalidIdentifier, InvalidQuery
-from directory.identifiers import XHandle, XId, parse_x_account
+from directory.errors import InvalidIdentifier, InvalidLine, InvalidQuery
+from directory.identifiers import XHandle, XId
+from directory.pasted.cleaning import clean
+from directory.pasted.x_account import parse_x_account
+from directory.x_names import X_NAME
 
 MAX_MATCH_PAIRS: Final = 100_000
 MAX_LINE_CHARS: Final = 64
@@ -93,6 +96,11 @@ def _parse_day(text: str) -> date:
     raise InvalidQuery(f"{text[:20]!r} is no day; write it as 2024-12-31")
 
 
+def _parse_handle(text: str) -> XHandle:
+    """Parses a handle, also one of the 16 to 20 characters that X gave before. Raises InvalidIdentifier."""
+    return XHandle(text) if X_NAME.fullmatch(text) else XHandle.parse(text)
+
+
 class Query(msgspec.Struct, frozen=True, gc=False):
     """One X account that is looked up. At least one of id and handle is known.
 
@@ -126,12 +134,7 @@ class Query(msgspec.Struct, frozen=True, gc=False):
 
         Raises InvalidQuery or InvalidIdentifier.
         """
-        return cls(
-            XId.parse(x_id) if x_id else None,
-            XHandle.parse(x_handle) if x_handle else None,
-            _parse_lists(lists),
-            _parse_day(seen) if seen else None,
-        )
+        return cls(*_parse_halves(x_id, x_handle), _parse_lists(lists), _parse_day(seen) if seen else None)
 
     def __str__(self) -> str:
         """The line form that `parse_lines` reads: `id,handle,lists`, and `,seen` where it is known."""
@@ -139,9 +142,28 @@ class Query(msgspec.Struct, frozen=True, gc=False):
         return f"{line},{self.seen}" if self.seen is not None else line
 
 
+_PLAIN_HANDLE: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
+
+
+def _parse_halves(x_id: str | None, x_handle: str | None) -> tuple[XId | None, XHandle | None]:
+    """Parses an id and a name, either as it was pasted: the name can be an address, which may hold an id instead.
+
+    Raises InvalidIdentifier, and InvalidQuery where two ids stand in it.
+    """
+    number = XId.parse(clean("an X id", x_id)) if x_id else None
+    if not x_handle or _PLAIN_HANDLE.fullmatch(x_handle):
+        return number, _parse_handle(x_handle) if x_handle else None
+    account = parse_x_account(x_handle)
+    if isinstance(account, XHandle):
+        return number, account
+    if number not in {None, account}:
+        raise InvalidQuery("two ids for one person")
+    return account, None
+
+
 # The form that our own scripts write, parsed in one step as there may be a hundred thousand lines. The parsers
 # of its parts give the same result, and name the fault of any other line.
-_PLAIN_LINE: Final = re.compile(r"([1-9][0-9]{0,17}),([A-Za-z0-9_]{1,15})?,([frbm]{0,4})(?:,([0-9-]{10}))?")
+_PLAIN_LINE: Final = re.compile(r"([1-9][0-9]{0,17}),([A-Za-z0-9_]{1,20})?,([frbm]{0,4})(?:,([0-9-]{10}))?")
 
 
 def parse_lines(text: str, *, max_pairs: int = MAX_MATCH_PAIRS) -> list[Query]:
@@ -158,6 +180,24 @@ def parse_lines(text: str, *, max_pairs: int = MAX_MATCH_PAIRS) -> list[Query]:
             raise InvalidQuery(f"more than {max_pairs} people at once")
         queries.append(_parse_line(stripped, number))
     return queries
+
+
+def parse_names(text: str, *, max_names: int = MAX_MATCH_PAIRS) -> list[Query]:
+    """Parses what a person pastes, one account on X a line, in any form; blank lines are skipped.
+
+    Raises InvalidLine for the first line that cannot be read, and InvalidQuery for too many.
+    """
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    if len(lines) > max_names:
+        raise InvalidQuery(f"more than {max_names} people at once")
+    return [_parse_name(line, number) for number, line in lines]
+
+
+def _parse_name(line: str, number: int) -> Query:
+    try:
+        return Query.parse(line)
+    except InvalidIdentifier as error:
+        raise InvalidLine(number, line.strip(), f"line {number}: {error}") from error
 
 
 def _parse_line(line: str, number: int) -> Query:

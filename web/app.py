@@ -30,9 +30,10 @@ from web.errors import exception_handler
 from web.member_routes import member_routes
 from web.middleware.caching import CachingMiddleware
 from web.middleware.headers import HeadersMiddleware
+from web.middleware.heads import HeadMiddleware
 from web.middleware.rate_limit import ClientKeys, RateLimiter, RateLimitMiddleware
 from web.middleware.waiting import WaitingMiddleware
-from web.pages import about, home, person, results
+from web.pages import about, home, person, results, whose
 from web.pages.uploads import max_form_bytes
 from web.rendering import STATIC_FOLDER, Renderer
 from web.services import Services
@@ -45,7 +46,9 @@ def create_app(services: Services, extra_routes: Sequence[ControllerRouterHandle
     """Creates the application over services that are already running."""
     application = create_litestar(services, extra_routes)
     # Outside of Litestar, so that its answers from before any middleware (404, 405) carry the headers too.
-    return WaitingMiddleware(HeadersMiddleware(application, is_https=services.settings.is_https))
+    return WaitingMiddleware(
+        HeadersMiddleware(HeadMiddleware(application), is_https=services.settings.is_https)
+    )
 
 
 def create_litestar(services: Services, extra_routes: Sequence[ControllerRouterHandler] = ()) -> Litestar:
@@ -102,7 +105,7 @@ def _routes(services: Services) -> list[ControllerRouterHandler]:
     routes += [instance_api.nodeinfo_links, instance_api.nodeinfo, instance_api.healthz, instance_api.readyz]
     routes += [log_api.checkpoint, log_api.tile, log_api.operations, log_api.descriptor]
     routes += [witness_api.add_checkpoint, witness_api.latest]
-    routes += [home.home, home.search, person.person, person.person_by_id, results.results_start]
+    routes += [home.home, home.search, whose.whose, person.person, person.person_by_id, results.results_start]
     routes += [about.about, about.api_docs]
     if services.peers is not None:
         routes.append(federation_router())

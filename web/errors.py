@@ -11,9 +11,10 @@ from litestar.exceptions import HTTPException, TooManyRequestsException, Validat
 from litestar.response import Redirect
 
 from directory.archive import SENTENCES, ArchiveError
-from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQuery
+from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidLine, InvalidQuery
 from directory.follows.errors import FollowError, UnknownRun
 from directory.members.errors import MemberError, ReadOnly
+from directory.texts import N_
 from directory.vault import MEND_VAULT
 from directory.vault_keys import VaultError
 from federation.errors import (
@@ -30,7 +31,7 @@ from web.auth.errors import SIGN_IN_AT, ForgedForm, SignInNeeded
 from web.auth.sentences import MEMBER
 from web.follow_sentences import FAILED
 from web.language import translate
-from web.problems import OF_STATUS, PROBLEM_JSON, PROBLEMS, Failure, Problem, ProblemDocument
+from web.problems import NOBODY_SAID, OF_STATUS, PROBLEM_JSON, PROBLEMS, Failure, Problem, ProblemDocument
 from web.rendering import Renderer, is_fragment
 
 log = structlog.get_logger(__name__)
@@ -45,6 +46,8 @@ PROGRAM_PATHS: Final = (
     "/readyz",
     "/metrics",
 )
+_SHOWN_CHARS: Final = 60
+UNREAD_LINE: Final = N_("Line %(line)s of your list, “%(typed)s”, is not an account on X that we can read.")
 # The same failures in words for pages: only archives and lists are large there, and the API is not mentioned.
 OF_PAGE: Final = {
     "too-large": PROBLEMS["archive-too-large"],
@@ -53,12 +56,15 @@ OF_PAGE: Final = {
 OF_PART: Final = {**OF_PAGE, "too-large": PROBLEMS["list-too-large"]}
 
 
+class NobodySaid(Exception):
+    """Nobody has published where an account is."""
+
+
 def failure_of(error: Exception) -> Failure:
     """Returns the failure that an error stands for. An error that is not in the table is our own fault: 500."""
     match error:
-        case InvalidIdentifier() | InvalidQuery():
-            is_account = isinstance(error, InvalidIdentifier)
-            return _of("invalid-account" if is_account else "invalid-request", str(error))
+        case InvalidIdentifier() | InvalidQuery() | NobodySaid():
+            return _of_asked(error)
         case ArchiveError():
             return Failure(PROBLEMS["invalid-archive"], SENTENCES[error.code], values={"file": error.file})
         case MemberError() | ForgedForm() | FollowError():
@@ -81,6 +87,19 @@ def _of_follows(error: FollowError) -> Failure:
     if isinstance(error, UnknownRun):
         return _of("not-found", "")
     return Failure(PROBLEMS["not-done"], FAILED[error.code], is_for_people=True)
+
+
+def _of_asked(error: InvalidIdentifier | InvalidQuery | NobodySaid) -> Failure:
+    match error:
+        case NobodySaid():
+            return _of(NOBODY_SAID, "")
+        case InvalidLine():
+            values = {"line": str(error.number), "typed": error.line[:_SHOWN_CHARS]}
+            return Failure(PROBLEMS["invalid-account"], UNREAD_LINE, values=values)
+        case InvalidIdentifier():
+            return _of("invalid-account", str(error))
+        case _:
+            return _of("invalid-request", str(error))
 
 
 def _of_keeping(error: DirectoryUnavailable | VaultError) -> Failure:

@@ -16,6 +16,7 @@ class Problem(msgspec.Struct, frozen=True):
     advice: str
 
 
+NOBODY_SAID: Final = "nobody-said"
 _ALL: Final = (
     Problem(
         "invalid-account",
@@ -55,6 +56,12 @@ _ALL: Final = (
     ),
     Problem(
         "not-found", 404, N_("There is nothing here"), N_("Check the address, or start from the first page.")
+    ),
+    Problem(
+        NOBODY_SAID,
+        404,
+        N_("Nobody has said yet where this account is"),
+        N_("Only people who proved both accounts themselves are listed."),
     ),
     Problem(
         "not-done",
@@ -146,7 +153,7 @@ _ALL: Final = (
     ),
 )
 PROBLEMS: Final = {problem.slug: problem for problem in _ALL}
-OF_STATUS: Final = {problem.status: problem for problem in reversed(_ALL)} | {
+OF_STATUS: Final = {problem.status: problem for problem in reversed(_ALL) if problem.slug != NOBODY_SAID} | {
     400: PROBLEMS["invalid-request"]
 }
 

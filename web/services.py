@@ -8,6 +8,7 @@ from directory.jobs.gauges import JobGauges
 from directory.services.batching import LookupBatcher
 from directory.services.live_settings import LiveSettings
 from directory.services.lookup import Lookup
+from directory.services.reversing import Reversing
 from directory.services.statistics import StatisticsService
 from directory.settings import Settings
 from directory.store.statistics import StatisticsStore
@@ -26,6 +27,7 @@ class Services:
     instance: LiveSettings
     clock: Clock
     lookup: Lookup
+    reversing: Reversing
     single_lookup: LookupBatcher
     statistics: StatisticsService
     health: StatisticsStore

@@ -2,25 +2,38 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import click
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from deploy.cli.output import console, errors, progress
 from deploy.cli.session import with_lookup
 from deploy.cli.tables import answers_table
 from directory.archive import NOTICE_SENTENCES, Archive, Notice, read_archive
 from directory.choosing import Chosen, is_chosen_unasked
-from directory.exports import MASTODON_CSV_MAX_ROWS, mastodon_accounts, mastodon_csv
+from directory.exports import (
+    MASTODON_CSV_MAX_ROWS,
+    address_lines,
+    list_file,
+    listed_accounts,
+    mastodon_accounts,
+    mastodon_csv,
+    number_of_files,
+)
+from directory.queries import Lists
 from directory.ranking import Match
 from web.api.schema import LookupOut, MatchOut, as_json, lookup_out
 
 SHOWN_ROWS = 50
+_FOR_MASTODON: Final = {"mastodon": None, "addresses": None, "blocked": Lists.BLOCK, "muted": Lists.MUTE}
 
 
 @click.command("match")
-@click.argument("archive", type=click.Path(path_type=Path))
+@click.argument("archives", metavar="ARCHIVE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--json", "form", flag_value="json", help="Print what the API would answer, and each person's lists."
 )
@@ -31,32 +44,56 @@ SHOWN_ROWS = 50
     flag_value="mastodon",
     help="Print the sure ones whom you follow as a file for Mastodon's import.",
 )
+@click.option("--addresses", "form", flag_value="addresses", help="Print the same, one address a line.")
+@click.option(
+    "--blocked", "form", flag_value="blocked", help="Print those you blocked as a file for Mastodon's import."
+)
+@click.option(
+    "--muted", "form", flag_value="muted", help="Print those you muted as a file for Mastodon's import."
+)
+@click.option(
+    "--part",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Of several files for Mastodon, the surest people first, print this one.",
+)
 @click.option(
     "--all", "show_all", is_flag=True, help=f"Show all rows of the table, not the first {SHOWN_ROWS}."
 )
-def command(archive: Path, form: str | None, show_all: bool) -> None:
+def command(archives: tuple[Path, ...], form: str | None, part: int, show_all: bool) -> None:
     """Who of an X archive is already here.
 
-    ARCHIVE is the ZIP from X, its folder, or one of its .js files.
+    ARCHIVE is the ZIP from X, its folder, or one of its .js files; several of them are read together.
     """
-    read = _read(archive)
+    read = read_given(archives)
     for notice in read.notices - {Notice.NOBODY}:
-        errors.print(f"[yellow]{NOTICE_SENTENCES[notice]}[/]")
+        errors.print(Text(NOTICE_SENTENCES[notice] % read.notice_values, style="yellow"))
     matches = with_lookup(lambda lookup: lookup.match(read.people, with_evidence=form == "json"))
     if form == "json":
         click.echo(as_json(MatchOut(len(read.people), len(matches), [_listed(match) for match in matches])))
     elif form == "csv":
         click.echo(_csv(matches), nl=False)
-    elif form == "mastodon":
-        accounts = mastodon_accounts(_sure(matches))
-        if len(accounts) > MASTODON_CSV_MAX_ROWS:
-            errors.print(
-                f"[yellow]Mastodon takes at most {MASTODON_CSV_MAX_ROWS:,} accounts a file and these are"
-                f" {len(accounts):,}: cut the file into parts that each begin with its first line.[/]"
-            )
-        click.echo(mastodon_csv(accounts), nl=False)
+    elif form in _FOR_MASTODON:
+        click.echo(_for_mastodon(matches, form, part), nl=False)
     else:
         _show(read, matches, show_all=show_all)
+
+
+def _for_mastodon(matches: list[Match], form: str, part: int) -> str:
+    if (listed := _FOR_MASTODON[form]) is not None:
+        return list_file(listed_accounts(matches, listed), listed).content.decode()
+    accounts = mastodon_accounts(_sure(matches))
+    if form == "addresses":
+        return address_lines(accounts).content.decode()
+    files = max(1, number_of_files(len(accounts)))
+    if part > files:
+        raise click.BadParameter(f"there are {files} files", param_hint="--part")
+    if files > 1:
+        errors.print(
+            f"[yellow]Mastodon takes at most {MASTODON_CSV_MAX_ROWS:,} accounts a file and these are"
+            f" {len(accounts):,}: this is file {part} of {files}, and --part prints the others.[/]"
+        )
+    return mastodon_csv(accounts[(part - 1) * MASTODON_CSV_MAX_ROWS : part * MASTODON_CSV_MAX_ROWS])
 
 
 class ListedOut(LookupOut, frozen=True, gc=False):
@@ -80,12 +117,13 @@ def _sure(matches: list[Match]) -> list[Chosen]:
     ]
 
 
-def _read(path: Path) -> Archive:
+def read_given(paths: Sequence[Path]) -> Archive:
+    """Reads the archive that these paths hold together. Raises ArchiveError."""
     columns = (TextColumn("Reading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with progress(*columns) as bar:
         task = bar.add_task("", total=None)
         return read_archive(
-            path, on_progress=lambda done, total: bar.update(task, completed=done, total=total)
+            list(paths), on_progress=lambda done, total: bar.update(task, completed=done, total=total)
         )
 
 

@@ -15,6 +15,7 @@ from directory.mappings import Evidence, EvidenceKind
 from directory.members.challenges import CheckState
 from directory.members.claims import Claim, ClaimState, Settled
 from directory.members.errors import ClaimPaused
+from directory.pasted.x_account import parse_x_handle
 from directory.proofs.post_url import XPostId
 from directory.proofs.results import Verified
 from directory.proofs.snowflake import post_time
@@ -65,7 +66,7 @@ def confirm_command(check: UUID, handle: str) -> None:
 
     Confirm only what you saw on x.com yourself: people will follow whom this names.
     """
-    author = XHandle.parse(handle)
+    author = parse_x_handle(handle)
     said, is_proven = with_members(lambda members: _confirm(members, check, author))
     _say(said)
     sys.exit(0 if is_proven else 1)

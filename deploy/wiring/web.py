@@ -12,8 +12,10 @@ from deploy.wiring.members import MemberParts
 from deploy.wiring.peers import build_peer_services
 from directory.clock import Clock
 from directory.jobs.worker import Worker
+from directory.networks.mastodon.owners import PageOwners
 from directory.services.batching import LookupBatcher
 from directory.services.live_settings import LiveSettings
+from directory.services.reversing import Reversing
 from directory.services.statistics import StatisticsService
 from directory.settings import Settings
 from directory.store.database import Database
@@ -42,11 +44,13 @@ def build_services(settings: Settings, database: Database, clock: Clock, instanc
     """Builds the services of pages and API, over an open, migrated database."""
     statistics = StatisticsStore(database)
     counting = StatisticsService(statistics, clock)
+    lookup = build_lookup(settings, database, clock)
     return Services(
         settings=settings,
         instance=instance,
         clock=clock,
-        lookup=build_lookup(settings, database, clock),
+        lookup=lookup,
+        reversing=Reversing(lookup),
         single_lookup=LookupBatcher(MappingStore(database), clock, log_origin(settings)),
         statistics=counting,
         health=statistics,
@@ -65,8 +69,10 @@ def build_all_services(
     `worker` may run in this process, or not; `announce` is for callers that run no sequencer.
     """
     ground = members.ground
+    services = build_services(ground.settings, ground.database, ground.clock, ground.instance)
     return dataclasses.replace(
-        build_services(ground.settings, ground.database, ground.clock, ground.instance),
+        services,
+        reversing=Reversing(services.lookup, PageOwners(members.networks.http)),
         peers=build_peer_services(ground.settings, ground.database, ground.clock, members.networks.http),
         members=build_member_services(members, worker, announce),
         jobs=build_gauges(members, worker),

@@ -14,6 +14,7 @@ from directory.archive.files import LIST_OF_KIND, Kind
 from directory.archive.problems import ArchiveError, ArchiveProblem
 from directory.errors import InvalidIdentifier
 from directory.identifiers import XHandle, XId
+from directory.x_names import X_NAME
 
 _COUNT: Final = re.compile(r"[0-9]{1,9}")
 
@@ -25,13 +26,17 @@ class Owner:
     x_id: XId
     x_handle: XHandle | None
 
+    def __str__(self) -> str:
+        return f"@{self.x_handle}" if self.x_handle else str(self.x_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The owner and the number of rows of each list, as far as manifest.js names them."""
+    """The owner, the number of rows of each list, and whether this is one part of several, as far as manifest.js says."""
 
     owner: Owner | None
     rows: dict[Kind, int]
+    is_partial: bool
 
 
 def read_account(json: Iterable[bytes], file: str) -> Owner | None:
@@ -70,6 +75,7 @@ def read_manifest(json: Iterable[bytes], file: str) -> Manifest:
     return Manifest(
         Owner(x_id, _parse_handle(_get(user, "userName"))) if x_id else None,
         {kind: _count_rows(_get(data_types, kind.value)) for kind in LIST_OF_KIND},
+        _get(_get(document, "archiveInfo"), "isPartialArchive") in (True, "true"),
     )
 
 
@@ -99,7 +105,4 @@ def _parse_x_id(text: object) -> XId | None:
 
 
 def _parse_handle(text: object) -> XHandle | None:
-    try:
-        return XHandle.parse(text)
-    except InvalidIdentifier:
-        return None
+    return XHandle(text) if isinstance(text, str) and X_NAME.fullmatch(text) else None

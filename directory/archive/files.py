@@ -1,18 +1,21 @@
-"""Selects the files of an archive to read, by their names alone."""
+"""Recognises the files of an archive to read, by their names alone."""
 
 import enum
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
-from directory.archive.limits import MAX_MEMBERS
-from directory.archive.problems import ArchiveError, ArchiveProblem
 from directory.queries import Lists
+
+MAX_PATH_CHARS: Final = 1_024
 
 
 class Kind(enum.Enum):
-    """The content of a file of an archive, by the word that its name begins with."""
+    """The content of a file of an archive, by the word that its name begins with, in the order to read them.
+
+    Whose archive it is comes first, and names come last, as they need the ids.
+    """
 
     ACCOUNT = "account"
     MANIFEST = "manifest"
@@ -31,111 +34,118 @@ LIST_OF_KIND: Final = {
 }
 
 _KIND_OF_WORD: Final = {kind.value: kind for kind in Kind} | {"tweet": Kind.TWEETS}
+# What systems add to a name: a number of a second download or copy, and `.txt`.
 _WANTED = re.compile(
-    r"(following|follower|block|mute|tweets?)(?:-part([0-9]{1,6}))?\.js|(account|manifest)\.js"
+    r"(?:(following|follower|block|mute|tweets?)(?:-part([0-9]{1,6}))?|(account|manifest))"
+    r"(?: ?\([0-9]{1,3}\)| -? ?copy)?\.js(?:on)?(?:\.txt)?",
+    re.IGNORECASE,
 )
 _LOOK_ALIKE = re.compile(
-    r"(?:follower-requests|following-requests|smartblock-following|lists-[a-z-]+)[^/]*\.js"
+    r"(?:(?:follower|following)-requests?|smartblock-following|lists-[a-z-]+)(?:-part[0-9]+)?\.js",
+    re.IGNORECASE,
 )
 # "Grailbird", the CSV archive: tweets.csv beside data/js/tweets/2012_01.js
-_CSV_ERA = re.compile(r"(?:[^/]+/)?(?:tweets\.csv|data/js/(?:tweet_index|payload_details|user_details)\.js)")
-_NESTED_ZIP = re.compile(r"(?:[^/]+/)?[^/]+\.zip", re.IGNORECASE)
+_CSV_ERA = re.compile(
+    r"(?:.*/)?(?:tweets\.csv|data/csv/[^/]+|data/js/(?:tweets/[^/]+|[a-z]+_[a-z]+\.js))", re.IGNORECASE
+)
+_ZIP = re.compile(r".*\.zip(?:\.[0-9]{3})?", re.IGNORECASE | re.DOTALL)
 _DRIVE = re.compile(r"[A-Za-z]:")
+_OF_A_MAC: Final = "__macosx"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a file was found: the ZIP that it is in, empty for a loose one, and the folder in there."""
+
+    source: str
+    folder: str
+
+    @property
+    def is_data(self) -> bool:
+        return _is_data(self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a path stands for."""
+
+    kind: Kind
+    part: int
+    folder: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
     """One file to read: `open` yields its bytes, decompressed, in chunks.
 
-    `stored_bytes` is its size at the source; `open` reports its progress in the same unit.
+    `stored_bytes` is its size at the source; `open` reports its progress in the same unit. Two files with one
+    `fingerprint` (size and checksum) are the same.
     """
 
     kind: Kind
     part: int
     name: str
+    place: Place
     stored_bytes: int
     open: Callable[[Callable[[int], None]], Iterator[bytes]]
+    fingerprint: Callable[[], tuple[int, int]]
+
+    @property
+    def is_list(self) -> bool:
+        return self.kind in LIST_OF_KIND
 
 
-def classify(name: str) -> tuple[Kind, int] | None:
-    """Returns the kind and the part number of a file name without folder, None for all other files."""
-    match = _WANTED.fullmatch(name)
-    if match is None:
+def recognise(path: str) -> Known | None:
+    """Returns what the file at `path` is, None for all that is not opened: other names, folders inside `data`, what
+    a Mac adds, and paths that climb."""
+    if len(path) > MAX_PATH_CHARS or "\0" in path or leads_outside(path) or path.endswith(("/", "\\")):
         return None
-    return _KIND_OF_WORD[match[1] or match[3]], int(match[2] or 0)
+    *folders, name = _segments(path) or [""]
+    match = _WANTED.fullmatch(name)
+    lowered = [folder.lower() for folder in folders]
+    if match is None or _OF_A_MAC in lowered or ("data" in lowered and lowered[-1] != "data"):
+        return None
+    return Known(_KIND_OF_WORD[(match[1] or match[3]).lower()], int(match[2] or 0), "/".join(folders), name)
 
 
-def is_archive_folder(folder: str) -> bool:
-    """Tells whether an archive keeps lists there: in `data/`, loose, or in either below one leading folder."""
-    return folder.count("/") < 2 and (folder.count("/") == 0 or folder.endswith("/data"))
+def base_name(path: str) -> str:
+    """Returns the last part of a path, written with either slash."""
+    return (_segments(path) or [path])[-1]
 
 
 def leads_outside(path: str) -> bool:
     """Tells whether unpacking `path` could write outside of the folder unpacked to."""
-    return path.startswith("/") or ".." in path.split("/") or _DRIVE.match(path) is not None
+    slashed = path.replace("\\", "/")
+    return slashed.startswith("/") or ".." in slashed.split("/") or _DRIVE.match(slashed) is not None
 
 
-@dataclass(slots=True)
-class Catalogue:
-    """The members found at a source, and hints at what else it holds."""
+def is_look_alike(path: str) -> bool:
+    """Tells whether a path ends in the name of another file of an archive that could be taken for a list."""
+    return _LOOK_ALIKE.fullmatch(base_name(path)) is not None
 
-    source: str
-    skipped_files: int = 0
-    _members: list[tuple[str, Member]] = field(default_factory=list)
-    """Each with its folder."""
-    _look_alike: str | None = None
-    _is_csv_era: bool = False
-    _holds_zip: bool = False
 
-    def wants(self, path: str) -> tuple[Kind, int] | None:
-        """Returns the kind and part of the file at `path`, None where it is not to be read. Notes what hints at a
-        mistake."""
-        folder, _, name = path.rpartition("/")
-        found = classify(name)
-        if found is not None and is_archive_folder(folder):
-            return found
-        if _LOOK_ALIKE.fullmatch(name):
-            self.skipped_files += 1
-            self._look_alike = self._look_alike or path
-        elif _CSV_ERA.fullmatch(path):
-            self._is_csv_era = True
-        elif _NESTED_ZIP.fullmatch(path):
-            self._holds_zip = True
-        return None
+def is_csv_era(path: str) -> bool:
+    """Tells whether a path belongs to an archive as X made them before 2019."""
+    return len(path) <= MAX_PATH_CHARS and _CSV_ERA.fullmatch(path.replace("\\", "/")) is not None
 
-    def add(self, path: str, member: Member) -> None:
-        """Adds a file for which `wants` returned a kind. Raises ArchiveError where there are too many."""
-        if len(self._members) == MAX_MEMBERS:
-            raise ArchiveError(ArchiveProblem.ZIP_TOO_MANY_FILES, self.source)
-        self._members.append((path.rpartition("/")[0], member))
 
-    def members(self) -> list[Member]:
-        """Lists the files of the one archive here, in the order to read them: names last, as they need the ids.
-
-        Where a folder is called `data`, others do not count. Raises ArchiveError where no list of people is
-        found, and where one is found twice: which of them is meant, we cannot know.
-        """
-        in_data = [(folder, member) for folder, member in self._members if _is_data(folder)]
-        candidates = in_data or self._members
-        folders = {folder for folder, member in candidates if member.kind in LIST_OF_KIND}
-        if not folders:
-            raise ArchiveError(*self._why_empty())
-        chosen = [member for folder, member in candidates if folder in folders]
-        if len(folders) > 1 or len({(member.kind, member.part) for member in chosen}) < len(chosen):
-            raise ArchiveError(ArchiveProblem.SEVERAL_ARCHIVES, self.source)
-        self.skipped_files += len(self._members) - len(chosen)
-        order = list(Kind)
-        return sorted(chosen, key=lambda member: (order.index(member.kind), member.part))
-
-    def _why_empty(self) -> tuple[ArchiveProblem, str]:
-        if self._is_csv_era:
-            return ArchiveProblem.CSV_ERA, self.source
-        if self._holds_zip:
-            return ArchiveProblem.ZIP_NESTED, self.source
-        if self._look_alike:
-            return ArchiveProblem.LOOK_ALIKE, self._look_alike
-        return ArchiveProblem.NO_FOLLOW_LIST, self.source
+def is_zip_name(path: str) -> bool:
+    """Tells whether a name promises a ZIP, other than what a Mac adds to one."""
+    segments = _segments(path)
+    is_of_a_mac = _OF_A_MAC in [segment.lower() for segment in segments[:-1]]
+    return (
+        bool(segments)
+        and not is_of_a_mac
+        and not segments[-1].startswith("._")
+        and bool(_ZIP.fullmatch(path))
+    )
 
 
 def _is_data(folder: str) -> bool:
-    return folder == "data" or folder.endswith("/data")
+    return folder.rpartition("/")[2].lower() == "data"
+
+
+def _segments(path: str) -> list[str]:
+    """Returns the parts of a path, without the empty ones and those that mean "here"."""
+    return [part for part in path.replace("\\", "/").split("/") if part not in {"", "."}]

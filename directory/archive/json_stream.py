@@ -21,14 +21,22 @@ Event = tuple[str, object]
 _BOM: Final = b"\xef\xbb\xbf"
 _END = b" \t\r\n;"
 _LIST_PREFIX = re.compile(rb"\s*window\.YTD\.([a-z_]+)\.part[0-9]{1,6}\s*")
+_JSON_NAME = re.compile(r"\.json", re.IGNORECASE)
+# A byte order mark of UTF-16, or a zero beside the first character.
+_UTF16 = re.compile(rb"\xff\xfe|\xfe\xff|[^\0]\0|\0[^\0]", re.DOTALL)
 _CONFIG_PREFIX = re.compile(rb"\s*window\.__THAR_CONFIG\s*")
 
 
 def json_of_list(chunks: Iterable[bytes], words: Iterable[str], file: str) -> Iterator[bytes]:
     """Yields the JSON of a file whose prefix names one of `words`: a block list is not taken for follows.
 
-    Raises ArchiveError: NO_ASSIGNMENT, WRONG_PREFIX.
+    A file that ends in `.json` may be JSON alone: its rows name their list, too.
+    Raises ArchiveError: NO_ASSIGNMENT, WRONG_PREFIX, FILE_EMPTY, UTF16.
     """
+    if _JSON_NAME.search(file):
+        chunks, is_bare = _peek(iter(chunks))
+        if is_bare:
+            return _without_end(iter(chunks))
     head, rest = _split_prefix(iter(chunks), file)
     match = _LIST_PREFIX.fullmatch(head)
     if match is None or match[1].decode("ascii") not in words:
@@ -37,7 +45,11 @@ def json_of_list(chunks: Iterable[bytes], words: Iterable[str], file: str) -> It
 
 
 def json_of_config(chunks: Iterable[bytes], file: str) -> Iterator[bytes]:
-    """Yields the JSON of manifest.js. Raises ArchiveError: NO_ASSIGNMENT, WRONG_PREFIX."""
+    """Yields the JSON of manifest.js. Raises ArchiveError as `json_of_list` does."""
+    if _JSON_NAME.search(file):
+        chunks, is_bare = _peek(iter(chunks))
+        if is_bare:
+            return _without_end(iter(chunks))
     head, rest = _split_prefix(iter(chunks), file)
     if _CONFIG_PREFIX.fullmatch(head) is None:
         raise _wrong_prefix(head, file)
@@ -85,12 +97,22 @@ def _split_prefix(chunks: Iterator[bytes], file: str) -> tuple[bytes, Iterator[b
     head = b""
     for chunk in chunks:
         head += chunk
+        if _UTF16.match(head):
+            raise ArchiveError(ArchiveProblem.UTF16, file)
         if b"=" in head[:MAX_PREFIX_BYTES]:
             prefix, _, first = head.partition(b"=")
             return prefix.removeprefix(_BOM), _joined(first, chunks)
         if len(head) >= MAX_PREFIX_BYTES:
             break
-    raise ArchiveError(ArchiveProblem.NO_ASSIGNMENT, file)
+    raise ArchiveError(ArchiveProblem.NO_ASSIGNMENT if head else ArchiveProblem.FILE_EMPTY, file)
+
+
+def _peek(chunks: Iterator[bytes]) -> tuple[Iterator[bytes], bool]:
+    """Returns the chunks without BOM, and whether they begin as JSON does."""
+    first = next(chunks, b"")
+    plain = first.removeprefix(_BOM)
+    is_bare = plain[:MAX_PREFIX_BYTES].lstrip().startswith((b"[", b"{"))
+    return _joined(plain if is_bare else first, chunks), is_bare
 
 
 def _wrong_prefix(head: bytes, file: str) -> ArchiveError:

@@ -23,6 +23,10 @@ MAX_MEMBERS: Final = 1_000
 """Files taken from one archive, parts included."""
 MAX_FOLDER_ENTRIES: Final = 100_000
 """Names read in one folder on disk."""
+MAX_FOLDER_DEPTH: Final = 4
+"""How far below a folder files are looked for: `folder/unpacked/twitter-…/data/following.js`."""
+MAX_OFFSET_WRAPS: Final = 64
+"""How often a 32-bit offset may have wrapped: ZIPs of up to 256 GiB."""
 
 MAX_RATIO: Final = 200
 """Decompressed bytes to compressed bytes; a list of X's reaches about 20."""
@@ -33,6 +37,10 @@ MAX_PREFIX_BYTES: Final = 256
 """What may stand before the `=`, BOM and spaces included."""
 MAX_TOKEN_BYTES: Final = MIB
 """One text or number within the JSON, and one run of spaces."""
+MAX_ROW_BYTES: Final = 64 * KIB
+"""One person on a list."""
+ROWS_FOR_ONE_BAD: Final = 100
+"""Of so many rows one may be unreadable; a file with more of them is refused."""
 MAX_DEPTH: Final = 64
 MAX_MENTIONS_PER_TWEET: Final = 1_000
 MAX_STRANGERS: Final = 200_000

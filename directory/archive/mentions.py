@@ -11,7 +11,8 @@ from directory.archive.json_stream import Event
 from directory.archive.limits import MAX_DEPTH, MAX_MENTIONS_PER_TWEET
 from directory.archive.problems import ArchiveError, ArchiveProblem
 from directory.errors import InvalidIdentifier
-from directory.identifiers import XHandle, XId
+from directory.identifiers import XId
+from directory.x_names import X_NAME
 
 _FIELDS: Final = frozenset({"id_str", "id", "screen_name"})
 _TWEET: Final[list[object]] = ["tweet"]
@@ -110,7 +111,4 @@ def _parse_id(text: object) -> int | None:
 
 
 def _parse_handle(text: object) -> str | None:
-    try:
-        return XHandle.parse(text).value
-    except InvalidIdentifier:
-        return None
+    return text if isinstance(text, str) and X_NAME.fullmatch(text) else None

@@ -13,6 +13,10 @@ class Notice(enum.StrEnum):
     ZERO_FOLLOWS = "zero-follows"
     FOLLOWING_MISSING = "following-missing"
     PARTS_MISSING = "parts-missing"
+    PARTIAL_ARCHIVE = "partial-archive"
+    ROWS_UNREAD = "rows-unread"
+    ABOUT_UNREAD = "about-unread"
+    LEFT_OUT = "left-out"
     NAMES_MISSING = "names-missing"
     NAMES_UNREAD = "names-unread"
 
@@ -28,6 +32,13 @@ NOTICE_SENTENCES: Final[dict[Notice, str]] = {
         "Your archive counts more people than these files hold: some parts are missing. "
         "Drop the whole ZIP to see everybody."
     ),
+    Notice.PARTIAL_ARCHIVE: N_(
+        "X says that this is one part of your archive. If X sent you several files, "
+        "choose them together to see everybody."
+    ),
+    Notice.ROWS_UNREAD: N_("Entries of your lists that could not be read, and were left out: %(rows)s."),
+    Notice.ABOUT_UNREAD: N_("account.js or manifest.js could not be read. Your lists do not need them."),
+    Notice.LEFT_OUT: N_("Not read, because no list of people was taken from there: %(files)s."),
     Notice.NAMES_MISSING: N_(
         "There was no tweets.js, so people were looked up by number alone. With it, more may be found."
     ),

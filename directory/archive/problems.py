@@ -21,7 +21,10 @@ class ArchiveProblem(enum.StrEnum):
     ZIP_ENCRYPTED = "zip-encrypted"
     ZIP_NESTED = "zip-nested"
     ZIP_BOMB = "zip-bomb"
+    NOTHING_CHOSEN = "nothing-chosen"
     NOT_A_ZIP = "not-a-zip"
+    NOT_A_ZIP_PACKED = "not-a-zip-packed"
+    NOT_A_ZIP_PAGE = "not-a-zip-page"
     UNSAFE_PATH = "unsafe-path"
     TOO_LARGE = "too-large"
     TOO_MANY_ROWS = "too-many-rows"
@@ -35,6 +38,9 @@ class ArchiveProblem(enum.StrEnum):
     CSV_ERA = "csv-era"
     LOOK_ALIKE = "look-alike"
     SEVERAL_ARCHIVES = "several-archives"
+    SAME_FILE_TWICE = "same-file-twice"
+    TWO_ACCOUNTS = "two-accounts"
+    UTF16 = "utf-16"
     NO_FOLLOW_LIST = "no-follow-list"
     NOT_FOUND = "not-found"
     UNREADABLE = "unreadable"
@@ -47,7 +53,10 @@ SENTENCES: Final[dict[ArchiveProblem, str]] = {
     ArchiveProblem.ZIP_TRUNCATED: N_(
         "%(file)s was not downloaded to its end: please download the archive from X again."
     ),
-    ArchiveProblem.ZIP_BROKEN: N_("%(file)s is damaged: please download the archive from X again."),
+    ArchiveProblem.ZIP_BROKEN: N_(
+        "%(file)s is damaged: please download the archive from X again, "
+        "or unpack it and choose the other files."
+    ),
     ArchiveProblem.ZIP_SPLIT: N_(
         "%(file)s is one piece of a ZIP in several pieces: please join or unpack them, "
         "and choose the .js files of the data folder."
@@ -75,6 +84,16 @@ SENTENCES: Final[dict[ArchiveProblem, str]] = {
         "%(file)s is not a ZIP file: please choose the archive that X sent you, "
         "whose name begins with “twitter-”, as it came."
     ),
+    ArchiveProblem.NOTHING_CHOSEN: N_(
+        "No file was chosen: please choose the ZIP that X sent you, or following.js out of it."
+    ),
+    ArchiveProblem.NOT_A_ZIP_PACKED: N_(
+        "%(file)s is packed in a way that we cannot open: please unpack it, "
+        "and choose the .js files of its data folder."
+    ),
+    ArchiveProblem.NOT_A_ZIP_PAGE: N_(
+        "%(file)s is a web page, not the archive itself: please download the ZIP from X, and choose that."
+    ),
     ArchiveProblem.UNSAFE_PATH: N_(
         "%(file)s holds file names that point outside of it, which an archive from X never does: "
         "please use the ZIP exactly as X sent it."
@@ -88,21 +107,26 @@ SENTENCES: Final[dict[ArchiveProblem, str]] = {
     ),
     ArchiveProblem.NO_ASSIGNMENT: N_(
         "%(file)s does not begin the way X writes it, its first line is missing: "
-        "please take it fresh from your archive."
+        "please take it fresh from the ZIP of X, "
+        "or leave it out if it is like that in there."
     ),
     ArchiveProblem.WRONG_PREFIX: N_(
         "%(file)s does not begin the way X writes it, so it was changed or is another file: "
-        "please take it fresh from your archive."
+        "please take it fresh from the ZIP of X, "
+        "or leave it out if it is like that in there."
     ),
     ArchiveProblem.NOT_JSON: N_(
-        "%(file)s breaks off or is damaged inside: please take it fresh from your archive."
+        "%(file)s breaks off or is damaged inside: please take it fresh from the ZIP of X, "
+        "or leave it out if it is like that in there."
     ),
     ArchiveProblem.WRONG_SHAPE: N_(
         "%(file)s does not hold what X writes there, so we will not guess who is meant: "
-        "please take it fresh from your archive."
+        "please take it fresh from the ZIP of X, "
+        "or leave it out if it is like that in there."
     ),
     ArchiveProblem.ROW_TOO_LONG: N_(
-        "%(file)s holds an entry far longer than X writes: please take it fresh from your archive."
+        "%(file)s holds an entry far longer than X writes: please take it fresh from the ZIP of X, "
+        "or leave it out if it is like that in there."
     ),
     ArchiveProblem.NUMBERS_FOR_STRINGS: N_(
         "%(file)s was rewritten by a program that rounds account numbers, so they may mean somebody else: "
@@ -110,7 +134,8 @@ SENTENCES: Final[dict[ArchiveProblem, str]] = {
     ),
     ArchiveProblem.BAD_ID: N_(
         "%(file)s holds an account number that X never gives, so we will not guess who is meant: "
-        "please take it fresh from your archive."
+        "please take it fresh from the ZIP of X, "
+        "or leave it out if it is like that in there."
     ),
     ArchiveProblem.CSV_ERA: N_(
         "%(file)s is an archive from before 2019, which did not hold the people you followed: "
@@ -121,6 +146,16 @@ SENTENCES: Final[dict[ArchiveProblem, str]] = {
     ),
     ArchiveProblem.SEVERAL_ARCHIVES: N_(
         "%(file)s mixes files of more than one archive: please choose those of one, then those of the next."
+    ),
+    ArchiveProblem.SAME_FILE_TWICE: N_(
+        "%(file)s is there twice: please keep one of the two, and choose again."
+    ),
+    ArchiveProblem.TWO_ACCOUNTS: N_(
+        "These are archives of different accounts, %(file)s: please choose the files of one, then those of the next."
+    ),
+    ArchiveProblem.UTF16: N_(
+        "%(file)s was saved again by a program, in another encoding (UTF-16): "
+        "please take it fresh from your archive."
     ),
     ArchiveProblem.NO_FOLLOW_LIST: N_(
         "%(file)s holds no list of people: please choose the whole archive from X, "

@@ -5,16 +5,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
-from directory.archive.about import Manifest, Owner, read_account, read_manifest
-from directory.archive.files import LIST_OF_KIND, Catalogue, Kind, Member
+from directory.archive.about import Owner, read_account, read_manifest
+from directory.archive.choose import Choice
+from directory.archive.files import LIST_OF_KIND, Kind, Member, Place
 from directory.archive.json_stream import json_events, json_of_config, json_of_list
 from directory.archive.limits import ReadLimits
 from directory.archive.mentions import MentionReader
 from directory.archive.names import Names
 from directory.archive.notices import Notice
-from directory.archive.problems import ArchiveError, ArchiveProblem
-from directory.archive.rows import read_ids
-from directory.archive.sources import Source, catalogue_of, name_of
+from directory.archive.problems import ArchiveError, ArchiveProblem, shown_name
+from directory.archive.rows import RowReader
+from directory.archive.sources import Source, choose_from, name_of
 from directory.identifiers import XId
 from directory.queries import Lists, Query
 
@@ -30,16 +31,8 @@ _ROW_KEY: Final = {
 _PREFIX_WORDS: Final = {kind: frozenset({kind.value}) for kind in Kind} | {
     Kind.TWEETS: frozenset({"tweets", "tweet"})
 }
-_COSTS_NAMES: Final = frozenset(
-    {
-        ArchiveProblem.ZIP_BROKEN,
-        ArchiveProblem.NO_ASSIGNMENT,
-        ArchiveProblem.WRONG_PREFIX,
-        ArchiveProblem.NOT_JSON,
-        ArchiveProblem.WRONG_SHAPE,
-        ArchiveProblem.ROW_TOO_LONG,
-    }
-)
+MAX_NAMES_TOLD: Final = 5
+"""Names of files in one sentence."""
 _LISTS: Final = [Lists(value) for value in range(16)]
 
 
@@ -47,12 +40,12 @@ _LISTS: Final = [Lists(value) for value in range(16)]
 class Skipped:
     """Counts of what was found and not read."""
 
-    files: int = 0
-    """Files with names like a list's, such as requests to follow, and of folders that do not count."""
     repeated_rows: int = 0
     """Rows that repeat a person on one list."""
     mentions: int = 0
     """Mentions without a readable account."""
+    rows: int = 0
+    """Rows of lists that could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,59 +56,97 @@ class Archive:
     people: list[Query]
     notices: frozenset[Notice]
     skipped: Skipped
+    left_out: tuple[str, ...] = ()
+    """The names of files that were given and hold no list, or a second copy of one."""
+
+    @property
+    def notice_values(self) -> dict[str, str]:
+        """The values that the sentences of notices name."""
+        told = [*self.left_out[:MAX_NAMES_TOLD], *(["…"] if len(self.left_out) > MAX_NAMES_TOLD else [])]
+        return {"rows": str(self.skipped.rows), "files": ", ".join(told)}
 
 
 def read_archive(
     source: Source, *, limits: ReadLimits | None = None, on_progress: Progress | None = None
 ) -> Archive:
-    """Reads a ZIP, a folder or loose files. An archive without people is no error.
+    """Reads ZIPs, folders and loose files of one account. An archive without people is no error.
 
     Raises ArchiveError, and what `on_progress` raises; nothing else.
     """
     limits = limits or ReadLimits()
     with ExitStack() as stack:
         try:
-            catalogue = catalogue_of(source, stack, max_zip_entries=limits.zip_entries)
+            choice = choose_from(source, stack, max_zip_entries=limits.zip_entries)
         except OSError as error:
             raise ArchiveError(ArchiveProblem.UNREADABLE, name_of(source)) from error
-        return _Reading(catalogue, limits, on_progress).run()
+        return _Reading(choice, limits, on_progress).run()
 
 
 class _Reading:
     """One pass over the members of an archive."""
 
-    def __init__(self, catalogue: Catalogue, limits: ReadLimits, on_progress: Progress | None) -> None:
-        self._catalogue = catalogue
-        self._members = catalogue.members()
+    def __init__(self, choice: Choice, limits: ReadLimits, on_progress: Progress | None) -> None:
+        self._choice = choice
+        self._members = choice.members
         self._limits = limits
         self._meter = _Meter(sum(member.stored_bytes for member in self._members), on_progress)
         self._bytes_left = {kind: _max_bytes(kind, limits) for kind in Kind}
-        self._owner: Owner | None = None
-        self._manifest = Manifest(None, {})
+        self._owners: dict[Place, Owner] = {}
+        """By the place of the file that names them; account.js comes before manifest.js."""
+        self._promised: dict[Kind, int] = {}
         self._rows: dict[Kind, int] = {}
         self._lists_of: dict[int, int] = {}
         self._names = Names(self._lists_of)
-        self._is_unread = False
+        self._told: set[Notice] = set()
         self._repeated = 0
+        self._bad_rows = 0
         self._skipped_mentions = 0
 
     def run(self) -> Archive:
         for member in self._members:
-            if member.kind is Kind.ACCOUNT:
-                self._owner = read_account(self._json(member), member.name) or self._owner
-            elif member.kind is Kind.MANIFEST:
-                self._manifest = read_manifest(json_of_config(self._chunks(member), member.name), member.name)
-            elif member.kind is not Kind.TWEETS:
+            if member.is_list:
+                self._check_owners()
                 self._take_list(member)
-            elif self._lists_of and not self._is_unread:
-                self._is_unread = not self._take_names(member)
+            elif member.kind is not Kind.TWEETS:
+                self._try(Notice.ABOUT_UNREAD, self._take_about, member)
+            elif self._lists_of:
+                self._try(Notice.NAMES_UNREAD, self._take_names, member)
         self._meter.finish()
         return Archive(
-            self._owner or self._manifest.owner,
+            next(iter(self._owners.values()), None),
             [self._query(x_id, lists) for x_id, lists in self._lists_of.items()],
-            frozenset(self._notices()),
-            Skipped(self._catalogue.skipped_files, self._repeated, self._skipped_mentions),
+            frozenset([*self._told, *self._notices()]),
+            Skipped(self._repeated, self._skipped_mentions, self._bad_rows),
+            tuple(map(shown_name, self._choice.left_out)),
         )
+
+    def _try(self, notice: Notice, take: Callable[[Member], None], member: Member) -> None:
+        """Takes a file that helps; without it, the lists are the same."""
+        try:
+            take(member)
+        except ArchiveError:
+            self._told.add(notice)
+
+    def _take_about(self, member: Member) -> None:
+        if member.kind is Kind.ACCOUNT:
+            owner = read_account(self._json(member), member.name)
+        else:
+            manifest = read_manifest(json_of_config(self._chunks(member), member.name), member.name)
+            owner = manifest.owner
+            for kind, rows in manifest.rows.items():
+                self._promised[kind] = max(self._promised.get(kind, 0), rows)
+            if manifest.is_partial:
+                self._told.add(Notice.PARTIAL_ARCHIVE)
+        if owner is not None:
+            self._owners.setdefault(member.place, owner)
+
+    def _check_owners(self) -> None:
+        """Raises ArchiveError where the files are of two accounts, or of two archives."""
+        owners = list({owner.x_id: owner for owner in self._owners.values()}.values())
+        if len(owners) > 1:
+            raise ArchiveError(ArchiveProblem.TWO_ACCOUNTS, ", ".join(map(str, owners[:2])))
+        if self._choice.conflict is not None:
+            raise self._choice.conflict
 
     def _notices(self) -> Iterator[Notice]:
         kinds = {member.kind for member in self._members}
@@ -125,41 +156,37 @@ class _Reading:
             yield Notice.FOLLOWING_MISSING
         elif not self._rows[Kind.FOLLOWING]:
             yield Notice.ZERO_FOLLOWS
-        if any(promised > self._rows.get(kind, 0) for kind, promised in self._manifest.rows.items()):
+        if any(promised > self._rows.get(kind, 0) for kind, promised in self._promised.items()):
             yield Notice.PARTS_MISSING
-        if self._is_unread:
-            yield Notice.NAMES_UNREAD
-        elif self._lists_of and Kind.TWEETS not in kinds:
+        if self._bad_rows:
+            yield Notice.ROWS_UNREAD
+        if self._choice.left_out:
+            yield Notice.LEFT_OUT
+        if self._lists_of and Kind.TWEETS not in kinds:
             yield Notice.NAMES_MISSING
 
     def _take_list(self, member: Member) -> None:
         flag = LIST_OF_KIND[member.kind].value
         rows = self._rows.get(member.kind, 0)
         people = self._lists_of
-        for x_id in read_ids(
-            json_events(self._json(member), member.name), _ROW_KEY[member.kind], member.name
-        ):
+        reader = RowReader(_ROW_KEY[member.kind], member.name)
+        for x_id in reader.read(self._json(member)):
             rows += 1
             lists = people.get(x_id, 0)
             self._repeated += bool(lists & flag)
             people[x_id] = lists | flag
             if rows > self._limits.rows_per_list or len(people) > self._limits.people:
                 raise ArchiveError(ArchiveProblem.TOO_MANY_ROWS, member.name)
-        self._rows[member.kind] = rows
+        self._rows[member.kind] = rows + reader.bad_rows
+        self._bad_rows += reader.bad_rows
 
-    def _take_names(self, member: Member) -> bool:
-        """Takes the handles from a file. Returns False where it is damaged, which costs names, not people."""
+    def _take_names(self, member: Member) -> None:
         reader = MentionReader(member.name)
         try:
             for mention in reader.read(json_events(self._json(member), member.name)):
                 self._names.see(mention)
-        except ArchiveError as error:
-            if error.code not in _COSTS_NAMES:
-                raise
-            return False
         finally:
             self._skipped_mentions += reader.skipped
-        return True
 
     def _query(self, x_id: int, lists: int) -> Query:
         handle, seen = self._names.name_of(x_id)

@@ -1,88 +1,97 @@
 """Reads the X ids of a list of X's, `[{"following": {"accountId": "12", "userLink": "…"}}, …]`.
 
-Strict in every row: a list that was changed may name strangers.
+Strict in every row: a list that was changed may name strangers. A row that cannot be read is left out and counted; a
+file with more of them than one in a hundred is refused.
 """
 
+import json
+import re
 from collections.abc import Iterable, Iterator
-from itertools import chain
 from typing import Final
 
-from directory.archive.json_stream import Event
+from directory.archive.elements import read_elements
+from directory.archive.limits import ROWS_FOR_ONE_BAD
 from directory.archive.problems import ArchiveError, ArchiveProblem
+from directory.archive.user_link import id_in_link
 from directory.errors import InvalidIdentifier
 from directory.identifiers import XId
 
-_LIST_DEPTH: Final = 1
-_ROW_DEPTH: Final = 2
-_FIELDS_DEPTH: Final = 3
 _ID_FIELD: Final = "accountId"
+_LINK_FIELD: Final = "userLink"
+# The form that X writes, read in one step as there may be a million rows. All others are taken apart.
+_PLAIN_ROW: Final = (
+    rb'[ \t\r\n]*\{[ \t\r\n]*"%b"[ \t\r\n]*:[ \t\r\n]*\{[ \t\r\n]*"accountId"[ \t\r\n]*:[ \t\r\n]*"([1-9][0-9]{0,17}|[1-8][0-9]{18})"[ \t\r\n]*'
+    rb'(?:,[ \t\r\n]*"userLink"[ \t\r\n]*:[ \t\r\n]*"[ !#-\[\]-~]*"[ \t\r\n]*)?\}[ \t\r\n]*\}[ \t\r\n]*'
+)
 
 
-def read_ids(batches: Iterable[list[Event]], key: str, file: str) -> Iterator[int]:
-    """Yields the `accountId` of every row, in their order; each row has one object under `key`.
-
-    Raises ArchiveError: WRONG_SHAPE, NUMBERS_FOR_STRINGS, BAD_ID.
-    """
-    return _RowReader(key, file).read(batches)
+class _KeyTwiceError(Exception):
+    """A row names one field twice: some readers take the first, others the last."""
 
 
-class _RowReader:
+class RowReader:
+    """Reads one file of a list; each row has one object under `key`."""
+
     def __init__(self, key: str, file: str) -> None:
         self._key = key
         self._file = file
-        self._row_key: object = None
-        self._found: int | None = None
+        self._plain = re.compile(_PLAIN_ROW % key.encode())
+        self.rows = 0
+        self.bad_rows = 0
+        self._first_error: ArchiveError | None = None
 
-    def read(self, batches: Iterable[list[Event]]) -> Iterator[int]:
-        depth = 0
-        field: object = None
-        for event, value in chain.from_iterable(batches):
-            if event == "map_key":
-                field = value
-                if depth == _ROW_DEPTH:
-                    self._take_row_key(value)
-            elif event in {"start_map", "start_array"}:
-                self._check_opening(depth, field, event)
-                depth += 1
-            elif event in {"end_map", "end_array"}:
-                depth -= 1
-                if depth == _LIST_DEPTH:
-                    yield self._finish_row()
-            elif depth < _FIELDS_DEPTH:
-                raise self._error(ArchiveProblem.WRONG_SHAPE)
-            elif field == _ID_FIELD and depth == _FIELDS_DEPTH:
-                self._take_id(event, value)
+    def read(self, chunks: Iterable[bytes]) -> Iterator[int]:
+        """Yields the account number of every row, in their order.
 
-    def _take_row_key(self, key: object) -> None:
-        if key != self._key or self._row_key is not None:
+        Raises ArchiveError: NOT_JSON, WRONG_SHAPE, NUMBERS_FOR_STRINGS, BAD_ID, ROW_TOO_LONG.
+        """
+        for element in read_elements(chunks, self._file):
+            self.rows += 1
+            try:
+                yield self._read_row(element)
+            except ArchiveError as error:
+                self.bad_rows += 1
+                self._first_error = self._first_error or error
+        if self._first_error is not None and self.bad_rows * ROWS_FOR_ONE_BAD > self.rows:
+            raise self._first_error
+
+    def _read_row(self, element: bytes) -> int:
+        if plain := self._plain.fullmatch(element):
+            return int(plain[1])
+        row = self._decode(element)
+        fields = row.get(self._key) if isinstance(row, dict) and len(row) == 1 else None
+        if not isinstance(fields, dict):
             raise self._error(ArchiveProblem.WRONG_SHAPE)
-        self._row_key = key
-
-    def _check_opening(self, depth: int, field: object, event: str) -> None:
-        """Requires a list of maps of maps. Fields with lists or maps, which X may add to the innermost, are skipped."""
-        if depth < _FIELDS_DEPTH:
-            is_expected = event == ("start_map" if depth else "start_array")
-        else:
-            is_expected = depth == _FIELDS_DEPTH and field != _ID_FIELD
-        if not is_expected:
-            raise self._error(ArchiveProblem.WRONG_SHAPE)
-
-    def _take_id(self, event: str, value: object) -> None:
-        if event == "number":
+        x_id = fields[_ID_FIELD] if _ID_FIELD in fields else id_in_link(fields.get(_LINK_FIELD))
+        if isinstance(x_id, int | float) and not isinstance(x_id, bool):
             raise self._error(ArchiveProblem.NUMBERS_FOR_STRINGS)
-        if event != "string" or self._found is not None:
+        if not isinstance(x_id, str):
             raise self._error(ArchiveProblem.WRONG_SHAPE)
         try:
-            self._found = XId.parse(value).value
+            return XId.parse(x_id).value
         except InvalidIdentifier as error:
             raise self._error(ArchiveProblem.BAD_ID) from error
 
-    def _finish_row(self) -> int:
-        found = self._found
-        if found is None:
-            raise self._error(ArchiveProblem.WRONG_SHAPE)
-        self._row_key = self._found = None
-        return found
+    def _decode(self, element: bytes) -> object:
+        try:
+            row: object = json.loads(element.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        except _KeyTwiceError as error:
+            raise self._error(ArchiveProblem.WRONG_SHAPE) from error
+        except ValueError as error:
+            raise self._error(ArchiveProblem.NOT_JSON) from error
+        return row
 
     def _error(self, code: ArchiveProblem) -> ArchiveError:
         return ArchiveError(code, self._file)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise _KeyTwiceError
+    return fields
+
+
+def _no_constant(word: str) -> object:
+    """Refuses NaN and Infinity, which Python reads and JSON does not know."""
+    raise ValueError(word)

@@ -25,7 +25,6 @@ _END_MAGIC: Final = b"PK\5\6"
 _END64_LOCATOR_MAGIC: Final = b"PK\6\7"
 _END64_MAGIC: Final = b"PK\6\6"
 _ENTRY_MAGIC: Final = b"PK\1\2"
-_ANY_MAGIC: Final = (b"PK\3\4", b"PK\5\6", b"PK\7\x08")
 _EXTRA_ZIP64: Final = 1
 _FLAG_ENCRYPTED: Final = 1 << 0 | 1 << 13
 _FLAG_UTF8: Final = 1 << 11
@@ -105,13 +104,22 @@ class _Window:
         self._unread -= len(chunk)
 
 
+def ends_as_zip(file: BinaryIO, size: int) -> bool:
+    """Tells whether a file ends as a ZIP does, whatever it begins with."""
+    return _last_end_record(_tail_of(file, size)[1]) is not None
+
+
+def _tail_of(file: BinaryIO, size: int) -> tuple[int, bytes]:
+    start = max(0, size - MAX_COMMENT_BYTES - _END.size - _END64_LOCATOR.size)
+    file.seek(start)
+    return start, file.read(size - start)
+
+
 def _find_end(file: BinaryIO, size: int, name: str) -> _End:
-    tail_start = max(0, size - MAX_COMMENT_BYTES - _END.size - _END64_LOCATOR.size)
-    file.seek(tail_start)
-    tail = file.read(size - tail_start)
+    tail_start, tail = _tail_of(file, size)
     at = _last_end_record(tail)
     if at is None:
-        raise ArchiveError(_why_no_end(file, size), name)
+        raise ArchiveError(ArchiveProblem.ZIP_TRUNCATED, name)
     _, disk, first_disk, _, _, length, offset, _ = _END.unpack_from(tail, at)
     if not {disk, first_disk} <= {0, _MAX_U16}:
         raise ArchiveError(ArchiveProblem.ZIP_SPLIT, name)
@@ -125,13 +133,6 @@ def _find_end(file: BinaryIO, size: int, name: str) -> _End:
     if start < 0 or offset > start:
         raise ArchiveError(ArchiveProblem.ZIP_BROKEN, name)
     return _End(start, length, start - offset)
-
-
-def _why_no_end(file: BinaryIO, size: int) -> ArchiveProblem:
-    if size == 0:
-        return ArchiveProblem.FILE_EMPTY
-    file.seek(0)
-    return ArchiveProblem.ZIP_TRUNCATED if file.read(4) in _ANY_MAGIC else ArchiveProblem.NOT_A_ZIP
 
 
 def _last_end_record(tail: bytes) -> int | None:
@@ -190,9 +191,8 @@ def _read_entry(window: _Window, shift: int, name: str) -> ZipEntry:
 
 
 def _decode_name(raw: bytes, flags: int) -> str:
-    """Decodes a name. Some packers on Windows write `\\` between folders."""
     encoding = "utf-8" if flags & _FLAG_UTF8 else "cp437"
-    return raw.decode(encoding, errors="replace").replace("\\", "/")
+    return raw.decode(encoding, errors="replace")
 
 
 def _widen(extra: bytes, decompressed: int, compressed: int, offset: int) -> tuple[int, int, int]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import ClassVar, Final
 
 from directory.errors import DirectoryError
-from directory.networks.errors import BadStatus, Busy, NetworkError, Refused, Unreachable
+from directory.networks.errors import BadStatus, Busy, NetworkError, NotSecure, Refused, Unreachable
 
 _TRY_LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 
@@ -52,6 +52,12 @@ class ServerUnreachable(SignInError):
     """A server did not answer, or is busy: a retry may succeed."""
 
     code = "unreachable"
+
+
+class ServerNotSecure(ServerUnreachable):
+    """The server has no certificate that proves its name, so nothing was said to it."""
+
+    code = "not-secure"
 
 
 class OurselvesBusy(ServerUnreachable):
@@ -121,6 +127,8 @@ def _sign_in_error(error: NetworkError, host: str) -> SignInError:
     host = error.host or host
     if isinstance(error, Busy):
         return OurselvesBusy(host, error.why)
+    if isinstance(error, NotSecure):
+        return ServerNotSecure(host, error.why)
     if isinstance(error, Refused):
         return ServerNotAllowed(host, error.why)
     if isinstance(error, Unreachable) or (isinstance(error, BadStatus) and is_temporary(error.status)):

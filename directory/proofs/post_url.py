@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from directory.errors import InvalidIdentifier
+from directory.pasted.cleaning import clean
+from directory.pasted.urls import PastedUrl
+from directory.pasted.x_pages import is_x_host
 
 MAX_POST_ID: Final = 2**63 - 1
 MAX_POST_URL_CHARS: Final = 2_048
@@ -43,7 +46,7 @@ class XPostId(msgspec.Struct, frozen=True, order=True, gc=False):
 
 
 def parse_post_url(text: object) -> XPostId:
-    """Parses what a person pastes for a post: its address on any of X's hosts, or its bare id.
+    """Parses the address of a post on any of X's hosts, or its bare id, strictly.
 
     `https://x.com/<name>/status/<id>`, `twitter.com/…`, `mobile.…`, `/i/status/<id>`,
     `/i/web/status/<id>`, each with any query, fragment or further path. Raises InvalidIdentifier.
@@ -57,6 +60,22 @@ def parse_post_url(text: object) -> XPostId:
     if _POST_ID.fullmatch(typed):
         return XPostId.parse(typed)
     return _id_in_path(typed, _path_on_x(typed))
+
+
+def parse_pasted_post(text: object) -> XPostId:
+    """Parses what a person pastes for a post, however it was copied, on X or on a site that shows it. Raises
+    InvalidIdentifier.
+
+    The number alone is taken: the post is read at the sources of the settings, never where the address leads.
+    """
+    kind = "the address of a post"
+    typed = clean(kind, text)
+    if _POST_ID.fullmatch(typed):
+        return XPostId.parse(typed)
+    url = PastedUrl.parse(kind, typed)
+    if not is_x_host(url.host):
+        raise InvalidIdentifier(kind, typed, "it is not on x.com or twitter.com")
+    return _id_in_path(typed, list(url.segments or url.in_fragment))
 
 
 def _path_on_x(typed: str) -> list[str]:

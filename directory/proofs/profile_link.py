@@ -16,7 +16,7 @@ import msgspec
 
 from directory.clock import Clock
 from directory.errors import InvalidIdentifier
-from directory.identifiers import Acct, Did, XHandle, XId
+from directory.identifiers import Acct, ActorUri, Did, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.networks.answers import Answer
 from directory.networks.errors import BadAnswer, HeldBack, NetworkError
@@ -32,6 +32,8 @@ MAX_FIELDS: Final = 64
 """Fields of one profile that are read. Mastodon has 4, other servers have more."""
 PROFILE_LIMITS: Final = Limits(max_body_bytes=1024 * 1024)
 MAX_REDIRECTS: Final = 3
+MAX_PROFILE_CHARS: Final = 256
+"""An address that a server gives a profile stands in the log."""
 
 _NOBODY: Final = 404
 """Counts only where the service's own answer has this code, too: any proxy on the way can send a page of status 404."""
@@ -40,9 +42,11 @@ _NO_LINK: Final = Refuted(RefutedReason.NO_LINK_BACK)
 
 
 class LinkSeen(msgspec.Struct, frozen=True):
-    """A link back was found. `x_id` is the id of the X account; None where the source told none."""
+    """A link back was found. `x_id` is the id of the X account, `profile` the address of the profile as its own server
+    gives it; None where the source told none."""
 
     x_id: XId | None = None
+    profile: str | None = None
 
 
 LinkReading = LinkSeen | Refuted | Unreachable
@@ -55,6 +59,7 @@ class _Field(msgspec.Struct):
 
 class _Account(msgspec.Struct):
     acct: str
+    url: str | None = None
     fields: list[_Field] = []
 
 
@@ -87,8 +92,10 @@ class _XProfile(msgspec.Struct):
     user: _XUser | None = None
 
 
-def read_mastodon_profile(account: Acct, page: str, status: int, body: bytes) -> LinkReading:
-    """Reads the answer of the home server to `GET /api/v1/accounts/lookup`. Total.
+def read_mastodon_profile(
+    account: Acct, page: str, status: int, body: bytes, *, host: str = ""
+) -> LinkReading:
+    """Reads the answer of the home server `host` to `GET /api/v1/accounts/lookup`. Total.
 
     https://docs.joinmastodon.org/methods/accounts/#lookup
     """
@@ -99,8 +106,17 @@ def read_mastodon_profile(account: Acct, page: str, status: int, body: bytes) ->
         return _UNREADABLE
     linking = [field for field in profile.fields[:MAX_FIELDS] if field_links_to(field.value, page)]
     if any(field.verified_at for field in linking):
-        return LinkSeen()
+        return LinkSeen(profile=_profile_on(host, profile.url))
     return Refuted(RefutedReason.LINK_UNVERIFIED) if linking else _NO_LINK
+
+
+def _profile_on(host: str, url: str | None) -> str | None:
+    """Returns the address that a server gives a profile of its own; None for one elsewhere, or for none."""
+    try:
+        profile = ActorUri.parse(url)
+    except InvalidIdentifier:
+        return None
+    return str(profile) if profile.host == host and len(str(profile)) <= MAX_PROFILE_CHARS else None
 
 
 def read_bluesky_profile(did: Did, page: str, status: int, body: bytes) -> LinkReading:
@@ -152,7 +168,9 @@ class LinkChecker:
         url = f"{api_base.rstrip('/')}/api/v1/accounts/lookup?{urlencode({'acct': account.user})}"
         ref = f"https://{account.host}/@{account.user}"
         return await self._check(
-            url, ref, lambda answer: read_mastodon_profile(account, page, answer.status, answer.body)
+            url,
+            ref,
+            lambda answer: read_mastodon_profile(account, page, answer.status, answer.body, host=answer.host),
         )
 
     async def check_bluesky(self, did: Did, pds: str, page: str) -> LinkResult:
@@ -192,5 +210,5 @@ class LinkChecker:
             return Unreachable(reading.reason, retry_after_s(answer, self._clock.now()))
         if isinstance(reading, Refuted):
             return reading
-        evidence = Evidence(kind=EvidenceKind.PROFILE_LINK, at=self._clock.now(), ref=ref)
+        evidence = Evidence(kind=EvidenceKind.PROFILE_LINK, at=self._clock.now(), ref=reading.profile or ref)
         return Linked(evidence, reading.x_id)

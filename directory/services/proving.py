@@ -21,7 +21,7 @@ from directory.members.errors import NamesTooLong
 from directory.members.naming import choose_targets
 from directory.proofs.challenge import Challenge, new_challenge
 from directory.proofs.nonce import Nonce
-from directory.proofs.post_url import parse_post_url
+from directory.proofs.post_url import parse_pasted_post
 from directory.proofs.reasons import UnreachableReason
 from directory.proofs.results import Refuted, Unreachable, Verified
 from directory.proofs.sentence import SentenceTooLong
@@ -85,7 +85,7 @@ class Proving:
     async def submit(self, member: UUID, challenge: UUID, post_url: str) -> ProofCheck:
         """Submits a check of a post. Raises InvalidIdentifier, MemberGone, ChallengeClosed, TooManyAttempts."""
         return await self._checks.submit_check(
-            member, challenge, parse_post_url(post_url).value, self._clock.now()
+            member, challenge, parse_pasted_post(post_url).value, self._clock.now()
         )
 
     async def latest_check(self, member: UUID) -> ProofCheck | None:

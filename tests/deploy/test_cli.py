@@ -18,6 +18,7 @@ from deploy.cli import match
 from deploy.cli.main import COMMANDS
 from deploy.embedded import open_database
 from deploy.ports import free_port
+from directory import exports
 from directory.identifiers import XId
 from directory.mappings import Mapping
 from directory.queries import Query
@@ -123,13 +124,20 @@ def test_a_file_too_long_for_mastodon_is_told(tmp_path: Path, monkeypatch: pytes
         for number in (1, 2)
     ]
     monkeypatch.setattr(match, "MASTODON_CSV_MAX_ROWS", 1)
+    monkeypatch.setattr(exports, "MASTODON_CSV_MAX_ROWS", 1)
     monkeypatch.setattr(match, "with_lookup", lambda _work: found)
     archive = tmp_path / "following.js"
     archive.write_text('window.YTD.following.part0 = [{"following": {"accountId": "1"}}]')
     shown = CliRunner().invoke(match.command, [str(archive), "--mastodon"])
     assert shown.exit_code == 0
-    assert len(shown.stdout.splitlines()) == 3
-    assert "Mastodon takes at most 1 accounts a file and these are 2" in " ".join(shown.stderr.split())
+    assert len(shown.stdout.splitlines()) == 2
+    said = " ".join(shown.stderr.split())
+    assert "Mastodon takes at most 1 accounts a file and these are 2: this is file 1 of 2" in said
+    other = CliRunner().invoke(match.command, [str(archive), "--mastodon", "--part", "2"])
+    assert {*shown.stdout.splitlines()[1:], *other.stdout.splitlines()[1:]} == {
+        f"p{number}@social.example,true,false," for number in (1, 2)
+    }
+    assert CliRunner().invoke(match.command, [str(archive), "--mastodon", "--part", "3"]).exit_code == 2
 
 
 LISTED = {
@@ -156,6 +164,12 @@ def test_only_people_who_are_followed_are_in_the_file(
     monkeypatch.setattr(match, "with_lookup", found)
     shown = CliRunner().invoke(match.command, [str(tmp_path), "--mastodon"])
     assert [row.split("@")[0] for row in shown.stdout.splitlines()[1:]] == ["p1", "p2"]
+    lines = CliRunner().invoke(match.command, [str(tmp_path), "--addresses"]).stdout
+    assert lines == "p1@social.example\np2@social.example\n"
+    blocked = CliRunner().invoke(match.command, [str(tmp_path), "--blocked"]).stdout
+    assert blocked == "Account address\np5@social.example\np6@social.example\n"
+    muted = CliRunner().invoke(match.command, [str(tmp_path), "--muted"]).stdout
+    assert muted == "Account address,Hide notifications\np3@social.example,true\n"
     table = list(
         csv.DictReader(io.StringIO(CliRunner().invoke(match.command, [str(tmp_path), "--csv"]).stdout))
     )

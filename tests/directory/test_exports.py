@@ -140,10 +140,17 @@ def test_both_files_can_be_read_back(people: list[tuple[Any, str, Strength]]) ->
     ]
     header, *rows = csv.reader(io.StringIO(mastodon_csv(mastodon_accounts(chosen))))
     assert tuple(header) == MASTODON_CSV_HEADER
-    accts = [
-        str(each.answer.mapping.target_handle) for each in chosen if each.answer.mapping.network == "mastodon"
-    ]
-    assert [row[0] for row in rows] == list(dict.fromkeys(accts))
+    found = [each.answer for each in chosen if each.answer.mapping.network == "mastodon"]
+    assert {row[0] for row in rows} == {str(answer.mapping.target_handle) for answer in found}
+    assert len({row[0] for row in rows}) == len(rows)
+    sureness: dict[str, tuple[bool, Strength]] = {}
+    for answer in found:
+        name = str(answer.mapping.target_handle)
+        sureness[name] = max(
+            sureness.get(name, (False, Strength.IMPORTED)), (answer.may_follow, answer.mapping.strength)
+        )
+    surest_first = [sureness[row[0]] for row in rows]
+    assert surest_first == sorted(surest_first, reverse=True)
     assert all(row[1:] == ["true", "false", ""] for row in rows)
     read = json.loads(accounts_json(chosen))
     assert [XId.parse(account["x_id"]).value for account in read] == list(range(1, len(people) + 1))

@@ -14,9 +14,9 @@ from directory.identifiers import (
     Did,
     XHandle,
     XId,
-    parse_target_account,
-    parse_x_account,
 )
+from directory.pasted.target_account import parse_target_account
+from directory.pasted.x_account import parse_x_account
 
 Identifier = XId | XHandle | Did | AtHandle | Acct | ActorUri
 Parser = Callable[[object], Identifier]

@@ -126,7 +126,7 @@ def test_lines_as_people_and_programs_write_them() -> None:
         ("0", "line 1:"),
         ("9" * 30, "line 1:"),
         ("1" * 65, "line 1 is too long"),
-        ("12,sixteen_letters_", "line 1:"),
+        ("12,twenty_one_letters_ok", "line 1:"),
         ("12\v13", "line 1:"),
     ],
 )

@@ -106,6 +106,12 @@ BAD: Final[Mapping[str, tuple[str, str | bytes]]] = {
     ),
     "csv-era": ("twitter.zip", zip_bytes({"tweets.csv": "x", "data/js/tweets/2012_01.js": "x"})),
     "no-follow-list": ("twitter.zip", zip_bytes({"holiday.jpg": "x"})),
+    "same-file-twice": (
+        "twitter.zip",
+        zip_bytes({"data/Following.js": following("1"), "data/following.js": following("2")}),
+    ),
+    "unsafe-path": ("twitter.zip", zip_bytes({"../following.js": following("1")})),
+    "utf-16": ("following.js", following("1").encode("utf-16")),
     "several-archives": (
         "twitter.zip",
         zip_bytes({"a/data/following.js": following("1"), "b/data/following.js": following("2")}),
@@ -123,3 +129,5 @@ BAD: Final[Mapping[str, tuple[str, str | bytes]]] = {
     "bad-id": ("following.js", following("1" * 30)),
 }
 """Each code of the reader that a single file can call up, with that file."""
+OF_A_MEMBER: Final = frozenset({"zip-bomb", "zip-broken", "zip-encrypted", "zip-method", "same-file-twice"})
+"""Where the sentence names following.js, which is at fault, and not the file that was chosen."""

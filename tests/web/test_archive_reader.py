@@ -207,7 +207,7 @@ async def test_bad_input_is_refused_with_one_sentence(
     file = tmp_path / name
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     await choose(page, file)
-    await expect_error(page, code, file="following.js" if code == "zip-bomb" else name)
+    await expect_error(page, code, file="following.js" if code in archives.OF_A_MEMBER else name)
     assert server.posted == []
     assert await page.locator("#results").inner_html() == ""
 
@@ -228,9 +228,9 @@ async def test_an_error_goes_when_the_next_archive_comes(
 async def test_nothing_chosen_and_two_at_once(page: Page, server: DropPage, tmp_path: Path) -> None:
     await page.get_by_role("button", name="See who is already there").click()
     await expect_error(page, "nothing-chosen")
-    (tmp_path / "other.zip").write_bytes(b"PK")
+    (tmp_path / "other.zip").write_bytes(archives.zip_bytes({"data/following.js": archives.following("21")}))
     await choose(page, archives.write_zip(tmp_path), tmp_path / "other.zip")
-    await expect_error(page, "one-at-a-time")
+    await expect_error(page, "several-archives")
     assert server.posted == []
 
 
@@ -259,9 +259,14 @@ async def test_more_people_than_can_be_asked_for_are_cut_with_a_word(
     server.max_people = 3
     await page.reload()
     await choose(page, archives.write_zip(tmp_path))
-    notes = [sentence("read", people=5, named=1), sentence("not-everybody", asked=3)]
+    notes = [sentence("read", people=5, named=2), sentence("not-everybody", asked=3)]
     await expect(page.get_by_role("status").locator("p")).to_have_text(notes)
     assert server.posted[0].text("pairs") == f"11,bob,fm,{archives.SEEN}\n12,,fr\n13,,f\n"
+    await page.get_by_role("button", name=sentence("next", people=2)).click()
+    notes = [sentence("read", people=5, named=2), sentence("portion", **{"from": 4, "to": 5})]
+    await expect(page.get_by_role("status").locator("p")).to_have_text(notes)
+    assert "".join(posted.text("pairs") for posted in server.posted) == archives.LINES
+    await expect(page.locator("[data-part=next]")).to_be_hidden()
 
 
 PROBLEM = '{"type":"about:blank","status":422,"detail":"Line 3 is not a person."}'

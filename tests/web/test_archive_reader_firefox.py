@@ -38,6 +38,6 @@ def test_archives_good_and_bad(tmp_path: Path) -> None:
     assert archives.PRIVATE.encode() not in posted.raw
     shown = [outcome["error"] for outcome in bad]
     assert shown == [
-        sentence(code, file="following.js" if code == "zip-bomb" else file.name)
+        sentence(code, file="following.js" if code in archives.OF_A_MEMBER else file.name)
         for code, file in zip(BAD, files[1:], strict=True)
     ]

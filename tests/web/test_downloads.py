@@ -14,6 +14,7 @@ from directory.exports import MASTODON_CSV_MAX_ROWS
 from tests.harness.clock import START
 from tests.harness.instance import RunningInstance, running_instance
 from tests.harness.mappings import bluesky, mastodon
+from web.pages import uploads
 
 CROWD: Final = MASTODON_CSV_MAX_ROWS + 1
 
@@ -109,14 +110,13 @@ def test_a_hint_ticked_by_hand_can_be_downloaded_at_once(client: httpx.Client) -
 
 
 def test_a_list_too_long_for_mastodon_comes_in_files_it_takes(client: httpx.Client) -> None:
-    """One file of more rows than an account may follow was offered, and Mastodon refuses that as a whole."""
+    """One file of more than 7,500 rows was offered, and Mastodon refuses that as a whole."""
     x_ids = range(100_000, 100_000 + CROWD)
     page = ask(client, x_ids).text
     assert "Download for Mastodon (2 CSV files)" in page
-    assert (
-        page.count("Mastodon lets new accounts follow at most 7,500 people, so you get 2 files in a ZIP") == 1
-    )
-    assert "files in a ZIP" not in ask(client, [1, 2]).text
+    assert page.count("2 files of at most 7,500 accounts, the surest first") == 1
+    assert page.count("Mastodon lets you follow 7,500 accounts in all") == 1
+    assert "You get a ZIP" not in ask(client, [1, 2]).text
     answer = ask(client, x_ids, do="csv")
     assert answer.headers["content-type"] == "application/zip"
     assert answer.headers["content-disposition"] == 'attachment; filename="passerelle-mastodon.zip"'
@@ -127,6 +127,69 @@ def test_a_list_too_long_for_mastodon_comes_in_files_it_takes(client: httpx.Clie
             for row in csv.DictReader(io.StringIO(packed.read(name).decode()))
         ]
     assert len({row["Account address"] for row in rows}) == len(rows) == CROWD
+
+
+def test_addresses_come_one_a_line(client: httpx.Client) -> None:
+    answer = ask(client, [1, 2], do="lines")
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.text.splitlines() == ["both1@social.example", "both2@social.example"]
+
+
+def test_people_who_were_blocked_or_muted_have_files_of_their_own(client: httpx.Client) -> None:
+    page = ask(client, [], pairs=LISTED).text
+    assert "File for Mastodon of 2 people you blocked" in page
+    assert "File for Mastodon of 2 people you muted" in page
+    blocked = ask(client, [], pairs=LISTED, do="blocked")
+    assert blocked.text.splitlines() == ["Account address", "m2@social.example", "m4@social.example"]
+    muted = ask(client, [], pairs=LISTED, do="muted")
+    assert muted.text.splitlines() == [
+        "Account address,Hide notifications",
+        "m3@social.example,true",
+        "m4@social.example,true",
+    ]
+    assert 'value="blocked"' not in ask(client, [1]).text
+
+
+def upload(
+    client: httpx.Client, *files: tuple[str, bytes], language: str = "en", **fields: str
+) -> httpx.Response:
+    """Sends archives as a browser without script does; without one, it sends an empty field."""
+    parts = [("files", (name, content)) for name, content in files or [("", b"")]]
+    return client.post("/results", files=parts, data=fields, headers={"accept-language": language})
+
+
+NO_FILE: Final = {"en": "No file was chosen", "fr": "Aucun fichier n’a été choisi"}
+
+
+@pytest.mark.parametrize("language", NO_FILE)
+def test_a_form_without_a_file_is_told_so(client: httpx.Client, language: str) -> None:
+    """It led back to the first page without a word."""
+    answer = upload(client, language=language)
+    assert answer.status_code == 400
+    assert NO_FILE[language] in answer.text
+
+
+def test_the_rest_of_a_large_archive_can_be_asked_for(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archive of more people than are looked up at once was refused."""
+    monkeypatch.setattr(uploads, "MAX_MATCH_PAIRS", 2)
+    rows = [{"following": {"accountId": str(x_id)}} for x_id in (1, 2, 100_001)]
+    archive = ("following.js", f"window.YTD.following.part0 = {json.dumps(rows)}".encode())
+    first = upload(client, archive).text
+    assert "These are people 1 to 2 of the 3 in your archive" in first
+    assert 'name="portion" value="2"' in first
+    second = upload(client, archive, portion="2").text
+    assert "These are people 3 to 3 of the 3 in your archive" in second
+    assert "1 person is already here" in second
+    assert 'name="portion"' not in second
+
+
+def test_what_was_left_out_is_told_beside_the_results(client: httpx.Client) -> None:
+    archive = ("following.js", b'window.YTD.following.part0 = [{"following": {"accountId": "1"}}]')
+    said = upload(client, archive, ("notes.txt", b"x"), language="fr").text
+    assert "notes.txt" in said
+    assert "Non lus, car aucune liste" in said
 
 
 def test_the_chosen_of_all_pages_are_in_the_file(client: httpx.Client) -> None:

@@ -10,7 +10,7 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Requ
 from litestar.params import Parameter
 
 from directory.errors import InvalidIdentifier, InvalidQuery
-from directory.identifiers import parse_target_account
+from directory.pasted.target_account import parse_target_account
 from directory.queries import Query
 from web.api.answers import answers, json_answer, problem
 from web.api.bodies import MAX_MATCH_BODY_BYTES, read_json
@@ -41,7 +41,8 @@ def lookup_route(services: Services) -> HTTPRouteHandler:
         x: Annotated[
             str,
             Parameter(
-                description="`@name`, an id, or any x.com or twitter.com profile address.", max_length=2_048
+                description="`@name`, an id, or any address of a profile on X, however it was copied.",
+                max_length=2_048,
             ),
         ],
     ) -> Response[bytes]:
@@ -126,10 +127,14 @@ async def reverse(
     services: NamedDependency[Services],
     account: Annotated[
         str,
-        Parameter(description="A DID, a handle, `user@host`, or the address of a profile.", max_length=2_048),
+        Parameter(
+            description="A DID, a handle, `user@host`, or the address of a profile, however it was copied. Where only its"
+            " server knows whose page it is, it is asked.",
+            max_length=2_048,
+        ),
     ],
 ) -> Response[bytes]:
     """Answers only with X accounts whose lookup leads back to this account."""
     target = parse_target_account(account)
-    found = await services.lookup.reverse(target)
+    found = await services.reversing.reverse(target)
     return json_answer(ReverseOut(str(target), [answer_out(answer) for answer in found]))

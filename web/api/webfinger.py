@@ -5,13 +5,13 @@ from typing import Annotated, Final
 import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
-from litestar.exceptions import NotFoundException
 from litestar.params import Parameter
 
 from directory.mappings import Network
 from directory.queries import Query
 from directory.ranking import Match
 from web.api.answers import answers, problem
+from web.errors import NobodySaid
 from web.services import Services
 from web.targets import profile_url
 
@@ -53,7 +53,7 @@ async def webfinger(
     match = await services.single_lookup.lookup(Query.parse(resource))
     document = descriptor(resource, match)
     if document is None:
-        raise NotFoundException(detail="nobody has said where this account is")
+        raise NobodySaid
     return Response(msgspec.json.encode(document), media_type=JRD)
 
 

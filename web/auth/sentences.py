@@ -15,6 +15,7 @@ SIGN_IN: Final[dict[str, str]] = {
     "not-a-server": N_("We cannot sign people in at that server: it speaks neither Bluesky's nor Mastodon's language."),
     "not-allowed": N_("That account is on a server we may not speak to."),
     "refused": N_("You said no at your server, so nothing was done: you can start again whenever you like."),
+    "not-secure": N_("That server has no certificate that proves its name, so we did not speak to it: please check the spelling, or tell whoever runs it."),
     "unreachable": N_("That server does not answer: please check the spelling, or try again later."),
     "busy": N_("We are busy right now: please try again in a minute."),
     "bad-answer": N_("That server answered in a way we cannot understand: please try again later."),

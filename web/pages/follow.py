@@ -15,10 +15,10 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
 from directory.accounts import LinkedAccount
-from directory.exports import ExportedFile, number_of_files
+from directory.exports import ExportedFile, list_file, listed_accounts, number_of_files
 from directory.follows.errors import NoAccount, RunOpen
 from directory.follows.estimate import estimate
-from directory.follows.files import blocks_file, follows_file, mutes_file, plan_json
+from directory.follows.files import follows_file, plan_json
 from directory.follows.plan import may_be_bridged, plan_follows
 from directory.follows.reasons import Reason
 from directory.follows.refusals import plan_refusals
@@ -30,12 +30,13 @@ from directory.services.following import Asked as RunWish
 from directory.services.planning import UPLOADED, matches_of
 from web.auth.errors import SIGN_IN_AT
 from web.auth.journey import Journeys
-from web.auth.member_context import NO_STORE, MemberContext
+from web.auth.member_context import MemberContext
 from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Here
 from web.follow_sentences import REASONS
 from web.follow_services import FollowServices
 from web.middleware.rate_limit import ClientKeys, RateLimiter
+from web.pages.downloads import download
 from web.pages.follow_form import RUNS, SOURCE_NAMES, SOURCES, Do, FollowForm, Part, read_follow_form
 from web.pages.follow_permit import back_to, follows_of, permission_page
 from web.pages.plan_rows import (
@@ -51,7 +52,7 @@ from web.pages.results_form import Action, ResultsForm
 from web.pages.selection import View
 from web.pages.sign_in import TO_FOLLOW
 from web.pages.ticks import is_ticked, toggled_after
-from web.pages.uploads import read_uploads
+from web.pages.uploads import people_of
 from web.rendering import is_fragment
 
 FOLLOW_PATH: Final = "/account/follow"
@@ -61,7 +62,7 @@ MAX_LINKS: Final = 10_000
 """How many links one page holds."""
 
 
-_NO_RESULTS: Final = ResultsForm([], False, [], View(), Action.SHOW, frozenset(), frozenset())
+_NO_RESULTS: Final = ResultsForm([], False, [], False, 1, View(), Action.SHOW, frozenset(), frozenset())
 
 
 @get(FOLLOW_PATH, include_in_schema=False)
@@ -99,8 +100,7 @@ async def follow(
     if form.changes:
         await here.context.my_form(here.request)
         here.context.require_writable()
-    read = await read_uploads(form.results.uploads)
-    people = form.results.queries + (read.people if read else [])
+    people = await people_of(form.results)
     number = await _count(here, form.source, people)
     pair_limiter.take(client_keys.key_of(here.request.scope), number).check()
     async with here.context.services.large_matches:
@@ -113,7 +113,7 @@ async def follow(
         if planned.are_unseen:
             return await _plan_page(here, planned)
         if (file := await asyncio.to_thread(_file, planned)) is not None:
-            return _download(file)
+            return download(file)
         if form.do is Do.LINKS:
             return here.page("follow_links.html", people=planned.plan.wanted[:MAX_LINKS])
         if form.do in RUNS and _starts(here.context, form) is not None:
@@ -268,18 +268,13 @@ def _file(planned: Planned) -> ExportedFile | None:
         case Do.FOLLOWS if planned.network is Network.MASTODON:
             return follows_file(planned.plan.wanted)
         case Do.BLOCKS:
-            return blocks_file(planned.matches)
+            return list_file(listed_accounts(planned.matches, Lists.BLOCK), Lists.BLOCK)
         case Do.MUTES:
-            return mutes_file(planned.matches)
+            return list_file(listed_accounts(planned.matches, Lists.MUTE), Lists.MUTE)
         case Do.JSON:
             return plan_json(planned.network, planned.plan.wanted)
         case _:
             return None
-
-
-def _download(file: ExportedFile) -> Response[Any]:
-    headers = {**NO_STORE, "content-disposition": f'attachment; filename="{file.name}"'}
-    return Response(file.content, media_type=file.media_type, headers=headers)
 
 
 def _is_ticked(query: Query, answer: Answer, *, toggled: frozenset[str]) -> bool:

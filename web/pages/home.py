@@ -8,7 +8,10 @@ from litestar.params import Parameter
 from litestar.response import Redirect
 
 from directory.errors import InvalidIdentifier
-from directory.identifiers import XId, parse_x_account
+from directory.identifiers import XHandle, XId
+from directory.pasted.any_account import parse_any_account
+from web.pages.unread import unread_page
+from web.pages.whose import whose_path
 from web.rendering import Renderer
 from web.services import Services
 
@@ -19,7 +22,7 @@ async def home(
 ) -> Response[str]:
     """Shows the search box and the place to drop an archive."""
     return renderer.page(
-        request, "home.html", upload_max_mb=services.settings.upload_max_mb, typed="", unread=None
+        request, "home.html", upload_max_mb=services.settings.upload_max_mb, typed="", is_unread=False
     )
 
 
@@ -30,19 +33,18 @@ async def search(
     renderer: NamedDependency[Renderer],
     x: Annotated[str, Parameter(max_length=2_048)] = "",
 ) -> Response[Any]:
-    """Redirects to the page of the person; an invalid name leads back to the box with a sentence."""
-    typed = x.strip()
-    if not typed:
+    """Redirects to the page of the person, in either direction; an invalid name leads back to the box with a
+    sentence."""
+    if not x.strip():
         return Redirect("/")
     try:
-        account = parse_x_account(typed)
-    except InvalidIdentifier as error:
-        return renderer.page(
-            request,
-            "home.html",
-            status=400,
-            upload_max_mb=services.settings.upload_max_mb,
-            typed=typed[:200],
-            unread=error,
-        )
-    return Redirect(f"/x/i/{account}" if isinstance(account, XId) else f"/x/{account}")
+        account = parse_any_account(x)
+    except InvalidIdentifier:
+        return unread_page(request, services, renderer, x)
+    match account:
+        case XId():
+            return Redirect(f"/x/i/{account}")
+        case XHandle():
+            return Redirect(f"/x/{account}")
+        case _:
+            return Redirect(whose_path(account))

@@ -18,7 +18,7 @@ from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.pages.messages import view_messages
 from web.pages.newcomers import wish_of
 from web.pages.results_form import read_results_form
-from web.pages.uploads import read_uploads
+from web.pages.uploads import people_of
 from web.rendering import is_fragment
 
 KEPT_LIST_PATH = LIST_PATH
@@ -44,8 +44,7 @@ async def keep_list(
     request, context, me = here.request, here.context, here.me
     await context.my_form(request)
     form = await read_results_form(request)
-    read = await read_uploads(form.uploads)
-    people = form.queries + (read.people if read else [])
+    people = await people_of(form)
     pair_limiter.take(client_keys.key_of(request.scope), max(1, len(people))).check()
     followed = [query for query in people if query.lists and query.lists.is_wanted]
     if followed:

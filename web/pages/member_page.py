@@ -8,6 +8,8 @@ from litestar.exceptions import NotFoundException
 from litestar.params import PathParameter
 
 from directory.accounts import BlueskyAccount, LinkedAccount, MastodonAccount, XAccount
+from directory.errors import InvalidIdentifier
+from directory.pasted.any_account import parse_any_account
 from web.auth.member_context import MemberContext
 
 MAX_HANDLE_CHARS = 512
@@ -22,7 +24,7 @@ async def member_page(
     """Shows a page by the handle of any account on it, or by its own lasting code."""
     accounts = await context.members.page_links.find_page(handle)
     name = str(accounts[0].handle) if accounts else handle.removeprefix("@")
-    accounts = accounts or await context.members.membership.page(handle)
+    accounts = accounts or await context.members.membership.page(_handle_of(handle))
     if not accounts:
         raise NotFoundException
     return context.renderer.page(
@@ -35,6 +37,14 @@ async def member_page(
     )
 
 
+def _handle_of(pasted: str) -> str:
+    """Returns the handle of a page's address in its one spelling; as it is where it is none."""
+    try:
+        return str(parse_any_account(pasted))
+    except InvalidIdentifier:
+        return pasted
+
+
 def profile_address(account: LinkedAccount) -> str:
     """Returns the profile's address as people know it: the account's server links back from it, and compares
     it."""
@@ -43,5 +53,6 @@ def profile_address(account: LinkedAccount) -> str:
             return f"https://x.com/{x_handle}"
         case BlueskyAccount(handle=handle):
             return f"https://bsky.app/profile/{handle}"
-        case MastodonAccount(acct=acct):
-            return f"https://{acct.host}/@{acct.user}"
+        case MastodonAccount(actor=actor, acct=acct):
+            # The domain of an address may have no pages of its own: its server has them.
+            return f"https://{actor.host}/@{acct.user}"

@@ -7,7 +7,8 @@ from litestar.di import NamedDependency
 from litestar.params import Parameter
 from litestar.response import Redirect
 
-from directory.identifiers import XHandle, XId
+from directory.identifiers import XId
+from directory.pasted.x_account import parse_x_handle
 from directory.queries import Query
 from web.rendering import Renderer
 from web.services import Services
@@ -23,7 +24,7 @@ async def person(
     handle: Annotated[str, Parameter(max_length=MAX_SEGMENT_CHARS)],
 ) -> Response[Any]:
     """Shows the page by handle. `/x/@name` redirects to `/x/name`."""
-    parsed = XHandle.parse(handle)
+    parsed = parse_x_handle(handle)
     if str(parsed) != handle:
         return Redirect(f"/x/{parsed}", status_code=301)
     return await _person_page(request, services, renderer, Query(x_handle=parsed), f"/x/{parsed}")

@@ -15,6 +15,7 @@ from directory.members.challenges import CheckState, ProofCheck
 from directory.members.errors import ChallengeClosed, UnknownAccount
 from directory.members.naming import default_accounts, is_up_to_date, list_nameable
 from directory.members.page_links import LinkCheck
+from directory.pasted.cleaning import MAX_PASTED_CHARS
 from directory.proofs.link_verdict import LINK_SENTENCES
 from directory.proofs.reasons import SENTENCES
 from directory.texts import N_
@@ -24,7 +25,8 @@ from web.auth.sentences import MEMBER
 from web.auth.signed_in import Asked
 
 SENTENCE_PATH: Final = "/account/prove/sentence"
-MAX_URL_CHARS: Final = 2_048
+MAX_URL_CHARS: Final = MAX_PASTED_CHARS + 1
+"""One more than is taken: what is cut short could be the number of another post."""
 UNREAD_POST: Final = N_("That is not the link of a post on X: open your post, and copy its address.")
 _POST: Final = "https://x.com/i/status/"
 _REASONS: Final = {str(reason): sentence for reason, sentence in SENTENCES.items()}

@@ -11,16 +11,19 @@ from litestar.response import Redirect
 
 from directory.accounts import AccountNetwork
 from directory.errors import InvalidIdentifier
-from directory.identifiers import XHandle
 from directory.members.challenges import CheckState
+from directory.pasted.cleaning import MAX_PASTED_CHARS
+from directory.pasted.x_account import parse_x_handle
 from directory.texts import N_
 from web.auth.forms import text_of
 from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 from web.auth.signed_in import Asked
 from web.pages.prove import DECIDED, Progress
 
-MAX_HANDLE_CHARS: Final = 64
+MAX_TYPED_CHARS: Final = MAX_PASTED_CHARS + 1
+"""One more than is taken: what is cut short could be the name of somebody else."""
 UNREAD_HANDLE: Final = N_("That is not a name on X: write it as it stands on your profile there, like @name.")
+_SHOWN_CHARS: Final = 200
 _HERE: Final = "/account/prove/links"
 
 
@@ -66,11 +69,13 @@ async def check_links(
     """Submits a check of the profiles, and shows its progress."""
     if not context.members.page_links.is_offered:
         return Redirect(_HERE, status_code=303, headers=dict(NO_STORE))
-    typed = text_of(my_form, "x_handle", MAX_HANDLE_CHARS)
+    typed = text_of(my_form, "x_handle", MAX_TYPED_CHARS)
     try:
-        handle = XHandle.parse(typed)
+        handle = parse_x_handle(typed)
     except InvalidIdentifier:
-        return await _page(request, context, me, Filled(typed, context.say(request, UNREAD_HANDLE)))
+        return await _page(
+            request, context, me, Filled(typed[:_SHOWN_CHARS], context.say(request, UNREAD_HANDLE))
+        )
     await context.members.page_links.submit(me.member, handle)
     context.members.wake_jobs()
     return Redirect("/account/prove", status_code=303, headers=dict(NO_STORE))

@@ -10,9 +10,14 @@ from litestar.enums import MediaType
 from litestar.response import Redirect
 
 from directory.archive import NOTICE_SENTENCES, Archive, Notice
-from directory.choosing import may_choose
+from directory.choosing import Chosen, may_choose
 from directory.exports import (
+    MASTODON_CSV_MAX_ROWS,
+    ExportedFile,
     accounts_json,
+    address_lines,
+    list_file,
+    listed_accounts,
     mastodon_accounts,
     mastodon_file,
     number_of_files,
@@ -21,14 +26,18 @@ from directory.mappings import Network
 from directory.queries import Lists, format_lines
 from directory.ranking import Match
 from directory.texts import N_
+from web.language import translate
 from web.middleware.rate_limit import ClientKeys, RateLimiter
+from web.pages.downloads import download
 from web.pages.results_form import Action, ResultsForm, read_results_form
 from web.pages.selection import View, page_of, select_matches
 from web.pages.ticks import ticked_answers, toggled_after, toggled_for_all
-from web.pages.uploads import read_uploads
+from web.pages.uploads import Portion, portion_of, read_sent
 from web.rendering import Renderer, is_fragment
 from web.services import Services
 
+_LIST_OF_ACTION: Final = {Action.BLOCKED: Lists.BLOCK, Action.MUTED: Lists.MUTE}
+_DOWNLOADS: Final = frozenset({Action.JSON, Action.CSV, Action.LINES, *_LIST_OF_ACTION})
 NO_STORE: Final = {"cache-control": "no-store"}
 NOBODY_CHOSEN: Final = N_("Nobody is chosen for this file yet, so there is none: tick somebody first.")
 
@@ -49,29 +58,26 @@ async def results(
 ) -> Response[Any]:
     """Matches the list that the form holds, and shows a page of it or serves a file of the ticked accounts."""
     form = await read_results_form(request)
-    if not form.uploads and not form.has_list:
+    if not form.has_files and not form.has_list:
         return Redirect("/", status_code=303)
-    read = await read_uploads(form.uploads)
-    queries = form.queries + (read.people if read else [])
+    read = await read_sent(form)
+    portion = portion_of(read, form.portion) if read else None
+    queries = form.queries + (portion.people if portion else [])
     pair_limiter.take(client_keys.key_of(request.scope), max(1, len(queries))).check()
     async with services.large_matches:
         matches = await services.lookup.match(queries, with_evidence=False)
-        return await asyncio.to_thread(
-            _answer,
-            request,
-            renderer,
-            form,
-            _Asked(len(queries), _notices(read), _has_follows(services)),
-            matches,
-        )
+        notices = _notices(read, renderer.language_of(request))
+        asked = _Asked(len(queries), notices, portion, _has_follows(services))
+        return await asyncio.to_thread(_answer, request, renderer, form, asked, matches)
 
 
 class _Asked(msgspec.Struct, frozen=True):
-    """How many people were asked for, the notices about the archive they came from, and whether members can have them
-    followed here."""
+    """How many people were asked for, the notices about the archive they came from, which portion of it they are, and whether
+    members can have them followed here."""
 
     count: int
     notices: list[str]
+    portion: Portion | None
     has_follows: bool
 
 
@@ -91,15 +97,24 @@ def _answer(
     matches: list[Match],
 ) -> Response[Any]:
     view = msgspec.structs.replace(form.view, toggled=_toggled(matches, form))
-    chosen = ticked_answers(matches, view.toggled)
-    if form.action is Action.JSON and chosen:
-        return _download(accounts_json(chosen), MediaType.JSON, "passerelle.json")
-    if form.action is Action.CSV and (accounts := mastodon_accounts(chosen)):
-        file = mastodon_file(accounts)
-        return _download(file.content, file.media_type, file.name)
-    if form.action in {Action.JSON, Action.CSV}:
-        asked = msgspec.structs.replace(asked, notices=[NOBODY_CHOSEN])
+    if (file := _file(form.action, matches, ticked_answers(matches, view.toggled))) is not None:
+        return download(file)
+    if form.action in _DOWNLOADS:
+        nobody = translate(renderer.language_of(request), NOBODY_CHOSEN)
+        asked = msgspec.structs.replace(asked, notices=[nobody])
     return _results_page(request, renderer, _Found(asked, matches, view))
+
+
+def _file(action: Action, matches: list[Match], chosen: list[Chosen]) -> ExportedFile | None:
+    """Makes the file that a button asks for. Returns None where nobody is to be in it, and for other buttons."""
+    if action is Action.JSON and chosen:
+        return ExportedFile("passerelle.json", MediaType.JSON, accounts_json(chosen))
+    if action in {Action.CSV, Action.LINES} and (accounts := mastodon_accounts(chosen)):
+        return mastodon_file(accounts) if action is Action.CSV else address_lines(accounts)
+    listed = _LIST_OF_ACTION.get(action)
+    if listed is not None and (accounts := listed_accounts(matches, listed)):
+        return list_file(accounts, listed)
+    return None
 
 
 def _toggled(matches: list[Match], form: ResultsForm) -> frozenset[str]:
@@ -124,21 +139,27 @@ def _results_page(request: Request[Any, Any, Any], renderer: Renderer, found: _F
         found=len(found.matches),
         chosen=len(chosen),
         mastodon_files=number_of_files(len(mastodon_accounts(chosen))),
+        mastodon_max_rows=MASTODON_CSV_MAX_ROWS,
         has_mastodon=_has_mastodon(found.matches),
         lists=_lists_in(found.matches),
+        portion=found.asked.portion,
+        blocked=len(listed_accounts(found.matches, Lists.BLOCK)),
+        muted=len(listed_accounts(found.matches, Lists.MUTE)),
         pairs="\n".join(format_lines(match.query for match in found.matches)),
         toggled=" ".join(sorted(found.view.toggled)),
         has_follows=found.asked.has_follows,
     )
 
 
-def _notices(read: Archive | None) -> list[str]:
+def _notices(read: Archive | None, language: str) -> list[str]:
     """Returns what a person should know about the archive, beside the results; an empty archive has texts of
     its own."""
     if read is None:
         return []
     return [
-        sentence for notice, sentence in NOTICE_SENTENCES.items() if notice in read.notices - {Notice.NOBODY}
+        translate(language, sentence) % read.notice_values
+        for notice, sentence in NOTICE_SENTENCES.items()
+        if notice in read.notices - {Notice.NOBODY}
     ]
 
 
@@ -161,8 +182,3 @@ def _has_mastodon(matches: list[Match]) -> bool:
         for match in matches
         for answer in match.answers
     )
-
-
-def _download(content: bytes, media_type: str, name: str) -> Response[Any]:
-    headers = {**NO_STORE, "content-disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type=media_type, headers=headers)

@@ -9,7 +9,7 @@ from litestar.datastructures import FormMultiDict, UploadFile
 
 from directory.errors import InvalidQuery
 from directory.mappings import Network
-from directory.queries import Lists, Query, parse_lines
+from directory.queries import Lists, Query, parse_lines, parse_names
 from web.pages.selection import MAX_SEARCH_CHARS, Order, Sureness, View
 
 E = TypeVar("E", bound=enum.StrEnum)
@@ -27,6 +27,9 @@ class Action(enum.StrEnum):
     TICK_NONE = "none"
     CSV = "csv"
     JSON = "json"
+    LINES = "lines"
+    BLOCKED = "blocked"
+    MUTED = "muted"
 
 
 class ResultsForm(msgspec.Struct, frozen=True):
@@ -36,6 +39,10 @@ class ResultsForm(msgspec.Struct, frozen=True):
     has_list: bool
     """Whether a list was sent at all: an empty one has an answer too."""
     uploads: list[UploadFile]
+    has_files: bool
+    """Whether the form had a field for files: without any in it, none was chosen."""
+    portion: int
+    """Which portion of a large archive is looked up, from 1 on."""
     view: View
     action: Action
     shown: frozenset[str]
@@ -43,13 +50,16 @@ class ResultsForm(msgspec.Struct, frozen=True):
 
 
 async def read_results_form(request: Request[Any, Any, Any]) -> ResultsForm:
-    """Reads the form. Raises InvalidQuery for what no form of ours sends."""
+    """Reads the form. Raises InvalidLine for a name that cannot be read, InvalidQuery for what no form of ours sends."""
     form = await request.form()
     uploads = [file for file in form.getall("files", []) if isinstance(file, UploadFile) and file.filename]
+    named = parse_names(await _text(form, "names", MAX_PAIRS_BYTES))
     return ResultsForm(
-        queries=parse_lines(await _text(form, "pairs", MAX_PAIRS_BYTES)),
-        has_list="pairs" in form,
+        queries=parse_lines(await _text(form, "pairs", MAX_PAIRS_BYTES)) + named,
+        has_list="pairs" in form or bool(named),
         uploads=uploads,
+        has_files="files" in form and "pairs" not in form,
+        portion=max(1, _number(_value(form, "portion"))),
         view=View(
             network=_choice(form, "network", Network),
             lists=Lists.parse(_value(form, "list")[:1]),

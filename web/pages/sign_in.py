@@ -14,6 +14,7 @@ from directory.errors import InvalidIdentifier
 from directory.members.sessions import new_token
 from directory.networks.bluesky.client import CLIENT_METADATA_PATH, JWKS_PATH, PublishedClient
 from directory.networks.sign_in_errors import OurselvesBusy, SignInError
+from directory.pasted.cleaning import MAX_PASTED_CHARS
 from directory.proofs.sentence import MAX_TARGETS
 from web.auth.forms import form_token, read_form, text_of
 from web.auth.journey import Journeys
@@ -23,7 +24,8 @@ from web.auth.sentences import SERVER_MISSING, SIGN_IN, UNREAD_ACCOUNT
 from web.member_services import MemberServices
 from web.middleware.rate_limit import ClientKeys
 
-MAX_TYPED_CHARS: Final = 2_048
+MAX_TYPED_CHARS: Final = MAX_PASTED_CHARS + 1
+"""One more than is taken: what is cut short could be the name of somebody else."""
 BUSY_S: Final = 60
 """When to come again, told while all places for requests to other servers are taken."""
 TO_FOLLOW: Final = "follow"

@@ -1,17 +1,22 @@
 """Reads archives that are sent as files, by browsers without our script."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import BinaryIO, Final, cast
 
-from litestar.datastructures import UploadFile
+import msgspec
 
-from directory.archive import Archive, LooseFile, ReadLimits, read_archive
-from directory.queries import MAX_MATCH_PAIRS
+from directory.archive import Archive, ArchiveError, ArchiveProblem, LooseFile, ReadLimits, read_archive
+from directory.queries import MAX_MATCH_PAIRS, Query
 from directory.settings import Settings
+from web.pages.results_form import ResultsForm
 
+MAX_PORTIONS: Final = 5
+"""Of MAX_MATCH_PAIRS people each: so many are read, and looked up one portion at a time."""
 UPLOAD_LIMITS: Final = ReadLimits(
-    rows_per_list=MAX_MATCH_PAIRS, people=MAX_MATCH_PAIRS, tweets_bytes=512 * 2**20, list_bytes=64 * 2**20
+    rows_per_list=MAX_PORTIONS * MAX_MATCH_PAIRS,
+    people=MAX_PORTIONS * MAX_MATCH_PAIRS,
+    tweets_bytes=512 * 2**20,
+    list_bytes=128 * 2**20,
 )
 """What a form may cost: a ZIP of a few MB can unpack to a thousand times as much."""
 FORM_OVERHEAD_BYTES: Final = 14_000_000
@@ -23,10 +28,46 @@ def max_form_bytes(settings: Settings) -> int:
     return settings.upload_max_mb * 1_000_000 + FORM_OVERHEAD_BYTES
 
 
-async def read_uploads(uploads: Sequence[UploadFile]) -> Archive | None:
-    """Reads an archive that was sent as files. Returns None where none was. Raises ArchiveError. Nothing of it
-    is kept."""
-    if not uploads:
+class Portion(msgspec.Struct, frozen=True):
+    """The people of an archive that are looked up at once: `start` to `end` of `total`, counted from 1."""
+
+    people: list[Query]
+    start: int
+    end: int
+    total: int
+    number: int
+
+    @property
+    def is_last(self) -> bool:
+        return self.end == self.total
+
+
+def portion_of(archive: Archive, number: int) -> Portion:
+    """Returns a portion of the people, the last one where `number` is beyond it."""
+    total = len(archive.people)
+    number = min(number, max(1, -(-total // MAX_MATCH_PAIRS)))
+    start = (number - 1) * MAX_MATCH_PAIRS
+    people = archive.people[start : start + MAX_MATCH_PAIRS]
+    return Portion(people, start + 1, start + len(people), total, number)
+
+
+async def read_sent(form: ResultsForm) -> Archive | None:
+    """Reads the archive that was sent as files. Nothing of it is kept.
+
+    Returns None for a form without a field for files. Raises ArchiveError, also where no file was chosen.
+    """
+    if not form.uploads and not form.has_files:
         return None
-    files = [LooseFile(upload.filename, cast(BinaryIO, upload.file)) for upload in uploads]
+    files = [LooseFile(upload.filename, cast(BinaryIO, upload.file)) for upload in form.uploads]
     return await asyncio.to_thread(read_archive, files, limits=UPLOAD_LIMITS)
+
+
+async def people_of(form: ResultsForm) -> list[Query]:
+    """Returns all people of a form and of the archive in it.
+
+    Raises ArchiveError, also where they are more than one portion: what is not looked up portion by portion takes no more.
+    """
+    read = await read_sent(form)
+    if read is not None and len(read.people) > MAX_MATCH_PAIRS:
+        raise ArchiveError(ArchiveProblem.TOO_MANY_ROWS, form.uploads[0].filename)
+    return form.queries + (read.people if read else [])

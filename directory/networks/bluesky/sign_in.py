@@ -8,12 +8,12 @@ import msgspec
 
 from directory.accounts import BlueskyAccount, TargetAccount
 from directory.errors import InvalidIdentifier
-from directory.identifiers import AtHandle, Did, TargetHandle, TargetId, parse_target_account
+from directory.identifiers import AtHandle, Did, TargetHandle, TargetId
 from directory.networks.bluesky.client import SCOPES, OAuthClient, may_arrange, may_follow
 from directory.networks.bluesky.did import DidDocument
 from directory.networks.bluesky.dpop import SigningKey
 from directory.networks.bluesky.identity import Identities
-from directory.networks.bluesky.origins import parse_origin
+from directory.networks.bluesky.names import handle_of_site, parse_typed
 from directory.networks.bluesky.pushed import Push, push
 from directory.networks.bluesky.requests import DpopRequests
 from directory.networks.bluesky.servers import AuthorizationServer, Servers
@@ -32,7 +32,9 @@ from directory.networks.sign_in_errors import (
     IdentityMismatch,
     IssuerMismatch,
     NeedsSignIn,
+    OurselvesBusy,
     ServerMisbehaved,
+    SignInError,
     SignInExpired,
     StateMismatch,
 )
@@ -93,9 +95,9 @@ class BlueskySignIn:
     ) -> SignInStart:
         """Starts a sign-in. `account` is a handle, a DID, a profile page, or the https address of an account's
         server."""
-        asked = self._parse(account)
+        asked = parse_typed(account, allow_loopback=self._allow_loopback)
         async with within_time():
-            document, server = await self._find(asked)
+            named, document, server = await self._find(asked)
             if expected is not None and document is not None and document.did != expected:
                 raise IdentityMismatch("", "another account was named than the one that will do")
             awaited = Expected.of(redirect_uri, purpose, now, str(expected) if expected is not None else None)
@@ -107,7 +109,7 @@ class BlueskySignIn:
                 verifier=new_secret(),
                 expected=awaited,
                 # As the person wrote it: they may not know their own DID.
-                login_hint=str(asked) if document is not None else None,
+                login_hint=named,
                 now=now,
             )
             authorize_url = await push(self._requests, wanted, SCOPES[purpose])
@@ -118,7 +120,7 @@ class BlueskySignIn:
             wanted.key.to_json(),
             self._client.key_id,
             wanted.client_id,
-            str(asked) if document is not None else None,
+            named,
             str(document.did) if document is not None else None,
         )
         return SignInStart(authorize_url, awaited.state, msgspec.json.encode(record), awaited.expires)
@@ -202,24 +204,28 @@ class BlueskySignIn:
             document = await self._identities.document(account.did)
             return BlueskyAccount(account.did, await self._identities.handle_of(document))
 
-    def _parse(self, account: str) -> Did | AtHandle | str:
-        """Parses what a person typed. Returns a str for a server's origin. Raises InvalidIdentifier."""
-        text = account.strip().removeprefix("at://")
-        with suppress(ServerMisbehaved):
-            return parse_origin(text, allow_loopback=self._allow_loopback)
-        name = parse_target_account(text)
-        if not isinstance(name, Did | AtHandle):
-            raise InvalidIdentifier("a Bluesky account", account, _NOT_HERE)
-        return name
-
-    async def _find(self, asked: Did | AtHandle | str) -> tuple[DidDocument | None, AuthorizationServer]:
+    async def _find(
+        self, asked: Did | AtHandle | str
+    ) -> tuple[str | None, DidDocument | None, AuthorizationServer]:
+        """Returns what names the account, its document, and its server; a server alone for a server's address."""
         if isinstance(asked, str):
-            return None, await self._servers.find(asked)
+            try:
+                return None, None, await self._servers.find(asked)
+            except OurselvesBusy:
+                raise
+            except SignInError:
+                handle = handle_of_site(asked)
+                if handle is None:
+                    raise
+                with suppress(SignInError):
+                    return await self._find(handle)
+                raise
         if isinstance(asked, AtHandle):
             document = await self._identities.by_handle(asked)
         else:
             document = await self._identities.document(asked)
-        return document, await self._servers.describe(await self._servers.issuer_for(document.pds))
+        server = await self._servers.describe(await self._servers.issuer_for(document.pds))
+        return str(asked), document, server
 
     async def _exchange(
         self, kept: _Record, server: AuthorizationServer, code: str, now: datetime

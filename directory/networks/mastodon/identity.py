@@ -40,6 +40,14 @@ async def resolve_actor(http: GuardedClient, actor: ActorUri, last: Acct | None 
     return await _agreed(http, found, {actor.host})
 
 
+async def resolve_page(http: GuardedClient, page: ActorUri) -> MastodonAccount:
+    """Resolves any address that a server has for an account: its page, its URI in another case, a number.
+
+    Raises as `resolve_acct`.
+    """
+    return await _agreed(http, await finger(http, page.host, page), set())
+
+
 async def resolve_signed_in(http: GuardedClient, host: str, who: Credentials) -> MastodonAccount:
     """Resolves the account that signed in at `host`, starting from the host's own answer.
 

@@ -1,13 +1,17 @@
 """Parses what a person types to name their account or its server."""
 
-from urllib.parse import urlsplit
+from typing import Final
 
 import msgspec
 
 from directory.errors import InvalidIdentifier
-from directory.identifiers import Acct, ActorUri, AtHandle, parse_target_account
+from directory.identifiers import Acct, ActorUri, AtHandle
+from directory.pasted.cleaning import clean
+from directory.pasted.hosts import parse_pasted_host
+from directory.pasted.target_account import parse_target_account
 
-KIND = "an account on a Mastodon-like server"
+KIND: Final = "an account on a Mastodon-like server"
+_SCHEMES: Final = ("https://", "http://")
 
 
 class Host(msgspec.Struct, frozen=True):
@@ -18,12 +22,12 @@ class Host(msgspec.Struct, frozen=True):
 
 def parse_typed(text: str) -> Acct | ActorUri | Host:
     """Parses `@user@host`, `user@host`, `https://host/@user`, `https://host`, `host`. Raises InvalidIdentifier."""
-    typed = text.strip()
-    if "://" not in typed:
-        return Acct.parse(typed) if "@" in typed else parse_host(typed)
-    if _path(typed) in {"", "/"}:
-        return parse_host(typed.partition("://")[2].rstrip("/"))
-    name = parse_target_account(typed)
+    typed = clean(KIND, text)
+    bare = _without_scheme(typed).rstrip("/")
+    is_host = not set(bare) & set("/@")
+    name = parse_target_account(f"https://{bare}" if is_host else typed)
+    if is_host and isinstance(name, AtHandle):
+        return Host(name.value)
     if not isinstance(name, Acct | ActorUri):
         raise InvalidIdentifier(KIND, text, "it is an account of Bluesky's network")
     return name
@@ -31,16 +35,11 @@ def parse_typed(text: str) -> Acct | ActorUri | Host:
 
 def parse_host(text: str) -> Host:
     """Parses a public host name. Raises InvalidIdentifier."""
-    try:
-        # Handles of the AT Protocol are host names, by the same rules.
-        return Host(AtHandle.parse(text).value)
-    except InvalidIdentifier as error:
-        raise InvalidIdentifier("the name of a server", text, error.why) from None
+    return Host(parse_pasted_host("the name of a server", text))
 
 
-def _path(url: str) -> str:
-    """Returns the path of an address. Raises InvalidIdentifier."""
-    try:
-        return urlsplit(url).path
-    except ValueError:
-        raise InvalidIdentifier(KIND, url, "it is not an address") from None
+def _without_scheme(text: str) -> str:
+    for scheme in _SCHEMES:
+        if text[: len(scheme)].lower() == scheme:
+            return text[len(scheme) :]
+    return text

@@ -14,7 +14,7 @@ from directory.identifiers import Acct, ActorUri, TargetHandle, TargetId
 from directory.networks.http import GuardedClient
 from directory.networks.mastodon.accounts import verify_credentials
 from directory.networks.mastodon.apps import App, Apps, client_fields
-from directory.networks.mastodon.identity import resolve_acct, resolve_actor, resolve_signed_in
+from directory.networks.mastodon.identity import resolve_acct, resolve_actor, resolve_page, resolve_signed_in
 from directory.networks.mastodon.moved import moved_to, names_back
 from directory.networks.mastodon.names import Host, parse_typed
 from directory.networks.mastodon.servers import Server, find_server, may_arrange, may_follow
@@ -229,7 +229,7 @@ class MastodonSignIn:
             if isinstance(typed, Acct):
                 return (await resolve_acct(self._http, typed)).actor == account.actor
             if isinstance(typed, ActorUri):
-                return (await resolve_actor(self._http, typed)).actor == account.actor
+                return (await resolve_page(self._http, typed)).actor == account.actor
         return False
 
 

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from directory.archive import SENTENCES, ArchiveError, ArchiveProblem, LooseFile, ReadLimits, read_archive
+from directory.archive import (
+    SENTENCES,
+    ArchiveError,
+    ArchiveProblem,
+    LooseFile,
+    Notice,
+    ReadLimits,
+    read_archive,
+)
+from directory.archive.about import read_account, read_manifest
+from directory.archive.json_stream import json_of_config, json_of_list
 from tests.directory.archive.build import ACCOUNT, assign, list_js, loose, problem_of, rows, tweets_js, zip_of
 
 P = ArchiveProblem
@@ -17,12 +27,12 @@ PREFIX = b"window.YTD.following.part0 = "
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", P.NO_ASSIGNMENT),
+        (b"", P.FILE_EMPTY),
         (b"[]", P.NO_ASSIGNMENT),
         (b'[{"following": {"accountId": "1", "userLink": "https://x.com/?user_id=1"}}]', P.NO_ASSIGNMENT),
         (b"window.YTD.following.part0", P.NO_ASSIGNMENT),
         (b" " * 300 + FOLLOWING, P.NO_ASSIGNMENT),
-        (FOLLOWING.decode().encode("utf-16"), P.WRONG_PREFIX),
+        (FOLLOWING.decode().encode("utf-16"), P.UTF16),
         (b"alert(1); x = []", P.WRONG_PREFIX),
         (FOLLOWING.replace(b"YTD", b"ytd"), P.WRONG_PREFIX),
         (list_js("block", "1"), P.WRONG_PREFIX),
@@ -65,7 +75,7 @@ PREFIX = b"window.YTD.following.part0 = "
         (list_js("following", "@tavan"), P.BAD_ID),
         (PREFIX + b'["' + b"a" * 2_000_000 + b'"]', P.ROW_TOO_LONG),
         (PREFIX + b"[" + b" " * 2_000_000 + b"]", P.ROW_TOO_LONG),
-        (PREFIX + b"[" + b" ;\n" * 700_000, P.NOT_JSON),
+        (PREFIX + b"[" + b" ;\n" * 700_000, P.ROW_TOO_LONG),
     ],
 )
 def test_a_changed_list_is_refused_whole(content: bytes, problem: ArchiveProblem) -> None:
@@ -85,8 +95,15 @@ def test_a_changed_list_is_refused_whole(content: bytes, problem: ArchiveProblem
         (b"[]", P.NO_ASSIGNMENT),
     ],
 )
-def test_a_changed_account_is_refused(account: bytes, problem: ArchiveProblem) -> None:
-    assert problem_of(loose(following=FOLLOWING, account=account)) is problem
+def test_a_changed_account_is_told(account: bytes, problem: ArchiveProblem) -> None:
+    """It is refused, and only help: the lists are read without it."""
+    with pytest.raises(ArchiveError) as caught:
+        read_account(json_of_list([account], ["account"], "account.js"), "account.js")
+    assert caught.value.code is problem
+    archive = read_archive(loose(following=FOLLOWING, account=account))
+    assert archive.owner is None
+    assert Notice.ABOUT_UNREAD in archive.notices
+    assert len(archive.people) == 2
 
 
 @pytest.mark.parametrize(
@@ -97,8 +114,13 @@ def test_a_changed_account_is_refused(account: bytes, problem: ArchiveProblem) -
         (b"window.YTD.manifest.part0 = {}", P.WRONG_PREFIX),
     ],
 )
-def test_a_changed_manifest_is_refused(manifest: bytes, problem: ArchiveProblem) -> None:
-    assert problem_of(loose(following=FOLLOWING, manifest=manifest)) is problem
+def test_a_changed_manifest_is_told(manifest: bytes, problem: ArchiveProblem) -> None:
+    with pytest.raises(ArchiveError) as caught:
+        read_manifest(json_of_config([manifest], "manifest.js"), "manifest.js")
+    assert caught.value.code is problem
+    archive = read_archive(loose(following=FOLLOWING, manifest=manifest))
+    assert Notice.ABOUT_UNREAD in archive.notices
+    assert len(archive.people) == 2
 
 
 @pytest.mark.parametrize(
@@ -107,7 +129,7 @@ def test_a_changed_manifest_is_refused(manifest: bytes, problem: ArchiveProblem)
         ({}, P.NO_FOLLOW_LIST),
         ({"data/account.js": ACCOUNT, "data/tweets.js": tweets_js()}, P.NO_FOLLOW_LIST),
         ({"data/js/following.js": FOLLOWING}, P.NO_FOLLOW_LIST),
-        ({"data/following.js.bak": FOLLOWING, "data/Following.js": FOLLOWING}, P.NO_FOLLOW_LIST),
+        ({"data/following.js.bak": FOLLOWING, "data/xfollowing.js": FOLLOWING}, P.NO_FOLLOW_LIST),
         ({"data/follower-requests.js": assign("follower_requests", [])}, P.LOOK_ALIKE),
         ({"data/smartblock-following.js": assign("smartblock_following", [])}, P.LOOK_ALIKE),
         ({"data/lists-member.js": assign("lists_member", [])}, P.LOOK_ALIKE),
@@ -139,8 +161,8 @@ def test_requests_to_follow_are_named_as_what_they_are() -> None:
     [
         (b"", P.FILE_EMPTY),
         (b"PK\x03\x04", P.ZIP_TRUNCATED),
-        (b"<!doctype html><title>Log in</title>", P.NOT_A_ZIP),
-        (b"7z\xbc\xaf\x27\x1c", P.NOT_A_ZIP),
+        (b"<!doctype html><title>Log in</title>", P.NOT_A_ZIP_PAGE),
+        (b"7z\xbc\xaf\x27\x1c", P.NOT_A_ZIP_PACKED),
         (b"a,b,c\n", P.NOT_A_ZIP),
         (zip_of({"data/following.js": FOLLOWING}).getvalue()[:-1], P.ZIP_TRUNCATED),
         (zip_of({"data/following.js": FOLLOWING}).getvalue()[:100], P.ZIP_TRUNCATED),
@@ -163,12 +185,14 @@ def test_two_files_of_one_name_are_not_guessed_between() -> None:
         LooseFile("following.js", io.BytesIO(FOLLOWING)),
         LooseFile("following.js", io.BytesIO(FOLLOWING)),
     ]
-    assert problem_of(twice) is P.SEVERAL_ARCHIVES
+    assert problem_of(twice) is P.SAME_FILE_TWICE
 
 
-def test_two_zips_at_once_are_refused() -> None:
-    zips = [LooseFile(f"{name}.zip", zip_of({"data/following.js": FOLLOWING})) for name in "ab"]
-    assert problem_of(zips) is P.ZIP_NESTED
+def test_two_zips_at_once_are_not_guessed_between() -> None:
+    zips = [
+        LooseFile(f"{name}.zip", zip_of({"data/following.js": list_js("following", name)})) for name in "12"
+    ]
+    assert problem_of(zips) is P.SEVERAL_ARCHIVES
 
 
 @pytest.mark.parametrize(
@@ -177,14 +201,26 @@ def test_two_zips_at_once_are_refused() -> None:
         (ReadLimits(rows_per_list=1), P.TOO_MANY_ROWS),
         (ReadLimits(people=1), P.TOO_MANY_ROWS),
         (ReadLimits(list_bytes=len(FOLLOWING) - 1), P.TOO_LARGE),
-        (ReadLimits(about_bytes=len(ACCOUNT) - 1), P.TOO_LARGE),
-        (ReadLimits(tweets_bytes=10), P.TOO_LARGE),
         (ReadLimits(zip_entries=2), P.ZIP_TOO_MANY_FILES),
     ],
 )
 def test_beyond_each_limit_it_stops(limits: ReadLimits, problem: ArchiveProblem) -> None:
     files = {"data/following.js": FOLLOWING, "data/account.js": ACCOUNT, "data/tweets.js": tweets_js()}
     assert problem_of(zip_of(files), limits) is problem
+
+
+@pytest.mark.parametrize(
+    ("limits", "notice"),
+    [
+        (ReadLimits(about_bytes=len(ACCOUNT) - 1), Notice.ABOUT_UNREAD),
+        (ReadLimits(tweets_bytes=10), Notice.NAMES_UNREAD),
+    ],
+)
+def test_beyond_the_limits_of_what_helps_it_stops_there(limits: ReadLimits, notice: Notice) -> None:
+    files = {"data/following.js": FOLLOWING, "data/account.js": ACCOUNT, "data/tweets.js": tweets_js()}
+    archive = read_archive(zip_of(files), limits=limits)
+    assert archive.notices == {notice}
+    assert len(archive.people) == 2
 
 
 def test_the_parts_of_a_list_share_its_limits() -> None:
@@ -227,8 +263,8 @@ def test_a_disk_that_fails_is_a_problem_of_the_file() -> None:
 
 def test_every_problem_has_one_sentence_that_says_what_to_do() -> None:
     assert set(SENTENCES) == set(ArchiveProblem)
-    for sentence in SENTENCES.values():
-        assert "%(file)s" in sentence
+    for problem, sentence in SENTENCES.items():
+        assert ("%(file)s" in sentence) == (problem is not P.NOTHING_CHOSEN)
         assert sentence.endswith(".")
         assert sentence.count(".") - sentence.count(".js") == 1
 

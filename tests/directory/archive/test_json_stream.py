@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from directory.archive.json_stream import Event, json_events, json_of_list
 from directory.archive.mentions import MentionReader
 from directory.archive.problems import ArchiveError
-from directory.archive.rows import read_ids
+from directory.archive.rows import RowReader
 from tests.directory.archive.build import list_js, tweet, tweets_js
 
 VALUES = st.recursive(
@@ -53,8 +53,8 @@ IDS = st.lists(st.integers(1, 2**63 - 1), max_size=30)
 @given(IDS, st.lists(st.integers(0, 10_000), max_size=8))
 def test_ids_come_back_in_their_order(ids: list[int], places: list[int]) -> None:
     pieces = cut(list_js("block", *map(str, ids)), places)
-    batches = json_events(json_of_list(pieces, ["block"], "block.js"), "block.js")
-    assert list(read_ids(batches, "blocking", "block.js")) == ids
+    json = json_of_list(pieces, ["block"], "block.js")
+    assert list(RowReader("blocking", "block.js").read(json)) == ids
 
 
 HANDLES = st.text(alphabet="abcXYZ_09", min_size=1, max_size=15)
@@ -86,4 +86,4 @@ def test_no_bytes_get_anything_but_an_archive_error_out(content: bytes, is_prefi
     with suppress(ArchiveError):
         batches = list(map(list, json_events(json_of_list(pieces, ["x"], "x.js"), "x.js")))
         list(MentionReader("x.js").read(batches))
-        list(read_ids(batches, "following", "x.js"))
+        list(RowReader("following", "x.js").read(json_of_list(pieces, ["x"], "x.js")))

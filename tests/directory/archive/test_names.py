@@ -49,7 +49,7 @@ def test_names_of_old_archives_are_read() -> None:
 
 def test_unreadable_mentions_are_passed_over() -> None:
     tweets = tweets_js(
-        tweet("5", ("-1", "gone"), ("12", "with space"), ("12", "sixteen_letters_"), ("12", "né")),
+        tweet("5", ("-1", "gone"), ("12", "with space"), ("12", "twenty_one_letters_ok"), ("12", "né")),
         tweet("x", ("34", "ferry")),
     )
     archive = read_archive(loose(following=FOLLOWING, tweets=tweets))

@@ -42,7 +42,6 @@ def test_an_archive_is_read_whole() -> None:
     assert [str(query) for query in archive.people] == PEOPLE
     assert archive.owner == Owner(XId(77), XHandle("Lina_Silor10"))
     assert archive.notices == frozenset()
-    assert archive.skipped.files == 1
 
 
 def test_a_zip_a_folder_and_loose_files_say_the_same(tmp_path: Path) -> None:

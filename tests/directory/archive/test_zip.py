@@ -217,4 +217,4 @@ def overlapping() -> Iterator[bytes]:
 
 
 def test_names_that_share_their_data_are_refused() -> None:
-    assert problem_of(io.BytesIO(b"".join(overlapping()))) is P.SEVERAL_ARCHIVES
+    assert problem_of(io.BytesIO(b"".join(overlapping()))) is P.SAME_FILE_TWICE

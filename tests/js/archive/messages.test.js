@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import test from "node:test";
 import { CODES, NOTICES } from "../../../web/static/js/archive/errors.js";
 
-const STEPS = ["opening", "lists", "names", "asking", "read", "cancelled"];
+const STEPS = ["opening", "lists", "names", "asking", "read", "portion", "next", "cancelled"];
 const SERVER = ["server-too-large", "server-busy", "server-down", "server-error", "server-unreachable"];
 
 test("the page has one sentence for each code, and none for nothing", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { ArchiveError } from "../../../web/static/js/archive/errors.js";
-import { chooseArchive, isCsvEra, isLookAlike, recognise } from "../../../web/static/js/archive/names.js";
+import { chooseFiles } from "../../../web/static/js/archive/choose.js";
+import { isCsvEra, isLookAlike, recognise } from "../../../web/static/js/archive/names.js";
 
 const TAKEN = {
   "data/following.js": ["following", 0, "data"],
@@ -14,10 +14,17 @@ const TAKEN = {
   "data/tweets-part3.js": ["tweets", 3, "data"],
   "data/account.js": ["account", 0, "data"],
   "data/manifest.js": ["manifest", 0, "data"],
+  "data/following.json": ["following", 0, "data"],
+  "data/Following.JS.txt": ["following", 0, "data"],
+  "data/following (2).js": ["following", 0, "data"],
+  "./following.js": ["following", 0, ""],
+  "data//following.js": ["following", 0, "data"],
+  "a\\data\\following.js": ["following", 0, "a/data"],
+  "Archive 14:30/data/following.js": ["following", 0, "Archive 14:30/data"],
 };
 for (const [path, [kind, part, folder]] of Object.entries(TAKEN)) {
   test(`${path} is read`, () => {
-    assert.deepEqual(recognise(path), { kind, part, folder, name: path.split("/").pop() });
+    assert.deepEqual(recognise(path), { kind, part, folder, name: path.split(/[\\/]/).pop() });
   });
 }
 
@@ -26,9 +33,7 @@ const LEFT = [
   "data/following-requests.js",
   "data/smartblock-following.js",
   "data/lists-created.js",
-  "data/following.json",
   "data/following.js.bak",
-  "data/Following.js",
   "data/following-part.js",
   "data/following-part-1.js",
   "data/following-part1234567.js",
@@ -47,11 +52,8 @@ const CLIMBING = [
   "data/../../data/following.js",
   "/data/following.js",
   "//following.js",
-  "./following.js",
-  "data//following.js",
   "C:/data/following.js",
   "C:following.js",
-  "data\\following.js",
   "..\\following.js",
   "data/following.js\0",
   `${"a/".repeat(600)}following.js`,
@@ -60,22 +62,14 @@ for (const path of [...LEFT, ...CLIMBING]) {
   test(`${JSON.stringify(path.slice(0, 40))} is not read`, () => assert.equal(recognise(path), null));
 }
 
-const known = (...paths) => paths.map((path) => recognise(path));
-const chosenOf = (...paths) =>
-  chooseArchive(known(...paths)).map(({ folder, name }) => (folder ? `${folder}/${name}` : name));
-const codeOf = (...paths) => {
-  try {
-    chooseArchive(known(...paths));
-  } catch (error) {
-    assert.ok(error instanceof ArchiveError);
-    return error.code;
-  }
-  return null;
-};
+const choice = (...paths) => chooseFiles(paths.map((path) => ({ ...recognise(path), source: "a.zip" })));
+const chosenOf = async (...paths) =>
+  (await choice(...paths)).files.map(({ folder, name }) => (folder ? `${folder}/${name}` : name));
+const codeOf = async (...paths) => (await choice(...paths)).conflict?.code ?? null;
 
-test("lists come first, in the order of their parts, and posts last", () => {
+test("whose archive it is comes first, then lists in the order of their parts, and posts last", async () => {
   assert.deepEqual(
-    chosenOf(
+    await chosenOf(
       "data/tweets.js",
       "data/following-part10.js",
       "data/account.js",
@@ -84,37 +78,32 @@ test("lists come first, in the order of their parts, and posts last", () => {
       "data/following.js",
     ),
     [
+      "data/account.js",
       "data/following.js",
       "data/following-part2.js",
       "data/following-part10.js",
       "data/mute.js",
-      "data/account.js",
       "data/tweets.js",
     ],
   );
 });
 
-test("the folder named data goes before copies elsewhere", () => {
-  assert.deepEqual(chosenOf("following.js", "x/data/following.js", "x/data/account.js", "x/account.js"), [
-    "x/data/following.js",
+test("the folder named data goes before copies elsewhere", async () => {
+  assert.deepEqual(await chosenOf("following.js", "x/data/following.js", "x/data/account.js", "x/account.js"), [
     "x/data/account.js",
+    "x/data/following.js",
   ]);
 });
 
-test("posts and an account alone are no list", () => {
-  assert.equal(codeOf("data/tweets.js", "data/account.js"), "no-follow-list");
-  assert.equal(codeOf(), "no-follow-list");
+test("two archives at once are refused: people of one would be shown as those of the other", async () => {
+  assert.equal(await codeOf("a/data/following.js", "b/data/following.js"), "several-archives");
+  assert.equal(await codeOf("data/following.js", "data/following.js"), "same-file-twice");
+  assert.equal(await codeOf("data/following.js", "data/tweet.js", "data/tweets.js"), null);
 });
 
-test("two archives at once are refused: people of one would be shown as those of the other", () => {
-  assert.equal(codeOf("a/data/following.js", "b/data/following.js"), "several-archives");
-  assert.equal(codeOf("data/following.js", "data/following.js"), "several-archives");
-  assert.equal(codeOf("data/following.js", "data/tweet.js", "data/tweets.js"), "several-archives");
-});
-
-test("a thousand parts are enough", () => {
+test("a thousand parts are enough", async () => {
   const parts = Array.from({ length: 1_001 }, (_, part) => `data/following-part${part}.js`);
-  assert.equal(codeOf(...parts), "zip-too-many-files");
+  await assert.rejects(choice(...parts), { name: "ArchiveError", code: "zip-too-many-files" });
 });
 
 test("archives from before 2019 are known by their files", () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { ownerLine, pairLines } from "../../../web/static/js/archive/pairs.js";
 import { People } from "../../../web/static/js/archive/people.js";
+import { summarise } from "../../../web/static/js/archive/summary.js";
 
 function peopleOf(count) {
   const people = new People();
@@ -16,13 +17,13 @@ test("a line holds number, name, lists and the day of the name, and nothing else
   people.see("12", "Alice", 1n);
   people.see("13", "bob", 10n ** 18n);
   assert.deepEqual(
-    [...pairLines(people.rows(), 10)],
+    [...pairLines(people.rows())],
     [{ text: "12,Alice,frbm\n13,bob,m,2018-05-25\n", people: 2, named: 2 }],
   );
 });
 
 test("long lists come in pieces that join to the whole", () => {
-  const pieces = [...pairLines(peopleOf(25_001).rows(), 100_000)];
+  const pieces = [...pairLines(peopleOf(25_001).rows())];
   assert.deepEqual(
     pieces.map(({ people }) => people),
     [10_000, 10_000, 5_001],
@@ -36,12 +37,21 @@ test("long lists come in pieces that join to the whole", () => {
   );
 });
 
-test("no more people leave than are asked for", () => {
-  for (const most of [0, 1, 9_999, 10_000, 10_001, 20_000]) {
-    const lines = [...pairLines(peopleOf(20_000).rows(), most)].map(({ text }) => text).join("");
-    assert.equal(lines.split("\n").length - 1, most);
+test("no more people leave at once than are asked for, and nobody stays behind", async () => {
+  const people = peopleOf(20_000);
+  for (const most of [1_000, 9_999, 10_000, 10_001, 20_000, 30_000]) {
+    const reading = { people, owner: null, notices: [], badRows: 0, leftOut: [] };
+    const { portions, notices } = summarise(reading, most);
+    const texts = await Promise.all(portions.map(({ pairs }) => pairs.text()));
+    for (const [index, text] of texts.entries()) {
+      const left = 20_000 - index * most;
+      assert.equal(text.split("\n").length - 1, Math.min(most, left));
+      assert.equal(portions[index].people, Math.min(most, left));
+    }
+    assert.equal(texts.join(""), [...pairLines(people.rows())].map(({ text }) => text).join(""));
+    assert.deepEqual(notices, most < 20_000 ? ["not-everybody"] : []);
   }
-  assert.deepEqual([...pairLines([], 10)], []);
+  assert.deepEqual([...pairLines([])], []);
 });
 
 test("the owner is one line, or nothing", () => {

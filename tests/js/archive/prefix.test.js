@@ -46,7 +46,7 @@ const REFUSED = [
   ["manifest", "window.YTD.manifest.part0 = {}", "wrong-prefix"],
   ["following", "[]", "no-assignment"],
   ["following", '[{"following":{"userLink":"https://x.com/?user_id=1"}}]', "no-assignment"],
-  ["following", "", "no-assignment"],
+  ["following", "", "file-empty"],
   ["following", "x".repeat(257) + "=", "no-assignment"],
   ["following", "x".repeat(100_000), "no-assignment"],
 ];

@@ -93,7 +93,7 @@ test("posts that cannot be understood cost names, not people", async () => {
     `window.YTD.tweets.part0 = [{"screen_name"}]`,
   ]) {
     const reading = await read({ ...loose(WHOLE), "tweets.js": tweets });
-    assert.deepEqual(reading.notices, ["names-unread"], tweets);
+    assert.deepEqual(reading.notices, ["names-unread", "left-out"], tweets);
     assert.equal(reading.people.size, 5);
   }
 });
@@ -122,7 +122,7 @@ const LOOSE = {
   "another list, renamed": [{ "following.js": WHOLE["data/follower.js"] }, "wrong-prefix"],
   "a page, renamed": [{ "following.js": "<html lang=en>" }, "wrong-prefix"],
   "no assignment": [{ "following.js": JSON.stringify(rows("following", ["1"])) }, "no-assignment"],
-  "an empty file": [{ "following.js": "" }, "no-assignment"],
+  "an empty file": [{ "following.js": "" }, "file-empty"],
   "JSON cut short": [{ "following.js": following("11").slice(0, -5) }, "not-json"],
   "JSON with a comment": [{ "following.js": following("11").replace("[", "[ /* */") }, "not-json"],
   "other rows": [{ "following.js": part("following", rows("follower", ["1"])) }, "wrong-shape"],
@@ -135,10 +135,6 @@ const LOOSE = {
   "a row of 70 kB": [
     { "following.js": part("following", [{ following: { accountId: "1", userLink: "x".repeat(70_000) } }]) },
     "row-too-long",
-  ],
-  "an account with a number": [
-    { "following.js": following("1"), "account.js": part("account", [{ account: { accountId: 7 } }]) },
-    "numbers-for-strings",
   ],
   "two of one name": [
     { "a/following.js": following("1"), "b/following.js": following("2") },
@@ -178,9 +174,16 @@ for (const [code, heads] of Object.entries(HEADS)) {
   }
 }
 
-test("two ZIPs, or a ZIP among files, are taken one at a time", async () => {
-  await refuses(read({ "a.zip": "PK", "b.zip": "PK" }), "one-at-a-time");
-  await refuses(read({ "a.zip": "PK", "following.js": following("1") }), "one-at-a-time");
+test("a broken ZIP among others, or among files, is named", async () => {
+  await refuses(read({ "a.zip": "PK", "b.zip": "PK" }), "not-a-zip", "a.zip");
+  await refuses(read({ "a.zip": "PK", "following.js": following("1") }), "not-a-zip", "a.zip");
+});
+
+test("an account with a number costs its name, not people", async () => {
+  const account = part("account", [{ account: { accountId: 7 } }]);
+  const reading = await read({ "following.js": following("1"), "account.js": account });
+  assert.deepEqual(reading.notices, ["about-unread", "names-missing"]);
+  assert.equal(reading.people.size, 1);
 });
 
 test("a file that cannot be read any more is named", async () => {

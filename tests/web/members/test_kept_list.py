@@ -14,6 +14,7 @@ from tests.web.archives import FILES, following, write_zip, zip_bytes
 from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.visitors import SAME_ORIGIN, Visitor
 from tests.web.members.worlds import client_of, enrol, fetch
+from web.pages import uploads
 
 PATH = "/account/list"
 
@@ -98,6 +99,19 @@ def test_an_archive_that_names_nobody_they_followed_takes_no_list_away(
     assert "so nothing was changed" in answer.text
     answer = bring(member, "following.js", "window.YTD.following.part0 = [{")
     assert answer.status_code == 400
+    assert kept(instance) == [[(21, "")]]
+
+
+def test_an_archive_of_too_many_people_is_refused_whole(
+    instance: MemberInstance, member: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of it would be kept in place of the list before, without a word."""
+    member.send(PATH, f"{PATH}/consent", version="1")
+    bring(member, "following.js", following("21"))
+    monkeypatch.setattr(uploads, "MAX_MATCH_PAIRS", 2)
+    answer = bring(member, "following.js", following("1", "2", "3"))
+    assert answer.status_code == 400
+    assert "following.js names more people than we can take at once" in answer.text
     assert kept(instance) == [[(21, "")]]
 
 

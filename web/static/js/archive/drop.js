@@ -7,11 +7,13 @@ import { DropView } from "./view.js";
  * Makes each `[data-archive-drop]` of the page live: the archive is read here, and only numbers and
  * names are sent. Without this script, or where the browser lacks something, the form sends the files.
  *
- * @typedef {import("./loose.js").Chosen} Chosen
+ * @typedef {import("./open.js").Chosen} Chosen
  * @typedef {import("./worker.js").Message} Message
- * @typedef {import("./worker.js").Summary} Summary
+ * @typedef {import("./summary.js").Summary} Summary
  */
 
+/** Names of files in one sentence. */
+const MAX_NAMES_TOLD = 5;
 const WORKER = new URL("./worker.js", import.meta.url);
 
 /** The archive cannot be read; holds the name of the sentence that says why. */
@@ -45,7 +47,7 @@ class ArchiveDrop {
     view.form.addEventListener("submit", (event) => {
       event.preventDefault();
       const { files } = view.folder.files?.length ? view.folder : view.files;
-      this.start(gatherFiles(files ?? []));
+      this.read(gatherFiles(files ?? []));
     });
     for (const [input, other] of [
       [view.files, view.folder],
@@ -55,7 +57,7 @@ class ArchiveDrop {
       input.addEventListener("click", () => (input.value = ""));
       input.addEventListener("change", () => {
         other.value = "";
-        if (input.files?.length) this.start(gatherFiles(input.files));
+        if (input.files?.length) this.read(gatherFiles(input.files));
       });
     }
     view.cancel.addEventListener("click", () => this.stop());
@@ -77,7 +79,7 @@ class ArchiveDrop {
       delete root.dataset.over;
       if (!event.dataTransfer?.types.includes("Files")) return;
       event.preventDefault();
-      this.start(gatherDropped(event.dataTransfer));
+      this.read(gatherDropped(event.dataTransfer));
     });
   }
 
@@ -91,12 +93,17 @@ class ArchiveDrop {
   }
 
   /** @param {Chosen[] | Promise<Chosen[]>} choosing */
-  async start(choosing) {
+  read(choosing) {
+    return this.start(async (signal) => this.readAndAsk(await choosing, signal));
+  }
+
+  /** @param {(signal: AbortSignal) => Promise<void>} work - takes the place of what runs */
+  async start(work) {
     this.run?.abort();
     const run = (this.run = new AbortController());
     this.view.begin();
     try {
-      await this.readAndAsk(await choosing, run.signal);
+      await work(run.signal);
     } catch (error) {
       if (this.run === run) this.fail(error);
     }
@@ -116,18 +123,34 @@ class ArchiveDrop {
         view.advance(stage, total > 0 ? Math.min(1, done / total) : null);
       },
     );
-    const said = { people: summary.people, asked: summary.asked, named: summary.named };
     if (summary.people === 0) {
       view.finish();
-      view.tell(summary.notices, said);
+      view.tell(summary.notices, valuesOf(summary));
       return;
     }
+    await this.ask(summary, 0, signal);
+  }
+
+  /**
+   * Looks one portion of the people up, and offers the next.
+   * @param {Summary} summary
+   * @param {number} index
+   * @param {AbortSignal} signal
+   */
+  async ask(summary, index, signal) {
+    const { view } = this;
+    const portion = summary.portions[index];
     view.advance("asking", null);
-    const html = await fetchResults(view.form, summary, signal);
+    const html = await fetchResults(view.form, portion, summary.owner, signal);
     signal.throwIfAborted();
     view.finish();
-    view.tell(["read", ...summary.notices], said);
+    const from = summary.portions.slice(0, index).reduce((sum, { people }) => sum + people, 0);
+    const notices = index === 0 ? summary.notices : ["portion"];
+    const to = from + portion.people;
+    view.tell(["read", ...notices], { ...valuesOf(summary), from: from + 1, to, asked: portion.people });
     showResults(this.results, html);
+    const next = summary.portions[index + 1];
+    if (next) view.offer(next.people, () => this.start((signal) => this.ask(summary, index + 1, signal)));
   }
 
   /** @param {unknown} error */
@@ -140,6 +163,16 @@ class ArchiveDrop {
       this.view.fail("reader-failed");
     }
   }
+}
+
+/** @param {string[]} names */
+function someOf(names) {
+  return [...names.slice(0, MAX_NAMES_TOLD), ...(names.length > MAX_NAMES_TOLD ? ["…"] : [])].join(", ");
+}
+
+/** @param {Summary} summary */
+function valuesOf({ people, named, badRows, leftOut }) {
+  return { people, named, rows: badRows, files: someOf(leftOut) };
 }
 
 /**

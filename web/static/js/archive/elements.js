@@ -1,11 +1,12 @@
 // @ts-check
 import { ArchiveError } from "./errors.js";
+import { MAX_DEPTH } from "./limits.js";
 
 /**
- * Where the reader stands between the objects of `[ {…}, {…} ];`
+ * Where the reader stands in `[ …, … ];`
  * @enum {number}
  */
-const At = Object.freeze({ ARRAY: 0, FIRST: 1, OBJECT: 2, COMMA: 3, NEXT: 4, END: 5 });
+const At = Object.freeze({ START: 0, FIRST: 1, NEXT: 2, END: 3, DONE: 4 });
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -17,21 +18,22 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 const IS_SPACE = table(0x20, 0x09, 0x0a, 0x0d);
-/** The bytes that matter outside strings, inside an object; a table is twice as fast as comparisons. */
-const IS_MARK = table(QUOTE, OPEN_OBJECT, CLOSE_OBJECT);
+/** The bytes that matter outside strings; a table is twice as fast as comparisons. */
+const IS_MARK = table(QUOTE, OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY, COMMA);
+const IS_INNER_MARK = table(QUOTE, OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY);
 
 const FIRST_BUFFER_BYTES = 16 * 1024;
 
 /**
- * Cuts a JSON array of objects, which comes in chunks of bytes, into its objects.
+ * Cuts a JSON array, which comes in chunks of bytes, into its elements.
  *
- * It follows strings and braces only: whether an object is JSON is for `JSON.parse` to say. Memory is
- * bounded by the longest object. Errors are ArchiveErrors.
+ * It follows strings and brackets only: whether an element is JSON is for `JSON.parse` to say. Memory is
+ * bounded by the longest element. Errors are ArchiveErrors.
  */
 export class ElementFramer {
   /**
    * @param {string} name - the file's, for errors
-   * @param {number} maxBytes - of one object
+   * @param {number} maxBytes - of one element
    * @param {(bytes: Uint8Array) => void} onElement - the bytes are valid during the call only
    */
   constructor(name, maxBytes, onElement) {
@@ -39,7 +41,7 @@ export class ElementFramer {
     this.maxBytes = maxBytes;
     this.onElement = onElement;
     /** @type {number} */
-    this.at = At.ARRAY;
+    this.at = At.START;
     this.depth = 0;
     this.isInString = false;
     this.isEscaped = false;
@@ -53,72 +55,42 @@ export class ElementFramer {
    */
   push(chunk, from = 0) {
     let i = from;
-    let start = 0;
-    for (;;) {
-      while (this.at !== At.OBJECT) {
-        if (i === chunk.length) return;
-        start = i;
+    while (i < chunk.length) {
+      if (this.at !== At.FIRST && this.at !== At.NEXT) {
         i = this.step(chunk[i], i);
+        continue;
       }
+      const start = i;
       i = this.scan(chunk, i);
-      const isWhole = this.depth === 0;
+      const isWhole = i < chunk.length;
       this.take(chunk, start, i, isWhole);
-      if (!isWhole) return;
-      this.at = At.COMMA;
+      if (isWhole) this.at = chunk[i++] === COMMA ? At.NEXT : At.END;
     }
   }
 
-  /** Throws if the array, or an object in it, was not closed. */
+  /** Throws if the array, or an element in it, was not closed. */
   end() {
-    if (this.at !== At.END) throw new ArchiveError("not-json", this.name);
+    if (this.at < At.END) throw new ArchiveError("not-json", this.name);
   }
 
   /**
-   * Reads one byte between objects; returns the place after it.
+   * Reads one byte before or after the array; returns the place after it.
    * @param {number} byte
    * @param {number} i
    */
   step(byte, i) {
     if (IS_SPACE[byte]) return i + 1;
-    switch (this.at) {
-      case At.ARRAY:
-        if (byte !== OPEN_ARRAY)
-          throw new ArchiveError(byte === OPEN_OBJECT ? "wrong-shape" : "not-json", this.name);
-        this.at = At.FIRST;
-        return i + 1;
-      case At.COMMA:
-        if (byte !== COMMA && byte !== CLOSE_ARRAY) throw new ArchiveError("not-json", this.name);
-        this.at = byte === COMMA ? At.NEXT : At.END;
-        return i + 1;
-      case At.END:
-        if (byte !== SEMICOLON) throw new ArchiveError("not-json", this.name);
-        return i + 1;
-      default:
-        return this.open(byte, i);
-    }
-  }
-
-  /**
-   * @param {number} byte
-   * @param {number} i
-   */
-  open(byte, i) {
-    if (byte === CLOSE_ARRAY && this.at === At.FIRST) {
-      this.at = At.END;
-    } else if (byte === OPEN_OBJECT) {
-      this.at = At.OBJECT;
-      this.depth = 1;
-    } else {
-      throw new ArchiveError(
-        /["[\d\-tfn]/.test(String.fromCharCode(byte)) ? "wrong-shape" : "not-json",
-        this.name,
-      );
+    if (this.at === At.START && byte === OPEN_ARRAY) this.at = At.FIRST;
+    else if (this.at === At.END && byte === SEMICOLON) this.at = At.DONE;
+    else {
+      const isOther = this.at === At.START && /["{\d\-tfn]/.test(String.fromCharCode(byte));
+      throw new ArchiveError(isOther ? "wrong-shape" : "not-json", this.name);
     }
     return i + 1;
   }
 
   /**
-   * Reads to the end of the object, or of the chunk; returns the place after it. `depth` is 0 at the object's end.
+   * Reads to the byte that ends the element, or to the end of the chunk; returns that place.
    * @param {Uint8Array} chunk
    * @param {number} i
    */
@@ -136,35 +108,54 @@ export class ElementFramer {
         if (byte === QUOTE) isInString = false;
         else if (byte === BACKSLASH && i++ === length) this.isEscaped = true;
       }
-      if (!isInString) while (i < length && !IS_MARK[chunk[i]]) i++;
+      const marks = depth === 0 ? IS_MARK : IS_INNER_MARK;
+      if (!isInString) while (i < length && !marks[chunk[i]]) i++;
       if (i >= length) break;
-      const byte = chunk[i++];
+      const byte = chunk[i];
       if (byte === QUOTE) isInString = true;
-      else if (byte === OPEN_OBJECT) depth++;
-      else if (--depth === 0) break;
+      else if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) this.checkDepth(++depth);
+      else if (depth > 0) depth--;
+      else if (byte === CLOSE_OBJECT) throw new ArchiveError("not-json", this.name);
+      else break;
+      i++;
     }
     this.depth = depth;
     this.isInString = isInString;
     return Math.min(i, length);
   }
 
+  /** @param {number} depth */
+  checkDepth(depth) {
+    if (depth > MAX_DEPTH) throw new ArchiveError("wrong-shape", this.name);
+  }
+
   /**
    * @param {Uint8Array} chunk
    * @param {number} start
    * @param {number} end
-   * @param {boolean} isWhole - whether an object ends here
+   * @param {boolean} isWhole - whether an element ends here
    */
   take(chunk, start, end, isWhole) {
     const size = this.buffered + end - start;
     if (size > this.maxBytes) throw new ArchiveError("row-too-long", this.name);
-    if (isWhole && this.buffered === 0) {
-      this.onElement(chunk.subarray(start, end));
-      return;
+    let element = chunk.subarray(start, end);
+    if (!isWhole || this.buffered > 0) {
+      this.grow(size);
+      this.buffer.set(element, this.buffered);
+      element = this.buffer.subarray(0, size);
     }
-    this.grow(size);
-    this.buffer.set(chunk.subarray(start, end), this.buffered);
     this.buffered = isWhole ? 0 : size;
-    if (isWhole) this.onElement(this.buffer.subarray(0, size));
+    if (isWhole) this.give(element, chunk[end]);
+  }
+
+  /**
+   * @param {Uint8Array} element
+   * @param {number} ending - the byte after it
+   */
+  give(element, ending) {
+    const isEmpty = element.every((byte) => IS_SPACE[byte]);
+    if (!isEmpty) this.onElement(element);
+    else if (ending === COMMA || this.at === At.NEXT) throw new ArchiveError("not-json", this.name);
   }
 
   /** @param {number} size */

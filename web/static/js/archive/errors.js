@@ -7,7 +7,6 @@
 export const CODES = Object.freeze(
   /** @type {const} */ ([
     "nothing-chosen", // no file at all
-    "one-at-a-time", // more than one ZIP, or a ZIP with other files
     "file-empty", // 0 bytes
     "unreadable", // moved, changed or taken away while it was read
     "not-a-zip", // neither a ZIP nor one of the archive's .js files
@@ -22,10 +21,14 @@ export const CODES = Object.freeze(
     "zip-too-many-files",
     "zip-bomb", // unpacks to far more than its size can mean
     "too-large",
+    "unsafe-path", // a name in it would climb out of the folder unpacked to
     "csv-era", // an archive from before 2019
     "no-follow-list", // none of the files with people in it
     "look-alike", // requests to follow, and the like, instead of a list
-    "several-archives", // more than one archive's files, or one file twice
+    "several-archives", // more than one archive's files
+    "same-file-twice", // one list twice, with different people
+    "two-accounts", // archives of two people
+    "utf-16", // saved again by a program, in another encoding
     "wrong-prefix", // what stands before `=` is not what this file begins with
     "no-assignment", // no `=`
     "not-json",
@@ -46,6 +49,10 @@ export const NOTICES = Object.freeze(
     "zero-follows", // this person follows nobody, but other lists hold people
     "following-missing", // there is no following.js, but other lists are there
     "parts-missing", // the manifest counts more people than the files hold
+    "partial-archive", // X says that this is one part of an archive
+    "rows-unread", // rows that were left out
+    "about-unread", // account.js or manifest.js is there and cannot be understood
+    "left-out", // files that were given and not read
     "names-missing", // no tweets.js: people are looked up by number alone
     "names-unread", // tweets.js is there and cannot be understood
   ]),

@@ -1,24 +1,30 @@
 // @ts-check
-import { isCsvEra, isLookAlike, recognise } from "./names.js";
+import { isCsvEra, isLookAlike, isZipName, recognise } from "./names.js";
 
 /**
  * What a person chose or dropped, as files with paths. Of a folder only what the reader may open is
  * gathered: that of an archive holds every picture, too.
  *
- * @typedef {import("./loose.js").Chosen} Chosen
+ * @typedef {import("./open.js").Chosen} Chosen
  */
 
-/** How far below a dropped folder files are looked for: `folder/twitter-…/data/following.js`. */
-const MAX_FOLDER_DEPTH = 3;
+/** How far below a dropped folder files are looked for: `folder/unpacked/twitter-…/data/following.js`. */
+const MAX_FOLDER_DEPTH = 4;
 
 /**
  * @param {Iterable<File>} files - of a file input, or of a folder input
  * @returns {Chosen[]}
  */
 export function gatherFiles(files) {
-  return Array.from(files, (file) => ({ path: file.webkitRelativePath || file.name, file })).filter(
-    ({ path }) => !path.includes("/") || isWanted(path),
-  );
+  return filesOf(Array.from(files, (file) => ({ path: file.webkitRelativePath || file.name, file })));
+}
+
+/**
+ * All that was chosen by itself, and of folders what the reader may open.
+ * @param {Chosen[]} chosen
+ */
+export function filesOf(chosen) {
+  return chosen.filter(({ path }) => !path.includes("/") || isWanted(path));
 }
 
 /**
@@ -71,5 +77,5 @@ async function* children(folder) {
 
 /** @param {string} path */
 function isWanted(path) {
-  return recognise(path) !== null || isCsvEra(path) || isLookAlike(path) || /\.zip$/i.test(path);
+  return recognise(path) !== null || isCsvEra(path) || isLookAlike(path) || isZipName(path);
 }

@@ -15,10 +15,16 @@ export const MAX_PEOPLE = 2_000_000;
 export const MAX_STRANGERS = 200_000;
 
 /** Entries in the directory of a ZIP; one picture of an archive is one entry. */
-export const MAX_ZIP_ENTRIES = 500_000;
+export const MAX_ZIP_ENTRIES = 2_000_000;
 
-/** Bytes of one read of a ZIP's directory, which is held in memory whole. */
-export const MAX_ZIP_DIRECTORY_BYTES = 128 * MIB;
+/** Bytes of a ZIP's directory. */
+export const MAX_ZIP_DIRECTORY_BYTES = 512 * MIB;
+
+/** Bytes of a ZIP's directory that are read at a time. */
+export const ZIP_WINDOW_BYTES = 64 * KIB;
+
+/** How often a 32-bit offset may have wrapped: ZIPs of up to 256 GiB. */
+export const MAX_OFFSET_WRAPS = 64;
 
 /** Files that are opened in one archive, parts included. */
 export const MAX_OPENED_FILES = 1_000;
@@ -46,6 +52,12 @@ export const MAX_PREFIX_BYTES = 256;
 
 /** Bytes of one person in a list, or of one account. */
 export const MAX_ROW_BYTES = 64 * KIB;
+
+/** Lists and objects inside each other. */
+export const MAX_DEPTH = 64;
+
+/** Of so many rows one may be unreadable; a file with more of them is refused. */
+export const ROWS_FOR_ONE_BAD = 100;
 
 /** Bytes of one post. */
 export const MAX_TWEET_BYTES = 4 * MIB;

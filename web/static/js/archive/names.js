@@ -1,6 +1,5 @@
 // @ts-check
-import { ArchiveError } from "./errors.js";
-import { MAX_OPENED_FILES, MAX_PATH_CHARS } from "./limits.js";
+import { MAX_PATH_CHARS } from "./limits.js";
 
 /**
  * The files of an X archive that are opened, by their names alone.
@@ -9,15 +8,15 @@ import { MAX_OPENED_FILES, MAX_PATH_CHARS } from "./limits.js";
  * @typedef {{ kind: Kind, part: number, folder: string, name: string }} Known
  */
 
-/** In the order in which they are read: names are kept only for people that a list has named before. */
+/** In the order in which they are read: whose archive it is, its lists, and names for the people on them. */
 export const KINDS = Object.freeze(
   /** @type {readonly Kind[]} */ ([
+    "account",
+    "manifest",
     "following",
     "follower",
     "block",
     "mute",
-    "account",
-    "manifest",
     "tweets",
   ]),
 );
@@ -25,26 +24,57 @@ export const LISTS = Object.freeze(
   /** @type {readonly List[]} */ (["following", "follower", "block", "mute"]),
 );
 
-const NAME = /^(?:(following|follower|block|mute|tweets?)(?:-part(\d{1,5}))?|(account|manifest))\.js$/;
+/** What systems add to a name: a number of a second download or copy, and `.txt`. */
+const NAME =
+  /^(?:(following|follower|block|mute|tweets?)(?:-part(\d{1,6}))?|(account|manifest))(?: ?\(\d{1,3}\)| -? ?copy)?\.js(?:on)?(?:\.txt)?$/i;
 const LOOK_ALIKE =
-  /(?:^|\/)(?:(?:follower|following)-requests?|smartblock-following|lists-[a-z-]+)(?:-part\d+)?\.js$/;
-const CSV_ERA = /(?:^|\/)(?:tweets\.csv|data\/csv\/[^/]+|data\/js\/tweets\/[^/]+)$/;
+  /(?:^|\/)(?:(?:follower|following)-requests?|smartblock-following|lists-[a-z-]+)(?:-part\d+)?\.js$/i;
+const CSV_ERA = /(?:^|\/)(?:tweets\.csv|data\/csv\/[^/]+|data\/js\/(?:tweets\/[^/]+|[a-z]+_[a-z]+\.js))$/i;
+const ZIP = /\.zip(?:\.\d{3})?$/i;
+const DATA = /(?:^|\/)data$/i;
 
 /**
  * The file that a path inside an archive, or the name of a loose file, stands for; null for all that is not
- * opened, and for a path that climbs, or that starts at a root or a drive.
+ * opened: other names, folders inside `data`, what a Mac adds, and paths that climb.
  * @param {string} path
  * @returns {Known | null}
  */
 export function recognise(path) {
-  if (path.length > MAX_PATH_CHARS || /[\\:\0]/.test(path)) return null;
-  const segments = path.split("/");
+  if (path.length > MAX_PATH_CHARS || /\0/.test(path) || leadsOutside(path)) return null;
+  const segments = segmentsOf(path);
   const name = segments.pop() ?? "";
-  if (segments.some((segment) => segment === "" || segment === "." || segment === "..")) return null;
-  const found = NAME.exec(name);
-  if (!found) return null;
-  const kind = /** @type {Kind} */ ((found[3] ?? found[1]).replace(/^tweet$/, "tweets"));
-  return { kind, part: Number(found[2] ?? 0), folder: segments.join("/"), name };
+  const found = /[\\/]$/.test(path) ? null : NAME.exec(name);
+  const folder = segments.join("/");
+  const isInside = segments.some((segment) => DATA.test(segment)) && !isData(folder);
+  if (!found || isInside || segments.some((segment) => /^__macosx$/i.test(segment))) return null;
+  const kind = (found[3] ?? found[1]).toLowerCase().replace(/^tweet$/, "tweets");
+  return { kind: /** @type {Kind} */ (kind), part: Number(found[2] ?? 0), folder, name };
+}
+
+/** @param {string} folder */
+export function isData(folder) {
+  return DATA.test(folder);
+}
+
+/**
+ * Whether unpacking a path could write outside of the folder unpacked to.
+ * @param {string} path
+ */
+export function leadsOutside(path) {
+  return /^(?:[\\/]|[A-Za-z]:)/.test(path) || path.split(/[\\/]/).includes("..");
+}
+
+/** @param {string} path */
+export function baseName(path) {
+  return segmentsOf(path).pop() ?? path;
+}
+
+/**
+ * @param {string} path
+ * @returns {string[]} without the empty ones, and without those that mean "here"
+ */
+function segmentsOf(path) {
+  return path.split(/[\\/]/).filter((segment) => segment !== "" && segment !== ".");
 }
 
 /**
@@ -63,29 +93,12 @@ export function isCsvEra(path) {
   return path.length <= MAX_PATH_CHARS && CSV_ERA.test(path.replaceAll("\\", "/"));
 }
 
-/**
- * Of all recognised files, those of the one archive among them, in reading order. Throws ArchiveError.
- *
- * Folders named `data` come before others. Loose files, and files of a folder with another name, are
- * taken where there is no `data` folder.
- * @template {Known} T
- * @param {readonly T[]} files
- * @returns {T[]}
- */
-export function chooseArchive(files) {
-  const inData = files.filter((file) => /(?:^|\/)data$/.test(file.folder));
-  const candidates = inData.length > 0 ? inData : files;
-  const folders = new Set(candidates.filter(isList).map((file) => file.folder));
-  if (folders.size === 0) throw new ArchiveError("no-follow-list");
-  if (folders.size > 1) throw new ArchiveError("several-archives");
-  const chosen = candidates.filter((file) => folders.has(file.folder));
-  if (chosen.length > MAX_OPENED_FILES) throw new ArchiveError("zip-too-many-files");
-  const keys = new Set(chosen.map((file) => `${file.kind}-${file.part}`));
-  if (keys.size < chosen.length) throw new ArchiveError("several-archives");
-  return chosen.sort((a, b) => KINDS.indexOf(a.kind) - KINDS.indexOf(b.kind) || a.part - b.part);
+/** @param {string} path */
+export function isZipName(path) {
+  return ZIP.test(path) && !/(?:^|[\\/])(?:__macosx[\\/]|\._)/i.test(path);
 }
 
 /** @param {Known} file */
-function isList(file) {
+export function isList(file) {
   return LISTS.some((list) => list === file.kind);
 }

@@ -9,16 +9,13 @@ const ROWS_PER_PIECE = 10_000;
  * All that leaves this device: one line a person, `id,handle,lists`, the handle empty if unknown, and
  * `,seen` where the day is known on which the handle was seen.
  * @param {Iterable<Row>} rows
- * @param {number} maxRows - the rest stays here
  * @returns {Generator<{ text: string, people: number, named: number }>} pieces of the text
  */
-export function* pairLines(rows, maxRows) {
+export function* pairLines(rows) {
   /** @type {string[]} */
   let lines = [];
   let named = 0;
-  let left = maxRows;
   for (const { id, handle, lists, seen } of rows) {
-    if (left-- === 0) break;
     lines.push(`${id},${handle ?? ""},${lists}${seen === null ? "" : `,${seen}`}\n`);
     if (handle !== null) named++;
     if (lines.length === ROWS_PER_PIECE) {

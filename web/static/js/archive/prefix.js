@@ -5,6 +5,9 @@ import { MAX_PREFIX_BYTES } from "./limits.js";
 /** @typedef {import("./names.js").Kind} Kind */
 
 const EQUALS = 0x3d;
+const BOM_BYTES = 3;
+/** A byte order mark of UTF-16, or a zero beside the first character. */
+const UTF16 = /^(?:\xff\xfe|\xfe\xff|[^\0]\0|\0[^\0])/;
 /** `window.YTD.following.part0`, whatever the part: what X writes before `=`. */
 const TARGET = /^\s*window\.(?:YTD\.(\w+)\.part\d+|(__THAR_CONFIG))\s*$/;
 /** The word in TARGET for each kind of file. */
@@ -24,11 +27,12 @@ const WORDS = Object.freeze(
 export class Prefix {
   /**
    * @param {Kind} kind
-   * @param {string} name - the file's, for errors
+   * @param {string} name - the file's, for errors; one that ends in `.json` may be JSON alone
    */
   constructor(kind, name) {
     this.kind = kind;
     this.name = name;
+    this.mayBeBare = /\.json/i.test(name);
     this.isPassed = false;
     this.text = "";
   }
@@ -39,9 +43,14 @@ export class Prefix {
    */
   skip(chunk) {
     if (this.isPassed) return 0;
+    if (this.text === "" && this.beginsBare(chunk)) {
+      this.isPassed = true;
+      return chunk[0] === 0xef ? BOM_BYTES : 0;
+    }
     const at = chunk.subarray(0, MAX_PREFIX_BYTES + 1).indexOf(EQUALS);
     const bytes = chunk.subarray(0, at < 0 ? MAX_PREFIX_BYTES + 1 : at);
     this.text += Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+    if (UTF16.test(this.text)) throw new ArchiveError("utf-16", this.name);
     if (this.text.length > MAX_PREFIX_BYTES) throw new ArchiveError("no-assignment", this.name);
     if (at < 0) return chunk.length;
     this.isPassed = true;
@@ -49,9 +58,14 @@ export class Prefix {
     return at + 1;
   }
 
+  /** @param {Uint8Array} chunk - the first */
+  beginsBare(chunk) {
+    return this.mayBeBare && /^(?:\xef\xbb\xbf)?\s*[[{]/.test(String.fromCharCode(...chunk.subarray(0, MAX_PREFIX_BYTES)));
+  }
+
   /** Throws ArchiveError if the file ended before its `=`. */
   end() {
-    if (!this.isPassed) throw new ArchiveError("no-assignment", this.name);
+    if (!this.isPassed) throw new ArchiveError(this.text === "" ? "file-empty" : "no-assignment", this.name);
   }
 
   check() {

@@ -7,9 +7,12 @@ import { ArchiveError } from "./errors.js";
  * @typedef {{ id: string, handle: string | null }} Owner
  */
 
+const SPACE = 0x20;
+const OPEN_OBJECT = 0x7b;
 const MAX_ID = "9223372036854775807";
 const ID = /^[1-9]\d{0,18}$/;
-const HANDLE = /^\w{1,15}$/;
+/** X gives 4 to 15 characters today; accounts of 16 to 20 were made before. */
+const HANDLE = /^\w{1,20}$/;
 const KEYS = Object.freeze(
   /** @type {Record<List, string>} */ ({
     following: "following",
@@ -18,6 +21,10 @@ const KEYS = Object.freeze(
     mute: "muting",
   }),
 );
+const ID_KEY = '"accountId"';
+/** X's pages that name an account by number: `/intent/user?user_id=1`, `/i/user/1`, `/redirect_by_id/1`. */
+const LINK =
+  /^https?:\/\/(?:[a-z0-9-]+\.)?(?:x|twitter)\.com\/(?:intent\/(?:user|follow)\?(?:[^#]*&)?user_id=(\d+)|i\/user\/(\d+)|(?:[^?#]*\/)?redirect_by_id\/(\d+))(?:[/?#&]|$)/i;
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
@@ -27,9 +34,10 @@ const UTF8 = new TextDecoder("utf-8", { fatal: true });
  * @param {string} file
  */
 export function readRow(list, bytes, file) {
-  const row = child(parse(bytes, file), KEYS[list]);
-  if (!row) throw new ArchiveError("wrong-shape", file);
-  return readId(row["accountId"], file);
+  const parsed = parse(bytes, file);
+  const row = child(parsed, KEYS[list]);
+  if (!row || Object.keys(parsed).length > 1 || namesAnIdTwice(bytes)) throw new ArchiveError("wrong-shape", file);
+  return readId(Object.hasOwn(row, "accountId") ? row["accountId"] : idOfLink(row["userLink"]), file);
 }
 
 /**
@@ -45,10 +53,11 @@ export function readAccount(bytes, file) {
 }
 
 /**
- * The owner of an archive, and how many rows each list has, by its manifest; what is missing is left out.
+ * The owner of an archive, how many rows each list has, and whether it is one part of several, by its manifest; what
+ * is missing is left out.
  * @param {Uint8Array} bytes
  * @param {string} file
- * @returns {{ owner: Owner | null, counts: Partial<Record<List, number>> }}
+ * @returns {{ owner: Owner | null, counts: Partial<Record<List, number>>, isPartial: boolean }}
  */
 export function readManifest(bytes, file) {
   const manifest = parse(bytes, file);
@@ -62,16 +71,18 @@ export function readManifest(bytes, file) {
     const files = child(types, list)?.["files"];
     if (Array.isArray(files)) counts[list] = files.reduce((sum, each) => sum + (Number(each?.count) || 0), 0);
   }
-  return { owner, counts };
+  const isPartial = child(manifest, "archiveInfo")?.["isPartialArchive"];
+  return { owner, counts, isPartial: isPartial === true || isPartial === "true" };
 }
 
 /**
- * Shows the handles that one post mentions. Throws ArchiveError if it is not JSON.
+ * Shows the handles that one post mentions. Throws ArchiveError if it is no object, or not JSON.
  * @param {Uint8Array} bytes
  * @param {import("./people.js").People} people
  * @param {string} file
  */
 export function readMentions(bytes, people, file) {
+  if (bytes[bytes.findIndex((byte) => byte > SPACE)] !== OPEN_OBJECT) throw new ArchiveError("wrong-shape", file);
   if (!holdsScreenName(bytes)) return;
   const record = parse(bytes, file);
   const tweet = child(record, "tweet") ?? record;
@@ -119,8 +130,28 @@ function parse(bytes, file) {
  */
 function readId(value, file) {
   if (typeof value === "number") throw new ArchiveError("numbers-for-strings", file);
+  if (typeof value !== "string") throw new ArchiveError("wrong-shape", file);
   if (!isId(value)) throw new ArchiveError("bad-id", file);
   return value;
+}
+
+/**
+ * The number in the link of a row that has none beside it: the last resort, as X writes both.
+ * @param {unknown} link
+ */
+function idOfLink(link) {
+  if (typeof link !== "string") return undefined;
+  return LINK.exec(link)?.slice(1).find((id) => id !== undefined);
+}
+
+/**
+ * Whether a row names two accounts: JSON.parse would take the last, and others the first.
+ * @param {Uint8Array} bytes
+ */
+function namesAnIdTwice(bytes) {
+  const text = UTF8.decode(bytes);
+  const at = text.indexOf(ID_KEY);
+  return at >= 0 && text.indexOf(ID_KEY, at + 1) >= 0;
 }
 
 /**

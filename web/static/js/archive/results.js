@@ -1,7 +1,7 @@
 // @ts-check
 import { sentenceOf } from "../problem.js";
 
-/** @typedef {import("./worker.js").Summary} Summary */
+/** @typedef {import("./summary.js").Portion} Portion */
 
 /** The server did not answer with results; `message` is the name of a sentence, or a sentence of its own. */
 export class AnswerError extends Error {
@@ -19,17 +19,18 @@ export class AnswerError extends Error {
 const DEFAULT_WAIT_S = 60;
 
 /**
- * Sends the people of one archive to the form's address, and returns the answer's HTML. Throws AnswerError,
+ * Sends a portion of the people of one archive to the form's address, and returns the answer's HTML. Throws AnswerError,
  * or the signal's reason when it was cancelled.
  * @param {HTMLFormElement} form - its other fields go along, its files do not
- * @param {Summary} summary
+ * @param {Portion} portion
+ * @param {string} owner
  * @param {AbortSignal} signal
  */
-export async function fetchResults(form, summary, signal) {
+export async function fetchResults(form, portion, owner, signal) {
   const body = new FormData(form);
   for (const [name, value] of [...body]) if (value instanceof File) body.delete(name);
-  body.set("pairs", summary.pairs, "pairs.txt");
-  body.set("owner", summary.owner);
+  body.set("pairs", portion.pairs, "pairs.txt");
+  body.set("owner", owner);
   const headers = { Accept: "text/html", "X-Passerelle-Fragment": "1" };
   try {
     const response = await fetch(form.action, { method: "POST", body, headers, signal });

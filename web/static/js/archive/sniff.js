@@ -1,7 +1,6 @@
 // @ts-check
-import { ArchiveError } from "./errors.js";
 
-/** Bytes of a file's beginning that `checkIsZip` wants to see. */
+/** Bytes of a file's beginning that `kindOfFile` wants to see. */
 export const SNIFFED_BYTES = 512;
 
 const PACKED = [
@@ -14,19 +13,19 @@ const PACKED = [
   [257, "ustar"],
 ];
 const PAGE = /^\s*(?:<!doctype\s+html|<html|<head|<\?xml|<!--)/i;
+const SPLIT = /\.(?:zip\.\d{3}|z\d\d)$/i;
 
 /**
- * Throws the ArchiveError that says what a file is, if it is not a ZIP by its first bytes.
+ * What a file is that has no end of a ZIP, by its first bytes and its name.
  * @param {Uint8Array} head - at most SNIFFED_BYTES
  * @param {string} name
+ * @returns {import("./errors.js").Code}
  */
-export function checkIsZip(head, name) {
-  if (head.length === 0) throw new ArchiveError("file-empty", name);
+export function kindOfFile(head, name) {
+  if (head.length === 0) return "file-empty";
   const text = Array.from(head, (byte) => String.fromCharCode(byte)).join("");
-  if (/^PK(?:\x03\x04|\x05\x06|\x07\x08)/.test(text)) return;
-  if (PACKED.some(([at, magic]) => text.startsWith(String(magic), Number(at)))) {
-    throw new ArchiveError("not-a-zip-packed", name);
-  }
-  if (PAGE.test(text.replace(/^\xef\xbb\xbf/, ""))) throw new ArchiveError("not-a-zip-page", name);
-  throw new ArchiveError("not-a-zip", name);
+  if (SPLIT.test(name) || text.startsWith("PK\x07\x08")) return "zip-split";
+  if (/^PK(?:\x03\x04|\x05\x06)/.test(text)) return "zip-truncated";
+  if (PACKED.some(([at, magic]) => text.startsWith(String(magic), Number(at)))) return "not-a-zip-packed";
+  return PAGE.test(text.replace(/^\xef\xbb\xbf/, "")) ? "not-a-zip-page" : "not-a-zip";
 }

@@ -11,6 +11,7 @@ export class DropView {
     this.files = /** @type {HTMLInputElement} */ (this.part("files"));
     this.folder = /** @type {HTMLInputElement} */ (this.part("folder"));
     this.cancel = /** @type {HTMLButtonElement} */ (this.part("cancel"));
+    this.next = /** @type {HTMLButtonElement} */ (this.part("next"));
     this.progress = /** @type {HTMLElement} */ (this.part("progress"));
     this.bar = /** @type {HTMLProgressElement} */ (this.part("bar"));
     this.step = /** @type {HTMLElement} */ (this.part("step"));
@@ -35,6 +36,7 @@ export class DropView {
     this.root.dataset.state = "busy";
     this.error.replaceChildren();
     this.status.replaceChildren();
+    this.next.hidden = true;
     this.progress.hidden = false;
     this.advance("opening", null);
   }
@@ -64,6 +66,18 @@ export class DropView {
    */
   tell(messages, values = {}) {
     this.status.replaceChildren(...messages.map((name) => paragraph(this.message(name, values))));
+  }
+
+  /**
+   * Offers to look the next portion up. A page whose results replace those before offers none.
+   * @param {number} people
+   * @param {() => void} work
+   */
+  offer(people, work) {
+    if (this.root.dataset.portions === undefined) return;
+    this.next.textContent = this.message("next", { people });
+    this.next.onclick = work;
+    this.next.hidden = false;
   }
 
   /**

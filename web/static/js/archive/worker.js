@@ -1,21 +1,14 @@
 // @ts-check
 import { asArchiveError } from "./errors.js";
-import { ownerLine, pairLines } from "./pairs.js";
 import { readArchive } from "./read.js";
+import { summarise } from "./summary.js";
 
 /**
  * The reader in a worker. It gets one `Task`, and answers with any number of `progress` and then one `done`
  * or one `failed`. To cancel it, terminate it.
  *
- * @typedef {{ chosen: import("./loose.js").Chosen[], maxPeople: number }} Task
- * @typedef {{
- *   pairs: Blob,
- *   owner: string,
- *   people: number,
- *   asked: number,
- *   named: number,
- *   notices: import("./errors.js").Notice[],
- * }} Summary - `people` on the lists, `asked` of them in `pairs`, `named` of those by name
+ * @typedef {{ chosen: import("./open.js").Chosen[], maxPeople: number }} Task
+ * @typedef {import("./summary.js").Summary} Summary
  * @typedef {{ type: "progress", progress: import("./read.js").Progress }
  *   | { type: "done", summary: Summary }
  *   | { type: "failed", code: import("./errors.js").Code, file: string }} Message
@@ -39,31 +32,6 @@ self.addEventListener(
     }
   },
 );
-
-/**
- * @param {import("./read.js").Reading} reading
- * @param {number} maxPeople
- * @returns {Summary}
- */
-function summarise({ people, owner, notices }, maxPeople) {
-  let asked = 0;
-  let named = 0;
-  /** @type {string[]} */
-  const pieces = [];
-  for (const piece of pairLines(people.rows(), maxPeople)) {
-    asked += piece.people;
-    named += piece.named;
-    pieces.push(piece.text);
-  }
-  return {
-    pairs: new Blob(pieces, { type: "text/plain" }),
-    owner: ownerLine(owner),
-    people: people.size,
-    asked,
-    named,
-    notices: asked < people.size ? ["not-everybody", ...notices] : notices,
-  };
-}
 
 /** @param {import("./read.js").Progress} progress */
 function tellProgress(progress) {

@@ -1,152 +1,187 @@
 // @ts-check
-import * as zip from "../../vendor/zip.js-2.24.0/zip-core-external.min.js";
+import { crc32 } from "./crc32.js";
 import { ArchiveError, asArchiveError } from "./errors.js";
-import {
-  INFLATE_CHUNK_BYTES,
-  MAX_RATIO,
-  MAX_ZIP_DIRECTORY_BYTES,
-  MAX_ZIP_ENTRIES,
-  RATIO_FREE_BYTES,
-} from "./limits.js";
-import { chooseArchive, isCsvEra, recognise } from "./names.js";
+import { INFLATE_CHUNK_BYTES, MAX_OFFSET_WRAPS, MAX_RATIO, RATIO_FREE_BYTES } from "./limits.js";
+import { baseName, isCsvEra, isLookAlike, isZipName, leadsOutside, recognise } from "./names.js";
+import { bytesAt, readZipDirectory, viewOf } from "./zip_directory.js";
 
 /**
- * @typedef {import("./names.js").Known & {
- *   size: number,
- *   pipeTo: (sink: WritableStream<Uint8Array>) => Promise<void>,
- * }} Source - one file to read; `size` is in decompressed bytes, and never exceeded
+ * @typedef {import("./choose.js").Source} Source
+ * @typedef {import("./zip_directory.js").ZipEntry} ZipEntry
+ * @typedef {{ files: Source[], isCsvEra: boolean, lookAlike: string, holdsZip: boolean }} Contents - of one ZIP: the files
+ *   to read, and hints at what else it may be
  */
-
-// No worker of the library's own (the reader runs in one already), and none of its WebAssembly.
-zip.configure({
-  useWebWorkers: false,
-  useCompressionStream: true,
-  workerURI: "",
-  wasmURI: "",
-  chunkSize: INFLATE_CHUNK_BYTES,
-});
 
 const STORED = 0;
 const DEFLATED = 8;
-
-/** @type {ReadonlyMap<string, import("./errors.js").Code>} what the library throws; all else is `zip-broken` */
-const CODES = new Map([
-  [zip.ERR_EOCDR_NOT_FOUND, "zip-truncated"],
-  [zip.ERR_SPLIT_ZIP_FILE, "zip-split"],
-  [zip.ERR_ENCRYPTED, "zip-encrypted"],
-  [zip.ERR_ENCRYPTED_CENTRAL_DIRECTORY, "zip-encrypted"],
-  [zip.ERR_UNSUPPORTED_ENCRYPTION, "zip-encrypted"],
-  [zip.ERR_UNSUPPORTED_COMPRESSION, "zip-method"],
-]);
-
-/** Reads a Blob where it is asked to, and never more at once than a directory may have. */
-class SliceReader extends zip.Reader {
-  /** @param {Blob} blob */
-  constructor(blob) {
-    super();
-    this.blob = blob;
-    this.size = blob.size;
-  }
-
-  /**
-   * @param {number} offset
-   * @param {number} length
-   */
-  async readUint8Array(offset, length) {
-    if (length > MAX_ZIP_DIRECTORY_BYTES) throw new ArchiveError("zip-too-many-files");
-    return new Uint8Array(await this.blob.slice(offset, offset + length).arrayBuffer());
-  }
-}
+const LOCAL_BYTES = 30;
+const LOCAL_MAGIC = 0x04034b50;
+const WRAP_BYTES = 2 ** 32;
 
 /**
- * The files of an archive inside a ZIP, in reading order; only its directory is read. Throws ArchiveError.
+ * The files of an archive inside a ZIP; only its directory is read. Throws ArchiveError.
  * @param {Blob} blob
- * @returns {Promise<Source[]>}
+ * @param {string} name - the ZIP's
+ * @param {string} source - what tells this ZIP from others
+ * @returns {Promise<Contents>}
  */
-export async function openZip(blob) {
-  const reader = new zip.ZipReader(new SliceReader(blob), {
-    checkCrc32: true,
-    // Nothing is written to disk: a name that climbs is not opened, like any other that we do not know.
-    filenameValidation: "tolerant",
-  });
-  /** @type {(Source & { entry: any })[]} */
-  const found = [];
-  const others = { count: 0, zips: 0, csv: 0 };
+export async function openZip(blob, name, source) {
+  /** @type {Contents} */
+  const contents = { files: [], isCsvEra: false, lookAlike: "", holdsZip: false };
   try {
-    for await (const entry of /** @type {AsyncIterable<any>} */ (reader.getEntriesGenerator())) {
-      if (++others.count > MAX_ZIP_ENTRIES) throw new ArchiveError("zip-too-many-files");
-      const known = entry.directory ? null : recognise(entry.filename);
-      if (known)
-        found.push({
-          ...known,
-          entry,
-          size: entry.uncompressedSize,
-          pipeTo: (sink) => inflate(entry, known.name, sink),
-        });
-      else if (/\.zip$/i.test(entry.filename)) others.zips++;
-      else if (isCsvEra(entry.filename)) others.csv++;
+    for await (const entry of readZipDirectory(blob, name)) {
+      if (leadsOutside(entry.path)) throw new ArchiveError("unsafe-path", name);
+      const known = recognise(entry.path);
+      if (known) contents.files.push({ ...known, source, ...opened(blob, entry, known.name) });
+      else if (isZipName(entry.path)) contents.holdsZip = true;
+      else if (isCsvEra(entry.path)) contents.isCsvEra = true;
+      else if (isLookAlike(entry.path)) contents.lookAlike ||= baseName(entry.path);
     }
-  } catch (error) {
-    throw zipError(error);
-  }
-  const chosen = choose(found, others);
-  for (const source of chosen) checkEntry(source.entry, source.name);
-  return chosen;
-}
-
-/**
- * @template {import("./names.js").Known} T
- * @param {T[]} found
- * @param {{ zips: number, csv: number }} others
- */
-function choose(found, others) {
-  try {
-    return chooseArchive(found);
-  } catch (error) {
-    if (error instanceof ArchiveError && error.code === "no-follow-list") {
-      if (others.csv > 0) throw new ArchiveError("csv-era");
-      if (others.zips > 0) throw new ArchiveError("zip-nested");
-    }
-    throw error;
-  }
-}
-
-/**
- * @param {any} entry
- * @param {string} name
- */
-function checkEntry(entry, name) {
-  if (entry.encrypted) throw new ArchiveError("zip-encrypted", name);
-  if (entry.compressionMethod !== STORED && entry.compressionMethod !== DEFLATED)
-    throw new ArchiveError("zip-method", name);
-  const { compressedSize, uncompressedSize } = entry;
-  if (uncompressedSize > RATIO_FREE_BYTES && uncompressedSize > MAX_RATIO * compressedSize)
-    throw new ArchiveError("zip-bomb", name);
-}
-
-/**
- * @param {any} entry
- * @param {string} name
- * @param {WritableStream<Uint8Array>} sink
- */
-async function inflate(entry, name, sink) {
-  try {
-    await entry.getData(sink);
   } catch (error) {
     throw zipError(error, name);
   }
+  return contents;
+}
+
+/**
+ * @param {Blob} blob
+ * @param {ZipEntry} entry
+ * @param {string} name
+ */
+function opened(blob, entry, name) {
+  return {
+    size: entry.bytes,
+    chunks: () => chunksOf(blob, entry, name),
+    fingerprint: async () => `${entry.bytes} ${entry.crc}`,
+  };
+}
+
+/**
+ * Its bytes, decompressed, in chunks. Throws ArchiveError, also where they differ from what the directory says.
+ * @param {Blob} blob
+ * @param {ZipEntry} entry
+ * @param {string} name
+ * @returns {AsyncGenerator<Uint8Array>}
+ */
+async function* chunksOf(blob, entry, name) {
+  checkEntry(entry, name);
+  let crc = 0;
+  let left = entry.bytes;
+  try {
+    const packed = slicesOf(blob, await dataOffset(blob, entry, name), entry.packedBytes);
+    for await (const chunk of entry.method === STORED ? packed : inflated(packed)) {
+      crc = crc32(chunk, crc);
+      left -= chunk.length;
+      if (left < 0) break;
+      yield chunk;
+    }
+  } catch (error) {
+    throw zipError(error, name);
+  }
+  if (left !== 0 || crc !== entry.crc) throw new ArchiveError("zip-broken", name);
+}
+
+/**
+ * @param {ZipEntry} entry
+ * @param {string} name
+ */
+function checkEntry({ isEncrypted, method, packedBytes, bytes }, name) {
+  if (isEncrypted) throw new ArchiveError("zip-encrypted", name);
+  if (method !== STORED && method !== DEFLATED) throw new ArchiveError("zip-method", name);
+  if (bytes > RATIO_FREE_BYTES && bytes > MAX_RATIO * packedBytes) throw new ArchiveError("zip-bomb", name);
+}
+
+/**
+ * Where the data of an entry begins. Finder writes offsets of 32 bits into ZIPs beyond 4 GiB, too: what they lost is
+ * found by trying.
+ * @param {Blob} blob
+ * @param {ZipEntry} entry
+ * @param {string} name
+ */
+async function dataOffset(blob, entry, name) {
+  for (const offset of placesOf(entry.offset, blob.size)) {
+    const header = await bytesAt(blob, offset, LOCAL_BYTES + entry.rawName.length);
+    const at = offset + LOCAL_BYTES + dataGap(header, entry.rawName);
+    if (at > offset && at + entry.packedBytes <= blob.size) return at;
+  }
+  throw new ArchiveError("zip-broken", name);
+}
+
+/**
+ * @param {number} offset
+ * @param {number} size
+ */
+function* placesOf(offset, size) {
+  yield offset;
+  for (let wrap = 0; wrap < MAX_OFFSET_WRAPS; wrap++) {
+    const place = (offset % WRAP_BYTES) + wrap * WRAP_BYTES;
+    if (place >= size) return;
+    if (place !== offset) yield place;
+  }
+}
+
+/**
+ * The length of name and extra field in a local header; negative where it is none of this entry. A file with two names
+ * can show one content to us and another to a scanner.
+ * @param {Uint8Array} header
+ * @param {Uint8Array} rawName
+ */
+function dataGap(header, rawName) {
+  const view = viewOf(header);
+  const isIts =
+    header.length === LOCAL_BYTES + rawName.length &&
+    view.getUint32(0, true) === LOCAL_MAGIC &&
+    view.getUint16(26, true) === rawName.length &&
+    rawName.every((byte, index) => header[LOCAL_BYTES + index] === byte);
+  return isIts ? rawName.length + view.getUint16(28, true) : -Infinity;
+}
+
+/**
+ * @param {Blob} blob
+ * @param {number} start
+ * @param {number} length
+ */
+async function* slicesOf(blob, start, length) {
+  for (let at = start; at < start + length; at += INFLATE_CHUNK_BYTES) {
+    yield await bytesAt(blob, at, Math.min(INFLATE_CHUNK_BYTES, start + length - at));
+  }
+}
+
+/**
+ * @param {AsyncIterable<Uint8Array<ArrayBuffer>>} packed
+ * @returns {AsyncGenerator<Uint8Array>}
+ */
+async function* inflated(packed) {
+  const { readable, writable } = new DecompressionStream("deflate-raw");
+  const writer = writable.getWriter();
+  const feeding = feed(packed, writer);
+  // Its error comes out of `readable`, too.
+  feeding.catch((error) => writer.abort(error).catch(() => {}));
+  const reader = readable.getReader();
+  try {
+    for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
+      yield /** @type {Uint8Array} */ (value);
+    }
+    await feeding;
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+/**
+ * @param {AsyncIterable<Uint8Array<ArrayBuffer>>} packed
+ * @param {WritableStreamDefaultWriter<BufferSource>} writer
+ */
+async function feed(packed, writer) {
+  for await (const slice of packed) await writer.write(slice);
+  await writer.close();
 }
 
 /**
  * @param {unknown} error
- * @param {string} [name]
+ * @param {string} name
  */
-function zipError(error, name = "") {
+function zipError(error, name) {
   const known = asArchiveError(error, name);
-  if (known.code !== "reader-failed") return known;
-  return new ArchiveError(
-    CODES.get(error instanceof Error ? error.message : "") ?? "zip-broken",
-    name,
-    error,
-  );
+  return known.code === "reader-failed" ? new ArchiveError("zip-broken", name, error) : known;
 }

@@ -1,0 +1,8 @@
+"""The form of a name on X, in one place."""
+
+import re
+from typing import Final
+
+X_NAME_CHARS: Final = 20
+"""X gives 4 to 15 characters today; accounts of 16 to 20 were made before, and keep their names."""
+X_NAME: Final = re.compile(rf"[A-Za-z0-9_]{{1,{X_NAME_CHARS}}}")

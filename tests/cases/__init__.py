@@ -1,0 +1,1 @@
+"""Tables of cases as data, which each door is tried with."""
