@@ -3,8 +3,8 @@
 from typing import Final
 
 import msgspec
-from atproto import models
 
+from directory.networks.bluesky import sdk
 from directory.networks.bluesky.xrpc import Xrpc
 from directory.networks.errors import BadAnswer
 
@@ -52,7 +52,7 @@ class Mutes:
 
     async def _read_page(self, cursor: str | None) -> _Page:
         """Reads a page. Of a profile only its id counts: atproto's model would refuse a page for one odd profile."""
-        params = models.AppBskyGraphGetMutes.Params(limit=PAGE, cursor=cursor)
+        params = sdk.models.AppBskyGraphGetMutes.Params(limit=PAGE, cursor=cursor)
         with self._xrpc.errors():
             answer = await self._xrpc.api.invoke_query("app.bsky.graph.getMutes", params=params)
             return msgspec.convert(answer.content, _Page)

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
-from atproto import models
 
 from directory.accounts import BlueskyAccount, TargetAccount
 from directory.clock import Clock
 from directory.follows.faces import Profile
 from directory.follows.reasons import Reason
+from directory.networks.bluesky import sdk
 from directory.networks.bluesky.wire import anonymous
 from directory.networks.bluesky.xrpc import AccountShut, Refusal, Xrpc
 from directory.networks.http import GuardedClient
@@ -67,6 +67,7 @@ class BlueskyProfiles:
         asked = {account.did.value: account for account in accounts if isinstance(account, BlueskyAccount)}
         if self._app_view is None or not asked:
             return []
+        await sdk.load()
         dids, found = list(asked), dict[str, Profile]()
         async with Xrpc(self._app_view, anonymous(self._http)) as xrpc:
             for start in range(0, len(dids), PROFILES_A_CALL):
@@ -81,7 +82,7 @@ class BlueskyProfiles:
 
     async def _read_many(self, xrpc: Xrpc, dids: Sequence[str]) -> list[_Profile]:
         """Reads up to 25. A profile of an odd form is left out, alone: atproto's model refuses all 25 for one."""
-        params = models.AppBskyActorGetProfiles.Params(actors=dids)
+        params = sdk.models.AppBskyActorGetProfiles.Params(actors=dids)
         answer = await self._call(xrpc, "app.bsky.actor.getProfiles", params)
         profiles = answer.get("profiles") if isinstance(answer, dict) else None
         return list(_readable(profiles if isinstance(profiles, list) else []))
@@ -89,7 +90,7 @@ class BlueskyProfiles:
     async def _is_gone(self, xrpc: Xrpc, did: str) -> bool:
         """Asks for one that an answer left out: an answer without somebody does not say why."""
         try:
-            params = models.AppBskyActorGetProfile.Params(actor=did)
+            params = sdk.models.AppBskyActorGetProfile.Params(actor=did)
             await self._call(xrpc, "app.bsky.actor.getProfile", params)
         except AccountShut:
             return True

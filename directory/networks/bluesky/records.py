@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from atproto import models
-
 from directory.follows.runs import Run, RunKind
+from directory.networks.bluesky import sdk
 from directory.networks.bluesky.tids import micros_of, tid_of
 
 FOLLOW: Final = "app.bsky.graph.follow"
@@ -26,16 +25,18 @@ def record_of(kind: RunKind, subject: str, at: datetime, list_uri: str) -> Any:
     """Makes the record that follows, blocks or lists somebody. `list_uri` counts for a list alone."""
     made = _written(at)
     if kind is RunKind.LIST:
-        return models.AppBskyGraphListitem.Record(subject=subject, list=list_uri, created_at=made)
+        return sdk.models.AppBskyGraphListitem.Record(subject=subject, list=list_uri, created_at=made)
     if kind is RunKind.BLOCK:
-        return models.AppBskyGraphBlock.Record(subject=subject, created_at=made)
-    return models.AppBskyGraphFollow.Record(subject=subject, created_at=made)
+        return sdk.models.AppBskyGraphBlock.Record(subject=subject, created_at=made)
+    return sdk.models.AppBskyGraphFollow.Record(subject=subject, created_at=made)
 
 
 def list_record(run: Run) -> Any:
     """Makes the record of a run's list."""
     title = run.title.strip()[:MAX_TITLE_CHARS] or "X"
-    return models.AppBskyGraphList.Record(name=title, purpose=_CURATED, created_at=_written(run.created_at))
+    return sdk.models.AppBskyGraphList.Record(
+        name=title, purpose=_CURATED, created_at=_written(run.created_at)
+    )
 
 
 def list_key(run: Run) -> str:

@@ -10,10 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from atproto import CAR, CID, models
-from atproto_core.exceptions import AtProtocolError
 
 from directory.identifiers import Did
+from directory.networks.bluesky import sdk
 from directory.networks.bluesky.wire import LIMITS
 from directory.networks.bluesky.xrpc import Refusal, Xrpc
 from directory.networks.errors import BadAnswer
@@ -26,8 +25,6 @@ MAX_PAGES: Final = 1_000
 MAX_CAR_BYTES: Final = 8 * 1024 * 1024
 """Unpacked it takes some eight times that for a moment."""
 CAR_LIMITS: Final = Limits(total_s=30.0, max_body_bytes=MAX_CAR_BYTES)
-
-_Writes = models.ComAtprotoRepoApplyWrites
 
 
 class NotARepository(ValueError):
@@ -57,14 +54,19 @@ class Repo:
         """Creates records, each given as collection, key and value: all of them, or none where this raises Refusal."""
         await self._write(
             [
-                _Writes.Create(collection=collection, rkey=key, value=value)
+                sdk.models.ComAtprotoRepoApplyWrites.Create(collection=collection, rkey=key, value=value)
                 for collection, key, value in records
             ]
         )
 
     async def delete(self, records: Sequence[tuple[str, str]]) -> None:
         """Deletes records, each given as collection and key: all of them, or none where this raises Refusal."""
-        await self._write([_Writes.Delete(collection=collection, rkey=key) for collection, key in records])
+        await self._write(
+            [
+                sdk.models.ComAtprotoRepoApplyWrites.Delete(collection=collection, rkey=key)
+                for collection, key in records
+            ]
+        )
 
     async def has(self, collection: str, key: str) -> bool:
         """Tells whether a record is there."""
@@ -98,7 +100,9 @@ class Repo:
 
     async def _write(self, writes: Sequence[Any]) -> None:
         with self._xrpc.errors():
-            await self._xrpc.api.com.atproto.repo.apply_writes(_Writes.Data(repo=self._did, writes=writes))
+            await self._xrpc.api.com.atproto.repo.apply_writes(
+                sdk.models.ComAtprotoRepoApplyWrites.Data(repo=self._did, writes=writes)
+            )
 
     async def _read_pages(
         self, collection: str, cursor: str | None, pages: int, *, lowest: str = ""
@@ -142,7 +146,7 @@ def read_car(car: bytes, collection: str) -> list[Entry]:
     try:
         blocks, root = _blocks(car)
         return list(_walk(blocks, root, f"{collection}/".encode()))
-    except (AtProtocolError, KeyError, TypeError, ValueError, OverflowError) as error:
+    except (sdk.AtProtocolError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise NotARepository("the file is no repository, or not a whole one") from error
 
 
@@ -160,7 +164,7 @@ def _walk(blocks: Mapping[Any, Any], root: Any, prefix: bytes) -> Iterator[Entry
 
 def _blocks(car: bytes) -> tuple[Mapping[Any, Any], Any]:
     """Unpacks a file. Returns its blocks and the root of the tree."""
-    file = CAR.from_bytes(car)
+    file = sdk.CAR.from_bytes(car)
     commit = file.blocks.get(file.root)
     if not isinstance(commit, dict):
         raise TypeError("the file holds no commit")
@@ -184,7 +188,7 @@ def _read_node(node: object) -> tuple[list[Any], list[tuple[bytes, Any]]]:
 def _link(value: object) -> Any:
     if not isinstance(value, bytes):
         raise TypeError("a link leads nowhere")
-    return CID.from_decoded_bytes(value)
+    return sdk.CID.from_decoded_bytes(value)
 
 
 def _entry(key: str, record: Any) -> Entry:
@@ -195,6 +199,6 @@ def _entry(key: str, record: Any) -> Entry:
 def _text(record: Any, name: str) -> str:
     try:
         value = record[name]
-    except (AtProtocolError, KeyError, TypeError):
+    except (sdk.AtProtocolError, KeyError, TypeError):
         return ""
     return value if isinstance(value, str) else ""

@@ -12,6 +12,7 @@ from directory.clock import Clock
 from directory.follows.port import FollowSession
 from directory.follows.runs import Run
 from directory.identifiers import Did
+from directory.networks.bluesky import sdk
 from directory.networks.bluesky.follows import BlueskyFollows
 from directory.networks.bluesky.identity import Identities
 from directory.networks.bluesky.points import Allowances
@@ -56,6 +57,7 @@ class BlueskySessions:
         Raises NeedsSignIn where the tokens are not those of that server, and NetworkError.
         """
         origin = await self._find_home(tokens)
+        await sdk.load()
         send = acting_as(self._requests, tokens, self._clock)
         async with BlueskyFollows(
             run, tokens, origin=origin, send=send, allowances=self._allowances, clock=self._clock

@@ -5,11 +5,8 @@ from contextlib import contextmanager
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
-from atproto import AsyncClient, AsyncRequest
-from atproto_client.exceptions import RequestErrorBase
-from atproto_core.exceptions import AtProtocolError
-
 from directory.networks.answers import Answer
+from directory.networks.bluesky import sdk
 from directory.networks.bluesky.wire import Note, Send, Wire
 from directory.networks.errors import BadAnswer, BadStatus, NetworkError
 from directory.networks.http import TOO_MANY_REQUESTS
@@ -57,8 +54,8 @@ class Xrpc:
     def __init__(self, origin: str, send: Send, note: Note = _nobody) -> None:
         self.host = urlsplit(origin).hostname or ""
         # trust_env: no proxy of the environment. timeout: the guarded client has limits of its own.
-        self._request = AsyncRequest(transport=Wire(send, note), trust_env=False, timeout=None)
-        self.api: Any = AsyncClient(origin, request=self._request)
+        self._request = sdk.AsyncRequest(transport=Wire(send, note), trust_env=False, timeout=None)
+        self.api: Any = sdk.AsyncClient(origin, request=self._request)
 
     async def __aenter__(self) -> Self:
         return self
@@ -75,14 +72,14 @@ class Xrpc:
         guarded client come through as they are."""
         try:
             yield
-        except RequestErrorBase as error:
+        except sdk.RequestErrorBase as error:
             raise self._refusal(error) from None
-        except (AtProtocolError, ValueError, RecursionError):
+        except (sdk.AtProtocolError, ValueError, RecursionError):
             # Their messages quote what was received.
             why = "the answer is not the one that was asked for"
             raise BadAnswer(self.host, why, may_have_arrived=True) from None
 
-    def _refusal(self, error: RequestErrorBase) -> NetworkError | NeedsSignIn:
+    def _refusal(self, error: "sdk.RequestErrorBase") -> NetworkError | NeedsSignIn:
         response = error.response
         if response is None:
             return BadAnswer(self.host, "no answer could be read", may_have_arrived=True)
