@@ -123,7 +123,8 @@ class SharedPostgres:
 
     async def _create(self, admin: asyncpg.Connection, label: str, source: str | None) -> None:
         owner = f" OWNER {self._owner}" if self._owner else ""
-        template = f" TEMPLATE {self._name(source)}" if source else ""
+        # Files are copied in half the time that the log of a small database takes.
+        template = f" TEMPLATE {self._name(source)} STRATEGY file_copy" if source else ""
         await admin.execute(f"CREATE DATABASE {self._name(label)}{owner}{template}")
 
     async def _drop(self, admin: asyncpg.Connection, label: str) -> None:
