@@ -11,6 +11,8 @@ from directory.pasted.cleaning import decode, normalise
 from directory.pasted.hosts import parse_pasted_host
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_DOTS: Final = frozenset({".", ".."})
+"""Segments that programs take out of a path in different ways: what is asked would not be what is written."""
 _NETLOC: Final = re.compile(r"([^:]+)(?::([0-9]*))?")
 _PORTS: Final = {"https": {None, "", "443"}, "http": {None, "", "80"}}
 # `urlsplit` drops tabs and line ends without a word, and browsers take a backslash for a slash.
@@ -41,6 +43,8 @@ class PastedUrl(msgspec.Struct, frozen=True):
             raise InvalidIdentifier(kind, text, "it holds a user or a port")
         host = parse_pasted_host(kind, found[1])
         segments = _segments(kind, parts.path)
+        if not _DOTS.isdisjoint(segments):
+            raise InvalidIdentifier(kind, text, "its path goes up and down again")
         return cls(scheme, host, segments, parts.path, parts.query, parts.fragment)
 
     def field(self, kind: str, name: str) -> str | None:
