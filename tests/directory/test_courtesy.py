@@ -149,17 +149,49 @@ async def test_who_is_cancelled_costs_nobody_a_turn() -> None:
     assert await goes_on_at_once()
 
 
-async def test_who_is_cancelled_with_the_turn_in_hand_passes_it_on() -> None:
-    """Attack: work is cancelled between being handed the turn and taking it, and the turn is lost with it."""
+async def test_who_is_cancelled_with_the_turn_in_hand_holds_up_nobody() -> None:
+    """Attack: work is cancelled between being handed the turn and taking it, and all who stand behind it wait for ever."""
     done: list[int] = []
+
+    async def cancel_the_next() -> None:
+        await give_way()
+        asyncio.get_running_loop().call_soon(working[0].cancel)
+
     with somebody_waits():
+        first = asyncio.create_task(cancel_the_next())
+        await asyncio.sleep(0)
         working = await ask_for_turns(3, done)
-    asyncio.get_running_loop().call_later(0, working[0].cancel)  # right behind the turn, which is for it
-    with somebody_waits():
-        async with asyncio.timeout(10):
-            await asyncio.wait(working)
+    async with asyncio.timeout(10):
+        await asyncio.wait([first, *working])
     assert working[0].cancelled()
     assert done == [1, 2]
+
+
+async def test_a_pause_between_two_requests_of_one_person_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Attack: whoever asks one thing after the other meets a piece of work each time, which has begun in between."""
+    monkeypatch.setattr(courtesy, "GIVE_WAY_S", 0.3)
+    monkeypatch.setattr(courtesy, "QUIET_S", 0.2)
+    done: list[int] = []
+    begun = asyncio.get_running_loop().time()
+    with somebody_waits():
+        (working,) = await ask_for_turns(1, done)
+    await asyncio.sleep(0.001)
+    with somebody_waits():
+        assert done == []
+        await working
+    assert asyncio.get_running_loop().time() - begun >= 0.29
+
+
+async def test_work_goes_on_early_where_nobody_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courtesy, "GIVE_WAY_S", 60.0)
+    done: list[int] = []
+    with somebody_waits():
+        working = await ask_for_turns(5, done)
+    async with asyncio.timeout(10):
+        await asyncio.wait(working)
+    assert done == list(range(5))
 
 
 def test_work_that_ends_with_its_loop_holds_up_no_other() -> None:
