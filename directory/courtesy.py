@@ -14,7 +14,10 @@ from typing import Final
 GIVE_WAY_S: Final = 0.015
 """From one turn to the next while somebody waits. A piece of work takes about half a millisecond of this loop."""
 QUIET_S: Final = 0.004
-"""When nobody has waited for so long, work goes on: whoever asks one thing after the other has short pauses between."""
+"""For how long nobody has waited before a piece that keeps the database busy, too: whoever asks one thing after the other
+has short pauses between."""
+CLOCK_S: Final = 0.001
+"""A timer of the loop may come so much early."""
 COUNTED_FOR_S: Final = 1.0
 """Who waits for longer waits for a host or for the database, not for this loop: nobody slows work down by keeping requests
 under way."""
@@ -28,59 +31,69 @@ class _Turns:
     is `GIVE_WAY_S` away at most, whatever becomes of those who had one before."""
 
     def __init__(self) -> None:
-        self._asking: deque[asyncio.Future[None]] = deque()
+        self._asking: deque[tuple[asyncio.Future[None], float]] = deque()
         self._next: asyncio.Handle | None = None
         self._due = 0.0
         """When the next turn is handed out at the latest, by the clock of the loop."""
+        self._quiet_since = -QUIET_S
 
-    def __len__(self) -> int:
-        return len(self._asking)
+    def may_begin(self, quiet_s: float) -> bool:
+        """Tells whether a piece that asks for such a quiet needs no turn now."""
+        if _people or self._asking:
+            return False
+        return not quiet_s or asyncio.get_running_loop().time() >= self._quiet_since + quiet_s
 
-    async def take(self) -> None:
+    async def take(self, quiet_s: float) -> None:
         """Waits for a turn. Whoever is cancelled meanwhile asks no more."""
-        turn = asyncio.get_running_loop().create_future()
-        self._asking.append(turn)
+        asked = asyncio.get_running_loop().create_future(), quiet_s
+        self._asking.append(asked)
         self._schedule()
         try:
-            await turn
+            await asked[0]
         finally:
-            if turn in self._asking:
-                self._asking.remove(turn)
+            if asked in self._asking:
+                self._asking.remove(asked)
             if not self._asking:
                 self._unschedule()
 
     def hear_quiet(self) -> None:
         """Hands out the next turn earlier, if it stays quiet: nobody waits any more."""
+        self._quiet_since = asyncio.get_running_loop().time()
         if self._next is not None:
-            self._next.cancel()
-            loop = asyncio.get_running_loop()
-            self._next = loop.call_at(min(loop.time() + QUIET_S, self._due), self._hand_out_if_quiet)
+            self._look_again()
 
     def _schedule(self) -> None:
         if self._next is None and self._asking:
-            loop = asyncio.get_running_loop()
-            self._due = loop.time() + (GIVE_WAY_S if _people else 0)
-            self._next = loop.call_at(self._due, self._hand_out)
+            self._due = asyncio.get_running_loop().time() + GIVE_WAY_S
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Looks at the moment from which on the next piece may begin, if nobody comes until then."""
+        self._unschedule()
+        if self._asking:
+            _, quiet_s = self._asking[0]
+            at = self._due if _people else min(self._quiet_since + quiet_s, self._due)
+            self._next = asyncio.get_running_loop().call_at(at, self._look)
+
+    def _look(self) -> None:
+        self._next = None
+        if _people and asyncio.get_running_loop().time() < self._due - CLOCK_S:
+            self._look_again()
+        else:
+            self._hand_out()
+
+    def _hand_out(self) -> None:
+        while self._asking:
+            turn, _ = self._asking.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                break
+        self._schedule()
 
     def _unschedule(self) -> None:
         if self._next is not None:
             self._next.cancel()
             self._next = None
-
-    def _hand_out_if_quiet(self) -> None:
-        if _people:
-            self._next = asyncio.get_running_loop().call_at(self._due, self._hand_out)
-        else:
-            self._hand_out()
-
-    def _hand_out(self) -> None:
-        self._next = None
-        while self._asking:
-            turn = self._asking.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                break
-        self._schedule()
 
 
 _turns: Final = _Turns()
@@ -110,9 +123,9 @@ def _leave(person: object) -> None:
         _turns.hear_quiet()
 
 
-async def give_way() -> None:
+async def give_way(quiet_s: float = 0.0) -> None:
     """Lets everything else run that is ready; and while somebody waits, whatever becomes ready until it is this work's turn:
-    one piece of all work is done in each `GIVE_WAY_S`."""
+    one piece of all work is done in each `GIVE_WAY_S`. It is done earlier once nobody has waited for `quiet_s`."""
     await asyncio.sleep(0)
-    if _people or _turns:
-        await _turns.take()
+    if not _turns.may_begin(quiet_s):
+        await _turns.take(quiet_s)

@@ -78,11 +78,11 @@ async def test_who_is_broken_off_waits_no_more() -> None:
     assert await goes_on_at_once()
 
 
-async def ask_for_turns(tasks: int, done: list[int]) -> list[asyncio.Task[None]]:
+async def ask_for_turns(tasks: int, done: list[int], quiet_s: float = 0.0) -> list[asyncio.Task[None]]:
     """Starts work that asks for a turn each, in order."""
 
     async def work(number: int) -> None:
-        await give_way()
+        await give_way(quiet_s)
         done.append(number)
 
     begun = [asyncio.create_task(work(number)) for number in range(tasks)]
@@ -172,11 +172,10 @@ async def test_a_pause_between_two_requests_of_one_person_is_waited_for(
 ) -> None:
     """Attack: whoever asks one thing after the other meets a piece of work each time, which has begun in between."""
     monkeypatch.setattr(courtesy, "GIVE_WAY_S", 0.3)
-    monkeypatch.setattr(courtesy, "QUIET_S", 0.2)
     done: list[int] = []
     begun = asyncio.get_running_loop().time()
     with somebody_waits():
-        (working,) = await ask_for_turns(1, done)
+        (working,) = await ask_for_turns(1, done, quiet_s=0.2)
     await asyncio.sleep(0.001)
     with somebody_waits():
         assert done == []

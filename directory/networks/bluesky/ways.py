@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import msgspec
 
 from directory.clock import Clock
-from directory.courtesy import give_way
+from directory.courtesy import QUIET_S, give_way
 from directory.follows.runs import Run, RunKind
 from directory.networks.bluesky.client import may_call, may_create
 from directory.networks.bluesky.mutes import MUTE, Mutes
@@ -116,7 +116,7 @@ class RecordsWay:
                 await give_way()
             record = record_of(self._kind, str(item.account.id), now, self._list_uri)
             records.append(create(self._collection, item.remote, record))
-        await give_way()
+        await give_way(QUIET_S)
         return records
 
 
