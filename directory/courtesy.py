@@ -1,38 +1,114 @@
 """Lets long work in this process give way to the people who wait for an answer of it.
 
-One loop serves both. Work that comes in thousands of rows does a few of them at a time and gives way between: while
-somebody waits, it goes on in small slices, so that it ends however many people come.
+One loop serves both. Work that comes in thousands of rows does a few of them at a time and asks for a turn before each
+piece. While somebody waits, turns are handed out one by one, to all work together: many tasks that each waited by themselves
+would all go on at the same moment.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 GIVE_WAY_S: Final = 0.015
-"""For how long a slice, which takes about half a millisecond, gives way at most."""
+"""From one turn to the next while somebody waits. A piece of work takes about half a millisecond of this loop."""
+QUIET_S: Final = 0.004
+"""For how long nobody has waited before a piece that keeps the database busy, too: whoever asks one thing after the other
+has short pauses between."""
+CLOCK_S: Final = 0.001
+"""A timer of the loop may come so much early."""
 COUNTED_FOR_S: Final = 1.0
 """Who waits for longer waits for a host or for the database, not for this loop: nobody slows work down by keeping requests
 under way."""
 
+_people: Final[set[object]] = set()
+"""Who waits for an answer of this process."""
 
-class _People:
-    """Who waits for an answer of this process, and the work that waits for them."""
 
-    waiting: Final[set[object]] = set()
-    work: Final[set[asyncio.Future[None]]] = set()
+class _Turns:
+    """Hands out turns to all work of this process, in the order in which it asked. However many people come, the next turn
+    is `GIVE_WAY_S` away at most, whatever becomes of those who had one before."""
+
+    def __init__(self) -> None:
+        self._asking: deque[tuple[asyncio.Future[None], float]] = deque()
+        self._next: asyncio.Handle | None = None
+        self._due = 0.0
+        """When the next turn is handed out at the latest, by the clock of the loop."""
+        self._quiet_since = -QUIET_S
+
+    def may_begin(self, quiet_s: float) -> bool:
+        """Tells whether a piece that asks for such a quiet needs no turn now."""
+        if _people or self._asking:
+            return False
+        return not quiet_s or asyncio.get_running_loop().time() >= self._quiet_since + quiet_s
+
+    async def take(self, quiet_s: float) -> None:
+        """Waits for a turn. Whoever is cancelled meanwhile asks no more."""
+        asked = asyncio.get_running_loop().create_future(), quiet_s
+        self._asking.append(asked)
+        self._schedule()
+        try:
+            await asked[0]
+        finally:
+            if asked in self._asking:
+                self._asking.remove(asked)
+            if not self._asking:
+                self._unschedule()
+
+    def hear_quiet(self) -> None:
+        """Hands out the next turn earlier, if it stays quiet: nobody waits any more."""
+        self._quiet_since = asyncio.get_running_loop().time()
+        if self._next is not None:
+            self._look_again()
+
+    def _schedule(self) -> None:
+        if self._next is None and self._asking:
+            self._due = asyncio.get_running_loop().time() + GIVE_WAY_S
+            self._look_again()
+
+    def _look_again(self) -> None:
+        """Looks at the moment from which on the next piece may begin, if nobody comes until then."""
+        self._unschedule()
+        if self._asking:
+            _, quiet_s = self._asking[0]
+            at = self._due if _people else min(self._quiet_since + quiet_s, self._due)
+            self._next = asyncio.get_running_loop().call_at(at, self._look)
+
+    def _look(self) -> None:
+        self._next = None
+        if _people and asyncio.get_running_loop().time() < self._due - CLOCK_S:
+            self._look_again()
+        else:
+            self._hand_out()
+
+    def _hand_out(self) -> None:
+        while self._asking:
+            turn, _ = self._asking.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                break
+        self._schedule()
+
+    def _unschedule(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+
+
+_turns: Final = _Turns()
 
 
 def count_waiting() -> int:
     """Counts who waits."""
-    return len(_People.waiting)
+    return len(_people)
 
 
 @contextmanager
 def somebody_waits() -> Iterator[None]:
     """Counts somebody as waiting until the block ends, for `COUNTED_FOR_S` at most."""
     person = object()
-    _People.waiting.add(person)
+    _people.add(person)
     timer = asyncio.get_running_loop().call_later(COUNTED_FOR_S, _leave, person)
     try:
         yield
@@ -42,20 +118,14 @@ def somebody_waits() -> Iterator[None]:
 
 
 def _leave(person: object) -> None:
-    _People.waiting.discard(person)
-    if not _People.waiting:
-        for turn in _People.work:
-            turn.cancel()
+    _people.discard(person)
+    if not _people:
+        _turns.hear_quiet()
 
 
-async def give_way() -> None:
-    """Lets everything else run that is ready; and while somebody waits, for `GIVE_WAY_S` at most, whatever becomes ready."""
+async def give_way(quiet_s: float = 0.0) -> None:
+    """Lets everything else run that is ready; and while somebody waits, whatever becomes ready until it is this work's turn:
+    one piece of all work is done in each `GIVE_WAY_S`. It is done earlier once nobody has waited for `quiet_s`."""
     await asyncio.sleep(0)
-    if not _People.waiting:
-        return
-    turn = asyncio.get_running_loop().create_future()
-    _People.work.add(turn)
-    try:
-        await asyncio.wait({turn}, timeout=GIVE_WAY_S)
-    finally:
-        _People.work.discard(turn)
+    if not _turns.may_begin(quiet_s):
+        await _turns.take(quiet_s)

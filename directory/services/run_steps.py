@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Final, TypeVar
 
 from directory.clock import Clock
-from directory.courtesy import give_way
+from directory.courtesy import QUIET_S, give_way
 from directory.follows.budget import DAY, LIMITS
 from directory.follows.port import Attempt, FollowSession, Told
 from directory.follows.proof import present_account
@@ -49,6 +49,8 @@ Bluesky whoever is followed twice is there twice."""
 REQUESTED_LONG_AGO: Final = timedelta(days=1)
 """Whoever has not answered in this time is looked at once more when the run ends."""
 LOOK_AT_ONCE: Final = 40
+AT_ONCE: Final = 32
+"""People who are held against the directory between two turns: a quarter of a millisecond."""
 TOO_MANY_REQUESTS: Final = 429
 
 OpenSession = Callable[[Run, TokenSet], AbstractAsyncContextManager[FollowSession]]
@@ -136,6 +138,7 @@ class RunSteps:
         deadline = asyncio.get_running_loop().time() + self._parts.step_s
         network, used = self._parts.networks[step.run.network], None
         try:
+            await give_way(QUIET_S)
             used = await self._parts.permissions.fresh(
                 step.run.account, purpose_of(step.run.kind), network.refresh
             )
@@ -203,12 +206,14 @@ class _Visit:
     async def _read(self) -> None:
         if not self._run.is_read and (await self._outlook()).budget.not_before is None:
             followed = await self._call(self._session.read_followed(self._run.kind))
+            await give_way(QUIET_S)
             found = await self._store.record_followed(self._step, followed, self._now())
             count_result(self._run.network, ItemState.ALREADY.label, Reason.ALREADY_FOLLOWED, found)
 
     async def _look(self) -> None:
         if (await self._outlook()).budget.not_before is not None:
             return
+        await give_way(QUIET_S)
         items = await self._store.read_due_looks(
             self._step, self._now(), max(self._session.batch, LOOK_AT_ONCE)
         )
@@ -229,17 +234,18 @@ class _Visit:
         """Follows the next few. Returns False where nothing came of it."""
         while self._has_time():
             room = self._room(await self._outlook())
+            await give_way(QUIET_S)
             items = await self._store.read_items(self._step, ItemState.PENDING, room) if room else []
             if not items:
                 return True
             attempts = await self._still_meant(items)
             if attempts:
                 return await self._send(attempts)
-            await give_way()
         return True
 
     async def _send(self, attempts: Sequence[Attempt]) -> bool:
         points = LIMITS[self._run.network].create * len(attempts)
+        await give_way(QUIET_S)
         await self._store.send(self._step, attempts, points, self._now())
         told = await self._call(self._session.follow(self._run.kind, attempts))
         await self._record(told, prepaid=points)
@@ -251,13 +257,15 @@ class _Visit:
 
     async def _still_meant(self, items: Sequence[Item]) -> list[Attempt]:
         """Asks the directory again whom each query means, skips those who are not meant any more, and names the rest."""
-        matches = {
-            match.query: match
-            for match in await self._parts.lookup.match([each.query for each in items], with_evidence=False)
-        }
+        await give_way(QUIET_S)
+        found = await self._parts.lookup.match([each.query for each in items], with_evidence=False)
+        await give_way(QUIET_S)
         ignored = await self._ignored(items)
+        matches = {match.query: match for match in found}
         skipped, attempts = dict.fromkeys(ignored, Reason.CHOSEN_AWAY), list[Attempt]()
-        for item in items:
+        for place, item in enumerate(items, 1):
+            if place % AT_ONCE == 0:
+                await give_way()
             if item.number in ignored:
                 continue
             account = present_account(item, matches.get(item.query), self._run.kind)
@@ -270,6 +278,7 @@ class _Visit:
                 remote = item.remote or self._session.name(unnamed, self._now())
                 attempts.append(Attempt(item.number, account, remote))
         if skipped:
+            await give_way(QUIET_S)
             await self._store.skip(self._step, skipped, self._now())
             for reason in skipped.values():
                 count_result(self._run.network, ItemState.SKIPPED.label, reason)
@@ -302,6 +311,7 @@ class _Visit:
         if not is_left and self._run.state is not RunState.UNDOING and await self._look_at_requested():
             await self._store.reschedule_step(self._step, now)
         elif not is_left:
+            await give_way(QUIET_S)
             await self._store.finish(self._step, now)
         else:
             due = self._next_due(outlook, now)
@@ -327,6 +337,7 @@ class _Visit:
         return max(min(self._session.batch, self._session.affordable(outlook.budget, self._now())), 0)
 
     async def _record(self, told: Told, *, prepaid: int = 0, is_look: bool = False) -> None:
+        await give_way(QUIET_S)
         count_outcomes(self._run.network, told.outcomes)
         is_mine = await self._store.record_told(
             self._step, told, self._now(), prepaid=prepaid, is_look=is_look
@@ -335,6 +346,7 @@ class _Visit:
             raise StepLost
 
     async def _outlook(self) -> Outlook:
+        await give_way(QUIET_S)
         return await self._store.read_outlook(self._step, self._now())
 
     async def _call(self, call: Awaitable[T]) -> T:

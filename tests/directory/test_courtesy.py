@@ -76,3 +76,136 @@ async def test_who_is_broken_off_waits_no_more() -> None:
     asking.cancel()
     await asyncio.wait({asking})
     assert await goes_on_at_once()
+
+
+async def ask_for_turns(tasks: int, done: list[int], quiet_s: float = 0.0) -> list[asyncio.Task[None]]:
+    """Starts work that asks for a turn each, in order."""
+
+    async def work(number: int) -> None:
+        await give_way(quiet_s)
+        done.append(number)
+
+    begun = [asyncio.create_task(work(number)) for number in range(tasks)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return begun
+
+
+async def test_many_tasks_have_one_turn_at_a_time() -> None:
+    """Attack: a thousand runs, each of which waits for its own fifteen milliseconds, go on at the same moment, and whoever
+    asks then waits for all of them."""
+    done: list[int] = []
+    begun = asyncio.get_running_loop().time()
+    with somebody_waits():
+        await asyncio.wait(await ask_for_turns(6, done))
+    assert done == list(range(6))
+    assert asyncio.get_running_loop().time() - begun >= 6 * GIVE_WAY_S - 0.005
+
+
+async def test_whoever_comes_between_two_pieces_is_waited_for() -> None:
+    """Attack: one moment without a request lets all work go on that has gathered, and the next request waits for it."""
+    done: list[int] = []
+    with somebody_waits():
+        working = await ask_for_turns(200, done)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    with somebody_waits():
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert len(done) < 10
+    await asyncio.wait(working)
+    assert done == list(range(200))
+
+
+async def test_all_work_goes_on_though_requests_never_end() -> None:
+    """Attack: requests that overlap, so that one is always under way, stop the runs of all members."""
+    done: list[int] = []
+    is_over = asyncio.Event()
+
+    async def ask_without_end() -> None:
+        while not is_over.is_set():
+            with somebody_waits():
+                await asyncio.sleep(GIVE_WAY_S / 5)
+
+    asking = [asyncio.create_task(ask_without_end()) for _ in range(4)]
+    async with asyncio.timeout(10):
+        for _ in range(3):
+            await asyncio.wait(await ask_for_turns(5, done))
+    is_over.set()
+    await asyncio.wait(asking)
+    assert done == list(range(5)) * 3
+
+
+async def test_who_is_cancelled_costs_nobody_a_turn() -> None:
+    """Attack: a run is paused while it waits for its turn, and all who stand behind it wait for ever."""
+    done: list[int] = []
+    with somebody_waits():
+        working = await ask_for_turns(5, done)
+        for cancelled in (working[0], working[1], working[4]):
+            cancelled.cancel()
+        async with asyncio.timeout(10):
+            await asyncio.wait(working)
+    assert done == [2, 3]
+    assert await goes_on_at_once()
+
+
+async def test_who_is_cancelled_with_the_turn_in_hand_holds_up_nobody() -> None:
+    """Attack: work is cancelled between being handed the turn and taking it, and all who stand behind it wait for ever."""
+    done: list[int] = []
+
+    async def cancel_the_next() -> None:
+        await give_way()
+        asyncio.get_running_loop().call_soon(working[0].cancel)
+
+    with somebody_waits():
+        first = asyncio.create_task(cancel_the_next())
+        await asyncio.sleep(0)
+        working = await ask_for_turns(3, done)
+    async with asyncio.timeout(10):
+        await asyncio.wait([first, *working])
+    assert working[0].cancelled()
+    assert done == [1, 2]
+
+
+async def test_a_pause_between_two_requests_of_one_person_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Attack: whoever asks one thing after the other meets a piece of work each time, which has begun in between."""
+    monkeypatch.setattr(courtesy, "GIVE_WAY_S", 0.3)
+    done: list[int] = []
+    begun = asyncio.get_running_loop().time()
+    with somebody_waits():
+        (working,) = await ask_for_turns(1, done, quiet_s=0.2)
+    await asyncio.sleep(0.001)
+    with somebody_waits():
+        assert done == []
+        await working
+    assert asyncio.get_running_loop().time() - begun >= 0.29
+
+
+async def test_work_goes_on_early_where_nobody_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courtesy, "GIVE_WAY_S", 60.0)
+    done: list[int] = []
+    with somebody_waits():
+        working = await ask_for_turns(5, done)
+    async with asyncio.timeout(10):
+        await asyncio.wait(working)
+    assert done == list(range(5))
+
+
+def test_work_that_ends_with_its_loop_holds_up_no_other() -> None:
+    """A command that is broken off in the middle leaves nothing behind for the next loop of the process."""
+
+    async def leave_in_the_middle() -> None:
+        with somebody_waits():
+            await ask_for_turns(3, [])
+
+    async def work() -> list[int]:
+        done: list[int] = []
+        with somebody_waits():
+            async with asyncio.timeout(10):
+                await asyncio.wait(await ask_for_turns(2, done))
+        return done
+
+    asyncio.run(leave_in_the_middle())
+    assert asyncio.run(work()) == [0, 1]

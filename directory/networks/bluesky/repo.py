@@ -26,6 +26,9 @@ MAX_CAR_BYTES: Final = 8 * 1024 * 1024
 """Unpacked it takes some eight times that for a moment."""
 CAR_LIMITS: Final = Limits(total_s=30.0, max_body_bytes=MAX_CAR_BYTES)
 
+Write = Any
+"""One write of a batch, as `create` makes it."""
+
 
 class NotARepository(ValueError):
     """The file is no repository, or not a whole one."""
@@ -50,14 +53,9 @@ class Repo:
         """Returns the address of a record."""
         return f"at://{self._did}/{collection}/{key}"
 
-    async def create(self, records: Sequence[tuple[str, str, Any]]) -> None:
-        """Creates records, each given as collection, key and value: all of them, or none where this raises Refusal."""
-        await self._write(
-            [
-                sdk.models.ComAtprotoRepoApplyWrites.Create(collection=collection, rkey=key, value=value)
-                for collection, key, value in records
-            ]
-        )
+    async def create(self, records: Sequence[Write]) -> None:
+        """Creates records: all of them, or none where this raises Refusal."""
+        await self._write(records)
 
     async def delete(self, records: Sequence[tuple[str, str]]) -> None:
         """Deletes records, each given as collection and key: all of them, or none where this raises Refusal."""
@@ -98,7 +96,7 @@ class Repo:
         entries, _ = await self._read_pages(collection, None, MAX_PAGES, lowest=key)
         return entries
 
-    async def _write(self, writes: Sequence[Any]) -> None:
+    async def _write(self, writes: Sequence[Write]) -> None:
         with self._xrpc.errors():
             await self._xrpc.api.com.atproto.repo.apply_writes(
                 sdk.models.ComAtprotoRepoApplyWrites.Data(repo=self._did, writes=writes)
@@ -135,6 +133,11 @@ class Repo:
             return await asyncio.to_thread(read_car, car, collection)
         except (NotARepository, BadAnswer, Refusal):
             return None
+
+
+def create(collection: str, key: str, value: Any) -> Write:
+    """Makes the write that creates a record."""
+    return sdk.models.ComAtprotoRepoApplyWrites.Create(collection=collection, rkey=key, value=value)
 
 
 def read_car(car: bytes, collection: str) -> list[Entry]:

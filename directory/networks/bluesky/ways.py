@@ -2,19 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from directory.clock import Clock
+from directory.courtesy import QUIET_S, give_way
 from directory.follows.runs import Run, RunKind
 from directory.networks.bluesky.client import may_call, may_create
 from directory.networks.bluesky.mutes import MUTE, Mutes
 from directory.networks.bluesky.points import CREATE_POINTS, DELETE_POINTS
 from directory.networks.bluesky.records import COLLECTIONS, LIST, list_key, list_record, record_of
-from directory.networks.bluesky.repo import MAX_WRITES, Entry, Repo
+from directory.networks.bluesky.repo import MAX_WRITES, Entry, Repo, Write, create
 from directory.networks.bluesky.settling import Part
 
+RECORDS_AT_ONCE: Final = 40
+"""Made between two turns: half a millisecond."""
 MUTES_A_BATCH: Final = 20
 """Each is a call of its own."""
 
@@ -93,7 +96,7 @@ class RecordsWay:
         return Found(own, {number: key for number, key in found.items() if key is not None})
 
     async def add(self, part: Part) -> None:
-        await self._repo.create(self._records(part))
+        await self._repo.create(await self._records(part))
 
     async def remove(self, part: Part) -> None:
         await self._repo.delete([(self._collection, item.remote) for item in part])
@@ -104,16 +107,17 @@ class RecordsWay:
     def _is_ours(self, entry: Entry) -> bool:
         return entry.list == self._list_uri
 
-    def _records(self, part: Part) -> list[tuple[str, str, Any]]:
+    async def _records(self, part: Part) -> list[Write]:
+        """Makes the records, a few at a time."""
         now: datetime = self._clock.now()
-        return [
-            (
-                self._collection,
-                item.remote,
-                record_of(self._kind, str(item.account.id), now, self._list_uri),
-            )
-            for item in part
-        ]
+        records: list[Write] = []
+        for place, item in enumerate(part):
+            if place % RECORDS_AT_ONCE == 0:
+                await give_way()
+            record = record_of(self._kind, str(item.account.id), now, self._list_uri)
+            records.append(create(self._collection, item.remote, record))
+        await give_way(QUIET_S)
+        return records
 
 
 class ListWay(RecordsWay):
@@ -131,9 +135,9 @@ class ListWay(RecordsWay):
         return super().is_allowed(scope) and may_create(scope, LIST)
 
     async def add(self, part: Part) -> None:
-        records = self._records(part)
+        records = await self._records(part)
         if not await self._look_for_list():
-            records.insert(0, (LIST, list_key(self._run), list_record(self._run)))
+            records.insert(0, create(LIST, list_key(self._run), list_record(self._run)))
         await self._repo.create(records)
         self._has_list = True
 

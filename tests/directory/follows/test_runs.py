@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from directory.courtesy import GIVE_WAY_S, somebody_waits
 from directory.follows.errors import NothingToFollow, NotNow, RunOpen
 from directory.follows.states import ItemState, RunState
 from directory.networks.port import Purpose
@@ -151,3 +152,27 @@ async def test_what_is_never_taken_fails_and_the_run_ends(site: FollowSite) -> N
 async def test_nobody_follows_themselves_or_nobody(site: FollowSite) -> None:
     with pytest.raises(NothingToFollow):
         await site.following.start(site.member, site.account, plan())
+
+
+async def test_a_step_gives_way_before_each_piece_and_comes_to_its_end(site: FollowSite) -> None:
+    """Attack: requests that overlap without end; a step that held the loop through its pieces made each of them wait, and one
+    that waited for a moment without them would never have ended."""
+    is_over = asyncio.Event()
+
+    async def ask_without_end() -> None:
+        while not is_over.is_set():
+            with somebody_waits():
+                await asyncio.sleep(GIVE_WAY_S / 5)
+
+    site.network.batch = 100
+    await site.publish(*range(100))
+    run = await site.start(*range(100))
+    assert await site.run_once() is not None, "it begins"
+    asking = [asyncio.create_task(ask_without_end()) for _ in range(3)]
+    begun = asyncio.get_running_loop().time()
+    await site.run_once()
+    pieces = (asyncio.get_running_loop().time() - begun) / GIVE_WAY_S
+    is_over.set()
+    await asyncio.wait(asking)
+    assert await site.states(run) == {ItemState.FOLLOWED: 100}
+    assert pieces >= 12
