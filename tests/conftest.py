@@ -2,18 +2,22 @@
 is set by hand. Property tests try the same examples in each run, so that a suite that passed passes again; `make fuzz`
 tries others."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 import pytest
 from hypothesis import settings
 
 from deploy.migrate import migrate
+from directory.networks.bluesky.profiles import MODERATION
 from directory.store.database import Database
 from tests.harness.clock import FakeClock
 from tests.harness.postgres import SharedPostgres
 from tests.harness.stored import StoredMappings
+from tests.peers.app_view import AppView, network_with_view
 
 TEMPLATE = "migrated"
 FUZZ: Final = "PASSERELLE_TEST_FUZZ"
@@ -50,3 +54,19 @@ async def database(dsn: str) -> AsyncIterator[Database]:
 @pytest.fixture
 def mapping_store(database: Database) -> StoredMappings:
     return StoredMappings(database)
+
+
+@pytest.fixture(scope="session")
+def app_view(postgres: SharedPostgres) -> Iterator[AppView]:
+    """Bluesky's AppView over a PDS of its own, started when the first test of this process needs it.
+
+    It heeds Bluesky's moderators, as the public one does. Accounts have names of their own, so tests can share it.
+    """
+    with asyncio.Runner() as runner:
+        label = f"app_view_{secrets.token_hex(6)}"
+        dsn = runner.run(postgres.create_database_from_template(label))
+        try:
+            with network_with_view(dsn, [MODERATION]) as running:
+                yield running
+        finally:
+            runner.run(postgres.drop_database(label))

@@ -10,34 +10,23 @@ import atexit
 import json
 import os
 import secrets
-import subprocess
-import tempfile
-import threading
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-from tests.harness.node import node_path
+from tests.peers.node_server import running
 
-HERE: Final = Path(__file__).resolve().parent
-READY_TIMEOUT_S: Final = 60
-STOP_TIMEOUT_S: Final = 10
 CALL_TIMEOUT_S: Final = 20
-# Another process can take a port between the moment it was found free and its use.
-START_ATTEMPTS: Final = 3
-SHOWN_CHARS: Final = 2_000
 # Skips the PDS's own limits: accounts are made from one address.
 BYPASS_KEY: Final = secrets.token_hex(8)
-
-
-class PdsFailed(RuntimeError):
-    """The server did not start; the message holds its last words."""
+ADMIN_PASSWORD: Final = secrets.token_hex(16)
 
 
 class XrpcError(Exception):
@@ -71,13 +60,13 @@ class Pds:
     def query(self, method: str, *, token: str | None = None, **parameters: str) -> dict[str, Any]:
         """One XRPC query (GET). Raises XrpcError."""
         asked = f"?{urlencode(parameters)}" if parameters else ""
-        return _call(f"{self.url}/xrpc/{method}{asked}", token=token)
+        return call(f"{self.url}/xrpc/{method}{asked}", token=token)
 
     def procedure(self, method: str, *, token: str | None = None, **body: object) -> dict[str, Any]:
         """One XRPC procedure (POST). Raises XrpcError."""
         # A procedure without input (deleteSession) refuses even an empty object.
         content = json.dumps(body).encode() if body else b""
-        return _call(f"{self.url}/xrpc/{method}", content, token=token)
+        return call(f"{self.url}/xrpc/{method}", content, token=token)
 
     def create_account(self, handle: str | None = None) -> Account:
         """A new account under `.test`, with a name nobody has if none is given. Raises XrpcError."""
@@ -102,6 +91,31 @@ class Pds:
         """Gives the account another name, here and in the PLC directory. Raises XrpcError."""
         self.procedure("com.atproto.identity.updateHandle", token=account.access_token, handle=handle)
 
+    def put_record(self, account: Account, collection: str, key: str, record: Mapping[str, object]) -> None:
+        """Writes a record of the account in place of the one before. Raises XrpcError."""
+        self.procedure(
+            "com.atproto.repo.putRecord",
+            token=account.access_token,
+            repo=account.did,
+            collection=collection,
+            rkey=key,
+            record=record,
+        )
+
+    def upload(self, account: Account, content: bytes, media_type: str) -> dict[str, Any]:
+        """Uploads a file for a record of the account, which names it by what is returned. Raises XrpcError."""
+        url = f"{self.url}/xrpc/com.atproto.repo.uploadBlob"
+        answer = call(url, content, token=account.access_token, media_type=media_type)
+        return dict(answer["blob"])
+
+    def set_takedown(self, did: str, *, is_applied: bool) -> None:
+        """Takes an account down as those who run the server do, or brings it back. Raises XrpcError."""
+        set_takedown(self.url, ADMIN_PASSWORD, did, is_applied=is_applied)
+
+    def delete_account(self, did: str) -> None:
+        """Deletes an account as those who run the server do. Raises XrpcError."""
+        as_admin(self.url, ADMIN_PASSWORD, "com.atproto.admin.deleteAccount", did=did)
+
     def resolve_handle(self, handle: str) -> str:
         """The DID behind a handle. Raises XrpcError."""
         found = self.query("com.atproto.identity.resolveHandle", handle=handle)
@@ -109,7 +123,7 @@ class Pds:
 
     def did_document(self, did: str) -> dict[str, Any]:
         """What the PLC directory says of a DID. Raises XrpcError."""
-        return _call(f"{self.plc_url}/{did}")
+        return call(f"{self.plc_url}/{did}")
 
     def memory_mb(self) -> int:
         """The server's resident memory."""
@@ -118,12 +132,19 @@ class Pds:
         return int(line.split()[1]) // 1024
 
 
-def _call(url: str, content: bytes | None = None, *, token: str | None = None) -> dict[str, Any]:
-    """One request to a server of ours: a POST when there is a content, even an empty one."""
-    request = Request(url, content)  # noqa: S310 - our own server's http address
+def call(
+    url: str,
+    content: bytes | None = None,
+    *,
+    token: str | None = None,
+    media_type: str = "application/json",
+    headers: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """One request to a server of ours: a POST when there is a content, even an empty one. Raises XrpcError."""
+    request = Request(url, content, dict(headers or {}))  # noqa: S310 - our own server's http address
     request.add_header("x-ratelimit-bypass", BYPASS_KEY)
     if content:
-        request.add_header("content-type", "application/json")
+        request.add_header("content-type", media_type)
     if token:
         request.add_header("authorization", f"Bearer {token}")
     try:
@@ -136,11 +157,25 @@ def _call(url: str, content: bytes | None = None, *, token: str | None = None) -
     return dict(json.loads(body)) if body else {}
 
 
+def as_admin(url: str, password: str, method: str, **body: object) -> None:
+    """One XRPC procedure in the name of those who run a server of ours. Raises XrpcError."""
+    admin = b64encode(f"admin:{password}".encode()).decode()
+    headers = {"authorization": f"Basic {admin}"}
+    call(f"{url}/xrpc/{method}", json.dumps(body).encode(), headers=headers)
+
+
+def set_takedown(url: str, password: str, did: str, *, is_applied: bool) -> None:
+    """Takes an account down at a server of ours, or brings it back. Raises XrpcError."""
+    subject = {"$type": "com.atproto.admin.defs#repoRef", "did": did}
+    takedown = {"applied": is_applied, "ref": "test"}
+    as_admin(url, password, "com.atproto.admin.updateSubjectStatus", subject=subject, takedown=takedown)
+
+
 @contextmanager
 def running_pds(
     *, fetch_map: Mapping[str, str] | None = None, settings: Mapping[str, str] | None = None
 ) -> Iterator[Pds]:
-    """Starts a PDS and stops it at the end. Raises PdsFailed.
+    """Starts a PDS and stops it at the end. Raises ServerFailed.
 
     `fetch_map` gives public https origins of OAuth clients a local http one; `settings` are more
     `PDS_…` variables (the ports, addresses and secrets are set by the script).
@@ -148,10 +183,11 @@ def running_pds(
     env = os.environ | {
         "PDS_FETCH_MAP": json.dumps(dict(fetch_map or {})),
         "PDS_RATE_LIMIT_BYPASS_KEY": BYPASS_KEY,
+        "PDS_ADMIN_PASSWORD": ADMIN_PASSWORD,
         **(settings or {}),
     }
-    with tempfile.TemporaryFile("w+", errors="replace") as errors, ExitStack() as stack:
-        yield _started(env, errors, stack)
+    with running("run-pds.mjs", env) as (process, ready):
+        yield Pds(ready["pds"], ready["plc"], process.pid, ready["start_ms"])
 
 
 @asynccontextmanager
@@ -174,51 +210,3 @@ def shared_pds() -> Pds:
     pds = context.__enter__()
     atexit.register(context.__exit__, None, None, None)
     return pds
-
-
-def _started(env: Mapping[str, str], errors: TextIO, stack: ExitStack) -> Pds:
-    for _ in range(START_ATTEMPTS):
-        process = stack.enter_context(_process(env, errors))
-        if line := _first_line(process):
-            ready = json.loads(line)
-            return Pds(ready["pds"], ready["plc"], process.pid, ready["start_ms"])
-        errors.seek(0)
-        said = errors.read().strip()
-        if "EADDRINUSE" not in said:
-            break
-    raise PdsFailed(f"the PDS did not start: {said[-SHOWN_CHARS:] or 'it said nothing'}")
-
-
-@contextmanager
-def _process(env: Mapping[str, str], errors: TextIO) -> Iterator[subprocess.Popen[str]]:
-    """The server's process. Its standard input stays open as long as we live: it ends with us."""
-    process = subprocess.Popen(
-        [node_path(), "run-pds.mjs"],
-        cwd=HERE,
-        env=env,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        text=True,
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def _first_line(process: subprocess.Popen[str]) -> str:
-    """The server's ready line; empty when it ended, or stayed silent too long and was ended."""
-    assert process.stdout is not None
-    # Only its end can end the wait for a line that never comes.
-    watchdog = threading.Timer(READY_TIMEOUT_S, process.kill)
-    watchdog.start()
-    try:
-        return process.stdout.readline()
-    finally:
-        watchdog.cancel()

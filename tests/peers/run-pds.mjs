@@ -4,22 +4,13 @@
 import './hooks.mjs'
 import crypto from 'node:crypto'
 import fs from 'node:fs'
-import net from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
 import plcServer from '@did-plc/server'
+import { freePort } from './ports.mjs'
 
 const started = Date.now()
 const secret = () => crypto.randomBytes(32).toString('hex')
-
-// Free a moment ago; whoever starts this tries again if another process was quicker.
-async function freePort() {
-  const server = net.createServer()
-  await new Promise((ready, failed) => server.on('error', failed).listen(0, ready))
-  const { port } = server.address()
-  await new Promise((closed) => server.close(closed))
-  return port
-}
 
 const [plcPort, pdsPort] = [await freePort(), await freePort()]
 const { PlcServer, Database } = plcServer
@@ -39,7 +30,6 @@ const settings = {
   PDS_DID_PLC_URL: `http://localhost:${plcPort}`, // by name: the PDS refuses IP addresses
   PDS_INVITE_REQUIRED: 'false',
   PDS_JWT_SECRET: secret(),
-  PDS_ADMIN_PASSWORD: secret(),
   PDS_DPOP_SECRET: secret(),
   PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX: secret(),
   PDS_SERVICE_NAME: 'PDS of the tests',

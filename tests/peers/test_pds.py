@@ -7,12 +7,12 @@ import socket
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.peers.pds import Pds, PdsFailed, XrpcError, running_pds, running_pds_async
+from tests.peers.node_server import LOOPBACK, ServerFailed, listening_at
+from tests.peers.pds import Pds, XrpcError, running_pds, running_pds_async
 
 
 def test_an_account_is_made_and_signed_in(pds: Pds) -> None:
@@ -74,13 +74,7 @@ def test_a_follow_is_a_record(pds: Pds) -> None:
 def test_it_listens_on_loopback_only(pds: Pds, server: str) -> None:
     """Left alone, both servers take requests from the whole network."""
     port = urlsplit(getattr(pds, server)).port
-    listening = [
-        line.split()[1]
-        for table in ("/proc/net/tcp", "/proc/net/tcp6")
-        for line in Path(table).read_text().splitlines()[1:]
-        if line.split()[3] == "0A" and line.split()[1].endswith(f":{port:04X}")
-    ]
-    assert listening == [f"0100007F:{port:04X}"]
+    assert listening_at(port or 0) == [LOOPBACK]
 
 
 async def test_two_run_side_by_side_and_end(pds: Pds) -> None:
@@ -96,7 +90,7 @@ async def test_two_run_side_by_side_and_end(pds: Pds) -> None:
 
 def test_a_server_that_does_not_start_says_why() -> None:
     with (
-        pytest.raises(PdsFailed, match="appview service url"),
+        pytest.raises(ServerFailed, match="appview service url"),
         running_pds(settings={"PDS_BSKY_APP_VIEW_URL": "https://view.example.com"}),
     ):
         pass
