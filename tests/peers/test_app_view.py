@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from directory.accounts import BlueskyAccount
 from directory.clock import SystemClock
@@ -31,6 +32,8 @@ from tests.peers.node_server import LOOPBACK, listening_at
 from tests.peers.pds import Account, XrpcError
 from tests.web.members.follow_worlds import PIXEL
 
+UNHURRIED_S: Final = 20.0
+"""For answers that tests are about; the machine may be busy."""
 LATER: Final = "2100-01-01T00:00:00.000Z"
 LONG_AGO: Final = "2026-01-03T00:00:00.000Z"
 
@@ -57,7 +60,7 @@ def mapping_to(account: Account, x_id: int) -> Mapping:
 
 
 def reader(app_view: AppView, http: GuardedClient, **more: Any) -> BlueskyProfiles:
-    return BlueskyProfiles(http, SystemClock(), app_view.url, **more)
+    return BlueskyProfiles(http, SystemClock(), app_view.url, singly_s=UNHURRIED_S, **more)
 
 
 async def reason(app_view: AppView, http: GuardedClient, account: Account) -> Reason | None:
@@ -121,6 +124,21 @@ async def test_a_labeler_that_is_an_account(app_view: AppView, http: GuardedClie
     assert await reason(app_view, http, ann) is Reason.NONE
     heeds = reader(app_view, http, labelers=(rival.did,))
     assert [each.reason for each in await heeds.read([account_of(ann)])] == [Reason.LABELLED]
+
+
+async def test_a_labeler_that_it_does_not_know_is_told_of(
+    app_view: AppView, http: GuardedClient, ann: Account
+) -> None:
+    """It leaves out the labels of such a one without a word. Whoever runs an instance over it has to hear of that."""
+    unknown = stranger_did(2)
+    await app_view.label(ann.did, src=unknown, val="impersonation")
+    for labelers, unheard in (((MODERATION,), []), ((MODERATION, unknown), [unknown])):
+        with capture_logs() as lines:
+            found = await reader(app_view, http, labelers=labelers).read([account_of(ann)])
+        assert [each.reason for each in found] == [Reason.NONE]
+        assert [line["labelers"] for line in lines if line["event"] == "labels did not come"] == (
+            [unheard] if unheard else []
+        )
 
 
 async def test_labels_that_people_give_themselves(app_view: AppView, http: GuardedClient) -> None:

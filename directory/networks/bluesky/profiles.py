@@ -3,11 +3,14 @@
 It works without one: then nothing is known of anybody, and nobody is left out for it.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+import asyncio
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
+import structlog
 
 from directory.accounts import BlueskyAccount, TargetAccount
 from directory.clock import Clock
@@ -16,7 +19,11 @@ from directory.follows.reasons import Reason
 from directory.networks.bluesky import sdk
 from directory.networks.bluesky.wire import anonymous
 from directory.networks.bluesky.xrpc import AccountShut, Refusal, Xrpc
+from directory.networks.errors import BadAnswer, NetworkError
 from directory.networks.http import GuardedClient
+from directory.networks.sign_in_errors import NeedsSignIn
+
+log = structlog.get_logger(__name__)
 
 APP_VIEW: Final = "https://public.api.bsky.app"
 """The public one. A setting of the operator's names another, or none."""
@@ -25,6 +32,10 @@ MODERATION: Final = "did:plc:ar7c4by46qjdydhdevvrndac"
 PROFILES_A_CALL: Final = 25
 MAX_ASKED_SINGLY: Final = 25
 """Of those that an answer leaves out, a call of `read`. Nothing is known of the rest."""
+SINGLY_AT_ONCE: Final = 4
+SINGLY_WAIT_S: Final = 1.0
+"""For all that are asked for singly, of the 3 seconds that a page waits."""
+BAD_REQUEST: Final = 400
 WARNING_LABELS: Final = frozenset({"impersonation", "!takedown", "!suspend"})
 _GONE: Final = "Profile not found"
 
@@ -54,13 +65,15 @@ class BlueskyProfiles:
         clock: Clock,
         app_view: str | None = APP_VIEW,
         labelers: Collection[str] = (MODERATION,),
+        singly_s: float = SINGLY_WAIT_S,
     ) -> None:
         """`app_view` is the origin of the service, None for none. Labels of others than `labelers` do not count: anyone
-        can label anyone."""
+        can label anyone. `singly_s` is the time for all who are asked for singly."""
         self._http = http
         self._clock = clock
         self._app_view = app_view
         self._labelers = frozenset(labelers)
+        self._singly_s = singly_s
 
     async def read(self, accounts: Sequence[TargetAccount]) -> Sequence[Profile]:
         """Reads the profiles of those that are known there, and of those that are gone. Raises NetworkError."""
@@ -75,34 +88,59 @@ class BlueskyProfiles:
                     if profile.did in asked:
                         found[profile.did] = self._profile(asked[profile.did], profile)
             missing = [did for did in dids if did not in found]
-            for did in missing[:MAX_ASKED_SINGLY]:
-                if await self._is_gone(xrpc, did):
-                    found[did] = Profile(asked[did], reason=Reason.GONE)
+            for did in await self._find_gone(xrpc, missing[:MAX_ASKED_SINGLY]):
+                found[did] = Profile(asked[did], reason=Reason.GONE)
         return list(found.values())
 
     async def _read_many(self, xrpc: Xrpc, dids: Sequence[str]) -> list[_Profile]:
         """Reads up to 25. A profile of an odd form is left out, alone: atproto's model refuses all 25 for one."""
         params = sdk.models.AppBskyActorGetProfiles.Params(actors=dids)
         answer = await self._call(xrpc, "app.bsky.actor.getProfiles", params)
-        profiles = answer.get("profiles") if isinstance(answer, dict) else None
+        self._note_labelers(xrpc.host, answer.headers)
+        profiles = answer.content.get("profiles") if isinstance(answer.content, dict) else None
         return list(_readable(profiles if isinstance(profiles, list) else []))
 
+    async def _find_gone(self, xrpc: Xrpc, dids: Sequence[str]) -> set[str]:
+        """Asks for each that an answer left out, as it does not say why. Returns those who are gone, as far as that is told
+        in time: what is known of the others is not lost for them."""
+        gone, places = set[str](), asyncio.Semaphore(SINGLY_AT_ONCE)
+
+        async def ask(did: str) -> None:
+            async with places:
+                if await self._is_gone(xrpc, did):
+                    gone.add(did)
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._singly_s), asyncio.TaskGroup() as tasks:
+                for did in dids:
+                    tasks.create_task(ask(did))
+        return gone
+
     async def _is_gone(self, xrpc: Xrpc, did: str) -> bool:
-        """Asks for one that an answer left out: an answer without somebody does not say why."""
         try:
             params = sdk.models.AppBskyActorGetProfile.Params(actor=did)
             await self._call(xrpc, "app.bsky.actor.getProfile", params)
         except AccountShut:
             return True
-        except Refusal as refusal:
-            return refusal.status == 400 and refusal.says == _GONE
+        except NetworkError as error:
+            return isinstance(error, Refusal) and error.status == BAD_REQUEST and error.says == _GONE
         return False
 
-    async def _call(self, xrpc: Xrpc, method: str, params: object) -> object:
+    async def _call(self, xrpc: Xrpc, method: str, params: object) -> Any:
         labelers = {"atproto-accept-labelers": ",".join(sorted(self._labelers))} if self._labelers else {}
-        with xrpc.errors():
-            answer = await xrpc.api.invoke_query(method, params=params, headers=labelers)
-        return answer.content
+        try:
+            with xrpc.errors():
+                return await xrpc.api.invoke_query(method, params=params, headers=labelers)
+        except NeedsSignIn as error:
+            # Nobody has signed in there: no sign-in has ended.
+            raise BadAnswer(xrpc.host, "wants a sign-in, where everybody is answered") from error
+
+    def _note_labelers(self, host: str, headers: Mapping[str, str]) -> None:
+        """Logs which labelers the service leaves out, without an error: it drops those that it does not know."""
+        applied = headers.get("atproto-content-labelers", "")
+        heard = {each.partition(";")[0].strip() for each in applied.split(",")}
+        if unheard := sorted(self._labelers - heard):
+            log.warning("labels did not come", host=host, labelers=unheard)
 
     def _profile(self, account: BlueskyAccount, profile: _Profile) -> Profile:
         now = self._clock.now()

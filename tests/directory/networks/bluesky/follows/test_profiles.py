@@ -1,4 +1,4 @@
-"""Profiles and labels, from a service that answers as https://docs.bsky.app documents: no real one is part of the PDS."""
+"""Profiles and labels, from a service that answers as the real one does (tests/peers/test_app_view.py), and worse."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,9 +13,10 @@ import pytest
 
 from directory.follows.faces import Profile
 from directory.follows.reasons import Reason
-from directory.networks.bluesky.profiles import MODERATION, BlueskyProfiles
+from directory.networks.bluesky.profiles import MAX_ASKED_SINGLY, MODERATION, BlueskyProfiles
 from directory.networks.errors import NetworkError
 from directory.networks.http import GuardedClient
+from directory.services.faces import WAIT_S
 from tests.directory.networks.bluesky.calls import At
 from tests.directory.networks.bluesky.fakes import MALLORY, NOON
 from tests.directory.networks.bluesky.follows.following import attempt, stranger_did
@@ -30,10 +31,12 @@ def label(value: str, src: str = MODERATION, **more: Any) -> dict[str, Any]:
 
 @dataclass
 class View:
-    """An AppView. `profiles` are those that it shows; `gone` what it says of others, by name and message."""
+    """An AppView. `profiles` are those that it shows; `gone` what it says of others, by name and message; of the `silent`
+    it says nothing for ever."""
 
     profiles: dict[str, dict[str, Any]] = field(default_factory=dict)
     gone: dict[str, tuple[str, str]] = field(default_factory=dict)
+    silent: set[str] = field(default_factory=set)
     asked: list[int] = field(default_factory=list)
     heads: list[bytes] = field(default_factory=list)
 
@@ -48,8 +51,11 @@ class View:
         if url.path == MANY:
             self.asked.append(len(query["actors"]))
             found = [self.profiles[did] for did in query["actors"] if did in self.profiles]
-            writer.write(answer(msgspec.json.encode({"profiles": found}), "content-type: application/json"))
+            heads = ("content-type: application/json", f"atproto-content-labelers: {MODERATION}")
+            writer.write(answer(msgspec.json.encode({"profiles": found}), *heads))
             return
+        if query["actor"][0] in self.silent:
+            await asyncio.Event().wait()
         name, message = self.gone.get(query["actor"][0], ("InternalServerError", ""))
         status = HTTPStatus.INTERNAL_SERVER_ERROR if not message else HTTPStatus.BAD_REQUEST
         body = msgspec.json.encode({"error": name, "message": message})
@@ -123,6 +129,27 @@ async def test_who_is_left_out_of_an_answer_is_asked_for(
     found = await read(view, http, 1, 2)
     assert found[stranger_did(1)].reason is Reason.NONE
     assert [each.reason for did, each in found.items() if did == stranger_did(2)] == [Reason.GONE] * is_gone
+
+
+async def test_who_is_silent_about_some_is_heard_of_the_others(http: GuardedClient) -> None:
+    """Attack: accounts that are gone stand around an impersonator, at a service that is slow to tell of each: the page
+    waited for them, and learned nothing of anybody."""
+    view = View()
+    view.show(0, labels=[label("impersonation")])
+    view.silent = {stranger_did(number) for number in range(1, MAX_ASKED_SINGLY)}
+    async with asyncio.timeout(WAIT_S):
+        found = await read(view, http, *range(MAX_ASKED_SINGLY))
+    assert {did: each.reason for did, each in found.items()} == {stranger_did(0): Reason.LABELLED}
+
+
+@pytest.mark.parametrize("status", ["401 No", "403 No"])
+async def test_a_service_that_lets_nobody_in(http: GuardedClient, status: str) -> None:
+    """Attack: none is needed. A network in front of the service refuses ours, and the page of a plan broke: nobody signs
+    in there, so no sign-in has ended."""
+    async with stranger(says(answer(b"<h1>No</h1>", "content-type: text/html", status=status))) as them:
+        profiles = BlueskyProfiles(http, At(NOON), them.url.rstrip("/"))
+        with pytest.raises(NetworkError):
+            await profiles.read([attempt(1).account])
 
 
 async def test_an_odd_profile_costs_only_itself(http: GuardedClient) -> None:
