@@ -154,7 +154,7 @@ async def _p99(site: Site, people: int, seconds: float) -> float:
 async def _site(admin_dsn: str) -> AsyncIterator[Site]:
     async with (
         counting_pds(free_port()) as server,
-        running_follower(admin_dsn, plc_url=server, handle_resolver=server) as running,
+        running_follower(admin_dsn, plc_url=server, handle_resolver=server, bluesky_app_view="") as running,
         open_members(running.instance.settings, running.database, SystemClock()) as parts,
     ):
         yield Site(running, parts, server)

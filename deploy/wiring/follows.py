@@ -13,8 +13,10 @@ from directory.services.following import Following
 from directory.services.permissions import Permissions
 from directory.services.planning import Planning, PlanStores
 from directory.services.run_steps import FollowNetwork, RunSteps, StepParts
+from directory.services.warnings import Warnings
 from directory.settings import Settings
 from directory.store.arrivals import ArrivalStore
+from directory.store.faces import FaceStore
 from directory.store.follow_steps import StepStore
 from directory.store.follows import FollowStore
 from directory.store.ignored_people import IgnoredPeopleStore
@@ -47,13 +49,19 @@ def build_planning(members: MemberParts) -> Planning:
     return Planning(lookup, members.follow_lists, stores, ground.clock, build_switches(ground.settings))
 
 
-def build_follow_networks(networks: Networks) -> Mapping[Network, FollowNetwork]:
+def build_follow_networks(ground: Ground, networks: Networks) -> Mapping[Network, FollowNetwork]:
     """Builds the networks that people can be followed on, over what opens sessions there."""
+    bluesky = networks.profiles[Network.BLUESKY]
+    # A session on Mastodon asks for each account anyway, at the member's own server.
+    warned = {
+        Network.BLUESKY: Warnings(Network.BLUESKY, bluesky, FaceStore(ground.database), ground.clock).of
+    }
     return {
         network: FollowNetwork(
             open=opens,
             refresh=networks.sign_in[AccountNetwork(network.value)].refresh,
             home=networks.homes.get(network),
+            warned=warned.get(network),
         )
         for network, opens in networks.sessions.items()
     }
@@ -68,7 +76,7 @@ def build_run_steps(members: MemberParts) -> RunSteps:
             following=build_following(ground, members.permissions),
             permissions=members.permissions,
             lookup=build_lookup(ground.settings, ground.database, ground.clock),
-            networks=build_follow_networks(members.networks),
+            networks=build_follow_networks(ground, members.networks),
             switches=build_switches(ground.settings),
             no_run_before=lambda: ground.instance.now.first_day_of_follows,
             clock=ground.clock,

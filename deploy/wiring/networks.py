@@ -37,9 +37,9 @@ from directory.networks.messages import Messenger
 from directory.networks.port import Grants, SignIn
 from directory.proofs.x_oauth import XKey, XSignIn
 from directory.proofs.x_post import PostChecker, XSources
-from directory.services.faces import Profiles
 from directory.services.kept_apps import KeptApps
 from directory.services.run_steps import Home, OpenSession
+from directory.services.warnings import Profiles
 from directory.settings import Settings
 from directory.store.mastodon_apps import MastodonAppStore
 

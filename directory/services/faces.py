@@ -5,19 +5,20 @@ A plan works without them: whoever does not answer in time is shown by name alon
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from directory.accounts import TargetAccount
 from directory.clock import Clock
-from directory.follows.faces import MAX_PICTURE_BYTES, Face, Picture, Profile, picture_type, trimmed
+from directory.follows.faces import MAX_PICTURE_BYTES, Face, Picture, picture_type, trimmed
 from directory.follows.plan import Known
 from directory.mappings import Network
 from directory.networks.errors import NetworkError
 from directory.networks.http import GuardedClient
 from directory.networks.limits import Limits
 from directory.ranking import Match
+from directory.services.warnings import Profiles
 from directory.store.faces import FaceStore
 
 log = structlog.get_logger(__name__)
@@ -31,14 +32,6 @@ PICTURES_AT_ONCE: Final = 8
 PICTURE_LIMITS: Final = Limits(total_s=10.0, max_body_bytes=MAX_PICTURE_BYTES)
 _REDIRECTS: Final = 2
 _OK: Final = 200
-
-
-class Profiles(Protocol):
-    """Reads profiles of accounts on one network, as many at a time as it can."""
-
-    async def read(self, accounts: Sequence[TargetAccount]) -> Sequence[Profile]:
-        """Returns the profiles of those that are known there. Raises NetworkError."""
-        ...
 
 
 class Faces:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final, TypeVar
 
+from directory.accounts import TargetAccount
 from directory.clock import Clock
 from directory.courtesy import QUIET_S, give_way
 from directory.follows.budget import DAY, LIMITS
@@ -58,16 +59,21 @@ OpenSession = Callable[[Run, TokenSet], AbstractAsyncContextManager[FollowSessio
 Home = Callable[[TokenSet], Awaitable[str]]
 """Returns the host of the server that holds the account of the tokens."""
 
+Warned = Callable[[Sequence[TargetAccount]], Awaitable[Mapping[str, Reason]]]
+"""Returns why people are not to be followed, by the texts of their ids; nothing of the others."""
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowNetwork:
-    """A network that people can be followed on. `home` is None where the tokens name the server that is asked."""
+    """A network that people can be followed on. `home` is None where the tokens name the server that is asked. `warned` is
+    None where the session itself finds out who is gone or labelled."""
 
     open: OpenSession
     refresh: Refresh
     home: Home | None = None
+    warned: Warned | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,12 +283,21 @@ class _Visit:
                 unnamed = Attempt(item.number, account, item.remote)
                 remote = item.remote or self._session.name(unnamed, self._now())
                 attempts.append(Attempt(item.number, account, remote))
+        skipped |= (warned := await self._warned(attempts))
         if skipped:
             await give_way(QUIET_S)
             await self._store.skip(self._step, skipped, self._now())
             for reason in skipped.values():
                 count_result(self._run.network, ItemState.SKIPPED.label, reason)
-        return attempts
+        return [each for each in attempts if each.number not in warned]
+
+    async def _warned(self, attempts: Sequence[Attempt]) -> dict[int, Reason]:
+        """Returns the numbers of those whom the network's moderators warn of, or who are gone."""
+        warned = self._parts.networks[self._run.network].warned
+        if self._run.kind is not RunKind.FOLLOW or warned is None or not attempts:
+            return {}
+        told = await self._call(warned([each.account for each in attempts]))
+        return {each.number: told[str(each.account.id)] for each in attempts if str(each.account.id) in told}
 
     async def _ignored(self, items: Sequence[Item]) -> frozenset[int]:
         """Returns the numbers of those whom the member has ignored since the plan."""

@@ -121,6 +121,7 @@ def site(folder: Path) -> Iterator[Site]:
         "log_format": "json",
         "plc_url": pds.plc_url,
         "handle_resolver": pds.url,
+        "bluesky_app_view": "",
     }
     with open_database(folder / "data", FAST_SETTINGS) as database:
         followers = Followers(Members(folder / "data", database.dsn), pds)

@@ -21,6 +21,7 @@ from directory.networks.http import GuardedClient
 from directory.queries import Lists, Query
 from directory.ranking import rank
 from directory.services.faces import Faces
+from directory.services.warnings import Warnings
 from directory.store.database import Database
 from directory.store.faces import FaceStore
 from tests.directory.networks.bluesky.follows.following import stranger_did
@@ -221,8 +222,8 @@ async def test_a_plan_leaves_out_whom_the_moderators_name(
     fake, shut = [await asyncio.to_thread(app_view.create_account, displayName="Ann") for _ in range(2)]
     await app_view.label(fake.did, src=MODERATION, val="impersonation")
     await asyncio.to_thread(app_view.set_takedown, shut.did, is_applied=True)
-    clock, people = FakeClock(), [ann, fake, shut]
-    faces = Faces(FaceStore(database), {Network.BLUESKY: reader(app_view, http)}, http, clock)
+    clock, people, profiles = FakeClock(), [ann, fake, shut], reader(app_view, http)
+    faces = Faces(FaceStore(database), {Network.BLUESKY: profiles}, http, clock)
     matches = [
         rank(Query(XId(n), None, Lists.FOLLOWING), [mapping_to(each, n)], START.date(), ORIGIN)
         for n, each in enumerate(people, 1)
@@ -235,6 +236,16 @@ async def test_a_plan_leaves_out_whom_the_moderators_name(
         fake.did: Reason.LABELLED,
         shut.did: Reason.GONE,
     }
+
+
+async def test_nobody_has_to_look_at_a_plan(
+    app_view: AppView, http: GuardedClient, database: Database, ann: Account
+) -> None:
+    """What is asked right before people are followed."""
+    fake = await asyncio.to_thread(app_view.create_account, displayName="Ann")
+    await app_view.label(fake.did, src=MODERATION, val="impersonation")
+    warnings = Warnings(Network.BLUESKY, reader(app_view, http), FaceStore(database), FakeClock())
+    assert await warnings.of([account_of(ann), account_of(fake)]) == {fake.did: Reason.LABELLED}
 
 
 def test_it_listens_on_loopback_only(app_view: AppView) -> None:

@@ -81,7 +81,7 @@ def test_who_publishes_elsewhere_is_followed_by_itself_the_same_day(trio: Trio, 
     after the wish, and the batch of the day was looked for before anybody came. Strangers are not followed."""
     one, _, three = trio
     one.stop()
-    with one.serving(plc_url=pds.plc_url):
+    with one.serving(plc_url=pds.plc_url, bluesky_app_view=""):
         follower = follow_newcomers(one, pds, "7101,yara\n7102")
         wish = "SELECT looked_at IS NOT NULL AS is_empty FROM standing_match WHERE member = $1"
         assert wait_until(lambda: one.fetch(wish, follower.member)[0]["is_empty"], PATIENCE_S), one.log

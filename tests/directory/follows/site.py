@@ -16,7 +16,7 @@ from directory.services.following import Asked, Following
 from directory.services.lookup import Lookup
 from directory.services.membership import Membership
 from directory.services.permissions import Permissions
-from directory.services.run_steps import FollowNetwork, RunSteps, StepParts
+from directory.services.run_steps import FollowNetwork, RunSteps, StepParts, Warned
 from directory.store.database import Database
 from directory.store.follow_runs import RUN_LEASE
 from directory.store.follow_steps import Step, StepStore
@@ -64,6 +64,7 @@ class FollowSite:
     membership: Membership
     network: FakeNetwork
     switches: Switches = field(default_factory=Switches)
+    warned: Warned | None = None
     day: date | None = None
     step_s: float = 5.0
     member: UUID = field(default_factory=uuid4)
@@ -79,7 +80,7 @@ class FollowSite:
 
     @property
     def steps(self) -> RunSteps:
-        network = FollowNetwork(open=self.network.open, refresh=self.network.refresh)
+        network = FollowNetwork(open=self.network.open, refresh=self.network.refresh, warned=self.warned)
         return RunSteps(
             StepParts(
                 store=StepStore(self.database),

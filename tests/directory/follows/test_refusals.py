@@ -1,9 +1,13 @@
 """Runs that block and mute: only whom the member refused on X, only sure ones, with a permission of their own."""
 
+from collections.abc import Sequence
+
 import pytest
 
+from directory.accounts import TargetAccount
 from directory.choosing import is_chosen_unasked
 from directory.follows.plan import Wishes
+from directory.follows.reasons import Reason
 from directory.follows.refusals import plan_refusals
 from directory.follows.runs import Plan, RunKind
 from directory.follows.states import ItemState, RunState
@@ -99,3 +103,17 @@ async def test_who_is_disputed_by_the_time_of_the_run_is_not_blocked(site: Follo
     await site.drive()
     assert [(state, reason) for _, state, reason in await site.items(run)] == [("skipped", "disputed")]
     assert site.network.sent == []
+
+
+async def test_an_impersonator_can_be_blocked(site: FollowSite) -> None:
+    """Whom the network's moderators warn of is followed by nobody; a block has no use for the warning."""
+
+    async def all_of(accounts: Sequence[TargetAccount]) -> dict[str, Reason]:
+        return {str(each.id): Reason.LABELLED for each in accounts}
+
+    site.warned = all_of
+    await StoredMappings(site.database).add([bluesky("eve", 7)])
+    await permit_to_arrange(site)
+    run = await site.following.start(site.member, site.account, plan(), Asked(kind=RunKind.BLOCK))
+    await site.drive()
+    assert await site.states(run) == {ItemState.FOLLOWED: 1}

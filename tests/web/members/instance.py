@@ -131,6 +131,7 @@ def member_instance(
         "rate_lookups_per_minute": 0,
         "rate_pairs_per_minute": 0,
         "rate_sign_ins_per_minute": 0,
+        "bluesky_app_view": "",
     }
     if pds is not None:
         chosen |= {"plc_url": pds.plc_url, "handle_resolver": pds.url, "bluesky_server": pds.url}
