@@ -16,7 +16,12 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import asyncpg
+from msgspec.structs import replace
 
+from directory.accounts import BlueskyAccount
+from directory.identifiers import AtHandle, Did
+from directory.mappings import Mapping as DirectoryMapping
+from tests.harness.mappings import bluesky
 from tests.peers.node_server import running
 from tests.peers.pds import Account, Pds, XrpcError, call, running_pds, set_takedown
 
@@ -93,6 +98,17 @@ class AppView:
             )
         finally:
             await connection.close()
+
+
+def account_of(account: Account) -> BlueskyAccount:
+    """The account as our code names it."""
+    return BlueskyAccount(Did(account.did), AtHandle.parse(account.handle))
+
+
+def mapping_to(account: Account, x_id: int) -> DirectoryMapping:
+    """What the directory says where its bearer has proven an X account."""
+    known = account_of(account)
+    return replace(bluesky("ann", x_id), target_id=known.did, target_handle=known.handle)
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import pytest
-from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from directory.accounts import BlueskyAccount
@@ -15,7 +14,7 @@ from directory.follows.faces import Profile
 from directory.follows.plan import Wishes, plan_follows
 from directory.follows.reasons import Reason
 from directory.identifiers import AtHandle, Did, XId
-from directory.mappings import Mapping, Network
+from directory.mappings import Network
 from directory.networks.bluesky.profiles import MODERATION, PROFILES_A_CALL, BlueskyProfiles
 from directory.networks.http import GuardedClient
 from directory.queries import Lists, Query
@@ -27,8 +26,8 @@ from directory.store.faces import FaceStore
 from tests.directory.networks.bluesky.follows.following import stranger_did
 from tests.directory.networks.strangers import loopback_client
 from tests.harness.clock import START, FakeClock
-from tests.harness.mappings import ORIGIN, bluesky
-from tests.peers.app_view import AppView
+from tests.harness.mappings import ORIGIN
+from tests.peers.app_view import AppView, account_of, mapping_to
 from tests.peers.node_server import LOOPBACK, listening_at
 from tests.peers.pds import Account, XrpcError
 from tests.web.members.follow_worlds import PIXEL
@@ -49,15 +48,6 @@ async def http() -> AsyncIterator[GuardedClient]:
 async def ann(app_view: AppView) -> Account:
     """Somebody with a name, whom the AppView shows."""
     return await asyncio.to_thread(app_view.create_account, displayName="Ann")
-
-
-def account_of(account: Account) -> BlueskyAccount:
-    return BlueskyAccount(Did(account.did), AtHandle.parse(account.handle))
-
-
-def mapping_to(account: Account, x_id: int) -> Mapping:
-    known = account_of(account)
-    return replace(bluesky("ann", x_id), target_id=known.did, target_handle=known.handle)
 
 
 def reader(app_view: AppView, http: GuardedClient, **more: Any) -> BlueskyProfiles:
@@ -159,7 +149,7 @@ async def test_an_account_taken_down_and_brought_back(
         await asyncio.to_thread(app_view.says_of, ann.did)
         == "400 AccountTakedown: Account has been suspended"
     )
-    assert await reason(app_view, http, ann) is Reason.GONE
+    assert await reason(app_view, http, ann) is Reason.LABELLED
     await asyncio.to_thread(app_view.set_takedown, ann.did, is_applied=False)
     assert await reason(app_view, http, ann) is Reason.NONE
 
@@ -192,7 +182,7 @@ async def test_an_account_that_its_own_server_shut(
         "InvalidRequest: Profile not found" if is_deleted else "AccountTakedown: Account has been suspended"
     )
     assert await asyncio.to_thread(app_view.says_of, ann.did) == f"400 {says}"
-    assert await reason(app_view, http, ann) is Reason.GONE
+    assert await reason(app_view, http, ann) is (Reason.GONE if is_deleted else Reason.LABELLED)
 
 
 async def test_somebody_whom_nobody_knows(app_view: AppView, http: GuardedClient) -> None:
@@ -219,10 +209,12 @@ async def test_a_plan_leaves_out_whom_the_moderators_name(
     app_view: AppView, http: GuardedClient, database: Database, ann: Account
 ) -> None:
     """Attack: somebody proves an X account, is labelled as its impersonator at Bluesky, and waits for followers."""
-    fake, shut = [await asyncio.to_thread(app_view.create_account, displayName="Ann") for _ in range(2)]
+    fake, shut, gone = [await asyncio.to_thread(app_view.create_account, displayName="Ann") for _ in range(3)]
     await app_view.label(fake.did, src=MODERATION, val="impersonation")
     await asyncio.to_thread(app_view.set_takedown, shut.did, is_applied=True)
-    clock, people, profiles = FakeClock(), [ann, fake, shut], reader(app_view, http)
+    await asyncio.to_thread(app_view.pds.delete_account, gone.did)
+    await asyncio.to_thread(app_view.wait_until, lambda: app_view.says_of(gone.did) != "shown")
+    clock, people, profiles = FakeClock(), [ann, fake, shut, gone], reader(app_view, http)
     faces = Faces(FaceStore(database), {Network.BLUESKY: profiles}, http, clock)
     matches = [
         rank(Query(XId(n), None, Lists.FOLLOWING), [mapping_to(each, n)], START.date(), ORIGIN)
@@ -234,7 +226,8 @@ async def test_a_plan_leaves_out_whom_the_moderators_name(
     assert [str(each.account.id) for each in plan.wanted] == [ann.did]
     assert {str(each.account.id): each.reason for each in plan.left_out if each.account} == {
         fake.did: Reason.LABELLED,
-        shut.did: Reason.GONE,
+        shut.did: Reason.LABELLED,
+        gone.did: Reason.GONE,
     }
 
 

@@ -18,7 +18,7 @@ from directory.follows.faces import Profile
 from directory.follows.reasons import Reason
 from directory.networks.bluesky import sdk
 from directory.networks.bluesky.wire import anonymous
-from directory.networks.bluesky.xrpc import AccountShut, Refusal, Xrpc
+from directory.networks.bluesky.xrpc import AccountShut, AccountTakenDown, Refusal, Xrpc
 from directory.networks.errors import BadAnswer, NetworkError
 from directory.networks.http import GuardedClient
 from directory.networks.sign_in_errors import NeedsSignIn
@@ -76,7 +76,7 @@ class BlueskyProfiles:
         self._singly_s = singly_s
 
     async def read(self, accounts: Sequence[TargetAccount]) -> Sequence[Profile]:
-        """Reads the profiles of those that are known there, and of those that are gone. Raises NetworkError."""
+        """Reads the profiles of those that are known there, and of those that are gone or taken down. Raises NetworkError."""
         asked = {account.did.value: account for account in accounts if isinstance(account, BlueskyAccount)}
         if self._app_view is None or not asked:
             return []
@@ -88,8 +88,8 @@ class BlueskyProfiles:
                     if profile.did in asked:
                         found[profile.did] = self._profile(asked[profile.did], profile)
             missing = [did for did in dids if did not in found]
-            for did in await self._find_gone(xrpc, missing[:MAX_ASKED_SINGLY]):
-                found[did] = Profile(asked[did], reason=Reason.GONE)
+            for did, reason in (await self._ask_singly(xrpc, missing[:MAX_ASKED_SINGLY])).items():
+                found[did] = Profile(asked[did], reason=reason)
         return list(found.values())
 
     async def _read_many(self, xrpc: Xrpc, dids: Sequence[str]) -> list[_Profile]:
@@ -100,31 +100,36 @@ class BlueskyProfiles:
         profiles = answer.content.get("profiles") if isinstance(answer.content, dict) else None
         return list(_readable(profiles if isinstance(profiles, list) else []))
 
-    async def _find_gone(self, xrpc: Xrpc, dids: Sequence[str]) -> set[str]:
-        """Asks for each that an answer left out, as it does not say why. Returns those who are gone, as far as that is told
-        in time: what is known of the others is not lost for them."""
-        gone, places = set[str](), asyncio.Semaphore(SINGLY_AT_ONCE)
+    async def _ask_singly(self, xrpc: Xrpc, dids: Sequence[str]) -> dict[str, Reason]:
+        """Asks for each that an answer left out, as it does not say why. Returns the reasons that are told in time: what is
+        known of the others is not lost for them."""
+        told, places = dict[str, Reason](), asyncio.Semaphore(SINGLY_AT_ONCE)
 
         async def ask(did: str) -> None:
             async with places:
-                if await self._is_gone(xrpc, did):
-                    gone.add(did)
+                reason = await self._why_left_out(xrpc, did)
+            if reason is not Reason.NONE:
+                told[did] = reason
 
         with suppress(TimeoutError):
             async with asyncio.timeout(self._singly_s), asyncio.TaskGroup() as tasks:
                 for did in dids:
                     tasks.create_task(ask(did))
-        return gone
+        return told
 
-    async def _is_gone(self, xrpc: Xrpc, did: str) -> bool:
+    async def _why_left_out(self, xrpc: Xrpc, did: str) -> Reason:
+        """Returns LABELLED for whom moderators took down, GONE for who left, NONE where that is not told."""
         try:
             params = sdk.models.AppBskyActorGetProfile.Params(actor=did)
             await self._call(xrpc, "app.bsky.actor.getProfile", params)
+        except AccountTakenDown:
+            return Reason.LABELLED
         except AccountShut:
-            return True
+            return Reason.GONE
         except NetworkError as error:
-            return isinstance(error, Refusal) and error.status == BAD_REQUEST and error.says == _GONE
-        return False
+            is_told = isinstance(error, Refusal) and error.status == BAD_REQUEST and error.says == _GONE
+            return Reason.GONE if is_told else Reason.NONE
+        return Reason.NONE
 
     async def _call(self, xrpc: Xrpc, method: str, params: object) -> Any:
         labelers = {"atproto-accept-labelers": ",".join(sorted(self._labelers))} if self._labelers else {}

@@ -13,10 +13,8 @@ from directory.networks.http import TOO_MANY_REQUESTS
 from directory.networks.sign_in_errors import NeedsSignIn
 
 MAX_CHARS: Final = 200
-_SHUT: Final = frozenset(
-    {"AccountTakedown", "AccountSuspended", "AccountDeactivated"}
-    | {"RepoTakendown", "RepoSuspended", "RepoDeactivated", "RepoNotFound"}
-)
+_TAKEN_DOWN: Final = frozenset({"AccountTakedown", "AccountSuspended", "RepoTakendown", "RepoSuspended"})
+_SHUT: Final = frozenset({"AccountDeactivated", "RepoDeactivated", "RepoNotFound"})
 _TOKEN: Final = frozenset({"ExpiredToken", "InvalidToken", "invalid_token", "AuthMissing"})
 _WANTS_NONCE: Final = "use_dpop_nonce"
 
@@ -42,6 +40,10 @@ class AccountShut(NetworkError):
     """The member's own account is suspended, switched off or gone at its server."""
 
     code = "account-shut"
+
+
+class AccountTakenDown(AccountShut):
+    """The account was taken down, or suspended, by those who run a server."""
 
 
 def _nobody(_answer: Answer) -> None:
@@ -85,6 +87,8 @@ class Xrpc:
             return BadAnswer(self.host, "no answer could be read", may_have_arrived=True)
         name = str(getattr(response.content, "error", None) or "")[:MAX_CHARS]
         says = str(getattr(response.content, "message", None) or "")[:MAX_CHARS]
+        if name in _TAKEN_DOWN:
+            return AccountTakenDown(self.host, "the account was taken down or suspended")
         if name in _SHUT:
             return AccountShut(self.host, "the account is suspended or switched off at its server")
         if name in _TOKEN or (response.status_code in {401, 403} and name != _WANTS_NONCE):

@@ -110,17 +110,17 @@ async def test_labels(http: GuardedClient, labels: list[dict[str, Any]], reason:
 
 
 @pytest.mark.parametrize(
-    ("name", "says_", "is_gone"),
+    ("name", "says_", "reasons"),
     [
-        ("InvalidRequest", "Profile not found", True),
-        ("AccountTakedown", "Account has been suspended", True),
-        ("AccountDeactivated", "Account is deactivated", True),
-        ("InvalidRequest", "Error: actor must be a valid did", False),
-        ("InternalServerError", "", False),
+        ("InvalidRequest", "Profile not found", [Reason.GONE]),
+        ("AccountTakedown", "Account has been suspended", [Reason.LABELLED]),
+        ("AccountDeactivated", "Account is deactivated", [Reason.GONE]),
+        ("InvalidRequest", "Error: actor must be a valid did", []),
+        ("InternalServerError", "", []),
     ],
 )
 async def test_who_is_left_out_of_an_answer_is_asked_for(
-    http: GuardedClient, name: str, says_: str, is_gone: bool
+    http: GuardedClient, name: str, says_: str, reasons: list[Reason]
 ) -> None:
     """A service in trouble leaves people out, too: nobody is called gone for that."""
     view = View()
@@ -128,7 +128,7 @@ async def test_who_is_left_out_of_an_answer_is_asked_for(
     view.gone[stranger_did(2)] = (name, says_)
     found = await read(view, http, 1, 2)
     assert found[stranger_did(1)].reason is Reason.NONE
-    assert [each.reason for did, each in found.items() if did == stranger_did(2)] == [Reason.GONE] * is_gone
+    assert [each.reason for did, each in found.items() if did == stranger_did(2)] == reasons
 
 
 async def test_who_is_silent_about_some_is_heard_of_the_others(http: GuardedClient) -> None:
