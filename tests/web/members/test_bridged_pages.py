@@ -8,11 +8,16 @@ import httpx
 import pytest
 
 from directory.follows.bridges import ON_FEDIVERSE
+from directory.follows.faces import Profile
+from directory.follows.plan import target_of
+from directory.follows.reasons import Reason
+from directory.mappings import Network
+from directory.store.faces import FaceStore
 from tests.harness.fake_mastodon.internet import FakeInternet, Request, Response
 from tests.harness.fake_mastodon.site import JRD
 from tests.harness.fake_x import FakeX
 from tests.harness.mappings import bluesky, did, mastodon
-from tests.web.members.follow_worlds import find
+from tests.web.members.follow_worlds import find, show_faces
 from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.visitors import SAME_ORIGIN, Visitor
 from tests.web.members.worlds import client_of, enrol, fetch
@@ -86,6 +91,28 @@ def test_a_bridged_account_is_offered_marked_and_unticked(member: Visitor) -> No
     assert box is not None
     assert (box[1], box[2]) == (BLU, None)
     assert f'value="{CYD}"' not in page, "the bridge keeps no copy of this one"
+
+
+def test_a_person_is_recognised_beside_their_copy(instance: MemberInstance, member: Visitor) -> None:
+    """The copy looks as its person does: name, description and picture are those of the account that was proven."""
+    show_faces(instance, [bluesky("blu", 9)])
+    page = press(member, part="left-out").text
+    assert '<bdi class="face-name">Friend blu</bdi>' in page
+    assert "Birds, bread and bicycles." in page
+    (picture,) = re.findall(r'src="(/account/faces/[^"]+)"', page)
+    assert member.get(picture).headers["content-type"] == "image/png"
+
+
+def test_a_copy_of_who_is_said_to_pretend_is_not_offered(instance: MemberInstance, member: Visitor) -> None:
+    """Attack: the moderators of one network took an account down, and its copy was offered on the other."""
+    profile = Profile(target_of(bluesky("blu", 9)), "Blu", reason=Reason.LABELLED)
+    store = FaceStore(instance.database)
+    instance.call(lambda: store.save_faces(Network.BLUESKY, [profile], instance.clock.now()))
+    page = press(member, part="left-out", bridges=BLU).text
+    assert "pretends to be somebody" in page
+    assert COPY not in page
+    press(member, do="start", bridges=BLU)
+    assert [address for address, _, _ in followed(instance)] == ["ann@social.example"]
 
 
 def test_the_bridge_is_asked_for_people_of_the_page_alone(member: Visitor, internet: FakeInternet) -> None:
