@@ -147,7 +147,8 @@ def _put_elsewhere(match: Match, wishes: Wishes, left_out: dict[str, LeftOut]) -
         target = str(answer.mapping.target_id)
         instead = wishes.known.get(target, NOTHING_KNOWN).moved_to
         left_out.setdefault(
-            target, LeftOut(match.query, target_of(answer.mapping), _why_elsewhere(target, answer, wishes), instead)
+            target,
+            LeftOut(match.query, target_of(answer.mapping), _why_elsewhere(target, answer, wishes), instead),
         )
 
 

@@ -84,9 +84,7 @@ class Faces:
         await self._store.save_picture(code, found, picture)
         return picture
 
-    async def _fetch(
-        self, network: Network, missing: Sequence[TargetAccount], wait_s: float
-    ) -> list[Face]:
+    async def _fetch(self, network: Network, missing: Sequence[TargetAccount], wait_s: float) -> list[Face]:
         profiles = self._profiles.get(network)
         if profiles is None or not missing or wait_s <= 0:
             return []

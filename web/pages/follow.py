@@ -189,7 +189,7 @@ async def _plan_page(here: Here, planned: Planned) -> Response[Any]:
     follows, form, wishes = follows_of(here.context), planned.form, planned.wishes
     number, ignored = form.results.view.page, frozenset(wishes.ignored)
     page = await asyncio.to_thread(plan_page, planned.plan, planned.matches, form.part, number, ignored)
-    page, faces = await look_of_page(follows, planned, page)
+    page, faces = await look_of_page(follows.faces, follows.bridging, wishes, page)
     today, first_day = (
         here.context.services.clock.now().date(),
         here.context.services.instance.now.first_day_of_follows,

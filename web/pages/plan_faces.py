@@ -9,39 +9,41 @@ from collections.abc import Mapping, Sequence
 
 from directory.accounts import TargetAccount
 from directory.follows.faces import Face
+from directory.follows.plan import Wishes
 from directory.mappings import Network
-from directory.services.bridging import WAIT_S
-from web.follow_services import FollowServices
+from directory.services.bridging import WAIT_S, Bridging
+from directory.services.faces import Faces
 from web.pages.plan_rows import PlanPage, may_be_bridged_on, with_bridged
-from web.pages.planned import Planned, open_ones
+from web.pages.planned import open_ones
 
 Copies = Mapping[str, TargetAccount]
 """Bridged accounts, by the texts of the ids they stand for."""
 
 
 async def look_of_page(
-    follows: FollowServices, planned: Planned, page: PlanPage
+    faces: Faces, bridging: Bridging, wishes: Wishes, page: PlanPage
 ) -> tuple[PlanPage, dict[str, Face]]:
     """Returns the page with the copies that the bridge keeps; and the faces that are known in time, by the texts of ids."""
     shown = [row.account for row in page.rows if row.account is not None]
-    (copies, of_copies), *faces = await asyncio.gather(
-        _copies(follows, planned, may_be_bridged_on(page)),
-        *(follows.faces.of(network, _on(network, shown)) for network in Network),
+    (copies, of_copies), *found = await asyncio.gather(
+        _copies(faces, bridging, wishes, may_be_bridged_on(page)),
+        *(faces.of(network, _on(network, shown)) for network in Network),
     )
-    known = {key: face for found in faces for key, face in found.items()}
-    return with_bridged(page, copies), of_copies | known
+    known = {key: face for each in found for key, face in each.items()}
+    offered = {key: each for key, each in copies.items() if key not in known or not known[key].profile.reason}
+    return with_bridged(page, offered), of_copies | known
 
 
 async def _copies(
-    follows: FollowServices, planned: Planned, people: Sequence[TargetAccount]
+    faces: Faces, bridging: Bridging, wishes: Wishes, people: Sequence[TargetAccount]
 ) -> tuple[Copies, dict[str, Face]]:
     """Returns the copies of people, and the faces of those copies by the ids of the people."""
     clock = asyncio.get_running_loop()
     until = clock.time() + WAIT_S
-    copies = open_ones(planned, await follows.bridging.of(people))
+    copies = open_ones(wishes, await bridging.of(people))
     there = _on(Network.BLUESKY, list(copies.values()))
-    faces = await follows.faces.of(Network.BLUESKY, there, wait_s=max(until - clock.time(), 0.0))
-    return copies, {key: faces[str(each.id)] for key, each in copies.items() if str(each.id) in faces}
+    found = await faces.of(Network.BLUESKY, there, wait_s=max(until - clock.time(), 0.0))
+    return copies, {key: found[str(each.id)] for key, each in copies.items() if str(each.id) in found}
 
 
 def _on(network: Network, accounts: Sequence[TargetAccount]) -> list[TargetAccount]:
