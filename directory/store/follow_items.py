@@ -168,6 +168,14 @@ class RunItems:
         )  # fmt: skip
         return [row["number"] for row in rows]
 
+    async def fetch_never_looked_at(self, numbers: Sequence[int]) -> frozenset[int]:
+        """Fetches the numbers of those of these items that nobody has looked at since they were sent: they were sent once."""
+        rows = await self._connection.fetch(
+            "SELECT number FROM follow_item WHERE run = $1 AND number = ANY($2::int[]) AND looks = 0",
+            self._run, list(numbers),
+        )  # fmt: skip
+        return frozenset(row["number"] for row in rows)
+
     async def fetch_waiting_since(self, state: ItemState) -> list[tuple[int, datetime]]:
         """Fetches how often items that are left in a state were looked at, and since when the first of each has waited."""
         rows = await self._connection.fetch(

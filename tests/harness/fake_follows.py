@@ -49,6 +49,8 @@ class FakeNetwork:
     kill_in: int | None = None
     """After so many more points the process is killed: a point is before and after each change and each call."""
     before_call: Callable[[str], object] | None = None
+    before_answer: Callable[[], object] | None = None
+    """After a call has followed, and before its answer is on its way."""
     records: list[tuple[str, str]] = field(default_factory=list)
     """Names and targets of what is followed now."""
     made: set[str] = field(default_factory=set)
@@ -158,6 +160,10 @@ class FakeSession:
             outcomes.append(self._make(item))
             spent += 3
             network.point()
+        if network.before_answer is not None:
+            result = network.before_answer()
+            if asyncio.iscoroutine(result):
+                await result
         return Told(tuple(outcomes), spent, wait)
 
     def _make(self, item: Attempt) -> Outcome:

@@ -25,11 +25,12 @@ async def look_of_page(
 ) -> tuple[PlanPage, dict[str, Face]]:
     """Returns the page with the copies that the bridge keeps; and the faces that are known in time, by the texts of ids."""
     shown = [row.account for row in page.rows if row.account is not None]
-    (copies, of_copies), *found = await asyncio.gather(
+    (copies, of_copies), on_bluesky, on_mastodon = await asyncio.gather(
         _copies(faces, bridging, wishes, may_be_bridged_on(page)),
-        *(faces.of(network, _on(network, shown)) for network in Network),
+        faces.of(Network.BLUESKY, _on(Network.BLUESKY, shown)),
+        faces.of(Network.MASTODON, _on(Network.MASTODON, shown)),
     )
-    known = {key: face for each in found for key, face in each.items()}
+    known = on_bluesky | on_mastodon
     offered = {key: each for key, each in copies.items() if key not in known or not known[key].profile.reason}
     return with_bridged(page, offered), of_copies | known
 
