@@ -13,8 +13,8 @@ from directory.follows.plan import target_of
 from directory.follows.reasons import Reason
 from directory.mappings import Network
 from directory.store.faces import FaceStore
-from tests.harness.fake_mastodon.internet import FakeInternet, Request, Response
-from tests.harness.fake_mastodon.site import JRD
+from tests.harness.fake_bridge import Bridge
+from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_x import FakeX
 from tests.harness.mappings import bluesky, did, mastodon
 from tests.web.members.follow_worlds import find, show_faces
@@ -26,23 +26,6 @@ PATH = "/account/follow"
 PAIRS = "1,ann,f\n9,blu,f\n10,cyd,f\n"
 BLU, CYD = str(did("blu")), str(did("cyd"))
 COPY = f"blu.bsky.example@{ON_FEDIVERSE}"
-
-
-class Bridge:
-    """Bridgy Fed, as it answers WebFinger. `keeps` are handles with the DID that it names for them."""
-
-    def __init__(self) -> None:
-        self.keeps: dict[str, str] = {}
-        self.status = 200
-
-    def answer(self, request: Request) -> Response:
-        name = str(request.query.get("resource", "")).removeprefix("acct:")
-        kept = self.keeps.get(name.removesuffix(f"@{ON_FEDIVERSE}"))
-        if self.status != 200 or kept is None:
-            return Response(404 if self.status == 200 else self.status)
-        actor = f"https://{ON_FEDIVERSE}/ap/{kept}"
-        link = {"rel": "self", "type": "application/activity+json", "href": actor}
-        return Response.json({"subject": f"acct:{name}", "aliases": [], "links": [link]}, type_=JRD)
 
 
 @pytest.fixture
