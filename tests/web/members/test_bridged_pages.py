@@ -69,7 +69,7 @@ def followed(instance: MemberInstance) -> list[tuple[str, str, bool]]:
 def test_a_bridged_account_is_offered_marked_and_unticked(member: Visitor) -> None:
     page = press(member, part="left-out").text
     assert COPY in page
-    assert "A copy on your network that a bridge keeps, only while they use it." in page
+    assert "A bridge copies what they write to your network" in page
     box = re.search(r'<input type="checkbox"\s+name="bridge"\s+value="([^"]+)"\s*(checked)?', page)
     assert box is not None
     assert (box[1], box[2]) == (BLU, None)
@@ -80,7 +80,7 @@ def test_a_person_is_recognised_beside_their_copy(instance: MemberInstance, memb
     """The copy looks as its person does: name, description and picture are those of the account that was proven."""
     show_faces(instance, [bluesky("blu", 9)])
     page = press(member, part="left-out").text
-    assert '<bdi class="face-name">Friend blu</bdi>' in page
+    assert '<span class="face-name"><bdi>Friend blu</bdi></span>' in page
     assert "Birds, bread and bicycles." in page
     (picture,) = re.findall(r'src="(/account/faces/[^"]+)"', page)
     assert member.get(picture).headers["content-type"] == "image/png"

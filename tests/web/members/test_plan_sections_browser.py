@@ -119,7 +119,7 @@ async def test_a_copy_is_marked_and_takes_a_tick_of_its_own(
     ann = page.locator("li.person", has=page.locator(f"input[value='{did('ann')}']"))
     await expect(ann).to_contain_text("Friend ann")
     await expect(ann).to_contain_text(f"ann.bsky.example@{ON_FEDIVERSE}")
-    await expect(ann.locator("strong", has_text="Par un pont")).to_be_visible()
+    await expect(ann.locator("strong", has_text="Copie par un pont")).to_be_visible()
     await expect(ann.locator("img.face")).to_have_js_property("complete", True)
 
     await keyboard.press(ann.locator("input[name=bridge]"), "Space")
