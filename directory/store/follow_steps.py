@@ -314,6 +314,8 @@ async def _apply(
         told = those if is_mine or move is not ItemMove.FIND else await _sent_once(items, those)
         numbers, remotes = [each.number for each in told], [each.remote for each in told]
         await items.move(move, numbers, now, remotes=remotes, reason=reason)
+        if reason is Reason.MOVED:
+            await items.note_moved([(each.number, each.moved_to) for each in told])
 
 
 async def _sent_once(items: RunItems, outcomes: Sequence[Outcome]) -> list[Outcome]:

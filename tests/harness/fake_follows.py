@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from directory.accounts import TargetAccount
 from directory.clock import Clock
 from directory.follows.port import Attempt, Followed, Outcome, Told
 from directory.follows.reasons import Reason
@@ -39,6 +40,8 @@ class FakeNetwork:
     limit: int = 1_000_000
     locked: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    moved: dict[str, TargetAccount | None] = field(default_factory=dict)
+    """Those who moved, with where to, if that can be told."""
     slow_to_tell: bool = False
     """Whether a follow is only told as sent, and seen later."""
     never_takes: bool = False
@@ -171,6 +174,9 @@ class FakeSession:
         network.sent.append(target)
         if target in network.gone:
             return Outcome(item.number, ItemState.FAILED, Reason.GONE)
+        if target in network.moved:
+            there = network.moved[target]
+            return Outcome(item.number, ItemState.FAILED, Reason.MOVED, moved_to=there)
         if network.never_takes:
             return Outcome(item.number, ItemState.SENT)
         remote = item.remote or network.name()
