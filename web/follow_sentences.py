@@ -102,7 +102,7 @@ NOTES: Final[Mapping[str, str]] = {
     "busy": N_("Your server does not answer at the moment: it is asked again later."),
     "bad-status": N_("Your server does not answer at the moment: it is asked again later."),
     "bad-answer": N_("Your server does not answer at the moment: it is asked again later."),
-    "waits": N_("As many as your server permits for now are followed: it goes on at the time below."),
+    "waits": N_("That is as many as your server permits for now: it goes on at the time below."),
     "switched-off": N_("Whoever runs this instance lets nobody be followed at the moment."),
 }
 """Of the codes in a run's note; others are not told."""

@@ -5,10 +5,11 @@ from typing import Final
 
 import msgspec
 
+from directory.follows.reasons import Reason
 from directory.follows.runs import RunKind
 from directory.follows.states import ItemState, RunState
 from directory.texts import N_
-from web.follow_sentences import RESULTS, SAID, STATES
+from web.follow_sentences import REASONS, RESULTS, SAID, STATES
 
 
 class KindWords(msgspec.Struct, frozen=True):
@@ -65,6 +66,11 @@ _RESULTS: Final[Mapping[RunKind, Mapping[ItemState, str]]] = {
         ItemState.FAILED: N_("Not on the list"),
     },
 }
+_REASONS: Final[Mapping[Reason, str]] = {
+    Reason.ALREADY_FOLLOWED: N_("That was so before."),
+    Reason.SWITCHED_OFF: N_("Whoever runs this instance lets nothing be done there."),
+    Reason.MEMBER_MOVED: N_("Your own account has moved, so nothing can be done with it."),
+}
 _STATES: Final[Mapping[RunState, str]] = {
     RunState.PAUSED: N_("It is paused: nothing is done until you let it go on."),
     RunState.NEEDS_SIGN_IN: N_("It waits for you: please allow it at your server once more."),
@@ -90,6 +96,11 @@ def said_of(kind: RunKind, code: str) -> str:
 def states_of(kind: RunKind) -> Mapping[RunState, str]:
     """Returns the sentences about the states of a run."""
     return {**STATES, **_STATES} if kind.needs_more else STATES
+
+
+def reasons_of(kind: RunKind) -> Mapping[Reason, str]:
+    """Returns the sentences about people with whom a run did nothing."""
+    return {**REASONS, **_REASONS} if kind.needs_more else REASONS
 
 
 def results_of(kind: RunKind) -> Mapping[ItemState, str]:

@@ -145,9 +145,21 @@ def _put_elsewhere(match: Match, wishes: Wishes, left_out: dict[str, LeftOut]) -
     if match.query.lists.is_wanted and match.answers:
         answer = match.answers[0]
         target = str(answer.mapping.target_id)
-        reason = Reason.OWN_ACCOUNT if target in wishes.own else Reason.OTHER_NETWORK
-        reason = Reason.DISPUTED if answer.disputed else reason
-        left_out.setdefault(target, LeftOut(match.query, target_of(answer.mapping), reason))
+        instead = wishes.known.get(target, NOTHING_KNOWN).moved_to
+        left_out.setdefault(
+            target,
+            LeftOut(match.query, target_of(answer.mapping), _why_elsewhere(target, answer, wishes), instead),
+        )
+
+
+def _why_elsewhere(target: str, answer: Answer, wishes: Wishes) -> Reason:
+    """Returns why somebody of the other network is left out. No copy is offered of an account that is gone, moved, or
+    said to pretend."""
+    if target in wishes.own:
+        return Reason.OWN_ACCOUNT
+    if answer.disputed:
+        return Reason.DISPUTED
+    return wishes.known.get(target, NOTHING_KNOWN).reason or Reason.OTHER_NETWORK
 
 
 def _why_not_ticked(query: Query, answer: Answer) -> Reason:

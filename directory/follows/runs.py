@@ -86,6 +86,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     """As in `Wanted`."""
     state: ItemState
     reason: Reason
+    moved_to: TargetAccount | None = None
+    """Where the account says that it moved, where that is the reason and can be told."""
     remote: str
     """How the network calls it: the record key of the follow (Bluesky), the id of the account at the member's own server
     (Mastodon). Empty while unknown. Chosen, and stored, before the follow is sent."""

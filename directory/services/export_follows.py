@@ -56,6 +56,9 @@ def _person(item: Item) -> dict[str, Any]:
         "bridge_of": item.bridge_of or None,
         "state": item.state.label,
         "reason": item.reason.label,
+        "moved_to": {"id": str(item.moved_to.id), "handle": str(item.moved_to.handle)}
+        if item.moved_to
+        else None,
         "changed_at": item.changed_at,
     }
 

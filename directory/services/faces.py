@@ -46,13 +46,15 @@ class Faces:
         self._clock = clock
         self._places = asyncio.Semaphore(PICTURES_AT_ONCE)
 
-    async def of(self, network: Network, accounts: Sequence[TargetAccount]) -> dict[str, Face]:
-        """Returns the faces that are known, or fetched within 3 seconds, by the texts of their ids."""
+    async def of(
+        self, network: Network, accounts: Sequence[TargetAccount], *, wait_s: float = WAIT_S
+    ) -> dict[str, Face]:
+        """Returns the faces that are known, or fetched in that time, by the texts of their ids."""
         wanted = accounts[:MAX_FACES]
         found = await self._store.find_faces(network, [str(each.id) for each in wanted], self._clock.now())
         known = {str(face.profile.account.id): face for face in found}
         missing = [each for each in wanted if str(each.id) not in known]
-        for face in await self._fetch(network, missing):
+        for face in await self._fetch(network, missing, wait_s):
             known[str(face.profile.account.id)] = face
         return known
 
@@ -75,13 +77,13 @@ class Faces:
         await self._store.save_picture(code, found, picture)
         return picture
 
-    async def _fetch(self, network: Network, missing: Sequence[TargetAccount]) -> list[Face]:
+    async def _fetch(self, network: Network, missing: Sequence[TargetAccount], wait_s: float) -> list[Face]:
         profiles = self._profiles.get(network)
-        if profiles is None or not missing:
+        if profiles is None or not missing or wait_s <= 0:
             return []
         asked = {str(each.id) for each in missing}
         try:
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(wait_s):
                 told = await profiles.read(missing)
         except (NetworkError, TimeoutError) as error:
             log.info("faces did not come", network=network.value, error=type(error).__name__)

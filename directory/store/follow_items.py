@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
+from directory.accounts import TargetAccount
 from directory.follows.port import Followed
 from directory.follows.reasons import Reason
 from directory.follows.runs import Counts, Item, Wanted
@@ -25,7 +26,7 @@ _COPIED: Final = (
 )  # fmt: skip
 COLUMNS: Final = (
     "i.number, i.target_id, i.target_handle, i.x_id, i.x_handle, i.x_seen, i.lists, i.is_ticked, i.bridge_of, i.state, i.reason,"
-    " i.remote, i.looks, i.changed_at, r.network"
+    " i.moved_id, i.moved_handle, i.remote, i.looks, i.changed_at, r.network"
 )
 """What `item_of` reads: `i` is the item, `r` its run."""
 _SELECT: Final = f"SELECT {COLUMNS} FROM follow_item i JOIN follow_run r ON r.id = i.run"
@@ -111,6 +112,17 @@ class RunItems:
         )  # fmt: skip
         return sorted(row["number"] for row in rows)
 
+    async def note_moved(self, moved: Sequence[tuple[int, TargetAccount | None]]) -> None:
+        """Notes where the accounts of items went that were not followed as they moved; None where that cannot be told."""
+        numbers, there = [number for number, _ in moved], [account for _, account in moved]
+        await self._connection.execute(
+            "UPDATE follow_item i SET moved_id = m.id, moved_handle = m.handle"
+            " FROM unnest($2::int[], $3::text[], $4::text[]) AS m (number, id, handle)"
+            " WHERE i.run = $1 AND i.number = m.number AND i.reason = $5",
+            self._run, numbers, [str(each.id) if each else "" for each in there],
+            [str(each.handle) if each else "" for each in there], Reason.MOVED.value,
+        )  # fmt: skip
+
     async def move_all(self, move: ItemMove, now: datetime, *, reason: Reason = Reason.NONE) -> int:
         """Moves all items of a run that are in a state from which the move leads. Returns how many."""
         steps = ITEM_MOVES[move]
@@ -168,6 +180,14 @@ class RunItems:
         )  # fmt: skip
         return [row["number"] for row in rows]
 
+    async def fetch_never_looked_at(self, numbers: Sequence[int]) -> frozenset[int]:
+        """Fetches the numbers of those of these items that nobody has looked at since they were sent: they were sent once."""
+        rows = await self._connection.fetch(
+            "SELECT number FROM follow_item WHERE run = $1 AND number = ANY($2::int[]) AND looks = 0",
+            self._run, list(numbers),
+        )  # fmt: skip
+        return frozenset(row["number"] for row in rows)
+
     async def fetch_waiting_since(self, state: ItemState) -> list[tuple[int, datetime]]:
         """Fetches how often items that are left in a state were looked at, and since when the first of each has waited."""
         rows = await self._connection.fetch(
@@ -205,6 +225,7 @@ class RunItems:
 
 def item_of(row: asyncpg.Record) -> Item:
     """Reads a row, with the network of its run."""
+    is_moved = bool(row["moved_id"]) and row["reason"] == Reason.MOVED
     return Item(
         number=row["number"],
         account=read_target_account(row["network"], row["target_id"], row["target_handle"]),
@@ -218,6 +239,9 @@ def item_of(row: asyncpg.Record) -> Item:
         bridge_of=row["bridge_of"],
         state=ItemState(row["state"]),
         reason=Reason(row["reason"]),
+        moved_to=read_target_account(row["network"], row["moved_id"], row["moved_handle"])
+        if is_moved
+        else None,
         remote=row["remote"],
         looks=row["looks"],
         changed_at=row["changed_at"],

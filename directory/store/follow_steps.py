@@ -311,8 +311,18 @@ async def _apply(
         if move is not None and (is_mine or move in _TRUE_WHOEVER_SENT_IT):
             grouped[move, each.reason].append(each)
     for (move, reason), those in grouped.items():
-        numbers, remotes = [each.number for each in those], [each.remote for each in those]
+        told = those if is_mine or move is not ItemMove.FIND else await _sent_once(items, those)
+        numbers, remotes = [each.number for each in told], [each.remote for each in told]
         await items.move(move, numbers, now, remotes=remotes, reason=reason)
+        if reason is Reason.MOVED:
+            await items.note_moved([(each.number, each.moved_to) for each in told])
+
+
+async def _sent_once(items: RunItems, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Returns those that were not sent again since. Whoever was may be followed by that, and not before the run: an undo has
+    to take them back."""
+    numbers = await items.fetch_never_looked_at([each.number for each in outcomes])
+    return [each for each in outcomes if each.number in numbers]
 
 
 async def _give_up(connection: Connection, step: Step, now: datetime) -> None:

@@ -357,6 +357,8 @@ class FollowItem(Table, tablename="follow_item"):
     bridge_of = Text(default="")
     state = SmallInt(default=0)
     reason = SmallInt(default=0)
+    moved_id = Text(default="")
+    moved_handle = Text(default="")
     remote = Text(default="")
     looks = SmallInt(default=0)
     changed_at = Timestamptz()

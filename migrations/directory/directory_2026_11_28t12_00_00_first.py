@@ -298,6 +298,8 @@ STATEMENTS = [
         bridge_of text NOT NULL DEFAULT '',
         state smallint NOT NULL DEFAULT 0,
         reason smallint NOT NULL DEFAULT 0,
+        moved_id text NOT NULL DEFAULT '',
+        moved_handle text NOT NULL DEFAULT '',
         remote text NOT NULL DEFAULT '',
         looks smallint NOT NULL DEFAULT 0,
         changed_at timestamptz NOT NULL

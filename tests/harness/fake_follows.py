@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
+from directory.accounts import TargetAccount
 from directory.clock import Clock
 from directory.follows.port import Attempt, Followed, Outcome, Told
 from directory.follows.reasons import Reason
@@ -39,6 +40,8 @@ class FakeNetwork:
     limit: int = 1_000_000
     locked: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
+    moved: dict[str, TargetAccount | None] = field(default_factory=dict)
+    """Those who moved, with where to, if that can be told."""
     slow_to_tell: bool = False
     """Whether a follow is only told as sent, and seen later."""
     never_takes: bool = False
@@ -49,6 +52,8 @@ class FakeNetwork:
     kill_in: int | None = None
     """After so many more points the process is killed: a point is before and after each change and each call."""
     before_call: Callable[[str], object] | None = None
+    before_answer: Callable[[], object] | None = None
+    """After a call has followed, and before its answer is on its way."""
     records: list[tuple[str, str]] = field(default_factory=list)
     """Names and targets of what is followed now."""
     made: set[str] = field(default_factory=set)
@@ -158,6 +163,10 @@ class FakeSession:
             outcomes.append(self._make(item))
             spent += 3
             network.point()
+        if network.before_answer is not None:
+            result = network.before_answer()
+            if asyncio.iscoroutine(result):
+                await result
         return Told(tuple(outcomes), spent, wait)
 
     def _make(self, item: Attempt) -> Outcome:
@@ -165,6 +174,9 @@ class FakeSession:
         network.sent.append(target)
         if target in network.gone:
             return Outcome(item.number, ItemState.FAILED, Reason.GONE)
+        if target in network.moved:
+            there = network.moved[target]
+            return Outcome(item.number, ItemState.FAILED, Reason.MOVED, moved_to=there)
         if network.never_takes:
             return Outcome(item.number, ItemState.SENT)
         remote = item.remote or network.name()

@@ -15,6 +15,7 @@ from tests.harness.clock import START
 from tests.harness.instance import RunningInstance, running_instance
 from tests.harness.mappings import bluesky, mastodon
 from web.pages import uploads
+from web.pages.ticks import account_key
 
 CROWD: Final = MASTODON_CSV_MAX_ROWS + 1
 
@@ -68,10 +69,13 @@ def test_files_hold_people_who_are_followed_alone(client: httpx.Client, form: st
     everybody = ask(client, [], pairs=LISTED, do="all").text
     toggled = everybody.split('name="toggled" value="')[1].split('"')[0]
     assert handles(ask(client, [], pairs=LISTED, toggled=toggled, do=form)) == WANTED
-    keys = " ".join(f"{number}.m" for number in range(100_001, 100_005))
+    targets = {
+        number: mastodon(f"m{number - 100_000}", number).target_id for number in range(100_001, 100_005)
+    }
+    keys = " ".join(f"{number}.m.{account_key(target)}" for number, target in targets.items())
     forged = ask(client, [], pairs=LISTED, toggled=keys, do=form)
     assert handles(forged) == WANTED | {"m1@social.example"}
-    ticked = ask(client, [], pairs=LISTED, shown=keys, tick="100002.m", do=form)
+    ticked = ask(client, [], pairs=LISTED, shown=keys, tick=keys.split()[1], do=form)
     assert handles(ticked) == WANTED
 
 

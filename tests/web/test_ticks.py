@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.identifiers import XHandle, XId
+from directory.mappings import Strength
 from directory.queries import Lists, Query
 from directory.ranking import Match
-from tests.harness.mappings import bluesky
+from tests.harness.mappings import bluesky, mastodon
 from tests.harness.ranking import rank
-from tests.web.found import EVERYBODY, SURE, asked, many_matches
-from web.pages.ticks import is_ticked, key_of, ticked_answers, toggled_after, toggled_for_all
+from tests.web.found import EVERYBODY, HINT, SURE, asked, many_matches
+from web.pages.ticks import account_key, is_ticked, key_of, ticked_answers, toggled_after, toggled_for_all
 
 NOTHING: Final[frozenset[str]] = frozenset()
 
@@ -56,7 +57,7 @@ def test_a_tick_is_changed_on_one_network_alone() -> None:
 def test_boxes_that_were_not_shown_keep_their_state() -> None:
     """A page of the form sends its own boxes; what stands on other pages is not unticked by it."""
     assert toggled_after(EVERYBODY, NOTHING, NOTHING, NOTHING) == NOTHING
-    toggled = frozenset({"@hint.b"})
+    toggled = keys_of([HINT])
     assert toggled_after(EVERYBODY, toggled, NOTHING, NOTHING) == toggled
     assert toggled_after(EVERYBODY, toggled, frozenset({"1.b"}), frozenset({"1.b"})) == toggled
 
@@ -107,15 +108,40 @@ def test_a_name_of_doubtful_age_takes_a_tick_of_its_own(seen: date | None) -> No
 
 
 def test_none_means_none_even_of_hints_ticked_by_hand() -> None:
-    toggled = frozenset({"@hint.b"})
+    toggled = keys_of([HINT])
     assert "hint.bsky.example" in ticked(EVERYBODY, toggled)
     assert ticked(EVERYBODY, toggled_for_all(EVERYBODY, toggled, tick=False)) == set()
 
 
+def test_a_tick_that_was_taken_away_is_none_of_somebody_who_is_doubtful_since() -> None:
+    """Attack: a form of yesterday says that a sure person is not ticked. Today an instance that nobody relies on names the
+    account of that person alone: what was "not" yesterday was "yes" today, and followed as if ticked in person."""
+    taken_away = keys_of([SURE])
+    assert ticked([SURE], taken_away) == set()
+    doubtful = asked("sure", bluesky("sure", 1, strength=Strength.LINKED), x_id=1)
+    assert ticked([doubtful], taken_away) == set()
+
+
+def test_a_tick_is_of_the_account_that_was_shown() -> None:
+    """Attack: somebody looked at a doubtful account and ticked it, and left the page open. Meanwhile another account stood
+    in its place: the tick that was never given to it had it followed."""
+    shown = asked("hint", bluesky("hint", strength=Strength.IMPORTED))
+    another = asked("hint", bluesky("hint", strength=Strength.IMPORTED, target="mallory"))
+    by_hand = keys_of([shown])
+    assert ticked([shown], by_hand) == {"hint.bsky.example"}
+    assert ticked([another], by_hand) == set()
+    assert ticked([another], toggled_after([another], NOTHING, by_hand, by_hand)) == set()
+
+
+ACCOUNTS: Final = [
+    f"{letter}.{account_key(make('p1', 1, target=target).target_id)}"
+    for letter, make in (("b", bluesky), ("m", mastodon))
+    for target in ("first", "second")
+]
 keys = st.frozensets(
     st.one_of(
-        st.builds("{}.{}".format, st.integers(1, 5), st.sampled_from("bm")),
-        st.builds("@p{}.{}".format, st.integers(1, 5), st.sampled_from("bm")),
+        st.builds("{}.{}".format, st.integers(1, 5), st.sampled_from(["b", "m", *ACCOUNTS])),
+        st.builds("@p{}.{}".format, st.integers(1, 5), st.sampled_from(["b", "m", *ACCOUNTS])),
         st.text(max_size=5),
     )
 )

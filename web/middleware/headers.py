@@ -17,6 +17,8 @@ _ALWAYS: Final = [
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), browsing-topics=()"),
 ]
+# Else a page of another origin could show what is served to a member alone, such as the pictures of a plan.
+_OURS_ALONE: Final = (b"cross-origin-resource-policy", b"same-origin")
 _OVER_HTTPS: Final = (b"strict-transport-security", b"max-age=31536000")
 # Open to the scripts of every site (Fetch, CORS protocol); nothing under these paths reads a cookie.
 _OPEN_PATHS: Final = ("/log/", "/api/v1/", "/api/openapi.json", "/.well-known/", "/nodeinfo/")
@@ -50,7 +52,7 @@ class HeadersMiddleware:
             await self._app(scope, receive, send)
             return
         is_open = scope["path"].startswith(_OPEN_PATHS)
-        added = [*self._always, *_CORS] if is_open else self._always
+        added = [*self._always, *_CORS] if is_open else [*self._always, _OURS_ALONE]
         if scope["path"].startswith(STATIC_PATH):
             added = [*added, _FOREVER if scope["query_string"].startswith(b"v=") else _ASK_AGAIN]
 

@@ -39,15 +39,9 @@ from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.pages.downloads import download
 from web.pages.follow_form import RUNS, SOURCE_NAMES, SOURCES, Do, FollowForm, Part, read_follow_form
 from web.pages.follow_permit import back_to, follows_of, permission_page
-from web.pages.plan_rows import (
-    PlanPage,
-    Span,
-    count_reasons,
-    may_be_bridged_on,
-    plan_page,
-    with_bridged,
-)
-from web.pages.planned import Planned, count_refusals, estimate_elsewhere, look_at_bridges, open_ones
+from web.pages.plan_faces import look_of_page
+from web.pages.plan_rows import PlanPage, Span, count_reasons, plan_page
+from web.pages.planned import Planned, count_refusals, estimate_elsewhere, look_at_bridges
 from web.pages.results_form import Action, ResultsForm
 from web.pages.selection import View
 from web.pages.sign_in import TO_FOLLOW
@@ -142,8 +136,8 @@ async def _plan(here: Here, form: FollowForm, people: Sequence[Query]) -> Planne
     shown = form.results
     toggled = toggled_after(matches, shown.view.toggled, shown.shown, shown.ticked)
     wishes = await follows.planning.wishes(account, own, partial(_is_ticked, toggled=toggled))
-    known = await follows.faces.known(wishes.network, matches)
-    wishes = msgspec.structs.replace(wishes, known=known)
+    known = [await follows.faces.known(network, matches) for network in Network]
+    wishes = msgspec.structs.replace(wishes, known={key: each for of in known for key, each in of.items()})
     plan = await asyncio.to_thread(plan_follows, matches, wishes)
     uploaded = [match.query for match in found] if form.source in UPLOADED else []
     ticked = form.bridges & may_be_bridged(plan).keys()
@@ -195,13 +189,7 @@ async def _plan_page(here: Here, planned: Planned) -> Response[Any]:
     follows, form, wishes = follows_of(here.context), planned.form, planned.wishes
     number, ignored = form.results.view.page, frozenset(wishes.ignored)
     page = await asyncio.to_thread(plan_page, planned.plan, planned.matches, form.part, number, ignored)
-    shown = [row.account for row in page.rows if row.account is not None]
-    # Both at once: a page waits 3 seconds at most.
-    faces, bridged = await asyncio.gather(
-        follows.faces.of(planned.network, [each for each in shown if each.network.target is planned.network]),
-        follows.bridging.of(may_be_bridged_on(page)),
-    )
-    page = with_bridged(page, open_ones(planned, bridged))
+    page, faces = await look_of_page(follows.faces, follows.bridging, wishes, page)
     today, first_day = (
         here.context.services.clock.now().date(),
         here.context.services.instance.now.first_day_of_follows,

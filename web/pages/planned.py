@@ -1,6 +1,6 @@
 """A plan of one form, and what is worked out from it: its bridged accounts, its estimates, its blocks and mutes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -47,18 +47,18 @@ async def look_at_bridges(bridging: Bridging, planned: Planned) -> Planned:
         return planned
     others = may_be_bridged(planned.plan)
     asked = [account for key in sorted(planned.bridges) if (account := others[key].account) is not None]
-    found = open_ones(planned, await bridging.look_again(asked))
+    found = open_ones(planned.wishes, await bridging.look_again(asked))
     if len(found) < len(planned.bridges):
         return msgspec.structs.replace(planned, bridges=frozenset(found), are_unseen=True)
     return msgspec.structs.replace(planned, plan=with_bridges(planned.plan, found), bridges=frozenset())
 
 
-def open_ones(planned: Planned, found: dict[str, TargetAccount]) -> dict[str, TargetAccount]:
+def open_ones(wishes: Wishes, found: Mapping[str, TargetAccount]) -> dict[str, TargetAccount]:
     """Returns the bridged accounts that operators let people follow, on the network of the plan."""
     return {
         key: account
         for key, account in found.items()
-        if account.network.target is planned.network and not planned.wishes.is_closed(account)
+        if account.network.target is wishes.network and not wishes.is_closed(account)
     }
 
 

@@ -10,8 +10,8 @@ from directory.follows.reasons import Reason
 from directory.follows.runs import Item, Run, RunKind
 from directory.follows.states import RUN_MOVES, ItemState, RunMove, RunState
 from directory.services.following import Progress
-from web.follow_sentences import NOTES, REASONS
-from web.run_kind_sentences import WORDS, KindWords, results_of, states_of
+from web.follow_sentences import NOTES
+from web.run_kind_sentences import WORDS, KindWords, reasons_of, results_of, states_of
 
 ACTS: Final = {
     "pause": RunMove.PAUSE,
@@ -65,7 +65,7 @@ class RunView(msgspec.Struct, frozen=True):
 def run_view(progress: Progress, account: LinkedAccount | None, now: datetime) -> RunView:
     """Returns what is shown of a run now."""
     run, states = progress.run, progress.counts.states
-    results = results_of(run.kind)
+    results, reasons = results_of(run.kind), reasons_of(run.kind)
     is_at_work = run.state in {RunState.PLANNED, RunState.RUNNING, RunState.UNDOING}
     return RunView(
         run,
@@ -73,7 +73,7 @@ def run_view(progress: Progress, account: LinkedAccount | None, now: datetime) -
         progress.counts.total,
         sum(states.get(state, 0) for state in _SETTLED),
         tuple((state, results[state], states[state]) for state in ItemState if states.get(state)),
-        tuple((REASONS[reason], number) for reason, number in sorted(progress.counts.reasons.items())),
+        tuple((reasons[reason], number) for reason, number in sorted(progress.counts.reasons.items())),
         states_of(run.kind)[run.state],
         NOTES.get(run.note, "") if is_at_work else "",
         _per_hour(progress, now),
@@ -85,7 +85,7 @@ def run_view(progress: Progress, account: LinkedAccount | None, now: datetime) -
 
 def person_row(item: Item, kind: RunKind) -> PersonRow:
     """Returns what is shown of one person."""
-    reason = REASONS[item.reason] if item.reason is not Reason.ALREADY_FOLLOWED else ""
+    reason = reasons_of(kind)[item.reason] if item.reason is not Reason.ALREADY_FOLLOWED else ""
     return PersonRow(item, results_of(kind)[item.state], reason)
 
 

@@ -2,25 +2,37 @@
 
 By default an answer is ticked where the follow is sure and wanted; the form carries the keys of those that
 differ. A key of somebody who may not be chosen changes nothing.
+
+A form can be hours old. Whoever is not ticked by default has the account in their key: so a tick is of the account that was
+shown, and a tick that was taken away is no tick of somebody who has become doubtful since.
 """
 
+import hashlib
 from collections.abc import Iterable
 from typing import Final
 
 from directory.choosing import Chosen, is_chosen_unasked, may_choose, may_choose_with_all
+from directory.identifiers import TargetId
 from directory.mappings import Network
 from directory.queries import Query
 from directory.ranking import Answer, Match
 
 _NETWORK_LETTER: Final = {Network.BLUESKY: "b", Network.MASTODON: "m"}
+_ACCOUNT_BYTES: Final = 6
+"""Of the hash in a key: it tells the few accounts apart that one person on X can have had."""
 
 
 def key_of(query: Query, answer: Answer) -> str:
-    """Returns the key of a tick: the person on X, and the network."""
-    if query.x_id is not None:
-        return f"{query.x_id.value}.{_NETWORK_LETTER[answer.mapping.network]}"
-    handle = query.x_handle.key if query.x_handle is not None else ""
-    return f"@{handle}.{_NETWORK_LETTER[answer.mapping.network]}"
+    """Returns the key of a tick: the person on X and the network; and the account, where it is not ticked by default."""
+    handle = f"@{query.x_handle.key}" if query.x_handle is not None else "@"
+    person = str(query.x_id.value) if query.x_id is not None else handle
+    key = f"{person}.{_NETWORK_LETTER[answer.mapping.network]}"
+    return key if is_chosen_unasked(query, answer) else f"{key}.{account_key(answer.mapping.target_id)}"
+
+
+def account_key(target: TargetId) -> str:
+    """Returns the part of a key that stands for an account."""
+    return hashlib.blake2s(str(target).encode(), digest_size=_ACCOUNT_BYTES).hexdigest()
 
 
 def is_ticked(query: Query, answer: Answer, toggled: frozenset[str]) -> bool:

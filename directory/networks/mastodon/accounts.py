@@ -12,6 +12,7 @@ from directory.identifiers import Acct, ActorUri
 from directory.networks.http import GuardedClient
 from directory.networks.limits import Limits
 from directory.networks.mastodon.entities import moved_acct
+from directory.networks.mastodon.shown import parse_shown_acct
 from directory.networks.sign_in_errors import NeedsSignIn, ServerMisbehaved, network_errors
 
 # A profile with its note, fields and custom emoji.
@@ -34,7 +35,7 @@ class Credentials(msgspec.Struct, frozen=True):
         """Returns the address of the account at its own server. Raises ServerMisbehaved."""
         name = self.acct if "@" in self.acct else f"{self.username}@{host}"
         try:
-            return Acct.parse(name)
+            return parse_shown_acct(name)
         except InvalidIdentifier as error:
             raise ServerMisbehaved(host, f"signed in nobody we could name: {error.why}") from None
 

@@ -12,6 +12,7 @@ import msgspec
 from directory.errors import InvalidIdentifier
 from directory.identifiers import Acct
 from directory.networks.errors import BadAnswer
+from directory.networks.mastodon.shown import parse_shown_acct
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """It becomes a part of an address: numbers (Mastodon, Takahē), ULIDs (GoToSocial), flake ids (Pleroma)."""
@@ -96,7 +97,7 @@ def moved_acct(moved: object, own: Acct) -> Acct | None:
     if not isinstance(name, str):
         return None
     try:
-        there = Acct.parse(name if "@" in name else f"{name}@{own.host}")
+        there = parse_shown_acct(name if "@" in name else f"{name}@{own.host}")
     except InvalidIdentifier:
         return None
     return there if there.key != own.key else None

@@ -8,10 +8,11 @@ from typing import Final
 
 from directory.errors import InvalidIdentifier
 from directory.follows.port import Followed
-from directory.identifiers import Acct, ActorUri
+from directory.identifiers import ActorUri
 from directory.networks.mastodon.api import Api
 from directory.networks.mastodon.entities import ApiAccount
 from directory.networks.mastodon.finding import Fingers
+from directory.networks.mastodon.shown import parse_shown_acct
 
 MAX_PAGES: Final = 150
 """12,000 people: more than Mastodon lets nearly everybody follow."""
@@ -24,8 +25,9 @@ async def followed_by(api: Api, fingers: Fingers, me: ApiAccount) -> AsyncIterat
     for _ in range(MAX_PAGES):
         people, following = await api.following(me.id, after)
         for one in people:
-            acct = one.acct if "@" in one.acct else f"{one.acct}@{domain}"
-            yield Followed(_actor(one.uri), acct, one.id)
+            yield Followed(
+                _actor(one.uri), _acct(one.acct if "@" in one.acct else f"{one.acct}@{domain}"), one.id
+            )
         if following is None or following == after:
             return
         after = following
@@ -34,11 +36,19 @@ async def followed_by(api: Api, fingers: Fingers, me: ApiAccount) -> AsyncIterat
 async def _domain_of(me: ApiAccount, host: str, fingers: Fingers) -> str:
     """Returns the domain of the addresses of the server's own accounts, which most servers leave out."""
     try:
-        own = Acct.parse(me.acct if "@" in me.acct else f"{me.acct}@{host}")
+        own = parse_shown_acct(me.acct if "@" in me.acct else f"{me.acct}@{host}")
     except InvalidIdentifier:
         return host
     found = await fingers.account_of(own) if "@" not in me.acct else None
     return found.acct.host if found is not None else own.host
+
+
+def _acct(shown: str) -> str:
+    """Returns an address in its one spelling, and one that is none as it is."""
+    try:
+        return str(parse_shown_acct(shown))
+    except InvalidIdentifier:
+        return shown
 
 
 def _actor(uri: str | None) -> ActorUri | None:

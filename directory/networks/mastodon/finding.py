@@ -21,6 +21,7 @@ from directory.networks.http import GuardedClient
 from directory.networks.mastodon.api import Api, Trouble
 from directory.networks.mastodon.entities import ApiAccount
 from directory.networks.mastodon.identity import resolve_acct
+from directory.networks.mastodon.shown import parse_shown_acct
 from directory.networks.mastodon.webfinger import finger
 from directory.networks.sign_in_errors import AccountNotFound, SignInError
 
@@ -134,7 +135,7 @@ class Finder:
             is_own = self._host in {wanted.actor.host, wanted.acct.host}
             return is_own and given.lower() == wanted.acct.user.lower()
         try:
-            return Acct.parse(given).key == wanted.acct.key
+            return parse_shown_acct(given).key == wanted.acct.key
         except InvalidIdentifier:
             return False
 

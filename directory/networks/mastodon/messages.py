@@ -23,6 +23,7 @@ from directory.networks.answers import Answer
 from directory.networks.errors import NetworkError
 from directory.networks.http import SERVER_ERRORS, TOO_MANY_REQUESTS, GuardedClient
 from directory.networks.limits import Limits
+from directory.networks.mastodon.shown import parse_shown_acct
 from directory.networks.messages import (
     MaybeSent,
     MessageError,
@@ -154,7 +155,7 @@ def _authorized(own: OwnMastodonAccount) -> dict[str, str]:
 def _acct(shown: str, host: str) -> str:
     """Returns the key of an address. Servers leave out their own host. Empty where it is none."""
     try:
-        return Acct.parse(shown if "@" in shown else f"{shown}@{host}").key
+        return parse_shown_acct(shown if "@" in shown else f"{shown}@{host}").key
     except InvalidIdentifier:
         return ""
 

@@ -12,6 +12,7 @@ from directory.errors import InvalidIdentifier
 from directory.identifiers import Acct, ActorUri
 from directory.networks.http import GuardedClient
 from directory.networks.limits import Limits
+from directory.networks.mastodon.shown import parse_shown_acct
 from directory.networks.sign_in_errors import AccountNotFound, ServerMisbehaved, network_errors
 
 WEBFINGER_LIMITS: Final = Limits(total_s=15.0, max_body_bytes=64 * 1024)
@@ -67,7 +68,7 @@ def _finger(descriptor: _Descriptor, host: str) -> Finger:
     if len(actors) != 1:
         raise ServerMisbehaved(host, "names no actor for the account, or several")
     try:
-        subject, actor = Acct.parse(descriptor.subject), ActorUri.parse(actors.pop())
+        subject, actor = parse_shown_acct(descriptor.subject), ActorUri.parse(actors.pop())
     except InvalidIdentifier as error:
         raise ServerMisbehaved(host, f"names an account that is none: {error.why}") from None
     named = [*descriptor.aliases, *(link.href for link in descriptor.links if link.href is not None)]

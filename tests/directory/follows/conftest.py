@@ -12,6 +12,7 @@ from directory.store.members import MemberStore
 from directory.store.revocations import RevocationStore
 from directory.store.tokens import TokenStore
 from directory.vault import Vault
+from tests.directory.follows.days import Days
 from tests.directory.follows.site import FollowSite
 from tests.harness.clock import FakeClock
 from tests.harness.fake_follows import FakeNetwork
@@ -28,4 +29,11 @@ async def site(database: Database, clock: FakeClock, tmp_path: Path) -> FollowSi
         network=FakeNetwork(clock=clock),
     )
     await made.join()
+    return made
+
+
+@pytest.fixture
+async def days(site: FollowSite) -> Days:
+    made = Days(site)
+    await made.keep_list()
     return made

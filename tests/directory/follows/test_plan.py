@@ -9,7 +9,15 @@ from directory.choosing import is_chosen_unasked
 from directory.doubts import Doubt
 from directory.exports import number_of_files
 from directory.follows.estimate import estimate
-from directory.follows.plan import TAKE_A_TICK, IsTicked, Known, Wishes, plan_follows, target_of
+from directory.follows.plan import (
+    TAKE_A_TICK,
+    IsTicked,
+    Known,
+    Wishes,
+    may_be_bridged,
+    plan_follows,
+    target_of,
+)
 from directory.follows.reasons import Reason, reason_of_doubt
 from directory.follows.runs import Plan
 from directory.follows.switches import Switches
@@ -162,3 +170,17 @@ def test_each_doubt_is_told_as_one_reason_before_a_run_and_in_it() -> None:
         Doubt.UNCHECKED,
     }
     assert {reason_of_doubt(doubt) for doubt in set(Doubt) - {Doubt.DISPUTED}} <= TAKE_A_TICK
+
+
+@pytest.mark.parametrize("reason", [Reason.GONE, Reason.LABELLED, Reason.MOVED])
+def test_no_copy_is_offered_of_an_account_that_must_not_be_followed_itself(reason: Reason) -> None:
+    """Attack: an account that its network says to pretend to be somebody was left out there, and its copy was offered to
+    members of the other network."""
+    new = target_of(mastodon("new", 1))
+    made = plan(
+        match(by_id(1), mastodon("old", 1)),
+        known={"https://social.example/users/old": Known(reason, new if reason is Reason.MOVED else None)},
+    )
+    assert reasons(made) == {"old@social.example": reason}
+    assert may_be_bridged(made) == {}
+    assert made.left_out[0].instead == (new if reason is Reason.MOVED else None)

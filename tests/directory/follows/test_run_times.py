@@ -10,7 +10,7 @@ from directory.follows.times import SPREAD_S
 from directory.store.follow_runs import mend_schedules
 from tests.directory.follows.site import FollowSite, handle
 from tests.harness.clock import START
-from tests.harness.fake_follows import BusyNetwork
+from tests.harness.fake_follows import BusyNetwork, Killed
 
 
 async def test_a_server_that_is_down_for_a_day_delays_and_loses_nothing(site: FollowSite) -> None:
@@ -133,3 +133,55 @@ async def test_no_run_begins_before_the_day_of_all_which_can_be_moved(site: Foll
     assert (await site.drive()).state is RunState.DONE
     begun = site.clock.now() - datetime(2026, 11, 22, tzinfo=UTC)
     assert timedelta(0) <= begun < timedelta(seconds=SPREAD_S + 120)
+
+
+@pytest.mark.parametrize("called", ["read", "follow", "look"])
+async def test_a_clock_that_is_set_back_a_day_delays_a_run_and_doubles_nobody(
+    site: FollowSite, called: str
+) -> None:
+    """Fault: a wrong clock was put right in the middle of a call, and stays so."""
+    site.network.batch, site.network.points_an_hour, site.network.slow_to_tell = 2, 6, True
+    await site.publish(*range(6))
+    site.clock.advance(hours=48)
+    run = await site.start(*range(6))
+
+    jumps: list[str] = []
+
+    def set_back(what: str) -> None:
+        if what == called and not jumps:
+            jumps.append(what)
+            site.clock.advance(hours=-24)
+
+    site.network.before_call = set_back
+    began = site.clock.now()
+    assert (await site.drive()).state is RunState.DONE
+    assert jumps == [called]
+    assert await site.states(run) == {ItemState.FOLLOWED: 6}
+    assert site.network.followed == [handle(number) for number in range(6)]
+    assert site.clock.now() - began < timedelta(days=1)
+
+
+async def test_points_of_batches_that_were_killed_count_for_their_hour_and_the_run_ends(
+    site: FollowSite,
+) -> None:
+    """Attack by chance: the process is killed after the points of a batch were spent and before anything was sent, again and
+    again. What the hour still permits is then less than was sent, never more, and no hour is lost twice."""
+    site.network.batch, site.network.points_an_hour, site.network.limit = 4, 12, 4
+    await site.publish(*range(8))
+    run = await site.start(*range(8))
+    killed = 0
+
+    def kill(what: str) -> None:
+        nonlocal killed
+        if what == "follow" and killed < 3:
+            killed += 1
+            raise Killed
+
+    site.network.before_call = kill
+    began = site.clock.now()
+    assert (await site.drive()).state is RunState.DONE
+    assert killed == 3
+    assert await site.states(run) == {ItemState.FOLLOWED: 8}
+    assert site.network.sent == site.network.followed == [handle(number) for number in range(8)]
+    assert not any(site.network.refusals)
+    assert site.clock.now() - began < timedelta(hours=6)

@@ -4,12 +4,13 @@ import asyncio
 
 import pytest
 
+from directory.accounts import TargetAccount
 from directory.courtesy import GIVE_WAY_S, somebody_waits
 from directory.follows.errors import NothingToFollow, NotNow, RunOpen
 from directory.follows.states import ItemState, RunState
 from directory.networks.port import Purpose
 from directory.networks.sign_in_errors import NeedsSignIn
-from tests.directory.follows.site import FollowSite, handle, plan
+from tests.directory.follows.site import FollowSite, handle, plan, wanted
 
 
 async def test_everybody_is_followed_once_and_an_undo_takes_exactly_them_back(site: FollowSite) -> None:
@@ -176,3 +177,25 @@ async def test_a_step_gives_way_before_each_piece_and_comes_to_its_end(site: Fol
     await asyncio.wait(asking)
     assert await site.states(run) == {ItemState.FOLLOWED: 100}
     assert pieces >= 12
+
+
+async def test_who_moved_is_shown_with_where_they_went(site: FollowSite) -> None:
+    """The member read that an account had moved, and had to find out where to. Once the network tells of no new account any
+    more, the old word of it is gone."""
+    await site.publish(1, 2)
+    there = wanted(3).account
+    site.network.moved = {handle(1): there, handle(2): None}
+    run = await site.start(1, 2)
+    await site.drive()
+
+    async def moved() -> list[TargetAccount | None]:
+        return [each.moved_to for each in await site.following.items(site.member, run.id)]
+
+    assert await site.items(run) == [(0, "failed", "moved"), (1, "failed", "moved")]
+    assert await moved() == [there, None]
+    site.network.moved[handle(1)] = None
+    await site.permit("second")
+    await site.following.retry_failed(site.member, run.id)
+    assert await moved() == [None, None]
+    await site.drive()
+    assert await moved() == [None, None]

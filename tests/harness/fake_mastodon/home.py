@@ -44,6 +44,8 @@ class Person:
     is_unknown_id: bool = False
     is_rejected: bool = False
     moved: "Person | None" = None
+    # The host as Mastodon and GoToSocial show it, where it is beyond ASCII.
+    shown_host: str = ""
     # When the follow was sent; None where it was not.
     asked_at: datetime | None = None
     follows: int = 0
@@ -52,6 +54,10 @@ class Person:
     @property
     def acct(self) -> str:
         return f"{self.user}@{self.host}"
+
+    @property
+    def shown_acct(self) -> str:
+        return f"{self.user}@{self.shown_host or self.host}"
 
     @property
     def account(self) -> MastodonAccount:
@@ -268,7 +274,7 @@ class Home:
         answer: dict[str, object] = {
             "id": person.id,
             "username": person.user,
-            "acct": person.user if is_own and self.flavour.own_is_bare else person.acct,
+            "acct": person.user if is_own and self.flavour.own_is_bare else person.shown_acct,
             "url": f"https://{person.host}/@{person.user}",
             "display_name": person.user.title(),
             "note": "<p>Writes &amp; reads.</p>",

@@ -112,14 +112,16 @@ def account_of(instance: MemberInstance, member: UUID) -> UUID:
     return instance.call(lambda: instance.members.membership.accounts(member))[0].id
 
 
-def permit(instance: MemberInstance, account: UUID, *, is_given: bool = True) -> None:
-    """Keeps a permission to follow, as if the member had given it; or takes it away."""
+def permit(
+    instance: MemberInstance, account: UUID, *, is_given: bool = True, purpose: Purpose = Purpose.FOLLOW
+) -> None:
+    """Keeps a permission, as if the member had given it; or takes it away."""
 
     async def keep() -> None:
         if not is_given:
-            await instance.members.permissions.give_back(account, Purpose.FOLLOW)
+            await instance.members.permissions.give_back(account, purpose)
             return
-        await instance.members.permissions.keep(account, Purpose.FOLLOW, _tokens(instance))
+        await instance.members.permissions.keep(account, purpose, _tokens(instance))
 
     instance.call(keep)
 

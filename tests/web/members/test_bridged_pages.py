@@ -8,11 +8,16 @@ import httpx
 import pytest
 
 from directory.follows.bridges import ON_FEDIVERSE
-from tests.harness.fake_mastodon.internet import FakeInternet, Request, Response
-from tests.harness.fake_mastodon.site import JRD
+from directory.follows.faces import Profile
+from directory.follows.plan import target_of
+from directory.follows.reasons import Reason
+from directory.mappings import Network
+from directory.store.faces import FaceStore
+from tests.harness.fake_bridge import Bridge
+from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_x import FakeX
 from tests.harness.mappings import bluesky, did, mastodon
-from tests.web.members.follow_worlds import find
+from tests.web.members.follow_worlds import find, show_faces
 from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.visitors import SAME_ORIGIN, Visitor
 from tests.web.members.worlds import client_of, enrol, fetch
@@ -21,23 +26,6 @@ PATH = "/account/follow"
 PAIRS = "1,ann,f\n9,blu,f\n10,cyd,f\n"
 BLU, CYD = str(did("blu")), str(did("cyd"))
 COPY = f"blu.bsky.example@{ON_FEDIVERSE}"
-
-
-class Bridge:
-    """Bridgy Fed, as it answers WebFinger. `keeps` are handles with the DID that it names for them."""
-
-    def __init__(self) -> None:
-        self.keeps: dict[str, str] = {}
-        self.status = 200
-
-    def answer(self, request: Request) -> Response:
-        name = str(request.query.get("resource", "")).removeprefix("acct:")
-        kept = self.keeps.get(name.removesuffix(f"@{ON_FEDIVERSE}"))
-        if self.status != 200 or kept is None:
-            return Response(404 if self.status == 200 else self.status)
-        actor = f"https://{ON_FEDIVERSE}/ap/{kept}"
-        link = {"rel": "self", "type": "application/activity+json", "href": actor}
-        return Response.json({"subject": f"acct:{name}", "aliases": [], "links": [link]}, type_=JRD)
 
 
 @pytest.fixture
@@ -81,11 +69,33 @@ def followed(instance: MemberInstance) -> list[tuple[str, str, bool]]:
 def test_a_bridged_account_is_offered_marked_and_unticked(member: Visitor) -> None:
     page = press(member, part="left-out").text
     assert COPY in page
-    assert "A copy on your network that a bridge keeps, only while they use it." in page
+    assert "A bridge copies what they write to your network" in page
     box = re.search(r'<input type="checkbox"\s+name="bridge"\s+value="([^"]+)"\s*(checked)?', page)
     assert box is not None
     assert (box[1], box[2]) == (BLU, None)
     assert f'value="{CYD}"' not in page, "the bridge keeps no copy of this one"
+
+
+def test_a_person_is_recognised_beside_their_copy(instance: MemberInstance, member: Visitor) -> None:
+    """The copy looks as its person does: name, description and picture are those of the account that was proven."""
+    show_faces(instance, [bluesky("blu", 9)])
+    page = press(member, part="left-out").text
+    assert '<span class="face-name"><bdi>Friend blu</bdi></span>' in page
+    assert "Birds, bread and bicycles." in page
+    (picture,) = re.findall(r'src="(/account/faces/[^"]+)"', page)
+    assert member.get(picture).headers["content-type"] == "image/png"
+
+
+def test_a_copy_of_who_is_said_to_pretend_is_not_offered(instance: MemberInstance, member: Visitor) -> None:
+    """Attack: the moderators of one network took an account down, and its copy was offered on the other."""
+    profile = Profile(target_of(bluesky("blu", 9)), "Blu", reason=Reason.LABELLED)
+    store = FaceStore(instance.database)
+    instance.call(lambda: store.save_faces(Network.BLUESKY, [profile], instance.clock.now()))
+    page = press(member, part="left-out", bridges=BLU).text
+    assert "pretends to be somebody" in page
+    assert COPY not in page
+    press(member, do="start", bridges=BLU)
+    assert [address for address, _, _ in followed(instance)] == ["ann@social.example"]
 
 
 def test_the_bridge_is_asked_for_people_of_the_page_alone(member: Visitor, internet: FakeInternet) -> None:

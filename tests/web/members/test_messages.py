@@ -1,5 +1,6 @@
 """Messages about newcomers over HTTP and in a browser: chosen beside the kept list, stopped by the link in each."""
 
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from playwright.async_api import Browser, expect
 
 from directory.identifiers import XId
 from directory.members.consents import ConsentKind
+from directory.members.newcomer_messages import code_hash
 from directory.queries import Lists, Query
 from tests.harness.browser import chromium_fixture
 from tests.harness.fake_mastodon.internet import FakeInternet
@@ -157,6 +159,43 @@ def test_a_wrong_code_is_not_found(
         assert ada.client.post(wrong).status_code == 404
     assert ada.get("/stop/" + "A" * 100).status_code in {400, 404}
     assert state(instance, acct) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"sec-purpose": "prefetch;prerender"}, {"purpose": "prefetch"}, {"x-moz": "prefetch"}],
+    ids=repr,
+)
+def test_programs_that_look_behind_links_stop_nothing(
+    instance: MemberInstance, ada: Visitor, posts: FakePosts, acct: str, headers: dict[str, str]
+) -> None:
+    """Attack by chance: a scanner of links, or a browser that fetches ahead, opens the link of a message."""
+    link = begin(ada, posts, acct)
+    with Visitor(instance) as scanner:
+        for method in ("HEAD", "GET", "OPTIONS"):
+            scanner.client.request(method, link, headers=headers)
+            scanner.client.request(method, f"{link}?utm_source=mail", headers=headers)
+    assert state(instance, acct) == (0, True)
+
+
+def test_a_code_is_long_and_found_by_its_hash(
+    instance: MemberInstance, ada: Visitor, posts: FakePosts, acct: str
+) -> None:
+    """Attack: somebody tries codes without end, and measures how long each answer takes."""
+    code = begin(ada, posts, acct).removeprefix("/stop/")
+    assert len(base64.urlsafe_b64decode(code)) * 8 >= 128
+    ((stored,),) = fetch(instance, "SELECT code_hash FROM newcomer_message")
+    assert bytes(stored) == code_hash(base64.urlsafe_b64decode(code))
+
+
+def test_guesses_of_codes_are_counted_like_any_request(dsn: str, data: Path) -> None:
+    with (
+        member_instance(dsn, data, jobs=False, rate_lookups_per_minute=5) as strict,
+        Visitor(strict) as guesser,
+    ):
+        guesses = [guesser.client.post("/stop/" + "A" * 32) for _ in range(8)]
+    assert {each.status_code for each in guesses} == {404, 429}
+    assert int(guesses[-1].headers["retry-after"]) > 0
 
 
 def test_the_forms_of_the_list_need_their_token(instance: MemberInstance, ada: Visitor, acct: str) -> None:

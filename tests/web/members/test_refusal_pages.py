@@ -8,7 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from directory.follows.reasons import Reason
 from directory.follows.runs import RunKind
+from directory.follows.states import ItemMove
 from directory.networks.port import Purpose
 from directory.store.purposes import purpose_code
 from tests.harness.fake_mastodon.internet import FakeInternet
@@ -104,11 +106,15 @@ def test_a_block_is_called_one(
     (row,) = fetch(instance, "SELECT id FROM follow_run")
     hand, run = HandRun(instance), row["id"]
     hand.begin(run)
-    hand.follow(run, [0, 1])
+    hand.follow(run, [0])
+    hand.move(run, ItemMove.FIND, [1], Reason.ALREADY_FOLLOWED)
     hand.finish(run)
     page = member.get(f"/account/runs/{run}").text
     assert "Blocking for you" in page
     assert "Blocked" in page
+    assert "Blocked before" in page
+    assert "That was so before." in page
+    assert "You follow them already" not in page
     assert "Followed" not in page
     assert "picture" not in page
     assert member.get(f"/account/runs/{run}/picture.svg").status_code == 404

@@ -172,6 +172,21 @@ async def test_an_address_on_another_domain_than_its_server(
     assert only(told).remote == zoe.id
 
 
+@everywhere
+async def test_a_server_whose_name_is_beyond_ascii(
+    internet: FakeInternet, http: GuardedClient, clock: FakeClock, flavour: Flavour
+) -> None:
+    """Servers show the name as people read it; the mapping has it as it is registered. Who is followed already was not
+    known as such, where the server tells no actor."""
+    home = at(internet, flavour, clock)
+    zoe = home.add("zoe@xn--mnchen-3ya.test", shown_host="m\u00fcnchen.test", is_seen=False)
+    told = await session_at(home, http, clock).follow(FOLLOW, attempts(zoe))
+    assert (zoe.follows, only(told).remote) == (1, zoe.id)
+    clock.advance(hours=1)
+    (followed,) = await session_at(home, http, clock).read_followed(FOLLOW)
+    assert followed.acct == str(zoe.account.acct)
+
+
 @pytest.mark.parametrize("flavour", [GOTOSOCIAL, MASTODON], ids=lambda flavour: flavour.name)
 async def test_who_moved_is_not_followed(
     internet: FakeInternet, http: GuardedClient, clock: FakeClock, flavour: Flavour

@@ -40,9 +40,9 @@ def tokens(instance: MemberInstance, visitor: Follower) -> int:
     return len(fetch(instance, sql, visitor.acct))
 
 
-def start(instance: MemberInstance, internet: FakeInternet, visitor: Follower) -> UUID:
+def start(instance: MemberInstance, internet: FakeInternet, visitor: Follower, pairs: str = PAIRS) -> UUID:
     """Starts a run, and permits it at the server; the run."""
-    leaving = press(visitor, do="start")
+    leaving = press(visitor, pairs, do="start")
     assert leaving.status_code == 200, leaving.text
     url = leaving.headers["refresh"].partition("url=")[2]
     back = agree(internet, url, visitor.acct)

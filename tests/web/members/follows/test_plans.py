@@ -76,6 +76,10 @@ def test_a_face_is_served_to_members_alone(instance: MemberInstance, member: Fol
     picture = member.get(found[1])
     assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
     assert picture.headers["x-content-type-options"] == "nosniff"
+    assert picture.headers["cross-origin-resource-policy"] == "same-origin", (
+        "another origin shows it to nobody"
+    )
+    assert "access-control-allow-origin" not in picture.headers
     assert member.get("/account/faces/another").status_code == 404
     with Visitor(instance) as stranger:
         assert stranger.get(found[1]).headers["location"] == "/sign-in"

@@ -174,3 +174,20 @@ def test_the_news_end_when_the_member_leaves(
         instance.call(lambda: instance.members.leaving.erase(member_of(instance, member)))
         assert "event: " not in "".join(news).partition("event: people")[2]
     assert member.get(page).headers["location"] == "/sign-in"
+
+
+def test_where_somebody_moved_is_a_link(
+    instance: MemberInstance, internet: FakeInternet, member: Follower, hand: HandRun
+) -> None:
+    run = start(instance, internet, member)
+    hand.begin(run)
+    hand.fail(run, [0], Reason.MOVED)
+    there = "https://new.example/users/ann"
+    sql = (
+        "UPDATE follow_item SET moved_id = $2, moved_handle = 'ann@new.example' WHERE run = $1 AND number = 0"
+    )
+    fetch(instance, sql, run, there)
+    page = member.get(f"/account/runs/{run}").text
+    assert "This account says that it has moved." in page
+    assert "The new account: ann@new.example" in page
+    assert f'href="{there}"' in page
