@@ -36,7 +36,6 @@ from directory.networks.sign_in_errors import (
     NeedsSignIn,
     ServerMisbehaved,
     SignInError,
-    SignInExpired,
     StateMismatch,
 )
 
@@ -200,7 +199,7 @@ class MastodonSignIn:
         # Before the real code: this also exposes a server that checks no code, but takes one only.
         await self._tokens.require_checked_codes(kept.server.host, form, partial(self._note_grant, kept, now))
         try:
-            return await self._tokens.grant(kept.server.host, form, spent=SignInExpired)
+            return await self._tokens.exchange(kept.server.host, form)
         except UnknownApp:
             # The next sign-in makes a new one.
             await self._apps.forget(kept.app)

@@ -33,6 +33,9 @@ MAX_SCOPE_CHARS: Final = 1_024
 MAX_LIFETIME_S: Final = 10 * 366 * 24 * 3_600
 # Any of these can mean that the grant is spent.
 _SPENT: Final = frozenset({400, 401, 403})
+_BROKEN: Final = 500
+_NO_SUCH_CODE: Final = _SPENT | {_BROKEN}
+"""Takahē answers 500 to a code that never was."""
 _NO_SUCH_THING: Final = frozenset({404, 405, 501})
 
 
@@ -67,8 +70,17 @@ class TokenEndpoint:
     ) -> TokenAnswer:
         """Exchanges a grant for tokens. Raises `spent` where the server no longer takes it, UnknownApp, and
         SignInError."""
-        answer = await self._post(host, "token", form)
-        if answer.status in _SPENT:
+        return self._read(host, await self._post(host, "token", form), _SPENT, spent)
+
+    async def exchange(self, host: str, form: dict[str, str]) -> TokenAnswer:
+        """Exchanges a code for tokens, once the server was seen to check codes. Raises SignInExpired where it does not
+        take the code, UnknownApp, and SignInError."""
+        return self._read(host, await self._post(host, "token", form), _NO_SUCH_CODE, SignInExpired)
+
+    def _read(
+        self, host: str, answer: Answer, refusals: frozenset[int], spent: type[SignInError]
+    ) -> TokenAnswer:
+        if answer.status in refusals:
             if error_of(answer) in UNKNOWN_CLIENT:
                 raise UnknownApp(host, "the server does not know our app any more")
             raise spent(host, "the server takes the grant no longer")
@@ -91,7 +103,12 @@ class TokenEndpoint:
         Where that returns a token, whoever holds the state could have come back without having been there.
         `note_grant` is told of such a token. Raises CodesUnchecked, and ServerUnreachable where the server is busy.
         """
-        answer = await self._post(host, "token", {**form, "code": new_secret()})
+        answer = await self._try_invented(host, form)
+        if answer.status == _BROKEN:
+            # Takahē answers so to every code that never was; one that is broken for a moment is asked again later.
+            answer = await self._try_invented(host, form)
+        if answer.status == _BROKEN:
+            return
         if is_temporary(answer.status):
             raise ServerUnreachable(host, f"answered a wrong code with status {answer.status}")
         if not 200 <= answer.status < 300:
@@ -99,6 +116,9 @@ class TokenEndpoint:
         with suppress(NetworkError):
             await note_grant(answer.parse(TokenAnswer))
         raise CodesUnchecked(host, "the server gives a token for a code that never was")
+
+    async def _try_invented(self, host: str, form: dict[str, str]) -> Answer:
+        return await self._post(host, "token", {**form, "code": new_secret()})
 
     async def revoke(self, host: str, client_id: str, client_secret: str, access: str) -> Revocation:
         """Revokes a token. Servers differ in their answer for one that is gone already: then the token is tried."""
