@@ -190,7 +190,8 @@ class HostBackoff(Table, tablename="host_backoff"):
 
 
 class MastodonApp(Table, tablename="mastodon_app"):
-    """This instance's registration at a server, for one scope."""
+    """This instance's registration at a server, for one scope. `due_at` is when it is to be registered anew,
+    `renewed_at` when that was last begun."""
 
     id = UUID(primary_key=True)
     host = Text()
@@ -200,6 +201,8 @@ class MastodonApp(Table, tablename="mastodon_app"):
     sealed = Bytea()
     checked_at = Timestamptz()
     name = Text()
+    due_at = Timestamptz(null=True, default=None)
+    renewed_at = Timestamptz(null=True, default=None)
 
 
 class Challenge(Table, tablename="challenge"):

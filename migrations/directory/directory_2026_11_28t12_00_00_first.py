@@ -177,7 +177,9 @@ STATEMENTS = [
         client_id text NOT NULL,
         sealed bytea NOT NULL,
         checked_at timestamptz NOT NULL,
-        name text NOT NULL
+        name text NOT NULL,
+        due_at timestamptz,
+        renewed_at timestamptz
     )""",
     "CREATE UNIQUE INDEX mastodon_app_host ON mastodon_app (host, scope, redirect_uri)",
     """CREATE TABLE challenge (

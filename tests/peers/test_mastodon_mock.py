@@ -108,9 +108,11 @@ async def test_the_instance_endpoint_may_fail(
 async def test_an_app_is_registered_once(apps: Apps, kept: KeptApps) -> None:
     """A wrong code was refused, and the app is kept; the server still knows it a day later."""
     first = await apps.app_for(HOST, "read:accounts", f"{CALLBACK}/{HOST}", MORNING)
+    # Somebody came back with a token from it.
+    await apps.note_return(first)
     later = MORNING.replace(day=MORNING.day + 1)
     again = await apps.app_for(HOST, "read:accounts", f"{CALLBACK}/{HOST}", later)
-    assert list(kept.kept.values()) == [again]
+    assert [one.client_id for one in kept.kept.values()] == [again.client_id]
     assert (again.client_id, again.checked_at) == (first.client_id, later)
 
 
@@ -127,10 +129,14 @@ async def test_a_code_that_never_was(http: GuardedClient, apps: Apps) -> None:
         await token(http, apps, "guess")
 
 
+async def unheard() -> None:
+    """Hears that the server does not know the app."""
+
+
 async def test_a_token_is_revoked(http: GuardedClient, apps: Apps) -> None:
     access, client_id, client_secret = await token(http, apps)
     for _ in range(2):
-        revoked = await TokenEndpoint(http).revoke(HOST, client_id, client_secret, access)
+        revoked = await TokenEndpoint(http).revoke(HOST, client_id, client_secret, access, unheard)
         assert revoked is Revocation.REVOKED
     with pytest.raises(NeedsSignIn):
         await verify_credentials(http, HOST, access)

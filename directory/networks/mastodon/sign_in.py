@@ -103,11 +103,10 @@ class MastodonSignIn:
     async def finish_sign_in(self, record: bytes, returned_to: str, now: datetime) -> SignInDone:
         """Exchanges the code, and asks the home server for the account."""
         kept = _Record.from_bytes(record)
-        host = kept.server.host
         returned = Returned.parse(returned_to)
         returned.check(kept.expected, now)
         _check_issuer(kept.server, returned)
-        code = returned.code(host)
+        code = await self._code(kept, returned, now)
         async with within_time():
             tokens = await self._exchange(kept, code, now)
             await self._note_grant(kept, now, tokens)
@@ -132,6 +131,7 @@ class MastodonSignIn:
             async with within_time():
                 renewed = await self._tokens.grant(tokens.server, form)
         except UnknownApp as error:
+            await self._apps.doubt(tokens.server, tokens.client_id, now)
             raise NeedsSignIn(tokens.server, error.why) from error
         return token_set(
             renewed,
@@ -145,11 +145,11 @@ class MastodonSignIn:
 
     async def revoke(self, tokens: TokenSet, now: datetime) -> Revocation:
         """Revokes the access that the person gave."""
-        _ = now
         binding = _app(tokens)
+        note_unknown = partial(self._apps.doubt, tokens.server, tokens.client_id, now)
         async with within_time():
             return await self._tokens.revoke(
-                tokens.server, tokens.client_id, binding.client_secret, tokens.access
+                tokens.server, tokens.client_id, binding.client_secret, tokens.access, note_unknown
             )
 
     async def resolve_handle(self, handle: TargetHandle) -> ActorUri:
@@ -182,6 +182,14 @@ class MastodonSignIn:
         async with within_time():
             return await names_back(self._http, there, str(here.actor))
 
+    async def _code(self, kept: _Record, returned: Returned, now: datetime) -> str:
+        """Returns the code. An error other than the person's own no can be about the app."""
+        try:
+            return returned.code(kept.server.host)
+        except ServerMisbehaved:
+            await self._apps.doubt(kept.app.host, kept.app.client_id, now)
+            raise
+
     async def _note_grant(self, kept: _Record, now: datetime, tokens: TokenAnswer) -> None:
         """Has a token revoked unless it is kept. Never at once: the server may give one that somebody keeps."""
         await self._grants.note_grant(_token_set(kept, now, tokens), kept.expected.purpose)
@@ -199,11 +207,12 @@ class MastodonSignIn:
         # Before the real code: this also exposes a server that checks no code, but takes one only.
         await self._tokens.require_checked_codes(kept.server.host, form, partial(self._note_grant, kept, now))
         try:
-            return await self._tokens.exchange(kept.server.host, form)
+            tokens = await self._tokens.exchange(kept.server.host, form)
         except UnknownApp:
-            # The next sign-in makes a new one.
-            await self._apps.forget(kept.app)
+            await self._apps.doubt(kept.app.host, kept.app.client_id, now)
             raise
+        await self._apps.note_return(kept.app)
+        return tokens
 
     async def _check(self, kept: _Record, tokens: TokenAnswer) -> tuple[MastodonAccount, Acct | None]:
         """Returns who signed in, and where they moved to."""

@@ -33,6 +33,8 @@ MAX_SCOPE_CHARS: Final = 1_024
 MAX_LIFETIME_S: Final = 10 * 366 * 24 * 3_600
 # Any of these can mean that the grant is spent.
 _SPENT: Final = frozenset({400, 401, 403})
+WRONG_GRANT: Final = "invalid_grant"
+"""Of a server that knows our app (RFC 6749, 5.2). Others have one error for both, or none: GoToSocial, Takahē, Pleroma."""
 _BROKEN: Final = 500
 _NO_SUCH_CODE: Final = _SPENT | {_BROKEN}
 """Takahē answers 500 to a code that never was."""
@@ -53,10 +55,11 @@ class TokenAnswer(msgspec.Struct, frozen=True):
 
 
 class UnknownApp(SignInExpired):
-    """The server no longer knows our app, nor any grant to it."""
+    """The server no longer knows our app, nor any grant to it; or it does not say which of the two it refused."""
 
 
 NoteGrant = Callable[[TokenAnswer], Awaitable[None]]
+NoteUnknown = Callable[[], Awaitable[None]]
 
 
 class TokenEndpoint:
@@ -81,9 +84,9 @@ class TokenEndpoint:
         self, host: str, answer: Answer, refusals: frozenset[int], spent: type[SignInError]
     ) -> TokenAnswer:
         if answer.status in refusals:
-            if error_of(answer) in UNKNOWN_CLIENT:
-                raise UnknownApp(host, "the server does not know our app any more")
-            raise spent(host, "the server takes the grant no longer")
+            if error_of(answer) == WRONG_GRANT:
+                raise spent(host, "the server takes the grant no longer")
+            raise UnknownApp(host, "the server takes the grant or our app no longer")
         if is_temporary(answer.status):
             raise ServerUnreachable(host, f"answered with status {answer.status}")
         with network_errors(host):
@@ -120,14 +123,21 @@ class TokenEndpoint:
     async def _try_invented(self, host: str, form: dict[str, str]) -> Answer:
         return await self._post(host, "token", {**form, "code": new_secret()})
 
-    async def revoke(self, host: str, client_id: str, client_secret: str, access: str) -> Revocation:
-        """Revokes a token. Servers differ in their answer for one that is gone already: then the token is tried."""
+    async def revoke(
+        self, host: str, client_id: str, client_secret: str, access: str, note_unknown: NoteUnknown
+    ) -> Revocation:
+        """Revokes a token. Servers differ in their answer for one that is gone already: then the token is tried.
+
+        `note_unknown` is told where the server says that it does not know our app.
+        """
         form = {**client_fields(client_id, client_secret), "token": access}
         answer = await self._post(host, "revoke", form)
         if answer.status in {200, 204}:
             return Revocation.REVOKED
         if is_temporary(answer.status):
             raise ServerUnreachable(host, f"answered with status {answer.status}")
+        if error_of(answer) in UNKNOWN_CLIENT:
+            await note_unknown()
         try:
             await verify_credentials(self._http, host, access)
         except NeedsSignIn:
