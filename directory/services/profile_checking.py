@@ -57,7 +57,7 @@ class ProfileChecking:
 
     async def _check_target(self, target: TargetAccount, page: str) -> LinkResult:
         if not isinstance(target, BlueskyAccount):
-            return await self._checker.check_mastodon(target.acct, f"https://{target.actor.host}", page)
+            return await self._checker.check_mastodon(target, f"https://{target.actor.host}", page)
         try:
             pds = (await self._dids.resolve(target.did)).pds
         except SignInError:

@@ -99,6 +99,8 @@ class LinkedAccount(Table, tablename="linked_account"):
     on_page = Boolean(default=False)
     moved_to = Text(null=True, default=None)
     has_rival = Boolean(default=False)
+    page = Text(null=True, default=None)
+    software = Text(default="")
 
 
 class ContestedClaim(Table, tablename="contested_claim"):

@@ -83,6 +83,8 @@ STATEMENTS = [
         on_page boolean NOT NULL DEFAULT false,
         moved_to text,
         has_rival boolean NOT NULL DEFAULT false,
+        page text,
+        software text NOT NULL DEFAULT '',
         CONSTRAINT linked_account_has_id CHECK (account_id IS NOT NULL OR network = 3)
     )""",
     "CREATE UNIQUE INDEX linked_account_identity ON linked_account (network, account_id) WHERE account_id IS NOT NULL",

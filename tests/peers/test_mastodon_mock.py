@@ -179,7 +179,7 @@ async def test_a_profile_as_the_api_tells_it(http: GuardedClient, apps: Apps, cl
     """No link, one that the server has not verified, and an account that is not there."""
     checker = LinkChecker(http, clock)
     no_link = Refuted(RefutedReason.NO_LINK_BACK)
-    assert await checker.check_mastodon(USER, f"https://{HOST}", PAGE) == no_link
+    assert await checker.check_mastodon(MastodonAccount(ACTOR, USER), f"https://{HOST}", PAGE) == no_link
     access, _, _ = await token(http, apps)
     link = f'<a href="{PAGE}" rel="me">{PAGE}</a>'
     form = urlencode({"fields_attributes[0][name]": "Page", "fields_attributes[0][value]": link})
@@ -191,8 +191,10 @@ async def test_a_profile_as_the_api_tells_it(http: GuardedClient, apps: Apps, cl
     )
     saved.expect(200)
     unverified = Refuted(RefutedReason.LINK_UNVERIFIED)
-    assert await checker.check_mastodon(USER, f"https://{HOST}", PAGE) == unverified
-    nobody = await checker.check_mastodon(Acct("nobody", HOST), f"https://{HOST}", PAGE)
+    assert await checker.check_mastodon(MastodonAccount(ACTOR, USER), f"https://{HOST}", PAGE) == unverified
+    nobody = await checker.check_mastodon(
+        MastodonAccount(ACTOR, Acct("nobody", HOST)), f"https://{HOST}", PAGE
+    )
     assert nobody == Unreachable(UnreachableReason.TURNED_AWAY)
 
 

@@ -17,6 +17,8 @@ from directory.networks.port import Purpose
 from directory.networks.sign_in_errors import ServerMisbehaved, ServerUnreachable, SignInError, network_errors
 
 METADATA_LIMITS: Final = Limits(total_s=10.0, max_body_bytes=64 * 1024)
+NODEINFO_LIMITS: Final = Limits(total_s=4.0, max_body_bytes=64 * 1024)
+"""A person waits, and the sign-in goes on without it."""
 SCOPE_PROFILE: Final = "profile"
 # https://docs.joinmastodon.org/api/oauth-scopes/
 SCOPE_ACCOUNTS: Final = "read:accounts"
@@ -45,6 +47,8 @@ _NODEINFO: Final = "http://nodeinfo.diaspora.software/ns/schema/2."
 _MAY_FOLLOW: Final = frozenset({"write:follows", "write", "follow"})
 _MAY_BLOCK: Final = frozenset({"write:blocks", "write", "follow"})
 _MAY_MUTE: Final = frozenset({"write:mutes", "write", "follow"})
+_SOFTWARE = re.compile(r"[a-z0-9-]{1,64}")
+"""https://nodeinfo.diaspora.software/protocol: the form of the name."""
 _TEMPLATE = re.compile(rb"""template\s*=\s*["']https://([^/"'<>\s]{1,253})/""")
 
 
@@ -114,17 +118,25 @@ async def find_server(http: GuardedClient, named: Acct | ActorUri | Host) -> Ser
     if isinstance(named, Host):
         return await _server_of_domain(http, named.name)
     host = (await finger(http, named.host, named)).actor.host if isinstance(named, Acct) else named.host
-    return await describe(http, host) or await _undescribed(http, host)
+    return await _described(http, host) or await _undescribed(http, host)
 
 
 async def _server_of_domain(http: GuardedClient, domain: str) -> Server:
-    described = await describe(http, domain)
+    described = await _described(http, domain)
     if described is not None:
         return described
     host = await _host_meta(http, domain)
     if host != domain:
-        return await describe(http, host) or await _undescribed(http, host)
+        return await _described(http, host) or await _undescribed(http, host)
     return await _undescribed(http, domain)
+
+
+async def _described(http: GuardedClient, host: str) -> Server | None:
+    """Returns a server with metadata, and its software: not all look at the links of profiles."""
+    described = await describe(http, host)
+    if described is None:
+        return None
+    return msgspec.structs.replace(described, software=(await _undescribed(http, host)).software)
 
 
 async def describe(http: GuardedClient, host: str) -> Server | None:
@@ -167,13 +179,14 @@ async def _software(http: GuardedClient, host: str) -> str:
 
     Asked at the host itself, whichever it names: one of several domains may name another of them.
     """
-    found = await http.get(f"https://{host}/.well-known/nodeinfo", limits=METADATA_LIMITS)
+    found = await http.get(f"https://{host}/.well-known/nodeinfo", limits=NODEINFO_LIMITS)
     links = found.expect(200).parse(_NodeInfoLinks).links
     paths = (_path_of(one.href) for one in links if one.rel.startswith(_NODEINFO))
     if not (path := next(paths, "")):
         return ""
-    answer = await http.get(f"https://{host}{path}", limits=METADATA_LIMITS)
-    return answer.expect(200).parse(_NodeInfo).software.name.lower()
+    answer = await http.get(f"https://{host}{path}", limits=NODEINFO_LIMITS)
+    name = answer.expect(200).parse(_NodeInfo).software.name.lower()
+    return name if _SOFTWARE.fullmatch(name) else ""
 
 
 def _path_of(url: str) -> str:

@@ -14,7 +14,13 @@ from directory.identifiers import Acct, ActorUri, TargetHandle, TargetId
 from directory.networks.http import GuardedClient
 from directory.networks.mastodon.accounts import verify_credentials
 from directory.networks.mastodon.apps import App, Apps, client_fields
-from directory.networks.mastodon.identity import resolve_acct, resolve_actor, resolve_page, resolve_signed_in
+from directory.networks.mastodon.identity import (
+    find_page,
+    resolve_acct,
+    resolve_actor,
+    resolve_page,
+    resolve_signed_in,
+)
 from directory.networks.mastodon.moved import moved_to, names_back
 from directory.networks.mastodon.names import Host, parse_typed
 from directory.networks.mastodon.servers import Server, find_server, may_arrange, may_follow
@@ -110,12 +116,13 @@ class MastodonSignIn:
         async with within_time():
             tokens = await self._exchange(kept, code, now)
             await self._note_grant(kept, now, tokens)
-            account, moved_to = await self._check(kept, tokens)
+            account, page, moved_to = await self._check(kept, tokens)
             instead_of = None if await self._is_named(kept.named, account) else kept.named
         held = _token_set(kept, now, tokens, str(account.actor))
         purpose = kept.expected.purpose
         is_granted = (may_arrange if purpose is Purpose.ARRANGE else may_follow)(held.scope)
-        return SignInDone(account, purpose, is_granted, held, instead_of, moved_to)
+        software = kept.server.software
+        return SignInDone(account, purpose, is_granted, held, instead_of, moved_to, page, software)
 
     async def refresh(self, tokens: TokenSet, now: datetime) -> TokenSet:
         """Renews tokens, on servers where they expire. Raises NeedsSignIn for those that cannot be renewed."""
@@ -169,6 +176,11 @@ class MastodonSignIn:
         async with within_time():
             return await resolve_actor(self._http, account.actor, account.acct)
 
+    async def find_page(self, account: MastodonAccount) -> str | None:
+        """Returns the address of an account's profile, as its server tells it; None where that may not be one."""
+        async with within_time():
+            return await find_page(self._http, account)
+
     async def moved_to(self, here: MastodonAccount) -> MastodonAccount | None:
         """Returns the account that another moved to, by the word of its own server; None where it did not move.
 
@@ -214,17 +226,19 @@ class MastodonSignIn:
         await self._apps.note_return(kept.app)
         return tokens
 
-    async def _check(self, kept: _Record, tokens: TokenAnswer) -> tuple[MastodonAccount, Acct | None]:
-        """Returns who signed in, and where they moved to."""
+    async def _check(
+        self, kept: _Record, tokens: TokenAnswer
+    ) -> tuple[MastodonAccount, str | None, Acct | None]:
+        """Returns who signed in, their profile page, and where they moved to."""
         host = kept.server.host
         try:
             who = await verify_credentials(self._http, host, tokens.access_token)
         except NeedsSignIn:
             raise ServerMisbehaved(host, "does not take the token that it gave") from None
-        account = await resolve_signed_in(self._http, host, who)
+        account, page = await resolve_signed_in(self._http, host, who)
         if kept.expected.account_id not in {None, str(account.actor)}:
             raise IdentityMismatch(host, "somebody else signed in than was expected")
-        return account, who.moved_acct(account.acct)
+        return account, page, who.moved_acct(account.acct)
 
     async def _is_named(self, named: str | None, account: MastodonAccount) -> bool:
         """Returns whether the typed name leads to the account. One that leads nowhere now does not."""
