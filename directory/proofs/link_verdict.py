@@ -25,6 +25,8 @@ class LinkReason(enum.StrEnum):
     NEW_NOT_LINKING = "new-not-linking"
     NEW_UNVERIFIED = "new-unverified"
     """A Mastodon profile links to the page, and its server has not verified that."""
+    NEW_NEVER_VERIFIED = "new-never-verified"
+    """All new accounts are on servers that never look at the links of profiles."""
     X_UNKNOWN = "x-unknown"
     """No account of that name was found on X: it may be misspelt."""
     X_UNREADABLE = "x-unreadable"
@@ -44,6 +46,10 @@ LINK_SENTENCES: Final[dict[LinkReason, str]] = {
     LinkReason.NEW_UNVERIFIED: N_(
         "Your new profile links to your page, but your server has not verified the link yet: "
         "please save your profile there once more, and check again."
+    ),
+    LinkReason.NEW_NEVER_VERIFIED: N_(
+        "The server of your new account does not check the links of profiles, so this way does not lead there: "
+        "please prove your X account with a post."
     ),
     LinkReason.X_UNKNOWN: N_(
         "We find nobody of that name on X right now: please check the spelling; we keep trying for a day."
@@ -106,6 +112,9 @@ def judge_links(seen: LinksSeen) -> Shown | NotShown | Unseen:
 
 
 def _why_none_links(results: Mapping[UUID, LinkResult]) -> LinkReason:
+    never = Refuted(RefutedReason.SERVER_VERIFIES_NO_LINKS)
+    if results and all(result == never for result in results.values()):
+        return LinkReason.NEW_NEVER_VERIFIED
     is_unverified = Refuted(RefutedReason.LINK_UNVERIFIED) in results.values()
     return LinkReason.NEW_UNVERIFIED if is_unverified else LinkReason.NEW_NOT_LINKING
 

@@ -27,6 +27,8 @@ class RefutedReason(enum.StrEnum):
     """A profile or page was read, and does not link to the member's page."""
     LINK_UNVERIFIED = "link-unverified"
     """A Mastodon profile links to the page, and its server has not verified that."""
+    SERVER_VERIFIES_NO_LINKS = "server-verifies-no-links"
+    """The server of the account runs software that never looks at the links of profiles."""
     NAME_PASSED_ON = "name-passed-on"
     """An account that the sentence names has another name by now."""
     CANNOT_SHOW_LINK = "cannot-show-link"
@@ -98,6 +100,10 @@ SENTENCES: Final[dict[RefutedReason | UnreachableReason, str]] = {
     RefutedReason.LINK_UNVERIFIED: N_(
         "Your profile links to your page here, but your server has not verified the link yet: "
         "please save your profile there once more."
+    ),
+    RefutedReason.SERVER_VERIFIES_NO_LINKS: N_(
+        "Your server does not check the links of profiles, so a link there proves nothing: "
+        "please prove your X account with a post."
     ),
     RefutedReason.NAME_PASSED_ON: N_(
         "One of your accounts has another name than that post says: please sign in with it once more, and post a new sentence."
