@@ -20,7 +20,7 @@ from directory.errors import InvalidIdentifier
 from directory.identifiers import Did, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.networks.answers import Answer
-from directory.networks.errors import BadAnswer, HeldBack, NetworkError
+from directory.networks.errors import BadAnswer, HeldBack, NetworkError, NotSecure
 from directory.networks.limits import Limits
 from directory.networks.mastodon.pages import choose_page
 from directory.networks.retry_after import retry_after_s
@@ -190,6 +190,8 @@ class LinkChecker:
             return _UNREADABLE
         except HeldBack as error:
             return Unreachable(UnreachableReason.NO_ANSWER, error.retry_after_s)
+        except NotSecure:
+            return Unreachable(UnreachableReason.NOT_SECURE)
         except NetworkError:
             return Unreachable(UnreachableReason.NO_ANSWER)
         # In a thread: a megabyte of hostile HTML takes a second.

@@ -58,12 +58,18 @@ class UnreachableReason(enum.StrEnum):
     """5xx."""
     NO_ANSWER = "no-answer"
     """No complete answer came in time."""
+    NOT_SECURE = "not-secure"
+    """The source has no certificate that proves its name: nothing was asked."""
     NO_SOURCE = "no-source"
     """The operator has turned off all sources."""
     SEALED = "sealed"
     """No source was asked: the key that the challenge is sealed under is missing."""
     NAME_UNSEEN = "name-unseen"
     """The server of an account that the sentence names did not tell its present name."""
+    NAME_NOT_SECURE = "name-not-secure"
+    """The same for a server without a certificate that proves its name."""
+    NAME_NO_SERVER = "name-no-server"
+    """The same where what answers is no such server."""
 
 
 SENTENCES: Final[dict[RefutedReason | UnreachableReason, str]] = {
@@ -146,6 +152,10 @@ SENTENCES: Final[dict[RefutedReason | UnreachableReason, str]] = {
     UnreachableReason.NO_ANSWER: N_(
         "X did not answer, so we keep trying for a day: there is nothing to do for you."
     ),
+    UnreachableReason.NOT_SECURE: N_(
+        "What answers for X has no certificate that proves its name, so we keep trying for a day: "
+        "there is nothing to do for you."
+    ),
     UnreachableReason.NO_SOURCE: N_(
         "This instance does not check posts on X: please prove your account in another way."
     ),
@@ -154,5 +164,13 @@ SENTENCES: Final[dict[RefutedReason | UnreachableReason, str]] = {
     ),
     UnreachableReason.NAME_UNSEEN: N_(
         "The server of one of your accounts does not answer right now, so we keep trying for a day."
+    ),
+    UnreachableReason.NAME_NOT_SECURE: N_(
+        "The server of one of your accounts has no certificate that proves its name, so we did not speak to it: "
+        "please tell whoever runs it; we keep trying for a day."
+    ),
+    UnreachableReason.NAME_NO_SERVER: N_(
+        "What answers in the place of one of your accounts' servers speaks neither Bluesky's nor Mastodon's language: "
+        "please tell whoever runs it; we keep trying for a day."
     ),
 }

@@ -7,7 +7,7 @@ from directory.accounts import BlueskyAccount, LinkedAccount, TargetAccount
 from directory.identifiers import XHandle
 from directory.members.page_links import LinkJob
 from directory.networks.bluesky.did import DidResolver
-from directory.networks.sign_in_errors import SignInError
+from directory.networks.sign_in_errors import ServerNotSecure, SignInError
 from directory.proofs.link_support import can_show_link
 from directory.proofs.link_verdict import LinksSeen
 from directory.proofs.profile_link import LinkChecker
@@ -67,6 +67,8 @@ class ProfileChecking:
             return await self._checker.check_mastodon(target, f"https://{target.actor.host}", page)
         try:
             pds = (await self._dids.resolve(target.did)).pds
+        except ServerNotSecure:
+            return Unreachable(UnreachableReason.NOT_SECURE)
         except SignInError:
             return Unreachable(UnreachableReason.NO_ANSWER)
         return await self._checker.check_bluesky(target.did, pds, page)

@@ -14,7 +14,14 @@ from directory.networks.limits import Limits
 from directory.networks.mastodon.names import Host, parse_host
 from directory.networks.mastodon.webfinger import MAX_REDIRECTS, finger
 from directory.networks.port import Purpose
-from directory.networks.sign_in_errors import ServerMisbehaved, ServerUnreachable, SignInError, network_errors
+from directory.networks.sign_in_errors import (
+    AccountNotFound,
+    NotAServer,
+    ServerMisbehaved,
+    ServerUnreachable,
+    SignInError,
+    network_errors,
+)
 
 METADATA_LIMITS: Final = Limits(total_s=10.0, max_body_bytes=64 * 1024)
 NODEINFO_LIMITS: Final = Limits(total_s=4.0, max_body_bytes=64 * 1024)
@@ -117,8 +124,29 @@ async def find_server(http: GuardedClient, named: Acct | ActorUri | Host) -> Ser
     """
     if isinstance(named, Host):
         return await _server_of_domain(http, named.name)
-    host = (await finger(http, named.host, named)).actor.host if isinstance(named, Acct) else named.host
+    host = await _host_of(http, named) if isinstance(named, Acct) else named.host
     return await _described(http, host) or await _undescribed(http, host)
+
+
+async def _host_of(http: GuardedClient, named: Acct) -> str:
+    """Returns the host of an account's server. Raises NotAServer where it is on no such server at all."""
+    try:
+        return (await finger(http, named.host, named)).actor.host
+    except (AccountNotFound, ServerMisbehaved):
+        if not await _is_server(http, named.host):
+            raise NotAServer(named.host, "is no server of this network") from None
+        raise
+
+
+async def _is_server(http: GuardedClient, host: str) -> bool:
+    """Tells whether anything at a host says that it is a server: its NodeInfo, its metadata, or its host-meta. True
+    also where it does not answer now."""
+    try:
+        if (await _undescribed(http, host)).software or await describe(http, host) is not None:
+            return True
+        return await _host_meta(http, host) is not None
+    except SignInError:
+        return True
 
 
 async def _server_of_domain(http: GuardedClient, domain: str) -> Server:
@@ -126,7 +154,7 @@ async def _server_of_domain(http: GuardedClient, domain: str) -> Server:
     if described is not None:
         return described
     host = await _host_meta(http, domain)
-    if host != domain:
+    if host is not None and host != domain:
         return await _described(http, host) or await _undescribed(http, host)
     return await _undescribed(http, domain)
 
@@ -197,8 +225,8 @@ def _path_of(url: str) -> str:
         return ""
 
 
-async def _host_meta(http: GuardedClient, domain: str) -> str:
-    """Returns the host that serves a domain's accounts (RFC 6415); the domain itself where it names none."""
+async def _host_meta(http: GuardedClient, domain: str) -> str | None:
+    """Returns the host that serves a domain's accounts (RFC 6415); None where it names none."""
     try:
         with network_errors(domain):
             answer = await http.get(
@@ -208,11 +236,11 @@ async def _host_meta(http: GuardedClient, domain: str) -> str:
     except ServerUnreachable:
         raise
     except SignInError:
-        return domain
+        return None
     found = _TEMPLATE.search(body)
     if found is None:
-        return domain
+        return None
     try:
         return parse_host(found.group(1).decode("ascii", "replace")).name
     except InvalidIdentifier:
-        return domain
+        return None
