@@ -107,11 +107,14 @@ Account = XAccount | TargetAccount
 
 
 class ProvenAccount(msgspec.Struct, frozen=True):
-    """An account and the evidence that has just proven it. `moved_to` is the address its server says it moved to."""
+    """An account and the evidence that has just proven it. `moved_to`, `page` and `software` are as in
+    `LinkedAccount`."""
 
     account: Account
     evidence: Evidence
     moved_to: Acct | None = None
+    page: str | None = None
+    software: str = ""
 
     @property
     def network(self) -> AccountNetwork:
@@ -128,7 +131,9 @@ class LinkedAccount(msgspec.Struct, frozen=True, kw_only=True):
     `checked_at` is when the proof was last seen to hold. `health` is its state, since `health_since` where that is
     not HOLDS. `recheck_at` is when it is re-checked, while something is published of it. `moved_to` is the address that
     the account's own server last said it moved to; None where it did not, or nobody said so. `has_rival`: since the
-    proof of an X account was last seen, somebody else was seen to bear its handle, or to prove it.
+    proof of an X account was last seen, somebody else was seen to bear its handle, or to prove it. `page` is the address
+    that a Mastodon account's server gives its profile, where it may be one (`networks.mastodon.pages`), `software` what
+    the server said at the last sign-in that it runs; empty where it did not say.
     """
 
     id: UUID
@@ -144,6 +149,8 @@ class LinkedAccount(msgspec.Struct, frozen=True, kw_only=True):
     on_page: bool
     moved_to: Acct | None = None
     has_rival: bool = False
+    page: str | None = None
+    software: str = ""
 
     @property
     def network(self) -> AccountNetwork:

@@ -63,6 +63,8 @@ SAID: Final[Mapping[str, str]] = {
     "not-permitted": N_("Your server has not let us follow for you, so nothing is followed yet: you can allow it below."),
     "not-needed": N_("Nothing needs that permission any more, so we have given it back."),
     "unreachable": N_("Your server does not answer at the moment: you can allow it below, later."),
+    "not-secure": N_("Your server has no certificate that proves its name, so we did not speak to it: please tell whoever runs it. You can allow it below, later."),
+    "not-a-server": N_("What answers in your server's place speaks neither Bluesky's nor Mastodon's language: please tell whoever runs it. You can allow it below, later."),
     "pause": N_("Paused. Nobody is followed until you let it go on."),
     "resume": N_("It goes on."),
     "cancel": N_("Ended. Whom it has followed stays followed; you can still take that back."),
@@ -81,6 +83,8 @@ NEWCOMERS_SAID: Final[Mapping[str, str]] = {
     "not-permitted": N_("Your server has not let us follow for you, so newcomers cannot be followed yet: save once more to be asked again."),
     "not-needed": N_("Nothing needs that permission any more, so we have given it back."),
     "unreachable": N_("Your server does not answer at the moment: please save once more, later."),
+    "not-secure": N_("Your server has no certificate that proves its name, so we did not speak to it: please tell whoever runs it, and save once more, later."),
+    "not-a-server": N_("What answers in your server's place speaks neither Bluesky's nor Mastodon's language: please tell whoever runs it, and save once more, later."),
 }  # fmt: skip
 """What is said on the page of the kept list."""
 
@@ -101,7 +105,12 @@ NOTES: Final[Mapping[str, str]] = {
     "too-slow": N_("Your server does not answer at the moment: it is asked again later."),
     "busy": N_("Your server does not answer at the moment: it is asked again later."),
     "bad-status": N_("Your server does not answer at the moment: it is asked again later."),
-    "bad-answer": N_("Your server does not answer at the moment: it is asked again later."),
+    "bad-answer": N_(
+        "What answers in your server's place speaks neither Bluesky's nor Mastodon's language: it is asked again later."
+    ),
+    "not-secure": N_(
+        "Your server has no certificate that proves its name, so we did not speak to it: it is asked again later."
+    ),
     "waits": N_("That is as many as your server permits for now: it goes on at the time below."),
     "switched-off": N_("Whoever runs this instance lets nobody be followed at the moment."),
 }

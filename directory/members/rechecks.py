@@ -55,11 +55,12 @@ _MAX_DOUBLINGS: Final = 10
 class Present(msgspec.Struct, frozen=True):
     """An account on a new network exists. `link` is whether its profile links to the member's page; None where that
     was not asked (`rests_on_link`). `moved_to` is the address that its server says it moved to, which the new account
-    did not confirm; unset where no server told."""
+    did not confirm; unset where no server told. `page` is the address of its profile, unset alike."""
 
     account: TargetAccount
     link: LinkResult | None = None
     moved_to: Acct | msgspec.UnsetType | None = msgspec.UNSET
+    page: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Gone(msgspec.Struct, frozen=True):
@@ -78,12 +79,13 @@ class Moved(msgspec.Struct, frozen=True):
 
 
 class Held(msgspec.Struct, frozen=True):
-    """The proof holds, under the handle of `account`. `evidence` is what this re-check saw anew. `moved_to` is as in
-    `Present`."""
+    """The proof holds, under the handle of `account`. `evidence` is what this re-check saw anew. `moved_to` and
+    `page` are as in `Present`."""
 
     account: Account
     evidence: tuple[Evidence, ...] = ()
     moved_to: Acct | msgspec.UnsetType | None = msgspec.UNSET
+    page: str | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Doubtful(msgspec.Struct, frozen=True):
@@ -252,9 +254,8 @@ def account_after(account: LinkedAccount, outcome: Outcome, now: datetime) -> Li
     if account.is_lapsed:
         return account
     match outcome:
-        case Held(account=seen, evidence=evidence, moved_to=moved_to):
-            told = account.moved_to if moved_to is msgspec.UNSET else moved_to
-            after = see_again(msgspec.structs.replace(account, moved_to=told), seen, evidence, now)
+        case Held(account=seen, evidence=evidence):
+            after = see_again(_as_told(account, outcome), seen, evidence, now)
         case Unlinked(account=seen):
             after = see_again(drop_link(account), seen, (), now)
         case Moved(account=home):
@@ -268,12 +269,19 @@ def account_after(account: LinkedAccount, outcome: Outcome, now: datetime) -> Li
     return after
 
 
+def _as_told(account: LinkedAccount, held: Held) -> LinkedAccount:
+    """Returns an account with what its server told of it; what it did not tell stays."""
+    moved_to = account.moved_to if held.moved_to is msgspec.UNSET else held.moved_to
+    page = account.page if held.page is msgspec.UNSET else held.page
+    return msgspec.structs.replace(account, moved_to=moved_to, page=page)
+
+
 def _judge_link(account: LinkedAccount, seen: Present, attempt: int, now: datetime) -> Outcome:
     match seen.link:
         case None:
-            return Held(seen.account, moved_to=seen.moved_to)
+            return Held(seen.account, moved_to=seen.moved_to, page=seen.page)
         case Linked(evidence=evidence):
-            return Held(seen.account, (evidence,), seen.moved_to)
+            return Held(seen.account, (evidence,), seen.moved_to, seen.page)
         case Refuted():
             return doubt(account, now, CONFIRM_AFTER) or Unlinked(seen.account)
         case Unreachable(retry_after_s=retry_after_s):

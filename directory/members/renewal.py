@@ -57,6 +57,8 @@ def prove_again(account: LinkedAccount, proven: ProvenAccount, now: datetime) ->
         health_since=account.health_since if stays_in_doubt else None,
         moved_to=proven.moved_to,
         has_rival=has_rival,
+        page=proven.page,
+        software=proven.software,
     )
     checkable = list_checkable(renewed)
     return msgspec.structs.replace(renewed, checked_at=min(checkable[-1].at, now)) if checkable else renewed

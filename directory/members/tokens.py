@@ -87,6 +87,7 @@ class AppRow(msgspec.Struct, frozen=True):
     sealed: bytes
     checked_at: datetime
     name: str
+    due_at: datetime | None = None
 
     def __repr__(self) -> str:
         return f"AppRow({self.host!r}, {self.scope!r})"

@@ -130,6 +130,10 @@ class SignInDone(msgspec.Struct, frozen=True):
     goes on. None where it is the same account, or none was named (a server)."""
     moved_to: Acct | None = None
     """The address that the account's own server says it moved to; None where it does not."""
+    page: str | None = None
+    """The address of the profile, as its server tells it; None where that may not be one."""
+    software: str = ""
+    """What the account's server says that it runs; empty where it does not say."""
 
 
 class Grants(Protocol):

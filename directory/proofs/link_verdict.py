@@ -5,7 +5,7 @@ to another person, and a profile that still links to `/m/<handle>` would then pr
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -25,10 +25,17 @@ class LinkReason(enum.StrEnum):
     NEW_NOT_LINKING = "new-not-linking"
     NEW_UNVERIFIED = "new-unverified"
     """A Mastodon profile links to the page, and its server has not verified that."""
+    NEW_NEVER_VERIFIED = "new-never-verified"
+    """All new accounts are on servers that never look at the links of profiles."""
     X_UNKNOWN = "x-unknown"
     """No account of that name was found on X: it may be misspelt."""
     X_UNREADABLE = "x-unreadable"
     NEW_UNREADABLE = "new-unreadable"
+    NEW_NO_ANSWER = "new-no-answer"
+    NEW_NOT_SECURE = "new-not-secure"
+    """The server of a new account has no certificate that proves its name."""
+    NEW_NO_SERVER = "new-no-server"
+    """What answers in the place of a new account's server is none."""
     NO_SOURCE = "no-source"
     """The operator has turned off the service that shows X profiles."""
 
@@ -45,6 +52,10 @@ LINK_SENTENCES: Final[dict[LinkReason, str]] = {
         "Your new profile links to your page, but your server has not verified the link yet: "
         "please save your profile there once more, and check again."
     ),
+    LinkReason.NEW_NEVER_VERIFIED: N_(
+        "The server of your new account does not check the links of profiles, so this way does not lead there: "
+        "please prove your X account with a post."
+    ),
     LinkReason.X_UNKNOWN: N_(
         "We find nobody of that name on X right now: please check the spelling; we keep trying for a day."
     ),
@@ -54,9 +65,27 @@ LINK_SENTENCES: Final[dict[LinkReason, str]] = {
     LinkReason.NEW_UNREADABLE: N_(
         "We could not read your new profile right now, so we keep trying for a day: there is nothing to do for you."
     ),
+    LinkReason.NEW_NO_ANSWER: N_(
+        "The server of your new profile does not answer, so we keep trying for a day: there is nothing to do for you."
+    ),
+    LinkReason.NEW_NOT_SECURE: N_(
+        "The server of your new profile has no certificate that proves its name, so we did not speak to it: "
+        "please tell whoever runs it; we keep trying for a day."
+    ),
+    LinkReason.NEW_NO_SERVER: N_(
+        "What answers in the place of your new profile's server speaks neither Bluesky's nor Mastodon's language: "
+        "please tell whoever runs it; we keep trying for a day."
+    ),
     LinkReason.NO_SOURCE: N_(
         "This instance cannot look at X profiles any more: please prove your X account with a post."
     ),
+}
+
+
+_OF_NEW: Final[Mapping[UnreachableReason, LinkReason]] = {
+    UnreachableReason.NO_ANSWER: LinkReason.NEW_NO_ANSWER,
+    UnreachableReason.NOT_SECURE: LinkReason.NEW_NOT_SECURE,
+    UnreachableReason.UNREADABLE: LinkReason.NEW_NO_SERVER,
 }
 
 
@@ -100,14 +129,27 @@ def judge_links(seen: LinksSeen) -> Shown | NotShown | Unseen:
         return Unseen(_why_unseen(seen.x.reason), seen.x.retry_after_s)
     if not linked:
         waits = [result.retry_after_s for result in unseen if result.retry_after_s is not None]
-        return Unseen(LinkReason.NEW_UNREADABLE, max(waits, default=None))
+        return Unseen(_why_new_unseen(unseen), max(waits, default=None))
     new = {account: result.evidence for account, result in linked.items()}
     return Shown(seen.x.evidence, seen.x.x_id, new)
 
 
 def _why_none_links(results: Mapping[UUID, LinkResult]) -> LinkReason:
+    never = Refuted(RefutedReason.SERVER_VERIFIES_NO_LINKS)
+    if results and all(result == never for result in results.values()):
+        return LinkReason.NEW_NEVER_VERIFIED
     is_unverified = Refuted(RefutedReason.LINK_UNVERIFIED) in results.values()
     return LinkReason.NEW_UNVERIFIED if is_unverified else LinkReason.NEW_NOT_LINKING
+
+
+def _why_new_unseen(unseen: Sequence[Unreachable]) -> LinkReason:
+    """Returns why the new profiles could not be read: the reason of all of them, where they have one."""
+    reasons = {result.reason for result in unseen}
+    return (
+        _OF_NEW.get(reasons.pop(), LinkReason.NEW_UNREADABLE)
+        if len(reasons) == 1
+        else LinkReason.NEW_UNREADABLE
+    )
 
 
 def _why_unseen(reason: UnreachableReason) -> LinkReason:

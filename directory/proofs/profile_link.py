@@ -14,13 +14,15 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from directory.accounts import MastodonAccount
 from directory.clock import Clock
 from directory.errors import InvalidIdentifier
-from directory.identifiers import Acct, ActorUri, Did, XHandle, XId
+from directory.identifiers import Did, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.networks.answers import Answer
-from directory.networks.errors import BadAnswer, HeldBack, NetworkError
+from directory.networks.errors import BadAnswer, HeldBack, NetworkError, NotSecure
 from directory.networks.limits import Limits
+from directory.networks.mastodon.pages import choose_page
 from directory.networks.retry_after import retry_after_s
 from directory.proofs.links_in_text import field_links_to, is_same_page, text_names
 from directory.proofs.reasons import RefutedReason, UnreachableReason
@@ -32,8 +34,6 @@ MAX_FIELDS: Final = 64
 """Fields of one profile that are read. Mastodon has 4, other servers have more."""
 PROFILE_LIMITS: Final = Limits(max_body_bytes=1024 * 1024)
 MAX_REDIRECTS: Final = 3
-MAX_PROFILE_CHARS: Final = 256
-"""An address that a server gives a profile stands in the log."""
 
 _NOBODY: Final = 404
 """Counts only where the service's own answer has this code, too: any proxy on the way can send a page of status 404."""
@@ -92,31 +92,20 @@ class _XProfile(msgspec.Struct):
     user: _XUser | None = None
 
 
-def read_mastodon_profile(
-    account: Acct, page: str, status: int, body: bytes, *, host: str = ""
-) -> LinkReading:
-    """Reads the answer of the home server `host` to `GET /api/v1/accounts/lookup`. Total.
+def read_mastodon_profile(account: MastodonAccount, page: str, status: int, body: bytes) -> LinkReading:
+    """Reads the answer of the account's home server to `GET /api/v1/accounts/lookup`. Total.
 
     https://docs.joinmastodon.org/methods/accounts/#lookup
     """
     if status != OK:
         return of_status(status)
     profile = read_json(body, _Account)
-    if profile is None or profile.acct.lower() not in {account.user.lower(), account.key}:
+    if profile is None or profile.acct.lower() not in {account.acct.user.lower(), account.acct.key}:
         return _UNREADABLE
     linking = [field for field in profile.fields[:MAX_FIELDS] if field_links_to(field.value, page)]
     if any(field.verified_at for field in linking):
-        return LinkSeen(profile=_profile_on(host, profile.url))
+        return LinkSeen(profile=choose_page((profile.url,), account))
     return Refuted(RefutedReason.LINK_UNVERIFIED) if linking else _NO_LINK
-
-
-def _profile_on(host: str, url: str | None) -> str | None:
-    """Returns the address that a server gives a profile of its own; None for one elsewhere, or for none."""
-    try:
-        profile = ActorUri.parse(url)
-    except InvalidIdentifier:
-        return None
-    return str(profile) if profile.host == host and len(str(profile)) <= MAX_PROFILE_CHARS else None
 
 
 def read_bluesky_profile(did: Did, page: str, status: int, body: bytes) -> LinkReading:
@@ -163,14 +152,13 @@ class LinkChecker:
         self._client = client
         self._clock = clock
 
-    async def check_mastodon(self, account: Acct, api_base: str, page: str) -> LinkResult:
+    async def check_mastodon(self, account: MastodonAccount, api_base: str, page: str) -> LinkResult:
         """Checks a Mastodon profile. `api_base` is the API of the account's home server, `https://<host>`."""
-        url = f"{api_base.rstrip('/')}/api/v1/accounts/lookup?{urlencode({'acct': account.user})}"
-        ref = f"https://{account.host}/@{account.user}"
+        url = f"{api_base.rstrip('/')}/api/v1/accounts/lookup?{urlencode({'acct': account.acct.user})}"
+        # Where the server tells no page: its address leads browsers there.
+        ref = str(account.actor)
         return await self._check(
-            url,
-            ref,
-            lambda answer: read_mastodon_profile(account, page, answer.status, answer.body, host=answer.host),
+            url, ref, lambda answer: read_mastodon_profile(account, page, answer.status, answer.body)
         )
 
     async def check_bluesky(self, did: Did, pds: str, page: str) -> LinkResult:
@@ -202,6 +190,8 @@ class LinkChecker:
             return _UNREADABLE
         except HeldBack as error:
             return Unreachable(UnreachableReason.NO_ANSWER, error.retry_after_s)
+        except NotSecure:
+            return Unreachable(UnreachableReason.NOT_SECURE)
         except NetworkError:
             return Unreachable(UnreachableReason.NO_ANSWER)
         # In a thread: a megabyte of hostile HTML takes a second.

@@ -27,6 +27,8 @@ class RefutedReason(enum.StrEnum):
     """A profile or page was read, and does not link to the member's page."""
     LINK_UNVERIFIED = "link-unverified"
     """A Mastodon profile links to the page, and its server has not verified that."""
+    SERVER_VERIFIES_NO_LINKS = "server-verifies-no-links"
+    """The server of the account runs software that never looks at the links of profiles."""
     NAME_PASSED_ON = "name-passed-on"
     """An account that the sentence names has another name by now."""
     CANNOT_SHOW_LINK = "cannot-show-link"
@@ -56,12 +58,18 @@ class UnreachableReason(enum.StrEnum):
     """5xx."""
     NO_ANSWER = "no-answer"
     """No complete answer came in time."""
+    NOT_SECURE = "not-secure"
+    """The source has no certificate that proves its name: nothing was asked."""
     NO_SOURCE = "no-source"
     """The operator has turned off all sources."""
     SEALED = "sealed"
     """No source was asked: the key that the challenge is sealed under is missing."""
     NAME_UNSEEN = "name-unseen"
     """The server of an account that the sentence names did not tell its present name."""
+    NAME_NOT_SECURE = "name-not-secure"
+    """The same for a server without a certificate that proves its name."""
+    NAME_NO_SERVER = "name-no-server"
+    """The same where what answers is no such server."""
 
 
 SENTENCES: Final[dict[RefutedReason | UnreachableReason, str]] = {
@@ -98,6 +106,10 @@ SENTENCES: Final[dict[RefutedReason | UnreachableReason, str]] = {
     RefutedReason.LINK_UNVERIFIED: N_(
         "Your profile links to your page here, but your server has not verified the link yet: "
         "please save your profile there once more."
+    ),
+    RefutedReason.SERVER_VERIFIES_NO_LINKS: N_(
+        "Your server does not check the links of profiles, so a link there proves nothing: "
+        "please prove your X account with a post."
     ),
     RefutedReason.NAME_PASSED_ON: N_(
         "One of your accounts has another name than that post says: please sign in with it once more, and post a new sentence."
@@ -140,6 +152,10 @@ SENTENCES: Final[dict[RefutedReason | UnreachableReason, str]] = {
     UnreachableReason.NO_ANSWER: N_(
         "X did not answer, so we keep trying for a day: there is nothing to do for you."
     ),
+    UnreachableReason.NOT_SECURE: N_(
+        "What answers for X has no certificate that proves its name, so we keep trying for a day: "
+        "there is nothing to do for you."
+    ),
     UnreachableReason.NO_SOURCE: N_(
         "This instance does not check posts on X: please prove your account in another way."
     ),
@@ -148,5 +164,13 @@ SENTENCES: Final[dict[RefutedReason | UnreachableReason, str]] = {
     ),
     UnreachableReason.NAME_UNSEEN: N_(
         "The server of one of your accounts does not answer right now, so we keep trying for a day."
+    ),
+    UnreachableReason.NAME_NOT_SECURE: N_(
+        "The server of one of your accounts has no certificate that proves its name, so we did not speak to it: "
+        "please tell whoever runs it; we keep trying for a day."
+    ),
+    UnreachableReason.NAME_NO_SERVER: N_(
+        "What answers in the place of one of your accounts' servers speaks neither Bluesky's nor Mastodon's language: "
+        "please tell whoever runs it; we keep trying for a day."
     ),
 }

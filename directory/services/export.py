@@ -90,6 +90,8 @@ def _account(account: LinkedAccount) -> dict[str, Any]:
         "next_look_at": account.recheck_at,
         "shown_on_page": account.on_page,
         "moved_to": str(account.moved_to) if account.moved_to is not None else None,
+        "page": account.page,
+        "software": account.software or None,
         "evidence": _evidence(account.evidence),
     }
 

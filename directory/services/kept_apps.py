@@ -1,5 +1,6 @@
 """Keeps this instance's registrations at Mastodon-API servers, their secrets sealed."""
 
+from datetime import datetime
 from uuid import UUID, uuid4
 
 from directory.members.tokens import AppRow, app_context
@@ -27,7 +28,14 @@ class KeptApps:
         except VaultError:
             return None
         return App(
-            host, scope, redirect_uri, row.client_id, secret.reveal().decode(), row.checked_at, row.name
+            host,
+            scope,
+            redirect_uri,
+            row.client_id,
+            secret.reveal().decode(),
+            row.checked_at,
+            row.name,
+            row.due_at,
         )
 
     async def put(self, app: App) -> None:
@@ -36,9 +44,21 @@ class KeptApps:
         sealed = self._vault.seal(Secret(app.client_secret.encode()), app_context(row))
         await self._store.put_app(_row_of(app, row, sealed))
 
-    async def forget(self, app: App) -> None:
-        """Deletes an app, if it is still the one that is kept."""
-        await self._store.forget_app(_row_of(app, uuid4(), b""))
+    async def claim_renewal(self, app: App, now: datetime) -> bool:
+        """Counts a registration in the place of this one; returns whether it may be made."""
+        return await self._store.claim_renewal(_row_of(app, uuid4(), b""), now)
+
+    async def note_departure(self, app: App, back_by: datetime) -> None:
+        """Makes an app due then, unless it is already due."""
+        await self._store.note_departure(_row_of(app, uuid4(), b""), back_by)
+
+    async def note_return(self, app: App) -> None:
+        """Stores that an app is not due."""
+        await self._store.note_return(_row_of(app, uuid4(), b""))
+
+    async def doubt(self, host: str, client_id: str, now: datetime) -> None:
+        """Makes an app due now, if it is still the one that is kept."""
+        await self._store.doubt_app(host, client_id, now)
 
 
 def _row_of(app: App, row: UUID, sealed: bytes) -> AppRow:

@@ -9,7 +9,13 @@ from collections.abc import Mapping
 from directory.accounts import AccountNetwork, TargetAccount
 from directory.failures import Failing, failures_noted
 from directory.networks.port import SignIn
-from directory.networks.sign_in_errors import AccountNotFound, IdentityMismatch, SignInError
+from directory.networks.sign_in_errors import (
+    AccountNotFound,
+    IdentityMismatch,
+    ServerMisbehaved,
+    ServerNotSecure,
+    SignInError,
+)
 from directory.proofs.challenge import Challenge
 from directory.proofs.reasons import RefutedReason, UnreachableReason
 from directory.proofs.results import CheckResult, Refuted, Unreachable, Verified
@@ -38,6 +44,10 @@ class NameChecking:
                 there = await self._networks[target.network].current_account(target)
         except (AccountNotFound, IdentityMismatch):
             return Refuted(RefutedReason.NAME_PASSED_ON)
+        except ServerNotSecure:
+            return Unreachable(UnreachableReason.NAME_NOT_SECURE)
+        except ServerMisbehaved:
+            return Unreachable(UnreachableReason.NAME_NO_SERVER)
         except SignInError:
             return Unreachable(UnreachableReason.NAME_UNSEEN)
         same = there.id == target.id and there.handle.key == target.handle.key

@@ -104,7 +104,7 @@ class Rechecking:
         if isinstance(moved, Moved):
             return moved
         link = await self._profiles.recheck(account) if rests_on_link(account) else None
-        return Present(there, link, moved)
+        return Present(there, link, moved, await self._ask_for_page(there))
 
     async def _ask_whether_moved(self, there: TargetAccount) -> Moved | Acct | UnsetType | None:
         """Returns where an account moved to, if both accounts state it; else the address that it alone states. None
@@ -120,6 +120,15 @@ class Rechecking:
             return home
         is_confirmed = await self._try(self._mastodon.confirms_move(home, there))
         return Moved(home) if is_confirmed is True else home.acct
+
+    async def _ask_for_page(self, there: TargetAccount) -> str | UnsetType | None:
+        """Returns the address of a profile as its server tells it now; unset where it does not answer."""
+        if not isinstance(there, MastodonAccount):
+            return UNSET
+        try:
+            return await self._mastodon.find_page(there)
+        except SignInError:
+            return UNSET
 
     async def _try(self, asking: Awaitable[Told]) -> Told | UnsetType:
         """Returns the answer; unset where the servers do not tell. Raises ServerUnreachable."""

@@ -33,7 +33,8 @@ X_TURN_LOCK: Final = 0x70617373_65726505
 """`pass` `ere` 05: one change of an X account's holder or handle at a time."""
 ACCOUNT_COLUMNS: Final = (
     "id, member, network, account_id, handle, evidence, linked_at, proven_at, checked_at, recheck_at, "
-    "health, health_since, on_page, moved_to, has_rival"
+    "health, health_since, on_page, moved_to, has_rival, "
+    "page, software"
 )
 _evidence_decoder: Final = msgspec.json.Decoder(tuple[Evidence, ...])
 
@@ -64,6 +65,8 @@ def account_of(row: asyncpg.Record) -> LinkedAccount:
         on_page=row["on_page"],
         moved_to=Acct.parse(row["moved_to"]) if row["moved_to"] is not None else None,
         has_rival=row["has_rival"],
+        page=row["page"],
+        software=row["software"],
     )
 
 
@@ -152,7 +155,8 @@ async def insert_account(
     """Inserts a linked account. Raises asyncpg.UniqueViolationError where it is linked already."""
     row = await connection.fetchrow(
         "INSERT INTO linked_account (id, member, network, account_id, handle, handle_key, evidence,"
-        " linked_at, proven_at, checked_at, moved_to) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10)"
+        " linked_at, proven_at, checked_at, moved_to, page, software)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11, $12)"
         f" RETURNING {ACCOUNT_COLUMNS}",
         uuid4(),
         member,
@@ -161,6 +165,8 @@ async def insert_account(
         now,
         min(proven.evidence.at, now),
         _text_of(proven.moved_to),
+        proven.page,
+        proven.software,
     )
     if proven.x is not None:
         await tell_hides_of_account(connection, proven.x)
@@ -175,7 +181,7 @@ async def save_account(
     await connection.execute(
         "UPDATE linked_account SET account_id = $2, handle = $3, handle_key = $4, evidence = $5, proven_at = $6,"
         " checked_at = $7, recheck_at = $8, recheck_attempts = 0, health = $9, health_since = $10,"
-        " moved_to = $11, has_rival = $12 WHERE id = $1",
+        " moved_to = $11, has_rival = $12, page = $13, software = $14 WHERE id = $1",
         after.id,
         columns.account_id,
         columns.handle,
@@ -188,6 +194,8 @@ async def save_account(
         after.health_since,
         _text_of(after.moved_to),
         after.has_rival,
+        after.page,
+        after.software,
     )
     if after.x is not None:
         await tell_hides_of_account(connection, after.x)

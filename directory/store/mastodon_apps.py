@@ -6,7 +6,7 @@ from typing import Final
 import asyncpg
 
 from directory.members.tokens import AppRow
-from directory.networks.mastodon.apps import CHECK_AFTER
+from directory.networks.mastodon.apps import CHECK_AFTER, RENEW_EVERY
 from directory.store.account_hosts import host_in
 from directory.store.accounts import plain_uuid
 from directory.store.database import Database
@@ -14,6 +14,7 @@ from directory.store.database import Database
 UNUSED_APP_KEPT: Final = CHECK_AFTER + timedelta(days=1)
 """After its last check: a sign-in that begins later than `CHECK_AFTER` after one checks the app again."""
 _OF_ONE: Final = "host = $1 AND scope = $2 AND redirect_uri = $3"
+_IS_KEPT: Final = f"{_OF_ONE} AND client_id = $4"
 
 
 class MastodonAppStore:
@@ -36,7 +37,8 @@ class MastodonAppStore:
             await connection.execute(
                 "INSERT INTO mastodon_app (id, host, scope, redirect_uri, client_id, sealed, checked_at, name)"
                 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (host, scope, redirect_uri) DO UPDATE"
-                " SET id = $1, client_id = $5, sealed = $6, checked_at = $7, name = $8",
+                " SET id = $1, client_id = $5, sealed = $6, checked_at = $7, name = $8,"
+                " due_at = CASE WHEN mastodon_app.client_id = $5 THEN mastodon_app.due_at END",
                 app.id,
                 app.host,
                 app.scope,
@@ -62,16 +64,42 @@ class MastodonAppStore:
             )
         return len(rows)
 
-    async def forget_app(self, app: AppRow) -> None:
-        """Deletes a registration, if its client id is still the one that is kept."""
+    async def claim_renewal(self, app: AppRow, now: datetime) -> bool:
+        """Counts a registration in the place of this one. Returns False where the last one is too recent; a time after
+        now was written by a wrong clock.
+
+        Counted apart for each scope: who keeps one busy would else keep the others from being renewed.
+        """
         async with self._database.connection() as connection:
-            await connection.execute(
-                f"DELETE FROM mastodon_app WHERE {_OF_ONE} AND client_id = $4",
-                app.host,
-                app.scope,
-                app.redirect_uri,
-                app.client_id,
+            claimed = await connection.fetchval(
+                f"UPDATE mastodon_app SET renewed_at = $5 WHERE {_IS_KEPT}"
+                " AND (renewed_at IS NULL OR renewed_at <= $6 OR renewed_at > $5) RETURNING id",
+                *_kept(app),
+                now,
+                now - RENEW_EVERY,
             )
+        return claimed is not None
+
+    async def note_departure(self, app: AppRow, back_by: datetime) -> None:
+        """Makes an app due then, unless it is already due; if it is still the one that is kept."""
+        await self._set(f"due_at = coalesce(due_at, $5) WHERE {_IS_KEPT}", *_kept(app), back_by)
+
+    async def note_return(self, app: AppRow) -> None:
+        """Stores that an app is not due, if it is still the one that is kept."""
+        await self._set(f"due_at = NULL WHERE {_IS_KEPT} AND due_at IS NOT NULL", *_kept(app))
+
+    async def doubt_app(self, host: str, client_id: str, now: datetime) -> None:
+        """Makes an app due now, if it is still the one that is kept."""
+        await self._set("due_at = least(due_at, $3) WHERE host = $1 AND client_id = $2", host, client_id, now)
+
+    async def _set(self, change: str, *values: object) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(f"UPDATE mastodon_app SET {change}", *values)
+
+
+def _kept(app: AppRow) -> tuple[str, str, str, str]:
+    """Returns the values of _IS_KEPT."""
+    return app.host, app.scope, app.redirect_uri, app.client_id
 
 
 def _app_of(row: asyncpg.Record) -> AppRow:
@@ -84,4 +112,5 @@ def _app_of(row: asyncpg.Record) -> AppRow:
         row["sealed"],
         row["checked_at"],
         row["name"],
+        row["due_at"],
     )

@@ -99,6 +99,8 @@ class LinkedAccount(Table, tablename="linked_account"):
     on_page = Boolean(default=False)
     moved_to = Text(null=True, default=None)
     has_rival = Boolean(default=False)
+    page = Text(null=True, default=None)
+    software = Text(default="")
 
 
 class ContestedClaim(Table, tablename="contested_claim"):
@@ -190,7 +192,8 @@ class HostBackoff(Table, tablename="host_backoff"):
 
 
 class MastodonApp(Table, tablename="mastodon_app"):
-    """This instance's registration at a server, for one scope."""
+    """This instance's registration at a server, for one scope. `due_at` is when it is to be registered anew,
+    `renewed_at` when that was last begun."""
 
     id = UUID(primary_key=True)
     host = Text()
@@ -200,6 +203,8 @@ class MastodonApp(Table, tablename="mastodon_app"):
     sealed = Bytea()
     checked_at = Timestamptz()
     name = Text()
+    due_at = Timestamptz(null=True, default=None)
+    renewed_at = Timestamptz(null=True, default=None)
 
 
 class Challenge(Table, tablename="challenge"):

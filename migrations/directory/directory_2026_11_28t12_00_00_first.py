@@ -83,6 +83,8 @@ STATEMENTS = [
         on_page boolean NOT NULL DEFAULT false,
         moved_to text,
         has_rival boolean NOT NULL DEFAULT false,
+        page text,
+        software text NOT NULL DEFAULT '',
         CONSTRAINT linked_account_has_id CHECK (account_id IS NOT NULL OR network = 3)
     )""",
     "CREATE UNIQUE INDEX linked_account_identity ON linked_account (network, account_id) WHERE account_id IS NOT NULL",
@@ -177,7 +179,9 @@ STATEMENTS = [
         client_id text NOT NULL,
         sealed bytea NOT NULL,
         checked_at timestamptz NOT NULL,
-        name text NOT NULL
+        name text NOT NULL,
+        due_at timestamptz,
+        renewed_at timestamptz
     )""",
     "CREATE UNIQUE INDEX mastodon_app_host ON mastodon_app (host, scope, redirect_uri)",
     """CREATE TABLE challenge (

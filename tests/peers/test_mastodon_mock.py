@@ -108,9 +108,11 @@ async def test_the_instance_endpoint_may_fail(
 async def test_an_app_is_registered_once(apps: Apps, kept: KeptApps) -> None:
     """A wrong code was refused, and the app is kept; the server still knows it a day later."""
     first = await apps.app_for(HOST, "read:accounts", f"{CALLBACK}/{HOST}", MORNING)
+    # Somebody came back with a token from it.
+    await apps.note_return(first)
     later = MORNING.replace(day=MORNING.day + 1)
     again = await apps.app_for(HOST, "read:accounts", f"{CALLBACK}/{HOST}", later)
-    assert list(kept.kept.values()) == [again]
+    assert [one.client_id for one in kept.kept.values()] == [again.client_id]
     assert (again.client_id, again.checked_at) == (first.client_id, later)
 
 
@@ -127,10 +129,14 @@ async def test_a_code_that_never_was(http: GuardedClient, apps: Apps) -> None:
         await token(http, apps, "guess")
 
 
+async def unheard() -> None:
+    """Hears that the server does not know the app."""
+
+
 async def test_a_token_is_revoked(http: GuardedClient, apps: Apps) -> None:
     access, client_id, client_secret = await token(http, apps)
     for _ in range(2):
-        revoked = await TokenEndpoint(http).revoke(HOST, client_id, client_secret, access)
+        revoked = await TokenEndpoint(http).revoke(HOST, client_id, client_secret, access, unheard)
         assert revoked is Revocation.REVOKED
     with pytest.raises(NeedsSignIn):
         await verify_credentials(http, HOST, access)
@@ -173,7 +179,7 @@ async def test_a_profile_as_the_api_tells_it(http: GuardedClient, apps: Apps, cl
     """No link, one that the server has not verified, and an account that is not there."""
     checker = LinkChecker(http, clock)
     no_link = Refuted(RefutedReason.NO_LINK_BACK)
-    assert await checker.check_mastodon(USER, f"https://{HOST}", PAGE) == no_link
+    assert await checker.check_mastodon(MastodonAccount(ACTOR, USER), f"https://{HOST}", PAGE) == no_link
     access, _, _ = await token(http, apps)
     link = f'<a href="{PAGE}" rel="me">{PAGE}</a>'
     form = urlencode({"fields_attributes[0][name]": "Page", "fields_attributes[0][value]": link})
@@ -185,8 +191,10 @@ async def test_a_profile_as_the_api_tells_it(http: GuardedClient, apps: Apps, cl
     )
     saved.expect(200)
     unverified = Refuted(RefutedReason.LINK_UNVERIFIED)
-    assert await checker.check_mastodon(USER, f"https://{HOST}", PAGE) == unverified
-    nobody = await checker.check_mastodon(Acct("nobody", HOST), f"https://{HOST}", PAGE)
+    assert await checker.check_mastodon(MastodonAccount(ACTOR, USER), f"https://{HOST}", PAGE) == unverified
+    nobody = await checker.check_mastodon(
+        MastodonAccount(ACTOR, Acct("nobody", HOST)), f"https://{HOST}", PAGE
+    )
     assert nobody == Unreachable(UnreachableReason.TURNED_AWAY)
 
 

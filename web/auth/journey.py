@@ -221,4 +221,4 @@ def proven_by(done: SignInDone, clock: Clock) -> ProvenAccount:
     """Returns the proof that a sign-in gives."""
     is_bluesky = isinstance(done.account, BlueskyAccount)
     kind = EvidenceKind.BLUESKY_OAUTH if is_bluesky else EvidenceKind.MASTODON_OAUTH
-    return ProvenAccount(done.account, Evidence(kind, clock.now()), done.moved_to)
+    return ProvenAccount(done.account, Evidence(kind, clock.now()), done.moved_to, done.page, done.software)

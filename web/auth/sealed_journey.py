@@ -37,17 +37,27 @@ class Asked(msgspec.Struct, frozen=True, tag="asked"):
     handle: str
     evidence: Evidence
     moved_to: str | None
+    page: str | None
+    software: str
 
     @classmethod
     def of(cls, proven: ProvenAccount) -> Self:
         account, moved = proven.account, proven.moved_to
         moved_to = str(moved) if moved is not None else None
-        return cls(account.network, str(account.id), str(account.handle), proven.evidence, moved_to)
+        return cls(
+            account.network,
+            str(account.id),
+            str(account.handle),
+            proven.evidence,
+            moved_to,
+            proven.page,
+            proven.software,
+        )
 
     @property
     def proven(self) -> ProvenAccount:
         moved_to = Acct.parse(self.moved_to) if self.moved_to is not None else None
-        return ProvenAccount(self._account, self.evidence, moved_to)
+        return ProvenAccount(self._account, self.evidence, moved_to, self.page, self.software)
 
     def sealable(self) -> Secret:
         return Secret(msgspec.json.encode(self))

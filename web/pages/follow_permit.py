@@ -13,7 +13,7 @@ from directory.errors import InvalidIdentifier
 from directory.follows.runs import Run, RunKind
 from directory.members.sessions import new_token
 from directory.networks.port import Purpose
-from directory.networks.sign_in_errors import SignInError
+from directory.networks.sign_in_errors import NotAServer, ServerMisbehaved, ServerNotSecure, SignInError
 from directory.services.following import purpose_of
 from web.auth.follow_journey import Wish
 from web.auth.journey import Journeys
@@ -38,13 +38,20 @@ async def permission_page(
         at = msgspec.structs.replace(at, browser=new_token())
     try:
         url = await journeys.depart_to_follow(account, asked, at)
-    except (SignInError, InvalidIdentifier):
-        return back_to(asked.run, "unreachable")
+    except (SignInError, InvalidIdentifier) as error:
+        return back_to(asked.run, _said_of(error))
     # Not a redirect: our security policy lets a form lead only to this site.
     headers = {"refresh": f"0;url={url}"}
     leaving = context.page(here.request, "leaving_for_network.html", headers=headers, url=url)
     context.cookies.keep_browser(leaving, at.browser)
     return leaving
+
+
+def _said_of(error: SignInError | InvalidIdentifier) -> str:
+    """Returns what the page says of a server that nobody could be sent to."""
+    if isinstance(error, ServerNotSecure):
+        return "not-secure"
+    return "not-a-server" if isinstance(error, NotAServer | ServerMisbehaved) else "unreachable"
 
 
 async def has_permission(context: MemberContext, account: LinkedAccount, purpose: Purpose) -> bool:

@@ -46,13 +46,12 @@ def _handle_of(pasted: str) -> str:
 
 
 def profile_address(account: LinkedAccount) -> str:
-    """Returns the profile's address as people know it: the account's server links back from it, and compares
-    it."""
+    """Returns the profile's address. Mastodon compares it with the one it has; without one that its server told, the
+    actor URI leads to it."""
     match account.account:
         case XAccount(handle=x_handle):
             return f"https://x.com/{x_handle}"
         case BlueskyAccount(handle=handle):
             return f"https://bsky.app/profile/{handle}"
-        case MastodonAccount(actor=actor, acct=acct):
-            # The domain of an address may have no pages of its own: its server has them.
-            return f"https://{actor.host}/@{acct.user}"
+        case MastodonAccount(actor=actor):
+            return account.page or str(actor)

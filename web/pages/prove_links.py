@@ -1,6 +1,7 @@
 """Proves an X account by links, where no post can be made: the address to link to, and its check."""
 
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -14,10 +15,12 @@ from directory.errors import InvalidIdentifier
 from directory.members.challenges import CheckState
 from directory.pasted.cleaning import MAX_PASTED_CHARS
 from directory.pasted.x_account import parse_x_handle
+from directory.proofs.link_support import can_show_link
 from directory.texts import N_
 from web.auth.forms import text_of
 from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 from web.auth.signed_in import Asked
+from web.member_services import MemberServices
 from web.pages.prove import DECIDED, Progress
 
 MAX_TYPED_CHARS: Final = MAX_PASTED_CHARS + 1
@@ -54,7 +57,7 @@ async def links_page(
 @post(f"{_HERE}/page", status_code=303, include_in_schema=False)
 async def make_page(asked: NamedDependency[Asked]) -> Redirect:
     """Makes the member's page public, with all their new accounts."""
-    if asked.members.page_links.is_offered:
+    if asked.members.page_links.is_offered and await _can_any_show_link(asked.members, asked.member):
         await asked.members.page_links.make_page(asked.member)
     return Redirect(_HERE, status_code=303, headers=dict(NO_STORE))
 
@@ -67,7 +70,7 @@ async def check_links(
     my_form: NamedDependency[FormMultiDict],
 ) -> Response[Any]:
     """Submits a check of the profiles, and shows its progress."""
-    if not context.members.page_links.is_offered:
+    if not context.members.page_links.is_offered or not await _can_any_show_link(context.members, me.member):
         return Redirect(_HERE, status_code=303, headers=dict(NO_STORE))
     typed = text_of(my_form, "x_handle", MAX_TYPED_CHARS)
     try:
@@ -81,6 +84,15 @@ async def check_links(
     return Redirect("/account/prove", status_code=303, headers=dict(NO_STORE))
 
 
+async def _can_any_show_link(members: MemberServices, member: UUID) -> bool:
+    """Tells whether any new account of a member is on a server that looks at links."""
+    own = await members.page_links.page_of(member)
+    accounts = (own.new_accounts if own is not None else ()) or [
+        each for each in await members.membership.accounts(member) if each.target is not None
+    ]
+    return any(can_show_link(each) for each in accounts)
+
+
 async def _page(
     request: Request[Any, Any, Any], context: MemberContext, me: SignedIn, filled: Filled
 ) -> Response[Any]:
@@ -88,6 +100,9 @@ async def _page(
     own = await page_links.page_of(me.member)
     accounts = await context.members.membership.accounts(me.member)
     new_accounts = own.new_accounts if own is not None else ()
+    hidden = [each for each in accounts if each.network is not AccountNetwork.X and not each.is_lapsed]
+    named = new_accounts or hidden
+    unable = [each for each in named if not can_show_link(each)]
     return context.page(
         request,
         "prove_links.html",
@@ -95,8 +110,10 @@ async def _page(
         form_token=me.form_token,
         is_offered=page_links.is_offered,
         address=page_links.address(own.code) if own is not None and new_accounts else "",
-        networks={each.network for each in new_accounts},
-        hidden=[each for each in accounts if each.network is not AccountNetwork.X and not each.is_lapsed],
+        networks={each.network for each in new_accounts if can_show_link(each)},
+        hidden=hidden,
+        unable=unable,
+        is_possible=len(unable) < len(named),
         progress=filled.progress,
         typed=filled.typed,
         error=filled.error,

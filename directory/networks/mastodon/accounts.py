@@ -9,6 +9,7 @@ import msgspec
 
 from directory.errors import InvalidIdentifier
 from directory.identifiers import Acct, ActorUri
+from directory.networks.answers import Answer
 from directory.networks.http import GuardedClient
 from directory.networks.limits import Limits
 from directory.networks.mastodon.entities import moved_acct
@@ -18,6 +19,8 @@ from directory.networks.sign_in_errors import NeedsSignIn, ServerMisbehaved, net
 # A profile with its note, fields and custom emoji.
 ACCOUNT_LIMITS: Final = Limits(total_s=20.0, max_body_bytes=512 * 1024)
 _NOT_ALLOWED: Final = frozenset({401, 403})
+_GONE_AT_TAKAHE: Final = b"Invalid Bearer token"
+"""Takahē's 400, in plain text; elsewhere a token that is gone is a 401 or a 403."""
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -58,9 +61,14 @@ async def verify_credentials(http: GuardedClient, host: str, access: str) -> Cre
             headers={"authorization": f"Bearer {access}", "accept": "application/json"},
             limits=ACCOUNT_LIMITS,
         )
-        if answer.status in _NOT_ALLOWED:
+        if is_token_refused(answer):
             raise NeedsSignIn(host, "the server does not take the token")
         return answer.expect(200).parse(Credentials)
+
+
+def is_token_refused(answer: Answer) -> bool:
+    """Tells whether an answer of the API says that the token is gone, or does not suffice."""
+    return answer.status in _NOT_ALLOWED or (answer.status == 400 and _GONE_AT_TAKAHE in answer.body)
 
 
 def _bare(url: str) -> str:

@@ -15,7 +15,7 @@ from directory.identifiers import Acct
 from directory.networks.answers import Answer
 from directory.networks.errors import BadAnswer, BadStatus, HeldBack, TooSlow
 from directory.networks.limits import Limits
-from directory.networks.mastodon.accounts import ACCOUNT_LIMITS
+from directory.networks.mastodon.accounts import ACCOUNT_LIMITS, is_token_refused
 from directory.networks.mastodon.allowance import Allowance, asked_to_wait_until
 from directory.networks.mastodon.entities import ApiAccount, Relationship
 from directory.networks.mastodon.wire import Said, Wire
@@ -176,7 +176,7 @@ def has_ended(answer: Answer) -> bool:
     `insufficient scope permission`, `out_of_scope_for_token`, `outside the authorized scopes`.
     """
     if answer.status == 400:
-        return b"Invalid Bearer token" in answer.body
+        return is_token_refused(answer)
     return answer.status == 401 or (answer.status == 403 and b"scope" in answer.body)
 
 

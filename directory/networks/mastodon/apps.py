@@ -1,8 +1,12 @@
 """Registers our app at each server: https://docs.joinmastodon.org/methods/apps/#create
 
-An app is registered once for a host, a scope and a redirect address, and stored. Two things need care:
+An app is registered once for a host, a scope and a redirect address, and stored. Three things need care:
 - Mastodon deletes apps that nobody signed in with for a day, so one that was not checked for a while
   is tried before a person is sent to the server with it.
+- A server can lose an app at any time, and not every server tells: Takahē gives any app a token of its own, known or
+  not. So an app is due to be registered anew where whoever left with it is not back with a token in a while, and at
+  once where they come back with an error. A token from it alone ends that. Anybody can leave and not come back, so
+  this happens once in RENEW_EVERY, counted in the database; meanwhile the stored app serves.
 - Some servers give a token for any code, to whoever signed in last with the app (seen in snac).
   Sign-in is refused there (`docs/security.md`): an invented code is tried with a new app, so that a
   person learns of it before they type a password, and again at each sign-in.
@@ -30,9 +34,14 @@ from directory.networks.sign_in_errors import (
 CHECK_AFTER: Final = timedelta(hours=12)
 APP_LIMITS: Final = Limits(total_s=20.0, max_body_bytes=64 * 1024)
 MAX_CREDENTIAL_CHARS: Final = 1_024
+RETURNS_WITHIN: Final = timedelta(minutes=3)
+"""The time in which somebody who left with an app is back, or the app is due. A wrong guess costs a registration."""
+RENEW_EVERY: Final = timedelta(minutes=10)
+"""The least time between two registrations in the place of a stored one."""
 # Errors of servers that give tokens to people only, whether or not they know the app.
 _NO_SUCH_GRANT: Final = frozenset({"unsupported_grant_type", "invalid_grant_type"})
-UNKNOWN_CLIENT: Final = frozenset({"invalid_client", "invalid_client_id"})
+UNKNOWN_CLIENT: Final = frozenset({"invalid_client", "invalid_client_id", "unauthorized_client"})
+"""The errors for an app that a server does not know: Mastodon's at a revocation is `unauthorized_client`."""
 
 
 class App(msgspec.Struct, frozen=True):
@@ -46,6 +55,12 @@ class App(msgspec.Struct, frozen=True):
     checked_at: datetime
     name: str = ""
     """What the server shows people who sign in: the name of the instance when it registered."""
+    due_at: datetime | None = None
+    """When it is to be registered anew; None while the last who left with it came back with a token."""
+
+    def is_due(self, now: datetime) -> bool:
+        """Tells whether the server may have lost the app. A time that only a wrong clock writes counts as past."""
+        return self.due_at is not None and not now < self.due_at <= now + RETURNS_WITHIN
 
     def __repr__(self) -> str:
         return f"App({self.host!r}, {self.scope!r})"
@@ -57,11 +72,24 @@ class AppStore(Protocol):
     async def get(self, host: str, scope: str, redirect_uri: str) -> App | None: ...
 
     async def put(self, app: App) -> None:
-        """Stores a registration in the place of the former one."""
+        """Stores a registration in the place of the former one. The same app stays as due as it is."""
         ...
 
-    async def forget(self, app: App) -> None:
-        """Deletes a registration, if it is still the stored one."""
+    async def claim_renewal(self, app: App, now: datetime) -> bool:
+        """Counts a registration in the place of this one. Returns False where there was one in the last RENEW_EVERY:
+        one caller of all processes gets True."""
+        ...
+
+    async def note_departure(self, app: App, back_by: datetime) -> None:
+        """Makes an app due then, unless it is already due."""
+        ...
+
+    async def note_return(self, app: App) -> None:
+        """Stores that the server gave a token to this app: it is not due."""
+        ...
+
+    async def doubt(self, host: str, client_id: str, now: datetime) -> None:
+        """Makes an app due now, if it is still the stored one."""
         ...
 
 
@@ -91,20 +119,44 @@ class Apps:
         if kept is not None and kept.name != self._name():
             # The instance was renamed since; what was granted to the former app brings its own secrets.
             kept = None
-        if kept is not None and now - kept.checked_at < CHECK_AFTER:
+        app = await self._current(kept, now) if kept is not None else None
+        if app is None:
+            app = await self._register_checked(host, scope, redirect_uri, now)
+        await self._store.note_departure(app, now + RETURNS_WITHIN)
+        return app
+
+    async def note_return(self, app: App) -> None:
+        """Stores that the server still knows an app: it gave a token."""
+        await self._store.note_return(app)
+
+    async def doubt(self, host: str, client_id: str, now: datetime) -> None:
+        """Has an app registered anew at the next sign-in: the server seems to have lost it."""
+        await self._store.doubt(host, client_id, now)
+
+    async def _current(self, kept: App, now: datetime) -> App | None:
+        """Returns a stored app, renewed where it is due; None where the server has lost it."""
+        if kept.is_due(now) and await self._store.claim_renewal(kept, now):
+            return await self._renew(kept, now)
+        if timedelta(0) <= now - kept.checked_at < CHECK_AFTER:
             return kept
-        if kept is not None and await self._is_known(kept):
-            kept = msgspec.structs.replace(kept, checked_at=now)
-            await self._store.put(kept)
+        if not await self._is_known(kept):
+            return None
+        checked = msgspec.structs.replace(kept, checked_at=now)
+        await self._store.put(checked)
+        return checked
+
+    async def _renew(self, kept: App, now: datetime) -> App:
+        """Registers an app anew. Where the server does not take another, the stored one may still be good."""
+        try:
+            return await self._register_checked(kept.host, kept.scope, kept.redirect_uri, now)
+        except (NotAServer, ServerMisbehaved, ServerUnreachable):
             return kept
+
+    async def _register_checked(self, host: str, scope: str, redirect_uri: str, now: datetime) -> App:
         app = await self._register(host, scope, redirect_uri, now)
         await self._require_checked_codes(app)
         await self._store.put(app)
         return app
-
-    async def forget(self, app: App) -> None:
-        """Deletes an app that the server no longer knows."""
-        await self._store.forget(app)
 
     async def _register(self, host: str, scope: str, redirect_uri: str, now: datetime) -> App:
         name = self._name()

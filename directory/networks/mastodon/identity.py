@@ -9,6 +9,7 @@ from directory.accounts import MastodonAccount
 from directory.identifiers import Acct, ActorUri
 from directory.networks.http import GuardedClient
 from directory.networks.mastodon.accounts import Credentials
+from directory.networks.mastodon.pages import choose_page
 from directory.networks.mastodon.webfinger import Finger, finger
 from directory.networks.sign_in_errors import AccountNotFound, IdentityMismatch, ServerMisbehaved
 
@@ -48,8 +49,10 @@ async def resolve_page(http: GuardedClient, page: ActorUri) -> MastodonAccount:
     return await _agreed(http, await finger(http, page.host, page), set())
 
 
-async def resolve_signed_in(http: GuardedClient, host: str, who: Credentials) -> MastodonAccount:
-    """Resolves the account that signed in at `host`, starting from the host's own answer.
+async def resolve_signed_in(
+    http: GuardedClient, host: str, who: Credentials
+) -> tuple[MastodonAccount, str | None]:
+    """Resolves the account that signed in at `host`, and its profile page, starting from the host's own answer.
 
     A host signs in its own accounts: the URI must be on it. On one with several domains two people
     can have the same user name, so the account's own URI or address must be among those WebFinger names.
@@ -59,7 +62,15 @@ async def resolve_signed_in(http: GuardedClient, host: str, who: Credentials) ->
         raise IdentityMismatch(host, "the server signed in an account of another server")
     if not who.is_among(found.actor, found.urls):
         raise IdentityMismatch(host, "the server signed in an account of another domain of its own")
-    return await _agreed(http, found, {host})
+    account = await _agreed(http, found, {host})
+    return account, choose_page((who.url, found.page), account)
+
+
+async def find_page(http: GuardedClient, account: MastodonAccount) -> str | None:
+    """Returns the address that the account's server gives its profile; None where that may not be one. Raises as
+    `finger`."""
+    found = await finger(http, account.actor.host, account.acct)
+    return choose_page((found.page,), account) if found.actor == account.actor else None
 
 
 async def _agreed(http: GuardedClient, found: Finger, asked: set[str]) -> MastodonAccount:

@@ -23,6 +23,7 @@ from directory.networks.answers import Answer
 from directory.networks.errors import NetworkError
 from directory.networks.http import SERVER_ERRORS, TOO_MANY_REQUESTS, GuardedClient
 from directory.networks.limits import Limits
+from directory.networks.mastodon.accounts import is_token_refused
 from directory.networks.mastodon.shown import parse_shown_acct
 from directory.networks.messages import (
     MaybeSent,
@@ -40,8 +41,6 @@ from directory.networks.retry_after import retry_after_s
 
 MESSAGE_LIMITS: Final = Limits(total_s=30.0, max_body_bytes=512 * 1024)
 OK: Final = 200
-UNAUTHORIZED: Final = 401
-FORBIDDEN: Final = 403
 UNAVAILABLE: Final = 503
 
 T = TypeVar("T")
@@ -168,7 +167,7 @@ def _parsed(answer: Answer, shape: type[T]) -> T:
 
 
 def _refusal(answer: Answer, now: datetime) -> NotSent:
-    if answer.status in {UNAUTHORIZED, FORBIDDEN}:
+    if is_token_refused(answer):
         return OwnAccountRefused(answer.host, f"does not take our token (status {answer.status})")
     why = f"answered with status {answer.status}"
     return NotSent(answer.host, why, retry_after_s=retry_after_s(answer, now))
@@ -179,7 +178,7 @@ def _refused_post(answer: Answer, now: datetime) -> MessageError:
     may have taken it."""
     if answer.status in SERVER_ERRORS and answer.status != UNAVAILABLE:
         return MaybeSent(answer.host, f"answered with status {answer.status}")
-    if answer.status in {UNAUTHORIZED, FORBIDDEN, TOO_MANY_REQUESTS, UNAVAILABLE}:
+    if is_token_refused(answer) or answer.status in {TOO_MANY_REQUESTS, UNAVAILABLE}:
         return _refusal(answer, now)
     if 400 <= answer.status < 500:
         return RecipientClosed(answer.host, f"refused the message with status {answer.status}")

@@ -14,9 +14,18 @@ from directory.networks.limits import Limits
 from directory.networks.mastodon.names import Host, parse_host
 from directory.networks.mastodon.webfinger import MAX_REDIRECTS, finger
 from directory.networks.port import Purpose
-from directory.networks.sign_in_errors import ServerMisbehaved, ServerUnreachable, SignInError, network_errors
+from directory.networks.sign_in_errors import (
+    AccountNotFound,
+    NotAServer,
+    ServerMisbehaved,
+    ServerUnreachable,
+    SignInError,
+    network_errors,
+)
 
 METADATA_LIMITS: Final = Limits(total_s=10.0, max_body_bytes=64 * 1024)
+NODEINFO_LIMITS: Final = Limits(total_s=4.0, max_body_bytes=64 * 1024)
+"""A person waits, and the sign-in goes on without it."""
 SCOPE_PROFILE: Final = "profile"
 # https://docs.joinmastodon.org/api/oauth-scopes/
 SCOPE_ACCOUNTS: Final = "read:accounts"
@@ -45,6 +54,8 @@ _NODEINFO: Final = "http://nodeinfo.diaspora.software/ns/schema/2."
 _MAY_FOLLOW: Final = frozenset({"write:follows", "write", "follow"})
 _MAY_BLOCK: Final = frozenset({"write:blocks", "write", "follow"})
 _MAY_MUTE: Final = frozenset({"write:mutes", "write", "follow"})
+_SOFTWARE = re.compile(r"[a-z0-9-]{1,64}")
+"""https://nodeinfo.diaspora.software/protocol: the form of the name."""
 _TEMPLATE = re.compile(rb"""template\s*=\s*["']https://([^/"'<>\s]{1,253})/""")
 
 
@@ -113,18 +124,47 @@ async def find_server(http: GuardedClient, named: Acct | ActorUri | Host) -> Ser
     """
     if isinstance(named, Host):
         return await _server_of_domain(http, named.name)
-    host = (await finger(http, named.host, named)).actor.host if isinstance(named, Acct) else named.host
-    return await describe(http, host) or await _undescribed(http, host)
+    host = await _host_of(http, named) if isinstance(named, Acct) else named.host
+    return await _described(http, host) or await _undescribed(http, host)
+
+
+async def _host_of(http: GuardedClient, named: Acct) -> str:
+    """Returns the host of an account's server. Raises NotAServer where it is on no such server at all."""
+    try:
+        return (await finger(http, named.host, named)).actor.host
+    except (AccountNotFound, ServerMisbehaved):
+        if not await _is_server(http, named.host):
+            raise NotAServer(named.host, "is no server of this network") from None
+        raise
+
+
+async def _is_server(http: GuardedClient, host: str) -> bool:
+    """Tells whether anything at a host says that it is a server: its NodeInfo, its metadata, or its host-meta. True
+    also where it does not answer now."""
+    try:
+        if (await _undescribed(http, host)).software or await describe(http, host) is not None:
+            return True
+        return await _host_meta(http, host) is not None
+    except SignInError:
+        return True
 
 
 async def _server_of_domain(http: GuardedClient, domain: str) -> Server:
-    described = await describe(http, domain)
+    described = await _described(http, domain)
     if described is not None:
         return described
     host = await _host_meta(http, domain)
-    if host != domain:
-        return await describe(http, host) or await _undescribed(http, host)
+    if host is not None and host != domain:
+        return await _described(http, host) or await _undescribed(http, host)
     return await _undescribed(http, domain)
+
+
+async def _described(http: GuardedClient, host: str) -> Server | None:
+    """Returns a server with metadata, and its software: not all look at the links of profiles."""
+    described = await describe(http, host)
+    if described is None:
+        return None
+    return msgspec.structs.replace(described, software=(await _undescribed(http, host)).software)
 
 
 async def describe(http: GuardedClient, host: str) -> Server | None:
@@ -167,13 +207,14 @@ async def _software(http: GuardedClient, host: str) -> str:
 
     Asked at the host itself, whichever it names: one of several domains may name another of them.
     """
-    found = await http.get(f"https://{host}/.well-known/nodeinfo", limits=METADATA_LIMITS)
+    found = await http.get(f"https://{host}/.well-known/nodeinfo", limits=NODEINFO_LIMITS)
     links = found.expect(200).parse(_NodeInfoLinks).links
     paths = (_path_of(one.href) for one in links if one.rel.startswith(_NODEINFO))
     if not (path := next(paths, "")):
         return ""
-    answer = await http.get(f"https://{host}{path}", limits=METADATA_LIMITS)
-    return answer.expect(200).parse(_NodeInfo).software.name.lower()
+    answer = await http.get(f"https://{host}{path}", limits=NODEINFO_LIMITS)
+    name = answer.expect(200).parse(_NodeInfo).software.name.lower()
+    return name if _SOFTWARE.fullmatch(name) else ""
 
 
 def _path_of(url: str) -> str:
@@ -184,8 +225,8 @@ def _path_of(url: str) -> str:
         return ""
 
 
-async def _host_meta(http: GuardedClient, domain: str) -> str:
-    """Returns the host that serves a domain's accounts (RFC 6415); the domain itself where it names none."""
+async def _host_meta(http: GuardedClient, domain: str) -> str | None:
+    """Returns the host that serves a domain's accounts (RFC 6415); None where it names none."""
     try:
         with network_errors(domain):
             answer = await http.get(
@@ -195,11 +236,11 @@ async def _host_meta(http: GuardedClient, domain: str) -> str:
     except ServerUnreachable:
         raise
     except SignInError:
-        return domain
+        return None
     found = _TEMPLATE.search(body)
     if found is None:
-        return domain
+        return None
     try:
         return parse_host(found.group(1).decode("ascii", "replace")).name
     except InvalidIdentifier:
-        return domain
+        return None

@@ -14,7 +14,13 @@ from directory.identifiers import Acct, ActorUri, TargetHandle, TargetId
 from directory.networks.http import GuardedClient
 from directory.networks.mastodon.accounts import verify_credentials
 from directory.networks.mastodon.apps import App, Apps, client_fields
-from directory.networks.mastodon.identity import resolve_acct, resolve_actor, resolve_page, resolve_signed_in
+from directory.networks.mastodon.identity import (
+    find_page,
+    resolve_acct,
+    resolve_actor,
+    resolve_page,
+    resolve_signed_in,
+)
 from directory.networks.mastodon.moved import moved_to, names_back
 from directory.networks.mastodon.names import Host, parse_typed
 from directory.networks.mastodon.servers import Server, find_server, may_arrange, may_follow
@@ -36,7 +42,6 @@ from directory.networks.sign_in_errors import (
     NeedsSignIn,
     ServerMisbehaved,
     SignInError,
-    SignInExpired,
     StateMismatch,
 )
 
@@ -104,20 +109,20 @@ class MastodonSignIn:
     async def finish_sign_in(self, record: bytes, returned_to: str, now: datetime) -> SignInDone:
         """Exchanges the code, and asks the home server for the account."""
         kept = _Record.from_bytes(record)
-        host = kept.server.host
         returned = Returned.parse(returned_to)
         returned.check(kept.expected, now)
         _check_issuer(kept.server, returned)
-        code = returned.code(host)
+        code = await self._code(kept, returned, now)
         async with within_time():
             tokens = await self._exchange(kept, code, now)
             await self._note_grant(kept, now, tokens)
-            account, moved_to = await self._check(kept, tokens)
+            account, page, moved_to = await self._check(kept, tokens)
             instead_of = None if await self._is_named(kept.named, account) else kept.named
         held = _token_set(kept, now, tokens, str(account.actor))
         purpose = kept.expected.purpose
         is_granted = (may_arrange if purpose is Purpose.ARRANGE else may_follow)(held.scope)
-        return SignInDone(account, purpose, is_granted, held, instead_of, moved_to)
+        software = kept.server.software
+        return SignInDone(account, purpose, is_granted, held, instead_of, moved_to, page, software)
 
     async def refresh(self, tokens: TokenSet, now: datetime) -> TokenSet:
         """Renews tokens, on servers where they expire. Raises NeedsSignIn for those that cannot be renewed."""
@@ -133,6 +138,7 @@ class MastodonSignIn:
             async with within_time():
                 renewed = await self._tokens.grant(tokens.server, form)
         except UnknownApp as error:
+            await self._apps.doubt(tokens.server, tokens.client_id, now)
             raise NeedsSignIn(tokens.server, error.why) from error
         return token_set(
             renewed,
@@ -146,11 +152,11 @@ class MastodonSignIn:
 
     async def revoke(self, tokens: TokenSet, now: datetime) -> Revocation:
         """Revokes the access that the person gave."""
-        _ = now
         binding = _app(tokens)
+        note_unknown = partial(self._apps.doubt, tokens.server, tokens.client_id, now)
         async with within_time():
             return await self._tokens.revoke(
-                tokens.server, tokens.client_id, binding.client_secret, tokens.access
+                tokens.server, tokens.client_id, binding.client_secret, tokens.access, note_unknown
             )
 
     async def resolve_handle(self, handle: TargetHandle) -> ActorUri:
@@ -170,6 +176,11 @@ class MastodonSignIn:
         async with within_time():
             return await resolve_actor(self._http, account.actor, account.acct)
 
+    async def find_page(self, account: MastodonAccount) -> str | None:
+        """Returns the address of an account's profile, as its server tells it; None where that may not be one."""
+        async with within_time():
+            return await find_page(self._http, account)
+
     async def moved_to(self, here: MastodonAccount) -> MastodonAccount | None:
         """Returns the account that another moved to, by the word of its own server; None where it did not move.
 
@@ -182,6 +193,14 @@ class MastodonSignIn:
         """Returns whether an account names the one that moved to it as its own too. Raises as `moved_to`."""
         async with within_time():
             return await names_back(self._http, there, str(here.actor))
+
+    async def _code(self, kept: _Record, returned: Returned, now: datetime) -> str:
+        """Returns the code. An error other than the person's own no can be about the app."""
+        try:
+            return returned.code(kept.server.host)
+        except ServerMisbehaved:
+            await self._apps.doubt(kept.app.host, kept.app.client_id, now)
+            raise
 
     async def _note_grant(self, kept: _Record, now: datetime, tokens: TokenAnswer) -> None:
         """Has a token revoked unless it is kept. Never at once: the server may give one that somebody keeps."""
@@ -200,23 +219,26 @@ class MastodonSignIn:
         # Before the real code: this also exposes a server that checks no code, but takes one only.
         await self._tokens.require_checked_codes(kept.server.host, form, partial(self._note_grant, kept, now))
         try:
-            return await self._tokens.grant(kept.server.host, form, spent=SignInExpired)
+            tokens = await self._tokens.exchange(kept.server.host, form)
         except UnknownApp:
-            # The next sign-in makes a new one.
-            await self._apps.forget(kept.app)
+            await self._apps.doubt(kept.app.host, kept.app.client_id, now)
             raise
+        await self._apps.note_return(kept.app)
+        return tokens
 
-    async def _check(self, kept: _Record, tokens: TokenAnswer) -> tuple[MastodonAccount, Acct | None]:
-        """Returns who signed in, and where they moved to."""
+    async def _check(
+        self, kept: _Record, tokens: TokenAnswer
+    ) -> tuple[MastodonAccount, str | None, Acct | None]:
+        """Returns who signed in, their profile page, and where they moved to."""
         host = kept.server.host
         try:
             who = await verify_credentials(self._http, host, tokens.access_token)
         except NeedsSignIn:
             raise ServerMisbehaved(host, "does not take the token that it gave") from None
-        account = await resolve_signed_in(self._http, host, who)
+        account, page = await resolve_signed_in(self._http, host, who)
         if kept.expected.account_id not in {None, str(account.actor)}:
             raise IdentityMismatch(host, "somebody else signed in than was expected")
-        return account, who.moved_acct(account.acct)
+        return account, page, who.moved_acct(account.acct)
 
     async def _is_named(self, named: str | None, account: MastodonAccount) -> bool:
         """Returns whether the typed name leads to the account. One that leads nowhere now does not."""

@@ -33,6 +33,11 @@ MAX_SCOPE_CHARS: Final = 1_024
 MAX_LIFETIME_S: Final = 10 * 366 * 24 * 3_600
 # Any of these can mean that the grant is spent.
 _SPENT: Final = frozenset({400, 401, 403})
+WRONG_GRANT: Final = "invalid_grant"
+"""Of a server that knows our app (RFC 6749, 5.2). Others have one error for both, or none: GoToSocial, Takahē, Pleroma."""
+_BROKEN: Final = 500
+_NO_SUCH_CODE: Final = _SPENT | {_BROKEN}
+"""Takahē answers 500 to a code that never was."""
 _NO_SUCH_THING: Final = frozenset({404, 405, 501})
 
 
@@ -50,10 +55,11 @@ class TokenAnswer(msgspec.Struct, frozen=True):
 
 
 class UnknownApp(SignInExpired):
-    """The server no longer knows our app, nor any grant to it."""
+    """The server no longer knows our app, nor any grant to it; or it does not say which of the two it refused."""
 
 
 NoteGrant = Callable[[TokenAnswer], Awaitable[None]]
+NoteUnknown = Callable[[], Awaitable[None]]
 
 
 class TokenEndpoint:
@@ -67,11 +73,20 @@ class TokenEndpoint:
     ) -> TokenAnswer:
         """Exchanges a grant for tokens. Raises `spent` where the server no longer takes it, UnknownApp, and
         SignInError."""
-        answer = await self._post(host, "token", form)
-        if answer.status in _SPENT:
-            if error_of(answer) in UNKNOWN_CLIENT:
-                raise UnknownApp(host, "the server does not know our app any more")
-            raise spent(host, "the server takes the grant no longer")
+        return self._read(host, await self._post(host, "token", form), _SPENT, spent)
+
+    async def exchange(self, host: str, form: dict[str, str]) -> TokenAnswer:
+        """Exchanges a code for tokens, once the server was seen to check codes. Raises SignInExpired where it does not
+        take the code, UnknownApp, and SignInError."""
+        return self._read(host, await self._post(host, "token", form), _NO_SUCH_CODE, SignInExpired)
+
+    def _read(
+        self, host: str, answer: Answer, refusals: frozenset[int], spent: type[SignInError]
+    ) -> TokenAnswer:
+        if answer.status in refusals:
+            if error_of(answer) == WRONG_GRANT:
+                raise spent(host, "the server takes the grant no longer")
+            raise UnknownApp(host, "the server takes the grant or our app no longer")
         if is_temporary(answer.status):
             raise ServerUnreachable(host, f"answered with status {answer.status}")
         with network_errors(host):
@@ -91,7 +106,12 @@ class TokenEndpoint:
         Where that returns a token, whoever holds the state could have come back without having been there.
         `note_grant` is told of such a token. Raises CodesUnchecked, and ServerUnreachable where the server is busy.
         """
-        answer = await self._post(host, "token", {**form, "code": new_secret()})
+        answer = await self._try_invented(host, form)
+        if answer.status == _BROKEN:
+            # Takahē answers so to every code that never was; one that is broken for a moment is asked again later.
+            answer = await self._try_invented(host, form)
+        if answer.status == _BROKEN:
+            return
         if is_temporary(answer.status):
             raise ServerUnreachable(host, f"answered a wrong code with status {answer.status}")
         if not 200 <= answer.status < 300:
@@ -100,14 +120,24 @@ class TokenEndpoint:
             await note_grant(answer.parse(TokenAnswer))
         raise CodesUnchecked(host, "the server gives a token for a code that never was")
 
-    async def revoke(self, host: str, client_id: str, client_secret: str, access: str) -> Revocation:
-        """Revokes a token. Servers differ in their answer for one that is gone already: then the token is tried."""
+    async def _try_invented(self, host: str, form: dict[str, str]) -> Answer:
+        return await self._post(host, "token", {**form, "code": new_secret()})
+
+    async def revoke(
+        self, host: str, client_id: str, client_secret: str, access: str, note_unknown: NoteUnknown
+    ) -> Revocation:
+        """Revokes a token. Servers differ in their answer for one that is gone already: then the token is tried.
+
+        `note_unknown` is told where the server says that it does not know our app.
+        """
         form = {**client_fields(client_id, client_secret), "token": access}
         answer = await self._post(host, "revoke", form)
         if answer.status in {200, 204}:
             return Revocation.REVOKED
         if is_temporary(answer.status):
             raise ServerUnreachable(host, f"answered with status {answer.status}")
+        if error_of(answer) in UNKNOWN_CLIENT:
+            await note_unknown()
         try:
             await verify_credentials(self._http, host, access)
         except NeedsSignIn:

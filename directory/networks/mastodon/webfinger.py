@@ -19,6 +19,7 @@ WEBFINGER_LIMITS: Final = Limits(total_s=15.0, max_body_bytes=64 * 1024)
 # A domain that has accounts and no server of its own redirects to their server.
 MAX_REDIRECTS: Final = 3
 _GONE: Final = frozenset({404, 410})
+_PROFILE_PAGE: Final = "http://webfinger.net/rel/profile-page"
 _ACTIVITY: Final = "application/activity+json"
 _LINKED_DATA: Final = "application/ld+json"
 
@@ -36,11 +37,12 @@ class _Descriptor(msgspec.Struct):
 
 
 class Finger(msgspec.Struct, frozen=True):
-    """One answer. `urls` are all the addresses that it names for the account."""
+    """One answer. `urls` are all the addresses that it names for the account, `page` that of its profile."""
 
     subject: Acct
     actor: ActorUri
     urls: frozenset[str]
+    page: str | None = None
 
 
 async def finger(http: GuardedClient, host: str, resource: Acct | ActorUri) -> Finger:
@@ -72,7 +74,8 @@ def _finger(descriptor: _Descriptor, host: str) -> Finger:
     except InvalidIdentifier as error:
         raise ServerMisbehaved(host, f"names an account that is none: {error.why}") from None
     named = [*descriptor.aliases, *(link.href for link in descriptor.links if link.href is not None)]
-    return Finger(subject, actor, frozenset(named))
+    page = next((link.href for link in descriptor.links if link.rel == _PROFILE_PAGE), None)
+    return Finger(subject, actor, frozenset(named), page)
 
 
 def _is_activity(type_: str | None) -> bool:

@@ -551,6 +551,7 @@ def test_a_new_account_rests_on_its_link_beside_its_own_evidence() -> None:
 
 
 NEW_HOME: Final = Acct.parse("alice@new.example")
+PROFILE: Final = "https://home.example/@alice"
 OLD_HOME: Final = Acct.parse("alice@old.example")
 
 
@@ -584,6 +585,20 @@ class TestWhereItMovedTo:
         account = msgspec.structs.replace(at_home(), moved_to=OLD_HOME)
         assert recheck(account, Present(mastodon("alice")), START + DAY).moved_to == OLD_HOME
         assert account_after(account, Held(mastodon("alice")), START + DAY).moved_to == OLD_HOME
+
+    @pytest.mark.parametrize(
+        ("told", "after"),
+        [("https://new.example/@a", "https://new.example/@a"), (None, None), (msgspec.UNSET, PROFILE)],
+    )
+    @pytest.mark.parametrize("link", [None, LINKED])
+    def test_its_page_is_as_its_server_tells_it(
+        self, told: str | msgspec.UnsetType | None, after: str | None, link: Linked | None
+    ) -> None:
+        """A page that was read wrongly once, or that the server has given up, does not stay for ever; a server that did
+        not answer has told nothing."""
+        account = msgspec.structs.replace(at_home(LINK), page=PROFILE)
+        held = recheck(account, Present(mastodon("alice"), link, page=told), START + DAY)
+        assert (held.health, held.page) == (ProofState.HOLDS, after)
 
     def test_a_confirmed_move_is_told(self) -> None:
         moved = Moved(mastodon("alice", host="new.example"))

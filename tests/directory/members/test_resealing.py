@@ -165,8 +165,10 @@ async def test_an_app_is_kept_once_a_host_and_scope(apps: KeptApps, database: Da
     kept = await apps.get("social.example", "profile", "https://one.example/back")
     assert kept is not None
     assert kept.client_secret == "secret"  # noqa: S105 - a test's
-    await apps.forget(app("another client", ""))
+    await apps.doubt("social.example", "another client", START)
     assert await apps.get("social.example", "profile", "https://one.example/back") == kept
-    await apps.forget(kept)
-    assert await apps.get("social.example", "profile", "https://one.example/back") is None
+    await apps.doubt("social.example", kept.client_id, START)
+    doubted = await apps.get("social.example", "profile", "https://one.example/back")
+    assert doubted is not None
+    assert doubted.is_due(START)
     assert await apps.get("other.example", "profile", "https://one.example/back") is None

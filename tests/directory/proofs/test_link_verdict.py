@@ -27,6 +27,9 @@ ON_NEW = Linked(Evidence(EvidenceKind.PROFILE_LINK, START, "https://social.examp
 NO = Refuted(RefutedReason.NO_LINK_BACK)
 UNVERIFIED = Refuted(RefutedReason.LINK_UNVERIFIED)
 SILENT = Unreachable(UnreachableReason.NO_ANSWER, 60)
+NOT_SECURE = Unreachable(UnreachableReason.NOT_SECURE)
+UNREADABLE = Unreachable(UnreachableReason.UNREADABLE)
+NEVER = Refuted(RefutedReason.SERVER_VERIFIES_NO_LINKS)
 NOBODY = Unreachable(UnreachableReason.DELETED)
 OFF = Unreachable(UnreachableReason.NO_SOURCE)
 
@@ -48,7 +51,14 @@ results = st.sampled_from([ON_X, ON_NEW, NO, UNVERIFIED, SILENT, NOBODY, OFF])
         (SILENT, {ONE: ON_NEW}, Unseen(LinkReason.X_UNREADABLE, 60)),
         (NOBODY, {ONE: ON_NEW}, Unseen(LinkReason.X_UNKNOWN, None)),
         (OFF, {ONE: ON_NEW}, Unseen(LinkReason.NO_SOURCE, None)),
-        (ON_X, {ONE: NO, OTHER: SILENT}, Unseen(LinkReason.NEW_UNREADABLE, 60)),
+        (ON_X, {ONE: NO, OTHER: SILENT}, Unseen(LinkReason.NEW_NO_ANSWER, 60)),
+        (ON_X, {ONE: NOT_SECURE}, Unseen(LinkReason.NEW_NOT_SECURE, None)),
+        (ON_X, {ONE: UNREADABLE}, Unseen(LinkReason.NEW_NO_SERVER, None)),
+        (ON_X, {ONE: NOT_SECURE, OTHER: SILENT}, Unseen(LinkReason.NEW_UNREADABLE, 60)),
+        (ON_X, {ONE: NEVER}, NotShown(LinkReason.NEW_NEVER_VERIFIED)),
+        (ON_X, {ONE: NEVER, OTHER: NO}, NotShown(LinkReason.NEW_NOT_LINKING)),
+        (ON_X, {ONE: NEVER, OTHER: SILENT}, Unseen(LinkReason.NEW_NO_ANSWER, 60)),
+        (ON_X, {ONE: NEVER, OTHER: ON_NEW}, Shown(ON_X.evidence, XId(5), {OTHER: ON_NEW.evidence})),
     ],
 )
 def test_verdicts(x: LinkResult, new: dict[UUID, LinkResult], verdict: object) -> None:

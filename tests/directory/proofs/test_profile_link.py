@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.identifiers import Acct, Did, XHandle
+from directory.accounts import MastodonAccount
+from directory.identifiers import Acct, ActorUri, Did, XHandle
 from directory.mappings import EvidenceKind
 from directory.networks.http import GuardedClient
 from directory.proofs.links_in_text import (
@@ -32,7 +33,9 @@ from tests.harness.clock import START, FakeClock
 from tests.harness.fake_x import Failure, FakeX
 
 PAGE = "https://find.example.org/m/alice"
-ALICE = Acct.parse("Alice@mastodon.example")
+ALICE = MastodonAccount(
+    ActorUri.parse("https://mastodon.example/users/Alice"), Acct.parse("Alice@mastodon.example")
+)
 DID = Did.parse("did:plc:ewvi7nxzyoun6zhxrhs64oiz")
 VERIFIED_AT = "2026-10-31T12:00:00.000+00:00"
 
@@ -101,7 +104,7 @@ class TestMastodon:
             result = linked(await checker.check_mastodon(ALICE, home.url, PAGE))
             assert b"GET /api/v1/accounts/lookup?acct=Alice HTTP/1.1" in home.requests[0]
         assert result.evidence.kind is EvidenceKind.PROFILE_LINK
-        assert (result.evidence.at, result.evidence.ref) == (START, "https://mastodon.example/@Alice")
+        assert (result.evidence.at, result.evidence.ref) == (START, str(ALICE.actor))
 
     @pytest.mark.parametrize(
         ("body", "reason"),
@@ -116,6 +119,24 @@ class TestMastodon:
     )
     def test_what_is_no_link_back(self, body: bytes, reason: RefutedReason) -> None:
         assert read_mastodon_profile(ALICE, PAGE, 200, body) == Refuted(reason)
+
+    @pytest.mark.parametrize(
+        ("url", "ref"),
+        [
+            ("https://mastodon.example/profile/alice", "https://mastodon.example/profile/alice"),
+            ("https://evil.example/@Alice", str(ALICE.actor)),
+            ("http://mastodon.example/@Alice", str(ALICE.actor)),
+            (None, str(ALICE.actor)),
+        ],
+    )
+    async def test_the_profile_that_was_read_is_named(
+        self, checker: LinkChecker, url: str | None, ref: str
+    ) -> None:
+        """The evidence named `https://<domain of the address>/@Alice`, which at many servers is a 404; and a server can
+        name a page of somebody else's, which would stand in the log for good."""
+        body = json.dumps({"acct": "alice", "url": url, "fields": [field()]}).encode()
+        async with server(body) as home:
+            assert linked(await checker.check_mastodon(ALICE, home.url, PAGE)).evidence.ref == ref
 
     @pytest.mark.parametrize("acct", ["mallory", "alice@evil.example", "", "alice@mastodon.example.evil"])
     def test_an_answer_about_somebody_else_is_no_answer(self, acct: str) -> None:
@@ -218,7 +239,7 @@ class TestRedirects:
     async def test_one_is_followed_to_the_profile(self, checker: LinkChecker) -> None:
         async with redirected(mastodon(field())) as first:
             result = linked(await checker.check_mastodon(ALICE, first.url, PAGE))
-            assert result.evidence.ref == "https://mastodon.example/@Alice"
+            assert result.evidence.ref == str(ALICE.actor)
         async with redirected(bluesky(website=PAGE)) as first:
             assert linked(await checker.check_bluesky(DID, first.url, PAGE))
 

@@ -134,6 +134,14 @@ class FakeInternet:
             self._contexts[host] = context
         return self._contexts[host]
 
+    def lose_certificate(self, host: str) -> None:
+        """Has a host show the certificate of another name from now on."""
+        self._contexts[host] = self.server_tls("nobody.invalid")
+
+    def find_certificate(self, host: str) -> None:
+        """Has a host show its own certificate again."""
+        self._contexts.pop(host, None)
+
     def chromium_args(self) -> list[str]:
         """Returns the arguments that lead a browser here. Its context also needs `ignore_https_errors=True`."""
         return [f"--host-resolver-rules=MAP *:443 127.0.0.1:{self.port}"]

@@ -113,8 +113,8 @@ class OAuth:
     def token(self, form: Mapping[str, str], now: datetime) -> Token:
         """Issues a token. https://docs.joinmastodon.org/methods/oauth/#token"""
         grant = form.get("grant_type")
-        if grant == "client_credentials" and self.profile.client_credentials is not None:
-            raise Refused(self.profile.client_credentials)
+        if grant == "client_credentials" and self.profile.gives_any_app_a_token:
+            return Token("__app__", form.get("client_id", ""), None, "", None)
         app = self._client(form)
         if grant == "client_credentials":
             return self._issue(app, None, form.get("scope", "read"))
@@ -122,11 +122,13 @@ class OAuth:
             return self._exchange(app, form, now)
         if grant == "refresh_token" and self.profile.expires_in is not None:
             return self._renew(app, form.get("refresh_token"))
-        raise Refused((400, "unsupported_grant_type"))
+        raise Refused(self.profile.no_renewal)
 
     def revoke(self, form: Mapping[str, str]) -> None:
         """Revokes a token. https://docs.joinmastodon.org/methods/oauth/#revoke"""
         found = next((token for token in self.tokens if token.access == form.get("token")), None)
+        if found is None and self.profile.revokes_gone is None and form.get("client_id") in self.apps:
+            return
         app = self.apps.get(form.get("client_id", ""))
         is_theirs = (
             found is not None
@@ -147,13 +149,15 @@ class OAuth:
         return next((one for one in self.tokens if one.access == access and not one.is_revoked), None)
 
     def forget_apps(self) -> None:
-        """Deletes apps that nobody signed in with, as Mastodon does each night."""
+        """Deletes apps that hold no token of a person, as Mastodon does each night."""
         used = {token.client_id for token in self.tokens if token.user is not None}
         self.apps = {name: app for name, app in self.apps.items() if name in used}
 
     def _client(self, form: Mapping[str, str]) -> App:
         app = self.apps.get(form.get("client_id", ""))
-        if app is None or not secrets.compare_digest(app.client_secret, form.get("client_secret", "")):
+        if app is None:
+            raise Refused(self.profile.unknown_client or self.profile.wrong_client)
+        if not secrets.compare_digest(app.client_secret, form.get("client_secret", "")):
             raise Refused(self.profile.wrong_client)
         return app
 
@@ -161,17 +165,19 @@ class OAuth:
         if not self.profile.checks_code:
             return self._issue(app, app.last_user, "")
         code = self.codes.get(form.get("code", ""))
+        if code is None:
+            raise Refused(self.profile.invented_code or self.profile.wrong_grant)
+        if self.profile.checks_redirect and code.redirect_uri != form.get("redirect_uri"):
+            raise Refused(self.profile.wrong_redirect or self.profile.wrong_grant)
         is_good = (
-            code is not None
-            and not code.is_used
+            not code.is_used
             and code.client_id == app.client_id
             and now - code.issued < CODE_LIFETIME
-            and (not self.profile.checks_redirect or code.redirect_uri == form.get("redirect_uri"))
             and (code.challenge is None or code.challenge == _s256(form.get("code_verifier", "")))
         )
-        if code is None or not is_good:
+        if not is_good:
             raise Refused(self.profile.wrong_grant)
-        code.is_used = True
+        code.is_used = not self.profile.takes_code_twice
         return self._issue(app, code.user, code.scope)
 
     def _renew(self, app: App, refresh: str | None) -> Token:
@@ -182,6 +188,14 @@ class OAuth:
         return self._issue(app, old.user, old.scope)
 
     def _issue(self, app: App, user: str | None, scope: str) -> Token:
+        if user is not None and self.profile.reuses_token:
+            for token in self.tokens:
+                if (token.client_id, token.user, token.scope) == (
+                    app.client_id,
+                    user,
+                    scope,
+                ) and not token.is_revoked:
+                    return token
         refresh = secrets.token_urlsafe(32) if self.profile.expires_in is not None else None
         token = Token(secrets.token_urlsafe(32), app.client_id, user, scope, refresh)
         self.tokens.append(token)

@@ -7,7 +7,7 @@ profile keeps to Mastodon's documentation.
 from dataclasses import dataclass
 from typing import Final
 
-# The answer to a wrong code, token or app: status, error.
+# The answer to a wrong code, token or app: status, error. One that begins with `<` is a page.
 Refusal = tuple[int, str]
 
 _MASTODON_SCOPES: Final = (
@@ -39,6 +39,20 @@ class Profile:
     takes_redirect_list: bool = False
     wrong_grant: Refusal = (400, "invalid_grant")
     wrong_client: Refusal = (401, "invalid_client")
+    # The same for an app that it does not know; None where it is `wrong_client`.
+    unknown_client: Refusal | None = None
+    # The same for a wrong redirect address; None where it is `wrong_grant`. `wrong_redirect_spends`: the code is spent.
+    wrong_redirect: Refusal | None = None
+    # The same for a code that never was; None where it is `wrong_grant`.
+    invented_code: Refusal | None = None
+    # Whether a code gives a second token.
+    takes_code_twice: bool = False
+    # The refusal of a renewal where tokens never end.
+    no_renewal: Refusal = (400, "unsupported_grant_type")
+    # Whether the same app, person and scope get the same token again.
+    reuses_token: bool = False
+    # Whether every app that asks for a token of its own gets one, known or not.
+    gives_any_app_a_token: bool = False
     # The refusal of a token for the app itself; None where it is issued.
     client_credentials: Refusal | None = None
     tells_scope: bool = True
@@ -47,12 +61,19 @@ class Profile:
     # Whether there is /oauth/revoke, and its refusal of a token that is not the app's; None where it accepts that.
     revokes: bool = True
     revokes_unknown: Refusal | None = (403, "unauthorized_client")
+    # The same for a token that no app has; None where it accepts that.
+    revokes_gone: Refusal | None = (403, "unauthorized_client")
     # Whether revoking a token deletes its app.
     revokes_app: bool = False
     # Whether accounts can be looked up without a token.
     public_lookup: bool = True
     # What NodeInfo names; None where it was not read.
     software: str | None = None
+    # The answer of the API to a token that it does not take, and to none.
+    wrong_token: Refusal = (401, "The access token is invalid")
+    no_token: Refusal = (401, "The access token is invalid")
+    # Whether the first of them is bare text, labelled as a page.
+    is_wrong_token_text: bool = False
     # Scopes of which one is needed to ask whose token it is.
     verify_wants: frozenset[str] = frozenset({"read", "read:accounts", "profile"})
 
@@ -67,24 +88,48 @@ MASTODON_4_3: Final = Profile(
     offers_pkce=True,
     tells_uri=True,
     takes_redirect_list=True,
+    revokes_gone=None,
+    reuses_token=True,
+    software="mastodon",
 )
 # https://docs.joinmastodon.org/methods/oauth/ (nothing of the above)
-MASTODON_4_1: Final = Profile(name="mastodon 4.1")
-# superseriousbusiness/gotosocial internal/api/auth/token.go (the redirect address is required in every grant),
-# internal/api/auth/revoke_test.go, internal/api/wellknown/webfinger/webfingerget_test.go (both domains).
-# No OAuth metadata in the versions read; lookups are for people with a token.
-GOTOSOCIAL: Final = Profile(name="gotosocial", public_lookup=False, software="gotosocial")
-# jointakahe/takahe api/views/oauth.py (refusals; no token for apps; 403 without a body at revocation),
-# activities/users: an actor's URI holds its domain, WebFinger takes `acct:` only (400 otherwise).
+MASTODON_4_1: Final = Profile(name="mastodon 4.1", revokes_gone=None, reuses_token=True, software="mastodon")
+# GoToSocial 57cb4fe, as it was seen to answer. No OAuth metadata; it ignores PKCE, knows no end of a token, and gives
+# strangers nothing. Lookups are for people with a token.
+GOTOSOCIAL: Final = Profile(
+    name="gotosocial",
+    public_lookup=False,
+    software="gotosocial",
+    wrong_grant=(400, "invalid_grant"),
+    invented_code=(400, "sql: no rows in result set"),
+    unknown_client=(400, "sql: no rows in result set"),
+    wrong_client=(400, "invalid_client"),
+    wrong_redirect=(403, "invalid redirect uri"),
+    no_renewal=(400, "invalid_request"),
+    revokes_gone=None,
+    wrong_token=(401, "Unauthorized: token not supplied"),
+    no_token=(401, "Unauthorized: token not supplied"),
+)
+# Takahē 0.11, as it was seen to answer: 500 for a code that never was, each time; a code gives any number of tokens; any
+# app is given a token of its own. An actor's URI holds its domain, WebFinger takes `acct:` only (400 otherwise).
 TAKAHE: Final = Profile(
     name="takahe",
     actor_path="/@{user}@{domain}/",
     profile_path="/@{user}/",
     fingers_uris=False,
     wrong_grant=(401, "access_denied"),
+    invented_code=(500, "<h1>Server Error (500)</h1>"),
     wrong_client=(401, "access_denied"),
-    client_credentials=(400, "invalid_grant_type"),
+    wrong_redirect=(401, "access_denied"),
+    no_renewal=(400, "invalid_grant_type"),
+    takes_code_twice=True,
+    gives_any_app_a_token=True,
     revokes_unknown=(403, ""),
+    revokes_gone=(403, ""),
+    # Plain text, labelled as a page.
+    wrong_token=(400, "Invalid Bearer token"),
+    is_wrong_token_text=True,
+    no_token=(401, "identity_token_required"),
     software="takahe",
     # Seen at 0.11: with `read:accounts` or `profile` it answers 403.
     verify_wants=frozenset({"read"}),
@@ -99,6 +144,8 @@ PLEROMA: Final = Profile(
     wrong_client=(400, "Invalid credentials"),
     expires_in=8_640_000,
     revokes_unknown=None,
+    revokes_gone=None,
+    software="pleroma",
 )
 # wastelandeer/snac mastoapi.c (the app remembers who signed in last, no code is checked; the scope
 # is not named; a revocation deletes the app), webfinger.c
@@ -112,6 +159,7 @@ SNAC: Final = Profile(
     tells_scope=False,
     revokes_app=True,
     revokes_unknown=(403, ""),
+    revokes_gone=(403, ""),
 )
 
 ALL: Final = (MASTODON_4_3, MASTODON_4_1, GOTOSOCIAL, TAKAHE, PLEROMA, SNAC)

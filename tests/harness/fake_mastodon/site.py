@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 
 from tests.harness.fake_mastodon.internet import FakeInternet, Request, Response, Site
 from tests.harness.fake_mastodon.oauth import Authorization, OAuth, Refused, Token
-from tests.harness.fake_mastodon.profiles import MASTODON_4_3, Profile
+from tests.harness.fake_mastodon.profiles import MASTODON_4_3, Profile, Refusal
 
 JRD: Final = "application/jrd+json; charset=utf-8"
 ACTIVITY: Final = "application/activity+json; charset=utf-8"
@@ -119,8 +119,7 @@ class FakeServer:
         try:
             return handler(request)
         except Refused as refused:
-            body = {"error": refused.error} if refused.error else None
-            return Response.json(body, refused.status) if body else Response(refused.status)
+            return _refusal((refused.status, refused.error))
 
     def _routes(self) -> dict[tuple[str, str], Site]:
         routes: dict[tuple[str, str], Site] = {
@@ -229,7 +228,7 @@ class FakeServer:
     def _verify_credentials(self, request: Request) -> Response:
         token = self._bearer(request)
         if token is None or token.user is None:
-            return Response.json({"error": "The access token is invalid"}, 401)
+            return self._unauthorized(request)
         # A server that names no scope (snac) checks none.
         if token.scope and self.profile.verify_wants.isdisjoint(token.scope.split()):
             return Response.json({"error": "out_of_scope_for_token"}, 403)
@@ -237,9 +236,15 @@ class FakeServer:
         account = self.account(user, domain)
         return _NOT_FOUND if account is None else Response.json(self._api_account(account))
 
+    def _unauthorized(self, request: Request) -> Response:
+        if "authorization" not in request.headers:
+            return _refusal(self.profile.no_token)
+        status, error = self.profile.wrong_token
+        return Response.html(error, status) if self.profile.is_wrong_token_text else _refusal((status, error))
+
     def _lookup(self, request: Request) -> Response:
         if not self.profile.public_lookup and self._bearer(request) is None:
-            return Response.json({"error": "Unauthorized"}, 401)
+            return self._unauthorized(request)
         user, _, domain = request.query.get("acct", "").partition("@")
         account = self.account(user, domain or None)
         return _NOT_FOUND if account is None or account.is_gone else Response.json(self._api_account(account))
@@ -322,6 +327,14 @@ class FakeServer:
 
     def _host_of(self, account: Account) -> str:
         return f"https://{self.host if account.domain == self.domain else account.domain}"
+
+
+def _refusal(refusal: Refusal) -> Response:
+    """Makes the answer of a refusal: JSON, a page, or nothing."""
+    status, error = refusal
+    if error.startswith("<"):
+        return Response.html(error, status)
+    return Response.json({"error": error}, status) if error else Response(status)
 
 
 def _back(asked: Authorization, fields: dict[str, str]) -> Response:

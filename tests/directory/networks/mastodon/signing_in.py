@@ -5,9 +5,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from msgspec.structs import replace
+
 from directory.identifiers import TargetId
 from directory.networks.http import GuardedClient
-from directory.networks.mastodon.apps import App, Apps
+from directory.networks.mastodon.apps import RENEW_EVERY, App, Apps
 from directory.networks.mastodon.sign_in import MastodonSignIn
 from directory.networks.port import Purpose, SignInDone, SignInStart
 from tests.directory.networks.grants import NotedGrants
@@ -24,17 +26,42 @@ class KeptApps:
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str, str], App] = {}
+        self.renewed: dict[tuple[str, str, str], datetime] = {}
 
     async def get(self, host: str, scope: str, redirect_uri: str) -> App | None:
         return self.kept.get((host, scope, redirect_uri))
 
     async def put(self, app: App) -> None:
-        self.kept[app.host, app.scope, app.redirect_uri] = app
+        before = self._kept(app.host, app.client_id)
+        due_at = before.due_at if before is not None else None
+        self.kept[app.host, app.scope, app.redirect_uri] = replace(app, due_at=due_at)
 
-    async def forget(self, app: App) -> None:
-        key = (app.host, app.scope, app.redirect_uri)
-        if self.kept.get(key) == app:
-            del self.kept[key]
+    async def claim_renewal(self, app: App, now: datetime) -> bool:
+        named = (app.host, app.scope, app.redirect_uri)
+        last = self.renewed.get(named)
+        if last is not None and now - last < RENEW_EVERY:
+            return False
+        self.renewed[named] = now
+        return True
+
+    async def note_departure(self, app: App, back_by: datetime) -> None:
+        if (kept := self._kept(app.host, app.client_id)) and kept.due_at is None:
+            await self._make_due(kept, back_by)
+
+    async def note_return(self, app: App) -> None:
+        if kept := self._kept(app.host, app.client_id):
+            await self._make_due(kept, None)
+
+    async def doubt(self, host: str, client_id: str, now: datetime) -> None:
+        if kept := self._kept(host, client_id):
+            await self._make_due(kept, now if kept.due_at is None else min(now, kept.due_at))
+
+    def _kept(self, host: str, client_id: str) -> App | None:
+        named = (host, client_id)
+        return next((one for one in self.kept.values() if (one.host, one.client_id) == named), None)
+
+    async def _make_due(self, app: App, due_at: datetime | None) -> None:
+        self.kept[app.host, app.scope, app.redirect_uri] = replace(app, due_at=due_at)
 
 
 class Instance:
