@@ -16,9 +16,11 @@ from playwright.async_api import Browser
 import directory
 from deploy.cli.match import read_given
 from directory.archive import NOTICE_SENTENCES, Archive, ArchiveError, ArchiveProblem, Notice
+from directory.archive.problems import SENTENCES
 from tests.cases.archives import Case, Outcome, load_cases, write_case
 from tests.harness.browser import chromium_fixture
 from tests.web.drop_page import serve_drop_page
+from web.language import translate
 from web.pages.results_form import Action, ResultsForm
 from web.pages.selection import View
 from web.pages.uploads import read_people, read_sent
@@ -201,6 +203,13 @@ def test_every_reader_has_the_table() -> None:
 
 IN_ONE_READER: Final = {"not-found", "reader-failed", "not-everybody"}
 """A path that is not there, a fault of the script, and its word for portions."""
+
+
+@pytest.mark.parametrize("sentence", [*SENTENCES.values(), *NOTICE_SENTENCES.values()])
+def test_what_a_reader_says_is_said_in_french(sentence: str) -> None:
+    french = translate("fr", sentence)
+    assert french != sentence
+    assert ("%(file)s" in french) == ("%(file)s" in sentence)
 
 
 def test_the_readers_know_the_same_problems_and_notices() -> None:
