@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from directory.errors import InvalidIdentifier
+from directory.x_names import X_NAME, X_NAME_CHARS
 
 MAX_X_ID: Final = 2**63 - 1
 MAX_URL_CHARS: Final = 2_048
@@ -23,7 +24,7 @@ MAX_HOST_CHARS: Final = 253
 MAX_ACCT_USER_CHARS: Final = 64
 
 _X_ID = re.compile(r"[1-9][0-9]{0,18}")
-_X_HANDLE = re.compile(r"[A-Za-z0-9_]{1,15}")
+_X_NAME_RULE: Final = f"a handle is 1 to {X_NAME_CHARS} letters, digits or _"
 # https://web.plc.directory/spec/v0.1/did-plc and https://atproto.com/specs/did (did:web: a host, no path)
 _DID_PLC = re.compile(r"did:plc:[a-z2-7]{24}")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -95,10 +96,10 @@ class XHandle(msgspec.Struct, frozen=True, order=True, gc=False):
 
     @classmethod
     def parse(cls, text: object) -> Self:
-        """Parses `name` or `@name`: 1 to 15 ASCII letters, digits and underscores."""
+        """Parses `name` or `@name`: 1 to 20 ASCII letters, digits and underscores."""
         handle = _text("an X handle", text, MAX_URL_CHARS).removeprefix("@")
-        if not _X_HANDLE.fullmatch(handle):
-            raise InvalidIdentifier("an X handle", text, "a handle is 1 to 15 letters, digits or _")
+        if not X_NAME.fullmatch(handle):
+            raise InvalidIdentifier("an X handle", text, _X_NAME_RULE)
         return cls(handle)
 
     @property

@@ -9,6 +9,7 @@ import msgspec
 
 from directory.identifiers import TargetHandle, TargetId, XHandle, XId
 from directory.origins import Standing
+from directory.x_names import X_NAME
 
 X_SIGN_IN_NAMES: Final = timedelta(days=60)
 """How long a handle answers that an X sign-in alone proved: X gives handles to others, and nothing looks again."""
@@ -17,7 +18,7 @@ X_SIGN_IN_NAMES: Final = timedelta(days=60)
 MAX_AHEAD: Final = timedelta(hours=1)
 """A mapping that is issued later than this from now waits for that time, and answers nothing before."""
 
-_X_PROFILE: Final = re.compile(r"https://x\.com/[A-Za-z0-9_]{1,15}")
+_X_PROFILE: Final = re.compile(rf"https://x\.com/{X_NAME.pattern}")
 _ELSEWHERE: Final = re.compile(
     r"https://(?!(?:[a-z0-9.-]*\.)?(?:x|twitter)\.com/)[a-z0-9-]+(?:\.[a-z0-9-]+)+/[!-~]*"
 )

@@ -97,7 +97,7 @@ def _parse_day(text: str) -> date:
 
 
 def _parse_handle(text: str) -> XHandle:
-    """Parses a handle, also one of the 16 to 20 characters that X gave before. Raises InvalidIdentifier."""
+    """Parses a handle, or says why it is none. Raises InvalidIdentifier."""
     return XHandle(text) if X_NAME.fullmatch(text) else XHandle.parse(text)
 
 

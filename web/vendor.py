@@ -54,15 +54,6 @@ class Package:
 
 PACKAGES: Final = (
     Package(
-        name="@zip.js/zip.js",
-        version="2.24.0",
-        licence="BSD-3-Clause",
-        integrity="sha512-WlaVKzdqBK+RF3bdiXZWbdCnvGB6PdO4IHC1mn/2Yfl3bASgqUNegnU3+PNg61iecwoPfUi5BgLUPqBukXpyWw==",
-        file="dist/zip-core-external.min.js",
-        why="reads ZIP directories and entries; the one ES module of it that carries no blob: worker and no "
-        "WebAssembly: the browser's own DecompressionStream inflates",
-    ),
-    Package(
         name="htmx.org",
         version="4.0.1",
         licence="0BSD",

@@ -72,17 +72,24 @@ def read_manifest(json: Iterable[bytes], file: str) -> Manifest:
     user = _get(document, "userInfo")
     x_id = _parse_x_id(_get(user, "accountId"))
     data_types = _get(document, "dataTypes")
+    is_partial = _get(_get(document, "archiveInfo"), "isPartialArchive")
     return Manifest(
         Owner(x_id, _parse_handle(_get(user, "userName"))) if x_id else None,
         {kind: _count_rows(_get(data_types, kind.value)) for kind in LIST_OF_KIND},
-        _get(_get(document, "archiveInfo"), "isPartialArchive") in (True, "true"),
+        is_partial is True or is_partial == "true",
     )
 
 
 def _count_rows(data_type: object) -> int:
     files = _get(data_type, "files")
-    counts = [_get(entry, "count") for entry in files] if isinstance(files, list) else []
-    return sum(int(count) for count in counts if isinstance(count, str) and _COUNT.fullmatch(count))
+    return sum(_count(_get(entry, "count")) for entry in files) if isinstance(files, list) else 0
+
+
+def _count(count: object) -> int:
+    """Reads a count, which X writes as a text. Returns 0 for what is none."""
+    if isinstance(count, str) and _COUNT.fullmatch(count):
+        return int(count)
+    return max(0, count) if isinstance(count, int) and not isinstance(count, bool) else 0
 
 
 def _decode(json: Iterable[bytes], file: str) -> object:

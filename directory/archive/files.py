@@ -38,17 +38,18 @@ _KIND_OF_WORD: Final = {kind.value: kind for kind in Kind} | {"tweet": Kind.TWEE
 _WANTED = re.compile(
     r"(?:(following|follower|block|mute|tweets?)(?:-part([0-9]{1,6}))?|(account|manifest))"
     r"(?: ?\([0-9]{1,3}\)| -? ?copy)?\.js(?:on)?(?:\.txt)?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _LOOK_ALIKE = re.compile(
     r"(?:(?:follower|following)-requests?|smartblock-following|lists-[a-z-]+)(?:-part[0-9]+)?\.js",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 # "Grailbird", the CSV archive: tweets.csv beside data/js/tweets/2012_01.js
 _CSV_ERA = re.compile(
-    r"(?:.*/)?(?:tweets\.csv|data/csv/[^/]+|data/js/(?:tweets/[^/]+|[a-z]+_[a-z]+\.js))", re.IGNORECASE
+    r"(?:.*/)?(?:tweets\.csv|data/csv/[^/]+|data/js/(?:tweets/[^/]+|[a-z]+_[a-z]+\.js))",
+    re.IGNORECASE | re.ASCII,
 )
-_ZIP = re.compile(r".*\.zip(?:\.[0-9]{3})?", re.IGNORECASE | re.DOTALL)
+_ZIP = re.compile(r".*\.zip(?:\.[0-9]{3})?", re.IGNORECASE | re.ASCII | re.DOTALL)
 _DRIVE = re.compile(r"[A-Za-z]:")
 _OF_A_MAC: Final = "__macosx"
 

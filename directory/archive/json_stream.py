@@ -21,7 +21,7 @@ Event = tuple[str, object]
 _BOM: Final = b"\xef\xbb\xbf"
 _END = b" \t\r\n;"
 _LIST_PREFIX = re.compile(rb"\s*window\.YTD\.([a-z_]+)\.part[0-9]{1,6}\s*")
-_JSON_NAME = re.compile(r"\.json", re.IGNORECASE)
+_JSON_NAME = re.compile(r"\.json", re.IGNORECASE | re.ASCII)
 # A byte order mark of UTF-16, or a zero beside the first character.
 _UTF16 = re.compile(rb"\xff\xfe|\xfe\xff|[^\0]\0|\0[^\0]", re.DOTALL)
 _CONFIG_PREFIX = re.compile(rb"\s*window\.__THAR_CONFIG\s*")
@@ -66,7 +66,13 @@ def json_events(json: Iterable[bytes], file: str) -> Iterator[list[Event]]:
     parser = ijson.basic_parse_coro(events, use_float=True)
     silent_bytes = 0
     for piece in _pieces(json):
-        _feed(parser.send, piece, file)
+        try:
+            _feed(parser.send, piece, file)
+        except ArchiveError:
+            # What was whole before the damage is read.
+            if events:
+                yield events
+            raise
         silent_bytes = 0 if events else silent_bytes + len(piece)
         if silent_bytes > MAX_TOKEN_BYTES:
             raise ArchiveError(ArchiveProblem.ROW_TOO_LONG, file)

@@ -17,7 +17,7 @@ _PACKED: Final = (
     (257, b"ustar"),
 )
 _PAGE = re.compile(rb"\s*(?:<!doctype\s+html|<html|<head|<\?xml|<!--)", re.IGNORECASE)
-_SPLIT = re.compile(r"\.(?:zip\.[0-9]{3}|z[0-9]{2})$", re.IGNORECASE)
+_SPLIT = re.compile(r"\.(?:zip\.[0-9]{3}|z[0-9]{2})\Z", re.IGNORECASE | re.ASCII)
 _BOM: Final = b"\xef\xbb\xbf"
 
 

@@ -12,7 +12,7 @@ _LINK: Final = re.compile(
     r"https?://(?:[a-z0-9-]+\.)?(?:x|twitter)\.com/"
     r"(?:intent/(?:user|follow)\?(?:[^#]*&)?user_id=|i/user/|(?:[^?#]*/)?redirect_by_id/)"
     r"([0-9]+)(?:[/?#&].*)?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 MAX_LINK_CHARS: Final = 2_048
 

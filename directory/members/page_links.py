@@ -11,9 +11,10 @@ import msgspec
 from directory.accounts import LinkedAccount
 from directory.identifiers import XHandle
 from directory.members.challenges import CheckState
+from directory.x_names import X_NAME_CHARS
 
-PAGE_CODE_CHARS: Final = 20
-"""100 bits. Longer than any X handle, and without a dot or an @: no handle on any network has this form."""
+PAGE_CODE_CHARS: Final = X_NAME_CHARS + 4
+"""120 bits. Longer than any X handle, and without a dot or an @: no handle on any network has this form."""
 _ALPHABET: Final = "abcdefghijkmnpqrstuvwxyz23456789"
 _PAGE_CODE = re.compile(f"[{_ALPHABET}]{{{PAGE_CODE_CHARS}}}")
 

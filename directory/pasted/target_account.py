@@ -27,6 +27,8 @@ _BLUESKY_FRONT_ENDS: Final = frozenset(
 _MASTODON_FRONT_ENDS: Final = frozenset({"elk.zone", "main.elk.zone"})
 # Of Mastodon's own pages, before the name.
 _VIEWS: Final = ("web", "deck")
+# Of its actors, by their name or, as newer ones, by their number.
+_ACTORS: Final = (("users",), ("ap", "users"))
 
 
 def parse_target_account(text: object) -> Target:
@@ -125,8 +127,9 @@ def _in_server_page(url: PastedUrl) -> Target:
         return Did.parse(segments[1])
     if url.scheme != "https":
         raise InvalidIdentifier(_ADDRESS, url.bare, "it must start with https://")
-    if segments[0] == "users" and len(segments) > 1:
-        return ActorUri.parse(f"https://{url.host}/users/{segments[1]}")
+    for before in _ACTORS:
+        if segments[: len(before)] == before and len(segments) > len(before):
+            return ActorUri.parse(f"https://{url.host}/{'/'.join(segments[: len(before) + 1])}")
     return ActorUri.parse(url.bare)
 
 

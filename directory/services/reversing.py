@@ -28,17 +28,15 @@ class Reversing:
         for form in _forms(account):
             if answers := await self._lookup.reverse(form):
                 return answers
-        if not isinstance(account, Acct | ActorUri):
+        # Of both forms the address: in that a server ignores the case of a name.
+        named = _forms(account)[-1]
+        if not isinstance(named, Acct | ActorUri):
             return []
-        owner = await self._owners.find_owner(account) if self._owners is not None else None
+        owner = await self._owners.find_owner(named) if self._owners is not None else None
         if owner is not None:
             return await self._lookup.reverse(owner.actor)
-        if (
-            isinstance(account, ActorUri)
-            and len(_forms(account)) == 1
-            and not _OF_NUMBER.fullmatch(str(account))
-        ):
-            raise InvalidIdentifier("the address of an account", str(account), "it names no person")
+        if isinstance(named, ActorUri) and not _OF_NUMBER.fullmatch(str(named)):
+            raise InvalidIdentifier("the address of an account", str(named), "it names no person")
         return []
 
 

@@ -21,6 +21,7 @@ from piccolo.columns.base import OnDelete, OnUpdate
 from piccolo.table import Table
 
 from directory.store.dialect import DIALECT
+from directory.x_names import X_NAME_CHARS
 
 
 class Origin(Table, tablename="origin", db=DIALECT):
@@ -38,8 +39,8 @@ class Mapping(Table, tablename="mapping"):
 
     id = BigSerial(primary_key=True)
     x_id = BigInt(null=True, default=None)
-    x_handle = Varchar(length=15)
-    x_handle_key = Varchar(length=15)
+    x_handle = Varchar(length=X_NAME_CHARS)
+    x_handle_key = Varchar(length=X_NAME_CHARS)
     network = SmallInt()
     target_id = Text()
     target_handle = Text()
@@ -453,8 +454,8 @@ class Hide(Table, tablename="hide", db=DIALECT):
     origin = ForeignKey(Origin, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
     network = SmallInt()
     x_id = BigInt(null=True, default=None)
-    x_handle = Varchar(length=15)
-    x_handle_key = Varchar(length=15)
+    x_handle = Varchar(length=X_NAME_CHARS)
+    x_handle_key = Varchar(length=X_NAME_CHARS)
     leaf = BigInt(null=True, default=None)
     member = ForeignKey(
         Member, null=True, default=None, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict

@@ -31,7 +31,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bad_rows: int = 0
     left_out: list[str] = []
     error: list[str] = []
-    doors: list[str] = msgspec.field(default_factory=lambda: ["browser", "form", "match"])
+    doors: list[str] = msgspec.field(default_factory=lambda: ["browser", "form", "members", "match"])
 
     @property
     def outcome(self) -> "Outcome":

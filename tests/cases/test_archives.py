@@ -4,6 +4,7 @@ import ast
 import asyncio
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,22 +15,27 @@ from playwright.async_api import Browser
 
 import directory
 from deploy.cli.match import read_given
-from directory.archive import Archive, ArchiveError, ArchiveProblem, Notice
+from directory.archive import NOTICE_SENTENCES, Archive, ArchiveError, ArchiveProblem, Notice
+from directory.archive.problems import SENTENCES
 from tests.cases.archives import Case, Outcome, load_cases, write_case
 from tests.harness.browser import chromium_fixture
 from tests.web.drop_page import serve_drop_page
+from web.language import translate
 from web.pages.results_form import Action, ResultsForm
 from web.pages.selection import View
-from web.pages.uploads import read_sent
+from web.pages.uploads import read_people, read_sent
 
 CASES: Final = load_cases()
 ROOT: Final = Path(directory.__file__).parent.parent
 READERS: Final = {
-    "browser": "web/static/js/archive/worker.js",
-    "form": "web/pages/uploads.py",
-    "match": "deploy/cli/match.py",
+    "browser": {"web/static/js/archive/worker.js"},
+    "form": {"web/pages/uploads.py", "web/pages/results.py"},
+    "members": {"web/pages/follow.py", "web/pages/kept_list.py"},
+    "match": {"deploy/cli/match.py"},
 }
-"""The doors of the table, each with the module that reads there."""
+"""The doors of the table, each with the modules that read there."""
+READS: Final = {"read_archive", "read_sent", "read_people", "read_given"}
+"""What reads an archive that somebody gave."""
 BROWSER_TIMEOUT_MS: Final = 60_000
 
 chromium = chromium_fixture()
@@ -63,21 +69,45 @@ def test_the_command_line(case: Case, tmp_path: Path) -> None:
     assert said(lambda: read_given(given)) == case.outcome
 
 
-@pytest.mark.parametrize("case", cases_of("form"), ids=lambda case: case.case)
-def test_the_form_without_script(case: Case, tmp_path: Path) -> None:
-    write_case(case, tmp_path / "given")
+@contextmanager
+def sent(case: Case, folder: Path) -> Iterator[ResultsForm]:
+    """The form that a browser without script sends."""
+    write_case(case, folder)
     uploads = []
     for each in sorted(case.give, key=lambda each: str(each["path"])):
         upload = UploadFile("application/octet-stream", each["path"])
         upload.file.close()
-        upload.file = (tmp_path / "given" / each["path"]).open("rb")
+        upload.file = (folder / each["path"]).open("rb")
         uploads.append(upload)
-    form = ResultsForm([], False, uploads, True, 1, View(), Action.SHOW, frozenset(), frozenset())
     try:
-        assert said(lambda: asyncio.run(read_sent(form))) == case.outcome
+        yield ResultsForm([], False, uploads, True, 1, View(), Action.SHOW, frozenset(), frozenset())
     finally:
         for upload in uploads:
             upload.file.close()
+
+
+@pytest.mark.parametrize("case", cases_of("form"), ids=lambda case: case.case)
+def test_the_form_without_script(case: Case, tmp_path: Path) -> None:
+    with sent(case, tmp_path / "given") as form:
+        assert said(lambda: asyncio.run(read_sent(form))) == case.outcome
+
+
+@pytest.mark.parametrize("case", cases_of("members"), ids=lambda case: case.case)
+def test_the_forms_of_members(case: Case, tmp_path: Path) -> None:
+    """The plan of follows and the kept list: the same people, and a sentence for each notice, in their language."""
+    with sent(case, tmp_path / "given") as form:
+        error, people, notices = told(form)
+    assert (error, people) == (case.outcome.error, case.outcome.people)
+    assert len(notices) == len(set(case.outcome.notices) - {"nobody"})
+    assert not set(notices) & set(NOTICE_SENTENCES.values())
+
+
+def told(form: ResultsForm) -> tuple[tuple[str, ...], tuple[str, ...], list[str]]:
+    try:
+        read = asyncio.run(read_people(form, "fr"))
+    except ArchiveError as error:
+        return (error.code, error.file), (), []
+    return (), tuple(map(str, read.people)), read.notices
 
 
 READ_ALL: Final = """async () => {
@@ -152,8 +182,11 @@ def _python_readers() -> Iterator[str]:
             if name.startswith("directory/archive/"):
                 continue
             for node in ast.walk(ast.parse(path.read_bytes())):
-                if isinstance(node, ast.ImportFrom) and any(a.name == "read_archive" for a in node.names):
-                    yield name
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+                    called = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+                    handed = {each.id for each in node.args if isinstance(each, ast.Name)}
+                    if {called, *handed} & READS:
+                        yield name
 
 
 def _script_readers() -> Iterator[str]:
@@ -164,12 +197,19 @@ def _script_readers() -> Iterator[str]:
 
 def test_every_reader_has_the_table() -> None:
     """A new door that reads archives stands in READERS, with a test over the table above."""
-    assert {*_python_readers(), *_script_readers()} == set(READERS.values())
+    assert {*_python_readers(), *_script_readers()} == set().union(*READERS.values())
     assert {door for case in CASES for door in case.doors} == set(READERS)
 
 
 IN_ONE_READER: Final = {"not-found", "reader-failed", "not-everybody"}
 """A path that is not there, a fault of the script, and its word for portions."""
+
+
+@pytest.mark.parametrize("sentence", [*SENTENCES.values(), *NOTICE_SENTENCES.values()])
+def test_what_a_reader_says_is_said_in_french(sentence: str) -> None:
+    french = translate("fr", sentence)
+    assert french != sentence
+    assert ("%(file)s" in french) == ("%(file)s" in sentence)
 
 
 def test_the_readers_know_the_same_problems_and_notices() -> None:

@@ -83,3 +83,19 @@ def test_a_log_is_named_in_any_spelling_of_its_host(command: Command) -> None:
         )
         assert refused.code == 1
         assert "is not the origin of a log" in refused.sentence
+
+
+def test_an_account_is_hidden_by_every_spelling(command: Command) -> None:
+    """A spelling that was read as somebody else hid nobody, or a stranger."""
+    for account in (
+        "\u202a@ada\u202c",
+        "https://x.com/ada",
+        "acct:ada@twitter.com",
+        "nitter.net/ada",
+        "x.com/i/user/5",
+    ):
+        placed = command.run("hides", "add", account, "--network", "bluesky", "--reason", "review")
+        assert placed.code == 0, (account, placed.out)
+        number, covers = placed.out.split("\n", 1)
+        assert "@ada (5) on bluesky" in covers
+        assert command.run("hides", "lift", number).code == 0

@@ -9,7 +9,7 @@ _labels = st.from_regex(r"[a-z][a-z0-9]{0,10}", fullmatch=True)
 _hosts = st.builds("{}.{}".format, _labels, _labels)
 _users = st.from_regex(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,20}[A-Za-z0-9_])?", fullmatch=True)
 _plc = st.text("abcdefghijklmnopqrstuvwxyz234567", min_size=24, max_size=24).map("did:plc:{}".format)
-_x_names = st.from_regex(r"[A-Za-z0-9_]{1,15}", fullmatch=True)
+_x_names = st.from_regex(r"[A-Za-z0-9_]{1,20}", fullmatch=True)
 
 x_accounts: st.SearchStrategy[XAccount] = st.builds(
     XAccount, st.none() | st.builds(XId, st.integers(1, 2**63 - 1)), _x_names.map(XHandle.parse)

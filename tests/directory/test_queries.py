@@ -11,7 +11,7 @@ from directory.identifiers import MAX_X_ID, XHandle, XId
 from directory.queries import MAX_LINE_CHARS, Lists, Query, format_lines, parse_lines
 
 ids = st.one_of(st.none(), st.builds(XId, st.integers(1, MAX_X_ID)))
-handles = st.one_of(st.none(), st.builds(XHandle, st.from_regex(r"[A-Za-z0-9_]{1,15}", fullmatch=True)))
+handles = st.one_of(st.none(), st.builds(XHandle, st.from_regex(r"[A-Za-z0-9_]{1,20}", fullmatch=True)))
 lists = st.builds(Lists, st.integers(0, 15))
 queries = st.builds(
     lambda halves, of, seen: Query(halves[0], halves[1], of, seen if halves[1] is not None else None),

@@ -114,7 +114,7 @@ def statements(draw: st.DrawFn) -> Statement:
     strength = draw(st.sampled_from([Strength.BOUND, Strength.HANDLE, Strength.LINKED]))
     network, target_id, target_handle = draw(_targets)
     issued = draw(moments)
-    handle = draw(st.builds(XHandle, st.from_regex(r"[A-Za-z0-9_]{1,15}", fullmatch=True)))
+    handle = draw(st.builds(XHandle, st.from_regex(r"[A-Za-z0-9_]{1,20}", fullmatch=True)))
     return Statement(
         draw(st.builds(XId, st.integers(1, 2**63 - 1))) if strength is Strength.BOUND else None,
         handle,

@@ -61,6 +61,7 @@ def statement_values() -> dict[str, Statement]:
             Evidence(EvidenceKind.X_CONFIRMED, ISSUED, "https://x.com/Ada_L/status/20"),
         ),
     )
+    long = replace(handle, x_handle=XHandle("Ada_L" + "_" * 15))
     more = replace(bound, ext=(("a", "~"), ("note_2", "it means nothing")))
     web = replace(bound, target_id=Did.parse("did:web:ada.example"), x_id=XId(2**63 - 1))
     return {
@@ -74,6 +75,7 @@ def statement_values() -> dict[str, Statement]:
         "x-oauth": signed_in,
         "x-confirmed": confirmed,
         "ext": more,
+        "long-handle": long,
     }
 
 
@@ -163,6 +165,7 @@ def statements() -> list[Case]:
         ("id-number", "an id is a text", changed("x", "id", to=783_214)),
         ("id-zero", "an id with a leading zero", changed("x", "id", to="0783214")),
         ("id-beyond", "an id of 2^63", changed("x", "id", to=str(2**63))),
+        ("handle-beyond", "an X handle of 21 characters", changed("x", "handle", to="Ada_L" + "_" * 16)),
         ("at-sign", "a handle without its @", changed("x", "handle", to="@Ada_L")),
         ("upper-case-host", "host names in lower case", changed("to", "handle", to="Ada.people.example")),
         ("other-network", "a DID on Mastodon", changed("to", "network", to="mastodon")),

@@ -12,14 +12,23 @@ from tests.cases.accounts import wrong
 from tests.harness.instance import RunningInstance, running_instance
 from tests.harness.mappings import bluesky, did
 
-FOUND: Final = {"@ada_lovell": "ada_lovell", "4242": "numbered", "@4242": "4242"}
+FOUND: Final = {
+    "@ada_lovell": "ada_lovell",
+    "4242": "numbered",
+    "@4242": "4242",
+    "@a_sixteen_letter": "a_sixteen_letter",
+    "@an_account_of_before": "an_account_of_before",
+}
 """Whom each account on X of the table leads to, so that a door shows which one it read."""
 _OF_DID: Final = {str(did(name)): account for account, name in FOUND.items()}
 _DID: Final = re.compile(r"did:plc:[a-z2-7]{24}")
 
 
 async def fill(instance: RunningInstance) -> None:
-    await instance.mappings().add([bluesky("ada_lovell"), bluesky("numbered", 4242), bluesky("4242")])
+    numbers = {"numbered": 4242}
+    await instance.mappings().add(
+        [bluesky(name, numbers.get(name), target=name.replace("_", "-")) for name in FOUND.values()]
+    )
 
 
 @pytest.fixture(scope="module")

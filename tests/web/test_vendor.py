@@ -37,7 +37,7 @@ def test_a_changed_file_is_named(copy: Path) -> None:
 
 
 def test_a_missing_and_a_foreign_file_are_named(copy: Path) -> None:
-    (copy / PACKAGES[1].script).unlink()
+    (copy / PACKAGES[0].script).unlink()
     (copy / "extra.js").write_text("")
     with pytest.raises(VendorError, match=r"htmx\.min\.js is missing; extra\.js belongs to no package"):
         check(copy)
@@ -79,11 +79,14 @@ def use_tarball(monkeypatch: pytest.MonkeyPatch, path: Path, *, is_pinned: bool)
 def test_a_pinned_package_is_kept_and_the_old_ones_go(
     copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    old = copy / "old-1.0.0"
+    old.mkdir()
+    (old / "old.js").write_text("")
     use_tarball(monkeypatch, tarball(tmp_path / "x.tgz", PACKAGES[0].file, "LICENSE"), is_pinned=True)
     vendor(copy)
     check(copy)
     assert (copy / PACKAGES[0].script).read_bytes() == b"bytes"
-    assert not (copy / PACKAGES[1].folder).exists()
+    assert not old.exists()
 
 
 def test_a_package_that_is_not_the_pinned_one_changes_nothing(

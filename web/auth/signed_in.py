@@ -47,6 +47,10 @@ class Here:
     context: MemberContext
     me: SignedIn
 
+    @property
+    def language(self) -> str:
+        return self.context.renderer.language_of(self.request)
+
     def page(self, template: str, **values: Any) -> Response[str]:
         """Renders a page with the token of the member's forms."""
         return self.context.page(self.request, template, form_token=self.me.form_token, **values)

@@ -46,7 +46,7 @@ from web.pages.results_form import Action, ResultsForm
 from web.pages.selection import View
 from web.pages.sign_in import TO_FOLLOW
 from web.pages.ticks import is_ticked, toggled_after
-from web.pages.uploads import people_of
+from web.pages.uploads import Sent, read_people
 from web.rendering import is_fragment
 
 FOLLOW_PATH: Final = "/account/follow"
@@ -73,7 +73,7 @@ async def follow_page(
     form = FollowForm(_NO_RESULTS, chosen, None, Do.SHOW, Part.WANTED, "", "", None)
     pair_limiter.take(client_keys.key_of(here.request.scope), await _count(here, chosen, [])).check()
     async with here.context.services.large_matches:
-        return await _plan_page(here, await _plan(here, form, []))
+        return await _plan_page(here, await _plan(here, form, Sent([], [])))
 
 
 # Nothing of the list was kept where nobody is signed in: the sign-in page says so.
@@ -94,11 +94,11 @@ async def follow(
     if form.changes:
         await here.context.my_form(here.request)
         here.context.require_writable()
-    people = await people_of(form.results)
-    number = await _count(here, form.source, people)
+    sent = await read_people(form.results, here.language)
+    number = await _count(here, form.source, sent.people)
     pair_limiter.take(client_keys.key_of(here.request.scope), number).check()
     async with here.context.services.large_matches:
-        planned = await _plan(here, form, people)
+        planned = await _plan(here, form, sent)
         if form.do is Do.SHOW:
             return await _plan_page(here, planned)
     # No place is held while a bridge is waited for.
@@ -123,14 +123,14 @@ async def _count(here: Here, source: Source, people: Sequence[Query]) -> int:
     return max(1, sizes.get(Lists.FOLLOWING, 0))
 
 
-async def _plan(here: Here, form: FollowForm, people: Sequence[Query]) -> Planned:
+async def _plan(here: Here, form: FollowForm, sent: Sent) -> Planned:
     follows, context, me = follows_of(here.context), here.context, here.me
     own = await context.members.membership.accounts(me.member)
     accounts = [each for each in own if each.target is not None and not each.is_lapsed]
     if not accounts:
         raise NoAccount
     account = next((each for each in accounts if each.id == (form.account or me.account)), accounts[0])
-    found = await follows.planning.match(me.member, form.source, people)
+    found = await follows.planning.match(me.member, form.source, sent.people)
     matches = matches_of(form.source, found)
     await _ignore_or_restore(here, form, account, matches)
     shown = form.results
@@ -141,7 +141,8 @@ async def _plan(here: Here, form: FollowForm, people: Sequence[Query]) -> Planne
     plan = await asyncio.to_thread(plan_follows, matches, wishes)
     uploaded = [match.query for match in found] if form.source in UPLOADED else []
     ticked = form.bridges & may_be_bridged(plan).keys()
-    return Planned(form, account, accounts, uploaded, matches, toggled, wishes, plan, ticked)
+    planned = Planned(form, account, accounts, uploaded, matches, toggled, wishes, plan, ticked)
+    return msgspec.structs.replace(planned, notices=sent.notices)
 
 
 async def _ignore_or_restore(
@@ -210,6 +211,7 @@ def _values(planned: Planned, page: PlanPage) -> dict[str, Any]:
     form, count = planned.form, len(planned.plan.wanted) + len(planned.bridges)
     return {
         "page": page,
+        "notices": planned.notices,
         "source": SOURCE_NAMES[form.source],
         "is_uploaded": form.source in UPLOADED,
         "has_followers": any(Lists.FOLLOWER in query.lists for query in planned.uploaded),

@@ -1,5 +1,6 @@
 """The list of people a member followed, which they let us keep so that newcomers can be found for them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from litestar import Response, get, post
@@ -18,7 +19,7 @@ from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.pages.messages import view_messages
 from web.pages.newcomers import wish_of
 from web.pages.results_form import read_results_form
-from web.pages.uploads import people_of
+from web.pages.uploads import read_people
 from web.rendering import is_fragment
 
 KEPT_LIST_PATH = LIST_PATH
@@ -44,16 +45,16 @@ async def keep_list(
     request, context, me = here.request, here.context, here.me
     await context.my_form(request)
     form = await read_results_form(request)
-    people = await people_of(form)
-    pair_limiter.take(client_keys.key_of(request.scope), max(1, len(people))).check()
-    followed = [query for query in people if query.lists and query.lists.is_wanted]
+    sent = await read_people(form, here.language)
+    pair_limiter.take(client_keys.key_of(request.scope), max(1, len(sent.people))).check()
+    followed = [query for query in sent.people if query.lists and query.lists.is_wanted]
     if followed:
         async with context.services.large_matches:
             await context.members.follow_lists.keep(me.member, Lists.FOLLOWING, followed)
-    if followed and not is_fragment(request):
+    if followed and not sent.notices and not is_fragment(request):
         return Redirect(KEPT_LIST_PATH, status_code=303, headers=dict(NO_STORE))
     template = "_kept_list.html" if is_fragment(request) else "kept_list.html"
-    return await _page(here, template, is_unchanged=not followed)
+    return await _page(here, template, is_unchanged=not followed, notices=sent.notices)
 
 
 @post(f"{KEPT_LIST_PATH}/consent", status_code=303, include_in_schema=False)
@@ -70,7 +71,9 @@ async def delete_list(asked: NamedDependency[Asked]) -> Redirect:
     return Redirect(KEPT_LIST_PATH, status_code=303, headers=dict(NO_STORE))
 
 
-async def _page(here: Here, template: str, *, is_unchanged: bool = False, said: str = "") -> Response[Any]:
+async def _page(
+    here: Here, template: str, *, is_unchanged: bool = False, said: str = "", notices: Sequence[str] = ()
+) -> Response[Any]:
     context, me = here.context, here.me
     held = (await context.members.consenting.present(me.member)).get(ConsentKind.KEEP_FOLLOW_LIST)
     version = PRESENT_VERSION[ConsentKind.KEEP_FOLLOW_LIST]
@@ -82,6 +85,7 @@ async def _page(here: Here, template: str, *, is_unchanged: bool = False, said: 
         people=sizes.get(Lists.FOLLOWING, 0),
         view=await view_messages(context, me),
         is_unchanged=is_unchanged,
+        notices=notices,
         said=said,
         wish=await wish_of(context, me.member),
         upload_max_mb=context.services.settings.upload_max_mb,

@@ -34,6 +34,8 @@ class Planned(msgspec.Struct, frozen=True):
     """Whose bridged accounts are ticked: people on the other network only, by the texts of their ids."""
     are_unseen: bool = False
     """Whether bridged accounts that were ticked were not seen at the bridge when they were needed."""
+    notices: Sequence[str] = ()
+    """What the member should know of the archive that they sent."""
 
     @property
     def network(self) -> Network:

@@ -9,7 +9,6 @@ from litestar.di import NamedDependency
 from litestar.enums import MediaType
 from litestar.response import Redirect
 
-from directory.archive import NOTICE_SENTENCES, Archive, Notice
 from directory.choosing import Chosen, may_choose
 from directory.exports import (
     MASTODON_CSV_MAX_ROWS,
@@ -32,7 +31,7 @@ from web.pages.downloads import download
 from web.pages.results_form import Action, ResultsForm, read_results_form
 from web.pages.selection import View, page_of, select_matches
 from web.pages.ticks import ticked_answers, toggled_after, toggled_for_all
-from web.pages.uploads import Portion, portion_of, read_sent
+from web.pages.uploads import Portion, notices_of, portion_of, read_sent
 from web.rendering import Renderer, is_fragment
 from web.services import Services
 
@@ -66,7 +65,7 @@ async def results(
     pair_limiter.take(client_keys.key_of(request.scope), max(1, len(queries))).check()
     async with services.large_matches:
         matches = await services.lookup.match(queries, with_evidence=False)
-        notices = _notices(read, renderer.language_of(request))
+        notices = notices_of(read, renderer.language_of(request)) if read else []
         asked = _Asked(len(queries), notices, portion, _has_follows(services))
         return await asyncio.to_thread(_answer, request, renderer, form, asked, matches)
 
@@ -149,18 +148,6 @@ def _results_page(request: Request[Any, Any, Any], renderer: Renderer, found: _F
         toggled=" ".join(sorted(found.view.toggled)),
         has_follows=found.asked.has_follows,
     )
-
-
-def _notices(read: Archive | None, language: str) -> list[str]:
-    """Returns what a person should know about the archive, beside the results; an empty archive has texts of
-    its own."""
-    if read is None:
-        return []
-    return [
-        translate(language, sentence) % read.notice_values
-        for notice, sentence in NOTICE_SENTENCES.items()
-        if notice in read.notices - {Notice.NOBODY}
-    ]
 
 
 def _has_follows(services: Services) -> bool:

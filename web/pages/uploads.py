@@ -5,9 +5,19 @@ from typing import BinaryIO, Final, cast
 
 import msgspec
 
-from directory.archive import Archive, ArchiveError, ArchiveProblem, LooseFile, ReadLimits, read_archive
+from directory.archive import (
+    NOTICE_SENTENCES,
+    Archive,
+    ArchiveError,
+    ArchiveProblem,
+    LooseFile,
+    Notice,
+    ReadLimits,
+    read_archive,
+)
 from directory.queries import MAX_MATCH_PAIRS, Query
 from directory.settings import Settings
+from web.language import translate
 from web.pages.results_form import ResultsForm
 
 MAX_PORTIONS: Final = 5
@@ -62,12 +72,30 @@ async def read_sent(form: ResultsForm) -> Archive | None:
     return await asyncio.to_thread(read_archive, files, limits=UPLOAD_LIMITS)
 
 
-async def people_of(form: ResultsForm) -> list[Query]:
-    """Returns all people of a form and of the archive in it.
+class Sent(msgspec.Struct, frozen=True):
+    """The people of a form and of the archive in it, and what whoever sent them should know of that archive."""
+
+    people: list[Query]
+    notices: list[str]
+
+
+async def read_people(form: ResultsForm, language: str) -> Sent:
+    """Reads all people of a form and of the archive in it.
 
     Raises ArchiveError, also where they are more than one portion: what is not looked up portion by portion takes no more.
     """
     read = await read_sent(form)
-    if read is not None and len(read.people) > MAX_MATCH_PAIRS:
+    if read is None:
+        return Sent(form.queries, [])
+    if len(read.people) > MAX_MATCH_PAIRS:
         raise ArchiveError(ArchiveProblem.TOO_MANY_ROWS, form.uploads[0].filename)
-    return form.queries + (read.people if read else [])
+    return Sent(form.queries + read.people, notices_of(read, language))
+
+
+def notices_of(read: Archive, language: str) -> list[str]:
+    """Returns what a person should know about an archive beside its people; one without people has texts of its own."""
+    return [
+        translate(language, sentence) % read.notice_values
+        for notice, sentence in NOTICE_SENTENCES.items()
+        if notice in read.notices - {Notice.NOBODY}
+    ]

@@ -57,7 +57,7 @@ def test_ids_come_back_in_their_order(ids: list[int], places: list[int]) -> None
     assert list(RowReader("blocking", "block.js").read(json)) == ids
 
 
-HANDLES = st.text(alphabet="abcXYZ_09", min_size=1, max_size=15)
+HANDLES = st.text(alphabet="abcXYZ_09", min_size=1, max_size=20)
 MENTIONS = st.lists(st.tuples(st.integers(1, 2**63 - 1), HANDLES), max_size=4)
 TWEETS = st.lists(st.tuples(st.integers(1, 2**63 - 1), MENTIONS), max_size=8)
 

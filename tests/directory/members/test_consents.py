@@ -216,7 +216,7 @@ def test_a_list_is_one_list_and_bounded() -> None:
     st.lists(
         st.tuples(
             st.none() | st.integers(1, 2**63 - 1).map(XId),
-            st.none() | st.from_regex(r"[A-Za-z0-9_]{1,15}", fullmatch=True).map(XHandle),
+            st.none() | st.from_regex(r"[A-Za-z0-9_]{1,20}", fullmatch=True).map(XHandle),
         ).filter(any),
         max_size=30,
     )

@@ -38,7 +38,7 @@ LOOK_ALIKES: Final = {
     "_": "‗",
 }
 
-_x_names = st.from_regex(r"[A-Za-z0-9_]{1,15}", fullmatch=True).filter(lambda name: not name.isdigit())
+_x_names = st.from_regex(r"[A-Za-z0-9_]{1,20}", fullmatch=True).filter(lambda name: not name.isdigit())
 _labels = st.from_regex(r"[a-z][a-z0-9]{0,9}", fullmatch=True)
 _hosts = st.builds("{}.{}".format, _labels, st.sampled_from(["example", "social", "test"]))
 _users = st.from_regex(r"[A-Za-z0-9_]{1,12}", fullmatch=True)

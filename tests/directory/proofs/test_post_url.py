@@ -6,7 +6,7 @@ from directory.errors import InvalidIdentifier
 from directory.proofs.post_url import MAX_POST_ID, XPostId, parse_post_url
 
 post_ids = st.integers(1, MAX_POST_ID).map(XPostId)
-names = st.from_regex(r"[A-Za-z0-9_]{1,15}", fullmatch=True)
+names = st.from_regex(r"[A-Za-z0-9_]{1,20}", fullmatch=True)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,8 @@ def test_links_of_both_profiles() -> None:
     assert strength_of([link(X_PROFILE), link(BLUESKY_PROFILE)]) is Strength.LINKED
     both = [link(X_PROFILE), link(BLUESKY_PROFILE), *evidence(K.BLUESKY_OAUTH)]
     assert strength_of(both) is Strength.LINKED
+    long = link("https://x.com/a_name_of_20_letters")
+    assert strength_of([long, link(BLUESKY_PROFILE)]) is Strength.LINKED
 
 
 def test_a_link_of_the_x_account_alone_is_half_of_it() -> None:
@@ -70,7 +72,7 @@ def test_a_link_of_the_x_account_alone_is_half_of_it() -> None:
         "https://x.com.evil.example/alice",
         "https://x.com/alice/status/1",
         "https://x.com/alice?",
-        "https://x.com/a_name_of_16_char",
+        "https://x.com/a_name_of_21_letters_",
         "https://X.com/alice",
     ],
 )

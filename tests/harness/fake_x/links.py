@@ -15,7 +15,7 @@ _ENDINGS: Final = "com|org|net|social|app|dev|example|fr|test"
 _LINK = re.compile(
     rf"(?<![@\w.])(?:https?://[^\s<>]+|(?:[a-z0-9-]+\.)+(?:{_ENDINGS})(?:/[^\s<>]*)?\b)", re.IGNORECASE
 )
-_MENTION = re.compile(r"(?<![\w@])@([A-Za-z0-9_]{1,15})")
+_MENTION = re.compile(r"(?<![\w@])@([A-Za-z0-9_]{1,20})")
 
 
 def short_link(url: str) -> str:

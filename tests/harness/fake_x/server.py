@@ -19,7 +19,7 @@ from tests.harness.fake_x.oauth import FakeOAuth, Fields
 from tests.harness.fake_x.world import FakeAccount, FakePost, FakeWorld
 
 _FX_STATUS = re.compile(r"/fx/[^/]+/status/([0-9]{1,19})")
-_FX_PROFILE = re.compile(r"/fx/([A-Za-z0-9_]{1,15})")
+_FX_PROFILE = re.compile(r"/fx/([A-Za-z0-9_]{1,20})")
 _PREFIXES: Final = {
     "/syndication/": "syndication",
     "/publish-x/": "oembed-x",

@@ -1,6 +1,6 @@
 // What the tests of the archive reader build their archives from.
 import assert from "node:assert/strict";
-import * as zip from "../../../web/static/vendor/zip.js-2.24.0/zip-core-external.min.js";
+import * as zip from "@zip.js/zip.js";
 import { ArchiveError } from "../../../web/static/js/archive/errors.js";
 import { readArchive } from "../../../web/static/js/archive/read.js";
 

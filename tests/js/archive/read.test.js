@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { MAX_ROWS_PER_LIST } from "../../../web/static/js/archive/limits.js";
+import { readArchive } from "../../../web/static/js/archive/read.js";
 import { following, linesOf, part, post, read, refuses, rows, zipOf } from "./helpers.js";
 
 const ACCOUNT = part("account", [
@@ -44,6 +45,12 @@ test("loose files and a folder's give the same", async () => {
     Object.entries(WHOLE).map(([path, content]) => [`downloads/twitter/${path}`, content]),
   );
   assert.deepEqual(linesOf(await read(folder)), WHOLE_LINES);
+});
+
+test("two ZIPs of one name, from two folders, are two", async () => {
+  const parts = [{ "data/following.js": WHOLE["data/following.js"] }, WHOLE];
+  const chosen = await Promise.all(parts.map(async (files) => ({ path: "twitter.zip", file: await zipOf(files) })));
+  assert.deepEqual(linesOf(await readArchive(chosen)), WHOLE_LINES);
 });
 
 test("progress grows to all bytes, one stage after the other", async () => {

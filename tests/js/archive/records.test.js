@@ -80,8 +80,8 @@ test("a list under another's name is refused, not read as that one", () => {
 
 test("of an account nothing is kept but number and name", () => {
   const account = { email: "somebody@example.org", accountId: "7", username: "alice", createdAt: "2010" };
-  assert.deepEqual(readAccount(bytesOf({ account }), "account.js"), { id: "7", handle: "alice" });
-  assert.deepEqual(readAccount(bytesOf({ account: { accountId: "7", username: "a b" } }), "account.js"), {
+  assert.deepEqual(readAccount(bytesOf([{ account }]), "account.js"), { id: "7", handle: "alice" });
+  assert.deepEqual(readAccount(bytesOf([{ account: { accountId: "7", username: "a b" } }]), "account.js"), {
     id: "7",
     handle: null,
   });

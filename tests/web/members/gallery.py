@@ -15,6 +15,7 @@ from directory.mappings import Evidence, EvidenceKind
 from directory.members.publications import Wish
 from directory.proofs.reasons import RefutedReason
 from directory.proofs.results import Refuted
+from directory.x_names import X_NAME_CHARS
 from tests.web.members.instance import MemberInstance
 
 LONG_HOST: Final = f"{'a-server-whose-name-has-no-end-' * 2}x.example"
@@ -41,7 +42,9 @@ class Names:
         """As long as one post takes, with nowhere to break a line."""
         label = (name + "x" * 63)[:63]
         handle = f"{label}.{'y' * 63}.example"
-        return cls(handle, f"did:web:{handle}", f"{label}@{LONG_HOST}", (name + "_" * 15)[:15])
+        return cls(
+            handle, f"did:web:{handle}", f"{label}@{LONG_HOST}", (name + "_" * X_NAME_CHARS)[:X_NAME_CHARS]
+        )
 
 
 def _did(name: str) -> str:

@@ -1,6 +1,7 @@
 """The list that a member lets us keep: agreed to first, read from an archive, replaced, deleted."""
 
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import httpx
@@ -113,6 +114,17 @@ def test_an_archive_of_too_many_people_is_refused_whole(
     assert answer.status_code == 400
     assert "following.js names more people than we can take at once" in answer.text
     assert kept(instance) == [[(21, "")]]
+
+
+def test_what_was_not_read_is_told(instance: MemberInstance, member: Visitor) -> None:
+    """A row that could not be read was left out of the list without a word."""
+    member.send(PATH, f"{PATH}/consent", version="1")
+    rows = following(*map(str, range(1_001, 1_101))).replace('"1001"', "null", 1)
+    answer = bring(member, "following.js", rows, **{"accept-language": "fr"})
+    assert answer.status_code == 200
+    assert "n’ont pas pu être lues" in unescape(answer.text)
+    assert "99 personnes" in answer.text
+    assert len(kept(instance)[0]) == 99
 
 
 def test_nothing_is_kept_without_consent(instance: MemberInstance, member: Visitor) -> None:

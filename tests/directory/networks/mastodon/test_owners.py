@@ -1,6 +1,7 @@
 """Whose page an address is, where only its server knows: asked through the guarded client, briefly, and kept."""
 
 import pytest
+from msgspec.structs import replace
 
 from directory.errors import InvalidIdentifier
 from directory.identifiers import Acct, ActorUri, XHandle
@@ -93,6 +94,25 @@ async def test_a_server_cannot_claim_anothers_account(
         "acct:bea@fern.test", "https://evil.test/users/bea"
     )
     assert await PageOwners(http).find_owner(ActorUri("https://evil.test/page")) is None
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "https://mastodon.fern.test/@bea",
+        "mastodon.fern.test/deck/@bea/1234",
+        "https://mastodon.fern.test/users/Bea/",
+    ],
+)
+async def test_a_page_on_the_web_domain_leads_back_to_x(
+    fern: FakeServer, http: GuardedClient, database: Database, clock: FakeClock, pasted: str
+) -> None:
+    """The account is bea@fern.test: its server alone knows that this page is hers."""
+    known = replace(mastodon("ada_lovell"), target_id=BEA, target_handle=Acct("bea", "fern.test"))
+    await StoredMappings(database).add([known])
+    reversing = Reversing(Lookup(MappingStore(database), clock, "one.example/log"), PageOwners(http))
+    (found,) = await reversing.reverse(parse_target_account(pasted))
+    assert found.mapping.x_handle == XHandle("ada_lovell")
 
 
 async def test_reverse_by_the_web_domain(

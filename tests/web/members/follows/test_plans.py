@@ -5,6 +5,7 @@ import io
 import json
 import re
 import zipfile
+from html import unescape
 
 import pytest
 
@@ -16,6 +17,7 @@ from directory.mappings import Network
 from directory.queries import Lists, Query
 from directory.store.faces import FaceStore
 from tests.harness.mappings import mastodon
+from tests.web.archives import following
 from tests.web.members.follow_worlds import find, keep_list, show_faces
 from tests.web.members.follows.pressing import PAIRS, PATH, Follower, member_of, press, tokens
 from tests.web.members.instance import MemberInstance
@@ -28,6 +30,16 @@ def test_everybody_left_out_has_a_sentence(member: Follower) -> None:
     assert "You blocked or muted them on X." in page
     assert "They are on the other network only." in page
     assert "We are not sure enough to choose them for you" in page
+
+
+def test_what_was_not_read_of_an_archive_is_told_beside_the_plan(member: Follower) -> None:
+    """A row that could not be read, and a file beside the list, were left out without a word."""
+    rows = following(*map(str, range(1, 101))).replace('"100"', "null", 1)
+    files = [("files", ("following.js", rows)), ("files", ("notes.txt", "x"))]
+    form = {"form_token": member.form_token(PATH)}
+    shown = unescape(member.client.post(PATH, data=form, files=files, headers=SAME_ORIGIN).text)
+    assert "that could not be read, and were left out: 1." in shown
+    assert "Not read, because no list of people was taken from there: notes.txt." in shown
 
 
 def test_ticks_decide_and_are_kept_from_page_to_page(member: Follower) -> None:

@@ -32,8 +32,8 @@ export const MAX_OPENED_FILES = 1_000;
 /** Decompressed bytes of one list with all its parts: a million rows, as X writes them, are 165 MB. */
 export const MAX_LIST_BYTES = 256 * MIB;
 
-/** Decompressed bytes of `account.js` and of `manifest.js`. */
-export const MAX_SMALL_FILE_BYTES = 64 * MIB;
+/** Decompressed bytes of `account.js`, and of `manifest.js`: each is parsed in one piece. */
+export const MAX_ABOUT_BYTES = 4 * MIB;
 
 /** Decompressed bytes of all posts. */
 export const MAX_TWEETS_BYTES = 8 * GIB;
@@ -42,7 +42,7 @@ export const MAX_TWEETS_BYTES = 8 * GIB;
 export const MAX_RATIO = 200;
 
 /** Below this size a file may have any ratio: it does no harm. */
-export const RATIO_FREE_BYTES = 16 * MIB;
+export const RATIO_FREE_BYTES = 4 * MIB;
 
 /** Compressed bytes that are inflated at a time: at the worst ratio this makes 66 MB. */
 export const INFLATE_CHUNK_BYTES = 64 * KIB;
@@ -61,9 +61,6 @@ export const ROWS_FOR_ONE_BAD = 100;
 
 /** Bytes of one post. */
 export const MAX_TWEET_BYTES = 4 * MIB;
-
-/** Bytes of `manifest.js`, which is parsed in one piece. */
-export const MAX_MANIFEST_BYTES = 4 * MIB;
 
 /** Characters of a path inside an archive. */
 export const MAX_PATH_CHARS = 1_024;

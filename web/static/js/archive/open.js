@@ -58,7 +58,7 @@ class Opening {
     const name = baseName(path);
     try {
       await checkIsZip(file, name);
-      const contents = await openZip(file, name, path);
+      const contents = await openZip(file, name, `${this.files.length} ${path}`);
       this.files.push(...contents.files);
       if (contents.files.length > 0) return;
       if (contents.isCsvEra) this.hints.push(new ArchiveError("csv-era", name));

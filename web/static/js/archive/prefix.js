@@ -9,7 +9,9 @@ const BOM_BYTES = 3;
 /** A byte order mark of UTF-16, or a zero beside the first character. */
 const UTF16 = /^(?:\xff\xfe|\xfe\xff|[^\0]\0|\0[^\0])/;
 /** `window.YTD.following.part0`, whatever the part: what X writes before `=`. */
-const TARGET = /^\s*window\.(?:YTD\.(\w+)\.part\d+|(__THAR_CONFIG))\s*$/;
+const TARGET = /^[ \t\n\r\f\v]*window\.(?:YTD\.([a-z_]+)\.part\d{1,6}|(__THAR_CONFIG))[ \t\n\r\f\v]*$/;
+/** JSON without an assignment. */
+const BARE = /^[ \t\n\r\f\v]*[[{]/;
 /** The word in TARGET for each kind of file. */
 const WORDS = Object.freeze(
   /** @type {Record<Kind, readonly string[]>} */ ({
@@ -60,7 +62,7 @@ export class Prefix {
 
   /** @param {Uint8Array} chunk - the first */
   beginsBare(chunk) {
-    return this.mayBeBare && /^(?:\xef\xbb\xbf)?\s*[[{]/.test(String.fromCharCode(...chunk.subarray(0, MAX_PREFIX_BYTES)));
+    return this.mayBeBare && BARE.test(withoutBom(String.fromCharCode(...chunk.subarray(0, BOM_BYTES + MAX_PREFIX_BYTES))));
   }
 
   /** Throws ArchiveError if the file ended before its `=`. */
@@ -69,10 +71,15 @@ export class Prefix {
   }
 
   check() {
-    const text = this.text.replace(/^\xef\xbb\xbf/, "");
+    const text = withoutBom(this.text);
     const found = TARGET.exec(text);
     if (found && WORDS[this.kind].includes(found[1] ?? found[2])) return;
     // JSON without an assignment has its first `=` in somebody's address.
-    throw new ArchiveError(/^\s*[[{]/.test(text) ? "no-assignment" : "wrong-prefix", this.name);
+    throw new ArchiveError(BARE.test(text) ? "no-assignment" : "wrong-prefix", this.name);
   }
+}
+
+/** @param {string} text - one character a byte */
+function withoutBom(text) {
+  return text.replace(/^\xef\xbb\xbf/, "");
 }

@@ -2,10 +2,9 @@
 import { ElementFramer } from "./elements.js";
 import { ArchiveError } from "./errors.js";
 import {
+  MAX_ABOUT_BYTES,
   MAX_LIST_BYTES,
-  MAX_MANIFEST_BYTES,
   MAX_ROW_BYTES,
-  MAX_SMALL_FILE_BYTES,
   MAX_TWEETS_BYTES,
   MAX_TWEET_BYTES,
   ROWS_FOR_ONE_BAD,
@@ -35,8 +34,8 @@ const MAX_BYTES = Object.freeze({
   follower: MAX_LIST_BYTES,
   block: MAX_LIST_BYTES,
   mute: MAX_LIST_BYTES,
-  account: MAX_SMALL_FILE_BYTES,
-  manifest: MAX_MANIFEST_BYTES,
+  account: MAX_ABOUT_BYTES,
+  manifest: MAX_ABOUT_BYTES,
   tweets: MAX_TWEETS_BYTES,
 });
 
@@ -179,21 +178,21 @@ class ArchiveReading {
     const { kind, name } = source;
     switch (kind) {
       case "manifest":
-        return new WholeFile(MAX_MANIFEST_BYTES, name, (bytes) => this.takeManifest(bytes, source));
+        return new WholeFile(MAX_ABOUT_BYTES, name, (bytes) => this.takeManifest(bytes, source));
       case "account":
-        return new ElementFramer(name, MAX_ROW_BYTES, (bytes) => this.takeOwner(readAccount(bytes, name), source));
+        return new WholeFile(MAX_ABOUT_BYTES, name, (bytes) => this.takeOwner(readAccount(bytes, name), source));
       default:
         return new ElementFramer(name, MAX_TWEET_BYTES, (bytes) => readMentions(bytes, this.people, name));
     }
   }
 
   /**
-   * @param {Owner} owner
+   * @param {Owner | null} owner
    * @param {Source} source
    */
   takeOwner(owner, { source, folder }) {
     const place = `${source}\n${folder}`;
-    if (!this.owners.has(place)) this.owners.set(place, owner);
+    if (owner && !this.owners.has(place)) this.owners.set(place, owner);
   }
 
   /**
@@ -202,7 +201,7 @@ class ArchiveReading {
    */
   takeManifest(bytes, source) {
     const { owner, counts, isPartial } = readManifest(bytes, source.name);
-    if (owner) this.takeOwner(owner, source);
+    this.takeOwner(owner, source);
     for (const list of LISTS) this.counted[list] = Math.max(this.counted[list] ?? 0, counts[list] ?? 0);
     if (isPartial) this.notices.add("partial-archive");
   }

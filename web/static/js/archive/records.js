@@ -41,13 +41,17 @@ export function readRow(list, bytes, file) {
 }
 
 /**
- * The owner in a record of `account.js`; the e-mail beside it is dropped. Throws ArchiveError.
+ * The owner in the first record of `account.js`, null where there is none; the e-mail beside it is dropped. Throws
+ * ArchiveError.
  * @param {Uint8Array} bytes
  * @param {string} file
- * @returns {Owner}
+ * @returns {Owner | null}
  */
 export function readAccount(bytes, file) {
-  const account = child(parse(bytes, file), "account");
+  const accounts = parseAny(bytes, file);
+  if (!Array.isArray(accounts)) throw new ArchiveError("wrong-shape", file);
+  if (accounts.length === 0) return null;
+  const account = isObject(accounts[0]) ? child(accounts[0], "account") : null;
   if (!account) throw new ArchiveError("wrong-shape", file);
   return { id: readId(account["accountId"], file), handle: handleOrNull(account["username"]) };
 }
@@ -69,7 +73,7 @@ export function readManifest(bytes, file) {
   const counts = {};
   for (const list of /** @type {List[]} */ (Object.keys(KEYS))) {
     const files = child(types, list)?.["files"];
-    if (Array.isArray(files)) counts[list] = files.reduce((sum, each) => sum + (Number(each?.count) || 0), 0);
+    if (Array.isArray(files)) counts[list] = files.reduce((sum, each) => sum + countOf(each?.count), 0);
   }
   const isPartial = child(manifest, "archiveInfo")?.["isPartialArchive"];
   return { owner, counts, isPartial: isPartial === true || isPartial === "true" };
@@ -91,7 +95,8 @@ export function readMentions(bytes, people, file) {
   if (!Array.isArray(mentions)) return;
   for (const mention of mentions) {
     const handle = handleOrNull(mention?.screen_name);
-    if (handle !== null && isId(mention.id_str)) people.see(mention.id_str, handle, post);
+    const id = [mention?.id_str, mention?.id].find(isId);
+    if (handle !== null && id !== undefined) people.see(id, handle, post);
   }
 }
 
@@ -114,14 +119,31 @@ function holdsScreenName(bytes) {
  * @returns {Record<string, unknown>}
  */
 function parse(bytes, file) {
-  let value;
+  const value = parseAny(bytes, file);
+  if (!isObject(value)) throw new ArchiveError("wrong-shape", file);
+  return value;
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @param {string} file
+ * @returns {unknown}
+ */
+function parseAny(bytes, file) {
   try {
-    value = JSON.parse(UTF8.decode(bytes));
+    return JSON.parse(UTF8.decode(bytes));
   } catch (error) {
     throw new ArchiveError("not-json", file, error);
   }
-  if (!isObject(value)) throw new ArchiveError("wrong-shape", file);
-  return value;
+}
+
+/**
+ * A count in a manifest, which X writes as a text; 0 for what is none.
+ * @param {unknown} count
+ */
+function countOf(count) {
+  const isCount = typeof count === "string" ? /^\d{1,9}$/.test(count) : Number.isSafeInteger(count);
+  return isCount ? Math.max(0, Number(count)) : 0;
 }
 
 /**

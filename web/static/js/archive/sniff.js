@@ -12,7 +12,7 @@ const PACKED = [
   [0, "\x28\xb5\x2f\xfd"],
   [257, "ustar"],
 ];
-const PAGE = /^\s*(?:<!doctype\s+html|<html|<head|<\?xml|<!--)/i;
+const PAGE = /^[ \t\n\r\f\v]*(?:<!doctype[ \t\n\r\f\v]+html|<html|<head|<\?xml|<!--)/i;
 const SPLIT = /\.(?:zip\.\d{3}|z\d\d)$/i;
 
 /**

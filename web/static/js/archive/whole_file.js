@@ -1,6 +1,9 @@
 // @ts-check
 import { ArchiveError } from "./errors.js";
 
+const SEMICOLON = 0x3b;
+const SPACES = [0x20, 0x09, 0x0a, 0x0d];
+
 /** A small file that is parsed in one piece. */
 export class WholeFile {
   /**
@@ -34,8 +37,18 @@ export class WholeFile {
       bytes.set(chunk, at);
       at += chunk.length;
     }
-    let end = bytes.length;
-    while (end > 0 && /[\s;]/.test(String.fromCharCode(bytes[end - 1]))) end--;
+    let end = lastOf(bytes, bytes.length);
+    if (bytes[end - 1] === SEMICOLON) end = lastOf(bytes, end - 1);
     this.onEnd(bytes.subarray(0, end));
   }
+}
+
+/**
+ * Where the spaces before `end` begin.
+ * @param {Uint8Array} bytes
+ * @param {number} end
+ */
+function lastOf(bytes, end) {
+  while (end > 0 && SPACES.includes(bytes[end - 1])) end--;
+  return end;
 }
