@@ -112,6 +112,9 @@ NOTES: Final[Mapping[str, str]] = {
         "Your server has no certificate that proves its name, so we did not speak to it: it is asked again later."
     ),
     "waits": N_("That is as many as your server permits for now: it goes on at the time below."),
+    "nobody-warns": N_(
+        "Bluesky's moderators cannot be asked at the moment who only pretends to be somebody, and without that we follow nobody: they are asked again soon."
+    ),
     "switched-off": N_("Whoever runs this instance lets nobody be followed at the moment."),
 }
 """Of the codes in a run's note; others are not told."""

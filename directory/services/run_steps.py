@@ -60,7 +60,7 @@ Home = Callable[[TokenSet], Awaitable[str]]
 """Returns the host of the server that holds the account of the tokens."""
 
 Warned = Callable[[Sequence[TargetAccount]], Awaitable[Mapping[str, Reason]]]
-"""Returns why people are not to be followed, by the texts of their ids; nothing of the others."""
+"""Returns why people are not to be followed, by the texts of their ids; nothing of the others. Raises NetworkError."""
 
 T = TypeVar("T")
 

@@ -25,6 +25,12 @@ WAIT_S: Final = 5.0
 """For those that are asked for at a time. A step has 45 seconds."""
 
 
+class NobodyWarns(NetworkError):
+    """The service that tells of the moderators' labels does not answer."""
+
+    code = "nobody-warns"
+
+
 class Profiles(Protocol):
     """Reads profiles of accounts on one network, as many at a time as it can."""
 
@@ -34,10 +40,7 @@ class Profiles(Protocol):
 
 
 class Warnings:
-    """Finds out who is gone, or labelled by the network's moderators. Asks for nobody who was looked at within a day.
-
-    A service that does not answer warns of nobody: it works without one, too.
-    """
+    """Finds out who is gone, or labelled by the network's moderators. Asks for nobody who was looked at within a day."""
 
     def __init__(self, network: Network, profiles: Profiles, store: FaceStore, clock: Clock) -> None:
         self._network = network
@@ -46,7 +49,10 @@ class Warnings:
         self._clock = clock
 
     async def of(self, accounts: Sequence[TargetAccount]) -> dict[str, Reason]:
-        """Returns why people are not to be followed, by the texts of their ids; nothing of the others."""
+        """Returns why people are not to be followed, by the texts of their ids; nothing of the others.
+
+        Raises NobodyWarns where the service does not answer: whoever was not asked for may be somebody else.
+        """
         ids = [str(each.id) for each in accounts]
         faces = await self._store.find_faces(self._network, ids, self._clock.now())
         told = {str(face.profile.account.id): face.profile.reason for face in faces}
@@ -62,7 +68,8 @@ class Warnings:
                 told = await self._profiles.read(accounts)
         except (NetworkError, TimeoutError) as error:
             log.warning("warnings did not come", network=self._network.value, error=type(error).__name__)
-            return {}
+            host = error.host if isinstance(error, NetworkError) else ""
+            raise NobodyWarns(host, "it tells nothing of people's labels") from error
         warned = {
             str(each.account.id): trimmed(each)
             for each in told

@@ -11,7 +11,7 @@ from directory.follows.reasons import Reason
 from directory.follows.states import ItemState, RunState
 from directory.mappings import Network
 from directory.networks.errors import Unreachable
-from directory.services.warnings import ASKED_AT_A_TIME, Warnings
+from directory.services.warnings import ASKED_AT_A_TIME, NobodyWarns, Warnings
 from directory.store.database import Database
 from directory.store.faces import FaceStore
 from tests.directory.follows.site import FollowSite, handle, letters
@@ -60,15 +60,20 @@ async def test_a_run_follows_nobody_whom_the_moderators_warn_of(site: FollowSite
 
 
 @pytest.mark.parametrize("error", [Unreachable("view.example", "no answer"), TimeoutError()])
-async def test_a_run_goes_on_without_the_moderators(site: FollowSite, error: Exception) -> None:
-    """A service that is down holds nobody's run up."""
+async def test_a_run_waits_for_the_moderators(site: FollowSite, error: Exception) -> None:
+    """Attack: somebody who is labelled keeps the service from answering, and is followed meanwhile."""
     moderators = Moderators({1: Reason.LABELLED})
     moderators.fails = error
     site.warned = moderators.warnings(site.database, site.clock).of
     await site.publish(1, 2)
     run = await site.start(1, 2)
+    for _ in range(3):
+        await site.run_once()
+    assert await site.states(run) == {ItemState.PENDING: 2}
+    assert (await site.only_run()).note == NobodyWarns.code
+    moderators.fails = None
     await site.drive()
-    assert await site.states(run) == {ItemState.FOLLOWED: 2}
+    assert site.network.followed == [handle(2)]
 
 
 async def test_who_was_looked_at_today_is_not_asked_for_again(database: Database, clock: FakeClock) -> None:
