@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import click
 
+from deploy.loading import nothing_collected
 from web.version import VERSION
 
 COMMANDS: Final = {
@@ -37,7 +38,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"deploy.cli.{cmd_name}").command
+        with nothing_collected():
+            command: click.Command = import_module(f"deploy.cli.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
