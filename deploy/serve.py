@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import structlog
 import uvloop
 
+from deploy.loading import nothing_collected
 from deploy.ports import check_port_free
 from deploy.wiring.instance import migrated_database
 from deploy.wiring.jobs import build_worker
@@ -51,7 +52,8 @@ async def _run(settings: Settings, dsn: str) -> None:
 async def _serve_web(
     settings: Settings, members: MemberParts, worker: Worker, stopping: asyncio.Event
 ) -> None:
-    from deploy.web_server import serve_web  # noqa: PLC0415 - loads the web framework: only this role pays
+    with nothing_collected():
+        from deploy.web_server import serve_web  # noqa: PLC0415 - loads the web framework: only this role pays
 
     log.info("serving", url=settings.base_url)
     await serve_web(members, worker, until=stopping.wait)

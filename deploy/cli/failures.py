@@ -5,6 +5,7 @@ from typing import Final
 
 from rich.markup import escape
 
+from deploy.cli.output import errors
 from deploy.demo import DemoPresent
 from deploy.embedded import EmbeddedError
 from deploy.migrate import MigrationFailed, SchemaTooNew
@@ -26,6 +27,14 @@ from federation.errors import (
     RecoveryNotConfirmed,
     UnsafeKeys,
 )
+
+
+def tell(error: Exception) -> bool:
+    """Prints the sentence for a foreseen failure. Returns False, and prints nothing, for one that is our own fault."""
+    sentence = sentence_of(error)
+    if sentence is not None:
+        errors.print(f"[bold red]passerelle:[/] {sentence}", highlight=False, soft_wrap=True)
+    return sentence is not None
 
 
 def sentence_of(error: Exception) -> str | None:

@@ -6,8 +6,7 @@ from typing import Any, Final
 
 import click
 
-from deploy.cli.failures import sentence_of
-from deploy.cli.output import errors
+from deploy.loading import nothing_collected
 from web.version import VERSION
 
 COMMANDS: Final = {
@@ -39,7 +38,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"deploy.cli.{cmd_name}").command
+        with nothing_collected():
+            command: click.Command = import_module(f"deploy.cli.{cmd_name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -69,9 +69,7 @@ def main(arguments: list[str] | None = None) -> Any:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
     except Exception as error:
-        # Any package may have failed; `sentence_of` knows the foreseen failures, and a bug is raised again.
-        sentence = sentence_of(error)
-        if sentence is None:
+        # Any package may have failed, so that what tells of it knows most of them: it is loaded only now.
+        if not import_module("deploy.cli.failures").tell(error):
             raise
-        errors.print(f"[bold red]passerelle:[/] {sentence}", highlight=False, soft_wrap=True)
         sys.exit(1)

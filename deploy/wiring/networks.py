@@ -15,7 +15,6 @@ from directory.networks.bluesky.client import (
     PublishedClient,
 )
 from directory.networks.bluesky.did import DidResolver
-from directory.networks.bluesky.dns import look_up_txt
 from directory.networks.bluesky.handles import (
     HandleResolver,
     dns_source,
@@ -28,6 +27,7 @@ from directory.networks.bluesky.requests import DpopRequests
 from directory.networks.bluesky.servers import Servers
 from directory.networks.bluesky.sessions import BlueskySessions
 from directory.networks.bluesky.sign_in import BlueskySignIn
+from directory.networks.bluesky.txt import look_up_txt
 from directory.networks.http import GuardedClient
 from directory.networks.mastodon.apps import Apps
 from directory.networks.mastodon.follows import MastodonSessions

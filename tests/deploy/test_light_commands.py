@@ -9,7 +9,7 @@ import pytest
 from deploy.cli.main import COMMANDS
 from tests.harness.command import Command
 
-HEAVY: Final = ("litestar", "hypercorn", "web.app", "atproto")
+HEAVY: Final = ("litestar", "hypercorn", "web.app", "atproto", "mastodon", "requests", "dns")
 PROGRAM: Final = f"""
 import sys
 from deploy.cli.main import main
@@ -51,9 +51,19 @@ def test_commands_over_members_load_none(command: Command, dsn: str) -> None:
     assert (rotated.code, rotated.err) == (0, NOTHING)
 
 
-def test_an_instance_loads_the_library_of_bluesky_at_its_first_call(command: Command) -> None:
-    """It takes half a second and 65 MB of each process, also of those that only answer lookups."""
-    loads = "import sys, deploy.serve, deploy.web_server; print('atproto' in sys.modules)"
+def test_the_help_loads_next_to_nothing(command: Command) -> None:
+    """The sentences of failures are loaded with the first failure: they know errors of every package."""
+    program = PROGRAM.replace(repr(HEAVY), repr((*HEAVY, "asyncpg", "federation", "directory")))
+    shown = Command(command.folder, command.settings, program=(sys.executable, "-c", program)).run("--help")
+    assert (shown.code, shown.err) == (0, NOTHING)
+
+
+def test_an_instance_loads_libraries_of_networks_at_their_first_call(command: Command) -> None:
+    """Bluesky's takes half a second and 65 MB of each process, also of those that only answer lookups."""
+    loads = (
+        "import sys, deploy.serve, deploy.web_server;"
+        "print({'atproto', 'mastodon', 'requests', 'dns'} & sys.modules.keys())"
+    )
     alone = Command(command.folder, command.settings, program=(sys.executable, "-c"))
     shown = alone.run(loads)
-    assert (shown.out, shown.err) == ("False\n", "")
+    assert (shown.out, shown.err) == ("set()\n", "")

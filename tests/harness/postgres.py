@@ -61,6 +61,7 @@ class SharedPostgres:
         self._owner = owner[0] if owner else None
         self._owner_dsn = owner[1] if owner else admin_dsn
         self._prefix = f"passerelle_test_{run}_"
+        self._templates: set[str] = set()
 
     def dsn(self, label: str) -> str:
         """Returns the address of the database that was made under this label."""
@@ -68,15 +69,10 @@ class SharedPostgres:
 
     async def template(self, label: str, fill: Callable[[str], Awaitable[object]]) -> str:
         """Makes a template that `fill(dsn)` fills, once a run, by whichever worker comes first. Returns its label."""
-        async with self._admin() as admin:
-            if await self._is_template(admin, label):
-                return label
-            await admin.execute("SELECT pg_advisory_lock(hashtext($1))", self._name(label))
-            if not await self._is_template(admin, label):
-                await self._drop(admin, label)
-                await self._create(admin, label, source=None)
-                await fill(self.dsn(label))
-                await admin.execute(f"ALTER DATABASE {self._name(label)} IS_TEMPLATE true")
+        if label not in self._templates:
+            async with self._admin() as admin:
+                await self._make_template(admin, label, fill)
+            self._templates.add(label)
         return label
 
     async def create_database_from_template(self, label: str, template: str | None = None) -> str:
@@ -94,11 +90,12 @@ class SharedPostgres:
     async def database(self, template: str | None = None) -> AsyncIterator[str]:
         """Makes a database with a name of its own, dropped at the end of the block."""
         label = f"test_{secrets.token_hex(6)}"
-        dsn = await self.create_database_from_template(label, template)
-        try:
-            yield dsn
-        finally:
-            await self.drop_database(label)
+        async with self._admin() as admin:
+            await self._create(admin, label, template)
+            try:
+                yield self.dsn(label)
+            finally:
+                await self._drop(admin, label)
 
     async def drop_all(self) -> None:
         """Drops every database of this run."""
@@ -121,6 +118,18 @@ class SharedPostgres:
         finally:
             await connection.close()
 
+    async def _make_template(
+        self, admin: asyncpg.Connection, label: str, fill: Callable[[str], Awaitable[object]]
+    ) -> None:
+        if await self._is_template(admin, label):
+            return
+        await admin.execute("SELECT pg_advisory_lock(hashtext($1))", self._name(label))
+        if not await self._is_template(admin, label):
+            await self._drop(admin, label)
+            await self._create(admin, label, source=None)
+            await fill(self.dsn(label))
+            await admin.execute(f"ALTER DATABASE {self._name(label)} IS_TEMPLATE true")
+
     async def _create(self, admin: asyncpg.Connection, label: str, source: str | None) -> None:
         owner = f" OWNER {self._owner}" if self._owner else ""
         # Files are copied in half the time that the log of a small database takes.
@@ -130,6 +139,7 @@ class SharedPostgres:
     async def _drop(self, admin: asyncpg.Connection, label: str) -> None:
         if await self._is_template(admin, label):
             await admin.execute(f"ALTER DATABASE {self._name(label)} IS_TEMPLATE false")
+            self._templates.discard(label)
         await admin.execute(f"DROP DATABASE IF EXISTS {self._name(label)} WITH (FORCE)")
 
     async def _is_template(self, admin: asyncpg.Connection, label: str) -> bool:

@@ -1,15 +1,12 @@
 """Looks up TXT records, by the system's name servers."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import dns.asyncresolver
 import dns.exception
 import dns.resolver
 from dns.rdtypes.ANY.TXT import TXT
-
-# Returns the texts of a name's TXT records, empty where it has none. Raises OSError where no name server answers.
-LookUpTxt = Callable[[str], Awaitable[Sequence[str]]]
 
 DNS_TIMEOUT_S: Final = 5.0
 MAX_TXT_RECORDS: Final = 100

@@ -13,7 +13,7 @@ import msgspec
 from directory.errors import InvalidIdentifier
 from directory.failures import hide_name
 from directory.identifiers import MAX_HOST_CHARS, AtHandle, Did
-from directory.networks.bluesky.dns import LookUpTxt
+from directory.networks.bluesky.txt import LookUpTxt
 from directory.networks.errors import Busy, NetworkError, Unreachable
 from directory.networks.http import GuardedClient
 from directory.networks.limits import Limits

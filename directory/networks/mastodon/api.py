@@ -6,9 +6,12 @@ Each is one request. What a status means is told once, here, as each family of s
 import enum
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from mastodon import Mastodon
+if TYPE_CHECKING:
+    from mastodon import Mastodon
+
+    from directory.networks.mastodon.library import Ask
 
 from directory.clock import Clock
 from directory.identifiers import Acct
@@ -60,7 +63,7 @@ class Act(enum.Enum):
     UNMUTE = enum.auto()
 
 
-_ACTS: Final[dict[Act, Callable[[Mastodon, str], object]]] = {
+_ACTS: "Final[dict[Act, Callable[[Mastodon, str], object]]]" = {
     Act.FOLLOW: lambda api, id_: api.account_follow(id_),
     Act.UNFOLLOW: lambda api, id_: api.account_unfollow(id_),
     Act.BLOCK: lambda api, id_: api.account_block(id_),
@@ -153,9 +156,7 @@ class Api:
             raise Trouble(self.wire.host, f"answered with status {said.status}", may_have_arrived=True)
         return said.read
 
-    async def _call(
-        self, ask: Callable[[Mastodon], object], limits: Limits, *, about: str = "", is_act: bool = False
-    ) -> Said:
+    async def _call(self, ask: "Ask", limits: Limits, *, about: str = "", is_act: bool = False) -> Said:
         said = await self.wire.call(ask, limits, about=about)
         now = self._clock.now()
         self.allowance.note(said.answer, now)

@@ -1,26 +1,22 @@
 """Speaks the Mastodon API through Mastodon.py, over the guarded client.
 
 Mastodon.py waits for its answers, so each call has a thread, from a pool with shares. All that it sends goes through
-`_Adapter` to the guarded client on the event loop. Four things of it are kept away from what a server says:
-- the token is set after construction: the constructor opens a token that is the name of a file;
-- no header of the answer reaches it but type and links: with a strange `X-RateLimit-Reset` it reports a follow that
-  was done as failed, and `Location` would be followed;
-- the version is given: it would ask `/api/v1/instance`, 2,000 times where that fails;
-- its errors quote the body: they are dropped, and the answer tells what happened.
+`_Exchange` to the guarded client on the event loop. It is loaded at the first call (`library.py`).
 """
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextvars import copy_context
 from dataclasses import replace
 from functools import cache, partial
-from typing import Any, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
 
-import requests
-from mastodon import Mastodon
-from requests.adapters import BaseAdapter
+if TYPE_CHECKING:
+    import requests
+
+    from directory.networks.mastodon.library import Ask
 
 from directory.networks.answers import Answer
 from directory.networks.callers import current_caller
@@ -31,14 +27,12 @@ from directory.networks.limits import Limits
 from directory.networks.places import Room
 from directory.networks.threads import Threads
 
-ANSWERED_AS: Final = "4.2.0"
-"""The version of the API that Mastodon.py is told: the first with actor URIs."""
+LIBRARY: Final = "directory.networks.mastodon.library"
 CALLS: Final = Room(places=64)
 """Calls that hold a thread at the same time: as many as there are places for requests."""
 SLACK_S: Final = 10.0
 """A thread waits so much longer than its request may take, should the loop have ended."""
 _SENT: Final = frozenset({"authorization", "content-type"})
-_SHOWN: Final = frozenset({"content-type", "link"})
 _OF_ITS_ADDRESS: Final = b"rate limit reached"
 """How GoToSocial refuses an address, for all its members; other servers refuse one token."""
 _AWAY: Final = frozenset({502, 503, 504})
@@ -71,35 +65,34 @@ class Wire:
         self._http = http
         self._access = access
 
-    async def call(self, ask: Callable[[Mastodon], object], limits: Limits, *, about: str = "") -> Said:
+    async def call(self, ask: "Ask", limits: Limits, *, about: str = "") -> Said:
         """Calls Mastodon.py once, which sends one request. Raises NetworkError.
 
         `about`: another server, which this one asks meanwhile; its silence is none of this one's.
         """
         loop = asyncio.get_running_loop()
-        adapter = _Adapter(self._http, loop, limits, _Blamed(current_contacts(), about))
+        exchange = _Exchange(self._http, loop, limits, _Blamed(current_contacts(), about))
         self.requests += 1
         try:
             # The caller and who listens to the job go along into the thread.
-            work = partial(copy_context().run, _read, adapter, self.host, self._access, ask)
+            work = partial(copy_context().run, _read, exchange, self.host, self._access, ask)
             read = await _threads().run(self.host, current_caller(), work)
         finally:
             # Also where nobody waits any more: nothing may be sent after that.
-            adapter.abandon()
-        if adapter.failure is not None:
-            raise adapter.failure
-        if adapter.answer is None:
+            exchange.abandon()
+        if exchange.failure is not None:
+            raise exchange.failure
+        if exchange.answer is None:
             raise BadAnswer(self.host, "nothing was asked")
-        return Said(adapter.answer, read)
+        return Said(exchange.answer, read)
 
 
-class _Adapter(BaseAdapter):
+class _Exchange:
     """Hands one request to the guarded client, from a thread. What came is in `answer` or `failure`."""
 
     def __init__(
         self, http: GuardedClient, loop: asyncio.AbstractEventLoop, limits: Limits, contacts: "_Blamed"
     ) -> None:
-        super().__init__()
         self.answer: Answer | None = None
         self.failure: NetworkError | None = None
         self._http = http
@@ -110,17 +103,8 @@ class _Adapter(BaseAdapter):
         self._is_abandoned = False
         self._asked: Future[Answer] | None = None
 
-    def send(  # noqa: PLR0913, PLR0917 - the signature of requests
-        self,
-        request: requests.PreparedRequest,
-        stream: bool = False,
-        timeout: float | tuple[float, float] | tuple[float, None] | None = None,
-        verify: bool | str = True,
-        cert: bytes | str | tuple[bytes | str, bytes | str] | None = None,
-        proxies: Mapping[str, str] | None = None,
-    ) -> requests.Response:
+    def send(self, request: "requests.PreparedRequest") -> Answer:
         """Sends the request. Raises NetworkError, and CancelledError where nobody waits for it any more."""
-        _ = stream, timeout, verify, cert, proxies
         try:
             self.answer = self._hand_over(request).result(self._limits.total_s + SLACK_S)
         except NetworkError as error:
@@ -129,10 +113,7 @@ class _Adapter(BaseAdapter):
         except TimeoutError:
             self.failure = TooSlow(self._host(request), "the answer takes too long", may_have_arrived=True)
             raise self.failure from None
-        return _response(request, self.answer)
-
-    def close(self) -> None:
-        """Keeps nothing open."""
+        return self.answer
 
     def abandon(self) -> None:
         """Ends what is under way, and sends nothing any more."""
@@ -141,7 +122,7 @@ class _Adapter(BaseAdapter):
             if self._asked is not None:
                 self._asked.cancel()
 
-    def _hand_over(self, request: requests.PreparedRequest) -> Future[Answer]:
+    def _hand_over(self, request: "requests.PreparedRequest") -> Future[Answer]:
         with self._lock:
             if self._is_abandoned or self._asked is not None:
                 # Mastodon.py is asked for one request at a time, so that none is sent unseen.
@@ -149,7 +130,7 @@ class _Adapter(BaseAdapter):
             self._asked = asyncio.run_coroutine_threadsafe(self._ask(request), self._loop)
             return self._asked
 
-    async def _ask(self, request: requests.PreparedRequest) -> Answer:
+    async def _ask(self, request: "requests.PreparedRequest") -> Answer:
         headers = {name.lower(): value for name, value in request.headers.items() if name.lower() in _SENT}
         body = request.body.encode() if isinstance(request.body, str) else request.body
         content = None if request.method == "GET" else bytes(body or b"")
@@ -163,7 +144,7 @@ class _Adapter(BaseAdapter):
             )
 
     @staticmethod
-    def _host(request: requests.PreparedRequest) -> str:
+    def _host(request: "requests.PreparedRequest") -> str:
         return (request.url or "").partition("://")[2].partition("/")[0]
 
 
@@ -195,37 +176,9 @@ class _Blamed:
         self._listener.note_failure(host, error)
 
 
-def _read(adapter: _Adapter, host: str, access: str | None, ask: Callable[[Mastodon], object]) -> object:
-    """Calls Mastodon.py, in a thread. Returns what it reads; None where it reads nothing."""
-    with requests.Session() as session:
-        session.trust_env = False  # no proxies, and no .netrc
-        session.headers.clear()
-        session.adapters.clear()
-        session.mount("https://", adapter)
-        api = Mastodon(
-            api_base_url=f"https://{host}",
-            session=session,
-            mastodon_version=ANSWERED_AS,
-            ratelimit_method="throw",
-        )
-        api.access_token = access
-        try:
-            return ask(api)
-        except Exception:  # noqa: BLE001 - whatever it raises over an answer: the answer itself tells what it was
-            return None
-
-
-def _response(request: requests.PreparedRequest, answer: Answer) -> requests.Response:
-    response: Any = requests.Response()
-    response.status_code = answer.status
-    response.headers.update({name: value for name, value in answer.headers if name in _SHOWN})
-    response.request = request
-    response.url = request.url
-    response.reason = ""
-    response.encoding = "utf-8"
-    response._content = answer.body
-    shown: requests.Response = response
-    return shown
+def _read(exchange: _Exchange, host: str, access: str | None, ask: "Ask") -> object:
+    """Calls Mastodon.py, in a thread, which also loads it. Returns what it reads; None where it reads nothing."""
+    return import_module(LIBRARY).read(exchange.send, host, access, ask)
 
 
 @cache
