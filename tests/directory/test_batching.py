@@ -54,7 +54,9 @@ async def test_every_error_of_the_driver_is_told_to_all_who_wait(clock: FakeCloc
     """The batcher named some errors of the database: with any other, all lookups waited for ever."""
     assert len(DRIVER_ERRORS) > 200
     for kind in DRIVER_ERRORS:
-        results = await settled(LookupBatcher(FailingStore(kind("a fault")), clock, ORIGIN), range(1, SEVERAL))
+        results = await settled(
+            LookupBatcher(FailingStore(kind("a fault")), clock, ORIGIN), range(1, SEVERAL)
+        )
         assert {type(each) for each in results} == {LookupFailed}, kind
         assert {type(each.__cause__) for each in results if isinstance(each, LookupFailed)} == {kind}
         # An error that all of them raise would grow by the traceback of each.
@@ -119,8 +121,9 @@ async def test_a_killed_batch_leaves_nobody_waiting(
     """The task of a batch is cancelled, once before its first step: then no line of it ever runs."""
     batcher = LookupBatcher(mapping_store, clock, ORIGIN)
     asked = [asyncio.create_task(settled(batcher, [number])) for number in range(1, SEVERAL)]
-    while not (batches := [task for task in asyncio.all_tasks() if task.get_name() == BATCH_TASK]):
-        await asyncio.sleep(0)
+    await asyncio.sleep(0)  # they ask
+    await asyncio.sleep(0)  # the lookups in them begin
+    batches = [task for task in asyncio.all_tasks() if task.get_name() == BATCH_TASK]
     if has_begun:
         await asyncio.sleep(0)
     (batch,) = batches
