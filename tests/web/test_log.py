@@ -251,7 +251,7 @@ def test_a_link_is_not_used_up_by_looking_at_it(log_instance: RunningInstance, r
         ("live/" + "a" * 300 + "/log/1", 400),
         (f"proof/{ORIGIN}/1", 400),
         (f"proof/{ORIGIN}/1?token=", 404),
-        (f"proof/{ORIGIN}/1?token=%00", 404),
+        (f"proof/{ORIGIN}/1?token=%00", 400),
         (f"proof/{ORIGIN}/1?token=" + "a" * 101, 400),
         (f"proof/{ORIGIN}/100000?token=a", 404),
         ("proof/other.example/log/1?token=a", 404),
