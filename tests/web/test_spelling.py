@@ -259,3 +259,14 @@ def test_a_page_for_a_form_alone_says_so(client: httpx.Client) -> None:
     assert answer.headers["allow"] == "GET, OPTIONS, POST"
     assert "This page cannot be opened like that" in answer.text
     assert "API page" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/about", "/api/docs", "/x/jack", "/x/nobody", "/whose?account=nina_3@social.example"]
+)
+def test_a_link_to_any_public_page_has_a_preview(client: httpx.Client, path: str) -> None:
+    page = client.get(path).text
+    for name in ("site_name", "type", "title", "description", "image"):
+        (content,) = re.findall(rf'<meta property="og:{name}"\s+content="([^"]+)"', page)
+        assert content.strip()
+    assert 'property="og:image" content="https://find.example/static/icon-512.png?v=' in page
