@@ -138,6 +138,8 @@ def counted(instance: RunningInstance, method: str, status: int, path: str = "no
         ("GET", b"/log/nothing", 404),
         ("GET", b"/healthz/", 404),
         ("BREW", b"/about", 405),
+        ("HEAD", b"/nothing", 404),
+        ("HEAD", b"/static/%00", 404),
     ],
 )
 def test_what_is_not_there_is_counted_and_limited(
@@ -150,6 +152,7 @@ def test_what_is_not_there_is_counted_and_limited(
         before = counted(strict, known, status, path), counted(strict, known, 429, path)
         answers = [ask(strict.url, method, target) for _ in range(8)]
         assert [each.status for each in answers] == [status] * 5 + [429] * 3
+        assert method != "HEAD" or not any(each.body for each in answers)
         assert all("retry-after" in each.headers for each in answers[5:])
         assert all("ratelimit" in each.headers for each in answers)
         after = counted(strict, known, status, path), counted(strict, known, 429, path)

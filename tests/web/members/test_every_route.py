@@ -127,11 +127,19 @@ class Walk:
         self.wrong: list[str] = []
         self.asked = 0
 
-    def ask(self, route: Route, target: bytes, what: str, *lines: bytes, body: bytes = b"") -> None:
+    def ask(
+        self, route: Route, target: bytes, what: str, *lines: bytes, body: bytes = b"", method: str = ""
+    ) -> None:
         if not any(line.startswith(b"Cookie") for line in lines):
             lines = (*lines, b"Cookie: " + self.cookies)
         self.asked += 1
-        self.judge(ask(self.instance.url, route.method, target, *lines, body=body), route, what)
+        answer = ask(self.instance.url, method or route.method, target, *lines, body=body)
+        self.judge(answer, route, f"{method} {what}")
+
+    def other_methods(self, route: Route) -> None:
+        for method in ("HEAD", "PUT", "BREW"):
+            self.ask(route, route.filled(), "as it is", method=method)
+            self.ask(route, route.filled() + b"/%00", "with NUL", method=method)
 
     def judge(self, answer: RawAnswer, route: Route, what: str) -> None:
         kept = answer.headers.get("cache-control", [])
@@ -192,6 +200,7 @@ def test_no_route_fails_whatever_it_is_asked(
         for route in routes:
             walk.paths_and_queries(route)
             walk.cookies_and_headers(route)
+            walk.other_methods(route)
             if route.method != "GET":
                 walk.bodies(route)
     assert walk.wrong == []
