@@ -9,6 +9,7 @@ import uvloop
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
+from deploy.metrics_server import serving_metrics
 from deploy.wiring.members import MemberParts
 from deploy.wiring.web import build_all_services
 from directory.jobs.worker import Worker
@@ -23,10 +24,13 @@ READ_TIMEOUT_S = 60
 
 async def serve_web(members: MemberParts, worker: Worker, until: Callable[[], Awaitable[object]]) -> None:
     """Serves until `until` returns, then finishes what is under way. `worker` may run in this process, or not."""
-    app: Any = create_app(build_all_services(members, worker))
+    services = build_all_services(members, worker)
+    app: Any = create_app(services)
     spare_the_collector()
     shutdown: Any = until
-    await serve(app, hypercorn_config(members.ground.settings), shutdown_trigger=shutdown)
+    settings = members.ground.settings
+    async with serving_metrics(settings, services):
+        await serve(app, hypercorn_config(settings), shutdown_trigger=shutdown)
 
 
 def new_loop() -> asyncio.AbstractEventLoop:

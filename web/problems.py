@@ -16,6 +16,16 @@ class Problem(msgspec.Struct, frozen=True):
     advice: str
 
 
+PROGRAM_PATHS: Final = (
+    "/api/",
+    "/log/",
+    "/federation/",
+    "/.well-known/",
+    "/nodeinfo/",
+    "/healthz",
+    "/readyz",
+)
+"""Addresses whose answers are for programs: documents, in English."""
 NOBODY_SAID: Final = "nobody-said"
 _ALL: Final = (
     Problem(
@@ -92,6 +102,18 @@ _ALL: Final = (
         405,
         N_("This address does not take that method"),
         N_("The API page tells which method each address takes."),
+    ),
+    Problem(
+        "form-only",
+        405,
+        N_("This page cannot be opened like that"),
+        N_("Go back to the page that you came from and send its form again, or start from the first page."),
+    ),
+    Problem(
+        "broken-off",
+        400,
+        N_("The request was broken off"),
+        N_("Send it again, whole."),
     ),
     Problem(
         "too-large",
