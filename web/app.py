@@ -33,7 +33,7 @@ from web.middleware.headers import HeadersMiddleware
 from web.middleware.heads import HeadMiddleware
 from web.middleware.rate_limit import ClientKeys, RateLimiter, RateLimitMiddleware
 from web.middleware.waiting import WaitingMiddleware
-from web.pages import about, home, person, results, whose
+from web.pages import about, home, person, refused, results, whose
 from web.pages.uploads import max_form_bytes
 from web.rendering import STATIC_FOLDER, Renderer
 from web.services import Services
@@ -106,7 +106,7 @@ def _routes(services: Services) -> list[ControllerRouterHandler]:
     routes += [log_api.checkpoint, log_api.tile, log_api.operations, log_api.descriptor]
     routes += [witness_api.add_checkpoint, witness_api.latest]
     routes += [home.home, home.search, whose.whose, person.person, person.person_by_id, results.results_start]
-    routes += [about.about, about.api_docs]
+    routes += [about.about, about.api_docs, refused.refused]
     if services.peers is not None:
         routes.append(federation_router())
     if services.settings.metrics:
