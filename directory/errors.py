@@ -35,6 +35,10 @@ class DirectoryUnavailable(DirectoryError):
     """The database did not answer; nothing was changed."""
 
 
+class LookupFailed(DirectoryError):
+    """A lookup failed for a reason that is a fault of ours; its cause tells."""
+
+
 _SHOWN_CHARS = 60
 
 

@@ -55,7 +55,7 @@ class Worker:
     async def run(self) -> None:
         """Runs until `stop`, or until it is cancelled: then the running jobs are interrupted and released."""
         # No task group: the end of one loop, which would be a bug, must not end the others.
-        results = await asyncio.gather(*(loop.run() for loop in self._loops), return_exceptions=True)
+        results = await asyncio.gather(*map(_run, self._loops), return_exceptions=True)
         for result in results:
             if result is not None:
                 raise result
@@ -64,6 +64,15 @@ class Worker:
         """Runs all that is due now, once: for commands and tests."""
         for loop in self._loops:
             await loop.drain()
+
+
+async def _run(loop: JobLoop) -> None:
+    try:
+        await loop.run()
+    except Exception:
+        # At once: the other kinds go on, and nobody would see that this one has ended.
+        log.exception("the jobs of a kind have ended, which is a bug", kind=loop.kind.name)
+        raise
 
 
 @asynccontextmanager

@@ -1,35 +1,43 @@
 """Batches concurrent single lookups into one query."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from directory.clock import Clock
-from directory.errors import DirectoryError
+from directory.errors import DirectoryUnavailable, LookupFailed
 from directory.queries import Query
 from directory.ranking import Match
 from directory.services.lookup import match_all
+from directory.store.database import is_of_database
 from directory.store.mappings import MappingStore
 
 MAX_BATCH: Final = 200
 BATCHES_AT_ONCE: Final = 1
 """While one batch waits for the database the next one fills: under load a lookup costs fewer statements."""
+BATCH_TASK: Final = "batch of lookups"
+
+Asked = tuple[Query, asyncio.Future[Match]]
+Found = Mapping[Query, Match | Exception]
 
 
 class LookupBatcher:
     """Answers single lookups. Those that come while a batch is running wait, and go together in the next.
 
-    A lone lookup is asked at once, so batching delays nobody; many at once share round trips.
+    A lone lookup is asked at once, so batching delays nobody; many at once share round trips. Whatever becomes of a batch,
+    everybody who waits for it is answered or refused.
     """
 
     def __init__(self, mappings: MappingStore, clock: Clock, own_origin: str) -> None:
         self._mappings = mappings
         self._own_origin = own_origin
         self._clock = clock
-        self._waiting: list[tuple[Query, asyncio.Future[Match]]] = []
-        self._running: set[asyncio.Task[None]] = set()
+        self._waiting: list[Asked] = []
+        self._running: set[asyncio.Task[Found]] = set()
 
     async def lookup(self, query: Query) -> Match:
-        """Looks up where one X account is now. Raises DirectoryUnavailable."""
+        """Looks up where one X account is now. Raises DirectoryUnavailable, LookupFailed."""
         future: asyncio.Future[Match] = asyncio.get_running_loop().create_future()
         self._waiting.append((query, future))
         self._start_batch()
@@ -38,37 +46,62 @@ class LookupBatcher:
     def _start_batch(self) -> None:
         if self._waiting and len(self._running) < BATCHES_AT_ONCE:
             batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-            task = asyncio.create_task(self._ask(batch))
+            queries = list(dict.fromkeys(query for query, _ in batch))
+            task = asyncio.create_task(self._find(queries), name=BATCH_TASK)
             self._running.add(task)
-            task.add_done_callback(self._batch_done)
+            task.add_done_callback(partial(self._end_batch, batch))
 
-    def _batch_done(self, task: asyncio.Task[None]) -> None:
+    def _end_batch(self, batch: Sequence[Asked], task: asyncio.Task[Found]) -> None:
+        """Settles everybody of a batch, from the end of its task: it comes also where the task was killed, or never
+        began."""
         self._running.discard(task)
-        self._start_batch()
+        try:
+            _settle(batch, _result_of(task, batch))
+        finally:
+            self._start_batch()
 
-    async def _ask(self, batch: list[tuple[Query, asyncio.Future[Match]]]) -> None:
-        queries = list(dict.fromkeys(query for query, _ in batch))
+    async def _find(self, queries: Sequence[Query]) -> Found:
+        """Finds the answers, or what went wrong, of each query. A row that cannot be read fails the queries of it alone:
+        a batch that failed for a reason of its own is asked again in halves."""
         now = self._clock.now()
         try:
             mappings = await self._mappings.find_mappings(queries, now)
             found = match_all(queries, mappings, now.date(), self._own_origin)
-        except DirectoryError as error:
-            _settle(batch, error)
-        except asyncio.CancelledError:
-            for _, future in batch:
-                future.cancel()
-            raise
-        else:
-            _settle(batch, {match.query: match for match in found})
+        except Exception as error:
+            if len(queries) == 1 or is_of_database(error):
+                return dict.fromkeys(queries, error)
+            middle = len(queries) // 2
+            return {**await self._find(queries[:middle]), **await self._find(queries[middle:])}
+        return dict.fromkeys(queries) | {match.query: match for match in found}
 
 
-def _settle(
-    batch: list[tuple[Query, asyncio.Future[Match]]], result: dict[Query, Match] | DirectoryError
-) -> None:
+def _result_of(task: asyncio.Task[Found], batch: Sequence[Asked]) -> Found:
+    error: BaseException | None
+    if task.cancelled():
+        error = DirectoryUnavailable("the lookup was broken off")
+    elif (error := task.exception()) is None:
+        return task.result()
+    failure = error if isinstance(error, Exception) else DirectoryUnavailable("the lookup was broken off")
+    return dict.fromkeys((query for query, _ in batch), failure)
+
+
+def _settle(batch: Sequence[Asked], found: Found) -> None:
     for query, future in batch:
         if future.done():
             continue  # whoever asked has gone
-        if isinstance(result, DirectoryError):
-            future.set_exception(result)
+        result = found.get(query)
+        if isinstance(result, Exception):
+            future.set_exception(_own_copy(result))
         else:
-            future.set_result(result.get(query, Match(query, ())))
+            future.set_result(result or Match(query, ()))
+
+
+def _own_copy(error: Exception) -> Exception:
+    """Returns an error for one who waits: one that many raise would grow by the traceback of each."""
+    copy = (
+        DirectoryUnavailable(*error.args)
+        if isinstance(error, DirectoryUnavailable)
+        else LookupFailed("the lookup failed")
+    )
+    copy.__cause__ = error
+    return copy

@@ -69,8 +69,11 @@ class Lookup:
                 ask_next()
                 yield match_all(chunk, mappings, now.date(), self._own_origin)
         finally:
-            for _, task in under_way:
+            left = [task for _, task in under_way]
+            for task in left:
                 task.cancel()
+            # Also those that have failed already are heard: nobody else asks for their errors.
+            await asyncio.gather(*left, return_exceptions=True)
 
     async def reverse(self, account: Did | AtHandle | Acct | ActorUri) -> list[Answer]:
         """Finds the X accounts that map to an account: only those whose lookup would answer with it."""

@@ -32,9 +32,20 @@ _GONE = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
+    # A connection that the pool opens while it is used: the role has another password, or the database another name.
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
 )
 # Beside a server that does not answer: one that refuses the login, and an invalid address (port 99999).
 _NO_WAY_IN = (*_GONE, asyncpg.PostgresError, ValueError, OverflowError)
+
+
+def is_of_database(error: Exception) -> bool:
+    """Returns whether an error is of the database itself: asking for less would meet it again. An error about a value, or
+    in reading a row, is not."""
+    if isinstance(error, asyncpg.DataError):
+        return False
+    return isinstance(error, DirectoryUnavailable | asyncpg.PostgresError | asyncpg.InternalClientError)
 
 
 async def _leave_as_it_is(_: object) -> None:

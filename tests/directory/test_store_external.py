@@ -1,5 +1,6 @@
 """The store on a server of others: all that holds on the embedded PostgreSQL 18 holds on a 16 with a password."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import quote
@@ -14,6 +15,7 @@ from deploy.wiring.instance import build_lookup, migrated_database
 from directory.clock import SystemClock
 from directory.errors import DirectoryUnavailable
 from directory.queries import Query
+from directory.services.batching import LookupBatcher
 from directory.services.lookup import Lookup
 from directory.settings import Settings
 from directory.store.database import Database
@@ -86,3 +88,34 @@ async def test_a_server_that_is_stopped_under_way_is_one_error(clock: FakeClock)
         with pytest.raises(DirectoryUnavailable):
             await store.add([bluesky("nina", 13)])
         await database.close()
+
+
+async def test_a_role_whose_password_was_changed_is_told_to_lookups(dsn: str, clock: FakeClock) -> None:
+    """The pool opens a connection with a password that is no longer the role's. Lookups waited for ever, and others were
+    told of a fault of ours."""
+    database = await Database.connect(dsn, max_connections=2)
+    keeper = await asyncpg.connect(dsn)
+    batcher = LookupBatcher(StoredMappings(database), clock, ORIGIN)
+
+    async def found(query: str) -> bool:
+        async with asyncio.timeout(20):
+            return bool((await batcher.lookup(Query.parse(query))).answers)
+
+    try:
+        assert not await found("12")
+        await keeper.execute("ALTER ROLE CURRENT_USER PASSWORD 'another'")
+        await keeper.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE usename = current_user AND datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        for _ in range(3):
+            with pytest.raises(DirectoryUnavailable):
+                await found("12")
+            with pytest.raises(DirectoryUnavailable):
+                await Lookup(StoredMappings(database), clock, ORIGIN).lookup(Query.parse("12"))
+    finally:
+        quoted = PASSWORD.replace("'", "''")
+        await keeper.execute(f"ALTER ROLE CURRENT_USER PASSWORD '{quoted}'")
+        await keeper.close()
+    assert not await found("12")
+    await database.close()
