@@ -15,6 +15,7 @@ from deploy.wiring.web import build_all_services
 from directory.jobs.worker import Worker
 from directory.settings import Settings
 from web.app import create_app
+from web.middleware.leftovers import LeftoversMiddleware
 
 GRACEFUL_S = 5.0
 KEEP_ALIVE_S = 30.0
@@ -44,7 +45,8 @@ async def serve_application(
             loop.end_silent()
 
     shutdown: Any = ends
-    await serve(application, hypercorn_config(settings), shutdown_trigger=shutdown)
+    served: Any = LeftoversMiddleware(application)
+    await serve(served, hypercorn_config(settings), shutdown_trigger=shutdown)
 
 
 def spare_the_collector() -> None:

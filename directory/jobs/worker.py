@@ -66,7 +66,7 @@ class Worker:
             await loop.drain()
 
 
-async def _run(loop: JobLoop) -> None:
+async def _run(loop: KindLoop) -> None:
     try:
         await loop.run()
     except Exception:

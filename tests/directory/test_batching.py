@@ -54,7 +54,9 @@ async def test_every_error_of_the_driver_is_told_to_all_who_wait(clock: FakeCloc
     """The batcher named some errors of the database: with any other, all lookups waited for ever."""
     assert len(DRIVER_ERRORS) > 200
     for kind in DRIVER_ERRORS:
-        results = await settled(LookupBatcher(FailingStore(kind("a fault")), clock, ORIGIN), range(1, SEVERAL))
+        results = await settled(
+            LookupBatcher(FailingStore(kind("a fault")), clock, ORIGIN), range(1, SEVERAL)
+        )
         assert {type(each) for each in results} == {LookupFailed}, kind
         assert {type(each.__cause__) for each in results if isinstance(each, LookupFailed)} == {kind}
         # An error that all of them raise would grow by the traceback of each.

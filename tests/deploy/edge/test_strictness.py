@@ -57,7 +57,9 @@ def test_a_refusal_waits_for_the_answers_before_it(port: int) -> None:
     """An error that came first would be taken for the answer to the request before: the answers of a shared connection
     would go to the wrong people."""
     with RawConnection(port) as raw:
-        raw.send(b"GET /api/v1/lookup?x=@somebody HTTP/1.1\r\nHost: x\r\n\r\nget / HTTP/1.1\r\nHost: x\r\n\r\n")
+        raw.send(
+            b"GET /api/v1/lookup?x=@somebody HTTP/1.1\r\nHost: x\r\n\r\nget / HTTP/1.1\r\nHost: x\r\n\r\n"
+        )
         assert [raw.answer().status, raw.answer().status] == [200, 501]
         assert raw.is_ended()
 
@@ -67,7 +69,9 @@ def test_no_upgrade_is_made(upgrade: bytes, port: int) -> None:
     """Through a proxy that passes it on, `Upgrade: h2c` opened a tunnel: requests in it were seen by no rule of the proxy, and
     named any caller's address."""
     with RawConnection(port) as raw:
-        fields = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: %b\r\nHTTP2-Settings: AAMAAABk\r\n" % upgrade
+        fields = (
+            b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: %b\r\nHTTP2-Settings: AAMAAABk\r\n" % upgrade
+        )
         key = b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
         answer = raw.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + fields + key + b"\r\n").answer()
         assert (answer.status, answer.body) == (200, b"ok\n")
