@@ -15,6 +15,7 @@ from deploy.wiring.web import build_all_services
 from directory.jobs.worker import Worker
 from directory.settings import Settings
 from web.app import create_app
+from web.middleware.bodies import BodiesMiddleware
 from web.middleware.leftovers import LeftoversMiddleware
 
 GRACEFUL_S = 5.0
@@ -45,7 +46,7 @@ async def serve_application(
             loop.end_silent()
 
     shutdown: Any = ends
-    served: Any = LeftoversMiddleware(application)
+    served: Any = LeftoversMiddleware(BodiesMiddleware(application, settings))
     await serve(served, hypercorn_config(settings), shutdown_trigger=shutdown)
 
 

@@ -59,6 +59,7 @@ def create_litestar(services: Services, extra_routes: Sequence[ControllerRouterH
     )
     keys = ClientKeys(settings.trusted_proxies)
     request_limiter = RateLimiter("requests", settings.rate_lookups_per_minute)
+    page_limiter = RateLimiter("pages", settings.rate_pages_per_minute)
     pair_limiter = RateLimiter("people", settings.rate_pairs_per_minute)
     metrics = PrometheusConfig(app_name="passerelle", prefix="passerelle", group_path=True)
     return Litestar(
@@ -73,7 +74,7 @@ def create_litestar(services: Services, extra_routes: Sequence[ControllerRouterH
         exception_handlers={Exception: exception_handler(renderer)},
         middleware=[
             *([metrics.middleware] if settings.metrics else []),
-            DefineMiddleware(RateLimitMiddleware, limiter=request_limiter, keys=keys),
+            DefineMiddleware(RateLimitMiddleware, limiter=request_limiter, keys=keys, pages=page_limiter),
             CachingMiddleware,
         ],
         openapi_config=_openapi(),

@@ -31,6 +31,7 @@ from web.auth.errors import SIGN_IN_AT, ForgedForm, SignInNeeded
 from web.auth.sentences import MEMBER
 from web.follow_sentences import FAILED
 from web.language import translate
+from web.middleware.bodies import TooManyBodies
 from web.problems import NOBODY_SAID, OF_STATUS, PROBLEM_JSON, PROBLEMS, Failure, Problem, ProblemDocument
 from web.rendering import Renderer, is_fragment
 
@@ -142,6 +143,8 @@ def _of(slug: str, detail: str) -> Failure:
 
 
 def _of_http(error: HTTPException) -> Failure:
+    if isinstance(error, TooManyBodies):
+        return Failure(PROBLEMS["many-lists"], "", {"retry-after": "60"})
     problem = OF_STATUS.get(error.status_code)
     if problem is None:
         problem = PROBLEMS["invalid-request"] if error.status_code < 500 else PROBLEMS["internal"]

@@ -94,6 +94,12 @@ _ALL: Final = (
         N_("The API page tells which method each address takes."),
     ),
     Problem(
+        "too-slow",
+        408,
+        N_("That came too slowly"),
+        N_("Nothing was changed. Send it again over a better connection, or less of it at once."),
+    ),
+    Problem(
         "too-large",
         413,
         N_("That is more than this address takes at once"),
@@ -135,6 +141,12 @@ _ALL: Final = (
         "unavailable",
         503,
         N_("The directory cannot be reached right now"),
+        N_("Nothing was lost. Try again in a minute."),
+    ),
+    Problem(
+        "many-lists",
+        503,
+        N_("Many lists are arriving right now"),
         N_("Nothing was lost. Try again in a minute."),
     ),
     Problem(

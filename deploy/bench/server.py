@@ -25,7 +25,9 @@ async def empty() -> dict[str, str]:
 
 def main(dsn: str, port: str) -> None:
     """Serves until standard input ends."""
-    settings = Settings(port=int(port), rate_lookups_per_minute=0, rate_pairs_per_minute=0)
+    settings = Settings(
+        port=int(port), rate_lookups_per_minute=0, rate_pages_per_minute=0, rate_pairs_per_minute=0
+    )
     with asyncio.Runner(loop_factory=partial(new_loop, settings)) as runner:
         runner.run(_serve(settings, dsn))
 

@@ -143,7 +143,13 @@ def running_instance(
 ) -> Iterator[RunningInstance]:
     """Runs an instance over the migrated database at `dsn`, after `fill` has filled it."""
     chosen = Settings(
-        **{"port": free_port(), "rate_lookups_per_minute": 0, "rate_pairs_per_minute": 0} | settings
+        **{
+            "port": free_port(),
+            "rate_lookups_per_minute": 0,
+            "rate_pages_per_minute": 0,
+            "rate_pairs_per_minute": 0,
+        }
+        | settings
     )
     instance = RunningInstance(chosen, dsn, clock or FakeClock())
     instance.start()

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 from litestar import Response, get
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 
 from web.problems import PROBLEM_JSON
 
@@ -13,7 +14,7 @@ _STATUSES: Final = frozenset({400, 408, 414, 417, 431, 501, 505})
 
 
 @get("/refused/{status:int}/{reason:str}", include_in_schema=False)
-async def refused(status: int, reason: str) -> Response[bytes]:
+async def refused(status: FromPath[int], reason: FromPath[str]) -> Response[bytes]:
     """Answers as a route, so that what is refused is limited and counted like any other request."""
     if status not in _STATUSES or not reason.replace("-", "").isalpha():
         raise NotFoundException

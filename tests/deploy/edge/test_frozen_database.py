@@ -51,3 +51,4 @@ def test_lookups_and_health_say_so_within_five_seconds(instance: Started, port: 
         for connection in (*connections, raw):
             assert connection.send(LOOKUP).answer().status == 200
             connection.socket.close()
+        assert "Traceback" not in instance.logged()

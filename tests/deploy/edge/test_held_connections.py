@@ -92,8 +92,14 @@ def test_where_all_are_taken_the_greediest_gives_way(monkeypatch: pytest.MonkeyP
         assert [each.answer().status for each in mine] == [200] * 12
         (other,) = fill(server, 1, "127.0.0.2", held)
         assert other.answer().status == 200
-        assert mine[0].is_ended()
-        assert mine[1].send(ask(b"/")).answer().status == 200
+        assert sum(goes_on(each) for each in mine) == 11
+
+
+def goes_on(connection: RawConnection) -> bool:
+    try:
+        return connection.send(ask(b"/")).answer().status == 200
+    except ConnectionError:
+        return False
 
 
 def test_silent_connections_do_not_keep_the_server_from_ending() -> None:

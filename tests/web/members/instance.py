@@ -129,6 +129,7 @@ def member_instance(
         "data": data,
         "allow_loopback": True,
         "rate_lookups_per_minute": 0,
+        "rate_pages_per_minute": 0,
         "rate_pairs_per_minute": 0,
         "rate_sign_ins_per_minute": 0,
     }
