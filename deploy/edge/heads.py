@@ -15,6 +15,15 @@ _ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?#@]+)(/[^?#]*)?(\?[^#]*)?")
 _HOST: Final = re.compile(rb"[0-9A-Za-z._-]*(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
 _LENGTH: Final = re.compile(rb"[0-9]{1,15}")
 _BARE: Final = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")
+# Most requests, at a tenth of the price: nothing in them is changed, and they have no body.
+_PLAIN: Final = re.compile(
+    rb"(?:GET|HEAD) /[\x21\x22\x24-\x7e]* HTTP/1\.1\r\n(?:" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*\r\n)+\r\n"
+)
+_NOT_PLAIN: Final = re.compile(
+    rb"(?i)\n(?:transfer-encoding|content-length|upgrade|http2-settings|expect"
+    rb"|connection(?!:[ \t]*(?:keep-alive|close)[ \t]*\r))"
+)
+_PLAIN_HOST: Final = re.compile(rb"(?i)\nhost:[ \t]*([^\r]*?)[ \t]*\r")
 # What asks for another protocol. Ignored, as RFC 9110 (section 7.8) allows: there is one protocol here.
 _UPGRADES: Final = frozenset({b"upgrade", b"http2-settings"})
 _LOOKED_AT: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"expect"})
@@ -49,6 +58,21 @@ def check_begun(begun: bytes | bytearray) -> None:
 
 def read_head(raw: bytes) -> Head:
     """Reads a head up to and with its empty line. Raises Refused."""
+    return Head(raw, 0) if is_plain(raw) else read_any_head(raw)
+
+
+def is_plain(raw: bytes) -> bool:
+    """Tells whether a head is passed on as it is, and has no body."""
+    if not _PLAIN.fullmatch(raw) or _NOT_PLAIN.search(raw):
+        return False
+    if len(raw) > MAX_TARGET_BYTES or raw.count(b"\n") > MAX_FIELDS:
+        return False
+    hosts = _PLAIN_HOST.findall(raw)
+    return len(hosts) == 1 and bool(_HOST.fullmatch(hosts[0]))
+
+
+def read_any_head(raw: bytes) -> Head:
+    """Reads a head, line by line. Raises Refused."""
     check_begun(raw)
     first, *lines = raw[:-4].split(b"\r\n")
     method, target, version = _read_request_line(first)
