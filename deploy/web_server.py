@@ -10,6 +10,7 @@ from hypercorn.config import Config
 
 from deploy.edge.heads import MAX_HEAD_BYTES
 from deploy.edge.loop import GuardingLoop
+from deploy.metrics_server import serving_metrics
 from deploy.wiring.members import MemberParts
 from deploy.wiring.web import build_all_services
 from directory.jobs.worker import Worker
@@ -29,9 +30,12 @@ QUEUED_PIECES = 2
 
 async def serve_web(members: MemberParts, worker: Worker, until: Callable[[], Awaitable[object]]) -> None:
     """Serves until `until` returns, then finishes what is under way. `worker` may run in this process, or not."""
-    app: Any = create_app(build_all_services(members, worker))
+    services = build_all_services(members, worker)
+    app: Any = create_app(services)
     spare_the_collector()
-    await serve_application(app, members.ground.settings, until)
+    settings = members.ground.settings
+    async with serving_metrics(settings, services):
+        await serve_application(app, settings, until)
 
 
 async def serve_application(

@@ -36,6 +36,7 @@ MOVED: Final = {
 }
 """Names that people may look for in the environment, and the setting of the instance for each
 (`directory.instance_settings`)."""
+MAX_PORT: Final = 65_535
 
 
 class Role(StrEnum):
@@ -210,8 +211,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = False
     metrics: Annotated[
-        bool, Meta(description="Whether `/metrics` answers. It tells counts and times, never names.")
+        bool,
+        Meta(
+            description="Whether `/metrics` answers, at an address of its own. It tells counts and times, never names."
+        ),
     ] = True
+    metrics_host: Annotated[
+        str,
+        Meta(
+            description="The address that `/metrics` alone listens on. Keep it local, or in a private network."
+        ),
+    ] = "127.0.0.1"
+    metrics_port: Annotated[
+        int, Meta(description="Its port. 0: the one after `port`.", ge=0, le=MAX_PORT)
+    ] = 0
     log_format: Annotated[
         Literal["auto", "json", "text"],
         Meta(
@@ -251,6 +264,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             return str(parse_address(self.public_url))
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
+
+    @property
+    def metrics_at(self) -> tuple[str, int]:
+        """The host and the port of `/metrics`."""
+        after = self.port + 1 if self.port < MAX_PORT else self.port - 1
+        return self.metrics_host, self.metrics_port or after
 
     @property
     def domain(self) -> str:

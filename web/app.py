@@ -1,18 +1,14 @@
 """The web application: routes, their dependencies, and the middleware before them."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from litestar import Litestar, Router
 from litestar.config.response_cache import ResponseCacheConfig
 from litestar.di import Provide
-from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import License
-from litestar.plugins.prometheus import PrometheusConfig
-from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, ControllerRouterHandler
 
 from federation.keys.instance import log_origin
@@ -23,45 +19,70 @@ from web.api import peers as peers_api
 from web.api import proofs as proofs_api
 from web.api import witness as witness_api
 from web.api.federation import federation_router
-from web.api.metrics import Metrics
 from web.api.signed_requests import StrangerLimit
 from web.api.webfinger import webfinger
 from web.errors import exception_handler
 from web.member_routes import member_routes
 from web.middleware.caching import CachingMiddleware
-from web.middleware.headers import HeadersMiddleware
+from web.middleware.headers import HeadersMiddleware, PreflightMiddleware
 from web.middleware.heads import HeadMiddleware
+from web.middleware.metering import MeteringMiddleware
 from web.middleware.rate_limit import ClientKeys, RateLimiter, RateLimitMiddleware
+from web.middleware.refusals import RefusalMiddleware
+from web.middleware.spelling import SpellingMiddleware
 from web.middleware.waiting import WaitingMiddleware
-from web.pages import about, home, person, refused, results, whose
+from web.pages import about, assets, home, person, refused, results, whose
 from web.pages.uploads import max_form_bytes
-from web.rendering import STATIC_FOLDER, Renderer
+from web.rendering import Renderer
 from web.services import Services
 from web.version import VERSION
 
 T = TypeVar("T")
 
 
+class Shared(NamedTuple):
+    """What the routes and what stands around them have in common."""
+
+    renderer: Renderer
+    keys: ClientKeys
+    requests: RateLimiter
+    pages: RateLimiter
+
+
 def create_app(services: Services, extra_routes: Sequence[ControllerRouterHandler] = ()) -> ASGIApp:
     """Creates the application over services that are already running."""
-    application = create_litestar(services, extra_routes)
-    # Outside of Litestar, so that its answers from before any middleware (404, 405) carry the headers too.
-    return WaitingMiddleware(
-        HeadersMiddleware(HeadMiddleware(application), is_https=services.settings.is_https)
+    shared = _shared(services)
+    litestar, handle = _litestar(services, shared, extra_routes), exception_handler(shared.renderer)
+    # Around the routes, so that it holds for the answers of none, too (404, 405).
+    spelled = SpellingMiddleware(PreflightMiddleware(HeadMiddleware(litestar)))
+    counted = RateLimitMiddleware(
+        RefusalMiddleware(spelled, litestar, handle), shared.requests, shared.keys, shared.pages
     )
+    answered = RefusalMiddleware(counted, litestar, handle)
+    with_headers = HeadersMiddleware(answered, is_https=services.settings.is_https)
+    return WaitingMiddleware(MeteringMiddleware(with_headers))
 
 
 def create_litestar(services: Services, extra_routes: Sequence[ControllerRouterHandler] = ()) -> Litestar:
-    """Creates the routes and their dependencies, without the headers that every answer carries."""
+    """Creates the routes and their dependencies, without what holds for every answer."""
+    return _litestar(services, _shared(services), extra_routes)
+
+
+def _shared(services: Services) -> Shared:
     settings = services.settings
     renderer = Renderer(
         base_url=settings.base_url, own_origin=log_origin(settings), instance=lambda: services.instance.now
     )
-    keys = ClientKeys(settings.trusted_proxies)
-    request_limiter = RateLimiter("requests", settings.rate_lookups_per_minute)
-    page_limiter = RateLimiter("pages", settings.rate_pages_per_minute)
-    pair_limiter = RateLimiter("people", settings.rate_pairs_per_minute)
-    metrics = PrometheusConfig(app_name="passerelle", prefix="passerelle", group_path=True)
+    limiter = RateLimiter("requests", settings.rate_lookups_per_minute)
+    pages = RateLimiter("pages", settings.rate_pages_per_minute)
+    return Shared(renderer, ClientKeys(settings.trusted_proxies), limiter, pages)
+
+
+def _litestar(
+    services: Services, shared: Shared, extra_routes: Sequence[ControllerRouterHandler]
+) -> Litestar:
+    renderer, keys, request_limiter, _ = shared
+    pair_limiter = RateLimiter("people", services.settings.rate_pairs_per_minute)
     return Litestar(
         route_handlers=[*_routes(services), *member_routes(services, renderer), *extra_routes],
         dependencies={
@@ -72,11 +93,7 @@ def create_litestar(services: Services, extra_routes: Sequence[ControllerRouterH
             "stranger_limit": _given(StrangerLimit(request_limiter, keys)),
         },
         exception_handlers={Exception: exception_handler(renderer)},
-        middleware=[
-            *([metrics.middleware] if settings.metrics else []),
-            DefineMiddleware(RateLimitMiddleware, limiter=request_limiter, keys=keys, pages=page_limiter),
-            CachingMiddleware,
-        ],
+        middleware=[CachingMiddleware],
         openapi_config=_openapi(),
         response_cache_config=ResponseCacheConfig(),
         logging_config=None,
@@ -102,7 +119,15 @@ def _routes(services: Services) -> list[ControllerRouterHandler]:
         route_handlers=[results.results],
         request_max_body_size=max_form_bytes(services.settings),
     )
-    routes: list[ControllerRouterHandler] = [api, forms, webfinger, _static()]
+    routes: list[ControllerRouterHandler] = [
+        api,
+        forms,
+        webfinger,
+        assets.static_file,
+        assets.favicon,
+        assets.touch_icon,
+    ]
+    routes += [assets.robots, assets.manifest]
     routes += [instance_api.nodeinfo_links, instance_api.nodeinfo, instance_api.healthz, instance_api.readyz]
     routes += [log_api.checkpoint, log_api.tile, log_api.operations, log_api.descriptor]
     routes += [witness_api.add_checkpoint, witness_api.latest]
@@ -110,13 +135,7 @@ def _routes(services: Services) -> list[ControllerRouterHandler]:
     routes += [about.about, about.api_docs, refused.refused]
     if services.peers is not None:
         routes.append(federation_router())
-    if services.settings.metrics:
-        routes.append(Metrics)
     return routes
-
-
-def _static() -> Router:
-    return create_static_files_router("/static", directories=[Path(STATIC_FOLDER)])
 
 
 def _openapi() -> OpenAPIConfig:

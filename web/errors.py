@@ -7,7 +7,12 @@ from typing import Any, Final
 import msgspec
 import structlog
 from litestar import Request, Response
-from litestar.exceptions import HTTPException, TooManyRequestsException, ValidationException
+from litestar.exceptions import (
+    HTTPException,
+    InternalServerException,
+    TooManyRequestsException,
+    ValidationException,
+)
 from litestar.response import Redirect
 
 from directory.archive import SENTENCES, ArchiveError
@@ -32,27 +37,27 @@ from web.auth.sentences import MEMBER
 from web.follow_sentences import FAILED
 from web.language import translate
 from web.middleware.bodies import TooManyBodies
-from web.problems import NOBODY_SAID, OF_STATUS, PROBLEM_JSON, PROBLEMS, Failure, Problem, ProblemDocument
+from web.problems import (
+    NOBODY_SAID,
+    OF_STATUS,
+    PROBLEM_JSON,
+    PROBLEMS,
+    PROGRAM_PATHS,
+    Failure,
+    Problem,
+    ProblemDocument,
+)
 from web.rendering import Renderer, is_fragment
 
 log = structlog.get_logger(__name__)
 
-PROGRAM_PATHS: Final = (
-    "/api/",
-    "/log/",
-    "/federation/",
-    "/.well-known/",
-    "/nodeinfo/",
-    "/healthz",
-    "/readyz",
-    "/metrics",
-)
 _SHOWN_CHARS: Final = 60
 UNREAD_LINE: Final = N_("Line %(line)s of your list, “%(typed)s”, is not an account on X that we can read.")
 # The same failures in words for pages: only archives and lists are large there, and the API is not mentioned.
 OF_PAGE: Final = {
     "too-large": PROBLEMS["archive-too-large"],
     "invalid-request": PROBLEMS["invalid-form"],
+    "method-not-allowed": PROBLEMS["form-only"],
 }
 OF_PART: Final = {**OF_PAGE, "too-large": PROBLEMS["list-too-large"]}
 
@@ -146,12 +151,19 @@ def _of_http(error: HTTPException) -> Failure:
     if isinstance(error, TooManyBodies):
         return Failure(PROBLEMS["many-lists"], "", {"retry-after": "60"})
     problem = OF_STATUS.get(error.status_code)
+    if isinstance(error, InternalServerException) and _has_left(error):
+        problem = PROBLEMS["broken-off"]
     if problem is None:
         problem = PROBLEMS["invalid-request"] if error.status_code < 500 else PROBLEMS["internal"]
     allowed = (error.headers or {}).get("allow")
     headers = {"allow": ", ".join(sorted(allowed.split(", ")))} if allowed else {}
     detail = error.detail if problem.slug == "invalid-request" else ""
     return Failure(problem, detail, headers)
+
+
+def _has_left(error: InternalServerException) -> bool:
+    """Returns whether somebody broke off while their body was read. The framework takes that for a fault of ours."""
+    return error.detail == "client disconnected prematurely"
 
 
 def _validation_detail(error: ValidationException) -> str:

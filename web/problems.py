@@ -16,6 +16,16 @@ class Problem(msgspec.Struct, frozen=True):
     advice: str
 
 
+PROGRAM_PATHS: Final = (
+    "/api/",
+    "/log/",
+    "/federation/",
+    "/.well-known/",
+    "/nodeinfo/",
+    "/healthz",
+    "/readyz",
+)
+"""Addresses whose answers are for programs: documents, in English."""
 NOBODY_SAID: Final = "nobody-said"
 _ALL: Final = (
     Problem(
@@ -98,6 +108,18 @@ _ALL: Final = (
         408,
         N_("That came too slowly"),
         N_("Nothing was changed. Send it again over a better connection, or less of it at once."),
+    ),
+    Problem(
+        "form-only",
+        405,
+        N_("This page cannot be opened like that"),
+        N_("Go back to the page that you came from and send its form again, or start from the first page."),
+    ),
+    Problem(
+        "broken-off",
+        400,
+        N_("The request was broken off"),
+        N_("Send it again, whole."),
     ),
     Problem(
         "too-large",

@@ -1,11 +1,8 @@
 """Renders templates: one environment for each language, static files named by their content."""
 
-import hashlib
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache, partial
-from importlib.resources import files
-from pathlib import Path
+from functools import partial
 from typing import Any, Final
 
 import jinja2
@@ -18,9 +15,9 @@ from litestar.enums import MediaType
 from directory.instance_settings import InstanceSettings
 from web.catalogues import LANGUAGES, catalogue
 from web.language import PARAMETER, language_of, locale_of
+from web.static_files import asset_url
 from web.targets import profile_url
 
-STATIC_FOLDER: Final = Path(str(files("web") / "static"))
 FRAGMENT_HEADERS: Final = ("x-passerelle-fragment", "hx-request")
 
 
@@ -40,6 +37,11 @@ class Renderer:
             language: _environment(language, base_url=base_url, own_origin=own_origin)
             for language in LANGUAGES
         }
+
+    @property
+    def instance_name(self) -> str:
+        """Returns the name of the instance as it is now."""
+        return self._instance().name
 
     def language_of(self, request: Request[Any, Any, Any]) -> str:
         """Returns the language of a page for this request."""
@@ -114,10 +116,3 @@ def _moment(value: datetime, *, locale: Locale) -> str:
 def _name_of(language: str) -> str:
     """Returns the name of a language in that language."""
     return locale_of(language).get_display_name() or language
-
-
-@cache
-def asset_url(path: str) -> str:
-    """Returns the address of a static file with its content's hash: it may be cached for ever."""
-    digest = hashlib.sha256((STATIC_FOLDER / path).read_bytes()).hexdigest()[:12]
-    return f"/static/{path}?v={digest}"

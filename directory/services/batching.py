@@ -80,12 +80,12 @@ class LookupBatcher:
         try:
             mappings = await self._mappings.find_mappings(queries, now)
             found = match_all(queries, mappings, now.date(), self._own_origin)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait are told
             if len(queries) == 1 or is_of_database(error):
                 return dict.fromkeys(queries, error)
             middle = len(queries) // 2
             return {**await self._find(queries[:middle]), **await self._find(queries[middle:])}
-        return dict.fromkeys(queries) | {match.query: match for match in found}
+        return {match.query: match for match in found}
 
 
 def _give_up(future: asyncio.Future[Match]) -> None:

@@ -121,8 +121,9 @@ async def test_a_killed_batch_leaves_nobody_waiting(
     """The task of a batch is cancelled, once before its first step: then no line of it ever runs."""
     batcher = LookupBatcher(mapping_store, clock, ORIGIN)
     asked = [asyncio.create_task(settled(batcher, [number])) for number in range(1, SEVERAL)]
-    while not (batches := [task for task in asyncio.all_tasks() if task.get_name() == BATCH_TASK]):
-        await asyncio.sleep(0)
+    await asyncio.sleep(0)  # they ask
+    await asyncio.sleep(0)  # the lookups in them begin
+    batches = [task for task in asyncio.all_tasks() if task.get_name() == BATCH_TASK]
     if has_begun:
         await asyncio.sleep(0)
     (batch,) = batches

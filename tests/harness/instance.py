@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from hypercorn.asyncio import serve
 
+from deploy.metrics_server import serving_metrics
 from deploy.ports import free_port
 from deploy.web_server import hypercorn_config
 from deploy.wiring.ground import load_live_settings
@@ -44,6 +45,7 @@ class RunningInstance:
         self.settings = settings
         self.clock = clock
         self.url = f"http://127.0.0.1:{settings.port}"
+        self.metrics_url = "http://{}:{}/metrics".format(*settings.metrics_at)
         self._dsn = dsn
         self._loop = asyncio.new_event_loop()
         self._stopping: asyncio.Event
@@ -114,10 +116,11 @@ class RunningInstance:
             app: Any = create_app(self.services)
             config = hypercorn_config(self.settings)
             config.graceful_timeout = 0.2
-            server = asyncio.create_task(serve(app, config, shutdown_trigger=self._stopping.wait))
-            await self._wait_until_listening()
-            self._ready.set()
-            await server
+            async with serving_metrics(self.settings, self.services):
+                server = asyncio.create_task(serve(app, config, shutdown_trigger=self._stopping.wait))
+                await self._wait_until_listening()
+                self._ready.set()
+                await server
         finally:
             await self.http.close()
             await self.database.close()
@@ -145,6 +148,7 @@ def running_instance(
     chosen = Settings(
         **{
             "port": free_port(),
+            "metrics_port": free_port(),
             "rate_lookups_per_minute": 0,
             "rate_pages_per_minute": 0,
             "rate_pairs_per_minute": 0,

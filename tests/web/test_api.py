@@ -8,6 +8,7 @@ import pytest
 
 from tests.harness.golden import WRITE, play, read_script, write_script
 from tests.harness.instance import RunningInstance, running_instance
+from web.static_files import asset_url
 
 SCRIPTS = sorted((Path(__file__).parent / "golden").glob("*.txt"))
 JSON = {"content-type": "application/json"}
@@ -92,7 +93,7 @@ def test_every_answer_is_guarded(client: httpx.Client) -> None:
 
 def test_only_an_address_with_its_content_in_it_is_kept_for_ever(client: httpx.Client) -> None:
     """Modules import each other without a hash: kept for ever, old ones would outlive an upgrade."""
-    assert "immutable" in client.get("/static/icon.svg?v=0123456789ab").headers["cache-control"]
+    assert "immutable" in client.get(asset_url("icon.svg")).headers["cache-control"]
     module = client.get("/static/js/archive/names.js")
     assert module.headers["cache-control"] == "no-cache"
     assert module.headers.get_list("cache-control") == ["no-cache"]
@@ -117,10 +118,10 @@ def test_the_openapi_document_names_every_address(client: httpx.Client) -> None:
     assert all(path in page for path in document["paths"])
 
 
-def test_metrics_count_and_tell_no_names(client: httpx.Client) -> None:
+def test_metrics_count_and_tell_no_names(instance: RunningInstance, client: httpx.Client) -> None:
     client.get("/api/v1/lookup?x=somebody_in_particular")
     client.get("/x/somebody_in_particular")
-    text = client.get("/metrics").text
+    text = httpx.get(instance.metrics_url, trust_env=False).text
     assert "passerelle_requests_total" in text
     assert "somebody_in_particular" not in text
 

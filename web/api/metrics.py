@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Final
 
-from litestar import Response, get
-from litestar.di import NamedDependency
-from litestar.plugins.prometheus import PrometheusController
+from litestar.enums import HttpMethod, ScopeType
+from litestar.types import ASGIApp, Receive, Scope, Send
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -28,19 +27,38 @@ _GAUGES: Final = {
 _NAMES: Final = {"oldest_s": "oldest_seconds"}
 
 
-class Metrics(PrometheusController):
-    """Requests and failures of this process, and the jobs of all processes."""
+METRICS_PATH: Final = b"/metrics"
 
-    include_in_schema = False
 
-    @get()
-    async def get(self, services: NamedDependency[Services]) -> Response[bytes]:
-        """Answers with the metrics; the counts of jobs are left out while the database does not answer."""
-        content = generate_latest(REGISTRY) + _shown(_Failures()) + _shown(_Follows())
-        if services.jobs is not None:
-            with suppress(DirectoryUnavailable):
-                content += _shown(_Jobs(await services.jobs.current()))
-        return Response(content, headers={"Content-Type": CONTENT_TYPE_LATEST})
+def create_metrics_app(services: Services) -> ASGIApp:
+    """Creates the application of the address that is for the operator alone: it has one page, and nothing else."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            return
+        is_there = scope["raw_path"] == METRICS_PATH and scope["method"] == HttpMethod.GET
+        content = await metrics_text(services) if is_there else b""
+        headers = [
+            (b"content-type", CONTENT_TYPE_LATEST.encode()),
+            (b"content-length", str(len(content)).encode()),
+            (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
+        ]
+        status = 200 if is_there else 404
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content, "more_body": False})
+
+    return answer
+
+
+async def metrics_text(services: Services) -> bytes:
+    """Returns requests and failures of this process, and the jobs of all processes: these are left out while the database
+    does not answer."""
+    content = generate_latest(REGISTRY) + _shown(_Failures()) + _shown(_Follows())
+    if services.jobs is not None:
+        with suppress(DirectoryUnavailable):
+            content += _shown(_Jobs(await services.jobs.current()))
+    return content
 
 
 class _Jobs(Collector):

@@ -32,14 +32,13 @@ _PREFLIGHT: Final = [
 ]
 
 
-STATIC_PATH: Final = "/static/"
-# The content of an address with its hash never changes. Modules import each other by addresses without one.
-_FOREVER: Final = (b"cache-control", b"public, max-age=31536000, immutable")
-_ASK_AGAIN: Final = (b"cache-control", b"no-cache")
+CACHE_CONTROL: Final = b"cache-control"
+_OF_ITS_READER: Final = (CACHE_CONTROL, b"private, no-cache")
+"""Of an answer that says nothing else: kept for its reader alone, and asked for again each time."""
 
 
 class HeadersMiddleware:
-    """Adds security headers to all answers, and CORS to the public API."""
+    """Adds security headers to all answers, CORS to the public API, and how long to keep it where an answer does not say."""
 
     def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
         self._app = app
@@ -51,19 +50,33 @@ class HeadersMiddleware:
             return
         is_open = scope["path"].startswith(_OPEN_PATHS)
         added = [*self._always, *_CORS] if is_open else self._always
-        if scope["path"].startswith(STATIC_PATH):
-            added = [*added, _FOREVER if scope["query_string"].startswith(b"v=") else _ASK_AGAIN]
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *added]
+                own = list(message["headers"])
+                kept = () if any(name.lower() == CACHE_CONTROL for name, _ in own) else (_OF_ITS_READER,)
+                message["headers"] = [*own, *kept, *added]
             await send(message)
 
-        if is_open and _is_preflight(scope):
-            await send_with_headers({"type": "http.response.start", "status": 204, "headers": _PREFLIGHT})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-            return
         await self._app(scope, receive, send_with_headers)
+
+
+class PreflightMiddleware:
+    """Answers the questions that browsers ask before a script of another site may ask its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            scope["type"] != ScopeType.HTTP
+            or not scope["path"].startswith(_OPEN_PATHS)
+            or not _is_preflight(scope)
+        ):
+            await self._app(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 204, "headers": _PREFLIGHT})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _is_preflight(scope: HTTPScope) -> bool:

@@ -6,7 +6,21 @@ from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 _PAGES: Final = frozenset(
-    {"/", "/about", "/api/docs", "/healthz", "/left-x", "/readyz", "/results", "/search", "/whose"}
+    {
+        "/",
+        "/about",
+        "/api/docs",
+        "/apple-touch-icon.png",
+        "/favicon.ico",
+        "/manifest.webmanifest",
+        "/robots.txt",
+        "/healthz",
+        "/left-x",
+        "/readyz",
+        "/results",
+        "/search",
+        "/whose",
+    }
 )
 _FOLDERS: Final = (
     "/.well-known/",

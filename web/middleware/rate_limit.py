@@ -20,7 +20,8 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from directory.networks.callers import Caller, called_by
 
 WINDOW_S: Final = 60
-FREE_PATHS: Final = ("/static/", "/log/", "/healthz", "/readyz", "/metrics")
+FREE_PATHS: Final = ("/static/", "/log/", "/healthz", "/readyz")
+"""Not counted where they have what was asked for. What is refused there is counted."""
 SIGNED_PATHS: Final = tuple(
     f"/federation/v1/{path}" for path in ("peering", "statements/", "own/", "evidence")
 )
@@ -182,7 +183,7 @@ def _headers(scope: Scope, name: bytes) -> list[str]:
 class RateLimitMiddleware:
     """Refuses with 429 what exceeds an address's limit, and names the caller to the client for other servers.
 
-    Static files and health are not counted.
+    Static files, the log and health are not counted; what they do not have is.
     """
 
     def __init__(
@@ -195,8 +196,11 @@ class RateLimitMiddleware:
         self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP or scope["path"].startswith(FREE_PATHS):
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
+            return
+        if scope["path"].startswith(FREE_PATHS):
+            await self._answer_freely(scope, receive, send)
             return
         caller = self._keys.caller_of(scope)
         if scope["path"].startswith(SIGNED_PATHS):
@@ -214,3 +218,19 @@ class RateLimitMiddleware:
         allowance.check()
         with called_by(caller):
             await self._app(scope, receive, send_with_headers)
+
+    async def _answer_freely(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers without counting. A refusal is counted, and one too many is a refusal of the limit's instead."""
+        allowance: Allowance | None = None
+
+        async def send_counted(message: Message) -> None:
+            nonlocal allowance
+            if message["type"] == "http.response.start" and 400 <= message["status"] < 500:
+                allowance = self._limiter.take(self._keys.key_of(scope))
+                message["headers"] = [*message["headers"], *allowance.headers()]
+            if allowance is None or not allowance.is_exceeded:
+                await send(message)
+
+        await self._app(scope, receive, send_counted)
+        if allowance is not None:
+            allowance.check()

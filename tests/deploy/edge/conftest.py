@@ -16,14 +16,15 @@ def port() -> int:
 
 
 @pytest.fixture(scope="module")
-def settings() -> dict[str, str]:
-    """Settings beside the default ones; a module may have its own."""
-    return {}
+def metrics_port() -> int:
+    return free_port()
 
 
 @pytest.fixture(scope="module")
-def instance(folder: Path, port: int, settings: dict[str, str]) -> Iterator[Started]:
-    command = Command(folder, {"data": str(folder / "data"), "port": str(port), **settings})
+def instance(folder: Path, port: int, metrics_port: int) -> Iterator[Started]:
+    command = Command(
+        folder, {"data": str(folder / "data"), "port": str(port), "metrics_port": str(metrics_port)}
+    )
     with command.started("serve") as running:
         running.wait_until_ready(f"http://127.0.0.1:{port}")
         yield running

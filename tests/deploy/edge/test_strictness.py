@@ -110,10 +110,10 @@ def test_a_body_in_chunks_is_read_and_ends_the_connection(port: int) -> None:
         assert raw.answer().body == b"ok\n"
 
 
-def test_what_is_refused_is_limited_and_counted(port: int, instance: Started) -> None:
+def test_what_is_refused_is_limited_and_counted(port: int, metrics_port: int, instance: Started) -> None:
     with RawConnection(port) as raw:
         assert "ratelimit" in raw.send(b"get / HTTP/1.1\r\nHost: x\r\n\r\n").answer().fields
-    with RawConnection(port) as raw:
+    with RawConnection(metrics_port) as raw:
         raw.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert b'path="/refused/{status}/{reason}"' in raw.answer().body
     assert "Traceback" not in instance.logged()

@@ -35,6 +35,7 @@ def instance(folder: Path, port: int) -> Iterator[Started]:
     settings = {
         "data": str(folder / "data"),
         "port": str(port),
+        "metrics_port": str(free_port()),
         "public_url": f"https://{HOST}",
         "trusted_proxies": "1",
     }

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from hypercorn.asyncio import serve
 
+from deploy.metrics_server import serving_metrics
 from deploy.ports import free_port
 from deploy.web_server import hypercorn_config
 from deploy.wiring.identity import settle_keys
@@ -80,10 +81,11 @@ class MemberInstance(RunningInstance):
             app: Any = create_app(self.services)
             config = hypercorn_config(settings)
             config.graceful_timeout = 0.2
-            server = asyncio.create_task(serve(app, config, shutdown_trigger=self._stopping.wait))
-            await self._wait_until_listening()
-            self._ready.set()
-            await server
+            async with serving_metrics(settings, self.services):
+                server = asyncio.create_task(serve(app, config, shutdown_trigger=self._stopping.wait))
+                await self._wait_until_listening()
+                self._ready.set()
+                await server
 
     @asynccontextmanager
     async def _running_jobs(self, parts: MemberParts) -> AsyncIterator[None]:
@@ -126,6 +128,7 @@ def member_instance(
     nothing is done but by `worker.drain`."""
     chosen: dict[str, Any] = {
         "port": free_port(),
+        "metrics_port": free_port(),
         "data": data,
         "allow_loopback": True,
         "rate_lookups_per_minute": 0,

@@ -52,7 +52,7 @@ def living(internet: FakeInternet, acct: str) -> int:
 
 
 def failures(instance: MemberInstance) -> dict[tuple[str, str], float]:
-    text = httpx.get(f"{instance.url}/metrics", trust_env=False).text
+    text = httpx.get(instance.metrics_url, trust_env=False).text
     found = re.findall(
         r'^passerelle_failures_total{reason="([\w-]+)",what="([\w-]+)"} ([0-9.e+]+)$', text, re.MULTILINE
     )

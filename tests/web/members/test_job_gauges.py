@@ -53,7 +53,7 @@ def _nothing_waits(instance: MemberInstance, clock: FakeClock) -> None:
 
 def gauges(instance: MemberInstance, name: str) -> dict[str, float]:
     """A gauge, or a count, by kind."""
-    text = httpx.get(f"{instance.url}/metrics", trust_env=False).text
+    text = httpx.get(instance.metrics_url, trust_env=False).text
     found = re.findall(rf'^passerelle_jobs_{name}{{kind="(\w+)"}} ([0-9.e+]+)$', text, re.MULTILINE)
     assert {kind for kind, _ in found} == KINDS
     return {kind: float(value) for kind, value in found}
@@ -69,7 +69,7 @@ def test_what_waits_is_counted_and_nobody_is_named(instance: MemberInstance, clo
     clock.advance(seconds=60)
     assert gauges(instance, "waiting") == dict.fromkeys(KINDS, 0.0) | {"posts": 2.0}
     assert gauges(instance, "oldest_seconds") == dict.fromkeys(KINDS, 0.0) | {"posts": 90.0}
-    text = httpx.get(f"{instance.url}/metrics", trust_env=False).text
+    text = httpx.get(instance.metrics_url, trust_env=False).text
     assert "passerelle_requests_total" in text
     assert not any(name in text for person in waiting for name in (person.names.bluesky, person.names.did))
 
@@ -102,7 +102,7 @@ def test_what_waits_for_a_host_is_told_apart(instance: MemberInstance, clock: Fa
     assert gauges(instance, "held_back")["revocations"] == 1
     assert gauges(instance, "waiting")["revocations"] == 1
     assert gauges(instance, "oldest_seconds")["revocations"] == 10
-    assert "down.example" not in httpx.get(f"{instance.url}/metrics", trust_env=False).text
+    assert "down.example" not in httpx.get(instance.metrics_url, trust_env=False).text
 
 
 def test_what_failed_is_counted(instance: MemberInstance) -> None:
@@ -141,7 +141,7 @@ def test_what_runs_is_counted(module_dsn: str, data: Path, x: FakeX) -> None:
 def test_without_its_database_the_rest_is_still_told(module_dsn: str, data: Path, clock: FakeClock) -> None:
     with member_instance(module_dsn, data, clock=clock, jobs=False) as running:
         running.call(running.database.close)
-        answer = httpx.get(f"{running.url}/metrics", trust_env=False)
+        answer = httpx.get(running.metrics_url, trust_env=False)
         assert answer.status_code == 200
         assert "passerelle_requests" in answer.text
         assert "passerelle_jobs" not in answer.text

@@ -1,0 +1,62 @@
+"""Serves `/metrics` at an address of its own, which no proxy needs to keep from strangers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from deploy.ports import PortInUse, check_port_free
+from directory.settings import Settings
+from web.api.metrics import create_metrics_app
+from web.services import Services
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def serving_metrics(settings: Settings, services: Services) -> AsyncIterator[None]:
+    """Serves the metrics until the block ends. A taken port is told, and keeps nobody from looking people up."""
+    if not settings.metrics or not _is_free(*settings.metrics_at):
+        yield
+        return
+    app: Any = create_metrics_app(services)
+    stopping = asyncio.Event()
+    serving = asyncio.create_task(
+        serve(app, _config(*settings.metrics_at), shutdown_trigger=stopping.wait), name="metrics"
+    )
+    serving.add_done_callback(_tell_failure)
+    try:
+        yield
+    finally:
+        stopping.set()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        check_port_free(host, port)
+    except (PortInUse, OSError) as error:
+        log.warning("metrics are not served: another program listens there", address=str(error))
+        return False
+    return True
+
+
+def _tell_failure(serving: "asyncio.Task[None]") -> None:
+    if not serving.cancelled() and (error := serving.exception()) is not None:
+        log.error("metrics are not served any more", exc_info=error)
+
+
+def _config(host: str, port: int) -> Config:
+    config = Config()
+    config.bind = [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"]
+    config.accesslog = None
+    config.errorlog = "-"
+    config.loglevel = "WARNING"
+    config.graceful_timeout = 0.2
+    config.include_server_header = False
+    config.alpn_protocols = ["http/1.1"]
+    return config

@@ -1,0 +1,46 @@
+"""Answers what is refused outside of any route as routes are answered: with a problem document, or a page."""
+
+from collections.abc import Callable
+from typing import Any
+
+from litestar import Litestar, Request, Response
+from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+Handle = Callable[[Request[Any, Any, Any], Exception], Response[Any]]
+
+
+class RefusalMiddleware:
+    """Turns the refusals of the middleware inside of it into answers. `handle` is the handler of the routes' errors."""
+
+    def __init__(self, app: ASGIApp, litestar: Litestar, handle: Handle) -> None:
+        self._app = app
+        self._litestar = litestar
+        self._handle = handle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        has_begun = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_on)
+        except HTTPException as error:
+            if has_begun:
+                raise
+            await self._answer(error, scope, receive, send)
+
+    async def _answer(self, error: HTTPException, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        scope["litestar_app"] = self._litestar
+        request: Request[Any, Any, Any] = Request(scope, receive, send)
+        answer = self._handle(request, error).to_asgi_response(
+            None, request, is_head_response=scope["method"] == "HEAD"
+        )
+        await answer(scope, receive, send)

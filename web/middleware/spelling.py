@@ -1,0 +1,91 @@
+"""One spelling for each address, and text that is text: what no route is to see is refused before any is looked for.
+
+Routing alone takes `//metrics`, `/metrics/`, `/%6detrics` and `/metrics%2f` for one address, so that a rule of a proxy for it
+would have as many ways around. NUL and bytes that are no UTF-8 end in files and databases as errors.
+"""
+
+import re
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from litestar.enums import ScopeType
+from litestar.exceptions import ClientException, NotFoundException
+from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
+
+from web.problems import PROGRAM_PATHS
+
+MAX_PATH_BYTES: Final = 8_192
+"""As it was sent. The longest that is asked for is the page of a member by a handle, all of it encoded."""
+_OTHER_SLASHES: Final = re.compile(rb"%2f|%5c|\\", re.IGNORECASE)
+_NEEDLESS: Final = re.compile(rb"%(?:2[de]|3\d|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])", re.IGNORECASE)
+"""Escapes of what needs none (RFC 3986, section 2.3): letters, digits, `-`, `.`, `_`, `~`."""
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
+_READS: Final = ("GET", "HEAD")
+_FOR_PEOPLE: Final = "/api/docs/"
+
+
+class SpellingMiddleware:
+    """Answers each address in one spelling. Other spellings of pages lead to it; all else is not found."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        raw = scope["raw_path"].partition(b"?")[0]
+        spelled = _in_one_spelling(raw)
+        if spelled == raw:
+            _check_query(scope)
+            await self._app(scope, receive, send)
+            return
+        # What was asked for is shown nowhere: `//other.example` in a link would lead away.
+        scope["path"] = next((each for each in PROGRAM_PATHS if scope["path"].startswith(each)), "/")
+        if spelled is None or scope["method"] not in _READS or _is_of_programs(spelled):
+            raise NotFoundException
+        _check_query(scope)
+        await _lead_to(spelled, scope, send)
+
+
+def _in_one_spelling(raw: bytes) -> bytes | None:
+    """Returns a path in its one spelling. Returns None for one that cannot be an address. Pure."""
+    if len(raw) > MAX_PATH_BYTES or not raw.startswith(b"/") or _OTHER_SLASHES.search(raw):
+        return None
+    if not _is_text(raw):
+        return None
+    plain = _NEEDLESS.sub(lambda found: unquote_to_bytes(found[0]), raw)
+    parts = [part for part in plain.split(b"/") if part]
+    if b"." in parts or b".." in parts:
+        return None
+    return b"/" + b"/".join(parts)
+
+
+def _is_text(escaped: bytes) -> bool:
+    try:
+        return not _CONTROL.search(unquote_to_bytes(escaped).decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _check_query(scope: HTTPScope) -> None:
+    """Checks that a query is text without NUL. Raises ClientException."""
+    try:
+        text = unquote_to_bytes(scope["query_string"]).decode()
+    except UnicodeDecodeError:
+        raise ClientException(detail="the query is not UTF-8") from None
+    if "\0" in text:
+        raise ClientException(detail="the query holds a NUL character")
+
+
+def _is_of_programs(path: bytes) -> bool:
+    text = path.decode() + "/"
+    return text != _FOR_PEOPLE and text.startswith((*PROGRAM_PATHS, "/static/", "/metrics/"))
+
+
+async def _lead_to(path: bytes, scope: HTTPScope, send: Send) -> None:
+    query = scope["query_string"]
+    location = path + b"?" + query if query else path
+    headers = [(b"location", location), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 308, "headers": headers})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
