@@ -18,6 +18,8 @@ from directory.settings import Settings
 from web.app import create_app
 from web.middleware.bodies import BodiesMiddleware
 from web.middleware.leftovers import LeftoversMiddleware
+from web.middleware.rate_limit import ClientKeys
+from web.pages.uploads import max_form_bytes
 
 GRACEFUL_S = 5.0
 KEEP_ALIVE_S = 30.0
@@ -50,7 +52,8 @@ async def serve_application(
             loop.end_silent()
 
     shutdown: Any = ends
-    served: Any = LeftoversMiddleware(BodiesMiddleware(application, settings))
+    keys = ClientKeys(settings.trusted_proxies)
+    served: Any = LeftoversMiddleware(BodiesMiddleware(application, keys, max_form_bytes(settings)))
     await serve(served, hypercorn_config(settings), shutdown_trigger=shutdown)
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from litestar.types import Message, Receive, Scope, Send
 
-from directory.settings import Settings
 from web.middleware import bodies
 from web.middleware.bodies import BodiesMiddleware, BodyTooSlow, HeldBytes, TooManyBodies
 from web.middleware.leftovers import LeftoversMiddleware
+from web.middleware.rate_limit import ClientKeys
 
 KIB = 1_024
 TIMEOUT_S = 30
@@ -44,7 +44,7 @@ def sends(*pieces: bytes, then_waits: bool = False) -> Receive:
 async def test_a_body_that_comes_too_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte each fifteen seconds kept a request, and what was read of it, for ever."""
     monkeypatch.setattr(bodies, "SLOW_AFTER_S", 0.1)
-    guarded = BodiesMiddleware(read_all, Settings())
+    guarded = BodiesMiddleware(read_all, ClientKeys(0), KIB)
     async with asyncio.timeout(TIMEOUT_S):
         with pytest.raises(BodyTooSlow):
             await guarded(scope(), sends(b"x", then_waits=True), send_nothing)
@@ -52,7 +52,7 @@ async def test_a_body_that_comes_too_slowly(monkeypatch: pytest.MonkeyPatch) -> 
 
 async def test_a_body_that_takes_too_long_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "BODY_S", 0.1)
-    guarded = BodiesMiddleware(read_all, Settings())
+    guarded = BodiesMiddleware(read_all, ClientKeys(0), KIB)
     async with asyncio.timeout(TIMEOUT_S):
         with pytest.raises(BodyTooSlow):
             await guarded(scope(), sends(bytes(60 * KIB), then_waits=True), send_nothing)
@@ -74,7 +74,7 @@ async def test_a_whole_body_is_followed_by_no_time(monkeypatch: pytest.MonkeyPat
     async def receive() -> Any:
         return answers.pop(0)
 
-    await BodiesMiddleware(waits, Settings())(scope(), receive, send_nothing)
+    await BodiesMiddleware(waits, ClientKeys(0), KIB)(scope(), receive, send_nothing)
     assert seen == ["http.disconnect"]
 
 
@@ -106,13 +106,12 @@ async def test_what_was_held_is_free_after_the_answer_and_after_a_fault(
 ) -> None:
     monkeypatch.setattr(bodies, "HELD_BYTES", 0)
     monkeypatch.setattr(bodies, "ROOM_WAIT_S", 0.05)
-    monkeypatch.setattr(bodies, "max_form_bytes", lambda _: 256 * KIB)
 
     async def fails(scope: Scope, receive: Receive, send: Send) -> None:
         await read_all(scope, receive, send)
         raise ZeroDivisionError
 
-    guarded = BodiesMiddleware(fails, Settings())
+    guarded = BodiesMiddleware(fails, ClientKeys(0), 256 * KIB)
     for _ in range(5):
         with pytest.raises(ZeroDivisionError):
             await guarded(scope(), sends(bytes(300 * KIB)), send_nothing)

@@ -9,10 +9,8 @@ from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, HTTPReceiveMessage, Receive, Scope, Send
 
-from directory.settings import Settings
 from web.middleware.leftovers import has_body
 from web.middleware.rate_limit import ClientKeys
-from web.pages.uploads import max_form_bytes
 
 FREE_BYTES: Final = 64 * 2**10
 """Of each body, which are not counted: a sign-in waits for no archive. What they hold is bounded by the connections."""
@@ -71,10 +69,10 @@ class HeldBytes:
 class BodiesMiddleware:
     """Watches each body as it is read. Those that the application does not read are the server's to bound."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, keys: ClientKeys, largest_form_bytes: int) -> None:
         self._app = app
-        self._held = HeldBytes(max(HELD_BYTES, 3 * max_form_bytes(settings)))
-        self._keys = ClientKeys(settings.trusted_proxies)
+        self._held = HeldBytes(max(HELD_BYTES, 3 * largest_form_bytes))
+        self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP or not has_body(scope):

@@ -30,3 +30,4 @@ def instance(folder: Path, port: int, metrics_port: int) -> Iterator[Started]:
         yield running
         running.send(signal.SIGINT)
         assert running.wait() == 0
+    assert "Traceback" not in running.logged()

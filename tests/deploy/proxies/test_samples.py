@@ -44,6 +44,7 @@ def instance(folder: Path, port: int) -> Iterator[Started]:
         yield running
         running.send(signal.SIGINT)
         assert running.wait() == 0
+    assert "Traceback" not in running.logged()
 
 
 @pytest.fixture(scope="module", params=NAMES)
