@@ -10,9 +10,8 @@ from deploy.edge.places import Places, network_of
 HEAD_S: Final = 15.0
 """From the first byte of a head, or from the connection on, to its last."""
 UNREAD_S: Final = 60.0
-"""In which what was answered has to be read: all of it, or as much as makes room for more."""
-REST_S: Final = 5.0
-"""After an answer's end of the connection, for the caller to read it."""
+READ_BYTES: Final = 64 * 2**10
+"""In each such time as much of an answer has to be read, or all that is left of it."""
 YIELDS_AFTER_S: Final = 5.0
 """A connection between requests may be ended for another caller's: lookups are answered by then."""
 REFUSED_PATH: Final = "/refused/"
@@ -38,6 +37,7 @@ class GuardedConnection(asyncio.Protocol):
         self._begun = bytearray()
         self._head_since = self.last_active
         self._read_since = self.last_active
+        self._unread = 0
         self._body_left = 0
         self._is_over = False
 
@@ -146,15 +146,14 @@ class GuardedConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         """Tells the server that somebody reads again."""
-        self._read_since = self._clock()
+        self._has_read(self._clock())
         if self._server is not None:
             self._server.resume_writing()
 
     def check_time(self, now: float) -> None:
         """Ends what takes too long: a head, and an answer that is not read."""
-        if not self._transport.get_write_buffer_size():
-            self._read_since = now
-        elif now - self._read_since > (REST_S if self._transport.is_closing() else UNREAD_S):
+        self._look_at_unread(now)
+        if now - self._read_since > UNREAD_S:
             self.end()
             return
         if self._is_over or self._body_left or now - self._head_since <= HEAD_S:
@@ -163,6 +162,17 @@ class GuardedConnection(asyncio.Protocol):
             self._refuse(Refused(408, "head-too-slow"))
         elif self._server is None:
             self.end()
+
+    def _look_at_unread(self, now: float) -> None:
+        left = self._transport.get_write_buffer_size()
+        if not left or left <= self._unread - READ_BYTES:
+            self._has_read(now)
+        else:
+            self._unread = max(self._unread, left)
+
+    def _has_read(self, now: float) -> None:
+        self._read_since = now
+        self._unread = self._transport.get_write_buffer_size()
 
     def end_if_silent(self) -> None:
         """Ends a connection on which nothing was asked yet."""

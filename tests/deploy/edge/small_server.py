@@ -15,6 +15,7 @@ from directory.settings import Settings
 from tests.harness.raw import RawConnection
 
 WAIT_S = 30
+LARGE_BYTES = 64 * 2**20
 
 
 class SmallServer:
@@ -71,7 +72,7 @@ class SmallServer:
         if path == b"/slow":
             self.is_asked.set()
             await self._held.wait()
-        body = bytes(64 * 2**20) if path == b"/large" else path
+        body = bytes(LARGE_BYTES) if path == b"/large" else path
         length = str(len(body)).encode()
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
         await send({"type": "http.response.body", "body": body})

@@ -1,5 +1,7 @@
 """What holds a connection without asking or reading ends, and nobody takes all connections from others."""
 
+import threading
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -9,7 +11,7 @@ from deploy.edge import connection as guard
 from deploy.edge import loop as guarding
 from deploy.edge import open_files
 from deploy.embedded.locks import wait_until
-from tests.deploy.edge.small_server import WAIT_S, SmallServer, small_server
+from tests.deploy.edge.small_server import LARGE_BYTES, WAIT_S, SmallServer, small_server
 from tests.harness.raw import RawConnection
 
 SHORT_S = 0.2
@@ -55,6 +57,20 @@ def test_an_answer_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
         raw.send(ask(b"/large"))
         assert wait_until(lambda: server.connections == 1, WAIT_S)
         assert wait_until(lambda: server.connections == 0, WAIT_S)
+
+
+def test_an_answer_that_is_read_slowly_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A phone takes minutes for a long list: it reads all the time."""
+    monkeypatch.setattr(guard, "UNREAD_S", SHORT_S)
+    with small_server() as server, RawConnection(server.port) as raw:
+        begun, read, pause = time.monotonic(), 0, threading.Event()
+        raw.send(ask(b"/large"))
+        while read < LARGE_BYTES:
+            piece = raw.socket.recv(512 * 2**10)
+            assert piece
+            read += len(piece)
+            pause.wait(0.01)
+        assert time.monotonic() - begun > 2 * SHORT_S
 
 
 def test_a_body_that_the_application_does_not_read() -> None:
