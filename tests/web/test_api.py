@@ -1,6 +1,7 @@
 """The public API over real sockets: golden scripts, caching, CORS, limits."""
 
 import json
+from html import unescape
 from pathlib import Path
 
 import httpx
@@ -47,7 +48,7 @@ def test_more_pairs_than_a_request_takes(client: httpx.Client) -> None:
 
 def test_an_answer_is_validated_and_not_sent_twice(client: httpx.Client) -> None:
     first = client.get("/api/v1/lookup?x=jack")
-    assert first.headers["cache-control"] == "public, max-age=60"
+    assert first.headers["cache-control"] == "public, max-age=0, s-maxage=60"
     etag = first.headers["etag"]
     again = client.get("/api/v1/lookup?x=jack", headers={"if-none-match": f'"other", {etag}'})
     assert (again.status_code, again.content) == (304, b"")
@@ -198,3 +199,37 @@ def test_an_archive_too_large_for_the_form(module_dsn: str) -> None:
         answer = client.post("/results", files={"files": ("twitter.zip", b"PK" + b"0" * 16_000_000)})
         assert answer.status_code == 413
         assert "following.js" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/x/jack", "/x/i/12", "/whose?account=nina_3@social.example"])
+def test_a_page_that_can_be_withdrawn_is_asked_for_again(client: httpx.Client, path: str) -> None:
+    """After "Take it back" the browser went on showing the page for a minute, from its own cache."""
+    first = client.get(path)
+    assert first.headers["cache-control"] == "no-cache"
+    if first.status_code == 200:
+        known = {"if-none-match": first.headers["etag"]}
+        assert client.get(path, headers=known).status_code == 304
+        # In another language it is another page.
+        assert client.get(path, headers=known | {"accept-language": "fr"}).status_code == 200
+    assert client.get("/x/nobody_at_all").headers["cache-control"] == "no-cache"
+
+
+def test_no_answer_of_a_lookup_is_kept_where_it_was_asked(client: httpx.Client) -> None:
+    """A cache that stands between may answer for a minute, which the documentation says; the asker's own may not."""
+    for path in ("lookup?x=jack", "lookup?x=nobody", "reverse?account=nina_3@social.example"):
+        answer = client.get(f"/api/v1/{path}")
+        assert answer.headers["cache-control"] == "public, max-age=0, s-maxage=60"
+        assert answer.headers["etag"]
+
+
+def test_the_api_page_shows_bodies_and_the_types_in_answers(client: httpx.Client) -> None:
+    """Who read that page alone could not know what to send to `match`, nor what an answer holds."""
+    page = unescape(client.get("/api/docs").text)
+    match = page.partition("POST /api/v1/match")[2].partition("</section>")[0]
+    assert "pairs" in match
+    assert '{"pairs":[["783214","name","2026-05-31"],[null,"other"]]}' in match
+    schemas = client.get("/api/openapi.json").json()["components"]["schemas"]
+    for name in ("AnswerOut", "LookupOut"):
+        assert f"<code>{name}</code>" in match
+        for field in schemas[name]["properties"]:
+            assert f"<code>{field}</code>" in match

@@ -24,7 +24,7 @@ from tests.harness.mappings import bluesky
 HOST = "log.example"
 ORIGIN = f"{HOST}/log"
 PEOPLE = 600
-RATE = 60
+RATE = 250
 
 
 async def publish(instance: RunningInstance, keys: KeyFolder) -> None:

@@ -138,6 +138,8 @@ def counted(instance: RunningInstance, method: str, status: int, path: str = "no
         ("GET", b"/log/nothing", 404),
         ("GET", b"/healthz/", 404),
         ("BREW", b"/about", 405),
+        ("HEAD", b"/nothing", 404),
+        ("HEAD", b"/static/%00", 404),
     ],
 )
 def test_what_is_not_there_is_counted_and_limited(
@@ -150,6 +152,7 @@ def test_what_is_not_there_is_counted_and_limited(
         before = counted(strict, known, status, path), counted(strict, known, 429, path)
         answers = [ask(strict.url, method, target) for _ in range(8)]
         assert [each.status for each in answers] == [status] * 5 + [429] * 3
+        assert method != "HEAD" or not any(each.body for each in answers)
         assert all("retry-after" in each.headers for each in answers[5:])
         assert all("ratelimit" in each.headers for each in answers)
         after = counted(strict, known, status, path), counted(strict, known, 429, path)
@@ -259,3 +262,14 @@ def test_a_page_for_a_form_alone_says_so(client: httpx.Client) -> None:
     assert answer.headers["allow"] == "GET, OPTIONS, POST"
     assert "This page cannot be opened like that" in answer.text
     assert "API page" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/about", "/api/docs", "/x/jack", "/x/nobody", "/whose?account=nina_3@social.example"]
+)
+def test_a_link_to_any_public_page_has_a_preview(client: httpx.Client, path: str) -> None:
+    page = client.get(path).text
+    for name in ("site_name", "type", "title", "description", "image"):
+        (content,) = re.findall(rf'<meta property="og:{name}"\s+content="([^"]+)"', page)
+        assert content.strip()
+    assert 'property="og:image" content="https://find.example/static/icon-512.png?v=' in page

@@ -12,9 +12,9 @@ from web.api.schema import as_json
 from web.problems import PROBLEM_JSON, ProblemDocument
 
 
-def json_answer(value: Any) -> Response[bytes]:
+def json_answer(value: Any, headers: dict[str, str] | None = None) -> Response[bytes]:
     """Answers 200 with a struct of `web.api.schema`."""
-    return Response(as_json(value), media_type=MediaType.JSON)
+    return Response(as_json(value), media_type=MediaType.JSON, headers=headers)
 
 
 def check_spelling(request: Request[Any, Any, Any], path: str) -> None:

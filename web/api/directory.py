@@ -24,6 +24,7 @@ from web.api.schema import (
     answer_out,
     lookup_out,
 )
+from web.middleware.caching import A_MINUTE_BETWEEN
 from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.services import Services
 
@@ -47,7 +48,8 @@ def lookup_route(services: Services) -> HTTPRouteHandler:
         ],
     ) -> Response[bytes]:
         """An empty `answers` means that nobody has said yet where this account is."""
-        return json_answer(lookup_out(await services.single_lookup.lookup(Query.parse(x))))
+        found = await services.single_lookup.lookup(Query.parse(x))
+        return json_answer(lookup_out(found), A_MINUTE_BETWEEN)
 
     return lookup
 
@@ -137,4 +139,4 @@ async def reverse(
     """Answers only with X accounts whose lookup leads back to this account."""
     target = parse_target_account(account)
     found = await services.reversing.reverse(target)
-    return json_answer(ReverseOut(str(target), [answer_out(answer) for answer in found]))
+    return json_answer(ReverseOut(str(target), [answer_out(answer) for answer in found]), A_MINUTE_BETWEEN)

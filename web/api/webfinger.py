@@ -12,6 +12,7 @@ from directory.queries import Query
 from directory.ranking import Match
 from web.api.answers import answers, problem
 from web.errors import NobodySaid
+from web.middleware.caching import A_MINUTE_BETWEEN
 from web.services import Services
 from web.targets import profile_url
 
@@ -54,7 +55,7 @@ async def webfinger(
     document = descriptor(resource, match)
     if document is None:
         raise NobodySaid
-    return Response(msgspec.json.encode(document), media_type=JRD)
+    return Response(msgspec.json.encode(document), media_type=JRD, headers=A_MINUTE_BETWEEN)
 
 
 def descriptor(resource: str, match: Match) -> Descriptor | None:

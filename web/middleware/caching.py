@@ -1,4 +1,5 @@
-"""ETag and conditional requests (RFC 9110, sections 8.8.3 and 13) for the small answers of the API."""
+"""ETag and conditional requests (RFC 9110, sections 8.8.3 and 13) for the small answers of the API, and
+for the pages that somebody can withdraw."""
 
 import hashlib
 from typing import Final
@@ -8,8 +9,20 @@ from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Sc
 
 from web.conditions import has_already
 
-CACHED_PATHS: Final = ("/api/", "/.well-known/", "/nodeinfo/")
+CACHED_PATHS: Final = (
+    "/api/",
+    "/.well-known/",
+    "/nodeinfo/",
+    "/x/",
+    "/m/",
+    "/whose",
+    "/manifest.webmanifest",
+)
 SHORT: Final = b"public, max-age=60"
+ASKED_AGAIN: Final = {"cache-control": "no-cache"}
+"""Of pages that somebody can withdraw: a browser may keep them, and asks each time whether they still hold."""
+A_MINUTE_BETWEEN: Final = {"cache-control": "public, max-age=0, s-maxage=60"}
+"""Of look-ups by programs: their own caches ask each time, what stands between may answer for a minute."""
 
 
 class CachingMiddleware:

@@ -40,7 +40,11 @@ class RefusalMiddleware:
     async def _answer(self, error: HTTPException, scope: HTTPScope, receive: Receive, send: Send) -> None:
         scope["litestar_app"] = self._litestar
         request: Request[Any, Any, Any] = Request(scope, receive, send)
-        answer = self._handle(request, error).to_asgi_response(
-            None, request, is_head_response=scope["method"] == "HEAD"
-        )
-        await answer(scope, receive, send)
+        answer = self._handle(request, error).to_asgi_response(None, request)
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message["body"] = b""
+            await send(message)
+
+        await answer(scope, receive, send_head if scope["method"] == "HEAD" else send)

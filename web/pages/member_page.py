@@ -11,6 +11,7 @@ from directory.accounts import BlueskyAccount, LinkedAccount, MastodonAccount, X
 from directory.errors import InvalidIdentifier
 from directory.pasted.any_account import parse_any_account
 from web.auth.member_context import MemberContext
+from web.middleware.caching import ASKED_AGAIN
 
 MAX_HANDLE_CHARS = 512
 
@@ -30,7 +31,7 @@ async def member_page(
     return context.renderer.page(
         request,
         "member_page.html",
-        headers={"cache-control": "public, max-age=60"},
+        headers=ASKED_AGAIN,
         name=name,
         links=[(each, profile_address(each)) for each in accounts],
         canonical=f"{context.base_url}/m/{handle.removeprefix('@').lower()}",

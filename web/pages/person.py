@@ -10,6 +10,7 @@ from litestar.response import Redirect
 from directory.identifiers import XId
 from directory.pasted.x_account import parse_x_handle
 from directory.queries import Query
+from web.middleware.caching import ASKED_AGAIN
 from web.rendering import Renderer
 from web.services import Services
 
@@ -50,7 +51,7 @@ async def _person_page(
         request,
         "person.html",
         status=200 if match.answers else 404,
-        headers={"cache-control": "public, max-age=60"},
+        headers=ASKED_AGAIN,
         query=query,
         answers=match.answers,
         name=f"@{query.x_handle}" if query.x_handle else str(query.x_id),

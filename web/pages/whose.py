@@ -9,6 +9,7 @@ from litestar.params import Parameter
 
 from directory.errors import InvalidIdentifier
 from directory.pasted.target_account import Target, parse_target_account
+from web.middleware.caching import ASKED_AGAIN
 from web.pages.unread import unread_page
 from web.rendering import Renderer
 from web.services import Services
@@ -36,7 +37,7 @@ async def whose(
         request,
         "whose.html",
         status=200 if answers else 404,
-        headers={"cache-control": "public, max-age=60"},
+        headers=ASKED_AGAIN,
         name=str(target),
         answers=answers,
     )
