@@ -52,9 +52,13 @@ async def serve_application(
             loop.end_silent()
 
     shutdown: Any = ends
+    await serve(with_bounds(application, settings), hypercorn_config(settings), shutdown_trigger=shutdown)
+
+
+def with_bounds(application: Any, settings: Settings) -> Any:
+    """Returns an application whose bodies are bounded, and never left to the server."""
     keys = ClientKeys(settings.trusted_proxies)
-    served: Any = LeftoversMiddleware(BodiesMiddleware(application, keys, max_form_bytes(settings)))
-    await serve(served, hypercorn_config(settings), shutdown_trigger=shutdown)
+    return LeftoversMiddleware(BodiesMiddleware(application, keys, max_form_bytes(settings)))
 
 
 def spare_the_collector() -> None:

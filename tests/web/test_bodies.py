@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from litestar.types import Message, Receive, Scope, Send
 
-from web.middleware import bodies
+from web.middleware import bodies, leftovers
 from web.middleware.bodies import BodiesMiddleware, BodyTooSlow, HeldBytes, TooManyBodies
 from web.middleware.leftovers import LeftoversMiddleware
 from web.middleware.rate_limit import ClientKeys
@@ -119,8 +119,9 @@ async def test_what_was_held_is_free_after_the_answer_and_after_a_fault(
         await guarded(scope(), sends(bytes(500 * KIB)), send_nothing)
 
 
-async def test_what_is_left_of_a_body_is_taken_while_the_answer_ends() -> None:
+async def test_what_is_left_of_a_body_is_taken_while_the_answer_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that puts pieces into a queue waits for ever where nobody takes them: its answer never ended."""
+    monkeypatch.setattr(leftovers, "LINGER_S", 0.05)
     queue: asyncio.Queue[Any] = asyncio.Queue(1)
 
     async def answers(scope: Scope, receive: Receive, send: Send) -> None:
@@ -135,3 +136,21 @@ async def test_what_is_left_of_a_body_is_taken_while_the_answer_ends() -> None:
 
     async with asyncio.timeout(TIMEOUT_S):
         await LeftoversMiddleware(answers)(scope(), queue.get, send)
+
+
+async def test_the_rest_of_a_body_is_taken_before_the_answer_ends() -> None:
+    """A browser that was cut off while it sent showed that the connection broke, and not what was wrong with the archive."""
+    left = [{"type": "http.request", "body": b"x", "more_body": number < 3} for number in range(4)]
+
+    async def receive() -> Any:
+        return left.pop(0)
+
+    async def answers(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 413, "headers": []})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def send(message: Message) -> None:
+        assert message["type"] == "http.response.start" or not left
+
+    async with asyncio.timeout(TIMEOUT_S):
+        await LeftoversMiddleware(answers)(scope(), receive, send)

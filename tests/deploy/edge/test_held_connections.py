@@ -13,6 +13,7 @@ from deploy.edge import open_files
 from deploy.embedded.locks import wait_until
 from tests.deploy.edge.small_server import LARGE_BYTES, WAIT_S, SmallServer, small_server
 from tests.harness.raw import RawConnection
+from web.middleware import leftovers
 
 SHORT_S = 0.2
 
@@ -73,8 +74,9 @@ def test_an_answer_that_is_read_slowly_goes_on(monkeypatch: pytest.MonkeyPatch) 
         assert time.monotonic() - begun > 2 * SHORT_S
 
 
-def test_a_body_that_the_application_does_not_read() -> None:
+def test_a_body_that_the_application_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """What nobody took filled a queue of the server, and its connection and tasks stayed for ever."""
+    monkeypatch.setattr(leftovers, "LINGER_S", SHORT_S)
     with small_server() as server, RawConnection(server.port) as raw:
         raw.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n" + bytes(2_000_000))
         assert raw.answer().status == 200
