@@ -4,10 +4,11 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import structlog
-import uvloop
 
+from deploy.edge.open_files import new_loop
 from deploy.loading import nothing_collected
 from deploy.ports import check_port_free
 from deploy.wiring.instance import migrated_database
@@ -29,7 +30,7 @@ def run_instance(settings: Settings, dsn: str) -> None:
     """
     if Role.WEB in settings.roles:
         check_port_free(settings.host, settings.port)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=partial(new_loop, settings)) as runner:
         runner.run(_run(settings, dsn))
 
 

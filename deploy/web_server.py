@@ -5,21 +5,29 @@ import gc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import uvloop
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
+from deploy.edge.heads import MAX_HEAD_BYTES
+from deploy.edge.loop import GuardingLoop
 from deploy.metrics_server import serving_metrics
 from deploy.wiring.members import MemberParts
 from deploy.wiring.web import build_all_services
 from directory.jobs.worker import Worker
 from directory.settings import Settings
 from web.app import create_app
+from web.middleware.bodies import BodiesMiddleware
+from web.middleware.leftovers import LeftoversMiddleware
+from web.middleware.rate_limit import ClientKeys
+from web.pages.uploads import max_form_bytes
 
 GRACEFUL_S = 5.0
-MAX_HEADER_BYTES = 16_384
 KEEP_ALIVE_S = 30.0
-READ_TIMEOUT_S = 60
+"""Between an answer and the next request. Proxies that keep connections have to let go before."""
+BACKLOG = 4_096
+"""Arrivals that wait for the process; the system may keep fewer (`net.core.somaxconn`)."""
+QUEUED_PIECES = 2
+"""Of 64 KiB each: of a body that nobody takes, no more is read."""
 
 
 async def serve_web(members: MemberParts, worker: Worker, until: Callable[[], Awaitable[object]]) -> None:
@@ -27,15 +35,30 @@ async def serve_web(members: MemberParts, worker: Worker, until: Callable[[], Aw
     services = build_all_services(members, worker)
     app: Any = create_app(services)
     spare_the_collector()
-    shutdown: Any = until
     settings = members.ground.settings
     async with serving_metrics(settings, services):
-        await serve(app, hypercorn_config(settings), shutdown_trigger=shutdown)
+        await serve_application(app, settings, until)
 
 
-def new_loop() -> asyncio.AbstractEventLoop:
-    """Returns the event loop that servers run on."""
-    return uvloop.new_event_loop()
+async def serve_application(
+    application: Any, settings: Settings, until: Callable[[], Awaitable[object]]
+) -> None:
+    """Serves an application. On a guarding loop each connection passes the guard first."""
+
+    async def ends() -> None:
+        await until()
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, GuardingLoop):
+            loop.end_silent()
+
+    shutdown: Any = ends
+    await serve(with_bounds(application, settings), hypercorn_config(settings), shutdown_trigger=shutdown)
+
+
+def with_bounds(application: Any, settings: Settings) -> Any:
+    """Returns an application whose bodies are bounded, and never left to the server."""
+    keys = ClientKeys(settings.trusted_proxies)
+    return LeftoversMiddleware(BodiesMiddleware(application, keys, max_form_bytes(settings)))
 
 
 def spare_the_collector() -> None:
@@ -58,7 +81,11 @@ def hypercorn_config(settings: Settings) -> Config:
     config.loglevel = "WARNING"
     config.graceful_timeout = GRACEFUL_S
     config.keep_alive_timeout = KEEP_ALIVE_S
-    config.read_timeout = READ_TIMEOUT_S
-    config.h11_max_incomplete_size = MAX_HEADER_BYTES
+    # None: it would run while an answer is made, and end the reading of a connection whose answer was slow. What is read
+    # too slowly ends at the guard (heads) and in the application (bodies).
+    config.read_timeout = None
+    config.backlog = BACKLOG
+    config.max_app_queue_size = QUEUED_PIECES
+    config.h11_max_incomplete_size = MAX_HEAD_BYTES
     config.include_server_header = False
     return config

@@ -100,8 +100,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = 64
     rate_lookups_per_minute: Annotated[
-        int, Meta(description="How many requests one address may make a minute. 0: no limit.", ge=0)
+        int, Meta(description="How many look-ups one address may make a minute. 0: no limit.", ge=0)
     ] = 300
+    rate_pages_per_minute: Annotated[
+        int,
+        Meta(
+            description="How many other requests one address may make a minute, for pages and forms. 0: no limit.",
+            ge=0,
+        ),
+    ] = 3_000
     rate_pairs_per_minute: Annotated[
         int, Meta(description="How many people one address may match a minute. 0: no limit.", ge=0)
     ] = 300_000

@@ -31,7 +31,7 @@ from web.middleware.rate_limit import ClientKeys, RateLimiter, RateLimitMiddlewa
 from web.middleware.refusals import RefusalMiddleware
 from web.middleware.spelling import SpellingMiddleware
 from web.middleware.waiting import WaitingMiddleware
-from web.pages import about, assets, home, person, results, whose
+from web.pages import about, assets, home, person, refused, results, whose
 from web.pages.uploads import max_form_bytes
 from web.rendering import Renderer
 from web.services import Services
@@ -46,6 +46,7 @@ class Shared(NamedTuple):
     renderer: Renderer
     keys: ClientKeys
     requests: RateLimiter
+    pages: RateLimiter
 
 
 def create_app(services: Services, extra_routes: Sequence[ControllerRouterHandler] = ()) -> ASGIApp:
@@ -54,7 +55,9 @@ def create_app(services: Services, extra_routes: Sequence[ControllerRouterHandle
     litestar, handle = _litestar(services, shared, extra_routes), exception_handler(shared.renderer)
     # Around the routes, so that it holds for the answers of none, too (404, 405).
     spelled = SpellingMiddleware(PreflightMiddleware(HeadMiddleware(litestar)))
-    counted = RateLimitMiddleware(RefusalMiddleware(spelled, litestar, handle), shared.requests, shared.keys)
+    counted = RateLimitMiddleware(
+        RefusalMiddleware(spelled, litestar, handle), shared.requests, shared.keys, shared.pages
+    )
     answered = RefusalMiddleware(counted, litestar, handle)
     with_headers = HeadersMiddleware(answered, is_https=services.settings.is_https)
     return WaitingMiddleware(MeteringMiddleware(with_headers))
@@ -71,13 +74,14 @@ def _shared(services: Services) -> Shared:
         base_url=settings.base_url, own_origin=log_origin(settings), instance=lambda: services.instance.now
     )
     limiter = RateLimiter("requests", settings.rate_lookups_per_minute)
-    return Shared(renderer, ClientKeys(settings.trusted_proxies), limiter)
+    pages = RateLimiter("pages", settings.rate_pages_per_minute)
+    return Shared(renderer, ClientKeys(settings.trusted_proxies), limiter, pages)
 
 
 def _litestar(
     services: Services, shared: Shared, extra_routes: Sequence[ControllerRouterHandler]
 ) -> Litestar:
-    renderer, keys, request_limiter = shared
+    renderer, keys, request_limiter, _ = shared
     pair_limiter = RateLimiter("people", services.settings.rate_pairs_per_minute)
     return Litestar(
         route_handlers=[*_routes(services), *member_routes(services, renderer), *extra_routes],
@@ -128,7 +132,7 @@ def _routes(services: Services) -> list[ControllerRouterHandler]:
     routes += [log_api.checkpoint, log_api.tile, log_api.operations, log_api.descriptor]
     routes += [witness_api.add_checkpoint, witness_api.latest]
     routes += [home.home, home.search, whose.whose, person.person, person.person_by_id, results.results_start]
-    routes += [about.about, about.api_docs]
+    routes += [about.about, about.api_docs, refused.refused]
     if services.peers is not None:
         routes.append(federation_router())
     return routes

@@ -36,6 +36,7 @@ from web.auth.errors import SIGN_IN_AT, ForgedForm, SignInNeeded
 from web.auth.sentences import MEMBER
 from web.follow_sentences import FAILED
 from web.language import translate
+from web.middleware.bodies import TooManyBodies
 from web.problems import (
     NOBODY_SAID,
     OF_STATUS,
@@ -147,6 +148,8 @@ def _of(slug: str, detail: str) -> Failure:
 
 
 def _of_http(error: HTTPException) -> Failure:
+    if isinstance(error, TooManyBodies):
+        return Failure(PROBLEMS["many-lists"], "", {"retry-after": "60"})
     problem = OF_STATUS.get(error.status_code)
     if isinstance(error, InternalServerException) and _has_left(error):
         problem = PROBLEMS["broken-off"]

@@ -104,6 +104,12 @@ _ALL: Final = (
         N_("The API page tells which method each address takes."),
     ),
     Problem(
+        "too-slow",
+        408,
+        N_("That came too slowly"),
+        N_("Nothing was changed. Send it again over a better connection, or less of it at once."),
+    ),
+    Problem(
         "form-only",
         405,
         N_("This page cannot be opened like that"),
@@ -157,6 +163,12 @@ _ALL: Final = (
         "unavailable",
         503,
         N_("The directory cannot be reached right now"),
+        N_("Nothing was lost. Try again in a minute."),
+    ),
+    Problem(
+        "many-lists",
+        503,
+        N_("Many lists are arriving right now"),
         N_("Nothing was lost. Try again in a minute."),
     ),
     Problem(

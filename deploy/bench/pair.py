@@ -25,7 +25,11 @@ from federation.keys.instance import log_origin
 FOLLOWER: Final = "follower"
 FOLLOWER_DATABASE: Final = "passerelle_bench_follower"
 LOOK_EVERY_S: Final = 0.05
-_NO_LIMITS: Final = {"rate_lookups_per_minute": "0", "rate_pairs_per_minute": "0"}
+_NO_LIMITS: Final = {
+    "rate_lookups_per_minute": "0",
+    "rate_pages_per_minute": "0",
+    "rate_pairs_per_minute": "0",
+}
 
 
 class SyncStopped(Exception):

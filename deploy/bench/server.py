@@ -2,12 +2,13 @@
 
 import asyncio
 import sys
+from functools import partial
 
-from hypercorn.asyncio import serve
 from litestar import get
 
 from deploy.bench.measured import EMPTY_PATH, READY
-from deploy.web_server import hypercorn_config, new_loop, spare_the_collector
+from deploy.edge.open_files import new_loop
+from deploy.web_server import serve_application, spare_the_collector
 from deploy.wiring.ground import load_live_settings
 from deploy.wiring.instance import migrated_database
 from deploy.wiring.web import build_services
@@ -24,8 +25,10 @@ async def empty() -> dict[str, str]:
 
 def main(dsn: str, port: str) -> None:
     """Serves until standard input ends."""
-    settings = Settings(port=int(port), rate_lookups_per_minute=0, rate_pairs_per_minute=0)
-    with asyncio.Runner(loop_factory=new_loop) as runner:
+    settings = Settings(
+        port=int(port), rate_lookups_per_minute=0, rate_pages_per_minute=0, rate_pairs_per_minute=0
+    )
+    with asyncio.Runner(loop_factory=partial(new_loop, settings)) as runner:
         runner.run(_serve(settings, dsn))
 
 
@@ -41,7 +44,7 @@ async def _serve(settings: Settings, dsn: str) -> None:
 
         app = create_app(services, [empty])
         spare_the_collector()
-        await serve(app, hypercorn_config(settings), shutdown_trigger=until_stdin_ends)  # type: ignore[arg-type]
+        await serve_application(app, settings, until_stdin_ends)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
+from directory.answer_times import ANSWER_TIMEOUT_S, NO_ANSWER, break_off
 from directory.clock import Clock
 from directory.errors import DirectoryUnavailable, LookupFailed
 from directory.queries import Query
@@ -39,9 +40,13 @@ class LookupBatcher:
     async def lookup(self, query: Query) -> Match:
         """Looks up where one X account is now. Raises DirectoryUnavailable, LookupFailed."""
         future: asyncio.Future[Match] = asyncio.get_running_loop().create_future()
+        timer = future.get_loop().call_later(ANSWER_TIMEOUT_S, _give_up, future)
         self._waiting.append((query, future))
         self._start_batch()
-        return await future
+        try:
+            return await future
+        finally:
+            timer.cancel()
 
     def _start_batch(self) -> None:
         if self._waiting and len(self._running) < BATCHES_AT_ONCE:
@@ -49,7 +54,15 @@ class LookupBatcher:
             queries = list(dict.fromkeys(query for query, _ in batch))
             task = asyncio.create_task(self._find(queries), name=BATCH_TASK)
             self._running.add(task)
+            timer = task.get_loop().call_later(ANSWER_TIMEOUT_S, self._break_off, task)
+            task.add_done_callback(lambda _: timer.cancel())
             task.add_done_callback(partial(self._end_batch, batch))
+
+    def _break_off(self, task: asyncio.Task[Found]) -> None:
+        """Has the next batch begun, over another connection. Nobody waits for this one any more."""
+        break_off(task)
+        self._running.discard(task)
+        self._start_batch()
 
     def _end_batch(self, batch: Sequence[Asked], task: asyncio.Task[Found]) -> None:
         """Settles everybody of a batch, from the end of its task: it comes also where the task was killed, or never
@@ -73,6 +86,11 @@ class LookupBatcher:
             middle = len(queries) // 2
             return {**await self._find(queries[:middle]), **await self._find(queries[middle:])}
         return {match.query: match for match in found}
+
+
+def _give_up(future: asyncio.Future[Match]) -> None:
+    if not future.done():
+        future.set_exception(DirectoryUnavailable(NO_ANSWER))
 
 
 def _result_of(task: asyncio.Task[Found], batch: Sequence[Asked]) -> Found:

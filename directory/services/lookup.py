@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date
 from typing import Final
 
+from directory.answer_times import ANSWER_TIMEOUT_S, LIST_TIMEOUT_S, answer_within
 from directory.clock import Clock
 from directory.identifiers import Acct, ActorUri, AtHandle, Did
 from directory.mappings import Mapping
@@ -34,7 +35,7 @@ class Lookup:
     async def lookup(self, query: Query) -> Match:
         """Looks up where one X account is now. Raises DirectoryUnavailable."""
         now = self._clock.now()
-        found = await self._mappings.find_mappings([query], now)
+        found = await answer_within(ANSWER_TIMEOUT_S, self._mappings.find_mappings([query], now))
         return rank(query, found, now.date(), self._own_origin)
 
     async def match(self, queries: Sequence[Query], *, with_evidence: bool = True) -> list[Match]:
@@ -65,7 +66,7 @@ class Lookup:
                 ask_next()
             while under_way:
                 chunk, task = under_way.popleft()
-                mappings = await task
+                mappings = await answer_within(LIST_TIMEOUT_S, task)
                 ask_next()
                 yield match_all(chunk, mappings, now.date(), self._own_origin)
         finally:
@@ -77,7 +78,8 @@ class Lookup:
 
     async def reverse(self, account: Did | AtHandle | Acct | ActorUri) -> list[Answer]:
         """Finds the X accounts that map to an account: only those whose lookup would answer with it."""
-        mappings = await self._mappings.find_by_target(account, self._clock.now(), self._own_origin)
+        finding = self._mappings.find_by_target(account, self._clock.now(), self._own_origin)
+        mappings = await answer_within(ANSWER_TIMEOUT_S, finding)
         queries = list(dict.fromkeys(Query(mapping.x_id, mapping.x_handle) for mapping in mappings))
         targets = {mapping.target_id for mapping in mappings}
         return [

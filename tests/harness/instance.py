@@ -11,7 +11,7 @@ from hypercorn.asyncio import serve
 
 from deploy.metrics_server import serving_metrics
 from deploy.ports import free_port
-from deploy.web_server import hypercorn_config
+from deploy.web_server import hypercorn_config, with_bounds
 from deploy.wiring.ground import load_live_settings
 from deploy.wiring.peers import (
     build_peer_services,
@@ -113,7 +113,7 @@ class RunningInstance:
                 build_services(self.settings, self.database, self.clock, live),
                 peers=build_peer_services(*parts),
             )
-            app: Any = create_app(self.services)
+            app = with_bounds(create_app(self.services), self.settings)
             config = hypercorn_config(self.settings)
             config.graceful_timeout = 0.2
             async with serving_metrics(self.settings, self.services):
@@ -150,6 +150,7 @@ def running_instance(
             "port": free_port(),
             "metrics_port": free_port(),
             "rate_lookups_per_minute": 0,
+            "rate_pages_per_minute": 0,
             "rate_pairs_per_minute": 0,
         }
         | settings

@@ -16,6 +16,7 @@ from tests.setup.database import postgres
 from tests.setup.firefox import firefox
 from tests.setup.packages import locked_folders, node, packages
 from tests.setup.parts import CannotBeHad, Part
+from tests.setup.proxies import PACKAGES, proxy
 
 
 def main() -> int:
@@ -38,6 +39,8 @@ def needs() -> Iterator[Callable[[], Part]]:
         yield partial(packages, folder)
     yield chromium
     yield firefox
+    for name in PACKAGES:
+        yield partial(proxy, name)
 
 
 def gather(wanted: Iterator[Callable[[], Part]]) -> tuple[list[Part], list[str]]:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness import browser
+from tests.harness import browser, proxies
 from tests.setup import __main__ as setup
 from tests.setup import chromium, packages
+from tests.setup import proxies as setup_proxies
 from tests.setup.parts import CannotBeHad, CommandFailed, Part, run, version_of
 
 
@@ -67,6 +68,21 @@ def test_root_on_debian_gets_the_system_package(bare_machine: Path, monkeypatch:
     update, install = asked.read_text().splitlines()
     assert update.endswith("update")
     assert install.endswith("install -y --no-install-recommends chromium")
+
+
+def test_a_proxy_is_the_systems_package(bare_machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be had is named, and fails in continuous integration: no sample goes untested unseen."""
+    monkeypatch.setattr(proxies, "_ALSO_IN", ())
+    monkeypatch.setattr("os.geteuid", lambda: 1_000)
+    with pytest.raises(CannotBeHad, match="install nginx-light with your system's packages"):
+        setup_proxies.proxy("nginx")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    program(
+        bare_machine / "apt-get",
+        f'case "$*" in *nginx-light*) printf "#!/bin/sh\necho nginx version: nginx/1.22.1 >&2" > {bare_machine}/nginx;'
+        f" /bin/chmod 755 {bare_machine}/nginx;; esac",
+    )
+    assert setup_proxies.proxy("nginx") == Part("nginx", "1.22.1", bare_machine / "nginx")
 
 
 def test_a_browser_that_does_not_start_is_not_taken_for_one(

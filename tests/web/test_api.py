@@ -53,6 +53,11 @@ def test_an_answer_is_validated_and_not_sent_twice(client: httpx.Client) -> None
     again = client.get("/api/v1/lookup?x=jack", headers={"if-none-match": f'"other", {etag}'})
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == etag
+    for lines in ([etag.removeprefix("W/")], ['"other"', etag], ["*"]):
+        asked = [("if-none-match", line) for line in lines]
+        assert client.get("/api/v1/lookup?x=jack", headers=asked).status_code == 304
+    for other in ('"other"', "", "broken", etag.removeprefix("W/").strip('"')):
+        assert client.get("/api/v1/lookup?x=jack", headers={"if-none-match": other}).status_code == 200
     assert client.get("/api/v1/lookup?x=nina_3", headers={"if-none-match": etag}).status_code == 200
     assert "etag" not in client.get("/api/v1/lookup?x=a%20b").headers
 

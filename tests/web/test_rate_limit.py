@@ -215,3 +215,22 @@ async def test_static_files_and_health_are_free(seconds: Monotonic) -> None:
     assert refused.value.headers is not None
     assert int(refused.value.headers["retry-after"]) > 0
     await ask("/healthz")
+
+
+async def test_pages_and_lookups_are_limited_apart(seconds: Monotonic) -> None:
+    """Whoever looks much up keeps nobody behind the same address from the pages, and a class that opens the first page at once
+    can look people up."""
+    middleware = RateLimitMiddleware(_ok, limiter(1, seconds), ClientKeys(0), limiter(3, seconds))
+
+    async def send(_: Message) -> None:
+        return None
+
+    async def ask(path: str) -> bool:
+        try:
+            await middleware(cast("Scope", {**scope("192.0.2.1"), "path": path}), _nothing, send)
+        except TooManyRequestsException:
+            return False
+        return True
+
+    assert [await ask(path) for path in ("/", "/about", "/results", "/sign-in")] == [True, True, True, False]
+    assert [await ask(path) for path in ("/x/ada", "/api/v1/lookup", "/search")] == [True, False, False]

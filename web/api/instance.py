@@ -7,6 +7,7 @@ from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.enums import MediaType
 
+from directory.answer_times import ANSWER_TIMEOUT_S, answer_within
 from directory.queries import MAX_MATCH_PAIRS
 from federation.keys.instance import log_origin
 from web.api.answers import answers
@@ -95,6 +96,10 @@ async def healthz() -> str:
 async def readyz(services: NamedDependency[Services]) -> str:
     """Answers while the database answers too; 503 where it does not. Says whether publishing waits: lookups go on
     meanwhile, so it stays 200. Why it waits is for the operator alone."""
-    await services.health.is_reachable()
-    waits = await services.log.find_doubt(log_origin(services.settings)) is not None
+    waits = await answer_within(ANSWER_TIMEOUT_S, _publishing_waits(services))
     return "ready\npublishing waits\n" if waits else "ready\n"
+
+
+async def _publishing_waits(services: Services) -> bool:
+    await services.health.is_reachable()
+    return await services.log.find_doubt(log_origin(services.settings)) is not None

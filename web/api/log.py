@@ -15,6 +15,7 @@ from federation.keys.operations import Operations
 from federation.tlog.text import encode_base64
 from web.api.answers import check_spelling, json_answer
 from web.api.schema import DescriptorOut, KeyOut
+from web.conditions import has_already
 from web.services import Services
 from web.version import SOFTWARE, VERSION
 
@@ -115,9 +116,6 @@ def _validated(
     """Answers with a strong validator (RFC 9110, section 8.8.3), or 304 where the reader has the data already."""
     etag = f'"{hashlib.blake2b(data, digest_size=12).hexdigest()}"'
     headers = {"etag": etag, "cache-control": cache}
-    known = request.headers.get("if-none-match", "")
-    if known and (
-        known.strip() == "*" or etag in {tag.strip().removeprefix("W/") for tag in known.split(",")}
-    ):
+    if has_already(request.scope["headers"], etag.encode()):
         return Response(None, status_code=304, headers=headers)
     return Response(data, media_type=media_type, headers=headers)

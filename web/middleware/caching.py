@@ -7,6 +7,8 @@ from typing import Final
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Scope, Send
 
+from web.conditions import has_already
+
 CACHED_PATHS: Final = (
     "/api/",
     "/.well-known/",
@@ -43,7 +45,7 @@ class _Validator:
     """Holds the start of an answer back until its body is known, from which the validator is made."""
 
     def __init__(self, scope: Scope, send: Send) -> None:
-        self._known = next((value for name, value in scope["headers"] if name == b"if-none-match"), b"")
+        self._asked = scope["headers"]
         self._send = send
         self._start: HTTPResponseStartEvent | None = None
 
@@ -66,8 +68,7 @@ class _Validator:
         if not any(name == b"cache-control" for name, _ in headers):
             headers = [*headers, (b"cache-control", SHORT)]
         headers = [*headers, (b"etag", etag)]
-        is_known = self._known.strip() == b"*" or etag in {tag.strip() for tag in self._known.split(b",")}
-        if is_known:
+        if has_already(self._asked, etag):
             kept = [pair for pair in headers if pair[0] not in {b"content-length", b"content-type"}]
             start["status"], start["headers"] = 304, kept
             await self._send(start)

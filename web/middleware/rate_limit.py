@@ -26,6 +26,17 @@ SIGNED_PATHS: Final = tuple(
     f"/federation/v1/{path}" for path in ("peering", "statements/", "own/", "evidence")
 )
 """Requests of peers, which have budgets of their own. Those that no peer has signed are counted by `StrangerLimit`."""
+LOOKUP_PATHS: Final = (
+    "/api/v1/",
+    "/x/",
+    "/m/",
+    "/search",
+    "/whose",
+    "/.well-known/",
+    "/nodeinfo/",
+    "/federation/",
+)
+"""What tells where people are. Everything else is a page: many browsers may stand behind one address, as in a school."""
 MAX_KEYS: Final = 200_000
 """Beyond this many addresses in a minute new ones share one counter: memory stays bounded."""
 ROUNDING: Final = 1e-6
@@ -175,9 +186,13 @@ class RateLimitMiddleware:
     Static files, the log and health are not counted; what they do not have is.
     """
 
-    def __init__(self, app: ASGIApp, limiter: RateLimiter, keys: ClientKeys) -> None:
+    def __init__(
+        self, app: ASGIApp, limiter: RateLimiter, keys: ClientKeys, pages: RateLimiter | None = None
+    ) -> None:
+        """`pages` counts what is no look-up; without it, all are counted together."""
         self._app = app
         self._limiter = limiter
+        self._pages = pages or limiter
         self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -192,7 +207,8 @@ class RateLimitMiddleware:
             with called_by(caller):
                 await self._app(scope, receive, send)
             return
-        allowance = self._limiter.take(caller.key)
+        limiter = self._limiter if scope["path"].startswith(LOOKUP_PATHS) else self._pages
+        allowance = limiter.take(caller.key)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

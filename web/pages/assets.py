@@ -8,6 +8,7 @@ from litestar.enums import MediaType
 from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
+from web.conditions import has_already
 from web.rendering import Renderer
 from web.static_files import StaticFile, asset_url, static_files
 
@@ -92,8 +93,7 @@ def _served(request: Request[Any, Any, Any], file: StaticFile, cache: str) -> Re
     headers = {"etag": etag, "cache-control": cache}
     if file.zipped is not None:
         headers["vary"] = "Accept-Encoding"
-    known = ",".join(request.headers.getall("if-none-match", []))
-    if etag in {tag.strip().removeprefix("W/") for tag in known.split(",")}:
+    if has_already(request.scope["headers"], etag.encode()):
         return Response(None, status_code=304, headers=headers)
     if is_zipped:
         headers["content-encoding"] = "gzip"

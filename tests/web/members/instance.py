@@ -10,7 +10,7 @@ from hypercorn.asyncio import serve
 
 from deploy.metrics_server import serving_metrics
 from deploy.ports import free_port
-from deploy.web_server import hypercorn_config
+from deploy.web_server import hypercorn_config, with_bounds
 from deploy.wiring.identity import settle_keys
 from deploy.wiring.jobs import build_worker
 from deploy.wiring.log import build_sequencer, running_sequencer
@@ -78,7 +78,7 @@ class MemberInstance(RunningInstance):
             )
             assert self.services.members is not None
             self.members = self.services.members
-            app: Any = create_app(self.services)
+            app = with_bounds(create_app(self.services), settings)
             config = hypercorn_config(settings)
             config.graceful_timeout = 0.2
             async with serving_metrics(settings, self.services):
@@ -132,6 +132,7 @@ def member_instance(
         "data": data,
         "allow_loopback": True,
         "rate_lookups_per_minute": 0,
+        "rate_pages_per_minute": 0,
         "rate_pairs_per_minute": 0,
         "rate_sign_ins_per_minute": 0,
         "bluesky_app_view": "",

@@ -1,0 +1,51 @@
+"""The event loop that servers run on. Whatever listens on it is guarded."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+import uvloop
+
+from deploy.edge.connection import GuardedConnection, ServerProtocol
+from deploy.edge.places import EdgeLimits, Places
+
+SWEEP_S: Final = 1.0
+
+
+class GuardingLoop(uvloop.Loop):
+    """An event loop whose listeners hand each connection to a `GuardedConnection` first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places = Places(EdgeLimits())
+        self._sweep: asyncio.TimerHandle | None = None
+
+    async def create_server(self, protocol_factory: Any, *args: Any, **named: Any) -> Any:
+        """Listens, as each loop does, with a guard around the protocol."""
+        if self._sweep is None:
+            self._sweep = self.call_later(SWEEP_S, self._check_times)
+        return await super().create_server(self._guarded(protocol_factory), *args, **named)
+
+    def end_silent(self) -> None:
+        """Ends the connections on which nothing was asked: the server does not know them."""
+        for connection in self._connections():
+            connection.end_if_silent()
+
+    def _guarded(self, make_server: ServerProtocol) -> Callable[[], GuardedConnection]:
+        return lambda: GuardedConnection(make_server, self.places, self.time)
+
+    def _check_times(self) -> None:
+        now = self.time()
+        for connection in self._connections():
+            connection.check_time(now)
+        self._sweep = self.call_later(SWEEP_S, self._check_times)
+
+    def _connections(self) -> list[GuardedConnection]:
+        return cast("list[GuardedConnection]", self.places.all())
+
+
+def guarding_loop(limits: EdgeLimits) -> GuardingLoop:
+    """Returns a loop that takes so many connections."""
+    loop = GuardingLoop()  # uvloop's takes no arguments
+    loop.places = Places(limits)
+    return loop

@@ -1,0 +1,144 @@
+"""What holds a connection without asking or reading ends, and nobody takes all connections from others."""
+
+import threading
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from deploy import web_server
+from deploy.edge import connection as guard
+from deploy.edge import loop as guarding
+from deploy.edge import open_files
+from deploy.embedded.locks import wait_until
+from tests.deploy.edge.small_server import LARGE_BYTES, WAIT_S, SmallServer, small_server
+from tests.harness.raw import RawConnection
+from web.middleware import leftovers
+
+SHORT_S = 0.2
+
+
+def ask(path: bytes) -> bytes:
+    return b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarding, "SWEEP_S", 0.05)
+
+
+def test_after_a_slow_answer_the_next_request_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timer of reading ran while the answer was made: after it, what a proxy sent on the connection was lost."""
+    monkeypatch.setattr(web_server, "KEEP_ALIVE_S", SHORT_S)
+    with small_server() as server, RawConnection(server.port) as raw, RawConnection(server.port) as idle:
+        idle.send(ask(b"/"))
+        assert idle.answer().body == b"/"
+        raw.send(ask(b"/slow"))
+        assert server.is_asked.wait(WAIT_S)
+        assert idle.is_ended()  # the time to keep a connection has passed
+        server.let_go()
+        assert raw.answer().body == b"/slow"
+        assert raw.send(ask(b"/next")).answer().body == b"/next"
+
+
+def test_a_head_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then kept a connection for ever."""
+    monkeypatch.setattr(guard, "HEAD_S", SHORT_S)
+    with small_server() as server, RawConnection(server.port) as raw, RawConnection(server.port) as silent:
+        assert raw.send(b"GET / HTTP/1.1\r\n").answer().body == b"/refused/408/head-too-slow"
+        assert raw.is_ended()
+        assert silent.is_ended()
+        assert wait_until(lambda: server.connections == 0, WAIT_S)
+
+
+def test_an_answer_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that asked and never read kept its connection, and the answer in memory."""
+    monkeypatch.setattr(guard, "UNREAD_S", SHORT_S)
+    with small_server() as server, RawConnection(server.port) as raw:
+        raw.send(ask(b"/large"))
+        assert wait_until(lambda: server.connections == 1, WAIT_S)
+        assert wait_until(lambda: server.connections == 0, WAIT_S)
+
+
+def test_an_answer_that_is_read_slowly_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A phone takes minutes for a long list: it reads all the time."""
+    monkeypatch.setattr(guard, "UNREAD_S", SHORT_S)
+    with small_server() as server, RawConnection(server.port) as raw:
+        begun, read, pause = time.monotonic(), 0, threading.Event()
+        raw.send(ask(b"/large"))
+        while read < LARGE_BYTES:
+            piece = raw.socket.recv(512 * 2**10)
+            assert piece
+            read += len(piece)
+            pause.wait(0.01)
+        assert time.monotonic() - begun > 2 * SHORT_S
+
+
+def test_a_body_that_the_application_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody took filled a queue of the server, and its connection and tasks stayed for ever."""
+    monkeypatch.setattr(leftovers, "LINGER_S", SHORT_S)
+    with small_server() as server, RawConnection(server.port) as raw:
+        raw.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n" + bytes(2_000_000))
+        assert raw.answer().status == 200
+        raw.socket.close()
+        assert wait_until(lambda: server.connections == 0, WAIT_S)
+
+
+def fill(server: SmallServer, number: int, address: str, held: ExitStack) -> list[RawConnection]:
+    return [
+        held.enter_context(RawConnection(server.port, from_address=address)).send(ask(b"/"))
+        for _ in range(number)
+    ]
+
+
+def test_one_address_takes_its_share_and_no_more() -> None:
+    with small_server(connections=16, of_one_address=8) as server, ExitStack() as held:
+        mine = fill(server, 8, "127.0.0.1", held)
+        assert [each.answer().status for each in mine] == [200] * 8
+        (refused,) = fill(server, 1, "127.0.0.1", held)
+        answer = refused.answer()
+        assert (answer.status, answer.fields["retry-after"]) == (503, "10")
+        (other,) = fill(server, 1, "127.0.0.2", held)
+        assert other.answer().status == 200
+
+
+def test_where_all_are_taken_the_greediest_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that ask nothing more kept everybody else out, as many as the process takes."""
+    monkeypatch.setattr(guard, "YIELDS_AFTER_S", 0.0)
+    with small_server(connections=12, of_one_address=12) as server, ExitStack() as held:
+        mine = fill(server, 12, "127.0.0.1", held)
+        assert [each.answer().status for each in mine] == [200] * 12
+        (other,) = fill(server, 1, "127.0.0.2", held)
+        assert other.answer().status == 200
+        assert sum(goes_on(each) for each in mine) == 11
+
+
+def goes_on(connection: RawConnection) -> bool:
+    try:
+        return connection.send(ask(b"/")).answer().status == 200
+    except ConnectionError:
+        return False
+
+
+def test_silent_connections_do_not_keep_the_server_from_ending() -> None:
+    """The server does not know them: nothing was asked on them."""
+    with ExitStack() as held, small_server() as server:
+        for _ in range(3):
+            held.enter_context(RawConnection(server.port))
+        assert wait_until(lambda: server.connections == 3, WAIT_S)
+
+
+@pytest.mark.parametrize(
+    ("files", "is_behind_proxy", "expected"),
+    [
+        (65_536, False, (4_096, 2_048)),
+        (65_536, True, (4_096, 4_096)),
+        (1_024, False, (768, 384)),
+        (64, False, (16, 8)),
+    ],
+)
+def test_connections_follow_the_limit_of_open_files(
+    files: int, is_behind_proxy: bool, expected: tuple[int, int]
+) -> None:
+    limits = open_files.limits_for(files, is_behind_proxy=is_behind_proxy)
+    assert (limits.connections, limits.of_one_address) == expected

@@ -1,0 +1,132 @@
+"""Bounds what bodies hold, over the process and for each caller, and how long one may take."""
+
+import asyncio
+import time
+from collections import Counter
+from typing import Final
+
+from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException
+from litestar.types import ASGIApp, HTTPReceiveMessage, Receive, Scope, Send
+
+from web.middleware.leftovers import has_body
+from web.middleware.rate_limit import ClientKeys
+
+FREE_BYTES: Final = 64 * 2**10
+"""Of each body, which are not counted: a sign-in waits for no archive. What they hold is bounded by the connections."""
+HELD_BYTES: Final = 256 * 2**20
+"""Of all bodies of a process, or three forms of the largest size where that is more; half of it for one caller."""
+ROOM_WAIT_S: Final = 10.0
+SLOW_AFTER_S: Final = 30.0
+MIN_BYTES_PER_S: Final = 4 * 2**10
+"""After the first half minute: less than any connection on which an archive would be sent."""
+BODY_S: Final = 900.0
+"""For a whole body, however fast."""
+
+
+class BodyTooSlow(HTTPException):
+    """The body came too slowly, or took too long."""
+
+    status_code = 408
+
+
+class TooManyBodies(HTTPException):
+    """All that bodies may hold is held, by others or by the same caller."""
+
+    status_code = 503
+
+
+class HeldBytes:
+    """Counts the bytes of bodies that are held for each caller."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._of: Counter[bytes] = Counter()
+        self._freed = asyncio.Event()
+
+    async def take(self, key: bytes, size: int) -> None:
+        """Counts more bytes, after waiting for room. Raises TooManyBodies."""
+        try:
+            async with asyncio.timeout(ROOM_WAIT_S):
+                while not self._has_room(key, size):
+                    self._freed.clear()
+                    await self._freed.wait()
+        except TimeoutError:
+            raise TooManyBodies from None
+        self._of[key] += size
+
+    def free(self, key: bytes, size: int) -> None:
+        """Counts bytes no more."""
+        self._of[key] -= size
+        if not self._of[key]:
+            del self._of[key]
+        self._freed.set()
+
+    def _has_room(self, key: bytes, size: int) -> bool:
+        return self._of[key] + size <= self._total // 2 and self._of.total() + size <= self._total
+
+
+class BodiesMiddleware:
+    """Watches each body as it is read. Those that the application does not read are the server's to bound."""
+
+    def __init__(self, app: ASGIApp, keys: ClientKeys, largest_form_bytes: int) -> None:
+        self._app = app
+        self._held = HeldBytes(max(HELD_BYTES, 3 * largest_form_bytes))
+        self._keys = keys
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP or not has_body(scope):
+            await self._app(scope, receive, send)
+            return
+        body = _Body(receive, self._held, self._keys.key_of(scope))
+        try:
+            await self._app(scope, body, send)
+        finally:
+            body.free()
+
+
+class _Body:
+    """Reads one body in the place of `receive`."""
+
+    def __init__(self, receive: Receive, held: HeldBytes, key: bytes) -> None:
+        self._receive = receive
+        self._held = held
+        self._key = key
+        self._began = time.monotonic()
+        self._received = 0
+        self._counted = 0
+        self._is_whole = False
+
+    async def __call__(self) -> HTTPReceiveMessage:
+        """Reads a piece. Raises BodyTooSlow, TooManyBodies."""
+        if self._is_whole:
+            return await self._next()
+        try:
+            async with asyncio.timeout(self._left_s()):
+                message = await self._next()
+        except TimeoutError:
+            raise BodyTooSlow from None
+        if message["type"] == "http.request":
+            self._received += len(message["body"])
+            self._is_whole = not message.get("more_body", False)
+            await self._count()
+        return message
+
+    async def _next(self) -> HTTPReceiveMessage:
+        message: HTTPReceiveMessage = await self._receive()  # type: ignore[assignment]  # never one of a web socket
+        return message
+
+    def _left_s(self) -> float:
+        allowed = min(BODY_S, SLOW_AFTER_S + self._received / MIN_BYTES_PER_S)
+        return self._began + allowed - time.monotonic()
+
+    async def _count(self) -> None:
+        more = max(0, self._received - FREE_BYTES) - self._counted
+        if more:
+            await self._held.take(self._key, more)
+            self._counted += more
+
+    def free(self) -> None:
+        """Gives back what was counted."""
+        if self._counted:
+            self._held.free(self._key, self._counted)
