@@ -5,6 +5,7 @@ from typing import Final
 
 from rich.markup import escape
 
+from deploy.backups.errors import BackupError
 from deploy.demo import DemoPresent
 from deploy.embedded import EmbeddedError
 from deploy.migrate import MigrationFailed, SchemaTooNew
@@ -45,7 +46,7 @@ def sentence_of(error: Exception) -> str | None:
 
 _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]] = (
     ((EmbeddedError, ArchiveError, DemoError, InvalidQuery), "{}"),
-    ((VaultError, SecretFileError), "{}."),
+    ((VaultError, SecretFileError, BackupError), "{}."),
     ((InvalidInstanceSetting, InvalidOrigin), "{}."),
     (InvalidSettings, "{}. `passerelle doctor` lists the settings."),
     (InvalidIdentifier, "{}. Write @name, the number, or the address of the profile."),

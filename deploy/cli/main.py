@@ -23,6 +23,8 @@ COMMANDS: Final = {
     "proofs": "Decide what only a person can: posts X hides, contested accounts.",
     "hides": "Hide what is said of an X account, and lift it again.",
     "runs": "Show the runs that follow people for members; pause, resume and cancel them.",
+    "backup": "Back up the whole instance into one file, while it runs.",
+    "restore": "Restore an instance from a backup.",
     "recover": "Let the signed log go on where only its operator can tell what is true.",
     "vault": "Rotate the key under which tokens are sealed, or replace a lost vault.",
     "settings": "What the instance says of itself and lets people do.",
