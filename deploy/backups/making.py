@@ -1,12 +1,12 @@
 """Makes a backup of an instance into one file, while it runs."""
 
-import asyncio
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from deploy.backups.archive import Archive, ArchiveWriter, check_archive, new_file
+from deploy.backups.blocking import held
 from deploy.backups.contents import DUMP, FORMAT, Description
 from deploy.backups.dumping import Moment, dump, moment_of
 from deploy.backups.errors import BackupError
@@ -44,7 +44,7 @@ def make_backup(settings: Settings, dsn: str, path: Path, clock: Clock, telling:
     with new_file(path) as (file, draft):
         before = read_secrets(data_folder(settings))
         writer = ArchiveWriter(file, int(clock.now().timestamp()))
-        moment = asyncio.run(_write_dump(writer, dsn, telling))
+        moment = _write_dump(writer, dsn, telling)
         # A vault that was rotated meanwhile does not open what the dump holds.
         if read_secrets(data_folder(settings)) != before:
             raise BackupError("keys or vault have changed meanwhile: no backup was made, run it again")
@@ -53,12 +53,12 @@ def make_backup(settings: Settings, dsn: str, path: Path, clock: Clock, telling:
         file.flush()
         telling.begin("Checking", file.tell())
         archive = check_archive(draft, telling.advance)
-    return Made(archive, key_folder(settings).list_recovery_keys())
+    return Made(replace(archive, path=path), key_folder(settings).list_recovery_keys())
 
 
-async def _write_dump(writer: ArchiveWriter, dsn: str, telling: Telling) -> Moment:
+def _write_dump(writer: ArchiveWriter, dsn: str, telling: Telling) -> Moment:
     telling.begin("Counting")
-    async with moment_of(dsn) as moment:
+    with held(moment_of(dsn)) as moment:
         telling.begin("Dumping the database")
         with closing(dump(dsn, moment, telling.advance)) as chunks:
             writer.add(DUMP, chunks)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.backups.archive import Archive
+from deploy.backups.blocking import held
 from deploy.backups.errors import BackupError
 from deploy.backups.loading import loaded
 from deploy.backups.making import Telling
@@ -88,18 +89,18 @@ class Restoring:
 
         Raises BackupError, SecretFileError, DirectoryUnavailable, MigrationFailed, OSError.
         """
-        return asyncio.run(self._restore(archive, replace=replace))
-
-    async def _restore(self, archive: Archive, *, replace: bool) -> Restored:
         data, rows = data_folder(self.settings), archive.description.rows
-        with drafted(data, archive.secrets, self.clock.now()) as placing:
-            async with _kept_free(self.dsn, replace=replace):
-                self.telling.begin("Restoring the database", archive.dump_bytes)
-                with closing(archive.read_dump()) as dump, _held_signals() as hold:
-                    with loaded(self.dsn, dump, rows, self.telling.advance):
-                        hold()  # from here to the end it takes a moment
-                    placing.place()
-        await migrate(self.dsn)
+        with (
+            drafted(data, archive.secrets, self.clock.now()) as placing,
+            held(_kept_free(self.dsn, replace=replace)),
+            closing(archive.read_dump()) as dump,
+            _held_signals() as hold,
+        ):
+            self.telling.begin("Restoring the database", archive.dump_bytes)
+            with loaded(self.dsn, dump, rows, self.telling.advance):
+                hold()  # from here to the end it takes a moment
+            placing.place()
+        asyncio.run(migrate(self.dsn))
         return Restored(placing.aside)
 
 
