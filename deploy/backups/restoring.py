@@ -21,6 +21,7 @@ from deploy.backups.secret_copies import drafted
 from deploy.database import data_folder
 from deploy.migrate import ADVISORY_LOCK, known_migrations, migrate
 from directory.clock import Clock
+from directory.errors import DirectoryUnavailable
 from directory.settings import Settings
 from directory.store.database import connect
 from directory.store.table_counts import count_other_sessions, list_tables
@@ -100,7 +101,12 @@ class Restoring:
             with loaded(self.dsn, dump, rows, self.telling.advance):
                 hold()  # from here to the end it takes a moment
             placing.place()
-        asyncio.run(migrate(self.dsn))
+        try:
+            asyncio.run(migrate(self.dsn))
+        except DirectoryUnavailable as error:
+            raise BackupError(
+                f"all is restored, and the database has gone since ({error}): start the instance"
+            ) from error
         return Restored(placing.aside)
 
 

@@ -11,8 +11,9 @@ from deploy.cli.output import console, errors
 from deploy.cli.telling import telling
 from deploy.database import data_folder, running_database
 from deploy.embedded.signals import orderly_end
+from deploy.settings_file import own_settings
 from directory.clock import SystemClock
-from directory.settings import Settings, load_settings
+from directory.settings import Settings
 
 
 @click.command("backup")
@@ -22,7 +23,7 @@ def command(file: Path) -> None:
 
     Whoever has FILE can act as this instance: keep it as you keep the keys. Files that FILE replaces are refused.
     """
-    settings = load_settings()
+    settings = own_settings()
     with orderly_end():
         _check_there(settings)
         with telling() as told, running_database(settings) as dsn:

@@ -8,7 +8,7 @@ import click
 from rich.markup import escape
 from rich.progress import Progress
 
-from deploy.cli.output import console, count_leaves, errors
+from deploy.cli.output import console, errors
 from deploy.cli.session import with_database
 from deploy.wiring.log import key_folder
 from directory.clock import SystemClock
@@ -25,6 +25,7 @@ from federation.store.daily_check import replace_daily_check
 from federation.store.log_scan import QuietLeaves, fetch_quiet_leaves
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.keys import VerifierKey
+from federation.tlog.text import count_leaves
 
 SHOWN_FINDINGS = 100
 

@@ -54,8 +54,8 @@ class LazyGroup(click.Group):
 def passerelle() -> None:
     """Find the people you followed on X, wherever they are now.
 
-    Settings are read from PASSERELLE_* variables and from the file that PASSERELLE_CONFIG names;
-    `passerelle doctor` lists them all.
+    Settings are read from PASSERELLE_* variables, and from the file that PASSERELLE_CONFIG names, or
+    /etc/passerelle.toml, or passerelle.toml in the data folder; `passerelle doctor --settings` lists them.
     """
 
 

@@ -10,8 +10,3 @@ errors = Console(stderr=True)
 def progress(*columns: str | ProgressColumn) -> Progress:
     """Returns a progress bar for a terminal; it prints nothing into a file or a pipe."""
     return Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal)
-
-
-def count_leaves(count: int) -> str:
-    """Returns so many leaves in words."""
-    return "1 leaf" if count == 1 else f"{count:,} leaves"

@@ -11,15 +11,17 @@ from deploy.backups.archive import Archive, check_archive
 from deploy.backups.contents import KEYS
 from deploy.backups.restoring import Restored, Restoring, check_suitable
 from deploy.cli.fsck import check_log, tell_checked
-from deploy.cli.output import console, count_leaves, errors
+from deploy.cli.output import console, errors
 from deploy.cli.telling import telling
 from deploy.database import running_database
 from deploy.embedded.signals import orderly_end
+from deploy.settings_file import own_settings
 from deploy.wiring.instance import migrated_database
 from deploy.wiring.log import key_folder
 from directory.clock import SystemClock
-from directory.settings import Settings, load_settings
+from directory.settings import Settings
 from federation.own_log.high_water import SignedMark
+from federation.tlog.text import count_leaves
 
 _CONNECTIONS = 2
 
@@ -33,7 +35,7 @@ def command(file: Path, *, replace: bool) -> None:
     The instance has to be stopped. The settings are not in FILE. What is restored is checked. Nothing is signed by it:
     `passerelle recover` tells whether the log may go on.
     """
-    settings = load_settings()
+    settings = own_settings()
     with orderly_end():
         with telling() as told:
             told.begin("Checking the backup", file.stat().st_size)

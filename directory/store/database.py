@@ -9,7 +9,7 @@ import asyncpg
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
-from directory.errors import DirectoryUnavailable
+from directory.errors import DatabaseUnreachable, DirectoryUnavailable
 from directory.store.quiet_errors import hide_values
 
 # asyncpg's classes are generic for the type checker only.
@@ -45,11 +45,11 @@ async def _leave_as_it_is(_: object) -> None:
 
 
 async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
-    """Opens a connection outside of any pool. Raises DirectoryUnavailable."""
+    """Opens a connection outside of any pool. Raises DatabaseUnreachable."""
     try:
         return await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
     except _NO_WAY_IN as error:
-        raise DirectoryUnavailable(f"could not connect to the database: {error}") from error
+        raise DatabaseUnreachable(f"could not connect to the database: {error}") from error
 
 
 class Database:
@@ -60,7 +60,7 @@ class Database:
 
     @classmethod
     async def connect(cls, dsn: str, *, max_connections: int = 10) -> Self:
-        """Opens the pool. Raises DirectoryUnavailable where the server does not answer."""
+        """Opens the pool. Raises DatabaseUnreachable where the server does not answer."""
         try:
             pool = await asyncpg.create_pool(
                 dsn,
@@ -72,7 +72,7 @@ class Database:
                 server_settings={"application_name": "passerelle", "jit": "off"},
             )
         except _NO_WAY_IN as error:
-            raise DirectoryUnavailable(f"could not connect to the database: {error}") from error
+            raise DatabaseUnreachable(f"could not connect to the database: {error}") from error
         return cls(pool)
 
     async def close(self) -> None:
