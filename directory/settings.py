@@ -70,7 +70,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = None
     database_connections: Annotated[
-        int, Meta(description="How many connections to the database a process keeps at most.", ge=1, le=200)
+        int,
+        Meta(
+            description="How many connections to the database a process keeps at most; one that signs takes 3 more.",
+            ge=1,
+            le=200,
+        ),
     ] = 10
     roles: Annotated[
         frozenset[Role],
