@@ -70,6 +70,20 @@ def check_address(settings: Settings) -> Iterator[Finding]:
             "Set PASSERELLE_PUBLIC_URL to an https:// address, and let a reverse proxy hold the certificate."
         )
         yield Finding("Public address", settings.is_https, settings.base_url, mend)
+        if Role.WEB in settings.roles and settings.is_https:
+            yield _look_at_proxies(settings)
+
+
+def _look_at_proxies(settings: Settings) -> Finding:
+    """Something in front holds the certificate. Where it is not trusted, all callers seem to be one."""
+    count = settings.trusted_proxies
+    seen = (
+        f"{count:,} trusted"
+        if count
+        else "none is trusted: everybody behind it shares the limits of one caller"
+    )
+    mend = "Set PASSERELLE_TRUSTED_PROXIES=1, or how many stand in front of each other."
+    return Finding("Reverse proxy", count > 0, seen, mend)
 
 
 def _look_at_port(settings: Settings) -> Finding:

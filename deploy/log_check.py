@@ -20,6 +20,7 @@ from federation.store.cosignatures import find_cosignature
 from federation.store.daily_check import fetch_daily_check
 from federation.store.doubt import find_doubt
 from federation.store.log_rows import fetch_state
+from federation.tlog.text import count_leaves
 
 NAME: Final = "Signed log"
 KEYS_NAME: Final = "Keys in force"
@@ -51,7 +52,11 @@ async def look_at_log(settings: Settings, connection: Connection) -> Finding:
         if doubt is None
         else f"; in doubt since {doubt.since:%Y-%m-%d %H:%M} UTC, and over now: {doubt.reason}"
     )
-    return Finding(NAME, True, f"{log_origin(settings)}, {size:,} leaves are published{when}{over}")
+    return Finding(NAME, True, f"{log_origin(settings)}, {_published(size)}{when}{over}")
+
+
+def _published(size: int) -> str:
+    return f"{count_leaves(size)} {'is' if size == 1 else 'are'} published"
 
 
 async def look_at_keys(connection: Connection, now: datetime) -> Finding:
@@ -85,4 +90,4 @@ async def look_at_daily_check(connection: Connection) -> Finding:
     if last.faults:
         mend = "Run `passerelle fsck`, and read docs/operations.md before anything is changed."
         return Finding(CHECK_NAME, False, f"{when}: {last.faults:,} wrong: {last.first_fault}", mend)
-    return Finding(CHECK_NAME, True, f"{when}: all is well in {last.leaves:,} leaves")
+    return Finding(CHECK_NAME, True, f"{when}: all is well in {count_leaves(last.leaves)}")

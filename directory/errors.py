@@ -32,7 +32,11 @@ class InvalidLine(InvalidQuery):
 
 
 class DirectoryUnavailable(DirectoryError):
-    """The database did not answer; nothing was changed."""
+    """The database did not answer. What was not committed before is not done."""
+
+
+class DatabaseUnreachable(DirectoryUnavailable):
+    """No connection to the database could be made: nothing was begun."""
 
 
 class LookupFailed(DirectoryError):

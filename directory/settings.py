@@ -5,7 +5,7 @@ A field `port` is `port = 8000` in the file and `PASSERELLE_PORT=8000` in the en
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -21,6 +21,10 @@ from directory.public_address import InvalidAddress, parse_address
 
 PREFIX: Final = "PASSERELLE_"
 CONFIG_VARIABLE: Final = "PASSERELLE_CONFIG"
+CONFIG_PLACES: Final = (Path("/etc/passerelle.toml"),)
+"""Where the settings file is looked for where the variable is not set: here, then in the data folder."""
+CONFIG_NAME: Final = "passerelle.toml"
+"""Its name in the data folder."""
 _LISTS: Final = ("roles", "no_follows_to", "no_follows_on")
 """Settings of which a text names several, separated by commas."""
 MOVED: Final = {
@@ -67,7 +71,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ),
     ] = None
     database_connections: Annotated[
-        int, Meta(description="How many connections to the database a process keeps at most.", ge=1, le=200)
+        int,
+        Meta(
+            description="How many connections to the database a process keeps at most; one that signs takes 3 more.",
+            ge=1,
+            le=200,
+        ),
     ] = 10
     roles: Annotated[
         frozenset[Role],
@@ -306,13 +315,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 def load_settings(
-    environment: Mapping[str, str] = os.environ, overrides: Mapping[str, str] | None = None
+    environment: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, str] | None = None,
+    places: Sequence[Path] = CONFIG_PLACES,
 ) -> Settings:
-    """Loads the settings of this process: the file that PASSERELLE_CONFIG names, over it the environment, and over
-    both `overrides` by field. Raises InvalidSettings."""
-    config = environment.get(CONFIG_VARIABLE)
+    """Loads the settings of this process: a settings file, over it the environment, and over both `overrides` by field.
+    Raises InvalidSettings."""
     named = {f"{PREFIX}{field.upper()}": value for field, value in (overrides or {}).items()}
-    return Settings.load({**environment, **named}, Path(config) if config else None)
+    return Settings.load({**environment, **named}, find_config(environment, places))
+
+
+def find_config(environment: Mapping[str, str], places: Sequence[Path]) -> Path | None:
+    """Finds the settings file: the one that PASSERELLE_CONFIG names (none where it is empty), else the first of `places`
+    that is there. Returns None where there is none."""
+    named = environment.get(CONFIG_VARIABLE)
+    if named is not None:
+        return Path(named) if named else None
+    return next((place for place in places if os.path.lexists(place)), None)
 
 
 def _read_path(kind: type, value: object) -> Path:

@@ -13,8 +13,8 @@ from deploy.bench.results import results_markdown, results_table
 from deploy.bench.sync import bench_sync
 from deploy.cli.output import console, errors
 from deploy.database import bench_server
+from deploy.settings_file import own_settings
 from directory.demo import MAX_PEOPLE
-from directory.settings import load_settings
 
 
 @click.command("bench")
@@ -48,7 +48,7 @@ def command(what: str, people: int, seconds: float, leaves: int, markdown: bool)
     which takes about half a minute for a million people.
     """
     with (
-        bench_server(load_settings()) as dsn,
+        bench_server(own_settings()) as dsn,
         errors.status("Measuring; other work on this machine disturbs"),
     ):
         if what == "log":

@@ -24,6 +24,7 @@ from federation.recovery.gathering import Gathered, OnProgress
 from federation.recovery.outlook import Outlook, check_enough
 from federation.recovery.running import Recovering, is_known_to_a_peer
 from federation.store.recovering import list_confirmed_addresses
+from federation.tlog.text import count_leaves
 
 
 class NoPeers(FederationError):
@@ -114,7 +115,7 @@ def _say_silent(outlook: Outlook) -> None:
     if silent and outlook.mark is None:
         _say(
             f"{silent:,} peers say nothing, and the mark is missing: if one of them has seen more than"
-            f" {outlook.whole.size:,} leaves, the log forks, and no peer follows it again."
+            f" {count_leaves(outlook.whole.size)}, the log forks, and no peer follows it again."
         )
 
 
@@ -133,7 +134,7 @@ def _settle_mark(recovering: Recovering, outlook: Outlook, *, is_agreed: bool) -
     )
     if not is_agreed:
         click.confirm(
-            f"Were {outlook.held.size:,} leaves the last that this log has signed?", abort=True, err=True
+            f"Was that all that this log has signed, {count_leaves(outlook.held.size)}?", abort=True, err=True
         )
     recovering.set_mark(outlook)
     console.print(
@@ -151,7 +152,7 @@ class MarkUnknown(FederationError):
 
 def _tell(outlook: Outlook, brought: BroughtBack) -> None:
     console.print(
-        f"{brought.entries:,} entries are back, and the log has {outlook.whole.size:,} leaves."
+        f"{brought.entries:,} entries are back, and the log has {count_leaves(outlook.whole.size)}."
         + (f" {brought.lost:,} leaves are revoked with the next batch." if brought.lost else "")
         + f" {brought.reclaimed.kept:,} publications of members go on with what came back, and"
         f" {brought.reclaimed.ended:,} have ended since the backup. A running instance goes on with the log within a minute.",

@@ -10,6 +10,7 @@ from federation.keys.fingerprints import to_words
 from federation.tlog.checkpoint import SignedCheckpoint
 from federation.tlog.cosignature import parse_time
 from federation.tlog.keys import VerifierKey
+from federation.tlog.text import count_leaves
 
 
 def tell_equivocation(found: Equivocation, now: datetime) -> None:
@@ -32,15 +33,15 @@ def _name_verdict(found: Equivocation) -> str:
     older, newer = found.older.checkpoint, found.newer.checkpoint
     if not found.is_proven:
         return (
-            f"This proves nothing yet: {older.origin} has signed a tree of {older.size:,} leaves and one of"
+            f"This proves nothing yet: {older.origin} has signed a tree of {count_leaves(older.size)} and one of"
             f" {newer.size:,}, and nothing in the file shows what the larger one begins with."
         )
     if older.size == newer.size:
-        return f"Proven: {older.origin} has signed two different trees of {older.size:,} leaves."
+        return f"Proven: {older.origin} has signed two different trees of {count_leaves(older.size)}."
     if older.size == 0:
         return f"Proven: {older.origin} has signed an empty tree with a root that no empty tree has."
     return (
-        f"Proven: {older.origin} has signed a tree of {older.size:,} leaves, and one of {newer.size:,} that begins"
+        f"Proven: {older.origin} has signed a tree of {count_leaves(older.size)}, and one of {newer.size:,} that begins"
         " with other leaves."
     )
 
@@ -56,7 +57,7 @@ def _tell_replacement(found: Equivocation, key: VerifierKey, now: datetime) -> l
 def tell_witnesses(signed: SignedCheckpoint) -> list[str]:
     """Says when each trusted witness has seen a checkpoint."""
     return [
-        f"The witness {line.name} saw the checkpoint of {signed.checkpoint.size:,} leaves on"
+        f"The witness {line.name} saw the checkpoint of {count_leaves(signed.checkpoint.size)} on"
         f" {datetime.fromtimestamp(parse_time(line.payload), UTC):%Y-%m-%d %H:%M} UTC."
         for line in signed.cosignatures
     ]

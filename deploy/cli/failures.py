@@ -5,6 +5,7 @@ from typing import Final
 
 from rich.markup import escape
 
+from deploy.backups.errors import BackupError
 from deploy.cli.output import errors
 from deploy.demo import DemoPresent
 from deploy.embedded import EmbeddedError
@@ -13,7 +14,7 @@ from deploy.ports import PortInUse
 from deploy.wiring.demo_guard import DemoInPublic, PublicInstance
 from directory.archive import ArchiveError
 from directory.demo import DemoError
-from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidQuery
+from directory.errors import DatabaseUnreachable, DirectoryUnavailable, InvalidIdentifier, InvalidQuery
 from directory.instance_settings import InvalidInstanceSetting
 from directory.origin_names import InvalidOrigin
 from directory.secret_files import SecretFileError
@@ -54,11 +55,12 @@ def sentence_of(error: Exception) -> str | None:
 
 _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]] = (
     ((EmbeddedError, ArchiveError, DemoError, InvalidQuery), "{}"),
-    ((VaultError, SecretFileError), "{}."),
+    ((VaultError, SecretFileError, BackupError), "{}."),
     ((InvalidInstanceSetting, InvalidOrigin), "{}."),
     (InvalidSettings, "{}. `passerelle doctor` lists the settings."),
     (InvalidIdentifier, "{}. Write @name, the number, or the address of the profile."),
-    (DirectoryUnavailable, "{}. Nothing was changed; `passerelle doctor` tells more."),
+    (DatabaseUnreachable, "{}. Nothing was changed; `passerelle doctor` tells more."),
+    (DirectoryUnavailable, "{}. `passerelle doctor` tells more."),
     (
         PublicInstance,
         "this is a public instance, and demo people are for trying out. Run `passerelle demo` with another"
@@ -88,5 +90,5 @@ def _of_secret_file(error: SecretFileError) -> str:
 
 def _of_os_error(error: OSError) -> str:
     if error.errno == errno.ENOSPC:
-        return "the disk is full; nothing was changed. Make room and try again."
+        return "the disk is full. Make room and try again."
     return escape(": ".join(str(part) for part in (error.strerror or error, error.filename) if part))

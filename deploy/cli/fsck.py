@@ -25,6 +25,7 @@ from federation.store.daily_check import replace_daily_check
 from federation.store.log_scan import QuietLeaves, fetch_quiet_leaves
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.keys import VerifierKey
+from federation.tlog.text import count_leaves
 
 SHOWN_FINDINGS = 100
 
@@ -40,6 +41,10 @@ class Checked:
     report: FsckReport
     beside: tuple[str, ...]
 
+    @property
+    def faults(self) -> list[str]:
+        return [*self.beside, *self.report.sentences]
+
 
 @click.command("fsck")
 @click.option("--hashes-only", is_flag=True, help="Leave out salts and bodies.")
@@ -50,42 +55,50 @@ def command(hashes_only: bool) -> None:
     documents name, and says so.
     """
     checked = _check(with_bodies=not hashes_only)
-    report = checked.report
-    faults = [*checked.beside, *report.sentences]
+    tell_checked(checked)
+    sys.exit(1 if checked.faults else 0)
+
+
+def tell_checked(checked: Checked) -> None:
+    """Tells what is wrong with a log, or that all is well."""
+    report, faults = checked.report, checked.faults
     for fault in faults[:SHOWN_FINDINGS]:
         console.print(f"[bold red]✗[/] {escape(fault)}", highlight=False, soft_wrap=True)
-    size = report.checkpoint.size
+    said = f"{count_leaves(report.checkpoint.size)} of {report.checkpoint.origin}"
     if not report.is_clean:
         console.print(
-            f"{len(faults):,} things are wrong in {size:,} leaves. Stop the instance, keep a copy of its data, and"
-            " restore the newest backup."
+            f"{len(faults):,} things are wrong in {count_leaves(report.checkpoint.size)}. Stop the instance, keep a copy of its"
+            " data, and restore the newest backup."
         )
     elif checked.beside:
-        console.print(f"The log itself is in order: {size:,} leaves of {report.checkpoint.origin}.")
+        console.print(f"The log itself is in order: {said}.")
     else:
-        console.print(f"All is well: {size:,} leaves of {report.checkpoint.origin} lead to the signed root.")
-    sys.exit(1 if faults else 0)
+        console.print(f"All is well: {said} lead to the signed root.")
 
 
 def _check(*, with_bodies: bool) -> Checked:
-    async def run(settings: Settings, database: Database) -> Checked:
-        folder = key_folder(settings)
-        async with database.connection() as connection:
-            keys = await find_believed_keys(connection, folder)
-        _check_origin(keys, settings)
-        report = await _check_with_progress(database, keys.vkeys, with_bodies=with_bodies)
-        if with_bodies:
-            now = SystemClock().now()
-            async with database.connection() as connection:
-                await replace_daily_check(connection, summary_of(report, now, keys.fault))
-                _tell_quiet(await fetch_quiet_leaves(connection, report.checkpoint.origin, now))
-        return Checked(report, (*_tell_keys(keys), *_find_other_mark(folder, report.checkpoint)))
-
     try:
-        return with_database(run)
+        return with_database(
+            lambda settings, database: check_log(settings, database, with_bodies=with_bodies)
+        )
     except LogRefused as error:
         # A check signs nothing anyhow: to say so would sound as if it had to.
         raise CannotCheck(f"{error}. {error.mend}".rstrip(" .")) from error
+
+
+async def check_log(settings: Settings, database: Database, *, with_bodies: bool) -> Checked:
+    """Checks the log of this instance, and records the result. Raises LogRefused, CannotCheck."""
+    folder = key_folder(settings)
+    async with database.connection() as connection:
+        keys = await find_believed_keys(connection, folder)
+    _check_origin(keys, settings)
+    report = await _check_with_progress(database, keys.vkeys, with_bodies=with_bodies)
+    if with_bodies:
+        now = SystemClock().now()
+        async with database.connection() as connection:
+            await replace_daily_check(connection, summary_of(report, now, keys.fault))
+            _tell_quiet(await fetch_quiet_leaves(connection, report.checkpoint.origin, now))
+    return Checked(report, (*_tell_keys(keys), *_find_other_mark(folder, report.checkpoint)))
 
 
 def _check_origin(keys: BelievedKeys, settings: Settings) -> None:

@@ -16,6 +16,7 @@ from federation.keys.fingerprints import to_words
 from federation.keys.instance import InstanceKeys, KeyFolder
 from federation.keys.operations import Operations, fingerprint_recovery
 from federation.keys.overview import KeyOverview, Standing, overview_of
+from federation.keys.own_keys import check_keys
 from federation.tlog.keys import PrivateKey, VerifierKey
 from federation.tlog.text import encode_base64
 
@@ -30,6 +31,9 @@ async def show_keys(settings: Settings, database: Database) -> None:
         documents = await load_documents(connection)
     overview = overview_of(documents, SystemClock().now())
     if overview is None:
+        if not folder.exists():
+            await _tell_none(database, folder)
+            return
         keys = folder.read()
         click.echo("The log is not begun yet; these keys are in its first document.")
         _show_folder(keys)
@@ -39,6 +43,15 @@ async def show_keys(settings: Settings, database: Database) -> None:
     _show_recovery_files(folder, [document for document, _ in documents])
     if fault is not None:
         raise fault
+
+
+async def _tell_none(database: Database, folder: KeyFolder) -> None:
+    """Tells that a new instance has no keys yet. Raises OtherKeys where they are elsewhere."""
+    async with database.transaction() as connection:
+        await check_keys(connection, folder)
+    click.echo(
+        "There are no keys yet: the first start of the instance makes them, and so does `passerelle keys make`."
+    )
 
 
 def _show_overview(overview: KeyOverview, here: set[VerifierKey]) -> None:

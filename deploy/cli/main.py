@@ -22,6 +22,8 @@ COMMANDS: Final = {
     "proofs": "Decide what only a person can: posts X hides, contested accounts.",
     "hides": "Hide what is said of an X account, and lift it again.",
     "runs": "Show the runs that follow people for members; pause, resume and cancel them.",
+    "backup": "Back up the whole instance into one file, while it runs.",
+    "restore": "Restore an instance from a backup.",
     "recover": "Let the signed log go on where only its operator can tell what is true.",
     "vault": "Rotate the key under which tokens are sealed, or replace a lost vault.",
     "settings": "What the instance says of itself and lets people do.",
@@ -52,8 +54,8 @@ class LazyGroup(click.Group):
 def passerelle() -> None:
     """Find the people you followed on X, wherever they are now.
 
-    Settings are read from PASSERELLE_* variables and from the file that PASSERELLE_CONFIG names;
-    `passerelle doctor` lists them all.
+    Settings are read from PASSERELLE_* variables, and from the file that PASSERELLE_CONFIG names, or
+    /etc/passerelle.toml, or passerelle.toml in the data folder; `passerelle doctor --settings` lists them.
     """
 
 

@@ -12,6 +12,7 @@ from directory.store.database import Database
 from federation.keys.instance import log_origin
 from federation.own_log.clock_recovery import AheadLog, find_ahead, recover_clock
 from federation.own_log.confirming import Confirmable, confirm, find_confirmable
+from federation.tlog.text import count_leaves
 
 _TIME = "%Y-%m-%d %H:%M:%S"
 
@@ -54,14 +55,14 @@ def _ask_size(found: Confirmable) -> None:
     """Tells what is about to be confirmed. Raises Abort where it is not."""
     when = f", written at {found.written_at:{_TIME}} UTC" if found.written_at is not None else ""
     errors.print(
-        f"This database holds {found.signed.size:,} leaves of {found.signed.origin} as signed{when}.\n"
+        f"This database holds {count_leaves(found.signed.size)} of {found.signed.origin} as signed{when}.\n"
         "If this instance ever signed more than that, others have seen it, and will see a fork: no peer will follow the log"
         " again. A database from a backup, and a machine that was set back to a snapshot, hold less than was signed.",
         highlight=False,
         soft_wrap=True,
     )
     click.confirm(
-        f"Were {found.signed.size:,} leaves the last that this log has signed?", abort=True, err=True
+        f"Was that all that this log has signed, {count_leaves(found.signed.size)}?", abort=True, err=True
     )
 
 

@@ -8,10 +8,11 @@ from deploy.cli.recovery import show_to, tell_new_keys
 from deploy.database import data_folder, running_database
 from deploy.ports import check_port_free
 from deploy.serve import run_instance
+from deploy.settings_file import own_settings
 from deploy.wiring.identity import settle_start
 from deploy.wiring.log import key_folder
 from directory.logs import configure_logs
-from directory.settings import Role, Settings, load_settings
+from directory.settings import Role, Settings
 
 
 @click.command("serve")
@@ -20,7 +21,7 @@ from directory.settings import Role, Settings, load_settings
 )
 def command(port: int | None) -> None:
     """Run the instance: the pages, the API and the database. Ctrl-C stops all of it."""
-    settings = load_settings(overrides={"port": str(port)} if port else {})
+    settings = own_settings({"port": str(port)} if port else {})
     configure_logs(settings.log_format, settings.log_level)
     if Role.WEB in settings.roles:
         check_port_free(settings.host, settings.port)

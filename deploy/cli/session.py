@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from deploy.database import running_database
+from deploy.settings_file import own_settings
 from deploy.wiring.instance import build_lookup, migrated_database
 from directory.clock import SystemClock
 from directory.services.lookup import Lookup
-from directory.settings import Settings, load_settings
+from directory.settings import Settings
 from directory.store.database import Database
 
 T = TypeVar("T")
@@ -17,7 +18,7 @@ CONNECTIONS = 2
 
 def with_database(work: Callable[[Settings, Database], Awaitable[T]]) -> T:
     """Runs `work` with the database of the settings, which is started if need be."""
-    settings = load_settings()
+    settings = own_settings()
 
     async def run(dsn: str) -> T:
         async with migrated_database(dsn, connections=CONNECTIONS) as database:

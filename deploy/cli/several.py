@@ -8,12 +8,12 @@ from rich.table import Table
 
 from deploy.cli.output import console, progress
 from deploy.database import data_folder, running_database
+from deploy.settings_file import own_settings
 from deploy.trial.instances import TrialInstance, running_instances
 from deploy.trial.world import Populated, make_peers, publish_people, wait_for_sync
 from directory.clock import SystemClock
 from directory.logs import configure_logs
 from directory.networks.http import GuardedClient, user_agent
-from directory.settings import load_settings
 from directory.store.database import Database
 
 FOLDER = "several"
@@ -21,7 +21,7 @@ FOLDER = "several"
 
 def run_several(count: int, people: int) -> None:
     """Runs instances that are peers of each other, with people in each, until Ctrl-C; then nothing of them is left."""
-    settings = load_settings()
+    settings = own_settings()
     configure_logs(settings.log_format, "warning")
     folder = data_folder(settings) / FOLDER
     # A supervisor's SIGTERM ends it as Ctrl-C does.

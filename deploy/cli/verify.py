@@ -10,12 +10,12 @@ from rich.markup import escape
 
 from deploy.cli.equivocation import tell_equivocation, tell_witnesses
 from deploy.cli.output import console, errors
+from deploy.settings_file import own_settings
 from deploy.wiring.log import key_folder
 from directory.clock import SystemClock
 from directory.mappings import Strength, has_begun
 from directory.origin_names import LOG_SUFFIX, is_origin
 from directory.secret_files import MissingSecret, SecretFileError
-from directory.settings import load_settings
 from federation.errors import FederationError, InvalidKey
 from federation.keys.equivocation import Equivocation, open_evidence
 from federation.keys.evidence import HEADER, MAX_EVIDENCE_BYTES, Evidence
@@ -26,6 +26,7 @@ from federation.tlog.cosignature import CosignatureVerifier
 from federation.tlog.keys import KeyKind, VerifierKey
 from federation.tlog.note import NoteVerifier
 from federation.tlog.proof import MAX_TLOG_PROOF_BYTES, TlogProof
+from federation.tlog.text import count_leaves
 
 _MAX_BYTES: Final = max(MAX_TLOG_PROOF_BYTES, MAX_EVIDENCE_BYTES)
 
@@ -104,7 +105,7 @@ def _keys_here(origin: str) -> tuple[VerifierKey, ...]:
     """Returns the log keys of this machine's own instance, if the log is its own."""
     unread = ""
     try:
-        own = key_folder(load_settings()).read_logs()
+        own = key_folder(own_settings()).read_logs()
         if own[0].name == origin:
             return tuple(key.vkey for key in own)
     except MissingSecret:
@@ -147,7 +148,7 @@ def _tell(proven: ProvenMapping, keys: tuple[VerifierKey, ...]) -> None:
         f"How sure: {_HOW_SURE[said.strength]}.",
         f"It was issued on {said.issued:%Y-%m-%d} and holds until {said.expires:%Y-%m-%d} at the latest.",
         *_tell_ahead(said.issued),
-        f"It is leaf {proven.leaf} of the log, under a signed checkpoint of {checkpoint.size:,} leaves.",
+        f"It is leaf {proven.leaf} of the log, under a signed checkpoint of {count_leaves(checkpoint.size)}.",
     ]
     lines += tell_witnesses(proven.signed)
     if not proven.signed.cosignatures:

@@ -6,9 +6,11 @@ its members.
 
 from directory.secret_files.checks import MissingSecret, SecretFileError, UnsafeSecret
 from directory.secret_files.folder import SecretFolder
+from directory.secret_files.reading import MAX_SECRET_BYTES
 from directory.secret_files.steps import sync_folder
 
 __all__ = [
+    "MAX_SECRET_BYTES",
     "MissingSecret",
     "SecretFileError",
     "SecretFolder",

@@ -1,15 +1,17 @@
 """The pool of connections to PostgreSQL, whose failures are raised as errors of the directory."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, Self
 
 import asyncpg
+import structlog
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
-from directory.errors import DirectoryUnavailable
+from directory.errors import DatabaseUnreachable, DirectoryUnavailable
 from directory.store.quiet_errors import hide_values
 
 # asyncpg's classes are generic for the type checker only.
@@ -23,6 +25,13 @@ else:
 CONNECT_TIMEOUT_S: Final = 5.0
 ACQUIRE_TIMEOUT_S: Final = 10.0
 COMMAND_TIMEOUT_S: Final = 60.0
+TELL_AGAIN_S: Final = 60.0
+REFUSED_PAUSE_S: Final = 0.05
+LEFT_FOR_SIGNING: Final = 3
+"""A pool that is larger leaves so many of what the role may open to the one of the sequencer, which needs them all."""
+MEND_REFUSAL: Final = "set PASSERELLE_DATABASE_CONNECTIONS lower, or allow the role more: each process takes that many, and 3 more to sign"
+
+log = structlog.get_logger(__name__)
 
 _GONE = (
     OSError,
@@ -56,11 +65,34 @@ async def _leave_as_it_is(_: object) -> None:
 
 
 async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
-    """Opens a connection outside of any pool. Raises DirectoryUnavailable."""
+    """Opens a connection outside of any pool. Raises DatabaseUnreachable."""
     try:
         return await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
     except _NO_WAY_IN as error:
-        raise DirectoryUnavailable(f"could not connect to the database: {error}") from error
+        raise DatabaseUnreachable(f"could not connect to the database: {error}") from error
+
+
+async def _count_granted(dsn: str, wanted: int) -> int:
+    """Returns how large a pool can be: as wanted, or what the limit of our role leaves. Raises DatabaseUnreachable."""
+    if wanted <= LEFT_FOR_SIGNING:
+        return wanted
+    connection = await connect(dsn)
+    try:
+        limit = int(
+            await connection.fetchval("SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user")
+        )
+    finally:
+        await connection.close()
+    granted = wanted if limit < 0 else max(1, min(wanted, limit - LEFT_FOR_SIGNING))
+    if granted < wanted:
+        log.warning(
+            "the database refuses more connections",
+            reason=f"the role may open {limit}",
+            wanted=wanted,
+            taken=granted,
+            mend=MEND_REFUSAL,
+        )
+    return granted
 
 
 class Database:
@@ -68,22 +100,24 @@ class Database:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._told_at = -TELL_AGAIN_S
 
     @classmethod
     async def connect(cls, dsn: str, *, max_connections: int = 10) -> Self:
-        """Opens the pool. Raises DirectoryUnavailable where the server does not answer."""
+        """Opens the pool. Raises DatabaseUnreachable where the server does not answer."""
+        granted = await _count_granted(dsn, max_connections)
         try:
             pool = await asyncpg.create_pool(
                 dsn,
                 min_size=1,
-                max_size=max_connections,
+                max_size=granted,
                 timeout=CONNECT_TIMEOUT_S,
                 command_timeout=COMMAND_TIMEOUT_S,
                 reset=_leave_as_it_is,
                 server_settings={"application_name": "passerelle", "jit": "off"},
             )
         except _NO_WAY_IN as error:
-            raise DirectoryUnavailable(f"could not connect to the database: {error}") from error
+            raise DatabaseUnreachable(f"could not connect to the database: {error}") from error
         return cls(pool)
 
     async def close(self) -> None:
@@ -94,8 +128,11 @@ class Database:
     async def connection(self) -> AsyncIterator[Connection]:
         """Lends a connection of the pool. Raises DirectoryUnavailable where none can be had."""
         try:
-            async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
+            connection = await self._acquire()
+            try:
                 yield connection
+            finally:
+                await self._pool.release(connection)
         except Exception as error:
             hide_values(error)
             if isinstance(error, asyncpg.DiskFullError):
@@ -103,6 +140,29 @@ class Database:
             if isinstance(error, _GONE):
                 raise DirectoryUnavailable(f"the database did not answer: {error}") from error
             raise
+
+    async def _acquire(self) -> "PoolConnectionProxy[asyncpg.Record]":
+        """Lends a connection. Where the server refuses another one, waits for one that is given back."""
+        async with asyncio.timeout(ACQUIRE_TIMEOUT_S):
+            while True:
+                try:
+                    return await self._pool.acquire()
+                except asyncpg.TooManyConnectionsError as error:
+                    self._tell_refusal(error)
+                    if not self._pool.get_size():
+                        raise
+                await asyncio.sleep(REFUSED_PAUSE_S)
+
+    def _tell_refusal(self, error: asyncpg.TooManyConnectionsError) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._told_at >= TELL_AGAIN_S:
+            self._told_at = now
+            log.warning(
+                "the database refuses more connections",
+                reason=str(error),
+                held=self._pool.get_size(),
+                mend=MEND_REFUSAL,
+            )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

@@ -1,9 +1,10 @@
 """Writes invented rows in bulk by COPY, and removes them by their origin."""
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
+from directory.errors import DirectoryUnavailable
 from directory.store.database import Connection, Database
 from directory.store.mapping_rows import ensure_origin
 from directory.store.mappings import COPY_COLUMNS, MappingRow
@@ -31,8 +32,14 @@ class DemoStore:
             yield DemoFilling(connection, (numbers[0], numbers[1]))
             for definition in definitions:
                 await connection.execute(definition, timeout=None)
-        async with self._database.connection() as connection:
-            await connection.execute("VACUUM (ANALYZE) mapping", timeout=None)
+        await self._tidy()
+
+    async def _tidy(self) -> None:
+        """Tells the planner of many new rows. The rows stay where this fails, on a full disk for instance: the server does
+        it later."""
+        with suppress(DirectoryUnavailable):
+            async with self._database.connection() as connection:
+                await connection.execute("VACUUM (ANALYZE) mapping", timeout=None)
 
     async def remove_rows(self) -> AsyncIterator[int]:
         """Removes all demo rows in chunks; yields how many each time. It can be broken off and repeated."""
@@ -49,7 +56,7 @@ class DemoStore:
                     break
                 yield removed
             await connection.execute("DELETE FROM origin WHERE is_demo")
-            await connection.execute("VACUUM (ANALYZE) mapping", timeout=None)
+        await self._tidy()
 
     async def is_present(self) -> bool:
         """Returns whether there are demo rows."""

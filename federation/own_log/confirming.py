@@ -16,6 +16,7 @@ from federation.own_log.preconditions import check_signed, former_root, load_edg
 from federation.protocol.log_state import LogState, read_own_checkpoint
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.merkle import EMPTY_ROOT
+from federation.tlog.text import count_leaves
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,9 @@ async def find_confirmable(connection: Connection, folder: KeyFolder, size: int)
         state = await load_state(connection, keys.origin, lock=True)
         found = Confirmable(_signed_of(state, keys.origin), None if state is None else state.staged_at)
         if found.signed.size != size:
-            raise LogRefused(f"the database holds {found.signed.size} leaves as signed, and not {size}")
+            raise LogRefused(
+                f"the database holds {count_leaves(found.signed.size)} as signed, and not {size}"
+            )
         if state is not None:
             _ = state.is_signed
             check_signed(state, await load_documents(connection), keys)

@@ -18,6 +18,7 @@ from federation.store.cosignatures import Cosignature, find_cosignature, swap_co
 from federation.tlog.checkpoint import Checkpoint, LogTrust, open_checkpoint
 from federation.tlog.cosignature import cosign
 from federation.tlog.note import NoteVerifier
+from federation.tlog.text import count_leaves
 
 COSIGN_EVERY: Final = timedelta(minutes=9)
 """Readers are promised ten: a minute is left for a pause of the leader."""
@@ -75,7 +76,7 @@ def _check_growth(before: Cosignature | None, checkpoint: Checkpoint) -> None:
     if before is None or before.size < checkpoint.size or before.is_on(checkpoint):
         return
     raise LogRefused(
-        f"the witness of this instance has cosigned {before.size} leaves of this log, and {checkpoint.size} are"
+        f"the witness of this instance has cosigned {count_leaves(before.size)} of this log, and {checkpoint.size} are"
         " published, which are not the same tree",
         mend=FSCK,
     )

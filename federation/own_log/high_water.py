@@ -13,6 +13,7 @@ from directory.secret_files import SecretFolder
 from federation.errors import LogRefused, LogWaits, Malformed, MissingKeys, UnsafeKeys
 from federation.keys.instance import MARK_FILE
 from federation.tlog.checkpoint import Checkpoint
+from federation.tlog.text import count_leaves
 
 RESTORE: Final = (
     "Run `passerelle recover`, which brings what is missing back from peers; or stop the instance and restore a newer copy"
@@ -81,14 +82,14 @@ def check_size(mark: Checkpoint | None, origin: str, size: int) -> None:
     if mark is None:
         raise MissingMark(
             f"{MARK_FILE}, which says what was signed last, is missing from the folder of keys, and the database holds"
-            f" {size} leaves: nothing tells whether more were signed",
+            f" {count_leaves(size)}: nothing tells whether more were signed",
             mend=CONFIRM,
         )
     if mark.origin != origin:
         raise LogRefused(f"the keys were used for the log {mark.origin}, and the database holds {origin}")
     if mark.size > size:
         raise LogRefused(
-            f"the database is older than what this instance has signed: it holds {size} leaves, and"
+            f"the database is older than what this instance has signed: it holds {count_leaves(size)}, and"
             f" {mark.size} were signed. It seems to come from a backup",
             mend=RESTORE,
         )

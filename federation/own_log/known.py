@@ -20,6 +20,7 @@ from federation.store.known import delete_known, fetch_known
 from federation.tlog.checkpoint import Checkpoint, LogTrust, SignedCheckpoint, open_checkpoint
 from federation.tlog.keys import VerifierKey
 from federation.tlog.note import NoteVerifier
+from federation.tlog.text import count_leaves
 
 FORKED: Final = (
     "Stop the instance: two databases have written this log, or somebody else holds its key"
@@ -46,12 +47,12 @@ async def check_known(
     size = 0 if state is None else state.staged.size
     if signed.checkpoint.size > size:
         raise LogRefused(
-            f"the database is older than what this instance has signed: it holds {size} leaves, and {known.told_by}"
+            f"the database is older than what this instance has signed: it holds {count_leaves(size)}, and {known.told_by}"
             f" has shown a checkpoint of {signed.checkpoint.size}. It seems to come from a backup",
             mend=RESTORE,
         )
     raise LogRefused(
-        f"{known.told_by} has shown another tree of {signed.checkpoint.size} leaves that a key of this log has signed",
+        f"{known.told_by} has shown another tree of {count_leaves(signed.checkpoint.size)} that a key of this log has signed",
         mend=FORKED,
     )
 

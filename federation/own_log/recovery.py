@@ -14,6 +14,7 @@ from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.merkle import derive_prefix_root
 from federation.tlog.paths import prefix_spans
 from federation.tlog.reading import TileHashes, root_tiles, tiles_of_spans
+from federation.tlog.text import count_leaves
 
 
 async def check_not_older(connection: Connection, origin: str, folder: KeyFolder) -> None:
@@ -40,7 +41,7 @@ async def find_right_tree(
     whole = _whole_of(state)
     size = whole.size if size is None else size
     if not 1 <= size <= whole.size:
-        raise LogRefused(f"the log has {whole.size} leaves: the size is 1 to that")
+        raise LogRefused(f"the log has {count_leaves(whole.size)}: the size is 1 to that")
     return RightTree(size, await _root_at(connection, whole, size))
 
 

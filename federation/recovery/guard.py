@@ -19,6 +19,7 @@ from federation.recovery.copies import Copy
 from federation.store.recovering import list_confirmed_addresses
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.merkle import EMPTY_ROOT
+from federation.tlog.text import count_leaves
 
 BRING_BACK: Final = (
     "Run `passerelle recover`: it brings what is missing back from the peers"
@@ -68,7 +69,7 @@ class PeerGuard:
         ours = Checkpoint(theirs.origin, 0, EMPTY_ROOT) if state is None else state.staged
         if theirs.size > ours.size:
             raise LogRefused(
-                f"{seen.address} has seen {theirs.size} leaves of this log, signed by its key, and the database holds"
+                f"{seen.address} has seen {count_leaves(theirs.size)} of this log, signed by its key, and the database holds"
                 f" {ours.size}. It seems to come from a backup, or to be new",
                 mend=BRING_BACK,
             )

@@ -42,3 +42,8 @@ def check_text(text: str) -> None:
     if _CONTROL.search(text):
         raise ValueError("it holds a control character")
     text.encode("utf-8")
+
+
+def count_leaves(count: int) -> str:
+    """Returns so many leaves in words, for sentences."""
+    return "1 leaf" if count == 1 else f"{count:,} leaves"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.cli.doctor import setting_descriptions
+from deploy.settings_file import setting_descriptions
 from directory.host_names import DEMO_HOSTS
 from directory.settings import InvalidSettings, Role, Settings, load_settings
 

@@ -100,7 +100,7 @@ async def test_the_doctor_says_when_all_is_well(harness: LogHarness) -> None:
     async with harness.database.connection() as connection:
         finding = await look_at_daily_check(connection)
     assert finding.is_good
-    assert finding.seen == f"{START + timedelta(hours=1):%Y-%m-%d %H:%M} UTC: all is well in 1 leaves"
+    assert finding.seen == f"{START + timedelta(hours=1):%Y-%m-%d %H:%M} UTC: all is well in 1 leaf"
 
 
 async def test_what_cannot_be_checked_is_told_once_a_day(harness: LogHarness, tmp_path: Path) -> None:

@@ -1,41 +1,21 @@
-"""Answers HEAD on public addresses as GET without its body (RFC 9110, section 9.3.2)."""
+"""Answers HEAD wherever GET is answered, as GET without its body (RFC 9110, section 9.3.2)."""
 
+import re
 from typing import Final
 
 from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
-_PAGES: Final = frozenset(
-    {
-        "/",
-        "/about",
-        "/api/docs",
-        "/apple-touch-icon.png",
-        "/favicon.ico",
-        "/manifest.webmanifest",
-        "/robots.txt",
-        "/healthz",
-        "/left-x",
-        "/readyz",
-        "/results",
-        "/search",
-        "/whose",
-    }
+_CHANGES: Final = re.compile(
+    r"/account/prove/?"  # makes the first sentence
+    r"|/account/runs/[^/]+/news/?"  # goes on for minutes
+    r"|/api/v1/proof/.*"  # a link to a proof is used up by the one who opens it
+    r"|/federation/.*"  # a signed request is used up
+    r"|/log/.*|/\.well-known/passerelle"  # answer for themselves
+    r"|/oauth/[a-z]+/callback(?:/.*)?"  # coming back from a network spends the sign-in
 )
-_FOLDERS: Final = (
-    "/.well-known/",
-    "/api/v1/instance",
-    "/api/v1/lookup",
-    "/api/v1/peers",
-    "/api/v1/reverse",
-    "/api/v1/stats",
-    "/m/",
-    "/nodeinfo/",
-    "/static/",
-    "/x/",
-)
-"""Addresses where reading changes nothing. An address that is not named answers for itself: a link to a proof is used up by
-the one who opens it, and coming back from a network spends the sign-in."""
+"""Addresses where reading changes something, or that answer HEAD for themselves. Elsewhere a scanner of links may ask."""
+_SLASHES: Final = re.compile("//+")
 
 
 class HeadMiddleware:
@@ -45,7 +25,7 @@ class HeadMiddleware:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP or not _is_public_head(scope):
+        if scope["type"] != ScopeType.HTTP or not _is_answered(scope):
             await self._app(scope, receive, send)
             return
 
@@ -58,6 +38,10 @@ class HeadMiddleware:
         await self._app(scope, receive, send_head)
 
 
-def _is_public_head(scope: HTTPScope) -> bool:
-    path = scope["path"]
-    return scope["method"] == HttpMethod.HEAD and (path in _PAGES or path.startswith(_FOLDERS))
+def _is_answered(scope: HTTPScope) -> bool:
+    return scope["method"] == HttpMethod.HEAD and answers_head(scope["path"])
+
+
+def answers_head(path: str) -> bool:
+    """Returns whether HEAD of this path is answered as GET would be."""
+    return _CHANGES.fullmatch(_SLASHES.sub("/", path)) is None

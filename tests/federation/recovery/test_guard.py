@@ -125,7 +125,7 @@ async def test_what_a_retired_key_has_signed_stops_nothing(harness: LogHarness) 
     note = bytes(sign_checkpoint(Checkpoint(ORIGIN, 1_000, bytes(32)), [stolen]))
     liar = replace(await keep(harness), note=note)
     await confirm(harness, liar)
-    with pytest.raises(LogRefused, match="has seen 1000 leaves"):
+    with pytest.raises(LogRefused, match="has seen 1,000 leaves"):
         await check(harness, liar)
 
     assert harness.recovery is not None

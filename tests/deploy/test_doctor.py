@@ -1,0 +1,54 @@
+"""What `passerelle doctor` says, and how: in lines that can be copied from a narrow terminal."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.checks import check_address
+from directory.settings import Settings
+from federation.tlog.text import count_leaves
+from tests.harness.command import Command
+
+
+def test_nothing_that_is_copied_is_cut_at_80_columns(tmp_path: Path, dsn: str) -> None:
+    """A table cut commands, paths and the names of settings in the middle, or left them out."""
+    command = Command(tmp_path, {"data": str(tmp_path / "data"), "database_url": dsn})
+    narrow = Command(command.folder, command.settings, variables={"COLUMNS": "80"})
+    shown = narrow.run("doctor", "--settings", public_url="https://find.example")
+    lines = [line.strip() for line in shown.out.splitlines()]
+    assert any(line.startswith("→ Set PASSERELLE_TRUSTED_PROXIES=1") for line in lines)
+    assert "PASSERELLE_DATABASE_URL = (set)" in lines
+    assert f"✓  Data folder  {tmp_path / 'data'}" in lines
+    assert "…" not in shown.out
+
+
+@pytest.mark.parametrize(("proxies", "is_good"), [(0, False), (1, True)])
+def test_an_https_address_without_a_trusted_proxy_is_told(proxies: int, is_good: bool) -> None:
+    """Behind a proxy that is not trusted everybody has one address: one person uses up the limits of all."""
+    settings = Settings(public_url="https://find.example", trusted_proxies=proxies)
+    found = {finding.name: finding for finding in check_address(settings)}
+    assert found["Reverse proxy"].is_good is is_good
+    assert "Reverse proxy" not in {finding.name for finding in check_address(Settings())}
+
+
+def test_one_leaf_is_one_leaf() -> None:
+    assert [count_leaves(count) for count in (0, 1, 2, 1_000)] == [
+        "0 leaves",
+        "1 leaf",
+        "2 leaves",
+        "1,000 leaves",
+    ]
+
+
+def test_a_new_folder_has_no_keys_yet(tmp_path: Path, dsn: str) -> None:
+    """It said to bring the folder back from its backup, where there never was one."""
+    command = Command(tmp_path, {"data": str(tmp_path / "data"), "database_url": dsn})
+    shown = command.run("keys")
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith("There are no keys yet: the first start of the instance makes them")
+    assert command.run("keys", "make").code == 0
+    shown = command.run("keys")
+    assert "not begun yet" in shown.out
+    (tmp_path / "data" / "keys").rename(tmp_path / "lost")
+    lost = command.run("keys")
+    assert (lost.code, "this instance has some" in lost.sentence) == (1, True)
