@@ -20,6 +20,7 @@ from deploy.log_check import look_at_daily_check, look_at_keys, look_at_log
 from deploy.migrate import SchemaTooNew, pending_migrations
 from deploy.ports import PortInUse, check_port_free
 from deploy.secret_check import check_secret_files
+from deploy.text_check import check_texts
 from deploy.vault_check import look_at_vault
 from deploy.wiring.log import key_folder
 from deploy.witness_check import look_at_witnesses
@@ -169,4 +170,5 @@ LOCAL_CHECKS: Final[tuple[Check, ...]] = (
     check_secret_files,
     check_address,
     check_recovery_key,
+    check_texts,
 )

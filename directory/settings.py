@@ -41,6 +41,8 @@ MOVED: Final = {
 """Names that people may look for in the environment, and the setting of the instance for each
 (`directory.instance_settings`)."""
 MAX_PORT: Final = 65_535
+MAX_PLACE_CHARS: Final = 2_000
+_ELSEWHERE: Final = "https://"
 
 
 class Role(StrEnum):
@@ -213,6 +215,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         Path | None,
         Meta(description="A file with an access token of that account. Mode 0600, in a folder of mode 0700."),
     ] = None
+    terms: Annotated[
+        str,
+        Meta(
+            description="Your terms of use, at `/terms`: the full path of a plain text file, or an https address elsewhere. Empty: none."
+        ),
+    ] = ""
+    privacy: Annotated[
+        str,
+        Meta(
+            description="Your own words on privacy, likewise. `/privacy` shows them above what the software itself keeps, which it always tells."
+        ),
+    ] = ""
+    notice: Annotated[
+        str,
+        Meta(description="Your legal notice (who runs this, where), likewise, at `/notice`. Empty: none."),
+    ] = ""
     allow_loopback: Annotated[
         bool,
         Meta(
@@ -255,6 +273,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         ):
             raise ValueError("database_url must start with postgresql://")
         self._check_own_accounts()
+        for name in ("terms", "privacy", "notice"):
+            if getattr(self, name):
+                _check_place(name, getattr(self, name))
 
     def _check_own_accounts(self) -> None:
         if bool(self.bluesky_account) is not (self.bluesky_password_file is not None):
@@ -361,6 +382,28 @@ def _check_acct(acct: str) -> None:
         Acct.parse(acct)
     except InvalidIdentifier as error:
         raise ValueError(f"mastodon_account is {error}") from None
+
+
+def is_elsewhere(place: str) -> bool:
+    """Tells an address elsewhere from the path of a file."""
+    return place.startswith(_ELSEWHERE)
+
+
+def _check_place(name: str, place: str) -> None:
+    """Raises ValueError for what is neither an https address nor a full path."""
+    is_line = place.isprintable() and len(place) <= MAX_PLACE_CHARS
+    if not is_line or not (_is_address(place) if is_elsewhere(place) else place.startswith(("/", "~/"))):
+        raise ValueError(
+            f"{name} must be the full path of a plain text file, or an address that starts with https://"
+        )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return bool(parts.hostname) and parts.username is None and text.isascii() and " " not in text
 
 
 def _moved(name: str, field: str) -> str:

@@ -31,7 +31,7 @@ from web.middleware.rate_limit import ClientKeys, RateLimiter, RateLimitMiddlewa
 from web.middleware.refusals import RefusalMiddleware
 from web.middleware.spelling import SpellingMiddleware
 from web.middleware.waiting import WaitingMiddleware
-from web.pages import about, assets, home, person, refused, results, whose
+from web.pages import about, assets, home, legal, person, refused, results, whose
 from web.pages.uploads import max_form_bytes
 from web.rendering import Renderer
 from web.services import Services
@@ -71,7 +71,10 @@ def create_litestar(services: Services, extra_routes: Sequence[ControllerRouterH
 def _shared(services: Services) -> Shared:
     settings = services.settings
     renderer = Renderer(
-        base_url=settings.base_url, own_origin=log_origin(settings), instance=lambda: services.instance.now
+        base_url=settings.base_url,
+        own_origin=log_origin(settings),
+        instance=lambda: services.instance.now,
+        texts=services.texts,
     )
     limiter = RateLimiter("requests", settings.rate_lookups_per_minute)
     pages = RateLimiter("pages", settings.rate_pages_per_minute)
@@ -133,6 +136,7 @@ def _routes(services: Services) -> list[ControllerRouterHandler]:
     routes += [witness_api.add_checkpoint, witness_api.latest]
     routes += [home.home, home.search, whose.whose, person.person, person.person_by_id, results.results_start]
     routes += [about.about, about.api_docs, refused.refused]
+    routes += [legal.terms, legal.privacy, legal.notice]
     if services.peers is not None:
         routes.append(federation_router())
     return routes

@@ -13,6 +13,7 @@ from litestar import Request, Response
 from litestar.enums import MediaType
 
 from directory.instance_settings import InstanceSettings
+from directory.operator_texts import NO_TEXTS, OperatorTexts
 from web.catalogues import LANGUAGES, catalogue
 from web.language import PARAMETER, language_of, locale_of
 from web.static_files import asset_url
@@ -29,10 +30,19 @@ def is_fragment(request: Request[Any, Any, Any]) -> bool:
 class Renderer:
     """Renders templates for one instance."""
 
-    def __init__(self, *, base_url: str, own_origin: str, instance: Callable[[], InstanceSettings]) -> None:
-        """`own_origin` is that of this instance's log. `instance` returns the instance settings as they are now."""
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        own_origin: str,
+        instance: Callable[[], InstanceSettings],
+        texts: OperatorTexts = NO_TEXTS,
+    ) -> None:
+        """`own_origin` is that of this instance's log. `instance` returns the instance settings as they are now.
+        `texts` are those that all pages link to."""
         self.base_url = base_url
         self._instance = instance
+        self._texts = texts
         self._environments = {
             language: _environment(language, base_url=base_url, own_origin=own_origin)
             for language in LANGUAGES
@@ -66,6 +76,7 @@ class Renderer:
                 request_is_get=request.method == "GET",
                 instance=instance,
                 instance_name=instance.name,
+                operator_texts=self._texts,
                 languages=[(tag, _name_of(tag)) for tag in instance.languages],
                 **values,
             )

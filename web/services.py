@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from directory.clock import Clock
 from directory.jobs.gauges import JobGauges
+from directory.operator_texts import OperatorTexts
 from directory.services.batching import LookupBatcher
 from directory.services.live_settings import LiveSettings
 from directory.services.lookup import Lookup
@@ -34,6 +35,7 @@ class Services:
     heard: HeardPeers
     log: LogService
     witness: Witness
+    texts: OperatorTexts
     large_matches: asyncio.Semaphore
     """Large lists that are matched at the same time, so that memory stays bounded."""
     members: MemberServices | None = None

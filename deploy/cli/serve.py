@@ -12,6 +12,7 @@ from deploy.settings_file import own_settings
 from deploy.wiring.identity import settle_start
 from deploy.wiring.log import key_folder
 from directory.logs import configure_logs
+from directory.operator_texts import read_operator_texts
 from directory.settings import Role, Settings
 
 
@@ -25,6 +26,7 @@ def command(port: int | None) -> None:
     configure_logs(settings.log_format, settings.log_level)
     if Role.WEB in settings.roles:
         check_port_free(settings.host, settings.port)
+        read_operator_texts(settings)  # before the database starts: what is wrong is told at once
     with running_database(settings, is_kept=True) as dsn:
         new = asyncio.run(settle_start(settings, dsn, show_to(settings)))
         if new is not None:

@@ -40,7 +40,7 @@ from directory.proofs.x_post import PostChecker, XSources
 from directory.services.kept_apps import KeptApps
 from directory.services.run_steps import Home, OpenSession
 from directory.services.warnings import Profiles
-from directory.settings import Settings
+from directory.settings import Settings, is_elsewhere
 from directory.store.mastodon_apps import MastodonAppStore
 
 
@@ -127,7 +127,14 @@ def _bluesky_client(ground: Ground) -> OAuthClient:
     keys, base_url = ground.secrets.client_keys, ground.settings.base_url
     if keys is None:
         return LoopbackClient()
-    return PublishedClient(base_url, ground.instance_name, keys, [base_url + CALLBACK_PATH])
+    terms = ground.settings.terms
+    return PublishedClient(
+        base_url,
+        ground.instance_name,
+        keys,
+        [base_url + CALLBACK_PATH],
+        terms_uri=(terms if is_elsewhere(terms) else f"{base_url}/terms") if terms else None,
+    )
 
 
 def _x_sign_in(settings: Settings, http: GuardedClient, clock: Clock) -> XSignIn | None:

@@ -13,6 +13,7 @@ from deploy.wiring.peers import build_peer_services
 from directory.clock import Clock
 from directory.jobs.worker import Worker
 from directory.networks.mastodon.owners import PageOwners
+from directory.operator_texts import read_operator_texts
 from directory.services.batching import LookupBatcher
 from directory.services.live_settings import LiveSettings
 from directory.services.reversing import Reversing
@@ -41,7 +42,7 @@ Announce = Callable[[], Awaitable[object]]
 
 
 def build_services(settings: Settings, database: Database, clock: Clock, instance: LiveSettings) -> Services:
-    """Builds the services of pages and API, over an open, migrated database."""
+    """Builds the services of pages and API, over an open, migrated database. Raises InvalidSettings."""
     statistics = StatisticsStore(database)
     counting = StatisticsService(statistics, clock)
     lookup = build_lookup(settings, database, clock)
@@ -57,6 +58,7 @@ def build_services(settings: Settings, database: Database, clock: Clock, instanc
         log=LogService(LogStore(database), clock, WitnessKeys(database, clock)),
         witness=Witness(database, key_folder(settings), clock),
         heard=HeardPeers(PeerListing(database), counting, clock),
+        texts=read_operator_texts(settings),
         large_matches=asyncio.Semaphore(settings.matches_at_once),
     )
 

@@ -207,6 +207,7 @@ async def test_nothing_serious_for_axe_and_nothing_beyond_the_edge(
             "/x/torn",
             "/x/nobody_at_all",
             "/about",
+            "/privacy",
             "/api/docs",
             "/nothing",
             "/search?x=a+b",

@@ -5,6 +5,8 @@ from typing import Final
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from directory.networks.bluesky.client import LOGO_PATH
+
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "worker-src 'self'; font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -19,6 +21,8 @@ _ALWAYS: Final = [
 ]
 # Else a page of another origin could show what is served to a member alone, such as the pictures of a plan.
 _OURS_ALONE: Final = (b"cross-origin-resource-policy", b"same-origin")
+_SHOWN_ELSEWHERE: Final = (b"cross-origin-resource-policy", b"cross-origin")
+"""Of our logo alone: the servers where people sign in show it beside our name."""
 _OVER_HTTPS: Final = (b"strict-transport-security", b"max-age=31536000")
 # Open to the scripts of every site (Fetch, CORS protocol); nothing under these paths reads a cookie.
 _OPEN_PATHS: Final = ("/log/", "/api/v1/", "/api/openapi.json", "/.well-known/", "/nodeinfo/")
@@ -51,7 +55,8 @@ class HeadersMiddleware:
             await self._app(scope, receive, send)
             return
         is_open = scope["path"].startswith(_OPEN_PATHS)
-        added = [*self._always, *_CORS] if is_open else [*self._always, _OURS_ALONE]
+        apart = (_SHOWN_ELSEWHERE if scope["path"] == LOGO_PATH else _OURS_ALONE,)
+        added = [*self._always, *(_CORS if is_open else apart)]
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

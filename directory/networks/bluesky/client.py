@@ -19,6 +19,8 @@ from directory.networks.bluesky.servers import ALGORITHM
 from directory.networks.port import Purpose
 from directory.networks.sign_in_errors import NeedsSignIn
 
+LOGO_PATH: Final = "/static/icon-512.png"
+PRIVACY_PATH: Final = "/privacy"
 CLIENT_METADATA_PATH: Final = "/oauth/bluesky/client-metadata.json"
 JWKS_PATH: Final = "/oauth/bluesky/jwks.json"
 CALLBACK_PATH: Final = "/oauth/bluesky/callback"
@@ -177,14 +179,21 @@ class PublishedClient:
     """A confidential client: its document and its public keys are at our public https address."""
 
     def __init__(
-        self, base_url: str, name: Callable[[], str], keys: ClientKeys, redirect_uris: Sequence[str]
+        self,
+        base_url: str,
+        name: Callable[[], str],
+        keys: ClientKeys,
+        redirect_uris: Sequence[str],
+        *,
+        terms_uri: str | None = None,
     ) -> None:
         """`base_url` begins with https:// and has no path; the redirect addresses are below it. `name` tells what
-        the instance is called when its document is asked for."""
+        the instance is called when its document is asked for. `terms_uri` is None where there are no terms."""
         self._base_url = base_url
         self._name = name
         self._keys = keys
         self._redirect_uris = tuple(redirect_uris)
+        self._terms: dict[str, object] = {} if terms_uri is None else {"tos_uri": terms_uri}
 
     @property
     def key_id(self) -> str | None:
@@ -220,6 +229,9 @@ class PublishedClient:
             "client_id": self.client_id(""),
             "client_name": self._name(),
             "client_uri": self._base_url,
+            "logo_uri": f"{self._base_url}{LOGO_PATH}",
+            "policy_uri": f"{self._base_url}{PRIVACY_PATH}",
+            **self._terms,
             "application_type": "web",
             "grant_types": ["authorization_code", "refresh_token"],
             "response_types": ["code"],

@@ -18,6 +18,7 @@ from tests.web.members.visitors import Visitor
 
 PRIVATE_PARTS = {"d", "p", "q", "dp", "dq", "qi", "k"}
 """Of a JWK: RFC 7518, section 6."""
+TERMS = "https://operator.example/terms"
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +48,7 @@ def instance(module_dsn: str, data: Path, pds: Pds, port: int, public_url: str) 
         jobs=False,
         port=port,
         public_url=public_url,
+        terms=TERMS,
     ) as running:
         yield running
 
@@ -129,6 +131,11 @@ def test_the_documents_are_those_of_this_address(
         assert visitor.get(CLIENT_METADATA_PATH).json()["client_name"] == "Find them"
     finally:
         instance.set("name", None)
+    assert document["logo_uri"] == f"{public_url}/static/icon-512.png"
+    assert visitor.get(document["logo_uri"]).headers["content-type"] == "image/png"
+    assert document["policy_uri"] == f"{public_url}/privacy"
+    assert visitor.get(document["policy_uri"]).status_code == 200
+    assert document["tos_uri"] == TERMS
     assert document["redirect_uris"] == [f"{public_url}/oauth/bluesky/callback"]
     assert document["dpop_bound_access_tokens"] is True
     assert {"private_key_jwt", "ES256"} <= set(map(str, document.values()))

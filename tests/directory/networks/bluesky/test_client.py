@@ -44,6 +44,13 @@ def test_the_document_is_where_it_says() -> None:
     assert document["dpop_bound_access_tokens"] is True
 
 
+def test_terms_are_named_only_where_there_are_any() -> None:
+    keys = ClientKeys.generate()
+    assert "tos_uri" not in client(keys).metadata()
+    with_terms = PublishedClient(BASE, lambda: "Passerelle", keys, [], terms_uri=f"{BASE}/terms")
+    assert with_terms.metadata()["tos_uri"] == f"{BASE}/terms"
+
+
 def test_all_that_is_asked_for_is_declared() -> None:
     declared = str(client(ClientKeys.generate()).metadata()["scope"]).split()
     asked = " ".join(scope for scopes in SCOPES.values() for scope in scopes)
