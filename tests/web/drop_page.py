@@ -27,6 +27,7 @@ SHELL: Final = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <title>Archive drop</title>
+<link rel="stylesheet" href="/static/css/passerelle.css">
 <script src="/probe.js"></script>
 <script src="/static/vendor/htmx.org-4.0.1/htmx.min.js" defer></script>
 <script src="/static/js/archive/drop.js" type="module"></script>

@@ -1,6 +1,6 @@
 // @ts-check
 import { gatherDropped, gatherFiles } from "./gather.js";
-import { AnswerError, fetchResults, showResults } from "./results.js";
+import { AnswerError, fetchResults, showResults, unreached } from "./results.js";
 import { DropView } from "./view.js";
 
 /**
@@ -89,7 +89,7 @@ class ArchiveDrop {
     this.run.abort();
     this.run = null;
     this.view.finish();
-    this.view.tell(["cancelled"]);
+    this.view.conclude(["cancelled"]);
   }
 
   /** @param {Chosen[] | Promise<Chosen[]>} choosing */
@@ -125,7 +125,7 @@ class ArchiveDrop {
     );
     if (summary.people === 0) {
       view.finish();
-      view.tell(summary.notices, valuesOf(summary));
+      view.conclude(summary.notices, valuesOf(summary));
       return;
     }
     await this.ask(summary, 0, signal);
@@ -189,7 +189,9 @@ function readInWorker(task, signal, onProgress) {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     worker.onerror = (event) => {
       event.preventDefault();
-      reject(new ReadingError("reader-failed", ""));
+      // A worker whose scripts could not be fetched gives an event without a message.
+      const isFetched = event instanceof ErrorEvent && Boolean(event.message);
+      reject(isFetched ? new ReadingError("reader-failed", "") : unreached());
     };
     worker.onmessage = (/** @type {MessageEvent<Message>} */ { data }) => {
       if (signal.aborted) return;

@@ -39,8 +39,13 @@ export async function fetchResults(form, portion, owner, signal) {
     return await response.text();
   } catch (error) {
     signal.throwIfAborted();
-    throw error instanceof AnswerError ? error : new AnswerError("server-unreachable");
+    throw error instanceof AnswerError ? error : unreached();
   }
+}
+
+/** Nothing came back: it is the connection, where the browser knows that it has none. */
+export function unreached() {
+  return new AnswerError(navigator.onLine ? "server-unreachable" : "offline");
 }
 
 /**
