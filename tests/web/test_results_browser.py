@@ -58,3 +58,31 @@ async def test_enter_filters_without_javascript(chromium: Browser, instance: Run
     await page.keyboard.press("Enter")
     await expect(page.locator("caption")).to_contain_text("1 person")
     await context.close()
+
+
+async def test_the_next_page_begins_at_its_top(page: Page) -> None:
+    """One stayed at the foot of the new page, with the focus on the body; the same after "Show"."""
+    caption = page.locator("caption")
+    await page.get_by_role("button", name="Next page").click()
+    await expect(caption).to_contain_text("Page 2 of 3")
+    await expect(caption).to_be_focused()
+    await expect(caption).to_be_in_viewport()
+    await page.get_by_label("Name", exact=True).fill("nobody like that")
+    await page.get_by_role("button", name="Show", exact=True).click()
+    await expect(page.locator("#results-page")).to_contain_text("Nobody passes this filter")
+    await expect(page.locator("#results-page")).to_be_focused()
+    await expect(page.locator("#results-page")).to_have_css("outline-style", "none")
+
+
+async def test_who_ticks_everybody_stays_at_the_button(page: Page) -> None:
+    """The count stands far above: it is announced."""
+    button = page.get_by_role("button", name="Choose none of these")
+    await button.scroll_into_view_if_needed()
+    before = await button.bounding_box()
+    await button.click()
+    await expect(page.locator("body > [aria-live]")).to_contain_text("0 accounts are chosen")
+    await expect(button).to_be_focused()
+    after = await button.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert abs(before["y"] - after["y"]) < 2
