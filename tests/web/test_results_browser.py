@@ -37,7 +37,11 @@ async def bring(page: Page, *x_ids: int) -> None:
 async def test_enter_in_the_name_filter_filters(page: Page) -> None:
     """Enter presses a form's first button: that was the download, so a file came and nothing was filtered."""
     downloads: list[Download] = []
-    page.on("download", lambda download: downloads.append(download))
+
+    def record(download: Download) -> None:
+        downloads.append(download)
+
+    page.on("download", record)
     await page.get_by_role("button", name="Next page").click()
     await expect(page.locator("caption")).to_contain_text("Page 2 of 3")
     await page.get_by_label("Name", exact=True).fill("crowd7")
