@@ -164,6 +164,15 @@ async def test_a_shared_page_has_a_preview(plain: Page) -> None:
     assert await canonical.get_attribute("href") == "https://find.example/x/jack"
 
 
+async def test_the_address_of_a_person_is_copied(context: BrowserContext) -> None:
+    await context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = await context.new_page()
+    await page.goto("/x/jack")
+    await page.get_by_role("button", name="Copy").click()
+    await expect(page.get_by_text("Copied.")).to_be_visible()
+    assert await page.evaluate("navigator.clipboard.readText()") == "https://find.example/x/jack"
+
+
 async def test_french_by_the_browser_and_by_choice(chromium: Browser, instance: RunningInstance) -> None:
     context = await chromium.new_context(base_url=instance.url, locale="fr-CA")
     page = await context.new_page()
