@@ -17,13 +17,15 @@ from litestar.enums import MediaType
 from markupsafe import Markup, escape
 
 from directory.instance_settings import InstanceSettings
+from directory.profile_pages import profile_url
 from web.catalogues import LANGUAGES, catalogue
 from web.language import PARAMETER, language_of, locale_of
 from web.proof_links import proof_url, x_profile_url
-from web.targets import profile_url
 
 STATIC_FOLDER: Final = Path(str(files("web") / "static"))
 _BDI: Final = Markup("<bdi>%s</bdi>")
+_SAMPLES: Final = (*range(200), 1_000_000)
+"""Integers among which every plural category of every language has one."""
 _WBR: Final = Markup("<wbr>")
 FRAGMENT_HEADERS: Final = ("x-passerelle-fragment", "hx-request")
 
@@ -98,6 +100,7 @@ def _environment(language: str, *, base_url: str, own_origin: str) -> jinja2.Env
         "own_origin": own_origin,
         "language": language,
         "text_direction": locale.text_direction,
+        "plural_forms": plural_forms(language),
     }
     environment.filters |= {
         "bdi": _isolated,
@@ -111,6 +114,14 @@ def _environment(language: str, *, base_url: str, own_origin: str) -> jinja2.Env
         "date": lambda value: format_date(value, format="long", locale=locale),
     }
     return environment
+
+
+@cache
+def plural_forms(language: str) -> tuple[tuple[str, int], ...]:
+    """Returns the plural categories of a language (CLDR, as scripts know them), each with a number that belongs to it."""
+    locale = locale_of(language)
+    samples = {locale.plural_form(number): number for number in reversed(_SAMPLES)}
+    return tuple(samples.items())
 
 
 def _isolated(value: object) -> Markup:

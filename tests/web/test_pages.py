@@ -79,6 +79,8 @@ async def test_ticks_are_kept_over_pages(context: BrowserContext) -> None:
     page = await context.new_page()
     await drop(page)
     await page.locator("tbody input[type=checkbox]").first.uncheck()
+    await expect(page.locator(".take")).to_contain_text("121 accounts are chosen")
+    await expect(page.get_by_role("button", name="as JSON")).to_contain_text("121 of 121")
     await page.get_by_role("button", name="Next page").first.click()
     await expect(page.locator("caption")).to_contain_text("Page 2 of 3")
     await expect(page.locator(".take")).to_contain_text("121 accounts are chosen")

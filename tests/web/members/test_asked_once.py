@@ -73,6 +73,13 @@ def test_each_asks_first_and_says_what_it_did(ada: Visitor, internet: FakeIntern
     assert "taken back" in press(ada, "/account", "/account/consents/1", answer="no")
 
 
+def test_a_member_has_the_cookies_that_are_named(ada: Visitor, internet: FakeInternet) -> None:
+    """The page about this instance names three: language, sign-in, and the browser that left to sign in."""
+    ada.sign_in_at_mastodon(internet, enrol(internet, "cookies"))
+    ada.get("/account?lang=fr")
+    assert set(ada.client.cookies) == {"lang", "passerelle", "passerelle-browser"}
+
+
 def test_nothing_else_can_be_said(ada: Visitor, internet: FakeInternet) -> None:
     """A link to our page with a sentence of the attacker's in its address."""
     ada.sign_in_at_mastodon(internet, enrol(internet, "lured"))
