@@ -10,6 +10,7 @@ from litestar.response import Redirect
 from directory.members.consents import PRESENT_VERSION, ConsentKind
 from directory.queries import Lists
 from directory.services.message_texts import LIST_PATH
+from web.account_sentences import LIST_SAID
 from web.auth.member_context import NO_STORE
 from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked, Here
@@ -27,7 +28,7 @@ KEPT_LIST_PATH = LIST_PATH
 @get(KEPT_LIST_PATH, include_in_schema=False)
 async def kept_list_page(here: NamedDependency[Here], said: FromQuery[str] = "") -> Response[Any]:
     """Shows what is kept, until when, and the form for a list."""
-    return await _page(here, "kept_list.html", said=NEWCOMERS_SAID.get(said, ""))
+    return await _page(here, "kept_list.html", said=NEWCOMERS_SAID.get(said) or LIST_SAID.get(said, ""))
 
 
 @post(KEPT_LIST_PATH, status_code=200, include_in_schema=False)
@@ -67,7 +68,7 @@ async def agree_to_keep(asked: NamedDependency[Asked]) -> Redirect:
 async def delete_list(asked: NamedDependency[Asked]) -> Redirect:
     """Deletes the list; the member may send another one."""
     await asked.members.follow_lists.drop(asked.member, Lists.FOLLOWING)
-    return Redirect(KEPT_LIST_PATH, status_code=303, headers=dict(NO_STORE))
+    return Redirect(f"{KEPT_LIST_PATH}?said=deleted", status_code=303, headers=dict(NO_STORE))
 
 
 async def _page(here: Here, template: str, *, is_unchanged: bool = False, said: str = "") -> Response[Any]:

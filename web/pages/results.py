@@ -67,7 +67,7 @@ async def results(
     async with services.large_matches:
         matches = await services.lookup.match(queries, with_evidence=False)
         notices = _notices(read, renderer.language_of(request))
-        asked = _Asked(len(queries), notices, portion, _has_follows(services))
+        asked = _Asked(max(form.asked, len(queries)), notices, portion, _has_follows(services))
         return await asyncio.to_thread(_answer, request, renderer, form, asked, matches)
 
 
@@ -128,6 +128,7 @@ def _toggled(matches: list[Match], form: ResultsForm) -> frozenset[str]:
 
 def _results_page(request: Request[Any, Any, Any], renderer: Renderer, found: _Found) -> Response[Any]:
     chosen = ticked_answers(found.matches, found.view.toggled)
+    mastodon = mastodon_accounts(chosen)
     return renderer.page(
         request,
         "_results.html" if is_fragment(request) else "results.html",
@@ -137,8 +138,10 @@ def _results_page(request: Request[Any, Any, Any], renderer: Renderer, found: _F
         asked=found.asked.count,
         notices=found.asked.notices,
         found=len(found.matches),
+        beside=_count_beside(found.matches),
         chosen=len(chosen),
-        mastodon_files=number_of_files(len(mastodon_accounts(chosen))),
+        mastodon=len(mastodon),
+        mastodon_files=number_of_files(len(mastodon)),
         mastodon_max_rows=MASTODON_CSV_MAX_ROWS,
         has_mastodon=_has_mastodon(found.matches),
         lists=_lists_in(found.matches),
@@ -173,6 +176,11 @@ def _lists_in(matches: list[Match]) -> Lists:
     for lists in {match.query.lists for match in matches}:
         found |= lists
     return found
+
+
+def _count_beside(matches: list[Match]) -> int:
+    """Counts the people found whom nobody asked for: followers, and whoever is blocked or muted."""
+    return sum(not match.query.lists.is_wanted for match in matches)
 
 
 def _has_mastodon(matches: list[Match]) -> bool:
