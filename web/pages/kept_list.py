@@ -16,9 +16,11 @@ from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked, Here
 from web.follow_sentences import NEWCOMERS_SAID
 from web.middleware.rate_limit import ClientKeys, RateLimiter
+from web.pages.arrived import arrived_of
 from web.pages.messages import view_messages
 from web.pages.newcomers import wish_of
 from web.pages.results_form import read_results_form
+from web.pages.selection import Page
 from web.pages.uploads import people_of
 from web.rendering import is_fragment
 
@@ -26,9 +28,22 @@ KEPT_LIST_PATH = LIST_PATH
 
 
 @get(KEPT_LIST_PATH, include_in_schema=False)
-async def kept_list_page(here: NamedDependency[Here], said: FromQuery[str] = "") -> Response[Any]:
-    """Shows what is kept, until when, and the form for a list."""
-    return await _page(here, "kept_list.html", said=NEWCOMERS_SAID.get(said) or LIST_SAID.get(said, ""))
+async def kept_list_page(
+    here: NamedDependency[Here],
+    pair_limiter: NamedDependency[RateLimiter],
+    client_keys: NamedDependency[ClientKeys],
+    said: FromQuery[str] = "",
+    page: FromQuery[int] = 1,
+) -> Response[Any]:
+    """Shows what is kept, until when, who of it has arrived, and the form for a list."""
+    sizes = await here.context.members.follow_lists.sizes(here.me.member)
+    looked_up = pair_limiter.take(
+        client_keys.key_of(here.request.scope), max(1, sizes.get(Lists.FOLLOWING, 0))
+    )
+    arrived = await arrived_of(here.context, here.me.member, page, looked_up)
+    return await _page(
+        here, "kept_list.html", arrived, said=NEWCOMERS_SAID.get(said) or LIST_SAID.get(said, "")
+    )
 
 
 @post(KEPT_LIST_PATH, status_code=200, include_in_schema=False)
@@ -46,7 +61,8 @@ async def keep_list(
     await context.my_form(request)
     form = await read_results_form(request)
     people = await people_of(form)
-    pair_limiter.take(client_keys.key_of(request.scope), max(1, len(people))).check()
+    looked_up = pair_limiter.take(client_keys.key_of(request.scope), max(1, len(people)))
+    looked_up.check()
     followed = [query for query in people if query.lists and query.lists.is_wanted]
     if followed:
         async with context.services.large_matches:
@@ -54,7 +70,8 @@ async def keep_list(
     if followed and not is_fragment(request):
         return Redirect(KEPT_LIST_PATH, status_code=303, headers=dict(NO_STORE))
     template = "_kept_list.html" if is_fragment(request) else "kept_list.html"
-    return await _page(here, template, is_unchanged=not followed)
+    arrived = await arrived_of(context, me.member, 1, looked_up)
+    return await _page(here, template, arrived, is_unchanged=not followed)
 
 
 @post(f"{KEPT_LIST_PATH}/consent", status_code=303, include_in_schema=False)
@@ -71,7 +88,9 @@ async def delete_list(asked: NamedDependency[Asked]) -> Redirect:
     return Redirect(f"{KEPT_LIST_PATH}?said=deleted", status_code=303, headers=dict(NO_STORE))
 
 
-async def _page(here: Here, template: str, *, is_unchanged: bool = False, said: str = "") -> Response[Any]:
+async def _page(
+    here: Here, template: str, arrived: Page | None, *, is_unchanged: bool = False, said: str = ""
+) -> Response[Any]:
     context, me = here.context, here.me
     held = (await context.members.consenting.present(me.member)).get(ConsentKind.KEEP_FOLLOW_LIST)
     version = PRESENT_VERSION[ConsentKind.KEEP_FOLLOW_LIST]
@@ -82,6 +101,7 @@ async def _page(here: Here, template: str, *, is_unchanged: bool = False, said: 
         consent_version=version,
         people=sizes.get(Lists.FOLLOWING, 0),
         view=await view_messages(context, me),
+        arrived=arrived,
         is_unchanged=is_unchanged,
         said=said,
         wish=await wish_of(context, me.member),

@@ -67,7 +67,13 @@ async def results(
     async with services.large_matches:
         matches = await services.lookup.match(queries, with_evidence=False)
         notices = _notices(read, renderer.language_of(request))
-        asked = _Asked(max(form.asked, len(queries)), notices, portion, _has_follows(services))
+        asked = _Asked(
+            max(form.asked, len(queries)),
+            notices,
+            portion,
+            _has_follows(services),
+            services.members is not None,
+        )
         return await asyncio.to_thread(_answer, request, renderer, form, asked, matches)
 
 
@@ -79,6 +85,7 @@ class _Asked(msgspec.Struct, frozen=True):
     notices: list[str]
     portion: Portion | None
     has_follows: bool
+    has_members: bool
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -151,6 +158,7 @@ def _results_page(request: Request[Any, Any, Any], renderer: Renderer, found: _F
         pairs="\n".join(format_lines(match.query for match in found.matches)),
         toggled=" ".join(sorted(found.view.toggled)),
         has_follows=found.asked.has_follows,
+        has_members=found.asked.has_members,
     )
 
 

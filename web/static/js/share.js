@@ -44,6 +44,39 @@ function shareOf(root, text) {
   return root.dataset.share === "url" ? { title: document.title, url: text } : { text };
 }
 
-for (const root of document.querySelectorAll("[data-share]")) {
-  if (root instanceof HTMLElement) enable(root);
+/**
+ * A button that copies the text of the element that it names.
+ * @param {HTMLElement} button
+ */
+function enableCopying(button) {
+  const text = document.getElementById(button.dataset.copies ?? "");
+  const news = button.parentElement?.querySelector("[data-part=copied]");
+  if (!text || !news) return;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    news.textContent = "";
+    const field = document.body.appendChild(document.createElement("textarea"));
+    field.value = text.textContent ?? "";
+    try {
+      await copy(field);
+      news.textContent = button.dataset.copied ?? "";
+    } catch {
+      getSelection()?.selectAllChildren(text);
+    }
+    field.remove();
+    button.focus({ preventScroll: true });
+  });
 }
+
+/** Parts of the page that come later are made live too, and none twice. */
+function enableAll() {
+  for (const root of document.querySelectorAll("[data-share], [data-copies]")) {
+    if (!(root instanceof HTMLElement) || root.dataset.live !== undefined) continue;
+    root.dataset.live = "";
+    if (root.dataset.copies === undefined) enable(root);
+    else enableCopying(root);
+  }
+}
+
+enableAll();
+document.addEventListener("htmx:after:swap", enableAll);
