@@ -103,6 +103,7 @@ def _environment(language: str, *, base_url: str, own_origin: str) -> jinja2.Env
         "plural_forms": plural_forms(language),
     }
     environment.filters |= {
+        "at": lambda value: _isolated(f"@{value}"),
         "bdi": _isolated,
         "breakable": _breakable,
         "profile": lambda mapping: profile_url(mapping.target_id),

@@ -72,7 +72,7 @@ def test_the_form_without_script(case: Case, tmp_path: Path) -> None:
         upload.file.close()
         upload.file = (tmp_path / "given" / each["path"]).open("rb")
         uploads.append(upload)
-    form = ResultsForm([], False, uploads, True, 1, View(), Action.SHOW, frozenset(), frozenset())
+    form = ResultsForm([], False, uploads, True, 0, 1, View(), Action.SHOW, frozenset(), frozenset())
     try:
         assert said(lambda: asyncio.run(read_sent(form))) == case.outcome
     finally:

@@ -50,16 +50,20 @@ def render_partial(**values: object) -> str:
         extensions=["jinja2.ext.i18n"],
     )
     environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
-    return environment.get_template("_archive_drop.html").render(values)
+    return environment.get_template("_archive_drop.html").render(
+        plural_forms=(("one", 1), ("other", 2)), **values
+    )
 
 
 def sentence(name: str, **values: object) -> str:
     """Returns the sentence of that name on the page, with its values."""
-    found = re.search(rf'<template data-message="{name}">([^<]*)</template>', render_partial())
+    form = r'(?:\s+data-count="\w+"\s+data-form="other")?'
+    found = re.search(rf'<template data-message="{name}"{form}>([^<]*)</template>', render_partial())
     assert found, name
     text = found[1]
     for key, value in values.items():
-        text = text.replace("{" + key + "}", str(value))
+        shown = f"\u2068{value}\u2069" if key.startswith("file") and value else str(value)
+        text = text.replace("{" + key + "}", shown)
     return text
 
 

@@ -16,8 +16,9 @@ from tests.harness.pages import as_read
 from web.texts import gather
 
 _PROMISES: Final = re.compile(
-    r"cookie|track|counters|logged|already here|(?:is|are|be|been) chosen\b|chosen for you|stays on this device|"
-    r"looked up and|kept nothing|nothing (?:new )?(?:is |was |of it |of your list )?kept|nothing of (?:it|your list)|kept nowhere"
+    r"cookie|track|counters|logged|already here|(?:is|are|be|been|never) chosen\b|chosen for you|stays on this device|"
+    r"looked up and|kept nothing|nothing (?:is |was )?kept|nothing of (?:it|your list)|kept nowhere",
+    re.IGNORECASE,
 )
 HELD: Final = {
     # Cookies: test_each_cookie_is_named.

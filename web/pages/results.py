@@ -16,6 +16,8 @@ from directory.exports import (
     ExportedFile,
     accounts_json,
     address_lines,
+    bluesky_handles,
+    chosen_on,
     list_file,
     listed_accounts,
     mastodon_accounts,
@@ -24,7 +26,7 @@ from directory.exports import (
 )
 from directory.mappings import Network
 from directory.queries import Lists, format_lines
-from directory.ranking import Match
+from directory.ranking import Answer, Match
 from directory.texts import N_
 from web.language import translate
 from web.middleware.rate_limit import ClientKeys, RateLimiter
@@ -37,7 +39,11 @@ from web.rendering import Renderer, is_fragment
 from web.services import Services
 
 _LIST_OF_ACTION: Final = {Action.BLOCKED: Lists.BLOCK, Action.MUTED: Lists.MUTE}
-_DOWNLOADS: Final = frozenset({Action.JSON, Action.CSV, Action.LINES, *_LIST_OF_ACTION})
+_DOWNLOADS: Final = frozenset(
+    {Action.JSON, Action.CSV, Action.LINES, Action.HANDLES, Action.LINKS, *_LIST_OF_ACTION}
+)
+MAX_LINKS: Final = 10_000
+"""How many links to profiles one page holds, of each network."""
 NO_STORE: Final = {"cache-control": "no-store"}
 NOBODY_CHOSEN: Final = N_("Nobody is chosen for this file yet, so there is none: tick somebody first.")
 
@@ -106,6 +112,8 @@ def _answer(
     view = msgspec.structs.replace(form.view, toggled=_toggled(matches, form))
     if (file := _file(form.action, matches, ticked_answers(matches, view.toggled))) is not None:
         return download(file)
+    if form.action is Action.LINKS and (links := _links(ticked_answers(matches, view.toggled))):
+        return renderer.page(request, "links.html", headers=NO_STORE, links=links)
     if form.action in _DOWNLOADS:
         nobody = translate(renderer.language_of(request), NOBODY_CHOSEN)
         asked = msgspec.structs.replace(asked, notices=[nobody])
@@ -118,10 +126,20 @@ def _file(action: Action, matches: list[Match], chosen: list[Chosen]) -> Exporte
         return ExportedFile("passerelle.json", MediaType.JSON, accounts_json(chosen))
     if action in {Action.CSV, Action.LINES} and (accounts := mastodon_accounts(chosen)):
         return mastodon_file(accounts) if action is Action.CSV else address_lines(accounts)
+    if action is Action.HANDLES and (handles := bluesky_handles(chosen)):
+        return address_lines(handles, Network.BLUESKY)
     listed = _LIST_OF_ACTION.get(action)
     if listed is not None and (accounts := listed_accounts(matches, listed)):
         return list_file(accounts, listed)
     return None
+
+
+def _links(chosen: list[Chosen]) -> list[tuple[Network, list[Answer]]]:
+    """Returns who is chosen on each network, as far as one page holds them: Bluesky first, which imports no file."""
+    found = [
+        (network, chosen_on(chosen, network)[:MAX_LINKS]) for network in (Network.BLUESKY, Network.MASTODON)
+    ]
+    return [(network, answers) for network, answers in found if answers]
 
 
 def _toggled(matches: list[Match], form: ResultsForm) -> frozenset[str]:
@@ -148,9 +166,11 @@ def _results_page(request: Request[Any, Any, Any], renderer: Renderer, found: _F
         beside=_count_beside(found.matches),
         chosen=len(chosen),
         mastodon=len(mastodon),
+        bluesky=len(bluesky_handles(chosen)),
         mastodon_files=number_of_files(len(mastodon)),
         mastodon_max_rows=MASTODON_CSV_MAX_ROWS,
-        has_mastodon=_has_mastodon(found.matches),
+        has_mastodon=_has_any_on(Network.MASTODON, found.matches),
+        has_bluesky=_has_any_on(Network.BLUESKY, found.matches),
         lists=_lists_in(found.matches),
         portion=found.asked.portion,
         blocked=len(listed_accounts(found.matches, Lists.BLOCK)),
@@ -191,10 +211,10 @@ def _count_beside(matches: list[Match]) -> int:
     return sum(not match.query.lists.is_wanted for match in matches)
 
 
-def _has_mastodon(matches: list[Match]) -> bool:
-    """Returns whether anybody could be chosen for Mastodon's file."""
+def _has_any_on(network: Network, matches: list[Match]) -> bool:
+    """Returns whether anybody could be chosen for a network's files."""
     return any(
-        answer.mapping.network is Network.MASTODON and may_choose(match.query, answer)
+        answer.mapping.network is network and may_choose(match.query, answer)
         for match in matches
         for answer in match.answers
     )

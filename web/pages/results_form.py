@@ -28,6 +28,8 @@ class Action(enum.StrEnum):
     CSV = "csv"
     JSON = "json"
     LINES = "lines"
+    HANDLES = "handles"
+    LINKS = "links"
     BLOCKED = "blocked"
     MUTED = "muted"
 

@@ -8,6 +8,6 @@ const SERVER = ["server-too-large", "server-busy", "server-down", "server-error"
 
 test("the page has one sentence for each code, and none for nothing", async () => {
   const page = await readFile(new URL("../../../web/templates/_archive_drop.html", import.meta.url), "utf8");
-  const names = [...page.matchAll(/<template data-message="([^"]+)">/g)].map((found) => found[1]);
+  const names = [...page.matchAll(/<template data-message="([^"]+)"/g)].map((found) => found[1]);
   assert.deepEqual(names.toSorted(), [...STEPS, ...NOTICES, ...CODES, ...SERVER].toSorted());
 });

@@ -1,4 +1,5 @@
 // @ts-check
+import { pluralOf } from "../plural.js";
 
 /** @typedef {Readonly<Record<string, string | number>>} Values */
 
@@ -119,13 +120,21 @@ export class DropView {
    */
   message(name, values = {}) {
     const template = this.root.querySelector(`template[data-message="${CSS.escape(name)}"]`);
-    const text = template instanceof HTMLTemplateElement ? (template.content.textContent ?? "").trim() : name;
-    return text.replace(/\{(\w+)\}/g, (whole, key) => this.shown(values[key]) ?? whole);
+    if (!(template instanceof HTMLTemplateElement)) return name;
+    // A sentence that counts has a form for each plural of the language.
+    const count = Number(values[template.dataset.count ?? ""] ?? 0);
+    const text = pluralOf(this.root, "message", name, count);
+    return text.replace(/\{(\w+)\}/g, (whole, key) => this.shown(key, values[key]) ?? whole);
   }
 
-  /** @param {string | number | undefined} value */
-  shown(value) {
-    return typeof value === "number" ? this.number.format(value) : value;
+  /**
+   * @param {string} key
+   * @param {string | number | undefined} value
+   */
+  shown(key, value) {
+    if (typeof value === "number") return this.number.format(value);
+    // The name of a file keeps its own direction, as a `bdi` would have it: FIRST STRONG ISOLATE, and its end.
+    return value && key.startsWith("file") ? `\u2068${value}\u2069` : value;
   }
 
   /** @param {string} name */
