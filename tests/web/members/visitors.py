@@ -25,15 +25,19 @@ SAME_ORIGIN: Final = {"sec-fetch-site": "same-origin"}
 
 
 class _Reading(httpx.HTTPTransport):
-    """Reads pages as a person does: without the marks around the names in a sentence (tests/web/test_wording.py)."""
+    """Reads pages as a person does: without the marks around the names in a sentence (tests/web/test_wording.py).
+
+    The page as it was sent is the extension `sent`.
+    """
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         answer = super().handle_request(request)
         if not answer.headers.get("content-type", "").startswith("text/html"):
             return answer
-        page = without_marks(answer.read().decode()).encode()
+        sent = answer.read().decode()
+        page, extensions = without_marks(sent).encode(), {**answer.extensions, "sent": sent}
         headers = [(name, value) for name, value in answer.headers.multi_items() if name not in _OF_THE_BODY]
-        return httpx.Response(answer.status_code, headers=headers, content=page, extensions=answer.extensions)
+        return httpx.Response(answer.status_code, headers=headers, content=page, extensions=extensions)
 
 
 class Visitor:
