@@ -10,6 +10,7 @@ import msgspec
 
 from directory.choosing import Chosen
 from directory.mappings import Network, Strength
+from directory.profile_pages import profile_url
 from directory.queries import Lists
 from directory.ranking import Answer, Match
 
@@ -41,6 +42,8 @@ class ExportedAccount(msgspec.Struct, frozen=True):
     network: Network
     id: str
     handle: str
+    profile: str
+    """The address of the account's page, where one can follow it."""
     strength: str
     matched_by: str
     origin: str
@@ -50,12 +53,24 @@ class ExportedAccount(msgspec.Struct, frozen=True):
 def mastodon_accounts(chosen: Iterable[Chosen]) -> list[str]:
     """Lists the addresses that Mastodon's import can follow, each once and the surest first; left out are disputed
     ones, and people who are blocked or muted."""
+    return [str(each.mapping.target_handle) for each in chosen_on(chosen, Network.MASTODON)]
+
+
+def bluesky_handles(chosen: Iterable[Chosen]) -> list[str]:
+    """Lists the handles on Bluesky, each once and the surest first; whoever `mastodon_accounts` would leave out is left
+    out."""
+    return [str(each.mapping.target_handle) for each in chosen_on(chosen, Network.BLUESKY)]
+
+
+def chosen_on(chosen: Iterable[Chosen], network: Network) -> list[Answer]:
+    """Lists the answers on one network that may be followed, one for each address and the surest first."""
     answers = [
-        each.answer
-        for each in chosen
-        if each.answer.mapping.network is Network.MASTODON and each.may_be_followed
+        each.answer for each in chosen if each.answer.mapping.network is network and each.may_be_followed
     ]
-    return _addresses(answers)
+    first: dict[str, Answer] = {}
+    for answer in sorted(answers, key=_sureness, reverse=True):
+        first.setdefault(str(answer.mapping.target_handle), answer)
+    return list(first.values())
 
 
 def listed_accounts(matches: Iterable[Match], listed: Lists) -> list[str]:
@@ -114,10 +129,10 @@ def mastodon_file(accounts: Sequence[str], name: str = "passerelle-mastodon") ->
     return ExportedFile(f"{name}.zip", "application/zip", packed.getvalue())
 
 
-def address_lines(accounts: Iterable[str]) -> ExportedFile:
-    """Makes a text of one address a line, for programs and people that want no more."""
+def address_lines(accounts: Iterable[str], network: Network = Network.MASTODON) -> ExportedFile:
+    """Makes a text of one address (on Bluesky, one handle) a line, for programs and people that want no more."""
     text = "".join(f"{account}\n" for account in accounts)
-    return ExportedFile("passerelle-mastodon.txt", "text/plain", text.encode())
+    return ExportedFile(f"passerelle-{network.value}.txt", "text/plain", text.encode())
 
 
 def list_file(accounts: Sequence[str], listed: Lists) -> ExportedFile:
@@ -146,6 +161,7 @@ def _exported(chosen: Chosen) -> ExportedAccount:
         mapping.network,
         str(mapping.target_id),
         str(mapping.target_handle),
+        profile_url(mapping.target_id),
         mapping.strength.label,
         chosen.answer.matched_by.value,
         mapping.origin,

@@ -139,7 +139,7 @@ _ALL: Final = (
         "list-too-large",
         413,
         N_("That is more people than this server takes at once"),
-        N_("Drop following.js alone."),
+        N_("Choose following.js alone."),
     ),
     Problem(
         "unsupported-media-type",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
 import jinja2
@@ -11,14 +11,20 @@ from babel.dates import format_date, format_time
 from babel.numbers import format_decimal
 from litestar import Request, Response
 from litestar.enums import MediaType
+from markupsafe import Markup, escape
 
 from directory.instance_settings import InstanceSettings
 from directory.operator_texts import NO_TEXTS, OperatorTexts
+from directory.profile_pages import profile_url
 from web.catalogues import LANGUAGES, catalogue
 from web.language import PARAMETER, language_of, locale_of
+from web.proof_links import proof_url, x_profile_url
 from web.static_files import asset_url
-from web.targets import profile_url
 
+_BDI: Final = Markup("<bdi>%s</bdi>")
+_SAMPLES: Final = (*range(200), 1_000_000)
+"""Integers among which every plural category of every language has one."""
+_WBR: Final = Markup("<wbr>")
 FRAGMENT_HEADERS: Final = ("x-passerelle-fragment", "hx-request")
 
 
@@ -107,15 +113,41 @@ def _environment(language: str, *, base_url: str, own_origin: str) -> jinja2.Env
         "own_origin": own_origin,
         "language": language,
         "text_direction": locale.text_direction,
+        "plural_forms": plural_forms(language),
     }
     environment.filters |= {
+        "at": lambda value: _isolated(f"@{value}"),
+        "bdi": _isolated,
+        "breakable": _breakable,
         "profile": lambda mapping: profile_url(mapping.target_id),
+        "proof_of": proof_url,
+        "x_profile": x_profile_url,
         "profile_of": profile_url,
         "moment": partial(_moment, locale=locale),
         "number": lambda value: format_decimal(value, locale=locale),
         "date": lambda value: format_date(value, format="long", locale=locale),
     }
     return environment
+
+
+@cache
+def plural_forms(language: str) -> tuple[tuple[str, int], ...]:
+    """Returns the plural categories of a language (CLDR, as scripts know them), each with a number that belongs to it."""
+    locale = locale_of(language)
+    samples = {locale.plural_form(number): number for number in reversed(_SAMPLES)}
+    return tuple(samples.items())
+
+
+def _isolated(value: object) -> Markup:
+    """Isolates a value of a sentence: `@name` would turn into `name@` in right-to-left text (HTML, `bdi`)."""
+    return _BDI % (value,)
+
+
+def _breakable(value: object) -> Markup:
+    """Marks where a long name may break: before the `@` and the dots of a host, and nowhere else while it fits a line."""
+    text = escape(value)
+    head, tail = text[:1], text[1:]
+    return head + tail.replace("@", _WBR + "@").replace(".", _WBR + ".")
 
 
 def _moment(value: datetime, *, locale: Locale) -> str:

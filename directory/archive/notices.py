@@ -26,11 +26,11 @@ NOTICE_SENTENCES: Final[dict[Notice, str]] = {
     Notice.ZERO_FOLLOWS: N_("You follow nobody in this archive: these are the people in its other lists."),
     Notice.FOLLOWING_MISSING: N_(
         "There was no following.js, so these are the people in your other lists. "
-        "Drop it too to see whom you follow."
+        "Choose it too to see whom you follow."
     ),
     Notice.PARTS_MISSING: N_(
         "Your archive counts more people than these files hold: some parts are missing. "
-        "Drop the whole ZIP to see everybody."
+        "Choose the whole ZIP to see everybody."
     ),
     Notice.PARTIAL_ARCHIVE: N_(
         "X says that this is one part of your archive. If X sent you several files, "

@@ -1,15 +1,19 @@
 """Counts the people in the directory, at most once in five minutes."""
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
 from directory.clock import Clock
+from directory.errors import DirectoryUnavailable
 from directory.store.statistics import StatisticsStore
 
 FRESH_FOR: Final = timedelta(minutes=5)
+AT_HAND_S: Final = 0.5
+"""How long a page waits for the very first count."""
 
 
 class Statistics(msgspec.Struct, frozen=True):
@@ -33,6 +37,7 @@ class StatisticsService:
         self._clock = clock
         self._counted: Statistics | None = None
         self._counting = asyncio.Lock()
+        self._renewing: asyncio.Task[Statistics] | None = None
 
     async def current(self) -> Statistics:
         """Returns the last count, or a new one where that is stale. Raises DirectoryUnavailable."""
@@ -41,6 +46,18 @@ class StatisticsService:
             if self._counted is None or now - self._counted.counted_at > FRESH_FOR:
                 self._counted = await self._count(now)
             return self._counted
+
+    async def at_hand(self, wait_s: float = AT_HAND_S) -> Statistics | None:
+        """Returns the last count at once, and renews it beside that where it is stale. Before the first one it waits
+        a moment. Returns None while there is none, for a page that must not wait and not fail."""
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.create_task(self.current())
+        if self._counted is None:
+            await asyncio.wait([self._renewing], timeout=wait_s)
+        if self._renewing.done():
+            with suppress(DirectoryUnavailable):
+                self._renewing.result()
+        return self._counted
 
     async def _count(self, now: datetime) -> Statistics:
         groups, people, origins = await self._store.count_mappings(now)

@@ -80,7 +80,7 @@ def sent(case: Case, folder: Path) -> Iterator[ResultsForm]:
         upload.file = (folder / each["path"]).open("rb")
         uploads.append(upload)
     try:
-        yield ResultsForm([], False, uploads, True, 1, View(), Action.SHOW, frozenset(), frozenset())
+        yield ResultsForm([], False, uploads, True, 0, 1, View(), Action.SHOW, frozenset(), frozenset())
     finally:
         for upload in uploads:
             upload.file.close()

@@ -110,6 +110,7 @@ def test_json_holds_what_is_known_of_each() -> None:
         "network": "bluesky",
         "id": str(did("Jack")),
         "handle": "jack.bsky.example",
+        "profile": f"https://bsky.app/profile/{did('Jack')}",
         "strength": "bound",
         "matched_by": "handle",
         "origin": "one.example/log",

@@ -27,6 +27,7 @@ SHELL: Final = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <title>Archive drop</title>
+<link rel="stylesheet" href="/static/css/passerelle.css">
 <script src="/probe.js"></script>
 <script src="/static/vendor/htmx.org-4.0.1/htmx.min.js" defer></script>
 <script src="/static/js/archive/drop.js" type="module"></script>
@@ -49,16 +50,20 @@ def render_partial(**values: object) -> str:
         extensions=["jinja2.ext.i18n"],
     )
     environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
-    return environment.get_template("_archive_drop.html").render(values)
+    return environment.get_template("_archive_drop.html").render(
+        plural_forms=(("one", 1), ("other", 2)), **values
+    )
 
 
 def sentence(name: str, **values: object) -> str:
     """Returns the sentence of that name on the page, with its values."""
-    found = re.search(rf'<template data-message="{name}">([^<]*)</template>', render_partial())
+    form = r'(?:\s+data-count="\w+"\s+data-form="other")?'
+    found = re.search(rf'<template data-message="{name}"{form}>([^<]*)</template>', render_partial())
     assert found, name
     text = found[1]
     for key, value in values.items():
-        text = text.replace("{" + key + "}", str(value))
+        shown = f"\u2068{value}\u2069" if key.startswith("file") and value else str(value)
+        text = text.replace("{" + key + "}", shown)
     return text
 
 

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 import pytest_asyncio
@@ -299,6 +300,69 @@ async def test_a_server_that_cannot_be_reached_is_explained(
     server.is_deaf = True
     await choose(page, archives.write_zip(tmp_path))
     await expect_error(page, "server-unreachable")
+
+
+@in_browser
+@pytest.mark.parametrize("path", ["/static/js/archive/worker.js", "/results"], ids=["reading", "asking"])
+async def test_offline_the_reader_says_that_it_is_the_connection(
+    page: Page, server: DropPage, tmp_path: Path, path: str
+) -> None:
+    """The reader's own script could not be fetched, and it said that something was wrong on our side."""
+    if path == "/results":
+        server.hold(path)
+        await choose(page, archives.write_zip(tmp_path))
+        await asyncio.to_thread(server.asked_for_held.wait, 30)
+        await page.context.set_offline(True)
+        server.is_deaf = True
+        server.release()
+    else:
+        await page.context.set_offline(True)
+        await choose(page, archives.write_zip(tmp_path))
+    await expect_error(page, "offline")
+    await page.context.set_offline(False)
+    server.is_deaf = False
+    await page.get_by_role("button", name="See who is already there").click()
+    await expect(page.locator("#results h2")).to_be_focused()
+
+
+PHONE: Final = {"width": 390, "height": 500}
+
+
+@in_browser
+async def test_what_happens_is_shown_where_the_person_is(
+    page: Page, server: DropPage, tmp_path: Path
+) -> None:
+    """Progress, its cancel and a cut-off ZIP's error lay below the fold: it failed unseen."""
+    await page.set_viewport_size(PHONE)  # type: ignore[arg-type]  # Playwright's own TypedDict is not exported
+    announced = page.locator("[data-part=announced]")
+    server.hold("/results")
+    await page.evaluate("scrollTo(0, 0)")
+    await choose(page, archives.write_zip(tmp_path))
+    await expect(page.get_by_role("button", name="Cancel")).to_be_in_viewport(ratio=1)
+    await expect(announced).to_have_text(sentence("asking"))
+    await page.evaluate("scrollTo(0, 0)")
+    await page.get_by_role("button", name="Cancel").dispatch_event("click")
+    await expect(page.get_by_role("status")).to_be_in_viewport(ratio=1)
+    server.release()
+    (tmp_path / "cut.zip").write_bytes(archives.zip_bytes(archives.FILES)[:-40])
+    await page.evaluate("scrollTo(0, 0)")
+    await choose(page, tmp_path / "cut.zip")
+    await expect_error(page, "zip-truncated", file="cut.zip")
+    await expect(page.get_by_role("alert")).to_be_in_viewport(ratio=1)
+    await expect(page.get_by_role("alert")).to_be_focused()
+    await expect(announced).to_be_empty()
+
+
+@in_browser
+async def test_where_one_reads_on_has_no_ring_like_an_error(
+    page: Page, server: DropPage, tmp_path: Path
+) -> None:
+    """The heading of the results is focused to be read on: a ring around it looked as if something were wrong."""
+    await page.keyboard.press("Tab")
+    await choose(page, archives.write_zip(tmp_path))
+    heading = page.locator("#results h2")
+    await expect(heading).to_be_focused()
+    await expect(heading).to_have_css("outline-style", "none")
 
 
 @in_browser

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -137,6 +138,31 @@ def test_addresses_come_one_a_line(client: httpx.Client) -> None:
     answer = ask(client, [1, 2], do="lines")
     assert answer.headers["content-type"].startswith("text/plain")
     assert answer.text.splitlines() == ["both1@social.example", "both2@social.example"]
+
+
+def test_who_is_on_bluesky_gets_something_of_use(client: httpx.Client) -> None:
+    """Whoever was found on Bluesky alone had a JSON without an address in it, and nothing else."""
+    page = " ".join(ask(client, [1, 2, 3]).text.split())
+    assert "5 accounts are chosen." in page
+    for name, holds in {"csv": 2, "lines": 2, "handles": 3, "links": 5, "json": 5}.items():
+        button = page.split(f'value="{name}"')[1].split("</button>")[0]
+        assert f">{holds} of 5</span>" in button, name
+    handles = ask(client, [1, 2, 3], do="handles")
+    assert handles.headers["content-disposition"] == 'attachment; filename="passerelle-bluesky.txt"'
+    assert handles.text.splitlines() == ["both1.bsky.example", "both2.bsky.example", "blue.bsky.example"]
+    profiles = {account["profile"] for account in ask(client, [1, 2, 3], do="json").json()}
+    links = ask(client, [1, 2, 3], do="links")
+    assert links.headers["cache-control"] == "no-store"
+    found = re.findall(r'<a href="(https:[^"]+)"\s+rel="noopener noreferrer"', links.text)
+    assert len(found) == 5
+    assert set(found) == profiles
+    assert sum(address.startswith("https://bsky.app/profile/did:plc:") for address in found) == 3
+
+
+@pytest.mark.parametrize("form", ["handles", "links"])
+def test_nobody_blocked_is_on_the_page_of_links(client: httpx.Client, form: str) -> None:
+    refused = ask(client, [], pairs="1,,b\n2,,fm\n3,,r", do=form)
+    assert "Nobody is chosen for this file yet" in refused.text
 
 
 def test_people_who_were_blocked_or_muted_have_files_of_their_own(client: httpx.Client) -> None:

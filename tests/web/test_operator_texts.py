@@ -20,12 +20,8 @@ def written(module_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     folder = tmp_path_factory.mktemp("texts")
     (folder / "terms.txt").write_text(TERMS)
     (folder / "privacy.txt").write_text("We keep backups for a week.")
-    texts = {
-        "terms": str(folder / "terms.txt"),
-        "privacy": str(folder / "privacy.txt"),
-        "notice": ELSEWHERE,
-    }
-    with running_instance(module_dsn, **texts) as running:
+    terms, privacy = str(folder / "terms.txt"), str(folder / "privacy.txt")
+    with running_instance(module_dsn, terms=terms, privacy=privacy, notice=ELSEWHERE) as running:
         yield running
 
 

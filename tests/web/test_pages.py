@@ -79,6 +79,8 @@ async def test_ticks_are_kept_over_pages(context: BrowserContext) -> None:
     page = await context.new_page()
     await drop(page)
     await page.locator("tbody input[type=checkbox]").first.uncheck()
+    await expect(page.locator(".take")).to_contain_text("121 accounts are chosen")
+    await expect(page.get_by_role("button", name="as JSON")).to_contain_text("121 of 121")
     await page.get_by_role("button", name="Next page").first.click()
     await expect(page.locator("caption")).to_contain_text("Page 2 of 3")
     await expect(page.locator(".take")).to_contain_text("121 accounts are chosen")
@@ -162,6 +164,15 @@ async def test_a_shared_page_has_a_preview(plain: Page) -> None:
     )
     canonical = plain.locator("link[rel=canonical]")
     assert await canonical.get_attribute("href") == "https://find.example/x/jack"
+
+
+async def test_the_address_of_a_person_is_copied(context: BrowserContext) -> None:
+    await context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = await context.new_page()
+    await page.goto("/x/jack")
+    await page.get_by_role("button", name="Copy").click()
+    await expect(page.get_by_text("Copied.")).to_be_visible()
+    assert await page.evaluate("navigator.clipboard.readText()") == "https://find.example/x/jack"
 
 
 async def test_french_by_the_browser_and_by_choice(chromium: Browser, instance: RunningInstance) -> None:

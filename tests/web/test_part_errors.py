@@ -146,6 +146,6 @@ async def test_a_list_too_long_for_a_script_is_not_told_to_switch_scripts_on() -
     error = HTTPException(status_code=413)
     to_script = handle(RequestFactory().post("/results", headers={"x-passerelle-fragment": "1"}), error)
     assert json.loads(to_script.content)["detail"] == (
-        "That is more people than this server takes at once. Drop following.js alone."
+        "That is more people than this server takes at once. Choose following.js alone."
     )
     assert "JavaScript" in handle(RequestFactory().post("/results"), error).content

@@ -134,7 +134,7 @@ def test_the_page_of_an_account(client: httpx.Client) -> None:
         answer = client.get("/whose", params={"account": text})
         if is_unread(answer):
             return None
-        (name,) = re.findall(r"Who (.*) was on X", answer.text)
+        (name,) = re.findall(r"Who <bdi>(.*)</bdi> was on X", answer.text)
         return str(name)
 
     assert wrong("whose", read) == []

@@ -103,7 +103,7 @@ def test_a_text_that_is_new_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_gathering_sees_templates_and_marks() -> None:
     gathered = web.texts.gather()
-    assert "Drop your X archive" in gathered  # a template
+    assert "Bring your X archive" in gathered  # a template
     counted = gathered.get("%(num)s person is already here")
     assert counted is not None
     assert counted.id == ("%(num)s person is already here", "%(num)s people are already here")

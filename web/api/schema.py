@@ -9,10 +9,10 @@ from msgspec import Meta
 from directory.doubts import Doubt
 from directory.instance_settings import Registration
 from directory.mappings import EvidenceKind, Network, Strength
+from directory.profile_pages import profile_url
 from directory.queries import Query
 from directory.ranking import Answer, Match, MatchedBy
 from federation.peers.heard import Freshness, State
-from web.targets import profile_url
 
 MAX_API_PAIRS: Final = 10_000
 

@@ -8,13 +8,13 @@ from litestar.di import NamedDependency
 from litestar.params import Parameter
 
 from directory.mappings import Network
+from directory.profile_pages import profile_url
 from directory.queries import Query
 from directory.ranking import Match
 from web.api.answers import answers, problem
 from web.errors import NobodySaid
 from web.middleware.caching import A_MINUTE_BETWEEN
 from web.services import Services
-from web.targets import profile_url
 
 JRD: Final = "application/jrd+json"
 PROFILE_PAGE: Final = "http://webfinger.net/rel/profile-page"

@@ -7,7 +7,6 @@ from directory.texts import N_
 UNREAD_ACCOUNT: Final = N_(
     "That is not an account we can read: write name.bsky.social, @name@server, or the address of your server."
 )
-SERVER_MISSING: Final = N_("Please write your server too, as in @name@mastodon.social.")
 
 SIGN_IN: Final[dict[str, str]] = {
     "sign-in-failed": N_("Signing in did not work: please try again."),

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from litestar import MediaType, Request, Response, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
 from directory.accounts import AccountNetwork, LinkedAccount
@@ -17,20 +17,15 @@ from directory.members.errors import ConsentOutdated
 from directory.members.publications import PublicationState
 from directory.queries import Lists
 from directory.services.export import export_name
+from web.account_sentences import ENDED, SAID
 from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked
 
 ASKED_CONSENTS: Final = (ConsentKind.PUBLISH, ConsentKind.KEEP_FOLLOW_LIST, ConsentKind.ANNOUNCE_NEWCOMERS)
 
-_act = partial(
-    post,
-    status_code=303,
-    media_type=MediaType.HTML,
-    response_headers={**NO_STORE, "location": "/account"},
-    include_in_schema=False,
-)
-"""A form of the account page: it does one thing, and leads back to the page."""
+_act = partial(post, status_code=303, media_type=MediaType.HTML, include_in_schema=False, opt=GOES_ON)
+"""A form of the account page: it does one thing, and leads back to the page, which says what happened."""
 
 
 class ConsentRow(msgspec.Struct, frozen=True):
@@ -53,9 +48,12 @@ class ConsentRow(msgspec.Struct, frozen=True):
 
 @get("/account", include_in_schema=False)
 async def account(
-    request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
+    request: Request[Any, Any, Any],
+    context: NamedDependency[MemberContext],
+    me: NamedDependency[SignedIn],
+    said: FromQuery[str] = "",
 ) -> Response[Any]:
-    """Shows everything of a member on one page."""
+    """Shows everything of a member on one page, and what a form of it has just done."""
     members = context.members
     accounts = await members.membership.accounts(me.member)
     held = await members.consenting.present(me.member)
@@ -81,6 +79,7 @@ async def account(
         my_page=await _my_page(context, me, on_page),
         has_x_account=any(each.network is AccountNetwork.X for each in accounts),
         can_unlink=_can_unlink(accounts),
+        said=SAID.get(said, ""),
     )
 
 
@@ -97,29 +96,31 @@ async def unlink(
     await asked.members.membership.unlink(asked.member, account_id)
     asked.members.wake_jobs()
     if account_id != me.account:
-        return Redirect("/account", status_code=303, headers=dict(NO_STORE))
+        return _back("unlinked")
     answer = context.page(request, "unlinked.html")
     context.cookies.forget_session(answer)
     return answer
 
 
-@_act("/account/accounts/{account_id:uuid}/page", opt=GOES_ON)
-async def show_on_page(account_id: FromPath[UUID], asked: NamedDependency[Asked]) -> None:
+@_act("/account/accounts/{account_id:uuid}/page")
+async def show_on_page(account_id: FromPath[UUID], asked: NamedDependency[Asked]) -> Redirect:
     """Shows an account on the member's page, or takes it off."""
     shown = asked.text("shown") == "yes"
     if shown:
         asked.require_writable()
     await asked.members.membership.show_on_page(asked.member, account_id, shown=shown)
+    return _back("on-page" if shown else "off-page")
 
 
-@_act("/account/publications/{publication_id:uuid}/withdraw", opt=GOES_ON)
-async def withdraw(publication_id: FromPath[UUID], asked: NamedDependency[Asked]) -> None:
+@_act("/account/publications/{publication_id:uuid}/withdraw")
+async def withdraw(publication_id: FromPath[UUID], asked: NamedDependency[Asked]) -> Redirect:
     """Withdraws a publication: it stops answering at once."""
     await asked.members.publishing.withdraw(asked.member, publication_id)
+    return _back("withdrawn")
 
 
-@_act("/account/consents/{kind:int}", opt=GOES_ON)
-async def consent(kind: FromPath[int], asked: NamedDependency[Asked]) -> None:
+@_act("/account/consents/{kind:int}")
+async def consent(kind: FromPath[int], asked: NamedDependency[Asked]) -> Redirect:
     """Gives one consent, to the version that was shown, or withdraws it."""
     try:
         thing, version = ConsentKind(kind), int(asked.text("version") or 0)
@@ -129,14 +130,18 @@ async def consent(kind: FromPath[int], asked: NamedDependency[Asked]) -> None:
     if answer == "yes":
         asked.require_writable()
         await asked.members.consenting.give(asked.member, thing, version)
-    elif answer == "no":  # only an explicit "no": it deletes and withdraws
+        return _back("agreed")
+    if answer == "no":  # only an explicit "no": it deletes and withdraws
         await asked.members.consenting.withdraw(asked.member, thing)
+        return _back(ENDED[thing])
+    return _back("")
 
 
-@_act("/account/sessions/{session_id:uuid}/end", opt=GOES_ON)
-async def end_session(session_id: FromPath[UUID], asked: NamedDependency[Asked]) -> None:
+@_act("/account/sessions/{session_id:uuid}/end")
+async def end_session(session_id: FromPath[UUID], asked: NamedDependency[Asked]) -> Redirect:
     """Signs another browser out."""
     await asked.members.signing_in.end_session(asked.member, session_id)
+    return _back("session-ended")
 
 
 @post("/account/sign-out", status_code=303, include_in_schema=False, opt=GOES_ON)
@@ -164,6 +169,11 @@ async def export(context: NamedDependency[MemberContext], me: NamedDependency[Si
         media_type="application/zip",
         headers={**NO_STORE, "content-disposition": f'attachment; filename="{name}"'},
     )
+
+
+def _back(said: str) -> Redirect:
+    """Leads back to the account page, which says what happened."""
+    return Redirect(f"/account?said={said}" if said else "/account", status_code=303, headers=dict(NO_STORE))
 
 
 def _consent_rows(context: MemberContext, held: Mapping[ConsentKind, Consent]) -> list[ConsentRow]:

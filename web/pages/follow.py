@@ -56,7 +56,7 @@ MAX_LINKS: Final = 10_000
 """How many links one page holds."""
 
 
-_NO_RESULTS: Final = ResultsForm([], False, [], False, 1, View(), Action.SHOW, frozenset(), frozenset())
+_NO_RESULTS: Final = ResultsForm([], False, [], False, 0, 1, View(), Action.SHOW, frozenset(), frozenset())
 
 
 @get(FOLLOW_PATH, include_in_schema=False)

@@ -10,6 +10,7 @@ from litestar.response import Redirect
 from directory.errors import InvalidIdentifier
 from directory.identifiers import XHandle, XId
 from directory.pasted.any_account import parse_any_account
+from web.pages.first_page import first_page
 from web.pages.unread import unread_page
 from web.pages.whose import whose_path
 from web.rendering import Renderer
@@ -21,9 +22,7 @@ async def home(
     request: Request[Any, Any, Any], services: NamedDependency[Services], renderer: NamedDependency[Renderer]
 ) -> Response[str]:
     """Shows the search box and the place to drop an archive."""
-    return renderer.page(
-        request, "home.html", upload_max_mb=services.settings.upload_max_mb, typed="", is_unread=False
-    )
+    return await first_page(request, services, renderer)
 
 
 @get("/search", include_in_schema=False)
@@ -40,7 +39,7 @@ async def search(
     try:
         account = parse_any_account(x)
     except InvalidIdentifier:
-        return unread_page(request, services, renderer, x)
+        return await unread_page(request, services, renderer, x)
     match account:
         case XId():
             return Redirect(f"/x/i/{account}")

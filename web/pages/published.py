@@ -5,8 +5,10 @@ the page reloads. Both ask at growing intervals, and stop.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
@@ -71,8 +73,25 @@ async def _values(
         "look": look,
         "is_waiting": is_waiting,
         "is_log_waiting": is_waiting and await context.is_log_waiting(),
+        "shared": _shared(publications, now),
         "is_all_hidden": all(each.hidden is not None for each in publications),
         "pause_s": pause_before(look) if is_waiting else None,
         "has_post": any(item.kind.is_x_post for each in accounts for item in each.evidence),
         "has_links": any(is_by_link_alone(each) for each in accounts if each.network is AccountNetwork.X),
     }
+
+
+class Shared(msgspec.Struct, frozen=True):
+    """What somebody may tell others: their name on X, and the names that are public for it."""
+
+    x_handle: str
+    names: list[str]
+
+
+def _shared(publications: Sequence[Publication], now: datetime) -> list[Shared]:
+    """Returns what answers now, by the name on X."""
+    names: dict[str, list[str]] = {}
+    for each in publications:
+        if each.state(now) is PublicationState.ACTIVE:
+            names.setdefault(str(each.x_handle), []).append(str(each.target_handle))
+    return [Shared(x_handle, targets) for x_handle, targets in names.items()]

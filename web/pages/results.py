@@ -15,6 +15,8 @@ from directory.exports import (
     ExportedFile,
     accounts_json,
     address_lines,
+    bluesky_handles,
+    chosen_on,
     list_file,
     listed_accounts,
     mastodon_accounts,
@@ -23,7 +25,7 @@ from directory.exports import (
 )
 from directory.mappings import Network
 from directory.queries import Lists, format_lines
-from directory.ranking import Match
+from directory.ranking import Answer, Match
 from directory.texts import N_
 from web.language import translate
 from web.middleware.rate_limit import ClientKeys, RateLimiter
@@ -36,7 +38,11 @@ from web.rendering import Renderer, is_fragment
 from web.services import Services
 
 _LIST_OF_ACTION: Final = {Action.BLOCKED: Lists.BLOCK, Action.MUTED: Lists.MUTE}
-_DOWNLOADS: Final = frozenset({Action.JSON, Action.CSV, Action.LINES, *_LIST_OF_ACTION})
+_DOWNLOADS: Final = frozenset(
+    {Action.JSON, Action.CSV, Action.LINES, Action.HANDLES, Action.LINKS, *_LIST_OF_ACTION}
+)
+MAX_LINKS: Final = 10_000
+"""How many links to profiles one page holds, of each network."""
 NO_STORE: Final = {"cache-control": "no-store"}
 NOBODY_CHOSEN: Final = N_("Nobody is chosen for this file yet, so there is none: tick somebody first.")
 
@@ -66,7 +72,13 @@ async def results(
     async with services.large_matches:
         matches = await services.lookup.match(queries, with_evidence=False)
         notices = notices_of(read, renderer.language_of(request)) if read else []
-        asked = _Asked(len(queries), notices, portion, _has_follows(services))
+        asked = _Asked(
+            max(form.asked, len(queries)),
+            notices,
+            portion,
+            _has_follows(services),
+            services.members is not None,
+        )
         return await asyncio.to_thread(_answer, request, renderer, form, asked, matches)
 
 
@@ -78,6 +90,7 @@ class _Asked(msgspec.Struct, frozen=True):
     notices: list[str]
     portion: Portion | None
     has_follows: bool
+    has_members: bool
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -98,6 +111,8 @@ def _answer(
     view = msgspec.structs.replace(form.view, toggled=_toggled(matches, form))
     if (file := _file(form.action, matches, ticked_answers(matches, view.toggled))) is not None:
         return download(file)
+    if form.action is Action.LINKS and (links := _links(ticked_answers(matches, view.toggled))):
+        return renderer.page(request, "links.html", headers=NO_STORE, links=links)
     if form.action in _DOWNLOADS:
         nobody = translate(renderer.language_of(request), NOBODY_CHOSEN)
         asked = msgspec.structs.replace(asked, notices=[nobody])
@@ -110,10 +125,20 @@ def _file(action: Action, matches: list[Match], chosen: list[Chosen]) -> Exporte
         return ExportedFile("passerelle.json", MediaType.JSON, accounts_json(chosen))
     if action in {Action.CSV, Action.LINES} and (accounts := mastodon_accounts(chosen)):
         return mastodon_file(accounts) if action is Action.CSV else address_lines(accounts)
+    if action is Action.HANDLES and (handles := bluesky_handles(chosen)):
+        return address_lines(handles, Network.BLUESKY)
     listed = _LIST_OF_ACTION.get(action)
     if listed is not None and (accounts := listed_accounts(matches, listed)):
         return list_file(accounts, listed)
     return None
+
+
+def _links(chosen: list[Chosen]) -> list[tuple[Network, list[Answer]]]:
+    """Returns who is chosen on each network, as far as one page holds them: Bluesky first, which imports no file."""
+    found = [
+        (network, chosen_on(chosen, network)[:MAX_LINKS]) for network in (Network.BLUESKY, Network.MASTODON)
+    ]
+    return [(network, answers) for network, answers in found if answers]
 
 
 def _toggled(matches: list[Match], form: ResultsForm) -> frozenset[str]:
@@ -127,6 +152,7 @@ def _toggled(matches: list[Match], form: ResultsForm) -> frozenset[str]:
 
 def _results_page(request: Request[Any, Any, Any], renderer: Renderer, found: _Found) -> Response[Any]:
     chosen = ticked_answers(found.matches, found.view.toggled)
+    mastodon = mastodon_accounts(chosen)
     return renderer.page(
         request,
         "_results.html" if is_fragment(request) else "results.html",
@@ -136,10 +162,14 @@ def _results_page(request: Request[Any, Any, Any], renderer: Renderer, found: _F
         asked=found.asked.count,
         notices=found.asked.notices,
         found=len(found.matches),
+        beside=_count_beside(found.matches),
         chosen=len(chosen),
-        mastodon_files=number_of_files(len(mastodon_accounts(chosen))),
+        mastodon=len(mastodon),
+        bluesky=len(bluesky_handles(chosen)),
+        mastodon_files=number_of_files(len(mastodon)),
         mastodon_max_rows=MASTODON_CSV_MAX_ROWS,
-        has_mastodon=_has_mastodon(found.matches),
+        has_mastodon=_has_any_on(Network.MASTODON, found.matches),
+        has_bluesky=_has_any_on(Network.BLUESKY, found.matches),
         lists=_lists_in(found.matches),
         portion=found.asked.portion,
         blocked=len(listed_accounts(found.matches, Lists.BLOCK)),
@@ -147,6 +177,7 @@ def _results_page(request: Request[Any, Any, Any], renderer: Renderer, found: _F
         pairs="\n".join(format_lines(match.query for match in found.matches)),
         toggled=" ".join(sorted(found.view.toggled)),
         has_follows=found.asked.has_follows,
+        has_members=found.asked.has_members,
     )
 
 
@@ -162,10 +193,15 @@ def _lists_in(matches: list[Match]) -> Lists:
     return found
 
 
-def _has_mastodon(matches: list[Match]) -> bool:
-    """Returns whether anybody could be chosen for Mastodon's file."""
+def _count_beside(matches: list[Match]) -> int:
+    """Counts the people found whom nobody asked for: followers, and whoever is blocked or muted."""
+    return sum(not match.query.lists.is_wanted for match in matches)
+
+
+def _has_any_on(network: Network, matches: list[Match]) -> bool:
+    """Returns whether anybody could be chosen for a network's files."""
     return any(
-        answer.mapping.network is Network.MASTODON and may_choose(match.query, answer)
+        answer.mapping.network is network and may_choose(match.query, answer)
         for match in matches
         for answer in match.answers
     )

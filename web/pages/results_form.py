@@ -28,6 +28,8 @@ class Action(enum.StrEnum):
     CSV = "csv"
     JSON = "json"
     LINES = "lines"
+    HANDLES = "handles"
+    LINKS = "links"
     BLOCKED = "blocked"
     MUTED = "muted"
 
@@ -41,6 +43,8 @@ class ResultsForm(msgspec.Struct, frozen=True):
     uploads: list[UploadFile]
     has_files: bool
     """Whether the form had a field for files: without any in it, none was chosen."""
+    asked: int
+    """How many people were looked for at first: the form carries those who were found alone."""
     portion: int
     """Which portion of a large archive is looked up, from 1 on."""
     view: View
@@ -59,6 +63,7 @@ async def read_results_form(request: Request[Any, Any, Any]) -> ResultsForm:
         has_list="pairs" in form or bool(named),
         uploads=uploads,
         has_files="files" in form and "pairs" not in form,
+        asked=_number(_value(form, "asked")) if "asked" in form else 0,
         portion=max(1, _number(_value(form, "portion"))),
         view=View(
             network=_choice(form, "network", Network),

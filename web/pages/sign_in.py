@@ -20,7 +20,7 @@ from web.auth.forms import form_token, read_form, text_of
 from web.auth.journey import Journeys
 from web.auth.member_context import AtBrowser, MemberContext
 from web.auth.read_only import GOES_ON
-from web.auth.sentences import SERVER_MISSING, SIGN_IN, UNREAD_ACCOUNT
+from web.auth.sentences import SIGN_IN, UNREAD_ACCOUNT
 from web.member_services import MemberServices
 from web.middleware.rate_limit import ClientKeys
 
@@ -62,11 +62,12 @@ async def start_sign_in(
     typed = text_of(form, "account", MAX_TYPED_CHARS)
     if at.me is not None:
         context.require_writable()  # they would come back to link another account
+    if not typed and text_of(form, "network") == AccountNetwork.MASTODON:
+        return _server_page(request, context, at)
     try:
         url = await _depart(context, journeys, form, at)
     except InvalidIdentifier:
-        is_bare = not typed and text_of(form, "network") == AccountNetwork.MASTODON
-        return sign_in_page(request, context, at, typed, SERVER_MISSING if is_bare else UNREAD_ACCOUNT)
+        return sign_in_page(request, context, at, typed, UNREAD_ACCOUNT)
     except SignInError as failure:
         return failed_page(request, context, at, failure, typed)
     # Not a redirect: our security policy lets a form lead only to this site.
@@ -132,17 +133,27 @@ def sign_in_page(
     request: Request[Any, Any, Any], context: MemberContext, at: AtBrowser, typed: str = "", error: str = ""
 ) -> Response[Any]:
     """Renders the sign-in page, with a form that only this browser can send."""
+    return _page(request, context, at, typed=typed[:_SHOWN_CHARS], error=context.say(request, error))
+
+
+def _server_page(request: Request[Any, Any, Any], context: MemberContext, at: AtBrowser) -> Response[Any]:
+    """Renders the page that asks somebody who chose Mastodon for their server: it has many."""
+    return _page(request, context, at, typed="", error="", asks_server=True)
+
+
+def _page(
+    request: Request[Any, Any, Any], context: MemberContext, at: AtBrowser, **values: Any
+) -> Response[Any]:
     browser = at.browser or new_token()
     answer = context.page(
         request,
         "sign_in.html",
-        status=400 if error else 200,
-        typed=typed[:_SHOWN_CHARS],
-        error=context.say(request, error),
+        status=400 if values["error"] else 200,
         is_linking=at.me is not None,
         is_to_follow=at.me is None and request.query_params.get("to") == TO_FOLLOW,
         has_x=context.members.x is not None,
         form_token=at.me.form_token if at.me is not None else form_token(browser),
+        **{"asks_server": False, **values},
     )
     context.cookies.keep_browser(answer, browser)
     return answer

@@ -32,7 +32,7 @@ async def whose(
         target = parse_target_account(account)
         answers = await services.reversing.reverse(target)
     except InvalidIdentifier:
-        return unread_page(request, services, renderer, account)
+        return await unread_page(request, services, renderer, account)
     return renderer.page(
         request,
         "whose.html",

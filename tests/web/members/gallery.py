@@ -207,6 +207,7 @@ async def _leave(page: Page) -> None:
 async def _unlink(page: Page) -> None:
     """The account that this browser is signed in with."""
     await page.goto("/account")
+    await page.locator("summary", has_text="Unlink").first.click()
     await page.locator("form[action$='/unlink'] button").first.click()
     await expect(page.locator("form[action$='/unlink']")).to_have_count(0)
 

@@ -194,7 +194,11 @@ def test_a_form_of_the_page_leads_back_to_it(ada: Visitor, internet: FakeInterne
     acct = enrol(internet, "shower")
     ada.sign_in_at_mastodon(internet, acct)
     answer = ada.send("/account", f"/account/accounts/{account_id(ada, acct)}/page", shown="yes")
-    assert (answer.status_code, answer.headers["location"], answer.content) == (303, "/account", b"")
+    assert (answer.status_code, answer.headers["location"], answer.content) == (
+        303,
+        "/account?said=on-page",
+        b"",
+    )
     assert answer.headers["cache-control"] == "no-store"
     assert "Take it off my page" in ada.get("/account").text
     without = ada.client.post(f"/account/accounts/{account_id(ada, acct)}/page", headers=SAME_ORIGIN)

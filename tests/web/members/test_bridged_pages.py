@@ -79,7 +79,7 @@ def test_a_bridged_account_is_offered_marked_and_unticked(member: Visitor) -> No
 def test_a_person_is_recognised_beside_their_copy(instance: MemberInstance, member: Visitor) -> None:
     """The copy looks as its person does: name, description and picture are those of the account that was proven."""
     show_faces(instance, [bluesky("blu", 9)])
-    page = press(member, part="left-out").text
+    page = press(member, part="left-out").extensions["sent"]
     assert '<span class="face-name"><bdi>Friend blu</bdi></span>' in page
     assert "Birds, bread and bicycles." in page
     (picture,) = re.findall(r'src="(/account/faces/[^"]+)"', page)

@@ -76,7 +76,10 @@ async def test_from_sign_in_to_published_and_withdrawn(
         f"https://bsky.app/profile/{account.handle}"
     )
     await page.goto("/account/published")
-    await page.get_by_role("button", name="Take it back").click()
+    await page.locator("summary", has_text="Take it back").click()
+    assert await look_up(instance, "walker") != [], "it asks first"
+    await page.get_by_role("button", name="Yes, take it back").click()
+    await expect(page.get_by_role("status")).to_contain_text("Taken back: it no longer answers here")
     await expect(page.locator("main")).to_contain_text("Nothing yet")
     assert await look_up(instance, "walker") == []
     await page.goto("/account/published")

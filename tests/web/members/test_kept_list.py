@@ -159,6 +159,9 @@ async def test_the_archive_is_read_in_the_browser(
     await page.get_by_label("The ZIP from X, or files of it").set_input_files(write_zip(tmp_path))
     await expect(page.locator("#results h2")).to_have_text("2 people are kept")
     assert kept(instance) == [[(12, ""), (13, "")]]
-    await page.get_by_role("button", name="Delete the list").click()
+    await page.locator("summary", has_text="Delete the list").click()
+    assert kept(instance) == [[(12, ""), (13, "")]], "it asks first"
+    await page.get_by_role("button", name="Yes, delete it").click()
     await expect(page.locator("#results h2")).to_have_text("No list is kept yet")
+    await expect(page.get_by_role("status").first).to_contain_text("The list is deleted")
     await context.close()

@@ -80,7 +80,7 @@ def test_they_are_listed_and_one_is_ended(laptop: Visitor, phone: Visitor, inter
     assert re.search(r"Firefox · Linux, last used on [^<]+\(this one\)", page)
     assert "Safari · iPhone, last used on" in page
     (end,) = ends(laptop)
-    assert laptop.send("/account", end).headers["location"] == "/account"
+    assert laptop.send("/account", end).headers["location"] == "/account?said=session-ended"
     assert (is_in(laptop), is_in(phone)) == (True, False)
     assert ends(laptop) == []
     assert laptop.send("/account", end).status_code == 303, "ended twice is ended"

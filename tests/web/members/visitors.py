@@ -10,6 +10,7 @@ import httpx
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_mastodon.visitor import agree
 from tests.harness.fake_x import FakeAccount, FakePost, FakeX
+from tests.harness.pages import without_marks
 from tests.peers.consent import consent
 from tests.peers.pds import Account, Pds
 from tests.web.members.instance import MemberInstance
@@ -19,7 +20,24 @@ _CHALLENGE: Final = re.compile(r'name="challenge" value="([0-9a-f-]+)"')
 _CHOICE: Final = re.compile(r'type="radio"[^>]*?name="([^"]+)"[^>]*?value="([0-9a-f-]{36})"', re.DOTALL)
 _SENTENCE: Final = re.compile(r'id="sentence">([^<]+)<')
 SENTENCE: Final = "/account/prove/sentence"
+_OF_THE_BODY: Final = {"content-length", "content-encoding"}
 SAME_ORIGIN: Final = {"sec-fetch-site": "same-origin"}
+
+
+class _Reading(httpx.HTTPTransport):
+    """Reads pages as a person does: without the marks around the names in a sentence (tests/web/test_wording.py).
+
+    The page as it was sent is the extension `sent`.
+    """
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = super().handle_request(request)
+        if not answer.headers.get("content-type", "").startswith("text/html"):
+            return answer
+        sent = answer.read().decode()
+        page, extensions = without_marks(sent).encode(), {**answer.extensions, "sent": sent}
+        headers = [(name, value) for name, value in answer.headers.multi_items() if name not in _OF_THE_BODY]
+        return httpx.Response(answer.status_code, headers=headers, content=page, extensions=extensions)
 
 
 class Visitor:
@@ -31,8 +49,11 @@ class Visitor:
             base_url=instance.url,
             timeout=30,
             trust_env=False,
-            # A form refused before it was read ends its connection: a new one for each question.
-            limits=httpx.Limits(max_keepalive_connections=0),
+            transport=_Reading(
+                trust_env=False,
+                # A form refused before it was read ends its connection: a new one for each question.
+                limits=httpx.Limits(max_keepalive_connections=0),
+            ),
         )
 
     def __enter__(self) -> Self:

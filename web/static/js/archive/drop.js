@@ -1,6 +1,7 @@
 // @ts-check
 import { gatherDropped, gatherFiles } from "./gather.js";
-import { AnswerError, fetchResults, showResults } from "./results.js";
+import { Again } from "./again.js";
+import { AnswerError, fetchResults, showResults, unreached } from "./results.js";
 import { DropView } from "./view.js";
 
 /**
@@ -30,7 +31,7 @@ class ReadingError extends Error {
 }
 
 /** One archive after the other, from the drop to the results. */
-class ArchiveDrop {
+export class ArchiveDrop {
   /**
    * @param {DropView} view
    * @param {HTMLElement} results
@@ -38,6 +39,7 @@ class ArchiveDrop {
   constructor(view, results) {
     this.view = view;
     this.results = results;
+    this.again = Again.of(this);
     /** @type {AbortController | null} */
     this.run = null;
   }
@@ -86,10 +88,15 @@ class ArchiveDrop {
   /** Cancels the run, and shows that. */
   stop() {
     if (!this.run) return;
-    this.run.abort();
+    this.end();
+    this.view.conclude(["cancelled"]);
+  }
+
+  /** Ends the run, if there is one. */
+  end() {
+    this.run?.abort();
     this.run = null;
     this.view.finish();
-    this.view.tell(["cancelled"]);
   }
 
   /** @param {Chosen[] | Promise<Chosen[]>} choosing */
@@ -97,11 +104,14 @@ class ArchiveDrop {
     return this.start(async (signal) => this.readAndAsk(await choosing, signal));
   }
 
-  /** @param {(signal: AbortSignal) => Promise<void>} work - takes the place of what runs */
-  async start(work) {
+  /**
+   * @param {(signal: AbortSignal) => Promise<void>} work - takes the place of what runs
+   * @param {boolean} [isAskedFor] - as for `DropView.begin`
+   */
+  async start(work, isAskedFor = true) {
     this.run?.abort();
     const run = (this.run = new AbortController());
-    this.view.begin();
+    this.view.begin(isAskedFor);
     try {
       await work(run.signal);
     } catch (error) {
@@ -125,7 +135,7 @@ class ArchiveDrop {
     );
     if (summary.people === 0) {
       view.finish();
-      view.tell(summary.notices, valuesOf(summary));
+      view.conclude(summary.notices, valuesOf(summary));
       return;
     }
     await this.ask(summary, 0, signal);
@@ -149,6 +159,7 @@ class ArchiveDrop {
     const to = from + portion.people;
     view.tell(["read", ...notices], { ...valuesOf(summary), from: from + 1, to, asked: portion.people });
     showResults(this.results, html);
+    await this.again?.keep(portion.pairs);
     const next = summary.portions[index + 1];
     if (next) view.offer(next.people, () => this.start((signal) => this.ask(summary, index + 1, signal)));
   }
@@ -189,7 +200,9 @@ function readInWorker(task, signal, onProgress) {
     signal.addEventListener("abort", () => reject(signal.reason), { once: true });
     worker.onerror = (event) => {
       event.preventDefault();
-      reject(new ReadingError("reader-failed", ""));
+      // A worker whose scripts could not be fetched gives an event without a message.
+      const isFetched = event instanceof ErrorEvent && Boolean(event.message);
+      reject(isFetched ? new ReadingError("reader-failed", "") : unreached());
     };
     worker.onmessage = (/** @type {MessageEvent<Message>} */ { data }) => {
       if (signal.aborted) return;
@@ -216,5 +229,7 @@ for (const root of document.querySelectorAll("[data-archive-drop]")) {
   if (!(root instanceof HTMLElement) || !(results instanceof HTMLElement) || !canRead()) continue;
   const view = new DropView(root);
   view.enable();
-  new ArchiveDrop(view, results).listen();
+  const drop = new ArchiveDrop(view, results);
+  drop.listen();
+  drop.again?.listen();
 }

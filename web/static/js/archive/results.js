@@ -26,11 +26,33 @@ const DEFAULT_WAIT_S = 60;
  * @param {string} owner
  * @param {AbortSignal} signal
  */
-export async function fetchResults(form, portion, owner, signal) {
+export function fetchResults(form, portion, owner, signal) {
   const body = new FormData(form);
   for (const [name, value] of [...body]) if (value instanceof File) body.delete(name);
   body.set("pairs", portion.pairs, "pairs.txt");
   body.set("owner", owner);
+  return fetchAnswer(form, body, signal);
+}
+
+/**
+ * The same for what the tab remembers: the people, and the results form as it stood.
+ * @param {HTMLFormElement} form
+ * @param {import("../tab-list.js").Remembered} remembered
+ * @param {AbortSignal} signal
+ */
+export function fetchAgain(form, { pairs, seen }, signal) {
+  const body = new FormData();
+  for (const [name, value] of seen.fields) body.append(name, value);
+  body.set("pairs", new Blob([pairs], { type: "text/plain" }), "pairs.txt");
+  return fetchAnswer(form, body, signal);
+}
+
+/**
+ * @param {HTMLFormElement} form
+ * @param {FormData} body
+ * @param {AbortSignal} signal
+ */
+async function fetchAnswer(form, body, signal) {
   const headers = { Accept: "text/html", "X-Passerelle-Fragment": "1" };
   try {
     const response = await fetch(form.action, { method: "POST", body, headers, signal });
@@ -39,8 +61,13 @@ export async function fetchResults(form, portion, owner, signal) {
     return await response.text();
   } catch (error) {
     signal.throwIfAborted();
-    throw error instanceof AnswerError ? error : new AnswerError("server-unreachable");
+    throw error instanceof AnswerError ? error : unreached();
   }
+}
+
+/** Nothing came back: it is the connection, where the browser knows that it has none. */
+export function unreached() {
+  return new AnswerError(navigator.onLine ? "server-unreachable" : "offline");
 }
 
 /**
@@ -68,13 +95,22 @@ function mediaType(response) {
 }
 
 /**
+ * Puts the answer into the page.
+ * @param {HTMLElement} place
+ * @param {string} html - of our own server
+ */
+export function putResults(place, html) {
+  place.innerHTML = html;
+  /** @type {any} */ (globalThis).htmx?.process(place);
+}
+
+/**
  * Puts the answer into the page, and moves the focus to its heading.
  * @param {HTMLElement} place
  * @param {string} html - of our own server
  */
 export function showResults(place, html) {
-  place.innerHTML = html;
-  /** @type {any} */ (globalThis).htmx?.process(place);
+  putResults(place, html);
   const heading = place.querySelector("h1, h2, h3, h4, h5, h6");
   if (!(heading instanceof HTMLElement)) return;
   heading.tabIndex = -1;

@@ -1,4 +1,5 @@
 // @ts-check
+import { pluralOf } from "../plural.js";
 
 /** @typedef {Readonly<Record<string, string | number>>} Values */
 
@@ -17,6 +18,8 @@ export class DropView {
     this.step = /** @type {HTMLElement} */ (this.part("step"));
     this.status = /** @type {HTMLElement} */ (this.part("status"));
     this.error = /** @type {HTMLElement} */ (this.part("error"));
+    this.announced = /** @type {HTMLElement} */ (this.part("announced"));
+    this.error.tabIndex = -1;
     /** How many people the server looks up at once. */
     this.maxPeople = Number(root.dataset.maxPeople);
     const language = document.documentElement.lang || undefined;
@@ -31,14 +34,18 @@ export class DropView {
     this.root.dataset.state = "idle";
   }
 
-  /** Begins a run: removes the message of the last one. */
-  begin() {
+  /**
+   * Begins a run: removes the message of the last one.
+   * @param {boolean} [isAskedFor] - whether somebody waits for it, who has to see how far it is
+   */
+  begin(isAskedFor = true) {
     this.root.dataset.state = "busy";
     this.error.replaceChildren();
     this.status.replaceChildren();
     this.next.hidden = true;
     this.progress.hidden = false;
     this.advance("opening", null);
+    if (isAskedFor) reveal(this.progress);
   }
 
   /**
@@ -50,6 +57,9 @@ export class DropView {
     else this.bar.value = fraction;
     const percent = fraction === null ? "" : this.percent.format(fraction);
     this.step.textContent = this.message(step, { percent });
+    // A step is announced once, not at each percent.
+    if (this.root.dataset.step !== step) this.announced.textContent = this.message(step, { percent: "" });
+    this.root.dataset.step = step;
   }
 
   /** Ends the run, whatever its result. */
@@ -57,7 +67,19 @@ export class DropView {
     // A focused control that vanishes would send the focus to the top of the page.
     if (this.progress.contains(document.activeElement)) this.files.focus({ preventScroll: true });
     this.root.dataset.state = "idle";
+    delete this.root.dataset.step;
+    this.announced.textContent = "";
     this.progress.hidden = true;
+  }
+
+  /**
+   * Says what came of a run where no results are shown, in view.
+   * @param {readonly string[]} messages - names
+   * @param {Values} [values]
+   */
+  conclude(messages, values = {}) {
+    this.tell(messages, values);
+    reveal(this.status);
   }
 
   /**
@@ -81,12 +103,15 @@ export class DropView {
   }
 
   /**
+   * Says why it cannot go on, wherever on the page the person is.
    * @param {string} message - a name, or a sentence of the server's
    * @param {Values} [values]
    */
   fail(message, values = {}) {
     this.root.dataset.state = "failed";
     this.error.replaceChildren(paragraph(this.message(message, values)));
+    this.error.focus({ preventScroll: true });
+    reveal(this.error);
   }
 
   /**
@@ -95,13 +120,21 @@ export class DropView {
    */
   message(name, values = {}) {
     const template = this.root.querySelector(`template[data-message="${CSS.escape(name)}"]`);
-    const text = template instanceof HTMLTemplateElement ? (template.content.textContent ?? "").trim() : name;
-    return text.replace(/\{(\w+)\}/g, (whole, key) => this.shown(values[key]) ?? whole);
+    if (!(template instanceof HTMLTemplateElement)) return name;
+    // A sentence that counts has a form for each plural of the language.
+    const count = Number(values[template.dataset.count ?? ""] ?? 0);
+    const text = pluralOf(this.root, "message", name, count);
+    return text.replace(/\{(\w+)\}/g, (whole, key) => this.shown(key, values[key]) ?? whole);
   }
 
-  /** @param {string | number | undefined} value */
-  shown(value) {
-    return typeof value === "number" ? this.number.format(value) : value;
+  /**
+   * @param {string} key
+   * @param {string | number | undefined} value
+   */
+  shown(key, value) {
+    if (typeof value === "number") return this.number.format(value);
+    // The name of a file keeps its own direction, as a `bdi` would have it: FIRST STRONG ISOLATE, and its end.
+    return value && key.startsWith("file") ? `\u2068${value}\u2069` : value;
   }
 
   /** @param {string} name */
@@ -115,6 +148,14 @@ export class DropView {
   all(selector) {
     return /** @type {HTMLElement[]} */ ([...this.root.querySelectorAll(selector)]);
   }
+}
+
+/**
+ * Scrolls no further than it takes to see all of it.
+ * @param {HTMLElement} element
+ */
+function reveal(element) {
+  element.scrollIntoView({ block: "nearest" });
 }
 
 /** @param {string} text */

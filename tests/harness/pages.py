@@ -1,0 +1,17 @@
+"""What a page says to whoever reads it, whatever marks its values apart."""
+
+import re
+from html import unescape
+from typing import Final
+
+_MARKS: Final = re.compile(r"</?bdi>|<wbr>")
+
+
+def without_marks(html: str) -> str:
+    """Returns the HTML of a page without the elements that isolate a name in a sentence, or say where it may break."""
+    return _MARKS.sub("", html)
+
+
+def as_read(html: str) -> str:
+    """Returns the text of a page's HTML with its tags: characters for entities, one space for any white space."""
+    return unescape(" ".join(without_marks(html).split()))
