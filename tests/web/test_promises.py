@@ -25,9 +25,12 @@ HELD: Final = {
     "No cookies but for your language and your sign-in, no tracking, nothing kept of what you look up.",
     "There are three cookies, each only once you need it: one holds the language that you chose, one that you are"
     " signed in, and one that it was this browser that left for your server to sign in.",
+    "Cookies",
+    "There are no other cookies, and no scripts, fonts or counters of others.",
     # Nobody else's: test_nothing_of_others_is_on_a_page.
     "There are no scripts, fonts or counters of others on these pages.",
     # Nothing is kept: test_a_lookup_leaves_nothing.
+    "What is looked up is neither stored nor logged.",
     "They are looked up and dropped: they are neither stored nor logged, and go to no other instance.",
     "Find the people you followed on X, wherever they are now. No account needed, nothing kept.",
     "We looked for %(num)s people and kept nothing of your list.",
@@ -66,7 +69,17 @@ HELD: Final = {
     "What an instance says that was silent for a day is never chosen for you, and after seven days it is no longer"
     " shown.",
 }  # fmt: skip
-PUBLIC: Final = ("/", "/about", "/api/docs", "/x/jack", "/x/nobody_at_all", "/sign-in", "/left-x", "/nothing")
+PUBLIC: Final = (
+    "/",
+    "/about",
+    "/privacy",
+    "/api/docs",
+    "/x/jack",
+    "/x/nobody_at_all",
+    "/sign-in",
+    "/left-x",
+    "/nothing",
+)
 LISTED: Final = "12,,f\n10000,,f\n10001,,r\n10002,,b\n10003,,fm\n10004,,fr\n9999999,,f"
 
 
