@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.checks import check_address
+from deploy.checks import LOCAL_CHECKS, check_address
+from deploy.ports import free_port
+from deploy.text_check import check_texts
 from directory.settings import Settings
 from federation.tlog.text import count_leaves
 from tests.harness.command import Command
@@ -29,6 +31,19 @@ def test_an_https_address_without_a_trusted_proxy_is_told(proxies: int, is_good:
     found = {finding.name: finding for finding in check_address(settings)}
     assert found["Reverse proxy"].is_good is is_good
     assert "Reverse proxy" not in {finding.name for finding in check_address(Settings())}
+
+
+def test_a_text_of_the_operator_that_is_missing_is_told(tmp_path: Path) -> None:
+    """Told by the start before it makes a database, and by `doctor` with what to do."""
+    command = Command(tmp_path, {"data": str(tmp_path / "data"), "terms": str(tmp_path / "terms.txt")})
+    said = f"PASSERELLE_TERMS: the file {tmp_path / 'terms.txt'} cannot be read: No such file or directory"
+    start = command.run("serve", port=str(free_port()))
+    assert start.code == 1
+    assert start.err.startswith(f"passerelle: {said}.")
+    assert not (tmp_path / "data").exists()
+    (finding,) = check_texts(Settings(terms=str(tmp_path / "terms.txt")))
+    assert (finding.is_good, finding.seen) == (False, said)
+    assert check_texts in LOCAL_CHECKS
 
 
 def test_one_leaf_is_one_leaf() -> None:
