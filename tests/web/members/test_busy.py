@@ -51,9 +51,7 @@ def instance(module_dsn: str, data: Path, internet: FakeInternet) -> Iterator[Me
         async with internet.client() as inner, Hasty(inner) as client:
             yield client
 
-    with member_instance(
-        module_dsn, data, open_client=open_client, jobs=False, trusted_proxies=1
-    ) as running:
+    with member_instance(module_dsn, data, open_client=open_client, jobs=False, trusted_proxies=1) as running:
         yield running
 
 
