@@ -1,5 +1,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -98,7 +99,13 @@ def make_log(size: int, documents: tuple[int, ...] = (0, 5)) -> Kept:
     )
 
 
-SMALL, MIDDLE, LARGE = make_log(10), make_log(600), make_log(66_000)
+SMALL, MIDDLE = make_log(10), make_log(600)
+
+
+@cache
+def large_log() -> Kept:
+    """Makes a large log at the first test that asks: at collection each worker would."""
+    return make_log(66_000)
 
 
 def copy(log: Kept) -> Kept:
@@ -175,7 +182,7 @@ def test_a_bit_of_every_byte_of_an_operations_document_is_found() -> None:
 
 @given(st.data())
 def test_any_bit_of_larger_logs_is_found_where_it_is(data: st.DataObject) -> None:
-    damaged = replace(copy(data.draw(st.sampled_from([MIDDLE] * 9 + [LARGE]))), with_rows=False)
+    damaged = replace(copy(data.draw(st.sampled_from([MIDDLE] * 9 + [large_log()]))), with_rows=False)
     if data.draw(st.booleans()):
         bundle = data.draw(st.sampled_from(sorted(damaged.bundles)))
         bit = data.draw(st.integers(0, len(damaged.bundles[bundle]) * 8 - 1))
@@ -192,7 +199,7 @@ def test_any_bit_of_larger_logs_is_found_where_it_is(data: st.DataObject) -> Non
 def test_entry_and_tile_changed_together_are_found() -> None:
     """Whoever can write to the database changes an entry, and the hash of it beside it."""
     for leaf, size in ((300, 66_000), (10, 600)):
-        damaged = copy(LARGE if size == 66_000 else MIDDLE)
+        damaged = copy(large_log() if size == 66_000 else MIDDLE)
         bundle = bundle_at(size, leaf // 256)
         entries = list(damaged.entries[bundle.start : bundle.start + bundle.width])
         entries[leaf % 256] = b"\x01" + bytes(32)
@@ -233,7 +240,7 @@ def test_a_bundle_that_is_gone_or_of_a_wrong_length_is_named_once(index: int) ->
 
 
 def test_bundle_and_tile_gone_together_do_not_spoil_the_rest() -> None:
-    damaged = replace(copy(LARGE), with_rows=False)
+    damaged = replace(copy(large_log()), with_rows=False)
     del damaged.bundles[Bundle(7)], damaged.tiles[Tile(0, 7)]
     assert damaged.check() == [Finding(Fault.MISSING, Bundle(7)), Finding(Fault.MISSING, Tile(0, 7))]
 
@@ -247,9 +254,9 @@ def test_full_tiles_and_bundles_in_place_of_partial_ones_are_sound() -> None:
     """The log has grown since this checkpoint: the partial files are gone, the full ones are there."""
     log = copy(MIDDLE)
     for bundle in [each for each in log.bundles if each.width < 256]:
-        log.bundles[bundle] = LARGE.bundles[Bundle(bundle.index)]
+        log.bundles[bundle] = large_log().bundles[Bundle(bundle.index)]
     for tile in [each for each in log.tiles if each.width < 256]:
-        log.tiles[tile] = LARGE.tiles[Tile(tile.level, tile.index)]
+        log.tiles[tile] = large_log().tiles[Tile(tile.level, tile.index)]
     assert log.check() == []
 
 

@@ -43,6 +43,12 @@ def folders_of(imports: set[tuple[Module, Module]]) -> set[Module]:
     return {module[:depth] for pair in imports for module in pair for depth in range(len(module))}
 
 
+def folders_below(code: Path = CODE, roots: tuple[str, ...] = ROOTS) -> list[Module]:
+    """Every folder below the roots that holds a Python file, and the top, told by the names of the files alone."""
+    parents = [path.relative_to(code).parent.parts for root in roots for path in (code / root).rglob("*.py")]
+    return sorted({parts[:depth] for parts in parents for depth in range(len(parts) + 1)})
+
+
 def find_circle(graph: Graph) -> list[str]:
     """A circle of rooms that import each other; empty where imports go one way."""
     left = dict(graph)

@@ -2,6 +2,7 @@
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ from tests.house.drawing import (
     Module,
     draw,
     find_circle,
+    folders_below,
     folders_of,
     mermaid,
     only_the_longest_ways,
@@ -22,18 +24,29 @@ from tests.house.drawing import (
 DOCUMENT: Final = CODE / "docs" / "house.md"
 WRITE: Final = "PASSERELLE_TEST_HOUSE"
 _DRAWN: Final = re.compile(r"<!-- drawn: (?P<place>[a-z/]*) -->\n(?P<drawing>```mermaid\n.*?```)", re.S)
-IMPORTS: Final = read_imports()
+FOLDERS: Final = folders_below(CODE)
 
 
-@pytest.mark.parametrize("folder", sorted(folders_of(IMPORTS)), ids="/".join)
+@cache
+def imports() -> set[tuple[Module, Module]]:
+    """Reads all imports once, at the first test that asks: at collection each worker would."""
+    return read_imports()
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids="/".join)
 def test_imports_go_one_way_inside_every_folder(folder: Module) -> None:
     """Two rooms that import each other cannot be understood, tested or replaced one at a time."""
-    assert find_circle(draw(IMPORTS, folder)) == []
+    assert find_circle(draw(imports(), folder)) == []
+
+
+def test_no_folder_is_left_out() -> None:
+    """The folders of the files are all those that the imports know."""
+    assert folders_of(imports()) <= set(FOLDERS)
 
 
 def test_every_file_of_ours_is_in_the_drawing() -> None:
-    assert {importing[0] for importing, _ in IMPORTS} <= set(ROOTS)
-    assert len({importing for importing, _ in IMPORTS}) > 250
+    assert {importing[0] for importing, _ in imports()} <= set(ROOTS)
+    assert len({importing for importing, _ in imports()}) > 250
 
 
 def test_a_circle_is_found(tmp_path: Path) -> None:
@@ -57,7 +70,7 @@ def test_the_document_draws_the_house_as_it_is() -> None:
 
     def drawn(match: re.Match[str]) -> str:
         inside = tuple(part for part in match["place"].split("/") if part)
-        drawing = mermaid(only_the_longest_ways(draw(IMPORTS, inside)))
+        drawing = mermaid(only_the_longest_ways(draw(imports(), inside)))
         return f"<!-- drawn: {match['place']} -->\n{drawing}"
 
     now = _DRAWN.sub(drawn, text)

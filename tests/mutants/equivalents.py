@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from tests.mutants.making import MutantName
+from tests.mutants.names import MutantName
 
 EQUIVALENTS: Final = Path(__file__).with_name("equivalent.toml")
 

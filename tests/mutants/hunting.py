@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from tests.mutants.choosing import Choice, read_entered
-from tests.mutants.making import Mutant, MutantName
+from tests.mutants.names import Mutant, MutantName
 from tests.mutants.running import CHECKOUT, Run, preload
 
 POLL_S: Final = 0.01

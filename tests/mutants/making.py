@@ -7,34 +7,13 @@ from collections.abc import Iterator
 from typing import Final
 
 import libcst as cst
-import msgspec
 from libcst.metadata import MetadataWrapper
 
+from tests.mutants.names import Mutant, MutantName
 from tests.mutants.operators import OPERATORS
 
 UNCHANGED: Final = (cst.Annotation, cst.Decorator, cst.Import, cst.ImportFrom)
 """What no mutant changes inside: types and the way a class is made are the checker's."""
-
-
-class MutantName(msgspec.Struct, frozen=True, order=True):
-    """Names a mutant by its function and the text that changed, on one line; empty where there is none."""
-
-    function: str
-    before: str
-    after: str
-    nth: int = 1
-    """Which one, from 1, where the function holds the same text more than once."""
-
-    def __str__(self) -> str:
-        which = f" (no. {self.nth})" if self.nth > 1 else ""
-        return f"{self.function}{which}: {self.before or 'nothing'} -> {self.after or 'nothing'}"
-
-
-class Mutant(msgspec.Struct, frozen=True):
-    """A name, and the whole source with the change."""
-
-    name: MutantName
-    source: str
 
 
 def make_mutants(source: str) -> list[Mutant]:

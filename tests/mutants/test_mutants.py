@@ -1,8 +1,11 @@
 """The tool that asks whether the tests would notice: it has to notice, too."""
 
+import importlib
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -10,14 +13,21 @@ import pytest
 
 from tests.mutants.choosing import Choice
 from tests.mutants.equivalents import Verdict, judge_survivors, read_equivalents
-from tests.mutants.making import MutantName, make_mutants
+from tests.mutants.names import Mutant, MutantName
 from tests.mutants.running import CHECKOUT
 from tests.mutants.table import TABLE
 
 
+@cache
+def maker() -> Callable[[str], list[Mutant]]:
+    """Loads what makes mutants at the first test that asks: at collection each worker would load its parser."""
+    make: Callable[[str], list[Mutant]] = importlib.import_module("tests.mutants.making").make_mutants
+    return make
+
+
 def names(source: str) -> list[tuple[str, str]]:
     """The text that changed and what became of it, of each mutant."""
-    return [(each.name.before, each.name.after) for each in make_mutants(source)]
+    return [(each.name.before, each.name.after) for each in maker()(source)]
 
 
 @pytest.mark.parametrize(
@@ -83,13 +93,13 @@ class C(D, frozen=True):
 def test_a_name_tells_the_place_without_line_numbers() -> None:
     line = "    a, b = a >> 1, b\n"
     source = f"def f(a, b):\n{line}    a = b\n{line}    return a\n"
-    found = [each.name for each in make_mutants(source)]
+    found = [each.name for each in maker()(source)]
     shifted = "a, b = a << 1, b"
     assert [name for name in found if name.after == shifted] == [
         MutantName("f", "a, b = a >> 1, b", shifted),
         MutantName("f", "a, b = a >> 1, b", shifted, nth=2),
     ]
-    assert [each.name for each in make_mutants("# a comment\n\n" + source)] == found
+    assert [each.name for each in maker()("# a comment\n\n" + source)] == found
     assert len(set(found)) == len(found)
 
 
@@ -120,7 +130,7 @@ import json
 from pathlib import Path
 from tests.mutants.choosing import Choice
 from tests.mutants.hunting import Stage, find_survivors
-from tests.mutants.making import Mutant, MutantName
+from tests.mutants.names import Mutant, MutantName
 from tests.mutants.running import CHECKOUT
 
 MODULE = "directory/proofs/strength.py"

@@ -27,9 +27,21 @@ from federation.store.peers import lock_asking
 from federation.tlog.ed25519 import Seed
 from tests.directory.networks.conftest import Internet
 from tests.directory.networks.strangers import client_tls
+from tests.federation.peers.shared import (
+    clock,
+    folder,
+    one,
+    one_dsn,
+    started_one,
+    started_two,
+    two,
+    two_dsn,
+)
 from tests.federation.peers.signed import Asker, send
 from tests.harness.clock import FakeClock
 from tests.harness.peers import PeerInstance
+
+__all__ = ["clock", "folder", "one", "one_dsn", "started_one", "started_two", "two", "two_dsn"]
 
 OWN = "find.example/log"
 PRIVATE = (

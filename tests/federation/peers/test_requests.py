@@ -11,9 +11,21 @@ from federation.peers.budget import STATEMENTS_AN_HOUR, Asked
 from federation.peers.signing import MAX_SKEW_S, Request
 from federation.protocol.body_wire import parse_answers
 from federation.tlog.ed25519 import Seed
+from tests.federation.peers.shared import (
+    clock,
+    folder,
+    one,
+    one_dsn,
+    started_one,
+    started_two,
+    two,
+    two_dsn,
+)
 from tests.federation.peers.signed import BODIES, ROUTES, Asker, send, unsigned
 from tests.harness.clock import FakeClock
 from tests.harness.peers import PeerInstance, peer_instance
+
+__all__ = ["clock", "folder", "one", "one_dsn", "started_one", "started_two", "two", "two_dsn"]
 
 STATE = "SELECT origin, they_follow, we_follow, confirmed_at FROM peer ORDER BY origin"
 
@@ -107,14 +119,14 @@ def test_a_request_with_a_query_is_refused(one: PeerInstance, peer: Asker) -> No
 
 
 def test_a_replayed_request_is_refused_by_every_process(
-    one: PeerInstance, peer: Asker, dsn: str, tmp_path: Path, clock: FakeClock
+    one: PeerInstance, peer: Asker, one_dsn: str, folder: Path, clock: FakeClock
 ) -> None:
     """Attack: someone who has read a request sends it again, to the process beside the one that answered it."""
     request = peer.request()
     assert send(one, request).status_code == 200
     assert send(one, request).status_code == 401
     public_url = one.running.settings.public_url
-    with peer_instance(dsn, tmp_path, "one.localhost", clock=clock, public_url=public_url) as again:
+    with peer_instance(one_dsn, folder, "one.localhost", clock=clock, public_url=public_url) as again:
         assert send(again, request).status_code == 401
         assert Asker.of(one, again).ask().status_code == 401  # it is not its own peer
 
