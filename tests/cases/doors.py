@@ -110,7 +110,17 @@ TAKES_NEITHER: Final = frozenset(
 """Addresses that people do not paste into: their parts are made by us, or name an instance."""
 
 OF_INSTANCES: Final = frozenset(
-    {"demo", "keys move", "verify", "recover", "settings get", "settings set", "settings unset"}
+    {
+        "backup",
+        "demo",
+        "keys move",
+        "verify",
+        "recover",
+        "restore",
+        "settings get",
+        "settings set",
+        "settings unset",
+    }
     | {f"peers {each}" for each in ("add", "approve", "carry-over", "evidence", "limit", "policy", "refuse")}
     | {f"peers {each}" for each in ("remove", "resume", "show", "suspend", "sync", "unfreeze")}
 )
