@@ -22,7 +22,7 @@ WITHOUT_A_NOUN: Final = {
     "Left out: %(num)s",
     "%(num)s of %(total)s",
     "People in your archive: {people}. Known by name: {named}.",
-    "Limits of one address in a minute: %(requests)s for requests, and %(people)s for people matched; the RateLimit"
+    "Limits of one address in a minute: %(requests)s for look-ups, and %(people)s for people matched; the RateLimit"
     " headers tell what is left.",
 }
 """Sentences with a number that agree with any."""
