@@ -9,6 +9,7 @@ import structlog
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
+from deploy.edge.answered import AnsweredMiddleware
 from deploy.ports import PortInUse, check_port_free
 from directory.settings import Settings
 from web.api.metrics import create_metrics_app
@@ -23,7 +24,7 @@ async def serving_metrics(settings: Settings, services: Services) -> AsyncIterat
     if not settings.metrics or not _is_free(*settings.metrics_at):
         yield
         return
-    app: Any = create_metrics_app(services)
+    app: Any = AnsweredMiddleware(create_metrics_app(services))
     stopping = asyncio.Event()
     serving = asyncio.create_task(
         serve(app, _config(*settings.metrics_at), shutdown_trigger=stopping.wait), name="metrics"

@@ -8,6 +8,7 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
+from deploy.edge.answered import AnsweredMiddleware
 from deploy.edge.heads import MAX_HEAD_BYTES
 from deploy.edge.loop import GuardingLoop
 from deploy.metrics_server import serving_metrics
@@ -58,7 +59,8 @@ async def serve_application(
 def with_bounds(application: Any, settings: Settings) -> Any:
     """Returns an application whose bodies are bounded, and never left to the server."""
     keys = ClientKeys(settings.trusted_proxies)
-    return LeftoversMiddleware(BodiesMiddleware(application, keys, max_form_bytes(settings)))
+    bounded = LeftoversMiddleware(BodiesMiddleware(application, keys, max_form_bytes(settings)))
+    return AnsweredMiddleware(bounded)
 
 
 def spare_the_collector() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from deploy.edge.heads import Head, Refused, check_begun, read_head
-from deploy.edge.places import Places, network_of
+from deploy.edge.places import Places, network_of, peer_of
 
 HEAD_S: Final = 15.0
 """From the first byte of a head, or from the connection on, to its last."""
@@ -14,6 +14,8 @@ READ_BYTES: Final = 64 * 2**10
 """In each such time as much of an answer has to be read, or all that is left of it."""
 YIELDS_AFTER_S: Final = 5.0
 """A connection between requests may be ended for another caller's: lookups are answered by then."""
+ENDS_AFTER_S: Final = 1.0
+"""After the answer that a client waited for which had ended its own side: what the server still says is little."""
 REFUSED_PATH: Final = "/refused/"
 _BUSY: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 10\r\nConnection: close\r\n\r\n"
@@ -28,6 +30,7 @@ class GuardedConnection(asyncio.Protocol):
 
     def __init__(self, make_server: ServerProtocol, places: Places, clock: Callable[[], float]) -> None:
         self.network = ""
+        self.peer: tuple[str, int] | None = None
         self.last_active = clock()
         self._make_server = make_server
         self._places = places
@@ -39,7 +42,9 @@ class GuardedConnection(asyncio.Protocol):
         self._read_since = self.last_active
         self._unread = 0
         self._body_left = 0
+        self._asked = 0
         self._is_over = False
+        self._has_ended = False
 
     @property
     def is_between_requests(self) -> bool:
@@ -49,7 +54,8 @@ class GuardedConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Takes a place, or answers that there is none."""
         self._transport = cast("asyncio.Transport", transport)
-        self.network = network_of(transport.get_extra_info("peername"))
+        name = transport.get_extra_info("peername")
+        self.network, self.peer = network_of(name), peer_of(name)
         if self._finds_place():
             self._places.take(self)
         else:
@@ -112,12 +118,14 @@ class GuardedConnection(asyncio.Protocol):
         return rest
 
     def _ask(self, head: Head) -> None:
+        self._asked += 1
         self._body_left = _TO_THE_END if head.body_bytes is None else head.body_bytes
         self._pass(head.passed_on)
 
     def _refuse(self, refused: Refused) -> None:
         """Has the application answer, so that it comes after the answers under way, is counted, and looks like others."""
         self._begun.clear()
+        self._asked += 1
         target = f"{REFUSED_PATH}{refused.status}/{refused.reason}"
         self._pass(f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         self._is_over = True
@@ -129,8 +137,17 @@ class GuardedConnection(asyncio.Protocol):
         self._server.data_received(data)
 
     def eof_received(self) -> bool | None:
-        """Leaves it to the server, which may have an answer under way."""
-        return self._server.eof_received() if self._server is not None else False
+        """Leaves it to the server where an answer is under way. Else the connection is over: nobody asks any more."""
+        self._has_ended = True
+        if self._server is None:
+            return False
+        return self._server.eof_received() and self._asked > 0
+
+    def note_answered(self) -> None:
+        """Counts an answer. The last one ends the connection of a client that has ended its own side."""
+        self._asked -= 1
+        if self._has_ended and self._asked <= 0:
+            asyncio.get_running_loop().call_later(ENDS_AFTER_S, self._transport.close)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Gives the place back."""

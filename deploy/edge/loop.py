@@ -26,10 +26,22 @@ class GuardingLoop(uvloop.Loop):
             self._sweep = self.call_later(SWEEP_S, self._check_times)
         return await super().create_server(self._guarded(protocol_factory), *args, **named)
 
+    def call_exception_handler(self, context: Any) -> None:
+        """Tells of a failure in a callback. That a connection was cancelled at the end is none, though Python 3.11's streams
+        raise it there."""
+        if not isinstance(context.get("exception"), asyncio.CancelledError):
+            super().call_exception_handler(context)
+
     def end_silent(self) -> None:
         """Ends the connections on which nothing was asked: the server does not know them."""
         for connection in self._connections():
             connection.end_if_silent()
+
+    def note_answered(self, peer: tuple[str, int] | None) -> None:
+        """Tells the connection of a caller that the application has answered it."""
+        connection = self.places.find(peer)
+        if connection is not None:
+            cast("GuardedConnection", connection).note_answered()
 
     def _guarded(self, make_server: ServerProtocol) -> Callable[[], GuardedConnection]:
         return lambda: GuardedConnection(make_server, self.places, self.time)

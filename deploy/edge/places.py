@@ -19,6 +19,7 @@ class Held(Protocol):
     """A connection that holds a place."""
 
     network: str
+    peer: tuple[str, int] | None
     last_active: float
 
     @property
@@ -34,6 +35,7 @@ class Places:
     def __init__(self, limits: EdgeLimits) -> None:
         self._limits = limits
         self._held: dict[str, set[Held]] = {}
+        self._by_peer: dict[tuple[str, int], Held] = {}
         self._count = 0
 
     def __len__(self) -> int:
@@ -59,6 +61,8 @@ class Places:
         """Takes a place."""
         self._held.setdefault(held.network, set()).add(held)
         self._count += 1
+        if held.peer is not None:
+            self._by_peer[held.peer] = held
 
     def leave(self, held: Held) -> None:
         """Gives the place back. Once is enough; twice does nothing."""
@@ -67,12 +71,23 @@ class Places:
             return
         mine.discard(held)
         self._count -= 1
+        if held.peer is not None and self._by_peer.get(held.peer) is held:
+            del self._by_peer[held.peer]
         if not mine:
             del self._held[held.network]
+
+    def find(self, peer: tuple[str, int] | None) -> Held | None:
+        """Finds the connection of an address and port. Returns None where it is gone."""
+        return self._by_peer.get(peer) if peer is not None else None
 
     def all(self) -> list[Held]:
         """Returns all connections."""
         return [held for mine in self._held.values() for held in mine]
+
+
+def peer_of(name: object) -> tuple[str, int] | None:
+    """Returns the address and port of a caller, from what `getpeername` said; None for other sockets."""
+    return (str(name[0]), int(name[1])) if isinstance(name, tuple) and len(name) >= 2 else None
 
 
 def network_of(peer: object) -> str:

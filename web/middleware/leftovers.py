@@ -24,6 +24,7 @@ class LeftoversMiddleware:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._taking: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP or not has_body(scope):
@@ -34,17 +35,24 @@ class LeftoversMiddleware:
 
         async def send_and_take(message: Message) -> None:
             is_last = message["type"] == "http.response.body" and not message.get("more_body")
-            if not is_last or body.is_over:
-                await send(message)
-                return
-            taking = asyncio.create_task(body.take_rest())
-            await asyncio.wait({taking}, timeout=LINGER_S)
-            try:
-                await send(message)
-            finally:
-                taking.cancel()
+            if is_last and not body.is_over:
+                await asyncio.wait({self._take(body)}, timeout=LINGER_S)
+            await send(message)
 
-        await self._app(scope, body, send_and_take)
+        try:
+            await self._app(scope, body, send_and_take)
+        finally:
+            # Whatever ended the application: the server has to be able to hand over that the client is gone.
+            if not body.is_over:
+                self._take(body)
+
+    def _take(self, body: "_Watched") -> "asyncio.Task[None]":
+        """Takes the rest in a task that ends with the body, or with the connection."""
+        if body.taking is None:
+            body.taking = asyncio.create_task(body.take_rest())
+            self._taking.add(body.taking)
+            body.taking.add_done_callback(self._taking.discard)
+        return body.taking
 
 
 class _Watched:
@@ -53,6 +61,7 @@ class _Watched:
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self.is_over = False
+        self.taking: asyncio.Task[None] | None = None
 
     async def __call__(self) -> HTTPReceiveMessage:
         message: HTTPReceiveMessage = await self._receive()  # type: ignore[assignment]  # never one of a web socket

@@ -1,5 +1,6 @@
 """What holds a connection without asking or reading ends, and nobody takes all connections from others."""
 
+import socket
 import threading
 import time
 from contextlib import ExitStack
@@ -142,3 +143,26 @@ def test_connections_follow_the_limit_of_open_files(
 ) -> None:
     limits = open_files.limits_for(files, is_behind_proxy=is_behind_proxy)
     assert (limits.connections, limits.of_one_address) == expected
+
+
+def test_a_client_that_leaves_gives_its_place_back_at_once() -> None:
+    """Attack by habit: each client that asked once and left kept a place for as long as an idle connection may last; some 70
+    of them a second, behind one address, and nobody from there was answered any more."""
+    with small_server() as server:
+        for _ in range(20):
+            with RawConnection(server.port) as raw:
+                assert raw.send(ask(b"/")).answer().body == b"/"
+        assert wait_until(lambda: server.connections == 0, WAIT_S)
+
+
+def test_who_has_said_all_is_still_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs end their side after the request, and wait for the answer."""
+    monkeypatch.setattr(guard, "ENDS_AFTER_S", SHORT_S)
+    with small_server() as server, RawConnection(server.port) as raw:
+        raw.send(ask(b"/slow"))
+        raw.socket.shutdown(socket.SHUT_WR)
+        assert server.is_asked.wait(WAIT_S)
+        server.let_go()
+        assert raw.answer().body == b"/slow"
+        assert raw.is_ended()
+        assert wait_until(lambda: server.connections == 0, WAIT_S)

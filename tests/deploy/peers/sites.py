@@ -169,7 +169,7 @@ class Site:
     def look_up(self, x: str) -> list[str]:
         """Asks it for somebody on X. Returns the origins of what it answers."""
         status, body = self.get(f"/api/v1/lookup?x={x}")
-        assert status == 200, body
+        assert status == 200, (status, body)
         return [each["origin"] for each in json.loads(body)["answers"]]
 
     def get(self, path: str) -> tuple[int, bytes]:

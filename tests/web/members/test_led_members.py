@@ -85,8 +85,8 @@ def test_signing_in_with_mastodon_begins_with_a_question(
 
 def test_the_prove_page_leads_and_says_that_the_post_has_to_stay(member: Visitor) -> None:
     page = as_read(member.get("/account/prove").text)
-    assert "One post on X shows that the account is yours." in page
-    assert "Leave the post on X afterwards" in page
+    assert "Nothing is public before you say so." in page
+    assert "Leave it on X" in page
     assert 'data-copies="sentence"' in page
 
 
@@ -126,7 +126,7 @@ async def test_what_was_published_can_be_shared_and_the_sentence_copied(
     page = await context.new_page()
     await page.goto("/account/prove")
     sentence = await page.locator("#sentence").text_content()
-    await page.get_by_role("button", name="Copy the sentence").click()
+    await page.get_by_role("button", name="Copy it").click()
     await expect(page.locator("[data-part=copied]")).to_have_text("Copied.")
     assert await page.evaluate("navigator.clipboard.readText()") == sentence
     member.prove(x, x.account("led_by_hand"))

@@ -190,7 +190,7 @@ def test_a_code_is_long_and_found_by_its_hash(
 
 def test_guesses_of_codes_are_counted_like_any_request(dsn: str, data: Path) -> None:
     with (
-        member_instance(dsn, data, jobs=False, rate_lookups_per_minute=5) as strict,
+        member_instance(dsn, data, jobs=False, rate_pages_per_minute=5) as strict,
         Visitor(strict) as guesser,
     ):
         guesses = [guesser.client.post("/stop/" + "A" * 32) for _ in range(8)]
