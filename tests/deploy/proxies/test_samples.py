@@ -15,7 +15,7 @@ from tests.harness.proxies import HOST, NAMES, Proxy, running_proxy
 from tests.harness.raw import RawAnswer
 
 QUICKLY: Final = {
-    "caddy": {"read_body 15m": "read_body 1s"},
+    "caddy": {"read_body 15m": "read_body 7s"},
     "nginx": {"client_body_timeout 15s": "client_body_timeout 1s"},
     "haproxy": {"timeout http-request 15s": "timeout http-request 1s"},
 }
