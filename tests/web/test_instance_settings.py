@@ -38,7 +38,7 @@ def test_description_contact_and_rules(instance: RunningInstance, client: httpx.
     instance.set("rules", RULES)
     raw = client.get("/about").text
     assert "For &lt;everybody&gt;." in raw, "it is text, whatever an operator pastes"
-    assert "Reach the operator: ada@find.example" in raw
+    assert "Reach the operator: <bdi>ada@find.example</bdi>" in raw
     assert RULES in unescape(raw)
     assert "Règles" in page(client, "/about", "fr")
     said = client.get("/api/v1/instance").json()

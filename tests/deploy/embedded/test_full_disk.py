@@ -215,9 +215,7 @@ def test_no_room_for_rows(made_data_dir: Path, place: Path, way: str) -> None:
     async def live(database: EmbeddedDatabase) -> None:
         async with begun(database) as instance:
             if way == "disk":
-                await instance.runs_into(
-                    filled(place), "the disk of the database is full: could not extend", data
-                )
+                await instance.runs_into(filled(place), "the disk of the database is full", data)
             else:
                 await instance.runs_into(limited_files(data), "File too large", data)
 
