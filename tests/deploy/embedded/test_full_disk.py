@@ -162,7 +162,10 @@ class Instance:
             running = asyncio.create_task(task.run())
             try:
                 with trouble:
-                    await until(lambda: sentence in (task.waits_for or ""))
+                    try:
+                        await until(lambda: sentence in (task.waits_for or ""))
+                    except TimeoutError:
+                        raise AssertionError((task.waits_for, logs)) from None
                 await until(lambda: self._all_answer(data))
             finally:
                 task.stop()
@@ -215,7 +218,9 @@ def test_no_room_for_rows(made_data_dir: Path, place: Path, way: str) -> None:
     async def live(database: EmbeddedDatabase) -> None:
         async with begun(database) as instance:
             if way == "disk":
-                await instance.runs_into(filled(place), "the disk of the database is full", data)
+                await instance.runs_into(
+                    filled(place), "the disk of the database is full: could not extend", data
+                )
             else:
                 await instance.runs_into(limited_files(data), "File too large", data)
 
