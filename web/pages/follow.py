@@ -39,6 +39,7 @@ from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.pages.downloads import download
 from web.pages.follow_form import RUNS, SOURCE_NAMES, SOURCES, Do, FollowForm, Part, read_follow_form
 from web.pages.follow_permit import back_to, follows_of, permission_page
+from web.pages.links import LINKS_PAGE, links_to_wanted
 from web.pages.plan_faces import look_of_page
 from web.pages.plan_rows import PlanPage, Span, count_reasons, plan_page
 from web.pages.planned import Planned, count_refusals, estimate_elsewhere, look_at_bridges
@@ -52,8 +53,6 @@ from web.rendering import is_fragment
 FOLLOW_PATH: Final = "/account/follow"
 MAX_AHEAD: Final = timedelta(days=366)
 """How far ahead a run may be planned."""
-MAX_LINKS: Final = 10_000
-"""How many links one page holds."""
 
 
 _NO_RESULTS: Final = ResultsForm([], False, [], False, 0, 1, View(), Action.SHOW, frozenset(), frozenset())
@@ -109,7 +108,7 @@ async def follow(
         if (file := await asyncio.to_thread(_file, planned)) is not None:
             return download(file)
         if form.do is Do.LINKS:
-            return here.page("follow_links.html", people=planned.plan.wanted[:MAX_LINKS])
+            return here.page(LINKS_PAGE, links=links_to_wanted(planned.network, planned.plan.wanted))
         if form.do in RUNS and _starts(here.context, form) is not None:
             return await _start(here, journeys, planned)
         return await _plan_page(here, planned)

@@ -16,7 +16,6 @@ from directory.exports import (
     accounts_json,
     address_lines,
     bluesky_handles,
-    chosen_on,
     list_file,
     listed_accounts,
     mastodon_accounts,
@@ -25,11 +24,12 @@ from directory.exports import (
 )
 from directory.mappings import Network
 from directory.queries import Lists, format_lines
-from directory.ranking import Answer, Match
+from directory.ranking import Match
 from directory.texts import N_
 from web.language import translate
 from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.pages.downloads import download
+from web.pages.links import LINKS_PAGE, links_to_chosen
 from web.pages.results_form import Action, ResultsForm, read_results_form
 from web.pages.selection import View, page_of, select_matches
 from web.pages.ticks import ticked_answers, toggled_after, toggled_for_all
@@ -41,8 +41,6 @@ _LIST_OF_ACTION: Final = {Action.BLOCKED: Lists.BLOCK, Action.MUTED: Lists.MUTE}
 _DOWNLOADS: Final = frozenset(
     {Action.JSON, Action.CSV, Action.LINES, Action.HANDLES, Action.LINKS, *_LIST_OF_ACTION}
 )
-MAX_LINKS: Final = 10_000
-"""How many links to profiles one page holds, of each network."""
 NO_STORE: Final = {"cache-control": "no-store"}
 NOBODY_CHOSEN: Final = N_("Nobody is chosen for this file yet, so there is none: tick somebody first.")
 
@@ -111,8 +109,8 @@ def _answer(
     view = msgspec.structs.replace(form.view, toggled=_toggled(matches, form))
     if (file := _file(form.action, matches, ticked_answers(matches, view.toggled))) is not None:
         return download(file)
-    if form.action is Action.LINKS and (links := _links(ticked_answers(matches, view.toggled))):
-        return renderer.page(request, "links.html", headers=NO_STORE, links=links)
+    if form.action is Action.LINKS and (links := links_to_chosen(ticked_answers(matches, view.toggled))):
+        return renderer.page(request, LINKS_PAGE, headers=NO_STORE, links=links)
     if form.action in _DOWNLOADS:
         nobody = translate(renderer.language_of(request), NOBODY_CHOSEN)
         asked = msgspec.structs.replace(asked, notices=[nobody])
@@ -131,14 +129,6 @@ def _file(action: Action, matches: list[Match], chosen: list[Chosen]) -> Exporte
     if listed is not None and (accounts := listed_accounts(matches, listed)):
         return list_file(accounts, listed)
     return None
-
-
-def _links(chosen: list[Chosen]) -> list[tuple[Network, list[Answer]]]:
-    """Returns who is chosen on each network, as far as one page holds them: Bluesky first, which imports no file."""
-    found = [
-        (network, chosen_on(chosen, network)[:MAX_LINKS]) for network in (Network.BLUESKY, Network.MASTODON)
-    ]
-    return [(network, answers) for network, answers in found if answers]
 
 
 def _toggled(matches: list[Match], form: ResultsForm) -> frozenset[str]:
