@@ -24,13 +24,12 @@ from directory.networks.addresses import Address, is_loopback
 from directory.networks.connections import Connection, Dialer
 from directory.networks.http import GuardedClient
 from directory.networks.urls import Target
+from tests.peers.children import ending_with_block, killed_if_silent
 
 HOST: Final = "mock.test"
 CHAIN: Final = "chain.pem"
 KEY: Final = "key.pem"
 READY: Final = "Uvicorn running on"
-READY_TIMEOUT_S: Final = 60
-STOP_TIMEOUT_S: Final = 10
 # Another process can take a port between the moment it was found free and its use.
 START_ATTEMPTS: Final = 3
 SHOWN_CHARS: Final = 2_000
@@ -120,28 +119,17 @@ def _process(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    with process:
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
+    with ending_with_block(process):
+        yield process
 
 
 def _words_until_ready(process: subprocess.Popen[str]) -> str:
     """Empty once it serves; else what it said before it ended, or was ended for its silence."""
     assert process.stderr is not None
-    watchdog = threading.Timer(READY_TIMEOUT_S, process.kill)
-    watchdog.start()
     said = ""
-    try:
+    with killed_if_silent(process):
         for line in process.stderr:
             if READY in line:
                 return ""
             said += line
-    finally:
-        watchdog.cancel()
     return said or "it said nothing"

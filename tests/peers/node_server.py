@@ -6,17 +6,15 @@ Each is a script beside this file that prints one line of JSON once it answers, 
 import json
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 from tests.harness.node import node_path
+from tests.peers.children import ending_with_block, killed_if_silent
 
 HERE: Final = Path(__file__).resolve().parent
-READY_TIMEOUT_S: Final = 60
-STOP_TIMEOUT_S: Final = 10
 # Another process can take a port between the moment it was found free and its use.
 START_ATTEMPTS: Final = 3
 SHOWN_CHARS: Final = 2_000
@@ -71,24 +69,12 @@ def _process(script: str, env: Mapping[str, str], errors: TextIO) -> Iterator[su
         stderr=errors,
         text=True,
     )
-    with process:
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
+    with ending_with_block(process):
+        yield process
 
 
 def _first_line(process: subprocess.Popen[str]) -> str:
     """The server's ready line; empty when it ended, or stayed silent too long and was ended."""
     assert process.stdout is not None
-    # Only its end can end the wait for a line that never comes.
-    watchdog = threading.Timer(READY_TIMEOUT_S, process.kill)
-    watchdog.start()
-    try:
+    with killed_if_silent(process):
         return process.stdout.readline()
-    finally:
-        watchdog.cancel()
