@@ -26,7 +26,7 @@ from deploy.wiring.log import key_folder
 from deploy.witness_check import look_at_witnesses
 from directory.clock import SystemClock
 from directory.settings import Role, Settings
-from directory.store.database import Connection
+from directory.store.database import DRIVER_TROUBLE, Connection
 from federation.keys.instance import is_local
 
 MIN_FREE_BYTES: Final = 1_000_000_000
@@ -133,7 +133,7 @@ async def check_database(settings: Settings) -> list[Finding]:
                 await connection.close()
     except EmbeddedError as error:
         return [Finding("Database", False, str(error), error.detail or "See the sentence before.")]
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, TimeoutError, *DRIVER_TROUBLE) as error:
         mend = "Start the server, or mend the address in PASSERELLE_DATABASE_URL."
         return [Finding("Database", False, f"it does not answer: {error}", mend)]
 

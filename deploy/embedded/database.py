@@ -100,7 +100,7 @@ def _errors_in_sentences(folder: Path) -> Iterator[None]:
         raise ServerSilent(folder=folder, seconds=START_TIMEOUT_S) from error
     except OSError as error:
         raise from_os_error(error, folder) from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise from_output(str(error), folder) from error
 
 

@@ -33,10 +33,15 @@ MEND_REFUSAL: Final = "set PASSERELLE_DATABASE_CONNECTIONS lower, or allow the r
 
 log = structlog.get_logger(__name__)
 
+DRIVER_TROUBLE: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""Every kind of error of asyncpg: they have no class in common."""
+
 _GONE = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    # The server has told the end of the connection, and the connection is not closed yet.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
@@ -131,6 +136,9 @@ class Database:
             connection = await self._acquire()
             try:
                 yield connection
+            except asyncpg.InternalClientError:
+                connection.terminate()  # it would answer the same to everybody who is lent it
+                raise
             finally:
                 await self._pool.release(connection)
         except Exception as error:

@@ -4,13 +4,12 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Final
 
-import asyncpg
 import structlog
 
 from directory.clock import Clock
 from directory.errors import DirectoryUnavailable
 from directory.secret_files import SecretFileError
-from directory.store.database import Connection, Database
+from directory.store.database import DRIVER_TROUBLE, Connection, Database
 from federation.errors import FederationError, LogEmpty
 from federation.fsck.run import FsckReport, check_database_log
 from federation.keys.believed import find_believed_keys
@@ -85,7 +84,7 @@ class MaintenanceTask:
                     return await self._run_once(connection) if await self._is_due(connection) else True
                 finally:
                     await connection.execute("SELECT pg_advisory_unlock($1)", MAINTENANCE_LOCK)
-        except (DirectoryUnavailable, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (DirectoryUnavailable, OSError, *DRIVER_TROUBLE) as error:
             log.warning("the daily check of the log could not be made", reason=str(error))
         except Exception:
             # One fault must not end the checks for good.

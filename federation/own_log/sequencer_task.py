@@ -9,7 +9,7 @@ import structlog
 
 from directory.errors import DirectoryUnavailable
 from directory.secret_files import SecretFileError
-from directory.store.database import Connection, Database
+from directory.store.database import DRIVER_TROUBLE, Connection, Database
 from federation.errors import LogRefused, LogWaits
 from federation.own_log.sequencer import Sequencer
 from federation.store.doubt import end_doubt, record_doubt
@@ -22,7 +22,7 @@ DOUBT_S: Final = 10.0
 """Between two looks at a log in doubt: an operator who has mended it watches for it to go on."""
 CHECK_EVERY_S: Final = 3_600.0
 """While it leads: a peer that did not answer at the start may know more."""
-DATABASE_TROUBLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+DATABASE_TROUBLE: Final = (OSError, *DRIVER_TROUBLE)
 
 log = structlog.get_logger(__name__)
 
