@@ -13,13 +13,13 @@ from typing import Final
 
 import pytest
 
-from deploy.embedded.locks import wait_until
 from deploy.ports import free_port
 from federation.protocol.log_state import read_own_checkpoint
 from tests.deploy.machines import fetch
 from tests.deploy.pending import add_pending
 from tests.deploy.test_restore import LOG, PATIENCE_S
 from tests.harness.command import PROGRAM, TIMEOUT_S, Command
+from tests.harness.waiting import wait_until
 
 CHECKOUT: Final = Path(__file__).parent.parent.parent
 DOCUMENT: Final = CHECKOUT / "docs" / "operations.md"

@@ -13,9 +13,9 @@ from typing import Final
 
 import trustme
 
-from deploy.embedded.locks import wait_until
 from deploy.ports import free_port
 from tests.harness.raw import RawConnection
+from tests.harness.waiting import wait_until
 
 SAMPLES: Final = Path(__file__).parents[2] / "deploy" / "proxies"
 HOST: Final = "find.example.org"

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from deploy.embedded.locks import wait_until
 from tests.harness.instance import RunningInstance, running_instance
+from tests.harness.waiting import wait_until
 from tests.web.rawhttp import ask
 from web.static_files import asset_url, static_files
 

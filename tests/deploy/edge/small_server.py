@@ -8,11 +8,11 @@ from typing import Any
 
 from deploy.edge.loop import GuardingLoop, guarding_loop
 from deploy.edge.places import EdgeLimits
-from deploy.embedded.locks import wait_until
 from deploy.ports import free_port
 from deploy.web_server import serve_application
 from directory.settings import Settings
 from tests.harness.raw import RawConnection
+from tests.harness.waiting import wait_until
 
 WAIT_S = 30
 LARGE_BYTES = 64 * 2**20

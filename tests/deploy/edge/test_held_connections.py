@@ -11,9 +11,9 @@ from deploy import web_server
 from deploy.edge import connection as guard
 from deploy.edge import loop as guarding
 from deploy.edge import open_files
-from deploy.embedded.locks import wait_until
 from tests.deploy.edge.small_server import LARGE_BYTES, WAIT_S, SmallServer, small_server
 from tests.harness.raw import RawConnection
+from tests.harness.waiting import wait_until
 from web.middleware import leftovers
 
 SHORT_S = 0.2
