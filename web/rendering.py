@@ -16,12 +16,15 @@ from markupsafe import Markup, escape
 from directory.instance_settings import InstanceSettings
 from directory.operator_texts import NO_TEXTS, OperatorTexts
 from directory.profile_pages import profile_url
+from directory.texts import FIRST_STRONG_ISOLATE, POP_DIRECTIONAL_ISOLATE, isolated
 from web.catalogues import LANGUAGES, catalogue
 from web.language import PARAMETER, language_of, locale_of
 from web.proof_links import proof_url, x_profile_url
 from web.static_files import asset_url
 
 _BDI: Final = Markup("<bdi>%s</bdi>")
+_OPENED: Final = Markup("<bdi>")
+_CLOSED: Final = Markup("</bdi>")
 _SAMPLES: Final = (*range(200), 1_000_000)
 """Integers among which every plural category of every language has one."""
 _WBR: Final = Markup("<wbr>")
@@ -118,6 +121,8 @@ def _environment(language: str, *, base_url: str, own_origin: str) -> jinja2.Env
     environment.filters |= {
         "at": lambda value: _isolated(f"@{value}"),
         "bdi": _isolated,
+        "isolated": isolated,
+        "sentence": _marked,
         "breakable": _breakable,
         "profile": lambda mapping: profile_url(mapping.target_id),
         "proof_of": proof_url,
@@ -141,6 +146,11 @@ def plural_forms(language: str) -> tuple[tuple[str, int], ...]:
 def _isolated(value: object) -> Markup:
     """Isolates a value of a sentence: `@name` would turn into `name@` in right-to-left text (HTML, `bdi`)."""
     return _BDI % (value,)
+
+
+def _marked(sentence: str) -> Markup:
+    """Marks the isolated values of a sentence that code filled, as elements."""
+    return escape(sentence).replace(FIRST_STRONG_ISOLATE, _OPENED).replace(POP_DIRECTIONAL_ISOLATE, _CLOSED)
 
 
 def _breakable(value: object) -> Markup:
