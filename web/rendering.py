@@ -1,5 +1,6 @@
 """Renders templates: one environment for each language, static files named by their content."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache, partial
@@ -27,7 +28,13 @@ _OPENED: Final = Markup("<bdi>")
 _CLOSED: Final = Markup("</bdi>")
 _SAMPLES: Final = (*range(200), 1_000_000)
 """Integers among which every plural category of every language has one."""
+_CODE: Final = Markup("<code>%s</code>")
 _WBR: Final = Markup("<wbr>")
+_PIECES: Final = re.compile(r"^[@.]?[^@.]*|[@.][^@.]*")
+_PIECE: Final = Markup('<span class="piece">%s</span>')
+"""A piece with a hyphen. A line would break after that, as if the name were written without it."""
+MAX_PIECE_CHARS: Final = 22
+"""Longer ones break: the line of a small phone could not hold them."""
 FRAGMENT_HEADERS: Final = ("x-passerelle-fragment", "hx-request")
 
 
@@ -124,6 +131,7 @@ def _environment(language: str, *, base_url: str, own_origin: str) -> jinja2.Env
         "isolated": isolated,
         "sentence": _marked,
         "breakable": _breakable,
+        "code": _with_code,
         "profile": lambda mapping: profile_url(mapping.target_id),
         "proof_of": proof_url,
         "x_profile": x_profile_url,
@@ -155,9 +163,16 @@ def _marked(sentence: str) -> Markup:
 
 def _breakable(value: object) -> Markup:
     """Marks where a long name may break: before the `@` and the dots of a host, and nowhere else while it fits a line."""
-    text = escape(value)
-    head, tail = text[:1], text[1:]
-    return head + tail.replace("@", _WBR + "@").replace(".", _WBR + ".")
+    return _WBR.join(
+        _PIECE % piece if "-" in piece and len(piece) <= MAX_PIECE_CHARS else escape(piece)
+        for piece in _PIECES.findall(str(value))
+    )
+
+
+def _with_code(value: object) -> Markup:
+    """Shows what stands between backticks as code: descriptions of the API are written for other tools too."""
+    parts = str(value).split("`")
+    return Markup("").join(_CODE % part if at % 2 else escape(part) for at, part in enumerate(parts))
 
 
 def _moment(value: datetime, *, locale: Locale) -> str:
