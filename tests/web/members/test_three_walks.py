@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, FilePayload, Locator, Page, async_playwright, expect
+from playwright.async_api import Browser, FilePayload, Locator, Page, ViewportSize, async_playwright, expect
 
 from tests.federation.peers.heard import add_peer
 from tests.harness.browser import chromium_path, launch_args
@@ -20,9 +20,12 @@ from tests.harness.fake_mastodon.site import FakeServer
 from tests.harness.fake_x import FakeX
 from tests.harness.mappings import OTHER_ORIGIN, bluesky, mastodon
 from tests.web.archives import following, part, posts, rows, zip_bytes
+from tests.web.members.gallery import People
 from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.keyboard import Keyboard
 from tests.web.members.looks import Looks
+from tests.web.members.test_accessibility import sticking_out
+from tests.web.members.test_follow_browser import keep_shot
 from tests.web.members.worlds import client_of
 from web.catalogues import catalogue
 
@@ -44,6 +47,9 @@ KEPT_LATER: Final = (
     "To have your list kept, sign in with an account of yours. Then agree to it under “My account”, and bring your "
     "archive: nothing of it was kept yet."
 )
+TWITTER_ZIP: Final = FilePayload(name="twitter.zip", mimeType="application/zip", buffer=ARCHIVE)
+PAPER: Final[ViewportSize] = {"width": 718, "height": 1047}
+"""A4 with margins of a centimetre, at 96 dots an inch."""
 LONG: Final = "a-friend-whose-name-has-no-end-at-all"
 TERMS: Final = "Be kind.\n\nWhoever is not is asked to leave."
 
@@ -151,7 +157,7 @@ async def choose_archive(walker: Walker) -> None:
     async with walker.page.expect_file_chooser() as opened:
         await walker.page.keyboard.press("Enter")
     chooser = await opened.value
-    await chooser.set_files(FilePayload(name="twitter.zip", mimeType="application/zip", buffer=ARCHIVE))
+    await chooser.set_files(TWITTER_ZIP)
 
 
 async def sign_in(walker: Walker, name: str) -> None:
@@ -284,3 +290,35 @@ async def test_running_this(walker: Walker, instance: MemberInstance) -> None:
         assert refused.status == status
         await keys.reach(page.locator("main a").last)
         await looks.look(f"refused-{status}")
+
+
+PRINTED: Final = ("results", "/x/ada", "/about", "/privacy", "/terms", "plan")
+
+
+@pytest.mark.parametrize("place", PRINTED)
+async def test_on_paper(chromium: Browser, instance: MemberInstance, place: str) -> None:
+    """What cannot be pressed on paper is not printed, and of whom a page leads to, the address is."""
+    context = await chromium.new_context(base_url=instance.url, viewport=PAPER)
+    page = await context.new_page()
+    if place == "plan":
+        person = People(instance).join("printer")
+        await context.add_cookies([{"name": "passerelle", "value": person.token, "url": instance.url}])
+        await page.goto("/account/follow")
+    else:
+        await page.goto("/" if place == "results" else place)
+    if not place.startswith("/"):
+        await page.locator("#archive-drop-files").set_input_files(TWITTER_ZIP)
+        await expect(page.locator(f"#{place}-title")).to_be_visible()
+    await page.emulate_media(media="print")
+    await keep_shot(page, f"print-{place.strip('/').replace('/', '-')}")
+    pressed = page.locator(":is(button, nav, select, textarea, summary, input:not([type=checkbox], [readonly])):visible")
+    assert await pressed.evaluate_all("all => all.map((each) => each.outerHTML.slice(0, 90))") == []
+    links = page.locator("main a[href^=http]:visible")
+    assert await links.count() > (1 if place in {"results", "/x/ada", "plan"} else -1)
+    bare = await links.evaluate_all(
+        "all => all.filter((each) => !getComputedStyle(each, '::after').content.includes('http'))"
+        ".filter((each) => !each.textContent.includes('://')).map((each) => each.outerHTML.slice(0, 90))"
+    )
+    assert bare == []
+    assert await sticking_out(page) == []
+    await context.close()
