@@ -311,7 +311,9 @@ async def test_on_paper(chromium: Browser, instance: MemberInstance, place: str)
         await expect(page.locator(f"#{place}-title")).to_be_visible()
     await page.emulate_media(media="print")
     await keep_shot(page, f"print-{place.strip('/').replace('/', '-')}")
-    pressed = page.locator(":is(button, nav, select, textarea, summary, input:not([type=checkbox], [readonly])):visible")
+    pressed = page.locator(
+        ":is(button, nav, select, textarea, summary, input:not([type=checkbox], [readonly])):visible"
+    )
     assert await pressed.evaluate_all("all => all.map((each) => each.outerHTML.slice(0, 90))") == []
     links = page.locator("main a[href^=http]:visible")
     assert await links.count() > (1 if place in {"results", "/x/ada", "plan"} else -1)
