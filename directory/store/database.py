@@ -175,5 +175,12 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Lends a connection inside a transaction: committed at the end, rolled back on any error."""
-        async with self.connection() as connection, connection.transaction():
-            yield connection
+        async with self.connection() as connection:
+            try:
+                async with connection.transaction():
+                    yield connection
+            except asyncpg.InterfaceError as error:
+                # Nothing is left to roll back, and that hides why.
+                if isinstance(error.__context__, _GONE):
+                    raise error.__context__ from None
+                raise
