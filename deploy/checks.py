@@ -19,6 +19,7 @@ from deploy.job_check import look_at_jobs
 from deploy.log_check import look_at_daily_check, look_at_keys, look_at_log
 from deploy.migrate import SchemaTooNew, pending_migrations
 from deploy.ports import PortInUse, check_port_free
+from deploy.replica_check import look_at_replicas
 from deploy.secret_check import check_secret_files
 from deploy.text_check import check_texts
 from deploy.vault_check import look_at_vault
@@ -128,9 +129,10 @@ async def check_database(settings: Settings) -> list[Finding]:
         with running_database(settings) as dsn:
             connection = await asyncpg.connect(dsn, timeout=5)
             try:
-                return await _look_at(settings, connection)
+                findings = await _look_at(settings, connection)
             finally:
                 await connection.close()
+            return findings + await look_at_replicas(settings, dsn)
     except EmbeddedError as error:
         return [Finding("Database", False, str(error), error.detail or "See the sentence before.")]
     except (OSError, TimeoutError, *DRIVER_TROUBLE) as error:

@@ -11,7 +11,7 @@ import structlog
 from deploy.edge.open_files import new_loop
 from deploy.loading import nothing_collected
 from deploy.ports import check_port_free
-from deploy.wiring.instance import migrated_database
+from deploy.wiring.instance import migrated_database, open_reads
 from deploy.wiring.jobs import build_worker
 from deploy.wiring.log import running_sequencer
 from deploy.wiring.members import MemberParts, open_members
@@ -65,7 +65,8 @@ async def _for_members(settings: Settings, dsn: str) -> AsyncIterator[tuple[Memb
     """Opens the services of members and the worker over them; the worker runs where this process has that role."""
     async with (
         migrated_database(dsn, connections=settings.database_connections) as database,
-        open_members(settings, database, SystemClock()) as members,
+        open_reads(settings, dsn, database) as reads,
+        open_members(settings, database, SystemClock(), reads=reads) as members,
         kept_fresh(members.ground.instance),
     ):
         worker = build_worker(members)

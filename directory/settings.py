@@ -25,7 +25,7 @@ CONFIG_PLACES: Final = (Path("/etc/passerelle.toml"),)
 """Where the settings file is looked for where the variable is not set: here, then in the data folder."""
 CONFIG_NAME: Final = "passerelle.toml"
 """Its name in the data folder."""
-_LISTS: Final = ("roles", "no_follows_to", "no_follows_on")
+_LISTS: Final = ("roles", "read_database_url", "no_follows_to", "no_follows_on")
 """Settings of which a text names several, separated by commas."""
 MOVED: Final = {
     "name": "name",
@@ -72,10 +72,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             description="A PostgreSQL 15+ server, `postgresql://user:password@host/name`, instead of the embedded one."
         ),
     ] = None
+    read_database_url: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Replicas of `database_url` (streaming replication), separated by commas: look-ups and lists are read there while they are less than 2 s behind."
+        ),
+    ] = ()
     database_connections: Annotated[
         int,
         Meta(
-            description="How many connections to the database a process keeps at most; one that signs takes 3 more.",
+            description="How many connections to a database a process keeps at most; one that signs takes 3 more, each replica one more.",
             ge=1,
             le=200,
         ),
@@ -272,10 +278,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             ("postgresql://", "postgres://")
         ):
             raise ValueError("database_url must start with postgresql://")
+        self._check_replicas()
         self._check_own_accounts()
         for name in ("terms", "privacy", "notice"):
             if getattr(self, name):
                 _check_place(name, getattr(self, name))
+
+    def _check_replicas(self) -> None:
+        if self.read_database_url and self.database_url is None:
+            raise ValueError("read_database_url needs database_url: the embedded database has no replicas")
+        if not all(url.startswith(("postgresql://", "postgres://")) for url in self.read_database_url):
+            raise ValueError(
+                "read_database_url must be addresses that start with postgresql://, separated by commas (one inside of an address is written %2C)"
+            )
+        if len(set(self.read_database_url)) < len(self.read_database_url):
+            raise ValueError("read_database_url names a replica twice")
 
     def _check_own_accounts(self) -> None:
         if bool(self.bluesky_account) is not (self.bluesky_password_file is not None):

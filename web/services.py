@@ -1,6 +1,7 @@
 """The services behind the pages and the API, built once in `deploy.wiring.web` and passed in."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from directory.clock import Clock
@@ -12,6 +13,7 @@ from directory.services.lookup import Lookup
 from directory.services.reversing import Reversing
 from directory.services.statistics import StatisticsService
 from directory.settings import Settings
+from directory.store.replicas import Replica
 from directory.store.statistics import StatisticsStore
 from federation.own_log.reader import LogService
 from federation.peers.heard import HeardPeers
@@ -42,5 +44,7 @@ class Services:
     """None in a process that only answers questions: it has no pages of members."""
     peers: PeerServices | None = None
     """What peers ask; None in a process that answers none."""
+    replicas: Sequence[Replica] = ()
+    """The replicas that answers are read from."""
     jobs: JobGauges | None = None
     """How the jobs of members are doing; None likewise."""

@@ -33,6 +33,7 @@ from directory.store.members import MemberStore
 from directory.store.newcomer_messages import NewcomerMessageStore
 from directory.store.proof_checks import ProofCheckStore
 from directory.store.publications import PublicationStore
+from directory.store.reads import ReadDatabase
 from directory.store.revocations import RevocationStore
 from directory.store.sessions import SessionStore
 from directory.store.sign_ins import SignInStore
@@ -62,13 +63,19 @@ class MemberParts:
 
 @asynccontextmanager
 async def open_members(
-    settings: Settings, database: Database, clock: Clock, *, http: GuardedClient | None = None
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    *,
+    http: GuardedClient | None = None,
+    reads: ReadDatabase | None = None,
 ) -> AsyncIterator[MemberParts]:
-    """Opens the services of members until the block ends; `http` makes all requests to other servers.
+    """Opens the services of members until the block ends; `http` makes all requests to other servers, and answers come from
+    `reads`, where it is there.
 
     Raises VaultError, DirectoryUnavailable, InvalidInstanceSetting.
     """
-    ground = await open_ground(settings, database, clock)
+    ground = await open_ground(settings, database, clock, reads)
     client = http or GuardedClient(user_agent(settings.base_url), allow_loopback=settings.allow_loopback)
     async with client:
         permissions = _permissions(ground)

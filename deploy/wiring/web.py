@@ -21,6 +21,7 @@ from directory.services.statistics import StatisticsService
 from directory.settings import Settings
 from directory.store.database import Database
 from directory.store.mappings import MappingStore
+from directory.store.reads import ReadDatabase
 from directory.store.statistics import StatisticsStore
 from federation.keys.instance import log_origin
 from federation.keys.witness_keys import WitnessKeys
@@ -41,22 +42,31 @@ async def _leave_to_sequencer() -> None:
 Announce = Callable[[], Awaitable[object]]
 
 
-def build_services(settings: Settings, database: Database, clock: Clock, instance: LiveSettings) -> Services:
-    """Builds the services of pages and API, over an open, migrated database. Raises InvalidSettings."""
+def build_services(
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    instance: LiveSettings,
+    reads: ReadDatabase | None = None,
+) -> Services:
+    """Builds the services of pages and API, over an open, migrated database. Answers come from `reads`, where it is there.
+    Raises InvalidSettings."""
+    answering = reads or database
     statistics = StatisticsStore(database)
     counting = StatisticsService(statistics, clock)
-    lookup = build_lookup(settings, database, clock)
+    lookup = build_lookup(settings, answering, clock)
     return Services(
         settings=settings,
         instance=instance,
         clock=clock,
         lookup=lookup,
         reversing=Reversing(lookup),
-        single_lookup=LookupBatcher(MappingStore(database), clock, log_origin(settings)),
+        single_lookup=LookupBatcher(MappingStore(answering), clock, log_origin(settings)),
         statistics=counting,
         health=statistics,
         log=LogService(LogStore(database), clock, WitnessKeys(database, clock)),
         witness=Witness(database, key_folder(settings), clock),
+        replicas=reads.replicas if reads is not None else (),
         heard=HeardPeers(PeerListing(database), counting, clock),
         texts=read_operator_texts(settings),
         large_matches=asyncio.Semaphore(settings.matches_at_once),
@@ -71,7 +81,7 @@ def build_all_services(
     `worker` may run in this process, or not; `announce` is for callers that run no sequencer.
     """
     ground = members.ground
-    services = build_services(ground.settings, ground.database, ground.clock, ground.instance)
+    services = build_services(ground.settings, ground.database, ground.clock, ground.instance, ground.reads)
     return dataclasses.replace(
         services,
         reversing=Reversing(services.lookup, PageOwners(members.networks.http)),

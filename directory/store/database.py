@@ -69,10 +69,10 @@ async def _leave_as_it_is(_: object) -> None:
     """
 
 
-async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
+async def connect(dsn: str, *, timeout_s: float = CONNECT_TIMEOUT_S) -> "asyncpg.Connection[asyncpg.Record]":
     """Opens a connection outside of any pool. Raises DatabaseUnreachable."""
     try:
-        return await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
+        return await asyncpg.connect(dsn, timeout=timeout_s)
     except _NO_WAY_IN as error:
         raise DatabaseUnreachable(f"could not connect to the database: {error}") from error
 
@@ -103,12 +103,16 @@ async def _count_granted(dsn: str, wanted: int) -> int:
 class Database:
     """A pool of connections. Trusted: whoever can write to it can change every answer."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, acquire_timeout_s: float = ACQUIRE_TIMEOUT_S) -> None:
+        """`acquire_timeout_s`: how long whoever asks waits for a connection while all are lent."""
         self._pool = pool
+        self._acquire_timeout_s = acquire_timeout_s
         self._told_at = -TELL_AGAIN_S
 
     @classmethod
-    async def connect(cls, dsn: str, *, max_connections: int = 10) -> Self:
+    async def connect(
+        cls, dsn: str, *, max_connections: int = 10, acquire_timeout_s: float = ACQUIRE_TIMEOUT_S
+    ) -> Self:
         """Opens the pool. Raises DatabaseUnreachable where the server does not answer."""
         granted = await _count_granted(dsn, max_connections)
         try:
@@ -123,7 +127,7 @@ class Database:
             )
         except _NO_WAY_IN as error:
             raise DatabaseUnreachable(f"could not connect to the database: {error}") from error
-        return cls(pool)
+        return cls(pool, acquire_timeout_s=acquire_timeout_s)
 
     async def close(self) -> None:
         """Waits for running queries, then closes every connection."""
@@ -151,7 +155,7 @@ class Database:
 
     async def _acquire(self) -> "PoolConnectionProxy[asyncpg.Record]":
         """Lends a connection. Where the server refuses another one, waits for one that is given back."""
-        async with asyncio.timeout(ACQUIRE_TIMEOUT_S):
+        async with asyncio.timeout(self._acquire_timeout_s):
             while True:
                 try:
                     return await self._pool.acquire()

@@ -12,7 +12,6 @@ from directory.mapping_life import MappingState
 from directory.mappings import Evidence, Mapping, Network, Strength
 from directory.origins import HIDDEN_AFTER, Standing
 from directory.queries import Query
-from directory.store.database import Database
 from directory.store.mapping_conditions import (
     IS_ACTIVE,
     IS_NOT_HIDDEN,
@@ -21,6 +20,7 @@ from directory.store.mapping_conditions import (
     is_stale,
     origin_answers,
 )
+from directory.store.reading import Readable
 
 _NETWORK_CODE: Final = {Network.BLUESKY: 1, Network.MASTODON: 2}
 _NETWORK_OF_CODE: Final = {code: network for network, code in _NETWORK_CODE.items()}
@@ -102,9 +102,10 @@ _evidence_encoder: Final = msgspec.json.Encoder()
 
 
 class MappingStore:
-    """Mappings that answer. Trusted: whoever can change these rows can send follows to the wrong accounts."""
+    """Mappings that answer, of the primary or a replica. Trusted: whoever can change these rows can send follows to the wrong
+    accounts."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Readable) -> None:
         self._database = database
 
     async def find_mappings(

@@ -13,6 +13,7 @@ from deploy.metrics_server import serving_metrics
 from deploy.ports import free_port
 from deploy.web_server import hypercorn_config, with_bounds
 from deploy.wiring.ground import load_live_settings
+from deploy.wiring.instance import open_reads
 from deploy.wiring.peers import (
     build_peer_services,
     build_peering,
@@ -109,21 +110,25 @@ class RunningInstance:
             self.peering = build_peering(*parts)
             self.standings = build_standings(self.settings, self.database)
             self.signed = build_signed_client(self.settings, self.clock, self.http)
-            self.services = replace(
-                build_services(self.settings, self.database, self.clock, live),
-                peers=build_peer_services(*parts),
-            )
-            app = with_bounds(create_app(self.services), self.settings)
-            config = hypercorn_config(self.settings)
-            config.graceful_timeout = 0.2
-            async with serving_metrics(self.settings, self.services):
-                server = asyncio.create_task(serve(app, config, shutdown_trigger=self._stopping.wait))
-                await self._wait_until_listening()
-                self._ready.set()
-                await server
+            async with open_reads(self.settings, self._dsn, self.database) as reads:
+                self.services = replace(
+                    build_services(self.settings, self.database, self.clock, live, reads),
+                    peers=build_peer_services(*parts),
+                )
+                await self._answer()
         finally:
             await self.http.close()
             await self.database.close()
+
+    async def _answer(self) -> None:
+        app = with_bounds(create_app(self.services), self.settings)
+        config = hypercorn_config(self.settings)
+        config.graceful_timeout = 0.2
+        async with serving_metrics(self.settings, self.services):
+            server = asyncio.create_task(serve(app, config, shutdown_trigger=self._stopping.wait))
+            await self._wait_until_listening()
+            self._ready.set()
+            await server
 
     async def _wait_until_listening(self) -> None:
         while True:

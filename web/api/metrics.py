@@ -1,6 +1,6 @@
 """Counts and times for the operator, in the text format of Prometheus. They hold no names."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -15,6 +15,7 @@ from directory.failures import failure_counts
 from directory.follows.tally import follow_counts
 from directory.jobs.gauges import KindGauges
 from directory.members.job_kinds import JobKind
+from directory.store.replicas import Replica
 from web.services import Services
 
 JobCounts = Mapping[JobKind, KindGauges]
@@ -55,6 +56,8 @@ async def metrics_text(services: Services) -> bytes:
     """Returns requests and failures of this process, and the jobs of all processes: these are left out while the database
     does not answer."""
     content = generate_latest(REGISTRY) + _shown(_Failures()) + _shown(_Follows())
+    if services.replicas:
+        content += _shown(_Replicas(services.replicas))
     if services.jobs is not None:
         with suppress(DirectoryUnavailable):
             content += _shown(_Jobs(await services.jobs.current()))
@@ -103,6 +106,39 @@ class _Follows(Collector):
         for (network, result, reason), count in follow_counts().items():
             results.add_metric([network.value, result, reason], count)
         yield results
+
+
+class _Replicas(Collector):
+    def __init__(self, replicas: Sequence[Replica]) -> None:
+        self._replicas = replicas
+
+    def collect(self) -> Iterator[Metric]:
+        used = GaugeMetricFamily(
+            "passerelle_replica_used",
+            "Whether look-ups and lists are read there: 1 or 0.",
+            labels=["replica"],
+        )
+        behind = GaugeMetricFamily(
+            "passerelle_replica_behind_seconds",
+            "How long ago it was known to hold all that the primary had stored; left out where that is not known.",
+            labels=["replica"],
+        )
+        answered = CounterMetricFamily(
+            "passerelle_replica_answered", "Statements that it answered.", labels=["replica"]
+        )
+        retried = CounterMetricFamily(
+            "passerelle_replica_asked_again",
+            "Statements that the primary was asked after it, by reason.",
+            labels=["replica", "reason"],
+        )
+        for replica in self._replicas:
+            used.add_metric([replica.name], float(replica.is_current))
+            if (age := replica.age_s) is not None:
+                behind.add_metric([replica.name], age)
+            answered.add_metric([replica.name], replica.answered)
+            for reason, count in replica.retries.items():
+                retried.add_metric([replica.name, reason], count)
+        yield from (used, behind, answered, retried)
 
 
 def _shown(collector: Collector) -> bytes:
