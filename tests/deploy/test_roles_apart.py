@@ -17,6 +17,7 @@ import httpx
 from deploy.embedded.locks import wait_until
 from deploy.ports import free_port
 from directory.members.publications import Wish
+from federation.own_log.high_water import SignedMark
 from tests.deploy.machines import PATIENCE_S, Machine, fetch
 from tests.deploy.members import Members
 from tests.deploy.pending import add_pending
@@ -126,6 +127,14 @@ class Apart:
         add_pending(self.dsn, LOG, 1)
         assert wait_until(lambda: self.published() > size, PATIENCE_S)
         assert wait_until(lambda: not fetch(self.dsn, "SELECT FROM arrival"), PATIENCE_S)
+        assert wait_until(self.marks_agree, PATIENCE_S)
+
+    def marks_agree(self) -> bool:
+        """Tells whether each machine that could sign knows what was signed, whichever has done it."""
+        signing = [name for name, role in _ROLES.items() if role == "sequencer"]
+        alive = [name for name in signing if self.running[name].process.poll() is None]
+        marks = [SignedMark(self.machines[name].data / "keys").read() for name in alive]
+        return {mark.size for mark in marks if mark is not None} == {self.published()}
 
 
 _ROLES: Final = {
