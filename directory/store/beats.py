@@ -26,6 +26,7 @@ UNION ALL SELECT number, mark, '' FROM replica_beat WHERE NOT EXISTS (SELECT FRO
 _SHOWN: Final = (
     "SELECT pg_is_in_recovery(), (SELECT number FROM replica_beat), (SELECT mark FROM replica_beat)"
 )
+_SERVER: Final = "SELECT pg_postmaster_start_time(), inet_server_addr(), inet_server_port()"
 _SYSTEM: Final = """
 SELECT CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
        THEN (SELECT system_identifier FROM pg_control_system()) END
@@ -38,6 +39,15 @@ class Beat:
 
     number: int
     mark: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server: when it was started, and where it listens."""
+
+    started: str = ""
+    address: str = ""
+    port: str = ""
 
 
 class Beats:
@@ -93,6 +103,12 @@ async def look_at_replica(connection: Connection) -> tuple[bool, Beat | None]:
     """Reads whether a server is a replica, and the beat that it shows."""
     ((is_replica, number, mark),) = await connection.fetch(_SHOWN)
     return is_replica, None if mark is None else Beat(number, mark)
+
+
+async def server_of(connection: Connection) -> Server:
+    """Reads which server a connection has led to: it differs from that of any other, and from itself after a start."""
+    row = await connection.fetchrow(_SERVER)
+    return Server() if row is None else Server(*map(str, row))
 
 
 async def system_of(connection: Connection) -> int | None:

@@ -1,9 +1,9 @@
 """The pool of connections to PostgreSQL, whose failures are raised as errors of the directory."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import asyncpg
 import structlog
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 else:
     Connection = asyncpg.Connection
     Pool = asyncpg.Pool
+
+Check = Callable[["asyncpg.Connection[asyncpg.Record]"], Coroutine[Any, Any, None]]
 
 CONNECT_TIMEOUT_S: Final = 5.0
 ACQUIRE_TIMEOUT_S: Final = 10.0
@@ -111,9 +113,15 @@ class Database:
 
     @classmethod
     async def connect(
-        cls, dsn: str, *, max_connections: int = 10, acquire_timeout_s: float = ACQUIRE_TIMEOUT_S
+        cls,
+        dsn: str,
+        *,
+        max_connections: int = 10,
+        acquire_timeout_s: float = ACQUIRE_TIMEOUT_S,
+        check: Check | None = None,
     ) -> Self:
-        """Opens the pool. Raises DatabaseUnreachable where the server does not answer."""
+        """Opens the pool. `check` looks at each new connection, and raises where it is not to be used. Raises
+        DatabaseUnreachable where the server does not answer."""
         granted = await _count_granted(dsn, max_connections)
         try:
             pool = await asyncpg.create_pool(
@@ -123,6 +131,7 @@ class Database:
                 timeout=CONNECT_TIMEOUT_S,
                 command_timeout=COMMAND_TIMEOUT_S,
                 reset=_leave_as_it_is,
+                init=check,
                 server_settings={"application_name": "passerelle", "jit": "off"},
             )
         except _NO_WAY_IN as error:
@@ -132,6 +141,10 @@ class Database:
     async def close(self) -> None:
         """Waits for running queries, then closes every connection."""
         await self._pool.close()
+
+    def terminate(self) -> None:
+        """Ends every connection at once, whoever waits for an answer."""
+        self._pool.terminate()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

@@ -11,7 +11,7 @@ from directory.errors import DirectoryUnavailable
 from directory.store.database import Database, is_of_database
 from directory.store.primary import PrimaryWatch
 from directory.store.reading import ReadingConnection
-from directory.store.replicas import ANSWER_WITHIN_S, Replica, Retry
+from directory.store.replicas import Replica, Retry
 
 log = structlog.get_logger(__name__)
 
@@ -48,13 +48,26 @@ class ReadDatabase:
 
     async def fetch(self, query: str, *args: object) -> list[asyncpg.Record]:
         """Runs a statement that only reads. Returns its rows."""
-        replica = self._choose()
+        replica, refused = self._choose(), None
         if replica is not None:
-            rows = await self._ask(replica, query, args)
-            if rows is not None:
-                return rows
+            try:
+                rows = await _ask(replica, query, args)
+            except _Refused as error:
+                refused = error
+            else:
+                if rows is not None:
+                    return rows
         async with self._primary.connection() as connection:
-            return await connection.fetch(query, *args)
+            rows = await connection.fetch(query, *args)
+        if replica is not None and refused is not None:
+            # The primary can: it is not the statement that is at fault, which anybody may have chosen.
+            replica.pause()
+            log.warning(
+                "a replica refused what the primary answers",
+                replica=replica.name,
+                reason=str(refused.__cause__),
+            )
+        return rows
 
     def _choose(self) -> Replica | None:
         current = [replica for replica in self.replicas if replica.is_current]
@@ -65,35 +78,36 @@ class ReadDatabase:
         chosen.turn = self._turn
         return chosen
 
-    async def _ask(
-        self, replica: Replica, query: str, args: tuple[object, ...]
-    ) -> list[asyncpg.Record] | None:
-        """Returns the rows that a replica gives. None where the primary is to be asked."""
-        try:
-            async with replica.connection() as connection:
-                if not replica.is_current or (as_of := replica.as_of) is None:
-                    return None  # it fell behind while a connection was waited for
-                rows = await connection.fetch(query, *args)
-        except Exception as error:
-            if not is_of_database(error):
-                raise
-            _learn(replica, error)
-            return None
-        if replica.now() - as_of > ANSWER_WITHIN_S:
-            replica.note_retry(Retry.TOO_LATE)
-            replica.pause()
-            return None
-        replica.answered += 1
-        return rows
+
+class _Refused(Exception):
+    """A replica refused a statement."""
+
+
+async def _ask(replica: Replica, query: str, args: tuple[object, ...]) -> list[asyncpg.Record] | None:
+    """Returns the rows that a replica gives. None where the primary is to be asked. Raises _Refused where the primary's
+    answer tells what is wrong."""
+    try:
+        async with replica.connection() as connection:
+            if not replica.is_current or (as_of := replica.as_of) is None:
+                return None  # it fell behind while a connection was waited for
+            rows = await connection.fetch(query, *args)
+    except Exception as error:
+        if not is_of_database(error):
+            raise
+        _learn(replica, error)
+        return None
+    return rows if replica.note_answer(as_of) else None
 
 
 def _learn(replica: Replica, error: Exception) -> None:
+    """Counts why a replica did not answer. Raises _Refused where it would not."""
     if isinstance(error, _CONFLICTS):
         replica.note_retry(Retry.CONFLICT)
+    elif isinstance(error, DirectoryUnavailable) and isinstance(error.__cause__, TimeoutError):
+        replica.note_retry(Retry.BUSY)  # all its connections are lent; it is looked at over another
     elif isinstance(error, DirectoryUnavailable):
         replica.note_retry(Retry.BROKEN)
         replica.doubt()
     else:
         replica.note_retry(Retry.REFUSED)
-        replica.pause()
-        log.warning("a replica refused what the primary is asked", replica=replica.name, reason=str(error))
+        raise _Refused from error

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from directory.errors import DirectoryUnavailable
-from directory.store.beats import Beat, look_at_replica, system_of
+from directory.store.beats import Beat, Server, look_at_replica, server_of, system_of
 from directory.store.database import Connection, Database
 from directory.store.primary import PrimaryWatch
 from directory.store.watching import Watch
@@ -20,7 +20,10 @@ ANSWER_WITHIN_S: Final = 2.0
 """An answer of a replica is given so long at most after the moment up to which it was known to hold all."""
 ACQUIRE_TIMEOUT_S: Final = 0.5
 PAUSE_S: Final = 5.0
-"""For a replica that answers too late, or cannot answer what the primary can."""
+"""For a replica that answers too late again and again, or cannot answer what the primary can."""
+LATE_IN_A_ROW: Final = 10
+"""Answers that come too late, with none in time between them, before it is left alone: a few long lists, which may take that
+long, keep nobody else from it."""
 TELL_AFTER_S: Final = 2.0
 """How long a state lasts before the log tells it."""
 
@@ -43,6 +46,7 @@ class Retry(StrEnum):
     """Why something was asked again at the primary."""
 
     TOO_LATE = "too-late"
+    BUSY = "busy"
     CONFLICT = "conflict"
     BROKEN = "broken"
     REFUSED = "refused"
@@ -88,14 +92,12 @@ class Replica(Watch):
         self._system: int | None = None
         self._as_of: float | None = None
         self._paused_until = clock()
+        self._late = 0
+        self._server = Server()
         self._fault: ReplicaState | None = ReplicaState.UNREACHABLE
         self._error = ""
         self._seen: tuple[ReplicaState, float] = ReplicaState.UNREACHABLE, clock()
         self._told: ReplicaState | None = None
-
-    def now(self) -> float:
-        """Returns the time, by the clock of `as_of`."""
-        return self._clock()
 
     @property
     def as_of(self) -> float | None:
@@ -131,19 +133,20 @@ class Replica(Watch):
 
     async def close(self) -> None:
         await super().close()
-        if self._database is not None:
-            self._end_lent()
-            await self._database.close()
+        self._end_pool()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """Lends a connection. Raises DirectoryUnavailable. Where the server stops to answer meanwhile, the connection
         ends."""
-        if self._database is None:
+        database = self._database
+        if database is None:
             raise DirectoryUnavailable("the replica was not reached yet")
         self.lent += 1
         try:
-            async with self._database.connection() as connection:
+            async with database.connection() as connection:
+                if database is not self._database:
+                    raise DirectoryUnavailable("the address leads to another server now")
                 self._in_use.add(connection)
                 try:
                     yield connection
@@ -151,6 +154,18 @@ class Replica(Watch):
                     self._in_use.discard(connection)
         finally:
             self.lent -= 1
+
+    def note_answer(self, as_of: float) -> bool:
+        """Counts an answer of a moment when it was known to hold all until `as_of`. Returns whether it may be given: it is not
+        too late."""
+        if self._clock() - as_of <= ANSWER_WITHIN_S:
+            self.answered, self._late = self.answered + 1, 0
+            return True
+        self.retries[Retry.TOO_LATE] += 1
+        self._late += 1
+        if self._late >= LATE_IN_A_ROW:
+            self.pause()
+        return False
 
     def note_retry(self, why: Retry) -> None:
         """Counts what was asked again at the primary."""
@@ -162,10 +177,15 @@ class Replica(Watch):
 
     def pause(self) -> None:
         """Leaves it alone for a moment: asking it would only delay what the primary has to answer."""
-        self._paused_until = self._clock() + PAUSE_S
+        self._paused_until, self._late = self._clock() + PAUSE_S, 0
 
     async def opened(self, connection: Connection) -> None:
         self._system = await system_of(connection)
+        server = await server_of(connection)
+        if server != self._server:
+            # What is known is of another one, and so are the connections of the pool.
+            self._server, self._as_of = server, None
+            self._end_pool()
 
     async def look(self, connection: Connection) -> None:
         is_replica, beat = await look_at_replica(connection)
@@ -193,8 +213,23 @@ class Replica(Watch):
 
     async def _open(self) -> Database:
         return await Database.connect(
-            self.dsn, max_connections=self._connections, acquire_timeout_s=ACQUIRE_TIMEOUT_S
+            self.dsn,
+            max_connections=self._connections,
+            acquire_timeout_s=ACQUIRE_TIMEOUT_S,
+            check=self._check_server,
         )
+
+    async def _check_server(self, connection: Connection) -> None:
+        """Raises DirectoryUnavailable where a connection leads to another server than the one that is looked at: behind one
+        address there can be several, of which one is behind."""
+        if await server_of(connection) != self._server:
+            raise DirectoryUnavailable("the address leads to several servers: name each of them")
+
+    def _end_pool(self) -> None:
+        if self._database is not None:
+            self._end_lent()
+            self._database.terminate()
+        self._database = None
 
     def _advance(self, beat: Beat | None) -> None:
         as_of = None if beat is None else self._primary.beats.as_of(beat)

@@ -59,13 +59,17 @@ class Site:
     def states(self) -> list[ReplicaState]:
         return [each.state for each in self.reads.replicas]
 
+    def now(self) -> float:
+        """Returns the time by the clock of what is known of the replicas."""
+        return asyncio.get_running_loop().time()
+
     async def until_used(self) -> None:
         """Waits until every replica is asked."""
         await until(lambda: set(self.states()) == {ReplicaState.USED})
 
     async def until_held(self) -> None:
         """Waits until the replicas hold what is stored now."""
-        now = self.replica.now()
+        now = self.now()
         await until(lambda: all((each.as_of or 0) >= now for each in self.reads.replicas))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from structlog.testing import capture_logs
@@ -119,3 +120,49 @@ async def test_one_that_does_not_answer_keeps_nobody_from_the_others(
             assert ReplicaState.USED in states
         finally:
             second.thaw()
+
+
+async def test_an_address_behind_which_there_are_several_servers(
+    cluster: Cluster, replica: Server, dsn: str, stored: StoredMappings, clock: FakeClock
+) -> None:
+    """Attack by accident: a balancer stands before two replicas. The connection that is looked at leads to the one that is
+    current, those that ask lead to the other, which stands still."""
+    still = cluster.replica("still")
+    await until(lambda: bool(_run(still, dsn, "SELECT FROM mapping")))
+    still.run("SELECT pg_wal_replay_pause()")
+    async with stored.database.connection() as connection:
+        await connection.execute("DELETE FROM mapping")
+    async with (
+        balancer([replica.port, still.port]) as port,
+        reading(dsn, [f"postgresql://an_operator@127.0.0.1:{port}/{dsn.rpartition('/')[2]}"], clock) as site,
+    ):
+        began, told = site.now(), set()
+        while site.now() - began < 5:
+            assert not await found(site)
+            told.add(site.replica.reason)
+            await asyncio.sleep(0.02)
+    assert any("the address leads to several servers: name each of them" in reason for reason in told)
+
+
+@asynccontextmanager
+async def balancer(ports: list[int]) -> AsyncIterator[int]:
+    """Leads the first connection to the first server, and all others to the second."""
+    count = 0
+
+    async def lead(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal count
+        port, count = ports[min(count, 1)], count + 1
+        there = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(pipe(reader, there[1]), pipe(there[0], writer))
+
+    async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+        writer.close()
+
+    server = await asyncio.start_server(lead, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()

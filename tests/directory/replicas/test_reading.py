@@ -4,19 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import asyncpg
 import pytest
 
 from directory.errors import DirectoryUnavailable
 from directory.queries import Query
 from directory.services.batching import LookupBatcher
 from directory.services.lookup import MATCH_CHUNK_PAIRS, Lookup
-from directory.store.replicas import ReplicaState, Retry
+from directory.store.replicas import LATE_IN_A_ROW, ReplicaState, Retry
 from tests.directory.replicas.conftest import Site, reading, until
 from tests.harness.clock import FakeClock
 from tests.harness.mappings import ORIGIN, bluesky
 from tests.harness.replicas import Cluster, Server, same_database
 
 JACK = Query.parse("12")
+CONNECTIONS = 10
 MANY = 6 * MATCH_CHUNK_PAIRS
 SLOW_ON_REPLICA = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_sleep({}) END, count(*) FROM mapping"
 WITHDRAWN_WITHIN_S = 2.0
@@ -31,13 +33,13 @@ async def withdraw(site: Site, x_id: int = 12) -> float:
     """Withdraws at the primary. Returns when that was done."""
     async with site.primary.connection() as connection:
         await connection.execute(WITHDRAW, x_id)
-    return site.replica.now()
+    return site.now()
 
 
 async def ask_until_gone(site: Site, gone_at: float) -> None:
     """Asks without pause, until nothing is found any more. Fails where an answer comes later than promised."""
     while await found(site):
-        assert site.replica.now() - gone_at <= WITHDRAWN_WITHIN_S
+        assert site.now() - gone_at <= WITHDRAWN_WITHIN_S
         await asyncio.sleep(0)
 
 
@@ -86,8 +88,8 @@ async def test_a_replica_that_falls_behind_is_not_asked(site: Site, replica: Ser
 
 async def test_an_idle_primary_is_no_lag(site: Site) -> None:
     """Where nothing is written, the time of the last transaction grows old, and nothing is behind."""
-    began = site.replica.now()
-    await until(lambda: site.replica.now() - began > WITHDRAWN_WITHIN_S)
+    began = site.now()
+    await until(lambda: site.now() - began > WITHDRAWN_WITHIN_S)
     assert site.replica.state is ReplicaState.USED
 
 
@@ -161,7 +163,41 @@ async def test_an_answer_that_comes_too_late_is_not_believed(site: Site) -> None
     rows = await site.reads.fetch(SLOW_ON_REPLICA.format(WITHDRAWN_WITHIN_S))
     assert [row["count"] for row in rows] == [0]
     assert site.replica.retries[Retry.TOO_LATE] == 1
+
+
+async def test_long_lists_keep_nobody_from_a_replica_that_is_well(site: Site) -> None:
+    """Attack: somebody has a few lists matched that take a cold disk seconds, so that all others have to ask the primary.
+    Only where nothing comes in time any more, a replica is left alone."""
+    slow = SLOW_ON_REPLICA.format(WITHDRAWN_WITHIN_S)
+    await site.until_used()
+    late = [asyncio.create_task(site.reads.fetch(slow)) for _ in range(LATE_IN_A_ROW - 1)]
+    await asyncio.gather(*late)
+    assert site.states() == [ReplicaState.USED]
+    assert not await found(site)
+    assert site.replica.answered == 1
+    for _ in range(2):
+        await asyncio.gather(*(site.reads.fetch(slow) for _ in range(LATE_IN_A_ROW // 2)))
     assert site.replica.state is ReplicaState.PAUSED
+
+
+async def test_a_statement_that_no_server_can_run_is_no_fault_of_a_replica(site: Site) -> None:
+    """Attack: somebody finds a question that PostgreSQL refuses, and with it takes all replicas away from all others."""
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await site.reads.fetch("SELECT FROM nowhere")
+    assert site.replica.state is ReplicaState.USED
+
+
+async def test_all_connections_lent_is_no_doubt(site: Site) -> None:
+    """Attack: somebody takes all connections to a replica. What comes meanwhile is asked at the primary, and no more."""
+    taken = [asyncio.create_task(site.reads.fetch(SLOW_ON_REPLICA.format(1.0))) for _ in range(CONNECTIONS)]
+    await until(lambda: site.replica.lent == CONNECTIONS)
+    before = site.replica.as_of
+    assert not await found(site)
+    assert site.replica.retries[Retry.BUSY] == 1
+    assert site.replica.as_of is not None
+    assert before is not None
+    assert site.replica.as_of >= before
+    await asyncio.gather(*taken)
 
 
 async def test_a_replica_whose_role_may_not_read(
