@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from deploy.migrate import migrate
 from directory.clock import Clock
 from directory.services.lookup import Lookup
-from directory.settings import Settings
+from directory.settings import Role, Settings
 from directory.store.database import Database
 from directory.store.mappings import MappingStore
 from directory.store.primary import PrimaryWatch
@@ -34,8 +34,8 @@ async def migrated_database(dsn: str, *, connections: int) -> AsyncIterator[Data
 @asynccontextmanager
 async def open_reads(settings: Settings, dsn: str, database: Database) -> AsyncIterator[ReadDatabase | None]:
     """Watches the replicas of the settings until the block ends. None of them has to answer. Yields None where there are
-    none: the primary is read."""
-    if not settings.read_database_url:
+    none, or this process answers nobody: the primary is read."""
+    if not settings.read_database_url or Role.WEB not in settings.roles:
         yield None
         return
     primary = PrimaryWatch(dsn)

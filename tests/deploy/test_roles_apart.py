@@ -1,6 +1,7 @@
 """An instance over several machines, of real parts: a primary and a replica, two processes of each role, and HAProxy before the
 webs. Each is killed in turn, and what has to go on goes on."""
 
+import shutil
 import signal
 import ssl
 import threading
@@ -13,10 +14,13 @@ from typing import Final
 from uuid import UUID
 
 import httpx
+import pytest
 
 from deploy.embedded.locks import wait_until
 from deploy.ports import free_port
 from directory.members.publications import Wish
+from federation.errors import MissingKeys
+from federation.keys.instance import PEER_FILE, WITNESS_FILE, KeyFolder
 from federation.own_log.high_water import SignedMark
 from tests.deploy.machines import PATIENCE_S, Machine, fetch
 from tests.deploy.members import Members
@@ -176,6 +180,7 @@ def running_apart(folder: Path) -> Iterator[Apart]:
             machines["sequencer-two"].copy(machines["sequencer-one"], "keys")
             for name in ("worker-one", "worker-two", "web-two"):
                 machines[name].copy(machines["web-one"], "vault")
+            _give_keys_for_peers(machines["sequencer-one"], machines["web-two"])
             rest = [name for name in _ROLES if name not in apart.running]
             for name in rest:
                 apart.start(name)
@@ -276,7 +281,20 @@ def _secrets_are_where_they_are_needed(apart: Apart) -> None:
             assert "vault" not in held
         else:
             assert "vault.keys" in held
-            assert "keys" not in held
+            assert not held & SECRETS_OF_THE_LOG
+    for_peers = KeyFolder(apart.machines["web-two"].data)
+    assert for_peers.read_witness().vkey
+    assert for_peers.read_peer()
+    with pytest.raises(MissingKeys):
+        for_peers.read_logs()
+
+
+def _give_keys_for_peers(signing: Machine, answering: Machine) -> None:
+    """Copies what a web needs that has peers, and no more."""
+    folder = answering.data / "keys"
+    folder.mkdir(mode=0o700)
+    for name in (WITNESS_FILE, PEER_FILE):
+        shutil.copy2(signing.data / "keys" / name, folder / name)
 
 
 def _limits_of_an_address_hold(proxy: Proxy) -> None:
