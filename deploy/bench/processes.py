@@ -1,0 +1,52 @@
+"""Reads what processes take: memory with what they share counted once, and processor time."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import asyncpg
+import psutil
+
+
+def with_children(process: psutil.Process) -> list[psutil.Process]:
+    """Returns a process and all that it started."""
+    return [process, *process.children(recursive=True)]
+
+
+def pss_bytes(processes: Iterable[psutil.Process]) -> int:
+    """Returns their proportional memory: what several map is shared out among them, so that their sum counts it once.
+
+    What has ended counts as nothing.
+    """
+    return sum(_pss_of(process.pid) for process in processes)
+
+
+def _pss_of(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+
+
+def cpu_s(processes: Iterable[psutil.Process]) -> float:
+    """Returns the processor time that they have used, and those of their children that have ended."""
+    seconds = 0.0
+    for process in processes:
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        seconds += times.user + times.system + times.children_user + times.children_system
+    return seconds
+
+
+async def database_server(dsn: str) -> psutil.Process | None:
+    """Returns the process of the database server. Returns None where it is on another machine."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        backend = psutil.Process(await connection.fetchval("SELECT pg_backend_pid()"))
+        return backend.parent() if backend.name().startswith("postgres") else None
+    except psutil.NoSuchProcess:
+        return None
+    finally:
+        await connection.close()
