@@ -21,6 +21,7 @@ from web.api import witness as witness_api
 from web.api.federation import federation_router
 from web.api.signed_requests import StrangerLimit
 from web.api.webfinger import webfinger
+from web.application import LeanLitestar
 from web.errors import exception_handler
 from web.member_routes import member_routes
 from web.middleware.caching import CachingMiddleware
@@ -86,7 +87,7 @@ def _litestar(
 ) -> Litestar:
     renderer, keys, request_limiter, _ = shared
     pair_limiter = RateLimiter("people", services.settings.rate_pairs_per_minute)
-    return Litestar(
+    return LeanLitestar(
         route_handlers=[*_routes(services), *member_routes(services, renderer), *extra_routes],
         dependencies={
             "services": _given(services),

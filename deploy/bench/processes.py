@@ -12,20 +12,24 @@ def with_children(process: psutil.Process) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
-def pss_bytes(processes: Iterable[psutil.Process]) -> int:
+def pss_bytes(processes: Iterable[psutil.Process], *, without_shared: bool = False) -> int:
     """Returns their proportional memory: what several map is shared out among them, so that their sum counts it once.
 
-    What has ended counts as nothing.
+    `without_shared` leaves out what they share by a segment for it, as PostgreSQL does its pages. What has ended counts
+    as nothing.
     """
-    return sum(_pss_of(process.pid) for process in processes)
+    held = [_rollup_of(process.pid) for process in processes]
+    return sum(each.get("Pss", 0) - (each.get("Pss_Shmem", 0) if without_shared else 0) for each in held)
 
 
-def _pss_of(pid: int) -> int:
+def _rollup_of(pid: int) -> dict[str, int]:
+    """Reads the sums of `/proc/<pid>/smaps_rollup`, in bytes."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
     except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+        return {}
+    pairs = (line.partition(":") for line in lines if line.endswith(" kB"))
+    return {name: int(value.split()[0]) * 1024 for name, _, value in pairs}
 
 
 def cpu_s(processes: Iterable[psutil.Process]) -> float:

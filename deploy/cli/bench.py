@@ -14,6 +14,7 @@ from deploy.bench.follows import bench_follows
 from deploy.bench.launch.bench import bench_launch
 from deploy.bench.launch.crowd import Crowd
 from deploy.bench.log import bench_log
+from deploy.bench.memory import bench_memory
 from deploy.bench.results import Result, exit_code, results_markdown, results_table
 from deploy.bench.sync import bench_sync
 from deploy.cli.output import console, errors
@@ -38,6 +39,7 @@ BENCHES: Final[Mapping[str, Callable[[str, Sizes], Awaitable[list[Result]]]]] = 
     "directory": lambda dsn, sizes: bench_directory(dsn, sizes.people, sizes.seconds_or(3)),
     "log": lambda dsn, sizes: bench_log(dsn, sizes.leaves, sizes.seconds_or(3)),
     "launch": lambda dsn, sizes: bench_launch(dsn, Crowd(sizes.people, sizes.seconds_or(60))),
+    "memory": lambda dsn, sizes: bench_memory(dsn, sizes.people),
     "arrivals": lambda dsn, sizes: bench_arrivals(dsn, sizes.people),
     "sync": lambda dsn, sizes: bench_sync(dsn, sizes.people),
     "follows": lambda dsn, sizes: bench_follows(dsn, sizes.people),
@@ -65,8 +67,8 @@ def command(what: str, people: int, seconds: float | None, leaves: int, markdown
     """Measure how fast it is, as ratios to the bare limit. Ends with 1 where a target is missed.
 
     WHAT is `directory` (lookups and matches, the default), `log` (the signed log), `launch` (300 browsers that
-    come at once), `arrivals` (newcomers that meet kept lists), `sync` (reading the log of a peer) or `follows`
-    (runs of members).
+    come at once), `memory` (idle, and after large lists), `arrivals` (newcomers that meet kept lists), `sync`
+    (reading the log of a peer) or `follows` (runs of members).
 
     Works in databases of its own, `passerelle_bench_<people>`, in the folder `bench` of the data folder (or
     on the server of PASSERELLE_DATABASE_URL), and keeps them for the next time: the first run fills them,

@@ -24,11 +24,13 @@ log = structlog.get_logger(__name__)
 class KindLoop:
     """Runs the jobs of one kind. `running` counts the jobs that run now, `failed` those that have failed."""
 
-    def __init__(self, kind: Kind, watch_hosts: WatchHosts) -> None:
+    def __init__(self, kind: Kind, watch_hosts: WatchHosts, claiming: asyncio.Semaphore) -> None:
+        """`claiming` has the places for claims of all kinds."""
         self.kind = kind
         self.running = 0
         self.failed = 0
         self._watch_hosts = watch_hosts
+        self._claiming = claiming
         self._slots: dict[asyncio.Task[None], tuple[str, ...]] = {}
         self._due = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -42,12 +44,14 @@ class KindLoop:
         self._stopping.set()
         self._due.set()
 
-    async def run(self) -> None:
+    async def run(self, after_s: float = 0.0) -> None:
         """Runs until `stop`, or until it is cancelled: then the running jobs are interrupted and released.
 
-        A claim that fails, and a job that fails, raise nothing here.
+        Begins after so many seconds, at once where it is woken. A claim that fails, and a job that fails, raise nothing here.
         """
         try:
+            if after_s:
+                await _wait(self._due, after_s)
             while not self._stopping.is_set():
                 self._due.clear()
                 if await self._fill():
@@ -71,7 +75,8 @@ class KindLoop:
         """Claims work for all free slots. Returns False where the database is unavailable or the claim failed."""
         try:
             while len(self._slots) < self.kind.slots and not self._stopping.is_set():
-                work = await self.kind.claim(self._busy_hosts())
+                async with self._claiming:
+                    work = await self.kind.claim(self._busy_hosts())
                 if work is None:
                     break
                 self._start(work)
