@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import click
@@ -35,7 +35,7 @@ class Sizes(msgspec.Struct, frozen=True):
         return default if self.seconds is None else self.seconds
 
 
-BENCHES: Final[Mapping[str, Callable[[str, Sizes], Awaitable[list[Result]]]]] = {
+BENCHES: Final[dict[str, Callable[[str, Sizes], Awaitable[list[Result]]]]] = {
     "directory": lambda dsn, sizes: bench_directory(dsn, sizes.people, sizes.seconds_or(3)),
     "log": lambda dsn, sizes: bench_log(dsn, sizes.leaves, sizes.seconds_or(3)),
     "launch": lambda dsn, sizes: bench_launch(dsn, Crowd(sizes.people, sizes.seconds_or(60))),

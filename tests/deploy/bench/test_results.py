@@ -3,8 +3,10 @@
 import math
 
 import pytest
+from click.testing import CliRunner
 
 from deploy.bench.results import Result, exit_code, results_markdown
+from deploy.cli.bench import BENCHES, Sizes, command
 
 GOOD = Result("a rate", "8/s", "10/s", 0.8, 0.7, at_least=True)
 SLOW = Result("a time", "3 s", "2 s", 1.5, 1.0)
@@ -38,3 +40,20 @@ def test_a_bench_that_measured_nothing_holds_nothing() -> None:
 
 def test_a_missed_target_is_shown_with_its_figure() -> None:
     assert "| a time | 3 s | 2 s | 1.50 | ≤ 1 |" in results_markdown([SLOW])
+
+
+@pytest.mark.parametrize(("results", "code"), [([GOOD, TOLD], 0), ([GOOD, SLOW], 1), ([], 1)])
+def test_the_command_ends_as_the_rows_say(
+    monkeypatch: pytest.MonkeyPatch, dsn: str, results: list[Result], code: int
+) -> None:
+    """A script that measures at night looks at nothing but the status: it is 0 only when every row holds."""
+
+    async def measure(dsn: str, sizes: Sizes) -> list[Result]:
+        assert sizes == Sizes(1_000_000, 1_000_000, None)
+        return results
+
+    monkeypatch.setitem(BENCHES, "directory", measure)
+    monkeypatch.setenv("PASSERELLE_DATABASE_URL", dsn)
+    ended = CliRunner().invoke(command, ["--people", "1000000", "--markdown"])
+    assert ended.exit_code == code
+    assert ended.output.count("\n|") == len(results) + 1
