@@ -15,6 +15,8 @@ from directory.networks.contacts import contacts_told_to
 
 MAX_RUNNING_A_HOST: Final = 2
 """Rows of one kind that one process runs against one host, so that a slow host does not delay the rows of others."""
+PLACE_WITHIN_S: Final = 1.0
+"""How long a kind waits for the claims of others, each of which takes milliseconds."""
 AFTER_FAILURE_S: Final = 10.0
 """How long a kind claims nothing after a claim that failed, and a slot stays empty after a job that failed."""
 
@@ -75,8 +77,7 @@ class KindLoop:
         """Claims work for all free slots. Returns False where the database is unavailable or the claim failed."""
         try:
             while len(self._slots) < self.kind.slots and not self._stopping.is_set():
-                async with self._claiming:
-                    work = await self.kind.claim(self._busy_hosts())
+                work = await self._claim()
                 if work is None:
                     break
                 self._start(work)
@@ -88,6 +89,19 @@ class KindLoop:
             log.exception("the jobs of a kind pause after a fault", kind=self.kind.name)
             return False
         return True
+
+    async def _claim(self) -> Work | None:
+        """Claims when there is a place, or when none came free for a while: claims of other kinds that hang hold nobody
+        up."""
+        try:
+            async with asyncio.timeout(PLACE_WITHIN_S):
+                await self._claiming.acquire()
+        except TimeoutError:
+            return await self.kind.claim(self._busy_hosts())
+        try:
+            return await self.kind.claim(self._busy_hosts())
+        finally:
+            self._claiming.release()
 
     def _busy_hosts(self) -> list[str]:
         running = Counter(host for hosts in self._slots.values() for host in set(hosts))

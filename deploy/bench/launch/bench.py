@@ -29,7 +29,8 @@ TARGET_GROWTH: Final = 1.1
 HEADROOM: Final = 0.7
 """Of the processor time that a web process may take for long: what comes at once has to fit, too."""
 LINE_BYTES: Final = 2**26
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 90.0
+"""Longer than a browser waits for an answer."""
 
 
 class CrowdFailed(Exception):
