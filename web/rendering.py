@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, Final
 
 import jinja2
@@ -24,6 +24,8 @@ from web.static_files import asset_url
 _BDI: Final = Markup("<bdi>%s</bdi>")
 _SAMPLES: Final = (*range(200), 1_000_000)
 """Integers among which every plural category of every language has one."""
+MAX_KEPT_TEXTS: Final = 2_048
+"""In one language: more than there are in the templates, 1 MB at most."""
 _WBR: Final = Markup("<wbr>")
 FRAGMENT_HEADERS: Final = ("x-passerelle-fragment", "hx-request")
 
@@ -108,6 +110,7 @@ def _environment(language: str, *, base_url: str, own_origin: str) -> jinja2.Env
     environment.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]
     locale = locale_of(language)
     environment.globals |= {
+        "_": _texts_of(language),
         "asset": asset_url,
         "base_url": base_url,
         "own_origin": own_origin,
@@ -128,6 +131,28 @@ def _environment(language: str, *, base_url: str, own_origin: str) -> jinja2.Env
         "date": lambda value: format_date(value, format="long", locale=locale),
     }
     return environment
+
+
+def _texts_of(language: str) -> Callable[..., Markup]:
+    """Makes what `_` is in templates: a text of the language, with values that are escaped.
+
+    The extension's own gives the same. It goes over the context of the page, and formats what has no values, for each
+    of the 500 texts of a page of results: a quarter of its time.
+    """
+    gettext = catalogue(language).gettext
+
+    @lru_cache(MAX_KEPT_TEXTS)
+    def text_of(text: str) -> Markup:
+        return Markup(gettext(text))  # noqa: S704 - of our own templates and catalogues
+
+    @lru_cache(MAX_KEPT_TEXTS)
+    def plain_text_of(text: str) -> Markup:
+        return text_of(text) % {}
+
+    def translated(text: str, /, **values: object) -> Markup:
+        return text_of(text) % values if values else plain_text_of(text)
+
+    return translated
 
 
 @cache
