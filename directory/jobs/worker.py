@@ -17,7 +17,7 @@ FINISH_WITHIN_S: Final = 3.0
 interrupted and released."""
 RELEASE_WITHIN_S: Final = 2.0
 """For releasing interrupted jobs, where the database is slow or gone. Other rows are due when their lease ends."""
-CLAIMS_AT_ONCE: Final = 2
+CLAIMS_AT_ONCE: Final = 1
 """Of all kinds together: each needs a connection, and holds it for milliseconds."""
 APART_S: Final = 0.1
 """Between the first claims of two kinds, which otherwise would all look at the same moment."""

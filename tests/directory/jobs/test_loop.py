@@ -123,7 +123,7 @@ async def settle() -> None:
 
 
 async def test_claims_that_hang_hold_no_other_kind_up(work: Callable[..., Worker]) -> None:
-    """Attack: claims take turns, two at a time, to spare connections. Two tables that are locked must not stop all jobs."""
+    """Attack: claims take turns, to spare connections. A table that is locked must not stop all jobs."""
 
     async def hang(busy: Collection[str]) -> Work | None:
         await asyncio.sleep(NEVER_S)
