@@ -2,19 +2,22 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import Any
 
 import structlog
 
 from deploy.edge.open_files import new_loop
 from deploy.loading import nothing_collected
-from deploy.ports import check_port_free
+from deploy.ports import check_port_free, listen_on
 from deploy.wiring.instance import migrated_database
 from deploy.wiring.jobs import build_worker
 from deploy.wiring.log import running_sequencer
 from deploy.wiring.members import MemberParts, open_members
+from deploy.workers.supervisor import Supervisor, running_web
 from directory.clock import SystemClock
 from directory.jobs.worker import Worker, running_worker
 from directory.services.live_settings import kept_fresh
@@ -26,15 +29,19 @@ log = structlog.get_logger(__name__)
 def run_instance(settings: Settings, dsn: str) -> None:
     """Runs until SIGINT or SIGTERM, then finishes what is under way.
 
-    Raises PortInUse, DirectoryUnavailable, SchemaTooNew, VaultError.
+    Raises PortInUse, DirectoryUnavailable, SchemaTooNew, VaultError, WebProcessFailed.
     """
-    if Role.WEB in settings.roles:
-        check_port_free(settings.host, settings.port)
     with asyncio.Runner(loop_factory=partial(new_loop, settings)) as runner:
+        if Role.WEB in settings.roles and settings.workers > 1:
+            with listen_on(settings.host, settings.port) as listener:
+                runner.run(_run(settings, dsn, listener))
+            return
+        if Role.WEB in settings.roles:
+            check_port_free(settings.host, settings.port)
         runner.run(_run(settings, dsn))
 
 
-async def _run(settings: Settings, dsn: str) -> None:
+async def _run(settings: Settings, dsn: str, listener: socket.socket | None = None) -> None:
     stopping = _stopped_by_signals()
     async with AsyncExitStack() as stack:
         parts = None
@@ -43,10 +50,12 @@ async def _run(settings: Settings, dsn: str) -> None:
         if Role.SEQUENCER in settings.roles:
             await stack.enter_async_context(running_sequencer(settings, dsn))
         log.info("up", roles=sorted(settings.roles))
-        if parts is not None and Role.WEB in settings.roles:
+        if parts is None or Role.WEB not in settings.roles:
+            await stopping.wait()
+        elif listener is None:
             await _serve_web(settings, *parts, stopping)
         else:
-            await stopping.wait()
+            await _serve_several(*parts, dsn, listener, stopping)
     log.info("stopped")
 
 
@@ -58,6 +67,32 @@ async def _serve_web(
 
     log.info("serving", url=settings.base_url)
     await serve_web(members, worker, until=stopping.wait)
+
+
+async def _serve_several(
+    members: MemberParts, worker: Worker, dsn: str, listener: socket.socket, stopping: asyncio.Event
+) -> None:
+    """Has children serve. Raises WebProcessFailed where one cannot start."""
+    with nothing_collected():
+        from deploy.workers.metrics import serving_summed  # noqa: PLC0415 - loads the web framework: only this role pays
+
+    settings = members.ground.settings
+    supervisor = Supervisor(settings, dsn, listener, worker.wake)
+    async with running_web(supervisor) as running, serving_summed(supervisor, members, worker):
+        await _any_of(running, supervisor.up.wait(), stopping.wait())
+        if supervisor.up.is_set():
+            log.info("serving", url=settings.base_url, processes=settings.workers)
+        await _any_of(running, stopping.wait())
+        if running.done() and not stopping.is_set():
+            await running
+
+
+async def _any_of(running: "asyncio.Task[None]", *others: Coroutine[Any, Any, object]) -> None:
+    """Waits for the first of them; the task goes on, the others do not."""
+    waits = {asyncio.create_task(each) for each in others}
+    await asyncio.wait({running, *waits}, return_when=asyncio.FIRST_COMPLETED)
+    for each in waits:
+        each.cancel()
 
 
 @asynccontextmanager

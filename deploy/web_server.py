@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from hypercorn.asyncio import serve
@@ -12,6 +13,7 @@ from deploy.edge.answered import AnsweredMiddleware
 from deploy.edge.heads import MAX_HEAD_BYTES
 from deploy.edge.loop import GuardingLoop
 from deploy.metrics_server import serving_metrics
+from deploy.ports import BACKLOG
 from deploy.wiring.members import MemberParts
 from deploy.wiring.web import build_all_services
 from directory.jobs.worker import Worker
@@ -21,39 +23,61 @@ from web.middleware.bodies import BodiesMiddleware
 from web.middleware.leftovers import LeftoversMiddleware
 from web.middleware.rate_limit import ClientKeys
 from web.pages.uploads import max_form_bytes
+from web.services import Services
 
 GRACEFUL_S = 5.0
 KEEP_ALIVE_S = 30.0
 """Between an answer and the next request. Proxies that keep connections have to let go before."""
-BACKLOG = 4_096
-"""Arrivals that wait for the process; the system may keep fewer (`net.core.somaxconn`)."""
 QUEUED_PIECES = 2
 """Of 64 KiB each: of a body that nobody takes, no more is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A socket of the parent that this process listens on beside others, and what is called once it does."""
+
+    socket: int
+    up: Callable[[], None]
 
 
 async def serve_web(members: MemberParts, worker: Worker, until: Callable[[], Awaitable[object]]) -> None:
     """Serves until `until` returns, then finishes what is under way. `worker` may run in this process, or not."""
     services = build_all_services(members, worker)
+    async with serving_metrics(services.settings, services):
+        await serve_services(services, until)
+
+
+async def serve_services(
+    services: Services, until: Callable[[], Awaitable[object]], listening: Listening | None = None
+) -> None:
+    """Serves the application over these services, without metrics."""
     app: Any = create_app(services)
     spare_the_collector()
-    settings = members.ground.settings
-    async with serving_metrics(settings, services):
-        await serve_application(app, settings, until)
+    await serve_application(app, services.settings, until, listening)
 
 
 async def serve_application(
-    application: Any, settings: Settings, until: Callable[[], Awaitable[object]]
+    application: Any,
+    settings: Settings,
+    until: Callable[[], Awaitable[object]],
+    listening: Listening | None = None,
 ) -> None:
     """Serves an application. On a guarding loop each connection passes the guard first."""
 
     async def ends() -> None:
+        # The server asks for the end once it listens.
+        if listening is not None:
+            listening.up()
         await until()
         loop = asyncio.get_running_loop()
         if isinstance(loop, GuardingLoop):
             loop.end_silent()
 
     shutdown: Any = ends
-    await serve(with_bounds(application, settings), hypercorn_config(settings), shutdown_trigger=shutdown)
+    config = hypercorn_config(settings)
+    if listening is not None:
+        config.bind = [f"fd://{listening.socket}"]
+    await serve(with_bounds(application, settings), config, shutdown_trigger=shutdown)
 
 
 def with_bounds(application: Any, settings: Settings) -> Any:

@@ -41,6 +41,7 @@ MOVED: Final = {
 """Names that people may look for in the environment, and the setting of the instance for each
 (`directory.instance_settings`)."""
 MAX_PORT: Final = 65_535
+MAX_WORKERS: Final = 64
 MAX_PLACE_CHARS: Final = 2_000
 _ELSEWHERE: Final = "https://"
 
@@ -90,6 +91,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str, Meta(description="The address to listen on. Behind a reverse proxy keep it local.")
     ] = "127.0.0.1"
     port: Annotated[int, Meta(description="The port to listen on.", ge=1, le=65_535)] = 8000
+    workers: Annotated[
+        int,
+        Meta(
+            description="How many processes answer on that port, one for each core that they may have. Jobs and the log keep to one.",
+            ge=1,
+            le=MAX_WORKERS,
+        ),
+    ] = 1
     public_url: Annotated[
         str | None,
         Meta(

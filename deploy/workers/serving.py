@@ -1,0 +1,60 @@
+"""Serves pages and API in a web process, over what its parent handed it."""
+
+import asyncio
+import dataclasses
+import signal
+import socket
+from functools import partial
+
+import structlog
+
+from deploy.edge.open_files import new_loop
+from deploy.web_server import Listening, serve_services
+from deploy.wiring.jobs import build_worker
+from deploy.wiring.members import MemberParts, open_members
+from deploy.wiring.web import build_all_services
+from deploy.workers.control import Control, Said
+from deploy.workers.handoff import Handoff
+from deploy.workers.telling import counts_told
+from directory.clock import SystemClock
+from directory.logs import configure_logs
+from directory.services.live_settings import kept_fresh
+from directory.store.database import Database
+from web.services import Services
+
+
+def run(handoff: Handoff) -> None:
+    """Serves until SIGTERM, then finishes what is under way. Raises DirectoryUnavailable, VaultError."""
+    settings = handoff.settings
+    configure_logs(settings.log_format, settings.log_level)
+    structlog.contextvars.bind_contextvars(web_process=handoff.number)
+    with asyncio.Runner(loop_factory=partial(new_loop, settings)) as runner:
+        runner.run(_serve(handoff))
+
+
+async def _serve(handoff: Handoff) -> None:
+    stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    control = Control(*await asyncio.open_connection(sock=socket.socket(fileno=handoff.control)))
+    settings = handoff.settings
+    database = await Database.connect(handoff.dsn, max_connections=settings.database_connections)
+    try:
+        async with (
+            open_members(settings, database, SystemClock()) as members,
+            kept_fresh(members.ground.instance),
+        ):
+            listening = Listening(handoff.listener, lambda: control.say(Said.UP))
+            async with counts_told(control):
+                await serve_services(_services(members, control), stopping.wait, listening)
+    finally:
+        control.close()
+        await database.close()
+
+
+def _services(members: MemberParts, control: Control) -> Services:
+    """Builds the services. Jobs run in the parent, which tells their gauges and is told when something is due."""
+    services = build_all_services(members, build_worker(members))
+    if services.members is None:
+        return services
+    waking = dataclasses.replace(services.members, wake_jobs=lambda: control.say(Said.WAKE))
+    return dataclasses.replace(services, members=waking, jobs=None)
