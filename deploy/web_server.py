@@ -83,7 +83,8 @@ async def serve_application(
 def with_bounds(application: Any, settings: Settings) -> Any:
     """Returns an application whose bodies are bounded, and never left to the server."""
     keys = ClientKeys(settings.trusted_proxies)
-    bounded = LeftoversMiddleware(BodiesMiddleware(application, keys, max_form_bytes(settings)))
+    bodies = BodiesMiddleware(application, keys, max_form_bytes(settings), settings.workers)
+    bounded = LeftoversMiddleware(bodies)
     return AnsweredMiddleware(bounded)
 
 

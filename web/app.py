@@ -24,6 +24,7 @@ from web.api.webfinger import webfinger
 from web.errors import exception_handler
 from web.member_routes import member_routes
 from web.middleware.caching import CachingMiddleware
+from web.middleware.counting import Counted
 from web.middleware.headers import HeadersMiddleware, PreflightMiddleware
 from web.middleware.heads import HeadMiddleware
 from web.middleware.metering import MeteringMiddleware
@@ -76,16 +77,17 @@ def _shared(services: Services) -> Shared:
         instance=lambda: services.instance.now,
         texts=services.texts,
     )
-    limiter = RateLimiter("requests", settings.rate_lookups_per_minute)
-    pages = RateLimiter("pages", settings.rate_pages_per_minute)
-    return Shared(renderer, ClientKeys(settings.trusted_proxies), limiter, pages)
+    counting = services.counting
+    limiter = counting.limiter(Counted.REQUESTS, settings.rate_lookups_per_minute)
+    pages = counting.limiter(Counted.PAGES, settings.rate_pages_per_minute)
+    return Shared(renderer, counting.keys(settings.trusted_proxies), limiter, pages)
 
 
 def _litestar(
     services: Services, shared: Shared, extra_routes: Sequence[ControllerRouterHandler]
 ) -> Litestar:
     renderer, keys, request_limiter, _ = shared
-    pair_limiter = RateLimiter("people", services.settings.rate_pairs_per_minute)
+    pair_limiter = services.counting.limiter(Counted.PEOPLE, services.settings.rate_pairs_per_minute)
     return Litestar(
         route_handlers=[*_routes(services), *member_routes(services, renderer), *extra_routes],
         dependencies={

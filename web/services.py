@@ -1,7 +1,7 @@
 """The services behind the pages and the API, built once in `deploy.wiring.web` and passed in."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from directory.clock import Clock
 from directory.jobs.gauges import JobGauges
@@ -17,6 +17,7 @@ from federation.own_log.reader import LogService
 from federation.peers.heard import HeardPeers
 from federation.witness.cosigning import Witness
 from web.member_services import MemberServices
+from web.middleware.counting import Counting
 from web.peer_services import PeerServices
 
 
@@ -38,6 +39,8 @@ class Services:
     texts: OperatorTexts
     large_matches: asyncio.Semaphore
     """Large lists that are matched at the same time, so that memory stays bounded."""
+    counting: Counting = field(default_factory=Counting)
+    """How callers are counted, alone or with other processes."""
     members: MemberServices | None = None
     """None in a process that only answers questions: it has no pages of members."""
     peers: PeerServices | None = None

@@ -30,7 +30,7 @@ from federation.store.log import LogStore
 from federation.store.peer_listing import PeerListing
 from federation.witness.cosigning import Witness
 from web.member_services import MemberServices
-from web.middleware.rate_limit import RateLimiter
+from web.middleware.counting import Counted, Counting
 from web.services import Services
 
 
@@ -41,10 +41,17 @@ async def _leave_to_sequencer() -> None:
 Announce = Callable[[], Awaitable[object]]
 
 
-def build_services(settings: Settings, database: Database, clock: Clock, instance: LiveSettings) -> Services:
+def build_services(
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    instance: LiveSettings,
+    counting: Counting | None = None,
+) -> Services:
     """Builds the services of pages and API, over an open, migrated database. Raises InvalidSettings."""
+    counted = counting or Counting()
     statistics = StatisticsStore(database)
-    counting = StatisticsService(statistics, clock)
+    statistics_service = StatisticsService(statistics, clock)
     lookup = build_lookup(settings, database, clock)
     return Services(
         settings=settings,
@@ -53,36 +60,50 @@ def build_services(settings: Settings, database: Database, clock: Clock, instanc
         lookup=lookup,
         reversing=Reversing(lookup),
         single_lookup=LookupBatcher(MappingStore(database), clock, log_origin(settings)),
-        statistics=counting,
+        statistics=statistics_service,
         health=statistics,
         log=LogService(LogStore(database), clock, WitnessKeys(database, clock)),
         witness=Witness(database, key_folder(settings), clock),
-        heard=HeardPeers(PeerListing(database), counting, clock),
+        heard=HeardPeers(PeerListing(database), statistics_service, clock),
         texts=read_operator_texts(settings),
-        large_matches=asyncio.Semaphore(settings.matches_at_once),
+        large_matches=asyncio.Semaphore(counted.share_of(settings.matches_at_once)),
+        counting=counted,
     )
 
 
 def build_all_services(
-    members: MemberParts, worker: Worker, announce: Announce = _leave_to_sequencer
+    members: MemberParts,
+    worker: Worker,
+    announce: Announce = _leave_to_sequencer,
+    counting: Counting | None = None,
 ) -> Services:
     """Builds all services, with those of the pages of members.
 
-    `worker` may run in this process, or not; `announce` is for callers that run no sequencer.
+    `worker` may run in this process, or not; `announce` is for callers that run no sequencer; `counting` for processes that
+    count together.
     """
     ground = members.ground
-    services = build_services(ground.settings, ground.database, ground.clock, ground.instance)
+    services = build_services(ground.settings, ground.database, ground.clock, ground.instance, counting)
     return dataclasses.replace(
         services,
         reversing=Reversing(services.lookup, PageOwners(members.networks.http)),
-        peers=build_peer_services(ground.settings, ground.database, ground.clock, members.networks.http),
-        members=build_member_services(members, worker, announce),
+        peers=build_peer_services(
+            ground.settings,
+            ground.database,
+            ground.clock,
+            members.networks.http,
+            services.counting.peers(),
+        ),
+        members=build_member_services(members, worker, announce, services.counting),
         jobs=build_gauges(members, worker),
     )
 
 
-def build_member_services(members: MemberParts, worker: Worker, announce: Announce) -> MemberServices:
+def build_member_services(
+    members: MemberParts, worker: Worker, announce: Announce, counting: Counting
+) -> MemberServices:
     """Builds the services of the pages of members."""
+    sign_ins = counting.limiter(Counted.SIGN_INS, members.ground.settings.rate_sign_ins_per_minute)
     return MemberServices(
         membership=members.membership,
         signing_in=members.signing_in,
@@ -97,7 +118,7 @@ def build_member_services(members: MemberParts, worker: Worker, announce: Announ
         networks=members.networks.sign_in,
         x=members.networks.x,
         bluesky_client=members.networks.bluesky_client,
-        sign_in_limiter=RateLimiter("sign-ins", members.ground.settings.rate_sign_ins_per_minute),
+        sign_in_limiter=sign_ins,
         wake_jobs=worker.wake,
         announce=announce,
         follows=build_follow_services(members),

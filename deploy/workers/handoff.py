@@ -10,14 +10,16 @@ from directory.settings import Settings
 
 
 class Handoff(msgspec.Struct, frozen=True):
-    """The settings and the database, the files that the child inherits, and which of how many it is."""
+    """The settings and the database, the files that the child inherits, and which of the processes it is. `secret` keys the
+    hashes of callers: it is as old as the parent, and stored nowhere."""
 
     settings: Settings
     dsn: str
     number: int
-    of: int
     listener: int
     control: int
+    counts: int
+    secret: bytes
 
     def to_line(self) -> bytes:
         return msgspec.json.encode(self, enc_hook=_write_path) + b"\n"

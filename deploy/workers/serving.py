@@ -19,7 +19,9 @@ from deploy.workers.telling import counts_told
 from directory.clock import SystemClock
 from directory.logs import configure_logs
 from directory.services.live_settings import kept_fresh
+from directory.shared_counts import open_shared_counts
 from directory.store.database import Database
+from web.middleware.counting import Counted, Counting
 from web.services import Services
 
 
@@ -45,15 +47,23 @@ async def _serve(handoff: Handoff) -> None:
         ):
             listening = Listening(handoff.listener, lambda: control.say(Said.UP))
             async with counts_told(control):
-                await serve_services(_services(members, control), stopping.wait, listening)
+                await serve_services(
+                    _services(members, control, _counting(handoff)), stopping.wait, listening
+                )
     finally:
         control.close()
         await database.close()
 
 
-def _services(members: MemberParts, control: Control) -> Services:
+def _counting(handoff: Handoff) -> Counting:
+    """Opens the counts that all web processes share."""
+    shared = open_shared_counts(handoff.counts, len(Counted))
+    return Counting(handoff.settings.workers, handoff.secret, shared)
+
+
+def _services(members: MemberParts, control: Control, counting: Counting) -> Services:
     """Builds the services. Jobs run in the parent, which tells their gauges and is told when something is due."""
-    services = build_all_services(members, build_worker(members))
+    services = build_all_services(members, build_worker(members), counting=counting)
     if services.members is None:
         return services
     waking = dataclasses.replace(services.members, wake_jobs=lambda: control.say(Said.WAKE))

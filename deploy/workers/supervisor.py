@@ -5,6 +5,8 @@ when the instance starts, the instance does not start. Nothing else depends on t
 """
 
 import asyncio
+import os
+import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,9 +19,12 @@ from deploy.workers.counts import Sum
 from deploy.workers.handoff import Handoff
 from deploy.workers.process import WebProcess
 from directory.settings import Settings
+from directory.shared_counts import make_shared_file
 
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 30.0
+COUNT_KINDS: Final = 5
+"""`web.middleware.counting.Counted`, which this process does not load."""
 WELL_AFTER_S: Final = 60.0
 """Whoever has served for so long is started again at once."""
 
@@ -44,7 +49,13 @@ class Supervisor:
         self._dsn = dsn
         self._listener = listener
         self._woken = woken
+        self._counts = make_shared_file(COUNT_KINDS)
+        self._secret = secrets.token_bytes(32)
         self._up = asyncio.Event()
+
+    def close(self) -> None:
+        """Gives back the shared memory, once no process runs."""
+        os.close(self._counts)
 
     @property
     def up(self) -> asyncio.Event:
@@ -84,7 +95,9 @@ class Supervisor:
         """Starts a process and waits for its end. Returns its status, None where there was no process to be had."""
         try:
             process = await WebProcess.start(
-                lambda control: self._handoff(number, control), number, (self._listener.fileno(),)
+                lambda control: self._handoff(number, control),
+                number,
+                (self._listener.fileno(), self._counts),
             )
         except OSError as error:
             log.error("a web process cannot be started", reason=str(error))  # noqa: TRY400 - a sentence says it
@@ -103,9 +116,10 @@ class Supervisor:
             settings=self._settings,
             dsn=self._dsn,
             number=number,
-            of=self._settings.workers,
             listener=self._listener.fileno(),
             control=control,
+            counts=self._counts,
+            secret=self._secret,
         )
 
     def _hear(self, process: WebProcess, said: Said) -> None:
@@ -132,3 +146,4 @@ async def running_web(supervisor: Supervisor) -> AsyncIterator["asyncio.Task[Non
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+        supervisor.close()

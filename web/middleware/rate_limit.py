@@ -1,7 +1,8 @@
 """Limits the requests of one address in a minute, and sends the headers of
 draft-ietf-httpapi-ratelimit-headers-10.
 
-Counters live in this process and hold keyed hashes, never addresses.
+Counters live in memory, of this process or of all web processes of a machine (`counting`), and hold keyed hashes, never
+addresses.
 """
 
 import hashlib
@@ -126,11 +127,12 @@ class RateLimiter:
 
 
 class ClientKeys:
-    """Turns a caller's address into keys, hashed with a secret of this process, that do not tell the address."""
+    """Turns a caller's address into keys, hashed with a secret of the running instance, that do not tell the address."""
 
-    def __init__(self, trusted_proxies: int) -> None:
+    def __init__(self, trusted_proxies: int, secret: bytes | None = None) -> None:
+        """`secret` is that of all processes that count together; without it, one of this process."""
         self._trusted_proxies = trusted_proxies
-        self._secret = secrets.token_bytes(32)
+        self._secret = secret or secrets.token_bytes(32)
 
     def key_of(self, scope: Scope) -> bytes:
         """Returns the key of the caller: of their address, or of its /64."""
