@@ -20,9 +20,10 @@ import hashlib
 import mmap
 import os
 import struct
-import tempfile
 from collections.abc import Sequence
 from typing import Final, NamedTuple
+
+from directory.shared_memory import make_shared_file
 
 KEY_BYTES: Final = 16
 SLOTS: Final = 8
@@ -122,16 +123,9 @@ def _at(number: int, counted: Sequence[int], window: Window) -> tuple[int, int]:
     return (0, current) if behind == 1 else (0, 0)
 
 
-def make_shared_file(kinds: int, buckets: int = BUCKETS) -> int:
-    """Makes the memory for so many kinds of counts. Returns its file, which the processes inherit; it has no name."""
-    size = kinds * buckets * _BUCKET_BYTES
-    if hasattr(os, "memfd_create"):
-        file = os.memfd_create("passerelle-counts")
-    else:
-        with tempfile.TemporaryFile() as made:
-            file = os.dup(made.fileno())
-    os.ftruncate(file, size)
-    return file
+def make_shared_counts(kinds: int, buckets: int = BUCKETS) -> int:
+    """Makes the memory for so many kinds of counts. Returns its file, which the processes inherit."""
+    return make_shared_file("passerelle-counts", kinds * buckets * _BUCKET_BYTES)
 
 
 def open_shared_counts(file: int, kinds: int, buckets: int = BUCKETS) -> list[SharedCounts]:

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
 
+from deploy.wiring.common import Common
 from deploy.wiring.follow_pages import build_follow_services
 from deploy.wiring.instance import build_lookup
 from deploy.wiring.jobs import build_gauges
@@ -13,7 +14,6 @@ from deploy.wiring.peers import build_peer_services
 from directory.clock import Clock
 from directory.jobs.worker import Worker
 from directory.networks.mastodon.owners import PageOwners
-from directory.operator_texts import read_operator_texts
 from directory.services.batching import LookupBatcher
 from directory.services.live_settings import LiveSettings
 from directory.services.reversing import Reversing
@@ -46,10 +46,10 @@ def build_services(
     database: Database,
     clock: Clock,
     instance: LiveSettings,
-    counting: Counting | None = None,
+    common: Common | None = None,
 ) -> Services:
     """Builds the services of pages and API, over an open, migrated database. Raises InvalidSettings."""
-    counted = counting or Counting()
+    shared = common or Common.alone(settings)
     statistics = StatisticsStore(database)
     statistics_service = StatisticsService(statistics, clock)
     lookup = build_lookup(settings, database, clock)
@@ -65,9 +65,9 @@ def build_services(
         log=LogService(LogStore(database), clock, WitnessKeys(database, clock)),
         witness=Witness(database, key_folder(settings), clock),
         heard=HeardPeers(PeerListing(database), statistics_service, clock),
-        texts=read_operator_texts(settings),
-        large_matches=asyncio.Semaphore(counted.share_of(settings.matches_at_once)),
-        counting=counted,
+        texts=shared.texts,
+        large_matches=asyncio.Semaphore(shared.counting.share_of(settings.matches_at_once)),
+        counting=shared.counting,
     )
 
 
@@ -75,15 +75,15 @@ def build_all_services(
     members: MemberParts,
     worker: Worker,
     announce: Announce = _leave_to_sequencer,
-    counting: Counting | None = None,
+    common: Common | None = None,
 ) -> Services:
     """Builds all services, with those of the pages of members.
 
-    `worker` may run in this process, or not; `announce` is for callers that run no sequencer; `counting` for processes that
-    count together.
+    `worker` may run in this process, or not; `announce` is for callers that run no sequencer; `common` for a process that
+    is one of several.
     """
     ground = members.ground
-    services = build_services(ground.settings, ground.database, ground.clock, ground.instance, counting)
+    services = build_services(ground.settings, ground.database, ground.clock, ground.instance, common)
     return dataclasses.replace(
         services,
         reversing=Reversing(services.lookup, PageOwners(members.networks.http)),

@@ -6,12 +6,14 @@ from typing import Any, Self
 
 import msgspec
 
+from directory.operator_texts import OperatorTexts
 from directory.settings import Settings
 
 
 class Handoff(msgspec.Struct, frozen=True):
     """The settings and the database, the files that the child inherits, and which of the processes it is. `secret` keys the
-    hashes of callers: it is as old as the parent, and stored nowhere."""
+    hashes of callers: it is as old as the parent, and stored nowhere. The operator's texts are those of the start: a process that is started
+    again shows no others than those beside it."""
 
     settings: Settings
     dsn: str
@@ -19,7 +21,9 @@ class Handoff(msgspec.Struct, frozen=True):
     listener: int
     control: int
     counts: int
+    waiting: int
     secret: bytes
+    texts: OperatorTexts
 
     def to_line(self) -> bytes:
         return msgspec.json.encode(self, enc_hook=_write_path) + b"\n"

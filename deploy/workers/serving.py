@@ -10,6 +10,7 @@ import structlog
 
 from deploy.edge.open_files import new_loop
 from deploy.web_server import Listening, serve_services
+from deploy.wiring.common import Common
 from deploy.wiring.jobs import build_worker
 from deploy.wiring.members import MemberParts, open_members
 from deploy.wiring.web import build_all_services
@@ -17,9 +18,11 @@ from deploy.workers.control import Control, Said
 from deploy.workers.handoff import Handoff
 from deploy.workers.telling import counts_told
 from directory.clock import SystemClock
+from directory.courtesy import tell_waiting
 from directory.logs import configure_logs
 from directory.services.live_settings import kept_fresh
 from directory.shared_counts import open_shared_counts
+from directory.shared_waiting import WaitingHere
 from directory.store.database import Database
 from web.middleware.counting import Counted, Counting
 from web.services import Services
@@ -39,6 +42,7 @@ async def _serve(handoff: Handoff) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     control = Control(*await asyncio.open_connection(sock=socket.socket(fileno=handoff.control)))
     settings = handoff.settings
+    tell_waiting(WaitingHere(handoff.waiting, settings.workers, handoff.number).tell)
     database = await Database.connect(handoff.dsn, max_connections=settings.database_connections)
     try:
         async with (
@@ -47,23 +51,21 @@ async def _serve(handoff: Handoff) -> None:
         ):
             listening = Listening(handoff.listener, lambda: control.say(Said.UP))
             async with counts_told(control):
-                await serve_services(
-                    _services(members, control, _counting(handoff)), stopping.wait, listening
-                )
+                await serve_services(_services(members, control, _common(handoff)), stopping.wait, listening)
     finally:
         control.close()
         await database.close()
 
 
-def _counting(handoff: Handoff) -> Counting:
-    """Opens the counts that all web processes share."""
+def _common(handoff: Handoff) -> Common:
+    """Opens what all web processes share."""
     shared = open_shared_counts(handoff.counts, len(Counted))
-    return Counting(handoff.settings.workers, handoff.secret, shared)
+    return Common(handoff.texts, Counting(handoff.settings.workers, handoff.secret, shared))
 
 
-def _services(members: MemberParts, control: Control, counting: Counting) -> Services:
+def _services(members: MemberParts, control: Control, common: Common) -> Services:
     """Builds the services. Jobs run in the parent, which tells their gauges and is told when something is due."""
-    services = build_all_services(members, build_worker(members), counting=counting)
+    services = build_all_services(members, build_worker(members), common=common)
     if services.members is None:
         return services
     waking = dataclasses.replace(services.members, wake_jobs=lambda: control.say(Said.WAKE))

@@ -18,8 +18,11 @@ from deploy.workers.control import Said
 from deploy.workers.counts import Sum
 from deploy.workers.handoff import Handoff
 from deploy.workers.process import WebProcess
+from directory.courtesy import give_way_to
+from directory.operator_texts import read_operator_texts
 from directory.settings import Settings
-from directory.shared_counts import make_shared_file
+from directory.shared_counts import make_shared_counts
+from directory.shared_waiting import WaitingElsewhere, make_waiting_file
 
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 30.0
@@ -36,7 +39,7 @@ class WebProcessFailed(Exception):
 
 
 class Supervisor:
-    """The web processes of an instance. `woken` is called where a member waits for a job."""
+    """The web processes of an instance. `woken` is called where a member waits for a job. Raises InvalidSettings, OSError."""
 
     def __init__(
         self, settings: Settings, dsn: str, listener: socket.socket, woken: Callable[[], None]
@@ -49,12 +52,17 @@ class Supervisor:
         self._dsn = dsn
         self._listener = listener
         self._woken = woken
-        self._counts = make_shared_file(COUNT_KINDS)
+        self._texts = read_operator_texts(settings)
+        self._counts = make_shared_counts(COUNT_KINDS)
+        self._waiting = make_waiting_file(settings.workers)
+        self._elsewhere = WaitingElsewhere(self._waiting, settings.workers)
         self._secret = secrets.token_bytes(32)
         self._up = asyncio.Event()
 
     def close(self) -> None:
         """Gives back the shared memory, once no process runs."""
+        self._elsewhere.close()
+        os.close(self._waiting)
         os.close(self._counts)
 
     @property
@@ -63,7 +71,9 @@ class Supervisor:
         return self._up
 
     async def run(self) -> None:
-        """Runs until it is cancelled, then ends all of them. Raises WebProcessFailed where one cannot start at the start."""
+        """Runs until it is cancelled, then ends all of them. Meanwhile the long work of this process gives way to whoever waits for
+        one of them. Raises WebProcessFailed where one cannot start at the start."""
+        give_way_to(self._elsewhere)
         try:
             async with asyncio.TaskGroup() as group:
                 for number in range(self._settings.workers):
@@ -71,6 +81,8 @@ class Supervisor:
         except* WebProcessFailed as failed:
             first = failed.exceptions[0]
             raise WebProcessFailed(str(first)) from first
+        finally:
+            give_way_to(None)
 
     async def _keep(self, number: int) -> None:
         pause_s = FIRST_PAUSE_S
@@ -97,7 +109,7 @@ class Supervisor:
             process = await WebProcess.start(
                 lambda control: self._handoff(number, control),
                 number,
-                (self._listener.fileno(), self._counts),
+                (self._listener.fileno(), self._counts, self._waiting),
             )
         except OSError as error:
             log.error("a web process cannot be started", reason=str(error))  # noqa: TRY400 - a sentence says it
@@ -108,6 +120,7 @@ class Supervisor:
         finally:
             await process.end()
             del self.processes[number]
+            self._elsewhere.forget(number)
             self.ended.add(process.counts, has_ended=True)
             self.ends += 1
 
@@ -119,7 +132,9 @@ class Supervisor:
             listener=self._listener.fileno(),
             control=control,
             counts=self._counts,
+            waiting=self._waiting,
             secret=self._secret,
+            texts=self._texts,
         )
 
     def _hear(self, process: WebProcess, said: Said) -> None:

@@ -19,7 +19,7 @@ from directory.shared_counts import (
     SLOTS,
     SharedCounts,
     Window,
-    make_shared_file,
+    make_shared_counts,
     open_shared_counts,
 )
 
@@ -39,7 +39,7 @@ def hashed(number: int) -> bytes:
 
 @contextmanager
 def table(buckets: int = 1, kinds: int = 1) -> Iterator[list[SharedCounts]]:
-    file = make_shared_file(kinds, buckets)
+    file = make_shared_counts(kinds, buckets)
     try:
         yield open_shared_counts(file, kinds, buckets)
     finally:
@@ -124,7 +124,7 @@ def test_two_addresses_that_push_each_other_out_are_counted_all_the_same(counts:
 
 
 def test_the_memory_is_as_large_as_it_is(counts: SharedCounts) -> None:
-    file = make_shared_file(5)
+    file = make_shared_counts(5)
     try:
         assert os.fstat(file).st_size == 5 * BUCKETS * SLOTS * 32 == 20 * 2**20
         assert os.fstat(file).st_blocks == 0, "the system gives what is used"
@@ -159,7 +159,7 @@ def holder(file: int) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def test_a_process_that_is_stopped_or_killed_with_a_lock_stops_nobody() -> None:
-    file = make_shared_file(1, 1)
+    file = make_shared_counts(1, 1)
     try:
         (counts,) = open_shared_counts(file, 1, 1)
         with holder(file) as process:
@@ -186,7 +186,7 @@ print(sum(counts.take(key, 1, 1_000, Window(7, 0.0)).is_taken for _ in range(1_0
 
 def test_two_processes_at_once_take_exactly_the_limit() -> None:
     """Attack: requests on many connections at the same moment, so that each process reads before the other writes."""
-    file = make_shared_file(1, 4)
+    file = make_shared_counts(1, 4)
     started = [
         subprocess.Popen(
             [sys.executable, "-c", TAKER, str(file)],

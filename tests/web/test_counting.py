@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.workers.supervisor import COUNT_KINDS
-from directory.shared_counts import SharedCounts, make_shared_file, open_shared_counts
+from directory.shared_counts import SharedCounts, make_shared_counts, open_shared_counts
 from federation.errors import TooManyRequests
 from federation.peers.budget import Asked, PeerBudget
 from tests.harness.clock import FakeClock
@@ -19,7 +19,7 @@ from web.middleware.rate_limit import RateLimiter
 
 @pytest.fixture
 def shared() -> Iterator[list[SharedCounts]]:
-    file = make_shared_file(len(Counted), 16)
+    file = make_shared_counts(len(Counted), 16)
     try:
         yield open_shared_counts(file, len(Counted), 16)
     finally:
@@ -35,7 +35,7 @@ asked = st.lists(
 def test_two_processes_answer_as_one_does(steps: list[tuple[float, bytes, int, int]], limit: int) -> None:
     """Whichever process a request comes to: what is left, when to come back, and what is refused."""
     seconds = Monotonic()
-    file = make_shared_file(1, 16)
+    file = make_shared_counts(1, 16)
     try:
         alone = RateLimiter("requests", limit, seconds)
         both = [

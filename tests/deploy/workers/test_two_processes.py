@@ -1,8 +1,10 @@
 """Two web processes over one socket, as real processes: they share the work, are started again, and leave nobody behind."""
 
+import asyncio
 import signal
 import socket
 from pathlib import Path
+from typing import cast
 
 import httpx
 import psutil
@@ -11,6 +13,8 @@ import pytest
 from deploy.cli.failures import sentence_of
 from deploy.embedded.locks import wait_until
 from deploy.ports import free_port, listen_on
+from deploy.workers.control import Control, Said
+from deploy.workers.process import WebProcess
 from deploy.workers.supervisor import Supervisor, WebProcessFailed, running_web
 from directory.settings import Settings
 from tests.deploy.machines import PATIENCE_S, Machine
@@ -112,3 +116,36 @@ async def test_one_that_cannot_start_ends_the_start_with_a_sentence(tmp_path: Pa
                 await running
     assert sentence_of(WebProcessFailed("a web process ended")) is not None
     assert supervisor.processes == {}
+
+
+async def test_a_child_says_that_a_job_is_due() -> None:
+    """A member hands in a post at a web process; the jobs run in its parent, which would look two seconds later."""
+    woken: list[bool] = []
+    with listen_on("127.0.0.1", free_port()) as listener:
+        supervisor = Supervisor(Settings(workers=2), "", listener, lambda: woken.append(True))
+    ours, theirs = socket.socketpair()
+    parent, child = [Control(*await asyncio.open_connection(sock=each)) for each in (ours, theirs)]
+    child.say(Said.WAKE)
+    child.close()
+    async for said, _ in parent.heard():
+        supervisor._hear(cast("WebProcess", None), said)
+    parent.close()
+    supervisor.close()
+    assert woken == [True]
+
+
+def test_the_texts_of_the_start_stay_those_of_all_processes(machine: Machine, tmp_path: Path) -> None:
+    """An operator edits or removes the terms while it runs: a process that is started again must neither show others than the
+    one beside it, nor fail to start."""
+    terms = tmp_path / "terms.txt"
+    terms.write_text("The first terms.")
+    with machine.running(workers="2", terms=str(terms)) as running:
+        children = wait_until_serving(running)
+        terms.unlink()
+        for child in children:
+            child.kill()
+        wait_until_serving(running, times=2)
+        shown = [httpx.get(f"{machine.url}/terms", trust_env=False).text for _ in range(10)]
+        assert all("The first terms." in each for each in shown)
+        running.process.terminate()
+        assert running.wait() == 0

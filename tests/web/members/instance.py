@@ -1,10 +1,12 @@
 """An instance with members: the real server and the real jobs, in a thread, over a database of the test."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+import os
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from itertools import cycle
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from hypercorn.asyncio import serve
 
@@ -19,6 +21,7 @@ from deploy.wiring.web import build_all_services
 from directory.clock import Clock, SystemClock
 from directory.jobs.worker import Worker, running_worker
 from directory.networks.http import GuardedClient
+from directory.services.live_settings import kept_fresh
 from directory.settings import Settings
 from directory.store.database import Database
 from tests.harness.fake_x import FakeX
@@ -27,6 +30,8 @@ from tests.peers.pds import Pds
 from web.app import create_app
 from web.member_services import MemberServices
 
+PROCESSES: Final = int(os.environ.get("PASSERELLE_TEST_PROCESSES", "1"))
+"""With 2, what one process keeps and the next would need fails: all tests of members can be run so."""
 OpenClient = Callable[[], AbstractAsyncContextManager[GuardedClient]]
 Log = Literal["at once", "by hand", "running"]
 
@@ -37,11 +42,26 @@ async def loopback_client() -> AsyncIterator[GuardedClient]:
         yield client
 
 
+class InTurn:
+    """Gives each request to another application than the one before: whatever the first has kept in memory, the second has
+    not."""
+
+    def __init__(self, apps: Sequence[Any]) -> None:
+        self._first = apps[0]
+        self._turns = cycle(apps)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        app = next(self._turns) if scope["type"] == "http" else self._first
+        await app(scope, receive, send)
+
+
 class MemberInstance(RunningInstance):
     """What is published answers once the log has said it: at once, unless it is to wait for that."""
 
     members: MemberServices
     worker: Worker
+    processes = PROCESSES
+    """So many applications over one database answer in turn, as the processes of `PASSERELLE_WORKERS` do."""
 
     def __init__(
         self, settings: Settings, dsn: str, clock: Clock, open_client: OpenClient, *, log: Log, jobs: bool
@@ -66,6 +86,7 @@ class MemberInstance(RunningInstance):
     async def _serve_over(self, database: Database) -> None:
         settings, clock = self.settings, self.clock
         async with (
+            AsyncExitStack() as others,
             self._open_client() as http,
             open_members(settings, database, clock, http=http) as parts,
             self._running_log(),
@@ -79,6 +100,10 @@ class MemberInstance(RunningInstance):
             assert self.services.members is not None
             self.members = self.services.members
             app = with_bounds(create_app(self.services), settings)
+            if self.processes > 1:
+                app = InTurn(
+                    [app, *[with_bounds(each, settings) for each in await self._open_others(others)]]
+                )
             config = hypercorn_config(settings)
             config.graceful_timeout = 0.2
             async with serving_metrics(settings, self.services):
@@ -86,6 +111,25 @@ class MemberInstance(RunningInstance):
                 await self._wait_until_listening()
                 self._ready.set()
                 await server
+
+    async def _open_others(self, others: AsyncExitStack) -> list[Any]:
+        """Opens what other web processes of the machine have: everything anew but the database and the data folder."""
+        apps = []
+        for _ in range(1, self.processes):
+            database = await Database.connect(self._dsn, max_connections=8)
+            others.push_async_callback(database.close)
+            http = await others.enter_async_context(self._open_client())
+            parts = await others.enter_async_context(
+                open_members(self.settings, database, self.clock, http=http)
+            )
+            services = (
+                build_all_services(parts, self.worker, self.write_log)
+                if self._log == "at once"
+                else build_all_services(parts, self.worker)
+            )
+            await others.enter_async_context(kept_fresh(parts.ground.instance))
+            apps.append(create_app(services))
+        return apps
 
     @asynccontextmanager
     async def _running_jobs(self, parts: MemberParts) -> AsyncIterator[None]:
