@@ -13,6 +13,7 @@ import structlog
 from deploy.edge.open_files import new_loop
 from deploy.loading import nothing_collected
 from deploy.ports import check_port_free, listen_on
+from deploy.servers.choosing import is_guarded
 from deploy.wiring.instance import migrated_database
 from deploy.wiring.jobs import build_worker
 from deploy.wiring.log import running_sequencer
@@ -50,6 +51,11 @@ async def _run(settings: Settings, dsn: str, listener: socket.socket | None = No
         if Role.SEQUENCER in settings.roles:
             await stack.enter_async_context(running_sequencer(settings, dsn))
         log.info("up", roles=sorted(settings.roles))
+        if Role.WEB in settings.roles and not is_guarded(settings):
+            log.warning(
+                "no guard stands before this server: let a proxy bound what callers hold",
+                server=settings.server,
+            )
         if parts is None or Role.WEB not in settings.roles:
             await stopping.wait()
         elif listener is None:

@@ -2,18 +2,16 @@
 
 import asyncio
 import gc
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
-
 from deploy.edge.answered import AnsweredMiddleware
-from deploy.edge.heads import MAX_HEAD_BYTES
 from deploy.edge.loop import GuardingLoop
 from deploy.metrics_server import serving_metrics
-from deploy.ports import BACKLOG
+from deploy.ports import listen_on
+from deploy.servers.choosing import load_server
 from deploy.wiring.members import MemberParts
 from deploy.wiring.web import build_all_services
 from directory.jobs.worker import Worker
@@ -24,12 +22,6 @@ from web.middleware.leftovers import LeftoversMiddleware
 from web.middleware.rate_limit import ClientKeys
 from web.pages.uploads import max_form_bytes
 from web.services import Services
-
-GRACEFUL_S = 5.0
-KEEP_ALIVE_S = 30.0
-"""Between an answer and the next request. Proxies that keep connections have to let go before."""
-QUEUED_PIECES = 2
-"""Of 64 KiB each: of a body that nobody takes, no more is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +54,7 @@ async def serve_application(
     until: Callable[[], Awaitable[object]],
     listening: Listening | None = None,
 ) -> None:
-    """Serves an application. On a guarding loop each connection passes the guard first."""
+    """Serves an application. On a guarding loop each connection passes the guard first, unless the server reads by itself."""
 
     async def ends() -> None:
         # The server asks for the end once it listens.
@@ -73,11 +65,13 @@ async def serve_application(
         if isinstance(loop, GuardingLoop):
             loop.end_silent()
 
-    shutdown: Any = ends
-    config = hypercorn_config(settings)
-    if listening is not None:
-        config.bind = [f"fd://{listening.socket}"]
-    await serve(with_bounds(application, settings), config, shutdown_trigger=shutdown)
+    server = load_server(settings)
+    listener = (
+        listen_on(settings.host, settings.port)
+        if listening is None
+        else socket.socket(fileno=listening.socket)
+    )
+    await server.serve(with_bounds(application, settings), listener, ends)
 
 
 def with_bounds(application: Any, settings: Settings) -> Any:
@@ -95,24 +89,3 @@ def spare_the_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-def hypercorn_config(settings: Settings) -> Config:
-    """Limits what a caller may hold open. There is no access log: paths hold what was looked up."""
-    config = Config()
-    config.bind = [
-        f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
-    ]
-    config.accesslog = None
-    config.errorlog = "-"
-    config.loglevel = "WARNING"
-    config.graceful_timeout = GRACEFUL_S
-    config.keep_alive_timeout = KEEP_ALIVE_S
-    # None: it would run while an answer is made, and end the reading of a connection whose answer was slow. What is read
-    # too slowly ends at the guard (heads) and in the application (bodies).
-    config.read_timeout = None
-    config.backlog = BACKLOG
-    config.max_app_queue_size = QUEUED_PIECES
-    config.h11_max_incomplete_size = MAX_HEAD_BYTES
-    config.include_server_header = False
-    return config

@@ -54,6 +54,14 @@ class Role(StrEnum):
     SEQUENCER = "sequencer"
 
 
+class Server(StrEnum):
+    """What stands between the socket and the application."""
+
+    HYPERCORN = "hypercorn"
+    UVICORN = "uvicorn"
+    GRANIAN = "granian"
+
+
 class InvalidSettings(DirectoryError):
     """A setting, or the settings file, is invalid."""
 
@@ -99,6 +107,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             le=MAX_WORKERS,
         ),
     ] = 1
+    server: Annotated[
+        Server,
+        Meta(
+            description="Which server answers: `hypercorn`; `uvicorn` or `granian`, which are extras of the package. Granian belongs behind a proxy."
+        ),
+    ] = Server.HYPERCORN
     public_url: Annotated[
         str | None,
         Meta(

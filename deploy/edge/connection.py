@@ -137,11 +137,12 @@ class GuardedConnection(asyncio.Protocol):
         self._server.data_received(data)
 
     def eof_received(self) -> bool | None:
-        """Leaves it to the server where an answer is under way. Else the connection is over: nobody asks any more."""
+        """Keeps the connection where an answer is under way, whatever the server does. Else it is over: nobody asks any more."""
         self._has_ended = True
         if self._server is None:
             return False
-        return self._server.eof_received() and self._asked > 0
+        self._server.eof_received()
+        return self._asked > 0
 
     def note_answered(self) -> None:
         """Counts an answer. The last one ends the connection of a client that has ended its own side."""

@@ -11,7 +11,8 @@ from hypercorn.asyncio import serve
 
 from deploy.metrics_server import serving_metrics
 from deploy.ports import free_port
-from deploy.web_server import hypercorn_config, with_bounds
+from deploy.servers.on_hypercorn import bounded_config
+from deploy.web_server import with_bounds
 from deploy.wiring.ground import load_live_settings
 from deploy.wiring.peers import (
     build_peer_services,
@@ -114,7 +115,8 @@ class RunningInstance:
                 peers=build_peer_services(*parts),
             )
             app = with_bounds(create_app(self.services), self.settings)
-            config = hypercorn_config(self.settings)
+            config = bounded_config()
+            config.bind = [f"127.0.0.1:{self.settings.port}"]
             config.graceful_timeout = 0.2
             async with serving_metrics(self.settings, self.services):
                 server = asyncio.create_task(serve(app, config, shutdown_trigger=self._stopping.wait))

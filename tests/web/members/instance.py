@@ -12,7 +12,8 @@ from hypercorn.asyncio import serve
 
 from deploy.metrics_server import serving_metrics
 from deploy.ports import free_port
-from deploy.web_server import hypercorn_config, with_bounds
+from deploy.servers.on_hypercorn import bounded_config
+from deploy.web_server import with_bounds
 from deploy.wiring.identity import settle_keys
 from deploy.wiring.jobs import build_worker
 from deploy.wiring.log import build_sequencer, running_sequencer
@@ -104,7 +105,8 @@ class MemberInstance(RunningInstance):
                 app = InTurn(
                     [app, *[with_bounds(each, settings) for each in await self._open_others(others)]]
                 )
-            config = hypercorn_config(settings)
+            config = bounded_config()
+            config.bind = [f"127.0.0.1:{settings.port}"]
             config.graceful_timeout = 0.2
             async with serving_metrics(settings, self.services):
                 server = asyncio.create_task(serve(app, config, shutdown_trigger=self._stopping.wait))
