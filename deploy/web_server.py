@@ -16,6 +16,7 @@ from deploy.wiring.members import MemberParts
 from deploy.wiring.web import build_all_services
 from directory.jobs.worker import Worker
 from directory.settings import Settings
+from directory.shared_waiting import WaitingHere
 from web.app import create_app
 from web.middleware.bodies import BodiesMiddleware
 from web.middleware.leftovers import LeftoversMiddleware
@@ -26,10 +27,12 @@ from web.services import Services
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """A socket of the parent that this process listens on beside others, and what is called once it does."""
+    """A socket of the parent that this process listens on beside others, what is called once it does, and where it tells the
+    others how many connections it has."""
 
     socket: int
     up: Callable[[], None]
+    board: WaitingHere
 
 
 async def serve_web(members: MemberParts, worker: Worker, until: Callable[[], Awaitable[object]]) -> None:
@@ -61,10 +64,12 @@ async def serve_application(
         if listening is not None:
             listening.up()
         await until()
-        loop = asyncio.get_running_loop()
         if isinstance(loop, GuardingLoop):
             loop.end_silent()
 
+    loop = asyncio.get_running_loop()
+    if listening is not None and isinstance(loop, GuardingLoop):
+        loop.share_arrivals(listening.board)
     server = load_server(settings)
     listener = (
         listen_on(settings.host, settings.port)

@@ -10,6 +10,7 @@ from deploy.bench.directory import bench_directory
 from deploy.bench.follows import bench_follows
 from deploy.bench.log import bench_log
 from deploy.bench.results import results_markdown, results_table
+from deploy.bench.servers import bench_servers
 from deploy.bench.sync import bench_sync
 from deploy.cli.output import console, errors
 from deploy.database import bench_server
@@ -19,7 +20,9 @@ from directory.demo import MAX_PEOPLE
 
 @click.command("bench")
 @click.argument(
-    "what", type=click.Choice(["directory", "log", "arrivals", "sync", "follows"]), default="directory"
+    "what",
+    type=click.Choice(["directory", "log", "arrivals", "sync", "follows", "servers"]),
+    default="directory",
 )
 @click.option("--people", type=click.IntRange(1_000, MAX_PEOPLE), default=1_000_000, show_default=True)
 @click.option(
@@ -41,7 +44,8 @@ def command(what: str, people: int, seconds: float, leaves: int, markdown: bool)
     """Measure how fast it is, as ratios to the bare limit. Ends with 1 where a target is missed.
 
     WHAT is `directory` (lookups and matches, the default), `log` (the signed log), `arrivals`
-    (newcomers that meet kept lists), `sync` (reading the log of a peer) or `follows` (runs of members).
+    (newcomers that meet kept lists), `sync` (reading the log of a peer), `follows` (runs of members) or
+    `servers` (several web processes, and one server against another).
 
     Works in databases of its own, `passerelle_bench_<people>`, in the folder `bench` of the data folder (or
     on the server of PASSERELLE_DATABASE_URL), and keeps them for the next time: the first run fills them,
@@ -59,6 +63,8 @@ def command(what: str, people: int, seconds: float, leaves: int, markdown: bool)
             results = asyncio.run(bench_arrivals(dsn, people))
         elif what == "follows":
             results = asyncio.run(bench_follows(dsn, people))
+        elif what == "servers":
+            results = asyncio.run(bench_servers(dsn, people, seconds))
         else:
             results = asyncio.run(bench_directory(dsn, people, seconds))
     if markdown:

@@ -42,14 +42,15 @@ async def _serve(handoff: Handoff) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     control = Control(*await asyncio.open_connection(sock=socket.socket(fileno=handoff.control)))
     settings = handoff.settings
-    tell_waiting(WaitingHere(handoff.waiting, settings.workers, handoff.number).tell)
+    board = WaitingHere(handoff.waiting, settings.workers, handoff.number)
+    tell_waiting(board.tell)
     database = await Database.connect(handoff.dsn, max_connections=settings.database_connections)
     try:
         async with (
             open_members(settings, database, SystemClock()) as members,
             kept_fresh(members.ground.instance),
         ):
-            listening = Listening(handoff.listener, lambda: control.say(Said.UP))
+            listening = Listening(handoff.listener, lambda: control.say(Said.UP), board)
             async with counts_told(control):
                 await serve_services(_services(members, control, _common(handoff)), stopping.wait, listening)
     finally:

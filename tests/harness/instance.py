@@ -24,6 +24,7 @@ from deploy.wiring.web import build_services
 from directory.clock import Clock
 from directory.instance_settings import parse_setting
 from directory.networks.http import GuardedClient
+from directory.services.live_settings import LiveSettings
 from directory.settings import Settings
 from directory.store.database import Database
 from directory.store.instance_settings import InstanceSettingStore
@@ -59,6 +60,8 @@ class RunningInstance:
         self.peering: Peering
         self.signed: SignedClient
         self.standings: PeerStandings
+        self.settings_elsewhere: list[LiveSettings] = []
+        """Those of other processes, where a test has several."""
 
     def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Runs a coroutine on the instance's loop. Returns its result."""
@@ -76,7 +79,8 @@ class RunningInstance:
                 await store.remove(key)
             else:
                 await store.put(key, parse_setting(key, text), self.clock.now())
-            await self.services.instance.refresh()
+            for known in (self.services.instance, *self.settings_elsewhere):
+                await known.refresh()
 
         self.call(run)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from itertools import cycle
@@ -14,6 +15,7 @@ from deploy.metrics_server import serving_metrics
 from deploy.ports import free_port
 from deploy.servers.on_hypercorn import bounded_config
 from deploy.web_server import with_bounds
+from deploy.wiring.common import Common
 from deploy.wiring.identity import settle_keys
 from deploy.wiring.jobs import build_worker
 from deploy.wiring.log import build_sequencer, running_sequencer
@@ -22,14 +24,17 @@ from deploy.wiring.web import build_all_services
 from directory.clock import Clock, SystemClock
 from directory.jobs.worker import Worker, running_worker
 from directory.networks.http import GuardedClient
-from directory.services.live_settings import kept_fresh
+from directory.operator_texts import read_operator_texts
 from directory.settings import Settings
+from directory.shared_counts import make_shared_counts, open_shared_counts
 from directory.store.database import Database
 from tests.harness.fake_x import FakeX
 from tests.harness.instance import RunningInstance
 from tests.peers.pds import Pds
 from web.app import create_app
 from web.member_services import MemberServices
+from web.middleware.counting import Counted, Counting
+from web.services import Services
 
 PROCESSES: Final = int(os.environ.get("PASSERELLE_TEST_PROCESSES", "1"))
 """With 2, what one process keeps and the next would need fails: all tests of members can be run so."""
@@ -93,17 +98,14 @@ class MemberInstance(RunningInstance):
             self._running_log(),
             self._running_jobs(parts),
         ):
-            self.services = (
-                build_all_services(parts, self.worker, self.write_log)
-                if self._log == "at once"
-                else build_all_services(parts, self.worker)
-            )
+            common = self._common(others)
+            self.services = self._build(parts, common)
             assert self.services.members is not None
             self.members = self.services.members
             app = with_bounds(create_app(self.services), settings)
             if self.processes > 1:
                 app = InTurn(
-                    [app, *[with_bounds(each, settings) for each in await self._open_others(others)]]
+                    [app, *[with_bounds(each, settings) for each in await self._open_others(others, common)]]
                 )
             config = bounded_config()
             config.bind = [f"127.0.0.1:{settings.port}"]
@@ -114,7 +116,7 @@ class MemberInstance(RunningInstance):
                 self._ready.set()
                 await server
 
-    async def _open_others(self, others: AsyncExitStack) -> list[Any]:
+    async def _open_others(self, others: AsyncExitStack, common: Common) -> list[Any]:
         """Opens what other web processes of the machine have: everything anew but the database and the data folder."""
         apps = []
         for _ in range(1, self.processes):
@@ -124,14 +126,25 @@ class MemberInstance(RunningInstance):
             parts = await others.enter_async_context(
                 open_members(self.settings, database, self.clock, http=http)
             )
-            services = (
-                build_all_services(parts, self.worker, self.write_log)
-                if self._log == "at once"
-                else build_all_services(parts, self.worker)
-            )
-            await others.enter_async_context(kept_fresh(parts.ground.instance))
-            apps.append(create_app(services))
+            self.settings_elsewhere.append(parts.ground.instance)
+            apps.append(create_app(self._build(parts, common)))
         return apps
+
+    def _build(self, parts: MemberParts, common: Common) -> Services:
+        if self._log == "at once":
+            return build_all_services(parts, self.worker, self.write_log, common)
+        return build_all_services(parts, self.worker, common=common)
+
+    def _common(self, others: AsyncExitStack) -> Common:
+        """Returns what the processes share."""
+        if self.processes == 1:
+            return Common.alone(self.settings)
+        file = make_shared_counts(len(Counted))
+        others.callback(os.close, file)
+        shared = open_shared_counts(file, len(Counted))
+        return Common(
+            read_operator_texts(self.settings), Counting(self.processes, secrets.token_bytes(32), shared)
+        )
 
     @asynccontextmanager
     async def _running_jobs(self, parts: MemberParts) -> AsyncIterator[None]:
