@@ -20,7 +20,10 @@ from deploy.workers.telling import counts_told
 from directory.clock import SystemClock
 from directory.courtesy import tell_waiting
 from directory.logs import configure_logs
+from directory.networks.http import GuardedClient, user_agent
+from directory.networks.places import Room
 from directory.services.live_settings import kept_fresh
+from directory.settings import Settings
 from directory.shared_counts import open_shared_counts
 from directory.shared_waiting import WaitingHere
 from directory.store.database import Database
@@ -47,7 +50,7 @@ async def _serve(handoff: Handoff) -> None:
     database = await Database.connect(handoff.dsn, max_connections=settings.database_connections)
     try:
         async with (
-            open_members(settings, database, SystemClock()) as members,
+            open_members(settings, database, SystemClock(), http=_client(settings)) as members,
             kept_fresh(members.ground.instance),
         ):
             listening = Listening(handoff.listener, lambda: control.say(Said.UP), board)
@@ -56,6 +59,15 @@ async def _serve(handoff: Handoff) -> None:
     finally:
         control.close()
         await database.close()
+
+
+def _client(settings: Settings) -> GuardedClient:
+    """Makes the client for other servers, with this process's part of the places for requests."""
+    return GuardedClient(
+        user_agent(settings.base_url),
+        allow_loopback=settings.allow_loopback,
+        room=Room().shared_out(settings.workers),
+    )
 
 
 def _common(handoff: Handoff) -> Common:
