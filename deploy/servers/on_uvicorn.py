@@ -1,10 +1,11 @@
 """Serves with Uvicorn, an extra of the package: `passerelle[uvicorn]`. The guard stands before it, as before Hypercorn."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import uvicorn
 
@@ -20,8 +21,19 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _BrokenOff(logging.Filter):
+    """Leaves out that an answer was broken off at the end, which Uvicorn tells as a fault of the application."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
+_BROKEN_OFF: Final = _BrokenOff()
+
+
 async def serve(application: Any, listener: socket.socket, until: Callable[[], Awaitable[object]]) -> None:
     """Serves until `until`, which is called once it listens, returns."""
+    logging.getLogger("uvicorn.error").addFilter(_BROKEN_OFF)  # once, however often
     server = _Server(_config(application))
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="uvicorn")
     ending = asyncio.create_task(_end_after(server, until))
