@@ -13,9 +13,10 @@ import pytest
 from deploy.cli.failures import sentence_of
 from deploy.embedded.locks import wait_until
 from deploy.ports import free_port, listen_on
+from deploy.workers import process
 from deploy.workers.control import Control, Said
 from deploy.workers.process import WebProcess
-from deploy.workers.supervisor import Supervisor, WebProcessFailed, running_web
+from deploy.workers.supervisor import LONGEST_PAUSE_S, Supervisor, WebProcessFailed, running_web
 from directory.settings import Settings
 from tests.deploy.machines import PATIENCE_S, Machine
 from tests.deploy.workers.processes import all_gone, wait_until_serving, web_processes
@@ -149,3 +150,41 @@ def test_the_texts_of_the_start_stay_those_of_all_processes(machine: Machine, tm
         assert all("The first terms." in each for each in shown)
         running.process.terminate()
         assert running.wait() == 0
+
+
+async def test_one_that_hangs_at_its_start_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the instance would be half up for ever, and tell nobody."""
+    monkeypatch.setattr(process, "MODULE", "tests.deploy.workers.hanging")
+    monkeypatch.setattr(process, "START_WITHIN_S", 0.5)
+    with listen_on("127.0.0.1", free_port()) as listener:
+        supervisor = Supervisor(Settings(workers=2), "", listener, lambda: None)
+        async with running_web(supervisor) as running:
+            with pytest.raises(WebProcessFailed, match="signal 9"):
+                await running
+    assert supervisor.processes == {}
+
+
+async def test_one_that_fails_again_and_again_is_started_later_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A process that ends at once must not take a core for starting it, nor end the others."""
+    pauses: list[float] = []
+
+    async def sleep(pause_s: float) -> None:
+        pauses.append(pause_s)
+        if len(pauses) == 12:
+            raise asyncio.CancelledError
+
+    async def start(_: Supervisor, number: int) -> int:
+        return number
+
+    monkeypatch.setattr(Supervisor, "_run_once", start)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with listen_on("127.0.0.1", free_port()) as listener:
+        supervisor = Supervisor(Settings(workers=2), "", listener, lambda: None)
+        supervisor.up.set()
+        with pytest.raises(asyncio.CancelledError):
+            await supervisor._keep(0)
+        supervisor.close()
+    assert pauses[:3] == [0.1, 0.2, 0.4]
+    assert pauses[-1] == LONGEST_PAUSE_S
