@@ -180,11 +180,12 @@ def member_instance(
     open_client: OpenClient = loopback_client,
     log: Log = "at once",
     jobs: bool = True,
+    processes: int = PROCESSES,
     **settings: Any,
 ) -> Iterator[MemberInstance]:
     """An instance whose Bluesky is the PDS, and whose X is the fake one. Its log is written by its sequencer
     ("running", each second by the real clock), by `write_log` ("by hand"), or at each click ("at once"). Without `jobs`
-    nothing is done but by `worker.drain`."""
+    nothing is done but by `worker.drain`. `processes` applications answer in turn."""
     chosen: dict[str, Any] = {
         "port": free_port(),
         "metrics_port": free_port(),
@@ -208,6 +209,7 @@ def member_instance(
     instance = MemberInstance(
         Settings(**chosen | settings), dsn, clock or SystemClock(), open_client, log=log, jobs=jobs
     )
+    instance.processes = processes
     instance.start()
     try:
         yield instance
