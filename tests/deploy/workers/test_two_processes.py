@@ -57,6 +57,21 @@ def test_both_serve_and_sigterm_ends_all_of_it(machine: Machine) -> None:
         httpx.get(machine.url, trust_env=False)
 
 
+@pytest.mark.parametrize("server", ["uvicorn", "granian"])
+def test_other_servers_share_the_socket_too(machine: Machine, server: str) -> None:
+    with machine.running(workers="2", server=server) as running:
+        children = wait_until_serving(running)
+        for number in range(40):
+            if number == 20:
+                children[0].kill()
+            answer = httpx.get(f"{machine.url}/healthz", trust_env=False)
+            assert answer.status_code == 200
+        assert wait_until(lambda: running.logged().count("a web process serves") == 3, PATIENCE_S)
+        running.process.terminate()
+        assert running.wait() == 0
+    assert "Traceback" not in running.logged()
+
+
 def test_ctrl_c_at_a_terminal_ends_all_of_it(machine: Machine) -> None:
     """It comes to all processes of the group at once."""
     with machine.running(workers="2") as running:
