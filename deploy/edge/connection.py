@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, cast
 
+from deploy.edge.gathering import GatheringTransport
 from deploy.edge.heads import Head, Refused, check_begun, read_head
 from deploy.edge.places import Places, network_of, peer_of
 
@@ -133,7 +134,8 @@ class GuardedConnection(asyncio.Protocol):
     def _pass(self, data: bytes) -> None:
         if self._server is None:
             self._server = self._make_server()
-            self._server.connection_made(self._transport)
+            loop = asyncio.get_running_loop()
+            self._server.connection_made(GatheringTransport(self._transport, loop))
         self._server.data_received(data)
 
     def eof_received(self) -> bool | None:
