@@ -8,6 +8,7 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
+from deploy.dated_config import DatedConfig
 from deploy.edge.answered import AnsweredMiddleware
 from deploy.edge.heads import MAX_HEAD_BYTES
 from deploy.edge.loop import GuardingLoop
@@ -74,7 +75,7 @@ def spare_the_collector() -> None:
 
 def hypercorn_config(settings: Settings) -> Config:
     """Limits what a caller may hold open. There is no access log: paths hold what was looked up."""
-    config = Config()
+    config = DatedConfig()
     config.bind = [
         f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
     ]
