@@ -7,9 +7,7 @@ would all go on at the same moment.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from typing import Final, Self
 
 GIVE_WAY_S: Final = 0.015
 """From one turn to the next while somebody waits. A piece of work takes about half a millisecond of this loop."""
@@ -104,17 +102,29 @@ def count_waiting() -> int:
     return len(_people)
 
 
-@contextmanager
-def somebody_waits() -> Iterator[None]:
-    """Counts somebody as waiting until the block ends, for `COUNTED_FOR_S` at most."""
-    person = object()
-    _people.add(person)
-    timer = asyncio.get_running_loop().call_later(COUNTED_FOR_S, _leave, person)
-    try:
-        yield
-    finally:
-        timer.cancel()
-        _leave(person)
+class _Waiting:
+    """Somebody who waits. Not a generator: it stands around each request."""
+
+    __slots__ = ("_timer",)
+
+    def __enter__(self) -> Self:
+        self._timer = asyncio.get_running_loop().call_later(COUNTED_FOR_S, _leave, self)
+        _people.add(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Waits no more. Once is enough; later it does nothing."""
+        if self in _people:
+            self._timer.cancel()
+            _leave(self)
+
+
+def somebody_waits() -> _Waiting:
+    """Counts somebody as waiting until the block ends, or `leave` is called, for `COUNTED_FOR_S` at most."""
+    return _Waiting()
 
 
 def _leave(person: object) -> None:

@@ -6,14 +6,21 @@ import re
 import socket
 import struct
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from contextlib import nullcontext
+from typing import cast
+from urllib.parse import unquote_to_bytes, urlsplit
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from litestar.exceptions import ClientException
+from litestar.types import HTTPScope
 
 from deploy.embedded.locks import wait_until
 from tests.harness.instance import RunningInstance, running_instance
 from tests.web.rawhttp import ask
+from web.middleware import spelling
 from web.static_files import asset_url, static_files
 
 
@@ -281,3 +288,27 @@ def test_a_link_to_any_public_page_has_a_preview(client: httpx.Client, path: str
         (content,) = re.findall(rf'<meta property="og:{name}"\s+content="([^"]+)"', page)
         assert content.strip()
     assert content.startswith("https://find.example/static/icon-512.png?v=")
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"/", b"//", b".", b"..", b"a", b"Z9", b"%2f", b"%61", b"%", b"@", b"-", b"\\", b"\n", b"\xc3"]
+        )
+    )
+)
+def test_what_looks_plain_is_in_one_spelling(parts: list[bytes]) -> None:
+    """Attack: a path that the short way takes as it is, and that the long way would have led elsewhere or refused."""
+    raw = b"/" + b"".join(parts)
+    assert spelling._in_one_spelling(raw) == spelling._spell(raw)
+
+
+@given(st.lists(st.sampled_from([b"x=", b"a", b"%00", b"%c3", b"%a9", b"\0", b"\xc3", b"&", b"+", b"%"])))
+def test_a_query_is_text_or_refused(parts: list[bytes]) -> None:
+    query = b"".join(parts)
+    try:
+        is_text = "\0" not in unquote_to_bytes(query).decode()
+    except UnicodeDecodeError:
+        is_text = False
+    with nullcontext() if is_text else pytest.raises(ClientException):
+        spelling._check_query(cast("HTTPScope", {"query_string": query}))
