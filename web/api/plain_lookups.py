@@ -12,6 +12,7 @@ from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from directory.errors import InvalidIdentifier
+from directory.identifiers import XHandle, XId
 from directory.queries import Query
 from directory.ranking import Match
 from directory.services.batching import LookupBatcher
@@ -51,7 +52,7 @@ class PlainLookups:
 
 
 def _plain_query(scope: HTTPScope) -> Query | None:
-    """Reads a plain look-up. Returns None for everything else."""
+    """Reads a plain look-up: a bare number is an id, all else a handle. Returns None for everything else."""
     if scope["path"] != LOOKUP_PATH or scope["method"] != HttpMethod.GET:
         return None
     plain = _PLAIN.fullmatch(scope["query_string"])
@@ -59,7 +60,9 @@ def _plain_query(scope: HTTPScope) -> Query | None:
         return None
     text = plain[2].decode()
     try:
-        return Query.parse(f"@{text}" if plain[1] else text)
+        if plain[1] is None and text.isdecimal():
+            return Query(x_id=XId.parse(text))
+        return Query(x_handle=XHandle.parse(text))
     except InvalidIdentifier:
         return None
 
