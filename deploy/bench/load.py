@@ -18,6 +18,8 @@ class Load(msgspec.Struct, frozen=True):
     per_second: float
     p50: float
     p99: float
+    asked: int
+    """All requests, with those before the times are taken."""
 
 
 class UnexpectedAnswer(Exception):
@@ -29,14 +31,17 @@ async def measure_load(port: int, requests: Sequence[bytes], *, connections: int
     warm_until = time.perf_counter() + seconds * WARM_UP_SHARE
     until = warm_until + seconds
     times: list[float] = []
+    asked = 0
 
     async def keep_busy(first: int) -> None:
+        nonlocal asked
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             for request in islice(cycle(requests), first, None):
                 started = time.perf_counter()
                 if started >= until:
                     return
+                asked += 1
                 writer.write(request)
                 await _read_answer(reader)
                 if started >= warm_until:
@@ -47,7 +52,9 @@ async def measure_load(port: int, requests: Sequence[bytes], *, connections: int
     share = max(1, len(requests) // connections)
     await asyncio.gather(*(keep_busy(number * share) for number in range(connections)))
     times.sort()
-    return Load(len(times), len(times) / seconds, times[len(times) // 2], times[int(len(times) * 0.99)])
+    return Load(
+        len(times), len(times) / seconds, times[len(times) // 2], times[int(len(times) * 0.99)], asked
+    )
 
 
 async def _read_answer(reader: asyncio.StreamReader) -> int:
