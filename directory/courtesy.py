@@ -97,6 +97,8 @@ class _Turns:
 
 
 _turns: Final = _Turns()
+_list_turns: Final = _Turns()
+"""Of lists that people wait for: a thousand runs that ask for turns do not stand before them."""
 
 
 def count_waiting() -> int:
@@ -121,6 +123,7 @@ def _leave(person: object) -> None:
     _people.discard(person)
     if not _people:
         _turns.hear_quiet()
+        _list_turns.hear_quiet()
 
 
 async def give_way(quiet_s: float = 0.0) -> None:
@@ -129,3 +132,16 @@ async def give_way(quiet_s: float = 0.0) -> None:
     await asyncio.sleep(0)
     if not _turns.may_begin(quiet_s):
         await _turns.take(quiet_s)
+
+
+def is_quiet() -> bool:
+    """Whether nobody has waited for `QUIET_S`, and no list asks for a turn: a list may go on without one."""
+    return _list_turns.may_begin(QUIET_S)
+
+
+async def take_list_turn() -> None:
+    """Lets everything else run that is ready; and unless it is quiet, whatever becomes ready until it is the turn of this
+    list: all lists together have one turn in each `GIVE_WAY_S`, in the order in which they ask."""
+    await asyncio.sleep(0)
+    if not is_quiet():
+        await _list_turns.take(QUIET_S)
