@@ -1,6 +1,5 @@
 """The services behind the pages and the API, built once in `deploy.wiring.web` and passed in."""
 
-import asyncio
 from dataclasses import dataclass
 
 from directory.clock import Clock
@@ -11,11 +10,13 @@ from directory.services.live_settings import LiveSettings
 from directory.services.lookup import Lookup
 from directory.services.reversing import Reversing
 from directory.services.statistics import StatisticsService
+from directory.services.written_lists import WrittenLists
 from directory.settings import Settings
 from directory.store.statistics import StatisticsStore
 from federation.own_log.reader import LogService
 from federation.peers.heard import HeardPeers
 from federation.witness.cosigning import Witness
+from web.list_places import ListPlaces
 from web.member_services import MemberServices
 from web.peer_services import PeerServices
 
@@ -28,6 +29,7 @@ class Services:
     instance: LiveSettings
     clock: Clock
     lookup: Lookup
+    lists: WrittenLists
     reversing: Reversing
     single_lookup: LookupBatcher
     statistics: StatisticsService
@@ -36,8 +38,8 @@ class Services:
     log: LogService
     witness: Witness
     texts: OperatorTexts
-    large_matches: asyncio.Semaphore
-    """Large lists that are matched at the same time, so that memory stays bounded."""
+    large_matches: ListPlaces
+    """For lists that are matched at the same time."""
     members: MemberServices | None = None
     """None in a process that only answers questions: it has no pages of members."""
     peers: PeerServices | None = None

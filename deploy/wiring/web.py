@@ -1,6 +1,5 @@
 """Builds the services of the web. No command imports this: the web framework takes a second to load."""
 
-import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
 
@@ -18,10 +17,12 @@ from directory.services.batching import LookupBatcher
 from directory.services.live_settings import LiveSettings
 from directory.services.reversing import Reversing
 from directory.services.statistics import StatisticsService
+from directory.services.written_lists import WrittenLists
 from directory.settings import Settings
 from directory.store.database import Database
 from directory.store.mappings import MappingStore
 from directory.store.statistics import StatisticsStore
+from directory.store.written_mappings import WrittenMappingStore
 from federation.keys.instance import log_origin
 from federation.keys.witness_keys import WitnessKeys
 from federation.own_log.reader import LogService
@@ -29,6 +30,7 @@ from federation.peers.heard import HeardPeers
 from federation.store.log import LogStore
 from federation.store.peer_listing import PeerListing
 from federation.witness.cosigning import Witness
+from web.list_places import ListPlaces
 from web.member_services import MemberServices
 from web.middleware.rate_limit import RateLimiter
 from web.services import Services
@@ -51,6 +53,7 @@ def build_services(settings: Settings, database: Database, clock: Clock, instanc
         instance=instance,
         clock=clock,
         lookup=lookup,
+        lists=_build_lists(settings, database, clock),
         reversing=Reversing(lookup),
         single_lookup=LookupBatcher(MappingStore(database), clock, log_origin(settings)),
         statistics=counting,
@@ -59,8 +62,13 @@ def build_services(settings: Settings, database: Database, clock: Clock, instanc
         witness=Witness(database, key_folder(settings), clock),
         heard=HeardPeers(PeerListing(database), counting, clock),
         texts=read_operator_texts(settings),
-        large_matches=asyncio.Semaphore(settings.matches_at_once),
+        large_matches=ListPlaces(settings.matches_at_once),
     )
+
+
+def _build_lists(settings: Settings, database: Database, clock: Clock) -> WrittenLists:
+    own = log_origin(settings)
+    return WrittenLists(WrittenMappingStore(database, own), MappingStore(database), clock, own)
 
 
 def build_all_services(
