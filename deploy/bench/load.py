@@ -38,7 +38,7 @@ async def measure_load(port: int, requests: Sequence[bytes], *, connections: int
                 if started >= until:
                     return
                 writer.write(request)
-                await _read_answer(reader)
+                await read_answer(reader)
                 if started >= warm_until:
                     times.append(time.perf_counter() - started)
         finally:
@@ -50,14 +50,14 @@ async def measure_load(port: int, requests: Sequence[bytes], *, connections: int
     return Load(len(times), len(times) / seconds, times[len(times) // 2], times[int(len(times) * 0.99)])
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> int:
+async def read_answer(reader: asyncio.StreamReader) -> bytes:
+    """Reads an answer. Returns its body. Raises UnexpectedAnswer."""
     head = await reader.readuntil(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 200"):
         raise UnexpectedAnswer(head.partition(b"\r\n")[0].decode("latin-1"))
     start = head.lower().index(b"content-length:") + len(b"content-length:")
     length = int(head[start : head.index(b"\r\n", start)])
-    await reader.readexactly(length)
-    return length
+    return await reader.readexactly(length)
 
 
 def get_request(path: str) -> bytes:
@@ -81,7 +81,7 @@ async def time_request(port: int, request: bytes) -> float:
         started = time.perf_counter()
         writer.write(request)
         await writer.drain()
-        await _read_answer(reader)
+        await read_answer(reader)
         return time.perf_counter() - started
     finally:
         writer.close()

@@ -10,6 +10,7 @@ from typing import Final
 import psutil
 
 EMPTY_PATH: Final = "/api/v1/empty"
+HOLD_PATH: Final = "/api/v1/hold"
 READY: Final = "ready"
 
 

@@ -6,6 +6,7 @@ from functools import partial
 
 from litestar import get
 
+from deploy.bench.holding import hold_route
 from deploy.bench.measured import EMPTY_PATH, READY
 from deploy.edge.open_files import new_loop
 from deploy.web_server import serve_application, spare_the_collector
@@ -42,7 +43,7 @@ async def _serve(settings: Settings, dsn: str) -> None:
         async def until_stdin_ends() -> None:
             await stdin_ended
 
-        app = create_app(services, [empty])
+        app = create_app(services, [empty, hold_route()])
         spare_the_collector()
         await serve_application(app, settings, until_stdin_ends)
 
