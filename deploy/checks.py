@@ -19,7 +19,9 @@ from deploy.job_check import look_at_jobs
 from deploy.log_check import look_at_daily_check, look_at_keys, look_at_log
 from deploy.migrate import SchemaTooNew, pending_migrations
 from deploy.ports import PortInUse, check_port_free
+from deploy.replica_check import look_at_replicas
 from deploy.secret_check import check_secret_files
+from deploy.servers.choosing import ServerMissing, check_server, is_guarded
 from deploy.text_check import check_texts
 from deploy.vault_check import look_at_vault
 from deploy.wiring.log import key_folder
@@ -64,6 +66,7 @@ def _nearest_present(folder: Path) -> Path:
 def check_address(settings: Settings) -> Iterator[Finding]:
     if Role.WEB in settings.roles:
         yield _look_at_port(settings)
+        yield _look_at_server(settings)
     if is_local(settings):
         yield Finding("Public address", True, f"{settings.base_url}, for this machine only")
     else:
@@ -73,6 +76,20 @@ def check_address(settings: Settings) -> Iterator[Finding]:
         yield Finding("Public address", settings.is_https, settings.base_url, mend)
         if Role.WEB in settings.roles and settings.is_https:
             yield _look_at_proxies(settings)
+
+
+def _look_at_server(settings: Settings) -> Finding:
+    try:
+        check_server(settings)
+    except ServerMissing as error:
+        return Finding("Server", False, str(error), "Install the extra, or set PASSERELLE_SERVER=hypercorn.")
+    processes = f", {settings.workers} processes" if settings.workers > 1 else ""
+    if is_guarded(settings) or settings.trusted_proxies or is_local(settings):
+        return Finding("Server", True, f"{settings.server}{processes}")
+    seen = f"{settings.server}, which has no guard before it and bounds no connections of one address"
+    return Finding(
+        "Server", False, seen, "Put a proxy before it that does, or set PASSERELLE_SERVER=uvicorn."
+    )
 
 
 def _look_at_proxies(settings: Settings) -> Finding:
@@ -128,9 +145,10 @@ async def check_database(settings: Settings) -> list[Finding]:
         with running_database(settings) as dsn:
             connection = await asyncpg.connect(dsn, timeout=5)
             try:
-                return await _look_at(settings, connection)
+                findings = await _look_at(settings, connection)
             finally:
                 await connection.close()
+            return findings + await look_at_replicas(settings, dsn)
     except EmbeddedError as error:
         return [Finding("Database", False, str(error), error.detail or "See the sentence before.")]
     except (OSError, TimeoutError, *DRIVER_TROUBLE) as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from deploy.embedded import default_data_dir, open_database
 from deploy.embedded.keeper import kept_running
+from deploy.embedded.tuning import memory_bytes, server_settings
 from directory.settings import Settings
 
 CHECKOUT = Path(__file__).parent.parent
@@ -42,5 +43,7 @@ def bench_server(settings: Settings) -> Iterator[str]:
         return
     folder = data_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
-    with open_database(folder / "bench") as database:
+    # For a large instance from the start: it is filled and measured in one run.
+    large = server_settings(memory_bytes(), 2**40)["shared_buffers"]
+    with open_database(folder / "bench", {"shared_buffers": large}) as database:
         yield database.superuser_dsn()

@@ -1,8 +1,8 @@
 """Serves `/metrics` at an address of its own, which no proxy needs to keep from strangers."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import structlog
@@ -12,19 +12,28 @@ from hypercorn.config import Config
 from deploy.edge.answered import AnsweredMiddleware
 from deploy.ports import PortInUse, check_port_free
 from directory.settings import Settings
-from web.api.metrics import create_metrics_app
+from web.api.metrics import create_metrics_app, metrics_text, own_families
 from web.services import Services
 
 log = structlog.get_logger(__name__)
 
 
+def serving_metrics(settings: Settings, services: Services) -> AbstractAsyncContextManager[None]:
+    """Serves the metrics of this process until the block ends."""
+
+    async def text() -> bytes:
+        return await metrics_text(services.jobs, own_families(services.replicas))
+
+    return serving_text(settings, text)
+
+
 @asynccontextmanager
-async def serving_metrics(settings: Settings, services: Services) -> AsyncIterator[None]:
+async def serving_text(settings: Settings, text: Callable[[], Awaitable[bytes]]) -> AsyncIterator[None]:
     """Serves the metrics until the block ends. A taken port is told, and keeps nobody from looking people up."""
     if not settings.metrics or not _is_free(*settings.metrics_at):
         yield
         return
-    app: Any = AnsweredMiddleware(create_metrics_app(services))
+    app: Any = AnsweredMiddleware(create_metrics_app(text))
     stopping = asyncio.Event()
     serving = asyncio.create_task(
         serve(app, _config(*settings.metrics_at), shutdown_trigger=stopping.wait), name="metrics"

@@ -9,6 +9,7 @@ from directory.demo import demo_rows
 from directory.mapping_life import MappingState
 from directory.mappings import Evidence, EvidenceKind, Network, Strength
 from directory.proofs.strength import SIGN_IN_AT
+from directory.store.copying import copy_rows
 from directory.store.database import Database
 from directory.store.mapping_rows import ensure_origin
 from directory.store.mappings import COPY_COLUMNS, MappingRow, encode_evidence, network_of_code
@@ -29,8 +30,8 @@ async def add_pending(database: Database, count: int, origin: str, now: datetime
     """
     async with database.transaction() as connection:
         own = await ensure_origin(connection, origin)
-        await connection.copy_records_to_table(
-            "mapping", records=_pending_rows(count, own, now, first), columns=COPY_COLUMNS, timeout=None
+        await copy_rows(
+            connection, "mapping", rows=_pending_rows(count, own, now, first), columns=COPY_COLUMNS
         )
 
 

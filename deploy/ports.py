@@ -1,6 +1,11 @@
-"""Finds free local ports, and checks whether one is free."""
+"""Finds free local ports, checks whether one is free, and listens on one for several processes."""
 
+import errno
 import socket
+from typing import Final
+
+BACKLOG: Final = 4_096
+"""Arrivals that wait for the process; the system may keep fewer (`net.core.somaxconn`)."""
 
 
 class PortInUse(Exception):
@@ -9,13 +14,27 @@ class PortInUse(Exception):
 
 def check_port_free(host: str, port: int) -> None:
     """Checks a port before anything is started, so that nothing is left half up. Raises PortInUse."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with _socket_for(host) as probe:
         try:
             probe.bind((host, port))
         except OSError as error:
             raise PortInUse(f"{host}:{port}") from error
+
+
+def listen_on(host: str, port: int) -> socket.socket:
+    """Listens on an address. Who comes before a process takes them waits. Raises PortInUse, OSError."""
+    listening = _socket_for(host)
+    try:
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listening.bind((host, port))
+        listening.listen(BACKLOG)  # two processes can bind one address, and only one can listen
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(f"{host}:{port}") from error
+        raise
+    listening.setblocking(False)
+    return listening
 
 
 def free_port() -> int:
@@ -24,3 +43,10 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _socket_for(host: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return made

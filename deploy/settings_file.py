@@ -61,6 +61,6 @@ def _toml(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
-    if isinstance(value, frozenset):
+    if isinstance(value, frozenset | tuple):
         return "[" + ", ".join(f'"{each}"' for each in sorted(value)) + "]"
     return f'"{"" if value is None else value}"'

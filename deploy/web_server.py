@@ -2,64 +2,88 @@
 
 import asyncio
 import gc
+import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
-from hypercorn.asyncio import serve
-from hypercorn.config import Config
-
 from deploy.edge.answered import AnsweredMiddleware
-from deploy.edge.heads import MAX_HEAD_BYTES
 from deploy.edge.loop import GuardingLoop
 from deploy.metrics_server import serving_metrics
+from deploy.ports import listen_on
+from deploy.servers.choosing import load_server
 from deploy.wiring.members import MemberParts
 from deploy.wiring.web import build_all_services
 from directory.jobs.worker import Worker
 from directory.settings import Settings
+from directory.shared_waiting import WaitingHere
 from web.app import create_app
 from web.middleware.bodies import BodiesMiddleware
 from web.middleware.leftovers import LeftoversMiddleware
 from web.middleware.rate_limit import ClientKeys
 from web.pages.uploads import max_form_bytes
+from web.services import Services
 
-GRACEFUL_S = 5.0
-KEEP_ALIVE_S = 30.0
-"""Between an answer and the next request. Proxies that keep connections have to let go before."""
-BACKLOG = 4_096
-"""Arrivals that wait for the process; the system may keep fewer (`net.core.somaxconn`)."""
-QUEUED_PIECES = 2
-"""Of 64 KiB each: of a body that nobody takes, no more is read."""
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A socket of the parent that this process listens on beside others, what is called once it does, and where it tells the
+    others how many connections it has."""
+
+    socket: int
+    up: Callable[[], None]
+    board: WaitingHere
 
 
 async def serve_web(members: MemberParts, worker: Worker, until: Callable[[], Awaitable[object]]) -> None:
     """Serves until `until` returns, then finishes what is under way. `worker` may run in this process, or not."""
     services = build_all_services(members, worker)
+    async with serving_metrics(services.settings, services):
+        await serve_services(services, until)
+
+
+async def serve_services(
+    services: Services, until: Callable[[], Awaitable[object]], listening: Listening | None = None
+) -> None:
+    """Serves the application over these services, without metrics."""
     app: Any = create_app(services)
     spare_the_collector()
-    settings = members.ground.settings
-    async with serving_metrics(settings, services):
-        await serve_application(app, settings, until)
+    await serve_application(app, services.settings, until, listening)
 
 
 async def serve_application(
-    application: Any, settings: Settings, until: Callable[[], Awaitable[object]]
+    application: Any,
+    settings: Settings,
+    until: Callable[[], Awaitable[object]],
+    listening: Listening | None = None,
 ) -> None:
-    """Serves an application. On a guarding loop each connection passes the guard first."""
+    """Serves an application. On a guarding loop each connection passes the guard first, unless the server reads by itself."""
 
     async def ends() -> None:
+        # The server asks for the end once it listens.
+        if listening is not None:
+            listening.up()
         await until()
-        loop = asyncio.get_running_loop()
         if isinstance(loop, GuardingLoop):
             loop.end_silent()
 
-    shutdown: Any = ends
-    await serve(with_bounds(application, settings), hypercorn_config(settings), shutdown_trigger=shutdown)
+    loop = asyncio.get_running_loop()
+    if listening is not None and isinstance(loop, GuardingLoop):
+        loop.share_arrivals(listening.board)
+    server = load_server(settings)
+    listener = (
+        listen_on(settings.host, settings.port)
+        if listening is None
+        else socket.socket(fileno=listening.socket)
+    )
+    await server.serve(with_bounds(application, settings), listener, ends)
 
 
 def with_bounds(application: Any, settings: Settings) -> Any:
     """Returns an application whose bodies are bounded, and never left to the server."""
     keys = ClientKeys(settings.trusted_proxies)
-    bounded = LeftoversMiddleware(BodiesMiddleware(application, keys, max_form_bytes(settings)))
+    bodies = BodiesMiddleware(application, keys, max_form_bytes(settings), settings.workers)
+    bounded = LeftoversMiddleware(bodies)
     return AnsweredMiddleware(bounded)
 
 
@@ -70,24 +94,3 @@ def spare_the_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-def hypercorn_config(settings: Settings) -> Config:
-    """Limits what a caller may hold open. There is no access log: paths hold what was looked up."""
-    config = Config()
-    config.bind = [
-        f"[{settings.host}]:{settings.port}" if ":" in settings.host else f"{settings.host}:{settings.port}"
-    ]
-    config.accesslog = None
-    config.errorlog = "-"
-    config.loglevel = "WARNING"
-    config.graceful_timeout = GRACEFUL_S
-    config.keep_alive_timeout = KEEP_ALIVE_S
-    # None: it would run while an answer is made, and end the reading of a connection whose answer was slow. What is read
-    # too slowly ends at the guard (heads) and in the application (bodies).
-    config.read_timeout = None
-    config.backlog = BACKLOG
-    config.max_app_queue_size = QUEUED_PIECES
-    config.h11_max_incomplete_size = MAX_HEAD_BYTES
-    config.include_server_header = False
-    return config

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from directory.mappings import Mapping
-from directory.store.arrivals import extend_arrival, record_arrival
+from directory.store.arrivals import extend_arrival
 from directory.store.crowds import without_crowds
 from directory.store.database import Connection
 from directory.store.mapping_rows import (
@@ -44,7 +44,7 @@ async def take_in_leaves(
     postponed = await take_in_mappings(connection, number, said)
     leaves = [leaf for leaf, _ in said if leaf not in postponed]
     if leaves:
-        await record_arrival(connection, number, min(leaves), max(leaves) + 1, now)
+        await extend_arrival(connection, number, min(leaves), max(leaves) + 1, now)
     return postponed
 
 

@@ -7,9 +7,8 @@ would all go on at the same moment.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Protocol, Self
 
 GIVE_WAY_S: Final = 0.015
 """From one turn to the next while somebody waits. A piece of work takes about half a millisecond of this loop."""
@@ -39,9 +38,9 @@ class _Turns:
 
     def may_begin(self, quiet_s: float) -> bool:
         """Tells whether a piece that asks for such a quiet needs no turn now."""
-        if _people or self._asking:
+        if self._asking or _does_anybody_wait():
             return False
-        return not quiet_s or asyncio.get_running_loop().time() >= self._quiet_since + quiet_s
+        return not quiet_s or asyncio.get_running_loop().time() >= self._quiet_from() + quiet_s
 
     async def take(self, quiet_s: float) -> None:
         """Waits for a turn. Whoever is cancelled meanwhile asks no more."""
@@ -71,13 +70,19 @@ class _Turns:
         """Looks at the moment from which on the next piece may begin, if nobody comes until then."""
         self._unschedule()
         if self._asking:
-            _, quiet_s = self._asking[0]
-            at = self._due if _people else min(self._quiet_since + quiet_s, self._due)
-            self._next = asyncio.get_running_loop().call_at(at, self._look)
+            self._next = asyncio.get_running_loop().call_at(self._next_at(), self._look)
+
+    def _next_at(self) -> float:
+        _, quiet_s = self._asking[0]
+        return self._due if _does_anybody_wait() else min(self._quiet_from() + quiet_s, self._due)
+
+    def _quiet_from(self) -> float:
+        elsewhere = _others.elsewhere
+        return self._quiet_since if elsewhere is None else max(self._quiet_since, elsewhere.quiet_since())
 
     def _look(self) -> None:
         self._next = None
-        if _people and asyncio.get_running_loop().time() < self._due - CLOCK_S:
+        if self._asking and asyncio.get_running_loop().time() < self._next_at() - CLOCK_S:
             self._look_again()
         else:
             self._hand_out()
@@ -97,6 +102,47 @@ class _Turns:
 
 
 _turns: Final = _Turns()
+_list_turns: Final = _Turns()
+"""Of lists that people wait for: a thousand runs that ask for turns do not stand before them."""
+
+
+class Elsewhere(Protocol):
+    """Who waits for answers of other processes of this machine."""
+
+    def does_anybody_wait(self) -> bool: ...
+
+    def quiet_since(self) -> float:
+        """Since when nobody does, by the monotonic clock, which is that of the loop."""
+
+
+class _Others:
+    """The other processes of this machine, where there are several: none by default."""
+
+    def __init__(self) -> None:
+        self.elsewhere: Elsewhere | None = None
+        self.told: Callable[[int], None] | None = None
+
+
+_others: Final = _Others()
+
+
+def give_way_to(elsewhere: Elsewhere | None) -> None:
+    """Has the work of this process give way to those who wait for other processes, too."""
+    _others.elsewhere = elsewhere
+
+
+def tell_waiting(told: Callable[[int], None] | None) -> None:
+    """Has somebody told how many wait for this process, whenever that changes."""
+    _others.told = told
+
+
+def _tell() -> None:
+    if _others.told is not None:
+        _others.told(len(_people))
+
+
+def _does_anybody_wait() -> bool:
+    return bool(_people) or (_others.elsewhere is not None and _others.elsewhere.does_anybody_wait())
 
 
 def count_waiting() -> int:
@@ -104,23 +150,38 @@ def count_waiting() -> int:
     return len(_people)
 
 
-@contextmanager
-def somebody_waits() -> Iterator[None]:
-    """Counts somebody as waiting until the block ends, for `COUNTED_FOR_S` at most."""
-    person = object()
-    _people.add(person)
-    timer = asyncio.get_running_loop().call_later(COUNTED_FOR_S, _leave, person)
-    try:
-        yield
-    finally:
-        timer.cancel()
-        _leave(person)
+class _Waiting:
+    """Somebody who waits. Not a generator: it stands around each request."""
+
+    __slots__ = ("_timer",)
+
+    def __enter__(self) -> Self:
+        self._timer = asyncio.get_running_loop().call_later(COUNTED_FOR_S, _leave, self)
+        _people.add(self)
+        _tell()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        """Waits no more. Once is enough; later it does nothing."""
+        if self in _people:
+            self._timer.cancel()
+            _leave(self)
+
+
+def somebody_waits() -> _Waiting:
+    """Counts somebody as waiting until the block ends, or `leave` is called, for `COUNTED_FOR_S` at most."""
+    return _Waiting()
 
 
 def _leave(person: object) -> None:
     _people.discard(person)
+    _tell()
     if not _people:
         _turns.hear_quiet()
+        _list_turns.hear_quiet()
 
 
 async def give_way(quiet_s: float = 0.0) -> None:
@@ -129,3 +190,16 @@ async def give_way(quiet_s: float = 0.0) -> None:
     await asyncio.sleep(0)
     if not _turns.may_begin(quiet_s):
         await _turns.take(quiet_s)
+
+
+def is_quiet() -> bool:
+    """Whether nobody has waited for `QUIET_S`, and no list asks for a turn: a list may go on without one."""
+    return _list_turns.may_begin(QUIET_S)
+
+
+async def take_list_turn() -> None:
+    """Lets everything else run that is ready; and unless it is quiet, whatever becomes ready until it is the turn of this
+    list: all lists together have one turn in each `GIVE_WAY_S`, in the order in which they ask."""
+    await asyncio.sleep(0)
+    if not is_quiet():
+        await _list_turns.take(QUIET_S)

@@ -85,7 +85,7 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 # Nor does it hold more days than X has existed.
 @lru_cache(maxsize=16_384)
-def _parse_day(text: str) -> date:
+def parse_day(text: str) -> date:
     """Parses `YYYY-MM-DD`. Any day is taken: `directory.doubts` decides whether it can be true. Raises InvalidQuery."""
     try:
         # Python reads other forms of ISO 8601, too.
@@ -134,7 +134,7 @@ class Query(msgspec.Struct, frozen=True, gc=False):
 
         Raises InvalidQuery or InvalidIdentifier.
         """
-        return cls(*_parse_halves(x_id, x_handle), _parse_lists(lists), _parse_day(seen) if seen else None)
+        return cls(*_parse_halves(x_id, x_handle), _parse_lists(lists), parse_day(seen) if seen else None)
 
     def __str__(self) -> str:
         """The line form that `parse_lines` reads: `id,handle,lists`, and `,seen` where it is known."""
@@ -210,7 +210,7 @@ def _parse_line(line: str, number: int) -> Query:
                 XId(int(x_id)),
                 XHandle(x_handle) if x_handle else None,
                 _parse_lists(lists),
-                _parse_day(seen) if seen else None,
+                parse_day(seen) if seen else None,
             )
         return Query.parse_pair(*(*line.split(",", 3), "", "", "")[:4])
     except (InvalidIdentifier, InvalidQuery) as error:

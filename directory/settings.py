@@ -25,7 +25,7 @@ CONFIG_PLACES: Final = (Path("/etc/passerelle.toml"),)
 """Where the settings file is looked for where the variable is not set: here, then in the data folder."""
 CONFIG_NAME: Final = "passerelle.toml"
 """Its name in the data folder."""
-_LISTS: Final = ("roles", "no_follows_to", "no_follows_on")
+_LISTS: Final = ("roles", "read_database_url", "no_follows_to", "no_follows_on")
 """Settings of which a text names several, separated by commas."""
 MOVED: Final = {
     "name": "name",
@@ -41,6 +41,7 @@ MOVED: Final = {
 """Names that people may look for in the environment, and the setting of the instance for each
 (`directory.instance_settings`)."""
 MAX_PORT: Final = 65_535
+MAX_WORKERS: Final = 64
 MAX_PLACE_CHARS: Final = 2_000
 _ELSEWHERE: Final = "https://"
 
@@ -51,6 +52,14 @@ class Role(StrEnum):
     WEB = "web"
     WORKER = "worker"
     SEQUENCER = "sequencer"
+
+
+class Server(StrEnum):
+    """What stands between the socket and the application."""
+
+    HYPERCORN = "hypercorn"
+    UVICORN = "uvicorn"
+    GRANIAN = "granian"
 
 
 class InvalidSettings(DirectoryError):
@@ -72,10 +81,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             description="A PostgreSQL 15+ server, `postgresql://user:password@host/name`, instead of the embedded one."
         ),
     ] = None
+    read_database_url: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Replicas of `database_url` (streaming replication), separated by commas: look-ups and lists are read there while they are less than 2 s behind."
+        ),
+    ] = ()
     database_connections: Annotated[
         int,
         Meta(
-            description="How many connections to the database a process keeps at most; one that signs takes 3 more.",
+            description="How many connections to a database a process keeps at most; one that signs takes 3 more, each replica one more.",
             ge=1,
             le=200,
         ),
@@ -90,6 +105,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         str, Meta(description="The address to listen on. Behind a reverse proxy keep it local.")
     ] = "127.0.0.1"
     port: Annotated[int, Meta(description="The port to listen on.", ge=1, le=65_535)] = 8000
+    workers: Annotated[
+        int,
+        Meta(
+            description="How many processes answer on that port, one for each core that they may have. Jobs and the log keep to one.",
+            ge=1,
+            le=MAX_WORKERS,
+        ),
+    ] = 1
+    server: Annotated[
+        Server,
+        Meta(
+            description="Which server answers: `hypercorn`; `uvicorn` or `granian`, which are extras of the package. Granian belongs behind a proxy."
+        ),
+    ] = Server.HYPERCORN
     public_url: Annotated[
         str | None,
         Meta(
@@ -272,10 +301,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             ("postgresql://", "postgres://")
         ):
             raise ValueError("database_url must start with postgresql://")
+        self._check_replicas()
         self._check_own_accounts()
         for name in ("terms", "privacy", "notice"):
             if getattr(self, name):
                 _check_place(name, getattr(self, name))
+
+    def _check_replicas(self) -> None:
+        if self.read_database_url and self.database_url is None:
+            raise ValueError("read_database_url needs database_url: the embedded database has no replicas")
+        if not all(url.startswith(("postgresql://", "postgres://")) for url in self.read_database_url):
+            raise ValueError(
+                "read_database_url must be addresses that start with postgresql://, separated by commas (one inside of an address is written %2C)"
+            )
+        if len(set(self.read_database_url)) < len(self.read_database_url):
+            raise ValueError("read_database_url names a replica twice")
 
     def _check_own_accounts(self) -> None:
         if bool(self.bluesky_account) is not (self.bluesky_password_file is not None):

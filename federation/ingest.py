@@ -3,6 +3,8 @@
 What answers comes from the bodies in the log, as at a peer, and not from what the members' rows held before.
 """
 
+import asyncio
+from collections import deque
 from datetime import datetime
 from typing import Final
 
@@ -17,7 +19,9 @@ from federation.store.log_rows import delete_revoked, fetch_bodies
 from federation.store.own_mappings import end_replaced_wordings, fetch_ended
 
 MAX_TAKEN_IN: Final = 10_000
-"""Bodies that are parsed and taken in at a time. Bounds the memory while catching up."""
+"""Bodies that are taken in at a time. Bounds the memory while catching up."""
+PIECE: Final = 2_000
+"""Of them, parsed and taken in with one statement."""
 
 log = structlog.get_logger(__name__)
 
@@ -37,9 +41,28 @@ async def ingest_own_leaves(connection: Connection, origin: str, first: int, siz
 async def _take_in(connection: Connection, origin: str, first: int, size: int, now: datetime) -> int:
     bodies = await fetch_bodies(connection, first, size, MAX_TAKEN_IN + 1)
     end = bodies[MAX_TAKEN_IN][0] if len(bodies) > MAX_TAKEN_IN else size
-    postponed = await take_in_leaves(connection, origin, _parse(origin, bodies[:MAX_TAKEN_IN]), now)
+    postponed = await _take_in_pieces(connection, origin, bodies[:MAX_TAKEN_IN], now)
     is_ended = await end_replaced_wordings(connection, origin, first, end)
     return end if is_ended and not postponed else first
+
+
+async def _take_in_pieces(
+    connection: Connection, origin: str, bodies: list[tuple[int, bytes]], now: datetime
+) -> set[int]:
+    """Takes bodies in, a piece at a time: while the database is at work on one, the next is parsed in a thread, so that
+    nobody who asks the same process for a page waits for all of them. Returns the leaves to try again."""
+    pieces = [bodies[at : at + PIECE] for at in range(0, len(bodies), PIECE)]
+    parsing = deque(_parse_aside(origin, piece) for piece in pieces[:1])
+    postponed: set[int] = set()
+    for after in range(1, len(pieces) + 1):
+        said = await parsing.popleft()
+        parsing += [_parse_aside(origin, piece) for piece in pieces[after : after + 1]]
+        postponed |= await take_in_leaves(connection, origin, said, now)
+    return postponed
+
+
+def _parse_aside(origin: str, bodies: list[tuple[int, bytes]]) -> "asyncio.Future[list[tuple[int, Mapping]]]":
+    return asyncio.ensure_future(asyncio.to_thread(_parse, origin, bodies))
 
 
 def _parse(origin: str, bodies: list[tuple[int, bytes]]) -> list[tuple[int, Mapping]]:

@@ -19,16 +19,19 @@ from web.api import peers as peers_api
 from web.api import proofs as proofs_api
 from web.api import witness as witness_api
 from web.api.federation import federation_router
+from web.api.plain_lookups import PlainLookups
 from web.api.signed_requests import StrangerLimit
 from web.api.webfinger import webfinger
+from web.application import LeanLitestar
 from web.errors import exception_handler
 from web.member_routes import member_routes
 from web.middleware.caching import CachingMiddleware
+from web.middleware.counting import Counted
 from web.middleware.headers import HeadersMiddleware, PreflightMiddleware
 from web.middleware.heads import HeadMiddleware
 from web.middleware.metering import MeteringMiddleware
 from web.middleware.rate_limit import ClientKeys, RateLimiter, RateLimitMiddleware
-from web.middleware.refusals import RefusalMiddleware
+from web.middleware.refusals import RefusalMiddleware, Refusals
 from web.middleware.spelling import SpellingMiddleware
 from web.middleware.waiting import WaitingMiddleware
 from web.pages import about, assets, home, legal, person, refused, results, whose
@@ -52,13 +55,15 @@ class Shared(NamedTuple):
 def create_app(services: Services, extra_routes: Sequence[ControllerRouterHandler] = ()) -> ASGIApp:
     """Creates the application over services that are already running."""
     shared = _shared(services)
-    litestar, handle = _litestar(services, shared, extra_routes), exception_handler(shared.renderer)
+    litestar = _litestar(services, shared, extra_routes)
+    refusals = Refusals(litestar, exception_handler(shared.renderer))
+    routes = PlainLookups(litestar, services.single_lookup, refusals)
     # Around the routes, so that it holds for the answers of none, too (404, 405).
-    spelled = SpellingMiddleware(PreflightMiddleware(HeadMiddleware(litestar)))
+    spelled = SpellingMiddleware(PreflightMiddleware(HeadMiddleware(routes)))
     counted = RateLimitMiddleware(
-        RefusalMiddleware(spelled, litestar, handle), shared.requests, shared.keys, shared.pages
+        RefusalMiddleware(spelled, refusals), shared.requests, shared.keys, shared.pages
     )
-    answered = RefusalMiddleware(counted, litestar, handle)
+    answered = RefusalMiddleware(counted, refusals)
     with_headers = HeadersMiddleware(answered, is_https=services.settings.is_https)
     return WaitingMiddleware(MeteringMiddleware(with_headers))
 
@@ -76,17 +81,18 @@ def _shared(services: Services) -> Shared:
         instance=lambda: services.instance.now,
         texts=services.texts,
     )
-    limiter = RateLimiter("requests", settings.rate_lookups_per_minute)
-    pages = RateLimiter("pages", settings.rate_pages_per_minute)
-    return Shared(renderer, ClientKeys(settings.trusted_proxies), limiter, pages)
+    counting = services.counting
+    limiter = counting.limiter(Counted.REQUESTS, settings.rate_lookups_per_minute)
+    pages = counting.limiter(Counted.PAGES, settings.rate_pages_per_minute)
+    return Shared(renderer, counting.keys(settings.trusted_proxies), limiter, pages)
 
 
 def _litestar(
     services: Services, shared: Shared, extra_routes: Sequence[ControllerRouterHandler]
 ) -> Litestar:
     renderer, keys, request_limiter, _ = shared
-    pair_limiter = RateLimiter("people", services.settings.rate_pairs_per_minute)
-    return Litestar(
+    pair_limiter = services.counting.limiter(Counted.PEOPLE, services.settings.rate_pairs_per_minute)
+    return LeanLitestar(
         route_handlers=[*_routes(services), *member_routes(services, renderer), *extra_routes],
         dependencies={
             "services": _given(services),

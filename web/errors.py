@@ -19,7 +19,7 @@ from directory.archive import SENTENCES, ArchiveError
 from directory.errors import DirectoryUnavailable, InvalidIdentifier, InvalidLine, InvalidQuery
 from directory.follows.errors import FollowError, UnknownRun
 from directory.members.errors import MemberError, ReadOnly
-from directory.texts import N_
+from directory.texts import N_, Bare, filled
 from directory.vault import MEND_VAULT
 from directory.vault_keys import VaultError
 from federation.errors import (
@@ -100,7 +100,7 @@ def _of_asked(error: InvalidIdentifier | InvalidQuery | NobodySaid) -> Failure:
         case NobodySaid():
             return _of(NOBODY_SAID, "")
         case InvalidLine():
-            values = {"line": str(error.number), "typed": error.line[:_SHOWN_CHARS]}
+            values = {"line": Bare(error.number), "typed": error.line[:_SHOWN_CHARS]}
             return Failure(PROBLEMS["invalid-account"], UNREAD_LINE, values=values)
         case InvalidIdentifier():
             return _of("invalid-account", str(error))
@@ -254,7 +254,7 @@ def _for_people(language: str, failure: Failure) -> str:
     """Returns the failure's sentence for people, in their language. A detail that was written for programs is
     left out."""
     if failure.values or failure.is_for_people:
-        return translate(language, failure.detail) % failure.values
+        return filled(translate(language, failure.detail), failure.values)
     return ""
 
 

@@ -23,7 +23,8 @@ def translate(language: str, text: str) -> str:
 
 @cache
 def locale_of(language: str) -> Locale:
-    return Locale.parse(language)
+    # Not parsed, which loads 2 MB of aliases of languages: ours are named as the library names them.
+    return Locale(language)
 
 
 def language_of(scope: Scope, offered: Sequence[str] = LANGUAGES) -> str:

@@ -54,7 +54,7 @@ def member_routes(services: Services, renderer: Renderer) -> list[Router]:
         "my_form": Provide(provide_my_form),
         "asked": Provide(provide_asked),
         "here": Provide(provide_here),
-        "streams": _given(run_news.Streams()),
+        "streams": _given(run_news.Streams(services.counting.share_of(run_news.MAX_STREAMS))),
     }
     return [
         Router(

@@ -12,6 +12,7 @@ import msgspec
 
 STATIC_FOLDER: Final = Path(str(files("web") / "static"))
 VERSION_CHARS: Final = 12
+SCRIPTS_PREFIX: Final = "scripts-"
 MIN_GZIP_BYTES: Final = 512
 """Below this the headers are most of an answer."""
 _TYPES: Final = {
@@ -41,9 +42,36 @@ def static_files() -> dict[str, StaticFile]:
     return {path.relative_to(STATIC_FOLDER).as_posix(): _read(path) for path in paths}
 
 
+@cache
+def scripts_folder() -> str:
+    """Returns the name of the folder that our scripts are served in, with the version of all of them.
+
+    They import each other by their places: so an import is as lasting as the page's own address of a script.
+    """
+    versions = [f"{path} {file.version}" for path, file in static_files().items() if _is_script(path)]
+    return SCRIPTS_PREFIX + _version_of("\n".join(versions).encode())
+
+
 def asset_url(path: str) -> str:
     """Returns the address of a static file with its content's version: it may be cached for ever."""
+    if _is_script(path):
+        return f"/static/{scripts_folder()}/{path}"
     return f"/static/{path}?v={static_files()[path].version}"
+
+
+def in_scripts_folder(path: str) -> tuple[str, str] | None:
+    """Returns the folder and the script of an address below `/static/` that names both, of whatever version. Returns
+    None for others."""
+    folder, _, script = path.partition("/")
+    return (folder, script) if folder.startswith(SCRIPTS_PREFIX) and _is_script(script) else None
+
+
+def _is_script(path: str) -> bool:
+    return path.startswith("js/")
+
+
+def _version_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:VERSION_CHARS]
 
 
 def _read(path: Path) -> StaticFile:
@@ -55,5 +83,5 @@ def _read(path: Path) -> StaticFile:
         content,
         zipped if zipped is not None and len(zipped) < len(content) else None,
         f"{kind}; charset=utf-8" if is_text else kind,
-        hashlib.sha256(content).hexdigest()[:VERSION_CHARS],
+        _version_of(content),
     )

@@ -48,6 +48,11 @@ async def drop_database(admin_dsn: str, name: str) -> None:
     await _execute(admin_dsn, f"DROP DATABASE IF EXISTS {name}")
 
 
+def name_of(dsn: str) -> str:
+    """Returns the name of the database at an address."""
+    return urlsplit(dsn).path.removeprefix("/")
+
+
 def _address_of(admin_dsn: str, name: str) -> str:
     return urlunsplit(urlsplit(admin_dsn)._replace(path=f"/{name}"))
 

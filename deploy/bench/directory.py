@@ -12,7 +12,9 @@ import asyncpg
 import msgspec
 
 from deploy.bench.databases import kept_database
+from deploy.bench.lists import bench_holds, bench_lookups_beside_lists
 from deploy.bench.load import Load, get_request, measure_load, post_json_request, time_request
+from deploy.bench.lookup_cost import bench_lookup_cost
 from deploy.bench.measured import EMPTY_PATH, MeasuredServer, measured_server
 from deploy.bench.results import Result
 from deploy.demo import fill_demo
@@ -23,6 +25,8 @@ from directory.store.demo import DemoStore
 from directory.store.mapping_conditions import IS_ACTIVE
 
 SMALL_PEOPLE: Final = 100_000
+LISTED_PEOPLE: Final = 1_000_000
+"""Lists are measured at this size, too: at a larger one the bare SELECT waits for memory, and hides what we take."""
 CONNECTIONS: Final = 32
 ROUNDS: Final = 5
 MATCH_PAIRS: Final = 5_000
@@ -58,9 +62,21 @@ async def bench_directory(admin_dsn: str, people: int, seconds: float) -> list[R
         measured_server(large, free_port()) as server,
     ):
         results += await _lookups(small_server, server, people, seconds)
+        results += await bench_lookups_beside_lists(server, lookup_requests(people), people, seconds)
+        results.append(await bench_holds(server, people))
+        results += await bench_lookup_cost(server, large, lookup_requests(people), people, seconds)
         results.append(await _match(server, large, people))
         results += await _large_match(server, people)
+    if people > LISTED_PEOPLE:
+        results.append(await _match_of(admin_dsn, LISTED_PEOPLE))
     return results
+
+
+async def _match_of(admin_dsn: str, people: int) -> Result:
+    """Measures a list over a directory of another size."""
+    dsn = await demo_database(admin_dsn, people)
+    async with measured_server(dsn, free_port()) as server:
+        return await _match(server, dsn, people)
 
 
 async def _lookups(small: MeasuredServer, large: MeasuredServer, people: int, seconds: float) -> list[Result]:
@@ -83,7 +99,7 @@ async def _lookups(small: MeasuredServer, large: MeasuredServer, people: int, se
             f"{rate['large']:,.0f}/s",
             f"{rate['empty']:,.0f}/s, an empty handler",
             rate["large"] / rate["empty"],
-            0.7,
+            0.9,
             at_least=True,
         ),
         Result(
@@ -132,7 +148,7 @@ async def _match(server: MeasuredServer, dsn: str, people: int) -> Result:
         f"{measured * 1000:.0f} ms",
         f"{reference * 1000:.0f} ms, the bare SELECT … = ANY",
         measured / reference,
-        1.5,
+        1.2,
     )
 
 

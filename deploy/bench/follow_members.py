@@ -20,6 +20,7 @@ from directory.networks.bluesky.dpop import SigningKey
 from directory.networks.port import DpopBinding, Purpose, TokenSet
 from directory.queries import Query
 from directory.services.following import Asked
+from directory.store.copying import copy_rows
 from directory.store.mapping_rows import ensure_origin
 from directory.store.mappings import COPY_COLUMNS, row_of
 
@@ -42,7 +43,7 @@ async def publish_people(parts: MemberParts, people: int) -> None:
     async with parts.ground.database.transaction() as connection:
         origin = await ensure_origin(connection, ORIGIN)
         rows = [row_of(_mapping(world, slot, now), origin, MappingState.ACTIVE) for slot in range(people)]
-        await connection.copy_records_to_table("mapping", records=rows, columns=COPY_COLUMNS, timeout=None)
+        await copy_rows(connection, "mapping", rows=rows, columns=COPY_COLUMNS)
 
 
 async def start_runs(

@@ -18,6 +18,8 @@ class Load(msgspec.Struct, frozen=True):
     per_second: float
     p50: float
     p99: float
+    asked: int
+    """All requests, with those before the times are taken."""
 
 
 class UnexpectedAnswer(Exception):
@@ -29,16 +31,19 @@ async def measure_load(port: int, requests: Sequence[bytes], *, connections: int
     warm_until = time.perf_counter() + seconds * WARM_UP_SHARE
     until = warm_until + seconds
     times: list[float] = []
+    asked = 0
 
     async def keep_busy(first: int) -> None:
+        nonlocal asked
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             for request in islice(cycle(requests), first, None):
                 started = time.perf_counter()
                 if started >= until:
                     return
+                asked += 1
                 writer.write(request)
-                await _read_answer(reader)
+                await read_answer(reader)
                 if started >= warm_until:
                     times.append(time.perf_counter() - started)
         finally:
@@ -47,17 +52,19 @@ async def measure_load(port: int, requests: Sequence[bytes], *, connections: int
     share = max(1, len(requests) // connections)
     await asyncio.gather(*(keep_busy(number * share) for number in range(connections)))
     times.sort()
-    return Load(len(times), len(times) / seconds, times[len(times) // 2], times[int(len(times) * 0.99)])
+    return Load(
+        len(times), len(times) / seconds, times[len(times) // 2], times[int(len(times) * 0.99)], asked
+    )
 
 
-async def _read_answer(reader: asyncio.StreamReader) -> int:
+async def read_answer(reader: asyncio.StreamReader) -> bytes:
+    """Reads an answer. Returns its body. Raises UnexpectedAnswer."""
     head = await reader.readuntil(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 200"):
         raise UnexpectedAnswer(head.partition(b"\r\n")[0].decode("latin-1"))
     start = head.lower().index(b"content-length:") + len(b"content-length:")
     length = int(head[start : head.index(b"\r\n", start)])
-    await reader.readexactly(length)
-    return length
+    return await reader.readexactly(length)
 
 
 def get_request(path: str) -> bytes:
@@ -81,7 +88,7 @@ async def time_request(port: int, request: bytes) -> float:
         started = time.perf_counter()
         writer.write(request)
         await writer.drain()
-        await _read_answer(reader)
+        await read_answer(reader)
         return time.perf_counter() - started
     finally:
         writer.close()

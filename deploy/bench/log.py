@@ -10,12 +10,15 @@ from typing import Final
 
 import psutil
 
+from deploy.bench.bare_copy import bare_copy
 from deploy.bench.databases import new_database
+from deploy.bench.hashing import hashing_alone
+from deploy.bench.launch.watch import percentile
 from deploy.bench.load import get_request, measure_load
 from deploy.bench.measured import EMPTY_PATH, measured_server
 from deploy.bench.results import Result
 from deploy.bench.synthetic_log import HOST, ORIGIN, synthetic_log
-from deploy.pending import add_pending
+from deploy.pending import PEOPLE_A_MAPPING, add_pending
 from deploy.ports import free_port
 from directory.clock import SystemClock
 from directory.mapping_life import MappingState
@@ -31,10 +34,14 @@ from federation.own_log.sequencer_task import SequencerTask
 from federation.store.log import LogStore
 
 PUBLISHED: Final = 50_000
-TARGET_PER_S: Final = 3_000
+PUBLISHING_ROUNDS: Final = 3
+PUBLISHING_DATABASE: Final = "passerelle_bench_publishing"
+TARGET_OF_COPY: Final = 0.5
 TARGET_SIGNED_S: Final = 2.0
-TARGET_PROOF_S: Final = 0.010
-TARGET_FSCK_PER_S: Final = 300_000
+TARGET_PROOF_S: Final = 0.002
+TARGET_OF_HASHING: Final = 0.6
+FSCK_ROUNDS: Final = 3
+HASHING_S: Final = 3.0
 CONNECTIONS: Final = 32
 ROUNDS: Final = 5
 CLICKS: Final = 5
@@ -45,7 +52,7 @@ LOOK_EVERY_LEAVES: Final = 32_768
 
 async def bench_log(admin_dsn: str, leaves: int, seconds: float) -> list[Result]:
     """Measures all cases. Publishing is durable where the server is."""
-    results = await _publishing(await new_database(admin_dsn, "passerelle_bench_publishing"))
+    results = await _publishing(admin_dsn)
     small = await synthetic_log(admin_dsn, SMALL_LEAVES)
     large = await synthetic_log(admin_dsn, leaves)
     results.append(await _tiles(large, seconds))
@@ -53,24 +60,31 @@ async def bench_log(admin_dsn: str, leaves: int, seconds: float) -> list[Result]
     return [*results, *await _fsck(small, large, leaves)]
 
 
-async def _publishing(dsn: str) -> list[Result]:
+async def _publishing(admin_dsn: str) -> list[Result]:
+    dsn = await new_database(admin_dsn, PUBLISHING_DATABASE)
     database = await Database.connect(dsn, max_connections=3)
+    rates: list[float] = []
+    copies: list[float] = []
     try:
         with tempfile.TemporaryDirectory() as folder:
             keys = KeyFolder(Path(folder) / "data")
             keys.make(HOST)
             sequencer = Sequencer(keys, ORIGIN, SystemClock())
-            rate = await _sustained(database, sequencer)
+            for number in range(PUBLISHING_ROUNDS):
+                first = number * PUBLISHED
+                rates.append(await _sustained(database, sequencer, first))
+                copies.append(await bare_copy(admin_dsn, dsn, PUBLISHED))
             waits = await _clicks(database, sequencer)
     finally:
         await database.close()
+    rate, copied = statistics.median(rates), statistics.median(copies)
     return [
         Result(
             f"publishing {PUBLISHED:,} people: mappings a second, signed and durable",
-            f"{rate:,.0f}/s",
-            f"{TARGET_PER_S:,}/s",
-            rate / TARGET_PER_S,
-            1.0,
+            f"{rate:,.0f}/s ({_told(rates)})",
+            f"{copied:,.0f}/s ({_told(copies)}), COPY of the same rows of mapping, salt and body, tile, with their indexes",
+            rate / copied,
+            TARGET_OF_COPY,
             at_least=True,
         ),
         Result(
@@ -83,14 +97,19 @@ async def _publishing(dsn: str) -> list[Result]:
     ]
 
 
-async def _sustained(database: Database, sequencer: Sequencer) -> float:
-    """Measures the published mappings a second, from the first batch to the last."""
+def _told(rates: list[float]) -> str:
+    return ", ".join(f"{rate:,.0f}" for rate in rates)
+
+
+async def _sustained(database: Database, sequencer: Sequencer, first: int) -> float:
+    """Measures the published mappings a second, from the first batch to the last. `first` of them are there already."""
     waiting: list[tuple[int, float]] = []
     clock = SystemClock()
-    await add_pending(database, PUBLISHED, ORIGIN, clock.now().replace(microsecond=0))
+    now = clock.now().replace(microsecond=0)
+    await add_pending(database, PUBLISHED, ORIGIN, now, first=first * PEOPLE_A_MAPPING)
     await drain(database, sequencer, clock, lambda left: waiting.append((left, time.perf_counter())))
-    (first, started), (last, ended) = waiting[0], waiting[-1]
-    return (first - last) / (ended - started)
+    (before, started), (after, ended) = waiting[0], waiting[-1]
+    return (before - after) / (ended - started)
 
 
 async def _clicks(database: Database, sequencer: Sequencer) -> list[float]:
@@ -165,7 +184,7 @@ async def _proofs(dsn: str, leaves: int) -> Result:
     median = statistics.median(times)
     return Result(
         f"an inclusion proof among {leaves:,} leaves",
-        f"{median * 1000:.1f} ms",
+        f"{median * 1000:.1f} ms; 95 of 100 within {percentile(times, 0.95) * 1000:.1f} ms",
         f"{TARGET_PROOF_S * 1000:.0f} ms",
         median / TARGET_PROOF_S,
         1.0,
@@ -173,15 +192,24 @@ async def _proofs(dsn: str, leaves: int) -> Result:
 
 
 async def _fsck(small: str, large: str, leaves: int) -> list[Result]:
+    """Checks the large log in turns with hashing alone, so that what others take of the machine meets both."""
     _, small_peak = await _check(small)
-    rate, peak = await _check(large)
+    hashed = [await hashing_alone(HASHING_S)]
+    rates: list[float] = []
+    peaks: list[int] = []
+    for _ in range(FSCK_ROUNDS):
+        rate, peak = await _check(large)
+        rates.append(rate)
+        peaks.append(peak)
+        hashed.append(await hashing_alone(HASHING_S))
+    peak, rate, alone = max(peaks), statistics.median(rates), statistics.median(hashed)
     return [
         Result(
             f"fsck of the hashes of {leaves:,} leaves: leaves a second",
-            f"{rate:,.0f}/s",
-            f"{TARGET_FSCK_PER_S:,}/s",
-            rate / TARGET_FSCK_PER_S,
-            1.0,
+            f"{rate:,.0f}/s ({_told(rates)})",
+            f"{alone:,.0f}/s ({_told(hashed)}), hashing alone in as many processes",
+            rate / alone,
+            TARGET_OF_HASHING,
             at_least=True,
         ),
         Result(

@@ -10,6 +10,9 @@ from typing import Final
 import psutil
 
 EMPTY_PATH: Final = "/api/v1/empty"
+HOLD_PATH: Final = "/api/v1/hold"
+BARE_PATH: Final = "/bare"
+"""Answered before anything of ours runs: what the server takes by itself."""
 READY: Final = "ready"
 
 
@@ -18,11 +21,11 @@ class MeasuredServer:
 
     def __init__(self, port: int, process: psutil.Process) -> None:
         self.port = port
-        self._process = process
+        self.process = process
 
     def resident_bytes(self) -> int:
         """Returns its present memory."""
-        return int(self._process.memory_info().rss)
+        return int(self.process.memory_info().rss)
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """Formats the results as a table of ratios with their targets."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -20,7 +21,13 @@ class Result(msgspec.Struct, frozen=True):
     def is_good(self) -> bool:
         if self.target is None:
             return True
+        # What is no number is no result: a comparison with it is false in both directions.
         return self.ratio >= self.target if self.at_least else self.ratio <= self.target
+
+
+def exit_code(results: Sequence[Result]) -> int:
+    """Returns 0 where every row with a target holds, and 1 otherwise; also where nothing was measured."""
+    return 0 if results and all(result.is_good for result in results) else 1
 
 
 _HEADERS: Final = ("", "What", "Measured", "Against", "Ratio", "Target")

@@ -22,6 +22,7 @@ from deploy.bench.pair import (
 )
 from deploy.bench.results import Result
 from deploy.bench.updates import bench_updates
+from directory.store.copying import copy_rows
 from directory.store.mappings import COPY_COLUMNS
 
 SMALL_PEOPLE: Final = 100_000
@@ -131,9 +132,7 @@ async def _bare_copy(admin_dsn: str, follower: Running) -> float:
                 place = COPY_COLUMNS.index("origin")
                 chunk = [(*row[:place], origin, *row[place + 1 :]) for row in chunk]
                 started = time.perf_counter()
-                await target.copy_records_to_table(
-                    "mapping", records=chunk, columns=COPY_COLUMNS, timeout=None
-                )
+                await copy_rows(target, "mapping", rows=chunk, columns=COPY_COLUMNS)
                 seconds += time.perf_counter() - started
                 copied += len(chunk)
     finally:

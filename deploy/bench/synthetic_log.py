@@ -11,6 +11,7 @@ from typing import Final
 import asyncpg
 
 from deploy.bench.databases import kept_database
+from directory.store.copying import copy_rows
 from federation.keys.instance import KeyFolder
 from federation.own_log.genesis import make_genesis
 from federation.protocol.entry import ENTRY_BYTES, STRIDE_BYTES
@@ -58,7 +59,7 @@ async def _fill(connection: asyncpg.Connection, leaves: int) -> None:
         growth = grow(edge, hash_leaves(entries))
         edge = growth.edge
         await log_rows.upsert_tiles(connection, growth.tiles)
-        await connection.copy_records_to_table("log_tile", records=_bundles(start, entries), timeout=None)
+        await copy_rows(connection, "log_tile", rows=_bundles(start, entries))
     checkpoint = Checkpoint(ORIGIN, leaves, edge.root())
     note = bytes(sign_checkpoint(checkpoint, [first.logs[0]]))
     await connection.execute(

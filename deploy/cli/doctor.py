@@ -14,7 +14,7 @@ from deploy.message_check import look_at_messages
 from deploy.settings_file import config_places, example, own_config, own_settings, setting_descriptions
 from directory.settings import PREFIX, InvalidSettings, Settings
 
-SECRETS: Final = ("database_url", "x_client_secret")
+SECRETS: Final = ("database_url", "read_database_url", "x_client_secret")
 
 
 @click.command("doctor")
@@ -78,6 +78,6 @@ def _say(text: str) -> None:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, frozenset):
+    if isinstance(value, frozenset | tuple):
         return ",".join(sorted(value))
     return "" if value is None else str(value)

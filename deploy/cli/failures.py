@@ -11,7 +11,9 @@ from deploy.demo import DemoPresent
 from deploy.embedded import EmbeddedError
 from deploy.migrate import MigrationFailed, SchemaTooNew
 from deploy.ports import PortInUse
+from deploy.servers.choosing import ServerMissing
 from deploy.wiring.demo_guard import DemoInPublic, PublicInstance
+from deploy.workers.supervisor import WebProcessFailed
 from directory.archive import ArchiveError
 from directory.demo import DemoError
 from directory.errors import DatabaseUnreachable, DirectoryUnavailable, InvalidIdentifier, InvalidQuery
@@ -78,6 +80,8 @@ _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str
     (LogRefused, '{}. Nothing was signed. See docs/operations.md, "The signed log".'),
     (RecoveryNotConfirmed, "{}. Nothing was changed, and the key that was shown serves nothing."),
     (FederationError, "{}."),
+    (ServerMissing, "{}."),
+    (WebProcessFailed, "{}. What it said stands above."),
     (PortInUse, "another program listens on {} already: stop it, or set PASSERELLE_PORT to another."),
 )
 

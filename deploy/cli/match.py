@@ -26,6 +26,7 @@ from directory.exports import (
 )
 from directory.queries import Lists
 from directory.ranking import Match
+from directory.texts import filled, unmarked
 from web.api.schema import LookupOut, MatchOut, as_json, lookup_out
 
 SHOWN_ROWS = 50
@@ -67,7 +68,7 @@ def command(archives: tuple[Path, ...], form: str | None, part: int, show_all: b
     """
     read = read_given(archives)
     for notice in read.notices - {Notice.NOBODY}:
-        errors.print(Text(NOTICE_SENTENCES[notice] % read.notice_values, style="yellow"))
+        errors.print(Text(unmarked(filled(NOTICE_SENTENCES[notice], read.notice_values)), style="yellow"))
     matches = with_lookup(lambda lookup: lookup.match(read.people, with_evidence=form == "json"))
     if form == "json":
         click.echo(as_json(MatchOut(len(read.people), len(matches), [_listed(match) for match in matches])))

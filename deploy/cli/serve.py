@@ -8,6 +8,7 @@ from deploy.cli.recovery import show_to, tell_new_keys
 from deploy.database import data_folder, running_database
 from deploy.ports import check_port_free
 from deploy.serve import run_instance
+from deploy.servers.choosing import check_server
 from deploy.settings_file import own_settings
 from deploy.wiring.identity import settle_start
 from deploy.wiring.log import key_folder
@@ -25,6 +26,7 @@ def command(port: int | None) -> None:
     settings = own_settings({"port": str(port)} if port else {})
     configure_logs(settings.log_format, settings.log_level)
     if Role.WEB in settings.roles:
+        check_server(settings)
         check_port_free(settings.host, settings.port)
         read_operator_texts(settings)  # before the database starts: what is wrong is told at once
     with running_database(settings, is_kept=True) as dsn:

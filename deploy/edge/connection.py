@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, cast
 
+from deploy.edge.gathering import GatheringTransport
 from deploy.edge.heads import Head, Refused, check_begun, read_head
 from deploy.edge.places import Places, network_of, peer_of
 
@@ -133,15 +134,17 @@ class GuardedConnection(asyncio.Protocol):
     def _pass(self, data: bytes) -> None:
         if self._server is None:
             self._server = self._make_server()
-            self._server.connection_made(self._transport)
+            loop = asyncio.get_running_loop()
+            self._server.connection_made(GatheringTransport(self._transport, loop))
         self._server.data_received(data)
 
     def eof_received(self) -> bool | None:
-        """Leaves it to the server where an answer is under way. Else the connection is over: nobody asks any more."""
+        """Keeps the connection where an answer is under way, whatever the server does. Else it is over: nobody asks any more."""
         self._has_ended = True
         if self._server is None:
             return False
-        return self._server.eof_received() and self._asked > 0
+        self._server.eof_received()
+        return self._asked > 0
 
     def note_answered(self) -> None:
         """Counts an answer. The last one ends the connection of a client that has ended its own side."""

@@ -8,6 +8,8 @@ import uvloop
 
 from deploy.edge.connection import GuardedConnection, ServerProtocol
 from deploy.edge.places import EdgeLimits, Places
+from deploy.edge.sharing import SharedListener
+from directory.shared_waiting import WaitingHere
 
 SWEEP_S: Final = 1.0
 
@@ -19,12 +21,21 @@ class GuardingLoop(uvloop.Loop):
         super().__init__()
         self.places = Places(EdgeLimits())
         self._sweep: asyncio.TimerHandle | None = None
+        self._board: WaitingHere | None = None
+
+    def share_arrivals(self, board: WaitingHere) -> None:
+        """Has listeners take what arrives as one of several processes."""
+        self._board = board
+        self.places.told = board.tell_connections
 
     async def create_server(self, protocol_factory: Any, *args: Any, **named: Any) -> Any:
         """Listens, as each loop does, with a guard around the protocol."""
         if self._sweep is None:
             self._sweep = self.call_later(SWEEP_S, self._check_times)
-        return await super().create_server(self._guarded(protocol_factory), *args, **named)
+        guarded = self._guarded(protocol_factory)
+        if self._board is not None and (listening := named.get("sock")) is not None:
+            return SharedListener(self, listening, guarded, self._board)
+        return await super().create_server(guarded, *args, **named)
 
     def call_exception_handler(self, context: Any) -> None:
         """Tells of a failure in a callback. That a connection was cancelled at the end is none, though Python 3.11's streams

@@ -12,6 +12,7 @@ MOST_FILES: Final = 65_536
 KEPT_FILES: Final = 256
 """Left to the database, other servers, and files of the log."""
 MOST_CONNECTIONS: Final = 4_096
+"""Of all web processes together."""
 
 
 def raise_open_files() -> int:
@@ -27,14 +28,16 @@ def raise_open_files() -> int:
     return wanted
 
 
-def limits_for(open_files: int, *, is_behind_proxy: bool) -> EdgeLimits:
-    """Returns how many connections fit. Half of them are one address's at most, where callers connect themselves: behind a
-    proxy all come from it."""
-    connections = max(16, min(MOST_CONNECTIONS, open_files - KEPT_FILES))
+def limits_for(open_files: int, *, is_behind_proxy: bool, processes: int = 1) -> EdgeLimits:
+    """Returns how many connections fit, in each of so many processes. Half of them are one address's at most, where callers
+    connect themselves: behind a proxy all come from it."""
+    connections = max(16, min(MOST_CONNECTIONS // processes, open_files - KEPT_FILES))
     return EdgeLimits(connections, connections if is_behind_proxy else connections // 2)
 
 
 def new_loop(settings: Settings) -> GuardingLoop:
     """Returns the event loop that a server runs on, after raising the limit of open files."""
-    limits = limits_for(raise_open_files(), is_behind_proxy=settings.trusted_proxies > 0)
+    limits = limits_for(
+        raise_open_files(), is_behind_proxy=settings.trusted_proxies > 0, processes=settings.workers
+    )
     return guarding_loop(limits)

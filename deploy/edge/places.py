@@ -1,5 +1,6 @@
 """Counts the connections of a process and of each address, and finds whose goes first where there are too many."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Final, Protocol
@@ -37,6 +38,8 @@ class Places:
         self._held: dict[str, set[Held]] = {}
         self._by_peer: dict[tuple[str, int], Held] = {}
         self._count = 0
+        self.told: Callable[[int], None] | None = None
+        """Is told how many there are, whenever that changes."""
 
     def __len__(self) -> int:
         return self._count
@@ -61,6 +64,7 @@ class Places:
         """Takes a place."""
         self._held.setdefault(held.network, set()).add(held)
         self._count += 1
+        self._tell()
         if held.peer is not None:
             self._by_peer[held.peer] = held
 
@@ -71,10 +75,15 @@ class Places:
             return
         mine.discard(held)
         self._count -= 1
+        self._tell()
         if held.peer is not None and self._by_peer.get(held.peer) is held:
             del self._by_peer[held.peer]
         if not mine:
             del self._held[held.network]
+
+    def _tell(self) -> None:
+        if self.told is not None:
+            self.told(self._count)
 
     def find(self, peer: tuple[str, int] | None) -> Held | None:
         """Finds the connection of an address and port. Returns None where it is gone."""

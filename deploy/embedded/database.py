@@ -19,7 +19,7 @@ from deploy.embedded.folders import Folders, choose_socket_dir, prepare
 from deploy.embedded.locks import Locks
 from deploy.embedded.server import START_TIMEOUT_S, Server
 from deploy.embedded.signals import orderly_end
-from deploy.embedded.tuning import memory_bytes, server_settings
+from deploy.embedded.tuning import memory_bytes, server_settings, stored_bytes
 from deploy.embedded.user import server_user
 
 _NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
@@ -119,7 +119,8 @@ def _start(server: Server, settings: Mapping[str, str]) -> Path:
     installation = readable_installation(folders.data, user)
     make_cluster(folders, user, installation, server.locks)
     socket_dir = choose_socket_dir(folders, user)
-    server.start(installation, socket_dir, server_settings(memory_bytes()) | dict(settings))
+    ours = server_settings(memory_bytes(), stored_bytes(folders.cluster))
+    server.start(installation, socket_dir, ours | dict(settings))
     if not ensure_database(socket_dir):
         raise explain_failure(folders, user, installation)
     return socket_dir

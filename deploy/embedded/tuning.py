@@ -7,6 +7,8 @@ import psutil
 _MIB = 1024 * 1024
 MIN_SHARED_BUFFERS_MIB = 128
 MAX_SHARED_BUFFERS_MIB = 1024
+GROWTH = 2
+"""Room for so many times what is stored at the start."""
 MIN_MAINTENANCE_MIB = 64
 MAX_MAINTENANCE_MIB = 512
 MAX_CONNECTIONS = 100
@@ -15,14 +17,19 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _CGROUP_V1_LIMIT = _CGROUPS / "memory/memory.limit_in_bytes"
 
 
-def server_settings(memory_bytes: int) -> dict[str, str]:
-    """Makes the settings for a machine, or a container, with so much memory. The server logs no queries.
+def server_settings(memory_bytes: int, stored_bytes: int) -> dict[str, str]:
+    """Makes the settings for a machine, or a container, with so much memory, and a cluster of that size. The server logs
+    no queries.
+
+    The share of memory follows what is stored: that of a large one costs 30 MB before anything is in it. One that has
+    grown gets more at its next start; until then the system keeps its pages.
 
     Whoever sends a statement gets its error: the log holds what concerns the server (level `log` and
     above), without statements, their parameters or the rows that they were about.
     """
     memory_mib = memory_bytes // _MIB
-    shared = _between(MIN_SHARED_BUFFERS_MIB, memory_mib // 4, MAX_SHARED_BUFFERS_MIB)
+    useful = min(memory_mib // 4, GROWTH * stored_bytes // _MIB)
+    shared = _between(MIN_SHARED_BUFFERS_MIB, useful, MAX_SHARED_BUFFERS_MIB)
     maintenance = _between(MIN_MAINTENANCE_MIB, memory_mib // 16, MAX_MAINTENANCE_MIB)
     return {
         "shared_buffers": f"{shared}MB",
@@ -30,6 +37,8 @@ def server_settings(memory_bytes: int) -> dict[str, str]:
         "maintenance_work_mem": f"{maintenance}MB",
         "work_mem": "16MB",
         "max_connections": str(MAX_CONNECTIONS),
+        "io_max_concurrency": "16",  # as much as a query asks for; each process that may be takes room for its own
+        "max_logical_replication_workers": "0",  # a process that nothing here needs
         "max_wal_size": "4GB",
         "wal_recycle": "off",  # a recycled file holds what was erased until it is overwritten
         "checkpoint_timeout": "15min",
@@ -56,6 +65,18 @@ def server_settings(memory_bytes: int) -> dict[str, str]:
         "log_checkpoints": "off",
         "log_autovacuum_min_duration": "-1",
     }
+
+
+def stored_bytes(cluster: Path) -> int:
+    """Returns how much the databases of a cluster hold, 0 where there is none yet."""
+    return sum(_size_of(path) for path in cluster.glob("base/*/*"))
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def memory_bytes() -> int:

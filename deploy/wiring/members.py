@@ -5,13 +5,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from deploy.wiring.ground import Ground, open_ground
+from deploy.wiring.instance import open_reads
 from deploy.wiring.networks import Networks, build_networks, build_post_checker
-from directory.clock import Clock
+from directory.clock import Clock, SystemClock
 from directory.networks.http import GuardedClient, user_agent
 from directory.services.claiming import Claiming
 from directory.services.consenting import Consenting
 from directory.services.follow_lists import FollowLists
 from directory.services.leaving import Leaving
+from directory.services.live_settings import kept_fresh
 from directory.services.membership import Membership
 from directory.services.newcomer_messages import MessageChoices
 from directory.services.page_links import PageLinks
@@ -33,6 +35,7 @@ from directory.store.members import MemberStore
 from directory.store.newcomer_messages import NewcomerMessageStore
 from directory.store.proof_checks import ProofCheckStore
 from directory.store.publications import PublicationStore
+from directory.store.reads import ReadDatabase
 from directory.store.revocations import RevocationStore
 from directory.store.sessions import SessionStore
 from directory.store.sign_ins import SignInStore
@@ -62,17 +65,40 @@ class MemberParts:
 
 @asynccontextmanager
 async def open_members(
-    settings: Settings, database: Database, clock: Clock, *, http: GuardedClient | None = None
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    *,
+    http: GuardedClient | None = None,
+    reads: ReadDatabase | None = None,
 ) -> AsyncIterator[MemberParts]:
-    """Opens the services of members until the block ends; `http` makes all requests to other servers.
+    """Opens the services of members until the block ends; `http` makes all requests to other servers, and answers come from
+    `reads`, where it is there.
 
     Raises VaultError, DirectoryUnavailable, InvalidInstanceSetting.
     """
-    ground = await open_ground(settings, database, clock)
+    ground = await open_ground(settings, database, clock, reads)
     client = http or GuardedClient(user_agent(settings.base_url), allow_loopback=settings.allow_loopback)
     async with client:
         permissions = _permissions(ground)
         yield build_members(ground, build_networks(ground, client, permissions), permissions)
+
+
+@asynccontextmanager
+async def opened_members(
+    settings: Settings, dsn: str, database: Database, http: GuardedClient | None = None
+) -> AsyncIterator[MemberParts]:
+    """Opens what a serving process needs until the block ends: the replicas of the settings, the services of members, and
+    settings of the instance that follow what an operator changes. `http` makes all requests to other servers.
+
+    Raises VaultError, DirectoryUnavailable, InvalidInstanceSetting.
+    """
+    async with (
+        open_reads(settings, dsn, database) as reads,
+        open_members(settings, database, SystemClock(), http=http, reads=reads) as members,
+        kept_fresh(members.ground.instance),
+    ):
+        yield members
 
 
 def build_members(ground: Ground, networks: Networks, permissions: Permissions) -> MemberParts:

@@ -9,7 +9,7 @@ from directory.store.origins import OriginStore
 from federation.keys.instance import log_origin
 from federation.own_log.bodies import BodyService
 from federation.peers.asking import Asking, AskingParts
-from federation.peers.budget import PeerBudget
+from federation.peers.budget import PeerBudget, PeerCounts
 from federation.peers.copies import PeerCopies
 from federation.peers.introduction import Introducer
 from federation.peers.peering import Peering, PeeringParts
@@ -30,13 +30,18 @@ from web.peer_services import PeerServices
 
 
 def build_peer_services(
-    settings: Settings, database: Database, clock: Clock, http: GuardedClient
+    settings: Settings,
+    database: Database,
+    clock: Clock,
+    http: GuardedClient,
+    counts: PeerCounts | None = None,
 ) -> PeerServices:
-    """Builds the services behind the addresses of peers. `http` fetches the keys of those that ask."""
+    """Builds the services behind the addresses of peers. `http` fetches the keys of those that ask; their requests are counted
+    in `counts`, or in this process."""
     requests = PeerRequests(
         SignerStore(database), PeerNonceStore(database), clock, allow_loopback=settings.allow_loopback
     )
-    budget = PeerBudget(clock)
+    budget = PeerBudget(clock, counts)
     asking = AskingParts(
         database=database,
         peers=PeerStore(database),

@@ -4,7 +4,7 @@ import enum
 from typing import Final
 
 from directory.errors import DirectoryError
-from directory.texts import N_
+from directory.texts import N_, filled, unmarked
 
 MAX_SHOWN_NAME_CHARS: Final = 80
 
@@ -177,7 +177,7 @@ class ArchiveError(DirectoryError):
     def __init__(self, code: ArchiveProblem, file: str) -> None:
         self.code = code
         self.file = shown_name(file)
-        super().__init__(SENTENCES[code] % {"file": self.file})
+        super().__init__(unmarked(filled(SENTENCES[code], {"file": self.file})))
 
 
 def shown_name(name: str) -> str:

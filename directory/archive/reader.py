@@ -18,6 +18,7 @@ from directory.archive.rows import RowReader
 from directory.archive.sources import Source, choose_from, name_of
 from directory.identifiers import XId
 from directory.queries import Lists, Query
+from directory.texts import Bare, Values
 
 Progress = Callable[[int, int], None]
 """Takes the bytes read so far and all bytes to read, in sizes at the source."""
@@ -60,10 +61,10 @@ class Archive:
     """The names of files that were given and hold no list, or a second copy of one."""
 
     @property
-    def notice_values(self) -> dict[str, str]:
+    def notice_values(self) -> Values:
         """The values that the sentences of notices name."""
-        told = [*self.left_out[:MAX_NAMES_TOLD], *(["…"] if len(self.left_out) > MAX_NAMES_TOLD else [])]
-        return {"rows": str(self.skipped.rows), "files": ", ".join(told)}
+        told = (*self.left_out[:MAX_NAMES_TOLD], *(["…"] if len(self.left_out) > MAX_NAMES_TOLD else []))
+        return {"rows": Bare(self.skipped.rows), "files": told}
 
 
 def read_archive(

@@ -4,7 +4,7 @@ import enum
 from typing import Final
 
 from directory.errors import DirectoryError
-from directory.texts import N_
+from directory.texts import N_, filled, unmarked
 
 
 class DemoProblem(enum.StrEnum):
@@ -40,4 +40,4 @@ class DemoError(DirectoryError):
     def __init__(self, code: DemoProblem, file: str = "") -> None:
         self.code = code
         self.file = file
-        super().__init__(SENTENCES[code] % {"file": file})
+        super().__init__(unmarked(filled(SENTENCES[code], {"file": file})))

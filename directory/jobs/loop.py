@@ -15,6 +15,8 @@ from directory.networks.contacts import contacts_told_to
 
 MAX_RUNNING_A_HOST: Final = 2
 """Rows of one kind that one process runs against one host, so that a slow host does not delay the rows of others."""
+PLACE_WITHIN_S: Final = 1.0
+"""How long a kind waits for the claims of others, each of which takes milliseconds."""
 AFTER_FAILURE_S: Final = 10.0
 """How long a kind claims nothing after a claim that failed, and a slot stays empty after a job that failed."""
 
@@ -24,11 +26,13 @@ log = structlog.get_logger(__name__)
 class KindLoop:
     """Runs the jobs of one kind. `running` counts the jobs that run now, `failed` those that have failed."""
 
-    def __init__(self, kind: Kind, watch_hosts: WatchHosts) -> None:
+    def __init__(self, kind: Kind, watch_hosts: WatchHosts, claiming: asyncio.Semaphore) -> None:
+        """`claiming` has the places for claims of all kinds."""
         self.kind = kind
         self.running = 0
         self.failed = 0
         self._watch_hosts = watch_hosts
+        self._claiming = claiming
         self._slots: dict[asyncio.Task[None], tuple[str, ...]] = {}
         self._due = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -42,12 +46,14 @@ class KindLoop:
         self._stopping.set()
         self._due.set()
 
-    async def run(self) -> None:
+    async def run(self, after_s: float = 0.0) -> None:
         """Runs until `stop`, or until it is cancelled: then the running jobs are interrupted and released.
 
-        A claim that fails, and a job that fails, raise nothing here.
+        Begins after so many seconds, at once where it is woken. A claim that fails, and a job that fails, raise nothing here.
         """
         try:
+            if after_s:
+                await _wait(self._due, after_s)
             while not self._stopping.is_set():
                 self._due.clear()
                 if await self._fill():
@@ -71,7 +77,7 @@ class KindLoop:
         """Claims work for all free slots. Returns False where the database is unavailable or the claim failed."""
         try:
             while len(self._slots) < self.kind.slots and not self._stopping.is_set():
-                work = await self.kind.claim(self._busy_hosts())
+                work = await self._claim()
                 if work is None:
                     break
                 self._start(work)
@@ -83,6 +89,19 @@ class KindLoop:
             log.exception("the jobs of a kind pause after a fault", kind=self.kind.name)
             return False
         return True
+
+    async def _claim(self) -> Work | None:
+        """Claims when there is a place, or when none came free for a while: claims of other kinds that hang hold nobody
+        up."""
+        try:
+            async with asyncio.timeout(PLACE_WITHIN_S):
+                await self._claiming.acquire()
+        except TimeoutError:
+            return await self.kind.claim(self._busy_hosts())
+        try:
+            return await self.kind.claim(self._busy_hosts())
+        finally:
+            self._claiming.release()
 
     def _busy_hosts(self) -> list[str]:
         running = Counter(host for hosts in self._slots.values() for host in set(hosts))

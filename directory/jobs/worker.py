@@ -17,6 +17,10 @@ FINISH_WITHIN_S: Final = 3.0
 interrupted and released."""
 RELEASE_WITHIN_S: Final = 2.0
 """For releasing interrupted jobs, where the database is slow or gone. Other rows are due when their lease ends."""
+CLAIMS_AT_ONCE: Final = 1
+"""Of all kinds together: each needs a connection, and holds it for milliseconds."""
+APART_S: Final = 0.1
+"""Between the first claims of two kinds, which otherwise would all look at the same moment."""
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +39,8 @@ class Worker:
     """
 
     def __init__(self, kinds: Sequence[Kind], watch_hosts: WatchHosts) -> None:
-        self._loops = [KindLoop(kind, watch_hosts) for kind in kinds]
+        places = asyncio.Semaphore(CLAIMS_AT_ONCE)
+        self._loops = [KindLoop(kind, watch_hosts, places) for kind in kinds]
 
     def wake(self) -> None:
         """Has the kinds that a member waits for claim at once."""
@@ -55,7 +60,8 @@ class Worker:
     async def run(self) -> None:
         """Runs until `stop`, or until it is cancelled: then the running jobs are interrupted and released."""
         # No task group: the end of one loop, which would be a bug, must not end the others.
-        results = await asyncio.gather(*map(_run, self._loops), return_exceptions=True)
+        starts = (_run(loop, number * APART_S) for number, loop in enumerate(self._loops))
+        results = await asyncio.gather(*starts, return_exceptions=True)
         for result in results:
             if result is not None:
                 raise result
@@ -66,9 +72,9 @@ class Worker:
             await loop.drain()
 
 
-async def _run(loop: KindLoop) -> None:
+async def _run(loop: KindLoop, after_s: float) -> None:
     try:
-        await loop.run()
+        await loop.run(after_s)
     except Exception:
         # At once: the other kinds go on, and nobody would see that this one has ended.
         log.exception("the jobs of a kind have ended, which is a bug", kind=loop.kind.name)

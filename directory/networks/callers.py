@@ -4,8 +4,7 @@ The edge names the caller (`web/middleware/rate_limit`), and the worker names it
 caller together, so that a guard that was forgotten refuses too much rather than too little.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Final
 
@@ -34,11 +33,21 @@ def current_caller() -> Caller:
     return _caller.get()
 
 
-@contextmanager
-def called_by(caller: Caller) -> Iterator[None]:
+class _Calling:
+    """A block whose requests are made for a caller. Not a generator: it stands around each request."""
+
+    __slots__ = ("_caller", "_token")
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def __enter__(self) -> None:
+        self._token = _caller.set(self._caller)
+
+    def __exit__(self, *_: object) -> None:
+        _caller.reset(self._token)
+
+
+def called_by(caller: Caller) -> AbstractContextManager[None]:
     """Has the requests of the block, and of tasks that it starts, made for this caller."""
-    token = _caller.set(caller)
-    try:
-        yield
-    finally:
-        _caller.reset(token)
+    return _Calling(caller)

@@ -35,6 +35,21 @@ class Room:
     for_people: int = 16
     """Places that jobs never take."""
 
+    def shared_out(self, processes: int) -> "Room":
+        """Returns the part of one of so many processes that run no jobs: at least one place in each share."""
+        people = max(1, (self.places - self.for_jobs) // processes)
+        shares = (self.per_host, self.per_domain, self.per_caller, self.per_network)
+        host, domain, caller, network = (max(1, share // processes) for share in shares)
+        return Room(
+            places=people,
+            per_host=host,
+            per_domain=domain,
+            per_caller=caller,
+            per_network=network,
+            for_jobs=0,
+            for_people=people,
+        )
+
 
 class Share(NamedTuple):
     """A part of the places: what is counted in it, and how many it has."""

@@ -1,26 +1,21 @@
 """Looks up one X account, or matches a whole follow list."""
 
-import asyncio
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date
 from typing import Final
 
-from directory.answer_times import ANSWER_TIMEOUT_S, LIST_TIMEOUT_S, answer_within
+from directory.answer_times import ANSWER_TIMEOUT_S, answer_within
 from directory.clock import Clock
 from directory.identifiers import Acct, ActorUri, AtHandle, Did
 from directory.mappings import Mapping
 from directory.queries import Query
 from directory.ranking import Answer, Match, rank
+from directory.services.list_pieces import ask_in_pieces
 from directory.store.mappings import MappingStore
 
-MATCH_CHUNK_PAIRS: Final = 1_000
-"""Accounts that one statement asks for. It bounds memory, whatever the list's length."""
-CHUNKS_AHEAD: Final = 4
-"""Statements under way: while one result is ranked, the database reads the next ones in parallel.
-
-Two lists at a time still leave connections of the pool to single lookups.
-"""
+MATCH_PIECE_PAIRS: Final = 500
+"""Accounts that one statement asks for. It bounds memory, whatever the list's length, and how long ranking them holds up others."""
 
 
 class Lookup:
@@ -52,29 +47,13 @@ class Lookup:
     ) -> AsyncIterator[list[Match]]:
         """Yields what `match` returns, in chunks. Raises DirectoryUnavailable."""
         now = self._clock.now()
-        starts = iter(range(0, len(queries), MATCH_CHUNK_PAIRS))
-        under_way: deque[tuple[Sequence[Query], asyncio.Task[list[Mapping]]]] = deque()
 
-        def ask_next() -> None:
-            if (start := next(starts, None)) is not None:
-                chunk = queries[start : start + MATCH_CHUNK_PAIRS]
-                finding = self._mappings.find_mappings(chunk, now, with_evidence=with_evidence)
-                under_way.append((chunk, asyncio.create_task(finding)))
+        async def find(first: int, end: int) -> tuple[Sequence[Query], list[Mapping]]:
+            piece = queries[first:end]
+            return piece, await self._mappings.find_mappings(piece, now, with_evidence=with_evidence)
 
-        try:
-            for _ in range(CHUNKS_AHEAD):
-                ask_next()
-            while under_way:
-                chunk, task = under_way.popleft()
-                mappings = await answer_within(LIST_TIMEOUT_S, task)
-                ask_next()
-                yield match_all(chunk, mappings, now.date(), self._own_origin)
-        finally:
-            left = [task for _, task in under_way]
-            for task in left:
-                task.cancel()
-            # Also those that have failed already are heard: nobody else asks for their errors.
-            await asyncio.gather(*left, return_exceptions=True)
+        async for piece, mappings in ask_in_pieces(len(queries), MATCH_PIECE_PAIRS, find):
+            yield match_all(piece, mappings, now.date(), self._own_origin)
 
     async def reverse(self, account: Did | AtHandle | Acct | ActorUri) -> list[Answer]:
         """Finds the X accounts that map to an account: only those whose lookup would answer with it."""

@@ -10,6 +10,8 @@ from typing import Final
 import msgspec
 from babel.numbers import format_decimal
 
+from directory.texts import Bare, filled
+
 Catalogues = Callable[[str], gettext.NullTranslations]
 """Returns the texts of a language."""
 
@@ -28,10 +30,12 @@ class MessageTexts(msgspec.Struct, frozen=True):
         """Returns the test message."""
         texts = self.catalogues(language)
         return _joined(
-            texts.gettext(
-                "Hello from %(instance)s! This is a test message: you asked to hear when people you followed on X arrive."
-            )
-            % {"instance": self.instance_name()},
+            filled(
+                texts.gettext(
+                    "Hello from %(instance)s! This is a test message: you asked to hear when people you followed on X arrive."
+                ),
+                {"instance": self.instance_name()},
+            ),
             texts.gettext("From now on a message comes once a week at most, and only if somebody came."),
             self._how_to_stop(texts, code),
         )
@@ -45,14 +49,14 @@ class MessageTexts(msgspec.Struct, frozen=True):
             people,
         )
         return _joined(
-            said % {"num": format_decimal(people, locale=language)},
-            texts.gettext("See who: %(link)s") % {"link": f"{self.base_url}{LIST_PATH}"},
+            filled(said, {"num": Bare(format_decimal(people, locale=language))}),
+            filled(texts.gettext("See who: %(link)s"), {"link": Bare(f"{self.base_url}{LIST_PATH}")}),
             self._how_to_stop(texts, code),
         )
 
     def _how_to_stop(self, texts: gettext.NullTranslations, code: str) -> str:
         link = f"{self.base_url}{STOP_PATH}{code}"
-        return texts.gettext("To stop these messages: %(link)s") % {"link": link}
+        return filled(texts.gettext("To stop these messages: %(link)s"), {"link": Bare(link)})
 
 
 def _joined(*parts: str) -> str:

@@ -1,9 +1,9 @@
 """The pool of connections to PostgreSQL, whose failures are raised as errors of the directory."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import asyncpg
 import structlog
@@ -22,9 +22,13 @@ else:
     Connection = asyncpg.Connection
     Pool = asyncpg.Pool
 
+Check = Callable[["asyncpg.Connection[asyncpg.Record]"], Coroutine[Any, Any, None]]
+
 CONNECT_TIMEOUT_S: Final = 5.0
 ACQUIRE_TIMEOUT_S: Final = 10.0
 COMMAND_TIMEOUT_S: Final = 60.0
+IDLE_S: Final = 60.0
+"""Before a connection that nobody needed is closed: each holds 3 MB at the server."""
 TELL_AGAIN_S: Final = 60.0
 REFUSED_PAUSE_S: Final = 0.05
 LEFT_FOR_SIGNING: Final = 3
@@ -69,10 +73,10 @@ async def _leave_as_it_is(_: object) -> None:
     """
 
 
-async def connect(dsn: str) -> "asyncpg.Connection[asyncpg.Record]":
+async def connect(dsn: str, *, timeout_s: float = CONNECT_TIMEOUT_S) -> "asyncpg.Connection[asyncpg.Record]":
     """Opens a connection outside of any pool. Raises DatabaseUnreachable."""
     try:
-        return await asyncpg.connect(dsn, timeout=CONNECT_TIMEOUT_S)
+        return await asyncpg.connect(dsn, timeout=timeout_s)
     except _NO_WAY_IN as error:
         raise DatabaseUnreachable(f"could not connect to the database: {error}") from error
 
@@ -103,31 +107,47 @@ async def _count_granted(dsn: str, wanted: int) -> int:
 class Database:
     """A pool of connections. Trusted: whoever can write to it can change every answer."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, acquire_timeout_s: float = ACQUIRE_TIMEOUT_S) -> None:
+        """`acquire_timeout_s`: how long whoever asks waits for a connection while all are lent."""
         self._pool = pool
+        self._acquire_timeout_s = acquire_timeout_s
         self._told_at = -TELL_AGAIN_S
 
     @classmethod
-    async def connect(cls, dsn: str, *, max_connections: int = 10) -> Self:
-        """Opens the pool. Raises DatabaseUnreachable where the server does not answer."""
+    async def connect(
+        cls,
+        dsn: str,
+        *,
+        max_connections: int = 10,
+        acquire_timeout_s: float = ACQUIRE_TIMEOUT_S,
+        check: Check | None = None,
+    ) -> Self:
+        """Opens the pool. `check` looks at each new connection, and raises where it is not to be used. Raises
+        DatabaseUnreachable where the server does not answer."""
         granted = await _count_granted(dsn, max_connections)
         try:
             pool = await asyncpg.create_pool(
                 dsn,
                 min_size=1,
                 max_size=granted,
+                max_inactive_connection_lifetime=IDLE_S,
                 timeout=CONNECT_TIMEOUT_S,
                 command_timeout=COMMAND_TIMEOUT_S,
                 reset=_leave_as_it_is,
+                init=check,
                 server_settings={"application_name": "passerelle", "jit": "off"},
             )
         except _NO_WAY_IN as error:
             raise DatabaseUnreachable(f"could not connect to the database: {error}") from error
-        return cls(pool)
+        return cls(pool, acquire_timeout_s=acquire_timeout_s)
 
     async def close(self) -> None:
         """Waits for running queries, then closes every connection."""
         await self._pool.close()
+
+    def terminate(self) -> None:
+        """Ends every connection at once, whoever waits for an answer."""
+        self._pool.terminate()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -151,7 +171,7 @@ class Database:
 
     async def _acquire(self) -> "PoolConnectionProxy[asyncpg.Record]":
         """Lends a connection. Where the server refuses another one, waits for one that is given back."""
-        async with asyncio.timeout(ACQUIRE_TIMEOUT_S):
+        async with asyncio.timeout(self._acquire_timeout_s):
             while True:
                 try:
                     return await self._pool.acquire()
@@ -175,5 +195,12 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """Lends a connection inside a transaction: committed at the end, rolled back on any error."""
-        async with self.connection() as connection, connection.transaction():
-            yield connection
+        async with self.connection() as connection:
+            try:
+                async with connection.transaction():
+                    yield connection
+            except asyncpg.InterfaceError as error:
+                # Nothing is left to roll back, and that hides why.
+                if isinstance(error.__context__, _GONE):
+                    raise error.__context__ from None
+                raise

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 from directory.errors import DirectoryUnavailable
+from directory.store.copying import copy_rows
 from directory.store.database import Connection, Database
 from directory.store.mapping_rows import ensure_origin
 from directory.store.mappings import COPY_COLUMNS, MappingRow
@@ -73,9 +74,7 @@ class DemoFilling:
 
     async def copy_rows(self, rows: Iterable[MappingRow]) -> None:
         """Adds rows by COPY."""
-        await self._connection.copy_records_to_table(
-            "mapping", records=rows, columns=COPY_COLUMNS, timeout=None
-        )
+        await copy_rows(self._connection, "mapping", rows=rows, columns=COPY_COLUMNS)
 
 
 async def has_demo_rows(connection: Connection) -> bool:

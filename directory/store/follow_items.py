@@ -18,7 +18,7 @@ from directory.follows.states import ITEM_MOVES, ItemMove, ItemState
 from directory.identifiers import XHandle, XId
 from directory.queries import Lists, Query
 from directory.store.account_columns import read_target_account
-from directory.store.copying import few_at_a_time
+from directory.store.copying import copy_rows, few_at_a_time
 from directory.store.database import Connection
 
 _COPIED: Final = (
@@ -54,9 +54,7 @@ class RunItems:
             )
             for number, each in enumerate(wanted, first)
         )  # fmt: skip
-        await self._connection.copy_records_to_table(
-            "follow_item", records=few_at_a_time(rows), columns=_COPIED
-        )
+        await copy_rows(self._connection, "follow_item", rows=few_at_a_time(rows), columns=_COPIED)
 
     async def fetch(self, state: ItemState, limit: int, *, after: int = -1) -> list[Item]:
         """Fetches people in a state, in the order of the plan, behind number `after`."""

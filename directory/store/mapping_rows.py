@@ -12,7 +12,7 @@ from typing import Final
 
 from directory.mapping_life import Move, target
 from directory.mappings import Mapping
-from directory.store.copying import few_at_a_time
+from directory.store.copying import copy_rows, few_at_a_time
 from directory.store.database import Connection
 from directory.store.mapping_conditions import IS_ACTIVE, IS_PENDING, in_states_before
 from directory.store.mappings import COPY_COLUMNS, MappingRow, row_of
@@ -175,7 +175,7 @@ async def copy_mappings(connection: Connection, origin: int, said: Sequence[tupl
             connection, origin, [row_of(mapping, origin, active, leaf) for leaf, mapping in said]
         )
     rows = (row_of(mapping, origin, active, leaf) for leaf, mapping in said)
-    await connection.copy_records_to_table("mapping", records=few_at_a_time(rows), columns=COPY_COLUMNS)
+    await copy_rows(connection, "mapping", rows=few_at_a_time(rows), columns=COPY_COLUMNS)
 
 
 async def has_mappings(connection: Connection, origin: int, first: int, end: int) -> bool:

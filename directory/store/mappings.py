@@ -1,7 +1,8 @@
 """Reads the mappings that answer, by X account or by target."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 import asyncpg
@@ -12,7 +13,6 @@ from directory.mapping_life import MappingState
 from directory.mappings import Evidence, Mapping, Network, Strength
 from directory.origins import HIDDEN_AFTER, Standing
 from directory.queries import Query
-from directory.store.database import Database
 from directory.store.mapping_conditions import (
     IS_ACTIVE,
     IS_NOT_HIDDEN,
@@ -21,6 +21,7 @@ from directory.store.mapping_conditions import (
     is_stale,
     origin_answers,
 )
+from directory.store.reading import Readable
 
 _NETWORK_CODE: Final = {Network.BLUESKY: 1, Network.MASTODON: 2}
 _NETWORK_OF_CODE: Final = {code: network for network, code in _NETWORK_CODE.items()}
@@ -35,18 +36,32 @@ _SELECT: Final = (
 _SELECT_WITHOUT_EVIDENCE: Final = _SELECT.replace(" m.evidence,", " '[]' AS evidence,")
 
 
-def _by_x_account(select: str) -> str:
-    return f"""
-{select} AND m.x_id = ANY($3::bigint[])
-UNION ALL
-{select} AND m.x_id IS NULL AND m.x_handle_key = ANY($4::text[]) AND m.name_until > $1
-UNION ALL
-{select} AND m.x_handle_key = ANY($5::text[]) AND m.name_until > $1
-"""
+def any_of(parameter: str, kind: str) -> str:
+    """Returns `ANY` of an array that the planner does not look into: one plan serves a lone look-up and a list of thousands.
+
+    Where it sees a single element, no plan that is made once looks as cheap, so that it plans each look-up anew, for ten
+    times what the look-up itself takes, until the same connection has matched a list.
+    """
+    return f"ANY((SELECT {parameter}::{kind})::{kind})"
 
 
-_BY_X_ACCOUNT: Final = _by_x_account(_SELECT)
-_BY_X_ACCOUNT_WITHOUT_EVIDENCE: Final = _by_x_account(_SELECT_WITHOUT_EVIDENCE)
+_WAYS: Final[tuple[Callable[[str], str], ...]] = (
+    lambda x_ids: f"m.x_id = {any_of(x_ids, 'bigint[]')}",
+    lambda beside: f"m.x_id IS NULL AND m.x_handle_key = {any_of(beside, 'text[]')} AND m.name_until > $1",
+    lambda alone: f"m.x_handle_key = {any_of(alone, 'text[]')} AND m.name_until > $1",
+)
+"""How X accounts are asked for: by id, by a handle beside an id, and by a handle alone. Each is one index."""
+
+
+@cache
+def by_x_account(ways: tuple[bool, ...], *, with_evidence: bool = True) -> str:
+    """Returns the statement that asks in these of the `_WAYS`, whose arrays are its parameters from $3 on. Each way costs the
+    database, though nobody is asked for in it."""
+    select = _SELECT if with_evidence else _SELECT_WITHOUT_EVIDENCE
+    asked = [way for way, is_asked in zip(_WAYS, ways, strict=True) if is_asked]
+    return " UNION ALL ".join(f"{select} AND {way(f'${number}')}" for number, way in enumerate(asked, 3))
+
+
 # Our own first, then by standing: whoever fills the limit is left out first.
 _IN_ORDER: Final = "ORDER BY origin.name = $5 DESC, origin.standing, m.id LIMIT $4"
 _BY_TARGET_ID: Final = f"{_SELECT} AND m.target_id = $3 {_IN_ORDER}"
@@ -102,9 +117,10 @@ _evidence_encoder: Final = msgspec.json.Encoder()
 
 
 class MappingStore:
-    """Mappings that answer. Trusted: whoever can change these rows can send follows to the wrong accounts."""
+    """Mappings that answer, of the primary or a replica. Trusted: whoever can change these rows can send follows to the wrong
+    accounts."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Readable) -> None:
         self._database = database
 
     async def find_mappings(
@@ -116,12 +132,15 @@ class MappingStore:
         belongs to another person, one with the same id is found by the id. A handle finds nothing that an X sign-in
         of more than 60 days ago proves. Without evidence, it is empty in each.
         """
-        statement = _BY_X_ACCOUNT if with_evidence else _BY_X_ACCOUNT_WITHOUT_EVIDENCE
         x_ids = [query.x_id.value for query in queries if query.x_id is not None]
         beside = [q.x_handle.key for q in queries if q.x_id is not None and q.x_handle is not None]
         alone = [q.x_handle.key for q in queries if q.x_id is None and q.x_handle is not None]
+        asked = (x_ids, beside, alone)
+        if not any(asked):
+            return []
+        statement = by_x_account(tuple(map(bool, asked)), with_evidence=with_evidence)
         async with self._database.connection() as connection:
-            rows = await connection.fetch(statement, now, now - HIDDEN_AFTER, x_ids, beside, alone)
+            rows = await connection.fetch(statement, now, now - HIDDEN_AFTER, *filter(None, asked))
         return list(map(mapping_of, rows))
 
     async def find_by_target(

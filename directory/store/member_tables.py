@@ -274,6 +274,7 @@ OWNERLESS_TABLES: Final[dict[str, str]] = {
     "mapping": "what was published, by us or by a peer: it goes when it is withdrawn, is revoked or expires",
     "arrival": "numbers of leaves of a log, until they were matched",
     "instance_setting": "the operator's settings",
+    "replica_beat": "by which replicas show how current they are",
     "instance_identity": "fingerprints of the instance's own secrets",
     "migration": "the names of the migrations that ran",
 }

@@ -474,6 +474,14 @@ class InstanceIdentity(Table, tablename="instance_identity", db=DIALECT):
     recorded_at = Timestamptz()
 
 
+class ReplicaBeat(Table, tablename="replica_beat", db=DIALECT):
+    """See `directory.store.beats`: one row, by which replicas show how current they are."""
+
+    id = SmallInt(primary_key=True)
+    number = BigInt()
+    mark = UUID(default=None)
+
+
 class InstanceSetting(Table, tablename="instance_setting", db=DIALECT):
     """See `directory.instance_settings`: one row for each setting that is not at its default."""
 

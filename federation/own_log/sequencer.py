@@ -104,6 +104,15 @@ class Sequencer:
             check_signed(state, await load_documents(connection), keys)
             self._edge = await load_edge(connection, state)
 
+    async def follow(self, connection: Connection) -> None:
+        """Raises the mark to what another process has signed, while this one stands by: a database that is exchanged for an
+        older one is then found out here, too. Raises LogRefused, LogWaits, MissingKeys, UnsafeKeys."""
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            state, mark = await load_state(connection, self.origin), self._mark.read()
+            if state is None or mark is None or not state.is_signed or mark.size >= state.staged.size:
+                return  # without a mark nothing is signed here, whatever the database says
+            await self._raised_mark(connection, state, self._key_folder.read())
+
     async def run_once(self, connection: Connection) -> int:
         """Finishes what an earlier run began, then stages, signs and publishes one batch.
 

@@ -51,6 +51,8 @@ class SequencerTask:
         self.is_leading = False
         self.doubt: str | None = None
         """Why nothing is signed, in a sentence for the operator."""
+        self.cannot_follow: str | None = None
+        """Why it could not take over while another process leads, likewise."""
         self.waits_for: str | None = None
         """The passing fault that keeps it waiting, in a sentence for the operator."""
 
@@ -107,6 +109,7 @@ class SequencerTask:
 
     async def _lead(self, connection: Connection) -> None:
         if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
+            await self._follow(connection)
             return
         try:
             await self._sequencer.check(connection)
@@ -127,6 +130,21 @@ class SequencerTask:
             raise
         finally:
             await give_up_leading(connection)
+
+    async def _follow(self, connection: Connection) -> None:
+        """Keeps the mark of this machine at what the leader has signed. A fault stops nothing: this process does not
+        sign."""
+        try:
+            await self._sequencer.follow(connection)
+        except LogWaits:
+            return  # a process of the same machine was faster
+        except (LogRefused, SecretFileError) as error:
+            reason = _reason_of(error)
+            if reason != self.cannot_follow:
+                log.warning("this process stands by, and could not take over", reason=reason, mend=error.mend)
+            self.cannot_follow = reason
+        else:
+            self.cannot_follow = None
 
     @staticmethod
     def _time() -> float:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from directory.store.copying import copy_rows
 from directory.store.database import Connection
 from federation.errors import LogRefused, LogWaits, Malformed
 from federation.protocol.log_state import LogState
@@ -144,7 +145,7 @@ async def fetch_tiles(connection: Connection, items: Sequence[Tile | Bundle]) ->
 
 async def copy_statements(connection: Connection, rows: Sequence[tuple[int, bytes, bytes]]) -> None:
     """Inserts leaf, salt and body of new leaves."""
-    await connection.copy_records_to_table("log_statement", records=rows, columns=("leaf", "salt", "body"))
+    await copy_rows(connection, "log_statement", rows=rows, columns=("leaf", "salt", "body"))
 
 
 async def find_highest_leaf(connection: Connection) -> int:

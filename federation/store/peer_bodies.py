@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from directory.store.copying import few_at_a_time
+from directory.store.copying import copy_rows, few_at_a_time
 from directory.store.database import Connection
 from federation.protocol.body_answers import Body
 from federation.protocol.peer_places import leaf_of, peer_place, peer_places
@@ -24,9 +24,7 @@ async def copy_statements(connection: Connection, log: int, bodies: Sequence[tup
     if await connection.fetchval(_HAS_STATEMENTS, min(places), max(places)):
         await connection.execute("DELETE FROM peer_statement WHERE place = ANY($1::bigint[])", places)
     rows = ((place, said.salt, said.body) for place, (_, said) in zip(places, bodies, strict=True))
-    await connection.copy_records_to_table(
-        "peer_statement", records=few_at_a_time(rows), columns=["place", "salt", "body"]
-    )
+    await copy_rows(connection, "peer_statement", rows=few_at_a_time(rows), columns=["place", "salt", "body"])
 
 
 async def delete_statements(connection: Connection, log: int, leaves: Sequence[int]) -> None:

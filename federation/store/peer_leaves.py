@@ -7,6 +7,7 @@ what answers is told apart, in the answers.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from directory.store.copying import copy_rows
 from directory.store.database import Connection
 from federation.protocol.entry import ENTRY_BYTES, STRIDE_BYTES, EntryType
 from federation.protocol.peer_places import leaf_of, peer_place, peer_places
@@ -41,9 +42,10 @@ async def store_bundles(connection: Connection, log: int, bundles: Sequence[Bund
         data,
         root,
     )
-    await connection.copy_records_to_table(
+    await copy_rows(
+        connection,
         "peer_bundle",
-        records=[(peer_place(log, index), data, root) for index, data, root in new],
+        rows=[(peer_place(log, index), data, root) for index, data, root in new],
         columns=["place", "data", "root"],
     )
 

@@ -13,6 +13,9 @@ from directory.store.mapping_conditions import IS_ACTIVE, IS_PENDING
 from directory.store.mapping_rows import withdraw_mappings
 from directory.store.publication_rows import withdraw_publications
 
+_BY_HASH: Final = "SET LOCAL enable_nestloop = off"
+"""What was just brought back has no statistics: each row would be compared with each."""
+_AS_BEFORE: Final = "SET LOCAL enable_nestloop = on"
 _SAME_PAIR: Final = (
     "n.network = m.network AND n.target_id = m.target_id AND n.x_handle_key = m.x_handle_key"
     " AND n.x_id IS NOT DISTINCT FROM m.x_id"
@@ -68,6 +71,7 @@ async def reclaim_publications(
     `may_have_ended`: leaves from `base` on were revoked, of which nobody knows what they said. A publication that waited
     for its first leaf, and is not found in the log, may have been one of them, and ends as well.
     """
+    await connection.execute(_BY_HASH)
     found = await connection.fetch(_FIND, origin, base)
     await connection.execute(
         "UPDATE publication SET mapping = f.mapping, replaces = NULL"
@@ -81,5 +85,6 @@ async def reclaim_publications(
     ended = await connection.fetch(_ENDED, origin, may_have_ended)
     await withdraw_publications(connection, [row["id"] for row in ended])
     twice = await connection.fetch(_TWICE, origin, base)
+    await connection.execute(_AS_BEFORE)
     await withdraw_mappings(connection, [row["id"] for row in twice])
     return Reclaimed(len(found), len(ended))

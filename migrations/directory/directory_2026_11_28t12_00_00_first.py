@@ -421,6 +421,12 @@ STATEMENTS = [
         place text NOT NULL,
         recorded_at timestamptz NOT NULL
     )""",
+    # One row: see directory/store/beats.py.
+    """CREATE TABLE replica_beat (
+        id smallint PRIMARY KEY CHECK (id = 1),
+        number bigint NOT NULL,
+        mark uuid NOT NULL
+    )""",
 ]
 
 

@@ -1,10 +1,12 @@
 """Runs `passerelle` in processes of their own, which kill themselves (SIGKILL) before their n-th write.
 
-`python -m tests.deploy.striking` reads one request a line and forks for each, so that modules are imported once. A
-write is what changes the disk or the database: a sync, a rename, a link, a removal, a statement, a commit.
+`python -m tests.deploy.striking` reads one request a line and forks for each, so that modules are imported once: those of
+the command, too, which `passerelle` imports when it runs it. A write is what changes the disk or the database: a sync, a
+rename, a link, a removal, a statement, a commit.
 """
 
 import contextlib
+import gc
 import json
 import os
 import re
@@ -23,6 +25,7 @@ import asyncpg
 import msgspec
 from asyncpg.transaction import Transaction
 
+from deploy.cli import failures, keys
 from deploy.cli.main import main as run_command
 from directory.clock import SystemClock
 
@@ -33,6 +36,8 @@ DATABASE_WRITES: Final = ("execute", "fetch", "fetchrow", "fetchval", "copy_reco
 RECOVERY_KEY: Final = re.compile(r"PRIVATE\+KEY\+\S+/recovery\+\S+")
 CONFIRMS: Final = "characters, to confirm that you have it: "
 ASKS: Final = "The recovery key: "
+LOADED: Final = failures, keys
+"""What a process needs, and `main` imports late."""
 LOOK_S: Final = 0.05
 END_TIMEOUT_S: Final = 60
 
@@ -130,6 +135,7 @@ def _type(terminal: int, ended: "Future[int]", key: str, *, answer: bool) -> tup
 
 
 def main() -> None:
+    gc.freeze()  # what is loaded is garbage in no process: none looks through it, and none copies it
     for line in sys.stdin:
         request = msgspec.json.decode(line, type=Request)
         pid = os.fork()

@@ -19,7 +19,6 @@ from deploy.backups.archive import Archive, check_archive
 from deploy.backups.making import make_backup
 from deploy.backups.programs import Address
 from deploy.backups.restoring import Restoring
-from deploy.embedded.locks import wait_until
 from deploy.migrate import migrate
 from directory.clock import SystemClock
 from directory.settings import Settings
@@ -31,6 +30,7 @@ from tests.deploy.test_restore import LOG, PATIENCE_S, REFUSED, Instance
 from tests.harness.command import Command
 from tests.harness.external_postgres import PASSWORD, external_postgres
 from tests.harness.postgres import SharedPostgres
+from tests.harness.waiting import wait_until
 
 KEYS: Final = ("log.key", "witness.key", "peer.key", "recovery.fingerprint", "recovery.key")
 

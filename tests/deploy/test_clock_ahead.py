@@ -9,10 +9,10 @@ from typing import Final
 import httpx
 import pytest
 
-from deploy.embedded.locks import wait_until
 from tests.deploy.machines import fetch
 from tests.deploy.pending import add_pending
 from tests.deploy.test_restore import LOG, PATIENCE_S, Instance
+from tests.harness.waiting import wait_until
 
 AHEAD: Final = timedelta(days=400)
 OVER: Final = "the doubt is over, and the log goes on"

@@ -10,11 +10,12 @@ import pytest
 
 from deploy.embedded.client import dsn
 from deploy.embedded.folders import Folders
-from deploy.embedded.locks import Locks, wait_until
+from deploy.embedded.locks import Locks
 from deploy.ports import free_port
 from tests.deploy.embedded.programs import kill_all, server_processes
 from tests.deploy.pending import add_pending
 from tests.harness.command import Command, Started, answers
+from tests.harness.waiting import wait_until
 
 PATIENCE_S: Final = 60
 LOG: Final = "localhost/log"

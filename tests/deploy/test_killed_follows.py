@@ -14,7 +14,6 @@ from typing import Any, Final
 import pytest
 
 from deploy.embedded import open_database
-from deploy.embedded.locks import wait_until
 from deploy.ports import free_port
 from directory.follows.runs import Run
 from directory.follows.states import ItemState, RunState
@@ -22,6 +21,7 @@ from tests.deploy.followers import Follower, Followers, did_of
 from tests.deploy.members import Members
 from tests.harness.command import Command, Started
 from tests.harness.postgres import FAST_SETTINGS
+from tests.harness.waiting import wait_until
 from tests.peers.pds import shared_pds
 
 MANY: Final = "PASSERELLE_TEST_MANY"

@@ -4,11 +4,11 @@ import signal
 from pathlib import Path
 from typing import Final
 
-from deploy.embedded.locks import wait_until
 from federation.keys.instance import MARK_FILE
 from tests.deploy.machines import fetch
 from tests.deploy.pending import add_pending
 from tests.deploy.test_restore import LOG, PATIENCE_S, Instance
+from tests.harness.waiting import wait_until
 
 MISSING: Final = "signed.checkpoint, which says what was signed last, is missing from the folder of keys"
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from deploy.embedded.locks import wait_until
 from deploy.migrate import migrate
 from federation.keys.instance import KeyFolder
 from tests.conftest import TEMPLATE
@@ -17,6 +16,7 @@ from tests.deploy.members import Members
 from tests.deploy.pending import add_pending
 from tests.harness.command import UP
 from tests.harness.postgres import SharedPostgres
+from tests.harness.waiting import wait_until
 
 LOG = "localhost/log"
 PUBLIC = {"public_url": "https://one.peertest.dev"}

@@ -13,19 +13,19 @@ from typing import Final
 
 import pytest
 
-from deploy.embedded.locks import wait_until
 from deploy.ports import free_port
 from federation.protocol.log_state import read_own_checkpoint
 from tests.deploy.machines import fetch
 from tests.deploy.pending import add_pending
 from tests.deploy.test_restore import LOG, PATIENCE_S
 from tests.harness.command import PROGRAM, TIMEOUT_S, Command
+from tests.harness.waiting import wait_until
 
 CHECKOUT: Final = Path(__file__).parent.parent.parent
 DOCUMENT: Final = CHECKOUT / "docs" / "operations.md"
 BLOCKS: Final = re.findall(r"^```sh\n(.*?)^```$", DOCUMENT.read_text(encoding="utf-8"), re.S | re.M)
 SERVICE_MANAGER: Final = f"""#!{sys.executable}
-import os, signal, subprocess, sys, time, urllib.request
+import os, select, signal, subprocess, sys, urllib.request
 from pathlib import Path
 
 home, what = Path(os.environ["SERVICE_HOME"]), sys.argv[1]
@@ -35,18 +35,18 @@ if what == "start":
         served = subprocess.Popen([".venv/bin/passerelle", "serve"], cwd=home / "checkout", stdin=subprocess.DEVNULL,
                                   stdout=log, stderr=log, start_new_session=True)
     (home / "pid").write_text(str(served.pid))
+    ended = os.pidfd_open(served.pid)
     for _ in range(1_800):
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{{os.environ['PASSERELLE_PORT']}}/readyz").read()
             break
         except OSError:
-            assert served.poll() is None
-            time.sleep(0.1)
+            assert not select.select([ended], [], [], 0.1)[0], "the service ended"
 else:
     pid = int((home / "pid").read_text())
+    ended = os.pidfd_open(pid)
     os.kill(pid, signal.SIGTERM)
-    while Path(f"/proc/{{pid}}/stat").exists() and Path(f"/proc/{{pid}}/stat").read_text().split()[2] != "Z":
-        time.sleep(0.05)
+    select.select([ended], [], [])
     (home / "pid").unlink()
 """
 """Stands for a service manager: it starts what the document says, and waits for its end."""

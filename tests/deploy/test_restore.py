@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from deploy.embedded.binaries import find_installation
-from deploy.embedded.locks import wait_until
 from deploy.migrate import migrate
 from deploy.ports import free_port
 from federation.protocol.log_state import read_own_checkpoint
@@ -19,6 +18,7 @@ from tests.conftest import TEMPLATE
 from tests.deploy.pending import add_pending
 from tests.harness.command import Command
 from tests.harness.postgres import SharedPostgres
+from tests.harness.waiting import wait_until
 
 PATIENCE_S: Final = 60
 LOG: Final = "localhost/log"

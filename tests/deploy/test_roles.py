@@ -7,13 +7,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.embedded.locks import wait_until
 from federation.keys.instance import KeyFolder
 from tests.deploy.machines import PATIENCE_S, Machine, fetch
 from tests.deploy.members import Members
 from tests.deploy.pending import add_pending
 from tests.harness.fake_plc import FakePlc
 from tests.harness.fake_x import FakeX
+from tests.harness.waiting import wait_until
 
 LOG = "localhost/log"
 

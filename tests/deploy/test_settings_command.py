@@ -5,9 +5,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy.embedded.locks import wait_until
 from directory.instance_settings import KEYS, describe_setting
 from tests.deploy.machines import PATIENCE_S, Machine
+from tests.harness.waiting import wait_until
 
 
 @pytest.fixture

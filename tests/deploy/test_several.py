@@ -7,8 +7,8 @@ from typing import Final
 
 import httpx
 
-from deploy.embedded.locks import wait_until
 from tests.harness.command import Command
+from tests.harness.waiting import wait_until
 
 PATIENCE_S: Final = 150
 

@@ -10,7 +10,6 @@ import asyncpg
 import pytest
 
 from deploy.embedded import open_database
-from deploy.embedded.locks import wait_until
 from deploy.ports import free_port
 from deploy.wiring.members import MemberParts
 from deploy.wiring.vault import VAULT_FOLDER
@@ -33,6 +32,7 @@ from tests.deploy.members import Members
 from tests.directory.members.test_permissions import tokens
 from tests.harness.command import Command
 from tests.harness.postgres import FAST_SETTINGS
+from tests.harness.waiting import wait_until
 
 APP = App("social.example", "profile", "https://one.example/back", "client", "app secret", datetime.now(UTC))
 

@@ -12,7 +12,6 @@ import asyncpg
 import pytest
 
 from deploy.embedded import open_database
-from deploy.embedded.locks import wait_until
 from deploy.ports import free_port
 from deploy.wiring.members import MemberParts
 from directory.jobs.worker import FINISH_WITHIN_S
@@ -23,6 +22,7 @@ from tests.harness.command import Command
 from tests.harness.fake_plc import FakePlc
 from tests.harness.fake_x import FakeAccount, FakeX
 from tests.harness.postgres import FAST_SETTINGS
+from tests.harness.waiting import wait_until
 
 REACHED_S = 90
 """For a process to start and ask, on a busy machine."""

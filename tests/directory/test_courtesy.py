@@ -64,6 +64,15 @@ async def test_who_waits_for_long_waits_for_something_else(monkeypatch: pytest.M
     assert courtesy.count_waiting() == 0
 
 
+async def test_who_has_an_answer_waits_no_more() -> None:
+    """An answer that goes on for days begins at once. Whoever has left is not counted out again at the end of it."""
+    with somebody_waits() as waiting:
+        waiting.leave()
+        assert courtesy.count_waiting() == 0
+        quiet_since = courtesy._turns._quiet_since
+    assert courtesy._turns._quiet_since == quiet_since
+
+
 async def test_who_is_broken_off_waits_no_more() -> None:
     """A person who closes the browser in the middle is not waited for for ever."""
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from deploy.embedded.locks import wait_until
 from directory.errors import DirectoryUnavailable
 from directory.instance_settings import (
     DEFAULTS,
@@ -26,6 +25,7 @@ from directory.settings import MOVED, Settings
 from directory.store.database import Database
 from directory.store.instance_settings import InstanceSettingStore
 from tests.harness.clock import START, FakeClock
+from tests.harness.waiting import wait_until
 
 OPERATIONS = Path(__file__).parent.parent.parent / "docs" / "operations.md"
 

@@ -13,7 +13,7 @@ from directory.mapping_life import MappingState
 from directory.mappings import Mapping, Strength
 from directory.queries import Query
 from directory.services.batching import LookupBatcher
-from directory.services.lookup import MATCH_CHUNK_PAIRS, Lookup
+from directory.services.lookup import MATCH_PIECE_PAIRS, Lookup
 from directory.store.database import Database
 from directory.store.mappings import MAX_REVERSE_ROWS
 from tests.harness.clock import START, FakeClock
@@ -56,7 +56,7 @@ async def test_a_list_is_answered_in_its_order(mapping_store: StoredMappings, lo
 
 
 async def test_a_list_longer_than_a_statement(mapping_store: StoredMappings, lookup: Lookup) -> None:
-    count = MATCH_CHUNK_PAIRS + 10
+    count = MATCH_PIECE_PAIRS + 10
     await mapping_store.add([bluesky(f"n{number}", number) for number in range(1, count + 1)])
     matches = await lookup.match([Query.parse(str(number)) for number in range(count, 0, -1)])
     assert [match.query.x_id.value for match in matches if match.query.x_id] == list(range(count, 0, -1))

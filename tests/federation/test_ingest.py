@@ -32,6 +32,31 @@ async def test_much_to_catch_up_with_is_taken_in_step_by_step(
     await harness.check()
 
 
+async def test_no_piece_of_a_batch_is_left_out(harness: LogHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one piece is taken in, the next is parsed: the last one, and one that cannot be read, end like the others."""
+    monkeypatch.setattr("federation.ingest.PIECE", 2)
+    await harness.add_pending(7)
+    sequencer = harness.sequencer()
+    async with harness.database.connection() as connection:
+        await sequencer._stage(connection)
+        await connection.execute("UPDATE log_statement SET body = '{}' WHERE leaf = 4")
+    await harness.run()
+    assert await harness.live_leaves() == [1, 2, 3, 5, 6, 7]
+    arrivals = await harness.fetch("SELECT next_leaf, end_leaf FROM arrival ORDER BY next_leaf")
+    covered = {leaf for row in arrivals for leaf in range(row["next_leaf"], row["end_leaf"])}
+    assert covered >= {1, 2, 3, 5, 6, 7}
+
+
+async def test_whole_pieces_that_follow_each_other_are_one_arrival(
+    harness: LogHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("federation.ingest.PIECE", 2)
+    await harness.add_pending(6)
+    await harness.run()
+    rows = await harness.fetch("SELECT next_leaf, end_leaf FROM arrival")
+    assert rows == [{"next_leaf": 1, "end_leaf": 7}]
+
+
 async def test_a_body_that_cannot_be_read_says_nothing_and_holds_nobody_up(harness: LogHarness) -> None:
     await harness.add_pending(3)
     sequencer = harness.sequencer()

@@ -1,4 +1,5 @@
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -7,9 +8,14 @@ import asyncpg
 import pytest
 
 from directory.store.database import Database
+from federation.errors import LogRefused
+from federation.keys.instance import MARK_FILE, KeyFolder
 from federation.own_log import sequencer_task as sequencing
 from federation.own_log.draining import drain
+from federation.own_log.high_water import SignedMark
+from federation.own_log.sequencer import Sequencer
 from federation.own_log.sequencer_task import SequencerTask
+from federation.tlog.checkpoint import Checkpoint
 from tests.federation.log_harness import LogHarness
 from tests.harness.clock import FakeClock
 
@@ -28,8 +34,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def running(harness: LogHarness) -> AsyncIterator[SequencerTask]:
-    task = SequencerTask(harness.database, harness.sequencer())
+async def running(harness: LogHarness, sequencer: Sequencer | None = None) -> AsyncIterator[SequencerTask]:
+    task = SequencerTask(harness.database, sequencer or harness.sequencer())
     work = asyncio.create_task(task.run())
     try:
         yield task
@@ -68,6 +74,54 @@ async def test_one_leads_and_another_takes_over(harness: LogHarness) -> None:
             await harness.add_pending(3)
             await until(lambda: all_answer(harness))
     await harness.check()
+
+
+async def test_the_mark_of_one_that_stands_by_follows(
+    harness: LogHarness, tmp_path: Path, clock: FakeClock
+) -> None:
+    """Attack: the machine that led is gone, with its mark; what is left of the database is a replica that lacks the last batches.
+    A second machine, whose copy of the keys is from the day when it was set up, would sign other trees of the same sizes."""
+    shutil.copytree(harness.keys.path, tmp_path / "second" / "keys")
+    second = Sequencer(KeyFolder(tmp_path / "second"), harness.sequencer().origin, clock)
+    copied = SignedMark(tmp_path / "second" / "keys")
+    async with running(harness) as first:
+        await until(lambda: _leads(first))
+        async with running(harness, second) as standing_by:
+            await harness.add_pending(3)
+            await until(lambda: all_answer(harness))
+            signed = SignedMark(harness.keys.path).read()
+            await until(lambda: _holds(copied, signed))
+            assert (standing_by.is_leading, standing_by.cannot_follow) == (False, None)
+    await harness.fetch("UPDATE log_state SET staged_size = 2")
+    async with harness.database.connection() as connection:
+        with pytest.raises(LogRefused, match="seems to come from a backup"):
+            await second.check(connection)
+
+
+async def test_a_mark_follows_nothing_that_is_not_signed(harness: LogHarness, tmp_path: Path) -> None:
+    """Attack: somebody who can write to the database has the mark of the second machine say that more was signed, so that
+    it never signs again. And a mark that is lost is not made anew out of the database."""
+    await harness.add_pending(3)
+    await harness.run()
+    shutil.copytree(harness.keys.path, tmp_path / "second" / "keys")
+    second = Sequencer(KeyFolder(tmp_path / "second"), harness.sequencer().origin, harness.clock)
+    copied = SignedMark(tmp_path / "second" / "keys")
+    before = copied.read()
+    signed = (await harness.state()).signed or b""
+    forge = "UPDATE log_state SET staged_size = $1, signed = $2"
+    async with harness.database.connection() as connection:
+        await connection.execute(forge, 400, signed.replace(b"\n4\n", b"\n400\n"))
+        with pytest.raises(LogRefused):
+            await second.follow(connection)
+        assert copied.read() == before
+        await connection.execute(forge, 4, signed)
+        (tmp_path / "second" / "keys" / MARK_FILE).unlink()
+        await second.follow(connection)
+    assert copied.read() is None
+
+
+async def _holds(mark: SignedMark, checkpoint: Checkpoint | None) -> bool:
+    return checkpoint is not None and mark.read() == checkpoint
 
 
 async def _leads(task: SequencerTask) -> bool:

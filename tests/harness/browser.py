@@ -37,6 +37,30 @@ LAUNCH_ARGS: Final = (
 )
 
 
+OF_PLAYWRIGHT: Final = (
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable",
+    "LensOverlay",
+    "MediaRouter",
+    "PaintHolding",
+    "ThirdPartyStoragePartitioning",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "TcpPortRandomizationWin",
+    "OptimizationHints",
+    "NetworkTimeServiceQuerying",
+    "AimEnabled",
+    "PreconnectToSearch",
+    "msForceBrowserSignIn",
+    "msEdgeUpdateLaunchServicesPreferredVersion",
+)
+"""What Playwright disables. Of two lists Chromium heeds the last one, so ours repeats Playwright's."""
+OF_THE_ADDRESS_BAR: Final = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup")
+"""Each window loads two pages beside its own, for suggestions below an address bar that nobody sees: more than half of the
+processor time of a context."""
+
+
 class BrowserMissing(RuntimeError):
     """No Chromium is installed; the message says what to do."""
 
@@ -76,7 +100,8 @@ def _playwright_folders() -> tuple[Path, ...]:
 
 def launch_args() -> list[str]:
     """Returns Chromium's arguments. Its sandbox is disabled only for root, where Chromium refuses to use it."""
-    return [*LAUNCH_ARGS, "--no-sandbox"] if os.geteuid() == 0 else list(LAUNCH_ARGS)
+    disabled = f"--disable-features={','.join((*OF_PLAYWRIGHT, *OF_THE_ADDRESS_BAR))}"
+    return [*LAUNCH_ARGS, disabled, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
 
 
 @asynccontextmanager

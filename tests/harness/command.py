@@ -1,6 +1,7 @@
 """Runs the command `passerelle` as people do: a process of its own, with only the settings that it is given."""
 
 import contextlib
+import http.client
 import os
 import signal
 import subprocess
@@ -9,14 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
-import httpx
-
-from deploy.embedded.locks import wait_until
+from tests.harness.waiting import wait_until
 
 PROGRAM: Final = Path(sys.executable).parent / "passerelle"
 TIMEOUT_S: Final = 180
 """Long enough for a busy machine; a command that takes longer hangs."""
+ANSWER_TIMEOUT_S: Final = 5
 UP: Final = '"event": "up"'
 """What an instance that logs JSON writes once it is at work."""
 _OF_THE_TESTS: Final = ("PASSERELLE_", "PYTEST_", "PYTHON", "VIRTUAL_ENV", "COLUMNS", "MAKE", "MFLAGS")
@@ -137,7 +138,11 @@ class Started:
 
 def answers(url: str) -> bool:
     """Tells whether the instance at `url` is ready."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=ANSWER_TIMEOUT_S)
     try:
-        return httpx.get(f"{url}/readyz", trust_env=False, timeout=5).status_code == 200
-    except httpx.TransportError:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
         return False
+    finally:
+        connection.close()

@@ -11,8 +11,11 @@ from hypercorn.asyncio import serve
 
 from deploy.metrics_server import serving_metrics
 from deploy.ports import free_port
-from deploy.web_server import hypercorn_config, with_bounds
+from deploy.servers.on_hypercorn import bounded_config
+from deploy.web_server import with_bounds
+from deploy.wiring.databases import Databases
 from deploy.wiring.ground import load_live_settings
+from deploy.wiring.instance import open_reads
 from deploy.wiring.peers import (
     build_peer_services,
     build_peering,
@@ -23,6 +26,7 @@ from deploy.wiring.web import build_services
 from directory.clock import Clock
 from directory.instance_settings import parse_setting
 from directory.networks.http import GuardedClient
+from directory.services.live_settings import LiveSettings
 from directory.settings import Settings
 from directory.store.database import Database
 from directory.store.instance_settings import InstanceSettingStore
@@ -58,6 +62,8 @@ class RunningInstance:
         self.peering: Peering
         self.signed: SignedClient
         self.standings: PeerStandings
+        self.settings_elsewhere: list[LiveSettings] = []
+        """Those of other processes, where a test has several."""
 
     def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Runs a coroutine on the instance's loop. Returns its result."""
@@ -75,7 +81,8 @@ class RunningInstance:
                 await store.remove(key)
             else:
                 await store.put(key, parse_setting(key, text), self.clock.now())
-            await self.services.instance.refresh()
+            for known in (self.services.instance, *self.settings_elsewhere):
+                await known.refresh()
 
         self.call(run)
 
@@ -109,21 +116,26 @@ class RunningInstance:
             self.peering = build_peering(*parts)
             self.standings = build_standings(self.settings, self.database)
             self.signed = build_signed_client(self.settings, self.clock, self.http)
-            self.services = replace(
-                build_services(self.settings, self.database, self.clock, live),
-                peers=build_peer_services(*parts),
-            )
-            app = with_bounds(create_app(self.services), self.settings)
-            config = hypercorn_config(self.settings)
-            config.graceful_timeout = 0.2
-            async with serving_metrics(self.settings, self.services):
-                server = asyncio.create_task(serve(app, config, shutdown_trigger=self._stopping.wait))
-                await self._wait_until_listening()
-                self._ready.set()
-                await server
+            async with open_reads(self.settings, self._dsn, self.database) as reads:
+                self.services = replace(
+                    build_services(self.settings, Databases(self.database, reads), self.clock, live),
+                    peers=build_peer_services(*parts),
+                )
+                await self._answer()
         finally:
             await self.http.close()
             await self.database.close()
+
+    async def _answer(self) -> None:
+        app = with_bounds(create_app(self.services), self.settings)
+        config = bounded_config()
+        config.bind = [f"127.0.0.1:{self.settings.port}"]
+        config.graceful_timeout = 0.2
+        async with serving_metrics(self.settings, self.services):
+            server = asyncio.create_task(serve(app, config, shutdown_trigger=self._stopping.wait))
+            await self._wait_until_listening()
+            self._ready.set()
+            await server
 
     async def _wait_until_listening(self) -> None:
         while True:

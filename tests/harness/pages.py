@@ -4,12 +4,12 @@ import re
 from html import unescape
 from typing import Final
 
-_MARKS: Final = re.compile(r"</?bdi>|<wbr>")
+_MARKS: Final = re.compile(r"</?bdi>|<wbr>|<span class=\"piece\">([^<]*)</span>|[\u2068\u2069]")
 
 
 def without_marks(html: str) -> str:
-    """Returns the HTML of a page without the elements that isolate a name in a sentence, or say where it may break."""
-    return _MARKS.sub("", html)
+    """Returns the HTML of a page without what isolates a name in a sentence, or says where it may break."""
+    return _MARKS.sub(lambda mark: mark[1] or "", html)
 
 
 def as_read(html: str) -> str:

@@ -13,9 +13,9 @@ from typing import Final
 
 import trustme
 
-from deploy.embedded.locks import wait_until
 from deploy.ports import free_port
 from tests.harness.raw import RawConnection
+from tests.harness.waiting import wait_until
 
 SAMPLES: Final = Path(__file__).parents[2] / "deploy" / "proxies"
 HOST: Final = "find.example.org"
@@ -54,13 +54,20 @@ class Proxy:
 @contextmanager
 def running_proxy(name: str, folder: Path, to_port: int, changed: Mapping[str, str]) -> Iterator[Proxy]:
     """Runs a proxy before an instance. `changed` are words of its sample that the test changes."""
+    (sample,) = (file for file in SAMPLES.iterdir() if file.name.lower().startswith(name))
+    with running_sample(name, sample, folder, {"127.0.0.1:8000": f"127.0.0.1:{to_port}", **changed}) as proxy:
+        yield proxy
+
+
+@contextmanager
+def running_sample(name: str, sample: Path, folder: Path, changed: Mapping[str, str]) -> Iterator[Proxy]:
+    """Runs a program with a sample. `changed` are words of it that the test changes."""
     folder.mkdir()
     authority = trustme.CA()
     leaf = authority.issue_cert(HOST)
     leaf.private_key_and_cert_chain_pem.write_to_path(folder / "both.pem")
     port, plain = free_port(), free_port()
-    words = {**_changes(name, folder, port, plain), "127.0.0.1:8000": f"127.0.0.1:{to_port}", **changed}
-    command = _command(name, folder, _sample(name, words))
+    command = _command(name, folder, _sample(sample, {**_changes(name, folder, port, plain), **changed}))
     trust = ssl.create_default_context()
     authority.configure_trust(trust)
     with (folder / "log").open("wb") as log:
@@ -85,8 +92,7 @@ def running_proxy(name: str, folder: Path, to_port: int, changed: Mapping[str, s
             raise
 
 
-def _sample(name: str, words: Mapping[str, str]) -> str:
-    (file,) = (file for file in SAMPLES.iterdir() if file.name.lower().startswith(name))
+def _sample(file: Path, words: Mapping[str, str]) -> str:
     text = file.read_text()
     for word, instead in words.items():
         assert word in text, f"{file.name} says nothing of {word!r}"

@@ -1,5 +1,10 @@
 """The browser that the tests drive starts, and runs the scripts of a page."""
 
+import contextlib
+from collections.abc import Iterator
+from typing import Final
+
+import psutil
 import pytest
 from playwright.async_api import Browser
 
@@ -7,6 +12,7 @@ from tests.harness.browser import chromium_fixture
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 chromium = chromium_fixture()
+DISABLED: Final = "--disable-features="
 
 
 async def test_a_page_runs_its_script(chromium: Browser) -> None:
@@ -23,3 +29,27 @@ async def test_the_browser_serves_more_than_one_test(chromium: Browser) -> None:
     await page.set_content("<noscript>without</noscript>")
     assert await page.get_by_text("without").is_visible()
     await context.close()
+
+
+async def test_what_playwright_disables_stays_disabled(chromium: Browser) -> None:
+    """Chromium heeds the last list alone, which is ours: a newer Playwright may disable more."""
+    assert chromium.is_connected()
+    lists = [
+        [word for word in command if word.startswith(DISABLED)]
+        for command in commands()
+        if "--remote-debugging-pipe" in command
+    ]
+    assert lists
+    for playwright, ours in lists:
+        assert features(ours) > features(playwright)
+
+
+def commands() -> Iterator[list[str]]:
+    """Returns the command lines of the processes that this one has started, but of those that have ended."""
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            yield process.cmdline()
+
+
+def features(argument: str) -> set[str]:
+    return set(argument.removeprefix(DISABLED).split(","))

@@ -66,6 +66,7 @@ TABLE: Final[dict[str, Tests]] = {
             "tests/web/test_api.py",
         ),
     ),
+    "directory/services/written_lists.py": Tests(stored=("tests/web/test_written_lists.py",)),
     "directory/store/account_linking.py": Tests(
         stored=(
             f"{_MEMBERS}/test_accounts.py",

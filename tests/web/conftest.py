@@ -11,6 +11,7 @@ from directory.mappings import Strength
 from tests.conftest import TEMPLATE
 from tests.harness.instance import RunningInstance, running_instance
 from tests.harness.mappings import OTHER_ORIGIN, bluesky, mastodon
+from tests.harness.no_tls import NO_TLS
 from tests.harness.postgres import SharedPostgres
 
 PUBLIC_URL = "https://find.example"
@@ -48,5 +49,5 @@ def instance(module_dsn: str) -> Iterator[RunningInstance]:
 
 @pytest.fixture
 def client(instance: RunningInstance) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=instance.url, timeout=20, trust_env=False) as opened:
+    with httpx.Client(base_url=instance.url, timeout=20, trust_env=False, verify=NO_TLS) as opened:
         yield opened

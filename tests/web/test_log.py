@@ -312,3 +312,52 @@ def test_a_log_is_never_asked_for_too_much(reader: httpx.Client, keys: KeyFolder
         assert reader.get("/log/tile/0/000").status_code == 200
     for tile in tiles_added(0, size(reader, keys)):
         assert reader.get(f"/log/{tile}").status_code == 200
+
+
+CALLERS: tuple[dict[str, str], ...] = (
+    {},
+    {"accept-language": "fr", "accept-encoding": "gzip, br", "cookie": "language=fr"},
+    {"origin": "https://elsewhere.example", "user-agent": "another", "accept": "text/html"},
+)
+IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+@pytest.mark.parametrize(
+    ("path", "lifetime"),
+    [
+        ("/log/tile/0/000", IMMUTABLE),
+        ("/log/tile/0/x000/000.p/1", None),
+        ("/log/tile/entries/000", IMMUTABLE),
+        ("/log/tile/entries/002.p/1", IMMUTABLE),
+        ("/log/tile/1/000.p/2", IMMUTABLE),
+        ("/log/operations/0", IMMUTABLE),
+        ("/log/checkpoint", "public, max-age=1"),
+        ("/log/tile/0/009", None),
+        ("/log/tile/entries/002.p/255", None),
+        ("/log/operations/1", None),
+    ],
+)
+def test_what_stands_between_may_keep_the_log_by_its_addresses_alone(
+    reader: httpx.Client, path: str, lifetime: str | None
+) -> None:
+    """Attack: a cache keeps an answer for somebody as that of everybody, or that a tile is not there, which will be there in a
+    second. Whoever asks, the answer is the same, names nothing that it depends on, and tells nothing of who asked."""
+    answers = [
+        reader.request(method, path, headers=caller) for caller in CALLERS for method in ("GET", "HEAD")
+    ]
+    for answer in answers:
+        if lifetime is None:
+            assert answer.status_code == 404
+            assert answer.headers["cache-control"] == "no-store"
+            continue
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == lifetime
+        told = set(answer.headers)
+        assert not told & {"vary", "set-cookie", "ratelimit", "ratelimit-policy", "content-encoding", "age"}
+        assert answer.headers["etag"].startswith('"')
+        assert answer.headers["access-control-allow-origin"] == "*"
+    if lifetime is not None:
+        assert len({(each.headers["etag"], each.headers["content-length"]) for each in answers}) == 1
+        assert len({each.content for each in answers[::2]}) == 1
+        again = reader.get(path, headers={"if-none-match": answers[0].headers["etag"]})
+        assert (again.status_code, again.headers["cache-control"]) == (304, lifetime)

@@ -160,7 +160,8 @@ async def test_a_shared_page_has_a_preview(plain: Page) -> None:
     await plain.goto("/x/jack")
     preview = plain.locator("meta[property='og:description']")
     assert (
-        await preview.get_attribute("content") == "Bluesky: jack.bsky.example, Mastodon: Jack@social.example"
+        await preview.get_attribute("content")
+        == "Bluesky: \u2068jack.bsky.example\u2069, Mastodon: \u2068Jack@social.example\u2069"
     )
     canonical = plain.locator("link[rel=canonical]")
     assert await canonical.get_attribute("href") == "https://find.example/x/jack"

@@ -41,6 +41,8 @@ HELD: Final = {
     "Open one after the other, and press “Follow” there. Save this page if you like: nothing of it is kept here.",
     "To have people followed for you, sign in with the account that is to follow them. Then choose your archive"
     " again: nothing of it was kept.",
+    "To have your list kept, sign in with an account of yours. Then agree to it under “My account”, and bring your"
+    " archive: nothing of it was kept yet.",
     "Cancelled. Nothing was kept.",
     "The server could not answer, and nothing was kept. Try again in a few minutes.",
     "The directory is taking a rest, and nothing was kept. Try again in a few minutes.",

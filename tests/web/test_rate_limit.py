@@ -188,6 +188,16 @@ def test_any_header_gives_a_key(forwarded: str, proxies: int) -> None:
     assert len(ClientKeys(proxies).key_of(scope(None, forwarded))) == 16
 
 
+@given(st.ip_addresses(v=4).map(str))
+def test_a_plain_address_is_the_caller_that_it_is_in_every_other_form(address: str) -> None:
+    """Attack: the short way for plain addresses gives a caller a second allowance beside that of the long way."""
+    keys = ClientKeys(1)
+    plain = keys.caller_of(scope("10.0.0.1", address))
+    for form in (f"::ffff:{address}", f"{address}:50123", f"[::ffff:{address}]:50123"):
+        assert keys.caller_of(scope("10.0.0.1", form)) == plain
+    assert keys.caller_of(scope("10.0.0.1", f"0{address}")) != plain
+
+
 async def _ok(_scope: Scope, _receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
 

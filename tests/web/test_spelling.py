@@ -6,15 +6,22 @@ import re
 import socket
 import struct
 from collections.abc import Iterator
-from urllib.parse import urlsplit
+from contextlib import nullcontext
+from typing import cast
+from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from litestar.exceptions import ClientException
+from litestar.types import HTTPScope
 
-from deploy.embedded.locks import wait_until
 from tests.harness.instance import RunningInstance, running_instance
+from tests.harness.waiting import wait_until
 from tests.web.rawhttp import ask
-from web.static_files import asset_url, static_files
+from web.middleware import spelling
+from web.static_files import asset_url, scripts_folder, static_files
 
 
 @pytest.mark.parametrize(
@@ -206,6 +213,42 @@ def test_only_the_right_version_is_kept_for_ever(instance: RunningInstance, vers
     assert kept.headers["cache-control"] == ["public, max-age=31536000, immutable"]
 
 
+def test_scripts_and_what_they_import_are_kept_for_ever_in_the_folder_of_all_of_them(
+    instance: RunningInstance,
+) -> None:
+    """A module imports its neighbour by its place: without a version in it, each visit asked for 26 of them again."""
+    drop = asset_url("js/archive/drop.js")
+    for address in (drop, urljoin(drop, "./worker.js"), urljoin(drop, "../problem.js")):
+        kept = ask(instance.url, "GET", address.encode())
+        assert kept.status == 200
+        assert kept.headers["cache-control"] == ["public, max-age=31536000, immutable"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/static/scripts-0123456789ab/js/problem.js",
+        "/static/scripts-/js/problem.js",
+        "{right}?v=0123456789ab",
+        "{right}?{right}",
+    ],
+)
+def test_the_folder_of_other_scripts_has_the_present_ones_for_this_time(
+    instance: RunningInstance, address: str
+) -> None:
+    """A page that was open before an upgrade loads the rest of its scripts from there; nobody is to keep them as those."""
+    answer = ask(instance.url, "GET", address.replace("{right}", asset_url("js/problem.js")).encode())
+    assert answer.headers["cache-control"] == ["no-cache"]
+
+
+@pytest.mark.parametrize(
+    "path", ["{folder}/icon.svg", "{folder}", "{folder}/js", "{folder}/{folder}/js/problem.js", "scripts-x"]
+)
+def test_the_folder_of_scripts_has_nothing_else(instance: RunningInstance, path: str) -> None:
+    path = path.replace("{folder}", scripts_folder())
+    assert ask(instance.url, "GET", f"/static/{path}".encode()).status == 404
+
+
 def test_what_is_missing_has_one_lifetime(instance: RunningInstance) -> None:
     for target in (b"/static/nothing.js?v=0123456789ab", b"/static/nothing.js", b"/nothing", b"/x/i/0"):
         answer = ask(instance.url, "GET", target)
@@ -281,3 +324,27 @@ def test_a_link_to_any_public_page_has_a_preview(client: httpx.Client, path: str
         (content,) = re.findall(rf'<meta property="og:{name}"\s+content="([^"]+)"', page)
         assert content.strip()
     assert content.startswith("https://find.example/static/icon-512.png?v=")
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"/", b"//", b".", b"..", b"a", b"Z9", b"%2f", b"%61", b"%", b"@", b"-", b"\\", b"\n", b"\xc3"]
+        )
+    )
+)
+def test_what_looks_plain_is_in_one_spelling(parts: list[bytes]) -> None:
+    """Attack: a path that the short way takes as it is, and that the long way would have led elsewhere or refused."""
+    raw = b"/" + b"".join(parts)
+    assert spelling._in_one_spelling(raw) == spelling._spell(raw)
+
+
+@given(st.lists(st.sampled_from([b"x=", b"a", b"%00", b"%c3", b"%a9", b"\0", b"\xc3", b"&", b"+", b"%"])))
+def test_a_query_is_text_or_refused(parts: list[bytes]) -> None:
+    query = b"".join(parts)
+    try:
+        is_text = "\0" not in unquote_to_bytes(query).decode()
+    except UnicodeDecodeError:
+        is_text = False
+    with nullcontext() if is_text else pytest.raises(ClientException):
+        spelling._check_query(cast("HTTPScope", {"query_string": query}))

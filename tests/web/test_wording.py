@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 import web
-from web.rendering import plural_forms
+from web.rendering import _breakable, plural_forms
 from web.texts import gather
 
 TEMPLATES: Final = sorted((Path(web.__file__).parent / "templates").glob("*.html"))
@@ -76,6 +76,15 @@ def _luminance(colour: str) -> float:
     parts = [int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4)]
     linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_a_hyphen_in_a_name_is_no_place_to_break() -> None:
+    """ "ada-" at the end of a line, and "mary.example" below: that reads as if the name were "adamary"."""
+    assert _breakable("@ada-mary@fern.example") == (
+        '<span class="piece">@ada-mary</span><wbr>@fern<wbr>.example'
+    )
+    assert _breakable("<b>.example") == "&lt;b&gt;<wbr>.example"
+    assert "piece" not in _breakable("a-name-that-no-small-phone-holds.example")
 
 
 def test_placeholders_can_be_read() -> None:

@@ -1,5 +1,7 @@
 """Answers of the API, as bytes and as the OpenAPI document describes them."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -7,6 +9,8 @@ from litestar import Request, Response
 from litestar.enums import MediaType
 from litestar.exceptions import NotFoundException
 from litestar.openapi import ResponseSpec
+from litestar.response.base import ASGIResponse
+from litestar.types import Receive, Send
 
 from web.api.schema import as_json
 from web.problems import PROBLEM_JSON, ProblemDocument
@@ -15,6 +19,21 @@ from web.problems import PROBLEM_JSON, ProblemDocument
 def json_answer(value: Any, headers: dict[str, str] | None = None) -> Response[bytes]:
     """Answers 200 with a struct of `web.api.schema`."""
     return Response(as_json(value), media_type=MediaType.JSON, headers=headers)
+
+
+class PiecesResponse(ASGIResponse):
+    """Answers 200 with JSON that is sent piece by piece: a long answer in one piece would hold up others."""
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        super().__init__(content_length=sum(map(len, pieces)), media_type=MediaType.JSON, status_code=200)
+        self._pieces = pieces
+
+    async def send_body(self, send: Send, receive: Receive) -> None:
+        """Sends the pieces; between two of them others have their turn."""
+        for piece in self._pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await asyncio.sleep(0)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def check_spelling(request: Request[Any, Any, Any], path: str) -> None:

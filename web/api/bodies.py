@@ -18,13 +18,18 @@ class UnsupportedMediaType(HTTPException):
     status_code = 415
 
 
-async def read_json(request: Request[Any, Any, Any], kind: type[T]) -> T:
-    """Reads the body as a `kind`. Raises a 400, 413 or 415 with one sentence that names what is wrong."""
+async def read_json_bytes(request: Request[Any, Any, Any]) -> bytes:
+    """Reads the body of a request that says it is JSON. Raises a 413 or 415."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     # Read before anything is refused: an answer to an unread body ends its connection.
     body = await request.body()
     if content_type != "application/json":
         raise UnsupportedMediaType(detail="the body is not application/json")
+    return body
+
+
+def decode_body(body: bytes, kind: type[T]) -> T:
+    """Decodes a body as a `kind`. Raises a 400 with one sentence that names what is wrong."""
     try:
         value = msgspec.json.decode(body, type=kind)
         json.loads(body, object_pairs_hook=_without_duplicates)

@@ -9,21 +9,22 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import Parameter
 
-from directory.errors import InvalidIdentifier, InvalidQuery
 from directory.pasted.target_account import parse_target_account
 from directory.queries import Query
-from web.api.answers import answers, json_answer, problem
-from web.api.bodies import MAX_MATCH_BODY_BYTES, read_json
+from directory.services.written_lists import AskedPairs
+from web.api.answers import PiecesResponse, answers, json_answer, problem
+from web.api.bodies import MAX_MATCH_BODY_BYTES
+from web.api.gone import until_gone
+from web.api.pairs import read_pairs
 from web.api.schema import (
     MAX_API_PAIRS,
     LookupOut,
-    MatchIn,
     MatchOut,
-    PairIn,
     ReverseOut,
     answer_out,
     lookup_out,
 )
+from web.api.written import write_answer
 from web.middleware.caching import A_MINUTE_BETWEEN
 from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.services import Services
@@ -97,27 +98,16 @@ async def match(
     services: NamedDependency[Services],
     pair_limiter: NamedDependency[RateLimiter],
     client_keys: NamedDependency[ClientKeys],
-) -> Response[bytes]:
+) -> PiecesResponse:
     """Takes a `MatchIn`. Nothing of it is kept."""
-    asked = await read_json(request, MatchIn)
-    pair_limiter.take(client_keys.key_of(request.scope), len(asked.pairs)).check()
-    queries = _queries_of(asked)
-    results: list[LookupOut] = []
+    asked = await read_pairs(request)
+    pair_limiter.take(client_keys.key_of(request.scope), len(asked)).check()
+    return PiecesResponse(await until_gone(request, _matched(services, asked)))
+
+
+async def _matched(services: Services, asked: AskedPairs) -> list[bytes]:
     async with services.large_matches:
-        async for matches in services.lookup.match_chunks(queries):
-            results += map(lookup_out, matches)
-    return json_answer(MatchOut(len(queries), len(results), results))
-
-
-def _queries_of(asked: MatchIn) -> list[Query]:
-    return [_query_of(number, pair) for number, pair in enumerate(asked.pairs, start=1)]
-
-
-def _query_of(number: int, pair: PairIn) -> Query:
-    try:
-        return Query.parse_pair(pair.id, pair.handle, seen=pair.seen)
-    except (InvalidIdentifier, InvalidQuery) as error:
-        raise InvalidQuery(f"pair {number}: {error}") from error
+        return await write_answer(services.lists, asked)
 
 
 @get(

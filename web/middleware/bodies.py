@@ -15,7 +15,8 @@ from web.middleware.rate_limit import ClientKeys
 FREE_BYTES: Final = 64 * 2**10
 """Of each body, which are not counted: a sign-in waits for no archive. What they hold is bounded by the connections."""
 HELD_BYTES: Final = 256 * 2**20
-"""Of all bodies of a process, or three forms of the largest size where that is more; half of it for one caller."""
+"""Of all bodies, shared out among the web processes; half of it for one caller. A process holds three forms of the largest size
+where that is more, or two where there are several processes."""
 ROOM_WAIT_S: Final = 10.0
 SLOW_AFTER_S: Final = 30.0
 MIN_BYTES_PER_S: Final = 4 * 2**10
@@ -69,9 +70,10 @@ class HeldBytes:
 class BodiesMiddleware:
     """Watches each body as it is read. Those that the application does not read are the server's to bound."""
 
-    def __init__(self, app: ASGIApp, keys: ClientKeys, largest_form_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, keys: ClientKeys, largest_form_bytes: int, processes: int = 1) -> None:
         self._app = app
-        self._held = HeldBytes(max(HELD_BYTES, 3 * largest_form_bytes))
+        forms = 3 if processes == 1 else 2
+        self._held = HeldBytes(max(HELD_BYTES // processes, forms * largest_form_bytes))
         self._keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,6 +2,7 @@
 for the pages that somebody can withdraw."""
 
 import hashlib
+from collections.abc import Iterable
 from typing import Final
 
 from litestar.enums import ScopeType
@@ -23,6 +24,8 @@ ASKED_AGAIN: Final = {"cache-control": "no-cache"}
 """Of pages that somebody can withdraw: a browser may keep them, and asks each time whether they still hold."""
 A_MINUTE_BETWEEN: Final = {"cache-control": "public, max-age=0, s-maxage=60"}
 """Of look-ups by programs: their own caches ask each time, what stands between may answer for a minute."""
+
+Headers = Iterable[tuple[bytes, bytes]]
 
 
 class CachingMiddleware:
@@ -63,17 +66,22 @@ class _Validator:
 
     async def _answer(self, start: HTTPResponseStartEvent, body: bytes) -> bool:
         """Sends the start with its validator. Returns True where the body is not to be sent: the reader has it."""
-        etag = b'W/"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'
-        headers = start["headers"]
-        if not any(name == b"cache-control" for name, _ in headers):
-            headers = [*headers, (b"cache-control", SHORT)]
-        headers = [*headers, (b"etag", etag)]
-        if has_already(self._asked, etag):
-            kept = [pair for pair in headers if pair[0] not in {b"content-length", b"content-type"}]
-            start["status"], start["headers"] = 304, kept
-            await self._send(start)
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-            return True
-        start["headers"] = headers
+        start["status"], start["headers"] = validated(self._asked, start["headers"], body)
         await self._send(start)
-        return False
+        if start["status"] != 304:
+            return False
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        return True
+
+
+def validated(asked: Headers, headers: Headers, body: bytes) -> tuple[int, list[tuple[bytes, bytes]]]:
+    """Returns the status of a good answer, and its headers with a validator and a lifetime. Where the status is 304, whoever
+    asks has the body already, and it is not sent."""
+    etag = b'W/"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'
+    more = [*headers]
+    if b"cache-control" not in [name for name, _ in more]:
+        more.append((b"cache-control", SHORT))
+    more.append((b"etag", etag))
+    if not has_already(asked, etag):
+        return 200, more
+    return 304, [pair for pair in more if pair[0] not in {b"content-length", b"content-type"}]

@@ -48,24 +48,33 @@ class HeadersMiddleware:
 
     def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
         self._app = app
-        self._always = [*_ALWAYS, _OVER_HTTPS] if is_https else list(_ALWAYS)
+        always = [*_ALWAYS, _OVER_HTTPS] if is_https else list(_ALWAYS)
+        # Made once, and not for each answer.
+        self._of_open = (*always, *_CORS)
+        self._of_logo = (*always, _SHOWN_ELSEWHERE)
+        self._of_others = (*always, _OURS_ALONE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        is_open = scope["path"].startswith(_OPEN_PATHS)
-        apart = (_SHOWN_ELSEWHERE if scope["path"] == LOGO_PATH else _OURS_ALONE,)
-        added = [*self._always, *(_CORS if is_open else apart)]
+        added = self._added_to(scope["path"])
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 own = list(message["headers"])
-                kept = () if any(name.lower() == CACHE_CONTROL for name, _ in own) else (_OF_ITS_READER,)
-                message["headers"] = [*own, *kept, *added]
+                if CACHE_CONTROL not in [name.lower() for name, _ in own]:
+                    own.append(_OF_ITS_READER)
+                own += added
+                message["headers"] = own
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+    def _added_to(self, path: str) -> tuple[tuple[bytes, bytes], ...]:
+        if path.startswith(_OPEN_PATHS):
+            return self._of_open
+        return self._of_logo if path == LOGO_PATH else self._of_others
 
 
 class PreflightMiddleware:
@@ -77,8 +86,8 @@ class PreflightMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (
             scope["type"] != ScopeType.HTTP
-            or not scope["path"].startswith(_OPEN_PATHS)
             or not _is_preflight(scope)
+            or not scope["path"].startswith(_OPEN_PATHS)
         ):
             await self._app(scope, receive, send)
             return

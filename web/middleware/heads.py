@@ -32,6 +32,7 @@ class HeadMiddleware:
         async def send_head(message: Message) -> None:
             if message["type"] == "http.response.body":
                 message["body"] = b""
+            scope["method"] = HttpMethod.HEAD  # some servers look there for whether a body is to come
             await send(message)
 
         scope["method"] = HttpMethod.GET

@@ -16,7 +16,10 @@ _SAY_A_BODY: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 def has_body(scope: HTTPScope) -> bool:
     """Tells whether a request says that it has a body."""
-    return any(name in _SAY_A_BODY and value != b"0" for name, value in scope["headers"])
+    for name, value in scope["headers"]:  # noqa: SIM110 - of each request: a generator takes three times as long
+        if name in _SAY_A_BODY and value != b"0":
+            return True
+    return False
 
 
 class LeftoversMiddleware:

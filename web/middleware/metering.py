@@ -1,6 +1,7 @@
 """Counts and times all answers, also those from before any route: by route, never by what was asked."""
 
 import time
+from functools import cache
 from typing import Final
 
 from litestar.enums import ScopeType
@@ -21,6 +22,18 @@ _SECONDS: Final = Histogram(
 _UNDER_WAY: Final = Gauge("passerelle_requests_in_progress", "Total requests currently in progress")
 
 
+@cache
+def _counters_of(method: str, path: str, status: int) -> tuple[Counter | None, Counter, Histogram]:
+    """Returns what counts the errors, the answers and the times of one method, route and status.
+
+    Finding them takes longer than counting. There are as many as routes, methods of `METHODS` and statuses: no caller makes
+    others.
+    """
+    labels = (method, path, str(status))
+    errors = _ERRORS.labels(*labels) if status >= 500 else None
+    return errors, _REQUESTS.labels(*labels), _SECONDS.labels(*labels)
+
+
 class MeteringMiddleware:
     """Counts each request once, with the status that it was answered with; 499 where it had no answer."""
 
@@ -31,7 +44,6 @@ class MeteringMiddleware:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
         begun, status, took_s = time.perf_counter(), 499, 0.0
 
         async def send_measured(message: Message) -> None:
@@ -40,12 +52,15 @@ class MeteringMiddleware:
                 status, took_s = message["status"], time.perf_counter() - begun
             await send(message)
 
+        method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
+        _UNDER_WAY.inc()
         try:
-            with _UNDER_WAY.track_inprogress():
-                await self._app(scope, receive, send_measured)
+            await self._app(scope, receive, send_measured)
         finally:
-            labels = (method, str(scope.get("path_template") or NO_ROUTE), str(status))
-            _REQUESTS.labels(*labels).inc()
-            _SECONDS.labels(*labels).observe(took_s or time.perf_counter() - begun)
-            if status >= 500:
-                _ERRORS.labels(*labels).inc()
+            _UNDER_WAY.dec()
+            path = str(scope.get("path_template") or NO_ROUTE)
+            errors, requests, seconds = _counters_of(method, path, status)
+            requests.inc()
+            seconds.observe(took_s or time.perf_counter() - begun)
+            if errors is not None:
+                errors.inc()

@@ -1,14 +1,17 @@
 """Limits the requests of one address in a minute, and sends the headers of
 draft-ietf-httpapi-ratelimit-headers-10.
 
-Counters live in this process and hold keyed hashes, never addresses.
+Counters live in memory, of this process or of all web processes of a machine (`counting`), and hold keyed hashes, never
+addresses.
 """
 
 import hashlib
 import math
+import re
 import secrets
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
@@ -40,6 +43,9 @@ LOOKUP_PATHS: Final = (
 MAX_KEYS: Final = 200_000
 """Beyond this many addresses in a minute new ones share one counter: memory stays bounded."""
 ROUNDING: Final = 1e-6
+_OCTET: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4: Final = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
+"""Of most callers: reading it as an address would give it back as it is."""
 
 
 class Allowance(msgspec.Struct, frozen=True):
@@ -62,9 +68,8 @@ class Allowance(msgspec.Struct, frozen=True):
         """Returns the headers; none where there is no limit, since a quota of 0 would read as nothing left."""
         if not self.limit:
             return []
-        policy = f'"{self.name}";q={self.limit};w={WINDOW_S}'
         state = f'"{self.name}";r={self.remaining};t={self.reset_s}'
-        headers = [(b"ratelimit-policy", policy.encode()), (b"ratelimit", state.encode())]
+        headers = [_policy(self.name, self.limit), (b"ratelimit", state.encode())]
         if self.is_exceeded:
             headers.append((b"retry-after", str(self.retry_after_s).encode()))
         return headers
@@ -76,8 +81,14 @@ class Allowance(msgspec.Struct, frozen=True):
             raise TooManyRequestsException(headers=headers)
 
 
+@lru_cache(maxsize=64)
+def _policy(name: str, limit: int) -> tuple[bytes, bytes]:
+    """Returns the header of a limit, which stays."""
+    return b"ratelimit-policy", f'"{name}";q={limit};w={WINDOW_S}'.encode()
+
+
 class RateLimiter:
-    """Counts units for each key in the current window and, weighted, in the one before it."""
+    """Counts units for each key in the current window and, weighted, in the one before it. A limit of 0 counts nothing."""
 
     def __init__(self, name: str, limit: int, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._name = name
@@ -86,9 +97,12 @@ class RateLimiter:
         self._window = 0
         self._current: dict[bytes, int] = {}
         self._previous: dict[bytes, int] = {}
+        self._unlimited = Allowance(name, 0, 0, 0)
 
     def take(self, key: bytes, units: int = 1) -> Allowance:
         """Counts `units` where they fit; refused ones are not counted. A limit of 0 refuses nothing."""
+        if not self._limit:
+            return self._unlimited
         elapsed = self._advance()
         if len(self._current) >= MAX_KEYS and key not in self._current:
             key = b"others"
@@ -96,7 +110,7 @@ class RateLimiter:
         current, previous = self._current.get(key, 0), self._previous.get(key, 0)
         used = current + previous * left_s / WINDOW_S
         retry_after_s = 0
-        if self._limit and used + units > self._limit + ROUNDING:
+        if used + units > self._limit + ROUNDING:
             retry_after_s = self._wait_s(current, previous, units, left_s)
         else:
             self._current[key] = current + units
@@ -126,11 +140,12 @@ class RateLimiter:
 
 
 class ClientKeys:
-    """Turns a caller's address into keys, hashed with a secret of this process, that do not tell the address."""
+    """Turns a caller's address into keys, hashed with a secret of the running instance, that do not tell the address."""
 
-    def __init__(self, trusted_proxies: int) -> None:
+    def __init__(self, trusted_proxies: int, secret: bytes | None = None) -> None:
+        """`secret` is that of all processes that count together; without it, one of this process."""
         self._trusted_proxies = trusted_proxies
-        self._secret = secrets.token_bytes(32)
+        self._secret = secret or secrets.token_bytes(32)
 
     def key_of(self, scope: Scope) -> bytes:
         """Returns the key of the caller: of their address, or of its /64."""
@@ -139,6 +154,9 @@ class ClientKeys:
     def caller_of(self, scope: Scope) -> Caller:
         """Returns the caller for whom other servers are asked: by address and by /48, IPv4 by address alone."""
         address = _address(scope, self._trusted_proxies)
+        if _IPV4.fullmatch(address):
+            key = self._hashed(address)
+            return Caller(key, key)
         return Caller(self._hashed(_network_of(address)), self._hashed(_network_of(address, groups=3)))
 
     def _hashed(self, network: str) -> bytes:
@@ -209,15 +227,9 @@ class RateLimitMiddleware:
             return
         limiter = self._limiter if scope["path"].startswith(LOOKUP_PATHS) else self._pages
         allowance = limiter.take(caller.key)
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *allowance.headers()]
-            await send(message)
-
         allowance.check()
         with called_by(caller):
-            await self._app(scope, receive, send_with_headers)
+            await self._app(scope, receive, _with_headers(send, allowance) if allowance.limit else send)
 
     async def _answer_freely(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers without counting. A refusal is counted, and one too many is a refusal of the limit's instead."""
@@ -234,3 +246,12 @@ class RateLimitMiddleware:
         await self._app(scope, receive, send_counted)
         if allowance is not None:
             allowance.check()
+
+
+def _with_headers(send: Send, allowance: Allowance) -> Send:
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], *allowance.headers()]
+        await send(message)
+
+    return send_with_headers

@@ -11,13 +11,33 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 Handle = Callable[[Request[Any, Any, Any], Exception], Response[Any]]
 
 
-class RefusalMiddleware:
-    """Turns the refusals of the middleware inside of it into answers. `handle` is the handler of the routes' errors."""
+class Refusals:
+    """Answers errors outside of any route. `handle` is the handler of the routes' errors."""
 
-    def __init__(self, app: ASGIApp, litestar: Litestar, handle: Handle) -> None:
-        self._app = app
+    def __init__(self, litestar: Litestar, handle: Handle) -> None:
         self._litestar = litestar
         self._handle = handle
+
+    async def answer(self, error: Exception, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        """Answers an error, as a route would. Nothing of an answer was sent yet."""
+        scope["litestar_app"] = self._litestar
+        request: Request[Any, Any, Any] = Request(scope, receive, send)
+        answer = self._handle(request, error).to_asgi_response(None, request)
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message["body"] = b""
+            await send(message)
+
+        await answer(scope, receive, send_head if scope["method"] == "HEAD" else send)
+
+
+class RefusalMiddleware:
+    """Turns the refusals of the middleware inside of it into answers."""
+
+    def __init__(self, app: ASGIApp, refusals: Refusals) -> None:
+        self._app = app
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -35,16 +55,4 @@ class RefusalMiddleware:
         except HTTPException as error:
             if has_begun:
                 raise
-            await self._answer(error, scope, receive, send)
-
-    async def _answer(self, error: HTTPException, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        scope["litestar_app"] = self._litestar
-        request: Request[Any, Any, Any] = Request(scope, receive, send)
-        answer = self._handle(request, error).to_asgi_response(None, request)
-
-        async def send_head(message: Message) -> None:
-            if message["type"] == "http.response.body":
-                message["body"] = b""
-            await send(message)
-
-        await answer(scope, receive, send_head if scope["method"] == "HEAD" else send)
+            await self._refusals.answer(error, scope, receive, send)

@@ -19,6 +19,8 @@ MAX_PATH_BYTES: Final = 8_192
 _OTHER_SLASHES: Final = re.compile(rb"%2f|%5c|\\", re.IGNORECASE)
 _NEEDLESS: Final = re.compile(rb"%(?:2[de]|3\d|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])", re.IGNORECASE)
 """Escapes of what needs none (RFC 3986, section 2.3): letters, digits, `-`, `.`, `_`, `~`."""
+_PLAIN: Final = re.compile(rb"(?:/[A-Za-z0-9_~@-][A-Za-z0-9._~@-]*)+|/")
+"""Most paths: one spelling, and text, at a tenth of the price of finding that out."""
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f]")
 _READS: Final = ("GET", "HEAD")
 _FOR_PEOPLE: Final = "/api/docs/"
@@ -50,7 +52,13 @@ class SpellingMiddleware:
 
 def _in_one_spelling(raw: bytes) -> bytes | None:
     """Returns a path in its one spelling. Returns None for one that cannot be an address. Pure."""
-    if len(raw) > MAX_PATH_BYTES or not raw.startswith(b"/") or _OTHER_SLASHES.search(raw):
+    if len(raw) > MAX_PATH_BYTES or not raw.startswith(b"/"):
+        return None
+    return raw if _PLAIN.fullmatch(raw) else _spell(raw)
+
+
+def _spell(raw: bytes) -> bytes | None:
+    if _OTHER_SLASHES.search(raw):
         return None
     if not _is_text(raw):
         return None
@@ -70,8 +78,11 @@ def _is_text(escaped: bytes) -> bool:
 
 def _check_query(scope: HTTPScope) -> None:
     """Checks that a query is text without NUL. Raises ClientException."""
+    query = scope["query_string"]
+    if b"%" not in query and b"\0" not in query and query.isascii():
+        return
     try:
-        text = unquote_to_bytes(scope["query_string"]).decode()
+        text = unquote_to_bytes(query).decode()
     except UnicodeDecodeError:
         raise ClientException(detail="the query is not UTF-8") from None
     if "\0" in text:

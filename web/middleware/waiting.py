@@ -1,6 +1,5 @@
 """Counts who waits for an answer, so that long work in the same process gives way to them (`directory/courtesy.py`)."""
 
-from contextlib import ExitStack
 from typing import Final
 
 from litestar.enums import ScopeType
@@ -23,12 +22,11 @@ class WaitingMiddleware:
         if scope["type"] != ScopeType.HTTP or not _is_counted(scope["method"], scope["path"]):
             await self._app(scope, receive, send)
             return
-        with ExitStack() as waiting:
-            waiting.enter_context(somebody_waits())
+        with somebody_waits() as waiting:
 
             async def send_and_end(message: Message) -> None:
                 await send(message)
-                waiting.close()
+                waiting.leave()
 
             await self._app(scope, receive, send_and_end)
 

@@ -10,7 +10,13 @@ from litestar.params import FromPath
 
 from web.conditions import has_already
 from web.rendering import Renderer
-from web.static_files import StaticFile, asset_url, static_files
+from web.static_files import (
+    StaticFile,
+    asset_url,
+    in_scripts_folder,
+    scripts_folder,
+    static_files,
+)
 
 FOREVER: Final = "public, max-age=31536000, immutable"
 """Of an address with the version of what it answers with: that never changes."""
@@ -34,11 +40,15 @@ _ICON_SIZES: Final = (192, 512)
 
 @get("/static/{path:path}", include_in_schema=False)
 async def static_file(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes | None]:
-    """Serves a static file by its name. `?v=` with its version makes it one for ever."""
-    found = static_files().get(path.removeprefix("/"))
+    """Serves a static file by its name. `?v=` with its version makes it one for ever, as the folder of all scripts does
+    for a script; a former folder has the present ones, for a page that was open before an upgrade."""
+    name, query = path.removeprefix("/"), request.scope["query_string"]
+    folder, name = in_scripts_folder(name) or ("", name)
+    found = static_files().get(name)
     if found is None:
         raise NotFoundException
-    is_lasting = request.scope["query_string"] == f"v={found.version}".encode()
+    version = f"v={found.version}".encode()
+    is_lasting = folder == scripts_folder() and not query if folder else query == version
     return _served(request, found, FOREVER if is_lasting else ASK_AGAIN)
 
 

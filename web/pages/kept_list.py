@@ -13,6 +13,7 @@ from directory.members.consents import PRESENT_VERSION, ConsentKind
 from directory.queries import Lists
 from directory.services.message_texts import LIST_PATH
 from web.account_sentences import LIST_SAID
+from web.auth.errors import SIGN_IN_AT
 from web.auth.member_context import NO_STORE
 from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Asked, Here
@@ -23,13 +24,15 @@ from web.pages.messages import view_messages
 from web.pages.newcomers import wish_of
 from web.pages.results_form import read_results_form
 from web.pages.selection import Page
+from web.pages.sign_in import TO_KEEP
 from web.pages.uploads import read_people
 from web.rendering import is_fragment
 
 KEPT_LIST_PATH = LIST_PATH
 
 
-@get(KEPT_LIST_PATH, include_in_schema=False)
+# The sign-in page says what becomes of the list, where nobody is signed in.
+@get(KEPT_LIST_PATH, include_in_schema=False, opt={SIGN_IN_AT: f"/sign-in?to={TO_KEEP}"})
 async def kept_list_page(
     here: NamedDependency[Here],
     pair_limiter: NamedDependency[RateLimiter],

@@ -1,5 +1,6 @@
 """Reads the results form: the people, how they are shown, and what to do."""
 
+import asyncio
 import enum
 from typing import Any, Final, TypeVar
 
@@ -57,9 +58,11 @@ async def read_results_form(request: Request[Any, Any, Any]) -> ResultsForm:
     """Reads the form. Raises InvalidLine for a name that cannot be read, InvalidQuery for what no form of ours sends."""
     form = await request.form()
     uploads = [file for file in form.getall("files", []) if isinstance(file, UploadFile) and file.filename]
-    named = parse_names(await _text(form, "names", MAX_PAIRS_BYTES))
+    # In a thread: a hundred thousand lines hold up others for a moment at most.
+    named = await asyncio.to_thread(parse_names, await _text(form, "names", MAX_PAIRS_BYTES))
+    listed = await asyncio.to_thread(parse_lines, await _text(form, "pairs", MAX_PAIRS_BYTES))
     return ResultsForm(
-        queries=parse_lines(await _text(form, "pairs", MAX_PAIRS_BYTES)) + named,
+        queries=listed + named,
         has_list="pairs" in form or bool(named),
         uploads=uploads,
         has_files="files" in form and "pairs" not in form,

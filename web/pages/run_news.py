@@ -34,16 +34,18 @@ RETRY_MS: Final = 5_000
 LAST: Final = "last"
 """The id of the news of a run that is over: a browser that comes back names it."""
 MAX_STREAMS: Final = 200
-"""In one process."""
+"""Shared out among the web processes."""
 MAX_STREAMS_OF_MEMBER: Final = 4
+"""In each of them."""
 
 PARTS: Final = ("progress", "acts", "people")
 
 
 class Streams:
-    """Counts the streams that are open in this process."""
+    """Counts the streams that are open in this process, `most` at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MAX_STREAMS) -> None:
+        self._most = most
         self._open: Counter[UUID] = Counter()
 
     @contextmanager
@@ -59,7 +61,7 @@ class Streams:
 
     def check(self, member: UUID) -> None:
         """Raises TooManyRequestsException where all places are taken."""
-        if self._open[member] >= MAX_STREAMS_OF_MEMBER or self._open.total() >= MAX_STREAMS:
+        if self._open[member] >= MAX_STREAMS_OF_MEMBER or self._open.total() >= self._most:
             raise TooManyRequestsException(headers={"retry-after": "30"})
 
 

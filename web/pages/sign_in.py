@@ -30,6 +30,8 @@ BUSY_S: Final = 60
 """When to come again, told while all places for requests to other servers are taken."""
 TO_FOLLOW: Final = "follow"
 """`?to=`: whoever comes here from a list wanted people followed."""
+TO_KEEP: Final = "list"
+"""`?to=`: they wanted a list kept."""
 _SHOWN_CHARS: Final = 200
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 
@@ -150,7 +152,7 @@ def _page(
         "sign_in.html",
         status=400 if values["error"] else 200,
         is_linking=at.me is not None,
-        is_to_follow=at.me is None and request.query_params.get("to") == TO_FOLLOW,
+        wanted=request.query_params.get("to") if at.me is None else None,
         has_x=context.members.x is not None,
         form_token=at.me.form_token if at.me is not None else form_token(browser),
         **{"asks_server": False, **values},

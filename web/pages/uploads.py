@@ -17,6 +17,7 @@ from directory.archive import (
 )
 from directory.queries import MAX_MATCH_PAIRS, Query
 from directory.settings import Settings
+from directory.texts import filled
 from web.language import translate
 from web.pages.results_form import ResultsForm
 
@@ -95,7 +96,7 @@ async def read_people(form: ResultsForm, language: str) -> Sent:
 def notices_of(read: Archive, language: str) -> list[str]:
     """Returns what a person should know about an archive beside its people; one without people has texts of its own."""
     return [
-        translate(language, sentence) % read.notice_values
+        filled(translate(language, sentence), read.notice_values)
         for notice, sentence in NOTICE_SENTENCES.items()
         if notice in read.notices - {Notice.NOBODY}
     ]

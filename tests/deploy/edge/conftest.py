@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.ports import free_port
+from tests.deploy.edge.small_server import SERVER
 from tests.harness.command import Command, Started
 
 
@@ -22,9 +23,8 @@ def metrics_port() -> int:
 
 @pytest.fixture(scope="module")
 def instance(folder: Path, port: int, metrics_port: int) -> Iterator[Started]:
-    command = Command(
-        folder, {"data": str(folder / "data"), "port": str(port), "metrics_port": str(metrics_port)}
-    )
+    settings = {"data": str(folder / "data"), "port": str(port), "metrics_port": str(metrics_port)}
+    command = Command(folder, {**settings, "server": SERVER})
     with command.started("serve") as running:
         running.wait_until_ready(f"http://127.0.0.1:{port}")
         yield running

@@ -1,30 +1,36 @@
 """A server with a small application, in a thread: the shipped guard and server, with limits as a test chooses them."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 from deploy.edge.loop import GuardingLoop, guarding_loop
 from deploy.edge.places import EdgeLimits
-from deploy.embedded.locks import wait_until
 from deploy.ports import free_port
 from deploy.web_server import serve_application
-from directory.settings import Settings
+from directory.settings import Server, Settings
 from tests.harness.raw import RawConnection
+from tests.harness.waiting import wait_until
+from web.middleware.bodies import BodyTooSlow
 
 WAIT_S = 30
+SERVER: Final = Server(os.environ.get("PASSERELLE_TEST_SERVER", "hypercorn"))
+"""The tests of this folder can be run with Uvicorn, too, which has the same guard before it."""
 LARGE_BYTES = 64 * 2**20
 
 
 class SmallServer:
-    """Answers GET /slow once `let_go` is called, /large with 64 MiB, and others with their path; bodies are not read."""
+    """Answers GET /slow once `let_go` is called, /large with 64 MiB, and others with their path; bodies are not read, but at /reads."""
 
-    def __init__(self, limits: EdgeLimits) -> None:
+    def __init__(self, limits: EdgeLimits, server: Server) -> None:
         self.port = free_port()
+        self._server = server
         self.loop: GuardingLoop = guarding_loop(limits)
         self.is_asked = threading.Event()
+        self.slow_bodies = 0
         self._held = asyncio.Event()
         self._ended = asyncio.Event()
         self._is_up = threading.Event()
@@ -33,6 +39,10 @@ class SmallServer:
     @property
     def connections(self) -> int:
         return len(self.loop.places)
+
+    def end(self) -> None:
+        """Tells it to end, and does not wait."""
+        self.loop.call_soon_threadsafe(self._ended.set)
 
     def let_go(self) -> None:
         self.loop.call_soon_threadsafe(self._held.set)
@@ -51,14 +61,26 @@ class SmallServer:
         return True
 
     def stop(self) -> None:
-        self.loop.call_soon_threadsafe(self._ended.set)
+        if not self.loop.is_closed():
+            self.end()
         self._thread.join(WAIT_S)
         assert not self._thread.is_alive()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
-            runner.run(serve_application(self._application, Settings(port=self.port), self._ended.wait))
+            runner.run(
+                serve_application(
+                    self._application, Settings(port=self.port, server=self._server), self._ended.wait
+                )
+            )
+
+    async def _read(self, receive: Any) -> None:
+        try:
+            while (await receive()).get("more_body"):
+                pass
+        except BodyTooSlow:
+            self.slow_bodies += 1
 
     async def _application(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -69,6 +91,8 @@ class SmallServer:
             await send({"type": "lifespan.shutdown.complete"})
             return
         path = scope["path"].encode()
+        if path == b"/reads":
+            await self._read(receive)
         if path == b"/slow":
             self.is_asked.set()
             await self._held.wait()
@@ -79,8 +103,10 @@ class SmallServer:
 
 
 @contextmanager
-def small_server(connections: int = 64, of_one_address: int = 64) -> Iterator[SmallServer]:
-    server = SmallServer(EdgeLimits(connections, of_one_address))
+def small_server(
+    connections: int = 64, of_one_address: int = 64, server_name: Server = SERVER
+) -> Iterator[SmallServer]:
+    server = SmallServer(EdgeLimits(connections, of_one_address), server_name)
     server.start()
     try:
         yield server

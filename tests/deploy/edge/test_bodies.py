@@ -7,10 +7,10 @@ from typing import Final
 import httpx
 import psutil
 
-from deploy.embedded.locks import wait_until
 from tests.deploy.edge.small_server import WAIT_S
 from tests.harness.command import Started
 from tests.harness.raw import RawConnection
+from tests.harness.waiting import wait_until
 
 MB: Final = 1_000_000
 SENT_MB: Final = 60

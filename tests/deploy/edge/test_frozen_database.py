@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import psutil
 
-from deploy.embedded.locks import wait_until
 from tests.deploy.embedded.programs import server_processes
 from tests.harness.command import Started
 from tests.harness.raw import RawConnection
+from tests.harness.waiting import wait_until
 
 MOST_S = 5.0
 LOOKUP = b"GET /api/v1/lookup?x=@somebody HTTP/1.1\r\nHost: x\r\n\r\n"

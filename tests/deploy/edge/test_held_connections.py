@@ -4,19 +4,21 @@ import socket
 import threading
 import time
 from contextlib import ExitStack
+from importlib import import_module
 
 import pytest
 
-from deploy import web_server
 from deploy.edge import connection as guard
 from deploy.edge import loop as guarding
 from deploy.edge import open_files
-from deploy.embedded.locks import wait_until
-from tests.deploy.edge.small_server import LARGE_BYTES, WAIT_S, SmallServer, small_server
+from tests.deploy.edge.small_server import LARGE_BYTES, SERVER, WAIT_S, SmallServer, small_server
 from tests.harness.raw import RawConnection
+from tests.harness.waiting import wait_until
 from web.middleware import leftovers
 
 SHORT_S = 0.2
+KEPT_S = 1
+"""Uvicorn counts in whole seconds."""
 
 
 def ask(path: bytes) -> bytes:
@@ -30,7 +32,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_after_a_slow_answer_the_next_request_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """The timer of reading ran while the answer was made: after it, what a proxy sent on the connection was lost."""
-    monkeypatch.setattr(web_server, "KEEP_ALIVE_S", SHORT_S)
+    monkeypatch.setattr(import_module(f"deploy.servers.on_{SERVER}"), "KEEP_ALIVE_S", KEPT_S)
     with small_server() as server, RawConnection(server.port) as raw, RawConnection(server.port) as idle:
         idle.send(ask(b"/"))
         assert idle.answer().body == b"/"

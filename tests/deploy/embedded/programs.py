@@ -15,7 +15,7 @@ import psutil
 
 from deploy.embedded.binaries import PARTS, find_installation
 from deploy.embedded.folders import Folders
-from deploy.embedded.locks import wait_until
+from tests.harness.waiting import wait_until
 
 CHECKOUT: Final = Path(__file__).parents[3]
 END_TIMEOUT_S: Final = 60

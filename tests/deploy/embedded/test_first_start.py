@@ -12,7 +12,6 @@ from deploy.embedded import EmbeddedError, open_database
 from deploy.embedded.client import dsn
 from deploy.embedded.cluster import SUPERUSER
 from deploy.embedded.folders import Folders
-from deploy.embedded.locks import wait_until
 from tests.deploy.embedded.programs import (
     END_TIMEOUT_S,
     Holder,
@@ -21,6 +20,7 @@ from tests.deploy.embedded.programs import (
     ordinary_uid,
     server_processes,
 )
+from tests.harness.waiting import wait_until
 
 SECOND_START_LIMIT_S = 1.0
 

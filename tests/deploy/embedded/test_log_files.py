@@ -10,9 +10,9 @@ import pytest
 
 from deploy.embedded import EmbeddedDatabase, keeper, open_database
 from deploy.embedded.folders import Folders
-from deploy.embedded.locks import wait_until
 from deploy.embedded.logfiles import KEPT_LOG_FILES, prune_logs
 from tests.deploy.embedded.programs import END_TIMEOUT_S, execute
+from tests.harness.waiting import wait_until
 
 # Both together make a file a second, which is as often as their names can differ.
 A_FILE_A_MESSAGE = {"log_rotation_size": "1kB"}

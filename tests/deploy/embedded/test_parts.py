@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from deploy.embedded.locks import FileLock
 from deploy.embedded.processes import PID_FILE, PidFile, is_postmaster, read_pid_file, read_tail
 from deploy.embedded.signals import orderly_end
-from deploy.embedded.tuning import memory_bytes, server_settings
+from deploy.embedded.tuning import memory_bytes, server_settings, stored_bytes
 
 MIB = 1024 * 1024
 
@@ -27,9 +27,23 @@ MIB = 1024 * 1024
     ],
 )
 def test_memory_is_shared_out(memory_mib: int, shared_buffers: str, cache: str) -> None:
-    settings = server_settings(memory_mib * MIB)
+    settings = server_settings(memory_mib * MIB, 100_000 * MIB)
     assert settings["shared_buffers"] == shared_buffers
     assert settings["effective_cache_size"] == cache
+
+
+@pytest.mark.parametrize(
+    ("stored_mib", "shared_buffers"), [(0, "128MB"), (40, "128MB"), (200, "400MB"), (5_000, "1024MB")]
+)
+def test_a_small_cluster_takes_a_small_share(stored_mib: int, shared_buffers: str) -> None:
+    assert server_settings(65_536 * MIB, stored_mib * MIB)["shared_buffers"] == shared_buffers
+
+
+def test_what_a_cluster_stores_is_counted_and_one_that_is_not_there_stores_nothing(tmp_path: Path) -> None:
+    assert stored_bytes(tmp_path / "none") == 0
+    (tmp_path / "base" / "5").mkdir(parents=True)
+    (tmp_path / "base" / "5" / "1234").write_bytes(b"x" * 8_192)
+    assert stored_bytes(tmp_path) == 8_192
 
 
 def test_this_machine_has_memory() -> None:

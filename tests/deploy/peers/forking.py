@@ -1,10 +1,10 @@
 """Makes a second copy of an instance, and decides who reads which of the two."""
 
-from deploy.embedded.locks import wait_until
 from deploy.ports import free_port
 from directory.origins import Standing
 from tests.deploy.embedded.programs import copy_cluster
 from tests.deploy.peers.sites import PATIENCE_S, Site
+from tests.harness.waiting import wait_until
 
 
 def twin_of(site: Site) -> Site:

@@ -9,13 +9,13 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from deploy.embedded.locks import wait_until
 from deploy.migrate import migrate
 from directory.store.database import Database
 from federation.keys.instance import KeyFolder
 from federation.own_log.sequencer import Sequencer
 from tests.deploy.peers.sites import PATIENCE_S, Site
 from tests.harness.clock import FakeClock
+from tests.harness.waiting import wait_until
 
 
 class _Files(SimpleHTTPRequestHandler):

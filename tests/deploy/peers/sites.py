@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from deploy.embedded import EmbeddedDatabase, open_database
-from deploy.embedded.locks import wait_until
 from deploy.migrate import migrate
 from deploy.pending import add_pending
 from deploy.ports import free_port
@@ -25,6 +24,7 @@ from tests.deploy.machines import fetch
 from tests.deploy.members import Members
 from tests.harness.command import Command, Result, Started
 from tests.harness.tls_front import TlsFronts
+from tests.harness.waiting import wait_until
 
 PATIENCE_S: Final = 120
 T = TypeVar("T")
@@ -41,6 +41,7 @@ class Site:
     port: int
     host: str = ""
     stack: ExitStack | None = None
+    held: EmbeddedDatabase | None = None
 
     def __post_init__(self) -> None:
         self.host = self.host or f"{self.name}.localhost"
@@ -120,9 +121,17 @@ class Site:
 
     @contextmanager
     def database(self) -> Iterator[EmbeddedDatabase]:
-        """Holds its database, beside its process or alone."""
+        """Holds its database, beside its process or alone. Who holds it already takes no other share: each costs a
+        connection of the superuser."""
+        if self.held is not None:
+            yield self.held
+            return
         with open_database(self.data) as database:
-            yield database
+            self.held = database
+            try:
+                yield database
+            finally:
+                self.held = None
 
     def run(self, *arguments: str | Path, said: str = "", code: int = 0) -> Result:
         """Runs a command of its operator. Fails where it ends otherwise than with `code`."""

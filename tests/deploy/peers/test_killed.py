@@ -10,11 +10,11 @@ from typing import Final
 
 import pytest
 
-from deploy.embedded.locks import wait_until
 from federation.tlog.tiles import TILE_WIDTH
 from tests.deploy.peers.sites import PATIENCE_S, Site, held
 from tests.harness.command import Started
 from tests.harness.tls_front import TlsFronts
+from tests.harness.waiting import wait_until
 
 MANY: Final = "PASSERELLE_TEST_MANY"
 """With this variable, 100,000 people are synced with ten kills, in about two minutes; the suite makes do with fewer."""

@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 from typing import Final
 
-from deploy.embedded.locks import wait_until
 from deploy.wiring.members import MemberParts
 from directory.follows.runs import Source
 from directory.follows.states import RunState
@@ -20,6 +19,7 @@ from tests.deploy.peers.people import dump_to, publish, restore_from, scrub, sec
 from tests.deploy.peers.sites import PATIENCE_S, Site, Trio, held, make_peers
 from tests.harness.mappings import did
 from tests.harness.tls_front import TlsFronts
+from tests.harness.waiting import wait_until
 from tests.peers.pds import Pds
 
 NAME: Final = "quixotequagga"

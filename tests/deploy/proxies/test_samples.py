@@ -8,11 +8,11 @@ from typing import Final
 import httpx
 import pytest
 
-from deploy.embedded.locks import wait_until
 from deploy.ports import free_port
 from tests.harness.command import Command, Started
 from tests.harness.proxies import HOST, NAMES, Proxy, running_proxy
 from tests.harness.raw import RawAnswer
+from tests.harness.waiting import wait_until
 
 QUICKLY: Final = {
     "caddy": {"read_body 15m": "read_body 7s"},

@@ -122,6 +122,34 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+async def test_claims_that_hang_hold_no_other_kind_up(work: Callable[..., Worker]) -> None:
+    """Attack: claims take turns, to spare connections. A table that is locked must not stop all jobs."""
+
+    async def hang(busy: Collection[str]) -> Work | None:
+        await asyncio.sleep(NEVER_S)
+        return None
+
+    hung = [
+        Kind(name=name, claim=hang, slots=1, limit_s=NEVER_S, every_s=NEVER_S)
+        for name in (JobKind.LINKS, JobKind.CLAIMS, JobKind.ARRIVALS)
+    ]
+    job = Job("a")
+    async with running(work(*hung, Queue(job).kind())):
+        await started(job)
+
+
+async def test_claims_that_fail_give_their_places_back(work: Callable[..., Worker]) -> None:
+    queues = [Queue() for _ in range(4)]
+    for queue in queues:
+        queue.failures.append(RuntimeError("a bug"))
+    job, names = Job("a"), (JobKind.LINKS, JobKind.CLAIMS, JobKind.ARRIVALS, JobKind.FOLLOWS)
+    with capture_logs():
+        async with running(
+            work(*(queue.kind(name) for queue, name in zip(queues, names, strict=True)), Queue(job).kind())
+        ):
+            await started(job)
+
+
 async def test_slots_are_refilled_one_by_one(work: Callable[..., Worker]) -> None:
     """Attack: one server that never answers must not keep those that come after it waiting for its batch."""
     slow, *quick = (Job(name) for name in "abcdef")

@@ -212,3 +212,14 @@ async def test_the_caller_goes_with_the_tasks_that_a_request_starts() -> None:
     with called_by(HONEST):
         assert await asyncio.create_task(caller()) is HONEST
     assert current_caller() is NOBODY
+
+
+@pytest.mark.parametrize("processes", [1, 2, 4, 64])
+def test_several_processes_share_out_the_places_of_people(processes: int) -> None:
+    """Attack: with N processes, whoever names a host would have it asked N times as often at once."""
+    whole, part = Room(), Room().shared_out(processes)
+    assert part.places * processes in range(whole.places - whole.for_jobs - processes, 65)
+    assert part.per_host * processes <= max(whole.per_host, processes)
+    assert part.per_domain * processes <= max(whole.per_domain, processes)
+    assert part.per_caller >= 1
+    assert (part.for_jobs, part.for_people) == (0, part.places)

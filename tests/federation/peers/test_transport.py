@@ -275,7 +275,9 @@ async def test_slow_peers_keep_no_other_waiting(database: Database, clock: FakeC
             await reader.rows("UPDATE peer_log SET slow_until = $1", clock.now() + SLOW_FOR)
             await confirm(reader, server, log)
             [kind] = reader.jobs.kinds()
-            loop = KindLoop(kind, partial(HostWatch, HostBackoffStore(database), clock, frozenset()))
+            loop = KindLoop(
+                kind, partial(HostWatch, HostBackoffStore(database), clock, frozenset()), asyncio.Semaphore(1)
+            )
             running = asyncio.create_task(loop.run())
             async with asyncio.timeout(10):
                 await log_was_read.wait()

@@ -50,10 +50,11 @@ async def test_nothing_serious_and_nothing_sticks_out(
 
 
 async def sticking_out(page: Page) -> list[str]:
-    """What can be seen and begins or ends outside of the page."""
+    """What can be seen and begins or ends outside of the page, unless it scrolls in a box of its own."""
     found: list[str] = await page.evaluate(
         """() => [...document.querySelectorAll('main *')]
             .filter((element) => element.checkVisibility() && !element.closest('.hidden'))
+            .filter((element) => !element.parentElement.closest('pre, .scrolls'))
             .filter((element) => {
               const box = element.getBoundingClientRect()
               return box.left < -1 || box.right > document.documentElement.clientWidth + 1

@@ -1,4 +1,7 @@
-"""The whole path with a strict Mastodon server: by keyboard, without JavaScript, in English and in French."""
+"""The whole path with a strict Mastodon server: by keyboard, without JavaScript, in English and in French.
+
+Two applications answer in turn, as two web processes do: no step may need what the one before kept in its memory.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -30,7 +33,8 @@ def internet() -> Iterator[FakeInternet]:
 
 @pytest.fixture(scope="module")
 def instance(module_dsn: str, data: Path, internet: FakeInternet, x: FakeX) -> Iterator[MemberInstance]:
-    with member_instance(module_dsn, data, x=x, open_client=client_of(internet), log="by hand") as running:
+    opening = client_of(internet)
+    with member_instance(module_dsn, data, x=x, open_client=opening, log="by hand", processes=2) as running:
         yield running
 
 

@@ -10,6 +10,7 @@ import httpx
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_mastodon.visitor import agree
 from tests.harness.fake_x import FakeAccount, FakePost, FakeX
+from tests.harness.no_tls import NO_TLS
 from tests.harness.pages import without_marks
 from tests.peers.consent import consent
 from tests.peers.pds import Account, Pds
@@ -50,6 +51,7 @@ class Visitor:
             timeout=30,
             trust_env=False,
             transport=_Reading(
+                verify=NO_TLS,
                 trust_env=False,
                 # A form refused before it was read ends its connection: a new one for each question.
                 limits=httpx.Limits(max_keepalive_connections=0),

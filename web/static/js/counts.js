@@ -1,9 +1,10 @@
 // @ts-check
+import { announce } from "./announce.js";
 import { pluralOf } from "./plural.js";
 
 /**
- * Keeps the numbers above a table of results true while boxes are ticked. Those of all other pages were counted by the
- * server, which counts anew with each answer.
+ * Keeps the numbers above a table of results true while boxes are ticked, and says how many are chosen: that stands far
+ * above. Those of all other pages were counted by the server, which counts anew with each answer.
  */
 
 /** @param {HTMLFormElement} form */
@@ -30,7 +31,9 @@ function recount(form) {
 function tell(take, chosen, held) {
   const number = new Intl.NumberFormat(document.documentElement.lang || undefined);
   const sentence = take.querySelector("[data-counted=chosen]");
-  if (sentence) sentence.textContent = pluralOf(take, "counted-as", "chosen", chosen).replace("{num}", number.format(chosen));
+  const text = pluralOf(take, "counted-as", "chosen", chosen).replace("{num}", number.format(chosen));
+  if (sentence) sentence.textContent = text;
+  announce(text);
   for (const place of take.querySelectorAll("[data-held]")) {
     if (!(place instanceof HTMLElement)) continue;
     const values = { num: held[place.dataset.held ?? ""], total: chosen };

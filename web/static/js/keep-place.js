@@ -1,4 +1,6 @@
 // @ts-check
+import { announce } from "./announce.js";
+
 /**
  * Keeps the place of whoever pressed a button that replaces a part of the page: htmx alone would leave them without
  * the focus, and at the foot of what is new. A new page is read from its top; of anything else the same control has
@@ -15,9 +17,6 @@ const NEWS = "#results .take p";
 
 /** @type {Place | null} */
 let left = null;
-const announced = document.body.appendChild(document.createElement("p"));
-announced.className = "hidden";
-announced.setAttribute("aria-live", "polite");
 
 /**
  * @param {Event} event
@@ -79,6 +78,6 @@ document.addEventListener("htmx:after:swap", (event) => {
   if (!target || !left) return;
   goBack(left, target);
   // Whoever turned the page hears the caption; whoever ticked hears how many are chosen.
-  announced.textContent = left.isTurned ? "" : (target.querySelector(NEWS)?.textContent ?? "");
+  announce(left.isTurned ? "" : (target.querySelector(NEWS)?.textContent ?? ""));
   left = null;
 });

@@ -12,7 +12,7 @@ from tests.directory.members.messages.me import ACCT, NETWORKS, Me
 from tests.directory.members.messaging import BASE_URL, Messaging
 from tests.harness.mappings import ORIGIN, bluesky, did, mastodon
 
-MASTODON_TEST = f"@{ACCT} Hello from Find them! This is a test message: you asked to hear when people you followed on X arrive."
+MASTODON_TEST = f"@{ACCT} Hello from \u2068Find them\u2069! This is a test message: you asked to hear when people you followed on X arrive."
 
 
 async def test_a_test_message_comes_first_and_says_what_it_is(site: Messaging, me: Me) -> None:

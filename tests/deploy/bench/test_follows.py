@@ -1,23 +1,7 @@
 """The bench of follows runs to its end, small: one run, many at once, and people who wait."""
 
-import shutil
-from collections.abc import Iterator
-
-import pytest
-
 from deploy.bench.follow_queue import bench_queue
 from deploy.bench.follows import bench_many_runs, bench_points
-from deploy.embedded import open_database
-from tests.harness.postgres import FAST_SETTINGS, make_folder
-
-
-@pytest.fixture
-def bench_dsn() -> Iterator[str]:
-    """The address of a server of its own: the bench names its databases itself."""
-    folder = make_folder("passerelle-bench-")
-    with open_database(folder, FAST_SETTINGS) as database:
-        yield database.superuser_dsn()
-    shutil.rmtree(folder)
 
 
 async def test_a_run_many_runs_and_a_queue_are_measured(bench_dsn: str) -> None:

@@ -1,23 +1,7 @@
 """The bench of syncing runs to its end, small: two real instances that sync, and peers with nothing new."""
 
-import shutil
-from collections.abc import Iterator
-
-import pytest
-
 from deploy.bench.idle_peers import bench_idle_peers
 from deploy.bench.sync import bench_first_sync
-from deploy.embedded import open_database
-from tests.harness.postgres import FAST_SETTINGS, make_folder
-
-
-@pytest.fixture
-def bench_dsn() -> Iterator[str]:
-    """The address of a server of its own: the bench names its databases itself."""
-    folder = make_folder("passerelle-bench-")
-    with open_database(folder, FAST_SETTINGS) as database:
-        yield database.superuser_dsn()
-    shutil.rmtree(folder)
 
 
 async def test_a_first_sync_and_peers_with_nothing_new_are_measured(bench_dsn: str) -> None:

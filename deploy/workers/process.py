@@ -1,0 +1,118 @@
+"""One web process as its parent sees it: starts it, hears it, and ends it."""
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, Self
+
+from deploy.workers.control import Control, Said
+from deploy.workers.counts import Family, decode_counts
+from deploy.workers.handoff import Handoff
+
+MODULE: Final = "deploy.cli.web_process"
+START_WITHIN_S: Final = 120.0
+"""Far more than a start takes on a busy machine."""
+END_WITHIN_S: Final = 8.0
+"""What a web process may take to finish: 5 s for answers under way, and the rest to close what it holds. Supervisors usually
+send SIGKILL after 10 s."""
+SILENT_S: Final = 60.0
+"""A process tells its counts each few seconds. One that is silent for so long answers nobody, and is killed."""
+
+Heard = Callable[["WebProcess", Said], None]
+
+
+class WebProcess:
+    """A child. `is_up` once it serves; `counts` are the last that it told."""
+
+    def __init__(self, number: int, process: asyncio.subprocess.Process, control: Control) -> None:
+        self.number = number
+        self.is_up = False
+        self.counts: list[Family] = []
+        self._told = asyncio.Event()
+        self.heard_at = asyncio.get_running_loop().time()
+        self._process = process
+        self._control = control
+
+    @classmethod
+    async def start(cls, told: Callable[[int], Handoff], number: int, kept: tuple[int, ...]) -> Self:
+        """Starts a process that inherits `kept`; `told` makes what it is told, given its end of the control. Raises OSError."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                MODULE,
+                stdin=subprocess.PIPE,
+                pass_fds=(*kept, theirs.fileno()),
+            )
+            line = told(theirs.fileno()).to_line()
+        ours.setblocking(False)
+        control = Control(*await asyncio.open_connection(sock=ours))
+        if process.stdin is not None:
+            process.stdin.write(
+                line
+            )  # and stays open: the child ends when it closes, however its parent ended
+        return cls(number, process, control)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    async def tell_counts(self, within_s: float) -> None:
+        """Asks for the present counts. Where none come in time, `counts` are the last that came."""
+        self._told.clear()
+        self._control.say(Said.ASK)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._told.wait()
+
+    async def watch(self, heard: Heard) -> int:
+        """Hands on what the child says until it ends. One that does not start, or says nothing any more, is killed. Returns its
+        status."""
+        listening = asyncio.create_task(self._listen(heard))
+        try:
+            while (status := await self._ended(1.0)) is None:
+                self._kill_if_silent()
+            return status
+        finally:
+            await asyncio.wait({listening}, timeout=1.0)
+            listening.cancel()
+            self._control.close()
+
+    async def _listen(self, heard: Heard) -> None:
+        async for said, content in self._control.heard():
+            self.heard_at = asyncio.get_running_loop().time()
+            if said is Said.UP:
+                self.is_up = True
+            elif said is Said.COUNTS:
+                self.counts = decode_counts(content)
+                self._told.set()
+            heard(self, said)
+
+    async def _ended(self, within_s: float) -> int | None:
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._process.wait()
+        except TimeoutError:
+            return None
+
+    def _kill_if_silent(self) -> None:
+        silent_s = asyncio.get_running_loop().time() - self.heard_at
+        if silent_s > (SILENT_S if self.is_up else START_WITHIN_S):
+            self.send(signal.SIGKILL)
+
+    async def end(self) -> None:
+        """Has the process finish what is under way, and kills it where that takes too long."""
+        self.send(signal.SIGTERM)
+        if await self._ended(END_WITHIN_S) is None:
+            self.send(signal.SIGKILL)
+            await self._process.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends a signal, unless the process has ended."""
+        if self._process.returncode is None:
+            self._process.send_signal(number)

@@ -1,0 +1,45 @@
+"""Asks the database for a list piece by piece, so that long lists and single look-ups have their share of it."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+from directory.answer_times import LIST_TIMEOUT_S, answer_within
+from directory.courtesy import is_quiet, take_list_turn
+
+T = TypeVar("T")
+
+BUSY_PIECE_PAIRS: Final = 250
+"""Accounts that one statement asks for while somebody waits: about two milliseconds of the database."""
+PIECES_AHEAD: Final = 4
+"""Statements under way while it is quiet: as one result is ranked, the database reads the next ones in parallel. Two lists at
+a time still leave connections of the pool to single look-ups."""
+
+
+async def ask_in_pieces(
+    count: int, quiet_pairs: int, ask: Callable[[int, int], Coroutine[Any, Any, T]]
+) -> AsyncIterator[T]:
+    """Asks for each piece of `count` pairs, from a first one to an end. Yields their results, in order. Raises
+    DirectoryUnavailable.
+
+    While nobody waits, pieces are of `quiet_pairs` and some are asked for at once. Else a list has one statement at a time,
+    and all lists together begin one in each turn (`directory/courtesy.py`). Work that is not needed any more ends with the
+    iterator.
+    """
+    under_way: deque[asyncio.Task[T]] = deque()
+    begun = 0
+    try:
+        while begun < count or under_way:
+            while begun < count and (not under_way or (len(under_way) < PIECES_AHEAD and is_quiet())):
+                if not under_way:
+                    await take_list_turn()
+                end = min(count, begun + (quiet_pairs if is_quiet() else BUSY_PIECE_PAIRS))
+                under_way.append(asyncio.create_task(ask(begun, end)))
+                begun = end
+            yield await answer_within(LIST_TIMEOUT_S, under_way.popleft())
+    finally:
+        for task in under_way:
+            task.cancel()
+        # Also those that have failed already are heard: nobody else asks for their errors.
+        await asyncio.gather(*under_way, return_exceptions=True)

@@ -1,0 +1,57 @@
+"""Memory is measured to its end, small; and what an instance has no use for is not loaded by it."""
+
+import sys
+from pathlib import Path
+
+import psutil
+
+from deploy.bench.memory import bench_memory
+from deploy.bench.processes import cpu_s, pss_bytes, with_children
+from deploy.ports import free_port
+from tests.harness.command import Command
+
+STARTED = """
+import asyncio, sys, deploy.serve, deploy.web_server
+create = deploy.web_server.create_app
+
+def create_and_tell(services):
+    app = create(services)
+    unused = {"pydantic", "atproto", "mastodon", "requests", "dns", "attrs"}
+    print("loaded:", *sorted(unused & sys.modules.keys()))
+    raise SystemExit(0)
+
+deploy.web_server.create_app = create_and_tell
+from deploy.cli.main import main
+main(["serve"])
+"""
+
+
+async def test_an_idle_instance_and_large_lists_are_measured(bench_dsn: str) -> None:
+    idle, after = await bench_memory(bench_dsn, 2_000, settled_s=1, pairs=2_000)
+    assert idle.target == 1.0
+    assert 0.1 < idle.ratio < 10
+    assert "PostgreSQL" in idle.reference
+    assert after.target == 1.0
+    assert "after each" in after.reference
+
+
+def test_a_web_process_loads_nothing_that_it_has_no_use_for(tmp_path: Path, dsn: str) -> None:
+    """The framework loads plugins for every library that happens to be installed: pydantic's cost 8 MB of each process."""
+    settings = {"data": str(tmp_path / "data"), "port": str(free_port()), "database_url": dsn}
+    command = Command(tmp_path, settings, program=(sys.executable, "-c", STARTED))
+    assert command.run().out == "loaded:\n"
+
+
+def test_memory_that_processes_share_is_counted_once() -> None:
+    this = psutil.Process()
+    alone = pss_bytes([this])
+    assert 1_000_000 < alone <= this.memory_info().rss + 1_000_000
+    assert pss_bytes([this], without_shared=True) <= pss_bytes([this])
+    assert cpu_s(with_children(this)) > 0
+
+
+def test_a_process_that_has_ended_takes_nothing() -> None:
+    ended = psutil.Popen(["true"])
+    ended.wait()
+    assert pss_bytes([ended]) == 0
+    assert cpu_s([ended]) == 0

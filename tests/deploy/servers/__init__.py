@@ -1,0 +1,1 @@
+"""Each of the servers keeps the same promises."""

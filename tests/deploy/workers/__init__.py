@@ -1,0 +1,1 @@
+"""Several web processes over one socket."""

@@ -1,0 +1,5 @@
+"""A web process that never gets to serve."""
+
+import time
+
+time.sleep(600)

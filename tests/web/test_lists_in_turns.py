@@ -1,0 +1,250 @@
+"""A list goes on in pieces between which look-ups are answered, and ends with its caller."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from litestar import Request
+
+from directory import courtesy
+from directory.courtesy import somebody_waits
+from directory.identifiers import XId
+from directory.queries import Query
+from directory.services.batching import LookupBatcher
+from directory.services.list_pieces import BUSY_PIECE_PAIRS, PIECES_AHEAD, ask_in_pieces
+from directory.services.lookup import Lookup
+from directory.services.written_lists import AskedPairs, WrittenLists
+from directory.store.database import Database
+from directory.store.written_mappings import WrittenMappingStore
+from tests.harness.clock import FakeClock
+from tests.harness.mappings import ORIGIN, bluesky
+from tests.harness.stored import StoredMappings
+from web.api.gone import CallerGone, until_gone
+from web.api.written import write_answer
+from web.middleware.bodies import BodiesMiddleware
+from web.middleware.leftovers import LeftoversMiddleware
+from web.middleware.rate_limit import ClientKeys
+
+PEOPLE = 3_000
+
+
+class Pieces:
+    """A database that notes what it is asked, and answers when it is let."""
+
+    def __init__(self) -> None:
+        self.asked: list[range] = []
+        self.ended: list[range] = []
+        self.under_way = 0
+        self.most = 0
+        self.let = asyncio.Event()
+        self.let.set()
+
+    async def ask(self, first: int, end: int) -> range:
+        self.asked.append(range(first, end))
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            await self.let.wait()
+            await asyncio.sleep(0)
+        finally:
+            self.under_way -= 1
+            self.ended.append(range(first, end))
+        return range(first, end)
+
+
+@pytest.fixture(autouse=True)
+async def quiet(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
+    """Nobody has asked for anything yet."""
+    monkeypatch.setattr(courtesy, "GIVE_WAY_S", 0.002)
+    await asyncio.sleep(courtesy.QUIET_S)
+    yield
+    assert courtesy.count_waiting() == 0
+
+
+async def test_while_nobody_waits_it_goes_on_in_large_pieces() -> None:
+    pieces = Pieces()
+    assert [piece async for piece in ask_in_pieces(2_500, 1_000, pieces.ask)] == pieces.asked
+    assert pieces.asked == [range(1_000), range(1_000, 2_000), range(2_000, 2_500)]
+    assert pieces.most == 3
+
+
+async def test_while_somebody_waits_it_asks_for_little_at_a_time() -> None:
+    """Attack by habit: two lists keep eight statements under way, and each look-up waits behind them."""
+    pieces = Pieces()
+    with somebody_waits():
+        got = [piece async for piece in ask_in_pieces(2_500, 1_000, pieces.ask)]
+    assert got == pieces.asked
+    assert {len(piece) for piece in got} == {BUSY_PIECE_PAIRS}
+    assert pieces.most == 1
+
+
+async def test_whoever_comes_meanwhile_finds_no_more_than_is_under_way() -> None:
+    pieces = Pieces()
+    pieces.let.clear()
+    listing: Any = ask_in_pieces(20_000, 1_000, pieces.ask)
+    first = asyncio.ensure_future(anext(listing))
+    await asyncio.sleep(0.01)
+    assert len(pieces.asked) == PIECES_AHEAD
+    with somebody_waits():
+        pieces.let.set()
+        await first
+        for _ in range(PIECES_AHEAD):
+            await anext(listing)
+        assert [len(piece) for piece in pieces.asked] == [1_000] * PIECES_AHEAD + [BUSY_PIECE_PAIRS]
+    await listing.aclose()
+
+
+async def test_lists_have_their_turns_one_after_the_other() -> None:
+    """Attack: a list that is never over stands before all others."""
+    pieces, endless = Pieces(), Pieces()
+    with somebody_waits():
+
+        async def never_over() -> None:
+            async for _ in ask_in_pieces(10**9, 1_000, endless.ask):
+                pass
+
+        others = [asyncio.create_task(never_over()) for _ in range(3)]
+        await asyncio.sleep(0)
+        async for _ in ask_in_pieces(5 * BUSY_PIECE_PAIRS, 1_000, pieces.ask):
+            pass
+        assert len(endless.asked) <= 3 * (len(pieces.asked) + 1)
+        for other in others:
+            other.cancel()
+        await asyncio.wait(others)
+    assert endless.under_way == 0
+
+
+async def test_work_of_others_does_not_stand_before_a_list() -> None:
+    """Attack by habit: a thousand runs ask for turns, and whoever drops a list waits for all of them at each piece."""
+    pieces = Pieces()
+    with somebody_waits():
+        runs = [asyncio.create_task(courtesy.give_way()) for _ in range(1_000)]
+        await asyncio.sleep(0)
+        async for _ in ask_in_pieces(4 * BUSY_PIECE_PAIRS, 1_000, pieces.ask):
+            pass
+        assert sum(run.done() for run in runs) < 500
+    for run in runs:
+        run.cancel()
+    await asyncio.wait(runs)
+
+
+async def test_what_is_under_way_ends_with_the_list() -> None:
+    pieces = Pieces()
+    pieces.let.clear()
+    listing = ask_in_pieces(20_000, 1_000, pieces.ask)
+    waiting = asyncio.ensure_future(anext(listing))
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    await asyncio.wait({waiting})
+    assert pieces.under_way == 0
+    assert len(pieces.ended) == PIECES_AHEAD
+
+
+@pytest.fixture
+async def store(mapping_store: StoredMappings) -> StoredMappings:
+    await mapping_store.add([bluesky(f"n{number}", number) for number in range(1, PEOPLE + 1)])
+    return mapping_store
+
+
+async def test_lookups_are_answered_while_a_list_is_under_way(
+    database: Database, store: StoredMappings, clock: FakeClock
+) -> None:
+    """Attack by habit: while somebody matches a list, a single look-up waits for all of it."""
+    lists = WrittenLists(WrittenMappingStore(database, ORIGIN), store, clock, ORIGIN)
+    lookups = LookupBatcher(store, clock, ORIGIN)
+    numbers: list[int | None] = list(range(1, PEOPLE + 1))
+    asked = AskedPairs(numbers, [None] * PEOPLE, [None] * PEOPLE)
+    matching = asyncio.create_task(write_answer(lists, asked))
+    answered = 0
+    while not matching.done():
+        with somebody_waits():
+            assert (await lookups.lookup(Query(XId(1 + answered)))).answers
+        answered += 1
+    assert b'"found":3000' in matching.result()[0]
+    assert answered >= 5
+
+
+async def test_a_plain_list_goes_on_in_pieces_too(store: StoredMappings, clock: FakeClock) -> None:
+    """Pages and commands rank each person: some hundred at a time."""
+    queries = [Query(XId(number)) for number in range(1, PEOPLE + 1)]
+    with somebody_waits():
+        sizes = [len(chunk) async for chunk in Lookup(store, clock, ORIGIN).match_chunks(queries)]
+    assert sizes == [BUSY_PIECE_PAIRS] * (PEOPLE // BUSY_PIECE_PAIRS)
+    await asyncio.sleep(courtesy.QUIET_S + 0.001)
+    assert len(await Lookup(store, clock, ORIGIN).match(queries)) == PEOPLE
+
+
+class Connection:
+    """A request whose body was read: nothing comes of it any more but its end."""
+
+    def __init__(self) -> None:
+        self.has_ended = asyncio.Event()
+
+    async def receive(self) -> dict[str, str]:
+        await self.has_ended.wait()
+        return {"type": "http.disconnect"}
+
+
+async def test_a_list_ends_with_its_connection() -> None:
+    """Attack: somebody sends lists and leaves at once; each is matched to its end, and costs them nothing."""
+    pieces = Pieces()
+    pieces.let.clear()
+    connection: Any = Connection()
+
+    async def match() -> list[range]:
+        return [piece async for piece in ask_in_pieces(20_000, 1_000, pieces.ask)]
+
+    matching = asyncio.create_task(until_gone(connection, match()))
+    await asyncio.sleep(0.01)
+    assert pieces.under_way == PIECES_AHEAD
+    connection.has_ended.set()
+    with pytest.raises(CallerGone):
+        await matching
+    assert pieces.under_way == 0
+    assert len(pieces.asked) == PIECES_AHEAD
+
+
+async def test_the_end_of_a_connection_comes_through_what_watches_bodies() -> None:
+    """What takes the rest of a body, and what bounds it, stand between the server and a list."""
+    messages: asyncio.Queue[Any] = asyncio.Queue()
+    gone: list[CallerGone] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        request: Request[Any, Any, Any] = Request(scope, receive, send)
+        assert (await request.receive())["type"] == "http.request"
+        try:
+            await until_gone(request, asyncio.Event().wait())
+        except CallerGone as error:
+            gone.append(error)
+
+    scope: Any = {"type": "http", "method": "POST", "path": "/", "client": ("192.0.2.1", 1)}
+    scope["headers"] = [(b"content-length", b"2")]
+    bounded = LeftoversMiddleware(BodiesMiddleware(application, ClientKeys(0), 1_000))
+    answering = asyncio.ensure_future(bounded(scope, messages.get, _send_nothing))
+    await messages.put({"type": "http.request", "body": b"{}", "more_body": False})
+    await asyncio.sleep(0.01)
+    assert not gone
+    await messages.put({"type": "http.disconnect"})
+    await answering
+    assert len(gone) == 1
+
+
+async def _send_nothing(message: object) -> None:
+    raise AssertionError(message)
+
+
+async def test_who_stays_has_what_came_of_it() -> None:
+    connection: Any = Connection()
+    assert await until_gone(connection, asyncio.sleep(0, "done")) == "done"
+    with pytest.raises(ZeroDivisionError):
+        await until_gone(connection, _fail())
+    matching = asyncio.create_task(until_gone(connection, asyncio.sleep(60)))
+    await asyncio.sleep(0)
+    matching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await matching
+
+
+async def _fail() -> None:
+    raise ZeroDivisionError
