@@ -36,6 +36,12 @@ class KindLoop:
         self._slots: dict[asyncio.Task[None], tuple[str, ...]] = {}
         self._due = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._filling = asyncio.Lock()
+        """Held from a claim to the start of its job."""
+        self._at_work: set[asyncio.Task[None]] = set()
+        """The tasks of slots whose job has not ended."""
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def wake(self) -> None:
         """Has the loop claim at once: something may be due."""
@@ -67,20 +73,24 @@ class KindLoop:
             await self._end()
 
     async def drain(self) -> None:
-        """Runs all that is due now, one job after the other."""
+        """Runs all that is due now, one job after the other, and waits for what `run` has begun beside it."""
         while work := await self.kind.claim(()):
             await self._do(work)
             if not self.kind.is_refilled:
                 break
+        async with self._filling:
+            pass  # what was claimed there has started now
+        await self._idle.wait()
 
     async def _fill(self) -> bool:
         """Claims work for all free slots. Returns False where the database is unavailable or the claim failed."""
         try:
             while len(self._slots) < self.kind.slots and not self._stopping.is_set():
-                work = await self._claim()
-                if work is None:
-                    break
-                self._start(work)
+                async with self._filling:
+                    work = await self._claim()
+                    if work is None:
+                        break
+                    self._start(work)
         except DirectoryUnavailable as error:
             log.warning("the jobs wait for the database", kind=self.kind.name, reason=str(error))
             return False
@@ -110,17 +120,28 @@ class KindLoop:
     def _start(self, work: Work) -> None:
         task = asyncio.create_task(self._fill_slot(work), name=f"job: {self.kind.name}")
         self._slots[task] = work.hosts
+        self._at_work.add(task)
+        self._idle.clear()
         task.add_done_callback(self._empty_slot)
 
     def _empty_slot(self, task: asyncio.Task[None]) -> None:
         del self._slots[task]
+        self._note_ended(task)
         if self.kind.is_refilled:
             self._due.set()
 
     async def _fill_slot(self, work: Work) -> None:
         """Runs a job in a slot. After a failure the slot stays empty for a while, to slow down repeated failures."""
-        if not await self._do(work):
+        has_succeeded = await self._do(work)
+        if (task := asyncio.current_task()) is not None:
+            self._note_ended(task)
+        if not has_succeeded:
             await _wait(self._stopping, AFTER_FAILURE_S)
+
+    def _note_ended(self, task: asyncio.Task[None]) -> None:
+        self._at_work.discard(task)
+        if not self._at_work:
+            self._idle.set()
 
     async def _do(self, work: Work) -> bool:
         """Runs a job. Returns False where it failed: its row is due again when the lease ends."""

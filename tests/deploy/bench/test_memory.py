@@ -46,7 +46,8 @@ def test_memory_that_processes_share_is_counted_once() -> None:
     this = psutil.Process()
     alone = pss_bytes([this])
     assert 1_000_000 < alone <= this.memory_info().rss + 1_000_000
-    assert pss_bytes([this], without_shared=True) <= pss_bytes([this])
+    # Each look may take a few pages itself.
+    assert pss_bytes([this], without_shared=True) <= pss_bytes([this]) + 1_000_000
     assert cpu_s(with_children(this)) > 0
 
 

@@ -348,3 +348,17 @@ async def test_draining_does_all_that_is_due_and_is_quiet_about_the_rest(
         job.may_end.set()
     await soon(work(Queue(*jobs).kind(slots=1)).drain())
     assert all(job.ended.is_set() for job in jobs)
+
+
+async def test_draining_waits_for_what_runs_already(work: Callable[..., Worker]) -> None:
+    """A worker beside it had claimed the row a moment before: what was to be done was not done when the drain returned."""
+    job = Job("claimed")
+    worker = work(Queue(job).kind())
+    async with running(worker):
+        await started(job)
+        draining = asyncio.create_task(worker.drain())
+        await settle()
+        assert not draining.done()
+        job.may_end.set()
+        await soon(draining)
+    assert job.ended.is_set()
