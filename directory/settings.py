@@ -308,6 +308,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 _check_place(name, getattr(self, name))
 
     def _check_replicas(self) -> None:
+        for name, urls in (
+            ("database_url", (self.database_url,)),
+            ("read_database_url", self.read_database_url),
+        ):
+            for url in urls:
+                _check_database_address(name, url or "")
         if self.read_database_url and self.database_url is None:
             raise ValueError("read_database_url needs database_url: the embedded database has no replicas")
         if not all(url.startswith(("postgresql://", "postgres://")) for url in self.read_database_url):
@@ -427,6 +433,31 @@ def _check_acct(acct: str) -> None:
 def is_elsewhere(place: str) -> bool:
     """Tells an address elsewhere from the path of a file."""
     return place.startswith(_ELSEWHERE)
+
+
+def _check_database_address(name: str, url: str) -> None:
+    """Raises ValueError where a password was left as it is, and what follows one of its characters would be read as a host, a
+    port or a database. The error repeats nothing of it."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = None
+    if (
+        parts is None
+        or parts.fragment
+        or "@" in parts.path + parts.query
+        or not _has_port_or_none(parts.netloc)
+    ):
+        raise ValueError(
+            f"{name} cannot be read: in a password, write # / ? [ ] @ : as %23 %2F %3F %5B %5D %40 %3A"
+        )
+
+
+def _has_port_or_none(netloc: str) -> bool:
+    """Several hosts may stand there, each with a port or without."""
+    hosts = netloc.rpartition("@")[2].split(",")
+    ports = [host.rpartition("]")[2].partition(":") for host in hosts]
+    return all(port.isdecimal() or not (colon or port) for _, colon, port in ports)
 
 
 def _check_place(name: str, place: str) -> None:

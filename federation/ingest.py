@@ -3,7 +3,6 @@
 What answers comes from the bodies in the log, as at a peer, and not from what the members' rows held before.
 """
 
-import asyncio
 from collections import deque
 from datetime import datetime
 from typing import Final
@@ -13,6 +12,7 @@ import structlog
 from directory.answers import let_go_leaves, take_in_leaves
 from directory.mappings import Mapping
 from directory.store.database import Connection
+from federation.aside import run_aside
 from federation.errors import InvalidStatement
 from federation.protocol.statement import parse_statement
 from federation.store.log_rows import delete_revoked, fetch_bodies
@@ -52,17 +52,13 @@ async def _take_in_pieces(
     """Takes bodies in, a piece at a time: while the database is at work on one, the next is parsed in a thread, so that
     nobody who asks the same process for a page waits for all of them. Returns the leaves to try again."""
     pieces = [bodies[at : at + PIECE] for at in range(0, len(bodies), PIECE)]
-    parsing = deque(_parse_aside(origin, piece) for piece in pieces[:1])
+    parsing = deque(run_aside(_parse, origin, piece) for piece in pieces[:1])
     postponed: set[int] = set()
     for after in range(1, len(pieces) + 1):
         said = await parsing.popleft()
-        parsing += [_parse_aside(origin, piece) for piece in pieces[after : after + 1]]
+        parsing += [run_aside(_parse, origin, piece) for piece in pieces[after : after + 1]]
         postponed |= await take_in_leaves(connection, origin, said, now)
     return postponed
-
-
-def _parse_aside(origin: str, bodies: list[tuple[int, bytes]]) -> "asyncio.Future[list[tuple[int, Mapping]]]":
-    return asyncio.ensure_future(asyncio.to_thread(_parse, origin, bodies))
 
 
 def _parse(origin: str, bodies: list[tuple[int, bytes]]) -> list[tuple[int, Mapping]]:

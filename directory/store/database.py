@@ -73,12 +73,19 @@ async def _leave_as_it_is(_: object) -> None:
     """
 
 
+def _unreachable(error: Exception) -> DatabaseUnreachable:
+    """What is told. An address that cannot be read is not repeated: a part of its password could stand in the error."""
+    if isinstance(error, ValueError):
+        return DatabaseUnreachable("could not connect to the database: its address cannot be read")
+    return DatabaseUnreachable(f"could not connect to the database: {error}")
+
+
 async def connect(dsn: str, *, timeout_s: float = CONNECT_TIMEOUT_S) -> "asyncpg.Connection[asyncpg.Record]":
     """Opens a connection outside of any pool. Raises DatabaseUnreachable."""
     try:
         return await asyncpg.connect(dsn, timeout=timeout_s)
     except _NO_WAY_IN as error:
-        raise DatabaseUnreachable(f"could not connect to the database: {error}") from error
+        raise _unreachable(error) from error
 
 
 async def _count_granted(dsn: str, wanted: int) -> int:
@@ -87,11 +94,15 @@ async def _count_granted(dsn: str, wanted: int) -> int:
         return wanted
     connection = await connect(dsn)
     try:
-        limit = int(
-            await connection.fetchval("SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user")
-        )
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            limit = int(
+                await connection.fetchval("SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user")
+            )
+            await connection.close()
+    except _NO_WAY_IN as error:
+        raise _unreachable(error) from error
     finally:
-        await connection.close()
+        connection.terminate()
     granted = wanted if limit < 0 else max(1, min(wanted, limit - LEFT_FOR_SIGNING))
     if granted < wanted:
         log.warning(
@@ -138,7 +149,7 @@ class Database:
                 server_settings={"application_name": "passerelle", "jit": "off"},
             )
         except _NO_WAY_IN as error:
-            raise DatabaseUnreachable(f"could not connect to the database: {error}") from error
+            raise _unreachable(error) from error
         return cls(pool, acquire_timeout_s=acquire_timeout_s)
 
     async def close(self) -> None:

@@ -12,6 +12,7 @@ from directory.answers import let_go_leaves
 from directory.mappings import MAX_AHEAD
 from directory.store.database import Connection
 from directory.store.origins import hear_origin
+from federation.aside import run_aside
 from federation.errors import UntrustedNote
 from federation.keys.operations import Operations
 from federation.peers.believing import Opened, find_next
@@ -91,7 +92,7 @@ async def _read_on(current: Round, opened: Opened, chain: Chain, planned: Planne
     served = await current.client.fetch_bundles(step.bundles)
     try:
         # 16,384 hashes take some 30 ms, and lookups are answered by this thread.
-        read = await asyncio.to_thread(read_step, planned.progress.range, planned.kept, step, served)
+        read = await run_aside(read_step, planned.progress.range, planned.kept, step, served)
         await _check_root(current, read, opened)
     except WrongAnswer:
         await _explain(current, planned.progress, opened)

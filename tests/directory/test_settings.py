@@ -118,3 +118,29 @@ def test_no_instance_has_the_name_of_demo_people(host: str) -> None:
 def test_instances_on_one_machine_have_logs_of_their_own() -> None:
     settings = load_settings({"PASSERELLE_PUBLIC_URL": "http://One.localhost:8001"})
     assert (settings.domain, settings.log_host) == ("one.localhost:8001", "one.localhost")
+
+
+@pytest.mark.parametrize("name", ["database_url", "read_database_url"])
+@pytest.mark.parametrize("password", ["s3cr#et", "s3c/ret", "s3c?ret", "s3[cret", "1#ret", "1/ret", "1?ret"])
+def test_a_password_that_was_left_as_it_is_is_not_told(name: str, password: str) -> None:
+    """A part of it was read as a port or a host, and stood in the log and in what `doctor` says."""
+    url = f"postgresql://u:{password}@db.example:5432/x"
+    sound = "postgresql://u@db.example/x"
+    with pytest.raises(ValueError, match=f"{name} cannot be read: in a password") as raised:
+        if name == "database_url":
+            Settings(database_url=url)
+        else:
+            Settings(database_url=sound, read_database_url=(url,))
+    assert "ret" not in str(raised.value).replace("read", "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///x?host=/run/postgresql",
+        "postgresql://u:p%23%40@[::1]:5432/x",
+        "postgresql://u@one.example:5432,two.example/x?target_session_attrs=any",
+    ],
+)
+def test_an_address_of_a_database_may_be_of_any_kind(url: str) -> None:
+    assert Settings(database_url=url).database_url == url
