@@ -1,11 +1,13 @@
 """The application for whoever runs a server of their own: pages and API, from the settings of the environment.
 
-    uvicorn --factory deploy.asgi:application --loop deploy.asgi:guarded_loop --no-proxy-headers --no-server-header
+    uvicorn --factory deploy.asgi:application --loop deploy.asgi:guarded_loop \\
+        --http deploy.servers.on_uvicorn:BoundedProtocol --no-proxy-headers --no-server-header --no-access-log
     granian --interface asgi --factory deploy.asgi:application
     hypercorn 'deploy.asgi:application()'
 
 It serves the role `web` alone: `passerelle serve` with `PASSERELLE_ROLES=worker,sequencer` does the rest, once. Each process
-of the server opens what it needs when it starts (ASGI's lifespan), and counts callers for itself.
+of the server opens what it needs when it starts (ASGI's lifespan), and counts callers for itself. Access logs hold what was looked up:
+Granian and Hypercorn write none unless told to.
 """
 
 import asyncio

@@ -49,7 +49,8 @@ def configure_logs(style: Literal["auto", "json", "text"], level: str) -> None:
     logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)
     # The server's own lines hold addresses, and paths with what was looked up.
     logging.getLogger("hypercorn").setLevel(logging.WARNING)
-    logging.getLogger("hypercorn.access").disabled = True
+    for server in ("hypercorn", "uvicorn", "granian"):
+        logging.getLogger(f"{server}.access").disabled = True
 
 
 def _hide_values_of_exception(

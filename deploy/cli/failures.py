@@ -13,6 +13,7 @@ from deploy.migrate import MigrationFailed, SchemaTooNew
 from deploy.ports import PortInUse
 from deploy.servers.choosing import ServerMissing
 from deploy.wiring.demo_guard import DemoInPublic, PublicInstance
+from deploy.workers.handoff import OtherVersion
 from deploy.workers.supervisor import WebProcessFailed
 from directory.archive import ArchiveError
 from directory.demo import DemoError
@@ -81,6 +82,10 @@ _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str
     (RecoveryNotConfirmed, "{}. Nothing was changed, and the key that was shown serves nothing."),
     (FederationError, "{}."),
     (ServerMissing, "{}."),
+    (
+        OtherVersion,
+        "{}: restart the whole, which migrates the database, before web processes of it can serve.",
+    ),
     (WebProcessFailed, "{}. What it said stands above."),
     (PortInUse, "another program listens on {} already: stop it, or set PASSERELLE_PORT to another."),
 )

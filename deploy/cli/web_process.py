@@ -25,9 +25,10 @@ def run() -> None:
         return
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
+        handoff = Handoff.read(line)
         with nothing_collected():
             serving = import_module("deploy.workers.serving")
-        serving.run(Handoff.read(line))
+        serving.run(handoff)
     except Exception as error:
         if not tell(error):
             raise

@@ -8,10 +8,55 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from deploy.edge.heads import MAX_HEAD_BYTES
 from deploy.ports import BACKLOG
 from deploy.servers.bounds import GRACEFUL_S, KEEP_ALIVE_S
+
+MOST_BESIDE_BODY_BYTES: Final = 64 * 2**10
+"""Of a head, the lines of chunks and what follows the last: more in one go ends the connection. What is read at once may be more."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Uvicorn's own takes what follows the last chunk of a body for headers of its request, as if a proxy had written them, and
+    has httptools join an endless one. Here they are left out, and bounded."""
+
+    _in_message = False
+    _has_head = False
+    _beside_body = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Ends the connection of who sends too much of what is no body."""
+        self._beside_body += len(data)
+        super().data_received(data)
+        if self._in_message and self._beside_body > MOST_BESIDE_BODY_BYTES:
+            self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        """Begins to take headers."""
+        self._in_message, self._has_head = True, False
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Takes a header, unless it comes after the head."""
+        if not self._has_head:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Takes no more headers."""
+        self._has_head = True
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Counts anew: the application bounds bodies."""
+        self._beside_body = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Counts anew for the next request."""
+        self._in_message, self._beside_body = False, 0
+        super().on_message_complete()
 
 
 class _Server(uvicorn.Server):
@@ -53,7 +98,7 @@ def _config(application: Any) -> uvicorn.Config:
     behind proxies by the application alone."""
     return uvicorn.Config(
         application,
-        http="httptools",
+        http=BoundedProtocol,
         ws="none",
         lifespan="on",
         interface="asgi3",

@@ -95,7 +95,7 @@ def starting_instance(instance: TrialInstance) -> Iterator[subprocess.Popen[byte
     """Starts the process of an instance, and stops it at the end of the block."""
     with instance.output.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "deploy.cli.child"],
+            [sys.executable, "-P", "-m", "deploy.cli.child"],
             env=instance.environment(),
             stdin=subprocess.PIPE,
             stdout=output,

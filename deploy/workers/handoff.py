@@ -1,6 +1,7 @@
 """What a web process is told by its parent, in one line on its standard input: not on its command line, which everybody may
 read."""
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
@@ -10,11 +11,22 @@ from directory.operator_texts import OperatorTexts
 from directory.settings import Settings
 
 
+class OtherVersion(Exception):
+    """Another version was installed since the parent started."""
+
+
+class _Versioned(msgspec.Struct):
+    """What can be read of any version's line."""
+
+    version: str = ""
+
+
 class Handoff(msgspec.Struct, frozen=True):
     """The settings and the database, the files that the child inherits, and which of the processes it is. `secret` keys the
     hashes of callers: it is as old as the parent, and stored nowhere. The operator's texts are those of the start: a process that is started
     again shows no others than those beside it."""
 
+    version: str
     settings: Settings
     dsn: str
     number: int
@@ -30,8 +42,17 @@ class Handoff(msgspec.Struct, frozen=True):
 
     @classmethod
     def read(cls, line: bytes) -> Self:
-        """Raises msgspec.ValidationError for what no parent wrote."""
+        """Raises OtherVersion where the parent has not migrated the database for this one, msgspec.ValidationError for what no
+        parent wrote."""
+        theirs, ours = msgspec.json.decode(line, type=_Versioned).version, own_version()
+        if theirs != ours:
+            raise OtherVersion(f"Passerelle {theirs or 'of before'} runs, and {ours} is installed since")
         return msgspec.json.decode(line, type=cls, dec_hook=_read_path)
+
+
+def own_version() -> str:
+    """Returns the version that is installed."""
+    return version("passerelle")
 
 
 def _write_path(value: object) -> Any:

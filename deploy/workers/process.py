@@ -21,6 +21,9 @@ END_WITHIN_S: Final = 8.0
 send SIGKILL after 10 s."""
 SILENT_S: Final = 60.0
 """A process tells its counts each few seconds. One that is silent for so long answers nobody, and is killed."""
+_LOOKS_EVERY_S: Final = 1.0
+_MOST_OF_A_LOOK_S: Final = 2.0
+"""What counts as silence between two looks. More went by where this process itself was stopped, and heard nobody."""
 
 Heard = Callable[["WebProcess", Said], None]
 
@@ -33,30 +36,44 @@ class WebProcess:
         self.is_up = False
         self.counts: list[Family] = []
         self._told = asyncio.Event()
-        self.heard_at = asyncio.get_running_loop().time()
+        self._silent_s = 0.0
+        self._looked_at = asyncio.get_running_loop().time()
         self._process = process
         self._control = control
 
     @classmethod
     async def start(cls, told: Callable[[int], Handoff], number: int, kept: tuple[int, ...]) -> Self:
-        """Starts a process that inherits `kept`; `told` makes what it is told, given its end of the control. Raises OSError."""
+        """Starts a process that inherits `kept`; `told` makes what it is told, given its end of the control. Raises OSError, and
+        what else the loop or what is told may raise: then nothing is left of it."""
         ours, theirs = socket.socketpair()
         with theirs:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                MODULE,
-                stdin=subprocess.PIPE,
-                pass_fds=(*kept, theirs.fileno()),
-            )
-            line = told(theirs.fileno()).to_line()
-        ours.setblocking(False)
-        control = Control(*await asyncio.open_connection(sock=ours))
-        if process.stdin is not None:
-            process.stdin.write(
-                line
-            )  # and stays open: the child ends when it closes, however its parent ended
-        return cls(number, process, control)
+            control = await _open_control(ours)
+            try:
+                line = told(theirs.fileno()).to_line()
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-P",  # nothing is loaded from the folder that it happens to be started in
+                    "-m",
+                    MODULE,
+                    stdin=subprocess.PIPE,
+                    pass_fds=(*kept, theirs.fileno()),
+                )
+                made = cls(number, process, control)
+                made._tell(line)
+            except BaseException:
+                control.close()
+                raise
+        return made
+
+    def _tell(self, line: bytes) -> None:
+        """Writes to the standard input, which stays open: the child ends when it closes, however its parent ended."""
+        if self._process.stdin is None:
+            return
+        try:
+            self._process.stdin.write(line)
+        except BaseException:
+            self.send(signal.SIGKILL)
+            raise
 
     @property
     def pid(self) -> int:
@@ -75,17 +92,19 @@ class WebProcess:
         status."""
         listening = asyncio.create_task(self._listen(heard))
         try:
-            while (status := await self._ended(1.0)) is None:
+            while (status := await self._ended(_LOOKS_EVERY_S)) is None:
                 self._kill_if_silent()
             return status
         finally:
-            await asyncio.wait({listening}, timeout=1.0)
-            listening.cancel()
-            self._control.close()
+            try:
+                await asyncio.wait({listening}, timeout=1.0)
+            finally:
+                listening.cancel()
+                self._control.close()
 
     async def _listen(self, heard: Heard) -> None:
         async for said, content in self._control.heard():
-            self.heard_at = asyncio.get_running_loop().time()
+            self._silent_s = 0.0
             if said is Said.UP:
                 self.is_up = True
             elif said is Said.COUNTS:
@@ -101,8 +120,10 @@ class WebProcess:
             return None
 
     def _kill_if_silent(self) -> None:
-        silent_s = asyncio.get_running_loop().time() - self.heard_at
-        if silent_s > (SILENT_S if self.is_up else START_WITHIN_S):
+        now = asyncio.get_running_loop().time()
+        self._silent_s += min(now - self._looked_at, _MOST_OF_A_LOOK_S)
+        self._looked_at = now
+        if self._silent_s > (SILENT_S if self.is_up else START_WITHIN_S):
             self.send(signal.SIGKILL)
 
     async def end(self) -> None:
@@ -116,3 +137,13 @@ class WebProcess:
         """Sends a signal, unless the process has ended."""
         if self._process.returncode is None:
             self._process.send_signal(number)
+
+
+async def _open_control(ours: socket.socket) -> Control:
+    """Opens our end, or closes the socket."""
+    try:
+        ours.setblocking(False)
+        return Control(*await asyncio.open_connection(sock=ours))
+    except BaseException:
+        ours.close()
+        raise

@@ -16,7 +16,7 @@ import structlog
 
 from deploy.workers.control import Said
 from deploy.workers.counts import Sum
-from deploy.workers.handoff import Handoff
+from deploy.workers.handoff import Handoff, own_version
 from deploy.workers.process import WebProcess
 from directory.courtesy import give_way_to
 from directory.operator_texts import read_operator_texts
@@ -48,6 +48,7 @@ class Supervisor:
         self.ended = Sum()
         """What processes that have ended had counted."""
         self.ends = 0
+        self._version = own_version()  # now: an upgrade beneath a running process writes another
         self._settings = settings
         self._dsn = dsn
         self._listener = listener
@@ -111,8 +112,9 @@ class Supervisor:
                 number,
                 (self._listener.fileno(), self._counts, self._waiting),
             )
-        except OSError as error:
-            log.error("a web process cannot be started", reason=str(error))  # noqa: TRY400 - a sentence says it
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others go on
+            reason = str(error) or type(error).__name__
+            log.error("a web process cannot be started", reason=reason)  # noqa: TRY400 - a sentence says it
             return None
         self.processes[number] = process
         try:
@@ -126,6 +128,7 @@ class Supervisor:
 
     def _handoff(self, number: int, control: int) -> Handoff:
         return Handoff(
+            version=self._version,
             settings=self._settings,
             dsn=self._dsn,
             number=number,

@@ -19,6 +19,7 @@ from directory.networks.errors import Busy
 MAX_WAITING: Final = 1_000
 WAITING_A_PLACE: Final = 4
 """Requests that may wait in a share for each of its places; more are refused at once."""
+_LEAST_PER_HOST: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +37,13 @@ class Room:
     """Places that jobs never take."""
 
     def shared_out(self, processes: int) -> "Room":
-        """Returns the part of one of so many processes that run no jobs: at least one place in each share."""
-        people = max(1, (self.places - self.for_jobs) // processes)
-        shares = (self.per_host, self.per_domain, self.per_caller, self.per_network)
-        host, domain, caller, network = (max(1, share // processes) for share in shares)
+        """Returns the part of one of so many processes that run no jobs: at least one place in each share, and two for each
+        host. With one, each request to a host would wait for a slow one."""
+        people = max(_LEAST_PER_HOST, (self.places - self.for_jobs) // processes)
+        host, domain = (
+            max(_LEAST_PER_HOST, share // processes) for share in (self.per_host, self.per_domain)
+        )
+        caller, network = (max(1, share // processes) for share in (self.per_caller, self.per_network))
         return Room(
             places=people,
             per_host=host,

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+import pytest
 
+from deploy.ports import free_port
+from deploy.trial.instances import TrialInstance, starting_instance
 from tests.harness.command import Command
 from tests.harness.waiting import wait_until
 
@@ -32,3 +35,17 @@ def test_two_instances_answer_for_each_other_until_they_are_stopped(folder: Path
         running.send(signal.SIGINT)
         assert running.wait() == 0, running.log.read_text()
     assert not (folder / "data" / "several").exists()
+
+
+def test_the_folder_that_they_are_started_in_lends_them_no_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy" / "__init__.py").write_text("raise SystemExit('another deploy')")
+    monkeypatch.chdir(tmp_path)
+    refused = TrialInstance("one", tmp_path / "one", free_port(), more={"workers": "none"})
+    with starting_instance(refused) as process:
+        process.wait(PATIENCE_S)
+    said = refused.output.read_text()
+    assert "another deploy" not in said
+    assert "`passerelle doctor` lists the settings" in said

@@ -29,7 +29,8 @@ except RuntimeError as error:
     log.error("request failed", exc_info=error)
     log.exception("request failed again")
     logging.getLogger("library").exception("a library failed")
-    logging.getLogger("hypercorn.access").error("GET /x/%s", query)
+    for server in ("hypercorn", "uvicorn", "granian"):
+        logging.getLogger(server + ".access").error("GET /x/%s", query)
     logging.getLogger("hypercorn.error").info("GET /x/%s", query)
 """
 

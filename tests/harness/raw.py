@@ -6,6 +6,8 @@ from typing import Final, Self
 
 ANSWER_TIMEOUT_S: Final = 30.0
 _PIECE_BYTES: Final = 65_536
+_TAKEN_BYTES: Final = 32 * 2**20
+"""More than the system keeps for a connection that nobody reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,15 @@ class RawConnection:
             return True
         except TimeoutError:
             return False
+
+    def is_cut_off(self, piece: bytes) -> bool:
+        """Sends a piece again and again, and returns True once the other side has ended the connection; False where it took all."""
+        try:
+            for _ in range(_TAKEN_BYTES // len(piece)):
+                self.send(piece)
+        except ConnectionError:
+            return True
+        return False
 
     def _more(self) -> None:
         piece = self.socket.recv(_PIECE_BYTES)

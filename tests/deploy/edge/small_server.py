@@ -23,7 +23,8 @@ LARGE_BYTES = 64 * 2**20
 
 
 class SmallServer:
-    """Answers GET /slow once `let_go` is called, /large with 64 MiB, and others with their path; bodies are not read, but at /reads."""
+    """Answers GET /slow once `let_go` is called, /large with 64 MiB, and others with their path; bodies are not read, but at /reads, which
+    answers with what is said to be forwarded, too."""
 
     def __init__(self, limits: EdgeLimits, server: Server) -> None:
         self.port = free_port()
@@ -93,6 +94,7 @@ class SmallServer:
         path = scope["path"].encode()
         if path == b"/reads":
             await self._read(receive)
+            path += b"".join(value for name, value in scope["headers"] if name.lower() == b"x-forwarded-for")
         if path == b"/slow":
             self.is_asked.set()
             await self._held.wait()

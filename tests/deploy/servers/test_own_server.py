@@ -25,6 +25,15 @@ PROGRAMS: Final = {
     "granian": ["--interface", "asgi", "--factory", "deploy.asgi:application", "--no-log", "--port"],
     "hypercorn": ["deploy.asgi:application()", "--bind"],
 }
+GUARDED: Final = [
+    "--loop",
+    "deploy.asgi:guarded_loop",
+    "--http",
+    "deploy.servers.on_uvicorn:BoundedProtocol",
+]
+ENDLESS: Final = (
+    b"POST /api/v1/match HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\na: "
+)
 TWICE: Final = b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"
 
 
@@ -51,12 +60,15 @@ def test_each_server_answers_and_ends(name: str, tmp_path: Path, dsn: str) -> No
 
 
 def test_uvicorn_can_be_given_the_loop_with_the_guard(tmp_path: Path, dsn: str) -> None:
+    """And the protocol that bounds what follows a body in chunks, as it is documented."""
     machine = Machine(tmp_path, "one", dsn)
-    with program(machine, "uvicorn", "--loop", "deploy.asgi:guarded_loop").started() as running:
+    with program(machine, "uvicorn", *GUARDED).started() as running:
         running.wait_until_ready(machine.url)
         with RawConnection(machine.port) as raw:
             assert raw.send(TWICE).answer().status == 400
             assert raw.is_ended()
+        with RawConnection(machine.port) as raw:
+            assert raw.send(ENDLESS).is_cut_off(b"a" * 6_000)
     assert "no guard stands" not in running.logged()
 
 

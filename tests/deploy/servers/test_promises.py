@@ -23,6 +23,7 @@ from web.middleware import bodies
 LOOKUP: Final = b"GET /api/v1/lookup?x=@nobody HTTP/1.1\r\nHost: x\r\n\r\n"
 SERVERS: Final = [pytest.param(server, id=server) for server in Server]
 GUARDED: Final = [Server.HYPERCORN, Server.UVICORN]
+IN_CHUNKS: Final = b"POST /reads HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
 
 
 @pytest.fixture(scope="module", params=SERVERS)
@@ -154,6 +155,23 @@ def test_a_body_that_stops_ends(server_name: Server, monkeypatch: pytest.MonkeyP
     with small_server(server_name=server_name) as small, RawConnection(small.port) as raw:
         raw.send(b"POST /reads HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
         assert wait_until(lambda: small.slow_bodies == 1, WAIT_S)
+
+
+@pytest.mark.parametrize("server_name", SERVERS)
+def test_what_follows_the_last_chunk_is_no_header(server_name: Server) -> None:
+    """Attack: a proxy writes its header into the head, and passes on the caller's own after the body."""
+    with small_server(server_name=server_name) as small, RawConnection(small.port) as raw:
+        raw.send(IN_CHUNKS + b"X-Forwarded-For: 192.0.2.1\r\n\r\n")
+        assert raw.answer().body == b"/reads"
+
+
+@pytest.mark.parametrize("piece", [b"a: b\r\n" * 1_000, b"a" * 6_000], ids=["many", "one"])
+@pytest.mark.parametrize("server_name", SERVERS)
+def test_endless_lines_after_the_last_chunk_end_the_connection(server_name: Server, piece: bytes) -> None:
+    """Attack on memory: they are no body, whose bytes are counted, and come after the head, which is bounded."""
+    with small_server(server_name=server_name) as small, RawConnection(small.port) as raw:
+        assert raw.send(IN_CHUNKS + b"a: ").is_cut_off(piece)
+        assert wait_until(lambda: small.connections == 0, WAIT_S)
 
 
 @pytest.mark.parametrize("server_name", SERVERS)

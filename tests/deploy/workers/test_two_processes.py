@@ -57,6 +57,18 @@ def test_both_serve_and_sigterm_ends_all_of_it(machine: Machine) -> None:
         httpx.get(machine.url, trust_env=False)
 
 
+def test_the_folder_that_it_is_started_in_lends_it_no_code(machine: Machine) -> None:
+    """Attack, or accident: Python looks for what `-m` names in the working directory first."""
+    another = machine.command.folder / "deploy"
+    another.mkdir()
+    (another / "__init__.py").write_text("raise SystemExit('another deploy')")
+    with machine.running(workers="2") as running:
+        wait_until_serving(running)
+        running.process.terminate()
+        assert running.wait() == 0
+    assert "another deploy" not in running.logged()
+
+
 @pytest.mark.parametrize("server", ["uvicorn", "granian"])
 def test_other_servers_share_the_socket_too(machine: Machine, server: str) -> None:
     with machine.running(workers="2", server=server) as running:
@@ -169,6 +181,7 @@ def test_the_texts_of_the_start_stay_those_of_all_processes(machine: Machine, tm
 
 async def test_one_that_hangs_at_its_start_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the instance would be half up for ever, and tell nobody."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
     monkeypatch.setattr(process, "MODULE", "tests.deploy.workers.hanging")
     monkeypatch.setattr(process, "START_WITHIN_S", 0.5)
     with listen_on("127.0.0.1", free_port()) as listener:
