@@ -102,8 +102,10 @@ async def match(
 ) -> PiecesResponse:
     """Takes a `MatchIn`. Nothing of it is kept."""
     body = await read_json_bytes(request)
-    limit = partial(pair_limiter.take, client_keys.key_of(request.scope))
-    return PiecesResponse(await until_gone(request, match_in_place(services, body, limit)))
+    key = client_keys.key_of(request.scope)
+    limit = partial(pair_limiter.take, key)
+    pieces = await until_gone(request, match_in_place(services, body, limit))
+    return PiecesResponse(pieces, services.held_answers, key)
 
 
 async def match_in_place(services: Services, body: bytes, limit: Callable[[int], Allowance]) -> list[bytes]:
