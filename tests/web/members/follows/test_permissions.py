@@ -16,6 +16,7 @@ from tests.web.members.visitors import SAME_ORIGIN, Visitor
 from tests.web.members.worlds import enrol, fetch
 from web.list_places import ListPlaces
 from web.pages import follow
+from web.pages.follow_permit import permission_page
 
 
 def test_from_an_archive_to_a_run_with_its_permission(
@@ -59,7 +60,7 @@ def test_no_place_of_a_list_is_held_while_a_server_is_asked(
 ) -> None:
     """Attack: a server that hangs when it is asked for a permission keeps everybody's lists waiting."""
     seen: list[str] = []
-    leave, ask = ListPlaces.__aexit__, follow.permission_page
+    leave, ask = ListPlaces.__aexit__, permission_page
 
     async def leaving(*of: Any) -> None:
         seen.append("left")
