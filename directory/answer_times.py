@@ -25,7 +25,7 @@ async def answer_within(timeout_s: float, work: Coroutine[Any, Any, T] | asyncio
     try:
         await asyncio.wait({task}, timeout=timeout_s)
     except asyncio.CancelledError:
-        task.cancel()
+        break_off(task)
         raise
     if not task.done():
         break_off(task)

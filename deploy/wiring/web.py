@@ -33,6 +33,7 @@ from federation.store.peer_listing import PeerListing
 from federation.witness.cosigning import Witness
 from web.list_places import ListPlaces
 from web.member_services import MemberServices
+from web.middleware.bodies import room_for_answers
 from web.middleware.counting import Counted, Counting
 from web.services import Services
 
@@ -73,6 +74,7 @@ def build_services(
         heard=HeardPeers(PeerListing(database), statistics_service, clock),
         texts=shared.texts,
         large_matches=ListPlaces(shared.counting.share_of(settings.matches_at_once)),
+        held_answers=room_for_answers(shared.counting.processes),
         counting=shared.counting,
     )
 

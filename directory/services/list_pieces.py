@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-from directory.answer_times import LIST_TIMEOUT_S, answer_within
+from directory.answer_times import LIST_TIMEOUT_S, answer_within, break_off
 from directory.courtesy import is_quiet, take_list_turn
 
 T = TypeVar("T")
@@ -39,7 +39,6 @@ async def ask_in_pieces(
                 begun = end
             yield await answer_within(LIST_TIMEOUT_S, under_way.popleft())
     finally:
+        # Their end is not waited for: a database that hangs would keep the list's place meanwhile.
         for task in under_way:
-            task.cancel()
-        # Also those that have failed already are heard: nobody else asks for their errors.
-        await asyncio.gather(*under_way, return_exceptions=True)
+            break_off(task)

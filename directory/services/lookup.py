@@ -55,6 +55,19 @@ class Lookup:
         async for piece, mappings in ask_in_pieces(len(queries), MATCH_PIECE_PAIRS, find):
             yield match_all(piece, mappings, now.date(), self._own_origin)
 
+    async def match_few(
+        self,
+        queries: Sequence[Query],
+        *,
+        with_evidence: bool = True,
+        timeout_s: float = ANSWER_TIMEOUT_S,
+    ) -> list[Match]:
+        """Returns what `match` returns, for some hundred at most: in one statement, which waits for no list's turn."""
+        now = self._clock.now()
+        finding = self._mappings.find_mappings(queries, now, with_evidence=with_evidence)
+        mappings = await answer_within(timeout_s, finding)
+        return match_all(queries, mappings, now.date(), self._own_origin)
+
     async def reverse(self, account: Did | AtHandle | Acct | ActorUri) -> list[Answer]:
         """Finds the X accounts that map to an account: only those whose lookup would answer with it."""
         finding = self._mappings.find_by_target(account, self._clock.now(), self._own_origin)
@@ -63,7 +76,7 @@ class Lookup:
         targets = {mapping.target_id for mapping in mappings}
         return [
             answer
-            for match in await self.match(queries)
+            for match in await self.match_few(queries)
             for answer in match.answers
             if answer.mapping.target_id in targets
         ]

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Final, TypeVar
 
 from directory.accounts import TargetAccount
+from directory.answer_times import LIST_TIMEOUT_S
 from directory.clock import Clock
 from directory.courtesy import QUIET_S, give_way
 from directory.follows.budget import DAY, LIMITS
@@ -264,7 +265,8 @@ class _Visit:
     async def _still_meant(self, items: Sequence[Item]) -> list[Attempt]:
         """Asks the directory again whom each query means, skips those who are not meant any more, and names the rest."""
         await give_way(QUIET_S)
-        found = await self._parts.lookup.match([each.query for each in items], with_evidence=False)
+        queries = [each.query for each in items]
+        found = await self._parts.lookup.match_few(queries, with_evidence=False, timeout_s=LIST_TIMEOUT_S)
         await give_way(QUIET_S)
         ignored = await self._ignored(items)
         matches = {match.query: match for match in found}

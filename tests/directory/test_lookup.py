@@ -12,6 +12,7 @@ from directory.identifiers import Acct, AtHandle
 from directory.mapping_life import MappingState
 from directory.mappings import Mapping, Strength
 from directory.queries import Query
+from directory.services import list_pieces
 from directory.services.batching import LookupBatcher
 from directory.services.lookup import MATCH_PIECE_PAIRS, Lookup
 from directory.store.database import Database
@@ -114,6 +115,21 @@ async def test_back_to_our_member_whatever_others_were_there_before(
     await mapping_store.add([bluesky("jack", 12)])
     for account in (did("jack"), AtHandle.parse("jack.bsky.example")):
         assert "12" in {str(answer.mapping.x_id) for answer in await lookup.reverse(account)}
+
+
+async def test_back_without_waiting_for_lists(
+    mapping_store: StoredMappings, lookup: Lookup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attack: some lists ask for turns without end, and whoever asks whose account one is waits behind all of them."""
+
+    async def never() -> None:
+        raise AssertionError("it asked for the turn of a list")
+
+    monkeypatch.setattr(list_pieces, "take_list_turn", never)
+    await mapping_store.add([bluesky("jack", 12)])
+    assert len(await lookup.reverse(did("jack"))) == 1
+    assert len(await lookup.match_few([Query.parse("12")], with_evidence=False)) == 1
+    assert await lookup.reverse(did("stranger")) == []
 
 
 async def test_single_lookups_share_statements(mapping_store: StoredMappings, clock: FakeClock) -> None:

@@ -1,30 +1,40 @@
 """A list goes on in pieces between which look-ups are answered, and ends with its caller."""
 
 import asyncio
+import contextlib
+import json
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
 from litestar import Request
+from litestar.exceptions import ClientException, TooManyRequestsException
 
 from directory import courtesy
 from directory.courtesy import somebody_waits
+from directory.errors import DirectoryUnavailable
 from directory.identifiers import XId
+from directory.networks.callers import Caller, called_by
 from directory.queries import Query
+from directory.services import list_pieces
 from directory.services.batching import LookupBatcher
 from directory.services.list_pieces import BUSY_PIECE_PAIRS, PIECES_AHEAD, ask_in_pieces
 from directory.services.lookup import Lookup
-from directory.services.written_lists import AskedPairs, WrittenLists
+from directory.services.written_lists import AskedPairs, FoundPiece, WrittenLists
 from directory.store.database import Database
 from directory.store.written_mappings import WrittenMappingStore
 from tests.harness.clock import FakeClock
 from tests.harness.mappings import ORIGIN, bluesky
 from tests.harness.stored import StoredMappings
+from web.api import pairs
+from web.api.directory import match_in_place
 from web.api.gone import CallerGone, until_gone
 from web.api.written import write_answer
+from web.list_places import ListPlaces
 from web.middleware.bodies import BodiesMiddleware
 from web.middleware.leftovers import LeftoversMiddleware
-from web.middleware.rate_limit import ClientKeys
+from web.middleware.rate_limit import ClientKeys, RateLimiter
 
 PEOPLE = 3_000
 
@@ -173,6 +183,101 @@ async def test_a_plain_list_goes_on_in_pieces_too(store: StoredMappings, clock: 
     assert sizes == [BUSY_PIECE_PAIRS] * (PEOPLE // BUSY_PIECE_PAIRS)
     await asyncio.sleep(courtesy.QUIET_S + 0.001)
     assert len(await Lookup(store, clock, ORIGIN).match(queries)) == PEOPLE
+
+
+async def test_a_list_that_ran_into_its_time_waits_for_no_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that hangs takes a minute to break a statement off, and the list kept its place for so long."""
+    let, ended = asyncio.Event(), list[int]()
+
+    async def hang(first: int, _: int) -> int:
+        while not let.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await let.wait()
+        ended.append(first)
+        return first
+
+    places = ListPlaces(1)
+
+    async def match() -> None:
+        async with places:
+            async for _ in ask_in_pieces(20_000, 1_000, hang):
+                pass
+
+    with monkeypatch.context() as patch:
+        patch.setattr(list_pieces, "LIST_TIMEOUT_S", 0.01)
+        with pytest.raises(DirectoryUnavailable):
+            await match()
+    connection: Any = Connection()
+    leaving = asyncio.create_task(until_gone(connection, match()))
+    await asyncio.sleep(0.01)
+    connection.has_ended.set()
+    with pytest.raises(CallerGone):
+        await leaving
+    async with places:
+        assert not ended
+    let.set()
+    await asyncio.sleep(0.01)
+    assert ended
+
+
+class BodiesAsked:
+    """The matching of a process: notes who has read a list, and lets each go on when it is told."""
+
+    def __init__(self) -> None:
+        self.large_matches = ListPlaces(2)
+        self.lists = self
+        self.asking = 0
+        self.most = 0
+        self.matched: list[int] = []
+
+    async def take_turn(self) -> None:
+        self.asking += 1
+        self.most = max(self.most, self.asking)
+        await asyncio.sleep(0.001)
+        self.asking -= 1
+
+    async def match(self, asked: AskedPairs) -> AsyncIterator[FoundPiece]:
+        self.matched.append(asked.x_ids[0] or 0)
+        for nothing in list[FoundPiece]():
+            yield nothing
+
+
+def _list_of(first: int) -> bytes:
+    return json.dumps(
+        {"pairs": [[str(first), None]] + [[str(number), None] for number in range(1, 5_000)]}
+    ).encode()
+
+
+async def test_only_those_in_a_place_ask_for_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attack: one address sends hundreds of lists a minute, each asks for a turn after each slice, and everybody else's list
+    stands behind all of them."""
+    asked: Any = BodiesAsked()
+    monkeypatch.setattr(pairs, "take_list_turn", asked.take_turn)
+    limiter = RateLimiter("people", 0)
+
+    async def match(caller: bytes, first: int) -> list[bytes]:
+        with called_by(Caller(caller, caller)):
+            return await match_in_place(asked, _list_of(first), partial(limiter.take, caller))
+
+    many = [asyncio.create_task(match(b"many", number)) for number in range(10, 50)]
+    await asyncio.sleep(0)
+    one = asyncio.create_task(match(b"one", 5_001))
+    await asyncio.gather(one, *many)
+    assert asked.most == 2
+    assert asked.matched.index(5_001) <= 5
+
+
+async def test_a_list_of_more_people_than_a_caller_may_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: Any = BodiesAsked()
+    monkeypatch.setattr(pairs, "take_list_turn", asked.take_turn)
+    limit = partial(RateLimiter("people", 4_999).take, b"one")
+    with pytest.raises(TooManyRequestsException):
+        await match_in_place(asked, _list_of(1), limit)
+    with pytest.raises(ClientException):
+        await match_in_place(asked, b'{"pairs": [[1, null]]}', limit)
+    assert not asked.matched
+    async with asked.large_matches, asked.large_matches:
+        pass
 
 
 class Connection:

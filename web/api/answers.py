@@ -1,7 +1,6 @@
 """Answers of the API, as bytes and as the OpenAPI document describes them."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -10,9 +9,10 @@ from litestar.enums import MediaType
 from litestar.exceptions import NotFoundException
 from litestar.openapi import ResponseSpec
 from litestar.response.base import ASGIResponse
-from litestar.types import Receive, Send
+from litestar.types import Receive, Scope, Send
 
 from web.api.schema import as_json
+from web.middleware.bodies import HeldBytes
 from web.problems import PROBLEM_JSON, ProblemDocument
 
 
@@ -22,16 +22,36 @@ def json_answer(value: Any, headers: dict[str, str] | None = None) -> Response[b
 
 
 class PiecesResponse(ASGIResponse):
-    """Answers 200 with JSON that is sent piece by piece: a long answer in one piece would hold up others."""
+    """Answers 200 with JSON that is sent piece by piece: a long answer in one piece would hold up others.
 
-    def __init__(self, pieces: Sequence[bytes]) -> None:
-        super().__init__(content_length=sum(map(len, pieces)), media_type=MediaType.JSON, status_code=200)
+    What is not sent yet is counted for the caller: one who reads slowly holds a bounded part of the memory.
+    """
+
+    def __init__(self, pieces: list[bytes], held: HeldBytes, key: bytes) -> None:
+        """Takes the pieces over: the list is empty once they are sent."""
+        self._left = sum(map(len, pieces))
+        super().__init__(content_length=self._left, media_type=MediaType.JSON, status_code=200)
         self._pieces = pieces
+        self._held = held
+        self._key = key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends the answer. Raises TooManyBodies, before anything is sent, where there is no room for it."""
+        self._held.take_now(self._key, self._left)
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._pieces.clear()
+            self._held.free(self._key, self._left)
 
     async def send_body(self, send: Send, receive: Receive) -> None:
-        """Sends the pieces; between two of them others have their turn."""
-        for piece in self._pieces:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        """Sends the pieces, and drops each; between two of them others have their turn."""
+        self._pieces.reverse()
+        while self._pieces:
+            size = len(self._pieces[-1])
+            await send({"type": "http.response.body", "body": self._pieces.pop(), "more_body": True})
+            self._held.free(self._key, size)
+            self._left -= size
             await asyncio.sleep(0)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

@@ -1,6 +1,8 @@
 """The public look-ups: where an X account is now, and which X accounts map to an account."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
@@ -11,9 +13,8 @@ from litestar.params import Parameter
 
 from directory.pasted.target_account import parse_target_account
 from directory.queries import Query
-from directory.services.written_lists import AskedPairs
 from web.api.answers import PiecesResponse, answers, json_answer, problem
-from web.api.bodies import MAX_MATCH_BODY_BYTES
+from web.api.bodies import MAX_MATCH_BODY_BYTES, read_json_bytes
 from web.api.gone import until_gone
 from web.api.pairs import read_pairs
 from web.api.schema import (
@@ -26,7 +27,7 @@ from web.api.schema import (
 )
 from web.api.written import write_answer
 from web.middleware.caching import A_MINUTE_BETWEEN
-from web.middleware.rate_limit import ClientKeys, RateLimiter
+from web.middleware.rate_limit import Allowance, ClientKeys, RateLimiter
 from web.services import Services
 
 
@@ -100,13 +101,18 @@ async def match(
     client_keys: NamedDependency[ClientKeys],
 ) -> PiecesResponse:
     """Takes a `MatchIn`. Nothing of it is kept."""
-    asked = await read_pairs(request)
-    pair_limiter.take(client_keys.key_of(request.scope), len(asked)).check()
-    return PiecesResponse(await until_gone(request, _matched(services, asked)))
+    body = await read_json_bytes(request)
+    key = client_keys.key_of(request.scope)
+    limit = partial(pair_limiter.take, key)
+    pieces = await until_gone(request, match_in_place(services, body, limit))
+    return PiecesResponse(pieces, services.held_answers, key)
 
 
-async def _matched(services: Services, asked: AskedPairs) -> list[bytes]:
+async def match_in_place(services: Services, body: bytes, limit: Callable[[int], Allowance]) -> list[bytes]:
+    """Reads and matches a list, all in one place: only those who have one ask for turns, and callers have places in turn."""
     async with services.large_matches:
+        asked = await read_pairs(body)
+        limit(len(asked)).check()
         return await write_answer(services.lists, asked)
 
 

@@ -6,10 +6,9 @@ What is wrong is named as `web.api.bodies` names it, from the part of the body t
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 import msgspec
-from litestar import Request
 from litestar.exceptions import ClientException
 
 from directory.courtesy import take_list_turn
@@ -17,7 +16,7 @@ from directory.errors import InvalidIdentifier, InvalidQuery
 from directory.identifiers import MAX_X_ID
 from directory.queries import Query, parse_day
 from directory.services.written_lists import AskedPairs
-from web.api.bodies import decode_body, read_json_bytes
+from web.api.bodies import decode_body
 from web.api.schema import MAX_API_PAIRS, MatchIn, PairIn
 
 SLICE_BYTES: Final = 32_768
@@ -42,9 +41,12 @@ _ANY: Final = re.compile(
 _decoder: Final = msgspec.json.Decoder(list[PairIn])
 
 
-async def read_pairs(request: Request[Any, Any, Any]) -> AskedPairs:
-    """Reads a `MatchIn`. Raises a 400, 413 or 415 with one sentence that names what is wrong, and InvalidQuery."""
-    reader = PairReader(await read_json_bytes(request))
+async def read_pairs(body: bytes) -> AskedPairs:
+    """Reads a `MatchIn`. It takes turns with other lists: whoever reads one has a place for it.
+
+    Raises a 400 with one sentence that names what is wrong, and InvalidQuery.
+    """
+    reader = PairReader(body)
     while reader.read_slice():
         await take_list_turn()
     return reader.asked

@@ -109,9 +109,14 @@ async def follow(
             return download(file)
         if form.do is Do.LINKS:
             return here.page(LINKS_PAGE, links=links_to_wanted(planned.network, planned.plan.wanted))
-        if form.do in RUNS and _starts(here.context, form) is not None:
-            return await _start(here, journeys, planned)
-        return await _plan_page(here, planned)
+        if form.do not in RUNS or _starts(here.context, form) is None:
+            return await _plan_page(here, planned)
+        try:
+            run = await _start(here, planned)
+        except RunOpen as other:
+            return back_to(other.run.id, "run-open")
+    # No place is held while a server is asked where its permission is given.
+    return await permission_page(here, journeys, planned.account, back_to(run.id, "started"), run)
 
 
 async def _count(here: Here, source: Source, people: Sequence[Query]) -> int:
@@ -157,23 +162,17 @@ async def _ignore_or_restore(
         await planning.restore(account.member, network, form.restore)
 
 
-async def _start(here: Here, journeys: Journeys, planned: Planned) -> Response[Any]:
-    """Stores the run, then asks for the permission where there is none: nothing of the plan is lost on the way.
-
-    Raises FollowError.
-    """
+async def _start(here: Here, planned: Planned) -> Run:
+    """Stores the run, before a permission is asked for: nothing of the plan is lost on the way. Raises FollowError."""
     account = planned.account
     kind = RUNS[planned.form.do]
     asked = RunWish(kind=kind, source=planned.form.source, starts_at=_starts(here.context, planned.form))
     plan = planned.plan
     if kind is not RunKind.FOLLOW:
         plan = await asyncio.to_thread(plan_refusals, planned.matches, kind, planned.wishes)
-    try:
-        run = await follows_of(here.context).following.start(account.member, account.id, plan, asked)
-    except RunOpen as other:
-        return back_to(other.run.id, "run-open")
+    run = await follows_of(here.context).following.start(account.member, account.id, plan, asked)
     here.context.members.wake_jobs()
-    return await permission_page(here, journeys, account, back_to(run.id, "started"), run)
+    return run
 
 
 def _starts(context: MemberContext, form: FollowForm) -> datetime | None:

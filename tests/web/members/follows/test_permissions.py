@@ -1,5 +1,9 @@
 """The permission to follow, over HTTP: asked for apart, for a run or for newcomers, and kept only while it is needed."""
 
+from typing import Any
+
+import pytest
+
 from directory.identifiers import XId
 from directory.queries import Lists, Query
 from tests.harness.fake_mastodon.internet import FakeInternet
@@ -10,6 +14,9 @@ from tests.web.members.follows.pressing import PATH, Follower, member_of, press,
 from tests.web.members.instance import MemberInstance
 from tests.web.members.visitors import SAME_ORIGIN, Visitor
 from tests.web.members.worlds import enrol, fetch
+from web.list_places import ListPlaces
+from web.pages import follow
+from web.pages.follow_permit import permission_page
 
 
 def test_from_an_archive_to_a_run_with_its_permission(
@@ -46,6 +53,27 @@ def test_a_permission_that_was_refused_keeps_the_plan(
     assert "Allow it at my server" in page
     asked = member.send(f"/account/runs/{run}", f"/account/runs/{run}/permit")
     assert "refresh" in asked.headers
+
+
+def test_no_place_of_a_list_is_held_while_a_server_is_asked(
+    instance: MemberInstance, internet: FakeInternet, member: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attack: a server that hangs when it is asked for a permission keeps everybody's lists waiting."""
+    seen: list[str] = []
+    leave, ask = ListPlaces.__aexit__, permission_page
+
+    async def leaving(*of: Any) -> None:
+        seen.append("left")
+        await leave(*of)
+
+    async def asking(*of: Any) -> Any:
+        seen.append("asked")
+        return await ask(*of)
+
+    monkeypatch.setattr(ListPlaces, "__aexit__", leaving)
+    monkeypatch.setattr(follow, "permission_page", asking)
+    start(instance, internet, member)
+    assert seen == ["left", "left", "asked"]
 
 
 def test_another_account_gives_no_permission(
