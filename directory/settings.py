@@ -308,12 +308,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
                 _check_place(name, getattr(self, name))
 
     def _check_replicas(self) -> None:
-        for name, urls in (
-            ("database_url", (self.database_url,)),
-            ("read_database_url", self.read_database_url),
-        ):
-            for url in urls:
-                _check_database_address(name, url or "")
         if self.read_database_url and self.database_url is None:
             raise ValueError("read_database_url needs database_url: the embedded database has no replicas")
         if not all(url.startswith(("postgresql://", "postgres://")) for url in self.read_database_url):
@@ -322,6 +316,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             )
         if len(set(self.read_database_url)) < len(self.read_database_url):
             raise ValueError("read_database_url names a replica twice")
+        for name, urls in (
+            ("database_url", (self.database_url,)),
+            ("read_database_url", self.read_database_url),
+        ):
+            for url in urls:
+                _check_database_address(name, url or "")
 
     def _check_own_accounts(self) -> None:
         if bool(self.bluesky_account) is not (self.bluesky_password_file is not None):
