@@ -63,6 +63,12 @@ class Pieces:
         return range(first, end)
 
 
+async def settle() -> None:
+    """Waits until every task that can run has run."""
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+
 @pytest.fixture(autouse=True)
 async def quiet(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[None]:
     """Nobody has asked for anything yet."""
@@ -94,7 +100,7 @@ async def test_whoever_comes_meanwhile_finds_no_more_than_is_under_way() -> None
     pieces.let.clear()
     listing: Any = ask_in_pieces(20_000, 1_000, pieces.ask)
     first = asyncio.ensure_future(anext(listing))
-    await asyncio.sleep(0.01)
+    await settle()
     assert len(pieces.asked) == PIECES_AHEAD
     with somebody_waits():
         pieces.let.set()
@@ -144,7 +150,7 @@ async def test_what_is_under_way_ends_with_the_list() -> None:
     pieces.let.clear()
     listing = ask_in_pieces(20_000, 1_000, pieces.ask)
     waiting = asyncio.ensure_future(anext(listing))
-    await asyncio.sleep(0.01)
+    await settle()
     waiting.cancel()
     await asyncio.wait({waiting})
     assert pieces.under_way == 0
@@ -209,14 +215,14 @@ async def test_a_list_that_ran_into_its_time_waits_for_no_database(monkeypatch: 
             await match()
     connection: Any = Connection()
     leaving = asyncio.create_task(until_gone(connection, match()))
-    await asyncio.sleep(0.01)
+    await settle()
     connection.has_ended.set()
     with pytest.raises(CallerGone):
         await leaving
     async with places:
         assert not ended
     let.set()
-    await asyncio.sleep(0.01)
+    await settle()
     assert ended
 
 
@@ -301,7 +307,7 @@ async def test_a_list_ends_with_its_connection() -> None:
         return [piece async for piece in ask_in_pieces(20_000, 1_000, pieces.ask)]
 
     matching = asyncio.create_task(until_gone(connection, match()))
-    await asyncio.sleep(0.01)
+    await settle()
     assert pieces.under_way == PIECES_AHEAD
     connection.has_ended.set()
     with pytest.raises(CallerGone):
@@ -328,7 +334,7 @@ async def test_the_end_of_a_connection_comes_through_what_watches_bodies() -> No
     bounded = LeftoversMiddleware(BodiesMiddleware(application, ClientKeys(0), 1_000))
     answering = asyncio.ensure_future(bounded(scope, messages.get, _send_nothing))
     await messages.put({"type": "http.request", "body": b"{}", "more_body": False})
-    await asyncio.sleep(0.01)
+    await settle()
     assert not gone
     await messages.put({"type": "http.disconnect"})
     await answering
