@@ -9,7 +9,8 @@ else's. A newcomer to a full bucket takes the slot in which least was used, and 
   refused, somebody has to spend eight whole allowances in each bucket, from addresses without number.
 
 Each bucket has a record lock, which the system releases where its holder is killed. One that is not free soon is passed over: a
-process that was stopped must stop nobody else. What is lost then is a count of one request.
+process that was stopped must stop nobody else. Lost is then what of the bucket was counted while its holder stood still: a few
+requests where the machine is so busy that a process has to wait for a processor.
 
 Trusted: whoever can write to it can spend or renew allowances. It holds hashes and numbers, in the memory of processes alone.
 """
@@ -30,7 +31,7 @@ SLOTS: Final = 8
 BUCKETS: Final = 16_384
 """Of each kind of count: 131,072 callers, in 4 MiB, of which the system gives those pages that are used."""
 TRIES: Final = 100
-"""For the lock of a bucket: about a tenth of a millisecond, hundreds of times as long as it is held."""
+"""For the lock of a bucket: about a tenth of a millisecond, hundreds of times as long as it is held by a process that runs."""
 ROUNDING: Final = 1e-6
 _SLOT: Final = struct.Struct("<16sIII4x")
 _COUNTS: Final = struct.Struct("<III")
