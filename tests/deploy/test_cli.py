@@ -24,6 +24,7 @@ from directory.mappings import Mapping
 from directory.queries import Query
 from directory.ranking import Answer, Match, MatchedBy
 from directory.services.lookup import match_all
+from tests.deploy.ready import put_database
 from tests.harness.clock import START
 from tests.harness.command import Command, Result
 from tests.harness.mappings import ORIGIN, mastodon
@@ -242,6 +243,7 @@ def test_a_second_demo_is_refused(demo: Demo) -> None:
 
 
 def test_demo_people_are_taken_out_again(folder: Path, command: Command) -> None:
+    put_database(folder / "second")
     with open_database(folder / "second", FAST_SETTINGS):
         other = Command(folder, {**command.settings, "data": str(folder / "second")})
         assert other.run("demo", *SMALL, "--no-archive").code == 0
@@ -370,6 +372,7 @@ def test_the_doctor_wants_the_recovery_key_away_from_a_public_instance(
     public = Command(
         folder, {**command.settings, "data": str(folder / "public"), "public_url": "https://find.example"}
     )
+    put_database(folder / "public")
     with open_database(folder / "public", FAST_SETTINGS):
         assert public.run("keys", "make").code == 0
         shown = public.run("doctor")

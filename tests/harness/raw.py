@@ -1,5 +1,6 @@
 """Raw connections to an instance: what no well-behaved client sends."""
 
+import contextlib
 import socket
 from dataclasses import dataclass
 from typing import Final, Self
@@ -49,6 +50,13 @@ class RawConnection:
             self._more()
         body, self._read = self._read[:length], self._read[length:]
         return RawAnswer(int(first.split(" ")[1]), fields, body)
+
+    def read_to_end(self) -> bytes:
+        """Returns all that comes until the other side ends the connection."""
+        with contextlib.suppress(ConnectionError):
+            while True:
+                self._more()
+        return self._read
 
     def is_ended(self) -> bool:
         """Waits until the other side ends the connection, and returns True; False where it sent more, or nothing."""

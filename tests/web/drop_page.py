@@ -194,7 +194,7 @@ def serve_drop_page() -> Iterator[DropPage]:
     page = DropPage()
     server = _Server(page)
     page.url = f"http://127.0.0.1:{server.server_address[1]}/"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005})
     thread.start()
     try:
         yield page

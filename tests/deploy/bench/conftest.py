@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.embedded import open_database
+from tests.deploy.ready import put_database
 from tests.harness.postgres import FAST_SETTINGS, make_folder
 
 
@@ -13,6 +14,7 @@ from tests.harness.postgres import FAST_SETTINGS, make_folder
 def bench_dsn() -> Iterator[str]:
     """The address of the server."""
     folder = make_folder("passerelle-bench-")
+    put_database(folder)
     with open_database(folder, FAST_SETTINGS) as database:
         yield database.superuser_dsn()
     shutil.rmtree(folder)

@@ -22,6 +22,7 @@ from federation.keys.instance import KeyFolder
 from federation.tlog.checkpoint import Checkpoint, parse_signed_checkpoint
 from tests.deploy.machines import fetch
 from tests.deploy.members import Members
+from tests.deploy.ready import put_database
 from tests.harness.command import Command, Result, Started
 from tests.harness.tls_front import TlsFronts
 from tests.harness.waiting import wait_until
@@ -51,6 +52,7 @@ class Site:
     def behind(cls, fronts: TlsFronts, folder: Path, name: str) -> "Site":
         """Makes an instance that was never started, with a front of its own."""
         port = free_port()
+        put_database(folder / name)
         return cls(name, folder, fronts, fronts.add(f"{name}.localhost", port), port)
 
     @property

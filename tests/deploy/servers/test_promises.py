@@ -16,6 +16,7 @@ from directory.settings import Server
 from tests.deploy.edge.small_server import WAIT_S, small_server
 from tests.deploy.edge.test_frozen_database import frozen
 from tests.deploy.embedded.programs import server_processes
+from tests.deploy.ready import put_database
 from tests.harness.command import Command, Started
 from tests.harness.raw import RawConnection
 from web.middleware import bodies
@@ -37,6 +38,7 @@ def place(folder: Path, server: Server) -> Command:
     """A folder and a port for each server."""
     here = folder / server
     here.mkdir()
+    put_database(here / "data")
     settings = {"data": str(here / "data"), "port": str(free_port()), "metrics_port": str(free_port())}
     return Command(
         here, {**settings, "server": server, "rate_sign_ins_per_minute": "3", "upload_max_mb": "1"}
@@ -131,11 +133,14 @@ def test_a_body_in_chunks_is_read(client: httpx.Client) -> None:
 
 
 def test_one_who_ends_their_side_has_the_answer(port: int, server: Server) -> None:
-    """As `nc -N` does. Granian takes it for the end of the connection."""
+    """As `nc -N` does. Granian takes it for the end of the connection, where it sees it before it has answered."""
     with RawConnection(port) as raw:
         raw.send(LOOKUP.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         raw.socket.shutdown(socket.SHUT_WR)
-        assert raw.answer().status == 200 if server in GUARDED else raw.is_ended()
+        if server in GUARDED:
+            assert raw.answer().status == 200
+        else:
+            assert raw.read_to_end()[:15] in {b"", b"HTTP/1.1 200 OK"}
 
 
 def test_a_database_that_does_not_answer(place: Command, port: int, client: httpx.Client) -> None:

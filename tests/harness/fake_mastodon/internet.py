@@ -91,7 +91,7 @@ class FakeInternet:
         self._authority = trustme.CA()
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._server = _Server(self)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
