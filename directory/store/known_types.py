@@ -18,8 +18,8 @@ else:
 FIRST_OTHER_OID: Final = 10_000
 """From here on a type has another number in another database."""
 
-_known: Final[dict[frozenset[int], Any]] = {}
-"""What was answered for each set of types that a statement lacked: as many as there are kinds of statements."""
+_known: Final[dict[int, list[Any]]] = {}
+"""What was answered for each type: as many as our statements have."""
 
 
 class _NothingPrepared:
@@ -38,11 +38,14 @@ class KnowingConnection(_Connection):
         self,
         typeoids: Iterable[int],
         timeout: float | None,  # noqa: ASYNC109 - as asyncpg calls it
-    ) -> tuple[Any, Any]:
-        wanted = frozenset(typeoids)
-        if wanted in _known:
-            return _known[wanted], _NothingPrepared
-        found, statement = await super()._introspect_types(wanted, timeout)  # type: ignore[misc] # asyncpg's own, untyped
-        if max(wanted) < FIRST_OTHER_OID:
-            _known[wanted] = found
+    ) -> tuple[list[Any], Any]:
+        found: list[Any] = []
+        statement: Any = _NothingPrepared
+        for oid in typeoids:
+            told = _known.get(oid)
+            if told is None:
+                told, statement = await super()._introspect_types([oid], timeout)  # type: ignore[misc] # asyncpg's own, untyped
+                if oid < FIRST_OTHER_OID:
+                    _known[oid] = told
+            found += told
         return found, statement
