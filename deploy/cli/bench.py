@@ -11,7 +11,7 @@ import msgspec
 from deploy.bench.arrivals import bench_arrivals
 from deploy.bench.directory import bench_directory
 from deploy.bench.follows import bench_follows
-from deploy.bench.launch.bench import bench_launch
+from deploy.bench.launch.bench import bench_launch_day
 from deploy.bench.launch.crowd import Crowd
 from deploy.bench.log import bench_log
 from deploy.bench.memory import bench_memory
@@ -39,7 +39,7 @@ class Sizes(msgspec.Struct, frozen=True):
 BENCHES: Final[dict[str, Callable[[str, Sizes], Awaitable[list[Result]]]]] = {
     "directory": lambda dsn, sizes: bench_directory(dsn, sizes.people, sizes.seconds_or(3)),
     "log": lambda dsn, sizes: bench_log(dsn, sizes.leaves, sizes.seconds_or(3)),
-    "launch": lambda dsn, sizes: bench_launch(dsn, Crowd(sizes.people, sizes.seconds_or(60))),
+    "launch": lambda dsn, sizes: bench_launch_day(dsn, Crowd(sizes.people, sizes.seconds_or(60))),
     "memory": lambda dsn, sizes: bench_memory(dsn, sizes.people),
     "servers": lambda dsn, sizes: bench_servers(dsn, sizes.people, sizes.seconds_or(3)),
     "arrivals": lambda dsn, sizes: bench_arrivals(dsn, sizes.people),
@@ -69,7 +69,7 @@ def command(what: str, people: int, seconds: float | None, leaves: int, markdown
     """Measure how fast it is, as ratios to the bare limit. Ends with 1 where a target is missed.
 
     WHAT is `directory` (lookups and matches, the default), `log` (the signed log), `launch` (300 browsers that
-    come at once), `memory` (idle, and after large lists), `servers` (several web processes, and one server against
+    come at once, to one web process and to one a core), `memory` (idle, and after large lists), `servers` (several web processes, and one server against
     another), `arrivals` (newcomers that meet kept lists), `sync` (reading the log of a peer) or `follows` (runs of
     members).
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
 
 from directory.errors import DatabaseUnreachable, DirectoryUnavailable
+from directory.store.known_types import KnowingConnection
 from directory.store.quiet_errors import hide_values
 
 # asyncpg's classes are generic for the type checker only.
@@ -83,26 +84,16 @@ def _unreachable(error: Exception) -> DatabaseUnreachable:
 async def connect(dsn: str, *, timeout_s: float = CONNECT_TIMEOUT_S) -> "asyncpg.Connection[asyncpg.Record]":
     """Opens a connection outside of any pool. Raises DatabaseUnreachable."""
     try:
-        return await asyncpg.connect(dsn, timeout=timeout_s)
+        return await asyncpg.connect(dsn, timeout=timeout_s, connection_class=KnowingConnection)
     except _NO_WAY_IN as error:
         raise _unreachable(error) from error
 
 
-async def _count_granted(dsn: str, wanted: int) -> int:
-    """Returns how large a pool can be: as wanted, or what the limit of our role leaves. Raises DatabaseUnreachable."""
+async def _count_granted(pool: Pool, wanted: int) -> int:
+    """Returns how large a pool may be: as wanted, or what the limit of our role leaves."""
     if wanted <= LEFT_FOR_SIGNING:
         return wanted
-    connection = await connect(dsn)
-    try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            limit = int(
-                await connection.fetchval("SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user")
-            )
-            await connection.close()
-    except _NO_WAY_IN as error:
-        raise _unreachable(error) from error
-    finally:
-        connection.terminate()
+    limit = int(await pool.fetchval("SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user"))
     granted = wanted if limit < 0 else max(1, min(wanted, limit - LEFT_FOR_SIGNING))
     if granted < wanted:
         log.warning(
@@ -113,6 +104,36 @@ async def _count_granted(dsn: str, wanted: int) -> int:
             mend=MEND_REFUSAL,
         )
     return granted
+
+
+async def _open_pool(dsn: str, size: int, check: Check | None) -> Pool:
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=1,
+        max_size=size,
+        max_inactive_connection_lifetime=IDLE_S,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=COMMAND_TIMEOUT_S,
+        reset=_leave_as_it_is,
+        init=check,
+        connection_class=KnowingConnection,
+        server_settings={"application_name": "passerelle", "jit": "off"},
+    )
+
+
+async def _open_granted_pool(dsn: str, wanted: int, check: Check | None) -> Pool:
+    """Opens a pool as large as wanted, or another one where our role may open less."""
+    pool = await _open_pool(dsn, wanted, check)
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            granted = await _count_granted(pool, wanted)
+            if granted == wanted:
+                return pool
+            await pool.close()
+    except BaseException:
+        pool.terminate()
+        raise
+    return await _open_pool(dsn, granted, check)
 
 
 class Database:
@@ -135,19 +156,8 @@ class Database:
     ) -> Self:
         """Opens the pool. `check` looks at each new connection, and raises where it is not to be used. Raises
         DatabaseUnreachable where the server does not answer."""
-        granted = await _count_granted(dsn, max_connections)
         try:
-            pool = await asyncpg.create_pool(
-                dsn,
-                min_size=1,
-                max_size=granted,
-                max_inactive_connection_lifetime=IDLE_S,
-                timeout=CONNECT_TIMEOUT_S,
-                command_timeout=COMMAND_TIMEOUT_S,
-                reset=_leave_as_it_is,
-                init=check,
-                server_settings={"application_name": "passerelle", "jit": "off"},
-            )
+            pool = await _open_granted_pool(dsn, max_connections, check)
         except _NO_WAY_IN as error:
             raise _unreachable(error) from error
         return cls(pool, acquire_timeout_s=acquire_timeout_s)

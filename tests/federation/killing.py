@@ -5,6 +5,7 @@ A process reports into a file before it dies, a line each: the points that it re
 """
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -17,14 +18,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
-import asyncpg
 import msgspec
 
 import federation.own_log.sequencer as sequencer_module
 from directory.clock import SystemClock
 from directory.secret_files import folder as secret_folder
 from directory.secret_files import steps
-from directory.store.database import Connection, Database
+from directory.store.database import Connection, Database, connect
 from federation.keys.instance import KeyFolder
 from federation.own_log import sequencer_task as sequencing
 from federation.own_log.sequencer import Sequencer
@@ -141,6 +141,7 @@ class Running:
 
 def main() -> None:
     running: set[int] = set()
+    has_asked = False
     for line in sys.stdin:
         asked = json.loads(line)
         if "wait" in asked:
@@ -148,6 +149,10 @@ def main() -> None:
             _reply(_status_of(asked["wait"]))
             continue
         request = msgspec.convert(asked, Request)
+        if not has_asked:
+            asyncio.run(_read_types(request.dsn))
+            gc.freeze()  # a child's collector would copy all pages that it shares
+            has_asked = True
         pid = os.fork()
         if pid == 0:
             os._exit(_live(request))
@@ -159,6 +164,14 @@ def main() -> None:
     for pid in running:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+
+
+async def _read_types(dsn: str) -> None:
+    """Reads once, for all that are forked, what each would read anew: what the types of the log's statements are."""
+    connection = await connect(dsn)
+    for kind in ("bigint", "bytea", "smallint", "integer", "timestamptz", "jsonb", "date", "boolean"):
+        await connection.fetchval(f"SELECT NULL::{kind}[]")
+    await connection.close()
 
 
 def _reply(number: int) -> None:
@@ -195,7 +208,7 @@ async def _work(request: Request, tell: Callable[..., None]) -> None:
     if request.work == "lead":
         await _lead(request, sequencer, tell)
         return
-    connection = await asyncpg.connect(request.dsn)
+    connection = await connect(request.dsn)
     faulty = cast("Connection", FaultyConnection(connection, faults))
     if request.work == "race":
         for _ in range(request.rounds):

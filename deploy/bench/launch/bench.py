@@ -1,6 +1,7 @@
 """Measures launch day: what browsers meet that all come at once, what it takes, and what is saturated first."""
 
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
@@ -37,31 +38,42 @@ class CrowdFailed(Exception):
     """The process of the browsers ended by itself, so that there is nothing to measure."""
 
 
-async def bench_launch(admin_dsn: str, crowd: Crowd, more: Mapping[str, str] | None = None) -> list[Result]:
-    """Has a crowd visit an instance of its own. `more` are further settings of its process."""
+async def bench_launch_day(admin_dsn: str, crowd: Crowd) -> list[Result]:
+    """Has a crowd visit an instance of one web process, and one that has a process for each core."""
+    counts = dict.fromkeys((1, os.cpu_count() or 1))
+    return [each for count in counts for each in await bench_launch(admin_dsn, crowd, workers=count)]
+
+
+async def bench_launch(
+    admin_dsn: str, crowd: Crowd, more: Mapping[str, str] | None = None, *, workers: int = 1
+) -> list[Result]:
+    """Has a crowd visit an instance of its own, of so many web processes. `more` are further settings."""
     source = await demo_database(admin_dsn, crowd.people)
     dsn = await copied_database(admin_dsn, name_of(source), DATABASE)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            settings = {"database_url": dsn, "log_format": "text", "log_level": "warning"} | dict(more or {})
+            settings = {"database_url": dsn, "log_format": "text", "log_level": "warning"}
+            settings |= {"workers": str(workers), **(more or {})}
             instance = TrialInstance("launch", Path(folder) / "data", free_port(), more=settings)
             with starting_instance(instance) as process:
                 await asyncio.to_thread(wait_until_ready, instance, process)
                 crowd = msgspec.structs.replace(crowd, port=instance.port)
-                trip, watched = await _measure(crowd, process, dsn, instance.settings.database_connections)
+                pool = workers * instance.settings.database_connections
+                trip, watched = await _measure(crowd, process, dsn, pool, workers)
     finally:
         await drop_database(admin_dsn, DATABASE)
-    return results_of(trip, watched, crowd)
+    return results_of(trip, watched, crowd, workers)
 
 
 async def _measure(
-    crowd: Crowd, process: "subprocess.Popen[bytes]", dsn: str, pool: int
+    crowd: Crowd, process: "subprocess.Popen[bytes]", dsn: str, pool: int, workers: int
 ) -> tuple[Trip, Watched]:
     async with _crowd_process(crowd) as running:
         if running.stdin is None or running.stdout is None:
             raise CrowdFailed
         await _line(running.stdout)
-        parts = Parts(psutil.Process(process.pid), await database_server(dsn), psutil.Process(running.pid))
+        web, load = psutil.Process(process.pid), psutil.Process(running.pid)
+        parts = Parts(web, await database_server(dsn), load, workers)
         running.stdin.write(b"\n")
         watched = await watch(parts, dsn, pool, crowd.port, crowd.seconds)
         trip = msgspec.json.decode(await _line(running.stdout), type=Trip)
@@ -95,9 +107,10 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
     return line
 
 
-def results_of(trip: Trip, watched: Watched, crowd: Crowd) -> list[Result]:
+def results_of(trip: Trip, watched: Watched, crowd: Crowd, workers: int = 1) -> list[Result]:
     """Makes the rows of the table."""
-    name = f"launch day, {crowd.browsers} browsers for {crowd.seconds:.0f} s"
+    several = f", {workers} web processes" if workers > 1 else ""
+    name = f"launch day, {crowd.browsers} browsers for {crowd.seconds:.0f} s{several}"
     return [
         _troubles(name, trip),
         _pages(name, trip),
@@ -138,7 +151,7 @@ def _pages(name: str, trip: Trip) -> Result:
 def _memory(name: str, watched: Watched) -> Result:
     start, middle, end = (size / 1e6 for size in (watched.pss[0], watched.pss[-2], watched.pss[-1]))
     return Result(
-        f"{name}: memory of the web process at the end",
+        f"{name}: memory of what serves, at the end",
         f"{end:.0f} MB",
         f"{middle:.0f} MB in the middle; {start:.0f} MB before",
         end / middle,

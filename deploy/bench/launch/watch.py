@@ -32,6 +32,8 @@ class Parts:
     web: psutil.Process
     database: psutil.Process | None
     load: psutil.Process
+    workers: int = 1
+    """How many web processes there are: `web` and what it started."""
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ class Watched:
 
 
 async def watch(parts: Parts, dsn: str, pool: int, port: int, seconds: float) -> Watched:
-    """Watches for so many seconds. `pool` is how many connections a web process may open."""
+    """Watches for so many seconds. `pool` is how many connections the web processes may open."""
     watched = Watched()
     probing = asyncio.create_task(_probe(port, watched.lags))
     try:
@@ -84,7 +86,7 @@ async def _sample(parts: Parts, dsn: str, pool: int, seconds: float, watched: Wa
             rates = {name: (used[name] - before[name]) / (now - then) for name in used}
             busy = await connection.fetchval(_BUSY)
             shares = {
-                "the web process": rates["web"],
+                "the web process": rates["web"] / parts.workers,
                 "PostgreSQL": rates["database"] / machine,
                 "the connections to the database": busy / pool,
                 "the processor, load and others included": psutil.cpu_percent() / 100,

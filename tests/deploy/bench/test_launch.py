@@ -23,6 +23,12 @@ async def test_browsers_visit_an_instance_and_meet_no_error(bench_dsn: str) -> N
     assert visits.ratio > 0
 
 
+async def test_browsers_visit_several_web_processes(bench_dsn: str) -> None:
+    errors, *others = await bench_launch(bench_dsn, Crowd(PEOPLE, 2, 2, AT_ONCE, AT_ONCE), workers=2)
+    assert errors.is_good
+    assert all("2 web processes" in each.name for each in (errors, *others))
+
+
 async def test_what_is_refused_for_now_is_no_error_where_it_says_until_when(bench_dsn: str) -> None:
     """A limit of one list a minute: the browsers meet 429 with `Retry-After`, wait as long, and that is no error."""
     limits = {"rate_pairs_per_minute": "300"}
