@@ -27,8 +27,8 @@ from federation.keys.instance import MARK_FILE, KeyFolder, NewKeys
 from tests.deploy.machines import fetch
 from tests.deploy.pending import add_pending
 from tests.deploy.test_restore import LOG, PATIENCE_S, REFUSED, Instance
-from tests.harness.command import Command
 from tests.harness.external_postgres import PASSWORD, external_postgres
+from tests.harness.forking import Forks
 from tests.harness.postgres import SharedPostgres
 from tests.harness.waiting import wait_until
 
@@ -262,7 +262,7 @@ def test_what_was_there_is_kept_or_refused(tmp_path: Path, dsn: str, empty: str)
 
     (there / "keys" / "peer.key").write_bytes(b"PASSERELLE+PEER+KEY+other\n")
     before = what_is_in(there)
-    refused = Command(tmp_path, {"data": str(there), "database_url": empty}).run("restore", "--replace", file)
+    refused = Forks(tmp_path, {"data": str(there), "database_url": empty}).run("restore", "--replace", file)
     assert (refused.code, "are not those of the backup" in refused.sentence) == (1, True)
     assert what_is_in(there) == before
 
@@ -270,7 +270,7 @@ def test_what_was_there_is_kept_or_refused(tmp_path: Path, dsn: str, empty: str)
 def test_a_backup_of_another_address_is_refused(tmp_path: Path, dsn: str, empty: str) -> None:
     back_up(used_instance(tmp_path, dsn), tmp_path / "one.backup")
     there = tmp_path / "there"
-    command = Command(tmp_path, {"data": str(there), "public_url": "https://find.example"})
+    command = Forks(tmp_path, {"data": str(there), "public_url": "https://find.example"})
     refused = command.run("restore", "one.backup", database_url=empty)
     assert refused.code == 1
     assert "is a backup of localhost/log, and this instance is find.example/log" in refused.sentence
@@ -299,7 +299,7 @@ def test_no_backup_holds_a_vault_of_another_moment(tmp_path: Path, dsn: str) -> 
 
 def test_files_are_not_replaced_and_folders_not_made(tmp_path: Path, dsn: str) -> None:
     (tmp_path / "there.backup").write_text("mine")
-    command = Command(tmp_path, {"data": str(tmp_path / "data")})
+    command = Forks(tmp_path, {"data": str(tmp_path / "data")})
     taken = command.run("backup", "there.backup", database_url=dsn)
     assert (taken.code, "exists already" in taken.sentence) == (1, True)
     assert (tmp_path / "there.backup").read_text() == "mine"

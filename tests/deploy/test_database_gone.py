@@ -15,6 +15,7 @@ from deploy.ports import free_port
 from tests.deploy.embedded.programs import kill_all, server_processes
 from tests.deploy.pending import add_pending
 from tests.harness.command import Command, Started, answers
+from tests.harness.forking import Forks
 from tests.harness.waiting import wait_until
 
 PATIENCE_S: Final = 60
@@ -23,7 +24,7 @@ LOG: Final = "localhost/log"
 
 @pytest.fixture(scope="module")
 def command(folder: Path) -> Command:
-    return Command(folder, {"data": str(folder / "data"), "port": str(free_port())})
+    return Forks(folder, {"data": str(folder / "data"), "port": str(free_port())})
 
 
 @pytest.fixture(scope="module")

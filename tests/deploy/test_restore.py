@@ -16,7 +16,7 @@ from federation.protocol.log_state import read_own_checkpoint
 from federation.tlog.checkpoint import Checkpoint
 from tests.conftest import TEMPLATE
 from tests.deploy.pending import add_pending
-from tests.harness.command import Command
+from tests.harness.forking import Forks
 from tests.harness.postgres import SharedPostgres
 from tests.harness.waiting import wait_until
 
@@ -46,7 +46,7 @@ class Instance:
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.command = Command(folder, {"data": str(folder / "data"), "port": str(self.port)})
+        self.command = Forks(folder, {"data": str(folder / "data"), "port": str(self.port)})
         self.seen: dict[int, Checkpoint] = {}
 
     def checkpoint(self) -> Checkpoint | None:

@@ -24,6 +24,7 @@ from tests.deploy.machines import fetch
 from tests.deploy.members import Members
 from tests.deploy.ready import put_database
 from tests.harness.command import Command, Result, Started
+from tests.harness.forking import Forks
 from tests.harness.tls_front import TlsFronts
 from tests.harness.waiting import wait_until
 
@@ -92,7 +93,7 @@ class Site:
             "log_format": "json",
             "rate_lookups_per_minute": "0",
         }
-        return Command(self.runs, settings, variables={"SSL_CERT_FILE": str(self.fronts.file)})
+        return Forks(self.runs, settings, variables={"SSL_CERT_FILE": str(self.fronts.file)})
 
     @property
     def log(self) -> str:

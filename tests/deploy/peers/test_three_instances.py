@@ -138,6 +138,7 @@ def test_a_log_that_forks_is_frozen_by_all_with_evidence(trio: Trio, folder: Pat
         forker.wait_for_size(SEEN_BY_BOTH)
         for each in (one, two):
             read_up_to(each, forker, SEEN_BY_BOTH)
+        forker.stop()  # a round that is under way would make the next one due
         # Neither copy shows its tree to the witnesses: who forks would not.
         forker.fetch("UPDATE peer_witness SET next_at = now() + interval '1 hour'")
     twin = twin_of(forker)
