@@ -29,6 +29,7 @@ from tests.deploy.pending import add_pending
 from tests.deploy.test_restore import LOG, PATIENCE_S, REFUSED, Instance
 from tests.harness.external_postgres import PASSWORD, external_postgres
 from tests.harness.forking import Forks
+from tests.harness.no_tls import NO_TLS
 from tests.harness.postgres import SharedPostgres
 from tests.harness.waiting import wait_until
 
@@ -76,6 +77,11 @@ def what_is_in(folder: Path) -> dict[str, bytes | None]:
     }
 
 
+def told_by(instance: Instance) -> str:
+    """What an instance says of whether it is ready."""
+    return httpx.get(f"{instance.url}/readyz", trust_env=False, verify=NO_TLS).text
+
+
 def test_an_instance_moves_to_another_machine_with_its_backup(folder: Path) -> None:
     """The documented restore failed with `relation … already exists`, and left keys and vault to the operator."""
     old, new = Instance(folder), Instance(folder / "elsewhere")
@@ -115,9 +121,9 @@ def test_an_instance_moves_to_another_machine_with_its_backup(folder: Path) -> N
 
     with new.command.started("serve") as running:
         running.wait_until_ready(new.url)
-        waiting = lambda: "publishing waits" in httpx.get(f"{new.url}/readyz", trust_env=False).text  # noqa: E731
+        waiting = lambda: "publishing waits" in told_by(new)  # noqa: E731
         assert wait_until(waiting, PATIENCE_S), "nothing is signed by a copy that may be older"
-        answer = httpx.get(f"{new.url}/api/v1/lookup?x=@person1", trust_env=False)
+        answer = httpx.get(f"{new.url}/api/v1/lookup?x=@person1", trust_env=False, verify=NO_TLS)
         assert answer.json()["answers"], "lookups go on"
         confirmed = new.command.run("recover", "--confirm", "4", said="y\n")
         assert confirmed.code == 0, confirmed.err

@@ -7,6 +7,7 @@ import pytest
 
 from directory.instance_settings import KEYS, describe_setting
 from tests.deploy.machines import PATIENCE_S, Machine
+from tests.harness.no_tls import NO_TLS
 from tests.harness.waiting import wait_until
 
 
@@ -64,7 +65,7 @@ def test_a_running_instance_is_told_without_a_restart(machine: Machine) -> None:
         running.wait_until_ready(machine.url)
 
         def said() -> tuple[str, bool]:
-            told = httpx.get(f"{machine.url}/api/v1/instance", trust_env=False).json()
+            told = httpx.get(f"{machine.url}/api/v1/instance", trust_env=False, verify=NO_TLS).json()
             return told["name"], told["read_only"]
 
         assert said() == ("Passerelle", False)
@@ -73,6 +74,6 @@ def test_a_running_instance_is_told_without_a_restart(machine: Machine) -> None:
         run(machine, "set", "name", "Find them")
         run(machine, "set", "read_only", "true")
         assert wait_until(lambda: said() == ("Find them", True), PATIENCE_S)
-        assert "Find them" in httpx.get(machine.url, trust_env=False).text
+        assert "Find them" in httpx.get(machine.url, trust_env=False, verify=NO_TLS).text
         run(machine, "unset", "read_only")
         assert wait_until(lambda: said() == ("Find them", False), PATIENCE_S)

@@ -11,6 +11,7 @@ import pytest
 from deploy.ports import free_port
 from deploy.trial.instances import TrialInstance, starting_instance
 from tests.harness.forking import Forks
+from tests.harness.no_tls import NO_TLS
 from tests.harness.waiting import wait_until
 
 PATIENCE_S: Final = 150
@@ -30,6 +31,7 @@ def test_two_instances_answer_for_each_other_until_they_are_stopped(folder: Path
             params={"x": found[1]},
             headers={"host": f"one.localhost:{found[2]}"},
             trust_env=False,
+            verify=NO_TLS,
         )
         assert '"origin":"two.localhost/log"' in asked.text, asked.text
         running.send(signal.SIGINT)

@@ -19,6 +19,7 @@ from directory.clock import SystemClock
 from directory.store.database import Database
 from federation.keys.fingerprints import to_words
 from federation.keys.instance import KeyFolder
+from federation.peers.looks import EVERY_S
 from federation.tlog.checkpoint import Checkpoint, parse_signed_checkpoint
 from tests.deploy.machines import fetch
 from tests.deploy.members import Members
@@ -213,6 +214,21 @@ class Site:
         """How far it has read the log of a peer."""
         [row] = self.fetch("SELECT * FROM peer_log WHERE origin = $1", peer.origin)
         return row
+
+    def looks_within_s(self, peer: "Site") -> float:
+        """Waits until it has looked at a peer. Returns in how many seconds its next look is due."""
+        due_s: list[float] = []
+
+        def is_at_rest() -> bool:
+            [row] = self.fetch(
+                "SELECT extract(epoch FROM next_at - now())::float AS due_s FROM peer_log WHERE origin = $1",
+                peer.origin,
+            )
+            due_s.append(row["due_s"])
+            return bool(0 < due_s[-1] <= EVERY_S)
+
+        assert wait_until(is_at_rest, PATIENCE_S), due_s[-1]
+        return due_s[-1]
 
     def nudge(self) -> None:
         """Makes the next look at all peers due, so that no test waits for it. One that is under way, whose lease is renewed

@@ -25,7 +25,8 @@ from tests.peers.pds import Pds
 NAME: Final = "quixotequagga"
 X_ID: Final = 7_316_845_209_417_734_651
 HEALTHY_S: Final = 60
-"""A withdrawal reaches a healthy peer within this time."""
+"""A withdrawal reaches a healthy peer within this time: that until its next look, which a test does not wait for, and what it
+takes from there."""
 SEEN_BY_BOTH: Final = 4
 GROWN: Final = 7
 """Leaves of a log before it forks, and after."""
@@ -47,8 +48,15 @@ def test_what_is_withdrawn_is_gone_everywhere(trio: Trio) -> None:
     withdrawn = time.monotonic()
     one.members().call(lambda parts: parts.publishing.withdraw(member, publication))
     assert one.look_up(NAME) == []
-    assert wait_until(lambda: not two.look_up(NAME) and not three.look_up(NAME), HEALTHY_S)
-    assert time.monotonic() - withdrawn < HEALTHY_S
+    would_wait_s = max(each.looks_within_s(one) for each in (two, three))
+
+    def is_gone() -> bool:
+        for each in (two, three):
+            each.nudge()
+        return not two.look_up(NAME) and not three.look_up(NAME)
+
+    assert wait_until(is_gone, HEALTHY_S)
+    assert time.monotonic() - withdrawn + would_wait_s < HEALTHY_S
     for each in (two, three):
         with each.database() as database:
             assert found_in(dump(database.dsn), secrets) == set()

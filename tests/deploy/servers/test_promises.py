@@ -19,6 +19,7 @@ from tests.deploy.embedded.programs import server_processes
 from tests.deploy.ready import put_database
 from tests.harness.command import Command, Started
 from tests.harness.forking import Forks
+from tests.harness.no_tls import NO_TLS
 from tests.harness.raw import RawConnection
 from web.middleware import bodies
 
@@ -67,7 +68,7 @@ def port(place: Command, running: Started) -> int:
 @pytest.fixture
 def client(place: Command, running: Started) -> Iterator[httpx.Client]:
     assert running.process.poll() is None
-    with httpx.Client(base_url=url_of(place), trust_env=False) as made:
+    with httpx.Client(base_url=url_of(place), trust_env=False, verify=NO_TLS) as made:
         yield made
 
 
