@@ -94,16 +94,31 @@ def _line(descriptor: int) -> bytes:
     return line
 
 
+_OF_THE_START: Final = "COLUMNS", "LD_"
+"""Variables with these prefixes are read as a program is started and loaded: a fork would know nothing of them."""
+
+
+def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith(_OF_THE_START)}
+
+
+_USUAL: Final = _read_at_start(Command(CHECKOUT).environment({}))
+
+
 class Forks(Command):
-    """A command that is not told by its own start: for what is not about how the program begins."""
+    """A command that is forked: for what is not about how the program begins. Where a variable is other than usual that is read
+    at its start, it is started."""
 
     def run(self, *arguments: str | Path, said: str = "", **settings: str) -> Result:
         """Runs the command to its end. `said` is what it reads."""
+        environment = self.environment(settings)
+        if _read_at_start(environment) != _USUAL:
+            return super().run(*arguments, said=said, **settings)
         with TemporaryFile() as reads, TemporaryFile() as out, TemporaryFile() as err:
             reads.write(said.encode())
             reads.seek(0)
             streams = [each.fileno() for each in (reads, out, err)]
-            process = start_forked(arguments, self.folder, self.environment(settings), streams)
+            process = start_forked(arguments, self.folder, environment, streams)
             try:
                 code = process.wait(self.timeout_s)
             finally:
@@ -113,9 +128,12 @@ class Forks(Command):
     def _start(
         self, arguments: Sequence[str | Path], settings: dict[str, str], written: IO[bytes], errors: IO[bytes]
     ) -> Process:
+        environment = self.environment(settings)
+        if _read_at_start(environment) != _USUAL:
+            return super()._start(arguments, settings, written, errors)
         with Path(os.devnull).open("rb") as nothing:
             streams = [each.fileno() for each in (nothing, written, errors)]
-            return start_forked(arguments, self.folder, self.environment(settings), streams, is_alone=True)
+            return start_forked(arguments, self.folder, environment, streams, is_alone=True)
 
 
 def _text(written: IO[bytes]) -> str:

@@ -28,6 +28,15 @@ def test_each_has_its_own_settings(command: Forks) -> None:
     assert "PASSERELLE_PROT is not" not in command.run("doctor", "--settings").out
 
 
+def test_what_is_read_at_the_start_is_heeded(command: Forks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that is loaded before the program would be in no fork, and the terminal as wide as that of the others."""
+    wide = command.run("--help")
+    narrow = Forks(command.folder, variables={"COLUMNS": "60"}).run("--help")
+    assert max(map(len, narrow.out.splitlines())) <= 60 < max(map(len, wide.out.splitlines()))
+    monkeypatch.setenv("LD_PRELOAD", "/nowhere/at/all.so")
+    assert "/nowhere/at/all.so" in command.run("--help").err
+
+
 def test_it_is_alone_in_its_session_and_ends_by_a_signal(command: Forks, dsn: str) -> None:
     with command.started("serve", database_url=dsn, roles="worker", log_format="json") as started:
         started.wait_until_up()
