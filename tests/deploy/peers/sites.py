@@ -232,7 +232,9 @@ class Site:
 
     def nudge(self) -> None:
         """Makes the next look at all peers due, so that no test waits for it. One that is under way, whose lease is renewed
-        in time, goes on; a peer that was away is not left alone for longer and longer, however often this is called."""
+        in time, goes on; a peer that was away is not left alone for longer and longer, however often this is called, nor is what
+        waits to be sent to it."""
+        self.fetch("DELETE FROM host_backoff")
         self.fetch(
             "UPDATE peer_log SET next_at = now(), failures = 0"
             " WHERE next_at NOT BETWEEN now() + interval '42 s' AND now() + interval '61 s'"

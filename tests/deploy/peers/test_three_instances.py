@@ -162,7 +162,12 @@ def test_a_log_that_forks_is_frozen_by_all_with_evidence(trio: Trio, folder: Pat
         assert standing_of(one, forker) is standing_of(two, forker) is Standing.FOLLOWING
         two.read_now(forker)
         assert wait_until(lambda: standing_of(two, forker) is Standing.FROZEN, PATIENCE_S), two.log
-        assert wait_until(lambda: standing_of(one, forker) is Standing.FROZEN, PATIENCE_S), one.log
+
+        def is_told() -> bool:
+            two.nudge()
+            return standing_of(one, forker) is Standing.FROZEN
+
+        assert wait_until(is_told, PATIENCE_S), one.log
     key = KeyFolder(forker.data).read_logs()[0].vkey
     for each in (one, two):
         assert "FROZEN" in each.run("peers", "list").out
