@@ -147,8 +147,11 @@ def test_a_log_that_forks_is_frozen_by_all_with_evidence(trio: Trio, folder: Pat
         for each in (one, two):
             read_up_to(each, forker, SEEN_BY_BOTH)
         forker.stop()  # a round that is under way would make the next one due
-        # Neither copy shows its tree to the witnesses: who forks would not.
-        forker.fetch("UPDATE peer_witness SET next_at = now() + interval '1 hour'")
+        # Neither copy shows its tree to the witnesses, those of whom it has not thought yet included: who forks would not.
+        forker.fetch(
+            "INSERT INTO peer_witness (origin, next_at) SELECT origin, now() + interval '1 hour' FROM peer"
+            " ON CONFLICT (origin) DO UPDATE SET next_at = EXCLUDED.next_at"
+        )
     twin = twin_of(forker)
     with held(forker, twin):
         for first, each in ((1_000, forker), (2_000, twin)):
