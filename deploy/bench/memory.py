@@ -41,10 +41,14 @@ class ListRefused(Exception):
 
 
 async def bench_memory(
-    admin_dsn: str, people: int, settled_s: float = SETTLED_S, pairs: int = LIST_PAIRS
+    admin_dsn: str,
+    people: int,
+    settled_s: float = SETTLED_S,
+    pairs: int = LIST_PAIRS,
+    after_s: float = AFTER_S,
 ) -> list[Result]:
     """Measures both, the second over a directory of so many people."""
-    return [await _idle(settled_s), await _after_lists(admin_dsn, people, pairs)]
+    return [await _idle(settled_s), await _after_lists(admin_dsn, people, pairs, after_s)]
 
 
 async def _idle(settled_s: float) -> Result:
@@ -64,17 +68,17 @@ async def _idle(settled_s: float) -> Result:
     )
 
 
-async def _after_lists(admin_dsn: str, people: int, pairs: int) -> Result:
+async def _after_lists(admin_dsn: str, people: int, pairs: int, after_s: float) -> Result:
     source = await demo_database(admin_dsn, people)
     dsn = await copied_database(admin_dsn, name_of(source), DATABASE)
     try:
         async with _instance({"database_url": dsn}) as (instance, process):
             await _send(instance.port, people, SMALL_PAIRS, 0)
-            before = await _held(process, dsn)
+            before = await _held(process, dsn, after_s)
             after = []
             for number in range(1, LISTS + 1):
                 await _send(instance.port, people, pairs, number)
-                after.append(await _held(process, dsn))
+                after.append(await _held(process, dsn, after_s))
     finally:
         await drop_database(admin_dsn, DATABASE)
     told = ", ".join(f"{(held - before) / 1e6:+.0f}" for held in after)
@@ -124,8 +128,8 @@ async def _send(port: int, people: int, pairs: int, number: int) -> None:
         browser.close()
 
 
-async def _held(process: psutil.Process, dsn: str) -> int:
-    await asyncio.sleep(AFTER_S)
+async def _held(process: psutil.Process, dsn: str, after_s: float) -> int:
+    await asyncio.sleep(after_s)
     server = await database_server(dsn)
     database = pss_bytes(with_children(server), without_shared=True) if server is not None else 0
     return pss_bytes(with_children(process)) + database

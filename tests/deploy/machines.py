@@ -10,7 +10,8 @@ import asyncpg
 
 from deploy.ports import free_port
 from directory.store.database import Connection
-from tests.harness.command import Command, Result, Started
+from tests.harness.command import Result, Started
+from tests.harness.forking import Forks
 
 PATIENCE_S = 90
 """For a process to start, on a busy machine."""
@@ -31,7 +32,7 @@ class Machine:
             "database_url": dsn,
             "log_format": "json",
         }
-        self.command = Command(place, settings)
+        self.command = Forks(place, settings)
 
     @contextmanager
     def running(self, **settings: str) -> Iterator[Started]:

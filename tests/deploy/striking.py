@@ -64,19 +64,41 @@ class Struck:
     confirmed: list[str] = field(default_factory=list)
 
 
-class Striking:
-    """The running program, as a test drives it."""
+class Program:
+    """The running program."""
 
-    def __init__(self, folder: Path, settings: dict[str, str]) -> None:
-        self._folder = folder
-        self._settings = settings
-        self._program = subprocess.Popen(
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
             [sys.executable, "-W", "error", "-m", "tests.deploy.striking"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=CHECKOUT,
             text=True,
         )
+
+    def ask(self, asked: Request) -> int:
+        """Has it run a command. Returns how that ended."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(msgspec.to_builtins(asked)) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.close()
+        self._process.wait(END_TIMEOUT_S)
+        self._process.stdout.close()
+
+
+class Striking:
+    """The running program, as a test drives it: with its own folder and settings."""
+
+    def __init__(self, program: Program, folder: Path, settings: dict[str, str]) -> None:
+        self._program = program
+        self._folder = folder
+        self._settings = settings
 
     def run(self, *arguments: str, typed: str = "", **request: Any) -> Struck:
         """Runs a command without a terminal, with `typed` as its input."""
@@ -98,20 +120,8 @@ class Striking:
         os.close(ours)
         return Struck(ended.result(), said, confirmed)
 
-    def close(self) -> None:
-        assert self._program.stdin
-        assert self._program.stdout
-        self._program.stdin.close()
-        self._program.wait(END_TIMEOUT_S)
-        self._program.stdout.close()
-
     def _ask(self, arguments: tuple[str, ...], **request: Any) -> int:
-        asked = Request(arguments=list(arguments), settings=self._settings, **request)
-        assert self._program.stdin
-        assert self._program.stdout
-        self._program.stdin.write(json.dumps(msgspec.to_builtins(asked)) + "\n")
-        self._program.stdin.flush()
-        return int(self._program.stdout.readline())
+        return self._program.ask(Request(arguments=list(arguments), settings=self._settings, **request))
 
 
 def _type(terminal: int, ended: "Future[int]", key: str, *, answer: bool) -> tuple[str, list[str]]:
@@ -221,9 +231,9 @@ def _struck_statement(call: Callable[..., Any], points: _Points) -> Callable[...
 
 
 @contextlib.contextmanager
-def running(folder: Path, settings: dict[str, str]) -> Iterator[Striking]:
+def running() -> Iterator[Program]:
     """Starts the program for the block."""
-    program = Striking(folder, settings)
+    program = Program()
     try:
         yield program
     finally:

@@ -27,8 +27,9 @@ from federation.keys.instance import MARK_FILE, KeyFolder, NewKeys
 from tests.deploy.machines import fetch
 from tests.deploy.pending import add_pending
 from tests.deploy.test_restore import LOG, PATIENCE_S, REFUSED, Instance
-from tests.harness.command import Command
 from tests.harness.external_postgres import PASSWORD, external_postgres
+from tests.harness.forking import Forks
+from tests.harness.no_tls import NO_TLS
 from tests.harness.postgres import SharedPostgres
 from tests.harness.waiting import wait_until
 
@@ -76,6 +77,11 @@ def what_is_in(folder: Path) -> dict[str, bytes | None]:
     }
 
 
+def told_by(instance: Instance) -> str:
+    """What an instance says of whether it is ready."""
+    return httpx.get(f"{instance.url}/readyz", trust_env=False, verify=NO_TLS).text
+
+
 def test_an_instance_moves_to_another_machine_with_its_backup(folder: Path) -> None:
     """The documented restore failed with `relation … already exists`, and left keys and vault to the operator."""
     old, new = Instance(folder), Instance(folder / "elsewhere")
@@ -115,9 +121,9 @@ def test_an_instance_moves_to_another_machine_with_its_backup(folder: Path) -> N
 
     with new.command.started("serve") as running:
         running.wait_until_ready(new.url)
-        waiting = lambda: "publishing waits" in httpx.get(f"{new.url}/readyz", trust_env=False).text  # noqa: E731
+        waiting = lambda: "publishing waits" in told_by(new)  # noqa: E731
         assert wait_until(waiting, PATIENCE_S), "nothing is signed by a copy that may be older"
-        answer = httpx.get(f"{new.url}/api/v1/lookup?x=@person1", trust_env=False)
+        answer = httpx.get(f"{new.url}/api/v1/lookup?x=@person1", trust_env=False, verify=NO_TLS)
         assert answer.json()["answers"], "lookups go on"
         confirmed = new.command.run("recover", "--confirm", "4", said="y\n")
         assert confirmed.code == 0, confirmed.err
@@ -262,7 +268,7 @@ def test_what_was_there_is_kept_or_refused(tmp_path: Path, dsn: str, empty: str)
 
     (there / "keys" / "peer.key").write_bytes(b"PASSERELLE+PEER+KEY+other\n")
     before = what_is_in(there)
-    refused = Command(tmp_path, {"data": str(there), "database_url": empty}).run("restore", "--replace", file)
+    refused = Forks(tmp_path, {"data": str(there), "database_url": empty}).run("restore", "--replace", file)
     assert (refused.code, "are not those of the backup" in refused.sentence) == (1, True)
     assert what_is_in(there) == before
 
@@ -270,7 +276,7 @@ def test_what_was_there_is_kept_or_refused(tmp_path: Path, dsn: str, empty: str)
 def test_a_backup_of_another_address_is_refused(tmp_path: Path, dsn: str, empty: str) -> None:
     back_up(used_instance(tmp_path, dsn), tmp_path / "one.backup")
     there = tmp_path / "there"
-    command = Command(tmp_path, {"data": str(there), "public_url": "https://find.example"})
+    command = Forks(tmp_path, {"data": str(there), "public_url": "https://find.example"})
     refused = command.run("restore", "one.backup", database_url=empty)
     assert refused.code == 1
     assert "is a backup of localhost/log, and this instance is find.example/log" in refused.sentence
@@ -299,7 +305,7 @@ def test_no_backup_holds_a_vault_of_another_moment(tmp_path: Path, dsn: str) -> 
 
 def test_files_are_not_replaced_and_folders_not_made(tmp_path: Path, dsn: str) -> None:
     (tmp_path / "there.backup").write_text("mine")
-    command = Command(tmp_path, {"data": str(tmp_path / "data")})
+    command = Forks(tmp_path, {"data": str(tmp_path / "data")})
     taken = command.run("backup", "there.backup", database_url=dsn)
     assert (taken.code, "exists already" in taken.sentence) == (1, True)
     assert (tmp_path / "there.backup").read_text() == "mine"

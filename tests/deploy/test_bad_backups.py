@@ -16,7 +16,7 @@ from deploy.backups.restoring import check_suitable
 from directory.clock import SystemClock
 from directory.settings import Settings
 from federation.keys.instance import MARK_FILE
-from tests.harness.command import Command
+from tests.harness.forking import Forks
 
 DUMPED: Final = b"PGDMP" + bytes(range(256)) * 20
 
@@ -150,7 +150,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 def test_the_command_says_one_sentence_and_makes_nothing(tmp_path: Path) -> None:
     file = tmp_path / "one.backup"
     file.write_bytes(BAD["one bit of the dump"]())
-    refused = Command(tmp_path, {"data": str(tmp_path / "data")}).run("restore", file)
+    refused = Forks(tmp_path, {"data": str(tmp_path / "data")}).run("restore", file)
     assert refused.code == 1
     assert refused.sentence == (
         f"passerelle: {file} is no whole backup: its members are not those that were written. Nothing was changed."

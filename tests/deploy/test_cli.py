@@ -27,6 +27,7 @@ from directory.services.lookup import match_all
 from tests.deploy.ready import put_database
 from tests.harness.clock import START
 from tests.harness.command import Command, Result
+from tests.harness.forking import Forks
 from tests.harness.mappings import ORIGIN, mastodon
 from tests.harness.postgres import FAST_SETTINGS, make_folder
 
@@ -38,7 +39,13 @@ SMALL = ("--people", "400", "--follows", str(FOLLOWS), "--size", "200KB", "--twe
 def command(folder: Path) -> Iterator[Command]:
     """Runs commands over a server that is up already, so that each need not start one."""
     with open_database(folder / "data", FAST_SETTINGS):
-        yield Command(folder, {"data": str(folder / "data"), "port": str(free_port())})
+        yield Forks(folder, {"data": str(folder / "data"), "port": str(free_port())})
+
+
+@pytest.fixture
+def program(command: Command) -> Command:
+    """The program with its own start."""
+    return Command(command.folder, command.settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +65,8 @@ def demo(command: Command) -> Demo:
     return Demo(command, archive, filled)
 
 
-def test_help_reads_well(command: Command) -> None:
-    shown = command.run("--help")
+def test_help_reads_well(program: Command) -> None:
+    shown = program.run("--help")
     assert (shown.code, shown.err) == (0, "")
     words = " ".join(shown.out.split())
     for name, sentence in COMMANDS.items():
@@ -74,8 +81,8 @@ def test_each_command_tells_what_it_does(command: Command, name: str) -> None:
     assert shown.out.startswith(f"Usage: passerelle {name}")
 
 
-def test_an_unknown_command_is_told_how_to_go_on(command: Command) -> None:
-    shown = command.run("dance")
+def test_an_unknown_command_is_told_how_to_go_on(program: Command) -> None:
+    shown = program.run("dance")
     assert shown.code == 2
     assert "No such command 'dance'" in shown.err
     assert "passerelle --help" in shown.err
@@ -226,7 +233,7 @@ def test_a_place_for_no_archive_is_told_before_anybody_is_invented(
     folder: Path, command: Command, options: tuple[str, str], said: str
 ) -> None:
     """Millions were made and signed first, and the second try was refused since they were there."""
-    other = Command(folder, {**command.settings, "data": str(folder / "third")})
+    other = Forks(folder, {**command.settings, "data": str(folder / "third")})
     refused = other.run("demo", *SMALL, *options)
     assert refused.code == 1
     assert said in refused.sentence
@@ -245,7 +252,7 @@ def test_a_second_demo_is_refused(demo: Demo) -> None:
 def test_demo_people_are_taken_out_again(folder: Path, command: Command) -> None:
     put_database(folder / "second")
     with open_database(folder / "second", FAST_SETTINGS):
-        other = Command(folder, {**command.settings, "data": str(folder / "second")})
+        other = Forks(folder, {**command.settings, "data": str(folder / "second")})
         assert other.run("demo", *SMALL, "--no-archive").code == 0
         removed = other.run("demo", "--remove")
         assert (removed.code, removed.err) == (0, "")
@@ -263,8 +270,8 @@ def test_a_bad_archive_is_one_sentence(command: Command) -> None:
     assert "download the archive from X again" in shown.sentence
 
 
-def test_a_missing_archive_is_one_sentence(command: Command) -> None:
-    shown = command.run("match", "nowhere.zip")
+def test_a_missing_archive_is_one_sentence(program: Command) -> None:
+    shown = program.run("match", "nowhere.zip")
     assert (shown.code, shown.out) == (1, "")
     assert shown.sentence == "passerelle: There is no nowhere.zip: please check the name and the folder."
 
@@ -282,12 +289,12 @@ def test_a_demo_archive_that_cannot_be_written_is_one_sentence(command: Command)
     assert "check that the folder exists" in shown.sentence
 
 
-def test_a_port_in_use_is_one_sentence(command: Command) -> None:
+def test_a_port_in_use_is_one_sentence(program: Command) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        shown = command.run("serve", "--port", str(port))
+        shown = program.run("serve", "--port", str(port))
     assert (shown.code, shown.out) == (1, "")
     assert f"another program listens on 127.0.0.1:{port} already" in shown.sentence
     assert "PASSERELLE_PORT" in shown.sentence
@@ -297,8 +304,8 @@ def test_a_port_in_use_is_one_sentence(command: Command) -> None:
     ("name", "value"),
     [("port", "high"), ("prot", "8000"), ("language", "tlh"), ("database_url", "mysql://x")],
 )
-def test_a_wrong_setting_is_named(command: Command, name: str, value: str) -> None:
-    shown = command.run("lookup", "@jack", **{name: value})
+def test_a_wrong_setting_is_named(program: Command, name: str, value: str) -> None:
+    shown = program.run("lookup", "@jack", **{name: value})
     assert (shown.code, shown.out) == (1, "")
     assert name in shown.sentence.lower()
     assert "passerelle doctor" in shown.sentence
@@ -369,7 +376,7 @@ def test_the_doctor_wants_the_recovery_key_away_from_a_public_instance(
     folder: Path, command: Command
 ) -> None:
     """Attack: whoever copies the folder of keys could give the log a new key at once."""
-    public = Command(
+    public = Forks(
         folder, {**command.settings, "data": str(folder / "public"), "public_url": "https://find.example"}
     )
     put_database(folder / "public")

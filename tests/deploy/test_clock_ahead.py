@@ -12,6 +12,7 @@ import pytest
 from tests.deploy.machines import fetch
 from tests.deploy.pending import add_pending
 from tests.deploy.test_restore import LOG, PATIENCE_S, Instance
+from tests.harness.no_tls import NO_TLS
 from tests.harness.waiting import wait_until
 
 AHEAD: Final = timedelta(days=400)
@@ -36,7 +37,7 @@ def grow_ahead(instance: Instance, dsn: str, size: int) -> None:
 
 
 def ready(instance: Instance) -> str:
-    return httpx.get(f"{instance.url}/readyz", trust_env=False).text
+    return httpx.get(f"{instance.url}/readyz", trust_env=False, verify=NO_TLS).text
 
 
 def test_one_batch_under_a_clock_that_ran_ahead(folder: Path, dsn: str) -> None:

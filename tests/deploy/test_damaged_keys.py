@@ -18,6 +18,7 @@ from federation.own_log.reader import LogService
 from federation.store.log import LogStore
 from tests.deploy.pending import add_pending
 from tests.harness.command import Command
+from tests.harness.forking import Forks
 from tests.harness.postgres import FAST_SETTINGS
 
 PUBLIC_URL = "HTTPS://Find.Example:443/"
@@ -39,7 +40,7 @@ def dsn(data: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def command(folder: Path, data: Path, dsn: str) -> Command:
-    made = Command(folder, {"data": str(data), "port": str(free_port()), "public_url": PUBLIC_URL})
+    made = Forks(folder, {"data": str(data), "port": str(free_port()), "public_url": PUBLIC_URL})
     assert made.run("keys", "make").code == 0
     add_pending(dsn, ORIGIN, 5)
     proof = asyncio.run(_publish(Settings(data=data, public_url=PUBLIC_URL), dsn))

@@ -15,6 +15,8 @@ from deploy.ports import free_port
 from tests.deploy.embedded.programs import kill_all, server_processes
 from tests.deploy.pending import add_pending
 from tests.harness.command import Command, Started, answers
+from tests.harness.forking import Forks
+from tests.harness.no_tls import NO_TLS
 from tests.harness.waiting import wait_until
 
 PATIENCE_S: Final = 60
@@ -23,7 +25,7 @@ LOG: Final = "localhost/log"
 
 @pytest.fixture(scope="module")
 def command(folder: Path) -> Command:
-    return Command(folder, {"data": str(folder / "data"), "port": str(free_port())})
+    return Forks(folder, {"data": str(folder / "data"), "port": str(free_port())})
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,7 @@ def shut_down_at_once(data: Path) -> None:
 
 def log_size(url: str) -> int:
     """Returns the size of the published checkpoint."""
-    answer = httpx.get(f"{url}/log/checkpoint", trust_env=False)
+    answer = httpx.get(f"{url}/log/checkpoint", trust_env=False, verify=NO_TLS)
     return int(answer.text.split("\n")[1]) if answer.status_code == 200 else -1
 
 
@@ -78,13 +80,13 @@ def test_it_is_waited_for(
     with locks.start.held(PATIENCE_S):  # nobody starts it meanwhile
         ended(data)
         assert wait_until(lambda: not answers(url), PATIENCE_S)
-        assert httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
-        page = httpx.get(f"{url}/x/person1", trust_env=False)
+        assert httpx.get(f"{url}/healthz", trust_env=False, verify=NO_TLS).status_code == 200
+        page = httpx.get(f"{url}/x/person1", trust_env=False, verify=NO_TLS)
         assert page.status_code == 503
         assert "The directory cannot be reached right now" in page.text
         assert "Nothing was lost. Try again in a minute." in page.text
         assert page.headers["retry-after"] == "60"
-        program = httpx.get(f"{url}/api/v1/lookup?x=@person1", trust_env=False)
+        program = httpx.get(f"{url}/api/v1/lookup?x=@person1", trust_env=False, verify=NO_TLS)
         assert program.status_code == 503
         assert program.json()["type"].endswith("unavailable")
         assert "Traceback" not in page.text + program.text
@@ -93,7 +95,7 @@ def test_it_is_waited_for(
     assert log_size(url) == before + 3
     add_pending(address, LOG, 2)
     assert wait_until(lambda: log_size(url) == before + 5, PATIENCE_S)
-    found = httpx.get(f"{url}/api/v1/lookup?x=@person1", trust_env=False)
+    found = httpx.get(f"{url}/api/v1/lookup?x=@person1", trust_env=False, verify=NO_TLS)
     assert found.status_code == 200
     checked = command.run("fsck")
     assert (checked.code, "All is well" in checked.out) == (0, True), checked.out + checked.err

@@ -10,6 +10,7 @@ import pytest
 from deploy.embedded import open_database
 from deploy.ports import free_port
 from tests.harness.command import Command
+from tests.harness.forking import Forks
 from tests.harness.postgres import FAST_SETTINGS
 
 DEMO = ("demo", "--people", "20", "--no-archive")
@@ -30,7 +31,7 @@ def dsn(data: Path) -> Iterator[str]:
 
 @pytest.fixture
 def command(folder: Path, data: Path, dsn: str) -> Command:
-    return Command(folder, {"data": str(data), "port": str(free_port())})
+    return Forks(folder, {"data": str(data), "port": str(free_port())})
 
 
 def fetch(dsn: str, sql: str) -> int:

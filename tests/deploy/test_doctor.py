@@ -10,11 +10,12 @@ from deploy.text_check import check_texts
 from directory.settings import Settings
 from federation.tlog.text import count_leaves
 from tests.harness.command import Command
+from tests.harness.forking import Forks
 
 
 def test_nothing_that_is_copied_is_cut_at_80_columns(tmp_path: Path, dsn: str) -> None:
     """A table cut commands, paths and the names of settings in the middle, or left them out."""
-    command = Command(tmp_path, {"data": str(tmp_path / "data"), "database_url": dsn})
+    command = Forks(tmp_path, {"data": str(tmp_path / "data"), "database_url": dsn})
     narrow = Command(command.folder, command.settings, variables={"COLUMNS": "80"})
     shown = narrow.run("doctor", "--settings", public_url="https://find.example")
     lines = [line.strip() for line in shown.out.splitlines()]
@@ -35,7 +36,7 @@ def test_an_https_address_without_a_trusted_proxy_is_told(proxies: int, is_good:
 
 def test_a_text_of_the_operator_that_is_missing_is_told(tmp_path: Path) -> None:
     """Told by the start before it makes a database, and by `doctor` with what to do."""
-    command = Command(tmp_path, {"data": str(tmp_path / "data"), "terms": str(tmp_path / "terms.txt")})
+    command = Forks(tmp_path, {"data": str(tmp_path / "data"), "terms": str(tmp_path / "terms.txt")})
     said = f"PASSERELLE_TERMS: the file {tmp_path / 'terms.txt'} cannot be read: No such file or directory"
     start = command.run("serve", port=str(free_port()))
     assert start.code == 1
@@ -57,7 +58,7 @@ def test_one_leaf_is_one_leaf() -> None:
 
 def test_a_new_folder_has_no_keys_yet(tmp_path: Path, dsn: str) -> None:
     """It said to bring the folder back from its backup, where there never was one."""
-    command = Command(tmp_path, {"data": str(tmp_path / "data"), "database_url": dsn})
+    command = Forks(tmp_path, {"data": str(tmp_path / "data"), "database_url": dsn})
     shown = command.run("keys")
     assert (shown.code, shown.err) == (0, "")
     assert shown.out.startswith("There are no keys yet: the first start of the instance makes them")

@@ -15,6 +15,7 @@ from federation.keys.evidence import make_evidence
 from federation.keys.forks import record_fork
 from federation.tlog.note import parse_note
 from tests.harness.command import Command
+from tests.harness.forking import Forks
 from tests.harness.known_log import PeerLog, confirm_peer
 from tests.harness.postgres import FAST_SETTINGS
 
@@ -42,7 +43,7 @@ async def _fill(dsn: str) -> None:
 def command(folder: Path) -> Iterator[Command]:
     with open_database(folder / "data", FAST_SETTINGS) as database:
         asyncio.run(_fill(database.dsn))
-        yield Command(folder, {"data": str(folder / "data"), "port": str(free_port())})
+        yield Forks(folder, {"data": str(folder / "data"), "port": str(free_port())})
 
 
 def test_an_operator_sees_writes_and_verifies_it(command: Command) -> None:

@@ -16,7 +16,8 @@ from deploy.ports import free_port
 from federation.protocol.log_state import read_own_checkpoint
 from tests.deploy.machines import fetch
 from tests.deploy.pending import add_pending
-from tests.harness.command import Command
+from tests.harness.forking import Forks
+from tests.harness.no_tls import NO_TLS
 from tests.harness.postgres import SharedPostgres
 
 GRANTED: Final = 5
@@ -52,9 +53,11 @@ async def test_it_serves_and_signs(limited: str, dsn: str, folder: Path) -> None
         "rate_lookups_per_minute": "0",
         "rate_pages_per_minute": "0",
     }
-    with Command(folder, settings).started("serve") as running:
+    with Forks(folder, settings).started("serve") as running:
         await asyncio.to_thread(running.wait_until_ready, url)
-        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE_S, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=url, timeout=PATIENCE_S, trust_env=False, verify=NO_TLS
+        ) as client:
             paths = ["/", "/about", "/api/v1/lookup?x=@person1"]
             answers = await asyncio.gather(*(client.get(paths[each % 3]) for each in range(ASKED)))
         assert {answer.status_code for answer in answers} == {200}

@@ -11,6 +11,7 @@ from deploy.migrate import migrate
 from deploy.ports import free_port
 from directory.store.database import Database
 from tests.harness.command import Command
+from tests.harness.forking import Forks
 from tests.harness.mappings import OTHER_ORIGIN, bluesky
 from tests.harness.postgres import FAST_SETTINGS
 from tests.harness.stored import StoredMappings
@@ -33,7 +34,7 @@ async def _fill(dsn: str) -> None:
 def command(folder: Path) -> Iterator[Command]:
     with open_database(folder / "data", FAST_SETTINGS) as database:
         asyncio.run(_fill(database.dsn))
-        yield Command(folder, {"data": str(folder / "data"), "port": str(free_port())})
+        yield Forks(folder, {"data": str(folder / "data"), "port": str(free_port())})
 
 
 def test_a_moderator_hides_lists_and_lifts(command: Command) -> None:

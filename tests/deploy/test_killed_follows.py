@@ -20,6 +20,7 @@ from directory.follows.states import ItemState, RunState
 from tests.deploy.followers import Follower, Followers, did_of
 from tests.deploy.members import Members
 from tests.harness.command import Command, Started
+from tests.harness.forking import Forks
 from tests.harness.postgres import FAST_SETTINGS
 from tests.harness.waiting import wait_until
 from tests.peers.pds import shared_pds
@@ -125,7 +126,7 @@ def site(folder: Path) -> Iterator[Site]:
     }
     with open_database(folder / "data", FAST_SETTINGS) as database:
         followers = Followers(Members(folder / "data", database.dsn), pds)
-        yield Site(Command(folder, settings), followers, random.SystemRandom())
+        yield Site(Forks(folder, settings), followers, random.SystemRandom())
 
 
 def joined(site: Site) -> dict[Follower, dict[str, Any]]:

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from deploy.migrate import ADVISORY_LOCK, MigrationFailed, known_migrations, migrate
-from tests.harness.command import Command
+from tests.harness.forking import Forks
 from tests.harness.postgres import SharedPostgres
 
 CHECKOUT: Final = Path(__file__).parents[2]
@@ -106,7 +106,7 @@ async def test_a_change_that_fails_leaves_all_as_it_was(empty: str) -> None:
 async def test_a_change_that_fails_is_one_sentence(empty: str, tmp_path: Path) -> None:
     """It ended in a traceback."""
     await _run(empty, f"CREATE TABLE {LAST_TABLE} (stranger text)")
-    command = Command(tmp_path, {"database_url": empty, "data": str(tmp_path / "data")})
+    command = Forks(tmp_path, {"database_url": empty, "data": str(tmp_path / "data")})
     refused = await asyncio.to_thread(command.run, "lookup", "@jack")
     assert (refused.code, refused.out) == (1, "")
     assert refused.sentence == (

@@ -12,6 +12,7 @@ from directory.origins import Authority, Standing
 from federation.keys.fingerprints import to_words
 from tests.conftest import TEMPLATE
 from tests.harness.command import Command
+from tests.harness.forking import Forks
 from tests.harness.peers import PeerInstance, peer_instance
 from tests.harness.postgres import SharedPostgres
 
@@ -39,7 +40,7 @@ def two(own_dsn: str, tmp_path: Path) -> Iterator[PeerInstance]:
 @pytest.fixture
 def command(two: PeerInstance, own_dsn: str, tmp_path: Path) -> Command:
     settings = two.running.settings
-    return Command(
+    return Forks(
         tmp_path,
         {
             "data": str(settings.data),
@@ -138,7 +139,7 @@ def test_an_address_that_cannot_be_a_peer(command: Command, address: str, why: s
 def test_an_instance_without_a_public_address_has_no_peers(command: Command, one: PeerInstance) -> None:
     """No peer could ask it for anything."""
     settings = {name: value for name, value in command.settings.items() if name != "public_url"}
-    alone = Command(command.folder, settings)
+    alone = Forks(command.folder, settings)
     refused = alone.run("peers", "add", one.address, "--fingerprint", words_of(one), "--yes")
     assert (refused.code, "PASSERELLE_PUBLIC_URL" in refused.sentence) == (1, True)
 

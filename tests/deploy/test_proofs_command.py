@@ -21,6 +21,7 @@ from tests.directory.members.people import bluesky, on_x, x_account
 from tests.harness.clock import FakeClock
 from tests.harness.command import Command
 from tests.harness.fake_x.post_ids import first_post_id_at
+from tests.harness.forking import Forks
 from tests.harness.postgres import FAST_SETTINGS
 
 LONG_AGO = timedelta(days=2)
@@ -35,7 +36,7 @@ def members(folder: Path) -> Iterator[Members]:
 
 @pytest.fixture(scope="module")
 def command(folder: Path) -> Command:
-    return Command(folder, {"data": str(folder / "data"), "port": str(free_port())})
+    return Forks(folder, {"data": str(folder / "data"), "port": str(free_port())})
 
 
 def hidden_post(members: Members, name: str) -> tuple[UUID, UUID, str, str]:

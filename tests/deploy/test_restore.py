@@ -16,7 +16,8 @@ from federation.protocol.log_state import read_own_checkpoint
 from federation.tlog.checkpoint import Checkpoint
 from tests.conftest import TEMPLATE
 from tests.deploy.pending import add_pending
-from tests.harness.command import Command
+from tests.harness.forking import Forks
+from tests.harness.no_tls import NO_TLS
 from tests.harness.postgres import SharedPostgres
 from tests.harness.waiting import wait_until
 
@@ -46,12 +47,12 @@ class Instance:
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.command = Command(folder, {"data": str(folder / "data"), "port": str(self.port)})
+        self.command = Forks(folder, {"data": str(folder / "data"), "port": str(self.port)})
         self.seen: dict[int, Checkpoint] = {}
 
     def checkpoint(self) -> Checkpoint | None:
         """Returns the served checkpoint, and asserts that no size is ever served with two roots."""
-        answer = httpx.get(f"{self.url}/log/checkpoint", trust_env=False)
+        answer = httpx.get(f"{self.url}/log/checkpoint", trust_env=False, verify=NO_TLS)
         if answer.status_code != 200:
             return None
         served = read_own_checkpoint(answer.content)
@@ -101,7 +102,7 @@ def test_an_older_copy_is_not_signed_and_a_newer_one_goes_on(
         served = instance.checkpoint()
         assert served is not None
         assert served.size == 4, "what was served then is served still, and nothing new"
-        answer = httpx.get(f"{instance.url}/api/v1/lookup?x=@person1", trust_env=False)
+        answer = httpx.get(f"{instance.url}/api/v1/lookup?x=@person1", trust_env=False, verify=NO_TLS)
         assert answer.status_code == 200, "lookups go on"
         running.send(signal.SIGTERM)
         assert running.wait() == 0

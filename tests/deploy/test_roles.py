@@ -13,6 +13,7 @@ from tests.deploy.members import Members
 from tests.deploy.pending import add_pending
 from tests.harness.fake_plc import FakePlc
 from tests.harness.fake_x import FakeX
+from tests.harness.no_tls import NO_TLS
 from tests.harness.waiting import wait_until
 
 LOG = "localhost/log"
@@ -38,7 +39,7 @@ def x() -> Iterator[FakeX]:
 def test_without_the_web_nothing_listens_and_sigterm_ends_it(machine: Machine) -> None:
     with machine.running(roles="worker,sequencer") as running:
         with pytest.raises(httpx.ConnectError):
-            httpx.get(machine.url, trust_env=False)
+            httpx.get(machine.url, trust_env=False, verify=NO_TLS)
         running.send(signal.SIGTERM)
         assert running.wait() == 0
     said = running.log.read_text()
@@ -87,6 +88,6 @@ def test_only_the_worker_looks_at_posts(machine: Machine, dsn: str, x: FakeX, pl
 def test_the_web_alone_is_ready_and_stops(machine: Machine) -> None:
     with machine.running(roles="web") as running:
         running.wait_until_ready(machine.url)
-        assert httpx.get(f"{machine.url}/", trust_env=False).status_code == 200
+        assert httpx.get(f"{machine.url}/", trust_env=False, verify=NO_TLS).status_code == 200
         running.send(signal.SIGTERM)
         assert running.wait() == 0

@@ -27,6 +27,7 @@ from tests.deploy.members import Members
 from tests.deploy.pending import add_pending
 from tests.directory.members.people import at_bluesky, on_x
 from tests.harness.command import Started
+from tests.harness.no_tls import NO_TLS
 from tests.harness.proxies import HOST, SAMPLES, Proxy, running_sample
 from tests.harness.replicas import Cluster, Server, running_cluster, same_database
 
@@ -228,7 +229,9 @@ def withdraw(apart: Apart, member: UUID, publication: UUID) -> float:
 def see_it_gone(apart: Apart, name: str, withdrawn_at: float) -> None:
     """Asks both webs until neither knows them. Fails where one still tells later than promised."""
     for web in ("web-one", "web-two"):
-        with httpx.Client(base_url=apart.machines[web].url, trust_env=False, timeout=30) as client:
+        with httpx.Client(
+            base_url=apart.machines[web].url, trust_env=False, verify=NO_TLS, timeout=30
+        ) as client:
             assert wait_until(lambda: not _late(look_up(client, name), withdrawn_at), PATIENCE_S)
 
 

@@ -22,6 +22,7 @@ from directory.store.members import MemberStore
 from tests.directory.follows.site import wanted
 from tests.directory.members.people import at_bluesky
 from tests.harness.command import Command
+from tests.harness.forking import Forks
 from tests.harness.postgres import FAST_SETTINGS
 
 RUN = uuid4()
@@ -48,7 +49,7 @@ async def _fill(dsn: str) -> None:
 def command(folder: Path) -> Iterator[Command]:
     with open_database(folder / "data", FAST_SETTINGS) as database:
         asyncio.run(_fill(database.dsn))
-        yield Command(folder, {"data": str(folder / "data"), "port": str(free_port())})
+        yield Forks(folder, {"data": str(folder / "data"), "port": str(free_port())})
 
 
 def test_an_operator_lists_shows_pauses_resumes_and_cancels(command: Command) -> None:

@@ -12,6 +12,7 @@ from deploy.embedded.locks import wait_until
 from deploy.ports import free_port
 from tests.deploy.embedded.programs import server_processes
 from tests.harness.command import TIMEOUT_S, Command, answers
+from tests.harness.no_tls import NO_TLS
 
 
 @pytest.fixture
@@ -33,14 +34,14 @@ def instance(folder: Path, port: int) -> Iterator[Command]:
 def test_it_answers_and_ctrl_c_ends_all_of_it(instance: Command, url: str) -> None:
     with instance.started("serve") as running:
         running.wait_until_ready(url)
-        assert "Passerelle" in httpx.get(url, trust_env=False).text
+        assert "Passerelle" in httpx.get(url, trust_env=False, verify=NO_TLS).text
         assert server_processes(instance.folder / "data")
         running.send(signal.SIGINT)
         assert running.wait() == 0
     assert "Traceback" not in running.log.read_text()
     assert server_processes(instance.folder / "data") == []
     with pytest.raises(httpx.ConnectError):
-        httpx.get(url, trust_env=False)
+        httpx.get(url, trust_env=False, verify=NO_TLS)
 
 
 def test_a_second_start_and_sigterm(instance: Command, url: str) -> None:
@@ -69,13 +70,18 @@ def test_a_killed_instance_does_not_keep_the_next_from_starting(
         assert wait_until(lambda: not answers(url), TIMEOUT_S)
         with instance.started("serve", workers=workers) as next_one:
             next_one.wait_until_ready(url)
-            assert httpx.get(f"{url}/api/v1/lookup?x=@nobody", trust_env=False).status_code == 200
+            assert (
+                httpx.get(f"{url}/api/v1/lookup?x=@nobody", trust_env=False, verify=NO_TLS).status_code == 200
+            )
             next_one.send(signal.SIGINT)
             assert next_one.wait() == 0
 
 
 def test_ctrl_c_during_a_request_lets_it_finish(instance: Command, url: str) -> None:
-    with instance.started("serve") as running, httpx.Client(base_url=url, trust_env=False) as client:
+    with (
+        instance.started("serve") as running,
+        httpx.Client(base_url=url, trust_env=False, verify=NO_TLS) as client,
+    ):
         running.wait_until_ready(url)
         assert client.get("/healthz").status_code == 200  # the connection stays open, and idle
         running.send(signal.SIGINT)

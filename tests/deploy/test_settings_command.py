@@ -7,6 +7,7 @@ import pytest
 
 from directory.instance_settings import KEYS, describe_setting
 from tests.deploy.machines import PATIENCE_S, Machine
+from tests.harness.no_tls import NO_TLS
 from tests.harness.waiting import wait_until
 
 
@@ -60,11 +61,12 @@ def test_the_environment_says_where_it_went(machine: Machine) -> None:
 
 
 def test_a_running_instance_is_told_without_a_restart(machine: Machine) -> None:
-    with machine.running(roles="web") as running:
+    unlimited = {"rate_lookups_per_minute": "0", "rate_pages_per_minute": "0"}  # it is asked again and again
+    with machine.running(roles="web", **unlimited) as running:
         running.wait_until_ready(machine.url)
 
         def said() -> tuple[str, bool]:
-            told = httpx.get(f"{machine.url}/api/v1/instance", trust_env=False).json()
+            told = httpx.get(f"{machine.url}/api/v1/instance", trust_env=False, verify=NO_TLS).json()
             return told["name"], told["read_only"]
 
         assert said() == ("Passerelle", False)
@@ -73,6 +75,6 @@ def test_a_running_instance_is_told_without_a_restart(machine: Machine) -> None:
         run(machine, "set", "name", "Find them")
         run(machine, "set", "read_only", "true")
         assert wait_until(lambda: said() == ("Find them", True), PATIENCE_S)
-        assert "Find them" in httpx.get(machine.url, trust_env=False).text
+        assert "Find them" in httpx.get(machine.url, trust_env=False, verify=NO_TLS).text
         run(machine, "unset", "read_only")
         assert wait_until(lambda: said() == ("Find them", False), PATIENCE_S)

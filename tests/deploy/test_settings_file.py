@@ -7,7 +7,7 @@ import pytest
 
 from deploy.settings_file import EXAMPLE, config_places, example
 from directory.settings import InvalidSettings, Settings, load_settings
-from tests.harness.command import Command
+from tests.harness.forking import Forks
 
 
 def test_a_file_is_found_where_none_is_named(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_commands_read_the_file_in_the_data_folder(tmp_path: Path, dsn: str) -> 
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
     (data / "passerelle.toml").write_text(f'database_url = "{dsn}"\n')
-    command = Command(tmp_path, {"data": str(data)})
+    command = Forks(tmp_path, {"data": str(data)})
     assert f"from {data}/passerelle.toml" in command.run("doctor").out
     for words in (["keys"], ["lookup", "@nobody"], ["settings", "get", "name"], ["backup", "one.backup"]):
         shown = command.run(*words)
@@ -49,7 +49,7 @@ def test_commands_read_the_file_in_the_data_folder(tmp_path: Path, dsn: str) -> 
 def test_the_example_holds_every_setting_with_its_default(tmp_path: Path) -> None:
     """`passerelle doctor --example > deploy/passerelle.example.toml` writes it anew."""
     assert EXAMPLE.read_text(encoding="utf-8") == example()
-    assert Command(tmp_path).run("doctor", "--example").out == example()
+    assert Forks(tmp_path).run("doctor", "--example").out == example()
     lines = [
         line.removeprefix("#") for line in example().splitlines() if line.startswith("#") and line[1:2] != " "
     ]

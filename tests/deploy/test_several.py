@@ -10,14 +10,15 @@ import pytest
 
 from deploy.ports import free_port
 from deploy.trial.instances import TrialInstance, starting_instance
-from tests.harness.command import Command
+from tests.harness.forking import Forks
+from tests.harness.no_tls import NO_TLS
 from tests.harness.waiting import wait_until
 
 PATIENCE_S: Final = 150
 
 
 def test_two_instances_answer_for_each_other_until_they_are_stopped(folder: Path) -> None:
-    command = Command(folder, {"data": str(folder / "data")})
+    command = Forks(folder, {"data": str(folder / "data")})
     with command.started("demo", "--instances", "2", "--people", "20") as running:
         assert wait_until(lambda: "the mapping comes from" in running.output.read_text(), PATIENCE_S), (
             running.output.read_text() + running.log.read_text()
@@ -30,6 +31,7 @@ def test_two_instances_answer_for_each_other_until_they_are_stopped(folder: Path
             params={"x": found[1]},
             headers={"host": f"one.localhost:{found[2]}"},
             trust_env=False,
+            verify=NO_TLS,
         )
         assert '"origin":"two.localhost/log"' in asked.text, asked.text
         running.send(signal.SIGINT)

@@ -17,7 +17,7 @@ from federation.keys.instance import KeyFolder
 from federation.keys.operations import Operations, fingerprint_recovery
 from federation.own_log.sequencer import Sequencer
 from federation.tlog.keys import PrivateKey
-from tests.deploy.striking import KILLED, Striking, Struck, running
+from tests.deploy.striking import KILLED, Program, Striking, Struck, running
 from tests.harness.clock import FakeClock
 
 LOCAL: Final = "localhost"
@@ -74,12 +74,17 @@ class Operator:
         return self.kept[documents[-1].recovery]
 
 
+@pytest.fixture(scope="module")
+def program() -> Iterator[Program]:
+    with running() as started:
+        yield started
+
+
 @pytest.fixture
-def operator(database: Database, dsn: str, tmp_path: Path) -> Iterator[Operator]:
+def operator(database: Database, dsn: str, tmp_path: Path, program: Program) -> Operator:
     data = tmp_path / "data"
     settings = {"data": str(data), "database_url": dsn, "public_url": f"https://{PUBLIC}"}
-    with running(tmp_path, settings) as striking:
-        yield Operator(database, data, striking)
+    return Operator(database, data, Striking(program, tmp_path, settings))
 
 
 def recover(operator: Operator, key: str, at: int, *, in_terminal: bool) -> Struck:

@@ -12,6 +12,7 @@ from directory.networks.bluesky.client import ClientKeys
 from directory.networks.bluesky.client_key_file import CLIENT_KEYS_FILE, ClientKeyFile
 from directory.secret_files import SecretFolder
 from tests.harness.command import Command
+from tests.harness.forking import Forks
 from tests.harness.postgres import FAST_SETTINGS
 
 MORE = 'docs/operations.md, "Secret files", tells what else to do.'
@@ -22,7 +23,7 @@ def command(folder: Path) -> Iterator[Command]:
     data = folder / "data"
     settings = {"data": str(data), "port": str(free_port()), "public_url": "https://find.example"}
     with open_database(data, FAST_SETTINGS):
-        made = Command(folder, settings)
+        made = Forks(folder, settings)
         assert made.run("keys", "make").code == 0
         yield made
 

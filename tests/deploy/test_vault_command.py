@@ -31,6 +31,7 @@ from directory.vault import KEY_FILE_NAME, Secret, Vault
 from tests.deploy.members import Members
 from tests.directory.members.test_permissions import tokens
 from tests.harness.command import Command
+from tests.harness.forking import Forks
 from tests.harness.postgres import FAST_SETTINGS
 from tests.harness.waiting import wait_until
 
@@ -45,7 +46,7 @@ def members(folder: Path) -> Iterator[Members]:
 
 @pytest.fixture(scope="module")
 def command(folder: Path) -> Command:
-    return Command(folder, {"data": str(folder / "data"), "port": str(free_port())})
+    return Forks(folder, {"data": str(folder / "data"), "port": str(free_port())})
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from tests.deploy.members import Members
 from tests.harness.command import Command
 from tests.harness.fake_plc import FakePlc
 from tests.harness.fake_x import FakeAccount, FakeX
+from tests.harness.forking import Forks
 from tests.harness.postgres import FAST_SETTINGS
 from tests.harness.waiting import wait_until
 
@@ -59,7 +60,7 @@ def instance(folder: Path, members: Members, x: FakeX, plc: FakePlc) -> Command:
         "x_oembed_twitter": "",
         **plc.settings,
     }
-    return Command(folder, settings)
+    return Forks(folder, settings)
 
 
 def hand_in(members: Members, x: FakeX, name: str) -> tuple[UUID, FakeAccount]:

@@ -6,10 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, Protocol
 from urllib.parse import urlsplit
 
 from tests.harness.waiting import wait_until
@@ -40,6 +40,18 @@ class Result:
         return line
 
 
+class Process(Protocol):
+    """What `subprocess.Popen` has of a process."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int, /) -> None: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """A command to run in `folder`. `settings` are the PASSERELLE_ variables by field, `variables` others by name."""
@@ -55,7 +67,7 @@ class Command:
         done = subprocess.run(
             [*self.program, *arguments],
             cwd=self.folder,
-            env=self._environment(settings),
+            env=self.environment(settings),
             input=said,
             capture_output=True,
             text=True,
@@ -70,15 +82,7 @@ class Command:
         log, output = self.folder / "stderr.log", self.folder / "stdout.log"
         with log.open("ab") as errors, output.open("ab") as written:
             log_begins = errors.tell()
-            process = subprocess.Popen(
-                [*self.program, *arguments],
-                cwd=self.folder,
-                env=self._environment(settings),
-                stdin=subprocess.DEVNULL,
-                stdout=written,
-                stderr=errors,
-                start_new_session=True,
-            )
+            process = self._start(arguments, settings, written, errors)
         try:
             yield Started(process, log, output, log_begins)
         finally:
@@ -86,7 +90,21 @@ class Command:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(TIMEOUT_S)
 
-    def _environment(self, settings: dict[str, str]) -> dict[str, str]:
+    def _start(
+        self, arguments: Sequence[str | Path], settings: dict[str, str], written: IO[bytes], errors: IO[bytes]
+    ) -> Process:
+        return subprocess.Popen(
+            [*self.program, *arguments],
+            cwd=self.folder,
+            env=self.environment(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=written,
+            stderr=errors,
+            start_new_session=True,
+        )
+
+    def environment(self, settings: dict[str, str]) -> dict[str, str]:
+        """Returns the variables that it runs with: these settings, and its own."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_TESTS)}
         ours = {f"PASSERELLE_{name.upper()}": value for name, value in (self.settings | settings).items()}
         return {**kept, "COLUMNS": "200", "LC_ALL": "C.UTF-8", **self.variables, **ours}
@@ -96,7 +114,7 @@ class Command:
 class Started:
     """A command under way, alone in its process group as it would be in a terminal."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     log: Path
     """Its standard error."""
     output: Path

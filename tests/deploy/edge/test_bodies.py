@@ -9,6 +9,7 @@ import psutil
 
 from tests.deploy.edge.small_server import WAIT_S
 from tests.harness.command import Started
+from tests.harness.no_tls import NO_TLS
 from tests.harness.raw import RawConnection
 from tests.harness.waiting import wait_until
 
@@ -41,7 +42,10 @@ def send_some(connection: RawConnection) -> int:
 def test_unfinished_forms_of_one_caller_hold_so_much(instance: Started, port: int) -> None:
     """Twenty unfinished forms with a text field of 60 MB each were 1.2 GB, within all limits of requests."""
     before = memory_mb(instance)
-    with ExitStack() as held, httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+    with (
+        ExitStack() as held,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=NO_TLS) as client,
+    ):
         forms = [held.enter_context(RawConnection(port)).send(BEGUN) for _ in range(FORMS)]
         for form in forms:
             form.socket.setblocking(False)

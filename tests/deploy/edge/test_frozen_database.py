@@ -11,6 +11,7 @@ import psutil
 
 from tests.deploy.embedded.programs import server_processes
 from tests.harness.command import Started
+from tests.harness.no_tls import NO_TLS
 from tests.harness.raw import RawConnection
 from tests.harness.waiting import wait_until
 
@@ -34,7 +35,7 @@ def test_lookups_and_health_say_so_within_five_seconds(instance: Started, port: 
     """A lookup waited a minute for the statement, and those behind it as long again."""
     with (
         RawConnection(port) as raw,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, verify=NO_TLS) as client,
     ):
         assert raw.send(LOOKUP).answer().status == 200
         with frozen(server_processes(folder / "data")):

@@ -28,4 +28,5 @@ def read_up_to(site: Site, peer: Site, size: int) -> None:
     """Has an instance read a peer now, up to so many leaves, and then no more for a while."""
     site.read_now(peer)
     assert wait_until(lambda: site.progress(peer)["bodies_size"] == size, PATIENCE_S), site.log
+    site.looks_within_s(peer)  # its round has ended, which would make the next one due
     read_later(site, peer)

@@ -19,11 +19,13 @@ from directory.clock import SystemClock
 from directory.store.database import Database
 from federation.keys.fingerprints import to_words
 from federation.keys.instance import KeyFolder
+from federation.peers.looks import EVERY_S
 from federation.tlog.checkpoint import Checkpoint, parse_signed_checkpoint
 from tests.deploy.machines import fetch
 from tests.deploy.members import Members
 from tests.deploy.ready import put_database
 from tests.harness.command import Command, Result, Started
+from tests.harness.forking import Forks
 from tests.harness.tls_front import TlsFronts
 from tests.harness.waiting import wait_until
 
@@ -92,7 +94,7 @@ class Site:
             "log_format": "json",
             "rate_lookups_per_minute": "0",
         }
-        return Command(self.runs, settings, variables={"SSL_CERT_FILE": str(self.fronts.file)})
+        return Forks(self.runs, settings, variables={"SSL_CERT_FILE": str(self.fronts.file)})
 
     @property
     def log(self) -> str:
@@ -213,9 +215,26 @@ class Site:
         [row] = self.fetch("SELECT * FROM peer_log WHERE origin = $1", peer.origin)
         return row
 
+    def looks_within_s(self, peer: "Site") -> float:
+        """Waits until it has looked at a peer. Returns in how many seconds its next look is due."""
+        due_s: list[float] = []
+
+        def is_at_rest() -> bool:
+            [row] = self.fetch(
+                "SELECT extract(epoch FROM next_at - now())::float AS due_s FROM peer_log WHERE origin = $1",
+                peer.origin,
+            )
+            due_s.append(row["due_s"])
+            return bool(0 < due_s[-1] <= EVERY_S)
+
+        assert wait_until(is_at_rest, PATIENCE_S), due_s[-1]
+        return due_s[-1]
+
     def nudge(self) -> None:
         """Makes the next look at all peers due, so that no test waits for it. One that is under way, whose lease is renewed
-        in time, goes on; a peer that was away is not left alone for longer and longer, however often this is called."""
+        in time, goes on; a peer that was away is not left alone for longer and longer, however often this is called, nor is what
+        waits to be sent to it."""
+        self.fetch("DELETE FROM host_backoff")
         self.fetch(
             "UPDATE peer_log SET next_at = now(), failures = 0"
             " WHERE next_at NOT BETWEEN now() + interval '42 s' AND now() + interval '61 s'"

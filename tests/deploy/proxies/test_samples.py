@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from deploy.ports import free_port
-from tests.harness.command import Command, Started
+from tests.harness.command import Started
+from tests.harness.forking import Forks
 from tests.harness.proxies import HOST, NAMES, Proxy, running_proxy
 from tests.harness.raw import RawAnswer
 from tests.harness.waiting import wait_until
@@ -39,7 +40,7 @@ def instance(folder: Path, port: int) -> Iterator[Started]:
         "public_url": f"https://{HOST}",
         "trusted_proxies": "1",
     }
-    with Command(folder, settings).started("serve") as running:
+    with Forks(folder, settings).started("serve") as running:
         running.wait_until_ready(f"http://127.0.0.1:{port}")
         yield running
         running.send(signal.SIGINT)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.deploy.machines import Machine
 from tests.harness.command import Command
+from tests.harness.no_tls import NO_TLS
 from tests.harness.raw import RawConnection
 
 BIN: Final = Path(sys.executable).parent
@@ -48,10 +49,10 @@ def test_each_server_answers_and_ends(name: str, tmp_path: Path, dsn: str) -> No
     machine = Machine(tmp_path, "one", dsn)
     with program(machine, name).started() as running:
         running.wait_until_ready(machine.url)
-        answer = httpx.get(f"{machine.url}/api/v1/lookup?x=@nobody", trust_env=False)
+        answer = httpx.get(f"{machine.url}/api/v1/lookup?x=@nobody", trust_env=False, verify=NO_TLS)
         assert answer.json()["answers"] == []
         assert answer.headers["ratelimit-policy"] == '"requests";q=300;w=60'
-        assert httpx.get(machine.url, trust_env=False).status_code == 200
+        assert httpx.get(machine.url, trust_env=False, verify=NO_TLS).status_code == 200
         running.process.send_signal(signal.SIGTERM)
         assert running.wait() in {0, -signal.SIGTERM}, "Uvicorn ends by the signal once all is closed"
     said = running.logged()

@@ -18,6 +18,8 @@ from tests.deploy.edge.test_frozen_database import frozen
 from tests.deploy.embedded.programs import server_processes
 from tests.deploy.ready import put_database
 from tests.harness.command import Command, Started
+from tests.harness.forking import Forks
+from tests.harness.no_tls import NO_TLS
 from tests.harness.raw import RawConnection
 from web.middleware import bodies
 
@@ -40,9 +42,7 @@ def place(folder: Path, server: Server) -> Command:
     here.mkdir()
     put_database(here / "data")
     settings = {"data": str(here / "data"), "port": str(free_port()), "metrics_port": str(free_port())}
-    return Command(
-        here, {**settings, "server": server, "rate_sign_ins_per_minute": "3", "upload_max_mb": "1"}
-    )
+    return Forks(here, {**settings, "server": server, "rate_sign_ins_per_minute": "3", "upload_max_mb": "1"})
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def port(place: Command, running: Started) -> int:
 @pytest.fixture
 def client(place: Command, running: Started) -> Iterator[httpx.Client]:
     assert running.process.poll() is None
-    with httpx.Client(base_url=url_of(place), trust_env=False) as made:
+    with httpx.Client(base_url=url_of(place), trust_env=False, verify=NO_TLS) as made:
         yield made
 
 

@@ -13,6 +13,7 @@ from deploy.ports import free_port
 from deploy.workers.counts import Sum, decode_counts, encode_counts
 from tests.deploy.machines import PATIENCE_S, Machine
 from tests.deploy.workers.processes import wait_until_serving
+from tests.harness.no_tls import NO_TLS
 
 
 def counted(number: float) -> Iterator[Metric]:
@@ -61,7 +62,7 @@ def machine(tmp_path: Path, dsn: str) -> Machine:
 
 def asked(metrics_port: int, path: str = "/api/v1/lookup") -> float:
     """How many lookups /metrics tells of."""
-    text = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics", trust_env=False).text
+    text = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics", trust_env=False, verify=NO_TLS).text
     return sum(
         sample.value
         for family in text_string_to_metric_families(text)
@@ -76,7 +77,12 @@ def test_metrics_tell_the_sum_and_a_killed_process_takes_none_back(machine: Mach
     with machine.running(workers="2", metrics_port=str(metrics_port)) as running:
         killed, other = wait_until_serving(running)
         for _ in range(40):  # each on a connection of its own
-            assert httpx.get(f"{machine.url}/api/v1/lookup?x=@nobody", trust_env=False).status_code == 200
+            assert (
+                httpx.get(
+                    f"{machine.url}/api/v1/lookup?x=@nobody", trust_env=False, verify=NO_TLS
+                ).status_code
+                == 200
+            )
         assert asked(metrics_port) == 40
         killed.kill()
         assert wait_until(lambda: running.logged().count("a web process serves") == 3, PATIENCE_S)
@@ -84,9 +90,12 @@ def test_metrics_tell_the_sum_and_a_killed_process_takes_none_back(machine: Mach
         other.kill()
         assert wait_until(lambda: running.logged().count("a web process serves") == 4, PATIENCE_S)
         assert asked(metrics_port) == 40
-        assert httpx.get(f"{machine.url}/api/v1/lookup?x=@nobody", trust_env=False).status_code == 200
+        assert (
+            httpx.get(f"{machine.url}/api/v1/lookup?x=@nobody", trust_env=False, verify=NO_TLS).status_code
+            == 200
+        )
         assert asked(metrics_port) == 41
-        text = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics", trust_env=False).text
+        text = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics", trust_env=False, verify=NO_TLS).text
         assert "passerelle_web_processes 2.0" in text
         assert "passerelle_web_process_ends_total 2.0" in text
         assert "passerelle_jobs_waiting" in text

@@ -11,6 +11,7 @@ from deploy.edge.open_files import limits_for
 from deploy.embedded.locks import wait_until
 from tests.deploy.machines import PATIENCE_S, Machine
 from tests.deploy.workers.processes import wait_until_serving
+from tests.harness.no_tls import NO_TLS
 from web.middleware.rate_limit import WINDOW_S
 
 LIMIT = 30
@@ -24,7 +25,8 @@ def machine(tmp_path: Path, dsn: str) -> Machine:
 def ask(machine: Machine, times: int) -> Counter[int]:
     """Looks somebody up so often, each time on a connection of its own. Returns how often each status came."""
     return Counter(
-        httpx.get(f"{machine.url}/api/v1/lookup?x=@nobody", trust_env=False).status_code for _ in range(times)
+        httpx.get(f"{machine.url}/api/v1/lookup?x=@nobody", trust_env=False, verify=NO_TLS).status_code
+        for _ in range(times)
     )
 
 

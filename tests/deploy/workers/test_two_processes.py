@@ -20,6 +20,7 @@ from deploy.workers.supervisor import LONGEST_PAUSE_S, Supervisor, WebProcessFai
 from directory.settings import Settings
 from tests.deploy.machines import PATIENCE_S, Machine
 from tests.deploy.workers.processes import all_gone, wait_until_serving, web_processes
+from tests.harness.no_tls import NO_TLS
 
 
 @pytest.fixture
@@ -36,6 +37,11 @@ def held_by(processes: list[psutil.Process], port: int) -> list[int]:
 
 
 def test_both_serve_and_sigterm_ends_all_of_it(machine: Machine) -> None:
+    """Attack, or accident: Python looks for what `-m` names in the working directory first. The folder that an instance is
+    started in lends it no code."""
+    another = machine.command.folder / "deploy"
+    another.mkdir()
+    (another / "__init__.py").write_text("raise SystemExit('another deploy')")
     with machine.running(workers="2") as running:
         children = wait_until_serving(running)
         callers = [socket.create_connection(("127.0.0.1", machine.port)) for _ in range(64)]
@@ -46,27 +52,16 @@ def test_both_serve_and_sigterm_ends_all_of_it(machine: Machine) -> None:
         finally:
             for caller in callers:
                 caller.close()
-        assert httpx.get(f"{machine.url}/readyz", trust_env=False).status_code == 200
+        assert httpx.get(f"{machine.url}/readyz", trust_env=False, verify=NO_TLS).status_code == 200
         running.process.terminate()
         assert running.wait() == 0
         assert all_gone(children)
     said = running.logged()
     assert "Traceback" not in said
     assert "has ended" not in said
+    assert "another deploy" not in said
     with pytest.raises(httpx.ConnectError):
-        httpx.get(machine.url, trust_env=False)
-
-
-def test_the_folder_that_it_is_started_in_lends_it_no_code(machine: Machine) -> None:
-    """Attack, or accident: Python looks for what `-m` names in the working directory first."""
-    another = machine.command.folder / "deploy"
-    another.mkdir()
-    (another / "__init__.py").write_text("raise SystemExit('another deploy')")
-    with machine.running(workers="2") as running:
-        wait_until_serving(running)
-        running.process.terminate()
-        assert running.wait() == 0
-    assert "another deploy" not in running.logged()
+        httpx.get(machine.url, trust_env=False, verify=NO_TLS)
 
 
 @pytest.mark.parametrize("server", ["uvicorn", "granian"])
@@ -76,7 +71,7 @@ def test_other_servers_share_the_socket_too(machine: Machine, server: str) -> No
         for number in range(40):
             if number == 20:
                 children[0].kill()
-            answer = httpx.get(f"{machine.url}/healthz", trust_env=False)
+            answer = httpx.get(f"{machine.url}/healthz", trust_env=False, verify=NO_TLS)
             assert answer.status_code == 200
         assert wait_until(lambda: running.logged().count("a web process serves") == 3, PATIENCE_S)
         running.process.terminate()
@@ -95,7 +90,7 @@ def test_ctrl_c_at_a_terminal_ends_all_of_it(machine: Machine) -> None:
 
 
 def test_one_that_is_killed_is_started_again_and_the_other_answers(machine: Machine) -> None:
-    with machine.running(workers="2") as running, httpx.Client(trust_env=False) as client:
+    with machine.running(workers="2") as running, httpx.Client(trust_env=False, verify=NO_TLS) as client:
         killed, other = wait_until_serving(running)
         killed.kill()
         for _ in range(50):
@@ -173,7 +168,7 @@ def test_the_texts_of_the_start_stay_those_of_all_processes(machine: Machine, tm
         for child in children:
             child.kill()
         wait_until_serving(running, times=2)
-        shown = [httpx.get(f"{machine.url}/terms", trust_env=False).text for _ in range(10)]
+        shown = [httpx.get(f"{machine.url}/terms", trust_env=False, verify=NO_TLS).text for _ in range(10)]
         assert all("The first terms." in each for each in shown)
         running.process.terminate()
         assert running.wait() == 0
