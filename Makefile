@@ -55,11 +55,11 @@ endef
 
 test: install-dev
 	@$(BIN)/python -m tests.setup
-	@$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(PYTEST_ARGS)
 
 fuzz: install-dev
 	@$(BIN)/python -m tests.setup
-	@PASSERELLE_TEST_FUZZ=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(FUZZ)
+	@PASSERELLE_TEST_FUZZ=1 $(BIN)/python -m pytest -n 3 --dist worksteal $(FUZZ)
 
 mutants: install-dev
 	@$(BIN)/python -m tests.mutants $(MODULE)
