@@ -8,11 +8,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.harness.accessibility import serious_violations
-from tests.harness.browser import chromium_fixture
 from tests.harness.instance import RunningInstance
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-chromium = chromium_fixture()
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PHONE = {"width": 390, "height": 844}
 
@@ -28,14 +26,14 @@ def following(*x_ids: int) -> bytes:
 CROWD = following(12, 77, *range(10_000, 10_120), *range(500, 560))
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def context(chromium: Browser, instance: RunningInstance) -> AsyncIterator[BrowserContext]:
     opened = await chromium.new_context(base_url=instance.url)
     yield opened
     await opened.close()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def plain(chromium: Browser, instance: RunningInstance) -> AsyncIterator[Page]:
     """A browser without JavaScript."""
     opened = await chromium.new_context(base_url=instance.url, java_script_enabled=False)

@@ -9,13 +9,11 @@ import pytest
 from playwright.async_api import Browser, Page, ViewportSize
 
 from tests.harness.accessibility import serious_violations
-from tests.harness.browser import chromium_fixture
 from tests.harness.fake_x import FakeX
 from tests.web.members.gallery import ROOMS, Gallery, Names
 from tests.web.members.instance import MemberInstance, member_instance
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-chromium = chromium_fixture()
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SMALL_PHONE: Final[ViewportSize] = {"width": 320, "height": 640}
 PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
