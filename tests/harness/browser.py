@@ -153,7 +153,7 @@ async def chromium(shared_chromium: SharedChromium) -> AsyncIterator[Browser]:
     need `pytestmark = pytest.mark.asyncio(loop_scope="session")`."""
     browser = await shared_chromium.running()
     yield browser
-    for context in browser.contexts:
+    for context in browser.contexts if browser.is_connected() else ():
         await context.close()
 
 
