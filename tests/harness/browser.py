@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Playwright, async_playwright
 
 CHOSEN_BY_HAND: Final = "PASSERELLE_TEST_CHROMIUM"
 NAMES_ON_PATH: Final = (
@@ -59,6 +59,8 @@ OF_PLAYWRIGHT: Final = (
 OF_THE_ADDRESS_BAR: Final = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup")
 """Each window loads two pages beside its own, for suggestions below an address bar that nobody sees: more than half of the
 processor time of a context."""
+OF_NO_USE_YET: Final = ("SpareRendererForSitePerProcess",)
+"""Beside each page a second process is started, in case that another site is opened: a fifth of the processor time of a context."""
 
 
 class BrowserMissing(RuntimeError):
@@ -100,20 +102,59 @@ def _playwright_folders() -> tuple[Path, ...]:
 
 def launch_args() -> list[str]:
     """Returns Chromium's arguments. Its sandbox is disabled only for root, where Chromium refuses to use it."""
-    disabled = f"--disable-features={','.join((*OF_PLAYWRIGHT, *OF_THE_ADDRESS_BAR))}"
-    return [*LAUNCH_ARGS, disabled, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    disabled = ",".join((*OF_PLAYWRIGHT, *OF_THE_ADDRESS_BAR, *OF_NO_USE_YET))
+    return [*LAUNCH_ARGS, f"--disable-features={disabled}", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
 
 
 @asynccontextmanager
 async def launched_chromium() -> AsyncIterator[Browser]:
     """Starts a headless Chromium, closed at the end. Raises BrowserMissing."""
-    path = chromium_path()
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=launch_args())
+        browser = await _launch(playwright)
         try:
             yield browser
         finally:
             await browser.close()
+
+
+async def _launch(playwright: Playwright) -> Browser:
+    return await playwright.chromium.launch(executable_path=chromium_path(), args=launch_args())
+
+
+class SharedChromium:
+    """The one Chromium of a test process: a start takes a second of processor time, and there are many modules."""
+
+    def __init__(self, playwright: Playwright) -> None:
+        self._playwright = playwright
+        self._browser: Browser | None = None
+
+    async def running(self) -> Browser:
+        """Returns the browser, started where there is none yet, or no longer. Raises BrowserMissing."""
+        if self._browser is None or not self._browser.is_connected():
+            self._browser = await _launch(self._playwright)
+        return self._browser
+
+    async def close(self) -> None:
+        if self._browser is not None:
+            await self._browser.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_chromium() -> AsyncIterator[SharedChromium]:
+    async with async_playwright() as playwright:
+        shared = SharedChromium(playwright)
+        yield shared
+        await shared.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def chromium(shared_chromium: SharedChromium) -> AsyncIterator[Browser]:
+    """The shared browser, without what a failed test of this module has left open. Its tests, and their fixtures that use it,
+    need `pytestmark = pytest.mark.asyncio(loop_scope="session")`."""
+    browser = await shared_chromium.running()
+    yield browser
+    for context in browser.contexts if browser.is_connected() else ():
+        await context.close()
 
 
 def chromium_fixture(

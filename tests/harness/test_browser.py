@@ -8,6 +8,7 @@ import psutil
 import pytest
 from playwright.async_api import Browser
 
+from tests.harness.accessibility import serious_violations
 from tests.harness.browser import chromium_fixture
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -29,6 +30,22 @@ async def test_the_browser_serves_more_than_one_test(chromium: Browser) -> None:
     await page.set_content("<noscript>without</noscript>")
     assert await page.get_by_text("without").is_visible()
     await context.close()
+
+
+async def test_what_is_serious_for_axe_is_found_each_time(chromium: Browser) -> None:
+    """axe is brought to a page once: what changes there afterwards is looked at, and a new page too."""
+    page = await chromium.new_page()
+    for text in ("first", "second"):
+        await page.set_content(f"<html lang=en><title>t</title><main><h1>{text}</h1><img src=x></main>")
+        assert [line.partition(":")[0] for line in await serious_violations(page)] == ["image-alt"]
+        await page.locator("img").evaluate("image => image.alt = 'a picture'")
+        assert await serious_violations(page) == []
+        await page.locator("h1").evaluate("title => title.style = 'color: #ccc; background: #fff'")
+        (line,) = await serious_violations(page)
+        assert line.startswith("color-contrast: ")
+        assert text in line
+        await page.goto("data:text/html,")
+    await page.close()
 
 
 async def test_what_playwright_disables_stays_disabled(chromium: Browser) -> None:

@@ -143,7 +143,7 @@ mutants = [
     Mutant(MutantName("module", "endless", ""), right + "\\n\\nwhile True:\\n    pass\\n"),
     Mutant(MutantName("module", "broken", ""), right + "\\n\\nraise ImportError\\n"),
 ]
-stage = Stage(Choice({"module": ["tests/directory/proofs/test_strength.py"]}), 8)
+stage = Stage(Choice({"module": ["tests/directory/proofs/test_strength.py"]}), 4)
 print(json.dumps([name.before for name in find_survivors(MODULE, mutants, [stage], 2)]))
 """
 

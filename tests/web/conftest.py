@@ -9,11 +9,13 @@ import pytest_asyncio
 from deploy.migrate import migrate
 from directory.mappings import Strength
 from tests.conftest import TEMPLATE
+from tests.harness.browser import chromium, shared_chromium
 from tests.harness.instance import RunningInstance, running_instance
 from tests.harness.mappings import OTHER_ORIGIN, bluesky, mastodon
 from tests.harness.no_tls import NO_TLS
 from tests.harness.postgres import SharedPostgres
 
+__all__ = ["chromium", "shared_chromium"]
 PUBLIC_URL = "https://find.example"
 
 

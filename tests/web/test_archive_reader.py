@@ -10,7 +10,6 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.harness.browser import chromium_fixture
 from tests.harness.node import node_path
 from tests.web import archives
 from tests.web.drop_page import Answer, DropPage, sentence, serve_drop_page
@@ -19,8 +18,7 @@ JS = Path(__file__).parent.parent / "js"
 NODE_TESTS = sorted(path.name for path in (JS / "archive").glob("*.test.js"))
 NODE_TIMEOUT_S = 300
 
-chromium = chromium_fixture()
-in_browser = pytest.mark.asyncio(loop_scope="module")
+in_browser = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.mark.parametrize("name", NODE_TESTS)
@@ -50,7 +48,7 @@ def server() -> Iterator[DropPage]:
         yield page
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(chromium: Browser, server: DropPage) -> AsyncIterator[Page]:
     """A page; at the end no request may have gone elsewhere or against the security policy."""
     async with await chromium.new_context() as context:

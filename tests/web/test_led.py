@@ -6,12 +6,10 @@ import httpx
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.harness.browser import chromium_fixture
 from tests.harness.instance import RunningInstance, running_instance
 from tests.harness.pages import as_read
 from web.texts import gather
 
-chromium = chromium_fixture()
 PHONE = {"width": 390, "height": 844}
 
 
@@ -57,7 +55,7 @@ def test_nobody_is_told_to_drop_but_by_the_one_sentence_for_a_mouse() -> None:
     assert told == {"Drop the ZIP anywhere on this page, or choose it."}
 
 
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="session")
 async def test_a_phone_is_told_to_choose(chromium: Browser, instance: RunningInstance) -> None:
     context = await chromium.new_context(
         base_url=instance.url,

@@ -2,19 +2,20 @@
 
 import json
 from collections.abc import AsyncIterator
+from typing import Final, Literal
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from tests.harness.accessibility import serious_violations
-from tests.harness.browser import chromium_fixture
 from tests.harness.instance import RunningInstance
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-chromium = chromium_fixture()
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PHONE = {"width": 390, "height": 844}
+PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
+DESKTOP: Final[ViewportSize] = {"width": 1280, "height": 800}
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
 
 def following(*x_ids: int) -> bytes:
@@ -28,14 +29,14 @@ def following(*x_ids: int) -> bytes:
 CROWD = following(12, 77, *range(10_000, 10_120), *range(500, 560))
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def context(chromium: Browser, instance: RunningInstance) -> AsyncIterator[BrowserContext]:
     opened = await chromium.new_context(base_url=instance.url)
     yield opened
     await opened.close()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def plain(chromium: Browser, instance: RunningInstance) -> AsyncIterator[Page]:
     """A browser without JavaScript."""
     opened = await chromium.new_context(base_url=instance.url, java_script_enabled=False)
@@ -202,41 +203,43 @@ async def test_by_keyboard_alone(context: BrowserContext) -> None:
     await expect(page.locator("h1")).to_have_text("Where @jack from X is now")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_nothing_serious_for_axe_and_nothing_beyond_the_edge(
-    chromium: Browser, instance: RunningInstance, scheme: str
-) -> None:
-    for viewport in (PHONE, {"width": 1280, "height": 800}):
-        context = await chromium.new_context(
-            base_url=instance.url,
-            viewport=viewport,  # type: ignore[arg-type]  # Playwright's own TypedDict is not exported
-            color_scheme=scheme,  # type: ignore[arg-type]  # a literal, by the parameters above
-        )
-        page = await context.new_page()
-        for path in (
-            "/",
-            "/x/jack",
-            "/x/torn",
-            "/x/nobody_at_all",
-            "/about",
-            "/privacy",
-            "/api/docs",
-            "/nothing",
-            "/search?x=a+b",
-        ):
-            await page.goto(path)
-            assert await serious_violations(page) == [], path
-            assert await _is_within(page), path
-        await drop(page)
-        assert await serious_violations(page) == []
-        assert await _is_within(page)
-        await context.close()
+SEEN: Final = (
+    "/",
+    "/x/jack",
+    "/x/torn",
+    "/x/nobody_at_all",
+    "/about",
+    "/privacy",
+    "/api/docs",
+    "/nothing",
+    "/search?x=a+b",
+)
+
+
+async def test_nothing_serious_for_axe_and_nothing_beyond_the_edge(context: BrowserContext) -> None:
+    """Each page is loaded once, and looked at as people see it: scripts ask for neither the scheme nor the size."""
+    page = await context.new_page()
+    for path in SEEN:
+        await page.goto(path)
+        await look(page, path)
+    await drop(page)
+    await look(page, "results")
+
+
+async def look(page: Page, name: str) -> None:
+    for size in (PHONE, DESKTOP):
+        await page.set_viewport_size(size)
+        for scheme in SCHEMES:
+            # Without motion: half-way from light to dark, no colour is what it should be.
+            await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            assert await serious_violations(page) == [], (name, size, scheme)
+            assert await _is_within(page), (name, size, scheme)
 
 
 async def test_right_to_left_needs_no_more_than_a_language(context: BrowserContext) -> None:
     """Everything is laid out by logical properties: turned round, nothing leaves the page or overlaps its edge."""
     page = await context.new_page()
-    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.set_viewport_size(PHONE)
     await drop(page)
     await page.evaluate("document.documentElement.dir = 'rtl'")
     assert await _is_within(page)

@@ -12,7 +12,6 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from directory.instance_settings import InstanceSettings
 from tests.harness.accessibility import serious_violations
-from tests.harness.browser import chromium_fixture
 from tests.harness.instance import RunningInstance, running_instance
 from tests.harness.mappings import ORIGIN
 from tests.web.conftest import fill
@@ -20,8 +19,7 @@ from web.auth.errors import SignInNeeded
 from web.errors import exception_handler
 from web.rendering import Renderer
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-chromium = chromium_fixture()
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 CROWD = 120
 A_LITTLE_FAST = "That was a little fast. Wait a minute and try again; nothing was lost."
@@ -41,7 +39,7 @@ def instance(module_dsn: str) -> Iterator[RunningInstance]:
         yield running
 
 
-@pytest_asyncio.fixture(loop_scope="module", params=["en", "fr"])
+@pytest_asyncio.fixture(loop_scope="session", params=["en", "fr"])
 async def page(
     request: pytest.FixtureRequest, chromium: Browser, hasty: RunningInstance
 ) -> AsyncIterator[Page]:

@@ -14,13 +14,10 @@ from directory.store.origins import OriginStore
 from federation.peers.standing import PeerStandings
 from tests.federation.peers.heard import add_peer
 from tests.harness.accessibility import serious_violations
-from tests.harness.browser import chromium_fixture
 from tests.harness.clock import START
 from tests.harness.instance import RunningInstance, running_instance
 from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky
 from tests.harness.pages import without_marks
-
-chromium = chromium_fixture()
 
 STALE: Final = "a-rather-long-name-of-an-instance.of-a-community.example/log"
 SILENT: Final = "silent.example/log"
@@ -107,7 +104,7 @@ def test_the_about_page_says_whom_this_instance_hears(client: httpx.Client) -> N
     assert "Qui cette instance écoute" in client.get("/about?lang=fr").text
 
 
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_the_about_page_on_a_phone(chromium: Browser, instance: RunningInstance, scheme: str) -> None:
     """A long name does not push the page aside, and colours keep their contrast."""

@@ -29,6 +29,7 @@ from web.middleware.refusals import Refusals
 from web.services import Services
 
 Headers = list[tuple[bytes, bytes]]
+Both = tuple[ASGIApp, ASGIApp]
 NAMES: Final = (
     "jack",
     "Jack",
@@ -105,7 +106,12 @@ async def ask(
     return Said(start["status"], list(start["headers"]), body, scope.get("path_template"))
 
 
-def both(services: Services) -> tuple[ASGIApp, ASGIApp]:
+@pytest.fixture(scope="module")
+def both(instance: RunningInstance) -> Both:
+    return both_over(instance.services)
+
+
+def both_over(services: Services) -> Both:
     """Returns the routes with plain look-ups around them, and without."""
     shared = web_app._shared(services)
     litestar = web_app._litestar(services, shared, [])
@@ -118,8 +124,8 @@ def is_plain(query: str) -> bool:
     return _plain_query(scope) is not None
 
 
-async def compare(services: Services, query: str) -> Said:
-    plain, route = both(services)
+async def compare(both: Both, query: str) -> Said:
+    plain, route = both
     said = await ask(plain, query)
     assert said == await ask(route, query)
     if etag := said.of(b"etag"):
@@ -130,9 +136,11 @@ async def compare(services: Services, query: str) -> Said:
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_plain_look_ups_are_answered_as_by_the_route(instance: RunningInstance, name: str) -> None:
+def test_plain_look_ups_are_answered_as_by_the_route(
+    instance: RunningInstance, both: Both, name: str
+) -> None:
     assert is_plain(f"x={name}")
-    said = instance.call(lambda: compare(instance.services, f"x={name}"))
+    said = instance.call(lambda: compare(both, f"x={name}"))
     assert (said.status, said.route) == (200, LOOKUP_PATH)
 
 
@@ -148,13 +156,13 @@ def test_plain_look_ups_are_answered_as_by_the_route(instance: RunningInstance, 
         "x=jack;",
     ],
 )
-def test_all_else_is_left_to_the_route(instance: RunningInstance, query: str) -> None:
+def test_all_else_is_left_to_the_route(instance: RunningInstance, both: Both, query: str) -> None:
     """A parameter that is missing, sent twice, too long, or no account: what is refused is refused in one place."""
     assert not is_plain(query)
-    instance.call(lambda: compare(instance.services, query))
+    instance.call(lambda: compare(both, query))
 
 
-def test_whatever_is_asked_for_has_one_answer(instance: RunningInstance) -> None:
+def test_whatever_is_asked_for_has_one_answer(instance: RunningInstance, both: Both) -> None:
     text = st.one_of(
         st.sampled_from(NAMES),
         st.text("@_%0123456789abcJK", max_size=24),
@@ -164,7 +172,7 @@ def test_whatever_is_asked_for_has_one_answer(instance: RunningInstance) -> None
     @settings(max_examples=120)
     @given(text)
     def compares(name: str) -> None:
-        instance.call(lambda: compare(instance.services, f"x={name}"))
+        instance.call(lambda: compare(both, f"x={name}"))
 
     compares()
 
@@ -190,7 +198,7 @@ def failing(services: Services, error: Exception) -> Services:
     ("error", "status"), [(DirectoryUnavailable("gone"), 503), (OSError("gone"), 500), (KeyError("row"), 500)]
 )
 def test_what_fails_is_told_as_by_the_route(instance: RunningInstance, error: Exception, status: int) -> None:
-    said = instance.call(lambda: compare(failing(instance.services, error), "x=jack"))
+    said = instance.call(lambda: compare(both_over(failing(instance.services, error)), "x=jack"))
     assert (said.status, said.of(b"content-type")) == (status, b"application/problem+json")
     assert said.of(b"cache-control") == b"no-store"
 
@@ -249,8 +257,8 @@ def test_the_document_names_each_answer_of_a_plain_look_up(instance: RunningInst
     assert set(described) == {"200", "400", "429", "503"}
 
     async def provoke() -> list[Said]:
-        found = await ask(create_app(instance.services), "x=jack")
-        invalid = await ask(create_app(instance.services), "x=a%20b")
+        app = create_app(instance.services)
+        found, invalid = await ask(app, "x=jack"), await ask(app, "x=a%20b")
         _, refused, *_ = await over_the_whole(instance.services)
         gone = await ask(create_app(failing(instance.services, DirectoryUnavailable("gone"))), "x=jack")
         return [found, invalid, refused, gone]

@@ -7,14 +7,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Download, Page, expect
 
-from tests.harness.browser import chromium_fixture
 from tests.harness.instance import RunningInstance
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-chromium = chromium_fixture()
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(chromium: Browser, instance: RunningInstance) -> AsyncIterator[Page]:
     """The results of a list of which 122 people are here, on three pages."""
     context = await chromium.new_context(base_url=instance.url)

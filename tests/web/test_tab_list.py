@@ -6,17 +6,15 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.harness.browser import chromium_fixture
 from tests.harness.instance import RunningInstance
 from tests.web.test_results_browser import bring
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-chromium = chromium_fixture()
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 STORED = "JSON.stringify({...sessionStorage})"
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(chromium: Browser, instance: RunningInstance) -> AsyncIterator[Page]:
     """The results of a list of which 122 people are here, on three pages."""
     context = await chromium.new_context(base_url=instance.url)

@@ -40,14 +40,14 @@ def instance(module_dsn: str, data: Path, pds: Pds, x: FakeX) -> Iterator[Member
         yield running
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def context(chromium: Browser, instance: MemberInstance) -> AsyncIterator[BrowserContext]:
     opened = await chromium.new_context(base_url=instance.url)
     yield opened
     await opened.close()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(context: BrowserContext) -> Page:
     return await context.new_page()
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from playwright.async_api import Locator, Page
+from playwright.async_api import ElementHandle, Error, Locator, Page
 
 MAX_STOPS: Final = 80
 
@@ -41,8 +41,22 @@ class Keyboard:
 
     async def _tab_until(self, wanted: Locator, condition: str) -> None:
         await wanted.wait_for()  # the page it is on may be on its way
+        element = await wanted.element_handle()
         for _ in range(MAX_STOPS):
             await self._page.keyboard.press("Tab")
-            if await wanted.evaluate(f"element => {condition}"):
+            found = await _holds(element, condition)
+            if found is None:  # the page was drawn again meanwhile
+                element = await wanted.element_handle()
+                found = await _holds(element, condition)
+            if found:
                 return
         raise AssertionError(f"Tab does not lead to {wanted}")
+
+
+async def _holds(element: ElementHandle, condition: str) -> bool | None:
+    """Returns whether the condition holds for an element, found once: that takes longer than the key. None if it is gone."""
+    try:
+        found: bool | None = await element.evaluate(f"element => element.isConnected ? {condition} : null")
+    except Error:  # with its page
+        return None
+    return found

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from playwright.async_api import Page, ViewportSize
 
-from tests.web.members.test_accessibility import PHONE, sticking_out
+from tests.web.members.test_accessibility import PHONE, STICKING_OUT
 
 DESKTOP: Final[ViewportSize] = {"width": 1280, "height": 800}
 Scheme = Literal["light", "dark"]
@@ -42,11 +42,8 @@ _TOUCHING: Final = """(nearest) => {
     .map(([other]) => `${name(control)} | ${name(other)}`))
 }"""
 
-
-async def touching(page: Page) -> list[str]:
-    """What can be pressed or filled in, and is covered or touched by another such thing, or by text."""
-    found: list[str] = await page.evaluate(_TOUCHING, NEAREST_PX)
-    return found
+"""What can be pressed or filled in, and is covered or touched by another such thing, or by text."""
+_WRONG: Final = f"(nearest) => [...({STICKING_OUT})(), ...({_TOUCHING})(nearest)]"
 
 
 class Looks:
@@ -65,7 +62,7 @@ class Looks:
             await self._page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             await self._page.evaluate(f"document.documentElement.dir = '{direction}'")
             await self._keep(f"{self._walk}-{self._step:02}-{name}-{way}")
-            wrong = [*await sticking_out(self._page), *await touching(self._page)]
+            wrong = await self._page.evaluate(_WRONG, NEAREST_PX)
             assert not wrong, (name, way, wrong)
 
     async def _keep(self, name: str) -> None:

@@ -9,13 +9,11 @@ import pytest
 from playwright.async_api import Browser, Page, ViewportSize
 
 from tests.harness.accessibility import serious_violations
-from tests.harness.browser import chromium_fixture
 from tests.harness.fake_x import FakeX
 from tests.web.members.gallery import ROOMS, Gallery, Names
 from tests.web.members.instance import MemberInstance, member_instance
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-chromium = chromium_fixture()
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SMALL_PHONE: Final[ViewportSize] = {"width": 320, "height": 640}
 PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
@@ -49,19 +47,21 @@ async def test_nothing_serious_and_nothing_sticks_out(
     await context.close()
 
 
+STICKING_OUT: Final = """() => {
+  const edge = document.documentElement.clientWidth
+  const found = [...document.querySelectorAll('main *')]
+    .filter((element) => element.checkVisibility() && !element.closest('.hidden'))
+    .filter((element) => !element.parentElement.closest('pre, .scrolls'))
+    .filter((element) => {
+      const box = element.getBoundingClientRect()
+      return box.left < -1 || box.right > edge + 1
+    })
+    .map((element) => element.outerHTML.slice(0, 120))
+  return document.documentElement.scrollWidth > edge ? [...found, 'the page scrolls sideways'] : found
+}"""
+
+
 async def sticking_out(page: Page) -> list[str]:
     """What can be seen and begins or ends outside of the page, unless it scrolls in a box of its own."""
-    found: list[str] = await page.evaluate(
-        """() => [...document.querySelectorAll('main *')]
-            .filter((element) => element.checkVisibility() && !element.closest('.hidden'))
-            .filter((element) => !element.parentElement.closest('pre, .scrolls'))
-            .filter((element) => {
-              const box = element.getBoundingClientRect()
-              return box.left < -1 || box.right > document.documentElement.clientWidth + 1
-            })
-            .map((element) => element.outerHTML.slice(0, 120))"""
-    )
-    is_wide = await page.evaluate(
-        "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-    )
-    return [*found, "the page scrolls sideways"] if is_wide else found
+    found: list[str] = await page.evaluate(STICKING_OUT)
+    return found

@@ -13,7 +13,6 @@ from directory.follows.reasons import Reason
 from directory.identifiers import XId
 from directory.queries import Lists, Query
 from tests.harness.accessibility import serious_violations
-from tests.harness.browser import chromium_fixture
 from tests.harness.fake_x import FakeX
 from tests.harness.mappings import bluesky
 from tests.web.members.follow_worlds import HandRun, account_of, find, friend, keep_list, permit, show_faces
@@ -24,8 +23,7 @@ from tests.web.members.test_accessibility import DESKTOP, PHONE, SMALL_PHONE, st
 
 PATIENCE_MS: Final = 20_000
 """For news, which come every two seconds on a machine with nothing else to do."""
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-chromium = chromium_fixture()
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.fixture(scope="module")

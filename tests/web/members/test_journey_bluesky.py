@@ -10,15 +10,13 @@ import httpx
 import pytest
 from playwright.async_api import BrowserContext, Page, Route, expect
 
-from tests.harness.browser import chromium_fixture
 from tests.harness.fake_x import FakeAccount, FakeX
 from tests.peers.pds import Account, Pds
 from tests.web.members.effort import Effort
 from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.walks import post_the_sentence, publish_first, sign_in_with_bluesky
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-chromium = chromium_fixture()
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 MAX_PAGES = 3
 MAX_PERSON_S = 120

@@ -8,7 +8,6 @@ import httpx
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.harness.browser import chromium_fixture
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_x import FakeX
 from tests.web.archives import FILES, following, write_zip, zip_bytes
@@ -18,8 +17,6 @@ from tests.web.members.worlds import client_of, enrol, fetch
 from web.pages import uploads
 
 PATH = "/account/list"
-
-chromium = chromium_fixture()
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +142,7 @@ def test_another_site_keeps_nothing(instance: MemberInstance, member: Visitor) -
     assert kept(instance) == []
 
 
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="session")
 async def test_the_archive_is_read_in_the_browser(
     instance: MemberInstance, member: Visitor, chromium: Browser, tmp_path: Path
 ) -> None:

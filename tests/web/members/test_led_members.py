@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.harness.browser import chromium_fixture
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_x import FakeX
 from tests.harness.mappings import bluesky, mastodon
@@ -16,9 +15,8 @@ from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.visitors import SAME_ORIGIN, Visitor
 from tests.web.members.worlds import client_of, enrol, fetch
 
-chromium = chromium_fixture()
 LIST = "/account/list"
-in_browser = pytest.mark.asyncio(loop_scope="module")
+in_browser = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.harness.accessibility import serious_violations
-from tests.harness.browser import chromium_fixture
 from tests.harness.fake_mastodon.internet import FakeInternet, Response
 from tests.harness.fake_mastodon.site import Account as MastodonAccount
 from tests.harness.fake_mastodon.site import FakeServer
@@ -22,8 +21,6 @@ from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.keyboard import Keyboard
 from tests.web.members.visitors import Visitor
 from tests.web.members.worlds import HOST, client_of, enrol, fetch
-
-chromium = chromium_fixture()
 
 NUMBERS: Final = itertools.count()
 LINKS: Final = "/account/prove/links"
@@ -323,7 +320,7 @@ def test_where_nothing_shows_x_profiles(
         assert "This way is not available" in visitor.get(LINKS).text
 
 
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="session")
 async def test_by_keyboard_in_french_and_live(
     chromium: Browser, visitor: Visitor, internet: FakeInternet, x: FakeX
 ) -> None:

@@ -13,7 +13,6 @@ from directory.identifiers import XId
 from directory.members.consents import ConsentKind
 from directory.members.newcomer_messages import code_hash
 from directory.queries import Lists, Query
-from tests.harness.browser import chromium_fixture
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_messages import MASTODON_KEY, FakePosts
 from tests.harness.fake_x import FakeX
@@ -24,8 +23,6 @@ from tests.web.members.worlds import HOST, client_of, enrol, fetch
 
 PATH = "/account/list"
 CHOOSE = f"{PATH}/messages"
-
-chromium = chromium_fixture()
 
 
 @pytest.fixture(scope="module")
@@ -266,7 +263,7 @@ def test_without_an_account_of_the_instance_nothing_is_offered(
         assert choose(visitor, acct).status_code == 409
 
 
-@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.asyncio(loop_scope="session")
 async def test_chosen_and_stopped_in_a_browser(
     instance: MemberInstance, ada: Visitor, chromium: Browser, posts: FakePosts, acct: str
 ) -> None:

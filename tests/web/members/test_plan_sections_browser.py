@@ -12,7 +12,6 @@ from directory.follows.bridges import ON_FEDIVERSE
 from directory.follows.runs import RunKind
 from directory.networks.port import Purpose
 from tests.harness.accessibility import serious_violations
-from tests.harness.browser import chromium_fixture
 from tests.harness.fake_bridge import Bridge
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_x import FakeX
@@ -26,8 +25,7 @@ from tests.web.members.test_accessibility import DESKTOP, PHONE, SMALL_PHONE, st
 from tests.web.members.test_follow_browser import PATIENCE_MS, enter, keep_shot
 from tests.web.members.worlds import client_of, fetch
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-chromium = chromium_fixture()
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 LONG: Final = "a-friend-whose-name-has-no-end-at-all"
 ARCHIVE: Final = zip_bytes(
     {

@@ -7,7 +7,6 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.harness.browser import chromium_fixture
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.mappings import bluesky
 from tests.web.archives import write_zip
@@ -15,8 +14,7 @@ from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.visitors import Visitor
 from tests.web.members.worlds import client_of, enrol
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
-chromium = chromium_fixture()
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 LIST = "/account/list"
 IS_EMPTY = "sessionStorage.length === 0"
 
@@ -28,7 +26,7 @@ def instance(module_dsn: str, data: Path, internet: FakeInternet) -> Iterator[Me
         yield running
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(
     chromium: Browser, instance: MemberInstance, internet: FakeInternet, request: pytest.FixtureRequest
 ) -> AsyncIterator[Page]:

@@ -192,6 +192,7 @@ async def test_leaving_x_with_an_archive(walker: Walker) -> None:
     async with page.context.expect_page() as opening:
         await keys.press(walker.button("A page of links, to follow one by one"))
     links = await opening.value
+    await expect(links.locator("h1")).to_have_text(walker.says("Links to their profiles"))
     await Looks(links, "leaving-links-" + walker.language).look("links")
     await links.close()
 
@@ -211,6 +212,7 @@ async def test_leaving_x_with_an_archive(walker: Walker) -> None:
     kept = page.locator("form[action$='consents/2']")
     await keys.press(kept.get_by_role("button", name=walker.says("Agree")))
     await keys.press(walker.link("Bring your list"))
+    await expect(page.locator("#archive-drop-files")).to_be_attached()
     await looks.look("bring")
     await choose_archive(walker)
     await expect(page.locator("#kept-title")).to_be_focused()
@@ -223,6 +225,7 @@ async def test_being_found(walker: Walker, instance: MemberInstance, x: FakeX) -
     name = f"seeker_{walker.language}@social.test"
     await page.goto("/")
     await keys.press(walker.link("Be found"))
+    await expect(page.get_by_label(walker.says("Your Bluesky or Mastodon account"))).to_be_visible()
     await looks.look("sign-in")
     await sign_in(walker, name)
     await walker.reads("Prove your X account")

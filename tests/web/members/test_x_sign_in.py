@@ -13,7 +13,6 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from tests.harness.browser import chromium_fixture
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_x import Failure, FakeAccount, FakeX
 from tests.harness.fake_x.shapes import Shaped
@@ -21,8 +20,7 @@ from tests.web.members.instance import MemberInstance, member_instance
 from tests.web.members.visitors import SAME_ORIGIN, Visitor
 from tests.web.members.worlds import client_of, enrol, fetch
 
-chromium = chromium_fixture()
-in_browser = pytest.mark.asyncio(loop_scope="module")
+in_browser = pytest.mark.asyncio(loop_scope="session")
 CALLBACK: Final = "/oauth/x/callback"
 NOBODY_PROVED_IT: Final = (
     "Nobody here has proven this X account yet: please begin with your Bluesky or Mastodon account."
@@ -47,7 +45,7 @@ def instance(module_dsn: str, data: Path, x: FakeX, internet: FakeInternet) -> I
         yield running
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def context(chromium: Browser, instance: MemberInstance) -> AsyncIterator[BrowserContext]:
     """Without JavaScript: the way to X and back is forms, links and a header."""
     opened = await chromium.new_context(base_url=instance.url, java_script_enabled=False)
@@ -55,7 +53,7 @@ async def context(chromium: Browser, instance: MemberInstance) -> AsyncIterator[
     await opened.close()
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(context: BrowserContext) -> Page:
     return await context.new_page()
 
