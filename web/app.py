@@ -29,6 +29,7 @@ from web.middleware.caching import CachingMiddleware
 from web.middleware.counting import Counted
 from web.middleware.headers import HeadersMiddleware, PreflightMiddleware
 from web.middleware.heads import HeadMiddleware
+from web.middleware.kept_assets import KeptAssets
 from web.middleware.metering import MeteringMiddleware
 from web.middleware.rate_limit import ClientKeys, RateLimiter, RateLimitMiddleware
 from web.middleware.refusals import RefusalMiddleware, Refusals
@@ -57,7 +58,7 @@ def create_app(services: Services, extra_routes: Sequence[ControllerRouterHandle
     shared = _shared(services)
     litestar = _litestar(services, shared, extra_routes)
     refusals = Refusals(litestar, exception_handler(shared.renderer))
-    routes = PlainLookups(litestar, services.single_lookup, refusals)
+    routes = KeptAssets(PlainLookups(litestar, services.single_lookup, refusals))
     # Around the routes, so that it holds for the answers of none, too (404, 405).
     spelled = SpellingMiddleware(PreflightMiddleware(HeadMiddleware(routes)))
     counted = RateLimitMiddleware(

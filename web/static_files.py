@@ -59,6 +59,22 @@ def asset_url(path: str) -> str:
     return f"/static/{path}?v={static_files()[path].version}"
 
 
+@cache
+def lasting_addresses() -> frozenset[tuple[str, bytes]]:
+    """Returns path and query of each address whose answer stays the same: the version of the content is in it."""
+    urls = (asset_url(path).partition("?") for path in static_files())
+    return frozenset((path, query.encode()) for path, _, query in urls)
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Returns whether `Accept-Encoding` names gzip with a weight above zero (RFC 9110, section 12.5.3)."""
+    for part in accepted.lower().split(","):
+        name, _, weight = part.partition(";")
+        if name.strip() in {"gzip", "x-gzip"}:
+            return weight.replace(" ", "").removeprefix("q=").strip("0.") != "" or not weight.strip()
+    return False
+
+
 def in_scripts_folder(path: str) -> tuple[str, str] | None:
     """Returns the folder and the script of an address below `/static/` that names both, of whatever version. Returns
     None for others."""

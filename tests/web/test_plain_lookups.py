@@ -20,6 +20,7 @@ from directory.services.batching import LookupBatcher
 from tests.harness.instance import RunningInstance
 from tests.harness.mappings import ORIGIN
 from tests.harness.stored import StoredMappings
+from tests.web.asking import Headers, Said, ask_path
 from web import app as web_app
 from web.api.plain_lookups import LOOKUP_PATH, PlainLookups, _plain_query
 from web.app import create_app, create_litestar
@@ -28,7 +29,6 @@ from web.middleware.caching import CachingMiddleware
 from web.middleware.refusals import Refusals
 from web.services import Services
 
-Headers = list[tuple[bytes, bytes]]
 Both = tuple[ASGIApp, ASGIApp]
 NAMES: Final = (
     "jack",
@@ -61,49 +61,10 @@ OTHERS: Final = (
 )
 
 
-class Said(msgspec.Struct, frozen=True):
-    """All that an application said, and the route that it is counted under."""
-
-    status: int
-    headers: Headers
-    body: bytes
-    route: object
-
-    def of(self, name: bytes) -> bytes | None:
-        return dict(self.headers).get(name)
-
-
 async def ask(
     app: ASGIApp, query: str, method: str = "GET", headers: Sequence[tuple[bytes, bytes]] = ()
 ) -> Said:
-    messages: list[Any] = []
-
-    async def send(message: Any) -> None:
-        messages.append(message)
-
-    async def receive() -> Any:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    scope: Any = {
-        "type": "http",
-        "http_version": "1.1",
-        "asgi": {"spec_version": "2.1", "version": "3.0"},
-        "method": method,
-        "scheme": "http",
-        "path": LOOKUP_PATH,
-        "raw_path": LOOKUP_PATH.encode(),
-        "query_string": query.encode("latin-1"),
-        "root_path": "",
-        "headers": [(b"host", b"localhost"), *headers],
-        "client": ("192.0.2.7", 1),
-        "server": ("127.0.0.1", 80),
-        "state": {},
-        "extensions": {},
-    }
-    await app(scope, receive, send)
-    start, *bodies = messages
-    body = b"".join(each["body"] for each in bodies)
-    return Said(start["status"], list(start["headers"]), body, scope.get("path_template"))
+    return await ask_path(app, LOOKUP_PATH, query, method, headers)
 
 
 @pytest.fixture(scope="module")

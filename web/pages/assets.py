@@ -16,6 +16,7 @@ from web.static_files import (
     in_scripts_folder,
     scripts_folder,
     static_files,
+    takes_gzip,
 )
 
 FOREVER: Final = "public, max-age=31536000, immutable"
@@ -98,7 +99,7 @@ async def manifest(
 
 def _served(request: Request[Any, Any, Any], file: StaticFile, cache: str) -> Response[bytes | None]:
     """Answers with a file, in gzip where the reader takes that; 304 where the reader has it."""
-    is_zipped = file.zipped is not None and _takes_gzip(request.headers.get("accept-encoding", ""))
+    is_zipped = file.zipped is not None and takes_gzip(request.headers.get("accept-encoding", ""))
     etag = f'"{file.version}{"-gz" if is_zipped else ""}"'
     headers = {"etag": etag, "cache-control": cache}
     if file.zipped is not None:
@@ -108,12 +109,3 @@ def _served(request: Request[Any, Any, Any], file: StaticFile, cache: str) -> Re
     if is_zipped:
         headers["content-encoding"] = "gzip"
     return Response(file.zipped if is_zipped else file.content, media_type=file.media_type, headers=headers)
-
-
-def _takes_gzip(accepted: str) -> bool:
-    """Returns whether `Accept-Encoding` names gzip with a weight above zero (RFC 9110, section 12.5.3)."""
-    for part in accepted.lower().split(","):
-        name, _, weight = part.partition(";")
-        if name.strip() in {"gzip", "x-gzip"}:
-            return weight.replace(" ", "").removeprefix("q=").strip("0.") != "" or not weight.strip()
-    return False
