@@ -32,8 +32,8 @@ Name = TypeVar("Name")
 
 WRITTEN_PIECE_PAIRS: Final = 1_000
 """Accounts that one statement asks for while nobody waits. It bounds memory, whatever the list's length."""
-RANKED_PIECE_PAIRS: Final = 100
-"""Accounts that one statement asks for where they are ranked: the loop is held by them for some 1.6 ms."""
+RANKED_PIECE_PAIRS: Final = 75
+"""Accounts that one statement asks for where they are ranked: the loop is held by them for about a millisecond."""
 FEW_PAIRS: Final = 25
 """So many of a piece are ranked beside the next ones, without a turn of their own."""
 
