@@ -1,11 +1,18 @@
 """Finds free local ports, checks whether one is free, and listens on one for several processes."""
 
+import contextlib
 import errno
+import secrets
 import socket
 from typing import Final
 
 BACKLOG: Final = 4_096
 """Arrivals that wait for the process; the system may keep fewer (`net.core.somaxconn`)."""
+
+FIRST_PORT: Final = 20_000
+FIRST_GIVEN_PORT: Final = 32_768
+"""From here on Linux gives ports by itself (`net.ipv4.ip_local_port_range`)."""
+TRIES: Final = 20
 
 
 class PortInUse(Exception):
@@ -38,11 +45,19 @@ def listen_on(host: str, port: int) -> socket.socket:
 
 
 def free_port() -> int:
-    """Returns a local port that nobody listens on."""
+    """Returns a local port that nobody listens on.
+
+    Where one is to be had, it is none that the system gives to others meanwhile: neither to who asks for any port, nor to a
+    connection that goes out. Several processes that look for one at a time hardly choose the same.
+    """
+    for _ in range(TRIES):
+        port = FIRST_PORT + secrets.randbelow(FIRST_GIVEN_PORT - FIRST_PORT)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return int(probe.getsockname()[1])
 
 
 def _socket_for(host: str) -> socket.socket:

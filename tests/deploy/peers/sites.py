@@ -173,6 +173,10 @@ class Site:
         status, body = self.get("/log/checkpoint")
         return parse_signed_checkpoint(body)[0] if status == 200 else None
 
+    def wait_for_log(self) -> None:
+        """Waits until its log has begun: before that it has no keys that another operator could take."""
+        assert wait_until(lambda: self.checkpoint() is not None, PATIENCE_S), self.log
+
     def wait_for_size(self, size: int) -> None:
         """Waits until its published log has at least so many leaves."""
         assert wait_until(
@@ -268,6 +272,8 @@ def held(*sites: Site) -> Iterator[None]:
 
 def make_peers(*pairs: tuple[Site, Site]) -> None:
     """Has the operators of running instances take each other up, with the words that they tell each other."""
+    for site in {id(each): each for pair in pairs for each in pair}.values():
+        site.wait_for_log()
     both = [*pairs, *((theirs, ours) for ours, theirs in pairs)]
     by_operator = [
         [pair for pair in both if pair[0] is site] for site in {id(a): a for a, _ in both}.values()

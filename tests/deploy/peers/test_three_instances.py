@@ -206,6 +206,7 @@ def test_an_instance_that_moves_is_followed_to_its_new_domain(
         with serving_files(former.data / "moved" / former.host) as port:
             fronts.point(former.host, port)
             moved.start()
+            moved.wait_for_log()
             for each in (one, two):
                 told = each.run("peers", "add", moved.address, "--fingerprint", moved.words, "--yes").out
                 assert f"{former.origin} goes on as {moved.origin}" in told
