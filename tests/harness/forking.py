@@ -105,14 +105,28 @@ def _read_at_start(environment: Mapping[str, str]) -> dict[str, str]:
 _USUAL: Final = _read_at_start(Command(CHECKOUT).environment({}))
 
 
+@cache
+def _is_told_of_ends() -> bool:
+    """Whether this system tells of the end of a process by a descriptor: Linux does, from 5.3 on."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+def _may_fork(environment: Mapping[str, str]) -> bool:
+    return _is_told_of_ends() and _read_at_start(environment) == _USUAL
+
+
 class Forks(Command):
     """A command that is forked: for what is not about how the program begins. Where a variable is other than usual that is read
-    at its start, it is started."""
+    at its start, or the system does not tell of the end of a fork, it is started."""
 
     def run(self, *arguments: str | Path, said: str = "", **settings: str) -> Result:
         """Runs the command to its end. `said` is what it reads."""
         environment = self.environment(settings)
-        if _read_at_start(environment) != _USUAL:
+        if not _may_fork(environment):
             return super().run(*arguments, said=said, **settings)
         with TemporaryFile() as reads, TemporaryFile() as out, TemporaryFile() as err:
             reads.write(said.encode())
@@ -129,7 +143,7 @@ class Forks(Command):
         self, arguments: Sequence[str | Path], settings: dict[str, str], written: IO[bytes], errors: IO[bytes]
     ) -> Process:
         environment = self.environment(settings)
-        if _read_at_start(environment) != _USUAL:
+        if not _may_fork(environment):
             return super()._start(arguments, settings, written, errors)
         with Path(os.devnull).open("rb") as nothing:
             streams = [each.fileno() for each in (nothing, written, errors)]
