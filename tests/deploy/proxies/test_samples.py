@@ -1,5 +1,6 @@
 """The sample configurations of `deploy/proxies`, each run by the real program before a real instance."""
 
+import secrets
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,7 +52,10 @@ def instance(folder: Path, port: int) -> Iterator[Started]:
 @pytest.fixture(scope="module", params=NAMES)
 def proxy(request: pytest.FixtureRequest, folder: Path, port: int, instance: Started) -> Iterator[Proxy]:
     name: str = request.param
-    with running_proxy(name, folder / name, port, QUICKLY[name]) as running:
+    place = (
+        folder / f"{name}-{secrets.token_hex(4)}"
+    )  # each may be set up again, in whatever order the tests come
+    with running_proxy(name, place, port, QUICKLY[name]) as running:
         assert instance.process.poll() is None
         yield running
 

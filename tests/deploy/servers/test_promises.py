@@ -1,5 +1,6 @@
 """The same promises, whichever server answers: headers, HEAD, limits, bodies, kept connections, a clean stop, a frozen database."""
 
+import secrets
 import signal
 import socket
 from collections.abc import Iterator
@@ -38,7 +39,9 @@ def server(request: pytest.FixtureRequest) -> Server:
 @pytest.fixture(scope="module")
 def place(folder: Path, server: Server) -> Command:
     """A folder and a port for each server."""
-    here = folder / server
+    here = (
+        folder / f"{server}-{secrets.token_hex(4)}"
+    )  # each may be set up again, in whatever order the tests come
     here.mkdir()
     put_database(here / "data")
     settings = {"data": str(here / "data"), "port": str(free_port()), "metrics_port": str(free_port())}
