@@ -19,7 +19,8 @@ FIRST_OTHER_OID: Final = 10_000
 """From here on a type has another number in another database."""
 
 _known: Final[dict[int, list[Any]]] = {}
-"""What was answered for each type: as many as our statements have."""
+"""What was answered for each type: as many as our statements have. An answer without the type is not kept: all later
+connections would fail by it."""
 
 
 class _NothingPrepared:
@@ -45,7 +46,7 @@ class KnowingConnection(_Connection):
             told = _known.get(oid)
             if told is None:
                 told, statement = await super()._introspect_types([oid], timeout)  # type: ignore[misc] # asyncpg's own, untyped
-                if oid < FIRST_OTHER_OID:
+                if oid < FIRST_OTHER_OID and any(row["oid"] == oid for row in told):
                     _known[oid] = told
             found += told
         return found, statement

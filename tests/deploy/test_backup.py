@@ -121,7 +121,10 @@ def test_an_instance_moves_to_another_machine_with_its_backup(folder: Path) -> N
 
     with new.command.started("serve") as running:
         running.wait_until_ready(new.url)
-        waiting = lambda: "publishing waits" in told_by(new)  # noqa: E731
+
+        def waiting() -> bool:
+            return "publishing waits" in told_by(new)
+
         assert wait_until(waiting, PATIENCE_S), "nothing is signed by a copy that may be older"
         answer = httpx.get(f"{new.url}/api/v1/lookup?x=@person1", trust_env=False, verify=NO_TLS)
         assert answer.json()["answers"], "lookups go on"

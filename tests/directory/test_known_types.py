@@ -1,5 +1,11 @@
 """What PostgreSQL's own types are is asked once, and not over each connection."""
 
+from typing import Any
+
+import asyncpg
+import pytest
+
+from directory.store import known_types
 from directory.store.database import Database, connect
 
 INTROSPECTION = (
@@ -37,3 +43,17 @@ async def test_a_type_of_this_database_alone_is_asked_for_again(dsn: str, databa
         assert await connection.fetchval(INTROSPECTION) == 1
     finally:
         await connection.close()
+
+
+async def test_an_answer_without_the_type_is_not_kept(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attack: what stands for a server answers nothing once. No connection of the process could read arrays after that."""
+    monkeypatch.setattr(known_types, "_known", {})
+
+    async def nothing(*_: Any) -> tuple[list[Any], Any]:
+        return [], known_types._NothingPrepared
+
+    with monkeypatch.context() as once:
+        once.setattr(asyncpg.Connection, "_introspect_types", nothing)
+        with pytest.raises(asyncpg.InternalClientError):
+            await _read_arrays(dsn)
+    assert await _read_arrays(dsn) == 1
