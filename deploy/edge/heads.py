@@ -8,16 +8,16 @@ MAX_HEAD_BYTES: Final = 16_384
 MAX_TARGET_BYTES: Final = 8_192
 MAX_FIELDS: Final = 100
 _METHODS: Final = frozenset({b"GET", b"HEAD", b"POST", b"OPTIONS", b"PUT", b"PATCH", b"DELETE"})
-_TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_REQUEST_LINE: Final = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9]\.[0-9])")
-_FIELD: Final = re.compile(rb"(" + _TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)")
+TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_REQUEST_LINE: Final = re.compile(rb"(" + TOKEN + rb") ([\x21-\x7e]+) HTTP/([0-9]\.[0-9])")
+_FIELD: Final = re.compile(rb"(" + TOKEN + rb"):([\t\x20-\x7e\x80-\xff]*)")
 _ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?#@]+)(/[^?#]*)?(\?[^#]*)?")
 _HOST: Final = re.compile(rb"[0-9A-Za-z._-]*(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?")
 _LENGTH: Final = re.compile(rb"[0-9]{1,15}")
 _BARE: Final = re.compile(rb"(?<!\r)\n|\r(?=[^\n])")
 # Most requests, at a tenth of the price: nothing in them is changed, and they have no body.
 _PLAIN: Final = re.compile(
-    rb"(?:GET|HEAD) /[\x21\x22\x24-\x7e]* HTTP/1\.1\r\n(?:" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*\r\n)+\r\n"
+    rb"(?:GET|HEAD) /[\x21\x22\x24-\x7e]* HTTP/1\.1\r\n(?:" + TOKEN + rb":[\t\x20-\x7e\x80-\xff]*\r\n)+\r\n"
 )
 _NOT_PLAIN: Final = re.compile(
     rb"(?i)\n(?:transfer-encoding|content-length|upgrade|http2-settings|expect"

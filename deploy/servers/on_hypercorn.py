@@ -11,6 +11,7 @@ from deploy.edge.heads import MAX_HEAD_BYTES
 from deploy.ports import BACKLOG
 from deploy.servers.bounds import GRACEFUL_S, KEEP_ALIVE_S
 from deploy.servers.dated_config import DatedConfig
+from deploy.servers.plain_exchanges import take_plain_exchanges
 
 QUEUED_PIECES: Final = 2
 """Of 64 KiB each: of a body that nobody takes, no more is read."""
@@ -18,6 +19,7 @@ QUEUED_PIECES: Final = 2
 
 async def serve(application: Any, listener: socket.socket, until: Callable[[], Awaitable[object]]) -> None:
     """Serves until `until`, which is called once it listens, returns."""
+    take_plain_exchanges()
     config = bounded_config()
     config.bind = [f"fd://{listener.detach()}"]
     shutdown: Any = until

@@ -1,0 +1,220 @@
+"""Hypercorn's HTTP/1.1, which takes plain exchanges without the state machine of h11: half of its work on a small answer.
+
+An exchange is plain where the request has no body and asks nothing of the connection, and where the application says how
+long its answer is. All others are h11's: where an answer is not plain, h11 is given the request before it.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, Final
+
+import h11
+import hypercorn.protocol
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.events import Body, EndBody, Request, Response, StreamClosed
+from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
+from hypercorn.protocol.http_stream import HTTPStream
+
+from deploy.servers.plain_heads import PlainRequest, read_plain_request, write_plain_answer
+
+IDLE_AFTER_S: Final = 0.25
+"""Hypercorn watches an idle connection with tasks of its own. None are made between requests that follow each other; at
+the end of the server, each connection that was just used ends so much later."""
+JOINED_BYTES: Final = 16 * 2**10
+"""A body up to this size goes to the socket with its head."""
+
+
+@dataclass(slots=True)
+class _Exchange:
+    method: str
+    raw: bytes
+    """The head of the request as it came."""
+    head: bytes = b""
+    """Of the answer, until it is sent."""
+    left: int = 0
+    """Bytes of the body that are still to come."""
+    is_complete: bool = False
+
+
+class PlainExchanges(H11Protocol):
+    """One connection."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._exchange: _Exchange | None = None
+        self._is_over = False
+        """Nothing more is read: the answer under way is the last."""
+        self._is_watched = True
+        self._timer: asyncio.TimerHandle | None = None
+        self._idle_since = 0.0
+
+    async def handle(self, event: Event) -> None:
+        """Takes what was read, or that the connection has ended."""
+        try:
+            if isinstance(event, RawData):
+                await self._take(event)
+            else:
+                await self._end(event)
+        except BaseException:
+            self._is_over = True
+            self._stop_timer()
+            raise
+
+    async def _end(self, event: Event) -> None:
+        self._is_over = True
+        self._stop_timer()
+        await super().handle(event)
+        await self.can_read.set()  # whoever waits to hand on more
+
+    async def _take(self, event: RawData) -> None:
+        if self._exchange is not None:
+            if not event.data:
+                self._is_over = True
+                return
+            # As h11 does: nothing more is read before the answer is sent.
+            await self.can_read.clear()
+            await self.can_read.wait()
+            if self._is_over:
+                return
+        request = read_plain_request(event.data) if self._is_fresh() else None
+        if request is not None:
+            await self._ask(request, event.data)
+            return
+        self._stop_timer()
+        self._is_watched = True
+        await super().handle(event)
+
+    def _is_fresh(self) -> bool:
+        """Whether h11 has nothing under way, and would keep the connection after one more answer."""
+        return (
+            self.connection.our_state is h11.IDLE
+            and self.connection.their_state is h11.IDLE
+            and self.connection.trailing_data == (b"", False)
+            and self.keep_alive_requests + 1 < self.config.keep_alive_max_requests
+        )
+
+    async def _ask(self, request: PlainRequest, raw: bytes) -> None:
+        if self._is_watched:
+            self._is_watched = False
+            await self.send(Updated(idle=False))
+        self._exchange = _Exchange(request.method, raw)
+        self.stream = HTTPStream(
+            self.app,
+            self.config,
+            self.context,
+            self.task_group,
+            self.ssl,
+            self.client,
+            self.server,
+            self.stream_send,
+            STREAM_ID,
+        )
+        stream = self.stream
+        asked = Request(
+            stream_id=STREAM_ID,
+            headers=request.fields,
+            http_version="1.1",
+            method=request.method,
+            raw_path=request.target,
+            state=self.connection_state,
+        )
+        await stream.handle(asked)
+        self.keep_alive_requests += 1
+        await self.context.mark_request()
+        await stream.handle(EndBody(stream_id=STREAM_ID))
+
+    async def stream_send(self, event: StreamEvent) -> None:
+        """Takes a piece of the answer. Raises h11.LocalProtocolError where it is not what was announced."""
+        exchange = self._exchange
+        if exchange is None:
+            await super().stream_send(event)
+        elif isinstance(event, Response):
+            await self._begin_answer(exchange, event)
+        elif isinstance(event, Body):
+            await self._send_body(exchange, event.data)
+        elif isinstance(event, EndBody):
+            if exchange.left:
+                raise h11.LocalProtocolError("Too little data for declared Content-Length")
+            exchange.is_complete = True
+            await self._send_head(exchange)
+        elif isinstance(event, StreamClosed):
+            await self._finish(exchange)
+
+    async def _begin_answer(self, exchange: _Exchange, event: Response) -> None:
+        fields = chain(event.headers, self.config.response_headers("h11"))
+        answer = write_plain_answer(exchange.method, event.status_code, fields)
+        if answer is None:
+            self._hand_over(exchange)
+            await super().stream_send(event)
+        else:
+            exchange.head, exchange.left = answer
+
+    def _hand_over(self, exchange: _Exchange) -> None:
+        """Has h11 read the request, so that it can send the answer."""
+        self._exchange = None
+        self.connection.receive_data(exchange.raw)
+        self.connection.next_event()
+        self.connection.next_event()
+        if self._is_over:
+            self.connection.receive_data(b"")
+            self.connection.next_event()
+
+    async def _send_body(self, exchange: _Exchange, data: bytes) -> None:
+        exchange.left -= len(data)
+        if exchange.left < 0:
+            raise h11.LocalProtocolError("Too much data for declared Content-Length")
+        if len(data) > JOINED_BYTES:
+            await self._send_head(exchange)
+        else:
+            data, exchange.head = exchange.head + data, b""
+        await self.send(RawData(data=data))
+
+    async def _send_head(self, exchange: _Exchange) -> None:
+        if exchange.head:
+            head, exchange.head = exchange.head, b""
+            await self.send(RawData(data=head))
+
+    async def _finish(self, exchange: _Exchange) -> None:
+        await self._send_head(exchange)
+        self._exchange = None
+        await self._close_stream()
+        await self.can_read.set()
+        if exchange.is_complete and not self._is_over and not self.context.terminated.is_set():
+            self._watch_later()
+        else:
+            await self.send(Closed())
+
+    def _watch_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._idle_since = loop.time()
+        if self._timer is None:
+            self._timer = loop.call_later(IDLE_AFTER_S, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        if self._exchange is not None or self._is_over:
+            return
+        loop = asyncio.get_running_loop()
+        left = self._idle_since + IDLE_AFTER_S - loop.time()
+        if left > 0:
+            self._timer = loop.call_later(left, self._look)
+        else:
+            self.task_group.spawn(self._be_watched)
+
+    async def _be_watched(self) -> None:
+        if self._exchange is None and not self._is_over:
+            self._is_watched = True
+            await self.send(Updated(idle=True))
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def take_plain_exchanges() -> None:
+    """Has Hypercorn speak HTTP/1.1 so, in this process. It makes each connection of a class that it names, and takes no other."""
+    named: Any = hypercorn.protocol
+    named.H11Protocol = PlainExchanges
