@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import h11
 import hypercorn.protocol
+from hypercorn.asyncio.worker_context import EventWrapper
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.protocol.events import Body, EndBody, Request, Response, StreamClosed
 from hypercorn.protocol.events import Event as StreamEvent
@@ -38,14 +39,36 @@ class _Exchange:
     is_complete: bool = False
 
 
+class _IsOver(Exception):
+    """The answer that a reader waited for is the last one of its connection."""
+
+
+class _AnswerSent(EventWrapper):
+    """What a reader waits for that has read more than one request. Hypercorn's would be waited for for ever where the
+    application fails in the middle of an answer, or its client has gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_over = False
+
+    async def wait(self) -> None:
+        """Waits. Raises _IsOver."""
+        await super().wait()
+        if self.is_over:
+            raise _IsOver
+
+
 class PlainExchanges(H11Protocol):
     """One connection."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
+        self._transmit = self.send
+        self.send = self._send_of_h11
+        self.can_read: _AnswerSent = _AnswerSent()
         self._exchange: _Exchange | None = None
-        self._is_over = False
-        """Nothing more is read: the answer under way is the last."""
+        self._is_with_h11 = False
+        """What was read last went to h11, which may have some of it still."""
         self._is_watched = True
         self._timer: asyncio.TimerHandle | None = None
         self._idle_since = 0.0
@@ -57,48 +80,57 @@ class PlainExchanges(H11Protocol):
                 await self._take(event)
             else:
                 await self._end(event)
+        except _IsOver:
+            return
         except BaseException:
-            self._is_over = True
-            self._stop_timer()
+            self._be_over()
             raise
 
-    async def _end(self, event: Event) -> None:
-        self._is_over = True
+    async def _send_of_h11(self, event: Event) -> None:
+        if isinstance(event, Closed):
+            self._be_over()
+        await self._transmit(event)
+
+    def _be_over(self) -> None:
+        """Has nothing more read: the answer under way is the last."""
+        self.can_read.is_over = True
         self._stop_timer()
+
+    async def _end(self, event: Event) -> None:
+        self._be_over()
         await super().handle(event)
-        await self.can_read.set()  # whoever waits to hand on more
+        await self.can_read.set()
 
     async def _take(self, event: RawData) -> None:
         if self._exchange is not None:
             if not event.data:
-                self._is_over = True
+                self._be_over()
                 return
             # As h11 does: nothing more is read before the answer is sent.
             await self.can_read.clear()
             await self.can_read.wait()
-            if self._is_over:
-                return
         request = read_plain_request(event.data) if self._is_fresh() else None
         if request is not None:
             await self._ask(request, event.data)
             return
         self._stop_timer()
-        self._is_watched = True
+        self._is_watched = self._is_with_h11 = True
         await super().handle(event)
 
     def _is_fresh(self) -> bool:
         """Whether h11 has nothing under way, and would keep the connection after one more answer."""
-        return (
-            self.connection.our_state is h11.IDLE
-            and self.connection.their_state is h11.IDLE
-            and self.connection.trailing_data == (b"", False)
-            and self.keep_alive_requests + 1 < self.config.keep_alive_max_requests
-        )
+        if self._is_with_h11:
+            self._is_with_h11 = (
+                self.connection.our_state is not h11.IDLE
+                or self.connection.their_state is not h11.IDLE
+                or self.connection.trailing_data != (b"", False)
+            )
+        return not self._is_with_h11 and self.keep_alive_requests + 1 < self.config.keep_alive_max_requests
 
     async def _ask(self, request: PlainRequest, raw: bytes) -> None:
         if self._is_watched:
             self._is_watched = False
-            await self.send(Updated(idle=False))
+            await self._transmit(Updated(idle=False))
         self._exchange = _Exchange(request.method, raw)
         self.stream = HTTPStream(
             self.app,
@@ -154,10 +186,11 @@ class PlainExchanges(H11Protocol):
     def _hand_over(self, exchange: _Exchange) -> None:
         """Has h11 read the request, so that it can send the answer."""
         self._exchange = None
+        self._is_with_h11 = True
         self.connection.receive_data(exchange.raw)
         self.connection.next_event()
         self.connection.next_event()
-        if self._is_over:
+        if self.can_read.is_over:
             self.connection.receive_data(b"")
             self.connection.next_event()
 
@@ -169,22 +202,24 @@ class PlainExchanges(H11Protocol):
             await self._send_head(exchange)
         else:
             data, exchange.head = exchange.head + data, b""
-        await self.send(RawData(data=data))
+        await self._transmit(RawData(data=data))
 
     async def _send_head(self, exchange: _Exchange) -> None:
         if exchange.head:
             head, exchange.head = exchange.head, b""
-            await self.send(RawData(data=head))
+            await self._transmit(RawData(data=head))
 
     async def _finish(self, exchange: _Exchange) -> None:
         await self._send_head(exchange)
         self._exchange = None
         await self._close_stream()
-        await self.can_read.set()
-        if exchange.is_complete and not self._is_over and not self.context.terminated.is_set():
+        if exchange.is_complete and not self.can_read.is_over and not self.context.terminated.is_set():
+            await self.can_read.set()
             self._watch_later()
         else:
-            await self.send(Closed())
+            self._be_over()
+            await self.can_read.set()
+            await self._transmit(Closed())
 
     def _watch_later(self) -> None:
         loop = asyncio.get_running_loop()
@@ -194,7 +229,7 @@ class PlainExchanges(H11Protocol):
 
     def _look(self) -> None:
         self._timer = None
-        if self._exchange is not None or self._is_over:
+        if self._exchange is not None or self.can_read.is_over:
             return
         loop = asyncio.get_running_loop()
         left = self._idle_since + IDLE_AFTER_S - loop.time()
@@ -204,9 +239,9 @@ class PlainExchanges(H11Protocol):
             self.task_group.spawn(self._be_watched)
 
     async def _be_watched(self) -> None:
-        if self._exchange is None and not self._is_over:
+        if self._exchange is None and not self.can_read.is_over:
             self._is_watched = True
-            await self.send(Updated(idle=True))
+            await self._transmit(Updated(idle=True))
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

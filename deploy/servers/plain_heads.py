@@ -5,6 +5,7 @@ What is not plain is None, and h11's to read or to write. What is plain is the s
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from deploy.edge.heads import MAX_HEAD_BYTES, TOKEN
@@ -21,7 +22,7 @@ _ANSWER_FIELDS: Final = re.compile(
     rb"(?:" + TOKEN + rb": (?:[\x21-\x7e\x80-\xff]" + _VALUE + rb"(?<![\t ]))?\r\n)*+\r\n"
 )
 _LENGTH: Final = re.compile(rb"[0-9]{1,15}")
-_FRAMED_OTHERWISE: Final = frozenset({b"transfer-encoding", b"connection", b"host"})
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding", b"connection", b"host"})
 _WITHOUT_BODY: Final = frozenset({204, 304})
 
 
@@ -59,25 +60,32 @@ def read_plain_request(data: bytes) -> PlainRequest | None:
     return PlainRequest(method.decode(), target, fields) if hosts == 1 else None
 
 
-def write_plain_answer(
-    method: str, status: int, fields: Iterable[tuple[bytes, bytes]]
-) -> PlainAnswer | None:
+def write_plain_answer(method: str, status: int, fields: Iterable[tuple[bytes, bytes]]) -> PlainAnswer | None:
     """Writes the head of an answer. None where the length of its body is not known, or where the connection ends with it."""
-    lines = [b"HTTP/1.1 %d " % status]
+    lines = [b"HTTP/1.1 %d \r\n" % status]
     lengths: list[bytes] = []
     for name, value in fields:
-        lines.append(b"%b: %b" % (name, value))
-        lowered = name.lower()
-        if lowered == b"content-length":
+        begun, framing = _begun(name)
+        lines.append(begun + value + b"\r\n")
+        if framing:
+            if framing != b"content-length":
+                return None
             lengths.append(value)
-        elif lowered in _FRAMED_OTHERWISE:
-            return None
     body_bytes = _body_bytes(method, status, lengths)
     if body_bytes is None:
         return None
-    lines += [b"", b""]
-    head = b"\r\n".join(lines)
-    return PlainAnswer(head, body_bytes) if _ANSWER_FIELDS.fullmatch(head, len(lines[0]) + 2) else None
+    lines.append(b"\r\n")
+    head = b"".join(lines)
+    # As many lines as fields: a value that holds a line end would be two fields.
+    is_written = head.count(b"\n") == len(lines) and _ANSWER_FIELDS.fullmatch(head, len(lines[0]))
+    return PlainAnswer(head, body_bytes) if is_written else None
+
+
+@lru_cache(128)
+def _begun(name: bytes) -> tuple[bytes, bytes]:
+    """Returns how the line of a field begins, and which of the framing it is about. No value is kept: some are secrets."""
+    lowered = name.lower()
+    return name + b": ", lowered if lowered in _FRAMING else b""
 
 
 def _body_bytes(method: str, status: int, lengths: Sequence[bytes]) -> int | None:
