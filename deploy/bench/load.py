@@ -9,6 +9,8 @@ from typing import Final
 import msgspec
 
 WARM_UP_SHARE: Final = 0.2
+OF_A_CONNECTION: Final = 900
+"""Requests before the next connection: Hypercorn ends one after 1,000."""
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -37,7 +39,10 @@ async def measure_load(port: int, requests: Sequence[bytes], *, connections: int
         nonlocal asked
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
-            for request in islice(cycle(requests), first, None):
+            for number, request in enumerate(islice(cycle(requests), first, None), 1):
+                if number % OF_A_CONNECTION == 0:
+                    writer.close()
+                    reader, writer = await asyncio.open_connection("127.0.0.1", port)
                 started = time.perf_counter()
                 if started >= until:
                     return
