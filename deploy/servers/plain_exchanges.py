@@ -5,38 +5,23 @@ long its answer is. All others are h11's: where an answer is not plain, h11 is g
 """
 
 import asyncio
-from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Final
 
 import h11
 import hypercorn.protocol
 from hypercorn.asyncio.worker_context import EventWrapper
 from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol.events import Body, EndBody, Request, Response, StreamClosed
+from hypercorn.protocol.events import EndBody, Request, StreamClosed
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
-from hypercorn.protocol.http_stream import HTTPStream
 
-from deploy.servers.plain_heads import PlainRequest, read_plain_request, write_plain_answer
+from deploy.servers.plain_answers import PlainAnswer
+from deploy.servers.plain_heads import PlainRequest, read_plain_request
 
 IDLE_AFTER_S: Final = 0.25
 """To twice as long. Hypercorn watches an idle connection with tasks of its own: none are made between requests that follow
 each other. At the end of the server, a connection that was just used ends so much later."""
-JOINED_BYTES: Final = 16 * 2**10
-"""A body up to this size goes to the socket with its head."""
-
-
-@dataclass(slots=True)
-class _Exchange:
-    method: str
-    raw: bytes
-    """The head of the request as it came."""
-    head: bytes = b""
-    """Of the answer, until it is sent."""
-    left: int = 0
-    """Bytes of the body that are still to come."""
-    is_complete: bool = False
+_END_OF_REQUEST: Final = EndBody(stream_id=STREAM_ID)
 
 
 class _IsOver(Exception):
@@ -63,10 +48,12 @@ class PlainExchanges(H11Protocol):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._transmit = self.send
+        self.transmit = self.send
         self.send = self._send_of_h11
         self.can_read: _AnswerSent = _AnswerSent()
-        self._exchange: _Exchange | None = None
+        self._exchange: PlainAnswer | None = None
+        self._raw = b""
+        """The head of its request, as it came."""
         self._is_with_h11 = False
         """What was read last went to h11, which may have some of it still."""
         self._is_watched = True
@@ -89,7 +76,7 @@ class PlainExchanges(H11Protocol):
     async def _send_of_h11(self, event: Event) -> None:
         if isinstance(event, Closed):
             self._be_over()
-        await self._transmit(event)
+        await self.transmit(event)
 
     def _be_over(self) -> None:
         """Has nothing more read: the answer under way is the last."""
@@ -102,6 +89,8 @@ class PlainExchanges(H11Protocol):
         await self.can_read.set()
 
     async def _take(self, event: RawData) -> None:
+        if self.can_read.is_over:
+            return
         if self._exchange is not None:
             if not event.data:
                 self._be_over()
@@ -130,9 +119,9 @@ class PlainExchanges(H11Protocol):
     async def _ask(self, request: PlainRequest, raw: bytes) -> None:
         if self._is_watched:
             self._is_watched = False
-            await self._transmit(Updated(idle=False))
-        self._exchange = _Exchange(request.method, raw)
-        self.stream = HTTPStream(
+            await self.transmit(Updated(idle=False))
+        stream = PlainAnswer(
+            self,
             self.app,
             self.config,
             self.context,
@@ -143,7 +132,8 @@ class PlainExchanges(H11Protocol):
             self.stream_send,
             STREAM_ID,
         )
-        stream = self.stream
+        self._exchange = self.stream = stream
+        self._raw = raw
         asked = Request(
             stream_id=STREAM_ID,
             headers=request.fields,
@@ -155,71 +145,45 @@ class PlainExchanges(H11Protocol):
         await stream.handle(asked)
         self.keep_alive_requests += 1
         await self.context.mark_request()
-        await stream.handle(EndBody(stream_id=STREAM_ID))
+        await stream.handle(_END_OF_REQUEST)
 
     async def stream_send(self, event: StreamEvent) -> None:
-        """Takes a piece of the answer. Raises h11.LocalProtocolError where it is not what was announced."""
+        """Takes what Hypercorn says of an answer: of a plain one, that it broke off, or an error in its place."""
         exchange = self._exchange
         if exchange is None:
             await super().stream_send(event)
-        elif isinstance(event, Response):
-            await self._begin_answer(exchange, event)
-        elif isinstance(event, Body):
-            await self._send_body(exchange, event.data)
-        elif isinstance(event, EndBody):
-            if exchange.left:
-                raise h11.LocalProtocolError("Too little data for declared Content-Length")
-            exchange.is_complete = True
-            await self._send_head(exchange)
         elif isinstance(event, StreamClosed):
-            await self._finish(exchange)
-
-    async def _begin_answer(self, exchange: _Exchange, event: Response) -> None:
-        fields = chain(event.headers, self.config.response_headers("h11"))
-        answer = write_plain_answer(exchange.method, event.status_code, fields)
-        if answer is None:
-            self._hand_over(exchange)
-            await super().stream_send(event)
+            await self.finish()
         else:
-            exchange.head, exchange.left = answer
+            exchange.leave_to_h11()
+            await super().stream_send(event)
 
-    def _hand_over(self, exchange: _Exchange) -> None:
+    def hand_over(self) -> None:
         """Has h11 read the request, so that it can send the answer."""
         self._exchange = None
         self._is_with_h11 = True
-        self.connection.receive_data(exchange.raw)
+        self.connection.receive_data(self._raw)
         self.connection.next_event()
         self.connection.next_event()
         if self.can_read.is_over:
             self.connection.receive_data(b"")
             self.connection.next_event()
 
-    async def _send_body(self, exchange: _Exchange, data: bytes) -> None:
-        exchange.left -= len(data)
-        if exchange.left < 0:
-            raise h11.LocalProtocolError("Too much data for declared Content-Length")
-        if len(data) > JOINED_BYTES:
-            await self._send_head(exchange)
-        else:
-            data, exchange.head = exchange.head + data, b""
-        await self._transmit(RawData(data=data))
-
-    async def _send_head(self, exchange: _Exchange) -> None:
-        if exchange.head:
-            head, exchange.head = exchange.head, b""
-            await self._transmit(RawData(data=head))
-
-    async def _finish(self, exchange: _Exchange) -> None:
-        await self._send_head(exchange)
-        self._exchange = None
+    async def finish(self) -> None:
+        """Ends the exchange, and the connection where it broke off or nothing more is read."""
+        exchange = self._exchange
+        if exchange is None:
+            return
+        await exchange.send_head()
         await self._close_stream()
+        self._exchange = None  # not before: what is read meanwhile waits
         if exchange.is_complete and not self.can_read.is_over and not self.context.terminated.is_set():
             await self.can_read.set()
             self._watch_later()
         else:
             self._be_over()
             await self.can_read.set()
-            await self._transmit(Closed())
+            await self.transmit(Closed())
 
     def _watch_later(self) -> None:
         if self._timer is None:
@@ -238,7 +202,7 @@ class PlainExchanges(H11Protocol):
     async def _be_watched(self) -> None:
         if self._exchange is None and not self.can_read.is_over:
             self._is_watched = True
-            await self._transmit(Updated(idle=True))
+            await self.transmit(Updated(idle=True))
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

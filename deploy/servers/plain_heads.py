@@ -34,7 +34,7 @@ class PlainRequest(NamedTuple):
     fields: Fields
 
 
-class PlainAnswer(NamedTuple):
+class AnswerHead(NamedTuple):
     """The head of an answer as it is sent, and how long its body is."""
 
     head: bytes
@@ -60,7 +60,7 @@ def read_plain_request(data: bytes) -> PlainRequest | None:
     return PlainRequest(method.decode(), target, fields) if hosts == 1 else None
 
 
-def write_plain_answer(method: str, status: int, fields: Iterable[tuple[bytes, bytes]]) -> PlainAnswer | None:
+def write_plain_answer(method: str, status: int, fields: Iterable[tuple[bytes, bytes]]) -> AnswerHead | None:
     """Writes the head of an answer. None where the length of its body is not known, or where the connection ends with it."""
     lines = [b"HTTP/1.1 %d \r\n" % status]
     lengths: list[bytes] = []
@@ -78,7 +78,7 @@ def write_plain_answer(method: str, status: int, fields: Iterable[tuple[bytes, b
     head = b"".join(lines)
     # As many lines as fields: a value that holds a line end would be two fields.
     is_written = head.count(b"\n") == len(lines) and _ANSWER_FIELDS.fullmatch(head, len(lines[0]))
-    return PlainAnswer(head, body_bytes) if is_written else None
+    return AnswerHead(head, body_bytes) if is_written else None
 
 
 @lru_cache(128)

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from deploy.servers.bounds import GRACEFUL_S
 from deploy.servers.dated_config import DatedConfig
-from deploy.servers.plain_exchanges import JOINED_BYTES, PlainExchanges
+from deploy.servers.plain_answers import JOINED_BYTES
+from deploy.servers.plain_exchanges import PlainExchanges
 from deploy.servers.plain_heads import PlainRequest
 from tests.deploy.edge.small_server import small_server
 from tests.harness.raw import RawConnection
@@ -270,7 +271,7 @@ async def test_the_last_answer_of_a_connection_says_so() -> None:
 
 async def test_h11_is_left_out_of_plain_exchanges(monkeypatch: pytest.MonkeyPatch) -> None:
     connection = Connection(PlainExchanges, [sized(b"{}"), sized(bytes(JOINED_BYTES + 1))])
-    monkeypatch.setattr(PlainExchanges, "_hand_over", None)
+    monkeypatch.setattr(PlainExchanges, "hand_over", None)
     monkeypatch.setattr(H11Protocol, "_handle_events", None)
     seen = await connection.take([PLAIN, HEAD, PLAIN, PLAIN], settles=True, ends=False)
     assert seen.sent.count(b"HTTP/1.1 200") == 4
