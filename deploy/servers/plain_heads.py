@@ -53,10 +53,11 @@ def read_plain_request(data: bytes) -> PlainRequest | None:
     for line in lines.split(b"\r\n")[:-1]:
         name, _, value = line.partition(b":")
         name = name.lower()
-        if name in _ASKS_FOR_MORE:
+        value = value.strip(b" \t")
+        if name in _ASKS_FOR_MORE and not (name == b"connection" and value.lower() == b"keep-alive"):
             return None
         hosts += name == b"host"
-        fields.append((name, value.strip(b" \t")))
+        fields.append((name, value))
     return PlainRequest(method.decode(), target, fields) if hosts == 1 else None
 
 

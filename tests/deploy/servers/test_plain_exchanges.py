@@ -150,15 +150,19 @@ def sized(*pieces: bytes) -> Answer:
 
 PLAIN = b"GET /a?b=%20 HTTP/1.1\r\nHost: x.example\r\nAccept:  */* \r\n\r\n"
 HEAD = b"HEAD /%C3%A9 HTTP/1.1\r\nHOST: x\r\nX-Empty:\r\n\r\n"
+KEPT = b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: Keep-Alive\r\n\r\n"
+"""As browsers ask."""
 REQUESTS = [
     PLAIN,
     HEAD,
+    KEPT,
     PLAIN + PLAIN,
     PLAIN[:20],
     PLAIN[20:],
     b"\r\n" + PLAIN,
     b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, close\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n",
     b"GET / HTTP/1.0\r\nHost: x\r\n\r\n",
     b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
     b"GET / HTTP/1.1\r\nAccept: x\r\n\r\n",
@@ -273,7 +277,7 @@ async def test_h11_is_left_out_of_plain_exchanges(monkeypatch: pytest.MonkeyPatc
     connection = Connection(PlainExchanges, [sized(b"{}"), sized(bytes(JOINED_BYTES + 1))])
     monkeypatch.setattr(PlainExchanges, "hand_over", None)
     monkeypatch.setattr(H11Protocol, "_handle_events", None)
-    seen = await connection.take([PLAIN, HEAD, PLAIN, PLAIN], settles=True, ends=False)
+    seen = await connection.take([PLAIN, HEAD, PLAIN, KEPT], settles=True, ends=False)
     assert seen.sent.count(b"HTTP/1.1 200") == 4
 
 
