@@ -11,6 +11,7 @@ from deploy.edge.answered import AnsweredMiddleware
 from deploy.edge.loop import GuardingLoop
 from deploy.metrics_server import serving_metrics
 from deploy.ports import listen_on
+from deploy.servers.bounds import ENDS_ALL_AFTER_S
 from deploy.servers.choosing import load_server
 from deploy.wiring.members import MemberParts
 from deploy.wiring.web import build_all_services
@@ -66,6 +67,7 @@ async def serve_application(
         await until()
         if isinstance(loop, GuardingLoop):
             loop.end_silent()
+            loop.end_all_after(ENDS_ALL_AFTER_S)
 
     loop = asyncio.get_running_loop()
     if listening is not None and isinstance(loop, GuardingLoop):

@@ -23,6 +23,9 @@ _BUSY: Final = (
 )
 _TO_THE_END: Final = -1
 
+LOOKED_AT_BYTES: Final = 16 * 2**10
+"""Of what came at once, so much is taken at a time: the rest of it is copied after each head."""
+
 ServerProtocol = Callable[[], asyncio.Protocol]
 
 
@@ -37,6 +40,7 @@ class GuardedConnection(asyncio.Protocol):
         self._places = places
         self._clock = clock
         self._server: asyncio.Protocol | None = None
+        self._gathering: GatheringTransport | None = None
         self._transport: asyncio.Transport
         self._begun = bytearray()
         self._head_since = self.last_active
@@ -83,8 +87,10 @@ class GuardedConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Passes on what belongs to the body under way, and whole heads."""
         self.last_active = self._clock()
-        while data and not self._is_over:
-            data = self._pass_body(data) if self._body_left else self._collect_head(data)
+        for begin in range(0, len(data), LOOKED_AT_BYTES):
+            piece = data[begin : begin + LOOKED_AT_BYTES] if len(data) > LOOKED_AT_BYTES else data
+            while piece and not self._is_over:
+                piece = self._pass_body(piece) if self._body_left else self._collect_head(piece)
 
     def _pass_body(self, data: bytes) -> bytes:
         if self._body_left == _TO_THE_END:
@@ -106,7 +112,7 @@ class GuardedConnection(asyncio.Protocol):
         end = self._begun.find(b"\r\n\r\n", searched_from)
         try:
             if end < 0:
-                if self._begun:
+                if self._begun and self._begun != b"\r":
                     check_begun(self._begun)
                 return b""
             head = read_head(bytes(self._begun[: end + 4]))
@@ -135,14 +141,16 @@ class GuardedConnection(asyncio.Protocol):
         if self._server is None:
             self._server = self._make_server()
             loop = asyncio.get_running_loop()
-            self._server.connection_made(GatheringTransport(self._transport, loop))
+            self._gathering = GatheringTransport(self._transport, loop)
+            self._server.connection_made(self._gathering)
         self._server.data_received(data)
 
     def eof_received(self) -> bool | None:
         """Keeps the connection where an answer is under way, whatever the server does. Else it is over: nobody asks any more."""
         self._has_ended = True
-        if self._server is None:
+        if self._server is None or self._gathering is None:
             return False
+        self._gathering.send_gathered()  # the last answer may be among it, and the connection end now
         self._server.eof_received()
         return self._asked > 0
 

@@ -23,11 +23,11 @@ class GatheringTransport(asyncio.Transport):
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Takes data to send before the next turn of the loop."""
         if self._size + len(data) > GATHERED_BYTES or not isinstance(data, bytes) or self.is_closing():
-            self._send()
+            self.send_gathered()
             self._transport.write(data)
         elif data:
             if not self._gathered:
-                self._loop.call_soon(self._send)
+                self._loop.call_soon(self.send_gathered)
             self._gathered.append(data)
             self._size += len(data)
 
@@ -36,8 +36,8 @@ class GatheringTransport(asyncio.Transport):
         for data in list_of_data:
             self.write(data)
 
-    def _send(self) -> None:
-        """Sends what was gathered. Where the connection has ended meanwhile, nobody is there to have it."""
+    def send_gathered(self) -> None:
+        """Sends what was gathered, at once. Where the connection has ended meanwhile, nobody is there to have it."""
         if not self._gathered:
             return
         whole = self._gathered[0] if len(self._gathered) == 1 else b"".join(self._gathered)
@@ -48,12 +48,12 @@ class GatheringTransport(asyncio.Transport):
 
     def write_eof(self) -> None:
         """Ends our side, after what was gathered."""
-        self._send()
+        self.send_gathered()
         self._transport.write_eof()
 
     def close(self) -> None:
         """Ends the connection, after what was gathered."""
-        self._send()
+        self.send_gathered()
         self._transport.close()
 
     def abort(self) -> None:

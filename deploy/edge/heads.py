@@ -23,7 +23,7 @@ _NOT_PLAIN: Final = re.compile(
     rb"(?i)\n(?:transfer-encoding|content-length|upgrade|http2-settings|expect"
     rb"|connection(?!:[ \t]*(?:keep-alive|close)[ \t]*\r))"
 )
-_PLAIN_HOST: Final = re.compile(rb"(?i)\nhost:[ \t]*([^\r]*?)[ \t]*\r")
+_PLAIN_HOST: Final = re.compile(rb"(?i)\nhost:([^\r]*)\r")
 # What asks for another protocol. Ignored, as RFC 9110 (section 7.8) allows: there is one protocol here.
 _UPGRADES: Final = frozenset({b"upgrade", b"http2-settings"})
 _LOOKED_AT: Final = frozenset({b"host", b"content-length", b"transfer-encoding", b"connection", b"expect"})
@@ -68,7 +68,7 @@ def is_plain(raw: bytes) -> bool:
     if len(raw) > MAX_TARGET_BYTES or raw.count(b"\n") > MAX_FIELDS:
         return False
     hosts = _PLAIN_HOST.findall(raw)
-    return len(hosts) == 1 and bool(_HOST.fullmatch(hosts[0]))
+    return len(hosts) == 1 and bool(_HOST.fullmatch(hosts[0].strip(b" \t")))
 
 
 def read_any_head(raw: bytes) -> Head:

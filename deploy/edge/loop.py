@@ -43,6 +43,14 @@ class GuardingLoop(uvloop.Loop):
         if not isinstance(context.get("exception"), asyncio.CancelledError):
             super().call_exception_handler(context)
 
+    def end_all_after(self, seconds: float) -> None:
+        """Ends what is still connected then: whoever does not read an answer would keep the server from its end."""
+        self.call_later(seconds, self._end_all)
+
+    def _end_all(self) -> None:
+        for connection in self._connections():
+            connection.end()
+
     def end_silent(self) -> None:
         """Ends the connections on which nothing was asked: the server does not know them."""
         for connection in self._connections():

@@ -31,8 +31,10 @@ class Connection(Protocol):
 class PlainAnswer(HTTPStream):
     """One exchange, as Hypercorn runs the application for it."""
 
-    def __init__(self, connection: Connection, *arguments: Any) -> None:
+    def __init__(self, connection: Connection, method: str, *arguments: Any) -> None:
+        """`method` is the client's: the application may write another one into its scope."""
         super().__init__(*arguments)
+        self._method = method
         self.is_complete = False
         self._connection = connection
         self._is_plain = True
@@ -57,17 +59,20 @@ class PlainAnswer(HTTPStream):
             raise UnexpectedMessageError(self.state, said["type"])
 
     async def _begin(self, said: Any) -> None:
-        method, status = self.scope["method"], int(said["status"])
-        fields = chain(said.get("headers", ()), self.config.response_headers("h11"))
-        head = None if said.get("trailers") else write_plain_answer(method, status, fields)
+        status, given = int(said["status"]), list(said.get("headers", ()))
+        fields = chain(given, self.config.response_headers("h11"))
+        head = None if said.get("trailers") else write_plain_answer(self._method, status, fields)
         if head is None:
             self.leave_to_h11()
+            # Hypercorn looks for the method in the scope.
+            self.scope["method"] = self._method
+            said["headers"] = given  # they may be readable once
             await super().app_send(said)
         else:
             self.response = said
             self.state = ASGIHTTPState.RESPONSE
             self._head, self._left = head
-            self._is_suppressed = suppress_body(method, status)
+            self._is_suppressed = suppress_body(self._method, status)
 
     def leave_to_h11(self) -> None:
         """Has the whole answer go Hypercorn's own way."""

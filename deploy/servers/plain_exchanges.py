@@ -38,7 +38,8 @@ class _AnswerSent(EventWrapper):
 
     async def wait(self) -> None:
         """Waits. Raises _IsOver."""
-        await super().wait()
+        if not self.is_over:
+            await super().wait()
         if self.is_over:
             raise _IsOver
 
@@ -87,6 +88,8 @@ class PlainExchanges(H11Protocol):
         self._be_over()
         await super().handle(event)
         await self.can_read.set()
+        # Else the task that watches an idle connection lives on for as long as one may be idle.
+        await self.transmit(Updated(idle=False))
 
     async def _take(self, event: RawData) -> None:
         if self.can_read.is_over:
@@ -102,9 +105,15 @@ class PlainExchanges(H11Protocol):
         if request is not None:
             await self._ask(request, event.data)
             return
+        if not self._is_watched and event.data:
+            await self.transmit(Updated(idle=True))  # until there is a whole head
+        self._be_with_h11()
+        await super().handle(event)
+
+    def _be_with_h11(self) -> None:
+        """Hypercorn watches the connection by itself from here on."""
         self._stop_timer()
         self._is_watched = self._is_with_h11 = True
-        await super().handle(event)
 
     def _is_fresh(self) -> bool:
         """Whether h11 has nothing under way, and would keep the connection after one more answer."""
@@ -122,6 +131,7 @@ class PlainExchanges(H11Protocol):
             await self.transmit(Updated(idle=False))
         stream = PlainAnswer(
             self,
+            request.method,
             self.app,
             self.config,
             self.context,
@@ -161,7 +171,7 @@ class PlainExchanges(H11Protocol):
     def hand_over(self) -> None:
         """Has h11 read the request, so that it can send the answer."""
         self._exchange = None
-        self._is_with_h11 = True
+        self._be_with_h11()
         self.connection.receive_data(self._raw)
         self.connection.next_event()
         self.connection.next_event()

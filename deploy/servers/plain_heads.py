@@ -93,6 +93,6 @@ def _body_bytes(method: str, status: int, lengths: Sequence[bytes]) -> int | Non
     is_framed = len(lengths) == 1 and _LENGTH.fullmatch(lengths[0]) is not None
     if status in _WITHOUT_BODY and (is_framed or not lengths):
         return 0
-    if status < 200 or not is_framed:
+    if not 200 <= status <= 999 or not is_framed:
         return None
     return 0 if method == "HEAD" else int(lengths[0])

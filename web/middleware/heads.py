@@ -36,7 +36,10 @@ class HeadMiddleware:
             await send(message)
 
         scope["method"] = HttpMethod.GET
-        await self._app(scope, receive, send_head)
+        try:
+            await self._app(scope, receive, send_head)
+        finally:
+            scope["method"] = HttpMethod.HEAD  # for whoever answers instead
 
 
 def _is_answered(scope: HTTPScope) -> bool:

@@ -16,6 +16,8 @@ from hypercorn.typing import ConnectionState
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from deploy import web_server
+from deploy.servers import on_hypercorn
 from deploy.servers.bounds import GRACEFUL_S
 from deploy.servers.dated_config import DatedConfig
 from deploy.servers.plain_answers import JOINED_BYTES
@@ -41,6 +43,12 @@ class Answer:
     """The request, before it answers."""
     waits: bool = False
     """Until it is let go, before it answers."""
+    pauses: bool = False
+    """Until it is let go, before the last piece."""
+    method: str = ""
+    """Written into the scope, as some middleware does."""
+    once: bool = False
+    """The fields can be read once."""
 
 
 @dataclass
@@ -84,7 +92,7 @@ class Connection:
     async def take(self, pieces: Sequence[bytes], *, settles: bool, ends: bool) -> Seen:
         """Hands on what a client sends, a piece at a time: after the answer to the one before where it settles, and else at once."""
         async with TaskGroup(asyncio.get_running_loop()) as tasks:
-            self.protocol = self._protocol(
+            self.protocol: Any = self._protocol(
                 ASGIWrapper(self._application),
                 self._config,
                 self.context,
@@ -130,9 +138,13 @@ class Connection:
         if answer.reads:
             while (message := await receive()).get("more_body"):
                 self.seen.asked.append(message)
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.fields})
+        scope["method"] = answer.method or scope["method"]
+        fields = iter(answer.fields) if answer.once else answer.fields
+        await send({"type": "http.response.start", "status": answer.status, "headers": fields})
         for number, piece in enumerate(answer.pieces, 1):
             is_last = number == len(answer.pieces) and not answer.fails
+            if answer.pauses and is_last:
+                await self.let_go.wait()
             await send({"type": "http.response.body", "body": piece, "more_body": not is_last})
         if answer.fails:
             raise RuntimeError
@@ -191,6 +203,8 @@ WHOLE = [
     Answer(304, [(b"etag", b'"a"')]),
     Answer(304, [(b"content-length", b"9")]),
     Answer(404, [(b"content-length", b"4")], [b"none"], reads=True),
+    Answer(200, [(b"x-once", b"a")], [b"chunks"], once=True),
+    Answer(999, [(b"content-length", b"1")], [b"a"]),
 ]  # fmt: skip
 BROKEN = [
     Answer(fields=[(b"Content-Length", b"3")], pieces=[b"too long"]),
@@ -201,6 +215,7 @@ BROKEN = [
     Answer(fields=[(b"content-length", b"1"), (b"X-Split", b"a\rSet-Cookie: b")], pieces=[b"a"]),
     Answer(fields=[(b"content-length", b"1"), (b"X Name", b"a")], pieces=[b"a"]),
     Answer(103, [(b"content-length", b"0")]),
+    Answer(1000, [(b"content-length", b"0")]),
     Answer(500, [(b"content-length", b"4")], [b"no"], fails=True),
     Answer(200, [(b"content-length", b"4")], [b"done"], fails=True),
     Answer(200, [(b"content-length", b"4")], [], fails=True),
@@ -266,6 +281,18 @@ async def test_nobody_waits_for_an_answer_that_broke_off(number: int, pieces: li
     assert len(seen.asked) == 1
 
 
+@pytest.mark.parametrize("fields", [[(b"content-length", b"6")], []])
+@pytest.mark.parametrize("written", ["GET", "HEAD"])
+async def test_what_was_asked_decides_about_the_body(written: str, fields: Fields) -> None:
+    """Attack: the body of an answer to HEAD is the next answer to whoever shares the connection, and of a body that is not sent
+    the next answer is a part. What the application writes into its scope decides nothing."""
+    answers = [Answer(fields=fields, pieces=[b"forged"], method=written)]
+    seen = await seen_by(PlainExchanges, [HEAD], answers)
+    assert seen.sent.endswith(b"\r\n\r\n")
+    assert b"forged" not in seen.sent
+    assert b"forged" in (await seen_by(PlainExchanges, [PLAIN], answers)).sent
+
+
 async def test_the_last_answer_of_a_connection_says_so() -> None:
     seen = await seen_by(PlainExchanges, [PLAIN, PLAIN, PLAIN], [sized(b"{}")], most=2)
     assert seen.sent.count(b"HTTP/1.1 200") == 2
@@ -303,10 +330,42 @@ async def test_who_waits_to_hand_on_more_ends_with_the_connection() -> None:
 async def test_an_idle_connection_is_watched_and_a_busy_one_is_not() -> None:
     connection = Connection(PlainExchanges, [sized(b"{}")], waits_to_be_watched=True)
     await connection.take([PLAIN, PLAIN], settles=True, ends=False)
-    assert connection.told == [False, True, False, True]
+    assert connection.told == [False, True, False, True, False]
     connection = Connection(PlainExchanges, [sized(b"{}")])
     await connection.take([PLAIN, PLAIN, PLAIN], settles=True, ends=False)
-    assert connection.told == [False]
+    assert connection.told == [False, False], "at the first request, and at the end"
+
+
+async def test_an_answer_of_h11_is_not_watched_as_idle() -> None:
+    """It would be cut off in the middle, after the time that a connection may be idle, or at the end of the server."""
+    connection = Connection(PlainExchanges, [sized(b"{}"), Answer(pieces=[b"a", b"b"], pauses=True)])
+    taking = asyncio.create_task(connection.take([PLAIN, PLAIN], settles=True, ends=False))
+    await settle()
+    await settle()
+    assert b"a" in connection.seen.sent
+    assert connection.protocol._timer is None
+    assert not connection.told[-1]
+    connection.let_go.set()
+    await taking
+
+
+async def test_the_answer_after_one_of_h11_is_not_watched_as_idle() -> None:
+    connection = Connection(PlainExchanges, [Answer(pieces=[b"chunks"]), sized(b"{}")])
+    taking = asyncio.create_task(connection.take([PLAIN, PLAIN], settles=True, ends=False))
+    await settle()
+    await settle()
+    assert connection.told[:3] == [False, True, False]
+    await taking
+
+
+def test_a_server_ends_though_somebody_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It waited for the end of their connection, for as long as they read a little now and then."""
+    monkeypatch.setattr(web_server, "ENDS_ALL_AFTER_S", 0.2)
+    monkeypatch.setattr(on_hypercorn, "GRACEFUL_S", 0.1)
+    with small_server() as server, RawConnection(server.port) as raw:
+        raw.send(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert raw.socket.recv(1)
+        server.stop()
 
 
 def test_a_server_that_ends_ends_idle_connections_at_once() -> None:
