@@ -158,9 +158,8 @@ async def take_in_mappings(
     others = {
         row[0]: row[1] for row in await connection.fetch(_KNOWN, origin, leaves) if row[0] not in locked
     }
-    rows = [
-        row_of(mapping, origin, target(Move.TAKE_IN), leaf) for leaf, mapping in said if leaf not in others
-    ]
+    active = target(Move.TAKE_IN)
+    rows = [row_of(mapping, origin, active, leaf) for leaf, mapping in said if leaf not in others]
     if rows:
         await _tell_hides(connection, origin, rows)
         await connection.execute(_TAKE_IN, *map(list, zip(*rows, strict=True)))
