@@ -1,11 +1,12 @@
 """The single writer of our own log, in three steps (the order of Sunlight, with one database for all).
 
-1. *Stage*: entries, tiles, salts, bodies and the new tree go into the database in one transaction; each mapping
-   gets its leaf. Readers see none of it.
+1. *Stage*: entries, tiles, salts, bodies and the new tree go into the database in one transaction, with the leaf of each
+   mapping (`directory.store.staged_leaves`). Readers see none of it.
 2. *Sign*: the mark beside the keys is raised to the staged tree, then the checkpoint is signed and replaces the
    last one by compare-and-swap. A tree is durable before it is signed, and extends the tree of the mark: after a
    crash in between, or with a second process or database, only the same tree can be signed again.
-3. *Publish*: readers see the checkpoint, its mappings answer, and what it revokes is erased, in one transaction.
+3. *Publish*: readers see the checkpoint, its mappings get their leaves and answer, and what it revokes is erased, in one
+   transaction.
 
 Each step finishes what an earlier run of it began, so that recovery is the same function.
 """
@@ -19,7 +20,7 @@ import structlog
 from directory.clock import Clock
 from directory.mappings import Mapping
 from directory.store.database import Connection
-from directory.store.mapping_rows import set_leaves
+from directory.store.staged_leaves import stage_leaves
 from federation.errors import InvalidStatement, LogRefused, LogWaits, MissingKeys
 from federation.ingest import ingest_own_leaves
 from federation.keys.documents import find_signers, load_documents
@@ -319,7 +320,7 @@ async def _write(
     await log_rows.update_staged(connection, state.staged, staged, now, newest)
     await log_rows.upsert_tiles(connection, batch.tiles)
     await log_rows.copy_statements(connection, batch.statements)
-    await set_leaves(connection, batch.mappings)
+    await stage_leaves(connection, batch.mappings)
     await log_rows.set_revoked(connection, batch.revokes)
     for number, leaf in batch.operations:
         await log_rows.set_operations_leaf(connection, number, leaf)
