@@ -11,23 +11,23 @@
 Each step finishes what an earlier run of it began, so that recovery is the same function.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 import structlog
 
 from directory.clock import Clock
-from directory.mappings import Mapping
 from directory.store.database import Connection
 from directory.store.staged_leaves import stage_leaves
-from federation.errors import InvalidStatement, LogRefused, LogWaits, MissingKeys
+from federation.aside import run_aside
+from federation.errors import LogRefused, LogWaits, MissingKeys
 from federation.ingest import ingest_own_leaves
 from federation.keys.documents import find_signers, load_documents
 from federation.keys.instance import RECOVER, InstanceKeys, KeyFolder
 from federation.keys.operations import Operations
 from federation.own_log.batch import Batch, LogEdge, Pending, compose_batch
 from federation.own_log.cosigning import CosigningWaits, cosign_published, needs_cosigning
+from federation.own_log.encoding import encode_pending
 from federation.own_log.genesis import make_genesis
 from federation.own_log.guard import Guard, NoGuard
 from federation.own_log.high_water import SignedMark, check_size
@@ -40,9 +40,7 @@ from federation.own_log.preconditions import (
     load_edge,
     load_state,
 )
-from federation.own_log.restamping import restamp
 from federation.protocol.log_state import LogState, read_own_checkpoint
-from federation.protocol.statement import Statement, encode_statement
 from federation.store import log_rows, own_mappings
 from federation.store.known import fetch_known
 from federation.tlog.checkpoint import Checkpoint, sign_checkpoint
@@ -166,7 +164,7 @@ class Sequencer:
             pending, newest = await self._gather(connection, now)
             if not pending:
                 return 0
-            batch = compose_batch(await self._current_edge(connection, state), pending)
+            batch = await run_aside(compose_batch, await self._current_edge(connection, state), pending)
             await _write(connection, state, batch, now, newest)
         self._edge = batch.edge
         return len(pending)
@@ -189,16 +187,12 @@ class Sequencer:
     async def _gather(self, connection: Connection, now: datetime) -> tuple[Pending, datetime]:
         """Gathers what waits, and the newest `issued` of it."""
         documents = [document for document, leaf in await load_documents(connection) if leaf is None]
-        waiting = await own_mappings.fetch_pending(connection, self.origin, now, self.max_batch)
-        # What a machine stored whose clock runs ahead of this one's is not said with its times.
-        mappings = [(number, restamp(mapping, now)) for number, mapping in waiting]
-        bodies, unsayable = _encode_bodies(mappings)
-        if unsayable:
-            log.error("mappings cannot be encoded as statements, and were withdrawn", rows=unsayable)
-            await own_mappings.drop_unpublishable_mappings(connection, unsayable)
+        encoded = await encode_pending(connection, self.origin, now, self.max_batch)
+        if encoded.unsayable:
+            log.error("mappings cannot be encoded as statements, and were withdrawn", rows=encoded.unsayable)
+            await own_mappings.drop_unpublishable_mappings(connection, encoded.unsayable)
         revokes = await own_mappings.fetch_revocable(connection, self.origin, now, self.max_batch)
-        newest = max((mapping.issued for _, mapping in mappings), default=now)
-        return Pending(documents, bodies, revokes), newest
+        return Pending(documents, encoded.bodies, revokes), encoded.newest
 
     async def _current_edge(self, connection: Connection, state: LogState) -> LogEdge:
         edge = self._edge
@@ -287,17 +281,6 @@ class Sequencer:
             done = await ingest_own_leaves(connection, self.origin, state.ingested_size, size, now)
             if done != state.ingested_size:
                 await log_rows.update_ingested(connection, done)
-
-
-def _encode_bodies(mappings: Sequence[tuple[int, Mapping]]) -> tuple[list[tuple[int, bytes]], list[int]]:
-    bodies: list[tuple[int, bytes]] = []
-    unsayable: list[int] = []
-    for number, mapping in mappings:
-        try:
-            bodies.append((number, encode_statement(Statement.of(mapping))))
-        except InvalidStatement:
-            unsayable.append(number)
-    return bodies, unsayable
 
 
 def _keys_that_go(before: Operations, after: Operations, keys: InstanceKeys) -> list[PrivateKey]:

@@ -36,6 +36,7 @@ _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 _NOT_WHOLE: Final = "a time is not in UTC and whole seconds since 1970"
 _NO_TIME: Final = timedelta(0)
 _from_seconds: Final = datetime.fromtimestamp
+_seconds: Final = datetime.timestamp
 # Looked up once: members of an enum are found slowly, and a first sync reads millions of bodies.
 _BOUND: Final = Strength.BOUND
 _LINKED: Final = Strength.LINKED
@@ -251,9 +252,9 @@ def commitment(salt: bytes, body: bytes) -> bytes:
 
 def _to_wire(statement: Statement) -> _BodyWire:
     return _BodyWire(
-        evidence=[_EvidenceWire(_to_seconds(item.at), item.kind, item.ref) for item in statement.evidence],
-        expires=_to_seconds(statement.expires),
-        issued=_to_seconds(statement.issued),
+        evidence=[_EvidenceWire(int(_seconds(item.at)), item.kind, item.ref) for item in statement.evidence],
+        expires=int(_seconds(statement.expires)),
+        issued=int(_seconds(statement.issued)),
         strength=_LABELS[statement.strength],
         to=_ToWire(str(statement.target_handle), str(statement.target_id), statement.network),
         v=1,
@@ -294,7 +295,3 @@ def _known_evidence(wire: list[_EvidenceWire]) -> tuple[Evidence, ...]:
         elif not _KIND.fullmatch(item.kind):
             raise ValueError("a kind of evidence is not a word")
     return tuple(known)
-
-
-def _to_seconds(time: datetime) -> int:
-    return int(time.timestamp())

@@ -24,7 +24,7 @@ _PENDING: Final = f"""
 SELECT m.id, m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence,
     $1::text AS origin, m.leaf, m.issued, m.expires, 0 AS standing, m.is_contested,
     m.name_until > $2 AS answers_by_name, false AS is_stale, false AS is_checked
-FROM mapping m WHERE {_WAITS} AND {_HAS_NO_LEAF}
+FROM mapping m WHERE {_WAITS} AND {_HAS_NO_LEAF} AND m.id > $4
 ORDER BY m.id LIMIT $3 FOR UPDATE OF m SKIP LOCKED
 """
 _IS_ENDED: Final = f"{IS_WITHDRAWN} AND m.leaf IS NOT NULL AND {_OF_ORIGIN}"
@@ -67,11 +67,11 @@ async def count_work(connection: Connection, origin: str, now: datetime) -> int:
 
 
 async def fetch_pending(
-    connection: Connection, origin: str, now: datetime, limit: int
+    connection: Connection, origin: str, now: datetime, limit: int, after: int = 0
 ) -> list[tuple[int, Mapping]]:
-    """Fetches mappings that wait for a leaf, with their row numbers, the oldest first. They are locked until the
-    transaction ends."""
-    rows = await connection.fetch(_PENDING, origin, now, limit)
+    """Fetches mappings that wait for a leaf, with their row numbers, the oldest first, from the row `after` on. They are
+    locked until the transaction ends."""
+    rows = await connection.fetch(_PENDING, origin, now, limit, after)
     return [(row[0], mapping_of(row[1:])) for row in map(tuple, rows)]
 
 
