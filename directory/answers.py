@@ -4,8 +4,11 @@ Our own log and those of peers are treated alike: nothing answers that was not t
 arrival, so that no newcomer is missed.
 """
 
+from collections.abc import Mapping as Leaves
 from collections.abc import Sequence
 from datetime import datetime
+from types import MappingProxyType
+from typing import Final
 
 from directory.mappings import Mapping
 from directory.store.arrivals import extend_arrival
@@ -19,7 +22,10 @@ from directory.store.mapping_rows import (
     let_go_mappings,
     let_go_mappings_from,
     take_in_mappings,
+    take_in_staged,
 )
+
+NONE_STAGED: Final[Leaves[int, int]] = MappingProxyType({})
 
 
 class AnswersError(ValueError):
@@ -27,9 +33,14 @@ class AnswersError(ValueError):
 
 
 async def take_in_leaves(
-    connection: Connection, origin: str, said: Sequence[tuple[int, Mapping]], now: datetime
+    connection: Connection,
+    origin: str,
+    said: Sequence[tuple[int, Mapping]],
+    now: datetime,
+    staged: Leaves[int, int] = NONE_STAGED,
 ) -> set[int]:
-    """Takes in the mappings of leaves of `origin`.
+    """Takes in the mappings of leaves of `origin`. Of our own, `staged` has the row numbers by leaf, where the rows do not
+    have their leaves yet.
 
     The caller holds a transaction, and has checked that a published checkpoint covers the leaves and that each body
     matches the commitment of its leaf.
@@ -41,7 +52,10 @@ async def take_in_leaves(
     if not said:
         return set()
     number = await ensure_origin(connection, origin)
-    postponed = await take_in_mappings(connection, number, said)
+    if staged:
+        postponed = await take_in_staged(connection, number, said, staged)
+    else:
+        postponed = await take_in_mappings(connection, number, said)
     leaves = [leaf for leaf, _ in said if leaf not in postponed]
     if leaves:
         await extend_arrival(connection, number, min(leaves), max(leaves) + 1, now)

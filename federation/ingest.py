@@ -4,6 +4,7 @@ What answers comes from the bodies in the log, as at a peer, and not from what t
 """
 
 from collections import deque
+from collections.abc import Mapping as Leaves
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +13,8 @@ import structlog
 from directory.answers import let_go_leaves, take_in_leaves
 from directory.mappings import Mapping
 from directory.store.database import Connection
+from directory.store.mapping_rows import settle_leaves
+from directory.store.staged_leaves import fetch_staged_leaves, keep_staged_leaves
 from federation.aside import run_aside
 from federation.errors import InvalidStatement
 from federation.protocol.statement import parse_statement
@@ -41,24 +44,39 @@ async def ingest_own_leaves(connection: Connection, origin: str, first: int, siz
 async def _take_in(connection: Connection, origin: str, first: int, size: int, now: datetime) -> int:
     bodies = await fetch_bodies(connection, first, size, MAX_TAKEN_IN + 1)
     end = bodies[MAX_TAKEN_IN][0] if len(bodies) > MAX_TAKEN_IN else size
-    postponed = await _take_in_pieces(connection, origin, bodies[:MAX_TAKEN_IN], now)
+    staged = await fetch_staged_leaves(connection)
+    read, postponed = await _take_in_pieces(connection, origin, bodies[:MAX_TAKEN_IN], staged, now)
+    if staged:
+        left = {leaf: number for leaf, number in staged.items() if leaf >= end or leaf in postponed}
+        # What cannot be read keeps its leaf, and waits for no other one.
+        unread = [number for leaf, number in staged.items() if leaf not in left and leaf not in read]
+        if unread:
+            await settle_leaves(connection, unread)
+        await keep_staged_leaves(connection, left)
     is_ended = await end_replaced_wordings(connection, origin, first, end)
     return end if is_ended and not postponed else first
 
 
 async def _take_in_pieces(
-    connection: Connection, origin: str, bodies: list[tuple[int, bytes]], now: datetime
-) -> set[int]:
+    connection: Connection,
+    origin: str,
+    bodies: list[tuple[int, bytes]],
+    staged: Leaves[int, int],
+    now: datetime,
+) -> tuple[set[int], set[int]]:
     """Takes bodies in, a piece at a time: while the database is at work on one, the next is parsed in a thread, so that
-    nobody who asks the same process for a page waits for all of them. Returns the leaves to try again."""
+    nobody who asks the same process for a page waits for all of them. Returns the leaves whose body could be read, and of
+    these the ones to try again."""
     pieces = [bodies[at : at + PIECE] for at in range(0, len(bodies), PIECE)]
     parsing = deque(run_aside(_parse, origin, piece) for piece in pieces[:1])
+    read: set[int] = set()
     postponed: set[int] = set()
     for after in range(1, len(pieces) + 1):
         said = await parsing.popleft()
         parsing += [run_aside(_parse, origin, piece) for piece in pieces[after : after + 1]]
-        postponed |= await take_in_leaves(connection, origin, said, now)
-    return postponed
+        postponed |= await take_in_leaves(connection, origin, said, now, staged)
+        read.update(leaf for leaf, _ in said)
+    return read, postponed
 
 
 def _parse(origin: str, bodies: list[tuple[int, bytes]]) -> list[tuple[int, Mapping]]:

@@ -6,9 +6,10 @@ with the table of moves. It also shows that no other module writes here, but for
 (`directory.store.demo`).
 """
 
+from collections.abc import Mapping as Leaves
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from directory.mapping_life import Move, target
 from directory.mappings import Mapping
@@ -16,6 +17,7 @@ from directory.store.copying import copy_rows, few_at_a_time
 from directory.store.database import Connection
 from directory.store.mapping_conditions import IS_ACTIVE, IS_PENDING, in_states_before
 from directory.store.mappings import COPY_COLUMNS, MappingRow, row_of
+from directory.store.staged_leaves import STAGED, keep_staged_leaves
 
 _TYPES: Final = [
     "bigint",
@@ -36,7 +38,16 @@ _TYPES: Final = [
     "boolean",
 ]
 _COLUMNS: Final = ", ".join(COPY_COLUMNS)
-_ARRAYS: Final = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_TYPES, 1))
+# Times go as seconds since 1970: an array of times takes the driver eight times as long as one of numbers.
+_SECONDS: Final = "double precision"
+_TIMES: Final = [place for place, kind in enumerate(_TYPES) if kind == "timestamptz"]
+_ARRAYS: Final = ", ".join(
+    f"${number}::{_SECONDS if kind == 'timestamptz' else kind}[]" for number, kind in enumerate(_TYPES, 1)
+)
+_ROWS: Final = ", ".join(
+    f"to_timestamp({name})" if kind == "timestamptz" else name
+    for name, kind in zip(COPY_COLUMNS, _TYPES, strict=True)
+)
 # A mark that was set after the body was written stays: it says less, and the wording that replaces this one tells.
 _SAID: Final = ", ".join(
     f"{name} = excluded.{name}" for name in COPY_COLUMNS if name not in {"origin", "leaf", "is_contested"}
@@ -57,10 +68,27 @@ _KNOWN: Final = (
     f"SELECT m.leaf, {IS_PENDING} FROM mapping m WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[])"
 )
 _TAKE_IN: Final = f"""
-INSERT INTO mapping AS m ({_COLUMNS}) SELECT * FROM unnest({_ARRAYS})
+INSERT INTO mapping AS m ({_COLUMNS}) SELECT {_ROWS} FROM unnest({_ARRAYS}) AS said ({_COLUMNS})
 ON CONFLICT (origin, leaf) WHERE leaf IS NOT NULL DO UPDATE SET {_SAID}, {_IS_CONTESTED}
 WHERE {in_states_before(Move.TAKE_IN)}
 """
+_LOCK_STAGED: Final = f"""
+SELECT m.id FROM mapping m
+WHERE m.origin = $1 AND m.id = ANY($2::bigint[]) AND {IS_PENDING} AND m.leaf IS NULL FOR UPDATE OF m SKIP LOCKED
+"""
+_STILL_STAGED: Final = f"""
+SELECT m.id FROM mapping m
+WHERE m.origin = $1 AND m.id = ANY($2::bigint[]) AND {IS_PENDING} AND m.leaf IS NULL
+"""
+# Not an UPDATE: each row is there and locked, and no plan has to find that the primary key leads to it.
+_TAKE_IN_STAGED: Final = f"""
+INSERT INTO mapping AS m ({_COLUMNS}, id) SELECT {_ROWS}, id
+FROM unnest({_ARRAYS}, ${len(COPY_COLUMNS) + 1}::bigint[]) AS said ({_COLUMNS}, id)
+ON CONFLICT (id) DO UPDATE SET leaf = excluded.leaf, {_SAID}, {_IS_CONTESTED}
+WHERE {in_states_before(Move.TAKE_IN)}
+"""
+_SETTLE: Final = f"UPDATE mapping m SET leaf = s.leaf FROM {STAGED} WHERE m.id = s.mapping AND m.leaf IS NULL"
+_SETTLE_THESE: Final = f"{_SETTLE} AND m.id = ANY($1::bigint[])"
 # Of a withdrawn mapping the row keeps its leaf, which the log has still to revoke.
 _WITHDRAW: Final = f"""
 UPDATE mapping m SET state = $2, x_id = NULL, x_handle = '', x_handle_key = '', target_id = '',
@@ -134,14 +162,40 @@ async def store_pending(connection: Connection, mapping: Mapping) -> int:
     return int(await connection.fetchval(_STORE, *row))
 
 
-async def set_leaves(connection: Connection, leaves: Sequence[tuple[int, int]]) -> None:
-    """Sets the leaves of pending mappings, by row number. No state changes."""
-    await connection.execute(
-        "UPDATE mapping SET leaf = l.leaf FROM unnest($1::bigint[], $2::bigint[]) AS l (id, leaf)"
-        " WHERE mapping.id = l.id",
-        [number for number, _ in leaves],
-        [leaf for _, leaf in leaves],
-    )
+async def settle_leaves(connection: Connection, numbers: Sequence[int]) -> None:
+    """Writes staged leaves into the rows with these numbers, where they have none yet. No state changes."""
+    await connection.execute(_SETTLE_THESE, numbers)
+
+
+async def settle_all_leaves(connection: Connection) -> None:
+    """Writes all staged leaves into their rows, before anything else is done with the leaves of a log. The caller keeps
+    members from their mappings. No state changes."""
+    await connection.execute(_SETTLE)
+    await keep_staged_leaves(connection, {})
+
+
+async def take_in_staged(
+    connection: Connection, origin: int, said: Sequence[tuple[int, Mapping]], staged: Leaves[int, int]
+) -> set[int]:
+    """Takes mappings of our own log in, as `take_in_mappings` does, of which `staged` has the row numbers by leaf: their
+    rows get the leaf with what it states. Returns the leaves to try again, likewise."""
+    here = [(staged[leaf], leaf, mapping) for leaf, mapping in said if leaf in staged]
+    numbers = [number for number, _, _ in here]
+    locked = {row[0] for row in await connection.fetch(_LOCK_STAGED, origin, numbers)}
+    active = target(Move.TAKE_IN)
+    rows = [row_of(mapping, origin, active, leaf) for number, leaf, mapping in here if number in locked]
+    if rows:
+        await _tell_hides_by_name(connection, origin, rows)
+        taken = [number for number in numbers if number in locked]
+        await connection.execute(_TAKE_IN_STAGED, *_columns_of(rows), taken)
+    others = [number for number in numbers if number not in locked]
+    still = await connection.fetch(_STILL_STAGED, origin, others) if others else []
+    waiting = {row[0] for row in still}
+    postponed = {leaf for number, leaf, _ in here if number in waiting}
+    # The rest has its leaf in its row, since it was withdrawn meanwhile; or it never had a row here.
+    done = postponed | {leaf for number, leaf, _ in here if number in locked}
+    rest = [each for each in said if each[0] not in done]
+    return postponed | (await take_in_mappings(connection, origin, rest) if rest else set())
 
 
 async def take_in_mappings(
@@ -155,15 +209,14 @@ async def take_in_mappings(
     leaves = [leaf for leaf, _ in said]
     locked = {row[0] for row in await connection.fetch(_LOCK, origin, leaves)}
     # No other existing row is inserted over either: that would wait for its lock and change nothing.
-    others = {
-        row[0]: row[1] for row in await connection.fetch(_KNOWN, origin, leaves) if row[0] not in locked
-    }
-    rows = [
-        row_of(mapping, origin, target(Move.TAKE_IN), leaf) for leaf, mapping in said if leaf not in others
-    ]
+    rest = [leaf for leaf in leaves if leaf not in locked]
+    known = await connection.fetch(_KNOWN, origin, rest) if rest else []
+    others: dict[int, bool] = {row[0]: row[1] for row in known}
+    active = target(Move.TAKE_IN)
+    rows = [row_of(mapping, origin, active, leaf) for leaf, mapping in said if leaf not in others]
     if rows:
-        await _tell_hides(connection, origin, rows)
-        await connection.execute(_TAKE_IN, *map(list, zip(*rows, strict=True)))
+        await _tell_hides_by_name(connection, origin, rows)
+        await connection.execute(_TAKE_IN, *_columns_of(rows))
     return {leaf for leaf, is_pending in others.items() if is_pending}
 
 
@@ -216,6 +269,8 @@ async def record_own_look(
 async def withdraw_mappings(connection: Connection, numbers: Sequence[int]) -> None:
     """Withdraws mappings by their row numbers, at once; those without a leaf are deleted."""
     await connection.execute(_WITHDRAW, numbers, target(Move.WITHDRAW))
+    # After it, since only then nobody else stages them: what a batch has staged while that waited for it is seen here.
+    await settle_leaves(connection, numbers)
     await connection.execute(_DISCARD, numbers)
 
 
@@ -260,6 +315,7 @@ async def say_mappings_anew(connection: Connection, before: int, after: int) -> 
 
     For a log that another one replaces. Mappings that the new log does not have to append are deleted.
     """
+    await keep_staged_leaves(connection, {})
     await connection.execute(
         f"DELETE FROM mapping m WHERE m.origin = $1 AND NOT {in_states_before(Move.SAY_ANEW)}", before
     )
@@ -271,6 +327,19 @@ async def say_mappings_anew(connection: Connection, before: int, after: int) -> 
         target(Move.SAY_ANEW),
     )
     return int(done.rpartition(" ")[2])
+
+
+def _columns_of(rows: Sequence[MappingRow]) -> list[list[Any]]:
+    """Returns the values of `_ARRAYS`."""
+    columns: list[list[Any]] = list(map(list, zip(*rows, strict=True)))
+    for place in _TIMES:
+        columns[place] = [time.timestamp() for time in columns[place]]
+    return columns
+
+
+async def _tell_hides_by_name(connection: Connection, origin: int, rows: Sequence[MappingRow]) -> None:
+    if await _has_hides_by_name(connection, origin):
+        await _tell_hides(connection, origin, rows)
 
 
 async def _has_hides_by_name(connection: Connection, origin: int) -> bool:

@@ -273,6 +273,7 @@ OWNERLESS_TABLES: Final[dict[str, str]] = {
     "origin": "instances, which the operator or a peer named",
     "mapping": "what was published, by us or by a peer: it goes when it is withdrawn, is revoked or expires",
     "arrival": "numbers of leaves of a log, until they were matched",
+    "staged_batch": "row numbers of mappings and their leaves, until the batch is published",
     "instance_setting": "the operator's settings",
     "replica_beat": "by which replicas show how current they are",
     "instance_identity": "fingerprints of the instance's own secrets",

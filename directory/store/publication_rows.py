@@ -21,12 +21,13 @@ from directory.store.database import Connection
 from directory.store.mapping_conditions import SAME_ACCOUNT
 from directory.store.mapping_rows import mark_contested, store_pending, withdraw_mappings
 from directory.store.mappings import network_code, network_of_code, target_of
+from directory.store.staged_leaves import IS_STAGED
 from directory.store.unheld import take_over
 
 _SELECT: Final = f"""
 SELECT p.id, p.member, p.x_account, p.target_account, p.network, p.published_at, p.mapping, p.replaces,
     m.x_id, m.x_handle, m.target_id, m.target_handle, m.strength, m.state, m.leaf, m.issued, m.expires, m.name_until, m.is_contested,
-    origin.name AS origin, (m.leaf IS NOT NULL OR former.leaf IS NOT NULL) AS is_logged,
+    origin.name AS origin, (m.leaf IS NOT NULL OR {IS_STAGED} OR former.leaf IS NOT NULL) AS is_logged,
     NOT (x.{HOLDS} AND t.{HOLDS}) AS is_stale,
     (SELECT h.reason FROM hide h WHERE {SAME_ACCOUNT} ORDER BY h.hidden_at, h.id LIMIT 1) AS hidden
 FROM publication p JOIN mapping m ON m.id = p.mapping LEFT JOIN mapping former ON former.id = p.replaces

@@ -57,6 +57,14 @@ class Mapping(Table, tablename="mapping"):
     checked_until = Timestamptz(null=True, default=None)
 
 
+class StagedBatch(Table, tablename="staged_batch", db=DIALECT):
+    """Row numbers of pending mappings, and the leaf of each: see `directory.store.staged_leaves`."""
+
+    id = BigSerial(primary_key=True)
+    mappings = Array(base_column=BigInt())
+    leaves = Array(base_column=BigInt())
+
+
 class Arrival(Table, tablename="arrival"):
     """Leaves of an origin that were taken in and are still to be matched with kept follow lists."""
 

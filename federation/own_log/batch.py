@@ -1,6 +1,7 @@
 """Composes one batch of the log: entries in a random order, the tiles to write, the tree to sign. Pure."""
 
 import secrets
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -9,13 +10,13 @@ from federation.keys.operations import Operations
 from federation.protocol.entry import (
     ENTRY_BYTES,
     STRIDE_BYTES,
-    MappingEntry,
     OperationsEntry,
     RevokeEntry,
     RevokeReason,
     encode_entry,
+    encode_mapping_entry,
 )
-from federation.protocol.statement import commitment, make_salt
+from federation.protocol.statement import commitment, make_salts
 from federation.tlog.bundles import encode_bundle
 from federation.tlog.growth import Edge, grow
 from federation.tlog.merkle import hash_leaves
@@ -71,14 +72,12 @@ def compose_batch(edge: LogEdge, pending: Pending) -> Batch:
     entries = [
         _take_operations(batch, document, edge.size + at) for at, document in enumerate(pending.operations)
     ]
-    rest = [*pending.bodies, *pending.revokes]
-    order = list(range(len(rest)))
-    secrets.SystemRandom().shuffle(order)
     first_revoke = len(pending.bodies)
-    for at in order:
+    salts = make_salts(first_revoke)
+    for at in _shuffled(first_revoke + len(pending.revokes)):
         leaf = edge.size + len(entries)
         if at < first_revoke:
-            entries.append(_take_body(batch, *pending.bodies[at], leaf))
+            entries.append(_take_body(batch, *pending.bodies[at], next(salts), leaf))
         else:
             entries.append(_take_revoke(batch, *pending.revokes[at - first_revoke], leaf))
     batch.statements.sort()
@@ -99,11 +98,16 @@ def _take_operations(batch: Batch, document: Operations, leaf: int) -> bytes:
     return encode_entry(OperationsEntry(document.digest))
 
 
-def _take_body(batch: Batch, number: int, body: bytes, leaf: int) -> bytes:
-    salt = make_salt()
+def _shuffled(count: int) -> list[int]:
+    """Returns the numbers below `count` in a random order: each has a random key, by which they are sorted."""
+    keys = struct.unpack(f"{count}Q", secrets.token_bytes(8 * count))
+    return sorted(range(count), key=keys.__getitem__)
+
+
+def _take_body(batch: Batch, number: int, body: bytes, salt: bytes, leaf: int) -> bytes:
     batch.mappings.append((number, leaf))
     batch.statements.append((leaf, salt, body))
-    return encode_entry(MappingEntry(commitment(salt, body)))
+    return encode_mapping_entry(commitment(salt, body))
 
 
 def _take_revoke(batch: Batch, target: int, reason: int, leaf: int) -> bytes:

@@ -1,32 +1,33 @@
 """The single writer of our own log, in three steps (the order of Sunlight, with one database for all).
 
-1. *Stage*: entries, tiles, salts, bodies and the new tree go into the database in one transaction; each mapping
-   gets its leaf. Readers see none of it.
+1. *Stage*: entries, tiles, salts, bodies and the new tree go into the database in one transaction, with the leaf of each
+   mapping (`directory.store.staged_leaves`). Readers see none of it.
 2. *Sign*: the mark beside the keys is raised to the staged tree, then the checkpoint is signed and replaces the
    last one by compare-and-swap. A tree is durable before it is signed, and extends the tree of the mark: after a
    crash in between, or with a second process or database, only the same tree can be signed again.
-3. *Publish*: readers see the checkpoint, its mappings answer, and what it revokes is erased, in one transaction.
+3. *Publish*: readers see the checkpoint, its mappings get their leaves and answer, and what it revokes is erased, in one
+   transaction.
 
 Each step finishes what an earlier run of it began, so that recovery is the same function.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
 import structlog
 
 from directory.clock import Clock
-from directory.mappings import Mapping
 from directory.store.database import Connection
-from directory.store.mapping_rows import set_leaves
-from federation.errors import InvalidStatement, LogRefused, LogWaits, MissingKeys
+from directory.store.staged_leaves import stage_leaves
+from federation.aside import run_aside
+from federation.errors import LogRefused, LogWaits, MissingKeys
 from federation.ingest import ingest_own_leaves
 from federation.keys.documents import find_signers, load_documents
 from federation.keys.instance import RECOVER, InstanceKeys, KeyFolder
 from federation.keys.operations import Operations
 from federation.own_log.batch import Batch, LogEdge, Pending, compose_batch
 from federation.own_log.cosigning import CosigningWaits, cosign_published, needs_cosigning
+from federation.own_log.encoding import encode_pending
 from federation.own_log.genesis import make_genesis
 from federation.own_log.guard import Guard, NoGuard
 from federation.own_log.high_water import SignedMark, check_size
@@ -39,9 +40,7 @@ from federation.own_log.preconditions import (
     load_edge,
     load_state,
 )
-from federation.own_log.restamping import restamp
 from federation.protocol.log_state import LogState, read_own_checkpoint
-from federation.protocol.statement import Statement, encode_statement
 from federation.store import log_rows, own_mappings
 from federation.store.known import fetch_known
 from federation.tlog.checkpoint import Checkpoint, sign_checkpoint
@@ -165,7 +164,7 @@ class Sequencer:
             pending, newest = await self._gather(connection, now)
             if not pending:
                 return 0
-            batch = compose_batch(await self._current_edge(connection, state), pending)
+            batch = await run_aside(compose_batch, await self._current_edge(connection, state), pending)
             await _write(connection, state, batch, now, newest)
         self._edge = batch.edge
         return len(pending)
@@ -188,16 +187,12 @@ class Sequencer:
     async def _gather(self, connection: Connection, now: datetime) -> tuple[Pending, datetime]:
         """Gathers what waits, and the newest `issued` of it."""
         documents = [document for document, leaf in await load_documents(connection) if leaf is None]
-        waiting = await own_mappings.fetch_pending(connection, self.origin, now, self.max_batch)
-        # What a machine stored whose clock runs ahead of this one's is not said with its times.
-        mappings = [(number, restamp(mapping, now)) for number, mapping in waiting]
-        bodies, unsayable = _encode_bodies(mappings)
-        if unsayable:
-            log.error("mappings cannot be encoded as statements, and were withdrawn", rows=unsayable)
-            await own_mappings.drop_unpublishable_mappings(connection, unsayable)
+        encoded = await encode_pending(connection, self.origin, now, self.max_batch)
+        if encoded.unsayable:
+            log.error("mappings cannot be encoded as statements, and were withdrawn", rows=encoded.unsayable)
+            await own_mappings.drop_unpublishable_mappings(connection, encoded.unsayable)
         revokes = await own_mappings.fetch_revocable(connection, self.origin, now, self.max_batch)
-        newest = max((mapping.issued for _, mapping in mappings), default=now)
-        return Pending(documents, bodies, revokes), newest
+        return Pending(documents, encoded.bodies, revokes), encoded.newest
 
     async def _current_edge(self, connection: Connection, state: LogState) -> LogEdge:
         edge = self._edge
@@ -288,17 +283,6 @@ class Sequencer:
                 await log_rows.update_ingested(connection, done)
 
 
-def _encode_bodies(mappings: Sequence[tuple[int, Mapping]]) -> tuple[list[tuple[int, bytes]], list[int]]:
-    bodies: list[tuple[int, bytes]] = []
-    unsayable: list[int] = []
-    for number, mapping in mappings:
-        try:
-            bodies.append((number, encode_statement(Statement.of(mapping))))
-        except InvalidStatement:
-            unsayable.append(number)
-    return bodies, unsayable
-
-
 def _keys_that_go(before: Operations, after: Operations, keys: InstanceKeys) -> list[PrivateKey]:
     """Returns the outgoing keys, which sign a switch as well. Empty after a recovery: the former key is lost or
     stolen."""
@@ -319,7 +303,7 @@ async def _write(
     await log_rows.update_staged(connection, state.staged, staged, now, newest)
     await log_rows.upsert_tiles(connection, batch.tiles)
     await log_rows.copy_statements(connection, batch.statements)
-    await set_leaves(connection, batch.mappings)
+    await stage_leaves(connection, batch.mappings)
     await log_rows.set_revoked(connection, batch.revokes)
     for number, leaf in batch.operations:
         await log_rows.set_operations_leaf(connection, number, leaf)

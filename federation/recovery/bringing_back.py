@@ -11,7 +11,12 @@ from typing import Final
 
 from directory.store.database import Connection
 from directory.store.instance_identity import lock_identity
-from directory.store.mapping_rows import ensure_origin, store_lost, take_back_leaves
+from directory.store.mapping_rows import (
+    ensure_origin,
+    settle_all_leaves,
+    store_lost,
+    take_back_leaves,
+)
 from federation.errors import FederationError, LogRefused, LogWaits
 from federation.ingest import ingest_own_leaves
 from federation.keys.chain import parse_operations_note
@@ -70,6 +75,7 @@ async def bring_back(
         await hold_publications(connection)
         if await fetch_state(connection, lock=True) != outlook.state:
             raise LogWaits(CHANGED)
+        await settle_all_leaves(connection)
         begun = await recovering.fetch_begun(connection)
         if begun is None or (begun.base_size, begun.note) != (outlook.base, target.note):
             raise LogWaits(CHANGED)

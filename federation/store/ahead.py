@@ -11,13 +11,14 @@ from directory.store.mapping_conditions import IS_ACTIVE, IS_PENDING
 from directory.store.mapping_rows import store_pending, withdraw_mappings
 from directory.store.mappings import mapping_of
 from directory.store.publication_rows import restate_publication
+from directory.store.staged_leaves import IS_STAGED
 
 SCAN_TIMEOUT_S: Final = 3_600.0
 _COLUMNS: Final = """
 m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence, $1::text AS origin, m.leaf, m.issued,
 m.expires, 0 AS standing, m.is_contested, true AS answers_by_name, false AS is_stale, false AS is_checked
 """
-_OF_OURS: Final = f"m.origin = (SELECT id FROM origin WHERE name = $1) AND m.leaf IS NOT NULL AND ({IS_PENDING} OR {IS_ACTIVE})"
+_OF_OURS: Final = f"m.origin = (SELECT id FROM origin WHERE name = $1) AND (m.leaf IS NOT NULL OR {IS_STAGED}) AND ({IS_PENDING} OR {IS_ACTIVE})"
 # What a newer wording replaces already ends with it.
 _AHEAD: Final = f"""
 SELECT m.id FROM mapping m WHERE {_OF_OURS} AND m.issued > $2

@@ -13,16 +13,18 @@ from directory.store.database import Connection
 from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, IS_PENDING, IS_WITHDRAWN
 from directory.store.mapping_rows import withdraw_mappings
 from directory.store.mappings import mapping_of
+from directory.store.staged_leaves import IS_STAGED
 from federation.protocol.entry import RevokeReason
 
 _OF_ORIGIN: Final = "m.origin = (SELECT id FROM origin WHERE name = $1)"
 # A hidden mapping is not published, nor its new wording, until the hide is lifted.
 _WAITS: Final = f"{IS_PENDING} AND {_OF_ORIGIN} AND m.expires > $2 AND {IS_NOT_HIDDEN}"
+_HAS_NO_LEAF: Final = f"m.leaf IS NULL AND NOT {IS_STAGED}"
 _PENDING: Final = f"""
 SELECT m.id, m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence,
     $1::text AS origin, m.leaf, m.issued, m.expires, 0 AS standing, m.is_contested,
     m.name_until > $2 AS answers_by_name, false AS is_stale, false AS is_checked
-FROM mapping m WHERE {_WAITS} AND m.leaf IS NULL
+FROM mapping m WHERE {_WAITS} AND {_HAS_NO_LEAF} AND m.id > $4
 ORDER BY m.id LIMIT $3 FOR UPDATE OF m SKIP LOCKED
 """
 _IS_ENDED: Final = f"{IS_WITHDRAWN} AND m.leaf IS NOT NULL AND {_OF_ORIGIN}"
@@ -41,7 +43,7 @@ WHERE {_IS_UNREVOKED} ORDER BY m.leaf LIMIT $3
 _HAS_WORK: Final = f"""
 SELECT NOT EXISTS (SELECT FROM log_state)
     OR EXISTS (SELECT FROM log_operations WHERE leaf IS NULL)
-    OR EXISTS (SELECT FROM mapping m WHERE {_WAITS} AND m.leaf IS NULL)
+    OR EXISTS (SELECT FROM mapping m WHERE {_WAITS} AND {_HAS_NO_LEAF})
     OR EXISTS (SELECT FROM mapping m WHERE {_IS_UNREVOKED})
 """
 _COUNT_WORK: Final = f"""
@@ -65,11 +67,11 @@ async def count_work(connection: Connection, origin: str, now: datetime) -> int:
 
 
 async def fetch_pending(
-    connection: Connection, origin: str, now: datetime, limit: int
+    connection: Connection, origin: str, now: datetime, limit: int, after: int = 0
 ) -> list[tuple[int, Mapping]]:
-    """Fetches mappings that wait for a leaf, with their row numbers, the oldest first. They are locked until the
-    transaction ends."""
-    rows = await connection.fetch(_PENDING, origin, now, limit)
+    """Fetches mappings that wait for a leaf, with their row numbers, the oldest first, from the row `after` on. They are
+    locked until the transaction ends."""
+    rows = await connection.fetch(_PENDING, origin, now, limit, after)
     return [(row[0], mapping_of(row[1:])) for row in map(tuple, rows)]
 
 

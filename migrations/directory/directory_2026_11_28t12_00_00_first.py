@@ -51,6 +51,11 @@ STATEMENTS = [
     "CREATE INDEX mapping_target_handle ON mapping (target_handle_key) WHERE state = 1",
     "CREATE INDEX mapping_contested ON mapping (id) WHERE is_contested",
     "CREATE UNIQUE INDEX mapping_origin_leaf ON mapping (origin, leaf) WHERE leaf IS NOT NULL",
+    """CREATE TABLE staged_batch (
+        id bigserial PRIMARY KEY,
+        mappings bigint[] NOT NULL,
+        leaves bigint[] NOT NULL
+    )""",
     """CREATE TABLE arrival (
         id bigserial PRIMARY KEY,
         origin integer NOT NULL REFERENCES origin (id) ON DELETE CASCADE ON UPDATE RESTRICT,

@@ -1,7 +1,7 @@
 """The one door into the answers: what comes in, what goes, and how an origin stands."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -66,6 +66,19 @@ async def test_what_is_taken_in_answers_until_it_is_let_go(database: Database, l
         await let_go_leaves(connection, ORIGIN, [0, 5])
     assert await targets(lookup) == []
     assert await targets(lookup, Query.parse("13")) == ["ann.bsky.example"]
+
+
+@pytest.mark.parametrize("microsecond", [0, 1, 123_457, 999_999])
+async def test_times_are_stored_as_they_are(database: Database, microsecond: int) -> None:
+    """They go to the database as numbers."""
+    issued = START.replace(microsecond=microsecond)
+    times = (issued, datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+    mapping = msgspec.structs.replace(bluesky("jack", 12), issued=issued, expires=times[1])
+    await take_in(database, said(mapping))
+    async with database.connection() as connection:
+        row = await connection.fetchrow("SELECT issued, expires, name_until FROM mapping")
+    assert row is not None
+    assert tuple(row) == (*times, mapping.name_until)
 
 
 async def test_taking_in_twice_rewrites_nothing(database: Database) -> None:

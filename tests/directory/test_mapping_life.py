@@ -15,7 +15,6 @@ from directory.store.mapping_rows import (
     ensure_origin,
     let_go_mappings,
     say_mappings_anew,
-    set_leaves,
     store_lost,
     store_pending,
     take_back_leaves,
@@ -73,7 +72,7 @@ async def put(mapping_store: StoredMappings, state: MappingState, *, leaf: int |
     async with mapping_store.database.connection() as connection:
         row = int(await connection.fetchval("SELECT id FROM mapping"))
         if leaf is not None:
-            await set_leaves(connection, [(row, leaf)])
+            await connection.execute("UPDATE mapping SET leaf = $2 WHERE id = $1", row, leaf)
     return row
 
 

@@ -1,6 +1,6 @@
 """A log in a database, its sequencer, and an oracle that checks everything after each step."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ from directory.mapping_life import MappingState
 from directory.mappings import Mapping
 from directory.store.database import Database
 from directory.store.mapping_rows import withdraw_mappings
+from directory.store.staged_leaves import fetch_staged_leaves
 from federation.fsck.run import FsckReport, check_database_log
 from federation.keys.instance import MARK_FILE, KeyFolder
 from federation.keys.operations import RightTree
@@ -71,13 +72,15 @@ class LogHarness:
                 total += count
         return total
 
-    async def withdraw(self, leaves: Iterable[int]) -> None:
+    async def withdraw(self, leaves: Collection[int]) -> None:
         """Withdraws mappings, as a member's withdrawal does."""
         async with self.database.transaction() as connection:
             rows = await connection.fetch(
                 "SELECT id FROM mapping WHERE leaf = ANY($1::bigint[])", list(leaves)
             )
-            await withdraw_mappings(connection, [row["id"] for row in rows])
+            staged = await fetch_staged_leaves(connection)
+            numbers = {row["id"] for row in rows} | {staged[leaf] for leaf in leaves if leaf in staged}
+            await withdraw_mappings(connection, sorted(numbers))
 
     async def live_leaves(self) -> list[int]:
         """Lists the leaves whose mappings answer."""

@@ -12,6 +12,7 @@ from federation.protocol.entry import (
     RevokeReason,
     UnknownEntry,
     encode_entry,
+    encode_mapping_entry,
     parse_entry,
 )
 from tests.federation.strategies import entries
@@ -61,3 +62,9 @@ def test_what_does_not_fit_is_not_written(entry: Entry) -> None:
 
 def test_reasons_fit_their_byte() -> None:
     assert all(0 <= reason <= 255 for reason in RevokeReason)
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_a_commitment_of_another_length_is_not_written(length: int) -> None:
+    with pytest.raises(InvalidEntry):
+        encode_mapping_entry(bytes(length))

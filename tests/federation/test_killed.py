@@ -22,18 +22,21 @@ from tests.harness.clock import FakeClock
 
 KILLED: Final = -9
 MAX_POINTS: Final = 80
-TABLES: Final = "log_state, log_cosignature, log_tile, log_statement, log_revoke, log_operations, mapping"
+TABLES: Final = (
+    "log_state, log_cosignature, log_tile, log_statement, log_revoke, log_operations, mapping, staged_batch"
+)
 MARK: Final = {"mark: write", "mark: replace", "mark: sync"}
 WRITES: Final = {
     "UPDATE log_state SET staged_size",
     "INSERT INTO log_tile (place,",
     "COPY log_statement",
-    "UPDATE mapping SET leaf",
+    "INSERT INTO staged_batch (mappings,",
+    "INSERT INTO mapping AS",
+    "DELETE FROM staged_batch",
     "UPDATE log_statement SET revoked_by",
     "INSERT INTO log_revoke (target,",
     "UPDATE log_state SET signed",
     "UPDATE log_state SET published",
-    "INSERT INTO mapping AS",
     "INSERT INTO arrival (origin,",
     "UPDATE log_state SET ingested_size",
     "DELETE FROM log_statement WHERE",

@@ -41,7 +41,7 @@ from tests.federation.tlog.naive import naive_root
 from tests.harness.clock import FakeClock
 
 NAMES: Final = ("ada", "bob")
-TABLES: Final = "log_state, log_cosignature, log_tile, log_statement, log_revoke, log_operations, mapping, publication, member, origin, instance_identity"
+TABLES: Final = "log_state, log_cosignature, log_tile, log_statement, log_revoke, log_operations, mapping, staged_batch, publication, member, origin, instance_identity"
 MOST_WRITES: Final = 25
 MAX_EXAMPLES: Final = 10
 MAX_STEPS: Final = 16

@@ -88,6 +88,20 @@ async def test_what_no_log_can_say_keeps_nobody_waiting(harness: LogHarness) -> 
     assert await harness.fetch("SELECT FROM mapping WHERE x_handle = 'person1'") == []
 
 
+async def test_a_batch_is_encoded_in_pieces(harness: LogHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A last piece that is full or not, one that nothing can be said of, and a batch that ends within a piece."""
+    monkeypatch.setattr("federation.own_log.encoding.PIECE", 2)
+    await harness.add_pending(8)
+    async with harness.database.connection() as connection:
+        await connection.execute("UPDATE mapping SET strength = 1 WHERE x_handle IN ('person2', 'person3')")
+        sequencer = harness.sequencer(5)
+        assert await sequencer.run_once(connection) == 1 + 3
+        assert await sequencer.run_once(connection) == 3
+        assert await sequencer.run_once(connection) == 0
+    assert await harness.live_leaves() == [1, 2, 3, 4, 5, 6]
+    await harness.check()
+
+
 async def test_another_origin_is_not_ours_to_say(harness: LogHarness) -> None:
     await harness.add_pending(2)
     async with harness.database.connection() as connection:

@@ -11,12 +11,13 @@ from msgspec.structs import replace
 from directory.identifiers import Acct, ActorUri, AtHandle, Did, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind, Mapping, Network, Strength
 from federation.errors import InvalidStatement
+from federation.protocol import canonical
 from federation.protocol.statement import (
     MAX_BODY_BYTES,
     Statement,
     commitment,
     encode_statement,
-    make_salt,
+    make_salts,
     parse_statement,
 )
 from tests.federation.strategies import raises_only, spoiled, statements
@@ -235,8 +236,33 @@ def test_a_commitment_binds_salt_and_body_as_they_are_served() -> None:
             commitment(bytes(length), BODY)
 
 
+def test_evidence_of_a_kind_that_is_not_known_is_left_out() -> None:
+    assert parse_statement(_with_kind("hearsay-2")) == STATEMENT
+
+
+@pytest.mark.parametrize("kind", ["", "Hearsay", "-hearsay", "2-hearsay", "a" * 33, "hear_say", "hearsay "])
+def test_a_kind_of_evidence_that_is_no_word_is_refused(kind: str) -> None:
+    with pytest.raises(InvalidStatement):
+        parse_statement(_with_kind(kind))
+
+
+def _with_kind(kind: str) -> bytes:
+    """Returns the body with one more piece of evidence."""
+    pieces = json.loads(BODY)["evidence"]
+    return change(BODY, "evidence", to=[*pieces, {"at": 1772366400, "kind": kind}])
+
+
+def test_texts_are_printable_ascii_that_is_never_escaped() -> None:
+    for character in map(chr, range(0x300)):
+        if " " <= character <= "~" and character not in {'"', "\\"}:
+            assert canonical.encode([character]) == f'["{character}"]'.encode()
+        else:
+            with pytest.raises(ValueError, match="not allowed"):
+                canonical.encode([character])
+
+
 def test_each_salt_is_new() -> None:
     """One salt for two leaves would let whoever knows one body guess the other."""
-    salts = {make_salt() for _ in range(100)}
+    salts = {*make_salts(50), *make_salts(50)}
     assert len(salts) == 100
     assert {len(salt) for salt in salts} == {32}

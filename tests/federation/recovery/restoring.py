@@ -13,6 +13,7 @@ from tests.federation.log_harness import ORIGIN, LogHarness
 TABLES = (
     "origin",
     "mapping",
+    "staged_batch",
     "publication",
     "log_state",
     "log_doubt",
