@@ -9,6 +9,7 @@ from typing import Any
 
 from deploy.edge.answered import AnsweredMiddleware
 from deploy.edge.loop import GuardingLoop
+from deploy.large_blocks import return_large_blocks
 from deploy.metrics_server import serving_metrics
 from deploy.ports import listen_on
 from deploy.servers.choosing import load_server
@@ -67,6 +68,7 @@ async def serve_application(
         if isinstance(loop, GuardingLoop):
             loop.end_silent()
 
+    return_large_blocks()
     loop = asyncio.get_running_loop()
     if listening is not None and isinstance(loop, GuardingLoop):
         loop.share_arrivals(listening.board)
