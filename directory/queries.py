@@ -162,8 +162,10 @@ def _parse_halves(x_id: str | None, x_handle: str | None) -> tuple[XId | None, X
 
 
 # The form that our own scripts write, parsed in one step as there may be a hundred thousand lines. The parsers
-# of its parts give the same result, and name the fault of any other line.
-_PLAIN_LINE: Final = re.compile(r"([1-9][0-9]{0,17}),([A-Za-z0-9_]{1,20})?,([frbm]{0,4})(?:,([0-9-]{10}))?")
+# of its parts give the same result, and name the fault of any other line. X's ids of today have 19 digits.
+_PLAIN_LINE: Final = re.compile(
+    r"([1-9][0-9]{0,17}|[1-8][0-9]{18}),([A-Za-z0-9_]{1,20})?,([frbm]{0,4})(?:,([0-9-]{10}))?"
+)
 
 
 LINES_AT_ONCE_CHARS: Final = 64 * 2**10

@@ -50,6 +50,14 @@ def test_a_line_is_read_as_its_parts_are(line: str) -> None:
         assert expected is None or len(line.strip()) > MAX_LINE_CHARS or "\n" in line
 
 
+@pytest.mark.parametrize("line", ["1234567890123456789,jack,f,2026-01-01", "8999999999999999999,,", "12,,fr"])
+def test_a_line_of_our_scripts_is_read_in_one_step(monkeypatch: pytest.MonkeyPatch, line: str) -> None:
+    """An id of X has 19 digits today: a hundred thousand of them took the longer way, for as many people twice the time."""
+    expected = parse_lines(line)
+    monkeypatch.setattr(Query, "parse_pair", None)
+    assert parse_lines(line) == expected
+
+
 @given(queries)
 def test_every_query_fits_on_a_line(query: Query) -> None:
     assert len(str(query)) <= MAX_LINE_CHARS
