@@ -144,37 +144,44 @@ def _results_page(
     matches: PackedMatches,
     view: View,
 ) -> Response[Any]:
-    selection, tally = Selection(view), Tally(view.toggled)
-    for match in matches:
-        selection.add(match)
-        tally.add(match)
-    mastodon = tally.chosen_on(Network.MASTODON)
     return renderer.page(
         request,
         "_results.html" if is_fragment(request) else "results.html",
         headers=NO_STORE,
         view=view,
-        page=page_of(matches, selection.in_order(), view),
         asked=asked.count,
         notices=asked.notices,
-        found=len(matches),
-        beside=tally.beside,
-        chosen=tally.chosen,
-        mastodon=mastodon,
-        bluesky=tally.chosen_on(Network.BLUESKY),
-        mastodon_files=number_of_files(mastodon),
         mastodon_max_rows=MASTODON_CSV_MAX_ROWS,
-        has_mastodon=tally.may_choose_on(Network.MASTODON),
-        has_bluesky=tally.may_choose_on(Network.BLUESKY),
-        lists=tally.lists,
         portion=asked.portion,
-        blocked=tally.listed(Lists.BLOCK),
-        muted=tally.listed(Lists.MUTE),
-        pairs=tally.pairs,
         toggled=" ".join(sorted(view.toggled)),
         has_follows=asked.has_follows,
         has_members=asked.has_members,
+        **_values(matches, view),
     )
+
+
+def _values(matches: PackedMatches, view: View) -> dict[str, Any]:
+    """Returns what the page says of those who were found. What it takes to know that is gone before the page is made."""
+    selection, tally = Selection(view), Tally(view.toggled)
+    for match in matches:
+        selection.add(match)
+        tally.add(match)
+    mastodon = tally.chosen_on(Network.MASTODON)
+    return {
+        "page": page_of(matches, selection.in_order(), view),
+        "found": len(matches),
+        "beside": tally.beside,
+        "chosen": tally.chosen,
+        "mastodon": mastodon,
+        "bluesky": tally.chosen_on(Network.BLUESKY),
+        "mastodon_files": number_of_files(mastodon),
+        "has_mastodon": tally.may_choose_on(Network.MASTODON),
+        "has_bluesky": tally.may_choose_on(Network.BLUESKY),
+        "lists": tally.lists,
+        "blocked": tally.listed(Lists.BLOCK),
+        "muted": tally.listed(Lists.MUTE),
+        "pairs": tally.pairs,
+    }
 
 
 def _has_follows(services: Services) -> bool:
