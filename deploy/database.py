@@ -44,6 +44,7 @@ def bench_server(settings: Settings) -> Iterator[str]:
     folder = data_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     # For a large instance from the start: it is filled and measured in one run.
-    large = server_settings(memory_bytes(), 2**40)["shared_buffers"]
-    with open_database(folder / "bench", {"shared_buffers": large}) as database:
+    large = server_settings(memory_bytes(), 2**40)
+    own = {name: large[name] for name in ("shared_buffers", "wal_buffers")}
+    with open_database(folder / "bench", own) as database:
         yield database.superuser_dsn()

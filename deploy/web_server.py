@@ -9,6 +9,7 @@ from typing import Any
 
 from deploy.edge.answered import AnsweredMiddleware
 from deploy.edge.loop import GuardingLoop
+from deploy.large_blocks import return_large_blocks
 from deploy.metrics_server import serving_metrics
 from deploy.ports import listen_on
 from deploy.servers.bounds import ENDS_ALL_AFTER_S
@@ -69,6 +70,7 @@ async def serve_application(
             loop.end_silent()
             loop.end_all_after(ENDS_ALL_AFTER_S)
 
+    return_large_blocks()
     loop = asyncio.get_running_loop()
     if listening is not None and isinstance(loop, GuardingLoop):
         loop.share_arrivals(listening.board)

@@ -3,8 +3,9 @@
 import csv
 import io
 import zipfile
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
@@ -13,6 +14,8 @@ from directory.mappings import Network, Strength
 from directory.profile_pages import profile_url
 from directory.queries import Lists
 from directory.ranking import Answer, Match
+
+T = TypeVar("T")
 
 MASTODON_CSV_HEADER: Final = ("Account address", "Show boosts", "Notify on new posts", "Languages")
 MASTODON_CSV_MAX_ROWS: Final = 7_500
@@ -50,27 +53,46 @@ class ExportedAccount(msgspec.Struct, frozen=True):
     lists: tuple[str, ...]
 
 
+class SurestFirst(Generic[T]):
+    """Keeps one thing for each address, as it comes: of several that of the surest answer. No answer is held."""
+
+    def __init__(self) -> None:
+        self._of_sureness: defaultdict[tuple[bool, Strength], dict[str, T]] = defaultdict(dict)
+
+    def add(self, answer: Answer, make: Callable[[Answer], T]) -> None:
+        """Takes an answer. What is kept of it is made where it is the first of its address that is as sure."""
+        same = self._of_sureness[answer.may_follow, answer.mapping.strength]
+        address = str(answer.mapping.target_handle)
+        if address not in same:
+            same[address] = make(answer)
+
+    def in_order(self) -> list[T]:
+        """Returns what was kept, of the surest answer first, and of equally sure ones in the order in which they came."""
+        first: dict[str, T] = {}
+        for _, same in sorted(self._of_sureness.items(), key=lambda each: each[0], reverse=True):
+            for address, thing in same.items():
+                first.setdefault(address, thing)
+        return list(first.values())
+
+
 def mastodon_accounts(chosen: Iterable[Chosen]) -> list[str]:
     """Lists the addresses that Mastodon's import can follow, each once and the surest first; left out are disputed
     ones, and people who are blocked or muted."""
-    return [str(each.mapping.target_handle) for each in chosen_on(chosen, Network.MASTODON)]
+    return _addresses(
+        each.answer
+        for each in chosen
+        if each.answer.mapping.network is Network.MASTODON and each.may_be_followed
+    )
 
 
 def bluesky_handles(chosen: Iterable[Chosen]) -> list[str]:
     """Lists the handles on Bluesky, each once and the surest first; whoever `mastodon_accounts` would leave out is left
     out."""
-    return [str(each.mapping.target_handle) for each in chosen_on(chosen, Network.BLUESKY)]
-
-
-def chosen_on(chosen: Iterable[Chosen], network: Network) -> list[Answer]:
-    """Lists the answers on one network that may be followed, one for each address and the surest first."""
-    answers = [
-        each.answer for each in chosen if each.answer.mapping.network is network and each.may_be_followed
-    ]
-    first: dict[str, Answer] = {}
-    for answer in sorted(answers, key=_sureness, reverse=True):
-        first.setdefault(str(answer.mapping.target_handle), answer)
-    return list(first.values())
+    return _addresses(
+        each.answer
+        for each in chosen
+        if each.answer.mapping.network is Network.BLUESKY and each.may_be_followed
+    )
 
 
 def listed_accounts(matches: Iterable[Match], listed: Lists) -> list[str]:
@@ -79,23 +101,28 @@ def listed_accounts(matches: Iterable[Match], listed: Lists) -> list[str]:
     Only sure ones: nobody is to block or mute a stranger.
     """
     return _addresses(
-        [
-            answer
-            for match in matches
-            if match.query.lists & listed
-            for answer in match.answers
-            if answer.mapping.network is Network.MASTODON and answer.may_follow
-        ]
+        answer
+        for match in matches
+        if match.query.lists & listed
+        for answer in match.answers
+        if may_be_listed(answer)
     )
 
 
-def _addresses(answers: list[Answer]) -> list[str]:
-    surest_first = sorted(answers, key=_sureness, reverse=True)
-    return list(dict.fromkeys(str(answer.mapping.target_handle) for answer in surest_first))
+def may_be_listed(answer: Answer) -> bool:
+    """Returns whether an answer may stand in a file of people to block or mute: only where it is sure."""
+    return answer.mapping.network is Network.MASTODON and answer.may_follow
 
 
-def _sureness(answer: Answer) -> tuple[bool, Strength]:
-    return answer.may_follow, answer.mapping.strength
+def _addresses(answers: Iterable[Answer]) -> list[str]:
+    found = SurestFirst[str]()
+    for answer in answers:
+        found.add(answer, _address_of)
+    return found.in_order()
+
+
+def _address_of(answer: Answer) -> str:
+    return str(answer.mapping.target_handle)
 
 
 def mastodon_csv(accounts: Iterable[str]) -> str:
@@ -146,11 +173,21 @@ def list_file(accounts: Sequence[str], listed: Lists) -> ExportedFile:
     return ExportedFile(f"passerelle-mastodon-{word}.csv", "text/csv", text.getvalue().encode())
 
 
+NO_ACCOUNTS_JSON: Final = b"[]"
+
+
 def accounts_json(chosen: Iterable[Chosen]) -> bytes:
     """Encodes the chosen accounts as a JSON array of `ExportedAccount`, without those that `mastodon_accounts` leaves
     out."""
-    accounts = [_exported(each) for each in chosen if each.may_be_followed]
-    return msgspec.json.format(msgspec.json.encode(accounts), indent=1)
+    accounts = io.BytesIO()
+    for each in chosen:
+        if each.may_be_followed:
+            accounts.write(b"," if accounts.tell() else b"[")
+            accounts.write(msgspec.json.encode(_exported(each)))
+    if not accounts.tell():
+        return NO_ACCOUNTS_JSON
+    accounts.write(b"]")
+    return msgspec.json.format(accounts.getvalue(), indent=1)
 
 
 def _exported(chosen: Chosen) -> ExportedAccount:

@@ -162,35 +162,71 @@ def _parse_halves(x_id: str | None, x_handle: str | None) -> tuple[XId | None, X
 
 
 # The form that our own scripts write, parsed in one step as there may be a hundred thousand lines. The parsers
-# of its parts give the same result, and name the fault of any other line.
-_PLAIN_LINE: Final = re.compile(r"([1-9][0-9]{0,17}),([A-Za-z0-9_]{1,20})?,([frbm]{0,4})(?:,([0-9-]{10}))?")
+# of its parts give the same result, and name the fault of any other line. X's ids of today have 19 digits.
+_PLAIN_LINE: Final = re.compile(
+    r"([1-9][0-9]{0,17}|[1-8][0-9]{18}),([A-Za-z0-9_]{1,20})?,([frbm]{0,4})(?:,([0-9-]{10}))?"
+)
+
+
+LINES_AT_ONCE_CHARS: Final = 64 * 2**10
+"""Of a text that are taken apart at a time: a hundred thousand lines at once are as many small texts."""
 
 
 def parse_lines(text: str, *, max_pairs: int = MAX_MATCH_PAIRS) -> list[Query]:
+    """Returns what `read_lines` yields. Raises InvalidQuery as it does."""
+    return list(read_lines(text, max_pairs=max_pairs))
+
+
+def read_lines(text: str, *, max_pairs: int = MAX_MATCH_PAIRS) -> Iterator[Query]:
     """Parses one person a line, `id[,handle[,lists[,seen]]]`; blank lines are skipped.
 
-    Raises InvalidQuery with the number of the first line that cannot be read.
+    Raises InvalidQuery with the number of the first line that cannot be read, once it comes to it.
     """
-    queries: list[Query] = []
-    for number, line in enumerate(text.split("\n"), start=1):
+    read = 0
+    for number, line in enumerate(_lines_of(text), start=1):
         stripped = line.strip()
         if not stripped:
             continue
-        if len(queries) >= max_pairs:
+        if read >= max_pairs:
             raise InvalidQuery(f"more than {max_pairs} people at once")
-        queries.append(_parse_line(stripped, number))
-    return queries
+        read += 1
+        yield _parse_line(stripped, number)
+
+
+def _lines_of(text: str) -> Iterator[str]:
+    """Yields what `text.split("\n")` returns."""
+    start = 0
+    while (end := text.find("\n", start + LINES_AT_ONCE_CHARS)) >= 0:
+        yield from text[start:end].split("\n")
+        start = end + 1
+    yield from text[start:].split("\n")
 
 
 def parse_names(text: str, *, max_names: int = MAX_MATCH_PAIRS) -> list[Query]:
+    """Returns what `read_names` yields. Raises InvalidLine and InvalidQuery as it does."""
+    return list(read_names(text, max_names=max_names))
+
+
+def read_names(text: str, *, max_names: int = MAX_MATCH_PAIRS) -> Iterator[Query]:
     """Parses what a person pastes, one account on X a line, in any form; blank lines are skipped.
 
-    Raises InvalidLine for the first line that cannot be read, and InvalidQuery for too many.
+    Raises InvalidLine for the first line that cannot be read, once it comes to it, and InvalidQuery for too many, before
+    any is read.
     """
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
-    if len(lines) > max_names:
+    if sum(bool(line.strip()) for line in _pasted_lines_of(text)) > max_names:
         raise InvalidQuery(f"more than {max_names} people at once")
-    return [_parse_name(line, number) for number, line in lines]
+    for number, line in enumerate(_pasted_lines_of(text), start=1):
+        if line.strip():
+            yield _parse_name(line, number)
+
+
+def _pasted_lines_of(text: str) -> Iterator[str]:
+    """Yields what `text.splitlines()` returns."""
+    start = 0
+    while (end := text.find("\n", start + LINES_AT_ONCE_CHARS)) >= 0:
+        yield from text[start : end + 1].splitlines()
+        start = end + 1
+    yield from text[start:].splitlines()
 
 
 def _parse_name(line: str, number: int) -> Query:

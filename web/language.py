@@ -5,6 +5,7 @@ from functools import cache
 from typing import Final
 from urllib.parse import parse_qs
 
+from babel import core
 from babel.core import Locale, negotiate_locale
 from litestar.types import Scope
 
@@ -23,8 +24,16 @@ def translate(language: str, text: str) -> str:
 
 @cache
 def locale_of(language: str) -> Locale:
-    # Not parsed, which loads 2 MB of aliases of languages: ours are named as the library names them.
-    return Locale(language)
+    # Not parsed, which looks for aliases of languages: ours are named as the library names them.
+    locale = Locale(language)
+    _forget_other_languages(locale)
+    return locale
+
+
+def _forget_other_languages(locale: Locale) -> None:
+    """Drops 2 MB on all languages, which Babel reads for the parent of one. Whoever needs them reads them again."""
+    _ = locale.plural_form  # reads what is known of this one
+    core._global_data = None
 
 
 def language_of(scope: Scope, offered: Sequence[str] = LANGUAGES) -> str:

@@ -1,5 +1,6 @@
 """Looks up one X account, or matches a whole follow list."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import date
@@ -9,6 +10,7 @@ from directory.answer_times import ANSWER_TIMEOUT_S, answer_within
 from directory.clock import Clock
 from directory.identifiers import Acct, ActorUri, AtHandle, Did
 from directory.mappings import Mapping
+from directory.packed.matches import PackedMatches
 from directory.queries import Query
 from directory.ranking import Answer, Match, rank
 from directory.services.list_pieces import ask_in_pieces
@@ -41,6 +43,15 @@ class Lookup:
         """
         chunks = self.match_chunks(queries, with_evidence=with_evidence)
         return [match async for chunk in chunks for match in chunk]
+
+    async def match_packed(self, queries: Sequence[Query], *, with_evidence: bool = True) -> PackedMatches:
+        """Returns what `match` returns, in a form that leaves no memory in use afterwards. Raises DirectoryUnavailable."""
+        found = PackedMatches()
+        async for chunk in self.match_chunks(queries, with_evidence=with_evidence):
+            # A turn of its own: a chunk was ranked in this one.
+            await asyncio.sleep(0)
+            found.extend(chunk)
+        return found
 
     async def match_chunks(
         self, queries: Sequence[Query], *, with_evidence: bool = True

@@ -6,14 +6,17 @@ import json
 import zipfile
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.choosing import Chosen
+from directory.doubts import Doubt
 from directory.exports import (
     MASTODON_CSV_HEADER,
     MASTODON_CSV_MAX_ROWS,
+    SurestFirst,
     accounts_json,
     mastodon_accounts,
     mastodon_csv,
@@ -63,6 +66,35 @@ def test_other_networks_and_disputes_are_left_out_of_the_file() -> None:
     torn = answers(mastodon("torn", 1, target="a"), mastodon("torn", 1, target="b", origin=OTHER_ORIGIN))
     assert [each.answer.disputed for each in torn] == [True, True]
     assert mastodon_accounts([*torn, *answers(bluesky("jack", 12))]) == []
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(Strength), st.booleans()), max_size=12))
+def test_the_surest_answer_of_each_address_counts(found: list[tuple[str, Strength, bool]]) -> None:
+    """In the order of who is surest, and of the list among equals."""
+    chosen = [
+        Chosen(
+            Query(XId(number)),
+            Answer(
+                msgspec.structs.replace(
+                    mastodon(f"n{number}", number, target=name, strength=strength), leaf=number
+                ),
+                MatchedBy.ID,
+                disputed=False,
+                name_doubt=Doubt.STALE if in_doubt else None,
+            ),
+        )
+        for number, (name, strength, in_doubt) in enumerate(found, start=1)
+    ]
+    answers = [each.answer for each in chosen]
+    in_order = sorted(answers, key=lambda each: (each.may_follow, each.mapping.strength), reverse=True)
+    first: dict[str, Answer] = {}
+    for answer in in_order:
+        first.setdefault(str(answer.mapping.target_handle), answer)
+    assert mastodon_accounts(chosen) == list(first)
+    kept = SurestFirst[int | None]()
+    for answer in answers:
+        kept.add(answer, lambda each: each.mapping.leaf)
+    assert kept.in_order() == [answer.mapping.leaf for answer in first.values()]
 
 
 @pytest.mark.parametrize("lists", [Lists(value) for value in range(16)])

@@ -31,8 +31,12 @@ def names(matches: list[Match]) -> list[str]:
     return [name_of(match) for match in matches]
 
 
+def selected(matches: list[Match], view: View) -> list[Match]:
+    return [matches[number] for number in select_matches(matches, view)]
+
+
 def rows(*matches: Match) -> tuple[Row, ...]:
-    return page_of(matches, ALL).rows
+    return page_of(matches, range(len(matches)), ALL).rows
 
 
 def test_networks_stand_side_by_side_and_disputes_together() -> None:
@@ -59,7 +63,7 @@ def test_networks_stand_side_by_side_and_disputes_together() -> None:
     ],
 )
 def test_filter_and_order(view: View, shown: list[str]) -> None:
-    assert names(select_matches(EVERYBODY, view)) == shown
+    assert names(selected(EVERYBODY, view)) == shown
 
 
 def test_lists_are_told_apart() -> None:
@@ -69,16 +73,16 @@ def test_lists_are_told_apart() -> None:
         asked("b", bluesky("b"), lists=Lists.FOLLOWER),
         asked("c", bluesky("c"), lists=Lists.MUTE),
     ]
-    assert names(select_matches(matches, View(lists=Lists.FOLLOWING))) == ["a"]
-    assert names(select_matches(matches, View(lists=Lists.FOLLOWER))) == ["a", "b"]
-    assert names(select_matches(matches, View(lists=Lists.MUTE))) == ["c"]
+    assert names(selected(matches, View(lists=Lists.FOLLOWING))) == ["a"]
+    assert names(selected(matches, View(lists=Lists.FOLLOWER))) == ["a", "b"]
+    assert names(selected(matches, View(lists=Lists.MUTE))) == ["c"]
 
 
 def test_the_newest_first_and_names_whatever_their_case() -> None:
     ages = {"old": 3, "New": 1, "middle": 2, "Also_middle": 2}
     matches = [asked(name, bluesky(name, issued=START - timedelta(days=age))) for name, age in ages.items()]
-    assert names(select_matches(matches, ALL)) == ["Also_middle", "middle", "New", "old"]
-    assert names(select_matches(matches, View(order=Order.NEWEST))) == ["New", "Also_middle", "middle", "old"]
+    assert names(selected(matches, ALL)) == ["Also_middle", "middle", "New", "old"]
+    assert names(selected(matches, View(order=Order.NEWEST))) == ["New", "Also_middle", "middle", "old"]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,7 @@ def test_the_newest_first_and_names_whatever_their_case() -> None:
     ],
 )
 def test_pages(count: int, asked_for: int, number: int, pages: int, shown: int) -> None:
-    page = page_of([SURE] * count, View(page=asked_for))
+    page = page_of([SURE] * count, range(count), View(page=asked_for))
     assert (page.number, page.pages, len(page.rows), page.rows_in_all) == (number, pages, shown, count)
 
 
@@ -107,13 +111,10 @@ def test_pages(count: int, asked_for: int, number: int, pages: int, shown: int) 
 def test_a_filter_shows_some_of_the_rows_once(
     matches: list[Match], network: Network | None, sureness: Sureness, order: Order, search: str
 ) -> None:
-    shown = select_matches(matches, View(network=network, sureness=sureness, order=order, search=search))
+    shown = selected(matches, View(network=network, sureness=sureness, order=order, search=search))
     assert len(names(shown)) == len(set(names(shown)))
     assert set(names(shown)) <= set(names(matches))
     halves = [
-        select_matches(matches, View(network=network, sureness=half))
-        for half in (Sureness.SURE, Sureness.LOOK)
+        selected(matches, View(network=network, sureness=half)) for half in (Sureness.SURE, Sureness.LOOK)
     ]
-    assert sorted(names(halves[0]) + names(halves[1])) == names(
-        select_matches(matches, View(network=network))
-    )
+    assert sorted(names(halves[0]) + names(halves[1])) == names(selected(matches, View(network=network)))

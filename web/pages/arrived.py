@@ -18,6 +18,6 @@ async def arrived_of(context: MemberContext, member: UUID, number: int, allowanc
     if allowance.is_exceeded:
         return None
     async with context.services.large_matches:
-        matches = await context.services.lookup.match(kept.queries(), with_evidence=False)
+        matches = await context.services.lookup.match_packed(kept.queries(), with_evidence=False)
     view = View(order=Order.NEWEST, page=number)
-    return await asyncio.to_thread(lambda: page_of(select_matches(matches, view), view))
+    return await asyncio.to_thread(lambda: page_of(matches, select_matches(matches, view), view))

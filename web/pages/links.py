@@ -1,15 +1,16 @@
 """The page of links: profiles to open and follow one by one, for whoever wants no file and gives no permission."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
 from directory.choosing import Chosen
-from directory.exports import chosen_on
+from directory.exports import SurestFirst
 from directory.follows.runs import Wanted
 from directory.identifiers import TargetHandle, TargetId, XHandle
 from directory.mappings import Network
+from directory.ranking import Answer
 
 LINKS_PAGE: Final = "links.html"
 MAX_LINKS: Final = 10_000
@@ -27,22 +28,19 @@ class ProfileLink(msgspec.Struct, frozen=True):
 LinksOfNetwork = tuple[Network, list[ProfileLink]]
 
 
-def links_to_chosen(chosen: Sequence[Chosen]) -> list[LinksOfNetwork]:
+def links_to_chosen(chosen: Iterable[Chosen]) -> list[LinksOfNetwork]:
     """Returns who is chosen on each network, as far as one page holds them: Bluesky first, which imports no file."""
-    found = [
-        (network, chosen_on(chosen, network)[:MAX_LINKS]) for network in (Network.BLUESKY, Network.MASTODON)
-    ]
-    return [
-        (
-            network,
-            [
-                ProfileLink(each.mapping.target_id, each.mapping.target_handle, each.mapping.x_handle)
-                for each in answers
-            ],
-        )
-        for network, answers in found
-        if answers
-    ]
+    found = {network: SurestFirst[ProfileLink]() for network in (Network.BLUESKY, Network.MASTODON)}
+    for each in chosen:
+        if each.may_be_followed:
+            found[each.answer.mapping.network].add(each.answer, _link_to)
+    links = [(network, of_network.in_order()[:MAX_LINKS]) for network, of_network in found.items()]
+    return [(network, of_network) for network, of_network in links if of_network]
+
+
+def _link_to(answer: Answer) -> ProfileLink:
+    mapping = answer.mapping
+    return ProfileLink(mapping.target_id, mapping.target_handle, mapping.x_handle)
 
 
 def links_to_wanted(network: Network, wanted: Iterable[Wanted]) -> list[LinksOfNetwork]:

@@ -2,6 +2,8 @@
 
 import asyncio
 import enum
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -10,7 +12,8 @@ from litestar.datastructures import FormMultiDict, UploadFile
 
 from directory.errors import InvalidQuery
 from directory.mappings import Network
-from directory.queries import Lists, Query, parse_lines, parse_names
+from directory.packed.queries import PackedQueries
+from directory.queries import Lists, Query, read_lines, read_names
 from web.pages.selection import MAX_SEARCH_CHARS, Order, Sureness, View
 
 E = TypeVar("E", bound=enum.StrEnum)
@@ -38,7 +41,7 @@ class Action(enum.StrEnum):
 class ResultsForm(msgspec.Struct, frozen=True):
     """The parsed form. `uploads` are archives sent without JavaScript."""
 
-    queries: list[Query]
+    queries: Sequence[Query]
     has_list: bool
     """Whether a list was sent at all: an empty one has an answer too."""
     uploads: list[UploadFile]
@@ -59,11 +62,11 @@ async def read_results_form(request: Request[Any, Any, Any]) -> ResultsForm:
     form = await request.form()
     uploads = [file for file in form.getall("files", []) if isinstance(file, UploadFile) and file.filename]
     # In a thread: a hundred thousand lines hold up others for a moment at most.
-    named = await asyncio.to_thread(parse_names, await _text(form, "names", MAX_PAIRS_BYTES))
-    listed = await asyncio.to_thread(parse_lines, await _text(form, "pairs", MAX_PAIRS_BYTES))
+    named = await asyncio.to_thread(_read_named, await _text(form, "names", MAX_PAIRS_BYTES))
+    queries = await asyncio.to_thread(_read_people, await _text(form, "pairs", MAX_PAIRS_BYTES), named)
     return ResultsForm(
-        queries=listed + named,
-        has_list="pairs" in form or bool(named),
+        queries=queries,
+        has_list="pairs" in form or bool(queries),
         uploads=uploads,
         has_files="files" in form and "pairs" not in form,
         asked=_number(_value(form, "asked")) if "asked" in form else 0,
@@ -81,6 +84,14 @@ async def read_results_form(request: Request[Any, Any, Any]) -> ResultsForm:
         shown=frozenset(_value(form, "shown").split()),
         ticked=frozenset(str(key) for key in form.getall("tick", [])),
     )
+
+
+def _read_named(names: str) -> PackedQueries:
+    return PackedQueries(read_names(names))
+
+
+def _read_people(pairs: str, named: PackedQueries) -> PackedQueries:
+    return PackedQueries(chain(read_lines(pairs), named))
 
 
 def _value(form: FormMultiDict, name: str) -> str:

@@ -5,6 +5,7 @@ and each answer is made from them anew.
 """
 
 import enum
+from array import array
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Final
@@ -81,22 +82,48 @@ class Page(msgspec.Struct, frozen=True):
     rows_in_all: int
 
 
-def select_matches(matches: Iterable[Match], view: View) -> list[Match]:
-    """Returns the matches that pass the filter, in order."""
-    chosen = sorted((match for match in matches if _passes(match, view)), key=_name_key)
-    if view.order is Order.STRENGTH:
-        chosen.sort(key=_strength_of, reverse=True)
-    elif view.order is Order.NEWEST:
-        chosen.sort(key=_issued_of, reverse=True)
-    return chosen
+class Selection:
+    """Takes matches one after the other, and keeps of those that pass the filter what they are ordered by."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._taken = 0
+        self._numbers = array("L")
+        self._names: list[str] = []
+        self._ranks = array("d")
+
+    def add(self, match: Match) -> None:
+        """Takes the next match."""
+        if _passes(match, self._view):
+            self._numbers.append(self._taken)
+            self._names.append(name_of(match).lower())
+            self._ranks.append(_rank_of(match, self._view.order))
+        self._taken += 1
+
+    def in_order(self) -> list[int]:
+        """Returns the numbers of the matches that pass the filter, in the order of the view."""
+        places = sorted(range(len(self._numbers)), key=self._names.__getitem__)
+        if self._view.order is not Order.NAME:
+            places.sort(key=self._ranks.__getitem__, reverse=True)
+        return [self._numbers[place] for place in places]
 
 
-def page_of(selected: Sequence[Match], view: View) -> Page:
-    """Returns the page that the view asks for, or the nearest that exists. Rows are made for it alone."""
+def select_matches(matches: Iterable[Match], view: View) -> list[int]:
+    """Returns the numbers of the matches that pass the filter, in order."""
+    selection = Selection(view)
+    for match in matches:
+        selection.add(match)
+    return selection.in_order()
+
+
+def page_of(matches: Sequence[Match], selected: Sequence[int], view: View) -> Page:
+    """Returns the page that the view asks for of the matches of these numbers, or the nearest that exists. Rows are made
+    for it alone."""
     pages = max(1, -(-len(selected) // PAGE_ROWS))
     number = min(max(1, view.page), pages)
     start = (number - 1) * PAGE_ROWS
-    rows = tuple(_row_of(match, view.toggled) for match in selected[start : start + PAGE_ROWS])
+    shown = selected[start : start + PAGE_ROWS]
+    rows = tuple(_row_of(matches[number], view.toggled) for number in shown)
     return Page(rows, number, pages, len(selected))
 
 
@@ -146,13 +173,10 @@ def _names(match: Match, search: str) -> bool:
     )
 
 
-def _name_key(match: Match) -> str:
-    return name_of(match).lower()
-
-
-def _strength_of(match: Match) -> int:
-    return max(answer.mapping.strength for answer in match.answers)
-
-
-def _issued_of(match: Match) -> float:
-    return max(answer.mapping.issued.timestamp() for answer in match.answers)
+def _rank_of(match: Match, order: Order) -> float:
+    """Returns what comes before the name in an order: more stands first."""
+    if order is Order.STRENGTH:
+        return max(answer.mapping.strength for answer in match.answers)
+    if order is Order.NEWEST:
+        return max(answer.mapping.issued.timestamp() for answer in match.answers)
+    return 0.0

@@ -8,7 +8,7 @@ shown, and a tick that was taken away is no tick of somebody who has become doub
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from directory.choosing import Chosen, is_chosen_unasked, may_choose, may_choose_with_all
@@ -42,14 +42,14 @@ def is_ticked(query: Query, answer: Answer, toggled: frozenset[str]) -> bool:
     return is_chosen_unasked(query, answer) != (bool(toggled) and key_of(query, answer) in toggled)
 
 
-def ticked_answers(matches: Iterable[Match], toggled: frozenset[str]) -> list[Chosen]:
-    """Returns all ticked answers, of every page."""
-    return [
+def ticked_answers(matches: Iterable[Match], toggled: frozenset[str]) -> Iterator[Chosen]:
+    """Yields all ticked answers, of every page."""
+    return (
         Chosen(match.query, answer)
         for match in matches
         for answer in match.answers
         if is_ticked(match.query, answer, toggled)
-    ]
+    )
 
 
 def toggled_after(

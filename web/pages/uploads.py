@@ -1,6 +1,8 @@
 """Reads archives that are sent as files, by browsers without our script."""
 
 import asyncio
+from collections.abc import Sequence
+from itertools import chain
 from typing import BinaryIO, Final, cast
 
 import msgspec
@@ -15,6 +17,7 @@ from directory.archive import (
     ReadLimits,
     read_archive,
 )
+from directory.packed.queries import PackedQueries
 from directory.queries import MAX_MATCH_PAIRS, Query
 from directory.settings import Settings
 from directory.texts import filled
@@ -76,7 +79,7 @@ async def read_sent(form: ResultsForm) -> Archive | None:
 class Sent(msgspec.Struct, frozen=True):
     """The people of a form and of the archive in it, and what whoever sent them should know of that archive."""
 
-    people: list[Query]
+    people: Sequence[Query]
     notices: list[str]
 
 
@@ -90,7 +93,8 @@ async def read_people(form: ResultsForm, language: str) -> Sent:
         return Sent(form.queries, [])
     if len(read.people) > MAX_MATCH_PAIRS:
         raise ArchiveError(ArchiveProblem.TOO_MANY_ROWS, form.uploads[0].filename)
-    return Sent(form.queries + read.people, notices_of(read, language))
+    people = PackedQueries(chain(form.queries, read.people))
+    return Sent(people, notices_of(read, language))
 
 
 def notices_of(read: Archive, language: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""Long lists as a few large blocks of bytes, while they are matched and shown."""

@@ -1,0 +1,71 @@
+"""Holds many values as a few large blocks of bytes.
+
+A value of this directory is up to twenty small objects. A list of a hundred thousand of them takes tens of megabytes, which
+Python cannot give back afterwards: each megabyte of it holds something small by then that is still in use. A large block goes
+back to the system whole.
+"""
+
+from abc import ABC, abstractmethod
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, Generic, TypeVar, overload
+
+import msgspec
+
+T = TypeVar("T")
+
+_encoder: Final = msgspec.msgpack.Encoder()
+
+
+class Packed(ABC, Sequence[T], Generic[T]):
+    """Values of one type, packed one after the other. Each access makes the value anew: read it once, in order."""
+
+    __slots__ = ("_bytes", "_ends")
+
+    def __init__(self, values: Iterable[T] = ()) -> None:
+        self._bytes = bytearray()
+        self._ends = array("Q")
+        self.extend(values)
+
+    @staticmethod
+    @abstractmethod
+    def _taken_apart(value: T) -> tuple[Any, ...]:
+        """Returns what a value consists of: numbers, texts, days, times, and tuples of these."""
+
+    @staticmethod
+    @abstractmethod
+    def _made_of(packed: bytearray) -> T:
+        """Returns the value that `_taken_apart` took apart."""
+
+    def extend(self, values: Iterable[T]) -> None:
+        """Packs more values."""
+        packed, ends, taken_apart, encode = self._bytes, self._ends, self._taken_apart, _encoder.encode
+        for value in values:
+            packed += encode(taken_apart(value))
+            ends.append(len(packed))
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __iter__(self) -> Iterator[T]:
+        return self._between(0, len(self))
+
+    @overload
+    def __getitem__(self, at: int) -> T: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[T]: ...
+    def __getitem__(self, at: int | slice) -> T | list[T]:
+        if isinstance(at, int):
+            number = range(len(self))[at]
+            return next(self._between(number, number + 1))
+        first, end, step = at.indices(len(self))
+        if step == 1:
+            return list(self._between(first, max(first, end)))
+        return [self[number] for number in range(first, end, step)]
+
+    def _between(self, first: int, stop: int) -> Iterator[T]:
+        packed, made_of = self._bytes, self._made_of
+        start = self._ends[first - 1] if first else 0
+        for end in self._ends[first:stop]:
+            yield made_of(packed[start:end])
+            start = end

@@ -1,0 +1,47 @@
+"""What a long list took is the system's again, whatever small was made meanwhile."""
+
+import subprocess
+import sys
+from typing import Final
+
+import pytest
+
+from deploy.large_blocks import return_large_blocks
+
+PROGRAM: Final = """
+import sys
+import psutil
+from deploy.large_blocks import return_large_blocks
+
+def resident():
+    return psutil.Process().memory_info().rss
+
+if sys.argv[1] == "returned":
+    assert return_large_blocks()
+bytearray(30 * 2**20)
+before = resident()
+# Each large one is followed by a small one that stays.
+blocks, small = [], []
+for _ in range(60):
+    blocks.append(bytearray(b"x") * 2**20)
+    small.append(bytearray(1_000))
+blocks.clear()
+print(resident() - before)
+"""
+LEFT_BYTES: Final = 10_000_000
+
+
+def left_after(how: str) -> int:
+    command = [sys.executable, "-c", PROGRAM, how]
+    return int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+
+
+@pytest.mark.skipif(not return_large_blocks(), reason="the library of this system has no such limit")
+def test_large_blocks_go_back_between_small_ones() -> None:
+    """Bodies, pages and packed lists of a few MB stayed with a server once it had freed one of them."""
+    assert left_after("returned") < LEFT_BYTES < left_after("kept")
+
+
+def test_another_system_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not return_large_blocks()
