@@ -2,8 +2,11 @@
 
 import contextlib
 import errno
+import os
 import secrets
 import socket
+import sys
+from collections import deque
 from typing import Final
 
 BACKLOG: Final = 4_096
@@ -13,6 +16,10 @@ FIRST_PORT: Final = 20_000
 FIRST_GIVEN_PORT: Final = 32_768
 """From here on Linux gives ports by itself (`net.ipv4.ip_local_port_range`)."""
 TRIES: Final = 20
+CLAIMED_AT_ONCE: Final = 64
+"""Of one process: by then the first of them is listened on, or not wanted any more."""
+
+_claims: Final[deque[int]] = deque()
 
 
 class PortInUse(Exception):
@@ -48,16 +55,28 @@ def free_port() -> int:
     """Returns a local port that nobody listens on.
 
     Where one is to be had, it is none that the system gives to others meanwhile: neither to who asks for any port, nor to a
-    connection that goes out. Several processes that look for one at a time hardly choose the same.
+    connection that goes out. Nor is it one that this process, or another of this machine, has chosen just before.
     """
     for _ in range(TRIES):
         port = FIRST_PORT + secrets.randbelow(FIRST_GIVEN_PORT - FIRST_PORT)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            _claim(port)
             return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _claim(port: int) -> None:
+    """Takes a name for the port that the system gives once, until this process ends. Raises OSError where another has it."""
+    if sys.platform != "linux":
+        return  # no other system has such names
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as claim:
+        claim.bind(f"\0passerelle-port-{port}")
+        _claims.append(claim.detach())
+    if len(_claims) > CLAIMED_AT_ONCE:
+        os.close(_claims.popleft())
 
 
 def _socket_for(host: str) -> socket.socket:

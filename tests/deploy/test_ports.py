@@ -1,8 +1,14 @@
 """A free port is nobody else's between its choice and its use."""
 
 import random
+import secrets
 import socket
+import subprocess
+import sys
 
+import pytest
+
+from deploy import ports
 from deploy.ports import FIRST_GIVEN_PORT, FIRST_PORT, free_port
 
 PORTS = 50
@@ -23,3 +29,26 @@ def test_two_processes_with_the_same_seed_choose_different_ports() -> None:
         random.seed(1)
         chosen.append([free_port() for _ in range(PORTS)])
     assert chosen[0] != chosen[1]
+
+
+def test_nobody_chooses_a_port_that_another_has_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of a thousand instances of the tests chose the same one before either listened: whoever was late answered for both."""
+    theirs = free_port()
+    numbers = iter([theirs - FIRST_PORT, 4_321])
+    monkeypatch.setattr(secrets, "randbelow", lambda _: next(numbers))
+    assert free_port() != theirs
+    program = (
+        "import secrets; from deploy import ports\n"
+        f"numbers = iter([{theirs - ports.FIRST_PORT}] * ports.TRIES)\n"
+        "secrets.randbelow = lambda _: next(numbers)\n"
+        "print(ports.free_port())"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    assert int(ran.stdout) != theirs
+
+
+def test_few_claims_are_kept() -> None:
+    """Whoever chooses many ports does not run out of files."""
+    for _ in range(2 * ports.CLAIMED_AT_ONCE):
+        free_port()
+    assert len(ports._claims) == ports.CLAIMED_AT_ONCE

@@ -134,6 +134,8 @@ class RunningInstance:
         async with serving_metrics(self.settings, self.services):
             server = asyncio.create_task(serve(app, config, shutdown_trigger=self._stopping.wait))
             await self._wait_until_listening()
+            if server.done():
+                await server  # another program listens there: why ours does not, is told
             self._ready.set()
             await server
 

@@ -16,6 +16,7 @@ PARSERS: Final = {
     "parse_any_account",
     "parse_pasted_post",
     "parse_names",
+    "read_names",
     "parse_pair",
     "parse_typed",
     "likely_networks",
