@@ -6,6 +6,7 @@ would all go on at the same moment.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol, Self
@@ -15,6 +16,10 @@ GIVE_WAY_S: Final = 0.015
 QUIET_S: Final = 0.004
 """For how long nobody has waited before a piece that keeps the database busy, too: whoever asks one thing after the other
 has short pauses between."""
+EARLY_S: Final = 0.004
+"""From one turn of a list to the next where this loop has room: people wait for lists, too."""
+ROOM_SHARE: Final = 0.75
+"""A loop that was at work for less of the time since the last turn has room: who waits then waits for something else."""
 CLOCK_S: Final = 0.001
 """A timer of the loop may come so much early."""
 COUNTED_FOR_S: Final = 1.0
@@ -27,9 +32,14 @@ _people: Final[set[object]] = set()
 
 class _Turns:
     """Hands out turns to all work of this process, in the order in which it asked. However many people come, the next turn
-    is `GIVE_WAY_S` away at most, whatever becomes of those who had one before."""
+    is `GIVE_WAY_S` away at most, whatever becomes of those who had one before. With `early_s` it is so much away where the
+    loop has room."""
 
-    def __init__(self) -> None:
+    def __init__(self, early_s: float | None = None) -> None:
+        self._early_s = early_s
+        self._since = 0.0
+        """When the last turn was handed out, or asked for where none was, and what the loop had worked by then."""
+        self._worked = 0.0
         self._asking: deque[tuple[asyncio.Future[None], float]] = deque()
         self._next: asyncio.Handle | None = None
         self._due = 0.0
@@ -63,18 +73,32 @@ class _Turns:
 
     def _schedule(self) -> None:
         if self._next is None and self._asking:
-            self._due = asyncio.get_running_loop().time() + GIVE_WAY_S
+            self._since = asyncio.get_running_loop().time()
+            self._worked = time.thread_time()
+            self._due = self._since + GIVE_WAY_S
             self._look_again()
 
     def _look_again(self) -> None:
         """Looks at the moment from which on the next piece may begin, if nobody comes until then."""
         self._unschedule()
         if self._asking:
-            self._next = asyncio.get_running_loop().call_at(self._next_at(), self._look)
+            loop = asyncio.get_running_loop()
+            looks_at = self._next_at()
+            if self._early_s is not None:
+                looks_at = min(looks_at, loop.time() + self._early_s)
+            self._next = loop.call_at(looks_at, self._look)
 
     def _next_at(self) -> float:
         _, quiet_s = self._asking[0]
-        return self._due if _does_anybody_wait() else min(self._quiet_from() + quiet_s, self._due)
+        if not _does_anybody_wait():
+            return min(self._quiet_from() + quiet_s, self._due)
+        if self._early_s is None or not self._has_room():
+            return self._due
+        return self._since + self._early_s
+
+    def _has_room(self) -> bool:
+        passed = asyncio.get_running_loop().time() - self._since
+        return time.thread_time() - self._worked <= ROOM_SHARE * passed
 
     def _quiet_from(self) -> float:
         elsewhere = _others.elsewhere
@@ -102,7 +126,7 @@ class _Turns:
 
 
 _turns: Final = _Turns()
-_list_turns: Final = _Turns()
+_list_turns: Final = _Turns(EARLY_S)
 """Of lists that people wait for: a thousand runs that ask for turns do not stand before them."""
 
 
@@ -199,7 +223,8 @@ def is_quiet() -> bool:
 
 async def take_list_turn() -> None:
     """Lets everything else run that is ready; and unless it is quiet, whatever becomes ready until it is the turn of this
-    list: all lists together have one turn in each `GIVE_WAY_S`, in the order in which they ask."""
+    list: all lists together have one turn in each `GIVE_WAY_S`, or `EARLY_S` where the loop has room, in the order in which
+    they ask."""
     await asyncio.sleep(0)
     if not is_quiet():
         await _list_turns.take(QUIET_S)

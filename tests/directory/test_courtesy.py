@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from directory import courtesy
-from directory.courtesy import GIVE_WAY_S, give_way, somebody_waits
+from directory.courtesy import GIVE_WAY_S, give_way, somebody_waits, take_list_turn
 from directory.store.copying import ROWS_AT_ONCE, few_at_a_time
 
 
@@ -218,3 +218,34 @@ def test_work_that_ends_with_its_loop_holds_up_no_other() -> None:
 
     asyncio.run(leave_in_the_middle())
     assert asyncio.run(work()) == [0, 1]
+
+
+async def turns_of_lists(count: int) -> float:
+    """Has lists take so many turns while somebody waits. Returns the seconds that these took."""
+    begun = asyncio.get_running_loop().time()
+    with somebody_waits():
+        for _ in range(count):
+            await take_list_turn()
+    return asyncio.get_running_loop().time() - begun
+
+
+async def test_a_list_goes_on_early_where_the_loop_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """People wait for lists as for pages: three hundred browsers, of whom somebody always waits, had each list wait for half
+    a minute beside a processor with nothing to do."""
+    monkeypatch.setattr(courtesy, "GIVE_WAY_S", 60.0)
+    async with asyncio.timeout(30):
+        assert await turns_of_lists(5) >= 4 * courtesy.EARLY_S
+
+
+async def test_a_list_gives_way_where_the_loop_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courtesy, "GIVE_WAY_S", 0.1)
+    loop = asyncio.get_running_loop()
+    is_over = asyncio.Event()
+
+    def work_without_end() -> None:
+        if not is_over.is_set():
+            loop.call_soon(work_without_end)
+
+    work_without_end()
+    assert await turns_of_lists(3) >= 0.28
+    is_over.set()
