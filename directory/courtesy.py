@@ -20,6 +20,8 @@ EARLY_S: Final = 0.004
 """From one turn of a list to the next where this loop has room: people wait for lists, too."""
 ROOM_SHARE: Final = 0.75
 """A loop that was at work for less of the time since the last turn has room: who waits then waits for something else."""
+LATE_S: Final = 0.002
+"""A loop whose timer comes later than that waits for a processor itself, or was at work: it has no room."""
 CLOCK_S: Final = 0.001
 """A timer of the loop may come so much early."""
 COUNTED_FOR_S: Final = 1.0
@@ -40,6 +42,8 @@ class _Turns:
         self._since = 0.0
         """When the last turn was handed out, or asked for where none was, and what the loop had worked by then."""
         self._worked = 0.0
+        self._looks_at = 0.0
+        self._is_late = False
         self._asking: deque[tuple[asyncio.Future[None], float]] = deque()
         self._next: asyncio.Handle | None = None
         self._due = 0.0
@@ -86,13 +90,14 @@ class _Turns:
             looks_at = self._next_at()
             if self._early_s is not None:
                 looks_at = min(looks_at, loop.time() + self._early_s)
+            self._looks_at = looks_at
             self._next = loop.call_at(looks_at, self._look)
 
     def _next_at(self) -> float:
         _, quiet_s = self._asking[0]
         if not _does_anybody_wait():
             return min(self._quiet_from() + quiet_s, self._due)
-        if self._early_s is None or not self._has_room():
+        if self._early_s is None or self._is_late or not self._has_room():
             return self._due
         return self._since + self._early_s
 
@@ -106,7 +111,9 @@ class _Turns:
 
     def _look(self) -> None:
         self._next = None
-        if self._asking and asyncio.get_running_loop().time() < self._next_at() - CLOCK_S:
+        now = asyncio.get_running_loop().time()
+        self._is_late = now > self._looks_at + LATE_S
+        if self._asking and now < self._next_at() - CLOCK_S:
             self._look_again()
         else:
             self._hand_out()

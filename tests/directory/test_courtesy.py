@@ -1,6 +1,7 @@
 """Long work gives way to who waits, and goes on all the same."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -237,15 +238,14 @@ async def test_a_list_goes_on_early_where_the_loop_has_room(monkeypatch: pytest.
         assert await turns_of_lists(5) >= 4 * courtesy.EARLY_S
 
 
-async def test_a_list_gives_way_where_the_loop_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_late", [True, False])
+async def test_a_list_gives_way_where_the_loop_has_none(
+    monkeypatch: pytest.MonkeyPatch, *, is_late: bool
+) -> None:
+    """It was at work all the time, or has to wait for a processor."""
     monkeypatch.setattr(courtesy, "GIVE_WAY_S", 0.1)
-    loop = asyncio.get_running_loop()
-    is_over = asyncio.Event()
-
-    def work_without_end() -> None:
-        if not is_over.is_set():
-            loop.call_soon(work_without_end)
-
-    work_without_end()
+    if is_late:
+        monkeypatch.setattr(courtesy, "LATE_S", -1.0)
+    else:
+        monkeypatch.setattr(time, "thread_time", asyncio.get_running_loop().time)
     assert await turns_of_lists(3) >= 0.28
-    is_over.set()
