@@ -6,18 +6,13 @@ from typing import Any, Final
 
 import pytest
 
-from directory.members.publications import Wish
-from directory.services.membership import Membership
-from directory.services.publishing import Publishing
-from directory.store.claims import ClaimStore
 from directory.store.database import Database
-from directory.store.members import MemberStore
-from directory.store.publications import PublicationStore
 from federation.keys.rotate import KeyRotation
-from tests.directory.members.people import at_bluesky, on_x
+from tests.directory.members.people import at_bluesky
 from tests.federation.faults import When
 from tests.federation.killing import Killing
 from tests.federation.log_harness import ORIGIN, LogHarness
+from tests.federation.published_members import publish_as_ada
 from tests.harness.clock import FakeClock
 
 KILLED: Final = -9
@@ -130,13 +125,7 @@ async def test_at_every_point_of_the_first_batch(life: Life, when: When) -> None
 async def test_at_every_point_of_a_batch(life: Life, when: When) -> None:
     """People to publish, some to revoke, and a member who says something else than before."""
     harness, clock = life.harness, life.harness.clock
-    people = MemberStore(harness.database)
-    membership = Membership(people, ClaimStore(harness.database), clock)
-    publishing = Publishing(people, PublicationStore(harness.database), clock, ORIGIN)
-    signed_in = await membership.sign_in(at_bluesky("ada", at=clock.now()))
-    x = await membership.link(signed_in.member, on_x("ada", 5, at=clock.now()))
-    await publishing.publish(signed_in.member, Wish(x.id, signed_in.account.id, consent=1))
-    harness.made += 1
+    membership, _ = await publish_as_ada(harness)
     await harness.run()
 
     async def prepare(at: int) -> None:

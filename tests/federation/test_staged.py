@@ -6,18 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from directory.members.publications import Wish
 from directory.members.receipts import Elsewhere
-from directory.services.membership import Membership
-from directory.services.publishing import Publishing
-from directory.store.claims import ClaimStore
 from directory.store.database import Connection, Database
 from directory.store.erasures import ErasureStore
 from directory.store.mapping_rows import mark_contested, withdraw_mappings
-from directory.store.members import MemberStore
-from directory.store.publications import PublicationStore
-from tests.directory.members.people import at_bluesky, on_x
-from tests.federation.log_harness import ORIGIN, LogHarness
+from tests.federation.log_harness import LogHarness
+from tests.federation.published_members import publish_as_ada
 from tests.harness.clock import FakeClock
 
 
@@ -150,15 +144,9 @@ async def test_what_cannot_be_read_waits_for_no_other_leaf(harness: LogHarness) 
 
 
 async def test_who_leaves_meanwhile_is_revoked_and_told_so(harness: LogHarness) -> None:
-    clock, people = harness.clock, MemberStore(harness.database)
-    membership = Membership(people, ClaimStore(harness.database), clock)
-    publishing = Publishing(people, PublicationStore(harness.database), clock, ORIGIN)
-    signed_in = await membership.sign_in(at_bluesky("ada", at=clock.now()))
-    x = await membership.link(signed_in.member, on_x("ada", 5, at=clock.now()))
-    await publishing.publish(signed_in.member, Wish(x.id, signed_in.account.id, consent=1))
-    harness.made += 1
+    _, signed_in = await publish_as_ada(harness)
     await stage(harness, 1)
-    receipt = await ErasureStore(harness.database).erase_member(signed_in.member, clock.now())
+    receipt = await ErasureStore(harness.database).erase_member(signed_in.member, harness.clock.now())
     assert [each.elsewhere for each in receipt.withdrawn] == [Elsewhere.REVOKED]
     await harness.run()
     assert len(await harness.live_leaves()) == 1

@@ -27,7 +27,7 @@ PEOPLE: Final = 2_000
 BYTES_EACH: Final = 300
 """Of a match with one answer: as objects it is a thousand."""
 
-times = st.datetimes(datetime(2006, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+times = st.datetimes(datetime(2006, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds come without a zone
 evidence = st.builds(
     Evidence,
     st.sampled_from(EvidenceKind),
