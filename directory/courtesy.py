@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol, Self
 
+from directory.deadlines import Deadlines
+
 GIVE_WAY_S: Final = 0.015
 """From one turn to the next while somebody waits. A piece of work takes about half a millisecond of this loop."""
 QUIET_S: Final = 0.004
@@ -184,11 +186,11 @@ def count_waiting() -> int:
 class _Waiting:
     """Somebody who waits. Not a generator: it stands around each request."""
 
-    __slots__ = ("_timer",)
+    __slots__ = ()
 
     def __enter__(self) -> Self:
-        self._timer = asyncio.get_running_loop().call_later(COUNTED_FOR_S, _leave, self)
         _people.add(self)
+        _counted.begin(self)
         _tell()
         return self
 
@@ -198,7 +200,7 @@ class _Waiting:
     def leave(self) -> None:
         """Waits no more. Once is enough; later it does nothing."""
         if self in _people:
-            self._timer.cancel()
+            _counted.done(self)
             _leave(self)
 
 
@@ -213,6 +215,9 @@ def _leave(person: object) -> None:
     if not _people:
         _turns.hear_quiet()
         _list_turns.hear_quiet()
+
+
+_counted: Final = Deadlines[object](COUNTED_FOR_S, _leave)
 
 
 async def give_way(quiet_s: float = 0.0) -> None:

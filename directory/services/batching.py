@@ -7,6 +7,7 @@ from typing import Final
 
 from directory.answer_times import ANSWER_TIMEOUT_S, NO_ANSWER, break_off
 from directory.clock import Clock
+from directory.deadlines import Deadlines
 from directory.errors import DirectoryUnavailable, LookupFailed
 from directory.queries import Query
 from directory.ranking import Match
@@ -37,17 +38,19 @@ class LookupBatcher:
         self._clock = clock
         self._waiting: list[Asked] = []
         self._running: set[asyncio.Task[Found]] = set()
+        self._answers = Deadlines(ANSWER_TIMEOUT_S, _give_up)
+        self._batches = Deadlines(ANSWER_TIMEOUT_S, self._break_off)
 
     async def lookup(self, query: Query) -> Match:
         """Looks up where one X account is now. Raises DirectoryUnavailable, LookupFailed."""
         future: asyncio.Future[Match] = asyncio.get_running_loop().create_future()
-        timer = future.get_loop().call_later(ANSWER_TIMEOUT_S, _give_up, future)
+        self._answers.begin(future)
         self._waiting.append((query, future))
         self._start_batch()
         try:
             return await future
         finally:
-            timer.cancel()
+            self._answers.done(future)
 
     def _start_batch(self) -> None:
         if self._waiting and len(self._running) < BATCHES_AT_ONCE:
@@ -55,8 +58,7 @@ class LookupBatcher:
             queries = list(dict.fromkeys(query for query, _ in batch))
             task = asyncio.create_task(self._find(queries), name=BATCH_TASK)
             self._running.add(task)
-            timer = task.get_loop().call_later(ANSWER_TIMEOUT_S, self._break_off, task)
-            task.add_done_callback(lambda _: timer.cancel())
+            self._batches.begin(task)
             task.add_done_callback(partial(self._end_batch, batch))
 
     def _break_off(self, task: asyncio.Task[Found]) -> None:
@@ -68,6 +70,7 @@ class LookupBatcher:
     def _end_batch(self, batch: Sequence[Asked], task: asyncio.Task[Found]) -> None:
         """Settles everybody of a batch, from the end of its task: it comes also where the task was killed, or never
         began."""
+        self._batches.done(task)
         self._running.discard(task)
         try:
             _settle(batch, _result_of(task, batch))

@@ -7,6 +7,7 @@ import pytest
 
 from directory import courtesy
 from directory.courtesy import GIVE_WAY_S, give_way, somebody_waits, take_list_turn
+from directory.deadlines import Deadlines
 from directory.store.copying import ROWS_AT_ONCE, few_at_a_time
 
 
@@ -53,7 +54,7 @@ async def test_it_goes_on_though_somebody_always_waits() -> None:
 async def test_who_waits_for_long_waits_for_something_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Attack: a few requests, each kept open for as long as a slow host of the attacker's is asked for it, would slow down the
     reading of all peers twentyfold."""
-    monkeypatch.setattr(courtesy, "COUNTED_FOR_S", 0.05)
+    monkeypatch.setattr(courtesy, "_counted", Deadlines(0.05, courtesy._leave))
     with somebody_waits():
         begun = asyncio.get_running_loop().time()
         while courtesy.count_waiting():
