@@ -17,6 +17,7 @@ from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 
 from deploy.servers.plain_answers import PlainAnswer
 from deploy.servers.plain_heads import PlainRequest, read_plain_request
+from deploy.servers.plain_tasks import PlainTasks
 
 IDLE_AFTER_S: Final = 0.25
 """To twice as long. Hypercorn watches an idle connection with tasks of its own: none are made between requests that follow
@@ -52,6 +53,7 @@ class PlainExchanges(H11Protocol):
         self.transmit = self.send
         self.send = self._send_of_h11
         self.can_read: _AnswerSent = _AnswerSent()
+        self._tasks = PlainTasks(self.task_group)
         self._exchange: PlainAnswer | None = None
         self._raw = b""
         """The head of its request, as it came."""
@@ -135,7 +137,7 @@ class PlainExchanges(H11Protocol):
             self.app,
             self.config,
             self.context,
-            self.task_group,
+            self._tasks,
             self.ssl,
             self.client,
             self.server,
