@@ -11,7 +11,7 @@ T = TypeVar("T")
 ANSWER_TIMEOUT_S: Final = 4.0
 """For a look-up. A health check of others gives up after five seconds, and so do people."""
 LIST_TIMEOUT_S: Final = 20.0
-"""For a thousand people of a list, which a cold disk may take that long to find."""
+"""For a part of a list (`directory/services/written_lists.py`), which a cold disk may take that long to find."""
 NO_ANSWER: Final = "the database did not answer in time"
 _broken_off: set[asyncio.Future[Any]] = set()
 

@@ -30,7 +30,7 @@ from directory.store.written_mappings import (
 
 Name = TypeVar("Name")
 
-WRITTEN_PIECE_PAIRS: Final = 1_000
+WRITTEN_PIECE_PAIRS: Final = 500
 """Accounts that one statement asks for while nobody waits. It bounds memory, whatever the list's length."""
 RANKED_PIECE_PAIRS: Final = 75
 """Accounts that one statement asks for where they are ranked: the loop is held by them for about a millisecond."""

@@ -20,7 +20,7 @@ from web.api.schema import answer_out, as_json
 
 RANKED_AT_ONCE: Final = 50
 """Matches that are written without a pause: some tenths of a millisecond."""
-WRITTEN_AT_ONCE: Final = 350
+WRITTEN_AT_ONCE: Final = 250
 """Likewise of results whose answers the database wrote."""
 
 _X_ID: Final = XId(1)
