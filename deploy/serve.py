@@ -103,7 +103,9 @@ async def _any_of(running: "asyncio.Task[None]", *others: Coroutine[Any, Any, ob
 async def _for_members(settings: Settings, dsn: str) -> AsyncIterator[tuple[MemberParts, Worker]]:
     """Opens the services of members and the worker over them; the worker runs where this process has that role."""
     async with (
-        migrated_database(dsn, connections=settings.database_connections) as database,
+        migrated_database(
+            dsn, connections=settings.database_connections, processes=settings.processes
+        ) as database,
         opened_members(settings, dsn, database) as members,
     ):
         worker = build_worker(members)

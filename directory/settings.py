@@ -334,6 +334,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             _check_acct(self.mastodon_account)
 
     @property
+    def processes(self) -> int:
+        """How many processes `passerelle serve` has: several that answer, and the one that starts them."""
+        return self.workers + 1 if Role.WEB in self.roles and self.workers > 1 else 1
+
+    @property
     def base_url(self) -> str:
         """Where people reach this instance, without a slash at the end."""
         if self.public_url is not None:

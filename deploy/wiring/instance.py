@@ -18,13 +18,14 @@ from federation.keys.instance import log_origin
 
 
 @asynccontextmanager
-async def migrated_database(dsn: str, *, connections: int) -> AsyncIterator[Database]:
+async def migrated_database(dsn: str, *, connections: int, processes: int = 1) -> AsyncIterator[Database]:
     """Migrates the database to the present schema, and opens a pool over it until the block ends.
+    `processes`, this one among them, share what our role may open.
 
     Raises DirectoryUnavailable, SchemaTooNew, MigrationFailed.
     """
     await migrate(dsn)
-    database = await Database.connect(dsn, max_connections=connections)
+    database = await Database.connect(dsn, max_connections=connections, processes=processes)
     try:
         yield database
     finally:

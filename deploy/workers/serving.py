@@ -45,7 +45,9 @@ async def _serve(handoff: Handoff) -> None:
     settings = handoff.settings
     board = WaitingHere(handoff.waiting, settings.workers, handoff.number)
     tell_waiting(board.tell)
-    database = await Database.connect(handoff.dsn, max_connections=settings.database_connections)
+    database = await Database.connect(
+        handoff.dsn, max_connections=settings.database_connections, processes=settings.processes
+    )
     try:
         async with (
             opened_members(settings, handoff.dsn, database, _client(settings)) as members,

@@ -89,16 +89,16 @@ async def connect(dsn: str, *, timeout_s: float = CONNECT_TIMEOUT_S) -> "asyncpg
         raise _unreachable(error) from error
 
 
-async def _count_granted(pool: Pool, wanted: int) -> int:
-    """Returns how large a pool may be: as wanted, or what the limit of our role leaves."""
-    if wanted <= LEFT_FOR_SIGNING:
+async def _count_granted(pool: Pool, wanted: int, processes: int) -> int:
+    """Returns how large a pool may be: as wanted, or the part of each process in what the limit of our role leaves."""
+    if wanted * processes <= LEFT_FOR_SIGNING:
         return wanted
     limit = int(await pool.fetchval("SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user"))
-    granted = wanted if limit < 0 else max(1, min(wanted, limit - LEFT_FOR_SIGNING))
+    granted = wanted if limit < 0 else max(1, min(wanted, (limit - LEFT_FOR_SIGNING) // processes))
     if granted < wanted:
         log.warning(
             "the database refuses more connections",
-            reason=f"the role may open {limit}",
+            reason=f"the role may open {limit}" + (f", of {processes} processes" if processes > 1 else ""),
             wanted=wanted,
             taken=granted,
             mend=MEND_REFUSAL,
@@ -121,12 +121,12 @@ async def _open_pool(dsn: str, size: int, check: Check | None) -> Pool:
     )
 
 
-async def _open_granted_pool(dsn: str, wanted: int, check: Check | None) -> Pool:
+async def _open_granted_pool(dsn: str, wanted: int, processes: int, check: Check | None) -> Pool:
     """Opens a pool as large as wanted, or another one where our role may open less."""
     pool = await _open_pool(dsn, wanted, check)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            granted = await _count_granted(pool, wanted)
+            granted = await _count_granted(pool, wanted, processes)
             if granted == wanted:
                 return pool
             await pool.close()
@@ -151,13 +151,14 @@ class Database:
         dsn: str,
         *,
         max_connections: int = 10,
+        processes: int = 1,
         acquire_timeout_s: float = ACQUIRE_TIMEOUT_S,
         check: Check | None = None,
     ) -> Self:
-        """Opens the pool. `check` looks at each new connection, and raises where it is not to be used. Raises
-        DatabaseUnreachable where the server does not answer."""
+        """Opens the pool. `processes`, this one among them, share what our role may open. `check` looks at each new connection,
+        and raises where it is not to be used. Raises DatabaseUnreachable where the server does not answer."""
         try:
-            pool = await _open_granted_pool(dsn, max_connections, check)
+            pool = await _open_granted_pool(dsn, max_connections, processes, check)
         except _NO_WAY_IN as error:
             raise _unreachable(error) from error
         return cls(pool, acquire_timeout_s=acquire_timeout_s)

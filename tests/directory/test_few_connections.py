@@ -48,6 +48,17 @@ async def test_requests_wait_for_each_other(limited: str) -> None:
     assert "PASSERELLE_DATABASE_CONNECTIONS" in told["mend"]
 
 
+@pytest.mark.parametrize(("processes", "taken"), [(2, 1), (9, 1)])
+async def test_processes_of_one_instance_take_equal_parts(limited: str, processes: int, taken: int) -> None:
+    """Each took what the role may open as if it were alone: the first ones left none to the others."""
+    with capture_logs() as logged:
+        database = await Database.connect(limited, max_connections=10, processes=processes)
+    await database.close()
+    (told,) = logged
+    assert told["taken"] == taken
+    assert told["reason"] == f"the role may open 5, of {processes} processes"
+
+
 async def test_what_others_have_taken_is_waited_for(limited: str) -> None:
     """Other processes of the role hold all but one connection: requests take turns, and the log says the cause."""
     others = [await asyncpg.connect(limited) for _ in range(GRANTED - 2)]
