@@ -62,7 +62,7 @@ def test_an_instance_loads_libraries_of_networks_at_their_first_call(command: Co
     """Bluesky's takes half a second and 65 MB of each process, also of those that only answer lookups."""
     loads = (
         "import sys, deploy.serve, deploy.web_server;"
-        "print({'atproto', 'mastodon', 'requests', 'dns'} & sys.modules.keys())"
+        "print({'atproto', 'mastodon', 'requests', 'dns', 'httpx', 'joserfc'} & sys.modules.keys())"
     )
     alone = Command(command.folder, command.settings, program=(sys.executable, "-c"))
     shown = alone.run(loads)
