@@ -45,6 +45,6 @@ def bench_server(settings: Settings) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     # For a large instance from the start: it is filled and measured in one run.
     large = server_settings(memory_bytes(), 2**40)
-    own = {name: large[name] for name in ("shared_buffers", "wal_buffers")}
+    own = {name: large[name] for name in ("shared_buffers", "wal_buffers", "io_method")}
     with open_database(folder / "bench", own) as database:
         yield database.superuser_dsn()

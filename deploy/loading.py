@@ -1,8 +1,10 @@
-"""Loads modules without looking for garbage among them."""
+"""Loads modules without looking for garbage among them, and without what they would load and nothing here uses."""
 
 import gc
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
 
 @contextmanager
@@ -17,3 +19,23 @@ def nothing_collected() -> Iterator[None]:
         gc.freeze()
         if was_enabled:
             gc.enable()
+
+
+def load_logs() -> None:
+    """Loads structlog, before anything else does. Where rich is installed, structlog loads it for tracebacks with local
+    variables: ours are plain, and rich with what it loads is 4 MB of each process."""
+    with _hidden("rich"):
+        import_module("structlog")
+
+
+@contextmanager
+def _hidden(name: str) -> Iterator[None]:
+    """Has the import of a module fail until the block ends, as if it was not installed. One that is loaded stays."""
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # what the import system takes for a module that cannot be found
+    try:
+        yield
+    finally:
+        del sys.modules[name]

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import click
 
-from deploy.loading import nothing_collected
+from deploy.loading import load_logs, nothing_collected
 from web.version import VERSION
 
 COMMANDS: Final = {
@@ -41,6 +41,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         with nothing_collected():
+            load_logs()
             command: click.Command = import_module(f"deploy.cli.{cmd_name}").command
         return command
 

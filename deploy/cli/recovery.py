@@ -10,7 +10,6 @@ from typing import Final
 
 import click
 
-from deploy.cli.output import errors
 from deploy.wiring.identity import settle_keys
 from deploy.wiring.log import key_folder
 from directory.clock import SystemClock
@@ -50,6 +49,8 @@ def show_recovery_key(recovery: PrivateKey) -> bool:
     # Not by the console's own opinion: with FORCE_COLOR it takes a log for a terminal.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
+    from deploy.cli.output import errors  # noqa: PLC0415 - loads rich, 4 MB of each server: only who is shown a key pays
+
     text = recovery.reveal()
     errors.rule("The next recovery key of this instance")
     errors.print(text, highlight=False, markup=False, soft_wrap=True)
@@ -74,20 +75,15 @@ def show_recovery_key(recovery: PrivateKey) -> bool:
 def tell_new_keys(folder: KeyFolder, new: NewKeys) -> None:
     """Tells where the keys of a new instance are."""
     if new.is_shown:
-        errors.print(
-            f"New keys are in {folder.path}; back them up apart from the database.",
-            highlight=False,
-            soft_wrap=True,
-        )
+        click.echo(f"New keys are in {folder.path}; back them up apart from the database.", err=True)
     else:
         tell_kept(folder.path / RECOVERY_KEY_FILE)
 
 
 def tell_kept(path: Path) -> None:
     """Tells in which file the recovery key waits to be taken away."""
-    errors.print(
+    click.echo(
         f"New keys are in {path.parent}. Move {path} to a safe place off this machine: it alone can give this instance a"
         " new key when its own is lost or stolen.",
-        highlight=False,
-        soft_wrap=True,
+        err=True,
     )

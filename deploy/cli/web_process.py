@@ -8,8 +8,7 @@ import time
 from importlib import import_module
 from typing import Final
 
-from deploy.cli.failures import tell
-from deploy.loading import nothing_collected
+from deploy.loading import load_logs, nothing_collected
 from deploy.workers.handoff import Handoff
 
 ENDS_ANYWAY_S: Final = 10.0
@@ -27,10 +26,12 @@ def run() -> None:
     try:
         handoff = Handoff.read(line)
         with nothing_collected():
+            load_logs()
             serving = import_module("deploy.workers.serving")
         serving.run(handoff)
     except Exception as error:
-        if not tell(error):
+        # It knows errors of every package, and loads rich: only a process that fails pays.
+        if not import_module("deploy.cli.failures").tell(error):
             raise
         sys.exit(1)
 

@@ -7,8 +7,12 @@ import psutil
 _MIB = 1024 * 1024
 MIN_SHARED_BUFFERS_MIB = 128
 MAX_SHARED_BUFFERS_MIB = 1024
-SMALL_WAL_BUFFERS = "1MB"
-"""Of a small instance: the server's own 4 MB are all touched in turn, and neither copies nor small writes are faster with them."""
+_SMALL = {
+    "wal_buffers": "1MB",  # the server's own 4 MB are all touched in turn, and neither copies nor small writes are faster with them
+    "io_method": "sync",  # what is read is in memory: the processes that read for others, and the places for them, are 2 MB
+}
+_LARGE = {"wal_buffers": "-1", "io_method": "worker"}
+"""The server's own values."""
 GROWTH = 2
 """Room for so many times what is stored at the start."""
 MIN_MAINTENANCE_MIB = 64
@@ -38,10 +42,11 @@ def server_settings(memory_bytes: int, stored_bytes: int) -> dict[str, str]:
         "effective_cache_size": f"{max(shared, memory_mib // 2)}MB",
         "maintenance_work_mem": f"{maintenance}MB",
         "work_mem": "16MB",
-        "wal_buffers": SMALL_WAL_BUFFERS if shared == MIN_SHARED_BUFFERS_MIB else "-1",
         "max_connections": str(MAX_CONNECTIONS),
         "io_max_concurrency": "16",  # as much as a query asks for; each process that may be takes room for its own
         "max_logical_replication_workers": "0",  # a process that nothing here needs
+        "max_pred_locks_per_transaction": "10",  # the least: no transaction is serializable, and room for 64 takes 2 MB
+        "autovacuum_worker_slots": "3",  # as many as may run: each has places in every table, 13 more take 0.7 MB
         "max_wal_size": "4GB",
         "wal_recycle": "off",  # a recycled file holds what was erased until it is overwritten
         "checkpoint_timeout": "15min",
@@ -67,6 +72,7 @@ def server_settings(memory_bytes: int, stored_bytes: int) -> dict[str, str]:
         "log_connections": "",
         "log_checkpoints": "off",
         "log_autovacuum_min_duration": "-1",
+        **(_SMALL if shared == MIN_SHARED_BUFFERS_MIB else _LARGE),
     }
 
 

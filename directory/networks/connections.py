@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import h11
@@ -71,9 +71,11 @@ class Connection:
 class Dialer:
     """Opens connections, to addresses that we may connect to and no others."""
 
-    def __init__(self, resolve: Resolve, tls: ssl.SSLContext, *, allow_loopback: bool) -> None:
+    def __init__(self, resolve: Resolve, tls: Callable[[], ssl.SSLContext], *, allow_loopback: bool) -> None:
+        """`tls` loads whom we trust: once, in a thread, for the first connection that is secure."""
         self._resolve = resolve
-        self._tls = tls
+        self._load_tls = tls
+        self._tls: ssl.SSLContext | None = None
         self._allow_loopback = allow_loopback
 
     async def open(self, target: Target, seconds: float) -> Connection:
@@ -102,10 +104,15 @@ class Dialer:
         reader, writer = await asyncio.open_connection(
             str(address),
             target.port,
-            ssl=self._tls if secure else None,
+            ssl=await self._trusted() if secure else None,
             server_hostname=target.host if secure else None,
         )
         return Connection(target.origin, reader, writer)
+
+    async def _trusted(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = await asyncio.to_thread(self._load_tls)
+        return self._tls
 
     async def _allowed_addresses(self, target: Target, seconds: float) -> Sequence[Address]:
         found = [parse_address(text) for text in await self._look_up(target.host, seconds)]

@@ -10,21 +10,12 @@ import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
-
-from http_message_signatures import (
-    HTTPMessageSigner,
-    HTTPMessageVerifier,
-    HTTPSignatureAlgorithm,
-    HTTPSignatureKeyResolver,
-    InvalidSignature,
-)
-from http_message_signatures.exceptions import HTTPMessageSignaturesException
 
 from directory.origin_names import is_origin
 from federation.errors import UntrustedRequest
-from federation.tlog.ed25519 import Seed, is_signed
+from federation.tlog.ed25519 import Seed
 from federation.tlog.text import encode_base64
 
 LABEL: Final = "passerelle"
@@ -89,18 +80,22 @@ def make_nonce() -> str:
 
 def sign_request(request: Request, origin: str, key: Seed, created: int, nonce: str) -> dict[str, str]:
     """Signs a request as the instance whose log is `origin`. Returns the three header fields to send with it."""
-    message = _Message(request, {DIGEST: digest_field(request.content)})
-    HTTPMessageSigner(signature_algorithm=_Ed25519, key_resolver=_Key(origin, key=key)).sign(
-        message,
+    from federation.peers import message_signatures  # noqa: PLC0415 - its library is 3 MB or more: who has no peers needs none
+
+    digest = {DIGEST: digest_field(request.content)}
+    headers = message_signatures.sign(
+        request.method,
+        _url_of(request),
+        digest,
+        COMPONENTS,
+        key=key,
         key_id=origin,
         created=datetime.fromtimestamp(created, UTC),
         nonce=nonce,
         label=LABEL,
         tag=TAG,
-        covered_component_ids=COMPONENTS,
-        use_existing_digest=True,
     )
-    return {name.lower(): value for name, value in message.headers.items()}
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def read_claim(request: Request, now: int) -> Claim:
@@ -122,11 +117,23 @@ def read_claim(request: Request, now: int) -> Claim:
 def verify_request(request: Request, claim: Claim, public_key: bytes) -> None:
     """Verifies that the holder of a key has signed the request, whose claim `read_claim` has returned. Raises
     UntrustedRequest."""
-    verifier = _Verifier(signature_algorithm=_Ed25519, key_resolver=_Key(claim.origin, public_key))
+    from federation.peers import message_signatures  # noqa: PLC0415 - as above
+
     try:
-        verifier.verify(_Message(request, dict(request.headers)), max_age=None, require_components=COMPONENTS)
-    except (HTTPMessageSignaturesException, ValueError) as error:
+        message_signatures.verify(
+            request.method,
+            _url_of(request),
+            dict(request.headers),
+            COMPONENTS,
+            public_key=public_key,
+            key_id=claim.origin,
+        )
+    except message_signatures.NotSigned as error:
         raise UntrustedRequest(f"the request is not signed by the peer key of {claim.origin}") from error
+
+
+def _url_of(request: Request) -> str:
+    return f"https://{request.authority}{request.path}"
 
 
 def _field(request: Request, name: str) -> str:
@@ -153,53 +160,3 @@ def _parse_input(text: str) -> Claim:
     if not is_origin(values["keyid"]):
         raise UntrustedRequest("the signature does not name the origin of a log")
     return Claim(values["keyid"], int(values["created"]), values["nonce"])
-
-
-class _Message:
-    """A request as the library reads it."""
-
-    def __init__(self, request: Request, headers: dict[str, str]) -> None:
-        self.method = request.method
-        self.url = f"https://{request.authority}{request.path}"
-        self.headers = headers
-
-
-class _Ed25519(HTTPSignatureAlgorithm):
-    """Ed25519 under the one rule of this network (`federation.tlog.ed25519`)."""
-
-    algorithm_id = ALGORITHM
-
-    def __init__(self, public_key: bytes | None = None, private_key: Seed | None = None) -> None:
-        self._public_key = public_key
-        self._private_key = private_key
-
-    def sign(self, message: bytes) -> bytes:
-        if self._private_key is None:
-            raise ValueError("there is no key to sign with")
-        return self._private_key.sign(message)
-
-    def verify(self, signature: bytes, message: bytes) -> None:
-        if self._public_key is None or not is_signed(self._public_key, message, signature):
-            raise InvalidSignature("the signature is wrong")
-
-
-class _Key(HTTPSignatureKeyResolver):
-    """The one key of one request, by the origin that it names."""
-
-    def __init__(self, origin: str, public_key: bytes | None = None, key: Seed | None = None) -> None:
-        self._origin = origin
-        self._public_key = public_key
-        self._key = key
-
-    def resolve_public_key(self, key_id: str) -> bytes | None:
-        return self._public_key if key_id == self._origin else None
-
-    def resolve_private_key(self, key_id: str) -> Seed | None:
-        return self._key if key_id == self._origin else None
-
-
-class _Verifier(HTTPMessageVerifier):
-    """Leaves the time to `read_claim`, which goes by our clock and not by the machine's."""
-
-    def validate_created_and_expires(self, sig_input: object, max_age: timedelta | None = None) -> None:
-        pass

@@ -1,4 +1,4 @@
-"""What a long list took is the system's again, whatever small was made meanwhile."""
+"""What a long list took, and what a start leaves, is the system's again, whatever small was made meanwhile."""
 
 import platform
 import subprocess
@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from deploy.large_blocks import return_large_blocks
+from deploy.large_blocks import return_large_blocks, return_unused
 
 PROGRAM: Final = """
 import sys
@@ -29,11 +29,27 @@ for _ in range(60):
 blocks.clear()
 print(resident() - before)
 """
+UNUSED: Final = """
+import sys
+import psutil
+from deploy.large_blocks import return_unused
+
+def resident():
+    return psutil.Process().memory_info().rss
+
+before = resident()
+blocks = [bytearray(1_000) for _ in range(30_000)]
+last = bytearray(1_000)  # the heap ends with it, and cannot shrink
+blocks.clear()
+if sys.argv[1] == "returned":
+    assert return_unused()
+print(resident() - before)
+"""
 LEFT_BYTES: Final = 10_000_000
 
 
-def left_after(how: str) -> int:
-    command = [sys.executable, "-c", PROGRAM, how]
+def left_after(how: str, program: str = PROGRAM) -> int:
+    command = [sys.executable, "-c", program, how]
     return int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
 
 
@@ -44,6 +60,14 @@ def test_large_blocks_go_back_between_small_ones() -> None:
     assert left_after("returned") < LEFT_BYTES < left_after("kept")
 
 
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="only glibc keeps what is below something in use"
+)
+def test_what_is_unused_goes_back_below_what_is_in_use() -> None:
+    assert left_after("returned", UNUSED) < LEFT_BYTES < left_after("kept", UNUSED)
+
+
 def test_another_system_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not return_large_blocks()
+    assert not return_unused()

@@ -62,8 +62,23 @@ def test_an_instance_loads_libraries_of_networks_at_their_first_call(command: Co
     """Bluesky's takes half a second and 65 MB of each process, also of those that only answer lookups."""
     loads = (
         "import sys, deploy.serve, deploy.web_server;"
-        "print({'atproto', 'mastodon', 'requests', 'dns'} & sys.modules.keys())"
+        "print({'atproto', 'mastodon', 'requests', 'dns', 'httpx', 'joserfc'} & sys.modules.keys())"
     )
     alone = Command(command.folder, command.settings, program=(sys.executable, "-c"))
     shown = alone.run(loads)
     assert (shown.out, shown.err) == ("set()\n", "")
+
+
+def test_one_of_several_web_processes_loads_no_terminal(command: Command) -> None:
+    """structlog loads rich where it finds it, 4 MB of each process: it has to be loaded first, without."""
+    loads = (
+        "import sys, deploy.cli.web_process;"
+        "early = 'structlog' in sys.modules;"
+        "from deploy.loading import load_logs; load_logs();"
+        "import deploy.workers.serving;"
+        "print(early, {'rich', 'pygments'} & sys.modules.keys());"
+        "import rich"
+    )
+    alone = Command(command.folder, command.settings, program=(sys.executable, "-c"))
+    shown = alone.run(loads)
+    assert (shown.out, shown.err) == ("False set()\n", "")

@@ -73,7 +73,7 @@ class _PortDialer(Dialer):
     async def _connect(self, target: Target, address: Address) -> Connection:
         assert is_loopback(address), f"a connection to {address} was let through"
         reader, writer = await asyncio.open_connection(
-            str(address), self._port, ssl=self._tls, server_hostname=target.host
+            str(address), self._port, ssl=await self._trusted(), server_hostname=target.host
         )
         return Connection(target.origin, reader, writer)
 

@@ -1,5 +1,5 @@
-"""The library atproto, loaded where it is first used: it takes half a second and 65 MB, which nobody pays who does not
-call Bluesky's API."""
+"""The library atproto and our transport for it, loaded where they are first used: that takes half a second and 65 MB, which
+nobody pays who does not call Bluesky's API."""
 
 import asyncio
 from importlib import import_module
@@ -15,6 +15,7 @@ _HOMES: Final = {
     "CAR": "atproto",
     "CID": "atproto",
     "RequestErrorBase": "atproto_client.exceptions",
+    "Wire": "directory.networks.bluesky.transport",
     "models": "atproto",
 }
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from directory.networks.answers import Answer
 from directory.networks.bluesky import sdk
-from directory.networks.bluesky.wire import Note, Send, Wire
+from directory.networks.bluesky.wire import Note, Send
 from directory.networks.errors import BadAnswer, BadStatus, NetworkError
 from directory.networks.http import TOO_MANY_REQUESTS
 from directory.networks.sign_in_errors import NeedsSignIn
@@ -56,7 +56,7 @@ class Xrpc:
     def __init__(self, origin: str, send: Send, note: Note = _nobody) -> None:
         self.host = urlsplit(origin).hostname or ""
         # trust_env: no proxy of the environment. timeout: the guarded client has limits of its own.
-        self._request = sdk.AsyncRequest(transport=Wire(send, note), trust_env=False, timeout=None)
+        self._request = sdk.AsyncRequest(transport=sdk.Wire(send, note), trust_env=False, timeout=None)
         self.api: Any = sdk.AsyncClient(origin, request=self._request)
 
     async def __aenter__(self) -> Self:

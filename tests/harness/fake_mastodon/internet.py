@@ -171,7 +171,7 @@ class _LocalDialer(Dialer):
     async def _connect(self, target: Target, address: Address) -> Connection:
         assert str(address) == SOMEWHERE_PUBLIC, f"a connection to {address} was let through"
         reader, writer = await asyncio.open_connection(
-            "127.0.0.1", self._internet.port, ssl=self._tls, server_hostname=target.host
+            "127.0.0.1", self._internet.port, ssl=await self._trusted(), server_hostname=target.host
         )
         return Connection(target.origin, reader, writer)
 
