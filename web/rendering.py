@@ -1,7 +1,7 @@
 """Renders templates: one environment for each language, static files named by their content."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import datetime
 from functools import cache, lru_cache, partial
 from typing import Any, Final
@@ -21,6 +21,7 @@ from directory.texts import FIRST_STRONG_ISOLATE, POP_DIRECTIONAL_ISOLATE, isola
 from web.catalogues import LANGUAGES, catalogue
 from web.language import PARAMETER, language_of, locale_of
 from web.proof_links import proof_url, x_profile_url
+from web.remarks import remark_of
 from web.static_files import asset_url
 
 _BDI: Final = Markup("<bdi>%s</bdi>")
@@ -32,6 +33,7 @@ _CODE: Final = Markup("<code>%s</code>")
 _NO_VALUES: Final[dict[str, object]] = {}
 MAX_KEPT_TEXTS: Final = 2_048
 """In one language: more than there are in the templates, 1 MB at most."""
+MAX_KEPT_NUMBERS: Final = 1_024
 _WBR: Final = Markup("<wbr>")
 _PIECES: Final = re.compile(r"^[@.]?[^@.]*|[@.][^@.]*")
 _PIECE: Final = Markup('<span class="piece">%s</span>')
@@ -128,6 +130,7 @@ def _environment(language: str, *, base_url: str, own_origin: str) -> jinja2.Env
         "language": language,
         "text_direction": locale.text_direction,
         "plural_forms": plural_forms(language),
+        "each_once": EachOnce,
     }
     environment.filters |= {
         "at": lambda value: _isolated(f"@{value}"),
@@ -136,12 +139,13 @@ def _environment(language: str, *, base_url: str, own_origin: str) -> jinja2.Env
         "sentence": _marked,
         "breakable": _breakable,
         "code": _with_code,
+        "remark": remark_of,
         "profile": lambda mapping: profile_url(mapping.target_id),
         "proof_of": proof_url,
         "x_profile": x_profile_url,
         "profile_of": profile_url,
         "moment": partial(_moment, locale=locale),
-        "number": lambda value: format_decimal(value, locale=locale),
+        "number": _number_in(locale),
         "date": lambda value: format_date(value, format="long", locale=locale),
     }
     return environment
@@ -164,7 +168,11 @@ def _texts_of(language: str) -> Callable[..., Markup]:
         return text_of(text) % _NO_VALUES
 
     def translated(text: str, /, **values: object) -> Markup:
-        return text_of(text) % values if values else plain_text_of(text)
+        if not values:
+            return plain_text_of(text)
+        # What `Markup` does itself, which wraps the values and each one of them anew.
+        escaped = {name: escape(value) for name, value in values.items()}
+        return Markup(str.__mod__(text_of(text), escaped))  # noqa: S704 - as escaped as its values
 
     return translated
 
@@ -175,6 +183,17 @@ def plural_forms(language: str) -> tuple[tuple[str, int], ...]:
     locale = locale_of(language)
     samples = {locale.plural_form(number): number for number in reversed(_SAMPLES)}
     return tuple(samples.items())
+
+
+class EachOnce(dict[Hashable, Markup]):
+    """Texts by what they are made of, each made by a macro when it is first asked for. For one page alone."""
+
+    def __init__(self, make: Callable[[Any], Markup]) -> None:
+        self._make = make
+
+    def __missing__(self, of: Hashable) -> Markup:
+        made = self[of] = self._make(of)
+        return made
 
 
 def _isolated(value: object) -> Markup:
@@ -189,9 +208,19 @@ def _marked(sentence: str) -> Markup:
 
 def _breakable(value: object) -> Markup:
     """Marks where a long name may break: before the `@` and the dots of a host, and nowhere else while it fits a line."""
+    text = str(value)
+    if "-" in text:
+        return _in_pieces(text)
+    # Most names. No character that is escaped becomes one at which a name breaks.
+    escaped = str(escape(text))
+    rest = escaped[1:].replace("@", "<wbr>@").replace(".", "<wbr>.")
+    return Markup(escaped[:1] + rest)  # noqa: S704 - escaped above
+
+
+def _in_pieces(text: str) -> Markup:
     return _WBR.join(
         _PIECE % piece if "-" in piece and len(piece) <= MAX_PIECE_CHARS else escape(piece)
-        for piece in _PIECES.findall(str(value))
+        for piece in _PIECES.findall(text)
     )
 
 
@@ -199,6 +228,16 @@ def _with_code(value: object) -> Markup:
     """Shows what stands between backticks as code: descriptions of the API are written for other tools too."""
     parts = str(value).split("`")
     return Markup("").join(_CODE % part if at % 2 else escape(part) for at, part in enumerate(parts))
+
+
+def _number_in(locale: Locale) -> Callable[[float], str]:
+    """Makes what writes a number in a language. The same few dozen stand on page after page."""
+
+    @lru_cache(MAX_KEPT_NUMBERS, typed=True)
+    def number(value: float) -> str:
+        return format_decimal(value, locale=locale)
+
+    return number
 
 
 def _moment(value: datetime, *, locale: Locale) -> str:

@@ -17,6 +17,7 @@ from directory.mappings import Network
 from directory.queries import Lists
 from directory.ranking import Answer, Match
 from web.pages.ticks import is_ticked, key_of
+from web.remarks import Remark, remark_of
 
 PAGE_ROWS: Final = 50
 MAX_SEARCH_CHARS: Final = 60
@@ -57,6 +58,7 @@ class Cell(msgspec.Struct, frozen=True):
     answer: Answer
     has_box: bool
     is_ticked: bool
+    remark: Remark
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -140,6 +142,7 @@ def _row_of(match: Match, toggled: frozenset[str]) -> Row:
             answer,
             may_choose(match.query, answer),
             is_ticked(match.query, answer, toggled),
+            remark_of(answer, match.query.lists, match.query.seen),
         )
         cells[answer.mapping.network].append(cell)
     return Row(
