@@ -39,6 +39,11 @@ class Order(enum.StrEnum):
     NEWEST = "newest"
 
 
+# Looked up once: members of an enum are found slowly, and these are asked for with each person found.
+_ALL: Final = Sureness.ALL
+_BY_NAME: Final = Order.NAME
+
+
 class View(msgspec.Struct, frozen=True):
     """Which results are shown, and how; and the ticks that differ from the default."""
 
@@ -161,7 +166,7 @@ def _passes(match: Match, view: View) -> bool:
 
 
 def _passes_network_and_sureness(match: Match, view: View) -> bool:
-    if view.network is None and view.sureness is Sureness.ALL:
+    if view.network is None and view.sureness is _ALL:
         return True
     answers = [answer for answer in match.answers if view.network in {None, answer.mapping.network}]
     if not answers or view.sureness is Sureness.ALL:
@@ -178,8 +183,8 @@ def _names(match: Match, search: str) -> bool:
 
 def _rank_of(match: Match, order: Order) -> float:
     """Returns what comes before the name in an order: more stands first."""
+    if order is _BY_NAME:
+        return 0.0
     if order is Order.STRENGTH:
         return max(answer.mapping.strength for answer in match.answers)
-    if order is Order.NEWEST:
-        return max(answer.mapping.issued.timestamp() for answer in match.answers)
-    return 0.0
+    return max(answer.mapping.issued.timestamp() for answer in match.answers)
