@@ -1,10 +1,10 @@
 """Renders templates: one environment for each language, static files named by their content."""
 
 import re
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from functools import cache, lru_cache, partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import jinja2
 from babel import Locale
@@ -48,6 +48,13 @@ def is_fragment(request: Request[Any, Any, Any]) -> bool:
     return any(request.headers.get(name) for name in FRAGMENT_HEADERS)
 
 
+class _ForAll(NamedTuple):
+    """A page that is the same for everybody, and what it was made of."""
+
+    made_of: dict[str, Any]
+    html: str
+
+
 class Renderer:
     """Renders templates for one instance."""
 
@@ -64,6 +71,7 @@ class Renderer:
         self.base_url = base_url
         self._instance = instance
         self._texts = texts
+        self._for_all: dict[tuple[str, str], _ForAll] = {}
         self._environments = {
             language: _environment(language, base_url=base_url, own_origin=own_origin)
             for language in LANGUAGES
@@ -88,20 +96,45 @@ class Renderer:
         **values: Any,
     ) -> Response[str]:
         """Renders a page in the language of the request."""
-        language, instance = self.language_of(request), self._instance()
-        html = (
-            self._environments[language]
-            .get_template(template)
-            .render(
-                path=request.url.path,
-                request_is_get=request.method == "GET",
-                instance=instance,
-                instance_name=instance.name,
-                operator_texts=self._texts,
-                languages=[(tag, _name_of(tag)) for tag in instance.languages],
-                **values,
-            )
-        )
+        language = self.language_of(request)
+        html = self._render(language, template, self._of_every_page(request) | values)
+        return self._answer(request, language, html, status, headers)
+
+    def page_for_all(self, request: Request[Any, Any, Any], template: str, **values: Any) -> Response[str]:
+        """Renders a page that everybody is shown alike who reads its language, once until something of it changes.
+
+        `values` are of the instance alone: nothing of a member, of a session, or of what was asked for.
+        """
+        language = self.language_of(request)
+        made_of = self._of_every_page(request) | values
+        kept = self._for_all.get((language, template))
+        if kept is None or kept.made_of != made_of:
+            kept = _ForAll(made_of, self._render(language, template, made_of))
+            self._for_all[language, template] = kept
+        return self._answer(request, language, kept.html)
+
+    def _render(self, language: str, template: str, values: Mapping[str, Any]) -> str:
+        return self._environments[language].get_template(template).render(values)
+
+    def _of_every_page(self, request: Request[Any, Any, Any]) -> dict[str, Any]:
+        instance = self._instance()
+        return {
+            "path": request.url.path,
+            "request_is_get": request.method == "GET",
+            "instance": instance,
+            "instance_name": instance.name,
+            "operator_texts": self._texts,
+            "languages": [(tag, _name_of(tag)) for tag in instance.languages],
+        }
+
+    def _answer(
+        self,
+        request: Request[Any, Any, Any],
+        language: str,
+        html: str,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+    ) -> Response[str]:
         answer = Response(html, status_code=status, media_type=MediaType.HTML, headers=headers or {})
         answer.headers.setdefault("vary", "Accept-Language, Cookie")
         answer.headers.setdefault("content-language", language)
@@ -246,6 +279,7 @@ def _moment(value: datetime, *, locale: Locale) -> str:
     return f"{day}, {time} UTC"
 
 
+@cache
 def _name_of(language: str) -> str:
     """Returns the name of a language in that language."""
     return locale_of(language).get_display_name() or language

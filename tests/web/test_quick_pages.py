@@ -21,6 +21,8 @@ from directory.origins import Standing
 from directory.packed.matches import PackedMatches
 from directory.queries import Lists, Query
 from directory.ranking import Answer, Match, MatchedBy
+from directory.services.statistics import Statistics
+from tests.harness.clock import START
 from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky, mastodon
 from web.catalogues import LANGUAGES
 from web.language import locale_of
@@ -156,3 +158,46 @@ def test_a_number_is_written_as_the_library_writes_it(language: str, number: flo
     quick = _NUMBERS[language]
     for each in (number, int(number), float(number)):
         assert quick(each) == format_decimal(each, locale=locale)
+
+
+def first_page(
+    by: Renderer, instance: InstanceSettings, people: int = 3, path: str = "/", language: str = "en"
+) -> str:
+    by._instance = lambda: instance
+    figures = Statistics(people, people, {}, {}, {}, 2, START)
+    return by.page_for_all(
+        RequestFactory().get(path, headers={"accept-language": language}),
+        "home.html",
+        typed="",
+        is_unread=False,
+        upload_max_mb=200,
+        statistics=figures,
+        has_members=True,
+    ).content
+
+
+def test_a_page_for_all_is_made_anew_once_something_of_it_changes() -> None:
+    kept = renderer()
+    settings = InstanceSettings(name="Here", languages=("en", "fr"))
+    changes: list[dict[str, Any]] = [
+        {},
+        {"language": "fr"},
+        {"instance": replace(settings, name="There")},
+        {"instance": replace(settings, read_only=True)},
+        {"people": 4},
+        {"path": "/search"},
+        {},
+    ]
+    for change in changes * 2:
+        asked: dict[str, Any] = {"instance": settings} | change
+        quick = first_page(kept, **asked)
+        assert quick == first_page(kept, **asked) == first_page(renderer(), **asked)
+
+
+def test_one_page_for_all_is_kept_of_each_language() -> None:
+    """Whoever asks for addresses without end makes no page more."""
+    kept = renderer()
+    for number in range(5):
+        for language in LANGUAGES:
+            first_page(kept, InstanceSettings(name=f"n{number}"), language=language)
+    assert len(kept._for_all) == len(LANGUAGES)
