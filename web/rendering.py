@@ -34,12 +34,10 @@ _NO_VALUES: Final[dict[str, object]] = {}
 MAX_KEPT_TEXTS: Final = 2_048
 """In one language: more than there are in the templates, 1 MB at most."""
 MAX_KEPT_NUMBERS: Final = 1_024
-_WBR: Final = Markup("<wbr>")
 _PIECES: Final = re.compile(r"^[@.]?[^@.]*|[@.][^@.]*")
-_PIECE: Final = Markup('<span class="piece">%s</span>')
-"""A piece with a hyphen. A line would break after that, as if the name were written without it."""
 MAX_PIECE_CHARS: Final = 22
-"""Longer ones break: the line of a small phone could not hold them."""
+"""Of a piece with a hyphen, that is kept together: a line would break after the hyphen, as if the name were written without it.
+Longer ones break: the line of a small phone could not hold them."""
 FRAGMENT_HEADERS: Final = ("x-passerelle-fragment", "hx-request")
 
 
@@ -251,10 +249,15 @@ def _breakable(value: object) -> Markup:
 
 
 def _in_pieces(text: str) -> Markup:
-    return _WBR.join(
-        _PIECE % piece if "-" in piece and len(piece) <= MAX_PIECE_CHARS else escape(piece)
-        for piece in _PIECES.findall(text)
-    )
+    pieces = "<wbr>".join(map(_piece_of, _PIECES.findall(text)))
+    return Markup(pieces)  # noqa: S704 - each is escaped
+
+
+def _piece_of(text: str) -> str:
+    escaped = str(escape(text))
+    if "-" in text and len(text) <= MAX_PIECE_CHARS:
+        return f'<span class="piece">{escaped}</span>'
+    return escaped
 
 
 def _with_code(value: object) -> Markup:
