@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from litestar import Litestar, Router
 from litestar.config.response_cache import ResponseCacheConfig
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import License
@@ -97,7 +97,7 @@ def _litestar(
         route_handlers=[*_routes(services), *member_routes(services, renderer), *extra_routes],
         dependencies={
             "services": _given(services),
-            "renderer": _given(renderer),
+            "renderer": _given_next(renderer),
             "pair_limiter": _given(pair_limiter),
             "client_keys": _given(keys),
             "stranger_limit": _given(StrangerLimit(request_limiter, keys)),
@@ -158,6 +158,16 @@ def _openapi() -> OpenAPIConfig:
         path="/api",
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
     )
+
+
+def _given_next(value: T) -> Provide:
+    """Gives a value after the services. Two that wait for nothing are given in tasks of their own, which took a fifth of a
+    millisecond of each page."""
+
+    def provide(services: NamedDependency[Services]) -> Any:
+        return value
+
+    return Provide(provide, sync_to_thread=False, use_cache=True)
 
 
 def _given(value: T) -> Provide:
