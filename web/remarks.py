@@ -16,7 +16,7 @@ from directory.ranking import Answer, MatchedBy
 class Remark(msgspec.Struct, frozen=True):
     """What is said beside an answer: no name of anybody. `strength` is the word of the protocol.
 
-    `lists` are letters; empty where nobody's lists are at hand. `seen_in` is the year in which the name was seen, 0 where
+    `lists` are letters; empty where nobody's lists are at hand. `year` is that in which the name was seen, 0 where
     that is not said.
     """
 
@@ -29,7 +29,7 @@ class Remark(msgspec.Struct, frozen=True):
     matched_by: MatchedBy
     origin: str
     lists: str = ""
-    seen_in: int = 0
+    year: int = 0
 
 
 def remark_of(answer: Answer, lists: Lists = Lists.NONE, seen: date | None = None) -> Remark:

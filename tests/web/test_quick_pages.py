@@ -135,7 +135,7 @@ def test_a_remark_says_all_of_an_answer_but_whose_it_is(answer: Answer, lists: L
     )
     assert (remark.is_contested, remark.is_stale) == (mapping.is_contested, mapping.is_stale)
     assert (remark.origin, remark.lists) == (mapping.origin, str(lists))
-    assert remark.seen_in == (2019 if answer.name_doubt is Doubt.NAME_SEEN_LONG_AGO else 0)
+    assert remark.year == (2019 if answer.name_doubt is Doubt.NAME_SEEN_LONG_AGO else 0)
 
 
 def test_a_macro_that_asks_a_remark_for_more_is_told() -> None:
