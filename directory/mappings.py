@@ -89,11 +89,12 @@ class EvidenceKind(enum.StrEnum):
         return self is EvidenceKind.X_POST_ID or self is EvidenceKind.X_POST_HANDLE
 
 
-# Looked up once: members of an enum are found slowly, and these are asked for with each mapping of a first sync.
+# Looked up once: members of an enum are found slowly, and these are asked for with each mapping of a first sync or a list.
 _X_POST_ID: Final = EvidenceKind.X_POST_ID
 _X_POST_HANDLE: Final = EvidenceKind.X_POST_HANDLE
 _X_OAUTH: Final = EvidenceKind.X_OAUTH
 _X_CONFIRMED: Final = EvidenceKind.X_CONFIRMED
+_FOLLOWING: Final = Standing.FOLLOWING
 _BINDING_X: Final = frozenset(kind for kind in EvidenceKind if kind.binds_x_id or kind.binds_x_handle)
 
 
@@ -164,7 +165,7 @@ class Mapping(msgspec.Struct, frozen=True, gc=False):
     @property
     def is_relied_on(self) -> bool:
         """Whether this instance relies on it: it follows the origin, or has looked at the evidence itself."""
-        return self.standing is Standing.FOLLOWING or self.is_checked
+        return self.standing is _FOLLOWING or self.is_checked
 
     @property
     def name_until(self) -> datetime:

@@ -20,7 +20,10 @@ MAX_LINE_CHARS: Final = 64
 
 
 class Lists(enum.Flag):
-    """The lists of an archive that a person stands on."""
+    """The lists of an archive that a person stands on.
+
+    What they mean is looked up in tables: flags are combined slowly, and this is asked several times of each person found.
+    """
 
     NONE = 0
     FOLLOWING = enum.auto()
@@ -31,7 +34,7 @@ class Lists(enum.Flag):
     @property
     def is_refused(self) -> bool:
         """Whether the person is blocked or muted: never followed, whatever else they stand on."""
-        return bool(self & _REFUSED)
+        return _IS_REFUSED[self._value_]
 
     @property
     def is_wanted(self) -> bool:
@@ -39,12 +42,12 @@ class Lists(enum.Flag):
 
         Somebody on no list at all was asked for in person.
         """
-        return self in _WANTED
+        return _IS_WANTED[self._value_]
 
     @property
     def words(self) -> tuple[str, ...]:
         """The words for the lists in files: `following`, `follower`, `block`, `mute`."""
-        return _WORDS_OF_LISTS[self.value]
+        return _WORDS_OF_LISTS[self._value_]
 
     @classmethod
     def parse(cls, letters: str) -> Self:
@@ -58,7 +61,7 @@ class Lists(enum.Flag):
         return lists
 
     def __str__(self) -> str:
-        return _LETTERS_OF_LISTS[self.value]
+        return _LETTERS_OF_LISTS[self._value_]
 
 
 _LIST_OF_LETTER: Final = {"f": Lists.FOLLOWING, "r": Lists.FOLLOWER, "b": Lists.BLOCK, "m": Lists.MUTE}
@@ -70,11 +73,11 @@ _WORDS_OF_LISTS: Final = [
     for value in range(16)
 ]
 _REFUSED: Final = Lists.BLOCK | Lists.MUTE
-_WANTED: Final = frozenset(
-    lists
+_IS_REFUSED: Final = [bool(lists & _REFUSED) for lists in map(Lists, range(16))]
+_IS_WANTED: Final = [
+    lists is Lists.NONE or bool(lists & Lists.FOLLOWING and not lists & _REFUSED)
     for lists in map(Lists, range(16))
-    if lists is Lists.NONE or (lists & Lists.FOLLOWING and not lists & _REFUSED)
-)
+]
 
 
 # A list of a hundred thousand people repeats the same few combinations.
@@ -138,7 +141,9 @@ class Query(msgspec.Struct, frozen=True, gc=False):
 
     def __str__(self) -> str:
         """The line form that `parse_lines` reads: `id,handle,lists`, and `,seen` where it is known."""
-        line = f"{self.x_id or ''},{self.x_handle or ''},{self.lists}"
+        number = self.x_id.value if self.x_id is not None else ""
+        handle = self.x_handle.value if self.x_handle is not None else ""
+        line = f"{number},{handle},{self.lists}"
         return f"{line},{self.seen}" if self.seen is not None else line
 
 

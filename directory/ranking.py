@@ -13,6 +13,7 @@ run two. A mapping that the handle alone found is followed without a tick only i
 import enum
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import date
+from typing import Final
 
 import msgspec
 
@@ -27,6 +28,13 @@ class MatchedBy(enum.StrEnum):
 
     ID = "id"
     HANDLE = "handle"
+
+
+# Looked up once: members of an enum are found slowly, and these are asked for with each answer of a list.
+_BY_ID: Final = MatchedBy.ID
+_BY_HANDLE: Final = MatchedBy.HANDLE
+_BOUND: Final = Strength.BOUND
+_OF_HANDLE: Final = Strength.HANDLE
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):
@@ -64,9 +72,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
         if not self.mapping.is_relied_on:
             return Doubt.LIMITED
         strength = self.mapping.strength
-        if strength is Strength.BOUND or (
-            strength is Strength.HANDLE and self.matched_by is MatchedBy.HANDLE
-        ):
+        if strength is _BOUND or (strength is _OF_HANDLE and self.matched_by is _BY_HANDLE):
             return self.name_doubt or (Doubt.STALE if self.mapping.is_stale else None)
         return Doubt.LINKS_ONLY if strength is Strength.LINKED else Doubt.UNCHECKED
 
@@ -88,13 +94,13 @@ def select_candidates(query: Query, mappings: Iterable[Mapping]) -> list[Candida
     for mapping in mappings:
         if query.x_id is not None and mapping.x_id is not None:
             if mapping.x_id == query.x_id:
-                found.append(Candidate(mapping, MatchedBy.ID))
+                found.append(Candidate(mapping, _BY_ID))
         elif (
             query.x_handle is not None
             and mapping.answers_by_name
             and mapping.x_handle.key == query.x_handle.key
         ):
-            found.append(Candidate(mapping, MatchedBy.HANDLE))
+            found.append(Candidate(mapping, _BY_HANDLE))
     return found
 
 
@@ -102,9 +108,9 @@ def rank(query: Query, mappings: Sequence[Mapping], today: date, own_origin: str
     """Ranks all mappings that a lookup by the query's id or handle found. `own_origin` is that of this instance's log."""
     if len(mappings) == 1 and query.x_id is not None and query.x_id == mappings[0].x_id:
         # The usual case: a single mapping needs no ranking.
-        return Match(query, (Answer(mappings[0], MatchedBy.ID, mappings[0].is_contested),))
+        return Match(query, (Answer(mappings[0], _BY_ID, mappings[0].is_contested),))
     candidates = select_candidates(query, mappings)
-    known = [each.mapping for each in candidates if each.matched_by is MatchedBy.ID]
+    known = [each.mapping for each in candidates if each.matched_by is _BY_ID]
     return Match(
         query,
         tuple(
@@ -115,7 +121,7 @@ def rank(query: Query, mappings: Sequence[Mapping], today: date, own_origin: str
 
 def _with_name_doubt(answer: Answer, query: Query, known: Sequence[Mapping], today: date) -> Answer:
     """Adds the doubt of a name. `known` are the mappings of the id that stands beside it."""
-    if answer.matched_by is not MatchedBy.HANDLE:
+    if answer.matched_by is not _BY_HANDLE:
         return answer
     doubt = doubt_of_name(query, answer.mapping, today) or doubt_beside_id(query, known)
     if doubt is None:

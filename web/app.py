@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from litestar import Litestar, Router
 from litestar.config.response_cache import ResponseCacheConfig
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import License
@@ -97,9 +97,7 @@ def _litestar(
         route_handlers=[*_routes(services), *member_routes(services, renderer), *extra_routes],
         dependencies={
             "services": _given(services),
-            "renderer": _given(renderer),
-            "pair_limiter": _given(pair_limiter),
-            "client_keys": _given(keys),
+            **_given_in_turn(renderer, pair_limiter, keys),
             "stranger_limit": _given(StrangerLimit(request_limiter, keys)),
         },
         exception_handlers={Exception: exception_handler(renderer)},
@@ -160,9 +158,32 @@ def _openapi() -> OpenAPIConfig:
     )
 
 
+def _given_in_turn(renderer: Renderer, pair_limiter: RateLimiter, keys: ClientKeys) -> dict[str, Provide]:
+    """Gives what pages and lists need, each after the one before. What waits for nothing is given in tasks of its own, which took
+    a fifth of a millisecond of each page."""
+
+    def provide_renderer(services: NamedDependency[Services]) -> Any:
+        return renderer
+
+    def provide_pair_limiter(renderer: NamedDependency[Renderer]) -> Any:
+        return pair_limiter
+
+    def provide_client_keys(pair_limiter: NamedDependency[RateLimiter]) -> Any:
+        return keys
+
+    return {
+        "renderer": _provided(provide_renderer),
+        "pair_limiter": _provided(provide_pair_limiter),
+        "client_keys": _provided(provide_client_keys),
+    }
+
+
 def _given(value: T) -> Provide:
     def provide() -> Any:
         return value
 
-    provider: Callable[[], Any] = provide
-    return Provide(provider, sync_to_thread=False, use_cache=True)
+    return _provided(provide)
+
+
+def _provided(provide: Callable[..., Any]) -> Provide:
+    return Provide(provide, sync_to_thread=False, use_cache=True)

@@ -1,10 +1,10 @@
 """Renders templates: one environment for each language, static files named by their content."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from functools import cache, lru_cache, partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import jinja2
 from babel import Locale
@@ -21,6 +21,7 @@ from directory.texts import FIRST_STRONG_ISOLATE, POP_DIRECTIONAL_ISOLATE, isola
 from web.catalogues import LANGUAGES, catalogue
 from web.language import PARAMETER, language_of, locale_of
 from web.proof_links import proof_url, x_profile_url
+from web.remarks import remark_of
 from web.static_files import asset_url
 
 _BDI: Final = Markup("<bdi>%s</bdi>")
@@ -32,18 +33,24 @@ _CODE: Final = Markup("<code>%s</code>")
 _NO_VALUES: Final[dict[str, object]] = {}
 MAX_KEPT_TEXTS: Final = 2_048
 """In one language: more than there are in the templates, 1 MB at most."""
-_WBR: Final = Markup("<wbr>")
+MAX_KEPT_NUMBERS: Final = 1_024
 _PIECES: Final = re.compile(r"^[@.]?[^@.]*|[@.][^@.]*")
-_PIECE: Final = Markup('<span class="piece">%s</span>')
-"""A piece with a hyphen. A line would break after that, as if the name were written without it."""
 MAX_PIECE_CHARS: Final = 22
-"""Longer ones break: the line of a small phone could not hold them."""
+"""Of a piece with a hyphen, that is kept together: a line would break after the hyphen, as if the name were written without it.
+Longer ones break: the line of a small phone could not hold them."""
 FRAGMENT_HEADERS: Final = ("x-passerelle-fragment", "hx-request")
 
 
 def is_fragment(request: Request[Any, Any, Any]) -> bool:
     """Returns whether a script asks for a part of a page."""
     return any(request.headers.get(name) for name in FRAGMENT_HEADERS)
+
+
+class _ForAll(NamedTuple):
+    """A page that is the same for everybody, and what it was made of."""
+
+    made_of: dict[str, Any]
+    html: str
 
 
 class Renderer:
@@ -62,6 +69,7 @@ class Renderer:
         self.base_url = base_url
         self._instance = instance
         self._texts = texts
+        self._for_all: dict[tuple[str, str], _ForAll] = {}
         self._environments = {
             language: _environment(language, base_url=base_url, own_origin=own_origin)
             for language in LANGUAGES
@@ -86,20 +94,45 @@ class Renderer:
         **values: Any,
     ) -> Response[str]:
         """Renders a page in the language of the request."""
-        language, instance = self.language_of(request), self._instance()
-        html = (
-            self._environments[language]
-            .get_template(template)
-            .render(
-                path=request.url.path,
-                request_is_get=request.method == "GET",
-                instance=instance,
-                instance_name=instance.name,
-                operator_texts=self._texts,
-                languages=[(tag, _name_of(tag)) for tag in instance.languages],
-                **values,
-            )
-        )
+        language = self.language_of(request)
+        html = self._render(language, template, self._of_every_page(request) | values)
+        return self._answer(request, language, html, status, headers)
+
+    def page_for_all(self, request: Request[Any, Any, Any], template: str, **values: Any) -> Response[str]:
+        """Renders a page that everybody is shown alike who reads its language, once until something of it changes.
+
+        `values` are of the instance alone: nothing of a member, of a session, or of what was asked for.
+        """
+        language = self.language_of(request)
+        made_of = self._of_every_page(request) | values
+        kept = self._for_all.get((language, template))
+        if kept is None or kept.made_of != made_of:
+            kept = _ForAll(made_of, self._render(language, template, made_of))
+            self._for_all[language, template] = kept
+        return self._answer(request, language, kept.html)
+
+    def _render(self, language: str, template: str, values: Mapping[str, Any]) -> str:
+        return self._environments[language].get_template(template).render(values)
+
+    def _of_every_page(self, request: Request[Any, Any, Any]) -> dict[str, Any]:
+        instance = self._instance()
+        return {
+            "path": request.url.path,
+            "request_is_get": request.method == "GET",
+            "instance": instance,
+            "instance_name": instance.name,
+            "operator_texts": self._texts,
+            "languages": [(tag, _name_of(tag)) for tag in instance.languages],
+        }
+
+    def _answer(
+        self,
+        request: Request[Any, Any, Any],
+        language: str,
+        html: str,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
+    ) -> Response[str]:
         answer = Response(html, status_code=status, media_type=MediaType.HTML, headers=headers or {})
         answer.headers.setdefault("vary", "Accept-Language, Cookie")
         answer.headers.setdefault("content-language", language)
@@ -128,6 +161,7 @@ def _environment(language: str, *, base_url: str, own_origin: str) -> jinja2.Env
         "language": language,
         "text_direction": locale.text_direction,
         "plural_forms": plural_forms(language),
+        "each_once": EachOnce,
     }
     environment.filters |= {
         "at": lambda value: _isolated(f"@{value}"),
@@ -136,12 +170,13 @@ def _environment(language: str, *, base_url: str, own_origin: str) -> jinja2.Env
         "sentence": _marked,
         "breakable": _breakable,
         "code": _with_code,
+        "remark": remark_of,
         "profile": lambda mapping: profile_url(mapping.target_id),
         "proof_of": proof_url,
         "x_profile": x_profile_url,
         "profile_of": profile_url,
         "moment": partial(_moment, locale=locale),
-        "number": lambda value: format_decimal(value, locale=locale),
+        "number": _number_in(locale),
         "date": lambda value: format_date(value, format="long", locale=locale),
     }
     return environment
@@ -164,7 +199,11 @@ def _texts_of(language: str) -> Callable[..., Markup]:
         return text_of(text) % _NO_VALUES
 
     def translated(text: str, /, **values: object) -> Markup:
-        return text_of(text) % values if values else plain_text_of(text)
+        if not values:
+            return plain_text_of(text)
+        # What `Markup` does itself, which wraps the values and each one of them anew.
+        escaped = {name: escape(value) for name, value in values.items()}
+        return Markup(str.__mod__(text_of(text), escaped))  # noqa: S704 - as escaped as its values
 
     return translated
 
@@ -175,6 +214,17 @@ def plural_forms(language: str) -> tuple[tuple[str, int], ...]:
     locale = locale_of(language)
     samples = {locale.plural_form(number): number for number in reversed(_SAMPLES)}
     return tuple(samples.items())
+
+
+class EachOnce(dict[Hashable, Markup]):
+    """Texts by what they are made of, each made by a macro when it is first asked for. For one page alone."""
+
+    def __init__(self, make: Callable[[Any], Markup]) -> None:
+        self._make = make
+
+    def __missing__(self, of: Hashable) -> Markup:
+        made = self[of] = self._make(of)
+        return made
 
 
 def _isolated(value: object) -> Markup:
@@ -189,10 +239,25 @@ def _marked(sentence: str) -> Markup:
 
 def _breakable(value: object) -> Markup:
     """Marks where a long name may break: before the `@` and the dots of a host, and nowhere else while it fits a line."""
-    return _WBR.join(
-        _PIECE % piece if "-" in piece and len(piece) <= MAX_PIECE_CHARS else escape(piece)
-        for piece in _PIECES.findall(str(value))
-    )
+    text = str(value)
+    if "-" in text:
+        return _in_pieces(text)
+    # Most names. No character that is escaped becomes one at which a name breaks.
+    escaped = str(escape(text))
+    rest = escaped[1:].replace("@", "<wbr>@").replace(".", "<wbr>.")
+    return Markup(escaped[:1] + rest)  # noqa: S704 - escaped above
+
+
+def _in_pieces(text: str) -> Markup:
+    pieces = "<wbr>".join(map(_piece_of, _PIECES.findall(text)))
+    return Markup(pieces)  # noqa: S704 - each is escaped
+
+
+def _piece_of(text: str) -> str:
+    escaped = str(escape(text))
+    if "-" in text and len(text) <= MAX_PIECE_CHARS:
+        return f'<span class="piece">{escaped}</span>'
+    return escaped
 
 
 def _with_code(value: object) -> Markup:
@@ -201,12 +266,23 @@ def _with_code(value: object) -> Markup:
     return Markup("").join(_CODE % part if at % 2 else escape(part) for at, part in enumerate(parts))
 
 
+def _number_in(locale: Locale) -> Callable[[float], str]:
+    """Makes what writes a number in a language. The same few dozen stand on page after page."""
+
+    @lru_cache(MAX_KEPT_NUMBERS, typed=True)
+    def number(value: float) -> str:
+        return format_decimal(value, locale=locale)
+
+    return number
+
+
 def _moment(value: datetime, *, locale: Locale) -> str:
     """Writes a day and a time, to the minute."""
     day, time = format_date(value, "medium", locale), format_time(value, "short", locale=locale)
     return f"{day}, {time} UTC"
 
 
+@cache
 def _name_of(language: str) -> str:
     """Returns the name of a language in that language."""
     return locale_of(language).get_display_name() or language

@@ -13,33 +13,26 @@ from directory.packed.queries import QueryParts, parts_of_query, query_of_parts
 from directory.packed.sequence import Packed
 from directory.ranking import Answer, Match, MatchedBy
 
-# Looked up, not called: an enum's constructor takes longer than the rest of a mapping.
-_NETWORKS: Final = {network.value: network for network in Network}
-_STRENGTHS: Final = {strength.value: strength for strength in Strength}
-_STANDINGS: Final = {standing.value: standing for standing in Standing}
-_MATCHED_BY: Final = {half.value: half for half in MatchedBy}
-_DOUBTS: Final = {doubt.value: doubt for doubt in Doubt}
-
 MappingParts = tuple[
     int | None,
     str,
-    str,
+    Network,
     str,
     tuple[str, ...],
-    int,
+    Strength,
     tuple[Evidence, ...],
     str,
     int | None,
     datetime,
     datetime,
-    int,
+    Standing,
     bool,
     bool,
     bool,
     bool,
 ]
-"""The fields of `Mapping` in their order. A label is one text on Bluesky, and two on Mastodon: user and host."""
-AnswerParts = tuple[MappingParts, str, bool, tuple[str, ...], str | None]
+"""The fields of `Mapping` in their order; what packs them knows enums, and finds their members faster than any code here. A label is one text on Bluesky, and two on Mastodon: user and host."""
+AnswerParts = tuple[MappingParts, MatchedBy, bool, tuple[str, ...], Doubt | None]
 """The fields of `Answer` in their order."""
 
 _decoder: Final = msgspec.msgpack.Decoder(tuple[QueryParts, tuple[AnswerParts, ...]])
@@ -49,6 +42,8 @@ class PackedMatches(Packed[Match]):
     """Matches, in the order in which they were found."""
 
     __slots__ = ()
+
+    FEW = 1_000
 
     @staticmethod
     def _taken_apart(value: Match) -> tuple[Any, ...]:
@@ -61,25 +56,18 @@ class PackedMatches(Packed[Match]):
 
 
 def _parts_of_answer(answer: Answer) -> AnswerParts:
-    doubt = answer.name_doubt
     return (
         _parts_of_mapping(answer.mapping),
-        answer.matched_by.value,
+        answer.matched_by,
         answer.disputed,
         answer.agreeing,
-        doubt.value if doubt is not None else None,
+        answer.name_doubt,
     )
 
 
 def _answer_of(parts: AnswerParts) -> Answer:
     mapping, matched_by, disputed, agreeing, doubt = parts
-    return Answer(
-        _mapping_of(mapping),
-        _MATCHED_BY[matched_by],
-        disputed,
-        agreeing,
-        _DOUBTS[doubt] if doubt is not None else None,
-    )
+    return Answer(_mapping_of(mapping), matched_by, disputed, agreeing, doubt)
 
 
 def _parts_of_mapping(mapping: Mapping) -> MappingParts:
@@ -87,16 +75,16 @@ def _parts_of_mapping(mapping: Mapping) -> MappingParts:
     return (
         x_id.value if x_id is not None else None,
         mapping.x_handle.value,
-        mapping.network.value,
+        mapping.network,
         mapping.target_id.value,
         (label.user, label.host) if isinstance(label, Acct) else (label.value,),
-        mapping.strength.value,
+        mapping.strength,
         mapping.evidence,
         mapping.origin,
         mapping.leaf,
         mapping.issued,
         mapping.expires,
-        mapping.standing.value,
+        mapping.standing,
         mapping.is_contested,
         mapping.answers_by_name,
         mapping.is_stale,
@@ -127,16 +115,16 @@ def _mapping_of(parts: MappingParts) -> Mapping:
     return Mapping(
         XId(x_id) if x_id is not None else None,
         XHandle(handle),
-        _NETWORKS[network],
+        network,
         ActorUri(target) if is_mastodon else Did(target),
         Acct(*label) if is_mastodon else AtHandle(*label),
-        _STRENGTHS[strength],
+        strength,
         evidence,
         origin,
         leaf,
         issued,
         expires,
-        _STANDINGS[standing],
+        standing,
         is_contested,
         answers_by_name,
         is_stale,

@@ -24,7 +24,7 @@ def parts_of_query(query: Query) -> QueryParts:
     return (
         x_id.value if x_id is not None else None,
         handle.value if handle is not None else None,
-        query.lists.value,
+        query.lists._value_,
         query.seen,
     )
 

@@ -8,7 +8,8 @@ back to the system whole.
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, Generic, TypeVar, overload
+from itertools import chain, islice
+from typing import Any, ClassVar, Final, Generic, TypeVar, overload
 
 import msgspec
 
@@ -18,13 +19,19 @@ _encoder: Final = msgspec.msgpack.Encoder()
 
 
 class Packed(ABC, Sequence[T], Generic[T]):
-    """Values of one type, packed one after the other. Each access makes the value anew: read it once, in order."""
+    """Values of one type, packed one after the other. Each access makes the value anew: read it once, in order.
 
-    __slots__ = ("_bytes", "_ends")
+    Up to `FEW` values are held as they are: to pack them and make them anew takes longer than the rest that is done with them.
+    """
+
+    __slots__ = ("_bytes", "_ends", "_few")
+
+    FEW: ClassVar[int] = 0
 
     def __init__(self, values: Iterable[T] = ()) -> None:
         self._bytes = bytearray()
         self._ends = array("Q")
+        self._few: list[T] | None = []
         self.extend(values)
 
     @staticmethod
@@ -38,23 +45,31 @@ class Packed(ABC, Sequence[T], Generic[T]):
         """Returns the value that `_taken_apart` took apart."""
 
     def extend(self, values: Iterable[T]) -> None:
-        """Packs more values."""
+        """Takes more values; packs them, and those before, once they are not few."""
+        if self._few is not None:
+            values = iter(values)
+            self._few.extend(islice(values, self.FEW + 1 - len(self._few)))
+            if len(self._few) <= self.FEW:
+                return
+            values, self._few = chain(self._few, values), None
         packed, ends, taken_apart, encode = self._bytes, self._ends, self._taken_apart, _encoder.encode
         for value in values:
             packed += encode(taken_apart(value))
             ends.append(len(packed))
 
     def __len__(self) -> int:
-        return len(self._ends)
+        return len(self._ends) if self._few is None else len(self._few)
 
     def __iter__(self) -> Iterator[T]:
-        return self._between(0, len(self))
+        return self._between(0, len(self)) if self._few is None else iter(self._few)
 
     @overload
     def __getitem__(self, at: int) -> T: ...
     @overload
     def __getitem__(self, at: slice) -> list[T]: ...
     def __getitem__(self, at: int | slice) -> T | list[T]:
+        if self._few is not None:
+            return self._few[at]
         if isinstance(at, int):
             number = range(len(self))[at]
             return next(self._between(number, number + 1))

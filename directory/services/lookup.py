@@ -99,17 +99,18 @@ def match_all(
     """Gives each query the mappings that may be of its account, and keeps those with an answer. Pure."""
     by_id: defaultdict[int, list[Mapping]] = defaultdict(list)
     by_handle: defaultdict[str, list[Mapping]] = defaultdict(list)
-    asked_by_handle = any(query.x_handle is not None for query in queries)
+    # Beside an id, a handle finds what was proven without one.
+    asked_by_handle = any(query.x_id is None for query in queries)
     for mapping in mappings:
-        if mapping.x_id is not None:
-            by_id[mapping.x_id.value].append(mapping)
-        if asked_by_handle:
+        if (x_id := mapping.x_id) is not None:
+            by_id[x_id.value].append(mapping)
+        if asked_by_handle or x_id is None:
             by_handle[mapping.x_handle.key].append(mapping)
     nothing: list[Mapping] = []
     matches = []
     for query in queries:
         found = by_id.get(query.x_id.value, nothing) if query.x_id is not None else nothing
-        if query.x_handle is not None:
+        if by_handle and query.x_handle is not None:
             named = by_handle.get(query.x_handle.key, [])
             found = found + [mapping for mapping in named if query.x_id is None or mapping.x_id is None]
         if found:

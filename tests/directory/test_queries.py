@@ -180,3 +180,10 @@ def test_one_person_too_many_is_refused_before_they_are_read() -> None:
     assert len(parse_lines(text, max_pairs=11)) == 11
     with pytest.raises(InvalidQuery, match="more than 10 people"):
         parse_lines(text, max_pairs=10)
+
+
+@pytest.mark.parametrize("value", range(16))
+def test_what_lists_mean_is_what_their_flags_say(value: int) -> None:
+    lists = Lists(value)
+    assert lists.is_refused == bool(lists & (Lists.BLOCK | Lists.MUTE))
+    assert lists.is_wanted == (lists is Lists.NONE or (Lists.FOLLOWING in lists and not lists.is_refused))

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from directory.choosing import is_chosen_unasked, may_choose
 from directory.identifiers import XHandle, XId
 from directory.mappings import Strength
 from directory.queries import Lists, Query
@@ -188,3 +189,30 @@ def keys_of_ticked(matches: list[Match], toggled: frozenset[str]) -> frozenset[s
         for answer in match.answers
         if is_ticked(match.query, answer, toggled)
     )
+
+
+@given(matches=many_matches(), toggled=keys, shown=keys, ticked=keys)
+def test_people_who_were_not_shown_need_no_key(
+    matches: list[Match], toggled: frozenset[str], shown: frozenset[str], ticked: frozenset[str]
+) -> None:
+    """The keys of everybody found, one after the other, come to the same."""
+    changed = {
+        key
+        for match in matches
+        for answer in match.answers
+        if (key := key_of(match.query, answer)) in shown
+        and may_choose(match.query, answer)
+        and is_ticked(match.query, answer, toggled) != (key in ticked)
+    }
+    assert toggled_after(matches, toggled, shown, ticked) == toggled ^ changed
+
+
+@given(matches=many_matches(), toggled=keys)
+def test_a_tick_is_what_is_chosen_unless_it_was_changed(
+    matches: list[Match], toggled: frozenset[str]
+) -> None:
+    for match in matches:
+        for answer in match.answers:
+            is_changed = key_of(match.query, answer) in toggled
+            is_chosen = is_chosen_unasked(match.query, answer) != is_changed
+            assert is_ticked(match.query, answer, toggled) == (may_choose(match.query, answer) and is_chosen)

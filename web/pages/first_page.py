@@ -15,13 +15,11 @@ async def first_page(
 
     The page is there without figures where they cannot be had.
     """
-    return renderer.page(
-        request,
-        "home.html",
-        status=200 if unread is None else 400,
-        upload_max_mb=services.settings.upload_max_mb,
-        typed=unread or "",
-        is_unread=unread is not None,
-        statistics=await services.statistics.at_hand(),
-        has_members=services.members is not None,
-    )
+    values: dict[str, Any] = {
+        "upload_max_mb": services.settings.upload_max_mb,
+        "statistics": await services.statistics.at_hand(),
+        "has_members": services.members is not None,
+    }
+    if unread is None:
+        return renderer.page_for_all(request, "home.html", typed="", is_unread=False, **values)
+    return renderer.page(request, "home.html", status=400, typed=unread, is_unread=True, **values)

@@ -17,6 +17,7 @@ from directory.mappings import Network
 from directory.queries import Lists
 from directory.ranking import Answer, Match
 from web.pages.ticks import is_ticked, key_of
+from web.remarks import Remark, remark_of
 
 PAGE_ROWS: Final = 50
 MAX_SEARCH_CHARS: Final = 60
@@ -38,6 +39,11 @@ class Order(enum.StrEnum):
     NEWEST = "newest"
 
 
+# Looked up once: members of an enum are found slowly, and these are asked for with each person found.
+_ALL: Final = Sureness.ALL
+_BY_NAME: Final = Order.NAME
+
+
 class View(msgspec.Struct, frozen=True):
     """Which results are shown, and how; and the ticks that differ from the default."""
 
@@ -57,6 +63,7 @@ class Cell(msgspec.Struct, frozen=True):
     answer: Answer
     has_box: bool
     is_ticked: bool
+    remark: Remark
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -140,6 +147,7 @@ def _row_of(match: Match, toggled: frozenset[str]) -> Row:
             answer,
             may_choose(match.query, answer),
             is_ticked(match.query, answer, toggled),
+            remark_of(answer, match.query.lists, match.query.seen),
         )
         cells[answer.mapping.network].append(cell)
     return Row(
@@ -158,7 +166,7 @@ def _passes(match: Match, view: View) -> bool:
 
 
 def _passes_network_and_sureness(match: Match, view: View) -> bool:
-    if view.network is None and view.sureness is Sureness.ALL:
+    if view.network is None and view.sureness is _ALL:
         return True
     answers = [answer for answer in match.answers if view.network in {None, answer.mapping.network}]
     if not answers or view.sureness is Sureness.ALL:
@@ -175,8 +183,8 @@ def _names(match: Match, search: str) -> bool:
 
 def _rank_of(match: Match, order: Order) -> float:
     """Returns what comes before the name in an order: more stands first."""
+    if order is _BY_NAME:
+        return 0.0
     if order is Order.STRENGTH:
         return max(answer.mapping.strength for answer in match.answers)
-    if order is Order.NEWEST:
-        return max(answer.mapping.issued.timestamp() for answer in match.answers)
-    return 0.0
+    return max(answer.mapping.issued.timestamp() for answer in match.answers)

@@ -6,10 +6,12 @@ from typing import Final
 from directory.choosing import may_choose
 from directory.exports import may_be_listed
 from directory.mappings import Network
-from directory.queries import Lists
-from directory.ranking import Match
+from directory.queries import Lists, Query
+from directory.ranking import Answer, Match
 from web.pages.ticks import is_ticked
 
+# Looked up once: members of an enum are found slowly, and hashed slowly.
+_BLUESKY: Final = Network.BLUESKY
 _ALL_LISTS: Final = [Lists(value) for value in range(16)]
 _REFUSING: Final = (Lists.BLOCK, Lists.MUTE)
 
@@ -21,27 +23,44 @@ class Tally:
         """`toggled` are the ticks that differ from the default."""
         self._toggled = toggled
         self._chosen = 0
-        self._on = {network: set[str]() for network in Network}
+        self._on_bluesky = set[str]()
+        self._on_mastodon = set[str]()
         self._listed = {lists: set[str]() for lists in _REFUSING}
-        self._choosable = set[Network]()
+        self._may_choose_bluesky = False
+        self._may_choose_mastodon = False
         self._people_on = [0] * len(_ALL_LISTS)
         self._pairs = io.StringIO()
 
     def add(self, match: Match) -> None:
         """Counts one of them."""
         query = match.query
-        self._people_on[query.lists.value] += 1
+        lists = query.lists
+        self._people_on[lists._value_] += 1
         self._pairs.write(f"{query}\n")
+        if lists.is_refused:
+            self._list_refused(match)
+            return
         for answer in match.answers:
-            network = answer.mapping.network
             if may_choose(query, answer):
-                self._choosable.add(network)
-            if is_ticked(query, answer, self._toggled):
-                self._chosen += 1
-                self._on[network].add(str(answer.mapping.target_handle))
-            if query.lists.is_refused and may_be_listed(answer):
+                self._count_choosable(query, answer)
+
+    def _count_choosable(self, query: Query, answer: Answer) -> None:
+        is_on_bluesky = answer.mapping.network is _BLUESKY
+        if is_on_bluesky:
+            self._may_choose_bluesky = True
+        else:
+            self._may_choose_mastodon = True
+        if is_ticked(query, answer, self._toggled):
+            self._chosen += 1
+            accounts = self._on_bluesky if is_on_bluesky else self._on_mastodon
+            accounts.add(str(answer.mapping.target_handle))
+
+    def _list_refused(self, match: Match) -> None:
+        """Lists somebody who is blocked or muted, of whom nothing may be chosen."""
+        for answer in match.answers:
+            if may_be_listed(answer):
                 for lists in _REFUSING:
-                    if query.lists & lists:
+                    if match.query.lists & lists:
                         self._listed[lists].add(str(answer.mapping.target_handle))
 
     @property
@@ -71,7 +90,7 @@ class Tally:
 
     def chosen_on(self, network: Network) -> int:
         """How many accounts the file of a network holds."""
-        return len(self._on[network])
+        return len(self._on_bluesky if network is _BLUESKY else self._on_mastodon)
 
     def listed(self, lists: Lists) -> int:
         """How many accounts the file of those who are blocked, or muted, holds."""
@@ -79,4 +98,4 @@ class Tally:
 
     def may_choose_on(self, network: Network) -> bool:
         """Whether anybody could be chosen for a network's files."""
-        return network in self._choosable
+        return self._may_choose_bluesky if network is _BLUESKY else self._may_choose_mastodon

@@ -17,17 +17,24 @@ from directory.mappings import Network
 from directory.queries import Query
 from directory.ranking import Answer, Match
 
-_NETWORK_LETTER: Final = {Network.BLUESKY: "b", Network.MASTODON: "m"}
+_BLUESKY: Final = Network.BLUESKY
+"""Looked up once: members of an enum are found slowly."""
 _ACCOUNT_BYTES: Final = 6
 """Of the hash in a key: it tells the few accounts apart that one person on X can have had."""
 
 
 def key_of(query: Query, answer: Answer) -> str:
     """Returns the key of a tick: the person on X and the network; and the account, where it is not ticked by default."""
-    handle = f"@{query.x_handle.key}" if query.x_handle is not None else "@"
-    person = str(query.x_id.value) if query.x_id is not None else handle
-    key = f"{person}.{_NETWORK_LETTER[answer.mapping.network]}"
+    letter = "b" if answer.mapping.network is _BLUESKY else "m"
+    key = f"{_person_of(query)}.{letter}"
     return key if is_chosen_unasked(query, answer) else f"{key}.{account_key(answer.mapping.target_id)}"
+
+
+def _person_of(query: Query) -> str:
+    """Returns the part of a key that stands for a person: a number, or a name after an @. There is no dot in it."""
+    if query.x_id is not None:
+        return str(query.x_id.value)
+    return f"@{query.x_handle.key}" if query.x_handle is not None else "@"
 
 
 def account_key(target: TargetId) -> str:
@@ -37,9 +44,10 @@ def account_key(target: TargetId) -> str:
 
 def is_ticked(query: Query, answer: Answer, toggled: frozenset[str]) -> bool:
     """Returns whether an answer is ticked; never one that may not be chosen."""
-    if not may_choose(query, answer):
-        return False
-    return is_chosen_unasked(query, answer) != (bool(toggled) and key_of(query, answer) in toggled)
+    is_chosen = is_chosen_unasked(query, answer)
+    if not toggled:
+        return is_chosen
+    return may_choose(query, answer) and is_chosen != (key_of(query, answer) in toggled)
 
 
 def ticked_answers(matches: Iterable[Match], toggled: frozenset[str]) -> Iterator[Chosen]:
@@ -58,9 +66,12 @@ def toggled_after(
     """Returns the ticks that differ from the default once the boxes of a page were sent back."""
     if not shown:
         return toggled
+    # A page shows fifty people: no key is made of the others.
+    people = {key.partition(".")[0] for key in shown}
     changed = {
         key
         for match in matches
+        if _person_of(match.query) in people
         for answer in match.answers
         if (key := key_of(match.query, answer)) in shown
         and may_choose(match.query, answer)

@@ -5,6 +5,7 @@ import tracemalloc
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,12 +69,38 @@ answers = st.builds(
 matches = st.builds(Match, queries, st.lists(answers, min_size=1, max_size=3).map(tuple))
 
 
-@given(st.lists(matches, max_size=5))
-def test_matches_come_back_as_they_were(found: list[Match]) -> None:
-    packed = PackedMatches(found)
+class AllPacked(PackedMatches):
+    """Holds none as it is."""
+
+    __slots__ = ()
+
+    FEW = 0
+
+
+class FewWhole(PackedMatches):
+    """Holds up to two as they are."""
+
+    __slots__ = ()
+
+    FEW = 2
+
+
+@pytest.mark.parametrize("kind", [AllPacked, FewWhole, PackedMatches])
+@given(found=st.lists(matches, max_size=5), part=st.slices(5), first=st.integers(0, 5))
+def test_matches_come_back_as_they_were(
+    kind: type[PackedMatches], found: list[Match], part: slice, first: int
+) -> None:
+    """Few are held as they are; nobody who reads them can tell."""
+    packed = kind(found[:first])
+    packed.extend(found[first:])
     assert list(packed) == found
     assert len(packed) == len(found)
     assert bool(packed) == bool(found)
+    assert packed[part] == found[part]
+    for number in range(-len(found), len(found)):
+        assert packed[number] == found[number]
+    with pytest.raises(IndexError):
+        packed[len(found)]
 
 
 @given(st.lists(queries, max_size=10), st.slices(10), st.integers(0, 10))
@@ -110,5 +137,5 @@ def test_a_time_is_kept_to_the_microsecond() -> None:
     """Ranking decides by it, and the newest stands first."""
     issued = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(microseconds=1)
     match = Match(Query(XId(1)), (Answer(bluesky("jack", 1, issued=issued), MatchedBy.ID, disputed=False),))
-    (back,) = PackedMatches([match])
+    (back,) = AllPacked([match])
     assert back.answers[0].mapping.issued == issued
