@@ -29,6 +29,10 @@ IS_NOT_HIDDEN: Final = (
     " AND h.x_handle_key = m.x_handle_key AND (h.x_id IS NULL OR m.x_id IS NULL))"
 )
 
+NOBODY_HIDES_IT: Final = f"((SELECT NOT EXISTS (SELECT FROM hide)) OR ({IS_NOT_HIDDEN}))"
+"""The same for statements that answer. Where nobody is hidden, which is asked once for all of a statement, no mapping is looked
+for among the hides."""
+
 _STANDINGS: Final = ", ".join(str(standing.value) for standing in sorted(ANSWERING))
 STANDING_ANSWERS: Final = f"origin.standing IN ({_STANDINGS})"
 """The origin's standing lets its mappings answer, while it is heard from."""

@@ -15,7 +15,7 @@ from directory.origins import HIDDEN_AFTER, Standing
 from directory.queries import Query
 from directory.store.mapping_conditions import (
     IS_ACTIVE,
-    IS_NOT_HIDDEN,
+    NOBODY_HIDES_IT,
     holds_at,
     is_checked,
     is_stale,
@@ -26,7 +26,7 @@ from directory.store.reading import Readable
 _NETWORK_CODE: Final = {Network.BLUESKY: 1, Network.MASTODON: 2}
 _NETWORK_OF_CODE: Final = {code: network for network, code in _NETWORK_CODE.items()}
 
-_ANSWERING: Final = f"{IS_ACTIVE} AND {IS_NOT_HIDDEN} AND {origin_answers('$2')} AND {holds_at('$1')}"
+_ANSWERING: Final = f"{IS_ACTIVE} AND {NOBODY_HIDES_IT} AND {origin_answers('$2')} AND {holds_at('$1')}"
 _SELECT: Final = (
     "SELECT m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence,"
     " origin.name AS origin, m.leaf, m.issued, m.expires, origin.standing, m.is_contested,"

@@ -17,7 +17,7 @@ from directory.origins import HIDDEN_AFTER
 from directory.profile_pages import profile_url
 from directory.store.mapping_conditions import (
     IS_ACTIVE,
-    IS_NOT_HIDDEN,
+    NOBODY_HIDES_IT,
     holds_at,
     is_checked,
     is_stale,
@@ -109,10 +109,9 @@ def _time(column: str) -> str:
 
 _AFTER: Final = f"""concat('"evidence":', m.evidence, origin.said, coalesce(m.leaf::text, 'null'),
     ',"issued":', {_time("m.issued")}, 'Z","expires":', {_time("m.expires")}, 'Z"}}')"""
-# Where nobody is hidden, which is asked once for all of a list, no mapping is looked for among the hides.
 _FROM: Final = (
     "FROM mapping m JOIN origin ON origin.id = m.origin"
-    f" WHERE {IS_ACTIVE} AND ((SELECT NOT EXISTS (SELECT FROM hide)) OR ({IS_NOT_HIDDEN})) AND {holds_at('$1')}"
+    f" WHERE {IS_ACTIVE} AND {NOBODY_HIDES_IT} AND {holds_at('$1')}"
 )
 _ID, _HANDLE, _BESIDE = range(3)
 
