@@ -14,7 +14,7 @@ UNREAD_S: Final = 60.0
 READ_BYTES: Final = 64 * 2**10
 """In each such time as much of an answer has to be read, or all that is left of it."""
 YIELDS_AFTER_S: Final = 5.0
-"""A connection between requests may be ended for another caller's: lookups are answered by then."""
+"""A connection that was asked may be ended for another caller's: lookups are answered by then. An idle one may at once."""
 ENDS_AFTER_S: Final = 1.0
 """After the answer that a client waited for which had ended its own side: what the server still says is little."""
 REFUSED_PATH: Final = "/refused/"
@@ -55,6 +55,13 @@ class GuardedConnection(asyncio.Protocol):
     def is_between_requests(self) -> bool:
         """Whether no body is under way. An answer may be."""
         return self._body_left == 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way at all: neither a request nor an answer, nor what is left of one to send."""
+        if self._asked > 0 or self._body_left or self._begun:
+            return False
+        return self._gathering is None or self._gathering.get_write_buffer_size() == 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Takes a place, or answers that there is none."""
@@ -103,12 +110,15 @@ class GuardedConnection(asyncio.Protocol):
 
     def _collect_head(self, data: bytes) -> bytes:
         """Adds to the head. Returns what came after it."""
+        was_since = self._head_since
         if not self._begun:
             self._head_since = self.last_active
         searched_from = max(0, len(self._begun) - 3)
         self._begun += data
         if not searched_from and self._begun.startswith(b"\r\n"):
             del self._begun[:2]  # RFC 9112, section 2.2: some clients end a body so
+            if not self._begun:
+                self._head_since = was_since  # it begins no head
         end = self._begun.find(b"\r\n\r\n", searched_from)
         try:
             if end < 0:

@@ -25,6 +25,8 @@ class Held(Protocol):
 
     @property
     def is_between_requests(self) -> bool: ...
+    @property
+    def is_idle(self) -> bool: ...
 
 
 class Places:
@@ -49,11 +51,14 @@ class Places:
         return len(self._held.get(network, ())) < self._limits.of_one_address
 
     def find_to_end(self, network: str, idle_since: float) -> Held | None:
-        """Finds the connection that ends so that a caller may have one, among those idle since. Returns None where none does."""
+        """Finds the connection that ends so that a caller may have one: an idle one, or one on which nothing has come since.
+        Returns None where none does."""
         most = max(self._held.values(), key=len, default=set())
         if len(most) <= len(self._held.get(network, ())) + 1:
             return None
-        idle = [held for held in most if held.is_between_requests and held.last_active < idle_since]
+        # At once: who asks something now and then, and waits for nothing, is not to keep others out.
+        idle = [held for held in most if held.is_idle]
+        idle = idle or [held for held in most if held.is_between_requests and held.last_active < idle_since]
         return min(idle, key=lambda held: held.last_active, default=None)
 
     def is_full(self) -> bool:

@@ -79,6 +79,9 @@ class PlainExchanges(H11Protocol):
     async def _send_of_h11(self, event: Event) -> None:
         if isinstance(event, Closed):
             self._be_over()
+        elif isinstance(event, Updated) and event.idle and self.can_read.is_over:
+            # h11 has not heard that nobody asks any more: the task that watches an idle connection would outlive this one.
+            event = Closed()
         await self.transmit(event)
 
     def _be_over(self) -> None:

@@ -35,6 +35,7 @@ from web.auth.read_only import GOES_ON
 from web.auth.signed_in import Here
 from web.follow_sentences import REASONS
 from web.follow_services import FollowServices
+from web.held_answers import HeldAnswer
 from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.pages.downloads import download
 from web.pages.follow_form import RUNS, SOURCE_NAMES, SOURCES, Do, FollowForm, Part, read_follow_form
@@ -106,7 +107,8 @@ async def follow(
         if planned.are_unseen:
             return await _plan_page(here, planned)
         if (file := await asyncio.to_thread(_file, planned)) is not None:
-            return download(file)
+            key = client_keys.key_of(here.request.scope)
+            return HeldAnswer(download(file), here.context.services.held_answers, key)
         if form.do is Do.LINKS:
             return here.page(LINKS_PAGE, links=links_to_wanted(planned.network, planned.plan.wanted))
         if form.do not in RUNS or _starts(here.context, form) is None:

@@ -28,6 +28,7 @@ from directory.packed.matches import PackedMatches
 from directory.packed.queries import PackedQueries
 from directory.queries import Lists
 from directory.texts import N_
+from web.held_answers import HeldAnswer
 from web.language import translate
 from web.middleware.rate_limit import ClientKeys, RateLimiter
 from web.pages.downloads import download
@@ -69,7 +70,8 @@ async def results(
     read = await read_sent(form)
     portion = portion_of(read, form.portion) if read else None
     queries = PackedQueries(chain(form.queries, portion.people)) if portion else form.queries
-    pair_limiter.take(client_keys.key_of(request.scope), max(1, len(queries))).check()
+    key = client_keys.key_of(request.scope)
+    pair_limiter.take(key, max(1, len(queries))).check()
     async with services.large_matches:
         matches = await services.lookup.match_packed(queries, with_evidence=False)
         notices = notices_of(read, renderer.language_of(request)) if read else []
@@ -80,7 +82,8 @@ async def results(
             _has_follows(services),
             services.members is not None,
         )
-        return await asyncio.to_thread(_answer, request, renderer, form, asked, matches)
+        answer = await asyncio.to_thread(_answer, request, renderer, form, asked, matches)
+    return HeldAnswer(answer, services.held_answers, key)
 
 
 class _Asked(msgspec.Struct, frozen=True):

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib import import_module
 
 import pytest
@@ -52,6 +52,21 @@ def test_a_head_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         assert raw.is_ended()
         assert silent.is_ended()
         assert wait_until(lambda: server.connections == 0, WAIT_S)
+
+
+def test_line_ends_alone_begin_no_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attack: one line end now and then kept a connection for ever on which nothing was asked."""
+    monkeypatch.setattr(guard, "HEAD_S", SHORT_S)
+    with small_server() as server, RawConnection(server.port) as raw:
+        pause = threading.Event()
+
+        def is_ended() -> bool:
+            pause.wait(SHORT_S / 4)
+            with suppress(ConnectionError):
+                raw.send(b"\r\n")
+            return server.connections == 0
+
+        assert wait_until(is_ended, WAIT_S)
 
 
 def test_an_answer_that_nobody_reads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,6 +129,28 @@ def test_where_all_are_taken_the_greediest_gives_way(monkeypatch: pytest.MonkeyP
         (other,) = fill(server, 1, "127.0.0.2", held)
         assert other.answer().status == 200
         assert sum(goes_on(each) for each in mine) == 11
+
+
+def test_who_asks_now_and_then_keeps_nobody_out() -> None:
+    """Attack: two addresses with half of the connections each, and a small request on each of them every four seconds:
+    nobody else was answered."""
+    with small_server(connections=12, of_one_address=6) as server, ExitStack() as held:
+        theirs = [*fill(server, 6, "127.0.0.2", held), *fill(server, 6, "127.0.0.3", held)]
+        assert [each.answer().status for each in theirs] == [200] * 12
+        (other,) = fill(server, 1, "127.0.0.4", held)
+        assert other.answer().status == 200
+
+
+def test_an_answer_under_way_ends_for_nobody_at_once() -> None:
+    with small_server(connections=2, of_one_address=2) as server, ExitStack() as held:
+        waiting = [held.enter_context(RawConnection(server.port)) for _ in range(2)]
+        for each in waiting:
+            each.send(ask(b"/slow"))
+        assert wait_until(lambda: not any(each.is_idle for each in server.loop.places.all()), WAIT_S)
+        (other,) = fill(server, 1, "127.0.0.2", held)
+        assert other.answer().status == 503
+        server.let_go()
+        assert [each.answer().body for each in waiting] == [b"/slow"] * 2
 
 
 def goes_on(connection: RawConnection) -> bool:

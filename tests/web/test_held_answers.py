@@ -1,0 +1,64 @@
+"""Whoever asks for pages and files of long lists, and does not read them, holds a bounded part of the memory."""
+
+import asyncio
+from typing import Any, Final
+
+import httpx
+import pytest
+from litestar import Response
+from litestar.testing import RequestFactory
+
+from tests.harness.instance import RunningInstance
+from tests.web.test_sent_in_pieces import Reader, settle
+from web.held_answers import HeldAnswer
+from web.middleware.bodies import FREE_BYTES, HeldBytes, TooManyBodies
+
+COUNTED: Final = 40
+
+
+def answer(held: HeldBytes, key: bytes = b"one", size: int = FREE_BYTES + COUNTED) -> Any:
+    made = Response(bytes(size), media_type="text/csv", headers={"cache-control": "no-store"})
+    made.set_cookie("lang", "de")
+    return HeldAnswer(made, held, key).to_asgi_response(app=None, request=RequestFactory().get("/"))
+
+
+async def test_whoever_reads_nothing_holds_half_and_no_more() -> None:
+    """Attack: each file was held for as long as 64 KiB of it were read in a minute, and nobody counted how many."""
+    held, idle, other = HeldBytes(2 * COUNTED), Reader(0), Reader(100)
+    sending = idle.start(answer(held))
+    await settle()
+    refused = Reader(100)
+    with pytest.raises(TooManyBodies):
+        await refused.start(answer(held))
+    assert refused.got == []
+    await refused.start(answer(held, size=FREE_BYTES))
+    await other.start(answer(held, b"two"))
+    sending.cancel()
+    await asyncio.wait({sending})
+    await other.start(answer(held))
+
+
+async def test_the_answer_is_what_was_made() -> None:
+    reader = Reader(100)
+    await reader.start(answer(HeldBytes(2 * COUNTED)))
+    begin, body = reader.got
+    assert begin["status"] == 200
+    assert sorted(name for name, _ in begin["headers"]) == [
+        b"cache-control",
+        b"content-length",
+        b"content-type",
+        b"set-cookie",
+    ]
+    assert body["body"] == bytes(FREE_BYTES + COUNTED)
+
+
+@pytest.mark.parametrize("action", ["json", "show"])
+def test_pages_and_files_of_lists_are_counted(
+    instance: RunningInstance, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    monkeypatch.setattr("web.held_answers.FREE_BYTES", 0)
+    parts = {"pairs": (None, "12,,f"), "do": (None, action)}
+    assert client.post("/results", files=parts).status_code == 200
+    monkeypatch.setattr(instance.services.held_answers, "_total", 0)
+    refused = client.post("/results", files=parts)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "60")
