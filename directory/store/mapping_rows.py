@@ -6,17 +6,17 @@ with the table of moves. It also shows that no other module writes here, but for
 (`directory.store.demo`).
 """
 
+from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Leaves
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from directory.mapping_life import Move, target
 from directory.mappings import Mapping
-from directory.store.copying import copy_rows, few_at_a_time
+from directory.store.copying import copy_rows, execute_many, few_at_a_time
 from directory.store.database import Connection
 from directory.store.mapping_conditions import IS_ACTIVE, IS_PENDING, in_states_before
-from directory.store.mappings import COPY_COLUMNS, MappingRow, row_of
+from directory.store.mappings import COPY_COLUMNS, network_code, row_of
 from directory.store.staged_leaves import STAGED, keep_staged_leaves
 
 _TYPES: Final = [
@@ -54,7 +54,8 @@ _SAID: Final = ", ".join(
 )
 _IS_CONTESTED: Final = "is_contested = excluded.is_contested OR m.is_contested"
 
-_X_ID, _X_HANDLE_KEY, _NETWORK = map(COPY_COLUMNS.index, ("x_id", "x_handle_key", "network"))
+ROWS_A_STATEMENT: Final = 200
+"""Rows that are taken in with one statement. The next ones are encoded and sent while the database is at work on these."""
 
 _STORE: Final = (
     f"INSERT INTO mapping ({_COLUMNS}) VALUES ({', '.join(f'${n}' for n in range(1, len(COPY_COLUMNS) + 1))})"
@@ -157,9 +158,8 @@ async def ensure_origin(connection: Connection, name: str, *, is_demo: bool = Fa
 async def store_pending(connection: Connection, mapping: Mapping) -> int:
     """Stores a mapping that a member publishes, without a leaf. Returns its row number."""
     origin = await ensure_origin(connection, mapping.origin)
-    row = row_of(mapping, origin, target(Move.STORE))
-    await _tell_hides(connection, origin, [row])
-    return int(await connection.fetchval(_STORE, *row))
+    await _tell_hides(connection, origin, [mapping])
+    return int(await connection.fetchval(_STORE, *row_of(mapping, origin, target(Move.STORE))))
 
 
 async def settle_leaves(connection: Connection, numbers: Sequence[int]) -> None:
@@ -182,12 +182,11 @@ async def take_in_staged(
     here = [(staged[leaf], leaf, mapping) for leaf, mapping in said if leaf in staged]
     numbers = [number for number, _, _ in here]
     locked = {row[0] for row in await connection.fetch(_LOCK_STAGED, origin, numbers)}
-    active = target(Move.TAKE_IN)
-    rows = [row_of(mapping, origin, active, leaf) for number, leaf, mapping in here if number in locked]
-    if rows:
-        await _tell_hides_by_name(connection, origin, rows)
-        taken = [number for number in numbers if number in locked]
-        await connection.execute(_TAKE_IN_STAGED, *_columns_of(rows), taken)
+    taken = [(leaf, mapping) for number, leaf, mapping in here if number in locked]
+    if taken:
+        await _tell_hides_by_name(connection, origin, taken)
+        args = ([*_columns_of(origin, few), [staged[leaf] for leaf, _ in few]] for few in _few_of(taken))
+        await execute_many(connection, _TAKE_IN_STAGED, args)
     others = [number for number in numbers if number not in locked]
     still = await connection.fetch(_STILL_STAGED, origin, others) if others else []
     waiting = {row[0] for row in still}
@@ -212,21 +211,18 @@ async def take_in_mappings(
     rest = [leaf for leaf in leaves if leaf not in locked]
     known = await connection.fetch(_KNOWN, origin, rest) if rest else []
     others: dict[int, bool] = {row[0]: row[1] for row in known}
-    active = target(Move.TAKE_IN)
-    rows = [row_of(mapping, origin, active, leaf) for leaf, mapping in said if leaf not in others]
-    if rows:
-        await _tell_hides_by_name(connection, origin, rows)
-        await connection.execute(_TAKE_IN, *_columns_of(rows))
+    taken = [(leaf, mapping) for leaf, mapping in said if leaf not in others]
+    if taken:
+        await _tell_hides_by_name(connection, origin, taken)
+        args = (_columns_of(origin, few) for few in _few_of(taken))
+        await execute_many(connection, _TAKE_IN, args)
     return {leaf for leaf, is_pending in others.items() if is_pending}
 
 
 async def copy_mappings(connection: Connection, origin: int, said: Sequence[tuple[int, Mapping]]) -> None:
     """Takes in mappings of leaves that have no row yet, by COPY: from now on they answer. Raises where one has a row."""
+    await _tell_hides_by_name(connection, origin, said)
     active = target(Move.TAKE_IN)
-    if await _has_hides_by_name(connection, origin):
-        await _tell_hides(
-            connection, origin, [row_of(mapping, origin, active, leaf) for leaf, mapping in said]
-        )
     rows = (row_of(mapping, origin, active, leaf) for leaf, mapping in said)
     await copy_rows(connection, "mapping", rows=few_at_a_time(rows), columns=COPY_COLUMNS)
 
@@ -329,28 +325,33 @@ async def say_mappings_anew(connection: Connection, before: int, after: int) -> 
     return int(done.rpartition(" ")[2])
 
 
-def _columns_of(rows: Sequence[MappingRow]) -> list[list[Any]]:
-    """Returns the values of `_ARRAYS`."""
+def _few_of(said: Sequence[tuple[int, Mapping]]) -> Iterator[Sequence[tuple[int, Mapping]]]:
+    return (said[at : at + ROWS_A_STATEMENT] for at in range(0, len(said), ROWS_A_STATEMENT))
+
+
+def _columns_of(origin: int, said: Sequence[tuple[int, Mapping]]) -> list[list[Any]]:
+    """Returns the values of `_ARRAYS`, of mappings that answer from now on."""
+    active = target(Move.TAKE_IN)
+    rows = [row_of(mapping, origin, active, leaf) for leaf, mapping in said]
     columns: list[list[Any]] = list(map(list, zip(*rows, strict=True)))
     for place in _TIMES:
         columns[place] = [time.timestamp() for time in columns[place]]
     return columns
 
 
-async def _tell_hides_by_name(connection: Connection, origin: int, rows: Sequence[MappingRow]) -> None:
-    if await _has_hides_by_name(connection, origin):
-        await _tell_hides(connection, origin, rows)
+async def _tell_hides_by_name(
+    connection: Connection, origin: int, said: Sequence[tuple[int, Mapping]]
+) -> None:
+    if await connection.fetchval(_HAS_HIDES_BY_NAME, origin):
+        await _tell_hides(connection, origin, [mapping for _, mapping in said])
 
 
-async def _has_hides_by_name(connection: Connection, origin: int) -> bool:
-    return bool(await connection.fetchval(_HAS_HIDES_BY_NAME, origin))
-
-
-async def _tell_hides(connection: Connection, origin: int, rows: Sequence[MappingRow]) -> None:
+async def _tell_hides(connection: Connection, origin: int, mappings: Sequence[Mapping]) -> None:
+    x_ids = [mapping.x_id for mapping in mappings]
     await connection.execute(
         _TELL_HIDES,
         origin,
-        [row[_NETWORK] for row in rows],
-        [row[_X_ID] for row in rows],
-        [row[_X_HANDLE_KEY] for row in rows],
+        [network_code(mapping.network) for mapping in mappings],
+        [None if x_id is None else x_id.value for x_id in x_ids],
+        [mapping.x_handle.key for mapping in mappings],
     )
