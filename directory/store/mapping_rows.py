@@ -6,8 +6,9 @@ with the table of moves. It also shows that no other module writes here, but for
 (`directory.store.demo`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from collections.abc import Mapping as Leaves
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -174,27 +175,51 @@ async def settle_all_leaves(connection: Connection) -> None:
     await keep_staged_leaves(connection, {})
 
 
+@dataclass(frozen=True, slots=True)
+class StagedRows:
+    """Rows of pending mappings of ours, which do not have their leaves yet, as one transaction has locked them."""
+
+    numbers: Leaves[int, int]
+    """Their row numbers, by leaf."""
+    locked: Set[int]
+    """Row numbers of those that nobody else had locked."""
+
+
+async def lock_staged(connection: Connection, origin: int, numbers: Leaves[int, int]) -> StagedRows:
+    """Locks rows by their leaves, until the transaction ends. Others go on with those that they have locked."""
+    rows = await connection.fetch(_LOCK_STAGED, origin, list(numbers.values()))
+    return StagedRows(numbers, {row[0] for row in rows})
+
+
 async def take_in_staged(
-    connection: Connection, origin: int, said: Sequence[tuple[int, Mapping]], staged: Leaves[int, int]
+    connection: Connection, origin: int, said: Sequence[tuple[int, Mapping]], staged: StagedRows
 ) -> set[int]:
-    """Takes mappings of our own log in, as `take_in_mappings` does, of which `staged` has the row numbers by leaf: their
-    rows get the leaf with what it states. Returns the leaves to try again, likewise."""
-    here = [(staged[leaf], leaf, mapping) for leaf, mapping in said if leaf in staged]
-    numbers = [number for number, _, _ in here]
-    locked = {row[0] for row in await connection.fetch(_LOCK_STAGED, origin, numbers)}
-    taken = [(leaf, mapping) for number, leaf, mapping in here if number in locked]
+    """Takes mappings of our own log in, as `take_in_mappings` does: those of `staged` get the leaf in their rows with what
+    it states. Returns the leaves to try again, likewise."""
+    numbers, locked = staged.numbers, staged.locked
+    taken = [each for each in said if numbers.get(each[0]) in locked]
     if taken:
-        await _tell_hides_by_name(connection, origin, taken)
-        args = ([*_columns_of(origin, few), [staged[leaf] for leaf, _ in few]] for few in _few_of(taken))
+        args = ([*_columns_of(origin, few), [numbers[leaf] for leaf, _ in few]] for few in _few_of(taken))
         await execute_many(connection, _TAKE_IN_STAGED, args)
-    others = [number for number in numbers if number not in locked]
-    still = await connection.fetch(_STILL_STAGED, origin, others) if others else []
-    waiting = {row[0] for row in still}
-    postponed = {leaf for number, leaf, _ in here if number in waiting}
-    # The rest has its leaf in its row, since it was withdrawn meanwhile; or it never had a row here.
-    done = postponed | {leaf for number, leaf, _ in here if number in locked}
+        await _tell_hides_by_name(connection, origin, taken)
+    if len(taken) == len(said):
+        return set()
+    # What has its leaf in its row, since it was withdrawn meanwhile, or never had a row here, is taken in as ever.
+    postponed = await _find_still_staged(connection, origin, said, staged)
+    done = postponed.union(leaf for leaf, _ in taken)
     rest = [each for each in said if each[0] not in done]
     return postponed | (await take_in_mappings(connection, origin, rest) if rest else set())
+
+
+async def _find_still_staged(
+    connection: Connection, origin: int, said: Sequence[tuple[int, Mapping]], staged: StagedRows
+) -> set[int]:
+    """Finds the leaves whose rows others have locked, and which wait for theirs still."""
+    numbers = {leaf: staged.numbers[leaf] for leaf, _ in said if leaf in staged.numbers}
+    others = {leaf: number for leaf, number in numbers.items() if number not in staged.locked}
+    rows = await connection.fetch(_STILL_STAGED, origin, list(others.values())) if others else []
+    waiting = {row[0] for row in rows}
+    return {leaf for leaf, number in others.items() if number in waiting}
 
 
 async def take_in_mappings(
