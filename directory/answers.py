@@ -7,29 +7,33 @@ arrival, so that no newcomer is missed.
 from collections.abc import Mapping as Leaves
 from collections.abc import Sequence
 from datetime import datetime
-from types import MappingProxyType
-from typing import Final
 
 from directory.mappings import Mapping
 from directory.store.arrivals import extend_arrival
 from directory.store.crowds import without_crowds
 from directory.store.database import Connection
 from directory.store.mapping_rows import (
+    StagedRows,
     copy_mappings,
     ensure_origin,
     find_origin_number,
     has_mappings,
     let_go_mappings,
     let_go_mappings_from,
+    lock_staged,
     take_in_mappings,
     take_in_staged,
 )
 
-NONE_STAGED: Final[Leaves[int, int]] = MappingProxyType({})
-
 
 class AnswersError(ValueError):
     """The caller passed a mapping of another origin, or with another leaf, or of an origin that nobody has entered."""
+
+
+async def lock_staged_leaves(connection: Connection, origin: str, numbers: Leaves[int, int]) -> StagedRows:
+    """Locks the rows of our own mappings that do not have their leaves yet, by leaf, so that `take_in_leaves` can take them
+    in. The caller holds a transaction."""
+    return await lock_staged(connection, await ensure_origin(connection, origin), numbers)
 
 
 async def take_in_leaves(
@@ -37,10 +41,9 @@ async def take_in_leaves(
     origin: str,
     said: Sequence[tuple[int, Mapping]],
     now: datetime,
-    staged: Leaves[int, int] = NONE_STAGED,
+    staged: StagedRows | None = None,
 ) -> set[int]:
-    """Takes in the mappings of leaves of `origin`. Of our own, `staged` has the row numbers by leaf, where the rows do not
-    have their leaves yet.
+    """Takes in the mappings of leaves of `origin`. `staged` has the rows of our own that do not have their leaves yet.
 
     The caller holds a transaction, and has checked that a published checkpoint covers the leaves and that each body
     matches the commitment of its leaf.
@@ -52,7 +55,7 @@ async def take_in_leaves(
     if not said:
         return set()
     number = await ensure_origin(connection, origin)
-    if staged:
+    if staged is not None:
         postponed = await take_in_staged(connection, number, said, staged)
     else:
         postponed = await take_in_mappings(connection, number, said)

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from directory.answers import let_go_leaves, take_in_leaves
+from directory.answers import let_go_leaves, lock_staged_leaves, take_in_leaves
 from directory.mappings import Mapping
 from directory.store.database import Connection
 from directory.store.mapping_rows import settle_leaves
@@ -69,12 +69,15 @@ async def _take_in_pieces(
     these the ones to try again."""
     pieces = [bodies[at : at + PIECE] for at in range(0, len(bodies), PIECE)]
     parsing = deque(run_aside(_parse, origin, piece) for piece in pieces[:1])
+    # All at once, while the first piece is parsed: each answer waits for the thread, and the database for us.
+    numbers = {leaf: staged[leaf] for leaf, _ in bodies if leaf in staged}
+    locked = await lock_staged_leaves(connection, origin, numbers) if numbers else None
     read: set[int] = set()
     postponed: set[int] = set()
     for after in range(1, len(pieces) + 1):
         said = await parsing.popleft()
         parsing += [run_aside(_parse, origin, piece) for piece in pieces[after : after + 1]]
-        postponed |= await take_in_leaves(connection, origin, said, now, staged)
+        postponed |= await take_in_leaves(connection, origin, said, now, locked)
         read.update(leaf for leaf, _ in said)
     return read, postponed
 

@@ -1,7 +1,7 @@
-"""Adds many rows by COPY: a few at a time, with room for others between them, and to an end when the server ends."""
+"""Sends many rows: a few at a time, with room for others between them, and to an end when the server ends."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Coroutine, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -29,7 +29,22 @@ async def copy_rows(
     rows: Iterable[Sequence[Any]] | AsyncIterable[Sequence[Any]],
     columns: Sequence[str] | None = None,
 ) -> None:
-    """Adds rows by COPY. Raises ConnectionDoesNotExistError where the server ends meanwhile.
+    """Adds rows by COPY. Raises ConnectionDoesNotExistError where the server ends meanwhile."""
+    await _send(connection, connection.copy_records_to_table(table, records=rows, columns=columns))
+
+
+async def execute_many(connection: Connection, statement: str, args: Iterable[Sequence[Any]]) -> None:
+    """Executes a statement with each of the arguments, which may be made as they are asked for: while the database is at work
+    on some, the next are made, encoded and sent. Raises ConnectionDoesNotExistError where the server ends meanwhile.
+
+    Whoever cancels it waits until all is sent and answered: a driver that stops in between waits for an answer to what it
+    never asked.
+    """
+    await _send(connection, connection.executemany(statement, args), is_whole=True)
+
+
+async def _send(connection: Connection, sending: Coroutine[Any, Any, Any], *, is_whole: bool = False) -> None:
+    """Waits until all is sent and answered.
 
     asyncpg waits until the socket takes more, and does not hear that it never will (a full disk ends the server while rows
     are on their way); neither does its time limit.
@@ -41,16 +56,16 @@ async def copy_rows(
             ended.set_result("")
 
     connection.add_termination_listener(tell)
-    copying: asyncio.Future[str] = asyncio.ensure_future(
-        connection.copy_records_to_table(table, records=rows, columns=columns)
-    )
+    sent: asyncio.Future[Any] = asyncio.ensure_future(sending)
     try:
-        await asyncio.wait([copying, ended], return_when=asyncio.FIRST_COMPLETED)
-        if not copying.done():
+        await asyncio.wait([sent, ended], return_when=asyncio.FIRST_COMPLETED)
+        if not sent.done():
             raise asyncpg.ConnectionDoesNotExistError("the connection ended while rows were sent")
-        await copying
+        await sent
     finally:
-        copying.cancel()
-        await asyncio.wait({copying})
+        if is_whole:
+            await asyncio.wait([sent, ended], return_when=asyncio.FIRST_COMPLETED)
+        sent.cancel()
+        await asyncio.wait({sent})
         if not connection.is_closed():
             connection.remove_termination_listener(tell)

@@ -6,17 +6,18 @@ with the table of moves. It also shows that no other module writes here, but for
 (`directory.store.demo`).
 """
 
+from collections.abc import Iterator, Sequence, Set
 from collections.abc import Mapping as Leaves
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from directory.mapping_life import Move, target
 from directory.mappings import Mapping
-from directory.store.copying import copy_rows, few_at_a_time
+from directory.store.copying import copy_rows, execute_many, few_at_a_time
 from directory.store.database import Connection
 from directory.store.mapping_conditions import IS_ACTIVE, IS_PENDING, in_states_before
-from directory.store.mappings import COPY_COLUMNS, MappingRow, row_of
+from directory.store.mappings import COPY_COLUMNS, network_code, row_of
 from directory.store.staged_leaves import STAGED, keep_staged_leaves
 
 _TYPES: Final = [
@@ -54,7 +55,8 @@ _SAID: Final = ", ".join(
 )
 _IS_CONTESTED: Final = "is_contested = excluded.is_contested OR m.is_contested"
 
-_X_ID, _X_HANDLE_KEY, _NETWORK = map(COPY_COLUMNS.index, ("x_id", "x_handle_key", "network"))
+ROWS_A_STATEMENT: Final = 200
+"""Rows that are taken in with one statement. The next ones are encoded and sent while the database is at work on these."""
 
 _STORE: Final = (
     f"INSERT INTO mapping ({_COLUMNS}) VALUES ({', '.join(f'${n}' for n in range(1, len(COPY_COLUMNS) + 1))})"
@@ -157,9 +159,8 @@ async def ensure_origin(connection: Connection, name: str, *, is_demo: bool = Fa
 async def store_pending(connection: Connection, mapping: Mapping) -> int:
     """Stores a mapping that a member publishes, without a leaf. Returns its row number."""
     origin = await ensure_origin(connection, mapping.origin)
-    row = row_of(mapping, origin, target(Move.STORE))
-    await _tell_hides(connection, origin, [row])
-    return int(await connection.fetchval(_STORE, *row))
+    await _tell_hides(connection, origin, [mapping])
+    return int(await connection.fetchval(_STORE, *row_of(mapping, origin, target(Move.STORE))))
 
 
 async def settle_leaves(connection: Connection, numbers: Sequence[int]) -> None:
@@ -174,28 +175,51 @@ async def settle_all_leaves(connection: Connection) -> None:
     await keep_staged_leaves(connection, {})
 
 
+@dataclass(frozen=True, slots=True)
+class StagedRows:
+    """Rows of pending mappings of ours, which do not have their leaves yet, as one transaction has locked them."""
+
+    numbers: Leaves[int, int]
+    """Their row numbers, by leaf."""
+    locked: Set[int]
+    """Row numbers of those that nobody else had locked."""
+
+
+async def lock_staged(connection: Connection, origin: int, numbers: Leaves[int, int]) -> StagedRows:
+    """Locks rows by their leaves, until the transaction ends. Others go on with those that they have locked."""
+    rows = await connection.fetch(_LOCK_STAGED, origin, list(numbers.values()))
+    return StagedRows(numbers, {row[0] for row in rows})
+
+
 async def take_in_staged(
-    connection: Connection, origin: int, said: Sequence[tuple[int, Mapping]], staged: Leaves[int, int]
+    connection: Connection, origin: int, said: Sequence[tuple[int, Mapping]], staged: StagedRows
 ) -> set[int]:
-    """Takes mappings of our own log in, as `take_in_mappings` does, of which `staged` has the row numbers by leaf: their
-    rows get the leaf with what it states. Returns the leaves to try again, likewise."""
-    here = [(staged[leaf], leaf, mapping) for leaf, mapping in said if leaf in staged]
-    numbers = [number for number, _, _ in here]
-    locked = {row[0] for row in await connection.fetch(_LOCK_STAGED, origin, numbers)}
-    active = target(Move.TAKE_IN)
-    rows = [row_of(mapping, origin, active, leaf) for number, leaf, mapping in here if number in locked]
-    if rows:
-        await _tell_hides_by_name(connection, origin, rows)
-        taken = [number for number in numbers if number in locked]
-        await connection.execute(_TAKE_IN_STAGED, *_columns_of(rows), taken)
-    others = [number for number in numbers if number not in locked]
-    still = await connection.fetch(_STILL_STAGED, origin, others) if others else []
-    waiting = {row[0] for row in still}
-    postponed = {leaf for number, leaf, _ in here if number in waiting}
-    # The rest has its leaf in its row, since it was withdrawn meanwhile; or it never had a row here.
-    done = postponed | {leaf for number, leaf, _ in here if number in locked}
+    """Takes mappings of our own log in, as `take_in_mappings` does: those of `staged` get the leaf in their rows with what
+    it states. Returns the leaves to try again, likewise."""
+    numbers, locked = staged.numbers, staged.locked
+    taken = [each for each in said if numbers.get(each[0]) in locked]
+    if taken:
+        args = ([*_columns_of(origin, few), [numbers[leaf] for leaf, _ in few]] for few in _few_of(taken))
+        await execute_many(connection, _TAKE_IN_STAGED, args)
+        await _tell_hides_by_name(connection, origin, taken)
+    if len(taken) == len(said):
+        return set()
+    # What has its leaf in its row, since it was withdrawn meanwhile, or never had a row here, is taken in as ever.
+    postponed = await _find_still_staged(connection, origin, said, staged)
+    done = postponed.union(leaf for leaf, _ in taken)
     rest = [each for each in said if each[0] not in done]
     return postponed | (await take_in_mappings(connection, origin, rest) if rest else set())
+
+
+async def _find_still_staged(
+    connection: Connection, origin: int, said: Sequence[tuple[int, Mapping]], staged: StagedRows
+) -> set[int]:
+    """Finds the leaves whose rows others have locked, and which wait for theirs still."""
+    numbers = {leaf: staged.numbers[leaf] for leaf, _ in said if leaf in staged.numbers}
+    others = {leaf: number for leaf, number in numbers.items() if number not in staged.locked}
+    rows = await connection.fetch(_STILL_STAGED, origin, list(others.values())) if others else []
+    waiting = {row[0] for row in rows}
+    return {leaf for leaf, number in others.items() if number in waiting}
 
 
 async def take_in_mappings(
@@ -212,21 +236,18 @@ async def take_in_mappings(
     rest = [leaf for leaf in leaves if leaf not in locked]
     known = await connection.fetch(_KNOWN, origin, rest) if rest else []
     others: dict[int, bool] = {row[0]: row[1] for row in known}
-    active = target(Move.TAKE_IN)
-    rows = [row_of(mapping, origin, active, leaf) for leaf, mapping in said if leaf not in others]
-    if rows:
-        await _tell_hides_by_name(connection, origin, rows)
-        await connection.execute(_TAKE_IN, *_columns_of(rows))
+    taken = [(leaf, mapping) for leaf, mapping in said if leaf not in others]
+    if taken:
+        await _tell_hides_by_name(connection, origin, taken)
+        args = (_columns_of(origin, few) for few in _few_of(taken))
+        await execute_many(connection, _TAKE_IN, args)
     return {leaf for leaf, is_pending in others.items() if is_pending}
 
 
 async def copy_mappings(connection: Connection, origin: int, said: Sequence[tuple[int, Mapping]]) -> None:
     """Takes in mappings of leaves that have no row yet, by COPY: from now on they answer. Raises where one has a row."""
+    await _tell_hides_by_name(connection, origin, said)
     active = target(Move.TAKE_IN)
-    if await _has_hides_by_name(connection, origin):
-        await _tell_hides(
-            connection, origin, [row_of(mapping, origin, active, leaf) for leaf, mapping in said]
-        )
     rows = (row_of(mapping, origin, active, leaf) for leaf, mapping in said)
     await copy_rows(connection, "mapping", rows=few_at_a_time(rows), columns=COPY_COLUMNS)
 
@@ -329,28 +350,33 @@ async def say_mappings_anew(connection: Connection, before: int, after: int) -> 
     return int(done.rpartition(" ")[2])
 
 
-def _columns_of(rows: Sequence[MappingRow]) -> list[list[Any]]:
-    """Returns the values of `_ARRAYS`."""
+def _few_of(said: Sequence[tuple[int, Mapping]]) -> Iterator[Sequence[tuple[int, Mapping]]]:
+    return (said[at : at + ROWS_A_STATEMENT] for at in range(0, len(said), ROWS_A_STATEMENT))
+
+
+def _columns_of(origin: int, said: Sequence[tuple[int, Mapping]]) -> list[list[Any]]:
+    """Returns the values of `_ARRAYS`, of mappings that answer from now on."""
+    active = target(Move.TAKE_IN)
+    rows = [row_of(mapping, origin, active, leaf) for leaf, mapping in said]
     columns: list[list[Any]] = list(map(list, zip(*rows, strict=True)))
     for place in _TIMES:
         columns[place] = [time.timestamp() for time in columns[place]]
     return columns
 
 
-async def _tell_hides_by_name(connection: Connection, origin: int, rows: Sequence[MappingRow]) -> None:
-    if await _has_hides_by_name(connection, origin):
-        await _tell_hides(connection, origin, rows)
+async def _tell_hides_by_name(
+    connection: Connection, origin: int, said: Sequence[tuple[int, Mapping]]
+) -> None:
+    if await connection.fetchval(_HAS_HIDES_BY_NAME, origin):
+        await _tell_hides(connection, origin, [mapping for _, mapping in said])
 
 
-async def _has_hides_by_name(connection: Connection, origin: int) -> bool:
-    return bool(await connection.fetchval(_HAS_HIDES_BY_NAME, origin))
-
-
-async def _tell_hides(connection: Connection, origin: int, rows: Sequence[MappingRow]) -> None:
+async def _tell_hides(connection: Connection, origin: int, mappings: Sequence[Mapping]) -> None:
+    x_ids = [mapping.x_id for mapping in mappings]
     await connection.execute(
         _TELL_HIDES,
         origin,
-        [row[_NETWORK] for row in rows],
-        [row[_X_ID] for row in rows],
-        [row[_X_HANDLE_KEY] for row in rows],
+        [network_code(mapping.network) for mapping in mappings],
+        [None if x_id is None else x_id.value for x_id in x_ids],
+        [mapping.x_handle.key for mapping in mappings],
     )

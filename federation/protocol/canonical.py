@@ -15,7 +15,7 @@ Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_INT)]
 T = TypeVar("T")
 
 
-class Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """Base of the shapes that are decoded and encoded; an optional field that is None or
     false is left out."""
 

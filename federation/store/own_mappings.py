@@ -51,6 +51,12 @@ SELECT (SELECT count(*) FROM log_operations WHERE leaf IS NULL)
     + (SELECT count(*) FROM mapping m WHERE {_WAITS})
     + (SELECT count(*) FROM mapping m WHERE {_IS_ENDED})
 """
+# Those few first, whatever the planner knows: it may not have heard yet how many mappings there are.
+_REPLACED: Final = f"""
+FROM mapping m JOIN publication p ON p.mapping = m.id
+WHERE p.id = ANY(ARRAY(SELECT id FROM publication WHERE replaces IS NOT NULL)) AND p.replaces IS NOT NULL
+    AND {_OF_ORIGIN} AND m.leaf >= $2 AND m.leaf < $3 AND {IS_ACTIVE}
+"""
 _ENDED: Final = f"""
 SELECT m.leaf FROM mapping m JOIN log_revoke r ON r.target = m.leaf WHERE {_IS_ENDED} AND r.leaf < $2
 """
@@ -119,22 +125,11 @@ async def end_replaced_wordings(connection: Connection, origin: str, first: int,
     Returns False where one is left, since its member is changing it.
     """
     rows = await connection.fetch(
-        "SELECT p.id, p.replaces FROM mapping m JOIN publication p ON p.mapping = m.id"
-        f" WHERE {_OF_ORIGIN} AND m.leaf >= $2 AND m.leaf < $3 AND {IS_ACTIVE} AND p.replaces IS NOT NULL"
-        " FOR UPDATE OF p SKIP LOCKED",
-        origin,
-        first,
-        end,
+        f"SELECT p.id, p.replaces {_REPLACED} FOR UPDATE OF p SKIP LOCKED", origin, first, end
     )
     if rows:
         await _end_wordings(connection, origin, [(row["id"], row["replaces"]) for row in rows])
-    return not await connection.fetchval(
-        "SELECT EXISTS (SELECT FROM mapping m JOIN publication p ON p.mapping = m.id"
-        f" WHERE {_OF_ORIGIN} AND m.leaf >= $2 AND m.leaf < $3 AND {IS_ACTIVE} AND p.replaces IS NOT NULL)",
-        origin,
-        first,
-        end,
-    )
+    return not await connection.fetchval(f"SELECT EXISTS (SELECT {_REPLACED})", origin, first, end)
 
 
 async def _end_wordings(connection: Connection, origin: str, replaced: Sequence[tuple[object, int]]) -> None:

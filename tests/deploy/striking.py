@@ -32,7 +32,7 @@ from directory.clock import SystemClock
 CHECKOUT: Final = Path(__file__).parents[2]
 KILLED: Final = -signal.SIGKILL
 FILE_WRITES: Final = ("fsync", "rename", "replace", "link", "unlink", "mkdir")
-DATABASE_WRITES: Final = ("execute", "fetch", "fetchrow", "fetchval", "copy_records_to_table")
+DATABASE_WRITES: Final = ("execute", "executemany", "fetch", "fetchrow", "fetchval", "copy_records_to_table")
 RECOVERY_KEY: Final = re.compile(r"PRIVATE\+KEY\+\S+/recovery\+\S+")
 CONFIRMS: Final = "characters, to confirm that you have it: "
 ASKS: Final = "The recovery key: "

@@ -1,15 +1,16 @@
-"""A COPY whose server ends while rows are on their way ends, too."""
+"""Rows whose server ends while they are on their way: who sends them ends, too. So does who is cancelled."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
 
-from directory.store.copying import copy_rows
+from directory.store.copying import copy_rows, execute_many
+from directory.store.database import Connection
 
 PATIENCE_S = 20
 CHUNK_BYTES = 65_536
@@ -77,7 +78,19 @@ def rows(server: DyingServer) -> Iterator[tuple[str]]:
         yield ("x" * 100_000,)
 
 
-async def test_a_copy_ends_with_its_server(dsn: str) -> None:
+Send = Callable[[Connection, Iterator[tuple[str]]], Awaitable[None]]
+
+
+async def copy(connection: Connection, rows: Iterator[tuple[str]]) -> None:
+    await copy_rows(connection, "copied", rows, ["text"])
+
+
+async def insert(connection: Connection, rows: Iterator[tuple[str]]) -> None:
+    await execute_many(connection, "INSERT INTO copied VALUES ($1)", rows)
+
+
+@pytest.mark.parametrize("send", [copy, insert])
+async def test_who_sends_ends_with_the_server(dsn: str, send: Send) -> None:
     """A full disk ended the server while `passerelle demo` sent rows: the command waited for ever, and so would whoever copies
     from a peer. asyncpg waits for a socket that takes no more, and hears nothing of its end."""
     async with dying(dsn) as (server, listening):
@@ -87,7 +100,7 @@ async def test_a_copy_ends_with_its_server(dsn: str) -> None:
             host=host, port=port, user=parts.username, password=parts.password, database=parts.path[1:]
         )
         await connection.execute("CREATE TEMPORARY TABLE copied (text text)")
-        copying = asyncio.create_task(copy_rows(connection, "copied", rows(server), ["text"]))
+        copying = asyncio.ensure_future(send(connection, rows(server)))
         async with asyncio.timeout(PATIENCE_S):
             await server.is_deaf.wait()
             listening.close()  # the driver may not ask for a cancellation either
@@ -96,3 +109,32 @@ async def test_a_copy_ends_with_its_server(dsn: str) -> None:
                 await copying
             await server.has_ended.wait()
         assert connection.is_closed()
+
+
+async def test_a_connection_can_be_used_after_its_sender_was_cancelled(dsn: str) -> None:
+    """asyncpg waits for a socket that takes more; cancelled there, it waited for the answer to a request whose end it had
+    never sent, and a process that was to end did not."""
+    made: list[int] = []
+    has_begun = asyncio.Event()
+
+    def some() -> Iterator[tuple[str]]:
+        for number in range(100):
+            has_begun.set()
+            made.append(number)
+            yield ("x" * 100_000,)
+
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute("CREATE TEMPORARY TABLE copied (text text)")
+        async with asyncio.timeout(PATIENCE_S):
+            slow = "INSERT INTO copied SELECT $1 FROM pg_sleep(0.01)"
+            sending = asyncio.ensure_future(execute_many(connection, slow, some()))
+            await has_begun.wait()
+            await asyncio.sleep(0.05)
+            assert len(made) < 100
+            sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+            assert await connection.fetchval("SELECT count(*) FROM copied") == 100
+    finally:
+        connection.terminate()

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from directory.store.database import Connection
 
-CALLS: Final = ("execute", "fetch", "fetchrow", "fetchval", "copy_records_to_table")
+CALLS: Final = ("execute", "executemany", "fetch", "fetchrow", "fetchval", "copy_records_to_table")
 COMMIT: Final = "COMMIT"
 READ: Final = "SELECT"
 LABEL_WORDS: Final = 4

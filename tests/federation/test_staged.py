@@ -3,13 +3,16 @@ waited for or published with the same leaf, and nothing has two."""
 
 import asyncio
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from directory.members.receipts import Elsewhere
+from directory.store import mapping_rows
 from directory.store.database import Connection, Database
 from directory.store.erasures import ErasureStore
 from directory.store.mapping_rows import mark_contested, withdraw_mappings
+from federation import ingest
 from tests.federation.log_harness import LogHarness
 from tests.federation.published_members import publish_as_ada
 from tests.harness.clock import FakeClock
@@ -47,6 +50,48 @@ async def test_a_batch_is_staged_beside_its_rows(harness: LogHarness) -> None:
     assert await harness.live_leaves() == [1, 2, 3]
     said = await harness.fetch("SELECT id, leaf FROM mapping")
     assert {row["leaf"]: row["id"] for row in said} == rows
+    await check_at_rest(harness)
+
+
+async def test_each_row_gets_its_own_leaf_in_several_statements(
+    harness: LogHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The leaves of a batch are shuffled: what is sent a few at a time must not be told of another row."""
+    monkeypatch.setattr(mapping_rows, "ROWS_A_STATEMENT", 3)
+    monkeypatch.setattr(ingest, "PIECE", 7)
+    rows = await stage(harness, 20)
+    before = await harness.fetch("SELECT id, x_id FROM mapping ORDER BY id")
+    await harness.run()
+    said = await harness.fetch("SELECT id, leaf FROM mapping WHERE state = 1")
+    assert {row["leaf"]: row["id"] for row in said} == rows
+    assert await harness.fetch("SELECT id, x_id FROM mapping ORDER BY id") == before
+    await check_at_rest(harness)
+
+
+async def test_a_batch_is_locked_at_once(harness: LogHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked for with each piece, the answer waits for the thread that parses the next one, and the database for us."""
+    monkeypatch.setattr(ingest, "PIECE", 1)
+    await stage(harness, 4)
+    asked: list[str] = []
+    async with harness.database.connection() as connection:
+        connection.add_query_logger(lambda query: asked.append(query.query))
+        await harness.sequencer().run_once(connection)
+    assert sum("AND m.leaf IS NULL FOR UPDATE" in query for query in asked) == 1
+    assert await harness.live_leaves() == [1, 2, 3, 4]
+
+
+async def test_a_hide_that_knows_the_handle_alone_is_told_the_id(harness: LogHarness) -> None:
+    """It comes while the mapping is staged: with that it would be published, and whoever takes the handle later be hidden."""
+    await stage(harness, 1)
+    async with harness.database.connection() as connection:
+        await connection.execute(
+            "INSERT INTO hide (id, origin, network, x_id, x_handle, x_handle_key, reason, hidden_by, hidden_at)"
+            " SELECT $1, origin, network, NULL, x_handle, x_handle_key, 'rules', 'x', $2 FROM mapping",
+            uuid4(),
+            harness.clock.now(),
+        )
+    await harness.run()
+    assert await harness.fetch("SELECT x_id FROM hide") == await harness.fetch("SELECT x_id FROM mapping")
     await check_at_rest(harness)
 
 
