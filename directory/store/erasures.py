@@ -9,7 +9,11 @@ from directory.store.accounts import lock_member
 from directory.store.database import Connection, Database
 from directory.store.lonely_hosts import fetch_hosts_of_member, forget_lonely_hosts
 from directory.store.member_tables import MEMBER_TABLES, Goes, MemberTable
-from directory.store.publication_rows import fetch_publications_of_member, withdraw_all_of_member
+from directory.store.publication_rows import (
+    fetch_publications_of_member,
+    lock_publications_of_member,
+    withdraw_all_of_member,
+)
 from directory.store.tokens import hand_over_tokens_of_member
 
 
@@ -29,6 +33,7 @@ class ErasureStore:
         async with self._database.transaction() as connection:
             await lock_member(connection, member, to_erase=True)
             hosts = await fetch_hosts_of_member(connection, member)
+            await lock_publications_of_member(connection, member)
             published = await fetch_publications_of_member(connection, member)
             await withdraw_all_of_member(connection, member)
             revoked = await hand_over_tokens_of_member(connection, member, now)

@@ -214,6 +214,16 @@ async def find_hide_reason(connection: Connection, mapping: Mapping) -> HideReas
     return HideReason(reason) if reason is not None else None
 
 
+async def lock_publications_of_member(connection: Connection, member: UUID) -> None:
+    """Locks a member's publications and their mappings, after waiting for a batch of the log that stages some: what is read of
+    them then stays."""
+    rows = await connection.fetch(
+        "SELECT mapping, replaces FROM publication WHERE member = $1 ORDER BY id FOR UPDATE", member
+    )
+    said = [number for row in rows for number in row if number is not None]
+    await connection.execute("SELECT FROM mapping WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE", said)
+
+
 async def fetch_publications_of_member(connection: Connection, member: UUID) -> list[tuple[Publication, str]]:
     """Reads a member's publications, each with its mapping's origin, the first published first."""
     rows = await connection.fetch(f"{_SELECT} WHERE p.member = $1 {_ORDER}", member)

@@ -124,12 +124,14 @@ async def test_who_withdraws_while_it_is_staged_is_revoked(harness: LogHarness) 
 
 
 async def _wait_for_lock(connection: Connection) -> None:
-    """Waits until another connection to this database waits for a lock."""
+    """Waits until another connection to this database waits for a lock. A transaction sees who waited when it first looked, unless
+    it is told to forget that."""
     async with asyncio.timeout(20):
-        while not await connection.fetchval(  # noqa: ASYNC110 - what it waits for is in the database
+        while not await connection.fetchval(
             "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
         ):
             await asyncio.sleep(0.01)
+            await connection.execute("SELECT pg_stat_clear_snapshot()")
 
 
 @pytest.mark.parametrize("withdraws", [True, False])
@@ -197,4 +199,18 @@ async def test_who_leaves_meanwhile_is_revoked_and_told_so(harness: LogHarness) 
     assert len(await harness.live_leaves()) == 1
     assert len(await harness.fetch("SELECT FROM log_revoke")) == 1
     assert len(await harness.fetch("SELECT FROM log_statement")) == 1
+    await check_at_rest(harness)
+
+
+async def test_who_leaves_as_it_is_staged_is_told_that_it_is_revoked(harness: LogHarness) -> None:
+    """What was read before the batch was there, and withdrawn after it, was told as never shared: its leaf is in the log."""
+    _, signed_in = await publish_as_ada(harness)
+    erasures = ErasureStore(harness.database)
+    async with harness.database.transaction() as connection:
+        await harness.sequencer()._stage(connection)
+        leaving = asyncio.create_task(erasures.erase_member(signed_in.member, harness.clock.now()))
+        await _wait_for_lock(connection)
+    assert [each.elsewhere for each in (await leaving).withdrawn] == [Elsewhere.REVOKED]
+    await harness.run()
+    assert len(await harness.fetch("SELECT FROM log_revoke")) == 1
     await check_at_rest(harness)
