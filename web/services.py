@@ -20,9 +20,9 @@ from federation.peers.heard import HeardPeers
 from federation.witness.cosigning import Witness
 from web.list_places import ListPlaces
 from web.member_services import MemberServices
-from web.middleware.bodies import HeldBytes, room_for_answers
 from web.middleware.counting import Counting
 from web.peer_services import PeerServices
+from web.unsent import UnsentAnswers, room_for_answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Services:
     texts: OperatorTexts
     large_matches: ListPlaces
     """For lists that are matched at the same time."""
-    held_answers: HeldBytes = field(default_factory=room_for_answers)
+    held_answers: UnsentAnswers = field(default_factory=room_for_answers)
     """Answers to lists that are not sent yet."""
     counting: Counting = field(default_factory=Counting)
     """How callers are counted, alone or with other processes."""

@@ -33,9 +33,9 @@ from federation.store.peer_listing import PeerListing
 from federation.witness.cosigning import Witness
 from web.list_places import ListPlaces
 from web.member_services import MemberServices
-from web.middleware.bodies import room_for_answers
 from web.middleware.counting import Counted, Counting
 from web.services import Services
+from web.unsent import room_for_answers
 
 
 async def _leave_to_sequencer() -> None:

@@ -11,12 +11,13 @@ from litestar.testing import RequestFactory
 from tests.harness.instance import RunningInstance
 from tests.web.test_sent_in_pieces import Reader, settle
 from web.held_answers import HeldAnswer
-from web.middleware.bodies import FREE_BYTES, HeldBytes, TooManyBodies
+from web.middleware.bodies import FREE_BYTES, TooManyBodies
+from web.unsent import UnsentAnswers
 
 COUNTED: Final = 40
 
 
-def answer(held: HeldBytes, key: bytes = b"one", size: int = FREE_BYTES + COUNTED) -> Any:
+def answer(held: UnsentAnswers, key: bytes = b"one", size: int = FREE_BYTES + COUNTED) -> Any:
     made = Response(bytes(size), media_type="text/csv", headers={"cache-control": "no-store"})
     made.set_cookie("lang", "de")
     return HeldAnswer(made, held, key).to_asgi_response(app=None, request=RequestFactory().get("/"))
@@ -24,7 +25,7 @@ def answer(held: HeldBytes, key: bytes = b"one", size: int = FREE_BYTES + COUNTE
 
 async def test_whoever_reads_nothing_holds_half_and_no_more() -> None:
     """Attack: each file was held for as long as 64 KiB of it were read in a minute, and nobody counted how many."""
-    held, idle, other = HeldBytes(2 * COUNTED), Reader(0), Reader(100)
+    held, idle, other = UnsentAnswers(2 * COUNTED), Reader(0), Reader(100)
     sending = idle.start(answer(held))
     await settle()
     refused = Reader(100)
@@ -40,8 +41,8 @@ async def test_whoever_reads_nothing_holds_half_and_no_more() -> None:
 
 async def test_the_answer_is_what_was_made() -> None:
     reader = Reader(100)
-    await reader.start(answer(HeldBytes(2 * COUNTED)))
-    begin, body = reader.got
+    await reader.start(answer(UnsentAnswers(2 * COUNTED)))
+    begin, *sent = reader.got
     assert begin["status"] == 200
     assert sorted(name for name, _ in begin["headers"]) == [
         b"cache-control",
@@ -49,7 +50,8 @@ async def test_the_answer_is_what_was_made() -> None:
         b"content-type",
         b"set-cookie",
     ]
-    assert body["body"] == bytes(FREE_BYTES + COUNTED)
+    assert [len(message["body"]) for message in sent] == [FREE_BYTES, COUNTED, 0]
+    assert not any(any(message["body"]) for message in sent)
 
 
 @pytest.mark.parametrize("action", ["json", "show"])

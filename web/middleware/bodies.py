@@ -17,10 +17,6 @@ FREE_BYTES: Final = 64 * 2**10
 HELD_BYTES: Final = 256 * 2**20
 """Of all bodies, shared out among the web processes; half of it for one caller. A process holds three forms of the largest size
 where that is more, or two where there are several processes."""
-HELD_ANSWER_BYTES: Final = 128 * 2**20
-"""Of the answers to lists, until they are sent, shared out likewise: some forty of the largest usual ones."""
-LEAST_ANSWER_BYTES: Final = 64 * 2**20
-"""Of one process, however many there are: half of it holds any answer."""
 ROOM_WAIT_S: Final = 10.0
 SLOW_AFTER_S: Final = 30.0
 MIN_BYTES_PER_S: Final = 4 * 2**10
@@ -42,7 +38,7 @@ class TooManyBodies(HTTPException):
 
 
 class HeldBytes:
-    """Counts the bytes of bodies, or of answers, that are held for each caller."""
+    """Counts the bytes of bodies that are held for each caller."""
 
     def __init__(self, total: int) -> None:
         self._total = total
@@ -60,12 +56,6 @@ class HeldBytes:
             raise TooManyBodies from None
         self._of[key] += size
 
-    def take_now(self, key: bytes, size: int) -> None:
-        """Counts more bytes. Raises TooManyBodies where there is no room: what would wait for it is held already."""
-        if not self._has_room(key, size):
-            raise TooManyBodies
-        self._of[key] += size
-
     def free(self, key: bytes, size: int) -> None:
         """Counts bytes no more."""
         self._of[key] -= size
@@ -75,11 +65,6 @@ class HeldBytes:
 
     def _has_room(self, key: bytes, size: int) -> bool:
         return self._of[key] + size <= self._total // 2 and self._of.total() + size <= self._total
-
-
-def room_for_answers(processes: int = 1) -> HeldBytes:
-    """Makes what counts the answers to lists in one of some processes."""
-    return HeldBytes(max(HELD_ANSWER_BYTES // processes, LEAST_ANSWER_BYTES))
 
 
 class BodiesMiddleware:
