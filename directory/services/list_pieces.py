@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 BUSY_PIECE_PAIRS: Final = 250
 """Accounts that one statement asks for while somebody waits: about two milliseconds of the database."""
-PIECES_AHEAD: Final = 4
+PIECES_AHEAD: Final = 3
 """Statements under way while it is quiet: as one result is ranked, the database reads the next ones in parallel. Two lists at
 a time still leave connections of the pool to single look-ups."""
 
