@@ -10,6 +10,7 @@ from typing import Final
 
 from litestar.exceptions import TooManyRequestsException
 
+from directory.courtesy import tell_crowd
 from directory.networks.callers import current_caller
 
 WAITING_OF_CALLER: Final = 64
@@ -36,6 +37,7 @@ class ListPlaces:
         self._make_room(caller)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(caller, deque()).append(turn)
+        tell_crowd(len(self._waiting))
         try:
             await turn
         except asyncio.CancelledError:
@@ -67,6 +69,7 @@ class ListPlaces:
             turn = lists.popleft()
             if lists:
                 self._waiting[caller] = lists  # behind all others
+            tell_crowd(len(self._waiting))
             if not turn.done():
                 turn.set_result(None)
                 return
@@ -81,6 +84,7 @@ class ListPlaces:
             self._waiting[caller].remove(turn)
             if not self._waiting[caller]:
                 del self._waiting[caller]
+                tell_crowd(len(self._waiting))
 
 
 def _refused() -> TooManyRequestsException:

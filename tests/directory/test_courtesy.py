@@ -250,3 +250,25 @@ async def test_a_list_gives_way_where_the_loop_has_none(
     else:
         monkeypatch.setattr(time, "thread_time", asyncio.get_running_loop().time)
     assert await turns_of_lists(3) >= 0.28
+
+
+async def test_lists_of_a_crowd_go_on_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On launch day lists came faster than their turns, and the last of them waited for a quarter of a minute."""
+    monkeypatch.setattr(courtesy, "GIVE_WAY_S", 60.0)
+    monkeypatch.setattr(courtesy, "LATE_S", -1.0)  # the loop has no room
+    monkeypatch.setattr(courtesy._others, "lists", courtesy.CROWD)
+    async with asyncio.timeout(30):
+        assert await turns_of_lists(5) >= 4 * courtesy.CROWD_S - courtesy.CLOCK_S
+
+
+async def test_fewer_are_no_crowd_and_other_work_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courtesy, "GIVE_WAY_S", 0.1)
+    monkeypatch.setattr(courtesy, "LATE_S", -1.0)
+    monkeypatch.setattr(courtesy._others, "lists", courtesy.CROWD - 1)
+    assert await turns_of_lists(2) >= 0.18
+    courtesy.tell_crowd(courtesy.CROWD)
+    with somebody_waits():
+        begun = asyncio.get_running_loop().time()
+        for _ in range(2):
+            await give_way()
+        assert asyncio.get_running_loop().time() - begun >= 0.18

@@ -100,3 +100,20 @@ async def test_whoever_fills_the_places_to_wait_keeps_nobody_out(monkeypatch: py
     over.set()
     await asyncio.wait([first, *waiting])
     await asyncio.wait_for(hold(places, b"f", done), 5)
+
+
+async def test_how_many_callers_wait_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of callers, not of lists: one who sends many is no crowd."""
+    told: list[int] = []
+    monkeypatch.setattr(list_places, "tell_crowd", told.append)
+    places, done, over = ListPlaces(1), list[bytes](), asyncio.Event()
+    first = asyncio.create_task(hold(places, b"a", done, over))
+    await asyncio.sleep(0)
+    waiting = await begin(places, b"bbbc", done)
+    assert told == [1, 1, 1, 2]
+    waiting[3].cancel()
+    await asyncio.wait(waiting[3:])
+    assert told.pop() == 1
+    over.set()
+    await asyncio.gather(first, *waiting[:3])
+    assert told[-1] == 0
