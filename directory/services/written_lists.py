@@ -32,7 +32,7 @@ Name = TypeVar("Name")
 
 WRITTEN_PIECE_PAIRS: Final = 500
 """Accounts that one statement asks for while nobody waits. It bounds memory, whatever the list's length."""
-RANKED_PIECE_PAIRS: Final = 75
+RANKED_PIECE_PAIRS: Final = 60
 """Accounts that one statement asks for where they are ranked: the loop is held by them for about a millisecond."""
 FEW_PAIRS: Final = 25
 """So many of a piece are ranked beside the next ones, without a turn of their own."""

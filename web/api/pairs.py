@@ -6,6 +6,7 @@ What is wrong is named as `web.api.bodies` names it, from the part of the body t
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from typing import Final, NoReturn
 
 import msgspec
@@ -101,11 +102,11 @@ class PairReader:
         self, x_ids: Sequence[str | None], handles: Sequence[str | None], days: Sequence[str | None]
     ) -> bool:
         """Takes plain pairs. Returns False, and takes none, where one is no query."""
-        has_days = any(days)
-        if (has_days or None in x_ids) and not all(map(_is_query, x_ids, handles, days)):
+        # Nearly always all have an id and no day, or all have a handle.
+        if None in handles and (any(days) or None in x_ids) and not all(map(_is_query, x_ids, handles, days)):
             return False
         try:
-            seen = [parse_day(day) if day else None for day in days] if has_days else [None] * len(days)
+            parsed: dict[str | None, date] = {day: parse_day(day) for day in set(days) if day is not None}
         except InvalidQuery:
             return False
         numbers = [int(x_id) if x_id else None for x_id in x_ids]
@@ -113,7 +114,7 @@ class PairReader:
             return False
         self.asked.x_ids += numbers
         self.asked.handles += handles
-        self.asked.seen += seen
+        self.asked.seen += [parsed.get(day) for day in days] if parsed else [None] * len(days)
         return True
 
     def _read_any(self) -> None:

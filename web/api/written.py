@@ -18,7 +18,7 @@ from directory.services.written_lists import AskedPairs, FoundPiece, Places, Wri
 from directory.store.written_mappings import NOT_WRITTEN, StateOfMapping, WrittenRows, read_state
 from web.api.schema import answer_out, as_json
 
-RANKED_AT_ONCE: Final = 50
+RANKED_AT_ONCE: Final = 25
 """Matches that are written without a pause: some tenths of a millisecond."""
 WRITTEN_AT_ONCE: Final = 250
 """Likewise of results whose answers the database wrote."""
