@@ -67,7 +67,7 @@ async def test_a_face(app_view: AppView, http: GuardedClient, database: Database
     )
     clock = FakeClock()
     faces = Faces(FaceStore(database), {Network.BLUESKY: reader(app_view, http)}, http, clock)
-    face = (await faces.of(Network.BLUESKY, [account_of(cat)]))[cat.did]
+    face = (await faces.of(Network.BLUESKY, [account_of(cat)], wait_s=UNHURRIED_S))[cat.did]
     assert (face.profile.name, face.profile.description) == ("Cat 🐈", "Birds and bread")
     assert face.has_picture
     picture = await faces.picture(face.code)
@@ -220,7 +220,7 @@ async def test_a_plan_leaves_out_whom_the_moderators_name(
         rank(Query(XId(n), None, Lists.FOLLOWING), [mapping_to(each, n)], START.date(), ORIGIN)
         for n, each in enumerate(people, 1)
     ]
-    await faces.of(Network.BLUESKY, [account_of(each) for each in people])
+    await faces.of(Network.BLUESKY, [account_of(each) for each in people], wait_s=UNHURRIED_S)
     known = await faces.known(Network.BLUESKY, matches)
     plan = plan_follows(matches, Wishes(Network.BLUESKY, lambda _query, _answer: True, known=known))
     assert [str(each.account.id) for each in plan.wanted] == [ann.did]
