@@ -9,6 +9,8 @@ import asyncpg
 from directory.courtesy import give_way
 from directory.store.database import Connection
 
+WHOLE_S: Final = 3.0
+"""For what is on its way when its sender is cancelled: a server that takes no more keeps no process from its end."""
 ROWS_AT_ONCE: Final = 32
 """In less than a millisecond, with what it takes to make and to encode them."""
 
@@ -38,7 +40,7 @@ async def execute_many(connection: Connection, statement: str, args: Iterable[Se
     on some, the next are made, encoded and sent. Raises ConnectionDoesNotExistError where the server ends meanwhile.
 
     Whoever cancels it waits until all is sent and answered: a driver that stops in between waits for an answer to what it
-    never asked.
+    never asked. Where that takes longer than `WHOLE_S`, or is cancelled again, the connection ends.
     """
     await _send(connection, connection.executemany(statement, args), is_whole=True)
 
@@ -63,9 +65,13 @@ async def _send(connection: Connection, sending: Coroutine[Any, Any, Any], *, is
             raise asyncpg.ConnectionDoesNotExistError("the connection ended while rows were sent")
         await sent
     finally:
-        if is_whole:
-            await asyncio.wait([sent, ended], return_when=asyncio.FIRST_COMPLETED)
-        sent.cancel()
-        await asyncio.wait({sent})
-        if not connection.is_closed():
-            connection.remove_termination_listener(tell)
+        try:
+            if is_whole:
+                await asyncio.wait([sent, ended], timeout=WHOLE_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if is_whole and not sent.done():
+                connection.terminate()
+            sent.cancel()
+            await asyncio.wait({sent})
+            if not connection.is_closed():
+                connection.remove_termination_listener(tell)

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import asyncpg
 import pytest
 
+from directory.store import copying as copying_module
 from directory.store.copying import copy_rows, execute_many
 from directory.store.database import Connection
 
@@ -89,17 +90,26 @@ async def insert(connection: Connection, rows: Iterator[tuple[str]]) -> None:
     await execute_many(connection, "INSERT INTO copied VALUES ($1)", rows)
 
 
+@asynccontextmanager
+async def connected(dsn: str, listening: asyncio.Server) -> AsyncIterator[Connection]:
+    """Opens a connection through the server, with a table for the rows."""
+    host, port = listening.sockets[0].getsockname()
+    parts = urlsplit(dsn)
+    connection = await asyncpg.connect(
+        host=host, port=port, user=parts.username, password=parts.password, database=parts.path[1:]
+    )
+    await connection.execute("CREATE TEMPORARY TABLE copied (text text)")
+    try:
+        yield connection
+    finally:
+        connection.terminate()
+
+
 @pytest.mark.parametrize("send", [copy, insert])
 async def test_who_sends_ends_with_the_server(dsn: str, send: Send) -> None:
     """A full disk ended the server while `passerelle demo` sent rows: the command waited for ever, and so would whoever copies
     from a peer. asyncpg waits for a socket that takes no more, and hears nothing of its end."""
-    async with dying(dsn) as (server, listening):
-        host, port = listening.sockets[0].getsockname()
-        parts = urlsplit(dsn)
-        connection = await asyncpg.connect(
-            host=host, port=port, user=parts.username, password=parts.password, database=parts.path[1:]
-        )
-        await connection.execute("CREATE TEMPORARY TABLE copied (text text)")
+    async with dying(dsn) as (server, listening), connected(dsn, listening) as connection:
         copying = asyncio.ensure_future(send(connection, rows(server)))
         async with asyncio.timeout(PATIENCE_S):
             await server.is_deaf.wait()
@@ -109,6 +119,28 @@ async def test_who_sends_ends_with_the_server(dsn: str, send: Send) -> None:
                 await copying
             await server.has_ended.wait()
         assert connection.is_closed()
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_who_is_cancelled_waits_for_no_server_that_takes_no_more(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, *, again: bool
+) -> None:
+    """One that hangs, and does not end, would keep a process from its end; and one that is cancelled twice left a sender
+    behind, on a connection that others are lent."""
+    monkeypatch.setattr(copying_module, "WHOLE_S", PATIENCE_S if again else 0.1)
+    async with dying(dsn) as (server, listening), connected(dsn, listening) as connection:
+        sending = asyncio.ensure_future(insert(connection, rows(server)))
+        async with asyncio.timeout(PATIENCE_S / 2):
+            await server.is_deaf.wait()
+            sending.cancel()
+            await asyncio.sleep(0)
+            if again:
+                sending.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await sending
+            assert connection.is_closed()
+            server.end()
+            await server.has_ended.wait()
 
 
 async def test_a_connection_can_be_used_after_its_sender_was_cancelled(dsn: str) -> None:
