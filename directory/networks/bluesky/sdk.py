@@ -3,10 +3,7 @@ nobody pays who does not call Bluesky's API."""
 
 import asyncio
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    pass
+from typing import Any, Final
 
 _HOMES: Final = {
     "AsyncClient": "atproto",
