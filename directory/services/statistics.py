@@ -1,72 +1,98 @@
-"""Counts the people in the directory, at most once in five minutes."""
+"""Tells how many are in the directory. Counting reads the whole table, so it is done seldom, and by one process for all."""
 
 import asyncio
-from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
-import msgspec
+import structlog
 
 from directory.clock import Clock
 from directory.errors import DirectoryUnavailable
-from directory.store.statistics import StatisticsStore
+from directory.statistics import Statistics
+from directory.store.statistics import KeptCount, StatisticsStore
+
+log = structlog.get_logger(__name__)
 
 FRESH_FOR: Final = timedelta(minutes=5)
+COUNTING_SHARE: Final = 0.01
+"""Counting takes at most this share of the time, however large the directory grows."""
 AT_HAND_S: Final = 0.5
 """How long a page waits for the very first count."""
-
-
-class Statistics(msgspec.Struct, frozen=True):
-    """Counts of the mappings that answered at a moment; `people` counts X accounts, by id or, lacking one, by
-    handle."""
-
-    mappings: int
-    people: int
-    by_network: dict[str, int]
-    by_strength: dict[str, int]
-    by_origin: dict[str, int]
-    origins: int
-    counted_at: datetime
+RENEWED_WITHIN_S: Final = 2.0
+"""How long who asks for counts alone waits for newer ones."""
+LOOK_AGAIN_AFTER: Final = timedelta(seconds=5)
+"""After a count that failed, or while another process is counting."""
 
 
 class StatisticsService:
-    """Counts at most once in five minutes, however many ask: counting reads the whole table."""
+    """Has the last count at hand, and renews it beside whoever asks."""
 
     def __init__(self, store: StatisticsStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._counted: Statistics | None = None
-        self._counting = asyncio.Lock()
-        self._renewing: asyncio.Task[Statistics] | None = None
+        self._kept: KeptCount | None = None
+        self._renewing: asyncio.Task[None] | None = None
+        self._not_before: datetime | None = None
 
     async def current(self) -> Statistics:
-        """Returns the last count, or a new one where that is stale. Raises DirectoryUnavailable."""
-        async with self._counting:
-            now = self._clock.now()
-            if self._counted is None or now - self._counted.counted_at > FRESH_FOR:
-                self._counted = await self._count(now)
-            return self._counted
+        """Returns a count of the last minutes where it can be had soon, else the one before. Only where nothing was ever
+        counted it waits until it is. Raises DirectoryUnavailable."""
+        if (renewing := self._renew()) is not None:
+            await asyncio.wait([renewing], timeout=RENEWED_WITHIN_S)
+            if self._kept is None:
+                await asyncio.wait([renewing])
+                renewing.result()
+        if self._kept is None:
+            raise DirectoryUnavailable("nobody was counted yet: that failed a moment ago, or is under way")
+        return self._kept.statistics
 
     async def at_hand(self, wait_s: float = AT_HAND_S) -> Statistics | None:
         """Returns the last count at once, and renews it beside that where it is stale. Before the first one it waits
         a moment. Returns None while there is none, for a page that must not wait and not fail."""
-        if self._renewing is None or self._renewing.done():
-            self._renewing = asyncio.create_task(self.current())
-        if self._counted is None:
-            await asyncio.wait([self._renewing], timeout=wait_s)
-        if self._renewing.done():
-            with suppress(DirectoryUnavailable):
-                self._renewing.result()
-        return self._counted
+        renewing = self._renew()
+        if renewing is not None and self._kept is None:
+            await asyncio.wait([renewing], timeout=wait_s)
+        return None if self._kept is None else self._kept.statistics
 
-    async def _count(self, now: datetime) -> Statistics:
-        groups, people, origins = await self._store.count_mappings(now)
-        by_network: dict[str, int] = {}
-        by_strength: dict[str, int] = {}
-        by_origin: dict[str, int] = {}
-        for origin, network, strength, count in groups:
-            by_origin[origin] = by_origin.get(origin, 0) + count
-            by_network[network.value] = by_network.get(network.value, 0) + count
-            by_strength[strength.label] = by_strength.get(strength.label, 0) + count
-        total = sum(count for _, _, _, count in groups)
-        return Statistics(total, people, by_network, by_strength, by_origin, origins, now)
+    def _renew(self) -> asyncio.Task[None] | None:
+        """Returns the task that renews the count. Returns None where there is nothing to do for now."""
+        if self._renewing is not None and not self._renewing.done():
+            return self._renewing
+        now = self._clock.now()
+        if _is_fresh(self._kept, now) or (self._not_before is not None and now < self._not_before):
+            return None
+        self._not_before = now + LOOK_AGAIN_AFTER
+        self._renewing = asyncio.create_task(self._find_or_count(now))
+        self._renewing.add_done_callback(_look_at)
+        return self._renewing
+
+    async def _find_or_count(self, now: datetime) -> None:
+        self._kept = await self._store.find_kept() or self._kept
+        if not _is_fresh(self._kept, now):
+            self._kept = await self._count(now) or self._kept
+        if _is_fresh(self._kept, now):
+            self._not_before = None
+
+    async def _count(self, now: datetime) -> KeptCount | None:
+        try:
+            return await self._store.count(now)
+        except DirectoryUnavailable:
+            took = self._clock.now() - now
+            self._not_before = now + max(LOOK_AGAIN_AFTER, took / COUNTING_SHARE)
+            raise
+
+
+def _look_at(renewed: asyncio.Task[None]) -> None:
+    """Takes note of what a task has met, which nobody may have waited for."""
+    if renewed.cancelled() or (error := renewed.exception()) is None:
+        return
+    unexpected = None if isinstance(error, DirectoryUnavailable) else error
+    log.warning("who is in the directory was not counted", error=str(error), exc_info=unexpected)
+
+
+def _is_fresh(kept: KeptCount | None, now: datetime) -> bool:
+    """Whether a count is not to be renewed yet. One of the future was made by a clock that ran ahead."""
+    if kept is None:
+        return False
+    pause = max(FRESH_FOR, timedelta(seconds=kept.took_s / COUNTING_SHARE))
+    return abs(now - kept.statistics.counted_at) <= pause

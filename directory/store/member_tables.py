@@ -275,6 +275,7 @@ OWNERLESS_TABLES: Final[dict[str, str]] = {
     "arrival": "numbers of leaves of a log, until they were matched",
     "staged_batch": "row numbers of mappings and their leaves, until the batch is published",
     "instance_setting": "the operator's settings",
+    "directory_count": "how many people and mappings answered when they were last counted",
     "replica_beat": "by which replicas show how current they are",
     "instance_identity": "fingerprints of the instance's own secrets",
     "migration": "the names of the migrations that ran",

@@ -9,6 +9,7 @@ from piccolo.columns import (
     Boolean,
     Bytea,
     Date,
+    DoublePrecision,
     ForeignKey,
     Integer,
     Serial,
@@ -488,6 +489,14 @@ class ReplicaBeat(Table, tablename="replica_beat", db=DIALECT):
     id = SmallInt(primary_key=True)
     number = BigInt()
     mark = UUID(default=None)
+
+
+class DirectoryCount(Table, tablename="directory_count", db=DIALECT):
+    """See `directory.store.statistics`: one row, what was counted last."""
+
+    id = SmallInt(primary_key=True)
+    took_s = DoublePrecision(default=None)
+    counts = JSON()
 
 
 class InstanceSetting(Table, tablename="instance_setting", db=DIALECT):

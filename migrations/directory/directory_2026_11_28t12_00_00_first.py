@@ -432,6 +432,12 @@ STATEMENTS = [
         number bigint NOT NULL,
         mark uuid NOT NULL
     )""",
+    # One row: see directory/store/statistics.py.
+    """CREATE TABLE directory_count (
+        id smallint PRIMARY KEY CHECK (id = 1),
+        took_s double precision NOT NULL,
+        counts json NOT NULL
+    )""",
 ]
 
 

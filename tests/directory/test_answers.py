@@ -12,7 +12,6 @@ from directory.mappings import Mapping
 from directory.origins import HIDDEN_AFTER, Standing
 from directory.queries import Query
 from directory.services.lookup import Lookup
-from directory.services.statistics import StatisticsService
 from directory.store.crowds import MAX_OF_ONE_ACCOUNT
 from directory.store.database import Database
 from directory.store.mapping_rows import ensure_origin
@@ -204,8 +203,9 @@ async def test_a_standing_is_joined_and_rewrites_no_mapping(
     answers = (await lookup.lookup(JACK)).answers
     assert len(answers) == (1 if shown else 0)
     assert [answer.may_follow for answer in answers] == ([standing is Standing.FOLLOWING] if shown else [])
-    counted = await StatisticsService(StatisticsStore(database), clock).current()
-    assert (counted.people, counted.origins) == ((1, 1) if shown else (0, 0))
+    counted = await StatisticsStore(database).count(clock.now())
+    assert counted is not None
+    assert (counted.statistics.people, counted.statistics.origins) == ((1, 1) if shown else (0, 0))
     await origins.change_standing(OTHER_ORIGIN, standing, Standing.FOLLOWING)
     assert await targets(lookup) == ["jack.bsky.example"]
     assert await mapping_versions(database) == before

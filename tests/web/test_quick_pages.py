@@ -22,7 +22,7 @@ from directory.origins import Standing
 from directory.packed.matches import PackedMatches
 from directory.queries import Lists, Query
 from directory.ranking import Answer, Match, MatchedBy
-from directory.services.statistics import Statistics
+from directory.statistics import Statistics
 from tests.harness.clock import START
 from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky, mastodon
 from web.catalogues import LANGUAGES

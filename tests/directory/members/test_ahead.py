@@ -13,7 +13,6 @@ from directory.services.follow_lists import FollowLists
 from directory.services.lookup import Lookup
 from directory.services.membership import Membership
 from directory.services.newcomers import Newcomers
-from directory.services.statistics import StatisticsService
 from directory.store.arrivals import ArrivalStore, fetch_newcomers
 from directory.store.database import Database
 from directory.store.statistics import StatisticsStore
@@ -46,7 +45,8 @@ async def answers(database: Database, mapping: Mapping, clock: FakeClock) -> lis
     """Tells for each way to ask whether the mapping answers now."""
     store = StoredMappings(database)
     lookup = Lookup(store, clock, ORIGIN)
-    statistics = await StatisticsService(StatisticsStore(database), clock).current()
+    counted = await StatisticsStore(database).count(clock.now())
+    assert counted is not None
     return [
         bool((await lookup.lookup(JACK)).answers),
         bool((await lookup.lookup(ONLY_NAME)).answers),
@@ -55,7 +55,7 @@ async def answers(database: Database, mapping: Mapping, clock: FakeClock) -> lis
         bool(await store.find_by_target(mapping.target_id, clock.now())),
         bool(await store.find_by_target(mapping.target_handle, clock.now())),
         bool(await LogStore(database).is_answering(ORIGIN, 1, clock.now())),
-        statistics.mappings > 0,
+        counted.statistics.mappings > 0,
     ]
 
 
