@@ -1,5 +1,6 @@
 """Serves our own log: checkpoint, tiles and documents to anyone, proofs to their subjects."""
 
+import asyncio
 import hashlib
 import secrets
 from collections import OrderedDict
@@ -106,10 +107,13 @@ class LogService:
         Raises UnknownLeaf, LogEmpty.
         """
         published = await self.published()
-        statement = await self._store.find_statement(leaf) if leaf < published.size else None
+        unknown = UnknownLeaf(f"leaf {leaf} says nothing, or it was withdrawn and is erased")
+        if leaf >= published.size:
+            raise unknown
+        needed = inclusion_tiles(leaf, published.size)
+        statement, tiles = await asyncio.gather(self._store.find_statement(leaf), self._find_tiles(needed))
         if statement is None:
-            raise UnknownLeaf(f"leaf {leaf} says nothing, or it was withdrawn and is erased")
-        tiles = await self._find_tiles(inclusion_tiles(leaf, published.size))
+            raise unknown
         hashes = TileHashes.fetched(published.size, tiles).prove_inclusion(leaf)
         return bytes(make_mapping_proof(leaf, hashes, await self._cosign(published), *statement))
 
