@@ -19,6 +19,7 @@ from directory.operator_texts import NO_TEXTS, OperatorTexts
 from directory.profile_pages import profile_url
 from directory.texts import FIRST_STRONG_ISOLATE, POP_DIRECTIONAL_ISOLATE, isolated
 from web.catalogues import LANGUAGES, catalogue
+from web.compiled_templates import CompiledTemplates
 from web.language import PARAMETER, language_of, locale_of
 from web.proof_links import proof_url, x_profile_url
 from web.remarks import remark_of
@@ -70,8 +71,11 @@ class Renderer:
         self._instance = instance
         self._texts = texts
         self._for_all: dict[tuple[str, str], _ForAll] = {}
+        self._compiled = CompiledTemplates()
         self._environments = {
-            language: _environment(language, base_url=base_url, own_origin=own_origin)
+            language: _environment(
+                language, base_url=base_url, own_origin=own_origin, compiled=self._compiled
+            )
             for language in LANGUAGES
         }
 
@@ -83,6 +87,10 @@ class Renderer:
     def language_of(self, request: Request[Any, Any, Any]) -> str:
         """Returns the language of a page for this request."""
         return language_of(request.scope, self._instance().languages)
+
+    def compile_ahead(self) -> None:
+        """Compiles all templates beside what is under way, where that was not begun before."""
+        self._compiled.compile_ahead(next(iter(self._environments.values())))
 
     def page(
         self,
@@ -141,9 +149,12 @@ class Renderer:
         return answer
 
 
-def _environment(language: str, *, base_url: str, own_origin: str) -> jinja2.Environment:
+def _environment(
+    language: str, *, base_url: str, own_origin: str, compiled: CompiledTemplates | None = None
+) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("web"),
+        bytecode_cache=compiled,
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -20,6 +20,7 @@ async def first_page(
         "statistics": await services.statistics.at_hand(),
         "has_members": services.members is not None,
     }
+    renderer.compile_ahead()
     if unread is None:
         return renderer.page_for_all(request, "home.html", typed="", is_unread=False, **values)
     return renderer.page(request, "home.html", status=400, typed=unread, is_unread=True, **values)
