@@ -20,6 +20,8 @@ AT_HAND_S: Final = 0.5
 """How long a page waits for the very first count."""
 RENEWED_WITHIN_S: Final = 2.0
 """How long who asks for counts alone waits for newer ones."""
+COUNTED_WITHIN_S: Final = 30.0
+"""How long they wait for the very first count."""
 LOOK_AGAIN_AFTER: Final = timedelta(seconds=5)
 """After a count that failed, or while another process is counting."""
 
@@ -35,13 +37,12 @@ class StatisticsService:
         self._not_before: datetime | None = None
 
     async def current(self) -> Statistics:
-        """Returns a count of the last minutes where it can be had soon, else the one before. Only where nothing was ever
-        counted it waits until it is. Raises DirectoryUnavailable."""
+        """Returns a count of the last minutes where it can be had soon, else the one before. Where nothing was ever counted it
+        waits longer. Raises DirectoryUnavailable."""
         if (renewing := self._renew()) is not None:
             await asyncio.wait([renewing], timeout=RENEWED_WITHIN_S)
             if self._kept is None:
-                await asyncio.wait([renewing])
-                renewing.result()
+                await asyncio.wait([renewing], timeout=COUNTED_WITHIN_S)
         if self._kept is None:
             raise DirectoryUnavailable("nobody was counted yet: that failed a moment ago, or is under way")
         return self._kept.statistics

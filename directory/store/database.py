@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import asyncpg
@@ -28,6 +28,7 @@ Check = Callable[["asyncpg.Connection[asyncpg.Record]"], Coroutine[Any, Any, Non
 CONNECT_TIMEOUT_S: Final = 5.0
 ACQUIRE_TIMEOUT_S: Final = 10.0
 COMMAND_TIMEOUT_S: Final = 60.0
+CLOSES_WITHIN_S: Final = 5.0
 IDLE_S: Final = 60.0
 """Before a connection that nobody needed is closed: each holds 3 MB at the server."""
 TELL_AGAIN_S: Final = 60.0
@@ -163,9 +164,12 @@ class Database:
             raise _unreachable(error) from error
         return cls(pool, acquire_timeout_s=acquire_timeout_s)
 
-    async def close(self) -> None:
-        """Waits for running queries, then closes every connection."""
-        await self._pool.close()
+    async def close(self, within_s: float = CLOSES_WITHIN_S) -> None:
+        """Waits a moment for running queries, then closes every connection, whoever waits for an answer: a count of millions,
+        or a server that hangs, keeps no process from ending. What was not committed is not done."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._pool.close()
 
     def terminate(self) -> None:
         """Ends every connection at once, whoever waits for an answer."""

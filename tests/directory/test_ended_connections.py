@@ -76,3 +76,20 @@ async def test_a_connection_whose_end_was_told_is_not_lent_again(
         assert await connection.fetchval("SELECT 1") == 1
     await keeper.close()
     await database.close()
+
+
+async def test_a_query_that_takes_long_keeps_no_process_from_ending(dsn: str) -> None:
+    """What happened: an instance that counted ten million people as it was told to end waited for them, half a minute."""
+    database = await Database.connect(dsn, max_connections=2)
+    begun = asyncio.Event()
+
+    async def count() -> None:
+        async with database.connection() as connection:
+            begun.set()
+            await connection.execute("SELECT pg_sleep(600)", timeout=600)
+
+    counting = asyncio.create_task(count())
+    await begun.wait()
+    await asyncio.wait_for(database.close(within_s=0.01), 30)
+    with pytest.raises(DirectoryUnavailable):
+        await counting
