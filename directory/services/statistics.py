@@ -13,9 +13,10 @@ from directory.store.statistics import KeptCount, StatisticsStore
 
 log = structlog.get_logger(__name__)
 
-FRESH_FOR: Final = timedelta(minutes=5)
+FRESH_FOR: Final = timedelta(seconds=10)
 COUNTING_SHARE: Final = 0.01
-"""Counting takes at most this share of the time, however large the directory grows."""
+"""Counting takes at most this share of the time, however large the directory grows: of a million people some five minutes lie
+between two counts."""
 AT_HAND_S: Final = 0.5
 """How long a page waits for the very first count."""
 RENEWED_WITHIN_S: Final = 2.0
@@ -37,7 +38,7 @@ class StatisticsService:
         self._not_before: datetime | None = None
 
     async def current(self) -> Statistics:
-        """Returns a count of the last minutes where it can be had soon, else the one before. Where nothing was ever counted it
+        """Returns a fresh count where it can be had soon, else the one before. Where nothing was ever counted it
         waits longer. Raises DirectoryUnavailable."""
         if (renewing := self._renew()) is not None:
             await asyncio.wait([renewing], timeout=RENEWED_WITHIN_S)

@@ -18,7 +18,7 @@ from web.version import SOFTWARE, VERSION
 
 @get("/stats", summary="How many people are here", responses=answers(StatisticsOut, "Counts."))
 async def stats(services: NamedDependency[Services]) -> StatisticsOut:
-    """Answers with the last counts, and when they were made. They are made at most once in five minutes."""
+    """Answers with the last counts, and when they were made: some minutes ago, or longer where there are many to count."""
     now = await services.statistics.current()
     return StatisticsOut(
         now.people, now.mappings, now.by_network, now.by_strength, now.origins, now.counted_at

@@ -130,7 +130,7 @@ class ReverseOut(msgspec.Struct, frozen=True):
 
 
 class StatisticsOut(msgspec.Struct, frozen=True):
-    """Counts, at most five minutes old."""
+    """Counts of the moment `counted_at`: of some minutes ago, or longer where there are many to count."""
 
     people: int
     mappings: int
@@ -160,7 +160,7 @@ class PeerOut(msgspec.Struct, frozen=True):
             description="`stale` after a day without a word; `silent` after 7: then its mappings do not answer."
         ),
     ]
-    mappings: Annotated[int, Meta(description="How many of its mappings answer; at most five minutes old.")]
+    mappings: Annotated[int, Meta(description="How many of its mappings answer; as of the last count.")]
 
 
 class PeersOut(msgspec.Struct, frozen=True):
