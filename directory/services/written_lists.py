@@ -35,7 +35,7 @@ from directory.store.written_mappings import (
 
 Name = TypeVar("Name")
 
-WRITTEN_PIECE_NAMES: Final = 500
+WRITTEN_PIECE_NAMES: Final = 1_000
 """Ids and handles that one statement asks for while nobody waits."""
 RANKED_PIECE_PAIRS: Final = 60
 """Accounts that one statement asks for where they are ranked: the loop is held by them for about a millisecond."""

@@ -211,6 +211,7 @@ async def test_generated_worlds(world: World, seed: int, monkeypatch: pytest.Mon
         monkeypatch.setattr(written_lists, "WRITTEN_PIECE_NAMES", 5)
         monkeypatch.setattr(written_lists, "SORTED_AT_ONCE", 7)
         monkeypatch.setattr(written_lists, "LOOKED_AT_AT_ONCE", 3)
+        monkeypatch.setattr(written, "WRITTEN_AT_ONCE", 3)
         monkeypatch.setattr(written, "JOINED_AT_ONCE", 4)
     # Leaves of one log are told apart.
     leaves = iter(range(1_000))

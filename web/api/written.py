@@ -28,6 +28,8 @@ from web.api.schema import answer_out, as_json
 
 RANKED_AT_ONCE: Final = 25
 """Matches that are written without a pause: some tenths of a millisecond."""
+WRITTEN_AT_ONCE: Final = 500
+"""Likewise of mappings whose text the database wrote."""
 JOINED_AT_ONCE: Final = 250
 """Likewise of results that are only joined."""
 
@@ -51,7 +53,7 @@ async def write_answer(lists: WrittenLists, asked: AskedPairs) -> list[bytes]:
     written = WrittenResults({}, {}, {})
     async for piece in lists.match(asked):
         await asyncio.sleep(0)
-        written.take_rows(piece)
+        await written.take_rows(piece)
         await written.take_ranked(piece)
     pieces: list[bytes] = []
     found = 0
@@ -74,14 +76,22 @@ class WrittenResults(msgspec.Struct, frozen=True):
     ranked: dict[int, str]
     """By the number of a person in the list. They go before the others, and are empty where nobody was found."""
 
-    def take_rows(self, piece: FoundPiece) -> None:
-        """Takes what the database wrote."""
-        by_id, by_handle = piece.rows.by_id, piece.rows.by_handle
-        for x_id, said in zip(by_id.names, _answers_in(by_id, is_by_id=True), strict=True):
-            self.by_id[x_id] = f',{{"query":{{"id":"{x_id}","handle":null,"seen":null}},"answers":[{said}]}}'
+    async def take_rows(self, piece: FoundPiece) -> None:
+        """Writes results with what the database wrote. Of an X account that has several mappings, or one that is not written,
+        one alone means nothing: another result goes before it."""
+        for rows in _in_parts(piece.rows.by_id):
+            verdicts, by_id = _verdicts_on(rows, is_by_id=True), self.by_id
+            for x_id, state, text in zip(rows.names, rows.states, rows.texts, strict=True):
+                said = text.replace(VERDICT_MARK, verdicts[state])
+                by_id[x_id] = f',{{"query":{{"id":"{x_id}","handle":null,"seen":null}},"answers":[{said}]}}'
+            await asyncio.sleep(0)
         for x_id, places in piece.several.items():
-            self.by_id[x_id] = _result(x_id, None, None, _several_answers(by_id, places))
-        self.by_handle.update(zip(by_handle.names, _answers_in(by_handle, is_by_id=False), strict=True))
+            self.by_id[x_id] = _result(x_id, None, None, _several_answers(piece.rows.by_id, places))
+        for rows in _in_parts(piece.rows.by_handle):
+            verdicts = _verdicts_on(rows, is_by_id=False)
+            for handle, state, text in zip(rows.names, rows.states, rows.texts, strict=True):
+                self.by_handle[handle] = text.replace(VERDICT_MARK, verdicts[state])
+            await asyncio.sleep(0)
 
     async def take_ranked(self, piece: FoundPiece) -> None:
         """Writes the answers that were ranked. Others have their turn between some and the next."""
@@ -109,12 +119,15 @@ class WrittenResults(msgspec.Struct, frozen=True):
         return answers and _result(None, handle, seen, answers)
 
 
-def _answers_in(rows: WrittenRows, *, is_by_id: bool) -> Iterator[str]:
-    """Yields the answer of each X account that has one mapping. Of one that has several, or that is not written, it means
-    nothing."""
-    verdicts = {state: verdict(state, is_by_id) for state in set(rows.states) - {NOT_WRITTEN}}
-    for state, text in zip(rows.states, rows.texts, strict=True):
-        yield text.replace(VERDICT_MARK, verdicts.get(state, ""))
+def _in_parts(rows: WrittenRows) -> Iterator[WrittenRows]:
+    for first in range(0, len(rows.names), WRITTEN_AT_ONCE):
+        some = slice(first, first + WRITTEN_AT_ONCE)
+        yield WrittenRows(rows.names[some], rows.states[some], rows.texts[some])
+
+
+def _verdicts_on(rows: WrittenRows, *, is_by_id: bool) -> dict[int, str]:
+    """Returns the verdict on each state in rows, where an X account has one mapping."""
+    return {state: "" if state == NOT_WRITTEN else verdict(state, is_by_id) for state in set(rows.states)}
 
 
 def _several_answers(rows: WrittenRows, places: Places) -> str:
