@@ -40,7 +40,7 @@ WRITTEN_PIECE_NAMES: Final = 1_000
 RANKED_PIECE_PAIRS: Final = 60
 """Accounts that one statement asks for where they are ranked: the loop is held by them for about a millisecond."""
 FEW_PAIRS: Final = 25
-"""So many of a list are ranked without a turn of their own."""
+"""So many are ranked without a turn of their own."""
 SORTED_AT_ONCE: Final = 2_500
 """Names that are sorted without a pause: less than half a millisecond."""
 LOOKED_AT_AT_ONCE: Final = 2_500
@@ -75,12 +75,13 @@ class FoundPiece(msgspec.Struct, frozen=True):
     """Some of what a list has found.
 
     `rows` hold mappings by X id and by handle, of which each X account has one, or those on several networks that stand in
-    `several`. `ranked` are people of whom no rows tell, by their number in the list, with a match where they have one: what
-    it says goes before what any rows say.
+    `several`. Of whom no rows tell, there is a match where they have one: in `ranked_ids` of X ids beside which no handle
+    stands in the list, and in `ranked` of people, by their number in it. These go before what any rows say.
     """
 
     rows: WrittenMappings = NOTHING_WRITTEN
     several: dict[int, Places] = {}
+    ranked_ids: dict[int, Match | None] = {}
     ranked: dict[int, Match | None] = {}
 
 
@@ -112,9 +113,15 @@ class Untold(msgspec.Struct, frozen=True):
     an id, or that several mappings have.
     """
 
-    x_ids: set[int | None]
+    x_ids: set[int]
     handles: set[str]
     beside: set[str]
+
+    def add(self, more: "Untold") -> None:
+        """Adds names of another piece."""
+        self.x_ids.update(more.x_ids)
+        self.handles.update(more.handles)
+        self.beside.update(more.beside)
 
     def numbers(self, asked: AskedPairs, first: int, end: int) -> list[int]:
         """Returns the numbers of those of a part of the list who are to be ranked."""
@@ -151,24 +158,34 @@ class WrittenLists:
         names = await sort_names(asked)
         untold = Untold(set(), set(), set())
 
-        async def find(first: int, end: int) -> WrittenMappings:
-            return await self._written.find(*names.between(first, end), now)
+        async def find(first: int, end: int) -> FoundPiece:
+            rows = await self._written.find(*names.between(first, end), now)
+            several, untold_here = choose_written(rows)
+            ranked_ids: dict[int, Match | None] = {}
+            if not names.beside and len(untold_here.x_ids) <= FEW_PAIRS:
+                # While the next pieces are read, so that nobody waits for it at the end.
+                ranked_ids = await self._rank({x_id: Query(XId(x_id)) for x_id in untold_here.x_ids}, now)
+                untold_here.x_ids.clear()
+            untold.add(untold_here)
+            return FoundPiece(rows, several, ranked_ids)
 
-        async for rows in ask_in_pieces(len(names), WRITTEN_PIECE_NAMES, find):
-            yield FoundPiece(rows, choose_written(rows, untold))
+        async for piece in ask_in_pieces(len(names), WRITTEN_PIECE_NAMES, find):
+            yield piece
         left = await _numbers_of(untold, asked)
         for start in range(0, len(left), RANKED_PIECE_PAIRS):
             if len(left) > FEW_PAIRS:
                 await take_list_turn()
-            yield FoundPiece(ranked=await self._rank(asked, left[start : start + RANKED_PIECE_PAIRS], now))
+            queries = {number: asked.query(number) for number in left[start : start + RANKED_PIECE_PAIRS]}
+            yield FoundPiece(ranked=await self._rank(queries, now))
 
-    async def _rank(self, asked: AskedPairs, numbers: list[int], now: datetime) -> dict[int, Match | None]:
-        queries = {number: asked.query(number) for number in numbers}
+    async def _rank(self, queries: dict[int, Query], now: datetime) -> dict[int, Match | None]:
+        if not queries:
+            return {}
         unlike = list(dict.fromkeys(queries.values()))
         finding = self._mappings.find_mappings(unlike, now)
         mappings = await answer_within(LIST_TIMEOUT_S, finding)
         matches = {m.query: m for m in match_all(unlike, mappings, now.date(), self._own_origin)}
-        return {number: matches.get(query) for number, query in queries.items()}
+        return {key: matches.get(query) for key, query in queries.items()}
 
 
 async def sort_names(asked: AskedPairs) -> AskedNames:
@@ -203,14 +220,13 @@ def _names_of(asked: AskedPairs, first: int) -> AskedNames:
     return names
 
 
-def choose_written(rows: WrittenMappings, untold: Untold) -> dict[int, Places]:
-    """Notes the names of whom the rows do not tell all. Returns the places of X ids of whom they tell several mappings."""
+def choose_written(rows: WrittenMappings) -> tuple[dict[int, Places], Untold]:
+    """Returns the places of X ids of whom rows tell several mappings, and the names of whom they do not tell all. Pure."""
     several = _several(rows.by_id.names)
     apart = {x_id: places for x_id, places in several.items() if _are_apart(rows.by_id, places)}
-    untold.x_ids.update(several.keys() - apart.keys(), _not_written(rows.by_id))
-    untold.handles.update(_several(rows.by_handle.names), _not_written(rows.by_handle))
-    untold.beside.update(rows.beside)
-    return apart
+    x_ids = (several.keys() - apart.keys()) | _not_written(rows.by_id)
+    handles = _several(rows.by_handle.names).keys() | _not_written(rows.by_handle)
+    return apart, Untold(x_ids, handles, set(rows.beside))
 
 
 async def _numbers_of(untold: Untold, asked: AskedPairs) -> list[int]:

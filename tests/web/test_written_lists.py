@@ -209,6 +209,7 @@ async def test_generated_worlds(world: World, seed: int, monkeypatch: pytest.Mon
     pick = random.Random(seed)  # noqa: S311 - it chooses what is tested
     if seed % 2:
         monkeypatch.setattr(written_lists, "WRITTEN_PIECE_NAMES", 5)
+        monkeypatch.setattr(written_lists, "FEW_PAIRS", seed % 3)
         monkeypatch.setattr(written_lists, "SORTED_AT_ONCE", 7)
         monkeypatch.setattr(written_lists, "LOOKED_AT_AT_ONCE", 3)
         monkeypatch.setattr(written, "WRITTEN_AT_ONCE", 3)
@@ -252,6 +253,39 @@ class NoMappings(MappingStore):
         self, queries: Sequence[Query], now: datetime, *, with_evidence: bool = True
     ) -> list[Mapping]:
         raise AssertionError(queries)
+
+
+class NotedMappings(MappingStore):
+    """A store that notes for whom it is asked."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.asked: list[list[Query]] = []
+
+    async def find_mappings(
+        self, queries: Sequence[Query], now: datetime, *, with_evidence: bool = True
+    ) -> list[Mapping]:
+        self.asked.append(list(queries))
+        return await super().find_mappings(queries, now, with_evidence=with_evidence)
+
+
+async def test_who_is_in_doubt_is_ranked_while_others_are_read(
+    world: World, database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of ids alone, once for each piece. Where handles stand beside some, it is known at the end who is in doubt."""
+    monkeypatch.setattr(written_lists, "WRITTEN_PIECE_NAMES", 4)
+    for number in range(1, 9):
+        await world.add(bluesky(f"n{number}", number))
+        if number % 4 == 0:
+            await world.add(bluesky(f"n{number}", number, target="other", origin=OTHER_ORIGIN))
+    ids: list[int | None] = [8, 7, 6, 5, 4, 3, 2, 1]
+    for handle, batches in ((None, [[4], [8]]), ("nobody", [[8, 4]])):
+        store = NotedMappings(database)
+        lists = WrittenLists(WrittenMappingStore(database, ORIGIN), store, clock, ORIGIN)
+        handles = [None, handle, *[None] * 6]
+        answer = await write_answer(lists, AskedPairs(ids, handles, [None] * 8))
+        assert b'"found":8' in answer[0]
+        assert sorted(store.asked, key=str) == [[Query(XId(x_id)) for x_id in batch] for batch in batches]
 
 
 async def test_the_usual_person_is_not_ranked(world: World, database: Database, clock: FakeClock) -> None:

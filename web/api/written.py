@@ -70,11 +70,11 @@ class WrittenResults(msgspec.Struct, frozen=True):
     to do at the end."""
 
     by_id: dict[int | None, str]
-    """As they answer those who were asked for by their id alone."""
+    """As they answer those who were asked for by their id alone. Empty where nobody was found."""
     by_handle: dict[str, str]
     """Their answers only: each handle is answered as it was spelled."""
     ranked: dict[int, str]
-    """By the number of a person in the list. They go before the others, and are empty where nobody was found."""
+    """By the number of a person in the list. They go before the others."""
 
     async def take_rows(self, piece: FoundPiece) -> None:
         """Writes results with what the database wrote. Of an X account that has several mappings, or one that is not written,
@@ -94,9 +94,11 @@ class WrittenResults(msgspec.Struct, frozen=True):
             await asyncio.sleep(0)
 
     async def take_ranked(self, piece: FoundPiece) -> None:
-        """Writes the answers that were ranked. Others have their turn between some and the next."""
+        """Writes the results of those who were ranked. Others have their turn between some and the next."""
+        for x_id, match in piece.ranked_ids.items():
+            self.by_id[x_id] = _ranked_result(match)
         for count, (number, match) in enumerate(piece.ranked.items(), start=1):
-            self.ranked[number] = "" if match is None else _ranked_result(match)
+            self.ranked[number] = _ranked_result(match)
             if count % RANKED_AT_ONCE == 0:
                 await asyncio.sleep(0)
 
@@ -135,7 +137,9 @@ def _several_answers(rows: WrittenRows, places: Places) -> str:
     return ",".join(rows.texts[places[at]].replace(VERDICT_MARK, said) for at, said in ranked)
 
 
-def _ranked_result(match: Match) -> str:
+def _ranked_result(match: Match | None) -> str:
+    if match is None:
+        return ""
     query = match.query
     x_id = query.x_id.value if query.x_id is not None else None
     handle = query.x_handle.value if query.x_handle is not None else None
