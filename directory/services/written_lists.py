@@ -257,7 +257,7 @@ def _not_written(rows: WrittenRows) -> set[Any]:
 
 
 def _are_apart(rows: WrittenRows, places: Places) -> bool:
-    return are_apart(tuple(rows.states[place] for place in places))
+    return are_apart(tuple(map(rows.states.__getitem__, places)))
 
 
 @lru_cache(maxsize=4_096)

@@ -213,7 +213,6 @@ async def test_generated_worlds(world: World, seed: int, monkeypatch: pytest.Mon
         monkeypatch.setattr(written_lists, "SORTED_AT_ONCE", 7)
         monkeypatch.setattr(written_lists, "LOOKED_AT_AT_ONCE", 3)
         monkeypatch.setattr(written, "WRITTEN_AT_ONCE", 3)
-        monkeypatch.setattr(written, "JOINED_AT_ONCE", 4)
     # Leaves of one log are told apart.
     leaves = iter(range(1_000))
     mappings = [any_mapping(pick) for _ in range(pick.choice([3, 8, 15, 30]))]

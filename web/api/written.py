@@ -28,10 +28,8 @@ from web.api.schema import answer_out, as_json
 
 RANKED_AT_ONCE: Final = 25
 """Matches that are written without a pause: some tenths of a millisecond."""
-WRITTEN_AT_ONCE: Final = 500
-"""Likewise of mappings whose text the database wrote."""
-JOINED_AT_ONCE: Final = 250
-"""Likewise of results that are only joined."""
+WRITTEN_AT_ONCE: Final = 250
+"""Likewise of results whose answers the database wrote."""
 
 _X_ID: Final = XId(1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,8 +55,8 @@ async def write_answer(lists: WrittenLists, asked: AskedPairs) -> list[bytes]:
         await written.take_ranked(piece)
     pieces: list[bytes] = []
     found = 0
-    for first in range(0, len(asked), JOINED_AT_ONCE):
-        results = written.between(asked, first, first + JOINED_AT_ONCE)
+    for first in range(0, len(asked), WRITTEN_AT_ONCE):
+        results = written.between(asked, first, first + WRITTEN_AT_ONCE)
         pieces.append("".join(results).removeprefix("" if found else ",").encode())
         found += len(results)
         await asyncio.sleep(0)
@@ -77,16 +75,20 @@ class WrittenResults(msgspec.Struct, frozen=True):
     """By the number of a person in the list. They go before the others."""
 
     async def take_rows(self, piece: FoundPiece) -> None:
-        """Writes results with what the database wrote. Of an X account that has several mappings, or one that is not written,
-        one alone means nothing: another result goes before it."""
+        """Writes results with what the database wrote. Of an X account that has one that is not written, or several that are not
+        apart, a result means nothing: another goes before it."""
         for rows in _in_parts(piece.rows.by_id):
-            verdicts, by_id = _verdicts_on(rows, is_by_id=True), self.by_id
+            verdicts, by_id, several = _verdicts_on(rows, is_by_id=True), self.by_id, piece.several
             for x_id, state, text in zip(rows.names, rows.states, rows.texts, strict=True):
+                if x_id in several:
+                    continue
                 said = text.replace(VERDICT_MARK, verdicts[state])
                 by_id[x_id] = f',{{"query":{{"id":"{x_id}","handle":null,"seen":null}},"answers":[{said}]}}'
             await asyncio.sleep(0)
-        for x_id, places in piece.several.items():
+        for count, (x_id, places) in enumerate(piece.several.items(), start=1):
             self.by_id[x_id] = _result(x_id, None, None, _several_answers(piece.rows.by_id, places))
+            if count % WRITTEN_AT_ONCE == 0:
+                await asyncio.sleep(0)
         for rows in _in_parts(piece.rows.by_handle):
             verdicts = _verdicts_on(rows, is_by_id=False)
             for handle, state, text in zip(rows.names, rows.states, rows.texts, strict=True):
@@ -133,8 +135,8 @@ def _verdicts_on(rows: WrittenRows, *, is_by_id: bool) -> dict[int, str]:
 
 
 def _several_answers(rows: WrittenRows, places: Places) -> str:
-    ranked = _verdicts(tuple(rows.states[place] for place in places))
-    return ",".join(rows.texts[places[at]].replace(VERDICT_MARK, said) for at, said in ranked)
+    ranked = _verdicts(tuple(map(rows.states.__getitem__, places)))
+    return ",".join([rows.texts[places[at]].replace(VERDICT_MARK, said) for at, said in ranked])
 
 
 def _ranked_result(match: Match | None) -> str:
