@@ -1,7 +1,8 @@
 """Reads the mappings that answer a list, written as JSON by the database.
 
-A list of thousands is read so in a fraction of the time: no value becomes an object of this process. What is written stands
-around the verdict on a mapping (`strength` to `disputed`), which `directory.ranking` alone gives, from the mapping's state.
+A list of thousands is read so in a fraction of the time: no value becomes an object of this process. What is written has a
+mark in the place of the verdict on a mapping (`strength` to `disputed`), which `directory.ranking` alone gives, from the
+mapping's state.
 The fields, their order and spelling are those of `web.api.schema`; a test holds the two equal to the byte.
 """
 
@@ -28,6 +29,8 @@ from directory.store.reading import Readable
 
 NOT_WRITTEN: Final = -1
 """The state of a mapping that is to be read value by value."""
+VERDICT_MARK: Final = "\x01"
+"""Stands where the verdict belongs. No text of JSON has it."""
 _CONTESTED: Final = 8
 _STALE: Final = 16
 _CHECKED: Final = 32
@@ -50,13 +53,12 @@ class StateOfMapping(msgspec.Struct, frozen=True):
 
 
 class WrittenRows(msgspec.Struct, frozen=True):
-    """Mappings in columns: the X account that each was found by, its state as a number, and what is written before and after
-    the verdict. In no order; an X account stands in them once for each of its mappings."""
+    """Mappings in columns: the X account that each was found by, its state as a number, and what is written of it. In no
+    order; an X account stands in them once for each of its mappings."""
 
     names: list[Any]
     states: list[int]
-    before: list[str]
-    after: list[str]
+    texts: list[str]
 
 
 class WrittenMappings(msgspec.Struct, frozen=True):
@@ -66,6 +68,9 @@ class WrittenMappings(msgspec.Struct, frozen=True):
     by_id: WrittenRows
     by_handle: WrittenRows
     beside: frozenset[str]
+
+
+NOTHING_WRITTEN: Final = WrittenMappings(WrittenRows([], [], []), WrittenRows([], [], []), frozenset())
 
 
 _MARK: Final = "did:plc:mark"
@@ -95,20 +100,21 @@ _STATE: Final = f"""CASE WHEN {_IS_WRITTEN} THEN m.strength + {_NETWORK} * m.net
     ELSE {NOT_WRITTEN} END"""
 
 
-def _before(x_id: str) -> str:
-    return f"""concat('{{"x":{{"id":', {x_id}, ',"handle":"', m.x_handle,
-    CASE m.network WHEN {_BLUESKY} THEN '"}},"network":"{Network.BLUESKY}","id":"'
-        ELSE '"}},"network":"{Network.MASTODON}","id":"' END, m.target_id, '","handle":"', m.target_handle,
-    CASE m.network WHEN {_BLUESKY} THEN '","url":"{_PROFILE_START}' ELSE '","url":"' END, m.target_id, '",')"""
-
-
 def _time(column: str) -> str:
     """Writes a time as JSON does, whatever the session's zone and style are: `"2026-05-31T12:00:00`."""
-    return f"left(to_json({column} AT TIME ZONE 'UTC')::text, -1)"
+    return f"left(to_json({column} AT TIME ZONE INTERVAL '0')::text, -1)"
 
 
-_AFTER: Final = f"""concat('"evidence":', m.evidence, origin.said, coalesce(m.leaf::text, 'null'),
-    ',"issued":', {_time("m.issued")}, 'Z","expires":', {_time("m.expires")}, 'Z"}}')"""
+def _text(x_id: str) -> str:
+    """Writes a mapping. Joined by `||`, which takes half as long as `concat`: nothing that stands here is NULL."""
+    return f"""('{{"x":{{"id":' || {x_id} || ',"handle":"' || m.x_handle
+    || CASE m.network WHEN {_BLUESKY} THEN '"}},"network":"{Network.BLUESKY}","id":"'
+        ELSE '"}},"network":"{Network.MASTODON}","id":"' END || m.target_id || '","handle":"' || m.target_handle
+    || CASE m.network WHEN {_BLUESKY} THEN '","url":"{_PROFILE_START}' ELSE '","url":"' END || m.target_id || '",')
+    || ('{VERDICT_MARK}"evidence":' || m.evidence::text || origin.said || coalesce(m.leaf::text, 'null')
+    || ',"issued":' || {_time("m.issued")} || 'Z","expires":' || {_time("m.expires")} || 'Z"}}')"""
+
+
 _FROM: Final = (
     "FROM mapping m JOIN origin ON origin.id = m.origin"
     f" WHERE {IS_ACTIVE} AND {NOBODY_HIDES_IT} AND {holds_at('$1')}"
@@ -117,22 +123,20 @@ _ID, _HANDLE, _BESIDE = range(3)
 
 
 def _read(way: int, name: str, x_id: str) -> str:
-    return (
-        f"SELECT {way}, {name}, array_agg({_STATE}), array_agg({_before(x_id)}), array_agg({_AFTER}) {_FROM}"
-    )
+    return f"SELECT {way}, {name}, array_agg({_STATE}), array_agg({_text(x_id)}) {_FROM}"
 
 
-_X_ID: Final = """'"', m.x_id, '"'"""
+_X_ID: Final = """'"' || m.x_id::text || '"'"""
 # All take all parameters, so that one call serves both statements.
 _BY_ID: Final = f"""
 {_read(_ID, "array_agg(m.x_id), NULL::text[]", _X_ID)}
-AND m.x_id = {any_of("$3", "bigint[]")} AND $4::text[] IS NOT NULL AND $5::text[] IS NOT NULL"""
-_ANY_X_ID: Final = """CASE WHEN m.x_id IS NULL THEN 'null' ELSE concat('"', m.x_id, '"') END"""
+AND m.x_id = {any_of("$3::text", "bigint[]")} AND $4::text[] IS NOT NULL AND $5::text[] IS NOT NULL"""
+_ANY_X_ID: Final = """coalesce('"' || m.x_id::text || '"', 'null')"""
 _BY_HANDLE: Final = f"""
 {_read(_HANDLE, "NULL::bigint[], array_agg(m.x_handle_key::text)", _ANY_X_ID)}
 AND m.x_handle_key = {any_of("$5", "text[]")} AND m.name_until > $1"""
 _WITHOUT_ID: Final = f"""
-SELECT {_BESIDE}, NULL::bigint[], array_agg(m.x_handle_key::text), NULL::int[], NULL::text[], NULL::text[] {_FROM}
+SELECT {_BESIDE}, NULL::bigint[], array_agg(m.x_handle_key::text), NULL::int[], NULL::text[] {_FROM}
 AND m.x_id IS NULL AND m.x_handle_key = {any_of("$4", "text[]")} AND m.name_until > $1"""
 _IDS_ALONE: Final = f"{_ORIGINS} {_BY_ID}"
 _ALL_WAYS: Final = f"{_ORIGINS} {_BY_ID} UNION ALL {_BY_HANDLE} UNION ALL {_WITHOUT_ID}"
@@ -153,10 +157,10 @@ class WrittenMappingStore:
         `beside` are handles that stand beside an id, `alone` those that stand alone; all in lower case.
         """
         sql = _ALL_WAYS if beside or alone else _IDS_ALONE
+        # As one text: asyncpg takes as long to encode an array of numbers as to decode what is found.
+        ids = f"{{{','.join(map(str, x_ids))}}}"
         async with self._database.connection() as connection:
-            rows = await connection.fetch(
-                sql, now, now - HIDDEN_AFTER, x_ids, beside, alone, self._own_origin
-            )
+            rows = await connection.fetch(sql, now, now - HIDDEN_AFTER, ids, beside, alone, self._own_origin)
         found = {row[0]: row for row in rows}
         return WrittenMappings(
             _rows_of(found[_ID], 1),
@@ -168,8 +172,8 @@ class WrittenMappingStore:
 def _rows_of(row: Any, name: int) -> WrittenRows:
     """Returns the mappings of one way to find them. The arrays are NULL where there is none."""
     if row is None or row[name] is None:
-        return WrittenRows([], [], [], [])
-    return WrittenRows(row[name], row[3], row[4], row[5])
+        return WrittenRows([], [], [])
+    return WrittenRows(row[name], row[3], row[4])
 
 
 def read_state(state: int) -> StateOfMapping:

@@ -112,6 +112,22 @@ def test_as_if_it_were_read_at_once(
         assert isinstance(got, str)
 
 
+@given(
+    st.lists(st.integers(1, 2**63 + 5).map(str), min_size=1, max_size=6),
+    st.sampled_from([",", ", ", ",  "]),
+    st.data(),
+)
+def test_ids_alone_but_for_a_few_bytes(ids: list[str], comma: str, data: st.DataObject) -> None:
+    """What is nearly a list of ids is not taken for one: a comma in a string, a zero before, a space, a pair that is open."""
+    text = f"{comma}".join(f'["{x_id}"{comma}null]' for x_id in ids)
+    at = data.draw(st.integers(0, len(text)))
+    gone = data.draw(st.integers(0, 2))
+    more = data.draw(st.text('01,[]"nul -.e\\\t\n', max_size=2))
+    body = f'{{"pairs":[{text[:at]}{more}{text[at + gone :]}]}}'.encode()
+    got, expected = outcome(read, body), outcome(read_at_once, body)
+    assert got == expected if isinstance(expected, list) else isinstance(got, str)
+
+
 def without_byte(found: list[Query] | str) -> list[Query] | str:
     """The byte that a refusal counts is that of another part of the body."""
     return found.partition(" (byte")[0] if isinstance(found, str) else found
@@ -157,6 +173,14 @@ def _odd_bodies() -> Iterator[bytes]:
         b'{"pairs":[["1","a","2024-13-01"]]}',
     )
     yield from (b'{"pairs":[["9223372036854775808",null]]}', b'{"pairs":[["9223372036854775807",null]]}')
+    yield from (
+        b'{"pairs":[["1,2",null],["3",null]]}',
+        b'{"pairs":[["1, 2",null],["3",null]]}',
+        b'{"pairs":[["01",null]]}',
+        b'{"pairs":[["0",null]]}',
+        b'{"pairs":[["",null]]}',
+        b'{"pairs":[["1",null],["2",null],]}',
+    )
     yield from (
         b'{"pairs":[["1","a"],\r\n["2","b"]]}',
         b'\xef\xbb\xbf{"pairs":[]}',

@@ -15,7 +15,7 @@ from directory.mappings import Evidence, EvidenceKind, Mapping, Strength
 from directory.queries import Query
 from directory.services import written_lists
 from directory.services.lookup import Lookup
-from directory.services.written_lists import AskedPairs, WrittenLists
+from directory.services.written_lists import AskedPairs, WrittenLists, sort_names
 from directory.store.database import Database
 from directory.store.mapping_rows import ensure_origin
 from directory.store.mappings import COPY_COLUMNS, MappingStore, network_code, row_of
@@ -23,6 +23,7 @@ from directory.store.written_mappings import WrittenMappingStore
 from tests.harness.clock import START, FakeClock
 from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky, mastodon
 from tests.harness.stored import StoredMappings
+from web.api import written
 from web.api.schema import MatchOut, as_json, lookup_out
 from web.api.written import write_answer
 
@@ -207,7 +208,11 @@ async def test_generated_worlds(world: World, seed: int, monkeypatch: pytest.Mon
     texts and times; asked by id, by handle, by both, twice, and over the edges of pieces."""
     pick = random.Random(seed)  # noqa: S311 - it chooses what is tested
     if seed % 2:
-        monkeypatch.setattr(written_lists, "WRITTEN_PIECE_PAIRS", 5)
+        monkeypatch.setattr(written_lists, "WRITTEN_PIECE_NAMES", 5)
+        monkeypatch.setattr(written_lists, "FEW_PAIRS", seed % 3)
+        monkeypatch.setattr(written_lists, "SORTED_AT_ONCE", 7)
+        monkeypatch.setattr(written_lists, "LOOKED_AT_AT_ONCE", 3)
+        monkeypatch.setattr(written, "WRITTEN_AT_ONCE", 3)
     # Leaves of one log are told apart.
     leaves = iter(range(1_000))
     mappings = [any_mapping(pick) for _ in range(pick.choice([3, 8, 15, 30]))]
@@ -249,6 +254,39 @@ class NoMappings(MappingStore):
         raise AssertionError(queries)
 
 
+class NotedMappings(MappingStore):
+    """A store that notes for whom it is asked."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.asked: list[list[Query]] = []
+
+    async def find_mappings(
+        self, queries: Sequence[Query], now: datetime, *, with_evidence: bool = True
+    ) -> list[Mapping]:
+        self.asked.append(list(queries))
+        return await super().find_mappings(queries, now, with_evidence=with_evidence)
+
+
+async def test_who_is_in_doubt_is_ranked_while_others_are_read(
+    world: World, database: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of ids alone, once for each piece. Where handles stand beside some, it is known at the end who is in doubt."""
+    monkeypatch.setattr(written_lists, "WRITTEN_PIECE_NAMES", 4)
+    for number in range(1, 9):
+        await world.add(bluesky(f"n{number}", number))
+        if number % 4 == 0:
+            await world.add(bluesky(f"n{number}", number, target="other", origin=OTHER_ORIGIN))
+    ids: list[int | None] = [8, 7, 6, 5, 4, 3, 2, 1]
+    for handle, batches in ((None, [[4], [8]]), ("nobody", [[8, 4]])):
+        store = NotedMappings(database)
+        lists = WrittenLists(WrittenMappingStore(database, ORIGIN), store, clock, ORIGIN)
+        handles = [None, handle, *[None] * 6]
+        answer = await write_answer(lists, AskedPairs(ids, handles, [None] * 8))
+        assert b'"found":8' in answer[0]
+        assert sorted(store.asked, key=str) == [[Query(XId(x_id)) for x_id in batch] for batch in batches]
+
+
 async def test_the_usual_person_is_not_ranked(world: World, database: Database, clock: FakeClock) -> None:
     """By id or by name, on one network or on both: no mapping is made an object of."""
     await world.add(bluesky("jack", 12))
@@ -257,3 +295,23 @@ async def test_the_usual_person_is_not_ranked(world: World, database: Database, 
     lists = WrittenLists(WrittenMappingStore(database, ORIGIN), NoMappings(database), clock, ORIGIN)
     asked = AskedPairs([12, None, 13], [None, "nina", "jack"], [None, None, START.date()])
     assert b'"found":2' in (await write_answer(lists, asked))[0]
+
+
+async def test_a_list_is_asked_for_in_the_order_of_the_indexes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In pieces that hold each name once and together all of them, whatever the order of the list."""
+    monkeypatch.setattr(written_lists, "SORTED_AT_ONCE", 4)
+    asked = AskedPairs(
+        [9, 3, None, 7, 1, None, 8, None, 2],
+        ["B", None, "D", None, "a", "c", None, "e", None],
+        [None, None, None, None, START.date(), None, None, START.date(), None],
+    )
+    names = await sort_names(asked)
+    assert names.between(0, len(names)) == ([1, 2, 3, 7, 8, 9], ["a", "b"], ["c", "d"])
+    for size in range(1, 12):
+        parts = [names.between(first, first + size) for first in range(0, len(names), size)]
+        assert [name for part in parts for column in part for name in column] == [
+            *names.x_ids,
+            *names.beside,
+            *names.alone,
+        ]
+        assert all(sum(len(column) for column in part) <= size for part in parts)

@@ -7,10 +7,11 @@ What is wrong is named as `web.api.bodies` names it, from the part of the body t
 import re
 from collections.abc import Sequence
 from datetime import date
-from typing import Final, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import msgspec
 from litestar.exceptions import ClientException
+from msgspec import Meta
 
 from directory.courtesy import take_list_turn
 from directory.errors import InvalidIdentifier, InvalidQuery
@@ -39,6 +40,10 @@ _GROUPS: Final = 4
 _ANY: Final = re.compile(
     rb'\[[^"\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"\[\]]*+)*+\][ \t\r\n]*(?P<comma>,[ \t\r\n]*)?'
 )
+_ID_BEGINS: Final = b'["'
+_ID_ENDS: Final = b'",null]'
+_BETWEEN_IDS: Final = _ID_ENDS + b"," + _ID_BEGINS
+_ids_decoder: Final = msgspec.json.Decoder(list[Annotated[int, Meta(ge=1, le=MAX_X_ID)]])
 _decoder: Final = msgspec.json.Decoder(list[PairIn])
 
 
@@ -82,13 +87,8 @@ class PairReader:
         stop = self._body.rfind(b"],", self._at, self._at + SLICE_BYTES) + 2
         if len(self._body) - self._at <= SLICE_BYTES:
             stop = max(stop, self._body.rfind(b"]]") + 1)
-        try:
-            parts = _PLAIN.split(self._body[self._at : stop].decode("ascii"))
-        except UnicodeDecodeError:
-            return False
-        if len(parts) == 1 or any(parts[::_GROUPS]):
-            return False
-        if not self._take(parts[1::_GROUPS], parts[2::_GROUPS], parts[3::_GROUPS]):
+        part = self._body[self._at : stop]
+        if not self._take_ids(part) and not self._take_plain(part):
             return False
         self._is_last = self._body[stop - 2 : stop] != b"],"
         self._at = stop if self._is_last else self._after_space(stop)
@@ -97,6 +97,38 @@ class PairReader:
     def _after_space(self, at: int) -> int:
         space = _SPACE.match(self._body, at)
         return at if space is None else space.end()
+
+    def _take_ids(self, part: bytes) -> bool:
+        """Takes pairs that are an id alone, as all of a list mostly are, in a third of the time. Returns False, and takes none,
+        where one is not."""
+        pairs = part.replace(b", ", b",").removesuffix(b",")
+        if not pairs.startswith(_ID_BEGINS) or not pairs.endswith(_ID_ENDS):
+            return False
+        inner = pairs[len(_ID_BEGINS) : -len(_ID_ENDS)]
+        numbers = inner.replace(_BETWEEN_IDS, b",")
+        if not numbers.replace(b",", b"").isdigit():
+            return False
+        try:
+            x_ids = _ids_decoder.decode(b"[" + numbers + b"]")
+        except (msgspec.DecodeError, ValueError):
+            return False
+        # A comma that stood in a string would divide it into two.
+        if len(inner) - len(numbers) != (len(x_ids) - 1) * (len(_BETWEEN_IDS) - 1):
+            return False
+        self.asked.x_ids += x_ids
+        self.asked.handles += [None] * len(x_ids)
+        self.asked.seen += [None] * len(x_ids)
+        return True
+
+    def _take_plain(self, part: bytes) -> bool:
+        """Takes pairs that are written as programs write them. Returns False, and takes none, where one is not."""
+        try:
+            parts = _PLAIN.split(part.decode("ascii"))
+        except UnicodeDecodeError:
+            return False
+        if len(parts) == 1 or any(parts[::_GROUPS]):
+            return False
+        return self._take(parts[1::_GROUPS], parts[2::_GROUPS], parts[3::_GROUPS])
 
     def _take(
         self, x_ids: Sequence[str | None], handles: Sequence[str | None], days: Sequence[str | None]

@@ -4,10 +4,12 @@ A verdict is what ranking says of mappings in the same states, written by `web.a
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
+
+import msgspec
 
 from directory.identifiers import Acct, ActorUri, AtHandle, Did, TargetHandle, TargetId, XHandle, XId
 from directory.mappings import Mapping, Network, Strength
@@ -15,7 +17,13 @@ from directory.origins import Standing
 from directory.queries import Query
 from directory.ranking import Match, rank
 from directory.services.written_lists import AskedPairs, FoundPiece, Places, WrittenLists
-from directory.store.written_mappings import NOT_WRITTEN, StateOfMapping, WrittenRows, read_state
+from directory.store.written_mappings import (
+    NOT_WRITTEN,
+    VERDICT_MARK,
+    StateOfMapping,
+    WrittenRows,
+    read_state,
+)
 from web.api.schema import answer_out, as_json
 
 RANKED_AT_ONCE: Final = 25
@@ -32,110 +40,130 @@ _TARGETS: Final[dict[Network, tuple[TargetId, TargetHandle]]] = {
     Network.BLUESKY: (Did("did:plc:somebody"), AtHandle("somebody.example")),
     Network.MASTODON: (ActorUri("https://server.example/users/somebody"), Acct("somebody", "server.example")),
 }
-_END: Final = "]}"
+_NO_HANDLE: Final = '"handle":null,"seen":null'
+"""Of a query, where its result begins."""
 _VERDICT: Final = '"strength":'
 _AFTER_VERDICT: Final = '"evidence":'
 
 
 async def write_answer(lists: WrittenLists, asked: AskedPairs) -> list[bytes]:
     """Matches a list, and writes the `MatchOut` in pieces. Raises DirectoryUnavailable."""
-    pieces: list[bytes] = []
-    found = 0
+    written = WrittenResults({}, {}, {})
     async for piece in lists.match(asked):
         await asyncio.sleep(0)
-        ranked = await _write_ranked(piece.ranked)
-        for results in write_piece(asked, piece, ranked):
-            pieces.append("".join(results).removeprefix("" if found else ",").encode())
-            found += results.count(_END)
-            await asyncio.sleep(0)
+        await written.take_rows(piece)
+        await written.take_ranked(piece)
+    pieces: list[bytes] = []
+    found = 0
+    for first in range(0, len(asked), WRITTEN_AT_ONCE):
+        results = written.between(asked, first, first + WRITTEN_AT_ONCE)
+        pieces.append("".join(results).removeprefix("" if found else ",").encode())
+        found += len(results)
+        await asyncio.sleep(0)
     return [f'{{"asked":{len(asked)},"found":{found},"results":['.encode(), *pieces, b"]}"]
 
 
-async def _write_ranked(ranked: dict[int, Match | None]) -> dict[int, Sequence[str]]:
-    """Writes the answers that were ranked. Others have their turn between some and the next."""
-    written: dict[int, Sequence[str]] = {}
-    for number, match in ranked.items():
-        written[number] = () if match is None else _answers(match)
-        if len(written) % RANKED_AT_ONCE == 0:
+class WrittenResults(msgspec.Struct, frozen=True):
+    """Results of a list, each with a comma before it. They are written as they are found, in no order, so that little is left
+    to do at the end."""
+
+    by_id: dict[int | None, str]
+    """As they answer those who were asked for by their id alone. Empty where nobody was found."""
+    by_handle: dict[str, str]
+    """Their answers only: each handle is answered as it was spelled."""
+    ranked: dict[int, str]
+    """By the number of a person in the list. They go before the others."""
+
+    async def take_rows(self, piece: FoundPiece) -> None:
+        """Writes results with what the database wrote. Of an X account that has one that is not written, or several that are not
+        apart, a result means nothing: another goes before it."""
+        for rows in _in_parts(piece.rows.by_id):
+            verdicts, by_id, several = _verdicts_on(rows, is_by_id=True), self.by_id, piece.several
+            for x_id, state, text in zip(rows.names, rows.states, rows.texts, strict=True):
+                if x_id in several:
+                    continue
+                said = text.replace(VERDICT_MARK, verdicts[state])
+                by_id[x_id] = f',{{"query":{{"id":"{x_id}","handle":null,"seen":null}},"answers":[{said}]}}'
             await asyncio.sleep(0)
-    return written
+        for count, (x_id, places) in enumerate(piece.several.items(), start=1):
+            self.by_id[x_id] = _result(x_id, None, None, _several_answers(piece.rows.by_id, places))
+            if count % WRITTEN_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        for rows in _in_parts(piece.rows.by_handle):
+            verdicts = _verdicts_on(rows, is_by_id=False)
+            for handle, state, text in zip(rows.names, rows.states, rows.texts, strict=True):
+                self.by_handle[handle] = text.replace(VERDICT_MARK, verdicts[state])
+            await asyncio.sleep(0)
+
+    async def take_ranked(self, piece: FoundPiece) -> None:
+        """Writes the results of those who were ranked. Others have their turn between some and the next."""
+        for x_id, match in piece.ranked_ids.items():
+            self.by_id[x_id] = _ranked_result(match)
+        for count, (number, match) in enumerate(piece.ranked.items(), start=1):
+            self.ranked[number] = _ranked_result(match)
+            if count % RANKED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    def between(self, asked: AskedPairs, first: int, end: int) -> list[str]:
+        """Returns the results of a part of the list, in its order."""
+        x_ids, handles = asked.x_ids[first:end], asked.handles[first:end]
+        if any(handles):
+            results = list(map(self._said_of, x_ids, handles, asked.seen[first:end]))
+        else:
+            results = list(map(self.by_id.get, x_ids))
+        for number in filter(self.ranked.__contains__, range(first, first + len(results))):
+            results[number - first] = self.ranked[number]
+        return list(filter(None, results))
+
+    def _said_of(self, x_id: int | None, handle: str | None, seen: date | None) -> str | None:
+        if x_id is not None:
+            result = self.by_id.get(x_id)
+            return result and result.replace(_NO_HANDLE, _handle(handle, seen), 1)
+        answers = self.by_handle.get((handle or "").lower())
+        return answers and _result(None, handle, seen, answers)
 
 
-def write_piece(
-    asked: AskedPairs, piece: FoundPiece, ranked: dict[int, Sequence[str]]
-) -> Iterator[list[str]]:
-    """Writes the results of a piece, in the order of the list, with a comma before each. Yields them some at a time, in parts:
-    joining these once takes half the time."""
-    numbers = piece.numbers
-    said = _said_of(
-        asked.x_ids[numbers.start : numbers.stop], asked.handles[numbers.start : numbers.stop], piece
-    )
-    for number, answers in ranked.items():
-        said[number - numbers.start] = answers
-    for first in range(numbers.start, numbers.stop, WRITTEN_AT_ONCE):
-        some = slice(first, min(first + WRITTEN_AT_ONCE, numbers.stop))
-        answers_of_some = said[first - numbers.start : some.stop - numbers.start]
-        if parts := _write_results(asked, some, answers_of_some):
-            yield parts
+def _in_parts(rows: WrittenRows) -> Iterator[WrittenRows]:
+    for first in range(0, len(rows.names), WRITTEN_AT_ONCE):
+        some = slice(first, first + WRITTEN_AT_ONCE)
+        yield WrittenRows(rows.names[some], rows.states[some], rows.texts[some])
 
 
-def _write_results(asked: AskedPairs, some: slice, said: list[Sequence[str] | None]) -> list[str]:
-    parts: list[str] = []
-    columns = asked.x_ids[some], asked.handles[some], asked.seen[some], said
-    for x_id, handle, day, texts in zip(*columns, strict=True):
-        if texts:
-            if handle is None:
-                parts.append(f',{{"query":{{"id":"{x_id}","handle":null,"seen":null}},"answers":[')
-            else:
-                parts.append(f',{{"query":{_query(x_id, handle, day)},"answers":[')
-            parts += texts
-            parts.append(_END)
-    return parts
+def _verdicts_on(rows: WrittenRows, *, is_by_id: bool) -> dict[int, str]:
+    """Returns the verdict on each state in rows, where an X account has one mapping."""
+    return {state: "" if state == NOT_WRITTEN else verdict(state, is_by_id) for state in set(rows.states)}
 
 
-def _said_of(
-    x_ids: list[int | None], handles: list[str | None], piece: FoundPiece
-) -> list[Sequence[str] | None]:
-    """Returns the answers of each person of whom the rows tell, in parts."""
-    by_id = _texts(piece.rows.by_id, is_by_id=True)
-    for x_id, places in piece.several.items():
-        by_id[x_id] = _write_several(piece.rows.by_id, places)
-    if not any(handles):
-        return list(map(by_id.get, x_ids))
-    by_handle = _texts(piece.rows.by_handle, is_by_id=False)
-    return [
-        by_id.get(x_id) if x_id is not None else by_handle.get((handle or "").lower())
-        for x_id, handle in zip(x_ids, handles, strict=True)
-    ]
+def _several_answers(rows: WrittenRows, places: Places) -> str:
+    ranked = _verdicts(tuple(map(rows.states.__getitem__, places)))
+    return ",".join([rows.texts[places[at]].replace(VERDICT_MARK, said) for at, said in ranked])
 
 
-def _texts(rows: WrittenRows, *, is_by_id: bool) -> dict[Any, Sequence[str]]:
-    """Returns the answer of each X account that has one mapping. Of one that has several, it is that of any."""
-    verdicts = {state: verdict(state, is_by_id) for state in set(rows.states) - {NOT_WRITTEN}}
-    said = [verdicts.get(state, "") for state in rows.states]
-    return dict(zip(rows.names, zip(rows.before, said, rows.after, strict=True), strict=True))
+def _ranked_result(match: Match | None) -> str:
+    if match is None:
+        return ""
+    query = match.query
+    x_id = query.x_id.value if query.x_id is not None else None
+    handle = query.x_handle.value if query.x_handle is not None else None
+    answers = ",".join(as_json(answer_out(answer)).decode() for answer in match.answers)
+    return _result(x_id, handle, query.seen, answers)
 
 
-def _answers(match: Match) -> Sequence[str]:
-    return (",".join(as_json(answer_out(answer)).decode() for answer in match.answers),)
-
-
-def _query(x_id: int | None, handle: str, seen: date | None) -> str:
+def _result(x_id: int | None, handle: str | None, seen: date | None, answers: str) -> str:
     number = "null" if x_id is None else f'"{x_id}"'
+    return f',{{"query":{{"id":{number},{_handle(handle, seen)}}},"answers":[{answers}]}}'
+
+
+def _handle(handle: str | None, seen: date | None) -> str:
+    if handle is None:
+        return _NO_HANDLE
     day = "null" if seen is None else f'"{seen}"'
-    return f'{{"id":{number},"handle":"{handle}","seen":{day}}}'
-
-
-def _write_several(rows: WrittenRows, places: Places) -> Sequence[str]:
-    parts: list[str] = []
-    for at, said in _verdicts(tuple(rows.states[place] for place in places)):
-        parts += (",", rows.before[places[at]], said, rows.after[places[at]])
-    return parts[1:]
+    return f'"handle":"{handle}","seen":{day}'
 
 
 @lru_cache(maxsize=4_096)
 def verdict(state: int, is_by_id: bool) -> str:
-    """Returns what is written between the two parts of the only mapping of an X account."""
+    """Returns the verdict on the only mapping of an X account, as it is written."""
     query = Query(x_id=_X_ID) if is_by_id else Query(x_handle=_X_HANDLE)
     ((_, said),) = _ranked(query, (state,))
     return said
