@@ -4,6 +4,9 @@ A page takes a tenth of a second to compile, during which nobody else has a turn
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 
 import jinja2
 from jinja2.bccache import Bucket
@@ -15,7 +18,7 @@ class CompiledTemplates(jinja2.BytecodeCache):
 
     def __init__(self) -> None:
         self._compiled: dict[str, Bucket] = {}
-        self._ahead: asyncio.Task[None] | None = None
+        self._is_begun = False
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Gives what was compiled of the same source."""
@@ -29,11 +32,18 @@ class CompiledTemplates(jinja2.BytecodeCache):
 
     def compile_ahead(self, environment: jinja2.Environment) -> None:
         """Compiles all templates beside what is under way, once. Called where a loop runs."""
-        if self._ahead is None:
-            self._ahead = asyncio.create_task(_compile_all(environment))
+        if not self._is_begun:
+            self._is_begun = True
+            _compile_next(environment, iter(environment.list_templates()))
 
 
-async def _compile_all(environment: jinja2.Environment) -> None:
-    for name in environment.list_templates():
-        # In a thread, so that others have their turns meanwhile.
-        await asyncio.to_thread(environment.get_template, name)
+def _compile_next(
+    environment: jinja2.Environment, names: Iterator[str], _: asyncio.Future[jinja2.Template] | None = None
+) -> None:
+    """Compiles a template in a thread, so that others have their turns meanwhile, and the next when it is done. Not a task: there is
+    nothing to wait for, or to cancel, as the loop ends."""
+    if (name := next(names, None)) is None:
+        return
+    with suppress(RuntimeError):  # the loop lends no thread any more
+        compiling = asyncio.get_running_loop().run_in_executor(None, environment.get_template, name)
+        compiling.add_done_callback(partial(_compile_next, environment, names))
