@@ -18,7 +18,9 @@ from deploy.bench.directory import demo_database
 from deploy.bench.launch.browser import Trip
 from deploy.bench.launch.crowd import Crowd
 from deploy.bench.launch.watch import Parts, Watched, percentile, watch
-from deploy.bench.processes import database_server
+from deploy.bench.launch.wire import Wire
+from deploy.bench.load import get_request
+from deploy.bench.processes import cpu_s, database_server, with_children
 from deploy.bench.results import Result
 from deploy.ports import free_port
 from deploy.trial.instances import TrialInstance, starting_instance, wait_until_ready
@@ -29,6 +31,10 @@ TARGET_P99_S: Final = 1.0
 TARGET_GROWTH: Final = 1.1
 HEADROOM: Final = 0.7
 """Of the processor time that a web process may take for long: what comes at once has to fit, too."""
+VISITORS: Final = 8
+"""Who visited before, for each process: so many connections that each has some."""
+RESTS_BELOW_S: Final = 0.05
+RESTS_FOR_S: Final = 1.0
 LINE_BYTES: Final = 2**26
 PATIENCE_S: Final = 90.0
 """Longer than a browser waits for an answer."""
@@ -74,10 +80,25 @@ async def _measure(
         await _line(running.stdout)
         web, load = psutil.Process(process.pid), psutil.Process(running.pid)
         parts = Parts(web, await database_server(dsn), load, workers)
+        await _visit_before(crowd.port, web, workers)
         running.stdin.write(b"\n")
         watched = await watch(parts, dsn, pool, crowd.port, crowd.seconds)
         trip = msgspec.json.decode(await _line(running.stdout), type=Trip)
     return trip, watched
+
+
+async def _visit_before(port: int, web: psutil.Process, workers: int) -> None:
+    """Visits an instance, so that it is as one that has run for a while: people are counted, and pages are compiled. Waits until
+    it rests."""
+    visitors = [Wire(port, f"127.3.0.{number + 1}") for number in range(VISITORS * workers)]
+    for path in ("/", "/api/v1/stats"):
+        await asyncio.gather(*(visitor.ask(get_request(path)) for visitor in visitors))
+    for visitor in visitors:
+        visitor.close()
+    before, used = -1.0, cpu_s(with_children(web))
+    while used - before > RESTS_BELOW_S:
+        await asyncio.sleep(RESTS_FOR_S)
+        before, used = used, cpu_s(with_children(web))
 
 
 @asynccontextmanager
