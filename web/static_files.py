@@ -5,10 +5,12 @@ import hashlib
 import mimetypes
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 import msgspec
+
+from web.joined_scripts import join_script, list_entries
 
 STATIC_FOLDER: Final = Path(str(files("web") / "static"))
 VERSION_CHARS: Final = 12
@@ -37,16 +39,21 @@ class StaticFile(msgspec.Struct, frozen=True):
 
 @cache
 def static_files() -> dict[str, StaticFile]:
-    """Reads all static files, by their paths below `/static/`. An upgrade restarts the process."""
+    """Reads all static files, by their paths below `/static/`; a script that no other imports is joined with what it imports.
+    An upgrade restarts the process."""
     paths = sorted(path for path in STATIC_FOLDER.rglob("*") if path.is_file())
-    return {path.relative_to(STATIC_FOLDER).as_posix(): _read(path) for path in paths}
+    contents = {path.relative_to(STATIC_FOLDER).as_posix(): path.read_bytes() for path in paths}
+    scripts = {path: content.decode() for path, content in contents.items() if _is_script(path)}
+    contents |= {path: join_script(path, scripts).encode() for path in list_entries(scripts)}
+    return {path: _file_of(path, content) for path, content in contents.items()}
 
 
 @cache
 def scripts_folder() -> str:
     """Returns the name of the folder that our scripts are served in, with the version of all of them.
 
-    They import each other by their places: so an import is as lasting as the page's own address of a script.
+    A worker is named by its place beside the script that starts it, and so are imports: they are as lasting as the page's own
+    address of a script.
     """
     versions = [f"{path} {file.version}" for path, file in static_files().items() if _is_script(path)]
     return SCRIPTS_PREFIX + _version_of("\n".join(versions).encode())
@@ -90,10 +97,10 @@ def _version_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:VERSION_CHARS]
 
 
-def _read(path: Path) -> StaticFile:
-    content = path.read_bytes()
-    is_text = path.suffix in _TEXT
-    kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+def _file_of(path: str, content: bytes) -> StaticFile:
+    suffix = PurePosixPath(path).suffix
+    is_text = suffix in _TEXT
+    kind = _TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
     zipped = gzip.compress(content, mtime=0) if is_text and len(content) >= MIN_GZIP_BYTES else None
     return StaticFile(
         content,
