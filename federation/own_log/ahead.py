@@ -34,7 +34,7 @@ class Ahead:
         count = min(PIECE, self._left)
         rows = await look_at_pending(connection, self._origin, self._now, count, self._beyond)
         if rows:
-            self._encoding.append(run_aside(encode_rows, rows, self._now))
+            self._encoding.append(run_aside(encode_rows, rows, self._origin, self._now))
             self._versions |= versions_of(rows)
             self._beyond = rows_after(rows, self._beyond)
         self._left = self._left - count if len(rows) == count else 0

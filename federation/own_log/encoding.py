@@ -62,7 +62,7 @@ async def encode_pending(
         count = min(PIECE, limit)
         waiting = await fetch_pending(connection, origin, now, count, among)
         if waiting:
-            encoding.append(run_aside(encode_rows, waiting, now))
+            encoding.append(run_aside(encode_rows, waiting, origin, now))
             among = rows_after(waiting, among)
         limit = limit - count if len(waiting) == count else 0
     return Encoded.joined([await piece for piece in encoding])
@@ -73,9 +73,9 @@ def rows_after(rows: Sequence[asyncpg.Record], among: range) -> range:
     return range(rows[-1]["id"] + 1, among.stop)
 
 
-def encode_rows(rows: Iterable[asyncpg.Record], now: datetime) -> Encoded:
+def encode_rows(rows: Iterable[asyncpg.Record], origin: str, now: datetime) -> Encoded:
     """Encodes mappings as they were fetched. Pure."""
-    return encode_mappings(read_pending(rows), now)
+    return encode_mappings(read_pending(rows, origin), now)
 
 
 def encode_mappings(waiting: Iterable[tuple[int, Mapping]], now: datetime) -> Encoded:

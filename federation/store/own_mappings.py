@@ -12,6 +12,7 @@ from typing import Final
 import asyncpg
 
 from directory.mappings import Mapping
+from directory.origins import Standing
 from directory.store.database import Connection
 from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, IS_PENDING, IS_WITHDRAWN
 from directory.store.mapping_rows import withdraw_mappings
@@ -27,13 +28,11 @@ _OF_ORIGIN: Final = "m.origin = (SELECT id FROM origin WHERE name = $1)"
 # A hidden mapping is not published, nor its new wording, until the hide is lifted.
 _WAITS: Final = f"{IS_PENDING} AND {_OF_ORIGIN} AND m.expires > $2 AND {IS_NOT_HIDDEN}"
 _HAS_NO_LEAF: Final = f"m.leaf IS NULL AND NOT {IS_STAGED}"
+_OURS: Final = Standing.FOLLOWING.value
 _VERSION: Final = "m.xmin, m.ctid"
-_FIRST_OF_MAPPING: Final = 3
-"""After the number and the version."""
 _WAITING: Final = f"""
 SELECT m.id, {_VERSION}, m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence,
-    $1::text AS origin, m.leaf, m.issued, m.expires, 0 AS standing, m.is_contested,
-    m.name_until > $2 AS answers_by_name, false AS is_stale, false AS is_checked
+    m.issued, m.expires, m.is_contested
 FROM mapping m WHERE {_WAITS} AND {_HAS_NO_LEAF} AND m.id >= $4 AND m.id < $5
 ORDER BY m.id LIMIT $3
 """
@@ -103,9 +102,12 @@ async def look_at_pending(
     return await connection.fetch(_WAITING, origin, now, limit, among.start, among.stop)
 
 
-def read_pending(rows: Iterable[asyncpg.Record]) -> list[tuple[int, Mapping]]:
+def read_pending(rows: Iterable[asyncpg.Record], origin: str) -> list[tuple[int, Mapping]]:
     """Reads the mappings that wait for a leaf, with their row numbers."""
-    return [(row[0], mapping_of(row[_FIRST_OF_MAPPING:])) for row in map(tuple, rows)]
+    return [
+        (number, mapping_of((*said, origin, None, issued, expires, _OURS, is_contested, True, False, False)))
+        for number, _, _, *said, issued, expires, is_contested in rows
+    ]
 
 
 def versions_of(rows: Iterable[asyncpg.Record]) -> dict[int, RowVersion]:
