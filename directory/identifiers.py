@@ -29,9 +29,10 @@ _X_NAME_RULE: Final = f"a handle is 1 to {X_NAME_CHARS} letters, digits or _"
 _DID_PLC = re.compile(r"did:plc:[a-z2-7]{24}")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
+# The same, with a last label that begins with a letter.
+_PUBLIC_HOST = re.compile(rf"(?:{_LABEL}\.)+[a-z](?:[a-z0-9-]{{0,61}}[a-z0-9])?")
 # A path that is more than a slash, of characters that need no thought: no query, fragment, user or port.
-_PLAIN_ACTOR = re.compile(rf"https://({_HOST.pattern})/[A-Za-z0-9@_~.-][A-Za-z0-9@_~./-]*")
-_TOP_LEVEL = re.compile(r"[a-z][a-z0-9-]*")
+_PLAIN_ACTOR = re.compile(rf"https://({_PUBLIC_HOST.pattern})/[A-Za-z0-9@_~.-][A-Za-z0-9@_~./-]*")
 _ACCT_USER = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _URL_CHARS = re.compile(r"[!-~]+")
 
@@ -47,10 +48,10 @@ def _text(kind: str, text: object, max_chars: int) -> str:
 def _parse_host(kind: str, text: str) -> str:
     """Parses a public host name in lower case, without port. Raises InvalidIdentifier."""
     host = text.lower()
-    if len(host) > MAX_HOST_CHARS or not _HOST.fullmatch(host):
-        raise InvalidIdentifier(kind, text, "the server's name is not a host name")
-    if not _TOP_LEVEL.fullmatch(host.rpartition(".")[2]):
-        raise InvalidIdentifier(kind, text, "the server's name ends in a number")
+    if len(host) > MAX_HOST_CHARS or not _PUBLIC_HOST.fullmatch(host):
+        is_host = len(host) <= MAX_HOST_CHARS and _HOST.fullmatch(host)
+        fault = "ends in a number" if is_host else "is not a host name"
+        raise InvalidIdentifier(kind, text, f"the server's name {fault}")
     return host
 
 
@@ -216,9 +217,7 @@ def _plain_actor(text: object) -> str | None:
         or (found := _PLAIN_ACTOR.fullmatch(text)) is None
     ):
         return None
-    host = found[1]
-    is_public = len(host) <= MAX_HOST_CHARS and _TOP_LEVEL.fullmatch(host.rpartition(".")[2])
-    return text if is_public else None
+    return text if len(found[1]) <= MAX_HOST_CHARS else None
 
 
 TargetId = Did | ActorUri
