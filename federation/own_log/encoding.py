@@ -13,6 +13,7 @@ from directory.mappings import Mapping
 from directory.store.database import Connection
 from federation.aside import run_aside
 from federation.errors import InvalidStatement
+from federation.own_log.batch import SealedBody, seal_bodies
 from federation.own_log.restamping import restamp
 from federation.protocol.statement import Statement, encode_statement
 from federation.store.own_mappings import ALL_ROWS, fetch_pending, read_pending
@@ -22,9 +23,9 @@ PIECE: Final = 2_000
 
 @dataclass(slots=True)
 class Encoded:
-    """The bodies of mappings, by row number."""
+    """The bodies of mappings, each with its own salt."""
 
-    bodies: list[tuple[int, bytes]] = field(default_factory=list)
+    bodies: list[SealedBody] = field(default_factory=list)
     issued: list[datetime] = field(default_factory=list)
     """When each body says that it was issued."""
     unsayable: list[int] = field(default_factory=list)
@@ -41,7 +42,7 @@ class Encoded:
 
     def only(self, numbers: Set[int]) -> "Encoded":
         """Returns what is of these rows."""
-        kept = [at for at, (number, _) in enumerate(self.bodies) if number in numbers]
+        kept = [at for at, body in enumerate(self.bodies) if body[0] in numbers]
         return Encoded(
             [self.bodies[at] for at in kept],
             [self.issued[at] for at in kept],
@@ -74,19 +75,21 @@ def rows_after(rows: Sequence[asyncpg.Record], among: range) -> range:
 
 
 def encode_rows(rows: Iterable[asyncpg.Record], origin: str, now: datetime) -> Encoded:
-    """Encodes mappings as they were fetched. Pure."""
+    """Encodes mappings as they were fetched."""
     return encode_mappings(read_pending(rows, origin), now)
 
 
 def encode_mappings(waiting: Iterable[tuple[int, Mapping]], now: datetime) -> Encoded:
-    """Encodes mappings. Pure."""
+    """Encodes mappings, and draws their salts."""
     encoded = Encoded()
+    bodies: list[tuple[int, bytes]] = []
     for number, mapping in waiting:
         try:
             # What a machine stored whose clock runs ahead of this one's is not said with its times.
             said = restamp(mapping, now)
-            encoded.bodies.append((number, encode_statement(Statement.of(said))))
+            bodies.append((number, encode_statement(Statement.of(said))))
             encoded.issued.append(said.issued)
         except InvalidStatement:
             encoded.unsayable.append(number)
+    encoded.bodies = seal_bodies(bodies)
     return encoded
