@@ -81,10 +81,10 @@ class XId(msgspec.Struct, frozen=True, order=True, gc=False):
     @classmethod
     def parse(cls, text: object) -> Self:
         """Parses decimal digits without sign, space or leading zero."""
-        digits = _text("an X id", text, 32)
-        if not _X_ID.fullmatch(digits) or (number := int(digits)) > MAX_X_ID:
-            raise InvalidIdentifier("an X id", text, "an id is a number of 1 to 19 digits")
-        return cls(number)
+        if isinstance(text, str) and _X_ID.fullmatch(text) and (number := int(text)) <= MAX_X_ID:
+            return cls(number)
+        _text("an X id", text, 32)
+        raise InvalidIdentifier("an X id", text, "an id is a number of 1 to 19 digits")
 
     def __str__(self) -> str:
         return str(self.value)
@@ -120,9 +120,9 @@ class Did(msgspec.Struct, frozen=True, order=True, gc=False):
     @classmethod
     def parse(cls, text: object) -> Self:
         """Parses a DID of one of the two methods that the network accepts. https://atproto.com/specs/did"""
+        if isinstance(text, str) and _DID_PLC.fullmatch(text):
+            return cls(text)
         did = _text("a DID", text, MAX_HOST_CHARS + 8)
-        if _DID_PLC.fullmatch(did):
-            return cls(did)
         if did.startswith("did:web:"):
             return cls("did:web:" + _parse_host("a DID", did.removeprefix("did:web:")))
         raise InvalidIdentifier("a DID", text, "it is neither did:plc:… nor did:web:…")
