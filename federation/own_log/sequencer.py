@@ -8,7 +8,8 @@
 3. *Publish*: readers see the checkpoint, its mappings get their leaves and answer, and what it revokes is erased, in one
    transaction.
 
-Each step finishes what an earlier run of it began, so that recovery is the same function.
+Each step finishes what an earlier run of it began, so that recovery is the same function. While a full batch is published,
+the next one is read and encoded (`federation.own_log.ahead`); it is staged after that, and only what is unchanged by then.
 """
 
 from datetime import datetime
@@ -120,7 +121,7 @@ class Sequencer:
         Returns the number of its entries; they are durable and published once it returns. Raises LogRefused,
         LogWaits, MissingKeys, UnsafeKeys, and what the database raises; it can be called again after that.
         """
-        # Read for this batch alone: after a fault, another database may answer.
+        # For this batch alone; `check` forgets it too, as another database may answer whoever leads anew.
         ahead, self._ahead = self._ahead, None
         await self._check_known(connection)
         await self._finish(connection)
