@@ -41,7 +41,7 @@ class Ahead:
 
     async def encode_pending(self, connection: Connection, now: datetime, limit: int) -> Encoded:
         """Locks and encodes at most `limit` mappings that wait for a leaf, the oldest first: what was read ahead where it is
-        unchanged, and what waits before and beyond it. The caller holds the state row of the log."""
+        unchanged, and what waits before and beyond it. To be called once; the caller holds the state row of the log."""
         # First what was locked, or changed, when an earlier batch went by: however many wait, it comes with this one.
         early = await encode_pending(connection, self._origin, now, limit, self._before)
         ahead = await self._take(connection, now, limit - len(early))
@@ -52,5 +52,7 @@ class Ahead:
     async def _take(self, connection: Connection, now: datetime, limit: int) -> Encoded:
         encoded = Encoded.joined([await piece for piece in self._encoding])
         wanted = dict(islice(self._versions.items(), limit))
+        # Not needed while the batch after this one is read.
+        self._encoding, self._versions = [], {}
         locked = await lock_as_read(connection, self._origin, now, wanted) if wanted else set()
         return encoded.only(locked)
