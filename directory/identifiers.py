@@ -29,9 +29,10 @@ _X_NAME_RULE: Final = f"a handle is 1 to {X_NAME_CHARS} letters, digits or _"
 _DID_PLC = re.compile(r"did:plc:[a-z2-7]{24}")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
+# The same, with a last label that begins with a letter.
+_PUBLIC_HOST = re.compile(rf"(?:{_LABEL}\.)+[a-z](?:[a-z0-9-]{{0,61}}[a-z0-9])?")
 # A path that is more than a slash, of characters that need no thought: no query, fragment, user or port.
-_PLAIN_ACTOR = re.compile(rf"https://({_HOST.pattern})/[A-Za-z0-9@_~.-][A-Za-z0-9@_~./-]*")
-_TOP_LEVEL = re.compile(r"[a-z][a-z0-9-]*")
+_PLAIN_ACTOR = re.compile(rf"https://({_PUBLIC_HOST.pattern})/[A-Za-z0-9@_~.-][A-Za-z0-9@_~./-]*")
 _ACCT_USER = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _URL_CHARS = re.compile(r"[!-~]+")
 
@@ -47,10 +48,10 @@ def _text(kind: str, text: object, max_chars: int) -> str:
 def _parse_host(kind: str, text: str) -> str:
     """Parses a public host name in lower case, without port. Raises InvalidIdentifier."""
     host = text.lower()
-    if len(host) > MAX_HOST_CHARS or not _HOST.fullmatch(host):
-        raise InvalidIdentifier(kind, text, "the server's name is not a host name")
-    if not _TOP_LEVEL.fullmatch(host.rpartition(".")[2]):
-        raise InvalidIdentifier(kind, text, "the server's name ends in a number")
+    if len(host) > MAX_HOST_CHARS or not _PUBLIC_HOST.fullmatch(host):
+        is_host = len(host) <= MAX_HOST_CHARS and _HOST.fullmatch(host)
+        fault = "ends in a number" if is_host else "is not a host name"
+        raise InvalidIdentifier(kind, text, f"the server's name {fault}")
     return host
 
 
@@ -80,10 +81,10 @@ class XId(msgspec.Struct, frozen=True, order=True, gc=False):
     @classmethod
     def parse(cls, text: object) -> Self:
         """Parses decimal digits without sign, space or leading zero."""
-        digits = _text("an X id", text, 32)
-        if not _X_ID.fullmatch(digits) or (number := int(digits)) > MAX_X_ID:
-            raise InvalidIdentifier("an X id", text, "an id is a number of 1 to 19 digits")
-        return cls(number)
+        if isinstance(text, str) and _X_ID.fullmatch(text) and (number := int(text)) <= MAX_X_ID:
+            return cls(number)
+        _text("an X id", text, 32)
+        raise InvalidIdentifier("an X id", text, "an id is a number of 1 to 19 digits")
 
     def __str__(self) -> str:
         return str(self.value)
@@ -119,9 +120,9 @@ class Did(msgspec.Struct, frozen=True, order=True, gc=False):
     @classmethod
     def parse(cls, text: object) -> Self:
         """Parses a DID of one of the two methods that the network accepts. https://atproto.com/specs/did"""
+        if isinstance(text, str) and _DID_PLC.fullmatch(text):
+            return cls(text)
         did = _text("a DID", text, MAX_HOST_CHARS + 8)
-        if _DID_PLC.fullmatch(did):
-            return cls(did)
         if did.startswith("did:web:"):
             return cls("did:web:" + _parse_host("a DID", did.removeprefix("did:web:")))
         raise InvalidIdentifier("a DID", text, "it is neither did:plc:… nor did:web:…")
@@ -216,9 +217,7 @@ def _plain_actor(text: object) -> str | None:
         or (found := _PLAIN_ACTOR.fullmatch(text)) is None
     ):
         return None
-    host = found[1]
-    is_public = len(host) <= MAX_HOST_CHARS and _TOP_LEVEL.fullmatch(host.rpartition(".")[2])
-    return text if is_public else None
+    return text if len(found[1]) <= MAX_HOST_CHARS else None
 
 
 TargetId = Did | ActorUri

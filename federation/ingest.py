@@ -5,8 +5,9 @@ What answers comes from the bodies in the log, as at a peer, and not from what t
 
 from collections import deque
 from collections.abc import Mapping as Leaves
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -29,57 +30,72 @@ PIECE: Final = 2_000
 log = structlog.get_logger(__name__)
 
 
-async def ingest_own_leaves(connection: Connection, origin: str, first: int, size: int, now: datetime) -> int:
-    """Takes in the leaves of our own log from `first` up to `size`, which is published; then erases what the log
-    has revoked. Can be repeated. The caller holds a transaction.
+class Meanwhile(Protocol):
+    """What else is read, a piece after each one that is taken in, and worked upon in the thread while the next one is."""
 
-    Returns the leaf up to which nothing is left to do, which may be less than `size`.
+    async def read_piece(self, connection: Connection) -> None: ...
+
+
+async def ingest_own_leaves(
+    connection: Connection, origin: str, leaves: range, now: datetime, meanwhile: Meanwhile | None = None
+) -> int:
+    """Takes in these leaves of our own log, up to the published size; then erases what the log has revoked. Can be
+    repeated. The caller holds a transaction.
+
+    Returns the leaf up to which nothing is left to do, which may be less than that size.
     """
-    done = await _take_in(connection, origin, first, size, now) if size > first else size
-    erased = await delete_revoked(connection, size)
-    await let_go_leaves(connection, origin, sorted({*erased, *await fetch_ended(connection, origin, size)}))
+    taking = _Taking(connection, origin, now, meanwhile)
+    done = await taking.take_in(leaves) if leaves else leaves.stop
+    erased = await delete_revoked(connection, leaves.stop)
+    ended = await fetch_ended(connection, origin, leaves.stop)
+    await let_go_leaves(connection, origin, sorted({*erased, *ended}))
     return done
 
 
-async def _take_in(connection: Connection, origin: str, first: int, size: int, now: datetime) -> int:
-    bodies = await fetch_bodies(connection, first, size, MAX_TAKEN_IN + 1)
-    end = bodies[MAX_TAKEN_IN][0] if len(bodies) > MAX_TAKEN_IN else size
-    staged = await fetch_staged_leaves(connection)
-    read, postponed = await _take_in_pieces(connection, origin, bodies[:MAX_TAKEN_IN], staged, now)
-    if staged:
-        left = {leaf: number for leaf, number in staged.items() if leaf >= end or leaf in postponed}
-        # What cannot be read keeps its leaf, and waits for no other one.
-        unread = [number for leaf, number in staged.items() if leaf not in left and leaf not in read]
-        if unread:
-            await settle_leaves(connection, unread)
-        await keep_staged_leaves(connection, left)
-    is_ended = await end_replaced_wordings(connection, origin, first, end)
-    return end if is_ended and not postponed else first
+@dataclass(frozen=True, slots=True)
+class _Taking:
+    connection: Connection
+    origin: str
+    now: datetime
+    meanwhile: Meanwhile | None
 
+    async def take_in(self, leaves: range) -> int:
+        connection = self.connection
+        bodies = await fetch_bodies(connection, leaves.start, leaves.stop, MAX_TAKEN_IN + 1)
+        end = bodies[MAX_TAKEN_IN][0] if len(bodies) > MAX_TAKEN_IN else leaves.stop
+        staged = await fetch_staged_leaves(connection)
+        read, postponed = await self._take_in_pieces(bodies[:MAX_TAKEN_IN], staged)
+        if staged:
+            left = {leaf: number for leaf, number in staged.items() if leaf >= end or leaf in postponed}
+            # What cannot be read keeps its leaf, and waits for no other one.
+            unread = [number for leaf, number in staged.items() if leaf not in left and leaf not in read]
+            if unread:
+                await settle_leaves(connection, unread)
+            await keep_staged_leaves(connection, left)
+        is_ended = await end_replaced_wordings(connection, self.origin, leaves.start, end)
+        return end if is_ended and not postponed else leaves.start
 
-async def _take_in_pieces(
-    connection: Connection,
-    origin: str,
-    bodies: list[tuple[int, bytes]],
-    staged: Leaves[int, int],
-    now: datetime,
-) -> tuple[set[int], set[int]]:
-    """Takes bodies in, a piece at a time: while the database is at work on one, the next is parsed in a thread, so that
-    nobody who asks the same process for a page waits for all of them. Returns the leaves whose body could be read, and of
-    these the ones to try again."""
-    pieces = [bodies[at : at + PIECE] for at in range(0, len(bodies), PIECE)]
-    parsing = deque(run_aside(_parse, origin, piece) for piece in pieces[:1])
-    # All at once, while the first piece is parsed: each answer waits for the thread, and the database for us.
-    numbers = {leaf: staged[leaf] for leaf, _ in bodies if leaf in staged}
-    locked = await lock_staged_leaves(connection, origin, numbers) if numbers else None
-    read: set[int] = set()
-    postponed: set[int] = set()
-    for after in range(1, len(pieces) + 1):
-        said = await parsing.popleft()
-        parsing += [run_aside(_parse, origin, piece) for piece in pieces[after : after + 1]]
-        postponed |= await take_in_leaves(connection, origin, said, now, locked)
-        read.update(leaf for leaf, _ in said)
-    return read, postponed
+    async def _take_in_pieces(
+        self, bodies: list[tuple[int, bytes]], staged: Leaves[int, int]
+    ) -> tuple[set[int], set[int]]:
+        """Takes bodies in, a piece at a time: while the database is at work on one, the next is parsed in a thread, so that
+        nobody who asks the same process for a page waits for all of them. Returns the leaves whose body could be read, and
+        of these the ones to try again."""
+        pieces = [bodies[at : at + PIECE] for at in range(0, len(bodies), PIECE)]
+        parsing = deque(run_aside(_parse, self.origin, piece) for piece in pieces[:1])
+        # All at once, while the first piece is parsed: each answer waits for the thread, and the database for us.
+        numbers = {leaf: staged[leaf] for leaf, _ in bodies if leaf in staged}
+        locked = await lock_staged_leaves(self.connection, self.origin, numbers) if numbers else None
+        read: set[int] = set()
+        postponed: set[int] = set()
+        for after in range(1, len(pieces) + 1):
+            said = await parsing.popleft()
+            parsing += [run_aside(_parse, self.origin, piece) for piece in pieces[after : after + 1]]
+            postponed |= await take_in_leaves(self.connection, self.origin, said, self.now, locked)
+            read.update(leaf for leaf, _ in said)
+            if self.meanwhile is not None:
+                await self.meanwhile.read_piece(self.connection)
+        return read, postponed
 
 
 def _parse(origin: str, bodies: list[tuple[int, bytes]]) -> list[tuple[int, Mapping]]:

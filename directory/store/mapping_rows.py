@@ -42,12 +42,34 @@ _COLUMNS: Final = ", ".join(COPY_COLUMNS)
 # Times go as seconds since 1970: an array of times takes the driver eight times as long as one of numbers.
 _SECONDS: Final = "double precision"
 _TIMES: Final = [place for place, kind in enumerate(_TYPES) if kind == "timestamptz"]
-_ARRAYS: Final = ", ".join(
-    f"${number}::{_SECONDS if kind == 'timestamptz' else kind}[]" for number, kind in enumerate(_TYPES, 1)
-)
+# Of all rows of a statement it is one value, and not an array.
+_STATE: Final = COPY_COLUMNS.index("state")
+_ORIGIN: Final = COPY_COLUMNS.index("origin")
+_SHARED: Final = {_STATE, _ORIGIN}
+_OWN: Final = [place for place in range(len(COPY_COLUMNS)) if place not in _SHARED]
+_PARAMETERS: Final = {name: f"${number}" for number, name in enumerate(COPY_COLUMNS, 1)}
+# Texts go as one, which the database splits: the driver looks at each element of an array, which takes it longer than all else.
+_TEXTS: Final = [place for place, kind in enumerate(_TYPES) if kind in {"text", "json"}]
+_BETWEEN: Final = "\x1f"
+"""Between two texts. No identifier has a control character, and JSON escapes them."""
+
+
+def _array_of(place: int) -> str:
+    parameter, kind = _PARAMETERS[COPY_COLUMNS[place]], _TYPES[place]
+    if place in _TEXTS:
+        return f"string_to_array({parameter}::text, E{_BETWEEN!r}){'' if kind == 'text' else f'::{kind}[]'}"
+    return f"{parameter}::{_SECONDS if place in _TIMES else kind}[]"
+
+
+_ARRAYS: Final = ", ".join(map(_array_of, _OWN))
+_NAMES: Final = ", ".join(COPY_COLUMNS[place] for place in _OWN)
 _ROWS: Final = ", ".join(
-    f"to_timestamp({name})" if kind == "timestamptz" else name
-    for name, kind in zip(COPY_COLUMNS, _TYPES, strict=True)
+    f"{_PARAMETERS[name]}::{kind}"
+    if place in _SHARED
+    else f"to_timestamp({name})"
+    if place in _TIMES
+    else name
+    for place, (name, kind) in enumerate(zip(COPY_COLUMNS, _TYPES, strict=True))
 )
 # A mark that was set after the body was written stays: it says less, and the wording that replaces this one tells.
 _SAID: Final = ", ".join(
@@ -70,7 +92,7 @@ _KNOWN: Final = (
     f"SELECT m.leaf, {IS_PENDING} FROM mapping m WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[])"
 )
 _TAKE_IN: Final = f"""
-INSERT INTO mapping AS m ({_COLUMNS}) SELECT {_ROWS} FROM unnest({_ARRAYS}) AS said ({_COLUMNS})
+INSERT INTO mapping AS m ({_COLUMNS}) SELECT {_ROWS} FROM unnest({_ARRAYS}) AS said ({_NAMES})
 ON CONFLICT (origin, leaf) WHERE leaf IS NOT NULL DO UPDATE SET {_SAID}, {_IS_CONTESTED}
 WHERE {in_states_before(Move.TAKE_IN)}
 """
@@ -85,7 +107,7 @@ WHERE m.origin = $1 AND m.id = ANY($2::bigint[]) AND {IS_PENDING} AND m.leaf IS 
 # Not an UPDATE: each row is there and locked, and no plan has to find that the primary key leads to it.
 _TAKE_IN_STAGED: Final = f"""
 INSERT INTO mapping AS m ({_COLUMNS}, id) SELECT {_ROWS}, id
-FROM unnest({_ARRAYS}, ${len(COPY_COLUMNS) + 1}::bigint[]) AS said ({_COLUMNS}, id)
+FROM unnest({_ARRAYS}, ${len(COPY_COLUMNS) + 1}::bigint[]) AS said ({_NAMES}, id)
 ON CONFLICT (id) DO UPDATE SET leaf = excluded.leaf, {_SAID}, {_IS_CONTESTED}
 WHERE {in_states_before(Move.TAKE_IN)}
 """
@@ -354,14 +376,26 @@ def _few_of(said: Sequence[tuple[int, Mapping]]) -> Iterator[Sequence[tuple[int,
     return (said[at : at + ROWS_A_STATEMENT] for at in range(0, len(said), ROWS_A_STATEMENT))
 
 
-def _columns_of(origin: int, said: Sequence[tuple[int, Mapping]]) -> list[list[Any]]:
-    """Returns the values of `_ARRAYS`, of mappings that answer from now on."""
+def _columns_of(origin: int, said: Sequence[tuple[int, Mapping]]) -> list[Any]:
+    """Returns the values of the `_PARAMETERS`, of mappings that answer from now on."""
     active = target(Move.TAKE_IN)
     rows = [row_of(mapping, origin, active, leaf) for leaf, mapping in said]
-    columns: list[list[Any]] = list(map(list, zip(*rows, strict=True)))
+    columns: list[Any] = list(zip(*rows, strict=True))
     for place in _TIMES:
         columns[place] = [time.timestamp() for time in columns[place]]
+    for place in _TEXTS:
+        columns[place] = _joined(columns[place])
+    columns[_STATE], columns[_ORIGIN] = active.value, origin
     return columns
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """Joins texts so that the database can split them. Raises ValueError where one could not be told from two: each of those
+    after it would be somebody else's."""
+    joined = _BETWEEN.join(texts)
+    if joined.count(_BETWEEN) != len(texts) - 1:
+        raise ValueError("a text of a mapping has a control character")
+    return joined
 
 
 async def _tell_hides_by_name(

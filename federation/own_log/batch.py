@@ -36,12 +36,16 @@ class LogEdge:
         return self.tree.size
 
 
+SealedBody = tuple[int, bytes, bytes, bytes]
+"""The row number of a mapping, its salt, its body, and the entry that commits to both."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What waits to be appended. Bodies come with the row numbers of their mappings."""
+    """What waits to be appended."""
 
     operations: Sequence[Operations] = ()
-    bodies: Sequence[tuple[int, bytes]] = ()
+    bodies: Sequence[SealedBody] = ()
     revokes: Sequence[tuple[int, int]] = ()
     """Leaf and true reason. The reason is kept beside the body until that is erased, and never enters the log."""
 
@@ -65,6 +69,14 @@ class Batch:
     """Number of the document and leaf."""
 
 
+def seal_bodies(bodies: Sequence[tuple[int, bytes]]) -> list[SealedBody]:
+    """Gives each body, which comes with the row number of its mapping, a new salt and its entry."""
+    return [
+        (number, salt, body, encode_mapping_entry(commitment(salt, body)))
+        for (number, body), salt in zip(bodies, make_salts(len(bodies)), strict=True)
+    ]
+
+
 def compose_batch(edge: LogEdge, pending: Pending) -> Batch:
     """Composes a batch of everything that is pending. Documents come first, in their order; the rest is shuffled, so
     that a place in the batch reveals nothing about the order of arrival."""
@@ -73,14 +85,15 @@ def compose_batch(edge: LogEdge, pending: Pending) -> Batch:
         _take_operations(batch, document, edge.size + at) for at, document in enumerate(pending.operations)
     ]
     first_revoke = len(pending.bodies)
-    salts = make_salts(first_revoke)
-    for at in _shuffled(first_revoke + len(pending.revokes)):
-        leaf = edge.size + len(entries)
+    shuffled = _shuffled(first_revoke + len(pending.revokes))
+    for leaf, at in enumerate(shuffled, edge.size + len(entries)):
         if at < first_revoke:
-            entries.append(_take_body(batch, *pending.bodies[at], next(salts), leaf))
+            number, salt, body, entry = pending.bodies[at]
+            batch.mappings.append((number, leaf))
+            batch.statements.append((leaf, salt, body))
+            entries.append(entry)
         else:
             entries.append(_take_revoke(batch, *pending.revokes[at - first_revoke], leaf))
-    batch.statements.sort()
     growth = grow(edge.tree, hash_leaves(entries))
     bundles = edge.bundle + b"".join([_PREFIX + entry for entry in entries])
     batch.tiles += growth.tiles
@@ -102,12 +115,6 @@ def _shuffled(count: int) -> list[int]:
     """Returns the numbers below `count` in a random order: each has a random key, by which they are sorted."""
     keys = struct.unpack(f"{count}Q", secrets.token_bytes(8 * count))
     return sorted(range(count), key=keys.__getitem__)
-
-
-def _take_body(batch: Batch, number: int, body: bytes, salt: bytes, leaf: int) -> bytes:
-    batch.mappings.append((number, leaf))
-    batch.statements.append((leaf, salt, body))
-    return encode_mapping_entry(commitment(salt, body))
 
 
 def _take_revoke(batch: Batch, target: int, reason: int, leaf: int) -> bytes:

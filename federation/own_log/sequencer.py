@@ -8,7 +8,8 @@
 3. *Publish*: readers see the checkpoint, its mappings get their leaves and answer, and what it revokes is erased, in one
    transaction.
 
-Each step finishes what an earlier run of it began, so that recovery is the same function.
+Each step finishes what an earlier run of it began, so that recovery is the same function. While a full batch is published,
+the next one is read and encoded (`federation.own_log.ahead`); it is staged after that, and only what is unchanged by then.
 """
 
 from datetime import datetime
@@ -25,6 +26,7 @@ from federation.ingest import ingest_own_leaves
 from federation.keys.documents import find_signers, load_documents
 from federation.keys.instance import RECOVER, InstanceKeys, KeyFolder
 from federation.keys.operations import Operations
+from federation.own_log.ahead import Ahead
 from federation.own_log.batch import Batch, LogEdge, Pending, compose_batch
 from federation.own_log.cosigning import CosigningWaits, cosign_published, needs_cosigning
 from federation.own_log.encoding import encode_pending
@@ -77,6 +79,7 @@ class Sequencer:
         self._guard = guard or NoGuard()
         self.max_batch = max_batch
         self._edge: LogEdge | None = None
+        self._ahead: Ahead | None = None
         self._cosigning_waits = ""
 
     def now(self) -> datetime:
@@ -89,7 +92,7 @@ class Sequencer:
         keys = self._key_folder.read()
         if keys.origin != self.origin:
             raise LogRefused(f"the keys are those of {keys.origin}, and this instance is {self.origin}")
-        self._edge = None
+        self._edge = self._ahead = None
         await self._guard.check(connection, keys)
         await check_known(connection, self.origin, [key.vkey for key in keys.logs], self._clock.now())
         async with connection.transaction():
@@ -118,11 +121,13 @@ class Sequencer:
         Returns the number of its entries; they are durable and published once it returns. Raises LogRefused,
         LogWaits, MissingKeys, UnsafeKeys, and what the database raises; it can be called again after that.
         """
+        # For this batch alone; `check` forgets it too, as another database may answer whoever leads anew.
+        ahead, self._ahead = self._ahead, None
         await self._check_known(connection)
         await self._finish(connection)
         count = 0
         if await own_mappings.has_work(connection, self.origin, self._clock.now()):
-            count = await self._stage(connection)
+            count = await self._stage(connection, ahead)
         if count:
             await self._finish(connection)
         await self._cosign(connection)
@@ -153,7 +158,9 @@ class Sequencer:
         await self._stage(connection, on_top=True)
         return await load_state(connection, self.origin) or state
 
-    async def _stage(self, connection: Connection, *, on_top: bool = False) -> int:
+    async def _stage(
+        self, connection: Connection, ahead: Ahead | None = None, *, on_top: bool = False
+    ) -> int:
         now = self._clock.now()
         async with connection.transaction():
             state = await self._begun_state(connection, now)
@@ -161,12 +168,15 @@ class Sequencer:
                 return 0  # another process has staged; it, or our next run, goes on from there
             await check_clock(connection, state, now)
             await check_mark(connection, self._mark.read(), state)
-            pending, newest = await self._gather(connection, now)
+            pending, newest = await self._gather(connection, now, ahead)
             if not pending:
                 return 0
             batch = await run_aside(compose_batch, await self._current_edge(connection, state), pending)
             await _write(connection, state, batch, now, newest)
         self._edge = batch.edge
+        if len(pending.bodies) == self.max_batch:
+            # More may wait, and is then staged at once.
+            self._ahead = Ahead(self.origin, now, self.max_batch, after=pending.bodies[-1][0])
         return len(pending)
 
     async def _begun_state(self, connection: Connection, now: datetime) -> LogState:
@@ -184,15 +194,20 @@ class Sequencer:
             raise LogRefused("the log could not be begun")
         return begun
 
-    async def _gather(self, connection: Connection, now: datetime) -> tuple[Pending, datetime]:
+    async def _gather(
+        self, connection: Connection, now: datetime, ahead: Ahead | None
+    ) -> tuple[Pending, datetime]:
         """Gathers what waits, and the newest `issued` of it."""
         documents = [document for document, leaf in await load_documents(connection) if leaf is None]
-        encoded = await encode_pending(connection, self.origin, now, self.max_batch)
+        if ahead is None:
+            encoded = await encode_pending(connection, self.origin, now, self.max_batch)
+        else:
+            encoded = await ahead.encode_pending(connection, now, self.max_batch)
         if encoded.unsayable:
             log.error("mappings cannot be encoded as statements, and were withdrawn", rows=encoded.unsayable)
             await own_mappings.drop_unpublishable_mappings(connection, encoded.unsayable)
         revokes = await own_mappings.fetch_revocable(connection, self.origin, now, self.max_batch)
-        return Pending(documents, encoded.bodies, revokes), encoded.newest
+        return Pending(documents, encoded.bodies, revokes), max(encoded.issued, default=now)
 
     async def _current_edge(self, connection: Connection, state: LogState) -> LogEdge:
         edge = self._edge
@@ -278,7 +293,8 @@ class Sequencer:
             if state.published != state.signed:
                 await log_rows.update_published(connection, state.signed, size)
             now = self._clock.now()
-            done = await ingest_own_leaves(connection, self.origin, state.ingested_size, size, now)
+            leaves = range(state.ingested_size, size)
+            done = await ingest_own_leaves(connection, self.origin, leaves, now, self._ahead)
             if done != state.ingested_size:
                 await log_rows.update_ingested(connection, done)
 

@@ -173,13 +173,13 @@ async def _answer(
     name, size = outlook.held.origin, outlook.whole.size
     done = 0 if outlook.state is None else outlook.state.ingested_size
     while done < size:
-        before, done = done, await ingest_own_leaves(connection, name, done, size, now)
+        before, done = done, await ingest_own_leaves(connection, name, range(done, size), now)
         if done == before:
             raise LogWaits("a member is changing a publication at this moment: run this again")
     await update_ingested(connection, size)
     await recovering.raise_issued(connection, origin)
     reclaimed = await reclaim_publications(connection, origin, outlook.base, may_have_ended=grown.has_ended)
-    await ingest_own_leaves(connection, name, size, size, now)
+    await ingest_own_leaves(connection, name, range(size, size), now)
     lost, live = 0, grown.live_leaves()
     while leaves := list(islice(live, LEAVES_AT_ONCE)):
         silent = sorted(set(leaves) - set(await recovering.fetch_staged(connection, leaves)))

@@ -4,11 +4,15 @@ Members lock their publication before its mapping. The fetches here skip locked 
 them, and the next batch takes them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from collections.abc import Mapping as Leaves
 from datetime import datetime
 from typing import Final
 
+import asyncpg
+
 from directory.mappings import Mapping
+from directory.origins import Standing
 from directory.store.database import Connection
 from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, IS_PENDING, IS_WITHDRAWN
 from directory.store.mapping_rows import withdraw_mappings
@@ -16,16 +20,27 @@ from directory.store.mappings import mapping_of
 from directory.store.staged_leaves import IS_STAGED
 from federation.protocol.entry import RevokeReason
 
+RowVersion = tuple[int, tuple[int, int]]
+"""Which transaction wrote a row as it is now, and where it stands. To lock a row does not change it; any other write does."""
+ALL_ROWS: Final = range(2**63 - 1)
+
 _OF_ORIGIN: Final = "m.origin = (SELECT id FROM origin WHERE name = $1)"
 # A hidden mapping is not published, nor its new wording, until the hide is lifted.
 _WAITS: Final = f"{IS_PENDING} AND {_OF_ORIGIN} AND m.expires > $2 AND {IS_NOT_HIDDEN}"
 _HAS_NO_LEAF: Final = f"m.leaf IS NULL AND NOT {IS_STAGED}"
-_PENDING: Final = f"""
-SELECT m.id, m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence,
-    $1::text AS origin, m.leaf, m.issued, m.expires, 0 AS standing, m.is_contested,
-    m.name_until > $2 AS answers_by_name, false AS is_stale, false AS is_checked
-FROM mapping m WHERE {_WAITS} AND {_HAS_NO_LEAF} AND m.id > $4
-ORDER BY m.id LIMIT $3 FOR UPDATE OF m SKIP LOCKED
+_OURS: Final = Standing.FOLLOWING.value
+_VERSION: Final = "m.xmin, m.ctid"
+_WAITING: Final = f"""
+SELECT m.id, {_VERSION}, m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence,
+    m.issued, m.expires, m.is_contested
+FROM mapping m WHERE {_WAITS} AND {_HAS_NO_LEAF} AND m.id >= $4 AND m.id < $5
+ORDER BY m.id LIMIT $3
+"""
+_PENDING: Final = f"{_WAITING} FOR UPDATE OF m SKIP LOCKED"
+# What is compared is what was locked: a condition on the version would be judged before a row is waited for, or read again.
+_LOCK_AS_READ: Final = f"""
+SELECT m.id, {_VERSION} FROM mapping m WHERE {_WAITS} AND {_HAS_NO_LEAF} AND m.id = ANY($3::bigint[])
+ORDER BY m.id FOR UPDATE OF m SKIP LOCKED
 """
 _IS_ENDED: Final = f"{IS_WITHDRAWN} AND m.leaf IS NOT NULL AND {_OF_ORIGIN}"
 # Not by its salt and body: where these are lost, the leaf holds for everybody else all the same.
@@ -73,12 +88,40 @@ async def count_work(connection: Connection, origin: str, now: datetime) -> int:
 
 
 async def fetch_pending(
-    connection: Connection, origin: str, now: datetime, limit: int, after: int = 0
-) -> list[tuple[int, Mapping]]:
-    """Fetches mappings that wait for a leaf, with their row numbers, the oldest first, from the row `after` on. They are
-    locked until the transaction ends."""
-    rows = await connection.fetch(_PENDING, origin, now, limit, after)
-    return [(row[0], mapping_of(row[1:])) for row in map(tuple, rows)]
+    connection: Connection, origin: str, now: datetime, limit: int, among: range
+) -> list[asyncpg.Record]:
+    """Fetches mappings that wait for a leaf, for `read_pending`, the oldest first, among the rows with these numbers. They
+    are locked until the transaction ends."""
+    return await connection.fetch(_PENDING, origin, now, limit, among.start, among.stop)
+
+
+async def look_at_pending(
+    connection: Connection, origin: str, now: datetime, limit: int, among: range
+) -> list[asyncpg.Record]:
+    """Fetches the same, and locks nothing: whoever stages them locks them by `lock_as_read`."""
+    return await connection.fetch(_WAITING, origin, now, limit, among.start, among.stop)
+
+
+def read_pending(rows: Iterable[asyncpg.Record], origin: str) -> list[tuple[int, Mapping]]:
+    """Reads the mappings that wait for a leaf, with their row numbers."""
+    return [
+        (number, mapping_of((*said, origin, None, issued, expires, _OURS, is_contested, True, False, False)))
+        for number, _, _, *said, issued, expires, is_contested in rows
+    ]
+
+
+def versions_of(rows: Iterable[asyncpg.Record]) -> dict[int, RowVersion]:
+    """Reads the version of each row, by its number."""
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+async def lock_as_read(
+    connection: Connection, origin: str, now: datetime, read: Leaves[int, RowVersion]
+) -> set[int]:
+    """Locks those of the rows, by their numbers, that wait for a leaf still and are what they were when they were read.
+    Returns their numbers. Others may be locked with them."""
+    locked = versions_of(await connection.fetch(_LOCK_AS_READ, origin, now, list(read)))
+    return {number for number, version in locked.items() if version == read[number]}
 
 
 async def fetch_revocable(

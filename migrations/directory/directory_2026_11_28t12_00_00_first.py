@@ -56,6 +56,8 @@ STATEMENTS = [
         mappings bigint[] NOT NULL,
         leaves bigint[] NOT NULL
     )""",
+    # Read once or twice and deleted: to compress them takes longer than to write them.
+    "ALTER TABLE staged_batch ALTER COLUMN mappings SET STORAGE EXTERNAL, ALTER COLUMN leaves SET STORAGE EXTERNAL",
     """CREATE TABLE arrival (
         id bigserial PRIMARY KEY,
         origin integer NOT NULL REFERENCES origin (id) ON DELETE CASCADE ON UPDATE RESTRICT,

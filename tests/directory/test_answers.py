@@ -7,14 +7,16 @@ import msgspec
 import pytest
 
 from directory.answers import AnswersError, let_go_leaves, take_in_leaves, take_in_peer_leaves
+from directory.identifiers import Acct, AtHandle
 from directory.mapping_life import MappingState
-from directory.mappings import Mapping
+from directory.mappings import Evidence, EvidenceKind, Mapping
 from directory.origins import HIDDEN_AFTER, Standing
 from directory.queries import Query
 from directory.services.lookup import Lookup
 from directory.store.crowds import MAX_OF_ONE_ACCOUNT
 from directory.store.database import Database
 from directory.store.mapping_rows import ensure_origin
+from directory.store.mappings import encode_evidence
 from directory.store.origins import OriginStore
 from directory.store.statistics import StatisticsStore
 from tests.harness.clock import START, FakeClock
@@ -78,6 +80,45 @@ async def test_times_are_stored_as_they_are(database: Database, microsecond: int
         row = await connection.fetchrow("SELECT issued, expires, name_until FROM mapping")
     assert row is not None
     assert tuple(row) == (*times, mapping.name_until)
+
+
+async def test_texts_are_stored_as_they_are(database: Database) -> None:
+    """They go to the database as one text, which it splits."""
+    refs = ['{"a","b"}', "NULL", "\\x1f, 'it''s'", "\x1f"]
+    mappings = [
+        msgspec.structs.replace(
+            bluesky(name, number),
+            target_handle=Acct("NULL", f"{name}.example"),
+            evidence=(Evidence(EvidenceKind.X_POST_ID, START, ref),),
+        )
+        for number, (name, ref) in enumerate(zip(["NULL", "null", "a_b", "Z"], refs, strict=True), 1)
+    ]
+    await take_in(database, said(*mappings))
+    async with database.connection() as connection:
+        rows = await connection.fetch(
+            "SELECT x_handle, x_handle_key, target_id, target_handle, target_handle_key, evidence FROM mapping ORDER BY leaf"
+        )
+    assert [tuple(row) for row in rows] == [
+        (
+            str(each.x_handle),
+            each.x_handle.key,
+            str(each.target_id),
+            str(each.target_handle),
+            str(each.target_handle).lower(),
+            encode_evidence(each.evidence),
+        )
+        for each in mappings
+    ]
+
+
+@pytest.mark.parametrize("handle", ["jack\x1fann", "\x1f", "jack\x1f"])
+async def test_a_text_that_looks_like_two_does_not_come_in(database: Database, handle: str) -> None:
+    """No identifier that was parsed is one. The texts after it would be stored in the rows of others: somebody would be told
+    another person's account."""
+    odd = msgspec.structs.replace(bluesky("jack", 12), target_handle=AtHandle(handle))
+    with pytest.raises(ValueError, match="control character"):
+        await take_in(database, said(bluesky("eve", 11), odd, bluesky("ann", 13)))
+    assert await mapping_versions(database) == []
 
 
 async def test_taking_in_twice_rewrites_nothing(database: Database) -> None:

@@ -75,6 +75,6 @@ async def test_taking_in_again_from_the_first_leaf_changes_nothing(harness: LogH
     before = await harness.fetch("SELECT ctid::text, leaf, state FROM mapping ORDER BY leaf")
     size = (await harness.state()).published_size
     async with harness.database.transaction() as connection:
-        assert await ingest_own_leaves(connection, ORIGIN, 0, size, harness.clock.now()) == size
+        assert await ingest_own_leaves(connection, ORIGIN, range(size), harness.clock.now()) == size
     assert await harness.fetch("SELECT ctid::text, leaf, state FROM mapping ORDER BY leaf") == before
     await harness.check()
