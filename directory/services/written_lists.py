@@ -43,7 +43,7 @@ FEW_PAIRS: Final = 25
 """So many are ranked without a turn of their own."""
 SORTED_AT_ONCE: Final = 2_500
 """Names that are sorted without a pause: less than half a millisecond."""
-LOOKED_AT_AT_ONCE: Final = 2_500
+LOOKED_AT_AT_ONCE: Final = 1_000
 """Likewise of people, for whether they are to be ranked."""
 
 
