@@ -21,8 +21,8 @@ from directory.services.written_lists import AskedPairs
 from web.api.bodies import decode_body
 from web.api.schema import MAX_API_PAIRS, MatchIn, PairIn
 
-SLICE_BYTES: Final = 32_768
-"""About a thousand plain pairs, which take half a millisecond. No pair is longer."""
+SLICE_BYTES: Final = 24_576
+"""Some 700 plain pairs with names, which take less than half a millisecond. No pair is longer."""
 SLICE_PAIRS: Final = 250
 """Of those that are read as JSON."""
 SHOWN_BYTES: Final = 4_096
