@@ -1,6 +1,6 @@
 """Answers a lasting address of a static file with what its route answered before, without the framework.
 
-A first visit fetches eight files, and finding a route and making its answer cost more than all the rest. The address has
+A first visit fetches seven files, and finding a route and making its answer cost more than all the rest. The address has
 the version of the content in it, so the answer is the same for as long as this process runs. Whatever else is asked for, or
 asked with a condition, is left to the route.
 """
