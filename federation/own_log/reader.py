@@ -108,7 +108,7 @@ class LogService:
         """
         published = await self.published()
         unknown = UnknownLeaf(f"leaf {leaf} says nothing, or it was withdrawn and is erased")
-        if leaf >= published.size:
+        if not 0 <= leaf < published.size:
             raise unknown
         needed = inclusion_tiles(leaf, published.size)
         statement, tiles = await asyncio.gather(self._store.find_statement(leaf), self._find_tiles(needed))

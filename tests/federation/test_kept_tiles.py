@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from directory.store.database import Database
+from federation.errors import UnknownLeaf
 from federation.own_log.reader import LogService
 from federation.store.log import LogStore
 from federation.tlog.proof import TlogProof
@@ -47,3 +48,15 @@ async def test_whoever_crawls_the_log_takes_no_proof_away(
     proof = TlogProof.parse(await service.make_proof(3))
     assert not store.crawled
     assert proof.index == 3
+
+
+@pytest.mark.parametrize("leaf", [-1, 4, 2**63])
+async def test_a_number_that_is_no_leaf_is_told_as_unknown(
+    database: Database, tmp_path: Path, clock: FakeClock, leaf: int
+) -> None:
+    """Its tiles are listed before its body is looked for: there are none."""
+    harness = LogHarness(database, tmp_path / "data", clock)
+    await harness.add_pending(3)
+    await harness.run()
+    with pytest.raises(UnknownLeaf):
+        await LogService(LogStore(database), clock).make_proof(leaf)
