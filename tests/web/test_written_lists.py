@@ -20,6 +20,8 @@ from directory.store.database import Database
 from directory.store.mapping_rows import ensure_origin
 from directory.store.mappings import COPY_COLUMNS, MappingStore, network_code, row_of
 from directory.store.written_mappings import (
+    MAX_WRITTEN_EVIDENCE,
+    NOT_WRITTEN,
     NOTHING_WRITTEN,
     WrittenMappings,
     WrittenMappingStore,
@@ -231,6 +233,31 @@ async def test_generated_worlds(world: World, seed: int, monkeypatch: pytest.Mon
         await world.check([any_query(pick) for _ in range(pick.choice([1, 4, 12, 40]))])
     await world.check([Query(XId(number)) for number in (*range(1, 9), 3, 2)])
     await world.check([])
+
+
+async def test_long_evidence_is_not_written_and_is_answered_all_the_same(
+    world: World, database: Database, clock: FakeClock
+) -> None:
+    """Attack: a log says sixteen times of each X account where it is, with all the evidence that a body may hold. A list that asks
+    for a thousand of them got 60 MB in one row, and nobody else had a turn while it was read."""
+    mappings = [bluesky(f"n{number}", number) for number in range(1, 5)] + [mastodon("nina")]
+    for mapping, chars in zip(
+        mappings, (10, MAX_WRITTEN_EVIDENCE // 2, MAX_WRITTEN_EVIDENCE, 3_000, 3_000), strict=True
+    ):
+        evidence = tuple(Evidence(EvidenceKind.X_OAUTH, START, "x" * (chars // 2)) for _ in range(2))
+        await world.add(msgspec.structs.replace(mapping, evidence=evidence))
+    store = WrittenMappingStore(database, ORIGIN)
+    found = await store.find([1, 2, 3, 4], [], ["nina"], clock.now())
+    assert sorted(zip(found.by_id.names, map(bool, found.by_id.texts), strict=True)) == [
+        (1, True),
+        (2, True),
+        (3, False),
+        (4, False),
+    ]
+    assert (found.by_handle.states, found.by_handle.texts) == ([NOT_WRITTEN], [""])
+    queries = [Query(XId(number)) for number in range(1, 5)]
+    assert await world.check(queries) == 4
+    assert await world.check([*queries, Query(x_handle=XHandle("Nina"))]) == 5
 
 
 async def test_the_zone_and_the_dates_of_a_session_change_nothing(
