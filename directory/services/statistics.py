@@ -1,6 +1,7 @@
 """Tells how many are in the directory. Counting reads the whole table, so it is done seldom, and by one process for all."""
 
 import asyncio
+import time
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -35,7 +36,11 @@ class StatisticsService:
         self._clock = clock
         self._kept: KeptCount | None = None
         self._renewing: asyncio.Task[None] | None = None
-        self._not_before: datetime | None = None
+        self._looked_at: datetime | None = None
+        """When a fresh count was last looked for and not found."""
+        self._failed_at: datetime | None = None
+        self._rests_for = LOOK_AGAIN_AFTER
+        """After a count that failed here. What others count is looked for meanwhile."""
 
     async def current(self) -> Statistics:
         """Returns a fresh count where it can be had soon, else the one before. Where nothing was ever counted it
@@ -61,26 +66,26 @@ class StatisticsService:
         if self._renewing is not None and not self._renewing.done():
             return self._renewing
         now = self._clock.now()
-        if _is_fresh(self._kept, now) or (self._not_before is not None and now < self._not_before):
+        if _is_fresh(self._kept, now) or _is_within(LOOK_AGAIN_AFTER, self._looked_at, now):
             return None
-        self._not_before = now + LOOK_AGAIN_AFTER
+        self._looked_at = now
         self._renewing = asyncio.create_task(self._find_or_count(now))
         self._renewing.add_done_callback(_look_at)
         return self._renewing
 
     async def _find_or_count(self, now: datetime) -> None:
         self._kept = await self._store.find_kept() or self._kept
-        if not _is_fresh(self._kept, now):
+        if not _is_fresh(self._kept, now) and not _is_within(self._rests_for, self._failed_at, now):
             self._kept = await self._count(now) or self._kept
         if _is_fresh(self._kept, now):
-            self._not_before = None
+            self._looked_at = None
 
     async def _count(self, now: datetime) -> KeptCount | None:
+        started = time.perf_counter()
         try:
             return await self._store.count(now)
-        except DirectoryUnavailable:
-            took = self._clock.now() - now
-            self._not_before = now + max(LOOK_AGAIN_AFTER, took / COUNTING_SHARE)
+        except Exception:
+            self._failed_at, self._rests_for = now, _pause_after(time.perf_counter() - started)
             raise
 
 
@@ -96,5 +101,14 @@ def _is_fresh(kept: KeptCount | None, now: datetime) -> bool:
     """Whether a count is not to be renewed yet. One of the future was made by a clock that ran ahead."""
     if kept is None:
         return False
-    pause = max(FRESH_FOR, timedelta(seconds=kept.took_s / COUNTING_SHARE))
-    return abs(now - kept.statistics.counted_at) <= pause
+    return abs(now - kept.statistics.counted_at) <= max(FRESH_FOR, _pause_after(kept.took_s))
+
+
+def _pause_after(took_s: float) -> timedelta:
+    """Returns how long nothing is counted after a count, or one that failed, that took so long."""
+    return max(LOOK_AGAIN_AFTER, timedelta(seconds=took_s / COUNTING_SHARE))
+
+
+def _is_within(pause: timedelta, since: datetime | None, now: datetime) -> bool:
+    """Whether a pause is not over yet. A clock that was set back ends it."""
+    return since is not None and abs(now - since) < pause

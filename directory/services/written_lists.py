@@ -19,6 +19,7 @@ from directory.answer_times import LIST_TIMEOUT_S, answer_within
 from directory.clock import Clock
 from directory.courtesy import take_list_turn
 from directory.identifiers import XHandle, XId
+from directory.mappings import Network
 from directory.queries import Query
 from directory.ranking import Match
 from directory.services.list_pieces import ask_in_pieces
@@ -243,10 +244,10 @@ def _several(names: list[Name]) -> dict[Name, Places]:
     last = dict(zip(names, range(len(names)), strict=True))
     if len(last) == len(names):
         return {}
-    before = [place for place, name in enumerate(names) if last[name] != place]
-    found: dict[Name, Places] = {}
-    for place in before:
-        found[names[place]] = (*found.get(names[place], ()), place)
+    found: dict[Name, list[int]] = {}
+    for place, name in enumerate(names):
+        if last[name] != place:
+            found.setdefault(name, []).append(place)
     return {name: (*places, last[name]) for name, places in found.items()}
 
 
@@ -257,7 +258,8 @@ def _not_written(rows: WrittenRows) -> set[Any]:
 
 
 def _are_apart(rows: WrittenRows, places: Places) -> bool:
-    return are_apart(tuple(map(rows.states.__getitem__, places)))
+    """More than there are networks are not, whatever they are: a log may say much of each account that a list asks for."""
+    return len(places) <= len(Network) and are_apart(tuple(map(rows.states.__getitem__, places)))
 
 
 @lru_cache(maxsize=4_096)

@@ -31,6 +31,9 @@ NOT_WRITTEN: Final = -1
 """The state of a mapping that is to be read value by value."""
 VERDICT_MARK: Final = "\x01"
 """Stands where the verdict belongs. No text of JSON has it."""
+MAX_WRITTEN_EVIDENCE: Final = 1_000
+"""Bytes of evidence of a mapping that is written: an honest log says some hundred. A log may say four times as much, and so
+sixteen times of each X account; all of it would come in one row."""
 _CONTESTED: Final = 8
 _STALE: Final = 16
 _CHECKED: Final = 32
@@ -89,9 +92,10 @@ WITH origin AS MATERIALIZED (
         concat(',"origin":', to_json(origin.name), ',"stale":', CASE WHEN {is_stale("$1")} THEN 'true' ELSE 'false' END,
             ',"agreeing":[],"leaf":') AS said
     FROM origin WHERE {origin_answers("$2")})"""
+_IS_SHORT: Final = f"octet_length(m.evidence::text) <= {MAX_WRITTEN_EVIDENCE}"
 # Texts that JSON spells with a backslash, times with a part of a second, and names that no mapping has, are not written here.
 _IS_WRITTEN: Final = (
-    """strpos(m.target_id, '"') = 0 AND strpos(m.target_id, '\\') = 0"""
+    _IS_SHORT + """ AND strpos(m.target_id, '"') = 0 AND strpos(m.target_id, '\\') = 0"""
     " AND m.issued::timestamptz(0) = m.issued AND m.expires::timestamptz(0) = m.expires"
     """ AND strpos(m.evidence::text, '"names":') = 0"""
 )
@@ -123,7 +127,8 @@ _ID, _HANDLE, _BESIDE = range(3)
 
 
 def _read(way: int, name: str, x_id: str) -> str:
-    return f"SELECT {way}, {name}, array_agg({_STATE}), array_agg({_text(x_id)}) {_FROM}"
+    text = f"CASE WHEN {_IS_SHORT} THEN {_text(x_id)} ELSE '' END"
+    return f"SELECT {way}, {name}, array_agg({_STATE}), array_agg({text}) {_FROM}"
 
 
 _X_ID: Final = """'"' || m.x_id::text || '"'"""

@@ -108,7 +108,7 @@ class LogService:
         """
         published = await self.published()
         unknown = UnknownLeaf(f"leaf {leaf} says nothing, or it was withdrawn and is erased")
-        if leaf >= published.size:
+        if not 0 <= leaf < published.size:
             raise unknown
         needed = inclusion_tiles(leaf, published.size)
         statement, tiles = await asyncio.gather(self._store.find_statement(leaf), self._find_tiles(needed))
@@ -152,13 +152,14 @@ class LogService:
 
     async def _find_tiles(self, needed: list[Tile]) -> dict[Tile, bytes]:
         """Finds published tiles, cached: all proofs share most of them."""
-        missing = [tile for tile in needed if tile not in self._tiles]
+        # Taken out before the database is asked: whoever reads other tiles meanwhile displaces them.
+        kept = {tile: self._tiles[tile] for tile in needed if tile in self._tiles}
+        missing = [tile for tile in needed if tile not in kept]
         found = await self._store.find_tiles(missing) if missing else {}
         fresh = {tile: _cut(tile, found[tile]) for tile in missing}
-        tiles = {tile: fresh[tile] if tile in fresh else self._tiles[tile] for tile in needed}
         for tile, data in fresh.items():
             self._keep(tile, data)
-        return tiles
+        return kept | fresh
 
     def _keep(self, item: Tile | Bundle, data: bytes) -> bytes:
         self._tiles[item] = data

@@ -194,6 +194,54 @@ async def test_a_count_that_fails_is_not_tried_with_every_page(
     assert (await service.current()).people == 0
 
 
+async def test_after_a_count_that_failed_late_those_of_other_processes_are_told(
+    service: StatisticsService, store: CountedStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a process whose count broke off after minutes told for hours that nobody was counted."""
+    monkeypatch.setattr("directory.services.statistics.COUNTING_SHARE", 1e-9)
+    store.fails = True
+    with pytest.raises(DirectoryUnavailable):
+        await service.current()
+    store.fails = False
+    clock.advance(seconds=LOOK_AGAIN_AFTER.total_seconds())
+    with pytest.raises(DirectoryUnavailable):
+        await service.current()
+    assert store.counts == 1
+    counted = await store.count(clock.now())
+    clock.advance(seconds=LOOK_AGAIN_AFTER.total_seconds())
+    assert counted is not None
+    assert await service.current() == counted.statistics
+
+
+async def test_a_fault_that_nobody_foresaw_is_not_met_again_at_once(
+    service: StatisticsService, store: CountedStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attack by accident: a count that breaks off after minutes with another error than foreseen was begun anew after seconds."""
+    monkeypatch.setattr("directory.services.statistics.COUNTING_SHARE", 1e-9)
+
+    async def fail(*_: object) -> None:
+        store.counts += 1
+        raise KeyError("a network that this version does not know")
+
+    monkeypatch.setattr(store, "count", fail)
+    for _ in range(3):
+        assert await service.at_hand() is None
+        clock.advance(seconds=LOOK_AGAIN_AFTER.total_seconds())
+    assert store.counts == 1
+
+
+async def test_a_clock_that_is_set_back_keeps_nobody_from_counting(
+    service: StatisticsService, store: CountedStore, clock: FakeClock
+) -> None:
+    """It ran a year ahead as a count failed: that was tried again after a year."""
+    clock.advance(days=365)
+    store.fails = True
+    assert await service.at_hand() is None
+    store.fails = False
+    clock.advance(days=-365)
+    assert (await service.current()).people == 0
+
+
 async def test_counting_reads_the_table_in_its_order_on_one_core(
     database: Database, mapping_store: StoredMappings, clock: FakeClock
 ) -> None:

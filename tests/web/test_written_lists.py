@@ -15,11 +15,18 @@ from directory.mappings import Evidence, EvidenceKind, Mapping, Strength
 from directory.queries import Query
 from directory.services import written_lists
 from directory.services.lookup import Lookup
-from directory.services.written_lists import AskedPairs, WrittenLists, sort_names
+from directory.services.written_lists import AskedPairs, WrittenLists, choose_written, sort_names
 from directory.store.database import Database
 from directory.store.mapping_rows import ensure_origin
 from directory.store.mappings import COPY_COLUMNS, MappingStore, network_code, row_of
-from directory.store.written_mappings import WrittenMappingStore
+from directory.store.written_mappings import (
+    MAX_WRITTEN_EVIDENCE,
+    NOT_WRITTEN,
+    NOTHING_WRITTEN,
+    WrittenMappings,
+    WrittenMappingStore,
+    WrittenRows,
+)
 from tests.harness.clock import START, FakeClock
 from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky, mastodon
 from tests.harness.stored import StoredMappings
@@ -228,6 +235,31 @@ async def test_generated_worlds(world: World, seed: int, monkeypatch: pytest.Mon
     await world.check([])
 
 
+async def test_long_evidence_is_not_written_and_is_answered_all_the_same(
+    world: World, database: Database, clock: FakeClock
+) -> None:
+    """Attack: a log says sixteen times of each X account where it is, with all the evidence that a body may hold. A list that asks
+    for a thousand of them got 60 MB in one row, and nobody else had a turn while it was read."""
+    mappings = [bluesky(f"n{number}", number) for number in range(1, 5)] + [mastodon("nina")]
+    for mapping, chars in zip(
+        mappings, (10, MAX_WRITTEN_EVIDENCE // 2, MAX_WRITTEN_EVIDENCE, 3_000, 3_000), strict=True
+    ):
+        evidence = tuple(Evidence(EvidenceKind.X_OAUTH, START, "x" * (chars // 2)) for _ in range(2))
+        await world.add(msgspec.structs.replace(mapping, evidence=evidence))
+    store = WrittenMappingStore(database, ORIGIN)
+    found = await store.find([1, 2, 3, 4], [], ["nina"], clock.now())
+    assert sorted(zip(found.by_id.names, map(bool, found.by_id.texts), strict=True)) == [
+        (1, True),
+        (2, True),
+        (3, False),
+        (4, False),
+    ]
+    assert (found.by_handle.states, found.by_handle.texts) == ([NOT_WRITTEN], [""])
+    queries = [Query(XId(number)) for number in range(1, 5)]
+    assert await world.check(queries) == 4
+    assert await world.check([*queries, Query(x_handle=XHandle("Nina"))]) == 5
+
+
 async def test_the_zone_and_the_dates_of_a_session_change_nothing(
     dsn: str, world: World, clock: FakeClock
 ) -> None:
@@ -285,6 +317,22 @@ async def test_who_is_in_doubt_is_ranked_while_others_are_read(
         answer = await write_answer(lists, AskedPairs(ids, handles, [None] * 8))
         assert b'"found":8' in answer[0]
         assert sorted(store.asked, key=str) == [[Query(XId(x_id)) for x_id in batch] for batch in batches]
+
+
+def test_what_a_log_says_often_of_an_account_is_not_looked_at_here() -> None:
+    """Attack: a log says sixteen times of each X account where it is, and a list asks for a thousand of them. To take each
+    apart, whose states are like nobody else's, held up everybody for 40 ms."""
+    pick = random.Random(1)  # noqa: S311 - it chooses what is tested
+    names = [x_id for x_id in range(1, 101) for _ in range(16)]
+    states = [pick.randrange(1, 5) + 128 * pick.randrange(1, 3) + 8 * pick.randrange(8) for _ in names]
+    pick.shuffle(names)
+    written_lists.are_apart.cache_clear()
+    rows = WrittenMappings(
+        WrittenRows(names, states, [""] * len(names)), NOTHING_WRITTEN.by_handle, frozenset()
+    )
+    apart, untold = choose_written(rows)
+    assert (apart, untold.x_ids) == ({}, set(names))
+    assert written_lists.are_apart.cache_info().misses == 0
 
 
 async def test_the_usual_person_is_not_ranked(world: World, database: Database, clock: FakeClock) -> None:
