@@ -83,7 +83,8 @@ class StatisticsService:
     async def _count(self, now: datetime) -> KeptCount | None:
         started = time.perf_counter()
         try:
-            return await self._store.count(now)
+            # The very first count of another process is waited for: there is nothing to tell meanwhile.
+            return await self._store.count(now, waits=self._kept is None)
         except Exception:
             self._failed_at, self._rests_for = now, _pause_after(time.perf_counter() - started)
             raise

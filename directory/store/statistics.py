@@ -36,6 +36,7 @@ QUIETLY: Final = "; ".join(
     ["SET LOCAL max_parallel_workers_per_gather = 0"]
     + [f"SET LOCAL enable_{way} = off" for way in ("indexscan", "mergejoin", "nestloop")]
 )
+_WAIT: Final = f"SELECT pg_advisory_xact_lock({COUNTING_LOCK})"
 _KEEP: Final = """
 INSERT INTO directory_count (id, took_s, counts) VALUES (1, $1, $2)
 ON CONFLICT (id) DO UPDATE SET took_s = excluded.took_s, counts = excluded.counts
@@ -59,20 +60,18 @@ class StatisticsStore:
         """Returns what was counted last, by any process; None where nothing is kept that this version reads. Raises
         DirectoryUnavailable."""
         async with self._database.connection() as connection:
-            row = await connection.fetchrow("SELECT took_s, counts FROM directory_count")
-        if row is None:
-            return None
-        try:
-            return KeptCount(msgspec.json.decode(row["counts"], type=Statistics), row["took_s"])
-        except msgspec.ValidationError:
-            return None
+            return await _find_kept(connection)
 
-    async def count(self, now: datetime) -> KeptCount | None:
-        """Counts the mappings that answer, the X accounts among them, and their origins, and keeps that. Returns None where
-        another process is counting. Raises DirectoryUnavailable."""
+    async def count(self, now: datetime, *, waits: bool = False) -> KeptCount | None:
+        """Counts the mappings that answer, the X accounts among them, and their origins, and keeps that. Where another process
+        is counting, returns None, or with `waits` what that one kept. Raises DirectoryUnavailable."""
         async with self._database.transaction() as connection:
             if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", COUNTING_LOCK):
-                return None
+                if not waits:
+                    return None
+                await connection.execute(_WAIT, timeout=COUNT_TIMEOUT_S)
+                if (kept := await _find_kept(connection)) is not None:
+                    return kept
             await connection.execute(QUIETLY)
             started = time.perf_counter()
             statistics = await _count(connection, now)
@@ -84,6 +83,16 @@ class StatisticsStore:
         """Returns whether the database answers. Raises DirectoryUnavailable."""
         async with self._database.connection() as connection:
             return bool(await connection.fetchval("SELECT true"))
+
+
+async def _find_kept(connection: Connection) -> KeptCount | None:
+    row = await connection.fetchrow("SELECT took_s, counts FROM directory_count")
+    if row is None:
+        return None
+    try:
+        return KeptCount(msgspec.json.decode(row["counts"], type=Statistics), row["took_s"])
+    except msgspec.ValidationError:
+        return None
 
 
 async def _count(connection: Connection, now: datetime) -> Statistics:

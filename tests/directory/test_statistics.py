@@ -1,7 +1,7 @@
 """Counts: right with hides and expiry, made by one process for all, seldom, and never in the way of a page."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -18,6 +18,11 @@ from tests.harness.clock import START, FakeClock
 from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky, mastodon
 from tests.harness.stored import StoredMappings
 
+WAITS_FOR_LOCK = """
+SELECT true FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
 
 class CountedStore(StatisticsStore):
     """Counts how often it counts; `fails` makes counting fail, `slow` waits until it is set."""
@@ -29,12 +34,12 @@ class CountedStore(StatisticsStore):
         self.slow = asyncio.Event()
         self.slow.set()
 
-    async def count(self, now: object) -> KeptCount | None:
+    async def count(self, now: datetime, *, waits: bool = False) -> KeptCount | None:
         self.counts += 1
         await self.slow.wait()
         if self.fails:
             raise DirectoryUnavailable("the database did not answer")
-        return await super().count(now)  # type: ignore[arg-type] # handed on as it came
+        return await super().count(now, waits=waits)
 
 
 @pytest.fixture
@@ -176,6 +181,23 @@ async def test_while_another_process_counts_the_last_count_is_told(
     assert (await service.current()).people == 3
 
 
+async def test_the_very_first_count_of_another_process_is_waited_for(
+    service: StatisticsService, store: CountedStore, database: Database, clock: FakeClock
+) -> None:
+    """Two processes that are started at one moment: the second one told for five seconds that nobody was counted."""
+    await store.count(clock.now())
+    async with database.connection() as connection:
+        kept = await connection.fetchval("DELETE FROM directory_count RETURNING counts")
+    async with database.transaction() as other:
+        await other.execute("SELECT pg_advisory_xact_lock($1)", COUNTING_LOCK)
+        asking = asyncio.create_task(service.current())
+        async with database.connection() as connection, asyncio.timeout(30):
+            while not await connection.fetchval(WAITS_FOR_LOCK):
+                await connection.execute("SELECT pg_stat_clear_snapshot()")
+        await other.execute("INSERT INTO directory_count VALUES (1, 0, $1)", kept)
+    assert (await asking).counted_at == clock.now()
+
+
 async def test_a_count_that_fails_is_not_tried_with_every_page(
     service: StatisticsService, store: CountedStore, clock: FakeClock
 ) -> None:
@@ -219,7 +241,7 @@ async def test_a_fault_that_nobody_foresaw_is_not_met_again_at_once(
     """Attack by accident: a count that breaks off after minutes with another error than foreseen was begun anew after seconds."""
     monkeypatch.setattr("directory.services.statistics.COUNTING_SHARE", 1e-9)
 
-    async def fail(*_: object) -> None:
+    async def fail(*_: object, **__: object) -> None:
         store.counts += 1
         raise KeyError("a network that this version does not know")
 

@@ -22,7 +22,9 @@ from deploy.embedded import EmbeddedDatabase, EmbeddedError, open_database
 
 def main() -> None:
     wishes = read_wishes()
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # as in a terminal, also where `nohup` runs the tests
+    # As in a terminal, also where `nohup` runs the tests, or a shell that lets them run beside others.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if wishes.site:
         sys.path.insert(0, wishes.site)
     # Only now: the interpreter may lie where that user could not have started it.
