@@ -85,7 +85,7 @@ class StatisticsService:
         try:
             # The very first count of another process is waited for: there is nothing to tell meanwhile.
             return await self._store.count(now, waits=self._kept is None)
-        except Exception:
+        except Exception:  # whatever it was, it is told on, and met again as seldom
             self._failed_at, self._rests_for = now, _pause_after(time.perf_counter() - started)
             raise
 

@@ -101,6 +101,18 @@ class LogHarness:
         async with self.database.connection() as connection:
             return [dict(row) for row in await connection.fetch(sql)]
 
+    async def hide(self, number: int, *, with_id: bool = True) -> None:
+        """Hides the X account of a mapping, by its row number; without its id as who knows the handle alone does."""
+        async with self.database.connection() as connection:
+            await connection.execute(
+                "INSERT INTO hide (id, origin, network, x_id, x_handle, x_handle_key, reason, hidden_by, hidden_at)"
+                " SELECT gen_random_uuid(), origin, network, CASE WHEN $3 THEN x_id END, x_handle, x_handle_key, 'rules', 'x', $2"
+                " FROM mapping WHERE id = $1",
+                number,
+                self.clock.now(),
+                with_id,
+            )
+
     def reset_mark(self) -> None:
         """Sets the mark back to that of new keys, for a database that was emptied on purpose."""
         (self.keys.path / MARK_FILE).write_text(str(Checkpoint(ORIGIN, 0, EMPTY_ROOT)))

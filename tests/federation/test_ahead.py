@@ -3,7 +3,6 @@ withdrawn, hidden, changed or staged meanwhile is not published as it was read."
 
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -102,14 +101,7 @@ async def test_who_withdraws_at_this_moment_is_not_waited_for_nor_published(harn
 
 async def test_who_is_hidden_meanwhile_is_not_published(harness: LogHarness) -> None:
     sequencer, waiting = await read_ahead(harness)
-    async with harness.database.connection() as connection:
-        await connection.execute(
-            "INSERT INTO hide (id, origin, network, x_id, x_handle, x_handle_key, reason, hidden_by, hidden_at)"
-            " SELECT $1, origin, network, x_id, x_handle, x_handle_key, 'rules', 'x', $2 FROM mapping WHERE id = $3",
-            uuid4(),
-            harness.clock.now(),
-            waiting[1],
-        )
+    await harness.hide(waiting[1])
     harness.made -= 1
     await harness.run(sequencer)
     assert await published(harness) == [waiting[0], waiting[2]]

@@ -3,7 +3,6 @@ waited for or published with the same leaf, and nothing has two."""
 
 import asyncio
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -83,13 +82,8 @@ async def test_a_batch_is_locked_at_once(harness: LogHarness, monkeypatch: pytes
 async def test_a_hide_that_knows_the_handle_alone_is_told_the_id(harness: LogHarness) -> None:
     """It comes while the mapping is staged: with that it would be published, and whoever takes the handle later be hidden."""
     await stage(harness, 1)
-    async with harness.database.connection() as connection:
-        await connection.execute(
-            "INSERT INTO hide (id, origin, network, x_id, x_handle, x_handle_key, reason, hidden_by, hidden_at)"
-            " SELECT $1, origin, network, NULL, x_handle, x_handle_key, 'rules', 'x', $2 FROM mapping",
-            uuid4(),
-            harness.clock.now(),
-        )
+    (mapping,) = await harness.fetch("SELECT id FROM mapping")
+    await harness.hide(mapping["id"], with_id=False)
     await harness.run()
     assert await harness.fetch("SELECT x_id FROM hide") == await harness.fetch("SELECT x_id FROM mapping")
     await check_at_rest(harness)
