@@ -5,6 +5,7 @@ long its answer is. All others are h11's: where an answer is not plain, h11 is g
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Any, Final
 
 import h11
@@ -210,7 +211,9 @@ class PlainExchanges(H11Protocol):
         if self._exchange is not None or self.can_read.is_over:
             return
         if self.keep_alive_requests == self._asked_before:
-            self.task_group.spawn(self._be_watched)
+            # A connection that is cancelled while it reads tells nobody here, and its timer may be due before its end.
+            with suppress(RuntimeError):
+                self._tasks.spawn(self._be_watched)
         else:
             self._watch_later()
 

@@ -26,9 +26,9 @@ class PlainTasks:
         scope: Scope,
         send: Callable[[ASGISendEvent | None], Awaitable[None]],
     ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
-        """Starts the application. Returns what puts messages to it."""
+        """Starts the application. Returns what puts messages to it. Raises RuntimeError as `spawn` does."""
         messages = _Messages()
-        self._tasks.spawn(self._run, app, config, scope, messages.get, send)
+        self.spawn(self._run, app, config, scope, messages.get, send)
         return messages.put
 
     async def _run(
@@ -47,8 +47,13 @@ class PlainTasks:
             await send(None)
 
     def spawn(self, func: Callable[..., Any], *args: Any) -> None:
-        """Starts any other task."""
-        self._tasks.spawn(func, *args)
+        """Starts any other task. Raises RuntimeError where the tasks of the connection have ended, or are told to."""
+        coroutine = func(*args)
+        try:
+            self._tasks.spawn(lambda: coroutine)
+        except RuntimeError:
+            coroutine.close()  # else it is told of, whenever it is collected, as one that nobody awaited
+            raise
 
 
 class _Messages:

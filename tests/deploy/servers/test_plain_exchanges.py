@@ -1,6 +1,7 @@
 """Plain exchanges are the same as h11's, to the byte: what the application is handed, what is sent, and when it ends."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -89,7 +90,9 @@ class Connection:
         self._config.keep_alive_max_requests = most
         self.context = WorkerContext(None)
 
-    async def take(self, pieces: Sequence[bytes], *, settles: bool, ends: bool) -> Seen:
+    async def take(
+        self, pieces: Sequence[bytes], *, settles: bool, ends: bool, is_cancelled: bool = False
+    ) -> Seen:
         """Hands on what a client sends, a piece at a time: after the answer to the one before where it settles, and else at once."""
         async with TaskGroup(asyncio.get_running_loop()) as tasks:
             self.protocol: Any = self._protocol(
@@ -112,6 +115,8 @@ class Connection:
                     await asyncio.wait_for(self._is_watched(), WAIT_S)
             if not ends:
                 await settle()
+            if is_cancelled:
+                raise asyncio.CancelledError
             await self.protocol.handle(Closed())
         return self.seen
 
@@ -292,6 +297,18 @@ async def test_who_has_ended_their_side_with_the_request_is_not_watched(asked: b
     assert seen.sent.count(b"HTTP/1.1 200") == before + 1
     assert not connection.told[-1]
     assert seen.is_closed
+
+
+async def test_a_connection_that_was_cancelled_is_not_watched() -> None:
+    """Its protocol does not hear of it while it reads. When its timer was due, a task was asked of a group that had ended."""
+    connection = Connection(PlainExchanges, [sized(b"{}")])
+    with pytest.raises(asyncio.CancelledError):
+        await connection.take([PLAIN], settles=False, ends=False, is_cancelled=True)
+    assert connection.seen.sent
+    connection.protocol._timer.cancel()
+    connection.protocol._look()
+    gc.collect()
+    assert connection.told == [False]
 
 
 def test_a_server_ends_though_somebody_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """An application that runs for a plain exchange receives what it would of Hypercorn."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -66,3 +67,21 @@ async def test_a_failure_is_told_and_ends_nothing_else(capsys: pytest.CaptureFix
         await other.wait()
     assert sent == [None]
     assert "ValueError" in capsys.readouterr().err
+
+
+async def test_what_comes_after_the_end_of_the_connection_is_refused_and_leaves_nothing() -> None:
+    """A task that was made and not started is told of when it is collected: in the middle of another test, or of the log."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError
+
+    async def go_on(*_: object) -> None:
+        raise AssertionError
+
+    async with TaskGroup(asyncio.get_running_loop()) as group:
+        tasks = PlainTasks(group)
+    with pytest.raises(RuntimeError):
+        tasks.spawn(go_on)
+    with pytest.raises(RuntimeError):
+        await tasks.spawn_app(ASGIWrapper(app), Config(), SCOPE, go_on)
+    gc.collect()
