@@ -143,7 +143,7 @@ class Query(msgspec.Struct, frozen=True, gc=False):
         """The line form that `parse_lines` reads: `id,handle,lists`, and `,seen` where it is known."""
         number = self.x_id.value if self.x_id is not None else ""
         handle = self.x_handle.value if self.x_handle is not None else ""
-        line = f"{number},{handle},{self.lists}"
+        line = f"{number},{handle},{_LETTERS_OF_LISTS[self.lists._value_]}"
         return f"{line},{self.seen}" if self.seen is not None else line
 
 
