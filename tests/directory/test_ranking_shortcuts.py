@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from typing import Final
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,3 +78,12 @@ def test_of_a_person_with_one_on_each_network(query: Query, pair: tuple[Mapping,
     hold_equal(asked, on_each, own)
     hold_equal(asked, on_each[::-1], own)
     assert len(ranking.rank(asked, on_each, TODAY, own).answers) == len(Network)
+
+
+@pytest.mark.parametrize("known", [[bluesky("ada", 12)], [mastodon("ada", 12), bluesky("ada", 12)]])
+def test_the_usual_cases_are_not_ranked(monkeypatch: pytest.MonkeyPatch, known: list[Mapping]) -> None:
+    """To rank them takes five times as long, and a list has hundreds of them."""
+    query = Query(XId(12), XHandle("ada"))
+    expected = ranking._rank_all(query, known, TODAY, NEITHER)
+    monkeypatch.setattr(ranking, "_rank_all", None)
+    assert ranking.rank(query, known, TODAY, NEITHER) == expected
