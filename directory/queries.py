@@ -2,7 +2,7 @@
 
 import enum
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from datetime import date
 from functools import lru_cache
 from typing import Final, Self
@@ -143,7 +143,7 @@ class Query(msgspec.Struct, frozen=True, gc=False):
         """The line form that `parse_lines` reads: `id,handle,lists`, and `,seen` where it is known."""
         number = self.x_id.value if self.x_id is not None else ""
         handle = self.x_handle.value if self.x_handle is not None else ""
-        line = f"{number},{handle},{self.lists}"
+        line = f"{number},{handle},{_LETTERS_OF_LISTS[self.lists._value_]}"
         return f"{line},{self.seen}" if self.seen is not None else line
 
 
@@ -167,10 +167,12 @@ def _parse_halves(x_id: str | None, x_handle: str | None) -> tuple[XId | None, X
 
 
 # The form that our own scripts write, parsed in one step as there may be a hundred thousand lines. The parsers
-# of its parts give the same result, and name the fault of any other line. X's ids of today have 19 digits.
+# of its parts give the same result, and name the fault of any other line. X's ids of today have 19 digits: these are looked
+# for first, as to find that they are no shorter ones takes as long as the rest of the line.
 _PLAIN_LINE: Final = re.compile(
-    r"([1-9][0-9]{0,17}|[1-8][0-9]{18}),([A-Za-z0-9_]{1,20})?,([frbm]{0,4})(?:,([0-9-]{10}))?"
+    r"([1-8][0-9]{18}|[1-9][0-9]{0,17}),([A-Za-z0-9_]{1,20})?,([frbm]{0,4})(?:,([0-9-]{10}))?"
 )
+_PLAIN_LINES: Final = re.compile(f"^{_PLAIN_LINE.pattern}$", re.MULTILINE)
 
 
 LINES_AT_ONCE_CHARS: Final = 64 * 2**10
@@ -187,24 +189,59 @@ def read_lines(text: str, *, max_pairs: int = MAX_MATCH_PAIRS) -> Iterator[Query
 
     Raises InvalidQuery with the number of the first line that cannot be read, once it comes to it.
     """
+    first, left = 1, max_pairs
+    for lines in _parts_of(text):
+        queries = _read_plain_lines(lines)
+        if queries is not None and len(queries) <= left:
+            yield from queries
+            left -= len(queries)
+        else:
+            left -= yield from _read_each_line(lines, first, left, max_pairs)
+        first += lines.count("\n") + 1
+
+
+def _parts_of(text: str) -> Iterator[str]:
+    """Yields some lines of a text at a time, without the line end between two of them."""
+    start = 0
+    while (end := text.find("\n", start + LINES_AT_ONCE_CHARS)) >= 0:
+        yield text[start:end]
+        start = end + 1
+    yield text[start:]
+
+
+def _read_plain_lines(lines: str) -> list[Query] | None:
+    """Parses lines that are all plain; the last may be blank. Returns None where others are among them, or a fault."""
+    plain = _PLAIN_LINES.findall(lines)
+    if len(plain) + lines.endswith("\n") != lines.count("\n") + 1:
+        return None
+    try:
+        return [_query_of_plain(*parts) for parts in plain]
+    except InvalidQuery:
+        return None
+
+
+def _query_of_plain(x_id: str, x_handle: str | None, lists: str, seen: str | None) -> Query:
+    """Raises InvalidQuery."""
+    return Query(
+        XId(int(x_id)),
+        XHandle(x_handle) if x_handle else None,
+        _parse_lists(lists),
+        parse_day(seen) if seen else None,
+    )
+
+
+def _read_each_line(lines: str, first: int, left: int, max_pairs: int) -> Generator[Query, None, int]:
+    """Parses lines one by one, from the line with the number `first` on. Returns how many were not blank."""
     read = 0
-    for number, line in enumerate(_lines_of(text), start=1):
+    for number, line in enumerate(lines.split("\n"), first):
         stripped = line.strip()
         if not stripped:
             continue
-        if read >= max_pairs:
+        if read >= left:
             raise InvalidQuery(f"more than {max_pairs} people at once")
         read += 1
         yield _parse_line(stripped, number)
-
-
-def _lines_of(text: str) -> Iterator[str]:
-    """Yields what `text.split("\n")` returns."""
-    start = 0
-    while (end := text.find("\n", start + LINES_AT_ONCE_CHARS)) >= 0:
-        yield from text[start:end].split("\n")
-        start = end + 1
-    yield from text[start:].split("\n")
+    return read
 
 
 def parse_names(text: str, *, max_names: int = MAX_MATCH_PAIRS) -> list[Query]:
@@ -246,13 +283,7 @@ def _parse_line(line: str, number: int) -> Query:
         raise InvalidQuery(f"line {number} is too long")
     try:
         if plain := _PLAIN_LINE.fullmatch(line):
-            x_id, x_handle, lists, seen = plain.groups()
-            return Query(
-                XId(int(x_id)),
-                XHandle(x_handle) if x_handle else None,
-                _parse_lists(lists),
-                parse_day(seen) if seen else None,
-            )
+            return _query_of_plain(*plain.groups())
         return Query.parse_pair(*(*line.split(",", 3), "", "", "")[:4])
     except (InvalidIdentifier, InvalidQuery) as error:
         raise InvalidQuery(f"line {number}: {error}") from error

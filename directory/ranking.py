@@ -33,6 +33,7 @@ class MatchedBy(enum.StrEnum):
 # Looked up once: members of an enum are found slowly, and these are asked for with each answer of a list.
 _BY_ID: Final = MatchedBy.ID
 _BY_HANDLE: Final = MatchedBy.HANDLE
+_FIRST_NETWORK: Final = next(iter(Network))
 _BOUND: Final = Strength.BOUND
 _OF_HANDLE: Final = Strength.HANDLE
 
@@ -106,9 +107,26 @@ def select_candidates(query: Query, mappings: Iterable[Mapping]) -> list[Candida
 
 def rank(query: Query, mappings: Sequence[Mapping], today: date, own_origin: str) -> Match:
     """Ranks all mappings that a lookup by the query's id or handle found. `own_origin` is that of this instance's log."""
-    if len(mappings) == 1 and query.x_id is not None and query.x_id == mappings[0].x_id:
-        # The usual case: a single mapping needs no ranking.
-        return Match(query, (Answer(mappings[0], _BY_ID, mappings[0].is_contested),))
+    if (x_id := query.x_id) is not None and mappings and mappings[0].x_id == x_id:
+        # The usual cases: mappings that no other stands against need no ranking.
+        first = mappings[0]
+        if len(mappings) == 1:
+            return Match(query, (Answer(first, _BY_ID, first.is_contested),))
+        if len(mappings) == 2 and mappings[1].x_id == x_id and mappings[1].network is not first.network:
+            return Match(query, _one_on_each(first, mappings[1], own_origin))
+    return _rank_all(query, mappings, today, own_origin)
+
+
+def _one_on_each(first: Mapping, second: Mapping, own_origin: str) -> tuple[Answer, ...]:
+    """Answers with two mappings of one id, each on another network: the order alone is to be found."""
+    answers = [Answer(mapping, _BY_ID, mapping.is_contested) for mapping in (first, second)]
+    if first.network is not _FIRST_NETWORK:
+        answers.reverse()
+    return tuple(_in_order(answers, own_origin))
+
+
+def _rank_all(query: Query, mappings: Sequence[Mapping], today: date, own_origin: str) -> Match:
+    """Ranks mappings of whatever kind."""
     candidates = select_candidates(query, mappings)
     known = [each.mapping for each in candidates if each.matched_by is _BY_ID]
     return Match(
@@ -139,15 +157,22 @@ def _best_answers(candidates: list[Candidate], own_origin: str) -> list[Answer]:
         here = [candidate for candidate in whose if candidate.mapping.network is network]
         if here:
             answers += _answers_on_network(here, own_origin, disputed=disputed)
-    # In a dispute, what a member of this instance has proven comes first, whatever a peer says and when.
-    answers.sort(
+    return _in_order(answers, own_origin)
+
+
+def _in_order(answers: list[Answer], own_origin: str) -> list[Answer]:
+    """Returns the answers, the stronger first. They come by network, in which order equal ones stay.
+
+    In a dispute, what a member of this instance has proven comes first, whatever a peer says and when.
+    """
+    return sorted(
+        answers,
         key=lambda answer: (
             answer.disputed and answer.mapping.origin == own_origin,
             answer.mapping.strength,
         ),
         reverse=True,
     )
-    return answers
 
 
 def _rank_of(mapping: Mapping) -> tuple[int, float, int, int, str, str]:

@@ -39,11 +39,14 @@ _decoder: Final = msgspec.msgpack.Decoder(tuple[QueryParts, tuple[AnswerParts, .
 
 
 class PackedMatches(Packed[Match]):
-    """Matches, in the order in which they were found."""
+    """Matches, in the order in which they were found.
+
+    A match takes 1,100 bytes as it is, and 220 packed: the few take less than three megabytes.
+    """
 
     __slots__ = ()
 
-    FEW = 1_000
+    FEW = 2_500
 
     @staticmethod
     def _taken_apart(value: Match) -> tuple[Any, ...]:

@@ -41,9 +41,14 @@ def query_of_parts(parts: QueryParts) -> Query:
 
 
 class PackedQueries(Packed[Query]):
-    """Queries, in the order in which they were asked."""
+    """Queries, in the order in which they were asked.
+
+    A query takes 130 to 200 bytes as it is, and 40 packed: the few take a megabyte.
+    """
 
     __slots__ = ()
+
+    FEW = 5_000
 
     @staticmethod
     def _taken_apart(value: Query) -> tuple[Any, ...]:

@@ -1,14 +1,18 @@
-"""Looks up one X account, or matches a whole follow list."""
+"""Looks up one X account, or matches a whole follow list.
+
+The database is asked for a list in the order of its indexes, some thousand accounts at a time: those that stand side by side
+there are read together, which takes a half to a fifth less of it. What is found comes in the order of the list all the same.
+"""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 from directory.answer_times import ANSWER_TIMEOUT_S, answer_within
 from directory.clock import Clock
-from directory.identifiers import Acct, ActorUri, AtHandle, Did
+from directory.identifiers import Acct, ActorUri, AtHandle, Did, XHandle
 from directory.mappings import Mapping
 from directory.packed.matches import PackedMatches
 from directory.queries import Query
@@ -18,6 +22,8 @@ from directory.store.mappings import MappingStore
 
 MATCH_PIECE_PAIRS: Final = 500
 """Accounts that one statement asks for. It bounds memory, whatever the list's length, and how long ranking them holds up others."""
+SORTED_PAIRS: Final = 5_000
+"""Accounts of a list that are sorted: a millisecond. Those who are found of them are held until the last of them is."""
 
 
 class Lookup:
@@ -58,13 +64,30 @@ class Lookup:
     ) -> AsyncIterator[list[Match]]:
         """Yields what `match` returns, in chunks. Raises DirectoryUnavailable."""
         now = self._clock.now()
+        for start in range(0, len(queries), SORTED_PAIRS):
+            part = await _take_part(queries, range(start, min(start + SORTED_PAIRS, len(queries))))
+            found = await self._match_part(part, now, with_evidence=with_evidence)
+            for first in range(0, len(found), MATCH_PIECE_PAIRS):
+                yield [match for match in found[first : first + MATCH_PIECE_PAIRS] if match is not None]
 
-        async def find(first: int, end: int) -> tuple[Sequence[Query], list[Mapping]]:
-            piece = queries[first:end]
-            return piece, await self._mappings.find_mappings(piece, now, with_evidence=with_evidence)
+    async def _match_part(
+        self, part: Sequence[Query], now: datetime, *, with_evidence: bool
+    ) -> list[Match | None]:
+        """Returns the match of each, None where it has no answer."""
+        places = _order_of_indexes(part) if len(part) > MATCH_PIECE_PAIRS else range(len(part))
+        found: list[Match | None] = [None] * len(part)
 
-        async for piece, mappings in ask_in_pieces(len(queries), MATCH_PIECE_PAIRS, find):
-            yield match_all(piece, mappings, now.date(), self._own_origin)
+        async def find(first: int, end: int) -> tuple[Sequence[int], list[Query], list[Mapping]]:
+            here = places[first:end]
+            piece = [part[place] for place in here]
+            mappings = await self._mappings.find_mappings(piece, now, with_evidence=with_evidence)
+            return here, piece, mappings
+
+        async for here, piece, mappings in ask_in_pieces(len(part), MATCH_PIECE_PAIRS, find):
+            matches = match_each(piece, mappings, now.date(), self._own_origin)
+            for place, match in zip(here, matches, strict=True):
+                found[place] = match
+        return found
 
     async def match_few(
         self,
@@ -93,10 +116,41 @@ class Lookup:
         ]
 
 
+async def _take_part(queries: Sequence[Query], numbers: range) -> list[Query]:
+    """Returns a part of a list. Where it is packed, others have turns while it is made anew."""
+    part: list[Query] = []
+    for first in range(numbers.start, numbers.stop, MATCH_PIECE_PAIRS):
+        part += queries[first : min(first + MATCH_PIECE_PAIRS, numbers.stop)]
+        await asyncio.sleep(0)
+    return part
+
+
+def _order_of_indexes(queries: Sequence[Query]) -> list[int]:
+    """Returns the places of queries in the order in which the database finds them: by handle those without an id, then by
+    id."""
+    no_id = 0
+    x_ids = [query.x_id.value if query.x_id is not None else no_id for query in queries]
+    places = sorted(range(len(queries)), key=x_ids.__getitem__)
+    alone = x_ids.count(no_id)
+    places[:alone] = sorted(places[:alone], key=lambda place: _key_of(queries[place].x_handle))
+    return places
+
+
+def _key_of(handle: XHandle | None) -> str:
+    return handle.key if handle is not None else ""
+
+
 def match_all(
     queries: Sequence[Query], mappings: Iterable[Mapping], today: date, own_origin: str
 ) -> list[Match]:
-    """Gives each query the mappings that may be of its account, and keeps those with an answer. Pure."""
+    """Returns what `match_each` does, but for those without an answer. Pure."""
+    return [match for match in match_each(queries, mappings, today, own_origin) if match is not None]
+
+
+def match_each(
+    queries: Sequence[Query], mappings: Iterable[Mapping], today: date, own_origin: str
+) -> list[Match | None]:
+    """Gives each query the mappings that may be of its account. Returns the match of each, None where it has no answer. Pure."""
     by_id: defaultdict[int, list[Mapping]] = defaultdict(list)
     by_handle: defaultdict[str, list[Mapping]] = defaultdict(list)
     # Beside an id, a handle finds what was proven without one.
@@ -107,14 +161,12 @@ def match_all(
         if asked_by_handle or x_id is None:
             by_handle[mapping.x_handle.key].append(mapping)
     nothing: list[Mapping] = []
-    matches = []
+    matches: list[Match | None] = []
     for query in queries:
         found = by_id.get(query.x_id.value, nothing) if query.x_id is not None else nothing
         if by_handle and query.x_handle is not None:
             named = by_handle.get(query.x_handle.key, [])
             found = found + [mapping for mapping in named if query.x_id is None or mapping.x_id is None]
-        if found:
-            match = rank(query, found, today, own_origin)
-            if match.answers:
-                matches.append(match)
+        match = rank(query, found, today, own_origin) if found else None
+        matches.append(match if match is not None and match.answers else None)
     return matches

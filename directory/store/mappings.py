@@ -29,11 +29,12 @@ _NETWORK_OF_CODE: Final = {code: network for network, code in _NETWORK_CODE.item
 _ANSWERING: Final = f"{IS_ACTIVE} AND {NOBODY_HIDES_IT} AND {origin_answers('$2')} AND {holds_at('$1')}"
 _SELECT: Final = (
     "SELECT m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence,"
-    " origin.name AS origin, m.leaf, m.issued, m.expires, origin.standing, m.is_contested,"
+    " origin.name AS origin, m.leaf, date_part('epoch', m.issued), date_part('epoch', m.expires), origin.standing, m.is_contested,"
     f" m.name_until > $1 AS answers_by_name, {is_stale('$1')} AS is_stale, {is_checked('$1')} AS is_checked"
     f" FROM mapping m JOIN origin ON origin.id = m.origin WHERE {_ANSWERING}"
 )
-_SELECT_WITHOUT_EVIDENCE: Final = _SELECT.replace(" m.evidence,", " '[]' AS evidence,")
+_NO_EVIDENCE: Final = "[]"
+_SELECT_WITHOUT_EVIDENCE: Final = _SELECT.replace(" m.evidence,", f" '{_NO_EVIDENCE}' AS evidence,")
 
 
 def any_of(parameter: str, kind: str) -> str:
@@ -108,6 +109,10 @@ MappingRow = tuple[
 ]
 """A row of `mapping` in the order of COPY_COLUMNS; a plain tuple, since millions are made at a time."""
 
+_ISSUED: Final = 9
+_EXPIRES: Final = 10
+"""Where the times stand in a row."""
+
 # Looked up, not called: an enum's constructor takes longer than the rest of a row.
 _STRENGTH_OF: Final = {strength.value: strength for strength in Strength}
 _STANDING_OF: Final = {standing.value: standing for standing in Standing}
@@ -141,7 +146,7 @@ class MappingStore:
         statement = by_x_account(tuple(map(bool, asked)), with_evidence=with_evidence)
         async with self._database.connection() as connection:
             rows = await connection.fetch(statement, now, now - HIDDEN_AFTER, *filter(None, asked))
-        return list(map(mapping_of, rows))
+        return _mappings_of(rows)
 
     async def find_by_target(
         self, account: Did | AtHandle | Acct | ActorUri, now: datetime, own_origin: str = ""
@@ -153,7 +158,7 @@ class MappingStore:
         key = account.key if isinstance(account, Acct) else str(account)
         async with self._database.connection() as connection:
             rows = await connection.fetch(sql, now, now - HIDDEN_AFTER, key, MAX_REVERSE_ROWS, own_origin)
-        return list(map(mapping_of, rows))
+        return _mappings_of(rows)
 
 
 def network_code(network: Network) -> int:
@@ -203,6 +208,22 @@ def mapping_of(row: asyncpg.Record | tuple[Any, ...]) -> Mapping:
 
     Values were parsed before they were stored, and are trusted here.
     """
+    return _mapping_at(row, row[_ISSUED], row[_EXPIRES])
+
+
+def _mappings_of(rows: Sequence[asyncpg.Record]) -> list[Mapping]:
+    """Reads mappings from rows whose times are seconds: all times at once, which takes a tenth of reading each as a time, and
+    that is more than all other columns take. Exact to the microsecond until 2242."""
+    issued = _times_of([row[_ISSUED] for row in rows])
+    expires = _times_of([row[_EXPIRES] for row in rows])
+    return list(map(_mapping_at, rows, issued, expires))
+
+
+def _times_of(seconds: list[float]) -> list[datetime]:
+    return msgspec.convert(seconds, list[datetime], strict=False)
+
+
+def _mapping_at(row: asyncpg.Record | tuple[Any, ...], issued: datetime, expires: datetime) -> Mapping:
     (
         x_id,
         x_handle,
@@ -213,8 +234,8 @@ def mapping_of(row: asyncpg.Record | tuple[Any, ...]) -> Mapping:
         evidence,
         origin,
         leaf,
-        issued,
-        expires,
+        _,
+        _,
         standing,
         is_contested,
         answers_by_name,
@@ -230,7 +251,7 @@ def mapping_of(row: asyncpg.Record | tuple[Any, ...]) -> Mapping:
         identity,
         label,
         _STRENGTH_OF[strength],
-        _evidence_decoder.decode(evidence),
+        _evidence_decoder.decode(evidence) if evidence != _NO_EVIDENCE else (),
         origin,
         leaf,
         issued,

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,8 +13,10 @@ from directory.errors import DirectoryUnavailable
 from directory.identifiers import Acct, AtHandle
 from directory.mapping_life import MappingState
 from directory.mappings import Mapping, Strength
+from directory.packed.queries import PackedQueries
 from directory.queries import Query
 from directory.services import list_pieces
+from directory.services import lookup as lookups
 from directory.services.batching import LookupBatcher
 from directory.services.lookup import MATCH_PIECE_PAIRS, Lookup
 from directory.store.database import Database
@@ -61,6 +65,70 @@ async def test_a_list_longer_than_a_statement(mapping_store: StoredMappings, loo
     await mapping_store.add([bluesky(f"n{number}", number) for number in range(1, count + 1)])
     matches = await lookup.match([Query.parse(str(number)) for number in range(count, 0, -1)])
     assert [match.query.x_id.value for match in matches if match.query.x_id] == list(range(count, 0, -1))
+
+
+@pytest.fixture
+async def hundred(mapping_store: StoredMappings) -> StoredMappings:
+    """Of a hundred accounts each third is known: by id, on both networks, by name alone, or by two who disagree."""
+    for number in range(1, 100, 12):
+        await mapping_store.add([bluesky(f"n{number}", number), mastodon(f"n{number}", number)])
+        await mapping_store.add([mastodon(f"n{number + 3}"), bluesky(f"n{number + 6}", number + 6)])
+        await mapping_store.add([bluesky(f"n{number + 9}", number + 9), bluesky("ours", number + 9)])
+        await mapping_store.add([bluesky("other", number + 9, origin=OTHER_ORIGIN)])
+    return mapping_store
+
+
+def asked_in_no_order() -> list[Query]:
+    """A hundred accounts by id, by name and by both, some of them twice."""
+    by_id = [Query.parse(str(number)) for number in range(1, 100, 2)]
+    by_name = [Query.parse(f"@n{number}") for number in range(1, 100, 3)]
+    by_both = [Query.parse_pair(str(number), f"N{number}") for number in range(1, 100)]
+    asked = [*by_id, *by_name, *by_both, *by_id[:5], *by_both[:5]]
+    return Random(5).sample(asked, len(asked))  # noqa: S311 - a seed: each run is the same
+
+
+@pytest.mark.parametrize("part", [1, 10, 1_000])
+async def test_a_list_finds_what_each_finds_alone(
+    hundred: StoredMappings, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
+    """In its order, in whatever order and however many at a time the database is asked."""
+    monkeypatch.setattr(lookups, "MATCH_PIECE_PAIRS", 4)
+    monkeypatch.setattr(lookups, "SORTED_PAIRS", part)
+    lookup = Lookup(hundred, clock, ORIGIN)
+    asked = asked_in_no_order()
+    alone = [await lookup.lookup(query) for query in asked]
+    assert await lookup.match(asked) == [match for match in alone if match.answers]
+    assert await lookup.match(PackedQueries(asked)) == [match for match in alone if match.answers]
+
+
+async def test_a_list_is_asked_for_in_the_order_of_the_indexes(
+    hundred: StoredMappings, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookups, "MATCH_PIECE_PAIRS", 4)
+    asked: list[Query] = []
+    find_mappings = hundred.find_mappings
+
+    async def find_and_note(queries: Sequence[Query], *args: Any, **more: Any) -> list[Mapping]:
+        asked.extend(queries)
+        return await find_mappings(queries, *args, **more)
+
+    monkeypatch.setattr(hundred, "find_mappings", find_and_note)
+    await Lookup(hundred, clock, ORIGIN).match(asked_in_no_order())
+    ids = [query.x_id.value for query in asked if query.x_id]
+    names = [query.x_handle.key for query in asked if query.x_handle and not query.x_id]
+    assert ids == sorted(ids)
+    assert names == sorted(names)
+
+
+async def test_times_come_back_to_the_microsecond(mapping_store: StoredMappings, clock: FakeClock) -> None:
+    """They are read as numbers of seconds with a point: the last digit of which is not to be lost, as ranking decides by it."""
+    times = [START - timedelta(days=number, microseconds=7 ** (number % 8)) for number in range(300)]
+    stored = [bluesky(f"n{number}", number, issued=issued) for number, issued in enumerate(times, 1)]
+    late = [msgspec.structs.replace(each, expires=each.issued + timedelta(days=40_000)) for each in stored]
+    await mapping_store.add(late)
+    lookup = Lookup(mapping_store, clock, ORIGIN)
+    found = await lookup.match([Query.parse(str(number)) for number in range(1, len(times) + 1)])
+    assert [match.answers[0].mapping for match in found] == late
 
 
 async def test_a_list_without_evidence_is_the_same_list(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import directory.queries
 from directory.errors import InvalidIdentifier, InvalidQuery
 from directory.identifiers import MAX_X_ID, XHandle, XId
-from directory.queries import MAX_LINE_CHARS, Lists, Query, format_lines, parse_lines, parse_names
+from directory.queries import MAX_LINE_CHARS, Lists, Query, format_lines, parse_lines, parse_names, read_lines
 
 ids = st.one_of(st.none(), st.builds(XId, st.integers(1, MAX_X_ID)))
 handles = st.one_of(st.none(), st.builds(XHandle, st.from_regex(r"[A-Za-z0-9_]{1,20}", fullmatch=True)))
@@ -162,6 +162,47 @@ def test_a_list_is_taken_apart_in_pieces_as_at_once(text: str, chars: int) -> No
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(directory.queries, "LINES_AT_ONCE_CHARS", chars)
         assert [read(parse_lines), read(parse_names)] == at_once
+
+
+PLAIN = ["12,,", "12,jack,f", "8999999999999999999,,frbm", "9,Ada_1,,2021-02-28"]
+NOT_PLAIN = ["", " ", "12", " 12,,", "12,,\r", ",ada", "12,@ada", "9223372036854775807,,", "1\v2,,"]
+REFUSED = [
+    "12,,ff",
+    "12,ada,,2021-02-29",
+    "12,,,2021-02-28",
+    "0,,",
+    "12,ada,f,2021-02-28,",
+    "9999999999999999999,,",
+]
+any_lines = st.lists(
+    st.sampled_from(PLAIN * 4 + NOT_PLAIN) | st.sampled_from(PLAIN + NOT_PLAIN + REFUSED), max_size=12
+)
+
+
+@given(any_lines.map("\n".join), st.integers(0, 80), st.integers(0, 12))
+def test_lines_that_are_read_at_once_are_read_as_each_is(text: str, chars: int, most: int) -> None:
+    """Who is read before a fault, and the fault, whatever other lines stand beside it."""
+
+    def read() -> tuple[list[Query], str]:
+        people = list[Query]()
+        try:
+            people.extend(read_lines(text, max_pairs=most))
+        except InvalidQuery as error:
+            return people, str(error)
+        return people, ""
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(directory.queries, "LINES_AT_ONCE_CHARS", chars)
+        at_once = read()
+        patch.setattr(directory.queries, "_read_plain_lines", lambda _: None)
+        assert read() == at_once
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_lines_of_our_scripts_are_read_at_once(monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    expected = [parse_lines(line)[0] for line in PLAIN]
+    monkeypatch.setattr(directory.queries, "_read_each_line", None)
+    assert parse_lines("\n".join(PLAIN) + end) == expected
 
 
 def test_too_many_names_are_told_before_one_that_cannot_be_read() -> None:

@@ -57,7 +57,9 @@ TABLE: Final[dict[str, Tests]] = {
     "directory/ranking.py": Tests(
         pure=(
             "tests/directory/test_ranking.py",
+            "tests/directory/test_ranking_peers.py",
             "tests/directory/test_ranking_rivals.py",
+            "tests/directory/test_ranking_shortcuts.py",
             "tests/directory/test_doubts.py",
         ),
         stored=(

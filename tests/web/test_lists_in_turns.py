@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,12 +15,13 @@ from directory import courtesy
 from directory.courtesy import somebody_waits
 from directory.errors import DirectoryUnavailable
 from directory.identifiers import XId
+from directory.mappings import Mapping
 from directory.networks.callers import Caller, called_by
 from directory.queries import Query
 from directory.services import list_pieces
 from directory.services.batching import LookupBatcher
 from directory.services.list_pieces import BUSY_PIECE_PAIRS, PIECES_AHEAD, ask_in_pieces
-from directory.services.lookup import Lookup
+from directory.services.lookup import MATCH_PIECE_PAIRS, Lookup
 from directory.services.written_lists import AskedPairs, FoundPiece, WrittenLists
 from directory.store.database import Database
 from directory.store.written_mappings import WrittenMappingStore
@@ -181,12 +182,23 @@ async def test_lookups_are_answered_while_a_list_is_under_way(
     assert answered >= 5
 
 
-async def test_a_plain_list_goes_on_in_pieces_too(store: StoredMappings, clock: FakeClock) -> None:
+async def test_a_plain_list_goes_on_in_pieces_too(
+    store: StoredMappings, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Pages and commands rank each person: some hundred at a time."""
+    asked = list[int]()
+    find_mappings = store.find_mappings
+
+    async def find_and_note(queries: Sequence[Query], *args: Any, **more: Any) -> list[Mapping]:
+        asked.append(len(queries))
+        return await find_mappings(queries, *args, **more)
+
+    monkeypatch.setattr(store, "find_mappings", find_and_note)
     queries = [Query(XId(number)) for number in range(1, PEOPLE + 1)]
     with somebody_waits():
         sizes = [len(chunk) async for chunk in Lookup(store, clock, ORIGIN).match_chunks(queries)]
-    assert sizes == [BUSY_PIECE_PAIRS] * (PEOPLE // BUSY_PIECE_PAIRS)
+    assert asked == [BUSY_PIECE_PAIRS] * (PEOPLE // BUSY_PIECE_PAIRS)
+    assert sizes == [MATCH_PIECE_PAIRS] * (PEOPLE // MATCH_PIECE_PAIRS)
     await asyncio.sleep(courtesy.QUIET_S + 0.001)
     assert len(await Lookup(store, clock, ORIGIN).match(queries)) == PEOPLE
 

@@ -24,7 +24,8 @@ from tests.harness.clock import FakeClock
 from tests.harness.mappings import ORIGIN, bluesky
 from tests.harness.stored import StoredMappings
 
-PEOPLE: Final = 2_000
+PEOPLE: Final = 6_000
+"""More than are held as they are."""
 BYTES_EACH: Final = 300
 """Of a match with one answer: as objects it is a thousand."""
 
@@ -103,9 +104,20 @@ def test_matches_come_back_as_they_were(
         packed[len(found)]
 
 
-@given(st.lists(queries, max_size=10), st.slices(10), st.integers(0, 10))
-def test_queries_come_back_as_they_were(asked: list[Query], part: slice, first: int) -> None:
-    packed = PackedQueries(asked[:first])
+class AllQueriesPacked(PackedQueries):
+    """Holds none as it is."""
+
+    __slots__ = ()
+
+    FEW = 0
+
+
+@pytest.mark.parametrize("kind", [AllQueriesPacked, PackedQueries])
+@given(asked=st.lists(queries, max_size=10), part=st.slices(10), first=st.integers(0, 10))
+def test_queries_come_back_as_they_were(
+    kind: type[PackedQueries], asked: list[Query], part: slice, first: int
+) -> None:
+    packed = kind(asked[:first])
     packed.extend(asked[first:])
     assert list(packed) == asked
     assert packed[part] == asked[part]

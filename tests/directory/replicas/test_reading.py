@@ -10,7 +10,7 @@ import pytest
 from directory.errors import DirectoryUnavailable
 from directory.queries import Query
 from directory.services.batching import LookupBatcher
-from directory.services.lookup import MATCH_PIECE_PAIRS, Lookup
+from directory.services.lookup import MATCH_PIECE_PAIRS, SORTED_PAIRS, Lookup
 from directory.store.replicas import LATE_IN_A_ROW, ReplicaState, Retry
 from tests.directory.replicas.conftest import Site, reading, until
 from tests.harness.clock import FakeClock
@@ -19,7 +19,8 @@ from tests.harness.replicas import Cluster, Server, same_database
 
 JACK = Query.parse("12")
 CONNECTIONS = 10
-MANY = 6 * MATCH_PIECE_PAIRS
+MANY = SORTED_PAIRS + 2 * MATCH_PIECE_PAIRS
+"""A list whose last part is asked for once the first one is told."""
 SLOW_ON_REPLICA = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_sleep({}) END, count(*) FROM mapping"
 WITHDRAWN_WITHIN_S = 2.0
 WITHDRAW = "DELETE FROM mapping WHERE x_id = $1"
