@@ -20,8 +20,10 @@ from directory.profile_pages import profile_url
 from directory.texts import FIRST_STRONG_ISOLATE, POP_DIRECTIONAL_ISOLATE, isolated
 from web.catalogues import LANGUAGES, catalogue
 from web.compiled_templates import CompiledTemplates
+from web.escaping import escaped
 from web.language import PARAMETER, language_of, locale_of
 from web.proof_links import proof_url, x_profile_url
+from web.quick_templates import Environment
 from web.remarks import remark_of
 from web.static_files import asset_url
 
@@ -152,7 +154,7 @@ class Renderer:
 def _environment(
     language: str, *, base_url: str, own_origin: str, compiled: CompiledTemplates | None = None
 ) -> jinja2.Environment:
-    environment = jinja2.Environment(
+    environment = Environment(
         loader=jinja2.PackageLoader("web"),
         bytecode_cache=compiled,
         autoescape=True,
@@ -213,8 +215,8 @@ def _texts_of(language: str) -> Callable[..., Markup]:
         if not values:
             return plain_text_of(text)
         # What `Markup` does itself, which wraps the values and each one of them anew.
-        escaped = {name: escape(value) for name, value in values.items()}
-        return Markup(str.__mod__(text_of(text), escaped))  # noqa: S704 - as escaped as its values
+        filled_in = {name: escaped(value) for name, value in values.items()}
+        return Markup(str.__mod__(text_of(text), filled_in))  # noqa: S704 - as escaped as its values
 
     return translated
 
@@ -254,9 +256,9 @@ def _breakable(value: object) -> Markup:
     if "-" in text:
         return _in_pieces(text)
     # Most names. No character that is escaped becomes one at which a name breaks.
-    escaped = str(escape(text))
-    rest = escaped[1:].replace("@", "<wbr>@").replace(".", "<wbr>.")
-    return Markup(escaped[:1] + rest)  # noqa: S704 - escaped above
+    name = str(escaped(text))
+    rest = name[1:].replace("@", "<wbr>@").replace(".", "<wbr>.")
+    return Markup(name[:1] + rest)  # noqa: S704 - escaped above
 
 
 def _in_pieces(text: str) -> Markup:
@@ -265,10 +267,8 @@ def _in_pieces(text: str) -> Markup:
 
 
 def _piece_of(text: str) -> str:
-    escaped = str(escape(text))
-    if "-" in text and len(text) <= MAX_PIECE_CHARS:
-        return f'<span class="piece">{escaped}</span>'
-    return escaped
+    piece = str(escaped(text))
+    return f'<span class="piece">{piece}</span>' if "-" in text and len(text) <= MAX_PIECE_CHARS else piece
 
 
 def _with_code(value: object) -> Markup:
