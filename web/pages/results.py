@@ -1,6 +1,7 @@
 """Matches a follow list, from an archive or from the lists read in the browser, and shows who is already here."""
 
 import asyncio
+from functools import partial
 from itertools import chain
 from typing import Any, Final
 
@@ -45,6 +46,8 @@ _LIST_OF_ACTION: Final = {Action.BLOCKED: Lists.BLOCK, Action.MUTED: Lists.MUTE}
 _DOWNLOADS: Final = frozenset(
     {Action.JSON, Action.CSV, Action.LINES, Action.HANDLES, Action.LINKS, *_LIST_OF_ACTION}
 )
+FEW_FOUND: Final = 200
+"""People whose page is made in two milliseconds: they are not handed to a thread, which takes half of one."""
 NO_STORE: Final = {"cache-control": "no-store"}
 NOBODY_CHOSEN: Final = N_("Nobody is chosen for this file yet, so there is none: tick somebody first.")
 
@@ -82,7 +85,8 @@ async def results(
             _has_follows(services),
             services.members is not None,
         )
-        answer = await asyncio.to_thread(_answer, request, renderer, form, asked, matches)
+        make = partial(_answer, request, renderer, form, asked, matches)
+        answer = make() if len(matches) <= FEW_FOUND else await asyncio.to_thread(make)
     return HeldAnswer(answer, services.held_answers, key)
 
 
