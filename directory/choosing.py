@@ -36,7 +36,7 @@ def may_choose(query: Query, answer: Answer) -> bool:
 
 def is_chosen_unasked(query: Query, answer: Answer) -> bool:
     """Returns whether an answer is chosen without a tick: the follow is sure, and wanted."""
-    return query.lists.is_wanted and answer.may_follow and may_choose(query, answer)
+    return query.lists.is_wanted and answer.doubt is None and may_choose(query, answer)
 
 
 def may_choose_with_all(query: Query, answer: Answer) -> bool:

@@ -48,12 +48,15 @@ class Strength(enum.IntEnum):
     @property
     def label(self) -> str:
         """The word of the protocol."""
-        return self.name.lower()
+        return _STRENGTH_LABELS[self]
 
     @classmethod
     def parse(cls, label: str) -> "Strength":
         """Raises KeyError on a word that the protocol does not know."""
         return cls[label.upper()]
+
+
+_STRENGTH_LABELS: Final = ["", *(strength.name.lower() for strength in Strength)]
 
 
 class EvidenceKind(enum.StrEnum):

@@ -33,7 +33,10 @@ def isolated(value: object) -> str:
     the isolate."""
     if isinstance(value, Bare):
         return value
-    return f"{FIRST_STRONG_ISOLATE}{_DIRECTIONS.sub('', str(value))}{POP_DIRECTIONAL_ISOLATE}"
+    text = str(value)
+    if not text.isascii():
+        text = _DIRECTIONS.sub("", text)
+    return f"{FIRST_STRONG_ISOLATE}{text}{POP_DIRECTIONAL_ISOLATE}"
 
 
 def filled(sentence: str, values: Values) -> str:

@@ -5,12 +5,16 @@ every other with the same.
 """
 
 from datetime import date
+from typing import Final
 
 import msgspec
 
 from directory.doubts import Doubt
 from directory.queries import Lists
 from directory.ranking import Answer, MatchedBy
+
+_NAME_SEEN_LONG_AGO: Final = Doubt.NAME_SEEN_LONG_AGO
+"""Looked up once: members of an enum are found slowly."""
 
 
 class Remark(msgspec.Struct, frozen=True):
@@ -35,7 +39,7 @@ class Remark(msgspec.Struct, frozen=True):
 def remark_of(answer: Answer, lists: Lists = Lists.NONE, seen: date | None = None) -> Remark:
     """Returns what is said beside an answer to a query with these lists, whose name was seen on that day."""
     mapping = answer.mapping
-    is_old = answer.name_doubt is Doubt.NAME_SEEN_LONG_AGO and seen is not None
+    is_old = answer.name_doubt is _NAME_SEEN_LONG_AGO
     return Remark(
         mapping.strength.label,
         answer.doubt,

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Hashable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache, lru_cache, partial
 from typing import Any, Final, NamedTuple
 
@@ -20,8 +20,10 @@ from directory.profile_pages import profile_url
 from directory.texts import FIRST_STRONG_ISOLATE, POP_DIRECTIONAL_ISOLATE, isolated
 from web.catalogues import LANGUAGES, catalogue
 from web.compiled_templates import CompiledTemplates
+from web.escaping import escaped
 from web.language import PARAMETER, language_of, locale_of
 from web.proof_links import proof_url, x_profile_url
+from web.quick_templates import Environment
 from web.remarks import remark_of
 from web.static_files import asset_url
 
@@ -35,6 +37,7 @@ _NO_VALUES: Final[dict[str, object]] = {}
 MAX_KEPT_TEXTS: Final = 2_048
 """In one language: more than there are in the templates, 1 MB at most."""
 MAX_KEPT_NUMBERS: Final = 1_024
+MAX_KEPT_DAYS: Final = 1_024
 _PIECES: Final = re.compile(r"^[@.]?[^@.]*|[@.][^@.]*")
 MAX_PIECE_CHARS: Final = 22
 """Of a piece with a hyphen, that is kept together: a line would break after the hyphen, as if the name were written without it.
@@ -152,7 +155,7 @@ class Renderer:
 def _environment(
     language: str, *, base_url: str, own_origin: str, compiled: CompiledTemplates | None = None
 ) -> jinja2.Environment:
-    environment = jinja2.Environment(
+    environment = Environment(
         loader=jinja2.PackageLoader("web"),
         bytecode_cache=compiled,
         autoescape=True,
@@ -188,7 +191,7 @@ def _environment(
         "profile_of": profile_url,
         "moment": partial(_moment, locale=locale),
         "number": _number_in(locale),
-        "date": lambda value: format_date(value, format="long", locale=locale),
+        "date": _date_in(locale),
     }
     return environment
 
@@ -213,8 +216,8 @@ def _texts_of(language: str) -> Callable[..., Markup]:
         if not values:
             return plain_text_of(text)
         # What `Markup` does itself, which wraps the values and each one of them anew.
-        escaped = {name: escape(value) for name, value in values.items()}
-        return Markup(str.__mod__(text_of(text), escaped))  # noqa: S704 - as escaped as its values
+        filled_in = {name: escaped(value) for name, value in values.items()}
+        return Markup(str.__mod__(text_of(text), filled_in))  # noqa: S704 - as escaped as its values
 
     return translated
 
@@ -254,9 +257,9 @@ def _breakable(value: object) -> Markup:
     if "-" in text:
         return _in_pieces(text)
     # Most names. No character that is escaped becomes one at which a name breaks.
-    escaped = str(escape(text))
-    rest = escaped[1:].replace("@", "<wbr>@").replace(".", "<wbr>.")
-    return Markup(escaped[:1] + rest)  # noqa: S704 - escaped above
+    name = str(escaped(text))
+    rest = name[1:].replace("@", "<wbr>@").replace(".", "<wbr>.")
+    return Markup(name[:1] + rest)  # noqa: S704 - escaped above
 
 
 def _in_pieces(text: str) -> Markup:
@@ -265,10 +268,8 @@ def _in_pieces(text: str) -> Markup:
 
 
 def _piece_of(text: str) -> str:
-    escaped = str(escape(text))
-    if "-" in text and len(text) <= MAX_PIECE_CHARS:
-        return f'<span class="piece">{escaped}</span>'
-    return escaped
+    piece = str(escaped(text))
+    return f'<span class="piece">{piece}</span>' if "-" in text and len(text) <= MAX_PIECE_CHARS else piece
 
 
 def _with_code(value: object) -> Markup:
@@ -285,6 +286,16 @@ def _number_in(locale: Locale) -> Callable[[float], str]:
         return format_decimal(value, locale=locale)
 
     return number
+
+
+def _date_in(locale: Locale) -> Callable[[date], str]:
+    """Makes what writes a day in a language, of a time that day. Most pages tell of the same few hundred days."""
+
+    @lru_cache(MAX_KEPT_DAYS)
+    def day(value: date) -> str:
+        return format_date(value, format="long", locale=locale)
+
+    return lambda value: day(value.date() if isinstance(value, datetime) else value)
 
 
 def _moment(value: datetime, *, locale: Locale) -> str:

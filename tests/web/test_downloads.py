@@ -1,11 +1,12 @@
 """The files of the results page hold exactly what is ticked, in a form that Mastodon takes."""
 
+import asyncio
 import csv
 import io
 import json
 import re
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Final
 
 import httpx
@@ -15,7 +16,7 @@ from directory.exports import MASTODON_CSV_MAX_ROWS
 from tests.harness.clock import START
 from tests.harness.instance import RunningInstance, running_instance
 from tests.harness.mappings import bluesky, mastodon
-from web.pages import uploads
+from web.pages import results, uploads
 from web.pages.ticks import account_key
 
 CROWD: Final = MASTODON_CSV_MAX_ROWS + 1
@@ -51,6 +52,27 @@ def test_json_is_what_is_chosen_and_nothing_more(client: httpx.Client) -> None:
     (account,) = ask(client, [1, 2, 3], **unticked).json()
     assert account["handle"] == "both2@social.example"
     assert len(ask(client, [1, 2, 3], do="json").json()) == 5
+
+
+@pytest.mark.parametrize("action", ["show", "json", "csv"])
+def test_a_few_are_shown_and_served_without_a_thread_and_the_same_as_many(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    """To hand them to a thread takes half as long as their page."""
+    handed_over = []
+    to_thread = asyncio.to_thread
+
+    def noting(call: Callable[..., object], *arguments: object) -> Awaitable[object]:
+        handed_over.append(getattr(call, "func", call))
+        return to_thread(call, *arguments)
+
+    monkeypatch.setattr(asyncio, "to_thread", noting)
+    few = ask(client, [1, 2, 3], do=action)
+    assert results._answer not in handed_over
+    monkeypatch.setattr(results, "FEW_FOUND", 2)
+    many = ask(client, [1, 2, 3], do=action)
+    assert results._answer in handed_over
+    assert (many.content, many.headers["content-type"]) == (few.content, few.headers["content-type"])
 
 
 LISTED: Final = "1,,f\n2,,fr\n100001,,r\n100002,,b\n100003,,fm\n100004,,frbm\n100005,,"

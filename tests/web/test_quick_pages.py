@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import jinja2
 import pytest
+from babel.dates import format_date
 from babel.numbers import format_decimal
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,9 +31,10 @@ from web.language import locale_of
 from web.pages.results import _Asked, _values
 from web.pages.selection import View
 from web.remarks import remark_of
-from web.rendering import MAX_PIECE_CHARS, Renderer, _breakable, _number_in
+from web.rendering import MAX_PIECE_CHARS, Renderer, _breakable, _date_in, _number_in
 
 OWN: Final = ORIGIN
+_DAYS: Final = {language: _date_in(locale_of(language)) for language in LANGUAGES}
 _NUMBERS: Final = {language: _number_in(locale_of(language)) for language in LANGUAGES}
 SEEN: Final = date(2019, 5, 17)
 
@@ -165,6 +167,15 @@ def test_a_number_is_written_as_the_library_writes_it(language: str, number: flo
     quick = _NUMBERS[language]
     for each in (number, int(number), float(number)):
         assert quick(each) == format_decimal(each, locale=locale)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@given(moment=st.datetimes(timezones=st.just(UTC) | st.none()))
+def test_a_day_is_written_as_the_library_writes_it(language: str, moment: datetime) -> None:
+    locale = locale_of(language)
+    quick = _DAYS[language]
+    for each in (moment, moment.date(), moment):
+        assert quick(each) == format_date(each, "long", locale=locale)
 
 
 def first_page(

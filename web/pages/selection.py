@@ -13,8 +13,9 @@ from typing import Final
 import msgspec
 
 from directory.choosing import may_choose
+from directory.identifiers import XHandle
 from directory.mappings import Network
-from directory.queries import Lists
+from directory.queries import Lists, Query
 from directory.ranking import Answer, Match
 from web.pages.ticks import is_ticked, key_of
 from web.remarks import Remark, remark_of
@@ -42,6 +43,7 @@ class Order(enum.StrEnum):
 # Looked up once: members of an enum are found slowly, and these are asked for with each person found.
 _ALL: Final = Sureness.ALL
 _BY_NAME: Final = Order.NAME
+_BLUESKY: Final = Network.BLUESKY
 
 
 class View(msgspec.Struct, frozen=True):
@@ -94,6 +96,7 @@ class Selection:
 
     def __init__(self, view: View) -> None:
         self._view = view
+        self._filters = not _takes_all(view)
         self._taken = 0
         self._numbers = array("L")
         self._names: list[str] = []
@@ -101,16 +104,17 @@ class Selection:
 
     def add(self, match: Match) -> None:
         """Takes the next match."""
-        if _passes(match, self._view):
+        if not self._filters or _passes(match, self._view):
             self._numbers.append(self._taken)
-            self._names.append(name_of(match).lower())
-            self._ranks.append(_rank_of(match, self._view.order))
+            self._names.append(_handle_of(match).key)
+            if self._view.order is not _BY_NAME:
+                self._ranks.append(_rank_of(match, self._view.order))
         self._taken += 1
 
     def in_order(self) -> list[int]:
         """Returns the numbers of the matches that pass the filter, in the order of the view."""
         places = sorted(range(len(self._numbers)), key=self._names.__getitem__)
-        if self._view.order is not Order.NAME:
+        if self._view.order is not _BY_NAME:
             places.sort(key=self._ranks.__getitem__, reverse=True)
         return [self._numbers[place] for place in places]
 
@@ -136,27 +140,35 @@ def page_of(matches: Sequence[Match], selected: Sequence[int], view: View) -> Pa
 
 def name_of(match: Match) -> str:
     """Returns the name on X of a row: as it was asked for, else as it was proven."""
-    return str(match.query.x_handle or match.answers[0].mapping.x_handle)
+    return str(_handle_of(match))
+
+
+def _handle_of(match: Match) -> XHandle:
+    return match.query.x_handle or match.answers[0].mapping.x_handle
 
 
 def _row_of(match: Match, toggled: frozenset[str]) -> Row:
-    cells: dict[Network, list[Cell]] = {network: [] for network in Network}
+    query = match.query
+    bluesky: list[Cell] = []
+    mastodon: list[Cell] = []
     for answer in match.answers:
-        cell = Cell(
-            key_of(match.query, answer),
-            answer,
-            may_choose(match.query, answer),
-            is_ticked(match.query, answer, toggled),
-            remark_of(answer, match.query.lists, match.query.seen),
-        )
-        cells[answer.mapping.network].append(cell)
-    return Row(
-        name_of(match),
-        match.query.lists,
-        match.query.seen,
-        tuple(cells[Network.BLUESKY]),
-        tuple(cells[Network.MASTODON]),
+        cells = bluesky if answer.mapping.network is _BLUESKY else mastodon
+        cells.append(_cell_of(query, answer, toggled))
+    return Row(name_of(match), query.lists, query.seen, tuple(bluesky), tuple(mastodon))
+
+
+def _cell_of(query: Query, answer: Answer, toggled: frozenset[str]) -> Cell:
+    return Cell(
+        key_of(query, answer),
+        answer,
+        may_choose(query, answer),
+        is_ticked(query, answer, toggled),
+        remark_of(answer, query.lists, query.seen),
     )
+
+
+def _takes_all(view: View) -> bool:
+    return not view.lists and view.network is None and view.sureness is _ALL and not view.search
 
 
 def _passes(match: Match, view: View) -> bool:
@@ -182,9 +194,7 @@ def _names(match: Match, search: str) -> bool:
 
 
 def _rank_of(match: Match, order: Order) -> float:
-    """Returns what comes before the name in an order: more stands first."""
-    if order is _BY_NAME:
-        return 0.0
+    """Returns what comes before the name in an order that is not by name: more stands first."""
     if order is Order.STRENGTH:
         return max(answer.mapping.strength for answer in match.answers)
     return max(answer.mapping.issued.timestamp() for answer in match.answers)

@@ -25,9 +25,13 @@ _ACCOUNT_BYTES: Final = 6
 
 def key_of(query: Query, answer: Answer) -> str:
     """Returns the key of a tick: the person on X and the network; and the account, where it is not ticked by default."""
+    return _key_of(query, answer, is_chosen_unasked=is_chosen_unasked(query, answer))
+
+
+def _key_of(query: Query, answer: Answer, *, is_chosen_unasked: bool) -> str:
     letter = "b" if answer.mapping.network is _BLUESKY else "m"
     key = f"{_person_of(query)}.{letter}"
-    return key if is_chosen_unasked(query, answer) else f"{key}.{account_key(answer.mapping.target_id)}"
+    return key if is_chosen_unasked else f"{key}.{account_key(answer.mapping.target_id)}"
 
 
 def _person_of(query: Query) -> str:
@@ -47,7 +51,8 @@ def is_ticked(query: Query, answer: Answer, toggled: frozenset[str]) -> bool:
     is_chosen = is_chosen_unasked(query, answer)
     if not toggled:
         return is_chosen
-    return may_choose(query, answer) and is_chosen != (key_of(query, answer) in toggled)
+    key = _key_of(query, answer, is_chosen_unasked=is_chosen)
+    return is_chosen != (key in toggled) and may_choose(query, answer)
 
 
 def ticked_answers(matches: Iterable[Match], toggled: frozenset[str]) -> Iterator[Chosen]:
