@@ -12,6 +12,7 @@ import msgspec
 from directory.errors import InvalidIdentifier, InvalidLine, InvalidQuery
 from directory.identifiers import XHandle, XId
 from directory.pasted.cleaning import clean
+from directory.pasted.parts import PART_CHARS, split_at
 from directory.pasted.x_account import parse_x_account
 from directory.x_names import X_NAME
 
@@ -175,7 +176,9 @@ _PLAIN_LINE: Final = re.compile(
 _PLAIN_LINES: Final = re.compile(f"^{_PLAIN_LINE.pattern}$", re.MULTILINE)
 
 
-LINES_AT_ONCE_CHARS: Final = 64 * 2**10
+_LINE_ENDS: Final = re.compile("\n|\r\n?|[\v\f\x1c-\x1e\x85\u2028\u2029]")
+"""All at which `str.splitlines` ends a line: whoever sends none but rare ones has as little taken apart at once as others."""
+LINES_AT_ONCE_CHARS: Final = PART_CHARS
 """Of a text that are taken apart at a time: a hundred thousand lines at once are as many small texts."""
 
 
@@ -211,6 +214,8 @@ def _parts_of(text: str) -> Iterator[str]:
 
 def _read_plain_lines(lines: str) -> list[Query] | None:
     """Parses lines that are all plain; the last may be blank. Returns None where others are among them, or a fault."""
+    if len(lines) > LINES_AT_ONCE_CHARS + MAX_LINE_CHARS:
+        return None  # their last line is longer than any plain one
     plain = _PLAIN_LINES.findall(lines)
     if len(plain) + lines.endswith("\n") != lines.count("\n") + 1:
         return None
@@ -264,11 +269,8 @@ def read_names(text: str, *, max_names: int = MAX_MATCH_PAIRS) -> Iterator[Query
 
 def _pasted_lines_of(text: str) -> Iterator[str]:
     """Yields what `text.splitlines()` returns."""
-    start = 0
-    while (end := text.find("\n", start + LINES_AT_ONCE_CHARS)) >= 0:
-        yield from text[start : end + 1].splitlines()
-        start = end + 1
-    yield from text[start:].splitlines()
+    for part in split_at(_LINE_ENDS, text, LINES_AT_ONCE_CHARS):
+        yield from part.splitlines()
 
 
 def _parse_name(line: str, number: int) -> Query:

@@ -16,7 +16,7 @@ from directory.exports import MASTODON_CSV_MAX_ROWS
 from tests.harness.clock import START
 from tests.harness.instance import RunningInstance, running_instance
 from tests.harness.mappings import bluesky, mastodon
-from web.pages import results, uploads
+from web.pages import results, tick_keys, uploads
 from web.pages.ticks import account_key
 
 CROWD: Final = MASTODON_CSV_MAX_ROWS + 1
@@ -54,12 +54,9 @@ def test_json_is_what_is_chosen_and_nothing_more(client: httpx.Client) -> None:
     assert len(ask(client, [1, 2, 3], do="json").json()) == 5
 
 
-@pytest.mark.parametrize("action", ["show", "json", "csv"])
-def test_a_few_are_shown_and_served_without_a_thread_and_the_same_as_many(
-    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, action: str
-) -> None:
-    """To hand them to a thread takes half as long as their page."""
-    handed_over = []
+def note_threads(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Returns a list that grows with what is handed to a thread."""
+    handed_over: list[object] = []
     to_thread = asyncio.to_thread
 
     def noting(call: Callable[..., object], *arguments: object) -> Awaitable[object]:
@@ -67,6 +64,36 @@ def test_a_few_are_shown_and_served_without_a_thread_and_the_same_as_many(
         return to_thread(call, *arguments)
 
     monkeypatch.setattr(asyncio, "to_thread", noting)
+    return handed_over
+
+
+@pytest.mark.parametrize(
+    ("field", "most"), [("toggled", tick_keys.MAX_KEYS), ("shown", tick_keys.MAX_KEYS_OF_A_PAGE)]
+)
+def test_more_ticks_than_people_can_have_are_refused(client: httpx.Client, field: str, most: int) -> None:
+    """Attack: one form with megabytes of ticks held up everybody else for more than a second."""
+    parts = {"pairs": (None, "1,,f"), field: (None, " ".join(map(str, range(most + 1))))}
+    answer = client.post("/results", files=parts, headers={"accept-language": "en"})
+    assert answer.status_code == 400
+    assert "That form cannot be read" in answer.text
+
+
+def test_few_people_with_many_ticks_are_left_to_a_thread(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed_over = note_threads(monkeypatch)
+    keys = sorted(f"{number}.b" for number in range(results.FEW_KEYS + 1))
+    page = ask(client, [1, 2, 3], toggled=" ".join(reversed(keys))).text
+    assert f'value="{" ".join(keys)}"' in page, "none of them is lost"
+    assert {tick_keys.read_keys, results._answer} <= {*handed_over}
+
+
+@pytest.mark.parametrize("action", ["show", "json", "csv"])
+def test_a_few_are_shown_and_served_without_a_thread_and_the_same_as_many(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    """To hand them to a thread takes half as long as their page."""
+    handed_over = note_threads(monkeypatch)
     few = ask(client, [1, 2, 3], do=action)
     assert results._answer not in handed_over
     monkeypatch.setattr(results, "FEW_FOUND", 2)

@@ -47,6 +47,7 @@ from web.pages.planned import Planned, count_refusals, estimate_elsewhere, look_
 from web.pages.results_form import Action, ResultsForm
 from web.pages.selection import View
 from web.pages.sign_in import TO_FOLLOW
+from web.pages.tick_keys import write_keys
 from web.pages.ticks import is_ticked, toggled_after
 from web.pages.uploads import Sent, read_people
 from web.rendering import is_fragment
@@ -230,7 +231,7 @@ def _values(planned: Planned, page: PlanPage) -> dict[str, Any]:
         "blocked": count_refusals(planned, RunKind.BLOCK),
         "muted": count_refusals(planned, RunKind.MUTE),
         "pairs": "\n".join(format_lines(planned.uploaded)),
-        "toggled": " ".join(sorted(planned.toggled)),
+        "toggled": write_keys(planned.toggled),
         "found": len(planned.matches),
     }
 

@@ -11,7 +11,8 @@ from litestar import Request
 from litestar.datastructures import FormMultiDict
 
 from directory.follows.runs import RunKind, Source
-from web.pages.results_form import ResultsForm, read_results_form
+from web.pages.results_form import ResultsForm, read_keys_aside, read_results_form
+from web.pages.tick_keys import MAX_KEYS_OF_A_PAGE
 
 MAX_ID_CHARS: Final = 2_048
 MAX_BRIDGES: Final = 1_000
@@ -86,14 +87,14 @@ async def read_follow_form(request: Request[Any, Any, Any]) -> FollowForm:
         _value(form, "ignore")[:MAX_ID_CHARS],
         _value(form, "restore")[:MAX_ID_CHARS],
         _day(_value(form, "starts_on")),
-        _bridges(form),
+        await _bridges(form),
     )
 
 
-def _bridges(form: FormMultiDict) -> frozenset[str]:
-    """Returns the ticks of the other pages, and those of the page that was sent."""
-    shown = set(_value(form, "bridges_shown").split())
-    kept = set(_value(form, "bridges").split()) - shown
+async def _bridges(form: FormMultiDict) -> frozenset[str]:
+    """Returns the ticks of the other pages, and those of the page that was sent. Raises InvalidQuery for more than pages have."""
+    shown = await read_keys_aside(_value(form, "bridges_shown"), MAX_KEYS_OF_A_PAGE)
+    kept = await read_keys_aside(_value(form, "bridges"), MAX_BRIDGES) - shown
     ticked = {each for each in form.getall("bridge", []) if isinstance(each, str)}
     return frozenset(sorted(kept | ticked)[:MAX_BRIDGES])
 

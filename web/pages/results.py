@@ -37,6 +37,7 @@ from web.pages.links import LINKS_PAGE, links_to_chosen
 from web.pages.results_form import Action, ResultsForm, read_results_form
 from web.pages.selection import Selection, View, page_of, select_matches
 from web.pages.tally import Tally
+from web.pages.tick_keys import write_keys
 from web.pages.ticks import ticked_answers, toggled_after, toggled_for_all
 from web.pages.uploads import Portion, notices_of, portion_of, read_sent
 from web.plain_forms import PlainFormRequest
@@ -47,8 +48,10 @@ _LIST_OF_ACTION: Final = {Action.BLOCKED: Lists.BLOCK, Action.MUTED: Lists.MUTE}
 _DOWNLOADS: Final = frozenset(
     {Action.JSON, Action.CSV, Action.LINES, Action.HANDLES, Action.LINKS, *_LIST_OF_ACTION}
 )
-FEW_FOUND: Final = 200
+FEW_FOUND: Final = 100
 """People whose page is made in two milliseconds: they are not handed to a thread, which takes half of one."""
+FEW_KEYS: Final = 1_000
+"""Of ticks, likewise. A form may hold more than its people have."""
 NO_STORE: Final = {"cache-control": "no-store"}
 NOBODY_CHOSEN: Final = N_("Nobody is chosen for this file yet, so there is none: tick somebody first.")
 
@@ -87,8 +90,12 @@ async def results(
             services.members is not None,
         )
         make = partial(_answer, request, renderer, form, asked, matches)
-        answer = make() if len(matches) <= FEW_FOUND else await asyncio.to_thread(make)
+        answer = make() if _is_small(form, matches) else await asyncio.to_thread(make)
     return HeldAnswer(answer, services.held_answers, key)
+
+
+def _is_small(form: ResultsForm, matches: PackedMatches) -> bool:
+    return len(matches) <= FEW_FOUND and len(form.view.toggled) + len(form.shown) <= FEW_KEYS
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -161,7 +168,7 @@ def _results_page(
         notices=asked.notices,
         mastodon_max_rows=MASTODON_CSV_MAX_ROWS,
         portion=asked.portion,
-        toggled=" ".join(sorted(view.toggled)),
+        toggled=write_keys(view.toggled),
         has_follows=asked.has_follows,
         has_members=asked.has_members,
         **_values(matches, view),

@@ -15,6 +15,7 @@ from directory.mappings import Network
 from directory.packed.queries import PackedQueries
 from directory.queries import Lists, Query, read_lines, read_names
 from web.pages.selection import MAX_SEARCH_CHARS, Order, Sureness, View
+from web.pages.tick_keys import MAX_KEYS, MAX_KEYS_OF_A_PAGE, read_keys
 
 E = TypeVar("E", bound=enum.StrEnum)
 
@@ -22,7 +23,7 @@ MAX_PAIRS_BYTES: Final = 6_400_000
 """100,000 lines of 64 characters."""
 MAX_KEYS_CHARS: Final = 6_400_000
 SHORT_CHARS: Final = 4_096
-"""Of lines that are read where they are: a hundred people take no longer than to hand them to a thread and back."""
+"""Of lines, or of keys, that are read where they are: a hundred take no longer than to hand them to a thread and back."""
 
 
 class Action(enum.StrEnum):
@@ -83,11 +84,18 @@ async def read_results_form(request: Request[Any, Any, Any]) -> ResultsForm:
             search=_value(form, "search")[:MAX_SEARCH_CHARS].strip(),
             order=_choice(form, "order", Order) or Order.NAME,
             page=_number(_value(form, "page")),
-            toggled=frozenset((await _text(form, "toggled", MAX_KEYS_CHARS)).split()),
+            toggled=await read_keys_aside(await _text(form, "toggled", MAX_KEYS_CHARS), MAX_KEYS),
         ),
         action=_choice(form, "do", Action) or Action.SHOW,
-        shown=frozenset(_value(form, "shown").split()),
+        shown=await read_keys_aside(_value(form, "shown"), MAX_KEYS_OF_A_PAGE),
         ticked=frozenset(str(key) for key in form.getall("tick", [])),
+    )
+
+
+async def read_keys_aside(text: str, most: int) -> frozenset[str]:
+    """Reads the keys of ticks, many of them in a thread. Raises InvalidQuery for more than `most`."""
+    return (
+        read_keys(text, most) if len(text) <= SHORT_CHARS else await asyncio.to_thread(read_keys, text, most)
     )
 
 
