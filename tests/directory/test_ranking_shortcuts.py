@@ -87,3 +87,27 @@ def test_the_usual_cases_are_not_ranked(monkeypatch: pytest.MonkeyPatch, known: 
     expected = ranking._rank_all(query, known, TODAY, NEITHER)
     monkeypatch.setattr(ranking, "_rank_all", None)
     assert ranking.rank(query, known, TODAY, NEITHER) == expected
+
+
+@pytest.mark.parametrize(
+    ("ours_contested", "theirs_contested", "ours_is_first"),
+    [(True, False, True), (True, True, True), (False, True, False), (False, False, False)],
+)
+def test_what_is_proven_here_and_contested_stands_first(
+    ours_contested: bool, theirs_contested: bool, ours_is_first: bool
+) -> None:
+    """However weak it is. Where nobody contests it the stronger one of another network does, contested or not."""
+    weak = bluesky("ada", 12, strength=Strength.HANDLE)
+    ours = msgspec.structs.replace(weak, is_contested=ours_contested)
+    strong = mastodon("ada", 12, origin=OTHER_ORIGIN)
+    theirs = msgspec.structs.replace(strong, is_contested=theirs_contested)
+    first = ranking.rank(Query(XId(12)), [theirs, ours], TODAY, ORIGIN).answers[0]
+    assert (first.mapping == ours) is ours_is_first
+
+
+def test_a_contested_one_of_a_peer_does_not_stand_first() -> None:
+    ours = bluesky("ada", 12)
+    weak = mastodon("ada", 12, strength=Strength.HANDLE, origin=OTHER_ORIGIN)
+    theirs = msgspec.structs.replace(weak, is_contested=True)
+    first, _ = ranking.rank(Query(XId(12)), [theirs, ours], TODAY, ORIGIN).answers
+    assert first.mapping == ours
