@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -175,3 +176,16 @@ def test_a_length_beside_a_transfer_coding_says_nothing() -> None:
     assert not told(content_length="10", transfer_encoding="chunked")
     assert not told(content_length="70000")
     assert not told()
+
+
+def test_every_route_reads_forms_here(client: httpx.Client) -> None:
+    """Attack: the route that any stranger reaches was open to all of this."""
+    foreign = part(b"names", b"jack", b"\r\nContent-Type: text/plain; charset=punycode")
+    assert client.post("/results", content=whole(foreign), headers=KIND).status_code == 400
+    kind = {"content-type": "application/x-www-form-urlencoded"}
+    assert client.post("/results", content=b"a=b&" * MOST, headers=kind).status_code == 413
+    assert client.post("/results", data={"names": "jack"}).status_code == 200
+
+
+def test_the_form_that_names_are_pasted_into_may_be_long(client: httpx.Client) -> None:
+    assert '<form action="/results" method="post" enctype="multipart/form-data">' in client.get("/").text
