@@ -24,6 +24,7 @@ from web.api.signed_requests import StrangerLimit
 from web.api.webfinger import webfinger
 from web.application import LeanLitestar
 from web.errors import exception_handler
+from web.forms import FormRequest
 from web.member_routes import member_routes
 from web.middleware.caching import CachingMiddleware
 from web.middleware.counting import Counted
@@ -95,6 +96,7 @@ def _litestar(
     pair_limiter = services.counting.limiter(Counted.PEOPLE, services.settings.rate_pairs_per_minute)
     return LeanLitestar(
         route_handlers=[*_routes(services), *member_routes(services, renderer), *extra_routes],
+        request_class=FormRequest,
         dependencies={
             "services": _given(services),
             **_given_in_turn(renderer, pair_limiter, keys),

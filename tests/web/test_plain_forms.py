@@ -12,7 +12,8 @@ from litestar.datastructures import FormMultiDict
 from litestar.exceptions import ClientException
 from litestar.testing import create_test_client
 
-from web.plain_forms import MAX_PLAIN_BYTES, PlainFormRequest, read_plain_fields
+from web.forms import FormRequest
+from web.plain_forms import MAX_PLAIN_BYTES, read_plain_fields
 
 BOUNDARY: Final = b"----browser0"
 MOST: Final = 1_000
@@ -136,7 +137,7 @@ async def test_no_form_is_read_otherwise_than_by_the_parser(pieces: list[bytes])
     await check(b"--" + BOUNDARY + b"\r\n" + b"".join(pieces) + b"\r\n--" + BOUNDARY + b"--\r\n")
 
 
-@post("/form", request_class=PlainFormRequest)
+@post("/form", request_class=FormRequest)
 async def echo(request: Request[Any, Any, Any]) -> list[list[str]]:
     """Shows what was read, of files their content."""
     once, again = await request.form(), await request.form()

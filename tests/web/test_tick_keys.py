@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from directory.errors import InvalidQuery
 from web.pages import tick_keys
-from web.pages.tick_keys import MAX_KEYS, MAX_KEYS_OF_A_PAGE, read_keys, write_keys
+from web.pages.tick_keys import (
+    MAX_KEYS,
+    MAX_KEYS_OF_A_PAGE,
+    MAX_TICK_CHARS,
+    read_keys,
+    read_ticks,
+    write_keys,
+)
 
 MEGABYTE: Final = 2**20
 spaced = st.lists(st.sampled_from(["1.b", "@ada.m", "2", " ", "\n", "\u2003"]), max_size=30).map("".join)
@@ -45,3 +52,30 @@ def test_more_than_there_can_be_are_refused_before_they_are_held(space: str, mos
 def test_as_many_as_there_can_be_are_read() -> None:
     keys = frozenset(f"{number}.b" for number in range(MAX_KEYS))
     assert read_keys(write_keys(keys)) == keys
+
+
+@given(spaced)
+def test_ticks_are_keys(text: str) -> None:
+    assert read_ticks(text) == read_keys(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '1.b "',
+        "1.b &amp;",
+        "1" * (MAX_TICK_CHARS + 1),
+        "1.b " * 30_000 + "<",
+        '"' * 6_390_000,
+        "1" * 6_390_000,
+    ],
+    ids=range(6),
+)
+def test_what_is_no_tick_is_refused(text: str) -> None:
+    """Attack: six megabytes of quotes as one tick were escaped and repeated in the page, and held everybody up for 0.8 seconds."""
+    with pytest.raises(InvalidQuery, match="no"):
+        read_ticks(text)
+
+
+def test_the_longest_tick_is_read() -> None:
+    assert read_ticks("@" + "a" * (MAX_TICK_CHARS - 1)) == {"@" + "a" * (MAX_TICK_CHARS - 1)}

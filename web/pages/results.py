@@ -40,7 +40,6 @@ from web.pages.tally import Tally
 from web.pages.tick_keys import write_keys
 from web.pages.ticks import ticked_answers, toggled_after, toggled_for_all
 from web.pages.uploads import Portion, notices_of, portion_of, read_sent
-from web.plain_forms import PlainFormRequest
 from web.rendering import Renderer, is_fragment
 from web.services import Services
 
@@ -62,7 +61,7 @@ async def results_start() -> Redirect:
     return Redirect("/")
 
 
-@post("/results", status_code=200, include_in_schema=False, request_class=PlainFormRequest)
+@post("/results", status_code=200, include_in_schema=False)
 async def results(
     request: Request[Any, Any, Any],
     services: NamedDependency[Services],

@@ -2,7 +2,7 @@
 
 import asyncio
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any, Final, TypeVar
 
@@ -15,7 +15,7 @@ from directory.mappings import Network
 from directory.packed.queries import PackedQueries
 from directory.queries import Lists, Query, read_lines, read_names
 from web.pages.selection import MAX_SEARCH_CHARS, Order, Sureness, View
-from web.pages.tick_keys import MAX_KEYS, MAX_KEYS_OF_A_PAGE, read_keys
+from web.pages.tick_keys import MAX_KEYS, MAX_KEYS_OF_A_PAGE, read_keys, read_ticks
 
 E = TypeVar("E", bound=enum.StrEnum)
 
@@ -84,19 +84,21 @@ async def read_results_form(request: Request[Any, Any, Any]) -> ResultsForm:
             search=_value(form, "search")[:MAX_SEARCH_CHARS].strip(),
             order=_choice(form, "order", Order) or Order.NAME,
             page=_number(_value(form, "page")),
-            toggled=await read_keys_aside(await _text(form, "toggled", MAX_KEYS_CHARS), MAX_KEYS),
+            toggled=await read_keys_aside(
+                await _text(form, "toggled", MAX_KEYS_CHARS), MAX_KEYS, read=read_ticks
+            ),
         ),
         action=_choice(form, "do", Action) or Action.SHOW,
-        shown=await read_keys_aside(_value(form, "shown"), MAX_KEYS_OF_A_PAGE),
+        shown=await read_keys_aside(_value(form, "shown"), MAX_KEYS_OF_A_PAGE, read=read_ticks),
         ticked=frozenset(str(key) for key in form.getall("tick", [])),
     )
 
 
-async def read_keys_aside(text: str, most: int) -> frozenset[str]:
-    """Reads the keys of ticks, many of them in a thread. Raises InvalidQuery for more than `most`."""
-    return (
-        read_keys(text, most) if len(text) <= SHORT_CHARS else await asyncio.to_thread(read_keys, text, most)
-    )
+async def read_keys_aside(
+    text: str, most: int, *, read: Callable[[str, int], frozenset[str]] = read_keys
+) -> frozenset[str]:
+    """Reads keys, many of them in a thread. Raises InvalidQuery as `read` does."""
+    return read(text, most) if len(text) <= SHORT_CHARS else await asyncio.to_thread(read, text, most)
 
 
 def _read_people(pairs: str, names: str) -> PackedQueries:

@@ -8,7 +8,7 @@ import re
 from typing import Final
 
 from directory.errors import InvalidQuery
-from directory.pasted.parts import split_at
+from directory.pasted.parts import PART_CHARS, split_at
 from directory.queries import MAX_MATCH_PAIRS
 
 MAX_KEYS: Final = 2 * MAX_MATCH_PAIRS
@@ -16,7 +16,10 @@ MAX_KEYS: Final = 2 * MAX_MATCH_PAIRS
 MAX_KEYS_OF_A_PAGE: Final = 10_000
 """Fifty people, of whom a hundred logs may each say another account on each network."""
 SORTED_AT_ONCE: Final = 4_096
+MAX_TICK_CHARS: Final = 128
+"""Of one tick: a number or a name, a letter, and twelve digits."""
 _SPACE: Final = re.compile(r"\s")
+_TICKS: Final = re.compile(r"[@.\w\s]*")
 
 
 def read_keys(text: str, most: int = MAX_KEYS) -> frozenset[str]:
@@ -27,6 +30,16 @@ def read_keys(text: str, most: int = MAX_KEYS) -> frozenset[str]:
         if len(keys) > most:
             raise InvalidQuery(f"more than {most} ticks at once")
     return frozenset(keys)
+
+
+def read_ticks(text: str, most: int = MAX_KEYS) -> frozenset[str]:
+    """Reads the keys of ticks. Raises InvalidQuery as `read_keys` does, and for what is none: a page repeats them all."""
+    for part in split_at(_SPACE, text):
+        if len(part) > PART_CHARS + MAX_TICK_CHARS + 1 or _TICKS.fullmatch(part) is None:
+            raise InvalidQuery("a tick that is none")
+        if max(map(len, part.split()), default=0) > MAX_TICK_CHARS:
+            raise InvalidQuery("a tick that is none")
+    return read_keys(text, most)
 
 
 def write_keys(keys: frozenset[str]) -> str:
