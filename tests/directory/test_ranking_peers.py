@@ -113,6 +113,16 @@ def test_a_peer_that_knows_the_account_of_our_member_gives_it_no_other_address(q
     assert mastodon_accounts([Chosen(BY_BOTH, answer)]) == ["jack@social.example"]
 
 
+def test_our_member_is_followed_at_the_address_that_they_gave_last() -> None:
+    """They renamed their account, and somebody else may have the old address by now: until the older wording is revoked,
+    our log says both, and a peer that says a third must not bring the old one back."""
+    older = at_address(mastodon("jack", 12), "jack@before.example")
+    newer = mastodon("jack", 12, issued=START + timedelta(days=1))
+    theirs = at_address(mastodon("jack", 12, origin=OTHER_ORIGIN, issued=LATER), "mallory@evil.example")
+    (answer,) = at_ours(BY_ID, [older, newer, theirs])
+    assert (answer.mapping, answer.may_follow) == (newer, True)
+
+
 def test_a_peer_gives_our_member_no_other_name_on_x() -> None:
     """The page of an account shows how it is called on X: that is what was seen here, too."""
     ours = bluesky("jack", 12)
@@ -122,10 +132,10 @@ def test_a_peer_gives_our_member_no_other_name_on_x() -> None:
 
 
 def test_a_peer_that_has_proven_the_number_of_our_member_helps_who_asks_by_it() -> None:
-    """The name alone was proven here, and was seen on no known day. The peer names the same account under the same names:
-    it answers for its number."""
+    """The name alone was proven here, in whatever case, and was seen on no known day. The peer names the same account under
+    the same names: it answers for its number, though it looked earlier."""
     asked = Query(XId(12), XHandle("jack"))
-    ours, theirs = bluesky("jack"), bluesky("jack", 12, origin=OTHER_ORIGIN)
+    ours, theirs = bluesky("Jack", issued=LATER), bluesky("jack", 12, origin=OTHER_ORIGIN)
     (answer,) = at_ours(asked, [ours])
     assert answer.doubt is Doubt.NAME_OF_UNKNOWN_AGE
     (answer,) = at_ours(asked, [ours, theirs])
@@ -156,6 +166,18 @@ def test_a_peer_may_correct_an_address_of_its_own() -> None:
     newer = mastodon("jack", 12, origin=OTHER_ORIGIN, issued=LATER)
     (answer,) = at_ours(BY_ID, [older, newer])
     assert (answer.mapping, answer.may_follow) == (newer, True)
+
+
+def test_a_peer_does_not_hide_an_address_behind_what_it_said_before() -> None:
+    """An evil peer says first what an honest one says, and then the address of somebody else: the later one is what a file
+    for Mastodon's import would hold, and is in dispute. An honest correction, the other way round, is not."""
+    same = mastodon("jack", 12, origin=THIRD)
+    other = at_address(same, "mallory@evil.example")
+    honest = mastodon("jack", 12, origin=OTHER_ORIGIN)
+    (answer,) = at_ours(BY_ID, [honest, same, msgspec.structs.replace(other, issued=LATER)])
+    assert answer.doubt is Doubt.DISPUTED
+    (answer,) = at_ours(BY_ID, [honest, other, msgspec.structs.replace(same, issued=LATER)])
+    assert answer.may_follow
 
 
 def test_what_nobody_proved_here_has_no_such_weight() -> None:
