@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from directory.choosing import may_choose_with_all
 from directory.doubts import NAME_HOLDS, Doubt, doubt_beside_id
 from directory.identifiers import XHandle, XId
 from directory.mappings import Mapping, Strength
@@ -88,6 +89,11 @@ def test_an_id_needs_no_name() -> None:
     for seen in (None, date(2010, 1, 1), date.max):
         answer = answer_to(read_name(seen), bluesky("jack", 12))
         assert (answer.matched_by, answer.may_follow, answer.doubt) == (MatchedBy.ID, True, None)
+
+
+def test_whom_a_number_found_is_chosen_with_all() -> None:
+    """Nobody asked for a name, so none is in doubt: else "all" would leave out everybody of an archive."""
+    assert may_choose_with_all(read_name(None), answer_to(read_name(None), bluesky("jack", 12)))
 
 
 def test_the_day_is_that_of_the_proof_in_utc() -> None:

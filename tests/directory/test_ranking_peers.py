@@ -72,6 +72,24 @@ def test_a_weaker_claim_of_a_peer_is_left_out() -> None:
     assert (answer.mapping, answer.may_follow) == (ours, True)
 
 
+def test_a_claim_no_better_than_our_members_stops_nobody_whose_number_is_known() -> None:
+    """Our member has proven the name, and an honest peer the number, of one account. An evil peer gives the name another
+    account, as well proven as here: who asks by both would follow nobody any more."""
+    ours = bluesky("jack")
+    honest = bluesky("jack", 12, origin=OTHER_ORIGIN)
+    evil = bluesky("jack", target="mallory", origin=THIRD, issued=LATER)
+    (answer,) = at_ours(BY_BOTH, [ours, honest, evil])
+    assert (answer.mapping, answer.may_follow) == (honest, True)
+
+
+def test_a_contested_name_stops_nobody_whose_number_was_proven_here() -> None:
+    """The member had proven the name first, and somebody else proves it, too. The number stays theirs."""
+    name = msgspec.structs.replace(bluesky("jack"), is_contested=True)
+    number = bluesky("jack", 12, issued=LATER)
+    (answer,) = at_ours(BY_BOTH, [name, number])
+    assert (answer.mapping, answer.may_follow) == (number, True)
+
+
 def test_what_is_contested_here_stays_so_whatever_a_peer_says() -> None:
     """Two have proven the account here. A peer that knows the same target, better proven, does not settle that."""
     ours = msgspec.structs.replace(bluesky("jack"), is_contested=True)
@@ -95,12 +113,41 @@ def test_a_peer_that_knows_the_account_of_our_member_gives_it_no_other_address(q
     assert mastodon_accounts([Chosen(BY_BOTH, answer)]) == ["jack@social.example"]
 
 
+def test_our_member_is_followed_at_the_address_that_they_gave_last() -> None:
+    """They renamed their account, and somebody else may have the old address by now: until the older wording is revoked,
+    our log says both, and a peer that says a third must not bring the old one back."""
+    older = at_address(mastodon("jack", 12), "jack@before.example")
+    newer = mastodon("jack", 12, issued=START + timedelta(days=1))
+    theirs = at_address(mastodon("jack", 12, origin=OTHER_ORIGIN, issued=LATER), "mallory@evil.example")
+    (answer,) = at_ours(BY_ID, [older, newer, theirs])
+    assert (answer.mapping, answer.may_follow) == (newer, True)
+
+
 def test_a_peer_gives_our_member_no_other_name_on_x() -> None:
     """The page of an account shows how it is called on X: that is what was seen here, too."""
     ours = bluesky("jack", 12)
     theirs = bluesky("president", 12, target="jack", origin=OTHER_ORIGIN, issued=LATER)
     (answer,) = at_ours(BY_ID, [ours, theirs])
     assert answer.mapping == ours
+
+
+def test_a_peer_that_has_proven_the_number_of_our_member_helps_who_asks_by_it() -> None:
+    """The name alone was proven here, in whatever case, and was seen on no known day. The peer names the same account under
+    the same names: it answers for its number, though it looked earlier."""
+    asked = Query(XId(12), XHandle("jack"))
+    ours, theirs = bluesky("Jack", issued=LATER), bluesky("jack", 12, origin=OTHER_ORIGIN)
+    (answer,) = at_ours(asked, [ours])
+    assert answer.doubt is Doubt.NAME_OF_UNKNOWN_AGE
+    (answer,) = at_ours(asked, [ours, theirs])
+    assert (answer.mapping, answer.may_follow, answer.agreeing) == (theirs, True, (ORIGIN,))
+
+
+def test_an_address_in_other_letters_is_the_same_address() -> None:
+    """Servers ignore case: two peers that write it differently are no reason to follow nobody."""
+    one = mastodon("jack", 12, origin=OTHER_ORIGIN)
+    other = at_address(mastodon("jack", 12, origin=THIRD, issued=LATER), "Jack@social.example")
+    (answer,) = at_ours(BY_ID, [one, other])
+    assert (answer.mapping, answer.may_follow) == (other, True)
 
 
 def test_peers_that_give_one_account_two_addresses_are_in_dispute() -> None:
@@ -119,6 +166,18 @@ def test_a_peer_may_correct_an_address_of_its_own() -> None:
     newer = mastodon("jack", 12, origin=OTHER_ORIGIN, issued=LATER)
     (answer,) = at_ours(BY_ID, [older, newer])
     assert (answer.mapping, answer.may_follow) == (newer, True)
+
+
+def test_a_peer_does_not_hide_an_address_behind_what_it_said_before() -> None:
+    """An evil peer says first what an honest one says, and then the address of somebody else: the later one is what a file
+    for Mastodon's import would hold, and is in dispute. An honest correction, the other way round, is not."""
+    same = mastodon("jack", 12, origin=THIRD)
+    other = at_address(same, "mallory@evil.example")
+    honest = mastodon("jack", 12, origin=OTHER_ORIGIN)
+    (answer,) = at_ours(BY_ID, [honest, same, msgspec.structs.replace(other, issued=LATER)])
+    assert answer.doubt is Doubt.DISPUTED
+    (answer,) = at_ours(BY_ID, [honest, other, msgspec.structs.replace(same, issued=LATER)])
+    assert answer.may_follow
 
 
 def test_what_nobody_proved_here_has_no_such_weight() -> None:
@@ -186,6 +245,25 @@ def test_a_silent_peer_does_not_hide_one_that_is_heard() -> None:
     heard = bluesky("jack", 12, origin=THIRD)
     (answer,) = at_ours(BY_ID, [silent, heard])
     assert (answer.mapping, answer.may_follow, answer.agreeing) == (heard, True, (OTHER_ORIGIN,))
+
+
+def test_a_name_proven_here_does_not_speak_for_the_number_of_a_silent_peer() -> None:
+    """Who asks by number is found by the peer's proof alone, which may be withdrawn since. Our member's name is another
+    matter: in its place, "all" would choose them."""
+    asked = Query(XId(12), lists=Lists.FOLLOWING)
+    ours = bluesky("jack", 12, strength=Strength.HANDLE)
+    theirs = stale(bluesky("jack", 12, origin=OTHER_ORIGIN))
+    (answer,) = at_ours(asked, [ours, theirs])
+    assert (answer.mapping, answer.doubt) == (theirs, Doubt.STALE)
+    assert not may_choose_with_all(asked, answer)
+
+
+def test_of_two_silent_peers_the_newer_word_is_shown() -> None:
+    """The account was called otherwise when the older one looked."""
+    older = stale(bluesky("jack_2025", 12, target="jack", origin=OTHER_ORIGIN))
+    newer = stale(bluesky("jack", 12, origin=THIRD, issued=LATER))
+    (answer,) = at_ours(BY_ID, [older, newer])
+    assert (answer.mapping, answer.doubt) == (newer, Doubt.STALE)
 
 
 def test_all_does_not_mean_what_only_a_limited_peer_says() -> None:

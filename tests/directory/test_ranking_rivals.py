@@ -114,6 +114,22 @@ def test_only_who_names_the_same_account_agrees() -> None:
     assert (answer.mapping, answer.agreeing) == (theirs, (ORIGIN,))
 
 
+def test_who_names_the_same_account_agrees_however_well_it_was_proven_there() -> None:
+    """A person who hesitates is told of everybody who says the same."""
+    proven = bluesky("jack", 12)
+    linked = bluesky("jack", 12, strength=Strength.LINKED, origin=OTHER_ORIGIN)
+    (answer,) = ranked(BY_ID, [proven, linked])
+    assert (answer.mapping, answer.agreeing) == (proven, (OTHER_ORIGIN,))
+
+
+def test_two_people_of_one_moment_are_one_and_the_same_everywhere() -> None:
+    """One origin names both for a handle, at one account: nothing else tells them apart, and two instances that know the
+    same answer the same."""
+    people = [bluesky("jack", x_id, target="jack") for x_id in (12, 99)]
+    (answer,) = ranked(BY_HANDLE, people)
+    assert answer.mapping in people
+
+
 def test_the_stronger_stands_first_then_bluesky() -> None:
     strong, weak = mastodon("jack", 12), bluesky("jack", 12, strength=Strength.HANDLE)
     assert [answer.mapping for answer in ranked(BY_BOTH, [weak, strong])] == [strong, weak]

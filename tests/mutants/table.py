@@ -23,6 +23,7 @@ TABLE: Final[dict[str, Tests]] = {
     "directory/answers.py": Tests(
         stored=("tests/directory/test_answers.py", "tests/directory/test_answers_races.py")
     ),
+    "directory/choosing.py": Tests(pure=("tests/directory/test_choosing.py",)),
     "directory/doubts.py": Tests(pure=("tests/directory/test_doubts.py",)),
     "directory/mapping_life.py": Tests(
         stored=("tests/directory/test_mapping_life.py", "tests/directory/test_answers.py")
