@@ -88,6 +88,18 @@ def test_few_people_with_many_ticks_are_left_to_a_thread(
     assert {tick_keys.read_ticks, results._answer} <= {*handed_over}
 
 
+def test_few_people_with_many_accounts_are_left_to_a_thread(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handed_over = note_threads(monkeypatch)
+    monkeypatch.setattr(results, "FEW_ANSWERS", 5)
+    ask(client, [1, 2, 3])
+    assert results._answer not in handed_over
+    monkeypatch.setattr(results, "FEW_ANSWERS", 4)
+    ask(client, [1, 2, 3])
+    assert results._answer in handed_over
+
+
 @pytest.mark.parametrize("action", ["show", "json", "csv"])
 def test_a_few_are_shown_and_served_without_a_thread_and_the_same_as_many(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch, action: str

@@ -49,6 +49,8 @@ _DOWNLOADS: Final = frozenset(
 )
 FEW_FOUND: Final = 100
 """People whose page is made in two milliseconds: they are not handed to a thread, which takes half of one."""
+FEW_ANSWERS: Final = 2 * FEW_FOUND
+"""Likewise: of an X account that many logs dispute, there are many."""
 FEW_KEYS: Final = 1_000
 """Of ticks, likewise. A form may hold more than its people have."""
 NO_STORE: Final = {"cache-control": "no-store"}
@@ -94,7 +96,9 @@ async def results(
 
 
 def _is_small(form: ResultsForm, matches: PackedMatches) -> bool:
-    return len(matches) <= FEW_FOUND and len(form.view.toggled) + len(form.shown) <= FEW_KEYS
+    if len(matches) > FEW_FOUND or len(form.view.toggled) + len(form.shown) > FEW_KEYS:
+        return False
+    return sum(len(match.answers) for match in matches) <= FEW_ANSWERS
 
 
 class _Asked(msgspec.Struct, frozen=True):
