@@ -1,4 +1,4 @@
-"""Reads the forms that pages of results send: a hundred short fields, mostly ticks, and no file.
+"""Reads short forms of plain fields, and no file: as pages of results send them, with a hundred ticks.
 
 The parser of files goes byte by byte over what may come in pieces, and takes five times as long.
 """
