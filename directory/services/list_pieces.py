@@ -29,15 +29,28 @@ async def ask_in_pieces(
     """
     under_way: deque[asyncio.Task[T]] = deque()
     begun = 0
+
+    def begin() -> None:
+        nonlocal begun
+        end = min(count, begun + (quiet_pairs if is_quiet() else BUSY_PIECE_PAIRS))
+        under_way.append(asyncio.create_task(ask(begun, end)))
+        begun = end
+
+    def go_on() -> None:
+        while begun < count and len(under_way) < PIECES_AHEAD and is_quiet():
+            begin()
+
     try:
         while begun < count or under_way:
-            while begun < count and (not under_way or (len(under_way) < PIECES_AHEAD and is_quiet())):
-                if not under_way:
-                    await take_list_turn()
-                end = min(count, begun + (quiet_pairs if is_quiet() else BUSY_PIECE_PAIRS))
-                under_way.append(asyncio.create_task(ask(begun, end)))
-                begun = end
-            yield await answer_within(LIST_TIMEOUT_S, under_way.popleft())
+            if not under_way:
+                await take_list_turn()
+                begin()
+            go_on()
+            found = await answer_within(LIST_TIMEOUT_S, under_way.popleft())
+            # The database reads on while something is done with what was found.
+            if under_way:
+                go_on()
+            yield found
     finally:
         # Their end is not waited for: a database that hangs would keep the list's place meanwhile.
         for task in under_way:

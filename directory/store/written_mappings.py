@@ -163,7 +163,7 @@ class WrittenMappingStore:
         """
         sql = _ALL_WAYS if beside or alone else _IDS_ALONE
         # As one text: asyncpg takes as long to encode an array of numbers as to decode what is found.
-        ids = f"{{{','.join(map(str, x_ids))}}}"
+        ids = f"{{{msgspec.json.encode(x_ids)[1:-1].decode()}}}"
         async with self._database.connection() as connection:
             rows = await connection.fetch(sql, now, now - HIDDEN_AFTER, ids, beside, alone, self._own_origin)
         found = {row[0]: row for row in rows}

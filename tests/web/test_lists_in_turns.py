@@ -86,6 +86,18 @@ async def test_while_nobody_waits_it_goes_on_in_large_pieces() -> None:
     assert pieces.most == 3
 
 
+async def test_the_next_piece_is_under_way_before_anything_is_done_with_one() -> None:
+    pieces = Pieces()
+    listing: Any = ask_in_pieces(20_000, 1_000, pieces.ask)
+    pieces.let.clear()
+    first = asyncio.ensure_future(anext(listing))
+    await settle()
+    pieces.let.set()
+    await first
+    assert len(pieces.asked) == PIECES_AHEAD + 1
+    await listing.aclose()
+
+
 async def test_while_somebody_waits_it_asks_for_little_at_a_time() -> None:
     """Attack by habit: two lists keep eight statements under way, and each look-up waits behind them."""
     pieces = Pieces()
