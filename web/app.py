@@ -28,6 +28,7 @@ from web.forms import FormRequest
 from web.member_routes import member_routes
 from web.middleware.caching import CachingMiddleware
 from web.middleware.counting import Counted
+from web.middleware.forgetting import ForgettingMiddleware
 from web.middleware.headers import HeadersMiddleware, PreflightMiddleware
 from web.middleware.heads import HeadMiddleware
 from web.middleware.kept_assets import KeptAssets
@@ -67,7 +68,7 @@ def create_app(services: Services, extra_routes: Sequence[ControllerRouterHandle
     )
     answered = RefusalMiddleware(counted, refusals)
     with_headers = HeadersMiddleware(answered, is_https=services.settings.is_https)
-    return WaitingMiddleware(MeteringMiddleware(with_headers))
+    return ForgettingMiddleware(WaitingMiddleware(MeteringMiddleware(with_headers)), litestar)
 
 
 def create_litestar(services: Services, extra_routes: Sequence[ControllerRouterHandler] = ()) -> Litestar:

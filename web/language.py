@@ -1,18 +1,20 @@
 """Chooses the language of a page."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Final
-from urllib.parse import parse_qs
 
 from babel import core, localedata
 from babel.core import Locale, negotiate_locale
 from litestar.types import Scope
 
 from web.catalogues import LANGUAGES, catalogue
+from web.cookie_lines import read_cookie
 
 COOKIE: Final = "lang"
 PARAMETER: Final = "lang"
+_ASKED: Final = re.compile(rb"(?:^|&)" + PARAMETER.encode() + rb"=([A-Za-z-]*)(?=&|$)")
 MAX_ACCEPTED: Final = 20
 NOT_TOLD: Final = (
     "compact_currency_formats",
@@ -63,28 +65,22 @@ def _forget_what_no_page_tells(locale: Locale) -> None:
 def language_of(scope: Scope, offered: Sequence[str] = LANGUAGES) -> str:
     """Chooses the language: by `?lang=`, by cookie, then by the browser's preference; else the first that is
     offered."""
-    asked = parse_qs(scope["query_string"][:2_048].decode("latin-1")).get(PARAMETER, [""])[-1]
+    asked = asked_language(scope)
     if asked in offered:
         return asked
-    accepted, chosen = "", ""
-    for name, value in scope["headers"]:
-        if name == b"accept-language":
-            accepted = value.decode("latin-1")
-        elif name == b"cookie":
-            chosen = _cookie(value.decode("latin-1"))
+    chosen = read_cookie(scope, COOKIE)
     if chosen in offered:
         return chosen
+    accepted = next((value for name, value in scope["headers"] if name == b"accept-language"), b"")
     # Babel returns the tag as the browser wrote it, `FR` for instance.
-    found = negotiate_locale(_preferred(accepted), offered, sep="-") or ""
+    found = negotiate_locale(_preferred(accepted.decode("latin-1")), offered, sep="-") or ""
     return _LANGUAGE_OF.get(found.lower(), offered[0])
 
 
-def _cookie(header: str) -> str:
-    for part in header.split(";"):
-        name, _, value = part.strip().partition("=")
-        if name == COOKIE:
-            return value
-    return ""
+def asked_language(scope: Scope) -> str:
+    """Returns the language that an address asks for. Empty where it asks for none."""
+    found = _ASKED.findall(scope["query_string"])
+    return found[-1].decode() if found else ""
 
 
 def _preferred(header: str) -> list[str]:

@@ -21,7 +21,7 @@ from directory.texts import FIRST_STRONG_ISOLATE, POP_DIRECTIONAL_ISOLATE, isola
 from web.catalogues import LANGUAGES, catalogue
 from web.compiled_templates import CompiledTemplates
 from web.escaping import escaped
-from web.language import PARAMETER, language_of, locale_of
+from web.language import PARAMETER, asked_language, language_of, locale_of
 from web.proof_links import proof_url, x_profile_url
 from web.quick_templates import Environment
 from web.remarks import remark_of
@@ -147,7 +147,7 @@ class Renderer:
         answer = Response(html, status_code=status, media_type=MediaType.HTML, headers=headers or {})
         answer.headers.setdefault("vary", "Accept-Language, Cookie")
         answer.headers.setdefault("content-language", language)
-        if request.query_params.get(PARAMETER) == language:
+        if asked_language(request.scope) == language:
             answer.set_cookie(PARAMETER, language, max_age=365 * 86_400, samesite="lax", httponly=True)
         return answer
 

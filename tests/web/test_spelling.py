@@ -339,6 +339,16 @@ def test_what_looks_plain_is_in_one_spelling(parts: list[bytes]) -> None:
     assert spelling._in_one_spelling(raw) == spelling._spell(raw)
 
 
+def test_a_query_of_thousands_of_parts_is_refused(instance: RunningInstance) -> None:
+    """Attack: eight kilobytes of `a&` held everybody up for eight milliseconds, and were kept as 300 kB."""
+    most = b"/?lang=fr" + b"&a" * (spelling.MAX_QUERY_PARTS - 1)
+    assert ask(instance.url, "GET", most).status == 200
+    refused = ask(instance.url, "GET", most + b"&")
+    assert refused.status == 400
+    assert b'lang="fr"' in refused.body
+    assert ask(instance.url, "GET", b"/api/v1/lookup?x=@jack" + b"&a" * 64).status == 400
+
+
 @given(st.lists(st.sampled_from([b"x=", b"a", b"%00", b"%c3", b"%a9", b"\0", b"\xc3", b"&", b"+", b"%"])))
 def test_a_query_is_text_or_refused(parts: list[bytes]) -> None:
     query = b"".join(parts)

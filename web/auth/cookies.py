@@ -6,6 +6,7 @@ from litestar import Request, Response
 
 from directory.members.sessions import MAX_TOKEN_CHARS, SESSION_LIFE
 from directory.members.sign_ins import SIGN_IN_LIFE
+from web.cookie_lines import read_cookie
 
 # The prefix has browsers refuse the cookie from any other host, without TLS, or for a part of the paths:
 # https://datatracker.ietf.org/doc/html/draft-ietf-httpbis-rfc6265bis#name-the-__host-prefix
@@ -43,7 +44,7 @@ class Cookies:
         self._keep(response, self.browser_name, "", 0)
 
     def _read(self, request: Request[Any, Any, Any], name: str) -> str:
-        value = request.cookies.get(name, "")
+        value = read_cookie(request.scope, name)
         return value if len(value) <= MAX_TOKEN_CHARS else ""
 
     def _keep(self, response: Response[Any], name: str, value: str, max_age: int) -> None:
