@@ -6,7 +6,7 @@ hundred times as much once it is parsed.
 
 import sys
 from collections.abc import Iterator
-from functools import _lru_cache_wrapper, cache
+from functools import _lru_cache_wrapper
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -20,14 +20,18 @@ class ForgettingMiddleware:
     """Goes around everything that looks at a request: refusals are answered outside of the routes."""
 
     def __init__(self, app: ASGIApp, routes: Litestar) -> None:
+        """`routes` are complete: what they need of the framework is loaded."""
         self._app = app
         self._router = routes.asgi_router
+        self._kept = _find_caches()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._app(scope, receive, send)
         finally:
-            forget_parsed()
+            # What others have under way is parsed already, or is parsed again.
+            for kept in self._kept:
+                kept.cache_clear()
             if scope.get("path_params"):
                 self._forget_routes()
 
@@ -38,14 +42,7 @@ class ForgettingMiddleware:
             routing.cache_clear()
 
 
-def forget_parsed() -> None:
-    """Empties the caches of all requests: what others have under way is parsed already, or is parsed again."""
-    for kept in _caches():
-        kept.cache_clear()
-
-
-@cache
-def _caches() -> "tuple[_lru_cache_wrapper[Any], ...]":
+def _find_caches() -> "tuple[_lru_cache_wrapper[Any], ...]":
     """Finds the caches of the framework, wherever its next release has them."""
     modules = [module for name, module in sys.modules.items() if name.partition(".")[0] == _FRAMEWORK]
     found = {id(kept): kept for module in modules for kept in _caches_in(vars(module))}
