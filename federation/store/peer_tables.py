@@ -53,8 +53,9 @@ class PeerLog(Table, tablename="peer_log", db=DIALECT):
 
     `size`, `root` and `frontier` are the tree that was read; `note` is the checkpoint under which it was believed, with
     the log's own lines; `cosigned_at` is the time of the log. `bodies_size` is up to where bodies were asked for, and
-    `target_size` the newest size that the log has signed. The growth of `day` counts from `day_size`. `skipped` are bodies
-    that we do not take from this peer, `invalid` those that say nothing. Until `slow_until` it is read among the slow ones,
+    `target_size` the newest size that the log has signed. The growth of `day` counts from `day_size`, or from `free_size`
+    where that is more: what operators saw at the confirmation, or a recovery says to be right. `skipped` are bodies that we do
+    not take from this peer, `invalid` those that say nothing. Until `slow_until` it is read among the slow ones,
     which never have all the slots. `quiet_under` is the SHA-256 of the checkpoint, as it was served, under which all was
     read (`federation.peers.looks`).
     """
@@ -83,6 +84,7 @@ class PeerLog(Table, tablename="peer_log", db=DIALECT):
     attempts = Integer(default=0)
     failures = Integer(default=0)
     slow_until = Timestamptz(null=True, default=None)
+    free_size = BigInt(default=0)
 
 
 class PeerDocument(Table, tablename="peer_document", db=DIALECT):

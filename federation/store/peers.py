@@ -171,7 +171,7 @@ async def put_confirmed(
     await connection.execute(_PUT, *msgspec.structs.astuple(shown), now)
     await ensure_origin(connection, origin)
     log = await connection.fetchval(
-        "INSERT INTO peer_log (origin, root, day_size, next_at) VALUES ($1, $2, $3, $4)"
+        "INSERT INTO peer_log (origin, root, free_size, next_at) VALUES ($1, $2, $3, $4)"
         " ON CONFLICT (origin) DO NOTHING RETURNING id",
         origin,
         EMPTY_ROOT,

@@ -25,6 +25,8 @@ class Progress:
     day: date | None
     day_size: int
     """From where the growth of `day` counts."""
+    free_size: int
+    """Up to where no cap counts, also where it has to be read anew."""
     day_taken: int
     failures: int
     stopped: str

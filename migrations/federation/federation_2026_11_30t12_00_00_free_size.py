@@ -1,0 +1,18 @@
+"""What of a peer's log is read without a cap, apart from where the growth of a day counts from."""
+
+from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+
+from migrations.sql import forward
+
+ID = "2026-11-30T12:00:00:000001"
+VERSION = "1.38.0"
+DESCRIPTION = "what of a peer's log is free"
+
+STATEMENTS = [
+    "ALTER TABLE peer_log ADD COLUMN free_size bigint NOT NULL DEFAULT 0",
+    "UPDATE peer_log SET free_size = day_size",
+]
+
+
+async def forwards() -> MigrationManager:
+    return forward(ID, "federation", DESCRIPTION, STATEMENTS)
