@@ -65,10 +65,14 @@ async def fetch_roots(connection: Connection, log: int, count: int) -> bytes:
     return await connection.fetchval(_ROOTS, peer_place(log, 0), peer_place(log, count)) or b""
 
 
-async def find_entry(connection: Connection, log: int, entry: bytes) -> int | None:
-    """Finds the first leaf with this entry. Reads the whole log. Returns None where there is none."""
+async def find_entry(connection: Connection, log: int, entry: bytes, first: int = 0) -> int | None:
+    """Finds the first leaf with this entry. Reads the whole log, from bundle number `first` on. Returns None where there is
+    none."""
     row = await connection.fetchrow(
-        _FIND_ENTRY, *peer_places(log), ENTRY_BYTES.to_bytes(LENGTH_BYTES, "big") + entry
+        _FIND_ENTRY,
+        peer_place(log, first),
+        peer_places(log)[1],
+        ENTRY_BYTES.to_bytes(LENGTH_BYTES, "big") + entry,
     )
     if row is None:
         return None

@@ -48,7 +48,7 @@ _CLAIM_LOG: Final = (
 )
 _PROGRESS: Final = (
     "SELECT id, size, root, frontier, note, cosigned_at, target_size, bodies_size, day, day_size, free_size, day_taken,"
-    " failures, stopped, fault FROM peer_log WHERE id = $1"
+    " unread_document, failures, stopped, fault FROM peer_log WHERE id = $1"
 )
 
 
@@ -120,6 +120,7 @@ async def lock_progress(connection: Connection, lease: Lease) -> Progress | None
         day_size=row["day_size"],
         free_size=row["free_size"],
         day_taken=row["day_taken"],
+        unread_document=row["unread_document"],
         failures=row["failures"],
         stopped=row["stopped"],
         fault=row["fault"],
@@ -240,8 +241,8 @@ async def cut_progress(connection: Connection, log: int, edge: CompactRange) -> 
     stays free: it has to be read again."""
     await set_tree(connection, log, edge)
     await connection.execute(
-        "UPDATE peer_log SET note = NULL, bodies_size = least(bodies_size, $2), day_size = least(day_size, $2)"
-        " WHERE id = $1",
+        "UPDATE peer_log SET note = NULL, bodies_size = least(bodies_size, $2), day_size = least(day_size, $2),"
+        " unread_document = CASE WHEN unread_document < $2 THEN unread_document END WHERE id = $1",
         log,
         edge.size,
     )
@@ -270,6 +271,11 @@ async def store_documents(
             " ON CONFLICT (log, number) DO UPDATE SET note = excluded.note, leaf = excluded.leaf",
             [(log, *each) for each in documents],
         )
+
+
+async def set_unread_document(connection: Connection, log: int, leaf: int | None) -> None:
+    """Sets which document could not be had, by its leaf."""
+    await connection.execute("UPDATE peer_log SET unread_document = $2 WHERE id = $1", log, leaf)
 
 
 async def delete_documents_from(connection: Connection, log: int, number: int) -> None:

@@ -57,7 +57,8 @@ class PeerLog(Table, tablename="peer_log", db=DIALECT):
     where that is more: what operators saw at the confirmation, or a recovery says to be right. `skipped` are bodies that we do
     not take from this peer, `invalid` those that say nothing. Until `slow_until` it is read among the slow ones,
     which never have all the slots. `quiet_under` is the SHA-256 of the checkpoint, as it was served, under which all was
-    read (`federation.peers.looks`).
+    read (`federation.peers.looks`). `unread_document` is the last leaf of a document that could not be had, and is asked for
+    again in each round.
     """
 
     id = Serial(primary_key=True)
@@ -85,6 +86,7 @@ class PeerLog(Table, tablename="peer_log", db=DIALECT):
     failures = Integer(default=0)
     slow_until = Timestamptz(null=True, default=None)
     free_size = BigInt(default=0)
+    unread_document = BigInt(null=True, default=None)
 
 
 class PeerDocument(Table, tablename="peer_document", db=DIALECT):

@@ -28,6 +28,8 @@ class Progress:
     free_size: int
     """Up to where no cap counts, also where it has to be read anew."""
     day_taken: int
+    unread_document: int | None
+    """The last leaf that names a document which could not be had. None where all are known."""
     failures: int
     stopped: str
     fault: str
