@@ -23,6 +23,7 @@ from federation.store.peer_logs import (
     free_up_to,
     set_note,
 )
+from federation.store.peer_samples import forget_leaves
 from federation.store.tailed import Progress
 
 log = structlog.get_logger(__name__)
@@ -99,3 +100,4 @@ async def cut_to(connection: Connection, origin: str, progress: Progress, size: 
     if kept is not None and kept.size <= size:
         await set_note(connection, progress.log, progress.note)
     await let_go_from(connection, origin, size)
+    await forget_leaves(connection, origin, size)
