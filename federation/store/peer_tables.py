@@ -28,7 +28,7 @@ class Peer(Table, tablename="peer", db=DIALECT):
     """See `federation.protocol.peer.Peer`: what the operators of this instance and of the other have decided.
 
     `first_key` is the log key of the log's first document; it is pinned once `confirmed_at` is set, and never before
-    an operator has compared it.
+    an operator has compared it. `frozen_from` is the standing that it had when it was frozen last.
     """
 
     origin = Text(primary_key=True)
@@ -46,6 +46,7 @@ class Peer(Table, tablename="peer", db=DIALECT):
     growth_cap = Integer(null=True, default=None)
     sample_size = Integer(default=20)
     moved_to = Text(null=True, default=None)
+    frozen_from = SmallInt(null=True, default=None)
 
 
 class PeerLog(Table, tablename="peer_log", db=DIALECT):

@@ -80,6 +80,12 @@ class PeerStore:
             )
         return [bytes(row["note"]) for row in rows]
 
+    async def find_frozen_from(self, origin: str) -> Standing:
+        """Finds how a peer stood before it was frozen last."""
+        async with self._database.connection() as connection:
+            found = await connection.fetchval("SELECT frozen_from FROM peer WHERE origin = $1", origin)
+        return Standing.FOLLOWING if found is None else Standing(found)
+
     async def change_we_follow(self, origin: str, after: WeFollow) -> None:
         async with self._database.connection() as connection:
             await connection.execute("UPDATE peer SET we_follow = $2 WHERE origin = $1", origin, after.value)

@@ -118,6 +118,19 @@ def test_what_an_operator_has_lifted_stays_so(one: PeerInstance, log: PeerLog) -
     assert standing(one, log) is Standing.FROZEN
 
 
+@pytest.mark.parametrize("before", [Standing.FOLLOWING, Standing.LIMITED, Standing.SUSPENDED])
+def test_who_is_no_longer_frozen_stands_as_before(one: PeerInstance, log: PeerLog, before: Standing) -> None:
+    """A peer is limited, by operators or since too much of it did not hold up, or suspended; then it is frozen for a fork, which
+    its operators explain later. That the freeze is lifted made it one that is followed unseen, without a word."""
+    knows(one, log)
+    one.fetch("UPDATE origin SET standing = $2 WHERE name = $1 RETURNING id", log.origin, before.value)
+    for sizes in ((200, 300), (400, 500)):
+        receive(one, bytes(fork(log, *sizes)))
+        assert standing(one, log) is Standing.FROZEN
+        _, after = one.running.call(lambda: one.peering.unfreeze(log.origin))
+        assert (after, standing(one, log)) == (before, before)
+
+
 def unproven(log: PeerLog) -> Evidence:
     return make_evidence(log.note(200, "other"), log.note(300), documents=documents(log))
 
