@@ -10,6 +10,7 @@ from typing import Final
 from directory.store.copying import copy_rows
 from directory.store.database import Connection
 from federation.protocol.entry import ENTRY_BYTES, STRIDE_BYTES, EntryType
+from federation.protocol.kept_tree import KeptTree
 from federation.protocol.peer_places import leaf_of, peer_place, peer_places
 from federation.tlog.bundles import LENGTH_BYTES
 from federation.tlog.tiles import TILE_WIDTH
@@ -63,6 +64,15 @@ async def fetch_bundles(connection: Connection, log: int, first: int, end: int) 
 async def fetch_roots(connection: Connection, log: int, count: int) -> bytes:
     """Fetches the roots of the first `count` bundles, all of which are full, as one run of hashes."""
     return await connection.fetchval(_ROOTS, peer_place(log, 0), peer_place(log, count)) or b""
+
+
+async def fetch_kept_tree(connection: Connection, log: int, size: int, *smaller: int) -> KeptTree:
+    """Fetches what the roots of the tree that was read, of `size` leaves, and at these smaller sizes are computed from."""
+    roots = await fetch_roots(connection, log, size // TILE_WIDTH)
+    bundles: dict[int, bytes] = {}
+    for index in {each // TILE_WIDTH for each in (size, *smaller) if each % TILE_WIDTH}:
+        bundles |= await fetch_bundles(connection, log, index, index + 1)
+    return KeptTree(size, roots, bundles)
 
 
 async def find_entry(connection: Connection, log: int, entry: bytes, first: int = 0) -> int | None:
