@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 import click
 from rich.markup import escape
@@ -25,6 +26,13 @@ from federation.recovery.outlook import Outlook, check_enough
 from federation.recovery.running import Recovering, is_known_to_a_peer
 from federation.store.recovering import list_confirmed_addresses
 from federation.tlog.text import count_leaves
+
+SIGNED_ELSEWHERE: Final = (
+    "By signed.checkpoint this machine has signed no more than this database holds. Either both were set back together, as by a"
+    " snapshot of a volume; or somebody else signs with the keys of this log: another machine, or a thief. What is brought back"
+    " becomes this instance's own word, and answers like what was proven here. Where it was a thief, stop here, and run"
+    " `passerelle keys recover`: what the stolen key has signed then stops nothing."
+)
 
 
 class NoPeers(FederationError):
@@ -89,8 +97,11 @@ def _ask_entries(outlook: Outlook, *, is_agreed: bool) -> None:
         " have. Nothing is signed by that; afterwards the log goes on from there."
     )
     _say_silent(outlook)
+    if outlook.is_signed_elsewhere:
+        _say(SIGNED_ELSEWHERE)
     if not is_agreed:
-        click.confirm("Bring them back?", abort=True, err=True)
+        is_sure = "Is it certain that this instance has signed them? Bring them back?"
+        click.confirm(is_sure if outlook.is_signed_elsewhere else "Bring them back?", abort=True, err=True)
 
 
 def _ask_lost(gathered: Gathered, *, is_agreed: bool) -> None:

@@ -52,8 +52,8 @@ def offer_carry_over(origin: str) -> None:
 
 def _question(former: str, new: str) -> str:
     return (
-        f"Both logs say that {former} goes on as {new}. Carry its standing, both directions and its policy over? Ask its"
-        " operators first, where they have not told you by another way"
+        f"Both logs say that {former} goes on as {new}. Carry its standing, both directions, its policy and what is hidden of"
+        " it over? Ask its operators first, where they have not told you by another way"
     )
 
 

@@ -13,9 +13,11 @@ from deploy.cli.peer_session import with_peering
 from deploy.cli.peer_sync import sync_command
 from deploy.cli.peer_table import peers_table, show_introduction, show_view, tell
 from directory.clock import SystemClock
+from directory.origins import Standing
 from federation.errors import PeeringRefused, UnknownPeer
 from federation.peers.introduction import Introduction, is_fingerprint
 from federation.peers.peering import Delivered, Delivery, Peering
+from federation.protocol.peer import Peer
 
 T = TypeVar("T")
 _OF_DELIVERY: Final = {
@@ -146,17 +148,21 @@ def resume_command(peer: str) -> None:
 @click.argument("peer")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def unfreeze_command(peer: str, yes: bool) -> None:
-    """Follow PEER again that was frozen because its log has contradicted itself."""
+    """Let PEER stand as before it was frozen because its log has contradicted itself."""
 
-    async def run(peering: Peering) -> str:
+    async def run(peering: Peering) -> tuple[Peer, Standing]:
         view = await peering.view(peer)
         tell(f"{view.peer.origin} was frozen. {view.evidence} proven contradictions of it are kept here.")
         if not yes:
             click.confirm("Have its operators told you what happened, and is it mended?", abort=True)
-        return (await peering.unfreeze(peer)).origin
+        return await peering.unfreeze(peer)
 
-    origin = with_peering(run)
-    tell(f"{origin} is in good standing again, and its log is read now. The evidence is kept.")
+    lifted, standing = with_peering(run)
+    if standing is Standing.FOLLOWING:
+        tell(f"{lifted.origin} is in good standing again, and its log is read now. The evidence is kept.")
+        return
+    tell(f"{lifted.origin} is {standing.name.lower()} again, as before it was frozen. The evidence is kept.")
+    tell("`passerelle peers resume` takes that back.")
 
 
 @command.command("remove")

@@ -63,7 +63,7 @@ def build_peer_services(
 
 
 def build_signed_client(settings: Settings, clock: Clock, http: GuardedClient) -> SignedClient:
-    """Builds the client that asks peers. The peer key is read at the first request."""
+    """Builds the client that asks peers. The peer key is read at each request."""
     return SignedClient(http, log_origin(settings), key_folder(settings).read_peer, clock)
 
 

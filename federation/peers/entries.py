@@ -33,6 +33,7 @@ from federation.store.peer_logs import (
     set_cosigned,
     set_note,
     set_tree,
+    set_unread_document,
     store_documents,
 )
 from federation.store.tailed import Progress
@@ -97,12 +98,14 @@ async def _read_on(current: Round, opened: Opened, chain: Chain, planned: Planne
     except WrongAnswer:
         await _explain(current, planned.progress, opened)
         raise
-    chain = await _find_documents(current, chain, read)
+    chain, unread = await _find_documents(current, chain, read)
     try:
         async with current.step() as (connection, now):
             if now.size != step.start:
                 raise LeaseLost("this log is read from elsewhere by now")
             await _store(connection, current, now, read, chain)
+            if unread is not None:
+                await set_unread_document(connection, now.log, unread)
             if step.end == opened.size:
                 reached = replace(now, size=step.end)
                 await _reach(connection, current, reached, replace(opened, chain=chain), has_grown=True)
@@ -148,25 +151,48 @@ async def _give_up_unsigned(current: Round) -> None:
 
 
 async def _find_read_before(current: Round, chain: Chain) -> Chain:
-    """Finds the entries of provisional documents in what was read before, as where one could not be fetched then."""
+    """Finds the entries of provisional documents in what was read before, as where one could not be fetched then. That is
+    asked for again: no key need ever change after it, and it may say where the log has moved."""
+    chain, unread = await _find_entries(current, chain)
+    while unread is not None and chain.count_confirmed() == len(chain.known):
+        try:
+            longer = await find_next(current.client, chain)
+        except PeerFault:
+            break  # whatever else is asked for tells it, or goes on without
+        found, unread = await _find_entries(current, longer)
+        if found.count_confirmed() == chain.count_confirmed():
+            break  # where one was served, its entry is still to come, and may name another one
+        chain = found
+    return chain
+
+
+async def _find_entries(current: Round, chain: Chain) -> tuple[Chain, int | None]:
+    """Finds the entries of provisional documents in what was read before. Returns also the last leaf whose document is still
+    to be had, None where there is none."""
     async with current.step() as (connection, progress):
         while progress.size and (at := chain.count_confirmed()) < len(chain.known):
             document = chain.known[at].document
             entry = bytes([EntryType.OPERATIONS]) + document.digest
-            leaf = await find_entry(connection, progress.log, entry)
+            first = (chain.known[at - 1].leaf or 0) // TILE_WIDTH if at else 0
+            leaf = await find_entry(connection, progress.log, entry, first)
             if leaf is None or not _is_named(document, leaf, document.digest):
                 break
             chain = chain.found_at(leaf)
             await _store_chain(connection, progress.log, chain, at)
-    return chain
+        unread = progress.unread_document
+        if unread is not None and unread <= max((each.leaf or 0 for each in chain.known), default=-1):
+            await set_unread_document(connection, progress.log, None)
+            unread = None
+    return chain, unread
 
 
-async def _find_documents(current: Round, chain: Chain, read: ReadStep) -> Chain:
-    """Finds the documents that the entries of a step name. One that cannot be had changes nothing.
+async def _find_documents(current: Round, chain: Chain, read: ReadStep) -> tuple[Chain, int | None]:
+    """Finds the documents that the entries of a step name. One that cannot be had changes nothing, and is asked for again.
 
-    Of each number one document is asked for, however many entries there are.
+    Of each number one document is asked for, however many entries there are. Returns also the last leaf whose document
+    could not be had, None where all could.
     """
-    asked, unknown = -1, 0
+    asked, unknown = -1, list[int]()
     for leaf, digest in read.documents:
         at = chain.count_confirmed()
         if at == len(chain.known) and asked != at:
@@ -175,12 +201,14 @@ async def _find_documents(current: Round, chain: Chain, read: ReadStep) -> Chain
         if at < len(chain.known) and _is_named(chain.known[at].document, leaf, digest):
             chain = chain.found_at(leaf)
         else:
-            unknown += 1
+            unknown.append(leaf)
     if unknown:
         log.warning(
-            "operations documents are not served, or not valid", origin=current.peer.origin, count=unknown
+            "operations documents are not served, or not valid",
+            origin=current.peer.origin,
+            count=len(unknown),
         )
-    return chain
+    return chain, unknown[-1] if unknown else None
 
 
 def _is_named(document: Operations, leaf: int, digest: bytes) -> bool:

@@ -13,10 +13,11 @@ MAX_BUNDLES: Final = MAX_LEAVES // TILE_WIDTH
 
 
 def allowed_size(progress: Progress, peer: TailedPeer, now: datetime) -> int:
-    """Returns up to which size the log may be read today. What the operators saw at the confirmation is free."""
+    """Returns up to which size the log may be read today. What the operators saw at the confirmation is free, and what has to
+    be read again after a recovery."""
     cap = DEFAULT_GROWTH_CAP if peer.growth_cap is None else peer.growth_cap
     from_size = progress.day_size if progress.day == now.date() else max(progress.day_size, progress.size)
-    return from_size + cap
+    return max(from_size, progress.free_size) + cap
 
 
 def bundles_today(progress: Progress, peer: TailedPeer) -> int:

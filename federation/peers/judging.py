@@ -8,10 +8,10 @@ from directory.courtesy import give_way
 from directory.mappings import Mapping
 from directory.store.database import Connection
 from federation.errors import InvalidStatement
-from federation.peers.kept_tree import split_bundle
 from federation.peers.rounds import Round
 from federation.protocol.body_answers import Body, LeafAnswer
 from federation.protocol.entry import EntryType
+from federation.protocol.kept_tree import split_bundle
 from federation.protocol.statement import commitment, parse_statement
 from federation.store.peer_leaves import fetch_bundles, fetch_revoked
 from federation.store.tailed import TailedPeer

@@ -10,6 +10,7 @@ from datetime import datetime
 from directory.clock import Clock
 from directory.origins import ANSWERING, Standing
 from directory.store.database import Connection, Database
+from directory.store.hide_rows import copy_hides
 from federation.errors import FederationError, PeeringRefused
 from federation.keys.chain import index_in_force, open_chain, open_first_operations
 from federation.keys.moving import is_same_house
@@ -47,7 +48,7 @@ class PeerMoving:
 
     async def carry_over(self, new: str) -> str:
         """Lets the log `new`, whose keys an operator has confirmed, stand as the one that it goes on from: directions,
-        policy, and a limit. What the former log said stays until it revokes it or falls silent.
+        policy, a limit, and what moderators have hidden. What the former log said stays until it revokes it or falls silent.
 
         Returns the origin of the former log. Raises PeeringRefused where there is none.
         """
@@ -65,6 +66,7 @@ class PeerMoving:
                 limited=Standing.LIMITED.value,
                 following=Standing.FOLLOWING.value,
             )
+            await copy_hides(connection, old, new)
         return old
 
     async def _find_former(self, connection: Connection, new: str) -> str | None:

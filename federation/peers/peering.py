@@ -191,14 +191,17 @@ class Peering:
         StandingRefused, PeeringRefused where it is frozen."""
         view = await self.view(text)
         self._require(view, Standing.LIMITED, Standing.SUSPENDED, Standing.FOLLOWING)
-        return await self._follow_again(view.peer)
+        await self._answer_again(view.peer, Standing.FOLLOWING)
+        return view.peer
 
-    async def unfreeze(self, text: str) -> Peer:
-        """Follows a peer again that was frozen on evidence, which is kept. Raises UnknownPeer, StandingRefused,
-        PeeringRefused where it is not frozen."""
+    async def unfreeze(self, text: str) -> tuple[Peer, Standing]:
+        """Lifts the freeze of a peer on evidence, which is kept. It stands as before: who was limited or suspended is that
+        again. Returns that standing. Raises UnknownPeer, StandingRefused, PeeringRefused where it is not frozen."""
         view = await self.view(text)
         self._require(view, Standing.FROZEN)
-        return await self._follow_again(view.peer)
+        after = await self._parts.peers.find_frozen_from(view.peer.origin)
+        await self._answer_again(view.peer, after)
+        return view.peer, after
 
     async def remove(self, text: str) -> tuple[int, Delivery | None]:
         """Removes a peer with everything it gave, or a request, and tells it that we follow it no more.
@@ -235,10 +238,9 @@ class Peering:
             await put_decision(connection, introduction.origin, we_follow, they_follow)
         log.info("the keys of a peer were confirmed", origin=introduction.origin)
 
-    async def _follow_again(self, peer: Peer) -> Peer:
-        await self._change(peer, Standing.FOLLOWING)
+    async def _answer_again(self, peer: Peer, after: Standing) -> None:
+        await self._change(peer, after)
         await self._parts.peers.read_next_now(peer.origin, self._parts.clock.now())
-        return peer
 
     async def _change(self, peer: Peer, after: Standing) -> None:
         if not peer.is_confirmed:

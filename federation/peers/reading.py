@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from federation.peers.kept_tree import split_bundle
 from federation.peers.verdicts import WrongAnswer
 from federation.protocol.entry import STRIDE_BYTES, OperationsEntry, RevokeEntry, parse_entry
+from federation.protocol.kept_tree import split_bundle
 from federation.store.peer_leaves import BundleRow
 from federation.tlog.merkle import HASH_BYTES, CompactRange, hash_leaves
 from federation.tlog.tiles import TILE_HEIGHT, TILE_WIDTH, Bundle, bundle_at

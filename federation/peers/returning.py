@@ -16,7 +16,14 @@ from federation.peers.rounds import Round, load_tree
 from federation.peers.verdicts import Forked, WrongAnswer
 from federation.store.peer_bodies import cut_bodies, mark_unasked
 from federation.store.peer_leaves import cut_leaves
-from federation.store.peer_logs import cut_documents, cut_progress, delete_documents_from, set_note
+from federation.store.peer_logs import (
+    cut_documents,
+    cut_progress,
+    delete_documents_from,
+    free_up_to,
+    set_note,
+)
+from federation.store.peer_samples import forget_leaves
 from federation.store.tailed import Progress
 
 log = structlog.get_logger(__name__)
@@ -50,6 +57,8 @@ async def return_to_right(current: Round, opened: Opened) -> Opened:
         if start < progress.size:
             log.warning("a log was recovered", origin=current.peer.origin, size=progress.size, right=start)
             await cut_to(connection, current.peer.origin, progress, start)
+            # As much as was held, and is right: under a daily cap its people would be gone for weeks.
+            await free_up_to(connection, progress.log, min(progress.size, right.size))
         kept = kept_checkpoint(progress)
         if kept is not None and kept.size > right.size:
             # Beyond, it may be a thief's, also where nothing was read of it yet.
@@ -91,3 +100,4 @@ async def cut_to(connection: Connection, origin: str, progress: Progress, size: 
     if kept is not None and kept.size <= size:
         await set_note(connection, progress.log, progress.note)
     await let_go_from(connection, origin, size)
+    await forget_leaves(connection, origin, size)

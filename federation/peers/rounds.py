@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 
 from directory.clock import Clock
 from directory.store.database import Connection, Database
-from federation.peers.kept_tree import KeptTree
 from federation.peers.log_client import LogClient
 from federation.peers.verdicts import LeaseLost
-from federation.store.peer_leaves import fetch_bundles, fetch_roots
+from federation.protocol.kept_tree import KeptTree
+from federation.store.peer_leaves import fetch_kept_tree
 from federation.store.peer_logs import lock_progress
 from federation.store.tailed import Progress, TailedPeer, TailJob
-from federation.tlog.tiles import TILE_WIDTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,4 @@ class Round:
 
 async def load_tree(connection: Connection, progress: Progress, *sizes: int) -> KeptTree:
     """Loads what the roots of the tree at its own size and at these smaller ones are computed from."""
-    roots = await fetch_roots(connection, progress.log, progress.size // TILE_WIDTH)
-    bundles: dict[int, bytes] = {}
-    for index in {size // TILE_WIDTH for size in (progress.size, *sizes) if size % TILE_WIDTH}:
-        bundles |= await fetch_bundles(connection, progress.log, index, index + 1)
-    return KeptTree(progress.size, roots, bundles)
+    return await fetch_kept_tree(connection, progress.log, progress.size, *sizes)

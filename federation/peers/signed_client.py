@@ -22,12 +22,11 @@ class SignedClient:
     """
 
     def __init__(self, http: GuardedClient, origin: str, read_key: Callable[[], Seed], clock: Clock) -> None:
-        """`read_key` reads the peer key at the first request, and raises MissingKeys or UnsafeKeys where it cannot: a
-        process that asks no peers needs none."""
+        """`read_key` reads the peer key, at each request, and raises MissingKeys or UnsafeKeys where it cannot: a process that
+        asks no peers needs none, and one that runs on signs with the key of now after a recovery has made another."""
         self._http = http
         self._origin = origin
         self._read_key = read_key
-        self._key: Seed | None = None
         self._clock = clock
 
     async def get(self, peer_address: str, path: str, *, limits: Limits = DEFAULT_LIMITS) -> Answer:
@@ -58,9 +57,4 @@ class SignedClient:
 
     def _sign(self, request: Request) -> dict[str, str]:
         created = int(self._clock.now().timestamp())
-        return sign_request(request, self._origin, self._find_key(), created, make_nonce())
-
-    def _find_key(self) -> Seed:
-        if self._key is None:
-            self._key = self._read_key()
-        return self._key
+        return sign_request(request, self._origin, self._read_key(), created, make_nonce())

@@ -15,7 +15,7 @@ import structlog
 from directory.store.database import Connection
 from federation.errors import LogRefused
 from federation.own_log.batch import LogEdge
-from federation.protocol.body_answers import Body
+from federation.protocol.body_answers import Body, LeafAnswer
 from federation.protocol.entry import STRIDE_BYTES, MappingEntry, parse_entry
 from federation.protocol.statement import commitment
 from federation.recovery.believing import fork_of
@@ -38,6 +38,9 @@ from federation.tlog.tiles import TILE_WIDTH, Bundle, bundles_added
 
 AT_ONCE: Final = 4
 """Requests to one peer at a time."""
+TRIES: Final = 4
+"""What a peer does not answer for seconds would be taken for lost, and be revoked for ever."""
+FIRST_PAUSE_S: Final = 1.0
 STEP: Final = 16
 """Bundles that are asked for before they are stored."""
 
@@ -204,13 +207,9 @@ async def _take_bodies(
     connection: Connection, copy: Copy, bundle: Bundle, missing: dict[int, bytes], faults: dict[str, str]
 ) -> dict[int, bytes]:
     """Takes the bodies that a peer has. Returns the commitments of those that it has not, or that are not right."""
-    try:
-        answers = await copy.answers(bundle)
-    except PeerFailed as error:
-        faults.setdefault(copy.address, str(error))
-        return missing
+    answers = await _ask_for_bodies(copy, bundle, faults)
     right: list[tuple[int, bytes, bytes]] = []
-    for leaf, answer in enumerate(answers or [], bundle.start):
+    for leaf, answer in enumerate(answers, bundle.start):
         if leaf not in missing or not isinstance(answer, Body):
             continue
         if commitment(answer.salt, answer.body) == missing[leaf]:
@@ -223,3 +222,19 @@ async def _take_bodies(
         await store_bodies(connection, right)
     taken = {leaf for leaf, _, _ in right}
     return {leaf: said for leaf, said in missing.items() if leaf not in taken}
+
+
+async def _ask_for_bodies(copy: Copy, bundle: Bundle, faults: dict[str, str]) -> Sequence[LeafAnswer]:
+    """Asks a peer for the bodies of a bundle, again where that fails: but once alone where it has failed before. Returns none
+    where it does not answer, which is told, or has not read so far."""
+    for pause in [FIRST_PAUSE_S * 2**at for at in range(TRIES - 1)] if copy.address not in faults else []:
+        try:
+            return await copy.answers(bundle) or ()
+        except PeerFailed as error:
+            log.info("a peer is asked again for bodies", address=copy.address, reason=str(error))
+            await asyncio.sleep(pause)
+    try:
+        return await copy.answers(bundle) or ()
+    except PeerFailed as error:
+        faults.setdefault(copy.address, str(error))
+        return ()

@@ -22,8 +22,8 @@ from federation.tlog.merkle import EMPTY_ROOT
 from federation.tlog.text import count_leaves
 
 BRING_BACK: Final = (
-    "Run `passerelle recover`: it brings what is missing back from the peers"
-    ' (docs/operations.md, "A database from a backup").'
+    "Run `passerelle recover`: it brings what is missing back from the peers. Before it does, it tells where somebody else may"
+    ' have signed that (docs/operations.md, "A database from a backup").'
 )
 FORKED: Final = (
     "Somebody else signs with the keys of this log, or did: a second copy of this instance, or a thief. Stop the other"

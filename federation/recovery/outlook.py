@@ -74,6 +74,12 @@ class Outlook:
         return self.target is not None and self.target.checkpoint.size > self.base
 
     @property
+    def is_signed_elsewhere(self) -> bool:
+        """Whether a peer has seen more, and the mark says that this machine has signed no more than its database holds: both
+        were set back together, or somebody else signs with the keys of this log."""
+        return self.is_behind and self.mark == self.held
+
+    @property
     def whole(self) -> Checkpoint:
         """The largest tree that is known to be signed."""
         return self.target.checkpoint if self.target is not None and self.is_behind else self.held

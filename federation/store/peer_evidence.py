@@ -95,7 +95,15 @@ async def keep_fork(connection: Connection, fork: Fork, now: datetime) -> Record
 
 
 async def freeze(connection: Connection, origin: str) -> bool:
-    """Freezes a log of a peer, whatever its standing. Returns False where it was frozen, or is no origin here."""
+    """Freezes a log of a peer, whatever its standing, which is kept for whoever lifts that. Returns False where it was frozen,
+    or is no origin here."""
+    await connection.execute("SELECT FROM origin WHERE name = $1 FOR UPDATE", origin)
+    await connection.execute(
+        "UPDATE peer p SET frozen_from = o.standing FROM origin o"
+        " WHERE p.origin = $1 AND o.name = $1 AND o.standing <> $2",
+        origin,
+        Standing.FROZEN.value,
+    )
     done = await connection.execute(
         "UPDATE origin SET standing = $2 WHERE name = $1 AND standing <> $2"
         " AND EXISTS (SELECT FROM peer WHERE origin = $1)",

@@ -10,6 +10,7 @@ from typing import Final
 from directory.store.copying import copy_rows
 from directory.store.database import Connection
 from federation.protocol.entry import ENTRY_BYTES, STRIDE_BYTES, EntryType
+from federation.protocol.kept_tree import KeptTree
 from federation.protocol.peer_places import leaf_of, peer_place, peer_places
 from federation.tlog.bundles import LENGTH_BYTES
 from federation.tlog.tiles import TILE_WIDTH
@@ -65,10 +66,23 @@ async def fetch_roots(connection: Connection, log: int, count: int) -> bytes:
     return await connection.fetchval(_ROOTS, peer_place(log, 0), peer_place(log, count)) or b""
 
 
-async def find_entry(connection: Connection, log: int, entry: bytes) -> int | None:
-    """Finds the first leaf with this entry. Reads the whole log. Returns None where there is none."""
+async def fetch_kept_tree(connection: Connection, log: int, size: int, *smaller: int) -> KeptTree:
+    """Fetches what the roots of the tree that was read, of `size` leaves, and at these smaller sizes are computed from."""
+    roots = await fetch_roots(connection, log, size // TILE_WIDTH)
+    bundles: dict[int, bytes] = {}
+    for index in {each // TILE_WIDTH for each in (size, *smaller) if each % TILE_WIDTH}:
+        bundles |= await fetch_bundles(connection, log, index, index + 1)
+    return KeptTree(size, roots, bundles)
+
+
+async def find_entry(connection: Connection, log: int, entry: bytes, first: int = 0) -> int | None:
+    """Finds the first leaf with this entry. Reads the whole log, from bundle number `first` on. Returns None where there is
+    none."""
     row = await connection.fetchrow(
-        _FIND_ENTRY, *peer_places(log), ENTRY_BYTES.to_bytes(LENGTH_BYTES, "big") + entry
+        _FIND_ENTRY,
+        peer_place(log, first),
+        peer_places(log)[1],
+        ENTRY_BYTES.to_bytes(LENGTH_BYTES, "big") + entry,
     )
     if row is None:
         return None

@@ -47,8 +47,8 @@ _CLAIM_LOG: Final = (
     f" WHERE origin = $1 AND {PEER_LOGS.waits} RETURNING id, attempts"
 )
 _PROGRESS: Final = (
-    "SELECT id, size, root, frontier, note, cosigned_at, target_size, bodies_size, day, day_size, day_taken, failures,"
-    " stopped, fault FROM peer_log WHERE id = $1"
+    "SELECT id, size, root, frontier, note, cosigned_at, target_size, bodies_size, day, day_size, free_size, day_taken,"
+    " unread_document, failures, stopped, fault FROM peer_log WHERE id = $1"
 )
 
 
@@ -118,7 +118,9 @@ async def lock_progress(connection: Connection, lease: Lease) -> Progress | None
         bodies_size=row["bodies_size"],
         day=row["day"],
         day_size=row["day_size"],
+        free_size=row["free_size"],
         day_taken=row["day_taken"],
+        unread_document=row["unread_document"],
         failures=row["failures"],
         stopped=row["stopped"],
         fault=row["fault"],
@@ -132,7 +134,7 @@ async def renew(connection: Connection, lease: Lease, now: datetime) -> bool:
 
 
 async def begin_day(connection: Connection, log: int, now: datetime) -> None:
-    """Begins to count the growth of a new day, from the size that was read or was free at the confirmation."""
+    """Begins to count the growth of a new day, from the size that was read."""
     await connection.execute(
         "UPDATE peer_log SET day = $2, day_size = greatest(day_size, size), day_taken = 0"
         " WHERE id = $1 AND day IS DISTINCT FROM $2",
@@ -146,7 +148,7 @@ async def allow_growth(connection: Connection, log: int, entries: int, read: int
     mappings that were read before. `read` is the size that was read with them: where they were free already, as they were
     seen at the confirmation, they free nothing beyond."""
     await connection.execute(
-        "UPDATE peer_log SET day_size = greatest(day_size, least(day_size + $2, $3)) WHERE id = $1",
+        "UPDATE peer_log SET day_size = greatest(day_size, least(greatest(day_size, free_size) + $2, $3)) WHERE id = $1",
         log,
         entries,
         read,
@@ -154,10 +156,11 @@ async def allow_growth(connection: Connection, log: int, entries: int, read: int
 
 
 async def set_target(connection: Connection, log: int, size: int) -> None:
-    """Sets the newest size that the log has signed, for people to see how far it is. What was free at the confirmation is
-    no more than that: a log that has shown a size which it never had would be capped by nothing."""
+    """Sets the newest size that the log has signed, for people to see how far it is. What is free is no more than that, nor
+    than what it has shown to the tail before: a log that has shown a size which it never had would be capped by nothing."""
     await connection.execute(
-        "UPDATE peer_log SET target_size = $2, day_size = least(day_size, greatest(size, $2)) WHERE id = $1",
+        "UPDATE peer_log SET target_size = $2, free_size = least(free_size, greatest(size, target_size, $2))"
+        " WHERE id = $1",
         log,
         size,
     )
@@ -234,13 +237,21 @@ async def set_slow(connection: Connection, log: int, until: datetime) -> None:
 
 
 async def cut_progress(connection: Connection, log: int, edge: CompactRange) -> None:
-    """Sets the tree back to a smaller one, and what was asked for with it. No checkpoint is believed any more."""
+    """Sets the tree back to a smaller one, and what was asked for with it. No checkpoint is believed any more. What was free
+    stays free: it has to be read again."""
     await set_tree(connection, log, edge)
     await connection.execute(
-        "UPDATE peer_log SET note = NULL, bodies_size = least(bodies_size, $2), day_size = least(day_size, $2)"
-        " WHERE id = $1",
+        "UPDATE peer_log SET note = NULL, bodies_size = least(bodies_size, $2), day_size = least(day_size, $2),"
+        " unread_document = CASE WHEN unread_document < $2 THEN unread_document END WHERE id = $1",
         log,
         edge.size,
+    )
+
+
+async def free_up_to(connection: Connection, log: int, size: int) -> None:
+    """Lets a log be read anew up to a size, whatever its caps."""
+    await connection.execute(
+        "UPDATE peer_log SET free_size = greatest(free_size, $2) WHERE id = $1", log, size
     )
 
 
@@ -260,6 +271,11 @@ async def store_documents(
             " ON CONFLICT (log, number) DO UPDATE SET note = excluded.note, leaf = excluded.leaf",
             [(log, *each) for each in documents],
         )
+
+
+async def set_unread_document(connection: Connection, log: int, leaf: int | None) -> None:
+    """Sets which document could not be had, by its leaf."""
+    await connection.execute("UPDATE peer_log SET unread_document = $2 WHERE id = $1", log, leaf)
 
 
 async def delete_documents_from(connection: Connection, log: int, number: int) -> None:

@@ -8,10 +8,10 @@ import msgspec
 
 from directory.mappings import Mapping
 from directory.origins import ANSWERING
-from directory.store.database import Database
+from directory.store.database import Connection, Database
 from directory.store.leases import Lease, LeasedTable
 from directory.store.mapping_conditions import IS_ACTIVE
-from directory.store.mapping_rows import record_own_look
+from directory.store.mapping_rows import find_origin_number, record_own_look
 from directory.store.mappings import mapping_of
 from federation.protocol.peer import WeFollow
 
@@ -39,6 +39,14 @@ _MAPPING: Final = f"""
 SELECT m.x_id, m.x_handle, m.network, m.target_id, m.target_handle, m.strength, m.evidence, origin.name AS origin, m.leaf,
     m.issued, m.expires, origin.standing, m.is_contested, true AS answers_by_name, false AS is_stale, false AS is_checked
 FROM mapping m JOIN origin ON origin.id = m.origin WHERE origin.name = $1 AND m.leaf = $2 AND {IS_ACTIVE}
+"""
+
+
+# What was seen last of a leaf counts, in whichever month.
+_REFUTED: Final = """
+SELECT leaf FROM (SELECT DISTINCT ON (leaf) leaf, result FROM peer_sample
+    WHERE origin = $1 AND leaf >= $2 AND leaf < $3 AND result IS NOT NULL ORDER BY leaf, month DESC) AS looked
+WHERE result = $4
 """
 
 
@@ -181,3 +189,21 @@ class PeerSampleStore:
                 month,
             )
         return {row[0]: row[1] for row in rows}
+
+
+async def mark_refuted(connection: Connection, origin: str, leaves: range, refuted: int) -> None:
+    """Marks the mappings of a run of leaves of which our own look has shown the result `refuted` last. They may have been
+    deleted since, with the mark, and taken in anew."""
+    found = await connection.fetch(_REFUTED, origin, leaves.start, leaves.stop, refuted)
+    number = await find_origin_number(connection, origin) if found else None
+    if number is not None:
+        for row in found:
+            await record_own_look(connection, number, row["leaf"], None, is_refuted=True)
+
+
+async def forget_leaves(connection: Connection, origin: str, first: int) -> None:
+    """Forgets of which leaves samples are, from leaf `first` on: they may say something else from now on. What came of the
+    samples counts for the peer still."""
+    await connection.execute(
+        "UPDATE peer_sample SET leaf = NULL WHERE origin = $1 AND leaf >= $2", origin, first
+    )

@@ -28,7 +28,7 @@ class Peer(Table, tablename="peer", db=DIALECT):
     """See `federation.protocol.peer.Peer`: what the operators of this instance and of the other have decided.
 
     `first_key` is the log key of the log's first document; it is pinned once `confirmed_at` is set, and never before
-    an operator has compared it.
+    an operator has compared it. `frozen_from` is the standing that it had when it was frozen last.
     """
 
     origin = Text(primary_key=True)
@@ -46,6 +46,7 @@ class Peer(Table, tablename="peer", db=DIALECT):
     growth_cap = Integer(null=True, default=None)
     sample_size = Integer(default=20)
     moved_to = Text(null=True, default=None)
+    frozen_from = SmallInt(null=True, default=None)
 
 
 class PeerLog(Table, tablename="peer_log", db=DIALECT):
@@ -53,10 +54,12 @@ class PeerLog(Table, tablename="peer_log", db=DIALECT):
 
     `size`, `root` and `frontier` are the tree that was read; `note` is the checkpoint under which it was believed, with
     the log's own lines; `cosigned_at` is the time of the log. `bodies_size` is up to where bodies were asked for, and
-    `target_size` the newest size that the log has signed. The growth of `day` counts from `day_size`. `skipped` are bodies
-    that we do not take from this peer, `invalid` those that say nothing. Until `slow_until` it is read among the slow ones,
+    `target_size` the newest size that the log has signed. The growth of `day` counts from `day_size`, or from `free_size`
+    where that is more: what operators saw at the confirmation, or a recovery says to be right. `skipped` are bodies that we do
+    not take from this peer, `invalid` those that say nothing. Until `slow_until` it is read among the slow ones,
     which never have all the slots. `quiet_under` is the SHA-256 of the checkpoint, as it was served, under which all was
-    read (`federation.peers.looks`).
+    read (`federation.peers.looks`). `unread_document` is the last leaf of a document that could not be had, and is asked for
+    again in each round.
     """
 
     id = Serial(primary_key=True)
@@ -83,6 +86,8 @@ class PeerLog(Table, tablename="peer_log", db=DIALECT):
     attempts = Integer(default=0)
     failures = Integer(default=0)
     slow_until = Timestamptz(null=True, default=None)
+    free_size = BigInt(default=0)
+    unread_document = BigInt(null=True, default=None)
 
 
 class PeerDocument(Table, tablename="peer_document", db=DIALECT):

@@ -80,6 +80,12 @@ class PeerStore:
             )
         return [bytes(row["note"]) for row in rows]
 
+    async def find_frozen_from(self, origin: str) -> Standing:
+        """Finds how a peer stood before it was frozen last."""
+        async with self._database.connection() as connection:
+            found = await connection.fetchval("SELECT frozen_from FROM peer WHERE origin = $1", origin)
+        return Standing.FOLLOWING if found is None else Standing(found)
+
     async def change_we_follow(self, origin: str, after: WeFollow) -> None:
         async with self._database.connection() as connection:
             await connection.execute("UPDATE peer SET we_follow = $2 WHERE origin = $1", origin, after.value)
@@ -171,7 +177,7 @@ async def put_confirmed(
     await connection.execute(_PUT, *msgspec.structs.astuple(shown), now)
     await ensure_origin(connection, origin)
     log = await connection.fetchval(
-        "INSERT INTO peer_log (origin, root, day_size, next_at) VALUES ($1, $2, $3, $4)"
+        "INSERT INTO peer_log (origin, root, free_size, next_at) VALUES ($1, $2, $3, $4)"
         " ON CONFLICT (origin) DO NOTHING RETURNING id",
         origin,
         EMPTY_ROOT,

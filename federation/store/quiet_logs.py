@@ -22,7 +22,7 @@ _IS_MISSING: Final = (
 # Whatever has set a log back since, or is still to be asked for, takes a round of its own.
 _IS_QUIET: Final = f"""
     peer_log.quiet_under IS NOT NULL AND peer_log.fault = '' AND peer_log.stopped = ''
-    AND peer_log.size = peer_log.target_size
+    AND peer_log.size = peer_log.target_size AND peer_log.unread_document IS NULL
     AND (peer_log.bodies_size >= peer_log.size OR (SELECT p.we_follow {_OF_PEER}) <> {FOLLOWING})
     AND NOT EXISTS (SELECT FROM peer_missing m WHERE {_IS_MISSING})
 """

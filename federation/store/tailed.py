@@ -25,7 +25,11 @@ class Progress:
     day: date | None
     day_size: int
     """From where the growth of `day` counts."""
+    free_size: int
+    """Up to where no cap counts, also where it has to be read anew."""
     day_taken: int
+    unread_document: int | None
+    """The last leaf that names a document which could not be had. None where all are known."""
     failures: int
     stopped: str
     fault: str

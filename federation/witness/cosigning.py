@@ -13,6 +13,7 @@ import structlog
 from directory.clock import Clock
 from directory.secret_files import SecretFileError
 from directory.store.database import Connection, Database
+from federation.aside import run_aside
 from federation.errors import (
     EvidenceRefused,
     InvalidEvidence,
@@ -27,6 +28,7 @@ from federation.keys.instance import KeyFolder
 from federation.keys.peer_chain import PeerChain, PeerChains
 from federation.protocol.add_checkpoint import AddCheckpoint
 from federation.store.peer_chains import KnownPeer, fetch_known_peer, fetch_read_tree
+from federation.store.peer_leaves import fetch_kept_tree
 from federation.store.witnessed import Witnessed, fetch_witnessed, find_witnessed, swap_witnessed
 from federation.tlog.checkpoint import (
     Checkpoint,
@@ -41,7 +43,7 @@ from federation.tlog.merkle import EMPTY_ROOT
 from federation.tlog.note import Note, Signature, parse_note
 from federation.witness.growth import check_growth, check_time, find_base
 
-FORKED: Final = "this log has signed another tree of this size, which is kept as evidence"
+FORKED: Final = "this log has signed another tree, which is kept as evidence"
 
 log = structlog.get_logger(__name__)
 
@@ -68,7 +70,10 @@ class Witness:
             signed = open_checkpoint(request.note, LogTrust(origin, chain.verifiers_at(now)))
             kept = await fetch_witnessed(connection, origin, lock=True)
             is_forked = await self._find_fork(connection, peer, chain, signed, kept)
-            line = None if is_forked else await self._cosign(connection, chain, request, signed, kept)
+            if not is_forked:
+                check_growth(request, signed.checkpoint, find_base(kept, chain))
+                is_forked = await self._find_other_beginning(connection, peer, chain, signed)
+            line = None if is_forked else await self._cosign(connection, signed, kept)
         if line is None:
             raise InvalidProof(FORKED)
         return f"{line}\n".encode()
@@ -90,13 +95,10 @@ class Witness:
     async def _cosign(
         self,
         connection: Connection,
-        chain: PeerChain,
-        request: AddCheckpoint,
         signed: SignedCheckpoint,
         kept: Witnessed | None,
     ) -> Signature:
         now, checkpoint = self._clock.now(), signed.checkpoint
-        check_growth(request, checkpoint, find_base(kept, chain))
         check_time(kept, now)
         at = now.replace(microsecond=0)
         line = cosign(checkpoint, self._read_key(), int(at.timestamp()))
@@ -135,13 +137,33 @@ class Witness:
                 return True
         return False
 
-    async def _record(
-        self, connection: Connection, chain: PeerChain, signed: SignedCheckpoint, note: bytes, now: datetime
+    async def _find_other_beginning(
+        self, connection: Connection, peer: KnownPeer, chain: PeerChain, signed: SignedCheckpoint
+    ) -> bool:
+        """Keeps evidence where the larger tree that was read of this log, whole, does not begin with this one. To be called for
+        what is about to be cosigned alone: it takes the hashes of all that was read. Returns as `_find_fork`."""
+        read, size = await fetch_read_tree(connection, peer.log), signed.checkpoint.size
+        if read is None or not 0 < size < read[0] or parse_signed_checkpoint(read[2])[0].size != read[0]:
+            return False
+        tree = await fetch_kept_tree(connection, peer.log, read[0], size)
+        if await run_aside(tree.root_at, size) == signed.checkpoint.root:
+            return False
+        hashes = tree.prove_prefix(size)
+        return await self._record(connection, chain, signed, read[2], self._clock.now(), hashes)
+
+    async def _record(  # noqa: PLR0913, PLR0917 - two notes, and what shows that they contradict each other
+        self,
+        connection: Connection,
+        chain: PeerChain,
+        signed: SignedCheckpoint,
+        note: bytes,
+        now: datetime,
+        hashes: tuple[bytes, ...] = (),
     ) -> bool:
         """Keeps two contradicting checkpoints. Returns False where they are not held against the log."""
         one = Note(str(signed.checkpoint), signed.log_signatures)
         try:
-            found = judge(accuse(one, parse_note(note), chain), chain, now)
+            found = judge(accuse(one, parse_note(note), chain, hashes), chain, now)
         except (InvalidEvidence, EvidenceRefused) as error:
             log.warning(
                 "a contradiction could not be proven", origin=signed.checkpoint.origin, reason=str(error)

@@ -15,6 +15,8 @@ from federation.store.deliveries import Delivery, DeliveryStore
 
 EVIDENCE_PATH: Final = "/federation/v1/evidence"
 EVIDENCE_TYPE: Final = "text/plain"
+PROBLEM_TYPE: Final = "application/problem+json"
+"""Of what instances answer where something is wrong (RFC 9457)."""
 FIRST_PAUSE: Final = timedelta(minutes=1)
 MAX_PAUSE: Final = timedelta(hours=6)
 TAKEN: Final = range(200, 300)
@@ -27,6 +29,16 @@ PostSigned = Callable[[str, str, bytes, str], Awaitable[Answer]]
 """Sends a signed POST: the peer's address, the path, the content and its media type."""
 
 log = structlog.get_logger(__name__)
+
+
+def is_taken(answer: Answer) -> bool:
+    """Whether a peer has taken a file. It says so without a body: a page with status 200 is one of a proxy before it."""
+    return answer.status in TAKEN and not answer.body
+
+
+def is_refused(answer: Answer) -> bool:
+    """Whether a peer cannot read a file, and says so itself: a proxy has limits of its own, which may be mended."""
+    return answer.status in NEVER and (answer.header("content-type") or "").startswith(PROBLEM_TYPE)
 
 
 class EvidenceDelivery:
@@ -53,7 +65,7 @@ class EvidenceDelivery:
             log.info("evidence could not be sent", origin=delivery.origin, reason=str(error))
             await self._pause(delivery)
             return
-        if answer.status in TAKEN or answer.status in NEVER:
+        if is_taken(answer) or is_refused(answer):
             await self._store.finish(delivery.lease)
         elif answer.status in NOT_YET:
             await self._wait(delivery, MAX_PAUSE)

@@ -32,6 +32,7 @@ NOT_STATE = {
     "target_size",
     "day",
     "day_size",
+    "free_size",
     "day_taken",
     "asked_at",
     "seen_at",
@@ -70,7 +71,7 @@ class Reader:
             for name, value in columns.items():
                 await connection.execute(f"UPDATE peer SET {name} = $1", value)  # noqa: S608 - a column that a test names
             await connection.execute(
-                "INSERT INTO peer_log (origin, root, next_at, day, day_size) VALUES ($1, $2, $3, $4, $5)",
+                "INSERT INTO peer_log (origin, root, next_at, day, free_size) VALUES ($1, $2, $3, $4, $5)",
                 origin, EMPTY_ROOT, now, now.date(), seen,
             )  # fmt: skip
             await ensure_origin(connection, origin)

@@ -1,15 +1,22 @@
 """A peer shows its readers one history and the witnesses another: found out where a reader is a witness, too."""
 
 from datetime import timedelta
+from pathlib import Path
+
+import pytest
 
 from directory.origins import Standing
 from directory.store.database import Database
+from federation.errors import InvalidProof
 from federation.keys.equivocation import open_evidence
 from federation.keys.evidence import Evidence
+from federation.keys.instance import KeyFolder
 from federation.keys.operations import RightTree
 from federation.peers.verdicts import Verdict
+from federation.protocol.add_checkpoint import AddCheckpoint
 from federation.store.witnessed import Witnessed, fetch_witnessed, swap_witnessed
 from federation.tlog.note import Note
+from federation.witness.cosigning import Witness
 from tests.federation.peers.tailing import Reader, reading
 from tests.harness.clock import FakeClock
 from tests.harness.peer_log import ORIGIN, PeerLog, key, log_server
@@ -93,3 +100,49 @@ async def test_what_a_thief_had_cosigned_is_not_held_against_the_log(
         assert await reader.standing() is Standing.FOLLOWING
         (heard,) = await reader.rows("SELECT heard_at FROM origin WHERE name = $1", ORIGIN)
         assert heard["heard_at"] == clock.now()
+
+
+def asked_to_cosign(log: PeerLog, size: int) -> bytes:
+    """The first request of a log to our witness."""
+    return bytes(AddCheckpoint(0, (), bytes(log.sign(size))))
+
+
+async def test_our_witness_cosigns_no_smaller_tree_than_the_one_that_was_read_and_another(
+    database: Database, clock: FakeClock, folder: Path
+) -> None:
+    """Attack: our tail is shown a log, which grows no more, with a fresh time; our witness is shown the one that everybody else
+    sees, with a revoke, and never more leaves than were read. Nothing compared the two, and whoever relies on our cosignature
+    was told that we have seen that one."""
+    log = PeerLog(clock)
+    people = log.add_people(300)
+    shown = log.copy()
+    log.revoke(people[0])
+    shown.add_people(400)
+    shown.publish()
+    keys = KeyFolder(folder)
+    keys.make("one.example")
+    async with log_server(shown.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        with pytest.raises(InvalidProof):
+            await Witness(database, keys, clock).add_checkpoint(asked_to_cosign(log, len(log.entries)))
+        assert await reader.standing() is Standing.FROZEN
+        (row,) = await reader.rows("SELECT file FROM peer_evidence")
+        assert open_evidence(Evidence.parse(row["file"]), [log.log_key.vkey]).is_proven
+        assert not await reader.rows("SELECT FROM peer_witnessed")
+
+
+async def test_our_witness_cosigns_what_the_tree_that_was_read_begins_with(
+    database: Database, clock: FakeClock, folder: Path
+) -> None:
+    """The tail is faster than the log that asks: what is to be cosigned is older than what was read by a minute."""
+    log = PeerLog(clock)
+    log.add_people(700)
+    log.publish()
+    keys = KeyFolder(folder)
+    keys.make("one.example")
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        assert await Witness(database, keys, clock).add_checkpoint(asked_to_cosign(log, 601))
+        assert await reader.standing() is Standing.FOLLOWING

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
+from directory.networks.answers import Answer
+from directory.networks.urls import parse_target
 from directory.origins import Standing
 from federation.errors import EvidenceRefused, InvalidEvidence, UnknownLog
 from federation.keys.changes import switch_key
@@ -16,7 +18,7 @@ from federation.store.peer_evidence import MAX_OTHERS, MAX_PROVEN
 from federation.tlog.checkpoint import Checkpoint, sign_checkpoint
 from federation.tlog.keys import PrivateKey
 from federation.tlog.note import Note, Signature, parse_note
-from federation.witness.delivering import EVIDENCE_PATH, EVIDENCE_TYPE, EvidenceDelivery
+from federation.witness.delivering import EVIDENCE_PATH, EVIDENCE_TYPE, EvidenceDelivery, PostSigned
 from federation.witness.evidence import EvidenceDesk
 from tests.harness.clock import FakeClock
 from tests.harness.known_log import PeerLog, confirm_peer, hold_documents, standing_of
@@ -116,6 +118,19 @@ def test_what_an_operator_has_lifted_stays_so(one: PeerInstance, log: PeerLog) -
     assert standing(one, log) is Standing.FOLLOWING
     assert receive(one, bytes(fork(log, 580, 600)))
     assert standing(one, log) is Standing.FROZEN
+
+
+@pytest.mark.parametrize("before", [Standing.FOLLOWING, Standing.LIMITED, Standing.SUSPENDED])
+def test_who_is_no_longer_frozen_stands_as_before(one: PeerInstance, log: PeerLog, before: Standing) -> None:
+    """A peer is limited, by operators or since too much of it did not hold up, or suspended; then it is frozen for a fork, which
+    its operators explain later. That the freeze is lifted made it one that is followed unseen, without a word."""
+    knows(one, log)
+    one.fetch("UPDATE origin SET standing = $2 WHERE name = $1 RETURNING id", log.origin, before.value)
+    for sizes in ((200, 300), (400, 500)):
+        receive(one, bytes(fork(log, *sizes)))
+        assert standing(one, log) is Standing.FROZEN
+        _, after = one.running.call(lambda: one.peering.unfreeze(log.origin))
+        assert (after, standing(one, log)) == (before, before)
 
 
 def unproven(log: PeerLog) -> Evidence:
@@ -234,10 +249,10 @@ def send(instance: PeerInstance, to: PeerInstance, content: bytes) -> int:
     return instance.running.call(run)
 
 
-def deliver(instance: PeerInstance) -> int:
+def deliver(instance: PeerInstance, post: PostSigned | None = None) -> int:
     """Makes all deliveries that are due. Returns how many."""
     running = instance.running
-    delivery = EvidenceDelivery(DeliveryStore(running.database), running.signed.post, running.clock)
+    delivery = EvidenceDelivery(DeliveryStore(running.database), post or running.signed.post, running.clock)
 
     async def run() -> int:
         count = 0
@@ -292,6 +307,37 @@ def test_who_does_not_answer_is_told_later_and_not_for_ever(
     assert deliver(one) == 1
     clock.advance(seconds=(DELIVER_FOR - timedelta(hours=6)).total_seconds() + 1)
     assert deliver(one) == 0
+    assert one.fetch("SELECT FROM peer_delivery") == []
+
+
+PROXY: Final = [
+    (200, "text/html", b"We will be back soon."),
+    (400, "text/html", b"Bad Request"),
+    (413, "text/html", b"Request Entity Too Large"),
+]
+
+
+@pytest.mark.parametrize("answered", PROXY, ids=lambda answered: str(answered[0]))
+def test_a_proxy_does_not_answer_for_a_peer(
+    one: PeerInstance, two: PeerInstance, log: PeerLog, clock: FakeClock, answered: tuple[int, str, bytes]
+) -> None:
+    """For a minute a peer's proxy answers in its place, as while it is mended: the peer was never told of the fork again."""
+    become_peers(one, two)
+    knows(one, log)
+    knows(two, log)
+    receive(one, bytes(fork(log)))
+    status, kind, page = answered
+
+    async def proxy(address: str, path: str, content: bytes, media_type: str) -> Answer:
+        return Answer(
+            status, (("content-type", kind),), page, parse_target(address + path, allow_loopback=True)
+        )
+
+    assert deliver(one, proxy) == 1
+    assert standing(two, log) is Standing.FOLLOWING
+    clock.advance(hours=6)
+    assert deliver(one) == 1
+    assert standing(two, log) is Standing.FROZEN
     assert one.fetch("SELECT FROM peer_delivery") == []
 
 

@@ -3,11 +3,19 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from directory.answers import take_in_leaves
+from directory.identifiers import XId
+from directory.mappings import Network
+from directory.moderation.hides import HideNote, HideReason
 from directory.origins import Standing
+from directory.queries import Query
 from directory.store.database import Database
+from directory.store.hides import HideStore
+from directory.store.mappings import MappingStore
 from directory.store.origins import OriginStore
 from federation.errors import PeeringRefused
 from federation.keys.chain import required_keys, sign_operations
@@ -19,7 +27,9 @@ from federation.peers.moving import PeerMoving, moved_to_of
 from federation.protocol.peer import Shown, TheyFollow, WeFollow
 from federation.store.peers import fetch_peer, fetch_standing, put_confirmed, put_decision
 from federation.tlog.keys import PrivateKey
+from tests.directory.test_answers import said
 from tests.harness.clock import FakeClock
+from tests.harness.mappings import bluesky
 
 OLD, NEW = "old.example", "new.example"
 
@@ -114,6 +124,32 @@ async def test_trust_is_carried_over_to_the_new_name(
     assert (new.we_follow, new.they_follow) == (WeFollow.ASKED, TheyFollow.APPROVED)
     assert (new.strengths, new.daily_cap, new.growth_cap) == (old.strengths, 7, 8)
     assert (new.sample_size, new.is_listed, old.moved_to) == (9, False, f"{NEW}/log")
+
+
+async def test_what_moderators_have_hidden_stays_hidden_under_the_new_name(
+    database: Database, house: House, moving: PeerMoving, clock: FakeClock
+) -> None:
+    """A peer says something harmful, which is hidden here, and changes its domain: it says the same again in its new log, which
+    would answer, and be followed unseen."""
+    house.say_moved(house.new.logs[0])
+    await both(database, house, clock)
+    issued = clock.now()
+    async with database.transaction() as connection:
+        harmful = bluesky("victim", 7, origin=f"{OLD}/log", issued=issued)
+        await take_in_leaves(connection, f"{OLD}/log", said(harmful, first=3), issued)
+    note = HideNote(uuid4(), HideReason.IMPERSONATION, "moderator", issued)
+    hides, victim = HideStore(database), Query(x_id=XId.parse("7"))
+    assert await hides.place_hide(victim, Network.BLUESKY, f"{OLD}/log", note)
+    await moving.carry_over(f"{NEW}/log")
+    await moving.carry_over(f"{NEW}/log")
+    async with database.transaction() as connection:
+        again = bluesky("victim", 7, origin=f"{NEW}/log", issued=issued)
+        await take_in_leaves(connection, f"{NEW}/log", said(again, first=1), issued)
+        await connection.execute("UPDATE origin SET heard_at = $1", issued)
+    lookup = MappingStore(database)
+    assert await lookup.find_mappings([victim], issued) == []
+    listed = [hide for hide in await hides.list_hides() if hide.origin == f"{NEW}/log"]
+    assert [(hide.leaf, hide.by) for hide in listed] == [(None, "moderator")]
 
 
 async def refuse(moving: PeerMoving, database: Database) -> None:

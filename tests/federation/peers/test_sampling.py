@@ -22,10 +22,12 @@ from directory.services.lookup import Lookup
 from directory.store.database import Database
 from directory.store.mappings import MappingStore
 from directory.store.origins import OriginStore
+from federation.keys.operations import RightTree
 from federation.peers.samples import MAX_ATTEMPTS, SampleResult, is_to_be_limited, month_after, month_of
 from federation.peers.sampling import Sampling, Sources, secret_moment
 from federation.peers.standing import PeerStandings
 from federation.peers.verdicts import Verdict
+from federation.store.peer_purge import PeerPurge
 from federation.store.peer_samples import PeerSampleStore
 from tests.directory.jobs.site import NamingNetwork
 from tests.directory.proofs.conftest import IMPATIENT
@@ -37,7 +39,7 @@ from tests.federation.peers.tailing import reading
 from tests.harness.clock import START, FakeClock
 from tests.harness.fake_x import FakeX
 from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky
-from tests.harness.peer_log import PeerLog, log_server
+from tests.harness.peer_log import PeerLog, key, log_server
 
 HOST: Final = "two.example"
 MINUTE: Final = timedelta(minutes=1)
@@ -196,6 +198,65 @@ async def test_a_handle_that_is_not_its_ids_is_found_out_behind_the_tail(  # noq
         for number in range(2):
             (answer,) = (await lookup.lookup(Query.parse(f"@p{number}"))).answers
             assert not answer.may_follow
+
+
+async def lied_about(x: FakeX, names: NamingNetwork, log: PeerLog) -> None:
+    """Has a log say something true, and then something that our own look refutes."""
+    for number in range(2, 4):
+        log.add_person(proven(x, number))
+    lie = proven(x, 3).target_id
+    assert isinstance(lie, Did)
+    names.renamed[lie] = BlueskyAccount(lie, AtHandle("mallory.bsky.example"))
+    log.publish()
+
+
+async def may_follow(database: Database, clock: FakeClock, name: str) -> bool:
+    lookup = Lookup(MappingStore(database), clock, ORIGIN)
+    (answer,) = (await lookup.lookup(Query.parse(f"@{name}"))).answers
+    return answer.may_follow
+
+
+async def test_what_was_refuted_stays_so_where_it_is_taken_in_anew(
+    database: Database, sampling: Sampling, x: FakeX, names: NamingNetwork, clock: FakeClock
+) -> None:
+    """A peer is suspended and resumed, or returns after its mappings were deleted for its silence: what it says is asked for
+    again, and the mark of our own look has gone with the rows. What was refuted was followed unseen again."""
+    log = PeerLog(clock)
+    await lied_about(x, names, log)
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        await look_at_all(sampling)
+        assert await results_of(database) == {R.HOLDS: 1, R.REFUTED: 1}
+        assert await PeerPurge(database).purge_bodies(OTHER_ORIGIN) == 2
+        clock.advance(seconds=41)
+        log.publish()
+        assert await reader.round() is Verdict.READ
+        assert [await may_follow(database, clock, name) for name in ("p2", "p3")] == [True, False]
+
+
+async def test_of_leaves_that_a_recovery_replaces_nothing_is_refuted(
+    database: Database, sampling: Sampling, x: FakeX, names: NamingNetwork, clock: FakeClock
+) -> None:
+    """A thief lies in the log of a peer. After its recovery the same leaf says something true of somebody else."""
+    log = PeerLog(clock)
+    thief = log.copy()
+    await lied_about(x, names, thief)
+    async with log_server(thief.serve) as server, reading(database, clock) as reader:
+        await reader.confirm(server.address, log.log_key.vkey)
+        assert await reader.round() is Verdict.READ
+        await look_at_all(sampling)
+        assert await results_of(database) == {R.HOLDS: 1, R.REFUTED: 1}
+        for number in range(4, 6):
+            log.add_person(proven(x, number))
+        log.recover(RightTree(len(log.entries), log.root()), key("rescue"))
+        log.publish()
+        server.serve = log.serve
+        clock.advance(seconds=41)
+        assert await reader.round() is Verdict.READ, (await reader.log())["fault"]
+        assert await reader.leaves() == [1, 2]
+        assert [await may_follow(database, clock, name) for name in ("p4", "p5")] == [True, True]
+        assert await results_of(database) == {R.HOLDS: 1, R.REFUTED: 1}, "the peer is judged by them still"
 
 
 async def test_what_cannot_be_reached_is_asked_again_and_refutes_nothing(

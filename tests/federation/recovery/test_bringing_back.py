@@ -8,6 +8,7 @@ import pytest
 from directory.store.database import Database
 from federation.errors import LogRefused
 from federation.keys.instance import MARK_FILE
+from federation.recovery import gathering
 from tests.federation.log_harness import LogHarness
 from tests.federation.recovery.kept_copy import forging, keep
 from tests.federation.recovery.restoring import back_up, lose, recover, restore
@@ -164,6 +165,52 @@ async def test_a_body_that_nobody_has_is_revoked(harness: LogHarness) -> None:
     await harness.check()
     assert await harness.live_leaves() == [1, 2, 3, 4, 5, 7, 8]
     await harness.check_history()
+
+
+async def test_a_body_that_is_not_served_for_a_moment_is_not_lost(
+    harness: LogHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attack by accident: the only peer that has the bodies is busy at the wrong moment, and does not answer for a bundle of them.
+    All 256 were taken for lost, and revoked for ever with the publications of their members."""
+    monkeypatch.setattr(gathering, "FIRST_PAUSE_S", 0.0)
+    await grow(harness, 5)
+    backup = await back_up(harness)
+    await grow(harness, 5)
+    answering = await harness.live_leaves()
+    kept = await keep(harness)
+
+    def is_busy_at_first() -> None:
+        kept.is_down = 0 < kept.asked.count("bodies 0") < gathering.TRIES
+
+    kept.on_ask = is_busy_at_first
+    await restore(harness, backup)
+    recovered = await recover(harness, kept)
+    assert (recovered.gathered.lost, recovered.gathered.faults) == ([], {})
+    assert await harness.live_leaves() == answering
+
+
+async def test_a_peer_that_does_not_answer_holds_nothing_up(
+    harness: LogHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that has the entries alone fails for each bundle of bodies: it is waited for once."""
+    monkeypatch.setattr(gathering, "FIRST_PAUSE_S", 0.0)
+    await grow(harness, 5)
+    backup = await back_up(harness)
+    await grow(harness, 600)
+    answering = await harness.live_leaves()
+    kept = await keep(harness)
+    failing = replace(kept, address="https://failing.example", asked=[])
+
+    def has_no_bodies() -> None:
+        failing.is_down = failing.asked[-1].startswith("bodies")
+
+    failing.on_ask = has_no_bodies
+    await restore(harness, backup)
+    recovered = await recover(harness, failing, kept)
+    assert (recovered.gathered.lost, set(recovered.gathered.faults)) == ([], {failing.address})
+    bodies = [asked for asked in failing.asked if asked.startswith("bodies")]
+    assert bodies == ["bodies 0"] * gathering.TRIES + ["bodies 1", "bodies 2"]
+    assert await harness.live_leaves() == answering
 
 
 async def test_what_was_staged_and_never_signed_is_replaced(harness: LogHarness) -> None:

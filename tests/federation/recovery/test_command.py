@@ -83,6 +83,28 @@ def test_a_snapshot_of_database_and_mark_is_found_out_by_a_peer(
     assert command(one, dsn, folder, "fsck").code == 0
 
 
+def test_what_this_machine_has_not_signed_is_brought_back_at_the_operators_word_alone(
+    one: PeerInstance, two: PeerInstance, dsn: str, folder: Path
+) -> None:
+    """Attack: a thief of the log key says something in a tree that goes on from ours, and shows it to a peer. Our log stops, the
+    doctor says to run `passerelle recover`, and that made the thief's words our own: as good as proven here."""
+    two.add(one)
+    one.add(two)
+    hand_over(one, two)
+    one.fetch("TRUNCATE log_state, log_tile, log_statement, log_revoke, log_operations, mapping CASCADE")
+    for size, is_told in ((0, True), (21, False)):
+        root = EMPTY_ROOT if size == 0 else bytes(32)
+        (one.keys.path / MARK_FILE).write_text(str(Checkpoint(one.origin, size, root)))
+        asked = command(one, dsn, folder, "recover", said="n\n")
+        assert (asked.code, one.fetch("SELECT FROM log_state")) == (130, [])
+        assert ("has signed no more than this database holds" in " ".join(asked.err.split())) is is_told
+        assert ("Is it certain that this instance has signed them?" in asked.err) is is_told
+    (one.keys.path / MARK_FILE).write_text(str(Checkpoint(one.origin, 0, EMPTY_ROOT)))
+    with pytest.raises(LogRefused, match="has seen 21 leaves") as refused:
+        check_guard(one)
+    assert "somebody else" in refused.value.mend
+
+
 def test_a_mark_that_is_lost_is_confirmed_by_the_operator_alone(
     one: PeerInstance, two: PeerInstance, dsn: str, folder: Path
 ) -> None:
