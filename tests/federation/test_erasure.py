@@ -1,8 +1,9 @@
 """What is withdrawn is gone from the rows and from the relations, whatever server holds them; the files of our own,
 write-ahead log and all, are looked through in tests/deploy/embedded/test_erased_files.py."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -13,6 +14,8 @@ from federation.own_log.daily import scrub_erased
 from tests.federation.log_harness import LogHarness
 from tests.harness.clock import FakeClock
 from tests.harness.postgres import SharedPostgres, with_database
+
+DAYS: Final = 3
 
 
 @pytest.fixture
@@ -46,6 +49,19 @@ async def dump(database: Database) -> bytes:
     return b"\n".join(parts)
 
 
+async def holding_after_scrubs(database: Database, admin: str, secrets: Sequence[bytes]) -> set[str]:
+    """Scrubs as it is done each day. Returns which relations hold a secret after that: none, but where somebody who was just
+    connecting kept dead rows from being removed, which the next day does."""
+    holding: set[str] = set()
+    for _ in range(DAYS):
+        await scrub_erased(database)
+        relations = [each async for each in read_relations(admin)]
+        holding = {name for name, data in relations if any(secret in data for secret in secrets)}
+        if not holding:
+            break
+    return holding
+
+
 async def test_salt_body_and_names_are_in_no_file(
     harness: LogHarness, postgres: SharedPostgres, dsn: str
 ) -> None:
@@ -64,8 +80,6 @@ async def test_salt_body_and_names_are_in_no_file(
     await harness.check()
     backup = await dump(harness.database)
     assert not any(secret in backup or repr(secret)[2:-1].encode() in backup for secret in secrets)
-    await scrub_erased(harness.database)
-    for name, data in [each async for each in read_relations(admin)]:
-        for secret in secrets:
-            assert secret not in data, name
+    holding = await holding_after_scrubs(harness.database, admin, secrets)
+    assert holding == set()
     assert len(await harness.live_leaves()) == 59
