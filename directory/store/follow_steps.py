@@ -19,7 +19,7 @@ from directory.follows.budget import hold_until, rolled, spend
 from directory.follows.looks import MAX_LOOKS, look_due
 from directory.follows.port import Attempt, Followed, Outcome, Told
 from directory.follows.reasons import Reason
-from directory.follows.runs import Budget, Item, Run
+from directory.follows.runs import NEEDS_SIGN_IN, Budget, Item, Run
 from directory.follows.states import ItemMove, ItemState, RunMove, RunState
 from directory.members.errors import MemberGone
 from directory.store.accounts import lock_member
@@ -38,7 +38,6 @@ from directory.store.follow_runs import (
 from directory.store.follows import give_back_unless_needed
 from directory.store.leases import Lease
 
-SIGN_IN_NOTE: Final = "needs-sign-in"
 ASK_AGAIN: Final = timedelta(days=1)
 """When an undo that waits for a sign-in looks again by itself."""
 
@@ -118,9 +117,9 @@ class StepStore:
         try:
             async with self._held(step) as connection:
                 if step.run.state is RunState.UNDOING:
-                    await reschedule_run(connection, step.lease, now + ASK_AGAIN, SIGN_IN_NOTE)
+                    await reschedule_run(connection, step.lease, now + ASK_AGAIN, NEEDS_SIGN_IN)
                 else:
-                    await move_run(connection, step.run.id, RunMove.LOSE_PERMISSION, now, note=SIGN_IN_NOTE)
+                    await move_run(connection, step.run.id, RunMove.LOSE_PERMISSION, now, note=NEEDS_SIGN_IN)
         except StepLost:
             return
 
