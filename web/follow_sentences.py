@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from directory.follows.reasons import Reason
+from directory.follows.runs import NEEDS_SIGN_IN
 from directory.follows.states import ItemState, RunState
 from directory.texts import N_
 
@@ -116,5 +117,6 @@ NOTES: Final[Mapping[str, str]] = {
         "Bluesky's moderators cannot be asked at the moment who only pretends to be somebody, and without that we follow nobody: they are asked again soon."
     ),
     "switched-off": N_("Whoever runs this instance lets nobody be followed at the moment."),
+    NEEDS_SIGN_IN: N_("It waits for you: please allow it at your server once more."),
 }
 """Of the codes in a run's note; others are not told."""

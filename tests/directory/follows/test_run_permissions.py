@@ -98,3 +98,51 @@ async def test_the_host_of_a_run_that_began_without_a_permission_is_learned(site
     site.switches = Switches()
     assert (await site.drive()).state is RunState.DONE
     assert site.network.followed == [handle(1)]
+
+
+async def seal_under_a_lost_key(site: FollowSite) -> bytes:
+    """Has the permission be sealed under a key that nobody has. Returns what it was sealed as."""
+    ((sealed,),) = await site.fetch("SELECT sealed FROM token")
+    assert isinstance(sealed, bytes)
+    await site.fetch("UPDATE token SET sealed = $1", sealed[:1] + bytes(4) + sealed[5:])
+    return sealed
+
+
+@pytest.mark.parametrize("is_undo", [False, True])
+async def test_a_permission_that_cannot_be_opened_is_asked_for_again(site: FollowSite, is_undo: bool) -> None:
+    """Fault: after a vault was lost for good, each step failed in the process, every two minutes for ever. The page said
+    that the run was at work, and nobody was asked to sign in again."""
+    await site.publish(1, 2)
+    run = await site.start(1, 2)
+    await site.run_once()
+    if is_undo:
+        await site.drive()
+        await site.permit("second")
+        await site.following.undo(site.member, run.id)
+    await seal_under_a_lost_key(site)
+    await site.run_once()
+    waiting = await site.only_run()
+    assert (waiting.needs_sign_in, waiting.state.is_open) == (True, True)
+    assert await site.run_once() is None, "not at once again"
+    await site.permit("third")
+    assert (await site.drive()).state is (RunState.UNDONE if is_undo else RunState.DONE)
+    assert site.network.followed == ([] if is_undo else [handle(1), handle(2)])
+
+
+async def test_a_key_that_comes_back_lets_the_run_go_on(site: FollowSite) -> None:
+    """A machine whose vault is an older copy until the new one is put beside it: no run is lost to a sign-in for that."""
+    await site.publish(1)
+    await site.start(1)
+    await site.run_once()
+    sealed = await seal_under_a_lost_key(site)
+    await site.run_once()
+    await site.fetch("UPDATE token SET sealed = $1", sealed)
+    assert (await site.drive()).state is RunState.DONE
+    assert site.network.followed == [handle(1)]
+
+
+async def test_a_run_begins_whatever_its_permission_is_sealed_under(site: FollowSite) -> None:
+    """Fault: the page of the plan was an error, as the host of the server was read from the permission."""
+    await seal_under_a_lost_key(site)
+    await site.publish(1)
+    assert (await site.start(1)).host == ""

@@ -65,6 +65,8 @@ def test_an_undo_whose_permission_is_refused_can_be_permitted(
     member.send(page, f"{page}/undo")
     assert "Allow it at my server" not in member.get(page).text
     fetch(instance, "UPDATE follow_run SET note = 'needs-sign-in' WHERE id = $1", run)
-    assert "Allow it at my server" in member.get(page).text
+    shown = member.get(page).text
+    assert "Allow it at my server" in shown
+    assert "It waits for you: please allow it at your server once more." in shown
     assert permit_again(instance, internet, member, run, "permit") == f"{page}?said=permitted"
     assert of_run(instance, run) == (6, "")
