@@ -1,6 +1,7 @@
 """Follows newcomers for members who wish it: one batch a day, of people who came since the batch before.
 
-Nobody is followed twice by this: whom a run of that account had before, it leaves alone, whatever the member did since.
+Nobody is followed twice by this: whom a run of that account had before, it leaves alone, whatever the member did since. Whom
+a run only skipped, for a doubt that has ended, was never followed.
 """
 
 from datetime import datetime, timedelta
