@@ -151,6 +151,11 @@ def is_away(account: LinkedAccount, now: datetime) -> bool:
     return since is not None and now - since > AWAY_AFTER
 
 
+def may_be_anothers(account: LinkedAccount, now: datetime) -> bool:
+    """Whether who answers for an account now may be somebody else: it lapsed, or its server was out of reach for a month."""
+    return account.is_lapsed or is_away(account, now)
+
+
 def judge_x(account: LinkedAccount, seen: Sequence[XSeen], attempt: int, now: datetime) -> Outcome:
     """Judges the re-check of an X account: all its evidence that can be re-checked (`list_checkable`).
 

@@ -27,6 +27,8 @@ from directory.follows.switches import Switches
 from directory.follows.tally import count_outcomes, count_result
 from directory.follows.times import day_of_all
 from directory.mappings import Network
+from directory.members.errors import ProofLapsed
+from directory.members.rechecks import may_be_anothers
 from directory.networks.errors import BadStatus, NetworkError
 from directory.networks.port import TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn, PermissionSealed, SignInError
@@ -42,7 +44,7 @@ AFTER_FAILURE: Final = timedelta(minutes=1)
 AFTER_429: Final = timedelta(minutes=5)
 """Where a server says 429 and not for how long."""
 WHILE_OFF: Final = timedelta(minutes=10)
-"""Before a run that the operators' switches hold looks again."""
+"""Before a run looks again that the operators' switches hold, or whose account may be somebody else's."""
 WHILE_SEALED: Final = timedelta(minutes=10)
 """Before a run whose permission cannot be opened looks again: the key may come back, and no run ends for that."""
 DAY_MAY_CHANGE: Final = timedelta(hours=1)
@@ -124,6 +126,10 @@ class RunSteps:
     async def _waits(self, step: Step) -> bool:
         """Reschedules a step whose time has not come, or starts its run. Returns False where there is work to do now."""
         run, now = step.run, self._clock.now()
+        account = await self._store.find_account(step)
+        if account is not None and may_be_anothers(account, now):
+            await self._store.reschedule_step(step, now + WHILE_OFF, ProofLapsed.code)
+            return True
         if run.state is RunState.UNDOING and run.network in self._parts.networks:
             return False
         if run.state is RunState.UNDOING or self._is_off(run):

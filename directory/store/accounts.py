@@ -12,7 +12,7 @@ from directory.accounts import Account, LinkedAccount, ProofState, ProvenAccount
 from directory.identifiers import Acct
 from directory.mappings import Evidence
 from directory.members.errors import MemberGone
-from directory.members.rechecks import is_away, next_recheck_at
+from directory.members.rechecks import may_be_anothers, next_recheck_at
 from directory.store.account_columns import columns_of, read_account
 from directory.store.database import Connection
 from directory.store.hide_rows import tell_hides_of_account
@@ -104,7 +104,7 @@ async def opens_nothing(connection: Connection, held: LinkedAccount, now: dateti
 
     Whoever bears its name now may be somebody else, and the member has another way in.
     """
-    if not held.is_lapsed and not is_away(held, now):
+    if not may_be_anothers(held, now):
         return False
     return len(await fetch_accounts(connection, held.member)) > 1
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 
+from directory.accounts import LinkedAccount
 from directory.errors import DirectoryError
 from directory.follows.budget import hold_until, rolled, spend
 from directory.follows.looks import MAX_LOOKS, look_due
@@ -22,7 +23,7 @@ from directory.follows.reasons import Reason
 from directory.follows.runs import NEEDS_SIGN_IN, Budget, Item, Run
 from directory.follows.states import ItemMove, ItemState, RunMove, RunState
 from directory.members.errors import MemberGone
-from directory.store.accounts import lock_member
+from directory.store.accounts import ACCOUNT_COLUMNS, account_of, lock_member
 from directory.store.database import Connection, Database
 from directory.store.follow_items import RunItems
 from directory.store.follow_runs import (
@@ -128,6 +129,14 @@ class StepStore:
         async with self._held(step) as connection:
             await set_host(connection, step.run.id, host)
             await reschedule_run(connection, step.lease, now, step.run.note)
+
+    async def find_account(self, step: Step) -> LinkedAccount | None:
+        """Finds the account that the run follows with. Returns None where it is gone."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(
+                f"SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE id = $1", step.run.account
+            )
+        return None if row is None else account_of(row)
 
     async def find_ignored(self, step: Step, target_ids: Sequence[str]) -> frozenset[str]:
         """Finds those of these accounts whom the member ignores."""

@@ -1,5 +1,7 @@
 """A run and its permission: revoked in the middle, given again, given back at the end."""
 
+from datetime import timedelta
+
 import pytest
 
 from directory.follows.states import ItemState, RunState
@@ -146,3 +148,31 @@ async def test_a_run_begins_whatever_its_permission_is_sealed_under(site: Follow
     await seal_under_a_lost_key(site)
     await site.publish(1)
     assert (await site.start(1)).host == ""
+
+
+@pytest.mark.parametrize("health", [2, 3])
+async def test_a_run_goes_on_with_no_account_that_somebody_else_may_have(
+    site: FollowSite, health: int
+) -> None:
+    """Attack: a server was away for a month and its domain was bought. Whoever answers for it now was sent the rest of the
+    run, person by person: whom the member follows, and the token. No plan offered the account any more."""
+    site.network.batch = 1
+    await site.publish(1, 2)
+    run = await site.start(1, 2)
+    await site.run_once()
+    await site.run_once()
+    since = site.clock.now() - timedelta(days=31)
+    # As a server of Mastodon's kind: no domain answers for `did:plc`.
+    await site.fetch(
+        "UPDATE linked_account SET health = $2, health_since = $3, account_id = 'did:web:ada.example' WHERE id = $1",
+        site.account, health, since,
+    )  # fmt: skip
+    asked = len(site.network.asked)
+    for _ in range(3):
+        site.clock.advance(minutes=10)
+        await site.run_once()
+    assert len(site.network.asked) == asked
+    assert ((await site.only_run()).note, (await site.only_run()).state) == ("proof-lapsed", RunState.RUNNING)
+    await site.fetch("UPDATE linked_account SET health = 0, health_since = NULL WHERE id = $1", site.account)
+    await site.drive()
+    assert await site.states(run) == {ItemState.FOLLOWED: 2}

@@ -312,3 +312,15 @@ async def test_who_was_told_to_be_gone_is_tried_three_times(days: Days) -> None:
         await days.work()
     assert days.site.network.followed == [handle(3)]
     assert len(await days.site.following.list_of(days.site.member)) == 3
+
+
+async def test_no_batch_is_made_with_an_account_that_lapsed(days: Days) -> None:
+    await days.wish()
+    await days.arrive(3)
+    await days.site.fetch("UPDATE linked_account SET health = 3 WHERE id = $1", days.site.account)
+    await days.work()
+    assert await days.site.following.list_of(days.site.member) == []
+    await days.site.fetch("UPDATE linked_account SET health = 0 WHERE id = $1", days.site.account)
+    days.pass_days(1)
+    await days.work()
+    assert days.site.network.followed == [handle(3)]
