@@ -4,9 +4,11 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from directory.accounts import AccountNetwork
 from directory.members.errors import MemberGone
 from directory.members.publications import Publication
 from directory.members.receipts import Elsewhere, Receipt, Withdrawn
+from directory.store.account_columns import account_network_code
 from directory.store.accounts import lock_member, plain_uuid
 from directory.store.claim_rows import IS_WAITING
 from directory.store.database import Connection, Database
@@ -20,10 +22,11 @@ from directory.store.publication_rows import (
 from directory.store.tokens import hand_over_tokens_of_member
 
 _IS_ABANDONED: Final = (
-    "NOT EXISTS (SELECT FROM linked_account a WHERE a.member = member.id)"
+    "NOT EXISTS (SELECT FROM linked_account a WHERE a.member = member.id"
+    f" AND (a.network <> {account_network_code(AccountNetwork.X)} OR a.account_id IS NOT NULL))"
     f" AND NOT EXISTS (SELECT FROM contested_claim c WHERE c.member = member.id AND c.{IS_WAITING})"
 )
-"""A claim that waits can still give them an account."""
+"""An X account that is known by its handle alone signs nobody in. A claim that waits can still give them an account."""
 
 
 class ErasureStore:
@@ -45,8 +48,8 @@ class ErasureStore:
 
 
 async def purge_abandoned(database: Database, now: datetime, limit: int) -> int:
-    """Erases members who have no account left: nobody can sign in as them any more, to leave or for anything else. Returns
-    how many."""
+    """Erases members who have no account left that signs them in: nobody can enter as them any more, to leave or for anything
+    else. Returns how many."""
     async with database.connection() as connection:
         rows = await connection.fetch(f"SELECT id FROM member WHERE {_IS_ABANDONED} LIMIT $1", limit)
     return sum([await _erase_if_abandoned(database, plain_uuid(row["id"]), now) for row in rows])

@@ -165,6 +165,21 @@ async def test_a_membership_that_nobody_can_enter_any_more_is_erased(
     assert (await housekeeping.run())["member"] == 0
 
 
+async def test_a_handle_at_x_keeps_no_membership_that_nobody_can_enter(
+    site: Site, join: Join, lapsing: Lapsing
+) -> None:
+    """Fault: the same with an account at X that is known by its handle alone, which lets nobody in: it went on holding the
+    account, so that its own bearer's proof was contested by their former self."""
+    member, wish = await join("bea", None)
+    await lapsing.publish(member, wish)
+    await lapsing.lapse(wish.target_account)
+    begun = await site.membership.sign_in(at_bluesky("bea"), afresh=True)
+    assert (await Housekeeping(site.database, site.clock).run())["member"] == 1
+    assert await site.membership.find(member) is None
+    await site.membership.link(begun.member, on_x("bea", at=site.clock.now()))
+    assert await kinds(site.membership, begun.member) == [("bluesky", False), ("x", False)]
+
+
 async def test_nobody_begins_anew_where_nobody_may_join(
     membership: Membership, gone: tuple[UUID, Wish]
 ) -> None:
