@@ -256,15 +256,15 @@ def test_a_new_server_that_never_answers_again(
 ) -> None:
     """Fault: for a month the old server answered at each look, and the new one at none. The old account counted as away: it
     was in doubt, and lapsed as soon as the new server answered."""
-    publish_from(visitor, internet, x, old, "hana")
-    new.accounts.append(Account("hana", new.host))
-    old.move("hana", new, "hana")
-    new.broken["/users/hana"] = lambda _: Response(503)
+    publish_from(visitor, internet, x, old, "juno")
+    new.accounts.append(Account("juno", new.host))
+    old.move("juno", new, "juno")
+    new.broken["/users/juno"] = lambda _: Response(503)
     for _ in range(6):
         fetch(visitor.instance, "UPDATE linked_account SET health_since = health_since - interval '7 days'")
         fetch(visitor.instance, "UPDATE host_backoff SET until = now()")
         look_again(visitor.instance)
-    assert health(visitor.instance, f"hana@{old.host}")[0] == 1, "stale, and in no doubt"
+    assert health(visitor.instance, f"juno@{old.host}")[0] == 1, "stale, and in no doubt"
 
 
 def test_a_server_that_tells_strangers_nothing(visitor: Visitor, internet: FakeInternet, x: FakeX) -> None:
