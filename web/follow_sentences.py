@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from directory.follows.reasons import Reason
+from directory.follows.runs import NEEDS_SIGN_IN
 from directory.follows.states import ItemState, RunState
+from directory.members.errors import ProofLapsed
 from directory.texts import N_
 
 REASONS: Final[Mapping[Reason, str]] = {
@@ -116,5 +118,7 @@ NOTES: Final[Mapping[str, str]] = {
         "Bluesky's moderators cannot be asked at the moment who only pretends to be somebody, and without that we follow nobody: they are asked again soon."
     ),
     "switched-off": N_("Whoever runs this instance lets nobody be followed at the moment."),
+    ProofLapsed.code: N_("The proof of this account does not hold any more: please prove it again."),
+    NEEDS_SIGN_IN: N_("It waits for you: please allow it at your server once more."),
 }
 """Of the codes in a run's note; others are not told."""

@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from directory.identifiers import XHandle, XId
 from directory.mappings import Evidence, Mapping
 
 _POST: Final = re.compile(r"https://x\.com/i/status/[1-9][0-9]{0,18}")
@@ -10,9 +11,12 @@ _POST: Final = re.compile(r"https://x\.com/i/status/[1-9][0-9]{0,18}")
 
 def x_profile_url(mapping: Mapping) -> str:
     """Returns the profile on X: by its number where that was proven, since a name can pass to somebody else."""
-    if mapping.x_id is not None:
-        return f"https://x.com/i/user/{mapping.x_id}"
-    return f"https://x.com/{mapping.x_handle}"
+    return x_account_url(mapping.x_id, mapping.x_handle)
+
+
+def x_account_url(x_id: XId | None, x_handle: XHandle) -> str:
+    """Returns the profile of an account on X, by its number where it is known."""
+    return f"https://x.com/i/user/{x_id}" if x_id is not None else f"https://x.com/{x_handle}"
 
 
 def proof_url(evidence: Evidence) -> str:

@@ -51,10 +51,10 @@ def build_planning(members: MemberParts) -> Planning:
 
 def build_follow_networks(ground: Ground, networks: Networks) -> Mapping[Network, FollowNetwork]:
     """Builds the networks that people can be followed on, over what opens sessions there."""
-    bluesky = networks.profiles[Network.BLUESKY]
     # A session on Mastodon asks for each account anyway, at the member's own server.
     warned = {
-        Network.BLUESKY: Warnings(Network.BLUESKY, bluesky, FaceStore(ground.database), ground.clock).of
+        network: Warnings(network, profiles, FaceStore(ground.database), ground.clock).of
+        for network, profiles in networks.warners.items()
     }
     return {
         network: FollowNetwork(

@@ -22,7 +22,7 @@ from directory.networks.bluesky.handles import (
     well_known_source,
 )
 from directory.networks.bluesky.identity import Identities
-from directory.networks.bluesky.profiles import BlueskyProfiles
+from directory.networks.bluesky.profiles import BEFORE_A_FOLLOW, BlueskyProfiles
 from directory.networks.bluesky.requests import DpopRequests
 from directory.networks.bluesky.servers import Servers
 from directory.networks.bluesky.sessions import BlueskySessions
@@ -61,6 +61,8 @@ class Networks:
     homes: Mapping[Network, Home]
     """Only on networks where the tokens do not name the account's own server."""
     profiles: Mapping[Network, Profiles]
+    warners: Mapping[Network, Profiles]
+    """What tells of people right before they are followed. Only on networks where the session does not tell it."""
     messengers: Mapping[AccountNetwork, Messenger]
     """Only on networks where the instance has an account of its own."""
 
@@ -79,6 +81,7 @@ def build_networks(ground: Ground, http: GuardedClient, grants: Grants) -> Netwo
     identities = _identities(settings, http, dids)
     servers, requests = Servers(http, allow_loopback=settings.allow_loopback), DpopRequests(http)
     sessions = BlueskySessions(identities, servers, requests, ground.clock)
+    app_view = settings.bluesky_app_view or None
     return Networks(
         http=http,
         dids=dids,
@@ -95,9 +98,10 @@ def build_networks(ground: Ground, http: GuardedClient, grants: Grants) -> Netwo
         },
         homes={Network.BLUESKY: sessions.find_host},
         profiles={
-            Network.BLUESKY: BlueskyProfiles(http, ground.clock, settings.bluesky_app_view or None),
+            Network.BLUESKY: BlueskyProfiles(http, ground.clock, app_view),
             Network.MASTODON: MastodonProfiles(http),
         },
+        warners={Network.BLUESKY: BlueskyProfiles(http, ground.clock, app_view, singly=BEFORE_A_FOLLOW)},
         messengers=build_messengers(settings, http),
     )
 

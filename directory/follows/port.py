@@ -32,7 +32,7 @@ class Attempt(msgspec.Struct, frozen=True):
 
 class Outcome(msgspec.Struct, frozen=True):
     """What became of an item: SENT (unknown yet), FOLLOWED, REQUESTED, ALREADY, FAILED, PENDING (nothing was sent), or for an
-    undo UNDONE or FOLLOWED. `moved_to`: the account says that it moved there."""
+    undo UNDONE, FOLLOWED or UNDOING (unknown yet). `moved_to`: the account says that it moved there."""
 
     number: int
     state: ItemState

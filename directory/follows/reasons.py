@@ -63,6 +63,19 @@ class Reason(enum.IntEnum):
 
 FOR_ALL: Final = frozenset({Reason.LIMIT_REACHED, Reason.MEMBER_MOVED})
 """Reasons that are the same for all who are left in a run."""
+MAY_END: Final = frozenset(
+    {
+        Reason.NEEDS_TICK,
+        Reason.DISPUTED,
+        Reason.LIMITED,
+        Reason.NAME_SEEN_LONG_AGO,
+        Reason.NAME_OF_UNKNOWN_AGE,
+        Reason.NOT_THAT_ID,
+        Reason.WITHDRAWN,
+        Reason.SWITCHED_OFF,
+    }
+)
+"""Why a run skips somebody whom a plan wants again once it is over. While it lasts, plans leave them out by themselves."""
 _OF_DOUBT: Final[Mapping[Doubt, Reason]] = {
     Doubt.DISPUTED: Reason.DISPUTED,
     Doubt.LIMITED: Reason.LIMITED,

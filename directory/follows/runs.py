@@ -2,6 +2,7 @@
 
 import enum
 from datetime import date, datetime
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -39,6 +40,10 @@ class Source(enum.IntEnum):
     """Members who followed the member on X."""
 
 
+NEEDS_SIGN_IN: Final = "needs-sign-in"
+"""The note of a run whose permission was refused: it waits for a sign-in, or looks again now and then."""
+
+
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run of one member with one linked account, which follows."""
 
@@ -62,6 +67,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """Whether those who are followed already were read."""
     note: str
     """A stable code of why it waits or stopped; empty where nothing is to be said."""
+
+    @property
+    def needs_sign_in(self) -> bool:
+        """Whether it waits for a sign-in, whatever permission is kept: the network refused that one."""
+        return self.state is RunState.NEEDS_SIGN_IN or (self.state.is_open and self.note == NEEDS_SIGN_IN)
 
 
 class Wanted(msgspec.Struct, frozen=True):

@@ -247,9 +247,11 @@ class Jobs:
             await self._parts.permissions.finish_revocation(revocation)
 
     async def _tidy(self) -> None:
+        full: Collection[str] | None = None
         for _ in range(MAX_HOUSEKEEPING_STEPS):
-            done = await self._parts.housekeeping.run()
-            if max(done.values()) < STEP:
+            done = await self._parts.housekeeping.run(full)
+            full = [table for table, count in done.items() if count >= STEP]
+            if not full:
                 break
 
 

@@ -54,7 +54,7 @@ _MAX_DOUBLINGS: Final = 10
 
 class Present(msgspec.Struct, frozen=True):
     """An account on a new network exists. `link` is whether its profile links to the member's page; None where that
-    was not asked (`rests_on_link`). `moved_to` is the address that its server says it moved to, which the new account
+    was not asked (`rests_on_link`), unreachable also where nobody tells whether the account moved. `moved_to` is the address that its server says it moved to, which the new account
     did not confirm; unset where no server told. `page` is the address of its profile, unset alike."""
 
     account: TargetAccount
@@ -149,6 +149,11 @@ def is_away(account: LinkedAccount, now: datetime) -> bool:
         return False
     since = account.health_since
     return since is not None and now - since > AWAY_AFTER
+
+
+def may_be_anothers(account: LinkedAccount, now: datetime) -> bool:
+    """Whether who answers for an account now may be somebody else: it lapsed, or its server was out of reach for a month."""
+    return account.is_lapsed or is_away(account, now)
 
 
 def judge_x(account: LinkedAccount, seen: Sequence[XSeen], attempt: int, now: datetime) -> Outcome:
@@ -285,7 +290,15 @@ def _judge_link(account: LinkedAccount, seen: Present, attempt: int, now: dateti
         case Refuted():
             return doubt(account, now, CONFIRM_AFTER) or Unlinked(seen.account)
         case Unreachable(retry_after_s=retry_after_s):
-            return _reschedule(account, attempt, now, retry_after_s)
+            return _seen_in_part(_reschedule(account, attempt, now, retry_after_s), now)
+
+
+def _seen_in_part(unseen: Doubtful, now: datetime) -> Doubtful:
+    """Returns the outcome for an account that answered, where something about it could not be seen.
+
+    It was not away, nor gone, until now: neither counts from before. A doubt of its link is old enough to be confirmed.
+    """
+    return msgspec.structs.replace(unseen, since=max(unseen.since, now - CONFIRM_AFTER))
 
 
 def _is_id_proven(account: LinkedAccount) -> bool:

@@ -114,6 +114,10 @@ class NeedsSignIn(SignInError):
     code = "needs-sign-in"
 
 
+class PermissionSealed(NeedsSignIn):
+    """What is kept of the tokens cannot be opened now: another sign-in replaces it, or the key comes back."""
+
+
 @contextmanager
 def network_errors(host: str = "") -> Iterator[None]:
     """Turns errors of the HTTP client into errors of a sign-in."""

@@ -1,9 +1,12 @@
 """Purges what has expired, in small steps that any number of processes may repeat."""
 
+from collections.abc import Collection
 from typing import Final
 
 from directory.clock import Clock
+from directory.errors import DirectoryUnavailable
 from directory.store.database import Database
+from directory.store.erasures import purge_abandoned
 from directory.store.member_tables import PURGES
 
 STEP: Final = 1_000
@@ -17,7 +20,24 @@ class Housekeeping:
         self._database = database
         self._clock = clock
 
-    async def run(self) -> dict[str, int]:
-        """Runs one step for each table. Returns how many rows each purged. Repeat while one of them is `STEP`."""
-        now = self._clock.now()
-        return {table: await purge(self._database, now, STEP) for table, purge in PURGES.items()}
+    async def run(self, only: Collection[str] | None = None) -> dict[str, int]:
+        """Runs one step for each table, or for `only` some. Returns how many rows each purged. Repeat for those of which that
+        is `STEP`.
+
+        A table that cannot be purged, or whose purge takes too long, keeps no other from it. Raises at the end
+        DirectoryUnavailable, or an ExceptionGroup where anything else failed.
+        """
+        now, done, failed = self._clock.now(), dict[str, int](), list[Exception]()
+        for table, purge in (*PURGES.items(), ("member", purge_abandoned)):
+            if only is not None and table not in only:
+                continue
+            try:
+                done[table] = await purge(self._database, now, STEP)
+            except Exception as error:  # noqa: BLE001 - raised below
+                error.add_note(f"while {table} was purged")
+                failed.append(error)
+        if failed and all(isinstance(each, DirectoryUnavailable) for each in failed):
+            raise failed[0]
+        if failed:
+            raise ExceptionGroup("not everything that has expired could be purged", failed)
+        return done

@@ -8,11 +8,11 @@ from directory.accounts import AccountNetwork
 from directory.clock import Clock
 from directory.members.tokens import KEEP_WITHIN, Revocation, Token, token_context, token_hash
 from directory.networks.port import Purpose, TokenSet
-from directory.networks.sign_in_errors import NeedsSignIn
+from directory.networks.sign_in_errors import NeedsSignIn, PermissionSealed
 from directory.store.revocations import RevocationStore
 from directory.store.tokens import TokenStore
-from directory.vault import Secret, Vault
-from directory.vault_keys import VaultError
+from directory.vault import BrokenSeal, Secret, Vault
+from directory.vault_keys import UnknownKey, VaultError
 
 Refresh = Callable[[TokenSet, datetime], Awaitable[TokenSet]]
 
@@ -55,7 +55,7 @@ class Permissions:
         return await self._tokens.list_tokens(member)
 
     async def read(self, account: UUID, purpose: Purpose) -> TokenSet:
-        """Reads the tokens as they are kept; they may have expired. Raises NeedsSignIn."""
+        """Reads the tokens as they are kept; they may have expired. Raises NeedsSignIn, and PermissionSealed of that."""
         row, sealed = await self._tokens.read_token(account, purpose)
         return self._open(row.id, sealed)
 
@@ -63,8 +63,8 @@ class Permissions:
         """Returns tokens that can be used now, renewed with `refresh` where they expired.
 
         One renewal runs at a time over all processes: who waited for it gets its result. Where the network asks
-        for a new sign-in, the tokens are deleted. Raises NeedsSignIn, whatever else `refresh` raises, and
-        TimeoutError.
+        for a new sign-in, the tokens are deleted. Raises NeedsSignIn, PermissionSealed of that, whatever else `refresh`
+        raises, and TimeoutError.
         """
         tokens = await self.read(account, purpose)
         if tokens.is_fresh(self._clock.now()):
@@ -116,7 +116,11 @@ class Permissions:
         return await self._revocations.reschedule_revocation(revocation, self._clock.now())
 
     def _open(self, row: UUID, sealed: bytes) -> TokenSet:
-        return TokenSet.from_bytes(self._vault.unseal(sealed, token_context(row)).reveal())
+        try:
+            opened = self._vault.unseal(sealed, token_context(row))
+        except (BrokenSeal, UnknownKey) as error:
+            raise PermissionSealed("", str(error)) from error
+        return TokenSet.from_bytes(opened.reveal())
 
     def _try_open(self, revocation: Revocation) -> TokenSet | None:
         try:

@@ -90,6 +90,7 @@ class Rechecking:
         return await self._checker.recheck(challenge, post, account.x.id if account.x is not None else None)
 
     async def _ask_of_target(self, account: LinkedAccount, target: TargetAccount) -> TargetSeen:
+        """Returns what is seen of a new account. Where nobody tells whether it moved, it is there, and asked about again."""
         try:
             with failures_noted(Failing.RECHECK, SignInError):
                 there = await self._networks[account.network].current_account(target)
@@ -100,7 +101,7 @@ class Rechecking:
         try:
             moved = await self._ask_whether_moved(there)
         except ServerUnreachable:
-            return _NO_ANSWER
+            return Present(there, _NO_ANSWER)
         if isinstance(moved, Moved):
             return moved
         link = await self._profiles.recheck(account) if rests_on_link(account) else None

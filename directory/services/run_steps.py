@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final, TypeVar
 
+import structlog
+
 from directory.accounts import TargetAccount
 from directory.answer_times import LIST_TIMEOUT_S
 from directory.clock import Clock
@@ -19,15 +21,17 @@ from directory.follows.budget import DAY, LIMITS
 from directory.follows.port import Attempt, FollowSession, Told
 from directory.follows.proof import present_account
 from directory.follows.reasons import FOR_ALL, Reason
-from directory.follows.runs import Item, Run, RunKind
+from directory.follows.runs import NEEDS_SIGN_IN, Item, Run, RunKind
 from directory.follows.states import ItemState, RunMove, RunState
 from directory.follows.switches import Switches
 from directory.follows.tally import count_outcomes, count_result
 from directory.follows.times import day_of_all
 from directory.mappings import Network
+from directory.members.errors import ProofLapsed
+from directory.members.rechecks import may_be_anothers
 from directory.networks.errors import BadStatus, NetworkError
 from directory.networks.port import TokenSet
-from directory.networks.sign_in_errors import NeedsSignIn, SignInError
+from directory.networks.sign_in_errors import NeedsSignIn, PermissionSealed, SignInError
 from directory.services.following import Following, host_of, purpose_of
 from directory.services.lookup import Lookup
 from directory.services.permissions import Permissions, Refresh
@@ -40,7 +44,9 @@ AFTER_FAILURE: Final = timedelta(minutes=1)
 AFTER_429: Final = timedelta(minutes=5)
 """Where a server says 429 and not for how long."""
 WHILE_OFF: Final = timedelta(minutes=10)
-"""Before a run that the operators' switches hold looks again."""
+"""Before a run looks again that the operators' switches hold, or whose account may be somebody else's."""
+WHILE_SEALED: Final = timedelta(minutes=10)
+"""Before a run whose permission cannot be opened looks again: the key may come back, and no run ends for that."""
 DAY_MAY_CHANGE: Final = timedelta(hours=1)
 """The operators can move the day on which all runs begin."""
 AFTER_NOTHING: Final = timedelta(minutes=1)
@@ -64,6 +70,7 @@ Warned = Callable[[Sequence[TargetAccount]], Awaitable[Mapping[str, Reason]]]
 """Returns why people are not to be followed, by the texts of their ids; nothing of the others. Raises NetworkError."""
 
 T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +126,10 @@ class RunSteps:
     async def _waits(self, step: Step) -> bool:
         """Reschedules a step whose time has not come, or starts its run. Returns False where there is work to do now."""
         run, now = step.run, self._clock.now()
+        account = await self._store.find_account(step)
+        if account is not None and may_be_anothers(account, now):
+            await self._store.reschedule_step(step, now + WHILE_OFF, ProofLapsed.code)
+            return True
         if run.state is RunState.UNDOING and run.network in self._parts.networks:
             return False
         if run.state is RunState.UNDOING or self._is_off(run):
@@ -153,6 +164,9 @@ class RunSteps:
                 return
             async with network.open(step.run, used) as session:
                 await _Visit(self._parts, step, session, deadline).make()
+        except PermissionSealed as error:
+            log.warning("a permission cannot be opened", run=str(step.run.id), reason=error.why)
+            await self._store.reschedule_step(step, self._clock.now() + WHILE_SEALED, NEEDS_SIGN_IN)
         except NeedsSignIn:
             await self._lose(step, used)
         except (NetworkError, SignInError, TimeoutError) as error:

@@ -1,6 +1,7 @@
 """Follows newcomers for members who wish it: one batch a day, of people who came since the batch before.
 
-Nobody is followed twice by this: whom a run of that account had before, it leaves alone, whatever the member did since.
+Nobody is followed twice by this: whom a run of that account had before, it leaves alone, whatever the member did since. Whom
+a run only skipped, for a doubt that has ended, was never followed.
 """
 
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from directory.follows.errors import FollowsOff, NothingToFollow, RunOpen, WishE
 from directory.follows.plan import plan_follows
 from directory.follows.runs import Plan, Run, Source, StandingMatch
 from directory.members.errors import MemberGone, UnknownAccount
+from directory.members.rechecks import may_be_anothers
 from directory.services.following import Asked, Following
 from directory.services.planning import Planning
 from directory.store.members import MemberStore
@@ -69,7 +71,7 @@ class Standing:
     async def _plan(self, wish: StandingMatch) -> Plan:
         own = await self._members.list_accounts(wish.member)
         account = next((each for each in own if each.id == wish.account), None)
-        if account is None:
+        if account is None or may_be_anothers(account, self._clock.now()):
             raise UnknownAccount
         came = await self._planning.match_newcomers(wish.member, since_of(wish, self._clock.now()))
         plan = plan_follows(came, await self._planning.wishes(account, own, is_chosen_unasked))

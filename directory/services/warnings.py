@@ -21,8 +21,8 @@ from directory.store.faces import FaceStore
 log = structlog.get_logger(__name__)
 
 ASKED_AT_A_TIME: Final = 100
-WAIT_S: Final = 5.0
-"""For those that are asked for at a time. A step has 45 seconds."""
+WAIT_S: Final = 8.0
+"""For those that are asked for at a time. A step has 45 seconds, and asks twice at most."""
 
 
 class NobodyWarns(NetworkError):

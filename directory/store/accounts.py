@@ -1,6 +1,6 @@
 """Linked accounts as rows, and the lock that every change to a member takes."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -12,7 +12,7 @@ from directory.accounts import Account, LinkedAccount, ProofState, ProvenAccount
 from directory.identifiers import Acct
 from directory.mappings import Evidence
 from directory.members.errors import MemberGone
-from directory.members.rechecks import is_away, next_recheck_at
+from directory.members.rechecks import may_be_anothers, next_recheck_at
 from directory.store.account_columns import columns_of, read_account
 from directory.store.database import Connection
 from directory.store.hide_rows import tell_hides_of_account
@@ -31,6 +31,7 @@ IS_NOT_LAPSED: Final = f"health <> {_HEALTH_CODE[ProofState.LAPSED]}"
 
 X_TURN_LOCK: Final = 0x70617373_65726505
 """`pass` `ere` 05: one change of an X account's holder or handle at a time."""
+_LOCK_PARTIES: Final = "SELECT FROM member WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
 ACCOUNT_COLUMNS: Final = (
     "id, member, network, account_id, handle, evidence, linked_at, proven_at, checked_at, recheck_at, "
     "health, health_since, on_page, moved_to, has_rival, "
@@ -103,7 +104,7 @@ async def opens_nothing(connection: Connection, held: LinkedAccount, now: dateti
 
     Whoever bears its name now may be somebody else, and the member has another way in.
     """
-    if not held.is_lapsed and not is_away(held, now):
+    if not may_be_anothers(held, now):
         return False
     return len(await fetch_accounts(connection, held.member)) > 1
 
@@ -220,18 +221,48 @@ async def take_x_turn(connection: Connection) -> None:
 
 
 async def lock_x_parties(connection: Connection, members: Iterable[UUID], *accounts: XAccount) -> None:
-    """Takes the turn to change X accounts, then locks the members and all who hold one of the accounts, or another
-    under its handle, in the order of their ids. Nobody else comes to hold one until the transaction ends.
+    """Takes the turn to change X accounts, and locks the members and all who hold one of the accounts, or another
+    under its handle. Nobody else comes to hold one until the transaction ends.
 
     Call it before any other lock. Members who are gone are left out: `lock_member` tells.
     """
-    await take_x_turn(connection)
-    parties = set(members)
-    for account in accounts:
-        parties |= {held.member for held in await find_like_x_accounts(connection, account)}
-    await connection.execute(
-        "SELECT FROM member WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE", list(parties)
-    )
+    named = set(members)
+
+    async def find() -> set[UUID]:
+        alike = [await find_like_x_accounts(connection, account) for account in accounts]
+        return named | {held.member for each in alike for held in each}
+
+    await take_x_turn_with(connection, find)
+
+
+async def take_x_turn_with(
+    connection: Connection, find_parties: Callable[[], Awaitable[Collection[UUID]]]
+) -> None:
+    """Takes the turn to change X accounts, and locks the members who are found in it, in the order of their ids.
+
+    The turn is never held while one of them is waited for: they may be held up by a server of their own, and everybody
+    else's proofs would be with them.
+    """
+    while busy := await _try_turn_with(connection, find_parties):
+        waiting = connection.transaction()
+        await waiting.start()
+        await connection.execute(_LOCK_PARTIES, list(busy))
+        await waiting.rollback()
+
+
+async def _try_turn_with(
+    connection: Connection, find_parties: Callable[[], Awaitable[Collection[UUID]]]
+) -> Collection[UUID]:
+    """Returns the members where one of them is busy, and nothing is locked then."""
+    parties: Collection[UUID] = ()
+    try:
+        async with connection.transaction():
+            await take_x_turn(connection)
+            parties = await find_parties()
+            await connection.execute(f"{_LOCK_PARTIES} NOWAIT", list(parties))
+    except asyncpg.LockNotAvailableError:
+        return parties
+    return ()
 
 
 async def save_health(connection: Connection, after: LinkedAccount) -> None:

@@ -24,7 +24,13 @@ from directory.members.claims import (
 from directory.members.errors import ClaimPaused, TooManyAccounts
 from directory.store.account_hosts import X_STAND_IN
 from directory.store.account_linking import Contested, link_account
-from directory.store.accounts import ACCOUNT_COLUMNS, account_of, lock_x_parties, plain_uuid, take_x_turn
+from directory.store.accounts import (
+    ACCOUNT_COLUMNS,
+    account_of,
+    find_like_x_accounts,
+    plain_uuid,
+    take_x_turn_with,
+)
 from directory.store.claim_rows import (
     CLAIM_COLUMNS,
     IS_APPROVED,
@@ -243,14 +249,19 @@ async def _lock_case(connection: Connection, claim: UUID, seen: ProvenAccount | 
 
     Returns None where no such claim waits.
     """
-    await take_x_turn(connection)
-    rows = await connection.fetch(
-        "SELECT c.member FROM contested_claim c WHERE c.id = $1 UNION"
-        " SELECT a.member FROM contested_claim c JOIN linked_account a ON a.id = c.holder WHERE c.id = $1",
-        claim,
-    )
-    named = [seen.x] if seen is not None and seen.x is not None else []
-    await lock_x_parties(connection, [plain_uuid(row["member"]) for row in rows], *named)
+
+    async def find() -> set[UUID]:
+        rows = await connection.fetch(
+            "SELECT c.member FROM contested_claim c WHERE c.id = $1 UNION"
+            " SELECT a.member FROM contested_claim c JOIN linked_account a ON a.id = c.holder WHERE c.id = $1",
+            claim,
+        )
+        alike = (
+            await find_like_x_accounts(connection, seen.x) if seen is not None and seen.x is not None else []
+        )
+        return {plain_uuid(row["member"]) for row in rows} | {held.member for held in alike}
+
+    await take_x_turn_with(connection, find)
     return await _fetch_case(connection, claim)
 
 

@@ -14,15 +14,16 @@ from uuid import UUID
 
 import msgspec
 
+from directory.accounts import LinkedAccount
 from directory.errors import DirectoryError
 from directory.follows.budget import hold_until, rolled, spend
 from directory.follows.looks import MAX_LOOKS, look_due
 from directory.follows.port import Attempt, Followed, Outcome, Told
 from directory.follows.reasons import Reason
-from directory.follows.runs import Budget, Item, Run
+from directory.follows.runs import NEEDS_SIGN_IN, Budget, Item, Run
 from directory.follows.states import ItemMove, ItemState, RunMove, RunState
 from directory.members.errors import MemberGone
-from directory.store.accounts import lock_member
+from directory.store.accounts import ACCOUNT_COLUMNS, account_of, lock_member
 from directory.store.database import Connection, Database
 from directory.store.follow_items import RunItems
 from directory.store.follow_runs import (
@@ -38,7 +39,6 @@ from directory.store.follow_runs import (
 from directory.store.follows import give_back_unless_needed
 from directory.store.leases import Lease
 
-SIGN_IN_NOTE: Final = "needs-sign-in"
 ASK_AGAIN: Final = timedelta(days=1)
 """When an undo that waits for a sign-in looks again by itself."""
 
@@ -118,9 +118,9 @@ class StepStore:
         try:
             async with self._held(step) as connection:
                 if step.run.state is RunState.UNDOING:
-                    await reschedule_run(connection, step.lease, now + ASK_AGAIN, SIGN_IN_NOTE)
+                    await reschedule_run(connection, step.lease, now + ASK_AGAIN, NEEDS_SIGN_IN)
                 else:
-                    await move_run(connection, step.run.id, RunMove.LOSE_PERMISSION, now, note=SIGN_IN_NOTE)
+                    await move_run(connection, step.run.id, RunMove.LOSE_PERMISSION, now, note=NEEDS_SIGN_IN)
         except StepLost:
             return
 
@@ -129,6 +129,14 @@ class StepStore:
         async with self._held(step) as connection:
             await set_host(connection, step.run.id, host)
             await reschedule_run(connection, step.lease, now, step.run.note)
+
+    async def find_account(self, step: Step) -> LinkedAccount | None:
+        """Finds the account that the run follows with. Returns None where it is gone."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(
+                f"SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE id = $1", step.run.account
+            )
+        return None if row is None else account_of(row)
 
     async def find_ignored(self, step: Step, target_ids: Sequence[str]) -> frozenset[str]:
         """Finds those of these accounts whom the member ignores."""

@@ -128,8 +128,9 @@ class FollowStore:
             resumed = run.state is RunState.NEEDS_SIGN_IN and await move_run(
                 connection, run.id, RunMove.RESUME, now
             )
-            undone = run.state is RunState.UNDOING and await poke_run(connection, run.id, now)
-            return await find_open_run(connection, account) if resumed or undone else None
+            looks_again = run.state is RunState.UNDOING or run.needs_sign_in
+            poked = not resumed and looks_again and await poke_run(connection, run.id, now)
+            return await find_open_run(connection, account) if resumed or poked else None
 
     async def list_runs(self, member: UUID) -> list[Run]:
         """Lists the runs of a member, the newest first."""

@@ -240,7 +240,7 @@ MEMBER_TABLES: Final = (
         name="member",
         of_member="id = $1",
         exported=Exported("member", "member.json", _fetch_member),
-        kept="until the member leaves",
+        kept="until the member leaves, or has no account left to sign in with",
     ),
 )
 """In the order of erasure: no row refers to one that is deleted before it."""

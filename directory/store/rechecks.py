@@ -156,13 +156,19 @@ async def _without_taken_id(
 
 
 async def _lock_account(connection: Connection, job: RecheckJob) -> LinkedAccount | None:
-    """Locks the account and reads it. Returns None where another attempt counts by now, or none."""
+    """Locks the account and reads it. Returns None where another attempt counts by now, or none; or where the account was
+    proven or seen since the claim, as attempts are counted from nothing then, and one has the number of another."""
     if not await RECHECKS.lock(connection, job.lease):
         return None
     row = await connection.fetchrow(
         f"SELECT {ACCOUNT_COLUMNS} FROM linked_account WHERE id = $1", job.account.id
     )
-    return account_of(row) if row is not None else None
+    account = account_of(row) if row is not None else None
+    return account if account is not None and _seen_of(account) == _seen_of(job.account) else None
+
+
+def _seen_of(account: LinkedAccount) -> tuple[datetime, datetime]:
+    return account.proven_at, account.checked_at
 
 
 async def _withdraw_unlinked(connection: Connection, account: LinkedAccount, now: datetime) -> None:

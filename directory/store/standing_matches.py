@@ -7,8 +7,9 @@ from uuid import UUID
 
 import asyncpg
 
+from directory.follows.reasons import MAY_END, Reason
 from directory.follows.runs import StandingMatch
-from directory.follows.states import OPEN
+from directory.follows.states import OPEN, ItemState
 from directory.members.errors import UnknownAccount
 from directory.store.accounts import lock_member, plain_uuid
 from directory.store.database import Connection, Database
@@ -28,6 +29,16 @@ WITH due AS (
 )
 UPDATE standing_match s SET last_batch = $4, looked_at = $3 FROM due WHERE s.account = due.account
 RETURNING s.member, s.account, s.since, due.last_batch, s.looked_at
+"""
+
+
+GONE_TIMES: Final = 3
+"""Batches that skip somebody as gone before they are left alone: a service that was wrong for a minute loses nobody."""
+_FIND_HAD: Final = f"""
+SELECT i.target_id FROM follow_item i JOIN follow_run r ON r.id = i.run
+WHERE r.account = $1 AND i.target_id = ANY($2::text[]) AND NOT (i.state = {ItemState.SKIPPED:d} AND i.reason = ANY($3::smallint[]))
+GROUP BY i.target_id HAVING count(*) >= {GONE_TIMES}
+    OR bool_or(NOT (i.state = {ItemState.SKIPPED:d} AND i.reason = {Reason.GONE:d}))
 """
 
 
@@ -81,13 +92,12 @@ class StandingMatchStore:
             await give_day_back(connection, wish)
 
     async def find_had(self, account: UUID, target_ids: Sequence[str]) -> frozenset[str]:
-        """Finds those of these accounts whom a run of this account had, whatever became of it."""
+        """Finds those of these accounts whom a run of this account had, whatever became of it; but for those that it
+        skipped for what ends."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
-                "SELECT DISTINCT i.target_id FROM follow_item i JOIN follow_run r ON r.id = i.run"
-                " WHERE r.account = $1 AND i.target_id = ANY($2::text[])",
-                account, list(target_ids),
-            )  # fmt: skip
+                _FIND_HAD, account, list(target_ids), [reason.value for reason in MAY_END]
+            )
         return frozenset(row["target_id"] for row in rows)
 
 

@@ -15,7 +15,7 @@ from directory.follows.plan import Wishes, plan_follows
 from directory.follows.reasons import Reason
 from directory.identifiers import AtHandle, Did, XId
 from directory.mappings import Network
-from directory.networks.bluesky.profiles import MODERATION, PROFILES_A_CALL, BlueskyProfiles
+from directory.networks.bluesky.profiles import MODERATION, PROFILES_A_CALL, BlueskyProfiles, Singly
 from directory.networks.http import GuardedClient
 from directory.queries import Lists, Query
 from directory.ranking import rank
@@ -51,7 +51,7 @@ async def ann(app_view: AppView) -> Account:
 
 
 def reader(app_view: AppView, http: GuardedClient, **more: Any) -> BlueskyProfiles:
-    return BlueskyProfiles(http, SystemClock(), app_view.url, singly_s=UNHURRIED_S, **more)
+    return BlueskyProfiles(http, SystemClock(), app_view.url, singly=Singly(25, UNHURRIED_S), **more)
 
 
 async def reason(app_view: AppView, http: GuardedClient, account: Account) -> Reason | None:

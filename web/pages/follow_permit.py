@@ -25,13 +25,15 @@ from web.follow_services import FollowServices
 async def permission_page(
     here: Here, journeys: Journeys, account: LinkedAccount, back: Redirect, run: Run | None = None
 ) -> Response[Any]:
-    """Sends the browser to the server of the account; or `back` at once, where the permission is kept. Where the server
-    does not answer, the page of the run says so. A run that blocks or mutes has a permission of its own."""
+    """Sends the browser to the server of the account; or `back` at once, where the permission is kept and was not refused
+    since. Where the server does not answer, the page of the run says so. A run that blocks or mutes has a permission of its
+    own."""
     context = here.context
     asked = Wish(
         purpose_of(run.kind if run is not None else RunKind.FOLLOW), run.id if run is not None else None
     )
-    if await has_permission(context, account, asked.purpose):
+    is_refused = run is not None and run.needs_sign_in
+    if not is_refused and await has_permission(context, account, asked.purpose):
         return back
     at = await context.at_browser(here.request)
     if not at.browser:

@@ -10,8 +10,10 @@ from litestar.params import PathParameter
 from directory.accounts import BlueskyAccount, LinkedAccount, MastodonAccount, XAccount
 from directory.errors import InvalidIdentifier
 from directory.pasted.any_account import parse_any_account
+from directory.profile_pages import profile_url
 from web.auth.member_context import MemberContext
 from web.middleware.caching import ASKED_AGAIN
+from web.proof_links import x_account_url
 
 MAX_HANDLE_CHARS = 512
 
@@ -47,12 +49,12 @@ def _handle_of(pasted: str) -> str:
 
 
 def profile_address(account: LinkedAccount) -> str:
-    """Returns the profile's address. Mastodon compares it with the one it has; without one that its server told, the
-    actor URI leads to it."""
+    """Returns the profile's address, by its id wherever there is one: a name can pass to somebody else. Mastodon compares it
+    with the one it has; without one that its server told, the actor URI leads to it."""
     match account.account:
-        case XAccount(handle=x_handle):
-            return f"https://x.com/{x_handle}"
-        case BlueskyAccount(handle=handle):
-            return f"https://bsky.app/profile/{handle}"
+        case XAccount(id=x_id, handle=x_handle):
+            return x_account_url(x_id, x_handle)
+        case BlueskyAccount(did=did):
+            return profile_url(did)
         case MastodonAccount(actor=actor):
             return account.page or str(actor)

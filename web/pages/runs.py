@@ -131,5 +131,7 @@ async def run_values(here: Here, view: RunView, after: int) -> dict[str, Any]:
         "people": [person_row(item, view.run.kind) for item in items],
         "after": after,
         "next_after": items[-1].number if items and items[-1].number + 1 < view.total else None,
-        "needs_permission": view.run.state.is_open and view.account is not None and not is_permitted,
+        "needs_permission": view.run.state.is_open
+        and view.account is not None
+        and (view.run.needs_sign_in or not is_permitted),
     }

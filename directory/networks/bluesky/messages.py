@@ -182,8 +182,8 @@ class BlueskyMessenger:
         if answer.status in {UNAUTHORIZED, FORBIDDEN} or said.error in _OF_OUR_TOKEN:
             self._session = None
             return OwnAccountRefused(answer.host, "does not take our session, or it may not write messages")
-        if answer.status == TOO_MANY_REQUESTS or answer.status in SERVER_ERRORS:
-            return _later(answer, now)
+        if answer.status == TOO_MANY_REQUESTS or answer.status in SERVER_ERRORS or not said.error:
+            return _later(answer, now)  # without an error of the protocol something else has answered
         return _of_recipient(answer.host, said)
 
 

@@ -30,14 +30,24 @@ APP_VIEW: Final = "https://public.api.bsky.app"
 MODERATION: Final = "did:plc:ar7c4by46qjdydhdevvrndac"
 """Bluesky's moderation service, whose labels its own apps show."""
 PROFILES_A_CALL: Final = 25
-MAX_ASKED_SINGLY: Final = 25
-"""Of those that an answer leaves out, a call of `read`. Nothing is known of the rest."""
 SINGLY_AT_ONCE: Final = 4
-SINGLY_WAIT_S: Final = 1.0
-"""For all that are asked for singly, of the 3 seconds that a page waits."""
 BAD_REQUEST: Final = 400
 WARNING_LABELS: Final = frozenset({"impersonation", "!takedown", "!suspend"})
 _GONE: Final = "Profile not found"
+
+
+class Singly(msgspec.Struct, frozen=True):
+    """How those are asked for that an answer leaves out, as it does not say why: so many of them a call of `read`, and for so
+    long together. Nothing is known of the rest."""
+
+    most: int
+    wait_s: float
+
+
+FOR_A_PAGE: Final = Singly(25, 1.0)
+"""Of the 3 seconds that a page waits."""
+BEFORE_A_FOLLOW: Final = Singly(100, 4.0)
+"""All whom a step of a run asks for at a time: whoever is followed unseen may be somebody whom the moderators took down."""
 
 
 class _Label(msgspec.Struct):
@@ -65,15 +75,15 @@ class BlueskyProfiles:
         clock: Clock,
         app_view: str | None = APP_VIEW,
         labelers: Collection[str] = (MODERATION,),
-        singly_s: float = SINGLY_WAIT_S,
+        singly: Singly = FOR_A_PAGE,
     ) -> None:
         """`app_view` is the origin of the service, None for none. Labels of others than `labelers` do not count: anyone
-        can label anyone. `singly_s` is the time for all who are asked for singly."""
+        can label anyone."""
         self._http = http
         self._clock = clock
         self._app_view = app_view
         self._labelers = frozenset(labelers)
-        self._singly_s = singly_s
+        self._singly = singly
 
     async def read(self, accounts: Sequence[TargetAccount]) -> Sequence[Profile]:
         """Reads the profiles of those that are known there, and of those that are gone or taken down. Raises NetworkError."""
@@ -88,7 +98,7 @@ class BlueskyProfiles:
                     if profile.did in asked:
                         found[profile.did] = self._profile(asked[profile.did], profile)
             missing = [did for did in dids if did not in found]
-            for did, reason in (await self._ask_singly(xrpc, missing[:MAX_ASKED_SINGLY])).items():
+            for did, reason in (await self._ask_singly(xrpc, missing[: self._singly.most])).items():
                 found[did] = Profile(asked[did], reason=reason)
         return list(found.values())
 
@@ -112,7 +122,7 @@ class BlueskyProfiles:
                 told[did] = reason
 
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._singly_s), asyncio.TaskGroup() as tasks:
+            async with asyncio.timeout(self._singly.wait_s), asyncio.TaskGroup() as tasks:
                 for did in dids:
                     tasks.create_task(ask(did))
         return told

@@ -25,7 +25,8 @@ from directory.networks.mastodon.shown import parse_shown_acct
 from directory.networks.mastodon.webfinger import finger
 from directory.networks.sign_in_errors import AccountNotFound, SignInError
 
-KEEP_FINGERS: Final = timedelta(days=1)
+KEEP_FINGERS: Final = timedelta(minutes=5)
+"""An address can pass to somebody else in the time; whoever many members follow at once is asked about once."""
 MAX_FINGERS: Final = 20_000
 
 
@@ -43,7 +44,7 @@ class Lost(msgspec.Struct, frozen=True):
 
 
 class Fingers:
-    """Actor URIs by address, as WebFinger tells them; kept for a day, for all runs of the process."""
+    """Actor URIs by address, as WebFinger tells them; kept for a few minutes, for all runs of the process."""
 
     def __init__(self, http: GuardedClient, clock: Clock) -> None:
         self._http = http
@@ -54,7 +55,7 @@ class Fingers:
         """Returns the actor URI of an address; None where the address is another's name for it. Raises SignInError."""
         now = self._clock.now()
         kept = self._kept.get(acct.key)
-        if kept is not None and now - kept[1] < KEEP_FINGERS:
+        if kept is not None and timedelta() <= now - kept[1] < KEEP_FINGERS:
             return kept[0]
         found = await finger(self._http, acct.host, acct)
         if found.subject.key != acct.key:

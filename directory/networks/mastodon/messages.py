@@ -53,6 +53,10 @@ class _Account(msgspec.Struct):
     suspended: bool | None = None
 
 
+class _Error(msgspec.Struct):
+    error: str = ""
+
+
 class _Found(msgspec.Struct):
     accounts: list[_Account] = []
 
@@ -173,12 +177,22 @@ def _refusal(answer: Answer, now: datetime) -> NotSent:
     return NotSent(answer.host, why, retry_after_s=retry_after_s(answer, now))
 
 
+def _is_of_the_api(answer: Answer) -> bool:
+    """Tells whether the server itself refuses, and no page of something in front of it."""
+    try:
+        return bool(answer.parse(_Error).error)
+    except NetworkError:
+        return False
+
+
 def _refused_post(answer: Answer, now: datetime) -> MessageError:
     """Returns what a status says of a post. After 500, 502 and 504 the post may stand: something behind the answer
     may have taken it."""
     if answer.status in SERVER_ERRORS and answer.status != UNAVAILABLE:
         return MaybeSent(answer.host, f"answered with status {answer.status}")
     if is_token_refused(answer) or answer.status in {TOO_MANY_REQUESTS, UNAVAILABLE}:
+        return _refusal(answer, now)
+    if 400 <= answer.status < 500 and not _is_of_the_api(answer):
         return _refusal(answer, now)
     if 400 <= answer.status < 500:
         return RecipientClosed(answer.host, f"refused the message with status {answer.status}")

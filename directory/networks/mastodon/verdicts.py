@@ -46,9 +46,11 @@ def after_refusal(kind: RunKind, number: int, id_: str, said: Said, row: Relatio
 
 
 def after_look(kind: RunKind, item: Attempt, id_: str, row: Relationship | None) -> Outcome:
-    """Judges what became of an item that may have been sent."""
+    """Judges what became of an item that may have been sent. Nothing is known where the server tells of it nothing."""
+    if row is None and item.state is ItemState.REQUESTED:
+        return Outcome(item.number, ItemState.REQUESTED, Reason.NONE, id_)
     if row is None:
-        return Outcome(item.number, ItemState.FAILED, Reason.NOT_FOUND, id_)
+        return still_sent(item, id_)
     if _is_done(kind, row):
         return Outcome(item.number, ItemState.FOLLOWED, Reason.NONE, id_)
     if kind is RunKind.FOLLOW and row.requested:
@@ -76,7 +78,9 @@ def not_undone(item: Attempt) -> Outcome:
 
 
 def after_undo(kind: RunKind, number: int, id_: str, said: Said, row: Relationship | None) -> Outcome:
-    """Judges the answer to an undo, with the relationship where it was refused."""
+    """Judges the answer to an undo, with the relationship where it was refused; UNDOING where that is not told."""
+    if row is None and not is_undone(said):
+        return Outcome(number, ItemState.UNDOING, Reason.NONE, id_)
     if is_undone(said) or row is None or not (_is_done(kind, row) or row.requested):
         return Outcome(number, ItemState.UNDONE, Reason.NONE, id_)
     return Outcome(number, ItemState.FOLLOWED, Reason.REFUSED, id_)

@@ -9,6 +9,7 @@ from directory.answers import take_in_leaves
 from directory.choosing import is_chosen_unasked
 from directory.follows.errors import WishEnded
 from directory.follows.plan import Wishes, plan_follows
+from directory.follows.reasons import Reason
 from directory.follows.runs import Source
 from directory.mappings import Network
 from directory.members.consents import ConsentKind
@@ -20,8 +21,9 @@ from directory.services.following import Asked
 from directory.services.housekeeping import Housekeeping
 from directory.store.consents import ConsentStore
 from tests.directory.follows.days import Days
-from tests.directory.follows.site import FIRST_X_ID, handle
-from tests.harness.mappings import OTHER_ORIGIN, bluesky
+from tests.directory.follows.site import FIRST_X_ID, handle, letters
+from tests.directory.follows.test_warnings import Moderators
+from tests.harness.mappings import OTHER_ORIGIN, bluesky, did
 
 
 async def test_newcomers_are_followed_the_same_day(days: Days) -> None:
@@ -261,3 +263,64 @@ async def test_a_claim_that_is_broken_off_after_its_run_began_is_not_made_again(
     await days.drive()
     await days.arrive(5)
     assert await days.work() == 0
+
+
+async def contest(days: Days, number: int, *, is_contested: bool) -> None:
+    """Somebody else proves the account on X of a newcomer; or the moderators reject that."""
+    await days.site.fetch(
+        "UPDATE mapping SET is_contested = $2 WHERE x_id = $1", FIRST_X_ID + number, is_contested
+    )
+
+
+async def test_who_was_skipped_for_a_doubt_is_followed_once_it_ends(days: Days) -> None:
+    """Fault: a newcomer whose proof was in doubt for a day, right as their turn in a batch came, was skipped by it; and by
+    all later batches, as a run had had them."""
+    await days.wish()
+    await days.arrive(3, 5)
+    wish = await days.standing.claim()
+    assert wish is not None
+    assert await days.standing.follow_newcomers(wish) is not None
+    await contest(days, 3, is_contested=True)
+    await days.drive()
+    assert days.site.network.followed == [handle(5)]
+    for _ in range(2):
+        days.pass_days(1)
+        await days.work()
+    assert len(await days.site.following.list_of(days.site.member)) == 1, "no run for nobody"
+    await contest(days, 3, is_contested=False)
+    days.pass_days(1)
+    await days.work()
+    assert days.site.network.followed == [handle(3), handle(5)]
+    days.site.network.unfollow_by_hand(handle(3))
+    days.pass_days(1)
+    await days.work()
+    assert days.site.network.followed == [handle(5)]
+
+
+async def test_who_was_told_to_be_gone_is_tried_three_times(days: Days) -> None:
+    """Fault: a service that knew nothing of a new account for a minute said that it is gone, and the one batch that had it
+    was the last. Who is gone for good has no run a day for three months."""
+    moderators = Moderators({3: Reason.GONE, 5: Reason.GONE, 7: Reason.LABELLED})
+    days.site.warned = moderators.warnings(days.site.database, days.site.clock).of
+    await days.wish()
+    await days.arrive(3, 5, 7)
+    await days.work()
+    assert days.site.network.followed == []
+    del moderators.reasons[str(did(letters(3)))]
+    for _ in range(6):
+        days.pass_days(2)
+        await days.work()
+    assert days.site.network.followed == [handle(3)]
+    assert len(await days.site.following.list_of(days.site.member)) == 3
+
+
+async def test_no_batch_is_made_with_an_account_that_lapsed(days: Days) -> None:
+    await days.wish()
+    await days.arrive(3)
+    await days.site.fetch("UPDATE linked_account SET health = 3 WHERE id = $1", days.site.account)
+    await days.work()
+    assert await days.site.following.list_of(days.site.member) == []
+    await days.site.fetch("UPDATE linked_account SET health = 0 WHERE id = $1", days.site.account)
+    days.pass_days(1)
+    await days.work()
+    assert days.site.network.followed == [handle(3)]

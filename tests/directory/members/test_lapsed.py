@@ -21,6 +21,9 @@ from directory.members.rechecks import RECHECK_EVERY, Lapsed, judge_target
 from directory.networks.port import Purpose
 from directory.proofs.reasons import UnreachableReason
 from directory.proofs.results import Unreachable
+from directory.queries import Lists, parse_lines
+from directory.services.follow_lists import FollowLists
+from directory.services.housekeeping import Housekeeping
 from directory.services.membership import Membership
 from directory.services.permissions import Permissions
 from directory.services.publishing import Publishing
@@ -29,6 +32,7 @@ from directory.store.claims import ClaimStore
 from directory.store.database import Database
 from directory.store.rechecks import RecheckJob, RecheckStore
 from tests.directory.members.conftest import Join
+from tests.directory.members.contests import Site
 from tests.directory.members.people import at_bluesky, at_mastodon, bluesky, names_of, on_x, x_account
 from tests.directory.members.test_permissions import tokens
 from tests.harness.clock import START, FakeClock
@@ -138,6 +142,42 @@ async def test_a_rightful_new_owner_begins_anew(
     assert revoked is not None
     assert revoked.access == "former"
     assert (await membership.sign_in(at_bluesky("ada"))).member == begun.member
+
+
+async def test_a_membership_that_nobody_can_enter_any_more_is_erased(
+    site: Site, follow_lists: FollowLists, gone: tuple[UUID, Wish], lapsing: Lapsing
+) -> None:
+    """Fault: whoever began anew with a lapsed account, and proved their X account there, left a membership without an account
+    behind. Nobody could enter it, nor erase it: whom they followed on X was kept for months, the rest for ever."""
+    member, wish = gone
+    await follow_lists.keep(member, Lists.FOLLOWING, parse_lines("1,ann"), consent=1)
+    async with site.database.connection() as connection:
+        await connection.execute("UPDATE linked_account SET health = 3 WHERE id = $1", wish.x_account)
+    begun = await site.membership.sign_in(at_bluesky("ada"), afresh=True)
+    housekeeping = Housekeeping(site.database, site.clock)
+    assert (await housekeeping.run())["member"] == 0, "their account at X is left"
+    await site.membership.link(begun.member, on_x("ada", 5, at=site.clock.now()))
+    assert (await housekeeping.run())["member"] == 1
+    assert await site.membership.find(member) is None
+    async with site.database.connection() as connection:
+        assert await connection.fetchval("SELECT count(*) FROM follow_list") == 0
+    assert await kinds(site.membership, begun.member) == [("bluesky", False), ("x", False)]
+    assert (await housekeeping.run())["member"] == 0
+
+
+async def test_a_handle_at_x_keeps_no_membership_that_nobody_can_enter(
+    site: Site, join: Join, lapsing: Lapsing
+) -> None:
+    """Fault: the same with an account at X that is known by its handle alone, which lets nobody in: it went on holding the
+    account, so that its own bearer's proof was contested by their former self."""
+    member, wish = await join("bea", None)
+    await lapsing.publish(member, wish)
+    await lapsing.lapse(wish.target_account)
+    begun = await site.membership.sign_in(at_bluesky("bea"), afresh=True)
+    assert (await Housekeeping(site.database, site.clock).run())["member"] == 1
+    assert await site.membership.find(member) is None
+    await site.membership.link(begun.member, on_x("bea", at=site.clock.now()))
+    assert await kinds(site.membership, begun.member) == [("bluesky", False), ("x", False)]
 
 
 async def test_nobody_begins_anew_where_nobody_may_join(

@@ -468,6 +468,33 @@ class TestAway:
         assert back.recheck_at == START + 37 * DAY
         assert recheck(back, Present(mastodon("alice")), START + 37 * DAY).is_lapsed
 
+    def test_a_link_that_cannot_be_seen_is_no_silence_of_the_account(self) -> None:
+        """Fault: a server answered for its account at each look, and showed no profile to strangers. After a month the account
+        counted as away, and lapsed with all that was published of it."""
+        account, here = at_home(LINK), Present(mastodon("alice"), SILENT)
+        for day in range(0, 120, 5):
+            account = recheck(account, here, START + day * DAY, 3)
+            assert account.health is ProofState.STALE
+        assert recheck(account, Present(mastodon("alice"), LINKED), START + 120 * DAY).health is (
+            ProofState.HOLDS
+        )
+
+    def test_a_doubt_of_the_account_ends_where_it_is_seen_without_its_link(self) -> None:
+        """Fault: an account was gone for a moment, seen each day for a month while its link could not be, and gone for another
+        moment: it lapsed on one answer."""
+        account = recheck(at_home(LINK), Gone(), START)
+        for day in range(1, 30):
+            account = recheck(account, Present(mastodon("alice"), SILENT), START + day * DAY)
+        assert recheck(account, Gone(), START + 31 * DAY).health is ProofState.IN_DOUBT
+
+    def test_a_doubt_of_a_link_is_still_confirmed_after_silence(self) -> None:
+        account = recheck(at_home(LINK), Present(mastodon("alice"), NO_LINK), START)
+        for day in range(1, 30):
+            account = recheck(account, Present(mastodon("alice"), SILENT), START + day * DAY)
+            assert account.health is ProofState.IN_DOUBT
+        outcome = judge_target(account, Present(mastodon("alice"), NO_LINK), 3, START + 31 * DAY)
+        assert outcome == Unlinked(mastodon("alice"))
+
     def test_less_than_a_month_is_nothing(self) -> None:
         assert (
             recheck(self.silent(25), Present(mastodon("alice")), START + 30 * DAY).health is ProofState.HOLDS

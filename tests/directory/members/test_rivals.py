@@ -73,3 +73,21 @@ async def test_what_only_its_member_can_prove_is_not_rechecked(site: Site) -> No
     held = await x_of(site, ada)
     assert (held.has_rival, held.recheck_at) == (True, None)
     assert await site.rechecks.claim_due_rechecks(site.clock.now(), 10) == []
+
+
+async def test_a_look_from_before_a_new_proof_counts_no_more(site: Site) -> None:
+    """Fault: a new proof counts the attempts from nothing again, and a rival who came after it made the next one: the number
+    that a look had which was under way since before both. It lifted what the rival had put in doubt."""
+    ada, _ = await site.publish("ada", 5)
+    site.clock.advance(days=60)
+    late = await recheck_of(site, ada)
+    site.clock.advance(seconds=60)
+    await site.membership.link(ada, on_x("ada", 5, at=site.clock.now(), post=3))
+    bob = await site.sign_in("bob")
+    await site.membership.link(bob, on_x("ada", 7, at=site.clock.now(), post=4))
+    assert (await x_of(site, ada)).has_rival
+    seen = Held(x_account("ada", 5), (on_x("ada", 5, at=site.clock.now()).evidence,))
+    assert not await site.rechecks.record_recheck(late, seen, site.clock.now())
+    assert (await x_of(site, ada)).has_rival
+    await see_again(site, ada, "countess", 5)
+    assert not (await x_of(site, ada)).has_rival

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from directory.accounts import AccountNetwork, LinkedAccount
+from directory.errors import DirectoryUnavailable
 from directory.members.errors import MemberGone
 from directory.members.sessions import MAX_SESSIONS, hash_token, new_token
 from directory.members.sign_ins import MAX_SIGN_INS
@@ -16,6 +17,7 @@ from directory.services.housekeeping import STEP, Housekeeping
 from directory.services.membership import Membership
 from directory.services.signing_in import Departure, SigningIn
 from directory.store.database import Database
+from directory.store.member_tables import PURGES
 from directory.vault import Secret
 from tests.directory.members.people import at_bluesky
 from tests.harness.clock import FakeClock
@@ -242,4 +244,28 @@ async def test_what_ran_out_is_put_away(
     done = await housekeeping.run()
     assert (done["member_session"], done["sign_in"]) == (1, 1)
     assert all(count < STEP for count in done.values())
+    assert set((await housekeeping.run()).values()) == {0}
+
+
+@pytest.mark.parametrize("fault", [ValueError, DirectoryUnavailable])
+async def test_a_table_that_cannot_be_purged_keeps_no_other_from_it(
+    signing_in: SigningIn,
+    housekeeping: Housekeeping,
+    clock: FakeClock,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: type[Exception],
+) -> None:
+    """Fault: one purge that failed each time, or took too long each time, ended all that came after it, for ever: sessions,
+    sign-ins under way, and lists whose consent has expired stayed."""
+
+    async def fails(*_: object) -> int:
+        raise fault("a row that nobody thought of")
+
+    await signing_in.begin(new_token(), departure(new_token()))
+    clock.advance(days=1)
+    first = next(iter(PURGES))
+    monkeypatch.setitem(PURGES, first, fails)
+    with pytest.raises(DirectoryUnavailable if fault is DirectoryUnavailable else ExceptionGroup):
+        await housekeeping.run()
+    monkeypatch.undo()
     assert set((await housekeeping.run()).values()) == {0}

@@ -71,7 +71,7 @@ async def test_from_sign_in_to_published_and_withdrawn(
     await page.get_by_role("button", name=f"Show it on my page {account.handle}").click()
     await page.get_by_role("link", name=f"/m/{account.handle}").click()
     assert await page.locator("main a[rel~=me]").get_attribute("href") == (
-        f"https://bsky.app/profile/{account.handle}"
+        f"https://bsky.app/profile/{account.did}"
     )
     await page.goto("/account/published")
     await page.locator("summary", has_text="Take it back").click()

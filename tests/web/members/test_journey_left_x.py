@@ -58,7 +58,7 @@ def test_no_account_on_x(visitor: Visitor, pds: Pds, x: FakeX) -> None:
     (number,) = re.findall(r"/account/accounts/([0-9a-f-]{36})/page", visitor.get("/account").text)
     visitor.send("/account", f"/account/accounts/{number}/page", shown="yes")
     shown = main_of(visitor, f"/m/{account.handle}")
-    assert f'href="https://bsky.app/profile/{account.handle}"' in shown
+    assert f'href="https://bsky.app/profile/{account.did}"' in shown
     assert "This account was proven" in shown
     assert visitor.get(f"/api/v1/reverse?account={account.did}").json()["answers"] == []
 

@@ -251,6 +251,22 @@ def test_a_new_server_that_does_not_answer_now(
     assert found(visitor, "fay") == []
 
 
+def test_a_new_server_that_never_answers_again(
+    visitor: Visitor, internet: FakeInternet, x: FakeX, old: FakeServer, new: FakeServer
+) -> None:
+    """Fault: for a month the old server answered at each look, and the new one at none. The old account counted as away: it
+    was in doubt, and lapsed as soon as the new server answered."""
+    publish_from(visitor, internet, x, old, "juno")
+    new.accounts.append(Account("juno", new.host))
+    old.move("juno", new, "juno")
+    new.broken["/users/juno"] = lambda _: Response(503)
+    for _ in range(6):
+        fetch(visitor.instance, "UPDATE linked_account SET health_since = health_since - interval '7 days'")
+        fetch(visitor.instance, "UPDATE host_backoff SET until = now()")
+        look_again(visitor.instance)
+    assert health(visitor.instance, f"juno@{old.host}")[0] == 1, "stale, and in no doubt"
+
+
 def test_a_server_that_tells_strangers_nothing(visitor: Visitor, internet: FakeInternet, x: FakeX) -> None:
     """Its API and its actors are for other servers alone: the proof holds as long as the account is there."""
     server = FakeServer.at(internet, "closed.test", GOTOSOCIAL, accounts=[])

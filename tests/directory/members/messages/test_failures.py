@@ -10,6 +10,7 @@ from directory.members.newcomer_messages import (
 from tests.directory.members.messages.interrupting import answer
 from tests.directory.members.messages.me import ACCT, ACTOR, NETWORKS, Me
 from tests.directory.members.messaging import Messaging
+from tests.harness.fake_mastodon.internet import Response
 from tests.harness.mappings import bluesky, did
 
 CLOSED = "recipient has disabled incoming messages"
@@ -84,6 +85,22 @@ async def test_who_takes_no_chat_messages_is_left_alone(
     site.chat.refusals.clear()
     await me.begin("bluesky")
     assert len(site.told) == 1, "chosen again, the test message comes"
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("status", [400, 403, 404, 413])
+async def test_a_page_of_a_proxy_is_no_word_about_an_account(
+    site: Messaging, me: Me, network: str, status: int
+) -> None:
+    """Fault: something in front of the server answered with a page of its own for a minute, and whoever's message was due in
+    that minute was taken for somebody who takes none: nothing was ever written to them again."""
+    site.posts.answering = site.chat.answering = lambda _: Response.html("<h1>Not here</h1>", status)
+    await me.begin(network)
+    assert (await site.found(me.id)).state is MessageState.ACTIVE
+    site.posts.answering = site.chat.answering = None
+    site.clock.advance(minutes=15)
+    await site.run_due()
+    assert len(site.told) == 1
 
 
 async def test_who_blocks_the_instance_or_is_suspended_is_left_alone(site: Messaging, me: Me) -> None:

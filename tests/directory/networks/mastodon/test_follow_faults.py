@@ -231,5 +231,28 @@ async def test_an_unknown_id_among_the_relationships(
     people[5].is_unknown_id = True
     clock.advance(seconds=10)
     looked = await session.look(FOLLOW, again(told, items))
-    assert verdicts(looked)[5] == (FAILED, Reason.NOT_FOUND)
+    assert states(looked)[5] is ItemState.SENT, "it is looked at again"
+    given_up = await session.look(FOLLOW, again(told, items, MAX_LOOKS - 1))
+    assert verdicts(given_up)[5] == (FAILED, Reason.NOT_TAKEN)
     assert sum(state is ItemState.FOLLOWED for state in states(looked).values()) == 7
+
+
+@everywhere
+async def test_an_empty_list_is_no_word_about_whoever_was_followed(
+    internet: FakeInternet, http: GuardedClient, clock: FakeClock, flavour: Flavour
+) -> None:
+    """Fault: a server told for a minute how the member stands to nobody. Whoever had just been followed counted as failed, and
+    whom it refused to unfollow as unfollowed: both stayed followed, and no undo reached them any more."""
+    home = at(internet, flavour, clock)
+    bob, ann = home.add("bob@far.test"), home.add("ann@far.test")
+    session, items = session_at(home, http, clock), attempts(bob, ann)
+    told = await session.follow(FOLLOW, items)
+    clock.advance(hours=1)
+    home.fail("/api/v1/accounts/relationships", always(Response.json([])))
+    sent = [Attempt(n, one.account, one.id, ItemState.SENT) for n, one in enumerate((bob, ann))]
+    assert states(await session.look(FOLLOW, sent)) == dict.fromkeys(range(2), ItemState.SENT)
+    asked = [Attempt(0, bob.account, bob.id, ItemState.REQUESTED)]
+    assert states(await session.look(FOLLOW, asked)) == {0: ItemState.REQUESTED}
+    home.fail(f"/api/v1/accounts/{ann.id}/unfollow", always(Response.json({"error": "no"}, 422)))
+    undone = await session.undo(FOLLOW, again(told, items))
+    assert states(undone) == {0: ItemState.UNDONE, 1: ItemState.UNDOING}

@@ -10,6 +10,7 @@ from directory.follows.runs import RunKind
 from directory.follows.states import ItemState
 from directory.identifiers import Acct, ActorUri
 from directory.networks.http import GuardedClient
+from directory.networks.mastodon.finding import Fingers
 from tests.directory.networks.mastodon.following import (
     FOLLOW,
     again,
@@ -158,6 +159,24 @@ async def test_a_name_that_passed_to_somebody_else(
     told = await session_at(home, http, clock).follow(FOLLOW, [wanted])
     assert verdicts(told) == {0: (FAILED, Reason.NOT_THAT_ID)}
     assert person.follows == 0
+
+
+@everywhere
+async def test_a_name_that_passed_on_since_somebody_else_was_followed_by_it(
+    internet: FakeInternet, http: GuardedClient, clock: FakeClock, flavour: Flavour
+) -> None:
+    """Attack: whoever answers for an address has it followed by one member, and gives it to another account an hour later.
+    Where the member's server tells no actor, what WebFinger had said counted for a day: the other one was followed."""
+    home, fingers = at(internet, flavour, clock), Fingers(http, clock)
+    bob = home.add("bob@far.test")
+    wanted = attempts(bob)
+    await session_at(home, http, clock, fingers=fingers).follow(FOLLOW, wanted)
+    home.people.remove(bob)
+    mallory = home.add("bob@far.test", actor="https://far.test/users/mallory")
+    clock.advance(hours=1)
+    told = await session_at(home, http, clock, fingers=fingers).follow(FOLLOW, wanted)
+    assert verdicts(told) == {0: (FAILED, Reason.NOT_THAT_ID)}
+    assert mallory.follows == 0
 
 
 @everywhere

@@ -13,10 +13,17 @@ import pytest
 
 from directory.follows.faces import Profile
 from directory.follows.reasons import Reason
-from directory.networks.bluesky.profiles import MAX_ASKED_SINGLY, MODERATION, BlueskyProfiles
+from directory.networks.bluesky.profiles import (
+    BEFORE_A_FOLLOW,
+    FOR_A_PAGE,
+    MODERATION,
+    BlueskyProfiles,
+    Singly,
+)
 from directory.networks.errors import NetworkError
 from directory.networks.http import GuardedClient
 from directory.services.faces import WAIT_S
+from directory.services.warnings import ASKED_AT_A_TIME
 from tests.directory.networks.bluesky.calls import At
 from tests.directory.networks.bluesky.fakes import MALLORY, NOON
 from tests.directory.networks.bluesky.follows.following import attempt, stranger_did
@@ -62,13 +69,17 @@ class View:
         writer.write(answer(body, "content-type: application/json", status=f"{status} No"))
 
     @asynccontextmanager
-    async def reader(self, http: GuardedClient) -> AsyncIterator[BlueskyProfiles]:
+    async def reader(
+        self, http: GuardedClient, singly: Singly = FOR_A_PAGE
+    ) -> AsyncIterator[BlueskyProfiles]:
         async with stranger(self.handle) as them:
-            yield BlueskyProfiles(http, At(NOON), them.url.rstrip("/"))
+            yield BlueskyProfiles(http, At(NOON), them.url.rstrip("/"), singly=singly)
 
 
-async def read(view: View, http: GuardedClient, *numbers: int) -> dict[str, Profile]:
-    async with view.reader(http) as profiles:
+async def read(
+    view: View, http: GuardedClient, *numbers: int, singly: Singly = FOR_A_PAGE
+) -> dict[str, Profile]:
+    async with view.reader(http, singly) as profiles:
         found = await profiles.read([attempt(number).account for number in numbers])
     return {str(each.account.id): each for each in found}
 
@@ -136,10 +147,23 @@ async def test_who_is_silent_about_some_is_heard_of_the_others(http: GuardedClie
     waited for them, and learned nothing of anybody."""
     view = View()
     view.show(0, labels=[label("impersonation")])
-    view.silent = {stranger_did(number) for number in range(1, MAX_ASKED_SINGLY)}
+    view.silent = {stranger_did(number) for number in range(1, FOR_A_PAGE.most)}
     async with asyncio.timeout(WAIT_S):
-        found = await read(view, http, *range(MAX_ASKED_SINGLY))
+        found = await read(view, http, *range(FOR_A_PAGE.most))
     assert {did: each.reason for did, each in found.items()} == {stranger_did(0): Reason.LABELLED}
+
+
+async def test_everybody_is_asked_for_before_a_follow(http: GuardedClient) -> None:
+    """Attack: an impersonator whom the moderators took down stands behind others that are gone. Of those that an answer left
+    out the first 25 were asked for, as on a page, and whoever stood behind them was followed."""
+    view = View()
+    view.gone = {stranger_did(number): ("InvalidRequest", "Profile not found") for number in range(99)}
+    view.gone[stranger_did(99)] = ("AccountTakedown", "Account has been suspended")
+    found = await read(view, http, *range(ASKED_AT_A_TIME), singly=BEFORE_A_FOLLOW)
+    assert [found[stranger_did(number)].reason for number in (0, 98, 99)] == [
+        Reason.GONE, Reason.GONE, Reason.LABELLED
+    ]  # fmt: skip
+    assert len(found) == ASKED_AT_A_TIME
 
 
 @pytest.mark.parametrize("status", ["401 No", "403 No"])
