@@ -1,6 +1,6 @@
 """What the pages of members share: services, rendering, and who is at the browser."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from web.auth.cookies import Cookies
 from web.auth.errors import SignInNeeded
 from web.auth.forms import form_token, read_form
 from web.auth.labels import browser_label
+from web.auth.member_turns import MemberTurns
 from web.auth.read_only import require_writable
 from web.language import translate
 from web.member_services import MemberServices
@@ -52,6 +53,7 @@ class MemberContext:
     members: MemberServices
     cookies: Cookies
     renderer: Renderer
+    turns: MemberTurns = field(default_factory=MemberTurns)
 
     @property
     def base_url(self) -> str:

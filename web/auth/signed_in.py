@@ -1,5 +1,6 @@
 """The dependencies of every page of members: who is signed in, and the form that they sent."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -70,10 +71,12 @@ async def provide_me(request: Request[Any, Any, Any], context: NamedDependency[M
 
 async def provide_my_form(
     request: Request[Any, Any, Any], context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]
-) -> FormMultiDict:
-    """Provides the form that the member sent from a page of ours. Raises SignInNeeded, ForgedForm."""
-    _ = me
-    return await context.my_form(request)
+) -> AsyncIterator[FormMultiDict]:
+    """Provides the form that the member sent from a page of ours, once it is its turn. Raises SignInNeeded, ForgedForm, and
+    TooManyRequestsException."""
+    form = await context.my_form(request)
+    async with context.turns.of(me.member):
+        yield form
 
 
 async def provide_asked(

@@ -5,6 +5,7 @@ An uploaded list is in the form, as on the page of results: never in an address,
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from typing import Any, Final
@@ -97,7 +98,15 @@ async def follow(
         here.context.require_writable()
     sent = await read_people(form.results, here.language)
     number = await _count(here, form.source, sent.people)
-    pair_limiter.take(client_keys.key_of(here.request.scope), number).check()
+    key = client_keys.key_of(here.request.scope)
+    pair_limiter.take(key, number).check()
+    async with here.context.turns.of(here.me.member) if form.changes else nullcontext():
+        return await _plan_and_act(here, journeys, form, sent, key)
+
+
+async def _plan_and_act(
+    here: Here, journeys: Journeys, form: FollowForm, sent: Sent, key: bytes
+) -> Response[Any]:
     async with here.context.services.large_matches:
         planned = await _plan(here, form, sent)
         if form.do is Do.SHOW:
@@ -108,7 +117,6 @@ async def follow(
         if planned.are_unseen:
             return await _plan_page(here, planned)
         if (file := await asyncio.to_thread(_file, planned)) is not None:
-            key = client_keys.key_of(here.request.scope)
             return HeldAnswer(download(file), here.context.services.held_answers, key)
         if form.do is Do.LINKS:
             return here.page(LINKS_PAGE, links=links_to_wanted(planned.network, planned.plan.wanted))

@@ -69,7 +69,7 @@ async def keep_list(
     looked_up.check()
     followed = [query for query in sent.people if query.lists and query.lists.is_wanted]
     if followed:
-        async with context.services.large_matches:
+        async with context.turns.of(me.member), context.services.large_matches:
             await context.members.follow_lists.keep(me.member, Lists.FOLLOWING, followed)
     if followed and not sent.notices and not is_fragment(request):
         return Redirect(KEPT_LIST_PATH, status_code=303, headers=dict(NO_STORE))
