@@ -54,24 +54,23 @@ class ExportedAccount(msgspec.Struct, frozen=True):
 
 
 class SurestFirst(Generic[T]):
-    """Keeps one thing for each address, as it comes: of several that of the surest answer. No answer is held."""
+    """Keeps one thing for each name, as it comes: of several that of the surest answer. No answer is held."""
 
     def __init__(self) -> None:
         self._of_sureness: defaultdict[tuple[bool, Strength], dict[str, T]] = defaultdict(dict)
 
-    def add(self, answer: Answer, make: Callable[[Answer], T]) -> None:
-        """Takes an answer. What is kept of it is made where it is the first of its address that is as sure."""
+    def add(self, name: str, answer: Answer, make: Callable[[Answer], T]) -> None:
+        """Takes an answer under a name. What is kept of it is made where it is the first of its name that is as sure."""
         same = self._of_sureness[answer.may_follow, answer.mapping.strength]
-        address = str(answer.mapping.target_handle)
-        if address not in same:
-            same[address] = make(answer)
+        if name not in same:
+            same[name] = make(answer)
 
     def in_order(self) -> list[T]:
         """Returns what was kept, of the surest answer first, and of equally sure ones in the order in which they came."""
         first: dict[str, T] = {}
         for _, same in sorted(self._of_sureness.items(), key=lambda each: each[0], reverse=True):
-            for address, thing in same.items():
-                first.setdefault(address, thing)
+            for name, thing in same.items():
+                first.setdefault(name, thing)
         return list(first.values())
 
 
@@ -117,7 +116,7 @@ def may_be_listed(answer: Answer) -> bool:
 def _addresses(answers: Iterable[Answer]) -> list[str]:
     found = SurestFirst[str]()
     for answer in answers:
-        found.add(answer, _address_of)
+        found.add(_address_of(answer), answer, _address_of)
     return found.in_order()
 
 

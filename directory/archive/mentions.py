@@ -1,8 +1,12 @@
 """Reads the mentions in `tweets.js`: account, handle and time. Nothing else is kept.
 
 Lenient in content: names are a help, and X wrote these files in many ways over the years.
+
+What is retweeted is older than the retweet, by years maybe, and nothing in the file tells its day. So of a retweet only the
+mention of its author is of its own time; whoever that text mentions was called so at some time before.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final, NamedTuple
@@ -14,24 +18,28 @@ from directory.errors import InvalidIdentifier
 from directory.identifiers import XId
 from directory.x_names import X_NAME
 
-_FIELDS: Final = frozenset({"id_str", "id", "screen_name"})
+_FIELDS: Final = frozenset({"id_str", "id", "screen_name", "full_text", "text"})
 _TWEET: Final[list[object]] = ["tweet"]
 _TWEET_ID: Final = "id_str"
+_TEXTS: Final = frozenset({"full_text", "text"})
+_RETWEET: Final = re.compile(rf"RT @({X_NAME.pattern}):")
 _MENTIONS: Final[list[object]] = ["entities", "user_mentions"]
 _ITEM_DEPTH: Final = 2
 _NOWHERE: Final = -1
 
 
 class Mention(NamedTuple):
-    """The account `x_id` had `handle` in the tweet `tweet_id` (0 if unknown)."""
+    """The account `x_id` had `handle` in the tweet `tweet_id` (0 if unknown); or at some time before, where it is not
+    `is_dated`."""
 
     tweet_id: int
     x_id: int
     handle: str
+    is_dated: bool = True
 
 
 class MentionReader:
-    """Reads `[{"tweet": {"id_str", "entities": {"user_mentions": [{"id_str", "screen_name"}]}}}]`.
+    """Reads `[{"tweet": {"id_str", "full_text", "entities": {"user_mentions": [{"id_str", "screen_name"}]}}}]`.
 
     Before 2020 the tweets stood in the list without the `tweet` around each.
     """
@@ -41,6 +49,8 @@ class MentionReader:
         self._keys: list[object] = [None] * (MAX_DEPTH + 1)
         """The current key at each depth; None in an array."""
         self._tweet_id: object = None
+        self._retweeted: str | None = None
+        """Whose tweet is retweeted, in lower case; None where it is no retweet."""
         self._fields: dict[object, object] = {}
         self._mention_depth = _NOWHERE
         self._mentions: list[tuple[int, str]] = []
@@ -81,9 +91,17 @@ class MentionReader:
         if not path:
             if self._keys[depth] == _TWEET_ID:
                 self._tweet_id = value
+            elif self._keys[depth] in _TEXTS:
+                self._take_text(self._keys[depth], value)
         elif len(path) == 3 and path[:2] == _MENTIONS:
             self._mention_depth = depth
             self._fields[self._keys[depth]] = value
+
+    def _take_text(self, key: object, text: object) -> None:
+        """Takes the text of a tweet, the full one before the other."""
+        retweeted = _retweeted_in(text)
+        if retweeted is not None and (key == "full_text" or self._retweeted is None):
+            self._retweeted = retweeted
 
     def _finish_mention(self) -> None:
         x_id = _parse_id(self._fields.get("id_str")) or _parse_id(self._fields.get("id"))
@@ -98,9 +116,15 @@ class MentionReader:
     def _finish_tweet(self) -> Iterator[Mention]:
         tweet_id = _parse_id(self._tweet_id) or 0
         for x_id, handle in self._mentions:
-            yield Mention(tweet_id, x_id, handle)
-        self._tweet_id = None
+            is_dated = self._retweeted is None or handle.lower() == self._retweeted
+            yield Mention(tweet_id, x_id, handle, is_dated)
+        self._tweet_id = self._retweeted = None
         self._mentions = []
+
+
+def _retweeted_in(text: object) -> str | None:
+    found = _RETWEET.match(text) if isinstance(text, str) else None
+    return found[1].lower() if found is not None else None
 
 
 def _parse_id(text: object) -> int | None:

@@ -59,7 +59,11 @@ class Wishes(msgspec.Struct, frozen=True):
 
 
 def plan_follows(matches: Iterable[Match], wishes: Wishes) -> Plan:
-    """Plans whom an account on one network would follow, surest first, and tells who is left out."""
+    """Plans whom an account on one network would follow, surest first, and tells who is left out.
+
+    An account has one row, whoever leads to it. So whoever takes that tick away leaves the account out, though another
+    person on X leads to it, too.
+    """
     wanted: dict[str, tuple[Answer, Wanted]] = {}
     left_out: dict[str, LeftOut] = {}
     for match in matches:
@@ -68,6 +72,9 @@ def plan_follows(matches: Iterable[Match], wishes: Wishes) -> Plan:
             _put_elsewhere(match, wishes, left_out)
         for answer in here:
             _put(match.query, answer, wishes, wanted, left_out)
+    for key, each in left_out.items():
+        if each.reason is Reason.CHOSEN_AWAY:
+            wanted.pop(key, None)
     ordered = sorted(wanted.values(), key=lambda each: _sureness(*each))
     return Plan(
         tuple(each for _, each in ordered),
@@ -133,7 +140,9 @@ def _put(
     reason = reason_of(query, answer, wishes)
     if reason is not Reason.NONE:
         instead = wishes.known.get(key, NOTHING_KNOWN).moved_to
-        left_out.setdefault(key, LeftOut(query, account, reason, instead))
+        here = LeftOut(query, account, reason, instead)
+        if left_out.setdefault(key, here).reason is not Reason.CHOSEN_AWAY and reason is Reason.CHOSEN_AWAY:
+            left_out[key] = here
         return
     found = answer, Wanted(account, query, not is_chosen_unasked(query, answer))
     if key not in wanted or _sureness(*found) < _sureness(*wanted[key]):

@@ -67,9 +67,10 @@ class Planning:
         return await self._lookup.match(queries, with_evidence=False)
 
     async def match_newcomers(self, member: UUID, since: datetime) -> list[Match]:
-        """Matches those of a member's kept list who were found since then."""
+        """Matches those of a member's kept list who were found since then, with the accounts alone that were found since."""
         found = [each for each in await self._arrivals.list_newcomers(member) if each.found_at >= since]
-        return await self._lookup.match(only_newcomers(await self._kept(member), found), with_evidence=False)
+        people = only_newcomers(await self._kept(member), found)
+        return only_arrived(await self._lookup.match(people, with_evidence=False), found)
 
     async def wishes(
         self, account: LinkedAccount, own: Sequence[LinkedAccount], is_ticked: IsTicked
@@ -141,3 +142,14 @@ def only_newcomers(kept: Sequence[Query], newcomers: Sequence[Newcomer]) -> list
         for query in kept
         if query.x_id in ids or (query.x_handle is not None and query.x_handle.key in handles)
     ]
+
+
+def only_arrived(matches: Sequence[Match], newcomers: Sequence[Newcomer]) -> list[Match]:
+    """Returns matches with those of their accounts that newly arrived. Another account of the same person, on another network
+    or of somebody who has the handle too, may have been there for long, and been left out by the member."""
+    arrived = {each.mapping.target_id for each in newcomers}
+    narrowed = (
+        Match(match.query, tuple(each for each in match.answers if each.mapping.target_id in arrived))
+        for match in matches
+    )
+    return [match for match in narrowed if match.answers]

@@ -93,7 +93,7 @@ def test_the_surest_answer_of_each_address_counts(found: list[tuple[str, Strengt
     assert mastodon_accounts(chosen) == list(first)
     kept = SurestFirst[int | None]()
     for answer in answers:
-        kept.add(answer, lambda each: each.mapping.leaf)
+        kept.add(str(answer.mapping.target_handle), answer, lambda each: each.mapping.leaf)
     assert kept.in_order() == [answer.mapping.leaf for answer in first.values()]
 
 

@@ -10,13 +10,17 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Final
 
 import httpx
+import msgspec
 import pytest
 
+from directory.choosing import Chosen
 from directory.exports import MASTODON_CSV_MAX_ROWS
+from directory.queries import Query
+from directory.ranking import Answer, MatchedBy
 from tests.harness.clock import START
 from tests.harness.instance import RunningInstance, running_instance
 from tests.harness.mappings import bluesky, mastodon
-from web.pages import results, tick_keys, uploads
+from web.pages import links, results, tick_keys, uploads
 from web.pages.ticks import account_key
 
 CROWD: Final = MASTODON_CSV_MAX_ROWS + 1
@@ -212,12 +216,34 @@ def test_who_is_on_bluesky_gets_something_of_use(client: httpx.Client) -> None:
     assert handles.headers["content-disposition"] == 'attachment; filename="passerelle-bluesky.txt"'
     assert handles.text.splitlines() == ["both1.bsky.example", "both2.bsky.example", "blue.bsky.example"]
     profiles = {account["profile"] for account in ask(client, [1, 2, 3], do="json").json()}
-    links = ask(client, [1, 2, 3], do="links")
-    assert links.headers["cache-control"] == "no-store"
-    found = re.findall(r'<a href="(https:[^"]+)"\s+rel="noopener noreferrer"', links.text)
+    page_of_links = ask(client, [1, 2, 3], do="links")
+    assert page_of_links.headers["cache-control"] == "no-store"
+    found = re.findall(r'<a href="(https:[^"]+)"\s+rel="noopener noreferrer"', page_of_links.text)
     assert len(found) == 5
     assert set(found) == profiles
     assert sum(address.startswith("https://bsky.app/profile/did:plc:") for address in found) == 3
+
+
+def test_whom_a_page_of_links_has_no_room_for_is_told(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond ten thousand they were left out without a word."""
+    assert "no room for more" not in ask(client, [1, 2, 3], do="links").text
+    monkeypatch.setattr(links, "MAX_LINKS", 1)
+    page = " ".join(ask(client, [1, 2, 3], do="links").text.split())
+    assert "2 more people are not on this page" in page
+    assert "1 more person is not on this page" in page
+
+
+def test_two_people_who_bore_one_name_have_a_link_each() -> None:
+    """1 gave their handle away, and 2 has it now: the one who was less sure had no link."""
+    gone, here = bluesky("bob", 1, target="bob"), bluesky("bobby", 2, target="bobby")
+    here = msgspec.structs.replace(here, target_handle=gone.target_handle)
+    chosen = [
+        Chosen(Query(mapping.x_id), Answer(mapping, MatchedBy.ID, disputed=False)) for mapping in (gone, here)
+    ]
+    (of_network,) = links.links_to_chosen([*chosen, *chosen])
+    assert [each.id for each in of_network.people] == [gone.target_id, here.target_id]
 
 
 @pytest.mark.parametrize("form", ["handles", "links"])

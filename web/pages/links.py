@@ -1,7 +1,7 @@
 """The page of links: profiles to open and follow one by one, for whoever wants no file and gives no permission."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, Self
 
 import msgspec
 
@@ -25,17 +25,30 @@ class ProfileLink(msgspec.Struct, frozen=True):
     x_handle: XHandle | None
 
 
-LinksOfNetwork = tuple[Network, list[ProfileLink]]
+class LinksOfNetwork(msgspec.Struct, frozen=True):
+    """Whom one page holds of a network, and how many it has no room for."""
+
+    network: Network
+    people: Sequence[ProfileLink]
+    more: int
+
+    @classmethod
+    def of(cls, network: Network, people: Sequence[ProfileLink]) -> Self:
+        return cls(network, people[:MAX_LINKS], max(0, len(people) - MAX_LINKS))
 
 
 def links_to_chosen(chosen: Iterable[Chosen]) -> list[LinksOfNetwork]:
-    """Returns who is chosen on each network, as far as one page holds them: Bluesky first, which imports no file."""
+    """Returns who is chosen on each network, as far as one page holds them: Bluesky first, which imports no file.
+
+    Each account once, by its id: two people can be known by one name, the former bearer of a handle and the present one.
+    """
     found = {network: SurestFirst[ProfileLink]() for network in (Network.BLUESKY, Network.MASTODON)}
     for each in chosen:
         if each.may_be_followed:
-            found[each.answer.mapping.network].add(each.answer, _link_to)
-    links = [(network, of_network.in_order()[:MAX_LINKS]) for network, of_network in found.items()]
-    return [(network, of_network) for network, of_network in links if of_network]
+            mapping = each.answer.mapping
+            found[mapping.network].add(str(mapping.target_id), each.answer, _link_to)
+    links = [LinksOfNetwork.of(network, of_network.in_order()) for network, of_network in found.items()]
+    return [each for each in links if each.people]
 
 
 def _link_to(answer: Answer) -> ProfileLink:
@@ -46,4 +59,4 @@ def _link_to(answer: Answer) -> ProfileLink:
 def links_to_wanted(network: Network, wanted: Iterable[Wanted]) -> list[LinksOfNetwork]:
     """Returns whom a plan would follow, as far as one page holds them."""
     people = [ProfileLink(each.account.id, each.account.handle, each.query.x_handle) for each in wanted]
-    return [(network, people[:MAX_LINKS])] if people else []
+    return [LinksOfNetwork.of(network, people)] if people else []

@@ -4,11 +4,12 @@ By default an answer is ticked where the follow is sure and wanted; the form car
 differ. A key of somebody who may not be chosen changes nothing.
 
 A form can be hours old. Whoever is not ticked by default has the account in their key: so a tick is of the account that was
-shown, and a tick that was taken away is no tick of somebody who has become doubtful since.
+shown, and a tick that was taken away is no tick of somebody who has become doubtful since; nor is one that was set before it
+was taken away, while that account was doubtful.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Final
 
 from directory.choosing import Chosen, is_chosen_unasked, may_choose, may_choose_with_all
@@ -82,7 +83,24 @@ def toggled_after(
         and may_choose(match.query, answer)
         and is_ticked(match.query, answer, toggled) != (key in ticked)
     }
-    return toggled ^ changed
+    return _without_former(toggled ^ changed, changed, changed - ticked)
+
+
+def _without_former(
+    toggled: frozenset[str], changed: Container[str], unticked: Iterable[str]
+) -> frozenset[str]:
+    """Drops ticks that were set in person before, of people and networks where a tick was taken away now."""
+    places = {_place_of(key) for key in unticked}
+    if not places:
+        return toggled
+    return frozenset(
+        key for key in toggled if key in changed or key in places or _place_of(key) not in places
+    )
+
+
+def _place_of(key: str) -> str:
+    """Returns the part of a key that stands for the person and the network."""
+    return ".".join(key.split(".", 2)[:2])
 
 
 def toggled_for_all(matches: Iterable[Match], toggled: frozenset[str], *, tick: bool) -> frozenset[str]:
@@ -90,11 +108,12 @@ def toggled_for_all(matches: Iterable[Match], toggled: frozenset[str], *, tick: 
 
     "All" means all that are wanted and proven (`may_choose_with_all`). "None" means nobody at all.
     """
-    changed = {
-        key_of(match.query, answer)
-        for match in matches
-        for answer in match.answers
-        if is_ticked(match.query, answer, toggled) != tick
-        and (may_choose_with_all if tick else may_choose)(match.query, answer)
-    }
-    return toggled ^ changed
+    may_be_changed = may_choose_with_all if tick else may_choose
+    changed, shown = set[str](), set[str]()
+    for match in matches:
+        for answer in match.answers:
+            key = key_of(match.query, answer)
+            shown.add(key)
+            if is_ticked(match.query, answer, toggled) != tick and may_be_changed(match.query, answer):
+                changed.add(key)
+    return toggled ^ changed if tick else _without_former(toggled ^ changed, changed, shown)

@@ -76,7 +76,7 @@ def test_mentions_come_back_in_their_order(
         content = b"window.YTD.tweet.part0 = " + json.dumps(written).encode()
     batches = json_events(json_of_list(cut(content, places), ["tweet", "tweets"], "t.js"), "t.js")
     assert list(MentionReader("t.js").read(batches)) == [
-        (tweet_id, x_id, handle) for tweet_id, mentions in tweets for x_id, handle in mentions
+        (tweet_id, x_id, handle, True) for tweet_id, mentions in tweets for x_id, handle in mentions
     ]
 
 

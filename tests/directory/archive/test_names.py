@@ -72,8 +72,10 @@ def test_a_tweet_that_mentions_the_world_is_cut_short() -> None:
 def test_a_name_has_the_day_of_the_tweet_that_told_it(case: dict[str, Any]) -> None:
     tweets = tweets_js(
         *(
-            {**tweet("1", tuple(named)), "id_str": number} | case.get("beside", {})
-            for number, named in case["tweets"]
+            {**tweet("1", tuple(named)), "id_str": number}
+            | ({"full_text": text[0]} if text else {})
+            | case.get("beside", {})
+            for number, named, *text in case["tweets"]
         )
     )
     assert people_of(loose(following=list_js("following", "12"), tweets=tweets)) == [case["line"]]
@@ -81,7 +83,11 @@ def test_a_name_has_the_day_of_the_tweet_that_told_it(case: dict[str, Any]) -> N
 
 MENTIONS = st.lists(
     st.builds(
-        Mention, st.integers(0, 50), st.integers(1, 8), st.sampled_from(["ann", "Ann", "bob", "cy", "dee"])
+        Mention,
+        st.integers(0, 50),
+        st.integers(1, 8),
+        st.sampled_from(["ann", "Ann", "bob", "cy", "dee"]),
+        st.booleans(),
     ),
     max_size=20,
     unique_by=lambda mention: mention.tweet_id,

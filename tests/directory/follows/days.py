@@ -54,10 +54,14 @@ class Days:
 
     async def arrive(self, *numbers: int) -> None:
         """People publish, here or at a peer, and meet the kept list."""
+        await self.arrive_with(*(self.says(letters(number), number) for number in numbers))
+
+    async def arrive_with(self, *mappings: Mapping) -> None:
+        """Mappings are published, here or at a peer, and meet the kept list."""
         said = []
-        for number in numbers:
+        for mapping in mappings:
             self.leaf += 1
-            said.append((self.leaf, self.says(letters(number), number)))
+            said.append((self.leaf, msgspec.structs.replace(mapping, leaf=self.leaf)))
         async with self.site.database.transaction() as connection:
             await ensure_origin(connection, ORIGIN)
             await take_in_leaves(connection, ORIGIN, said, self.site.clock.now())
@@ -66,8 +70,7 @@ class Days:
             await newcomers.meet(arrival)
 
     def says(self, name: str, number: int) -> Mapping:
-        mapping = bluesky(name, FIRST_X_ID + number, issued=self.site.clock.now())
-        return msgspec.structs.replace(mapping, leaf=self.leaf)
+        return bluesky(name, FIRST_X_ID + number, issued=self.site.clock.now())
 
     async def work(self) -> int:
         """Makes all batches that are due, and drives their runs to the end. Returns how many wishes were claimed."""

@@ -118,6 +118,22 @@ def test_a_tick_of_their_own_is_noted_and_never_overrules_a_refusal() -> None:
     ]
 
 
+@pytest.mark.parametrize("unticked", [1, 2])
+def test_whose_tick_is_taken_away_is_followed_for_nobody_else(unticked: int) -> None:
+    """Two X accounts of one person were followed. The plan shows one row, and its tick is taken away."""
+    made = plan(
+        match(by_id(3, Lists.FOLLOWER), bluesky("fan", 3, target="same")),
+        match(by_id(1), bluesky("first", 1, target="same")),
+        match(by_id(2), bluesky("second", 2, target="same")),
+        match(by_id(4), bluesky("other", 4)),
+        ticked=lambda query, answer: is_chosen_unasked(query, answer) and query != by_id(unticked),
+    )
+    assert names(made) == ["other.bsky.example"]
+    (left_out,) = made.left_out
+    assert left_out.reason is Reason.CHOSEN_AWAY
+    assert left_out.query == by_id(unticked), "its tick takes the account in again"
+
+
 def test_one_account_is_wanted_once_whoever_leads_to_it() -> None:
     """Attack: two X accounts lead to one account, which a run would follow twice."""
     made = plan(

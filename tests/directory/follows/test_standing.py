@@ -11,11 +11,12 @@ from directory.follows.errors import WishEnded
 from directory.follows.plan import Wishes, plan_follows
 from directory.follows.reasons import Reason
 from directory.follows.runs import Source
-from directory.mappings import Network
+from directory.identifiers import XHandle, XId
+from directory.mappings import Network, Strength
 from directory.members.consents import ConsentKind
 from directory.networks.port import Purpose
 from directory.networks.sign_in_errors import NeedsSignIn
-from directory.queries import Lists
+from directory.queries import Lists, Query
 from directory.services.consenting import Consenting
 from directory.services.following import Asked
 from directory.services.housekeeping import Housekeeping
@@ -23,7 +24,7 @@ from directory.store.consents import ConsentStore
 from tests.directory.follows.days import Days
 from tests.directory.follows.site import FIRST_X_ID, handle, letters
 from tests.directory.follows.test_warnings import Moderators
-from tests.harness.mappings import OTHER_ORIGIN, bluesky, did
+from tests.harness.mappings import OTHER_ORIGIN, bluesky, did, mastodon
 
 
 async def test_newcomers_are_followed_the_same_day(days: Days) -> None:
@@ -48,6 +49,33 @@ async def test_who_came_before_the_wish_is_the_members_to_choose(days: Days) -> 
     await days.arrive(5)
     await days.work()
     assert days.site.network.followed == [handle(5)]
+
+
+async def test_who_came_before_the_wish_is_not_followed_for_another_account_that_came_after(
+    days: Days,
+) -> None:
+    """The member saw 3 in a plan and left them out. Then 3 publishes an account on the other network, too."""
+    await days.arrive(3)
+    days.pass_days(1)
+    await days.wish()
+    await days.arrive_with(mastodon("three", FIRST_X_ID + 3, issued=days.site.clock.now()))
+    await days.arrive(5)
+    await days.work()
+    assert days.site.network.followed == [handle(5)]
+
+
+async def test_who_came_before_the_wish_is_not_followed_for_the_new_bearer_of_their_name(days: Days) -> None:
+    """Somebody else proves a handle under which the list knows 3."""
+    people = [Query(XId(FIRST_X_ID + 3), XHandle("three"), Lists.FOLLOWING)]
+    await days.lists.keep(days.site.member, Lists.FOLLOWING, people)
+    await days.arrive(3)
+    days.pass_days(1)
+    await days.wish()
+    await days.arrive_with(
+        bluesky("three", None, target="stranger", strength=Strength.HANDLE, issued=days.site.clock.now())
+    )
+    await days.work()
+    assert days.site.network.followed == []
 
 
 async def test_one_batch_a_day_has_all_who_came(days: Days) -> None:

@@ -163,8 +163,10 @@ test("strangers are remembered up to a limit, people on the lists always", () =>
   const handles = new Handles(1);
   handles.see(undefined, "one", 1n);
   handles.see(undefined, "two", 1n);
+  handles.see(undefined, "two", 1n, false);
   for (let person = 0; person < 3_000; person++) handles.see(person, `name${person}`, 1n);
-  assert.ok(handles.slots.has("one") && !handles.slots.has("two"));
+  assert.ok(handles.bearers.find("one") && !handles.bearers.find("two"));
+  assert.equal(handles.undatedBearers.find("two"), null);
   assert.equal(handles.of(2_999), "name2999");
   assert.equal(handles.of(3_000), null);
 });
@@ -197,9 +199,9 @@ for (const { what, tweets, beside, line } of SEEN_CASES) {
   test(`seen: ${what}`, () => {
     const people = new People();
     people.add("following", "12", "following.js");
-    for (const [number, [id, handle]] of tweets) {
+    for (const [number, [id, handle], full_text] of tweets) {
       const { tweet } = post(number, { [id]: handle });
-      readMentions(bytesOf({ tweet: { ...tweet, ...beside } }), people, "tweets.js");
+      readMentions(bytesOf({ tweet: { ...tweet, full_text, ...beside } }), people, "tweets.js");
     }
     assert.equal([...pairLines(people.rows(), 1)][0].text, `${line}\n`);
   });

@@ -55,9 +55,10 @@ export class People {
    * @param {string} id
    * @param {string} handle
    * @param {bigint} post
+   * @param {boolean} isDated - false where the mention may be older than the post
    */
-  see(id, handle, post) {
-    this.handles.see(this.places.get(id), handle, post);
+  see(id, handle, post, isDated) {
+    this.handles.see(this.places.get(id), handle, post, isDated);
   }
 
   /** @returns {Generator<Row>} in the order of the files: those whom this person follows come first */

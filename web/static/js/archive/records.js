@@ -13,6 +13,7 @@ const MAX_ID = "9223372036854775807";
 const ID = /^[1-9]\d{0,18}$/;
 /** X gives 4 to 15 characters today; accounts of 16 to 20 were made before. */
 const HANDLE = /^\w{1,20}$/;
+const RETWEET = /^RT @(\w{1,20}):/;
 const KEYS = Object.freeze(
   /** @type {Record<List, string>} */ ({
     following: "following",
@@ -93,11 +94,23 @@ export function readMentions(bytes, people, file) {
   const mentions = child(tweet, "entities")?.["user_mentions"];
   const post = isId(tweet["id_str"]) ? BigInt(tweet["id_str"]) : 0n;
   if (!Array.isArray(mentions)) return;
+  const retweeted = retweetedIn(tweet["full_text"]) ?? retweetedIn(tweet["text"]);
   for (const mention of mentions) {
     const handle = handleOrNull(mention?.screen_name);
     const id = [mention?.id_str, mention?.id].find(isId);
-    if (handle !== null && id !== undefined) people.see(id, handle, post);
+    const isDated = retweeted === null || handle?.toLowerCase() === retweeted;
+    if (handle !== null && id !== undefined) people.see(id, handle, post, isDated);
   }
+}
+
+/**
+ * Whose post a retweet repeats, in lower case; null for all else. What is repeated is older than the retweet, by years
+ * maybe: only the mention of its author is of the retweet's own time.
+ * @param {unknown} text
+ */
+function retweetedIn(text) {
+  const found = typeof text === "string" ? RETWEET.exec(text) : null;
+  return found === null ? null : found[1].toLowerCase();
 }
 
 /**
