@@ -24,6 +24,7 @@ from directory.follows.reasons import Reason
 from directory.follows.refusals import plan_refusals
 from directory.follows.runs import Run, RunKind, Source
 from directory.mappings import Network
+from directory.networks.callers import current_caller
 from directory.queries import Lists, Query, format_lines
 from directory.ranking import Answer, Match
 from directory.services.following import Asked as RunWish
@@ -108,8 +109,7 @@ async def follow(
         if planned.are_unseen:
             return await _plan_page(here, planned)
         if (file := await asyncio.to_thread(_file, planned)) is not None:
-            key = client_keys.key_of(here.request.scope)
-            return HeldAnswer(download(file), here.context.services.held_answers, key)
+            return HeldAnswer(download(file), here.context.services.held_answers, current_caller().network)
         if form.do is Do.LINKS:
             return here.page(LINKS_PAGE, links=links_to_wanted(planned.network, planned.plan.wanted))
         if form.do not in RUNS or _starts(here.context, form) is None:
