@@ -33,6 +33,8 @@ from federation.keys.instance import is_local
 
 MIN_FREE_BYTES: Final = 1_000_000_000
 MIN_POSTGRESQL: Final = 150_000
+LOOK_TIMEOUT_S: Final = 60.0
+"""For each statement: a lock that is held, or a server that hangs, is what the operator looks for."""
 MAX_HEALTH_BYTES: Final = 65_536
 """Far more than the headers of any answer of ours, or of a proxy in front of it."""
 
@@ -143,7 +145,7 @@ async def check_database(settings: Settings) -> list[Finding]:
     """Checks the database; starts the embedded server for the check if it does not run."""
     try:
         with running_database(settings) as dsn:
-            connection = await asyncpg.connect(dsn, timeout=5)
+            connection = await asyncpg.connect(dsn, timeout=5, command_timeout=LOOK_TIMEOUT_S)
             try:
                 findings = await _look_at(settings, connection)
             finally:
@@ -151,7 +153,12 @@ async def check_database(settings: Settings) -> list[Finding]:
             return findings + await look_at_replicas(settings, dsn)
     except EmbeddedError as error:
         return [Finding("Database", False, str(error), error.detail or "See the sentence before.")]
-    except (OSError, TimeoutError, *DRIVER_TROUBLE) as error:
+    except TimeoutError:
+        mend = (
+            "Start the server, or look in pg_stat_activity for what holds it up: a lock, a migration, a disk."
+        )
+        return [Finding("Database", False, "it does not answer in time", mend)]
+    except (OSError, *DRIVER_TROUBLE) as error:
         mend = "Start the server, or mend the address in PASSERELLE_DATABASE_URL."
         return [Finding("Database", False, f"it does not answer: {error}", mend)]
 

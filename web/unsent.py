@@ -13,7 +13,7 @@ from typing import Final
 from web.middleware.bodies import TooManyBodies
 
 HELD_ANSWER_BYTES: Final = 128 * 2**20
-"""Of all answers, shared out among the web processes; half of it for one caller: some forty of the largest usual ones."""
+"""Of all answers, shared out among the web processes; half of it for one caller (IPv6: a /48): some forty of the largest usual ones."""
 LEAST_ANSWER_BYTES: Final = 64 * 2**20
 """Of one process, however many there are: half of it holds any answer."""
 

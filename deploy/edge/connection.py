@@ -6,7 +6,7 @@ from typing import Final, cast
 
 from deploy.edge.gathering import GatheringTransport
 from deploy.edge.heads import Head, Refused, check_begun, read_head
-from deploy.edge.places import Places, network_of, peer_of
+from deploy.edge.places import Places, network_of, peer_of, site_of
 
 HEAD_S: Final = 15.0
 """From the first byte of a head, or from the connection on, to its last."""
@@ -33,7 +33,7 @@ class GuardedConnection(asyncio.Protocol):
     """Stands between the transport and the server's protocol, which is not made before there is a request for it."""
 
     def __init__(self, make_server: ServerProtocol, places: Places, clock: Callable[[], float]) -> None:
-        self.network = ""
+        self.network = self.site = ""
         self.peer: tuple[str, int] | None = None
         self.last_active = clock()
         self._make_server = make_server
@@ -67,7 +67,7 @@ class GuardedConnection(asyncio.Protocol):
         """Takes a place, or answers that there is none."""
         self._transport = cast("asyncio.Transport", transport)
         name = transport.get_extra_info("peername")
-        self.network, self.peer = network_of(name), peer_of(name)
+        self.network, self.site, self.peer = network_of(name), site_of(name), peer_of(name)
         if self._finds_place():
             self._places.take(self)
         else:
@@ -80,7 +80,7 @@ class GuardedConnection(asyncio.Protocol):
             return False
         if not self._places.is_full():
             return True
-        given = self._places.find_to_end(self.network, self._clock() - YIELDS_AFTER_S)
+        given = self._places.find_to_end(self.network, self.site, self._clock() - YIELDS_AFTER_S)
         if given is not None:
             cast("GuardedConnection", given).end()
         return given is not None

@@ -6,6 +6,8 @@ from ipaddress import IPv6Address, ip_address
 from typing import Final, Protocol
 
 _IPV6_NETWORK_BITS: Final = 64
+_IPV6_SITE_BITS: Final = 48
+"""Of what is given to one customer at most: as many /64 as nobody has places for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,7 @@ class Held(Protocol):
     """A connection that holds a place."""
 
     network: str
+    site: str
     peer: tuple[str, int] | None
     last_active: float
 
@@ -32,12 +35,14 @@ class Held(Protocol):
 class Places:
     """So many connections, and so many of one caller (IPv6: of a /64).
 
-    Where all are taken, the caller with most gives the place that has been idle for longest, so that nobody keeps others out.
+    Where all are taken, the caller with most gives the place that has been idle for longest, so that nobody keeps others out. Then
+    the networks of a site count together (IPv6: the /64 of a /48): else one customer of a provider had a place for each of them.
     """
 
     def __init__(self, limits: EdgeLimits) -> None:
         self._limits = limits
         self._held: dict[str, set[Held]] = {}
+        self._sites: dict[str, set[Held]] = {}
         self._by_peer: dict[tuple[str, int], Held] = {}
         self._count = 0
         self.told: Callable[[int], None] | None = None
@@ -50,16 +55,18 @@ class Places:
         """Tells whether the caller's own share has room."""
         return len(self._held.get(network, ())) < self._limits.of_one_address
 
-    def find_to_end(self, network: str, idle_since: float) -> Held | None:
+    def find_to_end(self, network: str, site: str, idle_since: float) -> Held | None:
         """Finds the connection that ends so that a caller may have one: an idle one, or one on which nothing has come since.
         Returns None where none does."""
-        most = max(self._held.values(), key=len, default=set())
-        if len(most) <= len(self._held.get(network, ())) + 1:
-            return None
+        most = _largest(self._sites, site) or _largest(self._networks_of(site), network)
         # At once: who asks something now and then, and waits for nothing, is not to keep others out.
         idle = [held for held in most if held.is_idle]
         idle = idle or [held for held in most if held.is_between_requests and held.last_active < idle_since]
         return min(idle, key=lambda held: held.last_active, default=None)
+
+    def _networks_of(self, site: str) -> dict[str, set[Held]]:
+        """Whoever has most does not take more of others: there one network may have one of another."""
+        return {held.network: self._held[held.network] for held in self._sites.get(site, ())}
 
     def is_full(self) -> bool:
         """Tells whether the process has no place left."""
@@ -68,6 +75,7 @@ class Places:
     def take(self, held: Held) -> None:
         """Takes a place."""
         self._held.setdefault(held.network, set()).add(held)
+        self._sites.setdefault(held.site, set()).add(held)
         self._count += 1
         self._tell()
         if held.peer is not None:
@@ -75,16 +83,14 @@ class Places:
 
     def leave(self, held: Held) -> None:
         """Gives the place back. Once is enough; twice does nothing."""
-        mine = self._held.get(held.network, set())
-        if held not in mine:
+        if held not in self._held.get(held.network, ()):
             return
-        mine.discard(held)
+        _remove(self._held, held.network, held)
+        _remove(self._sites, held.site, held)
         self._count -= 1
         self._tell()
         if held.peer is not None and self._by_peer.get(held.peer) is held:
             del self._by_peer[held.peer]
-        if not mine:
-            del self._held[held.network]
 
     def _tell(self) -> None:
         if self.told is not None:
@@ -99,6 +105,19 @@ class Places:
         return [held for mine in self._held.values() for held in mine]
 
 
+def _largest(shares: dict[str, set[Held]], own: str) -> set[Held]:
+    """Returns the share that gives a place to a newcomer of the share `own`: the largest. Returns none of them where that would
+    only change whose is."""
+    most = max(shares.values(), key=len, default=set())
+    return most if len(most) > len(shares.get(own, ())) + 1 else set()
+
+
+def _remove(shares: dict[str, set[Held]], name: str, held: Held) -> None:
+    shares[name].discard(held)
+    if not shares[name]:
+        del shares[name]
+
+
 def peer_of(name: object) -> tuple[str, int] | None:
     """Returns the address and port of a caller, from what `getpeername` said; None for other sockets."""
     return (str(name[0]), int(name[1])) if isinstance(name, tuple) and len(name) >= 2 else None
@@ -106,6 +125,15 @@ def peer_of(name: object) -> tuple[str, int] | None:
 
 def network_of(peer: object) -> str:
     """Returns whom a connection counts for, from what `getpeername` said."""
+    return _part_of(peer, _IPV6_NETWORK_BITS)
+
+
+def site_of(peer: object) -> str:
+    """Returns with whom that one counts together where there are too many."""
+    return _part_of(peer, _IPV6_SITE_BITS)
+
+
+def _part_of(peer: object, bits: int) -> str:
     if not isinstance(peer, tuple) or not peer:
         return ""
     try:
@@ -114,5 +142,5 @@ def network_of(peer: object) -> str:
         return ""
     if isinstance(address, IPv6Address):
         mapped = address.ipv4_mapped
-        return str(mapped) if mapped else str(int(address) >> (128 - _IPV6_NETWORK_BITS))
+        return str(mapped) if mapped else str(int(address) >> (128 - bits))
     return str(address)

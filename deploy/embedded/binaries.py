@@ -61,7 +61,8 @@ def find_installation() -> Installation:
 
 
 def readable_installation(data: Path, user: ServerUser) -> Installation:
-    """Returns the installed wheel if `user` can read it there, else a copy in the data folder, made once.
+    """Returns the installed wheel if `user` can read it there, else a copy in the data folder, made once. No server may run
+    from that copy: one that is not whole is made anew.
 
     Raises BinariesMissing and OSError.
     """
@@ -69,7 +70,7 @@ def readable_installation(data: Path, user: ServerUser) -> Installation:
     if not user.is_other or installed.is_usable_by(user):
         return installed
     copied = Installation(data / (_COPY_PREFIX + _version()))
-    if not copied.root.exists():
+    if not _is_whole(installed.root, copied.root):
         _copy(installed.root, copied.root)
     return copied
 
@@ -81,14 +82,29 @@ def _version() -> str:
         raise BinariesMissing(detail=str(error)) from error
 
 
+def _is_whole(source: Path, target: Path) -> bool:
+    """Tells whether each file of a copy is there in its length. A copy of before was not on the disk when its machine lost power."""
+    files = [file for part in PARTS for file in _files(source / part)]
+    return all(_length(file) == _length(target / file.relative_to(source)) for file in files)
+
+
+def _length(file: Path) -> int | None:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return None
+
+
 def _copy(source: Path, target: Path) -> None:
-    """Copies the programs, all or none: an incomplete copy has another name, and the next one removes it."""
+    """Copies the programs, all or none: an incomplete copy has another name, and the next one removes it. On the disk once it
+    returns."""
     for leftover in target.parent.glob(f"{_COPY_PREFIX}*"):
         shutil.rmtree(leftover)
     unfinished = target.with_name(target.name + ".unfinished")
     for part in PARTS:
         for file in sorted(_files(source / part)):
             _copy_file(file, unfinished / file.relative_to(source), unfinished)
+    os.sync()  # all of its files at once, before their folder has its name
     unfinished.rename(target)
 
 

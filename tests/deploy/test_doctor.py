@@ -1,13 +1,16 @@
 """What `passerelle doctor` says, and how: in lines that can be copied from a narrow terminal."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from deploy.checks import LOCAL_CHECKS, check_address
+from deploy.checks import LOCAL_CHECKS, check_address, check_database
+from deploy.migrate import migrate
 from deploy.ports import free_port
 from deploy.text_check import check_texts
 from directory.settings import Settings
+from directory.store.database import connect
 from federation.tlog.text import count_leaves
 from tests.harness.command import Command
 from tests.harness.forking import Forks
@@ -68,3 +71,20 @@ def test_a_new_folder_has_no_keys_yet(tmp_path: Path, dsn: str) -> None:
     (tmp_path / "data" / "keys").rename(tmp_path / "lost")
     lost = command.run("keys")
     assert (lost.code, "this instance has some" in lost.sentence) == (1, True)
+
+
+async def test_a_database_that_hangs_is_told(
+    tmp_path: Path, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looked for why an instance stood still, behind a lock that somebody held, saw nothing for as long."""
+    await migrate(dsn)
+    monkeypatch.setattr("deploy.checks.LOOK_TIMEOUT_S", 0.5)
+    holder = await connect(dsn)
+    try:
+        async with holder.transaction(), asyncio.timeout(30):
+            await holder.execute("LOCK TABLE migration")
+            (found,) = await check_database(Settings(data=tmp_path, database_url=dsn))
+    finally:
+        await holder.close()
+    assert (found.name, found.is_good, found.seen) == ("Database", False, "it does not answer in time")
+    assert "pg_stat_activity" in found.mend

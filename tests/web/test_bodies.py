@@ -91,6 +91,23 @@ async def test_one_caller_holds_half_and_frees_it(monkeypatch: pytest.MonkeyPatc
     await held.take(b"three", 50)
 
 
+async def test_the_networks_of_one_customer_hold_half_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider gives a customer a /48: two of its 65,536 networks held all there was, and nobody else could send an archive."""
+    monkeypatch.setattr(bodies, "HELD_BYTES", 0)
+    monkeypatch.setattr(bodies, "ROOM_WAIT_S", 0.05)
+    guarded = BodiesMiddleware(read_all, ClientKeys(0), 200 * KIB)  # 600 KiB in all
+    large = bytes(64 * KIB + 200 * KIB)
+    async with asyncio.TaskGroup() as group:
+        sending = group.create_task(
+            guarded(scope("2001:db8:1:1::1"), sends(large, then_waits=True), send_nothing)
+        )
+        await asyncio.sleep(0)
+        with pytest.raises(TooManyBodies):
+            await guarded(scope("2001:db8:1:2::1"), sends(large), send_nothing)
+        await guarded(scope("2001:db8:2:1::1"), sends(large), send_nothing)
+        sending.cancel()
+
+
 async def test_who_waits_for_room_gets_it() -> None:
     held = HeldBytes(100)
     await held.take(b"one", 50)

@@ -64,3 +64,27 @@ def test_pages_and_files_of_lists_are_counted(
     monkeypatch.setattr(instance.services.held_answers, "_total", 0)
     refused = client.post("/results", files=parts)
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "60")
+
+
+@pytest.mark.parametrize("is_api", [True, False])
+def test_the_networks_of_one_customer_are_one_caller(
+    instance: RunningInstance, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, *, is_api: bool
+) -> None:
+    """Attack: a list from each network of a /48, of whose answers nothing is read. Nobody held more than a newcomer, who was refused."""
+    addresses = [f"2001:db8:1:{number}::1" for number in range(3)]
+    held, seen = instance.services.held_answers, set[bytes]()
+
+    def holding(key: bytes, size: int) -> Any:
+        seen.add(key)
+        return UnsentAnswers.holding(held, key, size)
+
+    monkeypatch.setattr("web.held_answers.FREE_BYTES", 0)
+    monkeypatch.setattr(held, "holding", holding)
+    for address in addresses:
+        monkeypatch.setattr("web.middleware.rate_limit._address", lambda *_, address=address: address)
+        if is_api:
+            answered = client.post("/api/v1/match", json={"pairs": [["12", None]]})
+        else:
+            answered = client.post("/results", files={"pairs": (None, "12,,f"), "do": (None, "show")})
+        assert answered.status_code == 200, answered.text
+    assert len(seen) == 1

@@ -11,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import Parameter
 
+from directory.networks.callers import current_caller
 from directory.pasted.target_account import parse_target_account
 from directory.queries import Query
 from web.api.answers import PiecesResponse, answers, json_answer, problem
@@ -105,7 +106,7 @@ async def match(
     key = client_keys.key_of(request.scope)
     limit = partial(pair_limiter.take, key)
     pieces = await until_gone(request, match_in_place(services, body, limit))
-    return PiecesResponse(pieces, services.held_answers, key)
+    return PiecesResponse(pieces, services.held_answers, current_caller().network)
 
 
 async def match_in_place(services: Services, body: bytes, limit: Callable[[int], Allowance]) -> list[bytes]:

@@ -15,7 +15,7 @@ from web.middleware.rate_limit import ClientKeys
 FREE_BYTES: Final = 64 * 2**10
 """Of each body, which are not counted: a sign-in waits for no archive. What they hold is bounded by the connections."""
 HELD_BYTES: Final = 256 * 2**20
-"""Of all bodies, shared out among the web processes; half of it for one caller. A process holds three forms of the largest size
+"""Of all bodies, shared out among the web processes; half of it for one caller (IPv6: a /48, which one customer may have). A process holds three forms of the largest size
 where that is more, or two where there are several processes."""
 ROOM_WAIT_S: Final = 10.0
 SLOW_AFTER_S: Final = 30.0
@@ -80,7 +80,7 @@ class BodiesMiddleware:
         if scope["type"] != ScopeType.HTTP or not has_body(scope):
             await self._app(scope, receive, send)
             return
-        body = _Body(receive, self._held, self._keys.key_of(scope))
+        body = _Body(receive, self._held, self._keys.caller_of(scope).network)
         try:
             await self._app(scope, body, send)
         finally:

