@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from uuid import UUID, uuid4
 
+import structlog
+
 from directory.accounts import AccountNetwork
 from directory.clock import Clock
 from directory.members.tokens import KEEP_WITHIN, Revocation, Token, token_context, token_hash
@@ -11,10 +13,12 @@ from directory.networks.port import Purpose, TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn
 from directory.store.revocations import RevocationStore
 from directory.store.tokens import TokenStore
-from directory.vault import Secret, Vault
+from directory.vault import BrokenSeal, Secret, Vault
 from directory.vault_keys import VaultError
 
 Refresh = Callable[[TokenSet, datetime], Awaitable[TokenSet]]
+
+log = structlog.get_logger(__name__)
 
 
 class Permissions:
@@ -92,10 +96,20 @@ class Permissions:
     ) -> list[tuple[Revocation, TokenSet | None]]:
         """Claims tokens to revoke now, none at a `busy` host.
 
-        A revocation comes with None where its token cannot be opened any more: it is to be finished.
+        A revocation comes with None where its token never opens again: it is to be finished. One whose key is missing is
+        rescheduled as if its network were unreachable: the key may come back, and the others need not wait for it.
         """
-        claimed = await self._revocations.claim_due_revocations(self._clock.now(), limit, busy)
-        return [(revocation, self._try_open(revocation)) for revocation in claimed]
+        while claimed := await self._revocations.claim_due_revocations(self._clock.now(), limit, busy):
+            opened: list[tuple[Revocation, TokenSet | None]] = []
+            for revocation in claimed:
+                try:
+                    opened.append((revocation, self._try_open(revocation)))
+                except VaultError as error:
+                    log.warning("a permission to give back waits for its key", reason=str(error))
+                    await self.reschedule_revocation(revocation)
+            if opened:
+                return opened
+        return []
 
     async def begin_revocation(self, revocation: Revocation) -> bool:
         """Marks that a revocation goes to its network now. Returns False where it must not: somebody keeps the
@@ -119,7 +133,10 @@ class Permissions:
         return TokenSet.from_bytes(self._vault.unseal(sealed, token_context(row)).reveal())
 
     def _try_open(self, revocation: Revocation) -> TokenSet | None:
+        """Opens the tokens of a revocation. Returns None where nothing ever opens them; raises VaultError where a key
+        that the vault lacks does."""
         try:
-            return self._open(revocation.id, revocation.sealed)
-        except (VaultError, NeedsSignIn):
+            opened = self._vault.unseal(revocation.sealed, token_context(revocation.id))
+            return TokenSet.from_bytes(opened.reveal())
+        except (BrokenSeal, NeedsSignIn):
             return None
