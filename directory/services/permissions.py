@@ -67,7 +67,7 @@ class Permissions:
         """Returns tokens that can be used now, renewed with `refresh` where they expired.
 
         One renewal runs at a time over all processes: who waited for it gets its result. Where the network asks
-        for a new sign-in, the tokens are deleted. Raises NeedsSignIn, whatever else `refresh` raises, and
+        for a new sign-in, the tokens are given back. Raises NeedsSignIn, whatever else `refresh` raises, and
         TimeoutError.
         """
         tokens = await self.read(account, purpose)
@@ -81,7 +81,7 @@ class Permissions:
             try:
                 renewed = await refresh(tokens, now)
             except NeedsSignIn:
-                await held.drop()
+                await held.give_back(now)
                 raise
             sealed = self._vault.seal(Secret(renewed.to_bytes()), token_context(held.token.id))
             await held.replace(token_hash(renewed), sealed, now, renewed.expires_at)

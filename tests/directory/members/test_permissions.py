@@ -181,6 +181,7 @@ async def test_a_failure_of_the_network_is_not_the_databases(
 async def test_a_network_that_wants_a_person_is_remembered(
     permissions: Permissions, account: UUID, clock: FakeClock
 ) -> None:
+    """Also where the account has moved: its former server still takes what it once gave, and nobody saw it any more."""
     await permissions.keep(account, Purpose.FOLLOW, tokens("old", clock.now()))
     clock.advance(hours=2)
 
@@ -191,6 +192,9 @@ async def test_a_network_that_wants_a_person_is_remembered(
         await permissions.fresh(account, Purpose.FOLLOW, refused)
     with pytest.raises(NeedsSignIn, match="no permission"):
         await permissions.fresh(account, Purpose.FOLLOW, never)
+    ((_, revoked),) = await permissions.claim_revocations(10)
+    assert revoked is not None
+    assert revoked.access == "old"
 
 
 async def test_a_cancelled_renewal_lets_go(permissions: Permissions, account: UUID, clock: FakeClock) -> None:
