@@ -16,6 +16,7 @@ from directory.members.claims import (
     APPROVAL_LIFE,
     CLAIM_LIFE,
     LOOK_LEASE,
+    MAX_LOOK_WAIT,
     Case,
     Claim,
     ClaimState,
@@ -34,7 +35,7 @@ from directory.store.claim_rows import (
     settle_claims,
 )
 from directory.store.database import Connection, Database
-from directory.store.leases import Lease, LeasedTable
+from directory.store.leases import CLOCK_SLACK, Lease, LeasedTable
 from directory.store.publication_rows import restate_account
 from directory.store.rivals import forget_rival
 
@@ -44,6 +45,7 @@ CLAIM_LOOKS: Final = LeasedTable(
     waits=f"{IS_APPROVED} AND next_at IS NOT NULL",
     ending="next_at = NULL",
     hosts=f"ARRAY['{X_STAND_IN}']",
+    farthest=MAX_LOOK_WAIT + CLOCK_SLACK,
     heeds_backoff=True,
 )
 _APPROVE: Final = (

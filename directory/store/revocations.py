@@ -17,6 +17,7 @@ import asyncpg
 
 from directory.members.tokens import (
     GIVE_UP_REVOKING_AFTER,
+    MAX_REVOCATION_DELAY,
     REVOCATION_LEASE,
     Revocation,
     delay_before_revoking,
@@ -25,7 +26,7 @@ from directory.store.account_columns import account_network_code, account_networ
 from directory.store.account_hosts import host_in
 from directory.store.accounts import plain_uuid
 from directory.store.database import Connection, Database
-from directory.store.leases import Lease, LeasedTable
+from directory.store.leases import CLOCK_SLACK, Lease, LeasedTable
 from directory.store.tokens import take_token_turn
 
 REVOCATIONS: Final = LeasedTable(
@@ -34,6 +35,7 @@ REVOCATIONS: Final = LeasedTable(
     waits="true",
     ending=None,
     hosts=f"ARRAY[{host_in('issuer')}]",
+    farthest=MAX_REVOCATION_DELAY + CLOCK_SLACK,
     heeds_backoff=True,
 )
 _COLUMNS: Final = "id, network, issuer, token_hash, sealed, attempts, asked_at"
