@@ -16,11 +16,11 @@ from typing import Final
 import asyncpg
 
 from directory.members.tokens import (
-    GIVE_UP_REVOKING_AFTER,
     MAX_REVOCATION_DELAY,
     REVOCATION_LEASE,
     Revocation,
     delay_before_revoking,
+    is_given_up,
 )
 from directory.store.account_columns import account_network_code, account_network_of_code
 from directory.store.account_hosts import host_in
@@ -109,7 +109,7 @@ class RevocationStore:
         days, and is deleted."""
         async with self._database.transaction() as connection:
             await _end(connection, revocation)
-            if revocation.asked_at <= now - GIVE_UP_REVOKING_AFTER:
+            if is_given_up(revocation, now):
                 return not await REVOCATIONS.finish(connection, _lease_of(revocation))
             due = now + delay_before_revoking(revocation.attempt)
             await REVOCATIONS.reschedule(connection, _lease_of(revocation), due)

@@ -11,7 +11,7 @@ from directory.accounts import AccountNetwork
 from directory.errors import DirectoryUnavailable
 from directory.mappings import Network
 from directory.members.errors import UnknownAccount
-from directory.members.tokens import GIVE_UP_REVOKING_AFTER, delay_before_revoking
+from directory.members.tokens import GIVE_UP_REVOKING_AFTER, MIN_REVOCATION_ATTEMPTS, delay_before_revoking
 from directory.networks.port import AppBinding, DpopBinding, Purpose, TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn
 from directory.services.membership import Membership
@@ -295,6 +295,24 @@ async def test_revoking_is_given_up_after_a_month(
     delays = [delay_before_revoking(attempt) for attempt in range(1, 100)]
     assert delays == sorted(delays)
     assert delays[-1] == timedelta(days=1)
+
+
+async def test_a_revocation_outlives_a_month_in_which_nobody_tried(
+    permissions: Permissions, account: UUID, clock: FakeClock
+) -> None:
+    """An instance stood still for longer than a month, and the server was away when it came back. Once, the first failure
+    ended it all, and the permission lived on."""
+    await permissions.keep(account, Purpose.FOLLOW, tokens("a", clock.now()))
+    await permissions.give_back(account, Purpose.FOLLOW)
+    clock.advance(days=40)
+    began, attempts = clock.now(), 0
+    while claimed := await permissions.claim_revocations(10):
+        attempts += 1
+        if not await permissions.reschedule_revocation(claimed[0][0]):
+            break
+        clock.advance(seconds=delay_before_revoking(attempts).total_seconds())
+    assert attempts == MIN_REVOCATION_ATTEMPTS
+    assert clock.now() - began > timedelta(days=1)
 
 
 async def test_what_cannot_be_opened_any_more_blocks_nobody(
