@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
+from directory.clock import CLOCK_SLACK
 from directory.members.challenges import CHECK_LEASE, MAX_CHECKS_PER_DAY, CheckState
 from directory.members.errors import TooManyAttempts
 from directory.proofs.schedule import FIRST_CHECK_WINDOW, next_try
 from directory.store.database import Connection
-from directory.store.leases import CLOCK_SLACK, Lease, LeasedTable
+from directory.store.leases import Lease, LeasedTable
 
 IS_WAITING: Final = f"state = {CheckState.WAITING:d}"
 

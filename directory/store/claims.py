@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from directory.accounts import LinkedAccount, ProvenAccount
+from directory.clock import CLOCK_SLACK
 from directory.members.claims import (
     APPROVAL_LIFE,
     CLAIM_LIFE,
@@ -35,7 +36,7 @@ from directory.store.claim_rows import (
     settle_claims,
 )
 from directory.store.database import Connection, Database
-from directory.store.leases import CLOCK_SLACK, Lease, LeasedTable
+from directory.store.leases import Lease, LeasedTable
 from directory.store.publication_rows import restate_account
 from directory.store.rivals import forget_rival
 

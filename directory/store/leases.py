@@ -16,8 +16,6 @@ import asyncpg
 from directory.store.database import Connection
 from directory.store.host_backoff import IS_LEFT_ALONE
 
-CLOCK_SLACK: Final = timedelta(hours=1)
-"""How far the clocks of two machines may differ."""
 _NO_HOSTS: Final = "'{}'::text[]"
 
 

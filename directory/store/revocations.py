@@ -15,6 +15,7 @@ from typing import Final
 
 import asyncpg
 
+from directory.clock import CLOCK_SLACK
 from directory.members.tokens import (
     MAX_REVOCATION_DELAY,
     REVOCATION_LEASE,
@@ -26,7 +27,7 @@ from directory.store.account_columns import account_network_code, account_networ
 from directory.store.account_hosts import host_in
 from directory.store.accounts import plain_uuid
 from directory.store.database import Connection, Database
-from directory.store.leases import CLOCK_SLACK, Lease, LeasedTable
+from directory.store.leases import Lease, LeasedTable
 from directory.store.tokens import take_token_turn
 
 REVOCATIONS: Final = LeasedTable(
