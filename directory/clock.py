@@ -1,7 +1,10 @@
 """The clock, handed to whoever needs the time, so that a test can set it."""
 
-from datetime import UTC, datetime
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+CLOCK_SLACK: Final = timedelta(hours=1)
+"""How far the clocks of two machines may differ."""
 
 
 class Clock(Protocol):

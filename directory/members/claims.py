@@ -30,7 +30,8 @@ CLAIM_PAUSE: Final = timedelta(days=30)
 LOOK_LEASE: Final = timedelta(minutes=5)
 """How long a worker has to look at the evidence once; after that another may claim it."""
 _FIRST_WAIT: Final = timedelta(hours=1)
-_MAX_WAIT: Final = timedelta(days=1)
+MAX_LOOK_WAIT: Final = timedelta(days=1)
+"""The longest wait between two looks; no source asks for more (`directory.networks.retry_after`)."""
 _MAX_DOUBLINGS: Final = 10
 
 
@@ -137,7 +138,7 @@ def next_look(attempt: int, now: datetime, retry_after_s: int | None) -> datetim
 
     A longer wait that the source asked for is kept.
     """
-    wait = min(_FIRST_WAIT * (1 << max(0, min(attempt - 1, _MAX_DOUBLINGS))), _MAX_WAIT)
+    wait = min(_FIRST_WAIT * (1 << max(0, min(attempt - 1, _MAX_DOUBLINGS))), MAX_LOOK_WAIT)
     return now + max(wait, timedelta(seconds=retry_after_s or 0))
 
 

@@ -8,6 +8,8 @@ from uuid import UUID
 
 import msgspec
 
+from directory.clock import CLOCK_SLACK
+
 TOKEN_BYTES: Final = 32
 MAX_TOKEN_CHARS: Final = 64
 SESSION_IDLE: Final = timedelta(days=30)
@@ -34,8 +36,14 @@ class Session(msgspec.Struct, frozen=True):
     used_at: datetime
 
     def is_live(self, now: datetime) -> bool:
-        """Whether it is neither idle for 30 days nor older than 180."""
-        return now - self.used_at < SESSION_IDLE and now - self.created < SESSION_LIFE
+        """Whether it is neither idle for 30 days nor older than 180, nor begun in the future, from where it would last
+        longer."""
+        is_young = -CLOCK_SLACK <= now - self.created < SESSION_LIFE
+        return is_young and now - self.used_at < SESSION_IDLE
+
+    def is_to_be_touched(self, now: datetime) -> bool:
+        """Whether its last use is to be stored: it was an hour ago, or a clock that ran ahead has written it."""
+        return not -CLOCK_SLACK <= now - self.used_at < TOUCH_EVERY
 
 
 def new_token() -> str:

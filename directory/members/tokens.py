@@ -20,6 +20,9 @@ REVOCATION_LEASE: Final = timedelta(minutes=5)
 KEEP_WITHIN: Final = timedelta(minutes=2)
 """For the caller of a sign-in to keep its tokens; after that they are revoked."""
 GIVE_UP_REVOKING_AFTER: Final = timedelta(days=30)
+MIN_REVOCATION_ATTEMPTS: Final = 12
+"""Which take a day and a half. So nothing is given up because an instance stood still, came back from a backup, or had a
+clock that ran ahead."""
 MAX_REVOCATION_DELAY: Final = timedelta(days=1)
 
 
@@ -69,6 +72,12 @@ def token_context(row: UUID) -> Context:
 
 def app_context(row: UUID) -> Context:
     return Context("mastodon-app", row)
+
+
+def is_given_up(revocation: Revocation, now: datetime) -> bool:
+    """Returns whether a revocation whose attempt has failed is tried no more."""
+    is_old = revocation.asked_at <= now - GIVE_UP_REVOKING_AFTER
+    return is_old and revocation.attempt >= MIN_REVOCATION_ATTEMPTS
 
 
 def delay_before_revoking(attempt: int) -> timedelta:

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime
 from uuid import UUID, uuid4
 
+import structlog
+
 from directory.accounts import AccountNetwork
 from directory.clock import Clock
 from directory.members.tokens import KEEP_WITHIN, Revocation, Token, token_context, token_hash
@@ -15,6 +17,8 @@ from directory.vault import BrokenSeal, Secret, Vault
 from directory.vault_keys import UnknownKey, VaultError
 
 Refresh = Callable[[TokenSet, datetime], Awaitable[TokenSet]]
+
+log = structlog.get_logger(__name__)
 
 
 class Permissions:
@@ -63,7 +67,7 @@ class Permissions:
         """Returns tokens that can be used now, renewed with `refresh` where they expired.
 
         One renewal runs at a time over all processes: who waited for it gets its result. Where the network asks
-        for a new sign-in, the tokens are deleted. Raises NeedsSignIn, PermissionSealed of that, whatever else `refresh`
+        for a new sign-in, the tokens are given back. Raises NeedsSignIn, PermissionSealed of that, whatever else `refresh`
         raises, and TimeoutError.
         """
         tokens = await self.read(account, purpose)
@@ -77,7 +81,7 @@ class Permissions:
             try:
                 renewed = await refresh(tokens, now)
             except NeedsSignIn:
-                await held.drop()
+                await held.give_back(now)
                 raise
             sealed = self._vault.seal(Secret(renewed.to_bytes()), token_context(held.token.id))
             await held.replace(token_hash(renewed), sealed, now, renewed.expires_at)
@@ -92,10 +96,20 @@ class Permissions:
     ) -> list[tuple[Revocation, TokenSet | None]]:
         """Claims tokens to revoke now, none at a `busy` host.
 
-        A revocation comes with None where its token cannot be opened any more: it is to be finished.
+        A revocation comes with None where its token never opens again: it is to be finished. One whose key is missing is
+        rescheduled as if its network were unreachable: the key may come back, and the others need not wait for it.
         """
-        claimed = await self._revocations.claim_due_revocations(self._clock.now(), limit, busy)
-        return [(revocation, self._try_open(revocation)) for revocation in claimed]
+        while claimed := await self._revocations.claim_due_revocations(self._clock.now(), limit, busy):
+            opened: list[tuple[Revocation, TokenSet | None]] = []
+            for revocation in claimed:
+                try:
+                    opened.append((revocation, self._try_open(revocation)))
+                except VaultError as error:
+                    log.warning("a permission to give back waits for its key", reason=str(error))
+                    await self.reschedule_revocation(revocation)
+            if opened:
+                return opened
+        return []
 
     async def begin_revocation(self, revocation: Revocation) -> bool:
         """Marks that a revocation goes to its network now. Returns False where it must not: somebody keeps the
@@ -123,7 +137,10 @@ class Permissions:
         return TokenSet.from_bytes(opened.reveal())
 
     def _try_open(self, revocation: Revocation) -> TokenSet | None:
+        """Opens the tokens of a revocation. Returns None where nothing ever opens them; raises VaultError where a key
+        that the vault lacks does."""
         try:
-            return self._open(revocation.id, revocation.sealed)
-        except (VaultError, NeedsSignIn):
+            opened = self._vault.unseal(revocation.sealed, token_context(revocation.id))
+            return TokenSet.from_bytes(opened.reveal())
+        except (BrokenSeal, NeedsSignIn):
             return None

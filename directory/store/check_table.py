@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 from uuid import UUID
 
+from directory.clock import CLOCK_SLACK
 from directory.members.challenges import CHECK_LEASE, MAX_CHECKS_PER_DAY, CheckState
 from directory.members.errors import TooManyAttempts
-from directory.proofs.schedule import next_try
+from directory.proofs.schedule import FIRST_CHECK_WINDOW, next_try
 from directory.store.database import Connection
 from directory.store.leases import Lease, LeasedTable
 
@@ -39,6 +40,7 @@ class CheckTable:
             waits=IS_WAITING,
             ending="state = $3, reason = $4, finished_at = $5",
             hosts=hosts,
+            farthest=FIRST_CHECK_WINDOW + CLOCK_SLACK,
         )
 
     async def require_room(self, connection: Connection, member: UUID, now: datetime) -> None:

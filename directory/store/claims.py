@@ -12,10 +12,12 @@ from uuid import UUID
 import msgspec
 
 from directory.accounts import LinkedAccount, ProvenAccount
+from directory.clock import CLOCK_SLACK
 from directory.members.claims import (
     APPROVAL_LIFE,
     CLAIM_LIFE,
     LOOK_LEASE,
+    MAX_LOOK_WAIT,
     Case,
     Claim,
     ClaimState,
@@ -50,6 +52,7 @@ CLAIM_LOOKS: Final = LeasedTable(
     waits=f"{IS_APPROVED} AND next_at IS NOT NULL",
     ending="next_at = NULL",
     hosts=f"ARRAY['{X_STAND_IN}']",
+    farthest=MAX_LOOK_WAIT + CLOCK_SLACK,
     heeds_backoff=True,
 )
 _APPROVE: Final = (

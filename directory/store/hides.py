@@ -1,5 +1,6 @@
 """Hides as rows: placed, listed, lifted, and the condition by which every reader of mappings leaves them out."""
 
+from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
 
@@ -8,11 +9,14 @@ from piccolo.query import Select
 
 from directory.identifiers import XHandle, XId
 from directory.mappings import Network
+from directory.members.errors import MemberGone
 from directory.moderation.hides import Hide, HideNote, HideReason
 from directory.queries import Query
 from directory.store import tables
-from directory.store.accounts import plain_uuid
+from directory.store.account_columns import read_x_account
+from directory.store.accounts import lock_member, plain_uuid
 from directory.store.database import Connection, Database
+from directory.store.hide_rows import tell_hides_of_account
 from directory.store.mapping_conditions import IS_ACTIVE, IS_PENDING
 from directory.store.mappings import network_code, network_of_code
 from directory.store.ordinary import run
@@ -25,7 +29,8 @@ _COLUMNS: Final = (
 )
 # Of a member's account the id may be known, though the mapping leaves it out.
 _FIND_SAID: Final = f"""
-SELECT m.origin, m.network, coalesce(m.x_id, x.account_id::bigint), m.x_handle_key, m.x_handle, m.leaf, p.member
+SELECT m.origin, m.network, coalesce(m.x_id, x.account_id::bigint), m.x_handle_key, m.x_handle, m.leaf, p.member,
+    p.x_account
 FROM mapping m JOIN origin ON origin.id = m.origin
     LEFT JOIN publication p ON p.mapping = m.id OR p.replaces = m.id
     LEFT JOIN linked_account x ON x.id = p.x_account
@@ -33,8 +38,13 @@ WHERE origin.name = $1 AND m.network = $2 AND ({IS_ACTIVE} OR {IS_PENDING})
     AND (m.x_id = $3 OR ($3::bigint IS NULL AND m.x_handle_key = $4))
 ORDER BY m.id DESC LIMIT 1
 """
-
-
+# What was seen of the account, and what is said of it: under one handle something answers, under another it waits.
+_FIND_ACCOUNTS: Final = """
+SELECT account_id, handle FROM linked_account WHERE id = $1 AND account_id IS NOT NULL
+UNION SELECT x.account_id, m.x_handle FROM publication p JOIN linked_account x ON x.id = p.x_account
+    JOIN mapping m ON m.id IN (p.mapping, p.replaces)
+WHERE p.x_account = $1 AND x.account_id IS NOT NULL
+"""
 _PLACE: Final = """
 INSERT INTO hide (origin, network, x_id, x_handle_key, x_handle, leaf, member, id, reason, hidden_by, hidden_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
@@ -64,18 +74,20 @@ class HideStore:
         has no such mapping.
         """
         async with self._database.transaction() as connection:
-            said = await connection.fetchrow(
-                _FIND_SAID,
-                origin,
-                network_code(network),
-                account.x_id.value if account.x_id is not None else None,
-                account.x_handle.key if account.x_handle is not None else None,
-            )
+            said = await _find_said(connection, account, network, origin)
+            if said is not None and said["member"] is not None:
+                # No account of theirs gets another handle while the hide learns those that it has.
+                with suppress(MemberGone):
+                    await lock_member(connection, said["member"])
+                said = await _find_said(connection, account, network, origin)
             if said is None:
                 return None
-            await connection.execute(_PLACE, *said, note.id, note.reason, note.by, note.at)
-            row = await connection.fetchrow(_FIND, *said[:4])
-        return _hide_of(row) if row is not None else None
+            *covered, x_account = said
+            await connection.execute(_PLACE, *covered, note.id, note.reason, note.by, note.at)
+            for row in await connection.fetch(_FIND_ACCOUNTS, x_account):
+                await tell_hides_of_account(connection, read_x_account(row["account_id"], row["handle"]))
+            placed = await connection.fetchrow(_FIND, *covered[:4])
+        return _hide_of(placed) if placed is not None else None
 
     async def list_hides(self) -> list[Hide]:
         """Lists the newest hides first, at most 1,000."""
@@ -89,6 +101,18 @@ class HideStore:
         there was one."""
         async with self._database.connection() as connection:
             return bool(await connection.fetchval(_LIFT, hide))
+
+
+async def _find_said(
+    connection: Connection, account: Query, network: Network, origin: str
+) -> asyncpg.Record | None:
+    return await connection.fetchrow(
+        _FIND_SAID,
+        origin,
+        network_code(network),
+        account.x_id.value if account.x_id is not None else None,
+        account.x_handle.key if account.x_handle is not None else None,
+    )
 
 
 async def fetch_hides_of_member(connection: Connection, member: UUID) -> list[Hide]:

@@ -65,7 +65,7 @@ def _count_of(kind: JobKind, table: LeasedTable) -> str:
         " count(*) FILTER (WHERE is_held_back) AS held_back,"
         " min(due) FILTER (WHERE NOT is_held_back) AS oldest"
         f" FROM (SELECT {table.due} AS due, {table.is_held_back} AS is_held_back FROM {table.name}"
-        f" WHERE {table.waits} AND {table.due} <= $1) AS due_{table.name}"
+        f" WHERE {table.waits} AND {table.is_due}) AS due_{table.name}"
     )
 
 

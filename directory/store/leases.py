@@ -62,7 +62,7 @@ class LeasedTable:
             await connection.fetch(
                 f"UPDATE {self.name} SET {self.due} = $2, {self.attempts} = {self.attempts} + 1"
                 f" WHERE {self.key} = ANY(ARRAY(SELECT {self.key} FROM {self.name}"
-                f" WHERE {self.waits} AND {self._is_due} AND NOT {self.is_held_back}"
+                f" WHERE {self.waits} AND {self.is_due} AND NOT {self.is_held_back}"
                 f" AND NOT coalesce({hosts} && $4::text[], false)"
                 f" ORDER BY {self.due} LIMIT $3 FOR UPDATE SKIP LOCKED))"
                 f" RETURNING {columns}, {hosts} AS hosts",
@@ -102,7 +102,8 @@ class LeasedTable:
         return bool(await connection.fetchval(sql, *lease, *values))
 
     @property
-    def _is_due(self) -> str:
+    def is_due(self) -> str:
+        """Returns the condition under which a row is due. $1 is now."""
         if self.farthest is None:
             return f"{self.due} <= $1"
         seconds = self.farthest // timedelta(seconds=1)

@@ -248,7 +248,7 @@ MEMBER_TABLES: Final = (
 NAMELESS_TABLES: Final = (
     NamelessTable(
         name="revocation",
-        kept="until its network revoked the token, 30 days at most",
+        kept="until its network revoked the token, or 30 days of trying",
         context_of=token_context,
     ),
     NamelessTable(

@@ -15,11 +15,13 @@ from typing import Final
 
 import asyncpg
 
+from directory.clock import CLOCK_SLACK
 from directory.members.tokens import (
-    GIVE_UP_REVOKING_AFTER,
+    MAX_REVOCATION_DELAY,
     REVOCATION_LEASE,
     Revocation,
     delay_before_revoking,
+    is_given_up,
 )
 from directory.store.account_columns import account_network_code, account_network_of_code
 from directory.store.account_hosts import host_in
@@ -34,6 +36,7 @@ REVOCATIONS: Final = LeasedTable(
     waits="true",
     ending=None,
     hosts=f"ARRAY[{host_in('issuer')}]",
+    farthest=MAX_REVOCATION_DELAY + CLOCK_SLACK,
     heeds_backoff=True,
 )
 _COLUMNS: Final = "id, network, issuer, token_hash, sealed, attempts, asked_at"
@@ -107,7 +110,7 @@ class RevocationStore:
         days, and is deleted."""
         async with self._database.transaction() as connection:
             await _end(connection, revocation)
-            if revocation.asked_at <= now - GIVE_UP_REVOKING_AFTER:
+            if is_given_up(revocation, now):
                 return not await REVOCATIONS.finish(connection, _lease_of(revocation))
             due = now + delay_before_revoking(revocation.attempt)
             await REVOCATIONS.reschedule(connection, _lease_of(revocation), due)

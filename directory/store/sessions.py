@@ -7,13 +7,13 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from directory.accounts import LinkedAccount
+from directory.clock import CLOCK_SLACK
 from directory.members.errors import UnknownAccount
 from directory.members.sessions import (
     MAX_LABEL_CHARS,
     MAX_SESSIONS,
     SESSION_IDLE,
     SESSION_LIFE,
-    TOUCH_EVERY,
     Session,
 )
 from directory.store.accounts import IS_NOT_LAPSED, lock_member, plain_uuid
@@ -77,9 +77,12 @@ class SessionStore:
             session = _session_of(row) if row is not None else None
             if session is None or not session.is_live(now):
                 return None
-            if now - session.used_at >= TOUCH_EVERY:
+            if session.is_to_be_touched(now):
                 await connection.execute(
-                    "UPDATE member_session SET used_at = $2 WHERE id = $1 AND used_at < $2", session.id, now
+                    "UPDATE member_session SET used_at = $2 WHERE id = $1 AND used_at = $3",
+                    session.id,
+                    now,
+                    session.used_at,
                 )
         return session
 
@@ -116,9 +119,10 @@ class SessionStore:
         """Deletes expired sessions; returns how many."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
-                "DELETE FROM member_session WHERE used_at <= $1 OR created <= $2 RETURNING id",
+                "DELETE FROM member_session WHERE used_at <= $1 OR created <= $2 OR created > $3 RETURNING id",
                 now - SESSION_IDLE,
                 now - SESSION_LIFE,
+                now + CLOCK_SLACK,
             )
         return len(rows)
 

@@ -8,6 +8,7 @@ import asyncpg
 import msgspec
 
 from directory.accounts import AccountNetwork
+from directory.clock import CLOCK_SLACK
 from directory.members.errors import MemberGone
 from directory.members.sign_ins import MAX_SIGN_INS, SIGN_IN_LIFE
 from directory.networks.port import Purpose
@@ -65,7 +66,7 @@ class SignInStore:
     async def take_sign_in(self, state_hash: bytes, browser_hash: bytes, now: datetime) -> SignInRow | None:
         """Takes the sign-in that this browser began with this state: it is deleted and returned.
 
-        Returns None where there is none, or it expired. The state in another browser leaves the sign-in as it
+        Returns None where there is none, or it expired, as one does that a clock which ran ahead has stored. The state in another browser leaves the sign-in as it
         is.
         """
         async with self._database.connection() as connection:
@@ -75,7 +76,7 @@ class SignInStore:
                 state_hash,
                 browser_hash,
             )
-        if row is None or row["expires"] <= now:
+        if row is None or not now < row["expires"] <= _latest(now):
             return None
         return SignInRow(
             plain_uuid(row["id"]),
@@ -91,8 +92,15 @@ class SignInStore:
         """Deletes expired sign-ins, at most 10,000 at a time; returns how many."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
-                "DELETE FROM sign_in WHERE id IN (SELECT id FROM sign_in WHERE expires <= $1 LIMIT $2) RETURNING id",
+                "DELETE FROM sign_in WHERE id IN (SELECT id FROM sign_in WHERE expires <= $1 OR expires > $2 LIMIT $3)"
+                " RETURNING id",
                 now,
+                _latest(now),
                 PURGE_LIMIT,
             )
         return len(rows)
+
+
+def _latest(now: datetime) -> datetime:
+    """Returns when the newest sign-in expires that clocks as they should be have stored."""
+    return now + SIGN_IN_LIFE + CLOCK_SLACK

@@ -65,9 +65,10 @@ class HeldToken:
         )
         self.sealed = sealed
 
-    async def drop(self) -> None:
-        """Deletes a token that its network refused for good: the member has to sign in there again."""
-        await self._connection.execute("DELETE FROM token WHERE id = $1", self.token.id)
+    async def give_back(self, now: datetime) -> None:
+        """Hands a token over that cannot be renewed: the member has to sign in there again. That of an account which moved
+        lives on at its former server unless it is revoked."""
+        await hand_over_token(self._connection, self.token.account, self.token.purpose, now)
 
 
 class TokenStore:

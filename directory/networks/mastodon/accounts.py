@@ -10,6 +10,7 @@ import msgspec
 from directory.errors import InvalidIdentifier
 from directory.identifiers import Acct, ActorUri
 from directory.networks.answers import Answer
+from directory.networks.errors import BadAnswer
 from directory.networks.http import GuardedClient
 from directory.networks.limits import Limits
 from directory.networks.mastodon.entities import moved_acct
@@ -61,7 +62,7 @@ async def verify_credentials(http: GuardedClient, host: str, access: str) -> Cre
             headers={"authorization": f"Bearer {access}", "accept": "application/json"},
             limits=ACCOUNT_LIMITS,
         )
-        if is_token_refused(answer):
+        if is_token_refused(answer) and is_of_the_server(answer):
             raise NeedsSignIn(host, "the server does not take the token")
         return answer.expect(200).parse(Credentials)
 
@@ -69,6 +70,17 @@ async def verify_credentials(http: GuardedClient, host: str, access: str) -> Cre
 def is_token_refused(answer: Answer) -> bool:
     """Tells whether an answer of the API says that the token is gone, or does not suffice."""
     return answer.status in _NOT_ALLOWED or (answer.status == 400 and _GONE_AT_TAKAHE in answer.body)
+
+
+def is_of_the_server(answer: Answer) -> bool:
+    """Tells whether a refusal is the server's own, and no page of something in front of it. Servers refuse a token with
+    JSON; RFC 6750, 3, has them name its kind in a header."""
+    if _GONE_AT_TAKAHE in answer.body or "bearer" in (answer.header("www-authenticate") or "").lower():
+        return True
+    try:
+        return isinstance(answer.json(), dict)
+    except BadAnswer:
+        return False
 
 
 def _bare(url: str) -> str:

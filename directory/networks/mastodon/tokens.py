@@ -12,7 +12,7 @@ from directory.networks.answers import Answer
 from directory.networks.errors import NetworkError
 from directory.networks.http import GuardedClient
 from directory.networks.limits import Limits
-from directory.networks.mastodon.accounts import verify_credentials
+from directory.networks.mastodon.accounts import is_of_the_server, verify_credentials
 from directory.networks.mastodon.apps import UNKNOWN_CLIENT, client_fields, error_of
 from directory.networks.oauth import new_secret
 from directory.networks.port import AppBinding, Revocation, TokenSet
@@ -72,8 +72,11 @@ class TokenEndpoint:
         self, host: str, form: dict[str, str], spent: type[SignInError] = NeedsSignIn
     ) -> TokenAnswer:
         """Exchanges a grant for tokens. Raises `spent` where the server no longer takes it, UnknownApp, and
-        SignInError."""
-        return self._read(host, await self._post(host, "token", form), _SPENT, spent)
+        SignInError: also where something in front of the server has answered, which ends no grant."""
+        answer = await self._post(host, "token", form)
+        if answer.status in _SPENT and not is_of_the_server(answer):
+            raise ServerUnreachable(host, f"answered with status {answer.status}, and no error of its own")
+        return self._read(host, answer, _SPENT, spent)
 
     async def exchange(self, host: str, form: dict[str, str]) -> TokenAnswer:
         """Exchanges a code for tokens, once the server was seen to check codes. Raises SignInExpired where it does not

@@ -21,6 +21,7 @@ from directory.networks.sign_in_errors import ServerUnreachable, network_errors
 from directory.proofs.x_post import XSources
 from directory.store.database import Database
 from directory.store.follow_runs import RUN_LEASE
+from directory.store.job_counts import JobCountStore
 from directory.store.rechecks import RecheckStore
 from directory.store.revocations import RevocationStore
 from tests.directory.jobs.site import JobSite, SlowNetwork, soon
@@ -247,6 +248,27 @@ async def test_rows_know_whom_they_ask(site: JobSite, publishing: LoggedPublishi
     assert await site.page_links.claim_due(10, ["social.example"]) == []
     (link_job,) = await site.page_links.claim_due(10, ["other.example"])
     assert link_job.hosts == ("social.example",)
+
+
+async def test_what_a_wrong_clock_put_off_is_done_today(site: JobSite) -> None:
+    """The machine's clock was 400 days ahead for an hour. Whoever had handed in a post then waited for more than a year,
+    and so long a permission that was given back lived on."""
+    member = await site.join("ada")
+    await site.hand_in(member, "ada")
+    await site.ask_for_links(member, "ada")
+    await site.give_back(member, "pds.example")
+    await site.fetch("UPDATE proof_check SET next_at = next_at + interval '400 days'")
+    await site.fetch("UPDATE link_check SET next_at = next_at + interval '400 days'")
+    await site.fetch("UPDATE revocation SET next_at = next_at + interval '400 days'")
+    counted = await JobCountStore(site.database).count_due(site.clock.now())
+    assert {kind for kind, due in counted.items() if due.waiting} == {
+        JobKind.POSTS,
+        JobKind.LINKS,
+        JobKind.REVOCATIONS,
+    }
+    assert len(await site.proving.claim_due(10)) == 1
+    assert len(await site.page_links.claim_due(10)) == 1
+    assert len(await site.permissions.claim_revocations(10)) == 1
 
 
 async def test_a_revocation_knows_its_server(site: JobSite) -> None:

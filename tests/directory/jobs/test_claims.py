@@ -203,3 +203,13 @@ async def test_a_rejected_claimant_repeats_it_in_vain(
     assert state == ChallengeState.OPEN
     await prove(contest.site, contest.eve, contest.site.x.account("eve_on_x"))
     assert await contest.holders() == (1, 1)
+
+
+async def test_a_look_that_a_wrong_clock_put_off_is_made_today(contest: Contest) -> None:
+    """The machine's clock was 400 days ahead for an hour: the approval would have lapsed before the look."""
+    contest.silence()
+    assert await contest.uphold() is Settled.APPROVED
+    await contest.site.fetch("UPDATE contested_claim SET next_at = next_at + interval '400 days'")
+    contest.heal()
+    await contest.site.worker().drain()
+    assert await contest.state() is ClaimState.UPHELD

@@ -284,6 +284,28 @@ async def test_a_hide_holds_for_a_wording_that_leaves_the_id_out(
     assert await answers(lookup, countess) == ["ada@social.example"]
 
 
+async def test_a_hide_of_the_former_wording_holds_for_the_one_that_waits(
+    membership: Membership, publishing: LoggedPublishing, moderation: Moderation, lookup: Lookup, join: Join
+) -> None:
+    """The new handle on X is known, and its wording waits for the log; a moderator hides what still answers. Neither
+    mapping says the id."""
+    member, _ = await join("ada", None)
+    x = await membership.link(member, by_link("lovelace", 5))
+    await membership.link(member, at_mastodon("ada"))
+    back = Evidence(EvidenceKind.PROFILE_LINK, START, "https://social.example/@ada")
+    mine = await membership.link(member, ProvenAccount(account_at_mastodon("ada"), back))
+    await publishing.publish(member, Wish(x.id, mine.id, consent=1))
+    await publishing.say()
+    await membership.link(member, by_link("countess", 5))
+    query, countess = Query.parse("@lovelace"), Query.parse("@countess")
+    assert await answers(lookup, query) == ["ada@social.example"]
+    assert await moderation.hide(query, Network.MASTODON, ORIGIN, HideReason.IMPERSONATION, "mo") is not None
+    await publishing.say()
+    assert await answers(lookup, query) == await answers(lookup, countess) == []
+    (published,) = await publishing.list_of(member)
+    assert published.hidden is HideReason.IMPERSONATION
+
+
 async def test_a_hide_of_the_former_wording_is_its_members(
     membership: Membership, publishing: LoggedPublishing, moderation: Moderation, leaving: Leaving, join: Join
 ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import datetime, timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,7 +11,7 @@ from directory.accounts import AccountNetwork
 from directory.errors import DirectoryUnavailable
 from directory.mappings import Network
 from directory.members.errors import UnknownAccount
-from directory.members.tokens import GIVE_UP_REVOKING_AFTER, delay_before_revoking
+from directory.members.tokens import GIVE_UP_REVOKING_AFTER, MIN_REVOCATION_ATTEMPTS, delay_before_revoking
 from directory.networks.port import AppBinding, DpopBinding, Purpose, TokenSet
 from directory.networks.sign_in_errors import NeedsSignIn
 from directory.services.membership import Membership
@@ -180,6 +181,7 @@ async def test_a_failure_of_the_network_is_not_the_databases(
 async def test_a_network_that_wants_a_person_is_remembered(
     permissions: Permissions, account: UUID, clock: FakeClock
 ) -> None:
+    """Also where the account has moved: its former server still takes what it once gave, and nobody saw it any more."""
     await permissions.keep(account, Purpose.FOLLOW, tokens("old", clock.now()))
     clock.advance(hours=2)
 
@@ -190,6 +192,9 @@ async def test_a_network_that_wants_a_person_is_remembered(
         await permissions.fresh(account, Purpose.FOLLOW, refused)
     with pytest.raises(NeedsSignIn, match="no permission"):
         await permissions.fresh(account, Purpose.FOLLOW, never)
+    ((_, revoked),) = await permissions.claim_revocations(10)
+    assert revoked is not None
+    assert revoked.access == "old"
 
 
 async def test_a_cancelled_renewal_lets_go(permissions: Permissions, account: UUID, clock: FakeClock) -> None:
@@ -292,17 +297,71 @@ async def test_revoking_is_given_up_after_a_month(
     assert delays[-1] == timedelta(days=1)
 
 
+async def test_a_revocation_outlives_a_month_in_which_nobody_tried(
+    permissions: Permissions, account: UUID, clock: FakeClock
+) -> None:
+    """An instance stood still for longer than a month, and the server was away when it came back. Once, the first failure
+    ended it all, and the permission lived on."""
+    await permissions.keep(account, Purpose.FOLLOW, tokens("a", clock.now()))
+    await permissions.give_back(account, Purpose.FOLLOW)
+    clock.advance(days=40)
+    began, attempts = clock.now(), 0
+    while claimed := await permissions.claim_revocations(10):
+        attempts += 1
+        if not await permissions.reschedule_revocation(claimed[0][0]):
+            break
+        clock.advance(seconds=delay_before_revoking(attempts).total_seconds())
+    assert attempts == MIN_REVOCATION_ATTEMPTS
+    assert clock.now() - began > timedelta(days=1)
+
+
 async def test_what_cannot_be_opened_any_more_blocks_nobody(
     permissions: Permissions, account: UUID, clock: FakeClock, database: Database
 ) -> None:
-    """With the key file lost, the member is asked to sign in again, and can leave."""
+    """What was damaged opens under no key: the member is asked to sign in again, and can leave."""
+    await permissions.keep(account, Purpose.FOLLOW, tokens("a", clock.now()))
+    async with database.connection() as connection:
+        await connection.execute("UPDATE token SET sealed = '\\x00'")
+    await permissions.keep(account, Purpose.FOLLOW, tokens("b", clock.now()))
+    assert (await permissions.read(account, Purpose.FOLLOW)).access == "b"
+    ((revocation, revoked),) = await permissions.claim_revocations(10)
+    assert revoked is None
+    await permissions.finish_revocation(revocation)
+
+
+async def test_what_waits_for_its_key_is_revoked_once_the_key_is_back(
+    permissions: Permissions, account: UUID, clock: FakeClock, vault: Vault, tmp_path: Path
+) -> None:
+    """A folder that was not mounted, or an older copy of the vault, is put right an hour later. Once, each permission
+    that was due in that hour was deleted, and lived on at its network."""
+    await permissions.keep(account, Purpose.FOLLOW, tokens("a", clock.now()))
+    file, aside = vault.folder / KEY_FILE_NAME, tmp_path / "aside"
+    file.rename(aside)
+    assert await permissions.give_back(account, Purpose.FOLLOW)
+    assert await permissions.claim_revocations(10) == [], "the file is missing"
+    Vault.open(vault.folder, now=clock.now(), may_create=True)
+    clock.advance(hours=1)
+    assert await permissions.claim_revocations(10) == [], "the file has another key"
+    aside.replace(file)
+    clock.advance(hours=1)
+    ((_, revoked),) = await permissions.claim_revocations(10)
+    assert revoked is not None
+    assert revoked.access == "a"
+
+
+async def test_others_need_not_wait_for_a_key(
+    permissions: Permissions, membership: Membership, account: UUID, clock: FakeClock, database: Database
+) -> None:
     await permissions.keep(account, Purpose.FOLLOW, tokens("a", clock.now()))
     async with database.connection() as connection:
         await connection.execute("UPDATE token SET sealed = '\\x01deadbeef00'")
-    await permissions.keep(account, Purpose.FOLLOW, tokens("b", clock.now()))
-    assert (await permissions.read(account, Purpose.FOLLOW)).access == "b"
-    ((_, revoked),) = await permissions.claim_revocations(10)
-    assert revoked is None
+    await permissions.give_back(account, Purpose.FOLLOW)
+    other = (await membership.sign_in(at_mastodon("bob"))).account.id
+    await permissions.keep(other, Purpose.FOLLOW, on_mastodon("b"))
+    clock.advance(seconds=1)
+    await permissions.give_back(other, Purpose.FOLLOW)
+    ((_, revoked),) = await permissions.claim_revocations(1)
+    assert revoked == on_mastodon("b")
 
 
 async def test_mastodon_tokens_carry_what_revoking_them_takes(

@@ -269,3 +269,41 @@ async def test_a_table_that_cannot_be_purged_keeps_no_other_from_it(
         await housekeeping.run()
     monkeypatch.undo()
     assert set((await housekeeping.run()).values()) == {0}
+
+
+async def test_what_a_clock_that_ran_ahead_began_does_not_last_longer(
+    signing_in: SigningIn, account: LinkedAccount, housekeeping: Housekeeping, clock: FakeClock
+) -> None:
+    """The machine's clock was 400 days ahead for an hour: a session from then lasted 580 days, and the way back of a
+    sign-in stayed open for 400."""
+    browser, first, second = new_token(), new_token(), new_token()
+    clock.advance(days=400)
+    token, _ = await signing_in.start_session(account, "Firefox")
+    await signing_in.begin(browser, departure(first))
+    await signing_in.begin(browser, departure(second))
+    clock.advance(days=-400)
+    assert await signing_in.session_of(token) is None
+    with pytest.raises(SignInExpired):
+        await signing_in.finish(browser, first, None)
+    done = await housekeeping.run()
+    assert (done["member_session"], done["sign_in"]) == (1, 1)
+
+
+async def test_a_use_by_a_clock_that_ran_ahead_is_no_use_of_next_year(
+    signing_in: SigningIn, account: LinkedAccount, clock: FakeClock
+) -> None:
+    token, _ = await signing_in.start_session(account, "Firefox")
+    clock.advance(days=29)
+    assert await signing_in.session_of(token)
+    clock.advance(days=-28)
+    assert await signing_in.session_of(token)
+    clock.advance(days=30)
+    assert await signing_in.session_of(token) is None
+
+
+async def test_a_session_of_a_machine_whose_clock_differs(
+    signing_in: SigningIn, account: LinkedAccount, clock: FakeClock
+) -> None:
+    token, _ = await signing_in.start_session(account, "Firefox")
+    clock.advance(minutes=-59)
+    assert await signing_in.session_of(token)

@@ -70,6 +70,25 @@ async def test_a_token_that_lives_on_is_not_called_revoked(
         await instance.sign_in.revoke(tokens, instance.time)
 
 
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_page_of_a_proxy_is_no_word_about_a_token(
+    internet: FakeInternet, instance: Instance, status: int
+) -> None:
+    """What stands before a server answers for a minute with a page of its own. Once, the token counted as revoked then,
+    and lived on; and one that was to be renewed was thrown away."""
+    server = FakeServer.at(internet, "social.test", PLEROMA, now=instance.now)
+    tokens = (await instance.signed_in("social.test")).tokens
+    for path in ("/oauth/revoke", "/oauth/token", "/api/v1/accounts/verify_credentials"):
+        server.broken[path] = lambda _: Response.html("<h1>Checking your browser</h1>", status)
+    with pytest.raises(ServerMisbehaved):
+        await instance.sign_in.revoke(tokens, instance.time)
+    with pytest.raises(ServerUnreachable):
+        await instance.sign_in.refresh(tokens, instance.time)
+    server.broken.clear()
+    assert await works(instance, tokens)
+    assert await instance.sign_in.revoke(tokens, instance.time) is Revocation.REVOKED
+
+
 async def test_tokens_without_an_end_stay_fresh(internet: FakeInternet, instance: Instance) -> None:
     FakeServer.at(internet, "social.test", MASTODON_4_3, now=instance.now)
     tokens = (await instance.signed_in("social.test")).tokens
