@@ -76,7 +76,8 @@ async def prove(
     context.require_writable()
     if await context.members.proving.open_challenge(me.member) is None:
         here, language = context.services.settings.domain, context.renderer.language_of(request)
-        await context.members.proving.first_challenge(me.member, here, language)
+        async with context.turns.of(me.member):
+            await context.members.proving.first_challenge(me.member, here, language)
     return await _sentence_page(request, context, me)
 
 

@@ -1,6 +1,7 @@
 """The way back from a network: signed in, asked whether this is the account that was meant, or refused."""
 
 from collections.abc import Awaitable
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
@@ -67,7 +68,8 @@ async def _land(
     arriving: Awaitable[Arrival | Question | Permitted],
 ) -> Response[Any]:
     try:
-        landed = await arriving
+        async with context.turns.of(at.me.member) if at.me is not None else nullcontext():
+            landed = await arriving
     except SignInError as failure:
         return failed_page(request, context, at, failure)
     except RegistrationClosed as refusal:
