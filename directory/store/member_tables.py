@@ -273,6 +273,7 @@ OWNERLESS_TABLES: Final[dict[str, str]] = {
     "origin": "instances, which the operator or a peer named",
     "mapping": "what was published, by us or by a peer: it goes when it is withdrawn, is revoked or expires",
     "arrival": "numbers of leaves of a log, until they were matched",
+    "left_out": "leaves of a peer that says too much of one X account, until there is room or they are revoked",
     "staged_batch": "row numbers of mappings and their leaves, until the batch is published",
     "instance_setting": "the operator's settings",
     "directory_count": "how many people and mappings answered when they were last counted",

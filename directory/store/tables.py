@@ -77,6 +77,16 @@ class Arrival(Table, tablename="arrival"):
     attempts = Integer(default=0)
 
 
+class LeftOut(Table, tablename="left_out"):
+    """A leaf of a peer that was not taken in, as its log says too much of one X account: see `directory.store.crowds`."""
+
+    id = BigSerial(primary_key=True)
+    origin = ForeignKey(Origin, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    leaf = BigInt()
+    x_id = BigInt(null=True, default=None)
+    x_handle_key = Varchar(length=X_NAME_CHARS)
+
+
 class Member(Table, tablename="member"):
     """See `directory.accounts.Member`. No row of a member outlives this one, but for tokens that are being
     revoked."""
