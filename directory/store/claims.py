@@ -59,6 +59,11 @@ _APPROVE: Final = (
     f"UPDATE contested_claim SET state = {ClaimState.APPROVED.value}, decided_at = $2, next_at = $3, attempts = 0"
     " WHERE id = $1"
 )
+# Approved before, it keeps the time of that decision: doubt after doubt would let it wait for ever.
+_DOUBT: Final = (
+    f"UPDATE contested_claim SET decided_at = CASE WHEN {IS_APPROVED} THEN decided_at ELSE $2 END,"
+    f" state = {ClaimState.APPROVED.value}, doubted_at = coalesce(doubted_at, $2), next_at = $3 WHERE id = $1"
+)
 _HAS_LAPSED: Final = (
     f"((state = {ClaimState.OPEN.value} AND proven_at <= $1 AND NOT EXISTS (SELECT FROM linked_account a"
     f" WHERE a.id = holder AND a.checked_at <= contested_claim.proven_at)) OR ({IS_APPROVED} AND decided_at <= $2))"
@@ -160,6 +165,20 @@ class ClaimStore:
                 return await _hand_over(connection, job.case.claim, seen, now)
         except TooManyAccounts:
             return Settled.NO_ROOM
+
+    async def doubt(
+        self, decided: Case, now: datetime, next_look: datetime, lease: Lease | None = None
+    ) -> Settled:
+        """Approves a claim whose evidence was seen not to hold, once: it is looked at again at `next_look`. It holds as
+        `approve` does; a late result of an earlier attempt changes nothing."""
+        async with self._database.transaction() as connection:
+            changed = await _lock_as_decided(connection, decided)
+            if changed is not None:
+                return changed
+            if lease is not None and not await CLAIM_LOOKS.lock(connection, lease):
+                return Settled.CHANGED
+            await connection.execute(_DOUBT, decided.claim.id, now, next_look)
+        return Settled.DOUBTED
 
     async def lapse(self, decided: Case, now: datetime, lease: Lease | None = None) -> Settled:
         """Ends a claim whose evidence does not hold any more. A late result of an earlier attempt changes nothing."""

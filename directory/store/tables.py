@@ -124,7 +124,8 @@ class LinkedAccount(Table, tablename="linked_account"):
 
 
 class ContestedClaim(Table, tablename="contested_claim"):
-    """See `directory.members.claims.Claim`. `next_at` is when the evidence of an approved claim is looked at again."""
+    """See `directory.members.claims.Claim`. `next_at` is when the evidence of an approved claim is looked at again, and
+    `doubted_at` when it was first seen not to hold."""
 
     id = UUID(primary_key=True)
     member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
@@ -141,6 +142,7 @@ class ContestedClaim(Table, tablename="contested_claim"):
     settled_at = Timestamptz(null=True, default=None)
     next_at = Timestamptz(null=True, default=None)
     attempts = Integer(default=0)
+    doubted_at = Timestamptz(null=True, default=None)
 
 
 class MemberSession(Table, tablename="member_session"):
