@@ -6,7 +6,8 @@ published account is re-checked every 60 days, and then
 - is *stale*: its source could not show it, which refutes nothing: people delete posts and leave X, an X id never
   passes to another person, a server may be down. What is published stands until it expires, and is not renewed;
 - is *in doubt*: what was seen contradicts it, or the post that proved a handle alone is deleted: X gives handles away
-  after 30 days; or the server of a new account was out of reach for 30 days, since a dead domain is sold again: when it
+  after 30 days; or no handle leads to a Bluesky account any more, which after 30 days *holds* without one, as the DID is
+  whom people follow; or the server of a new account was out of reach for 30 days, since a dead domain is sold again: when it
   answers after that, the doubt is confirmed. An unreachable source neither lifts a doubt nor confirms it. What is published stands: a server may
   be misconfigured for a day, so nothing is withdrawn on one answer;
 - has *lapsed*: the doubt was confirmed. What is published is withdrawn, and only a new proof restores the account.
@@ -26,7 +27,7 @@ from directory.accounts import (
     ProofState,
     TargetAccount,
 )
-from directory.identifiers import Acct, XId
+from directory.identifiers import NO_HANDLE, Acct, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.renewal import drop_link, is_link_evidence, list_checkable, see_again
 from directory.proofs.reasons import UnreachableReason
@@ -145,7 +146,7 @@ def rests_on_link(account: LinkedAccount) -> bool:
 def is_away(account: LinkedAccount, now: datetime) -> bool:
     """Whether an account at a domain was not seen for so long that who answers for it now may be somebody else."""
     target = account.target
-    if target is None or (isinstance(target, BlueskyAccount) and not target.did.value.startswith(WEB_DID)):
+    if target is None or not _is_of_domain(target):
         return False
     since = account.health_since
     return since is not None and now - since > AWAY_AFTER
@@ -243,8 +244,20 @@ def judge_target(account: LinkedAccount, seen: TargetSeen, attempt: int, now: da
             return msgspec.structs.replace(away, state=ProofState.IN_DOUBT) if is_away(account, now) else away
         case Present() if is_away(account, now):
             return _judge_return(account, now)
+        case Present(account=there) if _has_lost_handle(account, there):
+            lost = doubt(account, now, DELETED_LAPSES_AFTER)
+            return lost or (Lapsed() if _is_of_domain(there) else _judge_link(account, seen, attempt, now))
         case Present():
             return _judge_link(account, seen, attempt, now)
+
+
+def _is_of_domain(target: TargetAccount) -> bool:
+    """Whether a domain answers for an account, which passes to another when it is not paid for."""
+    return not isinstance(target, BlueskyAccount) or target.did.value.startswith(WEB_DID)
+
+
+def _has_lost_handle(account: LinkedAccount, there: TargetAccount) -> bool:
+    return there.handle == NO_HANDLE and account.account.handle != NO_HANDLE
 
 
 def _judge_return(account: LinkedAccount, now: datetime) -> Doubtful | Lapsed:

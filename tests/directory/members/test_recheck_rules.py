@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.accounts import LinkedAccount, ProofState
-from directory.identifiers import Acct, XHandle, XId
+from directory.accounts import BlueskyAccount, LinkedAccount, ProofState
+from directory.identifiers import NO_HANDLE, Acct, AtHandle, Did, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.rechecks import (
     CONFIRM_AFTER,
@@ -59,6 +59,12 @@ def on_x(kind: EvidenceKind, *, number: int = 1) -> LinkedAccount:
 def at_home(*evidence: Evidence) -> LinkedAccount:
     """`alice` at a Mastodon server."""
     return linked(mastodon("alice"), at_mastodon("alice").evidence, *evidence)
+
+
+def at_bluesky() -> LinkedAccount:
+    """`alice` on Bluesky."""
+    account = bluesky("alice")
+    return linked(account, Evidence(K.BLUESKY_OAUTH, START, None, names_of(account)))
 
 
 def verified(handle: str = "alice", x_id: int | None = None) -> Verified:
@@ -298,6 +304,27 @@ class TestTarget:
         assert recheck(almost, Present(mastodon("alice")), START + DELETED_LAPSES_AFTER).health is (
             ProofState.HOLDS
         )
+
+    def test_a_did_whose_handle_leads_nowhere_stands_without_one(self) -> None:
+        """A domain that was a handle is not paid for: the mapping by DID was withdrawn, and its member had to prove it anew."""
+        nameless = BlueskyAccount(bluesky("alice").did, NO_HANDLE)
+        doubt = recheck(at_bluesky(), Present(nameless), START)
+        assert (doubt.account, doubt.health) == (at_bluesky().account, ProofState.IN_DOUBT)
+        back = recheck(doubt, Present(bluesky("alice")), START + DAY)
+        assert back.health is ProofState.HOLDS
+        held = recheck(doubt, Present(nameless), START + DELETED_LAPSES_AFTER)
+        assert (held.account, held.health) == (nameless, ProofState.HOLDS)
+        again = recheck(held, Present(nameless), START + 90 * DAY)
+        assert (again.account, again.health) == (nameless, ProofState.HOLDS)
+        assert recheck(again, Present(bluesky("alice")), START + 150 * DAY).account == bluesky("alice")
+
+    def test_a_did_of_a_domain_whose_handle_leads_nowhere_lapses(self) -> None:
+        """Whoever buys both domains, or one that is both, answers for the DID."""
+        of_domain = BlueskyAccount(Did.parse("did:web:ada.example"), AtHandle.parse("ada.example"))
+        account = linked(of_domain, Evidence(K.BLUESKY_OAUTH, START, None, names_of(of_domain)))
+        nameless = msgspec.structs.replace(of_domain, handle=NO_HANDLE)
+        doubt = recheck(account, Present(nameless), START)
+        assert recheck(doubt, Present(nameless), START + DELETED_LAPSES_AFTER).is_lapsed
 
     def test_a_server_that_is_away_now_and_then_does_not_put_a_doubt_off_for_ever(self) -> None:
         """The account is gone, and its server answers on some days only: what it says counts from the first day."""

@@ -7,7 +7,7 @@ import pytest
 
 from directory.accounts import BlueskyAccount, MastodonAccount
 from directory.errors import InvalidIdentifier
-from directory.identifiers import Acct, ActorUri, AtHandle, Did
+from directory.identifiers import NO_HANDLE, Acct, ActorUri, AtHandle, Did
 from directory.networks.bluesky.client import SCOPE_FOLLOW
 from directory.networks.port import Purpose, TokenSet
 from directory.networks.sign_in_errors import (
@@ -121,12 +121,19 @@ async def test_a_changed_handle_is_noticed(instance: Instance, alice: Account) -
 async def test_a_handle_that_somebody_else_has_now(instance: Instance, alice: Account, bob: Account) -> None:
     """The name server leads the account's name to another account."""
     instance.names[AtHandle.parse(alice.handle)] = bob.did
-    with pytest.raises(HandleMismatch):
-        await instance.sign_in.current_account(
-            BlueskyAccount(Did.parse(alice.did), AtHandle.parse(alice.handle))
-        )
+    account = BlueskyAccount(Did.parse(alice.did), AtHandle.parse(alice.handle))
+    there = await instance.sign_in.current_account(account)
+    assert there == BlueskyAccount(account.did, NO_HANDLE), "its server has it, and nobody's name is told"
     with pytest.raises(HandleMismatch):
         await instance.start(alice.handle)
+
+
+async def test_a_handle_that_leads_nowhere_as_the_account_is_gone(instance: Instance, alice: Account) -> None:
+    """Its server leaves the document in the PLC directory; without a word of the server it would be there for ever."""
+    account = BlueskyAccount(Did.parse(alice.did), AtHandle.parse(alice.handle))
+    await asyncio.to_thread(instance.pds.delete_account, alice.did)
+    with pytest.raises(HandleMismatch):
+        await instance.sign_in.current_account(account)
 
 
 async def test_a_code_serves_once(instance: Instance, alice: Account) -> None:
