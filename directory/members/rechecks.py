@@ -42,6 +42,8 @@ CONFIRM_AFTER: Final = timedelta(days=1)
 """A doubt is confirmed, or lifted, by a re-check this much later."""
 DELETED_LAPSES_AFTER: Final = timedelta(days=30)
 """What is deleted may come back within this time: X keeps a handle that was given up, a server restores its database."""
+LOOKS_BEFORE_LAPSE: Final = 7
+"""Looks within that time at least, of some thirty: under a clock that is years ahead for a day, the second one ended it."""
 AWAY_AFTER: Final = timedelta(days=30)
 """A server that was out of reach for this long may have passed to somebody else: a domain that is not paid for goes
 back on sale in a month or two."""
@@ -167,7 +169,7 @@ def judge_x(account: LinkedAccount, seen: Sequence[XSeen], attempt: int, now: da
     if any(_contradicts(account, each.result) for each in seen) or len(_ids_told(seen)) > 1:
         return doubt(account, now, CONFIRM_AFTER) or Lapsed()
     if any(_is_deleted(each.result) for each in seen) and not _is_id_proven(account):
-        return doubt(account, now, DELETED_LAPSES_AFTER) or Lapsed()
+        return _doubt_for_a_month(account, attempt, now) or Lapsed()
     present = _find_present(account, seen)
     held = [(e, e.result) for e in seen if isinstance(e.result, Verified | Linked) and _is_of(present, e)]
     if not held:
@@ -238,14 +240,14 @@ def judge_target(account: LinkedAccount, seen: TargetSeen, attempt: int, now: da
         case Moved():
             return doubt(account, now, CONFIRM_AFTER) or seen
         case Gone():
-            return doubt(account, now, DELETED_LAPSES_AFTER) or Lapsed()
+            return _doubt_for_a_month(account, attempt, now) or Lapsed()
         case Unreachable(retry_after_s=retry_after_s):
             away = _reschedule(account, attempt, now, retry_after_s)
             return msgspec.structs.replace(away, state=ProofState.IN_DOUBT) if is_away(account, now) else away
         case Present() if is_away(account, now):
             return _judge_return(account, now)
         case Present(account=there) if _has_lost_handle(account, there):
-            lost = doubt(account, now, DELETED_LAPSES_AFTER)
+            lost = _doubt_for_a_month(account, attempt, now)
             return lost or (Lapsed() if _is_of_domain(there) else _judge_link(account, seen, attempt, now))
         case Present():
             return _judge_link(account, seen, attempt, now)
@@ -329,6 +331,11 @@ def doubt(account: LinkedAccount, now: datetime, lapses_after: timedelta) -> Dou
     if since is not None and now - since >= lapses_after:
         return None
     return Doubtful(ProofState.IN_DOUBT, since or now, now + CONFIRM_AFTER)
+
+
+def _doubt_for_a_month(account: LinkedAccount, attempt: int, now: datetime) -> Doubtful | None:
+    """Puts the proof in doubt, as `doubt` does, until it has lasted `DELETED_LAPSES_AFTER` in `LOOKS_BEFORE_LAPSE` looks."""
+    return doubt(account, now, DELETED_LAPSES_AFTER if attempt >= LOOKS_BEFORE_LAPSE else timedelta.max)
 
 
 def _reschedule(account: LinkedAccount, attempt: int, now: datetime, retry_after_s: int | None) -> Doubtful:

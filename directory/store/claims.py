@@ -215,19 +215,21 @@ class ClaimStore:
         async with self._database.connection() as connection:
             await CLAIM_LOOKS.finish(connection, job.lease)
 
-    async def lapse_old_claims(self, now: datetime, limit: int) -> int:
-        """Ends claims that waited for too long; returns how many. Both members are locked, one claim at a time."""
+    async def lapse_old_claims(self, now: datetime, limit: int, *, lived: datetime | None = None) -> int:
+        """Ends claims that waited for too long by the time `lived`, `now` where none is given; returns how many. Both members
+        are locked, one claim at a time."""
+        until = _bounds(lived or now)
         async with self._database.connection() as connection:
             rows = await connection.fetch(
-                f"SELECT id FROM contested_claim WHERE {_HAS_LAPSED} LIMIT $3", *_bounds(now), limit
+                f"SELECT id FROM contested_claim WHERE {_HAS_LAPSED} LIMIT $3", *until, limit
             )
-        return sum([await self._lapse_if_old(row["id"], now) for row in rows])
+        return sum([await self._lapse_if_old(row["id"], until, now) for row in rows])
 
-    async def _lapse_if_old(self, claim: UUID, now: datetime) -> bool:
+    async def _lapse_if_old(self, claim: UUID, until: tuple[datetime, datetime], now: datetime) -> bool:
         async with self._database.transaction() as connection:
             case = await _lock_case(connection, claim)
             if case is None or not await connection.fetchval(
-                f"SELECT true FROM contested_claim WHERE {_HAS_LAPSED} AND id = $3", *_bounds(now), claim
+                f"SELECT true FROM contested_claim WHERE {_HAS_LAPSED} AND id = $3", *until, claim
             ):
                 return False
             await _end(connection, case, ClaimState.LAPSED, now)

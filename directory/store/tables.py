@@ -495,6 +495,15 @@ class InstanceIdentity(Table, tablename="instance_identity", db=DIALECT):
     recorded_at = Timestamptz()
 
 
+class LivedTime(Table, tablename="lived_time", db=DIALECT):
+    """See `directory.lived_time.LivedTime`: one row."""
+
+    id = SmallInt(primary_key=True)
+    believed = Timestamptz()
+    seen_at = Timestamptz()
+    days = Integer()
+
+
 class ReplicaBeat(Table, tablename="replica_beat", db=DIALECT):
     """See `directory.store.beats`: one row, by which replicas show how current they are."""
 

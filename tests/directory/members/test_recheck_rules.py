@@ -16,6 +16,7 @@ from directory.mappings import Evidence, EvidenceKind
 from directory.members.rechecks import (
     CONFIRM_AFTER,
     DELETED_LAPSES_AFTER,
+    LOOKS_BEFORE_LAPSE,
     MAX_DELAY,
     RECHECK_EVERY,
     RECHECK_LEASE,
@@ -67,6 +68,9 @@ def at_bluesky() -> LinkedAccount:
     return linked(account, Evidence(K.BLUESKY_OAUTH, START, None, names_of(account)))
 
 
+DID: Final = bluesky("alice").did
+
+
 def verified(handle: str = "alice", x_id: int | None = None) -> Verified:
     return Verified(
         account=x_account(handle, x_id),
@@ -98,7 +102,7 @@ sightings: st.SearchStrategy[TargetSeen] = st.one_of(
 
 
 def recheck_x(
-    account: LinkedAccount, seen: CheckResult | LinkResult, now: datetime, attempt: int = 1
+    account: LinkedAccount, seen: CheckResult | LinkResult, now: datetime, attempt: int = LOOKS_BEFORE_LAPSE
 ) -> LinkedAccount:
     return account_after(account, judge_alone(account, seen, attempt, now), now)
 
@@ -110,7 +114,9 @@ def judge_alone(
     return judge_x(account, [XSeen(account.evidence[0], seen)], attempt, now)
 
 
-def recheck(account: LinkedAccount, seen: TargetSeen, now: datetime, attempt: int = 1) -> LinkedAccount:
+def recheck(
+    account: LinkedAccount, seen: TargetSeen, now: datetime, attempt: int = LOOKS_BEFORE_LAPSE
+) -> LinkedAccount:
     return account_after(account, judge_target(account, seen, attempt, now), now)
 
 
@@ -167,7 +173,7 @@ class TestWaits:
 
     def test_the_wait_that_a_source_asks_for_is_kept(self) -> None:
         asked = Unreachable(UnreachableReason.TOO_MANY_REQUESTS, 7_200)
-        assert recheck_x(on_x(K.X_POST_ID), asked, START).recheck_at == START + timedelta(hours=2)
+        assert recheck_x(on_x(K.X_POST_ID), asked, START, 1).recheck_at == START + timedelta(hours=2)
         assert recheck_x(on_x(K.X_POST_ID), asked, START, 3).recheck_at == START + timedelta(hours=4)
 
     @staticmethod
@@ -305,6 +311,18 @@ class TestTarget:
             ProofState.HOLDS
         )
 
+    def test_a_month_that_a_wrong_clock_skips_ends_nothing(self) -> None:
+        """The account's server was being restored; the machine came up in 2030 for a day, and the second look ended the
+        proof. Only looks of a month do."""
+        year = START + timedelta(days=4 * 365)
+        for account, gone in ((at_home(), Gone()), (at_bluesky(), Present(BlueskyAccount(DID, NO_HANDLE)))):
+            doubt = recheck(account, gone, START, 1)
+            ahead = recheck(recheck(doubt, gone, year, 2), gone, year + DAY, 3)
+            assert (ahead.health, ahead.account) == (ProofState.IN_DOUBT, account.account)
+            assert recheck(ahead, gone, START + 30 * DAY, LOOKS_BEFORE_LAPSE) != ahead
+        doubt = recheck_x(on_x(K.X_POST_HANDLE), GONE, START, 1)
+        assert recheck_x(doubt, GONE, year, 2).health is ProofState.IN_DOUBT
+
     def test_a_did_whose_handle_leads_nowhere_stands_without_one(self) -> None:
         """A domain that was a handle is not paid for: the mapping by DID was withdrawn, and its member had to prove it anew."""
         nameless = BlueskyAccount(bluesky("alice").did, NO_HANDLE)
@@ -343,7 +361,7 @@ class TestTarget:
         assert (unlinked.health, unlinked.evidence) == (ProofState.HOLDS, at_home().evidence)
 
     def test_a_link_that_cannot_be_seen_is_asked_for_again(self) -> None:
-        stale = recheck(at_home(LINK), Present(mastodon("alice"), SILENT), START)
+        stale = recheck(at_home(LINK), Present(mastodon("alice"), SILENT), START, 1)
         assert (stale.health, stale.recheck_at) == (ProofState.STALE, START + timedelta(hours=1))
 
     def test_a_link_that_stands_is_seen_anew(self) -> None:
@@ -562,9 +580,9 @@ class TestWhatMembersAreTold:
 def test_a_server_that_asks_for_a_longer_wait_gets_it() -> None:
     """For the account itself as for its link: who asks on is shut out by the server, and all its members with it."""
     asked = Unreachable(UnreachableReason.TOO_MANY_REQUESTS, 7_200)
-    assert recheck(at_home(), asked, START).recheck_at == START + timedelta(hours=2)
+    assert recheck(at_home(), asked, START, 1).recheck_at == START + timedelta(hours=2)
     here = Present(mastodon("alice"), asked)
-    assert recheck(at_home(LINK), here, START).recheck_at == START + timedelta(hours=2)
+    assert recheck(at_home(LINK), here, START, 1).recheck_at == START + timedelta(hours=2)
 
 
 def test_a_link_at_x_that_stands_is_seen_anew() -> None:
