@@ -266,7 +266,7 @@ def _judge_return(account: LinkedAccount, now: datetime) -> Doubtful | Lapsed:
     """Judges an account that answers after it was away: a day later it lapses, and its member proves it anew."""
     if account.health is ProofState.IN_DOUBT:
         return Lapsed()
-    return Doubtful(ProofState.IN_DOUBT, account.health_since or now, now + CONFIRM_AFTER)
+    return Doubtful(ProofState.IN_DOUBT, _unwell_since(account, now) or now, now + CONFIRM_AFTER)
 
 
 def account_after(account: LinkedAccount, outcome: Outcome, now: datetime) -> LinkedAccount:
@@ -327,7 +327,7 @@ def _is_another(account: LinkedAccount, x_id: XId | None) -> bool:
 
 def doubt(account: LinkedAccount, now: datetime, lapses_after: timedelta) -> Doubtful | None:
     """Puts the proof in doubt, to be re-checked in a day. Returns None once the doubt has lasted `lapses_after`."""
-    since = account.health_since if account.health is ProofState.IN_DOUBT else None
+    since = _unwell_since(account, now) if account.health is ProofState.IN_DOUBT else None
     if since is not None and now - since >= lapses_after:
         return None
     return Doubtful(ProofState.IN_DOUBT, since or now, now + CONFIRM_AFTER)
@@ -346,4 +346,11 @@ def _reschedule(account: LinkedAccount, attempt: int, now: datetime, retry_after
     doublings = max(0, min(attempt - 1, _MAX_DOUBLINGS))
     wait = max(min(FIRST_DELAY * (1 << doublings), MAX_DELAY), timedelta(seconds=retry_after_s or 0))
     state = ProofState.IN_DOUBT if account.health is ProofState.IN_DOUBT else ProofState.STALE
-    return Doubtful(state, account.health_since or now, now + wait)
+    return Doubtful(state, _unwell_since(account, now) or now, now + wait)
+
+
+def _unwell_since(account: LinkedAccount, now: datetime) -> datetime | None:
+    """Returns since when an account is not seen as it was. A time to come was written by a clock that ran ahead: until then
+    no server would count as away, nor any doubt as old enough, and whoever bought the domain meanwhile would answer for it."""
+    since = account.health_since
+    return None if since is None else min(since, now)

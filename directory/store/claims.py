@@ -62,7 +62,7 @@ _APPROVE: Final = (
 # Approved before, it keeps the time of that decision: doubt after doubt would let it wait for ever.
 _DOUBT: Final = (
     f"UPDATE contested_claim SET decided_at = CASE WHEN {IS_APPROVED} THEN decided_at ELSE $2 END,"
-    f" state = {ClaimState.APPROVED.value}, doubted_at = coalesce(doubted_at, $2), next_at = $3 WHERE id = $1"
+    f" state = {ClaimState.APPROVED.value}, doubted_at = least(doubted_at, $2), next_at = $3 WHERE id = $1"
 )
 _HAS_LAPSED: Final = (
     f"((state = {ClaimState.OPEN.value} AND proven_at <= $1 AND NOT EXISTS (SELECT FROM linked_account a"

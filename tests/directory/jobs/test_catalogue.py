@@ -13,7 +13,7 @@ from directory.members.challenges import CHECK_LEASE, CheckState
 from directory.members.claims import LOOK_LEASE
 from directory.members.job_kinds import OF_PEERS, JobKind
 from directory.members.publications import Wish
-from directory.members.rechecks import RECHECK_LEASE, Lapsed
+from directory.members.rechecks import RECHECK_EVERY, RECHECK_LEASE, Lapsed
 from directory.members.rechecks import Held as StillHeld
 from directory.members.tokens import REVOCATION_LEASE
 from directory.networks.port import Revocation, TokenSet
@@ -320,3 +320,16 @@ async def test_a_post_that_was_handed_in_in_time_is_proof_however_late_it_is_see
     found = await site.proving.find_check(ada, check.id)
     assert found is not None
     assert (found.state, found.reason) == (CheckState.VERIFIED, None)
+
+
+@pytest.mark.usefixtures("published")
+async def test_a_recheck_that_a_wrong_clock_put_off_is_made_today(site: JobSite, clock: FakeClock) -> None:
+    """The machine's clock was 400 days ahead as an account was re-checked: what is published of it would have expired long
+    before the next time."""
+    site.network.answer("handles")
+    for ahead in (0, 400, -400):
+        clock.advance(days=ahead)
+        await site.worker().drain()
+        late = "SELECT FROM linked_account WHERE recheck_at > $1 OR checked_at > $2"
+        assert await site.fetch(late, clock.now() + RECHECK_EVERY, clock.now()) == []
+    assert await site.fetch("SELECT FROM linked_account WHERE recheck_at IS NOT NULL")

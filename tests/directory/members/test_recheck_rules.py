@@ -14,6 +14,7 @@ from directory.accounts import BlueskyAccount, LinkedAccount, ProofState
 from directory.identifiers import NO_HANDLE, Acct, AtHandle, Did, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.rechecks import (
+    AWAY_AFTER,
     CONFIRM_AFTER,
     DELETED_LAPSES_AFTER,
     LOOKS_BEFORE_LAPSE,
@@ -322,6 +323,19 @@ class TestTarget:
             assert recheck(ahead, gone, START + 30 * DAY, LOOKS_BEFORE_LAPSE) != ahead
         doubt = recheck_x(on_x(K.X_POST_HANDLE), GONE, START, 1)
         assert recheck_x(doubt, GONE, year, 2).health is ProofState.IN_DOUBT
+
+    @pytest.mark.parametrize("state", [ProofState.STALE, ProofState.IN_DOUBT])
+    def test_a_doubt_of_a_time_to_come_begins_now(self, state: ProofState) -> None:
+        """It was written by a clock that ran ahead. A server that was out of reach then counted as never away, whoever had
+        its domain later; and what was gone stayed in doubt until that time."""
+        year = START + timedelta(days=400)
+        account = msgspec.structs.replace(at_home(), health=state, health_since=year)
+        for seen in (SILENT, Gone()):
+            unwell = recheck(account, seen, START)
+            assert unwell.health_since == START
+        away = recheck(account, SILENT, START)
+        back = recheck(away, Present(mastodon("alice")), START + AWAY_AFTER + DAY)
+        assert back.health is (ProofState.IN_DOUBT if state is ProofState.STALE else ProofState.LAPSED)
 
     def test_a_did_whose_handle_leads_nowhere_stands_without_one(self) -> None:
         """A domain that was a handle is not paid for: the mapping by DID was withdrawn, and its member had to prove it anew."""
