@@ -1,6 +1,7 @@
 """Sign in with Bluesky at a real PDS, to the end."""
 
 import asyncio
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -9,6 +10,7 @@ from directory.accounts import BlueskyAccount, MastodonAccount
 from directory.errors import InvalidIdentifier
 from directory.identifiers import NO_HANDLE, Acct, ActorUri, AtHandle, Did
 from directory.networks.bluesky.client import SCOPE_FOLLOW
+from directory.networks.bluesky.did import DidResolver
 from directory.networks.port import Purpose, TokenSet
 from directory.networks.sign_in_errors import (
     AccountNotFound,
@@ -116,6 +118,17 @@ async def test_a_changed_handle_is_noticed(instance: Instance, alice: Account) -
         await instance.sign_in.resolve_handle(before.handle)
     again = await instance.signed_in(replace_handle(alice, str(newer)))
     assert again.account == renamed
+
+
+async def test_a_former_handle_is_known_by_its_time(instance: Instance, alice: Account) -> None:
+    dids, did, before = DidResolver(instance.http, plc_url=instance.pds.plc_url), Did.parse(alice.did), now()
+    await asyncio.to_thread(instance.pds.change_handle, alice, f"n{alice.handle}")
+    assert await dids.handle_at(did, before) == AtHandle.parse(alice.handle)
+    assert await dids.handle_at(did, now() + timedelta(seconds=1)) == AtHandle.parse(f"n{alice.handle}")
+    assert await dids.handle_at(did, before - timedelta(days=1)) is None
+    assert await dids.handle_at(Did.parse("did:web:alice.example"), before) is None
+    with pytest.raises(AccountNotFound):
+        await dids.handle_at(Did.parse("did:plc:" + "b" * 24), before)
 
 
 async def test_a_handle_that_somebody_else_has_now(instance: Instance, alice: Account, bob: Account) -> None:
