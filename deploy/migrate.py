@@ -3,8 +3,12 @@
 import contextlib
 import io
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import structlog
 
 import migrations
 from directory.store.database import Connection, connect
@@ -16,8 +20,14 @@ if TYPE_CHECKING:  # its import takes half a second, and is seldom needed
 ADVISORY_LOCK: Final = 0x70617373_65726501
 """`pass` `ere` 01: one migrator at a time, whoever starts first."""
 
+RESTORE_LOCK: Final = 0x70617373_65726507
+"""`pass` `ere` 07: held by a restore, and shared by whoever starts, until their connections can be counted."""
+
 APPS: Final = ("directory", "federation")
 """In the order of their tables' references."""
+
+
+log = structlog.get_logger(__name__)
 
 
 class SchemaTooNew(Exception):
@@ -65,16 +75,31 @@ async def migrate(dsn: str) -> bool:
 
     Raises SchemaTooNew, MigrationFailed, DirectoryUnavailable.
     """
+    async with migrated(dsn) as had_any:
+        return had_any
+
+
+@asynccontextmanager
+async def migrated(dsn: str) -> AsyncIterator[bool]:
+    """Runs the missing migrations as `migrate` does, and keeps a restore from beginning until the block ends: whoever opens
+    their connections in it is counted. Waits for a restore that is under way: what it replaces is nobody's to work on."""
     connection = await connect(dsn)
     try:
-        if not await pending_migrations(connection):
-            return False
-        await connection.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK)
-        if await pending_migrations(connection):
-            await _run_piccolo(dsn)
-        return True
+        if not await connection.fetchval("SELECT pg_try_advisory_lock_shared($1)", RESTORE_LOCK):
+            log.warning("a backup is being restored into this database: the start waits for its end")
+            await connection.execute("SELECT pg_advisory_lock_shared($1)", RESTORE_LOCK)
+        yield await _migrate(connection, dsn)
     finally:
         await connection.close()
+
+
+async def _migrate(connection: Connection, dsn: str) -> bool:
+    if not await pending_migrations(connection):
+        return False
+    await connection.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK)
+    if await pending_migrations(connection):
+        await _run_piccolo(dsn)
+    return True
 
 
 async def _run_piccolo(dsn: str) -> None:

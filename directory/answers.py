@@ -10,7 +10,7 @@ from datetime import datetime
 
 from directory.mappings import Mapping
 from directory.store.arrivals import extend_arrival
-from directory.store.crowds import without_crowds
+from directory.store.crowds import forget_left_out, forget_left_out_from, let_in, without_crowds
 from directory.store.database import Connection
 from directory.store.mapping_rows import (
     StagedRows,
@@ -76,7 +76,7 @@ async def take_in_peer_leaves(
 
     The caller holds a transaction and the lease of that log, and has checked what `take_in_leaves` asks for. The origin
     was entered when operators confirmed the peer: no log is followed because of what it says. What it says of one X account
-    beyond `MAX_OF_ONE_ACCOUNT` is left out. Raises AnswersError.
+    beyond `MAX_OF_ONE_ACCOUNT` is left out, until some of it is let go. Raises AnswersError.
     """
     _check_said(origin, said)
     if not said:
@@ -109,8 +109,20 @@ async def let_go_leaves(connection: Connection, origin: str, leaves: Sequence[in
         await let_go_mappings(connection, number, leaves)
 
 
-async def let_go_from(connection: Connection, origin: str, leaf: int) -> None:
-    """Removes the mappings of all leaves from `leaf` on, as `let_go_leaves` does."""
+async def let_go_peer_leaves(connection: Connection, origin: str, leaves: Sequence[int]) -> list[int]:
+    """Removes the mappings of leaves of a peer, as `let_go_leaves` does. Returns the leaves that were left out and have room
+    now: their bodies are to be asked for again."""
+    number = await find_origin_number(connection, origin) if leaves else None
+    if number is None:
+        return []
+    await forget_left_out(connection, number, leaves)
+    return await let_in(connection, number, await let_go_mappings(connection, number, leaves))
+
+
+async def let_go_peer_leaves_from(connection: Connection, origin: str, leaf: int) -> list[int]:
+    """Removes the mappings of all leaves of a peer from `leaf` on, as `let_go_peer_leaves` does."""
     number = await find_origin_number(connection, origin)
-    if number is not None:
-        await let_go_mappings_from(connection, number, leaf)
+    if number is None:
+        return []
+    await forget_left_out_from(connection, number, leaf)
+    return await let_in(connection, number, await let_go_mappings_from(connection, number, leaf))

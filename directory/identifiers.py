@@ -151,6 +151,10 @@ class AtHandle(msgspec.Struct, frozen=True, order=True, gc=False):
         return self.value
 
 
+NO_HANDLE: Final = AtHandle("handle.invalid")
+"""Stands for the handle of an account that no handle leads to, as the AT Protocol has it. It is nobody's name."""
+
+
 class Acct(msgspec.Struct, frozen=True, order=True, gc=False):
     """The address of an account on a Mastodon-API server: `user@host`; the host in lower case."""
 

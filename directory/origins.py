@@ -49,7 +49,8 @@ _BY_SOFTWARE: Final[Mapping[Standing, frozenset[Standing]]] = {
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """A log that mappings come from. `heard_at` is the time of its last fresh checkpoint, None for our own."""
+    """A log that mappings come from. `heard_at` is the time of its last fresh checkpoint, None for our own while its
+    database is whole."""
 
     name: str
     standing: Standing

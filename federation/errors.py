@@ -88,6 +88,10 @@ class LogRefused(FederationError):
         self.mend = mend
 
 
+class DatabaseIsOlder(LogRefused):
+    """Our own log holds less than this instance has signed: nobody here knows what was withdrawn since."""
+
+
 class LogWaits(FederationError):
     """Our own log cannot be written at the moment. Nothing is in doubt; the write is retried."""
 

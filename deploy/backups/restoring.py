@@ -19,7 +19,7 @@ from deploy.backups.loading import loaded
 from deploy.backups.making import Telling
 from deploy.backups.secret_copies import drafted
 from deploy.database import data_folder
-from deploy.migrate import ADVISORY_LOCK, known_migrations, migrate
+from deploy.migrate import ADVISORY_LOCK, RESTORE_LOCK, known_migrations, migrate
 from directory.clock import Clock
 from directory.errors import DirectoryUnavailable
 from directory.settings import Settings
@@ -115,6 +115,9 @@ async def _kept_free(dsn: str, *, replace: bool) -> AsyncIterator[None]:
     """Keeps instances from starting on the database during the block. Raises NotEmpty, InUse."""
     connection = await connect(dsn)
     try:
+        # Before they are counted: who starts after that waits, and who is starting has connections by then.
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", RESTORE_LOCK):
+            raise InUse(await count_other_sessions(connection))
         if sessions := await count_other_sessions(connection):
             raise InUse(sessions)
         if (tables := len(await list_tables(connection))) and not replace:

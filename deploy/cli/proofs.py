@@ -30,15 +30,17 @@ _SETTLED = {
     Settled.HANDED_OVER: "The X account is theirs now.",
     Settled.APPROVED: "Approved. The evidence cannot be seen at the moment: the X account passes to them when it can, or"
     " when they prove it again within 30 days.",
+    Settled.DOUBTED: "Approved. The evidence was looked at just now, and does not hold: it is looked at again in a day, since X"
+    " may be wrong once. The claim is over then, unless it holds.",
     Settled.HELD_BY_ANOTHER: "Approved. Another member holds the same X account: decide that claim too.",
     Settled.REJECTED: "The X account stays where it is.",
-    Settled.LAPSED: "The evidence was looked at just now, and does not hold any more: the claim is over, and the X account"
+    Settled.LAPSED: "The evidence was looked at just now, and does not hold, as a day ago: the claim is over, and the X account"
     " stays where it is.",
     Settled.CHANGED: "Nothing was changed: the claim, or who holds the X account, changed this very moment. Look again.",
     Settled.NO_ROOM: "Nothing was changed: the claimant has linked as many accounts as one person can.",
     Settled.NOT_WAITING: "Nothing was changed: no such claim waits.",
 }
-_DONE = {Settled.HANDED_OVER, Settled.APPROVED, Settled.HELD_BY_ANOTHER, Settled.REJECTED}
+_DONE = {Settled.HANDED_OVER, Settled.APPROVED, Settled.DOUBTED, Settled.HELD_BY_ANOTHER, Settled.REJECTED}
 
 
 @click.group("proofs")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from deploy.migrate import migrate
+from deploy.migrate import migrated
 from directory.clock import Clock
 from directory.services.lookup import Lookup
 from directory.settings import Role, Settings
@@ -24,8 +24,8 @@ async def migrated_database(dsn: str, *, connections: int, processes: int = 1) -
 
     Raises DirectoryUnavailable, SchemaTooNew, MigrationFailed.
     """
-    await migrate(dsn)
-    database = await Database.connect(dsn, max_connections=connections, processes=processes)
+    async with migrated(dsn):
+        database = await Database.connect(dsn, max_connections=connections, processes=processes)
     try:
         yield database
     finally:

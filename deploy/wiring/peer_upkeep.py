@@ -51,7 +51,7 @@ def _sampling(ground: Ground, networks: Networks) -> Sampling:
     standings = PeerStandings(
         OriginStore(ground.database), log_origin(settings), allow_loopback=settings.allow_loopback
     )
-    sources = Sources(build_post_checker(ground, networks.http), networks.sign_in)
+    sources = Sources(build_post_checker(ground, networks.http), networks.sign_in, networks.dids.handle_at)
     return Sampling(PeerSampleStore(ground.database), standings, sources, ground.clock)
 
 

@@ -208,7 +208,8 @@ class Jobs:
 
     async def _check_post(self, job: ProofJob) -> None:
         challenge = job.challenge.challenge
-        seen = await self._parts.checker.check(challenge, XPostId(job.check.post_id))
+        post = XPostId(job.check.post_id)
+        seen = await self._parts.checker.check(challenge, post, handed_in=job.check.created)
         result = await self._parts.names.confirm(challenge, seen)
         note_result(Failing.POST_CHECK, result)
         await self._parts.proving.record(job, result)

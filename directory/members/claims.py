@@ -29,6 +29,9 @@ CLAIM_PAUSE: Final = timedelta(days=30)
 """After a rejection the same member cannot claim the same X account for this long."""
 LOOK_LEASE: Final = timedelta(minutes=5)
 """How long a worker has to look at the evidence once; after that another may claim it."""
+CONFIRM_AFTER: Final = timedelta(days=1)
+"""Evidence that was seen not to hold ends a claim where a look this much later shows the same: a source may say of a post
+that stands that it is gone, for as long as it is at fault."""
 _FIRST_WAIT: Final = timedelta(hours=1)
 MAX_LOOK_WAIT: Final = timedelta(days=1)
 """The longest wait between two looks; no source asks for more (`directory.networks.retry_after`)."""
@@ -72,6 +75,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """When the moderators decided."""
     settled_at: datetime | None
     """When it ended."""
+    doubted_at: datetime | None = None
+    """Since when its evidence was seen not to hold."""
 
     @property
     def is_free(self) -> bool:
@@ -96,11 +101,13 @@ class Settled(enum.Enum):
     HANDED_OVER = enum.auto()
     APPROVED = enum.auto()
     """It waits for evidence that can be seen."""
+    DOUBTED = enum.auto()
+    """It is approved, and its evidence was seen not to hold: a look a day later ends it, or shows that it does hold."""
     HELD_BY_ANOTHER = enum.auto()
     """It is approved, and another member holds the same X account, whose case is to be decided too."""
     REJECTED = enum.auto()
     LAPSED = enum.auto()
-    """The evidence was looked at, and does not hold any more."""
+    """The evidence was looked at twice, a day apart, and does not hold any more."""
     CHANGED = enum.auto()
     """The claim or its holder has changed meanwhile; nothing was decided."""
     NO_ROOM = enum.auto()
@@ -131,6 +138,11 @@ def judge_claim(claim: Claim, seen: CheckResult) -> ProvenAccount | Unreachable 
             return None
         case Unreachable():
             return seen
+
+
+def is_confirmed(claim: Claim, now: datetime) -> bool:
+    """Whether evidence that does not hold in this look was seen so a day before."""
+    return claim.doubted_at is not None and now - claim.doubted_at >= CONFIRM_AFTER
 
 
 def next_look(attempt: int, now: datetime, retry_after_s: int | None) -> datetime:

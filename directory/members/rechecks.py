@@ -6,7 +6,8 @@ published account is re-checked every 60 days, and then
 - is *stale*: its source could not show it, which refutes nothing: people delete posts and leave X, an X id never
   passes to another person, a server may be down. What is published stands until it expires, and is not renewed;
 - is *in doubt*: what was seen contradicts it, or the post that proved a handle alone is deleted: X gives handles away
-  after 30 days; or the server of a new account was out of reach for 30 days, since a dead domain is sold again: when it
+  after 30 days; or no handle leads to a Bluesky account any more, which after 30 days *holds* without one, as the DID is
+  whom people follow; or the server of a new account was out of reach for 30 days, since a dead domain is sold again: when it
   answers after that, the doubt is confirmed. An unreachable source neither lifts a doubt nor confirms it. What is published stands: a server may
   be misconfigured for a day, so nothing is withdrawn on one answer;
 - has *lapsed*: the doubt was confirmed. What is published is withdrawn, and only a new proof restores the account.
@@ -26,7 +27,7 @@ from directory.accounts import (
     ProofState,
     TargetAccount,
 )
-from directory.identifiers import Acct, XId
+from directory.identifiers import NO_HANDLE, Acct, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.renewal import drop_link, is_link_evidence, list_checkable, see_again
 from directory.proofs.reasons import UnreachableReason
@@ -41,6 +42,8 @@ CONFIRM_AFTER: Final = timedelta(days=1)
 """A doubt is confirmed, or lifted, by a re-check this much later."""
 DELETED_LAPSES_AFTER: Final = timedelta(days=30)
 """What is deleted may come back within this time: X keeps a handle that was given up, a server restores its database."""
+LOOKS_BEFORE_LAPSE: Final = 7
+"""Looks within that time at least, of some thirty: under a clock that is years ahead for a day, the second one ended it."""
 AWAY_AFTER: Final = timedelta(days=30)
 """A server that was out of reach for this long may have passed to somebody else: a domain that is not paid for goes
 back on sale in a month or two."""
@@ -145,7 +148,7 @@ def rests_on_link(account: LinkedAccount) -> bool:
 def is_away(account: LinkedAccount, now: datetime) -> bool:
     """Whether an account at a domain was not seen for so long that who answers for it now may be somebody else."""
     target = account.target
-    if target is None or (isinstance(target, BlueskyAccount) and not target.did.value.startswith(WEB_DID)):
+    if target is None or not _is_of_domain(target):
         return False
     since = account.health_since
     return since is not None and now - since > AWAY_AFTER
@@ -166,7 +169,7 @@ def judge_x(account: LinkedAccount, seen: Sequence[XSeen], attempt: int, now: da
     if any(_contradicts(account, each.result) for each in seen) or len(_ids_told(seen)) > 1:
         return doubt(account, now, CONFIRM_AFTER) or Lapsed()
     if any(_is_deleted(each.result) for each in seen) and not _is_id_proven(account):
-        return doubt(account, now, DELETED_LAPSES_AFTER) or Lapsed()
+        return _doubt_for_a_month(account, attempt, now) or Lapsed()
     present = _find_present(account, seen)
     held = [(e, e.result) for e in seen if isinstance(e.result, Verified | Linked) and _is_of(present, e)]
     if not held:
@@ -237,21 +240,33 @@ def judge_target(account: LinkedAccount, seen: TargetSeen, attempt: int, now: da
         case Moved():
             return doubt(account, now, CONFIRM_AFTER) or seen
         case Gone():
-            return doubt(account, now, DELETED_LAPSES_AFTER) or Lapsed()
+            return _doubt_for_a_month(account, attempt, now) or Lapsed()
         case Unreachable(retry_after_s=retry_after_s):
             away = _reschedule(account, attempt, now, retry_after_s)
             return msgspec.structs.replace(away, state=ProofState.IN_DOUBT) if is_away(account, now) else away
         case Present() if is_away(account, now):
             return _judge_return(account, now)
+        case Present(account=there) if _has_lost_handle(account, there):
+            lost = _doubt_for_a_month(account, attempt, now)
+            return lost or (Lapsed() if _is_of_domain(there) else _judge_link(account, seen, attempt, now))
         case Present():
             return _judge_link(account, seen, attempt, now)
+
+
+def _is_of_domain(target: TargetAccount) -> bool:
+    """Whether a domain answers for an account, which passes to another when it is not paid for."""
+    return not isinstance(target, BlueskyAccount) or target.did.value.startswith(WEB_DID)
+
+
+def _has_lost_handle(account: LinkedAccount, there: TargetAccount) -> bool:
+    return there.handle == NO_HANDLE and account.account.handle != NO_HANDLE
 
 
 def _judge_return(account: LinkedAccount, now: datetime) -> Doubtful | Lapsed:
     """Judges an account that answers after it was away: a day later it lapses, and its member proves it anew."""
     if account.health is ProofState.IN_DOUBT:
         return Lapsed()
-    return Doubtful(ProofState.IN_DOUBT, account.health_since or now, now + CONFIRM_AFTER)
+    return Doubtful(ProofState.IN_DOUBT, _unwell_since(account, now) or now, now + CONFIRM_AFTER)
 
 
 def account_after(account: LinkedAccount, outcome: Outcome, now: datetime) -> LinkedAccount:
@@ -312,10 +327,15 @@ def _is_another(account: LinkedAccount, x_id: XId | None) -> bool:
 
 def doubt(account: LinkedAccount, now: datetime, lapses_after: timedelta) -> Doubtful | None:
     """Puts the proof in doubt, to be re-checked in a day. Returns None once the doubt has lasted `lapses_after`."""
-    since = account.health_since if account.health is ProofState.IN_DOUBT else None
+    since = _unwell_since(account, now) if account.health is ProofState.IN_DOUBT else None
     if since is not None and now - since >= lapses_after:
         return None
     return Doubtful(ProofState.IN_DOUBT, since or now, now + CONFIRM_AFTER)
+
+
+def _doubt_for_a_month(account: LinkedAccount, attempt: int, now: datetime) -> Doubtful | None:
+    """Puts the proof in doubt, as `doubt` does, until it has lasted `DELETED_LAPSES_AFTER` in `LOOKS_BEFORE_LAPSE` looks."""
+    return doubt(account, now, DELETED_LAPSES_AFTER if attempt >= LOOKS_BEFORE_LAPSE else timedelta.max)
 
 
 def _reschedule(account: LinkedAccount, attempt: int, now: datetime, retry_after_s: int | None) -> Doubtful:
@@ -326,4 +346,11 @@ def _reschedule(account: LinkedAccount, attempt: int, now: datetime, retry_after
     doublings = max(0, min(attempt - 1, _MAX_DOUBLINGS))
     wait = max(min(FIRST_DELAY * (1 << doublings), MAX_DELAY), timedelta(seconds=retry_after_s or 0))
     state = ProofState.IN_DOUBT if account.health is ProofState.IN_DOUBT else ProofState.STALE
-    return Doubtful(state, account.health_since or now, now + wait)
+    return Doubtful(state, _unwell_since(account, now) or now, now + wait)
+
+
+def _unwell_since(account: LinkedAccount, now: datetime) -> datetime | None:
+    """Returns since when an account is not seen as it was. A time to come was written by a clock that ran ahead: until then
+    no server would count as away, nor any doubt as old enough, and whoever bought the domain meanwhile would answer for it."""
+    since = account.health_since
+    return None if since is None else min(since, now)

@@ -16,19 +16,30 @@ from directory.proofs.sentence import find_nonces, is_sentence
 from directory.proofs.snowflake import post_time
 
 
-def refusal_unseen(challenge: Challenge, post: XPostId, now: datetime) -> RefutedReason | None:
-    """Returns why a post cannot meet a challenge, by its id and the challenge alone; None where it has to be fetched."""
-    return challenge.refusal(now) or challenge.refusal_of_time(post_time(post), now)
+def refusal_unseen(
+    challenge: Challenge, post: XPostId, now: datetime, handed_in: datetime | None = None
+) -> RefutedReason | None:
+    """Returns why a post cannot meet a challenge, by its id and the challenge alone; None where it has to be fetched.
+
+    The challenge has to be open when the post is `handed_in`, now where that is not given: the sources may be silent for
+    longer than it is.
+    """
+    return challenge.refusal(handed_in or now) or challenge.refusal_of_time(post_time(post), now)
 
 
 def judge(
-    challenge: Challenge, post: PostSeen, now: datetime, expected: XId | XHandle | None = None
+    challenge: Challenge,
+    post: PostSeen,
+    now: datetime,
+    expected: XId | XHandle | None = None,
+    handed_in: datetime | None = None,
 ) -> Verified | Refuted:
-    """Judges a post for an open challenge. `expected` is the X account that the member named, if any.
+    """Judges a post for a challenge that was open when it was `handed_in`. `expected` is the X account that the member named,
+    if any.
 
     `post` must be the latest version: raises ValueError otherwise.
     """
-    refused = refusal_unseen(challenge, post.id, now)
+    refused = refusal_unseen(challenge, post.id, now, handed_in)
     return Refuted(refused) if refused else judge_again(challenge, post, now, expected)
 
 

@@ -9,6 +9,7 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Final, Protocol
 
 import msgspec
@@ -86,16 +87,23 @@ class PostChecker:
         self._clock = clock
 
     async def check(
-        self, challenge: Challenge, post: XPostId, expected: XId | XHandle | None = None
+        self,
+        challenge: Challenge,
+        post: XPostId,
+        expected: XId | XHandle | None = None,
+        handed_in: datetime | None = None,
     ) -> CheckResult:
-        """Checks a post for an open challenge. `expected` is the X account that the member named, if any.
+        """Checks a post for a challenge that was open when it was `handed_in`, now where that is not given. `expected` is the
+        X account that the member named, if any.
 
         Asks no source where the post's id or the challenge already refutes it.
         """
-        refused = refusal_unseen(challenge, post, self._clock.now())
+        refused = refusal_unseen(challenge, post, self._clock.now(), handed_in)
         if refused:
             return Refuted(refused)
-        return await self._look(post, lambda seen: judge(challenge, seen, self._clock.now(), expected))
+        return await self._look(
+            post, lambda seen: judge(challenge, seen, self._clock.now(), expected, handed_in)
+        )
 
     async def recheck(self, challenge: Challenge, post: XPostId, known: XId | None) -> CheckResult:
         """Re-checks the post that met the challenge. `known` is the account's id, where one is known.

@@ -5,8 +5,10 @@ from typing import Final
 
 from directory.clock import Clock
 from directory.errors import DirectoryUnavailable
+from directory.lived_time import Times
 from directory.store.database import Database
 from directory.store.erasures import purge_abandoned
+from directory.store.lived_time import look_at_clock
 from directory.store.member_tables import PURGES
 
 STEP: Final = 1_000
@@ -27,12 +29,13 @@ class Housekeeping:
         A table that cannot be purged, or whose purge takes too long, keeps no other from it. Raises at the end
         DirectoryUnavailable, or an ExceptionGroup where anything else failed.
         """
-        now, done, failed = self._clock.now(), dict[str, int](), list[Exception]()
-        for table, purge in (*PURGES.items(), ("member", purge_abandoned)):
+        done, failed = dict[str, int](), list[Exception]()
+        times = await look_at_clock(self._database, self._clock.now())
+        for table, purge in (*PURGES.items(), ("member", _purge_abandoned)):
             if only is not None and table not in only:
                 continue
             try:
-                done[table] = await purge(self._database, now, STEP)
+                done[table] = await purge(self._database, times, STEP)
             except Exception as error:  # noqa: BLE001 - raised below
                 error.add_note(f"while {table} was purged")
                 failed.append(error)
@@ -41,3 +44,7 @@ class Housekeeping:
         if failed:
             raise ExceptionGroup("not everything that has expired could be purged", failed)
         return done
+
+
+async def _purge_abandoned(database: Database, times: Times, limit: int) -> int:
+    return await purge_abandoned(database, times.now, limit)

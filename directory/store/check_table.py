@@ -78,7 +78,8 @@ class CheckTable:
     async def reschedule(
         self, connection: Connection, check: Attempt, reason: str, now: datetime, retry_after_s: int | None
     ) -> bool:
-        """Reschedules a check whose source was unreachable; gives up after 24 h. Returns False if the check is
+        """Reschedules a check whose source was unreachable; gives up after 24 h, or after a wait that the
+        source asked for. Returns False if the check is
         gone or was given up."""
         if not await self.lock(connection, check):
             return False

@@ -18,14 +18,15 @@ from directory.store.database import Connection
 from directory.store.mappings import encode_evidence
 
 CLAIM_COLUMNS: Final = (
-    "id, member, holder, account_id, handle, evidence, state, claimed_at, proven_at, decided_at, settled_at"
+    "id, member, holder, account_id, handle, evidence, state, claimed_at, proven_at, decided_at, settled_at,"
+    " doubted_at"
 )
 IS_WAITING: Final = f"state IN ({', '.join(str(state.value) for state in WAITING)})"
 IS_APPROVED: Final = f"state = {ClaimState.APPROVED.value}"
 _SELECT: Final = f"SELECT {CLAIM_COLUMNS} FROM contested_claim"
 _SELECT_NEAR: Final = f"{_SELECT} WHERE {IS_WAITING} AND (holder = $1 OR account_id = $2 OR lower(handle) = $3) ORDER BY claimed_at, id"
 _STAND_AGAINST: Final = f"""
-UPDATE contested_claim c SET holder = $2, state = {ClaimState.OPEN.value}, decided_at = NULL, next_at = NULL
+UPDATE contested_claim c SET holder = $2, state = {ClaimState.OPEN.value}, decided_at = NULL, next_at = NULL, doubted_at = NULL
 WHERE c.id = $1 AND NOT EXISTS (SELECT FROM contested_claim other
     WHERE other.member = c.member AND other.holder = $2 AND other.settled_at IS NULL AND other.id <> c.id)
 RETURNING true
@@ -54,7 +55,8 @@ async def write_claim(
         "INSERT INTO contested_claim (id, member, holder, account_id, handle, evidence, state, claimed_at,"
         " proven_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)"
         " ON CONFLICT (member, holder) WHERE settled_at IS NULL DO UPDATE SET account_id = EXCLUDED.account_id,"
-        " handle = EXCLUDED.handle, evidence = EXCLUDED.evidence, proven_at = EXCLUDED.proven_at",
+        " handle = EXCLUDED.handle, evidence = EXCLUDED.evidence, proven_at = EXCLUDED.proven_at,"
+        " doubted_at = NULL",
         uuid4(),
         member,
         holder.id,
@@ -152,4 +154,5 @@ def claim_of(row: asyncpg.Record) -> Claim:
         proven_at=row["proven_at"],
         decided_at=row["decided_at"],
         settled_at=row["settled_at"],
+        doubted_at=row["doubted_at"],
     )

@@ -59,6 +59,11 @@ _APPROVE: Final = (
     f"UPDATE contested_claim SET state = {ClaimState.APPROVED.value}, decided_at = $2, next_at = $3, attempts = 0"
     " WHERE id = $1"
 )
+# Approved before, it keeps the time of that decision: doubt after doubt would let it wait for ever.
+_DOUBT: Final = (
+    f"UPDATE contested_claim SET decided_at = CASE WHEN {IS_APPROVED} THEN decided_at ELSE $2 END,"
+    f" state = {ClaimState.APPROVED.value}, doubted_at = least(doubted_at, $2), next_at = $3 WHERE id = $1"
+)
 _HAS_LAPSED: Final = (
     f"((state = {ClaimState.OPEN.value} AND proven_at <= $1 AND NOT EXISTS (SELECT FROM linked_account a"
     f" WHERE a.id = holder AND a.checked_at <= contested_claim.proven_at)) OR ({IS_APPROVED} AND decided_at <= $2))"
@@ -161,6 +166,20 @@ class ClaimStore:
         except TooManyAccounts:
             return Settled.NO_ROOM
 
+    async def doubt(
+        self, decided: Case, now: datetime, next_look: datetime, lease: Lease | None = None
+    ) -> Settled:
+        """Approves a claim whose evidence was seen not to hold, once: it is looked at again at `next_look`. It holds as
+        `approve` does; a late result of an earlier attempt changes nothing."""
+        async with self._database.transaction() as connection:
+            changed = await _lock_as_decided(connection, decided)
+            if changed is not None:
+                return changed
+            if lease is not None and not await CLAIM_LOOKS.lock(connection, lease):
+                return Settled.CHANGED
+            await connection.execute(_DOUBT, decided.claim.id, now, next_look)
+        return Settled.DOUBTED
+
     async def lapse(self, decided: Case, now: datetime, lease: Lease | None = None) -> Settled:
         """Ends a claim whose evidence does not hold any more. A late result of an earlier attempt changes nothing."""
         async with self._database.transaction() as connection:
@@ -196,19 +215,21 @@ class ClaimStore:
         async with self._database.connection() as connection:
             await CLAIM_LOOKS.finish(connection, job.lease)
 
-    async def lapse_old_claims(self, now: datetime, limit: int) -> int:
-        """Ends claims that waited for too long; returns how many. Both members are locked, one claim at a time."""
+    async def lapse_old_claims(self, now: datetime, limit: int, *, lived: datetime | None = None) -> int:
+        """Ends claims that waited for too long by the time `lived`, `now` where none is given; returns how many. Both members
+        are locked, one claim at a time."""
+        until = _bounds(lived or now)
         async with self._database.connection() as connection:
             rows = await connection.fetch(
-                f"SELECT id FROM contested_claim WHERE {_HAS_LAPSED} LIMIT $3", *_bounds(now), limit
+                f"SELECT id FROM contested_claim WHERE {_HAS_LAPSED} LIMIT $3", *until, limit
             )
-        return sum([await self._lapse_if_old(row["id"], now) for row in rows])
+        return sum([await self._lapse_if_old(row["id"], until, now) for row in rows])
 
-    async def _lapse_if_old(self, claim: UUID, now: datetime) -> bool:
+    async def _lapse_if_old(self, claim: UUID, until: tuple[datetime, datetime], now: datetime) -> bool:
         async with self._database.transaction() as connection:
             case = await _lock_case(connection, claim)
             if case is None or not await connection.fetchval(
-                f"SELECT true FROM contested_claim WHERE {_HAS_LAPSED} AND id = $3", *_bounds(now), claim
+                f"SELECT true FROM contested_claim WHERE {_HAS_LAPSED} AND id = $3", *until, claim
             ):
                 return False
             await _end(connection, case, ClaimState.LAPSED, now)

@@ -201,14 +201,15 @@ async def save_budget(connection: Connection, account: UUID, budget: Budget) -> 
     )  # fmt: skip
 
 
-async def purge_runs(database: Database, now: datetime, limit: int) -> int:
-    """Deletes runs that ended long ago, with the people in them. Returns how many. Also mends schedules."""
+async def purge_runs(database: Database, now: datetime, limit: int, *, lived: datetime) -> int:
+    """Deletes runs that ended long ago by the time `lived`, with the people in them. Returns how many. Also mends
+    schedules."""
     async with database.connection() as connection:
         await mend_schedules(connection, now)
         rows = await connection.fetch(
             "DELETE FROM follow_run WHERE id = ANY(ARRAY(SELECT id FROM follow_run WHERE ended_at IS NOT NULL"
             " AND ended_at < $1 LIMIT $2)) RETURNING true",
-            now - KEEP_ENDED,
+            lived - KEEP_ENDED,
             min(limit, MAX_PURGED),
         )
     return len(rows)

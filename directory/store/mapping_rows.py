@@ -77,6 +77,9 @@ _SAID: Final = ", ".join(
 )
 _IS_CONTESTED: Final = "is_contested = excluded.is_contested OR m.is_contested"
 
+Freed = tuple[int | None, str]
+"""Number and key of the X account of a mapping that was let go."""
+
 ROWS_A_STATEMENT: Final = 200
 """Rows that are taken in with one statement. The next ones are encoded and sent while the database is at work on these."""
 
@@ -153,6 +156,7 @@ _HAS_HIDES_BY_NAME: Final = "SELECT EXISTS (SELECT FROM hide WHERE origin = $1 A
 _LET_GO: Final = f"""
 DELETE FROM mapping m WHERE m.origin = $1 AND m.leaf = ANY($2::bigint[]) AND {in_states_before(Move.LET_GO)}
     AND NOT EXISTS (SELECT FROM publication p WHERE p.mapping = m.id OR p.replaces = m.id)
+RETURNING m.x_id, m.x_handle_key::text
 """
 _LET_GO_OF_ORIGIN: Final = f"""
 DELETE FROM mapping WHERE id = ANY(ARRAY(
@@ -162,7 +166,7 @@ DELETE FROM mapping WHERE id = ANY(ARRAY(
 _LET_GO_OF_STRENGTHS: Final = f"""
 DELETE FROM mapping WHERE id = ANY(ARRAY(
     SELECT m.id FROM mapping m WHERE m.origin = $1 AND m.leaf IS NOT NULL AND m.strength <> ALL($2::smallint[])
-    AND {in_states_before(Move.LET_GO)} ORDER BY m.leaf LIMIT $3)) RETURNING leaf
+    AND {in_states_before(Move.LET_GO)} ORDER BY m.leaf LIMIT $3)) RETURNING leaf, x_id, x_handle_key::text
 """
 
 
@@ -280,11 +284,11 @@ async def has_mappings(connection: Connection, origin: int, first: int, end: int
     return bool(await connection.fetchval(sql, origin, first, end))
 
 
-async def let_go_mappings_from(connection: Connection, origin: int, leaf: int) -> None:
-    """Lets go all mappings of an origin from a leaf on."""
+async def let_go_mappings_from(connection: Connection, origin: int, leaf: int) -> list[Freed]:
+    """Lets go all mappings of an origin from a leaf on. Returns their X accounts."""
     sql = "SELECT m.leaf FROM mapping m WHERE m.origin = $1 AND m.leaf >= $2"
     leaves = [row["leaf"] for row in await connection.fetch(sql, origin, leaf)]
-    await let_go_mappings(connection, origin, leaves)
+    return await let_go_mappings(connection, origin, leaves)
 
 
 async def find_origin_number(connection: Connection, name: str) -> int | None:
@@ -317,26 +321,29 @@ async def withdraw_mappings(connection: Connection, numbers: Sequence[int]) -> N
     await connection.execute(_DISCARD, numbers)
 
 
-async def let_go_mappings(connection: Connection, origin: int, leaves: Sequence[int]) -> None:
+async def let_go_mappings(connection: Connection, origin: int, leaves: Sequence[int]) -> list[Freed]:
     """Lets mappings go by their leaves: deletes their rows. A mapping that a publication still points at stays
-    until its member, or a newer mapping, withdraws it."""
-    await connection.execute(_LET_GO, origin, leaves)
+    until its member, or a newer mapping, withdraws it. Returns the X accounts of those that went."""
+    return list(map(tuple, await connection.fetch(_LET_GO, origin, leaves)))
 
 
 async def let_go_of_origin(connection: Connection, origin: int, limit: int) -> int:
     """Lets go of at most `limit` mappings of an origin that is no longer followed or heard from, with what waits to be
-    matched of it. Returns how many. The origin is a peer: no publication points at its mappings."""
+    matched of it, and what was left out of it. Returns how many. The origin is a peer: no publication points at its
+    mappings."""
     await connection.execute("DELETE FROM arrival WHERE origin = $1", origin)
+    await connection.execute("DELETE FROM left_out WHERE origin = $1", origin)
     done = await connection.execute(_LET_GO_OF_ORIGIN, origin, limit)
     return int(done.rpartition(" ")[2])
 
 
 async def let_go_of_strengths(
     connection: Connection, origin: int, kept: Sequence[int], limit: int
-) -> list[int]:
-    """Lets go of at most `limit` mappings of an origin whose strength is none of `kept`. Returns their leaves."""
+) -> dict[int, Freed]:
+    """Lets go of at most `limit` mappings of an origin whose strength is none of `kept`. Returns their leaves, with their X
+    accounts."""
     rows = await connection.fetch(_LET_GO_OF_STRENGTHS, origin, list(kept), limit)
-    return [row["leaf"] for row in rows]
+    return {row[0]: (row[1], row[2]) for row in rows}
 
 
 async def store_lost(connection: Connection, origin: int, leaves: Sequence[int], now: datetime) -> None:

@@ -5,7 +5,6 @@ here, and every other table of the directory has to say here why it has no owner
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from enum import Enum, auto
 from typing import Final
 from uuid import UUID
@@ -13,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from directory.accounts import Member
+from directory.lived_time import Times
 from directory.members.challenges import challenge_context
 from directory.members.errors import MemberGone
 from directory.members.newcomer_messages import message_context
@@ -47,8 +47,9 @@ from directory.vault import Context
 
 ContextOf = Callable[[UUID], Context]
 """Returns the context that a row's column `sealed` was sealed for, by the row's id."""
-Purge = Callable[[Database, datetime, int], Awaitable[int]]
-"""Purges what has expired by now, at most so many rows; returns how many."""
+Purge = Callable[[Database, Times, int], Awaitable[int]]
+"""Purges what has expired, at most so many rows; returns how many. What only its member could begin anew goes by the time
+that was lived. What is begun anew by itself, or by the next sign-in, goes by the clock."""
 
 BY_MEMBER: Final = "member = $1"
 
@@ -106,10 +107,10 @@ async def _fetch_member(connection: Connection, member: UUID) -> Member:
     return Member(plain_uuid(row["id"]), row["created"])
 
 
-async def _end_contests(database: Database, now: datetime, limit: int) -> int:
+async def _end_contests(database: Database, times: Times, limit: int) -> int:
     """Ends claims that waited for too long, and what is contested for nothing any more."""
-    lapsed = await ClaimStore(database).lapse_old_claims(now, limit)
-    return max(lapsed, await PublicationStore(database).restate_uncontested(now, limit))
+    lapsed = await ClaimStore(database).lapse_old_claims(times.now, limit, lived=times.lived)
+    return max(lapsed, await PublicationStore(database).restate_uncontested(times.now, limit))
 
 
 WHILE_MEMBER: Final = "as long as the membership"
@@ -120,7 +121,9 @@ MEMBER_TABLES: Final = (
         goes=Goes.WITHDRAWN,
         exported=Exported("publications", "publications.json", fetch_publications_of_member),
         kept="until withdrawn, or 30 days after it expired",
-        purge=lambda database, now, limit: PublicationStore(database).drop_expired_publications(now, limit),
+        purge=lambda database, times, limit: PublicationStore(database).drop_expired_publications(
+            times.lived, limit
+        ),
     ),
     MemberTable(
         name="token",
@@ -139,14 +142,14 @@ MEMBER_TABLES: Final = (
         name="challenge",
         exported=Exported("challenges", "proofs.json", fetch_challenges),
         kept="30 days where it ended in nothing; one that proves something as long as the membership",
-        purge=lambda database, now, _: ChallengeStore(database).purge_challenges(now),
+        purge=lambda database, times, _: ChallengeStore(database).purge_challenges(times.lived),
         context_of=challenge_context,
     ),
     MemberTable(
         name="link_check",
         exported=Exported("link_checks", "links.json", fetch_link_checks),
         kept="30 days after it ended",
-        purge=lambda database, now, limit: LinkCheckStore(database).purge_link_checks(now, limit),
+        purge=lambda database, times, limit: LinkCheckStore(database).purge_link_checks(times.lived, limit),
     ),
     MemberTable(
         name="member_page",
@@ -168,21 +171,21 @@ MEMBER_TABLES: Final = (
         name="member_session",
         exported=Exported("sessions", "sessions.json", fetch_sessions),
         kept="30 days without use, 180 days at most",
-        purge=lambda database, now, _: SessionStore(database).purge_sessions(now),
+        purge=lambda database, times, _: SessionStore(database).purge_sessions(times.now),
     ),
     MemberTable(
         name="sign_in",
         exported=None,
         not_exported="ten minutes of a sign-in under way: secrets and hashes",
         kept="10 minutes",
-        purge=lambda database, now, _: SignInStore(database).purge_sign_ins(now),
+        purge=lambda database, times, _: SignInStore(database).purge_sign_ins(times.now),
         context_of=sign_in_context,
     ),
     MemberTable(
         name="consent",
         exported=Exported("consents", "consents.json", fetch_consents),
         kept=WHILE_MEMBER,
-        purge=lambda database, now, limit: ConsentStore(database).end_expired_consents(now, limit),
+        purge=lambda database, times, limit: ConsentStore(database).end_expired_consents(times.lived, limit),
     ),
     MemberTable(
         name="newcomer",
@@ -211,7 +214,7 @@ MEMBER_TABLES: Final = (
         name="follow_run",
         exported=Exported("runs", "runs.json", fetch_runs),
         kept="180 days after it ended",
-        purge=purge_runs,
+        purge=lambda database, times, limit: purge_runs(database, times.now, limit, lived=times.lived),
     ),
     MemberTable(
         name="follow_budget",
@@ -229,7 +232,7 @@ MEMBER_TABLES: Final = (
         name="standing_match",
         exported=Exported("standing", "standing.json", fetch_standing),
         kept="until it or the kept list is ended, or as long as the account is linked",
-        purge=purge_standing,
+        purge=lambda database, times, limit: purge_standing(database, times.lived, limit),
     ),
     MemberTable(
         name="linked_account",
@@ -254,18 +257,18 @@ NAMELESS_TABLES: Final = (
     NamelessTable(
         name="mastodon_app",
         kept="until the last account on the host goes, or nobody signed in with it for a day",
-        purge=lambda database, now, limit: MastodonAppStore(database).purge_apps(now, limit),
+        purge=lambda database, times, limit: MastodonAppStore(database).purge_apps(times.now, limit),
         context_of=app_context,
     ),
     NamelessTable(
         name="host_backoff",
         kept="until the host answers, the last account on it goes, or a day after its time: two days at most",
-        purge=lambda database, now, limit: HostBackoffStore(database).purge_backoffs(now, limit),
+        purge=lambda database, times, limit: HostBackoffStore(database).purge_backoffs(times.now, limit),
     ),
     NamelessTable(
         name="face",
         kept="a day",
-        purge=purge_faces,
+        purge=lambda database, times, limit: purge_faces(database, times.now, limit),
     ),
 )
 
@@ -273,9 +276,11 @@ OWNERLESS_TABLES: Final[dict[str, str]] = {
     "origin": "instances, which the operator or a peer named",
     "mapping": "what was published, by us or by a peer: it goes when it is withdrawn, is revoked or expires",
     "arrival": "numbers of leaves of a log, until they were matched",
+    "left_out": "leaves of a peer that says too much of one X account, until there is room or they are revoked",
     "staged_batch": "row numbers of mappings and their leaves, until the batch is published",
     "instance_setting": "the operator's settings",
     "directory_count": "how many people and mappings answered when they were last counted",
+    "lived_time": "the time by which what cannot be taken back is ended",
     "replica_beat": "by which replicas show how current they are",
     "instance_identity": "fingerprints of the instance's own secrets",
     "migration": "the names of the migrations that ran",

@@ -45,3 +45,16 @@ async def hear_origin(connection: Connection, name: str, at: datetime, now: date
     is_newer |= tables.Origin.heard_at > now + MAX_AHEAD
     change = tables.Origin.update({tables.Origin.heard_at: at}).where(tables.Origin.name == name)
     await run(connection, change.where(is_newer))
+
+
+async def silence_origin(connection: Connection, name: str, at: datetime) -> None:
+    """Has an origin without a time, as our own has none, count as one that was heard last at `at`."""
+    change = tables.Origin.update({tables.Origin.heard_at: at})
+    await run(connection, change.where((tables.Origin.name == name) & tables.Origin.heard_at.is_null()))
+
+
+async def unsilence_origin(connection: Connection, name: str) -> bool:
+    """Has an origin answer without a time, as our own does. Returns whether it had one."""
+    change = tables.Origin.update({tables.Origin.heard_at: None}).returning(tables.Origin.id)
+    had = (tables.Origin.name == name) & tables.Origin.heard_at.is_not_null()
+    return bool(await run(connection, change.where(had)))

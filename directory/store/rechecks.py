@@ -7,11 +7,13 @@ from typing import Final
 import msgspec
 
 from directory.accounts import LinkedAccount, ProofState, XAccount
+from directory.clock import CLOCK_SLACK
 from directory.mappings import Strength
 from directory.members.claims import CLAIM_LIFE
 from directory.members.errors import ClaimPaused
 from directory.members.rechecks import (
     CONFIRM_AFTER,
+    RECHECK_EVERY,
     RECHECK_LEASE,
     Doubtful,
     Held,
@@ -50,6 +52,7 @@ RECHECKS: Final = LeasedTable(
     due="recheck_at",
     attempts="recheck_attempts",
     hosts=f"ARRAY[{HOST_OF_ACCOUNT}]",
+    farthest=RECHECK_EVERY + CLOCK_SLACK,
     heeds_backoff=True,
 )
 

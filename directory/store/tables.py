@@ -77,6 +77,16 @@ class Arrival(Table, tablename="arrival"):
     attempts = Integer(default=0)
 
 
+class LeftOut(Table, tablename="left_out"):
+    """A leaf of a peer that was not taken in, as its log says too much of one X account: see `directory.store.crowds`."""
+
+    id = BigSerial(primary_key=True)
+    origin = ForeignKey(Origin, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    leaf = BigInt()
+    x_id = BigInt(null=True, default=None)
+    x_handle_key = Varchar(length=X_NAME_CHARS)
+
+
 class Member(Table, tablename="member"):
     """See `directory.accounts.Member`. No row of a member outlives this one, but for tokens that are being
     revoked."""
@@ -114,7 +124,8 @@ class LinkedAccount(Table, tablename="linked_account"):
 
 
 class ContestedClaim(Table, tablename="contested_claim"):
-    """See `directory.members.claims.Claim`. `next_at` is when the evidence of an approved claim is looked at again."""
+    """See `directory.members.claims.Claim`. `next_at` is when the evidence of an approved claim is looked at again, and
+    `doubted_at` when it was first seen not to hold."""
 
     id = UUID(primary_key=True)
     member = ForeignKey(Member, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
@@ -131,6 +142,7 @@ class ContestedClaim(Table, tablename="contested_claim"):
     settled_at = Timestamptz(null=True, default=None)
     next_at = Timestamptz(null=True, default=None)
     attempts = Integer(default=0)
+    doubted_at = Timestamptz(null=True, default=None)
 
 
 class MemberSession(Table, tablename="member_session"):
@@ -481,6 +493,15 @@ class InstanceIdentity(Table, tablename="instance_identity", db=DIALECT):
     fingerprint = Bytea()
     place = Text()
     recorded_at = Timestamptz()
+
+
+class LivedTime(Table, tablename="lived_time", db=DIALECT):
+    """See `directory.lived_time.LivedTime`: one row."""
+
+    id = SmallInt(primary_key=True)
+    believed = Timestamptz()
+    seen_at = Timestamptz()
+    days = Integer()
 
 
 class ReplicaBeat(Table, tablename="replica_beat", db=DIALECT):

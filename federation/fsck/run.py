@@ -115,7 +115,11 @@ async def _check_answers(connection: Connection, origin: str) -> list[Finding]:
     """Checks what keeps leaves from answering: the standing of our own origin, and the kept revokes."""
     findings: list[Finding] = []
     if not await is_origin_answering(connection, origin):
-        findings.append(Finding(Fault.WRONG_STATE, detail="the origin of this log is set not to answer"))
+        findings.append(
+            Finding(
+                Fault.WRONG_STATE, detail="the origin of this log is set not to answer, or counts as silent"
+            )
+        )
     wrong = await fetch_wrong_revokes(connection, MAX_TOLD)
     return [*findings, *(Finding(Fault.REVOKE_ROW, leaf=leaf) for leaf in wrong)]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from directory.secret_files import SecretFolder
-from federation.errors import LogRefused, LogWaits, Malformed, MissingKeys, UnsafeKeys
+from federation.errors import DatabaseIsOlder, LogRefused, LogWaits, Malformed, MissingKeys, UnsafeKeys
 from federation.keys.instance import MARK_FILE
 from federation.tlog.checkpoint import Checkpoint
 from federation.tlog.text import count_leaves
@@ -77,8 +77,8 @@ class SignedMark:
 
 
 def check_size(mark: Checkpoint | None, origin: str, size: int) -> None:
-    """Raises LogRefused where a database with `size` leaves of `origin` does not hold all that was signed, and
-    MissingMark where nothing tells."""
+    """Raises DatabaseIsOlder where a database with `size` leaves of `origin` does not hold all that was signed, LogRefused where
+    it is another log's, and MissingMark where nothing tells."""
     if mark is None:
         raise MissingMark(
             f"{MARK_FILE}, which says what was signed last, is missing from the folder of keys, and the database holds"
@@ -88,7 +88,7 @@ def check_size(mark: Checkpoint | None, origin: str, size: int) -> None:
     if mark.origin != origin:
         raise LogRefused(f"the keys were used for the log {mark.origin}, and the database holds {origin}")
     if mark.size > size:
-        raise LogRefused(
+        raise DatabaseIsOlder(
             f"the database is older than what this instance has signed: it holds {count_leaves(size)}, and"
             f" {mark.size} were signed. It seems to come from a backup",
             mend=RESTORE,

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from directory.store.database import Connection
-from federation.errors import LogRefused, Malformed, UntrustedNote
+from federation.errors import DatabaseIsOlder, LogRefused, Malformed, UntrustedNote
 from federation.keys.chain import find_keys_in_power
 from federation.keys.documents import load_documents
 from federation.own_log.high_water import RESTORE
@@ -46,7 +46,7 @@ async def check_known(
         return
     size = 0 if state is None else state.staged.size
     if signed.checkpoint.size > size:
-        raise LogRefused(
+        raise DatabaseIsOlder(
             f"the database is older than what this instance has signed: it holds {count_leaves(size)}, and {known.told_by}"
             f" has shown a checkpoint of {signed.checkpoint.size}. It seems to come from a backup",
             mend=RESTORE,

@@ -10,8 +10,9 @@ import structlog
 from directory.errors import DirectoryUnavailable
 from directory.secret_files import SecretFileError
 from directory.store.database import DRIVER_TROUBLE, Connection, Database
-from federation.errors import LogRefused, LogWaits
+from federation.errors import DatabaseIsOlder, LogRefused, LogWaits
 from federation.own_log.sequencer import Sequencer
+from federation.own_log.silence import fall_silent, speak_again
 from federation.store.doubt import end_doubt, record_doubt
 
 LEADER_LOCK: Final = 0x70617373_65726502
@@ -101,6 +102,8 @@ class SequencerTask:
     async def _tell_well(self, connection: Connection, *, is_first: bool) -> None:
         """Tells that a doubt is over, whichever process had it."""
         ended = await end_doubt(connection) if is_first else None
+        if is_first and await speak_again(connection, self._sequencer.origin):
+            log.warning("the database is whole again, and our own mappings answer as ever")
         if ended is not None:
             log.warning("the doubt is over, and the log goes on", since=str(ended.since), reason=ended.reason)
         elif self.waits_for:
@@ -126,6 +129,8 @@ class SequencerTask:
                     await self._wait(BATCH_EVERY_S)
         except (LogRefused, SecretFileError) as error:
             # While it still leads: another that leads after this one ends the doubt, and not before.
+            if isinstance(error, DatabaseIsOlder):
+                await fall_silent(connection, self._sequencer.origin, self._sequencer.now())
             await record_doubt(connection, _reason_of(error), self._sequencer.now())
             raise
         finally:

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from directory.answers import let_go_leaves
+from directory.answers import let_go_peer_leaves
 from directory.mappings import MAX_AHEAD
 from directory.store.database import Connection
 from directory.store.origins import hear_origin
@@ -25,7 +25,7 @@ from federation.peers.returning import cut_to
 from federation.peers.rounds import Round
 from federation.peers.verdicts import DamagedCopy, LeaseLost, PeerFault, Verdict, WrongAnswer
 from federation.protocol.entry import EntryType
-from federation.store.peer_bodies import delete_statements
+from federation.store.peer_bodies import delete_statements, mark_unasked
 from federation.store.peer_leaves import fetch_bundles, find_entry, insert_revokes, store_bundles
 from federation.store.peer_logs import (
     allow_growth,
@@ -225,7 +225,8 @@ async def _store(
     if targets:
         await allow_growth(connection, progress.log, len(targets), read.edge.size)
         await delete_statements(connection, progress.log, targets)
-        await let_go_leaves(connection, current.peer.origin, targets)
+        again = await let_go_peer_leaves(connection, current.peer.origin, targets)
+        await mark_unasked(connection, progress.log, again)
     await set_tree(connection, progress.log, read.edge)
     if read.documents:
         await _store_chain(connection, progress.log, chain, 0)

@@ -2,7 +2,7 @@
 
 import structlog
 
-from directory.answers import let_go_from
+from directory.answers import let_go_peer_leaves_from
 from directory.store.database import Connection
 from federation.errors import EvidenceRefused
 from federation.keys.accusing import judge
@@ -99,5 +99,5 @@ async def cut_to(connection: Connection, origin: str, progress: Progress, size: 
     await cut_progress(connection, progress.log, edge)
     if kept is not None and kept.size <= size:
         await set_note(connection, progress.log, progress.note)
-    await let_go_from(connection, origin, size)
+    await mark_unasked(connection, progress.log, await let_go_peer_leaves_from(connection, origin, size))
     await forget_leaves(connection, origin, size)

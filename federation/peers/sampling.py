@@ -4,7 +4,7 @@ Each is drawn at a secret moment of its own. A peer that knew the day would hold
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from collections.abc import Mapping as Mappings
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,9 +19,16 @@ from directory.failures import Failing, failures_noted
 from directory.identifiers import Acct, ActorUri, AtHandle, Did
 from directory.mappings import Mapping
 from directory.networks.port import SignIn
-from directory.networks.sign_in_errors import AccountNotFound, IdentityMismatch, SignInError
+from directory.networks.sign_in_errors import (
+    AccountNotFound,
+    HandleMismatch,
+    IdentityMismatch,
+    SignInError,
+)
 from directory.origins import Authority, Standing
 from directory.proofs.foreign import ForeignClaim
+from directory.proofs.reasons import RefutedReason
+from directory.proofs.snowflake import post_time
 from directory.proofs.x_post import PostChecker
 from federation.errors import StandingRefused, UnknownPeer
 from federation.peers.samples import (
@@ -43,6 +50,9 @@ FEW: Final = 10_000
 DRAWS: Final = 5_000
 MAX_ROUNDS: Final = 20
 
+_OF_NAMES: Final = frozenset({RefutedReason.OTHER_CHALLENGE, RefutedReason.NAME_PASSED_ON})
+"""Refuted by a name alone: so is an account that was renamed."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -53,10 +63,14 @@ def secret_moment(first: datetime, end: datetime) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """With what evidence is looked at: X, and the networks that tell whether an account bears its name still."""
+    """With what evidence is looked at: X, and the networks that tell whether an account bears its name still.
+
+    `handle_at` tells which handle an account of Bluesky's network bore at a time; None where nobody knows.
+    """
 
     checker: PostChecker
     networks: Mappings[AccountNetwork, SignIn]
+    handle_at: Callable[[Did, datetime], Awaitable[AtHandle | None]]
 
 
 class Sampling:
@@ -131,6 +145,34 @@ class Sampling:
         return None
 
     async def _look_at(self, mapping: Mapping, former: list[str]) -> Looked:
+        looked = await self._look_at_names(mapping, former)
+        if looked.result is SampleResult.REFUTED and looked.reason in _OF_NAMES:
+            return await self._look_at_former_name(mapping, former, looked)
+        return looked
+
+    async def _look_at_former_name(self, mapping: Mapping, former: list[str], looked: Looked) -> Looked:
+        """Tells an account that was renamed from another one: at the time of the post it bore the name that the post shows.
+
+        That counts for nothing either way, since an account can claim any name.
+        """
+        claim = claim_of(mapping, former)
+        if not isinstance(claim, ForeignClaim) or not isinstance(mapping.target_id, Did):
+            return looked
+        try:
+            name = await self._sources.handle_at(mapping.target_id, post_time(claim.post))
+        except AccountNotFound as error:
+            return Looked(SampleResult.GONE, error.code)
+        except SignInError as error:
+            return Looked(SampleResult.UNREACHABLE, error.code)
+        if name is None:
+            return looked
+        then = msgspec.structs.replace(claim, mapping=msgspec.structs.replace(mapping, target_handle=name))
+        seen = looked_at_post(then, await self._sources.checker.check_foreign(then))
+        if seen.result is SampleResult.REFUTED:
+            return looked
+        return Looked(SampleResult.UNSEEABLE, "renamed") if seen.result is SampleResult.HOLDS else seen
+
+    async def _look_at_names(self, mapping: Mapping, former: list[str]) -> Looked:
         claim = claim_of(mapping, former)
         if not isinstance(claim, ForeignClaim):
             return claim
@@ -146,14 +188,18 @@ class Sampling:
         try:
             with failures_noted(Failing.POST_CHECK, SignInError):
                 there = await network.current_account(target)
-        except AccountNotFound as error:
+        except (AccountNotFound, HandleMismatch) as error:
             return Looked(SampleResult.GONE, error.code)
         except IdentityMismatch as error:
             return Looked(SampleResult.REFUTED, error.code)
         except SignInError as error:
             return Looked(SampleResult.UNREACHABLE, error.code)
         is_same = there.id == target.id and there.handle.key == target.handle.key
-        return Looked(SampleResult.HOLDS) if is_same else Looked(SampleResult.REFUTED, "name-passed-on")
+        return (
+            Looked(SampleResult.HOLDS)
+            if is_same
+            else Looked(SampleResult.REFUTED, RefutedReason.NAME_PASSED_ON)
+        )
 
     async def _judge_peer(self, job: SampleJob) -> None:
         counts = await self._samples.count_results(job.origin, job.month)

@@ -8,7 +8,7 @@ import structlog
 
 from directory.clock import Clock
 from directory.store.database import Connection
-from federation.errors import LogRefused
+from federation.errors import DatabaseIsOlder, LogRefused
 from federation.keys.chain import find_keys_in_power
 from federation.keys.documents import load_documents
 from federation.keys.instance import InstanceKeys
@@ -68,7 +68,7 @@ class PeerGuard:
         state = await load_state(connection, theirs.origin)
         ours = Checkpoint(theirs.origin, 0, EMPTY_ROOT) if state is None else state.staged
         if theirs.size > ours.size:
-            raise LogRefused(
+            raise DatabaseIsOlder(
                 f"{seen.address} has seen {count_leaves(theirs.size)} of this log, signed by its key, and the database holds"
                 f" {ours.size}. It seems to come from a backup, or to be new",
                 mend=BRING_BACK,

@@ -59,11 +59,12 @@ async def mark_missing(
 
 
 async def mark_unasked(connection: Connection, log: int, leaves: Sequence[int]) -> None:
-    """Records leaves that hold again, since their revoke was given up: they are asked for anew."""
-    await connection.execute(
-        "INSERT INTO peer_missing (place) SELECT unnest($1::bigint[]) ON CONFLICT (place) DO NOTHING",
-        [peer_place(log, leaf) for leaf in leaves],
-    )
+    """Records leaves that hold again, since their revoke was given up, or have room now: they are asked for anew."""
+    if leaves:
+        await connection.execute(
+            "INSERT INTO peer_missing (place) SELECT unnest($1::bigint[]) ON CONFLICT (place) DO NOTHING",
+            [peer_place(log, leaf) for leaf in leaves],
+        )
 
 
 async def delete_missing(connection: Connection, log: int, leaves: Sequence[int]) -> None:

@@ -3,10 +3,11 @@
 from typing import Final
 
 from directory.mappings import Strength
+from directory.store.crowds import let_in
 from directory.store.database import Connection, Database
 from directory.store.mapping_rows import find_origin_number, let_go_of_strengths
 from federation.protocol.peer import PeerPolicy
-from federation.store.peer_bodies import delete_statements
+from federation.store.peer_bodies import delete_statements, mark_unasked
 
 STEP_ROWS: Final = 10_000
 
@@ -55,9 +56,10 @@ class PeerPolicyStore:
             log = await connection.fetchval("SELECT id FROM peer_log WHERE origin = $1", origin)
             if number is None or log is None:
                 return 0
-            leaves = await let_go_of_strengths(connection, number, sorted(kept), STEP_ROWS)
-            await delete_statements(connection, log, leaves)
-        return len(leaves)
+            gone = await let_go_of_strengths(connection, number, sorted(kept), STEP_ROWS)
+            await delete_statements(connection, log, list(gone))
+            await mark_unasked(connection, log, await let_in(connection, number, list(gone.values())))
+        return len(gone)
 
 
 async def fetch_policy(connection: Connection, origin: str) -> PeerPolicy | None:

@@ -18,8 +18,9 @@ import pytest
 from deploy.backups.archive import Archive, check_archive
 from deploy.backups.making import make_backup
 from deploy.backups.programs import Address
-from deploy.backups.restoring import Restoring
-from deploy.migrate import migrate
+from deploy.backups.restoring import InUse, Restoring, _kept_free
+from deploy.migrate import migrate, migrated
+from deploy.wiring.instance import migrated_database
 from directory.clock import SystemClock
 from directory.settings import Settings
 from directory.vault import Vault
@@ -315,3 +316,29 @@ def test_files_are_not_replaced_and_folders_not_made(tmp_path: Path, dsn: str) -
     mistyped = command.run("backup", "new.backup")
     assert (mistyped.code, "no instance here to back up" in mistyped.sentence) == (1, True)
     assert [path.name for path in tmp_path.iterdir()] == ["there.backup"]
+
+
+async def test_an_instance_that_starts_during_a_restore_waits_for_its_end(dsn: str) -> None:
+    """One of the same version, which a service manager starts anew, had nothing to migrate: it came in between the count of
+    connections and the end, and what members did there in between was lost."""
+    await migrate(dsn)
+    async with _kept_free(dsn, replace=True):
+        starting = asyncio.create_task(_start(dsn))
+        done, _ = await asyncio.wait([starting], timeout=0.5)
+        assert not done
+    assert await asyncio.wait_for(starting, PATIENCE_S)
+
+
+async def test_a_restore_does_not_begin_while_an_instance_starts(dsn: str) -> None:
+    """It has no connection for a moment, between its migrations and its pool."""
+    async with migrated(dsn):
+        with pytest.raises(InUse):
+            async with _kept_free(dsn, replace=True):
+                pass
+    async with _kept_free(dsn, replace=True):
+        pass
+
+
+async def _start(dsn: str) -> bool:
+    async with migrated_database(dsn, connections=1) as database, database.connection() as connection:
+        return bool(await connection.fetchval("SELECT true"))

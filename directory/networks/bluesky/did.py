@@ -1,5 +1,6 @@
 """Resolves DID documents, which name an account's server and handle: https://atproto.com/specs/did."""
 
+from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from directory.networks.sign_in_errors import AccountNotFound, ServerMisbehaved,
 
 PLC_DIRECTORY: Final = "https://plc.directory"
 DOCUMENT_LIMITS: Final = Limits(total_s=15.0, max_body_bytes=64 * 1024)
+LOG_LIMITS: Final = Limits(total_s=15.0, max_body_bytes=2 * 1024 * 1024)
 _HANDLE_PREFIX: Final = "at://"
 _PDS_TYPE: Final = "AtprotoPersonalDataServer"
 # A directory answers 410 for an account that was deleted.
@@ -44,8 +46,20 @@ class _Document(msgspec.Struct):
     service: list[_Service] = []
 
 
+class _Operation(msgspec.Struct):
+    alsoKnownAs: list[object] = []
+    handle: str | None = None
+    """Of the directory's first format."""
+
+
+class _Logged(msgspec.Struct):
+    operation: _Operation
+    createdAt: datetime
+    nullified: bool = False
+
+
 class DidResolver:
-    """Fetches documents from the PLC directory and from the hosts of did:web."""
+    """Fetches documents from the PLC directory and from the hosts of did:web, and former handles from the directory."""
 
     def __init__(
         self, http: GuardedClient, *, plc_url: str = PLC_DIRECTORY, allow_loopback: bool = False
@@ -66,6 +80,25 @@ class DidResolver:
                 raise AccountNotFound(answer.host, "there is no such account, or no more")
             document = answer.expect(200).parse(_Document)
         return parse_document(did, document, answer.host, allow_loopback=self._allow_loopback)
+
+    async def handle_at(self, did: Did, at: datetime) -> AtHandle | None:
+        """Finds the handle that an account claimed at a time, by the log of the PLC directory. Returns None where it claimed
+        none, and for did:web, of which there is no log.
+
+        https://web.plc.directory/spec/v0.1/did-plc. Raises as `resolve`.
+        """
+        if did.value.startswith("did:web:"):
+            return None
+        with network_errors():
+            answer = await self._http.get(f"{self._url(did)}/log/audit", limits=LOG_LIMITS)
+            if answer.status in _GONE:
+                raise AccountNotFound(answer.host, "there is no such account, or no more")
+            log = answer.expect(200).parse(list[_Logged])
+        before = [each for each in log if not each.nullified and each.createdAt <= at]
+        if not before:
+            return None
+        then = max(before, key=lambda each: each.createdAt).operation
+        return _claimed_handle([f"{_HANDLE_PREFIX}{then.handle}"] if then.handle else then.alsoKnownAs)
 
     def _url(self, did: Did) -> str:
         if did.value.startswith("did:web:"):

@@ -1,6 +1,6 @@
 """Resolves identities: the DID document and the handle, each checked against the other."""
 
-from directory.identifiers import AtHandle, Did
+from directory.identifiers import NO_HANDLE, AtHandle, Did
 from directory.networks.bluesky.did import DidDocument, DidResolver
 from directory.networks.bluesky.handles import HandleResolver
 from directory.networks.sign_in_errors import AccountNotFound, HandleMismatch
@@ -32,7 +32,7 @@ class Identities:
 
         Anybody can write `at://somebody-else` into a document of their own.
         """
-        if document.handle is None:
+        if document.handle is None or document.handle == NO_HANDLE:
             raise HandleMismatch("", "the account names no handle")
         try:
             found = await self._handles.resolve(document.handle)

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from directory.networks.answers import Answer
+from directory.networks.bluesky.did import DidDocument
 from directory.networks.bluesky.origins import parse_endpoint, parse_origin
+from directory.networks.bluesky.repo_status import is_active
 from directory.networks.errors import BadStatus
 from directory.networks.http import GuardedClient
 from directory.networks.limits import Limits
@@ -116,6 +118,10 @@ class Servers:
         except NotAServer:
             issuer = origin
         return await self.describe(issuer)
+
+    async def has_account(self, document: DidDocument) -> bool:
+        """Tells whether the server of an account has it. Raises as `is_active`."""
+        return await is_active(self._http, document)
 
     async def _fetch(self, url: str) -> Answer:
         host = urlsplit(url).hostname or ""

@@ -8,7 +8,7 @@ import msgspec
 
 from directory.accounts import BlueskyAccount, TargetAccount
 from directory.errors import InvalidIdentifier
-from directory.identifiers import AtHandle, Did, TargetHandle, TargetId
+from directory.identifiers import NO_HANDLE, AtHandle, Did, TargetHandle, TargetId
 from directory.networks.bluesky.client import SCOPES, OAuthClient, may_arrange, may_follow
 from directory.networks.bluesky.did import DidDocument
 from directory.networks.bluesky.dpop import SigningKey
@@ -29,6 +29,7 @@ from directory.networks.port import (
     TokenSet,
 )
 from directory.networks.sign_in_errors import (
+    HandleMismatch,
     IdentityMismatch,
     IssuerMismatch,
     NeedsSignIn,
@@ -196,13 +197,18 @@ class BlueskySignIn:
             return (await self._identities.by_handle(handle)).did
 
     async def current_account(self, account: TargetAccount) -> BlueskyAccount:
-        """Returns the account with the handle in its DID document. Raises HandleMismatch where that does not lead
-        back."""
+        """Returns the account with the handle in its DID document; with `NO_HANDLE` where that does not lead back and the
+        account's server has the account. Raises HandleMismatch where it has not: then it is gone."""
         if not isinstance(account, BlueskyAccount):
             raise InvalidIdentifier("a DID", str(account.id), _NOT_HERE)
         async with within_time():
             document = await self._identities.document(account.did)
-            return BlueskyAccount(account.did, await self._identities.handle_of(document))
+            try:
+                return BlueskyAccount(account.did, await self._identities.handle_of(document))
+            except HandleMismatch:
+                if not await self._servers.has_account(document):
+                    raise
+        return BlueskyAccount(account.did, NO_HANDLE)
 
     async def _find(
         self, asked: Did | AtHandle | str

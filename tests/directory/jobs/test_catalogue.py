@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -13,11 +13,12 @@ from directory.members.challenges import CHECK_LEASE, CheckState
 from directory.members.claims import LOOK_LEASE
 from directory.members.job_kinds import OF_PEERS, JobKind
 from directory.members.publications import Wish
-from directory.members.rechecks import RECHECK_LEASE, Lapsed
+from directory.members.rechecks import RECHECK_EVERY, RECHECK_LEASE, Lapsed
 from directory.members.rechecks import Held as StillHeld
 from directory.members.tokens import REVOCATION_LEASE
 from directory.networks.port import Revocation, TokenSet
 from directory.networks.sign_in_errors import ServerUnreachable, network_errors
+from directory.proofs.challenge import CHALLENGE_LIFE
 from directory.proofs.x_post import XSources
 from directory.store.database import Database
 from directory.store.follow_runs import RUN_LEASE
@@ -27,11 +28,12 @@ from directory.store.revocations import RevocationStore
 from tests.directory.jobs.site import JobSite, SlowNetwork, soon
 from tests.directory.members.conftest import Join
 from tests.directory.members.logged import LoggedPublishing
-from tests.directory.members.people import at_mastodon, on_x
+from tests.directory.members.people import INSTANCE, at_mastodon, on_x
 from tests.directory.networks.strangers import Stranger, answer, says, stranger
 from tests.harness.clock import FakeClock
-from tests.harness.fake_x import Held
+from tests.harness.fake_x import Failure, Held
 
+SOURCES = ("syndication", "oembed-x", "oembed-twitter")
 LEASES = {
     JobKind.POSTS: CHECK_LEASE,
     JobKind.LINKS: CHECK_LEASE,
@@ -297,3 +299,37 @@ async def test_a_revocation_that_comes_late_does_not_speak_for_another(
     assert await site.fetch("SELECT * FROM revocation") == before
     await store.finish_revocation(present)
     assert await site.fetch("SELECT FROM revocation") == []
+
+
+async def test_a_post_that_was_handed_in_in_time_is_proof_however_late_it_is_seen(
+    site: JobSite, clock: FakeClock
+) -> None:
+    """X was silent for the last hours of a sentence: who had posted it in time was told that it had expired."""
+    ada = await site.join("ada")
+    kept = await site.proving.new_challenge(ada, INSTANCE, "en")
+    clock.advance(seconds=(CHALLENGE_LIFE - timedelta(hours=1)).total_seconds())
+    post = site.x.post(site.x.account("ada"), kept.challenge.sentence, at=clock.now())
+    check = await site.proving.submit(ada, kept.id, post.url)
+    for source in SOURCES:
+        site.x.fail(source, Failure(503))
+    await site.worker().drain()
+    clock.advance(hours=3)
+    for source in SOURCES:
+        site.x.heal(source)
+    await site.worker().drain()
+    found = await site.proving.find_check(ada, check.id)
+    assert found is not None
+    assert (found.state, found.reason) == (CheckState.VERIFIED, None)
+
+
+@pytest.mark.usefixtures("published")
+async def test_a_recheck_that_a_wrong_clock_put_off_is_made_today(site: JobSite, clock: FakeClock) -> None:
+    """The machine's clock was 400 days ahead as an account was re-checked: what is published of it would have expired long
+    before the next time."""
+    site.network.answer("handles")
+    for ahead in (0, 400, -400):
+        clock.advance(days=ahead)
+        await site.worker().drain()
+        late = "SELECT FROM linked_account WHERE recheck_at > $1 OR checked_at > $2"
+        assert await site.fetch(late, clock.now() + RECHECK_EVERY, clock.now()) == []
+    assert await site.fetch("SELECT FROM linked_account WHERE recheck_at IS NOT NULL")

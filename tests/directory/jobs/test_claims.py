@@ -1,5 +1,6 @@
 """Claims decided on what X shows in that moment: a post that stands, is gone, is another's, or cannot be seen."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -42,6 +43,7 @@ class Contest:
     eve: UUID
     claim: UUID
     post: FakePost
+    clock: FakeClock
 
     async def uphold(self) -> Settled:
         return await self.site.claiming().uphold(self.claim)
@@ -53,6 +55,12 @@ class Contest:
     async def holders(self) -> tuple[int, int]:
         """Counts the X accounts of Ada and of Eve."""
         return len(await x_of(self.site, self.ada)), len(await x_of(self.site, self.eve))
+
+    async def look(self, **later: float) -> ClaimState:
+        """Looks again at what is due after some time. Returns how the claim stands then."""
+        self.clock.advance(**later)
+        await self.site.worker().drain()
+        return await self.state()
 
     def silence(self) -> None:
         for source in SOURCES:
@@ -71,7 +79,7 @@ async def contest(site: JobSite, claims: ClaimStore, clock: FakeClock) -> Contes
     clock.advance(minutes=5)
     post = await prove(site, eve, x_account)
     (claim,) = await claims.list_open_claims(10)
-    return Contest(site, x_account, ada, eve, claim.id, post)
+    return Contest(site, x_account, ada, eve, claim.id, post, clock)
 
 
 async def test_a_post_that_stands_is_evidence(contest: Contest) -> None:
@@ -83,24 +91,67 @@ async def test_a_post_that_stands_is_evidence(contest: Contest) -> None:
     assert await contest.uphold() is Settled.NOT_WAITING
 
 
-async def test_a_post_that_is_deleted_hands_over_nothing(contest: Contest) -> None:
+def delete(contest: Contest) -> None:
+    contest.site.x.delete(contest.post)
+
+
+def give_another_author(contest: Contest) -> None:
+    contest.post.author = contest.site.x.account("somebody_else")
+
+
+def edit(contest: Contest) -> None:
+    contest.site.x.edit(contest.post, "I take it back", at=contest.site.clock.now())
+
+
+@pytest.mark.parametrize("undo", [delete, give_another_author, edit])
+async def test_a_post_that_does_not_hold_hands_over_nothing(
+    contest: Contest, undo: Callable[[Contest], None]
+) -> None:
     """Attack: Eve had the account for an hour. Its owner took it back and deleted her post; the moderators, who saw
     the stored evidence, gave her the account."""
-    contest.site.x.delete(contest.post)
-    assert await contest.uphold() is Settled.LAPSED
-    assert (await contest.holders(), await contest.state()) == ((1, 0), ClaimState.LAPSED)
-
-
-async def test_a_post_of_another_author_hands_over_nothing(contest: Contest) -> None:
-    contest.post.author = contest.site.x.account("somebody_else")
-    assert await contest.uphold() is Settled.LAPSED
-    assert (await contest.holders(), await contest.state()) == ((1, 0), ClaimState.LAPSED)
-
-
-async def test_a_post_that_was_edited_hands_over_nothing(contest: Contest) -> None:
-    contest.site.x.edit(contest.post, "I take it back", at=contest.site.clock.now())
-    assert await contest.uphold() is Settled.LAPSED
+    undo(contest)
+    assert await contest.uphold() is Settled.DOUBTED
+    assert (await contest.holders(), await contest.state()) == ((1, 0), ClaimState.APPROVED)
+    assert await contest.look(hours=23) is ClaimState.APPROVED
+    assert await contest.look(hours=1) is ClaimState.LAPSED
     assert await contest.holders() == (1, 0)
+
+
+async def test_a_post_that_reads_as_deleted_once_ends_no_claim(contest: Contest) -> None:
+    """X's own pages say of posts that stand, for minutes, that they are gone: the claimant lost the case by it."""
+    contest.silence()
+    await contest.uphold()
+    contest.heal()
+    contest.site.x.delete(contest.post)
+    assert await contest.look(hours=1) is ClaimState.APPROVED
+    contest.post.is_deleted = False
+    assert await contest.look(days=1) is ClaimState.UPHELD
+    assert await contest.holders() == (0, 1)
+
+
+async def test_a_decision_that_is_repeated_at_once_ends_no_claim(contest: Contest) -> None:
+    """The moderators press again while X is wrong; what they decide a day later counts."""
+    contest.site.x.delete(contest.post)
+    assert [await contest.uphold() for _ in range(3)] == [Settled.DOUBTED] * 3
+    contest.clock.advance(days=1)
+    assert await contest.uphold() is Settled.LAPSED
+
+
+async def test_silence_neither_confirms_nor_lifts_a_doubt(contest: Contest) -> None:
+    contest.site.x.delete(contest.post)
+    assert await contest.uphold() is Settled.DOUBTED
+    contest.silence()
+    assert await contest.look(days=1) is ClaimState.APPROVED
+    contest.heal()
+    assert await contest.look(days=1) is ClaimState.LAPSED
+
+
+async def test_a_new_proof_begins_without_a_doubt(contest: Contest) -> None:
+    """Nobody waits for the evidence that it replaces, and what was seen of that counts no more."""
+    contest.site.x.delete(contest.post)
+    assert await contest.uphold() is Settled.DOUBTED
+    await prove(contest.site, contest.eve, contest.x_account)
+    assert (await contest.holders(), await contest.state()) == ((0, 1), ClaimState.UPHELD)
 
 
 async def test_a_decision_waits_while_x_is_silent(contest: Contest, clock: FakeClock) -> None:
@@ -121,14 +172,14 @@ async def test_a_decision_waits_while_x_is_silent(contest: Contest, clock: FakeC
     assert (await contest.holders(), await contest.state()) == ((0, 1), ClaimState.UPHELD)
 
 
-async def test_what_is_gone_by_then_hands_over_nothing(contest: Contest, clock: FakeClock) -> None:
+async def test_what_is_gone_by_then_hands_over_nothing(contest: Contest) -> None:
     contest.silence()
     await contest.uphold()
     contest.heal()
     contest.site.x.delete(contest.post)
-    clock.advance(hours=1)
-    await contest.site.worker().drain()
-    assert (await contest.holders(), await contest.state()) == ((1, 0), ClaimState.LAPSED)
+    assert await contest.look(hours=1) is ClaimState.APPROVED
+    assert await contest.look(days=1) is ClaimState.LAPSED
+    assert await contest.holders() == (1, 0)
 
 
 async def test_silence_for_thirty_days_ends_the_claim(contest: Contest, clock: FakeClock) -> None:

@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.accounts import LinkedAccount, ProofState
-from directory.identifiers import Acct, XHandle, XId
+from directory.accounts import BlueskyAccount, LinkedAccount, ProofState
+from directory.identifiers import NO_HANDLE, Acct, AtHandle, Did, XHandle, XId
 from directory.mappings import Evidence, EvidenceKind
 from directory.members.rechecks import (
+    AWAY_AFTER,
     CONFIRM_AFTER,
     DELETED_LAPSES_AFTER,
+    LOOKS_BEFORE_LAPSE,
     MAX_DELAY,
     RECHECK_EVERY,
     RECHECK_LEASE,
@@ -61,6 +63,15 @@ def at_home(*evidence: Evidence) -> LinkedAccount:
     return linked(mastodon("alice"), at_mastodon("alice").evidence, *evidence)
 
 
+def at_bluesky() -> LinkedAccount:
+    """`alice` on Bluesky."""
+    account = bluesky("alice")
+    return linked(account, Evidence(K.BLUESKY_OAUTH, START, None, names_of(account)))
+
+
+DID: Final = bluesky("alice").did
+
+
 def verified(handle: str = "alice", x_id: int | None = None) -> Verified:
     return Verified(
         account=x_account(handle, x_id),
@@ -92,7 +103,7 @@ sightings: st.SearchStrategy[TargetSeen] = st.one_of(
 
 
 def recheck_x(
-    account: LinkedAccount, seen: CheckResult | LinkResult, now: datetime, attempt: int = 1
+    account: LinkedAccount, seen: CheckResult | LinkResult, now: datetime, attempt: int = LOOKS_BEFORE_LAPSE
 ) -> LinkedAccount:
     return account_after(account, judge_alone(account, seen, attempt, now), now)
 
@@ -104,7 +115,9 @@ def judge_alone(
     return judge_x(account, [XSeen(account.evidence[0], seen)], attempt, now)
 
 
-def recheck(account: LinkedAccount, seen: TargetSeen, now: datetime, attempt: int = 1) -> LinkedAccount:
+def recheck(
+    account: LinkedAccount, seen: TargetSeen, now: datetime, attempt: int = LOOKS_BEFORE_LAPSE
+) -> LinkedAccount:
     return account_after(account, judge_target(account, seen, attempt, now), now)
 
 
@@ -161,7 +174,7 @@ class TestWaits:
 
     def test_the_wait_that_a_source_asks_for_is_kept(self) -> None:
         asked = Unreachable(UnreachableReason.TOO_MANY_REQUESTS, 7_200)
-        assert recheck_x(on_x(K.X_POST_ID), asked, START).recheck_at == START + timedelta(hours=2)
+        assert recheck_x(on_x(K.X_POST_ID), asked, START, 1).recheck_at == START + timedelta(hours=2)
         assert recheck_x(on_x(K.X_POST_ID), asked, START, 3).recheck_at == START + timedelta(hours=4)
 
     @staticmethod
@@ -299,6 +312,52 @@ class TestTarget:
             ProofState.HOLDS
         )
 
+    def test_a_month_that_a_wrong_clock_skips_ends_nothing(self) -> None:
+        """The account's server was being restored; the machine came up in 2030 for a day, and the second look ended the
+        proof. Only looks of a month do."""
+        year = START + timedelta(days=4 * 365)
+        for account, gone in ((at_home(), Gone()), (at_bluesky(), Present(BlueskyAccount(DID, NO_HANDLE)))):
+            doubt = recheck(account, gone, START, 1)
+            ahead = recheck(recheck(doubt, gone, year, 2), gone, year + DAY, 3)
+            assert (ahead.health, ahead.account) == (ProofState.IN_DOUBT, account.account)
+            assert recheck(ahead, gone, START + 30 * DAY, LOOKS_BEFORE_LAPSE) != ahead
+        doubt = recheck_x(on_x(K.X_POST_HANDLE), GONE, START, 1)
+        assert recheck_x(doubt, GONE, year, 2).health is ProofState.IN_DOUBT
+
+    @pytest.mark.parametrize("state", [ProofState.STALE, ProofState.IN_DOUBT])
+    def test_a_doubt_of_a_time_to_come_begins_now(self, state: ProofState) -> None:
+        """It was written by a clock that ran ahead. A server that was out of reach then counted as never away, whoever had
+        its domain later; and what was gone stayed in doubt until that time."""
+        year = START + timedelta(days=400)
+        account = msgspec.structs.replace(at_home(), health=state, health_since=year)
+        for seen in (SILENT, Gone()):
+            unwell = recheck(account, seen, START)
+            assert unwell.health_since == START
+        away = recheck(account, SILENT, START)
+        back = recheck(away, Present(mastodon("alice")), START + AWAY_AFTER + DAY)
+        assert back.health is (ProofState.IN_DOUBT if state is ProofState.STALE else ProofState.LAPSED)
+
+    def test_a_did_whose_handle_leads_nowhere_stands_without_one(self) -> None:
+        """A domain that was a handle is not paid for: the mapping by DID was withdrawn, and its member had to prove it anew."""
+        nameless = BlueskyAccount(bluesky("alice").did, NO_HANDLE)
+        doubt = recheck(at_bluesky(), Present(nameless), START)
+        assert (doubt.account, doubt.health) == (at_bluesky().account, ProofState.IN_DOUBT)
+        back = recheck(doubt, Present(bluesky("alice")), START + DAY)
+        assert back.health is ProofState.HOLDS
+        held = recheck(doubt, Present(nameless), START + DELETED_LAPSES_AFTER)
+        assert (held.account, held.health) == (nameless, ProofState.HOLDS)
+        again = recheck(held, Present(nameless), START + 90 * DAY)
+        assert (again.account, again.health) == (nameless, ProofState.HOLDS)
+        assert recheck(again, Present(bluesky("alice")), START + 150 * DAY).account == bluesky("alice")
+
+    def test_a_did_of_a_domain_whose_handle_leads_nowhere_lapses(self) -> None:
+        """Whoever buys both domains, or one that is both, answers for the DID."""
+        of_domain = BlueskyAccount(Did.parse("did:web:ada.example"), AtHandle.parse("ada.example"))
+        account = linked(of_domain, Evidence(K.BLUESKY_OAUTH, START, None, names_of(of_domain)))
+        nameless = msgspec.structs.replace(of_domain, handle=NO_HANDLE)
+        doubt = recheck(account, Present(nameless), START)
+        assert recheck(doubt, Present(nameless), START + DELETED_LAPSES_AFTER).is_lapsed
+
     def test_a_server_that_is_away_now_and_then_does_not_put_a_doubt_off_for_ever(self) -> None:
         """The account is gone, and its server answers on some days only: what it says counts from the first day."""
         doubt = recheck(at_home(), Gone(), START)
@@ -316,7 +375,7 @@ class TestTarget:
         assert (unlinked.health, unlinked.evidence) == (ProofState.HOLDS, at_home().evidence)
 
     def test_a_link_that_cannot_be_seen_is_asked_for_again(self) -> None:
-        stale = recheck(at_home(LINK), Present(mastodon("alice"), SILENT), START)
+        stale = recheck(at_home(LINK), Present(mastodon("alice"), SILENT), START, 1)
         assert (stale.health, stale.recheck_at) == (ProofState.STALE, START + timedelta(hours=1))
 
     def test_a_link_that_stands_is_seen_anew(self) -> None:
@@ -535,9 +594,9 @@ class TestWhatMembersAreTold:
 def test_a_server_that_asks_for_a_longer_wait_gets_it() -> None:
     """For the account itself as for its link: who asks on is shut out by the server, and all its members with it."""
     asked = Unreachable(UnreachableReason.TOO_MANY_REQUESTS, 7_200)
-    assert recheck(at_home(), asked, START).recheck_at == START + timedelta(hours=2)
+    assert recheck(at_home(), asked, START, 1).recheck_at == START + timedelta(hours=2)
     here = Present(mastodon("alice"), asked)
-    assert recheck(at_home(LINK), here, START).recheck_at == START + timedelta(hours=2)
+    assert recheck(at_home(LINK), here, START, 1).recheck_at == START + timedelta(hours=2)
 
 
 def test_a_link_at_x_that_stands_is_seen_anew() -> None:

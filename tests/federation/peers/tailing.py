@@ -22,7 +22,7 @@ from tests.harness.peer_log import ORIGIN, Unsigned
 
 STATE = (
     "peer_log", "peer_document", "peer_bundle", "peer_revoke", "peer_statement", "peer_missing", "peer_evidence",
-    "mapping", "arrival", "origin",
+    "mapping", "arrival", "left_out", "origin",
 )  # fmt: skip
 NOT_STATE = {
     "fault",

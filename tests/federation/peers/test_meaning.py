@@ -326,6 +326,51 @@ async def test_one_person_in_thousands_of_leaves_answers_a_few_times(
         assert await reader.leaves() == [*range(1, 1 + MAX_OF_ONE_ACCOUNT), other]
 
 
+@pytest.mark.parametrize("name", ["ada", None], ids=["one id", "one handle"])
+async def test_what_found_no_room_answers_once_there_is(
+    name: str | None, database: Database, clock: FakeClock
+) -> None:
+    """Seventeen wordings of one day, all but the last one revoked on the next, as under a daily cap: the one that stands was
+    forgotten, and its person gone until the renewal."""
+    log = PeerLog(clock)
+    said = [
+        bluesky(name or "same", 7 if name else 7 + n, target=f"t{n}", origin=ORIGIN, issued=clock.now())
+        for n in range(MAX_OF_ONE_ACCOUNT + 2)
+    ]
+    *before, revoked_unseen, last = [log.add_person(each) for each in said]
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await start(reader, log, server)
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == before
+        for leaf in (*before, revoked_unseen):
+            log.revoke(leaf)
+        log.publish()
+        assert await reader.round() is Verdict.READ
+        assert await reader.leaves() == [last]
+        assert await reader.rows("TABLE left_out") == []
+
+
+async def test_what_is_left_out_takes_turns_with_what_is_revoked(
+    database: Database, clock: FakeClock
+) -> None:
+    """As many as may answer, and no more, whatever was revoked in between."""
+    log = PeerLog(clock)
+    leaves = [
+        log.add_person(bluesky("ada", 7, target=f"t{n}", origin=ORIGIN, issued=clock.now()))
+        for n in range(3 * MAX_OF_ONE_ACCOUNT)
+    ]
+    async with log_server(log.serve) as server, reading(database, clock) as reader:
+        await start(reader, log, server)
+        assert await reader.round() is Verdict.READ
+        for count in (1, 5, 20, MAX_OF_ONE_ACCOUNT):
+            for leaf in (await reader.leaves())[:count]:
+                log.revoke(leaf)
+                leaves.remove(leaf)
+            log.publish()
+            assert await reader.round() is Verdict.READ
+            assert len(await reader.leaves()) == min(MAX_OF_ONE_ACCOUNT, len(leaves))
+
+
 @pytest.mark.parametrize("hours", [-24, 24])
 async def test_a_clock_of_a_log_that_is_a_day_off(hours: int, database: Database, clock: FakeClock) -> None:
     """One that lags is stale for a day and answers; one that runs ahead answers once its time has come. Nobody is accused."""

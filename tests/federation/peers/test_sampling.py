@@ -14,6 +14,7 @@ from directory.answers import take_in_leaves
 from directory.identifiers import AtHandle, Did
 from directory.mappings import Evidence, EvidenceKind, Mapping
 from directory.networks.http import GuardedClient
+from directory.networks.sign_in_errors import ServerUnreachable
 from directory.origins import Authority, Standing
 from directory.proofs.sentence import write_sentence
 from directory.proofs.x_post import PostChecker
@@ -65,6 +66,25 @@ def names() -> NamingNetwork:
     return NamingNetwork()
 
 
+class History:
+    """The former handles that the PLC directory knows: each up to a time."""
+
+    def __init__(self) -> None:
+        self.former: dict[Did, tuple[datetime, AtHandle]] = {}
+        self.is_down = False
+
+    async def handle_at(self, did: Did, at: datetime) -> AtHandle | None:
+        if self.is_down:
+            raise ServerUnreachable("plc.directory", "is down")
+        until, handle = self.former.get(did, (START, None))
+        return handle if at < until else None
+
+
+@pytest.fixture
+def history() -> History:
+    return History()
+
+
 @pytest.fixture
 def standings(database: Database) -> PeerStandings:
     return PeerStandings(OriginStore(database), ORIGIN)
@@ -76,11 +96,12 @@ def sampling(  # noqa: PLR0917 - fixtures
     x: FakeX,
     client: GuardedClient,
     names: NamingNetwork,
+    history: History,
     standings: PeerStandings,
     clock: FakeClock,
 ) -> Sampling:
     checker = PostChecker(client, x.sources().in_order(), clock, IMPATIENT)
-    sources = Sources(checker, {AccountNetwork.BLUESKY: names})
+    sources = Sources(checker, {AccountNetwork.BLUESKY: names}, history.handle_at)
     return Sampling(PeerSampleStore(database), standings, sources, clock, at_once)
 
 
@@ -163,6 +184,53 @@ async def test_an_account_that_passed_on_is_refuted(
     await add_peer(database, OTHER_ORIGIN, START, mapping)
     assert isinstance(mapping.target_id, Did)
     names.renamed[mapping.target_id] = BlueskyAccount(mapping.target_id, AtHandle("mallory.bsky.example"))
+    await look_at_all(sampling)
+    assert await results_of(database) == {R.REFUTED: 1}
+
+
+@pytest.mark.parametrize("is_said", [True, False], ids=["said under the new name", "not said yet"])
+async def test_an_account_that_was_renamed_is_not_refuted(  # noqa: PLR0917 - fixtures
+    is_said: bool,
+    database: Database,
+    sampling: Sampling,
+    standings: PeerStandings,
+    x: FakeX,
+    names: NamingNetwork,
+    history: History,
+    clock: FakeClock,
+) -> None:
+    """Whoever took their own domain as a handle after their proof was contested at all peers, and five of them had their
+    instance limited: their posts show the names that they bore then."""
+    renamed = []
+    for mapping in (proven(x, number) for number in range(2, 8)):
+        did, before = mapping.target_id, mapping.target_handle
+        assert isinstance(did, Did)
+        assert isinstance(before, AtHandle)
+        now = AtHandle(f"new-{before}")
+        names.renamed[did] = BlueskyAccount(did, now)
+        history.former[did] = (START, before)
+        renamed.append(msgspec.structs.replace(mapping, target_handle=now) if is_said else mapping)
+    await add_peer(database, OTHER_ORIGIN, START, *renamed)
+    history.is_down = True
+    (job,) = [await sampling.claim()]
+    assert job is not None
+    await sampling.look(job)
+    assert await results_of(database) == {}, "nobody told, so it is looked at again"
+    history.is_down = False
+    clock.advance(hours=2)
+    await look_at_all(sampling)
+    assert await results_of(database) == {R.UNSEEABLE: 6}
+    assert await standings.standing_of(OTHER_ORIGIN) is Standing.FOLLOWING
+
+
+async def test_a_name_that_was_borne_after_the_post_proves_nothing(
+    database: Database, sampling: Sampling, x: FakeX, history: History
+) -> None:
+    """Attack: the peer's own account claims the name of the post for a moment, long after it was made."""
+    lie = proven(x, 0, is_true=False)
+    assert isinstance(lie.target_id, Did)
+    history.former[lie.target_id] = (START - 2 * MINUTE, AtHandle("somebody.else.example"))
+    await add_peer(database, OTHER_ORIGIN, START, lie)
     await look_at_all(sampling)
     assert await results_of(database) == {R.REFUTED: 1}
 

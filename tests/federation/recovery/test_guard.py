@@ -1,5 +1,6 @@
 """What peers show before anything is signed: when it stops the log, and when it counts for nothing."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -7,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from directory.queries import Query
 from directory.store.database import Database
+from directory.store.mappings import MappingStore
 from federation.errors import LogRefused
 from federation.keys.instance import MARK_FILE
 from federation.keys.rotate import KeyRotation
@@ -79,6 +82,37 @@ async def test_a_snapshot_of_all_is_found_out_by_one_peer(harness: LogHarness) -
         doubt = await find_doubt(connection)
     assert doubt is not None
     assert doubt.reason == task.doubt
+
+
+async def stale_and_hidden(harness: LogHarness) -> tuple[bool, bool]:
+    """Whether what our own log says is followed unseen by nobody, and whether it answers at all."""
+    found = await MappingStore(harness.database).find_mappings([Query.parse("@person0")], harness.clock.now())
+    return any(each.is_stale for each in found), not found
+
+
+async def test_what_a_restored_database_says_is_followed_unseen_by_nobody(harness: LogHarness) -> None:
+    """Who left since the backup was followed again by whoever sent a list, until the operator ran the recovery."""
+    await grow(harness)
+    backup = await back_up(harness)
+    await grow(harness)
+    whole = await back_up(harness)
+    await restore(harness, backup)
+    task = SequencerTask(harness.database, harness.sequencer())
+    assert await stale_and_hidden(harness) == (False, False)
+    for _ in range(2):
+        assert await task._try() == sequencing.DOUBT_S
+        assert await stale_and_hidden(harness) == (True, False)
+    harness.clock.advance(days=7)
+    await task._try()
+    assert await stale_and_hidden(harness) == (False, True), "as what a peer says that was silent for so long"
+    await restore(harness, whole)
+    await harness.fetch("UPDATE origin SET heard_at = now() - interval '9 years'")
+    work = asyncio.create_task(task.run())
+    async with asyncio.timeout(30):
+        while await stale_and_hidden(harness) != (False, False):  # noqa: ASYNC110 - what it waits for is in the database
+            await asyncio.sleep(0.01)
+    task.stop()
+    await work
 
 
 async def test_a_peer_is_asked_again_while_the_log_is_led(

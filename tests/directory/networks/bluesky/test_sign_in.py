@@ -1,14 +1,16 @@
 """Sign in with Bluesky at a real PDS, to the end."""
 
 import asyncio
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from directory.accounts import BlueskyAccount, MastodonAccount
 from directory.errors import InvalidIdentifier
-from directory.identifiers import Acct, ActorUri, AtHandle, Did
+from directory.identifiers import NO_HANDLE, Acct, ActorUri, AtHandle, Did
 from directory.networks.bluesky.client import SCOPE_FOLLOW
+from directory.networks.bluesky.did import DidResolver
 from directory.networks.port import Purpose, TokenSet
 from directory.networks.sign_in_errors import (
     AccountNotFound,
@@ -118,15 +120,33 @@ async def test_a_changed_handle_is_noticed(instance: Instance, alice: Account) -
     assert again.account == renamed
 
 
+async def test_a_former_handle_is_known_by_its_time(instance: Instance, alice: Account) -> None:
+    dids, did, before = DidResolver(instance.http, plc_url=instance.pds.plc_url), Did.parse(alice.did), now()
+    await asyncio.to_thread(instance.pds.change_handle, alice, f"n{alice.handle}")
+    assert await dids.handle_at(did, before) == AtHandle.parse(alice.handle)
+    assert await dids.handle_at(did, now() + timedelta(seconds=1)) == AtHandle.parse(f"n{alice.handle}")
+    assert await dids.handle_at(did, before - timedelta(days=1)) is None
+    assert await dids.handle_at(Did.parse("did:web:alice.example"), before) is None
+    with pytest.raises(AccountNotFound):
+        await dids.handle_at(Did.parse("did:plc:" + "b" * 24), before)
+
+
 async def test_a_handle_that_somebody_else_has_now(instance: Instance, alice: Account, bob: Account) -> None:
     """The name server leads the account's name to another account."""
     instance.names[AtHandle.parse(alice.handle)] = bob.did
-    with pytest.raises(HandleMismatch):
-        await instance.sign_in.current_account(
-            BlueskyAccount(Did.parse(alice.did), AtHandle.parse(alice.handle))
-        )
+    account = BlueskyAccount(Did.parse(alice.did), AtHandle.parse(alice.handle))
+    there = await instance.sign_in.current_account(account)
+    assert there == BlueskyAccount(account.did, NO_HANDLE), "its server has it, and nobody's name is told"
     with pytest.raises(HandleMismatch):
         await instance.start(alice.handle)
+
+
+async def test_a_handle_that_leads_nowhere_as_the_account_is_gone(instance: Instance, alice: Account) -> None:
+    """Its server leaves the document in the PLC directory; without a word of the server it would be there for ever."""
+    account = BlueskyAccount(Did.parse(alice.did), AtHandle.parse(alice.handle))
+    await asyncio.to_thread(instance.pds.delete_account, alice.did)
+    with pytest.raises(HandleMismatch):
+        await instance.sign_in.current_account(account)
 
 
 async def test_a_code_serves_once(instance: Instance, alice: Account) -> None:
