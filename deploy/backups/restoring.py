@@ -19,7 +19,8 @@ from deploy.backups.loading import loaded
 from deploy.backups.making import Telling
 from deploy.backups.secret_copies import drafted
 from deploy.database import data_folder
-from deploy.migrate import ADVISORY_LOCK, known_migrations, migrate
+from deploy.migrate import known_migrations, migrate
+from deploy.migration_locks import take_migrating_lock
 from directory.clock import Clock
 from directory.errors import DirectoryUnavailable
 from directory.settings import Settings
@@ -88,7 +89,7 @@ class Restoring:
     def restore(self, archive: Archive, *, replace: bool) -> Restored:
         """Restores a checked backup, all or nothing: what fails or is broken off before the end has changed nothing.
 
-        Raises BackupError, SecretFileError, DirectoryUnavailable, MigrationFailed, OSError.
+        Raises BackupError, SecretFileError, DirectoryUnavailable, MigrationBusy, MigrationFailed, OSError.
         """
         data, rows = data_folder(self.settings), archive.description.rows
         with (
@@ -112,14 +113,14 @@ class Restoring:
 
 @asynccontextmanager
 async def _kept_free(dsn: str, *, replace: bool) -> AsyncIterator[None]:
-    """Keeps instances from starting on the database during the block. Raises NotEmpty, InUse."""
+    """Keeps instances from starting on the database during the block. Raises NotEmpty, InUse, MigrationBusy."""
     connection = await connect(dsn)
     try:
         if sessions := await count_other_sessions(connection):
             raise InUse(sessions)
         if (tables := len(await list_tables(connection))) and not replace:
             raise NotEmpty(tables)
-        await connection.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK)
+        await take_migrating_lock(connection)
         yield
     finally:
         await connection.close()
