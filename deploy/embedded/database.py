@@ -105,9 +105,9 @@ def _errors_in_sentences(folder: Path) -> Iterator[None]:
 
 
 def _revive(server: Server, socket_dir: Path, settings: Mapping[str, str]) -> bool:
-    if server.is_alive() or not server.locks.start.try_alone():
-        return False
     with _errors_in_sentences(server.folders.data), ExitStack() as held:
+        if server.is_alive() or not server.locks.start.try_alone():
+            return False
         held.callback(server.locks.start.release)
         if server.running_socket_dir() == socket_dir:
             return False  # another process was faster
