@@ -160,6 +160,26 @@ async def test_a_database_that_is_gone_is_waited_for(harness: LogHarness, dsn: s
     assert not await MaintenanceTask(gone, harness.keys, harness.clock).run_if_due()
 
 
+REFUSES_TO_UNLOCK = """
+    CREATE FUNCTION pg_advisory_unlock(bigint) RETURNS boolean LANGUAGE plpgsql
+        AS $$ BEGIN RAISE EXCEPTION 'the server is out of memory' USING ERRCODE = '53200'; END $$;
+    DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, pg_catalog', current_database()); END $$
+"""
+
+
+async def test_a_lock_that_cannot_be_given_back_is_not_kept(harness: LogHarness, dsn: str) -> None:
+    """The pool kept the connection, and that the lock: no process made the check from then on, and none told."""
+    await harness.run()
+    async with harness.database.connection() as connection:
+        await connection.execute(REFUSES_TO_UNLOCK)
+    first = await Database.connect(dsn, max_connections=2)
+    await MaintenanceTask(first, harness.keys, harness.clock).run_if_due()
+    async with running(harness):
+        harness.clock.advance(hours=1)
+        await until(lambda: checked_now(harness))
+    await first.close()
+
+
 async def test_what_answers_without_a_leaf_is_found(harness: LogHarness) -> None:
     """Who can write to the database can add an answer, but not one that the log says."""
     await harness.add_pending(3)
