@@ -8,7 +8,7 @@ from directory.clock import Clock
 from directory.store.database import Connection, Database
 from directory.store.session_locks import release_session_lock, try_session_lock
 from federation.own_log.sequencer import Sequencer
-from federation.own_log.sequencer_task import LEADER_LOCK
+from federation.own_log.sequencer_task import LEADER_LOCK, SILENT_S
 from federation.store.own_mappings import count_work
 
 LOOK_EVERY_S: Final = 0.5
@@ -24,7 +24,7 @@ async def drain(
     async with database.connection() as connection:
         while waiting := await count_work(connection, sequencer.origin, clock.now()):
             on_progress(waiting)
-            if await try_session_lock(connection, LEADER_LOCK):
+            if await try_session_lock(connection, LEADER_LOCK, silent_s=SILENT_S):
                 await _lead(connection, sequencer, waiting, on_progress)
             else:
                 await asyncio.sleep(LOOK_EVERY_S)

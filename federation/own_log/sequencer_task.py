@@ -15,6 +15,9 @@ from federation.store.doubt import end_doubt, record_doubt
 
 LEADER_LOCK: Final = 0x70617373_65726502
 """`pass` `ere` 02: held by the connection of the leader."""
+SILENT_S: Final = 60.0
+"""A leader asks the database every second, and its peers for ten at most: one that is silent for longer was stopped, and another
+leads. Nothing of its batch is lost or signed twice: the state row and the mark decide that, not who leads."""
 BATCH_EVERY_S: Final = 1.0
 STAND_BY_S: Final = 2.0
 DOUBT_S: Final = 10.0
@@ -97,7 +100,7 @@ class SequencerTask:
         self.doubt = self.waits_for = None
 
     async def _lead(self, connection: Connection) -> None:
-        if not await try_session_lock(connection, LEADER_LOCK):
+        if not await try_session_lock(connection, LEADER_LOCK, silent_s=SILENT_S):
             await self._follow(connection)
             return
         try:
