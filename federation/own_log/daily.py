@@ -37,10 +37,10 @@ def summary_of(report: FsckReport, now: datetime, unread: SecretFileError | None
 
 async def scrub_erased(database: Database, max_bytes: int = MAX_REWRITE_BYTES) -> bool:
     """Removes what deleted rows have left in the files and in the write-ahead log. Returns False where a table is too
-    large to be rewritten, or our role may not end the write-ahead log."""
+    large to be rewritten, or others hold it, or our role may not end the write-ahead log."""
     left = await rewrite_tables(database, max_bytes)
     if left:
-        log.info("what was erased may stay in free space of large tables for a while", tables=left)
+        log.info("what was erased may stay in free space of tables that are large, or in use", tables=left)
     is_ended = await end_write_ahead_log(database)
     if not is_ended:
         log.info("what was erased stays in the write-ahead log until the server recycles that")
