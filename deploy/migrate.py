@@ -82,8 +82,11 @@ async def migrate(dsn: str) -> bool:
 
 
 async def _migrate(connection: Connection, dsn: str) -> bool:
-    if not await pending_migrations(connection):
-        return False
+    try:
+        if not await pending_migrations(connection):
+            return False
+    except asyncpg.LockNotAvailableError:
+        pass  # a restore holds all tables, and the lock of migrators
     await take_migrating_lock(connection)
     if await pending_migrations(connection):
         await _run_watched(connection, dsn)

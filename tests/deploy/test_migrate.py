@@ -84,6 +84,25 @@ async def test_who_is_waited_for_is_told_and_not_for_ever(
     assert await migrate(empty)
 
 
+async def test_a_restore_is_waited_for(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restore holds all tables from its beginning to its end, which may be minutes: an instance that starts meanwhile goes on
+    with what was restored."""
+    await migrate(empty)
+    monkeypatch.setattr("deploy.migrate.TABLE_LOCK_TIMEOUT_S", 1)
+    restore = await asyncpg.connect(empty)
+    await restore.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK)
+    transaction = restore.transaction()
+    await transaction.start()
+    await restore.execute("LOCK TABLE migration")
+    start = asyncio.create_task(migrate(empty))
+    await asyncio.wait({start}, timeout=2)
+    assert not start.done()
+    await transaction.rollback()
+    await restore.close()
+    async with asyncio.timeout(TIMEOUT_S):
+        await start
+
+
 async def test_who_holds_a_table_is_told_and_not_for_ever(
     empty: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
