@@ -94,12 +94,12 @@ class Restoring:
         data, rows = data_folder(self.settings), archive.description.rows
         with (
             drafted(data, archive.secrets, self.clock.now()) as placing,
-            held(_kept_free(self.dsn, replace=replace)),
+            held(_kept_free(self.dsn, replace=replace)) as guard,
             closing(archive.read_dump()) as dump,
             _held_signals() as hold,
         ):
             self.telling.begin("Restoring the database", archive.dump_bytes)
-            with loaded(self.dsn, dump, rows, self.telling.advance):
+            with loaded(self.dsn, dump, rows, self.telling.advance, guard=guard):
                 hold()  # from here to the end it takes a moment
             placing.place()
         try:
@@ -112,8 +112,8 @@ class Restoring:
 
 
 @asynccontextmanager
-async def _kept_free(dsn: str, *, replace: bool) -> AsyncIterator[None]:
-    """Keeps instances from starting on the database during the block. Raises NotEmpty, InUse, MigrationBusy."""
+async def _kept_free(dsn: str, *, replace: bool) -> AsyncIterator[int]:
+    """Keeps instances from migrating the database during the block; yields the process of its session at the server. Raises NotEmpty, InUse, MigrationBusy."""
     connection = await connect(dsn)
     try:
         if sessions := await count_other_sessions(connection):
@@ -121,7 +121,7 @@ async def _kept_free(dsn: str, *, replace: bool) -> AsyncIterator[None]:
         if (tables := len(await list_tables(connection))) and not replace:
             raise NotEmpty(tables)
         await take_migrating_lock(connection)
-        yield
+        yield connection.get_server_pid()
     finally:
         await connection.close()
 

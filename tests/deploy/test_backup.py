@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from deploy.backups.archive import Archive, check_archive
+from deploy.backups.errors import BackupError
 from deploy.backups.making import make_backup
 from deploy.backups.programs import Address
 from deploy.backups.restoring import Restoring
@@ -246,6 +247,52 @@ def test_a_restore_that_is_broken_off_has_changed_nothing(
     assert sorted(path.name for path in there.iterdir()) == ["keys", "vault"], (
         "what the killed one left is gone"
     )
+
+
+STARTED: Final = """
+import asyncio, sys, asyncpg
+async def run():
+    connection = await asyncpg.connect(sys.argv[1])
+    print("up", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    await connection.close()
+asyncio.run(run())
+"""
+
+
+class Starting(Untold):
+    """An instance that starts while a backup is restored, after the look at who uses the database."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self.instance: subprocess.Popen[bytes] | None = None
+
+    def begin(self, what: str, total: int | None = None) -> None:
+        command = [sys.executable, "-c", STARTED, self._dsn]
+        self.instance = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.instance.stdout
+        assert self.instance.stdout.readline() == b"up\n"
+
+    def stop(self) -> None:
+        assert self.instance
+        self.instance.communicate()
+
+
+def test_a_restore_ends_where_an_instance_has_started(tmp_path: Path, dsn: str, empty: str) -> None:
+    """It looked once, before it began: an instance that started right then went on, over a database that was exchanged beneath
+    it, with what it remembered of the former one."""
+    file, there = tmp_path / "one.backup", tmp_path / "there"
+    archive = back_up(used_instance(tmp_path, dsn), file)
+    asyncio.run(migrate(empty))
+    add_pending(empty, LOG, 7)
+    starting = Starting(empty)
+    with pytest.raises(BackupError, match=r"an instance has started .* Nothing was changed"):
+        Restoring(Settings(data=there, database_url=empty), empty, SystemClock(), starting).restore(
+            archive, replace=True
+        )
+    starting.stop()
+    assert fetch(empty, "SELECT count(*) FROM mapping")[0][0] == 7
+    assert not (there / "keys").exists()
 
 
 def test_what_was_there_is_kept_or_refused(tmp_path: Path, dsn: str, empty: str) -> None:
