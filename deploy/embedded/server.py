@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from deploy.embedded.binaries import Installation
 from deploy.embedded.client import ensure_database, is_recovering
 from deploy.embedded.diagnosis import explain_failure
@@ -27,6 +29,8 @@ from deploy.embedded.processes import (
     read_pid_file,
 )
 from deploy.embedded.user import ServerUser
+
+log = structlog.get_logger(__name__)
 
 START_TIMEOUT_S = 600  # after a crash, the last minutes of changes are replayed first
 SILENCE_GRACE_S = 3
@@ -54,6 +58,7 @@ class Server:
         """
         given_up = time.monotonic() + START_TIMEOUT_S
         patient_until = time.monotonic() + SILENCE_GRACE_S
+        is_told = False
         while time.monotonic() < given_up:
             said = read_pid_file(self.folders.cluster)
             living = said if said and is_postmaster(said.pid, self.folders.cluster) else None
@@ -63,6 +68,14 @@ class Server:
                 return said.socket_dir
             if time.monotonic() > patient_until:
                 self._end_useless(living)
+                if living is not None and not is_told:
+                    is_told = True
+                    log.warning(
+                        "the database does not answer yet, and is waited for",
+                        process=living.pid,
+                        status=living.status,
+                        at_most_s=START_TIMEOUT_S,
+                    )
                 patient_until = time.monotonic() + SILENCE_GRACE_S
             time.sleep(POLL_S * 4)
         raise ServerSilent(folder=self.folders.data, seconds=START_TIMEOUT_S)
