@@ -182,7 +182,7 @@ async def _look_at(settings: Settings, connection: Connection) -> list[Finding]:
             findings.append(await look_at_vault(settings, connection))
             findings.append(await look_at_log(settings, connection))
             findings.append(await look_at_keys(connection, SystemClock().now()))
-            findings.append(await look_at_daily_check(connection))
+            findings.append(await look_at_daily_check(connection, SystemClock().now()))
             findings.append(await look_at_jobs(connection))
             findings += await look_at_witnesses(settings, connection, SystemClock().now())
             findings += await look_at_demo(settings, connection)

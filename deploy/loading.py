@@ -1,6 +1,7 @@
 """Loads modules without looking for garbage among them, and without what they would load and nothing here uses."""
 
 import gc
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,9 +24,17 @@ def nothing_collected() -> Iterator[None]:
 
 def load_logs() -> None:
     """Loads structlog, before anything else does. Where rich is installed, structlog loads it for tracebacks with local
-    variables: ours are plain, and rich with what it loads is 4 MB of each process."""
+    variables: ours are plain, and rich with what it loads is 4 MB of each process.
+
+    Warnings go to standard error until `configure_logs` says otherwise: by itself structlog writes all of them among the results
+    of a command.
+    """
     with _hidden("rich"):
-        import_module("structlog")
+        structlog = import_module("structlog")
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Checks for `passerelle doctor` whether the signed log can sign, and what to do where it cannot."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from deploy.findings import Finding
@@ -25,6 +25,7 @@ from federation.tlog.text import count_leaves
 NAME: Final = "Signed log"
 KEYS_NAME: Final = "Keys in force"
 CHECK_NAME: Final = "Daily check"
+LATE_AFTER: Final = timedelta(days=3)
 READ_MORE: Final = 'See docs/operations.md, "The signed log".'
 
 
@@ -81,8 +82,8 @@ async def look_at_keys(connection: Connection, now: datetime) -> Finding:
     return Finding(KEYS_NAME, True, seen)
 
 
-async def look_at_daily_check(connection: Connection) -> Finding:
-    """Reports the result of the log's daily check."""
+async def look_at_daily_check(connection: Connection, now: datetime) -> Finding:
+    """Reports the result of the log's daily check, and that none was made for days."""
     last = await fetch_daily_check(connection)
     if last is None:
         return Finding(CHECK_NAME, True, "not made yet; a running instance makes it once a day")
@@ -90,4 +91,9 @@ async def look_at_daily_check(connection: Connection) -> Finding:
     if last.faults:
         mend = "Run `passerelle fsck`, and read docs/operations.md before anything is changed."
         return Finding(CHECK_NAME, False, f"{when}: {last.faults:,} wrong: {last.first_fault}", mend)
-    return Finding(CHECK_NAME, True, f"{when}: all is well in {count_leaves(last.leaves)}")
+    is_recent = now - last.made_at < LATE_AFTER
+    late = "" if is_recent else ", and none was made since"
+    mend = (
+        "Start a process whose PASSERELLE_ROLES name `sequencer`, or read its log for why it does not check."
+    )
+    return Finding(CHECK_NAME, is_recent, f"{when}: all is well in {count_leaves(last.leaves)}{late}", mend)

@@ -8,26 +8,25 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import structlog
+import asyncpg
 
 import migrations
+from deploy.migration_locks import (
+    MIGRATOR,
+    TABLE_LOCK_TIMEOUT_S,
+    MigrationBusy,
+    take_migrating_lock,
+    wait_for_restore,
+    watched,
+)
 from directory.store.database import Connection, connect
 from directory.store.quiet_errors import hide_values
 
 if TYPE_CHECKING:  # its import takes half a second, and is seldom needed
     from piccolo.apps.migrations.commands.base import MigrationResult
 
-ADVISORY_LOCK: Final = 0x70617373_65726501
-"""`pass` `ere` 01: one migrator at a time, whoever starts first."""
-
-RESTORE_LOCK: Final = 0x70617373_65726507
-"""`pass` `ere` 07: held by a restore, and shared by whoever starts, until their connections can be counted."""
-
 APPS: Final = ("directory", "federation")
 """In the order of their tables' references."""
-
-
-log = structlog.get_logger(__name__)
 
 
 class SchemaTooNew(Exception):
@@ -73,7 +72,7 @@ async def pending_migrations(connection: Connection) -> bool:
 async def migrate(dsn: str) -> bool:
     """Runs the missing migrations, under a lock; returns whether there were any.
 
-    Raises SchemaTooNew, MigrationFailed, DirectoryUnavailable.
+    Raises SchemaTooNew, MigrationBusy, MigrationFailed, DirectoryUnavailable.
     """
     async with migrated(dsn) as had_any:
         return had_any
@@ -82,24 +81,39 @@ async def migrate(dsn: str) -> bool:
 @asynccontextmanager
 async def migrated(dsn: str) -> AsyncIterator[bool]:
     """Runs the missing migrations as `migrate` does, and keeps a restore from beginning until the block ends: whoever opens
-    their connections in it is counted. Waits for a restore that is under way: what it replaces is nobody's to work on."""
+    their connections in it is counted. Waits for a restore that is under way: what it replaces is nobody's to work on.
+
+    Raises SchemaTooNew, MigrationBusy, MigrationFailed, DirectoryUnavailable.
+    """
     connection = await connect(dsn)
     try:
-        if not await connection.fetchval("SELECT pg_try_advisory_lock_shared($1)", RESTORE_LOCK):
-            log.warning("a backup is being restored into this database: the start waits for its end")
-            await connection.execute("SELECT pg_advisory_lock_shared($1)", RESTORE_LOCK)
+        await wait_for_restore(connection)
+        await connection.execute(f"SET lock_timeout = '{TABLE_LOCK_TIMEOUT_S} s'")
         yield await _migrate(connection, dsn)
     finally:
         await connection.close()
 
 
 async def _migrate(connection: Connection, dsn: str) -> bool:
-    if not await pending_migrations(connection):
-        return False
-    await connection.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK)
-    if await pending_migrations(connection):
-        await _run_piccolo(dsn)
+    try:
+        if not await pending_migrations(connection):
+            return False
+        await take_migrating_lock(connection)
+        if await pending_migrations(connection):
+            await _run_watched(connection, dsn)
+    except asyncpg.LockNotAvailableError as error:
+        raise MigrationBusy("") from error
     return True
+
+
+async def _run_watched(connection: Connection, dsn: str) -> None:
+    async with watched(connection) as watch:
+        try:
+            await _run_piccolo(dsn)
+        except MigrationFailed as error:
+            if isinstance(error.__cause__, asyncpg.LockNotAvailableError):
+                raise MigrationBusy(watch.seen) from error
+            raise
 
 
 async def _run_piccolo(dsn: str) -> None:
@@ -111,7 +125,8 @@ async def _run_piccolo(dsn: str) -> None:
 
     from migrations import piccolo_conf  # noqa: PLC0415 - see above
 
-    piccolo_conf.DB = engine = PostgresEngine(config={"dsn": dsn})
+    named = {"application_name": MIGRATOR, "lock_timeout": f"{TABLE_LOCK_TIMEOUT_S}s"}
+    piccolo_conf.DB = engine = PostgresEngine(config={"dsn": dsn, "server_settings": named})
     Migration._meta._db = None  # else it stays with the first database that this process migrated
     silence = io.StringIO()
     try:

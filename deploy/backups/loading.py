@@ -12,6 +12,7 @@ from typing import IO, Final
 from deploy.backups.archive import CHUNK_BYTES, OnBytes
 from deploy.backups.errors import ProgramFailed
 from deploy.backups.programs import Address, Running, started
+from deploy.migration_locks import WAITING_FOR_RESTORE
 
 _BEGIN: Final = """\
 BEGIN;
@@ -19,6 +20,15 @@ DROP SCHEMA IF EXISTS public CASCADE;
 CREATE SCHEMA public AUTHORIZATION pg_database_owner;
 GRANT USAGE ON SCHEMA public TO PUBLIC;
 """
+_ALONE: Final = """
+DO $$ BEGIN
+  IF EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'
+      AND pid NOT IN (pg_backend_pid(), {guard}) AND pid NOT IN ({waiting})) THEN
+    RAISE EXCEPTION 'an instance has started on the database meanwhile: stop it, on all its machines';
+  END IF;
+END $$;
+"""
+"""Who comes after the tables are held waits for the end of the restore, and so does who waits to start."""
 _COUNT: Final = """
 DO $$ BEGIN
   IF (SELECT count(*) FROM public."{table}") <> {rows} THEN
@@ -42,9 +52,11 @@ _RESTORE: Final = ("--no-owner", "--no-privileges", "--schema=public", "--file=-
 
 
 @contextmanager
-def loaded(dsn: str, dump: Iterable[bytes], rows: Mapping[str, int], on_bytes: OnBytes) -> Iterator[None]:
+def loaded(
+    dsn: str, dump: Iterable[bytes], rows: Mapping[str, int], on_bytes: OnBytes, *, guard: int
+) -> Iterator[None]:
     """Loads a dump whose tables have so many rows. The block begins when all is loaded and checked, and its end commits
-    it.
+    it. `guard` is the process of the server for the caller's own session, beside which there may be no other.
 
     Raises ProgramFailed, and what reading the dump raises; then nothing is changed, nor where the block raises.
     """
@@ -56,7 +68,7 @@ def loaded(dsn: str, dump: Iterable[bytes], rows: Mapping[str, int], on_bytes: O
         feeding = _Feeding(dump, script.input, on_bytes)
         feeding.start()
         try:
-            _send(psql, _BEGIN.encode())
+            _send(psql, (_BEGIN + _ALONE.format(guard=guard, waiting=WAITING_FOR_RESTORE)).encode())
             for chunk in _script(script.output):
                 _send(psql, chunk)
             feeding.end()

@@ -19,7 +19,8 @@ from deploy.backups.loading import loaded
 from deploy.backups.making import Telling
 from deploy.backups.secret_copies import drafted
 from deploy.database import data_folder
-from deploy.migrate import ADVISORY_LOCK, RESTORE_LOCK, known_migrations, migrate
+from deploy.migrate import known_migrations, migrate
+from deploy.migration_locks import RESTORE_LOCK, take_migrating_lock
 from directory.clock import Clock
 from directory.errors import DirectoryUnavailable
 from directory.settings import Settings
@@ -88,17 +89,17 @@ class Restoring:
     def restore(self, archive: Archive, *, replace: bool) -> Restored:
         """Restores a checked backup, all or nothing: what fails or is broken off before the end has changed nothing.
 
-        Raises BackupError, SecretFileError, DirectoryUnavailable, MigrationFailed, OSError.
+        Raises BackupError, SecretFileError, DirectoryUnavailable, MigrationBusy, MigrationFailed, OSError.
         """
         data, rows = data_folder(self.settings), archive.description.rows
         with (
             drafted(data, archive.secrets, self.clock.now()) as placing,
-            held(_kept_free(self.dsn, replace=replace)),
+            held(_kept_free(self.dsn, replace=replace)) as guard,
             closing(archive.read_dump()) as dump,
             _held_signals() as hold,
         ):
             self.telling.begin("Restoring the database", archive.dump_bytes)
-            with loaded(self.dsn, dump, rows, self.telling.advance):
+            with loaded(self.dsn, dump, rows, self.telling.advance, guard=guard):
                 hold()  # from here to the end it takes a moment
             placing.place()
         try:
@@ -111,8 +112,11 @@ class Restoring:
 
 
 @asynccontextmanager
-async def _kept_free(dsn: str, *, replace: bool) -> AsyncIterator[None]:
-    """Keeps instances from starting on the database during the block. Raises NotEmpty, InUse."""
+async def _kept_free(dsn: str, *, replace: bool) -> AsyncIterator[int]:
+    """Keeps instances from starting on the database during the block; yields the process of its session at the server.
+
+    Raises NotEmpty, InUse, MigrationBusy.
+    """
     connection = await connect(dsn)
     try:
         # Before they are counted: who starts after that waits, and who is starting has connections by then.
@@ -122,8 +126,8 @@ async def _kept_free(dsn: str, *, replace: bool) -> AsyncIterator[None]:
             raise InUse(sessions)
         if (tables := len(await list_tables(connection))) and not replace:
             raise NotEmpty(tables)
-        await connection.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK)
-        yield
+        await take_migrating_lock(connection)
+        yield connection.get_server_pid()
     finally:
         await connection.close()
 

@@ -10,6 +10,7 @@ from deploy.cli.output import errors
 from deploy.demo import DemoPresent
 from deploy.embedded import EmbeddedError
 from deploy.migrate import MigrationFailed, SchemaTooNew
+from deploy.migration_locks import MigrationBusy
 from deploy.ports import PortInUse
 from deploy.servers.choosing import ServerMissing
 from deploy.wiring.demo_guard import DemoInPublic, PublicInstance
@@ -76,6 +77,7 @@ _SENTENCES: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str
     ),
     (DemoPresent, "there are demo people already: run `passerelle demo --remove` first."),
     (MigrationFailed, "{}: mend that and start again, or start the version of before."),
+    (MigrationBusy, "{}. Nothing was changed: wait until it is done, or end it, and start again."),
     (SchemaTooNew, "{}: install the newer Passerelle again, or restore a backup from before it."),
     (LogWaits, "{}. Nothing is lost; try again."),
     (LogRefused, '{}. Nothing was signed. See docs/operations.md, "The signed log".'),

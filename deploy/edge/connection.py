@@ -35,7 +35,7 @@ class GuardedConnection(asyncio.Protocol):
     def __init__(self, make_server: ServerProtocol, places: Places, clock: Callable[[], float]) -> None:
         self.network = self.site = ""
         self.peer: tuple[str, int] | None = None
-        self.last_active = clock()
+        self.last_active = self.busy_since = clock()
         self._make_server = make_server
         self._places = places
         self._clock = clock
@@ -48,6 +48,7 @@ class GuardedConnection(asyncio.Protocol):
         self._unread = 0
         self._body_left = 0
         self._asked = 0
+        self._came = 0
         self._is_over = False
         self._has_ended = False
 
@@ -62,6 +63,16 @@ class GuardedConnection(asyncio.Protocol):
         if self._asked > 0 or self._body_left or self._begun:
             return False
         return self._gathering is None or self._gathering.get_write_buffer_size() == 0
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether a head or a body is under way."""
+        return bool(self._begun) or self._body_left != 0
+
+    @property
+    def pace(self) -> float:
+        """Returns how many bytes have come in a second since it was last idle."""
+        return self._came / max(self._clock() - self.busy_since, 1.0)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Takes a place, or answers that there is none."""
@@ -94,6 +105,9 @@ class GuardedConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Passes on what belongs to the body under way, and whole heads."""
         self.last_active = self._clock()
+        if not (self._asked or self._body_left or self._begun):
+            self.busy_since, self._came = self.last_active, 0
+        self._came += len(data)
         for begin in range(0, len(data), LOOKED_AT_BYTES):
             piece = data[begin : begin + LOOKED_AT_BYTES] if len(data) > LOOKED_AT_BYTES else data
             while piece and not self._is_over:

@@ -6,6 +6,10 @@ from ipaddress import IPv6Address, ip_address
 from typing import Final, Protocol
 
 _IPV6_NETWORK_BITS: Final = 64
+SLOW_BYTES_PER_S: Final = 4 * 2**10
+"""What is sent no faster gives its place to anybody, where all are taken: the least that a body is read at after half a minute."""
+LOOKS_EVERY_S: Final = 0.2
+"""For such among all connections: a look takes a millisecond or two."""
 _IPV6_SITE_BITS: Final = 48
 """Of what is given to one customer at most: as many /64 as nobody has places for."""
 
@@ -30,6 +34,12 @@ class Held(Protocol):
     def is_between_requests(self) -> bool: ...
     @property
     def is_idle(self) -> bool: ...
+    @property
+    def is_sending(self) -> bool: ...
+    @property
+    def busy_since(self) -> float: ...
+    @property
+    def pace(self) -> float: ...
 
 
 class Places:
@@ -45,6 +55,7 @@ class Places:
         self._sites: dict[str, set[Held]] = {}
         self._by_peer: dict[tuple[str, int], Held] = {}
         self._count = 0
+        self._found_none_at = 0.0
         self.told: Callable[[int], None] | None = None
         """Is told how many there are, whenever that changes."""
 
@@ -56,13 +67,30 @@ class Places:
         return len(self._held.get(network, ())) < self._limits.of_one_address
 
     def find_to_end(self, network: str, site: str, idle_since: float) -> Held | None:
-        """Finds the connection that ends so that a caller may have one: an idle one, or one on which nothing has come since.
+        """Finds the connection that ends so that a caller may have one: of who has most an idle one, one on which nothing has come
+        since, or the slowest of what was begun before; of others only what is sent so slowly that it was hardly meant to end.
         Returns None where none does."""
         most = _largest(self._sites, site) or _largest(self._networks_of(site), network)
         # At once: who asks something now and then, and waits for nothing, is not to keep others out.
         idle = [held for held in most if held.is_idle]
         idle = idle or [held for held in most if held.is_between_requests and held.last_active < idle_since]
-        return min(idle, key=lambda held: held.last_active, default=None)
+        if idle:
+            return min(idle, key=lambda held: held.last_active)
+        # What comes on it now and then says nothing: it was begun long ago.
+        begun = [held for held in most if held.busy_since < idle_since]
+        return min(begun, key=lambda held: held.pace) if begun else self._find_slow(idle_since)
+
+    def _find_slow(self, since: float) -> Held | None:
+        """Finds the slowest of what is sent too slowly, whoever sends it: with as many addresses as there are places, nobody has more
+        than others."""
+        if self._found_none_at <= since < self._found_none_at + LOOKS_EVERY_S:
+            return None
+        slow = [held for held in self.all() if held.is_sending and held.busy_since < since]
+        found = min(slow, key=lambda held: held.pace, default=None)
+        if found is None or found.pace >= SLOW_BYTES_PER_S:
+            self._found_none_at = since
+            return None
+        return found
 
     def _networks_of(self, site: str) -> dict[str, set[Held]]:
         """Whoever has most does not take more of others: there one network may have one of another."""

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Self
 
 import asyncpg
+import structlog
 
 from deploy.embedded.binaries import readable_installation
 from deploy.embedded.client import DATABASE, dsn, ensure_database
@@ -21,6 +22,8 @@ from deploy.embedded.server import START_TIMEOUT_S, Server
 from deploy.embedded.signals import orderly_end
 from deploy.embedded.tuning import memory_bytes, server_settings, stored_bytes
 from deploy.embedded.user import server_user
+
+log = structlog.get_logger(__name__)
 
 _NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 
@@ -86,10 +89,19 @@ def open_database(data_dir: Path, settings: Mapping[str, str] = _NO_SETTINGS) ->
         held.callback(locks.close)
         server = Server(folders, user, locks)
         held.callback(_leave, server)
-        with locks.start.held(START_TIMEOUT_S):
+        with locks.start.held(START_TIMEOUT_S, lambda: _tell_waiting(locks)):
             locks.users.try_shared()
             socket_dir = server.running_socket_dir() or _start(server, settings)
         return EmbeddedDatabase(server, socket_dir, settings, held.pop_all())
+
+
+def _tell_waiting(locks: Locks) -> None:
+    """A process that was stopped in the middle holds it for ever: whoever waits for it is to find it."""
+    log.warning(
+        "another process starts or stops the database, and is waited for",
+        lock=str(locks.start_path),
+        at_most_s=START_TIMEOUT_S,
+    )
 
 
 @contextmanager
@@ -105,9 +117,9 @@ def _errors_in_sentences(folder: Path) -> Iterator[None]:
 
 
 def _revive(server: Server, socket_dir: Path, settings: Mapping[str, str]) -> bool:
-    if server.is_alive() or not server.locks.start.try_alone():
-        return False
     with _errors_in_sentences(server.folders.data), ExitStack() as held:
+        if server.is_alive() or not server.locks.start.try_alone():
+            return False
         held.callback(server.locks.start.release)
         if server.running_socket_dir() == socket_dir:
             return False  # another process was faster

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Self
 
 POLL_S = 0.005
+TELL_AFTER_S = 3.0
 _START, _USERS, _SERVER = "postgres-start.lock", "postgres-users.lock", "postgres-server.lock"
 
 
@@ -55,10 +56,12 @@ class FileLock:
         return True
 
     @contextmanager
-    def held(self, timeout_s: float) -> Iterator[None]:
-        """Holds it alone during the block. Raises TimeoutError."""
-        if not wait_until(self.try_alone, timeout_s):
-            raise TimeoutError
+    def held(self, timeout_s: float, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Holds it alone during the block. `on_wait` is called where that takes seconds. Raises TimeoutError."""
+        if not wait_until(self.try_alone, min(timeout_s, TELL_AFTER_S)):
+            on_wait()
+            if not wait_until(self.try_alone, timeout_s - TELL_AFTER_S):
+                raise TimeoutError
         try:
             yield
         finally:
@@ -88,6 +91,10 @@ class Locks:
             ]
             undo.pop_all()
         return cls(folder, *locks)
+
+    @property
+    def start_path(self) -> Path:
+        return self.folder / _START
 
     def has_no_other_user(self) -> bool:
         """Tells whether only we share the server, and keeps our share. Call it with the start lock held."""

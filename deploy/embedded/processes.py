@@ -26,8 +26,14 @@ class PidFile:
 
 
 def read_pid_file(cluster: Path) -> PidFile | None:
-    """Reads the server's file. Returns None where there is none, or it is not (or not yet) readable."""
-    lines = read_tail(cluster / PID_FILE, _MAX_PID_FILE_BYTES).split("\n")
+    """Reads the server's file. Returns None where there is none, or it is damaged (or not yet written).
+
+    Raises OSError where it cannot be read: that says nothing of the server.
+    """
+    try:
+        lines = _read_tail(cluster / PID_FILE, _MAX_PID_FILE_BYTES).split("\n")
+    except FileNotFoundError:
+        return None
     if not _PID.fullmatch(lines[0].strip()):
         return None
     lines += [""] * (8 - len(lines))
@@ -37,20 +43,33 @@ def read_pid_file(cluster: Path) -> PidFile | None:
 
 def read_tail(path: Path, limit: int) -> str:
     """Reads the last `limit` bytes of a plain file as text; empty where it cannot be read."""
-    # The folder may belong to another user: a link must not be followed, a pipe not waited for.
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        return _read_tail(path, limit)
     except OSError:
         return ""
+
+
+def _read_tail(path: Path, limit: int) -> str:
+    # The folder may belong to another user: a link must not be followed, a pipe not waited for.
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
             return ""
         return os.pread(fd, limit, max(0, found.st_size - limit)).decode("utf-8", "replace")
-    except OSError:
-        return ""
     finally:
         os.close(fd)
+
+
+def find_postmaster(cluster: Path) -> int | None:
+    """Finds the PostgreSQL that works in `cluster` without its file. Returns its id; None where none runs."""
+    for process in psutil.process_iter():
+        try:
+            if process.name() == "postgres" and _is_named(process, cluster):
+                return process.pid
+        except psutil.Error:
+            continue
+    return None
 
 
 def is_postmaster(pid: int, cluster: Path) -> bool:

@@ -9,6 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from deploy.embedded.binaries import Installation
 from deploy.embedded.client import ensure_database, is_recovering
 from deploy.embedded.diagnosis import explain_failure
@@ -17,8 +19,18 @@ from deploy.embedded.folders import SOCKET_PORT, Folders
 from deploy.embedded.locks import POLL_S, Locks, wait_until
 from deploy.embedded.logfiles import prune_and_name_log, read_log
 from deploy.embedded.output import Output
-from deploy.embedded.processes import PidFile, end_orphans, has_ended, is_postmaster, read_pid_file
+from deploy.embedded.processes import (
+    PID_FILE,
+    PidFile,
+    end_orphans,
+    find_postmaster,
+    has_ended,
+    is_postmaster,
+    read_pid_file,
+)
 from deploy.embedded.user import ServerUser
+
+log = structlog.get_logger(__name__)
 
 START_TIMEOUT_S = 600  # after a crash, the last minutes of changes are replayed first
 SILENCE_GRACE_S = 3
@@ -34,17 +46,19 @@ class Server:
     locks: Locks
 
     def is_alive(self) -> bool:
-        """Tells, without a lock, whether the process that wrote this folder's PID file is alive."""
+        """Tells, without a lock, whether the process that wrote this folder's PID file is alive. Raises OSError where that
+        cannot be seen."""
         said = read_pid_file(self.folders.cluster)
         return said is not None and is_postmaster(said.pid, self.folders.cluster)
 
     def running_socket_dir(self) -> Path | None:
         """Returns where the running server listens, None where none runs. Waits while one starts or stops.
 
-        Raises ServerSilent.
+        Raises ServerSilent and OSError.
         """
         given_up = time.monotonic() + START_TIMEOUT_S
         patient_until = time.monotonic() + SILENCE_GRACE_S
+        is_told = False
         while time.monotonic() < given_up:
             said = read_pid_file(self.folders.cluster)
             living = said if said and is_postmaster(said.pid, self.folders.cluster) else None
@@ -54,12 +68,21 @@ class Server:
                 return said.socket_dir
             if time.monotonic() > patient_until:
                 self._end_useless(living)
+                if living is not None and not is_told:
+                    is_told = True
+                    log.warning(
+                        "the database does not answer yet, and is waited for",
+                        process=living.pid,
+                        status=living.status,
+                        at_most_s=START_TIMEOUT_S,
+                    )
                 patient_until = time.monotonic() + SILENCE_GRACE_S
             time.sleep(POLL_S * 4)
         raise ServerSilent(folder=self.folders.data, seconds=START_TIMEOUT_S)
 
     def start(self, installation: Installation, socket_dir: Path, settings: Mapping[str, str]) -> None:
         """Starts a server and waits until it is ready; it outlives us. Raises EmbeddedError and OSError."""
+        self._remove_damaged_pid_file()
         log_name = prune_and_name_log(self.folders.log)
         all_settings = dict(settings) | self._fixed_settings(socket_dir) | {"log_filename": log_name}
         with Output() as output:
@@ -74,8 +97,8 @@ class Server:
 
     def stop(self) -> None:
         """Stops the server, if one runs, and waits until all its processes have ended. Raises ServerSilent."""
-        said = read_pid_file(self.folders.cluster)
-        if said and is_postmaster(said.pid, self.folders.cluster):
+        said = self._find_living()
+        if said:
             self._stop_postmaster(said)
             if said.socket_dir and said.socket_dir != self.folders.home:
                 with suppress(OSError):
@@ -85,6 +108,15 @@ class Server:
         end_orphans(self.folders.cluster, self.folders.title)
         if not wait_until(self.locks.server.is_free, QUICK_STOP_TIMEOUT_S):
             raise ServerSilent(folder=self.folders.data, seconds=QUICK_STOP_TIMEOUT_S)
+
+    def _find_living(self) -> PidFile | None:
+        """Finds the living server by its file, or among all processes where that cannot be read."""
+        try:
+            said = read_pid_file(self.folders.cluster)
+        except OSError:
+            pid = find_postmaster(self.folders.cluster)
+            return PidFile(pid, None, "") if pid else None
+        return said if said and is_postmaster(said.pid, self.folders.cluster) else None
 
     def _stop_postmaster(self, said: PidFile) -> None:
         # PostgreSQL 18 that is told to stop while it recovers from a crash may wait for ever. Ended at once it loses nothing:
@@ -142,6 +174,12 @@ class Server:
         """
         stale = read_pid_file(self.folders.cluster)
         return {"PG_GRANDPARENT_PID": str(stale.pid)} if stale else {}
+
+    def _remove_damaged_pid_file(self) -> None:
+        """PostgreSQL would refuse to start while a file is there that a crash left empty, or without a number. No server
+        lives that could have begun it."""
+        if read_pid_file(self.folders.cluster) is None:
+            (self.folders.cluster / PID_FILE).unlink(missing_ok=True)
 
     def _is_ready(self, pid: int) -> bool:
         found = read_pid_file(self.folders.cluster)

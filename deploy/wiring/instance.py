@@ -22,7 +22,7 @@ async def migrated_database(dsn: str, *, connections: int, processes: int = 1) -
     """Migrates the database to the present schema, and opens a pool over it until the block ends.
     `processes`, this one among them, share what our role may open.
 
-    Raises DirectoryUnavailable, SchemaTooNew, MigrationFailed.
+    Raises DirectoryUnavailable, SchemaTooNew, MigrationBusy, MigrationFailed.
     """
     async with migrated(dsn):
         database = await Database.connect(dsn, max_connections=connections, processes=processes)

@@ -11,10 +11,10 @@ from directory.accounts import AccountNetwork
 from directory.networks.port import Purpose, TokenSet
 from directory.vault import Context
 
-LOCK_TIMEOUT_S: Final = 45.0
+HOLD_TIMEOUT_S: Final = 45.0
 """How long a caller may wait for a token and hold it, together. After that it goes on without the token."""
-MAX_HELD: Final = 3
-"""Tokens that one process holds at a time: each occupies a connection to the database."""
+HELD_FOR_S: Final = 60
+"""The lease of a holder. It is longer than anybody holds a token: only that of a process that was killed runs out."""
 
 REVOCATION_LEASE: Final = timedelta(minutes=5)
 KEEP_WITHIN: Final = timedelta(minutes=2)

@@ -46,13 +46,15 @@ class Permissions:
     async def note_grant(self, tokens: TokenSet, purpose: Purpose) -> None:
         """Has tokens revoked that a network has just granted: those that only prove at once, others unless they are
         kept within two minutes. Durable once it returns."""
-        now, row = self._clock.now(), uuid4()
+        now = self._clock.now()
+        await self._revoke(tokens, now, now if purpose is Purpose.PROVE else now + KEEP_WITHIN)
+
+    async def _revoke(self, tokens: TokenSet, now: datetime, due: datetime) -> None:
+        row = uuid4()
         sealed = self._vault.seal(Secret(tokens.to_bytes()), token_context(row))
         network = AccountNetwork(tokens.network.value)
         revocation = Revocation(row, network, tokens.server, token_hash(tokens), sealed, 0, now, ())
-        await self._revocations.add_revocation(
-            revocation, now if purpose is Purpose.PROVE else now + KEEP_WITHIN
-        )
+        await self._revocations.add_revocation(revocation, due)
 
     async def list_of(self, member: UUID) -> list[Token]:
         """Lists a member's permissions."""
@@ -67,8 +69,9 @@ class Permissions:
         """Returns tokens that can be used now, renewed with `refresh` where they expired.
 
         One renewal runs at a time over all processes: who waited for it gets its result. Where the network asks
-        for a new sign-in, the tokens are given back. Raises NeedsSignIn, PermissionSealed of that, whatever else `refresh`
-        raises, and TimeoutError.
+        for a new sign-in, the tokens are given back. Where the permission was given back or replaced meanwhile, the
+        renewed tokens are revoked. Raises NeedsSignIn, PermissionSealed of that, whatever else `refresh` raises, and
+        TimeoutError.
         """
         tokens = await self.read(account, purpose)
         if tokens.is_fresh(self._clock.now()):
@@ -84,7 +87,9 @@ class Permissions:
                 await held.give_back(now)
                 raise
             sealed = self._vault.seal(Secret(renewed.to_bytes()), token_context(held.token.id))
-            await held.replace(token_hash(renewed), sealed, now, renewed.expires_at)
+            if not await held.replace(token_hash(renewed), sealed, now, renewed.expires_at):
+                await self._revoke(renewed, now, now)
+                raise NeedsSignIn("", "the permission was given back or replaced while it was renewed")
         return renewed
 
     async def give_back(self, account: UUID, purpose: Purpose) -> bool:

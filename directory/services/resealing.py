@@ -43,13 +43,27 @@ async def finish_rotation(vault: Vault, database: Database, now: datetime) -> Ro
     resealed = broken = 0
     for table, context_of in SEALED_TABLES.items():
         counter = _Resealer(vault, context_of)
-        after: UUID | None = _LOWEST
-        while after is not None:
-            after, failed = await sealed.reseal_rows(table, vault.header, after, RESEAL_BATCH, counter)
-            broken += failed
+        await _reseal_most(sealed, table, vault.header, counter)
+        broken += await _reseal_rest(sealed, table, vault.header, counter)
         resealed += counter.count
     retired = vault.retire_keys(await sealed.list_headers(), now)
     return Rotation(vault.key_ids()[0], resealed, broken, tuple(retired))
+
+
+async def _reseal_most(sealed: SealedStore, table: str, header: bytes, reseal: "_Resealer") -> None:
+    after: UUID | None = _LOWEST
+    while after is not None:
+        after = await sealed.reseal_rows(table, header, after, RESEAL_BATCH, reseal)
+
+
+async def _reseal_rest(sealed: SealedStore, table: str, header: bytes, reseal: "_Resealer") -> int:
+    """Reseals one by one what somebody was changing. Returns how many cannot be opened."""
+    broken = 0
+    after: UUID | None = _LOWEST
+    while after is not None:
+        after, is_opened = await sealed.reseal_next(table, header, after, reseal)
+        broken += not is_opened
+    return broken
 
 
 class _Resealer:

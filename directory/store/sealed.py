@@ -32,30 +32,49 @@ class SealedStore:
 
     async def reseal_rows(
         self, table: str, header: bytes, after: UUID, limit: int, reseal: Callable[[SealedRow], bytes | None]
-    ) -> tuple[UUID | None, int]:
-        """Reseals up to `limit` rows above `after` that do not begin with `header`, in one transaction.
+    ) -> UUID | None:
+        """Reseals up to `limit` rows above `after` that do not begin with `header`, in one transaction, but for those that
+        somebody is changing: whoever holds rows and waits for others can wait for one that waits for them.
 
-        `reseal` returns None for what cannot be opened. Returns the id of the last row (None where no more
-        follow) and how many could not be opened.
+        `reseal` returns None for what cannot be opened. Returns the id of the last row; None where no more follow.
         """
         async with self._database.transaction() as connection:
-            rows = [
-                SealedRow(plain_uuid(row["id"]), row["sealed"])
-                for row in await connection.fetch(
-                    f"SELECT id, sealed FROM {table} WHERE id > $1"
-                    f" AND substring(sealed FROM 1 FOR {HEADER_BYTES}) <> $2 ORDER BY id LIMIT $3 FOR UPDATE",
-                    after,
-                    header,
-                    limit,
-                )
-            ]
-            resealed = [(row.id, reseal(row)) for row in rows]
-            await connection.executemany(
-                f"UPDATE {table} SET sealed = $2 WHERE id = $1",
-                [(number, sealed) for number, sealed in resealed if sealed is not None],
-            )
-        broken = sum(sealed is None for _, sealed in resealed)
-        return (rows[-1].id if len(rows) == limit else None), broken
+            rows = await _lock_rows(connection, f"{_to_reseal(table)} SKIP LOCKED", after, header, limit)
+            await _reseal(connection, table, rows, reseal)
+        return rows[-1].id if len(rows) == limit else None
+
+    async def reseal_next(
+        self, table: str, header: bytes, after: UUID, reseal: Callable[[SealedRow], bytes | None]
+    ) -> tuple[UUID | None, bool]:
+        """Reseals the next row above `after` that does not begin with `header`, and waits for whoever is changing it.
+
+        Returns its id, None where no more follow, and whether it could be opened.
+        """
+        async with self._database.transaction() as connection:
+            rows = await _lock_rows(connection, _to_reseal(table), after, header, 1)
+            opened = await _reseal(connection, table, rows, reseal)
+        return (rows[0].id if rows else None), opened == len(rows)
+
+
+async def _lock_rows(connection: Connection, sql: str, *values: object) -> list[SealedRow]:
+    return [SealedRow(plain_uuid(row["id"]), row["sealed"]) for row in await connection.fetch(sql, *values)]
+
+
+def _to_reseal(table: str) -> str:
+    """Returns the statement that locks rows above $1 that do not begin with the header $2, at most $3."""
+    return (
+        f"SELECT id, sealed FROM {table} WHERE id > $1"
+        f" AND substring(sealed FROM 1 FOR {HEADER_BYTES}) <> $2 ORDER BY id LIMIT $3 FOR UPDATE"
+    )
+
+
+async def _reseal(
+    connection: Connection, table: str, rows: list[SealedRow], reseal: Callable[[SealedRow], bytes | None]
+) -> int:
+    """Returns how many could be opened."""
+    resealed = [(row.id, sealed) for row in rows if (sealed := reseal(row)) is not None]
+    await connection.executemany(f"UPDATE {table} SET sealed = $2 WHERE id = $1", resealed)
+    return len(resealed)
 
 
 async def fetch_headers(connection: Connection) -> set[bytes]:

@@ -173,7 +173,10 @@ class SignIn(Table, tablename="sign_in"):
 
 
 class Token(Table, tablename="token"):
-    """See `directory.members.tokens.Token`: what a network lets us do for a member, sealed."""
+    """See `directory.members.tokens.Token`: what a network lets us do for a member, sealed.
+
+    `held_until` is set while somebody renews it: see `directory/store/tokens.py`.
+    """
 
     id = UUID(primary_key=True)
     account = ForeignKey(LinkedAccount, null=False, on_delete=OnDelete.restrict, on_update=OnUpdate.restrict)
@@ -185,6 +188,7 @@ class Token(Table, tablename="token"):
     granted_at = Timestamptz()
     refreshed_at = Timestamptz()
     access_expires = Timestamptz(null=True, default=None)
+    held_until = Timestamptz(null=True, default=None)
 
 
 class Revocation(Table, tablename="revocation"):

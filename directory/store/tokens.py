@@ -1,17 +1,23 @@
-"""Tokens of members, sealed, and the lock under which one is renewed."""
+"""Tokens of members, sealed, and the lease under which one is renewed.
+
+A renewal asks a stranger's server, which may hang: so who renews a token holds no lock and no connection meanwhile. The
+lease is in the row, by the database's clock. What was handed over, or kept anew, in that time is no longer the token that
+was renewed (`token_hash`), and the result is refused.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import asyncpg
 
+from directory.errors import DirectoryUnavailable
 from directory.members.errors import UnknownAccount
 from directory.members.receipts import HandedOver
-from directory.members.tokens import LOCK_TIMEOUT_S, MAX_HELD, Token
+from directory.members.tokens import HELD_FOR_S, HOLD_TIMEOUT_S, Token
 from directory.networks.port import Purpose
 from directory.networks.sign_in_errors import NeedsSignIn
 from directory.store.account_columns import account_network_of_code
@@ -22,6 +28,14 @@ from directory.store.purposes import purpose_code, purpose_of_code
 TOKEN_TURN_LOCK: Final = 0x70617374
 """`past`: the class of the locks of single tokens; the second key is from the token's hash."""
 
+LOOK_EVERY_S: Final = 0.25
+"""While another renews the token."""
+_HELD_FOR: Final = f"interval '{HELD_FOR_S} s'"
+# A lease that ends later was written under a clock that ran ahead.
+_IS_FREE: Final = (
+    "(held_until IS NULL OR held_until <= clock_timestamp()"
+    f" OR held_until > clock_timestamp() + 2 * {_HELD_FOR})"
+)
 _COLUMNS: Final = (
     "token.id, account, purpose, issuer, scopes, granted_at, refreshed_at, access_expires, sealed"
 )
@@ -40,35 +54,55 @@ def _hand_over(condition: str) -> str:
 _HAND_OVER_OF_MEMBER: Final = _hand_over("account IN (SELECT id FROM linked_account WHERE member = $2)")
 _HAND_OVER_OF_ACCOUNT: Final = _hand_over("account = $2")
 _HAND_OVER_ONE: Final = _hand_over("account = $2 AND purpose = $3")
+_HAND_OVER_THIS: Final = _hand_over("id = $2 AND token_hash = $3")
 
 
 class HeldToken:
-    """A token that only its holder may renew."""
+    """A token that only its holder may renew, until its lease ends."""
 
-    def __init__(self, connection: Connection, token: Token, sealed: bytes) -> None:
-        self._connection = connection
-        self.token = token
-        self.sealed = sealed
+    def __init__(self, database: Database, row: asyncpg.Record) -> None:
+        self._database = database
+        self._hash: bytes = row["token_hash"]
+        self._held_until: datetime = row["held_until"]
+        self.token = _token_of(row)
+        self.sealed: bytes = row["sealed"]
 
     async def replace(
         self, token_hash: bytes, sealed: bytes, now: datetime, access_expires: datetime | None
-    ) -> None:
-        """Stores the renewed token. Durable once the block ends, even where the block fails."""
-        await need_token(self._connection, token_hash)
-        await self._connection.execute(
-            "UPDATE token SET token_hash = $2, sealed = $3, refreshed_at = $4, access_expires = $5 WHERE id = $1",
-            self.token.id,
-            token_hash,
-            sealed,
-            now,
-            access_expires,
-        )
-        self.sealed = sealed
+    ) -> bool:
+        """Stores the renewed token; durable once it returns. Returns False where the former one was handed over or
+        replaced meanwhile: the renewed one is then nobody's."""
+        async with self._database.transaction() as connection:
+            await take_token_turn(connection, token_hash)
+            is_replaced = await connection.fetchval(
+                "UPDATE token SET token_hash = $3, sealed = $4, refreshed_at = $5, access_expires = $6"
+                " WHERE id = $1 AND token_hash = $2 RETURNING true",
+                self.token.id,
+                self._hash,
+                token_hash,
+                sealed,
+                now,
+                access_expires,
+            )
+            if is_replaced:
+                await need_token(connection, token_hash)
+        return bool(is_replaced)
 
     async def give_back(self, now: datetime) -> None:
         """Hands a token over that cannot be renewed: the member has to sign in there again. That of an account which moved
-        lives on at its former server unless it is revoked."""
-        await hand_over_token(self._connection, self.token.account, self.token.purpose, now)
+        lives on at its former server unless it is revoked. One that was kept meanwhile stays."""
+        async with self._database.connection() as connection:
+            await connection.fetch(_HAND_OVER_THIS, now, self.token.id, self._hash)
+
+    async def release(self) -> None:
+        """Ends the lease, unless another's has begun. Where the database is gone it ends by itself."""
+        with suppress(DirectoryUnavailable):
+            async with self._database.connection() as connection:
+                await connection.execute(
+                    "UPDATE token SET held_until = NULL WHERE id = $1 AND held_until = $2",
+                    self.token.id,
+                    self._held_until,
+                )
 
 
 class TokenStore:
@@ -76,7 +110,6 @@ class TokenStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._room = asyncio.Semaphore(MAX_HELD)
 
     async def add_token(self, token: Token, token_hash: bytes, sealed: bytes, now: datetime) -> None:
         """Stores a new token in place of the former one of that account and purpose, which is handed over.
@@ -117,7 +150,7 @@ class TokenStore:
     async def read_token(self, account: UUID, purpose: Purpose) -> tuple[Token, bytes]:
         """Reads a token and its sealed secret. Raises NeedsSignIn."""
         async with self._database.connection() as connection:
-            return await _read(connection, account, purpose, "")
+            return await _read(connection, account, purpose)
 
     async def list_tokens(self, member: UUID) -> list[Token]:
         """Lists a member's tokens, without their secrets."""
@@ -126,25 +159,34 @@ class TokenStore:
 
     @asynccontextmanager
     async def hold_token(self, account: UUID, purpose: Purpose) -> AsyncIterator[HeldToken]:
-        """Holds a token for the block: no other process can hold it at the same time.
+        """Holds a token for the block: no other process holds it at the same time.
 
-        A holder that waited reads the token as the one before left it. What `replace` stored stays stored even
-        if the block fails: the network no longer accepts the old token. The block may talk to the network and
-        to nothing else: an erasure waits for it. Raises NeedsSignIn, and TimeoutError after 45 s.
+        A holder that waited reads the token as the one before left it. No connection is held meanwhile, and nothing
+        that changes the token waits for the block. A process that was killed holds it for a minute. Raises
+        NeedsSignIn, and TimeoutError after 45 s.
         """
-        failure: Exception | None = None
-        async with asyncio.timeout(LOCK_TIMEOUT_S), self._room, self._database.connection() as connection:
-            transaction = connection.transaction()
-            await transaction.start()
+        async with asyncio.timeout(HOLD_TIMEOUT_S):
+            while (held := await self._try_hold(account, purpose)) is None:  # noqa: ASYNC110 - it is in the database
+                await asyncio.sleep(LOOK_EVERY_S)
             try:
-                token, sealed = await _read(connection, account, purpose, "FOR UPDATE OF token")
-                yield HeldToken(connection, token, sealed)
-            except Exception as error:  # noqa: BLE001 - raised below, where it is not taken for the database's
-                failure = error
+                yield held
             finally:
-                await transaction.commit()
-        if failure is not None:
-            raise failure
+                await held.release()
+
+    async def _try_hold(self, account: UUID, purpose: Purpose) -> HeldToken | None:
+        """Returns None where another holds the token. Raises NeedsSignIn."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(
+                f"UPDATE token SET held_until = clock_timestamp() + {_HELD_FOR}"
+                f" WHERE account = $1 AND purpose = $2 AND {_IS_FREE}"
+                f" RETURNING {_COLUMNS}, token_hash, held_until",
+                account,
+                purpose_code(purpose),
+            )
+            if row is None:
+                await _read(connection, account, purpose)
+                return None
+        return HeldToken(self._database, row)
 
     async def hand_over_token(self, account: UUID, purpose: Purpose, now: datetime) -> bool:
         """Hands a token over for revocation at its network; returns whether there was one."""
@@ -174,8 +216,7 @@ async def take_token_turn(connection: Connection, token_hash: bytes) -> None:
 
 
 async def hand_over_tokens_of_member(connection: Connection, member: UUID, now: datetime) -> list[HandedOver]:
-    """Moves all tokens of a member to the revocations, with the same id and seal; waits for those that are
-    held."""
+    """Moves all tokens of a member to the revocations, with the same id and seal, also those that are held."""
     return _handed_over(await connection.fetch(_HAND_OVER_OF_MEMBER, now, member))
 
 
@@ -207,9 +248,9 @@ async def fetch_tokens(connection: Connection, member: UUID) -> list[Token]:
     return [_token_of(row) for row in rows]
 
 
-async def _read(connection: Connection, account: UUID, purpose: Purpose, lock: str) -> tuple[Token, bytes]:
+async def _read(connection: Connection, account: UUID, purpose: Purpose) -> tuple[Token, bytes]:
     row = await connection.fetchrow(
-        f"SELECT {_COLUMNS} FROM token WHERE account = $1 AND purpose = $2 {lock}",
+        f"SELECT {_COLUMNS} FROM token WHERE account = $1 AND purpose = $2",
         account,
         purpose_code(purpose),
     )

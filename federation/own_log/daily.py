@@ -10,6 +10,7 @@ from directory.clock import Clock
 from directory.errors import DirectoryUnavailable
 from directory.secret_files import SecretFileError
 from directory.store.database import DRIVER_TROUBLE, Connection, Database
+from directory.store.session_locks import release_session_lock, try_session_lock
 from federation.errors import FederationError, LogEmpty
 from federation.fsck.run import FsckReport, check_database_log
 from federation.keys.believed import find_believed_keys
@@ -36,10 +37,10 @@ def summary_of(report: FsckReport, now: datetime, unread: SecretFileError | None
 
 async def scrub_erased(database: Database, max_bytes: int = MAX_REWRITE_BYTES) -> bool:
     """Removes what deleted rows have left in the files and in the write-ahead log. Returns False where a table is too
-    large to be rewritten, or our role may not end the write-ahead log."""
+    large to be rewritten, or others hold it, or our role may not end the write-ahead log."""
     left = await rewrite_tables(database, max_bytes)
     if left:
-        log.info("what was erased may stay in free space of large tables for a while", tables=left)
+        log.info("what was erased may stay in free space of tables that are large, or in use", tables=left)
     is_ended = await end_write_ahead_log(database)
     if not is_ended:
         log.info("what was erased stays in the write-ahead log until the server recycles that")
@@ -78,12 +79,12 @@ class MaintenanceTask:
         """
         try:
             async with self._database.connection() as connection:
-                if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", MAINTENANCE_LOCK):
+                if not await try_session_lock(connection, MAINTENANCE_LOCK):
                     return True
                 try:
                     return await self._run_once(connection) if await self._is_due(connection) else True
                 finally:
-                    await connection.execute("SELECT pg_advisory_unlock($1)", MAINTENANCE_LOCK)
+                    await release_session_lock(connection, MAINTENANCE_LOCK)
         except (DirectoryUnavailable, OSError, *DRIVER_TROUBLE) as error:
             log.warning("the daily check of the log could not be made", reason=str(error))
         except Exception:

@@ -6,8 +6,9 @@ from typing import Final
 
 from directory.clock import Clock
 from directory.store.database import Connection, Database
+from directory.store.session_locks import release_session_lock, try_session_lock
 from federation.own_log.sequencer import Sequencer
-from federation.own_log.sequencer_task import LEADER_LOCK, give_up_leading
+from federation.own_log.sequencer_task import LEADER_LOCK, SILENT_S
 from federation.store.own_mappings import count_work
 
 LOOK_EVERY_S: Final = 0.5
@@ -23,7 +24,7 @@ async def drain(
     async with database.connection() as connection:
         while waiting := await count_work(connection, sequencer.origin, clock.now()):
             on_progress(waiting)
-            if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
+            if await try_session_lock(connection, LEADER_LOCK, silent_s=SILENT_S):
                 await _lead(connection, sequencer, waiting, on_progress)
             else:
                 await asyncio.sleep(LOOK_EVERY_S)
@@ -39,4 +40,4 @@ async def _lead(
             waiting -= count
             on_progress(max(0, waiting))
     finally:
-        await give_up_leading(connection)
+        await release_session_lock(connection, LEADER_LOCK)

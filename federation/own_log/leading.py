@@ -6,8 +6,9 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from directory.store.database import Connection
+from directory.store.session_locks import release_session_lock, try_session_lock
 from federation.errors import LogRefused
-from federation.own_log.sequencer_task import LEADER_LOCK, give_up_leading
+from federation.own_log.sequencer_task import LEADER_LOCK
 
 LEAD_TRIES: Final = 60
 LEAD_EVERY_S: Final = 0.5
@@ -18,7 +19,7 @@ LEAD_EVERY_S: Final = 0.5
 async def leading(connection: Connection, tries: int = LEAD_TRIES) -> AsyncIterator[None]:
     """Keeps every sequencer from leading until the block ends. Raises LogRefused where one leads."""
     for _ in range(tries):
-        if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
+        if await try_session_lock(connection, LEADER_LOCK):
             break
         await asyncio.sleep(LEAD_EVERY_S)
     else:
@@ -26,4 +27,4 @@ async def leading(connection: Connection, tries: int = LEAD_TRIES) -> AsyncItera
     try:
         yield
     finally:
-        await give_up_leading(connection)
+        await release_session_lock(connection, LEADER_LOCK)

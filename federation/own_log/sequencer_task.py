@@ -1,15 +1,14 @@
 """Runs the sequencer while this process leads: one batch a second where anything is pending, full ones at once."""
 
 import asyncio
-from contextlib import suppress
 from typing import Final
 
-import asyncpg
 import structlog
 
 from directory.errors import DirectoryUnavailable
 from directory.secret_files import SecretFileError
 from directory.store.database import DRIVER_TROUBLE, Connection, Database
+from directory.store.session_locks import release_session_lock, try_session_lock
 from federation.errors import DatabaseIsOlder, LogRefused, LogWaits
 from federation.own_log.sequencer import Sequencer
 from federation.own_log.silence import fall_silent, speak_again
@@ -17,6 +16,9 @@ from federation.store.doubt import end_doubt, record_doubt
 
 LEADER_LOCK: Final = 0x70617373_65726502
 """`pass` `ere` 02: held by the connection of the leader."""
+SILENT_S: Final = 60.0
+"""A leader asks the database every second, and its peers for ten at most: one that is silent for longer was stopped, and another
+leads. Nothing of its batch is lost or signed twice: the state row and the mark decide that, not who leads."""
 BATCH_EVERY_S: Final = 1.0
 STAND_BY_S: Final = 2.0
 DOUBT_S: Final = 10.0
@@ -26,16 +28,6 @@ CHECK_EVERY_S: Final = 3_600.0
 DATABASE_TROUBLE: Final = (OSError, *DRIVER_TROUBLE)
 
 log = structlog.get_logger(__name__)
-
-
-async def give_up_leading(connection: Connection) -> None:
-    """Releases the leader's lock. Where that fails, it ends the connection: a pool would keep it, and the lock."""
-    try:
-        if not connection.is_closed():
-            await connection.execute("SELECT pg_advisory_unlock($1)", LEADER_LOCK)
-    except DATABASE_TROUBLE:
-        with suppress(asyncpg.InterfaceError):  # the pool may have noticed, and taken it back
-            connection.terminate()
 
 
 def _reason_of(error: LogRefused | SecretFileError) -> str:
@@ -111,7 +103,7 @@ class SequencerTask:
         self.doubt = self.waits_for = None
 
     async def _lead(self, connection: Connection) -> None:
-        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", LEADER_LOCK):
+        if not await try_session_lock(connection, LEADER_LOCK, silent_s=SILENT_S):
             await self._follow(connection)
             return
         try:
@@ -134,7 +126,7 @@ class SequencerTask:
             await record_doubt(connection, _reason_of(error), self._sequencer.now())
             raise
         finally:
-            await give_up_leading(connection)
+            await release_session_lock(connection, LEADER_LOCK)
 
     async def _follow(self, connection: Connection) -> None:
         """Keeps the mark of this machine at what the leader has signed. A fault stops nothing: this process does not

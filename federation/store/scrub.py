@@ -1,6 +1,7 @@
 """Rewrites the tables that held erased people, so that nothing of them is left in the files, and ends the
 write-ahead log that holds them as well."""
 
+import asyncio
 from typing import Final
 
 import asyncpg
@@ -25,6 +26,10 @@ STATISTICS: Final = "pg_catalog.pg_statistic"
 """PostgreSQL's samples of columns. A replaced sample stays in it as a dead row, as in any table."""
 MAX_REWRITE_BYTES: Final = 256 * 1024 * 1024
 """Rewriting locks the table, for two or three seconds at this size. Larger ones are left to the operator."""
+LOCK_TIMEOUT_S: Final = 1
+"""For the lock of a table: whoever wants to read it waits behind us for as long."""
+TRIES: Final = 10
+TRY_AGAIN_S: Final = 60.0
 
 _TABLES: Final = (
     "SELECT oid::regclass::text AS name, pg_total_relation_size(oid) AS size FROM pg_class"
@@ -39,18 +44,50 @@ _FORGET: Final = (
 
 
 async def rewrite_tables(database: Database, max_bytes: int = MAX_REWRITE_BYTES) -> list[str]:
-    """Rewrites the small tables; vacuums the others, whose free space is used again in time. Returns the names of the
-    others."""
-    left: list[str] = []
+    """Rewrites the small tables; vacuums the others, whose free space is used again in time. Returns the names of those, and
+    of the ones that somebody held all the while: a backup, or a long query."""
     async with database.connection() as connection:
-        for table, size in await connection.fetch(_TABLES, PUBLIC_TABLES):
-            is_small = int(size) <= max_bytes
-            await connection.execute(f"VACUUM ({'FULL, ' if is_small else ''}ANALYZE) {table}", timeout=None)
-            if not is_small:
-                left.append(table)
-            await _forget_samples_of_nothing(connection, table)
-        await connection.execute(f"VACUUM (FULL) {STATISTICS}", timeout=None)
-    return left
+        rows = await connection.fetch(_TABLES, PUBLIC_TABLES)
+        sizes: dict[str, int] = {row["name"]: row["size"] for row in rows}
+        await connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT_S} s'")
+        try:
+            large = [table for table, size in sizes.items() if size > max_bytes]
+            for table in large:
+                await _try_vacuum(connection, f"VACUUM (ANALYZE) {table}")
+            small = [table for table in sizes if table not in large]
+            return large + await _rewrite_all(connection, [*small, STATISTICS])
+        finally:
+            await connection.execute("RESET lock_timeout")
+
+
+async def _rewrite_all(connection: Connection, tables: list[str]) -> list[str]:
+    """Returns the names of the tables that somebody held at each try."""
+    held = tables
+    for attempt in range(TRIES):
+        if attempt:
+            await asyncio.sleep(TRY_AGAIN_S)
+        held = [table for table in held if not await _rewrite(connection, table)]
+        if not held:
+            break
+    return held
+
+
+async def _rewrite(connection: Connection, table: str) -> bool:
+    """Returns False where somebody held the table."""
+    if table == STATISTICS:
+        return await _try_vacuum(connection, f"VACUUM (FULL) {table}")
+    if not await _try_vacuum(connection, f"VACUUM (FULL, ANALYZE) {table}"):
+        return False
+    await _forget_samples_of_nothing(connection, table)
+    return True
+
+
+async def _try_vacuum(connection: Connection, sql: str) -> bool:
+    try:
+        await connection.execute(sql, timeout=None)
+    except asyncpg.LockNotAvailableError:
+        return False
+    return True
 
 
 async def _forget_samples_of_nothing(connection: Connection, table: str) -> None:

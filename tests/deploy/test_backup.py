@@ -16,10 +16,12 @@ import httpx
 import pytest
 
 from deploy.backups.archive import Archive, check_archive
+from deploy.backups.errors import BackupError
 from deploy.backups.making import make_backup
 from deploy.backups.programs import Address
 from deploy.backups.restoring import InUse, Restoring, _kept_free
 from deploy.migrate import migrate, migrated
+from deploy.migration_locks import WAITING_FOR_RESTORE
 from deploy.wiring.instance import migrated_database
 from directory.clock import SystemClock
 from directory.settings import Settings
@@ -247,6 +249,82 @@ def test_a_restore_that_is_broken_off_has_changed_nothing(
     assert sorted(path.name for path in there.iterdir()) == ["keys", "vault"], (
         "what the killed one left is gone"
     )
+
+
+STARTED: Final = """
+import asyncio, sys, asyncpg
+async def run():
+    connection = await asyncpg.connect(sys.argv[1])
+    print("up", flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    await connection.close()
+asyncio.run(run())
+"""
+
+
+class Starting(Untold):
+    """An instance that starts while a backup is restored, after the look at who uses the database."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self.instance: subprocess.Popen[bytes] | None = None
+
+    def begin(self, what: str, total: int | None = None) -> None:
+        command = [sys.executable, "-c", STARTED, self._dsn]
+        self.instance = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.instance.stdout
+        assert self.instance.stdout.readline() == b"up\n"
+
+    def stop(self) -> None:
+        assert self.instance
+        self.instance.communicate()
+
+
+MIGRATE: Final = "import asyncio, sys; from deploy.migrate import migrate; asyncio.run(migrate(sys.argv[1]))"
+
+
+class WaitingToStart(Untold):
+    """An instance that starts while a backup is restored, and waits for its end."""
+
+    def __init__(self, dsn: str) -> None:
+        self._dsn = dsn
+        self.instance: subprocess.Popen[bytes] | None = None
+
+    def begin(self, what: str, total: int | None = None) -> None:
+        if self.instance is None:
+            self.instance = subprocess.Popen(
+                [sys.executable, "-c", MIGRATE, self._dsn], cwd=Path(__file__).parents[2]
+            )
+            assert wait_until(lambda: bool(fetch(self._dsn, WAITING_FOR_RESTORE)), PATIENCE_S)
+
+
+def test_who_waits_to_start_does_not_end_a_restore(tmp_path: Path, dsn: str, empty: str) -> None:
+    """A service manager starts an instance again and again: each would have ended the restore."""
+    archive = back_up(used_instance(tmp_path, dsn), tmp_path / "one.backup")
+    asyncio.run(migrate(empty))
+    waiting = WaitingToStart(empty)
+    Restoring(Settings(data=tmp_path / "there", database_url=empty), empty, SystemClock(), waiting).restore(
+        archive, replace=True
+    )
+    assert waiting.instance
+    assert waiting.instance.wait(PATIENCE_S) == 0
+
+
+def test_a_restore_ends_where_an_instance_has_started(tmp_path: Path, dsn: str, empty: str) -> None:
+    """It looked once, before it began: an instance that started right then went on, over a database that was exchanged beneath
+    it, with what it remembered of the former one."""
+    file, there = tmp_path / "one.backup", tmp_path / "there"
+    archive = back_up(used_instance(tmp_path, dsn), file)
+    asyncio.run(migrate(empty))
+    add_pending(empty, LOG, 7)
+    starting = Starting(empty)
+    with pytest.raises(BackupError, match=r"an instance has started .* Nothing was changed"):
+        Restoring(Settings(data=there, database_url=empty), empty, SystemClock(), starting).restore(
+            archive, replace=True
+        )
+    starting.stop()
+    assert fetch(empty, "SELECT count(*) FROM mapping")[0][0] == 7
+    assert not (there / "keys").exists()
 
 
 def test_what_was_there_is_kept_or_refused(tmp_path: Path, dsn: str, empty: str) -> None:

@@ -82,3 +82,21 @@ def test_one_of_several_web_processes_loads_no_terminal(command: Command) -> Non
     alone = Command(command.folder, command.settings, program=(sys.executable, "-c"))
     shown = alone.run(loads)
     assert (shown.out, shown.err) == ("False set()\n", "")
+
+
+WARNS: Final = """
+from deploy.loading import load_logs
+load_logs()
+import structlog
+log = structlog.get_logger("test")
+log.info("a step")
+log.warning("a warning")
+"""
+
+
+def test_what_a_command_is_warned_of_is_no_result(command: Command) -> None:
+    """Warnings came among the results of commands, on standard output: whatever read their JSON failed."""
+    shown = Command(command.folder, command.settings, program=(sys.executable, "-c", WARNS)).run("x")
+    assert shown.out == ""
+    assert "a warning" in shown.err
+    assert "a step" not in shown.err

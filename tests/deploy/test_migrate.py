@@ -1,6 +1,7 @@
 """Migrations run by several processes, and on several databases, at once."""
 
 import asyncio
+import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,8 +9,11 @@ from typing import Final
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
-from deploy.migrate import ADVISORY_LOCK, MigrationFailed, known_migrations, migrate
+from deploy.cli.failures import sentence_of
+from deploy.migrate import MigrationFailed, known_migrations, migrate
+from deploy.migration_locks import ADVISORY_LOCK, RESTORE_LOCK, MigrationBusy
 from tests.harness.forking import Forks
 from tests.harness.postgres import SharedPostgres
 
@@ -50,17 +54,87 @@ async def test_one_waits_for_who_was_first(empty: str) -> None:
     first = await asyncpg.connect(empty)
     await first.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK)
     second = asyncio.create_task(migrate(empty))
-    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database ="
-    waiting += " (SELECT oid FROM pg_database WHERE datname = current_database())"
-    async with asyncio.timeout(TIMEOUT_S):
-        while not await first.fetchval(waiting):
-            assert not second.done()
+    await asyncio.wait({second}, timeout=1)
+    assert not second.done()
     assert not await first.fetchval("SELECT to_regclass('mapping') IS NOT NULL")
     await first.execute("SELECT pg_advisory_unlock($1)", ADVISORY_LOCK)
     async with asyncio.timeout(TIMEOUT_S):
         assert await second
     assert await first.fetchval("SELECT to_regclass('mapping') IS NOT NULL")
     await first.close()
+
+
+async def test_who_is_waited_for_is_told_and_not_for_ever(
+    empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was stopped in the middle keeps the lock: a start waited for it without a word, without end."""
+    first = await asyncpg.connect(empty, server_settings={"application_name": "stopped one"})
+    await first.execute("SELECT pg_advisory_lock($1)", ADVISORY_LOCK)
+    monkeypatch.setattr("deploy.migration_locks.TELL_AFTER_S", 0.2)
+    monkeypatch.setattr("deploy.migration_locks.GIVE_UP_AFTER_S", 1.0)
+    named = f"process {first.get_server_pid()} of the server \\(stopped one, .*idle\\)"
+    with capture_logs() as logged, pytest.raises(MigrationBusy, match=named) as raised:
+        await migrate(empty)
+    (told,) = logged
+    assert re.fullmatch(named, told["held_by"])
+    sentence = sentence_of(raised.value)
+    assert sentence is not None
+    assert sentence.endswith("idle). Nothing was changed: wait until it is done, or end it, and start again.")
+    await first.close()
+    assert await migrate(empty)
+
+
+async def test_a_restore_is_waited_for(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restore holds all tables from its beginning to its end, which may be minutes: an instance that starts meanwhile goes on
+    with what was restored."""
+    await migrate(empty)
+    monkeypatch.setattr("deploy.migrate.TABLE_LOCK_TIMEOUT_S", 1)
+    restore = await asyncpg.connect(empty)
+    await restore.execute("SELECT pg_advisory_lock($1), pg_advisory_lock($2)", RESTORE_LOCK, ADVISORY_LOCK)
+    transaction = restore.transaction()
+    await transaction.start()
+    await restore.execute("LOCK TABLE migration")
+    start = asyncio.create_task(migrate(empty))
+    await asyncio.wait({start}, timeout=2)
+    assert not start.done()
+    await transaction.rollback()
+    await restore.close()
+    async with asyncio.timeout(TIMEOUT_S):
+        await start
+
+
+async def test_a_restore_that_does_not_end_is_not_waited_for_for_ever(
+    empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restore = await asyncpg.connect(empty, server_settings={"application_name": "stopped one"})
+    await restore.execute("SELECT pg_advisory_lock($1)", RESTORE_LOCK)
+    monkeypatch.setattr("deploy.migration_locks.GIVE_UP_AFTER_S", 1)
+    with pytest.raises(MigrationBusy, match="stopped one"):
+        await migrate(empty)
+    await restore.close()
+    assert await migrate(empty)
+
+
+async def test_who_holds_a_table_is_told_and_not_for_ever(
+    empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backup, or a forgotten session: the migration waited for it in silence, and everybody else behind it."""
+    await migrate(empty)
+    await _run(empty, "DELETE FROM migration WHERE name = '2026-11-30T15:00:00:000001'")
+    await _run(empty, "ALTER TABLE token DROP COLUMN held_until")
+    reader = await asyncpg.connect(empty, server_settings={"application_name": "pg_dump"})
+    transaction = reader.transaction()
+    await transaction.start()
+    await reader.fetch("SELECT FROM token")
+    monkeypatch.setattr("deploy.migration_locks.TELL_AFTER_S", 0.2)
+    monkeypatch.setattr("deploy.migrate.TABLE_LOCK_TIMEOUT_S", 2)
+    named = f"process {reader.get_server_pid()} of the server \\(pg_dump, .*idle in transaction\\)"
+    with capture_logs() as logged, pytest.raises(MigrationBusy, match=named):
+        await migrate(empty)
+    assert [re.fullmatch(named, each["held_by"]) is not None for each in logged] == [True]
+    await transaction.rollback()
+    await reader.close()
+    assert await migrate(empty)
 
 
 async def test_one_process_migrates_several_databases(postgres: SharedPostgres) -> None:

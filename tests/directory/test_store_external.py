@@ -19,6 +19,7 @@ from directory.services.batching import LookupBatcher
 from directory.services.lookup import Lookup
 from directory.settings import Settings
 from directory.store.database import Database
+from directory.store.session_locks import release_session_lock, try_session_lock
 from tests.conftest import TEMPLATE
 from tests.directory.test_lookup import *  # noqa: F403 - the same tests, collected here over another server
 from tests.harness.clock import FakeClock
@@ -61,6 +62,23 @@ async def test_an_instance_works_on_it(server: ExternalPostgres) -> None:
                 await build_lookup(settings, database, SystemClock()).lookup(Query.parse("12"))
             ).answers == ()
         assert all(finding.is_good for finding in await check_database(settings))
+
+
+async def test_the_server_notices_who_left_its_locks_behind(dsn: str) -> None:
+    """A machine that lost its power, or the network between: its session was kept for two hours, and with it the lock of who
+    signs, or checks."""
+    database = await Database.connect(dsn, max_connections=1)
+    async with database.connection() as connection:
+        assert await try_session_lock(connection, 1)
+        rows = await connection.fetch("SELECT name, setting::int FROM pg_settings WHERE name LIKE 'tcp_%'")
+        await release_session_lock(connection, 1)
+    assert {row["name"]: row["setting"] for row in rows} == {
+        "tcp_keepalives_idle": 15,
+        "tcp_keepalives_interval": 5,
+        "tcp_keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+    }
+    await database.close()
 
 
 async def test_a_wrong_password_is_one_error(server: ExternalPostgres) -> None:

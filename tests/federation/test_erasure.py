@@ -13,6 +13,7 @@ import pytest
 
 from directory.store.database import Database
 from federation.own_log.daily import scrub_erased
+from federation.store import scrub
 from tests.federation.log_harness import LogHarness
 from tests.harness.clock import FakeClock
 from tests.harness.postgres import SharedPostgres, with_database
@@ -98,3 +99,24 @@ async def test_salt_body_and_names_are_in_no_file(
     holding = await holding_after_scrubs(harness.database, admin, secrets)
     assert holding == set()
     assert len(await harness.live_leaves()) == 59
+
+
+async def test_a_table_that_a_backup_holds_keeps_nobody_waiting(
+    database: Database, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backup holds each table until it is done. The daily rewriting waited for that, and everybody who wanted to read the
+    table waited behind it: for as long as the backup took, nobody was answered."""
+    monkeypatch.setattr(scrub, "TRY_AGAIN_S", 0.5)
+    backup = await asyncpg.connect(dsn)
+    transaction = backup.transaction()
+    await transaction.start()
+    await backup.fetch("SELECT FROM mapping")
+    scrubbing = asyncio.create_task(scrub.rewrite_tables(database))
+    async with database.connection() as connection:
+        while not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"):
+            assert not scrubbing.done()
+        await connection.fetch("SELECT FROM mapping LIMIT 1", timeout=10)
+    await transaction.rollback()
+    await backup.close()
+    async with asyncio.timeout(60):
+        assert await scrubbing == [], "it was tried again"

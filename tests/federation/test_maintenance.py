@@ -84,23 +84,26 @@ async def test_it_checks_by_the_clock_and_tells_what_it_finds(harness: LogHarnes
     assert line["event"].startswith("the log is damaged")
     assert line["findings"] == ["leaf 9: body does not match its commitment"]
     async with harness.database.connection() as connection:
-        finding = await look_at_daily_check(connection)
+        finding = await look_at_daily_check(connection, harness.clock.now())
     assert not finding.is_good
     assert finding.seen.endswith("1 wrong: leaf 9: body does not match its commitment")
     assert "passerelle fsck" in finding.mend
 
 
 async def test_the_doctor_says_when_all_is_well(harness: LogHarness) -> None:
+    """And that it was well at last, where nobody has looked for days: it took that for well."""
     async with harness.database.connection() as connection:
-        assert (await look_at_daily_check(connection)).seen.startswith("not made yet")
+        assert (await look_at_daily_check(connection, harness.clock.now())).seen.startswith("not made yet")
     await harness.run()
     task = MaintenanceTask(harness.database, harness.keys, harness.clock)
     harness.clock.advance(hours=1)
     assert await task.run_if_due()
     async with harness.database.connection() as connection:
-        finding = await look_at_daily_check(connection)
+        finding = await look_at_daily_check(connection, harness.clock.now())
+        late = await look_at_daily_check(connection, harness.clock.now() + timedelta(days=3))
     assert finding.is_good
     assert finding.seen == f"{START + timedelta(hours=1):%Y-%m-%d %H:%M} UTC: all is well in 1 leaf"
+    assert (late.is_good, late.seen) == (False, f"{finding.seen}, and none was made since")
 
 
 async def test_what_cannot_be_checked_is_told_once_a_day(harness: LogHarness, tmp_path: Path) -> None:
@@ -158,6 +161,26 @@ async def test_a_database_that_is_gone_is_waited_for(harness: LogHarness, dsn: s
     gone = await Database.connect(dsn, max_connections=1)
     await gone.close()
     assert not await MaintenanceTask(gone, harness.keys, harness.clock).run_if_due()
+
+
+REFUSES_TO_UNLOCK = """
+    CREATE FUNCTION pg_advisory_unlock(bigint) RETURNS boolean LANGUAGE plpgsql
+        AS $$ BEGIN RAISE EXCEPTION 'the server is out of memory' USING ERRCODE = '53200'; END $$;
+    DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, pg_catalog', current_database()); END $$
+"""
+
+
+async def test_a_lock_that_cannot_be_given_back_is_not_kept(harness: LogHarness, dsn: str) -> None:
+    """The pool kept the connection, and that the lock: no process made the check from then on, and none told."""
+    await harness.run()
+    async with harness.database.connection() as connection:
+        await connection.execute(REFUSES_TO_UNLOCK)
+    first = await Database.connect(dsn, max_connections=2)
+    await MaintenanceTask(first, harness.keys, harness.clock).run_if_due()
+    async with running(harness):
+        harness.clock.advance(hours=1)
+        await until(lambda: checked_now(harness))
+    await first.close()
 
 
 async def test_what_answers_without_a_leaf_is_found(harness: LogHarness) -> None:

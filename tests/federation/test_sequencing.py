@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from directory.store.database import Database
+from directory.store.database import Connection, Database
 from federation.errors import LogRefused
 from federation.keys.instance import MARK_FILE, KeyFolder
 from federation.own_log import sequencer_task as sequencing
@@ -181,3 +181,50 @@ async def test_draining_waits_for_who_leads_and_else_does_it(harness: LogHarness
         await drain(harness.database, harness.sequencer(), harness.clock, told.append)
     assert await all_answer(harness)
     assert told[-1] == 0
+
+
+class StoppedOnce(Sequencer):
+    """A sequencer whose process is stopped in the middle of its first batch, and goes on when it is told."""
+
+    def __init__(self, harness: LogHarness) -> None:
+        super().__init__(harness.keys, harness.sequencer().origin, harness.clock)
+        self.is_stopped, self.may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def run_once(self, connection: Connection) -> int:
+        if not self.is_stopped.is_set():
+            self.is_stopped.set()
+            await self.may_go_on.wait()
+        return await super().run_once(connection)
+
+
+async def test_a_leader_that_was_stopped_leads_no_more(
+    harness: LogHarness, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that was stopped (a debugger, a frozen container) kept the lock for as long as it stood: nothing was signed.
+    When it goes on its connection is gone, and it stands by."""
+    monkeypatch.setattr(sequencing, "SILENT_S", 1.0)
+    await harness.add_pending(3)
+    stopped = StoppedOnce(harness)
+    another = await Database.connect(dsn, max_connections=2)
+    async with running(harness, stopped) as first:
+        await asyncio.wait_for(stopped.is_stopped.wait(), PATIENCE_S)
+        second = SequencerTask(another, harness.sequencer())
+        work = asyncio.create_task(second.run())
+        await until(lambda: all_answer(harness))
+        assert second.is_leading
+        stopped.may_go_on.set()
+        await until(lambda: _is_relieved(first))
+        await harness.add_pending(2)
+        await until(lambda: all_answer(harness))
+        assert (first.is_leading, second.is_leading) == (False, True)
+        second.stop()
+        await asyncio.wait_for(work, PATIENCE_S)
+        await harness.add_pending(2)
+        await until(lambda: all_answer(harness))
+        assert first.is_leading
+    await harness.check()
+    await another.close()
+
+
+async def _is_relieved(task: SequencerTask) -> bool:
+    return not task.is_leading

@@ -108,6 +108,57 @@ async def test_the_networks_of_one_customer_hold_half_together(monkeypatch: pyte
         sending.cancel()
 
 
+async def test_bodies_that_stand_still_keep_nobody_from_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attack: two addresses send most of a large form each, fast, and then nothing: for a quarter of an hour each they held
+    all that bodies may, and nobody else could send an archive."""
+    monkeypatch.setattr(bodies, "HELD_BYTES", 0)
+    monkeypatch.setattr(bodies, "STANDS_STILL_S", 0.05, raising=False)
+    monkeypatch.setattr(bodies, "LOOK_EVERY_S", 0.01, raising=False)
+    monkeypatch.setattr(bodies, "ROOM_WAIT_S", 5.0)
+    guarded = BodiesMiddleware(read_all, ClientKeys(0), 200 * KIB)  # 600 KiB in all
+    most = bytes(64 * KIB + 300 * KIB)
+    theirs = [
+        asyncio.create_task(guarded(scope(f"192.0.2.{number}"), sends(most, then_waits=True), send_nothing))
+        for number in (1, 2)
+    ]
+    await asyncio.sleep(0.1)
+    for _ in range(3):
+        async with asyncio.timeout(TIMEOUT_S):
+            await guarded(scope("198.51.100.1"), sends(bytes(64 * KIB + 200 * KIB)), send_nothing)
+    done, waiting = await asyncio.wait(theirs, timeout=0.1)
+    assert [type(each.exception()) for each in done] == [TooManyBodies]
+    for each in waiting:
+        each.cancel()
+
+
+async def test_a_body_that_comes_gives_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "HELD_BYTES", 0)
+    monkeypatch.setattr(bodies, "STANDS_STILL_S", 0.3, raising=False)
+    monkeypatch.setattr(bodies, "STEP_BYTES", KIB, raising=False)
+    monkeypatch.setattr(bodies, "LOOK_EVERY_S", 0.01, raising=False)
+    monkeypatch.setattr(bodies, "ROOM_WAIT_S", 1.0)
+    guarded = BodiesMiddleware(read_all, ClientKeys(0), 200 * KIB)
+
+    def comes(first: int) -> Receive:
+        left = [bytes(first), *(bytes(2 * KIB) for _ in range(40))]
+
+        async def receive() -> Any:
+            await asyncio.sleep(0.05)
+            return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+        return receive
+
+    theirs = [
+        asyncio.create_task(guarded(scope(f"192.0.2.{number}"), comes(64 * KIB + 220 * KIB), send_nothing))
+        for number in (1, 2)
+    ]
+    await asyncio.sleep(0.2)
+    with pytest.raises(TooManyBodies):
+        await guarded(scope("198.51.100.1"), sends(bytes(64 * KIB + 200 * KIB)), send_nothing)
+    async with asyncio.timeout(TIMEOUT_S):
+        await asyncio.gather(*theirs)
+
+
 async def test_who_waits_for_room_gets_it() -> None:
     held = HeldBytes(100)
     await held.take(b"one", 50)

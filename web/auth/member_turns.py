@@ -1,7 +1,7 @@
 """Turns of a member: of all forms that one sends, one at a time is acted on in a process.
 
-A change to a member waits for the one before it, in the database, with a connection: and that may wait for the member's own
-server, which may hang. Whoever sends twenty forms meanwhile would keep everybody else from the database.
+A change to a member waits for the one before it, in the database, with a connection. Whoever sends twenty forms meanwhile
+would keep everybody else from the database.
 """
 
 import asyncio

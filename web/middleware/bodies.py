@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import Final
 
 from litestar.enums import ScopeType
@@ -18,6 +19,11 @@ HELD_BYTES: Final = 256 * 2**20
 """Of all bodies, shared out among the web processes; half of it for one caller (IPv6: a /48, which one customer may have). A process holds three forms of the largest size
 where that is more, or two where there are several processes."""
 ROOM_WAIT_S: Final = 10.0
+LOOK_EVERY_S: Final = 0.5
+"""While somebody waits for room: for a body that stands still by now."""
+STEP_BYTES: Final = 256 * 2**10
+STANDS_STILL_S: Final = 5.0
+"""A body that takes longer for a step gives its room to whoever holds less: 50 KB/s, where all room is taken."""
 SLOW_AFTER_S: Final = 30.0
 MIN_BYTES_PER_S: Final = 4 * 2**10
 """After the first half minute: less than any connection on which an archive would be sent."""
@@ -43,18 +49,39 @@ class HeldBytes:
     def __init__(self, total: int) -> None:
         self._total = total
         self._of: Counter[bytes] = Counter()
+        self._reading: set[_Body] = set()
         self._freed = asyncio.Event()
 
     async def take(self, key: bytes, size: int) -> None:
-        """Counts more bytes, after waiting for room. Raises TooManyBodies."""
+        """Counts more bytes, after waiting for room, which a body of whoever holds more may have to give. Raises TooManyBodies."""
         try:
             async with asyncio.timeout(ROOM_WAIT_S):
                 while not self._has_room(key, size):
+                    self._make_room(key, size)
                     self._freed.clear()
-                    await self._freed.wait()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(LOOK_EVERY_S):
+                            await self._freed.wait()
         except TimeoutError:
             raise TooManyBodies from None
         self._of[key] += size
+
+    def begin(self, body: "_Body") -> None:
+        """Knows a body that is counted and still comes."""
+        self._reading.add(body)
+
+    def end(self, body: "_Body") -> None:
+        """Knows it no more."""
+        self._reading.discard(body)
+
+    def _make_room(self, key: bytes, size: int) -> None:
+        """Breaks off the body that has stood still for longest, of whoever holds more than this caller would."""
+        mine = self._of[key] + size
+        if mine > self._total // 2:
+            return
+        still = [each for each in self._reading if each.stands_still and self._of[each.key] > mine]
+        if still:
+            min(still, key=lambda each: each.stepped_at).break_off()
 
     def free(self, key: bytes, size: int) -> None:
         """Counts bytes no more."""
@@ -93,26 +120,57 @@ class _Body:
     def __init__(self, receive: Receive, held: HeldBytes, key: bytes) -> None:
         self._receive = receive
         self._held = held
-        self._key = key
-        self._began = time.monotonic()
+        self.key = key
+        self._began = self.stepped_at = time.monotonic()
         self._received = 0
         self._counted = 0
+        self._stepped = 0
         self._is_whole = False
+        self._waits: asyncio.Timeout | None = None
+        """For the next piece."""
+        self._is_broken_off = False
 
     async def __call__(self) -> HTTPReceiveMessage:
         """Reads a piece. Raises BodyTooSlow, TooManyBodies."""
         if self._is_whole:
             return await self._next()
-        try:
-            async with asyncio.timeout(self._left_s()):
-                message = await self._next()
-        except TimeoutError:
-            raise BodyTooSlow from None
+        message = await self._next_in_time()
         if message["type"] == "http.request":
             self._received += len(message["body"])
             self._is_whole = not message.get("more_body", False)
             await self._count()
+            self._step()
+        if self._is_whole:
+            self._held.end(self)
         return message
+
+    async def _next_in_time(self) -> HTTPReceiveMessage:
+        try:
+            async with asyncio.timeout(self._left_s()) as self._waits:
+                return await self._next()
+        except TimeoutError:
+            if self._is_broken_off:
+                self.free()
+                raise TooManyBodies from None
+            raise BodyTooSlow from None
+        finally:
+            self._waits = None
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether the sender keeps it waiting for long. A body that waits for room does not."""
+        return self._waits is not None and time.monotonic() - self.stepped_at > STANDS_STILL_S
+
+    def break_off(self) -> None:
+        """Ends it with TooManyBodies, where it waits for its next piece."""
+        if self._waits is not None and not self._is_broken_off:
+            self._is_broken_off = True
+            self._held.end(self)
+            self._waits.reschedule(asyncio.get_running_loop().time())
+
+    def _step(self) -> None:
+        if self._received >= self._stepped + STEP_BYTES:
+            self._stepped, self.stepped_at = self._received, time.monotonic()
 
     async def _next(self) -> HTTPReceiveMessage:
         message: HTTPReceiveMessage = await self._receive()  # type: ignore[assignment]  # never one of a web socket
@@ -125,10 +183,15 @@ class _Body:
     async def _count(self) -> None:
         more = max(0, self._received - FREE_BYTES) - self._counted
         if more:
-            await self._held.take(self._key, more)
+            began = time.monotonic()
+            await self._held.take(self.key, more)
+            self.stepped_at += time.monotonic() - began  # nobody sent meanwhile, since nobody read
             self._counted += more
+            self._held.begin(self)
 
     def free(self) -> None:
         """Gives back what was counted."""
+        self._held.end(self)
         if self._counted:
-            self._held.free(self._key, self._counted)
+            self._held.free(self.key, self._counted)
+            self._counted = 0

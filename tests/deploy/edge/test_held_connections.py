@@ -205,3 +205,53 @@ def test_who_has_said_all_is_still_answered(monkeypatch: pytest.MonkeyPatch) -> 
         assert raw.answer().body == b"/slow"
         assert raw.is_ended()
         assert wait_until(lambda: server.connections == 0, WAIT_S)
+
+
+BODY_BEGUN = b"POST /reads HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+HEAD_BEGUN = b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "
+
+
+@pytest.mark.parametrize("begun", [BODY_BEGUN, HEAD_BEGUN], ids=["bodies", "heads"])
+@pytest.mark.parametrize("addresses", [2, 12], ids=["some of each", "one of each"])
+def test_who_sends_slowly_keeps_nobody_out(
+    monkeypatch: pytest.MonkeyPatch, begun: bytes, addresses: int
+) -> None:
+    """Attack: a request on each place that never ends, and a byte of it every now and then: for half a minute, and again after
+    that, everybody else read 503."""
+    monkeypatch.setattr(guard, "YIELDS_AFTER_S", SHORT_S)
+    with small_server(connections=12, of_one_address=6) as server, ExitStack() as held:
+        theirs = [
+            held.enter_context(RawConnection(server.port, from_address=f"127.0.0.{2 + number % addresses}"))
+            for number in range(12)
+        ]
+        for each in theirs:
+            each.send(begun)
+
+        def is_answered() -> bool:
+            for each in theirs:
+                with suppress(ConnectionError):
+                    each.send(b"x")
+            with RawConnection(server.port, from_address="127.0.0.99") as newcomer:
+                return newcomer.send(ask(b"/")).answer().status == 200
+
+        assert wait_until(is_answered, guard.HEAD_S / 2)
+        assert wait_until(is_answered, guard.HEAD_S / 2)
+
+
+def test_who_sends_fast_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An archive takes minutes: it ends for nobody while it comes."""
+    monkeypatch.setattr(guard, "YIELDS_AFTER_S", SHORT_S)
+    with small_server(connections=2, of_one_address=2) as server, ExitStack() as held:
+        senders = [
+            held.enter_context(RawConnection(server.port, from_address=f"127.0.0.{number}")).send(
+                b"POST /reads HTTP/1.1\r\nHost: x\r\nContent-Length: 20000000\r\n\r\n"
+            )
+            for number in (2, 3)
+        ]
+        for _ in range(20):
+            for each in senders:
+                each.send(bytes(1_000_000))
+            with RawConnection(server.port, from_address="127.0.0.99") as newcomer:
+                assert newcomer.send(ask(b"/")).answer().status == 503
+            threading.Event().wait(SHORT_S / 5)
+        assert [each.answer().status for each in senders] == [200, 200]

@@ -15,6 +15,9 @@ class Connection:
 
     is_idle = True
     is_between_requests = True
+    is_sending = False
+    busy_since = 1.0
+    pace = 0.0
 
     def __init__(self, address: str) -> None:
         self.address = address

@@ -16,11 +16,13 @@ import sys
 from pathlib import Path
 
 import asyncpg
+import structlog
 
 from deploy.embedded import EmbeddedDatabase, EmbeddedError, open_database
 
 
 def main() -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     wishes = read_wishes()
     # As in a terminal, also where `nohup` runs the tests, or a shell that lets them run beside others.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -7,9 +7,10 @@ from directory.services.publishing import Publishing
 from directory.store.database import Database
 from directory.store.members import MemberStore
 from directory.store.publications import PublicationStore
+from directory.store.session_locks import release_session_lock
 from federation.keys.instance import KeyFolder
 from federation.own_log.sequencer import Sequencer
-from federation.own_log.sequencer_task import LEADER_LOCK, give_up_leading
+from federation.own_log.sequencer_task import LEADER_LOCK
 from tests.directory.members.people import INSTANCE, ORIGIN
 
 
@@ -36,7 +37,7 @@ class LoggedPublishing(Publishing):
                 while await self._sequencer.run_once(connection):
                     pass
             finally:
-                await give_up_leading(connection)
+                await release_session_lock(connection, LEADER_LOCK)
             return int(
                 await connection.fetchval(
                     "SELECT count(*) FROM mapping WHERE state = 1 AND leaf >= $1", before

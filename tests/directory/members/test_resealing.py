@@ -23,6 +23,7 @@ from directory.store.mastodon_apps import MastodonAppStore
 from directory.store.member_tables import SEALED_TABLES
 from directory.store.sealed import SealedStore
 from directory.vault import KEY_FILE_NAME, RETIRE_AFTER, Secret, Vault
+from tests.directory.members.contests import is_held_up
 from tests.directory.members.people import INSTANCE, at_bluesky, at_mastodon
 from tests.directory.members.test_permissions import tokens
 from tests.harness.clock import START, FakeClock
@@ -141,6 +142,26 @@ async def test_a_token_renewed_during_a_rotation_is_not_lost(
     assert rotation is not None
     await rotation
     assert (await permissions.read(account, Purpose.FOLLOW)).access == "new"
+
+
+async def test_a_rotation_and_an_erasure_do_not_wait_for_each_other(
+    permissions: Permissions, membership: Membership, account: UUID, vault: Vault, database: Database
+) -> None:
+    """Both held rows of the same member, each waited for one of the other's, and the database ended one of the two: a member
+    who left read an error, or the rotation broke off."""
+    member = (await membership.sign_in(at_bluesky("ada"))).member
+    other = (await membership.link(member, at_mastodon("ada"))).id
+    for each in (account, other):
+        await permissions.keep(each, Purpose.FOLLOW, tokens(str(each), START))
+    async with database.connection() as connection:
+        first, last = [row["id"] for row in await connection.fetch("SELECT id FROM token ORDER BY id")]
+    async with database.transaction() as connection:
+        await connection.execute("DELETE FROM token WHERE id = $1", last)
+        rotation = asyncio.ensure_future(rotate(vault, database, START))
+        assert await is_held_up(database, rotation)
+        await connection.execute("DELETE FROM token WHERE id = $1", first)
+    done = await rotation
+    assert (done.resealed, done.broken) == (1, 0)
 
 
 async def test_without_its_key_a_sealed_thing_is_asked_for_anew(
