@@ -268,6 +268,36 @@ async def test_more_people_than_can_be_asked_for_are_cut_with_a_word(
     await expect(page.locator("[data-part=next]")).to_be_hidden()
 
 
+@in_browser
+@pytest.mark.parametrize("how", ["refused", "cancelled"])
+async def test_the_next_portion_is_offered_again_where_it_came_to_nothing(
+    page: Page, server: DropPage, tmp_path: Path, how: str
+) -> None:
+    """The button was gone: whoever was told to wait a minute had to read the archive, and ask for everybody, anew."""
+    server.max_people = 3
+    await page.reload()
+    await choose(page, archives.write_zip(tmp_path))
+    button = page.get_by_role("button", name=sentence("next", people=2))
+    await expect(button).to_be_visible()
+    if how == "refused":
+        server.answer = Answer(429, headers={"Retry-After": "17"})
+        await button.click()
+        await expect(page.get_by_role("alert")).to_have_text(sentence("server-busy", seconds=17))
+        server.answer = Answer()
+    else:
+        server.hold("/results")
+        await button.click()
+        await asyncio.to_thread(server.asked_for_held.wait, 30)
+        await page.get_by_role("button", name="Cancel").click()
+        server.release()
+    await expect(page.get_by_role("progressbar")).to_be_hidden()
+    await button.click()
+    notes = [sentence("read", people=5, named=2), sentence("portion", **{"from": 4, "to": 5})]
+    await expect(page.get_by_role("status").locator("p")).to_have_text(notes)
+    assert server.posted[-1].text("pairs") == "".join(archives.LINES.splitlines(keepends=True)[3:])
+    await expect(button).to_be_hidden()
+
+
 PROBLEM = '{"type":"about:blank","status":422,"detail":"Line 3 is not a person."}'
 REFUSALS = {
     "413": (Answer(413), sentence("server-too-large")),

@@ -42,6 +42,8 @@ export class ArchiveDrop {
     this.again = Again.of(this);
     /** @type {AbortController | null} */
     this.run = null;
+    /** @type {(() => void) | null} offers again what was asked for, where it comes to nothing */
+    this.left = null;
   }
 
   listen() {
@@ -88,14 +90,18 @@ export class ArchiveDrop {
   /** Cancels the run, and shows that. */
   stop() {
     if (!this.run) return;
+    const { left } = this;
     this.end();
     this.view.conclude(["cancelled"]);
+    left?.();
   }
 
-  /** Ends the run, if there is one. */
+  /** Ends the run, if there is one, and offers nothing of it. */
   end() {
     this.run?.abort();
     this.run = null;
+    this.left = null;
+    this.view.offerNothing();
     this.view.finish();
   }
 
@@ -111,6 +117,7 @@ export class ArchiveDrop {
   async start(work, isAskedFor = true) {
     this.run?.abort();
     const run = (this.run = new AbortController());
+    this.left = null;
     this.view.begin(isAskedFor);
     try {
       await work(run.signal);
@@ -150,6 +157,8 @@ export class ArchiveDrop {
   async ask(summary, index, signal) {
     const { view } = this;
     const portion = summary.portions[index];
+    // The first portion comes with the archive, which is still chosen.
+    if (index > 0) this.left = () => this.offer(summary, index);
     view.advance("asking", null);
     const html = await fetchResults(view.form, portion, summary.owner, signal);
     signal.throwIfAborted();
@@ -159,9 +168,19 @@ export class ArchiveDrop {
     const to = from + portion.people;
     view.tell(["read", ...notices], { ...valuesOf(summary), from: from + 1, to, asked: portion.people });
     showResults(this.results, html);
-    await this.again?.keep(portion.pairs);
-    const next = summary.portions[index + 1];
-    if (next) view.offer(next.people, () => this.start((signal) => this.ask(summary, index + 1, signal)));
+    await this.again?.keep(portion.pairs, signal);
+    signal.throwIfAborted();
+    this.offer(summary, index + 1);
+  }
+
+  /**
+   * Offers to look one portion of the people up, if there is one.
+   * @param {Summary} summary
+   * @param {number} index
+   */
+  offer(summary, index) {
+    const portion = summary.portions[index];
+    if (portion) this.view.offer(portion.people, () => this.start((signal) => this.ask(summary, index, signal)));
   }
 
   /** @param {unknown} error */
@@ -173,6 +192,7 @@ export class ArchiveDrop {
       console.error(error);
       this.view.fail("reader-failed");
     }
+    this.left?.();
   }
 }
 
