@@ -122,6 +122,25 @@ async def test_dropped_files_are_read(page: Page, server: DropPage, tmp_path: Pa
     await expect_results(page, server)
 
 
+GONE: Final = """() => {
+    const refuse = (_, reject) => reject(new DOMException("gone", "NotFoundError"));
+    const file = { isFile: true, isDirectory: false, name: "following.js", file: refuse };
+    const found = [[file], []];
+    const createReader = () => ({ readEntries: (resolve) => resolve(found.shift()) });
+    const folder = { isFile: false, isDirectory: true, name: "data", createReader };
+    const items = [{ kind: "file", webkitGetAsEntry: () => folder }];
+    const dataTransfer = { types: ["Files"], items, files: [] };
+    document.dispatchEvent(Object.assign(new Event("drop", { cancelable: true }), { dataTransfer }));
+}"""
+
+
+@in_browser
+async def test_a_file_that_is_gone_from_a_dropped_folder_is_named(page: Page) -> None:
+    """It was called a fault of ours, to be mended by loading the page again."""
+    await page.evaluate(GONE)
+    await expect_error(page, "unreadable", file="following.js")
+
+
 @in_browser
 async def test_a_chosen_folder_is_read(page: Page, server: DropPage, tmp_path: Path) -> None:
     folder = archives.write_files(tmp_path / "twitter-2024")

@@ -1,4 +1,5 @@
 // @ts-check
+import { ArchiveError } from "./errors.js";
 import { gatherDropped, gatherFiles } from "./gather.js";
 import { Again } from "./again.js";
 import { AnswerError, fetchResults, showResults, unreached } from "./results.js";
@@ -186,7 +187,8 @@ export class ArchiveDrop {
   /** @param {unknown} error */
   fail(error) {
     this.view.finish();
-    if (error instanceof ReadingError) this.view.fail(error.message, { file: error.file });
+    if (error instanceof ArchiveError) this.view.fail(error.code, { file: error.file });
+    else if (error instanceof ReadingError) this.view.fail(error.message, { file: error.file });
     else if (error instanceof AnswerError) this.view.fail(error.message, { seconds: error.seconds });
     else {
       console.error(error);
