@@ -91,9 +91,11 @@ export class ArchiveDrop {
   /** Cancels the run, and shows that. */
   stop() {
     if (!this.run) return;
-    const { left } = this;
+    const { left, view } = this;
+    // What was sent may have been acted on.
+    const cancelled = view.isAsking ? "cancelled-asking" : "cancelled";
     this.end();
-    this.view.conclude(["cancelled"]);
+    view.conclude([cancelled]);
     left?.();
   }
 

@@ -27,6 +27,11 @@ export class DropView {
     this.percent = new Intl.NumberFormat(language, { style: "percent" });
   }
 
+  /** Whether what was read is with the server now. */
+  get isAsking() {
+    return this.root.dataset.step === "asking";
+  }
+
   /** Shows what needs this script, and hides the text for browsers without it. */
   enable() {
     for (const element of this.all("[data-with-script]")) element.hidden = false;
