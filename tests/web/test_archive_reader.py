@@ -122,6 +122,27 @@ async def test_dropped_files_are_read(page: Page, server: DropPage, tmp_path: Pa
     await expect_results(page, server)
 
 
+@in_browser
+async def test_a_drop_onto_what_took_the_place_of_the_reader_is_answered(
+    page: Page, server: DropPage, tmp_path: Path
+) -> None:
+    """A plan takes the reader's own place on its page: of what was dropped there later nothing was seen, neither how far it was
+    nor why it could not be read."""
+    await page.evaluate(
+        "document.querySelector('#results').append(document.querySelector('[data-archive-drop]'))"
+    )
+    await choose(page, archives.write_zip(tmp_path))
+    await expect_results(page, server)
+    await expect(page.locator("[data-archive-drop]")).to_have_count(0)
+    (tmp_path / "x.zip").write_bytes(b"")
+    await drop(page, tmp_path / "x.zip")
+    await expect_error(page, "file-empty", file="x.zip")
+    await expect(page.get_by_role("heading", name="Two people are here")).to_be_visible()
+    await drop(page, archives.write_zip(tmp_path))
+    await expect(page.locator("[data-archive-drop]")).to_have_count(0)
+    await expect_results(page, server, posted=2)
+
+
 GONE: Final = """() => {
     const refuse = (_, reject) => reject(new DOMException("gone", "NotFoundError"));
     const file = { isFile: true, isDirectory: false, name: "following.js", file: refuse };

@@ -121,6 +121,8 @@ export class ArchiveDrop {
     this.run?.abort();
     const run = (this.run = new AbortController());
     this.left = null;
+    // Results may have taken its own place; what becomes of this one has to be seen.
+    if (!this.view.root.isConnected) this.results.prepend(this.view.root);
     this.view.begin(isAskedFor);
     try {
       await work(run.signal);
