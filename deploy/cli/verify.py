@@ -21,6 +21,7 @@ from federation.keys.equivocation import Equivocation, open_evidence
 from federation.keys.evidence import HEADER, MAX_EVIDENCE_BYTES, Evidence
 from federation.keys.fingerprints import to_words
 from federation.own_log.mapping_proof import ProvenMapping, open_mapping_proof
+from federation.protocol.statement import Statement
 from federation.tlog.checkpoint import LogTrust
 from federation.tlog.cosignature import CosignatureVerifier
 from federation.tlog.keys import KeyKind, VerifierKey
@@ -133,10 +134,16 @@ def _trust(keys: tuple[VerifierKey, ...], witnesses: tuple[VerifierKey, ...]) ->
     )
 
 
-def _tell_ahead(issued: datetime) -> list[str]:
-    if has_begun(issued, SystemClock().now()):
-        return []
-    return ["That is in the future: it does not hold yet, and nobody may follow it before."]
+def _tell_doubts(said: Statement, now: datetime) -> list[str]:
+    """Says why nobody may follow it unseen, whatever became of it since."""
+    lines: list[str] = []
+    if not has_begun(said.issued, now):
+        lines.append("That is in the future: it does not hold yet, and nobody may follow it before.")
+    if said.expires <= now:
+        lines.append("That is over: it holds no more.")
+    if said.is_contested:
+        lines.append("It was in question when it was said: somebody else may have one of the accounts.")
+    return lines
 
 
 def _tell(proven: ProvenMapping, keys: tuple[VerifierKey, ...]) -> None:
@@ -147,7 +154,7 @@ def _tell(proven: ProvenMapping, keys: tuple[VerifierKey, ...]) -> None:
         f"is now {said.target_handle} on {said.network} ({said.target_id}).",
         f"How sure: {_HOW_SURE[said.strength]}.",
         f"It was issued on {said.issued:%Y-%m-%d} and holds until {said.expires:%Y-%m-%d} at the latest.",
-        *_tell_ahead(said.issued),
+        *_tell_doubts(said, SystemClock().now()),
         f"It is leaf {proven.leaf} of the log, under a signed checkpoint of {count_leaves(checkpoint.size)}.",
     ]
     lines += tell_witnesses(proven.signed)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from directory.accounts import LinkedAccount
 from directory.follows.runs import IgnoredPerson, Item, Run, StandingMatch
+from directory.members.kept_lists import LIST_NAMES
 
 
 def follow_runs(
@@ -35,10 +36,12 @@ def _run(run: Run, accounts: Sequence[LinkedAccount]) -> dict[str, Any]:
     return {
         "network": run.network,
         "account": _account(run.account, accounts),
+        "server": run.host or None,
         "kind": run.kind.name.lower(),
         "source": run.source.name.lower().replace("_", "-"),
         "title": run.title,
         "state": run.state.label,
+        "waits_for": run.note or None,
         "created_at": run.created_at,
         "starts_at": run.starts_at,
         "ended_at": run.ended_at,
@@ -50,7 +53,9 @@ def _person(item: Item) -> dict[str, Any]:
         "x": {
             "id": str(item.query.x_id) if item.query.x_id is not None else None,
             "handle": str(item.query.x_handle) if item.query.x_handle is not None else None,
+            "seen": item.query.seen,
         },
+        "lists": [name for kind, name in LIST_NAMES.items() if kind in item.query.lists],
         "to": {"id": str(item.account.id), "handle": str(item.account.handle)},
         "ticked": item.is_ticked,
         "bridge_of": item.bridge_of or None,

@@ -37,6 +37,18 @@ _IN_USE: Final = (
 )
 
 
+# What is used has ended in nothing once no evidence of its member names its post.
+_LET_GO: Final = f"""
+UPDATE challenge c SET state = {ChallengeState.SUPERSEDED:d}, post_id = NULL
+WHERE c.member = $1 AND c.state = {ChallengeState.USED:d} AND NOT EXISTS (
+    SELECT FROM (SELECT evidence FROM linked_account WHERE member = $1
+        UNION ALL SELECT evidence FROM contested_claim WHERE member = $1) held,
+        jsonb_array_elements(held.evidence::jsonb) piece
+    WHERE piece ->> 'ref' LIKE '%/' || c.post_id)
+RETURNING c.id
+"""
+
+
 class ChallengeRow(msgspec.Struct, frozen=True, kw_only=True):
     """A challenge as it is stored: its nonce sealed, and hashed so that it is unique."""
 
@@ -118,6 +130,17 @@ class ChallengeStore:
                 PURGE_LIMIT,
             )
         return len(rows)
+
+
+async def let_go_of_proofs(connection: Connection, member: UUID) -> None:
+    """Forgets which posts have proven what a member has no more: their challenges have ended in nothing. The member is locked.
+
+    The challenges themselves go as others do: they count for how many a day may be made.
+    """
+    rows = await connection.fetch(_LET_GO, member)
+    await connection.execute(
+        "DELETE FROM proof_check WHERE challenge = ANY($1::uuid[])", [row["id"] for row in rows]
+    )
 
 
 async def _supersede(connection: Connection, member: UUID, now: datetime) -> None:

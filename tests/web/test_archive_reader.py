@@ -123,6 +123,46 @@ async def test_dropped_files_are_read(page: Page, server: DropPage, tmp_path: Pa
 
 
 @in_browser
+async def test_a_drop_onto_what_took_the_place_of_the_reader_is_answered(
+    page: Page, server: DropPage, tmp_path: Path
+) -> None:
+    """A plan takes the reader's own place on its page: of what was dropped there later nothing was seen, neither how far it was
+    nor why it could not be read."""
+    await page.evaluate(
+        "document.querySelector('#results').append(document.querySelector('[data-archive-drop]'))"
+    )
+    await choose(page, archives.write_zip(tmp_path))
+    await expect_results(page, server)
+    await expect(page.locator("[data-archive-drop]")).to_have_count(0)
+    (tmp_path / "x.zip").write_bytes(b"")
+    await drop(page, tmp_path / "x.zip")
+    await expect_error(page, "file-empty", file="x.zip")
+    await expect(page.get_by_role("heading", name="Two people are here")).to_be_visible()
+    await drop(page, archives.write_zip(tmp_path))
+    await expect(page.locator("[data-archive-drop]")).to_have_count(0)
+    await expect_results(page, server, posted=2)
+
+
+GONE: Final = """() => {
+    const refuse = (_, reject) => reject(new DOMException("gone", "NotFoundError"));
+    const file = { isFile: true, isDirectory: false, name: "following.js", file: refuse };
+    const found = [[file], []];
+    const createReader = () => ({ readEntries: (resolve) => resolve(found.shift()) });
+    const folder = { isFile: false, isDirectory: true, name: "data", createReader };
+    const items = [{ kind: "file", webkitGetAsEntry: () => folder }];
+    const dataTransfer = { types: ["Files"], items, files: [] };
+    document.dispatchEvent(Object.assign(new Event("drop", { cancelable: true }), { dataTransfer }));
+}"""
+
+
+@in_browser
+async def test_a_file_that_is_gone_from_a_dropped_folder_is_named(page: Page) -> None:
+    """It was called a fault of ours, to be mended by loading the page again."""
+    await page.evaluate(GONE)
+    await expect_error(page, "unreadable", file="following.js")
+
+
+@in_browser
 async def test_a_chosen_folder_is_read(page: Page, server: DropPage, tmp_path: Path) -> None:
     folder = archives.write_files(tmp_path / "twitter-2024")
     await page.get_by_label("Or the unpacked folder").set_input_files(folder)
@@ -266,6 +306,36 @@ async def test_more_people_than_can_be_asked_for_are_cut_with_a_word(
     await expect(page.get_by_role("status").locator("p")).to_have_text(notes)
     assert "".join(posted.text("pairs") for posted in server.posted) == archives.LINES
     await expect(page.locator("[data-part=next]")).to_be_hidden()
+
+
+@in_browser
+@pytest.mark.parametrize("how", ["refused", "cancelled"])
+async def test_the_next_portion_is_offered_again_where_it_came_to_nothing(
+    page: Page, server: DropPage, tmp_path: Path, how: str
+) -> None:
+    """The button was gone: whoever was told to wait a minute had to read the archive, and ask for everybody, anew."""
+    server.max_people = 3
+    await page.reload()
+    await choose(page, archives.write_zip(tmp_path))
+    button = page.get_by_role("button", name=sentence("next", people=2))
+    await expect(button).to_be_visible()
+    if how == "refused":
+        server.answer = Answer(429, headers={"Retry-After": "17"})
+        await button.click()
+        await expect(page.get_by_role("alert")).to_have_text(sentence("server-busy", seconds=17))
+        server.answer = Answer()
+    else:
+        server.hold("/results")
+        await button.click()
+        await asyncio.to_thread(server.asked_for_held.wait, 30)
+        await page.get_by_role("button", name="Cancel").click()
+        server.release()
+    await expect(page.get_by_role("progressbar")).to_be_hidden()
+    await button.click()
+    notes = [sentence("read", people=5, named=2), sentence("portion", **{"from": 4, "to": 5})]
+    await expect(page.get_by_role("status").locator("p")).to_have_text(notes)
+    assert server.posted[-1].text("pairs") == "".join(archives.LINES.splitlines(keepends=True)[3:])
+    await expect(button).to_be_hidden()
 
 
 PROBLEM = '{"type":"about:blank","status":422,"detail":"Line 3 is not a person."}'

@@ -124,3 +124,12 @@ def test_nobody_found_has_a_fitting_title_and_the_search_box(
 def client(instance: RunningInstance) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=instance.url, timeout=20, trust_env=False, follow_redirects=True) as opened:
         yield opened
+
+
+def test_who_is_shown_and_would_rather_not_be_is_told_what_to_do(client: httpx.Client) -> None:
+    """Whoever was published by somebody else, here or at another instance, found no way to object on the page about them."""
+    shown = page(client, "/x/posted")
+    assert "Is this about you, and wrong or not wanted?" in shown
+    assert 'href="/about#contact"' in shown
+    assert 'id="contact"' in page(client, "/about")
+    assert "Is this about you" not in page(client, "/x/nobody_at_all")

@@ -17,6 +17,7 @@ from web.texts import gather
 
 _PROMISES: Final = re.compile(
     r"cookie|track|counters|logged|already here|(?:is|are|be|been|never) chosen\b|chosen for you|stays on this device|"
+    r"on your own device|"
     r"looked up and|kept nothing|nothing (?:is |was )?kept|nothing of (?:it|your list)|kept nowhere",
     re.IGNORECASE,
 )
@@ -48,7 +49,10 @@ HELD: Final = {
     "The directory is taking a rest, and nothing was kept. Try again in a few minutes.",
     # Only numbers and names leave the device: tests/web/test_archive_reader.py.
     "Your archive stays on this device. It is read here, in your browser: only account numbers and names leave it,"
-    " and which of your lists they stand in.",
+    " the day on which each name was seen, and which of your lists they stand in.",
+    "With JavaScript your archive is opened on your own device: only account numbers and names leave it, the day on"
+    " which each name was seen, and which of your lists they stand in. Without, the file comes here, is read, and is"
+    " dropped.",
     # Nothing is kept of what is deleted: tests/web/members/test_asked_once.py, test_leaving.py.
     "The list is deleted, and nothing of it is kept.",
     "The account is unlinked, and nothing of it is public any more.",

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.harness.instance import RunningInstance
 from tests.web.test_results_browser import bring
@@ -77,6 +77,29 @@ async def test_it_is_forgotten_by_a_button_and_never_leaves_the_tab(page: Page) 
     await expect(page.locator("[data-archive-drop][data-state=idle]")).to_be_visible()
     await expect(page.locator("#results")).to_be_empty()
     await expect(page.get_by_role("button", name="Forget it")).to_be_hidden()
+
+
+async def test_nothing_brings_a_forgotten_list_back(chromium: Browser, instance: RunningInstance) -> None:
+    """What was forgotten, by the button or by signing out in another tab, was one press away from coming back: the next
+    portion of it was still offered, and the archive still chosen."""
+    context = await chromium.new_context(base_url=instance.url)
+    page = await context.new_page()
+
+    async def in_portions(route: Route) -> None:
+        answer = await route.fetch()
+        body = (await answer.text()).replace('data-max-people="100000"', 'data-max-people="2"')
+        await route.fulfill(response=answer, body=body)
+
+    await page.route("**/", in_portions)
+    await page.goto("/")
+    await bring(page, 12, 77, 10_000)
+    await expect(page.get_by_role("button", name="Look up the next 1 person")).to_be_visible()
+    await page.get_by_role("button", name="Forget it").click()
+    await expect(page.locator("[data-part=next]")).to_be_hidden()
+    await page.get_by_role("button", name="See who is already there").click()
+    await expect(page.get_by_role("alert")).to_contain_text("No file was chosen.")
+    assert await page.evaluate(STORED) == "{}"
+    await context.close()
 
 
 async def test_who_opens_the_first_page_anew_is_not_taken_down_to_the_results(page: Page) -> None:

@@ -290,3 +290,9 @@ def test_a_value_that_no_text_asked_for_changes_nothing_and_a_missing_one_is_tol
     assert environment.from_string("{{ _('plain', name='x') }}").render() == "plain"
     with pytest.raises(KeyError):
         environment.from_string("{{ _('for %(name)s') }}").render()
+
+
+def test_no_link_says_itself_that_it_is_a_file() -> None:
+    """Where a session has ended, or the server says no, a browser saves that page under the name of the file."""
+    links = "".join(each.read_text() for each in TEMPLATES)
+    assert re.findall(r"<a\b[^>]*\bdownload\b[^>]*>", links) == []

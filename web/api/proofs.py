@@ -42,7 +42,8 @@ async def live(
     request: Request[Any, Any, Any], services: NamedDependency[Services], host: Host, leaf: Leaf
 ) -> Response[bytes]:
     """Answers whether a leaf still holds: false from its withdrawal on, and after it has expired. It tells
-    nothing else."""
+    nothing else. Of another instance's log `true` is as far as this one has read it, and `false` may mean that it was not read
+    yet, or does not answer here: that instance knows more."""
     check_spelling(request, f"/api/v1/live/{host}/log/{leaf}")
     origin = _origin_of(host, leaf)
     try:

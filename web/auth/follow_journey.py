@@ -110,6 +110,10 @@ class FollowJourneys:
         if needed_by is None:
             return False
         await self._members.permissions.keep(account.id, kept.purpose, done.tokens)
+        # What ended before it was kept gave nothing back; what ends from now on does.
+        if await self._needed_by(account, kept.purpose) is None:
+            await self._members.permissions.give_back(account.id, kept.purpose)
+            return False
         if needed_by.has_run:
             await self._go_on(account)
         return True

@@ -162,10 +162,13 @@ async def sign_out(
 
 @get("/account/export", include_in_schema=False)
 async def export(context: NamedDependency[MemberContext], me: NamedDependency[SignedIn]) -> Response[bytes]:
-    """Exports everything that is stored of a member, as a ZIP of JSON files: docs/export.md."""
+    """Exports everything that is stored of a member, as a ZIP of JSON files: docs/export.md. One at a time for a member, and in
+    the places of long lists, whose time and memory it takes."""
     name = export_name(context.services.clock.now())
+    async with context.turns.of(me.member), context.services.large_matches:
+        content = await context.members.leaving.export(me.member)
     return Response(
-        await context.members.leaving.export(me.member),
+        content,
         media_type="application/zip",
         headers={**NO_STORE, "content-disposition": f'attachment; filename="{name}"'},
     )

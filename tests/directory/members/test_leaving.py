@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import zipfile
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,7 +15,7 @@ from directory.accounts import AccountNetwork, BlueskyAccount
 from directory.answers import take_in_leaves
 from directory.follows.runs import Run, RunKind, Source, Wanted
 from directory.follows.states import RunState
-from directory.identifiers import AtHandle, Did, XHandle
+from directory.identifiers import AtHandle, Did, XHandle, XId
 from directory.mappings import Network
 from directory.members.errors import MemberGone, XAccountContested
 from directory.members.publications import Wish
@@ -54,6 +55,7 @@ from tests.harness.clock import FakeClock
 from tests.harness.mappings import OTHER_ORIGIN, bluesky, did
 
 SESAME = "sesame-open"
+FRIEND = Query(XId(77), XHandle("Friend"), Lists.FOLLOWING | Lists.MUTE, date(2026, 10, 1))
 
 NAMES = [table.name for table in MEMBER_TABLES]
 
@@ -118,7 +120,7 @@ async def follow_people(database: Database, member: UUID, account: UUID, clock: 
     friend = BlueskyAccount(Did("did:plc:friend"), AtHandle("friend.bsky.example"))
     async with database.transaction() as connection:
         assert await insert_run(connection, run)
-        await RunItems(connection, run.id).insert([Wanted(friend, Query.parse("77"), is_ticked=True)], now)
+        await RunItems(connection, run.id).insert([Wanted(friend, FRIEND, is_ticked=True)], now)
         await lock_budget(connection, account, now)
         await connection.execute(
             "INSERT INTO ignored_person (member, network, target_id, ignored_at) VALUES ($1, 1, 'did:plc:no', $2)",
@@ -218,9 +220,11 @@ async def test_the_export_holds_all_that_is_stored(
     ]
     (run,) = files["runs.json"]
     assert (run["account"], run["state"], run["kind"]) == (str(did("ada")), "planned", "follow")
-    assert [(each["x"]["id"], each["to"]["id"], each["state"]) for each in run["people"]] == [
-        ("77", "did:plc:friend", "pending")
-    ]
+    assert (run["server"], run["waits_for"]) == ("pds.example", None)
+    (person,) = run["people"]
+    assert (person["to"]["id"], person["state"]) == ("did:plc:friend", "pending")
+    assert person["x"] == {"id": "77", "handle": "Friend", "seen": "2026-10-01"}
+    assert person["lists"] == ["following", "muted"]
     assert [each["id"] for each in files["ignored.json"]] == ["did:plc:no"]
     assert [each["account"] for each in files["standing.json"]] == [str(did("ada"))]
     assert {name.replace("following", "<list>") for name in files} == {

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import test from "node:test";
 import { CODES, NOTICES } from "../../../web/static/js/archive/errors.js";
 
-const STEPS = ["opening", "lists", "names", "asking", "read", "portion", "next", "cancelled", "asking-again", "again", "forgotten"];
+const STEPS = ["opening", "lists", "names", "asking", "read", "portion", "next", "cancelled", "cancelled-asking", "asking-again", "again", "forgotten"];
 const SERVER = ["server-too-large", "server-busy", "server-down", "server-error", "server-unreachable", "offline"];
 
 test("the page has one sentence for each code, and none for nothing", async () => {

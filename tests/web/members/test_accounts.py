@@ -1,11 +1,14 @@
 """The account page: what is linked, linking more, and unlinking all but the last."""
 
+import io
 import re
+import zipfile
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
 from tests.harness.fake_mastodon.internet import FakeInternet
@@ -115,6 +118,25 @@ def test_an_x_account_is_none_to_sign_in_with(ada: Visitor, pds: Pds, x: FakeX, 
     assert unlink(ada, "unlinkable")[0] == 303
     assert listed(ada) == [bluesky.handle]
     assert ada.get("/api/v1/lookup?x=unlinkable").json()["answers"] == []
+
+
+def test_the_proof_of_an_unlinked_account_is_forgotten(
+    ada: Visitor, instance: MemberInstance, pds: Pds, x: FakeX, bluesky: Account
+) -> None:
+    """The page said so, and which post had proven the account was kept, and exported, as long as the membership. What proves
+    another account stays."""
+    ada.sign_in(pds, bluesky)
+    ada.prove(x, x.account("stays"))
+    ada.prove(x, x.account("forgotten"))
+    ((member,),) = fetch(instance, "SELECT member FROM linked_account WHERE handle = $1", bluesky.handle)
+    posts = "SELECT post_id FROM proof_check WHERE member = $1 AND state = 1 ORDER BY created"
+    used = "SELECT post_id FROM challenge WHERE member = $1 AND post_id IS NOT NULL ORDER BY created"
+    assert len(fetch(instance, posts, member)) == len(fetch(instance, used, member)) == 2
+    assert unlink(ada, "forgotten")[0] == 303
+    assert len(fetch(instance, posts, member)) == len(fetch(instance, used, member)) == 1
+    with zipfile.ZipFile(io.BytesIO(ada.get("/account/export").content)) as archive:
+        proofs = msgspec.json.decode(archive.read("proofs.json"))
+    assert sorted((each["state"], len(each["posts"])) for each in proofs) == [("superseded", 0), ("used", 1)]
 
 
 def test_an_account_of_another_member_is_explained(

@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, expect
+from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
 from directory.follows.reasons import Reason
 from directory.identifiers import XId
@@ -161,6 +161,50 @@ async def test_an_open_question_is_not_closed_by_news(
     hand.follow(run, range(3))
     await expect(page.get_by_text("3 of 60 people")).to_be_visible(timeout=PATIENCE_MS)
     await expect(page.get_by_role("button", name="Pause it")).to_be_visible()
+    await context.close()
+
+
+async def test_news_come_again_after_an_answer_that_was_none(
+    chromium: Browser, instance: MemberInstance, person: Person, hand: HandRun
+) -> None:
+    """While the instance was started anew, the proxy before it answered 502: a browser takes that for the end of all news, and
+    the page stood still for ever."""
+    context = await enter(chromium, instance, person)
+    page = await context.new_page()
+    refused: list[str] = []
+
+    async def refuse(route: Route) -> None:
+        refused.append(route.request.url)
+        await (route.fulfill(status=502, body="Bad gateway") if len(refused) == 1 else route.continue_())
+
+    await page.route("**/news*", refuse)
+    await start_run(page)
+    run = hand.only(person.member)
+    hand.begin(run)
+    hand.follow(run, range(3))
+    await expect(page.get_by_text("3 of 60 people")).to_be_visible(timeout=PATIENCE_MS)
+    assert len(refused) > 1
+    await context.close()
+
+
+async def test_the_last_news_are_shown_once_a_question_is_closed(
+    chromium: Browser, instance: MemberInstance, person: Person, hand: HandRun
+) -> None:
+    """They are told once: the page offered to pause what was over."""
+    context = await enter(chromium, instance, person)
+    page = await context.new_page()
+    await start_run(page)
+    run = hand.only(person.member)
+    hand.begin(run)
+    pause = page.locator("summary", has_text="Pause")
+    await pause.click()
+    hand.follow(run, range(60))
+    hand.finish(run)
+    await expect(page.get_by_text("60 of 60 people")).to_be_visible(timeout=PATIENCE_MS)
+    await expect(page.get_by_role("button", name="Pause it")).to_be_visible()
+    await pause.click()
+    await page.get_by_role("link", name="About", exact=True).focus()
+    await expect(pause).to_be_hidden(timeout=PATIENCE_MS)
     await context.close()
 
 

@@ -1,12 +1,13 @@
 """The list that a member lets us keep: agreed to first, read from an archive, replaced, deleted."""
 
+import asyncio
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests.harness.fake_mastodon.internet import FakeInternet
 from tests.harness.fake_x import FakeX
@@ -161,4 +162,41 @@ async def test_the_archive_is_read_in_the_browser(
     await page.get_by_role("button", name="Yes, delete it").click()
     await expect(page.locator("#results h2")).to_have_text("No list is kept yet")
     await expect(page.get_by_role("status").first).to_contain_text("The list is deleted")
+    await context.close()
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("how", ["cancelled", "cut off"])
+async def test_what_may_have_been_kept_is_not_denied(
+    instance: MemberInstance, member: Visitor, chromium: Browser, tmp_path: Path, how: str
+) -> None:
+    """The list was kept, and the page said that nothing was: on a cancel that came too late, and on a proxy's error."""
+    member.send(PATH, f"{PATH}/consent", version="1")
+    context = await chromium.new_context(base_url=instance.url)
+    await context.add_cookies(
+        [{"name": name, "value": value, "url": instance.url} for name, value in member.client.cookies.items()]
+    )
+    page = await context.new_page()
+    is_kept = asyncio.Event()
+
+    async def answer_late(route: Route) -> None:
+        if route.request.method == "GET":
+            await route.continue_()
+            return
+        await route.fetch()
+        is_kept.set()
+        if how == "cut off":
+            await route.fulfill(status=504, body="Gateway timeout")
+
+    await page.route(f"**{PATH}", answer_late)
+    await page.goto(PATH)
+    await page.get_by_label("The ZIP from X, or files of it").set_input_files(write_zip(tmp_path))
+    await is_kept.wait()
+    if how == "cancelled":
+        await page.get_by_role("button", name="Cancel").click()
+    said = page.locator("[data-part=status], [data-part=error]").filter(has_text="Load this page again")
+    await expect(said).to_have_text(
+        "Nothing came back. Load this page again to see whether your list was kept."
+    )
+    assert kept(instance) == [[(12, ""), (13, "")]]
     await context.close()

@@ -63,13 +63,13 @@ async def _pass(turns: MemberTurns, member: UUID) -> None:
 
 
 @contextmanager
-def members_held(dsn: str) -> Iterator[None]:
-    """Holds all members, as a change does that waits for a server which hangs."""
+def members_held(dsn: str, statement: str = "SELECT FROM member FOR UPDATE") -> Iterator[None]:
+    """Holds all members, as a change does that waits for a server which hangs; or what another statement locks."""
 
     async def hold() -> "asyncpg.Connection[asyncpg.Record]":
         connection = await asyncpg.connect(dsn)
         await connection.execute("BEGIN")
-        await connection.execute("SELECT FROM member FOR UPDATE")
+        await connection.execute(statement)
         return connection
 
     with asyncio.Runner() as runner:
@@ -115,3 +115,25 @@ def test_a_member_whose_changes_wait_keeps_nobody_from_the_database(
                 assert httpx.get(f"{instance.url}/api/v1/lookup?x=@nobody", timeout=3).status_code == 200
             assert _waiting(instance) <= instance.processes
         assert {each.result() for each in sent} == {200 if is_look else 409}
+
+
+def test_a_member_who_exports_again_and_again_keeps_nobody_out(
+    instance: MemberInstance, pds: Pds, ada: Visitor, alice: Account
+) -> None:
+    """Attack: each export of a long list takes a third of a second and 44 MB, and thousands may be asked for in a minute. All
+    were made at once."""
+    ada.sign_in(pds, alice)
+
+    def export(_: int) -> int:
+        with Visitor(instance) as other:
+            other.client.cookies.update(ada.client.cookies)
+            return other.get("/account/export").status_code
+
+    with ThreadPoolExecutor(FORMS) as pool:
+        with members_held(instance._dsn, "LOCK TABLE ignored_person IN ACCESS EXCLUSIVE MODE"):
+            sent = [pool.submit(export, number) for number in range(FORMS)]
+            assert wait_until(lambda: _waiting(instance) > 0, 10)
+            for _ in range(4):
+                assert httpx.get(f"{instance.url}/api/v1/lookup?x=@nobody", timeout=3).status_code == 200
+            assert _waiting(instance) <= instance.processes
+        assert {each.result() for each in sent} == {200}

@@ -88,3 +88,36 @@ async def test_the_tab_remembers_nothing_of_a_kept_list(page: Page, tmp_path: Pa
     await bring(page, tmp_path)
     await expect(page.locator("#results h2")).to_have_text("2 people are kept")
     assert await page.evaluate(IS_EMPTY)
+
+
+async def test_who_is_signed_out_by_unlinking_leaves_no_list(
+    page: Page, instance: MemberInstance, internet: FakeInternet, tmp_path: Path
+) -> None:
+    """It says that this browser is signed out, and the tabs went on showing whom somebody followed."""
+    with Visitor(instance) as visitor:
+        for cookie in await page.context.cookies():
+            visitor.client.cookies.set(cookie.get("name", ""), cookie.get("value", ""))
+        visitor.sign_in_at_mastodon(internet, enrol(internet, "second_one"), page="/account")
+    await bring(page, tmp_path)
+    await page.goto("/account")
+    card = page.locator("li.card", has_text="This browser is signed in with it").first
+    await card.locator("summary", has_text="Unlink").click()
+    await card.get_by_role("button", name="Yes, unlink it").click()
+    await expect(page.locator("h1")).to_have_text("You are signed out")
+    assert await page.evaluate(IS_EMPTY)
+
+
+async def test_without_a_session_a_download_leads_to_the_sign_in(page: Page) -> None:
+    """Before leaving, after a night: the page of the sign-in was saved as the file of everything of theirs."""
+    await page.goto("/account/leave")
+    await page.context.clear_cookies()
+    await page.get_by_role("link", name="Download everything first").click()
+    await expect(page.locator("h1")).to_have_text("Sign in, and be found")
+
+
+async def test_a_download_is_a_file(page: Page) -> None:
+    await page.goto("/account/leave")
+    async with page.expect_download() as downloading:
+        await page.get_by_role("link", name="Download everything first").click()
+    assert (await downloading.value).suggested_filename.endswith(".zip")
+    await expect(page.locator("h1")).to_have_text("Leave without a trace")

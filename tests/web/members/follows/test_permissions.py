@@ -105,6 +105,32 @@ def test_a_permission_that_nothing_needs_any_more_is_not_kept(
     assert "so we have given it back" in page
 
 
+def test_a_permission_is_given_back_whose_run_ends_as_it_is_kept(
+    instance: MemberInstance,
+    internet: FakeInternet,
+    member: Follower,
+    hand: HandRun,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Between the look whether anything needs it and the keeping, in another window: it stayed, for good, with nothing that
+    would give it back."""
+    leaving = press(member, do="start")
+    run = hand.only(member_of(instance, member))
+    back = agree(internet, leaving.headers["refresh"].partition("url=")[2], member.acct)
+    follows, keep = instance.members.follows, instance.members.permissions.keep
+    assert follows is not None
+
+    async def keep_late(*of: Any) -> None:
+        await follows.following.cancel(member_of_run, run)
+        await keep(*of)
+
+    member_of_run = member_of(instance, member)
+    monkeypatch.setattr(instance.members.permissions, "keep", keep_late)
+    landed = member.get(back.removeprefix(instance.settings.base_url))
+    assert landed.headers["location"] == f"/account/runs/{run}?said=not-needed"
+    assert tokens(instance, member) == 0
+
+
 def test_newcomers_are_followed_announced_or_neither(
     instance: MemberInstance, internet: FakeInternet, member: Follower
 ) -> None:

@@ -55,10 +55,13 @@ export class Again {
   /**
    * Remembers the people who were looked up; of a list that the browser finds too long, those who were found.
    * @param {Blob} pairs
+   * @param {AbortSignal} signal - aborted where the list is forgotten meanwhile
    */
-  async keep(pairs) {
+  async keep(pairs, signal) {
     const found = this.drop.results.querySelector('input[name="pairs"]');
-    const isKept = remember(await pairs.text());
+    const text = await pairs.text();
+    signal.throwIfAborted();
+    const isKept = remember(text);
     if (!isKept && found instanceof HTMLInputElement) remember(found.value);
     rememberView();
     this.tell();
@@ -69,9 +72,10 @@ export class Again {
     this.note.hidden = recall() === null;
   }
 
-  /** Takes the results away whose list is forgotten. */
+  /** Takes the results away whose list is forgotten, the archive that it was read from, and the rest of its people. */
   clear() {
     this.drop.end();
+    this.drop.view.chooseNothing();
     this.drop.view.tell([]);
     this.drop.results.replaceChildren();
     this.tell();

@@ -1,4 +1,5 @@
 // @ts-check
+import { ArchiveError } from "./errors.js";
 import { gatherDropped, gatherFiles } from "./gather.js";
 import { Again } from "./again.js";
 import { AnswerError, fetchResults, showResults, unreached } from "./results.js";
@@ -42,6 +43,8 @@ export class ArchiveDrop {
     this.again = Again.of(this);
     /** @type {AbortController | null} */
     this.run = null;
+    /** @type {(() => void) | null} offers again what was asked for, where it comes to nothing */
+    this.left = null;
   }
 
   listen() {
@@ -88,14 +91,20 @@ export class ArchiveDrop {
   /** Cancels the run, and shows that. */
   stop() {
     if (!this.run) return;
+    const { left, view } = this;
+    // What was sent may have been acted on.
+    const cancelled = view.isAsking ? "cancelled-asking" : "cancelled";
     this.end();
-    this.view.conclude(["cancelled"]);
+    view.conclude([cancelled]);
+    left?.();
   }
 
-  /** Ends the run, if there is one. */
+  /** Ends the run, if there is one, and offers nothing of it. */
   end() {
     this.run?.abort();
     this.run = null;
+    this.left = null;
+    this.view.offerNothing();
     this.view.finish();
   }
 
@@ -111,6 +120,9 @@ export class ArchiveDrop {
   async start(work, isAskedFor = true) {
     this.run?.abort();
     const run = (this.run = new AbortController());
+    this.left = null;
+    // Results may have taken its own place; what becomes of this one has to be seen.
+    if (!this.view.root.isConnected) this.results.prepend(this.view.root);
     this.view.begin(isAskedFor);
     try {
       await work(run.signal);
@@ -150,6 +162,8 @@ export class ArchiveDrop {
   async ask(summary, index, signal) {
     const { view } = this;
     const portion = summary.portions[index];
+    // The first portion comes with the archive, which is still chosen.
+    if (index > 0) this.left = () => this.offer(summary, index);
     view.advance("asking", null);
     const html = await fetchResults(view.form, portion, summary.owner, signal);
     signal.throwIfAborted();
@@ -159,20 +173,32 @@ export class ArchiveDrop {
     const to = from + portion.people;
     view.tell(["read", ...notices], { ...valuesOf(summary), from: from + 1, to, asked: portion.people });
     showResults(this.results, html);
-    await this.again?.keep(portion.pairs);
-    const next = summary.portions[index + 1];
-    if (next) view.offer(next.people, () => this.start((signal) => this.ask(summary, index + 1, signal)));
+    await this.again?.keep(portion.pairs, signal);
+    signal.throwIfAborted();
+    this.offer(summary, index + 1);
+  }
+
+  /**
+   * Offers to look one portion of the people up, if there is one.
+   * @param {Summary} summary
+   * @param {number} index
+   */
+  offer(summary, index) {
+    const portion = summary.portions[index];
+    if (portion) this.view.offer(portion.people, () => this.start((signal) => this.ask(summary, index, signal)));
   }
 
   /** @param {unknown} error */
   fail(error) {
     this.view.finish();
-    if (error instanceof ReadingError) this.view.fail(error.message, { file: error.file });
+    if (error instanceof ArchiveError) this.view.fail(error.code, { file: error.file });
+    else if (error instanceof ReadingError) this.view.fail(error.message, { file: error.file });
     else if (error instanceof AnswerError) this.view.fail(error.message, { seconds: error.seconds });
     else {
       console.error(error);
       this.view.fail("reader-failed");
     }
+    this.left?.();
   }
 }
 

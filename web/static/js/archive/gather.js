@@ -1,4 +1,5 @@
 // @ts-check
+import { asArchiveError } from "./errors.js";
 import { isCsvEra, isLookAlike, isZipName, recognise } from "./names.js";
 
 /**
@@ -28,6 +29,7 @@ export function filesOf(chosen) {
 }
 
 /**
+ * Throws ArchiveError where a file or folder cannot be opened any more.
  * @param {DataTransfer} transfer - to be called while the drop event runs
  * @returns {Promise<Chosen[]>}
  */
@@ -50,7 +52,8 @@ export async function gatherDropped(transfer) {
 async function gatherEntry(entry, path, depth) {
   if (entry.isFile) {
     if (depth > 0 && !isWanted(path)) return [];
-    const file = await new Promise((resolve, reject) =>
+    /** @type {File} */
+    const file = await opened(entry, (resolve, reject) =>
       /** @type {FileSystemFileEntry} */ (entry).file(resolve, reject),
     );
     return [{ path, file }];
@@ -69,9 +72,24 @@ async function* children(folder) {
   const reader = folder.createReader();
   for (;;) {
     /** @type {FileSystemEntry[]} */
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    const some = await opened(folder, (resolve, reject) => reader.readEntries(resolve, reject));
     if (some.length === 0) return;
     yield* some;
+  }
+}
+
+/**
+ * What comes of opening an entry. Throws ArchiveError, which names it.
+ * @template T
+ * @param {FileSystemEntry} entry
+ * @param {(resolve: (found: T) => void, reject: (error: unknown) => void) => void} open
+ * @returns {Promise<T>}
+ */
+async function opened(entry, open) {
+  try {
+    return await new Promise(open);
+  } catch (error) {
+    throw asArchiveError(error, entry.name);
   }
 }
 

@@ -27,6 +27,11 @@ export class DropView {
     this.percent = new Intl.NumberFormat(language, { style: "percent" });
   }
 
+  /** Whether what was read is with the server now. */
+  get isAsking() {
+    return this.root.dataset.step === "asking";
+  }
+
   /** Shows what needs this script, and hides the text for browsers without it. */
   enable() {
     for (const element of this.all("[data-with-script]")) element.hidden = false;
@@ -42,7 +47,7 @@ export class DropView {
     this.root.dataset.state = "busy";
     this.error.replaceChildren();
     this.status.replaceChildren();
-    this.next.hidden = true;
+    this.offerNothing();
     this.progress.hidden = false;
     this.advance("opening", null);
     if (isAskedFor) reveal(this.progress);
@@ -100,6 +105,18 @@ export class DropView {
     this.next.textContent = this.message("next", { people });
     this.next.onclick = work;
     this.next.hidden = false;
+  }
+
+  /** Lets go of the files that are chosen. */
+  chooseNothing() {
+    this.files.value = "";
+    this.folder.value = "";
+  }
+
+  /** Takes an offer away, and with it the people whom it would look up. */
+  offerNothing() {
+    this.next.onclick = null;
+    this.next.hidden = true;
   }
 
   /**
