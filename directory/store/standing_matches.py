@@ -13,6 +13,7 @@ from directory.follows.states import OPEN, ItemState
 from directory.members.errors import UnknownAccount
 from directory.store.accounts import lock_member, plain_uuid
 from directory.store.database import Connection, Database
+from directory.store.known_accounts import note_known_before
 from directory.store.standing_claims import give_day_back, release_batch
 from directory.store.standing_ends import end_standing
 
@@ -66,11 +67,13 @@ class StandingMatchStore:
             )
             if known != len(set(accounts)):
                 raise UnknownAccount
-            await connection.execute(
+            begun = await connection.execute(
                 "INSERT INTO standing_match (member, account, since) SELECT $1, account, $3"
                 " FROM unnest($2::uuid[]) AS account ON CONFLICT DO NOTHING",
                 member, accounts, now,
             )  # fmt: skip
+            if begun != "INSERT 0 0":
+                await note_known_before(connection, member, now)
 
     async def claim_due(self, now: datetime) -> StandingMatch | None:
         """Claims the wish whose batch of the day has waited longest, of an account without an open run: once a day, and again

@@ -335,6 +335,16 @@ class Newcomer(Table, tablename="newcomer"):
     found_at = Timestamptz()
 
 
+class KnownAccount(Table, tablename="known_account"):
+    """An account that somebody on a kept list was found to have: see `directory.store.known_accounts`. Without
+    `found_at` it was there as the list was kept."""
+
+    id = BigSerial(primary_key=True)
+    follow_list = ForeignKey(FollowList, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    digest = Bytea()
+    found_at = Timestamptz(null=True, default=None)
+
+
 class FollowRun(Table, tablename="follow_run"):
     """See `directory.follows.runs.Run`."""
 

@@ -272,6 +272,13 @@ STATEMENTS = [
     )""",
     "CREATE UNIQUE INDEX newcomer_list ON newcomer (follow_list, mapping)",
     "CREATE INDEX newcomer_mapping ON newcomer (mapping)",
+    """CREATE TABLE known_account (
+        id bigserial PRIMARY KEY,
+        follow_list uuid NOT NULL REFERENCES follow_list (id) ON DELETE CASCADE ON UPDATE RESTRICT,
+        digest bytea NOT NULL,
+        found_at timestamptz
+    )""",
+    "CREATE UNIQUE INDEX known_account_list ON known_account (follow_list, digest)",
     """CREATE TABLE follow_run (
         id uuid PRIMARY KEY,
         member uuid NOT NULL REFERENCES member (id) ON DELETE CASCADE ON UPDATE RESTRICT,
