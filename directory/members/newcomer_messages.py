@@ -73,6 +73,11 @@ class NewcomerMessages(msgspec.Struct, frozen=True, kw_only=True):
     last_sent_at: datetime | None
     told_until: int
 
+    @property
+    def told_at(self) -> datetime:
+        """When the last message told who had come, or the choice left them out."""
+        return max(self.chosen_at, self.last_sent_at or self.chosen_at)
+
 
 class MessageJob(msgspec.Struct, frozen=True):
     """One attempt at the next message. `attempt` counts this attempt, too."""

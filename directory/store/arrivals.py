@@ -68,8 +68,8 @@ WITH arrived AS MATERIALIZED (
     SELECT DISTINCT follow_list, digest, $1 FROM found WHERE is_sure ORDER BY follow_list, digest
     ON CONFLICT (follow_list, digest) DO NOTHING
 )
-INSERT INTO newcomer (follow_list, mapping, found_at)
-SELECT follow_list, mapping, coalesce(known.found_at, $1) FROM found
+INSERT INTO newcomer (follow_list, mapping, found_at, is_again)
+SELECT follow_list, mapping, coalesce(known.found_at, $1), known.digest IS NOT NULL FROM found
 LEFT JOIN known_account known USING (follow_list, digest) WHERE known.digest IS NULL OR known.found_at IS NOT NULL
 ON CONFLICT (follow_list, mapping) DO NOTHING
 """

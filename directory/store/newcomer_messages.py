@@ -42,11 +42,11 @@ MESSAGES: Final = LeasedTable(
     hosts="ARRAY['messages-' || network]",  # one at a time on each network: all are from one account
 )
 _COLUMNS: Final = "id, member, account, network, language, state, ended_by, is_tested, chosen_at, next_at, last_sent_at, told_until"
-# Everybody once, however many networks they came to, and nobody who was told before. What is contested is told by the page
+# Everybody once, however many networks they came to, and nobody who was told before: of who renewed, the time tells. What is contested is told by the page
 # alone: a message would be a thief's advertisement.
 _COUNT: Final = f"""
 SELECT count(DISTINCT coalesce(m.x_id::text, m.x_handle_key)) FILTER (WHERE {IS_ACTIVE} AND {IS_NOT_HIDDEN}
-    AND {STANDING_ANSWERS} AND {holds_at("$3")} AND NOT m.is_contested AND NOT EXISTS (
+    AND {STANDING_ANSWERS} AND {holds_at("$3")} AND NOT m.is_contested AND (NOT n.is_again OR n.found_at > $4) AND NOT EXISTS (
         SELECT FROM newcomer told JOIN mapping before ON before.id = told.mapping
         WHERE told.follow_list = n.follow_list AND told.id <= $2 AND (before.x_id = m.x_id
             OR before.x_handle_key = m.x_handle_key AND (before.x_id IS NULL OR m.x_id IS NULL)))) AS people,
@@ -134,7 +134,10 @@ class NewcomerMessageStore:
                 return None
             if not job.messages.is_tested:
                 return Tiding(job, account, 0, job.messages.told_until)
-            row = await connection.fetchrow(_COUNT, job.messages.member, job.messages.told_until, now)
+            messages = job.messages
+            row = await connection.fetchrow(
+                _COUNT, messages.member, messages.told_until, now, messages.told_at
+            )
         people, newest = (row["people"], row["newest"]) if row is not None else (0, None)
         return Tiding(job, account, people, newest if newest is not None else job.messages.told_until)
 

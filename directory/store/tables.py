@@ -327,12 +327,14 @@ class FollowList(Table, tablename="follow_list"):
 
 
 class Newcomer(Table, tablename="newcomer"):
-    """A mapping of somebody whom a member follows on X, taken in after the list was kept."""
+    """A mapping of somebody whom a member follows on X, taken in after the list was kept. `is_again`: its account was known,
+    and `found_at` is when it came first."""
 
     id = BigSerial(primary_key=True)
     follow_list = ForeignKey(FollowList, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
     mapping = ForeignKey(Mapping, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
     found_at = Timestamptz()
+    is_again = Boolean(default=False)
 
 
 class KnownAccount(Table, tablename="known_account"):

@@ -268,7 +268,8 @@ STATEMENTS = [
         id bigserial PRIMARY KEY,
         follow_list uuid NOT NULL REFERENCES follow_list (id) ON DELETE CASCADE ON UPDATE RESTRICT,
         mapping bigint NOT NULL REFERENCES mapping (id) ON DELETE CASCADE ON UPDATE RESTRICT,
-        found_at timestamptz NOT NULL
+        found_at timestamptz NOT NULL,
+        is_again boolean NOT NULL DEFAULT false
     )""",
     "CREATE UNIQUE INDEX newcomer_list ON newcomer (follow_list, mapping)",
     "CREATE INDEX newcomer_mapping ON newcomer (mapping)",
