@@ -116,7 +116,7 @@ def reason_of(query: Query, answer: Answer, wishes: Wishes) -> Reason:
     target = str(answer.mapping.target_id)
     if target in wishes.own:
         return Reason.OWN_ACCOUNT
-    if query.lists.is_refused:
+    if query.lists.is_refused or answer.refused_as is not None:
         return Reason.REFUSED_ON_X
     if answer.disputed:
         return Reason.DISPUTED
