@@ -464,6 +464,8 @@ class NewcomerMessage(Table, tablename="newcomer_message"):
     next_at = Timestamptz()
     attempts = Integer(default=0)
     failures = SmallInt(default=0)
+    trouble = SmallInt(default=0)
+    troubles = SmallInt(default=0)
     last_sent_at = Timestamptz(null=True, default=None)
     told_until = BigInt(default=0)
 

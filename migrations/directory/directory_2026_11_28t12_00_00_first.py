@@ -385,6 +385,8 @@ STATEMENTS = [
         next_at timestamptz NOT NULL,
         attempts integer NOT NULL DEFAULT 0,
         failures smallint NOT NULL DEFAULT 0,
+        trouble smallint NOT NULL DEFAULT 0,
+        troubles smallint NOT NULL DEFAULT 0,
         last_sent_at timestamptz,
         told_until bigint NOT NULL DEFAULT 0
     )""",
