@@ -1,10 +1,11 @@
 """Accounts that the people of a kept list were found to have: they stay known though the mapping is let go.
 
 Whoever renews, comes back, moves to another instance, or is of a peer that is followed again, is said by a new mapping, and
-is no newcomer by that. What is kept is a digest, which names nobody who has left. Only accounts are noted that were offered
+is no newcomer by that. Nor is anybody whom the member has left out of a run of their own. What is kept is a digest, which names nobody who has left. Only accounts are noted that were offered
 without a doubt: whoever spreads hints, or runs a limited instance, makes nobody known.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -55,6 +56,17 @@ _HAND_ON: Final = """
 INSERT INTO known_account (follow_list, digest)
 SELECT f.id, digest FROM follow_list f CROSS JOIN unnest($3::bytea[]) AS digest WHERE f.member = $1 AND f.kind = $2
 """
+_NOTE_LEFT_OUT: Final = f"""
+UPDATE known_account k SET found_at = NULL FROM follow_list f CROSS JOIN unnest($2::text[]) AS target
+WHERE f.member = $1 AND f.kind = {Lists.FOLLOWING.value} AND k.follow_list = f.id
+    AND k.digest = {digest_of("f.member", "target")} AND k.found_at IS NOT NULL
+"""
+_FIND_NO_NEWCOMERS: Final = f"""
+SELECT target FROM linked_account a JOIN follow_list f ON f.member = a.member AND f.kind = {Lists.FOLLOWING.value}
+CROSS JOIN unnest($2::text[]) AS target
+JOIN known_account k ON k.follow_list = f.id AND k.digest = {digest_of("f.member", "target")}
+WHERE a.id = $1 AND k.found_at IS NULL
+"""
 # Of thousands of people each is looked up, whatever the planner takes an array to hold.
 _BY_INDEX: Final = "SET LOCAL enable_seqscan = off"
 
@@ -80,3 +92,14 @@ async def take_known(connection: Connection, member: UUID, kind: Lists) -> list[
 async def hand_on_known(connection: Connection, member: UUID, kind: Lists, digests: list[bytes]) -> None:
     """Hands what the list before knew on to the one in its place: nobody of them is a newcomer of this one."""
     await connection.execute(_HAND_ON, member, kind.value, digests)
+
+
+async def note_left_out(connection: Connection, member: UUID, target_ids: Sequence[str]) -> None:
+    """Notes that a member has left these accounts out: those that are known are newcomers no more. Of others nothing is kept."""
+    await connection.execute(_NOTE_LEFT_OUT, member, target_ids)
+
+
+async def find_no_newcomers(connection: Connection, account: UUID, target_ids: Sequence[str]) -> set[str]:
+    """Finds those of these accounts that are no newcomers for the kept list of an account's member."""
+    rows = await connection.fetch(_FIND_NO_NEWCOMERS, account, target_ids)
+    return {row["target"] for row in rows}

@@ -13,7 +13,7 @@ from directory.follows.states import OPEN, ItemState
 from directory.members.errors import UnknownAccount
 from directory.store.accounts import lock_member, plain_uuid
 from directory.store.database import Connection, Database
-from directory.store.known_accounts import note_known_before
+from directory.store.known_accounts import find_no_newcomers, note_known_before
 from directory.store.standing_claims import give_day_back, release_batch
 from directory.store.standing_ends import end_standing
 
@@ -94,14 +94,15 @@ class StandingMatchStore:
         async with self._database.connection() as connection:
             await give_day_back(connection, wish)
 
-    async def find_had(self, account: UUID, target_ids: Sequence[str]) -> frozenset[str]:
-        """Finds those of these accounts whom a run of this account had, whatever became of it; but for those that it
-        skipped for what ends."""
+    async def find_had(self, account: UUID, target_ids: Sequence[str]) -> set[str]:
+        """Finds those of these accounts whom a run of this account had, whatever became of it, but for those that it
+        skipped for what ends; and those whom the member has left out of one."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 _FIND_HAD, account, list(target_ids), [reason.value for reason in MAY_END]
             )
-        return frozenset(row["target_id"] for row in rows)
+            left_out = await find_no_newcomers(connection, account, list(target_ids))
+        return left_out.union(row["target_id"] for row in rows)
 
 
 async def fetch_standing(connection: Connection, member: UUID) -> list[StandingMatch]:

@@ -4,13 +4,15 @@ import msgspec
 import pytest
 
 from directory.answers import let_go_leaves, take_in_leaves
-from directory.mappings import Mapping, Strength
-from directory.queries import Lists
+from directory.follows.plan import Wishes, plan_follows
+from directory.follows.runs import Source
+from directory.mappings import Mapping, Network, Strength
+from directory.queries import Lists, Query
 from directory.store.arrivals import fetch_newcomers
 from directory.store.mapping_rows import ensure_origin, let_go_of_origin
 from tests.directory.follows.days import Days
 from tests.directory.follows.site import FIRST_X_ID, handle, letters
-from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky
+from tests.harness.mappings import ORIGIN, OTHER_ORIGIN, bluesky, did
 
 
 async def leave(days: Days, leaf: int) -> None:
@@ -106,6 +108,39 @@ async def test_who_was_followed_and_unfollowed_by_hand_is_left_alone_a_year_late
     await days.arrive(3, 5)
     await days.work()
     assert days.site.network.followed == [handle(5)]
+
+
+@pytest.mark.parametrize("renews", [False, True])
+async def test_whom_the_member_left_out_of_a_run_the_wish_leaves_out(days: Days, *, renews: bool) -> None:
+    """Fault: 3 and 5 came after the wish. Before the batch of the day the member started a run of their own, and took the tick
+    of 3 away. The batch followed 3, as no run had had them."""
+    await days.wish()
+    await days.arrive(3, 5)
+    away = did(letters(3))
+    plan = plan_follows(
+        await days.planning.match(days.site.member, Source.KEPT_LIST, []),
+        Wishes(Network.BLUESKY, lambda _query, answer: answer.mapping.target_id != away),
+    )
+    await days.site.following.start(days.site.member, days.site.account, plan)
+    await days.drive()
+    if renews:
+        await days.arrive(3)
+        await leave(days, 1)
+    days.pass_days(1)
+    await days.arrive(7)
+    await days.work()
+    assert days.site.network.followed == [handle(5), handle(7)]
+
+
+async def test_a_list_that_is_not_kept_leaves_no_trace_of_whom_its_run_left_out(days: Days) -> None:
+    await days.site.publish(30, 31)
+    people = [Query.parse(str(FIRST_X_ID + number)) for number in (30, 31)]
+    plan = plan_follows(
+        await days.planning.match(days.site.member, Source.UPLOAD, people),
+        Wishes(Network.BLUESKY, lambda _query, answer: answer.mapping.target_id != did(letters(30))),
+    )
+    await days.site.following.start(days.site.member, days.site.account, plan)
+    assert await days.site.fetch("SELECT * FROM known_account") == []
 
 
 async def test_who_renews_before_their_batch_is_followed(days: Days) -> None:
