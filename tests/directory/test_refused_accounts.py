@@ -4,7 +4,7 @@ import pytest
 
 from directory.choosing import is_chosen_unasked, may_choose, may_choose_with_all
 from directory.exports import bluesky_handles, listed_accounts, mastodon_accounts
-from directory.follows.plan import Wishes, plan_follows
+from directory.follows.plan import Wishes, may_be_bridged, plan_follows
 from directory.follows.reasons import Reason
 from directory.identifiers import XHandle, XId
 from directory.mappings import Mapping, Network, Strength
@@ -114,6 +114,17 @@ async def test_who_is_blocked_on_another_part_of_the_list_is_found(
     await mapping_store.add([bluesky("first", 1, target="same"), bluesky("second", 2, target="same")])
     nobody = [Query(None, XHandle(f"nobody{number}"), Lists.FOLLOWING) for number in range(7)]
     assert wanted(await match(lookup, FOLLOWED, *nobody, refused(2, Lists.MUTE))) == []
+
+
+async def test_no_copy_is_offered_of_an_account_that_was_blocked(
+    mapping_store: StoredMappings, lookup: Lookup
+) -> None:
+    """Fault: whoever has accounts on the other network alone is offered by the copy that a bridge runs of them."""
+    await mapping_store.add([mastodon("first", 1, target="same"), mastodon("second", 2, target="same")])
+    matches = await match(lookup, FOLLOWED, refused(2, Lists.BLOCK))
+    plan = plan_follows(matches, Wishes(Network.BLUESKY, is_chosen_unasked))
+    assert [each.reason for each in plan.left_out] == [Reason.REFUSED_ON_X]
+    assert may_be_bridged(plan) == {}
 
 
 async def test_blocks_are_moved_for_whoever_was_blocked_alone(
