@@ -28,7 +28,7 @@ WITH due AS (
     AND NOT EXISTS (SELECT FROM follow_run r WHERE r.account = s.account AND r.state = ANY($2::smallint[]))
     ORDER BY last_batch NULLS FIRST, account LIMIT 1 FOR UPDATE SKIP LOCKED
 )
-UPDATE standing_match s SET last_batch = $4, looked_at = $3 FROM due WHERE s.account = due.account
+UPDATE standing_match s SET last_batch = $4, looked_at = $3, since = LEAST(s.since, $3) FROM due WHERE s.account = due.account
 RETURNING s.member, s.account, s.since, due.last_batch, s.looked_at
 """
 
@@ -78,7 +78,7 @@ class StandingMatchStore:
     async def claim_due(self, now: datetime) -> StandingMatch | None:
         """Claims the wish whose batch of the day has waited longest, of an account without an open run: once a day, and again
         as long as that day had no batch and somebody has come since. Returns it as it was before: with the day of the
-        batch before. Returns None where there is none."""
+        batch before. A wish that a clock that ran ahead began begins now. Returns None where there is none."""
         day = datetime.combine(now.date(), time(), UTC)
         async with self._database.transaction() as connection:
             row = await connection.fetchrow(_CLAIM, day, [state.value for state in OPEN], now, now.date())
