@@ -48,6 +48,15 @@ SELECT DISTINCT f.id, {digest_of("f.member", "m.target_id")}, $4::timestamptz FR
 ) AS m WHERE f.member = $1 AND f.kind = {Lists.FOLLOWING.value} ORDER BY 1, 2
 ON CONFLICT (follow_list, digest) DO NOTHING
 """
+# What is found was found by now, whatever a clock that ran ahead said of it.
+_DATE_BACK: Final = """
+WITH known AS (
+    UPDATE known_account k SET found_at = $2 FROM follow_list f
+    WHERE f.id = k.follow_list AND f.member = $1 AND k.found_at > $2
+)
+UPDATE newcomer n SET found_at = $2 FROM follow_list f
+WHERE f.id = n.follow_list AND f.member = $1 AND n.found_at > $2
+"""
 _TAKE: Final = """
 DELETE FROM known_account k USING follow_list f WHERE f.id = k.follow_list AND f.member = $1 AND f.kind = $2
 RETURNING k.digest
@@ -78,8 +87,10 @@ async def note_known_of_list(connection: Connection, member: UUID, now: datetime
 
 
 async def note_known_before(connection: Connection, member: UUID, now: datetime) -> None:
-    """Notes the accounts that answer as a wish begins, and were not known: whenever they are found, they came before it."""
+    """Notes that all who were found came before a wish that begins now, and so did the accounts that answer and were not known:
+    whenever they are found."""
     await connection.execute(_BY_INDEX)
+    await connection.execute(_DATE_BACK, member, now - BEFORE)
     await connection.execute(_NOTE_PRESENT, member, now, now - HIDDEN_AFTER, now - BEFORE)
 
 

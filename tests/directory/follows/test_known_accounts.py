@@ -183,6 +183,25 @@ async def test_who_was_hidden_as_the_wish_began_was_never_seen(days: Days) -> No
     assert days.site.network.followed == [handle(3)]
 
 
+@pytest.mark.parametrize("renews", [False, True])
+async def test_who_came_by_a_clock_that_ran_ahead_came_before_the_wish(days: Days, *, renews: bool) -> None:
+    """Fault: 3 was found while the clock of this machine was months ahead. The member left them out, and wished, when it was
+    right again: 3 counted as found after the wish, and was followed."""
+    said = days.says(letters(3), 3)
+    days.pass_days(100)
+    await days.arrive_with(said)
+    days.pass_days(-100)
+    days.site.clock.advance(seconds=60)
+    await days.wish()
+    days.site.clock.advance(seconds=60)
+    await days.arrive(5)
+    if renews:
+        await days.arrive(3)
+        await leave(days, 1)
+    await days.work()
+    assert days.site.network.followed == [handle(5)]
+
+
 async def test_who_was_there_as_the_wish_began_is_shown_and_not_followed(days: Days) -> None:
     """They answer, and are held against the kept list a moment after the wish."""
     await say_unmet(days, days.says(letters(3), 3))
