@@ -72,6 +72,7 @@ def test_whoever_ignores_as_many_as_are_kept_is_told(
     full = press(member, ignore=bob)
     assert full.status_code == 409
     assert "You have kept as many people out of your plans as we can remember" in full.text
+    assert press(member, restore=ann).status_code == 200
 
 
 def test_only_people_of_the_list_are_ignored(instance: MemberInstance, member: Follower) -> None:
