@@ -30,8 +30,8 @@ class Chosen(msgspec.Struct, frozen=True, gc=False):
 
 def may_choose(query: Query, answer: Answer) -> bool:
     """Returns whether a person may choose an answer at all: never where instances disagree, nor whom they blocked or
-    muted."""
-    return not answer.disputed and not query.lists.is_refused
+    muted, under whatever name on X."""
+    return not answer.disputed and not query.lists.is_refused and answer.refused_as is None
 
 
 def is_chosen_unasked(query: Query, answer: Answer) -> bool:

@@ -20,7 +20,7 @@ import msgspec
 from directory.doubts import Doubt, doubt_beside_id, doubt_of_name
 from directory.identifiers import XId
 from directory.mappings import Mapping, Network, Strength
-from directory.queries import Query
+from directory.queries import Lists, Query
 
 
 class MatchedBy(enum.StrEnum):
@@ -50,7 +50,8 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
     `agreeing` are the other origins that name the same target. Several answers for one network
     are all `disputed`, and so is one whose own instance says that it is contested. `name_doubt` is set where the
-    handle found it, and may be somebody else's by now.
+    handle found it, and may be somebody else's by now; `refused_as` where somebody else on the same list has the account, who
+    is blocked or muted: the lists of theirs.
     """
 
     mapping: Mapping
@@ -58,6 +59,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     disputed: bool
     agreeing: tuple[str, ...] = ()
     name_doubt: Doubt | None = None
+    refused_as: Lists | None = None
 
     @property
     def may_follow(self) -> bool:

@@ -96,6 +96,7 @@ FAILED: Final[Mapping[str, str]] = {
     "run-open": N_("A run with this account is under way: the next one can start when it is done."),
     "nothing-to-follow": N_("Nobody is chosen, so there is nothing to start: tick somebody first."),
     "too-many-people": N_("That is more than one run can take: please choose fewer people."),
+    "too-many-ignored": N_("You have kept as many people out of your plans as we can remember: offer somebody again first, or take the tick away here."),
     "not-now": N_("That cannot be done now; nothing was changed."),
     "no-account": N_("None of your accounts here can follow anybody: please link one on Bluesky or Mastodon first."),
     "follows-off": N_("Whoever runs this instance lets nobody be followed there at the moment."),

@@ -49,6 +49,6 @@ def remark_of(answer: Answer, lists: Lists = Lists.NONE, seen: date | None = Non
         mapping.is_stale,
         answer.matched_by,
         mapping.origin,
-        str(lists),
+        str(lists if answer.refused_as is None else lists | answer.refused_as),
         seen.year if is_old and seen is not None else 0,
     )

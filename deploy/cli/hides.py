@@ -10,6 +10,7 @@ import click
 from deploy.cli.output import console
 from deploy.cli.session import with_database
 from directory.clock import SystemClock
+from directory.identifiers import XId
 from directory.mappings import Network
 from directory.moderation.hides import Hide, HideReason
 from directory.origin_names import parse_origin
@@ -51,19 +52,28 @@ def add_command(account: str, network: str, reason: str, origin: str | None, by:
     """Hide what is said of the X account ACCOUNT (a name or a number) on one network.
 
     It stays hidden whatever is said of that account later, until the hide is lifted. A member of this instance is
-    told the reason.
+    told the reason. Of several accounts that had a name, the one that was published last is hidden; the others are told.
     """
     query = Query.parse(account)
 
-    async def hide(moderation: Moderation, settings: Settings) -> Hide | None:
+    async def hide(moderation: Moderation, settings: Settings) -> tuple[Hide, list[XId]] | None:
         where = log_origin(settings) if origin is None else parse_origin(origin)
-        return await moderation.hide(query, Network(network), where, HideReason(reason), by)
+        placed = await moderation.hide(query, Network(network), where, HideReason(reason), by)
+        if placed is None:
+            return None
+        return placed, await moderation.others(placed) if query.x_id is None else []
 
-    placed = _with_moderation(hide)
-    if placed is None:
+    done = _with_moderation(hide)
+    if done is None:
         _say("Nothing is said of that account there: see `passerelle lookup`.")
         sys.exit(1)
+    placed, others = done
     _say(str(placed.id), _describe(placed))
+    if others:
+        _say(
+            f"Shown still, as other X accounts had this name: {', '.join(map(str, others))}.",
+            f"To hide one: `passerelle hides add {others[0]}` with the same options.",
+        )
 
 
 @command.command("lift")

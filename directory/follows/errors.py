@@ -49,6 +49,12 @@ class TooManyPeople(FollowError):
     code = "too-many-people"
 
 
+class TooManyIgnored(FollowError):
+    """The member ignores as many people on a network as are kept."""
+
+    code = "too-many-ignored"
+
+
 class NotNow(FollowError):
     """The run is in a state that does not allow this."""
 

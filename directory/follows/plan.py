@@ -116,7 +116,7 @@ def reason_of(query: Query, answer: Answer, wishes: Wishes) -> Reason:
     target = str(answer.mapping.target_id)
     if target in wishes.own:
         return Reason.OWN_ACCOUNT
-    if query.lists.is_refused:
+    if query.lists.is_refused or answer.refused_as is not None:
         return Reason.REFUSED_ON_X
     if answer.disputed:
         return Reason.DISPUTED
@@ -162,10 +162,12 @@ def _put_elsewhere(match: Match, wishes: Wishes, left_out: dict[str, LeftOut]) -
 
 
 def _why_elsewhere(target: str, answer: Answer, wishes: Wishes) -> Reason:
-    """Returns why somebody of the other network is left out. No copy is offered of an account that is gone, moved, or
-    said to pretend."""
+    """Returns why somebody of the other network is left out. No copy is offered of an account that is refused, gone, moved,
+    or said to pretend."""
     if target in wishes.own:
         return Reason.OWN_ACCOUNT
+    if answer.refused_as is not None:
+        return Reason.REFUSED_ON_X
     if answer.disputed:
         return Reason.DISPUTED
     return wishes.known.get(target, NOTHING_KNOWN).reason or Reason.OTHER_NETWORK

@@ -23,6 +23,8 @@ FIRST_DELAY: Final = timedelta(minutes=15)
 MAX_DELAY: Final = timedelta(days=1)
 UNSEEN_TIMES: Final = 9
 """An account that was not found so many times, over three days, is gone."""
+SEALED_TIMES: Final = 30
+"""A code that could not be opened so many times, over three weeks, is lost with its key."""
 MAX_FAILURES: Final = 30
 """Failures are counted up to here."""
 CODE_BYTES: Final = 24
@@ -43,6 +45,15 @@ class MessageState(enum.IntEnum):
         return self.name.lower()
 
 
+class Trouble(enum.IntEnum):
+    """What keeps a message from going out, and ends the messages after so many times in a row. The numbers are stored."""
+
+    OTHER = 0
+    """Whatever passes: networks, servers, our own account."""
+    UNSEEN = 1
+    SEALED = 2
+
+
 class MessageEnd(enum.IntEnum):
     """Why an account cannot be written to. The numbers are stored."""
 
@@ -50,6 +61,8 @@ class MessageEnd(enum.IntEnum):
     BLOCKED = 1
     GONE = 2
     CLOSED = 3
+    SEALED = 4
+    """The key is lost under which the code of the link was sealed that stops the messages."""
 
     @property
     def label(self) -> str:
@@ -73,15 +86,27 @@ class NewcomerMessages(msgspec.Struct, frozen=True, kw_only=True):
     last_sent_at: datetime | None
     told_until: int
 
+    @property
+    def told_at(self) -> datetime:
+        """When the last message told who had come, or the choice left them out."""
+        return max(self.chosen_at, self.last_sent_at or self.chosen_at)
+
 
 class MessageJob(msgspec.Struct, frozen=True):
-    """One attempt at the next message. `attempt` counts this attempt, too."""
+    """One attempt at the next message. `attempt` counts this attempt, too; `failures` are those since the last message, and
+    the last `troubles` of them had one cause."""
 
     messages: NewcomerMessages
     attempt: int
     failures: int
+    trouble: Trouble
+    troubles: int
     sealed: bytes
     hosts: tuple[str, ...]
+
+    def times(self, trouble: Trouble) -> int:
+        """Returns how often in a row it was this, with this attempt."""
+        return self.troubles + 1 if self.trouble is trouble else 1
 
     def __repr__(self) -> str:
         return f"MessageJob(id={self.messages.id}, attempt={self.attempt})"

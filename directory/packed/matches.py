@@ -11,6 +11,7 @@ from directory.mappings import Evidence, Mapping, Network, Strength
 from directory.origins import Standing
 from directory.packed.queries import QueryParts, parts_of_query, query_of_parts
 from directory.packed.sequence import Packed
+from directory.queries import Lists
 from directory.ranking import Answer, Match, MatchedBy
 
 MappingParts = tuple[
@@ -32,8 +33,8 @@ MappingParts = tuple[
     bool,
 ]
 """The fields of `Mapping` in their order; what packs them knows enums, and finds their members faster than any code here. A label is one text on Bluesky, and two on Mastodon: user and host."""
-AnswerParts = tuple[MappingParts, MatchedBy, bool, tuple[str, ...], Doubt | None]
-"""The fields of `Answer` in their order."""
+AnswerParts = tuple[MappingParts, MatchedBy, bool, tuple[str, ...], Doubt | None, int]
+"""The fields of `Answer` in their order. Lists are a number, 0 for none."""
 
 _decoder: Final = msgspec.msgpack.Decoder(tuple[QueryParts, tuple[AnswerParts, ...]])
 
@@ -65,12 +66,14 @@ def _parts_of_answer(answer: Answer) -> AnswerParts:
         answer.disputed,
         answer.agreeing,
         answer.name_doubt,
+        answer.refused_as.value if answer.refused_as is not None else 0,
     )
 
 
 def _answer_of(parts: AnswerParts) -> Answer:
-    mapping, matched_by, disputed, agreeing, doubt = parts
-    return Answer(_mapping_of(mapping), matched_by, disputed, agreeing, doubt)
+    mapping, matched_by, disputed, agreeing, doubt, refused_as = parts
+    refused = Lists(refused_as) if refused_as else None
+    return Answer(_mapping_of(mapping), matched_by, disputed, agreeing, doubt, refused)
 
 
 def _parts_of_mapping(mapping: Mapping) -> MappingParts:

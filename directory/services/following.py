@@ -12,6 +12,7 @@ from directory.clock import Clock
 from directory.courtesy import give_way
 from directory.follows.budget import end_of
 from directory.follows.errors import FollowsOff, NothingToFollow, TooManyPeople
+from directory.follows.reasons import Reason
 from directory.follows.runs import Budget, Counts, Item, Plan, Run, RunKind, Source, StandingMatch, Wanted
 from directory.follows.states import ItemMove, ItemState, RunMove, RunState
 from directory.follows.switches import Switches
@@ -81,7 +82,8 @@ class Following:
         run = self._run(linked, await self._host(linked, asked.kind), asked)
         if self._switches.stop_run(run.network, run.host):
             raise FollowsOff
-        await self._store.start_run(run, await self._wanted(linked, plan), asked.wish)
+        left_out = _left_out(plan) if asked.wish is None else []
+        await self._store.start_run(run, await self._wanted(linked, plan), asked.wish, left_out)
         return run
 
     async def pause(self, member: UUID, run: UUID) -> Run:
@@ -190,6 +192,15 @@ def purpose_of(kind: RunKind) -> Purpose:
 def host_of(server: str) -> str:
     """Returns the host of a server that tokens name, by its origin or its host."""
     return (urlsplit(server).netloc if "://" in server else server).lower()
+
+
+def _left_out(plan: Plan) -> list[str]:
+    """Returns the ids of the accounts whose ticks the member took away."""
+    return [
+        str(each.account.id)
+        for each in plan.left_out
+        if each.account is not None and each.reason is Reason.CHOSEN_AWAY
+    ]
 
 
 def _ends_at(run: Run, counts: Counts, budget: Budget, now: datetime) -> datetime | None:

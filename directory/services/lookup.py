@@ -12,11 +12,12 @@ from typing import Final
 
 from directory.answer_times import ANSWER_TIMEOUT_S, answer_within
 from directory.clock import Clock
-from directory.identifiers import Acct, ActorUri, AtHandle, Did, XHandle
+from directory.identifiers import Acct, ActorUri, AtHandle, Did, TargetId, XHandle
 from directory.mappings import Mapping
 from directory.packed.matches import PackedMatches
-from directory.queries import Query
+from directory.queries import Lists, Query
 from directory.ranking import Answer, Match, rank
+from directory.refused_accounts import mark_refused, refused_accounts
 from directory.services.list_pieces import ask_in_pieces
 from directory.store.mappings import MappingStore
 
@@ -62,13 +63,28 @@ class Lookup:
     async def match_chunks(
         self, queries: Sequence[Query], *, with_evidence: bool = True
     ) -> AsyncIterator[list[Match]]:
-        """Yields what `match` returns, in chunks. Raises DirectoryUnavailable."""
+        """Yields what `match` returns, in chunks. An account that somebody on the list has who is blocked or muted is marked
+        for whoever else leads to it. Raises DirectoryUnavailable."""
         now = self._clock.now()
+        refused = await self._find_refused(queries, now)
         for start in range(0, len(queries), SORTED_PAIRS):
             part = await _take_part(queries, range(start, min(start + SORTED_PAIRS, len(queries))))
             found = await self._match_part(part, now, with_evidence=with_evidence)
             for first in range(0, len(found), MATCH_PIECE_PAIRS):
-                yield [match for match in found[first : first + MATCH_PIECE_PAIRS] if match is not None]
+                chunk = [match for match in found[first : first + MATCH_PIECE_PAIRS] if match is not None]
+                yield [mark_refused(match, refused) for match in chunk] if refused else chunk
+
+    async def _find_refused(self, queries: Sequence[Query], now: datetime) -> dict[TargetId, Lists]:
+        """Finds the accounts that a list refuses: before all others are matched, whom it follows may come first."""
+        refused: dict[TargetId, Lists] = {}
+        for start in range(0, len(queries), SORTED_PAIRS):
+            part = await _take_part(queries, range(start, min(start + SORTED_PAIRS, len(queries))))
+            blocked = [query for query in part if query.lists.is_refused]
+            if blocked:
+                found = await self._match_part(blocked, now, with_evidence=False)
+                for target, lists in refused_accounts(match for match in found if match is not None).items():
+                    refused[target] = refused.get(target, Lists.NONE) | lists
+        return refused
 
     async def _match_part(
         self, part: Sequence[Query], now: datetime, *, with_evidence: bool

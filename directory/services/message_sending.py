@@ -11,10 +11,12 @@ from directory.clock import Clock
 from directory.failures import Failing, failures_noted
 from directory.members.newcomer_messages import (
     EVERY,
+    SEALED_TIMES,
     UNSEEN_TIMES,
     MessageEnd,
     MessageJob,
     Tiding,
+    Trouble,
     delay_before_writing,
     message_context,
     show_code,
@@ -32,7 +34,8 @@ from directory.networks.messages import (
 )
 from directory.services.message_texts import MessageTexts
 from directory.store.newcomer_messages import NewcomerMessageStore
-from directory.vault import Vault
+from directory.vault import BrokenSeal, Vault
+from directory.vault_keys import UnknownKey, VaultError
 
 NO_ACCOUNT_PAUSE: Final = timedelta(days=1)
 """While the instance has no account on the network any more."""
@@ -81,9 +84,13 @@ class MessageSending:
         if not tiding.is_test and not tiding.people:
             await self._messages.skip(job, now + EVERY)
             return
-        text = self._text_of(tiding)
-        letter = await self._prepare(messenger, tiding)
-        if letter is not None and await self._messages.mark_sent(tiding, self._clock.now()):
+        text = await self._open_text(tiding)
+        letter = await self._prepare(messenger, tiding) if text is not None else None
+        if (
+            text is not None
+            and letter is not None
+            and await self._messages.mark_sent(tiding, self._clock.now())
+        ):
             await self._send(letter, tiding, text)
 
     async def _prepare(self, messenger: Messenger, tiding: Tiding) -> Letter | None:
@@ -97,10 +104,10 @@ class MessageSending:
         except RecipientError as error:
             await self._messages.end(tiding.job, _end_of(error))
         except RecipientUnseen as error:
-            if tiding.job.failures + 1 >= UNSEEN_TIMES:
+            if tiding.job.times(Trouble.UNSEEN) >= UNSEEN_TIMES:
                 await self._messages.end(tiding.job, MessageEnd.GONE)
             else:
-                await self._messages.fail(tiding.job, self._due_after(error, tiding.job))
+                await self._messages.fail(tiding.job, self._due_after(error, tiding.job), Trouble.UNSEEN)
         except MessageError as error:
             await self._messages.fail(tiding.job, self._due_after(error, tiding.job))
         return None
@@ -116,6 +123,25 @@ class MessageSending:
             await self._messages.end(tiding.job, _end_of(error))
         except MessageError as error:
             await self._messages.take_back(tiding, self._due_after(error, tiding.job))
+
+    async def _open_text(self, tiding: Tiding) -> str | None:
+        """Returns the text of a message. None where its code cannot be opened: it is tried again for weeks, as the operator
+        may find the key, and the messages of others go on."""
+        job, due = tiding.job, self._clock.now() + delay_before_writing(tiding.job.failures)
+        try:
+            return self._text_of(tiding)
+        except (UnknownKey, BrokenSeal) as error:
+            log.warning(
+                "the code in a message cannot be opened", message=str(job.messages.id), reason=str(error)
+            )
+            if job.times(Trouble.SEALED) >= SEALED_TIMES:
+                await self._messages.end(job, MessageEnd.SEALED)
+            else:
+                await self._messages.fail(job, due, Trouble.SEALED)
+        except VaultError as error:
+            log.warning("a message waits for the key file", reason=str(error))
+            await self._messages.fail(job, due)
+        return None
 
     def _text_of(self, tiding: Tiding) -> str:
         messages = tiding.job.messages

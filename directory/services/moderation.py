@@ -3,6 +3,7 @@
 from uuid import UUID, uuid4
 
 from directory.clock import Clock
+from directory.identifiers import XId
 from directory.mappings import Network
 from directory.moderation.hides import MAX_BY_CHARS, Hide, HideNote, HideReason
 from directory.queries import Query
@@ -28,6 +29,10 @@ class Moderation:
         return await self._hides.place_hide(
             account, network, origin, HideNote(uuid4(), reason, by[:MAX_BY_CHARS], self._clock.now())
         )
+
+    async def others(self, hide: Hide) -> list[XId]:
+        """Lists other X accounts that the origin of a hide gives the same name, and that are shown: X gives names to others."""
+        return await self._hides.find_others(hide)
 
     async def hides(self) -> list[Hide]:
         """Lists the hides, the newest first."""

@@ -13,6 +13,7 @@ import msgspec
 
 from directory.accounts import LinkedAccount
 from directory.clock import Clock
+from directory.follows.errors import TooManyIgnored
 from directory.follows.newcomers import Newcomer
 from directory.follows.plan import IsTicked, Wishes
 from directory.follows.runs import Source, StandingMatch
@@ -89,10 +90,10 @@ class Planning:
         """Returns the ids of those whom a member ignores on a network."""
         return await self._ignored.find_ignored(member, network)
 
-    async def ignore(self, member: UUID, network: Network, target_id: str) -> bool:
-        """Ignores somebody in all plans from now on. Returns False where too many are ignored already. Raises
-        MemberGone."""
-        return await self._ignored.ignore(member, network, target_id, self._clock.now())
+    async def ignore(self, member: UUID, network: Network, target_id: str) -> None:
+        """Ignores somebody in all plans from now on. Raises MemberGone, TooManyIgnored."""
+        if not await self._ignored.ignore(member, network, target_id, self._clock.now()):
+            raise TooManyIgnored
 
     async def restore(self, member: UUID, network: Network, target_id: str) -> bool:
         """Offers somebody again; returns whether they were ignored."""

@@ -14,6 +14,7 @@ from directory.follows.newcomers import Newcomer
 from directory.mappings import MAX_AHEAD
 from directory.store.database import Connection, Database
 from directory.store.follow_lists import IS_KEPT_TO_FOLLOW
+from directory.store.known_accounts import digest_of, is_sure
 from directory.store.leases import Lease, LeasedTable
 from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, STANDING_ANSWERS, has_begun
 from directory.store.mappings import mapping_of
@@ -40,7 +41,8 @@ FROM (SELECT m.leaf, m.issued FROM mapping m WHERE {_ARRIVED} ORDER BY m.leaf LI
 """
 # The rule of `directory.ranking.select_candidates`, for all at once: by id where both sides have one, else by handle.
 # The lists are found by their indexes, and each is read once. Lists and mappings are locked: one that is being deleted
-# right now is left out and breaks no foreign key.
+# right now is left out and breaks no foreign key. Whose account was known keeps the day on which it was found. What is noted is
+# noted in one order by all: two that note the same wait for each other, and never in a circle.
 _MEET: Final = f"""
 WITH arrived AS MATERIALIZED (
     SELECT m.id, m.x_id, m.x_handle_key::text, m.name_until > $1 AS answers_by_name
@@ -57,10 +59,18 @@ WITH arrived AS MATERIALIZED (
     CROSS JOIN LATERAL unnest(w.x_ids, w.x_handles) AS person (x_id, x_handle)
     JOIN arrived a ON a.x_handle_key = person.x_handle AND a.answers_by_name
     WHERE person.x_id = 0 OR a.x_id IS NULL
+), found AS MATERIALIZED (
+    SELECT f.id AS follow_list, m.id AS mapping, {digest_of("f.member", "m.target_id")} AS digest, {is_sure("$1")} AS is_sure
+    FROM met JOIN follow_list f ON f.id = met.follow_list JOIN mapping m ON m.id = met.mapping
+    JOIN origin ON origin.id = m.origin FOR KEY SHARE OF f, m
+), noted AS (
+    INSERT INTO known_account (follow_list, digest, found_at)
+    SELECT DISTINCT follow_list, digest, $1 FROM found WHERE is_sure ORDER BY follow_list, digest
+    ON CONFLICT (follow_list, digest) DO NOTHING
 )
-INSERT INTO newcomer (follow_list, mapping, found_at)
-SELECT f.id, m.id, $1 FROM met
-JOIN follow_list f ON f.id = met.follow_list JOIN mapping m ON m.id = met.mapping FOR KEY SHARE OF f, m
+INSERT INTO newcomer (follow_list, mapping, found_at, is_again)
+SELECT follow_list, mapping, coalesce(known.found_at, $1), known.digest IS NOT NULL FROM found
+LEFT JOIN known_account known USING (follow_list, digest) WHERE known.digest IS NULL OR known.found_at IS NOT NULL
 ON CONFLICT (follow_list, mapping) DO NOTHING
 """
 # Found once, they are told whether the handle still answers or not, and whether their instance is heard from.

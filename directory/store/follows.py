@@ -27,6 +27,7 @@ from directory.store.follow_runs import (
     poke_run,
     wait_for_calls,
 )
+from directory.store.known_accounts import note_left_out
 from directory.store.standing_claims import finish_batch
 from directory.store.tokens import hand_over_token
 
@@ -48,8 +49,15 @@ class FollowStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def start_run(self, run: Run, wanted: Sequence[Wanted], wish: StandingMatch | None = None) -> None:
-        """Stores a run with its people, in one transaction; with it the batch of a claimed wish is made.
+    async def start_run(
+        self,
+        run: Run,
+        wanted: Sequence[Wanted],
+        wish: StandingMatch | None = None,
+        left_out: Sequence[str] = (),
+    ) -> None:
+        """Stores a run with its people, in one transaction; with it the batch of a claimed wish is made. No batch follows the
+        accounts `left_out`, which the member saw and did not want.
 
         Raises MemberGone, UnknownAccount, RunOpen, WishEnded.
         """
@@ -69,6 +77,8 @@ class FollowStore:
             await wait_for_calls(connection, run.id, run.account, run.created_at)
             await RunItems(connection, run.id).insert(wanted, run.created_at)
             await lock_budget(connection, run.account, run.created_at)
+            if left_out:
+                await note_left_out(connection, run.member, left_out)
 
     async def move_run(
         self, member: UUID, run: UUID, move: RunMove, now: datetime, items: ItemMove | None = None

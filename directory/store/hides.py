@@ -17,7 +17,7 @@ from directory.store.account_columns import read_x_account
 from directory.store.accounts import lock_member, plain_uuid
 from directory.store.database import Connection, Database
 from directory.store.hide_rows import tell_hides_of_account
-from directory.store.mapping_conditions import IS_ACTIVE, IS_PENDING
+from directory.store.mapping_conditions import IS_ACTIVE, IS_NOT_HIDDEN, IS_PENDING
 from directory.store.mappings import network_code, network_of_code
 from directory.store.ordinary import run
 
@@ -54,6 +54,12 @@ _FIND: Final = f"""
 SELECT {_COLUMNS} FROM hide JOIN origin ON origin.id = hide.origin
 WHERE hide.origin = $1 AND hide.network = $2 AND hide.x_id IS NOT DISTINCT FROM $3 AND hide.x_handle_key = $4
 """
+_FIND_OTHERS: Final = f"""
+SELECT m.x_id FROM mapping m JOIN origin ON origin.id = m.origin
+WHERE origin.name = $1 AND m.network = $2 AND m.x_handle_key = $3 AND m.x_id <> $4
+    AND ({IS_ACTIVE} OR {IS_PENDING}) AND {IS_NOT_HIDDEN}
+GROUP BY m.x_id ORDER BY max(m.id) DESC LIMIT $5
+"""
 _LIFT: Final = """
 DELETE FROM hide h USING hide lifted
 WHERE lifted.id = $1 AND (h.id = lifted.id
@@ -88,6 +94,22 @@ class HideStore:
                 await tell_hides_of_account(connection, read_x_account(row["account_id"], row["handle"]))
             placed = await connection.fetchrow(_FIND, *covered[:4])
         return _hide_of(placed) if placed is not None else None
+
+    async def find_others(self, hide: Hide) -> list[XId]:
+        """Finds X accounts of other ids that the same origin gives the name of a hide, and that are not hidden: the newest
+        first, at most 1,000."""
+        if hide.x_id is None:
+            return []
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(
+                _FIND_OTHERS,
+                hide.origin,
+                network_code(hide.network),
+                hide.x_handle.key,
+                hide.x_id.value,
+                MAX_LISTED,
+            )
+        return [XId(row["x_id"]) for row in rows]
 
     async def list_hides(self) -> list[Hide]:
         """Lists the newest hides first, at most 1,000."""

@@ -194,6 +194,13 @@ MEMBER_TABLES: Final = (
         kept="as long as its list and its mapping",
     ),
     MemberTable(
+        name="known_account",
+        of_member="follow_list IN (SELECT id FROM follow_list WHERE member = $1)",
+        exported=None,
+        not_exported="digests of accounts of people on the kept list, so that nobody counts as a newcomer twice",
+        kept="as long as a list of people followed is kept",
+    ),
+    MemberTable(
         name="follow_list",
         exported=Exported("follow_lists", "follow-lists/<list>.json", fetch_lists),
         kept="as long as the consent to keep it: 12 months, renewable",

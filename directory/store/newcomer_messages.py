@@ -24,6 +24,7 @@ from directory.members.newcomer_messages import (
     MessageState,
     NewcomerMessages,
     Tiding,
+    Trouble,
 )
 from directory.store.account_columns import account_network_code, account_network_of_code
 from directory.store.accounts import fetch_accounts, lock_member, plain_uuid
@@ -42,11 +43,11 @@ MESSAGES: Final = LeasedTable(
     hosts="ARRAY['messages-' || network]",  # one at a time on each network: all are from one account
 )
 _COLUMNS: Final = "id, member, account, network, language, state, ended_by, is_tested, chosen_at, next_at, last_sent_at, told_until"
-# Everybody once, however many networks they came to, and nobody who was told before. What is contested is told by the page
+# Everybody once, however many networks they came to, and nobody who was told before: of who renewed, the time tells. What is contested is told by the page
 # alone: a message would be a thief's advertisement.
 _COUNT: Final = f"""
 SELECT count(DISTINCT coalesce(m.x_id::text, m.x_handle_key)) FILTER (WHERE {IS_ACTIVE} AND {IS_NOT_HIDDEN}
-    AND {STANDING_ANSWERS} AND {holds_at("$3")} AND NOT m.is_contested AND NOT EXISTS (
+    AND {STANDING_ANSWERS} AND {holds_at("$3")} AND NOT m.is_contested AND (NOT n.is_again OR n.found_at > $4) AND NOT EXISTS (
         SELECT FROM newcomer told JOIN mapping before ON before.id = told.mapping
         WHERE told.follow_list = n.follow_list AND told.id <= $2 AND (before.x_id = m.x_id
             OR before.x_handle_key = m.x_handle_key AND (before.x_id IS NULL OR m.x_id IS NULL)))) AS people,
@@ -88,7 +89,7 @@ class NewcomerMessageStore:
                 raise UnknownAccount
             await give_consent(connection, member, ConsentKind.ANNOUNCE_NEWCOMERS, now)
             before = await _fetch(connection, "member = $1", member)
-            if before is not None and before.account == account:
+            if before is not None and before.account == account and before.end is not MessageEnd.SEALED:
                 return await _resume(connection, before, language, now)
             row = (chosen, language, code_hash, seal)
             return await _replace(connection, before, row, now)
@@ -106,13 +107,19 @@ class NewcomerMessageStore:
     async def claim_due(self, now: datetime, busy: Collection[str]) -> MessageJob | None:
         """Claims the next message that is due; none on a busy network. Returns None where none is due."""
         async with self._database.connection() as connection:
-            columns = f"{_COLUMNS}, attempts, failures, sealed"
+            columns = f"{_COLUMNS}, attempts, failures, trouble, troubles, sealed"
             rows = await MESSAGES.claim(connection, now, 1, columns, busy)
         if not rows:
             return None
         row = rows[0]
         return MessageJob(
-            _messages_of(row), row["attempts"], row["failures"], row["sealed"], tuple(row["hosts"])
+            _messages_of(row),
+            row["attempts"],
+            row["failures"],
+            Trouble(row["trouble"]),
+            row["troubles"],
+            row["sealed"],
+            tuple(row["hosts"]),
         )
 
     async def release(self, job: MessageJob, now: datetime) -> None:
@@ -134,7 +141,10 @@ class NewcomerMessageStore:
                 return None
             if not job.messages.is_tested:
                 return Tiding(job, account, 0, job.messages.told_until)
-            row = await connection.fetchrow(_COUNT, job.messages.member, job.messages.told_until, now)
+            messages = job.messages
+            row = await connection.fetchrow(
+                _COUNT, messages.member, messages.told_until, now, messages.told_at
+            )
         people, newest = (row["people"], row["newest"]) if row is not None else (0, None)
         return Tiding(job, account, people, newest if newest is not None else job.messages.told_until)
 
@@ -171,7 +181,7 @@ class NewcomerMessageStore:
         async with self._database.connection() as connection:
             await connection.execute(
                 "UPDATE newcomer_message SET is_tested = $3, last_sent_at = $4, told_until = $5, next_at = $6,"
-                f" failures = LEAST(failures + 1, {MAX_FAILURES}) WHERE id = $1 AND attempts = $2",
+                f" failures = LEAST(failures + 1, {MAX_FAILURES}), troubles = 0 WHERE id = $1 AND attempts = $2",
                 *_lease_of(tiding.job),
                 before.is_tested,
                 before.last_sent_at,
@@ -179,14 +189,16 @@ class NewcomerMessageStore:
                 due,
             )
 
-    async def fail(self, job: MessageJob, due: datetime) -> None:
+    async def fail(self, job: MessageJob, due: datetime, trouble: Trouble = Trouble.OTHER) -> None:
         """Ends an attempt that failed before it was marked; the next is at `due`."""
         async with self._database.connection() as connection:
             await connection.execute(
-                f"UPDATE newcomer_message SET next_at = $3, failures = LEAST(failures + 1, {MAX_FAILURES})"
-                f" WHERE id = $1 AND attempts = $2 AND {MESSAGES.waits}",
+                f"UPDATE newcomer_message SET next_at = $3, failures = LEAST(failures + 1, {MAX_FAILURES}),"
+                f" trouble = $4, troubles = LEAST($5, {MAX_FAILURES}) WHERE id = $1 AND attempts = $2 AND {MESSAGES.waits}",
                 *_lease_of(job),
                 due,
+                trouble,
+                job.times(trouble),
             )
 
     async def end(self, job: MessageJob, why: MessageEnd) -> None:
@@ -227,7 +239,7 @@ async def _is_unmarked(connection: Connection, job: MessageJob) -> bool:
 
 async def _mark(connection: Connection, tiding: Tiding, now: datetime) -> bool:
     marked = await connection.fetchval(
-        "UPDATE newcomer_message SET is_tested = true, last_sent_at = $3, next_at = $4, told_until = $5, failures = 0"
+        "UPDATE newcomer_message SET is_tested = true, last_sent_at = $3, next_at = $4, told_until = $5, failures = 0, troubles = 0"
         f" WHERE id = $1 AND attempts = $2 AND {MESSAGES.waits} RETURNING true",
         *_lease_of(tiding.job),
         now,
@@ -245,7 +257,7 @@ async def _resume(
     is_tested = before.is_tested and before.state is not MessageState.ENDED
     due = max(now, _after(before.last_sent_at, EVERY if is_tested else TEST_PAUSE, now))
     row = await connection.fetchrow(
-        "UPDATE newcomer_message SET state = $2, ended_by = $3, is_tested = $4, language = $5, next_at = $6, failures = 0"
+        "UPDATE newcomer_message SET state = $2, ended_by = $3, is_tested = $4, language = $5, next_at = $6, failures = 0, troubles = 0"
         f" WHERE id = $1 RETURNING {_COLUMNS}",
         before.id,
         MessageState.ACTIVE,

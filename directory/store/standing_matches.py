@@ -13,6 +13,7 @@ from directory.follows.states import OPEN, ItemState
 from directory.members.errors import UnknownAccount
 from directory.store.accounts import lock_member, plain_uuid
 from directory.store.database import Connection, Database
+from directory.store.known_accounts import find_no_newcomers, note_known_before
 from directory.store.standing_claims import give_day_back, release_batch
 from directory.store.standing_ends import end_standing
 
@@ -27,7 +28,7 @@ WITH due AS (
     AND NOT EXISTS (SELECT FROM follow_run r WHERE r.account = s.account AND r.state = ANY($2::smallint[]))
     ORDER BY last_batch NULLS FIRST, account LIMIT 1 FOR UPDATE SKIP LOCKED
 )
-UPDATE standing_match s SET last_batch = $4, looked_at = $3 FROM due WHERE s.account = due.account
+UPDATE standing_match s SET last_batch = $4, looked_at = $3, since = LEAST(s.since, $3) FROM due WHERE s.account = due.account
 RETURNING s.member, s.account, s.since, due.last_batch, s.looked_at
 """
 
@@ -66,16 +67,18 @@ class StandingMatchStore:
             )
             if known != len(set(accounts)):
                 raise UnknownAccount
-            await connection.execute(
+            begun = await connection.execute(
                 "INSERT INTO standing_match (member, account, since) SELECT $1, account, $3"
                 " FROM unnest($2::uuid[]) AS account ON CONFLICT DO NOTHING",
                 member, accounts, now,
             )  # fmt: skip
+            if begun != "INSERT 0 0":
+                await note_known_before(connection, member, now)
 
     async def claim_due(self, now: datetime) -> StandingMatch | None:
         """Claims the wish whose batch of the day has waited longest, of an account without an open run: once a day, and again
         as long as that day had no batch and somebody has come since. Returns it as it was before: with the day of the
-        batch before. Returns None where there is none."""
+        batch before. A wish that a clock that ran ahead began begins now. Returns None where there is none."""
         day = datetime.combine(now.date(), time(), UTC)
         async with self._database.transaction() as connection:
             row = await connection.fetchrow(_CLAIM, day, [state.value for state in OPEN], now, now.date())
@@ -91,14 +94,15 @@ class StandingMatchStore:
         async with self._database.connection() as connection:
             await give_day_back(connection, wish)
 
-    async def find_had(self, account: UUID, target_ids: Sequence[str]) -> frozenset[str]:
-        """Finds those of these accounts whom a run of this account had, whatever became of it; but for those that it
-        skipped for what ends."""
+    async def find_had(self, account: UUID, target_ids: Sequence[str]) -> set[str]:
+        """Finds those of these accounts whom a run of this account had, whatever became of it, but for those that it
+        skipped for what ends; and those whom the member has left out of one."""
         async with self._database.connection() as connection:
             rows = await connection.fetch(
                 _FIND_HAD, account, list(target_ids), [reason.value for reason in MAY_END]
             )
-        return frozenset(row["target_id"] for row in rows)
+            left_out = await find_no_newcomers(connection, account, list(target_ids))
+        return left_out.union(row["target_id"] for row in rows)
 
 
 async def fetch_standing(connection: Connection, member: UUID) -> list[StandingMatch]:

@@ -343,12 +343,24 @@ class FollowList(Table, tablename="follow_list"):
 
 
 class Newcomer(Table, tablename="newcomer"):
-    """A mapping of somebody whom a member follows on X, taken in after the list was kept."""
+    """A mapping of somebody whom a member follows on X, taken in after the list was kept. `is_again`: its account was known,
+    and `found_at` is when it came first."""
 
     id = BigSerial(primary_key=True)
     follow_list = ForeignKey(FollowList, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
     mapping = ForeignKey(Mapping, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
     found_at = Timestamptz()
+    is_again = Boolean(default=False)
+
+
+class KnownAccount(Table, tablename="known_account"):
+    """An account that somebody on a kept list was found to have: see `directory.store.known_accounts`. Without
+    `found_at` it was there as the list was kept."""
+
+    id = BigSerial(primary_key=True)
+    follow_list = ForeignKey(FollowList, null=False, on_delete=OnDelete.cascade, on_update=OnUpdate.restrict)
+    digest = Bytea()
+    found_at = Timestamptz(null=True, default=None)
 
 
 class FollowRun(Table, tablename="follow_run"):
@@ -468,6 +480,8 @@ class NewcomerMessage(Table, tablename="newcomer_message"):
     next_at = Timestamptz()
     attempts = Integer(default=0)
     failures = SmallInt(default=0)
+    trouble = SmallInt(default=0)
+    troubles = SmallInt(default=0)
     last_sent_at = Timestamptz(null=True, default=None)
     told_until = BigInt(default=0)
 

@@ -24,7 +24,11 @@ async def _fill(dsn: str) -> None:
     database = await Database.connect(dsn, max_connections=2)
     try:
         await StoredMappings(database).add(
-            [bluesky("ada", 5, origin=OWN), bluesky("ada", 5, origin=OTHER_ORIGIN, target="theirs")]
+            [
+                bluesky("ada", 5, origin=OWN),
+                bluesky("ada", 5, origin=OTHER_ORIGIN, target="theirs"),
+                *(bluesky("sold", number, origin=OWN, target=f"sold-{number}") for number in (7, 8, 9)),
+            ]
         )
     finally:
         await database.close()
@@ -51,6 +55,22 @@ def test_a_moderator_hides_lists_and_lifts(command: Command) -> None:
     assert command.run("hides", "lift", number).code == 0
     assert command.run("hides", "lift", number).code == 1
     assert "ada.bsky.example" in command.run("lookup", "5").out
+
+
+def test_others_who_bore_the_name_are_told_of(command: Command) -> None:
+    """Fault: X had given the name to others. The newest of them alone was hidden, without a word of those who are shown
+    still."""
+    hide = ("hides", "add", "--network", "bluesky", "--reason", "rules")
+    placed = command.run(*hide, "@Sold").out
+    assert "@sold (9) on bluesky" in placed
+    assert "Shown still, as other X accounts had this name: 8, 7." in placed
+    assert "passerelle hides add 8" in placed
+    assert "sold-8.bsky.example" in command.run("lookup", "8").out
+    assert "Shown still" not in command.run(*hide, "8").out, "asked for by its number"
+    again = command.run(*hide, "@sold").out
+    assert "Shown still, as other X accounts had this name: 7." in again
+    command.run(*hide, "7")
+    assert "Shown still" not in command.run(*hide, "@sold").out
 
 
 def test_what_nobody_says_cannot_be_hidden(command: Command) -> None:

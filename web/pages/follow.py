@@ -161,7 +161,8 @@ async def _plan(here: Here, form: FollowForm, sent: Sent) -> Planned:
 async def _ignore_or_restore(
     here: Here, form: FollowForm, account: LinkedAccount, matches: Sequence[Match]
 ) -> None:
-    """Ignores one person of a list, or restores one who is ignored; nobody else, whatever the form says."""
+    """Ignores one person of a list, or restores one who is ignored; nobody else, whatever the form says. Raises
+    TooManyIgnored."""
     planning, network = follows_of(here.context).planning, account.network.target
     if network is None or not (form.ignore or form.restore):
         return

@@ -196,6 +196,23 @@ async def test_a_clock_that_ran_ahead_does_not_hold_batches_back(days: Days) -> 
     assert days.site.network.followed == [handle(3)]
 
 
+async def test_a_wish_of_a_clock_that_ran_ahead_counts_as_soon_as_it_is_right(days: Days) -> None:
+    """Fault: the wish was made while the clock of the machine was in the next year. Nobody who came before then was followed,
+    without a word."""
+    await days.arrive(3)
+    days.site.clock.advance(seconds=60)
+    days.pass_days(400)
+    await days.wish()
+    days.pass_days(-400)
+    await days.work()
+    assert days.site.network.followed == [], "they came before the wish"
+    days.site.clock.advance(seconds=60)
+    await days.arrive(5)
+    days.pass_days(1)
+    await days.work()
+    assert days.site.network.followed == [handle(5)]
+
+
 @pytest.mark.parametrize("door", ["wish", "list", "consent", "expiry"])
 async def test_the_permission_ends_with_the_wish_and_the_wish_with_the_list(days: Days, door: str) -> None:
     """Fault: the list was deleted, or its consent withdrawn or expired, and the wish and the permission stayed, which

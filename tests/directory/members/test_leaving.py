@@ -289,6 +289,7 @@ async def test_erasing_leaves_nothing_but_the_revocation(
         "sign_in": 1,
         "consent": 3,
         "newcomer": 1,
+        "known_account": 1,
         "follow_list": 1,
         "follow_item": 1,
         "follow_run": 1,

@@ -1,5 +1,7 @@
 """What fails before a message, and members whose account takes none: who is tried again, and who is left alone."""
 
+from pathlib import Path
+
 import pytest
 
 from directory.members.newcomer_messages import (
@@ -7,6 +9,7 @@ from directory.members.newcomer_messages import (
     MessageEnd,
     MessageState,
 )
+from directory.vault import Vault
 from tests.directory.members.messages.interrupting import answer
 from tests.directory.members.messages.me import ACCT, ACTOR, NETWORKS, Me
 from tests.directory.members.messaging import Messaging
@@ -112,6 +115,76 @@ async def test_who_blocks_the_instance_or_is_suspended_is_left_alone(site: Messa
     await me.begin()
     assert (await site.found(me.id)).end is MessageEnd.GONE
     assert site.told == []
+
+
+async def test_a_code_whose_key_is_lost_ends_the_messages_after_weeks(
+    site: Messaging, me: Me, tmp_path: Path
+) -> None:
+    """Fault: the job failed each time, and was due again five minutes later, for ever; each failure held up the messages of
+    all others for ten seconds. The page said that messages come."""
+    await me.choose()
+    lost = site.vault
+    site.vault = Vault.open(tmp_path / "other", now=site.clock.now(), may_create=True)
+    looks = 0
+    for _ in range(23 * 24):
+        looks += await site.run_due()
+        site.clock.advance(hours=1)
+    assert looks < 35, "ever more rarely"
+    assert (await site.found(me.id)).state is MessageState.ACTIVE, "the operator may find the key"
+    for _ in range(3 * 24):
+        await site.run_due()
+        site.clock.advance(hours=1)
+    assert (await site.found(me.id)).end is MessageEnd.SEALED
+    site.vault = lost
+    site.clock.advance(days=30)
+    assert await site.run_due() == 0
+
+
+async def test_a_key_that_is_found_again_sends_the_message(site: Messaging, me: Me, tmp_path: Path) -> None:
+    await me.choose()
+    lost = site.vault
+    site.vault = Vault.open(tmp_path / "other", now=site.clock.now(), may_create=True)
+    for _ in range(10):
+        await site.run_due()
+        site.clock.advance(days=1)
+    site.vault = lost
+    await site.run_due()
+    assert len(site.told) == 1
+
+
+async def test_who_chooses_again_after_a_lost_key_gets_a_new_code(
+    site: Messaging, me: Me, tmp_path: Path
+) -> None:
+    await me.choose()
+    new = Vault.open(tmp_path / "other", now=site.clock.now(), may_create=True)
+    site.vault = new
+    for _ in range(30):
+        await site.run_due()
+        site.clock.advance(days=1)
+    assert (await site.found(me.id)).end is MessageEnd.SEALED
+    site.__post_init__()
+    await me.begin()
+    assert len(site.told) == 1
+    assert await site.choices.of_code(site.stop_code()) is not None
+
+
+async def test_an_outage_of_our_own_server_does_not_count_as_not_found(site: Messaging, me: Me) -> None:
+    """Fault: all failures were counted as one. After days on which our own server was away, the first look at which it did not
+    find an account was the last: it was taken for gone."""
+    await me.choose()
+    away = site.internet.sites.pop("bot.test")
+    for _ in range(UNSEEN_TIMES + 3):
+        await site.run_due()
+        site.clock.advance(days=1)
+    site.internet.sites["bot.test"] = away
+    known = dict(site.posts.accounts)
+    site.posts.accounts.clear()
+    await site.run_due()
+    assert (await site.found(me.id)).state is MessageState.ACTIVE
+    site.posts.accounts.update(known)
+    site.clock.advance(days=1)
+    await site.run_due()
+    assert len(site.told) == 1
 
 
 async def test_who_is_not_found_is_looked_for_over_days(site: Messaging, me: Me) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from directory.answers import let_go_leaves
 from directory.mappings import Network
 from directory.moderation.hides import HideReason
 from directory.queries import Query
@@ -106,6 +107,36 @@ async def test_one_person_is_told_once_however_often_they_arrive(site: Messaging
     site.clock.advance(days=7)
     await site.run_due()
     assert len(site.told) == 2
+
+
+async def test_who_renews_is_told_once(site: Messaging, me: Me, database: Database) -> None:
+    """Fault: the former mapping was gone by the time of the next message, and so was the trace that it had been told."""
+    await me.begin()
+    await site.arrive(bluesky("ann", 1), bluesky("bob", 2))
+    site.clock.advance(days=7)
+    await site.run_due()
+    await site.arrive(bluesky("ann", 1), bluesky("cyd", 3))
+    async with database.transaction() as connection:
+        await let_go_leaves(connection, ORIGIN, [0])
+    site.clock.advance(days=7)
+    await site.run_due()
+    assert site.told[1:] == [
+        f"@{ACCT} 2 people you followed on X have arrived.",
+        f"@{ACCT} 1 person you followed on X has arrived.",
+    ]
+
+
+async def test_who_renews_before_they_are_told_is_told(site: Messaging, me: Me, database: Database) -> None:
+    await me.begin()
+    site.clock.advance(days=1)
+    await site.arrive(bluesky("ann", 1))
+    site.clock.advance(days=1)
+    await site.arrive(bluesky("ann", 1))
+    async with database.transaction() as connection:
+        await let_go_leaves(connection, ORIGIN, [0])
+    site.clock.advance(days=5)
+    await site.run_due()
+    assert site.told[1:] == [f"@{ACCT} 1 person you followed on X has arrived."]
 
 
 async def test_whom_moderators_hide_is_not_counted(site: Messaging, me: Me, database: Database) -> None:

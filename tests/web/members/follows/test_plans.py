@@ -61,6 +61,20 @@ def test_whoever_is_ignored_stays_so_until_restored(instance: MemberInstance, me
     assert fetch(instance, "SELECT 1 FROM ignored_person") == []
 
 
+def test_whoever_ignores_as_many_as_are_kept_is_told(
+    instance: MemberInstance, member: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault: nothing was said, and whom the member did not want was offered as before, ticked."""
+    monkeypatch.setattr("directory.store.ignored_people.MAX_IGNORED", 1)
+    ann, bob = (str(mastodon(name, number).target_id) for name, number in (("ann", 1), ("bob", 2)))
+    assert press(member, ignore=ann).status_code == 200
+    assert press(member, ignore=ann).status_code == 200, "they are ignored already"
+    full = press(member, ignore=bob)
+    assert full.status_code == 409
+    assert "You have kept as many people out of your plans as we can remember" in full.text
+    assert press(member, restore=ann).status_code == 200
+
+
 def test_only_people_of_the_list_are_ignored(instance: MemberInstance, member: Follower) -> None:
     """Attack: a form has texts of its own stored as people who are ignored, or a text that no database takes."""
     for name in ("https://social.example/users/nobody", "x" * 2_000, "a\0b"):
