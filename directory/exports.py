@@ -11,7 +11,7 @@ import msgspec
 
 from directory.choosing import Chosen
 from directory.mappings import Network, Strength
-from directory.profile_pages import profile_url
+from directory.profile_pages import called, profile_url
 from directory.queries import Lists
 from directory.ranking import Answer, Match
 
@@ -116,12 +116,12 @@ def may_be_listed(answer: Answer) -> bool:
 def _addresses(answers: Iterable[Answer]) -> list[str]:
     found = SurestFirst[str]()
     for answer in answers:
-        found.add(_address_of(answer), answer, _address_of)
+        found.add(address_of(answer), answer, address_of)
     return found.in_order()
 
 
-def _address_of(answer: Answer) -> str:
-    return str(answer.mapping.target_handle)
+def address_of(answer: Answer) -> str:
+    return called(answer.mapping.target_id, answer.mapping.target_handle)
 
 
 def mastodon_csv(accounts: Iterable[str]) -> str:

@@ -17,16 +17,14 @@ Refused = Mapping[TargetId, Lists]
 """The accounts, each with the lists of those who refuse it."""
 
 
-def refused_accounts(matches: Iterable[Match]) -> dict[TargetId, Lists]:
-    """Returns the accounts that these matches refuse: the same that a file would have somebody block or mute."""
-    refused: dict[TargetId, Lists] = {}
+def note_refused(refused: dict[TargetId, Lists], matches: Iterable[Match | None]) -> None:
+    """Notes the accounts that these matches refuse: the same that a file would have somebody block or mute."""
     for match in matches:
-        if match.query.lists.is_refused:
+        if match is not None and match.query.lists.is_refused:
             for answer in match.answers:
                 if answer.may_follow:
                     target = answer.mapping.target_id
                     refused[target] = refused.get(target, Lists.NONE) | match.query.lists
-    return refused
 
 
 def mark_refused(match: Match, refused: Refused) -> Match:

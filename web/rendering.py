@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 
 from directory.instance_settings import InstanceSettings
 from directory.operator_texts import NO_TEXTS, OperatorTexts
-from directory.profile_pages import profile_url
+from directory.profile_pages import called, profile_url
 from directory.texts import FIRST_STRONG_ISOLATE, POP_DIRECTIONAL_ISOLATE, isolated
 from web.catalogues import LANGUAGES, catalogue
 from web.compiled_templates import CompiledTemplates
@@ -186,6 +186,8 @@ def _environment(
         "code": _with_code,
         "remark": remark_of,
         "profile": lambda mapping: profile_url(mapping.target_id),
+        "called": lambda mapping: called(mapping.target_id, mapping.target_handle),
+        "account_called": lambda account: called(account.id, account.handle),
         "proof_of": proof_url,
         "x_profile": x_profile_url,
         "profile_of": profile_url,

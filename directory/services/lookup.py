@@ -12,12 +12,12 @@ from typing import Final
 
 from directory.answer_times import ANSWER_TIMEOUT_S, answer_within
 from directory.clock import Clock
-from directory.identifiers import Acct, ActorUri, AtHandle, Did, TargetId, XHandle
+from directory.identifiers import NO_HANDLE, Acct, ActorUri, AtHandle, Did, TargetId, XHandle
 from directory.mappings import Mapping
 from directory.packed.matches import PackedMatches
 from directory.queries import Lists, Query
 from directory.ranking import Answer, Match, rank
-from directory.refused_accounts import mark_refused, refused_accounts
+from directory.refused_accounts import mark_refused, note_refused
 from directory.services.list_pieces import ask_in_pieces
 from directory.store.mappings import MappingStore
 
@@ -78,12 +78,11 @@ class Lookup:
         """Finds the accounts that a list refuses: before all others are matched, whom it follows may come first."""
         refused: dict[TargetId, Lists] = {}
         for start in range(0, len(queries), SORTED_PAIRS):
-            part = await _take_part(queries, range(start, min(start + SORTED_PAIRS, len(queries))))
-            blocked = [query for query in part if query.lists.is_refused]
-            if blocked:
-                found = await self._match_part(blocked, now, with_evidence=False)
-                for target, lists in refused_accounts(match for match in found if match is not None).items():
-                    refused[target] = refused.get(target, Lists.NONE) | lists
+            part = await _take_refused(queries, range(start, min(start + SORTED_PAIRS, len(queries))))
+            found = await self._match_part(part, now, with_evidence=False)
+            for first in range(0, len(found), MATCH_PIECE_PAIRS):
+                note_refused(refused, found[first : first + MATCH_PIECE_PAIRS])
+                await asyncio.sleep(0)
         return refused
 
     async def _match_part(
@@ -120,6 +119,8 @@ class Lookup:
 
     async def reverse(self, account: Did | AtHandle | Acct | ActorUri) -> list[Answer]:
         """Finds the X accounts that map to an account: only those whose lookup would answer with it."""
+        if account == NO_HANDLE:
+            return []
         finding = self._mappings.find_by_target(account, self._clock.now(), self._own_origin)
         mappings = await answer_within(ANSWER_TIMEOUT_S, finding)
         queries = list(dict.fromkeys(Query(mapping.x_id, mapping.x_handle) for mapping in mappings))
@@ -137,6 +138,16 @@ async def _take_part(queries: Sequence[Query], numbers: range) -> list[Query]:
     part: list[Query] = []
     for first in range(numbers.start, numbers.stop, MATCH_PIECE_PAIRS):
         part += queries[first : min(first + MATCH_PIECE_PAIRS, numbers.stop)]
+        await asyncio.sleep(0)
+    return part
+
+
+async def _take_refused(queries: Sequence[Query], numbers: range) -> list[Query]:
+    """Returns those of a part of a list who are blocked or muted. Others have turns meanwhile."""
+    part: list[Query] = []
+    for first in range(numbers.start, numbers.stop, MATCH_PIECE_PAIRS):
+        piece = queries[first : min(first + MATCH_PIECE_PAIRS, numbers.stop)]
+        part += [query for query in piece if query.lists.is_refused]
         await asyncio.sleep(0)
     return part
 

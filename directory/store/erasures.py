@@ -8,6 +8,7 @@ from directory.accounts import AccountNetwork
 from directory.members.errors import MemberGone
 from directory.members.publications import Publication
 from directory.members.receipts import Elsewhere, Receipt, Withdrawn
+from directory.profile_pages import called
 from directory.store.account_columns import account_network_code
 from directory.store.accounts import lock_member, plain_uuid
 from directory.store.claim_rows import IS_WAITING
@@ -89,7 +90,7 @@ def _withdrawn(publication: Publication) -> Withdrawn:
     return Withdrawn(
         str(publication.x_handle),
         publication.network,
-        str(publication.target_handle),
+        called(publication.target_id, publication.target_handle),
         Elsewhere.REVOKED if publication.is_logged else Elsewhere.NEVER_SHARED,
     )
 

@@ -18,12 +18,13 @@ from directory.exports import (
     MASTODON_CSV_MAX_ROWS,
     SurestFirst,
     accounts_json,
+    bluesky_handles,
     mastodon_accounts,
     mastodon_csv,
     mastodon_file,
     number_of_files,
 )
-from directory.identifiers import XHandle, XId
+from directory.identifiers import NO_HANDLE, XHandle, XId
 from directory.mappings import Mapping, Strength
 from directory.queries import Lists, Query
 from directory.ranking import Answer, MatchedBy
@@ -48,6 +49,14 @@ def test_the_file_is_what_mastodon_imports() -> None:
         "Jack@social.example,true,false,\n"
         "nina@social.example,true,false,\n"
     )
+
+
+def test_accounts_without_a_handle_are_listed_by_their_ids() -> None:
+    """They share one word for no handle: a list of handles would hold one of them, and lead nowhere."""
+    nameless = [
+        msgspec.structs.replace(bluesky(name, 12), target_handle=NO_HANDLE) for name in ("ann", "bob")
+    ]
+    assert bluesky_handles(answers(*nameless)) == [str(did("ann")), str(did("bob"))]
 
 
 def test_nobody_chosen_is_a_file_with_its_header_alone() -> None:

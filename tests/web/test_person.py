@@ -8,10 +8,11 @@ import httpx
 import msgspec
 import pytest
 
+from directory.identifiers import NO_HANDLE
 from directory.mappings import Evidence, EvidenceKind, Mapping, Strength
 from tests.harness.clock import START
 from tests.harness.instance import RunningInstance, running_instance
-from tests.harness.mappings import OTHER_ORIGIN, bluesky, mastodon
+from tests.harness.mappings import OTHER_ORIGIN, bluesky, did, mastodon
 from tests.harness.pages import as_read
 from web.proof_links import proof_url, x_profile_url
 
@@ -31,6 +32,7 @@ async def fill(instance: RunningInstance) -> None:
             proven(mastodon("signed", 32), EvidenceKind.X_OAUTH, "https://x.com/i/user/32"),
             proven(bluesky("named"), EvidenceKind.X_POST_HANDLE, POST),
             proven(bluesky("seen"), EvidenceKind.X_CONFIRMED, POST),
+            msgspec.structs.replace(bluesky("nameless", 35), target_handle=NO_HANDLE),
             bluesky("linked", strength=Strength.LINKED),
             bluesky("hint", strength=Strength.IMPORTED),
             bluesky("torn", 77, target="one"),
@@ -67,6 +69,14 @@ def test_the_page_says_what_was_proven(client: httpx.Client, name: str, sentence
     text = page(client, f"/x/{name}")
     assert sentence in text
     assert "The name on X is the same." not in text
+
+
+def test_an_account_without_a_handle_is_called_by_its_id(client: httpx.Client) -> None:
+    """All of them share one word for no handle, which nobody would know them by."""
+    shown = page(client, "/x/nameless").replace("<wbr>", "")
+    assert (NO_HANDLE.value in shown, f">{did('nameless')}</a>" in shown) == (False, True)
+    asked = client.get("/api/v1/reverse", params={"account": NO_HANDLE.value})
+    assert asked.json()["answers"] == []
 
 
 def test_the_post_and_the_profile_are_linked(client: httpx.Client) -> None:

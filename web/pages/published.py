@@ -17,6 +17,7 @@ from litestar.response import Redirect
 from directory.accounts import AccountNetwork
 from directory.members.publications import Publication, PublicationState
 from directory.members.rechecks import is_by_link_alone
+from directory.profile_pages import called
 from web.auth.member_context import NO_STORE, MemberContext, SignedIn
 
 PAUSES_S: Final = (1, 1, 2, 2, 3, 3, 5, 5, 10, 10, 20, 30)
@@ -93,5 +94,5 @@ def _shared(publications: Sequence[Publication], now: datetime) -> list[Shared]:
     names: dict[str, list[str]] = {}
     for each in publications:
         if each.state(now) is PublicationState.ACTIVE:
-            names.setdefault(str(each.x_handle), []).append(str(each.target_handle))
+            names.setdefault(str(each.x_handle), []).append(called(each.target_id, each.target_handle))
     return [Shared(x_handle, targets) for x_handle, targets in names.items()]

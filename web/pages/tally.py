@@ -4,7 +4,7 @@ import io
 from typing import Final
 
 from directory.choosing import may_choose
-from directory.exports import may_be_listed
+from directory.exports import address_of, may_be_listed
 from directory.mappings import Network
 from directory.queries import Lists, Query
 from directory.ranking import Answer, Match
@@ -53,7 +53,7 @@ class Tally:
         if is_ticked(query, answer, self._toggled):
             self._chosen += 1
             accounts = self._on_bluesky if is_on_bluesky else self._on_mastodon
-            accounts.add(str(answer.mapping.target_handle))
+            accounts.add(address_of(answer))
 
     def _list_refused(self, match: Match) -> None:
         """Lists somebody who is blocked or muted, of whom nothing may be chosen."""
@@ -61,7 +61,7 @@ class Tally:
             if may_be_listed(answer):
                 for lists in _REFUSING:
                     if match.query.lists & lists:
-                        self._listed[lists].add(str(answer.mapping.target_handle))
+                        self._listed[lists].add(address_of(answer))
 
     @property
     def lists(self) -> Lists:
