@@ -102,6 +102,7 @@ def _claim(claim: Claim) -> dict[str, Any]:
         "x_handle": str(claim.account.handle),
         "claimed_at": claim.claimed_at,
         "proven_at": claim.proven_at,
+        "doubted_at": claim.doubted_at,
         "state": claim.state.label,
         "decided_at": claim.decided_at,
         "settled_at": claim.settled_at,

@@ -25,6 +25,7 @@ from federation.keys.operations import Operations
 from federation.keys.own_keys import check_keys, record_keys
 from federation.own_log.high_water import SignedMark
 from federation.own_log.preconditions import check_mark, load_state
+from federation.own_log.silence import speak_again
 from federation.protocol.entry import RevokeReason
 from federation.protocol.statement import commitment
 from federation.recovery.believing import check_signers
@@ -82,6 +83,7 @@ async def bring_back(
         origin = await ensure_origin(connection, outlook.held.origin)
         grown = await _write_log(connection, outlook, origin, now)
         await _check_against_mark(connection, folder, outlook)
+        await speak_again(connection, outlook.held.origin)
         brought = await _answer(connection, outlook, origin, now, grown)
         await recovering.forget(connection)
         await record_keys(connection, folder, now)

@@ -19,6 +19,7 @@ UNTOLD: Final = {
         "follow_run": "is_read",
         "hide": "origin leaf x_handle_key",
         "linked_account": "handle_key",
+        "newcomer": "is_again",
         "newcomer_message": "network told_until",
         "publication": "x_account target_account network replaces",
     },
@@ -32,16 +33,16 @@ UNTOLD: Final = {
         "follow_run": "next_at attempts",
         "link_check": "next_at",
         "linked_account": "recheck_attempts",
-        "newcomer_message": "attempts failures",
+        "newcomer_message": "attempts failures trouble troubles",
         "proof_check": "next_at",
         "standing_match": "looked_at",
-        "token": "access_expires",
+        "token": "access_expires held_until",
     },
 }
 TOLD: Final = {
     "challenge": "language targets state created closed_at",
     "consent": "kind version given_at expires ended_at ended_by",
-    "contested_claim": "account_id handle evidence state claimed_at proven_at decided_at settled_at",
+    "contested_claim": "account_id handle evidence state claimed_at proven_at doubted_at decided_at settled_at",
     "follow_item": "target_id target_handle x_id x_handle x_seen lists is_ticked bridge_of state reason moved_id"
     " moved_handle changed_at",
     "follow_list": "kind x_ids x_handles x_seen kept_at",
