@@ -66,23 +66,28 @@ class Lookup:
         """Yields what `match` returns, in chunks. An account that somebody on the list has who is blocked or muted is marked
         for whoever else leads to it. Raises DirectoryUnavailable."""
         now = self._clock.now()
-        refused = await self._find_refused(queries, now)
-        for start in range(0, len(queries), SORTED_PAIRS):
-            part = await _take_part(queries, range(start, min(start + SORTED_PAIRS, len(queries))))
+        parts = [
+            range(start, min(start + SORTED_PAIRS, len(queries)))
+            for start in range(0, len(queries), SORTED_PAIRS)
+        ]
+        # Whom a list follows may come first, and is matched before the rest is: then those whom it refuses are looked for before all.
+        refused = await self._find_refused(queries, parts, now) if len(parts) > 1 else {}
+        for numbers in parts:
+            part = await _take_part(queries, numbers)
             found = await self._match_part(part, now, with_evidence=with_evidence)
+            if len(parts) == 1:
+                await _note_all_refused(refused, found)
             for first in range(0, len(found), MATCH_PIECE_PAIRS):
                 chunk = [match for match in found[first : first + MATCH_PIECE_PAIRS] if match is not None]
                 yield [mark_refused(match, refused) for match in chunk] if refused else chunk
 
-    async def _find_refused(self, queries: Sequence[Query], now: datetime) -> dict[TargetId, Lists]:
-        """Finds the accounts that a list refuses: before all others are matched, whom it follows may come first."""
+    async def _find_refused(
+        self, queries: Sequence[Query], parts: Sequence[range], now: datetime
+    ) -> dict[TargetId, Lists]:
         refused: dict[TargetId, Lists] = {}
-        for start in range(0, len(queries), SORTED_PAIRS):
-            part = await _take_refused(queries, range(start, min(start + SORTED_PAIRS, len(queries))))
-            found = await self._match_part(part, now, with_evidence=False)
-            for first in range(0, len(found), MATCH_PIECE_PAIRS):
-                note_refused(refused, found[first : first + MATCH_PIECE_PAIRS])
-                await asyncio.sleep(0)
+        for numbers in parts:
+            part = await _take_refused(queries, numbers)
+            await _note_all_refused(refused, await self._match_part(part, now, with_evidence=False))
         return refused
 
     async def _match_part(
@@ -140,6 +145,13 @@ async def _take_part(queries: Sequence[Query], numbers: range) -> list[Query]:
         part += queries[first : min(first + MATCH_PIECE_PAIRS, numbers.stop)]
         await asyncio.sleep(0)
     return part
+
+
+async def _note_all_refused(refused: dict[TargetId, Lists], found: Sequence[Match | None]) -> None:
+    """Notes the accounts that matches refuse. Others have turns meanwhile."""
+    for first in range(0, len(found), MATCH_PIECE_PAIRS):
+        note_refused(refused, found[first : first + MATCH_PIECE_PAIRS])
+        await asyncio.sleep(0)
 
 
 async def _take_refused(queries: Sequence[Query], numbers: range) -> list[Query]:
