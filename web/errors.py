@@ -59,6 +59,8 @@ OF_PAGE: Final = {
     "invalid-request": PROBLEMS["invalid-form"],
     "method-not-allowed": PROBLEMS["form-only"],
 }
+# What was asked for without a form.
+OF_ADDRESS: Final = {**OF_PAGE, "invalid-request": PROBLEMS["invalid-address"]}
 OF_PART: Final = {**OF_PAGE, "too-large": PROBLEMS["list-too-large"]}
 
 
@@ -259,7 +261,8 @@ def _for_people(language: str, failure: Failure) -> str:
 
 
 def _error_page(renderer: Renderer, request: Request[Any, Any, Any], failure: Failure) -> Response[Any]:
-    problem: Problem = OF_PAGE.get(failure.problem.slug, failure.problem)
+    words = OF_ADDRESS if request.method in {"GET", "HEAD"} else OF_PAGE
+    problem: Problem = words.get(failure.problem.slug, failure.problem)
     language = renderer.language_of(request)
     return renderer.page(
         request,

@@ -47,6 +47,12 @@ _ALL: Final = (
         N_("Nothing was changed. Reload the page and send it again."),
     ),
     Problem(
+        "invalid-address",
+        400,
+        N_("That address cannot be read"),
+        N_("Check the address, or start from the first page."),
+    ),
+    Problem(
         "signed-out",
         401,
         N_("You are not signed in any more"),

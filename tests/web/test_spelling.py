@@ -346,6 +346,7 @@ def test_a_query_of_thousands_of_parts_is_refused(instance: RunningInstance) -> 
     refused = ask(instance.url, "GET", most + b"&")
     assert refused.status == 400
     assert b'lang="fr"' in refused.body
+    assert "Cette adresse ne peut pas être lue".encode() in refused.body, "and no word of a form"
     assert ask(instance.url, "GET", b"/api/v1/lookup?x=@jack" + b"&a" * 64).status == 400
 
 
